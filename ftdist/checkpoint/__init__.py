@@ -1,0 +1,1 @@
+"""Checkpoints: how training state is kept, found again and exported."""

@@ -1,0 +1,78 @@
+"""The model card of an export: what it was made from, how, and what came out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ftdist.config.plan import Plan
+from ftdist.config.schema import RunConfig
+from ftdist.rundir import RunDir
+
+
+def model_card(
+    run: RunDir,
+    config: RunConfig,
+    plan: Plan,
+    *,
+    step: int,
+    scores: Mapping[str, Mapping[str, float]] | None,
+) -> str:
+    """Markdown for the exported folder's README.
+
+    Args:
+        run: of the export.
+        config: as trained.
+        plan: as trained.
+        step: optimizer steps done.
+        scores: `{"base": {"recall": x}, "tuned": {"recall": y}}`, once they are known.
+    """
+    sources = [
+        f"| {source.name} | {source.weight:g} | {source.samples} | {source.tokens} | "
+        f"{source.loss_tokens} | {source.held_out_samples} |"
+        for source in plan.library.sources
+    ]
+    optim = config.optim
+    lines = [
+        "---",
+        "library_name: transformers",
+        "pipeline_tag: text-generation",
+        "tags: [ftdist, fine-tuned]",
+        "---",
+        "",
+        f"# {run.name}",
+        "",
+        f"Full-parameter fine-tune of `{config.model.path.rstrip('/').rsplit('/', 1)[-1]}`, made "
+        "with ftdist.",
+        "",
+        "## Data",
+        "",
+        "| source | weight | samples | tokens | loss tokens | held-out samples |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *sources,
+        "",
+        f"Packed library `{plan.library.key[:16]}`, sequences of {plan.sequence_tokens} tokens. "
+        "Loss on assistant turns and documents only.",
+        "",
+        "## Recipe",
+        "",
+        f"- {step} of {plan.steps} optimizer steps of {plan.global_sequences} sequences, "
+        f"{plan.epochs:.2f} epochs, seed {config.run.seed}",
+        f"- AdamW, peak learning rate {optim.peak_lr:g}, {optim.schedule}, warm-up "
+        f"{optim.warmup_ratio:g}, weight decay {optim.weight_decay:g}, clip {optim.clip_norm:g}",
+        f"- DeepSpeed ZeRO-3 over {plan.world_size} ranks, {plan.dtype}",
+        "",
+        "## Scores",
+        "",
+    ]
+    if scores is None:
+        lines.append(f"Not measured yet: `ftdist compare {run.name}`.")
+    else:
+        lines += ["| | base | tuned |", "| --- | --- | --- |"]
+        lines += [
+            f"| {kind} | {_shown(scores['base'], kind)} | {_shown(scores['tuned'], kind)} |"
+            for kind in sorted(scores["tuned"])
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(values: Mapping[str, Any], kind: str) -> str:
+    return f"{values[kind]:.2f}" if kind in values else "-"

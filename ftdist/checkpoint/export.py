@@ -1,0 +1,227 @@
+"""A committed checkpoint as a Hugging Face model folder, checked by reloading before it is called done."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ftdist.checkpoint.card import model_card
+from ftdist.checkpoint.disk import sync_folder
+from ftdist.checkpoint.manifest import Manifest, read_manifest
+from ftdist.checkpoint.state import WITNESS
+from ftdist.checkpoint.store import CheckpointStore
+from ftdist.config.compose import load_config
+from ftdist.config.plan import Plan
+from ftdist.config.schema import RunConfig
+from ftdist.data.chat import ensure_chat_template
+from ftdist.dist.device import TORCH_DTYPE, choose_device
+from ftdist.errors import StorageError
+from ftdist.rundir import RunDir, write_whole
+from ftdist.zero.reshape import pieces
+from ftdist.zero.save import shard_name
+
+TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2}
+"""Largest difference of logits, relative to the largest logit, between engine and export."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What an export made, and how close it came."""
+
+    folder: Path
+    step: int
+    dtype: str
+    largest_difference: float
+    """Of the witness row's logits, relative to the largest logit."""
+
+
+def export(run_dir: Path) -> Exported:
+    """Write the newest committed checkpoint to `export/` of the run, whole or not at all.
+
+    Weights are read parameter by parameter from the ranks' shards and written in files of at
+    most `checkpoint.export_shard_gib`; memory never holds more than one such file. Then plain
+    transformers loads the folder and its logits are compared with the engine's.
+
+    Args:
+        run_dir: of a run with a committed checkpoint.
+
+    Raises:
+        StorageError: there is no checkpoint, or the reloaded model answers otherwise.
+    """
+    run = RunDir(run_dir)
+    config = load_config(run.config)
+    manifest, checkpoint = _newest(run, config)
+    dtype = config.checkpoint.export_dtype
+    if dtype == "auto":
+        dtype = manifest.metadata["dtype"]
+    aside = run.root / "export.partial"
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    limit = int(config.checkpoint.export_shard_gib * 2**30)
+    _write_weights(checkpoint, manifest, aside, dtype=TORCH_DTYPE[dtype], limit_bytes=limit)
+    _write_companions(config, aside, dtype=dtype)
+    plan = Plan.from_json(run.plan.read_text())
+    write_whole(aside / "README.md", model_card(run, config, plan, step=manifest.step, scores=None))
+    difference = _check(checkpoint, aside, config, dtype=dtype)
+    _set_modes(aside, private=config.run.private)
+    _put_in_place(aside, run.export)
+    return Exported(
+        folder=run.export, step=manifest.step, dtype=dtype, largest_difference=difference
+    )
+
+
+def _newest(run: RunDir, config: RunConfig) -> tuple[Manifest, Path]:
+    store = CheckpointStore(run.checkpoints, keep=config.checkpoint.keep)
+    found = store.latest_verified(
+        lambda path, why: run.append_event("checkpoint_damaged", path=str(path), problem=why)
+    )
+    if found is None:
+        raise StorageError(
+            f"Run {run.name} has no committed checkpoint.",
+            remedy=f"let it train first: ftdist resume {run.name}.",
+        )
+    return read_manifest(found.path), found.path
+
+
+def _write_weights(
+    checkpoint: Path, manifest: Manifest, folder: Path, *, dtype: torch.dtype, limit_bytes: int
+) -> None:
+    shapes: dict[str, list[int]] = manifest.metadata["shapes"]
+    groups = _shards_of(shapes, item_bytes=dtype.itemsize, limit_bytes=limit_bytes)
+    names = [f"model-{i + 1:05d}-of-{len(groups):05d}.safetensors" for i in range(len(groups))]
+    if len(groups) == 1:
+        names = ["model.safetensors"]
+    for file, group in zip(names, groups, strict=True):
+        tensors = dict(_whole(checkpoint, manifest, group, dtype=dtype))
+        save_file(tensors, folder / file, metadata={"format": "pt"})
+    if len(groups) > 1:
+        total = sum(_elements(shape) for shape in shapes.values()) * dtype.itemsize
+        weight_map = {name: file for file, group in zip(names, groups, strict=True) for name in group}
+        index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+        write_whole(folder / "model.safetensors.index.json", json.dumps(index, indent=2) + "\n")
+
+
+def _shards_of(
+    shapes: dict[str, list[int]], *, item_bytes: int, limit_bytes: int
+) -> list[list[str]]:
+    """Names in order, cut where the next parameter would make a file larger than the limit."""
+    groups: list[list[str]] = [[]]
+    size = 0
+    for name, shape in shapes.items():
+        parameter_bytes = _elements(shape) * item_bytes
+        if groups[-1] and size + parameter_bytes > limit_bytes:
+            groups.append([])
+            size = 0
+        groups[-1].append(name)
+        size += parameter_bytes
+    return groups
+
+
+def _whole(
+    checkpoint: Path, manifest: Manifest, names: list[str], *, dtype: torch.dtype
+) -> Iterator[tuple[str, Tensor]]:
+    """Parameters put together from the master shards of all ranks, one at a time."""
+    world_size: int = manifest.metadata["world_size"]
+    with ExitStack() as stack:
+        files = [
+            stack.enter_context(
+                safe_open(
+                    checkpoint / shard_name("master", rank=rank, world_size=world_size),
+                    framework="pt",
+                )
+            )
+            for rank in range(world_size)
+        ]
+        for name in names:
+            shape = manifest.metadata["shapes"][name]
+            elements = _elements(shape)
+            parts = [
+                files[piece.rank].get_slice(name)[piece.start : piece.stop].to(dtype)
+                for piece in pieces(
+                    start=0, stop=elements, elements=elements, world_size=world_size
+                )
+            ]
+            yield name, torch.cat(parts).reshape(shape)
+
+
+def _elements(shape: list[int]) -> int:
+    return int(torch.Size(shape).numel())
+
+
+def _write_companions(config: RunConfig, folder: Path, *, dtype: str) -> None:
+    from transformers import AutoConfig, AutoTokenizer, GenerationConfig
+
+    base = Path(config.model.path)
+    model_config = AutoConfig.from_pretrained(base, trust_remote_code=False)
+    model_config.dtype = TORCH_DTYPE[dtype]
+    model_config.save_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+    ensure_chat_template(tokenizer)
+    tokenizer.save_pretrained(folder)
+    if (base / "generation_config.json").is_file():
+        GenerationConfig.from_pretrained(base).save_pretrained(folder)
+
+
+def _check(checkpoint: Path, folder: Path, config: RunConfig, *, dtype: str) -> float:
+    """Largest relative difference between the reloaded model's logits and the engine's.
+
+    Raises:
+        StorageError: parameters are missing, or the difference is more than rounding.
+    """
+    from transformers import AutoModelForCausalLM
+
+    device = choose_device(config.cluster.device)
+    model: Any
+    model, info = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=TORCH_DTYPE[dtype],
+        attn_implementation=config.model.attention,
+        trust_remote_code=False,
+        use_safetensors=True,
+        output_loading_info=True,
+    )
+    if info["missing_keys"]:
+        raise StorageError(
+            f"The exported folder lacks parameters: {', '.join(sorted(info['missing_keys']))}.",
+            remedy="report this with the model's config.json.",
+        )
+    witness = load_file(checkpoint / WITNESS)
+    model.eval().to(device)
+    with torch.no_grad():
+        logits = model(input_ids=witness["input_ids"].to(device), use_cache=False).logits[0]
+    found = logits[witness["positions"].to(device)].float().cpu()
+    scale = witness["logits"].abs().max().clamp(min=1e-6)
+    difference = float((found - witness["logits"]).abs().max() / scale)
+    if not difference <= TOLERANCE[dtype]:
+        raise StorageError(
+            f"The exported model's logits differ from the trained one's by {difference:.1e} of the "
+            f"largest (tolerance {TOLERANCE[dtype]:.0e}).",
+            remedy="report this with the model's config.json; the checkpoint is unharmed.",
+        )
+    return difference
+
+
+def _set_modes(folder: Path, *, private: bool) -> None:
+    folder.chmod(0o700 if private else 0o755)
+    for file in folder.rglob("*"):
+        file.chmod((0o700 if private else 0o755) if file.is_dir() else (0o600 if private else 0o644))
+
+
+def _put_in_place(aside: Path, final: Path) -> None:
+    """Swap the new folder in; the old one, if any, goes only once the new one stands."""
+    old = final.with_name(".export-old")
+    shutil.rmtree(old, ignore_errors=True)
+    sync_folder(aside)
+    if final.exists():
+        final.rename(old)
+    aside.rename(final)
+    sync_folder(final.parent)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,161 @@
+"""What a checkpoint folder must hold: the name, size and SHA-256 of every file in it.
+
+    {"format": 1, "step": 1200, "attempt": 3, "metadata": {...},
+     "files": [{"name": "rank-00000-of-00002.safetensors", "size": 1048576, "sha256": "..."}],
+     "sha256": "..."}
+
+The last line is the manifest's own hash, so that a bit flipped in it is found like any other.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ftdist.checkpoint.disk import storage_errors, sync_folder
+from ftdist.errors import StorageError
+from ftdist.rundir import write_whole
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+# hashlib lets go of the interpreter's lock, so that threads hash several files at once.
+_HASHING_THREADS = min(8, os.cpu_count() or 1)
+
+
+class DamagedCheckpointError(StorageError):
+    """A checkpoint's files are not what its manifest says.
+
+    A file that merely cannot be opened just now (rights, network) is a plain StorageError:
+    a whole checkpoint must not be set aside for it.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRecord:
+    """One file of a checkpoint, as it was when it was written."""
+
+    name: str
+    """Its name in the checkpoint's folder; folders inside it are not used."""
+
+    size: int
+    """Bytes."""
+
+    sha256: str
+    """Hash of the content, hexadecimal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What the lead wrote down when it committed."""
+
+    step: int
+    attempt: int
+    files: tuple[FileRecord, ...]
+    metadata: dict[str, Any]
+
+
+def describe_file(path: Path) -> FileRecord:
+    """Bring a file to disk and say what it holds; read in chunks, never whole in memory."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = os.fstat(file.fileno()).st_size
+    return FileRecord(name=path.name, size=size, sha256=digest)
+
+
+def check_presence(folder: Path, records: Sequence[FileRecord]) -> list[str]:
+    """What is missing from `folder`, too many in it, or of another size; a sentence part each."""
+    problems = []
+    for record in records:
+        try:
+            # Opened, not just looked up: a network file system asks the server anew on open.
+            with (folder / record.name).open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+        except FileNotFoundError:
+            problems.append(f"{record.name} is missing")
+            continue
+        if size != record.size:
+            problems.append(f"{record.name} has {size} bytes instead of {record.size}")
+    expected = {record.name for record in records} | {MANIFEST}
+    extra = sorted({entry.name for entry in folder.iterdir()} - expected)
+    return problems + [f"{name} does not belong to it" for name in extra]
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest and bring it and the folder's names to disk."""
+    body = {"format": FORMAT, **asdict(manifest)}
+    body["sha256"] = _own_hash(body)
+    write_whole(folder / MANIFEST, json.dumps(body, indent=1, sort_keys=True) + "\n")
+    sync_folder(folder)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a checkpoint, its own hash checked.
+
+    Raises:
+        DamagedCheckpointError: it is missing, torn, changed, or of another format.
+        StorageError: it cannot be read just now.
+    """
+    with storage_errors("read", folder):
+        try:
+            body = json.loads((folder / MANIFEST).read_bytes())
+        except FileNotFoundError:
+            raise damaged(folder, [f"{MANIFEST} is missing"]) from None
+        except ValueError:
+            raise damaged(folder, [f"{MANIFEST} is not JSON"]) from None
+    if not isinstance(body, dict) or body.pop("sha256", None) != _own_hash(body):
+        raise damaged(folder, [f"{MANIFEST} is not as it was written"])
+    if body["format"] != FORMAT:
+        raise damaged(folder, [f"{MANIFEST} has format {body['format']}, not {FORMAT}"])
+    return Manifest(
+        step=body["step"],
+        attempt=body["attempt"],
+        files=tuple(FileRecord(**record) for record in body["files"]),
+        metadata=body["metadata"],
+    )
+
+
+def verify_folder(folder: Path) -> Manifest:
+    """Check every file of a checkpoint against its manifest: presence, size, hash.
+
+    Raises:
+        DamagedCheckpointError: names every file that is missing, too many, cut or changed.
+        StorageError: a file cannot be read just now.
+    """
+    manifest = read_manifest(folder)
+    with storage_errors("read", folder):
+        problems = check_presence(folder, manifest.files)
+        if not problems:
+            with ThreadPoolExecutor(_HASHING_THREADS) as pool:
+                found = pool.map(lambda record: _hash_of(folder / record.name), manifest.files)
+                problems = [
+                    f"the content of {record.name} has changed (SHA-256 {digest[:12]}... instead "
+                    f"of {record.sha256[:12]}...)"
+                    for record, digest in zip(manifest.files, found, strict=True)
+                    if digest != record.sha256
+                ]
+    if problems:
+        raise damaged(folder, problems)
+    return manifest
+
+
+def damaged(folder: Path, problems: Sequence[str]) -> DamagedCheckpointError:
+    """The error that names what is wrong with `folder`."""
+    return DamagedCheckpointError(
+        f"Checkpoint {folder.name} is damaged: {'; '.join(problems)}.",
+        remedy="resume from an older checkpoint, or put the files back from a copy.",
+    )
+
+
+def _own_hash(body: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _hash_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,109 @@
+"""The command `ftdist`: finds the verb, and turns errors into two lines and an exit code."""
+
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+
+from ftdist.errors import ConfigError, FtdistError
+
+VERBS = {
+    "train": "fine-tune a model on a library: model.path=DIR library.path=DIR run.name=R [key=...]",
+    "plan": "what such a run would take, with the same keys; starts nothing",
+    "resume": "go on with a run: R [cluster.tasks_per_node=N ...]",
+    "export": "write the tuned model of a run as a Hugging Face folder: R",
+    "compare": "ask the base and the tuned model the same questions: R [compare.probes=FILE]",
+    "status": "where a run stands, and how its attempts ended: R",
+}
+
+INTERRUPTED = 128 + signal.SIGINT
+
+
+def help_text() -> str:
+    """What `ftdist` and `ftdist --help` print."""
+    verbs = "\n".join(f"  ftdist {verb:<8} {meaning}" for verb, meaning in VERBS.items())
+    return (
+        "ftdist fine-tunes all parameters of a language model on a small library, and shows what "
+        f"it learned.\n\n{verbs}\n\n"
+        "Keys and their meaning: `ftdist train --help`. "
+        "A run in about a minute: `ftdist train experiment=tiny`.\n"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: words after `ftdist`; those of this process by default.
+
+    Returns:
+        The exit code.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        return _run(words)
+    except FtdistError as error:
+        return _tell(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _tell("Interrupted; nothing was started that still runs.", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our words has gone; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except Exception as error:  # noqa: BLE001 - our own mistake: one line, and the rest in a file
+        words_of_it = " ".join(str(error).split())[:300]
+        return _tell(
+            f"ftdist made a mistake: {type(error).__name__}: {words_of_it}\n"
+            f"To fix: report it with {_keep_traceback()}.",
+            FtdistError.exit_code,
+        )
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("--help", "-h", "help"):
+        sys.stdout.write(help_text())
+        return 0
+    if words[0] == "--version":
+        from ftdist import __version__
+
+        sys.stdout.write(f"ftdist {__version__}\n")
+        return 0
+    verb, *rest = words
+    if verb not in VERBS:
+        near = get_close_matches(verb, VERBS, n=1, cutoff=0.5)
+        if "=" in verb:
+            near = ["train"]
+        raise ConfigError(
+            f"ftdist has no command {verb!r}.",
+            remedy=f"write `ftdist {near[0]} ...`, or see `ftdist --help`."
+            if near
+            else f"use one of {', '.join(VERBS)}.",
+        )
+    result = import_module(f"ftdist.cli.{verb}").main(rest)
+    assert isinstance(result, int)
+    return result
+
+
+def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's shape
+    raise SystemExit(128 + number)
+
+
+def _tell(words: str, exit_code: int) -> int:
+    sys.stdout.flush()
+    sys.stderr.write(f"{words}\n")
+    return exit_code
+
+
+def _keep_traceback() -> Path:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="ftdist-traceback-", suffix=".txt", delete=False
+    ) as file:
+        traceback.print_exc(file=file)
+    return Path(file.name)

@@ -1,0 +1,46 @@
+"""`ftdist resume`: go on with a run, on another number of ranks if need be."""
+
+import sys
+from collections.abc import Sequence
+
+from ftdist.cli.arguments import named_run, say, wants_help
+
+HELP = """Usage: ftdist resume R [key=value ...]
+
+Goes on with run R from its newest whole checkpoint, and computes what the run would have computed
+without the break. Keys of cluster, tracking and checkpoint, train.evaluate_every_steps and
+batch.allow_uneven may change; others would make it another run.
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Go on with a run.
+
+    Raises:
+        FtdistError: there is no such run, or it cannot go on like this.
+    """
+    if wants_help(words, HELP):
+        return 0
+    run, overrides = named_run(words, verb="resume")
+
+    from ftdist.cli.outcome import tell
+    from ftdist.cli.progress import view_maker
+    from launch.resume import replan
+    from launch.start import read_plan, write_plan
+    from launch.supervise import Supervisor, newest_step
+
+    steps, newest = read_plan(run).steps, newest_step(run)
+    if newest is not None and newest >= steps:
+        sys.stdout.write(f"Run {run.name} is complete: it has made all {steps} steps.\n")
+        return 0
+    planned = replan(run, overrides, say=say)
+    supervisor = Supervisor.of(run, planned.config, view_of=view_maker(run, steps=steps), say=say)
+    with supervisor.sole():
+        if overrides:
+            with run.overrides.open("a", encoding="utf-8") as file:
+                file.write("".join(f"{line}\n" for line in ["# resumed with", *overrides]))
+        write_plan(run, planned)
+        if newest is None:
+            say(f"Run {run.name} has no checkpoint yet: it starts anew.")
+        finished = supervisor.train(planned.plan, asked_by="resume")
+    return tell(finished, run=run)

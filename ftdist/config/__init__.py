@@ -1,0 +1,1 @@
+"""What a run is: schema, composition, plan, and DeepSpeed's dictionary. Loads no torch."""

@@ -1,0 +1,310 @@
+"""Command line and `conf/` to a frozen RunConfig. The only importer of hydra and omegaconf.
+
+Hydra stops at the first problem; here every override is read and checked first, the sound ones
+are composed, the result is validated, and all problems are told in one answer.
+"""
+
+import contextlib
+import dataclasses
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftdist.config.help import help_text
+from ftdist.config.overrides import Parsed, read_overrides
+from ftdist.config.problems import Problem, as_error, unset_key, validate
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ConfigError
+from ftdist.rundir import write_whole
+
+if TYPE_CHECKING:
+    from hydra._internal.hydra import Hydra
+
+MISSING = "???"
+_PRINTING_FLAGS = frozenset(
+    {"--help", "-h", "--hydra-help", "--version", "--cfg", "-c", "--info", "-i", "--resolve"}
+    | {"--package", "-p"}
+)
+_REFUSED_FLAGS = frozenset(
+    {"--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--run", "-r"}
+    | {"--shell-completion", "-sc", "--experimental-rerun"}
+)
+_SWEEP_FLAGS = frozenset({"--multirun", "-m"})
+
+
+def conf_dir() -> Path:
+    """The folder of Hydra groups: beside the package, in a checkout and when installed.
+
+    Raises:
+        ConfigError: the installation lacks it.
+    """
+    folder = Path(__file__).resolve().parents[2] / "conf"
+    if not (folder / "train.yaml").is_file():
+        raise ConfigError(f"There is no config in {folder}.", remedy="install ftdist again.")
+    return folder
+
+
+def group_options() -> dict[str, tuple[str, ...]]:
+    """Groups in `conf/`, each with the names of its options."""
+    folders = sorted(path for path in conf_dir().iterdir() if any(path.glob("*.yaml")))
+    return {p.name: tuple(sorted(file.stem for file in p.glob("*.yaml"))) for p in folders}
+
+
+def compose(overrides: Sequence[str]) -> RunConfig:
+    """The run that a command line asks for.
+
+    Args:
+        overrides: `key=value`, `group=option`; the verb and its flags have come off.
+
+    Raises:
+        ConfigError: all that is wrong with them, each problem with its remedy.
+    """
+    with _hydra() as hydra:
+        checked = _check(overrides, hydra=hydra)
+    if checked.config is None:
+        raise as_error(checked.problems + checked.unset)
+    return checked.config
+
+
+def sweep(arguments: Sequence[str]) -> list[list[str]]:
+    """The single runs of a sweep (`-m optim.peak_lr=1e-4,1e-5`), in Hydra's own order.
+
+    Each run gets a name of its own: unless `run.name` is swept, its place in the sweep is added.
+
+    Raises:
+        ConfigError: all that is wrong with any of them.
+    """
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    overrides = [argument for argument in arguments if argument not in _SWEEP_FLAGS]
+    problems = _set_twice(overrides)
+    names: list[str] = []
+    with _hydra() as hydra:
+        parser = OverridesParser.create(config_loader=hydra.config_loader)
+        try:
+            (runs,) = BasicSweeper.split_arguments(parser.parse_overrides(overrides), None)
+        except HydraException:
+            runs = [overrides]  # what cannot be read or counted is told by the usual checks
+        for run in runs:
+            checked = _check(run, hydra=hydra)
+            problems += checked.problems + checked.unset
+            names += [checked.config.run.name] if checked.config else []
+    if problems:
+        raise as_error(list(dict.fromkeys(problems)))
+    if len(set(names)) == len(names):
+        return [list(run) for run in runs]
+    return [_named(run, place=place, name=names[place]) for place, run in enumerate(runs)]
+
+
+def is_sweep(arguments: Sequence[str]) -> bool:
+    """Whether a command line asks for several runs (`-m`, `--multirun`)."""
+    return any(argument in _SWEEP_FLAGS for argument in arguments)
+
+
+def hydra_flags(arguments: Sequence[str]) -> bool:
+    """Whether a command line has flags of Hydra that print something instead of running."""
+    flags = {argument.split("=")[0] for argument in arguments if argument.startswith("-")}
+    return bool(flags & (_PRINTING_FLAGS | _REFUSED_FLAGS))
+
+
+def run_hydra_flags(arguments: Sequence[str]) -> str:
+    """What `--help`, `--cfg job`, `--info defaults` and their kin print.
+
+    Raises:
+        ConfigError: a flag or an override that cannot be used; keys may still be unset.
+    """
+    from hydra._internal.utils import get_args_parser
+
+    refused = [a for a in arguments if a.split("=")[0] in _REFUSED_FLAGS]
+    if refused:
+        raise ConfigError(
+            f"ftdist does not take Hydra's {refused[0]}.",
+            remedy="leave it out; values live in conf/ and on the command line.",
+        )
+    printed, complaint = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complaint):
+        parser = get_args_parser()
+        try:
+            flags = parser.parse_intermixed_args(list(arguments))
+        except SystemExit as end:
+            if end.code == 0:
+                return printed.getvalue()
+            reason = complaint.getvalue().strip().rsplit("error: ", maxsplit=1)[-1]
+            raise ConfigError(
+                f"These flags cannot be read: {reason}.", remedy="see `ftdist train --hydra-help`."
+            ) from None
+        with _hydra() as hydra:
+            if flags.help:
+                return help_text(groups=group_options(), values=_composed([], hydra=hydra))
+            if flags.hydra_help:
+                hydra.hydra_help("train", args_parser=parser, args=flags)
+                return printed.getvalue()
+            _answer(hydra, flags)
+    return printed.getvalue()
+
+
+def load_config(path: Path) -> RunConfig:
+    """The config that `dump_config` wrote.
+
+    Raises:
+        ConfigError: it is not there, or not a config of this version.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        values = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except (OSError, YAMLError, OmegaConfBaseException) as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error}", remedy="name a run directory made by ftdist."
+        ) from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} holds no config.", remedy="name a run directory made by ftdist.")
+    config, problems = validate({str(key): value for key, value in values.items()})
+    if config is None:
+        raise as_error(problems, where=str(path))
+    return config
+
+
+def dump_config(config: RunConfig) -> str:
+    """A config as YAML; `load_config` gives the same object back."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_yaml(OmegaConf.create(dataclasses.asdict(config)))
+
+
+def save_config(config: RunConfig, path: Path) -> None:
+    """Write a config so that it appears whole."""
+    write_whole(path, dump_config(config))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Checked:
+    """What became of a command line."""
+
+    config: RunConfig | None
+    problems: list[Problem]
+    unset: list[Problem]
+    """Keys that only the user can set, and did not."""
+
+    overrides: list[str]
+    """As Hydra gets them."""
+
+
+def _check(overrides: Sequence[str], *, hydra: "Hydra") -> _Checked:
+    """Compose and validate what is sound, even where other overrides are not."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    groups = group_options()
+    reading = read_overrides(overrides, parse=_parse, groups=groups)
+    lines = list(reading.overrides.values())
+    try:
+        values = _composed(lines, hydra=hydra)
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = " ".join(str(error).split())
+        problem = Problem(f"Hydra cannot compose this: {reason}", "change what it names.")
+        return _Checked(
+            config=None, problems=[*reading.problems, problem], unset=[], overrides=lines
+        )
+    unset = set(_unset(values))
+    config, wrong = validate(values, across=not reading.meant & set(groups))
+    problems = reading.problems + [p for p in wrong if p.key not in unset | reading.meant]
+    # an experiment that was mistyped might have set them
+    told = set() if "experiment" in reading.meant else unset - reading.meant
+    return _Checked(
+        config=None if problems or unset else config,
+        problems=problems,
+        unset=[unset_key(key) for key in sorted(told)],
+        overrides=lines,
+    )
+
+
+def _parse(text: str, as_text: bool) -> Parsed | None:
+    """Hydra's grammar; quotes the value first if it is to be taken `as_text`."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import Quote, QuotedString
+    from hydra.errors import HydraException
+
+    if as_text:
+        name, _, value = text.partition("=")
+        text = f"{name}={QuotedString(text=value, quote=Quote.single).with_quotes()}"
+    try:
+        (override,) = OverridesParser.create().parse_overrides([text])
+    except HydraException:
+        return None
+    if override.package is not None:
+        return None
+    return Parsed(
+        line=text,
+        value=override.value(),
+        several=override.is_sweep_override(),
+        deletes=override.is_delete(),
+    )
+
+
+def _set_twice(overrides: Sequence[str]) -> list[Problem]:
+    """Keys of a sweep that are set twice, of which Hydra's sweeper would take the last."""
+    names = [text.partition("=")[0].lstrip("+") for text in dict.fromkeys(overrides)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return [Problem(f"{name} is set twice.", "keep one of them.", name) for name in twice]
+
+
+def _named(run: Sequence[str], *, place: int, name: str) -> list[str]:
+    """One run of a sweep under a name of its own."""
+    others = [text for text in run if not text.startswith("run.name=")]
+    return [*others, f"run.name={name}-{place}"]
+
+
+def _composed(overrides: list[str], *, hydra: "Hydra") -> dict[str, Any]:
+    from hydra.types import RunMode
+    from omegaconf import OmegaConf, open_dict
+
+    tree = hydra.compose_config(
+        config_name="train",
+        overrides=overrides,
+        run_mode=RunMode.RUN,
+        from_shell=False,
+        with_log_configuration=False,
+    )
+    with open_dict(tree):
+        del tree["hydra"]
+    values = OmegaConf.to_container(tree, resolve=True, throw_on_missing=False)
+    assert isinstance(values, dict), "conf/train.yaml is a mapping"
+    return {str(key): value for key, value in values.items()}
+
+
+def _unset(values: Mapping[str, Any], *, prefix: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _unset(value, prefix=f"{prefix}{name}.")
+        elif value == MISSING:
+            yield f"{prefix}{name}"
+
+
+@contextlib.contextmanager
+def _hydra() -> Iterator["Hydra"]:
+    """Hydra, looking at `conf/`; whatever was there before is there again afterwards."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    with initialize_config_dir(str(conf_dir()), job_name="ftdist", version_base="1.3"):
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None, "initialize_config_dir makes one"
+        yield hydra
+
+
+def _answer(hydra: "Hydra", flags: Any) -> None:
+    """Let Hydra print what `--cfg` or `--info` asks for, once the overrides are sound."""
+    checked = _check(flags.overrides, hydra=hydra)
+    if checked.problems:
+        raise as_error(checked.problems)
+    if flags.cfg:
+        hydra.show_cfg("train", checked.overrides, flags.cfg, flags.package, flags.resolve)
+    else:
+        hydra.show_info(flags.info or "all", config_name="train", overrides=checked.overrides)

@@ -1,0 +1,182 @@
+"""The table of config keys, read off the schema, and what fits each of them in plain words."""
+
+import difflib
+import functools
+import re
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, is_dataclass
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+
+from ftdist.config.schema import RUN_NAME_PATTERN, RunConfig
+
+Kind = Literal["integer", "number", "switch", "choice", "text", "texts", "table"]
+
+_WORDS: dict[Kind, str] = {
+    "integer": "a whole number",
+    "number": "a number",
+    "switch": "true or false",
+    "choice": "one of",
+    "text": "a text",
+    "texts": "a list such as [a,b]",
+    "table": "a table such as {name: value}",
+}
+_RUN_NAME = (
+    "a name of up to 64 letters, digits, dots, underscores and dashes that begins with a "
+    "letter or a digit"
+)
+_SUFFIX = {"k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_SUFFIXED = re.compile(r"([+-]?\d[\d_]*(?:\.\d+)?)(k|M|G|Ki|Mi|Gi)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigKey:
+    """One leaf of the config: where it is, what it means, what fits."""
+
+    name: str
+    """Dotted; `*` stands for a name that the user chooses."""
+
+    kind: Kind
+    nullable: bool
+    choices: tuple[str, ...]
+    bounds: tuple[str, ...]
+    pattern: str | None
+    meaning: str
+
+    @property
+    def described(self) -> str:
+        """The kind of value, such as `a whole number`."""
+        return _RUN_NAME if self.pattern == RUN_NAME_PATTERN else _WORDS[self.kind]
+
+    @property
+    def fits(self) -> str:
+        """What fits, such as `a whole number of at least 1, or null`."""
+        words = self.described
+        if self.choices:
+            words = f"{words} {', '.join(self.choices)}"
+        if self.bounds:
+            joined = " and ".join(self.bounds)
+            words = f"{words} {'of ' if joined.startswith('at') else ''}{joined}"
+        return f"{words}, or null" if self.nullable else words
+
+
+@functools.cache
+def config_keys() -> dict[str, ConfigKey]:
+    """Every leaf of `RunConfig` by its dotted name, in the schema's order."""
+    return {key.name: key for key in _walk(RunConfig, prefix="")}
+
+
+def find_key(name: str) -> ConfigKey | None:
+    """The key called `name`; names chosen by the user and what lies in free tables included."""
+    keys = config_keys()
+    if name in keys:
+        return keys[name]
+    parts = name.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        table = ".".join(parts[:cut])
+        if table not in keys or keys[table].kind != "table":
+            continue
+        inside = [key for key in keys if key.startswith(f"{table}.*.")]
+        if not inside:
+            return keys[table]  # a free table: DeepSpeed's own names
+        if len(parts) == cut + 1:
+            return keys[table]
+        return keys.get(".".join([table, "*", *parts[cut + 1 :]]))
+    return None
+
+
+def nearest(word: str, options: Iterable[str], *, least: float = 0.55) -> str | None:
+    """The option that looks most like `word`, by its whole name or by its last part."""
+
+    def likeness(option: str) -> float:
+        whole = difflib.SequenceMatcher(None, word, option).ratio()
+        last = difflib.SequenceMatcher(None, word.split(".")[-1], option.split(".")[-1]).ratio()
+        return max(whole, 0.95 * last)
+
+    best = max(options, key=likeness, default=None)
+    return best if best is not None and likeness(best) >= least else None
+
+
+def nearest_key(name: str, *, groups: Iterable[str]) -> str | None:
+    """The key or group that `name` was meant to be, by its letters, then by its meaning."""
+    found = nearest(name, [*config_keys(), *groups], least=0.7)
+    if found is not None:
+        return found
+    last = name.split(".")[-1].lower()
+    words = set(last.split("_"))
+    holding = [key for key in config_keys() if words <= set(key.split(".")[-1].split("_"))]
+    if holding:
+        return min(holding, key=len)
+    for key in config_keys().values():
+        if len(last) > 3 and last.replace("_", " ") in key.meaning.lower():
+            return key.name
+    return nearest(name, [*config_keys(), *groups])
+
+
+def read_integer(text: str) -> int | None:
+    """A whole number with a suffix ("64k" is 64,000; "64Ki" is 65,536), or None."""
+    match = _SUFFIXED.fullmatch(text.strip())
+    if match is None:
+        return None
+    number = float(match[1]) if "." in match[1] else int(match[1])
+    scaled = number * _SUFFIX.get(match[2] or "", 1)
+    return int(scaled) if scaled == int(scaled) else None
+
+
+def _walk(section: type, *, prefix: str) -> Iterator[ConfigKey]:
+    fields = typing.cast(Any, section).__pydantic_fields__
+    for name, annotation in typing.get_type_hints(section, include_extras=True).items():
+        dotted, inner = f"{prefix}{name}", annotation
+        if is_dataclass(inner):
+            yield from _walk(typing.cast(type, inner), prefix=f"{dotted}.")
+            continue
+        yield _key(dotted, annotation, meaning=" ".join(fields[name].description.split()))
+        arguments = typing.get_args(annotation)
+        if typing.get_origin(annotation) is dict and is_dataclass(arguments[1]):
+            yield from _walk(typing.cast(type, arguments[1]), prefix=f"{dotted}.*.")
+
+
+def _key(name: str, annotation: Any, *, meaning: str) -> ConfigKey:
+    plain, nullable, metadata = _peel(annotation)
+    limits = [item for part in metadata for item in getattr(part, "metadata", [part])]
+    origin = typing.get_origin(plain)
+    kinds: dict[Any, Kind] = {int: "integer", float: "number", bool: "switch", str: "text"}
+    origins: dict[Any, Kind] = {Literal: "choice", list: "texts", dict: "table"}
+    return ConfigKey(
+        name=name,
+        kind=origins[origin] if origin else kinds[plain],
+        nullable=nullable,
+        choices=tuple(typing.get_args(plain)) if origin is Literal else (),
+        bounds=tuple(filter(None, map(_bound, limits))),
+        pattern=next((p for item in limits if (p := getattr(item, "pattern", None))), None),
+        meaning=meaning,
+    )
+
+
+def _peel(annotation: Any) -> tuple[Any, bool, list[Any]]:
+    nullable, metadata = False, []
+    while True:
+        if typing.get_origin(annotation) is Annotated:
+            annotation, *more = typing.get_args(annotation)
+            metadata += more
+        elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
+            (annotation,) = (a for a in typing.get_args(annotation) if a is not types.NoneType)
+            nullable = True
+        else:
+            return annotation, nullable, metadata
+
+
+def _bound(limit: Any) -> str | None:
+    match limit:
+        case Ge(ge=value):
+            return f"at least {value}"
+        case Gt(gt=value):
+            return f"above {value}"
+        case Le(le=value):
+            return f"at most {value}"
+        case Lt(lt=value):
+            return f"below {value}"
+    return None

@@ -1,0 +1,49 @@
+"""Sizes of a packed library, as `prepare` found them."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFacts:
+    """One tokenised and packed source."""
+
+    name: str
+    weight: float
+    samples: int
+    sequences: int
+    tokens: int
+    loss_tokens: int
+    held_out_samples: int
+    held_out_sequences: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibraryFacts:
+    """The packed sources of a run; the first is the library itself, with weight 1."""
+
+    path: str
+    """Folder of the packed library, in the cache."""
+
+    key: str
+    """Fingerprint of everything that went into it."""
+
+    sources: tuple[SourceFacts, ...]
+
+    def to_json(self) -> str:
+        """As JSON text."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """From JSON text."""
+        return cls.from_values(json.loads(text))
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """From what `dataclasses.asdict` makes of one."""
+        sources = tuple(SourceFacts(**source) for source in values["sources"])
+        return cls(path=values["path"], key=values["key"], sources=sources)

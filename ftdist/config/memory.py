@@ -1,0 +1,72 @@
+"""Memory and disk of a run, term by term, in GiB; each formula stands at its field of `Plan`."""
+
+import math
+
+from ftdist.config.model_facts import ModelFacts
+from ftdist.config.schema import RunConfig
+
+GIB = 2**30
+DTYPE_BYTES = {"bfloat16": 2, "float32": 4}
+OPTIMIZER_BYTES = 12
+"""Of one parameter: float32 master weight and AdamW's two moments."""
+
+LAYER_ELEMENTS = 17
+"""Elements that one layer keeps for the backward pass, for each token and unit of width.
+
+34 bytes in 16 bit, without attention scores, which no fused kernel keeps.
+Source: Korthikanti et al. 2022, https://arxiv.org/abs/2205.05198, section 4.1.
+"""
+
+
+def memory_terms(
+    config: RunConfig, *, model: ModelFacts, world_size: int, dtype: str
+) -> dict[str, float]:
+    """The memory and disk terms; each formula stands at its field of `Plan`."""
+    engine, size = config.engine, DTYPE_BYTES[dtype]
+    total, shard = model.parameters, model.parameters / world_size
+    tokens = config.batch.micro_sequences * config.batch.sequence_tokens
+    layer, inputs = LAYER_ELEMENTS * tokens * model.hidden_size, tokens * model.hidden_size
+    kept = layer + model.layers * inputs
+    if not config.model.activation_checkpointing:
+        kept = model.layers * layer
+    export = config.checkpoint.export_dtype
+    export_size = size if export == "auto" else DTYPE_BYTES[export]
+    gathered = min(total, max(engine.live_elements, model.largest_parameter))
+    placed = {
+        "parameters_gib": shard * size,
+        "gradients_gib": shard * DTYPE_BYTES[engine.accumulation_dtype]
+        + min(total, engine.reduce_bucket_elements) * size,
+        "optimizer_gib": shard * OPTIMIZER_BYTES,
+        "gathered_gib": gathered * size,
+        "activations_gib": kept * size,
+        "logits_gib": _logits_bytes(model, tokens=tokens, size=size, head=config.model.head),
+    }
+    in_host = [name for name, offloaded in (
+        ("parameters_gib", engine.offload_parameters),
+        ("optimizer_gib", engine.offload_optimizer),
+    ) if offloaded]  # fmt: skip
+    host = math.fsum(placed[name] for name in in_host)
+    checkpoint, exported = total * OPTIMIZER_BYTES, total * export_size
+    terms = {
+        **placed,
+        "device_gib": math.fsum(placed.values()) - host,
+        "host_offload_gib": host,
+        "host_load_gib": (shard + model.largest_parameter) * size,
+        "checkpoint_gib": checkpoint,
+        "export_gib": exported,
+        "disk_gib": (config.checkpoint.keep + 1) * checkpoint + exported,
+    }
+    return {name: value / GIB for name, value in terms.items()}
+
+
+def _logits_bytes(model: ModelFacts, *, tokens: int, size: int, head: str) -> float:
+    """Of one chunk of logits in float32 and in the model's dtype, and of the head's gradient.
+
+    torch's chunked loss takes next_power_of_2(ceil(T / ceil(V / H))) rows at once, or half as
+    many (torch.nn.LinearCrossEntropyOptions, aspect_ratio); the model's own head takes all T.
+    """
+    rows = tokens
+    if head != "model":
+        wanted = math.ceil(tokens / math.ceil(model.vocab_size / model.hidden_size))
+        rows = min(tokens, 2 ** math.ceil(math.log2(wanted)))
+    return rows * model.vocab_size * (4 + size) + model.vocab_size * model.hidden_size * size

@@ -1,0 +1,152 @@
+"""Sizes of a base model, read from config.json and the safetensors headers, without torch."""
+
+import json
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ftdist.errors import ModelError
+
+_LARGEST_HEADER = 100 * 2**20
+_HEADER_LENGTH = struct.Struct("<Q")
+
+_HIDDEN = ("hidden_size", "n_embd", "d_model")
+_LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
+_POSITIONS = ("max_position_embeddings", "n_positions", "max_sequence_length", "n_ctx")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFacts:
+    """Sizes of a base model."""
+
+    parameters: int
+    """All elements in its files; a tied head stands there once."""
+
+    largest_parameter: int
+    """Elements of the largest single parameter."""
+
+    hidden_size: int
+    layers: int
+    vocab_size: int
+
+    max_position: int | None
+    """Positions that it knows; None: its config does not say."""
+
+    model_type: str
+    tied: bool
+    """Whether the output head is the input embedding."""
+
+
+def read_model_facts(path: Path) -> ModelFacts:
+    """Sizes of the model in the folder `path`.
+
+    Raises:
+        ModelError: no such folder, no config.json, no safetensors, or a damaged header.
+    """
+    if not path.is_dir():
+        raise ModelError(
+            f"There is no model folder {path}.",
+            remedy="set model.path to a folder with config.json and *.safetensors.",
+        )
+    config = _read_config(path)
+    shapes = dict(shape for file in _weight_files(path) for shape in _tensor_shapes(file))
+    if not shapes:
+        raise ModelError(
+            f"The safetensors files in {path} hold no tensors.",
+            remedy="download the model again.",
+        )
+    sizes = [math.prod(shape) for shape in shapes.values()]
+    has_head = any(name.endswith("lm_head.weight") for name in shapes)
+    return ModelFacts(
+        parameters=sum(sizes),
+        largest_parameter=max(sizes),
+        hidden_size=_number(config, _HIDDEN, path=path),
+        layers=_number(config, _LAYERS, path=path),
+        vocab_size=_number(config, ("vocab_size",), path=path),
+        max_position=next((config[key] for key in _POSITIONS if config.get(key)), None),
+        model_type=str(config.get("model_type", "unknown")),
+        tied=bool(config.get("tie_word_embeddings", not has_head)),
+    )
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    file = path / "config.json"
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(
+            f"{path} has no config.json, so it is not a Hugging Face model folder.",
+            remedy="set model.path to the folder that holds config.json and *.safetensors.",
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file} cannot be read: {error}", remedy="download it again.") from None
+    if not isinstance(config, dict):
+        raise ModelError(f"{file} is not a JSON object.", remedy="download it again.")
+    inner = config.get("text_config")  # where a model of text and images keeps its language model
+    return {**config, **inner} if isinstance(inner, dict) else config
+
+
+def _weight_files(path: Path) -> list[Path]:
+    index = path / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            placed = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+            names = sorted(set(placed.values()))
+        except (ValueError, KeyError, AttributeError) as error:
+            raise ModelError(
+                f"{index} cannot be read: {error!r}", remedy="download it again."
+            ) from None
+        files = [path / name for name in names]
+        absent = [file.name for file in files if not file.is_file()]
+        if absent:
+            raise ModelError(
+                f"{path} lacks {len(absent)} of {len(files)} weight files: {', '.join(absent)}.",
+                remedy="download the model again.",
+            )
+        return files
+    files = sorted(path.glob("*.safetensors"))
+    if not files:
+        others = sorted(file.name for file in (*path.glob("*.bin"), *path.glob("*.pt*")))
+        found = f"only {', '.join(others)}, which hold pickled code" if others else "no weights"
+        raise ModelError(
+            f"{path} has {found}; ftdist reads *.safetensors.",
+            remedy="take the model's safetensors files, or save it again with transformers.",
+        )
+    return files
+
+
+def _tensor_shapes(file: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Names and shapes in a safetensors header: 8 bytes of length, little-endian, then JSON."""
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        start = stream.read(_HEADER_LENGTH.size)
+        length = _HEADER_LENGTH.unpack(start)[0] if len(start) == _HEADER_LENGTH.size else -1
+        whole = 0 <= length <= min(_LARGEST_HEADER, size - _HEADER_LENGTH.size)
+        try:
+            header: Any = json.loads(stream.read(length)) if whole else None
+            header.pop("__metadata__", None)
+            shapes = {name: tuple(map(int, tensor["shape"])) for name, tensor in header.items()}
+            end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+        except (ValueError, AttributeError, KeyError, TypeError):
+            raise ModelError(
+                f"{file} is not a whole safetensors file.", remedy="download it again."
+            ) from None
+    expected = _HEADER_LENGTH.size + length + end
+    if size < expected:
+        raise ModelError(
+            f"{file} is {size} bytes long and should be {expected}.", remedy="download it again."
+        )
+    yield from shapes.items()
+
+
+def _number(config: dict[str, Any], names: tuple[str, ...], *, path: Path) -> int:
+    for name in names:
+        if isinstance(config.get(name), int):
+            return int(config[name])
+    raise ModelError(
+        f"{path / 'config.json'} says no {names[0]}.",
+        remedy="take a causal language model in Hugging Face format.",
+    )

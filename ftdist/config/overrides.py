@@ -1,0 +1,185 @@
+"""What a command line says: every override read, and its key checked, before Hydra composes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ftdist.config.fields import ConfigKey, config_keys, find_key, nearest
+from ftdist.config.problems import Problem, secret_problem, show, unknown_key
+
+LENGTHS = {"train.epochs": "train.steps", "train.steps": "train.epochs"}
+"""Either key sets how long a run is; a default gives way to the one that is typed."""
+
+FLAGS = ("--help", "--cfg", "--info", "--multirun", "--hydra-help", "--version", "--resolve")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """One override as Hydra's grammar reads it."""
+
+    line: str
+    """The override as Hydra gets it."""
+
+    value: Any
+    several: bool
+    """Whether it is a sweep."""
+
+    deletes: bool
+
+
+Parse = Callable[[str, bool], Parsed | None]
+"""Reads an override, its value as a text throughout if the flag is set; None: it cannot be read."""
+
+
+@dataclass
+class Reading:
+    """The overrides that are sound, and what is wrong with the others."""
+
+    overrides: dict[str, str] = field(default_factory=dict)
+    """Key to the override that Hydra gets."""
+
+    problems: list[Problem] = field(default_factory=list)
+    meant: set[str] = field(default_factory=set)
+    """Keys whose overrides were left out, as typed and as they were probably meant."""
+
+
+def read_overrides(
+    overrides: Sequence[str], *, parse: Parse, groups: Mapping[str, Sequence[str]]
+) -> Reading:
+    """Read every override and check its key; values are checked once all are composed.
+
+    Args:
+        overrides: as typed.
+        parse: Hydra's grammar.
+        groups: groups of `conf/` and their options.
+    """
+    reading = Reading()
+    for text in overrides:
+        name, _, value = text.partition("=")
+        name = name.lstrip("+~").strip()
+        if "=" not in text and secret_problem("", text):
+            name, value = "an argument", text  # never repeat it
+        problem = secret_problem(name, value) or _form_problem(text, name, groups=groups)
+        if problem is None:
+            problem = _accept(text, name, reading=reading, parse=parse, groups=groups)
+        if problem is not None:
+            reading.problems.append(problem)
+            reading.meant |= {problem.key, name}
+    typed = {key for key in LENGTHS if not reading.overrides.get(key, "=null").endswith("=null")}
+    for key in typed:
+        reading.overrides.setdefault(LENGTHS[key], f"{LENGTHS[key]}=null")
+    return reading
+
+
+def _form_problem(text: str, name: str, *, groups: Mapping[str, Sequence[str]]) -> Problem | None:
+    """What can be said of an override before it is parsed."""
+    value = text.partition("=")[2]
+    if text.startswith("-"):
+        meant = nearest(text.split("=")[0], FLAGS, least=0.7)
+        return Problem(f"{text} is not a flag.", f"write {meant or 'key=value'}.")
+    if "=" not in text and not text.startswith("~"):
+        meant = nearest(name, (*config_keys(), *groups), least=0.85)
+        remedy = f"write {meant}=..." if meant else "write key=value, such as train.epochs=2."
+        return Problem(f"{text!r} is not of the form key=value.", remedy, meant or "")
+    if "${" in value and not name.startswith("hydra."):
+        return Problem(
+            f"{name} holds an interpolation (${{...}}), which could carry a secret into a file.",
+            "write the value itself.",
+            name,
+        )
+    if "=" in text and not value and not text.startswith("~"):
+        return Problem(
+            f"{name}= has no value (a shell variable that is not set?).",
+            f"write a value, or {name}=null for none.",
+            name,
+        )
+    return None
+
+
+def _accept(
+    text: str,
+    name: str,
+    *,
+    reading: Reading,
+    parse: Parse,
+    groups: Mapping[str, Sequence[str]],
+) -> Problem | None:
+    """Keep one override for Hydra, or say what is wrong with it."""
+    key, of_hydra = find_key(name), name.startswith(("hydra.", "hydra/"))
+    if key is None and name not in groups and not of_hydra:
+        return _key_problem(name, text.partition("=")[2], groups=groups)
+    parsed = _parse(text, key=key, parse=parse)
+    if parsed is None:
+        return Problem(
+            f"The value of {name} cannot be read: {text.partition('=')[2]}",
+            f"put it in quotes, the outer ones for the shell: '{name}=\"...\"'.",
+            name,
+        )
+    if of_hydra:
+        reading.overrides[text.partition("=")[0]] = text
+        return None
+    problem = _use_problem(name, parsed, key=key)
+    if problem is None and name in groups:
+        problem = _option_problem(name, parsed.value, options=groups[name])
+    if problem is not None:
+        return problem
+    line = parsed.line.lstrip("+")
+    chosen_name = key is not None and (key.kind == "table" or key.name != name)
+    if chosen_name and not parsed.deletes:
+        line = f"++{line}"  # Hydra adds what is not in conf/ only when it is told to
+    if reading.overrides.setdefault(name, line) != line:
+        before = reading.overrides[name].partition("=")[2]
+        return Problem(
+            f"{name} is set twice, to {before} and to {show(parsed.value)}.",
+            "keep one of them.",
+            name,
+        )
+    return None
+
+
+def _parse(text: str, *, key: ConfigKey | None, parse: Parse) -> Parsed | None:
+    """Parse, with texts taken as typed: a name such as 007, a path with brackets."""
+    parsed = parse(text, False)
+    if key is None or key.kind != "text":
+        return parsed
+    if parsed is None:
+        quoted = text.partition("=")[2].startswith(("'", '"'))
+        return None if quoted else parse(text, True)
+    is_number = isinstance(parsed.value, int | float) and not parsed.several
+    return parse(text, True) if is_number else parsed
+
+
+def _use_problem(name: str, parsed: Parsed, *, key: ConfigKey | None) -> Problem | None:
+    if parsed.deletes and (key is None or key.kind != "table" or key.name == name):
+        return Problem(f"{name} cannot be taken out.", f"set it instead: {name}=...", name)
+    if parsed.several:
+        value = parsed.line.partition("=")[2]
+        return Problem(
+            f"{name}={value} has several values, and one run takes one.",
+            f"add -m for a run each, or put quotes around it: '{name}=\"{value}\"'.",
+            name,
+        )
+    return None
+
+
+def _key_problem(name: str, value: str, *, groups: Mapping[str, Sequence[str]]) -> Problem:
+    """A key that is none: a section, or a typing mistake."""
+    inside = [key for key in config_keys() if key.startswith(f"{name}.")]
+    if inside:
+        return Problem(
+            f"{name} is a section, not a key.", f"set its keys: {', '.join(inside)}.", name
+        )
+    return unknown_key(name, groups=list(groups), value=value)
+
+
+def _option_problem(name: str, value: Any, *, options: Sequence[str]) -> Problem | None:
+    allowed = (*options, "null") if name == "experiment" else tuple(options)
+    shown = "{...}" if isinstance(value, dict) else show(value)
+    if shown in allowed:
+        return None
+    meant = nearest(shown, allowed, least=0.4)
+    hint = f": did you mean {name}={meant}?" if meant else "."
+    remedy = f"choose one of {', '.join(allowed)}"
+    if isinstance(value, dict):
+        remedy += f", or set its keys one by one: {name}.KEY=VALUE"
+    return Problem(f"{name}={shown} is not an option{hint}", f"{remedy}.", name)

@@ -1,0 +1,299 @@
+"""What a run will take, computed before it waits in a queue: pure arithmetic, no torch.
+
+Sizes are GiB (2**30 bytes) on one rank unless a name says otherwise. Symbols in the formulas:
+N parameters, L layers, H hidden size, V vocabulary, W world size, T tokens of one micro-batch
+(micro_sequences x sequence_tokens), b bytes of the model's dtype, a of the accumulation dtype.
+"""
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from ftdist.config.library_facts import LibraryFacts, SourceFacts
+from ftdist.config.memory import memory_terms
+from ftdist.config.model_facts import ModelFacts, read_model_facts
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ConfigError, DataError
+
+__all__ = [
+    "BatchCut",
+    "LibraryFacts",
+    "ModelFacts",
+    "Plan",
+    "SourceFacts",
+    "cut_batch",
+    "describe",
+    "make_plan",
+    "read_model_facts",
+    "row_shares",
+]
+
+_DRAWN = 1e-9
+"""Room for rounding when a product of floats is rounded up to whole steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchCut:
+    """One step's sequences, cut into micro-batches."""
+
+    global_sequences: int
+    micro_sequences: int
+    world_size: int
+    micro_steps: int
+    uneven: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run will take. Fields named in `estimates` come from rules of thumb."""
+
+    world_size: int
+    steps: int
+    global_sequences: int
+    micro_sequences: int
+    micro_steps: int
+    sequence_tokens: int
+    library: LibraryFacts
+    epochs: float
+    """Passes over the library that `steps` make."""
+
+    tokens: int
+    """Of all steps, packed to full sequences."""
+
+    device: Literal["cpu", "cuda"]
+    dtype: Literal["bfloat16", "float32"]
+    parameters: int
+    """Of the whole model."""
+
+    parameters_gib: float
+    """N b / W, this rank's shard; with parameter offload it waits in host memory."""
+
+    gradients_gib: float
+    """N a / W accumulated, and one bucket that is being reduced: min(N, bucket) b."""
+
+    optimizer_gib: float
+    """12 N / W: float32 master weights and two moments; with offload in host memory."""
+
+    gathered_gib: float
+    """Parameters that stand whole at once, at most: min(N, max(live, largest)) b."""
+
+    activations_gib: float
+    """17 T H b a layer: L of them, or with activation checkpointing one, and L inputs T H b."""
+
+    logits_gib: float
+    """One chunk of logits in float32 and in the model's dtype, and the head's gradient V H b."""
+
+    device_gib: float
+    """Sum of what stands on the device."""
+
+    host_offload_gib: float
+    """Sum of what offloading keeps in host memory."""
+
+    host_load_gib: float
+    """Peak of host memory while loading: each rank reads its own slices of the files, so its
+    shard N b / W and the largest single parameter, read whole."""
+
+    checkpoint_gib: float
+    """One checkpoint, all ranks: 12 N."""
+
+    export_gib: float
+    """The exported model: N times the bytes of its dtype."""
+
+    disk_gib: float
+    """keep + 1 checkpoints (one is being written before the oldest goes) and the export."""
+
+    estimates: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """As JSON text."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """From JSON text."""
+        values = json.loads(text)
+        values["library"] = LibraryFacts.from_values(values["library"])
+        values["estimates"] = tuple(values["estimates"])
+        return cls(**values)
+
+
+def cut_batch(
+    *,
+    global_sequences: int,
+    micro_sequences: int,
+    world_size: int,
+    allow_uneven: bool = False,
+    sequence_tokens: int | None = None,
+) -> BatchCut:
+    """Cut one global batch into equal micro-batches.
+
+    Args:
+        global_sequences: packed sequences of one step.
+        micro_sequences: packed sequences that a rank computes at once.
+        world_size: ranks.
+        allow_uneven: round the micro-steps up; ranks that run short compute empty micro-batches.
+        sequence_tokens: lets an error speak of `batch.tokens`, the key that the user sets.
+
+    Raises:
+        ConfigError: `global_sequences` is not a multiple of `micro_sequences * world_size`.
+    """
+    per_micro_step = micro_sequences * world_size
+    uneven = global_sequences % per_micro_step != 0
+    if uneven and not allow_uneven:
+        below = global_sequences // per_micro_step * per_micro_step
+        sizes = [size for size in (below, below + per_micro_step) if size]
+        key, batch = "batch.global_sequences", f"batch.global_sequences={global_sequences}"
+        if sequence_tokens is not None:
+            tokens = global_sequences * sequence_tokens
+            key = "batch.tokens"
+            batch = f"batch.tokens={tokens} ({global_sequences} sequences of {sequence_tokens})"
+            sizes = [size * sequence_tokens for size in sizes]
+        raise ConfigError(
+            f"{batch} cannot be shared equally by {world_size} ranks in micro-batches of "
+            f"{micro_sequences}.",
+            remedy=f"set {key} to {' or '.join(map(str, sizes))}.",
+        )
+    return BatchCut(
+        global_sequences=global_sequences,
+        micro_sequences=micro_sequences,
+        world_size=world_size,
+        micro_steps=math.ceil(global_sequences / per_micro_step),
+        uneven=uneven,
+    )
+
+
+def row_shares(sources: tuple[SourceFacts, ...]) -> tuple[float, ...]:
+    """Share of each source in the stream of packed sequences; they sum to 1.
+
+    Weights speak of tokens: source i gives weight_i tokens for each token of the library. Its rows
+    hold t_i = tokens_i / sequences_i tokens on average, so p_i = (w_i / t_i) / sum_j (w_j / t_j).
+
+    Raises:
+        DataError: a source has no sequences.
+    """
+    for source in sources:
+        if source.sequences == 0 or source.tokens == 0:
+            raise DataError(
+                f"Source {source.name!r} has {source.samples} samples and nothing to train on.",
+                remedy="give it conversations or documents, or leave it out.",
+            )
+    rows = [source.weight * source.sequences / source.tokens for source in sources]
+    return tuple(row / math.fsum(rows) for row in rows)
+
+
+def make_plan(
+    config: RunConfig,
+    *,
+    model: ModelFacts,
+    library: LibraryFacts,
+    device: Literal["cpu", "cuda"] | None = None,
+) -> Plan:
+    """Compute what a run will take.
+
+    Args:
+        config: the run.
+        model: the base model's sizes.
+        library: the packed sources.
+        device: where it will run; None: as `cluster.device` says, where auto means cuda if this
+            machine has an NVIDIA driver (then `device` and `dtype` are among the estimates).
+
+    Raises:
+        ConfigError: the batch cannot be cut, or a sequence is longer than the model's context.
+        DataError: a source is empty.
+    """
+    batch = config.batch
+    if model.max_position is not None and batch.sequence_tokens > model.max_position:
+        raise ConfigError(
+            f"batch.sequence_tokens={batch.sequence_tokens} is more than the "
+            f"{model.max_position} positions that the model knows.",
+            remedy=f"set batch.sequence_tokens to at most {model.max_position}.",
+        )
+    cut = cut_batch(
+        global_sequences=batch.tokens // batch.sequence_tokens,
+        micro_sequences=batch.micro_sequences,
+        world_size=config.cluster.nodes * config.cluster.tasks_per_node,
+        allow_uneven=batch.allow_uneven,
+        sequence_tokens=batch.sequence_tokens,
+    )
+    rows_per_epoch = library.sources[0].sequences / row_shares(library.sources)[0]
+    if config.train.steps is not None:
+        steps = config.train.steps
+    else:
+        assert config.train.epochs is not None, "exactly one of epochs and steps: compose checks"
+        rows = config.train.epochs * rows_per_epoch
+        steps = max(1, math.ceil(rows / cut.global_sequences - _DRAWN))
+    guessed = ("device", "dtype") if device is None and config.cluster.device == "auto" else ()
+    device = device or _expected_device(config.cluster.device)
+    dtype = config.model.dtype
+    if dtype == "auto":
+        dtype = "bfloat16" if device == "cuda" else "float32"
+    memory = memory_terms(config, model=model, world_size=cut.world_size, dtype=dtype)
+    return Plan(
+        world_size=cut.world_size,
+        steps=steps,
+        global_sequences=cut.global_sequences,
+        micro_sequences=cut.micro_sequences,
+        micro_steps=cut.micro_steps,
+        sequence_tokens=batch.sequence_tokens,
+        library=library,
+        epochs=steps * cut.global_sequences / rows_per_epoch,
+        tokens=steps * cut.global_sequences * batch.sequence_tokens,
+        device=device,
+        dtype=dtype,
+        parameters=model.parameters,
+        estimates=(*guessed, "gathered_gib", "activations_gib", "logits_gib", "device_gib"),
+        **memory,
+    )
+
+
+def describe(plan: Plan) -> list[tuple[str, str]]:
+    """Rows of a table: what, and how much; an estimate begins with "about"."""
+
+    def told(field: str, text: str) -> str:
+        return f"about {text}" if field in plan.estimates else text
+
+    rows = [
+        ("steps", f"{plan.steps:,}"),
+        ("passes over the library", f"{plan.epochs:.2f}"),
+        ("tokens", f"{plan.tokens:,}"),
+        (
+            "one step",
+            f"{plan.global_sequences} sequences of {plan.sequence_tokens} tokens = "
+            f"{plan.world_size} ranks x {plan.micro_steps} micro-steps x {plan.micro_sequences}",
+        ),
+        ("parameters", f"{plan.parameters:,}"),
+        ("device and dtype", told("dtype", f"{plan.device}, {plan.dtype}")),
+    ]
+    for source, share in zip(plan.library.sources, row_shares(plan.library.sources), strict=True):
+        size = f"{source.samples:,} samples, {source.tokens:,} tokens in {source.sequences:,} rows"
+        rows.append((f"source {source.name}", f"{size}, {share:.1%} of the stream"))
+    rows += [
+        (label, told(field, f"{getattr(plan, field):.2f} GiB"))
+        for field, label in _MEMORY_LABELS.items()
+    ]
+    return rows
+
+
+_MEMORY_LABELS = {
+    "parameters_gib": "parameters, a rank",
+    "gradients_gib": "gradients, a rank",
+    "optimizer_gib": "optimizer, a rank",
+    "gathered_gib": "gathered parameters, a rank",
+    "activations_gib": "activations, a rank",
+    "logits_gib": "logits, a rank",
+    "device_gib": "device memory, a rank",
+    "host_offload_gib": "host memory by offload, a rank",
+    "host_load_gib": "host memory while loading, a rank",
+    "checkpoint_gib": "one checkpoint",
+    "export_gib": "exported model",
+    "disk_gib": "disk",
+}
+
+
+def _expected_device(choice: Literal["auto", "cpu", "cuda"]) -> Literal["cpu", "cuda"]:
+    if choice != "auto":
+        return choice
+    return "cuda" if Path("/proc/driver/nvidia/version").exists() else "cpu"

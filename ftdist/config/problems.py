@@ -1,0 +1,203 @@
+"""What is wrong with a command line or a config file, collected and told at once."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from ftdist.config.deepspeed import owned_deepspeed_keys
+from ftdist.config.fields import ConfigKey, find_key, nearest, nearest_key, read_integer
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ConfigError
+
+_SECRET_NAME = re.compile(
+    r"(^|[._-])(api_?keys?|access_?keys?|private_?key|auth|(auth|access)_?token|token|"
+    r"passwords?|passwd|secrets?|credentials?|[a-z0-9_]+_(api_?key|token|secret|password))$",
+    re.IGNORECASE,
+)
+_SECRET_VALUE = re.compile(
+    r"(?<![\w/.-])([0-9a-f]{40}|wandb_v\d_\w{20,}|local-[0-9a-f]{40}|hf_[A-Za-z0-9]{20,}"
+    r"|sk-[\w-]{20,}|gh[pousr]_\w{30,}|github_pat_\w{30,})(?![\w/.-])|://[^/\s:@]*:[^/\s@]+@"
+)
+_RANGE_ERRORS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: a sentence that says it, and one that begins with a verb."""
+
+    problem: str
+    remedy: str
+    key: str = ""
+
+
+def as_error(problems: Sequence[Problem], *, where: str = "The command line") -> ConfigError:
+    """One error that tells all `problems`."""
+    if len(problems) == 1:
+        return ConfigError(problems[0].problem, remedy=problems[0].remedy)
+    lines = [f"  - {p.problem} {p.remedy[0].upper()}{p.remedy[1:]}" for p in problems]
+    return ConfigError(
+        f"{where} has {len(problems)} problems:\n" + "\n".join(lines),
+        remedy=f"correct these {len(problems)}; `ftdist train --help` explains every key.",
+    )
+
+
+def secret_problem(name: str, value: str) -> Problem | None:
+    """A key or value that looks like a password or an access key; the value is never repeated."""
+    known = find_key(name)
+    named = (known is None or known.kind == "table") and _SECRET_NAME.search(name)
+    shown = name != "model.revision" and _SECRET_VALUE.search(value)
+    if not named and not shown:
+        return None
+    return Problem(
+        f"{name} looks like a secret, and a config is kept in the run directory.",
+        "put it in the environment (WANDB_API_KEY, HF_TOKEN) or in ~/.netrc, and renew it if "
+        "others could see it.",
+        name,
+    )
+
+
+def unknown_key(name: str, *, groups: Sequence[str], value: str = "") -> Problem:
+    """A key that is in no group and not in the schema."""
+    meant = nearest_key(name, groups=groups)
+    if meant and ".*." in meant and name.startswith(meant.split("*")[0]):
+        meant = meant.replace("*", name.removeprefix(meant.split("*")[0]).split(".")[0])
+    remedy = f"write {meant}{value and f'={value}'}." if meant else "see `ftdist train --help`."
+    asked = f": did you mean {meant}?" if meant else "."
+    return Problem(f"{name} is not a key of the config{asked}", remedy, meant or "")
+
+
+def unset_key(name: str) -> Problem:
+    """A key that only the user can set, and did not."""
+    key = find_key(name)
+    meaning = f": {key.meaning.split('. ')[0].rstrip('.')}." if key else "."
+    return Problem(f"{name} is not set.", f"add {name}=...{meaning}", name)
+
+
+def validate(
+    values: Mapping[str, Any], *, across: bool = True
+) -> tuple[RunConfig | None, list[Problem]]:
+    """The frozen config, or everything that is wrong with `values`.
+
+    Args:
+        values: composed, as nested mappings.
+        across: whether to check what keys say against each other.
+    """
+    plain = _plain_numbers(values)
+    config, problems = None, []
+    try:
+        config = TypeAdapter(RunConfig).validate_python(plain)
+    except ValidationError as error:
+        problems = [_translate(detail) for detail in error.errors(include_url=False)]
+    problems += _owned_by_ftdist(plain)
+    if across:
+        problems += _cross_checks(plain, wrong={p.key for p in problems})
+    return (None if problems else config), problems
+
+
+def show(value: Any) -> str:
+    """A value as a person types it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
+def value_problem(key: ConfigKey, name: str, value: Any, *, out_of_range: bool = False) -> Problem:
+    """A value that does not fit its key."""
+    shown = show(value)
+    if key.choices:
+        meant = nearest(shown, key.choices)
+        hint = f"; did you mean {meant}?" if meant else "."
+        problem = f"{name}={shown} is not one of {', '.join(key.choices)}{hint}"
+    elif out_of_range:
+        problem = f"{name}={shown} is out of range."
+    else:
+        problem = f"{name}={shown} is not {key.described}."
+    return Problem(problem, f"set {name} to {key.fits}.", name)
+
+
+def _plain_numbers(values: Mapping[str, Any], *, prefix: str = "") -> dict[str, Any]:
+    """`values` with "64k" read as 64,000, numbers as texts where a list of texts is meant."""
+    plain: dict[str, Any] = {}
+    for name, value in values.items():
+        dotted = f"{prefix}{name}"
+        key = find_key(dotted)
+        if isinstance(value, Mapping) and dotted != "engine.deepspeed":
+            value = _plain_numbers(value, prefix=f"{dotted}.")
+        elif key is not None and key.kind == "integer" and isinstance(value, str):
+            number = read_integer(value)
+            value = value if number is None else number
+        elif key is not None and key.kind in ("integer", "number") and isinstance(value, bool):
+            value = show(value)  # pydantic would read true as 1
+        elif key is not None and key.kind == "texts" and isinstance(value, list):
+            value = [show(v) if isinstance(v, int | float) else v for v in value]
+        plain[str(name)] = value
+    return plain
+
+
+def _translate(detail: ErrorDetails) -> Problem:
+    name = ".".join(str(part) for part in detail["loc"] if not isinstance(part, int))
+    key = find_key(name)
+    if detail["type"] == "missing":
+        return unset_key(name)
+    if key is None or detail["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return unknown_key(name, groups=())
+    return value_problem(key, name, detail["input"], out_of_range=detail["type"] in _RANGE_ERRORS)
+
+
+def _cross_checks(values: Mapping[str, Any], *, wrong: set[str]) -> list[Problem]:
+    """What two keys say against each other; keys that are wrong by themselves are passed over."""
+    found: list[Problem] = []
+
+    def sound(*names: str) -> list[Any] | None:
+        read = [_look_up(values, name) for name in names]
+        return None if wrong & set(names) or ... in read else read
+
+    if pair := sound("batch.tokens", "batch.sequence_tokens"):
+        found += _whole_sequences(int(pair[0]), int(pair[1]))
+    if (pair := sound("train.epochs", "train.steps")) and (pair[0] is None) == (pair[1] is None):
+        problem = f"train.epochs={show(pair[0])} and train.steps={show(pair[1])} are both "
+        problem += "null." if pair[0] is None else "set."
+        found.append(Problem(problem, "set exactly one of the two.", "train.steps"))
+    if triple := sound("optim.schedule", "optim.warmup_ratio", "optim.decay_ratio"):
+        warmup, decay = float(triple[1]), float(triple[2])
+        if triple[0] == "wsd" and warmup + decay > 1 and not math.isclose(warmup + decay, 1):
+            problem = f"optim.warmup_ratio={warmup} and optim.decay_ratio={decay} are together "
+            remedy = f"set optim.decay_ratio to at most {round(1 - warmup, 6)}."
+            found.append(Problem(problem + "more than all steps.", remedy, "optim.decay_ratio"))
+    return found
+
+
+def _owned_by_ftdist(values: Mapping[str, Any]) -> list[Problem]:
+    deepspeed = _look_up(values, "engine.deepspeed")
+    owned = owned_deepspeed_keys(deepspeed) if isinstance(deepspeed, Mapping) else []
+    return [
+        Problem(f"engine.deepspeed.{key} is owned by ftdist.", remedy, f"engine.deepspeed.{key}")
+        for key, remedy in owned
+    ]
+
+
+def _whole_sequences(tokens: int, sequence_tokens: int) -> list[Problem]:
+    if tokens % sequence_tokens == 0:
+        return []
+    below = tokens // sequence_tokens * sequence_tokens
+    sizes = f"{below} or {below + sequence_tokens}" if below else f"{sequence_tokens}"
+    return [
+        Problem(
+            f"batch.tokens={tokens} is not a multiple of batch.sequence_tokens={sequence_tokens}.",
+            f"set batch.tokens to {sizes}.",
+            "batch.tokens",
+        )
+    ]
+
+
+def _look_up(values: Any, name: str) -> Any:
+    for part in name.split("."):
+        if not isinstance(values, Mapping) or part not in values:
+            return ...
+        values = values[part]
+    return values

@@ -1,0 +1,1 @@
+"""From conversations and text to packed rows of tokens: encoding, packing, order, batches."""

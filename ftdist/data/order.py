@@ -1,0 +1,152 @@
+"""Which sequences make which step: a pure function of (seed, step).
+
+World size, micro-batches and what ran before have no say, so a resumed or resized run sees exactly
+the sequences that an uninterrupted one would have seen. Rows are numbered through all steps: step
+`s` holds rows `s * global_sequences` to `(s + 1) * global_sequences - 1`. Which source a row comes
+from follows the shares evenly; a source's own rows go through all its sequences, newly shuffled in
+each pass.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+
+class SequenceRef(NamedTuple):
+    """One packed sequence: number of its source, and its number within the source."""
+
+    source: int
+    index: int
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order of all sequences of a run.
+
+    Args:
+        seed: of the shuffles.
+        sequences: packed sequences of each source, at least 1 each.
+        shares: share of each source in the rows, above 0, sum 1.
+        global_sequences: rows of one step.
+    """
+
+    seed: int
+    sequences: tuple[int, ...]
+    shares: tuple[float, ...]
+    global_sequences: int
+
+    def __post_init__(self) -> None:
+        if len(self.sequences) != len(self.shares) or not self.sequences:
+            raise ValueError(f"{len(self.sequences)} sources, {len(self.shares)} shares")
+        if min(self.sequences) < 1 or min(self.shares) <= 0 or abs(sum(self.shares) - 1) > 1e-9:
+            raise ValueError(f"sequences {self.sequences}, shares {self.shares}")
+        if self.global_sequences < 1 or self.seed < 0:
+            raise ValueError(f"{self.global_sequences} rows a step, seed {self.seed}")
+
+    def step(self, step: int) -> tuple[SequenceRef, ...]:
+        """The sequences of step `step`, counted from 0, in row order."""
+        first = step * self.global_sequences
+        sources, counts = _mix(self.shares).rows(first, first + self.global_sequences)
+        refs = []
+        for source in sources.tolist():
+            shuffle, position = divmod(counts[source], self.sequences[source])
+            order = _permutation(self.seed, source, shuffle, self.sequences[source])
+            refs.append(SequenceRef(source, int(order[position])))
+            counts[source] += 1
+        return tuple(refs)
+
+
+def rank_micro_batches(
+    refs: Sequence[SequenceRef],
+    *,
+    rank: int,
+    world_size: int,
+    micro_sequences: int,
+    micro_steps: int,
+) -> list[list[SequenceRef]]:
+    """The part of a step's sequences that one rank computes, cut into micro-batches.
+
+    Rows are dealt out in order, `micro_sequences` to each rank in turn. All ranks get `micro_steps`
+    lists, so that they take part in the same collectives; where rows run out, lists are empty.
+
+    Raises:
+        ValueError: there are more rows than micro-batches hold.
+    """
+    room = world_size * micro_steps * micro_sequences
+    if len(refs) > room or not 0 <= rank < world_size:
+        raise ValueError(f"{len(refs)} rows for {room} places, rank {rank} of {world_size}")
+    starts = [
+        (micro_step * world_size + rank) * micro_sequences for micro_step in range(micro_steps)
+    ]
+    return [list(refs[start : start + micro_sequences]) for start in starts]
+
+
+@lru_cache(maxsize=32)
+def _permutation(seed: int, source: int, shuffle: int, length: int) -> npt.NDArray[np.int64]:
+    """A shuffle of `length` sequences.
+
+    Sorted raw bits: numpy promises the bit streams to stay as they are, not what
+    `Generator.permutation` makes of them, and a run may be resumed under a later numpy.
+    """
+    bits = np.random.Philox(np.random.SeedSequence([seed, source, shuffle])).random_raw(length)
+    return np.argsort(bits, kind="stable")
+
+
+class _Mix:
+    """Which source each row comes from: as evenly as can be.
+
+    After n rows, source i has been drawn n * share_i times, give or take less than one.
+    Source: R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980): of the
+    sources that are due, the one is drawn whose time runs out first. Rows are worked out from the
+    first on, once, and kept (a byte or two each): about a second for a million.
+    """
+
+    def __init__(self, shares: tuple[float, ...]) -> None:
+        self._shares = shares
+        self._counts = [0] * len(shares)
+        self._sources = np.empty(0, dtype=np.uint8 if len(shares) < 256 else np.uint16)
+        self._marks = [tuple(self._counts)]
+
+    _block = 4096
+    """Rows between two marks of how often each source was drawn before."""
+
+    def rows(self, first: int, end: int) -> tuple[npt.NDArray[np.integer], list[int]]:
+        """Sources of rows `first` to `end`, and how often each was drawn before them."""
+        if len(self._shares) == 1:
+            return np.zeros(end - first, dtype=np.uint8), [first]
+        while len(self._sources) < end:
+            self._extend()
+        mark = first // self._block
+        since = self._sources[mark * self._block : first]
+        drawn = np.bincount(since, minlength=len(self._shares))
+        counts = [before + int(more) for before, more in zip(self._marks[mark], drawn, strict=True)]
+        return self._sources[first:end], counts
+
+    def _extend(self) -> None:
+        shares, counts, drawn = self._shares, self._counts, []
+        spare = 1 - 1 / (2 * len(shares) - 2)
+        number = len(self._sources)
+        for row in range(number + 1, number + self._blocks_at_once() * self._block + 1):
+            chosen, soonest = 0, float("inf")
+            for source, share in enumerate(shares):
+                owed = row * share - counts[source]
+                if owed >= 1 - spare - 1e-9 and (deadline := (spare - owed) / share) < soonest:
+                    chosen, soonest = source, deadline
+            counts[chosen] += 1
+            drawn.append(chosen)
+            if row % self._block == 0:
+                self._marks.append(tuple(counts))
+        self._sources = np.append(self._sources, np.array(drawn, dtype=self._sources.dtype))
+
+    def _blocks_at_once(self) -> int:
+        """Growing with what is there, so that adding on stays linear."""
+        return max(1, len(self._sources) // (4 * self._block))
+
+
+@lru_cache(maxsize=8)
+def _mix(shares: tuple[float, ...]) -> _Mix:
+    return _Mix(shares)

@@ -1,0 +1,66 @@
+"""Whole samples into sequences of bounded length, leaving little room unused.
+
+Best fit, longest first: each sample goes where it leaves the least room. No sample is ever split.
+Source: D. S. Johnson, "Near-optimal bin packing algorithms" (1973): at most 11/9 of the fewest
+sequences possible, plus 4; in practice within a percent of full.
+"""
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Which samples make up which sequence.
+
+    Sequence `s` holds `samples[offsets[s]:offsets[s + 1]]`, in the order in which they were read.
+    """
+
+    samples: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """How many sequences there are."""
+        return len(self.offsets) - 1
+
+
+def pack_samples(lengths: npt.NDArray[np.int64], *, sequence_tokens: int) -> Packing:
+    """Pack samples into sequences of at most `sequence_tokens`; the same input gives the same packing.
+
+    Args:
+        lengths: tokens of each sample, 1 to `sequence_tokens`.
+
+    Raises:
+        ValueError: a sample is empty or longer than a sequence.
+    """
+    if len(lengths) and not 1 <= int(lengths.min()) <= int(lengths.max()) <= sequence_tokens:
+        raise ValueError(
+            f"samples of {lengths.min()} to {lengths.max()} tokens, room {sequence_tokens}"
+        )
+    sequence_of = np.empty(len(lengths), dtype=np.int64)
+    by_room: dict[int, list[int]] = {}  # unused tokens -> sequences that have so many
+    rooms: list[int] = []  # the keys of by_room, ascending
+    sequences = 0
+    for sample in np.argsort(-lengths, kind="stable").tolist():
+        length = int(lengths[sample])
+        at = bisect_left(rooms, length)
+        if at == len(rooms):
+            sequence, room = sequences, sequence_tokens
+            sequences += 1
+        else:
+            room = rooms[at]
+            sequence = by_room[room].pop()
+            if not by_room[room]:
+                del by_room[room], rooms[at]
+        sequence_of[sample] = sequence
+        left = room - length
+        if left not in by_room:
+            by_room[left] = []
+            insort(rooms, left)
+        by_room[left].append(sequence)
+    counts = np.bincount(sequence_of, minlength=sequences)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return Packing(np.argsort(sequence_of, kind="stable").astype(np.int64), offsets)

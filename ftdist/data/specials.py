@@ -1,0 +1,171 @@
+"""Text to token ids, such that special tokens come from the template alone, never from what people wrote.
+
+A user who types `<|im_start|>` means these twelve characters. Such strings are shielded before
+the template is rendered; what then still looks like a special token was written by the template.
+The text is encoded whole, by a twin of the tokenizer in which every special token bears a name
+that nobody can type, so that merges across the border of template and content stay as they are.
+"""
+
+import json
+import re
+import secrets
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerBase
+
+from ftdist.errors import DataError
+
+Span = tuple[int, int]
+"""First character and the one after the last."""
+
+_NEVER = re.compile(r"(?!)")
+
+
+class Encoded(NamedTuple):
+    """Ids of one text, and the characters that each covers: `starts[k]:ends[k]`."""
+
+    ids: list[int]
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+
+    def within(self, spans: list[Span]) -> npt.NDArray[np.bool_]:
+        """Which tokens hold a character of one of the spans; bool, one a token."""
+        inside = np.zeros(len(self.ids), dtype=np.bool_)
+        for first, end in spans:
+            # A token of no characters (a word mark that the tokenizer put in) belongs to what follows.
+            inside |= (self.starts < end) & ((self.ends > first) | (self.starts >= first))
+        return inside
+
+
+class SpecialTokens:
+    """A tokenizer's special tokens, and how text is encoded with and without them.
+
+    Args:
+        tokenizer: a fast one (with a `tokenizer.json`).
+
+    Raises:
+        DataError: the tokenizer cannot say which characters a token stands for.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        if not getattr(tokenizer, "is_fast", False):
+            raise DataError(
+                f"The tokenizer is a {type(tokenizer).__name__}, which cannot say which characters "
+                "a token stands for.",
+                remedy="give the model folder a tokenizer.json (a fast tokenizer).",
+            )
+        added: dict[int, Any] = tokenizer.added_tokens_decoder
+        self.names = [str(token) for _, token in sorted(added.items()) if token.special]
+        longest_first = sorted(self.names, key=len, reverse=True)
+        self.pattern = re.compile("|".join(map(re.escape, longest_first))) if self.names else _NEVER
+        self.state: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
+        """The tokenizer's own description, without what acts after tokenising."""
+        # Post-processors add tokens that the template has written already, and some trim offsets.
+        self.state |= {"post_processor": None, "truncation": None, "padding": None}
+        self._plain = Tokenizer.from_str(json.dumps(self.state))
+        self._nonce = secrets.token_hex(8)
+        self._number = {name: index for index, name in enumerate(self.names)}
+        self._shield = re.compile(f"\ue000{self._nonce}x([0-9]+)\ue001")
+
+    def shield(self, content: str) -> str:
+        """The same text, its special-token strings replaced by what no template touches."""
+        if not self.names:
+            return content
+        return self.pattern.sub(
+            lambda match: f"\ue000{self._nonce}x{self._number[match[0]]}\ue001", content
+        )
+
+    def unshield(self, text: str) -> str:
+        """The text as people will read it."""
+        return self._shield.sub(lambda match: self.names[int(match[1])], text)
+
+    def encode(
+        self, texts: list[str], *, spans: list[list[Span]]
+    ) -> list[tuple[Encoded, list[Span]]]:
+        """Encode rendered texts that may hold shielded strings.
+
+        Args:
+            texts: rendered from shielded contents.
+            spans: of each text, in order, not overlapping.
+
+        Returns:
+            per text its tokens, and the spans moved to the characters that the tokens count in.
+        """
+        plain = [self._shield.search(text) is None for text in texts]
+        moved = [
+            (text, text_spans) if is_plain else self._dress(text, text_spans)
+            for text, text_spans, is_plain in zip(texts, spans, plain, strict=True)
+        ]
+        results: dict[int, Encoded] = {}
+        for backend_is_plain in (True, False):
+            chosen = [index for index, is_plain in enumerate(plain) if is_plain == backend_is_plain]
+            if chosen:
+                backend = self._plain if backend_is_plain else self._twin
+                encodings = backend.encode_batch(
+                    [moved[index][0] for index in chosen], add_special_tokens=False
+                )
+                results |= {
+                    index: _encoded(encoding)
+                    for index, encoding in zip(chosen, encodings, strict=True)
+                }
+        return [(results[index], moved[index][1]) for index in range(len(texts))]
+
+    def encode_text(self, text: str) -> Encoded:
+        """Encode plain text, in which nothing is a special token."""
+        backend = self._plain if self.pattern.search(text) is None else self._twin
+        return _encoded(backend.encode(text, add_special_tokens=False))
+
+    def _dress(self, text: str, spans: list[Span]) -> tuple[str, list[Span]]:
+        """Give the template's special tokens the twin's names, and people's strings their own."""
+        cuts = [0, *(cut for span in spans for cut in span), len(text)]
+        pieces = [
+            self._shield.sub(
+                lambda match: self.names[int(match[1])],
+                self.pattern.sub(lambda match: self._twin_name(match[0]), text[first:end]),
+            )
+            for first, end in zip(cuts, cuts[1:], strict=False)
+        ]
+        ends = np.cumsum([len(piece) for piece in pieces]).tolist()
+        return "".join(pieces), list(zip(ends[0:-1:2], ends[1::2], strict=True))
+
+    def _twin_name(self, name: str) -> str:
+        return f"\ue002{self._nonce}x{self._number[name]}\ue003"
+
+    @cached_property
+    def _twin(self) -> Tokenizer:
+        """The tokenizer under other names of its special tokens; ids, flags and merges are the same."""
+        state = json.loads(json.dumps(self.state))
+        known = set(self.names)
+        for token in state["added_tokens"]:
+            if token["content"] in known:
+                token["content"] = self._twin_name(token["content"])
+        model = state["model"]
+        if isinstance(model["vocab"], dict):
+            model["vocab"] = {
+                self._twin_name(piece) if piece in known else piece: index
+                for piece, index in model["vocab"].items()
+            }
+        else:
+            model["vocab"] = [
+                [self._twin_name(piece) if piece in known else piece, score]
+                for piece, score in model["vocab"]
+            ]
+        if model.get("unk_token") in known:
+            model["unk_token"] = self._twin_name(model["unk_token"])
+        twin = Tokenizer.from_str(json.dumps(state))
+        for name in self.names:
+            if twin.token_to_id(self._twin_name(name)) != self._plain.token_to_id(name):
+                raise DataError(
+                    f"The special token {name!r} cannot be told from text that looks like it.",
+                    remedy="remove that string from the conversations, or use another tokenizer.",
+                )
+        return twin
+
+
+def _encoded(encoding: Any) -> Encoded:
+    offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+    return Encoded(ids=encoding.ids, starts=offsets[:, 0], ends=offsets[:, 1])

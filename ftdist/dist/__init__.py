@@ -1,0 +1,1 @@
+"""Ranks, devices, collectives and stop requests."""

@@ -1,0 +1,55 @@
+"""The only place that says cuda, cpu, nccl or gloo."""
+
+from typing import Literal
+
+import torch
+
+from ftdist.errors import ConfigError
+
+Device = Literal["cpu", "cuda"]
+Dtype = Literal["bfloat16", "float32"]
+
+TORCH_DTYPE = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+
+
+def choose_device(choice: Literal["auto", "cpu", "cuda"]) -> Device:
+    """The device that `cluster.device` means on this machine.
+
+    Raises:
+        ConfigError: cuda is asked for and no GPU is visible.
+    """
+    visible = torch.cuda.is_available() and torch.cuda.device_count() > 0
+    if choice == "cuda" and not visible:
+        raise ConfigError(
+            "cluster.device=cuda, but this process sees no GPU.",
+            remedy="ask the cluster for GPUs, or set cluster.device=cpu.",
+        )
+    return "cuda" if visible and choice != "cpu" else "cpu"
+
+
+def choose_dtype(choice: Literal["auto", "bfloat16", "float32"], *, device: Device) -> Dtype:
+    """The dtype that `model.dtype` means on `device`: bfloat16 on GPUs, float32 on CPUs."""
+    if choice == "auto":
+        return "bfloat16" if device == "cuda" else "float32"
+    return choice
+
+
+def torch_device(device: Device, *, local_rank: int) -> torch.device:
+    """This rank's own device; the index counts among the visible GPUs.
+
+    A cluster may show each rank one GPU only, then its index is 0 whatever the local rank.
+    """
+    if device == "cpu":
+        return torch.device("cpu")
+    return torch.device("cuda", local_rank % torch.cuda.device_count())
+
+
+def use_device(device: torch.device) -> None:
+    """Make `device` the one that this process computes on."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+
+
+def backend_of(device: str) -> str:
+    """The collective library that serves `device`."""
+    return "nccl" if device == "cuda" else "gloo"

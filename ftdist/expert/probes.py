@@ -1,0 +1,178 @@
+"""Probes: questions with known answers, one JSON object a line.
+
+    {"question": ..., "answer": ..., "keys": [...], "kind": "recall", "choices": [...]}
+
+recall      asks what the library says. Right if the answer holds every key.
+retention   asks general knowledge. With `choices`, right if the model finds the right choice the
+            likeliest; else if the answer holds every key.
+contrast    asks about something that the library does not cover. Right if the answer holds
+            nothing of the library; its own `keys` name further content that would be a leak.
+
+Without `keys`, the whole `answer` (its citation apart) is the one key of a recall or retention
+probe. `choices` holds the right answer and the wrong ones, in any order.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from ftdist.errors import DataError
+from ftdist.expert.match import holds, holds_all, strip_citation, words
+
+Kind = Literal["recall", "retention", "contrast"]
+
+FIELDS = ("question", "answer", "keys", "kind", "choices")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """One question with its known answer.
+
+    Attributes:
+        keys: what a right answer holds; of a contrast probe, what a leak would hold.
+        choices: answers to choose from; empty: the model answers freely.
+        right_choice: place of the right one in `choices`; -1 without choices.
+    """
+
+    question: str
+    answer: str
+    keys: tuple[str, ...]
+    kind: Kind
+    choices: tuple[str, ...] = ()
+    right_choice: int = -1
+
+
+def read_probes(path: Path) -> tuple[Probe, ...]:
+    """The probes of a JSONL file, in its order.
+
+    Raises:
+        DataError: no such file, no probe in it, or a row that cannot be used (named by its line).
+    """
+    try:
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+    except OSError as error:
+        raise DataError(
+            f"The probes cannot be read from {path}: {error.strerror}.",
+            remedy="set compare.probes to a JSONL file of questions with known answers.",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 text: byte {error.start} cannot be read.",
+            remedy="save the file as UTF-8.",
+        ) from error
+    probes = [_read(line, where=f"{path}:{n}") for n, line in enumerate(lines, 1) if line.strip()]
+    if not probes:
+        raise DataError(
+            f"{path} holds no probe.",
+            remedy="write at least one question with its answer into it, one JSON object a line.",
+        )
+    _check_contrast(probes, path=path)
+    return tuple(probes)
+
+
+def _read(line: str, *, where: str) -> Probe:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise DataError(
+            f"{where} is not JSON: {error}.",
+            remedy='write one JSON object a line, such as {"question": "...", "answer": "...", '
+            '"keys": ["..."], "kind": "recall"}.',
+        ) from error
+    if not isinstance(row, dict):
+        raise DataError(
+            f"{where} holds {type(row).__name__}, not an object.",
+            remedy='write an object with "question", "answer", "keys" and "kind".',
+        )
+    _check_names(row, where=where)
+    kind: Kind | None = row.get("kind")
+    if kind is None or kind not in get_args(Kind):
+        raise DataError(
+            f"{where} has the kind {kind!r}." if "kind" in row else f"{where} has no kind.",
+            remedy=f'set "kind" to one of {", ".join(get_args(Kind))}.',
+        )
+    question, answer = (_text(row, field, where=where) for field in ("question", "answer"))
+    keys = _texts(row, "keys", where=where)
+    if not keys and kind != "contrast":
+        keys = (strip_citation(answer),)
+    choices = _texts(row, "choices", where=where)
+    right = _right_choice(choices, answer=answer, keys=keys, where=where) if choices else -1
+    return Probe(
+        question=question, answer=answer, keys=keys, kind=kind, choices=choices, right_choice=right
+    )
+
+
+def _check_names(row: dict[str, Any], *, where: str) -> None:
+    # Further fields (an id, a source) are the writer's own; a slip of the pen is not.
+    for field in sorted(set(row) - set(FIELDS)):
+        meant = get_close_matches(field, FIELDS, n=1, cutoff=0.8)
+        if meant:
+            raise DataError(
+                f"{where} has the field {field!r}, which is not known.",
+                remedy=f'write "{meant[0]}".',
+            )
+
+
+def _text(row: dict[str, Any], field: str, *, where: str) -> str:
+    value = row.get(field)
+    if not isinstance(value, str) or not value.strip():
+        raise DataError(
+            f"{where} has no {field}."
+            if value in (None, "")
+            else f"{where}: its {field} is {value!r}, not text.",
+            remedy=f'give it a non-empty "{field}".',
+        )
+    return value.strip()
+
+
+def _texts(row: dict[str, Any], field: str, *, where: str) -> tuple[str, ...]:
+    value = row.get(field)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise DataError(
+            f"{where}: its {field} are {json.dumps(value)}, not a list of texts.",
+            remedy=f'write "{field}" as a list of texts, such as ["green button", "9 seconds"].',
+        )
+    blank = [item for item in value if not words(item)]
+    if blank:
+        raise DataError(
+            f"{where}: its {field} hold {blank[0]!r}, in which there is no word or number.",
+            remedy=f'take it out of "{field}".',
+        )
+    return tuple(value)
+
+
+def _right_choice(
+    choices: tuple[str, ...], *, answer: str, keys: tuple[str, ...], where: str
+) -> int:
+    """Place of the choice that is the answer, else of the only one that the keys or answer name."""
+    if len(choices) < 2 or len({words(choice) for choice in choices}) < len(choices):
+        raise DataError(
+            f"{where} has {len(choices)} choices, or two that are the same.",
+            remedy="give it at least two different choices, or none.",
+        )
+    same = [n for n, choice in enumerate(choices) if words(choice) == words(answer)]
+    by_keys = [n for n, choice in enumerate(choices) if holds_all(choice, keys)]
+    inside = [n for n, choice in enumerate(choices) if holds(answer, choice)]
+    for found in (same, by_keys, inside):
+        if len(found) == 1:
+            return found[0]
+    raise DataError(
+        f"{where}: none of its {len(choices)} choices is its answer, {answer!r}.",
+        remedy='write the right choice into "choices" just as it stands in "answer".',
+    )
+
+
+def _check_contrast(probes: Sequence[Probe], *, path: Path) -> None:
+    if any(probe.kind == "recall" for probe in probes):
+        return
+    if any(probe.kind == "contrast" and not probe.keys for probe in probes):
+        raise DataError(
+            f"{path} has contrast probes, but neither recall probes nor keys that say what a "
+            "leak would hold.",
+            remedy="add recall probes, or give each contrast probe its keys.",
+        )

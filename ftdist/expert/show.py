@@ -1,0 +1,150 @@
+"""Base and tuned answers side by side, for a terminal and for Markdown. Loads no torch."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ftdist.errors import StorageError
+from ftdist.rundir import read_json_lines
+
+MEANINGS = {
+    "recall": "library facts right, unseen questions",
+    "recall_with_page": "the same, with the right page",
+    "retention": "general knowledge right",
+    "leak": "library content in other answers (lower is better)",
+}
+LONGEST_ANSWER = 240
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `compare` wrote.
+
+    Attributes:
+        scores: `scores.json`.
+        answers: the rows of `answers.jsonl`.
+    """
+
+    scores: dict[str, Any]
+    answers: tuple[dict[str, Any], ...]
+
+
+def read_report(folder: Path) -> Report:
+    """The report of a run.
+
+    Raises:
+        StorageError: there is none, or it cannot be read.
+    """
+    try:
+        scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StorageError(
+            f"There is no readable comparison in {folder}.",
+            remedy="run `ftdist compare` on this run.",
+        ) from error
+    return Report(scores, tuple(read_json_lines(folder / "answers.jsonl")))
+
+
+def print_comparison(report_dir: Path, console: Console, *, examples: int = 6) -> None:
+    """Print some questions with both answers, then the scores.
+
+    Args:
+        report_dir: `runs/R/report`.
+        console: where to print; its width sets the width of the columns.
+        examples: most questions to show; those of the library come first.
+    """
+    report = read_report(report_dir)
+    # A pipe or a log file is no terminal of 80 columns: lines of text must not be cut in three.
+    width = console.width if console.is_terminal else max(console.width, 120)
+    answers = Table(box=box.SIMPLE_HEAD, show_lines=True, expand=True)
+    answers.add_column("question", ratio=3)
+    answers.add_column("base", ratio=5)
+    answers.add_column("tuned", ratio=5)
+    for row in _choose(report.answers, examples):
+        answers.add_row(Text(row["question"]), _cell(row, "base"), _cell(row, "tuned"))
+    console.print(answers, width=width)
+    scores = Table(box=box.SIMPLE_HEAD)
+    scores.add_column("score")
+    scores.add_column("base", justify="right")
+    scores.add_column("tuned", justify="right")
+    scores.add_column("what it is")
+    for name, base, tuned in _score_rows(report.scores):
+        scores.add_row(name, base, tuned, MEANINGS.get(name, ""))
+    console.print(scores, width=width)
+
+
+def comparison_markdown(report_dir: Path, *, examples: int = 6) -> str:
+    """The same as two Markdown tables, for a model card or a README.
+
+    Args:
+        report_dir: `runs/R/report`.
+        examples: most questions to show.
+    """
+    report = read_report(report_dir)
+    lines = ["| question | base | tuned |", "| --- | --- | --- |"]
+    for row in _choose(report.answers, examples):
+        cells = (row["question"], row["base"]["answer"], row["tuned"]["answer"])
+        lines.append(f"| {' | '.join(_markdown_cell(cell) for cell in cells)} |")
+    lines += ["", "| score | base | tuned | |", "| --- | ---: | ---: | --- |"]
+    for name, base, tuned in _score_rows(report.scores):
+        lines.append(f"| {name} | {base} | {tuned} | {MEANINGS.get(name, '')} |")
+    return "\n".join(lines) + "\n"
+
+
+def _choose(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """Of the library's questions, evenly spread over the file, all but one or two; then others."""
+    by_kind = {
+        kind: [row for row in rows if row["kind"] == kind]
+        for kind in ("recall", "retention", "contrast")
+    }
+    others = [by_kind[kind][:1] for kind in ("retention", "contrast") if by_kind[kind]]
+    rest = [row for some in others for row in some][: max(0, count - 1)]
+    return _spread(by_kind["recall"], count - len(rest)) + rest
+
+
+def _spread(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    if len(rows) <= count:
+        return list(rows)
+    return [rows[n * len(rows) // count] for n in range(count)]
+
+
+def _cell(row: dict[str, Any], name: str) -> Text:
+    right = row[name]["right"]
+    text = Text(f"{'right' if right else 'wrong'}: ", style="green" if right else "red")
+    return text.append(_shorten(row[name]["answer"]), style="default")
+
+
+def _score_rows(scores: dict[str, Any]) -> list[tuple[str, str, str]]:
+    names = [*MEANINGS, *(name for name in scores["tuned"] if name not in MEANINGS)]
+    return [
+        (name, _rate_text(scores, "base", name), _rate_text(scores, "tuned", name))
+        for name in names
+        if name in scores["tuned"]
+    ]
+
+
+def _rate_text(scores: dict[str, Any], model: str, name: str) -> str:
+    """A rate as "0.94 (45/48, 0.83 to 0.98)"."""
+    i = scores["intervals"][model][name]
+    value = scores[model][name]
+    return f"{value:.2f} ({i['hits']}/{i['asked']}, {i['low_95']:.2f} to {i['high_95']:.2f})"
+
+
+def _shorten(answer: str) -> str:
+    flat = " ".join(answer.split())
+    return flat if len(flat) <= LONGEST_ANSWER else f"{flat[:LONGEST_ANSWER].rstrip()} ..."
+
+
+def _markdown_cell(text: str) -> str:
+    # What a model wrote is text: it must not become a table border, markup or HTML.
+    plain = _shorten(text).replace("\\", "\\\\")
+    for sign in "|*_`[]#":
+        plain = plain.replace(sign, f"\\{sign}")
+    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

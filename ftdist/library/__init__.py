@@ -1,0 +1,1 @@
+"""The specialist library: conversations and documents read, checked, tokenised and packed."""

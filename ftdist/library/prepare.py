@@ -1,0 +1,220 @@
+"""A config's library and further sources, tokenised and packed once, in a cache that all runs share.
+
+The folder's name is a fingerprint of everything that went into it, so that a changed page, template
+or length makes another folder and an unchanged one is used again. It is built aside and appears by
+one rename: however many processes prepare the same library, one folder appears, and all use it.
+
+    python -m ftdist.library.prepare CONFIG.yaml OUT.json
+
+writes the facts of the packed library to OUT.json, or what is wrong.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ftdist.config.compose import load_config
+from ftdist.config.plan import LibraryFacts
+from ftdist.config.schema import ModelConfig, RunConfig
+from ftdist.data.chat import ChatEncoder
+from ftdist.data.packed import CARD, PackedLibrary, source_folder
+from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
+from ftdist.library.build import BuildSettings, SourceBuilder
+from ftdist.library.files import SourceFiles, find_files
+from ftdist.rundir import write_whole
+
+FORMAT = 1
+"""Raised whenever the same input would be packed or written in another way."""
+
+LIBRARY = "library"
+"""Name of the first source: the library itself, of weight 1."""
+
+_STALE_S = 7 * 24 * 3600
+"""Age of a half-built folder at which its builder is taken to be dead."""
+
+
+def prepare(config: RunConfig) -> LibraryFacts:
+    """Tokenise and pack the library of a config, unless the cache has it.
+
+    Returns:
+        the facts, with the weights of this config.
+
+    Raises:
+        DataError: a source is not there, empty, or holds a row that cannot be used.
+        ModelError: the model's tokenizer cannot be read.
+        StorageError: the cache cannot be written or read.
+    """
+    sources = _find_sources(config)
+    encoder = ChatEncoder(load_tokenizer(config.model), system_prompt=config.library.system_prompt)
+    settings = _settings(config)
+    key = _key(sources, encoder=encoder, settings=settings)
+    folder = Path(config.library.cache).expanduser().absolute() / key
+    if not (folder / CARD).is_file():
+        _build(folder, sources=sources, encoder=encoder, settings=settings)
+    facts = PackedLibrary.open(folder).facts
+    weights = _weights(config)
+    weighed = tuple(replace(source, weight=weights[source.name]) for source in facts.sources)
+    return replace(facts, sources=weighed)
+
+
+def load_tokenizer(model: ModelConfig) -> Any:
+    """The tokenizer of a model folder or hub name; never runs code that came with it.
+
+    Raises:
+        ModelError: there is none that can be read.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(
+            model.path, revision=model.revision, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        first_line = str(error).strip().partition("\n")[0]
+        raise ModelError(
+            f"model.path={model.path} has no tokenizer that can be read: {first_line}",
+            remedy="set model.path to a Hugging Face model folder with a tokenizer.json.",
+        ) from error
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prepare the library of the config file given first; answer as JSON in the file given second."""
+    config_file, out = map(Path, arguments)
+    try:
+        answer = prepare(load_config(config_file)).to_json()
+    except FtdistError as error:
+        told = {"problem": error.problem, "remedy": error.remedy, "exit_code": error.exit_code}
+        write_whole(out, json.dumps(told))
+        return error.exit_code
+    write_whole(out, answer)
+    return 0
+
+
+def _find_sources(config: RunConfig) -> dict[str, SourceFiles]:
+    """The files of each source, the library first."""
+    if LIBRARY in config.library.sources:
+        raise ConfigError(
+            f"library.sources.{LIBRARY} has the name of the library itself.",
+            remedy=f"call the source something else than {LIBRARY!r}.",
+        )
+    paths = {LIBRARY: ("library.path", config.library.path)} | {
+        name: (f"library.sources.{name}.path", source.path)
+        for name, source in config.library.sources.items()
+    }
+    return {
+        name: find_files(Path(path).expanduser(), key=key) for name, (key, path) in paths.items()
+    }
+
+
+def _weights(config: RunConfig) -> dict[str, float]:
+    return {LIBRARY: 1.0} | {name: source.weight for name, source in config.library.sources.items()}
+
+
+def _settings(config: RunConfig) -> BuildSettings:
+    return BuildSettings(
+        sequence_tokens=config.batch.sequence_tokens,
+        on_long=config.library.on_long,
+        on_bad_row=config.library.on_bad_row,
+        held_out=config.library.held_out,
+        seed=config.run.seed,
+    )
+
+
+def _key(sources: dict[str, SourceFiles], *, encoder: ChatEncoder, settings: BuildSettings) -> str:
+    """Fingerprint of everything that decides a packed library's bytes; weights do not."""
+    made_of = {
+        "format": FORMAT,
+        "sources": [(name, files.fingerprint()) for name, files in sources.items()],
+        "encoder": encoder.fingerprint(),
+        "settings": asdict(settings),
+    }
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _build(
+    folder: Path,
+    *,
+    sources: dict[str, SourceFiles],
+    encoder: ChatEncoder,
+    settings: BuildSettings,
+) -> None:
+    """Make the packed library beside its place, then give it its name."""
+    aside = folder.parent / f".{folder.name}.{uuid4().hex}.building"
+    try:
+        aside.mkdir(parents=True)
+        _sweep(folder.parent)
+        _write_sources(aside, folder, sources=sources, encoder=encoder, settings=settings)
+        _sync(aside)
+        aside.rename(folder)
+    except OSError as error:
+        # Another process was first; what it made is the same.
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY) or not (folder / CARD).is_file():
+            raise StorageError(
+                f"The packed library cannot be written to {folder.parent}: {error}.",
+                remedy="free some space there, or set library.cache to a folder that you can write to.",
+            ) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write_sources(
+    aside: Path,
+    folder: Path,
+    *,
+    sources: dict[str, SourceFiles],
+    encoder: ChatEncoder,
+    settings: BuildSettings,
+) -> None:
+    facts, cards = [], []
+    for number, (name, files) in enumerate(sources.items()):
+        place = aside / source_folder(number)
+        place.mkdir()
+        kept_out = settings.held_out if name == LIBRARY else 0.0
+        builder = SourceBuilder(
+            name=name,
+            folder=place,
+            encoder=encoder,
+            settings=replace(settings, held_out=kept_out),
+        )
+        source_facts, card = builder.build(files, weight=1.0)
+        facts.append(source_facts)
+        cards.append(card)
+    whole = LibraryFacts(path=str(folder), key=folder.name, sources=tuple(facts))
+    card = {
+        "format": FORMAT,
+        "settings": asdict(settings),
+        "facts": json.loads(whole.to_json()),
+        "sources": cards,
+        "chat_template": encoder.template,
+    }
+    (aside / CARD).write_text(json.dumps(card, indent=2), encoding="utf-8")
+
+
+def _sync(folder: Path) -> None:
+    """Files are on disk before the name that vouches for them is."""
+    for path in (*folder.rglob("*"), folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _sweep(cache: Path) -> None:
+    """Remove what builders that were killed long ago left half-made."""
+    for left in cache.glob(".*.building"):
+        if time.time() - left.stat().st_mtime > _STALE_S:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,161 @@
+"""A causal language model as the training step sees it: a packed row in, a summed loss out."""
+
+from contextlib import AbstractContextManager
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ftdist.errors import ModelError
+from ftdist.loss import summed_cross_entropy
+
+Head = Literal["chunked", "model"]
+
+
+class LossHead(nn.Module):
+    """The output embedding, able to give the loss itself so that logits never stand whole.
+
+    It takes the place of the model's `nn.Linear` and shares its parameters. Head and loss are
+    one module because ZeRO-3 gathers a module's parameters for the length of its forward only.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.weight = linear.weight
+        self.bias = linear.bias
+
+    def forward(
+        self, hidden: Float[Tensor, "*rows width"], targets: Int[Tensor, " token"] | None = None
+    ) -> Tensor:
+        """Logits as `nn.Linear` gives them, or the summed loss where `targets` are given.
+
+        Args:
+            hidden: last hidden states; with `targets`, one row for each of them.
+            targets: token ids in [0, vocab).
+        """
+        if targets is None:
+            return functional.linear(hidden, self.weight, self.bias)
+        return summed_cross_entropy(hidden, self.weight, targets, self.bias)
+
+
+class PackedCausalLM(nn.Module):
+    """A transformers causal LM that computes the summed loss of one packed row.
+
+    Attention stays inside each sample because position ids restart at its first token: without
+    an attention mask, transformers derives the borders from that, for every kernel it has.
+    `train.checks` proves it for the model at hand before the first step.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        head = model.get_output_embeddings()
+        self.can_chunk = isinstance(head, nn.Linear)
+        if self.can_chunk:
+            model.set_output_embeddings(LossHead(head))
+        self.model = model
+        self.head: Head = "chunked" if self.can_chunk else "model"
+
+    def forward(
+        self,
+        input_ids: Int[Tensor, "1 token"],
+        position_ids: Int[Tensor, "1 token"],
+        loss_positions: Int[Tensor, " loss_token"],
+        targets: Int[Tensor, " loss_token"],
+    ) -> Float[Tensor, ""]:
+        """Negative log-likelihood of the row's loss tokens, summed, in nats.
+
+        Args:
+            input_ids: whole samples, one after another.
+            position_ids: restart at 0 with each sample.
+            loss_positions: where the hidden state stands that predicts each target.
+            targets: the tokens to predict; none at all is fine and gives 0.0.
+        """
+        if self.head == "model":
+            logits = self.logits(input_ids, position_ids, loss_positions)
+            return functional.cross_entropy(logits.float(), targets, reduction="sum")
+        outputs = self.model.base_model(
+            input_ids=input_ids, position_ids=position_ids, use_cache=False
+        )
+        hidden = outputs.last_hidden_state[0]
+        loss: Tensor = self.model.get_output_embeddings()(hidden[loss_positions], targets)
+        return loss
+
+    def logits(
+        self,
+        input_ids: Int[Tensor, "1 token"],
+        position_ids: Int[Tensor, "1 token"],
+        positions: Int[Tensor, " position"],
+    ) -> Float[Tensor, "position vocab"]:
+        """Logits at `positions` as the model's own forward gives them, soft-capped or scaled."""
+        outputs = self.model(
+            input_ids=input_ids,
+            position_ids=position_ids,
+            use_cache=False,
+            logits_to_keep=positions,
+        )
+        logits: Tensor = outputs.logits[0]
+        return logits
+
+
+def build_model(
+    model_path: str,
+    *,
+    dtype: torch.dtype,
+    attention: str,
+    activation_checkpointing: bool,
+    sharding: AbstractContextManager[Any],
+) -> nn.Module:
+    """A causal LM of the folder's architecture, its weights not yet read.
+
+    Args:
+        model_path: a Hugging Face model folder.
+        dtype: of the parameters.
+        attention: transformers' name of the attention kernel.
+        activation_checkpointing: whether layers compute their activations again in backward.
+        sharding: entered for the length of the construction alone; it may cut parameters into
+            shards as modules make them. Nothing is imported inside: `deepspeed.zero.Init`
+            replaces torch's constructors, which torch's own late imports do not stand.
+
+    Raises:
+        ModelError: the folder is no dense causal LM.
+    """
+    import torch._dynamo
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
+    from transformers.initialization import no_init_weights
+
+    config = AutoConfig.from_pretrained(model_path, trust_remote_code=False)
+    refuse_experts(config)
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ModelError(
+            f"{model_path} holds a {config.model_type} model, which is no causal language model.",
+            remedy="choose a model that transformers' AutoModelForCausalLM loads.",
+        )
+    architecture = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    with sharding, no_init_weights():
+        model: Any = architecture._from_config(
+            config, dtype=dtype, attn_implementation=attention
+        )
+    model.tie_weights()
+    if activation_checkpointing:
+        # Not re-entrant: parameters may then be the only inputs that need gradients.
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    module: nn.Module = model
+    return module
+
+
+def refuse_experts(config: Any) -> None:
+    """Refuse a mixture of experts: its ranks would gather different experts and wait for ever.
+
+    Raises:
+        ModelError: the config names more than one expert.
+    """
+    for name in ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"):
+        experts = getattr(config, name, None)
+        if isinstance(experts, int) and experts > 1:
+            raise ModelError(
+                f"{config.model_type} is a mixture of {experts} experts ({name}), which ftdist "
+                "does not train yet: ranks would gather different experts and wait for each other.",
+                remedy="choose a dense model.",
+            )

@@ -1,0 +1,106 @@
+"""The table of every metric, and the reader of `metrics.jsonl`. No torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ftdist.rundir import read_json_lines
+
+Row = dict[str, Any]
+"""One step's measurements: `step`, `attempt`, `time` and names from `METRICS`."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One thing that is measured."""
+
+    name: str
+    """As in metrics.jsonl and in Weights & Biases."""
+
+    meaning: str
+    """What the number says, over what it is taken."""
+
+    unit: str
+    """Of the number; 1 for a proportion or a plain count."""
+
+
+STEP = Metric("step", "optimizer steps done, this one included", "steps")
+ATTEMPT = Metric("attempt", "the start of the run that wrote the row", "1")
+TIME = Metric("time", "when the row was written, seconds since 1970", "s")
+
+LOSS = Metric(
+    "train/loss", "mean over the loss tokens of the whole global batch, before the step", "nats"
+)
+LOSS_TOKENS = Metric("train/loss_tokens", "loss tokens of the global batch", "tokens")
+TOKENS = Metric("train/tokens", "loss and context tokens of the global batch, no padding", "tokens")
+EPOCH = Metric("train/epoch", "passes over the library since the start of the run", "epochs")
+SKIPPED = Metric("train/skipped", "1 where the step was left out as not finite, else 0", "1")
+GRAD_NORM = Metric("optim/grad_norm", "L2 norm of the whole gradient before clipping", "nats")
+LEARNING_RATE = Metric("optim/learning_rate", "as used in this step", "1")
+HELD_OUT_LOSS = Metric(
+    "eval/held_out_loss", "mean over the loss tokens of the held-out part, after the step", "nats"
+)
+TOKENS_PER_S = Metric(
+    "throughput/tokens_per_s",
+    "loss and context tokens, all ranks, over wall time with data waits",
+    "tokens/s",
+)
+STEP_S = Metric("time/step_s", "wall time of the step without data waits", "s")
+DATA_S = Metric("time/data_s", "wall time spent waiting for the step's data", "s")
+ETA_S = Metric("time/eta_s", "estimate of the wall time to the end of the run", "s")
+EVALUATE_S = Metric("time/evaluate_s", "wall time of the held-out measurement", "s")
+SAVE_S = Metric("time/save_s", "wall time of the checkpoint, begin to commit", "s")
+PEAK_GIB = Metric(
+    "memory/peak_gib",
+    "highest so far on the lead: allocated on its GPU, or anonymous memory of its process",
+    "GiB",
+)
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        *(STEP, ATTEMPT, TIME),
+        *(LOSS, LOSS_TOKENS, TOKENS, EPOCH, SKIPPED),
+        *(GRAD_NORM, LEARNING_RATE, HELD_OUT_LOSS),
+        *(TOKENS_PER_S, STEP_S, DATA_S, ETA_S, EVALUATE_S, SAVE_S, PEAK_GIB),
+    )
+}
+"""Every metric by name; a sink refuses others."""
+
+
+def read_metrics(path: Path) -> list[Row]:
+    """The run's rows, each step once, in order of steps; a torn line is passed over.
+
+    The file is only ever added to. An attempt that resumes from a checkpoint older than the last
+    row computes some steps again and writes their rows again; what it computes is the history of
+    the parameters that go on, so the last attempt wins:
+
+    - rows of earlier attempts after the first step of a later one are left out, even those that
+      the later one has not reached yet;
+    - rows of one step that remain are merged, later attempts and later lines over earlier ones
+      (a held-out loss may come in a line of its own).
+
+    Rewriting the file instead would break whoever follows it with `tail -f`, and would let a
+    mistake of one attempt destroy what another measured.
+    """
+    by_attempt: dict[int, dict[int, Row]] = {}
+    for line in read_json_lines(path):
+        if not isinstance(line, dict) or "step" not in line:
+            continue
+        rows = by_attempt.setdefault(line.get(ATTEMPT.name, 0), {})
+        rows[line["step"]] = {**rows.get(line["step"], {}), **line}
+    history: dict[int, Row] = {}
+    for _, rows in sorted(by_attempt.items()):
+        first = min(rows)
+        history = {step: row for step, row in history.items() if step <= first}
+        for step, row in rows.items():
+            history[step] = {**history.get(step, {}), **row}
+    return [row for _, row in sorted(history.items())]
+
+
+def last_recorded_step(path: Path) -> int | None:
+    """The highest step that any attempt wrote a row of; None for no row."""
+    steps = [
+        row["step"] for row in read_json_lines(path) if isinstance(row, dict) and "step" in row
+    ]
+    return max(steps, default=None)

@@ -1,0 +1,174 @@
+"""The run directory: the only place that knows the names in it.
+
+runs/R/  config.yaml plan.json overrides.txt   what was asked, what was computed, what was typed
+         jobs/                                 submitit's files and the logs of every rank
+         attempts/N/                           host facts and stacks of one start
+         events.jsonl metrics.jsonl            the records of truth
+         checkpoints/step-00001200/            committed; a `.partial` is not one
+         wandb/ export/ report/ lock
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ftdist.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """Names inside one run directory. Making one touches no disk."""
+
+    root: Path
+
+    @property
+    def name(self) -> str:
+        """Name of the run."""
+        return self.root.name
+
+    @property
+    def config(self) -> Path:
+        """The composed config, frozen when the run was made."""
+        return self.root / "config.yaml"
+
+    @property
+    def plan(self) -> Path:
+        """What was computed from the config and the packed library."""
+        return self.root / "plan.json"
+
+    @property
+    def overrides(self) -> Path:
+        """The command line as typed, one override a line."""
+        return self.root / "overrides.txt"
+
+    @property
+    def jobs(self) -> Path:
+        """Submitit's files, and the log of every rank."""
+        return self.root / "jobs"
+
+    @property
+    def attempts(self) -> Path:
+        """One folder for each start of the run."""
+        return self.root / "attempts"
+
+    @property
+    def events(self) -> Path:
+        """What happened: one JSON object a line."""
+        return self.root / "events.jsonl"
+
+    @property
+    def metrics(self) -> Path:
+        """What was measured: one JSON object a step."""
+        return self.root / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Committed checkpoints."""
+        return self.root / "checkpoints"
+
+    @property
+    def wandb(self) -> Path:
+        """Weights & Biases' own files."""
+        return self.root / "wandb"
+
+    @property
+    def export(self) -> Path:
+        """The Hugging Face model folder."""
+        return self.root / "export"
+
+    @property
+    def report(self) -> Path:
+        """Base and tuned answers, and their scores."""
+        return self.root / "report"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one attempt that writes here."""
+        return self.root / "lock"
+
+    @property
+    def request(self) -> Path:
+        """What `ftdist compare` was asked: the fields of `CompareConfig` as JSON."""
+        return self.report / "compare.json"
+
+    def attempt(self, number: int) -> Path:
+        """Folder of one start of the run; attempts count from 1."""
+        return self.attempts / str(number)
+
+    def newest_attempt(self) -> int:
+        """Number of the newest attempt, 0 before the first."""
+        if not self.attempts.is_dir():
+            return 0
+        return max((int(p.name) for p in self.attempts.iterdir() if p.name.isdigit()), default=0)
+
+    def exists(self) -> bool:
+        """Whether a run was made here."""
+        return self.config.is_file()
+
+    def create(self, *, private: bool) -> None:
+        """Make the folders of a new run."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        if private:
+            self.root.chmod(0o700)
+        for folder in (self.jobs, self.attempts, self.checkpoints, self.wandb):
+            folder.mkdir(exist_ok=True)
+
+    def append_event(self, kind: str, **fields: Any) -> None:
+        """Add one line to `events.jsonl`; safe while other processes add theirs."""
+        append_json_line(self.events, {"time": time.time(), "event": kind, **fields})
+
+    def read_events(self) -> Iterator[dict[str, Any]]:
+        """What happened, oldest first; a torn last line is passed over."""
+        yield from read_json_lines(self.events)
+
+
+def find_run(name: str, *, runs_root: Path) -> RunDir:
+    """The run called `name` under `runs_root`, or at the path `name`.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    for root in (runs_root / name, Path(name)):
+        if RunDir(root).exists():
+            return RunDir(root.resolve())
+    known = sorted(p.parent.name for p in runs_root.glob("*/config.yaml"))
+    raise ConfigError(
+        f"There is no run {name!r} under {runs_root}.",
+        remedy=f"name one of: {', '.join(known)}." if known else "start one with `ftdist train`.",
+    )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a small file so that readers see the old text or the new one, never a part."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.rename(path)
+
+
+def append_json_line(path: Path, row: dict[str, Any]) -> None:
+    """Add one JSON object to a file, in one write."""
+    line = (json.dumps(row, allow_nan=True) + "\n").encode()
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, line)
+    finally:
+        os.close(descriptor)
+
+
+def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a file, one a line; lines torn by a killed writer are passed over."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                continue

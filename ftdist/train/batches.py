@@ -1,0 +1,107 @@
+"""The batches of a step, for one rank: order, cut and rows put together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ftdist.config.plan import Plan, row_shares
+from ftdist.data.batch import Batch, build_batch
+from ftdist.data.order import Order, SequenceRef, rank_micro_batches
+from ftdist.data.packed import PackedLibrary, PackedSequence
+from ftdist.dist.world import World
+
+LIBRARY = 0
+"""Index of the library among the sources."""
+
+PADDING = 0
+"""Token that fills rows up. Any will do: no sample sees it, and nothing is learned from it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepBatches:
+    """What this rank computes in one step, and what all ranks together do."""
+
+    micro_batches: list[Batch]
+    loss_tokens: int
+    tokens: int
+
+
+class BatchSource:
+    """Batches as a function of the step alone; it keeps no position.
+
+    Args:
+        library: packed sequences.
+        plan: how many make a step, and how they are cut.
+        seed: of the order.
+        world: this rank.
+        device: where batches go.
+    """
+
+    def __init__(
+        self,
+        library: PackedLibrary,
+        plan: Plan,
+        *,
+        seed: int,
+        world: World,
+        device: torch.device,
+    ) -> None:
+        self._library = library
+        self._plan = plan
+        self._world = world
+        self._device = device
+        self._order = Order(
+            seed,
+            sequences=tuple(source.sequences for source in plan.library.sources),
+            shares=row_shares(plan.library.sources),
+            global_sequences=plan.global_sequences,
+        )
+
+    def step(self, step: int) -> StepBatches:
+        """This rank's micro-batches of step `step`, counted from 0."""
+        refs = self._order.step(step)
+        train = self._library.train
+        return StepBatches(
+            micro_batches=self._rows(list(refs), held_out=False),
+            loss_tokens=sum(int(train[ref.source].loss_tokens[ref.index]) for ref in refs),
+            tokens=sum(int(train[ref.source].tokens[ref.index]) for ref in refs),
+        )
+
+    def held_out(self) -> list[Batch]:
+        """This rank's rows of the library's held-out part; every rank gets equally many."""
+        rows = range(len(self._library.held_out[LIBRARY]))
+        return self._rows([SequenceRef(source=LIBRARY, index=row) for row in rows], held_out=True)
+
+    def held_out_loss_tokens(self) -> int:
+        """Loss tokens of the library's held-out part, all ranks."""
+        return int(self._library.held_out[LIBRARY].loss_tokens.sum())
+
+    def witness(self, *, most_tokens: int) -> Batch:
+        """The beginning of the library's first sample: a short row of real tokens."""
+        first = self._library.train[LIBRARY].sequence(0)
+        tokens = min(most_tokens, int(first.lengths[0]))
+        sample = PackedSequence(
+            input_ids=first.input_ids[:tokens],
+            loss=first.loss[:tokens],
+            lengths=np.array([tokens]),
+        )
+        return build_batch([sample], pad_token_id=PADDING, pad_multiple=1).to(self._device)
+
+    def _rows(self, refs: list[SequenceRef], *, held_out: bool) -> list[Batch]:
+        per_micro_step = self._plan.micro_sequences * self._world.size
+        micro_batches = rank_micro_batches(
+            refs,
+            rank=self._world.rank,
+            world_size=self._world.size,
+            micro_sequences=self._plan.micro_sequences,
+            micro_steps=-(-len(refs) // per_micro_step),
+        )
+        sources = self._library.held_out if held_out else self._library.train
+        return [
+            build_batch(
+                [sources[ref.source].sequence(ref.index) for ref in micro_batch],
+                pad_token_id=PADDING,
+            ).to(self._device)
+            for micro_batch in micro_batches
+        ]

@@ -1,0 +1,179 @@
+"""The composition root: a run directory in, everything built once, an exit code out."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from ftdist.checkpoint.state import Identity, restore_state, save_state
+from ftdist.checkpoint.store import CheckpointStore
+from ftdist.config.compose import load_config
+from ftdist.config.plan import Plan, read_model_facts
+from ftdist.config.schema import RunConfig
+from ftdist.data.packed import PackedLibrary
+from ftdist.dist.device import choose_device, choose_dtype, torch_device, use_device
+from ftdist.dist.stop import StopRequest
+from ftdist.dist.world import World, process_group
+from ftdist.errors import ConfigError, RequeueError
+from ftdist.observe.memory import peak_memory_gib
+from ftdist.observe.sinks import Sinks, open_sinks
+from ftdist.rundir import RunDir
+from ftdist.train.batches import BatchSource
+from ftdist.train.checks import check_model
+from ftdist.train.loop import Loop
+from ftdist.zero.engine import Zero3Engine
+
+WITNESS_TOKENS = 32
+"""Length of the row by which an export is compared with the engine."""
+
+
+def run(run_dir: Path, world: World, *, attempt: int) -> int:
+    """Train one attempt of a run, from its newest checkpoint to its end. Collective.
+
+    Args:
+        run_dir: holds config.yaml and plan.json.
+        world: this rank.
+        attempt: number of this start.
+
+    Returns:
+        0 where the run is complete, 75 where it was stopped and asks to be started again.
+
+    Raises:
+        FtdistError: whatever a user can mend.
+    """
+    run = RunDir(run_dir)
+    config = load_config(run.config)
+    plan = Plan.from_json(run.plan.read_text())
+    if plan.world_size != world.size:
+        raise ConfigError(
+            f"The plan is for {plan.world_size} ranks, but {world.size} were started.",
+            remedy=f"start them with `ftdist resume {run.name}`, which plans anew.",
+        )
+    quiet_libraries()
+    torch.set_num_threads(config.cluster.threads_per_task)
+    with (
+        StopRequest.listening() as stop,
+        process_group(
+            world,
+            rendezvous=run.attempt(attempt) / "rendezvous",
+            device=choose_device(config.cluster.device),
+            timeout_s=config.cluster.collective_timeout_s,
+        ),
+    ):
+        return _train(run, config, plan, world=world, attempt=attempt, stop=stop)
+
+
+def _train(
+    run: RunDir,
+    config: RunConfig,
+    plan: Plan,
+    *,
+    world: World,
+    attempt: int,
+    stop: StopRequest,
+) -> int:
+    device = choose_device(config.cluster.device)
+    dtype = choose_dtype(config.model.dtype, device=device)
+    use_device(torch_device(device, local_rank=world.local_rank))
+
+    library = PackedLibrary.open(Path(plan.library.path))
+    store = CheckpointStore(run.checkpoints, keep=config.checkpoint.keep)
+    engine = Zero3Engine.build(config, plan, world=world, device=device, dtype=dtype)
+    loaded_gib = peak_memory_gib(device)
+    check = check_model(
+        engine,
+        vocab_size=read_model_facts(Path(config.model.path)).vocab_size,
+        dtype=dtype,
+        wanted_head=config.model.head,
+    )
+    identity = Identity(library_key=plan.library.key, seed=config.run.seed, dtype=dtype)
+    if world.is_lead:
+        store.clean_leftovers(attempt)
+    first_step = restore_state(
+        engine,
+        store,
+        identity=identity,
+        world=world,
+        on_damaged=lambda path, why: run.append_event(
+            "checkpoint_damaged", path=str(path), problem=why
+        ),
+    )
+    batches = BatchSource(
+        library,
+        plan,
+        seed=config.run.seed,
+        world=world,
+        device=engine.device,
+    )
+    witness = batches.witness(most_tokens=WITNESS_TOKENS)
+
+    def save(step: int) -> None:
+        if store.is_committed(step):
+            return
+        save_state(
+            engine,
+            store,
+            step=step,
+            attempt=attempt,
+            identity=identity,
+            witness=witness,
+            world=world,
+        )
+        if world.is_lead:
+            run.append_event("checkpoint", step=step, attempt=attempt)
+
+    sinks = _open_sinks(run, config, plan, attempt=attempt, first_step=first_step, world=world)
+    try:
+        if sinks is not None:
+            run.append_event("training", step=first_step, attempt=attempt, head=check.head)
+            sinks.note(
+                f"{world.size} ranks on {device} in {dtype}; {check.head} head (relative "
+                f"difference {check.difference:.1e}); {loaded_gib:.2f} GiB a rank after loading"
+            )
+        loop = Loop(
+            engine,
+            batches,
+            config=config,
+            plan=plan,
+            save=save,
+            sinks=sinks,
+            stop=stop,
+            world=world,
+        )
+        end = loop.run(first_step=first_step)
+    except BaseException:
+        _close(sinks, "failed")
+        raise
+    _close(sinks, "finished" if end.reason == "complete" else "requeue")
+    if world.is_lead:
+        run.append_event(end.reason, step=end.step, attempt=attempt, signal=stop.signal_name)
+    return 0 if end.reason == "complete" else RequeueError.exit_code
+
+
+def _open_sinks(
+    run: RunDir,
+    config: RunConfig,
+    plan: Plan,
+    *,
+    attempt: int,
+    first_step: int,
+    world: World,
+) -> Sinks | None:
+    if not world.is_lead:
+        return None
+    return open_sinks(run, config, plan, attempt=attempt, first_step=first_step)
+
+
+def _close(sinks: Sinks | None, outcome: Literal["finished", "requeue", "failed"]) -> None:
+    if sinks is not None:
+        sinks.close(outcome)
+
+
+def quiet_libraries() -> None:
+    """Keep the logs of other packages out of the run's own, below errors."""
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"(torch|deepspeed)\..*")
+    for name in ("DeepSpeed", "transformers", "torch.distributed"):
+        logging.getLogger(name).setLevel(logging.ERROR)

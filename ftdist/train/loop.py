@@ -1,0 +1,164 @@
+"""The loop: step, observe, evaluate, save; stop when all ranks agree."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from ftdist.config.plan import Plan
+from ftdist.config.schema import RunConfig
+from ftdist.dist.collectives import max_over_ranks, sum_over_ranks
+from ftdist.dist.stop import StopRequest
+from ftdist.dist.world import World
+from ftdist.errors import FtdistError, StorageError
+from ftdist.observe import metrics
+from ftdist.observe.memory import peak_memory_gib
+from ftdist.observe.sinks import Sinks
+from ftdist.observe.throughput import StepClock
+from ftdist.optim import learning_rate
+from ftdist.train.batches import BatchSource
+from ftdist.train.evaluate import held_out_loss
+from ftdist.train.step import train_step
+from ftdist.zero.engine import Zero3Engine
+
+MAX_FAILED_SAVES = 3
+"""Saves that may fail one after another before the attempt is given up."""
+
+MAX_SKIPPED_STEPS = 10
+"""Steps that may be left out one after another, their gradients not finite, before it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopEnd:
+    """Why the loop ended, and after how many optimizer steps."""
+
+    reason: Literal["complete", "stopped"]
+    step: int
+
+
+class Loop:
+    """The training loop of one attempt. Every rank runs it; the lead alone has sinks.
+
+    Args:
+        engine: holds the parameters, as they are after `first_step` steps.
+        batches: of any step.
+        config: the run.
+        plan: how many steps there are.
+        save: commits a checkpoint of the given step, on every rank or on none. Collective.
+        sinks: on the lead.
+        stop: whether this rank was asked to stop.
+        world: this rank.
+    """
+
+    def __init__(
+        self,
+        engine: Zero3Engine,
+        batches: BatchSource,
+        *,
+        config: RunConfig,
+        plan: Plan,
+        save: Callable[[int], None],
+        sinks: Sinks | None,
+        stop: StopRequest,
+        world: World,
+    ) -> None:
+        self._engine = engine
+        self._batches = batches
+        self._config = config
+        self._plan = plan
+        self._save = save
+        self._sinks = sinks
+        self._stop = stop
+        self._world = world
+        self._failed_saves = 0
+        self._skipped_steps = 0
+
+    def run(self, *, first_step: int) -> LoopEnd:
+        """Train from `first_step` to the plan's last step, or until a stop is agreed. Collective.
+
+        Raises:
+            StorageError: the last checkpoint, or several in a row, could not be written.
+            FtdistError: gradients stay infinite or no numbers.
+        """
+        total_steps = self._plan.steps
+        clock = StepClock(total_steps=total_steps, first_step=first_step)
+        for step in range(first_step, total_steps):
+            row = self._step(step, clock)
+            done = step + 1
+            wants_stop = max_over_ranks(float(self._stop.is_set)) > 0
+            last = wants_stop or done == total_steps
+            with clock.pause():
+                if _is_due(done, self._config.train.evaluate_every_steps, last=done == total_steps):
+                    loss = held_out_loss(self._engine, self._batches)
+                    row |= {} if loss is None else {metrics.HELD_OUT_LOSS.name: loss}
+                # The row comes first: a checkpoint never knows of a step that no row tells of.
+                if self._sinks is not None:
+                    self._sinks.log(done, row)
+                if _is_due(done, self._config.checkpoint.every_steps, last=last):
+                    self._checkpoint(done, last=last)
+            if wants_stop and done < total_steps:
+                return LoopEnd(reason="stopped", step=done)
+        return LoopEnd(reason="complete", step=total_steps)
+
+    def _step(self, step: int, clock: StepClock) -> dict[str, float]:
+        """One step, and what was measured of it."""
+        with clock.waiting_for_data():
+            batches = self._batches.step(step)
+        seed_step(self._config.run.seed, step=step, rank=self._world.rank)
+        rate = learning_rate(step, total_steps=self._plan.steps, config=self._config.optim)
+        self._engine.set_learning_rate(rate)
+        result = train_step(
+            self._engine, batches.micro_batches, loss_tokens=batches.loss_tokens
+        )
+        (loss,) = sum_over_ranks([float(result.loss_sum)])
+        peak_gib = max_over_ranks(peak_memory_gib(self._plan.device))
+        times = clock.step_done(batches.tokens)
+        self._count_skipped(result.skipped, done=step + 1)
+        return {
+            metrics.LOSS.name: loss / result.loss_tokens,
+            metrics.LOSS_TOKENS.name: result.loss_tokens,
+            metrics.TOKENS.name: batches.tokens,
+            metrics.EPOCH.name: self._plan.epochs * (step + 1) / self._plan.steps,
+            metrics.SKIPPED.name: float(result.skipped),
+            metrics.GRAD_NORM.name: result.grad_norm,
+            metrics.LEARNING_RATE.name: rate,
+            metrics.TOKENS_PER_S.name: times.tokens_per_s,
+            metrics.STEP_S.name: times.step_s,
+            metrics.DATA_S.name: times.data_s,
+            metrics.ETA_S.name: times.eta_s,
+            metrics.PEAK_GIB.name: peak_gib,
+        }
+
+    def _count_skipped(self, skipped: bool, *, done: int) -> None:
+        self._skipped_steps = self._skipped_steps + 1 if skipped else 0
+        if self._skipped_steps >= MAX_SKIPPED_STEPS:
+            raise FtdistError(
+                f"The gradients of {MAX_SKIPPED_STEPS} steps in a row, the last of them step "
+                f"{done}, were infinite or no numbers; no update was made with them.",
+                remedy="lower optim.peak_lr or raise optim.warmup_ratio, under a new run.name.",
+            )
+
+    def _checkpoint(self, step: int, *, last: bool) -> None:
+        """Save; a failure is told and training goes on, unless nothing would be kept."""
+        try:
+            self._save(step)
+        except StorageError as error:
+            self._failed_saves += 1
+            if last or self._failed_saves >= MAX_FAILED_SAVES:
+                raise
+            if self._sinks is not None:
+                self._sinks.note(f"Checkpoint of step {step} failed, training goes on: {error}")
+        else:
+            self._failed_saves = 0
+
+
+def seed_step(seed: int, *, step: int, rank: int) -> None:
+    """Draws of a step (dropout) are a function of (seed, step, rank): no generator's state is kept."""
+    (state,) = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
+    torch.manual_seed(int(state))
+
+
+def _is_due(step: int, every: int, *, last: bool) -> bool:
+    return last or (every > 0 and step % every == 0)

@@ -1,0 +1,53 @@
+"""One optimizer step, as the maths it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from ftdist.data.batch import Batch
+from ftdist.zero.engine import Engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepResult:
+    """What one step measured."""
+
+    loss_sum: Float[Tensor, ""]
+    """Negative log-likelihood of this rank's loss tokens, summed, in nats; float32."""
+
+    loss_tokens: int
+    """Loss tokens of the whole global batch."""
+
+    grad_norm: float
+    """L2 norm of the whole gradient before clipping."""
+
+    skipped: bool
+    """Whether the update was left out because a gradient is not finite."""
+
+
+def train_step(engine: Engine, micro_batches: Sequence[Batch], *, loss_tokens: int) -> StepResult:
+    """Update the parameters once, giving every loss token of every rank the same weight.
+
+    Collective: every rank calls it, with equally many micro-batches (an empty one has no loss
+    tokens).
+
+    Args:
+        engine: holds the parameters.
+        micro_batches: this rank's part of the global batch.
+        loss_tokens: of the whole global batch; arithmetic on the packed index, no all-reduce.
+    """
+    loss = engine.zero_loss()
+    for batch in micro_batches:
+        loss_sum = engine.forward(batch)
+        engine.backward(loss_sum / loss_tokens)
+        loss += loss_sum.detach()
+    applied = engine.step()
+
+    return StepResult(
+        loss_sum=loss,
+        loss_tokens=loss_tokens,
+        grad_norm=applied.grad_norm,
+        skipped=applied.skipped,
+    )

@@ -1,0 +1,218 @@
+"""ZeRO-3 as the training step sees it."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import torch.distributed
+from jaxtyping import Float
+from torch import Tensor
+
+from ftdist.config.deepspeed import deepspeed_config
+from ftdist.config.plan import Plan
+from ftdist.config.schema import RunConfig
+from ftdist.data.batch import Batch
+from ftdist.dist.device import TORCH_DTYPE, Device, Dtype, backend_of, torch_device
+from ftdist.dist.world import World
+from ftdist.model import Head, PackedCausalLM, build_model
+from ftdist.optim import decayed_names
+from ftdist.zero.load import read_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """What an optimizer step did."""
+
+    grad_norm: float
+    """L2 norm of the whole gradient before clipping; NaN or inf where the step was skipped."""
+
+    skipped: bool
+    """Whether the step was left out because some rank's gradient is not finite."""
+
+
+class Engine(Protocol):
+    """What the training step needs. Every method is collective."""
+
+    def zero_loss(self) -> Float[Tensor, ""]:
+        """A float32 zero on this rank's device."""
+        ...
+
+    def forward(self, batch: Batch) -> Float[Tensor, ""]:
+        """Summed loss of this rank's micro-batch."""
+        ...
+
+    def backward(self, loss: Float[Tensor, ""]) -> None:
+        """Add the loss's gradient; gradients are sums over micro-batches and ranks."""
+        ...
+
+    def step(self) -> Applied:
+        """Clip, update the parameters, forget the gradients."""
+        ...
+
+
+class Zero3Engine:
+    """DeepSpeed's ZeRO-3, with its own divisions undone.
+
+    DeepSpeed divides gradients by accumulation steps and averages them over ranks. Accumulation
+    is ours (`managed_gradient_accumulation` is off), and the loss is multiplied by the number of
+    ranks before it goes in, so that what comes out is a sum.
+    """
+
+    def __init__(self, engine: Any, *, model: PackedCausalLM, world: World) -> None:
+        self._engine = engine
+        self._model = model
+        self._world = world
+        self.device: torch.device = engine.device
+
+    @classmethod
+    def build(
+        cls, config: RunConfig, plan: Plan, *, world: World, device: Device, dtype: Dtype
+    ) -> "Zero3Engine":
+        """The base model, in shards, with its optimizer. Collective; the process group stands.
+
+        Peak host memory of a rank while loading: its shard of the weights, plus one whole
+        parameter (the largest) as the module that holds it is made, plus one read of a slice.
+        """
+        deepspeed = import_deepspeed(device, world=world)
+        settings = deepspeed_config(config, plan, device=device, dtype=dtype)
+        base = build_model(
+            config.model.path,
+            dtype=TORCH_DTYPE[dtype],
+            attention=config.model.attention,
+            activation_checkpointing=config.model.activation_checkpointing,
+            sharding=deepspeed.zero.Init(config_dict_or_path=settings, dtype=TORCH_DTYPE[dtype]),
+        )
+        read_weights(base, Path(config.model.path), world=world)
+        model = PackedCausalLM(base)
+        if config.model.head == "model":
+            model.head = "model"
+        engine, *_ = deepspeed.initialize(
+            model=model,
+            optimizer=torch.optim.AdamW(
+                _parameter_groups(base, weight_decay=config.optim.weight_decay),
+                lr=config.optim.peak_lr,
+                betas=(config.optim.beta1, config.optim.beta2),
+                eps=config.optim.eps,
+                # DeepSpeed's own AdamW is compiled at run time; this one comes with torch.
+                fused=True,
+            ),
+            config=settings,
+            dist_init_required=False,
+        )
+        return cls(engine, model=model, world=world)
+
+    def zero_loss(self) -> Float[Tensor, ""]:
+        """A float32 zero on this rank's device."""
+        return torch.zeros((), dtype=torch.float32, device=self.device)
+
+    def forward(self, batch: Batch) -> Float[Tensor, ""]:
+        """Summed loss of this rank's micro-batch, in nats. Collective."""
+        loss: Tensor = self._engine(
+            input_ids=batch.input_ids,
+            position_ids=batch.position_ids,
+            loss_positions=batch.loss_positions,
+            targets=batch.targets,
+        )
+        return loss
+
+    def backward(self, loss: Float[Tensor, ""]) -> None:
+        """Add the gradient of `loss`; gradients are sums over micro-batches and ranks. Collective."""
+        self._engine.backward(loss * self._world.size, scale_wrt_gas=False)
+
+    def step(self) -> Applied:
+        """Clip, update the parameters, forget the gradients. Collective."""
+        self._engine.step()
+        norm = self._engine.get_global_grad_norm()
+        return Applied(
+            grad_norm=float("nan") if norm is None else float(norm),
+            skipped=not self._engine.was_step_applied(),
+        )
+
+    def evaluate(self, batch: Batch) -> Float[Tensor, ""]:
+        """Summed loss of this rank's micro-batch, without gradients or dropout. Collective."""
+        self._engine.eval()
+        try:
+            with torch.no_grad():
+                return self.forward(batch)
+        finally:
+            self._engine.train()
+
+    def logits(self, batch: Batch, positions: Tensor) -> Float[Tensor, "position vocab"]:
+        """Logits at `positions` of a row, from the model's own forward, in float32. Collective."""
+        self._engine.eval()
+        try:
+            with torch.no_grad():
+                logits = self._model.logits(batch.input_ids, batch.position_ids, positions)
+                return logits.float()
+        finally:
+            self._engine.train()
+
+    @property
+    def head(self) -> Head:
+        """Which output head computes the loss."""
+        return self._model.head
+
+    @property
+    def can_chunk(self) -> bool:
+        """Whether the model's output embedding is one that the chunked head can take over."""
+        return self._model.can_chunk
+
+    def use_head(self, head: Head) -> None:
+        """Compute the loss with this output head from now on."""
+        self._model.head = head
+
+    def set_learning_rate(self, rate: float) -> None:
+        """Learning rate of the next step, for every parameter group."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The torch optimizer inside ZeRO-3; it holds this rank's shards only."""
+        optimizer: torch.optim.Optimizer = self._engine.optimizer.optimizer
+        return optimizer
+
+    @property
+    def zero_optimizer(self) -> Any:
+        """DeepSpeed's stage 3 optimizer, for `zero.load` and `zero.save`."""
+        return self._engine.optimizer
+
+    def named_parameters(self) -> Iterator[tuple[str, Any]]:
+        """Every trained parameter once, under its name in the model folder."""
+        yield from self._model.model.named_parameters()
+
+    def close(self) -> None:
+        """Release what DeepSpeed holds."""
+        self._engine.destroy()
+
+
+def import_deepspeed(device: Device, *, world: World) -> Any:
+    """DeepSpeed, told which device to use and not to compile anything. Collective."""
+    os.environ["DS_ACCELERATOR"] = device
+    own = torch_device(device, local_rank=world.local_rank)
+    # It takes the device's index from here: that of the visible GPU, whatever the local rank.
+    os.environ["LOCAL_RANK"] = str(own.index or 0)
+    import deepspeed
+    import deepspeed.ops
+
+    if device == "cpu":
+        # On CPUs it would compile an extension for shared-memory collectives, and fail
+        # where there is no compiler; gloo does the work instead.
+        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    # Takes up the process group that stands; without this call ZeRO counts one rank.
+    deepspeed.init_distributed(dist_backend=backend_of(device), auto_mpi_discovery=False)
+    return deepspeed
+
+
+def _parameter_groups(model: torch.nn.Module, *, weight_decay: float) -> list[dict[str, Any]]:
+    named = dict(model.named_parameters())
+    shapes = {name: tuple(parameter.ds_shape) for name, parameter in named.items()}
+    decayed = decayed_names(shapes)
+    groups = [
+        {"params": [p for n, p in named.items() if n in decayed], "weight_decay": weight_decay},
+        {"params": [p for n, p in named.items() if n not in decayed], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]

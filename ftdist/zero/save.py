@@ -1,0 +1,72 @@
+"""This rank's training state into files: safetensors, no pickles.
+
+A rank writes three files, one for each kind of state, so that no more than a third of it stands
+twice in memory while it is written. Names inside are the model folder's parameter names.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ftdist.dist.world import World
+from ftdist.zero.engine import Zero3Engine
+from ftdist.zero.reshape import shard_range
+
+Kind = Literal["master", "exp_avg", "exp_avg_sq"]
+
+KINDS: tuple[Kind, ...] = ("master", "exp_avg", "exp_avg_sq")
+"""float32 master weights, and AdamW's first and second moments."""
+
+
+def shard_name(kind: Kind, *, rank: int, world_size: int) -> str:
+    """File name of one rank's shards of one kind."""
+    return f"rank-{rank:05d}-of-{world_size:05d}.{kind}.safetensors"
+
+
+def write_shards(engine: Zero3Engine, folder: Path, *, world: World) -> list[Path]:
+    """Write this rank's shards into `folder`; no communication.
+
+    Returns:
+        the files written.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    files = []
+    for kind in KINDS:
+        file = folder / shard_name(kind, rank=world.rank, world_size=world.size)
+        save_file(dict(_shards(engine, kind, world=world)), file)
+        files.append(file)
+    return files
+
+
+def optimizer_steps(engine: Zero3Engine) -> int:
+    """Updates that AdamW has made; skipped steps are not among them."""
+    for state in engine.optimizer.state.values():
+        return int(state["step"].item())
+    return 0
+
+
+def parameter_shapes(engine: Zero3Engine) -> dict[str, list[int]]:
+    """Shape of every trained parameter, whole."""
+    return {name: list(parameter.ds_shape) for name, parameter in engine.named_parameters()}
+
+
+def _shards(engine: Zero3Engine, kind: Kind, *, world: World) -> Iterator[tuple[str, Tensor]]:
+    from deepspeed.utils import safe_get_local_fp32_param, safe_get_local_optimizer_state
+
+    has_moments = bool(engine.optimizer.state)
+    for name, parameter in engine.named_parameters():
+        if kind == "master":
+            shard = safe_get_local_fp32_param(parameter)
+        elif has_moments:
+            shard = safe_get_local_optimizer_state(parameter, kind)
+        else:
+            shard = torch.zeros_like(safe_get_local_fp32_param(parameter))
+        start, stop = shard_range(parameter.ds_numel, rank=world.rank, world_size=world.size)
+        # Without the padding, which holds whatever memory held: equal states make equal files.
+        yield name, shard[: stop - start].detach().cpu()

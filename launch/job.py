@@ -1,0 +1,164 @@
+"""What every rank runs: module-level callables of one argument, which submitit pickles by name.
+
+Each reads its place among the ranks from submitit, leaves behind why it failed, and ends with the
+exit code of its error. The heavy packages are loaded inside, on the rank alone.
+"""
+
+import faulthandler
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from ftdist.errors import FtdistError, RequeueError
+from ftdist.rundir import RunDir, write_whole
+from launch.failure import RankFailure, exit_path, start_path, write_failure
+from launch.processes import ProcessId
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankFacts:
+    """A rank's place, as submitit says it."""
+
+    rank: int
+    size: int
+    local_rank: int
+    local_size: int
+
+
+def train(run_dir: str) -> None:
+    """One rank of the newest attempt of a run."""
+    run = RunDir(Path(run_dir))
+    attempt = run.newest_attempt()
+
+    def body(facts: RankFacts) -> int:
+        from ftdist.dist.world import World
+        from ftdist.train import job
+
+        world = World(
+            rank=facts.rank,
+            size=facts.size,
+            local_rank=facts.local_rank,
+            local_size=facts.local_size,
+        )
+        return job.run(run.root, world, attempt=attempt)
+
+    run_rank(run.attempt(attempt), body)
+
+
+def export(run_dir: str) -> None:
+    """Turn the newest committed checkpoint into a Hugging Face folder: one process."""
+
+    def body(facts: RankFacts) -> int:  # noqa: ARG001 - one process alone has no place
+        from ftdist.checkpoint.export import export as export_run
+
+        export_run(Path(run_dir))
+        return 0
+
+    run_rank(RunDir(Path(run_dir)).attempts / "export", body)
+
+
+def compare(run_dir: str) -> None:
+    """Ask the base and the tuned model the same questions: one process."""
+
+    def body(facts: RankFacts) -> int:  # noqa: ARG001 - one process alone has no place
+        from ftdist.expert.compare import compare as compare_run
+
+        compare_run(Path(run_dir))
+        return 0
+
+    run_rank(RunDir(Path(run_dir)).attempts / "compare", body)
+
+
+def run_rank(folder: Path, body: Callable[[RankFacts], int]) -> None:
+    """Run `body` as one rank, and leave in `folder` how it ended.
+
+    Args:
+        folder: of this attempt, made by the launcher.
+        body: answers with the exit code.
+
+    Raises:
+        SystemExit: with the exit code, unless it is 0: then submitit notes a success.
+    """
+    # The launcher set the umask that the run's privacy asks for; this process inherited it.
+    facts = rank_facts()
+    own = ProcessId.of(os.getpid())
+    assert own is not None
+    host_facts = {
+        "time": time.time(),
+        "host": socket.gethostname(),
+        "pid": own.pid,
+        "start_ticks": own.start_ticks,
+        "cores": len(os.sched_getaffinity(0)),
+    }
+    write_whole(start_path(folder, facts.rank), json.dumps(host_facts) + "\n")
+    with (folder / f"stacks-{facts.rank:05d}.txt").open("w", encoding="utf-8") as stacks:
+        faulthandler.enable(stacks, all_threads=True)
+        faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
+        # Until the loop listens there is nothing to save: a wish to stop ends the rank at once.
+        for number in (signal.SIGUSR2, signal.SIGTERM):
+            signal.signal(number, _stop_before_training)
+        code = _guarded(folder, facts, body)
+        write_whole(exit_path(folder, facts.rank), json.dumps({"exit_code": code}) + "\n")
+        with suppress(ValueError):
+            faulthandler.unregister(signal.SIGUSR1)
+        faulthandler.disable()
+    if code:
+        sys.exit(code)
+
+
+def _guarded(folder: Path, facts: RankFacts, body: Callable[[RankFacts], int]) -> int:
+    try:
+        return body(facts)
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except FtdistError as error:
+        code = error.exit_code
+        problem, remedy, expected = error.problem, error.remedy, True
+        print(error, file=sys.stderr)  # noqa: T201 - the rank's log is its stderr
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the rank says so and ends
+        code = FtdistError.exit_code
+        words = " ".join(str(error).split())[:500]
+        problem, expected = f"Rank {facts.rank} failed: {type(error).__name__}: {words}", False
+        remedy = f"read the traceback in {folder}; this may be a mistake of ftdist's own."
+        traceback.print_exc()
+    if code == RequeueError.exit_code:
+        return code
+    write_failure(
+        folder,
+        RankFailure(
+            rank=facts.rank,
+            time=time.time(),
+            problem=problem,
+            remedy=remedy,
+            exit_code=code,
+            traceback=traceback.format_exc(),
+            expected=expected,
+        ),
+    )
+    return code
+
+
+def rank_facts() -> RankFacts:
+    """This process's place among the ranks; the only reader of submitit's environment."""
+    import submitit
+
+    place = submitit.JobEnvironment()
+    return RankFacts(
+        rank=place.global_rank,
+        size=place.num_tasks,
+        local_rank=place.local_rank,
+        local_size=place.num_tasks // place.num_nodes,
+    )
+
+
+def _stop_before_training(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    raise SystemExit(RequeueError.exit_code)

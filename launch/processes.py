@@ -1,0 +1,68 @@
+"""Processes of this machine, as /proc shows them."""
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessId:
+    """One process for ever: a pid alone may be given to another process later."""
+
+    pid: int
+    start_ticks: int
+    """When it started, in clock ticks since the machine did."""
+
+    @classmethod
+    def of(cls, pid: int) -> "ProcessId | None":
+        """The process that has this pid now; none if it has ended, reaped or not."""
+        fields = _stat(pid)
+        if fields is None or fields[0] in ("Z", "X"):
+            return None
+        return cls(pid=pid, start_ticks=int(fields[19]))
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process still runs."""
+        return ProcessId.of(self.pid) == self
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal; nothing happens where the process has ended."""
+        if self.alive:
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                return
+
+
+def children_of(pid: int) -> tuple[ProcessId, ...]:
+    """The running children of a process, oldest first."""
+    found = []
+    for entry in PROC.iterdir():
+        if not entry.name.isdigit():
+            continue
+        fields = _stat(int(entry.name))
+        if fields is not None and int(fields[1]) == pid and fields[0] not in ("Z", "X"):
+            found.append(ProcessId(pid=int(entry.name), start_ticks=int(fields[19])))
+    return tuple(sorted(found, key=lambda child: (child.start_ticks, child.pid)))
+
+
+def memory_kills() -> int:
+    """How many processes this machine has killed for want of memory since it started."""
+    try:
+        lines = (PROC / "vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Fields of /proc/PID/stat from the state on; the name before it may hold blanks."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text.rpartition(")")[2].split()

@@ -1,0 +1,126 @@
+"""From a command line to a run directory: compose, preflight, prepare the library, plan."""
+
+import json
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ftdist.config.compose import dump_config
+from ftdist.config.plan import LibraryFacts, Plan, make_plan, read_model_facts
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ModelError
+from ftdist.rundir import RunDir, write_whole
+from launch.children import ask_child, run_child
+from launch.preflight import Machine, check_plan, check_run, machine_notes, run_dir
+
+MADE_ON_THE_SPOT = "tiny"
+"""Value of `model.path` and `library.path` that is no folder but is made by us."""
+
+TINY_FOLDER = Path(".cache/ftdist/tiny")
+
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A config whose paths all exist, and what follows from it."""
+
+    config: RunConfig
+    plan: Plan
+
+
+def plan_run(config: RunConfig, *, new: bool, say: Say) -> Planned:
+    """Check a run, prepare its library and compute its plan. Writes only to caches.
+
+    Args:
+        config: as composed.
+        new: whether the run directory has to be free.
+        say: for sentences that a user should see.
+
+    Raises:
+        FtdistError: anything that keeps the run from working, as far as it can be known now.
+    """
+    config = with_places(config, say=say)
+    machine = Machine.here()
+    check_run(config, machine=machine, new=new)
+    for note in machine_notes(config, machine=machine):
+        say(note)
+    library = prepare_library(config)
+    plan = make_plan(config, model=read_model_facts(Path(config.model.path)), library=library)
+    if new:
+        check_plan(plan, root=run_dir(config).root)
+    return Planned(config=config, plan=plan)
+
+
+def with_places(config: RunConfig, *, say: Say) -> RunConfig:
+    """The config with absolute folders in place of `tiny`, hub names and relative paths.
+
+    A run goes on from any folder, so its config holds no path that depends on one.
+    """
+    model, library = config.model.path, config.library.path
+    if MADE_ON_THE_SPOT in (model, library):
+        say(f"Making the tiny model and library in {TINY_FOLDER}, where they are not there yet.")
+        run_child("ftdist.expert.tiny", [str(TINY_FOLDER)])
+        model = str(TINY_FOLDER / "model") if model == MADE_ON_THE_SPOT else model
+        library = str(TINY_FOLDER / "library") if library == MADE_ON_THE_SPOT else library
+    if not Path(model).expanduser().exists() and HUB_NAME.fullmatch(model):
+        say(f"Fetching {model} from the hub, where it is not in the local cache yet.")
+        fetched = ask_child("launch.fetch", [model, config.model.revision or ""], kind=ModelError)
+        model = fetched["path"]
+    sources = {
+        name: replace(source, path=_absolute(source.path))
+        for name, source in config.library.sources.items()
+    }
+    probes = config.compare.probes
+    return replace(
+        config,
+        run=replace(config.run, root=_absolute(config.run.root)),
+        model=replace(config.model, path=_absolute(model)),
+        library=replace(
+            config.library,
+            path=_absolute(library),
+            sources=sources,
+            cache=_absolute(config.library.cache),
+        ),
+        compare=replace(config.compare, probes=None if probes is None else _absolute(probes)),
+    )
+
+
+def prepare_library(config: RunConfig) -> LibraryFacts:
+    """Tokenise and pack the library in a child process; where it was packed before, look it up.
+
+    Raises:
+        FtdistError: what the child said.
+    """
+    with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
+        path = Path(folder) / "config.yaml"
+        path.write_text(dump_config(config), encoding="utf-8")
+        return LibraryFacts.from_json(json.dumps(ask_child("ftdist.library.prepare", [str(path)])))
+
+
+def make_run_dir(planned: Planned, *, overrides: Sequence[str]) -> RunDir:
+    """Make the run directory; the config comes last, and makes it a run."""
+    run = run_dir(planned.config)
+    run.create(private=planned.config.run.private)
+    write_whole(run.overrides, "".join(f"{line}\n" for line in overrides))
+    write_plan(run, planned)
+    return run
+
+
+def write_plan(run: RunDir, planned: Planned) -> None:
+    """Write what the next attempt goes by."""
+    write_whole(run.plan, planned.plan.to_json() + "\n")
+    write_whole(run.config, dump_config(planned.config))
+
+
+def read_plan(run: RunDir) -> Plan:
+    """The plan that the run goes by."""
+    return Plan.from_json(run.plan.read_text(encoding="utf-8"))
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().resolve())

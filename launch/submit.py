@@ -1,0 +1,174 @@
+"""One job of one or more ranks, handed to submitit."""
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ftdist.config.schema import ClusterConfig
+from ftdist.rundir import RunDir
+
+if TYPE_CHECKING:
+    import submitit
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+"""Folder that holds the packages `ftdist` and `launch`."""
+
+LONGEST_WARNING_S = 60
+"""Most seconds before its time limit at which a job is asked to save and stop."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitted:
+    """A job that submitit started on this machine."""
+
+    job: "submitit.Job[None]"
+    controller_pid: int
+    """submitit's process that starts the ranks and waits for them."""
+
+    size: int
+    """Ranks."""
+
+    def log(self, rank: int) -> Path:
+        """What a rank writes to stdout and stderr."""
+        return Path(str(self.job.paths.stdout)).with_name(f"{self.job.job_id}_{rank}_log.out")
+
+    @property
+    def ended(self) -> bool:
+        """Whether the controller, and so every rank that it started, has ended."""
+        return self.job.done()
+
+
+def submit_local(
+    function: Callable[[str], None],
+    *,
+    run: RunDir,
+    stage: str,
+    ranks: int,
+    cluster: ClusterConfig,
+    private: bool,
+) -> Submitted:
+    """Start `ranks` processes that call `function(run directory)` on this machine.
+
+    Args:
+        function: a module-level callable of `launch.job`.
+        run: the run it works on; submitit's files and logs land in `jobs/STAGE`.
+        stage: such as "train-1".
+        ranks: processes to start.
+        cluster: threads, device and time limit.
+        private: whether files that the ranks make are for the user alone.
+    """
+    import submitit
+
+    executor = submitit.LocalExecutor(folder=run.jobs / stage)
+    timeout_s = cluster.timeout_min * 60
+    gpus = visible_gpus() if cluster.device != "cpu" else ()
+    executor.update_parameters(
+        timeout_min=cluster.timeout_min,
+        tasks_per_node=ranks,
+        # submitit shows no GPU at all unless told which.
+        gpus_per_node=min(ranks, len(gpus)),
+        visible_gpus=gpus,
+        signal_delay_s=min(LONGEST_WARNING_S, timeout_s // 4),
+        stderr_to_stdout=True,
+    )
+    environment = rank_environment(cluster, gpus=len(gpus), inherited=os.environ)
+    with _environment(environment), _umask(0o077 if private else None), _deaf_to_the_terminal():
+        job = executor.submit(function, str(run.root))
+    return Submitted(job=job, controller_pid=int(job.job_id), size=ranks)
+
+
+def rank_environment(
+    cluster: ClusterConfig, *, gpus: int, inherited: Mapping[str, str]
+) -> dict[str, str]:
+    """Environment variables that every rank gets beside those of the caller.
+
+    Args:
+        cluster: threads and device.
+        gpus: how many GPUs the ranks may use.
+        inherited: the caller's own environment.
+    """
+    threads = str(cluster.threads_per_task)
+    variables = {
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "RAYON_NUM_THREADS": threads,
+        "TOKENIZERS_PARALLELISM": "false",
+        # Ranks compute with what is on disk; whatever has to be fetched was fetched before.
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "WANDB_ERROR_REPORTING": "false",
+        # DeepSpeed reads pickles; no class of theirs is to be called while one is read.
+        "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",
+        "PYTHONUNBUFFERED": "1",
+        # `python -m` would let a file in the current folder stand in for a package.
+        "PYTHONSAFEPATH": "1",
+    }
+    if cluster.device == "cpu" or gpus == 0:
+        variables["DS_ACCELERATOR"] = "cpu"
+    if not CHECKOUT.name.endswith("-packages"):
+        # The code that submits is the code that runs, installed or not.
+        before = inherited.get("PYTHONPATH")
+        variables["PYTHONPATH"] = f"{CHECKOUT}{os.pathsep}{before}" if before else str(CHECKOUT)
+    return variables
+
+
+def visible_gpus() -> tuple[int, ...]:
+    """Indices of the GPUs that this process may use, without loading torch."""
+    present = sum(bool(re.fullmatch(r"nvidia\d+", path.name)) for path in Path("/dev").iterdir())
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is None:
+        return tuple(range(present))
+    return tuple(int(index) for index in chosen.split(",") if index.strip().isdigit())[:present]
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _umask(mask: int | None) -> Iterator[None]:
+    if mask is None:
+        yield
+        return
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def _deaf_to_the_terminal() -> Iterator[None]:
+    """Let processes started meanwhile ignore Ctrl-C and a closed terminal.
+
+    Both reach every process of a terminal. submitit's controller would kill its ranks where they
+    should save; ftdist hears both and asks the ranks to stop. Ignored signals stay ignored in
+    children until they install handlers of their own.
+    """
+    sys.stdout.flush()
+    numbers = (signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,217 @@
+"""Attempt after attempt, until the run is done or given up; and single jobs beside it."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ftdist.checkpoint.store import CheckpointStore
+from ftdist.config.compose import dump_config
+from ftdist.config.plan import Plan
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ConfigError
+from ftdist.rundir import RunDir, write_whole
+from launch import job as jobs
+from launch.after import Outcome, attempts_without_progress, decide
+from launch.failure import RankFailure, read_json
+from launch.local import Ended, StopWish, follow
+from launch.lock import holding
+from launch.processes import ProcessId
+from launch.submit import submit_local
+
+Say = Callable[[str], None]
+
+
+class View(Protocol):
+    """Shows a user how a job goes."""
+
+    def update(self) -> None:
+        """Show what is new; called a few times a second."""
+
+    def close(self) -> None:
+        """Show the rest and leave the terminal as it was."""
+
+
+ViewOf = Callable[[Path], View]
+"""Makes a view of a job from the path of its lead's log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """How the work on a run ended."""
+
+    outcome: Outcome
+    exit_code: int
+    failure: RankFailure | None
+    step: int | None
+    """Of the newest checkpoint."""
+
+    attempts_in_vain: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supervisor:
+    """Starts the jobs of one run, one at a time, and stays with them."""
+
+    run: RunDir
+    config: RunConfig
+    view_of: ViewOf
+    say: Say
+    callables: Mapping[str, Callable[[str], None]]
+    """What ranks run, by stage: train, export, compare."""
+
+    @classmethod
+    def of(cls, run: RunDir, config: RunConfig, *, view_of: ViewOf, say: Say) -> "Supervisor":
+        """A supervisor of the jobs of `launch.job`."""
+        callables = {"train": jobs.train, "export": jobs.export, "compare": jobs.compare}
+        return cls(run=run, config=config, view_of=view_of, say=say, callables=callables)
+
+    @contextmanager
+    def sole(self) -> Iterator[None]:
+        """Work on the run alone.
+
+        Raises:
+            ConfigError: somebody else works on it, or ranks of an earlier attempt still run.
+        """
+        with holding(self.run, say=self.say):
+            refuse_leftover_ranks(self.run)
+            yield
+
+    def train(self, plan: Plan, *, asked_by: str) -> Finished:
+        """Start attempts until the run is done, stopped or given up. Call it within `sole`.
+
+        Args:
+            plan: of the config that lies in the run directory.
+            asked_by: "train" or "resume".
+        """
+        run, limit = self.run, self.config.cluster.max_attempts_without_progress
+        run.append_event("asked", by=asked_by)
+        with StopWish.listening() as wish:
+            while True:
+                number = run.newest_attempt() + 1
+                before = newest_step(run)
+                in_vain = attempts_without_progress(run.read_events())
+                self._announce(number, plan)
+                ended = self._job(
+                    "train", f"train-{number}", run.attempt(number), plan.world_size, wish
+                )
+                step = newest_step(run)
+                progressed = step is not None and (before is None or step > before)
+                decision = decide(
+                    ended.as_attempt(stop_signal=wish.first, progressed=progressed),
+                    attempts_without_progress=in_vain,
+                    max_attempts_without_progress=limit,
+                )
+                self._record(number, ended, outcome=decision.outcome, progressed=progressed)
+                if decision.outcome == "requeue" and wish.first is None:
+                    self.say(_once_more(ended, number=number, step=step))
+                    continue
+                return Finished(
+                    outcome=decision.outcome,
+                    exit_code=decision.exit_code,
+                    failure=ended.failure,
+                    step=step,
+                    attempts_in_vain=0 if progressed else in_vain + 1,
+                )
+
+    def once(self, stage: str) -> Finished:
+        """Run one process of `stage` to its end; it is not repeated. Call it within `sole`."""
+        folder = self.run.attempts / stage
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob("rank-*.json"):
+            path.unlink()
+        with StopWish.listening() as wish:
+            ended = self._job(stage, stage, folder, 1, wish)
+            decision = decide(
+                ended.as_attempt(stop_signal=wish.first, progressed=False),
+                attempts_without_progress=0,
+                max_attempts_without_progress=1,
+            )
+        given_up = decision.outcome == "crash_loop"
+        return Finished(
+            outcome="failed" if given_up else decision.outcome,
+            exit_code=70 if given_up else decision.exit_code,
+            failure=ended.failure,
+            step=newest_step(self.run),
+        )
+
+    def _job(self, kind: str, stage: str, folder: Path, ranks: int, wish: StopWish) -> Ended:
+        submitted = submit_local(
+            self.callables[kind],
+            run=self.run,
+            stage=stage,
+            ranks=ranks,
+            cluster=self.config.cluster,
+            private=self.config.run.private,
+        )
+        view = self.view_of(submitted.log(0))
+        try:
+            return follow(submitted, folder=folder, wish=wish, tick=view.update, say=self.say)
+        finally:
+            view.close()
+
+    def _announce(self, number: int, plan: Plan) -> None:
+        folder = self.run.attempt(number)
+        folder.mkdir(parents=True)
+        write_whole(folder / "config.yaml", dump_config(self.config))
+        self.run.append_event(
+            "launched",
+            attempt=number,
+            world_size=plan.world_size,
+            steps=plan.steps,
+            host=socket.gethostname(),
+        )
+
+    def _record(self, number: int, ended: Ended, *, outcome: Outcome, progressed: bool) -> None:
+        self.run.append_event(
+            "attempt_ended",
+            attempt=number,
+            outcome=outcome,
+            exit_codes=list(ended.exit_codes),
+            checkpoint=newest_step(self.run),
+            progressed=progressed,
+            cause=None if ended.failure is None else ended.failure.problem,
+            rank=None if ended.failure is None else ended.failure.rank,
+        )
+
+
+def newest_step(run: RunDir) -> int | None:
+    """Step of the newest committed checkpoint, None where there is none."""
+    committed = CheckpointStore(run.checkpoints, keep=1).committed()
+    return committed[0].step if committed else None
+
+
+def refuse_leftover_ranks(run: RunDir) -> None:
+    """Refuse to work on a run whose ranks outlived the `ftdist` that started them.
+
+    Raises:
+        ConfigError: some of them still run on this machine.
+    """
+    pids = []
+    for path in run.attempts.glob("*/rank-*.start.json"):
+        started = read_json(path)
+        if started is None or started["host"] != socket.gethostname():
+            continue
+        if ProcessId(pid=started["pid"], start_ticks=started["start_ticks"]).alive:
+            pids.append(str(started["pid"]))
+    if pids:
+        raise ConfigError(
+            f"{len(pids)} ranks of run {run.name} still run, although the ftdist that started them "
+            f"has ended: processes {', '.join(pids)}.",
+            remedy=f"let them save and end: `kill -USR2 {' '.join(pids)}`, then ask again.",
+        )
+
+
+def _once_more(ended: Ended, *, number: int, step: int | None) -> str:
+    why = "it was asked to save and end" if ended.failure is None else ended.failure.problem
+    where = "from the start" if step is None else f"from step {step}"
+    return f"Attempt {number} ended: {why.rstrip('.')}. Starting attempt {number + 1} {where}."
+
+
+def write_compare_request(run: RunDir, fields: Mapping[str, object]) -> None:
+    """Write what `launch.job.compare` goes by: the fields of `CompareConfig`."""
+    run.report.mkdir(exist_ok=True)
+    write_whole(run.request, json.dumps(dict(fields), indent=2) + "\n")

@@ -1,0 +1,1 @@
+"""Tests of ftdist, by tier; see README.md beside this file."""

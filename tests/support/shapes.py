@@ -1,0 +1,23 @@
+"""The checker of types and tensor shapes that tests switch on for the whole of `ftdist`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from beartype import beartype
+from beartype.roar import BeartypeDecorHintPep673Exception
+
+PACKAGES = ["ftdist"]
+CHECKER = "tests.support.shapes.checked"
+"""How jaxtyping's import hook is told; the same pair stands in pyproject.toml for pytest itself."""
+
+
+def checked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, raising where an argument or a result is not what its signature says.
+
+    The hook decorates function by function, and beartype knows `Self` only within a decorated
+    class: such a function, a classmethod that builds its own kind, stays as it is.
+    """
+    try:
+        return beartype(function)
+    except BeartypeDecorHintPep673Exception:
+        return function

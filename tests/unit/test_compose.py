@@ -1,0 +1,373 @@
+"""A command line becomes a frozen config, or one answer that tells all that is wrong with it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ftdist.config.compose import (
+    compose,
+    conf_dir,
+    dump_config,
+    hydra_flags,
+    is_sweep,
+    load_config,
+    run_hydra_flags,
+    save_config,
+    sweep,
+)
+from ftdist.errors import ConfigError
+
+NEEDED = ["run.name=r", "model.path=m", "library.path=l"]
+
+
+def _refused(*overrides: str) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        compose(overrides)
+    return caught.value
+
+
+def test_a_mistyped_key_and_a_mistyped_value_are_told_in_one_answer() -> None:
+    error = _refused(*NEEDED, "optim.peek_lr=1", "engine=zero4", "batch.tokens=abc")
+    assert error.problem == (
+        "The command line has 3 problems:\n"
+        "  - optim.peek_lr is not a key of the config: did you mean optim.peak_lr? "
+        "Write optim.peak_lr=1.\n"
+        "  - engine=zero4 is not an option: did you mean engine=zero3? "
+        "Choose one of zero3, zero3_offload.\n"
+        "  - batch.tokens=abc is not a whole number. "
+        "Set batch.tokens to a whole number of at least 1."
+    )
+    assert error.exit_code == 78
+
+
+def test_what_the_user_must_give_is_told_with_what_else_is_wrong() -> None:
+    error = _refused("optim.beta1=2", "run.name=r")
+    assert "optim.beta1=2 is out of range. Set optim.beta1 to a number of at least 0" in str(error)
+    assert "model.path is not set. Add model.path=...: A Hugging Face model folder" in str(error)
+    assert "library.path is not set." in str(error)
+    assert "run.name" not in error.problem
+
+
+def test_a_key_that_was_meant_is_not_called_unset() -> None:
+    error = _refused("run.name=r", "library.path=l", "model.pth=m")
+    assert error.problem.startswith("model.pth is not a key of the config: did you mean model.path")
+    assert error.remedy == "write model.path=m."
+
+
+def test_a_mistyped_experiment_does_not_make_its_values_look_unset() -> None:
+    error = _refused("experiment=tny", "batch.tokens=1024")
+    assert error.problem == "experiment=tny is not an option: did you mean experiment=tiny?"
+    assert error.remedy == "choose one of demo, tiny, null."
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("lr=1", "did you mean optim.peak_lr?"),
+        ("optim.learning_rate=1", "did you mean optim.peak_lr?"),
+        ("steps=5", "did you mean train.steps?"),
+        ("+foo_bar=1", "foo_bar is not a key of the config."),
+        ("~optim.beta1", "optim.beta1 cannot be taken out."),
+        ("optim.beta1.x=1", "optim.beta1.x is not a key of the config"),
+        ("run=3", "run is a section, not a key."),
+        ("train.epochs", "'train.epochs' is not of the form key=value."),
+        ("--cgf", "--cgf is not a flag."),
+        ("library.path=", "library.path= has no value"),
+        ("optim={beta1: 0.8}", "optim={...} is not an option."),
+        ("engine=null", "engine=null is not an option."),
+        ("model.dtype=float16", "did you mean bfloat16?"),
+        ("cluster.nodes=true", "cluster.nodes=true is not a whole number."),
+        ("cluster.nodes=1.5", "cluster.nodes=1.5 is not a whole number."),
+        ("optim.peak_lr=nan", "optim.peak_lr=nan is"),
+        ("optim.peak_lr=inf", "optim.peak_lr=inf is not a number."),
+        ("train.steps=0", "train.steps=0 is out of range."),
+        ("run.seed=null", "run.seed=null is not a whole number."),
+        ("run.name=a b", "run.name=a b is not a name of up to 64 letters"),
+        ("optim.peak_lr=1,2", "optim.peak_lr=1,2 has several values"),
+        ("tracking.tags=[a", "The value of tracking.tags cannot be read: [a"),
+        ("library.sources.replay.wieght=1", "did you mean library.sources.replay.weight?"),
+        ("library.sources.replay.weight=1", "library.sources.replay.path is not set."),
+        ("engine@x=zero3", "engine@x is not a key of the config"),
+        ("hydra.job.nmae=x", "Hydra cannot compose this: "),
+    ],
+)
+def test_each_mistake_is_said_in_plain_words(override: str, said: str) -> None:
+    assert said in str(_refused(*NEEDED, override))
+
+
+def test_a_step_that_is_no_whole_number_of_sequences_names_the_two_nearest_sizes() -> None:
+    error = _refused(*NEEDED, "batch.tokens=10_000", "batch.sequence_tokens=4096")
+    assert error.problem == "batch.tokens=10000 is not a multiple of batch.sequence_tokens=4096."
+    assert error.remedy == "set batch.tokens to 8192 or 12288."
+
+
+def test_a_step_shorter_than_a_sequence_names_the_one_size() -> None:
+    assert _refused(*NEEDED, "batch.tokens=1k").remedy == "set batch.tokens to 4096."
+
+
+def test_contradicting_duplicates_are_refused_and_equal_ones_are_not() -> None:
+    error = _refused(*NEEDED, "optim.peak_lr=1", "optim.peak_lr=2")
+    assert error.problem == "optim.peak_lr is set twice, to 1 and to 2."
+    assert compose([*NEEDED, "run.seed=7", "run.seed=7"]).run.seed == 7
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [("64k", 64_000), ("1M", 1_000_000), ("2_000", 2_000), ("64Ki", 65_536), ("1.5k", 1_500)],
+)
+def test_whole_numbers_may_be_written_as_people_do(typed: str, number: int) -> None:
+    config = compose([*NEEDED, f"batch.tokens={typed}", "batch.sequence_tokens=8"] if number % 8 == 0
+                     else [*NEEDED, f"engine.prefetch_elements={typed}"])  # fmt: skip
+    assert number in (config.batch.tokens, config.engine.prefetch_elements)
+
+
+def test_a_suffix_that_leaves_a_fraction_is_refused() -> None:
+    assert "batch.tokens=1.0001k is not a whole number" in str(
+        _refused(*NEEDED, "batch.tokens=1.0001k")
+    )
+
+
+def test_the_typed_length_makes_the_default_length_yield() -> None:
+    by_default = compose(NEEDED).train
+    by_steps = compose([*NEEDED, "train.steps=5"]).train
+    by_epochs = compose([*NEEDED, "train.epochs=2"]).train
+    assert (by_default.epochs, by_default.steps) == (3.0, None)
+    assert (by_steps.epochs, by_steps.steps) == (None, 5)
+    assert (by_epochs.epochs, by_epochs.steps) == (2.0, None)
+
+
+def test_two_typed_lengths_and_none_at_all_are_refused() -> None:
+    both = _refused(*NEEDED, "train.epochs=2", "train.steps=5")
+    assert both.problem == "train.epochs=2 and train.steps=5 are both set."
+    none = _refused(*NEEDED, "train.epochs=null")
+    assert none.problem == "train.epochs=null and train.steps=null are both null."
+
+
+def test_a_wsd_schedule_that_decays_before_it_is_warm_is_refused() -> None:
+    error = _refused(*NEEDED, "optim=wsd", "optim.warmup_ratio=0.3", "optim.decay_ratio=0.8")
+    assert error.remedy == "set optim.decay_ratio to at most 0.7."
+
+
+def test_the_command_line_overrides_the_experiment_and_the_experiment_the_group() -> None:
+    tiny = compose(["experiment=tiny"])
+    typed = compose(["experiment=tiny", "optim.peak_lr=0.5", "model.path=/m"])
+    assert tiny.optim.peak_lr == 3e-3
+    assert typed.optim.peak_lr == 0.5
+    assert (typed.model.path, typed.library.path) == ("/m", "tiny")
+    assert compose([*NEEDED]).optim.peak_lr == 1e-5
+
+
+def test_tiny_needs_nothing_else_and_demo_is_the_demo() -> None:
+    tiny, demo = compose(["experiment=tiny"]), compose(["experiment=demo"])
+    assert (tiny.model.path, tiny.library.path, tiny.cluster.tasks_per_node) == ("tiny", "tiny", 2)
+    assert (tiny.batch.sequence_tokens, tiny.batch.tokens) == (256, 1024)
+    assert demo.library.path == ".cache/ftdist/a45"
+    assert (demo.optim.warmup_ratio, demo.optim.weight_decay, demo.train.epochs) == (0.1, 0, 5)
+    assert (demo.model.dtype, demo.cluster.tasks_per_node) == ("float32", 2)
+
+
+@pytest.mark.parametrize(
+    "path", ["/data/my lib", "/data/x (v2)", "/scratch/lr=1e-5/lib", "it's", "/d/[a]", "007", "1e5"]
+)
+def test_a_text_is_taken_as_it_is_typed(path: str) -> None:
+    assert compose([*NEEDED[:2], f"library.path={path}"]).library.path == path
+
+
+def test_a_run_may_be_named_by_a_number() -> None:
+    assert compose([*NEEDED[1:], "run.name=2026_11"]).run.name == "2026_11"
+
+
+def test_null_stays_null_for_a_text() -> None:
+    assert compose([*NEEDED, "library.system_prompt=null"]).library.system_prompt is None
+
+
+def test_off_is_a_text_and_no_switch() -> None:
+    assert compose([*NEEDED, "tracking=off"]).tracking.wandb == "off"
+    assert compose([*NEEDED, "tracking.wandb=off"]).tracking.wandb == "off"
+
+
+def test_sources_are_added_by_name() -> None:
+    config = compose(
+        [*NEEDED, "library.sources.replay.path=/chats", "library.sources.replay.weight=0.25"]
+    )
+    assert config.library.sources["replay"].weight == 0.25
+
+
+def test_deepspeed_settings_are_free_but_for_those_that_ftdist_owns() -> None:
+    config = compose([*NEEDED, "engine.deepspeed.zero_optimization.overlap_comm=false"])
+    assert config.engine.deepspeed == {"zero_optimization": {"overlap_comm": False}}
+    error = _refused(
+        *NEEDED,
+        "engine.deepspeed.zero_optimization.stage=2",
+        "engine.deepspeed.gradient_clipping=1",
+        "engine.deepspeed.train_batch_size=8",
+        "engine.deepspeed.bf16.enabled=true",
+        "engine.deepspeed.gradient_accumulation_steps=2",
+    )
+    assert "has 5 problems" in error.problem
+    assert "gradient_clipping is owned by ftdist. Set optim.clip_norm instead." in error.problem
+    assert "train_batch_size is owned by ftdist. Set batch.tokens" in error.problem
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "tracking.api_key=hunter2",
+        "WANDB_API_KEY=hunter2",
+        "+tracking.password=hunter2",
+        "engine.deepspeed.comet.api_key=hunter2",
+        "hydra.job.env_set.HF_TOKEN=hunter2",
+        "tracking.entity=" + "0123456789abcdef" * 2 + "01234567",
+        "tracking.tags=[a,hf_" + "x" * 30 + "]",
+        "model.path=https://me:hunter2@example.com/m",
+        "0123456789abcdef" * 2 + "01234567",
+    ],
+)
+def test_a_secret_is_refused_and_never_repeated(override: str) -> None:
+    error = _refused(*NEEDED, override)
+    assert "looks like a secret" in str(error)
+    assert "WANDB_API_KEY" in error.remedy
+    assert override.rpartition("=")[2] not in str(error)
+
+
+def test_a_commit_and_keys_that_count_tokens_are_no_secrets() -> None:
+    commit = "0123456789abcdef" * 2 + "01234567"
+    config = compose([*NEEDED, f"model.revision={commit}", "compare.max_answer_tokens=7"])
+    assert config.model.revision == commit
+    assert compose([*NEEDED[1:], "run.name=r", f"run.root=/c/snapshots/{commit}/x"])
+
+
+def test_interpolations_cannot_carry_the_environment_into_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FTDIST_TEST_VALUE", "hunter2")
+    error = _refused(*NEEDED[:2], "library.path=${oc.env:FTDIST_TEST_VALUE}")
+    assert "interpolation" in error.problem
+    assert "hunter2" not in str(error)
+
+
+def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
+    config = compose(
+        [
+            *NEEDED[1:],
+            "run.name=007",
+            "library.system_prompt='yes: \"no\" # 1e5'",
+            "tracking.tags=[on,1,null_]",
+            "engine.deepspeed.wall_clock_breakdown=true",
+            "library.sources.replay={path: 012, weight: 1}",
+        ]
+    )
+    file = tmp_path / "config.yaml"
+    save_config(config, file)
+    assert load_config(file) == config
+    assert dump_config(load_config(file)) == dump_config(config)
+
+
+def test_a_config_file_that_cannot_be_used_says_where(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.yaml cannot be read"):
+        load_config(tmp_path / "absent.yaml")
+    torn = tmp_path / "config.yaml"
+    text = dump_config(compose(NEEDED)).replace("peak_lr", "peek_lr").replace("seed: 1", "seed: x")
+    torn.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(torn)
+    assert f"{torn} has 3 problems" in caught.value.problem
+    assert "did you mean optim.peak_lr" in caught.value.problem
+
+
+def test_a_sweep_is_cut_into_single_runs_with_names_of_their_own() -> None:
+    runs = sweep(["-m", *NEEDED, "optim.peak_lr=1e-4,1e-5", "engine=zero3,zero3_offload"])
+    configs = [compose(run) for run in runs]
+    assert [(c.optim.peak_lr, c.engine.offload_optimizer) for c in configs] == [
+        (1e-4, False),
+        (1e-4, True),
+        (1e-5, False),
+        (1e-5, True),
+    ]
+    assert [c.run.name for c in configs] == ["r-0", "r-1", "r-2", "r-3"]
+
+
+def test_a_sweep_over_names_keeps_them_and_an_experiment_gives_one() -> None:
+    named = sweep([*NEEDED[1:], "run.name=a,b", "--multirun"])
+    assert [compose(run).run.name for run in named] == ["a", "b"]
+    tiny = sweep(["experiment=tiny", "run.seed=range(1,4)"])
+    assert [(c.run.name, c.run.seed) for c in map(compose, tiny)] == [
+        ("tiny-0", 1),
+        ("tiny-1", 2),
+        ("tiny-2", 3),
+    ]
+
+
+def test_a_sweep_tells_the_problems_of_all_its_runs() -> None:
+    with pytest.raises(ConfigError) as caught:
+        sweep([*NEEDED, "optim.beta1=0.9,2,3", "optim.peek_lr=1"])
+    assert "optim.beta1=2 is out of range" in caught.value.problem
+    assert "optim.beta1=3 is out of range" in caught.value.problem
+    assert caught.value.problem.count("optim.peek_lr is not a key") == 1
+
+
+def test_a_sweep_refuses_contradictions_and_intervals() -> None:
+    for override in ("run.seed=4,5", "optim.beta1=interval(0,1)"):
+        with pytest.raises(ConfigError):
+            sweep([*NEEDED, "run.seed=3", override])
+
+
+def test_hydra_flags_are_told_from_overrides() -> None:
+    assert hydra_flags(["--cfg", "job"])
+    assert hydra_flags(["--cfg=job"])
+    assert hydra_flags(["run.name=a", "-h"])
+    assert not hydra_flags(["run.name=-h", "-m"])
+    assert is_sweep(["run.seed=1,2", "-m"])
+
+
+def test_cfg_job_shows_what_was_composed_and_what_is_still_unset() -> None:
+    shown = run_hydra_flags(["optim.peak_lr=0.25", "--cfg", "job", "train.steps=5"])
+    assert "peak_lr: 0.25" in shown
+    assert "epochs: null" in shown
+    assert "path: ???" in shown
+    assert "hydra:" not in shown
+    assert "peak_lr: 0.25" in run_hydra_flags(["--cfg", "job", "-p", "optim", "optim.peak_lr=0.25"])
+
+
+def test_cfg_checks_the_overrides_first() -> None:
+    with pytest.raises(ConfigError, match="did you mean optim.peak_lr"):
+        run_hydra_flags(["--cfg", "job", "optim.peek_lr=1"])
+
+
+def test_info_and_hydra_overrides_work() -> None:
+    assert "zero3" in run_hydra_flags(["--info", "defaults", "hydra.job.name=x"])
+    assert "name: x" in run_hydra_flags(["--cfg", "hydra", "hydra.job.name=x"])
+    assert compose([*NEEDED, "hydra.job.name=x"]).run.name == "r"
+
+
+def test_a_flag_that_cannot_be_used_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--config-dir"):
+        run_hydra_flags(["--config-dir", "/x"])
+    with pytest.raises(ConfigError, match="invalid choice: 'jbo'"):
+        run_hydra_flags(["--cfg", "jbo"])
+
+
+def test_help_lists_groups_and_keys_with_their_meanings() -> None:
+    text = run_hydra_flags(["--help"])
+    assert "engine: zero3, zero3_offload" in text
+    assert "optim.beta1 [0.9]: a number of at least 0 and below 1" in text
+    assert "Decay of AdamW's first moment." in text
+    assert "model.path [not set]: a text" in text
+
+
+def test_conf_lies_beside_the_package() -> None:
+    assert (conf_dir() / "train.yaml").is_file()
+
+
+def test_importing_compose_loads_neither_hydra_nor_torch() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, ftdist.config.compose; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=conf_dir().parent,
+    ).stdout.split()
+    heavy = {"hydra", "omegaconf", "torch", "deepspeed", "transformers", "wandb", "datasets"}
+    assert heavy & set(loaded) == set()

@@ -1,0 +1,73 @@
+"""The runner of tiers: what it counts, and what it calls a failure."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.run_tiers import Outcome, main, read_counts, run_tier, table
+from tests.support import tiers
+from tests.support.tiers import Tier
+
+
+@pytest.fixture
+def folder_with_a_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tiers, "TESTS", tmp_path)
+    folder = tmp_path / "some"
+    folder.mkdir()
+    (folder / "test_one.py").touch()
+    return folder
+
+
+@pytest.mark.usefixtures("folder_with_a_test")
+@pytest.mark.parametrize(
+    ("in_ci", "may_skip_in_ci", "is_failure"),
+    [(False, False, False), (True, False, True), (True, True, False)],
+)
+def test_a_tier_that_cannot_run_says_why_and_fails_in_ci_unless_it_may_skip_there(
+    in_ci: bool, may_skip_in_ci: bool, is_failure: bool
+) -> None:
+    tier = Tier(name="some", may_skip_in_ci=may_skip_in_ci, why_not_here=lambda: "no moon")
+    assert run_tier(tier, pytest_args=[], in_ci=in_ci) == Outcome(
+        tier="some", note="skipped: no moon", is_failure=is_failure
+    )
+
+
+def test_a_tier_without_tests_is_not_called_skipped(folder_with_a_test: Path) -> None:
+    (folder_with_a_test / "test_one.py").unlink()
+    tier = Tier(name="some", why_not_here=lambda: "no moon")
+    assert run_tier(tier, pytest_args=[], in_ci=True) == Outcome(tier="some", note="none yet")
+
+
+def test_counts_are_read_from_the_report(tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    report.write_text(
+        '<testsuites><testsuite tests="10" failures="2" errors="1" skipped="3"/></testsuites>'
+    )
+    assert read_counts(report) == (4, 3, 3)
+    assert read_counts(tmp_path / "none.xml") == (0, 0, 0)
+
+
+def test_the_last_lines_count_over_all_tiers_and_name_the_failed_ones() -> None:
+    lines = table(
+        [
+            Outcome(tier="unit", passed=20, skipped=1, duration_s=7.0),
+            Outcome(tier="dist", passed=3, failed=2, duration_s=60.0, is_failure=True),
+            Outcome(tier="gpu", note="skipped: no CUDA device is visible"),
+        ]
+    ).splitlines()
+    assert lines[1:] == [
+        "unit          20       0        1      7 s",
+        "dist           3       2        0     60 s",
+        "gpu        skipped: no CUDA device is visible",
+        "23 passed, 2 failed, 1 skipped in 67 s",
+        "FAILED: tier dist",
+    ]
+
+
+def test_an_unknown_tier_is_answered_with_the_known_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["moon"]) == 2
+    assert capsys.readouterr().out == (
+        "There is no tier moon.\nTo fix: name one of: unit, dist, cluster, gpu.\n"
+    )
