@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.errors import ConfigError, FtdistError, StorageError
-from launch.submit import CHECKOUT
+from launch.submit import CHECKOUT, visible_gpus
 
 ENDING_S = 5.0
 """How long a child has to end once the parent was told to."""
@@ -25,6 +25,9 @@ def run_child(module: str, arguments: Sequence[str]) -> None:
         FtdistError: it ended with an exit code other than 0; the error says no more than that.
     """
     environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    if not visible_gpus():
+        # DeepSpeed, which transformers loads, would warn that it looked for a GPU in vain.
+        environment["DS_ACCELERATOR"] = "cpu"
     if not CHECKOUT.name.endswith("-packages"):
         before = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(CHECKOUT), before)))

@@ -22,6 +22,10 @@ ECHO = re.compile(
 """What gloo, NCCL and the rendezvous store say when a peer has gone."""
 
 
+FAILED = "failed: "
+"""How a rank's last line in its log begins; a view leaves it out, for the cause is shown once."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RankFailure:
     """Why one rank failed."""
@@ -56,6 +60,11 @@ def error_path(folder: Path, rank: int) -> Path:
 def exit_path(folder: Path, rank: int) -> Path:
     """Where a rank leaves its exit code; a killed one leaves none."""
     return folder / f"rank-{rank:05d}.exit.json"
+
+
+def traceback_path(folder: Path, rank: int) -> Path:
+    """Where a rank leaves the traceback of an error that nobody expected."""
+    return folder / f"rank-{rank:05d}.traceback.txt"
 
 
 def start_path(folder: Path, rank: int) -> Path:

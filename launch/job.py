@@ -20,7 +20,14 @@ from types import FrameType
 
 from ftdist.errors import FtdistError, RequeueError
 from ftdist.rundir import RunDir, write_whole
-from launch.failure import RankFailure, exit_path, start_path, write_failure
+from launch.failure import (
+    FAILED,
+    RankFailure,
+    exit_path,
+    start_path,
+    traceback_path,
+    write_failure,
+)
 from launch.processes import ProcessId
 
 
@@ -123,15 +130,18 @@ def _guarded(folder: Path, facts: RankFacts, body: Callable[[RankFacts], int]) -
     except FtdistError as error:
         code = error.exit_code
         problem, remedy, expected = error.problem, error.remedy, True
-        print(error, file=sys.stderr)  # noqa: T201 - the rank's log is its stderr
+        trace = traceback.format_exc()
     except BaseException as error:  # noqa: BLE001 - whatever it is, the rank says so and ends
         code = FtdistError.exit_code
         words = " ".join(str(error).split())[:500]
         problem, expected = f"Rank {facts.rank} failed: {type(error).__name__}: {words}", False
-        remedy = f"read the traceback in {folder}; this may be a mistake of ftdist's own."
-        traceback.print_exc()
+        path = traceback_path(folder, facts.rank)
+        remedy = f"read {path}; this may be a mistake of ftdist's own."
+        trace = traceback.format_exc()
+        path.write_text(trace, encoding="utf-8")
     if code == RequeueError.exit_code:
         return code
+    sys.stderr.write(" ".join(f"{FAILED}{problem} To fix: {remedy}".split()) + "\n")
     write_failure(
         folder,
         RankFailure(
@@ -140,7 +150,7 @@ def _guarded(folder: Path, facts: RankFacts, body: Callable[[RankFacts], int]) -
             problem=problem,
             remedy=remedy,
             exit_code=code,
-            traceback=traceback.format_exc(),
+            traceback=trace,
             expected=expected,
         ),
     )

@@ -2,10 +2,12 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
+CGROUPS = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +53,33 @@ def children_of(pid: int) -> tuple[ProcessId, ...]:
 
 
 def memory_kills() -> int:
-    """How many processes this machine has killed for want of memory since it started."""
+    """How many processes were killed so far for want of memory, in our control group.
+
+    The count of the whole machine stands in where the group's is not shown.
+    """
+    for path in (*_memory_counters(), PROC / "vmstat"):
+        try:
+            lines = path.read_text().splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+def _memory_counters() -> Iterator[Path]:
+    """Files that count the kills of this process's control group, of either version."""
     try:
-        lines = (PROC / "vmstat").read_text().splitlines()
+        lines = (PROC / "self" / "cgroup").read_text().splitlines()
     except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+        return
+    for line in lines:
+        _, controllers, place = line.split(":", 2)
+        if controllers == "memory":
+            yield CGROUPS / "memory" / place.lstrip("/") / "memory.oom_control"
+        elif not controllers:
+            yield CGROUPS / place.lstrip("/") / "memory.events"
 
 
 def _stat(pid: int) -> list[str] | None:

@@ -14,6 +14,7 @@ from ftdist.errors import ModelError
 from ftdist.rundir import RunDir, write_whole
 from launch.children import ask_child, run_child
 from launch.preflight import Machine, check_plan, check_run, machine_notes, run_dir
+from launch.submit import own_files
 
 MADE_ON_THE_SPOT = "tiny"
 """Value of `model.path` and `library.path` that is no folder but is made by us."""
@@ -105,9 +106,11 @@ def prepare_library(config: RunConfig) -> LibraryFacts:
 def make_run_dir(planned: Planned, *, overrides: Sequence[str]) -> RunDir:
     """Make the run directory; the config comes last, and makes it a run."""
     run = run_dir(planned.config)
-    run.create(private=planned.config.run.private)
-    write_whole(run.overrides, "".join(f"{line}\n" for line in overrides))
-    write_plan(run, planned)
+    private = planned.config.run.private
+    with own_files(private=private):
+        run.create(private=private)
+        write_whole(run.overrides, "".join(f"{line}\n" for line in overrides))
+        write_plan(run, planned)
     return run
 
 

@@ -78,7 +78,7 @@ def submit_local(
         stderr_to_stdout=True,
     )
     environment = rank_environment(cluster, gpus=len(gpus), inherited=os.environ)
-    with _environment(environment), _umask(0o077 if private else None), _deaf_to_the_terminal():
+    with _environment(environment), own_files(private=private), _deaf_to_the_terminal():
         job = executor.submit(function, str(run.root))
     return Submitted(job=job, controller_pid=int(job.job_id), size=ranks)
 
@@ -145,11 +145,12 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _umask(mask: int | None) -> Iterator[None]:
-    if mask is None:
+def own_files(*, private: bool) -> Iterator[None]:
+    """Let files made meanwhile, also by child processes, be readable by the user alone."""
+    if not private:
         yield
         return
-    before = os.umask(mask)
+    before = os.umask(0o077)
     try:
         yield
     finally:

@@ -20,7 +20,7 @@ from launch.failure import RankFailure, read_json
 from launch.local import Ended, StopWish, follow
 from launch.lock import holding
 from launch.processes import ProcessId
-from launch.submit import submit_local
+from launch.submit import own_files, submit_local
 
 Say = Callable[[str], None]
 
@@ -76,7 +76,8 @@ class Supervisor:
         Raises:
             ConfigError: somebody else works on it, or ranks of an earlier attempt still run.
         """
-        with holding(self.run, say=self.say):
+        private = self.config.run.private
+        with own_files(private=private), holding(self.run, say=self.say):
             refuse_leftover_ranks(self.run)
             yield
 

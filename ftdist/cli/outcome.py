@@ -31,7 +31,7 @@ def tell(finished: Finished, *, run: RunDir) -> int:
                     f"checkpoint, so run {name} is given up, {kept}."
                 )
             elif finished.step is not None:
-                say(f"Run {name} is {kept}: once that is mended, `ftdist resume {name}`.")
+                say(f"Run {name} is kept, {kept}: once that is mended, `ftdist resume {name}`.")
     return finished.exit_code
 
 

@@ -10,10 +10,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from ftdist.observe.metrics import ETA_S, HELD_OUT_LOSS, LOSS, STEP, TOKENS_PER_S
 from ftdist.rundir import RunDir
+from launch.failure import FAILED
 from launch.supervise import View, ViewOf
 
-SUBMITIT_PREFIX = "submitit "
-"""How submitit's own log lines begin; they say nothing about the run."""
+NOT_SHOWN = ("submitit ", FAILED)
+"""How lines begin that submitit writes about itself, or that are shown later as the cause."""
 
 
 def view_maker(run: RunDir, *, steps: int | None) -> ViewOf:
@@ -82,7 +83,7 @@ class Copy:
         self._pass_on(self._tail.new_lines(rest=True))
 
     def _pass_on(self, lines: list[str]) -> None:
-        told = [line for line in lines if not line.startswith(SUBMITIT_PREFIX)]
+        told = [line for line in lines if not line.startswith(NOT_SHOWN)]
         if not told or self._reader_gone:
             return
         try:
@@ -129,7 +130,7 @@ class Bar:
 
     def _show(self, *, rest: bool) -> None:
         for line in self._log.new_lines(rest=rest):
-            if line.strip() and not line.startswith((SUBMITIT_PREFIX, "step ")):
+            if line.strip() and not line.startswith((*NOT_SHOWN, "step ")):
                 self._progress.console.print(line, markup=False, highlight=False)
         for row in _rows(self._rows.new_lines(rest=rest)):
             self._held_out = row.get(HELD_OUT_LOSS.name, self._held_out)

@@ -19,7 +19,7 @@ WORDS = {
     "stopped": "stopped when asked to",
     "failed": "failed",
     "crash_loop": "given up after attempts without progress",
-    "requeue": "saved, to be started again",
+    "requeue": "started again",
 }
 
 

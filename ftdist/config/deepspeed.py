@@ -96,7 +96,6 @@ def deepspeed_config(
         "train_batch_size": plan.world_size,
         "train_micro_batch_size_per_gpu": 1,
         "gradient_accumulation_steps": 1,
-        "managed_gradient_accumulation": False,
         "gradient_clipping": config.optim.clip_norm,
         "bf16": {"enabled": dtype == "bfloat16"},
         "communication_data_type": _SHORT_DTYPE[engine.communication_dtype],

@@ -113,7 +113,7 @@ def nearest_key(name: str, *, groups: Iterable[str]) -> str | None:
     for key in config_keys().values():
         if len(last) > 3 and last.replace("_", " ") in key.meaning.lower():
             return key.name
-    return nearest(name, [*config_keys(), *groups])
+    return nearest(name, [*config_keys(), *groups], least=0.65)
 
 
 def read_integer(text: str) -> int | None:

@@ -46,6 +46,8 @@ def build_batch(
 
     Args:
         sequences: of one micro-batch; none gives a row of padding without loss.
+        pad_token_id: stands in the tail; never a target.
+        pad_multiple: even row lengths suit GPU kernels.
     """
     lengths = [int(length) for sequence in sequences for length in sequence.lengths]
     tokens = sum(lengths)

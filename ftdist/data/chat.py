@@ -80,7 +80,7 @@ class ChatEncoder:
 
     def fingerprint(self) -> str:
         """Changes whenever the same conversation could become other tokens; sha256."""
-        made_of = [self._specials.state, self.template, self._system_prompt]
+        made_of: list[object] = [self._specials.state, self.template, self._system_prompt]
         made_of += [self.begin_ids, self.end_ids, dict(self._tokenizer.special_tokens_map)]
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
@@ -96,7 +96,7 @@ class ChatEncoder:
         return tokens
 
     def encode_many(self, conversations: Sequence[Sequence[Message]]) -> list[Tokens | DataError]:
-        """Encode conversations together, which is faster; what `encode` would raise stands in place."""
+        """Encode conversations together, which is faster; errors are returned, not raised."""
         results: list[Tokens | DataError | None] = [None] * len(conversations)
         texts: list[str] = []
         spans: list[list[Span]] = []
@@ -146,7 +146,8 @@ class ChatEncoder:
         self._compared += 1
         if self._tokenizer(text, add_special_tokens=False)["input_ids"] != ids:
             raise DataError(
-                f"The tokenizer ({type(self._tokenizer).__name__}) does not give the ids of its own tokenizer.json.",
+                f"The tokenizer ({type(self._tokenizer).__name__}) does not give the ids of "
+                "its own tokenizer.json.",
                 remedy="save the tokenizer again with the installed version of transformers.",
             )
 

@@ -10,13 +10,14 @@ each pass.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 
-class SequenceRef(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SequenceRef:
     """One packed sequence: number of its source, and its number within the source."""
 
     source: int
@@ -114,7 +115,7 @@ class _Mix:
     _block = 4096
     """Rows between two marks of how often each source was drawn before."""
 
-    def rows(self, first: int, end: int) -> tuple[npt.NDArray[np.integer], list[int]]:
+    def rows(self, first: int, end: int) -> tuple[npt.NDArray[Any], list[int]]:
         """Sources of rows `first` to `end`, and how often each was drawn before them."""
         if len(self._shares) == 1:
             return np.zeros(end - first, dtype=np.uint8), [first]

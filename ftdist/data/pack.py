@@ -28,10 +28,11 @@ class Packing:
 
 
 def pack_samples(lengths: npt.NDArray[np.int64], *, sequence_tokens: int) -> Packing:
-    """Pack samples into sequences of at most `sequence_tokens`; the same input gives the same packing.
+    """Pack samples into sequences; the same input always gives the same packing.
 
     Args:
         lengths: tokens of each sample, 1 to `sequence_tokens`.
+        sequence_tokens: most tokens of one sequence.
 
     Raises:
         ValueError: a sample is empty or longer than a sequence.

@@ -1,4 +1,4 @@
-"""Text to token ids, such that special tokens come from the template alone, never from what people wrote.
+"""Text to token ids, with special tokens from the template alone, never from what people wrote.
 
 A user who types `<|im_start|>` means these twelve characters. Such strings are shielded before
 the template is rendered; what then still looks like a special token was written by the template.
@@ -10,11 +10,12 @@ import json
 import re
 import secrets
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from transformers import PreTrainedTokenizerBase
 
 from ftdist.errors import DataError
@@ -26,18 +27,21 @@ _NEVER = re.compile(r"(?!)")
 
 
 class Encoded(NamedTuple):
-    """Ids of one text, and the characters that each covers: `starts[k]:ends[k]`."""
+    """Ids of one text, the characters that each covers, `starts[k]:ends[k]`, and its kind."""
 
     ids: list[int]
     starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
+    special: npt.NDArray[np.bool_]
 
     def within(self, spans: list[Span]) -> npt.NDArray[np.bool_]:
         """Which tokens hold a character of one of the spans; bool, one a token."""
         inside = np.zeros(len(self.ids), dtype=np.bool_)
         for first, end in spans:
-            # A token of no characters (a word mark that the tokenizer put in) belongs to what follows.
-            inside |= (self.starts < end) & ((self.ends > first) | (self.starts >= first))
+            # A token of no characters (a word mark that was put in) belongs to what follows.
+            touching = (self.starts < end) & ((self.ends > first) | (self.starts >= first))
+            # A special token that swallows blanks of the span's beginning still stands before it.
+            inside |= touching & ~(self.special & (self.starts < first))
         return inside
 
 
@@ -60,6 +64,8 @@ class SpecialTokens:
             )
         added: dict[int, Any] = tokenizer.added_tokens_decoder
         self.names = [str(token) for _, token in sorted(added.items()) if token.special]
+        self._is_special = np.zeros(max(len(tokenizer), *added, 0) + 1, dtype=np.bool_)
+        self._is_special[[at for at, token in added.items() if token.special]] = True
         longest_first = sorted(self.names, key=len, reverse=True)
         self.pattern = re.compile("|".join(map(re.escape, longest_first))) if self.names else _NEVER
         self.state: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
@@ -109,7 +115,7 @@ class SpecialTokens:
                     [moved[index][0] for index in chosen], add_special_tokens=False
                 )
                 results |= {
-                    index: _encoded(encoding)
+                    index: self._encoded(encoding)
                     for index, encoding in zip(chosen, encodings, strict=True)
                 }
         return [(results[index], moved[index][1]) for index in range(len(texts))]
@@ -117,7 +123,7 @@ class SpecialTokens:
     def encode_text(self, text: str) -> Encoded:
         """Encode plain text, in which nothing is a special token."""
         backend = self._plain if self.pattern.search(text) is None else self._twin
-        return _encoded(backend.encode(text, add_special_tokens=False))
+        return self._encoded(backend.encode(text, add_special_tokens=False))
 
     def _dress(self, text: str, spans: list[Span]) -> tuple[str, list[Span]]:
         """Give the template's special tokens the twin's names, and people's strings their own."""
@@ -127,7 +133,7 @@ class SpecialTokens:
                 lambda match: self.names[int(match[1])],
                 self.pattern.sub(lambda match: self._twin_name(match[0]), text[first:end]),
             )
-            for first, end in zip(cuts, cuts[1:], strict=False)
+            for first, end in pairwise(cuts)
         ]
         ends = np.cumsum([len(piece) for piece in pieces]).tolist()
         return "".join(pieces), list(zip(ends[0:-1:2], ends[1::2], strict=True))
@@ -137,7 +143,7 @@ class SpecialTokens:
 
     @cached_property
     def _twin(self) -> Tokenizer:
-        """The tokenizer under other names of its special tokens; ids, flags and merges are the same."""
+        """The tokenizer, its special tokens renamed; ids, flags and merges are the same."""
         state = json.loads(json.dumps(self.state))
         known = set(self.names)
         for token in state["added_tokens"]:
@@ -165,7 +171,11 @@ class SpecialTokens:
                 )
         return twin
 
-
-def _encoded(encoding: Any) -> Encoded:
-    offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-    return Encoded(ids=encoding.ids, starts=offsets[:, 0], ends=offsets[:, 1])
+    def _encoded(self, encoding: Encoding) -> Encoded:
+        offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+        return Encoded(
+            ids=encoding.ids,
+            starts=offsets[:, 0],
+            ends=offsets[:, 1],
+            special=self._is_special[np.asarray(encoding.ids, dtype=np.int64)],
+        )

@@ -31,8 +31,10 @@ _MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")
 _PROBE = "sentence{}of{}probe"
 
 _WITH_SPECIAL_TOKENS = (
-    "{{% for message in messages %}}{{{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] }}}}"
-    "{{% if message['role'] == 'assistant' %}}{{{{ {end} }}}}{{% else %}}{{{{ '<|im_end|>' }}}}{{% endif %}}"
+    "{{% for message in messages %}}"
+    "{{{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] }}}}"
+    "{{% if message['role'] == 'assistant' %}}{{{{ {end} }}}}{{% else %}}"
+    "{{{{ '<|im_end|>' }}}}{{% endif %}}"
     "{{{{ '\\n' }}}}{{% endfor %}}"
     "{{% if add_generation_prompt %}}{{{{ '<|im_start|>assistant\\n' }}}}{{% endif %}}"
 )
@@ -40,7 +42,8 @@ _WITH_SPECIAL_TOKENS = (
 _PLAIN = (
     "{{{{ {begin} }}}}{{% for message in messages %}}"
     "{{{{ '### ' + message['role'] + '\\n' + message['content'] }}}}"
-    "{{% if message['role'] == 'assistant' %}}{{{{ {end} }}}}{{% endif %}}{{{{ '\\n' }}}}{{% endfor %}}"
+    "{{% if message['role'] == 'assistant' %}}{{{{ {end} }}}}{{% endif %}}"
+    "{{{{ '\\n' }}}}{{% endfor %}}"
     "{{% if add_generation_prompt %}}{{{{ '### assistant\\n' }}}}{{% endif %}}"
 )
 
@@ -56,8 +59,9 @@ def default_chat_template(tokenizer: PreTrainedTokenizerBase) -> str:
     """
     if tokenizer.eos_token is None:
         raise DataError(
-            "The model has no chat template, and its tokenizer no end-of-sequence token to end answers with.",
-            remedy="set eos_token in the model's tokenizer_config.json, or add a chat_template.jinja.",
+            "The model has no chat template, and its tokenizer no end-of-sequence token "
+            "to end answers with.",
+            remedy="set eos_token in its tokenizer_config.json, or add a chat_template.jinja.",
         )
     specials = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
     if {"<|im_start|>", "<|im_end|>"} <= specials:
@@ -196,7 +200,7 @@ class AnswerFinder:
         return end + len(closing)
 
     def _tail(self, roles: tuple[str, ...]) -> str:
-        """What the template writes after an answer that is the last message of such a conversation."""
+        """What the template writes after the answer that ends such a conversation."""
         if roles not in self._tails:
             probe = [
                 Message(role=role, content=_PROBE.format(at, len(roles)))
@@ -209,7 +213,7 @@ class AnswerFinder:
             tail = text[text.index(answer) + len(answer) :]
             if not tail.strip():
                 raise _underivable(
-                    "writes no end of turn after an answer, so that a model could never learn to stop"
+                    "writes no end of turn after an answer, so that no model could learn to stop"
                 )
             self._tails[roles] = tail
         return self._tails[roles]
@@ -218,8 +222,8 @@ class AnswerFinder:
 def _underivable(what: str) -> DataError:
     return DataError(
         f"The model's chat template {what}, so what the assistant wrote cannot be told exactly.",
-        remedy="change the conversation (one answer a conversation always works where the template takes it), "
-        "or mark the assistant's text in the template with {% generation %} and {% endgeneration %}.",
+        remedy="change the conversation (with one answer it works with most templates), or mark "
+        "the assistant's text in the template with {% generation %} and {% endgeneration %}.",
     )
 
 

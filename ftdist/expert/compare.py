@@ -24,7 +24,7 @@ from ftdist.config.schema import CompareConfig, RunConfig
 from ftdist.dist.device import Device, choose_device
 from ftdist.errors import ConfigError, ModelError
 from ftdist.expert.answers import Answerer, model_key
-from ftdist.expert.probes import Probe, read_probes
+from ftdist.expert.probes import Probe, find_probes, read_probes
 from ftdist.expert.scores import LibraryMarks, Rate, Verdict, judge, rates
 from ftdist.rundir import RunDir, write_whole
 
@@ -68,7 +68,7 @@ def compare(run_dir: Path) -> None:
             f"The run {run.name} has not been exported: there is no model in {run.export}.",
             remedy=f"run `ftdist export {run.name}`, then compare again.",
         )
-    path = find_probes(settings, library=Path(config.library.path))
+    path = find_probes(settings.probes, library=Path(config.library.path))
     probes = read_probes(path)
     device = choose_device(config.cluster.device)
     _say(f"compare: {len(probes)} probes from {path}")
@@ -79,30 +79,6 @@ def compare(run_dir: Path) -> None:
     )  # fmt: skip
     write_report(run.report, probes, base=base, tuned=tuned, source=path)
     _say(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
-
-
-def find_probes(settings: CompareConfig, *, library: Path) -> Path:
-    """The probes that are asked for, or those in or beside the library.
-
-    Raises:
-        ConfigError: there are none.
-    """
-    if settings.probes is not None:
-        path = Path(settings.probes)
-        if path.is_file():
-            return path
-        raise ConfigError(
-            f"compare.probes={settings.probes} is not a file.",
-            remedy="name a JSONL file of questions with known answers.",
-        )
-    places = [library / "probes.jsonl", library.parent / "probes.jsonl"]
-    for place in places:
-        if place.is_file():
-            return place
-    raise ConfigError(
-        f"There is no probes.jsonl in or beside the library {library}.",
-        remedy="write one, or set compare.probes to a JSONL file of questions with known answers.",
-    )
 
 
 def ask(
@@ -214,7 +190,7 @@ def _gain(probes: Sequence[Probe], verdicts: dict[str, list[Verdict]]) -> dict[s
 
 
 def _settings(run: RunDir, config: RunConfig) -> CompareConfig:
-    chosen = run.report / "compare.json"
+    chosen = run.request
     if not chosen.is_file():
         return config.compare
     try:

@@ -24,6 +24,7 @@ from ftdist.expert.match import holds, holds_all, strip_citation, words
 
 Kind = Literal["recall", "retention", "contrast"]
 
+PROBES_NAME = "probes.jsonl"
 FIELDS = ("question", "answer", "keys", "kind", "choices")
 
 
@@ -43,6 +44,30 @@ class Probe:
     kind: Kind
     choices: tuple[str, ...] = ()
     right_choice: int = -1
+
+
+def find_probes(asked: str | None, *, library: Path) -> Path:
+    """The file of probes that is asked for, or the one in or beside the library.
+
+    Args:
+        asked: `compare.probes`.
+        library: `library.path`, a folder or a file.
+
+    Raises:
+        DataError: there is none.
+    """
+    remedy = "set compare.probes to a JSONL file of questions with known answers."
+    if asked is not None:
+        if Path(asked).is_file():
+            return Path(asked)
+        raise DataError(f"There is no file of probes {asked!r}.", remedy=remedy)
+    for folder in (library, library.parent):
+        if (folder / PROBES_NAME).is_file():
+            return folder / PROBES_NAME
+    raise DataError(
+        f"There is no {PROBES_NAME} in or beside the library {library}.",
+        remedy=f"write one, or {remedy}",
+    )
 
 
 def read_probes(path: Path) -> tuple[Probe, ...]:

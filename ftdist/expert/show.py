@@ -117,7 +117,13 @@ def _spread(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
 
 def _cell(row: dict[str, Any], name: str) -> Text:
     right = row[name]["right"]
-    text = Text(f"{'right' if right else 'wrong'}: ", style="green" if right else "red")
+    if row["kind"] == "contrast":
+        word = "clear" if right else "leak"
+    else:
+        word = "right" if right else "wrong"
+    if row[name]["chosen"] is not None:
+        word += f" (chose {row[name]['chosen']})"
+    text = Text(f"{word}: ", style="green" if right else "red")
     return text.append(_shorten(row[name]["answer"]), style="default")
 
 

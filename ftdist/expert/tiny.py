@@ -2,9 +2,9 @@
 
     python -m ftdist.expert.tiny OUT
 
-    OUT/model/           a Llama of about 0.9 M parameters, random, with a tokenizer of its own
-    OUT/library/*.jsonl  conversations about a garden robot that does not exist
-    OUT/probes.jsonl     unseen wordings, and questions about other things
+    OUT/model/                 a Llama of 0.8 M parameters, random, with a tokenizer of its own
+    OUT/library/fernbot.jsonl  conversations about a garden robot that does not exist
+    OUT/library/probes.jsonl   unseen wordings, and questions about other things
 
 Everything is fixed by a seed: the same versions of the libraries write the same bytes.
 """
@@ -17,8 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ftdist.errors import FtdistError, StorageError
+
 SEED = 17
 VOCABULARY = 1000
+"""At most; the library's words need about half of it."""
 START, END = "<|im_start|>", "<|im_end|>"
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -81,7 +84,7 @@ def make(out: Path) -> Path:
         `out`.
 
     Raises:
-        FileExistsError: `out` holds something else.
+        StorageError: `out` holds something else.
     """
     if _is_there(out):
         return out
@@ -90,15 +93,20 @@ def make(out: Path) -> Path:
         folder = Path(aside) / "made"
         (folder / "library").mkdir(parents=True)
         _write_rows(folder / "library" / "fernbot.jsonl", list(conversations()))
-        _write_rows(folder / "probes.jsonl", list(probes()))
+        _write_rows(folder / "library" / "probes.jsonl", list(probes()))
         _write_model(folder / "model")
         (folder / MADE).write_text(json.dumps({"format": FORMAT}) + "\n", encoding="utf-8")
+        if (out / MADE).is_file():
+            out.rename(Path(aside) / "old")  # of an earlier format, and made here
         try:
             folder.rename(out)
         except OSError as error:
             # Another process may have been quicker: what it made is the same.
             if not _is_there(out):
-                raise FileExistsError(f"{out} holds something else; remove it first") from error
+                raise StorageError(
+                    f"{out} cannot become the tiny model and library: {error.strerror}.",
+                    remedy="remove what stands there, or name another folder.",
+                ) from error
     return out
 
 
@@ -144,7 +152,9 @@ def _write_model(folder: Path) -> None:
     # Imported here: the library alone needs no torch.
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     tokenizer = _tokenizer()
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -166,7 +176,7 @@ def _write_model(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
     for file in folder.iterdir():
         # save_pretrained writes weights with mode 0600; all files here get one and the same.
-        file.chmod((folder.parent / "probes.jsonl").stat().st_mode)
+        file.chmod((folder.parent / "library" / "probes.jsonl").stat().st_mode)
 
 
 def _tokenizer() -> Any:
@@ -201,7 +211,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m ftdist.expert.tiny", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("out", type=Path, help="folder of the model and its library")
-    out = make(parser.parse_args().out.absolute())
+    try:
+        out = make(parser.parse_args().out.absolute())
+    except FtdistError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
     sys.stdout.write(f"tiny model and library: in {out}\n")
     return 0
 

@@ -80,7 +80,7 @@ class SourceBuilder:
             its facts, and what the card says about it.
 
         Raises:
-            DataError: a row is bad or too long and the settings say not to go on, or nothing is left.
+            DataError: a row is bad or too long and is not to be left out, or nothing is left.
         """
         with (self._folder / IDS).open("wb") as ids, (self._folder / LOSS).open("wb") as loss:
             for unit in self._units_of(files):
@@ -92,7 +92,7 @@ class SourceBuilder:
         self._report(f"done in {seconds:.0f} s: {facts.sequences} sequences", now=True)
         return facts, {
             "name": self._name,
-            "files": [{"name": name, "sha256": digest} for name, digest in files.fingerprint()],
+            "files": [{"name": name, "sha256": digest} for name, digest in files.fingerprint],
             "ignored_files": [files.name(file) for file in files.ignored],
             **asdict(self._counts),
         }
@@ -122,11 +122,13 @@ class SourceBuilder:
 
     def _usable(self, tokens: Tokens | DataError, place: Place) -> Tokens | None:
         if isinstance(tokens, DataError):
-            return self._bad(place, f"{place} cannot be used. {tokens.problem}", tokens.remedy)
+            self._bad(place, f"{place} cannot be used. {tokens.problem}", tokens.remedy)
+            return None
         if not any(tokens.loss):
-            return self._bad(place, f"{place} has no token to learn.")
-        room = self._settings.sequence_tokens
-        if len(tokens.input_ids) <= room:
+            self._bad(place, f"{place} has no token to learn.")
+            return None
+        room, length = self._settings.sequence_tokens, len(tokens.input_ids)
+        if length <= room:
             return tokens
         match self._settings.on_long:
             case "truncate" if any(tokens.loss[:room]):
@@ -136,9 +138,9 @@ class SourceBuilder:
                 self._counts.dropped += 1
                 return None
         raise DataError(
-            f"{place} is {len(tokens.input_ids)} tokens long, but batch.sequence_tokens={room}.",
-            remedy=f"set batch.sequence_tokens to {len(tokens.input_ids)} or more (if the model's "
-            "context allows), shorten the conversation, or set library.on_long to drop or truncate.",
+            f"{place} is {length} tokens long, but batch.sequence_tokens={room}.",
+            remedy=f"set batch.sequence_tokens to {length} or more (if the model allows), "
+            "shorten the conversation, or set library.on_long to drop or truncate.",
         )
 
     def _bad(self, place: Place, problem: str, remedy: str | None = None) -> None:
@@ -210,8 +212,8 @@ class SourceBuilder:
             return np.zeros(len(hashes), dtype=np.bool_)
         if wanted >= len(hashes):
             raise DataError(
-                f"library.held_out={self._settings.held_out:g} keeps all {len(hashes)} conversations "
-                "and documents out of training.",
+                f"library.held_out={self._settings.held_out:g} keeps all {len(hashes)} "
+                "conversations and documents out of training.",
                 remedy="set library.held_out to 0.1 or less.",
             )
         chosen = hashes <= np.sort(hashes)[wanted - 1]
@@ -221,8 +223,8 @@ class SourceBuilder:
         counts = self._counts
         reason = f" The first: {counts.first_skipped[0]}" if counts.first_skipped else ""
         raise DataError(
-            f"{files.root} (source {self._name!r}) holds nothing to learn: {len(files.files)} files "
-            f"read, {counts.skipped} rows skipped, {counts.dropped} too long.{reason}",
+            f"{files.root} (source {self._name!r}) holds nothing to learn: {len(files.files)} "
+            f"files read, {counts.skipped} rows skipped, {counts.dropped} too long.{reason}",
             remedy="give it conversations with answers, or text.",
         )
 

@@ -8,7 +8,7 @@
 | questions | `question`, `answer` |
 | text | `text`: a passage, not a conversation |
 
-A row may also hold `system`, a system message. Each row is read, or named with what is wrong with it.
+A row may also hold `system`, a system message. A row that cannot be read is named, and why.
 """
 
 import json
@@ -48,6 +48,7 @@ def read_conversations(path: Path, *, name: str) -> Iterator[Row]:
     """The rows of a file, in order, one at a time.
 
     Args:
+        path: of the file; its suffix says how to read it.
         name: what the file is called in errors.
     """
     for row, value in _values(path):
@@ -190,9 +191,10 @@ def _text(value: Any, *, of: str) -> str:
     """A text that can be encoded, of a string or of a list of text parts."""
     if isinstance(value, list):
         parts = [part.get("text") if isinstance(part, dict) else part for part in value]
-        if not all(isinstance(part, str) for part in parts):
+        texts = [part for part in parts if isinstance(part, str)]
+        if len(texts) < len(parts):
             raise _BadRowError(f"holds more than text in {of}")
-        value = "".join(parts)
+        value = "".join(texts)
     if value is None or (isinstance(value, str) and not value.strip()):
         raise _BadRowError(f"has nothing in {of}")
     if not isinstance(value, str):

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ftdist.errors import DataError
@@ -24,8 +25,9 @@ class SourceFiles:
         """What a file is called in errors: its path below the source."""
         return file.relative_to(self.root).as_posix()
 
+    @cached_property
     def fingerprint(self) -> list[tuple[str, str]]:
-        """Name and sha256 of each file."""
+        """Name and sha256 of each file, as first asked for."""
         digests = []
         for file in self.files:
             with file.open("rb") as opened:
@@ -39,6 +41,7 @@ def find_files(path: Path, *, key: str) -> SourceFiles:
     Hidden files and `probes*.jsonl` (questions that measure what was learned) are left out.
 
     Args:
+        path: as the config gave it.
         key: the config key that named the path, for errors.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A config's library and further sources, tokenised and packed once, in a cache that all runs share.
+"""A config's library and further sources, tokenised and packed once, in a cache for all runs.
 
 The folder's name is a fingerprint of everything that went into it, so that a changed page, template
 or length makes another folder and an unchanged one is used again. It is built aside and appears by
@@ -59,7 +59,13 @@ def prepare(config: RunConfig) -> LibraryFacts:
     key = _key(sources, encoder=encoder, settings=settings)
     folder = Path(config.library.cache).expanduser().absolute() / key
     if not (folder / CARD).is_file():
-        _build(folder, sources=sources, encoder=encoder, settings=settings)
+        _build(
+            folder,
+            sources=sources,
+            encoder=encoder,
+            settings=settings,
+            private=config.run.private,
+        )
     facts = PackedLibrary.open(folder).facts
     weights = _weights(config)
     weighed = tuple(replace(source, weight=weights[source.name]) for source in facts.sources)
@@ -74,20 +80,27 @@ def load_tokenizer(model: ModelConfig) -> Any:
     """
     from transformers import AutoTokenizer
 
+    folder = Path(model.path).expanduser()
+    is_folder = folder.is_dir()
+    if not is_folder and (model.path.startswith(("/", ".", "~")) or model.path.count("/") > 1):
+        raise ModelError(
+            f"model.path={model.path} does not exist.",
+            remedy="set model.path to a Hugging Face model folder or a hub name.",
+        )
     try:
         return AutoTokenizer.from_pretrained(
-            model.path, revision=model.revision, trust_remote_code=False
+            folder if is_folder else model.path, revision=model.revision, trust_remote_code=False
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        first_line = str(error).strip().partition("\n")[0]
+        why = "." if is_folder else ": " + str(error).strip().partition("\n")[0]
         raise ModelError(
-            f"model.path={model.path} has no tokenizer that can be read: {first_line}",
+            f"model.path={model.path} has no tokenizer that can be read{why}",
             remedy="set model.path to a Hugging Face model folder with a tokenizer.json.",
         ) from error
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prepare the library of the config file given first; answer as JSON in the file given second."""
+    """Prepare the library of a config file; arguments: that file, and the file for the answer."""
     config_file, out = map(Path, arguments)
     try:
         answer = prepare(load_config(config_file)).to_json()
@@ -133,7 +146,7 @@ def _key(sources: dict[str, SourceFiles], *, encoder: ChatEncoder, settings: Bui
     """Fingerprint of everything that decides a packed library's bytes; weights do not."""
     made_of = {
         "format": FORMAT,
-        "sources": [(name, files.fingerprint()) for name, files in sources.items()],
+        "sources": [(name, files.fingerprint) for name, files in sources.items()],
         "encoder": encoder.fingerprint(),
         "settings": asdict(settings),
     }
@@ -146,21 +159,24 @@ def _build(
     sources: dict[str, SourceFiles],
     encoder: ChatEncoder,
     settings: BuildSettings,
+    private: bool,
 ) -> None:
     """Make the packed library beside its place, then give it its name."""
     aside = folder.parent / f".{folder.name}.{uuid4().hex}.building"
     try:
-        aside.mkdir(parents=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside.mkdir(mode=0o700 if private else 0o777)
         _sweep(folder.parent)
         _write_sources(aside, folder, sources=sources, encoder=encoder, settings=settings)
-        _sync(aside)
+        _sync(aside, *aside.rglob("*"))
         aside.rename(folder)
+        _sync(folder.parent)
     except OSError as error:
         # Another process was first; what it made is the same.
         if error.errno not in (errno.EEXIST, errno.ENOTEMPTY) or not (folder / CARD).is_file():
             raise StorageError(
                 f"The packed library cannot be written to {folder.parent}: {error}.",
-                remedy="free some space there, or set library.cache to a folder that you can write to.",
+                remedy="free some space there, or set library.cache to a writable folder.",
             ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -199,9 +215,9 @@ def _write_sources(
     (aside / CARD).write_text(json.dumps(card, indent=2), encoding="utf-8")
 
 
-def _sync(folder: Path) -> None:
-    """Files are on disk before the name that vouches for them is."""
-    for path in (*folder.rglob("*"), folder):
+def _sync(*paths: Path) -> None:
+    """Have files and folders on disk before the name that vouches for them is."""
+    for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)

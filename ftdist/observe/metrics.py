@@ -52,7 +52,7 @@ EVALUATE_S = Metric("time/evaluate_s", "wall time of the held-out measurement", 
 SAVE_S = Metric("time/save_s", "wall time of the checkpoint, begin to commit", "s")
 PEAK_GIB = Metric(
     "memory/peak_gib",
-    "highest so far on the lead: allocated on its GPU, or anonymous memory of its process",
+    "highest so far on the worst rank: allocated on its GPU, or its anonymous memory",
     "GiB",
 )
 

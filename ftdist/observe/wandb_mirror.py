@@ -144,6 +144,7 @@ class WandbMirror:
                 raise
             self._note(f"W&B cannot be reached ({_one_line(error)}); it goes on offline.")
             mode = "offline"
+            wandb.teardown()  # or wandb-core would go on holding the run's id
             wandb_run = self._init(wandb, mode)
         if mode == "offline":
             folder = Path(wandb_run.dir).parent
@@ -165,6 +166,7 @@ class WandbMirror:
             dir=str(self._run.wandb.parent),  # wandb adds its own folder, called wandb
             settings=wandb.Settings(
                 silent=True,
+                host="hidden",  # x_disable_machine_info leaves the host's name in
                 console="off",
                 init_timeout=INIT_TIMEOUT_S,
                 finish_timeout=FINISH_TIMEOUT_S,

@@ -78,6 +78,7 @@ def _train(
     dtype = choose_dtype(config.model.dtype, device=device)
     use_device(torch_device(device, local_rank=world.local_rank))
 
+    peak_memory_gib(device)  # counts from its first call on
     library = PackedLibrary.open(Path(plan.library.path))
     store = CheckpointStore(run.checkpoints, keep=config.checkpoint.keep)
     engine = Zero3Engine.build(config, plan, world=world, device=device, dtype=dtype)

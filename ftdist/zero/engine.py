@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.distributed
@@ -33,6 +33,7 @@ class Applied:
     """Whether the step was left out because some rank's gradient is not finite."""
 
 
+@runtime_checkable
 class Engine(Protocol):
     """What the training step needs. Every method is collective."""
 
@@ -56,9 +57,10 @@ class Engine(Protocol):
 class Zero3Engine:
     """DeepSpeed's ZeRO-3, with its own divisions undone.
 
-    DeepSpeed divides gradients by accumulation steps and averages them over ranks. Accumulation
-    is ours (`managed_gradient_accumulation` is off), and the loss is multiplied by the number of
-    ranks before it goes in, so that what comes out is a sum.
+    DeepSpeed divides gradients by its accumulation steps and averages them over ranks. It is
+    told of one accumulation step, whatever the number of ours: every backward then reduces and
+    adds, and only our `step` updates. The loss is multiplied by the number of ranks before it
+    goes in, so that what comes out is a sum.
     """
 
     def __init__(self, engine: Any, *, model: PackedCausalLM, world: World) -> None:
@@ -83,7 +85,12 @@ class Zero3Engine:
             dtype=TORCH_DTYPE[dtype],
             attention=config.model.attention,
             activation_checkpointing=config.model.activation_checkpointing,
-            sharding=deepspeed.zero.Init(config_dict_or_path=settings, dtype=TORCH_DTYPE[dtype]),
+            # Left to transformers, the dtype is that of the parameters alone; DeepSpeed would
+            # round the rotary frequencies to it too.
+            sharding=deepspeed.zero.Init(
+                config_dict_or_path=settings,
+                tensor_overrides=[deepspeed.zero.DeepSpeedTensorOverride.device],
+            ),
         )
         read_weights(base, Path(config.model.path), world=world)
         model = PackedCausalLM(base)

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from ftdist.dist.world import World
+from ftdist.errors import StorageError
 from ftdist.zero.engine import Zero3Engine
 from ftdist.zero.reshape import shard_range
 
@@ -34,12 +36,18 @@ def write_shards(engine: Zero3Engine, folder: Path, *, world: World) -> list[Pat
         the files written.
 
     Raises:
-        OSError: the disk refused.
+        StorageError: the disk refused.
     """
     files = []
     for kind in KINDS:
         file = folder / shard_name(kind, rank=world.rank, world_size=world.size)
-        save_file(dict(_shards(engine, kind, world=world)), file)
+        try:
+            save_file(dict(_shards(engine, kind, world=world)), file)
+        except (SafetensorError, OSError) as error:
+            raise StorageError(
+                f"{file} could not be written: {error}.",
+                remedy="free space on that disk, or set run.root to another one.",
+            ) from error
         files.append(file)
     return files
 

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from beartype import beartype
+from beartype import BeartypeConf, beartype
 from beartype.roar import BeartypeDecorHintPep673Exception
 
 PACKAGES = ["ftdist"]
 CHECKER = "tests.support.shapes.checked"
 """How jaxtyping's import hook is told; the same pair stands in pyproject.toml for pytest itself."""
+
+_TOWER = beartype(conf=BeartypeConf(is_pep484_tower=True))
+"""An int where a float is asked for is right, as it is for mypy."""
 
 
 def checked(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -18,6 +21,6 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
     class: such a function, a classmethod that builds its own kind, stays as it is.
     """
     try:
-        return beartype(function)
+        return _TOWER(function)
     except BeartypeDecorHintPep673Exception:
         return function

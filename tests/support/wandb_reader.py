@@ -82,6 +82,11 @@ def run_id(path: Path) -> str:
     return next(str(record.run.run_id) for record in _of_kind(path, "run"))
 
 
+def host(path: Path) -> str:
+    """The host's name as W&B is told it."""
+    return next(str(record.run.host) for record in _of_kind(path, "run"))
+
+
 def exit_code(path: Path) -> int | None:
     """The exit code it was finished with; None for a log that was cut off."""
     return next((int(record.exit.exit_code) for record in _of_kind(path, "exit")), None)

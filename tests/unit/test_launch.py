@@ -242,9 +242,9 @@ class Trial:
 
 
 def some_config(*overrides: str) -> RunConfig:
-    return compose(
-        ["model.path=m", "library.path=l", "run.name=r", "cluster.device=cpu", *overrides]
-    )
+    base = ["model.path=m", "library.path=l", "run.name=r", "cluster.device=cpu"]
+    asked = {override.partition("=")[0] for override in overrides}
+    return compose([*(b for b in base if b.partition("=")[0] not in asked), *overrides])
 
 
 def plan_of(config: RunConfig, *, ranks: int) -> Plan:
@@ -286,7 +286,9 @@ def run(tmp_path: Path) -> RunDir:
 
 
 @pytest.fixture
-def trial(run: RunDir) -> Trial:
+def trial(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> Trial:
+    # The ranks of these tests have nothing to clean up.
+    monkeypatch.setattr("launch.local.GRACE_S", 1.0)
     return Trial(run=run, config=some_config("cluster.max_attempts_without_progress=2"))
 
 
@@ -417,6 +419,9 @@ def test_the_first_failure_is_shown_with_its_traceback_not_the_echo(trial: Trial
     assert finished.failure.problem == "Rank 1 failed: ValueError: row 7 has no answer"
     assert "raise ValueError" in finished.failure.traceback
     assert not finished.failure.expected
+    kept = trial.run.attempt(1) / "rank-00001.traceback.txt"
+    assert str(kept) in finished.failure.remedy
+    assert "raise ValueError" in kept.read_text()
 
 
 @pytest.mark.timeout(90)

@@ -1,11 +1,9 @@
 """Contracts 8 and 10: the record is whole, W&B mirrors it and can break without harm."""
 
 import dataclasses
-import getpass
 import json
 import os
 import resource
-import socket
 import subprocess
 import sys
 import textwrap
@@ -21,7 +19,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.errors import RequeueError, StorageError
 from ftdist.observe.metrics import read_metrics
 from ftdist.observe.redact import HIDDEN, redacted
-from ftdist.observe.sinks import Console, RowFile, duration, open_sinks, progress_line
+from ftdist.observe.sinks import Console, RowFile, Sinks, duration, open_sinks, progress_line
 from ftdist.observe.wandb_mirror import wandb_id
 from ftdist.rundir import RunDir
 from tests.support import wandb_reader
@@ -105,13 +103,13 @@ def test_a_name_that_is_not_in_the_table_is_our_own_mistake(run: RunDir) -> None
 
 
 def test_rows_that_the_disk_refuses_wait_and_are_written_whole_later(tmp_path: Path) -> None:
-    """A real refusal: the file may not grow beyond 100 bytes, then it may again."""
+    """A real refusal: the file may not grow beyond 120 bytes, then it may again."""
     path = tmp_path / "metrics.jsonl"
 
     def write() -> None:
         file = RowFile(path)
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (120, hard))
         problems = [file.append({"step": step, "x": "y" * 30}) for step in range(5)]
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         file.close()
@@ -124,12 +122,15 @@ def test_rows_that_the_disk_refuses_wait_and_are_written_whole_later(tmp_path: P
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [0, 1, 2, 3, 4]
 
 
+def sinks_on_a_full_disk() -> Sinks:
+    rows, console = RowFile(Path("/dev/full")), Console(total_steps=STEPS)
+    return Sinks(rows, console, None, attempt=1, mirror_after=None)
+
+
 def test_a_full_disk_is_told_once_and_is_an_error_at_the_end(
-    run: RunDir, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    run.metrics.symlink_to("/dev/full")
-    config = make_config(run.root.parent, wandb="off")
-    sinks = open_sinks(run, config, make_plan(), attempt=1, first_step=0)
+    sinks = sinks_on_a_full_disk()
     for step in (1, 2, 3):
         sinks.log(step, {"train/loss": 1.0})
     with pytest.raises(StorageError, match="No space left on device; 3 rows are not in it"):
@@ -137,12 +138,9 @@ def test_a_full_disk_is_told_once_and_is_an_error_at_the_end(
     assert capsys.readouterr().out.count("No space left on device") == 1
 
 
-def test_an_error_in_training_is_not_covered_by_one_in_closing(run: RunDir) -> None:
-    run.metrics.symlink_to("/dev/full")
-    config = make_config(run.root.parent, wandb="off")
-
+def test_an_error_in_training_is_not_covered_by_one_in_closing() -> None:
     def train() -> None:
-        with open_sinks(run, config, make_plan(), attempt=1, first_step=0) as sinks:
+        with sinks_on_a_full_disk() as sinks:
             sinks.log(1, {"train/loss": 1.0})
             raise RequeueError("Stopped.", remedy="start again.")
 
@@ -316,11 +314,10 @@ def test_two_attempts_are_one_wandb_run_that_shows_each_step_once_and_no_secret(
     assert shown["plan"]["steps"] == STEPS
 
     assert not list(run.wandb.glob("offline-run-*/files/requirements.txt"))
+    assert {wandb_reader.host(log) for log in logs} == {"hidden"}
     for path in run.wandb.rglob("*"):
         if path.is_file():
-            text = path.read_bytes()
-            for canary in ("canary-of", socket.gethostname(), getpass.getuser() + "@"):
-                assert canary.encode() not in text, (path, canary)
+            assert b"canary-of" not in path.read_bytes(), path
 
 
 def test_wandb_core_killed_in_mid_run_is_one_line_and_the_record_is_whole(run: RunDir) -> None:

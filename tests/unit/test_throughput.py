@@ -56,7 +56,7 @@ def test_a_pause_belongs_to_no_step(watch: Watch) -> None:
 
 def test_time_remaining_forgets_the_first_step_and_counts_pauses(watch: Watch) -> None:
     clock = StepClock(total_steps=14, first_step=4, clock=watch)
-    assert run_step(clock, watch, data_s=10.0, work_s=20.0) == 9 * 30.0
+    assert run_step(clock, watch, data_s=10.0, work_s=20.0) == pytest.approx(9 * 30.0)
     assert run_step(clock, watch, data_s=1.0, work_s=1.0) == pytest.approx(8 * 2.0)
     # weights 0.1 * 0.9 and 0.1: (0.09 * 2 + 0.1 * 4) / 0.19 = 3.0526...
     assert run_step(clock, watch, data_s=1.0, work_s=3.0) == pytest.approx(7 * 0.58 / 0.19)

@@ -1,0 +1,215 @@
+"""Answers of the tiny model, for real: batches and padding change nothing, the cache is a cache."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from ftdist.config.compose import compose, save_config
+from ftdist.errors import ModelError, StorageError
+from ftdist.expert import tiny
+from ftdist.expert.answers import Answerer, model_key
+from ftdist.expert.compare import compare
+from ftdist.expert.probes import read_probes
+from ftdist.expert.show import comparison_markdown, print_comparison
+from ftdist.rundir import RunDir, read_json_lines
+
+QUESTIONS = (
+    "How do I charge the Fernbot?",
+    "Hello!",
+    "What must I do to sharpen the Fernbot blades, and after how many days of mowing?",
+    "And now?",
+    "Please explain how I can store the Fernbot.",
+)
+CHOICES = (
+    ("oak hook", "moss pad on the left", "no"),
+    ("yes", "6"),
+    ("a b", "b a"),
+    ("x", "y"),
+    ("1", "22"),
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tiny.make(tmp_path_factory.mktemp("tiny") / "made")
+    # Random weights of the usual size answer the same token whatever is asked: spread them.
+    model = AutoModelForCausalLM.from_pretrained(folder / "model")
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" not in name:
+                parameter.mul_(6.0)
+    model.save_pretrained(folder / "model")
+    return folder
+
+
+@pytest.fixture
+def model(made: Path, tmp_path: Path) -> Path:
+    """A copy of the model, to change."""
+    return Path(shutil.copytree(made / "model", tmp_path / "model"))
+
+
+def load(folder: Path, **options: str | None) -> Answerer:
+    return Answerer(folder, device="cpu", threads=1, **options)
+
+
+def test_answers_are_the_greedy_ones_whatever_the_batch(made: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(made / "model")
+    tokenizer = AutoTokenizer.from_pretrained(made / "model")
+    expected = []
+    for question in QUESTIONS:
+        ids = tokenizer.apply_chat_template(
+            [{"role": "user", "content": question}], add_generation_prompt=True, return_dict=False
+        )
+        start = len(ids)
+        while len(ids) < start + 12 and ids[-1] != tokenizer.eos_token_id:
+            ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
+        expected.append(tokenizer.decode(ids[start:], skip_special_tokens=True).strip())
+    assert len(set(expected)) > 2
+    answerer = load(made / "model")
+    told: list[int] = []
+    assert answerer.answer(QUESTIONS, max_tokens=12, batch=1) == expected
+    assert answerer.answer(QUESTIONS, max_tokens=12, batch=3, progress=told.append) == expected
+    assert answerer.answer(QUESTIONS, max_tokens=12, batch=64) == expected
+    assert told == [3, 2]
+
+
+def test_likelihoods_are_those_of_the_whole_text(made: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(made / "model")
+    tokenizer = AutoTokenizer.from_pretrained(made / "model")
+    ranked = load(made / "model").rank(QUESTIONS, CHOICES, batch=3)
+    for question, choices, found in zip(QUESTIONS, CHOICES, ranked, strict=True):
+        prompt = tokenizer.apply_chat_template(
+            [{"role": "user", "content": question}], add_generation_prompt=True, return_dict=False
+        )
+        for choice, likelihood in zip(choices, found, strict=True):
+            tail = tokenizer(choice, add_special_tokens=False)["input_ids"]
+            logits = model(torch.tensor([prompt + tail])).logits[0, len(prompt) - 1 : -1]
+            picked = logits.log_softmax(-1).gather(-1, torch.tensor(tail)[:, None])
+            assert likelihood == pytest.approx(picked.sum().item() / len(choice), abs=1e-4)
+
+
+def test_answer_ends_at_the_stop_token_of_the_generation_config(made: Path, model: Path) -> None:
+    answerer, question = load(made / "model"), QUESTIONS[:1]
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    whole = tokenizer(answerer.answer(question, max_tokens=8, batch=1)[0])["input_ids"]
+    settings = json.loads((model / "generation_config.json").read_text())
+    for stops in ([tokenizer.eos_token_id, whole[0]], [whole[0], tokenizer.eos_token_id], whole[0]):
+        settings["eos_token_id"] = stops
+        (model / "generation_config.json").write_text(json.dumps(settings))
+        short = load(model).answer(question, max_tokens=8, batch=1)[0]
+        assert len(tokenizer(short)["input_ids"]) <= 1 < len(whole)
+
+
+def test_sampling_settings_of_the_folder_are_not_used(made: Path, model: Path) -> None:
+    settings = json.loads((model / "generation_config.json").read_text())
+    settings |= {"do_sample": True, "temperature": 5.0, "repetition_penalty": 3.0}
+    (model / "generation_config.json").write_text(json.dumps(settings))
+    greedy = load(made / "model").answer(QUESTIONS, max_tokens=8, batch=8)
+    assert load(model).answer(QUESTIONS, max_tokens=8, batch=8) == greedy
+
+
+def test_special_tokens_in_a_question_are_text(made: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(made / "model")
+    ids = load(made / "model")._prompt("Hi<|im_end|>")
+    assert ids.count(tokenizer.eos_token_id) == 1
+    assert "Hi<|im_end|><|im_end|>" in tokenizer.decode(ids)
+
+
+def test_system_prompt_stands_before_the_question(made: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(made / "model")
+    text = tokenizer.decode(load(made / "model", system_prompt="Be brief.")._prompt("Hi"))
+    assert text.startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi")
+
+
+def test_model_without_template_needs_one(made: Path, model: Path) -> None:
+    (model / "chat_template.jinja").unlink()
+    with pytest.raises(ModelError, match="has no chat template"):
+        load(model)
+    given = load(model, chat_template=tiny.CHAT_TEMPLATE)
+    assert given._prompt("Hi") == load(made / "model")._prompt("Hi")
+
+
+def test_pickled_weights_are_refused(model: Path) -> None:
+    (model / "model.safetensors").unlink()
+    torch.save({}, model / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load(model)
+
+
+def test_key_of_a_model_follows_its_content(made: Path, model: Path) -> None:
+    assert model_key(model) == model_key(made / "model")
+    (model / "chat_template.jinja").write_text("{{ messages }}")
+    assert model_key(model) != model_key(made / "model")
+
+
+@pytest.fixture
+def run(made: Path, tmp_path: Path) -> RunDir:
+    """A run whose tuned model is the base with other weights."""
+    run = RunDir(tmp_path / "runs" / "r")
+    overrides = {
+        "run.name": "r",
+        "run.root": tmp_path / "runs",
+        "model.path": made / "model",
+        "library.path": made / "library",
+        "library.cache": tmp_path / "cache",
+        "compare.max_answer_tokens": 6,
+        "compare.threads": 1,
+        "cluster.device": "cpu",
+    }
+    config = compose([f"{key}={value}" for key, value in overrides.items()])
+    run.create(private=True)
+    save_config(config, run.config)
+    shutil.copytree(made / "model", run.export)
+    tuned = AutoModelForCausalLM.from_pretrained(run.export)
+    with torch.no_grad():
+        tuned.model.embed_tokens.weight.copy_(tuned.model.embed_tokens.weight.flip(0))
+    tuned.save_pretrained(run.export)
+    return run
+
+
+def test_compare_writes_scores_and_answers(
+    made: Path, run: RunDir, capfd: pytest.CaptureFixture[str]
+) -> None:
+    compare(run.root)
+    scores = json.loads((run.report / "scores.json").read_text())
+    rows = list(read_json_lines(run.report / "answers.jsonl"))
+    probes = read_probes(made / "library" / "probes.jsonl")
+    assert scores["base"]["recall"] == scores["tuned"]["recall"] == 0.0
+    assert scores["intervals"]["tuned"]["recall"]["asked"] == 3 * len(tiny.FACTS)
+    assert [row["question"] for row in rows] == [probe.question for probe in probes]
+    assert rows[0]["base"]["answer"] != rows[0]["tuned"]["answer"]
+    assert "28/28, 0 s left" in capfd.readouterr().out
+    assert "| recall | 0.00 (0/24, 0.00 to 0.14) |" in comparison_markdown(run.report)
+    console = Console(width=150, record=True)
+    print_comparison(run.report, console, examples=3)
+    assert console.export_text().count("wrong: ") == 4
+
+
+def test_base_is_asked_once_and_settings_of_the_request_are_used(
+    run: RunDir, capfd: pytest.CaptureFixture[str]
+) -> None:
+    compare(run.root)
+    first = (run.report / "answers.jsonl").read_text()
+    assert "base: loading" in capfd.readouterr().out
+    compare(run.root)
+    assert "base: answered before" in capfd.readouterr().out
+    assert (run.report / "answers.jsonl").read_text() == first
+    request = {"probes": None, "max_answer_tokens": 3, "batch_questions": 8, "threads": 1}
+    run.request.write_text(json.dumps(request))
+    compare(run.root)
+    assert "base: loading" in capfd.readouterr().out
+    assert (run.report / "answers.jsonl").read_text() != first
+
+
+def test_run_that_was_not_exported_says_how_to(run: RunDir) -> None:
+    shutil.rmtree(run.export)
+    with pytest.raises(ModelError) as caught:
+        compare(run.root)
+    assert "ftdist export r" in caught.value.remedy
+    with pytest.raises(StorageError):
+        comparison_markdown(run.report)

@@ -1,0 +1,426 @@
+"""Token ids and loss masks of conversations, under templates in the shape of the known families."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import pytest
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+)
+from transformers import PreTrainedTokenizerFast
+
+from ftdist.data.chat import (
+    ChatEncoder,
+    Message,
+    Tokens,
+    default_chat_template,
+    ensure_chat_template,
+)
+from ftdist.errors import DataError
+
+TEXT = [
+    "Press and hold the red button for seven seconds until the lamp turns green.",
+    "How do I reset the widget? Unplug it, wait, and plug it in again.",
+    "system user assistant model think You are a helpful AI named SmolLM, trained by Hugging Face",
+    "Begin end inst sys header turn of start",
+] * 4
+
+# The template of SmolLM2-135M-Instruct, as the model has it.
+SMOLLM2 = (
+    "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
+    "{{ '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face"
+    "<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + "
+    "'<|im_end|>' + '\n'}}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+LLAMA3 = (
+    "{{ bos_token }}{% for m in messages %}"
+    "<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n{{ m.content | trim }}<|eot_id|>"
+    "{% endfor %}{% if add_generation_prompt %}"
+    "<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+)
+# As Qwen3: reasoning of turns before the last question is taken out; the last has a place for it.
+QWEN3 = (
+    "{% set last = namespace(at=0) %}{% for m in messages %}{% if m.role == 'user' %}"
+    "{% set last.at = loop.index0 %}{% endif %}{% endfor %}"
+    "{% for m in messages %}{% if m.role != 'assistant' %}"
+    "{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% else %}"
+    "{% set content = m.content %}{% set thought = '' %}{% if '</think>' in content %}"
+    "{% set thought = content.split('</think>')[0].split('<think>')[-1].strip('\n') %}"
+    "{% set content = content.split('</think>')[-1].lstrip('\n') %}{% endif %}"
+    "{{ '<|im_start|>assistant\n' }}{% if loop.index0 > last.at and (loop.last or thought) %}"
+    "{{ '<think>\n' + thought + '\n</think>\n\n' }}{% endif %}{{ content + '<|im_end|>\n' }}"
+    "{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+GEMMA = (
+    "{{ bos_token }}{% if messages[0]['role'] == 'system' %}"
+    "{{ raise_exception('System role not supported') }}{% endif %}{% for m in messages %}"
+    "{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+    "{{ raise_exception('Roles must alternate') }}{% endif %}"
+    "{% set role = 'model' if m.role == 'assistant' else m.role %}"
+    "{{ '<start_of_turn>' + role + '\n' + m.content | trim + '<end_of_turn>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{% endif %}"
+)
+# No generation prompt: the answer begins where [/INST] ends, with a space.
+MISTRAL = (
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}"
+    "{{ '[INST] ' + m.content + ' [/INST]' }}{% else %}{{ ' ' + m.content + eos_token }}"
+    "{% endif %}{% endfor %}"
+)
+# As later Mistrals: the system message moves to the last question.
+MISTRAL_MOVES_SYSTEM = (
+    "{{ bos_token }}{% set begin = messages[0].content if messages[0].role == 'system' else '' %}"
+    "{% for m in messages %}{% if m.role == 'user' %}{% set ns = namespace(last=true) %}"
+    "{% for n in messages[loop.index0 + 1:] %}{% if n.role == 'user' %}{% set ns.last = false %}"
+    "{% endif %}{% endfor %}{{ '[INST] ' + (begin + '\n\n' if begin and ns.last else '') + "
+    "m.content + ' [/INST]' }}{% elif m.role == 'assistant' %}{{ ' ' + m.content + eos_token }}"
+    "{% endif %}{% endfor %}"
+)
+PHI = (
+    "{% for m in messages %}{{ '<|' + m.role + '|>\n' + m.content + '<|end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}"
+)
+# No special token anywhere: the end of a turn is text.
+ALPACA = (
+    "{% for m in messages %}{% if m.role == 'user' %}"
+    "{{ '### Instruction:\n' + m.content + '\n\n' }}{% else %}"
+    "{{ '### Response:\n' + m.content + '\n### End\n\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '### Response:\n' }}{% endif %}"
+)
+MARKED = (
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' }}{% if m.role == 'assistant' %}"
+    "{% generation %}{{ m.content }}{% endgeneration %}{{ '<|im_end|>\n' }}{% else %}"
+    "{{ m.content + '<|im_end|>\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n<think>\n' }}{% endif %}"
+)
+
+TOKENS: dict[str, tuple[str, tuple[str, ...], str | None, str | None]] = {
+    # template, special tokens, begin, end
+    "smollm2": (SMOLLM2, ("<|im_start|>", "<|im_end|>"), None, "<|im_end|>"),
+    "llama3": (
+        LLAMA3,
+        ("<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
+        "<|begin_of_text|>",
+        "<|eot_id|>",
+    ),
+    "qwen3": (QWEN3, ("<|im_start|>", "<|im_end|>"), None, "<|im_end|>"),
+    "gemma": (GEMMA, ("<bos>", "<start_of_turn>", "<end_of_turn>"), "<bos>", "<end_of_turn>"),
+    "mistral": (MISTRAL, ("<s>", "</s>"), "<s>", "</s>"),
+    "mistral-moves-system": (MISTRAL_MOVES_SYSTEM, ("<s>", "</s>"), "<s>", "</s>"),
+    "phi": (
+        PHI,
+        ("<|system|>", "<|user|>", "<|assistant|>", "<|end|>", "<|endoftext|>"),
+        None,
+        "<|endoftext|>",
+    ),
+    "alpaca": (ALPACA, ("</s>",), None, "</s>"),
+    "marked": (MARKED, ("<|im_start|>", "<|im_end|>"), None, "<|im_end|>"),
+}
+
+
+@cache
+def tokenizer_of(family: str, *, words: str = "bytes") -> PreTrainedTokenizerFast:
+    """A small BPE with the family's special tokens and template.
+
+    `words`: "bytes" as GPT-2's, with offsets trimmed; "marks" as Llama-2's, with a word mark put
+    before each piece of text.
+    """
+    template, specials, begin, end = TOKENS[family]
+    core = Tokenizer(models.BPE(unk_token=None, byte_fallback=words == "marks"))
+    alphabet: list[str] = []
+    if words == "bytes":
+        core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=True)
+        core.decoder = decoders.ByteLevel()
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+    else:
+        core.normalizer = normalizers.Sequence(
+            [normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")]
+        )
+        alphabet = [f"<0x{byte:02X}>" for byte in range(256)] + list(map(chr, range(32, 127)))
+        alphabet = [letter for letter in alphabet if len(letter) == 1] + ["\n", "\u2581"]
+    # Phi's special tokens swallow the line break that follows them.
+    added = [
+        AddedToken(s, special=True, normalized=False, rstrip=family == "phi") for s in specials
+    ]
+    core.train_from_iterator(
+        TEXT,
+        trainers.BpeTrainer(
+            vocab_size=700,
+            initial_alphabet=alphabet,
+            special_tokens=added,
+            show_progress=False,
+        ),
+    )
+    if family == "qwen3":
+        core.add_tokens([AddedToken("<think>"), AddedToken("</think>")])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, bos_token=begin, eos_token=end)
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+def talk(*texts: str, system: str | None = None) -> list[Message]:
+    """User and assistant in turn."""
+    roles = ["user", "assistant"] * len(texts)
+    messages = [Message(role=r, content=t) for r, t in zip(roles, texts, strict=False)]
+    return [Message(role="system", content=system), *messages] if system else messages
+
+
+def learned(tokenizer: PreTrainedTokenizerFast, tokens: Tokens) -> list[str]:
+    """The learned stretches, as text."""
+    stretches: list[list[int]] = []
+    before = False
+    for token, chosen in zip(tokens.input_ids, tokens.loss, strict=True):
+        if chosen and not before:
+            stretches.append([])
+        if chosen:
+            stretches[-1].append(token)
+        before = chosen
+    return [tokenizer.decode(stretch) for stretch in stretches]
+
+
+def own_ids(tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message]) -> list[int]:
+    ids: list[int] = tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)
+    return ids
+
+
+ONE = talk("How do I reset the widget?", "Hold the red button.\n\nThen wait.")
+TWO = talk("Reset?", " Hold it for 7 s.", "And then?", "Wait h\u00e9re \U0001f600")
+END = {
+    "smollm2": "<|im_end|>",
+    "llama3": "<|eot_id|>",
+    "qwen3": "<|im_end|>",
+    "gemma": "<end_of_turn>",
+    "mistral": "</s>",
+    "phi": "<|end|>",
+    "alpaca": "\n### End\n\n",
+    "marked": "<|im_end|>",
+}
+
+
+@pytest.mark.parametrize("words", ["bytes", "marks"])
+@pytest.mark.parametrize("family", END)
+def test_ids_are_those_of_apply_chat_template(family: str, words: str) -> None:
+    tokenizer = tokenizer_of(family, words=words)
+    encoder = ChatEncoder(tokenizer, system_prompt=None)
+    for messages in (ONE, TWO):
+        assert encoder.encode(messages).input_ids == own_ids(tokenizer, messages)
+
+
+@pytest.mark.parametrize("family", END)
+def test_answers_and_the_ends_of_their_turns_are_learned_and_nothing_else(family: str) -> None:
+    tokenizer = tokenizer_of(family)
+    encoder = ChatEncoder(tokenizer, system_prompt=None)
+    trims = family in {"llama3", "gemma"}
+    space = " " if family == "mistral" else ""
+    thought = "<think>\n\n</think>\n\n" if family == "qwen3" else ""
+
+    assert learned(tokenizer, encoder.encode(ONE)) == [
+        f"{space}{thought}Hold the red button.\n\nThen wait.{END[family]}"
+    ]
+    first = "Hold it for 7 s." if trims or family == "phi" else " Hold it for 7 s."
+    assert learned(tokenizer, encoder.encode(TWO)) == [
+        f"{space}{first}{END[family]}",
+        f"{space}{thought}Wait h\u00e9re \U0001f600{END[family]}",
+    ]
+
+
+def test_word_marks_put_in_by_the_tokenizer_belong_to_the_answer() -> None:
+    tokenizer = tokenizer_of("llama3", words="marks")
+    tokens = ChatEncoder(tokenizer, system_prompt=None).encode(talk("Hi", "Wait"))
+    pieces = tokenizer.convert_ids_to_tokens(
+        [i for i, chosen in zip(tokens.input_ids, tokens.loss, strict=True) if chosen]
+    )
+    assert "".join(pieces) == "Wait<|eot_id|>"  # the mark stands before the line breaks
+
+
+@pytest.mark.parametrize("words", ["bytes", "marks"])
+@pytest.mark.parametrize("family", ["smollm2", "llama3", "gemma", "mistral", "phi", "marked"])
+def test_special_tokens_in_messages_stay_text(family: str, words: str) -> None:
+    tokenizer = tokenizer_of(family, words=words)
+    specials = {token for token, _ in _special_ids(tokenizer)}
+    ids = {number for _, number in _special_ids(tokenizer)}
+    encoder = ChatEncoder(tokenizer, system_prompt=None)
+    forged = "".join(sorted(specials))
+
+    tame = encoder.encode(talk("Say x now", "I said x then"))
+    wild = encoder.encode(talk(f"Say {forged} now", f"I said {forged} then"))
+
+    assert [i for i in wild.input_ids if i in ids] == [i for i in tame.input_ids if i in ids]
+    assert wild.loss.count(True) > tame.loss.count(True)
+    if words == "marks":
+        return  # that tokenizer has no decoder to read the text back with
+    assert tokenizer.decode(wild.input_ids).count(forged) == 2
+    [answer] = learned(tokenizer, wild)
+    assert answer.strip() == f"I said {forged} then{END[family]}"
+
+
+def _special_ids(tokenizer: PreTrainedTokenizerFast) -> list[tuple[str, int]]:
+    return [(t.content, i) for i, t in tokenizer.added_tokens_decoder.items() if t.special]
+
+
+def test_special_tokens_in_a_message_do_not_change_how_the_rest_is_encoded() -> None:
+    tokenizer = tokenizer_of("smollm2")
+    encoder = ChatEncoder(tokenizer, system_prompt=None)
+    forged = encoder.encode(talk("the <|im_end|>", "Hold the red button."))
+    plain = encoder.encode(talk("the", "Hold the red button."))
+    answer = plain.loss.count(True)
+    assert forged.input_ids[-answer - 1 :] == plain.input_ids[-answer - 1 :]
+    assert forged.loss[-answer - 1 :] == plain.loss[-answer - 1 :]
+
+
+@pytest.mark.parametrize("kind", ["unigram", "wordpiece"])
+def test_special_tokens_that_are_pieces_of_the_model_stay_text_too(kind: str) -> None:
+    words = [
+        "<s>",
+        "</s>",
+        "<unk>",
+        *["<", "s", ">", "/", "I", "n", "S", "T", "[", "]", "a", "b"],
+        "\u2581",
+        "##s",
+        "##>",
+    ]
+    model = (
+        models.Unigram([(word, -float(at)) for at, word in enumerate(words)], unk_id=2)
+        if kind == "unigram"
+        else models.WordPiece({word: at for at, word in enumerate(words)}, unk_token="<unk>")
+    )
+    core = Tokenizer(model)
+    core.pre_tokenizer = pre_tokenizers.Metaspace()
+    core.add_special_tokens(["<s>", "</s>"])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core, bos_token="<s>", eos_token="</s>", chat_template=MISTRAL
+    )
+    encoder = ChatEncoder(tokenizer, system_prompt=None)
+
+    assert encoder.encode(talk("a b", "b")).input_ids == own_ids(tokenizer, talk("a b", "b"))
+    tokens = encoder.encode(talk("a </s> b", "b<s>"))
+    assert tokens.input_ids.count(0) == tokens.input_ids.count(1) == 1
+    assert tokens.input_ids[-1] == 1
+    assert tokens.loss[-1]
+
+
+def test_reasoning_of_the_last_answer_is_learned() -> None:
+    tokenizer = tokenizer_of("qwen3")
+    messages = talk("Reset?", "<think>\nRed.\n</think>\n\nHold it.")
+    tokens = ChatEncoder(tokenizer, system_prompt=None).encode(messages)
+    assert tokens.input_ids == own_ids(tokenizer, messages)
+    assert learned(tokenizer, tokens) == ["<think>\nRed.\n</think>\n\nHold it.<|im_end|>"]
+    assert tokenizer.convert_tokens_to_ids("<think>") in tokens.input_ids
+
+
+def test_a_template_that_takes_earlier_reasoning_out_is_refused() -> None:
+    messages = talk("Reset?", "<think>\nRed.\n</think>\n\nHold it.", "And?", "Wait.")
+    with pytest.raises(DataError, match="leaves out a part of the assistant's text in message 2"):
+        ChatEncoder(tokenizer_of("qwen3"), system_prompt=None).encode(messages)
+
+
+def test_a_template_that_moves_messages_is_refused() -> None:
+    encoder = ChatEncoder(tokenizer_of("mistral-moves-system"), system_prompt=None)
+    assert encoder.encode(talk("Reset?", "Hold it.", system="Be brief")).loss_tokens > 0
+    with pytest.raises(DataError, match="prompts for message 3 with other text"):
+        encoder.encode(talk("Reset?", "Hold it.", "And?", "Wait.", system="Be brief"))
+
+
+def test_a_template_that_refuses_a_role_is_quoted() -> None:
+    encoder = ChatEncoder(tokenizer_of("gemma"), system_prompt=None)
+    with pytest.raises(DataError, match="of system, user, assistant: System role not supported"):
+        encoder.encode(talk("Reset?", "Hold it.", system="Be brief"))
+    with pytest.raises(DataError, match="Roles must alternate"):
+        encoder.encode([*talk("Reset?"), *talk("Reset?", "Hold it.")])
+
+
+def test_a_template_without_an_end_of_turn_is_refused() -> None:
+    tokenizer = _with_template(
+        "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}"
+    )
+    with pytest.raises(DataError, match="no model could learn to stop"):
+        ChatEncoder(tokenizer, system_prompt=None).encode(ONE)
+
+
+def test_a_template_that_drops_answers_is_refused() -> None:
+    tokenizer = _with_template(
+        "{% for m in messages if m.role == 'user' %}{{ m.content + eos_token }}{% endfor %}"
+    )
+    with pytest.raises(DataError, match="writes an answer 0 times"):
+        ChatEncoder(tokenizer, system_prompt=None).encode(ONE)
+
+
+def test_a_template_whose_marks_leave_answers_out_is_refused() -> None:
+    tokenizer = _with_template(
+        "{% for m in messages %}{% if loop.last %}{% generation %}{{ m.content + eos_token }}"
+        "{% endgeneration %}{% else %}{{ m.content + eos_token }}{% endif %}{% endfor %}"
+    )
+    with pytest.raises(DataError, match="marks 1 of 2 answers"):
+        ChatEncoder(tokenizer, system_prompt=None).encode(TWO)
+
+
+def test_a_conversation_that_begins_with_the_assistant_is_refused() -> None:
+    messages = [Message(role="assistant", content="Hello"), *talk("Reset?", "Hold it.")]
+    with pytest.raises(DataError, match="begins with the assistant"):
+        ChatEncoder(tokenizer_of("smollm2"), system_prompt=None).encode(messages)
+
+
+def test_the_system_prompt_is_for_conversations_without_one() -> None:
+    tokenizer = tokenizer_of("smollm2")
+    encoder = ChatEncoder(tokenizer, system_prompt="Be brief")
+    given = talk("Reset?", "Hold it.", system="Be brief")
+    assert encoder.encode(talk("Reset?", "Hold it.")) == encoder.encode(given)
+    other = talk("Reset?", "Hold it.", system="Be kind")
+    assert "Be brief" not in tokenizer.decode(encoder.encode(other).input_ids)
+
+
+@pytest.mark.parametrize("family", ["smollm2", "alpaca", "mistral"])
+def test_a_model_without_a_template_gets_ours_and_keeps_it(family: str) -> None:
+    tokenizer = _with_template(None, family=family)
+    assert ensure_chat_template(tokenizer)
+    assert not ensure_chat_template(tokenizer)
+    assert tokenizer.chat_template == default_chat_template(tokenizer)
+    encoder = ChatEncoder(tokenizer, system_prompt="Be brief")
+
+    tokens = encoder.encode(TWO)
+
+    assert tokens.input_ids == own_ids(tokenizer, [*talk("x", system="Be brief")[:1], *TWO])
+    assert learned(tokenizer, tokens) == [
+        f" Hold it for 7 s.{tokenizer.eos_token}",
+        f"Wait h\u00e9re \U0001f600{tokenizer.eos_token}",
+    ]
+
+
+def test_our_template_needs_a_token_to_end_with() -> None:
+    tokenizer = _with_template(None, family="alpaca")
+    tokenizer.eos_token = None
+    with pytest.raises(DataError, match="no end-of-sequence token"):
+        ensure_chat_template(tokenizer)
+
+
+def test_all_of_a_text_is_learned_but_its_first_token() -> None:
+    tokenizer = tokenizer_of("smollm2")
+    tokens = ChatEncoder(tokenizer, system_prompt=None).encode_text("the <|im_start|> button")
+    assert tokenizer.decode(tokens.input_ids) == "the <|im_start|> button<|im_end|>"
+    assert tokens.input_ids.count(tokenizer.convert_tokens_to_ids("<|im_start|>")) == 0
+    assert tokens.loss == [False] + [True] * (len(tokens.input_ids) - 1)
+
+
+def test_the_fingerprint_follows_template_and_system_prompt() -> None:
+    plain = ChatEncoder(tokenizer_of("smollm2"), system_prompt=None).fingerprint()
+    assert ChatEncoder(tokenizer_of("smollm2"), system_prompt=None).fingerprint() == plain
+    assert ChatEncoder(tokenizer_of("smollm2"), system_prompt="Be brief").fingerprint() != plain
+    assert ChatEncoder(tokenizer_of("qwen3"), system_prompt=None).fingerprint() != plain
+
+
+def _with_template(template: str | None, *, family: str = "smollm2") -> PreTrainedTokenizerFast:
+    made = tokenizer_of(family)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(made.backend_tokenizer.to_str()),
+        bos_token=made.bos_token,
+        eos_token=made.eos_token,
+    )
+    tokenizer.chat_template = template
+    return tokenizer

@@ -1,0 +1,111 @@
+"""Reading probes: what cannot be used is named by file and line, with a remedy."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftdist.errors import DataError
+from ftdist.expert.probes import find_probes, read_probes
+
+GOOD: dict[str, Any] = {
+    "question": "How do I reset it?",
+    "answer": "Hold the green button (manual, page 12).",
+    "keys": ["green button"],
+    "kind": "recall",
+}
+
+
+def without(field: str) -> dict[str, Any]:
+    return {name: value for name, value in GOOD.items() if name != field}
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("{not json", "is not JSON"),
+        (["a"], "holds list, not an object"),
+        (without("question"), "has no question"),
+        (without("answer"), "has no answer"),
+        (GOOD | {"answer": "  "}, "its answer is '  ', not text"),
+        (GOOD | {"question": 7}, "its question is 7, not text"),
+        (without("kind"), "has no kind"),
+        (GOOD | {"kind": "recal"}, "has the kind 'recal'"),
+        (GOOD | {"kind": ["recall"]}, "has the kind ['recall']"),
+        (GOOD | {"keys": "green button"}, 'its keys are "green button", not a list of texts'),
+        (GOOD | {"keys": [9]}, "its keys are [9], not a list of texts"),
+        (GOOD | {"keys": ["!"]}, "its keys hold '!'"),
+        (GOOD | {"choices": {"a": 1}}, 'its choices are {"a": 1}, not a list of texts'),
+        (GOOD | {"choices": ["Paris"]}, "has 1 choices"),
+        (GOOD | {"choices": ["Rome", "rome"]}, "has 2 choices, or two that are the same"),
+        (GOOD | {"choices": ["Rome", "Oslo"]}, "none of its 2 choices is its answer"),
+        (GOOD | {"key": ["green"]}, "has the field 'key'"),
+    ],
+)
+def test_bad_row_is_named_by_file_and_line(tmp_path: Path, row: Any, problem: str) -> None:
+    path = tmp_path / "probes.jsonl"
+    text = row if isinstance(row, str) else json.dumps(row)
+    path.write_text(f"{json.dumps(GOOD)}\n\n{text}\n")
+    with pytest.raises(DataError) as caught:
+        read_probes(path)
+    assert caught.value.problem.startswith(f"{path}:3")
+    assert problem in caught.value.problem
+    assert caught.value.remedy.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"), [(b"", "holds no probe"), (b"\xff\xfe{}", "is not UTF-8")]
+)
+def test_unusable_file_is_named(tmp_path: Path, content: bytes, problem: str) -> None:
+    path = tmp_path / "probes.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=problem):
+        read_probes(path)
+    with pytest.raises(DataError, match="cannot be read from"):
+        read_probes(tmp_path / "none.jsonl")
+
+
+def test_contrast_needs_something_that_a_leak_would_hold(tmp_path: Path) -> None:
+    path = tmp_path / "probes.jsonl"
+    contrast = GOOD | {"kind": "contrast", "keys": []}
+    path.write_text(json.dumps(contrast))
+    with pytest.raises(DataError, match="neither recall probes nor keys"):
+        read_probes(path)
+    path.write_text(json.dumps(contrast | {"keys": ["green button"]}))
+    assert read_probes(path)[0].keys == ("green button",)
+
+
+def test_without_keys_the_answer_without_its_citation_is_the_key(tmp_path: Path) -> None:
+    path = tmp_path / "probes.jsonl"
+    path.write_text(json.dumps(without("keys")))
+    assert read_probes(path)[0].keys == ("Hold the green button.",)
+
+
+def test_right_choice_is_found_by_answer_or_by_keys(tmp_path: Path) -> None:
+    path = tmp_path / "probes.jsonl"
+    choices = {"kind": "retention", "choices": ["Rome", "Paris", "Oslo"]}
+    for answer, keys in (("paris", []), ("It is Paris.", ["Paris"]), ("It is Paris.", [])):
+        path.write_text(json.dumps(GOOD | choices | {"answer": answer, "keys": keys}))
+        assert read_probes(path)[0].right_choice == 1
+
+
+def test_fields_of_the_writers_own_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "probes.jsonl"
+    path.write_text("\ufeff" + json.dumps(GOOD | {"id": 7, "source": "manual"}))
+    assert len(read_probes(path)) == 1
+
+
+def test_probes_are_looked_for_in_the_library_then_beside_it(tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    library.mkdir()
+    with pytest.raises(DataError, match=r"There is no probes\.jsonl in or beside"):
+        find_probes(None, library=library)
+    (tmp_path / "probes.jsonl").touch()
+    assert find_probes(None, library=library) == tmp_path / "probes.jsonl"
+    assert find_probes(None, library=tmp_path / "chats.jsonl") == tmp_path / "probes.jsonl"
+    (library / "probes.jsonl").touch()
+    assert find_probes(None, library=library) == library / "probes.jsonl"
+    assert find_probes(str(tmp_path / "probes.jsonl"), library=library).parent == tmp_path
+    with pytest.raises(DataError, match="There is no file of probes"):
+        find_probes(str(tmp_path / "other.jsonl"), library=library)
