@@ -48,13 +48,13 @@ class PackedCausalLM(nn.Module):
     `train.checks` proves it for the model at hand before the first step.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
         head = model.get_output_embeddings()
         self.can_chunk = isinstance(head, nn.Linear)
         if self.can_chunk:
             model.set_output_embeddings(LossHead(head))
-        self.model = model
+        self.model: Any = model
         self.head: Head = "chunked" if self.can_chunk else "model"
 
     def forward(
@@ -121,7 +121,6 @@ def build_model(
     Raises:
         ModelError: the folder is no dense causal LM.
     """
-    import torch._dynamo
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
     from transformers.initialization import no_init_weights
 
@@ -134,9 +133,7 @@ def build_model(
         )
     architecture = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     with sharding, no_init_weights():
-        model: Any = architecture._from_config(
-            config, dtype=dtype, attn_implementation=attention
-        )
+        model: Any = architecture._from_config(config, dtype=dtype, attn_implementation=attention)
     model.tie_weights()
     if activation_checkpointing:
         # Not re-entrant: parameters may then be the only inputs that need gradients.

@@ -13,6 +13,7 @@ from ftdist.config.deepspeed import check_deepspeed_keys
 from ftdist.config.plan import Plan, cut_batch, read_model_facts
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, StorageError
+from ftdist.expert.probes import find_probes, read_probes
 from ftdist.rundir import RunDir
 from launch.submit import visible_gpus
 
@@ -268,16 +269,7 @@ def compare_problems(run: RunDir, config: RunConfig) -> Iterator[FtdistError]:
             f"The base model of run {run.name} is no longer in {config.model.path}.",
             remedy="put it back: the tuned model is compared with it.",
         )
-    probes = config.compare.probes
-    if probes is not None and not Path(probes).is_file():
-        yield DataError(
-            f"There is no file of probes {probes!r}.",
-            remedy="set compare.probes to a JSONL file of questions with known answers.",
-        )
-    beside = Path(config.library.path)
-    beside = (beside if beside.is_dir() else beside.parent) / "probes.jsonl"
-    if probes is None and not beside.is_file():
-        yield DataError(
-            f"There are no probes beside the library ({beside}).",
-            remedy="set compare.probes to a JSONL file of questions with known answers.",
-        )
+    try:
+        read_probes(find_probes(config.compare.probes, library=Path(config.library.path)))
+    except FtdistError as error:
+        yield error

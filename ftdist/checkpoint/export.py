@@ -1,4 +1,4 @@
-"""A committed checkpoint as a Hugging Face model folder, checked by reloading before it is called done."""
+"""A committed checkpoint as a Hugging Face model folder, checked by reloading it."""
 
 import json
 import shutil
@@ -104,7 +104,9 @@ def _write_weights(
         save_file(tensors, folder / file, metadata={"format": "pt"})
     if len(groups) > 1:
         total = sum(_elements(shape) for shape in shapes.values()) * dtype.itemsize
-        weight_map = {name: file for file, group in zip(names, groups, strict=True) for name in group}
+        weight_map = {
+            name: file for file, group in zip(names, groups, strict=True) for name in group
+        }
         index = {"metadata": {"total_size": total}, "weight_map": weight_map}
         write_whole(folder / "model.safetensors.index.json", json.dumps(index, indent=2) + "\n")
 
@@ -177,7 +179,9 @@ def _check(checkpoint: Path, folder: Path, config: RunConfig, *, dtype: str) -> 
         StorageError: parameters are missing, or the difference is more than rounding.
     """
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     device = choose_device(config.cluster.device)
     model: Any
     model, info = AutoModelForCausalLM.from_pretrained(
@@ -212,7 +216,9 @@ def _check(checkpoint: Path, folder: Path, config: RunConfig, *, dtype: str) -> 
 def _set_modes(folder: Path, *, private: bool) -> None:
     folder.chmod(0o700 if private else 0o755)
     for file in folder.rglob("*"):
-        file.chmod((0o700 if private else 0o755) if file.is_dir() else (0o600 if private else 0o644))
+        file.chmod(
+            (0o700 if private else 0o755) if file.is_dir() else (0o600 if private else 0o644)
+        )
 
 
 def _put_in_place(aside: Path, final: Path) -> None:

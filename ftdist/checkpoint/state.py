@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from ftdist.checkpoint.manifest import read_manifest
 from ftdist.checkpoint.store import CheckpointStore, FileRecord
 from ftdist.data.batch import Batch
-from ftdist.dist.collectives import all_or_none, from_all, from_lead
+from ftdist.dist.collectives import all_or_none, from_lead
 from ftdist.dist.world import World
 from ftdist.errors import StorageError
 from ftdist.zero.engine import Zero3Engine

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 STOP_SIGNALS = (signal.SIGUSR2, signal.SIGTERM, signal.SIGINT)
-"""USR2 comes from the launcher (NCCL may catch USR1), TERM from a preempting cluster, INT from a person."""
+"""USR2: the launcher (NCCL may catch USR1); TERM: a preempting cluster; INT: a person."""
 
 
 class StopRequest:
@@ -24,7 +24,7 @@ class StopRequest:
         """Whether a stop signal came."""
         return self.signal_name is not None
 
-    def request(self, signal_number: int, frame: FrameType | None = None) -> None:
+    def request(self, signal_number: int, _frame: FrameType | None = None) -> None:
         """Signal handler: remember the first signal; later ones change nothing."""
         if self.signal_name is None:
             self.signal_name = signal.Signals(signal_number).name

@@ -28,9 +28,7 @@ class World:
         return self.rank == 0
 
 
-def init_process_group(
-    world: World, *, rendezvous: Path, device: str, timeout_s: float
-) -> None:
+def init_process_group(world: World, *, rendezvous: Path, device: str, timeout_s: float) -> None:
     """Meet the other ranks through a file that all of them see. Collective.
 
     A file needs no port to be guessed and no name to be resolved. A collective that some rank

@@ -173,7 +173,7 @@ class SourceBuilder:
         lengths = np.array(self._lengths, dtype=np.int64)
         loss_counts = np.array(self._loss_counts, dtype=np.int64)
         np.save(self._folder / OFFSETS, np.concatenate([[0], np.cumsum(lengths)]))
-        held_out = self._held_out_units()[np.array(self._units, dtype=np.int64)]
+        held_out = self._held_out()
         sequences = {}
         for part, chosen in (("train", ~held_out), ("held_out", held_out)):
             samples = np.flatnonzero(chosen)
@@ -198,26 +198,30 @@ class SourceBuilder:
             held_out_sequences=sequences["held_out"],
         )
 
-    def _held_out_units(self) -> npt.NDArray[np.bool_]:
-        """Which conversations and passages are kept out of training; bool, one each.
+    def _held_out(self) -> npt.NDArray[np.bool_]:
+        """Which samples are kept out of training; bool, one each.
 
-        Chosen by what they hold, so that equal ones stay together and the order of rows does not
-        matter: those with the smallest keyed hash.
+        Whole conversations and texts, chosen by what they hold, so that equal ones stay together
+        and the order of rows does not matter: those with the smallest keyed hash. A library of a
+        single text keeps out its end.
         """
-        hashes = np.array(self._unit_hashes, dtype=np.uint64)
-        wanted = round(self._settings.held_out * len(hashes))
-        if self._settings.held_out > 0 and len(self._lengths) >= 10:
+        share, samples = self._settings.held_out, len(self._lengths)
+        units, hashes = (np.array(values) for values in (self._units, self._unit_hashes))
+        choices = samples if len(hashes) == 1 else len(hashes)
+        wanted = round(share * choices)
+        if share > 0 and samples >= 10:
             wanted = max(1, wanted)
-        if wanted == 0 or len(hashes) == 1:
-            return np.zeros(len(hashes), dtype=np.bool_)
-        if wanted >= len(hashes):
+        if wanted == 0:
+            return np.zeros(samples, dtype=np.bool_)
+        if wanted >= choices > 1:
             raise DataError(
-                f"library.held_out={self._settings.held_out:g} keeps all {len(hashes)} "
-                "conversations and documents out of training.",
+                f"library.held_out={share:g} keeps all {choices} samples out of training.",
                 remedy="set library.held_out to 0.1 or less.",
             )
+        if len(hashes) == 1:
+            return np.arange(samples) >= max(1, samples - wanted)
         chosen = hashes <= np.sort(hashes)[wanted - 1]
-        return np.zeros_like(chosen) if chosen.all() else chosen
+        return np.zeros(samples, dtype=np.bool_) if chosen.all() else chosen[units]
 
     def _refuse_empty(self, files: SourceFiles) -> None:
         counts = self._counts

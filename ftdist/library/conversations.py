@@ -5,7 +5,7 @@
 | OpenAI | `messages`: list of `role`, `content` |
 | ShareGPT | `conversations`: list of `from`, `value` |
 | Alpaca | `instruction`, `input` (may be missing), `output` |
-| questions | `question`, `answer` |
+| questions | `question`, `answer` (or `q`, `a`) |
 | text | `text`: a passage, not a conversation |
 
 A row may also hold `system`, a system message. A row that cannot be read is named, and why.
@@ -134,6 +134,8 @@ def _parse(value: Any, place: Place) -> Row:
         messages = _alpaca(row)
     elif {"question", "answer"} <= row.keys():
         messages = _exchange(row["question"], row["answer"])
+    elif {"q", "a"} <= row.keys():
+        messages = _exchange(row["q"], row["a"])
     elif "text" in row:
         return Passage(_text(row["text"], of="the text"), place)
     else:

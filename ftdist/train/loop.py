@@ -109,9 +109,7 @@ class Loop:
         seed_step(self._config.run.seed, step=step, rank=self._world.rank)
         rate = learning_rate(step, total_steps=self._plan.steps, config=self._config.optim)
         self._engine.set_learning_rate(rate)
-        result = train_step(
-            self._engine, batches.micro_batches, loss_tokens=batches.loss_tokens
-        )
+        result = train_step(self._engine, batches.micro_batches, loss_tokens=batches.loss_tokens)
         (loss,) = sum_over_ranks([float(result.loss_sum)])
         peak_gib = max_over_ranks(peak_memory_gib(self._plan.device))
         times = clock.step_done(batches.tokens)
@@ -155,7 +153,7 @@ class Loop:
 
 
 def seed_step(seed: int, *, step: int, rank: int) -> None:
-    """Draws of a step (dropout) are a function of (seed, step, rank): no generator's state is kept."""
+    """Make draws of a step (dropout) a function of (seed, step, rank): no state to keep."""
     (state,) = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
     torch.manual_seed(int(state))
 

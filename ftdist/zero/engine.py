@@ -126,7 +126,7 @@ class Zero3Engine:
         return loss
 
     def backward(self, loss: Float[Tensor, ""]) -> None:
-        """Add the gradient of `loss`; gradients are sums over micro-batches and ranks. Collective."""
+        """Add the gradient of `loss`, summed over ranks. Collective."""
         self._engine.backward(loss * self._world.size, scale_wrt_gas=False)
 
     def step(self) -> Applied:
@@ -215,7 +215,7 @@ def import_deepspeed(device: Device, *, world: World) -> Any:
 
 
 def _parameter_groups(model: torch.nn.Module, *, weight_decay: float) -> list[dict[str, Any]]:
-    named = dict(model.named_parameters())
+    named: dict[str, Any] = dict(model.named_parameters())
     shapes = {name: tuple(parameter.ds_shape) for name, parameter in named.items()}
     decayed = decayed_names(shapes)
     groups = [

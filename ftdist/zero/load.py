@@ -28,7 +28,7 @@ def read_weights(model: nn.Module, folder: Path, *, world: World) -> None:
     Raises:
         ModelError: a parameter is missing in the files, has another shape, or a file is damaged.
     """
-    names = {name: parameter for name, parameter in model.named_parameters()}
+    names = dict(model.named_parameters())
     files = locate_tensors(folder)
     prefix = _common_prefix(names, files)
     missing = sorted(name for name in names if name.removeprefix(prefix) not in files)
@@ -44,7 +44,10 @@ def read_weights(model: nn.Module, folder: Path, *, world: World) -> None:
         with _open(file) as tensors:
             for name in in_file:
                 _read_shard(
-                    tensors.get_slice(name.removeprefix(prefix)), names[name], name=name, world=world
+                    tensors.get_slice(name.removeprefix(prefix)),
+                    names[name],
+                    name=name,
+                    world=world,
                 )
     _read_buffers(model, files, prefix=prefix)
 

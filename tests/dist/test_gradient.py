@@ -36,7 +36,9 @@ def accumulate(engine: Zero3Engine, world: World, *, micro_steps: int) -> None:
         engine.backward(engine.forward(batch) / loss_tokens(rows))
 
 
-def gradients_by_cut(world: World, model: Path, dtype: str, micro_steps: int, *overrides: str) -> Any:
+def gradients_by_cut(
+    world: World, model: Path, dtype: str, micro_steps: int, *overrides: str
+) -> Any:
     from deepspeed.utils import safe_get_full_grad
 
     engine = build(world, model, dtype, *overrides)
@@ -158,9 +160,7 @@ def test_infinite_gradient_of_one_rank_skips_the_step_on_all(
     run_ranks: RunRanks, tmp_path: Path
 ) -> None:
     model = save_tiny_model(tmp_path / "model", "llama")
-    for skipped, unchanged, norm_after in run_ranks(
-        2, step_with_infinite_loss_on_one_rank, model
-    ):
+    for skipped, unchanged, norm_after in run_ranks(2, step_with_infinite_loss_on_one_rank, model):
         assert skipped
         assert unchanged
         assert math.isfinite(norm_after)

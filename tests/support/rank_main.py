@@ -1,6 +1,6 @@
 """One rank of a distributed test: started by `tests.support.ranks`, never by hand.
 
-    python -m tests.support.rank_main FOLDER RANK SIZE DEVICE TIMEOUT_S
+    python -m tests.support.rank_main FOLDER RANK SIZE DEVICE TIMEOUT_S group|alone
 
 Reads FOLDER/call.pkl; leaves rank-N.result (a pickle) or rank-N.error (a traceback) there.
 """
@@ -33,15 +33,16 @@ def main(arguments: list[str]) -> int:
         faulthandler.enable(file=stack)
         faulthandler.register(signal.SIGUSR1, file=stack, all_threads=True)
         try:
-            call(folder, rank=rank, size=size, device=device, timeout_s=timeout_s)
+            group = arguments[5] == "group"
+            call(folder, rank, size, device=device, timeout_s=timeout_s, group=group)
         except BaseException:  # noqa: BLE001 - reported to the test, whatever it is
             write_aside(folder / f"rank-{rank}.error", traceback.format_exc().encode())
             return 1
     return 0
 
 
-def call(folder: Path, *, rank: int, size: int, device: str, timeout_s: float) -> None:
-    """Run the function between the making and the end of the process group."""
+def call(folder: Path, rank: int, size: int, *, device: str, timeout_s: float, group: bool) -> None:
+    """Run the function between the making and the end of the process group, where there is one."""
     # As pytest does for itself: shapes and types of the product are checked here too.
     install_import_hook(PACKAGES, CHECKER)
     import torch.distributed
@@ -51,7 +52,9 @@ def call(folder: Path, *, rank: int, size: int, device: str, timeout_s: float) -
     with (folder / "call.pkl").open("rb") as file:
         function, args, kwargs = pickle.load(file)
     world = World(rank=rank, size=size, local_rank=rank, local_size=size)
-    init_process_group(world, rendezvous=folder / "rendezvous", device=device, timeout_s=timeout_s)
+    if group:
+        meeting = folder / "rendezvous"
+        init_process_group(world, rendezvous=meeting, device=device, timeout_s=timeout_s)
     write_aside(folder / f"rank-{rank}.met", b"")
     result = function(world, *args, **kwargs)
     write_aside(folder / f"rank-{rank}.result", pickle.dumps(result))

@@ -48,6 +48,7 @@ class RunRanks:
         function: Callable[..., T],
         *args: Any,
         timeout_s: float = 180.0,
+        group: bool = True,
         **kwargs: Any,
     ) -> list[T]:
         """Call `function(world, *args, **kwargs)` on `world_size` ranks.
@@ -57,6 +58,8 @@ class RunRanks:
             function: of a module's top level, so that another process can import it.
             *args: arguments that can be pickled.
             timeout_s: seconds from the moment the ranks have met until the last one is done.
+            group: whether the ranks meet as a process group before the call; a function that
+                makes its own group says no.
             **kwargs: arguments that can be pickled.
 
         Returns:
@@ -72,7 +75,8 @@ class RunRanks:
         processes: list[subprocess.Popen[bytes]] = []
         try:
             for rank in range(world_size):
-                processes.append(self._start(folder, rank, world_size, timeout_s=timeout_s))
+                place = self._start(folder, rank, world_size, timeout_s=timeout_s, group=group)
+                processes.append(place)
             _wait(processes, folder, timeout_s=timeout_s)
         finally:
             _kill(processes)
@@ -82,11 +86,12 @@ class RunRanks:
         ]
 
     def _start(
-        self, folder: Path, rank: int, size: int, *, timeout_s: float
+        self, folder: Path, rank: int, size: int, *, timeout_s: float, group: bool
     ) -> "subprocess.Popen[bytes]":
         # The group's own timeout comes later than ours, which can show where each rank stands.
         group_timeout_s = START_S + 2 * timeout_s
         arguments = [str(folder), str(rank), str(size), self.device, str(group_timeout_s)]
+        arguments += ["group" if group else "alone"]
         threads = {
             "OMP_NUM_THREADS": "1",
             "MKL_NUM_THREADS": "1",

@@ -49,6 +49,7 @@ def openai(*messages: tuple[str, Any], **more: Any) -> dict[str, Any]:
         {"instruction": "Reset?", "input": "", "output": "Hold it."},
         {"instruction": "Reset?", "output": "Hold it.", "text": "Reset? Hold it."},
         {"question": "Reset?", "answer": "Hold it.", "source": "manual", "messages": None},
+        {"q": "Reset?", "a": "Hold it.", "id": 7},
     ],
 )
 def test_every_known_form_gives_the_same_conversation(tmp_path: Path, row: Any) -> None:

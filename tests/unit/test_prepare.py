@@ -214,9 +214,24 @@ def test_equal_conversations_are_held_out_together(config: RunConfig, tmp_path: 
     assert library.held_out_samples == 4  # one of the five, four times
 
 
+def test_a_library_of_one_text_holds_its_end_out(
+    config: RunConfig, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "library/manual.txt").write_text(
+        "\n\n".join(words(30, start=at) for at in range(20))
+    )
+    facts = prepare(with_library(config, held_out=0.1))
+    assert (facts.sources[0].samples, facts.sources[0].held_out_samples) == (18, 2)
+    held_out = PackedLibrary.open(Path(facts.path)).held_out[0]
+    assert set(decoded(model, samples_of(held_out))) == {
+        words(30, start=18),
+        f"{words(30, start=19)} </s>",
+    }
+
+
 def test_holding_everything_out_is_refused(config: RunConfig, tmp_path: Path) -> None:
     write_rows(tmp_path / "library/a.jsonl", [row(2, 3, start=at) for at in range(20)])
-    with pytest.raises(DataError, match="keeps all 20 conversations"):
+    with pytest.raises(DataError, match="keeps all 20 samples"):
         prepare(with_library(config, held_out=0.99))
 
 

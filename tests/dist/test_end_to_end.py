@@ -1,0 +1,137 @@
+"""The commands that a user types, on real processes, from a bare machine to a scored expert."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STEP_KEYS = {
+    "step",
+    "train/loss",
+    "optim/grad_norm",
+    "optim/learning_rate",
+    "throughput/tokens_per_s",
+    "memory/peak_gib",
+}
+
+
+def ftdist(
+    folder: Path, *arguments: str, timeout_s: float = 300
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of ftdist in `folder`, with no compiler and no home to find one in."""
+    nothing = folder / "empty-bin"
+    nothing.mkdir(exist_ok=True)
+    kept = {key: value for key, value in os.environ.items() if key not in ("CC", "CXX", "PATH")}
+    return subprocess.run(
+        [sys.executable, "-m", "ftdist", *arguments],
+        cwd=folder,
+        env={**kept, "PATH": str(nothing), "HOME": str(folder), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the tiny experiment was trained for 12 steps on 2 ranks."""
+    folder = tmp_path_factory.mktemp("user")
+    done = ftdist(
+        folder,
+        *("train", "experiment=tiny", "run.name=r", "train.steps=12", "checkpoint.keep=2"),
+        *("checkpoint.every_steps=4", "train.evaluate_every_steps=6"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_tiny_experiment_needs_nothing_but_its_name_and_no_compiler(trained: Path) -> None:
+    rows = [
+        json.loads(line) for line in (trained / "runs/r/metrics.jsonl").read_text().splitlines()
+    ]
+    assert [row["step"] for row in rows] == list(range(1, 13))
+    assert all(row.keys() >= STEP_KEYS for row in rows)
+    assert rows[-1]["train/loss"] < rows[0]["train/loss"]
+    assert [row["step"] for row in rows if "eval/held_out_loss" in row] == [6, 12]
+    kept = sorted(path.name for path in (trained / "runs/r/checkpoints").iterdir())
+    assert kept == ["step-00000008", "step-00000012"]
+
+
+def test_run_directory_is_private(trained: Path) -> None:
+    run = trained / "runs/r"
+    assert run.stat().st_mode & 0o077 == 0
+    loose = [str(path) for path in run.rglob("*") if path.stat().st_mode & 0o077]
+    assert loose == []
+
+
+def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None:
+    exported = ftdist(trained, "export", "r")
+    assert exported.returncode == 0, exported.stdout + exported.stderr
+    folder = trained / "runs/r/export"
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "README.md",
+    }
+    compared = ftdist(trained, "compare", "r", "compare.max_answer_tokens=8")
+    assert compared.returncode == 0, compared.stdout + compared.stderr
+    scores = json.loads((trained / "runs/r/report/scores.json").read_text())
+    assert scores["base"]["recall"] == 0.0
+    assert 0.0 <= scores["tuned"]["recall"] <= 1.0
+    answers = (trained / "runs/r/report/answers.jsonl").read_text().splitlines()
+    assert len(answers) == sum(scores["probes"].values())
+    card = (folder / "README.md").read_text()
+    assert "| recall | 0.00 |" in card
+
+
+def test_complete_run_is_not_trained_again(trained: Path) -> None:
+    again = ftdist(trained, "resume", "r")
+    assert again.returncode == 0
+    taken = ftdist(trained, "train", "experiment=tiny", "run.name=r")
+    assert taken.returncode == 78
+    assert "To fix: " in taken.stderr
+    assert "Traceback" not in taken.stderr
+
+
+def test_mistyped_key_and_mistyped_value_are_both_named_with_the_nearest(tmp_path: Path) -> None:
+    done = ftdist(tmp_path, "train", "experiment=tiny", "optim.peek_lr=1e-4", "engine=zero33")
+    assert done.returncode == 78
+    assert "optim.peak_lr" in done.stderr
+    assert "zero3" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("library.path=nowhere", "nowhere"),
+        ("library.path=empty", "empty"),
+        ("library.path=unanswered", "rows.jsonl"),
+        ("model.path=nowhere", "nowhere"),
+        ("batch.tokens=1000", "batch.tokens=1000"),
+        ("batch.tokens=768", "cannot be shared equally by 2 ranks"),
+        ("batch.sequence_tokens=8", "tokens"),
+    ],
+)
+def test_unusable_input_stops_before_anything_starts(
+    tmp_path: Path, override: str, said: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "unanswered").mkdir()
+    question = {"messages": [{"role": "user", "content": "Well?"}]}
+    (tmp_path / "unanswered/rows.jsonl").write_text(json.dumps(question) + "\n")
+    done = ftdist(tmp_path, "train", "experiment=tiny", "run.name=r", override)
+    assert done.returncode == 78, done.stdout + done.stderr
+    assert said in done.stderr
+    assert "To fix: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs/r/config.yaml").exists()

@@ -1,0 +1,165 @@
+"""Families of models: the right head for each, packing that does not leak, loading that fits."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ftdist.data.batch import build_batch
+from ftdist.dist.world import World
+from ftdist.errors import ModelError
+from ftdist.observe.memory import anonymous_gib, peak_memory_gib
+from ftdist.train.checks import check_model
+from ftdist.zero.engine import Zero3Engine
+from tests.support.models import FAMILIES, VOCAB, save_tiny_model, tiny_config, tiny_plan
+from tests.support.ranks import RunRanks
+from tests.support.rows import sequences
+
+OWN_HEAD = {"gemma2", "granite"}
+"""Gemma-2 caps its logits, Granite scales them: the chunked head would train something else."""
+
+
+def build(world: World, model: Path, dtype: str = "float32", *overrides: str) -> Zero3Engine:
+    config = tiny_config(model, *overrides)
+    plan = tiny_plan(config, world_size=world.size)
+    return Zero3Engine.build(config, plan, world=world, device="cpu", dtype=dtype)  # type: ignore[arg-type]
+
+
+def plain_loss(model: Path, dtype: torch.dtype) -> float:
+    """Summed loss of all samples, each alone, by transformers itself."""
+    from transformers import AutoModelForCausalLM
+
+    reference = AutoModelForCausalLM.from_pretrained(model, dtype=dtype).eval()
+    total = 0.0
+    for row in sequences(3):
+        start = 0
+        for length in row.lengths.tolist():
+            ids = torch.tensor(row.input_ids[start : start + length].astype("int64"))[None]
+            learned = torch.tensor(row.loss[start : start + length])[1:]
+            with torch.no_grad():
+                logits = reference(input_ids=ids).logits[0, :-1][learned].float()
+            total += float(
+                torch.nn.functional.cross_entropy(logits, ids[0, 1:][learned], reduction="sum")
+            )
+            start += length
+    return total
+
+
+def check_families(world: World, models: Path, dtype: str) -> dict[str, tuple[str, float]]:
+    found: dict[str, tuple[str, float]] = {}
+    for family in FAMILIES:
+        engine = build(world, models / family, dtype)
+        check = check_model(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="auto")
+        batch = build_batch(sequences(3), pad_token_id=0)
+        found[family] = (check.head, float(engine.evaluate(batch)))
+    return found
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 1e-2)])
+def test_each_family_gets_the_head_that_gives_its_own_loss(
+    run_ranks: RunRanks, tmp_path: Path, dtype: str, tolerance: float
+) -> None:
+    for family in FAMILIES:
+        save_tiny_model(tmp_path / family, family)
+    (found,) = run_ranks(1, check_families, tmp_path, dtype, timeout_s=300)
+    for family, (head, loss) in found.items():
+        assert head == ("model" if family in OWN_HEAD else "chunked"), family
+        expected = plain_loss(tmp_path / family, getattr(torch, dtype))
+        assert loss == pytest.approx(expected, rel=tolerance), family
+
+
+def refusals(world: World, model: Path) -> dict[str, str]:
+    engine = build(world, model)
+    found = {}
+    with pytest.raises(ModelError) as chunked:
+        check_model(engine, vocab_size=VOCAB, dtype="float32", wanted_head="chunked")
+    found["chunked"] = str(chunked.value)
+    forward = engine._model.model.forward
+
+    def leaking(**inputs: Any) -> Any:
+        # Positions that run on over a border: samples see each other.
+        tokens = inputs["input_ids"].shape[1]
+        return forward(**{**inputs, "position_ids": torch.arange(tokens)[None]})
+
+    engine._model.model.forward = leaking
+    with pytest.raises(ModelError) as leak:
+        check_model(engine, vocab_size=VOCAB, dtype="float32", wanted_head="auto")
+    found["leak"] = str(leak.value)
+    return found
+
+
+def test_wrong_head_and_leaking_attention_are_refused(run_ranks: RunRanks, tmp_path: Path) -> None:
+    model = save_tiny_model(tmp_path / "gemma2", "gemma2")
+    (found,) = run_ranks(1, refusals, model)
+    assert "gives another loss than the model's own head" in found["chunked"]
+    assert "To fix: set model.head=auto" in found["chunked"]
+    assert "change each other's loss" in found["leak"]
+
+
+def load(world: World, model: Path) -> tuple[float, float]:
+    """Anonymous memory before and, at the highest, while building engine and optimizer; GiB."""
+    import deepspeed  # noqa: F401 - its own size is not the model's
+    from transformers import AutoModelForCausalLM  # noqa: F401 - likewise
+
+    from ftdist.zero import engine as engine_module
+    from ftdist.zero.load import read_weights
+
+    before = anonymous_gib()
+    peaks = []
+
+    def measured(*args: Any, **kwargs: Any) -> None:
+        read_weights(*args, **kwargs)
+        peaks.append(peak_memory_gib("cpu"))
+
+    peak_memory_gib("cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_module, "read_weights", measured)
+        build(world, model, "float32", "engine.reduce_bucket_elements=1000000")
+    return before, peaks[0]
+
+
+def test_loading_takes_a_rank_its_shard_and_the_largest_parameter(
+    run_ranks: RunRanks, tmp_path: Path
+) -> None:
+    model = save_tiny_model(
+        tmp_path / "model",
+        "llama_tied",
+        vocab_size=20_000,
+        hidden_size=1024,
+        intermediate_size=4096,
+        num_hidden_layers=6,
+    )
+    largest_gib = 20_000 * 1024 * 4 / 2**30  # the embedding: 0.076
+    # A layer: queries and outputs 1024 x 1024, keys and values 512 x 1024, three of 1024 x 4096.
+    whole_gib = (20_000 * 1024 + 6 * (3 * 1024 * 1024 + 3 * 1024 * 4096)) * 4 / 2**30  # 0.428
+    for before, peak in run_ranks(4, load, model):
+        # Allowed besides: 80 MiB for what libraries allocate on their first use.
+        assert peak - before < whole_gib / 4 + largest_gib + 0.08
+        assert peak - before > whole_gib / 4
+
+
+def build_and_fail(world: World, model: Path) -> str:
+    try:
+        build(world, model)
+    except ModelError as error:
+        return str(error)
+    raise AssertionError("it was accepted")
+
+
+def test_unusable_model_folders_are_refused_with_a_remedy(
+    run_ranks: RunRanks, tmp_path: Path
+) -> None:
+    missing = save_tiny_model(tmp_path / "missing", "llama")
+    config = json.loads((missing / "config.json").read_text())
+    (missing / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
+    (message,) = run_ranks(1, build_and_fail, missing)
+    assert "lacks 9 of 30 parameters, the first is model.layers.2." in message
+    assert "To fix: " in message
+
+    damaged = save_tiny_model(tmp_path / "damaged", "llama")
+    weights = damaged / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    (message,) = run_ranks(1, build_and_fail, damaged)
+    assert "model.safetensors cannot be read" in message

@@ -1,0 +1,106 @@
+"""A run that was interrupted goes on as if it had not been."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from ftdist.checkpoint.manifest import read_manifest
+from ftdist.observe.metrics import Row, read_metrics
+from ftdist.rundir import RunDir
+from tests.support.ranks import RunRanks
+from tests.support.runs import STEPS, make_run, replan, run_attempt
+
+
+def curve(run: RunDir) -> list[tuple[float, float, float, float | None]]:
+    """What must be equal of every step."""
+    return [
+        (
+            row["train/loss"],
+            row["optim/grad_norm"],
+            row["optim/learning_rate"],
+            row.get("eval/held_out_loss"),
+        )
+        for row in read_metrics(run.metrics)
+    ]
+
+
+def state_hash(run: RunDir, *, step: int) -> dict[str, str]:
+    """Hash of every file of a checkpoint but the manifest."""
+    folder = run.checkpoints / f"step-{step:08d}"
+    return {
+        record.name: hashlib.sha256((folder / record.name).read_bytes()).hexdigest()
+        for record in read_manifest(folder).files
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_interrupted_and_resumed_equals_uninterrupted_bit_for_bit(
+    run_ranks: RunRanks, tmp_path: Path, ingredients: Path, dtype: str
+) -> None:
+    whole = make_run(tmp_path / "whole", ingredients, world_size=3, dtype=dtype)
+    assert json.loads(whole.plan.read_text())["micro_steps"] == 2
+    assert run_attempt(run_ranks, whole, 1, world_size=3) == [0, 0, 0]
+
+    parts = make_run(tmp_path / "parts", ingredients, world_size=3, dtype=dtype)
+    stopped = run_attempt(run_ranks, parts, 1, world_size=3, interrupt_rank=2, after_row=3)
+    assert stopped == [75, 75, 75]
+    (halt,) = [event for event in parts.read_events() if event["event"] == "stopped"]
+    assert 3 <= halt["step"] < STEPS
+    assert run_attempt(run_ranks, parts, 2, world_size=3) == [0, 0, 0]
+
+    assert curve(parts) == curve(whole)
+    assert [row["attempt"] for row in read_metrics(parts.metrics)] == [1] * halt["step"] + [2] * (
+        STEPS - halt["step"]
+    )
+    assert state_hash(parts, step=STEPS) == state_hash(whole, step=STEPS)
+
+
+def test_run_goes_on_with_another_number_of_ranks(
+    run_ranks: RunRanks, tmp_path: Path, ingredients: Path
+) -> None:
+    steps = 24
+    whole = make_run(tmp_path / "whole", ingredients, world_size=2, steps=steps)
+    assert run_attempt(run_ranks, whole, 1, world_size=2) == [0, 0]
+    moved = make_run(tmp_path / "moved", ingredients, world_size=3, steps=steps)
+    stopped = run_attempt(run_ranks, moved, 1, world_size=3, interrupt_rank=0, after_row=2)
+    assert stopped == [75, 75, 75]
+    (halt,) = [event for event in moved.read_events() if event["event"] == "stopped"]
+    # 6 sequences on 4 ranks: two of them get an empty micro-batch in the second micro-step.
+    replan(moved, world_size=4)
+    assert run_attempt(run_ranks, moved, 2, world_size=4) == [0, 0, 0, 0]
+
+    ours, theirs = losses(moved), losses(whole)
+    assert len(ours) == len(theirs) == steps
+    assert ours[halt["step"]] == pytest.approx(theirs[halt["step"]], rel=1e-6)
+    assert ours[-20:] == pytest.approx(theirs[-20:], rel=1e-3)
+
+
+def losses(run: RunDir) -> list[float]:
+    def loss(row: Row) -> float:
+        return float(row["train/loss"])
+
+    return [loss(row) for row in read_metrics(run.metrics)]
+
+
+def test_damaged_checkpoint_is_set_aside_and_the_one_before_is_used(
+    run_ranks: RunRanks, tmp_path: Path, ingredients: Path
+) -> None:
+    run = make_run(tmp_path / "run", ingredients, world_size=2)
+    text = run.config.read_text().replace("every_steps: 0", "every_steps: 3")
+    run.config.write_text(text)
+    assert run_attempt(run_ranks, run, 1, world_size=2) == [0, 0]
+    before = curve(run)
+    newest = run.checkpoints / f"step-{STEPS:08d}"
+    shard = newest / "rank-00001-of-00002.exp_avg.safetensors"
+    content = bytearray(shard.read_bytes())
+    content[-5] ^= 1  # one bit of one number: it would load without a word
+    shard.write_bytes(content)
+
+    assert run_attempt(run_ranks, run, 2, world_size=2) == [0, 0]
+    (damaged,) = [event for event in run.read_events() if event["event"] == "checkpoint_damaged"]
+    assert shard.name in damaged["problem"]
+    starts = [event["step"] for event in run.read_events() if event["event"] == "training"]
+    assert starts == [0, 6]
+    assert curve(run) == before
