@@ -119,7 +119,7 @@ def build_model(
             replaces torch's constructors, which torch's own late imports do not stand.
 
     Raises:
-        ModelError: the folder is no dense causal LM.
+        ModelError: the folder is no dense causal LM, or has no such attention kernel.
     """
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
     from transformers.initialization import no_init_weights
@@ -132,8 +132,19 @@ def build_model(
             remedy="choose a model that transformers' AutoModelForCausalLM loads.",
         )
     architecture = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
-    with sharding, no_init_weights():
-        model: Any = architecture._from_config(config, dtype=dtype, attn_implementation=attention)
+    try:
+        with sharding, no_init_weights():
+            model: Any = architecture._from_config(
+                config, dtype=dtype, attn_implementation=attention
+            )
+    except (ValueError, ImportError) as error:
+        if attention == "eager":
+            raise
+        raise ModelError(
+            f"{architecture.__name__} does not run with model.attention={attention}: "
+            f"{str(error).splitlines()[0]}",
+            remedy="set model.attention=eager, which every model has.",
+        ) from error
     model.tie_weights()
     if activation_checkpointing:
         # Not re-entrant: parameters may then be the only inputs that need gradients.

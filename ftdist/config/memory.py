@@ -51,7 +51,7 @@ def memory_terms(
         **placed,
         "device_gib": math.fsum(placed.values()) - host,
         "host_offload_gib": host,
-        "host_load_gib": (shard + model.largest_parameter) * size,
+        "host_load_gib": (shard + 2 * model.largest_parameter) * size,
         "checkpoint_gib": checkpoint,
         "export_gib": exported,
         "disk_gib": (config.checkpoint.keep + 1) * checkpoint + exported,

@@ -94,7 +94,8 @@ class Plan:
 
     host_load_gib: float
     """Peak of host memory while loading: each rank reads its own slices of the files, so its
-    shard N b / W and the largest single parameter, read whole."""
+    shard N b / W and, while modules are made, two whole parameters, at most the largest: input
+    and output embedding, before they are tied or cut."""
 
     checkpoint_gib: float
     """One checkpoint, all ranks: 12 N."""

@@ -15,7 +15,14 @@ from ftdist.config.deepspeed import deepspeed_config
 from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
 from ftdist.data.batch import Batch
-from ftdist.dist.device import TORCH_DTYPE, Device, Dtype, backend_of, torch_device
+from ftdist.dist.device import (
+    TORCH_DTYPE,
+    Device,
+    Dtype,
+    backend_of,
+    return_freed_memory,
+    torch_device,
+)
 from ftdist.dist.world import World
 from ftdist.model import Head, PackedCausalLM, build_model
 from ftdist.optim import decayed_names
@@ -75,8 +82,8 @@ class Zero3Engine:
     ) -> "Zero3Engine":
         """The base model, in shards, with its optimizer. Collective; the process group stands.
 
-        Peak host memory of a rank while loading: its shard of the weights, plus one whole
-        parameter (the largest) as the module that holds it is made, plus one read of a slice.
+        Peak host memory of a rank while loading: its shard of the weights, and two whole
+        parameters (at most the largest) while the modules that hold them are made.
         """
         deepspeed = import_deepspeed(device, world=world)
         settings = deepspeed_config(config, plan, device=device, dtype=dtype)
@@ -109,6 +116,7 @@ class Zero3Engine:
             config=settings,
             dist_init_required=False,
         )
+        return_freed_memory()
         return cls(engine, model=model, world=world)
 
     def zero_loss(self) -> Float[Tensor, ""]:

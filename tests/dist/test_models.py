@@ -17,6 +17,9 @@ from tests.support.models import FAMILIES, VOCAB, save_tiny_model, tiny_config, 
 from tests.support.ranks import RunRanks
 from tests.support.rows import sequences
 
+KERNEL = {"gemma2": ("model.attention=eager",)}
+"""transformers has no sdpa for it."""
+
 OWN_HEAD = {"gemma2", "granite"}
 """Gemma-2 caps its logits, Granite scales them: the chunked head would train something else."""
 
@@ -50,7 +53,7 @@ def plain_loss(model: Path, dtype: torch.dtype) -> float:
 def check_families(world: World, models: Path, dtype: str) -> dict[str, tuple[str, float]]:
     found: dict[str, tuple[str, float]] = {}
     for family in FAMILIES:
-        engine = build(world, models / family, dtype)
+        engine = build(world, models / family, dtype, *KERNEL.get(family, ()))
         check = check_model(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="auto")
         batch = build_batch(sequences(3), pad_token_id=0)
         found[family] = (check.head, float(engine.evaluate(batch)))
@@ -71,8 +74,11 @@ def test_each_family_gets_the_head_that_gives_its_own_loss(
 
 
 def refusals(world: World, model: Path) -> dict[str, str]:
-    engine = build(world, model)
-    found = {}
+    try:
+        build(world, model)
+    except ModelError as error:
+        found = {"kernel": str(error)}
+    engine = build(world, model, "float32", *KERNEL["gemma2"])
     with pytest.raises(ModelError) as chunked:
         check_model(engine, vocab_size=VOCAB, dtype="float32", wanted_head="chunked")
     found["chunked"] = str(chunked.value)
@@ -93,6 +99,7 @@ def refusals(world: World, model: Path) -> dict[str, str]:
 def test_wrong_head_and_leaking_attention_are_refused(run_ranks: RunRanks, tmp_path: Path) -> None:
     model = save_tiny_model(tmp_path / "gemma2", "gemma2")
     (found,) = run_ranks(1, refusals, model)
+    assert "Gemma2ForCausalLM does not run with model.attention=sdpa" in found["kernel"]
     assert "gives another loss than the model's own head" in found["chunked"]
     assert "To fix: set model.head=auto" in found["chunked"]
     assert "change each other's loss" in found["leak"]
@@ -100,8 +107,10 @@ def test_wrong_head_and_leaking_attention_are_refused(run_ranks: RunRanks, tmp_p
 
 def load(world: World, model: Path) -> tuple[float, float]:
     """Anonymous memory before and, at the highest, while building engine and optimizer; GiB."""
-    import deepspeed  # noqa: F401 - its own size is not the model's
-    from transformers import AutoModelForCausalLM  # noqa: F401 - likewise
+    # Their own size is not the model's.
+    import deepspeed  # noqa: F401
+    import torch._dynamo
+    from transformers import LlamaForCausalLM  # noqa: F401
 
     from ftdist.zero import engine as engine_module
     from ftdist.zero.load import read_weights
@@ -120,7 +129,7 @@ def load(world: World, model: Path) -> tuple[float, float]:
     return before, peaks[0]
 
 
-def test_loading_takes_a_rank_its_shard_and_the_largest_parameter(
+def test_loading_takes_a_rank_its_shard_and_two_parameters(
     run_ranks: RunRanks, tmp_path: Path
 ) -> None:
     model = save_tiny_model(
@@ -135,8 +144,8 @@ def test_loading_takes_a_rank_its_shard_and_the_largest_parameter(
     # A layer: queries and outputs 1024 x 1024, keys and values 512 x 1024, three of 1024 x 4096.
     whole_gib = (20_000 * 1024 + 6 * (3 * 1024 * 1024 + 3 * 1024 * 4096)) * 4 / 2**30  # 0.428
     for before, peak in run_ranks(4, load, model):
-        # Allowed besides: 80 MiB for what libraries allocate on their first use.
-        assert peak - before < whole_gib / 4 + largest_gib + 0.08
+        # Allowed besides: 100 MiB for libraries' first use, and freed memory not yet returned.
+        assert peak - before < whole_gib / 4 + 2 * largest_gib + 0.1 < whole_gib
         assert peak - before > whole_gib / 4
 
 
@@ -162,4 +171,4 @@ def test_unusable_model_folders_are_refused_with_a_remedy(
     weights = damaged / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     (message,) = run_ranks(1, build_and_fail, damaged)
-    assert "model.safetensors cannot be read" in message
+    assert "model.safetensors is not a whole safetensors file" in message
