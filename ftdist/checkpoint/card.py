@@ -1,29 +1,22 @@
 """The model card of an export: what it was made from, how, and what came out."""
 
 from collections.abc import Mapping
-from typing import Any
-
 from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
 from ftdist.rundir import RunDir
 
 
-def model_card(
-    run: RunDir,
-    config: RunConfig,
-    plan: Plan,
-    *,
-    step: int,
-    scores: Mapping[str, Mapping[str, float]] | None,
-) -> str:
-    """Markdown for the exported folder's README.
+SCORES = "## Scores\n"
+
+
+def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
+    """Markdown for the exported folder's README; its scores are not measured yet.
 
     Args:
         run: of the export.
         config: as trained.
         plan: as trained.
         step: optimizer steps done.
-        scores: `{"base": {"recall": x}, "tuned": {"recall": y}}`, once they are known.
     """
     sources = [
         f"| {source.name} | {source.weight:g} | {source.samples} | {source.tokens} | "
@@ -60,19 +53,26 @@ def model_card(
         f"{optim.warmup_ratio:g}, weight decay {optim.weight_decay:g}, clip {optim.clip_norm:g}",
         f"- DeepSpeed ZeRO-3 over {plan.world_size} ranks, {plan.dtype}",
         "",
-        "## Scores",
-        "",
+        SCORES,
+        f"Not measured yet: `ftdist compare {run.name}`.",
     ]
-    if scores is None:
-        lines.append(f"Not measured yet: `ftdist compare {run.name}`.")
-    else:
-        lines += ["| | base | tuned |", "| --- | --- | --- |"]
-        lines += [
-            f"| {kind} | {_shown(scores['base'], kind)} | {_shown(scores['tuned'], kind)} |"
-            for kind in sorted(scores["tuned"])
-        ]
     return "\n".join(lines) + "\n"
 
 
-def _shown(values: Mapping[str, Any], kind: str) -> str:
+def with_scores(card: str, scores: Mapping[str, Mapping[str, float]]) -> str:
+    """The card with its last section, the scores, replaced.
+
+    Args:
+        card: as `model_card` wrote it.
+        scores: `{"base": {"recall": x}, "tuned": {"recall": y}}`.
+    """
+    rows = [
+        f"| {kind} | {_shown(scores['base'], kind)} | {_shown(scores['tuned'], kind)} |"
+        for kind in sorted(scores["tuned"])
+    ]
+    before = card.split(SCORES)[0]
+    return before + "\n".join([SCORES, "| | base | tuned |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def _shown(values: Mapping[str, float], kind: str) -> str:
     return f"{values[kind]:.2f}" if kind in values else "-"

@@ -69,7 +69,7 @@ def export(run_dir: Path) -> Exported:
     _write_weights(checkpoint, manifest, aside, dtype=TORCH_DTYPE[dtype], limit_bytes=limit)
     _write_companions(config, aside, dtype=dtype)
     plan = Plan.from_json(run.plan.read_text())
-    write_whole(aside / "README.md", model_card(run, config, plan, step=manifest.step, scores=None))
+    write_whole(aside / "README.md", model_card(run, config, plan, step=manifest.step))
     difference = _check(checkpoint, aside, config, dtype=dtype)
     _set_modes(aside, private=config.run.private)
     _put_in_place(aside, run.export)

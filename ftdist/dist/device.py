@@ -2,6 +2,8 @@
 
 import ctypes
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -10,6 +12,9 @@ from ftdist.errors import ConfigError
 
 Device = Literal["cpu", "cuda"]
 Dtype = Literal["bfloat16", "float32"]
+
+_M_MMAP_THRESHOLD = -3
+"""From glibc's malloc.h; 2**25 is the highest value it takes."""
 
 TORCH_DTYPE = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
@@ -52,16 +57,26 @@ def use_device(device: torch.device) -> None:
         torch.cuda.set_device(device)
 
 
-def return_freed_memory() -> None:
-    """Give back to the system what was freed, in Python and in the C library.
+@contextmanager
+def large_blocks_apart() -> Iterator[None]:
+    """Within a `with` block, what is freed goes back to the system at once, not at last.
 
-    Building a model frees large blocks between small ones that stay; glibc keeps such holes, which
-    here were a quarter of a rank's memory.
+    Building a sharded model frees large blocks between small ones that stay. glibc would take
+    all from one heap, keep the holes, and a rank would hold much of the whole model: here memory
+    of 1 MiB and more is mapped on its own. Other C libraries are left as they are.
     """
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; musl has none
-    if trim is not None:
-        trim(0)
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "malloc_trim"):
+        yield
+        return
+    library.mallopt(_M_MMAP_THRESHOLD, 2**20)
+    try:
+        yield
+    finally:
+        gc.collect()
+        library.malloc_trim(0)
+        # Training allocates the same sizes again and again: there the heap is faster.
+        library.mallopt(_M_MMAP_THRESHOLD, 2**25)
 
 
 def backend_of(device: str) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from ftdist.checkpoint.card import with_scores
 from ftdist.config.compose import load_config
 from ftdist.config.schema import CompareConfig, RunConfig
 from ftdist.dist.device import Device, choose_device
@@ -77,7 +78,7 @@ def compare(run_dir: Path) -> None:
         str(run.export), probes, settings, name="tuned", device=device,
         system_prompt=config.library.system_prompt,
     )  # fmt: skip
-    write_report(run.report, probes, base=base, tuned=tuned, source=path)
+    write_report(run, probes, base=base, tuned=tuned, source=path)
     _say(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
 
 
@@ -127,9 +128,10 @@ def ask(
 
 
 def write_report(
-    report: Path, probes: Sequence[Probe], *, base: Answers, tuned: Answers, source: Path
+    run: RunDir, probes: Sequence[Probe], *, base: Answers, tuned: Answers, source: Path
 ) -> None:
-    """Judge both models' answers and write `answers.jsonl`, then `scores.json`, each whole."""
+    """Judge both models' answers and write `answers.jsonl`, `scores.json` and the card's scores."""
+    report, export = run.report, run.export
     marks = LibraryMarks.of(probes)
     verdicts = {
         name: [
@@ -152,9 +154,10 @@ def write_report(
         for n, probe in enumerate(probes)
     ]
     found = {name: rates(probes, verdicts[name]) for name in verdicts}
-    scores: dict[str, Any] = {
+    found_values = {
         name: {score: rate.value for score, rate in found[name].items()} for name in found
     }
+    scores: dict[str, Any] = dict(found_values)
     scores["intervals"] = {
         name: {score: _interval(rate) for score, rate in found[name].items()} for name in found
     }
@@ -164,6 +167,9 @@ def write_report(
     report.mkdir(parents=True, exist_ok=True)
     write_whole(report / "answers.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     write_whole(report / "scores.json", json.dumps(scores, indent=2) + "\n")
+    card = export / "README.md"
+    if card.is_file():
+        write_whole(card, with_scores(card.read_text(encoding="utf-8"), found_values))
 
 
 def _row(answer: str, verdict: Verdict) -> dict[str, Any]:

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from ftdist.config.deepspeed import deepspeed_config
 from ftdist.config.plan import Plan
-from ftdist.config.schema import RunConfig
+from ftdist.config.schema import OptimConfig, RunConfig
 from ftdist.data.batch import Batch
 from ftdist.dist.device import (
     TORCH_DTYPE,
     Device,
     Dtype,
     backend_of,
-    return_freed_memory,
+    large_blocks_apart,
     torch_device,
 )
 from ftdist.dist.world import World
@@ -87,36 +87,29 @@ class Zero3Engine:
         """
         deepspeed = import_deepspeed(device, world=world)
         settings = deepspeed_config(config, plan, device=device, dtype=dtype)
-        base = build_model(
-            config.model.path,
-            dtype=TORCH_DTYPE[dtype],
-            attention=config.model.attention,
-            activation_checkpointing=config.model.activation_checkpointing,
-            # Left to transformers, the dtype is that of the parameters alone; DeepSpeed would
-            # round the rotary frequencies to it too.
-            sharding=deepspeed.zero.Init(
-                config_dict_or_path=settings,
-                tensor_overrides=[deepspeed.zero.DeepSpeedTensorOverride.device],
-            ),
-        )
-        read_weights(base, Path(config.model.path), world=world)
-        model = PackedCausalLM(base)
-        if config.model.head == "model":
-            model.head = "model"
-        engine, *_ = deepspeed.initialize(
-            model=model,
-            optimizer=torch.optim.AdamW(
-                _parameter_groups(base, weight_decay=config.optim.weight_decay),
-                lr=config.optim.peak_lr,
-                betas=(config.optim.beta1, config.optim.beta2),
-                eps=config.optim.eps,
-                # DeepSpeed's own AdamW is compiled at run time; this one comes with torch.
-                fused=True,
-            ),
-            config=settings,
-            dist_init_required=False,
-        )
-        return_freed_memory()
+        with large_blocks_apart():
+            base = build_model(
+                config.model.path,
+                dtype=TORCH_DTYPE[dtype],
+                attention=config.model.attention,
+                activation_checkpointing=config.model.activation_checkpointing,
+                # Left to transformers, the dtype is that of the parameters alone; DeepSpeed
+                # would round the rotary frequencies to it too.
+                sharding=deepspeed.zero.Init(
+                    config_dict_or_path=settings,
+                    tensor_overrides=[deepspeed.zero.DeepSpeedTensorOverride.device],
+                ),
+            )
+            read_weights(base, Path(config.model.path), world=world)
+            model = PackedCausalLM(base)
+            if config.model.head == "model":
+                model.head = "model"
+            engine, *_ = deepspeed.initialize(
+                model=model,
+                optimizer=_adamw(base, config.optim),
+                config=settings,
+                dist_init_required=False,
+            )
         return cls(engine, model=model, world=world)
 
     def zero_loss(self) -> Float[Tensor, ""]:
@@ -222,12 +215,22 @@ def import_deepspeed(device: Device, *, world: World) -> Any:
     return deepspeed
 
 
-def _parameter_groups(model: torch.nn.Module, *, weight_decay: float) -> list[dict[str, Any]]:
+def _adamw(model: torch.nn.Module, optim: OptimConfig) -> torch.optim.AdamW:
+    """AdamW over matrices, which decay, and over norms and biases, which do not."""
     named: dict[str, Any] = dict(model.named_parameters())
-    shapes = {name: tuple(parameter.ds_shape) for name, parameter in named.items()}
-    decayed = decayed_names(shapes)
-    groups = [
-        {"params": [p for n, p in named.items() if n in decayed], "weight_decay": weight_decay},
+    decayed = decayed_names({name: parameter.ds_shape for name, parameter in named.items()})
+    groups: list[dict[str, Any]] = [
+        {
+            "params": [p for n, p in named.items() if n in decayed],
+            "weight_decay": optim.weight_decay,
+        },
         {"params": [p for n, p in named.items() if n not in decayed], "weight_decay": 0.0},
     ]
-    return [group for group in groups if group["params"]]
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]],
+        lr=optim.peak_lr,
+        betas=(optim.beta1, optim.beta2),
+        eps=optim.eps,
+        # DeepSpeed's own AdamW is compiled at run time; this one comes with torch.
+        fused=True,
+    )

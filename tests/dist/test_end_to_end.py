@@ -87,7 +87,7 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
     assert scores["base"]["recall"] == 0.0
     assert 0.0 <= scores["tuned"]["recall"] <= 1.0
     answers = (trained / "runs/r/report/answers.jsonl").read_text().splitlines()
-    assert len(answers) == sum(scores["probes"].values())
+    assert {json.loads(line)["kind"] for line in answers} == {"recall", "contrast"}
     card = (folder / "README.md").read_text()
     assert "| recall | 0.00 |" in card
 

@@ -109,7 +109,6 @@ def load(world: World, model: Path) -> tuple[float, float]:
     """Anonymous memory before and, at the highest, while building engine and optimizer; GiB."""
     # Their own size is not the model's.
     import deepspeed  # noqa: F401
-    import torch._dynamo
     from transformers import LlamaForCausalLM  # noqa: F401
 
     from ftdist.zero import engine as engine_module
@@ -138,14 +137,14 @@ def test_loading_takes_a_rank_its_shard_and_two_parameters(
         vocab_size=20_000,
         hidden_size=1024,
         intermediate_size=4096,
-        num_hidden_layers=6,
+        num_hidden_layers=12,
     )
     largest_gib = 20_000 * 1024 * 4 / 2**30  # the embedding: 0.076
     # A layer: queries and outputs 1024 x 1024, keys and values 512 x 1024, three of 1024 x 4096.
-    whole_gib = (20_000 * 1024 + 6 * (3 * 1024 * 1024 + 3 * 1024 * 4096)) * 4 / 2**30  # 0.428
+    whole_gib = (20_000 * 1024 + 12 * (3 * 1024 * 1024 + 3 * 1024 * 4096)) * 4 / 2**30  # 0.779
     for before, peak in run_ranks(4, load, model):
-        # Allowed besides: 100 MiB for libraries' first use, and freed memory not yet returned.
-        assert peak - before < whole_gib / 4 + 2 * largest_gib + 0.1 < whole_gib
+        # Allowed besides: 0.2 GiB for what libraries keep and the allocator has not given back.
+        assert peak - before < whole_gib / 4 + 2 * largest_gib + 0.2 < whole_gib - 0.2
         assert peak - before > whole_gib / 4
 
 
