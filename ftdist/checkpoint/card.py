@@ -1,10 +1,10 @@
 """The model card of an export: what it was made from, how, and what came out."""
 
 from collections.abc import Mapping
+
 from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
 from ftdist.rundir import RunDir
-
 
 SCORES = "## Scores\n"
 
