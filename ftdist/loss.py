@@ -1,11 +1,10 @@
 """The loss: negative log-likelihood of the loss tokens, summed."""
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional
+from torch.nn import LinearCrossEntropyOptions, functional
 
-_CHUNKED = torch.nn.LinearCrossEntropyOptions()
+from ftdist.config.memory import logits_chunk_rows
 
 
 def summed_cross_entropy(
@@ -39,7 +38,8 @@ def summed_cross_entropy(
     if targets.numel() == 0:
         nothing = 0.0 * hidden.float().sum() + 0.0 * head.float().sum()
         return nothing if bias is None else nothing + 0.0 * bias.float().sum()
+    chunked = LinearCrossEntropyOptions(batch_chunk_size=logits_chunk_rows(len(head)))
     losses = functional.linear_cross_entropy(
-        hidden, head, targets, linear_bias=bias, reduction="none", options=_CHUNKED
+        hidden, head, targets, linear_bias=bias, reduction="none", options=chunked
     )
     return losses.float().sum()

@@ -18,6 +18,19 @@ Source: Korthikanti et al. 2022, https://arxiv.org/abs/2205.05198, section 4.1.
 """
 
 
+LOGITS_CHUNK_BYTES = 64 * 2**20
+"""Most that one chunk of logits takes in float32."""
+
+
+def logits_chunk_rows(vocab_size: int) -> int:
+    """Tokens whose logits the chunked head computes at once: a power of two, at least 16.
+
+    Enough rows for the matrix product to be one; torch's own choice, about T H / V of T tokens,
+    was 8 rows for a small model with a large vocabulary, and 25 times as slow (docs/LOG.md).
+    """
+    return max(16, 2 ** int(math.log2(max(1, LOGITS_CHUNK_BYTES // (4 * vocab_size)))))
+
+
 def memory_terms(
     config: RunConfig, *, model: ModelFacts, world_size: int, dtype: str
 ) -> dict[str, float]:
@@ -62,11 +75,7 @@ def memory_terms(
 def _logits_bytes(model: ModelFacts, *, tokens: int, size: int, head: str) -> float:
     """Of one chunk of logits in float32 and in the model's dtype, and of the head's gradient.
 
-    torch's chunked loss takes next_power_of_2(ceil(T / ceil(V / H))) rows at once, or half as
-    many (torch.nn.LinearCrossEntropyOptions, aspect_ratio); the model's own head takes all T.
+    The model's own head takes all tokens at once.
     """
-    rows = tokens
-    if head != "model":
-        wanted = math.ceil(tokens / math.ceil(model.vocab_size / model.hidden_size))
-        rows = min(tokens, 2 ** math.ceil(math.log2(wanted)))
+    rows = tokens if head == "model" else min(tokens, logits_chunk_rows(model.vocab_size))
     return rows * model.vocab_size * (4 + size) + model.vocab_size * model.hidden_size * size

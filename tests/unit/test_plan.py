@@ -156,7 +156,8 @@ def test_memory_of_a_rank_by_hand() -> None:
     assert plan.gathered_gib == 0.5  # the largest parameter, 2**28 x 2 bytes
     assert plan.activations_gib == 17 * 4096 * 2048 * 2 * 16 / GIB
     # 4,096 tokens / (131,072 / 2,048 = 64) = 64 rows; head gradient 2**17 x 2**11 x 2 bytes
-    assert plan.logits_gib == (64 * 131_072 * 6 + 2**29) / GIB
+    # 64 MiB hold 128 rows of 131,072 words in float32.
+    assert plan.logits_gib == (128 * 131_072 * 6 + 2**29) / GIB
     assert plan.device_gib == pytest.approx(
         0.5 + 1.25 + 3 + 0.5 + plan.activations_gib + plan.logits_gib
     )

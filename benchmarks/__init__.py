@@ -1,0 +1,1 @@
+"""ftdist measured against a bare DeepSpeed loop and against TRL; `make bench`."""

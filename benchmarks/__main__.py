@@ -1,0 +1,212 @@
+"""`python -m benchmarks`: every configuration in turns, in processes of its own."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import report
+from benchmarks.measure import WARM_UP_STEPS, Outcome
+from benchmarks.ours import overrides, run_ours
+from benchmarks.peers import (
+    CHECKOUT,
+    BenchmarkError,
+    make_trl_environment,
+    run_peer,
+    versions,
+)
+from benchmarks.report import BARE, OURS, TRL_PACKED, TRL_UNPACKED
+from benchmarks.settings import PeerSettings
+from examples import smollm2
+from examples.a45.make import write as write_library
+from ftdist.config.compose import compose
+from ftdist.config.schema import RunConfig
+from ftdist.rundir import write_whole
+
+WORK = CHECKOUT / "benchmarks" / "work"
+MODEL = CHECKOUT / ".cache" / "ftdist" / "smollm2-135m-instruct"
+PAGE = CHECKOUT / "docs" / "benchmarks.md"
+PACKAGES = ("torch", "deepspeed", "transformers", "accelerate")
+
+Run = Callable[[Path], Outcome]
+
+
+def main() -> int:
+    """Run all rounds, print the page and write it."""
+    asked = _arguments().parse_args()
+    if asked.steps <= WARM_UP_STEPS:
+        _arguments().error(f"--steps must be above {WARM_UP_STEPS}: the first ones are not counted")
+    try:
+        runs, facts, settings = _measure(asked)
+    except BenchmarkError as error:
+        print(error, file=sys.stderr)
+        return 1
+    page = report.document(runs, facts=facts, settings=settings)
+    print(page)
+    if asked.out is not None:
+        write_whole(asked.out, page)
+        print(f"Written to {asked.out}.")
+    return 0
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=2, help="times that each configuration runs")
+    parser.add_argument("--steps", type=int, default=6, help="optimizer steps of each run")
+    names = (BARE, TRL_PACKED, TRL_UNPACKED)
+    parser.add_argument("--against", nargs="*", choices=names, default=names, help="leave some out")
+    parser.add_argument("--out", type=Path, default=PAGE, help="page to write")
+    parser.add_argument(
+        "--print-only", dest="out", action="store_const", const=None, help="write no page"
+    )
+    return parser
+
+
+def _measure(
+    asked: argparse.Namespace,
+) -> tuple[dict[str, list[Outcome]], dict[str, str], list[str]]:
+    library = WORK / "a45"
+    write_library(library)
+    smollm2.fetch(MODEL, console=Console(highlight=False, soft_wrap=True))
+    work = WORK / "runs"
+    shutil.rmtree(work, ignore_errors=True)
+
+    rows = library / "library"
+    words = overrides(model=MODEL, library=rows, steps=asked.steps, folder=work)
+    config = compose(words)
+    peers = peer_settings(config, rows=rows / "a45.jsonl")
+    facts = report.machine()
+    configurations = _configurations(asked, peers, rows=rows, facts=facts)
+    runs: dict[str, list[Outcome]] = {name: [] for name in configurations}
+    for number in range(1, asked.rounds + 1):
+        for place, (name, run) in enumerate(configurations.items(), start=1):
+            print(f"Round {number} of {asked.rounds}, {place} of {len(runs)}: {name}", flush=True)
+            folder = work / f"{number}-{name.replace(' ', '-').lower()}"
+            outcome = run(folder)
+            runs[name].append(outcome)
+            print(
+                f"  {outcome.tokens_per_s:.1f} tokens/s, {outcome.peak_gib:.2f} GiB, first step "
+                f"after {outcome.first_step_s:.1f} s",
+                flush=True,
+            )
+            # A checkpoint, an export: gigabytes that nobody asked to keep.
+            shutil.rmtree(folder, ignore_errors=True)
+    return runs, facts, describe(config, peers, against=asked.against)
+
+
+def _configurations(
+    asked: argparse.Namespace,
+    peers: PeerSettings,
+    *,
+    rows: Path,
+    facts: dict[str, str],
+) -> dict[str, Run]:
+    """What runs, by name; the versions of what it runs with are added to the facts."""
+    own = Path(sys.executable)
+    facts |= {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": _commit(),
+        "Python": sys.version.split()[0],
+    }
+    facts |= versions(own, PACKAGES)
+
+    def ours(folder: Path) -> Outcome:
+        steps = peers.steps
+        words = overrides(model=MODEL, library=rows, steps=steps, folder=folder)
+        return run_ours(OURS, words=words, folder=folder)
+
+    def peer(name: str, python: Path, module: str, *, packed: bool) -> Run:
+        return lambda folder: run_peer(
+            name,
+            python=python,
+            module=module,
+            settings=replace(peers, log=str(folder), packed=packed),
+            folder=folder,
+        )
+
+    chosen: dict[str, Run] = {OURS: ours}
+    if BARE in asked.against:
+        chosen[BARE] = peer(BARE, own, "benchmarks.bare", packed=True)
+    if {TRL_PACKED, TRL_UNPACKED} & set(asked.against):
+        python = make_trl_environment()
+        there = versions(python, ("trl", *PACKAGES))
+        facts |= {"TRL": ", ".join(f"{name} {version}" for name, version in there.items())}
+        for name in (TRL_PACKED, TRL_UNPACKED):
+            if name in asked.against:
+                packed = name == TRL_PACKED
+                chosen[name] = peer(name, python, "benchmarks.trl_peer", packed=packed)
+    return chosen
+
+
+def peer_settings(config: RunConfig, *, rows: Path) -> PeerSettings:
+    """What peers are told, so that it is what ftdist is told."""
+    engine, optim = config.engine, config.optim
+    return PeerSettings(
+        model=config.model.path,
+        rows=str(rows),
+        log="",
+        steps=config.train.steps or 0,
+        ranks=config.cluster.tasks_per_node,
+        sequence_tokens=config.batch.sequence_tokens,
+        seed=config.run.seed,
+        learning_rate=optim.peak_lr,
+        betas=(optim.beta1, optim.beta2),
+        eps=optim.eps,
+        weight_decay=optim.weight_decay,
+        clip_norm=optim.clip_norm,
+        zero={
+            "reduce_bucket_size": engine.reduce_bucket_elements,
+            "stage3_prefetch_bucket_size": engine.prefetch_elements,
+            "stage3_param_persistence_threshold": engine.persistent_parameter_elements,
+            "stage3_max_live_parameters": engine.live_elements,
+            "stage3_max_reuse_distance": engine.live_elements,
+        },
+        packed=True,
+    )
+
+
+def describe(config: RunConfig, peers: PeerSettings, *, against: Sequence[str]) -> list[str]:
+    """What was asked of each configuration, a sentence each."""
+    zero = ", ".join(f"{name} {value:,}" for name, value in peers.zero.items())
+    words = overrides(
+        model=Path("MODEL"), library=Path("LIBRARY"), steps=peers.steps, folder=Path()
+    )
+    said = [
+        "Model: SmolLM2-135M-Instruct in float32. Rows: the training conversations of the A-45 "
+        f"library. {peers.ranks} ranks over gloo, one thread each, one packed sequence of at most "
+        f"{peers.sequence_tokens} tokens a rank and step.",
+        f"Everybody: ZeRO-3 ({zero}); torch's fused AdamW, clipping at {config.optim.clip_norm}; "
+        "no activation checkpointing, no tracking, no evaluation.",
+        f"{OURS}: `ftdist train {' '.join(words)}`.",
+        f"{BARE}: `benchmarks/bare.py`; rows joined and cut into blocks of exactly "
+        f"{peers.sequence_tokens} tokens, samples seeing each other; the model's own loss.",
+    ]
+    if {TRL_PACKED, TRL_UNPACKED} & set(against):
+        said.append(
+            "TRL: `benchmarks/trl_peer.py`, ranks started directly instead of by a launcher; "
+            "prompt and completion rows, loss on completions; packing with `bfd`, or none and as "
+            "many conversations a rank and step as have the tokens of one packed sequence; "
+            "gradient_checkpointing and bf16 off, which TRL has on; the rest as TRL has it."
+        )
+    return said
+
+
+def _commit() -> str:
+    def git(*words: str) -> str:
+        done = subprocess.run(
+            ["git", *words], cwd=CHECKOUT, capture_output=True, text=True, check=False
+        )
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    changed = " with changes" if git("status", "--porcelain", "--untracked-files=no") else ""
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + changed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
