@@ -32,7 +32,7 @@ def summed_cross_entropy(
         backward pass, with gradients of zero.
 
     Raises:
-        IndexError: on CPU, for a target outside [0, vocab). CUDA stops the process instead,
+        RuntimeError: on CPU, for a target outside [0, vocab). CUDA stops the process instead,
             with a device-side assert.
     """
     if targets.numel() == 0:

@@ -28,7 +28,8 @@ def logits_chunk_rows(vocab_size: int) -> int:
     Enough rows for the matrix product to be one; torch's own choice, about T H / V of T tokens,
     was 8 rows for a small model with a large vocabulary, and 25 times as slow (docs/LOG.md).
     """
-    return max(16, 2 ** int(math.log2(max(1, LOGITS_CHUNK_BYTES // (4 * vocab_size)))))
+    rows = LOGITS_CHUNK_BYTES // (4 * vocab_size)
+    return max(16, 1 << (rows.bit_length() - 1) if rows else 0)
 
 
 def memory_terms(
