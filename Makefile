@@ -13,6 +13,8 @@ TIERS ?=
 ARGS ?=
 
 PY := .venv/bin/python
+# What pip says, without what it need not do and where it looks.
+NEWS := sed -u -E '/already satisfied|^Looking |^ *(Created wheel|Stored in|Attempting|Found existing|Uninstalling|Successfully uninstalled)/d'
 SHELL_FILES = .ci/run $(shell find docker launch tests -name '*.sh')
 
 .PHONY: help .venv demo test bench check check-format check-lint check-types check-layers \
@@ -38,9 +40,9 @@ help: ## show this list
 	@echo "[2/4] Updating pip to $(PIP_VERSION)"
 	@$(PY) -m pip install --quiet --disable-pip-version-check pip==$(PIP_VERSION)
 	@echo "[3/4] Installing PyTorch $(TORCH_VERSION), the largest part"
-	@$(PY) -m pip install --disable-pip-version-check torch==$(TORCH_VERSION) -c constraints.txt
+	@$(PY) -m pip install --disable-pip-version-check torch==$(TORCH_VERSION) -c constraints.txt | $(NEWS)
 	@echo "[4/4] Installing ftdist and the other libraries"
-	@$(PY) -m pip install --disable-pip-version-check -e '.[$(EXTRAS)]' -c constraints.txt
+	@$(PY) -m pip install --disable-pip-version-check -e '.[$(EXTRAS)]' -c constraints.txt | $(NEWS)
 	@touch $@
 
 demo: .venv/installed ## teach a small model a library on this machine; base and tuned answers side by side
