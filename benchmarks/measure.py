@@ -85,11 +85,15 @@ def read_steps(folder: Path, *, ranks: int) -> tuple[Step, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Anonymous memory of one process at one time."""
+    """What one process held and had used at one time."""
 
     time: float
     process: int
     gib: float
+    """Anonymous memory."""
+
+    cpu_s: float
+    """Processor time so far, all its threads, in user and in system mode."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +110,10 @@ class Outcome:
     steps: tuple[Step, ...]
     peaks_gib: tuple[float, ...]
     """Highest anonymous memory of each rank, up to the end of the last step."""
+
+    cpu_step_s: float
+    """Processor time of a step, all ranks, without the first steps: steadier than wall time where
+    other processes want the cores too, and a sign of them where it is far below it."""
 
     load_before: float
     """Mean number of processes that wanted a core in the minute before."""
@@ -196,6 +204,11 @@ class MemorySampler:
         """Highest reading of each process up to a time, in the order in which they appeared."""
         return peaks(self._samples, until=until)
 
+    def cpu_step_s(self, steps: Sequence[Step]) -> float:
+        """Processor time of a step, all processes, without the first steps."""
+        first, last = steps[WARM_UP_STEPS - 1].time, steps[-1].time
+        return cpu_s(self._samples, first, last) / (len(steps) - WARM_UP_STEPS)
+
     @property
     def started(self) -> dict[int, float]:
         """When each process that was read had been started, seconds since the epoch."""
@@ -205,11 +218,13 @@ class MemorySampler:
         while not self._ended.wait(SAMPLE_EVERY_S):
             for process in self._processes():
                 with contextlib.suppress(OSError):  # it has ended, or not begun
-                    if process not in self._started:
-                        self._started[process] = process_start_time(process)
+                    times = process_times(process)
+                    self._started.setdefault(process, times.started)
                     gib = anonymous_gib(process)
                     if gib is not None:
-                        self._samples.append(Sample(time=time.time(), process=process, gib=gib))
+                        self._samples.append(
+                            Sample(time=time.time(), process=process, gib=gib, cpu_s=times.cpu_s)
+                        )
 
 
 def peaks(samples: Iterable[Sample], *, until: float) -> tuple[float, ...]:
@@ -219,6 +234,15 @@ def peaks(samples: Iterable[Sample], *, until: float) -> tuple[float, ...]:
         if sample.time <= until:
             highest[sample.process] = max(sample.gib, highest.get(sample.process, 0.0))
     return tuple(highest.values())
+
+
+def cpu_s(samples: Iterable[Sample], first: float, last: float) -> float:
+    """Processor time between two times, summed over processes; as near as there are readings."""
+    used: dict[int, list[float]] = {}
+    for sample in samples:
+        if first <= sample.time <= last:
+            used.setdefault(sample.process, []).append(sample.cpu_s)
+    return sum(readings[-1] - readings[0] for readings in used.values())
 
 
 def anonymous_gib(process: int) -> float | None:
@@ -233,14 +257,28 @@ def anonymous_gib(process: int) -> float | None:
     return None
 
 
-def process_start_time(process: int) -> float:
-    """When a process was started, seconds since the epoch, to a hundredth. Linux only.
+@dataclass(frozen=True, kw_only=True)
+class ProcessTimes:
+    """When a process was started, and the processor time it has used since."""
+
+    started: float
+    """Seconds since the epoch, to a hundredth."""
+
+    cpu_s: float
+
+
+def process_times(process: int) -> ProcessTimes:
+    """Times of a process, from /proc. Linux only.
 
     Raises:
         OSError: there is no such process.
     """
     # The second field, the name in parentheses, may hold anything.
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    since_boot_s = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    ticks_per_s = os.sysconf("SC_CLK_TCK")
+    since_boot_s = int(fields[19]) / ticks_per_s
     up_s = float(Path("/proc/uptime").read_text().split()[0])
-    return time.time() - up_s + since_boot_s
+    return ProcessTimes(
+        started=time.time() - up_s + since_boot_s,
+        cpu_s=(int(fields[11]) + int(fields[12])) / ticks_per_s,
+    )

@@ -88,6 +88,7 @@ def run_ours(name: str, *, words: list[str], folder: Path) -> Outcome:
         ranks_started=max(sampler.started.values()),
         steps=steps,
         peaks_gib=sampler.peaks_gib(until=steps[-1].time),
+        cpu_step_s=sampler.cpu_step_s(steps),
         load_before=load_before,
     )
 

@@ -70,6 +70,7 @@ def run_peer(
         ranks_started=max(sampler.started.values()),
         steps=steps,
         peaks_gib=sampler.peaks_gib(until=steps[-1].time),
+        cpu_step_s=sampler.cpu_step_s(steps),
         load_before=load_before,
     )
 

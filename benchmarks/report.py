@@ -32,6 +32,7 @@ COLUMNS = (
     Column("tokens/s", lambda run: run.tokens_per_s, 1),
     Column("loss tokens/s", lambda run: run.loss_tokens_per_s, 1),
     Column("step, s", lambda run: run.step_s, 2),
+    Column("processor time of a step, s", lambda run: run.cpu_step_s, 2),
     Column("peak memory, GiB", lambda run: run.peak_gib, 2),
     Column("first step, s", lambda run: run.first_step_s, 1),
     Column("first step from the command, s", lambda run: run.command_to_first_step_s, 1),
