@@ -36,7 +36,7 @@ def summed_cross_entropy(
             with a device-side assert.
     """
     if targets.numel() == 0:
-        nothing = 0.0 * hidden.float().sum() + 0.0 * head.float().sum()
+        nothing = 0.0 * hidden.float().sum() + 0.0 * head[0].float().sum()
         return nothing if bias is None else nothing + 0.0 * bias.float().sum()
     chunked = LinearCrossEntropyOptions(batch_chunk_size=logits_chunk_rows(len(head)))
     losses = functional.linear_cross_entropy(

@@ -51,7 +51,10 @@ class PackedCausalLM(nn.Module):
     def __init__(self, model: Any) -> None:
         super().__init__()
         head = model.get_output_embeddings()
-        self.can_chunk = isinstance(head, nn.Linear)
+        # Capped logits cost nearly the same while they are small: the check at the start, on a
+        # model that is not yet sure of anything, might not see it.
+        capped = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+        self.can_chunk = isinstance(head, nn.Linear) and capped is None
         if self.can_chunk:
             model.set_output_embeddings(LossHead(head))
         self.model: Any = model
@@ -145,6 +148,8 @@ def build_model(
             f"{str(error).splitlines()[0]}",
             remedy="set model.attention=eager, which every model has.",
         ) from error
+    if any(".experts." in name for name, _ in model.named_modules()):
+        raise _experts_refused(config.model_type, "experts")
     model.tie_weights()
     if activation_checkpointing:
         # Not re-entrant: parameters may then be the only inputs that need gradients.
@@ -159,11 +164,16 @@ def refuse_experts(config: Any) -> None:
     Raises:
         ModelError: the config names more than one expert.
     """
-    for name in ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"):
-        experts = getattr(config, name, None)
-        if isinstance(experts, int) and experts > 1:
-            raise ModelError(
-                f"{config.model_type} is a mixture of {experts} experts ({name}), which ftdist "
-                "does not train yet: ranks would gather different experts and wait for each other.",
-                remedy="choose a dense model.",
-            )
+    for part in (config, config.get_text_config(), getattr(config, "ffn_config", None)):
+        for name in ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"):
+            experts = getattr(part, name, None)
+            if isinstance(experts, int) and experts > 1:
+                raise _experts_refused(config.model_type, f"{experts} experts ({name})")
+
+
+def _experts_refused(model_type: str, experts: str) -> ModelError:
+    return ModelError(
+        f"{model_type} is a mixture of {experts}, which ftdist does not train yet: ranks would "
+        "gather different experts and wait for each other.",
+        remedy="choose a dense model.",
+    )

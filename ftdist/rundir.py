@@ -10,6 +10,7 @@ runs/R/  config.yaml plan.json overrides.txt   what was asked, what was computed
 
 import json
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.errors import ConfigError
+
+RUNS_ROOT = Path("runs")
+"""Where runs are unless `run.root` says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,16 @@ class RunDir:
     def name(self) -> str:
         """Name of the run."""
         return self.root.name
+
+    @property
+    def handle(self) -> str:
+        """What a command typed here calls the run: its name, or its path where runs are elsewhere.
+
+        Quoted for a shell where it has to be.
+        """
+        root = self.root.resolve()
+        here = root.parent == RUNS_ROOT.resolve()
+        return shlex.quote(self.name if here else str(root))
 
     @property
     def config(self) -> Path:
@@ -163,12 +177,14 @@ def append_json_line(path: Path, row: dict[str, Any]) -> None:
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The JSON objects of a file, one a line; lines torn by a killed writer are passed over."""
+    """The JSON objects of a file, one a line; torn lines and what is no object are passed over."""
     if not path.exists():
         return
     with path.open(encoding="utf-8", errors="replace") as file:
         for line in file:
             try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
+                row = json.loads(line)
+            except (json.JSONDecodeError, RecursionError):
                 continue
+            if isinstance(row, dict):
+                yield row

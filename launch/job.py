@@ -7,6 +7,7 @@ exit code of its error. The heavy packages are loaded inside, on the rank alone.
 import faulthandler
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -18,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from ftdist.errors import FtdistError, RequeueError
+from ftdist.errors import FtdistError, HangError, RequeueError
 from ftdist.rundir import RunDir, write_whole
 from launch.failure import (
+    ECHO,
     FAILED,
     RankFailure,
     exit_path,
@@ -29,6 +31,14 @@ from launch.failure import (
     write_failure,
 )
 from launch.processes import ProcessId
+
+HANG = re.compile(
+    r"timed out waiting|watchdog caught collective operation timeout|before timing out"
+    r"|application timeout caused pair closure|timed out in monitoredbarrier|wait timeout after"
+    r"|timed out after \d+ ?(ms|milliseconds|seconds)",
+    re.IGNORECASE,
+)
+"""What gloo, NCCL and the rendezvous store say when a peer lives and does not answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +73,17 @@ def train(run_dir: str) -> None:
 
 def export(run_dir: str) -> None:
     """Turn the newest committed checkpoint into a Hugging Face folder: one process."""
+    run = RunDir(Path(run_dir))
 
     def body(facts: RankFacts) -> int:  # noqa: ARG001 - one process alone has no place
         from ftdist.checkpoint.export import export as export_run
 
-        export_run(Path(run_dir))
+        exported = export_run(run.root)
+        with suppress(OSError):
+            run.append_event("exported", step=exported.step, dtype=exported.dtype)
         return 0
 
-    run_rank(RunDir(Path(run_dir)).attempts / "export", body)
+    run_rank(run.attempts / "export", body)
 
 
 def compare(run_dir: str) -> None:
@@ -137,6 +150,13 @@ def _guarded(folder: Path, facts: RankFacts, body: Callable[[RankFacts], int]) -
         problem, expected = f"Rank {facts.rank} failed: {type(error).__name__}: {words}", False
         path = traceback_path(folder, facts.rank)
         remedy = f"read {path}; this may be a mistake of ftdist's own."
+        if _is_hang(error):
+            code, expected = HangError.exit_code, True
+            problem = f"Rank {facts.rank} waited in vain for another rank to answer: {words}"
+            remedy = (
+                f"read where each rank was in {folder}/stacks-*.txt; where a step takes longer "
+                "than cluster.collective_timeout_s, raise that."
+            )
         trace = traceback.format_exc()
         path.write_text(trace, encoding="utf-8")
     if code == RequeueError.exit_code:
@@ -155,6 +175,15 @@ def _guarded(folder: Path, facts: RankFacts, body: Callable[[RankFacts], int]) -
         ),
     )
     return code
+
+
+def _is_hang(error: BaseException) -> bool:
+    """Whether a collective gave up waiting; a peer that has gone is told otherwise.
+
+    By its words: torch's errors are RuntimeErrors, and torch is not loaded here.
+    """
+    words = str(error)
+    return isinstance(error, RuntimeError) and bool(HANG.search(words)) and not ECHO.search(words)
 
 
 def rank_facts() -> RankFacts:

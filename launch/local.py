@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -102,26 +102,38 @@ def follow(
         job: started by `launch.submit`.
         folder: where its ranks leave how they ended.
         wish: filled by signal handlers meanwhile.
-        tick: called a few times a second, to show progress.
+        tick: called a few times a second, to show progress. Its OSErrors, and those of `say`,
+            are passed over: a terminal that was closed must not leave ranks behind.
         say: for the few sentences that a user has to see.
     """
     ranks = _Ranks(job=job, folder=folder)
     said = 0
-    while not (job.ended and not ranks.running()):
+    try:
+        while not (job.ended and not ranks.running()):
+            ranks.look()
+            wishes = len(wish.signals)
+            if wishes:
+                ranks.ask_to_stop()
+            if wishes > 1 or ranks.overdue():
+                ranks.kill()
+            with suppress(OSError):
+                if min(wishes, 2) > said:
+                    said = min(wishes, 2)
+                    say(_ANSWERS[said])
+                tick()
+            time.sleep(LOOK_EVERY_S)
         ranks.look()
-        tick()
-        wishes = len(wish.signals)
-        if min(wishes, 2) > said:
-            said = min(wishes, 2)
-            say(_ANSWERS[said])
-        if wishes:
-            ranks.ask_to_stop()
-        if wishes > 1 or ranks.overdue():
-            ranks.kill()
-        time.sleep(LOOK_EVERY_S)
-    ranks.look()
-    tick()
-    return ranks.ended()
+        with suppress(OSError):
+            tick()
+        return ranks.ended()
+    except BaseException:
+        ranks.give_up()
+        raise
+
+
+def give_up(job: Submitted, *, folder: Path) -> None:
+    """End the ranks of a job that nobody can watch: asked to save first, then killed."""
+    _Ranks(job=job, folder=folder).give_up()
 
 
 _ANSWERS = {
@@ -209,6 +221,18 @@ class _Ranks:
             for process in self.running():
                 process.send(signal.SIGUSR1)
             time.sleep(STACKS_S)
+        for process in self.running():
+            process.send(signal.SIGKILL)
+
+    def give_up(self) -> None:
+        """Ask the ranks to save and end; kill those that have not after `CALM_GRACE_S`."""
+        patience = time.monotonic() + CALM_GRACE_S
+        while time.monotonic() < patience:
+            self.seen.update(children_of(self.job.controller_pid))
+            if self.job.ended and not self.running():
+                return
+            self.ask_to_stop()
+            time.sleep(LOOK_EVERY_S)
         for process in self.running():
             process.send(signal.SIGKILL)
 

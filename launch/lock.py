@@ -1,5 +1,6 @@
 """One run directory, one writer: the lock that `ftdist` holds while it watches a run."""
 
+import fcntl
 import json
 import os
 import socket
@@ -35,8 +36,8 @@ def holding(run: RunDir, *, say: Callable[[str], None]) -> Iterator[None]:
                 remedy=f"wait for it, or end it with `kill {holder['pid']}` there; if that machine "
                 f"is gone, delete {run.lock}.",
             )
-        say(f"Taking over run {run.name}: process {holder['pid']}, which held it, has ended.")
-        run.lock.unlink(missing_ok=True)
+        if _unlink_stale(run, holder):
+            say(f"Taking over run {run.name}: process {holder['pid']}, which held it, has ended.")
     try:
         yield
     finally:
@@ -65,6 +66,20 @@ def _take(run: RunDir, mine: dict[str, Any]) -> bool:
     finally:
         aside.unlink()
     return True
+
+
+def _unlink_stale(run: RunDir, holder: dict[str, Any]) -> bool:
+    """Remove the lock if it is still that of `holder`, who has ended.
+
+    Two processes may find the same stale lock. The slower one must not remove the new lock of
+    the faster one, so they look once more, and remove, in turn.
+    """
+    with run.lock.with_name(".lock.turn").open("w", encoding="utf-8") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if _read(run) != holder:
+            return False
+        run.lock.unlink(missing_ok=True)
+        return True
 
 
 def _read(run: RunDir) -> dict[str, Any] | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.checkpoint.store import CheckpointStore
-from ftdist.config.deepspeed import check_deepspeed_keys
-from ftdist.config.plan import Plan, cut_batch, read_model_facts
+from ftdist.config.deepspeed import FIX_DEEPSPEED, check_deepspeed_keys
+from ftdist.config.model_facts import untrainable
+from ftdist.config.plan import Plan, check_context, cut_batch, read_model_facts
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, StorageError
 from ftdist.expert.probes import find_probes, read_probes
@@ -57,6 +58,7 @@ def check_run(config: RunConfig, *, machine: Machine, new: bool) -> None:
         lambda: model_problems(Path(config.model.path)),
         lambda: library_problems(config),
         lambda: batch_problems(config),
+        lambda: context_problems(config),
         lambda: machine_problems(config, machine=machine),
         lambda: deepspeed_problems(config.engine.deepspeed),
     ]
@@ -118,6 +120,7 @@ def model_problems(folder: Path) -> Iterator[FtdistError]:
         read_model_facts(folder)
     except ModelError as error:
         yield error
+    yield from untrainable(folder)
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         yield ModelError(
             f"{folder} has no tokenizer (none of {', '.join(TOKENIZER_FILES)}).",
@@ -132,12 +135,15 @@ def _remote_code_problems(path: Path) -> Iterator[FtdistError]:
         return
     try:
         fields: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        yield ModelError(f"{path} is not JSON: {error}.", remedy="fetch or save the model again.")
+    except (OSError, ValueError, RecursionError) as error:
+        if path.name != "config.json":  # of that one, its facts were asked before
+            yield ModelError(
+                f"{path} is not JSON: {error}.", remedy="fetch or save the model again."
+            )
         return
     code = fields.get("auto_map") if isinstance(fields, dict) else None
     if code:
-        classes = list(code.values()) if isinstance(code, dict) else list(code)
+        classes = list(code.values()) if isinstance(code, dict) else [code]
         named = ", ".join(sorted({str(name) for name in classes}))
         yield ModelError(
             f"{path} asks for code of its own ({named}), which ftdist does not run.",
@@ -154,12 +160,20 @@ def library_problems(config: RunConfig) -> Iterator[FtdistError]:
     }
     for key, value in sources.items():
         path = Path(value)
-        if not path.exists():
+        try:
+            is_there, is_empty = path.exists(), path.is_dir() and not any(path.iterdir())
+        except OSError as error:
+            yield DataError(
+                f"{key}: {value!r} cannot be read: {error.strerror}.",
+                remedy="give yourself the right to read it, or name another folder or file.",
+            )
+            continue
+        if not is_there:
             yield DataError(
                 f"{key}: there is no file or folder {value!r}.",
                 remedy=f"set {key} to a folder or file of conversations and text.",
             )
-        elif path.is_dir() and not any(path.iterdir()):
+        elif is_empty:
             yield DataError(f"{key}: the folder {value!r} is empty.", remedy="put documents in it.")
 
 
@@ -174,6 +188,18 @@ def batch_problems(config: RunConfig) -> Iterator[FtdistError]:
             allow_uneven=batch.allow_uneven,
             sequence_tokens=batch.sequence_tokens,
         )
+    except ConfigError as error:
+        yield error
+
+
+def context_problems(config: RunConfig) -> Iterator[FtdistError]:
+    """Sequences longer than the model's context, where there is a model."""
+    try:
+        model = read_model_facts(Path(config.model.path))
+    except ModelError:
+        return  # told already
+    try:
+        check_context(config, model=model)
     except ConfigError as error:
         yield error
 
@@ -216,7 +242,7 @@ def deepspeed_problems(settings: dict[str, Any]) -> Iterator[FtdistError]:
     """Settings that DeepSpeed does not know; it is asked in a child process."""
     try:
         for sentence in check_deepspeed_keys(settings):
-            yield ConfigError(sentence, remedy="correct or remove that key of engine.deepspeed.")
+            yield ConfigError(sentence, remedy=FIX_DEEPSPEED)
     except FtdistError as error:
         yield error
 

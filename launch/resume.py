@@ -8,11 +8,11 @@ from typing import Any
 import yaml
 
 from ftdist.config.compose import load_config
-from ftdist.config.fields import find_key, nearest_key
+from ftdist.config.fields import ConfigKey, config_keys, find_key
 from ftdist.config.plan import LibraryFacts, Plan, make_plan, read_model_facts
-from ftdist.config.problems import as_error, validate
+from ftdist.config.problems import Problem, as_error, secret_problem, unknown_key, validate
 from ftdist.config.schema import RunConfig
-from ftdist.errors import ConfigError, DataError, FtdistError
+from ftdist.errors import DataError, StorageError
 from ftdist.rundir import RunDir
 from launch.preflight import (
     Machine,
@@ -45,7 +45,7 @@ def replan(run: RunDir, overrides: Sequence[str], *, say: Say) -> Planned:
         FtdistError: all that is wrong with the overrides, or keeps the run from going on.
     """
     before = read_plan(run)
-    config = changed(load_config(run.config), overrides, allowed=MAY_CHANGE)
+    config = changed(read_config(run), overrides, allowed=MAY_CHANGE)
     machine = Machine.here()
     raise_together(
         [*model_problems(Path(config.model.path)), *machine_problems(config, machine=machine)]
@@ -69,49 +69,124 @@ def replan(run: RunDir, overrides: Sequence[str], *, say: Say) -> Planned:
     return Planned(config=config, plan=plan)
 
 
+def read_config(run: RunDir) -> RunConfig:
+    """The config that the run goes by.
+
+    Raises:
+        StorageError: it cannot be read, or is damaged.
+        ConfigError: it is not a config of this version.
+    """
+    copy = run.attempt(run.newest_attempt()) / "config.yaml"
+    remedy = f"copy {copy} there." if copy.is_file() else "put it back from a copy."
+    try:
+        yaml.safe_load(run.config.read_text(encoding="utf-8"))
+    except OSError as error:
+        problem = f"{run.config} cannot be read: {error.strerror}."
+        raise StorageError(problem, remedy="make it readable for yourself.") from None
+    except (UnicodeDecodeError, yaml.YAMLError):
+        raise StorageError(f"{run.config} is damaged: it is no YAML.", remedy=remedy) from None
+    return load_config(run.config)
+
+
 def changed(config: RunConfig, overrides: Sequence[str], *, allowed: tuple[str, ...]) -> RunConfig:
     """A run's config with other values for some keys.
 
     Args:
         config: of the run.
-        overrides: KEY=VALUE, the value as in YAML.
+        overrides: KEY=VALUE; texts are taken as typed.
         allowed: keys, or beginnings of keys that end in a dot.
 
     Raises:
-        ConfigError: a key that there is not, or that may not change; a value that does not fit.
+        ConfigError: all that is wrong: secrets, keys that there are not or that may not change,
+            values that do not fit.
     """
     values = dataclasses.asdict(config)
-    problems: list[FtdistError] = []
+    problems: list[Problem] = []
+    typed: dict[str, str] = {}
     for override in overrides:
-        name, _, text = override.lstrip("+").partition("=")
+        name, _, text = override.partition("=")
+        name = name.lstrip("+~").strip()
+        problem = secret_problem(name, text) or _key_problem(name, text, allowed=allowed)
+        if problem is None and typed.setdefault(name, text) != text:
+            told = f"{name} is set twice, to {typed[name]} and to {text}."
+            problem = Problem(told, "keep one of them.", name)
+        if problem is not None:
+            problems.append(problem)
+            continue
         key = find_key(name)
-        if key is None:
-            near = nearest_key(name, groups=())
-            problems.append(
-                ConfigError(
-                    f"{name} is not a key of the config.",
-                    remedy=f"write {near}={text}." if near else "see `ftdist train --help`.",
-                )
-            )
-        elif not any(name == each or name.startswith(each) for each in allowed):
-            problems.append(
-                ConfigError(
-                    f"{name} cannot change in a run that has begun: it would be another run.",
-                    remedy="leave it out, or start a run of its own with `ftdist train`.",
-                )
-            )
-        else:
-            _set(values, name, _value(text))
-    raise_together(problems)
+        assert key is not None
+        _set(values, name, _value(text, key=key))
     result, wrong = validate(values)
-    if result is None:
-        raise as_error(wrong)
+    problems += wrong
+    if problems or result is None:
+        raise as_error(problems)
     return result
 
 
-def _value(text: str) -> Any:
+def _key_problem(name: str, text: str, *, allowed: tuple[str, ...]) -> Problem | None:
+    """What can be said of an override before its value is read."""
+    key = find_key(name)
+    inside = [each for each in config_keys() if each.startswith(f"{name}.")]
+    if key is None and inside:
+        return _group_problem(name, text, inside=inside, allowed=allowed)
+    if key is None:
+        return unknown_key(name, value=text)
+    if not _may_change(name, allowed=allowed):
+        return Problem(
+            f"{name} cannot change in a run that has begun: it would be another run.",
+            "leave it out, or start a run of its own with `ftdist train`.",
+            name,
+        )
+    if not text:
+        problem = f"{name}= has no value (a shell variable that is not set?)."
+        return Problem(problem, f"write a value, or {name}=null for none.", name)
+    if "${" in text:
+        problem = f"{name} holds an interpolation (${{...}}), which could carry a secret."
+        return Problem(problem, "write the value itself.", name)
+    return None
+
+
+def _group_problem(name: str, text: str, *, inside: list[str], allowed: tuple[str, ...]) -> Problem:
+    """A group such as `tracking=off`, of which a run that has begun takes single keys."""
+    open_keys = [each for each in inside if _may_change(each, allowed=allowed)]
+    meant = [each for each in open_keys if text in config_keys()[each].choices]
+    remedy = "leave it out."
+    if open_keys:
+        remedy = f"set its keys: {', '.join(open_keys)}."
+    if meant:
+        remedy = f"write {meant[0]}={text}."
+    return Problem(
+        f"{name}={text} chooses a group, and a run that has begun takes single keys.", remedy, name
+    )
+
+
+def _may_change(name: str, *, allowed: tuple[str, ...]) -> bool:
+    return any(name == each or (each.endswith(".") and name.startswith(each)) for each in allowed)
+
+
+def _value(text: str, *, key: ConfigKey) -> Any:
+    """The value that was typed; YAML would read `off` as false and 007 as 7."""
+    if key.nullable and text.lower() == "null":
+        return None
+    match key.kind:
+        case "switch":
+            return {"true": True, "false": False}.get(text.lower(), text)
+        case "number":
+            try:
+                return float(text)
+            except ValueError:
+                return text
+        case "texts":
+            return _yaml(text, loader=yaml.BaseLoader)
+        case "table":
+            return _yaml(text, loader=yaml.SafeLoader)
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
+    return text[1:-1] if quoted else text
+
+
+def _yaml(text: str, *, loader: type[yaml.BaseLoader] | type[yaml.SafeLoader]) -> Any:
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=loader)
     except yaml.YAMLError:
         return text
 

@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from ftdist.config.compose import dump_config
 from ftdist.config.plan import LibraryFacts, Plan, make_plan, read_model_facts
 from ftdist.config.schema import RunConfig
-from ftdist.errors import ModelError
+from ftdist.errors import ModelError, StorageError
 from ftdist.rundir import RunDir, write_whole
 from launch.children import ask_child, run_child
 from launch.preflight import Machine, check_plan, check_run, machine_notes, run_dir
@@ -51,10 +52,22 @@ def plan_run(config: RunConfig, *, new: bool, say: Say) -> Planned:
     for note in machine_notes(config, machine=machine):
         say(note)
     library = prepare_library(config)
-    plan = make_plan(config, model=read_model_facts(Path(config.model.path)), library=library)
+    plan = make_plan(
+        config,
+        model=read_model_facts(Path(config.model.path)),
+        library=library,
+        device=_device(config, machine=machine),
+    )
     if new:
         check_plan(plan, root=run_dir(config).root)
     return Planned(config=config, plan=plan)
+
+
+def _device(config: RunConfig, *, machine: Machine) -> Literal["cpu", "cuda"]:
+    """The device of the ranks, which run on this machine."""
+    if config.cluster.device != "auto":
+        return config.cluster.device
+    return "cuda" if machine.gpus else "cpu"
 
 
 def with_places(config: RunConfig, *, say: Say) -> RunConfig:
@@ -104,7 +117,13 @@ def prepare_library(config: RunConfig) -> LibraryFacts:
 
 
 def make_run_dir(planned: Planned, *, overrides: Sequence[str]) -> RunDir:
-    """Make the run directory; the config comes last, and makes it a run."""
+    """Make the run directory; the config comes last, and makes it a run.
+
+    The plan's dtype stands in the config from now on: `auto` would be another one wherever the
+    run goes on, on a machine without a GPU for example.
+    """
+    dtyped = replace(planned.config.model, dtype=planned.plan.dtype)
+    planned = replace(planned, config=replace(planned.config, model=dtyped))
     run = run_dir(planned.config)
     private = planned.config.run.private
     with own_files(private=private):
@@ -121,8 +140,18 @@ def write_plan(run: RunDir, planned: Planned) -> None:
 
 
 def read_plan(run: RunDir) -> Plan:
-    """The plan that the run goes by."""
-    return Plan.from_json(run.plan.read_text(encoding="utf-8"))
+    """The plan that the run goes by.
+
+    Raises:
+        StorageError: it is not there, or damaged.
+    """
+    remedy = "put it back from a copy, or start a run of its own with `ftdist train`."
+    try:
+        return Plan.from_json(run.plan.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StorageError(f"{run.plan} cannot be read: {error.strerror}.", remedy=remedy) from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise StorageError(f"{run.plan} is damaged: it holds no plan.", remedy=remedy) from None
 
 
 def _absolute(path: str) -> str:

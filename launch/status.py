@@ -40,16 +40,21 @@ class RunStatus:
     loss: float | None
     eta_s: float | None
     attempts: tuple[AttemptStatus, ...]
+    damaged: tuple[str, ...] = ()
+    """What was wrong with each checkpoint that was set aside."""
 
 
 def read_status(run: RunDir) -> RunStatus:
     """Where the run stands; a lost one has no end on record and nobody who watches it."""
     attempts: dict[int, AttemptStatus] = {}
+    damaged: list[str] = []
     steps: int | None = None
     for event in run.read_events():
         if event.get("event") == "launched":
             steps = event["steps"]
             attempts[event["attempt"]] = _attempt(event, end={})
+        elif event.get("event") == "checkpoint_damaged":
+            damaged.append(str(event.get("problem", "A checkpoint was damaged.")))
         elif event.get("event") == "attempt_ended" and event["attempt"] in attempts:
             begun = attempts[event["attempt"]]
             attempts[event["attempt"]] = _attempt(
@@ -66,6 +71,7 @@ def read_status(run: RunDir) -> RunStatus:
         loss=newest.get("train/loss"),
         eta_s=newest.get("time/eta_s"),
         attempts=history,
+        damaged=tuple(damaged),
     )
 
 

@@ -3,7 +3,7 @@
 import json
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +17,7 @@ from ftdist.rundir import RunDir, write_whole
 from launch import job as jobs
 from launch.after import Outcome, attempts_without_progress, decide
 from launch.failure import RankFailure, read_json
-from launch.local import Ended, StopWish, follow
+from launch.local import Ended, StopWish, follow, give_up
 from launch.lock import holding
 from launch.processes import ProcessId
 from launch.submit import own_files, submit_local
@@ -37,6 +37,16 @@ class View(Protocol):
 
 ViewOf = Callable[[Path], View]
 """Makes a view of a job from the path of its lead's log."""
+
+
+class _Unseen:
+    """A view that nobody sees."""
+
+    def update(self) -> None:
+        return
+
+    def close(self) -> None:
+        return
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,11 +158,19 @@ class Supervisor:
             cluster=self.config.cluster,
             private=self.config.run.private,
         )
-        view = self.view_of(submitted.log(0))
+        view: View
+        try:
+            view = self.view_of(submitted.log(0))
+        except OSError:
+            view = _Unseen()  # the terminal has gone; the job goes on all the same
+        except BaseException:
+            give_up(submitted, folder=folder)
+            raise
         try:
             return follow(submitted, folder=folder, wish=wish, tick=view.update, say=self.say)
         finally:
-            view.close()
+            with suppress(OSError):
+                view.close()
 
     def _announce(self, number: int, plan: Plan) -> None:
         folder = self.run.attempt(number)
@@ -183,6 +201,29 @@ def newest_step(run: RunDir) -> int | None:
     """Step of the newest committed checkpoint, None where there is none."""
     committed = CheckpointStore(run.checkpoints, keep=1).committed()
     return committed[0].step if committed else None
+
+
+def refuse_all_damaged(run: RunDir) -> None:
+    """Refuse to work on a run whose checkpoints were all set aside as damaged.
+
+    Raises:
+        StorageError: there were some, and none is left.
+    """
+    store = CheckpointStore(run.checkpoints, keep=1)
+    if not store.committed():
+        store.latest_verified(lambda path, why: None)  # noqa: ARG005 - none is there to be told of
+
+
+def exported_step(run: RunDir) -> int | None:
+    """Step that the newest export is of; None where it is not on record."""
+    steps = [e.get("step") for e in run.read_events() if e.get("event") == "exported"]
+    return steps[-1] if steps and isinstance(steps[-1], int) else None
+
+
+def damages(run: RunDir) -> list[str]:
+    """What was said of every checkpoint that was set aside as damaged, oldest first."""
+    told = (e.get("problem") for e in run.read_events() if e.get("event") == "checkpoint_damaged")
+    return [str(problem) for problem in told if problem]
 
 
 def refuse_leftover_ranks(run: RunDir) -> None:

@@ -48,7 +48,7 @@ def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
         "## Recipe",
         "",
         f"- {step} of {plan.steps} optimizer steps of {plan.global_sequences} sequences, "
-        f"{plan.epochs:.2f} epochs, seed {config.run.seed}",
+        f"{plan.epochs * step / plan.steps:.2f} epochs, seed {config.run.seed}",
         f"- AdamW, peak learning rate {optim.peak_lr:g}, {optim.schedule}, warm-up "
         f"{optim.warmup_ratio:g}, weight decay {optim.weight_decay:g}, clip {optim.clip_norm:g}",
         f"- DeepSpeed ZeRO-3 over {plan.world_size} ranks, {plan.dtype}",

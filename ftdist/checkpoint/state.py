@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
 from ftdist.checkpoint.manifest import read_manifest
 from ftdist.checkpoint.store import CheckpointStore, FileRecord
@@ -19,7 +18,12 @@ from ftdist.dist.world import World
 from ftdist.errors import StorageError
 from ftdist.zero.engine import Zero3Engine
 from ftdist.zero.restore import read_shards
-from ftdist.zero.save import optimizer_steps, parameter_shapes, write_shards
+from ftdist.zero.save import (
+    optimizer_steps,
+    parameter_shapes,
+    write_shards,
+    write_tensors,
+)
 
 WITNESS = "witness.safetensors"
 """One short row and the logits the engine gave for it: what an export is compared with."""
@@ -82,7 +86,7 @@ def save_state(
     def write(folder: Path) -> list[dict[str, Any]]:
         files = write_shards(engine, folder, world=world)
         if world.is_lead:
-            save_file(row, folder / WITNESS)
+            write_tensors(row, folder / WITNESS)
             files.append(folder / WITNESS)
         return [asdict(record) for record in store.describe(files)]
 

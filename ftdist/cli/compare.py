@@ -26,27 +26,31 @@ def main(words: Sequence[str]) -> int:
 
     from rich.console import Console
 
-    from ftdist.cli.outcome import tell_failure
+    from ftdist.cli.outcome import tell_single
     from ftdist.cli.progress import view_maker
-    from ftdist.config.compose import load_config
     from launch.preflight import compare_problems, raise_together
-    from launch.resume import changed
-    from launch.supervise import Supervisor, write_compare_request
+    from launch.resume import changed, read_config
+    from launch.supervise import Supervisor, exported_step, newest_step, write_compare_request
 
-    config = changed(load_config(run.config), overrides, allowed=("compare.", "cluster."))
+    config = changed(read_config(run), overrides, allowed=("compare.", "cluster."))
     if config.compare.probes is not None:
         probes = str(Path(config.compare.probes).expanduser().resolve())
         config = dataclasses.replace(
             config, compare=dataclasses.replace(config.compare, probes=probes)
         )
     raise_together(list(compare_problems(run, config)))
+    exported, newest = exported_step(run), newest_step(run)
+    if exported is not None and newest is not None and exported < newest:
+        say(
+            f"Note: the exported model is of step {exported}, and there is a checkpoint of step "
+            f"{newest}: `ftdist export {run.handle}` brings it up to date."
+        )
     supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), say=say)
     with supervisor.sole():
         write_compare_request(run, dataclasses.asdict(config.compare))
         finished = supervisor.once("compare")
     if finished.exit_code:
-        tell_failure(finished, run=run)
-        return finished.exit_code
+        return tell_single(finished, run=run, verb="compare")
 
     from ftdist.expert.show import print_comparison
 

@@ -1,6 +1,5 @@
 """`ftdist export`: the tuned model as a Hugging Face folder."""
 
-import sys
 from collections.abc import Sequence
 
 from ftdist.cli.arguments import named_run, say, wants_help
@@ -23,30 +22,40 @@ def main(words: Sequence[str]) -> int:
         return 0
     run, overrides = named_run(words, verb="export")
 
-    from ftdist.cli.outcome import tell_failure
-    from ftdist.cli.progress import view_maker
-    from ftdist.config.compose import dump_config, load_config
-    from ftdist.rundir import write_whole
-    from launch.preflight import export_problems, raise_together
-    from launch.resume import changed
-    from launch.supervise import Supervisor
+    from dataclasses import replace
 
-    before = load_config(run.config)
+    from ftdist.cli.arguments import tell_result
+    from ftdist.cli.outcome import tell_single
+    from ftdist.cli.progress import view_maker
+    from ftdist.config.compose import save_config
+    from launch.preflight import export_problems, raise_together
+    from launch.resume import changed, read_config
+    from launch.start import read_plan
+    from launch.supervise import Supervisor, damages, exported_step, refuse_all_damaged
+
+    before, steps = read_config(run), read_plan(run).steps
     allowed = ("checkpoint.export_dtype", "checkpoint.export_shard_gib", "cluster.")
     config = changed(before, overrides, allowed=allowed)
+    refuse_all_damaged(run)
     raise_together(list(export_problems(run)))
     supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), say=say)
     with supervisor.sole():
-        if config != before:
-            write_whole(run.config, dump_config(config))
+        known = len(damages(run))
+        # How this export runs is not how the run goes on: of the overrides only its form is kept.
+        kept = replace(before, checkpoint=config.checkpoint)
+        if kept != before:
+            save_config(kept, run.config)
         finished = supervisor.once("export")
+    for problem in damages(run)[known:]:
+        say(f"Damaged checkpoint set aside: {problem}")
     if finished.exit_code:
-        tell_failure(finished, run=run)
-        return finished.exit_code
+        return tell_single(finished, run=run, verb="export")
     if not (run.export / "config.json").is_file():
         raise ConfigError(
             f"The export of run {run.name} ended well, but {run.export} is not there.",
             remedy=f"read the logs in {run.jobs / 'export'}.",
         )
-    sys.stdout.write(f"The tuned model of run {run.name} is in {run.export}.\n")
+    step = exported_step(run)
+    of = "" if step is None else f", of step {step} of {steps},"
+    tell_result(f"The tuned model of run {run.name}{of} is in {run.export}.")
     return 0

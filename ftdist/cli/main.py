@@ -1,17 +1,19 @@
 """The command `ftdist`: finds the verb, and turns errors into two lines and an exit code."""
 
+import errno
 import os
 import signal
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
-from ftdist.errors import ConfigError, FtdistError
+from ftdist.errors import ConfigError, FtdistError, StorageError
 
 VERBS = {
     "train": "fine-tune a model on a library: model.path=DIR library.path=DIR run.name=R [key=...]",
@@ -47,6 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     signal.signal(signal.SIGTERM, _end)
+    code = _answer(words)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _forget_stdout()
+    return code
+
+
+def _answer(words: list[str]) -> int:
     try:
         return _run(words)
     except FtdistError as error:
@@ -55,15 +66,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _tell("Interrupted; nothing was started that still runs.", INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our words has gone; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_stdout()
         return 128 + signal.SIGPIPE
-    except Exception as error:  # noqa: BLE001 - our own mistake: one line, and the rest in a file
-        words_of_it = " ".join(str(error).split())[:300]
-        return _tell(
-            f"ftdist made a mistake: {type(error).__name__}: {words_of_it}\n"
-            f"To fix: report it with {_keep_traceback()}.",
-            FtdistError.exit_code,
+    except OSError as error:
+        if error.filename is None and error.errno == errno.EIO:
+            _forget_stdout()  # the terminal was closed
+            return 128 + signal.SIGHUP
+        if error.errno not in _OF_THE_DISK:
+            return _tell_mistake(error)
+        named = "A file" if error.filename is None else str(error.filename)
+        refused = StorageError(
+            f"{named} cannot be read or written: {error.strerror}.",
+            remedy="check its owner and mode, and the room on its disk.",
         )
+        return _tell(str(refused), refused.exit_code)
+    except Exception as error:  # noqa: BLE001 - our own mistake: one line, and the rest in a file
+        return _tell_mistake(error)
+
+
+_OF_THE_DISK = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO),
+    *(errno.ESTALE, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENOLCK),
+)
+"""What a user can mend, or the disk has done: not our own mistake."""
+
+
+def _tell_mistake(error: Exception) -> int:
+    words = " ".join(str(error).split())[:300]
+    return _tell(
+        f"ftdist made a mistake: {type(error).__name__}: {words}\n"
+        f"To fix: report it with {_keep_traceback()}.",
+        FtdistError.exit_code,
+    )
+
+
+def _forget_stdout() -> None:
+    """Let what is written from now on, also at the interpreter's end, go nowhere."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: list[str]) -> int:
@@ -77,6 +117,7 @@ def _run(words: list[str]) -> int:
         return 0
     verb, *rest = words
     if verb not in VERBS:
+        _refuse_a_secret(verb)
         near = get_close_matches(verb, VERBS, n=1, cutoff=0.5)
         if "=" in verb:
             near = ["train"]
@@ -91,13 +132,24 @@ def _run(words: list[str]) -> int:
     return result
 
 
+def _refuse_a_secret(word: str) -> None:
+    """What looks like a key or password is not repeated."""
+    from ftdist.config.problems import as_error, secret_problem
+
+    name, _, value = word.partition("=")
+    problem = secret_problem(name, value) or secret_problem("an argument", word)
+    if problem is not None:
+        raise as_error([problem])
+
+
 def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's shape
     raise SystemExit(128 + number)
 
 
 def _tell(words: str, exit_code: int) -> int:
-    sys.stdout.flush()
-    sys.stderr.write(f"{words}\n")
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.write(f"{words}\n")
     return exit_code
 
 

@@ -1,8 +1,6 @@
 """The last words about a run's work."""
 
-import sys
-
-from ftdist.cli.arguments import say
+from ftdist.cli.arguments import say, tell_result
 from ftdist.rundir import RunDir
 from launch.supervise import Finished
 
@@ -13,15 +11,15 @@ def tell(finished: Finished, *, run: RunDir) -> int:
     Returns:
         The exit code.
     """
-    name, kept = run.name, _kept(finished.step)
+    name, handle, kept = run.name, run.handle, _kept(finished.step)
     match finished.outcome:
         case "done":
-            sys.stdout.write(
+            tell_result(
                 f"Run {name} is done, {kept}.\n"
-                f"Next: `ftdist export {name}`, then `ftdist compare {name}`.\n"
+                f"Next: `ftdist export {handle}`, then `ftdist compare {handle}`."
             )
         case "stopped":
-            say(f"Run {name} was stopped, {kept}. Go on with `ftdist resume {name}`.")
+            say(f"Run {name} was stopped, {kept}. Go on with `ftdist resume {handle}`.")
         case _:
             tell_failure(finished, run=run)
             if finished.outcome == "crash_loop":
@@ -31,7 +29,20 @@ def tell(finished: Finished, *, run: RunDir) -> int:
                     f"checkpoint, so run {name} is given up, {kept}."
                 )
             elif finished.step is not None:
-                say(f"Run {name} is kept, {kept}: once that is mended, `ftdist resume {name}`.")
+                say(f"Run {name} is kept, {kept}: once that is mended, `ftdist resume {handle}`.")
+    return finished.exit_code
+
+
+def tell_single(finished: Finished, *, run: RunDir, verb: str) -> int:
+    """Say why an export or a comparison did not come to its end.
+
+    Returns:
+        The exit code.
+    """
+    if finished.outcome == "stopped":
+        say(f"`ftdist {verb}` of run {run.name} was stopped; ask again: it begins anew.")
+    else:
+        tell_failure(finished, run=run)
     return finished.exit_code
 
 

@@ -4,17 +4,20 @@ import sys
 from collections.abc import Sequence
 
 from ftdist.config.compose import compose, hydra_flags, is_sweep, run_hydra_flags
-from ftdist.errors import ConfigError
+from ftdist.errors import ConfigError, StorageError
 
 
 def main(words: Sequence[str]) -> int:
     """Print the plan of the run that these keys describe.
 
+    Returns:
+        0, or 74 where the disk has no room for the run.
+
     Raises:
         FtdistError: the run could not be started.
     """
     if hydra_flags(words):
-        sys.stdout.write(run_hydra_flags(words))
+        sys.stdout.write(run_hydra_flags(words).replace("ftdist train", "ftdist plan"))
         return 0
     if is_sweep(words):
         raise ConfigError(
@@ -25,13 +28,22 @@ def main(words: Sequence[str]) -> int:
 
     from ftdist.cli.arguments import say
     from ftdist.config.plan import describe
+    from launch.preflight import check_plan, run_dir
     from launch.start import plan_run
 
-    planned = plan_run(compose(words), new=False, say=say)
-    table = Table(title=f"Plan of run {planned.config.run.name}", show_header=False)
+    # A plan needs no name of its own; an experiment brings one.
+    named = any(word.startswith(("run.name=", "experiment=")) for word in words)
+    planned = plan_run(compose(words if named else [*words, "run.name=plan"]), new=False, say=say)
+    title = f"Plan of run {planned.config.run.name}" if named else "Plan"
+    table = Table(title=title, show_header=False)
     table.add_column("what", no_wrap=True)
     table.add_column("how much", overflow="fold")
     for what, how_much in describe(planned.plan):
         table.add_row(what, how_much)
     Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    try:
+        check_plan(planned.plan, root=run_dir(planned.config).root)
+    except StorageError as error:
+        say(str(error))
+        return error.exit_code
     return 0

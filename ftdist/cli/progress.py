@@ -89,8 +89,8 @@ class Copy:
         try:
             sys.stdout.write("".join(f"{line}\n" for line in told))
             sys.stdout.flush()
-        except BrokenPipeError:
-            # `| head` has seen enough; training goes on all the same.
+        except OSError:
+            # `| head` has seen enough, or the terminal was closed; training goes on all the same.
             self._reader_gone = True
 
 

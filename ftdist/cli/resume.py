@@ -1,6 +1,5 @@
 """`ftdist resume`: go on with a run, on another number of ranks if need be."""
 
-import sys
 from collections.abc import Sequence
 
 from ftdist.cli.arguments import named_run, say, wants_help
@@ -23,15 +22,18 @@ def main(words: Sequence[str]) -> int:
         return 0
     run, overrides = named_run(words, verb="resume")
 
+    from ftdist.cli.arguments import tell_result
     from ftdist.cli.outcome import tell
     from ftdist.cli.progress import view_maker
-    from launch.resume import replan
+    from launch.resume import MAY_CHANGE, changed, read_config, replan
     from launch.start import read_plan, write_plan
-    from launch.supervise import Supervisor, newest_step
+    from launch.supervise import Supervisor, newest_step, refuse_all_damaged
 
+    changed(read_config(run), overrides, allowed=MAY_CHANGE)
+    refuse_all_damaged(run)
     steps, newest = read_plan(run).steps, newest_step(run)
     if newest is not None and newest >= steps:
-        sys.stdout.write(f"Run {run.name} is complete: it has made all {steps} steps.\n")
+        tell_result(f"Run {run.name} is complete: it has made all {steps} steps.")
         return 0
     planned = replan(run, overrides, say=say)
     supervisor = Supervisor.of(run, planned.config, view_of=view_maker(run, steps=steps), say=say)

@@ -31,7 +31,7 @@ def main(words: Sequence[str]) -> int:
     """
     if wants_help(words, HELP):
         return 0
-    run, _ = named_run(words, verb="status")
+    run, _ = named_run(words, verb="status", takes_keys=False)
 
     from rich.console import Console
     from rich.table import Table
@@ -46,6 +46,8 @@ def main(words: Sequence[str]) -> int:
     if status.state == "running" and status.eta_s is not None:
         told[1] += f", {clock(status.eta_s)} left"
     sys.stdout.write("\n".join(told) + ".\n")
+    for problem in status.damaged:
+        sys.stdout.write(f"Damaged checkpoint set aside: {problem}\n")
     if not status.attempts:
         return 0
     table = Table("attempt", "started", "ranks", "end", "checkpoint", "cause")

@@ -7,13 +7,13 @@ are composed, the result is validated, and all problems are told in one answer.
 import contextlib
 import dataclasses
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftdist.config.help import help_text
-from ftdist.config.overrides import Parsed, read_overrides
+from ftdist.config.overrides import Parsed, Reading, read_overrides
 from ftdist.config.problems import Problem, as_error, unset_key, validate
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
@@ -213,7 +213,7 @@ def _check(overrides: Sequence[str], *, hydra: "Hydra") -> _Checked:
             config=None, problems=[*reading.problems, problem], unset=[], overrides=lines
         )
     unset = set(_unset(values))
-    config, wrong = validate(values, across=not reading.meant & set(groups))
+    config, wrong = validate(values, is_sound=_soundness(reading, groups=groups), is_new=True)
     problems = reading.problems + [p for p in wrong if p.key not in unset | reading.meant]
     # an experiment that was mistyped might have set them
     told = set() if "experiment" in reading.meant else unset - reading.meant
@@ -223,6 +223,19 @@ def _check(overrides: Sequence[str], *, hydra: "Hydra") -> _Checked:
         unset=[unset_key(key) for key in sorted(told)],
         overrides=lines,
     )
+
+
+def _soundness(reading: Reading, *, groups: Mapping[str, Sequence[str]]) -> Callable[[str], bool]:
+    """Tells keys whose value is as asked from those that a mistyped override was meant to set."""
+    mistaken = reading.meant & set(groups)
+
+    def is_sound(key: str) -> bool:
+        if key in reading.meant:
+            return False
+        from_mistaken = "experiment" in mistaken or key.partition(".")[0] in mistaken
+        return key in reading.overrides or not from_mistaken
+
+    return is_sound
 
 
 def _parse(text: str, as_text: bool) -> Parsed | None:

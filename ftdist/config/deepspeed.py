@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,6 +65,69 @@ for _theirs, _ours in _STAGE3_KEYS.items():
     OWNED[f"zero_optimization.stage3_{_theirs}"] = f"set engine.{_ours} instead."
 
 
+_UNTESTED = "is not tested with ftdist's sharding and checkpoints."
+_PARALLEL = "leave it out: ftdist shares a model among ranks by ZeRO-3 alone."
+
+UNTESTED: dict[str, str] = {
+    **dict.fromkeys(
+        (
+            "tensor_parallel",
+            "pipeline",
+            "sequence_parallel",
+            "sequence_parallel_size",
+            "data_parallel_size",
+            "expert_parallel",
+            "expert_parallel_size",
+            "domino",
+        ),
+        _PARALLEL,
+    ),
+    **dict.fromkeys(
+        (
+            "data_efficiency",
+            "curriculum_learning",
+            "autotuning",
+            "elasticity",
+            "amp",
+            "zenflow",
+            "nebula",
+            "eigenvalue",
+            "compression_training",
+            "progressive_layer_drop",
+            "sparse_attention",
+            "quantize_training",
+            "sparse_gradients",
+            "datastates_ckpt",
+            "hybrid_engine",
+            "weight_quantization",
+        ),
+        "leave it out.",
+    ),
+    **{
+        f"zero_optimization.{key}": "leave it out."
+        for key in (
+            "zero_hpz_partition_size",
+            "zero_quantized_weights",
+            "zero_quantized_nontrainable_weights",
+            "zero_quantized_gradients",
+            "mics_shard_size",
+            "mics_hierarchical_params_gather",
+            "zeropp_loco_param",
+            "zenflow",
+            "elastic_checkpoint",
+            "load_from_fp32_weights",
+            "pipeline_loading_checkpoint",
+            "override_module_apply",
+            "memory_efficient_linear",
+            "leaf_module",
+        )
+    },
+}
+"""Settings that change how parameters are held or what a step computes, with the remedy."""
+
+FIX_DEEPSPEED = "correct or remove that key of engine.deepspeed."
+
+
 def deepspeed_config(
     config: RunConfig,
     plan: Plan,
@@ -121,6 +184,34 @@ def owned_deepspeed_keys(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
     return list(found.items())
 
 
+def refused_deepspeed_keys(mapping: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Keys of `engine.deepspeed` that ftdist owns or refuses: why, and the remedy."""
+    refused = {
+        key: ("is owned by ftdist.", remedy) for key, remedy in owned_deepspeed_keys(mapping)
+    }
+    for key in _flat(mapping):
+        for untested, remedy in UNTESTED.items():
+            if key == untested or key.startswith(f"{untested}."):
+                refused.setdefault(key, (_UNTESTED, remedy))
+    return refused
+
+
+def without_keys(
+    mapping: Mapping[str, Any], keys: Container[str], *, prefix: str = ""
+) -> dict[str, Any]:
+    """`mapping` without the settings called `keys`, and without what is empty for it."""
+    kept: dict[str, Any] = {}
+    for key, value in mapping.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            value = without_keys(value, keys, prefix=f"{name}.")
+            if value:
+                kept[str(key)] = value
+        elif name not in keys:
+            kept[str(key)] = value
+    return kept
+
+
 def check_deepspeed_keys(mapping: Mapping[str, Any]) -> list[str]:
     """What is wrong with `engine.deepspeed`, a sentence each.
 
@@ -130,17 +221,19 @@ def check_deepspeed_keys(mapping: Mapping[str, Any]) -> list[str]:
     Raises:
         FtdistError: the child process did not answer.
     """
-    if not mapping:
-        return []
+    refused = refused_deepspeed_keys(mapping)
     owned = [
-        f"engine.deepspeed.{key} is owned by ftdist: {remedy}"
-        for key, remedy in owned_deepspeed_keys(mapping)
+        f"engine.deepspeed.{key} {why.removesuffix('.')}: {remedy}"
+        for key, (why, remedy) in refused.items()
     ]
+    others = without_keys(mapping, refused)
+    if not others:
+        return owned
     package_parent = str(Path(__file__).resolve().parents[2])
     paths = [package_parent, os.environ.get("PYTHONPATH", "")]
     child = subprocess.run(
         [sys.executable, "-P", "-m", "ftdist.zero.check_keys"],
-        input=json.dumps(mapping),
+        input=json.dumps(others),
         capture_output=True,
         text=True,
         timeout=_CHECK_TIMEOUT_S,
@@ -154,7 +247,16 @@ def check_deepspeed_keys(mapping: Mapping[str, Any]) -> list[str]:
             remedy="check that `python -c 'import deepspeed'` works in this environment.",
         )
     answer: list[str] = json.loads(child.stdout)
-    return owned + answer
+    return owned + [_with_our_key(sentence) for sentence in answer]
+
+
+def _with_our_key(sentence: str) -> str:
+    """A typing mistake near a setting that ftdist owns is answered with ftdist's own key."""
+    asked, _, meant = sentence.partition(": did you mean engine.deepspeed.")
+    owned = OWNED.get(meant.removesuffix("?")) or UNTESTED.get(meant.removesuffix("?"))
+    if not meant or owned is None:
+        return sentence
+    return f"{asked}; {meant.removesuffix('?')}, which is near it, is not set here: {owned}"
 
 
 def _merged(ours: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

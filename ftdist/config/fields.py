@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
+from ftdist.config.aliases import ALIASES
 from ftdist.config.schema import RUN_NAME_PATTERN, RunConfig
 
 Kind = Literal["integer", "number", "switch", "choice", "text", "texts", "table"]
@@ -92,7 +93,8 @@ def nearest(word: str, options: Iterable[str], *, least: float = 0.55) -> str | 
     """The option that looks most like `word`, by its whole name or by its last part."""
 
     def likeness(option: str) -> float:
-        whole = difflib.SequenceMatcher(None, word, option).ratio()
+        shown = with_chosen_name(option, name=word)
+        whole = difflib.SequenceMatcher(None, word, shown).ratio()
         last = difflib.SequenceMatcher(None, word.split(".")[-1], option.split(".")[-1]).ratio()
         return max(whole, 0.95 * last)
 
@@ -100,20 +102,38 @@ def nearest(word: str, options: Iterable[str], *, least: float = 0.55) -> str | 
     return best if best is not None and likeness(best) >= least else None
 
 
-def nearest_key(name: str, *, groups: Iterable[str]) -> str | None:
-    """The key or group that `name` was meant to be, by its letters, then by its meaning."""
-    found = nearest(name, [*config_keys(), *groups], least=0.7)
+def with_chosen_name(key: str, *, name: str) -> str:
+    """`key` with the part of `name` that the user chose in place of its `*`."""
+    parts, typed = key.split("."), name.split(".")
+    if "*" not in parts or len(parts) != len(typed):
+        return key
+    return ".".join(t if part == "*" else part for part, t in zip(parts, typed, strict=True))
+
+
+def nearest_key(name: str, *, groups: Iterable[str], tables: bool = False) -> str | None:
+    """The key or group that `name` was meant to be: by other trainers' name, letters, meaning.
+
+    Args:
+        name: that is none.
+        groups: that may be meant.
+        tables: whether a key that holds a table may be meant.
+    """
+    if alias := ALIASES.get(name, ALIASES.get(name.split(".")[-1])):
+        return alias
+    keys = [key for key in config_keys().values() if tables or key.kind != "table"]
+    options = [*(key.name for key in keys), *groups]
+    found = nearest(name, options, least=0.7)
     if found is not None:
         return found
     last = name.split(".")[-1].lower()
     words = set(last.split("_"))
-    holding = [key for key in config_keys() if words <= set(key.split(".")[-1].split("_"))]
+    holding = [k.name for k in keys if words <= set(k.name.split(".")[-1].split("_"))]
     if holding:
         return min(holding, key=len)
-    for key in config_keys().values():
+    for key in keys:
         if len(last) > 3 and last.replace("_", " ") in key.meaning.lower():
             return key.name
-    return nearest(name, [*config_keys(), *groups], least=0.65)
+    return nearest(name, options, least=0.65)
 
 
 def read_integer(text: str) -> int | None:

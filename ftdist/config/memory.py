@@ -33,7 +33,7 @@ def logits_chunk_rows(vocab_size: int) -> int:
 
 
 def memory_terms(
-    config: RunConfig, *, model: ModelFacts, world_size: int, dtype: str
+    config: RunConfig, *, model: ModelFacts, world_size: int, dtype: str, steps: int
 ) -> dict[str, float]:
     """The memory and disk terms; each formula stands at its field of `Plan`."""
     engine, size = config.engine, DTYPE_BYTES[dtype]
@@ -61,6 +61,8 @@ def memory_terms(
     ) if offloaded]  # fmt: skip
     host = math.fsum(placed[name] for name in in_host)
     checkpoint, exported = total * OPTIMIZER_BYTES, total * export_size
+    every = config.checkpoint.every_steps
+    saves = math.ceil(steps / every) if every else 1  # the last step is always saved
     terms = {
         **placed,
         "device_gib": math.fsum(placed.values()) - host,
@@ -68,7 +70,7 @@ def memory_terms(
         "host_load_gib": (shard + 2 * model.largest_parameter) * size,
         "checkpoint_gib": checkpoint,
         "export_gib": exported,
-        "disk_gib": (config.checkpoint.keep + 1) * checkpoint + exported,
+        "disk_gib": min(config.checkpoint.keep + 1, saves) * checkpoint + exported,
     }
     return {name: value / GIB for name, value in terms.items()}
 

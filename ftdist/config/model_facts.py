@@ -3,7 +3,7 @@
 import json
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,17 @@ _HEADER_LENGTH = struct.Struct("<Q")
 _HIDDEN = ("hidden_size", "n_embd", "d_model")
 _LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_sequence_length", "n_ctx")
+
+_EXPERTS = (
+    "num_local_experts",
+    "num_experts",
+    "n_routed_experts",
+    "moe_num_experts",
+    "n_experts",
+    "num_routed_experts",
+)
+_FLOATS = ("F32", "F16", "BF16", "F64")
+_INTEGERS = frozenset({"BOOL", "I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,10 +77,35 @@ def read_model_facts(path: Path) -> ModelFacts:
         hidden_size=_number(config, _HIDDEN, path=path),
         layers=_number(config, _LAYERS, path=path),
         vocab_size=_number(config, ("vocab_size",), path=path),
-        max_position=next((config[key] for key in _POSITIONS if config.get(key)), None),
+        max_position=_positions(config, path=path),
         model_type=str(config.get("model_type", "unknown")),
         tied=bool(config.get("tie_word_embeddings", not has_head)),
     )
+
+
+def untrainable(path: Path) -> Iterator[ModelError]:
+    """What config.json says of a model that ftdist does not train; nothing if it cannot be read."""
+    try:
+        config = _read_config(path)
+    except ModelError:
+        return
+    kind = config.get("model_type", "this model")
+    parts = [config, *(part for part in config.values() if isinstance(part, dict))]
+    counts = [(name, part.get(name)) for part in parts for name in _EXPERTS]
+    experts = {n: c for n, c in counts if isinstance(c, int) and c > 1}
+    for name, count in list(experts.items())[:1]:
+        yield ModelError(
+            f"{kind} is a mixture of {count} experts ({name} in {path / 'config.json'}), which "
+            "ftdist does not train yet: ranks would gather different experts and wait for each "
+            "other.",
+            remedy="choose a model without experts (a dense one).",
+        )
+    if any(part.get("quantization_config") for part in parts):
+        yield ModelError(
+            f"{path / 'config.json'} has a quantization_config: ftdist trains all weights, and "
+            "quantised ones cannot be trained.",
+            remedy="take the model's unquantised weights.",
+        )
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -81,8 +117,8 @@ def _read_config(path: Path) -> dict[str, Any]:
             f"{path} has no config.json, so it is not a Hugging Face model folder.",
             remedy="set model.path to the folder that holds config.json and *.safetensors.",
         ) from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{file} cannot be read: {error}", remedy="download it again.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{file} cannot be read: {error}.", remedy="download it again.") from None
     if not isinstance(config, dict):
         raise ModelError(f"{file} is not a JSON object.", remedy="download it again.")
     inner = config.get("text_config")  # where a model of text and images keeps its language model
@@ -94,10 +130,11 @@ def _weight_files(path: Path) -> list[Path]:
     if index.is_file():
         try:
             placed = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-            names = sorted(set(placed.values()))
-        except (ValueError, KeyError, AttributeError) as error:
+            names = sorted({_file_name(name) for name in placed.values()})
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise ModelError(
-                f"{index} cannot be read: {error!r}", remedy="download it again."
+                f"{index} is not a table of tensors and the files that hold them.",
+                remedy="download it again.",
             ) from None
         files = [path / name for name in names]
         absent = [file.name for file in files if not file.is_file()]
@@ -129,8 +166,9 @@ def _tensor_shapes(file: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
             header: Any = json.loads(stream.read(length)) if whole else None
             header.pop("__metadata__", None)
             shapes = {name: tuple(map(int, tensor["shape"])) for name, tensor in header.items()}
+            dtypes = {name: str(tensor["dtype"]) for name, tensor in header.items()}
             end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
-        except (ValueError, AttributeError, KeyError, TypeError):
+        except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
             raise ModelError(
                 f"{file} is not a whole safetensors file.", remedy="download it again."
             ) from None
@@ -139,13 +177,53 @@ def _tensor_shapes(file: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
         raise ModelError(
             f"{file} is {size} bytes long and should be {expected}.", remedy="download it again."
         )
+    _refuse_quantised(dtypes, file=file)
     yield from shapes.items()
+
+
+def _refuse_quantised(dtypes: Mapping[str, str], *, file: Path) -> None:
+    """Weights must be plain floats; counters and masks, which are no weights, may be integers."""
+    for name, dtype in dtypes.items():
+        is_integer = dtype in _INTEGERS and not name.endswith("weight")
+        if dtype not in _FLOATS and not is_integer:
+            raise ModelError(
+                f"{file} holds {name} as {dtype}; ftdist trains weights of {', '.join(_FLOATS)}.",
+                remedy="take the model's unquantised weights.",
+            )
+
+
+def _file_name(name: Any) -> str:
+    if not isinstance(name, str) or not name or "/" in name:
+        raise TypeError(name)
+    return name
+
+
+def _positions(config: dict[str, Any], *, path: Path) -> int | None:
+    for name in _POSITIONS:
+        value = config.get(name)
+        if value is None or value == 0:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ModelError(
+                f"{path / 'config.json'} says {name}={str(value)[:40]!r}, which is no number of "
+                "positions.",
+                remedy="correct it, or download the model again.",
+            )
+        return value
+    return None
 
 
 def _number(config: dict[str, Any], names: tuple[str, ...], *, path: Path) -> int:
     for name in names:
-        if isinstance(config.get(name), int):
-            return int(config[name])
+        value = config.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+        if value is not None:
+            raise ModelError(
+                f"{path / 'config.json'} says {name}={str(value)[:40]!r}, which is no whole number "
+                "above 0.",
+                remedy="correct it, or download the model again.",
+            )
     raise ModelError(
         f"{path / 'config.json'} says no {names[0]}.",
         remedy="take a causal language model in Hugging Face format.",

@@ -73,12 +73,13 @@ def read_overrides(
 
 def _form_problem(text: str, name: str, *, groups: Mapping[str, Sequence[str]]) -> Problem | None:
     """What can be said of an override before it is parsed."""
-    value = text.partition("=")[2]
+    value, key = text.partition("=")[2], find_key(name)
     if text.startswith("-"):
         meant = nearest(text.split("=")[0], FLAGS, least=0.7)
         return Problem(f"{text} is not a flag.", f"write {meant or 'key=value'}.")
     if "=" not in text and not text.startswith("~"):
-        meant = nearest(name, (*config_keys(), *groups), least=0.85)
+        leaves = [leaf.name for leaf in config_keys().values() if leaf.kind != "table"]
+        meant = nearest(name, (*leaves, *groups), least=0.85)
         remedy = f"write {meant}=..." if meant else "write key=value, such as train.epochs=2."
         return Problem(f"{text!r} is not of the form key=value.", remedy, meant or "")
     if "${" in value and not name.startswith("hydra."):
@@ -90,7 +91,9 @@ def _form_problem(text: str, name: str, *, groups: Mapping[str, Sequence[str]]) 
     if "=" in text and not value and not text.startswith("~"):
         return Problem(
             f"{name}= has no value (a shell variable that is not set?).",
-            f"write a value, or {name}=null for none.",
+            f"write a value, or {name}=null for none."
+            if key is not None and key.nullable
+            else "write a value.",
             name,
         )
     return None
@@ -169,7 +172,7 @@ def _key_problem(name: str, value: str, *, groups: Mapping[str, Sequence[str]]) 
         return Problem(
             f"{name} is a section, not a key.", f"set its keys: {', '.join(inside)}.", name
         )
-    return unknown_key(name, groups=list(groups), value=value)
+    return unknown_key(name, groups=groups, value=value)
 
 
 def _option_problem(name: str, value: Any, *, options: Sequence[str]) -> Problem | None:

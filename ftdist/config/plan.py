@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
+from ftdist.config.cut import BatchCut, cut_batch
 from ftdist.config.library_facts import LibraryFacts, SourceFacts
 from ftdist.config.memory import memory_terms
 from ftdist.config.model_facts import ModelFacts, read_model_facts
@@ -24,6 +25,7 @@ __all__ = [
     "ModelFacts",
     "Plan",
     "SourceFacts",
+    "check_context",
     "cut_batch",
     "describe",
     "make_plan",
@@ -33,17 +35,6 @@ __all__ = [
 
 _DRAWN = 1e-9
 """Room for rounding when a product of floats is rounded up to whole steps."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchCut:
-    """One step's sequences, cut into micro-batches."""
-
-    global_sequences: int
-    micro_sequences: int
-    world_size: int
-    micro_steps: int
-    uneven: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +95,8 @@ class Plan:
     """The exported model: N times the bytes of its dtype."""
 
     disk_gib: float
-    """keep + 1 checkpoints (one is being written before the oldest goes) and the export."""
+    """min(keep + 1, all) checkpoints, for one is being written before the oldest goes, and the
+    export."""
 
     estimates: tuple[str, ...]
 
@@ -119,51 +111,6 @@ class Plan:
         values["library"] = LibraryFacts.from_values(values["library"])
         values["estimates"] = tuple(values["estimates"])
         return cls(**values)
-
-
-def cut_batch(
-    *,
-    global_sequences: int,
-    micro_sequences: int,
-    world_size: int,
-    allow_uneven: bool = False,
-    sequence_tokens: int | None = None,
-) -> BatchCut:
-    """Cut one global batch into equal micro-batches.
-
-    Args:
-        global_sequences: packed sequences of one step.
-        micro_sequences: packed sequences that a rank computes at once.
-        world_size: ranks.
-        allow_uneven: round the micro-steps up; ranks that run short compute empty micro-batches.
-        sequence_tokens: lets an error speak of `batch.tokens`, the key that the user sets.
-
-    Raises:
-        ConfigError: `global_sequences` is not a multiple of `micro_sequences * world_size`.
-    """
-    per_micro_step = micro_sequences * world_size
-    uneven = global_sequences % per_micro_step != 0
-    if uneven and not allow_uneven:
-        below = global_sequences // per_micro_step * per_micro_step
-        sizes = [size for size in (below, below + per_micro_step) if size]
-        key, batch = "batch.global_sequences", f"batch.global_sequences={global_sequences}"
-        if sequence_tokens is not None:
-            tokens = global_sequences * sequence_tokens
-            key = "batch.tokens"
-            batch = f"batch.tokens={tokens} ({global_sequences} sequences of {sequence_tokens})"
-            sizes = [size * sequence_tokens for size in sizes]
-        raise ConfigError(
-            f"{batch} cannot be shared equally by {world_size} ranks in micro-batches of "
-            f"{micro_sequences}.",
-            remedy=f"set {key} to {' or '.join(map(str, sizes))}.",
-        )
-    return BatchCut(
-        global_sequences=global_sequences,
-        micro_sequences=micro_sequences,
-        world_size=world_size,
-        micro_steps=math.ceil(global_sequences / per_micro_step),
-        uneven=uneven,
-    )
 
 
 def row_shares(sources: tuple[SourceFacts, ...]) -> tuple[float, ...]:
@@ -183,6 +130,21 @@ def row_shares(sources: tuple[SourceFacts, ...]) -> tuple[float, ...]:
             )
     rows = [source.weight * source.sequences / source.tokens for source in sources]
     return tuple(row / math.fsum(rows) for row in rows)
+
+
+def check_context(config: RunConfig, *, model: ModelFacts) -> None:
+    """Refuse sequences that are longer than the model's context.
+
+    Raises:
+        ConfigError: they are.
+    """
+    length, most = config.batch.sequence_tokens, model.max_position
+    if most is not None and length > most:
+        raise ConfigError(
+            f"batch.sequence_tokens={length} is more than the {most} positions that the model "
+            "knows.",
+            remedy=f"set batch.sequence_tokens to at most {most}.",
+        )
 
 
 def make_plan(
@@ -206,12 +168,7 @@ def make_plan(
         DataError: a source is empty.
     """
     batch = config.batch
-    if model.max_position is not None and batch.sequence_tokens > model.max_position:
-        raise ConfigError(
-            f"batch.sequence_tokens={batch.sequence_tokens} is more than the "
-            f"{model.max_position} positions that the model knows.",
-            remedy=f"set batch.sequence_tokens to at most {model.max_position}.",
-        )
+    check_context(config, model=model)
     cut = cut_batch(
         global_sequences=batch.tokens // batch.sequence_tokens,
         micro_sequences=batch.micro_sequences,
@@ -231,7 +188,7 @@ def make_plan(
     dtype = config.model.dtype
     if dtype == "auto":
         dtype = "bfloat16" if device == "cuda" else "float32"
-    memory = memory_terms(config, model=model, world_size=cut.world_size, dtype=dtype)
+    memory = memory_terms(config, model=model, world_size=cut.world_size, dtype=dtype, steps=steps)
     return Plan(
         world_size=cut.world_size,
         steps=steps,

@@ -2,15 +2,29 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from ftdist.config.deepspeed import owned_deepspeed_keys
-from ftdist.config.fields import ConfigKey, find_key, nearest, nearest_key, read_integer
+from ftdist.config.aliases import ALIASES, ALIASES_THAT_DIFFER
+from ftdist.config.cut import cut_batch
+from ftdist.config.deepspeed import (
+    FIX_DEEPSPEED,
+    check_deepspeed_keys,
+    refused_deepspeed_keys,
+    without_keys,
+)
+from ftdist.config.fields import (
+    ConfigKey,
+    find_key,
+    nearest,
+    nearest_key,
+    read_integer,
+    with_chosen_name,
+)
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
 
@@ -23,6 +37,16 @@ _SECRET_VALUE = re.compile(
     r"(?<![\w/.-])([0-9a-f]{40}|wandb_v\d_\w{20,}|local-[0-9a-f]{40}|hf_[A-Za-z0-9]{20,}"
     r"|sk-[\w-]{20,}|gh[pousr]_\w{30,}|github_pat_\w{30,})(?![\w/.-])|://[^/\s:@]*:[^/\s@]+@"
 )
+_CUT = (
+    "batch.tokens",
+    "batch.sequence_tokens",
+    "batch.micro_sequences",
+    "cluster.nodes",
+    "cluster.tasks_per_node",
+    "batch.allow_uneven",
+)
+"""What decides whether a batch can be shared, in the order of `_uneven_batch`."""
+
 _RANGE_ERRORS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 
 
@@ -61,14 +85,34 @@ def secret_problem(name: str, value: str) -> Problem | None:
     )
 
 
-def unknown_key(name: str, *, groups: Sequence[str], value: str = "") -> Problem:
+def unknown_key(
+    name: str, *, groups: Mapping[str, Sequence[str]] | None = None, value: str = ""
+) -> Problem:
     """A key that is in no group and not in the schema."""
-    meant = nearest_key(name, groups=groups)
-    if meant and ".*." in meant and name.startswith(meant.split("*")[0]):
-        meant = meant.replace("*", name.removeprefix(meant.split("*")[0]).split(".")[0])
+    groups = groups or {}
+    # a whole group is meant by a bare name only, a table only by a value that is one
+    meant = nearest_key(
+        name, groups=() if "." in name else groups, tables=value.strip().startswith("{")
+    )
+    if meant is not None and meant in groups:
+        return _unknown_group(name, value=value, meant=meant, options=groups[meant])
+    meant = meant and with_chosen_name(meant, name=name)
     remedy = f"write {meant}{value and f'={value}'}." if meant else "see `ftdist train --help`."
+    last = name.split(".")[-1]
+    if remark := ALIASES_THAT_DIFFER.get(last):
+        remedy = remark if meant and meant == ALIASES.get(name, ALIASES.get(last)) else remedy
     asked = f": did you mean {meant}?" if meant else "."
     return Problem(f"{name} is not a key of the config{asked}", remedy, meant or "")
+
+
+def _unknown_group(name: str, *, value: str, meant: str, options: Sequence[str]) -> Problem:
+    """A mistyped group: its name and, where the option is mistyped as well, that too."""
+    option = value if value in options else nearest(value, options, least=0.4)
+    if option is None:
+        remedy = f"write {meant}=..., with one of {', '.join(options)}."
+        return Problem(f"{name} is not a key of the config: did you mean {meant}?", remedy, meant)
+    asked = f"did you mean {meant}={option}?"
+    return Problem(f"{name} is not a key of the config: {asked}", f"write {meant}={option}.", meant)
 
 
 def unset_key(name: str) -> Problem:
@@ -79,13 +123,19 @@ def unset_key(name: str) -> Problem:
 
 
 def validate(
-    values: Mapping[str, Any], *, across: bool = True
+    values: Mapping[str, Any],
+    *,
+    is_sound: Callable[[str], bool] = lambda _: True,
+    is_new: bool = False,
 ) -> tuple[RunConfig | None, list[Problem]]:
     """The frozen config, or everything that is wrong with `values`.
 
     Args:
         values: composed, as nested mappings.
-        across: whether to check what keys say against each other.
+        is_sound: whether a key's value is what was asked for; only such keys are held against
+            each other.
+        is_new: whether the batch must be one that this many ranks can share. A run that exists
+            is told so when its next attempt is planned.
     """
     plain = _plain_numbers(values)
     config, problems = None, []
@@ -93,9 +143,11 @@ def validate(
         config = TypeAdapter(RunConfig).validate_python(plain)
     except ValidationError as error:
         problems = [_translate(detail) for detail in error.errors(include_url=False)]
-    problems += _owned_by_ftdist(plain)
-    if across:
-        problems += _cross_checks(plain, wrong={p.key for p in problems})
+    problems += _deepspeed_problems(plain)
+    wrong = {p.key for p in problems}
+    problems += _cross_checks(
+        plain, is_sound=lambda key: key not in wrong and is_sound(key), is_new=is_new
+    )
     return (None if problems else config), problems
 
 
@@ -145,20 +197,24 @@ def _translate(detail: ErrorDetails) -> Problem:
     if detail["type"] == "missing":
         return unset_key(name)
     if key is None or detail["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return unknown_key(name, groups=())
+        return unknown_key(name)
     return value_problem(key, name, detail["input"], out_of_range=detail["type"] in _RANGE_ERRORS)
 
 
-def _cross_checks(values: Mapping[str, Any], *, wrong: set[str]) -> list[Problem]:
-    """What two keys say against each other; keys that are wrong by themselves are passed over."""
+def _cross_checks(
+    values: Mapping[str, Any], *, is_sound: Callable[[str], bool], is_new: bool
+) -> list[Problem]:
+    """What keys say against each other; keys that are wrong by themselves are passed over."""
     found: list[Problem] = []
 
     def sound(*names: str) -> list[Any] | None:
         read = [_look_up(values, name) for name in names]
-        return None if wrong & set(names) or ... in read else read
+        return read if all(map(is_sound, names)) and ... not in read else None
 
     if pair := sound("batch.tokens", "batch.sequence_tokens"):
         found += _whole_sequences(int(pair[0]), int(pair[1]))
+    if is_new and not found and (six := sound(*_CUT)):
+        found += _uneven_batch(*map(int, six))
     if (pair := sound("train.epochs", "train.steps")) and (pair[0] is None) == (pair[1] is None):
         problem = f"train.epochs={show(pair[0])} and train.steps={show(pair[1])} are both "
         problem += "null." if pair[0] is None else "set."
@@ -172,13 +228,34 @@ def _cross_checks(values: Mapping[str, Any], *, wrong: set[str]) -> list[Problem
     return found
 
 
-def _owned_by_ftdist(values: Mapping[str, Any]) -> list[Problem]:
+def _deepspeed_problems(values: Mapping[str, Any]) -> list[Problem]:
+    """Settings in `engine.deepspeed` that ftdist refuses; then DeepSpeed is asked of the others."""
     deepspeed = _look_up(values, "engine.deepspeed")
-    owned = owned_deepspeed_keys(deepspeed) if isinstance(deepspeed, Mapping) else []
-    return [
-        Problem(f"engine.deepspeed.{key} is owned by ftdist.", remedy, f"engine.deepspeed.{key}")
-        for key, remedy in owned
+    refused = refused_deepspeed_keys(deepspeed) if isinstance(deepspeed, Mapping) else {}
+    found = [
+        Problem(f"engine.deepspeed.{key} {why}", remedy, f"engine.deepspeed.{key}")
+        for key, (why, remedy) in refused.items()
     ]
+    if found:  # else preflight asks, as it takes seconds
+        others = without_keys(deepspeed, refused)
+        found += [Problem(said, FIX_DEEPSPEED) for said in check_deepspeed_keys(others)]
+    return found
+
+
+def _uneven_batch(
+    tokens: int, sequence_tokens: int, micro: int, nodes: int, tasks: int, uneven: int
+) -> list[Problem]:
+    try:
+        cut_batch(
+            global_sequences=tokens // sequence_tokens,
+            micro_sequences=micro,
+            world_size=nodes * tasks,
+            allow_uneven=bool(uneven),
+            sequence_tokens=sequence_tokens,
+        )
+    except ConfigError as error:
+        return [Problem(error.problem, error.remedy, "batch.tokens")]
+    return []
 
 
 def _whole_sequences(tokens: int, sequence_tokens: int) -> list[Problem]:

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from ftdist.data.specials import Span
-from ftdist.errors import DataError
+from ftdist.errors import DataError, ModelError
 
 
 class Message(TypedDict):
@@ -103,6 +103,7 @@ class AnswerFinder:
         self._special = special
         self._marked = _MARKS.search(self.source) is not None
         self._tails: dict[tuple[str, ...], str] = {}
+        self._refuse_broken()
 
     def find(self, messages: Sequence[Message]) -> tuple[str, list[Span]]:
         """Render a conversation, and find what is to be learned of it.
@@ -125,6 +126,22 @@ class AnswerFinder:
                 raise _underivable(f"lets the answers of messages {turns} run into each other")
             spans.append((first, end))
         return text, spans
+
+    def _refuse_broken(self) -> None:
+        """Refuse a template that cannot render anything, before a conversation is blamed for it."""
+        simplest = [Message(role="user", content="a"), Message(role="assistant", content="b")]
+        try:
+            self._render(simplest)
+        except DataError as error:
+            # What a template says by raise_exception is about a conversation.
+            if type(error.__cause__) is TemplateError:
+                return
+            reason = " ".join(str(error.__cause__).split())
+            raise ModelError(
+                f"The model's chat template is broken: {reason}.",
+                remedy="correct the chat template of the model folder (chat_template.jinja, or "
+                "chat_template in tokenizer_config.json).",
+            ) from error
 
     def _render(
         self, messages: Sequence[Message], *, prompt: bool = False, marks: bool = False

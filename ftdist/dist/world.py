@@ -44,14 +44,17 @@ def init_process_group(world: World, *, rendezvous: Path, device: str, timeout_s
         HangError: some rank did not come in time.
     """
     try:
+        # A store, not a URL: in a URL a path ends at its first # or ?.
         torch.distributed.init_process_group(
             backend=backend_of(device),
-            init_method=f"file://{rendezvous}",
+            store=torch.distributed.FileStore(str(rendezvous), world.size),  # type: ignore[attr-defined]
             rank=world.rank,
             world_size=world.size,
             timeout=timedelta(seconds=timeout_s),
         )
     except (torch.distributed.DistStoreError, RuntimeError) as error:
+        if "time" not in str(error).lower():
+            raise
         raise HangError(
             f"Rank {world.rank} waited {timeout_s:.0f} s for {world.size} ranks and not all came: "
             f"{str(error).splitlines()[0]}",

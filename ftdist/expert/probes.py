@@ -101,9 +101,10 @@ def read_probes(path: Path) -> tuple[Probe, ...]:
 def _read(line: str, *, where: str) -> Probe:
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
+        deep = isinstance(error, RecursionError)
         raise DataError(
-            f"{where} is not JSON: {error}.",
+            f"{where} is not JSON: {'nested too deeply' if deep else error}.",
             remedy='write one JSON object a line, such as {"question": "...", "answer": "...", '
             '"keys": ["..."], "kind": "recall"}.',
         ) from error
@@ -123,6 +124,13 @@ def _read(line: str, *, where: str) -> Probe:
     keys = _texts(row, "keys", where=where)
     if not keys and kind != "contrast":
         keys = (strip_citation(answer),)
+    absent = [key for key in keys if kind == "recall" and not holds(answer, key)]
+    if absent:
+        raise DataError(
+            f"{where}: its answer does not hold its own key {absent[0]!r}, so the right answer "
+            "would count as wrong.",
+            remedy='write keys that stand in "answer", word for word.',
+        )
     choices = _texts(row, "choices", where=where)
     right = _right_choice(choices, answer=answer, keys=keys, where=where) if choices else -1
     return Probe(

@@ -99,7 +99,7 @@ class SourceBuilder:
 
     def _units_of(self, files: SourceFiles) -> Iterator[Iterable[Tokens]]:
         """The samples of each conversation or passage."""
-        source = _rows(files)
+        source = _rows(files, source=self._name)
         for rows in iter(lambda: list(islice(source, _ROWS_AT_ONCE)), []):
             chats = [row for row in rows if isinstance(row, Conversation)]
             encoded = iter(self._encoder.encode_many([chat.messages for chat in chats]))
@@ -243,9 +243,9 @@ class SourceBuilder:
         )
 
 
-def _rows(files: SourceFiles) -> Iterator[Row]:
+def _rows(files: SourceFiles, *, source: str) -> Iterator[Row]:
     for file in files.files:
-        name = files.name(file)
+        name = f"{source}: {files.name(file)}"
         if file.suffix.lower() in documents.SUFFIXES:
             yield documents.read_document(file, name=name)
         else:

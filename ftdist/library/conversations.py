@@ -112,6 +112,8 @@ def _loads(line: bytes) -> Any:
         return _BadRowError(f"is not UTF-8 text (byte {error.start + 1})")
     except json.JSONDecodeError as error:
         return _BadRowError(f"is not JSON ({error.msg} at character {error.pos + 1})")
+    except ValueError:
+        return _BadRowError("holds a number of too many digits")
     except RecursionError:
         return _BadRowError("is JSON nested too deeply")
 
@@ -173,13 +175,20 @@ def _message(value: Any, number: int) -> Message:
 
 def _alpaca(row: dict[str, Any]) -> list[Message]:
     messages: list[Message] = []
-    for question, answer in row.get("history") or []:
+    history = row.get("history") or []
+    if not isinstance(history, list) or not all(_is_pair(turn) for turn in history):
+        raise _BadRowError("has a history that is no list of pairs, question and answer")
+    for question, answer in history:
         messages += _exchange(question, answer)
     more = row.get("input", "")
     instruction = _text(row["instruction"], of="the instruction")
     if isinstance(more, str) and more.strip():
         instruction = f"{instruction}\n\n{_text(more, of='the input')}"
     return [*messages, *_exchange(instruction, row["output"])]
+
+
+def _is_pair(turn: Any) -> bool:
+    return isinstance(turn, list | tuple) and len(turn) == 2
 
 
 def _exchange(question: Any, answer: Any) -> list[Message]:

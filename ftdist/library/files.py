@@ -21,6 +21,9 @@ class SourceFiles:
     ignored: tuple[Path, ...]
     """Files of kinds that are not read, and probes."""
 
+    key: str
+    """The config key that named the source."""
+
     def name(self, file: Path) -> str:
         """What a file is called in errors: its path below the source."""
         return file.relative_to(self.root).as_posix()
@@ -30,8 +33,12 @@ class SourceFiles:
         """Name and sha256 of each file, as first asked for."""
         digests = []
         for file in self.files:
-            with file.open("rb") as opened:
-                digests.append((self.name(file), hashlib.file_digest(opened, "sha256").hexdigest()))
+            try:
+                with file.open("rb") as opened:
+                    digest = hashlib.file_digest(opened, "sha256").hexdigest()
+            except OSError as error:
+                raise _unreadable(file, error, key=self.key) from error
+            digests.append((self.name(file), digest))
         return digests
 
 
@@ -47,9 +54,14 @@ def find_files(path: Path, *, key: str) -> SourceFiles:
     Raises:
         DataError: there is nothing at that path, or nothing that can be read.
     """
-    if not path.exists():
-        raise DataError(f"{key}={path} does not exist.", remedy=f"set {key} to a folder or file.")
-    found = sorted(_below(path)) if path.is_dir() else [path]
+    try:
+        if not path.exists():
+            raise DataError(
+                f"{key}={path} does not exist.", remedy=f"set {key} to a folder or file."
+            )
+        found = sorted(_below(path)) if path.is_dir() else [path]
+    except OSError as error:
+        raise _unreadable(Path(error.filename or path), error, key=key) from error
     files = tuple(file for file in found if _is_data(file))
     ignored = tuple(file for file in found if not _is_data(file))
     if not files:
@@ -61,13 +73,15 @@ def find_files(path: Path, *, key: str) -> SourceFiles:
             f"none of {' '.join(READABLE)}.",
             remedy=f"set {key} to a folder or file of conversations or text.",
         )
-    return SourceFiles(root=path if path.is_dir() else path.parent, files=files, ignored=ignored)
+    return SourceFiles(
+        root=path if path.is_dir() else path.parent, files=files, ignored=ignored, key=key
+    )
 
 
 def _below(folder: Path) -> list[Path]:
     found: list[Path] = []
     seen: set[str] = set()  # real folders: links may lead round in a circle
-    for here, folders, names in os.walk(folder, followlinks=True):
+    for here, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
         if os.path.realpath(here) in seen:
             folders.clear()
             continue
@@ -75,6 +89,17 @@ def _below(folder: Path) -> list[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [Path(here) / name for name in names if not name.startswith(".")]
     return found
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _unreadable(path: Path, error: OSError, *, key: str) -> DataError:
+    return DataError(
+        f"{key}: {path} cannot be read: {error.strerror}.",
+        remedy=f"give yourself the right to read it, or set {key} to another folder or file.",
+    )
 
 
 def _is_probes(file: Path) -> bool:

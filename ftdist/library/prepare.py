@@ -9,6 +9,7 @@ one rename: however many processes prepare the same library, one folder appears,
 writes the facts of the packed library to OUT.json, or what is wrong.
 """
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -38,6 +39,9 @@ FORMAT = 1
 LIBRARY = "library"
 """Name of the first source: the library itself, of weight 1."""
 
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What transformers raises for files that are not what they should be."""
+
 _STALE_S = 7 * 24 * 3600
 """Age of a half-built folder at which its builder is taken to be dead."""
 
@@ -54,6 +58,7 @@ def prepare(config: RunConfig) -> LibraryFacts:
         StorageError: the cache cannot be written or read.
     """
     sources = _find_sources(config)
+    check_model(config.model)
     encoder = ChatEncoder(load_tokenizer(config.model), system_prompt=config.library.system_prompt)
     settings = _settings(config)
     key = _key(sources, encoder=encoder, settings=settings)
@@ -72,12 +77,44 @@ def prepare(config: RunConfig) -> LibraryFacts:
     return replace(facts, sources=weighed)
 
 
+def check_model(model: ModelConfig) -> None:
+    """Refuse a model folder whose model transformers does not know as a causal language model.
+
+    Its config.json is looked at before a library is tokenised for hours. A folder without one
+    (a tokenizer alone) has nothing to be looked at.
+
+    Raises:
+        ModelError: transformers does not know the model, or cannot generate text with it.
+    """
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
+
+    folder = Path(model.path).expanduser()
+    if not (folder / "config.json").is_file():
+        return
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except (*_UNREADABLE, StrictDataclassError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(
+            f"transformers cannot read {folder / 'config.json'}: {reason}",
+            remedy="take a model that the installed version of transformers knows.",
+        ) from error
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ModelError(
+            f"{folder} holds a {config.model_type}, which is no causal language model to "
+            "transformers.",
+            remedy="choose a model that transformers' AutoModelForCausalLM loads.",
+        )
+
+
 def load_tokenizer(model: ModelConfig) -> Any:
     """The tokenizer of a model folder or hub name; never runs code that came with it.
 
     Raises:
         ModelError: there is none that can be read.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoTokenizer
 
     folder = Path(model.path).expanduser()
@@ -91,7 +128,7 @@ def load_tokenizer(model: ModelConfig) -> Any:
         return AutoTokenizer.from_pretrained(
             folder if is_folder else model.path, revision=model.revision, trust_remote_code=False
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (*_UNREADABLE, StrictDataclassError) as error:
         why = "." if is_folder else ": " + str(error).strip().partition("\n")[0]
         raise ModelError(
             f"model.path={model.path} has no tokenizer that can be read{why}",
@@ -228,8 +265,9 @@ def _sync(*paths: Path) -> None:
 def _sweep(cache: Path) -> None:
     """Remove what builders that were killed long ago left half-made."""
     for left in cache.glob(".*.building"):
-        if time.time() - left.stat().st_mtime > _STALE_S:
-            shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # its builder has just given it its name
+            if time.time() - left.stat().st_mtime > _STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 if __name__ == "__main__":

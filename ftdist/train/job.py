@@ -2,8 +2,9 @@
 
 import logging
 import warnings
+from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -16,7 +17,7 @@ from ftdist.data.packed import PackedLibrary
 from ftdist.dist.device import choose_device, choose_dtype, torch_device, use_device
 from ftdist.dist.stop import StopRequest
 from ftdist.dist.world import World, process_group
-from ftdist.errors import ConfigError, RequeueError
+from ftdist.errors import ConfigError, RequeueError, StorageError
 from ftdist.observe.memory import peak_memory_gib
 from ftdist.observe.sinks import Sinks, open_sinks
 from ftdist.rundir import RunDir
@@ -92,14 +93,18 @@ def _train(
     identity = Identity(library_key=plan.library.key, seed=config.run.seed, dtype=dtype)
     if world.is_lead:
         store.clean_leftovers(attempt)
+    damage: list[str] = []
+
+    def on_damaged(path: Path, why: str) -> None:
+        damage.append(f"{why} It lies in {path}.")
+        tell(run, "checkpoint_damaged", path=str(path), problem=why)
+
     first_step = restore_state(
         engine,
         store,
         identity=identity,
         world=world,
-        on_damaged=lambda path, why: run.append_event(
-            "checkpoint_damaged", path=str(path), problem=why
-        ),
+        on_damaged=on_damaged,
     )
     batches = BatchSource(
         library,
@@ -123,12 +128,14 @@ def _train(
             world=world,
         )
         if world.is_lead:
-            run.append_event("checkpoint", step=step, attempt=attempt)
+            tell(run, "checkpoint", step=step, attempt=attempt)
 
     sinks = _open_sinks(run, config, plan, attempt=attempt, first_step=first_step, world=world)
     try:
         if sinks is not None:
-            run.append_event("training", step=first_step, attempt=attempt, head=check.head)
+            tell(run, "training", step=first_step, attempt=attempt, head=check.head)
+            for sentence in damage:
+                sinks.note(sentence)
             sinks.note(
                 f"{world.size} ranks on {device} in {dtype}; {check.head} head (relative "
                 f"difference {check.difference:.1e}); {loaded_gib:.2f} GiB a rank after loading"
@@ -145,11 +152,12 @@ def _train(
         )
         end = loop.run(first_step=first_step)
     except BaseException:
-        _close(sinks, "failed")
+        with suppress(StorageError):  # the first error is the one to show
+            _close(sinks, "failed")
         raise
     _close(sinks, "finished" if end.reason == "complete" else "requeue")
     if world.is_lead:
-        run.append_event(end.reason, step=end.step, attempt=attempt, signal=stop.signal_name)
+        tell(run, end.reason, step=end.step, attempt=attempt, signal=stop.signal_name)
     return 0 if end.reason == "complete" else RequeueError.exit_code
 
 
@@ -170,6 +178,12 @@ def _open_sinks(
 def _close(sinks: Sinks | None, outcome: Literal["finished", "requeue", "failed"]) -> None:
     if sinks is not None:
         sinks.close(outcome)
+
+
+def tell(run: RunDir, event: str, **fields: Any) -> None:
+    """Add an event; a disk that is full for a moment is no reason to lose the run."""
+    with suppress(OSError):
+        run.append_event(event, **fields)
 
 
 def quiet_libraries() -> None:

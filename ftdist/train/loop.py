@@ -10,6 +10,7 @@ import torch
 from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
 from ftdist.dist.collectives import max_over_ranks, sum_over_ranks
+from ftdist.dist.device import Device
 from ftdist.dist.stop import StopRequest
 from ftdist.dist.world import World
 from ftdist.errors import FtdistError, StorageError
@@ -71,6 +72,7 @@ class Loop:
         self._save = save
         self._sinks = sinks
         self._stop = stop
+        self._device: Device = "cuda" if engine.device.type == "cuda" else "cpu"
         self._world = world
         self._failed_saves = 0
         self._skipped_steps = 0
@@ -83,24 +85,32 @@ class Loop:
             FtdistError: gradients stay infinite or no numbers.
         """
         total_steps = self._plan.steps
+        if self._stop_agreed():
+            return LoopEnd(reason="stopped", step=first_step)
         clock = StepClock(total_steps=total_steps, first_step=first_step)
         for step in range(first_step, total_steps):
             row = self._step(step, clock)
             done = step + 1
-            wants_stop = max_over_ranks(float(self._stop.is_set)) > 0
-            last = wants_stop or done == total_steps
+            complete = done == total_steps
+            wants_stop = self._stop_agreed() and not complete
             with clock.pause():
-                if _is_due(done, self._config.train.evaluate_every_steps, last=done == total_steps):
+                every = self._config.train.evaluate_every_steps
+                if not wants_stop and _is_due(done, every, last=complete):
                     loss = held_out_loss(self._engine, self._batches)
                     row |= {} if loss is None else {metrics.HELD_OUT_LOSS.name: loss}
                 # The row comes first: a checkpoint never knows of a step that no row tells of.
                 if self._sinks is not None:
                     self._sinks.log(done, row)
+                last = wants_stop or complete
                 if _is_due(done, self._config.checkpoint.every_steps, last=last):
                     self._checkpoint(done, last=last)
-            if wants_stop and done < total_steps:
+            if wants_stop:
                 return LoopEnd(reason="stopped", step=done)
         return LoopEnd(reason="complete", step=total_steps)
+
+    def _stop_agreed(self) -> bool:
+        """Whether any rank was asked to stop; the same answer on all. Collective."""
+        return max_over_ranks(float(self._stop.is_set)) > 0
 
     def _step(self, step: int, clock: StepClock) -> dict[str, float]:
         """One step, and what was measured of it."""
@@ -111,7 +121,7 @@ class Loop:
         self._engine.set_learning_rate(rate)
         result = train_step(self._engine, batches.micro_batches, loss_tokens=batches.loss_tokens)
         (loss,) = sum_over_ranks([float(result.loss_sum)])
-        peak_gib = max_over_ranks(peak_memory_gib(self._plan.device))
+        peak_gib = max_over_ranks(peak_memory_gib(self._device))
         times = clock.step_done(batches.tokens)
         self._count_skipped(result.skipped, done=step + 1)
         return {

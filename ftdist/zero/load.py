@@ -13,6 +13,12 @@ from ftdist.dist.world import World
 from ftdist.errors import ModelError
 from ftdist.zero.reshape import shard_range
 
+PLAIN_DTYPES = ("F64", "F32", "F16", "BF16")
+"""Dtypes, as safetensors names them, whose numbers are the weights themselves."""
+
+COMPUTED_BUFFERS = (".inv_freq", ".masked_bias", ".attn.bias", ".attention.bias")
+"""Endings of what older folders store and models compute by themselves."""
+
 
 def read_weights(model: nn.Module, folder: Path, *, world: World) -> None:
     """Fill this rank's shard of every parameter from the folder's safetensors files.
@@ -31,6 +37,7 @@ def read_weights(model: nn.Module, folder: Path, *, world: World) -> None:
     names = dict(model.named_parameters())
     files = locate_tensors(folder)
     prefix = _common_prefix(names, files)
+    _refuse_leftovers(model, files, prefix=prefix, folder=folder)
     missing = sorted(name for name in names if name.removeprefix(prefix) not in files)
     if missing:
         raise ModelError(
@@ -50,6 +57,23 @@ def read_weights(model: nn.Module, folder: Path, *, world: World) -> None:
                     world=world,
                 )
     _read_buffers(model, files, prefix=prefix)
+
+
+def _refuse_leftovers(
+    model: nn.Module, files: Mapping[str, Path], *, prefix: str, folder: Path
+) -> None:
+    """Refuse weights that the model has no place for: config.json describes another model."""
+    known = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    known |= {name for name, _ in model.named_buffers()}
+    extra = sorted(
+        name for name in files if prefix + name not in known and not name.endswith(COMPUTED_BUFFERS)
+    )
+    if extra:
+        raise ModelError(
+            f"{folder} holds {len(extra)} tensors that its config.json has no place for, the "
+            f"first is {extra[0]}.",
+            remedy="use the config.json that belongs to these weights.",
+        )
 
 
 def locate_tensors(folder: Path) -> dict[str, Path]:
@@ -97,6 +121,11 @@ def _read_shard(source: Any, parameter: Any, *, name: str, world: World) -> None
             f"{name} has shape {list(shape)} in the file and {list(parameter.ds_shape)} by "
             "config.json.",
             remedy="use the config.json that belongs to these weights.",
+        )
+    if source.get_dtype() not in PLAIN_DTYPES:
+        raise ModelError(
+            f"{name} is stored as {source.get_dtype()}: quantised weights cannot be trained.",
+            remedy="use the model's folder in bfloat16 or float32.",
         )
     shard: Tensor = parameter.ds_tensor
     shard.zero_()  # padding too: memory's leftovers there could be no numbers

@@ -41,15 +41,24 @@ def write_shards(engine: Zero3Engine, folder: Path, *, world: World) -> list[Pat
     files = []
     for kind in KINDS:
         file = folder / shard_name(kind, rank=world.rank, world_size=world.size)
-        try:
-            save_file(dict(_shards(engine, kind, world=world)), file)
-        except (SafetensorError, OSError) as error:
-            raise StorageError(
-                f"{file} could not be written: {error}.",
-                remedy="free space on that disk, or set run.root to another one.",
-            ) from error
+        write_tensors(dict(_shards(engine, kind, world=world)), file)
         files.append(file)
     return files
+
+
+def write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
+    """Write a safetensors file.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    try:
+        save_file(tensors, file, metadata={"format": "pt"})
+    except (SafetensorError, OSError) as error:
+        raise StorageError(
+            f"{file} could not be written: {error}.",
+            remedy="free space on that disk, or set run.root to another one.",
+        ) from error
 
 
 def optimizer_steps(engine: Zero3Engine) -> int:

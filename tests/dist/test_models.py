@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from ftdist.data.batch import build_batch
 from ftdist.dist.world import World
@@ -73,15 +74,20 @@ def test_each_family_gets_the_head_that_gives_its_own_loss(
         assert loss == pytest.approx(expected, rel=tolerance), family
 
 
-def refusals(world: World, model: Path) -> dict[str, str]:
+def refusals(world: World, models: Path, dtype: str) -> dict[str, str]:
+    model = models / "gemma2"
     try:
         build(world, model)
     except ModelError as error:
         found = {"kernel": str(error)}
-    engine = build(world, model, "float32", *KERNEL["gemma2"])
+    engine = build(world, model, dtype, *KERNEL["gemma2"])
     with pytest.raises(ModelError) as chunked:
-        check_model(engine, vocab_size=VOCAB, dtype="float32", wanted_head="chunked")
-    found["chunked"] = str(chunked.value)
+        check_model(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="chunked")
+    found["capped"] = str(chunked.value)
+    scaled = build(world, models / "granite", dtype)
+    with pytest.raises(ModelError) as chunked:
+        check_model(scaled, vocab_size=VOCAB, dtype=dtype, wanted_head="chunked")
+    found["scaled"] = str(chunked.value)
     forward = engine._model.model.forward
 
     def leaking(**inputs: Any) -> Any:
@@ -91,18 +97,23 @@ def refusals(world: World, model: Path) -> dict[str, str]:
 
     engine._model.model.forward = leaking
     with pytest.raises(ModelError) as leak:
-        check_model(engine, vocab_size=VOCAB, dtype="float32", wanted_head="auto")
+        check_model(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="auto")
     found["leak"] = str(leak.value)
     return found
 
 
-def test_wrong_head_and_leaking_attention_are_refused(run_ranks: RunRanks, tmp_path: Path) -> None:
-    model = save_tiny_model(tmp_path / "gemma2", "gemma2")
-    (found,) = run_ranks(1, refusals, model)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_wrong_head_and_leaking_attention_are_refused(
+    run_ranks: RunRanks, tmp_path: Path, dtype: str
+) -> None:
+    for family in ("gemma2", "granite"):
+        save_tiny_model(tmp_path / family, family)
+    (found,) = run_ranks(1, refusals, tmp_path, dtype)
     assert "Gemma2ForCausalLM does not run with model.attention=sdpa" in found["kernel"]
-    assert "gives another loss than the model's own head" in found["chunked"]
-    assert "To fix: set model.head=auto" in found["chunked"]
-    assert "change each other's loss" in found["leak"]
+    assert "does not fit this model" in found["capped"]
+    assert "gives another loss than the model's own head" in found["scaled"]
+    assert "To fix: set model.head=auto" in found["scaled"]
+    assert "see each other" in found["leak"]
 
 
 def load(world: World, model: Path) -> tuple[float, float]:
@@ -165,6 +176,17 @@ def test_unusable_model_folders_are_refused_with_a_remedy(
     (message,) = run_ranks(1, build_and_fail, missing)
     assert "lacks 9 of 30 parameters, the first is model.layers.2." in message
     assert "To fix: " in message
+
+    (missing / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 1}))
+    (message,) = run_ranks(1, build_and_fail, missing)
+    assert "holds 9 tensors that its config.json has no place for" in message
+
+    quantised = save_tiny_model(tmp_path / "quantised", "llama")
+    tensors = load_file(quantised / "model.safetensors")
+    tensors["lm_head.weight"] = tensors["lm_head.weight"].to(torch.float8_e4m3fn)
+    save_file(tensors, quantised / "model.safetensors", metadata={"format": "pt"})
+    (message,) = run_ranks(1, build_and_fail, quantised)
+    assert "lm_head.weight is stored as F8_E4M3" in message
 
     damaged = save_tiny_model(tmp_path / "damaged", "llama")
     weights = damaged / "model.safetensors"

@@ -12,8 +12,10 @@ import pytest
 from rich.console import Console
 
 from ftdist.cli import main as cli
-from ftdist.cli.outcome import tell
+from ftdist.cli.outcome import tell, tell_single
 from ftdist.cli.progress import Bar, Copy, Tail, clock, summary
+from ftdist.config.compose import compose, dump_config
+from ftdist.config.plan import LibraryFacts, ModelFacts, Plan, SourceFacts, make_plan
 from ftdist.rundir import RunDir
 from launch.failure import RankFailure
 from launch.supervise import Finished
@@ -212,8 +214,11 @@ def test_lengths_of_time_are_easy_to_read() -> None:
     assert summary({"train/loss": 2.0}, 2.5) == "loss 2.0000  held-out 2.5000"
 
 
-def test_last_words_name_the_cause_and_the_way_on(tmp_path: Path, capsys: Captured) -> None:
-    run = RunDir(tmp_path / "r")
+def test_last_words_name_the_cause_and_the_way_on(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = RunDir(tmp_path / "runs" / "r")
     failure = RankFailure(
         rank=1,
         time=0.0,
@@ -230,3 +235,164 @@ def test_last_words_name_the_cause_and_the_way_on(tmp_path: Path, capsys: Captur
         "To fix: free some.",
         "Run r is kept, with a checkpoint at step 5: once that is mended, `ftdist resume r`.",
     ]
+
+
+def test_the_way_on_is_a_path_where_runs_are_elsewhere(tmp_path: Path, capsys: Captured) -> None:
+    finished = Finished(outcome="stopped", exit_code=130, failure=None, step=5)
+    assert tell(finished, run=RunDir(tmp_path / "r")) == 130
+    assert f"`ftdist resume {tmp_path}/r`" in capsys.readouterr().err
+
+
+def test_a_stopped_export_says_so(tmp_path: Path, capsys: Captured) -> None:
+    finished = Finished(outcome="stopped", exit_code=130, failure=None, step=5)
+    assert tell_single(finished, run=RunDir(tmp_path / "r"), verb="export") == 130
+    told = capsys.readouterr().err
+    assert told == "`ftdist export` of run r was stopped; ask again: it begins anew.\n"
+
+
+def test_status_tells_of_damaged_checkpoints(tmp_path: Path, capsys: Captured) -> None:
+    run = made(tmp_path / "r")
+    run.append_event("checkpoint_damaged", path="p", problem="step-8 is cut. 4 steps are lost.")
+    assert cli.main(["status", str(run.root)]) == 0
+    told = capsys.readouterr().out
+    assert "Damaged checkpoint set aside: step-8 is cut. 4 steps are lost.\n" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "first", "second"),
+    [
+        (["status", "R", "--foo"], "--foo is not a flag of `ftdist status`.", "--help"),
+        (["status", "R", "foo=1"], "`ftdist status` takes no keys, and was given foo.", "leave"),
+        (
+            ["compare", "R", "probes.jsonl"],
+            "'probes.jsonl' is not of the form key=value.",
+            "`ftdist compare R compare.probes=probes.jsonl`",
+        ),
+    ],
+)
+def test_words_without_a_place_get_a_sentence(
+    words: list[str], first: str, second: str, capsys: Captured
+) -> None:
+    assert cli.main(words) == 78
+    problem, remedy = capsys.readouterr().err.splitlines()
+    assert problem == first
+    assert second in remedy
+
+
+SECRET = "hf_" + "a1B2" * 6
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["resume", "R", SECRET],
+        ["resume", SECRET],
+        ["status", "R", f"--{SECRET}"],
+        [SECRET],
+        [f"HF_TOKEN={SECRET}"],
+    ],
+)
+def test_what_looks_like_a_secret_is_refused_and_not_repeated(
+    words: list[str], capsys: Captured
+) -> None:
+    assert cli.main(words) == 78
+    told = capsys.readouterr().err
+    assert "looks like a secret" in told
+    assert SECRET not in told
+
+
+@pytest.mark.parametrize("verb", ["resume", "export"])
+@pytest.mark.parametrize("text", [None, "{", "[]", "{}"])
+def test_a_plan_that_is_no_plan_is_damage_not_a_mistake(
+    verb: str, text: str | None, tmp_path: Path, capsys: Captured
+) -> None:
+    run = complete(tmp_path / "r")
+    if text is not None:
+        run.plan.write_text(text)
+    assert cli.main([verb, str(run.root)]) == 74
+    told = capsys.readouterr().err
+    assert str(run.plan) in told
+    assert "To fix: put it back from a copy" in told
+
+
+def test_a_config_that_is_no_text_is_damage_with_a_copy_to_take(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    run = complete(tmp_path / "r")
+    run.attempt(1).mkdir()
+    copy = run.attempt(1) / "config.yaml"
+    copy.write_bytes(run.config.read_bytes())
+    run.config.write_bytes(b"run: \xff\xfe")
+    assert cli.main(["resume", str(run.root)]) == 74
+    assert f"To fix: copy {copy} there." in capsys.readouterr().err
+
+
+def test_a_file_that_one_may_not_read_is_74(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(words: list[str]) -> int:
+        raise PermissionError(13, "Permission denied", "/some/file")
+
+    monkeypatch.setattr("ftdist.cli.status.main", refused)
+    assert cli.main(["status", "r"]) == 74
+    assert capsys.readouterr().err.startswith(
+        "/some/file cannot be read or written: Permission denied.\nTo fix: "
+    )
+
+
+@pytest.mark.parametrize("verb", ["resume", "export"])
+def test_a_run_whose_checkpoints_are_all_damaged_says_how_to_mend_it(
+    verb: str, tmp_path: Path, capsys: Captured
+) -> None:
+    run = complete(tmp_path / "r")
+    run.plan.write_text(small_plan().to_json())
+    (run.checkpoints / "step-00000004.damaged").mkdir()
+    assert cli.main([verb, str(run.root)]) == 74
+    told = capsys.readouterr().err
+    assert "step-00000004.damaged" in told
+    assert "or delete these folders to begin at step 0" in told
+
+
+def complete(root: Path) -> RunDir:
+    run = made(root)
+    words = ["model.path=m", "library.path=l", "run.name=r", "cluster.device=cpu"]
+    run.config.write_text(dump_config(compose(words)))
+    return run
+
+
+def small_plan() -> Plan:
+    source = SourceFacts(
+        name="library",
+        weight=1.0,
+        samples=100,
+        sequences=320,
+        tokens=320 * 4096,
+        loss_tokens=1000,
+        held_out_samples=0,
+        held_out_sequences=0,
+    )
+    model = ModelFacts(
+        parameters=1000,
+        largest_parameter=100,
+        hidden_size=8,
+        layers=2,
+        vocab_size=16,
+        max_position=None,
+        model_type="llama",
+        tied=True,
+    )
+    config = compose(["model.path=m", "library.path=l", "run.name=r", "cluster.device=cpu"])
+    library = LibraryFacts(path="cache", key="k", sources=(source,))
+    return make_plan(config, model=model, library=library, device="cpu")
+
+
+def test_plan_help_speaks_of_plan(capsys: Captured) -> None:
+    assert cli.main(["plan", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("Usage: ftdist plan ")
+
+
+def test_plan_asks_for_no_name(capsys: Captured) -> None:
+    assert cli.main(["plan", "model.path=nowhere"]) == 78
+    told = capsys.readouterr().err
+    assert "library.path is not set" in told
+    assert "run.name" not in told

@@ -197,7 +197,7 @@ def test_tiny_needs_nothing_else_and_demo_is_the_demo() -> None:
     tiny, demo = compose(["experiment=tiny"]), compose(["experiment=demo"])
     assert (tiny.model.path, tiny.library.path, tiny.cluster.tasks_per_node) == ("tiny", "tiny", 2)
     assert (tiny.batch.sequence_tokens, tiny.batch.tokens) == (256, 1024)
-    assert demo.library.path == ".cache/ftdist/a45"
+    assert demo.library.path == ".cache/ftdist/a45/library"
     assert (demo.optim.warmup_ratio, demo.optim.weight_decay, demo.train.epochs) == (0.1, 0, 5)
     assert (demo.model.dtype, demo.cluster.tasks_per_node) == ("float32", 2)
 
@@ -402,3 +402,76 @@ def test_importing_compose_loads_neither_hydra_nor_torch() -> None:
     ).stdout.split()
     heavy = {"hydra", "omegaconf", "torch", "deepspeed", "transformers", "wandb", "datasets"}
     assert heavy & set(loaded) == set()
+
+
+def test_a_batch_that_cannot_be_shared_is_told_with_mistyped_keys_and_values() -> None:
+    error = _refused(
+        *NEEDED,
+        "optim.peek_lr=1",
+        "optim.beta1=x",
+        "batch.tokens=40960",
+        "cluster.tasks_per_node=4",
+    )
+    assert "has 3 problems" in error.problem
+    assert "did you mean optim.peak_lr?" in error.problem
+    assert "optim.beta1=x is not a number." in error.problem
+    assert "batch.tokens=40960 (10 sequences of 4096) cannot be shared equally by 4 ranks" in str(
+        error
+    )
+
+
+def test_a_mistyped_group_does_not_hide_what_other_keys_say_against_each_other() -> None:
+    error = _refused(*NEEDED, "engine=zero4", "batch.tokens=10_000")
+    assert "engine=zero4 is not an option" in error.problem
+    assert "batch.tokens=10000 is not a multiple" in error.problem
+
+
+def test_keys_that_a_mistyped_override_was_meant_to_set_are_not_held_against_others() -> None:
+    assert "has" not in _refused(*NEEDED, "batch.tokns=3", "cluster.tasks_per_node=3").problem
+    assert "multiple" not in _refused(*NEEDED, "batch=defualt", "batch.tokens=10_000").problem
+
+
+def test_other_trainers_names_are_answered_with_the_key() -> None:
+    told = {
+        "lr=1": "optim.peak_lr",
+        "batch.size=8": "batch.tokens",
+        "gradient_accumulation_steps=4": "batch.micro_sequences",
+        "epochs=2": "train.epochs",
+        "max_steps=5": "train.steps",
+        "max_length=512": "batch.sequence_tokens",
+        "output_dir=/x": "run.root",
+        "library.source.chats.path=/x": "library.sources.chats.path",
+    }
+    answer = str(_refused(*NEEDED, *told))
+    for typed, meant in told.items():
+        name = typed.partition("=")[0]
+        assert f"{name} is not a key of the config: did you mean {meant}?" in answer
+
+
+def test_a_mistyped_group_names_its_nearest_option_too() -> None:
+    assert _refused(*NEEDED, "enigne=zero2").remedy == "write engine=zero3."
+
+
+def test_no_group_and_no_free_table_is_suggested_for_an_unknown_leaf() -> None:
+    unknown = ("engine.deepsped.x=1", "deepspeed=x", "engine.zero_stage=3", "tensor_parallel=2")
+    answer = str(_refused(*NEEDED, *unknown))
+    assert answer.count("See `ftdist train --help`.") == 4
+
+
+def test_null_is_offered_only_where_it_fits() -> None:
+    assert _refused(*NEEDED[:1], "library.path=l", "model.path=").remedy == "write a value."
+    assert "or library.system_prompt=null" in _refused(*NEEDED, "library.system_prompt=").remedy
+
+
+def test_an_owned_deepspeed_key_hides_no_typing_mistake_beside_it() -> None:
+    error = _refused(
+        *NEEDED,
+        "engine.deepspeed.gradient_clipping=1",
+        "engine.deepspeed.train_batch_sise=8",
+        "engine.deepspeed.wall_clock_breakdwn=true",
+        "engine.deepspeed.tensor_parallel.autotp_size=2",
+    )
+    assert "has 4 problems" in error.problem
+    assert "near it, is not set here: set batch.tokens and batch.micro_sequences" in error.problem
+    assert "did you mean engine.deepspeed.wall_clock_breakdown?" in error.problem
+    assert "tensor_parallel.autotp_size is not tested with ftdist's sharding" in error.problem

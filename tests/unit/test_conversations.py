@@ -178,3 +178,24 @@ def test_messages_keep_their_text_as_it_is(tmp_path: Path) -> None:
     row = read_row(tmp_path, openai(("user", text), ("assistant", text)))
     assert isinstance(row, Conversation)
     assert row.messages[0] == Message(role="user", content=text)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (
+            '{"instruction": "a", "output": "b", "history": [["q"]]}',
+            "has a history that is no list",
+        ),
+        ('{"instruction": "a", "output": "b", "history": 5}', "has a history that is no list"),
+        ('{"n": ' + "1" * 5000 + "}", "holds a number of too many digits"),
+        ("[" * 100_000, "is JSON nested too deeply"),
+    ],
+)
+def test_a_row_that_breaks_its_reader_is_a_bad_row(tmp_path: Path, line: str, reason: str) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text(line + "\n")
+    (row,) = read_conversations(file, name="a.jsonl")
+    assert isinstance(row, BadRow)
+    assert row.reason.startswith(reason)
+    assert str(row.place) == "a.jsonl, row 1"

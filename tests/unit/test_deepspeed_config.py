@@ -122,7 +122,7 @@ def test_mistyped_settings_are_told_all_at_once_with_the_nearest_name() -> None:
         "did you mean engine.deepspeed.zero_optimization.offload_optimizer.pin_memory?",
         "did you mean engine.deepspeed.comms_logger.enabled?",
         "did you mean engine.deepspeed.flops_profiler.profile_step?",
-        "engine.deepspeed.nebula is refused by DeepSpeed:",
+        "engine.deepspeed.nebula.enabled is not tested with ftdist's sharding and checkpoints",
     ):
         assert said in whole
     assert len(problems) == 9
@@ -144,3 +144,21 @@ def test_owned_settings_are_found_at_any_depth_and_whole_sections_are_not_replac
         "zero_optimization": "set the keys in it one by one."
     }
     assert owned_deepspeed_keys({"steps_per_print": 10}) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"tensor_parallel": {"autotp_size": 2}},
+        {"data_efficiency": {"enabled": True}},
+        {"zero_optimization": {"zero_hpz_partition_size": 8}},
+        {"zero_optimization": {"zero_quantized_weights": True}},
+        {"autotuning": {"enabled": True}},
+        {"pipeline": {"stages": 2}},
+    ],
+)
+def test_settings_that_checkpoints_were_never_tested_with_are_refused(
+    settings: dict[str, object],
+) -> None:
+    (said,) = check_deepspeed_keys(settings)
+    assert "is not tested with ftdist's sharding and checkpoints: leave it out" in said

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -28,8 +28,8 @@ from launch.after import (
     decide,
 )
 from launch.failure import RankFailure, first_failure, read_failures, vanished, write_failure
-from launch.job import RankFacts, run_rank
-from launch.lock import holding, is_held
+from launch.job import RankFacts, _is_hang, run_rank
+from launch.lock import _unlink_stale, holding, is_held
 from launch.preflight import (
     Machine,
     check_plan,
@@ -42,7 +42,7 @@ from launch.processes import ProcessId, children_of
 from launch.resume import MAY_CHANGE, changed
 from launch.status import read_status
 from launch.submit import rank_environment
-from launch.supervise import Finished, Supervisor, refuse_leftover_ranks
+from launch.supervise import Finished, Supervisor, newest_step, refuse_leftover_ranks
 
 KILLED = None
 
@@ -174,6 +174,15 @@ def test_lock_of_a_dead_process_is_taken_over_and_said(run: RunDir) -> None:
     assert said == [f"Taking over run r: process {os.getpid()}, which held it, has ended."]
 
 
+def test_the_slower_of_two_that_take_over_leaves_the_lock_of_the_faster(run: RunDir) -> None:
+    dead = {"host": socket.gethostname(), "pid": os.getpid(), "start_ticks": 1}
+    run.lock.write_text(json.dumps(dead))
+    assert _unlink_stale(run, dead)
+    run.lock.write_text(json.dumps(dead | {"start_ticks": 2}))
+    assert not _unlink_stale(run, dead)
+    assert json.loads(run.lock.read_text())["start_ticks"] == 2
+
+
 @pytest.mark.parametrize("text", ['{"host": "elsewhere", "pid": 1, "start_ticks": 1}', "garbage"])
 def test_lock_that_cannot_be_judged_here_is_respected(run: RunDir, text: str) -> None:
     run.lock.write_text(text)
@@ -234,7 +243,7 @@ class Trial:
             run=self.run,
             config=self.config,
             view_of=view_of,
-            say=self.said.append,
+            say=lambda words: self.said.append(words),
             callables={"train": function},
         )
         with supervisor.sole():
@@ -349,6 +358,16 @@ def rank_one_is_killed(run_dir: str) -> None:
     run_rank(folder_of(run_dir), body)
 
 
+def waits_in_vain(run_dir: str) -> None:
+    def body(facts: RankFacts) -> int:
+        if facts.rank == 0:
+            raise RuntimeError("[gloo] Timed out waiting 2000ms for recv operation to complete")
+        time.sleep(60)
+        return 0
+
+    run_rank(folder_of(run_dir), body)
+
+
 def stops_after_a_step_then_is_done(run_dir: str) -> None:
     def body(facts: RankFacts) -> int:
         if RunDir(Path(run_dir)).newest_attempt() > 1:
@@ -435,6 +454,32 @@ def test_a_rank_that_is_killed_again_and_again_ends_in_a_crash_loop(trial: Trial
     assert not ranks_alive(trial.run)
 
 
+@pytest.mark.timeout(90)
+def test_a_rank_that_waited_in_vain_is_a_hang_and_tried_again(trial: Trial) -> None:
+    finished = trial.train(waits_in_vain)
+    assert finished.outcome == "crash_loop"
+    assert finished.failure is not None
+    assert finished.failure.exit_code == 76
+    assert finished.failure.problem.startswith("Rank 0 waited in vain for another rank to answer")
+    assert [a.outcome for a in read_status(trial.run).attempts] == ["requeue", "crash_loop"]
+
+
+@pytest.mark.parametrize(
+    ("words", "hangs"),
+    [
+        ("Timed out waiting 1800000ms for recv operation to complete", True),
+        ("Watchdog caught collective operation timeout: WorkNCCL(...) ran for 600 ms", True),
+        ("wait timeout after 300000ms, keys: /default_pg/0", True),
+        ("Connection closed by peer [127.0.0.1]:1234", False),
+        ("Timed out waiting for send; Connection reset by peer", False),
+        ("mat1 and mat2 shapes cannot be multiplied", False),
+    ],
+)
+def test_a_peer_that_hangs_is_told_from_one_that_has_gone(words: str, hangs: bool) -> None:
+    assert _is_hang(RuntimeError(words)) is hangs
+    assert not _is_hang(ValueError(words))
+
+
 @pytest.mark.timeout(60)
 def test_an_attempt_that_asks_for_it_is_followed_by_the_next(trial: Trial) -> None:
     finished = trial.train(stops_after_a_step_then_is_done)
@@ -465,6 +510,37 @@ def test_the_second_signal_kills(trial: Trial) -> None:
     assert time.monotonic() - begun < 20
     assert not ranks_alive(trial.run)
     assert [words.split(":")[0] for words in trial.said] == ["Asked to stop", "Asked again"]
+
+
+@pytest.mark.timeout(60)
+def test_a_closed_terminal_lets_every_rank_save(trial: Trial) -> None:
+    # Whatever is written to it fails from then on; nobody reads what is said.
+    def hang_up() -> None:
+        trial.said = Gone()
+        os.kill(os.getpid(), signal.SIGHUP)
+        raise OSError(5, "Input/output error")
+
+    finished = trial.train(saves_when_asked, act=hang_up)
+    assert (finished.outcome, finished.exit_code, finished.step) == ("stopped", 129, 7)
+    assert not ranks_alive(trial.run)
+
+
+class Gone(list[str]):
+    """Hears nothing more."""
+
+    def append(self, words: str) -> None:  # noqa: ARG002
+        raise OSError(5, "Input/output error")
+
+
+@pytest.mark.timeout(60)
+def test_a_mistake_of_the_watcher_leaves_no_rank_behind(trial: Trial) -> None:
+    def stumble() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        trial.train(saves_when_asked, act=stumble)
+    assert not ranks_alive(trial.run)
+    assert newest_step(trial.run) == 7
 
 
 @pytest.mark.timeout(60)
@@ -554,8 +630,8 @@ def test_all_problems_of_a_run_are_told_in_one_answer(tmp_path: Path) -> None:
         f"model.path={tmp_path / 'no model'}",
         f"library.path={tmp_path / 'no library'}",
         f"run.root={tmp_path / 'runs'}",
-        "cluster.tasks_per_node=5",
     )
+    config = replace(config, cluster=replace(config.cluster, tasks_per_node=5))
     with pytest.raises(ConfigError) as caught:
         check_run(config, machine=Machine(cores=2, gpus=0), new=True)
     told = caught.value.problem
@@ -582,10 +658,10 @@ def test_more_ranks_than_the_machine_holds_are_refused(
 
 
 def test_more_threads_than_cores_are_said_not_refused() -> None:
-    config = some_config("cluster.tasks_per_node=3", "cluster.threads_per_task=2")
+    config = some_config("cluster.tasks_per_node=4", "cluster.threads_per_task=2")
     (note,) = machine_notes(config, machine=Machine(cores=2, gpus=0))
-    assert "3 ranks of 2 threads share 2 cores" in note
-    assert machine_notes(config, machine=Machine(cores=6, gpus=0)) == []
+    assert "4 ranks of 2 threads share 2 cores" in note
+    assert machine_notes(config, machine=Machine(cores=8, gpus=0)) == []
 
 
 def test_a_disk_too_small_is_refused_with_both_sizes(tmp_path: Path) -> None:
@@ -640,3 +716,41 @@ def test_allowed_keys_change_and_the_rest_stays() -> None:
 def test_an_allowed_key_with_a_value_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"cluster\.tasks_per_node=0"):
         changed(some_config(), ["cluster.tasks_per_node=0"], allowed=MAY_CHANGE)
+
+
+def test_texts_and_choices_are_taken_as_typed() -> None:
+    asked = ["tracking.wandb=off", "tracking.project=007", "tracking.tags=[off,1]"]
+    tracking = changed(some_config(), asked, allowed=MAY_CHANGE).tracking
+    assert (tracking.wandb, tracking.project, tracking.tags) == ("off", "007", ["off", "1"])
+    asked = ["tracking.entity=null", "checkpoint.every_steps=1k"]
+    after = changed(some_config("tracking.entity=me"), asked, allowed=MAY_CHANGE)
+    assert after.tracking.entity is None
+    assert after.checkpoint.every_steps == 1000
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["tracking=off"], ["write tracking.wandb=off"]),
+        (["optim=wsd"], ["chooses a group", "leave it out"]),
+        (["cluster.nodes=1", "cluster.nodes=2"], ["cluster.nodes is set twice, to 1 and to 2."]),
+        (["cluster.nods=1", "checkpoint.keep=x"], ["cluster.nods is not", "checkpoint.keep=x"]),
+        (["checkpoint.keep="], ["checkpoint.keep= has no value"]),
+        (["tracking.project=${oc.env:HF_TOKEN}"], ["interpolation"]),
+    ],
+)
+def test_what_is_wrong_with_a_resume_is_told_at_once(asked: list[str], told: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        changed(some_config(), asked, allowed=MAY_CHANGE)
+    for words in told:
+        assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["tracking.project", "tracking.api_key", "tracking.tags"])
+def test_a_secret_on_the_way_back_in_is_refused_and_not_repeated(name: str) -> None:
+    secret = "hf_" + "a1B2" * 6
+    with pytest.raises(ConfigError) as caught:
+        changed(some_config(), [f"{name}={secret}", "cluster.nodes=x"], allowed=MAY_CHANGE)
+    assert "looks like a secret" in str(caught.value)
+    assert "cluster.nodes=x" in str(caught.value)
+    assert secret not in str(caught.value)

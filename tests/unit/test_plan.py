@@ -191,10 +191,26 @@ def test_offload_moves_terms_from_the_device_to_the_host() -> None:
 
 
 def test_disk_holds_the_kept_checkpoints_one_in_writing_and_the_export() -> None:
-    plan = _plan("checkpoint.keep=3", "checkpoint.export_dtype=bfloat16")
+    plan = _plan(
+        "checkpoint.keep=3",
+        "checkpoint.export_dtype=bfloat16",
+        "train.steps=4",
+        "checkpoint.every_steps=1",
+    )
     assert plan.checkpoint_gib == 12.0
     assert plan.export_gib == 2.0
     assert plan.disk_gib == 4 * 12.0 + 2.0
+
+
+def test_disk_holds_no_more_checkpoints_than_the_run_makes() -> None:
+    def checkpoints(*overrides: str) -> float:
+        plan = _plan("checkpoint.keep=3", "train.steps=25", *overrides)
+        return (plan.disk_gib - plan.export_gib) / plan.checkpoint_gib
+
+    assert checkpoints("checkpoint.every_steps=0") == 1
+    assert checkpoints("checkpoint.every_steps=500") == 1
+    assert checkpoints("checkpoint.every_steps=10") == 3  # after 10, 20 and 25 steps
+    assert checkpoints("checkpoint.every_steps=5") == 4
 
 
 def test_dtype_follows_the_device() -> None:
@@ -231,7 +247,7 @@ def test_the_table_marks_estimates() -> None:
     assert rows["optimizer, a rank"] == "6.00 GiB"
     assert rows["activations, a rank"].startswith("about ")
     assert rows["source library"] == "300 samples, 400,000 tokens in 100 rows, 100.0% of the stream"
-    assert rows["disk"] == "40.00 GiB"
+    assert rows["disk"] == "16.00 GiB"
 
 
 def _write_safetensors(file: Path, shapes: dict[str, list[int]], *, missing_bytes: int = 0) -> None:

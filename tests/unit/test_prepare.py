@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -242,7 +243,7 @@ def test_a_conversation_too_long_names_itself_and_the_keys(
     with pytest.raises(DataError) as caught:
         prepare(config)
     assert caught.value.problem == (
-        "sub/a.jsonl, row 2 is 35 tokens long, but batch.sequence_tokens=32."
+        "library: sub/a.jsonl, row 2 is 35 tokens long, but batch.sequence_tokens=32."
     )
     assert "batch.sequence_tokens to 35 or more" in caught.value.remedy
     assert "library.on_long" in caught.value.remedy
@@ -265,7 +266,7 @@ def test_a_bad_row_stops_or_is_skipped_and_counted(config: RunConfig, tmp_path: 
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10), {"question": "w1", "answer": ""}])
     with pytest.raises(DataError) as caught:
         prepare(config)
-    assert caught.value.problem == "a.jsonl, row 2 has nothing in the answer."
+    assert caught.value.problem == "library: a.jsonl, row 2 has nothing in the answer."
     assert caught.value.remedy == (
         "correct a.jsonl, row 2, or set library.on_bad_row=skip to leave such rows out."
     )
@@ -287,7 +288,9 @@ def test_a_conversation_that_the_template_refuses_is_a_bad_row(
 
 def test_nothing_to_learn_says_how_much_was_read(config: RunConfig, tmp_path: Path) -> None:
     write_rows(tmp_path / "library/a.jsonl", [{"question": "w1", "answer": ""}])
-    with pytest.raises(DataError, match=r"1 files read, 1 rows skipped, 0 too long. The first: a"):
+    with pytest.raises(
+        DataError, match=r"1 files read, 1 rows skipped, 0 too long. The first: library: a"
+    ):
         prepare(with_library(config, on_bad_row="skip"))
     (tmp_path / "library/a.jsonl").write_text("\n")
     with pytest.raises(DataError, match="holds nothing to learn: 1 files read, 0 rows skipped"):
@@ -436,3 +439,52 @@ def test_pieces_of_a_long_text_are_the_whole_text(model: Path) -> None:
     pieces = [piece.input_ids for piece in cut_text(text, encoder=encoder, sequence_tokens=64)]
     assert max(map(len, pieces)) <= 64
     assert [token for piece in pieces for token in piece] == encoder.encode_text(text).input_ids
+
+
+def with_model(config: RunConfig, folder: Path, fields: dict[str, Any]) -> RunConfig:
+    """The config with a copy of its model folder that has a config.json."""
+    shutil.copytree(config.model.path, folder)
+    (folder / "config.json").write_text(json.dumps(fields))
+    return replace(config, model=replace(config.model, path=str(folder)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"model_type": "no-such-model"}, "transformers cannot read"),
+        ({"model_type": "t5"}, "is no causal language model"),
+        ({"model_type": "llama", "hidden_size": "many"}, "transformers cannot read"),
+    ],
+)
+def test_a_model_that_is_no_causal_one_is_refused_before_the_library_is_read(
+    config: RunConfig, tmp_path: Path, fields: dict[str, Any], reason: str
+) -> None:
+    write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
+    with pytest.raises(ModelError, match=reason):
+        prepare(with_model(config, tmp_path / "m", fields))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_broken_chat_template_is_not_blamed_on_a_row(config: RunConfig, tmp_path: Path) -> None:
+    write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
+    broken = with_model(config, tmp_path / "m", {"model_type": "llama"})
+    (tmp_path / "m/chat_template.jinja").write_text("{% for m in messages %}{{ m.content }")
+    with pytest.raises(ModelError) as caught:
+        prepare(with_library(broken, on_bad_row="skip"))
+    assert caught.value.problem.startswith("The model's chat template is broken:")
+
+
+def test_an_error_names_the_source_of_its_row(config: RunConfig, tmp_path: Path) -> None:
+    write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
+    write_rows(tmp_path / "replay/a.jsonl", [{"question": "w1", "answer": ""}])
+    replay = {"replay": SourceConfig(path=str(tmp_path / "replay"), weight=1.0)}
+    with pytest.raises(DataError, match=r"^replay: a\.jsonl, row 1 has nothing"):
+        prepare(with_library(config, sources=replay))
+
+
+def test_a_folder_that_cannot_be_listed_is_refused_by_name(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    too_long = with_library(config, path=str(tmp_path / ("x" * 300)))
+    with pytest.raises(DataError, match=r"library\.path: .* cannot be read: File name too long"):
+        prepare(too_long)

@@ -109,3 +109,26 @@ def test_probes_are_looked_for_in_the_library_then_beside_it(tmp_path: Path) -> 
     assert find_probes(str(tmp_path / "probes.jsonl"), library=library).parent == tmp_path
     with pytest.raises(DataError, match="There is no file of probes"):
         find_probes(str(tmp_path / "other.jsonl"), library=library)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('{"question": ' + "1" * 5000 + "}", "is not JSON"),
+        (
+            '{"question": "q", "answer": "Press the red knob.", "keys": ["green"], '
+            '"kind": "recall"}',
+            "does not hold its own key 'green'",
+        ),
+    ],
+)
+def test_a_probe_that_cannot_be_right_or_read_is_refused(
+    tmp_path: Path, line: str, reason: str
+) -> None:
+    file = tmp_path / "probes.jsonl"
+    file.write_text(line + "\n")
+    with pytest.raises(DataError) as caught:
+        read_probes(file)
+    assert f"{file}:1" in caught.value.problem
+    assert reason in caught.value.problem

@@ -60,6 +60,20 @@ def test_events_survive_a_torn_last_line(tmp_path: Path) -> None:
     assert event["time"] > 0
 
 
+def test_lines_that_are_json_but_no_object_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('7\n[1]\nnull\n{"step": 1}\n')
+    assert list(read_json_lines(path)) == [{"step": 1}]
+
+
+def test_a_run_is_called_by_name_in_runs_and_by_path_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert RunDir(tmp_path / "runs" / "r").handle == "r"
+    assert RunDir(tmp_path / "my runs" / "r").handle == f"'{tmp_path}/my runs/r'"
+
+
 def test_json_lines_are_private_and_in_order(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     for step in range(3):
