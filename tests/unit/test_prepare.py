@@ -268,12 +268,12 @@ def test_a_bad_row_stops_or_is_skipped_and_counted(config: RunConfig, tmp_path: 
         prepare(config)
     assert caught.value.problem == "library: a.jsonl, row 2 has nothing in the answer."
     assert caught.value.remedy == (
-        "correct a.jsonl, row 2, or set library.on_bad_row=skip to leave such rows out."
+        "correct library: a.jsonl, row 2, or set library.on_bad_row=skip to leave such rows out."
     )
     facts = prepare(with_library(config, on_bad_row="skip"))
     [card] = PackedLibrary.open(Path(facts.path)).card["sources"]
     assert (facts.sources[0].samples, card["skipped"]) == (1, 1)
-    assert card["first_skipped"] == ["a.jsonl, row 2 has nothing in the answer."]
+    assert card["first_skipped"] == ["library: a.jsonl, row 2 has nothing in the answer."]
 
 
 def test_a_conversation_that_the_template_refuses_is_a_bad_row(
