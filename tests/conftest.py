@@ -40,6 +40,19 @@ def run_ranks(tmp_path: Path) -> RunRanks:
     return RunRanks(root=tmp_path)
 
 
+@pytest.fixture(scope="session")
+def ingredients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a tiny model, its tokenizer, and a library."""
+    from tests.support.models import save_tiny_model
+    from tests.support.runs import write_library, write_tokenizer
+
+    folder = tmp_path_factory.mktemp("ingredients")
+    save_tiny_model(folder / "model", "llama_tied")
+    write_tokenizer(folder / "model")
+    write_library(folder / "library")
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A unit test that reaches for the network fails at the line that does."""

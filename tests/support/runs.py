@@ -63,7 +63,13 @@ def write_tokenizer(folder: Path) -> None:
 
 
 def make_run(
-    root: Path, ingredients: Path, *, world_size: int, dtype: str = "float32", steps: int = STEPS
+    root: Path,
+    ingredients: Path,
+    *,
+    world_size: int,
+    dtype: str = "float32",
+    steps: int = STEPS,
+    device: str = "cpu",
 ) -> RunDir:
     """A run directory as the launcher makes it, ready for its first attempt."""
     config = compose(
@@ -82,7 +88,7 @@ def make_run(
             "optim.peak_lr=3e-3",
             "optim.warmup_ratio=0.25",
             "engine.persistent_parameter_elements=100",
-            "cluster.device=cpu",
+            f"cluster.device={device}",
             f"cluster.tasks_per_node={world_size}",
             "checkpoint.every_steps=0",
             "tracking=off",
@@ -97,10 +103,7 @@ def make_run(
 
 def write_plan(run: RunDir, config: RunConfig) -> Plan:
     plan = make_plan(
-        config,
-        model=read_model_facts(Path(config.model.path)),
-        library=prepare(config),
-        device="cpu",
+        config, model=read_model_facts(Path(config.model.path)), library=prepare(config)
     )
     run.plan.write_text(plan.to_json())
     return plan
