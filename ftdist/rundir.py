@@ -1,6 +1,7 @@
 """The run directory: the only place that knows the names in it.
 
 runs/R/  config.yaml plan.json overrides.txt   what was asked, what was computed, what was typed
+         code/ code.sha256                     the code that a cluster's jobs run
          jobs/                                 submitit's files and the logs of every rank
          attempts/N/                           host facts and stacks of one start
          events.jsonl metrics.jsonl            the records of truth
@@ -58,6 +59,11 @@ class RunDir:
     def overrides(self) -> Path:
         """The command line as typed, one override a line."""
         return self.root / "overrides.txt"
+
+    @property
+    def code(self) -> Path:
+        """The code that a cluster's jobs run."""
+        return self.root / "code"
 
     @property
     def jobs(self) -> Path:

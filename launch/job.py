@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from ftdist.errors import FtdistError, HangError, RequeueError
+from ftdist.errors import ConfigError, FtdistError, HangError, RequeueError
 from ftdist.rundir import RunDir, write_whole
 from launch.failure import (
     ECHO,
@@ -31,6 +31,7 @@ from launch.failure import (
     write_failure,
 )
 from launch.processes import ProcessId
+from launch.submit import visible_gpus
 
 HANG = re.compile(
     r"timed out waiting|watchdog caught collective operation timeout|before timing out"
@@ -54,11 +55,17 @@ class RankFacts:
 def train(run_dir: str) -> None:
     """One rank of the newest attempt of a run."""
     run = RunDir(Path(run_dir))
-    attempt = run.newest_attempt()
+    # A file system of several nodes may show a rank the newest attempt late.
+    attempt = int(os.environ.get("FTDIST_ATTEMPT") or run.newest_attempt())
+    _look_for_no_gpu_in_vain()
 
     def body(facts: RankFacts) -> int:
-        from ftdist.dist.world import World
+        from ftdist.dist.world import Address, World
         from ftdist.train import job
+
+        place = None
+        if on_slurm():
+            place = Address(host=os.environ["MASTER_ADDR"], port=int(os.environ["MASTER_PORT"]))
 
         world = World(
             rank=facts.rank,
@@ -66,14 +73,32 @@ def train(run_dir: str) -> None:
             local_rank=facts.local_rank,
             local_size=facts.local_size,
         )
-        return job.run(run.root, world, attempt=attempt)
+        return job.run(run.root, world, attempt=attempt, rendezvous=place)
 
     run_rank(run.attempt(attempt), body)
+
+
+def prepare(run_dir: str) -> None:
+    """Tokenise and pack a run's library, and plan the run: one process."""
+    run = RunDir(Path(run_dir))
+
+    def body(facts: RankFacts) -> int:  # noqa: ARG001 - one process alone has no place
+        from ftdist.config.compose import load_config
+        from ftdist.library.prepare import prepare as prepare_library
+        from launch.start import write_first_plan
+
+        config = load_config(run.config)
+        plan = write_first_plan(run, config, library=prepare_library(config))
+        run.append_event("prepared", steps=plan.steps, library=plan.library.path)
+        return 0
+
+    run_rank(run.attempts / "prepare", body)
 
 
 def export(run_dir: str) -> None:
     """Turn the newest committed checkpoint into a Hugging Face folder: one process."""
     run = RunDir(Path(run_dir))
+    _look_for_no_gpu_in_vain()
 
     def body(facts: RankFacts) -> int:  # noqa: ARG001 - one process alone has no place
         from ftdist.checkpoint.export import export as export_run
@@ -88,6 +113,7 @@ def export(run_dir: str) -> None:
 
 def compare(run_dir: str) -> None:
     """Ask the base and the tuned model the same questions: one process."""
+    _look_for_no_gpu_in_vain()
 
     def body(facts: RankFacts) -> int:  # noqa: ARG001 - one process alone has no place
         from ftdist.expert.compare import compare as compare_run
@@ -110,6 +136,8 @@ def run_rank(folder: Path, body: Callable[[RankFacts], int]) -> None:
     """
     # The launcher set the umask that the run's privacy asks for; this process inherited it.
     facts = rank_facts()
+    if on_slurm():
+        _refuse_other_code()
     own = ProcessId.of(os.getpid())
     assert own is not None
     host_facts = {
@@ -131,7 +159,8 @@ def run_rank(folder: Path, body: Callable[[RankFacts], int]) -> None:
         with suppress(ValueError):
             faulthandler.unregister(signal.SIGUSR1)
         faulthandler.disable()
-    if code:
+    # srun takes the first code but 0 for a failure and kills the other ranks, which may be saving.
+    if code and not (on_slurm() and code == RequeueError.exit_code):
         sys.exit(code)
 
 
@@ -197,6 +226,25 @@ def rank_facts() -> RankFacts:
         local_rank=place.local_rank,
         local_size=place.num_tasks // place.num_nodes,
     )
+
+
+def on_slurm() -> bool:
+    """Whether SLURM started this process as a rank."""
+    return os.environ.get("SUBMITIT_EXECUTOR") == "slurm"
+
+
+def _refuse_other_code() -> None:
+    """A job runs the code in its run directory, or none."""
+    code = Path(os.environ["FTDIST_RUN"]).resolve() / "code"
+    if not Path(__file__).resolve().is_relative_to(code):
+        sys.stderr.write(f"{FAILED}This job runs {__file__}, which is not the code in {code}.\n")
+        sys.exit(ConfigError.exit_code)
+
+
+def _look_for_no_gpu_in_vain() -> None:
+    """DeepSpeed warns that it looked for a GPU in vain, unless it is told that there is none."""
+    if not visible_gpus():
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
 
 def _stop_before_training(number: int, frame: FrameType | None) -> None:  # noqa: ARG001

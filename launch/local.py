@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from ftdist.errors import RequeueError
-from launch.after import AttemptEnd
+from launch.attempt import CALM_CODES, Ended
 from launch.failure import (
-    RankFailure,
     exit_path,
     first_failure,
     read_failures,
@@ -31,9 +29,6 @@ STACKS_S = 0.5
 
 CALM_GRACE_S = 120.0
 """How long ranks have to end by themselves once one has ended without a failure."""
-
-CALM_CODES = (0, RequeueError.exit_code)
-"""Exit codes of a rank that has not failed."""
 
 
 @dataclass
@@ -63,26 +58,6 @@ class StopWish:
     def first(self) -> int | None:
         """The first signal."""
         return self.signals[0] if self.signals else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a job ended, and the failure to show."""
-
-    exit_codes: tuple[int | None, ...]
-    failure: RankFailure | None
-    out_of_memory: bool
-
-    def as_attempt(self, *, stop_signal: int | None, progressed: bool) -> AttemptEnd:
-        """What the decision of `launch.after` needs."""
-        codes = (code for code in self.exit_codes if code is not None and code not in CALM_CODES)
-        return AttemptEnd(
-            exit_codes=self.exit_codes,
-            cause=next(codes, None) if self.failure is None else self.failure.cause,
-            stop_signal=stop_signal,
-            out_of_memory=self.out_of_memory,
-            progressed=progressed,
-        )
 
 
 def follow(

@@ -43,12 +43,14 @@ class Machine:
         return cls(cores=len(os.sched_getaffinity(0)), gpus=len(visible_gpus()))
 
 
-def check_run(config: RunConfig, *, machine: Machine, new: bool) -> None:
+def check_run(
+    config: RunConfig, *, place_problems: Callable[[], Iterator[FtdistError]], new: bool
+) -> None:
     """Refuse a run that cannot work, before its library is read.
 
     Args:
         config: with folders in place of hub names.
-        machine: that the ranks will run on.
+        place_problems: finds what is wrong with where the ranks would run.
         new: whether a run directory is to be made; else the run exists, or only a plan is asked.
 
     Raises:
@@ -59,7 +61,7 @@ def check_run(config: RunConfig, *, machine: Machine, new: bool) -> None:
         lambda: library_problems(config),
         lambda: batch_problems(config),
         lambda: context_problems(config),
-        lambda: machine_problems(config, machine=machine),
+        place_problems,
         lambda: deepspeed_problems(config.engine.deepspeed),
     ]
     if new:
@@ -283,9 +285,17 @@ def export_problems(run: RunDir) -> Iterator[FtdistError]:
         )
 
 
-def compare_problems(run: RunDir, config: RunConfig) -> Iterator[FtdistError]:
-    """A run without a tuned model, or without questions to ask."""
-    if not (run.export / "config.json").is_file():
+def compare_problems(
+    run: RunDir, config: RunConfig, *, exported: bool = True
+) -> Iterator[FtdistError]:
+    """A run without a tuned model, or without questions to ask.
+
+    Args:
+        run: whose model.
+        config: says which questions.
+        exported: whether the model must be there already.
+    """
+    if exported and not (run.export / "config.json").is_file():
         yield ConfigError(
             f"Run {run.name} has no exported model to compare.",
             remedy=f"export it first: `ftdist export {run.name}`.",

@@ -14,14 +14,8 @@ from ftdist.config.problems import Problem, as_error, secret_problem, unknown_ke
 from ftdist.config.schema import RunConfig
 from ftdist.errors import DataError, StorageError
 from ftdist.rundir import RunDir
-from launch.preflight import (
-    Machine,
-    machine_notes,
-    machine_problems,
-    model_problems,
-    raise_together,
-)
-from launch.start import Planned, Say, prepare_library, read_plan
+from launch.preflight import Machine, machine_notes, model_problems, raise_together
+from launch.start import Planned, Say, place_problems, prepare_library, read_plan
 
 MAY_CHANGE = (
     "cluster.",
@@ -48,10 +42,14 @@ def replan(run: RunDir, overrides: Sequence[str], *, say: Say) -> Planned:
     config = changed(read_config(run), overrides, allowed=MAY_CHANGE)
     machine = Machine.here()
     raise_together(
-        [*model_problems(Path(config.model.path)), *machine_problems(config, machine=machine)]
+        [
+            *model_problems(Path(config.model.path)),
+            *place_problems(config, machine=machine),
+        ]
     )
-    for note in machine_notes(config, machine=machine):
-        say(note)
+    if config.cluster.kind == "local":
+        for note in machine_notes(config, machine=machine):
+            say(note)
     world_size = config.cluster.nodes * config.cluster.tasks_per_node
     if world_size != before.world_size:
         # Which sequences make a step stays; some ranks may get one less of them.

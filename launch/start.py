@@ -3,7 +3,7 @@
 import json
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -11,10 +11,19 @@ from typing import Literal
 from ftdist.config.compose import dump_config
 from ftdist.config.plan import LibraryFacts, Plan, make_plan, read_model_facts
 from ftdist.config.schema import RunConfig
-from ftdist.errors import ModelError, StorageError
+from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
 from ftdist.rundir import RunDir, write_whole
 from launch.children import ask_child, run_child
-from launch.preflight import Machine, check_plan, check_run, machine_notes, run_dir
+from launch.cluster_checks import cluster_problems
+from launch.preflight import (
+    Machine,
+    check_plan,
+    check_run,
+    machine_notes,
+    machine_problems,
+    run_dir,
+)
+from launch.queue import Queue
 from launch.submit import own_files
 
 MADE_ON_THE_SPOT = "tiny"
@@ -47,10 +56,17 @@ def plan_run(config: RunConfig, *, new: bool, say: Say) -> Planned:
         FtdistError: anything that keeps the run from working, as far as it can be known now.
     """
     config = with_places(config, say=say)
+    if new and config.cluster.kind != "local":
+        raise ConfigError(
+            "`ftdist train` runs on this machine, and the config asks for a cluster "
+            f"(cluster.kind={config.cluster.kind}).",
+            remedy="write `ftdist submit` with the same keys, or leave out cluster=.",
+        )
     machine = Machine.here()
-    check_run(config, machine=machine, new=new)
-    for note in machine_notes(config, machine=machine):
-        say(note)
+    check_run(config, place_problems=lambda: place_problems(config, machine=machine), new=new)
+    if config.cluster.kind == "local":
+        for note in machine_notes(config, machine=machine):
+            say(note)
     library = prepare_library(config)
     plan = make_plan(
         config,
@@ -63,10 +79,20 @@ def plan_run(config: RunConfig, *, new: bool, say: Say) -> Planned:
     return Planned(config=config, plan=plan)
 
 
+def place_problems(config: RunConfig, *, machine: Machine) -> Iterator[FtdistError]:
+    """What is wrong with where the ranks would run: this machine, or a cluster."""
+    if config.cluster.kind == "slurm":
+        yield from cluster_problems(config, Queue())
+    else:
+        yield from machine_problems(config, machine=machine)
+
+
 def _device(config: RunConfig, *, machine: Machine) -> Literal["cpu", "cuda"]:
-    """The device of the ranks, which run on this machine."""
+    """The device of the ranks; of a cluster whose GPUs are not counted yet, likely cuda."""
     if config.cluster.device != "auto":
         return config.cluster.device
+    if config.cluster.kind == "slurm":
+        return "cpu" if config.cluster.gpus_per_node == 0 else "cuda"
     return "cuda" if machine.gpus else "cpu"
 
 
@@ -123,20 +149,33 @@ def make_run_dir(planned: Planned, *, overrides: Sequence[str]) -> RunDir:
     run goes on, on a machine without a GPU for example.
     """
     dtyped = replace(planned.config.model, dtype=planned.plan.dtype)
-    planned = replace(planned, config=replace(planned.config, model=dtyped))
-    run = run_dir(planned.config)
-    private = planned.config.run.private
-    with own_files(private=private):
-        run.create(private=private)
+    config = replace(planned.config, model=dtyped)
+    run = run_dir(config)
+    with own_files(private=config.run.private):
+        run.create(private=config.run.private)
         write_whole(run.overrides, "".join(f"{line}\n" for line in overrides))
-        write_plan(run, planned)
+        write_plan(run, config=config, plan=planned.plan)
     return run
 
 
-def write_plan(run: RunDir, planned: Planned) -> None:
+def write_plan(run: RunDir, *, config: RunConfig, plan: Plan) -> None:
     """Write what the next attempt goes by."""
-    write_whole(run.plan, planned.plan.to_json() + "\n")
-    write_whole(run.config, dump_config(planned.config))
+    write_whole(run.plan, plan.to_json() + "\n")
+    write_whole(run.config, dump_config(config))
+
+
+def write_first_plan(run: RunDir, config: RunConfig, *, library: LibraryFacts) -> Plan:
+    """Plan a run whose library was not packed yet when it was submitted.
+
+    The device is the one that was asked for; the first attempt settles it.
+    """
+    device = config.cluster.device
+    if device == "auto":
+        device = "cuda" if config.cluster.gpus_per_node else "cpu"
+    model = read_model_facts(Path(config.model.path))
+    plan = make_plan(config, model=model, library=library, device=device)
+    write_whole(run.plan, plan.to_json() + "\n")
+    return plan
 
 
 def read_plan(run: RunDir) -> Plan:

@@ -86,15 +86,27 @@ def submit_local(
 def rank_environment(
     cluster: ClusterConfig, *, gpus: int, inherited: Mapping[str, str]
 ) -> dict[str, str]:
-    """Environment variables that every rank gets beside those of the caller.
+    """Environment variables that every rank on this machine gets beside those of the caller.
 
     Args:
         cluster: threads and device.
         gpus: how many GPUs the ranks may use.
         inherited: the caller's own environment.
     """
+    variables = common_environment(cluster) | cluster.environment
+    if cluster.device == "cpu" or gpus == 0:
+        variables["DS_ACCELERATOR"] = "cpu"
+    if not CHECKOUT.name.endswith("-packages"):
+        # The code that submits is the code that runs, installed or not.
+        before = inherited.get("PYTHONPATH")
+        variables["PYTHONPATH"] = f"{CHECKOUT}{os.pathsep}{before}" if before else str(CHECKOUT)
+    return variables
+
+
+def common_environment(cluster: ClusterConfig) -> dict[str, str]:
+    """Environment variables of every rank, wherever it runs."""
     threads = str(cluster.threads_per_task)
-    variables = {
+    return {
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
@@ -112,13 +124,6 @@ def rank_environment(
         # `python -m` would let a file in the current folder stand in for a package.
         "PYTHONSAFEPATH": "1",
     }
-    if cluster.device == "cpu" or gpus == 0:
-        variables["DS_ACCELERATOR"] = "cpu"
-    if not CHECKOUT.name.endswith("-packages"):
-        # The code that submits is the code that runs, installed or not.
-        before = inherited.get("PYTHONPATH")
-        variables["PYTHONPATH"] = f"{CHECKOUT}{os.pathsep}{before}" if before else str(CHECKOUT)
-    return variables
 
 
 def visible_gpus() -> tuple[int, ...]:
@@ -142,6 +147,25 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def only_environment() -> Iterator[None]:
+    """Within a `with` block, hide what a job around us asked SLURM for; SLURM_CONF stays.
+
+    Inside an interactive job these variables would go before what a script asks for.
+    """
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if is_of_a_job(name)}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+def is_of_a_job(name: str) -> bool:
+    """Whether a variable describes a SLURM job that surrounds this process."""
+    own = name.startswith(("SLURM_", "SBATCH_", "SRUN_", "SALLOC_"))
+    return own and name != "SLURM_CONF"
 
 
 @contextmanager

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Protocol
 
 from ftdist.checkpoint.store import CheckpointStore
-from ftdist.config.compose import dump_config
 from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir, write_whole
 from launch import job as jobs
-from launch.after import Outcome, attempts_without_progress, decide
+from launch.after import Outcome, decide
+from launch.attempt import Ended, begin, newest_step, settle
 from launch.failure import RankFailure, read_json
-from launch.local import Ended, StopWish, follow, give_up
+from launch.local import StopWish, follow, give_up
 from launch.lock import holding
 from launch.processes import ProcessId
 from launch.submit import own_files, submit_local
@@ -102,30 +102,21 @@ class Supervisor:
         run.append_event("asked", by=asked_by)
         with StopWish.listening() as wish:
             while True:
-                number = run.newest_attempt() + 1
-                before = newest_step(run)
-                in_vain = attempts_without_progress(run.read_events())
-                self._announce(number, plan)
+                number = begin(run, self.config, plan)
                 ended = self._job(
                     "train", f"train-{number}", run.attempt(number), plan.world_size, wish
                 )
-                step = newest_step(run)
-                progressed = step is not None and (before is None or step > before)
-                decision = decide(
-                    ended.as_attempt(stop_signal=wish.first, progressed=progressed),
-                    attempts_without_progress=in_vain,
-                    max_attempts_without_progress=limit,
-                )
-                self._record(number, ended, outcome=decision.outcome, progressed=progressed)
+                settled = settle(run, number, ended, stop_signal=wish.first, limit=limit)
+                decision = settled.decision
                 if decision.outcome == "requeue" and wish.first is None:
-                    self.say(_once_more(ended, number=number, step=step))
+                    self.say(_once_more(ended, number=number, step=settled.step))
                     continue
                 return Finished(
                     outcome=decision.outcome,
                     exit_code=decision.exit_code,
                     failure=ended.failure,
-                    step=step,
-                    attempts_in_vain=0 if progressed else in_vain + 1,
+                    step=settled.step,
+                    attempts_in_vain=settled.attempts_in_vain,
                 )
 
     def once(self, stage: str) -> Finished:
@@ -171,36 +162,6 @@ class Supervisor:
         finally:
             with suppress(OSError):
                 view.close()
-
-    def _announce(self, number: int, plan: Plan) -> None:
-        folder = self.run.attempt(number)
-        folder.mkdir(parents=True)
-        write_whole(folder / "config.yaml", dump_config(self.config))
-        self.run.append_event(
-            "launched",
-            attempt=number,
-            world_size=plan.world_size,
-            steps=plan.steps,
-            host=socket.gethostname(),
-        )
-
-    def _record(self, number: int, ended: Ended, *, outcome: Outcome, progressed: bool) -> None:
-        self.run.append_event(
-            "attempt_ended",
-            attempt=number,
-            outcome=outcome,
-            exit_codes=list(ended.exit_codes),
-            checkpoint=newest_step(self.run),
-            progressed=progressed,
-            cause=None if ended.failure is None else ended.failure.problem,
-            rank=None if ended.failure is None else ended.failure.rank,
-        )
-
-
-def newest_step(run: RunDir) -> int | None:
-    """Step of the newest committed checkpoint, None where there is none."""
-    committed = CheckpointStore(run.checkpoints, keep=1).committed()
-    return committed[0].step if committed else None
 
 
 def refuse_all_damaged(run: RunDir) -> None:

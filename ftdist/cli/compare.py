@@ -1,8 +1,13 @@
 """`ftdist compare`: the base and the tuned model, asked the same questions."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ftdist.cli.arguments import named_run, say, wants_help
+
+if TYPE_CHECKING:
+    from ftdist.config.schema import RunConfig
+    from ftdist.rundir import RunDir
 
 HELP = """Usage: ftdist compare R [compare.probes=FILE.jsonl] [compare.KEY=VALUE ...]
 
@@ -28,9 +33,10 @@ def main(words: Sequence[str]) -> int:
 
     from ftdist.cli.outcome import tell_single
     from ftdist.cli.progress import view_maker
+    from launch.attempt import newest_step
     from launch.preflight import compare_problems, raise_together
     from launch.resume import changed, read_config
-    from launch.supervise import Supervisor, exported_step, newest_step, write_compare_request
+    from launch.supervise import Supervisor, exported_step, write_compare_request
 
     config = changed(read_config(run), overrides, allowed=("compare.", "cluster."))
     if config.compare.probes is not None:
@@ -38,6 +44,8 @@ def main(words: Sequence[str]) -> int:
         config = dataclasses.replace(
             config, compare=dataclasses.replace(config.compare, probes=probes)
         )
+    if config.cluster.kind == "slurm":
+        return _submit(run, config)
     raise_together(list(compare_problems(run, config)))
     exported, newest = exported_step(run), newest_step(run)
     if exported is not None and newest is not None and exported < newest:
@@ -55,4 +63,23 @@ def main(words: Sequence[str]) -> int:
     from ftdist.expert.show import print_comparison
 
     print_comparison(run.report, Console())
+    return 0
+
+
+def _submit(run: "RunDir", config: "RunConfig") -> int:
+    """Put the comparison into the queue, behind an export that is there."""
+    import dataclasses
+
+    from ftdist.cli.arguments import tell_result
+    from launch.enqueue import submit_stage, waiting_for
+    from launch.preflight import compare_problems, raise_together
+    from launch.queue import Queue
+    from launch.supervise import write_compare_request
+
+    after = waiting_for(run, stages=("export",), queue=Queue())
+    raise_together(list(compare_problems(run, config, exported=not after)))
+    write_compare_request(run, dataclasses.asdict(config.compare))
+    job = submit_stage("compare", run, config, after=after)
+    behind = f", after job {', '.join(after)}" if after else ""
+    tell_result(f"Run {run.name}: job {job} compares it with its base{behind}, in {run.report}.")
     return 0

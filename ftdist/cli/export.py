@@ -1,9 +1,14 @@
 """`ftdist export`: the tuned model as a Hugging Face folder."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ftdist.cli.arguments import named_run, say, wants_help
 from ftdist.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ftdist.config.schema import RunConfig
+    from ftdist.rundir import RunDir
 
 HELP = """Usage: ftdist export R [checkpoint.export_dtype=bfloat16] [checkpoint.export_shard_gib=4]
 
@@ -33,9 +38,11 @@ def main(words: Sequence[str]) -> int:
     from launch.start import read_plan
     from launch.supervise import Supervisor, damages, exported_step, refuse_all_damaged
 
-    before, steps = read_config(run), read_plan(run).steps
+    before = read_config(run)
     allowed = ("checkpoint.export_dtype", "checkpoint.export_shard_gib", "cluster.")
     config = changed(before, overrides, allowed=allowed)
+    if config.cluster.kind == "slurm":
+        return _submit(run, config, kept=replace(before, checkpoint=config.checkpoint))
     refuse_all_damaged(run)
     raise_together(list(export_problems(run)))
     supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), say=say)
@@ -55,7 +62,27 @@ def main(words: Sequence[str]) -> int:
             f"The export of run {run.name} ended well, but {run.export} is not there.",
             remedy=f"read the logs in {run.jobs / 'export'}.",
         )
-    step = exported_step(run)
+    step, steps = exported_step(run), read_plan(run).steps
     of = "" if step is None else f", of step {step} of {steps},"
     tell_result(f"The tuned model of run {run.name}{of} is in {run.export}.")
+    return 0
+
+
+def _submit(run: "RunDir", config: "RunConfig", *, kept: "RunConfig") -> int:
+    """Put the export into the queue, behind a training that is there."""
+    from ftdist.cli.arguments import tell_result
+    from ftdist.config.compose import save_config
+    from launch.enqueue import submit_stage, waiting_for
+    from launch.preflight import export_problems, raise_together
+    from launch.queue import Queue
+    from launch.supervise import refuse_all_damaged
+
+    after = waiting_for(run, stages=("prepare", "train"), queue=Queue())
+    if not after:
+        refuse_all_damaged(run)
+        raise_together(list(export_problems(run)))
+    save_config(kept, run.config)
+    job = submit_stage("export", run, config, after=after)
+    behind = f", after job {', '.join(after)}" if after else ""
+    tell_result(f"Run {run.name}: job {job} exports it{behind}, to {run.export}.")
     return 0

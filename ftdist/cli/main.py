@@ -17,7 +17,9 @@ from ftdist.errors import ConfigError, FtdistError, StorageError
 
 VERBS = {
     "train": "fine-tune a model on a library: model.path=DIR library.path=DIR run.name=R [key=...]",
+    "submit": "put such a run into a cluster's queue: cluster=slurm ... [--dry-run]; -m: a sweep",
     "plan": "what such a run would take, with the same keys; starts nothing",
+    "cancel": "have a run of a cluster save and end: R [--now]",
     "resume": "go on with a run: R [cluster.tasks_per_node=N ...]",
     "export": "write the tuned model of a run as a Hugging Face folder: R",
     "compare": "ask the base and the tuned model the same questions: R [compare.probes=FILE]",

@@ -1,8 +1,13 @@
 """`ftdist resume`: go on with a run, on another number of ranks if need be."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ftdist.cli.arguments import named_run, say, wants_help
+
+if TYPE_CHECKING:
+    from ftdist.config.schema import RunConfig
+    from ftdist.rundir import RunDir
 
 HELP = """Usage: ftdist resume R [key=value ...]
 
@@ -25,12 +30,15 @@ def main(words: Sequence[str]) -> int:
     from ftdist.cli.arguments import tell_result
     from ftdist.cli.outcome import tell
     from ftdist.cli.progress import view_maker
+    from launch.attempt import newest_step
     from launch.resume import MAY_CHANGE, changed, read_config, replan
     from launch.start import read_plan, write_plan
-    from launch.supervise import Supervisor, newest_step, refuse_all_damaged
+    from launch.supervise import Supervisor, refuse_all_damaged
 
-    changed(read_config(run), overrides, allowed=MAY_CHANGE)
+    config = changed(read_config(run), overrides, allowed=MAY_CHANGE)
     refuse_all_damaged(run)
+    if config.cluster.kind == "slurm":
+        return _submit(run, config, overrides)
     steps, newest = read_plan(run).steps, newest_step(run)
     if newest is not None and newest >= steps:
         tell_result(f"Run {run.name} is complete: it has made all {steps} steps.")
@@ -38,11 +46,39 @@ def main(words: Sequence[str]) -> int:
     planned = replan(run, overrides, say=say)
     supervisor = Supervisor.of(run, planned.config, view_of=view_maker(run, steps=steps), say=say)
     with supervisor.sole():
-        if overrides:
-            with run.overrides.open("a", encoding="utf-8") as file:
-                file.write("".join(f"{line}\n" for line in ["# resumed with", *overrides]))
-        write_plan(run, planned)
+        _note_overrides(run, overrides)
+        write_plan(run, config=planned.config, plan=planned.plan)
         if newest is None:
             say(f"Run {run.name} has no checkpoint yet: it starts anew.")
         finished = supervisor.train(planned.plan, asked_by="resume")
     return tell(finished, run=run)
+
+
+def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int:
+    """Put the run into the queue again."""
+    from ftdist.cli.arguments import tell_result
+    from launch.attempt import newest_step
+    from launch.enqueue import sole, submit_again
+    from launch.queue import Queue
+    from launch.resume import replan
+
+    queue = Queue()
+    with sole(run, queue=queue, say=say):
+        plan = None
+        if run.plan.is_file():
+            planned = replan(run, overrides, say=say)
+            config, plan = planned.config, planned.plan
+            newest = newest_step(run)
+            if newest is not None and newest >= plan.steps:
+                tell_result(f"Run {run.name} is complete: it has made all {plan.steps} steps.")
+                return 0
+        _note_overrides(run, overrides)
+        jobs = submit_again(run, config, plan)
+    tell_result(f"Run {run.name}: job {', '.join(jobs)}. Watch it: `ftdist status {run.handle}`.")
+    return 0
+
+
+def _note_overrides(run: "RunDir", overrides: Sequence[str]) -> None:
+    if overrides:
+        with run.overrides.open("a", encoding="utf-8") as file:
+            file.write("".join(f"{line}\n" for line in ["# resumed with", *overrides]))

@@ -178,7 +178,9 @@ def _plain_numbers(values: Mapping[str, Any], *, prefix: str = "") -> dict[str, 
     for name, value in values.items():
         dotted = f"{prefix}{name}"
         key = find_key(dotted)
-        if isinstance(value, Mapping) and dotted != "engine.deepspeed":
+        if isinstance(value, Mapping) and dotted == "cluster.environment":
+            value = {str(k): show(v) for k, v in value.items()}  # a shell has texts only
+        elif isinstance(value, Mapping) and dotted != "engine.deepspeed":
             value = _plain_numbers(value, prefix=f"{dotted}.")
         elif key is not None and key.kind == "integer" and isinstance(value, str):
             number = read_integer(value)

@@ -16,6 +16,14 @@ STRICT = ConfigDict(
 RUN_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """Safe as a folder, in a shell script and in SLURM's file patterns."""
 
+SLURM_WORD_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:,@+=&|*()\[\]-]{0,127}$"
+"""What names a partition, an account, nodes or their features; safe in an sbatch script."""
+
+PATH_PATTERN = r"^[^\x00-\x1f%\\]+$"
+"""A path that SLURM and a shell script can take: no line breaks, `%` or backslashes."""
+
+SlurmWord = Annotated[str, Field(pattern=SLURM_WORD_PATTERN)]
+SafePath = Annotated[str, Field(pattern=PATH_PATTERN)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 PositiveInt = Annotated[int, Field(ge=1)]
 
@@ -265,8 +273,8 @@ class CompareConfig:
 class ClusterConfig:
     """Where the job runs. Values live in conf/cluster/."""
 
-    kind: Literal["local"]
-    """local: processes on this machine, through submitit's local executor."""
+    kind: Literal["local", "slurm"]
+    """local: processes on this machine; slurm: jobs of a SLURM cluster. Both through submitit."""
 
     nodes: PositiveInt
     """Machines."""
@@ -283,11 +291,68 @@ class ClusterConfig:
     timeout_min: PositiveInt
     """Longest time of one attempt, minutes."""
 
+    notice_s: PositiveInt
+    """Seconds before the time limit at which a SLURM job is asked to save and make way."""
+
+    start_timeout_s: PositiveInt
+    """Seconds that ranks wait for each other at the start."""
+
     collective_timeout_s: PositiveInt
     """Seconds after which a collective without an answer from some rank ends the attempt."""
 
     max_attempts_without_progress: PositiveInt
     """Attempts in a row that may end without a new checkpoint before the run is given up."""
+
+    partition: SlurmWord | None
+    """SLURM partition of training; null: the cluster's default."""
+
+    cpu_partition: SlurmWord | None
+    """SLURM partition of jobs that need no GPU, such as tokenising; null: as `partition`."""
+
+    account: SlurmWord | None
+    """SLURM account; null: yours by default."""
+
+    qos: SlurmWord | None
+    """SLURM quality of service; null: yours by default."""
+
+    constraint: SlurmWord | None
+    """Features that nodes must have, as `sbatch --constraint` takes them."""
+
+    reservation: SlurmWord | None
+    """SLURM reservation to run in."""
+
+    exclude: SlurmWord | None
+    """Nodes not to run on, such as node[3-5]."""
+
+    gpus_per_node: Annotated[int, Field(ge=0)] | None
+    """GPUs to ask for on each node; null: one a task, as far as the partition's nodes have them."""
+
+    memory_gib: Annotated[int, Field(ge=0)] | None
+    """Host memory to ask for on each node, GiB; 0: all of it; null: the cluster's default."""
+
+    network_interface: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:^=,-]{1,63}$")] | None
+    """Interface over which ranks talk (NCCL_SOCKET_IFNAME, GLOO_SOCKET_IFNAME); null: theirs."""
+
+    master_port: Annotated[int, Field(ge=1024, le=65535)] | None
+    """Port at which ranks meet on the first node; null: one that follows from the job's number."""
+
+    node_cache: SafePath
+    """Folder of each node's own disk for caches of built kernels; one a user is made in it."""
+
+    modules: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+/-]{0,127}$")]]
+    """Environment modules to load before Python starts, such as cuda/13.0."""
+
+    python: SafePath | None
+    """Python of the nodes; null: the one that submits."""
+
+    container: Annotated[str, Field(pattern=r"^[A-Za-z0-9/.][A-Za-z0-9_./:#@+-]{0,127}$")] | None
+    """Image that ranks run in, by srun's --container-image (pyxis); null: none."""
+
+    container_mounts: list[Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./:+-]{0,255}$")]]
+    """Folders seen in the container, as pyxis takes them; runs, model and cache must be in them."""
+
+    environment: dict[str, str]
+    """Environment variables of the job, such as NCCL's; never a key or a password."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -1,10 +1,12 @@
 """This process's place among its peers, and how the peers find each other."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed
@@ -28,47 +30,100 @@ class World:
         return self.rank == 0
 
 
-def init_process_group(world: World, *, rendezvous: Path, device: str, timeout_s: float) -> None:
-    """Meet the other ranks through a file that all of them see. Collective.
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Where ranks of several nodes meet: the lead listens there."""
 
-    A file needs no port to be guessed and no name to be resolved. A collective that some rank
-    never joins ends in an error after `timeout_s`.
+    host: str
+    port: int
+
+
+Rendezvous = Path | Address
+"""A file that all ranks of one machine see, which needs no port; or an address on the network."""
+
+
+def init_process_group(
+    world: World,
+    *,
+    rendezvous: Rendezvous,
+    device: str,
+    timeout_s: float,
+    start_timeout_s: float | None = None,
+) -> None:
+    """Meet the other ranks. Collective.
+
+    A collective that some rank never joins ends in an error after `timeout_s`.
 
     Args:
         world: this rank.
-        rendezvous: a path that no earlier group used, in a folder that exists.
+        rendezvous: an address, or a path that no earlier group used, in a folder that exists.
         device: "cpu" or "cuda".
-        timeout_s: seconds to wait for peers, here and in every later collective.
+        timeout_s: seconds to wait for peers in every later collective.
+        start_timeout_s: seconds to wait for them here; None: as long as later.
 
     Raises:
         HangError: some rank did not come in time.
     """
+    patience_s = start_timeout_s or timeout_s
     try:
-        # A store, not a URL: in a URL a path ends at its first # or ?.
+        store = _store(world, rendezvous, timeout=timedelta(seconds=patience_s))
         torch.distributed.init_process_group(
             backend=backend_of(device),
-            store=torch.distributed.FileStore(str(rendezvous), world.size),  # type: ignore[attr-defined]
+            store=store,
             rank=world.rank,
             world_size=world.size,
             timeout=timedelta(seconds=timeout_s),
         )
-    except (torch.distributed.DistStoreError, RuntimeError) as error:
-        if "time" not in str(error).lower():
+    except RuntimeError as error:
+        words = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(rendezvous, Address) and "in use" in words.lower():
+            raise HangError(
+                f"Port {rendezvous.port} of {rendezvous.host} is taken by another program.",
+                remedy="start the run again for another port, or set cluster.master_port.",
+            ) from error
+        if "time" not in words.lower():
             raise
+        place = ""
+        if isinstance(rendezvous, Address):
+            place = f" at {rendezvous.host}:{rendezvous.port}"
         raise HangError(
-            f"Rank {world.rank} waited {timeout_s:.0f} s for {world.size} ranks and not all came: "
-            f"{str(error).splitlines()[0]}",
-            remedy="look for the rank that failed first; raise cluster.collective_timeout_s if the "
-            "machine is slow to start.",
+            f"Rank {world.rank} on {socket.gethostname()} waited {patience_s:.0f} s for "
+            f"{world.size} ranks{place} and not all came: {words}",
+            remedy="look for the rank that failed first; where nodes cannot reach each other, set "
+            "cluster.network_interface; raise cluster.start_timeout_s if they are slow to start.",
         ) from error
+
+
+def _store(world: World, rendezvous: Rendezvous, *, timeout: timedelta) -> Any:
+    if isinstance(rendezvous, Address):
+        return torch.distributed.TCPStore(  # type: ignore[attr-defined]
+            rendezvous.host,
+            rendezvous.port,
+            world_size=world.size,
+            is_master=world.is_lead,
+            timeout=timeout,
+        )
+    # A store, not a URL: in a URL a path ends at its first # or ?.
+    return torch.distributed.FileStore(str(rendezvous), world.size)  # type: ignore[attr-defined]
 
 
 @contextmanager
 def process_group(
-    world: World, *, rendezvous: Path, device: str, timeout_s: float
+    world: World,
+    *,
+    rendezvous: Rendezvous,
+    device: str,
+    timeout_s: float,
+    start_timeout_s: float | None = None,
 ) -> Iterator[None]:
     """A process group for the length of a `with` block. Collective."""
-    init_process_group(world, rendezvous=rendezvous, device=device, timeout_s=timeout_s)
+    init_process_group(
+        world,
+        rendezvous=rendezvous,
+        device=device,
+        timeout_s=timeout_s,
+        start_timeout_s=start_timeout_s,
+    )
     yield
     # Not after an error: the others may never come here, and the process ends anyway.
     torch.distributed.destroy_process_group()

@@ -16,7 +16,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.data.packed import PackedLibrary
 from ftdist.dist.device import choose_device, choose_dtype, torch_device, use_device
 from ftdist.dist.stop import StopRequest
-from ftdist.dist.world import World, process_group
+from ftdist.dist.world import Rendezvous, World, process_group
 from ftdist.errors import ConfigError, RequeueError, StorageError
 from ftdist.observe.memory import peak_memory_gib
 from ftdist.observe.sinks import Sinks, open_sinks
@@ -30,13 +30,14 @@ WITNESS_TOKENS = 32
 """Length of the row by which an export is compared with the engine."""
 
 
-def run(run_dir: Path, world: World, *, attempt: int) -> int:
+def run(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | None = None) -> int:
     """Train one attempt of a run, from its newest checkpoint to its end. Collective.
 
     Args:
         run_dir: holds config.yaml and plan.json.
         world: this rank.
         attempt: number of this start.
+        rendezvous: where the ranks meet; None: at a file of the attempt.
 
     Returns:
         0 where the run is complete, 75 where it was stopped and asks to be started again.
@@ -58,9 +59,10 @@ def run(run_dir: Path, world: World, *, attempt: int) -> int:
         StopRequest.listening() as stop,
         process_group(
             world,
-            rendezvous=run.attempt(attempt) / "rendezvous",
+            rendezvous=rendezvous or run.attempt(attempt) / "rendezvous",
             device=choose_device(config.cluster.device),
             timeout_s=config.cluster.collective_timeout_s,
+            start_timeout_s=config.cluster.start_timeout_s,
         ),
     ):
         return _train(run, config, plan, world=world, attempt=attempt, stop=stop)

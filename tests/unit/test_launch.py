@@ -27,6 +27,7 @@ from launch.after import (
     attempts_without_progress,
     decide,
 )
+from launch.attempt import newest_step
 from launch.failure import RankFailure, first_failure, read_failures, vanished, write_failure
 from launch.job import RankFacts, _is_hang, run_rank
 from launch.lock import _unlink_stale, holding, is_held
@@ -42,7 +43,7 @@ from launch.processes import ProcessId, children_of
 from launch.resume import MAY_CHANGE, changed
 from launch.status import read_status
 from launch.submit import rank_environment
-from launch.supervise import Finished, Supervisor, newest_step, refuse_leftover_ranks
+from launch.supervise import Finished, Supervisor, refuse_leftover_ranks
 
 KILLED = None
 
@@ -633,7 +634,11 @@ def test_all_problems_of_a_run_are_told_in_one_answer(tmp_path: Path) -> None:
     )
     config = replace(config, cluster=replace(config.cluster, tasks_per_node=5))
     with pytest.raises(ConfigError) as caught:
-        check_run(config, machine=Machine(cores=2, gpus=0), new=True)
+        check_run(
+            config,
+            place_problems=lambda: machine_problems(config, machine=Machine(cores=2, gpus=0)),
+            new=True,
+        )
     told = caught.value.problem
     assert told.startswith("The run has 4 problems, and nothing was started:")
     for words in ("no model folder", "no file or folder", "cannot be shared equally by 5 ranks"):

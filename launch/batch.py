@@ -1,0 +1,300 @@
+"""What a job's batch script does on its first node: `python -m launch.batch begin|end STAGE RUN`.
+
+Before the ranks start, `begin` makes sure that the code is the one that was submitted, brings the
+run's record up to date, and prints the number of this attempt (nothing, where there is nothing to
+do). After `srun`, `end` judges from what the ranks left behind, requeues the job or gives it its
+exit code. So a job that SLURM itself ends and starts again, where `end` never ran, is judged by
+the next `begin`.
+"""
+
+import dataclasses
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ftdist.config.compose import load_config
+from ftdist.config.plan import make_plan, read_model_facts
+from ftdist.config.schema import RunConfig
+from ftdist.errors import CrashLoopError, FtdistError, RequeueError
+from ftdist.rundir import RunDir
+from launch import snapshot
+from launch.after import VANISHED, attempts_without_progress
+from launch.attempt import CALM_CODES, Ended, Settled, begin, settle
+from launch.failure import (
+    RankFailure,
+    exit_path,
+    first_failure,
+    read_failures,
+    read_json,
+    start_path,
+    vanished,
+)
+from launch.queue import Queue, SlurmError
+from launch.slurm import job_label
+from launch.start import read_plan, write_plan
+from launch.submit import visible_gpus
+
+REQUEUED_S = 60.0
+"""How long a job that has been requeued waits for SLURM to end it."""
+
+_TASKS_ENDED = re.compile(r"^srun: error: (\S+): tasks? ([\d,\- ]+): (.+)$")
+_NODE_LOST = re.compile(r"^srun: error: Node failure on (\S+)|CANCELLED AT .* DUE TO NODE FAILURE")
+_OF_ITSELF = re.compile(r"Exited with exit code|Terminated")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one side of the batch script.
+
+    Returns:
+        The exit code: for `begin` of what keeps the ranks from starting, for `end` of the job.
+    """
+    side, stage, root, *rest = arguments
+    run = RunDir(Path(root))
+    # SLURM's TERM is for the ranks; the record is to be whole when the KILL comes.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        if side == "begin":
+            return _begin(run, stage)
+        return _end_training(run) if stage == "train" else _end_stage(run, stage, int(rest[0]))
+    except FtdistError as error:
+        sys.stderr.write(f"{error}\n")
+        run.append_event(
+            "stage_ended",
+            stage=stage,
+            job=job_label(os.environ),
+            exit_code=error.exit_code,
+            cause=error.problem,
+        )
+        return error.exit_code
+
+
+def _begin(run: RunDir, stage: str) -> int:
+    snapshot.verify(run)
+    if stage != "train":
+        folder = run.attempts / stage
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob("rank-*.json"):
+            path.unlink()
+        sys.stdout.write("0\n")
+        return 0
+    config = load_config(run.config)
+    settled = _settle_unfinished(run, config)
+    if settled is not None and settled.decision.outcome != "requeue":
+        # It was done, or asked to stop, or is given up, and only the script's end was missing.
+        return settled.decision.exit_code
+    in_vain = attempts_without_progress(run.read_events())
+    if in_vain >= config.cluster.max_attempts_without_progress:
+        raise CrashLoopError(
+            f"{in_vain} attempts in a row brought no new checkpoint.",
+            remedy=f"read `ftdist status {run.name}` and the logs, then `ftdist resume`.",
+        )
+    if run.newest_attempt() == 0:
+        config = _settle_device(run, config)
+    number = begin(run, config, read_plan(run), **_facts(os.environ))
+    sys.stdout.write(f"{number}\n")
+    return 0
+
+
+def _settle_device(run: RunDir, config: RunConfig) -> RunConfig:
+    """Fix what `auto` means by what this node has; the run stays with it."""
+    device = config.cluster.device
+    if device == "auto":
+        device = "cuda" if visible_gpus() else "cpu"
+        if device == "cpu" and config.cluster.gpus_per_node:
+            sys.stderr.write(
+                f"Note: {config.cluster.gpus_per_node} GPUs were asked for on each node, and "
+                f"{socket.gethostname()} shows none: training on CPUs.\n"
+            )
+    cluster = dataclasses.replace(config.cluster, device=device)
+    config = dataclasses.replace(config, cluster=cluster)
+    before = read_plan(run)
+    plan = make_plan(
+        config,
+        model=read_model_facts(Path(config.model.path)),
+        library=before.library,
+        device=device,
+    )
+    model = dataclasses.replace(config.model, dtype=plan.dtype)
+    config = dataclasses.replace(config, model=model)
+    write_plan(run, config=config, plan=plan)
+    return config
+
+
+def _facts(environment: Mapping[str, str]) -> dict[str, Any]:
+    """What the record says of this start beside what it says of every start."""
+    import submitit
+
+    log = lead_log(environment)
+    return {
+        "job": job_label(environment),
+        "restarts": int(environment.get("SLURM_RESTART_COUNT", "0")),
+        "hosts": list(submitit.JobEnvironment().hostnames),
+        "partition": environment.get("SLURM_JOB_PARTITION"),
+        "log_bytes": log.stat().st_size if log.exists() else 0,
+    }
+
+
+def lead_log(environment: Mapping[str, str]) -> Path:
+    """The log of rank 0, to which the batch script and `srun` write as well."""
+    return Path(environment["FTDIST_LOGS"]) / f"{job_label(environment)}_0_log.out"
+
+
+def _settle_unfinished(run: RunDir, config: RunConfig) -> Settled | None:
+    """Judge the newest attempt, if nobody has: SLURM ended it together with its script."""
+    launched = _launched(run)
+    ended = {e.get("attempt") for e in run.read_events() if e.get("event") == "attempt_ended"}
+    if launched is None or launched["attempt"] in ended:
+        return None
+    return _settle(run, config, launched)
+
+
+def _end_training(run: RunDir) -> int:
+    config, launched = load_config(run.config), _launched(run)
+    assert launched is not None, "begin has put it on record"
+    assert launched["attempt"] == int(os.environ["FTDIST_ATTEMPT"]), "one job a run at a time"
+    settled = _settle(run, config, launched)
+    if settled.decision.outcome != "requeue":
+        return settled.decision.exit_code
+    try:
+        Queue().requeue(job_label(os.environ))
+    except SlurmError as error:
+        sys.stderr.write(f"{error}\nGo on with `ftdist resume {run.name}`.\n")
+        run.append_event("requeue_refused", cause=error.problem)
+        return RequeueError.exit_code
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # now it is meant for us
+    time.sleep(REQUEUED_S)
+    return RequeueError.exit_code
+
+
+def _end_stage(run: RunDir, stage: str, code: int) -> int:
+    """Put on record how a job of one process ended."""
+    failure = first_failure(read_failures(run.attempts / stage))
+    if code and failure is None:
+        failure = vanished(0, time=time.time(), out_of_memory=False, log=lead_log(os.environ))
+    run.append_event(
+        "stage_ended",
+        stage=stage,
+        job=job_label(os.environ),
+        exit_code=code,
+        cause=None if failure is None else failure.problem,
+    )
+    return code
+
+
+def _settle(run: RunDir, config: RunConfig, launched: Mapping[str, Any]) -> Settled:
+    number = launched["attempt"]
+    ended = read_ended(
+        run.attempt(number),
+        ranks=launched["world_size"],
+        log=lead_log(os.environ),
+        log_start=launched.get("log_bytes", 0),
+    )
+    settled = settle(
+        run,
+        number,
+        ended,
+        stop_signal=signal.SIGINT if _was_cancelled(run) else None,
+        limit=config.cluster.max_attempts_without_progress,
+    )
+    told = f"Attempt {number}: {settled.decision.outcome}."
+    if ended.failure is not None:
+        told += f" {ended.failure.problem}\nTo fix: {ended.failure.remedy}"
+    sys.stderr.write(f"{told}\n")
+    return settled
+
+
+def _launched(run: RunDir) -> dict[str, Any] | None:
+    """The record of the newest attempt's start."""
+    starts = [event for event in run.read_events() if event.get("event") == "launched"]
+    return starts[-1] if starts else None
+
+
+def _was_cancelled(run: RunDir) -> bool:
+    """Whether somebody asked for the end since the run was last asked to go."""
+    wishes = [e["event"] for e in run.read_events() if e.get("event") in ("asked", "cancel_asked")]
+    return bool(wishes) and wishes[-1] == "cancel_asked"
+
+
+def read_ended(folder: Path, *, ranks: int, log: Path, log_start: int) -> Ended:
+    """How an attempt ended, from what its ranks left behind and what `srun` said.
+
+    Args:
+        folder: of the attempt.
+        ranks: that were to be started.
+        log: of rank 0.
+        log_start: bytes of it that are older than the attempt.
+    """
+    left = [read_json(exit_path(folder, rank)) for rank in range(ranks)]
+    codes = tuple(None if each is None else int(each["exit_code"]) for each in left)
+    failures = read_failures(folder)
+    out_of_memory = False
+    if any(code not in CALM_CODES for code in codes):
+        said = {failure.rank for failure in failures}
+        for found in _killed(_lines(log, log_start), log=log):
+            out_of_memory |= "out of memory" in found.problem
+            if found.rank not in said:
+                failures.append(found)
+                break
+        if not failures:
+            failures = [_nobody_said(folder, codes, log=log)]
+    return Ended(exit_codes=codes, failure=first_failure(failures), out_of_memory=out_of_memory)
+
+
+def _killed(lines: Iterator[str], *, log: Path) -> Iterator[RankFailure]:
+    """Ranks that `srun` says were killed, and nodes that were lost, the first one first."""
+    for line in lines:
+        if lost := _NODE_LOST.search(line):
+            node = lost[1] or "a node"
+            yield RankFailure(
+                rank=-1,
+                time=time.time(),
+                problem=f"SLURM lost {node}, and its ranks with it.",
+                remedy="nothing: the run goes on where SLURM finds nodes for it.",
+                exit_code=VANISHED,
+                traceback="",
+                expected=True,
+            )
+        ended = _TASKS_ENDED.match(line)
+        if ended is None or _OF_ITSELF.search(ended[3]):
+            continue
+        rank = int(re.split(r"[,\- ]", ended[2])[0])
+        no_memory = "out of memory" in ended[3].lower()
+        failure = vanished(rank, time=time.time(), out_of_memory=no_memory, log=log)
+        if not no_memory:
+            problem = f"Rank {rank} on {ended[1]} ended without a word: {ended[3].strip()}."
+            failure = dataclasses.replace(failure, problem=problem)
+        yield failure
+
+
+def _nobody_said(folder: Path, codes: Sequence[int | None], *, log: Path) -> RankFailure:
+    silent = [rank for rank, code in enumerate(codes) if code is None]
+    started = [rank for rank in silent if start_path(folder, rank).exists()]
+    failure = vanished(
+        (started or silent or [0])[0], time=time.time(), out_of_memory=False, log=log
+    )
+    if not started:
+        return dataclasses.replace(
+            failure,
+            problem=f"{len(silent)} of {len(codes)} ranks never started.",
+            remedy=f"read the end of {log}.",
+        )
+    return failure
+
+
+def _lines(log: Path, start: int) -> Iterator[str]:
+    try:
+        with log.open(encoding="utf-8", errors="replace") as file:
+            file.seek(start)
+            yield from (line.rstrip("\n") for line in file)
+    except OSError:
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
