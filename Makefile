@@ -17,7 +17,7 @@ PY := .venv/bin/python
 NEWS := sed -u -E '/already satisfied|^Looking |^ *(Created wheel|Stored in|Attempting|Found existing|Uninstalling|Successfully uninstalled)/d'
 SHELL_FILES = .ci/run $(shell find docker launch tests -name '*.sh')
 
-.PHONY: help .venv demo test bench check check-format check-lint check-types check-layers \
+.PHONY: help .venv demo test cluster-packages bench check check-format check-lint check-types check-layers \
         check-dependencies check-spelling check-shell format clean
 
 help: ## show this list
@@ -50,6 +50,9 @@ demo: .venv/installed ## teach a small model a library on this machine; base and
 
 test: .venv/installed ## run all tests, a tier at a time (TIERS="unit dist" and ARGS="-k name" choose)
 	@$(PY) -m tests.run_tiers $(TIERS) -- $(ARGS)
+
+cluster-packages: ## install the Debian packages that the cluster tier of tests needs (as root)
+	@tests/support/cluster_packages.sh
 
 bench: .venv/installed ## measure speed, memory and time to the first step against others
 	@$(PY) -m benchmarks

@@ -1,5 +1,6 @@
 """The tiers of tests: where each lies, how pytest runs it, and what it needs."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
+CLUSTER_PROGRAMS = (
+    *("ip", "nsenter", "unshare", "flock", "munged", "mariadbd", "slurmctld", "slurmd", "slurmdbd"),
+    *("sbatch", "srun", "scancel", "scontrol", "squeue", "sinfo", "sacct", "sacctmgr"),
+)
+"""What tests/support/slurmlab.sh and the tests on it call."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +50,19 @@ def missing_gloo() -> str | None:
 
 def missing_cluster() -> str | None:
     """Why no SLURM can be started here."""
-    absent = [name for name in ("slurmctld", "slurmd", "sbatch") if shutil.which(name) is None]
-    return f"{', '.join(absent)} not installed" if absent else None
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+    absent = [name for name in CLUSTER_PROGRAMS if shutil.which(name, path=path) is None]
+    if absent:
+        return f"{', '.join(absent)} not installed: `make cluster-packages` as root does it"
+    if os.geteuid() != 0:
+        return "nodes can be made by root alone: sudo make test TIERS=cluster"
+    # On an interface of a network that ends with the question.
+    question = ["unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork"]
+    question += ["ip", "link", "add", "name", "asked", "type", "bridge"]
+    answer = subprocess.run(question, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        return f"nodes cannot be made here, as in most containers: {answer.stderr.strip()}"
+    return None
 
 
 def missing_cuda() -> str | None:
