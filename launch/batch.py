@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,18 @@ def main(arguments: Sequence[str]) -> int:
         return _end_training(run) if stage == "train" else _end_stage(run, stage, int(rest[0]))
     except FtdistError as error:
         sys.stderr.write(f"{error}\n")
-        run.append_event(
-            "stage_ended",
-            stage=stage,
-            job=job_label(os.environ),
-            exit_code=error.exit_code,
-            cause=error.problem,
-        )
+        _tell(run, stage, code=error.exit_code, cause=error.problem)
         return error.exit_code
+    except Exception as error:  # noqa: BLE001 - our own mistake: on record, and the rest in the log
+        traceback.print_exc()
+        words = " ".join(str(error).split())[:300]
+        _tell(
+            run,
+            stage,
+            code=FtdistError.exit_code,
+            cause=f"ftdist made a mistake: {type(error).__name__}: {words}",
+        )
+        return FtdistError.exit_code
 
 
 def _begin(run: RunDir, stage: str) -> int:
@@ -128,13 +133,13 @@ def _settle_device(run: RunDir, config: RunConfig) -> RunConfig:
 
 def _facts(environment: Mapping[str, str]) -> dict[str, Any]:
     """What the record says of this start beside what it says of every start."""
-    import submitit
+    from submitit.slurm.slurm import SlurmJobEnvironment
 
     log = lead_log(environment)
     return {
         "job": job_label(environment),
         "restarts": int(environment.get("SLURM_RESTART_COUNT", "0")),
-        "hosts": list(submitit.JobEnvironment().hostnames),
+        "hosts": list(SlurmJobEnvironment().hostnames),
         "partition": environment.get("SLURM_JOB_PARTITION"),
         "log_bytes": log.stat().st_size if log.exists() else 0,
     }
@@ -177,14 +182,14 @@ def _end_stage(run: RunDir, stage: str, code: int) -> int:
     failure = first_failure(read_failures(run.attempts / stage))
     if code and failure is None:
         failure = vanished(0, time=time.time(), out_of_memory=False, log=lead_log(os.environ))
-    run.append_event(
-        "stage_ended",
-        stage=stage,
-        job=job_label(os.environ),
-        exit_code=code,
-        cause=None if failure is None else failure.problem,
-    )
+    _tell(run, stage, code=code, cause=None if failure is None else failure.problem)
     return code
+
+
+def _tell(run: RunDir, stage: str, *, code: int, cause: str | None) -> None:
+    """Put on record how a stage ended."""
+    job = job_label(os.environ)
+    run.append_event("stage_ended", stage=stage, job=job, exit_code=code, cause=cause)
 
 
 def _settle(run: RunDir, config: RunConfig, launched: Mapping[str, Any]) -> Settled:
