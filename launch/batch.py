@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -163,18 +164,31 @@ def _end_training(run: RunDir) -> int:
     config, launched = load_config(run.config), _launched(run)
     assert launched is not None, "begin has put it on record"
     assert launched["attempt"] == int(os.environ["FTDIST_ATTEMPT"]), "one job a run at a time"
-    settled = _settle(run, config, launched)
-    if settled.decision.outcome != "requeue":
-        return settled.decision.exit_code
+    outcome = _settle(run, config, launched).decision
+    if outcome.outcome == "stopped":
+        # Beyond 128 SLURM would take it for a signal.
+        return RequeueError.exit_code
+    if outcome.outcome != "requeue":
+        return outcome.exit_code
+    _requeue(run, job_label(os.environ))
+    return RequeueError.exit_code
+
+
+def _requeue(run: RunDir, job: str) -> None:
+    """Have SLURM start this job again, and wait to be ended; where it refuses, say so."""
+    queue = Queue()
     try:
-        Queue().requeue(job_label(os.environ))
+        queue.requeue(job)
     except SlurmError as error:
+        with suppress(SlurmError):
+            state = queue.states([job]).get(job)
+            if state is not None and state.state != "RUNNING":
+                return  # somebody else has requeued it, which is why its ranks were stopped
         sys.stderr.write(f"{error}\nGo on with `ftdist resume {run.name}`.\n")
         run.append_event("requeue_refused", cause=error.problem)
-        return RequeueError.exit_code
+        return
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # now it is meant for us
     time.sleep(REQUEUED_S)
-    return RequeueError.exit_code
 
 
 def _end_stage(run: RunDir, stage: str, code: int) -> int:

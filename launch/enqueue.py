@@ -92,8 +92,13 @@ def submit(asked: Sequence[Asked], *, sweep: str | None, queue: Queue) -> Submit
     Raises:
         FtdistError: SLURM or the disk did not take them; what was submitted is taken back.
     """
-    runs = tuple(_make_run_dir(each) for each in asked)
     config = asked[0].config
+    if any(each.config.cluster != config.cluster for each in asked):
+        raise ConfigError(
+            "A sweep is one array of jobs that ask for the same, and keys of cluster differ.",
+            remedy="sweep other keys, or submit these runs one by one.",
+        )
+    runs = tuple(_make_run_dir(each) for each in asked)
     name = sweep or runs[0].name
     prepared: list[str] = []
     with own_files(private=config.run.private):

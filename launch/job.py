@@ -31,6 +31,7 @@ from launch.failure import (
     write_failure,
 )
 from launch.processes import ProcessId
+from launch.stamps import stamp_lines
 from launch.submit import visible_gpus
 
 HANG = re.compile(
@@ -134,6 +135,7 @@ def run_rank(folder: Path, body: Callable[[RankFacts], int]) -> None:
     Raises:
         SystemExit: with the exit code, unless it is 0: then submitit notes a success.
     """
+    stamp_lines()
     # The launcher set the umask that the run's privacy asks for; this process inherited it.
     facts = rank_facts()
     if on_slurm():
