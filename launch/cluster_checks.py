@@ -4,6 +4,7 @@ import netrc
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -17,6 +18,9 @@ GIB = 1024**3
 
 SAVE_GIB_PER_S = 0.5
 """What one node is taken to write to the shared file system while it saves, GiB a second."""
+
+MOST_THREADS = 8
+"""Threads that one rank can make use of: Python, autograd, the network, and optimizer offload."""
 
 MANY_STEPS = 10**9
 """Stands for the number of steps where the library is still to be tokenised."""
@@ -89,11 +93,11 @@ def _node_problems(config: RunConfig, kinds: list[Partition]) -> Iterator[Ftdist
             f"cluster.nodes={cluster.nodes}, but partition {name} has {nodes}.",
             remedy=f"set cluster.nodes to at most {nodes}.",
         )
-    cores = cluster.tasks_per_node * cluster.threads_per_task
+    cores = cluster.tasks_per_node * cluster.threads
     most = max(kind.cores for kind in kinds)
     if cores > most:
         yield ConfigError(
-            f"{cluster.tasks_per_node} tasks of {cluster.threads_per_task} threads need {cores} "
+            f"{cluster.tasks_per_node} tasks of {cluster.threads} threads need {cores} "
             f"cores on each node, and those of partition {name} have {most}.",
             remedy=f"set cluster.threads_per_task to {max(1, most // cluster.tasks_per_node)}"
             + (
@@ -121,6 +125,18 @@ def _node_problems(config: RunConfig, kinds: list[Partition]) -> Iterator[Ftdist
             f"{gpus}.",
             remedy=f"set cluster.gpus_per_node={gpus}.",
         )
+
+
+def sized(config: RunConfig, partitions: list[Partition]) -> RunConfig:
+    """The config with GPUs and threads counted, where they were left to the partition's nodes."""
+    cluster = config.cluster
+    kinds = [p for p in partitions if _is_chosen(p, cluster.partition)]
+    cores = min((kind.cores for kind in kinds), default=1)
+    threads = cluster.threads_per_task or max(1, min(MOST_THREADS, cores // cluster.tasks_per_node))
+    cluster = replace(
+        cluster, threads_per_task=threads, gpus_per_node=gpus_per_node(config, partitions)
+    )
+    return replace(config, cluster=cluster)
 
 
 def gpus_per_node(config: RunConfig, partitions: list[Partition]) -> int:

@@ -1,6 +1,5 @@
 """Submitting to SLURM: a run directory, the jobs that work on it, and a record of them."""
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from ftdist.errors import ConfigError, FtdistError
 from ftdist.rundir import RunDir, write_whole
 from launch import job as jobs
 from launch import snapshot
-from launch.cluster_checks import cluster_problems, disk_problems, gpus_per_node
+from launch.cluster_checks import cluster_problems, disk_problems, sized
 from launch.lock import holding
 from launch.preflight import check_run, run_dir
 from launch.queue import Queue, QueuedJob, SlurmError
@@ -68,10 +67,7 @@ def check(config: RunConfig, *, queue: Queue, say: Say) -> RunConfig:
         yield from disk_problems(config)
 
     check_run(config, place_problems=problems, new=True)
-    gpus = gpus_per_node(config, queue.partitions())
-    config = dataclasses.replace(
-        config, cluster=dataclasses.replace(config.cluster, gpus_per_node=gpus)
-    )
+    config = sized(config, queue.partitions())
     refused = queue.refusal(script(_request("train", config), function=jobs.train))
     if refused is not None:
         raise SlurmError(

@@ -230,11 +230,11 @@ def machine_problems(config: RunConfig, *, machine: Machine) -> Iterator[FtdistE
 def machine_notes(config: RunConfig, *, machine: Machine) -> list[str]:
     """What works, but not well."""
     cluster = config.cluster
-    threads = cluster.tasks_per_node * cluster.threads_per_task
+    threads = cluster.tasks_per_node * cluster.threads
     on_cpu = cluster.device == "cpu" or machine.gpus == 0
     if on_cpu and threads > machine.cores:
         return [
-            f"Note: {cluster.tasks_per_node} ranks of {cluster.threads_per_task} threads share "
+            f"Note: {cluster.tasks_per_node} ranks of {cluster.threads} threads share "
             f"{machine.cores} cores; each step takes longer for it."
         ]
     return []

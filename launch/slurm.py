@@ -79,7 +79,7 @@ def parameters(request: JobRequest) -> dict[str, Any]:
     nodes = cluster.nodes if request.is_training else 1
     tasks = cluster.tasks_per_node if request.is_training else 1
     # A single process has the cores of all that would share its node.
-    cores = cluster.threads_per_task * (1 if request.is_training else cluster.tasks_per_node)
+    cores = cluster.threads * (1 if request.is_training else cluster.tasks_per_node)
     more: dict[str, Any] = {"requeue": True, "chdir": str(request.runs[0].root)}
     if request.after:
         # Else a job whose forerunner failed would wait for ever.

@@ -105,7 +105,7 @@ def rank_environment(
 
 def common_environment(cluster: ClusterConfig) -> dict[str, str]:
     """Environment variables of every rank, wherever it runs."""
-    threads = str(cluster.threads_per_task)
+    threads = str(cluster.threads)
     return {
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,

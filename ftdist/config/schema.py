@@ -282,8 +282,10 @@ class ClusterConfig:
     tasks_per_node: PositiveInt
     """Processes (ranks) on each machine: one a GPU, or as many as make sense on a CPU."""
 
-    threads_per_task: PositiveInt
-    """CPU threads of one process."""
+    threads_per_task: PositiveInt | None
+    """CPU threads of one process; null: on a cluster what its nodes have for each task, at most 8,
+    and 1 on this machine.
+    """
 
     device: Literal["auto", "cpu", "cuda"]
     """auto: cuda where a GPU is visible."""
@@ -353,6 +355,11 @@ class ClusterConfig:
 
     environment: dict[str, str]
     """Environment variables of the job, such as NCCL's; never a key or a password."""
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of one process, as far as they were chosen."""
+        return self.threads_per_task or 1
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

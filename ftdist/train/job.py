@@ -54,7 +54,7 @@ def run(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | N
             remedy=f"start them with `ftdist resume {run.name}`, which plans anew.",
         )
     quiet_libraries()
-    torch.set_num_threads(config.cluster.threads_per_task)
+    torch.set_num_threads(config.cluster.threads)
     with (
         StopRequest.listening() as stop,
         process_group(

@@ -100,7 +100,12 @@ def test_the_script_is_word_for_word_what_was_looked_at(
     config = slurm_config(
         *("cluster.nodes=2", "cluster.tasks_per_node=4", "cluster.gpus_per_node=4"),
         "cluster.partition=main",
-        *("cluster.python=/opt/python", "cluster.modules=[cuda/13.0]", "cluster.account=team"),
+        *(
+            "cluster.python=/opt/python",
+            "cluster.threads_per_task=8",
+            "cluster.modules=[cuda/13.0]",
+            "cluster.account=team",
+        ),
         *(
             "cluster.network_interface=ib0",
             "cluster.memory_gib=0",
