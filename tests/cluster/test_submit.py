@@ -1,0 +1,171 @@
+"""A run in a cluster's queue, from `ftdist submit` to the comparison with its base."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ftdist.observe.metrics import read_metrics
+from ftdist.rundir import RunDir
+from tests.support.cluster import Login, copy_checkout, logged_in
+from tests.support.runs import curve, state_hash
+from tests.support.stops import STEPS, committed, events, left_over, submit
+
+
+def local_twin(run: RunDir, folder: Path) -> RunDir:
+    """The same run on this machine: as many ranks, no cluster."""
+    lines = run.overrides.read_text().splitlines()
+    keys = [line for line in lines if not line.startswith(("cluster", "run.name"))]
+    words = [*keys, "run.name=twin", "cluster.tasks_per_node=2", "cluster.device=cpu"]
+    subprocess.run(
+        [sys.executable, "-m", "ftdist", "train", *words],
+        cwd=folder,
+        check=True,
+        timeout=300,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+    )
+    return RunDir(folder / "runs" / "twin")
+
+
+@contextmanager
+def busy(login: Login) -> Iterator[None]:
+    """Keep both nodes from taking another job within a `with` block."""
+    script = login.folder / "busy.sh"
+    script.write_text("#!/bin/sh\nsleep 300\n")
+    asked = ("sbatch", "--parsable", f"--chdir={login.folder}", "--nodes=2", "--exclusive")
+    job = login.lab.client(*asked, "--output=/dev/null", str(script)).strip()
+    login.wait_for_state(job, "RUNNING")
+    try:
+        yield
+    finally:
+        login.lab.client("scancel", job)
+
+
+def write_probes(path: Path) -> Path:
+    rows = [
+        {"question": f"Count {number}.", "answer": f"It is {number}.", "keys": [str(number)]}
+        for number in range(2)
+    ]
+    path.write_text("".join(json.dumps({**row, "kind": "recall"}) + "\n" for row in rows))
+    return path
+
+
+def test_two_nodes_compute_bit_for_bit_what_two_ranks_of_one_machine_do_and_export_and_compare_it(
+    login: Login, ingredients: Path, tmp_path: Path
+) -> None:
+    probes = write_probes(tmp_path / "probes.jsonl")
+    train = submit(
+        login,
+        ingredients,
+        "r",
+        f"compare.probes={probes}",
+        "compare.max_answer_tokens=4",
+        f"library.cache={tmp_path / 'cache'}",  # a raw library: nobody has packed it yet
+    )
+    # Behind a training that waits: all three are in the queue at once.
+    login("export", "r")
+    login("compare", "r")
+    run = login.run("r")
+    login.wait_for_state(login.job("r", "compare"), "COMPLETED", timeout_s=240)
+
+    submitted = {event["stage"]: event for event in events(run, "submitted")}
+    assert submitted["train"]["after"] == [submitted["prepare"]["job"]]
+    assert submitted["export"]["after"] == [submitted["prepare"]["job"], train]
+    assert submitted["compare"]["after"] == [submitted["export"]["job"]]
+    (launched,) = events(run, "launched")
+    assert (launched["hosts"], launched["world_size"]) == (["node1", "node2"], 2)
+    assert committed(run) == [STEPS]
+    logs = "".join(path.read_text() for path in (run.jobs / "train").glob("*_log.out"))
+    assert "prepare:" not in logs  # no rank ever tokenises
+    assert "prepare:" in next((run.jobs / "prepare").glob("*_0_log.out")).read_text()
+    assert (run.export / "config.json").is_file()
+    assert json.loads((run.report / "scores.json").read_text()).keys() >= {"base", "tuned"}
+    assert oct(run.root.stat().st_mode)[-3:] == "700"
+    assert oct((run.export / "config.json").stat().st_mode)[-3:] == "600"
+
+    twin = local_twin(run, tmp_path)
+    assert len(curve(run)) == STEPS
+    assert curve(run) == curve(twin)
+    assert state_hash(run, step=STEPS) == state_hash(twin, step=STEPS)
+    assert left_over(login) == []
+
+
+def test_a_sweep_is_one_array_with_a_run_for_each_value(login: Login, ingredients: Path) -> None:
+    login(
+        *("submit", "-m", "optim.peak_lr=1e-3,2e-3", "run.name=s", "train.steps=4", "tracking=off"),
+        *(f"model.path={ingredients / 'model'}", f"library.path={ingredients / 'library'}"),
+        *("batch.sequence_tokens=128", "batch.tokens=256", "model.dtype=float32"),
+        *("cluster=slurm", "cluster.threads_per_task=1", "cluster.device=cpu"),
+    )
+    job = login.job("s-0")
+    number = job.partition("_")[0]
+    for place in (0, 1):
+        login.wait_for_state(f"{number}_{place}", "COMPLETED")
+    rates = []
+    for place in (0, 1):
+        run = login.run(f"s-{place}")
+        (asked,) = [e for e in events(run, "submitted") if e["stage"] == "train"]
+        assert (asked["job"], asked["sweep"]) == (f"{number}_{place}", "s")
+        assert [end["outcome"] for end in events(run, "attempt_ended")] == ["done"]
+        rates.append(max(row["optim/learning_rate"] for row in read_metrics(run.metrics)))
+    assert rates[1] == 2 * rates[0]
+
+
+def test_a_job_runs_the_code_that_was_submitted_and_refuses_any_other(
+    login: Login, ingredients: Path, tmp_path: Path
+) -> None:
+    checkout = copy_checkout(tmp_path / "checkout")
+    with logged_in(login.lab, tmp_path, checkout=checkout) as user:
+        with busy(user):
+            job = submit(user, ingredients, "kept", "train.steps=2")
+            changed = submit(user, ingredients, "changed", "train.steps=2")
+            (checkout / "ftdist" / "train" / "loop.py").write_text("raise SystemExit(3)\n")
+            with (user.run("changed").code / "ftdist" / "loss.py").open("a") as file:
+                file.write("# not what was submitted\n")
+        user.wait_for_state(job, "COMPLETED")
+        assert [end["outcome"] for end in events(user.run("kept"), "attempt_ended")] == ["done"]
+        # Its tokenising refuses already, and training never starts.
+        user.wait_for_state(user.job("changed", "prepare"), "FAILED")
+        user.wait_for_state(changed, "CANCELLED")
+        (end,) = events(user.run("changed"), "stage_ended")
+        assert "is not the code that was submitted" in end["cause"]
+        assert user.lab.exit_code(user.job("changed", "prepare")) == 78
+        assert events(user.run("changed"), "launched") == []
+
+
+def test_what_the_cluster_cannot_do_is_told_at_once_and_nothing_is_submitted(
+    login: Login, ingredients: Path
+) -> None:
+    before = login.lab.client("squeue", "--noheader", "--states=all")
+    done = login(
+        "submit",
+        f"model.path={ingredients / 'model'}",
+        "library.path=nowhere",
+        "run.name=r",
+        "batch.sequence_tokens=128",
+        "batch.tokens=896",
+        *("cluster=slurm", "cluster.partition=mian", "cluster.nodes=7", "cluster.notice_s=999999"),
+        *("tracking=online",),
+        code=78,
+    )
+    for words in (
+        "has no such partition. Set it to main.",
+        "cluster.notice_s below",
+        "no W&B key",
+        "there is no file or folder",
+    ):
+        assert words in done.stderr
+    refused = login(
+        "submit",
+        *(f"model.path={ingredients / 'model'}", f"library.path={ingredients / 'library'}"),
+        *("run.name=r", "batch.sequence_tokens=128", "batch.tokens=512", "cluster=slurm"),
+        "cluster.constraint=h100",
+        code=69,
+    )
+    assert "SLURM would not take the job" in refused.stderr
+    assert "feature" in refused.stderr.lower()
+    assert not login.run("r").root.exists()
+    assert login.lab.client("squeue", "--noheader", "--states=all") == before
