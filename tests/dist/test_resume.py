@@ -1,38 +1,14 @@
 """A run that was interrupted goes on as if it had not been."""
 
-import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
-from ftdist.checkpoint.manifest import read_manifest
 from ftdist.observe.metrics import Row, read_metrics
 from ftdist.rundir import RunDir
 from tests.support.ranks import RunRanks
-from tests.support.runs import STEPS, make_run, replan, run_attempt
-
-
-def curve(run: RunDir) -> list[tuple[float, float, float, float | None]]:
-    """What must be equal of every step."""
-    return [
-        (
-            row["train/loss"],
-            row["optim/grad_norm"],
-            row["optim/learning_rate"],
-            row.get("eval/held_out_loss"),
-        )
-        for row in read_metrics(run.metrics)
-    ]
-
-
-def state_hash(run: RunDir, *, step: int) -> dict[str, str]:
-    """Hash of every file of a checkpoint but the manifest."""
-    folder = run.checkpoints / f"step-{step:08d}"
-    return {
-        record.name: hashlib.sha256((folder / record.name).read_bytes()).hexdigest()
-        for record in read_manifest(folder).files
-    }
+from tests.support.runs import STEPS, curve, make_run, replan, run_attempt, state_hash
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

@@ -1,5 +1,6 @@
 """Runs as the launcher makes them, and their attempts, on tiny ingredients."""
 
+import hashlib
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ftdist.checkpoint.manifest import read_manifest
 from ftdist.config.compose import compose, dump_config, load_config
 from ftdist.config.plan import Plan, make_plan, read_model_facts
 from ftdist.config.schema import RunConfig
@@ -154,3 +156,25 @@ def run_attempt(
     return run_ranks(
         world_size, attempt, run.root, number, interrupt_rank, after_row, group=False, timeout_s=240
     )
+
+
+def curve(run: RunDir) -> list[tuple[float, float, float, float | None]]:
+    """What must be equal of every step."""
+    return [
+        (
+            row["train/loss"],
+            row["optim/grad_norm"],
+            row["optim/learning_rate"],
+            row.get("eval/held_out_loss"),
+        )
+        for row in read_metrics(run.metrics)
+    ]
+
+
+def state_hash(run: RunDir, *, step: int) -> dict[str, str]:
+    """Hash of every file of a checkpoint but the manifest."""
+    folder = run.checkpoints / f"step-{step:08d}"
+    return {
+        record.name: hashlib.sha256((folder / record.name).read_bytes()).hexdigest()
+        for record in read_manifest(folder).files
+    }
