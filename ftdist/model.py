@@ -8,6 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ftdist.attention import BORDERS, BY_SAMPLE, borders_of
+from ftdist.attention import register as register_by_sample
 from ftdist.errors import ModelError
 from ftdist.loss import summed_cross_entropy
 
@@ -44,7 +46,8 @@ class PackedCausalLM(nn.Module):
     """A transformers causal LM that computes the summed loss of one packed row.
 
     Attention stays inside each sample because position ids restart at its first token: without
-    an attention mask, transformers derives the borders from that, for every kernel it has.
+    an attention mask, transformers derives the borders from that, for every kernel it has; ours
+    for CPUs is handed them.
     `train.checks` proves it for the model at hand before the first step.
     """
 
@@ -58,6 +61,7 @@ class PackedCausalLM(nn.Module):
         if self.can_chunk:
             model.set_output_embeddings(LossHead(head))
         self.model: Any = model
+        self._by_sample = model.config._attn_implementation == BY_SAMPLE
         self.head: Head = "chunked" if self.can_chunk else "model"
 
     def forward(
@@ -79,7 +83,10 @@ class PackedCausalLM(nn.Module):
             logits = self.logits(input_ids, position_ids, loss_positions)
             return functional.cross_entropy(logits.float(), targets, reduction="sum")
         outputs = self.model.base_model(
-            input_ids=input_ids, position_ids=position_ids, use_cache=False
+            input_ids=input_ids,
+            position_ids=position_ids,
+            use_cache=False,
+            **self._borders(position_ids),
         )
         hidden = outputs.last_hidden_state[0]
         loss: Tensor = self.model.get_output_embeddings()(hidden[loss_positions], targets)
@@ -97,9 +104,13 @@ class PackedCausalLM(nn.Module):
             position_ids=position_ids,
             use_cache=False,
             logits_to_keep=positions,
+            **self._borders(position_ids),
         )
         logits: Tensor = outputs.logits[0]
         return logits
+
+    def _borders(self, position_ids: Int[Tensor, "1 token"]) -> dict[str, Any]:
+        return {BORDERS: borders_of(position_ids)} if self._by_sample else {}
 
 
 def build_model(
@@ -107,6 +118,7 @@ def build_model(
     *,
     dtype: torch.dtype,
     attention: str,
+    device: str,
     activation_checkpointing: bool,
     sharding: AbstractContextManager[Any],
 ) -> nn.Module:
@@ -115,7 +127,8 @@ def build_model(
     Args:
         model_path: a Hugging Face model folder.
         dtype: of the parameters.
-        attention: transformers' name of the attention kernel.
+        attention: `model.attention` of the config.
+        device: "cpu" or "cuda", which decides what `auto` means.
         activation_checkpointing: whether layers compute their activations again in backward.
         sharding: entered for the length of the construction alone; it may cut parameters into
             shards as modules make them. Nothing is imported inside: `deepspeed.zero.Init`
@@ -135,11 +148,11 @@ def build_model(
             remedy="choose a model that transformers' AutoModelForCausalLM loads.",
         )
     architecture = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    kernel = attention_kernel(attention, config, device=device)
+    register_by_sample()
     try:
         with sharding, no_init_weights():
-            model: Any = architecture._from_config(
-                config, dtype=dtype, attn_implementation=attention
-            )
+            model: Any = architecture._from_config(config, dtype=dtype, attn_implementation=kernel)
     except (ValueError, ImportError) as error:
         if attention == "eager":
             raise
@@ -156,6 +169,18 @@ def build_model(
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     module: nn.Module = model
     return module
+
+
+def attention_kernel(choice: str, config: Any, *, device: str) -> str:
+    """Transformers' name of the attention kernel that `model.attention` means for a model.
+
+    auto: eager where scores are capped, which no other kernel here does; else a sample at a time
+    on CPUs, and torch's on GPUs.
+    """
+    if choice == "auto":
+        capped = getattr(config.get_text_config(), "attn_logit_softcapping", None) is not None
+        choice = "eager" if capped else "by_sample" if device == "cpu" else "sdpa"
+    return BY_SAMPLE if choice == "by_sample" else choice
 
 
 def refuse_experts(config: Any) -> None:

@@ -72,8 +72,11 @@ class ModelConfig:
     dtype: Literal["auto", "bfloat16", "float32"]
     """Dtype of weights and activations; auto: bfloat16 on GPUs, float32 on CPUs."""
 
-    attention: Literal["sdpa", "eager", "flash_attention_2"]
-    """Attention kernel. Whichever runs, attention never crosses a sample's border."""
+    attention: Literal["auto", "by_sample", "sdpa", "eager", "flash_attention_2"]
+    """Attention kernel. Whichever runs, attention never crosses a sample's border.
+
+    auto: by_sample on CPUs, sdpa on GPUs, and eager where the model caps its scores.
+    """
 
     activation_checkpointing: bool
     """Whether each layer's activations are computed again in the backward pass instead of kept."""

@@ -92,6 +92,7 @@ class Zero3Engine:
                 config.model.path,
                 dtype=TORCH_DTYPE[dtype],
                 attention=config.model.attention,
+                device=device,
                 activation_checkpointing=config.model.activation_checkpointing,
                 # Left to transformers, the dtype is that of the parameters alone; DeepSpeed
                 # would round the rotary frequencies to it too.

@@ -18,9 +18,6 @@ from tests.support.models import FAMILIES, VOCAB, save_tiny_model, tiny_config, 
 from tests.support.ranks import RunRanks
 from tests.support.rows import sequences
 
-KERNEL = {"gemma2": ("model.attention=eager",)}
-"""transformers has no sdpa for it."""
-
 OWN_HEAD = {"gemma2", "granite"}
 """Gemma-2 caps its logits, Granite scales them: the chunked head would train something else."""
 
@@ -51,13 +48,17 @@ def plain_loss(model: Path, dtype: torch.dtype) -> float:
     return total
 
 
-def check_families(world: World, models: Path, dtype: str) -> dict[str, tuple[str, float]]:
-    found: dict[str, tuple[str, float]] = {}
+def check_families(
+    world: World, models: Path, dtype: str
+) -> dict[tuple[str, str], tuple[str, float]]:
+    found = {}
     for family in FAMILIES:
-        engine = build(world, models / family, dtype, *KERNEL.get(family, ()))
-        check = check_model(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="auto")
-        batch = build_batch(sequences(3), pad_token_id=0)
-        found[family] = (check.head, float(engine.evaluate(batch)))
+        # auto: by_sample here; transformers has no sdpa for Gemma-2, where it is eager.
+        for kernel in ("auto",) if family == "gemma2" else ("auto", "sdpa"):
+            engine = build(world, models / family, dtype, f"model.attention={kernel}")
+            check = check_model(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="auto")
+            batch = build_batch(sequences(3), pad_token_id=0)
+            found[family, kernel] = (check.head, float(engine.evaluate(batch)))
     return found
 
 
@@ -68,19 +69,25 @@ def test_each_family_gets_the_head_that_gives_its_own_loss(
     for family in FAMILIES:
         save_tiny_model(tmp_path / family, family)
     (found,) = run_ranks(1, check_families, tmp_path, dtype, timeout_s=300)
-    for family, (head, loss) in found.items():
+    for (family, _), (head, loss) in found.items():
         assert head == ("model" if family in OWN_HEAD else "chunked"), family
         expected = plain_loss(tmp_path / family, getattr(torch, dtype))
         assert loss == pytest.approx(expected, rel=tolerance), family
 
 
+def build_and_check(world: World, model: Path, dtype: str, *overrides: str) -> None:
+    engine = build(world, model, dtype, *overrides)
+    check_model(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="auto")
+
+
 def refusals(world: World, models: Path, dtype: str) -> dict[str, str]:
     model = models / "gemma2"
-    try:
-        build(world, model)
-    except ModelError as error:
-        found = {"kernel": str(error)}
-    engine = build(world, model, dtype, *KERNEL["gemma2"])
+    found = {}
+    for kernel in ("sdpa", "by_sample"):
+        with pytest.raises(ModelError) as refused:
+            build_and_check(world, model, dtype, f"model.attention={kernel}")
+        found[kernel] = str(refused.value)
+    engine = build(world, model, dtype)
     with pytest.raises(ModelError) as chunked:
         check_model(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="chunked")
     found["capped"] = str(chunked.value)
@@ -109,7 +116,8 @@ def test_wrong_head_and_leaking_attention_are_refused(
     for family in ("gemma2", "granite"):
         save_tiny_model(tmp_path / family, family)
     (found,) = run_ranks(1, refusals, tmp_path, dtype)
-    assert "Gemma2ForCausalLM does not run with model.attention=sdpa" in found["kernel"]
+    assert "Gemma2ForCausalLM does not run with model.attention=sdpa" in found["sdpa"]
+    assert "has no soft cap of scores" in found["by_sample"]
     assert "does not fit this model" in found["capped"]
     assert "gives another loss than the model's own head" in found["scaled"]
     assert "To fix: set model.head=auto" in found["scaled"]

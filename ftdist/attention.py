@@ -1,0 +1,101 @@
+"""Attention of a packed row, a sample at a time: the kernel for CPUs.
+
+A masked kernel computes all T x T scores of a row and then ignores those between samples. With
+samples of t tokens this one computes t x t for each, T / t times less, and needs no mask. On a GPU
+the many small launches would cost more than they save; there flash attention takes the borders.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from ftdist.errors import ModelError
+
+BY_SAMPLE = "ftdist_by_sample"
+"""Name under which transformers finds `attend_by_sample`."""
+
+BORDERS = "sample_borders"
+"""Keyword by which the model's forward hands the borders down to every attention."""
+
+
+def register() -> None:
+    """Make the kernel known to transformers, which makes no mask for a name it does not know."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(BY_SAMPLE, attend_by_sample)
+
+
+def attend_by_sample(
+    module: Any,  # noqa: ARG001 - all that matters of it comes as arguments
+    query: Float[Tensor, "1 heads tokens width"],
+    key: Float[Tensor, "1 key_heads tokens width"],
+    value: Float[Tensor, "1 key_heads tokens value_width"],
+    attention_mask: Tensor | None,  # noqa: ARG001 - none is made for this kernel
+    *,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    **others: Any,
+) -> tuple[Float[Tensor, "1 tokens heads value_width"], None]:
+    """Causal attention inside each sample of one row, as transformers calls its kernels.
+
+    Args:
+        module: the attention layer.
+        query: of the whole row; keys and values may have fewer heads, each shared by several.
+        key: of the whole row.
+        value: of the whole row.
+        attention_mask: not used.
+        dropout: probability, in training.
+        scaling: of scores; None: 1 / sqrt(width).
+        sliding_window: most tokens that one sees, itself included; None: all before it.
+        **others: hold the borders, by `BORDERS`; others of other kernels are passed over.
+
+    Raises:
+        ModelError: the layer's scores are capped, or the model did not hand the borders down.
+    """
+    if others.get("softcap") is not None:
+        raise ModelError(
+            "model.attention=by_sample has no soft cap of scores, which this model has.",
+            remedy="set model.attention=eager.",
+        )
+    borders = others.get(BORDERS)
+    if borders is None:
+        raise ModelError(
+            "This model does not hand the samples' borders down to its attention layers.",
+            remedy="set model.attention=sdpa, or eager.",
+        )
+    outputs = []
+    for start, end in pairwise(borders):
+        mask = _window(end - start, sliding_window, device=query.device)
+        outputs.append(
+            functional.scaled_dot_product_attention(
+                query[:, :, start:end],
+                key[:, :, start:end],
+                value[:, :, start:end],
+                attn_mask=mask,
+                dropout_p=dropout,
+                is_causal=mask is None,
+                scale=scaling,
+                enable_gqa=key.shape[1] != query.shape[1],
+            )
+        )
+    return torch.cat(outputs, dim=2).transpose(1, 2).contiguous(), None
+
+
+def borders_of(position_ids: Tensor) -> Sequence[int]:
+    """Where samples begin, and where the row ends, from positions that restart at each sample."""
+    starts: list[int] = torch.nonzero(position_ids[0] == 0).flatten().tolist()
+    return [*starts, position_ids.shape[1]]
+
+
+def _window(tokens: int, sliding_window: int | None, *, device: torch.device) -> Tensor | None:
+    """Which token sees which, where a window keeps it from seeing all before it; else None."""
+    if sliding_window is None or tokens <= sliding_window:
+        return None
+    ones = torch.ones(tokens, tokens, dtype=torch.bool, device=device)
+    return ones.tril() & ones.triu(1 - sliding_window)
