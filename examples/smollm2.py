@@ -62,7 +62,7 @@ def fetch(out: Path, *, console: Console) -> Path:
         console.print("SmolLM2-135M-Instruct: 3/3 converting to bfloat16 safetensors, about 30 s")
         model = Path(aside) / "model"
         model.mkdir()
-        _convert(gguf, model)
+        _convert_in_a_child(gguf, model)
         (model / ORIGIN_FILE).write_text(json.dumps(ORIGIN, indent=2) + "\n", encoding="utf-8")
         _follow_umask(model)
         _appear(model, out)
@@ -100,8 +100,22 @@ def _download(folder: Path) -> Path:
     return wheels[0]
 
 
+def _convert_in_a_child(gguf: Path, out: Path) -> None:
+    """Convert in a process of its own, which gives a gigabyte back when it ends."""
+    # Else transformers shows a bar for each tensor, and DeepSpeed looks for a GPU in vain.
+    quiet = {"TQDM_DISABLE": "1", "DS_ACCELERATOR": "cpu"}
+    command = [sys.executable, "-m", "examples.smollm2", "--convert", str(gguf), str(out)]
+    done = subprocess.run(
+        command, env=os.environ | quiet, cwd=Path(__file__).resolve().parents[1], check=False
+    )
+    if done.returncode:
+        raise ModelError(
+            f"{gguf.name} could not be converted.",
+            remedy="read what is written above; if memory was short, end other programs.",
+        )
+
+
 def _convert(gguf: Path, out: Path) -> None:
-    # Imported here: a second call, which finds the model there, need not wait for torch.
     import torch
     from tokenizers import pre_tokenizers
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
@@ -150,9 +164,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m examples.smollm2", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("out", type=Path, help="folder of the model")
+    parser.add_argument("--convert", type=Path, metavar="GGUF", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.convert is not None:
+        _convert(asked.convert, asked.out)
+        return 0
     console = Console(highlight=False, soft_wrap=True)
     try:
-        fetch(parser.parse_args().out.absolute(), console=console)
+        fetch(asked.out.absolute(), console=console)
     except FtdistError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), markup=False)
         return error.exit_code

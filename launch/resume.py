@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.compose import load_config
 from ftdist.config.fields import ConfigKey, config_keys, find_key
 from ftdist.config.plan import LibraryFacts, Plan, make_plan, read_model_facts
@@ -62,6 +63,7 @@ def replan(run: RunDir, overrides: Sequence[str], *, say: Say) -> Planned:
         model=read_model_facts(Path(config.model.path)),
         library=_library(config, before),
     )
+    CheckpointStore(run.checkpoints, keep=1).require_space(plan.checkpoint_gib)
     # What the run was asked to do stands: `steps` may not drift with a newer formula.
     plan = dataclasses.replace(plan, steps=before.steps, epochs=before.epochs, tokens=before.tokens)
     return Planned(config=config, plan=plan)

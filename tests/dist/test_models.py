@@ -51,7 +51,7 @@ def plain_loss(model: Path, dtype: torch.dtype) -> float:
 def check_families(
     world: World, models: Path, dtype: str
 ) -> dict[tuple[str, str], tuple[str, float]]:
-    found = {}
+    found: dict[tuple[str, str], tuple[str, float]] = {}
     for family in FAMILIES:
         # auto: by_sample here; transformers has no sdpa for Gemma-2, where it is eager.
         for kernel in ("auto",) if family == "gemma2" else ("auto", "sdpa"):

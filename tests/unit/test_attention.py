@@ -1,6 +1,7 @@
 """Attention a sample at a time gives what masked attention over the whole row gives."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -41,7 +42,7 @@ def test_each_sample_attends_to_itself_alone_and_so_do_its_gradients(
         *(query, key, value, None),
         scaling=0.3,
         sliding_window=window,
-        **{BORDERS: [0, 5, 6, 15]},
+        sample_borders=[0, 5, 6, 15],
     )
     weight = torch.randn_like(out)
     grads = torch.autograd.grad((out * weight).sum(), inputs)
@@ -68,7 +69,7 @@ def test_borders_are_where_positions_restart() -> None:
     ("others", "said"),
     [({"softcap": 50.0, BORDERS: [0, 15]}, "soft cap"), ({}, "hand the samples")],
 )
-def test_what_it_cannot_do_it_refuses(others: dict[str, object], said: str) -> None:
+def test_what_it_cannot_do_it_refuses(others: dict[str, Any], said: str) -> None:
     row = torch.zeros(1, 1, 15, 8)
     with pytest.raises(ModelError, match=said):
         attend_by_sample(SimpleNamespace(), row, row, row, None, **others)
