@@ -1,13 +1,36 @@
-"""What a run has done so far, from `events.jsonl` and `metrics.jsonl` alone."""
+"""Where a run stands: a pure function of its records and of what SLURM says of its jobs."""
 
-from collections import deque
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from ftdist.rundir import RunDir, read_json_lines
-from launch.lock import is_held
+from ftdist.errors import CrashLoopError
+from ftdist.rundir import RunDir
+from launch.queue import Queue, SlurmError
+from launch.reasons import WAITING
+from launch.records import Event, Records, read_records
+from launch.standing import JobStatus, Seen, job_status, loss_told, waiting_told
 
-State = Literal["new", "running", "lost", "done", "stopped", "failed", "crash_loop"]
+State = Literal[
+    "new",
+    "pending",
+    "preparing",
+    "running",
+    "restarting",
+    "done",
+    "stopped",
+    "failed",
+    "crash_loop",
+    "lost",
+]
+"""new: never started; pending: in the queue; preparing: its library is tokenised; restarting: in
+the queue once more; crash_loop: given up; lost: it is nowhere, and nobody wrote down its end."""
+
+OVER: tuple[State, ...] = ("done", "stopped", "failed", "crash_loop", "lost")
+"""States that nothing follows by itself."""
+
+_OF_THE_RUN = ("prepare", "train")
+"""Stages without which a run is not done; what else it is asked for comes beside it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +42,10 @@ class AttemptStatus:
     """Seconds since the epoch."""
 
     world_size: int
+    hosts: tuple[str, ...]
+    job: str | None
+    """SLURM's number; None on a machine of one's own."""
+
     outcome: str | None
     """As `launch.after.Outcome`; None: it runs, or ended without a word."""
 
@@ -28,6 +55,9 @@ class AttemptStatus:
     cause: str | None
     """Why it failed, where it did."""
 
+    rank: int | None
+    """The first rank that failed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunStatus:
@@ -35,73 +65,228 @@ class RunStatus:
 
     name: str
     state: State
+    why: str | None
+    """What it waits for, or what is known of its being lost."""
+
     step: int
     steps: int | None
     loss: float | None
+    tokens_per_s: float | None
     eta_s: float | None
     attempts: tuple[AttemptStatus, ...]
-    damaged: tuple[str, ...] = ()
+    jobs: tuple[JobStatus, ...]
+    error: str | None
+    """Why it does not run: the first failing rank's words."""
+
+    remedy: str | None
+    damaged: tuple[str, ...]
     """What was wrong with each checkpoint that was set aside."""
 
+    wandb_url: str | None
+    sweep: str | None
+    """Name shared by the runs of one sweep."""
 
-def read_status(run: RunDir) -> RunStatus:
-    """Where the run stands; a lost one has no end on record and nobody who watches it."""
-    attempts: dict[int, AttemptStatus] = {}
-    damaged: list[str] = []
-    steps: int | None = None
-    for event in run.read_events():
-        if event.get("event") == "launched":
-            steps = event["steps"]
-            attempts[event["attempt"]] = _attempt(event, end={})
-        elif event.get("event") == "checkpoint_damaged":
-            damaged.append(str(event.get("problem", "A checkpoint was damaged.")))
-        elif event.get("event") == "attempt_ended" and event["attempt"] in attempts:
-            begun = attempts[event["attempt"]]
-            attempts[event["attempt"]] = _attempt(
-                {"attempt": begun.number, "time": begun.started, "world_size": begun.world_size},
-                end=event,
-            )
-    newest = newest_metrics(run)
-    history = tuple(attempts[number] for number in sorted(attempts))
+    overrides: tuple[str, ...]
+    made: float
+    """Seconds since the epoch."""
+
+    note: str | None
+    """What is doubtful about all this."""
+
+
+def read_status(run: RunDir, *, queue: Queue | None = None) -> RunStatus:
+    """Where a run stands.
+
+    Args:
+        run: to look at.
+        queue: of the cluster; None: SLURM is not asked.
+    """
+    return read_all([run], queue=queue)[0]
+
+
+def read_all(runs: Sequence[RunDir], *, queue: Queue | None = None) -> list[RunStatus]:
+    """Where some runs stand; SLURM is asked once for all, and only where a run's end is open."""
+    records = [read_records(run) for run in runs]
+    seen = look(records, queue=queue)
+    told = [status_of(each, seen=seen) for each in records]
+    for place, status in enumerate(told):
+        if status.state == "lost":
+            # It may have ended, and said so, between the reading of its records and the question.
+            told[place] = status_of(read_records(runs[place]), seen=seen)
+    return told
+
+
+def look(records: Sequence[Records], *, queue: Queue | None) -> Seen:
+    """What SLURM says of the jobs of some runs that have no end on record."""
+    jobs = {job for each in records for job in open_jobs(each)}
+    if not jobs:
+        return Seen()
+    if queue is None:
+        return Seen(problem="SLURM was not asked.")
+    try:
+        seen = Seen(queue=queue.states(jobs))
+    except SlurmError as error:
+        return Seen(problem=error.problem)
+    lost = [each for each in records if status_of(each, seen=seen).state == "lost"]
+    gone = {job for each in lost for job in open_jobs(each)} - seen.queue.keys()
+    try:
+        return Seen(queue=seen.queue, accounts=queue.accounting(gone))
+    except SlurmError:
+        return seen
+
+
+def open_jobs(records: Records) -> list[str]:
+    """Jobs of a run, the newest of each stage, that have no end on record."""
+    final = _end_on_record(records.events) is not None
+    return [
+        event["job"]
+        for stage, event in records.newest_jobs().items()
+        if not (final and stage in _OF_THE_RUN) and records.stage_end(event) is None
+    ]
+
+
+def status_of(records: Records, *, seen: Seen) -> RunStatus:
+    """Where a run stands.
+
+    Args:
+        records: of the run.
+        seen: what SLURM says.
+    """
+    attempts, newest = _attempts(records), records.newest
+    state = _state(records, attempts, seen=seen)
+    jobs = records.newest_jobs()
+    cause = _cause(records) if state in ("failed", "crash_loop", "restarting") else None
+    doubtful = seen.problem is not None and bool(open_jobs(records))
+    note = None
+    if doubtful:
+        note = f"SLURM does not answer: {seen.problem} This is what the run itself has on record."
     return RunStatus(
-        name=run.name,
-        state=_state(history, held=is_held(run)),
+        name=records.name,
+        state=state,
+        why=_why(records, state=state, seen=seen),
         step=int(newest.get("step", 0)),
-        steps=steps,
+        steps=_steps(records),
         loss=newest.get("train/loss"),
+        tokens_per_s=newest.get("throughput/tokens_per_s"),
         eta_s=newest.get("time/eta_s"),
-        attempts=history,
-        damaged=tuple(damaged),
+        attempts=attempts,
+        jobs=tuple(
+            job_status(records, event, over=state in OVER, seen=seen) for event in jobs.values()
+        ),
+        error=cause,
+        remedy=None if cause is None else records.remedies.get(cause),
+        damaged=tuple(
+            str(event.get("problem", "A checkpoint was damaged."))
+            for event in records.of("checkpoint_damaged")
+        ),
+        wandb_url=records.wandb_url,
+        sweep=next((e["sweep"] for e in records.of("submitted") if "sweep" in e), None),
+        overrides=records.overrides,
+        made=records.made,
+        note=note,
     )
 
 
-def newest_metrics(run: RunDir) -> dict[str, Any]:
-    """The newest row that says a step and its loss; empty before the first step."""
-    rows = deque((row for row in read_json_lines(run.metrics) if "train/loss" in row), maxlen=1)
-    return rows[0] if rows else {}
+def _attempts(records: Records) -> tuple[AttemptStatus, ...]:
+    ends = {event["attempt"]: event for event in records.of("attempt_ended")}
+    made: dict[int, AttemptStatus] = {}
+    for event in records.of("launched"):
+        ended = ends.get(event["attempt"], {})
+        made[event["attempt"]] = AttemptStatus(
+            number=event["attempt"],
+            started=event["time"],
+            world_size=event["world_size"],
+            hosts=tuple(event.get("hosts") or [event["host"]]),
+            job=event.get("job"),
+            outcome=ended.get("outcome"),
+            checkpoint=ended.get("checkpoint"),
+            cause=ended.get("cause"),
+            rank=ended.get("rank"),
+        )
+    return tuple(made[number] for number in sorted(made))
 
 
-def _attempt(begun: dict[str, Any], *, end: dict[str, Any]) -> AttemptStatus:
-    return AttemptStatus(
-        number=begun["attempt"],
-        started=begun["time"],
-        world_size=begun["world_size"],
-        outcome=end.get("outcome"),
-        checkpoint=end.get("checkpoint"),
-        cause=end.get("cause"),
-    )
-
-
-def _state(attempts: tuple[AttemptStatus, ...], *, held: bool) -> State:
+def _state(records: Records, attempts: Sequence[AttemptStatus], *, seen: Seen) -> State:
+    final = _end_on_record(records.events)
+    if final is not None:
+        return final
+    if _is_of_a_cluster(records):
+        return _cluster_state(records, attempts, seen=seen)
+    if records.held:
+        return "running"
     if not attempts:
         return "new"
-    match attempts[-1].outcome:
-        case "done":
-            return "done"
-        case "stopped":
-            return "stopped"
-        case "failed":
-            return "failed"
-        case "crash_loop":
-            return "crash_loop"
-    return "running" if held else "lost"
+    # Asked to go on, and refused before it began: it stands where it stood.
+    return _FINAL.get(attempts[-1].outcome or "", "lost")
+
+
+def _cluster_state(records: Records, attempts: Sequence[AttemptStatus], *, seen: Seen) -> State:
+    jobs = records.newest_jobs()
+    job = str(jobs["train"]["job"]) if "train" in jobs else ""
+    own = [attempt for attempt in attempts if attempt.job == job]
+    runs = bool(own) and own[-1].outcome is None
+    if seen.problem is not None:
+        return "running" if runs else "restarting" if own else "pending"
+    train = seen.queue.get(job)
+    prepare = seen.queue.get(jobs["prepare"]["job"]) if "prepare" in jobs else None
+    if train is None and prepare is None:
+        return "stopped" if _is_cancelled(records) else "lost"
+    if train is not None and train.state not in WAITING:
+        return "running" if runs or not own else "restarting"
+    if own:
+        return "restarting"
+    return "pending" if prepare is None or prepare.state in WAITING else "preparing"
+
+
+def _end_on_record(events: Collection[Event]) -> State | None:
+    """How the run ended since it was last asked to go; None: it has not, or did not say so."""
+    state: State | None = None
+    for event in events:
+        match event.get("event"):
+            case "asked" | "launched":
+                state = None
+            case "attempt_ended":
+                state = _FINAL.get(event["outcome"])
+            case "stage_ended" if event["stage"] in _OF_THE_RUN and event["exit_code"]:
+                given_up = event["exit_code"] == CrashLoopError.exit_code
+                state = "crash_loop" if given_up else "failed"
+    return state
+
+
+_FINAL: dict[str, State] = {
+    "done": "done",
+    "stopped": "stopped",
+    "failed": "failed",
+    "crash_loop": "crash_loop",
+}
+
+
+def _cause(records: Records) -> str | None:
+    ends = records.of("attempt_ended", "stage_ended")
+    causes = [event.get("cause") for event in ends if event.get("stage", "train") in _OF_THE_RUN]
+    return causes[-1] if causes else None
+
+
+def _steps(records: Records) -> int | None:
+    known = [e["steps"] for e in records.of("launched", "prepared") if "steps" in e]
+    return known[-1] if known else None
+
+
+def _is_of_a_cluster(records: Records) -> bool:
+    return any(event["stage"] in _OF_THE_RUN for event in records.of("submitted"))
+
+
+def _is_cancelled(records: Records) -> bool:
+    """Whether somebody asked for the end since the run was last asked to go."""
+    wishes = records.of("asked", "cancel_asked")
+    return bool(wishes) and wishes[-1]["event"] == "cancel_asked"
+
+
+def _why(records: Records, *, state: State, seen: Seen) -> str | None:
+    if not _is_of_a_cluster(records) or seen.problem is not None:
+        return None
+    if state == "running" and _is_cancelled(records):
+        return "it was asked to save and end"
+    if state in ("pending", "preparing", "restarting"):
+        return waiting_told(records, seen=seen)
+    return loss_told(records, seen=seen) if state == "lost" else None

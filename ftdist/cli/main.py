@@ -23,7 +23,8 @@ VERBS = {
     "resume": "go on with a run: R [cluster.tasks_per_node=N ...]",
     "export": "write the tuned model of a run as a Hugging Face folder: R",
     "compare": "ask the base and the tuned model the same questions: R [compare.probes=FILE]",
-    "status": "where a run stands, and how its attempts ended: R",
+    "status": "where runs stand, what they wait for, and how their attempts ended: [R]",
+    "logs": "what all ranks of a run write, in order of time: R [-f] [--rank N]",
 }
 
 INTERRUPTED = 128 + signal.SIGINT

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from ftdist.observe.metrics import ETA_S, HELD_OUT_LOSS, LOSS, STEP, TOKENS_PER_S
 from ftdist.rundir import RunDir
 from launch.failure import FAILED
+from launch.stamps import unstamped
 from launch.supervise import View, ViewOf
 
 NOT_SHOWN = ("submitit ", FAILED)
@@ -83,7 +84,8 @@ class Copy:
         self._pass_on(self._tail.new_lines(rest=True))
 
     def _pass_on(self, lines: list[str]) -> None:
-        told = [line for line in lines if not line.startswith(NOT_SHOWN)]
+        bare = [unstamped(line) for line in lines]
+        told = [line for line in bare if not line.startswith(NOT_SHOWN)]
         if not told or self._reader_gone:
             return
         try:
@@ -129,7 +131,8 @@ class Bar:
         self._progress.stop()
 
     def _show(self, *, rest: bool) -> None:
-        for line in self._log.new_lines(rest=rest):
+        for stamped in self._log.new_lines(rest=rest):
+            line = unstamped(stamped)
             if line.strip() and not line.startswith((*NOT_SHOWN, "step ")):
                 self._progress.console.print(line, markup=False, highlight=False)
         for row in _rows(self._rows.new_lines(rest=rest)):

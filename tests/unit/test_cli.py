@@ -54,7 +54,7 @@ def made(root: Path) -> RunDir:
 def test_help_names_every_verb(words: list[str], capsys: Captured) -> None:
     assert cli.main(words) == 0
     told = capsys.readouterr().out
-    for verb in ("train", "plan", "resume", "export", "compare", "status"):
+    for verb in ("train", "plan", "resume", "export", "compare", "status", "logs"):
         assert f"  ftdist {verb}" in told
 
 
@@ -75,7 +75,7 @@ def test_unknown_verb_gives_the_nearest_one(typed: str, advice: str, capsys: Cap
     assert advice in second
 
 
-@pytest.mark.parametrize("verb", ["resume", "export", "compare", "status"])
+@pytest.mark.parametrize("verb", ["resume", "export", "compare", "logs"])
 def test_verbs_of_a_run_ask_for_one(verb: str, capsys: Captured) -> None:
     assert cli.main([verb]) == 78
     told = capsys.readouterr().err.splitlines()
