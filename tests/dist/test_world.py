@@ -1,0 +1,52 @@
+"""How ranks meet, and what is said when they do not."""
+
+import socket
+
+import pytest
+
+from ftdist.dist.collectives import sum_over_ranks
+from ftdist.dist.world import Address, World, init_process_group
+from ftdist.errors import HangError
+from tests.support.ranks import RunRanks
+
+
+def meet(world: World, size: int, port: int, start_timeout_s: float) -> float | str:
+    place = Address(host="localhost", port=port)
+    world = World(rank=world.rank, size=size, local_rank=world.rank, local_size=size)
+    try:
+        init_process_group(
+            world,
+            rendezvous=place,
+            device="cpu",
+            timeout_s=60,
+            start_timeout_s=start_timeout_s,
+        )
+    except HangError as error:
+        return str(error)
+    return sum_over_ranks([float(world.rank + 1)])[0]
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_ranks_meet_at_the_leads_address(run_ranks: RunRanks, port: int) -> None:
+    assert run_ranks(3, meet, 3, port, 60.0, group=False) == [6.0, 6.0, 6.0]
+
+
+def test_a_rank_that_does_not_come_is_told_with_the_address(run_ranks: RunRanks, port: int) -> None:
+    (told,) = run_ranks(1, meet, 2, port, 3.0, group=False)
+    assert isinstance(told, str)
+    assert f"waited 3 s for 2 ranks at localhost:{port} and not all came" in told
+    assert "cluster.network_interface" in told
+
+
+def test_a_port_that_is_taken_is_told(run_ranks: RunRanks) -> None:
+    with socket.create_server(("", 0)) as other:
+        port = int(other.getsockname()[1])
+        (told,) = run_ranks(1, meet, 2, port, 10.0, group=False)
+    assert isinstance(told, str)
+    assert f"Port {port} of localhost is taken" in told
