@@ -1,5 +1,6 @@
 """Submitting to SLURM: a run directory, the jobs that work on it, and a record of them."""
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from ftdist.rundir import RunDir, write_whole
 from launch import job as jobs
 from launch import snapshot
 from launch.cluster_checks import cluster_problems, disk_problems, sized
+from launch.git import git_state
 from launch.lock import holding
 from launch.preflight import check_run, run_dir
 from launch.queue import Queue, QueuedJob, SlurmError
 from launch.slurm import JobRequest, Stage, executor_of, script
 from launch.start import Say, with_places, write_plan
-from launch.submit import only_environment, own_files
+from launch.submit import CHECKOUT, only_environment, own_files
 
 FUNCTIONS: dict[Stage, Callable[[str], None]] = {
     "prepare": jobs.prepare,
@@ -94,11 +96,13 @@ def submit(asked: Sequence[Asked], *, sweep: str | None, queue: Queue) -> Submit
             "A sweep is one array of jobs that ask for the same, and keys of cluster differ.",
             remedy="sweep other keys, or submit these runs one by one.",
         )
-    runs = tuple(_make_run_dir(each) for each in asked)
-    name = sweep or runs[0].name
+    runs: tuple[RunDir, ...] = ()
+    name = sweep or config.run.name
     prepared: list[str] = []
     with own_files(private=config.run.private):
         try:
+            for each in asked:
+                runs = (*runs, _make_run_dir(each))
             # The first run's job packs the library; the others' find it packed, if it is the same.
             for some in filter(None, (runs[:1], runs[1:])):
                 prepared += _submit(
@@ -110,17 +114,20 @@ def submit(asked: Sequence[Asked], *, sweep: str | None, queue: Queue) -> Submit
         except BaseException:
             with suppress(SlurmError):
                 queue.cancel(prepared)
+            for run in runs:  # nothing has run in them, and their names are free again
+                shutil.rmtree(run.root, ignore_errors=True)
             raise
     return Submitted(runs=runs, prepare=tuple(prepared), train=tuple(train))
 
 
-def submit_again(run: RunDir, config: RunConfig, plan: Plan | None) -> list[str]:
+def submit_again(run: RunDir, config: RunConfig, plan: Plan | None, *, queue: Queue) -> list[str]:
     """Submit the training of a run that exists, with the code of now. Call it holding the run.
 
     Args:
         run: to go on with.
         config: to go on with.
         plan: that follows; None: the library is still to be tokenised.
+        queue: of the cluster.
 
     Returns:
         The jobs' numbers.
@@ -128,9 +135,10 @@ def submit_again(run: RunDir, config: RunConfig, plan: Plan | None) -> list[str]
     Raises:
         FtdistError: SLURM or the disk did not take them.
     """
+    config = sized(config, queue.partitions())
     with own_files(private=config.run.private):
-        snapshot.take(run)
-        run.append_event("asked", by="resume")
+        _renew_code(run, queue=queue)
+        run.append_event("asked", by="resume", version=__version__, git=git_state(CHECKOUT))
         after: tuple[str, ...] = ()
         if plan is None:
             write_whole(run.config, dump_config(config))
@@ -140,7 +148,9 @@ def submit_again(run: RunDir, config: RunConfig, plan: Plan | None) -> list[str]
         return [*after, *_submit("train", config, runs=(run,), name=run.name, after=after)]
 
 
-def submit_stage(stage: Stage, run: RunDir, config: RunConfig, *, after: Sequence[str]) -> str:
+def submit_stage(
+    stage: Stage, run: RunDir, config: RunConfig, *, after: Sequence[str], queue: Queue
+) -> str:
     """Submit an export or a comparison, to start once the jobs in `after` have ended well.
 
     Returns:
@@ -150,8 +160,7 @@ def submit_stage(stage: Stage, run: RunDir, config: RunConfig, *, after: Sequenc
         FtdistError: SLURM or the disk did not take it.
     """
     with own_files(private=config.run.private):
-        if not after:
-            snapshot.take(run)
+        _renew_code(run, queue=queue)
         return _submit(stage, config, runs=(run,), name=run.name, after=tuple(after))[0]
 
 
@@ -212,8 +221,16 @@ def _make_run_dir(asked: Asked) -> RunDir:
         write_whole(run.overrides, "".join(f"{line}\n" for line in asked.overrides))
         digest = snapshot.take(run)
         write_whole(run.config, dump_config(config))
-        run.append_event("asked", by="submit", version=__version__, code=digest)
+        run.append_event(
+            "asked", by="submit", version=__version__, code=digest, git=git_state(CHECKOUT)
+        )
     return run
+
+
+def _renew_code(run: RunDir, *, queue: Queue) -> None:
+    """Copy the code of now into the run, unless its jobs are at work with the copy it has."""
+    if not jobs_of(run, queue=queue):
+        snapshot.take(run)
 
 
 def _request(

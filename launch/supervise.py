@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ftdist import __version__
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
@@ -17,10 +18,11 @@ from launch import job as jobs
 from launch.after import Outcome, decide
 from launch.attempt import Ended, begin, newest_step, settle
 from launch.failure import RankFailure, read_json
+from launch.git import git_state
 from launch.local import StopWish, follow, give_up
 from launch.lock import holding
 from launch.processes import ProcessId
-from launch.submit import own_files, submit_local
+from launch.submit import CHECKOUT, own_files, submit_local
 
 Say = Callable[[str], None]
 
@@ -99,7 +101,7 @@ class Supervisor:
             asked_by: "train" or "resume".
         """
         run, limit = self.run, self.config.cluster.max_attempts_without_progress
-        run.append_event("asked", by=asked_by)
+        run.append_event("asked", by=asked_by, version=__version__, git=git_state(CHECKOUT))
         with StopWish.listening() as wish:
             while True:
                 number = begin(run, self.config, plan)

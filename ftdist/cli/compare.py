@@ -76,10 +76,11 @@ def _submit(run: "RunDir", config: "RunConfig") -> int:
     from launch.queue import Queue
     from launch.supervise import write_compare_request
 
-    after = waiting_for(run, stages=("export",), queue=Queue())
+    queue = Queue()
+    after = waiting_for(run, stages=("export",), queue=queue)
     raise_together(list(compare_problems(run, config, exported=not after)))
     write_compare_request(run, dataclasses.asdict(config.compare))
-    job = submit_stage("compare", run, config, after=after)
+    job = submit_stage("compare", run, config, after=after, queue=queue)
     behind = f", after job {', '.join(after)}" if after else ""
     tell_result(f"Run {run.name}: job {job} compares it with its base{behind}, in {run.report}.")
     return 0

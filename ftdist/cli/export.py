@@ -77,12 +77,13 @@ def _submit(run: "RunDir", config: "RunConfig", *, kept: "RunConfig") -> int:
     from launch.queue import Queue
     from launch.supervise import refuse_all_damaged
 
-    after = waiting_for(run, stages=("prepare", "train"), queue=Queue())
+    queue = Queue()
+    after = waiting_for(run, stages=("prepare", "train"), queue=queue)
     if not after:
         refuse_all_damaged(run)
         raise_together(list(export_problems(run)))
     save_config(kept, run.config)
-    job = submit_stage("export", run, config, after=after)
+    job = submit_stage("export", run, config, after=after, queue=queue)
     behind = f", after job {', '.join(after)}" if after else ""
     tell_result(f"Run {run.name}: job {job} exports it{behind}, to {run.export}.")
     return 0

@@ -73,7 +73,7 @@ def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int
                 tell_result(f"Run {run.name} is complete: it has made all {plan.steps} steps.")
                 return 0
         _note_overrides(run, overrides)
-        jobs = submit_again(run, config, plan)
+        jobs = submit_again(run, config, plan, queue=queue)
     tell_result(f"Run {run.name}: job {', '.join(jobs)}. Watch it: `ftdist status {run.handle}`.")
     return 0
 
