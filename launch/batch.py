@@ -142,6 +142,9 @@ def _facts(environment: Mapping[str, str]) -> dict[str, Any]:
         "restarts": int(environment.get("SLURM_RESTART_COUNT", "0")),
         "hosts": list(SlurmJobEnvironment().hostnames),
         "partition": environment.get("SLURM_JOB_PARTITION"),
+        "account": environment.get("SLURM_JOB_ACCOUNT"),
+        "qos": environment.get("SLURM_JOB_QOS"),
+        "cluster": environment.get("SLURM_CLUSTER_NAME"),
         "log_bytes": log.stat().st_size if log.exists() else 0,
     }
 

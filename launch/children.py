@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.errors import ConfigError, FtdistError, StorageError
+from ftdist.observe.wandb_server import WandbError
 from launch.submit import CHECKOUT, visible_gpus
 
 ENDING_S = 5.0
 """How long a child has to end once the parent was told to."""
 
-KIND_OF_CODE = {kind.exit_code: kind for kind in (StorageError, ConfigError, FtdistError)}
+KIND_OF_CODE = {
+    kind.exit_code: kind for kind in (StorageError, ConfigError, WandbError, FtdistError)
+}
 
 
 def run_child(module: str, arguments: Sequence[str]) -> None:

@@ -24,6 +24,7 @@ VERBS = {
     "export": "write the tuned model of a run as a Hugging Face folder: R",
     "compare": "ask the base and the tuned model the same questions: R [compare.probes=FILE]",
     "status": "where runs stand, what they wait for, and how their attempts ended: [R]",
+    "sync": "bring a run's measurements to Weights & Biases, from where there is a network: R",
     "logs": "what all ranks of a run write, in order of time: R [-f] [--rank N]",
 }
 

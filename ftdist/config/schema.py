@@ -242,8 +242,12 @@ class TrackingConfig:
     W&B's key comes from the environment or netrc, never from here.
     """
 
-    wandb: Literal["offline", "online", "off"]
-    """Weights & Biases: offline keeps everything in the run directory."""
+    wandb: Literal["auto", "online", "offline", "off"]
+    """Weights & Biases. auto: online where there is a key and the server answers, else offline.
+
+    offline: all stays in the run directory, and `ftdist sync` sends it from where there is a
+    network. What cannot be sent never stops a run.
+    """
 
     project: str
     """W&B project."""
@@ -253,6 +257,9 @@ class TrackingConfig:
 
     tags: list[str]
     """W&B tags."""
+
+    system_every_s: Annotated[float, Field(ge=0)]
+    """Seconds between two measurements of each node (cores, memory, GPUs); 0: none."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -48,13 +48,20 @@ TOKENS_PER_S = Metric(
 STEP_S = Metric("time/step_s", "wall time of the step without data waits", "s")
 DATA_S = Metric("time/data_s", "wall time spent waiting for the step's data", "s")
 ETA_S = Metric("time/eta_s", "estimate of the wall time to the end of the run", "s")
-EVALUATE_S = Metric("time/evaluate_s", "wall time of the held-out measurement", "s")
-SAVE_S = Metric("time/save_s", "wall time of the checkpoint, begin to commit", "s")
+EVALUATE_S = Metric("time/evaluate_s", "wall time of the held-out measurement after it", "s")
+SAVE_S = Metric("time/save_s", "wall time of the checkpoint before this step, begin to commit", "s")
 PEAK_GIB = Metric(
     "memory/peak_gib",
     "highest so far on the worst rank: allocated on its GPU, or its anonymous memory",
     "GiB",
 )
+
+CPU_PERCENT = Metric("cpu_percent", "busy share of the node's cores, of all users", "%")
+MEMORY_GIB = Metric("memory_gib", "memory of the node in use, caches left out", "GiB")
+RANKS_GIB = Metric("ranks_gib", "resident memory of the node's ranks, mapped files included", "GiB")
+GPU_PERCENT = Metric("gpu_percent", "share of time in which kernels ran, mean over GPUs", "%")
+GPU_LEAST_PERCENT = Metric("gpu_least_percent", "the same, of the GPU where it is least", "%")
+GPU_MEMORY_GIB = Metric("gpu_memory_gib", "memory in use on the GPU where it is most", "GiB")
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -66,6 +73,21 @@ METRICS: dict[str, Metric] = {
     )
 }
 """Every metric by name; a sink refuses others."""
+
+SYSTEM_METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        *(CPU_PERCENT, MEMORY_GIB, RANKS_GIB),
+        *(GPU_PERCENT, GPU_LEAST_PERCENT, GPU_MEMORY_GIB),
+    )
+}
+"""What each node measures of itself, into `attempts/N/system-HOST.jsonl`; W&B: `sys/HOST/NAME`."""
+
+UNITS: dict[str, str] = {
+    **{name: metric.unit for name, metric in METRICS.items()},
+    **{f"sys/*/{name}": metric.unit for name, metric in SYSTEM_METRICS.items()},
+}
+"""The unit of every number in W&B, by its name there."""
 
 
 def read_metrics(path: Path) -> list[Row]:

@@ -57,9 +57,15 @@ def open_sinks(
     mirror = None
     if config.tracking.wandb != "off":
         mirror = WandbMirror(
-            run, config, plan, attempt=attempt, note=console.note, on_stop=on_stop or _nothing
+            run,
+            config,
+            plan,
+            attempt=attempt,
+            after=already or 0,
+            note=console.note,
+            on_stop=on_stop or _nothing,
         )
-    return Sinks(rows, console, mirror, attempt=attempt, mirror_after=already)
+    return Sinks(rows, console, mirror, attempt=attempt)
 
 
 def _nothing() -> None:
@@ -72,10 +78,8 @@ class Sinks:
     Args:
         rows: the record of truth.
         console: for people.
-        mirror: W&B, or None.
+        mirror: W&B, or None; it reads the record, and is told of its end alone.
         attempt: part of every row.
-        mirror_after: the last step that earlier attempts recorded. W&B cannot take a row back, so
-            the rows of steps computed again do not go there a second time.
     """
 
     def __init__(
@@ -85,13 +89,11 @@ class Sinks:
         mirror: WandbMirror | None,
         *,
         attempt: int,
-        mirror_after: int | None,
     ) -> None:
         self._rows = rows
         self._console = console
         self._mirror = mirror
         self._attempt = attempt
-        self._mirror_after = -1 if mirror_after is None else mirror_after
         self._closed = False
         self._told_of_disk = False
 
@@ -131,8 +133,6 @@ class Sinks:
             self.note(f"metrics.jsonl cannot be written ({problem}); its rows wait in memory.")
         self._told_of_disk = problem is not None
         self._console.show(row)
-        if self._mirror is not None and step > self._mirror_after:
-            self._mirror.log(row)
 
     def note(self, text: str) -> None:
         """Tell people something that is no measurement: one plain line."""
@@ -147,9 +147,11 @@ class Sinks:
         if self._closed:
             return
         self._closed = True
-        if self._mirror is not None:
-            self._mirror.close(outcome)
-        self._rows.close()
+        try:
+            self._rows.close()
+        finally:
+            if self._mirror is not None:
+                self._mirror.close(outcome)
 
 
 class RowFile:

@@ -1,49 +1,41 @@
 """Weights & Biases as a mirror that can break without anybody noticing it in training.
 
-Every call into wandb, its import included, happens on one background thread that reads a bounded
-queue. So nothing it raises reaches the trainer, and nothing it waits for (a server, its helper
-process wandb-core) holds the trainer up: `log` puts a row in the queue, `close` waits for a bounded
-time. Training goes on when W&B is not reachable, refuses the key, or loses wandb-core; then
-one line says so, and metrics.jsonl holds every row still.
+The mirror is one background thread that follows the run's record, `metrics.jsonl`, and tells W&B
+what is new there. Training writes its record and knows nothing of W&B: nothing that W&B raises
+reaches it, and nothing that W&B waits for (a server, its helper process wandb-core) holds it up;
+at the end `close` waits for a bounded time. Where W&B is not reachable, refuses the key, or loses
+wandb-core, one line says so, the record holds every row still, and `ftdist sync` sends them later.
 
-Found by trying wandb 0.31: wandb-core may die with a signal meant for the job, and `run.log` raises
-from then on; `finish` waits for ever by default; rows reach the file only every 15 s by default;
-`log(step=)` drops rows after a resume, and offline parts of one run get their own step counter
-shifted when they are synced. So the x-axis is a metric of our own, and `step=` is never passed.
-
-Privacy: no argv, host facts, git remote, packages, printed text or code leave the process, and
-nothing in the config that looks like a secret. Keys come from the environment or netrc.
+Whoever sends begins by asking the server which step it has last. So an attempt also brings what an
+earlier one could not, and no step is sent twice, whoever died in between.
 """
 
-import hashlib
 import os
-import queue
-import signal
-import sys
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
-from ftdist.observe.redact import redacted
-from ftdist.rundir import RunDir, write_whole
+from ftdist.errors import FtdistError
+from ftdist.observe.facts import shown_config
+from ftdist.observe.record import Record
+from ftdist.observe.wandb_client import WandbClient, close_remains, kill_wandb_core
+from ftdist.observe.wandb_files import Sender, Synced, write_url
+from ftdist.observe.wandb_server import WandbServer, find_server
+from ftdist.rundir import RunDir
 
-GLOBAL_STEP = "trainer/global_step"
-"""W&B's x-axis: optimizer steps done."""
-
-INIT_TIMEOUT_S = 20.0
 FINISH_TIMEOUT_S = 20.0
 CLOSE_TIMEOUT_S = 45.0
-"""Longest that `close` waits: a slow start whose rows are still queued, and finishing."""
+"""Longest that `close` waits: a slow start whose rows are still to be sent, and finishing."""
 
+CONFIRM_TIMEOUT_S = 5.0
+LOOK_EVERY_S = 1.0
 _LAST_JOIN_S = 5.0
-_WAITING_ROWS = 10_000
-"""Rows that may wait for W&B, some 10 MB; further ones are left out there."""
+
+OFFLINE_MODES = ("offline", "dryrun", "disabled")
+"""Values of WANDB_MODE by which people keep all their runs from a server."""
 
 
 class WandbMirror:
@@ -54,9 +46,10 @@ class WandbMirror:
         config: shown in W&B, without secrets.
         plan: shown in W&B.
         attempt: of this start.
+        after: the last step on record when this attempt began; offline, earlier attempts' files
+            have what came before.
         note: says a line to people.
-        on_stop: called when somebody presses W&B's stop button (wandb's own answer would be to
-            interrupt the main thread).
+        on_stop: called when somebody presses W&B's stop button.
     """
 
     def __init__(
@@ -66,43 +59,38 @@ class WandbMirror:
         plan: Plan,
         *,
         attempt: int,
+        after: int,
         note: Callable[[str], None],
         on_stop: Callable[[], None],
     ) -> None:
         self._run = run
-        self._tracking = config.tracking
-        self._shown = {**asdict(config), "plan": asdict(plan), "attempt": attempt}
+        self._config = config
+        self._plan = plan
+        self._attempt = attempt
+        self._after = after
         self._note = note
         self._on_stop = on_stop
-        self._rows: queue.Queue[dict[str, Any] | int] = queue.Queue(_WAITING_ROWS)
-        self._left_out = 0
-        self._preempting = False
+        self._sender = Sender(run, who=f"attempt {attempt}")
+        self._over = threading.Event()
+        self._outcome: Literal["finished", "requeue", "failed"] = "finished"
         self._left_behind = False
         self._thread = threading.Thread(target=self._work, name="wandb", daemon=True)
         self._thread.start()
 
-    def log(self, row: Mapping[str, Any]) -> None:
-        """Hand over a row with its `step`; returns at once."""
-        shown = {name: value for name, value in row.items() if name not in ("step", "time")}
-        try:
-            self._rows.put_nowait({GLOBAL_STEP: row["step"], **shown})
-        except queue.Full:
-            self._left_out += 1
-
     def close(self, outcome: Literal["finished", "requeue", "failed"]) -> None:
         """Finish W&B's run, waiting `CLOSE_TIMEOUT_S` at the most."""
-        self._preempting = outcome == "requeue"
-        with suppress(queue.Full):
-            self._rows.put(1 if outcome == "failed" else 0, timeout=1.0)
-            self._thread.join(CLOSE_TIMEOUT_S)
+        self._outcome = outcome
+        self._over.set()
+        self._thread.join(CLOSE_TIMEOUT_S)
         if self._thread.is_alive():
             self._left_behind = True
-            self._note(f"W&B did not finish within {CLOSE_TIMEOUT_S:.0f} s and is left behind.")
+            self._note(
+                f"W&B did not finish within {CLOSE_TIMEOUT_S:.0f} s and is left behind; "
+                f"{self._later()}."
+            )
             # Else wandb would wait for it when the interpreter ends, for ever if it hangs.
-            _kill_wandb_core()
+            kill_wandb_core()
             self._thread.join(_LAST_JOIN_S)
-        elif self._left_out:
-            self._note(f"W&B lacks {self._left_out} rows that came faster than it takes them.")
 
     def _work(self) -> None:
         """The thread: everything that wandb does."""
@@ -112,106 +100,96 @@ class WandbMirror:
             if not self._left_behind:
                 self._note(
                     f"W&B stopped ({_one_line(error)}); training goes on, "
-                    f"{self._run.metrics.name} has every row."
+                    f"{self._run.metrics.name} has every row, and {self._later()}."
                 )
-            with suppress(Exception):
-                # Takes wandb's hook off the interpreter's end, where it would raise or wait.
-                sys.modules["wandb"].teardown()
-            while not (self._left_behind or isinstance(self._rows.get(), int)):
-                pass  # Nobody takes the rows any more: keep the queue from filling up.
+            close_remains()
+        finally:
+            with suppress(OSError):
+                self._sender.release()
 
     def _mirror(self) -> None:
-        # W&B's telemetry of its own errors would tell a third party about this host.
-        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-        import wandb
+        client, after, server = self._open()
+        record = Record(self._run, after=after)
+        over = False
+        while not over:
+            over = self._over.wait(LOOK_EVERY_S)
+            for row in record.new_rows():
+                client.log(row)
+            self._sender.show()
+        failed, goes_on = self._outcome == "failed", self._outcome == "requeue"
+        client.finish(exit_code=int(failed), preempting=goes_on)
+        if server is not None:
+            self._confirm(server, sent=record.last)
 
-        wandb_run = self._start(wandb)
-        wandb_run.define_metric(GLOBAL_STEP)
-        wandb_run.define_metric("*", step_metric=GLOBAL_STEP)
-        while not isinstance(row := self._rows.get(), int):
-            wandb_run.log(row)
-        if self._preempting:
-            wandb_run.mark_preempting()
-        wandb_run.finish(exit_code=row)
-        wandb.teardown(exit_code=row)
-
-    def _start(self, wandb: Any) -> Any:
-        mode = self._tracking.wandb
-        try:
-            wandb_run = self._init(wandb, mode)
-        except Exception as error:  # unreachable, refused, timed out: all the same
-            if mode == "offline":
-                raise
-            self._note(f"W&B cannot be reached ({_one_line(error)}); it goes on offline.")
-            mode = "offline"
-            wandb.teardown()  # or wandb-core would go on holding the run's id
-            wandb_run = self._init(wandb, mode)
-        if mode == "offline":
-            folder = Path(wandb_run.dir).parent
-            self._note(f"W&B is offline; to send it later: wandb sync {folder}")
+    def _open(self) -> tuple[WandbClient, int, WandbServer | None]:
+        """A client, the last step that need not be sent, and the server if one is told."""
+        if self._config.tracking.wandb != "offline":
+            try:
+                server, after = self._reach()
+                client = self._client("online")
+            except Exception as error:  # noqa: BLE001 - no key, refused, timed out: all the same
+                self._sender.release()
+                close_remains()
+                self._note(f"W&B is offline ({_one_line(error)}); {self._later()}.")
+            else:
+                if client.url is not None:
+                    write_url(self._run, client.url)
+                self._note(f"W&B: {client.url}")
+                return client, after, server
         else:
-            self._note(f"W&B: {wandb_run.url}")
-        return wandb_run
+            self._note(f"W&B is offline; {self._later()}.")
+        return self._client("offline"), self._after, None
 
-    def _init(self, wandb: Any, mode: str) -> Any:
-        return wandb.init(
-            mode=mode,
-            id=wandb_id(self._run),
-            resume="allow",
-            name=self._run.name,
-            project=self._tracking.project,
-            entity=self._tracking.entity,
-            tags=self._tracking.tags,
-            config=redacted(self._shown, environment=os.environ),
-            dir=str(self._run.wandb.parent),  # wandb adds its own folder, called wandb
-            settings=wandb.Settings(
-                silent=True,
-                host="hidden",  # x_disable_machine_info leaves the host's name in
-                console="off",
-                init_timeout=INIT_TIMEOUT_S,
-                finish_timeout=FINISH_TIMEOUT_S,
-                finish_timeout_raises=False,
-                x_transaction_log_flush_interval=1,
-                x_file_stream_transmit_interval=5,
-                x_disable_meta=True,
-                x_disable_machine_info=True,
-                x_disable_stats=True,
-                x_save_requirements=False,
-                disable_git=True,
-                disable_code=True,
-                save_code=False,
-                stop_fn=self._on_stop,
+    def _reach(self) -> tuple[WandbServer, int]:
+        """The server to tell, and the last step that it has."""
+        mode = os.environ.get("WANDB_MODE", "")
+        if self._config.tracking.wandb == "auto" and mode in OFFLINE_MODES:
+            raise _StaysOfflineError(f"WANDB_MODE={mode}")
+        server = find_server(os.environ)
+        if server is None:
+            raise _StaysOfflineError("there is no key in WANDB_API_KEY or ~/.netrc")
+        # While `ftdist sync` sends the run's earlier rows, this attempt's are on record.
+        while (holder := self._sender.take()) is not None:
+            if self._over.wait(LOOK_EVERY_S):
+                raise _StaysOfflineError(f"{holder} was sending the run's rows")
+        has = server.last_step(self._run, self._config.tracking)
+        return server, max(has, Synced.read(self._run).step)
+
+    def _client(self, mode: Literal["online", "offline"]) -> WandbClient:
+        return WandbClient(
+            self._run,
+            self._config.tracking,
+            shown=shown_config(
+                self._run,
+                self._config,
+                self._plan,
+                attempt=self._attempt,
+                environment=os.environ,
             ),
+            mode=mode,
+            folder=self._run.wandb.parent,  # wandb adds its own folder, called wandb
+            finish_timeout_s=FINISH_TIMEOUT_S,
+            on_stop=self._on_stop,
         )
 
+    def _confirm(self, server: WandbServer, *, sent: int) -> None:
+        """Put on record how far the server says it has the run."""
+        has = server.last_step(self._run, self._config.tracking, timeout_s=CONFIRM_TIMEOUT_S)
+        ended = {"finished": "done", "failed": "failed", "requeue": ""}[self._outcome]
+        Synced(step=has, ended=ended).write(self._run)
+        if has < sent:
+            self._note(f"W&B has {has} of {sent} steps; {self._later()}.")
 
-def wandb_id(run: RunDir) -> str:
-    """The run's W&B id: made once, kept in the run directory, the same for every attempt."""
-    kept = run.wandb / "run-id"
-    if not kept.exists():
-        # With the time, since a run of the same name may have been here before and be in W&B.
-        text = f"{run.root.resolve()} {time.time_ns()}"
-        run.wandb.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, hashlib.sha256(text.encode()).hexdigest()[:16])
-    return kept.read_text().strip()
+    def _later(self) -> str:
+        return f"`ftdist sync {self._run.handle}` sends what it lacks"
 
 
-def _kill_wandb_core() -> None:
-    """Kill this process's wandb-core."""
-    for children in Path("/proc/self/task").glob("*/children"):
-        for child in _words(children):
-            if _words(Path("/proc") / child / "comm") == ["wandb-core"]:
-                os.kill(int(child), signal.SIGKILL)
+class _StaysOfflineError(Exception):
+    """Why no server is told."""
 
 
 def _one_line(error: Exception) -> str:
-    first_line = (str(error).splitlines() or [""])[0]
-    return f"{type(error).__name__}: {first_line}"
-
-
-def _words(path: Path) -> list[str]:
-    """Words of a file under /proc; none where its process has gone."""
-    try:
-        return path.read_text().split()
-    except OSError:
-        return []
+    if isinstance(error, FtdistError):
+        return error.problem.rstrip(".")
+    words = (str(error).splitlines() or [""])[0].rstrip(".")
+    return words if isinstance(error, _StaysOfflineError) else f"{type(error).__name__}: {words}"

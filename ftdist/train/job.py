@@ -19,6 +19,7 @@ from ftdist.dist.stop import StopRequest
 from ftdist.dist.world import Rendezvous, World, process_group
 from ftdist.errors import ConfigError, RequeueError, StorageError
 from ftdist.observe.memory import peak_memory_gib
+from ftdist.observe.node import watching_node
 from ftdist.observe.sinks import Sinks, open_sinks
 from ftdist.rundir import RunDir
 from ftdist.train.batches import BatchSource
@@ -63,6 +64,13 @@ def run(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | N
             device=choose_device(config.cluster.device),
             timeout_s=config.cluster.collective_timeout_s,
             start_timeout_s=config.cluster.start_timeout_s,
+        ),
+        watching_node(
+            run,
+            world,
+            attempt=attempt,
+            every_s=config.tracking.system_every_s,
+            gpus=choose_device(config.cluster.device) == "cuda",
         ),
     ):
         return _train(run, config, plan, world=world, attempt=attempt, stop=stop)

@@ -1,5 +1,6 @@
 """The loop: step, observe, evaluate, save; stop when all ranks agree."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -88,22 +89,25 @@ class Loop:
         if self._stop_agreed():
             return LoopEnd(reason="stopped", step=first_step)
         clock = StepClock(total_steps=total_steps, first_step=first_step)
+        saved: dict[str, float] = {}
         for step in range(first_step, total_steps):
-            row = self._step(step, clock)
+            row = self._step(step, clock) | saved
+            saved = {}
             done = step + 1
             complete = done == total_steps
             wants_stop = self._stop_agreed() and not complete
             with clock.pause():
                 every = self._config.train.evaluate_every_steps
                 if not wants_stop and _is_due(done, every, last=complete):
-                    loss = held_out_loss(self._engine, self._batches)
-                    row |= {} if loss is None else {metrics.HELD_OUT_LOSS.name: loss}
+                    row |= self._evaluate()
                 # The row comes first: a checkpoint never knows of a step that no row tells of.
                 if self._sinks is not None:
                     self._sinks.log(done, row)
                 last = wants_stop or complete
                 if _is_due(done, self._config.checkpoint.every_steps, last=last):
+                    began = time.perf_counter()
                     self._checkpoint(done, last=last)
+                    saved = {metrics.SAVE_S.name: time.perf_counter() - began}
             if wants_stop:
                 return LoopEnd(reason="stopped", step=done)
         return LoopEnd(reason="complete", step=total_steps)
@@ -138,6 +142,15 @@ class Loop:
             metrics.ETA_S.name: times.eta_s,
             metrics.PEAK_GIB.name: peak_gib,
         }
+
+    def _evaluate(self) -> dict[str, float]:
+        """The held-out loss and how long it took; nothing where nothing is held out."""
+        began = time.perf_counter()
+        loss = held_out_loss(self._engine, self._batches)
+        if loss is None:
+            return {}
+        took_s = time.perf_counter() - began
+        return {metrics.HELD_OUT_LOSS.name: loss, metrics.EVALUATE_S.name: took_s}
 
     def _count_skipped(self, skipped: bool, *, done: int) -> None:
         self._skipped_steps = self._skipped_steps + 1 if skipped else 0

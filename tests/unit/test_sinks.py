@@ -20,7 +20,7 @@ from ftdist.errors import RequeueError, StorageError
 from ftdist.observe.metrics import read_metrics
 from ftdist.observe.redact import HIDDEN, redacted
 from ftdist.observe.sinks import Console, RowFile, Sinks, duration, open_sinks, progress_line
-from ftdist.observe.wandb_mirror import wandb_id
+from ftdist.observe.wandb_files import wandb_id
 from ftdist.rundir import RunDir
 from tests.support import wandb_reader
 
@@ -124,7 +124,7 @@ def test_rows_that_the_disk_refuses_wait_and_are_written_whole_later(tmp_path: P
 
 def sinks_on_a_full_disk() -> Sinks:
     rows, console = RowFile(Path("/dev/full")), Console(total_steps=STEPS)
-    return Sinks(rows, console, None, attempt=1, mirror_after=None)
+    return Sinks(rows, console, None, attempt=1)
 
 
 def test_a_full_disk_is_told_once_and_is_an_error_at_the_end(
@@ -293,7 +293,7 @@ def test_two_attempts_are_one_wandb_run_that_shows_each_step_once_and_no_secret(
 ) -> None:
     first, second = train(run, last=6), train(run, attempt=2, first=4)
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
-    assert "wandb sync" in first.stdout
+    assert "W&B is offline; `ftdist sync " in first.stdout
     assert "Attempt 2 goes on after step 4 of 10." in second.stdout
 
     logs = wandb_reader.find_logs(run.wandb)
