@@ -127,14 +127,11 @@ class SlurmLab:
 
     def starts(self, job: str) -> list[str]:
         """How each start of a job ended, or what it does now, oldest first, as the accounts say."""
-        words = ("--noheader", "--parsable2", "--duplicates", "--allocations", "--format=State")
-        lines = self.client("sacct", *words, f"--jobs={job}").splitlines()
-        return [line.split()[0] for line in lines if line]
+        return [line.split()[0] for line in self._accounts(job, "State", "--duplicates")]
 
     def exit_code(self, job: str) -> int:
         """The exit code of a job's newest start."""
-        words = ("--noheader", "--parsable2", "--allocations", "--format=ExitCode")
-        return int(self.client("sacct", *words, f"--jobs={job}").strip().partition(":")[0])
+        return int(self._accounts(job, "ExitCode")[-1].partition(":")[0])
 
     def wait_for_state(
         self, job: str, states: Collection[str], *, timeout_s: float, logs: Path | None = None
@@ -224,6 +221,19 @@ class SlurmLab:
         if jobs := left():
             self.client("scancel", *jobs)
             self.wait_until(lambda: not left(), what="an empty queue", timeout_s=60, logs=below)
+
+    def _accounts(self, job: str, field: str, *more: str) -> list[str]:
+        """A line for the newest start of a job, or with `--duplicates` for each."""
+
+        def ask(field: str) -> list[str]:
+            words = ("--noheader", "--parsable2", "--allocations", f"--format={field}")
+            return self.client("sacct", *words, *more, f"--jobs={job}").splitlines()
+
+        state = self.state(job)
+        if state in ENDED:  # the accounts follow the queue by seconds
+            what = f"accounts of the end of job {job}"
+            self.wait_until(lambda: state in "".join(ask("State")[-1:]), what=what, timeout_s=30)
+        return ask(field)
 
     def _script(self, *words: str, timeout_s: float = 60.0) -> str:
         environment = {**_plain_environment(), "SLURMLAB_DIR": str(self.folder)}
