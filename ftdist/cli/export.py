@@ -43,6 +43,7 @@ def main(words: Sequence[str]) -> int:
     config = changed(before, overrides, allowed=allowed)
     if config.cluster.kind == "slurm":
         return _submit(run, config, kept=replace(before, checkpoint=config.checkpoint))
+    steps = read_plan(run).steps
     refuse_all_damaged(run)
     raise_together(list(export_problems(run)))
     supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), say=say)
@@ -62,7 +63,7 @@ def main(words: Sequence[str]) -> int:
             f"The export of run {run.name} ended well, but {run.export} is not there.",
             remedy=f"read the logs in {run.jobs / 'export'}.",
         )
-    step, steps = exported_step(run), read_plan(run).steps
+    step = exported_step(run)
     of = "" if step is None else f", of step {step} of {steps},"
     tell_result(f"The tuned model of run {run.name}{of} is in {run.export}.")
     return 0

@@ -19,13 +19,13 @@ VERBS = {
     "train": "fine-tune a model on a library: model.path=DIR library.path=DIR run.name=R [key=...]",
     "submit": "put such a run into a cluster's queue: cluster=slurm ... [--dry-run]; -m: a sweep",
     "plan": "what such a run would take, with the same keys; starts nothing",
+    "status": "where runs stand, what they wait for, and how their attempts ended: [R]",
+    "logs": "what all ranks of a run write, in order of time: R [-f] [--rank N]",
     "cancel": "have a run of a cluster save and end: R [--now]",
     "resume": "go on with a run: R [cluster.tasks_per_node=N ...]",
     "export": "write the tuned model of a run as a Hugging Face folder: R",
     "compare": "ask the base and the tuned model the same questions: R [compare.probes=FILE]",
-    "status": "where runs stand, what they wait for, and how their attempts ended: [R]",
     "sync": "bring a run's measurements to Weights & Biases, from where there is a network: R",
-    "logs": "what all ranks of a run write, in order of time: R [-f] [--rank N]",
 }
 
 INTERRUPTED = 128 + signal.SIGINT

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ftdist.cli.main import VERBS
+from ftdist.config.fields import config_keys
 from tests.support.tiers import TESTS
 
 ROOT = TESTS.parent
@@ -103,3 +104,10 @@ def test_make_help_lists_every_target_that_has_a_comment() -> None:
     ).stdout
     listed = re.findall(r"^  make (\S+)", shown, re.MULTILINE)
     assert {"help", "demo", "test", "check", "bench", ".venv"} <= set(listed)
+
+
+def test_every_key_of_cluster_is_explained_in_its_document() -> None:
+    text = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    keys = [name.removeprefix("cluster.") for name in config_keys() if name.startswith("cluster.")]
+    assert keys
+    assert [key for key in keys if f"`{key}`" not in text] == []
