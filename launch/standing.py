@@ -43,8 +43,17 @@ def waiting_told(records: Records, *, seen: Seen) -> str | None:
         if submitted is None or submitted["job"] not in seen.queue:
             continue
         words = _does(records, submitted, seen=seen)
-        told.append(words if stage == "train" else f"that one {words}")
+        told.append(words if stage == "train" else f"job {submitted['job']} {words}")
     return "; ".join(told) or None
+
+
+def unrest_told(records: Records, *, seen: Seen) -> str | None:
+    """What the job of a run that trains does beside running; None: nothing."""
+    train = records.newest_jobs().get("train")
+    if train is None or train["job"] not in seen.queue:
+        return None
+    runs = seen.queue[train["job"]].state == "RUNNING"
+    return None if runs else f"its job {_does(records, train, seen=seen)}"
 
 
 def loss_told(records: Records, *, seen: Seen) -> str | None:

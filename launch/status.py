@@ -9,7 +9,7 @@ from ftdist.rundir import RunDir
 from launch.queue import Queue, SlurmError
 from launch.reasons import WAITING
 from launch.records import Event, Records, read_records
-from launch.standing import JobStatus, Seen, job_status, loss_told, waiting_told
+from launch.standing import JobStatus, Seen, job_status, loss_told, unrest_told, waiting_told
 
 State = Literal[
     "new",
@@ -286,7 +286,10 @@ def _why(records: Records, *, state: State, seen: Seen) -> str | None:
     if not _is_of_a_cluster(records) or seen.problem is not None:
         return None
     if state == "running" and _is_cancelled(records):
-        return "it was asked to save and end"
+        at_once = records.of("cancel_asked")[-1].get("now")
+        return "it was cancelled" if at_once else "it was asked to save and end"
+    if state == "running":
+        return unrest_told(records, seen=seen)
     if state in ("pending", "preparing", "restarting"):
         return waiting_told(records, seen=seen)
     return loss_told(records, seen=seen) if state == "lost" else None

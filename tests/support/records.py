@@ -36,8 +36,8 @@ def stage_ended(stage: str, job: str, code: int, cause: str | None = None) -> Ev
     return {"event": "stage_ended", **told}
 
 
-def cancelled() -> Event:
-    return {"event": "cancel_asked", "by": "cancel", "now": False}
+def cancelled(*, now: bool = False) -> Event:
+    return {"event": "cancel_asked", "by": "cancel", "now": now}
 
 
 def waits(job: str, reason: str, *, start: str = "N/A") -> QueuedJob:

@@ -62,14 +62,14 @@ TABLE: list[tuple[tuple[Event, ...], Seen, str, str | None]] = [
         SUBMITTED,
         seen(waits("11", "Priority"), waits("12", "Dependency")),
         "pending",
-        "waits for job 11, which prepares the library (Dependency); that one waits in the queue "
+        "waits for job 11, which prepares the library (Dependency); job 11 waits in the queue "
         "behind jobs of higher priority (Priority)",
     ),
     (
         SUBMITTED,
         seen(runs("11"), waits("12", "Dependency")),
         "preparing",
-        "waits for job 11, which prepares the library (Dependency); that one runs on n[1-2] "
+        "waits for job 11, which prepares the library (Dependency); job 11 runs on n[1-2] "
         "(RUNNING)",
     ),
     (
@@ -78,7 +78,24 @@ TABLE: list[tuple[tuple[Event, ...], Seen, str, str | None]] = [
         "pending",
         "waits in the queue for free nodes (Resources), expected to start at 2026-11-24T01:00:00",
     ),
-    (PREPARED, seen(runs("12", "CONFIGURING")), "running", None),
+    (
+        PREPARED,
+        seen(runs("12", "CONFIGURING")),
+        "running",
+        "its job starts up on n[1-2] (CONFIGURING)",
+    ),
+    (
+        (*PREPARED, launched(1)),
+        seen(runs("12", "COMPLETING")),
+        "running",
+        "its job is ending on n[1-2] (COMPLETING)",
+    ),
+    (
+        (*PREPARED, launched(1), cancelled(now=True)),
+        seen(runs("12")),
+        "running",
+        "it was cancelled",
+    ),
     (PREPARED, seen(runs("12")), "running", None),
     ((*PREPARED, launched(1)), seen(runs("12")), "running", None),
     (

@@ -59,7 +59,7 @@ def test_a_waiting_run_says_what_it_waits_for(
     told = capsys.readouterr().out
     assert told.startswith(
         "Run r: not training yet: waits for job 11, which prepares the library (Dependency); "
-        "that one waits in the queue for free nodes (Resources), expected to start at "
+        "job 11 waits in the queue for free nodes (Resources), expected to start at "
         "2026-11-24T01:00:00.\nStep 0.\n"
     )
     assert "12  │ train " in told
