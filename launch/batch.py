@@ -160,13 +160,32 @@ def _settle_unfinished(run: RunDir, config: RunConfig) -> Settled | None:
     ended = {e.get("attempt") for e in run.read_events() if e.get("event") == "attempt_ended"}
     if launched is None or launched["attempt"] in ended:
         return None
-    return _settle(run, config, launched)
+    return _settle(run, config, launched, slurm_says=_ended_by_slurm(launched.get("job") or ""))
+
+
+def _ended_by_slurm(job: str) -> str | None:
+    """What SLURM's accounts say of the newest start of a job that it has ended."""
+    with suppress(SlurmError):
+        ended = [state for state in Queue().accounting([job]).get(job, []) if state in _BY_SLURM]
+        return _BY_SLURM[ended[-1]] if ended else None
+    return None
+
+
+_BY_SLURM = {
+    "NODE_FAIL": "SLURM lost a node of the job, and its ranks with it.",
+    "PREEMPTED": "The job was preempted before its ranks had saved.",
+    "REQUEUED": "The job was requeued before its ranks had saved.",
+    "TIMEOUT": "The job reached its time limit before its ranks had saved.",
+    "OUT_OF_MEMORY": "A node of the job ran out of memory.",
+}
 
 
 def _end_training(run: RunDir) -> int:
     config, launched = load_config(run.config), _launched(run)
     assert launched is not None, "begin has put it on record"
-    assert launched["attempt"] == int(os.environ["FTDIST_ATTEMPT"]), "one job a run at a time"
+    if launched["attempt"] != int(os.environ["FTDIST_ATTEMPT"]):
+        sys.stderr.write(f"Attempt {launched['attempt']} goes on with the run; this one is over.\n")
+        return RequeueError.exit_code
     outcome = _settle(run, config, launched).decision
     if outcome.outcome == "stopped":
         # Beyond 128 SLURM would take it for a signal.
@@ -209,7 +228,9 @@ def _tell(run: RunDir, stage: str, *, code: int, cause: str | None) -> None:
     run.append_event("stage_ended", stage=stage, job=job, exit_code=code, cause=cause)
 
 
-def _settle(run: RunDir, config: RunConfig, launched: Mapping[str, Any]) -> Settled:
+def _settle(
+    run: RunDir, config: RunConfig, launched: Mapping[str, Any], *, slurm_says: str | None = None
+) -> Settled:
     number = launched["attempt"]
     ended = read_ended(
         run.attempt(number),
@@ -217,6 +238,10 @@ def _settle(run: RunDir, config: RunConfig, launched: Mapping[str, Any]) -> Sett
         log=lead_log(os.environ),
         log_start=launched.get("log_bytes", 0),
     )
+    if slurm_says is not None and ended.failure is not None and ended.failure.cause == VANISHED:
+        ended = dataclasses.replace(
+            ended, failure=dataclasses.replace(ended.failure, problem=slurm_says)
+        )
     settled = settle(
         run,
         number,

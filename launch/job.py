@@ -188,6 +188,8 @@ def _guarded(folder: Path, facts: RankFacts, body: Callable[[RankFacts], int]) -
                 f"read where each rank was in {folder}/stacks-*.txt; where a step takes longer "
                 "than cluster.collective_timeout_s, raise that."
             )
+        elif ECHO.search(words):
+            remedy = "nothing here: another rank ended, which is the one to look at."
         trace = traceback.format_exc()
         path.write_text(trace, encoding="utf-8")
     if code == RequeueError.exit_code:

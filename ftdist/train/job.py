@@ -24,6 +24,7 @@ from ftdist.observe.sinks import Sinks, open_sinks
 from ftdist.rundir import RunDir
 from ftdist.train.batches import BatchSource
 from ftdist.train.checks import check_model
+from ftdist.train.fence import Fence
 from ftdist.train.loop import Loop
 from ftdist.zero.engine import Zero3Engine
 
@@ -125,7 +126,10 @@ def _train(
     )
     witness = batches.witness(most_tokens=WITNESS_TOKENS)
 
+    fence = Fence(run, attempt=attempt, world=world)
+
     def save(step: int) -> None:
+        fence.require_newest()
         if store.is_committed(step):
             return
         save_state(
@@ -157,7 +161,7 @@ def _train(
             plan=plan,
             save=save,
             sinks=sinks,
-            stop=stop,
+            wants_stop=lambda: stop.is_set or fence.is_superseded,
             world=world,
         )
         end = loop.run(first_step=first_step)

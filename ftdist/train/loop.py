@@ -12,7 +12,6 @@ from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
 from ftdist.dist.collectives import max_over_ranks, sum_over_ranks
 from ftdist.dist.device import Device
-from ftdist.dist.stop import StopRequest
 from ftdist.dist.world import World
 from ftdist.errors import FtdistError, StorageError
 from ftdist.observe import metrics
@@ -50,7 +49,7 @@ class Loop:
         plan: how many steps there are.
         save: commits a checkpoint of the given step, on every rank or on none. Collective.
         sinks: on the lead.
-        stop: whether this rank was asked to stop.
+        wants_stop: whether this rank was asked to stop, or knows that the run goes on elsewhere.
         world: this rank.
     """
 
@@ -63,7 +62,7 @@ class Loop:
         plan: Plan,
         save: Callable[[int], None],
         sinks: Sinks | None,
-        stop: StopRequest,
+        wants_stop: Callable[[], bool],
         world: World,
     ) -> None:
         self._engine = engine
@@ -72,7 +71,7 @@ class Loop:
         self._plan = plan
         self._save = save
         self._sinks = sinks
-        self._stop = stop
+        self._wants_stop = wants_stop
         self._device: Device = "cuda" if engine.device.type == "cuda" else "cpu"
         self._world = world
         self._failed_saves = 0
@@ -113,8 +112,8 @@ class Loop:
         return LoopEnd(reason="complete", step=total_steps)
 
     def _stop_agreed(self) -> bool:
-        """Whether any rank was asked to stop; the same answer on all. Collective."""
-        return max_over_ranks(float(self._stop.is_set)) > 0
+        """Whether any rank wants to stop; the same answer on all. Collective."""
+        return max_over_ranks(float(self._wants_stop())) > 0
 
     def _step(self, step: int, clock: StepClock) -> dict[str, float]:
         """One step, and what was measured of it."""
