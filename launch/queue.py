@@ -95,8 +95,8 @@ class Queue:
             return {name: job for part in parts for name, job in part.items()}
         self._check(done, words)
         found = {}
-        for line in done.stdout.splitlines():
-            job, state, reason, nodes, start = line.strip().split("|")
+        for line in filter(None, map(str.strip, done.stdout.splitlines())):
+            job, state, reason, nodes, start = line.split("|")
             if job in asked and state in _IN_QUEUE:
                 found[job] = QueuedJob(
                     job=job, state=state, reason=reason, nodes=nodes, start=start

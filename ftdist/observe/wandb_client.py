@@ -24,6 +24,8 @@ from ftdist.observe.wandb_server import GLOBAL_STEP
 from ftdist.rundir import RunDir
 
 INIT_TIMEOUT_S = 20.0
+SEND_EVERY_S = 5.0
+"""Between two requests that bring rows to the server."""
 
 
 class WandbClient:
@@ -75,7 +77,7 @@ class WandbClient:
                 finish_timeout=finish_timeout_s,
                 finish_timeout_raises=True,
                 x_transaction_log_flush_interval=1,
-                x_file_stream_transmit_interval=5,
+                x_file_stream_transmit_interval=SEND_EVERY_S,
                 x_disable_meta=True,
                 x_disable_machine_info=True,
                 x_disable_stats=True,

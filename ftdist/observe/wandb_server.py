@@ -28,7 +28,7 @@ GLOBAL_STEP = "trainer/global_step"
 
 DEFAULT_URL = "https://api.wandb.ai"
 
-QUESTION_TIMEOUT_S = 10.0
+ASK_TIMEOUT_S = 10.0
 """How long the server may keep silent before it counts as not reachable."""
 
 # What wandb-core asks before it resumes a run.
@@ -57,14 +57,14 @@ class WandbServer:
     """User or team of runs that name none; None: the key's own."""
 
     def last_step(
-        self, run: RunDir, tracking: TrackingConfig, *, timeout_s: float = QUESTION_TIMEOUT_S
+        self, run: RunDir, tracking: TrackingConfig, *, timeout_s: float | None = None
     ) -> int:
         """The newest step that the server has of a run; 0: of that run it has no row.
 
         Args:
             run: that was sent, or is to be.
             tracking: project and entity of the run.
-            timeout_s: how long it may keep silent.
+            timeout_s: how long it may keep silent; None: `ASK_TIMEOUT_S`.
 
         Raises:
             WandbError: it cannot be reached, refuses the key, or answers something else.
@@ -74,7 +74,8 @@ class WandbServer:
             "entity": tracking.entity or self.entity,
             "name": wandb_id(run),
         }
-        model = self._ask(_RUN, variables, timeout_s=timeout_s).get("model") or {}
+        patience_s = ASK_TIMEOUT_S if timeout_s is None else timeout_s
+        model = self._ask(_RUN, variables, timeout_s=patience_s).get("model") or {}
         bucket = model.get("bucket") or {}
         if not bucket.get("historyLineCount"):
             return 0
