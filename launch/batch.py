@@ -58,8 +58,6 @@ def main(arguments: Sequence[str]) -> int:
     """
     side, stage, root, *rest = arguments
     run = RunDir(Path(root))
-    # SLURM's TERM is for the ranks; the record is to be whole when the KILL comes.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         if side == "begin":
             return _begin(run, stage)
@@ -214,12 +212,38 @@ def _requeue(run: RunDir, job: str) -> None:
 
 
 def _end_stage(run: RunDir, stage: str, code: int) -> int:
-    """Put on record how a job of one process ended."""
-    failure = first_failure(read_failures(run.attempts / stage))
-    if code and failure is None:
-        failure = vanished(0, time=time.time(), out_of_memory=False, log=lead_log(os.environ))
-    _tell(run, stage, code=code, cause=None if failure is None else failure.problem)
+    """Put on record how a job of one process ended; one that was made way for starts anew."""
+    folder, stopped = run.attempts / stage, RequeueError.exit_code
+    left = read_json(exit_path(folder, 0))
+    code = code if left is None else int(left["exit_code"])
+    failure = first_failure(read_failures(folder))
+    if code in (0, stopped) or failure is not None:
+        cause = None if failure is None else failure.problem
+    elif _was_cancelled(run):
+        code, cause = stopped, None
+    else:
+        log = lead_log(os.environ)
+        cause = vanished(0, time=time.time(), out_of_memory=False, log=log).problem
+    if code == stopped and not _was_cancelled(run) and _may_start_again(run, stage):
+        run.append_event("stage_stopped", stage=stage, job=job_label(os.environ))
+        _requeue(run, job_label(os.environ))
+        return code
+    if code == stopped:
+        cause = "It was cancelled." if _was_cancelled(run) else "It was stopped time and again."
+    _tell(run, stage, code=code, cause=cause)
     return code
+
+
+def _may_start_again(run: RunDir, stage: str) -> bool:
+    """Whether a stage that was stopped has not been so too often; it keeps nothing half-done."""
+    job, limit = job_label(os.environ), load_config(run.config).cluster
+    stops = [
+        event
+        for event in run.read_events()
+        if event.get("event") == "stage_stopped"
+        and (event.get("stage"), event.get("job")) == (stage, job)
+    ]
+    return len(stops) + 1 < limit.max_attempts_without_progress
 
 
 def _tell(run: RunDir, stage: str, *, code: int, cause: str | None) -> None:
@@ -344,4 +368,6 @@ def _lines(log: Path, start: int) -> Iterator[str]:
 
 
 if __name__ == "__main__":
+    # SLURM's TERM is for the ranks; the record is to be whole when the KILL comes.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(main(sys.argv[1:]))

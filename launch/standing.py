@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ftdist.errors import RequeueError
 from launch.queue import QueuedJob
 from launch.reasons import DOES, WAITING, end, why
 from launch.records import Event, Records
@@ -87,7 +88,9 @@ def job_status(records: Records, submitted: Event, *, over: bool, seen: Seen) ->
     if queued is not None:
         told = _does(records, submitted, seen=seen)
     elif ended is not None:
-        told = f"failed: {ended['cause']}" if ended["exit_code"] else "done"
+        stopped = ended["exit_code"] == RequeueError.exit_code
+        failed = "stopped" if stopped else "failed"
+        told = f"{failed}: {ended['cause']}" if ended["exit_code"] else "done"
     elif seen.accounts.get(job):
         told = end(seen.accounts[job])
     elif seen.problem is not None and not gone:

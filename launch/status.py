@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ftdist.errors import CrashLoopError
+from ftdist.errors import CrashLoopError, RequeueError
 from ftdist.rundir import RunDir
 from launch.queue import Queue, SlurmError
 from launch.reasons import WAITING
@@ -248,10 +248,14 @@ def _end_on_record(events: Collection[Event]) -> State | None:
             case "attempt_ended":
                 state = _FINAL.get(event["outcome"])
             case "stage_ended" if event["stage"] in _OF_THE_RUN and event["exit_code"]:
-                given_up = event["exit_code"] == CrashLoopError.exit_code
-                state = "crash_loop" if given_up else "failed"
+                state = _OF_STAGES.get(event["exit_code"], "failed")
     return state
 
+
+_OF_STAGES: dict[int, State] = {
+    CrashLoopError.exit_code: "crash_loop",
+    RequeueError.exit_code: "stopped",
+}
 
 _FINAL: dict[str, State] = {
     "done": "done",

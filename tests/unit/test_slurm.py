@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from ftdist.config.compose import compose
+from ftdist.config.compose import compose, dump_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, StorageError
 from ftdist.rundir import RunDir
 from launch import job as jobs
 from launch import snapshot
 from launch.after import VANISHED
-from launch.batch import read_ended
+from launch.batch import main, read_ended
 from launch.cluster_checks import (
     gpus_per_node,
     has_wandb_key,
@@ -443,3 +443,46 @@ def test_ranks_that_saved_and_ended_have_no_failure(attempt: Path, tmp_path: Pat
     ended = read_ended(attempt, ranks=2, log=tmp_path / "none", log_start=0)
     assert ended.failure is None
     assert ended.exit_codes == (75, 75)
+
+
+# Jobs of one process
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDir:
+    """A run whose library is being prepared, as job 7."""
+    run = RunDir(tmp_path / "r")
+    run.create(private=True)
+    (run.attempts / "prepare").mkdir()
+    run.config.write_text(dump_config(slurm_config()))
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("FTDIST_LOGS", str(tmp_path))
+    return run
+
+
+def last_event(run: RunDir) -> dict[str, object]:
+    return list(run.read_events())[-1]
+
+
+def test_a_stage_that_was_made_way_for_is_requeued_and_not_for_ever(
+    stage: RunDir, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("scontrol", f'echo "$*" >> {stage.root}/asked')
+    monkeypatch.setattr("launch.batch.REQUEUED_S", 0.0)
+    leave(stage.attempts / "prepare", 0, 75)
+    # srun saw no failure: a rank that was asked to end does so with 0.
+    assert [main(["end", "prepare", str(stage.root), "0"]) for _ in range(3)] == [75] * 3
+    assert (stage.root / "asked").read_text() == "requeue 7\n" * 2
+    assert last_event(stage)["cause"] == "It was stopped time and again."
+
+
+def test_a_cancelled_stage_is_stopped_and_has_not_failed(stage: RunDir) -> None:
+    stage.append_event("cancel_asked", by="cancel")
+    assert main(["end", "prepare", str(stage.root), "137"]) == 75
+    ended = last_event(stage)
+    assert (ended["exit_code"], ended["cause"]) == (75, "It was cancelled.")
+
+
+def test_a_stage_that_was_killed_has_failed(stage: RunDir) -> None:
+    assert main(["end", "prepare", str(stage.root), "137"]) == 137
+    assert "ended without a word" in str(last_event(stage)["cause"])
