@@ -104,6 +104,7 @@ class WandbServer:
                 raise ValueError(told_back["errors"][0]["message"])
             return dict(told_back["data"])
         except urllib.error.HTTPError as error:
+            error.close()  # it is the answer as well
             refused = error.code in (401, 403)
             why = "it refuses the key" if refused else error.reason
             raise self._silent(f"{why} (HTTP {error.code})") from None

@@ -1,48 +1,20 @@
-"""Contracts 8 and 10: the record is whole, W&B mirrors it and can break without harm."""
+"""Contracts 8 and 10: the record is whole, and shows no secret. W&B: tests/dist/test_wandb.py."""
 
-import dataclasses
 import json
 import os
 import resource
-import subprocess
-import sys
-import textwrap
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ftdist.config.compose import compose
-from ftdist.config.plan import LibraryFacts, Plan
-from ftdist.config.schema import RunConfig
 from ftdist.errors import RequeueError, StorageError
 from ftdist.observe.metrics import read_metrics
 from ftdist.observe.redact import HIDDEN, redacted
 from ftdist.observe.sinks import Console, RowFile, Sinks, duration, open_sinks, progress_line
 from ftdist.observe.wandb_files import wandb_id
 from ftdist.rundir import RunDir
-from tests.support import wandb_reader
-
-STEPS = 10
-
-
-def make_config(root: Path, *, wandb: str) -> RunConfig:
-    return compose(
-        ["model.path=m", "library.path=l", "run.name=r", f"run.root={root}", f"tracking={wandb}"]
-    )
-
-
-def make_plan() -> Plan:
-    library = LibraryFacts(path="l", key="k", sources=())
-    values: dict[str, Any] = {
-        field.name: field.type(0)
-        for field in dataclasses.fields(Plan)
-        if field.type in (int, float)
-    }
-    values |= {"steps": STEPS, "library": library, "estimates": ()}
-    values |= {"device": "cpu", "dtype": "float32"}
-    return Plan(**values)
+from tests.support.tracked import STEPS, make_config, make_plan, raw_rows, record
 
 
 @pytest.fixture
@@ -50,18 +22,6 @@ def run(tmp_path: Path) -> RunDir:
     made = RunDir(tmp_path / "r")
     made.create(private=True)
     return made
-
-
-def raw_rows(run: RunDir) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in run.metrics.read_text().splitlines()]
-
-
-def record(run: RunDir, *, attempt: int, steps: range) -> None:
-    """One attempt without W&B."""
-    config = make_config(run.root.parent, wandb="off")
-    with open_sinks(run, config, make_plan(), attempt=attempt, first_step=steps.start - 1) as sinks:
-        for step in steps:
-            sinks.log(step, {"train/loss": 1 / step})
 
 
 def test_a_row_a_step_with_attempt_and_time(run: RunDir) -> None:
@@ -207,147 +167,3 @@ def test_wandb_id_is_made_once_and_kept(run: RunDir) -> None:
     assert len(made) == 16
     moved = run.root.rename(run.root.with_name("moved"))
     assert wandb_id(RunDir(moved)) == made
-
-
-TRAINER = textwrap.dedent("""
-    import os, signal, sys, time
-    from pathlib import Path
-    from ftdist.observe import wandb_mirror
-    from ftdist.observe.sinks import open_sinks
-    from ftdist.rundir import RunDir
-    from tests.unit.test_sinks import make_config, make_plan
-
-    run = RunDir(Path(sys.argv[1]))
-    attempt, first, last = (int(text) for text in sys.argv[2:5])
-    trouble = sys.argv[5]
-    config = make_config(run.root.parent, wandb="offline")
-
-    def core():
-        for children in Path("/proc/self/task").glob("*/children"):
-            for child in children.read_text().split():
-                name, state = Path(f"/proc/{child}/stat").read_text().split()[1:3]
-                if name == "(wandb-core)" and state != "Z":
-                    return int(child)
-
-    def wait_for(what):
-        deadline = time.monotonic() + 60
-        while not what():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-    wandb_mirror.CLOSE_TIMEOUT_S = 3.0 if trouble == "STOP" else 60.0
-    slowest = 0.0
-    with open_sinks(run, config, make_plan(), attempt=attempt, first_step=first) as sinks:
-        for step in range(first + 1, last + 1):
-            if step == 5 and trouble in ("KILL", "STOP"):
-                wait_for(lambda: list(run.wandb.glob("offline-run-*/run-*.wandb")))
-                os.kill(core(), signal.Signals["SIG" + trouble])
-            began = time.monotonic()
-            sinks.log(step, {"train/loss": 1 / step, "throughput/tokens_per_s": 10.0 * step})
-            slowest = max(slowest, time.monotonic() - began)
-        if trouble == "die":
-            wait_for(lambda: list(run.wandb.glob("offline-run-*/run-*.wandb")))
-            time.sleep(2.5)
-            os.kill(os.getpid(), signal.SIGKILL)
-        began = time.monotonic()
-    print(f"slowest log {slowest:.3f} s, close {time.monotonic() - began:.3f} s")
-    assert slowest < 0.5, slowest
-    assert core() is None
-""")
-
-
-def train(
-    run: RunDir, *, attempt: int = 1, first: int = 0, last: int = STEPS, trouble: str = "none"
-) -> subprocess.CompletedProcess[str]:
-    """One attempt, a real process with real W&B, offline; canaries in argv and environment."""
-    environment = {**os.environ, "WANDB_API_KEY": "canary-of-the-environment-0123456789abcdef"}
-    environment["OMP_NUM_THREADS"] = "1"
-    return subprocess.run(
-        [
-            *(sys.executable, "-c", TRAINER, str(run.root)),
-            *(str(attempt), str(first), str(last), trouble, "--canary-of-the-command-line"),
-        ],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-
-
-def mirrored(path: Path) -> list[dict[str, Any]]:
-    """W&B's rows without its own columns, the x-axis under its name in metrics.jsonl."""
-    return [
-        {"step": row.pop("trainer/global_step")}
-        | {name: value for name, value in row.items() if not name.startswith("_")}
-        for row in wandb_reader.history(path)
-    ]
-
-
-def recorded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: value for name, value in row.items() if name != "time"} for row in rows]
-
-
-def test_two_attempts_are_one_wandb_run_that_shows_each_step_once_and_no_secret(
-    run: RunDir,
-) -> None:
-    first, second = train(run, last=6), train(run, attempt=2, first=4)
-    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
-    assert "W&B is offline; `ftdist sync " in first.stdout
-    assert "Attempt 2 goes on after step 4 of 10." in second.stdout
-
-    logs = wandb_reader.find_logs(run.wandb)
-    assert {wandb_reader.run_id(log) for log in logs} == {wandb_id(run)}
-    assert [wandb_reader.exit_code(log) for log in logs] == [0, 0]
-    # Steps 5 and 6 were computed twice; W&B has them from attempt 1, the record has both.
-    rows = [row for log in logs for row in mirrored(log)]
-    assert [(row["step"], row["attempt"]) for row in rows] == [
-        *((step, 1) for step in range(1, 7)),
-        *((step, 2) for step in range(7, 11)),
-    ]
-    by_key = {(row["step"], row["attempt"]): row for row in recorded(raw_rows(run))}
-    assert len(by_key) == 12
-    assert rows == [by_key[row["step"], row["attempt"]] for row in rows]
-    assert wandb_reader.metric_axes(logs[0])["*"] == "trainer/global_step"
-    shown = wandb_reader.config(logs[0])
-    assert shown["batch"]["tokens"] > 0
-    assert shown["plan"]["steps"] == STEPS
-
-    assert not list(run.wandb.glob("offline-run-*/files/requirements.txt"))
-    assert {wandb_reader.host(log) for log in logs} == {"hidden"}
-    for path in run.wandb.rglob("*"):
-        if path.is_file():
-            assert b"canary-of" not in path.read_bytes(), path
-
-
-def test_wandb_core_killed_in_mid_run_is_one_line_and_the_record_is_whole(run: RunDir) -> None:
-    done = train(run, trouble="KILL")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("W&B stopped") == 1
-    assert "Traceback" not in done.stderr
-    assert [row["step"] for row in raw_rows(run)] == list(range(1, STEPS + 1))
-
-
-def test_wandb_core_that_hangs_holds_up_neither_the_steps_nor_the_end(run: RunDir) -> None:
-    done = train(run, trouble="STOP")
-    assert done.returncode == 0, done.stderr
-    assert "W&B did not finish within 3 s" in done.stdout
-    assert "Traceback" not in done.stderr
-    assert [row["step"] for row in raw_rows(run)] == list(range(1, STEPS + 1))
-
-
-def test_all_killed_leaves_wandbs_rows_on_disk_up_to_the_last_second(run: RunDir) -> None:
-    done = train(run, trouble="die")
-    assert done.returncode == -9
-    [log] = wandb_reader.find_logs(run.wandb)
-    assert mirrored(log) == recorded(raw_rows(run))
-    assert wandb_reader.exit_code(log) is None
-
-
-def test_wandb_that_cannot_write_is_one_line_and_the_record_is_whole(run: RunDir) -> None:
-    run.wandb.rmdir()
-    run.wandb.write_text("a file where the folder should be")
-    done = train(run)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("W&B stopped") == 1
-    assert [row["step"] for row in raw_rows(run)] == list(range(1, STEPS + 1))

@@ -1,0 +1,107 @@
+"""`ftdist sync`: what W&B lacks of a run goes there from its record, no step twice.
+
+What it makes of a run whose mirror broke: test_wandb.py.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from ftdist.cli.main import main
+from ftdist.observe.metrics import read_metrics
+from ftdist.observe.wandb_files import Sender, wandb_id
+from ftdist.observe.wandb_server import WandbError
+from ftdist.observe.wandb_sync import sync as send
+from tests.support.mirrored import NO_KEY, Loopback, by_attempt, sync
+from tests.support.tracked import (
+    STEPS,
+    as_recorded,
+    make_run,
+    raw_rows,
+    record,
+    start,
+    without_time,
+)
+
+
+def test_sync_sends_each_step_once_while_the_run_goes_on_and_a_whole_new_run_if_asked(
+    tmp_path: Path,
+) -> None:
+    run = make_run(tmp_path / "r", wandb="offline")
+    record(run, attempt=1, steps=range(1, 5))
+    with Loopback() as server:
+        environment = server.environment()
+        first = sync(run, environment)
+        assert first.exit_code == 0, first.err
+        assert "up to step 4, 4 sent now: http" in first.out
+        told = server.runs[wandb_id(run)]
+        assert told.preempting
+        record(run, attempt=2, steps=range(3, STEPS + 1))
+        run.append_event("attempt_ended", attempt=2, outcome="done")
+        assert "up to step 10, 6 sent now" in sync(run, environment).out
+        rows = as_recorded(server.history(wandb_id(run)))
+        assert rows == by_attempt(run, first=4, then=4)
+        assert (told.state, told.exit_code) == ("finished", 0)
+
+        posts = told.posts
+        assert "up to step 10, nothing was lacking" in sync(run, environment).out
+        assert told.posts == posts
+
+        before = wandb_id(run)
+        assert "up to step 10, 10 sent now" in sync(run, environment, "--new").out
+        assert wandb_id(run) != before
+        # A run made of the record shows the record: the last attempt's rows.
+        rows = as_recorded(server.history(wandb_id(run)))
+        assert rows == without_time(read_metrics(run.metrics))
+        assert len(server.history(before)) == STEPS
+    assert "/runs/" + wandb_id(run) in (run.wandb / "url").read_text()
+
+
+def test_an_attempt_online_brings_what_earlier_ones_could_not(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "r", wandb="auto")
+    record(run, attempt=1, steps=range(1, 7))
+    with Loopback() as server:
+        done = start(run, server.environment(), wandb="auto", attempt=2, first=4).wait()
+        assert done.exit_code == 0, done.err
+        rows = as_recorded(server.history(wandb_id(run)))
+    assert [row["step"] for row in rows] == list(range(1, STEPS + 1))
+    assert [row for row in rows if row not in without_time(raw_rows(run))] == []
+
+
+def test_sync_refuses_in_one_sentence_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(tmp_path / "r", wandb="offline")
+    record(run, attempt=1, steps=range(1, 3))
+    with Loopback() as server:
+        environment = server.environment()
+    for changed, code, problem, remedy in (
+        (NO_KEY, 78, "There is no W&B key in WANDB_API_KEY", "run `wandb login` once"),
+        (environment, 69, "W&B cannot be reached at http://127.0.0.1", "HTTPS_PROXY"),
+    ):
+        for name, value in changed.items():
+            monkeypatch.setenv(name, value)
+        capfd.readouterr()
+        assert main(["sync", str(run.root)]) == code
+        told = capfd.readouterr().err.splitlines()
+        assert told[0].startswith(problem)
+        assert told[1].startswith("To fix: ")
+        assert remedy in told[1]
+        assert len(told) == 2
+        if changed is NO_KEY:
+            monkeypatch.undo()
+
+
+def test_sync_leaves_a_run_that_is_being_sent_alone(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "r", wandb="online")
+    record(run, attempt=1, steps=range(1, 3))
+    with Loopback() as server:
+        environment = server.environment()
+        assert Sender(run, who="attempt 1").take() is None
+        assert send(run, new=False, environment=environment).by_itself
+        run.append_event("attempt_ended", attempt=1, outcome="failed")
+        other = Sender(run, who="ftdist sync")
+        assert other.take() is None
+        with pytest.raises(WandbError, match="Another `ftdist sync` is sending run r"):
+            send(run, new=False, environment=environment)
+        assert server.operations == []
