@@ -1,6 +1,5 @@
 """What a SLURM cluster would refuse or never start, known before anything is submitted."""
 
-import netrc
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from ftdist.config.memory import DTYPE_BYTES, memory_terms
 from ftdist.config.model_facts import read_model_facts
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
+from ftdist.observe.wandb_server import find_server
 from launch.queue import Partition, Queue, SlurmError
 
 GIB = 1024**3
@@ -237,14 +237,7 @@ def key_problems(config: RunConfig, environment: Mapping[str, str]) -> Iterator[
 
 def has_wandb_key(environment: Mapping[str, str]) -> bool:
     """Whether W&B would find a key, without asking W&B."""
-    if environment.get("WANDB_API_KEY"):
-        return True
-    path = Path(environment.get("NETRC") or Path.home() / ".netrc")
-    host = environment.get("WANDB_BASE_URL", "https://api.wandb.ai").split("://")[-1]
-    try:
-        return netrc.netrc(str(path)).authenticators(host.split("/")[0].split(":")[0]) is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
+    return find_server(environment) is not None
 
 
 def _is_chosen(partition: Partition, wanted: str | None) -> bool:

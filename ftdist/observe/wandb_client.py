@@ -99,6 +99,8 @@ class WandbClient:
     def log(self, row: Row) -> None:
         """Hand over one step."""
         values = {name: value for name, value in row.items() if name not in (STEP.name, TIME.name)}
+        if TIME.name in row:
+            values["_timestamp"] = row[TIME.name]  # W&B's own name: else the time of sending
         self._run.log({GLOBAL_STEP: row[STEP.name], **values})
 
     def finish(self, *, exit_code: int, preempting: bool) -> None:

@@ -130,12 +130,19 @@ class Sender:
         self._held = holder == self._mine
         return None if self._held else (holder or "another process ").rpartition(" ")[0]
 
-    def show(self) -> None:
-        """Show that this sender lives; cheap enough to be called all the time."""
+    def show(self) -> bool:
+        """Show that this sender lives; cheap enough to be called all the time.
+
+        Returns:
+            False where another one has followed it: then it may not send any more.
+        """
         if self._held and time.monotonic() - self._seen > SEEN_EVERY_S:
             self._seen = time.monotonic()
+            if self._holder() not in (self._mine, None):
+                return False
             with suppress(OSError):
                 os.utime(self._path)
+        return True
 
     def release(self) -> None:
         """Let others send."""

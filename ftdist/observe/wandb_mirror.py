@@ -113,9 +113,11 @@ class WandbMirror:
         over = False
         while not over:
             over = self._over.wait(LOOK_EVERY_S)
+            if not self._sender.show():
+                kill_wandb_core()  # what it still holds is the other's to send
+                raise _StaysOfflineError("another process sends the run's rows now")
             for row in record.new_rows():
                 client.log(row)
-            self._sender.show()
         failed, goes_on = self._outcome == "failed", self._outcome == "requeue"
         client.finish(exit_code=int(failed), preempting=goes_on)
         if server is not None:

@@ -273,12 +273,14 @@ def test_a_sender_that_was_killed_is_followed_once_it_was_not_seen_for_long(
     dead = Sender(run, who="ftdist sync")
     assert dead.take() is None
     os.utime(run.wandb / "sender", (time.time() - 200, time.time() - 200))
-    dead.show()  # it lives after all
+    assert dead.show()  # it lives after all
     assert Sender(run, who="attempt 1").take() == "ftdist sync"
     os.utime(run.wandb / "sender", (time.time() - 200, time.time() - 200))
     assert Sender(run, who="attempt 1").take() is None
     assert wandb_files.STALE_S < 200
-    dead.release()  # it is no longer its own
+    monkeypatch.setattr(wandb_files, "SEEN_EVERY_S", 0.0)
+    assert not dead.show()  # another one follows it
+    dead.release()
     assert (run.wandb / "sender").read_text().startswith("attempt 1")
 
 
