@@ -9,6 +9,7 @@ runs/R/  config.yaml plan.json overrides.txt   what was asked, what was computed
          wandb/ export/ report/ lock
 """
 
+import errno
 import json
 import os
 import shlex
@@ -130,8 +131,23 @@ class RunDir:
         return self.config.is_file()
 
     def create(self, *, private: bool) -> None:
-        """Make the folders of a new run."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        """Make the folders of a new run. Of several who try at once, one succeeds.
+
+        Raises:
+            ConfigError: somebody else has made it, or there is something in its folder.
+        """
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if self.root.is_dir():
+                self.root.rmdir()  # one that is empty may be taken
+            self.root.mkdir()
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+            raise ConfigError(
+                f"There is a run {self.name} already, in {self.root}.",
+                remedy="set another run.name.",
+            ) from None
         if private:
             self.root.chmod(0o700)
         for folder in (self.jobs, self.attempts, self.checkpoints, self.wandb):
@@ -140,6 +156,19 @@ class RunDir:
     def append_event(self, kind: str, **fields: Any) -> None:
         """Add one line to `events.jsonl`; safe while other processes add theirs."""
         append_json_line(self.events, {"time": time.time(), "event": kind, **fields})
+
+    def was_cancelled(self, stage: str = "train") -> bool:
+        """Whether somebody asked for the end since a stage was last asked to go."""
+        cancelled = False
+        for event in self.read_events():
+            match event.get("event"):
+                case "cancel_asked":
+                    cancelled = True
+                case "submitted" if event.get("stage") == stage:
+                    cancelled = False
+                case "asked" if stage in ("train", "prepare"):
+                    cancelled = False
+        return cancelled
 
     def read_events(self) -> Iterator[dict[str, Any]]:
         """What happened, oldest first; a torn last line is passed over."""

@@ -47,6 +47,9 @@ REQUEUED_S = 60.0
 
 _TASKS_ENDED = re.compile(r"^srun: error: (\S+): tasks? ([\d,\- ]+): (.+)$")
 _NODE_LOST = re.compile(r"^srun: error: Node failure on (\S+)|CANCELLED AT .* DUE TO NODE FAILURE")
+_CANCELLED = re.compile(r"^slurmstepd\S*: error: \*\*\* JOB \d+ ON \S+ CANCELLED AT \S+ \*\*\*$")
+"""Where SLURM ends a job for a reason of its own, the reason follows the time."""
+
 _OF_ITSELF = re.compile(r"Exited with exit code|Terminated")
 
 
@@ -80,6 +83,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _begin(run: RunDir, stage: str) -> int:
     snapshot.verify(run)
+    if run.was_cancelled(stage):
+        _tell(run, stage, code=RequeueError.exit_code, cause="It was cancelled.")
+        return RequeueError.exit_code
     if stage != "train":
         folder = run.attempts / stage
         folder.mkdir(parents=True, exist_ok=True)
@@ -217,19 +223,20 @@ def _end_stage(run: RunDir, stage: str, code: int) -> int:
     left = read_json(exit_path(folder, 0))
     code = code if left is None else int(left["exit_code"])
     failure = first_failure(read_failures(folder))
+    was_cancelled = run.was_cancelled(stage) or _ended_by_hand(lead_log(os.environ), 0)
     if code in (0, stopped) or failure is not None:
         cause = None if failure is None else failure.problem
-    elif _was_cancelled(run):
+    elif was_cancelled:
         code, cause = stopped, None
     else:
         log = lead_log(os.environ)
         cause = vanished(0, time=time.time(), out_of_memory=False, log=log).problem
-    if code == stopped and not _was_cancelled(run) and _may_start_again(run, stage):
+    if code == stopped and not was_cancelled and _may_start_again(run, stage):
         run.append_event("stage_stopped", stage=stage, job=job_label(os.environ))
         _requeue(run, job_label(os.environ))
         return code
     if code == stopped:
-        cause = "It was cancelled." if _was_cancelled(run) else "It was stopped time and again."
+        cause = "It was cancelled." if was_cancelled else "It was stopped time and again."
     _tell(run, stage, code=code, cause=cause)
     return code
 
@@ -255,13 +262,13 @@ def _tell(run: RunDir, stage: str, *, code: int, cause: str | None) -> None:
 def _settle(
     run: RunDir, config: RunConfig, launched: Mapping[str, Any], *, slurm_says: str | None = None
 ) -> Settled:
-    number = launched["attempt"]
+    number, log, log_start = launched["attempt"], lead_log(os.environ), launched.get("log_bytes", 0)
     ended = read_ended(
-        run.attempt(number),
-        ranks=launched["world_size"],
-        log=lead_log(os.environ),
-        log_start=launched.get("log_bytes", 0),
+        run.attempt(number), ranks=launched["world_size"], log=log, log_start=log_start
     )
+    was_cancelled = run.was_cancelled() or _ended_by_hand(log, log_start)
+    if was_cancelled and ended.failure is not None and ended.failure.cause == VANISHED:
+        ended = dataclasses.replace(ended, failure=None)  # it ended because it was to
     if slurm_says is not None and ended.failure is not None and ended.failure.cause == VANISHED:
         ended = dataclasses.replace(
             ended, failure=dataclasses.replace(ended.failure, problem=slurm_says)
@@ -270,7 +277,7 @@ def _settle(
         run,
         number,
         ended,
-        stop_signal=signal.SIGINT if _was_cancelled(run) else None,
+        stop_signal=signal.SIGINT if was_cancelled else None,
         limit=config.cluster.max_attempts_without_progress,
     )
     told = f"Attempt {number}: {settled.decision.outcome}."
@@ -286,10 +293,9 @@ def _launched(run: RunDir) -> dict[str, Any] | None:
     return starts[-1] if starts else None
 
 
-def _was_cancelled(run: RunDir) -> bool:
-    """Whether somebody asked for the end since the run was last asked to go."""
-    wishes = [e["event"] for e in run.read_events() if e.get("event") in ("asked", "cancel_asked")]
-    return bool(wishes) and wishes[-1] == "cancel_asked"
+def _ended_by_hand(log: Path, log_start: int) -> bool:
+    """Whether somebody ended the job by SLURM's own means, and not to have it start again."""
+    return any(_CANCELLED.match(line) for line in _lines(log, log_start))
 
 
 def read_ended(folder: Path, *, ranks: int, log: Path, log_start: int) -> Ended:

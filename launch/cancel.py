@@ -30,9 +30,15 @@ def cancel(run: RunDir, *, now: bool, queue: Queue) -> list[str]:
             f"Run {run.name} has no job in the queue.",
             remedy=f"see `ftdist status {run.handle}`; a run on this machine ends with Ctrl-C.",
         )
-    # Written first: the batch script reads why its ranks ended.
-    run.append_event("cancel_asked", by="cancel", now=now)
     told, ended = [], []
+    try:
+        # Written first: the batch script reads why its ranks ended.
+        run.append_event("cancel_asked", by="cancel", now=now)
+    except OSError as error:
+        told.append(
+            f"{run.events} cannot be written ({error.strerror}): its jobs are ended at once."
+        )
+        now = True
     for job, (stage, queued) in at_work.items():
         if stage == "train" and queued.state == "RUNNING" and not now:
             queue.signal(job, STOP_SIGNAL)

@@ -16,7 +16,7 @@ from launch import snapshot
 from launch.cluster_checks import cluster_problems, disk_problems, sized
 from launch.git import git_state
 from launch.lock import holding
-from launch.preflight import check_run, run_dir
+from launch.preflight import check_run, raise_together, run_dir
 from launch.queue import Queue, QueuedJob, SlurmError
 from launch.slurm import JobRequest, Stage, executor_of, script
 from launch.start import Say, with_places, write_plan
@@ -70,13 +70,17 @@ def check(config: RunConfig, *, queue: Queue, say: Say) -> RunConfig:
 
     check_run(config, place_problems=problems, new=True)
     config = sized(config, queue.partitions())
+    _refuse_what_slurm_would(config, queue=queue)
+    return config
+
+
+def _refuse_what_slurm_would(config: RunConfig, *, queue: Queue) -> None:
     refused = queue.refusal(script(_request("train", config), function=jobs.train))
     if refused is not None:
         raise SlurmError(
-            f"SLURM would not take the job: {refused}.",
+            f"SLURM would not take the job: {refused.rstrip('.')}.",
             remedy="change what it names: cluster.partition, account, qos, constraint, or sizes.",
         )
-    return config
 
 
 def submit(asked: Sequence[Asked], *, sweep: str | None, queue: Queue) -> Submitted:
@@ -103,14 +107,10 @@ def submit(asked: Sequence[Asked], *, sweep: str | None, queue: Queue) -> Submit
         try:
             for each in asked:
                 runs = (*runs, _make_run_dir(each))
-            # The first run's job packs the library; the others' find it packed, if it is the same.
-            for some in filter(None, (runs[:1], runs[1:])):
-                prepared += _submit(
-                    "prepare", config, runs=some, name=name, after=tuple(prepared), sweep=sweep
-                )
-            train = _submit(
-                "train", config, runs=runs, name=name, after=tuple(prepared), sweep=sweep
-            )
+            # Of an array, each task waits for its own: one bad run leaves the others alone.
+            prepared = _submit("prepare", config, runs=runs, name=name, sweep=sweep)
+            after = tuple(prepared)
+            train = _submit("train", config, runs=runs, name=name, after=after, sweep=sweep)
         except BaseException:
             with suppress(SlurmError):
                 queue.cancel(prepared)
@@ -135,17 +135,27 @@ def submit_again(run: RunDir, config: RunConfig, plan: Plan | None, *, queue: Qu
     Raises:
         FtdistError: SLURM or the disk did not take them.
     """
+    raise_together(list(cluster_problems(config, queue)))
     config = sized(config, queue.partitions())
+    _refuse_what_slurm_would(config, queue=queue)
+    before = run.config.read_text(encoding="utf-8")
     with own_files(private=config.run.private):
         _renew_code(run, queue=queue)
         run.append_event("asked", by="resume", version=__version__, git=git_state(CHECKOUT))
         after: tuple[str, ...] = ()
-        if plan is None:
-            write_whole(run.config, dump_config(config))
-            after = tuple(_submit("prepare", config, runs=(run,), name=run.name))
-        else:
-            write_plan(run, config=config, plan=plan)
-        return [*after, *_submit("train", config, runs=(run,), name=run.name, after=after)]
+        try:
+            if plan is None:
+                write_whole(run.config, dump_config(config))
+                after = tuple(_submit("prepare", config, runs=(run,), name=run.name))
+            else:
+                write_plan(run, config=config, plan=plan)
+            return [*after, *_submit("train", config, runs=(run,), name=run.name, after=after)]
+        except BaseException as error:
+            with suppress(SlurmError):
+                queue.cancel(after)
+            write_whole(run.config, before)
+            run.append_event("submit_refused", cause=str(error).partition("\n")[0])
+            raise
 
 
 def submit_stage(
@@ -159,9 +169,44 @@ def submit_stage(
     Raises:
         FtdistError: SLURM or the disk did not take it.
     """
+    refuse_second(stage, run, queue=queue)
     with own_files(private=config.run.private):
         _renew_code(run, queue=queue)
         return _submit(stage, config, runs=(run,), name=run.name, after=tuple(after))[0]
+
+
+def refuse_second(stage: Stage, run: RunDir, *, queue: Queue) -> None:
+    """Refuse a job of a stage while another one of it waits or runs: both write the same files.
+
+    Raises:
+        ConfigError: there is one.
+        SlurmError: SLURM does not answer.
+    """
+    at_work = waiting_for(run, stages=(stage,), queue=queue)
+    if at_work:
+        raise ConfigError(
+            f"Job {at_work[0]} is to {stage} run {run.name} already.",
+            remedy=f"wait for it (`ftdist status {run.handle}`), or end it: "
+            f"`scancel {at_work[0]}`.",
+        )
+
+
+def refuse_queued(run: RunDir) -> None:
+    """Refuse to work here on a run that a cluster works on, or will.
+
+    Raises:
+        ConfigError: a job of it waits or runs.
+        SlurmError: SLURM does not answer.
+    """
+    if shutil.which("squeue") is None:
+        return  # no login node: nothing is known of a queue here
+    at_work = jobs_of(run, queue=Queue())
+    if at_work:
+        raise ConfigError(
+            f"Run {run.name} is in the queue of a cluster, as job {', '.join(at_work)}.",
+            remedy=f"wait for it (`ftdist status {run.handle}`), or end it with "
+            f"`ftdist cancel {run.handle}` first.",
+        )
 
 
 def dry_run(config: RunConfig) -> str:
@@ -286,12 +331,12 @@ def _submit(
             remedy="change what it names, then ask again; nothing of it is in the queue.",
         ) from error
     numbers = [str(job.job_id) for job in taken]
-    for run, number in zip(runs, numbers, strict=True):
+    for place, (run, number) in enumerate(zip(runs, numbers, strict=True)):
         run.append_event(
             "submitted",
             stage=stage,
             job=number,
-            after=list(after),
+            after=[after[place]] if after and len(runs) > 1 else list(after),
             logs=str(request.folder),
             partition=config.cluster.partition,
             nodes=config.cluster.nodes if request.is_training else 1,

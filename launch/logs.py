@@ -38,7 +38,9 @@ def find(run: RunDir, records: Records, wanted: Wanted) -> list[LogFile]:
     """
     _refuse_what_is_not(records, wanted)
     jobs = [event for event in records.of("submitted") if event["stage"] == wanted.stage]
-    if not jobs:
+    starts = records.of("launched")
+    goes_on_here = wanted.stage == "train" and bool(starts) and "job" not in starts[-1]
+    if not jobs or (goes_on_here and wanted.attempt is None):
         files = _local(run, records, wanted)
     elif wanted.attempt is None:
         files = _of_job(_folder(run, jobs[-1]), str(jobs[-1]["job"]))

@@ -266,6 +266,11 @@ def run_problems(run: RunDir) -> Iterator[FtdistError]:
             f"{run.root} is a file, and would be the run directory.",
             remedy="set another run.name or run.root.",
         )
+    elif run.root.is_dir() and any(run.root.iterdir()):
+        yield ConfigError(
+            f"The folder {run.root} is there already, and what is in it is no run.",
+            remedy="set another run.name, or move what is in it elsewhere.",
+        )
     else:
         there = next(p for p in (run.root, *run.root.parents) if p.exists())
         if not os.access(there, os.W_OK | os.X_OK):

@@ -99,10 +99,11 @@ def parameters(request: JobRequest) -> dict[str, Any]:
         "qos": cluster.qos,
         "constraint": cluster.constraint,
         "exclude": cluster.exclude,
-        "dependency": f"afterok:{':'.join(request.after)}" if request.after else None,
+        "dependency": _dependency(request),
         "signal_delay_s": cluster.notice_s,
         "stderr_to_stdout": True,
-        "array_parallelism": max(1, len(request.runs)),
+        # One by one, for whoever comes second finds the library packed.
+        "array_parallelism": 1 if request.stage == "prepare" else max(1, len(request.runs)),
         "setup": setup(request),
         "teardown": teardown(request),
         "srun_args": srun_arguments(request),
@@ -253,6 +254,16 @@ def _partition(request: JobRequest) -> str | None:
         return cluster.partition
     # A CPU run trains where its cluster has it train.
     return cluster.partition if request.is_training else cluster.cpu_partition
+
+
+def _dependency(request: JobRequest) -> str | None:
+    """What must have ended well: some jobs, or of an array the same task of another one."""
+    if not request.after:
+        return None
+    if len(request.runs) == 1:
+        return f"afterok:{':'.join(request.after)}"
+    (array,) = {job.partition("_")[0] for job in request.after}
+    return f"aftercorr:{array}"
 
 
 def _gpus(request: JobRequest) -> int | None:

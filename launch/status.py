@@ -247,6 +247,8 @@ def _end_on_record(events: Collection[Event]) -> State | None:
                 state = None
             case "attempt_ended":
                 state = _FINAL.get(event["outcome"])
+            case "submit_refused":
+                state = "stopped"
             case "stage_ended" if event["stage"] in _OF_THE_RUN and event["exit_code"]:
                 state = _OF_STAGES.get(event["exit_code"], "failed")
     return state
@@ -277,7 +279,20 @@ def _steps(records: Records) -> int | None:
 
 
 def _is_of_a_cluster(records: Records) -> bool:
-    return any(event["stage"] in _OF_THE_RUN for event in records.of("submitted"))
+    """Whether a cluster has the run since it was last asked to go, or had it before that."""
+    since: list[Event] = []
+    ever = False
+    for event in records.events:
+        if event.get("event") == "asked":
+            since = []
+        since.append(event)
+        ever |= event.get("event") == "submitted" and event["stage"] in _OF_THE_RUN
+    for event in since:
+        if event.get("event") == "submitted" and event["stage"] in _OF_THE_RUN:
+            return True
+        if event.get("event") == "launched" and "job" not in event:
+            return False
+    return ever and not records.held
 
 
 def _is_cancelled(records: Records) -> bool:

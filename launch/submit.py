@@ -163,8 +163,10 @@ def only_environment() -> Iterator[None]:
 
 
 def is_of_a_job(name: str) -> bool:
-    """Whether a variable describes a SLURM job that surrounds this process."""
-    own = name.startswith(("SLURM_", "SBATCH_", "SRUN_", "SALLOC_"))
+    """Whether a variable describes a SLURM job around this process, or how a user likes answers."""
+    own = name.startswith(
+        ("SLURM_", "SBATCH_", "SRUN_", "SALLOC_", "SQUEUE_", "SINFO_", "SACCT_", "SCANCEL_")
+    )
     return own and name != "SLURM_CONF"
 
 

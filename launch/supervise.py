@@ -17,6 +17,7 @@ from ftdist.rundir import RunDir, write_whole
 from launch import job as jobs
 from launch.after import Outcome, decide
 from launch.attempt import Ended, begin, newest_step, settle
+from launch.enqueue import refuse_queued
 from launch.failure import RankFailure, read_json
 from launch.git import git_state
 from launch.local import StopWish, follow, give_up
@@ -91,6 +92,7 @@ class Supervisor:
         private = self.config.run.private
         with own_files(private=private), holding(self.run, say=self.say):
             refuse_leftover_ranks(self.run)
+            refuse_queued(self.run)
             yield
 
     def train(self, plan: Plan, *, asked_by: str) -> Finished:

@@ -71,7 +71,7 @@ def _submit(run: "RunDir", config: "RunConfig") -> int:
     import dataclasses
 
     from ftdist.cli.arguments import tell_result
-    from launch.enqueue import submit_stage, waiting_for
+    from launch.enqueue import refuse_second, submit_stage, waiting_for
     from launch.preflight import compare_problems, raise_together
     from launch.queue import Queue
     from launch.supervise import write_compare_request
@@ -79,6 +79,7 @@ def _submit(run: "RunDir", config: "RunConfig") -> int:
     queue = Queue()
     after = waiting_for(run, stages=("export",), queue=queue)
     raise_together(list(compare_problems(run, config, exported=not after)))
+    refuse_second("compare", run, queue=queue)
     write_compare_request(run, dataclasses.asdict(config.compare))
     job = submit_stage("compare", run, config, after=after, queue=queue)
     behind = f", after job {', '.join(after)}" if after else ""

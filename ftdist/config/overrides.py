@@ -153,6 +153,8 @@ def _parse(text: str, *, key: ConfigKey | None, parse: Parse) -> Parsed | None:
 
 
 def _use_problem(name: str, parsed: Parsed, *, key: ConfigKey | None) -> Problem | None:
+    if parsed.value == "" and key is not None and key.kind == "text":
+        return Problem(f"{name} has an empty value.", "write a value, or leave it out.", name)
     if parsed.deletes and (key is None or key.kind != "table" or key.name == name):
         return Problem(f"{name} cannot be taken out.", f"set it instead: {name}=...", name)
     if parsed.several:

@@ -40,13 +40,17 @@ class Fence:
         self._clock = clock
         self._looked_at = -LOOK_EVERY_S
         self._is_superseded = False
+        self._was_cancelled = False
 
     @property
-    def is_superseded(self) -> bool:
-        """Whether a newer attempt was seen; looks now and then, and on the lead alone."""
+    def wants_stop(self) -> bool:
+        """Whether a newer attempt or a cancellation was seen; looks now and then, on the lead.
+
+        A cancellation comes as a signal too, which a rank that just starts does not hear.
+        """
         if self._world.is_lead and self._clock() - self._looked_at >= LOOK_EVERY_S:
             self._look()
-        return self._is_superseded
+        return self._is_superseded or self._was_cancelled
 
     def require_newest(self) -> None:
         """Let nothing be written by an attempt that was superseded. Collective.
@@ -65,3 +69,4 @@ class Fence:
     def _look(self) -> None:
         self._looked_at = self._clock()
         self._is_superseded = self._run.newest_attempt() > self._attempt
+        self._was_cancelled = self._run.was_cancelled()

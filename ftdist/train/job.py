@@ -161,7 +161,7 @@ def _train(
             plan=plan,
             save=save,
             sinks=sinks,
-            wants_stop=lambda: stop.is_set or fence.is_superseded,
+            wants_stop=lambda: stop.is_set or fence.wants_stop,
             world=world,
         )
         end = loop.run(first_step=first_step)

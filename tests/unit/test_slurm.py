@@ -83,7 +83,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
     ("name", "stage", "runs", "after"),
     [
         ("train", "train", 1, ("7",)),
-        ("array", "train", 3, ("7", "8_0")),
+        ("array", "train", 3, ("7_0", "7_1", "7_2")),
         ("compare", "compare", 1, ()),
     ],
 )
