@@ -58,5 +58,11 @@ def shown_config(
     return result
 
 
+def sweep_of(run: RunDir) -> str | None:
+    """Name of the sweep that a run belongs to, which is its group in W&B; None: it is alone."""
+    names = (e.get("sweep") for e in run.read_events() if e.get("event") == "submitted")
+    return next((str(name) for name in names if name), None)
+
+
 def _known(event: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     return {shown: event[name] for name, shown in names.items() if event.get(name) is not None}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ftdist.config.schema import TrackingConfig
+from ftdist.observe.facts import sweep_of
 from ftdist.observe.metrics import STEP, TIME, Row
 from ftdist.observe.wandb_files import wandb_id
 from ftdist.observe.wandb_server import GLOBAL_STEP
@@ -64,6 +65,7 @@ class WandbClient:
             id=wandb_id(run),
             resume="allow",
             name=run.name,
+            group=sweep_of(run),
             project=tracking.project,
             entity=tracking.entity,
             tags=tracking.tags,

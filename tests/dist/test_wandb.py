@@ -50,6 +50,7 @@ def test_two_attempts_online_are_one_run_with_each_step_once_its_facts_and_no_se
     run = make_run(tmp_path / "r", wandb="auto")
     git = {"commit": "c0ffee", "branch": "main", "dirty": True}
     run.append_event("asked", by="submit", version="1.2.3", git=git)
+    run.append_event("submitted", stage="train", job="77", sweep="rates")
     for attempt in (1, 2):
         launched = {"job": "77", "hosts": ["n1", SECRET], "restarts": attempt - 1, "account": "me"}
         run.append_event("launched", attempt=attempt, **launched)
@@ -67,6 +68,7 @@ def test_two_attempts_online_are_one_run_with_each_step_once_its_facts_and_no_se
     assert f"W&B: {server.url}" in first.out
     assert f"{server.url}/" in (run.wandb / "url").read_text()
     assert Synced.read(run) == Synced(step=STEPS, ended="done")
+    assert told.group == "rates"
     assert (told.state, told.finishes, server.unknown, server.errors) == ("finished", 2, [], [])
     # Steps 5 and 6 were computed twice; W&B has them from attempt 1, the record has both.
     nodes = {"sys/n1/cpu_percent": 30.0, "sys/n1/memory_gib": 3.0}
