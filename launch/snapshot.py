@@ -24,14 +24,15 @@ def take(run: RunDir) -> str:
     """
     aside = run.code.with_name(f".{run.code.name}.new")
     try:
-        for left in (aside, run.code):
-            if left.exists():
-                shutil.rmtree(left)
+        if aside.exists():
+            shutil.rmtree(aside)
         for package in PACKAGES:
             shutil.copytree(
                 CHECKOUT / package, aside / package, ignore=shutil.ignore_patterns("__pycache__")
             )
         digest = digest_of(aside)
+        if run.code.exists():
+            shutil.rmtree(run.code)
         write_whole(digest_file(run), digest + "\n")
         aside.rename(run.code)
     except OSError as error:

@@ -60,10 +60,19 @@ def unrest_told(records: Records, *, seen: Seen) -> str | None:
 def loss_told(records: Records, *, seen: Seen) -> str | None:
     """What is known of a run whose jobs have gone from the queue; None: nothing."""
     told = []
+    has_failed = False
     for stage in _OF_THE_RUN:
         job = records.newest_jobs().get(stage, {}).get("job", "")
-        if seen.accounts.get(job):
-            told.append(f"SLURM says of job {job}, which {DOES[stage]}: {end(seen.accounts[job])}")
+        states = seen.accounts.get(job)
+        if not states:
+            continue
+        if has_failed and states[-1] == "CANCELLED":  # SLURM does so where a forerunner failed
+            told.append(f"so job {job}, which {DOES[stage]}, never started")
+            continue
+        told.append(f"SLURM says of job {job}, which {DOES[stage]}: {end(states)}")
+        has_failed = stage == "prepare" and states[-1] != "COMPLETED"
+        if has_failed:
+            told[-1] += ", as its log tells: --stage prepare"
     refused = records.of("requeue_refused")
     if refused:
         told.append(f"SLURM refused to start it again: {refused[-1]['cause']}")

@@ -125,7 +125,7 @@ def _told(run: RunDir) -> Iterator[None]:
     except Exception as error:
         kill_wandb_core()
         close_remains()
-        words = " ".join(str(error).split())[:300]
+        words = (str(error).splitlines() or [""])[0][:300]
         raise WandbError(
             f"W&B did not take run {run.name}: {type(error).__name__}: {words}".rstrip(".") + ".",
             remedy="ask again later: what it has taken is not sent twice; where its page was "
