@@ -145,7 +145,8 @@ TABLE: list[tuple[tuple[Event, ...], Seen, str, str | None]] = [
         seen(accounts={"11": ["OUT_OF_MEMORY"], "12": ["CANCELLED"]}),
         "lost",
         "SLURM says of job 11, which prepares the library: its nodes ran out of memory "
-        "(OUT_OF_MEMORY), as its log tells: --stage prepare; so job 12, which trains, never started",
+        "(OUT_OF_MEMORY), as its log tells: --stage prepare; so job 12, which trains, never "
+        "started",
     ),
     (
         (
