@@ -4,12 +4,11 @@ import logging
 import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
-from ftdist.checkpoint.state import Identity, restore_state, save_state
-from ftdist.checkpoint.store import CheckpointStore
+from ftdist.checkpoint.state import Identity
 from ftdist.config.compose import load_config
 from ftdist.config.plan import Plan, read_model_facts
 from ftdist.config.schema import RunConfig
@@ -18,11 +17,13 @@ from ftdist.dist.device import choose_device, choose_dtype, torch_device, use_de
 from ftdist.dist.stop import StopRequest
 from ftdist.dist.world import Rendezvous, World, process_group
 from ftdist.errors import ConfigError, RequeueError, StorageError
+from ftdist.observe.events import tell
 from ftdist.observe.memory import peak_memory_gib
 from ftdist.observe.node import watching_node
 from ftdist.observe.sinks import Sinks, open_sinks
 from ftdist.rundir import RunDir
 from ftdist.train.batches import BatchSource
+from ftdist.train.checkpoints import Checkpoints
 from ftdist.train.checks import check_model
 from ftdist.train.fence import Fence
 from ftdist.train.loop import Loop
@@ -92,7 +93,6 @@ def _train(
 
     peak_memory_gib(device)  # counts from its first call on
     library = PackedLibrary.open(Path(plan.library.path))
-    store = CheckpointStore(run.checkpoints, keep=config.checkpoint.keep)
     engine = Zero3Engine.build(config, plan, world=world, device=device, dtype=dtype)
     loaded_gib = peak_memory_gib(device)
     check = check_model(
@@ -101,54 +101,24 @@ def _train(
         dtype=dtype,
         wanted_head=config.model.head,
     )
-    identity = Identity(library_key=plan.library.key, seed=config.run.seed, dtype=dtype)
-    if world.is_lead:
-        store.clean_leftovers(attempt)
-    damage: list[str] = []
-
-    def on_damaged(path: Path, why: str) -> None:
-        damage.append(f"{why} It lies in {path}.")
-        tell(run, "checkpoint_damaged", path=str(path), problem=why)
-
-    first_step = restore_state(
-        engine,
-        store,
-        identity=identity,
-        world=world,
-        on_damaged=on_damaged,
-    )
-    batches = BatchSource(
-        library,
-        plan,
-        seed=config.run.seed,
-        world=world,
-        device=engine.device,
-    )
-    witness = batches.witness(most_tokens=WITNESS_TOKENS)
-
     fence = Fence(run, attempt=attempt, world=world)
-
-    def save(step: int) -> None:
-        fence.require_newest()
-        if store.is_committed(step):
-            return
-        save_state(
-            engine,
-            store,
-            step=step,
-            attempt=attempt,
-            identity=identity,
-            witness=witness,
-            world=world,
-        )
-        if world.is_lead:
-            tell(run, "checkpoint", step=step, attempt=attempt)
-
+    checkpoints = Checkpoints(
+        run,
+        engine,
+        keep=config.checkpoint.keep,
+        identity=Identity(library_key=plan.library.key, seed=config.run.seed, dtype=dtype),
+        attempt=attempt,
+        fence=fence,
+        world=world,
+    )
+    first_step = checkpoints.restore()
+    batches = BatchSource(library, plan, seed=config.run.seed, world=world, device=engine.device)
+    witness = batches.witness(most_tokens=WITNESS_TOKENS)
     sinks = _open_sinks(run, config, plan, attempt=attempt, first_step=first_step, world=world)
     try:
         if sinks is not None:
             tell(run, "training", step=first_step, attempt=attempt, head=check.head)
-            for sentence in damage:
+            for sentence in checkpoints.damage:
                 sinks.note(sentence)
             sinks.note(
                 f"{world.size} ranks on {device} in {dtype}; {check.head} head (relative "
@@ -159,7 +129,7 @@ def _train(
             batches,
             config=config,
             plan=plan,
-            save=save,
+            save=lambda step: checkpoints.save(step, witness=witness),
             sinks=sinks,
             wants_stop=lambda: stop.is_set or fence.wants_stop,
             world=world,
@@ -192,12 +162,6 @@ def _open_sinks(
 def _close(sinks: Sinks | None, outcome: Literal["finished", "requeue", "failed"]) -> None:
     if sinks is not None:
         sinks.close(outcome)
-
-
-def tell(run: RunDir, event: str, **fields: Any) -> None:
-    """Add an event; a disk that is full for a moment is no reason to lose the run."""
-    with suppress(OSError):
-        run.append_event(event, **fields)
 
 
 def quiet_libraries() -> None:

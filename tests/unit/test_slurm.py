@@ -16,7 +16,7 @@ from ftdist.rundir import RunDir
 from launch import job as jobs
 from launch import snapshot
 from launch.after import VANISHED
-from launch.batch import main, read_ended
+from launch.batch import main
 from launch.cluster_checks import (
     gpus_per_node,
     has_wandb_key,
@@ -27,6 +27,7 @@ from launch.cluster_checks import (
 )
 from launch.failure import RankFailure, exit_path, start_path, write_failure
 from launch.queue import Partition, Queue, SlurmError, minutes
+from launch.remains import read_ended
 from launch.slurm import JobRequest, Stage, environment, parameters, script, setup
 
 GOLDEN = Path(__file__).parent / "golden"

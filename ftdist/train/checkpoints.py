@@ -1,0 +1,97 @@
+"""The checkpoints of one attempt: taken up at its start, committed as it goes."""
+
+from pathlib import Path
+
+from ftdist.checkpoint.state import Identity, restore_state, save_state
+from ftdist.checkpoint.store import CheckpointStore
+from ftdist.data.batch import Batch
+from ftdist.dist.world import World
+from ftdist.observe.events import tell
+from ftdist.rundir import RunDir
+from ftdist.train.fence import Fence
+from ftdist.zero.engine import Zero3Engine
+
+
+class Checkpoints:
+    """What is read from and written to the run's checkpoints. Every rank has one.
+
+    Args:
+        run: whose checkpoints.
+        engine: holds the state.
+        keep: how many of the newest stay.
+        identity: kept with the state, compared on loading.
+        attempt: number of this start.
+        fence: whether this attempt may still write.
+        world: this rank.
+    """
+
+    def __init__(
+        self,
+        run: RunDir,
+        engine: Zero3Engine,
+        *,
+        keep: int,
+        identity: Identity,
+        attempt: int,
+        fence: Fence,
+        world: World,
+    ) -> None:
+        self._run = run
+        self._engine = engine
+        self._store = CheckpointStore(run.checkpoints, keep=keep)
+        self._identity = identity
+        self._attempt = attempt
+        self._fence = fence
+        self._world = world
+        self.damage: list[str] = []
+        """A sentence for each checkpoint that was set aside as damaged."""
+
+    def restore(self) -> int:
+        """Load the newest whole checkpoint, if there is one. Collective.
+
+        Returns:
+            Optimizer steps done.
+
+        Raises:
+            StorageError: there were checkpoints, and none is whole.
+            ConfigError: the newest is of another library, seed or dtype.
+        """
+        if self._world.is_lead:
+            self._store.clean_leftovers(self._attempt)
+        return restore_state(
+            self._engine,
+            self._store,
+            identity=self._identity,
+            world=self._world,
+            on_damaged=self._note_damage,
+        )
+
+    def save(self, step: int, *, witness: Batch) -> None:
+        """Commit the state after `step` steps, unless that is done already. Collective.
+
+        Args:
+            step: optimizer steps done.
+            witness: a short row of real tokens, by which an export is checked.
+
+        Raises:
+            RequeueError: a newer attempt has begun, on every rank.
+            StorageError: some rank could not write, on every rank; nothing was committed.
+        """
+        self._fence.require_newest()
+        if self._store.is_committed(step):
+            return
+        save_state(
+            self._engine,
+            self._store,
+            step=step,
+            attempt=self._attempt,
+            identity=self._identity,
+            witness=witness,
+            world=self._world,
+        )
+        if self._world.is_lead:
+            tell(self._run, "checkpoint", step=step, attempt=self._attempt)
+
+    def _note_damage(self, path: Path, why: str) -> None:
+        self.damage.append(f"{why} It lies in {path}.")
+        tell(self._run, "checkpoint_damaged", path=str(path), problem=why)
