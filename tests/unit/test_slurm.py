@@ -25,9 +25,10 @@ from launch.cluster_checks import (
     place_problems,
     time_problems,
 )
+from launch.enqueue import Asked, refuse_queued, refuse_second, submit
 from launch.failure import RankFailure, exit_path, start_path, write_failure
 from launch.queue import Partition, Queue, SlurmError, minutes
-from launch.remains import read_ended
+from launch.remains import ended_by_hand, read_ended
 from launch.slurm import JobRequest, Stage, environment, parameters, script, setup
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -487,3 +488,77 @@ def test_a_cancelled_stage_is_stopped_and_has_not_failed(stage: RunDir) -> None:
 def test_a_stage_that_was_killed_has_failed(stage: RunDir) -> None:
     assert main(["end", "prepare", str(stage.root), "137"]) == 137
     assert "ended without a word" in str(last_event(stage)["cause"])
+
+
+# One run, one place
+
+
+def test_a_run_in_the_queue_is_not_worked_on_here_and_no_stage_is_asked_for_twice(
+    stage: RunDir, command: Callable[[str, str], None]
+) -> None:
+    stage.append_event("submitted", stage="export", job="7")
+    command("squeue", 'echo "7|RUNNING|None|node1|N/A"')
+    with pytest.raises(ConfigError, match="is in the queue of a cluster, as job 7"):
+        refuse_queued(stage)
+    with pytest.raises(ConfigError, match="Job 7 is to export run r already"):
+        refuse_second("export", stage, queue=Queue())
+    refuse_second("compare", stage, queue=Queue())
+    command("squeue", "exit 0")
+    refuse_queued(stage)
+    refuse_second("export", stage, queue=Queue())
+
+
+def test_a_submission_that_slurm_refuses_leaves_what_was_there_before(
+    tmp_path: Path, command: Callable[[str, str], None]
+) -> None:
+    command("srun", "exit 0")
+    command("sbatch", "echo 'sbatch: error: job submit limit' >&2; exit 1")
+    config = slurm_config("cluster.partition=main", f"run.root={tmp_path / 'runs'}")
+    config = dataclasses.replace(
+        config, run=dataclasses.replace(config.run, root=str(tmp_path / "runs"))
+    )
+    with pytest.raises(SlurmError, match="job submit limit"):
+        submit([Asked(config=config, overrides=())], sweep=None, queue=Queue())
+    assert not (tmp_path / "runs" / "r").exists()
+
+    (tmp_path / "runs" / "r").mkdir()
+    (tmp_path / "runs" / "r" / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="There is a run r already"):
+        submit([Asked(config=config, overrides=())], sweep=None, queue=Queue())
+    assert (tmp_path / "runs" / "r" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("events", "train", "export"),
+    [
+        ([], False, False),
+        (["asked", "cancel_asked"], True, True),
+        (["asked", "cancel_asked", "asked"], False, True),
+        (["asked", "cancel_asked", "export"], True, False),
+        (["export", "asked", "cancel_asked"], True, True),
+    ],
+)
+def test_a_cancellation_counts_until_its_stage_is_asked_for_again(
+    events: list[str], train: bool, export: bool, tmp_path: Path
+) -> None:
+    run = RunDir(tmp_path)
+    for event in events:
+        if event == "export":
+            run.append_event("submitted", stage="export", job="7")
+        else:
+            run.append_event(event)
+    assert run.was_cancelled("train") == train
+    assert run.was_cancelled("export") == export
+
+
+def test_a_job_that_somebody_ended_by_hand_is_told_from_one_that_slurm_made_way_with(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "log"
+    said = "slurmstepd-node1: error: *** JOB 26 ON node1 CANCELLED AT 2026-11-23T22:58:34"
+    log.write_text(f"{said} DUE TO PREEMPTION ***\n{said} DUE TO JOB REQUEUE ***\n")
+    assert not ended_by_hand(log, 0)
+    with log.open("a") as file:
+        file.write(f"{said} ***\n")
+    assert ended_by_hand(log, 0)
+    assert not ended_by_hand(log, log.stat().st_size)
