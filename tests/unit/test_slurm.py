@@ -17,6 +17,7 @@ from launch import job as jobs
 from launch import snapshot
 from launch.after import VANISHED
 from launch.batch import main
+from launch.cancel import cancel
 from launch.cluster_checks import (
     gpus_per_node,
     has_wandb_key,
@@ -562,3 +563,38 @@ def test_a_job_that_somebody_ended_by_hand_is_told_from_one_that_slurm_made_way_
         file.write(f"{said} ***\n")
     assert ended_by_hand(log, 0)
     assert not ended_by_hand(log, log.stat().st_size)
+
+
+@pytest.mark.parametrize(
+    "name", ["SQUEUE_PARTITION", "SINFO_PARTITION", "SBATCH_QOS", "SLURM_JOB_ID"]
+)
+def test_how_a_user_likes_slurms_answers_does_not_change_ours(
+    name: str, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "canary")
+    monkeypatch.setenv("SLURM_CONF", "kept")
+    command(
+        "squeue", f'[ -z "${name}" ] && [ "$SLURM_CONF" = kept ] && echo "7|RUNNING|None|n|N/A"'
+    )
+    assert list(Queue().states(["7"])) == ["7"]
+
+
+def test_an_empty_text_is_no_value() -> None:
+    with pytest.raises(ConfigError, match=r"library\.path has an empty value"):
+        compose(["model.path=M", 'library.path=""', "run.name=r"])
+
+
+def test_a_run_whose_record_cannot_be_written_is_ended_all_the_same(
+    stage: RunDir, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.append_event("submitted", stage="train", job="7")
+    command("squeue", 'echo "7|RUNNING|None|node1|N/A"')
+    command("scancel", f'echo "$*" > {stage.root}/asked')
+
+    def full(self: RunDir, kind: str, **fields: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunDir, "append_event", full)
+    told = cancel(stage, now=False, queue=Queue())
+    assert "No space left on device" in told[0]
+    assert (stage.root / "asked").read_text() == "7\n"

@@ -183,6 +183,15 @@ def test_state_of_a_run_on_a_cluster_and_what_it_waits_for(
     assert (status.state, status.why) == (state, told)
 
 
+def test_a_run_of_a_cluster_that_goes_on_here_is_told_by_what_it_does_here() -> None:
+    there = (*PREPARED, launched(1), ended(1, "stopped"))
+    here = (*there, asked("resume"), launched(2, job=None))
+    assert status_of(records(*here, held=True), seen=seen()).state == "running"
+    assert status_of(records(*here, ended(2, "done")), seen=seen()).state == "done"
+    back = (*here, ended(2, "stopped"), asked("resume"), submitted("train", "13"))
+    assert status_of(records(*back), seen=seen(waits("13", "Resources"))).state == "pending"
+
+
 def test_it_says_where_slurm_does_not_answer() -> None:
     on_going, over = (*PREPARED, launched(1)), (*PREPARED, launched(1), ended(1, "done"))
     silent = seen(problem="`squeue` gave no answer within 30 s.")
