@@ -8,13 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from ftdist.data.message import Message
 from ftdist.data.specials import Encoded, Span, SpecialTokens
-from ftdist.data.template import (
-    AnswerFinder,
-    Message,
-    default_chat_template,
-    ensure_chat_template,
-)
+from ftdist.data.template import AnswerFinder, default_chat_template, ensure_chat_template
 from ftdist.errors import DataError
 
 __all__ = ["ChatEncoder", "Message", "Tokens", "default_chat_template", "ensure_chat_template"]

@@ -9,21 +9,14 @@ reasoning taken out, messages moved) cannot be learned from exactly, and is refu
 
 import re
 from collections.abc import Sequence
-from typing import TypedDict
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 from transformers.utils.chat_template_utils import render_jinja_template
 
+from ftdist.data.message import Message
 from ftdist.data.specials import Span
 from ftdist.errors import DataError, ModelError
-
-
-class Message(TypedDict):
-    """One message of a conversation."""
-
-    role: str
-    content: str
 
 
 _MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
-from ftdist.data.chat import Message
+from ftdist.data.message import Message
 from ftdist.library.rows import BadRow, Conversation, Passage, Place, Row
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
