@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ftdist.config.curation import CurateConfig
+from ftdist.config.fields import CURATE, TRAIN, Form
 from ftdist.config.help import help_text
 from ftdist.config.overrides import Parsed, Reading, read_overrides
-from ftdist.config.problems import Problem, as_error, unset_key, validate
+from ftdist.config.problems import Problem, as_error, unset_key, validate, validate_as
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
 from ftdist.rundir import write_whole
@@ -68,6 +70,26 @@ def compose(overrides: Sequence[str]) -> RunConfig:
     return checked.config
 
 
+def compose_curation(overrides: Sequence[str]) -> CurateConfig:
+    """The library that a command line asks for.
+
+    Raises:
+        ConfigError: all that is wrong with it, each problem with its remedy.
+    """
+    with _hydra() as hydra:
+        composed = _compose(overrides, hydra=hydra, form=CURATE)
+    if composed.values is None:
+        raise as_error(composed.problems, form=CURATE)
+    unset = set(_unset(composed.values))
+    config, _, wrong = validate_as(CurateConfig, composed.values, form=CURATE)
+    meant = composed.reading.meant
+    problems = composed.problems + [p for p in wrong if p.key not in unset | meant]
+    problems += [unset_key(key, form=CURATE) for key in sorted(unset - meant)]
+    if config is None or problems:
+        raise as_error(problems, form=CURATE)
+    return config
+
+
 def sweep(arguments: Sequence[str]) -> list[list[str]]:
     """The single runs of a sweep (`-m optim.peak_lr=1e-4,1e-5`), in Hydra's own order.
 
@@ -111,7 +133,7 @@ def hydra_flags(arguments: Sequence[str]) -> bool:
     return bool(flags & (_PRINTING_FLAGS | _REFUSED_FLAGS))
 
 
-def run_hydra_flags(arguments: Sequence[str]) -> str:
+def run_hydra_flags(arguments: Sequence[str], *, form: Form = TRAIN) -> str:
     """What `--help`, `--cfg job`, `--info defaults` and their kin print.
 
     Raises:
@@ -139,11 +161,12 @@ def run_hydra_flags(arguments: Sequence[str]) -> str:
             ) from None
         with _hydra() as hydra:
             if flags.help:
-                return help_text(groups=group_options(), values=_composed([], hydra=hydra))
+                values = _composed([], hydra=hydra, form=form)
+                return help_text(groups=_groups(form), values=values, form=form)
             if flags.hydra_help:
-                hydra.hydra_help("train", args_parser=parser, args=flags)
+                hydra.hydra_help(form.verb, args_parser=parser, args=flags)
                 return printed.getvalue()
-            _answer(hydra, flags)
+            _answer(hydra, flags, form=form)
     return printed.getvalue()
 
 
@@ -192,28 +215,16 @@ class _Checked:
     unset: list[Problem]
     """Keys that only the user can set, and did not."""
 
-    overrides: list[str]
-    """As Hydra gets them."""
-
 
 def _check(overrides: Sequence[str], *, hydra: "Hydra") -> _Checked:
     """Compose and validate what is sound, even where other overrides are not."""
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    groups = group_options()
-    reading = read_overrides(overrides, parse=_parse, groups=groups)
-    lines = list(reading.overrides.values())
-    try:
-        values = _composed(lines, hydra=hydra)
-    except (HydraException, OmegaConfBaseException) as error:
-        reason = " ".join(str(error).split())
-        problem = Problem(f"Hydra cannot compose this: {reason}", "change what it names.")
-        return _Checked(
-            config=None, problems=[*reading.problems, problem], unset=[], overrides=lines
-        )
+    composed = _compose(overrides, hydra=hydra, form=TRAIN)
+    reading, values = composed.reading, composed.values
+    if values is None:
+        return _Checked(config=None, problems=composed.problems, unset=[])
     unset = set(_unset(values))
-    config, wrong = validate(values, is_sound=_soundness(reading, groups=groups), is_new=True)
+    is_sound = _soundness(reading, groups=group_options())
+    config, wrong = validate(values, is_sound=is_sound, is_new=True)
     problems = reading.problems + [p for p in wrong if p.key not in unset | reading.meant]
     # an experiment that was mistyped might have set them
     told = set() if "experiment" in reading.meant else unset - reading.meant
@@ -221,8 +232,35 @@ def _check(overrides: Sequence[str], *, hydra: "Hydra") -> _Checked:
         config=None if problems or unset else config,
         problems=problems,
         unset=[unset_key(key) for key in sorted(told)],
-        overrides=lines,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Composed:
+    """A command line as read, and what Hydra makes of what is sound in it; None: nothing."""
+
+    reading: Reading
+    values: dict[str, Any] | None
+    problems: list[Problem]
+
+
+def _compose(overrides: Sequence[str], *, hydra: "Hydra", form: Form) -> _Composed:
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    reading = read_overrides(overrides, parse=_parse, groups=_groups(form), form=form)
+    try:
+        values = _composed(list(reading.overrides.values()), hydra=hydra, form=form)
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = " ".join(str(error).split())
+        problem = Problem(f"Hydra cannot compose this: {reason}", "change what it names.")
+        return _Composed(reading=reading, values=None, problems=[*reading.problems, problem])
+    return _Composed(reading=reading, values=values, problems=reading.problems)
+
+
+def _groups(form: Form) -> dict[str, tuple[str, ...]]:
+    """Groups that a command's config is composed of."""
+    return group_options() if form is TRAIN else {}
 
 
 def _soundness(reading: Reading, *, groups: Mapping[str, Sequence[str]]) -> Callable[[str], bool]:
@@ -274,12 +312,12 @@ def _named(run: Sequence[str], *, place: int, name: str) -> list[str]:
     return [*others, f"run.name={name}-{place}"]
 
 
-def _composed(overrides: list[str], *, hydra: "Hydra") -> dict[str, Any]:
+def _composed(overrides: list[str], *, hydra: "Hydra", form: Form) -> dict[str, Any]:
     from hydra.types import RunMode
     from omegaconf import OmegaConf, open_dict
 
     tree = hydra.compose_config(
-        config_name="train",
+        config_name=form.verb,
         overrides=overrides,
         run_mode=RunMode.RUN,
         from_shell=False,
@@ -312,12 +350,16 @@ def _hydra() -> Iterator["Hydra"]:
         yield hydra
 
 
-def _answer(hydra: "Hydra", flags: Any) -> None:
+def _answer(hydra: "Hydra", flags: Any, *, form: Form) -> None:
     """Let Hydra print what `--cfg` or `--info` asks for, once the overrides are sound."""
-    checked = _check(flags.overrides, hydra=hydra)
-    if checked.problems:
-        raise as_error(checked.problems)
+    composed = _compose(flags.overrides, hydra=hydra, form=form)
+    problems = composed.problems
+    if form is TRAIN:
+        problems = _check(flags.overrides, hydra=hydra).problems
+    if problems:
+        raise as_error(problems, form=form)
+    lines = list(composed.reading.overrides.values())
     if flags.cfg:
-        hydra.show_cfg("train", checked.overrides, flags.cfg, flags.package, flags.resolve)
+        hydra.show_cfg(form.verb, lines, flags.cfg, flags.package, flags.resolve)
     else:
-        hydra.show_info(flags.info or "all", config_name="train", overrides=checked.overrides)
+        hydra.show_info(flags.info or "all", config_name=form.verb, overrides=lines)

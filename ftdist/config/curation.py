@@ -151,7 +151,7 @@ class KeepSection:
     """General prompts that the base model answers, as replay; made once, and cached."""
 
     contrast_share: Annotated[float, Field(ge=0, lt=1)]
-    """Share of contrast in all tokens: questions about other products, answered as the base does."""
+    """Share of contrast in all tokens: questions about other products, with the base's answers."""
 
     contrast_answers: Annotated[int, Field(ge=0)]
     """Questions about other products that the base model answers, as contrast."""

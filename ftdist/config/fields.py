@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Lt
 
 from ftdist.config.aliases import ALIASES
+from ftdist.config.curation import CurateConfig
 from ftdist.config.schema import RUN_NAME_PATTERN, RunConfig
 
 Kind = Literal["integer", "number", "switch", "choice", "text", "texts", "table"]
@@ -64,15 +65,30 @@ class ConfigKey:
         return f"{words}, or null" if self.nullable else words
 
 
+@dataclass(frozen=True)
+class Form:
+    """What a command's config looks like."""
+
+    verb: str
+    """The command, and the file `conf/VERB.yaml` that Hydra begins with."""
+
+    schema: type
+    """The dataclass that it becomes."""
+
+
+TRAIN = Form("train", RunConfig)
+CURATE = Form("curate", CurateConfig)
+
+
 @functools.cache
-def config_keys() -> dict[str, ConfigKey]:
-    """Every leaf of `RunConfig` by its dotted name, in the schema's order."""
-    return {key.name: key for key in _walk(RunConfig, prefix="")}
+def config_keys(form: Form = TRAIN) -> dict[str, ConfigKey]:
+    """Every leaf of a config by its dotted name, in the schema's order."""
+    return {key.name: key for key in _walk(form.schema, prefix="")}
 
 
-def find_key(name: str) -> ConfigKey | None:
+def find_key(name: str, *, form: Form = TRAIN) -> ConfigKey | None:
     """The key called `name`; names chosen by the user and what lies in free tables included."""
-    keys = config_keys()
+    keys = config_keys(form)
     if name in keys:
         return keys[name]
     parts = name.split(".")
@@ -110,17 +126,21 @@ def with_chosen_name(key: str, *, name: str) -> str:
     return ".".join(t if part == "*" else part for part, t in zip(parts, typed, strict=True))
 
 
-def nearest_key(name: str, *, groups: Iterable[str], tables: bool = False) -> str | None:
+def nearest_key(
+    name: str, *, groups: Iterable[str], tables: bool = False, form: Form = TRAIN
+) -> str | None:
     """The key or group that `name` was meant to be: by other trainers' name, letters, meaning.
 
     Args:
         name: that is none.
         groups: that may be meant.
         tables: whether a key that holds a table may be meant.
+        form: whose keys.
     """
-    if alias := ALIASES.get(name, ALIASES.get(name.split(".")[-1])):
+    alias = ALIASES.get(name, ALIASES.get(name.split(".")[-1]))
+    if alias in config_keys(form):
         return alias
-    keys = [key for key in config_keys().values() if tables or key.kind != "table"]
+    keys = [key for key in config_keys(form).values() if tables or key.kind != "table"]
     options = [*(key.name for key in keys), *groups]
     found = nearest(name, options, least=0.7)
     if found is not None:

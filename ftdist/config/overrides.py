@@ -1,10 +1,11 @@
 """What a command line says: every override read, and its key checked, before Hydra composes."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftdist.config.fields import ConfigKey, config_keys, find_key, nearest
+from ftdist.config.fields import TRAIN, ConfigKey, Form, config_keys, find_key, nearest
 from ftdist.config.problems import Problem, secret_problem, show, unknown_key
 
 LENGTHS = {"train.epochs": "train.steps", "train.steps": "train.epochs"}
@@ -44,7 +45,11 @@ class Reading:
 
 
 def read_overrides(
-    overrides: Sequence[str], *, parse: Parse, groups: Mapping[str, Sequence[str]]
+    overrides: Sequence[str],
+    *,
+    parse: Parse,
+    groups: Mapping[str, Sequence[str]],
+    form: Form = TRAIN,
 ) -> Reading:
     """Read every override and check its key; values are checked once all are composed.
 
@@ -52,6 +57,7 @@ def read_overrides(
         overrides: as typed.
         parse: Hydra's grammar.
         groups: groups of `conf/` and their options.
+        form: whose keys.
     """
     reading = Reading()
     for text in overrides:
@@ -59,26 +65,30 @@ def read_overrides(
         name = name.lstrip("+~").strip()
         if "=" not in text and secret_problem("", text):
             name, value = "an argument", text  # never repeat it
-        problem = secret_problem(name, value) or _form_problem(text, name, groups=groups)
+        problem = secret_problem(name, value, form=form)
+        problem = problem or _shape_problem(text, name, groups=groups, form=form)
         if problem is None:
-            problem = _accept(text, name, reading=reading, parse=parse, groups=groups)
+            problem = _accept(text, name, reading=reading, parse=parse, groups=groups, form=form)
         if problem is not None:
             reading.problems.append(problem)
             reading.meant |= {problem.key, name}
-    typed = {key for key in LENGTHS if not reading.overrides.get(key, "=null").endswith("=null")}
+    lengths = LENGTHS if form is TRAIN else {}
+    typed = {key for key in lengths if not reading.overrides.get(key, "=null").endswith("=null")}
     for key in typed:
         reading.overrides.setdefault(LENGTHS[key], f"{LENGTHS[key]}=null")
     return reading
 
 
-def _form_problem(text: str, name: str, *, groups: Mapping[str, Sequence[str]]) -> Problem | None:
+def _shape_problem(
+    text: str, name: str, *, groups: Mapping[str, Sequence[str]], form: Form
+) -> Problem | None:
     """What can be said of an override before it is parsed."""
-    value, key = text.partition("=")[2], find_key(name)
+    value, key = text.partition("=")[2], find_key(name, form=form)
     if text.startswith("-"):
         meant = nearest(text.split("=")[0], FLAGS, least=0.7)
         return Problem(f"{text} is not a flag.", f"write {meant or 'key=value'}.")
     if "=" not in text and not text.startswith("~"):
-        leaves = [leaf.name for leaf in config_keys().values() if leaf.kind != "table"]
+        leaves = [leaf.name for leaf in config_keys(form).values() if leaf.kind != "table"]
         meant = nearest(name, (*leaves, *groups), least=0.85)
         remedy = f"write {meant}=..." if meant else "write key=value, such as train.epochs=2."
         return Problem(f"{text!r} is not of the form key=value.", remedy, meant or "")
@@ -106,11 +116,12 @@ def _accept(
     reading: Reading,
     parse: Parse,
     groups: Mapping[str, Sequence[str]],
+    form: Form,
 ) -> Problem | None:
     """Keep one override for Hydra, or say what is wrong with it."""
-    key, of_hydra = find_key(name), name.startswith(("hydra.", "hydra/"))
+    key, of_hydra = find_key(name, form=form), name.startswith(("hydra.", "hydra/"))
     if key is None and name not in groups and not of_hydra:
-        return _key_problem(name, text.partition("=")[2], groups=groups)
+        return _key_problem(name, text.partition("=")[2], groups=groups, form=form)
     parsed = _parse(text, key=key, parse=parse)
     if parsed is None:
         return Problem(
@@ -143,6 +154,8 @@ def _accept(
 def _parse(text: str, *, key: ConfigKey | None, parse: Parse) -> Parsed | None:
     """Parse, with texts taken as typed: a name such as 007, a path with brackets."""
     parsed = parse(text, False)
+    if parsed is None and key is not None and key.kind == "texts":
+        return parse(_quoted_list(text), False)
     if key is None or key.kind != "text":
         return parsed
     if parsed is None:
@@ -150,6 +163,16 @@ def _parse(text: str, *, key: ConfigKey | None, parse: Parse) -> Parsed | None:
         return None if quoted else parse(text, True)
     is_number = isinstance(parsed.value, int | float) and not parsed.several
     return parse(text, True) if is_number else parsed
+
+
+def _quoted_list(text: str) -> str:
+    """A list of words that Hydra's grammar does not take bare, such as `[name=folder/]`, quoted."""
+    name, _, value = text.partition("=")
+    inside = re.fullmatch(r"\s*\[([^'\"\[\]]*)\]\s*", value)
+    if inside is None:
+        return text
+    words = ",".join(f"'{word.strip()}'" for word in inside[1].split(",") if word.strip())
+    return f"{name}=[{words}]"
 
 
 def _use_problem(name: str, parsed: Parsed, *, key: ConfigKey | None) -> Problem | None:
@@ -167,14 +190,16 @@ def _use_problem(name: str, parsed: Parsed, *, key: ConfigKey | None) -> Problem
     return None
 
 
-def _key_problem(name: str, value: str, *, groups: Mapping[str, Sequence[str]]) -> Problem:
+def _key_problem(
+    name: str, value: str, *, groups: Mapping[str, Sequence[str]], form: Form
+) -> Problem:
     """A key that is none: a section, or a typing mistake."""
-    inside = [key for key in config_keys() if key.startswith(f"{name}.")]
+    inside = [key for key in config_keys(form) if key.startswith(f"{name}.")]
     if inside:
         return Problem(
             f"{name} is a section, not a key.", f"set its keys: {', '.join(inside)}.", name
         )
-    return unknown_key(name, groups=groups, value=value)
+    return unknown_key(name, groups=groups, value=value, form=form)
 
 
 def _option_problem(name: str, value: Any, *, options: Sequence[str]) -> Problem | None:

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -18,7 +18,9 @@ from ftdist.config.deepspeed import (
     without_keys,
 )
 from ftdist.config.fields import (
+    TRAIN,
     ConfigKey,
+    Form,
     find_key,
     nearest,
     nearest_key,
@@ -27,6 +29,9 @@ from ftdist.config.fields import (
 )
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
+
+Schema = TypeVar("Schema")
+"""The dataclass of a config."""
 
 _SECRET_NAME = re.compile(
     r"(^|[._-])(api_?keys?|access_?keys?|private_?key|auth|(auth|access)_?token|token|"
@@ -59,20 +64,22 @@ class Problem:
     key: str = ""
 
 
-def as_error(problems: Sequence[Problem], *, where: str = "The command line") -> ConfigError:
+def as_error(
+    problems: Sequence[Problem], *, where: str = "The command line", form: Form = TRAIN
+) -> ConfigError:
     """One error that tells all `problems`."""
     if len(problems) == 1:
         return ConfigError(problems[0].problem, remedy=problems[0].remedy)
     lines = [f"  - {p.problem} {p.remedy[0].upper()}{p.remedy[1:]}" for p in problems]
     return ConfigError(
         f"{where} has {len(problems)} problems:\n" + "\n".join(lines),
-        remedy=f"correct these {len(problems)}; `ftdist train --help` explains every key.",
+        remedy=f"correct these {len(problems)}; `ftdist {form.verb} --help` explains every key.",
     )
 
 
-def secret_problem(name: str, value: str) -> Problem | None:
+def secret_problem(name: str, value: str, *, form: Form = TRAIN) -> Problem | None:
     """A key or value that looks like a password or an access key; the value is never repeated."""
-    known = find_key(name)
+    known = find_key(name, form=form)
     named = (known is None or known.kind == "table") and _SECRET_NAME.search(name)
     shown = name != "model.revision" and _SECRET_VALUE.search(value)
     if not named and not shown:
@@ -86,18 +93,27 @@ def secret_problem(name: str, value: str) -> Problem | None:
 
 
 def unknown_key(
-    name: str, *, groups: Mapping[str, Sequence[str]] | None = None, value: str = ""
+    name: str,
+    *,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    value: str = "",
+    form: Form = TRAIN,
 ) -> Problem:
     """A key that is in no group and not in the schema."""
     groups = groups or {}
     # a whole group is meant by a bare name only, a table only by a value that is one
     meant = nearest_key(
-        name, groups=() if "." in name else groups, tables=value.strip().startswith("{")
+        name,
+        groups=() if "." in name else groups,
+        tables=value.strip().startswith("{"),
+        form=form,
     )
     if meant is not None and meant in groups:
         return _unknown_group(name, value=value, meant=meant, options=groups[meant])
     meant = meant and with_chosen_name(meant, name=name)
-    remedy = f"write {meant}{value and f'={value}'}." if meant else "see `ftdist train --help`."
+    remedy = (
+        f"write {meant}{value and f'={value}'}." if meant else f"see `ftdist {form.verb} --help`."
+    )
     last = name.split(".")[-1]
     if remark := ALIASES_THAT_DIFFER.get(last):
         remedy = remark if meant and meant == ALIASES.get(name, ALIASES.get(last)) else remedy
@@ -115,9 +131,9 @@ def _unknown_group(name: str, *, value: str, meant: str, options: Sequence[str])
     return Problem(f"{name} is not a key of the config: {asked}", f"write {meant}={option}.", meant)
 
 
-def unset_key(name: str) -> Problem:
+def unset_key(name: str, *, form: Form = TRAIN) -> Problem:
     """A key that only the user can set, and did not."""
-    key = find_key(name)
+    key = find_key(name, form=form)
     meaning = f": {key.meaning.split('. ')[0].rstrip('.')}." if key else "."
     return Problem(f"{name} is not set.", f"add {name}=...{meaning}", name)
 
@@ -137,18 +153,25 @@ def validate(
         is_new: whether the batch must be one that this many ranks can share. A run that exists
             is told so when its next attempt is planned.
     """
-    plain = _plain_numbers(values)
-    config, problems = None, []
-    try:
-        config = TypeAdapter(RunConfig).validate_python(plain)
-    except ValidationError as error:
-        problems = [_translate(detail) for detail in error.errors(include_url=False)]
+    config, plain, problems = validate_as(RunConfig, values, form=TRAIN)
     problems += _deepspeed_problems(plain)
     wrong = {p.key for p in problems}
     problems += _cross_checks(
         plain, is_sound=lambda key: key not in wrong and is_sound(key), is_new=is_new
     )
     return (None if problems else config), problems
+
+
+def validate_as(
+    schema: type[Schema], values: Mapping[str, Any], *, form: Form
+) -> tuple[Schema | None, dict[str, Any], list[Problem]]:
+    """The frozen config, the values it is made of, and what is wrong with single keys."""
+    plain = _plain_numbers(values, form=form)
+    try:
+        return TypeAdapter(schema).validate_python(plain), plain, []
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        return None, plain, [_translate(detail, form=form) for detail in details]
 
 
 def show(value: Any) -> str:
@@ -172,16 +195,16 @@ def value_problem(key: ConfigKey, name: str, value: Any, *, out_of_range: bool =
     return Problem(problem, f"set {name} to {key.fits}.", name)
 
 
-def _plain_numbers(values: Mapping[str, Any], *, prefix: str = "") -> dict[str, Any]:
+def _plain_numbers(values: Mapping[str, Any], *, form: Form, prefix: str = "") -> dict[str, Any]:
     """`values` with "64k" read as 64,000, numbers as texts where a list of texts is meant."""
     plain: dict[str, Any] = {}
     for name, value in values.items():
         dotted = f"{prefix}{name}"
-        key = find_key(dotted)
+        key = find_key(dotted, form=form)
         if isinstance(value, Mapping) and dotted == "cluster.environment":
             value = {str(k): show(v) for k, v in value.items()}  # a shell has texts only
         elif isinstance(value, Mapping) and dotted != "engine.deepspeed":
-            value = _plain_numbers(value, prefix=f"{dotted}.")
+            value = _plain_numbers(value, form=form, prefix=f"{dotted}.")
         elif key is not None and key.kind == "integer" and isinstance(value, str):
             number = read_integer(value)
             value = value if number is None else number
@@ -193,13 +216,13 @@ def _plain_numbers(values: Mapping[str, Any], *, prefix: str = "") -> dict[str, 
     return plain
 
 
-def _translate(detail: ErrorDetails) -> Problem:
+def _translate(detail: ErrorDetails, *, form: Form) -> Problem:
     name = ".".join(str(part) for part in detail["loc"] if not isinstance(part, int))
-    key = find_key(name)
+    key = find_key(name, form=form)
     if detail["type"] == "missing":
-        return unset_key(name)
+        return unset_key(name, form=form)
     if key is None or detail["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return unknown_key(name)
+        return unknown_key(name, form=form)
     return value_problem(key, name, detail["input"], out_of_range=detail["type"] in _RANGE_ERRORS)
 
 
