@@ -16,6 +16,7 @@ from types import FrameType
 from ftdist.errors import ConfigError, FtdistError, StorageError
 
 VERBS = {
+    "curate": "make a library of documents and chats: library.name=L library.sources=[...]",
     "train": "fine-tune a model on a library: model.path=DIR library.path=DIR run.name=R [key=...]",
     "submit": "put such a run into a cluster's queue: cluster=slurm ... [--dry-run]; -m: a sweep",
     "plan": "what such a run would take, with the same keys; starts nothing",

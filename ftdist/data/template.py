@@ -18,7 +18,6 @@ from ftdist.data.message import Message
 from ftdist.data.specials import Span
 from ftdist.errors import DataError, ModelError
 
-
 _MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 _PROBE = "sentence{}of{}probe"

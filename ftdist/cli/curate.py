@@ -1,0 +1,38 @@
+"""`ftdist curate`: from documents and conversations to a library that teaches."""
+
+import dataclasses
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from ftdist.config.compose import compose_curation, hydra_flags, is_sweep, run_hydra_flags
+from ftdist.config.fields import CURATE
+from ftdist.errors import ConfigError
+
+
+def main(words: Sequence[str]) -> int:
+    """Curate one library.
+
+    Returns:
+        0.
+
+    Raises:
+        FtdistError: a key is wrong, or a source cannot be used.
+    """
+    if hydra_flags(words):
+        sys.stdout.write(run_hydra_flags(words, form=CURATE))
+        return 0
+    if is_sweep(words):
+        raise ConfigError("`ftdist curate` makes one library, not a sweep.", remedy="leave out -m.")
+    from ftdist.cli.arguments import tell_result
+    from launch.children import ask_child
+
+    config = compose_curation(words)
+    with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
+        asked = Path(folder) / "config.json"
+        asked.write_text(json.dumps(dataclasses.asdict(config)), encoding="utf-8")
+        answer = ask_child("ftdist.expert.curate", [str(asked)])
+    tell_result(str(answer["card"]))
+    return 0

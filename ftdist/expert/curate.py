@@ -1,0 +1,106 @@
+"""Composition root of `ftdist curate`: the child process that does the work.
+
+    python -m ftdist.expert.curate CONFIG.json OUT.json
+
+Nothing heavy is imported until it is needed: the processes that read start from this module too.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+
+from ftdist.config.curation import CurateConfig, CurateModel
+from ftdist.errors import ConfigError, FtdistError
+from ftdist.library.curate import curate
+from ftdist.rundir import write_whole
+
+if TYPE_CHECKING:
+    from ftdist.data.chat import ChatEncoder
+    from ftdist.expert.answers import Answerer
+
+
+class BaseModel:
+    """The base model of a curation, loaded when it is first asked for something."""
+
+    def __init__(self, model: CurateModel) -> None:
+        assert model.path is not None
+        self.path = model.path
+        self._revision = model.revision
+
+    @cached_property
+    def key(self) -> str:
+        """Fingerprint of the model, for what caches its answers."""
+        from ftdist.expert.answers import model_key
+
+        return model_key(Path(self.path))
+
+    @cached_property
+    def encoder(self) -> "ChatEncoder":
+        """What turns samples into tokens."""
+        from transformers import AutoTokenizer
+
+        from ftdist.data.chat import ChatEncoder
+        from ftdist.errors import ModelError
+
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(
+                self.path, revision=self._revision, trust_remote_code=False
+            )
+        except (OSError, ValueError) as error:
+            raise ModelError(
+                f"model.path={self.path} has no tokenizer that can be read.",
+                remedy="set model.path to a Hugging Face model folder, or to null.",
+            ) from error
+        return ChatEncoder(tokenizer, system_prompt=None)
+
+    def ask(self, *, answer_tokens: int, say: Callable[[str], None]) -> Callable[..., list[str]]:
+        """A function from prompts to the model's greedy answers."""
+
+        def answers(prompts: Sequence[str]) -> list[str]:
+            say(f"curate: the base model answers {len(prompts)} prompts")
+            return self._answerer.answer(prompts, max_tokens=answer_tokens, batch=16)
+
+        return answers
+
+    @cached_property
+    def _answerer(self) -> "Answerer":
+        import torch
+
+        from ftdist.expert.answers import Answerer
+
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return Answerer(self.path, device=device, revision=self._revision)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Curate the library of a config file; arguments: that file, and the file for the answer."""
+    asked, out = map(Path, arguments)
+    config = TypeAdapter(CurateConfig).validate_json(asked.read_text(encoding="utf-8"))
+    try:
+        model = None if config.model.path is None else BaseModel(config.model)
+        if model is not None and not Path(model.path).is_dir():
+            raise ConfigError(
+                f"model.path={model.path} is no folder.",
+                remedy="set model.path to a Hugging Face model folder, or to null.",
+            )
+        answer = curate(config, model=model, say=_say)
+    except FtdistError as error:
+        told = {"problem": error.problem, "remedy": error.remedy, "exit_code": error.exit_code}
+        write_whole(out, json.dumps(told))
+        return error.exit_code
+    write_whole(out, json.dumps({"card": answer.card, "folder": str(answer.folder)}))
+    return 0
+
+
+def _say(words: str) -> None:
+    sys.stderr.write(f"{words}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,318 @@
+"""From sources to a curated library: read, sift, teach, keep, publish.
+
+Each stage leaves what it made in the cache under a fingerprint of what went into it, so a curation
+that was interrupted goes on, and one whose sources changed in part reads that part. What is published
+depends on sources, settings and versions alone: never on how many processes worked, or when.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol
+
+from ftdist.config.curation import CurateConfig
+from ftdist.errors import ConfigError, DataError
+from ftdist.library.account import Account
+from ftdist.library.digests import Digests
+from ftdist.library.find import FoundSource, find_sources
+from ftdist.library.intake import Piece, ReadSettings, read_piece, unreadable
+from ftdist.library.keep.keep import Kept, kept_samples
+from ftdist.library.lesson import Lesson, TeachSettings, teach_piece
+from ftdist.library.pool import in_order, processes_for
+from ftdist.library.publish import Published, Taught, publish
+from ftdist.library.sift import LIBRARY, ReadSource, Sifted, sift
+from ftdist.library.values import split_rows
+
+REPLAY = "replay"
+
+Say = Callable[[str], None]
+
+
+class Base(Protocol):
+    """The base model, as far as a curation needs it."""
+
+    path: str
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of the model."""
+
+    @property
+    def encoder(self) -> Any:
+        """A `ChatEncoder` of its tokenizer."""
+
+    def ask(self, *, answer_tokens: int, say: Say) -> Callable[[Sequence[str]], list[str]]:
+        """A function from prompts to greedy answers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What every stage is given."""
+
+    config: CurateConfig
+    cache: Path
+    processes: int
+    say: Say
+
+
+def curate(config: CurateConfig, *, model: Base | None, say: Say) -> Published:
+    """Make a library.
+
+    Args:
+        config: of the curation.
+        model: counts tokens and answers prompts; None: neither is done.
+        say: is told how the work goes on.
+
+    Raises:
+        ConfigError: settings that contradict each other.
+        DataError: a source is not there, or holds what cannot be used and is not to be skipped.
+        StorageError: the library or the cache cannot be written.
+    """
+    _refuse_contradictions(config, model=model)
+    cache = Path(config.work.cache).expanduser().absolute()
+    (cache / "read").mkdir(parents=True, exist_ok=True)
+    (cache / "taught").mkdir(exist_ok=True)
+    cache.chmod(0o700)
+    work = _Work(
+        config=config, cache=cache, processes=processes_for(config.work.processes), say=say
+    )
+    found = find_sources(config.library.sources, key="library.sources")
+    general = find_sources(config.keep.sources, key="keep.sources") if config.keep.sources else ()
+    _refuse_unknown_weights(config, found)
+    roles = [(source, LIBRARY) for source in found] + [(source, REPLAY) for source in general]
+    read = _read(roles, work=work)
+    _judge_bad_rows(read, config=config)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".sift-") as folder:
+        sifted = sift(read, config=config, folder=Path(folder))
+    taught = _teach(read, sifted, work=work)
+    kept = _keep(taught, model=model, work=work)
+    return publish(
+        config,
+        taught=taught,
+        kept=kept,
+        found=(*found, *general),
+        overlap=sifted.overlap,
+        model=model,
+        say=say,
+    )
+
+
+def _refuse_contradictions(config: CurateConfig, *, model: Base | None) -> None:
+    asks = [
+        key
+        for key, value in (
+            ("keep.base_answers", config.keep.base_answers),
+            ("keep.contrast_answers", config.keep.contrast_answers),
+        )
+        if value
+    ]
+    if asks and model is None:
+        raise ConfigError(
+            f"{' and '.join(asks)} ask the base model, and model.path is not set.",
+            remedy=f"set model.path to the base model's folder, or {asks[0]}=0.",
+        )
+    if config.keep.share + config.keep.contrast_share >= 1:
+        raise ConfigError(
+            f"keep.share={config.keep.share} and keep.contrast_share={config.keep.contrast_share} "
+            "leave no room for the library.",
+            remedy="set them to less than 1 together.",
+        )
+
+
+def _refuse_unknown_weights(config: CurateConfig, found: Sequence[FoundSource]) -> None:
+    names = [source.name for source in found]
+    unknown = sorted(set(config.library.weights) - set(names))
+    if unknown:
+        raise ConfigError(
+            f"library.weights names {', '.join(unknown)}, and the sources are {', '.join(names)}.",
+            remedy="use those names, or give a source its own: library.sources=[NAME=PATH].",
+        )
+
+
+def _read(roles: Sequence[tuple[FoundSource, str]], *, work: _Work) -> list[ReadSource]:
+    """Read and clean all sources, each piece in a process of its own."""
+    digests = Digests.load(work.cache / "digests.json")
+    settings = ReadSettings(
+        columns=tuple(sorted(work.config.library.columns.items())),
+        assistant=tuple(work.config.library.assistant),
+        secrets=work.config.clean.secrets,
+        personal=work.config.clean.personal,
+        keep=tuple(work.config.clean.keep),
+    )
+    pieces = [
+        [piece for file in source.files for piece in _pieces(source, file, digests, settings, work)]
+        for source, _ in roles
+    ]
+    digests.save()
+    everything = list(chain(*pieces))
+    fresh = sum(not (piece.folder / "account.json").is_file() for piece in everything)
+    work.say(
+        f"curate: reading {len(everything)} pieces of {sum(len(s.files) for s, _ in roles)} files "
+        f"in {work.processes} processes; {len(everything) - fresh} are known already"
+    )
+    results = in_order(read_piece, everything, processes=work.processes, if_it_dies=unreadable)
+    sources = []
+    for (source, role), own in zip(roles, pieces, strict=True):
+        account = Account()
+        whole: list[Piece] = []
+        for bad in source.bad:
+            account.rows += 1
+            account.bad_row(str(bad.place), bad.reason, bad.remedy)
+        for piece, one in zip(own, results, strict=False):
+            account.add(one)
+            if (piece.folder / "account.json").is_file():
+                whole.append(piece)
+        work.say(f"curate: {source.name}: {account.rows} rows read, {account.bad} bad")
+        sources.append(
+            ReadSource(name=source.name, role=role, pieces=tuple(whole), account=account)
+        )
+    return sources
+
+
+def _pieces(
+    source: FoundSource, file: Any, digests: Digests, settings: ReadSettings, work: _Work
+) -> list[Piece]:
+    """A file as pieces: one, or spans of a long JSONL file."""
+    span_bytes = work.config.work.shard_mib * 2**20
+    is_long = file.kind == "jsonl" and file.path.stat().st_size > span_bytes
+    is_spanned = is_long and "thread" not in dict(settings.columns)
+    spans = split_rows(file.path, span_bytes=span_bytes) if is_spanned else [(None, 1)]
+    digest = digests.of(file.path)
+    return [
+        Piece(
+            path=file.path,
+            name=f"{source.name}: {file.name}",
+            kind=file.kind,
+            digest=digest,
+            span=span,
+            first_row=first_row,
+            settings=settings,
+            cache=work.cache,
+        )
+        for span, first_row in spans
+    ]
+
+
+def _judge_bad_rows(sources: Sequence[ReadSource], *, config: CurateConfig) -> None:
+    """Stop at what cannot be used, unless it is to be skipped and is no more than the limit.
+
+    Raises:
+        DataError: a row is bad, or holds what is refused.
+    """
+    for source in sources:
+        account, first = source.account, next(iter(source.account.bad_rows), None)
+        for kind, policy in (("secret", config.clean.secrets), ("", config.clean.personal)):
+            found = [
+                (name, rule)
+                for name, rule in account.rules.items()
+                if name.startswith("private: ")
+                and (name == "private: secret") == (kind == "secret")
+            ]
+            if policy == "refuse" and found:
+                name, rule = found[0]
+                key = "clean.secrets" if kind else "clean.personal"
+                raise DataError(
+                    f"{rule.victims[0]['place']} holds a {name.removeprefix('private: ')}, and "
+                    f"{key}=refuse.",
+                    remedy=f"take it out, or set {key}=mask.",
+                )
+        if first is None:
+            continue
+        told = f"{first['place']} {first['reason']}."
+        remedy = first["remedy"] or "Correct it."
+        if config.library.on_bad_row == "error":
+            more = f" So are {account.bad - 1} more of this source." if account.bad > 1 else ""
+            raise DataError(
+                f"{told}{more}",
+                remedy=f"{remedy[0].lower()}{remedy[1:].rstrip('.')}; or set library.on_bad_row=skip "
+                "to leave such rows out.",
+            )
+        if account.bad > config.library.bad_row_limit * account.rows:
+            raise DataError(
+                f"Of {account.rows} rows of source {source.name!r} {account.bad} are bad, more than "
+                f"library.bad_row_limit={config.library.bad_row_limit:g} allows. The first: {told}",
+                remedy="correct them, or raise library.bad_row_limit.",
+            )
+
+
+def _teach(read: Sequence[ReadSource], sifted: Sifted, *, work: _Work) -> list[Taught]:
+    """Make samples of what is kept, each piece in a process of its own."""
+    settings, split = work.config.teach, work.config.split
+    documents = max(1, sum(1 for s in read for p in s.pieces if p.kind not in _CHATS))
+    probes = -(-split.probes // documents) if split.probes else 0
+    lessons = []
+    for source in read:
+        is_library = source.role == LIBRARY
+        taught = TeachSettings(
+            passages=settings.passages or not is_library,
+            passage_words=settings.passage_words,
+            questions=settings.questions and is_library,
+            wordings=settings.wordings if is_library else 1,
+            cite=settings.cite,
+            probes=probes if is_library else 0,
+            seed=work.config.library.seed,
+        )
+        lessons.append(
+            [
+                Lesson(piece=piece, decision=decision, source=source.name, settings=taught)
+                for piece, decision in zip(
+                    source.pieces, sifted.decisions[source.name], strict=True
+                )
+            ]
+        )
+    work.say(f"curate: teaching {sum(map(len, lessons))} pieces")
+    results = in_order(
+        teach_piece, list(chain(*lessons)), processes=work.processes, if_it_dies=_no_lesson
+    )
+    taught_sources = []
+    for source, own in zip(read, lessons, strict=True):
+        account = source.account
+        for one in [next(results) for _ in own]:
+            account.add(one)
+        taught_sources.append(
+            Taught(
+                name=source.name,
+                role=source.role,
+                account=account,
+                folders=tuple(lesson.folder for lesson in own),
+                units=tuple(
+                    (len(lesson.decision.kept), int(lesson.decision.kept.sum())) for lesson in own
+                ),
+                held_out_units=sum(int(lesson.decision.held_out.sum()) for lesson in own),
+            )
+        )
+    return taught_sources
+
+
+_CHATS = ("json", "jsonl", "csv", "parquet", "yaml")
+
+
+def _no_lesson(lesson: Lesson) -> Account:
+    raise DataError(
+        f"{lesson.piece.name} ends the program that makes samples of it.",
+        remedy="leave it out, and report it.",
+    )
+
+
+def _keep(taught: Sequence[Taught], *, model: Base | None, work: _Work) -> Kept:
+    """Replay and contrast from the base model's own answers."""
+    keep = work.config.keep
+    if model is None or not (keep.base_answers or keep.contrast_answers):
+        return Kept.nothing()
+    asks = model.ask(answer_tokens=keep.answer_tokens, say=work.say)
+    key = hashlib.sha256(f"{model.key} {keep.answer_tokens}".encode()).hexdigest()[:32]
+    return kept_samples(
+        [
+            folder / "train.arrow"
+            for source in taught
+            if source.role == LIBRARY
+            for folder in source.folders
+        ],
+        settings=keep,
+        seed=work.config.library.seed,
+        ask=asks,
+        cache=work.cache / "answers" / f"{key}.jsonl",
+    )

@@ -1,0 +1,222 @@
+"""Reading and cleaning one piece of a source, in a process of its own, once for ever.
+
+What comes out lies in the cache under a fingerprint of what went in: the piece's bytes, the
+settings that matter here, the versions of the converters. A second curation, or one that goes on
+after an interruption, finds it there.
+
+    CACHE/read/KEY/  rows.arrow      documents, conversations and passages, cleaned and masked
+                     exact.npy       uint64[n], what a row says, normalised
+                     minhash.npy     uint32[n, k], what it resembles
+                     documents.npy   bool[n], which rows are documents
+                     blocks.npy      uint64, what the blocks of each document say
+                     block_ends.npy  int64, where each document's end in it
+                     account.json    what was counted
+"""
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TypeGuard
+from uuid import uuid4
+
+import numpy as np
+
+from ftdist.config.curation import WhenFound
+from ftdist.data.message import Message
+from ftdist.library.account import Account
+from ftdist.library.clean import clean_row
+from ftdist.library.conversations import read_conversations
+from ftdist.library.private import mask
+from ftdist.library.read import read_document
+from ftdist.library.repeats import block_hashes
+from ftdist.library.rows import BadRow, Conversation, Document, Passage, Row
+from ftdist.library.signatures import signatures
+from ftdist.library.stored import read_rows, write_rows
+
+FORMAT = 1
+"""Raised whenever the same bytes would be read in another way."""
+
+CHAT_KINDS = ("json", "jsonl", "csv", "parquet", "yaml")
+
+CONVERTERS = ("pypdfium2", "beautifulsoup4", "lxml", "mammoth", "markdown-it-py", "ftfy", "rensa")
+"""Packages whose version may change what is read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadSettings:
+    """What decides how a piece is read."""
+
+    columns: tuple[tuple[str, str], ...]
+    assistant: tuple[str, ...]
+    secrets: WhenFound
+    personal: WhenFound
+    keep: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """A file, or a span of a long one."""
+
+    path: Path
+    name: str
+    """What errors call it: its source and its path below that."""
+
+    kind: str
+    digest: str
+    """sha256 of the whole file."""
+
+    span: tuple[int, int] | None
+    """First byte and the one after the last; None: the whole file."""
+
+    first_row: int
+    settings: ReadSettings
+    cache: Path
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of everything that decides what is read."""
+        made_of = [FORMAT, self.name, self.kind, self.digest, self.span, self.first_row]
+        made_of += [asdict(self.settings), converter_versions()]
+        return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+
+    @property
+    def folder(self) -> Path:
+        """Where what was read lies, once it is whole."""
+        return self.cache / "read" / self.key
+
+
+def converter_versions() -> dict[str, str]:
+    """Installed versions of what reads documents."""
+    found = {}
+    for package in CONVERTERS:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "none"
+    return found
+
+
+def read_piece(piece: Piece) -> Account:
+    """Read, clean and keep one piece, unless that has been done before; its account."""
+    if not (piece.folder / "account.json").is_file():
+        aside = piece.folder.with_name(f".{piece.key}.{uuid4().hex}")
+        aside.mkdir(parents=True)
+        try:
+            _read_into(aside, piece)
+            if not piece.folder.exists():
+                aside.rename(piece.folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return Account.load(piece.folder / "account.json")
+
+
+def unreadable(piece: Piece) -> Account:
+    """The account of a piece whose reader died."""
+    account = Account(rows=1)
+    account.bad_row(piece.name, "ends the program that reads it", "leave it out, or save it anew.")
+    return account
+
+
+def unit_text(row: Row) -> str:
+    """All that a row says, for what compares rows."""
+    match row:
+        case Conversation():
+            return "\n".join(message["content"] for message in row.messages)
+        case Passage():
+            return row.text
+        case Document():
+            cells = (" ".join(" ".join(cells) for cells in block.rows) for block in row.blocks)
+            return "\n".join(
+                f"{block.text} {table}".strip()
+                for block, table in zip(row.blocks, cells, strict=True)
+            )
+    raise AssertionError(row)
+
+
+def _read_into(folder: Path, piece: Piece) -> None:
+    account = Account()
+    write_rows(folder / "rows.arrow", _usable(piece, account))
+    rows = list(map(_is_document, read_rows(folder / "rows.arrow")))
+    found = signatures(map(unit_text, read_rows(folder / "rows.arrow")))
+    np.save(folder / "exact.npy", found.exact)
+    np.save(folder / "minhash.npy", found.minhash)
+    np.save(folder / "documents.npy", np.array(rows, dtype=np.bool_))
+    blocks = [block_hashes(row) for row in read_rows(folder / "rows.arrow") if _is_document(row)]
+    np.save(folder / "blocks.npy", np.concatenate([np.empty(0, dtype=np.uint64), *blocks]))
+    np.save(
+        folder / "block_ends.npy", np.cumsum([len(hashes) for hashes in blocks], dtype=np.int64)
+    )
+    account.save(folder / "account.json")
+
+
+def _is_document(row: Row) -> TypeGuard[Document]:
+    return isinstance(row, Document)
+
+
+def _usable(piece: Piece, account: Account) -> Iterator[Row]:
+    """Rows that can be learned from, cleaned and masked; the others are counted."""
+    settings = piece.settings
+    for row in _rows(piece):
+        account.rows += 1
+        cleaned = row if isinstance(row, BadRow) else clean_row(row)
+        if isinstance(cleaned, BadRow):
+            account.bad_row(str(cleaned.place), cleaned.reason, cleaned.remedy)
+            continue
+        masked, found = _masked(cleaned, settings)
+        for kind, count in sorted(found.items()):
+            account.strike(f"private: {kind}", place=str(row.place), times=count)
+        if isinstance(masked, Document):
+            account.notes += [f"{masked.place}: {note}" for note in masked.notes]
+        yield masked
+
+
+def _masked(row: Row, settings: ReadSettings) -> tuple[Row, Counter[str]]:
+    """A row without what is private, and how often each kind of it was met."""
+    found: Counter[str] = Counter()
+
+    def masked(text: str) -> str:
+        text, kinds = mask(
+            text, secrets=settings.secrets, personal=settings.personal, keep=settings.keep
+        )
+        found.update(kinds)
+        return text
+
+    match row:
+        case Conversation():
+            messages = (
+                Message(role=said["role"], content=masked(said["content"])) for said in row.messages
+            )
+            return replace(row, messages=tuple(messages)), found
+        case Passage():
+            return replace(row, text=masked(row.text)), found
+        case Document():
+            blocks = (
+                replace(
+                    block,
+                    text=masked(block.text),
+                    rows=tuple(tuple(map(masked, cells)) for cells in block.rows),
+                )
+                for block in row.blocks
+            )
+            return replace(row, blocks=tuple(blocks), title=masked(row.title)), found
+    raise AssertionError(row)
+
+
+def _rows(piece: Piece) -> Iterator[Row]:
+    if piece.kind in CHAT_KINDS:
+        yield from read_conversations(
+            piece.path,
+            name=piece.name,
+            kind=piece.kind,
+            columns=dict(piece.settings.columns),
+            assistant=piece.settings.assistant,
+            span=piece.span,
+            first_row=piece.first_row,
+        )
+    else:
+        yield read_document(piece.path, name=piece.name, kind=piece.kind)

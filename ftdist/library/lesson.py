@@ -1,0 +1,237 @@
+"""Teaching one piece, in a process of its own: its rows that are kept become samples and probes.
+
+CACHE/taught/KEY/  train.arrow held_out.arrow   samples
+                   probes.jsonl                 questions withheld from training
+                   account.json
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from ftdist.data.message import Message
+from ftdist.library.account import Account
+from ftdist.library.curated import write_samples
+from ftdist.library.intake import Piece
+from ftdist.library.repeats import drop_repeated
+from ftdist.library.rows import Conversation, Document, Passage, Row
+from ftdist.library.samples import Sample
+from ftdist.library.sift import Decision
+from ftdist.library.stored import read_rows
+from ftdist.library.teach.passages import passages
+from ftdist.library.teach.probes import is_chosen, keys_of, probe, withheld
+from ftdist.library.teach.questions import cited, questions
+from ftdist.library.teach.wordings import wordings
+
+FORMAT = 1
+"""Raised whenever the same rows would be taught in another way."""
+
+PARTS = ("train", "held_out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeachSettings:
+    """What decides how rows are taught."""
+
+    passages: bool
+    passage_words: int
+    questions: bool
+    wordings: int
+    cite: bool
+    probes: int
+    """Most questions withheld of each document or conversation file."""
+
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """A piece, what was decided on its rows, and how to teach it."""
+
+    piece: Piece
+    decision: Decision
+    source: str
+    settings: TeachSettings
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of everything that decides what comes out."""
+        digest = hashlib.sha256()
+        for array in (self.decision.kept, self.decision.held_out, self.decision.repeated):
+            digest.update(np.ascontiguousarray(array).tobytes() + b"|")
+        made_of = [FORMAT, self.piece.key, self.source, asdict(self.settings), digest.hexdigest()]
+        return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+
+    @property
+    def folder(self) -> Path:
+        """Where what comes out lies, once it is whole."""
+        return self.piece.cache / "taught" / self.key
+
+
+def teach_piece(lesson: Lesson) -> Account:
+    """Make the samples of one piece, unless that has been done before; its account."""
+    if not (lesson.folder / "account.json").is_file():
+        aside = lesson.folder.with_name(f".{lesson.key}.{uuid4().hex}")
+        aside.mkdir(parents=True)
+        try:
+            _teach_into(aside, lesson)
+            if not lesson.folder.exists():
+                aside.rename(lesson.folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return Account.load(lesson.folder / "account.json")
+
+
+def _teach_into(folder: Path, lesson: Lesson) -> None:
+    account = Account()
+    with (folder / "probes.jsonl").open("w", encoding="utf-8") as probes:
+
+        def taught(part: str) -> Iterator[Sample]:
+            for row in _rows(lesson, part=part):
+                samples, withheld = _taught(row, lesson, part=part, account=account)
+                for probe in withheld:
+                    probes.write(json.dumps(probe, ensure_ascii=False) + "\n")
+                for sample in samples:
+                    account.made_by[sample.made_by] = account.made_by.get(sample.made_by, 0) + 1
+                    yield sample
+
+        for part in PARTS:
+            write_samples(folder / f"{part}.arrow", taught(part))
+    account.save(folder / "account.json")
+
+
+def _rows(lesson: Lesson, *, part: str) -> Iterator[Row]:
+    """The kept rows of one part."""
+    decision = lesson.decision
+    chosen = decision.kept & (decision.held_out if part == "held_out" else ~decision.held_out)
+    if not chosen.any():
+        return
+    for row, is_chosen_row in zip(
+        read_rows(lesson.piece.folder / "rows.arrow"), chosen, strict=True
+    ):
+        if is_chosen_row:
+            yield row
+
+
+Probe = dict[str, Any]
+
+
+def _taught(
+    row: Row, lesson: Lesson, *, part: str, account: Account
+) -> tuple[list[Sample], list[Probe]]:
+    """What one row teaches."""
+    match row:
+        case Passage():
+            place = str(row.place)
+            return [Sample(text=row.text, place=place, made_by="as written", unit=place)], []
+        case Conversation():
+            return _of_conversation(row, lesson, part=part)
+        case Document():
+            document, gone = drop_repeated(row, lesson.decision.repeated)
+            for block in gone:
+                account.strike("repeated text", place=str(row.place), excerpt=block.text)
+            return _of_document(document, lesson, part=part)
+    raise AssertionError(row)
+
+
+def _of_document(
+    document: Document, lesson: Lesson, *, part: str
+) -> tuple[list[Sample], list[Probe]]:
+    settings = lesson.settings
+    samples: list[Sample] = []
+    probes: list[Probe] = []
+    if settings.passages:
+        samples += passages(document, words=settings.passage_words)
+    asked = questions(document) if settings.questions else []
+    one_in = -(-len(asked) // settings.probes) if settings.probes else 0
+    for exchange in asked:
+        answer = exchange.answer
+        if settings.cite:
+            answer = cited(
+                answer, title=document.title, page=exchange.page, section=exchange.section
+            )
+        page = "" if exchange.page is None else f", page {exchange.page}"
+        like = Sample(
+            text="-",
+            place=f"{document.place}{page}",
+            section=exchange.section,
+            made_by=exchange.made_by,
+            unit=str(document.place),
+        )
+        keys = (
+            [exchange.key] if exchange.key else keys_of(exchange.answer, question=exchange.question)
+        )
+        more, held = _worded(
+            exchange.question,
+            answer,
+            like=like,
+            keys=keys,
+            one_in=one_in if part == "train" else 0,
+            settings=settings,
+        )
+        samples += more
+        probes += held
+    return samples, probes
+
+
+def _of_conversation(
+    row: Conversation, lesson: Lesson, *, part: str
+) -> tuple[list[Sample], list[Probe]]:
+    """A conversation as it is; a single question and answer in several wordings."""
+    place = str(row.place)
+    like = Sample(messages=row.messages, place=place, made_by="as written", unit=place)
+    question, answer = row.messages[0]["content"], row.messages[-1]["content"]
+    is_one = len(row.messages) == 2 and row.messages[0]["role"] == "user"
+    is_asked = question.rstrip().endswith("?") and len(question.split()) <= _QUESTION_WORDS
+    if part != "train" or not is_one or not is_asked or lesson.settings.wordings == 1:
+        return [like], []
+    return _worded(
+        question,
+        answer,
+        like=like,
+        keys=keys_of(answer, question=question),
+        one_in=_ONE_CONVERSATION_IN if lesson.settings.probes else 0,
+        settings=lesson.settings,
+    )
+
+
+_QUESTION_WORDS = 40
+_ONE_CONVERSATION_IN = 10
+"""Of conversations that are a question and an answer, one in so many gives a probe."""
+
+
+def _worded(
+    question: str,
+    answer: str,
+    *,
+    like: Sample,
+    keys: list[str],
+    one_in: int,
+    settings: TeachSettings,
+) -> tuple[list[Sample], list[Probe]]:
+    """A question in several wordings, each a sample, and a further one that is a probe."""
+    is_probe = bool(keys and one_in) and is_chosen(question, one_in=one_in, seed=settings.seed)
+    worded = wordings(question, count=settings.wordings + is_probe, seed=settings.seed)
+    held: str | None = None
+    if is_probe:
+        worded, held = withheld(worded)
+    samples = [
+        replace(
+            like,
+            text="",
+            messages=(
+                Message(role="user", content=text),
+                Message(role="assistant", content=answer),
+            ),
+            made_by=like.made_by if number == 0 else "wording",
+        )
+        for number, text in enumerate(worded)
+    ]
+    return samples, [] if held is None else [probe(held, answer, keys)]

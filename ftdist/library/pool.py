@@ -1,0 +1,61 @@
+"""Work for all cores, its results in the order of the tasks, whatever becomes of a process."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def processes_for(asked: int) -> int:
+    """How many processes to start; 0 asks for one a core."""
+    return asked or len(os.sched_getaffinity(0))
+
+
+def in_order(
+    work: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    *,
+    processes: int,
+    if_it_dies: Callable[[Task], Result],
+) -> Iterator[Result]:
+    """Results of `work` on each task, in the order of the tasks, as they become ready.
+
+    A process that dies (a file broke a reader's native code) takes no other task with it: what was
+    under way is done again alone, and the task that dies once more gets `if_it_dies`.
+
+    Args:
+        work: a function of a module; it and the tasks are pickled.
+        tasks: each independent of the others.
+        processes: how many at once.
+        if_it_dies: what stands in for a result.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    done = 0
+    while done < len(tasks):
+        pool = ProcessPoolExecutor(max_workers=min(processes, len(tasks) - done), mp_context=spawn)
+        try:
+            ahead: list[Future[Result]] = [pool.submit(work, task) for task in tasks[done:]]
+            for future in ahead:
+                yield future.result()
+                done += 1
+        except BrokenProcessPool:
+            yield _alone(work, tasks[done], if_it_dies=if_it_dies)
+            done += 1
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _alone(
+    work: Callable[[Task], Result], task: Task, *, if_it_dies: Callable[[Task], Result]
+) -> Result:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
+        try:
+            return pool.submit(work, task).result()
+        except BrokenProcessPool:
+            return if_it_dies(task)

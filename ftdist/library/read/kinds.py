@@ -1,0 +1,76 @@
+"""What kind of file it is, by what is in it; by its name only where that cannot tell."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+_HEAD_BYTES = 64 * 1024
+_BY_SUFFIX = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".yml": "yaml",
+    ".yaml": "yaml",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+}
+_ARCHIVES = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!")
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
+
+
+@dataclass(frozen=True)
+class NotRead:
+    """Why a file cannot be read, a clause that follows its name, and what to do about it."""
+
+    reason: str
+    remedy: str
+
+
+def kind_of(path: Path) -> str | NotRead:
+    """pdf, docx, html, markdown, text, json, jsonl, csv, parquet or yaml.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if not head.strip():
+        return NotRead("is empty", "Remove it, or put something in it.")
+    if b"%PDF-" in head[:1024]:
+        return "pdf"
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head.startswith(b"PK\x03\x04"):
+        return _zipped(path)
+    if head.startswith(_OLD_OFFICE):
+        return NotRead("is an encrypted or old Office file", "Save it as .docx without a password.")
+    if head.startswith(_ARCHIVES):
+        return NotRead("is an archive", "Unpack it and name what was in it.")
+    if _is_binary(head):
+        return NotRead("holds no text (NUL bytes)", "Leave it out, or save it as text.")
+    suffix = path.suffix.lower()
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512].lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<?xml")) and b"<html" in head.lower():
+        return "html"
+    return _BY_SUFFIX.get(suffix, "text")
+
+
+def _zipped(path: Path) -> str | NotRead:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return NotRead("is a damaged archive", "Save or fetch it again.")
+    if "word/document.xml" in names:
+        return "docx"
+    return NotRead("is an archive, and no Word document", "Unpack it and name what was in it.")
+
+
+def _is_binary(head: bytes) -> bool:
+    """Whether there are NUL bytes; UTF-16 with its mark is text."""
+    return b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff"))

@@ -1,0 +1,198 @@
+"""What of all that was read is kept, and what of that is held out: decided over all sources."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ftdist.config.curation import CurateConfig
+from ftdist.library.account import Account
+from ftdist.library.duplicates import find_duplicates
+from ftdist.library.intake import Piece, unit_text
+from ftdist.library.overlap import Overlap, ngram_hashes, settle
+from ftdist.library.repeats import find_repeated
+from ftdist.library.rows import Row
+from ftdist.library.split import choose_held_out
+from ftdist.library.stored import read_rows
+
+LIBRARY = "library"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadSource:
+    """A source, read."""
+
+    name: str
+    role: str
+    """library, or replay."""
+
+    pieces: tuple[Piece, ...]
+    account: Account
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What becomes of the rows of one piece; bool, one a row."""
+
+    kept: npt.NDArray[np.bool_]
+    held_out: npt.NDArray[np.bool_]
+    repeated: npt.NDArray[np.uint64]
+    """Hashes of blocks that are repeated all over the source."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sifted:
+    """Decisions on each source's pieces, and what the split proved."""
+
+    decisions: dict[str, list[Decision]]
+    overlap: Overlap
+
+
+def sift(sources: Sequence[ReadSource], *, config: CurateConfig, folder: Path) -> Sifted:
+    """Decide on every row of every source.
+
+    Args:
+        sources: the library's first; of two rows that are alike the first one met stays.
+        config: of the curation.
+        folder: for files that grow with the data.
+    """
+    pieces = [piece for source in sources for piece in source.pieces]
+    counts = [len(_load(piece, "documents")) for piece in pieces]
+    ends = np.cumsum([0, *counts])
+    kept = np.ones(int(ends[-1]), dtype=np.bool_)
+    if config.clean.duplicates and len(kept):
+        owners = [source for source in sources for _ in source.pieces]
+        kept = _without_duplicates(pieces, owners, ends, config=config, folder=folder)
+    held_out = np.zeros(len(kept), dtype=np.bool_)
+    place = 0
+    for source in sources:
+        first = place
+        place += len(source.pieces)
+        span = slice(ends[first], ends[place])
+        if source.role == LIBRARY:
+            held_out[span] = _held_out(source.pieces, kept[span], config=config)
+    overlap = _settle(pieces, ends, kept, held_out, words=config.split.overlap_words)
+    decisions: dict[str, list[Decision]] = {}
+    place = 0
+    for source in sources:
+        repeated = _repeated(source.pieces) if config.clean.repeated else _NO_HASHES
+        decisions[source.name] = []
+        for _ in source.pieces:
+            span = slice(ends[place], ends[place + 1])
+            decisions[source.name].append(
+                Decision(kept=kept[span], held_out=held_out[span], repeated=repeated)
+            )
+            place += 1
+    return Sifted(decisions=decisions, overlap=overlap)
+
+
+_NO_HASHES = np.empty(0, dtype=np.uint64)
+
+
+def _load(piece: Piece, name: str) -> npt.NDArray[np.generic]:
+    loaded: npt.NDArray[np.generic] = np.load(piece.folder / f"{name}.npy", mmap_mode="r")
+    return loaded
+
+
+def _without_duplicates(
+    pieces: Sequence[Piece],
+    owners: Sequence[ReadSource],
+    ends: npt.NDArray[np.int64],
+    *,
+    config: CurateConfig,
+    folder: Path,
+) -> npt.NDArray[np.bool_]:
+    """Which rows stay; those that go are counted, the one that stays shown beside them."""
+    found = find_duplicates(
+        [(_load(piece, "exact"), _load(piece, "minhash")) for piece in pieces],
+        similarity=config.clean.similarity,
+        folder=folder,
+    )
+    gone = np.flatnonzero(found.kept_row >= 0)
+    shown: dict[tuple[str, str], int] = {}
+    for row in gone.tolist():
+        piece = int(np.searchsorted(ends, row, side="right")) - 1
+        rule = "near duplicate" if found.near[row] else "exact duplicate"
+        account, key = owners[piece].account, (owners[piece].name, rule)
+        shown[key] = shown.get(key, 0) + 1
+        if shown[key] > _SHOWN:
+            account.strike(rule, place="", excerpt="")
+            continue
+        dropped, stays = (_row(pieces, ends, at) for at in (row, int(found.kept_row[row])))
+        account.strike(
+            rule,
+            place=str(dropped.place),
+            excerpt=unit_text(dropped),
+            kept=str(stays.place),
+            kept_excerpt=" ".join(unit_text(stays).split())[:160],
+            similarity=round(float(found.similarity[row]), 2),
+        )
+    return np.asarray(found.kept_row) < 0
+
+
+_SHOWN = 5
+
+
+def _row(pieces: Sequence[Piece], ends: npt.NDArray[np.int64], row: int) -> Row:
+    piece = int(np.searchsorted(ends, row, side="right")) - 1
+    at = row - int(ends[piece])
+    return next(r for i, r in enumerate(read_rows(pieces[piece].folder / "rows.arrow")) if i == at)
+
+
+def _held_out(
+    pieces: Sequence[Piece], kept: npt.NDArray[np.bool_], *, config: CurateConfig
+) -> npt.NDArray[np.bool_]:
+    """Documents and conversations of one source that are kept out, each kind by its share."""
+    hashes = np.concatenate([_NO_HASHES, *(_load(piece, "exact") for piece in pieces)])
+    documents = np.concatenate(
+        [np.empty(0, dtype=np.bool_), *(_load(piece, "documents") for piece in pieces)]
+    )
+    chosen = np.zeros(len(kept), dtype=np.bool_)
+    split = config.split
+    for of_kind, share in (
+        (documents, split.held_out_documents),
+        (~documents, split.held_out_conversations),
+    ):
+        rows = np.flatnonzero(of_kind & kept)
+        chosen[rows] = choose_held_out(
+            hashes[rows], share=share, most=split.held_out_most, seed=config.library.seed
+        )
+    return chosen
+
+
+def _settle(
+    pieces: Sequence[Piece],
+    ends: npt.NDArray[np.int64],
+    kept: npt.NDArray[np.bool_],
+    held_out: npt.NDArray[np.bool_],
+    *,
+    words: int,
+) -> Overlap:
+    """Give back to training what shares text with it; `held_out` is changed in place."""
+
+    def grams(chosen: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[np.uint64]]:
+        for piece, first, end in zip(pieces, ends[:-1], ends[1:], strict=True):
+            if not chosen[first:end].any():
+                continue
+            for at, row in enumerate(read_rows(piece.folder / "rows.arrow")):
+                if chosen[first + at]:
+                    yield ngram_hashes(unit_text(row), words=words)
+
+    if not held_out.any():
+        return Overlap.nothing()
+    units = np.flatnonzero(held_out)
+    overlap = settle(list(grams(held_out)), lambda: grams(kept & ~held_out))
+    held_out[units[overlap.moved]] = False
+    return overlap
+
+
+def _repeated(pieces: Sequence[Piece]) -> npt.NDArray[np.uint64]:
+    def per_document() -> Iterator[npt.NDArray[np.uint64]]:
+        for piece in pieces:
+            blocks, block_ends = _load(piece, "blocks"), _load(piece, "block_ends")
+            yield from np.split(blocks, block_ends[:-1]) if len(block_ends) else ()
+
+    documents = sum(len(_load(piece, "block_ends")) for piece in pieces)
+    return find_repeated(per_document(), documents=documents)
