@@ -23,7 +23,11 @@ class SourceFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class LibraryFacts:
-    """The packed sources of a run; the first is the library itself, with weight 1."""
+    """The packed sources of a run.
+
+    The first is the library itself, with weight 1. A curated library has several of its own: then
+    weights count in tokens of the first, which is seen `weight` times in a pass.
+    """
 
     path: str
     """Folder of the packed library, in the cache."""

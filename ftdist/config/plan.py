@@ -116,7 +116,7 @@ class Plan:
 def row_shares(sources: tuple[SourceFacts, ...]) -> tuple[float, ...]:
     """Share of each source in the stream of packed sequences; they sum to 1.
 
-    Weights speak of tokens: source i gives weight_i tokens for each token of the library. Its rows
+    Weights speak of tokens: source i gives weight_i tokens for each token of the first source. Its rows
     hold t_i = tokens_i / sequences_i tokens on average, so p_i = (w_i / t_i) / sum_j (w_j / t_j).
 
     Raises:
@@ -176,7 +176,8 @@ def make_plan(
         allow_uneven=batch.allow_uneven,
         sequence_tokens=batch.sequence_tokens,
     )
-    rows_per_epoch = library.sources[0].sequences / row_shares(library.sources)[0]
+    first = library.sources[0]
+    rows_per_epoch = first.weight * first.sequences / row_shares(library.sources)[0]
     if config.train.steps is not None:
         steps = config.train.steps
     else:

@@ -69,12 +69,10 @@ class BaseModel:
 
     @cached_property
     def _answerer(self) -> "Answerer":
-        import torch
-
+        from ftdist.dist.device import choose_device
         from ftdist.expert.answers import Answerer
 
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        return Answerer(self.path, device=device, revision=self._revision)
+        return Answerer(self.path, device=choose_device("auto"), revision=self._revision)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ import sys
 import time
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from ftdist.data.chat import ChatEncoder, Tokens
 from ftdist.data.pack import pack_samples
 from ftdist.data.packed import IDS, LOSS, OFFSETS
 from ftdist.errors import DataError
-from ftdist.library import conversations, documents
+from ftdist.library import conversations, curated, documents
 from ftdist.library.files import SourceFiles
 from ftdist.library.rows import BadRow, Conversation, Passage, Place, Row
 
@@ -71,6 +71,8 @@ class SourceBuilder:
         self._counts = Counts()
         self._lengths, self._loss_counts, self._units = array("q"), array("q"), array("q")
         self._unit_hashes = array("Q")
+        self._held_from: int | None = None
+        """First sample that is kept out, where that was decided before; None: they are chosen."""
         self._began = self._reported = time.monotonic()
 
     def build(self, files: SourceFiles, *, weight: float) -> tuple[SourceFacts, dict[str, Any]]:
@@ -85,6 +87,10 @@ class SourceBuilder:
         with (self._folder / IDS).open("wb") as ids, (self._folder / LOSS).open("wb") as loss:
             for unit in self._units_of(files):
                 self._write(unit, ids=ids, loss=loss)
+            if files.held_out is not None:
+                self._held_from = len(self._lengths)
+                for unit in self._units_of(replace(files, files=(files.held_out,), held_out=None)):
+                    self._write(unit, ids=ids, loss=loss)
         if not self._lengths:
             self._refuse_empty(files)
         facts = self._pack(weight=weight)
@@ -206,6 +212,8 @@ class SourceBuilder:
         single text keeps out its end.
         """
         share, samples = self._settings.held_out, len(self._lengths)
+        if self._held_from is not None:
+            return np.arange(samples) >= self._held_from
         units, hashes = (np.array(values) for values in (self._units, self._unit_hashes))
         choices = samples if len(hashes) == 1 else len(hashes)
         wanted = round(share * choices)
@@ -246,7 +254,11 @@ class SourceBuilder:
 def _rows(files: SourceFiles, *, source: str) -> Iterator[Row]:
     for file in files.files:
         name = f"{source}: {files.name(file)}"
-        if file.suffix.lower() in documents.SUFFIXES:
+        if file == files.held_out:
+            continue
+        if file.suffix == curated.SUFFIX:
+            yield from curated.read_rows(file)
+        elif file.suffix.lower() in documents.SUFFIXES:
             yield documents.read_document(file, name=name)
         else:
             yield from conversations.read_conversations(file, name=name)

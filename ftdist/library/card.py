@@ -71,9 +71,9 @@ def _sources(card: Mapping[str, Any]) -> Table:
 
 def _rules(card: Mapping[str, Any]) -> Table:
     table = Table(title="What cleaning did")
-    table.add_column("rule")
-    table.add_column("times", justify="right")
-    table.add_column("for example", overflow="ellipsis", no_wrap=True)
+    table.add_column("rule", no_wrap=True)
+    table.add_column("times", justify="right", no_wrap=True)
+    table.add_column("for example", overflow="ellipsis", no_wrap=True, max_width=_WIDTH - 40)
     for name, rule in card["rules"].items():
         first = next((v for v in rule["victims"] if v["place"]), None)
         example = "" if first is None else f"{first['place']}: {first['excerpt']}"

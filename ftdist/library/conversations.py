@@ -68,10 +68,8 @@ def read_conversations(
     suffix = path.suffix.lower()
     kind = kind or {".parquet": "parquet", ".json": "json"}.get(suffix, "jsonl")
     values = read_values(path, kind=kind, span=span, first_row=first_row)
-    renamed = ((row, _renamed(value, columns)) for row, value in values)
-    if "thread" in columns:
-        renamed = threads_of(renamed)
-    for row, value in renamed:
+    known = ((row, _renamed(value, columns)) for row, value in values)
+    for row, value in threads_of(known) if "thread" in columns else known:
         place = Place(name, row)
         try:
             if isinstance(value, BadRowError):

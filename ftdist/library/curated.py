@@ -16,9 +16,11 @@ from typing import Any
 import pyarrow
 
 from ftdist.errors import DataError
+from ftdist.library.rows import Conversation, Passage, Place
 from ftdist.library.samples import Sample
 
 MANIFEST = "manifest.json"
+SUFFIX = ".arrow"
 FORMAT = 1
 _SAMPLES_AT_ONCE = 1024
 
@@ -74,6 +76,16 @@ def read_samples(path: Path) -> Iterator[Sample]:
         ) from error
 
 
+def read_rows(path: Path) -> Iterator[Conversation | Passage]:
+    """The samples of such a file as rows, named by where they come from."""
+    for sample in read_samples(path):
+        place = Place(sample.place)
+        if sample.messages:
+            yield Conversation(sample.messages, place)
+        else:
+            yield Passage(sample.text, place)
+
+
 @dataclass(frozen=True, kw_only=True)
 class CuratedSource:
     """One source of a curated library."""
@@ -83,7 +95,10 @@ class CuratedSource:
     """library, replay or contrast."""
 
     weight: float
-    """Of the library: how often each token is seen in a pass. Else: share of all tokens."""
+    """Of the library: how often each token is seen in a pass."""
+
+    samples: int
+    """Samples to train on."""
 
     train: Path
     held_out: Path
@@ -92,12 +107,26 @@ class CuratedSource:
 
 
 def is_curated(folder: Path) -> bool:
-    """Whether a folder is a curated library."""
-    return (folder / MANIFEST).is_file()
+    """Whether a folder is a curated library; one that cannot be looked into is none."""
+    try:
+        return (folder / MANIFEST).is_file()
+    except OSError:
+        return False
 
 
-def open_curated(folder: Path) -> tuple[CuratedSource, ...]:
-    """The sources of a curated library, those of the library itself first.
+@dataclass(frozen=True, kw_only=True)
+class CuratedLibrary:
+    """A curated library as its manifest tells it."""
+
+    sources: tuple[CuratedSource, ...]
+    """Those that have something to train on, the library's own first."""
+
+    shares: dict[str, float]
+    """Of replay and contrast in all tokens of a pass."""
+
+
+def open_curated(folder: Path) -> CuratedLibrary:
+    """The sources of a curated library.
 
     Raises:
         DataError: the manifest is not one of this version, or names files that are not there.
@@ -106,11 +135,13 @@ def open_curated(folder: Path) -> tuple[CuratedSource, ...]:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest["format"] != FORMAT:
             raise ValueError(f"it is of format {manifest['format']}")
+        shares = {role: float(share) for role, share in manifest["shares"].items()}
         sources = tuple(
             CuratedSource(
                 name=source["name"],
                 role=source["role"],
                 weight=float(source["weight"]),
+                samples=int(source["files"]["train"]["samples"]),
                 train=folder / source["files"]["train"]["name"],
                 held_out=folder / source["files"]["held_out"]["name"],
                 digests=(
@@ -128,4 +159,12 @@ def open_curated(folder: Path) -> tuple[CuratedSource, ...]:
         for path in (source.train, source.held_out):
             if not path.is_file():
                 raise DataError(f"{path} is not there.", remedy="curate the library again.")
-    return tuple(sorted(sources, key=lambda source: source.role != "library"))
+    used = sorted(
+        (source for source in sources if source.samples),
+        key=lambda source: source.role != "library",
+    )
+    if not used or used[0].role != "library":
+        raise DataError(
+            f"The library {folder} has nothing to train on.", remedy="curate it from more sources."
+        )
+    return CuratedLibrary(sources=tuple(used), shares=shares)

@@ -24,6 +24,9 @@ class SourceFiles:
     key: str
     """The config key that named the source."""
 
+    held_out: Path | None = None
+    """The one of `files` whose rows are kept out of training; None: rows are chosen."""
+
     def name(self, file: Path) -> str:
         """What a file is called in errors: its path below the source."""
         return file.relative_to(self.root).as_posix()

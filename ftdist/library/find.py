@@ -129,7 +129,8 @@ def _paths(path: str, *, key: str, bad: list[BadRow], source: str) -> tuple[Path
     if glob.has_magic(path):
         root = Path(str(place).split("*")[0].split("?")[0].split("[")[0])
         root = root if root.is_dir() else root.parent
-        found = sorted(Path(name) for name in glob.glob(str(place), recursive=True))
+        names = glob.glob(str(place), recursive=True)  # noqa: PTH207 - of any root
+        found = sorted(map(Path, names))
         files = [file for file in found if file.is_file()]
         if files:
             return root, files

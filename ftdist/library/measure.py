@@ -43,7 +43,7 @@ class SourceSizes:
         """For the manifest."""
         lengths = np.array(self.lengths, dtype=np.int64)
         quantiles = np.quantile(lengths, [0, 0.5, 0.9, 1]).tolist() if len(lengths) else [0] * 4
-        counts, edges = np.histogram(lengths, bins=12) if len(lengths) else ([], [])
+        counts, edges = np.histogram(lengths, bins=12)
         return {
             "unit": "tokens" if self.in_tokens else "words",
             "samples": len(lengths),
@@ -52,7 +52,9 @@ class SourceSizes:
             "trained": int(sum(self.trained)) if self.in_tokens else None,
             "zero_label": sum(not n for n in self.trained) if self.in_tokens else None,
             "quantiles": [int(q) for q in quantiles],
-            "histogram": [[int(edges[at]), int(count)] for at, count in enumerate(counts)],
+            "histogram": [
+                [int(edge), int(count)] for edge, count in zip(edges[:-1], counts, strict=True)
+            ],
             "too_long": self.too_long,
             "sequences": self.sequences,
             "fill": round(self.fill, 4),

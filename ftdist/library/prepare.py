@@ -30,14 +30,12 @@ from ftdist.data.chat import ChatEncoder
 from ftdist.data.packed import CARD, PackedLibrary, source_folder
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
 from ftdist.library.build import BuildSettings, SourceBuilder
-from ftdist.library.files import SourceFiles, find_files
+from ftdist.library.files import SourceFiles
+from ftdist.library.mix import LIBRARY, find_sources, weighed
 from ftdist.rundir import write_whole
 
 FORMAT = 1
 """Raised whenever the same input would be packed or written in another way."""
-
-LIBRARY = "library"
-"""Name of the first source: the library itself, of weight 1."""
 
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What transformers raises for files that are not what they should be."""
@@ -57,7 +55,7 @@ def prepare(config: RunConfig) -> LibraryFacts:
         ModelError: the model's tokenizer cannot be read.
         StorageError: the cache cannot be written or read.
     """
-    sources = _find_sources(config)
+    sources = find_sources(config)
     check_model(config.model)
     encoder = ChatEncoder(load_tokenizer(config.model), system_prompt=config.library.system_prompt)
     settings = _settings(config)
@@ -72,9 +70,7 @@ def prepare(config: RunConfig) -> LibraryFacts:
             private=config.run.private,
         )
     facts = PackedLibrary.open(folder).facts
-    weights = _weights(config)
-    weighed = tuple(replace(source, weight=weights[source.name]) for source in facts.sources)
-    return replace(facts, sources=weighed)
+    return replace(facts, sources=weighed(config, facts.sources))
 
 
 def check_model(model: ModelConfig) -> None:
@@ -147,26 +143,6 @@ def main(arguments: Sequence[str]) -> int:
         return error.exit_code
     write_whole(out, answer)
     return 0
-
-
-def _find_sources(config: RunConfig) -> dict[str, SourceFiles]:
-    """The files of each source, the library first."""
-    if LIBRARY in config.library.sources:
-        raise ConfigError(
-            f"library.sources.{LIBRARY} has the name of the library itself.",
-            remedy=f"call the source something else than {LIBRARY!r}.",
-        )
-    paths = {LIBRARY: ("library.path", config.library.path)} | {
-        name: (f"library.sources.{name}.path", source.path)
-        for name, source in config.library.sources.items()
-    }
-    return {
-        name: find_files(Path(path).expanduser(), key=key) for name, (key, path) in paths.items()
-    }
-
-
-def _weights(config: RunConfig) -> dict[str, float]:
-    return {LIBRARY: 1.0} | {name: source.weight for name, source in config.library.sources.items()}
 
 
 def _settings(config: RunConfig) -> BuildSettings:

@@ -10,9 +10,7 @@ BlockKind = Literal["heading", "paragraph", "item", "code", "table", "term", "de
 
 @dataclass(frozen=True)
 class Place:
-    """Where something was read; rows are counted from 1, lines for JSONL; pages as printed by PDF
-    viewers, from 1.
-    """
+    """Where something was read; rows (lines of JSONL) and pages are counted from 1."""
 
     file: str
     row: int | None = None

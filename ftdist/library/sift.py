@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -91,8 +92,8 @@ def sift(sources: Sequence[ReadSource], *, config: CurateConfig, folder: Path) -
 _NO_HASHES = np.empty(0, dtype=np.uint64)
 
 
-def _load(piece: Piece, name: str) -> npt.NDArray[np.generic]:
-    loaded: npt.NDArray[np.generic] = np.load(piece.folder / f"{name}.npy", mmap_mode="r")
+def _load(piece: Piece, name: str) -> npt.NDArray[Any]:
+    loaded: npt.NDArray[Any] = np.load(piece.folder / f"{name}.npy", mmap_mode="r")
     return loaded
 
 

@@ -70,12 +70,16 @@ class BatchSource:
 
     def held_out(self) -> list[Batch]:
         """This rank's rows of the library's held-out part; every rank gets equally many."""
-        rows = range(len(self._library.held_out[LIBRARY]))
-        return self._rows([SequenceRef(source=LIBRARY, index=row) for row in rows], held_out=True)
+        refs = [
+            SequenceRef(source=number, index=row)
+            for number, source in enumerate(self._library.held_out)
+            for row in range(len(source))
+        ]
+        return self._rows(refs, held_out=True)
 
     def held_out_loss_tokens(self) -> int:
         """Loss tokens of the library's held-out part, all ranks."""
-        return int(self._library.held_out[LIBRARY].loss_tokens.sum())
+        return sum(int(source.loss_tokens.sum()) for source in self._library.held_out)
 
     def witness(self, *, most_tokens: int) -> Batch:
         """The beginning of the library's first sample: a short row of real tokens."""

@@ -15,8 +15,9 @@ def read_word(path: Path, *, name: str) -> Document | BadRow:
         with path.open("rb") as file:
             converted = mammoth.convert_to_html(file, convert_image=_no_image)
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, AttributeError) as error:
+        why = str(error).partition("\n")[0] or type(error).__name__
         return BadRow(
-            f"cannot be read as a Word document: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+            f"cannot be read as a Word document: {why}",
             Place(name),
             "Open it in Word or LibreOffice and save it again.",
         )
