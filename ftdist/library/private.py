@@ -43,7 +43,7 @@ def _iban(text: str) -> bool:
 
 def _telephone(text: str) -> bool:
     digits = sum(c.isdigit() for c in text)
-    return 8 <= digits <= 15 and (text.startswith(("+", "(", "00")) or digits >= 9)
+    return 9 <= digits <= 15
 
 
 def _varied(text: str) -> bool:
@@ -110,7 +110,7 @@ _FORMS: tuple[_Form, ...] = (
         "telephone",
         "",
         re.compile(
-            r"(?<![\w.,:/#-])(?:(?:\+|00)\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?|\(\d{2,5}\)[ .-]?)"
+            r"(?<![\w.,:/#-])(?:(?:\+|00(?=[1-9]))\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?|\(\d{2,5}\)[ .-]?)"
             r"\d{2,4}(?:[ .-]?\d{2,4}){1,4}(?![\w-]|\.\d)"
             r"|(?<![\w.,:/#-])\d{3}[.-]\d{3}[.-]\d{4}(?![\w-]|\.\d)"
         ),
