@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ftdist.config.curation import CurateConfig
 from ftdist.errors import ConfigError, DataError
@@ -31,6 +31,7 @@ REPLAY = "replay"
 Say = Callable[[str], None]
 
 
+@runtime_checkable
 class Base(Protocol):
     """The base model, as far as a curation needs it."""
 

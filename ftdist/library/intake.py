@@ -6,7 +6,7 @@ after an interruption, finds it there.
 
     CACHE/read/KEY/  rows.arrow      documents, conversations and passages, cleaned and masked
                      exact.npy       uint64[n], what a row says, normalised
-                     minhash.npy     uint32[n, k], what it resembles
+                     minhash.npy     uint16[n, k], what it resembles
                      documents.npy   bool[n], which rows are documents
                      blocks.npy      uint64, what the blocks of each document say
                      block_ends.npy  int64, where each document's end in it

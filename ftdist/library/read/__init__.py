@@ -1,7 +1,10 @@
 """Documents of every kind, read into blocks."""
 
+import gzip
+import zlib
 from pathlib import Path
 
+from ftdist.library.read.kinds import GZIP
 from ftdist.library.rows import BadRow, Document, Place
 
 
@@ -32,10 +35,18 @@ def read_document(path: Path, *, name: str, kind: str) -> Document | BadRow:
             Place(name),
             "Install it: pip install 'ftdist[documents]'.",
         )
-    except OSError as error:
-        return BadRow(f"cannot be read: {error.strerror}", Place(name), "Check its rights.")
+    except (OSError, EOFError, zlib.error) as error:
+        why = getattr(error, "strerror", None) or error
+        return BadRow(f"cannot be read: {why}", Place(name), "Check its rights.")
+
+
+def bytes_of(path: Path) -> bytes:
+    """What a file holds, unpacked where it is compressed."""
+    data = path.read_bytes()
+    return gzip.decompress(data) if data.startswith(GZIP) else data
 
 
 def readable(stem: str) -> str:
     """A file's name as a title: `user-manual` is "user manual"."""
-    return " ".join(stem.replace("_", " ").replace("-", " ").split())
+    bare = stem.removesuffix(".md").removesuffix(".txt").removesuffix(".html")
+    return " ".join(bare.replace("_", " ").replace("-", " ").split())

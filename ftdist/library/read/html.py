@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup, CData, NavigableString, Tag
 
-from ftdist.library.read import readable
+from ftdist.library.read import bytes_of, readable
 from ftdist.library.rows import BadRow, Block, BlockKind, Document, Place
 
 _LEFT_OUT = (
@@ -24,7 +24,7 @@ _NAVIGATION = ("navigation", "banner", "contentinfo", "search")
 
 def read_html(path: Path, *, name: str) -> Document | BadRow:
     """A page; its encoding is what it says, or what it looks like."""
-    return parse_html(path.read_bytes(), name=name, stem=path.stem)
+    return parse_html(bytes_of(path), name=name, stem=path.stem)
 
 
 def parse_html(markup: bytes | str, *, name: str, stem: str) -> Document | BadRow:

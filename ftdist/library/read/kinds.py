@@ -1,6 +1,8 @@
 """What kind of file it is, by what is in it; by its name only where that cannot tell."""
 
+import gzip
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +21,8 @@ _BY_SUFFIX = {
     ".htm": "html",
     ".xhtml": "html",
 }
-_ARCHIVES = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!")
+GZIP = b"\x1f\x8b"
+_ARCHIVES = (b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!")
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 
 
@@ -39,6 +42,12 @@ def kind_of(path: Path) -> str | NotRead:
     """
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
+    if head.startswith(GZIP):
+        return _gzipped(path)
+    return _kind(path, head, suffix=path.suffix.lower())
+
+
+def _kind(path: Path, head: bytes, *, suffix: str) -> str | NotRead:
     if not head.strip():
         return NotRead("is empty", "Remove it, or put something in it.")
     if b"%PDF-" in head[:1024]:
@@ -53,11 +62,24 @@ def kind_of(path: Path) -> str | NotRead:
         return NotRead("is an archive", "Unpack it and name what was in it.")
     if _is_binary(head):
         return NotRead("holds no text (NUL bytes)", "Leave it out, or save it as text.")
-    suffix = path.suffix.lower()
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512].lower()
     if start.startswith((b"<!doctype html", b"<html", b"<?xml")) and b"<html" in head.lower():
         return "html"
     return _BY_SUFFIX.get(suffix, "text")
+
+
+def _gzipped(path: Path) -> str | NotRead:
+    """A document that is compressed, as those in /usr/share/doc are, is read as it is."""
+    unpack = NotRead("is compressed", "Unpack it and name what was in it.")
+    try:
+        with gzip.open(path) as file:
+            head = file.read(_HEAD_BYTES)
+    except (OSError, EOFError, zlib.error):
+        return unpack
+    if head[257:262] == b"ustar":
+        return unpack
+    kind = _kind(path, head, suffix=Path(path.stem).suffix.lower())
+    return kind if kind in ("html", "markdown", "text") else unpack
 
 
 def _zipped(path: Path) -> str | NotRead:

@@ -7,7 +7,7 @@ import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ftdist.library.read import readable
+from ftdist.library.read import bytes_of, readable
 from ftdist.library.read.plain import decoded
 from ftdist.library.rows import BadRow, Block, Document, Place
 
@@ -17,7 +17,7 @@ _TAG = re.compile(r"<[^<>]*>")
 
 def read_markdown(path: Path, *, name: str) -> Document | BadRow:
     """A Markdown file."""
-    text, note = decoded(path.read_bytes())
+    text, note = decoded(bytes_of(path))
     title = ""
     if front := _FRONT_MATTER.match(text):
         title, text = _title_of(front[1]), text[front.end() :]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from charset_normalizer import from_bytes
 
-from ftdist.library.read import readable
+from ftdist.library.read import bytes_of, readable
 from ftdist.library.rows import BadRow, Block, Document, Place
 
 _UNDERLINED = re.compile(r"^(?P<text>\S.*)\n(?P<line>=+|-+|~+|\^+|\*+)[ \t]*$", re.MULTILINE)
@@ -14,7 +14,7 @@ _BULLET = re.compile(r"^\s*(?:[-*+\u2022\u25cf\u25aa]|\(?\d{1,3}[.)])\s+")
 
 def read_plain(path: Path, *, name: str) -> Document | BadRow:
     """A text file as paragraphs, items and headings."""
-    text, note = decoded(path.read_bytes())
+    text, note = decoded(bytes_of(path))
     if not text.strip():
         return BadRow("holds no text", Place(name), "Leave it out.")
     blocks = [block for chunk in re.split(r"\n[ \t]*\n", text) for block in _blocks(chunk)]

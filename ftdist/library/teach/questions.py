@@ -230,7 +230,8 @@ def _symptoms(
 def _properties(
     body: Sequence[tuple[str, ...]], *, section: Section, document: Document, page: int | None
 ) -> Iterator[Exchange]:
-    subject = section.heading or document.title
+    subject = section.heading
+    subject = document.title if not subject or subject.endswith("?") else subject
     for name, value in body:
         is_name = 0 < len(name.split()) <= 6 and not name.replace(".", "").isdigit()
         if is_name and 0 < len(value.split()) <= 40:

@@ -79,8 +79,8 @@ def wordings(question: str, *, count: int, seed: int) -> list[str]:
         return list(dict.fromkeys([question, bare]))[:count]
     forms = [form.format(**parts) for form, parts in _fitting(question)]
     general = [form.format(q=question) for form in _GENERAL]
-    others = [*_shuffled(forms, key=f"{seed} {question}"), bare]
-    others += _shuffled(general, key=f"{seed} general {question}")
+    first, *rest = _shuffled(general, key=f"{seed} general {question}")
+    others = [*_shuffled(forms, key=f"{seed} {question}"), first, bare, *rest]
     return list(dict.fromkeys([question, *others]))[:count]
 
 
