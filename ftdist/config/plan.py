@@ -116,7 +116,7 @@ class Plan:
 def row_shares(sources: tuple[SourceFacts, ...]) -> tuple[float, ...]:
     """Share of each source in the stream of packed sequences; they sum to 1.
 
-    Weights speak of tokens: source i gives weight_i tokens for each token of the first source. Its rows
+    Weights speak of tokens: source i gives weight_i tokens for each token of the first. Its rows
     hold t_i = tokens_i / sequences_i tokens on average, so p_i = (w_i / t_i) / sum_j (w_j / t_j).
 
     Raises:

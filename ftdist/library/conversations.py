@@ -103,27 +103,34 @@ def _parse(value: Any, place: Place, *, assistant: Collection[str]) -> Row:
     row = {key: member for key, member in value.items() if member is not None}
     if row.get("tools") or row.get("functions"):
         raise BadRowError("offers tools, which are not learned")
-    if "messages" in row and is_thread(row["messages"]):
-        messages = thread_messages(row["messages"], assistant=assistant)
-    elif "messages" in row:
-        messages = _messages(row["messages"])
-    elif "conversations" in row or "conversation" in row:
-        messages = _messages(row.get("conversations", row.get("conversation")))
-    elif {"instruction", "output"} <= row.keys():
-        messages = _alpaca(row)
-    elif {"question", "answer"} <= row.keys():
-        messages = _exchange(row["question"], row["answer"])
-    elif {"q", "a"} <= row.keys():
-        messages = _exchange(row["q"], row["a"])
-    elif "text" in row:
+    if "text" in row and not row.keys() & _CONVERSATION_KEYS:
         return Passage(_text(row["text"], of="the text"), place)
-    else:
-        keys = ", ".join(sorted(map(str, row))) or "none"
-        raise BadRowError(f"has none of the known forms ({_FORMS}); its keys: {keys}")
+    messages = _said(row, assistant=assistant)
     if "system" in row and row["system"] != "" and messages[:1] and messages[0]["role"] != "system":
         messages = [Message(role="system", content=_text(row["system"], of="system")), *messages]
     _check(messages)
     return Conversation(tuple(messages), place)
+
+
+_CONVERSATION_KEYS = {"messages", "conversations", "conversation", "output", "answer", "a"}
+
+
+def _said(row: dict[str, Any], *, assistant: Collection[str]) -> list[Message]:
+    """The messages of a row, by the first form that it has."""
+    if "messages" in row and is_thread(row["messages"]):
+        return thread_messages(row["messages"], assistant=assistant)
+    if "messages" in row:
+        return _messages(row["messages"])
+    if "conversations" in row or "conversation" in row:
+        return _messages(row.get("conversations", row.get("conversation")))
+    if {"instruction", "output"} <= row.keys():
+        return _alpaca(row)
+    if {"question", "answer"} <= row.keys():
+        return _exchange(row["question"], row["answer"])
+    if {"q", "a"} <= row.keys():
+        return _exchange(row["q"], row["a"])
+    keys = ", ".join(sorted(map(str, row))) or "none"
+    raise BadRowError(f"has none of the known forms ({_FORMS}); its keys: {keys}")
 
 
 def _is_dialogue(value: Any) -> bool:

@@ -1,7 +1,7 @@
 """From sources to a curated library: read, sift, teach, keep, publish.
 
 Each stage leaves what it made in the cache under a fingerprint of what went into it, so a curation
-that was interrupted goes on, and one whose sources changed in part reads that part. What is published
+that was interrupted goes on, and one whose sources changed in part reads that part. What comes out
 depends on sources, settings and versions alone: never on how many processes worked, or when.
 """
 
@@ -228,13 +228,14 @@ def _judge_bad_rows(sources: Sequence[ReadSource], *, config: CurateConfig) -> N
             more = f" So are {account.bad - 1} more of this source." if account.bad > 1 else ""
             raise DataError(
                 f"{told}{more}",
-                remedy=f"{remedy[0].lower()}{remedy[1:].rstrip('.')}; or set library.on_bad_row=skip "
-                "to leave such rows out.",
+                remedy=f"{remedy[0].lower()}{remedy[1:].rstrip('.')}; or set "
+                "library.on_bad_row=skip to leave such rows out.",
             )
         if account.bad > config.library.bad_row_limit * account.rows:
             raise DataError(
-                f"Of {account.rows} rows of source {source.name!r} {account.bad} are bad, more than "
-                f"library.bad_row_limit={config.library.bad_row_limit:g} allows. The first: {told}",
+                f"Of {account.rows} rows of source {source.name!r} {account.bad} are bad, more "
+                f"than library.bad_row_limit={config.library.bad_row_limit:g} allows. "
+                f"The first: {told}",
                 remedy="correct them, or raise library.bad_row_limit.",
             )
 

@@ -28,7 +28,7 @@ from ftdist.config.plan import LibraryFacts
 from ftdist.config.schema import ModelConfig, RunConfig
 from ftdist.data.chat import ChatEncoder
 from ftdist.data.packed import CARD, PackedLibrary, source_folder
-from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
+from ftdist.errors import FtdistError, ModelError, StorageError
 from ftdist.library.build import BuildSettings, SourceBuilder
 from ftdist.library.files import SourceFiles
 from ftdist.library.mix import LIBRARY, find_sources, weighed

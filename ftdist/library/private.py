@@ -1,4 +1,4 @@
-"""Secrets and personal data in text: found by their form, masked by a word that says what was there.
+"""Secrets and personal data in text: found by their form, masked by a word for what it was.
 
 Numbers count as cards by Luhn's check and as accounts by ISO 13616's remainder, so that part
 numbers and versions stay. Key forms are those that their makers publish.
@@ -32,7 +32,7 @@ class _Form(NamedTuple):
 def _luhn(text: str) -> bool:
     digits = [int(c) for c in text if c.isdigit()]
     doubled = [sum(divmod(2 * d, 10)) for d in digits[-2::-2]]
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0 and len(set(digits)) > 2
+    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0 and len(set(digits)) > 1
 
 
 def _iban(text: str) -> bool:
@@ -110,7 +110,8 @@ _FORMS: tuple[_Form, ...] = (
         "telephone",
         "",
         re.compile(
-            r"(?<![\w.,:/#-])(?:(?:\+|00(?=[1-9]))\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?|\(\d{2,5}\)[ .-]?)"
+            r"(?<![\w.,:/#-])"
+            r"(?:(?:\+|00(?=[1-9]))\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?|\(\d{2,5}\)[ .-]?)"
             r"\d{2,4}(?:[ .-]?\d{2,4}){1,4}(?![\w-]|\.\d)"
             r"|(?<![\w.,:/#-])\d{3}[.-]\d{3}[.-]\d{4}(?![\w-]|\.\d)"
         ),

@@ -196,7 +196,7 @@ def _asked_in_training(aside: Path, *, words: int) -> Iterator[Any]:
                     yield ngram_hashes(message["content"], words=words)
 
 
-def _card(
+def _card(  # noqa: PLR0913 - all that a curation found, put together in one place
     config: CurateConfig,
     *,
     sources: list[dict[str, Any]],
@@ -299,8 +299,8 @@ def _missing(config: CurateConfig, *, roles: set[str], probes: int) -> list[str]
     missing = []
     if "replay" not in roles:
         missing.append(
-            "Nothing protects what the base model knows: set keep.base_answers=200 with model.path, "
-            "or keep.sources to general chat and text."
+            "Nothing protects what the base model knows: set keep.base_answers=200 with "
+            "model.path, or keep.sources to general chat and text."
         )
     if "contrast" not in roles:
         missing.append(

@@ -50,8 +50,8 @@ def drop_repeated(
 ) -> tuple[Document, list[Block]]:
     """A document without what is repeated at its beginning and its end, and what went.
 
-    Pages begin and end with navigation. What is repeated between two blocks of a page's own, such as
-    a heading that every page has, stays.
+    Pages begin and end with navigation. What is repeated between two blocks of a page's own, such
+    as a heading that every page has, stays.
     """
     known = set(repeated.tolist())
     if not known:

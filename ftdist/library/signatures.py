@@ -19,7 +19,7 @@ PERMUTATIONS = 128
 SHINGLE_WORDS = 5
 
 LEAST_WORDS = 8
-"""Shorter texts have no likeness, only exact duplicates: one word of five may be all that counts."""
+"""Shorter texts have no likeness, only exact duplicates: one word may be all that counts."""
 
 _SEED = 4
 _SHINGLES_AT_ONCE = 1 << 18

@@ -13,7 +13,7 @@ _TIMES = ("time", "timestamp", "date", "created_at")
 
 
 def is_thread(values: Any) -> bool:
-    """Whether a list of messages is one of senders, not of roles; lists in it may be nested once."""
+    """Whether messages are of senders, not of roles; lists in the list may be nested once."""
     messages = _flat(values)
     return bool(messages) and all(
         isinstance(said, dict)

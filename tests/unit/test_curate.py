@@ -159,7 +159,7 @@ def test_a_row_that_is_met_again_in_another_source_goes_and_the_card_shows_both(
 def test_held_out_conversations_share_no_thirteen_words_with_training(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     shared = "this very long sentence stands in each and every one of the answers here"
-    rows = [{"question": f"Ask {n} {n * 7}?", "answer": f"Number {n * 13}. {shared if n % 2 else n}"}
+    rows = [{"question": f"Ask {n} {n * 7}?", "answer": f"No. {n * 13}. {shared if n % 2 else n}"}
             for n in range(400)]  # fmt: skip
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     split = _manifest(_curate(tmp_path, [f"{path}"], "clean.duplicates=false",
@@ -228,7 +228,7 @@ def test_secrets_are_masked_and_refused_if_asked_and_never_repeated(tmp_path: Pa
     everything = b"".join(_bytes(folder).values()).decode(errors="replace")
     assert key not in everything
     assert _train(folder)[0].messages[1]["content"] == "Use <secret> and <e-mail>"
-    with pytest.raises(DataError, match="holds a secret, and clean.secrets=refuse") as caught:
+    with pytest.raises(DataError, match=r"holds a secret, and clean\.secrets=refuse") as caught:
         _curate(tmp_path, [f"{path}"], "clean.secrets=refuse")
     assert key not in str(caught.value)
 
@@ -236,9 +236,7 @@ def test_secrets_are_masked_and_refused_if_asked_and_never_repeated(tmp_path: Pa
 def test_a_weight_for_no_source_and_a_folder_of_others_are_refused(
     tmp_path: Path, manual: Path
 ) -> None:
-    with pytest.raises(
-        ConfigError, match="library.weights names other, and the sources are manuals"
-    ):
+    with pytest.raises(ConfigError, match=r"library\.weights names other"):
         _curate(tmp_path, [f"{manual}"], "library.weights={other: 2}")
     (tmp_path / "libraries" / "w").mkdir(parents=True)
     (tmp_path / "libraries" / "w" / "mine.txt").write_text("not a library")
@@ -262,7 +260,7 @@ class _Base:
     encoder = None
     asked = 0
 
-    def ask(self, *, answer_tokens: int, say: Any) -> Any:
+    def ask(self, **_: Any) -> Any:
         def answers(prompts: Sequence[str]) -> list[str]:
             self.asked += len(prompts)
             return [f"Answer to {prompt}" for prompt in prompts]
@@ -275,7 +273,8 @@ def test_replay_and_contrast_are_asked_of_the_base_once_and_get_their_shares(
 ) -> None:
     base = _Base()
     keys = _keys(tmp_path, [f"{manual}"], "model.path=base", "keep.base_answers=5",
-                 "keep.contrast_answers=6", "keep.share=0.3", "keep.contrast_share=0.2")  # fmt: skip
+                 "keep.contrast_answers=6", "keep.share=0.3",
+                 "keep.contrast_share=0.2")  # fmt: skip
     for _ in range(2):
         folder = curate(compose_curation(keys), model=base, say=lambda _: None).folder
     assert base.asked == 11
@@ -289,7 +288,7 @@ def test_replay_and_contrast_are_asked_of_the_base_once_and_get_their_shares(
 def test_answers_of_the_base_without_a_base_are_refused_before_anything_is_read(
     tmp_path: Path, manual: Path
 ) -> None:
-    with pytest.raises(ConfigError, match="keep.base_answers ask the base model"):
+    with pytest.raises(ConfigError, match=r"keep\.base_answers ask the base"):
         _curate(tmp_path, [f"{manual}"], "keep.base_answers=5")
     assert not (tmp_path / "cache").exists()
 

@@ -52,7 +52,7 @@ _LEAST_SHARE = 0.05
 
 
 def find_products(questions: Sequence[str]) -> list[str]:
-    """Names in at least a twentieth of the questions that look like a product's, most frequent first.
+    """Names in a twentieth of the questions that look like a product's, most frequent first.
 
     Such a name has a digit, or is in capitals. Give `keep.products` where it is another.
     """

@@ -66,10 +66,13 @@ class _Blocks:
                 self._heading = int(token.tag[1])
             case "heading_close":
                 self._heading = 0
-            case "bullet_list_open" | "ordered_list_open":
-                self._lists += 1
-            case "bullet_list_close" | "ordered_list_close":
-                self._lists -= 1
+            case (
+                "bullet_list_open"
+                | "ordered_list_open"
+                | "bullet_list_close"
+                | ("ordered_list_close")
+            ):
+                self._lists += token.nesting
             case "list_item_open":
                 self._leads = True
             case "fence" | "code_block":

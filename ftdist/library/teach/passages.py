@@ -21,6 +21,8 @@ def passages(document: Document, *, words: int) -> Iterator[Sample]:
     """
     group: list[Section] = []
     for section in sections(document):
+        if not section.blocks:
+            continue  # its heading stands above those of the sections in it
         if group and not _goes_with(group, section, words=words):
             yield from _cut(document, group, words=words)
             group = []

@@ -33,8 +33,8 @@ def is_chosen(question: str, *, one_in: int, seed: int) -> bool:
 def keys_of(answer: str, *, question: str) -> list[str]:
     """Short pieces of an answer that a right one must hold; empty where none stands out.
 
-    A short answer as a whole; else options and file names, quantities, names, as far as the question
-    does not give them away.
+    A short answer as a whole; else options and file names, quantities, names, as far as the
+    question does not give them away.
     """
     if len(answer.split()) <= _SHORT_ANSWER_WORDS:
         return [answer.strip().rstrip(".")]
