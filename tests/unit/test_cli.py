@@ -64,7 +64,7 @@ def test_help_names_every_verb(words: list[str], capsys: Captured) -> None:
         ("trian", "`ftdist train ...`"),
         ("exprot", "`ftdist export ...`"),
         ("model.path=x", "`ftdist train ...`"),
-        ("zzz", "use one of train, submit"),
+        ("zzz", "use one of curate, train, submit"),
     ],
 )
 def test_unknown_verb_gives_the_nearest_one(typed: str, advice: str, capsys: Captured) -> None:
