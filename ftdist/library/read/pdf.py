@@ -28,7 +28,7 @@ from ftdist.library.rows import BadRow, Document, Place
 _ENCRYPTED = 4
 """pdfium's error code where a password is asked for."""
 
-_MONOSPACED = re.compile(r"mono|courier|consol|typewriter|cmtt|txtt|menlo|ttf?\d*$", re.IGNORECASE)
+_MONOSPACED = re.compile(r"mono|courier|consola|typewriter|cmtt|txtt|menlo|ttf?\d*$", re.IGNORECASE)
 _BOLD_WEIGHT = 600
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 
