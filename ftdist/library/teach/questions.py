@@ -17,7 +17,9 @@ LONGEST_ANSWER_WORDS = 160
 
 _LEAST_ANSWER_WORDS = 3
 _LONGEST_QUESTION_WORDS = 40
-_MARKED = re.compile(r"^(?:(?:Q|Question)\s*\d*\s*[:.)]\s*)(?P<text>.+)$", re.IGNORECASE | re.DOTALL)
+_MARKED = re.compile(
+    r"^(?:(?:Q|Question)\s*\d*\s*[:.)]\s*)(?P<text>.+)$", re.IGNORECASE | re.DOTALL
+)
 _ANSWER_MARK = re.compile(r"^(?:A(?:nswer)?\s*\d*\s*[:.)]|Answer\s*\d+)\s+", re.IGNORECASE)
 _NUMBER = re.compile(r"^\(?\d{1,3}(?:\.\d{1,3})*[.)]?\s+(?=\S)")
 _SYMPTOM = re.compile(r"symptom|problem|error|fault|issue|message|alarm|indication", re.IGNORECASE)
