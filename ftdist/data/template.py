@@ -9,6 +9,8 @@ reasoning taken out, messages moved) cannot be learned from exactly, and is refu
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -75,6 +77,20 @@ def ensure_chat_template(tokenizer: PreTrainedTokenizerBase) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class _Shape:
+    """What a template writes for one order of roles, contents apart."""
+
+    between: tuple[str, ...]
+    """Before each content, and after the last."""
+
+    answers: tuple[int, ...]
+    """Which messages are answers."""
+
+    spans: tuple[Span, ...]
+    """Where each answer's turn begins and ends, the lengths of contents up to there not counted."""
+
+
 class AnswerFinder:
     """Renders conversations and finds the assistant's turns in the text.
 
@@ -95,6 +111,7 @@ class AnswerFinder:
         self._special = special
         self._marked = _MARKS.search(self.source) is not None
         self._tails: dict[tuple[str, ...], str] = {}
+        self._shapes: dict[tuple[str, ...], _Shape | None] = {}
         self._refuse_broken()
 
     def find(self, messages: Sequence[Message]) -> tuple[str, list[Span]]:
@@ -109,6 +126,68 @@ class AnswerFinder:
         if self._marked:
             return self._find_marked(messages)
         text, _ = self._render(messages)
+        spans = self._spans_by_shape(text, messages)
+        return text, self._spans_by_prompts(text, messages) if spans is None else spans
+
+    def _spans_by_shape(self, text: str, messages: Sequence[Message]) -> list[Span] | None:
+        """Spans where the text is what this order of roles makes of any contents; else None.
+
+        What stands between the contents, and where in it answers begin and end, is found once for
+        each order of roles. That it stands there in this text too is compared, character by
+        character.
+        """
+        roles = tuple(message["role"] for message in messages)
+        if roles not in self._shapes:
+            self._shapes[roles] = self._shape(roles)
+        shape = self._shapes[roles]
+        if shape is None:
+            return None
+        for strip in (False, True):
+            contents = [m["content"].strip() if strip else m["content"] for m in messages]
+            pieces = [
+                piece for pair in zip(shape.between, contents, strict=False) for piece in pair
+            ]
+            if text == "".join([*pieces, shape.between[-1]]):
+                break
+        else:
+            return None
+        ends = list(accumulate(map(len, contents), initial=0))
+        return [
+            (first + ends[before], end + ends[before + 1])
+            for (first, end), before in zip(shape.spans, shape.answers, strict=True)
+        ]
+
+    def _shape(self, roles: tuple[str, ...]) -> "_Shape | None":
+        """What the template writes around contents in this order of roles, if it can be told."""
+        probe = [
+            Message(role=role, content=_PROBE.format(at, len(roles)))
+            for at, role in enumerate(roles)
+        ]
+        try:
+            text, _ = self._render(probe)
+            spans = self._spans_by_prompts(text, probe)
+        except DataError:
+            return None  # the conversation at hand is told of it
+        between: list[str] = []
+        rest = text
+        for message in probe:
+            before, found, rest = rest.partition(message["content"])
+            if not found:
+                return None
+            between.append(before)
+        answers = [at for at, role in enumerate(roles) if role == "assistant"]
+        ends = list(accumulate((len(message["content"]) for message in probe), initial=0))
+        return _Shape(
+            between=(*between, rest),
+            answers=tuple(answers),
+            spans=tuple(
+                (first - ends[at], end - ends[at + 1])
+                for (first, end), at in zip(spans, answers, strict=True)
+            ),
+        )
+
+    def _spans_by_prompts(self, text: str, messages: Sequence[Message]) -> list[Span]:
+        """Spans found by asking the template for the prompt of each answer."""
         turns = [at for at, message in enumerate(messages) if message["role"] == "assistant"]
         spans: list[Span] = []
         for at in turns:
@@ -117,7 +196,7 @@ class AnswerFinder:
             if spans and spans[-1][1] > first:
                 raise _underivable(f"lets the answers of messages {turns} run into each other")
             spans.append((first, end))
-        return text, spans
+        return spans
 
     def _refuse_broken(self) -> None:
         """Refuse a template that cannot render anything, before a conversation is blamed for it."""

@@ -22,6 +22,7 @@ from ftdist.data.chat import (
     default_chat_template,
     ensure_chat_template,
 )
+from ftdist.data.template import AnswerFinder
 from ftdist.errors import DataError
 
 TEXT = [
@@ -229,6 +230,27 @@ def test_answers_and_the_ends_of_their_turns_are_learned_and_nothing_else(family
         f"{space}{first}{END[family]}",
         f"{space}{thought}Wait h\u00e9re \U0001f600{END[family]}",
     ]
+
+
+@pytest.mark.parametrize("words", ["bytes", "marks"])
+@pytest.mark.parametrize("family", END)
+def test_answers_are_found_by_shape_where_asking_for_each_prompt_finds_them(
+    family: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = tokenizer_of(family, words=words)
+    talks = [
+        talk("How do I reset it?", "Press the button."),
+        talk("Unplug it ", " Wait. ", "And then?", "Plug it in\nagain."),
+        talk("button", "button", "button", "button button"),
+    ]
+    by_shape = ChatEncoder(tokenizer, system_prompt=None).encode_many(talks * 2)
+    asked: list[bool] = []
+    monkeypatch.setattr(
+        AnswerFinder, "_spans_by_shape", lambda *_: asked.append(True)
+    )  # append gives None: no shape fits
+    by_prompts = ChatEncoder(tokenizer, system_prompt=None).encode_many(talks * 2)
+    assert [str(tokens) for tokens in by_shape] == [str(tokens) for tokens in by_prompts]
+    assert asked or family == "marked"
 
 
 def test_word_marks_put_in_by_the_tokenizer_belong_to_the_answer() -> None:
