@@ -18,11 +18,13 @@ def answered(prompts: Sequence[str], *, ask: Ask, cache: Path) -> list[tuple[str
         cache: JSON lines of what was answered; a torn last line is asked again.
     """
     cache.parent.mkdir(parents=True, exist_ok=True)
+    _end_torn_line(cache)
     known = {
         row["prompt"]: row["answer"]
         for row in read_json_lines(cache)
         if isinstance(row.get("prompt"), str) and isinstance(row.get("answer"), str)
     }
+    _end_torn_line(cache)
     new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in known]
     for first in range(0, len(new), _AT_ONCE):
         asked = new[first : first + _AT_ONCE]
@@ -30,3 +32,17 @@ def answered(prompts: Sequence[str], *, ask: Ask, cache: Path) -> list[tuple[str
             known[prompt] = answer
             append_json_line(cache, {"prompt": prompt, "answer": answer})
     return [(prompt, known[prompt]) for prompt in prompts if known[prompt].strip()]
+
+
+def _end_torn_line(path: Path) -> None:
+    """Close a line that an interruption cut off, so that the next row has one of its own."""
+    if path.exists() and not path.read_bytes().endswith(b"\n"):
+        with path.open("ab") as file:
+            file.write(b"\n")
+
+
+def _end_torn_line(cache: Path) -> None:
+    """Have what is added next begin on a line of its own."""
+    if cache.is_file() and cache.read_bytes()[-1:] not in (b"", b"\n"):
+        with cache.open("ab") as file:
+            file.write(b"\n")

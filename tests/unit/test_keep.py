@@ -1,0 +1,136 @@
+"""Replay and contrast: general prompts, other products, and the base model's answers on disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ftdist.library.keep.answers import answered
+from ftdist.library.keep.contrast import contrast_questions, find_products
+from ftdist.library.keep.keep import general_prompts
+
+OWN = [
+    "How do I reset my A-45 widget?",
+    "What does error E17 on the A-45 mean?",
+    "Does the A-45 work with the B-46?",
+    "Is it waterproof?",
+]
+
+
+class _Base:
+    """Answers by rote, and can be stopped at a batch."""
+
+    def __init__(self, *, stop_at: int | None = None) -> None:
+        self.batches: list[list[str]] = []
+        self._stop_at = stop_at
+
+    def __call__(self, prompts: Sequence[str]) -> list[str]:
+        if len(self.batches) == self._stop_at:
+            raise KeyboardInterrupt
+        self.batches.append(list(prompts))
+        return ["" if prompt == "mute" else f"Answer to {prompt}" for prompt in prompts]
+
+
+def test_three_hundred_general_prompts_are_all_different_and_all_come() -> None:
+    prompts = general_prompts()
+    assert len(prompts) == len(set(prompts)) >= 300
+    assert all(prompt == prompt.strip() and prompt for prompt in prompts)
+
+
+def test_the_first_prompts_are_of_many_kinds() -> None:
+    assert len({prompt.split()[0] for prompt in general_prompts()[:40]}) >= 15
+
+
+def test_a_library_question_comes_back_under_another_name_and_never_as_it_is() -> None:
+    asked = contrast_questions(OWN, products=["A-45"], count=400, seed=1)
+    assert len(set(asked)) == 400
+    assert not {question.casefold() for question in asked} & {q.casefold() for q in OWN}
+    assert any("error E17 on the" in question for question in asked)
+    assert not any("A-45" in question for question in asked)
+
+
+def test_two_thousand_names_are_there_for_a_library_that_names_no_product() -> None:
+    asked = contrast_questions(["Is it waterproof?"], products=[], count=2500, seed=1)
+    assert len(set(asked)) == 2500
+
+
+def test_a_question_about_two_products_is_not_renamed() -> None:
+    asked = contrast_questions(OWN, products=["A-45", "B-46"], count=200, seed=1)
+    assert not any(question.startswith("Does the") for question in asked)
+
+
+def test_the_longer_of_two_names_is_the_one_replaced() -> None:
+    asked = contrast_questions(OWN, products=["A-45", "A-45 widget"], count=200, seed=1)
+    assert any(question.startswith("How do I reset my ") for question in asked)
+    assert not any("widget" in question for question in asked)
+
+
+@pytest.mark.parametrize("products", [["Norvik"], ["norvik"]])
+def test_names_of_the_library_are_never_used_for_others(products: list[str]) -> None:
+    own = ["Why does my kettle by Acme not boil?"]
+    asked = " ".join(contrast_questions(own, products=products, count=3000, seed=1))
+    assert "Norvik" not in asked
+    assert "Acme" not in asked
+    assert "How do kettles work?" not in asked
+    assert "kettle" in asked
+
+
+def test_the_same_seed_gives_the_same_questions_and_another_gives_others() -> None:
+    one, again, other = (
+        contrast_questions(order, products=["A-45"], count=50, seed=seed)
+        for order, seed in ((OWN, 1), (OWN[::-1], 1), (OWN, 2))
+    )
+    assert one == again != other
+
+
+def test_braces_of_a_question_are_left_alone() -> None:
+    asked = contrast_questions(["Is {name} an A-45?"], products=["A-45"], count=20, seed=1)
+    assert len(asked) == 20
+    assert not any("{" in question or question.startswith("Is an") for question in asked)
+
+
+def test_products_are_names_with_digits_or_capitals_that_come_often() -> None:
+    questions = [*["How do I open the A-45?"] * 4, *["Does NUT use USB?"] * 4, *["Why?"] * 12]
+    questions += ["What does error E17 mean?"] * 4 + ["Who is Z9?"]
+    assert find_products(questions) == ["A-45", "NUT"]
+    assert find_products([]) == []
+
+
+def test_names_that_come_equally_often_stand_in_order_of_the_alphabet() -> None:
+    assert find_products(["K7 J6 I5 H4 G3 F2?"] * 3) == ["F2", "G3", "H4", "I5", "J6"]
+
+
+def test_the_base_is_asked_each_prompt_once(tmp_path: Path) -> None:
+    cache, base = tmp_path / "answers" / "key.jsonl", _Base()
+    first = answered(["a", "b", "a"], ask=base, cache=cache)
+    assert first == [("a", "Answer to a"), ("b", "Answer to b"), ("a", "Answer to a")]
+    assert answered(["b", "c"], ask=base, cache=cache)[1] == ("c", "Answer to c")
+    assert base.batches == [["a", "b"], ["c"]]
+
+
+def test_asking_that_was_interrupted_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    prompts, cache = [str(number) for number in range(70)], tmp_path / "a.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        answered(prompts, ask=_Base(stop_at=1), cache=cache)
+    base = _Base()
+    assert len(answered(prompts, ask=base, cache=cache)) == 70
+    assert [len(batch) for batch in base.batches] == [32, 6]
+
+
+def test_a_torn_last_line_is_asked_again_and_then_kept(tmp_path: Path) -> None:
+    cache = tmp_path / "a.jsonl"
+    answered(["a", "b"], ask=_Base(), cache=cache)
+    cache.write_bytes(cache.read_bytes()[:-9])
+    base = _Base()
+    for _ in range(2):
+        assert len(answered(["a", "b", "c"], ask=base, cache=cache)) == 3
+    assert base.batches == [["b", "c"]]
+
+
+def test_a_prompt_without_an_answer_is_left_out_and_not_asked_again(tmp_path: Path) -> None:
+    base = _Base()
+    for _ in range(2):
+        assert answered(["mute", "a"], ask=base, cache=tmp_path / "a.jsonl") == [
+            ("a", "Answer to a")
+        ]
+    assert len(base.batches) == 1
