@@ -118,24 +118,6 @@ class TeachSection:
     cite: bool
     """Whether an answer from a document ends with its source, such as (Manual, page 12)."""
 
-    endpoint: str | None
-    """URL of an OpenAI-compatible server that writes more wordings and questions; null: none.
-
-    Its key comes from the environment, FTDIST_LLM_API_KEY.
-    """
-
-    writer: str | None
-    """Name of the model asked at `endpoint`."""
-
-    written_questions: Annotated[int, Field(ge=0)]
-    """Questions that a language model writes for each passage; each is held against its text."""
-
-    written_wordings: Annotated[int, Field(ge=0)]
-    """Further wordings of each question that a language model writes."""
-
-    from_base: bool
-    """Whether the base model writes them, where there is no endpoint."""
-
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class KeepSection:

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-_WIDTH = 100
+_WIDTH = 80
+_MOST_SOURCES = 12
+_MOST_BAD_ROWS = 3
+"""Of each what the terminal shows; the page shows more."""
 
 
 def html_card(card: Mapping[str, Any]) -> str:
@@ -26,8 +30,12 @@ def html_card(card: Mapping[str, Any]) -> str:
 
 def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
     """The card for a terminal: what there is, what went, what is missing."""
-    console = Console(file=io.StringIO(), width=_WIDTH, force_terminal=False)
+    out = io.StringIO()
+    # What stands in sources is text, and none of it markup.
+    console = Console(file=out, width=_WIDTH, markup=False, highlight=False, emoji=False)
     console.print(_sources(card))
+    if len(card["sources"]) > _MOST_SOURCES:
+        console.print(f"{len(card['sources']) - _MOST_SOURCES} more sources: see the card.")
     if card["rules"]:
         console.print(_rules(card))
     split, probes = card["split"], card["probes"]
@@ -35,28 +43,27 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
         f"Held out: {split['held_out_units']} conversations and documents; "
         f"{split['shared_left']} of their {_number(split['ngrams_checked'])} runs of "
         f"{split['words']} words stand in training. "
-        f"Probes: {probes['number']}; {probes['shared_left']} shared.",
-        soft_wrap=True, highlight=False,
-    )  # fmt: skip
-    for row in card["bad_rows"][:3]:
-        console.print(f"Left out: {row['place']} {row['reason']}.", highlight=False, markup=False)
+        f"Probes: {probes['number']}; {probes['shared_left']} shared."
+    )
+    for row in card["bad_rows"][:_MOST_BAD_ROWS]:
+        console.print(_plain(f"Left out: {row['place']} {row['reason']}."))
     for sentence in card["missing"]:
-        console.print(f"Missing: {sentence}", highlight=False, soft_wrap=True)
+        console.print(_plain(f"Missing: {sentence}"))
+    # Paths stay whole, to be copied.
     console.print(f"Library: {folder}\nCard: {folder / 'index.html'}", soft_wrap=True)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue().rstrip()
+    return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
 
 
 def _sources(card: Mapping[str, Any]) -> Table:
     unit = next((size["unit"] for size in card["sizes"].values()), "words")
-    table = Table(title=f"Library {card['name']}")
-    table.add_column("source")
-    for name in ("role", "rows", "bad", "duplicates", "samples", unit, "share", "times seen"):
-        table.add_column(name, justify="left" if name == "role" else "right")
-    for source in card["sources"]:
+    table = Table(title=f"Library {card['name']}", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("source", no_wrap=True, overflow="ellipsis")
+    for name in ("role", "rows", "bad", "duplicates", "samples", unit, "share", "seen"):
+        table.add_column(name, justify="left" if name == "role" else "right", no_wrap=True)
+    for source in card["sources"][:_MOST_SOURCES]:
         size, mix = card["sizes"][source["name"]], card["mix"][source["name"]]
         table.add_row(
-            source["name"],
+            _plain(source["name"]),
             source["role"],
             _number(source["rows"]),
             _number(source["bad"]),
@@ -64,21 +71,26 @@ def _sources(card: Mapping[str, Any]) -> Table:
             _number(size["samples"]),
             _number(size["total"]),
             _percent(mix["share"]),
-            f"{mix['times_seen']:g}",
+            f"{mix['times_seen']:.4g} x",
         )
     return table
 
 
 def _rules(card: Mapping[str, Any]) -> Table:
-    table = Table(title="What cleaning did")
-    table.add_column("rule", no_wrap=True)
+    table = Table(title="What cleaning did", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("rule", no_wrap=True, overflow="ellipsis", max_width=_WIDTH // 2)
     table.add_column("times", justify="right", no_wrap=True)
-    table.add_column("for example", overflow="ellipsis", no_wrap=True, max_width=_WIDTH - 40)
+    table.add_column("for example", no_wrap=True, overflow="ellipsis")
     for name, rule in card["rules"].items():
         first = next((v for v in rule["victims"] if v["place"]), None)
         example = "" if first is None else f"{first['place']}: {first['excerpt']}"
-        table.add_row(name, _number(rule["count"]), example)
+        table.add_row(_plain(name), _number(rule["count"]), _plain(example.removesuffix(": ")))
     return table
+
+
+def _plain(text: str) -> str:
+    """One line without the control characters that would move a terminal's cursor."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _most(histogram: list[list[int]]) -> int:

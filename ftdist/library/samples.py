@@ -14,7 +14,6 @@ MadeBy = Literal[
     "symptom",
     "definition",
     "wording",
-    "model",
     "replay",
     "contrast",
 ]

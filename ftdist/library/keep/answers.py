@@ -18,7 +18,6 @@ def answered(prompts: Sequence[str], *, ask: Ask, cache: Path) -> list[tuple[str
         cache: JSON lines of what was answered; a torn last line is asked again.
     """
     cache.parent.mkdir(parents=True, exist_ok=True)
-    _end_torn_line(cache)
     known = {
         row["prompt"]: row["answer"]
         for row in read_json_lines(cache)
@@ -38,11 +37,4 @@ def _end_torn_line(path: Path) -> None:
     """Close a line that an interruption cut off, so that the next row has one of its own."""
     if path.exists() and not path.read_bytes().endswith(b"\n"):
         with path.open("ab") as file:
-            file.write(b"\n")
-
-
-def _end_torn_line(cache: Path) -> None:
-    """Have what is added next begin on a line of its own."""
-    if cache.is_file() and cache.read_bytes()[-1:] not in (b"", b"\n"):
-        with cache.open("ab") as file:
             file.write(b"\n")
