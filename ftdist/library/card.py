@@ -57,28 +57,32 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
 def _sources(card: Mapping[str, Any]) -> Table:
     unit = next((size["unit"] for size in card["sizes"].values()), "words")
     table = Table(title=f"Library {card['name']}", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("source", no_wrap=True, overflow="ellipsis")
-    for name in ("role", "rows", "bad", "duplicates", "samples", unit, "share", "seen"):
-        table.add_column(name, justify="left" if name == "role" else "right", no_wrap=True)
+    table.add_column("source", overflow="ellipsis")
+    for name in ("rows", "bad", "duplicates", "samples", unit, "share", "seen"):
+        table.add_column(name, justify="right", no_wrap=True)
     for source in card["sources"][:_MOST_SOURCES]:
         size, mix = card["sizes"][source["name"]], card["mix"][source["name"]]
         table.add_row(
-            _plain(source["name"]),
-            source["role"],
+            _plain(_with_role(source)),
             _number(source["rows"]),
             _number(source["bad"]),
             _number(source["duplicates"]),
             _number(size["samples"]),
             _number(size["total"]),
             _percent(mix["share"]),
-            f"{mix['times_seen']:.4g} x",
+            f"{mix['times_seen']:.3g} x",
         )
     return table
 
 
+def _with_role(source: Mapping[str, Any]) -> str:
+    name, role = str(source["name"]), str(source["role"])
+    return name if role in ("library", name) else f"{name} ({role})"
+
+
 def _rules(card: Mapping[str, Any]) -> Table:
     table = Table(title="What cleaning did", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("rule", no_wrap=True, overflow="ellipsis", max_width=_WIDTH // 2)
+    table.add_column("rule", no_wrap=True, overflow="ellipsis", max_width=_WIDTH // 3)
     table.add_column("times", justify="right", no_wrap=True)
     table.add_column("for example", no_wrap=True, overflow="ellipsis")
     for name, rule in card["rules"].items():
