@@ -92,7 +92,7 @@ def test_headings_items_tables_and_terms_become_questions_with_the_words_of_the_
                 7,
             ),
             "Why does it beep?": ("The tank is nearly empty.", "faq", 8),
-            "What does --quiet do?": ("Switches the beeper off.", "definition", None),
+            "What does --quiet (Manual) do?": ("Switches the beeper off.", "definition", None),
         }
         or "Why does it beep?" in found
     )

@@ -79,7 +79,7 @@ def questions(document: Document) -> list[Exchange]:
     for section in sections(document):
         found += _of_heading(section, document)
         found += _of_blocks(section)
-        found += _of_definitions(section)
+        found += _of_definitions(section, document)
         for block in section.blocks:
             if block.kind == "table":
                 found += _of_table(block, section, document)
@@ -166,7 +166,8 @@ def _answer(blocks: Sequence[Block]) -> str:
     return text if len(text.split()) >= _LEAST_ANSWER_WORDS and not is_announced else ""
 
 
-def _of_definitions(section: Section) -> Iterator[Exchange]:
+def _of_definitions(section: Section, document: Document) -> Iterator[Exchange]:
+    """Terms with what is said of them; asked under the title, for many pages explain --help."""
     blocks = section.blocks
     for number, block in enumerate(blocks):
         if block.kind != "term" or _is_question(block.text) or len(block.text.split()) > 8:
@@ -178,6 +179,7 @@ def _of_definitions(section: Section) -> Iterator[Exchange]:
         term = block.text.rstrip(":").strip()
         if answer and term:
             is_option = term.startswith("-") or "=" in term or "_" in term
+            term = f"{term} ({document.title})"
             question = f"What does {term} do?" if is_option else f"What is {term}?"
             yield Exchange(
                 question=question,
