@@ -111,25 +111,24 @@ def _mark_near(path: Path, result: Duplicates, *, width: int, similarity: float)
     number, size = bands_for(width, similarity=similarity)
     files = [path.with_name(f"band-{band}") for band in range(number)]
     rows = _write_bands(path, files, result, width=width, size=size)
-    cells = sum([_write_buckets(file) for file in files])
+    cells = 0
+    for file in files:
+        cells = _write_buckets(file, first_cell=cells)
     if not cells:
         return
+    # Of each bucket its kept rows, counted from 1, as they are met; then zeros.
+    met = np.memmap(path.with_name("met"), dtype=np.int32, mode="w+", shape=(cells,)).data
     with path.open("rb") as signatures:
-        # Of each bucket the kept rows, from 1, in the order in which they are met; then 0.
-        kept = memoryview(
-            np.memmap(path.with_name("kept"), dtype=np.int64, mode="w+", shape=(cells,))
-        )
+        likeness = _Likeness(file=signatures.fileno(), width=width)
         for row, buckets in _in_buckets(rows, files):
-            candidates = sorted({other for bucket in buckets for other in _kept(kept, bucket)})
-            found = _first_alike(
-                signatures.fileno(), row, candidates, width=width, similarity=similarity
-            )
+            candidates = sorted({other for bucket in buckets for other in _met_in(bucket, met)})
+            found = likeness.first(row, candidates, least=similarity)
             if found is None:
                 for bucket in buckets:
-                    _keep(kept, bucket, row)
+                    _meet(row, bucket, met)
             else:
-                result.kept_row[row], result.similarity[row] = found
                 result.near[row] = True
+                result.kept_row[row], result.similarity[row] = found
 
 
 def _write_bands(
@@ -158,32 +157,72 @@ def _write_bands(
     return np.concatenate(rows)
 
 
-def _write_buckets(file: Path) -> int:
-    """Replace the hashes of a band by buckets: -1 for a row that nothing agrees with.
+def _write_buckets(file: Path, *, first_cell: int) -> int:
+    """Replace a band's hashes by buckets: -1 for a row that agrees with no other.
 
     Returns:
-        how many rows are in buckets; a bucket's number is that of its first cell among them.
+        the cell after the last; a bucket has a cell for each of its rows and is named by its first.
     """
     keys = np.fromfile(file, dtype=np.uint64)
+    if not len(keys):
+        return first_cell
     order = np.argsort(keys)
     keys = keys[order]
-    starts = np.flatnonzero(np.concatenate([keys[:1] == keys[:1], keys[1:] != keys[:-1]]))
+    starts = np.concatenate([[0], np.flatnonzero(keys[1:] != keys[:-1]) + 1])
     del keys
     sizes = np.diff(starts, append=len(order))
-    room = np.where(sizes > 1, sizes, 0)
-    first_cells = np.where(sizes > 1, np.cumsum(room) - room, -1)
+    ends = first_cell + np.cumsum(np.where(sizes > 1, sizes, 0))
     buckets = np.empty(len(order), dtype=np.int64)
-    buckets[order] = np.repeat(first_cells, sizes)
+    buckets[order] = np.repeat(np.where(sizes > 1, ends - sizes, -1), sizes)
     buckets.tofile(file)
-    return int(room.sum())
+    return int(ends[-1])
 
 
 def _in_buckets(rows: Rows, files: list[Path]) -> Iterator[tuple[int, list[int]]]:
-    """Each row that is in a bucket with its buckets, in order."""
-    cells = 0
-    offsets = []
-    for file in files:
-        offsets.append(cells)
-        cells += 0
-    del offsets
-    yield from ()
+    """Each row that is in buckets, and those, in the order of rows."""
+    for first in range(0, len(rows), _ROWS_AT_ONCE):
+        block = np.stack(
+            [
+                np.fromfile(file, dtype=np.int64, count=_ROWS_AT_ONCE, offset=first * 8)
+                for file in files
+            ],
+            axis=1,
+        )
+        for at in np.flatnonzero((block >= 0).any(axis=1)).tolist():
+            yield int(rows[first + at]), [cell for cell in block[at].tolist() if cell >= 0]
+
+
+def _met_in(bucket: int, met: memoryview) -> Iterator[int]:
+    # The last row of a bucket fills its last cell, and nobody looks after it: a 0 comes in time.
+    for cell in range(bucket, bucket + _COMPARED):
+        if met[cell] == 0:
+            return
+        yield met[cell] - 1
+
+
+def _meet(row: int, bucket: int, met: memoryview) -> None:
+    for cell in range(bucket, bucket + _COMPARED):
+        if met[cell] == 0:
+            met[cell] = row + 1
+            return
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Likeness:
+    """Compares signatures that lie in a file; read, not mapped, so that none stays in memory."""
+
+    file: int
+    width: int
+
+    def first(self, row: int, candidates: list[int], *, least: float) -> tuple[int, float] | None:
+        """The first candidate that is like a row, and how alike they are."""
+        own = self._signature(row)
+        for other in candidates:
+            alike = np.count_nonzero(own == self._signature(other)) / self.width
+            if alike >= least:
+                return other, alike
+        return None
+
+    def _signature(self, row: int) -> npt.NDArray[np.uint16]:
+        size = 2 * self.width
+        return np.frombuffer(os.pread(self.file, size, row * size), dtype=np.uint16)
