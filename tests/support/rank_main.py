@@ -70,4 +70,9 @@ def write_aside(path: Path, content: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not by way of the interpreter's end: there threads of native libraries, which nobody waits
+    # for, abort a rank now and then whose work is done and written.
+    os._exit(code)
