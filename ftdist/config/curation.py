@@ -120,6 +120,38 @@ class TeachSection:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class WriteSection:
+    """A language model that writes further questions and wordings, each checked by its text."""
+
+    by: Literal["rules", "base", "endpoint"]
+    """Who writes: rules alone, the base model, or a model at an OpenAI-compatible endpoint."""
+
+    questions: Annotated[int, Field(ge=0)]
+    """Questions asked of it about each passage; one is taken only with a quotation that holds."""
+
+    wordings: Annotated[int, Field(ge=0)]
+    """Wordings asked of it for each question, beside those by rules."""
+
+    url: str
+    """Address of the endpoint, up to and with /v1."""
+
+    model: str | None
+    """Name of the model there."""
+
+    key_variable: str
+    """Environment variable that holds the endpoint's key; where unset, none is sent."""
+
+    at_once: PositiveInt
+    """Requests under way at once."""
+
+    answer_tokens: PositiveInt
+    """Most tokens of a reply."""
+
+    timeout_s: PositiveInt
+    """Seconds after which a request is tried again."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class KeepSection:
     """What is mixed in so that the model keeps what it knows and stays in its lane."""
 
@@ -181,6 +213,7 @@ class CurateConfig:
     clean: CleanSection
     split: SplitSection
     teach: TeachSection
+    write: WriteSection
     keep: KeepSection
     model: CurateModel
     work: WorkSection

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from ftdist.config.curation import CurateConfig, CurateModel
 from ftdist.errors import ConfigError, FtdistError
+from ftdist.expert.endpoint import open_endpoint
 from ftdist.library.curate import curate
 from ftdist.rundir import write_whole
 
@@ -86,7 +87,8 @@ def main(arguments: Sequence[str]) -> int:
                 f"model.path={model.path} is no folder.",
                 remedy="set model.path to a Hugging Face model folder, or to null.",
             )
-        answer = curate(config, model=model, say=_say)
+        endpoint = open_endpoint(config.write) if config.write.by == "endpoint" else None
+        answer = curate(config, model=model, endpoint=endpoint, say=_say)
     except FtdistError as error:
         told = {"problem": error.problem, "remedy": error.remedy, "exit_code": error.exit_code}
         write_whole(out, json.dumps(told))

@@ -19,12 +19,14 @@ from ftdist.library.account import Account
 from ftdist.library.digests import Digests
 from ftdist.library.find import FoundSource, find_sources
 from ftdist.library.intake import Piece, ReadSettings, read_piece, unreadable
+from ftdist.library.keep.answers import Ask
 from ftdist.library.keep.keep import Kept, kept_samples
-from ftdist.library.lesson import Lesson, TeachSettings, teach_piece
+from ftdist.library.lesson import Lesson, TeachSettings, teach_piece, written_for
 from ftdist.library.pool import in_order, processes_for
 from ftdist.library.publish import Published, Taught, publish
 from ftdist.library.sift import LIBRARY, ReadSource, Sifted, sift
 from ftdist.library.values import split_rows
+from ftdist.library.write import Writer
 
 REPLAY = "replay"
 
@@ -45,8 +47,20 @@ class Base(Protocol):
     def encoder(self) -> Any:
         """A `ChatEncoder` of its tokenizer."""
 
-    def ask(self, *, answer_tokens: int, say: Say) -> Callable[[Sequence[str]], list[str]]:
+    def ask(self, *, answer_tokens: int, say: Say) -> Ask:
         """A function from prompts to greedy answers."""
+
+
+@runtime_checkable
+class Endpoint(Protocol):
+    """A language model that is asked over the network."""
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of the model and of what its answers depend on."""
+
+    def ask(self, *, say: Say) -> Ask:
+        """A function from prompts to answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +73,15 @@ class _Work:
     say: Say
 
 
-def curate(config: CurateConfig, *, model: Base | None, say: Say) -> Published:
+def curate(
+    config: CurateConfig, *, model: Base | None, endpoint: Endpoint | None = None, say: Say
+) -> Published:
     """Make a library.
 
     Args:
         config: of the curation.
         model: counts tokens and answers prompts; None: neither is done.
+        endpoint: writes questions and wordings, where `write.by=endpoint`.
         say: is told how the work goes on.
 
     Raises:
@@ -88,7 +105,8 @@ def curate(config: CurateConfig, *, model: Base | None, say: Say) -> Published:
     _judge_bad_rows(read, config=config)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".sift-") as folder:
         sifted = sift(read, config=config, folder=Path(folder))
-    taught = _teach(read, sifted, work=work)
+    writer = _writer(config, model=model, endpoint=endpoint, work=work)
+    taught = _teach(read, sifted, writer=writer, work=work)
     kept = _keep(taught, model=model, work=work)
     return publish(
         config,
@@ -114,6 +132,11 @@ def _refuse_contradictions(config: CurateConfig, *, model: Base | None) -> None:
         raise ConfigError(
             f"{' and '.join(asks)} ask the base model, and model.path is not set.",
             remedy=f"set model.path to the base model's folder, or {asks[0]}=0.",
+        )
+    if config.write.by == "base" and model is None:
+        raise ConfigError(
+            "write.by=base asks the base model, and model.path is not set.",
+            remedy="set model.path to the base model's folder, or write.by=rules.",
         )
     if config.keep.share + config.keep.contrast_share >= 1:
         raise ConfigError(
@@ -240,7 +263,32 @@ def _judge_bad_rows(sources: Sequence[ReadSource], *, config: CurateConfig) -> N
             )
 
 
-def _teach(read: Sequence[ReadSource], sifted: Sifted, *, work: _Work) -> list[Taught]:
+def _writer(
+    config: CurateConfig, *, model: Base | None, endpoint: Endpoint | None, work: _Work
+) -> Writer | None:
+    """Who writes questions and wordings; None: rules alone."""
+    asked = config.write
+    if asked.by == "rules" or not (asked.questions or asked.wordings):
+        return None
+    if asked.by == "base":
+        assert model is not None
+        ask, made_of = model.ask(answer_tokens=asked.answer_tokens, say=work.say), model.key
+    else:
+        assert endpoint is not None
+        ask, made_of = endpoint.ask(say=work.say), endpoint.key
+    key = hashlib.sha256(f"{made_of} {asked.answer_tokens}".encode()).hexdigest()[:32]
+    return Writer(
+        ask=ask,
+        key=key,
+        replies=work.cache / "answers" / f"{key}.jsonl",
+        questions=asked.questions,
+        wordings=asked.wordings,
+    )
+
+
+def _teach(
+    read: Sequence[ReadSource], sifted: Sifted, *, writer: Writer | None, work: _Work
+) -> list[Taught]:
     """Make samples of what is kept, each piece in a process of its own."""
     settings, split = work.config.teach, work.config.split
     documents = max(1, sum(1 for s in read for p in s.pieces if p.kind not in _CHATS))
@@ -257,14 +305,13 @@ def _teach(read: Sequence[ReadSource], sifted: Sifted, *, work: _Work) -> list[T
             probes=probes if is_library else 0,
             seed=work.config.library.seed,
         )
-        lessons.append(
-            [
-                Lesson(piece=piece, decision=decision, source=source.name, settings=taught)
-                for piece, decision in zip(
-                    source.pieces, sifted.decisions[source.name], strict=True
-                )
-            ]
-        )
+        own = [
+            Lesson(piece=piece, decision=decision, source=source.name, settings=taught)
+            for piece, decision in zip(source.pieces, sifted.decisions[source.name], strict=True)
+        ]
+        if writer is not None and is_library:
+            own = [written_for(lesson, writer=writer) for lesson in own]
+        lessons.append(own)
     work.say(f"curate: teaching {sum(map(len, lessons))} pieces")
     results = in_order(
         teach_piece, list(chain(*lessons)), processes=work.processes, if_it_dies=_no_lesson

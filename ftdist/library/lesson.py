@@ -29,6 +29,7 @@ from ftdist.library.teach.passages import passages
 from ftdist.library.teach.probes import is_chosen, keys_of, probe, withheld
 from ftdist.library.teach.questions import cited, questions
 from ftdist.library.teach.wordings import wordings
+from ftdist.library.write import Matter, Writer, Written, write_piece
 
 FORMAT = 1
 """Raised whenever the same rows would be taught in another way."""
@@ -59,6 +60,8 @@ class Lesson:
     decision: Decision
     source: str
     settings: TeachSettings
+    written: Path | None = None
+    """What a language model wrote for it (`written_for`); None: nothing was."""
 
     @property
     def key(self) -> str:
@@ -67,6 +70,7 @@ class Lesson:
         for array in (self.decision.kept, self.decision.held_out, self.decision.repeated):
             digest.update(np.ascontiguousarray(array).tobytes() + b"|")
         made_of = [FORMAT, self.piece.key, self.source, asdict(self.settings), digest.hexdigest()]
+        made_of += [self.written.name] if self.written else []
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
 
     @property
@@ -89,13 +93,38 @@ def teach_piece(lesson: Lesson) -> Account:
     return Account.load(lesson.folder / "account.json")
 
 
+def written_for(lesson: Lesson, *, writer: Writer) -> Lesson:
+    """The lesson with what a language model writes for what is trained of it."""
+
+    def matter() -> Iterator[Matter]:
+        settings = lesson.settings
+        for row in _rows(lesson, part="train"):
+            match row:
+                case Document():
+                    document, _ = drop_repeated(row, lesson.decision.repeated)
+                    asked = questions(document) if settings.questions else []
+                    yield Matter(
+                        document=document,
+                        passages=list(passages(document, words=settings.passage_words)),
+                        questions=[exchange.question for exchange in asked],
+                    )
+                case Conversation() if _is_asked(row):
+                    yield Matter(document=None, passages=(), questions=[row.messages[0]["content"]])
+
+    path = write_piece(matter, key=lesson.key, writer=writer, cache=lesson.piece.cache)
+    return replace(lesson, written=path)
+
+
 def _teach_into(folder: Path, lesson: Lesson) -> None:
-    account = Account()
+    written = Written.load(lesson.written)
+    account = written.account
     with (folder / "probes.jsonl").open("w", encoding="utf-8") as probes:
 
         def taught(part: str) -> Iterator[Sample]:
             for row in _rows(lesson, part=part):
-                samples, withheld = _taught(row, lesson, part=part, account=account)
+                samples, withheld = _taught(
+                    row, lesson, part=part, written=written, account=account
+                )
                 for probe in withheld:
                     probes.write(json.dumps(probe, ensure_ascii=False) + "\n")
                 for sample in samples:
@@ -124,7 +153,7 @@ Probe = dict[str, Any]
 
 
 def _taught(
-    row: Row, lesson: Lesson, *, part: str, account: Account
+    row: Row, lesson: Lesson, *, part: str, written: Written, account: Account
 ) -> tuple[list[Sample], list[Probe]]:
     """What one row teaches."""
     match row:
@@ -132,24 +161,32 @@ def _taught(
             place = str(row.place)
             return [Sample(text=row.text, place=place, made_by="as written", unit=place)], []
         case Conversation():
-            return _of_conversation(row, lesson, part=part)
+            return _of_conversation(row, lesson, part=part, written=written)
         case Document():
             document, gone = drop_repeated(row, lesson.decision.repeated)
             for block in gone:
                 account.strike("repeated text", place=str(row.place), excerpt=block.text)
-            return _of_document(document, lesson, part=part)
+            return _of_document(document, lesson, part=part, written=written)
     raise AssertionError(row)
 
 
 def _of_document(
-    document: Document, lesson: Lesson, *, part: str
+    document: Document, lesson: Lesson, *, part: str, written: Written
 ) -> tuple[list[Sample], list[Probe]]:
     settings = lesson.settings
     samples: list[Sample] = []
     probes: list[Probe] = []
+    texts = list(passages(document, words=settings.passage_words))
     if settings.passages:
-        samples += passages(document, words=settings.passage_words)
+        samples += texts
     asked = questions(document) if settings.questions else []
+    known = {exchange.question.casefold() for exchange in asked}
+    asked += [
+        exchange
+        for text in texts
+        for exchange in written.questions.get(text.text, [])
+        if exchange.question.casefold() not in known
+    ]
     one_in = -(-len(asked) // settings.probes) if settings.probes else 0
     for exchange in asked:
         answer = exchange.answer
@@ -175,6 +212,7 @@ def _of_document(
             keys=keys,
             one_in=one_in if part == "train" else 0,
             settings=settings,
+            written=written,
         )
         samples += more
         probes += held
@@ -182,15 +220,13 @@ def _of_document(
 
 
 def _of_conversation(
-    row: Conversation, lesson: Lesson, *, part: str
+    row: Conversation, lesson: Lesson, *, part: str, written: Written
 ) -> tuple[list[Sample], list[Probe]]:
     """A conversation as it is; a single question and answer in several wordings."""
     place = str(row.place)
     like = Sample(messages=row.messages, place=place, made_by="as written", unit=place)
     question, answer = row.messages[0]["content"], row.messages[-1]["content"]
-    is_one = len(row.messages) == 2 and row.messages[0]["role"] == "user"
-    is_asked = question.rstrip().endswith("?") and len(question.split()) <= _QUESTION_WORDS
-    if part != "train" or not is_one or not is_asked or lesson.settings.wordings == 1:
+    if part != "train" or not _is_asked(row) or lesson.settings.wordings == 1:
         return [like], []
     return _worded(
         question,
@@ -199,7 +235,16 @@ def _of_conversation(
         keys=keys_of(answer, question=question),
         one_in=_ONE_CONVERSATION_IN if lesson.settings.probes else 0,
         settings=lesson.settings,
+        written=written,
     )
+
+
+def _is_asked(row: Conversation) -> bool:
+    """Whether a conversation is one question and its answer."""
+    first = row.messages[0]
+    is_one = len(row.messages) == 2 and first["role"] == "user"
+    question = first["content"].rstrip()
+    return is_one and question.endswith("?") and len(question.split()) <= _QUESTION_WORDS
 
 
 _QUESTION_WORDS = 40
@@ -215,10 +260,13 @@ def _worded(
     keys: list[str],
     one_in: int,
     settings: TeachSettings,
+    written: Written,
 ) -> tuple[list[Sample], list[Probe]]:
     """A question in several wordings, each a sample, and a further one that is a probe."""
     is_probe = bool(keys and one_in) and is_chosen(question, one_in=one_in, seed=settings.seed)
-    worded = wordings(question, count=settings.wordings + is_probe, seed=settings.seed)
+    by_rule = wordings(question, count=settings.wordings + is_probe, seed=settings.seed)
+    by_model = written.wordings.get(question, [])
+    worded = list(dict.fromkeys([by_rule[0], *by_model, *by_rule[1:]]))
     held: str | None = None
     if is_probe:
         worded, held = withheld(worded)
@@ -230,7 +278,11 @@ def _worded(
                 Message(role="user", content=text),
                 Message(role="assistant", content=answer),
             ),
-            made_by=like.made_by if number == 0 else "wording",
+            made_by=like.made_by
+            if number == 0
+            else "written wording"
+            if text in by_model
+            else "wording",
         )
         for number, text in enumerate(worded)
     ]

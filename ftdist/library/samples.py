@@ -14,6 +14,8 @@ MadeBy = Literal[
     "symptom",
     "definition",
     "wording",
+    "written",
+    "written wording",
     "replay",
     "contrast",
 ]
