@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from ftdist.data.message import Message
@@ -107,9 +106,10 @@ class ChatEncoder:
             texts.append(text)
             spans.append(found)
         encoded = self._specials.encode(texts, spans=spans)
-        for row, text, (tokens, moved) in zip(rows, texts, encoded, strict=True):
-            self._compare(text, tokens.ids)
-            results[row] = _chosen(tokens, moved)
+        for row, text, (ids, learned) in zip(rows, texts, encoded, strict=True):
+            self._compare(text, ids)
+            learned[:1] = [False] * len(learned[:1])
+            results[row] = Tokens(ids, learned)
         return [result for result in results if result is not None]
 
     def encode_text(self, text: str) -> Tokens:
@@ -146,9 +146,3 @@ class ChatEncoder:
                 "its own tokenizer.json.",
                 remedy="save the tokenizer again with the installed version of transformers.",
             )
-
-
-def _chosen(tokens: Encoded, spans: list[Span]) -> Tokens:
-    learned = tokens.within(spans)
-    learned[:1] = False
-    return Tokens(tokens.ids, np.asarray(learned).tolist())

@@ -45,6 +45,11 @@ class Encoded(NamedTuple):
         return inside
 
 
+def _touches(token: Span | None, first: int, end: int) -> bool:
+    """Whether a token counts to a span, as in `Encoded.within`."""
+    return token is not None and token[0] < end and (token[1] > first or token[0] >= first)
+
+
 class SpecialTokens:
     """A tokenizer's special tokens, and how text is encoded with and without them.
 
@@ -91,7 +96,7 @@ class SpecialTokens:
 
     def encode(
         self, texts: list[str], *, spans: list[list[Span]]
-    ) -> list[tuple[Encoded, list[Span]]]:
+    ) -> list[tuple[list[int], list[bool]]]:
         """Encode rendered texts that may hold shielded strings.
 
         Args:
@@ -99,14 +104,14 @@ class SpecialTokens:
             spans: of each text, in order, not overlapping.
 
         Returns:
-            per text its tokens, and the spans moved to the characters that the tokens count in.
+            per text its ids, and which of them hold a character of one of the spans.
         """
         plain = [self._shield.search(text) is None for text in texts]
         moved = [
             (text, text_spans) if is_plain else self._dress(text, text_spans)
             for text, text_spans, is_plain in zip(texts, spans, plain, strict=True)
         ]
-        results: dict[int, Encoded] = {}
+        results: dict[int, tuple[list[int], list[bool]]] = {}
         for backend_is_plain in (True, False):
             chosen = [index for index, is_plain in enumerate(plain) if is_plain == backend_is_plain]
             if chosen:
@@ -114,11 +119,33 @@ class SpecialTokens:
                 encodings = backend.encode_batch(
                     [moved[index][0] for index in chosen], add_special_tokens=False
                 )
-                results |= {
-                    index: self._encoded(encoding)
-                    for index, encoding in zip(chosen, encodings, strict=True)
-                }
-        return [(results[index], moved[index][1]) for index in range(len(texts))]
+                for index, encoding in zip(chosen, encodings, strict=True):
+                    results[index] = encoding.ids, self._within(encoding, moved[index][1])
+        return [results[index] for index in range(len(texts))]
+
+    def _within(self, encoding: Encoding, spans: list[Span]) -> list[bool]:
+        """Which tokens hold a character of one of the spans.
+
+        The borders alone are looked up; where a border stands in no token all of them are.
+        """
+        inside = [False] * len(encoding)
+        for first, end in spans:
+            begin, last = encoding.char_to_token(first), encoding.char_to_token(end - 1)
+            if first >= end or begin is None or last is None:
+                whole: list[bool] = self._encoded(encoding).within(spans).tolist()
+                return whole
+            # One character may be several tokens, and some tokens are of no character.
+            while begin > 0 and _touches(encoding.token_to_chars(begin - 1), first, end):
+                begin -= 1
+            while last + 1 < len(inside) and _touches(
+                encoding.token_to_chars(last + 1), first, end
+            ):
+                last += 1
+            chars = encoding.token_to_chars(begin)
+            if chars is not None and chars[0] < first and self._is_special[encoding.ids[begin]]:
+                begin += 1
+            inside[begin : last + 1] = [True] * (last + 1 - begin)
+        return inside
 
     def encode_text(self, text: str) -> Encoded:
         """Encode plain text, in which nothing is a special token."""

@@ -8,7 +8,7 @@ reasoning taken out, messages moved) cannot be learned from exactly, and is refu
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -22,7 +22,7 @@ from ftdist.errors import DataError, ModelError
 
 _MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
-_PROBE = "sentence{}of{}probe"
+_PROBE = "sentence{}probe"
 
 _WITH_SPECIAL_TOKENS = (
     "{{% for message in messages %}}"
@@ -111,6 +111,7 @@ class AnswerFinder:
         self._special = special
         self._marked = _MARKS.search(self.source) is not None
         self._tails: dict[tuple[str, ...], str] = {}
+        self._prompts: dict[tuple[str, ...], str] = {}
         self._shapes: dict[tuple[str, ...], _Shape | None] = {}
         self._refuse_broken()
 
@@ -159,13 +160,10 @@ class AnswerFinder:
 
     def _shape(self, roles: tuple[str, ...]) -> "_Shape | None":
         """What the template writes around contents in this order of roles, if it can be told."""
-        probe = [
-            Message(role=role, content=_PROBE.format(at, len(roles)))
-            for at, role in enumerate(roles)
-        ]
+        probe = [Message(role=role, content=_PROBE.format(at)) for at, role in enumerate(roles)]
         try:
             text, _ = self._render(probe)
-            spans = self._spans_by_prompts(text, probe)
+            spans = self._spans_by_prompts(text, probe, prompt=self._probe_prompt)
         except DataError:
             return None  # the conversation at hand is told of it
         between: list[str] = []
@@ -186,12 +184,30 @@ class AnswerFinder:
             ),
         )
 
-    def _spans_by_prompts(self, text: str, messages: Sequence[Message]) -> list[Span]:
+    def _prompt(self, messages: Sequence[Message]) -> str:
+        """What the template writes for an answer to these messages."""
+        return self._render(messages, prompt=True)[0]
+
+    def _probe_prompt(self, probe: Sequence[Message]) -> str:
+        """The same for messages of a probe, which depend on the roles alone."""
+        roles = tuple(message["role"] for message in probe)
+        if roles not in self._prompts:
+            self._prompts[roles] = self._prompt(probe)
+        return self._prompts[roles]
+
+    def _spans_by_prompts(
+        self,
+        text: str,
+        messages: Sequence[Message],
+        *,
+        prompt: Callable[[Sequence[Message]], str] | None = None,
+    ) -> list[Span]:
         """Spans found by asking the template for the prompt of each answer."""
+        prompt = prompt or self._prompt
         turns = [at for at, message in enumerate(messages) if message["role"] == "assistant"]
         spans: list[Span] = []
         for at in turns:
-            first = self._answer_start(text, messages, at)
+            first = self._answer_start(text, messages, at, prompt=prompt)
             end = self._answer_end(text, messages, at, first=first)
             if spans and spans[-1][1] > first:
                 raise _underivable(f"lets the answers of messages {turns} run into each other")
@@ -248,20 +264,27 @@ class AnswerFinder:
             spans.append((first, end))
         return text, spans
 
-    def _answer_start(self, text: str, messages: Sequence[Message], at: int) -> int:
+    def _answer_start(
+        self,
+        text: str,
+        messages: Sequence[Message],
+        at: int,
+        *,
+        prompt: Callable[[Sequence[Message]], str],
+    ) -> int:
         """Where the prompt for answer `at` ends: there the model would have begun to write."""
         if at == 0:
             raise DataError(
                 "The conversation begins with the assistant: there is nothing to answer.",
                 remedy="put a user message first.",
             )
-        prompt, _ = self._render(messages[:at], prompt=True)
-        if not text.startswith(prompt):
+        before = prompt(messages[:at])
+        if not text.startswith(before):
             raise _underivable(
                 f"prompts for message {at + 1} with other text than it writes before that message "
                 "in the whole conversation"
             )
-        return len(prompt)
+        return len(before)
 
     def _answer_end(self, text: str, messages: Sequence[Message], at: int, *, first: int) -> int:
         """Where the turn of answer `at` ends, its last token included."""
@@ -290,10 +313,7 @@ class AnswerFinder:
     def _tail(self, roles: tuple[str, ...]) -> str:
         """What the template writes after the answer that ends such a conversation."""
         if roles not in self._tails:
-            probe = [
-                Message(role=role, content=_PROBE.format(at, len(roles)))
-                for at, role in enumerate(roles)
-            ]
+            probe = [Message(role=role, content=_PROBE.format(at)) for at, role in enumerate(roles)]
             text, _ = self._render(probe)
             answer = probe[-1]["content"]
             if text.count(answer) != 1:

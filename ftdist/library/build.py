@@ -1,56 +1,39 @@
 """One source, tokenised and packed into a folder."""
 
-import hashlib
+import shutil
 import sys
+import tempfile
 import time
 from array import array
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from ftdist.config.plan import SourceFacts
-from ftdist.data.chat import ChatEncoder, Tokens
+from ftdist.data.chat import ChatEncoder
 from ftdist.data.pack import pack_samples
 from ftdist.data.packed import IDS, LOSS, OFFSETS
 from ftdist.errors import DataError
-from ftdist.library import conversations, curated, documents
+from ftdist.library.encode import (
+    BuildSettings,
+    Counts,
+    Portion,
+    Task,
+    encode_task,
+    portions_of,
+    save_encoder,
+)
 from ftdist.library.files import SourceFiles
-from ftdist.library.rows import BadRow, Conversation, Passage, Place, Row
+from ftdist.library.pool import in_order, processes_for
 
-_ROWS_AT_ONCE = 256
 _REPORT_EVERY_S = 5.0
-_NAMED_ROWS = 20
-"""Bad rows that the card names; all are counted."""
+_PORTIONS_ALONE = 2
+"""So many portions are done before other processes would have started."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class BuildSettings:
-    """What decides how a source becomes sequences."""
-
-    sequence_tokens: int
-    on_long: Literal["error", "drop", "truncate"]
-    on_bad_row: Literal["error", "skip"]
-    held_out: float
-    seed: int
-
-
-@dataclass(kw_only=True)
-class Counts:
-    """What was met while reading a source."""
-
-    conversations: int = 0
-    passages: int = 0
-    skipped: int = 0
-    """Rows that could not be used."""
-    dropped: int = 0
-    """Conversations too long for a sequence."""
-    truncated: int = 0
-    first_skipped: list[str] = field(default_factory=list)
+_COPIED_BYTES = 1 << 24
 
 
 class SourceBuilder:
@@ -85,12 +68,11 @@ class SourceBuilder:
             DataError: a row is bad or too long and is not to be left out, or nothing is left.
         """
         with (self._folder / IDS).open("wb") as ids, (self._folder / LOSS).open("wb") as loss:
-            for unit in self._units_of(files):
-                self._write(unit, ids=ids, loss=loss)
+            self._encode(files, ids=ids, loss=loss)
             if files.held_out is not None:
                 self._held_from = len(self._lengths)
-                for unit in self._units_of(replace(files, files=(files.held_out,), held_out=None)):
-                    self._write(unit, ids=ids, loss=loss)
+                held_out = replace(files, files=(files.held_out,), held_out=None)
+                self._encode(held_out, ids=ids, loss=loss)
         if not self._lengths:
             self._refuse_empty(files)
         facts = self._pack(weight=weight)
@@ -103,77 +85,44 @@ class SourceBuilder:
             **asdict(self._counts),
         }
 
-    def _units_of(self, files: SourceFiles) -> Iterator[Iterable[Tokens]]:
-        """The samples of each conversation or passage."""
-        source = _rows(files, source=self._name)
-        for rows in iter(lambda: list(islice(source, _ROWS_AT_ONCE)), []):
-            chats = [row for row in rows if isinstance(row, Conversation)]
-            encoded = iter(self._encoder.encode_many([chat.messages for chat in chats]))
-            for row in rows:
-                match row:
-                    case BadRow():
-                        self._bad(row.place, f"{row.place} {row.reason}.")
-                    case Passage():
-                        self._counts.passages += 1
-                        yield documents.cut_text(
-                            row.text,
-                            encoder=self._encoder,
-                            sequence_tokens=self._settings.sequence_tokens,
-                        )
-                    case Conversation():
-                        tokens = self._usable(next(encoded), row.place)
-                        if tokens is not None:
-                            self._counts.conversations += 1
-                            yield [tokens]
-
-    def _usable(self, tokens: Tokens | DataError, place: Place) -> Tokens | None:
-        if isinstance(tokens, DataError):
-            self._bad(place, f"{place} cannot be used. {tokens.problem}", tokens.remedy)
-            return None
-        if not any(tokens.loss):
-            self._bad(place, f"{place} has no token to learn.")
-            return None
-        room, length = self._settings.sequence_tokens, len(tokens.input_ids)
-        if length <= room:
-            return tokens
-        match self._settings.on_long:
-            case "truncate" if any(tokens.loss[:room]):
-                self._counts.truncated += 1
-                return Tokens(tokens.input_ids[:room], tokens.loss[:room])
-            case "drop" | "truncate":
-                self._counts.dropped += 1
-                return None
-        raise DataError(
-            f"{place} is {length} tokens long, but batch.sequence_tokens={room}.",
-            remedy=f"set batch.sequence_tokens to {length} or more (if the model allows), "
-            "shorten the conversation, or set library.on_long to drop or truncate.",
-        )
-
-    def _bad(self, place: Place, problem: str, remedy: str | None = None) -> None:
-        """Skip a row, or refuse to go on."""
-        if self._settings.on_bad_row == "error":
-            what = f"correct {place}" if remedy is None else remedy.removesuffix(".")
-            raise DataError(
-                problem,
-                remedy=f"{what}, or set library.on_bad_row=skip to leave such rows out.",
+    def _encode(self, files: SourceFiles, *, ids: BinaryIO, loss: BinaryIO) -> None:
+        """Tokenise files portion by portion, and put what comes of them after what is there."""
+        portions = portions_of(files, source=self._name)
+        is_long = len(portions) > _PORTIONS_ALONE
+        processes = min(processes_for(0), len(portions)) if is_long else 0
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix=".portions-") as folder:
+            encoder = Path(folder) / "encoder.pickle"
+            save_encoder(self._encoder, encoder)
+            tasks = [
+                Task(
+                    parts=parts,
+                    settings=self._settings,
+                    encoder=encoder,
+                    ids=Path(folder) / f"{number}.ids",
+                    loss=Path(folder) / f"{number}.loss",
+                )
+                for number, parts in enumerate(portions)
+            ]
+            results = (
+                in_order(encode_task, tasks, processes=processes, if_it_dies=_dead)
+                if processes
+                else map(encode_task, tasks)
             )
-        self._counts.skipped += 1
-        if len(self._counts.first_skipped) < _NAMED_ROWS:
-            self._counts.first_skipped.append(problem)
+            for task, portion in zip(tasks, results, strict=True):
+                self._take(portion)
+                for path, whole in ((task.ids, ids), (task.loss, loss)):
+                    with path.open("rb") as file:
+                        shutil.copyfileobj(file, whole, _COPIED_BYTES)
+                    path.unlink()
+                self._report("reading")
 
-    def _write(self, unit: Iterable[Tokens], *, ids: Any, loss: Any) -> None:
-        number = len(self._unit_hashes)
-        digest = hashlib.blake2b(digest_size=8, key=str(self._settings.seed).encode())
-        for tokens in unit:
-            sample = np.array(tokens.input_ids, dtype=np.uint32).tobytes()
-            ids.write(sample)
-            loss.write(np.array(tokens.loss, dtype=np.uint8).tobytes())
-            digest.update(sample)
-            self._lengths.append(len(tokens.input_ids))
-            self._loss_counts.append(tokens.loss_tokens)
-            self._units.append(number)
-            self._report("reading")
-        self._unit_hashes.append(int.from_bytes(digest.digest()))
+    def _take(self, portion: Portion) -> None:
+        before = len(self._unit_hashes)
+        self._lengths += portion.lengths
+        self._loss_counts += portion.loss_counts
+        self._units += array("q", [before + unit for unit in portion.units])
+        self._unit_hashes += portion.unit_hashes
+        self._counts.add(portion.counts)
 
     def _pack(self, *, weight: float) -> SourceFacts:
         lengths = np.array(self._lengths, dtype=np.int64)
@@ -251,17 +200,12 @@ class SourceBuilder:
         )
 
 
-def _rows(files: SourceFiles, *, source: str) -> Iterator[Row]:
-    for file in files.files:
-        name = f"{source}: {files.name(file)}"
-        if file == files.held_out:
-            continue
-        if file.suffix == curated.SUFFIX:
-            yield from curated.read_rows(file)
-        elif file.suffix.lower() in documents.SUFFIXES:
-            yield documents.read_document(file, name=name)
-        else:
-            yield from conversations.read_conversations(file, name=name)
+def _dead(task: Task) -> Portion:
+    first, last = task.parts[0], task.parts[-1]
+    raise DataError(
+        f"{first.name} (row {first.first_row}) to {last.name} end the program that tokenises them.",
+        remedy="make sure that there is memory for it; else leave them out, and report it.",
+    )
 
 
 def _sums(values: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

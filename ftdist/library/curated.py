@@ -58,15 +58,26 @@ def write_samples(path: Path, samples: Iterable[Sample]) -> int:
     return number
 
 
-def read_samples(path: Path) -> Iterator[Sample]:
+def batches_of(path: Path) -> int:
+    """How many record batches such a file holds."""
+    with pyarrow.memory_map(str(path)) as file, pyarrow.ipc.open_file(file) as reader:
+        count: int = reader.num_record_batches
+        return count
+
+
+def read_samples(path: Path, *, batches: range | None = None) -> Iterator[Sample]:
     """The samples of such a file, in order; the file is memory-mapped.
+
+    Args:
+        path: of the file.
+        batches: the record batches to read; None: all.
 
     Raises:
         DataError: it is no such file.
     """
     try:
         with pyarrow.memory_map(str(path)) as file, pyarrow.ipc.open_file(file) as reader:
-            for number in range(reader.num_record_batches):
+            for number in range(reader.num_record_batches) if batches is None else batches:
                 for row in reader.get_batch(number).to_pylist():
                     yield Sample(**{**row, "messages": tuple(row["messages"])})
     except (OSError, pyarrow.ArrowException, TypeError, KeyError) as error:
@@ -76,9 +87,9 @@ def read_samples(path: Path) -> Iterator[Sample]:
         ) from error
 
 
-def read_rows(path: Path) -> Iterator[Conversation | Passage]:
+def read_rows(path: Path, *, batches: range | None = None) -> Iterator[Conversation | Passage]:
     """The samples of such a file as rows, named by where they come from."""
-    for sample in read_samples(path):
+    for sample in read_samples(path, batches=batches):
         place = Place(sample.place)
         if sample.messages:
             yield Conversation(sample.messages, place)

@@ -29,7 +29,8 @@ from ftdist.config.schema import ModelConfig, RunConfig
 from ftdist.data.chat import ChatEncoder
 from ftdist.data.packed import CARD, PackedLibrary, source_folder
 from ftdist.errors import FtdistError, ModelError, StorageError
-from ftdist.library.build import BuildSettings, SourceBuilder
+from ftdist.library.build import SourceBuilder
+from ftdist.library.encode import BuildSettings
 from ftdist.library.files import SourceFiles
 from ftdist.library.mix import LIBRARY, find_sources, weighed
 from ftdist.rundir import write_whole

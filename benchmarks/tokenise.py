@@ -1,0 +1,114 @@
+"""Rows to packed tokens, order and mixing: as ratios to the tokenizer alone, within one run.
+
+    python -m benchmarks.tokenise --model FOLDER --rows FILE.jsonl [--times 4] [--out FILE.json]
+
+The tokenizer alone gets the texts rendered, in memory, and all cores; ftdist gets the file, and
+ends with packed files on disk: it reads, renders, tells answers from the rest, tokenises, packs.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer
+
+from ftdist.data.chat import ChatEncoder
+from ftdist.data.order import Order
+from ftdist.library.build import SourceBuilder
+from ftdist.library.conversations import read_conversations
+from ftdist.library.encode import BuildSettings
+from ftdist.library.files import find_files
+from ftdist.library.rows import Conversation
+
+_ROUNDS = 3
+_SEQUENCE_TOKENS = 2048
+_SHARES = (0.7, 0.2, 0.1)
+_SEQUENCES = 1_000_000
+_STEPS, _GLOBAL_SEQUENCES = 2_000, 64
+
+
+def main() -> None:
+    """Measure, print, and write what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--model", type=Path, required=True, help="folder with the tokenizer")
+    parser.add_argument("--rows", type=Path, required=True, help="conversations")
+    parser.add_argument("--times", type=int, default=1, help="the rows, so many times over")
+    parser.add_argument("--out", type=Path, help="JSON file")
+    asked = parser.parse_args()
+    found = measure(asked.model, asked.rows, times=asked.times) | order()
+    text = json.dumps(found, indent=2)
+    print(text)
+    if asked.out:
+        asked.out.write_text(text + "\n", encoding="utf-8")
+
+
+def measure(model: Path, rows: Path, *, times: int) -> dict[str, Any]:
+    """Tokens a second of both, turn about, and their ratio (medians)."""
+    tokenizer: Any = AutoTokenizer.from_pretrained(model)
+    encoder = ChatEncoder(tokenizer, system_prompt=None)
+    chats = [
+        [dict(message) for message in row.messages]
+        for row in read_conversations(rows, name="rows")
+        if isinstance(row, Conversation)
+    ] * times
+    texts = [tokenizer.apply_chat_template(chat, tokenize=False) for chat in chats]
+    alone, ours = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "source"
+        source.mkdir()
+        with (source / "rows.jsonl").open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps({"messages": chat}) + "\n" for chat in chats)
+        for _ in range(_ROUNDS):
+            began = time.perf_counter()
+            encoded = tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=False)
+            tokens = sum(len(encoding.ids) for encoding in encoded)
+            alone.append(tokens / (time.perf_counter() - began))
+            del encoded
+            out = Path(folder) / "out"
+            out.mkdir()
+            began = time.perf_counter()
+            facts, _ = SourceBuilder(
+                name="rows",
+                folder=out,
+                encoder=encoder,
+                settings=BuildSettings(
+                    sequence_tokens=_SEQUENCE_TOKENS,
+                    on_long="truncate",
+                    on_bad_row="error",
+                    held_out=0,
+                    seed=1,
+                ),
+            ).build(find_files(source, key="rows"), weight=1)
+            ours.append(facts.tokens / (time.perf_counter() - began))
+            shutil.rmtree(out)
+    return {
+        "conversations": len(chats),
+        "tokens": facts.tokens,
+        "cores": len(os.sched_getaffinity(0)),
+        "tokenizers_tokens_per_s": round(statistics.median(alone)),
+        "ftdist_tokens_per_s": round(statistics.median(ours)),
+        "ratio": round(statistics.median(ours) / statistics.median(alone), 3),
+        "filled": round(facts.tokens / (facts.sequences * _SEQUENCE_TOKENS), 4),
+    }
+
+
+def order() -> dict[str, Any]:
+    """Microseconds a sequence that order and mixing take, the first shuffles included."""
+    sources = tuple(max(1, round(share * _SEQUENCES)) for share in _SHARES)
+    whole = Order(seed=1, sequences=sources, shares=_SHARES, global_sequences=_GLOBAL_SEQUENCES)
+    began = time.perf_counter()
+    seen = sum(len(whole.step(step)) for step in range(_STEPS))
+    return {
+        "ordered_sequences": seen,
+        "order_us_per_sequence": round((time.perf_counter() - began) / seen * 1e6, 2),
+    }
+
+
+if __name__ == "__main__":
+    main()
