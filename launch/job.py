@@ -79,6 +79,20 @@ def train(run_dir: str) -> None:
     run_rank(run.attempt(attempt), body)
 
 
+def curate(work_dir: str) -> None:
+    """Make a library, as `curation.json` of its working folder asks: one process."""
+    work = RunDir(Path(work_dir))
+    _look_for_no_gpu_in_vain()
+
+    def body(facts: RankFacts) -> int:  # noqa: ARG001 - one process alone has no place
+        from ftdist.expert.curate import curate_as_asked
+
+        sys.stdout.write(curate_as_asked(work.root / "curation.json").card + "\n")
+        return 0
+
+    run_rank(work.attempts / "curate", body)
+
+
 def prepare(run_dir: str) -> None:
     """Tokenise and pack a run's library, and plan the run: one process."""
     run = RunDir(Path(run_dir))

@@ -18,7 +18,7 @@ from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
 from launch.submit import common_environment
 
-Stage = Literal["prepare", "train", "export", "compare"]
+Stage = Literal["curate", "prepare", "train", "export", "compare"]
 
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -53,7 +53,12 @@ class JobRequest:
     @property
     def needs_gpu(self) -> bool:
         """Whether the job asks for GPUs at all."""
-        return self.gpus_per_node > 0 and self.stage in ("train", "compare")
+        return self.gpus_per_node > 0 and self.stage in ("curate", "train", "compare")
+
+    @property
+    def is_curation(self) -> bool:
+        """Whether this makes a library, and is no part of a run: it has no attempts to count."""
+        return self.stage == "curate"
 
     @property
     def folder(self) -> Path:
@@ -80,7 +85,9 @@ def parameters(request: JobRequest) -> dict[str, Any]:
     tasks = cluster.tasks_per_node if request.is_training else 1
     # A single process has the cores of all that would share its node.
     cores = cluster.threads * (1 if request.is_training else cluster.tasks_per_node)
-    more: dict[str, Any] = {"requeue": True, "chdir": str(request.runs[0].root)}
+    # Sources of a curation are named from where it was asked for.
+    place = Path.cwd() if request.is_curation else request.runs[0].root
+    more: dict[str, Any] = {"requeue": True, "chdir": safe_path(place)}
     if request.after:
         # Else a job whose forerunner failed would wait for ever.
         more["kill-on-invalid-dep"] = "yes"
@@ -136,17 +143,23 @@ def setup(request: JobRequest) -> list[str]:
         'export MASTER_ADDR="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"',
         f"export MASTER_PORT={_port(cluster)}",
         *(f"module load {shlex.quote(name)} || exit 78" for name in cluster.modules),
+    ]
+    if request.is_curation:
+        return lines
+    return [
+        *lines,
         # A stop is the ranks' to answer; the script stays to see how they end.
         "trap : TERM",
         f'FTDIST_ATTEMPT="$({_batch(request, "begin")})" || exit $?',
         '[ -n "$FTDIST_ATTEMPT" ] || exit 0',
         "export FTDIST_ATTEMPT",
     ]
-    return lines
 
 
 def teardown(request: JobRequest) -> list[str]:
     """Lines of the script after `srun`: judge how ranks ended; requeue, or end with the code."""
+    if request.is_curation:
+        return []
     return ["ftdist_code=$?", f'exec {_batch(request, "end")} "$ftdist_code"']
 
 

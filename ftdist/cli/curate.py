@@ -30,6 +30,16 @@ def main(words: Sequence[str]) -> int:
     from launch.children import ask_child
 
     config = compose_curation(words)
+    if config.cluster.kind == "slurm":
+        from launch.curation import submit_curation
+        from launch.queue import Queue
+
+        taken = submit_curation(config, queue=Queue())
+        tell_result(
+            f"Job {taken.job} makes {Path(config.library.root) / config.library.name}. "
+            f"Watch it: squeue -j {taken.job}; its words: {taken.log}"
+        )
+        return 0
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
         asked = Path(folder) / "config.json"
         asked.write_text(json.dumps(dataclasses.asdict(config)), encoding="utf-8")

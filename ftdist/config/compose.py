@@ -260,7 +260,8 @@ def _compose(overrides: Sequence[str], *, hydra: "Hydra", form: Form) -> _Compos
 
 def _groups(form: Form) -> dict[str, tuple[str, ...]]:
     """Groups that a command's config is composed of."""
-    return group_options() if form is TRAIN else {}
+    options = group_options()
+    return options if form.groups is None else {name: options[name] for name in form.groups}
 
 
 def _soundness(reading: Reading, *, groups: Mapping[str, Sequence[str]]) -> Callable[[str], bool]:

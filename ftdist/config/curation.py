@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ftdist.config.schema import STRICT, Fraction, PositiveInt
+from ftdist.config.schema import STRICT, ClusterConfig, Fraction, PositiveInt
 
 LIBRARY_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """Safe as a folder."""
@@ -217,3 +217,4 @@ class CurateConfig:
     keep: KeepSection
     model: CurateModel
     work: WorkSection
+    cluster: ClusterConfig

@@ -75,9 +75,12 @@ class Form:
     schema: type
     """The dataclass that it becomes."""
 
+    groups: tuple[str, ...] | None = None
+    """Groups of `conf/` that it is composed of; None: all."""
+
 
 TRAIN = Form("train", RunConfig)
-CURATE = Form("curate", CurateConfig)
+CURATE = Form("curate", CurateConfig, groups=("cluster",))
 
 
 @functools.cache

@@ -23,6 +23,7 @@ from ftdist.rundir import write_whole
 if TYPE_CHECKING:
     from ftdist.data.chat import ChatEncoder
     from ftdist.expert.answers import Answerer
+    from ftdist.library.publish import Published
 
 
 class BaseModel:
@@ -76,19 +77,28 @@ class BaseModel:
         return Answerer(self.path, device=choose_device("auto"), revision=self._revision)
 
 
+def curate_as_asked(path: Path) -> "Published":
+    """Curate the library of a config, as JSON in a file.
+
+    Raises:
+        FtdistError: a source, the model or the disk does not allow it.
+    """
+    config = TypeAdapter(CurateConfig).validate_json(path.read_text(encoding="utf-8"))
+    model = None if config.model.path is None else BaseModel(config.model)
+    if model is not None and not Path(model.path).is_dir():
+        raise ConfigError(
+            f"model.path={model.path} is no folder.",
+            remedy="set model.path to a Hugging Face model folder, or to null.",
+        )
+    endpoint = open_endpoint(config.write) if config.write.by == "endpoint" else None
+    return curate(config, model=model, endpoint=endpoint, say=_say)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Curate the library of a config file; arguments: that file, and the file for the answer."""
     asked, out = map(Path, arguments)
-    config = TypeAdapter(CurateConfig).validate_json(asked.read_text(encoding="utf-8"))
     try:
-        model = None if config.model.path is None else BaseModel(config.model)
-        if model is not None and not Path(model.path).is_dir():
-            raise ConfigError(
-                f"model.path={model.path} is no folder.",
-                remedy="set model.path to a Hugging Face model folder, or to null.",
-            )
-        endpoint = open_endpoint(config.write) if config.write.by == "endpoint" else None
-        answer = curate(config, model=model, endpoint=endpoint, say=_say)
+        answer = curate_as_asked(asked)
     except FtdistError as error:
         told = {"problem": error.problem, "remedy": error.remedy, "exit_code": error.exit_code}
         write_whole(out, json.dumps(told))

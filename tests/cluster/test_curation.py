@@ -1,0 +1,43 @@
+"""A library made by a job of a cluster."""
+
+import json
+
+from tests.support.cluster import Login
+
+MANUAL = "# A-45 Manual\n\n## Reset\n\nHold the green button for 9 seconds, then let go of it.\n"
+KEYS = (
+    "library.name=w",
+    "library.sources=[manual.md]",
+    "cluster=slurm",
+    "cluster.cpu_partition=null",
+)
+
+
+def test_a_curation_is_a_job_that_reads_from_where_it_was_asked_for(login: Login) -> None:
+    (login.folder / "manual.md").write_text(MANUAL)
+    told = login("curate", *KEYS).stdout
+    job = told.split()[1]
+    login.wait_for_state(job, "COMPLETED")
+    manifest = json.loads((login.folder / "libraries/w/manifest.json").read_text())
+    assert sum(source["files"]["train"]["samples"] for source in manifest["sources"]) >= 1
+    work = login.folder / "libraries/.jobs/w"
+    assert (work / "code/ftdist/library/curate.py").is_file()
+    [log] = (work / "jobs/curate").glob(f"{job}_0_log.out")
+    assert str(log) in told
+    assert "w" in log.read_text()
+
+
+def test_a_library_that_cannot_be_made_says_why_in_the_log_and_the_job_fails(login: Login) -> None:
+    (login.folder / "manual.md").write_text(MANUAL)
+    told = login("curate", *KEYS, "library.weights={other: 2}").stdout
+    job = told.split()[1]
+    login.wait_for_state(job, "FAILED")
+    [log] = (login.folder / "libraries/.jobs/w/jobs/curate").glob(f"{job}_0_log.out")
+    assert "library.weights names other" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+def test_what_slurm_would_refuse_is_told_at_once(login: Login) -> None:
+    refused = login("curate", *KEYS, "cluster.partition=nowhere", code=69)
+    assert "SLURM would not take the job" in refused.stderr
+    assert not (login.folder / "libraries").exists()
