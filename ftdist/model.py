@@ -1,4 +1,4 @@
-"""A causal language model as the training step sees it: a packed row in, a summed loss out."""
+"""A causal language model as the training step sees it: a packed row in, a loss out."""
 
 from contextlib import AbstractContextManager
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from torch.nn import functional
 from ftdist.attention import BORDERS, BY_SAMPLE, borders_of
 from ftdist.attention import register as register_by_sample
 from ftdist.errors import ModelError
-from ftdist.loss import summed_cross_entropy
+from ftdist.loss import BaseRows, Loss, summed_cross_entropy, summed_divergence
 
 Head = Literal["chunked", "model"]
 
@@ -29,21 +29,31 @@ class LossHead(nn.Module):
         self.bias = linear.bias
 
     def forward(
-        self, hidden: Float[Tensor, "*rows width"], targets: Int[Tensor, " token"] | None = None
-    ) -> Tensor:
-        """Logits as `nn.Linear` gives them, or the summed loss where `targets` are given.
+        self,
+        hidden: Float[Tensor, "*rows width"],
+        targets: Int[Tensor, " target"] | None = None,
+        base: BaseRows | None = None,
+    ) -> Tensor | Loss:
+        """Logits as `nn.Linear` gives them, or the loss where `targets` are given.
 
         Args:
-            hidden: last hidden states; with `targets`, one row for each of them.
+            hidden: last hidden states; with `targets`, one row for each of them, then those that
+                the base model is followed at.
             targets: token ids in [0, vocab).
+            base: the base model there; None: it is followed nowhere.
         """
         if targets is None:
             return functional.linear(hidden, self.weight, self.bias)
-        return summed_cross_entropy(hidden, self.weight, targets, self.bias)
+        told, shown = hidden[: len(targets)], hidden[len(targets) :]
+        loss, losses = summed_cross_entropy(told, self.weight, targets, self.bias)
+        if base is None:
+            return loss, losses
+        divergence, divergences = summed_divergence(shown, self.weight, base, self.bias)
+        return loss + divergence, torch.cat([losses, divergences])
 
 
 class PackedCausalLM(nn.Module):
-    """A transformers causal LM that computes the summed loss of one packed row.
+    """A transformers causal LM that computes the loss of one packed row.
 
     Attention stays inside each sample because position ids restart at its first token: without
     an attention mask, transformers derives the borders from that, for every kernel it has; ours
@@ -69,28 +79,43 @@ class PackedCausalLM(nn.Module):
         input_ids: Int[Tensor, "1 token"],
         position_ids: Int[Tensor, "1 token"],
         loss_positions: Int[Tensor, " loss_token"],
-        targets: Int[Tensor, " loss_token"],
-    ) -> Float[Tensor, ""]:
-        """Negative log-likelihood of the row's loss tokens, summed, in nats.
+        targets: Int[Tensor, " target"],
+        base: BaseRows | None = None,
+    ) -> Loss:
+        """The row's loss, and each of its loss tokens' part of it.
 
         Args:
             input_ids: whole samples, one after another.
             position_ids: restart at 0 with each sample.
-            loss_positions: where the hidden state stands that predicts each target.
+            loss_positions: where the hidden state stands that predicts each target; after these,
+                where the base model's distribution is the target.
             targets: the tokens to predict; none at all is fine and gives 0.0.
+            base: the base model at the latter places; None where there are none.
         """
         if self.head == "model":
+            assert base is None, "the composition root refuses a base without the chunked head"
             logits = self.logits(input_ids, position_ids, loss_positions)
-            return functional.cross_entropy(logits.float(), targets, reduction="sum")
+            losses = functional.cross_entropy(logits.float(), targets, reduction="none")
+            return losses.sum(), losses.detach()
+        hidden = self.hidden(input_ids, position_ids, loss_positions)
+        loss: Loss = self.model.get_output_embeddings()(hidden, targets, base)
+        return loss
+
+    def hidden(
+        self,
+        input_ids: Int[Tensor, "1 token"],
+        position_ids: Int[Tensor, "1 token"],
+        positions: Int[Tensor, " position"],
+    ) -> Float[Tensor, "position width"]:
+        """Last hidden states at `positions`."""
         outputs = self.model.base_model(
             input_ids=input_ids,
             position_ids=position_ids,
             use_cache=False,
             **self._borders(position_ids),
         )
-        hidden = outputs.last_hidden_state[0]
-        loss: Tensor = self.model.get_output_embeddings()(hidden[loss_positions], targets)
-        return loss
+        hidden: Tensor = outputs.last_hidden_state[0]
+        return hidden[positions]
 
     def logits(
         self,
@@ -111,6 +136,28 @@ class PackedCausalLM(nn.Module):
 
     def _borders(self, position_ids: Int[Tensor, "1 token"]) -> dict[str, Any]:
         return {BORDERS: borders_of(position_ids)} if self._by_sample else {}
+
+
+class PackedBase(nn.Module):
+    """The base model as its follower's loss sees it: last hidden states of one packed row."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.lm = PackedCausalLM(model)
+
+    @property
+    def embedding(self) -> Any:
+        """Its output embedding."""
+        return self.lm.model.get_output_embeddings()
+
+    def forward(
+        self,
+        input_ids: Int[Tensor, "1 token"],
+        position_ids: Int[Tensor, "1 token"],
+        positions: Int[Tensor, " position"],
+    ) -> Float[Tensor, "position width"]:
+        """Last hidden states at `positions`."""
+        return self.lm.hidden(input_ids, position_ids, positions)
 
 
 def build_model(

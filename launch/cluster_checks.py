@@ -262,7 +262,14 @@ def _terms(config: RunConfig) -> dict[str, float]:
     assert dtype in DTYPE_BYTES
     world_size = config.cluster.nodes * config.cluster.tasks_per_node
     steps = config.train.steps or MANY_STEPS
-    return memory_terms(config, model=model, world_size=world_size, dtype=dtype, steps=steps)
+    return memory_terms(
+        config,
+        model=model,
+        world_size=world_size,
+        dtype=dtype,
+        steps=steps,
+        asks_base=bool(config.library.towards_base),
+    )
 
 
 def _file_system(path: Path) -> str:

@@ -172,6 +172,14 @@ def deepspeed_config(
     return _merged(ours, engine.deepspeed)
 
 
+def without_optimizer(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The same settings for a model that is not trained."""
+    kept = without_keys(settings, {"gradient_clipping", "zero_allow_untested_optimizer"})
+    kept["zero_optimization"] = without_keys(kept["zero_optimization"], {"offload_optimizer"})
+    kept["zero_optimization"].pop("offload_optimizer", None)
+    return kept
+
+
 def owned_deepspeed_keys(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Keys of `engine.deepspeed` that ftdist owns, each with the remedy."""
     found = {}

@@ -19,6 +19,8 @@ class SourceFacts:
     loss_tokens: int
     held_out_samples: int
     held_out_sequences: int
+    towards_base: bool = False
+    """Whether the base model's distribution is what its loss tokens are learned from."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,13 @@ def logits_chunk_rows(vocab_size: int) -> int:
 
 
 def memory_terms(
-    config: RunConfig, *, model: ModelFacts, world_size: int, dtype: str, steps: int
+    config: RunConfig,
+    *,
+    model: ModelFacts,
+    world_size: int,
+    dtype: str,
+    steps: int,
+    asks_base: bool,
 ) -> dict[str, float]:
     """The memory and disk terms; each formula stands at its field of `Plan`."""
     engine, size = config.engine, DTYPE_BYTES[dtype]
@@ -51,12 +57,16 @@ def memory_terms(
         "gradients_gib": shard * DTYPE_BYTES[engine.accumulation_dtype]
         + min(total, engine.reduce_bucket_elements) * size,
         "optimizer_gib": shard * OPTIMIZER_BYTES,
+        "base_gib": shard * size if asks_base else 0.0,
         "gathered_gib": gathered * size,
         "activations_gib": kept * size,
-        "logits_gib": _logits_bytes(model, tokens=tokens, size=size, head=config.model.head),
+        "logits_gib": _logits_bytes(
+            model, tokens=tokens, size=size, head=config.model.head, asks_base=asks_base
+        ),
     }
     in_host = [name for name, offloaded in (
         ("parameters_gib", engine.offload_parameters),
+        ("base_gib", engine.offload_parameters),
         ("optimizer_gib", engine.offload_optimizer),
     ) if offloaded]  # fmt: skip
     host = math.fsum(placed[name] for name in in_host)
@@ -75,10 +85,15 @@ def memory_terms(
     return {name: value / GIB for name, value in terms.items()}
 
 
-def _logits_bytes(model: ModelFacts, *, tokens: int, size: int, head: str) -> float:
+def _logits_bytes(
+    model: ModelFacts, *, tokens: int, size: int, head: str, asks_base: bool
+) -> float:
     """Of one chunk of logits in float32 and in the model's dtype, and of the head's gradient.
 
-    The model's own head takes all tokens at once.
+    The model's own head takes all tokens at once. Where the base is asked, its chunk and their
+    difference stand too, its head is whole, and the head's gradient is kept in float32.
     """
+    embedding = model.vocab_size * model.hidden_size
     rows = tokens if head == "model" else min(tokens, logits_chunk_rows(model.vocab_size))
-    return rows * model.vocab_size * (4 + size) + model.vocab_size * model.hidden_size * size
+    base = rows * model.vocab_size * (8 + size) + embedding * (4 + size) if asks_base else 0
+    return rows * model.vocab_size * (4 + size) + embedding * size + base

@@ -68,6 +68,9 @@ class Plan:
     optimizer_gib: float
     """12 N / W: float32 master weights and two moments; with offload in host memory."""
 
+    base_gib: float = 0.0
+    """N b / W, this rank's shard of the base, where a source follows it; else 0."""
+
     gathered_gib: float
     """Parameters that stand whole at once, at most: min(N, max(live, largest)) b."""
 
@@ -75,7 +78,11 @@ class Plan:
     """17 T H b a layer: L of them, or with activation checkpointing one, and L inputs T H b."""
 
     logits_gib: float
-    """One chunk of logits in float32 and in the model's dtype, and the head's gradient V H b."""
+    """One chunk of logits in float32 and in the model's dtype, and the head's gradient V H b.
+
+    Where a source follows the base, its chunk and the difference of both too, its head V H b, and
+    the head's gradient once more in float32.
+    """
 
     device_gib: float
     """Sum of what stands on the device."""
@@ -189,7 +196,14 @@ def make_plan(
     dtype = config.model.dtype
     if dtype == "auto":
         dtype = "bfloat16" if device == "cuda" else "float32"
-    memory = memory_terms(config, model=model, world_size=cut.world_size, dtype=dtype, steps=steps)
+    memory = memory_terms(
+        config,
+        model=model,
+        world_size=cut.world_size,
+        dtype=dtype,
+        steps=steps,
+        asks_base=any(source.towards_base for source in library.sources),
+    )
     return Plan(
         world_size=cut.world_size,
         steps=steps,
@@ -228,10 +242,12 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
     ]
     for source, share in zip(plan.library.sources, row_shares(plan.library.sources), strict=True):
         size = f"{source.samples:,} samples, {source.tokens:,} tokens in {source.sequences:,} rows"
-        rows.append((f"source {source.name}", f"{size}, {share:.1%} of the stream"))
+        follows = ", follows the base" if source.towards_base else ""
+        rows.append((f"source {source.name}", f"{size}, {share:.1%} of the stream{follows}"))
     rows += [
         (label, told(field, f"{getattr(plan, field):.2f} GiB"))
         for field, label in _MEMORY_LABELS.items()
+        if field != "base_gib" or plan.base_gib
     ]
     return rows
 
@@ -240,6 +256,7 @@ _MEMORY_LABELS = {
     "parameters_gib": "parameters, a rank",
     "gradients_gib": "gradients, a rank",
     "optimizer_gib": "optimizer, a rank",
+    "base_gib": "base model beside it, a rank",
     "gathered_gib": "gathered parameters, a rank",
     "activations_gib": "activations, a rank",
     "logits_gib": "logits, a rank",

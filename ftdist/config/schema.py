@@ -112,6 +112,13 @@ class LibraryConfig:
     sources: dict[str, SourceConfig]
     """Further sources by name, mixed in by weight; replay is a source like any other."""
 
+    towards_base: list[str]
+    """Sources learned as the base model has them: KL(base || model) is the loss of their tokens.
+
+    Names of `sources`, or what a curated library holds: replay, contrast, a source's name. The
+    base model then stands beside the one in training, in shards.
+    """
+
     held_out: Annotated[float, Field(ge=0, lt=1)]
     """Share of the library's rows kept out of training, to measure the loss on."""
 

@@ -57,7 +57,44 @@ def weighed(config: RunConfig, sources: Sequence[SourceFacts]) -> tuple[SourceFa
     )
     per_pass |= {name: more.weight * library for name, more in config.library.sources.items()}
     first = sources[0].tokens
-    return tuple(replace(source, weight=per_pass[source.name] / first) for source in sources)
+    followed = _towards_base(config, curated, names=[source.name for source in sources])
+    return tuple(
+        replace(
+            source,
+            weight=per_pass[source.name] / first,
+            towards_base=source.name in followed,
+        )
+        for source in sources
+    )
+
+
+def _towards_base(
+    config: RunConfig, curated: CuratedLibrary | None, *, names: Sequence[str]
+) -> set[str]:
+    """Names of the sources that follow the base model.
+
+    Raises:
+        ConfigError: there is no such source, or none would teach the library.
+    """
+    roles = {name: name for name in names}
+    if curated is not None:
+        roles |= {source.name: source.role for source in curated.sources}
+    asked = set(config.library.towards_base)
+    unknown = sorted(asked - set(names) - set(roles.values()))
+    if unknown:
+        known = dict.fromkeys([*names, *roles.values()])
+        raise ConfigError(
+            f"library.towards_base names {', '.join(unknown)}, and the sources are "
+            f"{', '.join(known)}.",
+            remedy="name sources that there are, or add them by library.sources.NAME.path.",
+        )
+    followed = {name for name in names if name in asked or roles[name] in asked}
+    if followed == set(names):
+        raise ConfigError(
+            "library.towards_base names all sources: nothing would be learned.",
+            remedy="leave the library's own sources out of it.",
+        )
+    return followed
 
 
 def _of_library(config: RunConfig) -> dict[str, SourceFiles]:

@@ -31,6 +31,12 @@ TIME = Metric("time", "when the row was written, seconds since 1970", "s")
 LOSS = Metric(
     "train/loss", "mean over the loss tokens of the whole global batch, before the step", "nats"
 )
+SOURCE_LOSS = Metric(
+    "train/loss_of/*",
+    "of one source, * its name: mean over its loss tokens of the global batch, before the step; "
+    "KL(base || model) where the source follows the base model",
+    "nats",
+)
 LOSS_TOKENS = Metric("train/loss_tokens", "loss tokens of the global batch", "tokens")
 TOKENS = Metric("train/tokens", "loss and context tokens of the global batch, no padding", "tokens")
 EPOCH = Metric("train/epoch", "passes over the library since the start of the run", "epochs")
@@ -67,7 +73,7 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         *(STEP, ATTEMPT, TIME),
-        *(LOSS, LOSS_TOKENS, TOKENS, EPOCH, SKIPPED),
+        *(LOSS, SOURCE_LOSS, LOSS_TOKENS, TOKENS, EPOCH, SKIPPED),
         *(GRAD_NORM, LEARNING_RATE, HELD_OUT_LOSS),
         *(TOKENS_PER_S, STEP_S, DATA_S, ETA_S, EVALUATE_S, SAVE_S, PEAK_GIB),
     )
@@ -82,6 +88,18 @@ SYSTEM_METRICS: dict[str, Metric] = {
     )
 }
 """What each node measures of itself, into `attempts/N/system-HOST.jsonl`; W&B: `sys/HOST/NAME`."""
+
+
+def source_loss(source: str) -> str:
+    """Name of the loss of one source."""
+    return SOURCE_LOSS.name.replace("*", source)
+
+
+def metric_of(name: str) -> Metric | None:
+    """The metric that goes by a name; None: there is none."""
+    is_source = name.startswith(SOURCE_LOSS.name.removesuffix("*"))
+    return SOURCE_LOSS if is_source else METRICS.get(name)
+
 
 UNITS: dict[str, str] = {
     **{name: metric.unit for name, metric in METRICS.items()},

@@ -19,7 +19,7 @@ from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
 from ftdist.errors import RequeueError, StorageError
 from ftdist.observe import metrics
-from ftdist.observe.metrics import METRICS, Row, last_recorded_step
+from ftdist.observe.metrics import Row, last_recorded_step, metric_of
 from ftdist.observe.wandb_mirror import WandbMirror
 from ftdist.rundir import RunDir
 
@@ -121,7 +121,8 @@ class Sinks:
             step: optimizer steps done.
             values: by the names in `ftdist.observe.metrics.METRICS`.
         """
-        assert values.keys() <= METRICS.keys(), f"not in METRICS: {values.keys() - METRICS.keys()}"
+        unknown = [name for name in values if metric_of(name) is None]
+        assert not unknown, f"not in METRICS: {unknown}"
         row: Row = {
             metrics.STEP.name: step,
             metrics.ATTEMPT.name: self._attempt,

@@ -23,7 +23,9 @@ class StepBatches:
     """What this rank computes in one step, and what all ranks together do."""
 
     micro_batches: list[Batch]
-    loss_tokens: int
+    loss_tokens: tuple[int, ...]
+    """Of each source."""
+
     tokens: int
 
 
@@ -51,6 +53,9 @@ class BatchSource:
         self._plan = plan
         self._world = world
         self._device = device
+        self._towards_base = frozenset(
+            number for number, source in enumerate(plan.library.sources) if source.towards_base
+        )
         self._order = Order(
             seed,
             sequences=tuple(source.sequences for source in plan.library.sources),
@@ -62,9 +67,12 @@ class BatchSource:
         """This rank's micro-batches of step `step`, counted from 0."""
         refs = self._order.step(step)
         train = self._library.train
+        loss_tokens = [0] * len(train)
+        for ref in refs:
+            loss_tokens[ref.source] += int(train[ref.source].loss_tokens[ref.index])
         return StepBatches(
             micro_batches=self._rows(list(refs), held_out=False),
-            loss_tokens=sum(int(train[ref.source].loss_tokens[ref.index]) for ref in refs),
+            loss_tokens=tuple(loss_tokens),
             tokens=sum(int(train[ref.source].tokens[ref.index]) for ref in refs),
         )
 
@@ -93,7 +101,13 @@ class BatchSource:
         return build_batch([sample], pad_token_id=PADDING, pad_multiple=1).to(self._device)
 
     def _rows(self, refs: list[SequenceRef], *, held_out: bool) -> list[Batch]:
+        """This rank's rows; what is held out is measured by its own tokens, whatever it follows."""
         per_micro_step = self._plan.micro_sequences * self._world.size
+        towards_base = frozenset[int]() if held_out else self._towards_base
+        asks_base = [
+            any(ref.source in towards_base for ref in refs[first : first + per_micro_step])
+            for first in range(0, len(refs), per_micro_step)
+        ]
         micro_batches = rank_micro_batches(
             refs,
             rank=self._world.rank,
@@ -106,6 +120,9 @@ class BatchSource:
             build_batch(
                 [sources[ref.source].sequence(ref.index) for ref in micro_batch],
                 pad_token_id=PADDING,
+                sources=[ref.source for ref in micro_batch],
+                towards_base=towards_base,
+                asks_base=asks,
             ).to(self._device)
-            for micro_batch in micro_batches
+            for micro_batch, asks in zip(micro_batches, asks_base, strict=True)
         ]

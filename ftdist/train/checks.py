@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ftdist.config.plan import Plan
 from ftdist.data.batch import Batch, build_batch
 from ftdist.data.packed import PackedSequence
 from ftdist.dist.collectives import max_over_ranks
-from ftdist.errors import ModelError
+from ftdist.errors import ConfigError, ModelError
 from ftdist.model import Head
 from ftdist.train.batches import PADDING
 from ftdist.zero.engine import Zero3Engine
@@ -58,6 +59,21 @@ def check_model(engine: Zero3Engine, *, vocab_size: int, dtype: str, wanted_head
     check = _check_head(engine, row, wanted=wanted_head, tolerance=RELATIVE_TOLERANCE[dtype])
     _check_borders(engine, samples)
     return check
+
+
+def refuse_base_without_chunks(check: HeadCheck, plan: Plan) -> None:
+    """Refuse sources that follow the base where the model's own head computes the loss.
+
+    Raises:
+        ConfigError: they do.
+    """
+    followers = [source.name for source in plan.library.sources if source.towards_base]
+    if followers and check.head != "chunked":
+        raise ConfigError(
+            f"library.towards_base ({', '.join(followers)}) compares two models chunk by chunk, "
+            "and this model's logits are capped, scaled or asked for whole (model.head).",
+            remedy="leave library.towards_base empty: such sources are learned word by word then.",
+        )
 
 
 def _check_borders(engine: Zero3Engine, samples: list[PackedSequence]) -> None:

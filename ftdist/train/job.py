@@ -24,7 +24,7 @@ from ftdist.observe.sinks import Sinks, open_sinks
 from ftdist.rundir import RunDir
 from ftdist.train.batches import BatchSource
 from ftdist.train.checkpoints import Checkpoints
-from ftdist.train.checks import check_model
+from ftdist.train.checks import check_model, refuse_base_without_chunks
 from ftdist.train.fence import Fence
 from ftdist.train.loop import Loop
 from ftdist.zero.engine import Zero3Engine
@@ -101,6 +101,7 @@ def _train(
         dtype=dtype,
         wanted_head=config.model.head,
     )
+    refuse_base_without_chunks(check, plan)
     fence = Fence(run, attempt=attempt, world=world)
     checkpoints = Checkpoints(
         run,

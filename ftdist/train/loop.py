@@ -1,7 +1,7 @@
 """The loop: step, observe, evaluate, save; stop when all ranks agree."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -122,14 +122,21 @@ class Loop:
         seed_step(self._config.run.seed, step=step, rank=self._world.rank)
         rate = learning_rate(step, total_steps=self._plan.steps, config=self._config.optim)
         self._engine.set_learning_rate(rate)
-        result = train_step(self._engine, batches.micro_batches, loss_tokens=batches.loss_tokens)
-        (loss,) = sum_over_ranks([float(result.loss_sum)])
+        loss_tokens = sum(batches.loss_tokens)
+        result = train_step(
+            self._engine,
+            batches.micro_batches,
+            loss_tokens=loss_tokens,
+            sources=len(batches.loss_tokens),
+        )
+        loss_sums = sum_over_ranks(result.loss_sums.tolist())
         peak_gib = max_over_ranks(peak_memory_gib(self._device))
         times = clock.step_done(batches.tokens)
         self._count_skipped(result.skipped, done=step + 1)
         return {
-            metrics.LOSS.name: loss / result.loss_tokens,
-            metrics.LOSS_TOKENS.name: result.loss_tokens,
+            metrics.LOSS.name: sum(loss_sums) / loss_tokens,
+            **self._losses_of_sources(loss_sums, batches.loss_tokens),
+            metrics.LOSS_TOKENS.name: loss_tokens,
             metrics.TOKENS.name: batches.tokens,
             metrics.EPOCH.name: self._plan.epochs * (step + 1) / self._plan.steps,
             metrics.SKIPPED.name: float(result.skipped),
@@ -140,6 +147,19 @@ class Loop:
             metrics.DATA_S.name: times.data_s,
             metrics.ETA_S.name: times.eta_s,
             metrics.PEAK_GIB.name: peak_gib,
+        }
+
+    def _losses_of_sources(
+        self, loss_sums: Sequence[float], loss_tokens: Sequence[int]
+    ) -> dict[str, float]:
+        """Each source's own mean, where there are several, of those that the step drew from."""
+        sources = self._plan.library.sources
+        if len(sources) == 1:
+            return {}
+        return {
+            metrics.source_loss(source.name): loss / tokens
+            for source, loss, tokens in zip(sources, loss_sums, loss_tokens, strict=True)
+            if tokens
         }
 
     def _evaluate(self) -> dict[str, float]:

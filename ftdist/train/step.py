@@ -14,8 +14,8 @@ from ftdist.zero.engine import Engine
 class StepResult:
     """What one step measured."""
 
-    loss_sum: Float[Tensor, ""]
-    """Negative log-likelihood of this rank's loss tokens, summed, in nats; float32."""
+    loss_sums: Float[Tensor, " source"]
+    """Loss of this rank's loss tokens, summed for each source, in nats; float32."""
 
     loss_tokens: int
     """Loss tokens of the whole global batch."""
@@ -27,8 +27,13 @@ class StepResult:
     """Whether the update was left out because a gradient is not finite."""
 
 
-def train_step(engine: Engine, micro_batches: Sequence[Batch], *, loss_tokens: int) -> StepResult:
+def train_step(
+    engine: Engine, micro_batches: Sequence[Batch], *, loss_tokens: int, sources: int = 1
+) -> StepResult:
     """Update the parameters once, giving every loss token of every rank the same weight.
+
+    A token's loss is its negative log-likelihood, or KL(base || model) where its source follows
+    the base model.
 
     Collective: every rank calls it, with equally many micro-batches (an empty one has no loss
     tokens).
@@ -37,16 +42,17 @@ def train_step(engine: Engine, micro_batches: Sequence[Batch], *, loss_tokens: i
         engine: holds the parameters.
         micro_batches: this rank's part of the global batch.
         loss_tokens: of the whole global batch; arithmetic on the packed index, no all-reduce.
+        sources: how many there are.
     """
-    loss = engine.zero_loss()
+    loss_sums = engine.zero_losses(sources)
     for batch in micro_batches:
-        loss_sum = engine.forward(batch)
+        loss_sum, losses = engine.forward(batch)
         engine.backward(loss_sum / loss_tokens)
-        loss += loss_sum.detach()
+        loss_sums.index_add_(0, batch.sources, losses)
     applied = engine.step()
 
     return StepResult(
-        loss_sum=loss,
+        loss_sums=loss_sums,
         loss_tokens=loss_tokens,
         grad_norm=applied.grad_norm,
         skipped=applied.skipped,

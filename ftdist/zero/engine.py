@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -24,8 +25,10 @@ from ftdist.dist.device import (
     torch_device,
 )
 from ftdist.dist.world import World
+from ftdist.loss import Loss
 from ftdist.model import Head, PackedCausalLM, build_model
 from ftdist.optim import decayed_names
+from ftdist.zero.base import BaseModel
 from ftdist.zero.load import read_weights
 
 
@@ -44,12 +47,12 @@ class Applied:
 class Engine(Protocol):
     """What the training step needs. Every method is collective."""
 
-    def zero_loss(self) -> Float[Tensor, ""]:
-        """A float32 zero on this rank's device."""
+    def zero_losses(self, count: int) -> Float[Tensor, " count"]:
+        """Float32 zeros on this rank's device."""
         ...
 
-    def forward(self, batch: Batch) -> Float[Tensor, ""]:
-        """Summed loss of this rank's micro-batch."""
+    def forward(self, batch: Batch) -> Loss:
+        """Summed loss of this rank's micro-batch, and each of its loss tokens' part of it."""
         ...
 
     def backward(self, loss: Float[Tensor, ""]) -> None:
@@ -70,9 +73,12 @@ class Zero3Engine:
     goes in, so that what comes out is a sum.
     """
 
-    def __init__(self, engine: Any, *, model: PackedCausalLM, world: World) -> None:
+    def __init__(
+        self, engine: Any, *, model: PackedCausalLM, base: BaseModel | None, world: World
+    ) -> None:
         self._engine = engine
         self._model = model
+        self._base = base
         self._world = world
         self.device: torch.device = engine.device
 
@@ -82,6 +88,7 @@ class Zero3Engine:
     ) -> "Zero3Engine":
         """The base model, in shards, with its optimizer. Collective; the process group stands.
 
+        Where a source follows the base model, that stands beside it, in shards too and frozen.
         Peak host memory of a rank while loading: its shard of the weights, and two whole
         parameters (at most the largest) while the modules that hold them are made.
         """
@@ -111,20 +118,30 @@ class Zero3Engine:
                 config=settings,
                 dist_init_required=False,
             )
-        return cls(engine, model=model, world=world)
+            follows = any(source.towards_base for source in plan.library.sources)
+            base_beside = (
+                BaseModel.build(
+                    config, settings, world=world, device=device, dtype=dtype, deepspeed=deepspeed
+                )
+                if follows
+                else None
+            )
+        return cls(engine, model=model, base=base_beside, world=world)
 
-    def zero_loss(self) -> Float[Tensor, ""]:
-        """A float32 zero on this rank's device."""
-        return torch.zeros((), dtype=torch.float32, device=self.device)
+    def zero_losses(self, count: int) -> Float[Tensor, " count"]:
+        """Float32 zeros on this rank's device."""
+        return torch.zeros(count, dtype=torch.float32, device=self.device)
 
-    def forward(self, batch: Batch) -> Float[Tensor, ""]:
-        """Summed loss of this rank's micro-batch, in nats. Collective."""
-        loss: Tensor = self._engine(
-            input_ids=batch.input_ids,
-            position_ids=batch.position_ids,
-            loss_positions=batch.loss_positions,
-            targets=batch.targets,
-        )
+    def forward(self, batch: Batch) -> Loss:
+        """Summed loss of this rank's micro-batch, and each loss token's part. Collective."""
+        with nullcontext() if self._base is None else self._base.rows(batch) as base:
+            loss: Loss = self._engine(
+                input_ids=batch.input_ids,
+                position_ids=batch.position_ids,
+                loss_positions=batch.loss_positions,
+                targets=batch.targets,
+                base=base,
+            )
         return loss
 
     def backward(self, loss: Float[Tensor, ""]) -> None:
@@ -145,7 +162,8 @@ class Zero3Engine:
         self._engine.eval()
         try:
             with torch.no_grad():
-                return self.forward(batch)
+                loss, _ = self.forward(batch)
+                return loss
         finally:
             self._engine.train()
 
@@ -196,6 +214,8 @@ class Zero3Engine:
     def close(self) -> None:
         """Release what DeepSpeed holds."""
         self._engine.destroy()
+        if self._base is not None:
+            self._base.close()
 
 
 def import_deepspeed(device: Device, *, world: World) -> Any:

@@ -33,7 +33,8 @@ def accumulate(engine: Zero3Engine, world: World, *, micro_steps: int) -> None:
     for micro_step in range(micro_steps):
         first = (micro_step * world.size + world.rank) * per_micro_step
         batch = build_batch(rows[first : first + per_micro_step], pad_token_id=0)
-        engine.backward(engine.forward(batch) / loss_tokens(rows))
+        loss, _ = engine.forward(batch)
+        engine.backward(loss / loss_tokens(rows))
 
 
 def gradients_by_cut(
@@ -148,7 +149,7 @@ def step_with_infinite_loss_on_one_rank(world: World, model: Path) -> tuple[bool
         return [flat.clone() for flat in engine.zero_optimizer.fp32_partitioned_groups_flat]
 
     before = state()
-    loss = engine.forward(batch)
+    loss, _ = engine.forward(batch)
     engine.backward(loss * (float("inf") if world.rank == 1 else 1.0))
     skipped = engine.step().skipped
     unchanged = all(torch.equal(a, b) for a, b in zip(before, state(), strict=True))

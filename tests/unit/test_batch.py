@@ -41,6 +41,21 @@ def test_two_samples_and_a_padded_tail_worked_by_hand() -> None:
     assert batch.input_ids.dtype == batch.position_ids.dtype == torch.int64
 
 
+def test_tokens_that_follow_the_base_come_after_those_with_targets_worked_by_hand() -> None:
+    rows = [
+        packed(([11, 12], [0, 1])),
+        packed(([21, 22, 23], [0, 1, 1])),
+        packed(([31, 32], [1, 1])),
+    ]
+    batch = build_batch(rows, pad_token_id=9, sources=[4, 2, 4], towards_base={4}, asks_base=True)
+    # Places 0 | 2 3 | 5 predict; those of source 4 have no target of their own.
+    assert batch.loss_positions.tolist() == [2, 3, 0, 5]
+    assert batch.targets.tolist() == [22, 23]
+    assert batch.base_positions.tolist() == [0, 5]
+    assert batch.sources.tolist() == [2, 2, 4, 4]
+    assert batch.asks_base
+
+
 def test_a_row_that_needs_no_padding_gets_none() -> None:
     batch = build_batch([packed(([1, 2, 3, 4], [0, 1, 1, 1]))], pad_token_id=0, pad_multiple=4)
     assert batch.cu_lengths.tolist() == [0, 4]

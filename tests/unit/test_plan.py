@@ -4,6 +4,7 @@ import json
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,18 @@ def test_memory_of_a_rank_by_hand() -> None:
     )
     assert plan.host_offload_gib == 0
     assert plan.host_load_gib == 1.5  # shard 2**28 x 2 bytes, twice the largest: 2**28 x 2 bytes
+
+
+def test_a_base_that_is_followed_stands_beside_the_model_by_hand() -> None:
+    replay = replace(_source("replay"), towards_base=True)
+    words = ("cluster.tasks_per_node=4", "model.dtype=bfloat16")
+    alone, beside = _plan(*words), _plan(*words, library=_library(_source(), replay))
+    assert (alone.base_gib, beside.base_gib) == (0.0, 0.5)  # 2**30 x 2 bytes / 4 ranks
+    # Two chunks more of 128 rows in float32 and one in bfloat16: 10 bytes; the base's head of
+    # 2**28 x 2 bytes, and its gradient of 2**28 x 4.
+    more = 128 * 131_072 * 10 / GIB + 0.5 + 1.0
+    assert beside.logits_gib == pytest.approx(alone.logits_gib + more)
+    assert beside.device_gib == pytest.approx(alone.device_gib + 0.5 + more)
 
 
 def test_activation_checkpointing_keeps_one_layer_and_the_inputs_of_all() -> None:

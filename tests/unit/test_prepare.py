@@ -179,6 +179,25 @@ def test_weights_are_the_config_s_own_even_from_the_cache(
         ]
 
 
+def test_sources_follow_the_base_by_name_and_never_all_of_them(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
+    write_rows(tmp_path / "replay.jsonl", [row(3, 4), row(3, 5)])
+    sources = {"replay": SourceConfig(path=f"{tmp_path}/replay.jsonl", weight=1.0)}
+    facts = prepare(with_library(config, sources=sources, towards_base=["replay"]))
+    assert [(s.name, s.towards_base) for s in facts.sources] == [
+        ("library", False),
+        ("replay", True),
+    ]
+    for names, problem in (
+        (["reply"], "names reply, and the sources are library, replay"),
+        (["library", "replay"], "names all sources"),
+    ):
+        with pytest.raises(ConfigError, match=problem):
+            prepare(with_library(config, sources=sources, towards_base=names))
+
+
 def test_held_out_are_whole_conversations_chosen_by_what_they_hold(
     config: RunConfig, model: Path, tmp_path: Path
 ) -> None:

@@ -143,7 +143,10 @@ def _long_words(text: str) -> set[str]:
     return {word[:5] for word in _plain(text).split() if len(word) > 3} - _ASKING
 
 
-_ASKING = {word[:5] for word in "what which when where does should could would please".split()}
+_ASKING = {
+    word[:5]
+    for word in ("what", "which", "when", "where", "does", "should", "could", "would", "please")
+}
 
 
 def _strange(text: str, known: str) -> str:
