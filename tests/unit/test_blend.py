@@ -1,0 +1,59 @@
+"""Weights between base and tuned."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from ftdist.checkpoint.blend import write_blend
+from ftdist.errors import ConfigError, ModelError
+
+
+def folder(path: Path, **weights: list[float]) -> Path:
+    path.mkdir()
+    save_file(
+        {name: torch.tensor(values) for name, values in weights.items()}, path / "model.safetensors"
+    )
+    (path / "config.json").write_text(path.name)
+    return path
+
+
+def test_a_blend_lies_between_base_and_tuned_worked_by_hand(tmp_path: Path) -> None:
+    base = folder(tmp_path / "base", a=[1.0, 2.0], b=[0.0])
+    tuned = folder(tmp_path / "tuned", a=[2.0, 0.0], b=[8.0])
+    for alpha, a, b in (
+        (0.0, [1.0, 2.0], [0.0]),
+        (0.25, [1.25, 1.5], [2.0]),
+        (1.0, [2.0, 0.0], [8.0]),
+    ):
+        write_blend(base, tuned, tmp_path / "out", alpha=alpha)
+        mixed = load_file(tmp_path / "out" / "model.safetensors")
+        assert mixed["a"].tolist() == a
+        assert mixed["b"].tolist() == b
+    assert (tmp_path / "out" / "config.json").read_text() == "tuned"
+
+
+def test_a_blend_of_bfloat16_is_rounded_once(tmp_path: Path) -> None:
+    for name, value in (("base", 1.0), ("tuned", 1.0078125)):  # neighbours in bfloat16
+        (tmp_path / name).mkdir()
+        save_file(
+            {"a": torch.tensor([value], dtype=torch.bfloat16)}, tmp_path / name / "m.safetensors"
+        )
+    write_blend(tmp_path / "base", tmp_path / "tuned", tmp_path / "out", alpha=0.75)
+    mixed = load_file(tmp_path / "out" / "m.safetensors")["a"]
+    assert mixed.dtype == torch.bfloat16
+    assert mixed.item() == 1.0078125
+
+
+def test_another_base_is_refused_by_the_weight_that_differs(tmp_path: Path) -> None:
+    tuned = folder(tmp_path / "tuned", a=[2.0, 0.0])
+    with pytest.raises(ModelError, match=r"tuned model's a is \[2\], and the base model does not"):
+        write_blend(folder(tmp_path / "empty", b=[1.0]), tuned, tmp_path / "out", alpha=0.5)
+    with pytest.raises(ModelError, match=r"the base model has it as \[3\]"):
+        write_blend(folder(tmp_path / "longer", a=[1.0] * 3), tuned, tmp_path / "out", alpha=0.5)
+
+
+def test_beyond_base_and_tuned_there_is_no_blend(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"A blend of 1\.5 lies beyond"):
+        write_blend(tmp_path, tmp_path, tmp_path / "out", alpha=1.5)
