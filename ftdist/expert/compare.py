@@ -25,8 +25,9 @@ from ftdist.config.schema import CompareConfig, RunConfig
 from ftdist.dist.device import Device, choose_device
 from ftdist.errors import ConfigError, ModelError
 from ftdist.expert.answers import Answerer, model_key
+from ftdist.expert.intervals import Rate
 from ftdist.expert.probes import Probe, find_probes, read_probes
-from ftdist.expert.scores import LibraryMarks, Rate, Verdict, judge, rates
+from ftdist.expert.scores import LibraryMarks, Verdict, judge, rates
 from ftdist.rundir import RunDir, write_whole
 
 CACHE_FORMAT = 1

@@ -5,47 +5,12 @@ right page of the manual too), `retention` (general knowledge), `leak` (the libr
 an answer about something else; lower is better).
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ftdist.expert.intervals import Rate
 from ftdist.expert.match import holds, holds_all, pages, words
 from ftdist.expert.probes import Probe
-
-Z_95 = 1.959963984540054
-"""Standard normal quantile of 0.975."""
-
-
-@dataclass(frozen=True)
-class Rate:
-    """How many of how many.
-
-    Attributes:
-        hits: how often it was so.
-        asked: how often it was looked at, at least once.
-    """
-
-    hits: int
-    asked: int
-
-    @property
-    def value(self) -> float:
-        """Proportion, 0 to 1."""
-        return self.hits / self.asked
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval: honest for few questions, and near 0 and 1.
-
-        Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927) 209-212.
-        """
-        n, share, z2 = self.asked, self.value, Z_95**2
-        middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-        half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-        # At 0 and at n the formula's ends are 0 and 1; rounding would miss them by 1e-17.
-        low = 0.0 if self.hits == 0 else middle - half
-        return low, 1.0 if self.hits == n else middle + half
-
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
