@@ -218,7 +218,9 @@ class Answerer:
                 )
                 cache = out.past_key_values
                 losses = functional.cross_entropy(
-                    out.logits.float().transpose(1, 2), ids[:, start + 1 : end + 1], reduction="none"
+                    out.logits.float().transpose(1, 2),
+                    ids[:, start + 1 : end + 1],
+                    reduction="none",
                 )
                 sums += (losses * mask[:, start + 1 : end + 1]).sum(dim=1)
         found: list[float] = sums.tolist()

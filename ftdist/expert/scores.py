@@ -14,6 +14,7 @@ from ftdist.expert.intervals import Rate
 from ftdist.expert.match import cites, holds, holds_all, pages, words
 from ftdist.expert.probes import Probe
 
+
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What one answer is worth.

@@ -187,9 +187,14 @@ def run(made: Path, tmp_path: Path) -> RunDir:
         "library.cache": tmp_path / "cache",
         "compare.max_answer_tokens": 6,
         "compare.threads": 1,
+        "compare.general": tmp_path / "general.jsonl",
+        "compare.texts": tmp_path / "texts.txt",
         "cluster.device": "cpu",
     }
     config = compose([f"{key}={value}" for key, value in overrides.items()])
+    general = {"question": "6 or 7?", "answer": "6", "kind": "retention", "choices": ["7", "6"]}
+    (tmp_path / "general.jsonl").write_text(f"{json.dumps(general)}\n" * 3)
+    (tmp_path / "texts.txt").write_text("A hook of oak.\n\nA pad of moss.\nAnd a leaf.\n")
     run.create(private=True)
     save_config(config, run.config)
     shutil.copytree(made / "model", run.export)
@@ -227,7 +232,14 @@ def test_base_is_asked_once_and_settings_of_the_request_are_used(
     compare(run.root)
     assert "base: answered before" in capfd.readouterr().out
     assert (run.report / "answers.jsonl").read_text() == first
-    request = {"probes": None, "max_answer_tokens": 3, "batch_questions": 8, "threads": 1}
+    request = {
+        "general": "none",
+        "texts": "none",
+        "probes": None,
+        "max_answer_tokens": 3,
+        "batch_questions": 8,
+        "threads": 1,
+    }
     run.request.write_text(json.dumps(request))
     compare(run.root)
     assert "base: loading" in capfd.readouterr().out
