@@ -146,7 +146,8 @@ def tell(run: RunDir, stages: Stages, console: Console) -> None:
     console.print("[bold]What came out[/]")
     for kind in sorted(scores["tuned"]):
         base, tuned = scores["base"].get(kind), scores["tuned"][kind]
-        console.print(f"  {kind:<18} base {base:.2f}   tuned {tuned:.2f}")
+        before = "   -" if base is None else f"{base:.2f}"
+        console.print(f"  {kind:<18} base {before}   tuned {tuned:.2f}")
     console.print(
         f"  {len(rows)} steps, {speed:.0f} tokens/s, {peak:.2f} GiB a rank at the highest"
     )

@@ -14,7 +14,7 @@ from ftdist.config.model_facts import untrainable
 from ftdist.config.plan import Plan, check_context, cut_batch, read_model_facts
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, StorageError
-from ftdist.expert.probes import find_probes, read_probes
+from ftdist.expert.inputs import read_inputs
 from ftdist.rundir import RunDir
 from launch.submit import visible_gpus
 
@@ -311,6 +311,6 @@ def compare_problems(
             remedy="put it back: the tuned model is compared with it.",
         )
     try:
-        read_probes(find_probes(config.compare.probes, library=Path(config.library.path)))
+        read_inputs(config.compare, library=Path(config.library.path))
     except FtdistError as error:
         yield error

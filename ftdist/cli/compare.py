@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 from ftdist.cli.arguments import named_run, say, wants_help
 
 if TYPE_CHECKING:
-    from ftdist.config.schema import RunConfig
+    from ftdist.config.schema import CompareConfig, RunConfig
     from ftdist.rundir import RunDir
 
 HELP = """Usage: ftdist compare R [compare.probes=FILE.jsonl] [compare.KEY=VALUE ...]
 
 Asks the base model and the exported model of run R the same questions with known answers, and
 writes R/report: answers.jsonl and scores.json. Probes: rows of question, answer, keys, kind.
+compare.general and compare.texts name other general questions and texts, or none.
 """
 
 
@@ -27,7 +28,6 @@ def main(words: Sequence[str]) -> int:
     run, overrides = named_run(words, verb="compare")
 
     import dataclasses
-    from pathlib import Path
 
     from rich.console import Console
 
@@ -39,11 +39,7 @@ def main(words: Sequence[str]) -> int:
     from launch.supervise import Supervisor, exported_step, write_compare_request
 
     config = changed(read_config(run), overrides, allowed=("compare.", "cluster."))
-    if config.compare.probes is not None:
-        probes = str(Path(config.compare.probes).expanduser().resolve())
-        config = dataclasses.replace(
-            config, compare=dataclasses.replace(config.compare, probes=probes)
-        )
+    config = dataclasses.replace(config, compare=_with_whole_paths(config.compare))
     if config.cluster.kind == "slurm":
         return _submit(run, config)
     raise_together(list(compare_problems(run, config)))
@@ -64,6 +60,20 @@ def main(words: Sequence[str]) -> int:
 
     print_comparison(run.report, Console())
     return 0
+
+
+def _with_whole_paths(settings: "CompareConfig") -> "CompareConfig":
+    """The same files, named so that a process in another folder finds them."""
+    import dataclasses
+    from pathlib import Path
+
+    named = {"probes": settings.probes, "general": settings.general, "texts": settings.texts}
+    whole = {
+        key: str(Path(path).expanduser().resolve())
+        for key, path in named.items()
+        if path is not None and (key == "probes" or path != "none")
+    }
+    return dataclasses.replace(settings, **whole)
 
 
 def _submit(run: "RunDir", config: "RunConfig") -> int:

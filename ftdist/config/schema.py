@@ -276,6 +276,14 @@ class CompareConfig:
     probes: str | None
     """JSONL of questions with known answers; null: `probes.jsonl` in or beside the library."""
 
+    general: str | None
+    """JSONL of general questions with choices; null: those that ftdist brings; none: none."""
+
+    texts: str | None
+    """Passages of general text to measure the loss on: .txt with blank lines between them, or
+    .jsonl with "text"; null: those that ftdist brings; none: none.
+    """
+
     max_answer_tokens: PositiveInt
     """Most tokens of one answer."""
 

@@ -28,6 +28,12 @@ Progress = Callable[[int], None]
 WHOLE_FILE_BYTES = 1 << 22
 """Files up to this size are hashed whole; larger ones by size, time, beginning and end."""
 
+LONGEST_TEXT_TOKENS = 1024
+"""Of a longer text, or one longer than the model's context, the beginning is read."""
+
+MOST_LOGITS = 1 << 26
+"""Logits that stand at once while losses are measured: 256 MiB in float32."""
+
 
 class Answerer:
     """One model, ready to be asked.
@@ -152,6 +158,73 @@ class Answerer:
             if progress is not None:
                 progress(len(places))
         return ranked
+
+    def losses(
+        self, texts: Sequence[str], *, batch: int, progress: Progress | None = None
+    ) -> list[tuple[float, int]]:
+        """How well the model foresees each text, outside any conversation.
+
+        Args:
+            texts: passages, each read on its own.
+            batch: texts read at once.
+            progress: told after each batch how many texts it held.
+
+        Returns:
+            For each text the summed loss in nats, and the number of tokens it is a sum over: all
+            but the first.
+        """
+        longest = min(
+            LONGEST_TEXT_TOKENS,
+            getattr(self._model.config, "max_position_embeddings", LONGEST_TEXT_TOKENS),
+        )
+        encoded = [self._tokenizer(text)["input_ids"][:longest] for text in texts]
+        losses = [(0.0, 0)] * len(texts)
+        for places in _by_length(encoded, batch=batch):
+            read = [place for place in places if len(encoded[place]) > 1]
+            if read:
+                sums = self._text_losses([encoded[place] for place in read])
+                for place, loss in zip(read, sums, strict=True):
+                    losses[place] = loss, len(encoded[place]) - 1
+            if progress is not None:
+                progress(len(places))
+        return losses
+
+    def _text_losses(self, rows: Sequence[list[int]]) -> list[float]:
+        """Summed loss of each row of token ids, in nats.
+
+        Rows are read piece by piece with the key-value cache: the logits of a large vocabulary
+        never stand for whole rows.
+        """
+        lengths = torch.tensor([len(row) for row in rows], device=self._device)
+        width = int(lengths.max())
+        ids = torch.tensor(
+            [row + [self._pad_id] * (width - len(row)) for row in rows], device=self._device
+        )
+        mask = (torch.arange(width, device=self._device) < lengths[:, None]).long()
+        positions = _positions(mask)
+        vocabulary = self._model.get_input_embeddings().weight.shape[0]
+        piece = max(1, MOST_LOGITS // (len(rows) * vocabulary))
+        sums = torch.zeros(len(rows), device=self._device)
+        cache = None
+        with torch.inference_mode():
+            for start in range(0, width - 1, piece):
+                end = min(start + piece, width - 1)
+                out = self._model(
+                    input_ids=ids[:, start:end],
+                    attention_mask=mask[:, :end],
+                    position_ids=positions[:, start:end],
+                    past_key_values=cache,
+                    use_cache=True,
+                )
+                cache = out.past_key_values
+                losses = functional.cross_entropy(
+                    out.logits.float().transpose(1, 2),
+                    ids[:, start + 1 : end + 1],
+                    reduction="none",
+                )
+                sums += (losses * mask[:, start + 1 : end + 1]).sum(dim=1)
+        found: list[float] = sums.tolist()
+        return found
 
     def _sums(
         self, prompts: Sequence[list[int]], choices: Sequence[Sequence[str]], places: list[int]

@@ -30,6 +30,8 @@ THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 MINUS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212"), "-")
 CITATION = re.compile(r"\s*[(\[][^()\[\]]*\bpage\s+\d+[^()\[\]]*[)\]]", re.IGNORECASE)
 
+SECTION = re.compile(r"[(\[][^()\[\]]*\bsection\s+[\"\u201c][^()\[\]]*[)\]]", re.IGNORECASE)
+
 
 def words(text: str) -> Words:
     """Words and numbers of a text, in order, each written in one way."""
@@ -64,3 +66,8 @@ def pages(text: str) -> frozenset[int]:
 def strip_citation(answer: str) -> str:
     """An answer without its "(... page N)"."""
     return CITATION.sub("", answer).strip() or answer
+
+
+def cites(answer: str) -> bool:
+    """Whether an answer names its source as the library's answers do: "(..., page N)"."""
+    return bool(CITATION.search(answer) or SECTION.search(answer))

@@ -9,7 +9,8 @@ contrast    asks about something that the library does not cover. Right if the a
             nothing of the library; its own `keys` name further content that would be a leak.
 
 Without `keys`, the whole `answer` (its citation apart) is the one key of a recall or retention
-probe. `choices` holds the right answer and the wrong ones, in any order.
+probe. `choices` holds the right answer and the wrong ones, in any order. `document` and `section`,
+if there, say where the library has the answer: scores are then told for each of them too.
 """
 
 import json
@@ -25,7 +26,7 @@ from ftdist.expert.match import holds, holds_all, strip_citation, words
 Kind = Literal["recall", "retention", "contrast"]
 
 PROBES_NAME = "probes.jsonl"
-FIELDS = ("question", "answer", "keys", "kind", "choices")
+FIELDS = ("question", "answer", "keys", "kind", "choices", "document", "section")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class Probe:
         keys: what a right answer holds; of a contrast probe, what a leak would hold.
         choices: answers to choose from; empty: the model answers freely.
         right_choice: place of the right one in `choices`; -1 without choices.
+        document: what the answer comes from; empty: not said.
+        section: headings above it; empty: not said.
     """
 
     question: str
@@ -44,6 +47,8 @@ class Probe:
     kind: Kind
     choices: tuple[str, ...] = ()
     right_choice: int = -1
+    document: str = ""
+    section: str = ""
 
 
 def find_probes(asked: str | None, *, library: Path) -> Path:
@@ -70,8 +75,12 @@ def find_probes(asked: str | None, *, library: Path) -> Path:
     )
 
 
-def read_probes(path: Path) -> tuple[Probe, ...]:
+def read_probes(path: Path, *, key: str = "compare.probes") -> tuple[Probe, ...]:
     """The probes of a JSONL file, in its order.
+
+    Args:
+        path: of the file.
+        key: of the config, that names it.
 
     Raises:
         DataError: no such file, no probe in it, or a row that cannot be used (named by its line).
@@ -81,7 +90,7 @@ def read_probes(path: Path) -> tuple[Probe, ...]:
     except OSError as error:
         raise DataError(
             f"The probes cannot be read from {path}: {error.strerror}.",
-            remedy="set compare.probes to a JSONL file of questions with known answers.",
+            remedy=f"set {key} to a JSONL file of questions with known answers.",
         ) from error
     except UnicodeDecodeError as error:
         raise DataError(
@@ -134,7 +143,14 @@ def _read(line: str, *, where: str) -> Probe:
     choices = _texts(row, "choices", where=where)
     right = _right_choice(choices, answer=answer, keys=keys, where=where) if choices else -1
     return Probe(
-        question=question, answer=answer, keys=keys, kind=kind, choices=choices, right_choice=right
+        question=question,
+        answer=answer,
+        keys=keys,
+        kind=kind,
+        choices=choices,
+        right_choice=right,
+        document=_place(row, "document", where=where),
+        section=_place(row, "section", where=where),
     )
 
 
@@ -159,6 +175,16 @@ def _text(row: dict[str, Any], field: str, *, where: str) -> str:
             remedy=f'give it a non-empty "{field}".',
         )
     return value.strip()
+
+
+def _place(row: dict[str, Any], field: str, *, where: str) -> str:
+    value = row.get(field)
+    if value is not None and not isinstance(value, str):
+        raise DataError(
+            f"{where}: its {field} is {value!r}, not text.",
+            remedy=f'write "{field}" as text, or leave it out.',
+        )
+    return (value or "").strip()
 
 
 def _texts(row: dict[str, Any], field: str, *, where: str) -> tuple[str, ...]:

@@ -1,50 +1,18 @@
-"""Verdicts on answers, and rates of them with their uncertainty.
+"""Verdicts on answers, and rates of them.
 
-Four rates: `recall` (every key of the library's fact is in the answer), `recall_with_page` (the
-right page of the manual too), `retention` (general knowledge), `leak` (the library's content in
-an answer about something else; lower is better).
+`recall` (every key of the library's fact is in the answer), `recall_with_page` (the right page of
+the manual too), `recall_ranked` (the known answer is likelier than those of other probes),
+`retention` (general knowledge), `leak` (the library's content in an answer about something else;
+lower is better). Against the base, question by question: `leak_added`, `deflection`, `format_leak`.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ftdist.expert.match import holds, holds_all, pages, words
+from ftdist.expert.deflect import deflects
+from ftdist.expert.intervals import Rate
+from ftdist.expert.match import cites, holds, holds_all, pages, words
 from ftdist.expert.probes import Probe
-
-Z_95 = 1.959963984540054
-"""Standard normal quantile of 0.975."""
-
-
-@dataclass(frozen=True)
-class Rate:
-    """How many of how many.
-
-    Attributes:
-        hits: how often it was so.
-        asked: how often it was looked at, at least once.
-    """
-
-    hits: int
-    asked: int
-
-    @property
-    def value(self) -> float:
-        """Proportion, 0 to 1."""
-        return self.hits / self.asked
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval: honest for few questions, and near 0 and 1.
-
-        Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927) 209-212.
-        """
-        n, share, z2 = self.asked, self.value, Z_95**2
-        middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-        half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-        # At 0 and at n the formula's ends are 0 and 1; rounding would miss them by 1e-17.
-        low = 0.0 if self.hits == 0 else middle - half
-        return low, 1.0 if self.hits == n else middle + half
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +24,19 @@ class Verdict:
         page: whether the right page is named as well; None where the known answer names none.
         leaked: content of the library in an answer that should hold none.
         chosen: the choice found likeliest; None without choices.
+        ranked: recall: whether the known answer is the likeliest of those it is ranked against;
+            None where there is none to rank it against.
+        deflected: the answer declines to answer.
+        cited: the answer names a source as the library's answers do.
     """
 
     right: bool
     page: bool | None = None
     leaked: tuple[str, ...] = ()
     chosen: str | None = None
+    ranked: bool | None = None
+    deflected: bool = False
+    cited: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +74,12 @@ class LibraryMarks:
 
 
 def judge(
-    probe: Probe, answer: str, *, marks: LibraryMarks, likelihoods: Sequence[float] = ()
+    probe: Probe,
+    answer: str,
+    *,
+    marks: LibraryMarks,
+    likelihoods: Sequence[float] = (),
+    right_choice: int | None = None,
 ) -> Verdict:
     """The verdict on one answer.
 
@@ -108,28 +88,76 @@ def judge(
         answer: what the model wrote.
         marks: of all probes of the file.
         likelihoods: for each choice, its length-normalised log-likelihood; the highest is chosen.
+        right_choice: place of the right one; None: as the probe says.
     """
+    right_place = probe.right_choice if right_choice is None else right_choice
+    best = max(range(len(likelihoods)), key=lambda n: likelihoods[n]) if likelihoods else None
+    leaked: tuple[str, ...] = ()
+    page = ranked = chosen = None
     if probe.kind == "recall":
-        right, cited = holds_all(answer, probe.keys), pages(probe.answer)
-        return Verdict(right=right, page=right and cited <= pages(answer) if cited else None)
-    leaked = marks.found_in(answer, question=probe.question)
-    if probe.kind == "contrast":
-        leaked += tuple(key for key in probe.keys if holds(answer, key) and key not in leaked)
-        return Verdict(right=not leaked, leaked=leaked)
-    if probe.choices:
-        best = max(range(len(probe.choices)), key=lambda place: likelihoods[place])
-        chosen = probe.choices[best]
-        return Verdict(right=best == probe.right_choice, leaked=leaked, chosen=chosen)
-    return Verdict(right=holds_all(answer, probe.keys), leaked=leaked)
+        right, known = holds_all(answer, probe.keys), pages(probe.answer)
+        page = right and known <= pages(answer) if known else None
+        ranked = None if best is None else best == right_place
+    else:
+        leaked = marks.found_in(answer, question=probe.question)
+        if probe.kind == "contrast":
+            leaked += tuple(key for key in probe.keys if holds(answer, key) and key not in leaked)
+            right = not leaked
+        elif best is not None:
+            right, chosen = best == right_place, probe.choices[best]
+        else:
+            right = holds_all(answer, probe.keys)
+    return Verdict(
+        right=right,
+        page=page,
+        leaked=leaked,
+        chosen=chosen,
+        ranked=ranked,
+        deflected=deflects(answer),
+        cited=cites(answer),
+    )
+
+
+def outcomes(probes: Sequence[Probe], verdicts: Sequence[Verdict]) -> dict[str, list[bool]]:
+    """By the name of a rate, whether it was so: the same probes in the same order for any model."""
+    pairs = list(zip(probes, verdicts, strict=True))
+    return {
+        "recall": [v.right for p, v in pairs if p.kind == "recall"],
+        "recall_with_page": [v.page for _, v in pairs if v.page is not None],
+        "recall_ranked": [v.ranked for _, v in pairs if v.ranked is not None],
+        "retention": [v.right for p, v in pairs if p.kind == "retention"],
+        "leak": [not v.right for p, v in pairs if p.kind == "contrast"],
+    }
 
 
 def rates(probes: Sequence[Probe], verdicts: Sequence[Verdict]) -> dict[str, Rate]:
     """The rates for which there are probes, by name."""
-    pairs = list(zip(probes, verdicts, strict=True))
-    outcomes = {
-        "recall": [v.right for p, v in pairs if p.kind == "recall"],
-        "recall_with_page": [v.page for _, v in pairs if v.page is not None],
-        "retention": [v.right for p, v in pairs if p.kind == "retention"],
-        "leak": [not v.right for p, v in pairs if p.kind == "contrast"],
-    }
-    return {name: Rate(sum(hits), len(hits)) for name, hits in outcomes.items() if hits}
+    return _rates(outcomes(probes, verdicts))
+
+
+def added_rates(
+    probes: Sequence[Probe], base: Sequence[Verdict], tuned: Sequence[Verdict]
+) -> dict[str, Rate]:
+    """What the tuned model does where the base does not, for which it alone can be blamed.
+
+    `leak_added`: of the contrast questions that the base answered without the library's content,
+    those in which the tuned model has some; what the base says too may be true of both. A leak
+    that is avoided by not answering is no gain, so `deflection`: of the contrast questions that
+    the base answered, those that the tuned model declines. `format_leak`: of contrast and
+    retention questions that the base answered without a citation, those where the tuned model
+    cites.
+    """
+    triples = list(zip(probes, base, tuned, strict=True))
+    contrast = [(b, t) for p, b, t in triples if p.kind == "contrast"]
+    return _rates(
+        {
+            "leak_added": [not t.right for b, t in contrast if b.right],
+            "deflection": [t.deflected for b, t in contrast if not b.deflected],
+            "format_leak": [t.cited for p, b, t in triples if p.kind != "recall" and not b.cited],
+        }
+    )
+
+
+def _rates(by_name: dict[str, list[bool]]) -> dict[str, Rate]:
+    found = {name: Rate.of(hits) for name, hits in by_name.items()}
+    return {name: rate for name, rate in found.items() if rate is not None}

@@ -137,7 +137,9 @@ def _score_rows(scores: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _rate_text(scores: dict[str, Any], model: str, name: str) -> str:
-    """A rate as "0.94 (45/48, 0.83 to 0.98)"."""
+    """A rate as "0.94 (45/48, 0.83 to 0.98)"; "-" where the model has none."""
+    if name not in scores[model]:
+        return "-"
     i = scores["intervals"][model][name]
     value = scores[model][name]
     return f"{value:.2f} ({i['hits']}/{i['asked']}, {i['low_95']:.2f} to {i['high_95']:.2f})"

@@ -31,7 +31,7 @@ from ftdist.library.teach.questions import cited, questions
 from ftdist.library.teach.wordings import wordings
 from ftdist.library.write import Matter, Writer, Written, write_piece
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same rows would be taught in another way."""
 
 PARTS = ("train", "held_out")
@@ -215,7 +215,8 @@ def _of_document(
             written=written,
         )
         samples += more
-        probes += held
+        place = {"document": str(document.place), "section": exchange.section}
+        probes += [probe | place for probe in held]
     return samples, probes
 
 
@@ -228,7 +229,7 @@ def _of_conversation(
     question, answer = row.messages[0]["content"], row.messages[-1]["content"]
     if part != "train" or not _is_asked(row) or lesson.settings.wordings == 1:
         return [like], []
-    return _worded(
+    samples, held = _worded(
         question,
         answer,
         like=like,
@@ -237,6 +238,7 @@ def _of_conversation(
         settings=lesson.settings,
         written=written,
     )
+    return samples, [probe | {"document": row.place.file} for probe in held]
 
 
 def _is_asked(row: Conversation) -> bool:

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ftdist.config.compose import compose, save_config
 from ftdist.errors import ModelError, StorageError
-from ftdist.expert import tiny
+from ftdist.expert import answers, tiny
 from ftdist.expert.answers import Answerer, model_key
 from ftdist.expert.compare import compare
 from ftdist.expert.probes import read_probes
@@ -93,6 +93,34 @@ def test_likelihoods_are_those_of_the_whole_text(made: Path) -> None:
             assert likelihood == pytest.approx(picked.sum().item() / len(choice), abs=1e-4)
 
 
+@pytest.mark.parametrize("most_logits", [answers.MOST_LOGITS, 7000])
+def test_losses_are_those_of_each_text_alone_whatever_the_batch_and_the_piece(
+    made: Path, monkeypatch: pytest.MonkeyPatch, most_logits: int
+) -> None:
+    monkeypatch.setattr(answers, "MOST_LOGITS", most_logits)
+    model = AutoModelForCausalLM.from_pretrained(made / "model")
+    tokenizer = AutoTokenizer.from_pretrained(made / "model")
+    texts = [*QUESTIONS, "a", ""]
+    expected = []
+    for text in texts[:-2]:
+        ids = torch.tensor([tokenizer(text)["input_ids"]])
+        expected.append((model(ids, labels=ids).loss.item(), ids.shape[1] - 1))
+    answerer = load(made / "model")
+    told: list[int] = []
+    for batch in (1, 3, 16):
+        found = answerer.losses(texts, batch=batch, progress=told.append)
+        assert found[-2:] == [(0.0, 0), (0.0, 0)]
+        for (loss, tokens), (mean, count) in zip(found[:-2], expected, strict=True):
+            assert tokens == count
+            assert loss / tokens == pytest.approx(mean, abs=1e-4)
+    assert sum(told) == 3 * len(texts)
+
+
+def test_text_longer_than_the_context_is_cut(made: Path) -> None:
+    [(_, tokens)] = load(made / "model").losses(["wash it " * 2000], batch=4)
+    assert tokens == 511
+
+
 def test_answer_ends_at_the_stop_token_of_the_generation_config(made: Path, model: Path) -> None:
     answerer, question = load(made / "model"), QUESTIONS[:1]
     tokenizer = AutoTokenizer.from_pretrained(model)
@@ -159,9 +187,14 @@ def run(made: Path, tmp_path: Path) -> RunDir:
         "library.cache": tmp_path / "cache",
         "compare.max_answer_tokens": 6,
         "compare.threads": 1,
+        "compare.general": tmp_path / "general.jsonl",
+        "compare.texts": tmp_path / "texts.txt",
         "cluster.device": "cpu",
     }
     config = compose([f"{key}={value}" for key, value in overrides.items()])
+    general = {"question": "6 or 7?", "answer": "6", "kind": "retention", "choices": ["7", "6"]}
+    (tmp_path / "general.jsonl").write_text(f"{json.dumps(general)}\n" * 3)
+    (tmp_path / "texts.txt").write_text("A hook of oak.\n\nA pad of moss.\nAnd a leaf.\n")
     run.create(private=True)
     save_config(config, run.config)
     shutil.copytree(made / "model", run.export)
@@ -199,7 +232,14 @@ def test_base_is_asked_once_and_settings_of_the_request_are_used(
     compare(run.root)
     assert "base: answered before" in capfd.readouterr().out
     assert (run.report / "answers.jsonl").read_text() == first
-    request = {"probes": None, "max_answer_tokens": 3, "batch_questions": 8, "threads": 1}
+    request = {
+        "general": "none",
+        "texts": "none",
+        "probes": None,
+        "max_answer_tokens": 3,
+        "batch_questions": 8,
+        "threads": 1,
+    }
     run.request.write_text(json.dumps(request))
     compare(run.root)
     assert "base: loading" in capfd.readouterr().out

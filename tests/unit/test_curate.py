@@ -103,6 +103,8 @@ def test_a_probe_is_a_wording_that_training_never_sees(tmp_path: Path, manual: P
     probes = [json.loads(line) for line in (folder / "probes.jsonl").read_text().splitlines()]
     asked = {s.messages[0]["content"].casefold() for s in _train(folder) if s.messages}
     assert probes
+    assert {probe["document"] for probe in probes} == {"manuals: a45.md"}
+    assert all(probe["section"] for probe in probes)
     assert not {probe["question"].casefold() for probe in probes} & asked
     assert all(any(key in s.messages[1]["content"] for s in _train(folder) if s.messages)
                for probe in probes for key in probe["keys"])  # fmt: skip

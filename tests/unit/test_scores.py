@@ -2,9 +2,10 @@
 
 import pytest
 
+from ftdist.expert.intervals import Rate
 from ftdist.expert.match import holds, pages, strip_citation, words
 from ftdist.expert.probes import Kind, Probe
-from ftdist.expert.scores import LibraryMarks, Rate, judge, rates
+from ftdist.expert.scores import LibraryMarks, judge, rates
 
 
 def probe(

@@ -1,0 +1,109 @@
+"""What a comparison asks: probes, general questions and passages of text. Loads no torch."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftdist.config.schema import CompareConfig
+from ftdist.errors import DataError
+from ftdist.expert.general import general_items, general_passages
+from ftdist.expert.probes import Probe, find_probes, read_probes
+
+NONE = "none"
+"""As `compare.texts` or `compare.general`: nothing of the kind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What both models are asked.
+
+    Attributes:
+        probes: questions to answer, about the library and beside it.
+        general: questions of general knowledge with choices, weighed and not answered.
+        texts: passages of general text, of which the loss is measured.
+        source: file of the probes.
+    """
+
+    probes: tuple[Probe, ...]
+    general: tuple[Probe, ...]
+    texts: tuple[str, ...]
+    source: Path
+
+
+def read_inputs(settings: CompareConfig, *, library: Path) -> Inputs:
+    """Everything that a comparison asks.
+
+    Args:
+        settings: say which files.
+        library: `library.path`, where probes are looked for.
+
+    Raises:
+        DataError: a file is not there or cannot be used.
+    """
+    source = find_probes(settings.probes, library=library)
+    return Inputs(
+        probes=read_probes(source),
+        general=_general(settings.general),
+        texts=_texts(settings.texts),
+        source=source,
+    )
+
+
+def _general(asked: str | None) -> tuple[Probe, ...]:
+    if asked == NONE:
+        return ()
+    if asked is None:
+        return general_items()
+    items = read_probes(Path(asked), key="compare.general")
+    for number, item in enumerate(items, 1):
+        if item.kind != "retention" or not item.choices:
+            raise DataError(
+                f"{asked}: question {number} is of the kind {item.kind!r} with "
+                f"{len(item.choices)} choices.",
+                remedy='give every general question the kind "retention" and at least 2 choices.',
+            )
+    return items
+
+
+def _texts(asked: str | None) -> tuple[str, ...]:
+    if asked == NONE:
+        return ()
+    if asked is None:
+        return general_passages()
+    remedy = (
+        "set compare.texts to a .txt file with blank lines between passages, to a .jsonl file "
+        'with rows of {"text": "..."}, or to none.'
+    )
+    path = Path(asked)
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(
+            f"Texts cannot be read from {path}: {error.strerror}.", remedy=remedy
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text.", remedy="save the file as UTF-8.") from error
+    lines = content.splitlines()
+    if path.suffix == ".jsonl":
+        passages = [
+            _text_of(line, where=f"{path}:{number}", remedy=remedy)
+            for number, line in enumerate(lines, 1)
+            if line.strip()
+        ]
+    else:
+        passages = "\n".join(line.strip() for line in lines).strip("\n").split("\n\n")
+        passages = [passage.strip() for passage in passages if passage.strip()]
+    if not passages:
+        raise DataError(f"{path} holds no text.", remedy=remedy)
+    return tuple(passages)
+
+
+def _text_of(line: str, *, where: str, remedy: str) -> str:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where} is not JSON.", remedy=remedy) from error
+    text = row.get("text") if isinstance(row, dict) else None
+    if not isinstance(text, str) or not text.strip():
+        raise DataError(f'{where} has no "text".', remedy=remedy)
+    return text.strip()
