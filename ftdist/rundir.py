@@ -107,6 +107,11 @@ class RunDir:
         return self.root / "report"
 
     @property
+    def blend(self) -> Path:
+        """Models between base and tuned, measured."""
+        return self.root / "blend"
+
+    @property
     def lock(self) -> Path:
         """Held by the one attempt that writes here."""
         return self.root / "lock"

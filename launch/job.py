@@ -126,6 +126,19 @@ def export(run_dir: str) -> None:
     run_rank(run.attempts / "export", body)
 
 
+def blend(run_dir: str) -> None:
+    """Measure models between the base and the tuned one, and keep the best: one process."""
+    _look_for_no_gpu_in_vain()
+
+    def body(facts: RankFacts) -> int:  # noqa: ARG001 - one process alone has no place
+        from ftdist.expert.blend import blend as blend_run
+
+        blend_run(Path(run_dir))
+        return 0
+
+    run_rank(RunDir(Path(run_dir)).attempts / "blend", body)
+
+
 def compare(run_dir: str) -> None:
     """Ask the base and the tuned model the same questions: one process."""
     _look_for_no_gpu_in_vain()

@@ -100,6 +100,7 @@ _WHAT = {
     "train": "training",
     "export": "export",
     "compare": "comparison",
+    "blend": "blending",
 }
 
 

@@ -12,6 +12,7 @@ DOES = {
     "train": "trains",
     "export": "exports the tuned model",
     "compare": "compares base and tuned",
+    "blend": "measures models between base and tuned",
 }
 """What a job does, by its stage."""
 

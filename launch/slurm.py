@@ -18,7 +18,7 @@ from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
 from launch.submit import common_environment
 
-Stage = Literal["curate", "prepare", "train", "export", "compare"]
+Stage = Literal["curate", "prepare", "train", "export", "compare", "blend"]
 
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
@@ -53,7 +53,7 @@ class JobRequest:
     @property
     def needs_gpu(self) -> bool:
         """Whether the job asks for GPUs at all."""
-        return self.gpus_per_node > 0 and self.stage in ("curate", "train", "compare")
+        return self.gpus_per_node > 0 and self.stage in ("curate", "train", "compare", "blend")
 
     @property
     def is_curation(self) -> bool:

@@ -74,12 +74,17 @@ class Supervisor:
     view_of: ViewOf
     say: Say
     callables: Mapping[str, Callable[[str], None]]
-    """What ranks run, by stage: train, export, compare."""
+    """What ranks run, by stage: train, export, compare, blend."""
 
     @classmethod
     def of(cls, run: RunDir, config: RunConfig, *, view_of: ViewOf, say: Say) -> "Supervisor":
         """A supervisor of the jobs of `launch.job`."""
-        callables = {"train": jobs.train, "export": jobs.export, "compare": jobs.compare}
+        callables = {
+            "train": jobs.train,
+            "export": jobs.export,
+            "compare": jobs.compare,
+            "blend": jobs.blend,
+        }
         return cls(run=run, config=config, view_of=view_of, say=say, callables=callables)
 
     @contextmanager

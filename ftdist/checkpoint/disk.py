@@ -71,3 +71,12 @@ def _free_text(path: Path) -> str:
         return f"{free_gib(path):.2f}"
     except OSError:
         return "an unknown number of"
+
+
+def set_modes(folder: Path, *, private: bool) -> None:
+    """Let only the user read a folder and what is in it, or everybody."""
+    folder.chmod(0o700 if private else 0o755)
+    for file in folder.rglob("*"):
+        file.chmod(
+            (0o700 if private else 0o755) if file.is_dir() else (0o600 if private else 0o644)
+        )

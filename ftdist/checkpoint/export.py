@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ftdist.checkpoint.card import model_card
-from ftdist.checkpoint.disk import storage_errors, sync_folder
+from ftdist.checkpoint.disk import set_modes, storage_errors, sync_folder
 from ftdist.checkpoint.manifest import Manifest, read_manifest
 from ftdist.checkpoint.state import WITNESS
 from ftdist.checkpoint.store import CheckpointStore
@@ -73,7 +73,7 @@ def export(run_dir: Path) -> Exported:
             plan = Plan.from_json(run.plan.read_text())
             write_whole(aside / "README.md", model_card(run, config, plan, step=manifest.step))
             difference = _check(checkpoint, aside, config, dtype=dtype)
-            _set_modes(aside, private=config.run.private)
+            set_modes(aside, private=config.run.private)
             _put_in_place(aside, run.export)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
@@ -220,14 +220,6 @@ def _check(checkpoint: Path, folder: Path, config: RunConfig, *, dtype: str) -> 
             remedy="report this with the model's config.json; the checkpoint is unharmed.",
         )
     return difference
-
-
-def _set_modes(folder: Path, *, private: bool) -> None:
-    folder.chmod(0o700 if private else 0o755)
-    for file in folder.rglob("*"):
-        file.chmod(
-            (0o700 if private else 0o755) if file.is_dir() else (0o600 if private else 0o644)
-        )
 
 
 def _put_in_place(aside: Path, final: Path) -> None:

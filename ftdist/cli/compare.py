@@ -1,7 +1,7 @@
 """`ftdist compare`: the base and the tuned model, asked the same questions."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from ftdist.cli.arguments import named_run, say, wants_help
 
@@ -25,7 +25,16 @@ def main(words: Sequence[str]) -> int:
     """
     if wants_help(words, HELP):
         return 0
-    run, overrides = named_run(words, verb="compare")
+    return measure(words, stage="compare")
+
+
+def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
+    """Ask models of a run questions, here or as a job, and print what came out.
+
+    Raises:
+        FtdistError: there is no such run, no exported model or no questions.
+    """
+    run, overrides = named_run(words, verb=stage)
 
     import dataclasses
 
@@ -41,7 +50,7 @@ def main(words: Sequence[str]) -> int:
     config = changed(read_config(run), overrides, allowed=("compare.", "cluster."))
     config = dataclasses.replace(config, compare=_with_whole_paths(config.compare))
     if config.cluster.kind == "slurm":
-        return _submit(run, config)
+        return _submit(run, config, stage=stage)
     raise_together(list(compare_problems(run, config)))
     exported, newest = exported_step(run), newest_step(run)
     if exported is not None and newest is not None and exported < newest:
@@ -52,13 +61,17 @@ def main(words: Sequence[str]) -> int:
     supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), say=say)
     with supervisor.sole():
         write_compare_request(run, dataclasses.asdict(config.compare))
-        finished = supervisor.once("compare")
+        finished = supervisor.once(stage)
     if finished.exit_code:
-        return tell_single(finished, run=run, verb="compare")
+        return tell_single(finished, run=run, verb=stage)
+    if stage == "blend":
+        from ftdist.expert.show_blend import print_blends
 
-    from ftdist.expert.show import print_comparison
+        print_blends(run.blend, Console())
+    else:
+        from ftdist.expert.show import print_comparison
 
-    print_comparison(run.report, Console())
+        print_comparison(run.report, Console())
     return 0
 
 
@@ -68,7 +81,7 @@ def _with_whole_paths(settings: "CompareConfig") -> "CompareConfig":
     from pathlib import Path
 
     named = {"probes": settings.probes, "general": settings.general, "texts": settings.texts}
-    whole = {
+    whole: dict[str, Any] = {
         key: str(Path(path).expanduser().resolve())
         for key, path in named.items()
         if path is not None and (key == "probes" or path != "none")
@@ -76,8 +89,8 @@ def _with_whole_paths(settings: "CompareConfig") -> "CompareConfig":
     return dataclasses.replace(settings, **whole)
 
 
-def _submit(run: "RunDir", config: "RunConfig") -> int:
-    """Put the comparison into the queue, behind an export that is there."""
+def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "blend"]) -> int:
+    """Put the measurement into the queue, behind an export that is there."""
     import dataclasses
 
     from ftdist.cli.arguments import tell_result
@@ -89,9 +102,10 @@ def _submit(run: "RunDir", config: "RunConfig") -> int:
     queue = Queue()
     after = waiting_for(run, stages=("export",), queue=queue)
     raise_together(list(compare_problems(run, config, exported=not after)))
-    refuse_second("compare", run, queue=queue)
+    refuse_second(stage, run, queue=queue)
     write_compare_request(run, dataclasses.asdict(config.compare))
-    job = submit_stage("compare", run, config, after=after, queue=queue)
+    job = submit_stage(stage, run, config, after=after, queue=queue)
     behind = f", after job {', '.join(after)}" if after else ""
-    tell_result(f"Run {run.name}: job {job} compares it with its base{behind}, in {run.report}.")
+    does, place = ("compares", run.report) if stage == "compare" else ("blends", run.blend)
+    tell_result(f"Run {run.name}: job {job} {does} it with its base{behind}, in {place}.")
     return 0

@@ -26,6 +26,7 @@ VERBS = {
     "resume": "go on with a run: R [cluster.tasks_per_node=N ...]",
     "export": "write the tuned model of a run as a Hugging Face folder: R",
     "compare": "ask the base and the tuned model the same questions: R [compare.probes=FILE]",
+    "blend": "measure models between base and tuned, and keep the best: R [compare.alphas=[...]]",
     "sync": "bring a run's measurements to Weights & Biases, from where there is a network: R",
 }
 

@@ -293,6 +293,12 @@ class CompareConfig:
     threads: Annotated[int, Field(ge=0)]
     """CPU threads of one model; 0: as many as there are cores."""
 
+    alphas: Annotated[list[Fraction], Field(min_length=1)]
+    """Blends that `ftdist blend` measures, from 0 (the base) to 1 (the tuned model)."""
+
+    most_loss_nats: Annotated[float, Field(ge=0)]
+    """General loss, in nats a token above the base's, up to which a blend counts as keeping."""
+
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ClusterConfig:

@@ -125,7 +125,7 @@ def base_answers(
     device: Device,
 ) -> Answers:
     """The base model's answers, from the cache if they were given before."""
-    folder = _base_folder(config.model.path, config.model.revision)
+    folder = base_folder(config.model.path, config.model.revision)
     # A base model without a chat template is asked in the words that the tuned one learned.
     template = run.export / "chat_template.jinja"
     chat_template = template.read_text(encoding="utf-8") if template.is_file() else None
@@ -162,7 +162,12 @@ def _answers_of(kept: dict[str, Any]) -> Answers:
     return Answers(**kept, losses=losses)
 
 
-def _base_folder(path: str, revision: str | None) -> Path:
+def base_folder(path: str, revision: str | None) -> Path:
+    """The base model's folder; a hub name's is fetched, or found in the hub's cache.
+
+    Raises:
+        ModelError: there is none.
+    """
     if Path(path).is_dir():
         return Path(path)
     from huggingface_hub import snapshot_download

@@ -44,7 +44,7 @@ def compare(run_dir: Path) -> None:
     """
     run, started = RunDir(run_dir), time.monotonic()
     config = load_config(run.config)
-    settings = _settings(run, config)
+    settings = settings_of(run, config)
     if not (run.export / "config.json").is_file():
         raise ModelError(
             f"The run {run.name} has not been exported: there is no model in {run.export}.",
@@ -67,7 +67,7 @@ def compare(run_dir: Path) -> None:
 
 def write_report(run: RunDir, inputs: Inputs, *, base: Answers, tuned: Answers) -> None:
     """Judge both models' answers and write `answers.jsonl`, `scores.json` and the card's scores."""
-    judged = {"base": _judge(inputs, base), "tuned": _judge(inputs, tuned)}
+    judged = {"base": judge_all(inputs, base), "tuned": judge_all(inputs, tuned)}
     scores = tally(inputs, base=judged["base"], tuned=judged["tuned"])
     scores["cost"] = cost_of(run)
     scores["probes"] = str(inputs.source)
@@ -89,7 +89,8 @@ def write_report(run: RunDir, inputs: Inputs, *, base: Answers, tuned: Answers) 
         write_whole(card, with_scores(card.read_text(encoding="utf-8"), found))
 
 
-def _judge(inputs: Inputs, answers: Answers) -> Judged:
+def judge_all(inputs: Inputs, answers: Answers) -> Judged:
+    """Verdicts on everything that one model said."""
     marks = LibraryMarks.of(inputs.probes)
     asked = zip(
         inputs.probes, answers.texts, answers.likelihoods, rankings(inputs.probes), strict=True
@@ -132,7 +133,12 @@ def _row(answer: str, verdict: Verdict) -> dict[str, Any]:
     return {"answer": answer, **asdict(verdict)}
 
 
-def _settings(run: RunDir, config: RunConfig) -> CompareConfig:
+def settings_of(run: RunDir, config: RunConfig) -> CompareConfig:
+    """What a comparison of a run was asked for last, else what its config says.
+
+    Raises:
+        ConfigError: `report/compare.json` cannot be used.
+    """
     chosen = run.request
     if not chosen.is_file():
         return config.compare

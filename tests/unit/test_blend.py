@@ -1,6 +1,7 @@
 """Weights between base and tuned."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from ftdist.checkpoint.blend import write_blend
 from ftdist.errors import ConfigError, ModelError
+from ftdist.expert.blend import choose
 
 
 def folder(path: Path, **weights: list[float]) -> Path:
@@ -57,3 +59,38 @@ def test_another_base_is_refused_by_the_weight_that_differs(tmp_path: Path) -> N
 def test_beyond_base_and_tuned_there_is_no_blend(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"A blend of 1\.5 lies beyond"):
         write_blend(tmp_path, tmp_path, tmp_path / "out", alpha=1.5)
+
+
+def point(
+    alpha: float, *, recall: float, leak: float, loss: float, worst: float = 0.01
+) -> dict[str, Any]:
+    return {
+        "alpha": alpha,
+        "tuned": {"recall": 0.0, "recall_with_page": recall, "leak": 1.0, "leak_added": leak},
+        "paired": {"general": {"high_95": worst}},
+        "general_loss": {"difference": loss},
+    }
+
+
+def test_of_those_that_keep_the_one_that_gains_most_is_chosen() -> None:
+    points = [
+        point(0.5, recall=0.6, leak=0.1, loss=0.0),
+        point(0.75, recall=0.9, leak=0.2, loss=0.02),  # 0.7: the most, and just keeps
+        point(1.0, recall=1.0, leak=0.0, loss=0.021),  # keeps too little general text
+    ]
+    assert choose(points, most_loss_nats=0.02) == 1
+    worse = [*points[:1], point(0.75, recall=0.9, leak=0.2, loss=0.0, worst=-0.001)]
+    assert choose(worse, most_loss_nats=0.02) == 0  # general questions are clearly worse
+
+
+def test_of_equal_blends_the_nearest_to_the_base_is_chosen() -> None:
+    points = [point(alpha, recall=0.9, leak=0.1, loss=0.0) for alpha in (1.0, 0.6, 0.8)]
+    assert choose(points, most_loss_nats=0.02) == 1
+
+
+def test_where_none_keeps_the_least_loss_is_chosen() -> None:
+    points = [
+        point(0.5, recall=0.1, leak=0.0, loss=0.3),
+        point(0.25, recall=0.0, leak=0.0, loss=0.1),
+    ]
+    assert choose(points, most_loss_nats=0.02) == 1

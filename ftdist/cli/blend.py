@@ -1,0 +1,24 @@
+"""`ftdist blend`: models between the base and the tuned one, measured."""
+
+from collections.abc import Sequence
+
+from ftdist.cli.arguments import wants_help
+from ftdist.cli.compare import measure
+
+HELP = """Usage: ftdist blend R [compare.alphas=[0.4,0.6,0.8,1.0]] [compare.KEY=VALUE ...]
+
+Mixes the weights of base and tuned model (base + alpha (tuned - base)), asks every such model what
+`ftdist compare` asks, and writes R/blend: points.json, and in model/ the one that gains most of
+those that keep what the base knows (compare.most_loss_nats).
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Measure blends of a run's model with its base.
+
+    Raises:
+        FtdistError: there is no such run, no exported model or no questions.
+    """
+    if wants_help(words, HELP):
+        return 0
+    return measure(words, stage="blend")

@@ -1,0 +1,125 @@
+"""Models between base and tuned, each measured: what is gained against what is kept.
+
+    runs/R/blend/points.json   every alpha's scores against the base, and which one was chosen
+    runs/R/blend/model/        the chosen one, a Hugging Face model folder
+
+Chosen is, of those that keep what the base knows, the one that gains most: recall (with the right
+page, where pages are known) less leaks added. It keeps if its general loss is at most
+`compare.most_loss_nats` above the base's and its general questions are not clearly worse. Where
+none keeps, the one whose general loss is least.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ftdist.checkpoint.blend import write_blend
+from ftdist.checkpoint.disk import set_modes, storage_errors, sync_folder
+from ftdist.config.compose import load_config
+from ftdist.config.schema import RunConfig
+from ftdist.dist.device import choose_device
+from ftdist.expert.ask import ask, base_answers, base_folder, say
+from ftdist.expert.compare import judge_all, settings_of
+from ftdist.expert.inputs import read_inputs
+from ftdist.expert.tally import tally
+from ftdist.rundir import RunDir, write_whole
+
+Scores = Mapping[str, Any]
+
+
+def blend(run_dir: Path) -> None:
+    """Measure the blends of a run, and keep the one that is chosen.
+
+    Args:
+        run_dir: of a run that has been exported; `report/compare.json`, if there, takes the place
+            of the config's section `compare`.
+
+    Raises:
+        ConfigError: an alpha is none.
+        DataError: a probe cannot be used.
+        ModelError: base and tuned model do not fit each other, or one cannot be loaded.
+        StorageError: the disk does not take a blend.
+    """
+    run, started = RunDir(run_dir), time.monotonic()
+    config = load_config(run.config)
+    settings = settings_of(run, config)
+    inputs = read_inputs(settings, library=Path(config.library.path))
+    device = choose_device(config.cluster.device)
+    base_model = base_folder(config.model.path, config.model.revision)
+    of_base = base_answers(config, inputs, settings, run=run, device=device)
+    base = judge_all(inputs, of_base)
+    run.blend.mkdir(exist_ok=True)
+    aside = run.blend / "model.partial"
+    points = []
+    for alpha in settings.alphas:
+        write_blend(base_model, run.export, aside, alpha=alpha)
+        answers = ask(
+            str(aside), inputs, settings, name=f"blend {alpha:g}", device=device,
+            system_prompt=config.library.system_prompt,
+        )  # fmt: skip
+        scores = tally(inputs, base=base, tuned=judge_all(inputs, answers))
+        points.append({"alpha": alpha, **scores})
+        say(f"blend: {alpha:g}: {_told(scores)}")
+    chosen = choose(points, most_loss_nats=settings.most_loss_nats)
+    _keep(run, config, base_model=base_model, aside=aside, alpha=points[chosen]["alpha"])
+    told = {"points": points, "chosen": chosen, "most_loss_nats": settings.most_loss_nats}
+    write_whole(run.blend / "points.json", json.dumps(told, indent=2) + "\n")
+    say(
+        f"blend: chose {points[chosen]['alpha']:g}, in {run.blend / 'model'}, "
+        f"{time.monotonic() - started:.0f} s"
+    )
+
+
+def choose(points: Sequence[Scores], *, most_loss_nats: float) -> int:
+    """Place of the point to take; of equal ones, the nearest to the base.
+
+    Args:
+        points: scores of blends, each with its `alpha`.
+        most_loss_nats: that general loss may lie above the base's.
+    """
+    places = sorted(range(len(points)), key=lambda place: float(points[place]["alpha"]))
+    keeping = [place for place in places if _keeps(points[place], most_loss_nats=most_loss_nats)]
+    if keeping:
+        return max(keeping, key=lambda place: gain(points[place]))
+    return min(places, key=lambda place: _loss_added(points[place]))
+
+
+def gain(scores: Scores) -> float:
+    """Recall, with the right page where pages are known, less leaks that the base has not."""
+    tuned = scores["tuned"]
+    recall = tuned.get("recall_with_page", tuned.get("recall", 0.0))
+    return float(recall) - float(tuned.get("leak_added", tuned.get("leak", 0.0)))
+
+
+def _keeps(scores: Scores, *, most_loss_nats: float) -> bool:
+    general = scores["paired"].get("general")
+    is_worse = general is not None and general["high_95"] < 0
+    return not is_worse and _loss_added(scores) <= most_loss_nats
+
+
+def _loss_added(scores: Scores) -> float:
+    loss = scores.get("general_loss")
+    return 0.0 if loss is None else float(loss["difference"])
+
+
+def _told(scores: Scores) -> str:
+    names = ("recall", "recall_with_page", "general", "leak", "leak_added")
+    told = [f"{name} {scores['tuned'][name]:.2f}" for name in names if name in scores["tuned"]]
+    if "general_loss" in scores:
+        told.append(f"general loss {scores['general_loss']['difference']:+.3f} nats")
+    return ", ".join(told)
+
+
+def _keep(run: RunDir, config: RunConfig, *, base_model: Path, aside: Path, alpha: float) -> None:
+    """Put the chosen blend in place of the one before."""
+    final = run.blend / "model"
+    write_blend(base_model, run.export, aside, alpha=alpha)
+    with storage_errors("blend to", final):
+        set_modes(aside, private=config.run.private)
+        sync_folder(aside)
+        shutil.rmtree(final, ignore_errors=True)
+        aside.rename(final)
+        sync_folder(run.blend)
