@@ -39,12 +39,21 @@ def ftdist(
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the tiny experiment was trained for 12 steps on 2 ranks."""
+    """A folder in which the tiny experiment was trained for 12 steps on 2 ranks.
+
+    A third of what it reads is replay, on which it follows the base model.
+    """
     folder = tmp_path_factory.mktemp("user")
+    replay = [
+        {"question": f"What is {n} plus {n}?", "answer": f"It is {n + n}."} for n in range(40)
+    ]
+    (folder / "replay.jsonl").write_text("".join(json.dumps(row) + "\n" for row in replay))
     done = ftdist(
         folder,
         *("train", "experiment=tiny", "run.name=r", "train.steps=12", "checkpoint.keep=2"),
         *("checkpoint.every_steps=4", "train.evaluate_every_steps=6"),
+        *("library.sources.replay.path=replay.jsonl", "library.sources.replay.weight=0.5"),
+        "library.towards_base=[replay]",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
@@ -56,7 +65,10 @@ def test_tiny_experiment_needs_nothing_but_its_name_and_no_compiler(trained: Pat
     ]
     assert [row["step"] for row in rows] == list(range(1, 13))
     assert all(row.keys() >= STEP_KEYS for row in rows)
-    assert rows[-1]["train/loss"] < rows[0]["train/loss"]
+    assert rows[-1]["train/loss_of/library"] < rows[0]["train/loss_of/library"]
+    # In the first step the model is its own base, and the rate is 0 after it.
+    assert abs(rows[0]["train/loss_of/replay"]) < 1e-5
+    assert rows[-1]["train/loss_of/replay"] > 1e-3
     assert [row["step"] for row in rows if "eval/held_out_loss" in row] == [6, 12]
     kept = sorted(path.name for path in (trained / "runs/r/checkpoints").iterdir())
     assert kept == ["step-00000008", "step-00000012"]
@@ -90,6 +102,17 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
     assert {json.loads(line)["kind"] for line in answers} == {"recall", "contrast"}
     card = (folder / "README.md").read_text()
     assert "| recall | 0.00 |" in card
+    blended = ftdist(trained, "blend", "r", "compare.max_answer_tokens=8", "compare.alphas=[0,1]")
+    assert blended.returncode == 0, blended.stdout + blended.stderr
+    told = json.loads((trained / "runs/r/blend/points.json").read_text())
+    base, tuned = told["points"]
+    assert base["tuned"]["recall"] == scores["base"]["recall"]
+    assert tuned["tuned"]["recall"] == scores["tuned"]["recall"]
+    weights = "model.safetensors"
+    if told["chosen"] == 1:
+        model = trained / "runs/r/blend/model"
+        assert (model / weights).read_bytes() == (folder / weights).read_bytes()
+    assert "chosen" in blended.stdout
 
 
 def test_complete_run_is_not_trained_again(trained: Path) -> None:

@@ -75,7 +75,7 @@ def test_unknown_verb_gives_the_nearest_one(typed: str, advice: str, capsys: Cap
     assert advice in second
 
 
-@pytest.mark.parametrize("verb", ["resume", "export", "compare", "logs"])
+@pytest.mark.parametrize("verb", ["resume", "export", "compare", "blend", "logs"])
 def test_verbs_of_a_run_ask_for_one(verb: str, capsys: Captured) -> None:
     assert cli.main([verb]) == 78
     told = capsys.readouterr().err.splitlines()
