@@ -214,6 +214,10 @@ def test_compare_writes_scores_and_answers(
     probes = read_probes(made / "library" / "probes.jsonl")
     assert scores["base"]["recall"] == scores["tuned"]["recall"] == 0.0
     assert scores["intervals"]["tuned"]["recall"]["asked"] == 3 * len(tiny.FACTS)
+    assert scores["intervals"]["tuned"]["general"]["asked"] == 3
+    assert scores["paired"]["recall_ranked"]["n"] == 3 * len(tiny.FACTS)
+    assert scores["general_loss"]["passages"] == 2
+    assert scores["general_loss"]["tuned"] != scores["general_loss"]["base"] > 0
     assert [row["question"] for row in rows] == [probe.question for probe in probes]
     assert rows[0]["base"]["answer"] != rows[0]["tuned"]["answer"]
     assert "28/28, 0 s left" in capfd.readouterr().out
