@@ -67,13 +67,15 @@ def _with_whole_paths(settings: "CompareConfig") -> "CompareConfig":
     import dataclasses
     from pathlib import Path
 
-    named = {"probes": settings.probes, "general": settings.general, "texts": settings.texts}
-    whole = {
-        key: str(Path(path).expanduser().resolve())
-        for key, path in named.items()
-        if path is not None and (key == "probes" or path != "none")
-    }
-    return dataclasses.replace(settings, **whole)
+    def whole(path: str | None) -> str | None:
+        return path if path in (None, "none") else str(Path(str(path)).expanduser().resolve())
+
+    return dataclasses.replace(
+        settings,
+        probes=whole(settings.probes),
+        general=whole(settings.general),
+        texts=whole(settings.texts),
+    )
 
 
 def _submit(run: "RunDir", config: "RunConfig") -> int:

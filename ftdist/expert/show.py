@@ -93,8 +93,8 @@ def comparison_markdown(report_dir: Path, *, examples: int = 6) -> str:
         lines.append(f"| {' | '.join(_markdown_cell(cell) for cell in cells)} |")
     lines += ["", "| score | base | tuned | change | |", "| --- | ---: | ---: | --- | --- |"]
     for score in score_rows(report.scores):
-        cells = (score.name, score.base, score.tuned, score.change, score.meaning)
-        lines.append(f"| {' | '.join(cells)} |")
+        told = (score.name, score.base, score.tuned, score.change, score.meaning)
+        lines.append(f"| {' | '.join(told)} |")
     weakest = documents_rows(report.scores, most=MOST_DOCUMENTS)
     if weakest:
         lines += ["", "| weakest in the library | base | tuned |", "| --- | ---: | ---: |"]

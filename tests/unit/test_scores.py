@@ -237,7 +237,4 @@ def test_citation_in_an_answer_of_general_knowledge_is_a_leak_of_form_and_in_rec
     marks = LibraryMarks.of([RESET])
     plain = [judge(each, "Paris.", marks=marks) for each in (paris, RESET)]
     cited = [judge(each, "Paris (A-45 manual, page 3).", marks=marks) for each in (paris, RESET)]
-    found = added_rates([paris, RESET], plain, cited)
-    assert {name: (rate.hits, rate.asked) for name, rate in found.items()} == {
-        "format_leak": (1, 1)
-    }
+    assert added_rates([paris, RESET], plain, cited) == {"format_leak": Rate(1, 1)}
