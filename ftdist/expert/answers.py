@@ -9,6 +9,7 @@ import copy
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -150,9 +151,13 @@ class Answerer:
             progress: told after each batch how many questions it held.
         """
         prompts = [self._prompt(question) for question in questions]
+        beginning = _common_beginning(prompts)
+        cache = self._read(beginning)
         ranked: list[list[float]] = [[] for _ in questions]
         for places in _by_length(prompts, batch=batch):
-            for place, sums in self._sums(prompts, choices, places):
+            rests = [prompts[place][len(beginning) :] for place in places]
+            rows = [choices[place] for place in places]
+            for place, sums in zip(places, self._sums(rests, rows, beginning=cache), strict=True):
                 lengths = [len(choice.encode()) for choice in choices[place]]
                 ranked[place] = [s / n for s, n in zip(sums, lengths, strict=True)]
             if progress is not None:
@@ -226,35 +231,49 @@ class Answerer:
         found: list[float] = sums.tolist()
         return found
 
-    def _sums(
-        self, prompts: Sequence[list[int]], choices: Sequence[Sequence[str]], places: list[int]
-    ) -> Iterator[tuple[int, list[float]]]:
-        """For each place, the summed log-probability of each of its choices, in nats.
+    def _read(self, beginning: list[int]) -> Any:
+        """The key-value cache of tokens with which every prompt begins; None for no token."""
+        if not beginning:
+            return None
+        with torch.inference_mode():
+            ids = torch.tensor([beginning], device=self._device)
+            return self._model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
 
-        Prompts are computed once; their cache is then repeated for every choice.
+    def _sums(
+        self, rests: Sequence[list[int]], choices: Sequence[Sequence[str]], *, beginning: Any
+    ) -> list[list[float]]:
+        """For each prompt, the summed log-probability of each of its choices, in nats.
+
+        Prompts are computed once; their cache is then repeated for every choice. So is that of
+        their common beginning, which is most of a short question behind a system prompt.
         """
-        ids, mask = self._left_padded([prompts[place] for place in places])
+        ids, mask = self._left_padded(rests)
+        cache, known = copy.deepcopy(beginning), 0
+        if cache is not None:
+            known = cache.get_seq_length()
+            cache.batch_repeat_interleave(len(rests))
+            mask = torch.cat([mask.new_ones(len(rests), known), mask], dim=1)
         encoded = [
-            [self._tokenizer(c, add_special_tokens=False)["input_ids"] for c in choices[place]]
-            for place in places
+            [self._tokenizer(choice, add_special_tokens=False)["input_ids"] for choice in row]
+            for row in choices
         ]
         with torch.inference_mode():
             prefix = self._model(
                 input_ids=ids,
                 attention_mask=mask,
-                position_ids=_positions(mask),
+                position_ids=_positions(mask)[:, known:],
+                past_key_values=cache,
                 use_cache=True,
                 logits_to_keep=1,
             )
             # Choice by choice of all questions at once: every row has the same prompt as before.
-            rounds = max(len(row) for row in encoded)
             columns = []
-            for turn in range(rounds):
+            for turn in range(max(len(row) for row in encoded)):
                 tails = [row[turn] if turn < len(row) else row[0] for row in encoded]
-                cache = copy.deepcopy(prefix.past_key_values)
-                columns.append(self._tail_sums(prefix.logits[:, -1], cache, mask, tails))
-        for row, place in enumerate(places):
-            yield place, [columns[turn][row] for turn in range(len(encoded[row]))]
+                columns.append(
+                    self._tail_sums(prefix.logits[:, -1], prefix.past_key_values, mask, tails)
+                )
+        return [[columns[turn][n] for turn in range(len(row))] for n, row in enumerate(encoded)]
 
     def _tail_sums(
         self,
@@ -271,15 +290,18 @@ class Answerer:
         real = torch.tensor(
             [[1] * len(tail) + [0] * (longest - len(tail)) for tail in tails], device=self._device
         )
-        full_mask = torch.cat([mask, real], dim=1)
-        out = self._model(
-            input_ids=targets,
-            attention_mask=full_mask,
-            position_ids=_positions(full_mask)[:, mask.shape[1] :],
-            past_key_values=cache,
-            use_cache=True,
-        )
-        logits = torch.cat([first_logits[:, None], out.logits[:, :-1]], dim=1).float()
+        logits = first_logits[:, None]
+        if longest > 1:  # what follows the last token is not asked
+            full_mask = torch.cat([mask, real[:, :-1]], dim=1)
+            out = self._model(
+                input_ids=targets[:, :-1],
+                attention_mask=full_mask,
+                position_ids=_positions(full_mask)[:, mask.shape[1] :],
+                past_key_values=copy.deepcopy(cache),
+                use_cache=True,
+            )
+            logits = torch.cat([logits, out.logits], dim=1)
+        logits = logits.float()
         chosen = functional.log_softmax(logits, dim=-1).gather(-1, targets[..., None])[..., 0]
         sums: list[float] = (chosen * real).sum(dim=1).tolist()
         return sums
@@ -344,6 +366,16 @@ def _by_length(prompts: Sequence[list[int]], *, batch: int) -> Iterator[list[int
     places = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
     for start in range(0, len(places), batch):
         yield places[start : start + batch]
+
+
+def _common_beginning(prompts: Sequence[list[int]]) -> list[int]:
+    """The tokens with which all prompts begin; each keeps at least its last token beside them."""
+    if not prompts:
+        return []
+    first, last = min(prompts), max(prompts)  # by tokens: all others lie between them
+    most = min(len(prompt) for prompt in prompts) - 1
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return [token for token, _ in same][:most]
 
 
 def _positions(mask: Int[Tensor, "question token"]) -> Int[Tensor, "question token"]:

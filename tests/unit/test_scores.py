@@ -230,9 +230,7 @@ def test_tuned_model_is_blamed_for_what_it_adds_to_the_base(
     assert tuple(map(found.get, ("leak_added", "deflection", "format_leak"))) == added
 
 
-def test_citation_in_an_answer_of_general_knowledge_is_a_leak_of_form_and_in_recall_is_none() -> (
-    None
-):
+def test_citation_is_a_leak_of_form_in_general_knowledge_and_none_in_recall() -> None:
     paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="retention")
     marks = LibraryMarks.of([RESET])
     plain = [judge(each, "Paris.", marks=marks) for each in (paris, RESET)]
