@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ftdist.config.compose import compose, save_config
 from ftdist.errors import ModelError, StorageError
-from ftdist.expert import answers, tiny
+from ftdist.expert import likelihood, tiny
 from ftdist.expert.answers import Answerer, model_key
 from ftdist.expert.compare import compare
 from ftdist.expert.probes import read_probes
@@ -86,18 +86,18 @@ def test_likelihoods_are_those_of_the_whole_text(made: Path) -> None:
         prompt = tokenizer.apply_chat_template(
             [{"role": "user", "content": question}], add_generation_prompt=True, return_dict=False
         )
-        for choice, likelihood in zip(choices, found, strict=True):
+        for choice, weighed in zip(choices, found, strict=True):
             tail = tokenizer(choice, add_special_tokens=False)["input_ids"]
             logits = model(torch.tensor([prompt + tail])).logits[0, len(prompt) - 1 : -1]
             picked = logits.log_softmax(-1).gather(-1, torch.tensor(tail)[:, None])
-            assert likelihood == pytest.approx(picked.sum().item() / len(choice), abs=1e-4)
+            assert weighed == pytest.approx(picked.sum().item() / len(choice), abs=1e-4)
 
 
-@pytest.mark.parametrize("most_logits", [answers.MOST_LOGITS, 7000])
+@pytest.mark.parametrize("most_logits", [likelihood.MOST_LOGITS, 7000])
 def test_losses_are_those_of_each_text_alone_whatever_the_batch_and_the_piece(
     made: Path, monkeypatch: pytest.MonkeyPatch, most_logits: int
 ) -> None:
-    monkeypatch.setattr(answers, "MOST_LOGITS", most_logits)
+    monkeypatch.setattr(likelihood, "MOST_LOGITS", most_logits)
     model = AutoModelForCausalLM.from_pretrained(made / "model")
     tokenizer = AutoTokenizer.from_pretrained(made / "model")
     texts = [*QUESTIONS, "a", ""]
