@@ -1,7 +1,7 @@
 """`ftdist compare`: the base and the tuned model, asked the same questions."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ftdist.cli.arguments import named_run, say, wants_help
 
@@ -80,13 +80,15 @@ def _with_whole_paths(settings: "CompareConfig") -> "CompareConfig":
     import dataclasses
     from pathlib import Path
 
-    named = {"probes": settings.probes, "general": settings.general, "texts": settings.texts}
-    whole: dict[str, Any] = {
-        key: str(Path(path).expanduser().resolve())
-        for key, path in named.items()
-        if path is not None and (key == "probes" or path != "none")
-    }
-    return dataclasses.replace(settings, **whole)
+    def whole(path: str | None) -> str | None:
+        return path if path in (None, "none") else str(Path(str(path)).expanduser().resolve())
+
+    return dataclasses.replace(
+        settings,
+        probes=whole(settings.probes),
+        general=whole(settings.general),
+        texts=whole(settings.texts),
+    )
 
 
 def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "blend"]) -> int:

@@ -5,34 +5,23 @@ gets. On a CPU the batch is what counts: each new token reads all weights once, 
 questions, so questions of like length go together and the key-value cache is kept.
 """
 
-import copy
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
-from torch.nn import functional
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from transformers.utils import logging
 
 from ftdist.dist.device import TORCH_DTYPE, Device, choose_dtype, torch_device
 from ftdist.errors import ModelError
-
-Progress = Callable[[int], None]
-"""Told how many more questions are done."""
+from ftdist.expert.batches import by_length, left_padded
+from ftdist.expert.likelihood import Likelihoods, Progress
 
 WHOLE_FILE_BYTES = 1 << 22
 """Files up to this size are hashed whole; larger ones by size, time, beginning and end."""
-
-LONGEST_TEXT_TOKENS = 1024
-"""Of a longer text, or one longer than the model's context, the beginning is read."""
-
-MOST_LOGITS = 1 << 26
-"""Logits that stand at once while losses are measured: 256 MiB in float32."""
 
 
 class Answerer:
@@ -93,6 +82,12 @@ class Answerer:
         self._stops = _stop_tokens(self._model, self._tokenizer)
         pad = self._tokenizer.pad_token_id
         self._pad_id: int = pad if pad is not None else self._stops[0]
+        self._likelihoods = Likelihoods(
+            model=self._model,
+            tokenizer=self._tokenizer,
+            pad_id=self._pad_id,
+            device=self._device,
+        )
 
     def answer(
         self,
@@ -117,8 +112,10 @@ class Answerer:
         )
         prompts = [self._prompt(question) for question in questions]
         answers = [""] * len(questions)
-        for places in _by_length(prompts, batch=batch):
-            ids, mask = self._left_padded([prompts[place] for place in places])
+        for places in by_length(prompts, batch=batch):
+            ids, mask = left_padded(
+                [prompts[place] for place in places], pad_id=self._pad_id, device=self._device
+            )
             with torch.inference_mode():
                 out = self._model.generate(
                     input_ids=ids, attention_mask=mask, max_new_tokens=max_tokens, do_sample=False
@@ -138,151 +135,15 @@ class Answerer:
         batch: int,
         progress: Progress | None = None,
     ) -> list[list[float]]:
-        """How likely the model finds each choice as its answer, in nats a UTF-8 byte.
-
-        The sum of the log-probabilities of the choice's tokens, divided by the choice's length,
-        so that a short choice has no advantage; bytes, since they do not depend on the tokenizer.
-
-        Args:
-            questions: what the user says.
-            choices: for each question the answers to weigh.
-            batch: questions weighed at once.
-            progress: told after each batch how many questions it held.
-        """
+        """How likely the model finds each choice as the answer to its question (`Likelihoods`)."""
         prompts = [self._prompt(question) for question in questions]
-        ranked: list[list[float]] = [[] for _ in questions]
-        for places in _by_length(prompts, batch=batch):
-            for place, sums in self._sums(prompts, choices, places):
-                lengths = [len(choice.encode()) for choice in choices[place]]
-                ranked[place] = [s / n for s, n in zip(sums, lengths, strict=True)]
-            if progress is not None:
-                progress(len(places))
-        return ranked
+        return self._likelihoods.rank(prompts, choices, batch=batch, progress=progress)
 
     def losses(
         self, texts: Sequence[str], *, batch: int, progress: Progress | None = None
     ) -> list[tuple[float, int]]:
-        """How well the model foresees each text, outside any conversation.
-
-        Args:
-            texts: passages, each read on its own.
-            batch: texts read at once.
-            progress: told after each batch how many texts it held.
-
-        Returns:
-            For each text the summed loss in nats, and the number of tokens it is a sum over: all
-            but the first.
-        """
-        longest = min(
-            LONGEST_TEXT_TOKENS,
-            getattr(self._model.config, "max_position_embeddings", LONGEST_TEXT_TOKENS),
-        )
-        encoded = [self._tokenizer(text)["input_ids"][:longest] for text in texts]
-        losses = [(0.0, 0)] * len(texts)
-        for places in _by_length(encoded, batch=batch):
-            read = [place for place in places if len(encoded[place]) > 1]
-            if read:
-                sums = self._text_losses([encoded[place] for place in read])
-                for place, loss in zip(read, sums, strict=True):
-                    losses[place] = loss, len(encoded[place]) - 1
-            if progress is not None:
-                progress(len(places))
-        return losses
-
-    def _text_losses(self, rows: Sequence[list[int]]) -> list[float]:
-        """Summed loss of each row of token ids, in nats.
-
-        Rows are read piece by piece with the key-value cache: the logits of a large vocabulary
-        never stand for whole rows.
-        """
-        lengths = torch.tensor([len(row) for row in rows], device=self._device)
-        width = int(lengths.max())
-        ids = torch.tensor(
-            [row + [self._pad_id] * (width - len(row)) for row in rows], device=self._device
-        )
-        mask = (torch.arange(width, device=self._device) < lengths[:, None]).long()
-        positions = _positions(mask)
-        vocabulary = self._model.get_input_embeddings().weight.shape[0]
-        piece = max(1, MOST_LOGITS // (len(rows) * vocabulary))
-        sums = torch.zeros(len(rows), device=self._device)
-        cache = None
-        with torch.inference_mode():
-            for start in range(0, width - 1, piece):
-                end = min(start + piece, width - 1)
-                out = self._model(
-                    input_ids=ids[:, start:end],
-                    attention_mask=mask[:, :end],
-                    position_ids=positions[:, start:end],
-                    past_key_values=cache,
-                    use_cache=True,
-                )
-                cache = out.past_key_values
-                losses = functional.cross_entropy(
-                    out.logits.float().transpose(1, 2),
-                    ids[:, start + 1 : end + 1],
-                    reduction="none",
-                )
-                sums += (losses * mask[:, start + 1 : end + 1]).sum(dim=1)
-        found: list[float] = sums.tolist()
-        return found
-
-    def _sums(
-        self, prompts: Sequence[list[int]], choices: Sequence[Sequence[str]], places: list[int]
-    ) -> Iterator[tuple[int, list[float]]]:
-        """For each place, the summed log-probability of each of its choices, in nats.
-
-        Prompts are computed once; their cache is then repeated for every choice.
-        """
-        ids, mask = self._left_padded([prompts[place] for place in places])
-        encoded = [
-            [self._tokenizer(c, add_special_tokens=False)["input_ids"] for c in choices[place]]
-            for place in places
-        ]
-        with torch.inference_mode():
-            prefix = self._model(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=_positions(mask),
-                use_cache=True,
-                logits_to_keep=1,
-            )
-            # Choice by choice of all questions at once: every row has the same prompt as before.
-            rounds = max(len(row) for row in encoded)
-            columns = []
-            for turn in range(rounds):
-                tails = [row[turn] if turn < len(row) else row[0] for row in encoded]
-                cache = copy.deepcopy(prefix.past_key_values)
-                columns.append(self._tail_sums(prefix.logits[:, -1], cache, mask, tails))
-        for row, place in enumerate(places):
-            yield place, [columns[turn][row] for turn in range(len(encoded[row]))]
-
-    def _tail_sums(
-        self,
-        first_logits: Float[Tensor, "question vocab"],
-        cache: Any,
-        mask: Int[Tensor, "question token"],
-        tails: Sequence[list[int]],
-    ) -> list[float]:
-        """Summed log-probability of one tail after each prompt, in nats."""
-        longest = max(len(tail) for tail in tails)
-        targets = torch.tensor(
-            [tail + [self._pad_id] * (longest - len(tail)) for tail in tails], device=self._device
-        )
-        real = torch.tensor(
-            [[1] * len(tail) + [0] * (longest - len(tail)) for tail in tails], device=self._device
-        )
-        full_mask = torch.cat([mask, real], dim=1)
-        out = self._model(
-            input_ids=targets,
-            attention_mask=full_mask,
-            position_ids=_positions(full_mask)[:, mask.shape[1] :],
-            past_key_values=cache,
-            use_cache=True,
-        )
-        logits = torch.cat([first_logits[:, None], out.logits[:, :-1]], dim=1).float()
-        chosen = functional.log_softmax(logits, dim=-1).gather(-1, targets[..., None])[..., 0]
-        sums: list[float] = (chosen * real).sum(dim=1).tolist()
-        return sums
+        """Summed loss of each text in nats, and its tokens (`Likelihoods`)."""
+        return self._likelihoods.losses(texts, batch=batch, progress=progress)
 
     def _prompt(self, question: str) -> list[int]:
         messages = [{"role": "user", "content": question}]
@@ -293,16 +154,6 @@ class Answerer:
             messages, add_generation_prompt=True, return_dict=False, sanitize_control_tokens=True
         )
         return ids
-
-    def _left_padded(
-        self, prompts: Sequence[list[int]]
-    ) -> tuple[Int[Tensor, "question token"], Int[Tensor, "question token"]]:
-        """Token ids, and a mask that is 0 on the padding before them."""
-        longest = max(len(prompt) for prompt in prompts)
-        gaps = [longest - len(prompt) for prompt in prompts]
-        ids = [[self._pad_id] * gap + p for gap, p in zip(gaps, prompts, strict=True)]
-        mask = [[0] * gap + [1] * len(p) for gap, p in zip(gaps, prompts, strict=True)]
-        return torch.tensor(ids, device=self._device), torch.tensor(mask, device=self._device)
 
 
 def model_key(folder: Path) -> str:
@@ -337,15 +188,3 @@ def _stop_tokens(model: Any, tokenizer: Any) -> list[int]:
             remedy='set "eos_token_id" in generation_config.json.',
         )
     return found
-
-
-def _by_length(prompts: Sequence[list[int]], *, batch: int) -> Iterator[list[int]]:
-    """Places of the prompts, in batches of like length, the longest first."""
-    places = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
-    for start in range(0, len(places), batch):
-        yield places[start : start + batch]
-
-
-def _positions(mask: Int[Tensor, "question token"]) -> Int[Tensor, "question token"]:
-    """Positions that count from a row's first real token."""
-    return (mask.cumsum(dim=1) - 1).clamp(min=0)

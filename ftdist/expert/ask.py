@@ -25,6 +25,9 @@ from ftdist.rundir import RunDir, write_whole
 CACHE_FORMAT = 2
 """Counts up whenever cached answers would no longer be what is answered now."""
 
+GENERAL_BATCHES = 4
+"""General questions are short and no answer is generated: so many times more go together."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
@@ -81,7 +84,7 @@ def ask(
             answerer,
             [item.question for item in inputs.general],
             [item.choices for item in inputs.general],
-            batch=batch,
+            batch=GENERAL_BATCHES * batch,
             what=f"{name}: general questions",
         ),
         losses=answerer.losses(

@@ -12,15 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ftdist.errors import StorageError
+from ftdist.expert.wording import NOISE, cost_text, documents_rows, score_rows
 from ftdist.rundir import read_json_lines
 
-MEANINGS = {
-    "recall": "library facts right, unseen questions",
-    "recall_with_page": "the same, with the right page",
-    "retention": "general knowledge right",
-    "leak": "library content in other answers (lower is better)",
-}
 LONGEST_ANSWER = 240
+MOST_DOCUMENTS = 5
 
 
 @dataclass(frozen=True)
@@ -70,18 +66,21 @@ def print_comparison(report_dir: Path, console: Console, *, examples: int = 6) -
     for row in _choose(report.answers, examples):
         answers.add_row(Text(row["question"]), _cell(row, "base"), _cell(row, "tuned"))
     console.print(answers, width=width)
-    scores = Table(box=box.SIMPLE_HEAD)
-    scores.add_column("score")
-    scores.add_column("base", justify="right")
-    scores.add_column("tuned", justify="right")
-    scores.add_column("what it is")
-    for name, base, tuned in _score_rows(report.scores):
-        scores.add_row(name, base, tuned, MEANINGS.get(name, ""))
-    console.print(scores, width=width)
+    console.print(_scores_table(report.scores), width=width)
+    weakest = documents_rows(report.scores, most=MOST_DOCUMENTS)
+    if weakest:
+        table = Table(box=box.SIMPLE_HEAD)
+        for name in ("weakest in the library", "base: recall", "tuned: recall"):
+            table.add_column(name)
+        for place, base, tuned in weakest:
+            table.add_row(Text(place), base, tuned)
+        console.print(table, width=width)
+    if cost := cost_text(report.scores):
+        console.print(f"Training: {cost}", width=width)
 
 
 def comparison_markdown(report_dir: Path, *, examples: int = 6) -> str:
-    """The same as two Markdown tables, for a model card or a README.
+    """The same as Markdown tables, for a model card or a README.
 
     Args:
         report_dir: `runs/R/report`.
@@ -92,10 +91,34 @@ def comparison_markdown(report_dir: Path, *, examples: int = 6) -> str:
     for row in _choose(report.answers, examples):
         cells = (row["question"], row["base"]["answer"], row["tuned"]["answer"])
         lines.append(f"| {' | '.join(_markdown_cell(cell) for cell in cells)} |")
-    lines += ["", "| score | base | tuned | |", "| --- | ---: | ---: | --- |"]
-    for name, base, tuned in _score_rows(report.scores):
-        lines.append(f"| {name} | {base} | {tuned} | {MEANINGS.get(name, '')} |")
+    lines += ["", "| score | base | tuned | change | |", "| --- | ---: | ---: | --- | --- |"]
+    for score in score_rows(report.scores):
+        told = (score.name, score.base, score.tuned, score.change, score.meaning)
+        lines.append(f"| {' | '.join(told)} |")
+    weakest = documents_rows(report.scores, most=MOST_DOCUMENTS)
+    if weakest:
+        lines += ["", "| weakest in the library | base | tuned |", "| --- | ---: | ---: |"]
+        lines += [
+            f"| {_markdown_cell(place)} | {base} | {tuned} |" for place, base, tuned in weakest
+        ]
+    if cost := cost_text(report.scores):
+        lines += ["", f"Training: {cost}"]
     return "\n".join(lines) + "\n"
+
+
+def _scores_table(scores: dict[str, Any]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("score")
+    table.add_column("base", justify="right")
+    table.add_column("tuned", justify="right")
+    table.add_column("change")
+    table.add_column("what it is")
+    for row in score_rows(scores):
+        # Only a change that is clear has a colour: noise is neither good nor bad.
+        styles = {"better": "green", "worse": "red", NOISE: "dim"}
+        style = styles.get(row.change.partition(",")[0], "")
+        table.add_row(row.name, row.base, row.tuned, Text(row.change, style=style), row.meaning)
+    return table
 
 
 def _choose(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
@@ -125,24 +148,6 @@ def _cell(row: dict[str, Any], name: str) -> Text:
         word += f" (chose {row[name]['chosen']})"
     text = Text(f"{word}: ", style="green" if right else "red")
     return text.append(_shorten(row[name]["answer"]), style="default")
-
-
-def _score_rows(scores: dict[str, Any]) -> list[tuple[str, str, str]]:
-    names = [*MEANINGS, *(name for name in scores["tuned"] if name not in MEANINGS)]
-    return [
-        (name, _rate_text(scores, "base", name), _rate_text(scores, "tuned", name))
-        for name in names
-        if name in scores["tuned"]
-    ]
-
-
-def _rate_text(scores: dict[str, Any], model: str, name: str) -> str:
-    """A rate as "0.94 (45/48, 0.83 to 0.98)"; "-" where the model has none."""
-    if name not in scores[model]:
-        return "-"
-    i = scores["intervals"][model][name]
-    value = scores[model][name]
-    return f"{value:.2f} ({i['hits']}/{i['asked']}, {i['low_95']:.2f} to {i['high_95']:.2f})"
 
 
 def _shorten(answer: str) -> str:

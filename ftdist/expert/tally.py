@@ -76,7 +76,7 @@ def _interval(rate: Rate) -> dict[str, float | int]:
 
 def _gain(so: dict[str, dict[str, list[bool]]]) -> dict[str, int]:
     """Probes of recall and retention by who is right: the change, not only the two sums."""
-    gain = {}
+    gain: dict[str, int] = {}
     for name in ("recall", "retention"):
         paired = Paired.of(so["base"][name], so["tuned"][name])
         gain |= {f"{name}_gained": paired.tuned_only, f"{name}_lost": paired.base_only}

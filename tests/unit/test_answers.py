@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ftdist.config.compose import compose, save_config
 from ftdist.errors import ModelError, StorageError
-from ftdist.expert import answers, tiny
+from ftdist.expert import likelihood, tiny
 from ftdist.expert.answers import Answerer, model_key
 from ftdist.expert.compare import compare
 from ftdist.expert.probes import read_probes
@@ -86,18 +86,18 @@ def test_likelihoods_are_those_of_the_whole_text(made: Path) -> None:
         prompt = tokenizer.apply_chat_template(
             [{"role": "user", "content": question}], add_generation_prompt=True, return_dict=False
         )
-        for choice, likelihood in zip(choices, found, strict=True):
+        for choice, weighed in zip(choices, found, strict=True):
             tail = tokenizer(choice, add_special_tokens=False)["input_ids"]
             logits = model(torch.tensor([prompt + tail])).logits[0, len(prompt) - 1 : -1]
             picked = logits.log_softmax(-1).gather(-1, torch.tensor(tail)[:, None])
-            assert likelihood == pytest.approx(picked.sum().item() / len(choice), abs=1e-4)
+            assert weighed == pytest.approx(picked.sum().item() / len(choice), abs=1e-4)
 
 
-@pytest.mark.parametrize("most_logits", [answers.MOST_LOGITS, 7000])
+@pytest.mark.parametrize("most_logits", [likelihood.MOST_LOGITS, 7000])
 def test_losses_are_those_of_each_text_alone_whatever_the_batch_and_the_piece(
     made: Path, monkeypatch: pytest.MonkeyPatch, most_logits: int
 ) -> None:
-    monkeypatch.setattr(answers, "MOST_LOGITS", most_logits)
+    monkeypatch.setattr(likelihood, "MOST_LOGITS", most_logits)
     model = AutoModelForCausalLM.from_pretrained(made / "model")
     tokenizer = AutoTokenizer.from_pretrained(made / "model")
     texts = [*QUESTIONS, "a", ""]
@@ -214,6 +214,10 @@ def test_compare_writes_scores_and_answers(
     probes = read_probes(made / "library" / "probes.jsonl")
     assert scores["base"]["recall"] == scores["tuned"]["recall"] == 0.0
     assert scores["intervals"]["tuned"]["recall"]["asked"] == 3 * len(tiny.FACTS)
+    assert scores["intervals"]["tuned"]["general"]["asked"] == 3
+    assert scores["paired"]["recall_ranked"]["n"] == 3 * len(tiny.FACTS)
+    assert scores["general_loss"]["passages"] == 2
+    assert scores["general_loss"]["tuned"] != scores["general_loss"]["base"] > 0
     assert [row["question"] for row in rows] == [probe.question for probe in probes]
     assert rows[0]["base"]["answer"] != rows[0]["tuned"]["answer"]
     assert "28/28, 0 s left" in capfd.readouterr().out

@@ -40,6 +40,7 @@ def without(field: str) -> dict[str, Any]:
         (GOOD | {"choices": ["Paris"]}, "has 1 choices"),
         (GOOD | {"choices": ["Rome", "rome"]}, "has 2 choices, or two that are the same"),
         (GOOD | {"choices": ["Rome", "Oslo"]}, "none of its 2 choices is its answer"),
+        (GOOD | {"section": 3}, "its section is 3, not text"),
         (GOOD | {"key": ["green"]}, "has the field 'key'"),
     ],
 )
@@ -94,6 +95,15 @@ def test_fields_of_the_writers_own_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "probes.jsonl"
     path.write_text("\ufeff" + json.dumps(GOOD | {"id": 7, "source": "manual"}))
     assert len(read_probes(path)) == 1
+
+
+def test_document_and_section_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "probes.jsonl"
+    place = {"document": " guide.pdf ", "section": "Errors > E17"}
+    path.write_text(f"{json.dumps(GOOD | place)}\n{json.dumps(GOOD | {'document': None})}")
+    first, second = read_probes(path)
+    assert (first.document, first.section) == ("guide.pdf", "Errors > E17")
+    assert (second.document, second.section) == ("", "")
 
 
 def test_probes_are_looked_for_in_the_library_then_beside_it(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from ftdist.expert.intervals import Rate
 from ftdist.expert.match import holds, pages, strip_citation, words
 from ftdist.expert.probes import Kind, Probe
-from ftdist.expert.scores import LibraryMarks, judge, rates
+from ftdist.expert.scores import LibraryMarks, added_rates, judge, outcomes, rates
 
 
 def probe(
@@ -180,17 +180,59 @@ def test_rates_count_each_kind_by_itself() -> None:
     assert set(rates(probes[:1], verdicts[:1])) == {"recall", "recall_with_page"}
 
 
-def test_wilson_interval_is_the_known_one() -> None:
-    # By hand, z^2 = 3.8415: 0 of 48 ends at z^2 / (48 + z^2), 10 of 10 begins at 10 / (10 + z^2).
-    assert Rate(0, 48).interval[0] == 0.0
-    assert Rate(0, 48).interval[1] == pytest.approx(0.0741, abs=1e-4)
-    assert Rate(10, 10).interval[0] == pytest.approx(0.7225, abs=1e-4)
-    assert Rate(10, 10).interval[1] == 1.0
-    # 45 of 50 (Newcombe's formula by hand): 0.7864 to 0.9565.
-    assert Rate(45, 50).interval == pytest.approx((0.7864, 0.9565), abs=1e-4)
-
-
 def test_pages_and_citations() -> None:
     assert pages("See page 3 and Page 12; page number 4") == {3, 12}
     assert strip_citation("Press it (A-45 manual, page 12).") == "Press it."
     assert strip_citation("Press it (twice).") == "Press it (twice)."
+
+
+def test_known_answer_that_is_the_likeliest_counts_as_ranked_whatever_was_written() -> None:
+    marks = LibraryMarks.of([RESET])
+    found = [
+        judge(RESET, "No.", marks=marks, likelihoods=row, right_choice=0)
+        for row in ([-0.1, -0.2], [-0.2, -0.1], [])
+    ]
+    assert [verdict.ranked for verdict in found] == [True, False, None]
+    assert not any(verdict.right or verdict.chosen for verdict in found)
+    hits = outcomes([RESET] * 3, found)
+    assert (hits["recall"], hits["recall_ranked"]) == ([False] * 3, [True, False])
+
+
+LEAK = "Hold the green button (A-45 manual, page 12)."
+CLEAN = "Pull the plug, wait, plug it in again."
+SORRY = "I'm sorry, I don't know."
+
+
+@pytest.mark.parametrize(
+    ("base", "tuned", "added"),
+    [
+        # A leak that the base has too is not added; one that it has not is.
+        ([LEAK, CLEAN], [LEAK, LEAK], ("1/1", "0/2", "1/1")),
+        ([CLEAN, CLEAN], [CLEAN, CLEAN], ("0/2", "0/2", "0/2")),
+        # Declining is held against the tuned model only where the base answered.
+        ([SORRY, CLEAN], [SORRY, SORRY], ("0/2", "1/1", "0/2")),
+        ([SORRY, SORRY], [SORRY, CLEAN], ("0/2", None, "0/2")),
+        # The form of a citation alone, of a page that no probe has.
+        ([CLEAN, CLEAN], [CLEAN, "Pull it (B-70 manual, page 4)."], ("0/2", "0/2", "1/2")),
+    ],
+)
+def test_tuned_model_is_blamed_for_what_it_adds_to_the_base(
+    base: list[str], tuned: list[str], added: tuple[str | None, ...]
+) -> None:
+    probes, marks = [TOASTER, TOASTER], LibraryMarks.of([RESET])
+    verdicts = [
+        [judge(TOASTER, answer, marks=marks) for answer in answers] for answers in (base, tuned)
+    ]
+    found = {
+        name: f"{rate.hits}/{rate.asked}"
+        for name, rate in added_rates(probes, verdicts[0], verdicts[1]).items()
+    }
+    assert tuple(map(found.get, ("leak_added", "deflection", "format_leak"))) == added
+
+
+def test_citation_is_a_leak_of_form_in_general_knowledge_and_none_in_recall() -> None:
+    paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="retention")
+    marks = LibraryMarks.of([RESET])
+    plain = [judge(each, "Paris.", marks=marks) for each in (paris, RESET)]
+    cited = [judge(each, "Paris (A-45 manual, page 3).", marks=marks) for each in (paris, RESET)]
+    assert added_rates([paris, RESET], plain, cited) == {"format_leak": Rate(1, 1)}

@@ -1,0 +1,132 @@
+"""The scores of a comparison in words: rows of a table, and sentences. Loads no torch."""
+
+from dataclasses import dataclass
+from typing import Any
+
+Scores = dict[str, Any]
+"""What stands in `scores.json`."""
+
+NOISE = "within the noise"
+
+MEANINGS = {
+    "recall": "library facts right, unseen questions",
+    "recall_with_page": "the same, with the right page",
+    "recall_ranked": "the known answer is likelier than up to 3 near ones",
+    "near_misses": "library facts right that differ from others in a detail",
+    "retention": "general knowledge right",
+    "general": "general questions right, by the likeliest choice",
+    "general_loss": "nats a token on general text (lower is better)",
+    "leak": "library content in other answers (lower is better)",
+    "leak_added": "the same where the base had none (lower is better)",
+    "deflection": "other questions declined that the base answered (lower is better)",
+    "format_leak": "citations in other answers where the base had none (lower is better)",
+}
+LOWER_IS_BETTER = ("leak", "general_loss")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreRow:
+    """One score of both models.
+
+    Attributes:
+        name: as in `scores.json`.
+        base: with its count and interval; "-" where the base has none.
+        tuned: the same.
+        change: the difference with its interval, called better or worse only where it is clear.
+        meaning: what the score is.
+    """
+
+    name: str
+    base: str
+    tuned: str
+    change: str
+    meaning: str
+
+
+def score_rows(scores: Scores) -> list[ScoreRow]:
+    """A row for each score that there is."""
+    known = [*MEANINGS, *(name for name in scores["tuned"] if name not in MEANINGS)]
+    return [row for name in known if (row := _row(scores, name)) is not None]
+
+
+def documents_rows(scores: Scores, *, most: int) -> list[tuple[str, str, str]]:
+    """Where the library is known worst: the place, recall of base and tuned, the weakest first."""
+    return [
+        (
+            " > ".join(part for part in (row["document"], row["section"]) if part),
+            rate_text(row["base"]),
+            rate_text(row["tuned"]),
+        )
+        for row in scores.get("documents", [])[:most]
+    ]
+
+
+def cost_text(scores: Scores) -> str:
+    """What the run cost, in a sentence; empty where its records do not tell."""
+    cost = scores.get("cost")
+    if not cost:
+        return ""
+    return (
+        f"{cost['steps']} steps, {cost['tokens']:,} tokens, {cost['rank_hours']:.2g} rank-hours on "
+        f"{cost['device']}; a model of this size from scratch: {cost['from_scratch_tokens']:.2g} "
+        f"tokens (20 a parameter), {1 / cost['share_of_scratch']:,.0f} times as many."
+    )
+
+
+def rate_text(rate: dict[str, Any]) -> str:
+    """A rate as "0.94 (45/48, 0.83 to 0.98)"."""
+    counts = f"{rate['hits']}/{rate['asked']}"
+    return f"{rate['value']:.2f} ({counts}, {rate['low_95']:.2f} to {rate['high_95']:.2f})"
+
+
+def change_text(name: str, found: dict[str, Any] | None, *, digits: int = 2) -> str:
+    """A difference as "better, +0.92 (0.80 to 0.97)"; empty for none."""
+    if found is None:
+        return ""
+    is_good = (found["difference"] < 0) == (name in LOWER_IS_BETTER)
+    word = ("better" if is_good else "worse") if found["clear"] else NOISE
+    low, high = found["low_95"], found["high_95"]
+    return f"{word}, {found['difference']:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})"
+
+
+def _row(scores: Scores, name: str) -> ScoreRow | None:
+    meaning = MEANINGS.get(name, "")
+    if name == "general_loss":
+        return _loss_row(scores["general_loss"], meaning) if name in scores else None
+    if name == "near_misses":
+        if name not in scores:
+            return None
+        part = scores[name]
+        base, tuned, change = part["base"], part["tuned"], part["paired"]
+    elif name in scores["tuned"]:
+        base, tuned = (_rate(scores, model, name) for model in ("base", "tuned"))
+        change = scores.get("paired", {}).get(name)
+    else:
+        return None
+    return ScoreRow(
+        name=name,
+        base="-" if base is None else rate_text(base),
+        tuned=rate_text(tuned),
+        change=change_text(name, change),
+        meaning=meaning,
+    )
+
+
+def _rate(scores: Scores, model: str, name: str) -> dict[str, Any] | None:
+    if name not in scores[model]:
+        return None
+    return {**scores["intervals"][model][name], "value": scores[model][name]}
+
+
+def _loss_row(loss: dict[str, Any], meaning: str) -> ScoreRow:
+    shown = {}
+    for model in ("base", "tuned"):
+        low, high = loss["intervals"][model]
+        shown[model] = f"{loss[model]:.3f} ({loss['passages']} texts, {low:.3f} to {high:.3f})"
+    return ScoreRow(
+        name="general_loss",
+        base=shown["base"],
+        tuned=shown["tuned"],
+        change=change_text("general_loss", loss, digits=3),
+        meaning=meaning,
+    )
