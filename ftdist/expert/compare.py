@@ -2,6 +2,7 @@
 
     runs/R/report/answers.jsonl   a line a probe: question, both answers, both verdicts
     runs/R/report/scores.json     {"base": {"recall": ...}, "tuned": {"recall": ...}, ...}
+    runs/R/report/index.html      the page that shows them
 
 One process, one model in memory at a time. What the base answers does not depend on the run: it
 is kept beside the packed libraries and asked again only if model, probes or settings differ.
@@ -26,6 +27,7 @@ from ftdist.dist.device import Device, choose_device
 from ftdist.errors import ConfigError, ModelError
 from ftdist.expert.answers import Answerer, model_key
 from ftdist.expert.probes import Probe, find_probes, read_probes
+from ftdist.expert.report import write_page
 from ftdist.expert.scores import LibraryMarks, Rate, Verdict, judge, rates
 from ftdist.rundir import RunDir, write_whole
 
@@ -80,6 +82,7 @@ def compare(run_dir: Path) -> None:
     )  # fmt: skip
     write_report(run, probes, base=base, tuned=tuned, source=path)
     _say(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
+    _say(f"compare: to be opened: {write_page(run)}")
 
 
 def ask(
