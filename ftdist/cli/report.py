@@ -22,6 +22,10 @@ def main(words: Sequence[str]) -> int:
     run, _ = named_run(words, verb="report", takes_keys=False)
 
     from ftdist.expert.report import write_page
+    from launch.resume import read_config
+    from launch.submit import own_files
 
-    tell_result(f"The report of run {run.name} is in {write_page(run)}.")
+    with own_files(private=read_config(run).run.private):
+        page = write_page(run)
+    tell_result(f"The report of run {run.name} is in {page}.")
     return 0

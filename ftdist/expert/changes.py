@@ -47,16 +47,17 @@ class Change:
     """One row of the table of scores.
 
     Attributes:
-        base, tuned: the value, with how many of how many and the 95 % interval, to be read.
-        difference: tuned less base; with its 95 % interval where answers were paired.
+        base, tuned: the value, and how many of how many with the 95 % interval
+            below, as a person reads them.
+        difference: tuned less base, and its 95 % interval where answers were paired.
         verdict: "noise" unless the difference is clear.
     """
 
     name: str
     meaning: Meaning
-    base: str
-    tuned: str
-    difference: str
+    base: tuple[str, str]
+    tuned: tuple[str, str]
+    difference: tuple[str, str]
     verdict: Verdict
 
 
@@ -75,14 +76,12 @@ def _of_rate(name: str, scores: Mapping[str, Any]) -> Change:
     meaning = MEANINGS.get(name, Meaning("gain", ""))
     base, tuned = (scores["intervals"][model][name] for model in ("base", "tuned"))
     difference = scores["tuned"][name] - scores["base"][name]
-    shown = f"{100 * difference:+.1f} points"
+    detail = ""
     paired = scores.get("paired", {}).get(name)
     if paired:
         difference, clear = paired["difference"], paired["clear"]
-        shown = (
-            f"{100 * difference:+.1f} points ({100 * paired['low_95']:+.1f} to "
-            f"{100 * paired['high_95']:+.1f}, n = {paired['n']})"
-        )
+        low, high = 100 * paired["low_95"], 100 * paired["high_95"]
+        detail = f"{low:+.1f} to {high:+.1f}\nn = {paired['n']}"
     else:
         # Without pairs only intervals that lie apart are sure to be more than chance.
         clear = tuned["low_95"] > base["high_95"] or tuned["high_95"] < base["low_95"]
@@ -91,7 +90,7 @@ def _of_rate(name: str, scores: Mapping[str, Any]) -> Change:
         meaning=meaning,
         base=_rate(base),
         tuned=_rate(tuned),
-        difference=shown,
+        difference=(f"{100 * difference:+.1f} points", detail),
         verdict=_verdict(difference, clear=clear, lower_is_better=meaning.lower_is_better),
     )
 
@@ -102,9 +101,9 @@ def _of_loss(loss: Mapping[str, Any]) -> Change:
     return Change(
         name="general_loss",
         meaning=Meaning("retention", words, lower_is_better=True),
-        base=f"{loss['base']:.3f}",
-        tuned=f"{loss['tuned']:.3f}",
-        difference=f"{difference:+.3f} ({low:+.3f} to {high:+.3f}, n = {loss['passages']})",
+        base=(f"{loss['base']:.3f}", ""),
+        tuned=(f"{loss['tuned']:.3f}", ""),
+        difference=(f"{difference:+.3f}", f"{low:+.3f} to {high:+.3f}\nn = {loss['passages']}"),
         verdict=_verdict(difference, clear=low > 0 or high < 0, lower_is_better=True),
     )
 
@@ -115,7 +114,7 @@ def _verdict(difference: float, *, clear: bool, lower_is_better: bool) -> Verdic
     return "better" if (difference > 0) != lower_is_better else "worse"
 
 
-def _rate(interval: Mapping[str, Any]) -> str:
+def _rate(interval: Mapping[str, Any]) -> tuple[str, str]:
     hits, asked = interval["hits"], interval["asked"]
     low, high = 100 * interval["low_95"], 100 * interval["high_95"]
-    return f"{100 * hits / asked:.0f} % ({hits} of {asked}; {low:.0f} to {high:.0f})"
+    return f"{100 * hits / asked:.0f} %", f"{hits} of {asked}\n{low:.0f} to {high:.0f} %"

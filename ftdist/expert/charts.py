@@ -2,15 +2,19 @@
 
 import math
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pygal
-from markupsafe import Markup
 from pygal.style import Style
 
 from ftdist.observe.metrics import HELD_OUT_LOSS, LEARNING_RATE, LOSS, Row
+
+# pygal has every later import of the process ask a finder of its plugins, of a form that Python no
+# longer knows and warns of. No plugin is used here.
+sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, pygal.PluginImportFixer)]
 
 MOST_POINTS = 240
 """Of a curve; more are drawn as the mean of neighbours."""
@@ -27,7 +31,7 @@ class Chart:
 
     Attributes:
         title: what is drawn, and its unit.
-        svg: the drawing, without colours: they are the page's.
+        svg: the drawing, which is markup, without colours: they are the page's.
         words: where each curve begins and ends.
         columns: names of the curves.
         rows: some steps, and the value of each curve there; "" where it has none.
@@ -35,7 +39,7 @@ class Chart:
     """
 
     title: str
-    svg: Markup
+    svg: str
     words: str
     columns: tuple[str, ...]
     rows: tuple[tuple[int, tuple[str, ...]], ...]
@@ -87,10 +91,11 @@ def _chart(title: str, series: Mapping[str, Points], *, logarithmic: bool) -> Ch
         disable_xml_declaration=True,
         explicit_size=False,
         width=520,
-        height=300,
+        height=316,
         margin=8,
+        margin_bottom=24,
         x_title="step",
-        logarithmic=logarithmic,
+        show_legend=len(series) > 1,
         legend_at_bottom=True,
         legend_at_bottom_columns=2,
         truncate_legend=-1,
@@ -98,19 +103,24 @@ def _chart(title: str, series: Mapping[str, Points], *, logarithmic: bool) -> Ch
         value_formatter=_short,
         include_x_axis=False,
         max_scale=7,
-        y_labels=_decades(series) if logarithmic else None,
     )
+    if logarithmic:
+        # pygal's own logarithm would bend the steps as well.
+        marks = _decades(series)
+        drawing.y_labels = [{"value": math.log10(m), "label": _short(m)} for m in marks]
     averaged = 1
     for name, curve in series.items():
         drawn, width = thinned(curve, most=MOST_POINTS)
         averaged = max(averaged, width)
+        if logarithmic:
+            drawn = [(step, math.log10(value)) for step, value in drawn]
         drawing.add(name, drawn, show_dots=len(drawn) < 10, dots_size=4)
     # A mark of its own in place of a random one: the same run gives the same bytes.
     drawing.uuid = "-".join(title.lower().replace(",", "").split())
     drawing.add_xml_filter(_bare)
     return Chart(
         title=title,
-        svg=Markup(drawing.render(is_unicode=True)),
+        svg=drawing.render(is_unicode=True),
         words=". ".join(_told(name, curve) for name, curve in series.items()) + ".",
         columns=tuple(series),
         rows=_table(series),

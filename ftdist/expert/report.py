@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from markupsafe import Markup
 
 from ftdist.config.compose import load_config
 from ftdist.config.schema import RunConfig
@@ -64,17 +63,18 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
     """The page as HTML; what models and libraries wrote is text in it."""
     rows, events = read_metrics(run.metrics), list(run.read_events())
     script = source("expert/blind.js.jinja")
+    first = _first(report.answers)
     blind = json.dumps(_blind(report.answers, run=run.name))
     return render(
         "expert/report.html.jinja",
         run=run.name,
         base=Path(config.model.path).name,
-        script=Markup(script),
+        script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         blind=json.loads(blind),
         blind_key=f"ftdist-votes-{hashlib.sha256(blind.encode()).hexdigest()[:16]}",
-        first=_first(report.answers),
-        kinds=_by_kind(report.answers),
+        first=first,
+        kinds=_by_kind([row for row in report.answers if row is not first]),
         listed=spread(report.answers, MOST_LISTED),
         answers=len(report.answers),
         scores=report.scores,
@@ -211,11 +211,11 @@ def _reproduce(
     typed = run.overrides.read_text(encoding="utf-8") if run.overrides.is_file() else ""
     asked = next((e for e in events if e.get("event") in ("asked", "submitted") and "git" in e), {})
     git = asked.get("git") or {}
-    digest = run.code.with_suffix(".sha256")
+    digest = run.root / "code.sha256"
     code = {
         "ftdist": asked.get("version"),
         "commit": git.get("commit"),
-        "changed after it": {True: "yes", False: "no"}.get(git.get("dirty")),
+        "changed after it": {True: "yes", False: "no", None: None}[git.get("dirty")],
         "snapshot": digest.read_text(encoding="utf-8").strip() if digest.is_file() else None,
     }
     shown = redacted(
