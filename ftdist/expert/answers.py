@@ -266,7 +266,7 @@ class Answerer:
         return torch.tensor(ids, device=self._device), torch.tensor(mask, device=self._device)
 
 
-class _Teller(TextStreamer):
+class _Teller(TextStreamer):  # type: ignore[misc]  # transformers is not followed
     """Hands on what a model writes, from its first word on, in place of printing it."""
 
     def __init__(self, tokenizer: Any, say: Callable[[str], None]) -> None:
