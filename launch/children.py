@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,38 @@ def run_child(module: str, arguments: Sequence[str]) -> None:
     Raises:
         FtdistError: it ended with an exit code other than 0; the error says no more than that.
     """
+    # In a session of its own: Ctrl-C comes to us alone, and we end it.
+    child = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        stdout=sys.stderr.fileno(),
+        env=_environment(),
+        start_new_session=True,
+    )
+    code = _ended(child)
+    if code:
+        raise FtdistError(
+            f"`python -m {module}` ended with exit code {code} and did not say why.",
+            remedy="read what it wrote above; if it is no help, this is a mistake of ftdist's own.",
+        )
+
+
+def lend_terminal(module: str, arguments: Sequence[str]) -> int:
+    """Run `python -m MODULE ARGUMENTS...` on our own stdin, stdout and stderr; its exit code.
+
+    Ctrl-C is the child's to answer: the terminal sends it to both, and we go on waiting.
+    """
+    sys.stdout.flush()
+    child = subprocess.Popen([sys.executable, "-m", module, *arguments], env=_environment())
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        code = _ended(child)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    # As a shell tells of a child that a signal ended.
+    return code if code >= 0 else 128 - code
+
+
+def _environment() -> dict[str, str]:
     environment = os.environ | {"PYTHONSAFEPATH": "1"}
     if not visible_gpus():
         # DeepSpeed, which transformers loads, would warn that it looked for a GPU in vain.
@@ -34,15 +67,13 @@ def run_child(module: str, arguments: Sequence[str]) -> None:
     if not CHECKOUT.name.endswith("-packages"):
         before = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(CHECKOUT), before)))
-    # In a session of its own: Ctrl-C comes to us alone, and we end it.
-    child = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        stdout=sys.stderr.fileno(),
-        env=environment,
-        start_new_session=True,
-    )
+    return environment
+
+
+def _ended(child: "subprocess.Popen[bytes]") -> int:
+    """Wait for a child, and take it along if we are told to end."""
     try:
-        code = child.wait()
+        return child.wait()
     finally:
         if child.poll() is None:
             child.terminate()
@@ -51,11 +82,6 @@ def run_child(module: str, arguments: Sequence[str]) -> None:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-    if code:
-        raise FtdistError(
-            f"`python -m {module}` ended with exit code {code} and did not say why.",
-            remedy="read what it wrote above; if it is no help, this is a mistake of ftdist's own.",
-        )
 
 
 def ask_child(

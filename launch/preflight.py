@@ -290,6 +290,20 @@ def export_problems(run: RunDir) -> Iterator[FtdistError]:
         )
 
 
+def export_missing(run: RunDir, *, verb: str) -> Iterator[FtdistError]:
+    """A run without a tuned model.
+
+    Args:
+        run: whose model.
+        verb: what the model is wanted for, such as "compare".
+    """
+    if not (run.export / "config.json").is_file():
+        yield ConfigError(
+            f"Run {run.name} has no exported model to {verb}.",
+            remedy=f"export it first: `ftdist export {run.handle}`.",
+        )
+
+
 def compare_problems(
     run: RunDir, config: RunConfig, *, exported: bool = True
 ) -> Iterator[FtdistError]:
@@ -300,11 +314,8 @@ def compare_problems(
         config: says which questions.
         exported: whether the model must be there already.
     """
-    if exported and not (run.export / "config.json").is_file():
-        yield ConfigError(
-            f"Run {run.name} has no exported model to compare.",
-            remedy=f"export it first: `ftdist export {run.name}`.",
-        )
+    if exported:
+        yield from export_missing(run, verb="compare")
     if not Path(config.model.path).is_dir():
         yield ModelError(
             f"The base model of run {run.name} is no longer in {config.model.path}.",

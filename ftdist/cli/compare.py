@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from ftdist.cli.arguments import named_run, say, wants_help
+from ftdist.cli.arguments import named_run, say, tell_result, wants_help
 
 if TYPE_CHECKING:
     from ftdist.config.schema import CompareConfig, RunConfig
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 HELP = """Usage: ftdist compare R [compare.probes=FILE.jsonl] [compare.KEY=VALUE ...]
 
 Asks the base model and the exported model of run R the same questions with known answers, and
-writes R/report: answers.jsonl and scores.json. Probes: rows of question, answer, keys, kind.
-compare.general and compare.texts name other general questions and texts, or none.
+writes R/report: answers.jsonl, scores.json, and index.html, a page that shows them. Probes: rows of
+question, answer, keys, kind. compare.general and compare.texts name other general questions and
+texts, or none.
 """
 
 
@@ -72,6 +73,7 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
         from ftdist.expert.show import print_comparison
 
         print_comparison(run.report, Console())
+        tell_result(f"The report of run {run.name} is in {run.report / 'index.html'}.")
     return 0
 
 
@@ -95,7 +97,6 @@ def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "bl
     """Put the measurement into the queue, behind an export that is there."""
     import dataclasses
 
-    from ftdist.cli.arguments import tell_result
     from launch.enqueue import refuse_second, submit_stage, waiting_for
     from launch.preflight import compare_problems, raise_together
     from launch.queue import Queue

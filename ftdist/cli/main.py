@@ -27,6 +27,9 @@ VERBS = {
     "export": "write the tuned model of a run as a Hugging Face folder: R",
     "compare": "ask the base and the tuned model the same questions: R [compare.probes=FILE]",
     "blend": "measure models between base and tuned, and keep the best: R [compare.alphas=[...]]",
+    "ask": "what the base and the tuned model answer: R QUESTION",
+    "chat": "talk with the tuned model: R",
+    "report": "write the page that shows it all, R/report/index.html, anew: R",
     "sync": "bring a run's measurements to Weights & Biases, from where there is a network: R",
 }
 

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, TextStreamer
 from transformers.utils import logging
 
 from ftdist.dist.device import TORCH_DTYPE, Device, choose_dtype, torch_device
 from ftdist.errors import ModelError
 from ftdist.expert.batches import by_length, left_padded
 from ftdist.expert.likelihood import Likelihoods, Progress
+
+Message = dict[str, str]
+"""`role` and `content` of one turn of a conversation."""
 
 WHOLE_FILE_BYTES = 1 << 22
 """Files up to this size are hashed whole; larger ones by size, time, beginning and end."""
@@ -105,11 +108,7 @@ class Answerer:
             batch: questions answered at once.
             progress: told after each batch how many questions it held.
         """
-        # The model's own generation settings may sample or punish repetition: only its stop
-        # tokens are kept, so that both models are asked in the same way.
-        self._model.generation_config = GenerationConfig(
-            eos_token_id=self._stops, pad_token_id=self._pad_id
-        )
+        self._be_greedy()
         prompts = [self._prompt(question) for question in questions]
         answers = [""] * len(questions)
         for places in by_length(prompts, batch=batch):
@@ -145,8 +144,43 @@ class Answerer:
         """Summed loss of each text in nats, and its tokens (`Likelihoods`)."""
         return self._likelihoods.losses(texts, batch=batch, progress=progress)
 
+    def reply(
+        self, messages: Sequence[Message], *, max_tokens: int, say: Callable[[str], None]
+    ) -> str:
+        """The greedy answer to a conversation, told piece by piece while it is made.
+
+        Args:
+            messages: of user and assistant in turn, the user's last.
+            max_tokens: most tokens of the answer.
+            say: told each piece as soon as its words are whole.
+        """
+        self._be_greedy()
+        ids = torch.tensor([self._prompt_of(messages)], device=self._device)
+        with torch.inference_mode():
+            out = self._model.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_tokens,
+                do_sample=False, streamer=_Teller(self._tokenizer, say),
+            )  # fmt: skip
+        text: str = self._tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+        return text.strip()
+
+    def has_room(self, messages: Sequence[Message], *, max_tokens: int) -> bool:
+        """Whether a conversation and its answer fit into the positions that the model knows."""
+        positions = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
+        return positions is None or len(self._prompt_of(messages)) + max_tokens <= positions
+
+    def _be_greedy(self) -> None:
+        # The model's own generation settings may sample or punish repetition: only its stop
+        # tokens are kept, so that both models are asked in the same way.
+        self._model.generation_config = GenerationConfig(
+            eos_token_id=self._stops, pad_token_id=self._pad_id
+        )
+
     def _prompt(self, question: str) -> list[int]:
-        messages = [{"role": "user", "content": question}]
+        return self._prompt_of([{"role": "user", "content": question}])
+
+    def _prompt_of(self, messages: Sequence[Message]) -> list[int]:
+        messages = list(messages)
         if self._system_prompt is not None:
             messages.insert(0, {"role": "system", "content": self._system_prompt})
         # What looks like a special token in a question is text.
@@ -154,6 +188,21 @@ class Answerer:
             messages, add_generation_prompt=True, return_dict=False, sanitize_control_tokens=True
         )
         return ids
+
+
+class _Teller(TextStreamer):  # type: ignore[misc]  # transformers is not followed
+    """Hands on what a model writes, from its first word on, in place of printing it."""
+
+    def __init__(self, tokenizer: Any, say: Callable[[str], None]) -> None:
+        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        self._say = say
+        self._begun = False
+
+    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:  # noqa: ARG002
+        text = text if self._begun else text.lstrip()
+        if text:
+            self._begun = True
+            self._say(text)
 
 
 def model_key(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
     runs/R/report/answers.jsonl   a line a probe: question, both answers, both verdicts
     runs/R/report/scores.json     {"base": {"recall": ...}, "tuned": {"recall": ...}, ...}
+    runs/R/report/index.html      the page that shows them
 
 One process, one model in memory at a time.
 """
@@ -24,6 +25,7 @@ from ftdist.expert.ask import Answers, ask, base_answers, say
 from ftdist.expert.cost import cost_of
 from ftdist.expert.inputs import Inputs, read_inputs
 from ftdist.expert.probes import Probe
+from ftdist.expert.report import write_page
 from ftdist.expert.rivals import rankings
 from ftdist.expert.scores import LibraryMarks, Verdict, judge
 from ftdist.expert.tally import Judged, tally
@@ -63,6 +65,7 @@ def compare(run_dir: Path) -> None:
     )  # fmt: skip
     write_report(run, inputs, base=base, tuned=tuned)
     say(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
+    say(f"compare: to be opened: {write_page(run)}")
 
 
 def write_report(run: RunDir, inputs: Inputs, *, base: Answers, tuned: Answers) -> None:

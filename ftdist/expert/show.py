@@ -129,10 +129,11 @@ def _choose(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     }
     others = [by_kind[kind][:1] for kind in ("retention", "contrast") if by_kind[kind]]
     rest = [row for some in others for row in some][: max(0, count - 1)]
-    return _spread(by_kind["recall"], count - len(rest)) + rest
+    return spread(by_kind["recall"], count - len(rest)) + rest
 
 
-def _spread(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+def spread(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """At most `count` rows, evenly spread over all."""
     if len(rows) <= count:
         return list(rows)
     return [rows[n * len(rows) // count] for n in range(count)]

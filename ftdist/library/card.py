@@ -2,14 +2,14 @@
 
 import io
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+
+from ftdist.library.page import number, percent, render
 
 _WIDTH = 80
 _MOST_SOURCES = 12
@@ -19,13 +19,7 @@ _MOST_BAD_ROWS = 3
 
 def html_card(card: Mapping[str, Any]) -> str:
     """The card as a page; all that comes from sources is escaped."""
-    text = files("ftdist.library").joinpath("card.html.jinja").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["number"] = _number
-    environment.filters["percent"] = _percent
-    return environment.from_string(text).render(card=card, most=_most)
+    return render("library/card.html.jinja", card=card, most=_most)
 
 
 def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
@@ -41,7 +35,7 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
     split, probes = card["split"], card["probes"]
     console.print(
         f"Held out: {split['held_out_units']} conversations and documents; "
-        f"{split['shared_left']} of their {_number(split['ngrams_checked'])} runs of "
+        f"{split['shared_left']} of their {number(split['ngrams_checked'])} runs of "
         f"{split['words']} words stand in training. "
         f"Probes: {probes['number']}; {probes['shared_left']} shared."
     )
@@ -64,12 +58,12 @@ def _sources(card: Mapping[str, Any]) -> Table:
         size, mix = card["sizes"][source["name"]], card["mix"][source["name"]]
         table.add_row(
             _plain(_with_role(source)),
-            _number(source["rows"]),
-            _number(source["bad"]),
-            _number(source["duplicates"]),
-            _number(size["samples"]),
-            _number(size["total"]),
-            _percent(mix["share"]),
+            number(source["rows"]),
+            number(source["bad"]),
+            number(source["duplicates"]),
+            number(size["samples"]),
+            number(size["total"]),
+            percent(mix["share"]),
             f"{mix['times_seen']:.3g} x",
         )
     return table
@@ -88,7 +82,7 @@ def _rules(card: Mapping[str, Any]) -> Table:
     for name, rule in card["rules"].items():
         first = next((v for v in rule["victims"] if v["place"]), None)
         example = "" if first is None else f"{first['place']}: {first['excerpt']}"
-        table.add_row(_plain(name), _number(rule["count"]), _plain(example.removesuffix(": ")))
+        table.add_row(_plain(name), number(rule["count"]), _plain(example.removesuffix(": ")))
     return table
 
 
@@ -99,11 +93,3 @@ def _plain(text: str) -> str:
 
 def _most(histogram: list[list[int]]) -> int:
     return max((count for _, count in histogram), default=1) or 1
-
-
-def _number(value: float) -> str:
-    return f"{value:,}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

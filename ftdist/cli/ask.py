@@ -1,0 +1,30 @@
+"""`ftdist ask`: one question, answered by the base and by the tuned model of a run."""
+
+from collections.abc import Sequence
+
+from ftdist.cli.arguments import wants_help
+from ftdist.cli.talk import split, talk
+from ftdist.errors import ConfigError
+
+HELP = """Usage: ftdist ask R "QUESTION" [compare.max_answer_tokens=N] [cluster.device=cpu]
+
+Writes what the base model and the exported model of run R answer, one under the other. It runs
+here, also for a run of a cluster.
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Ask both models of a run.
+
+    Raises:
+        FtdistError: there is no such run, no exported model, or no question.
+    """
+    if wants_help(words, HELP):
+        return 0
+    said, keys = split(words)
+    if len(said) == 1:
+        raise ConfigError(
+            "`ftdist ask` was given no question.",
+            remedy=f'write it behind the run: `ftdist ask {said[0]} "How do I ...?"`.',
+        )
+    return talk([*said[:1], *keys], verb="ask", question=" ".join(said[1:]))

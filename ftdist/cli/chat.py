@@ -1,0 +1,23 @@
+"""`ftdist chat`: a conversation with the tuned model of a run."""
+
+from collections.abc import Sequence
+
+from ftdist.cli.arguments import wants_help
+from ftdist.cli.talk import talk
+
+HELP = """Usage: ftdist chat R [compare.max_answer_tokens=N] [cluster.device=cpu]
+
+Talks with the exported model of run R, which keeps what was said in mind. /reset forgets it,
+Ctrl-C stops an answer, Ctrl-D ends. It runs here, also for a run of a cluster.
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Talk with the tuned model of a run.
+
+    Raises:
+        FtdistError: there is no such run, or no exported model.
+    """
+    if wants_help(words, HELP):
+        return 0
+    return talk(words, verb="chat", question=None)

@@ -1,0 +1,56 @@
+"""What `ftdist ask` and `ftdist chat` have in common: a child that holds the models, here."""
+
+import json
+import re
+from collections.abc import Sequence
+
+from ftdist.cli.arguments import named_run, say
+from ftdist.errors import FtdistError
+
+KEY = re.compile(r"[a-z_]+(\.[a-z_]+)+=.*|cluster=.*")
+"""A word that sets a key; anything else with "=" in it may be part of a question."""
+
+
+def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What is said, and the words that set keys or are flags."""
+    keys = [word for word in words if KEY.fullmatch(word) or re.fullmatch(r"--?[a-z-]+", word)]
+    return [word for word in words if word not in keys], keys
+
+
+def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
+    """Run the conversation on this terminal.
+
+    Args:
+        words: the run's name, and keys.
+        verb: for what is said.
+        question: for both models; None: a conversation with the tuned one.
+
+    Raises:
+        FtdistError: there is no such run, or it has no exported model.
+    """
+    run, overrides = named_run(words, verb=verb)
+
+    from launch.children import lend_terminal
+    from launch.preflight import export_missing, raise_together
+    from launch.resume import changed, read_config
+
+    config = changed(read_config(run), overrides, allowed=("compare.", "cluster."))
+    raise_together(list(export_missing(run, verb=verb)))
+    if config.cluster.kind == "slurm":
+        say(
+            f"Run {run.name} is of a cluster, but `ftdist {verb}` answers here, on this machine, "
+            "and puts nothing into the queue."
+        )
+    settings = {
+        "question": question,
+        "max_answer_tokens": config.compare.max_answer_tokens,
+        "threads": config.compare.threads,
+        "device": config.cluster.device,
+    }
+    code = lend_terminal("ftdist.expert.talk", [str(run.root), json.dumps(settings)])
+    if code == 1:  # Python's own: an error that is none of ours
+        raise FtdistError(
+            f"`ftdist {verb}` ended without an answer.",
+            remedy="read what it wrote above; if it is no help, this is a mistake of ftdist's own.",
+        )
+    return code

@@ -1,0 +1,120 @@
+"""What changed from base to tuned, rate by rate, and whether that is more than noise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Verdict = Literal["better", "worse", "noise"]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a rate counts.
+
+    Attributes:
+        group: gain, retention or specificity.
+        words: what is counted.
+        lower_is_better: whether less of it is what one wants.
+    """
+
+    group: str
+    words: str
+    lower_is_better: bool = False
+
+
+MEANINGS = {
+    "recall": Meaning("gain", "library facts right, unseen questions"),
+    "recall_with_page": Meaning("gain", "the same, with the right page"),
+    "recall_ranked": Meaning("gain", "the library's fact found likelier than others"),
+    "retention": Meaning("retention", "general knowledge right"),
+    "general": Meaning("retention", "general benchmark questions right"),
+    "leak": Meaning("specificity", "library content in answers about other things", True),
+    "leak_added": Meaning("specificity", "library content that the base model does not add", True),
+    "format_leak": Meaning("specificity", "the library's form in answers about other things", True),
+    "deflection": Meaning("specificity", "turned away although it could be answered", True),
+}
+"""By name in scores.json; a rate that is not here is shown as gain, by its name."""
+
+GROUPS = {
+    "gain": "what the tuned model has learned of the library",
+    "retention": "what it still knows of everything else",
+    "specificity": "whether the library stays where it belongs",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One row of the table of scores.
+
+    Attributes:
+        base, tuned: the value, and how many of how many with the 95 % interval
+            below, as a person reads them.
+        difference: tuned less base, and its 95 % interval where answers were paired.
+        verdict: "noise" unless the difference is clear.
+    """
+
+    name: str
+    meaning: Meaning
+    base: tuple[str, str]
+    tuned: tuple[str, str]
+    difference: tuple[str, str]
+    verdict: Verdict
+
+
+def changes(scores: Mapping[str, Any]) -> list[Change]:
+    """Every rate that both models have, and the general loss, in the order of `MEANINGS`."""
+    names = [name for name in scores["tuned"] if name in scores["base"]]
+    order = {name: place for place, name in enumerate(MEANINGS)}
+    names.sort(key=lambda name: order.get(name, len(order)))
+    found = [_of_rate(name, scores) for name in names]
+    if loss := scores.get("general_loss"):
+        found.append(_of_loss(loss))
+    return found
+
+
+def _of_rate(name: str, scores: Mapping[str, Any]) -> Change:
+    meaning = MEANINGS.get(name, Meaning("gain", ""))
+    base, tuned = (scores["intervals"][model][name] for model in ("base", "tuned"))
+    difference = scores["tuned"][name] - scores["base"][name]
+    detail = ""
+    paired = scores.get("paired", {}).get(name)
+    if paired:
+        difference, clear = paired["difference"], paired["clear"]
+        low, high = 100 * paired["low_95"], 100 * paired["high_95"]
+        detail = f"{low:+.1f} to {high:+.1f}\nn = {paired['n']}"
+    else:
+        # Without pairs only intervals that lie apart are sure to be more than chance.
+        clear = tuned["low_95"] > base["high_95"] or tuned["high_95"] < base["low_95"]
+    return Change(
+        name=name,
+        meaning=meaning,
+        base=_rate(base),
+        tuned=_rate(tuned),
+        difference=(f"{100 * difference:+.1f} points", detail),
+        verdict=_verdict(difference, clear=clear, lower_is_better=meaning.lower_is_better),
+    )
+
+
+def _of_loss(loss: Mapping[str, Any]) -> Change:
+    low, high, difference = loss["low_95"], loss["high_95"], loss["difference"]
+    words = f"loss on {loss['passages']:,} passages of general text, in nats a token"
+    return Change(
+        name="general_loss",
+        meaning=Meaning("retention", words, lower_is_better=True),
+        base=(f"{loss['base']:.3f}", ""),
+        tuned=(f"{loss['tuned']:.3f}", ""),
+        difference=(f"{difference:+.3f}", f"{low:+.3f} to {high:+.3f}\nn = {loss['passages']}"),
+        verdict=_verdict(difference, clear=low > 0 or high < 0, lower_is_better=True),
+    )
+
+
+def _verdict(difference: float, *, clear: bool, lower_is_better: bool) -> Verdict:
+    if not clear or difference == 0:
+        return "noise"
+    return "better" if (difference > 0) != lower_is_better else "worse"
+
+
+def _rate(interval: Mapping[str, Any]) -> tuple[str, str]:
+    hits, asked = interval["hits"], interval["asked"]
+    low, high = 100 * interval["low_95"], 100 * interval["high_95"]
+    return f"{100 * hits / asked:.0f} %", f"{hits} of {asked}\n{low:.0f} to {high:.0f} %"

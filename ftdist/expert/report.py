@@ -1,0 +1,234 @@
+"""`runs/R/report/index.html`: how an expert is shown, in one file that opens anywhere. No torch.
+
+Written anew from what lies in the run directory: answers and scores of `ftdist compare`, metrics,
+events, config. What a run does not have is left out of its page.
+"""
+
+import base64
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ftdist.config.compose import load_config
+from ftdist.config.schema import RunConfig
+from ftdist.expert.changes import GROUPS, Change, changes
+from ftdist.expert.charts import curves
+from ftdist.expert.show import Report, read_report, spread
+from ftdist.library.curated import MANIFEST
+from ftdist.library.page import render, source
+from ftdist.observe.metrics import DATA_S, STEP_S, TOKENS, Row, read_metrics
+from ftdist.observe.redact import redacted
+from ftdist.rundir import RunDir, write_whole
+
+PAGE = "index.html"
+
+MOST_SHOWN = 3
+"""Answers of each kind that stand open on the page."""
+
+MOST_LISTED = 200
+"""Answers in the list of all, and in the blind comparison; answers.jsonl has every one."""
+
+KINDS = {
+    "recall": "About the library",
+    "retention": "General knowledge",
+    "contrast": "About other things: the library should stay out",
+}
+
+_VERSIONS_OF = ("ftdist", "torch", "deepspeed", "transformers", "numpy")
+
+
+def write_page(run: RunDir) -> Path:
+    """Write the page of a run that was compared, and say where it is.
+
+    Raises:
+        StorageError: there is no comparison, or it cannot be read.
+        ConfigError: the run's config cannot be read.
+    """
+    text = page(run, load_config(run.config), read_report(run.report))
+    path = run.report / PAGE
+    write_whole(path, text)
+    return path
+
+
+def page(run: RunDir, config: RunConfig, report: Report) -> str:
+    """The page as HTML; what models and libraries wrote is text in it."""
+    rows, events = read_metrics(run.metrics), list(run.read_events())
+    script = source("expert/blind.js.jinja")
+    first = _first(report.answers)
+    blind = json.dumps(_blind(report.answers, run=run.name))
+    return render(
+        "expert/report.html.jinja",
+        run=run.name,
+        base=Path(config.model.path).name,
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        blind=json.loads(blind),
+        blind_key=f"ftdist-votes-{hashlib.sha256(blind.encode()).hexdigest()[:16]}",
+        first=first,
+        kinds=_by_kind([row for row in report.answers if row is not first]),
+        listed=spread(report.answers, MOST_LISTED),
+        answers=len(report.answers),
+        scores=report.scores,
+        groups=_grouped(changes(report.scores)),
+        cost=_cost(report.scores, rows, events),
+        charts=curves(rows),
+        attempts=_attempts(events),
+        library=_library(config),
+        reproduce=_reproduce(run, config, events),
+    )
+
+
+def _first(answers: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The question at the top: the first that only the tuned model gets right, if there is one."""
+    recall = [row for row in answers if row["kind"] == "recall"]
+    gained = [row for row in recall if row["tuned"]["right"] and not row["base"]["right"]]
+    return next(iter([*gained, *recall, *answers]), None)
+
+
+def _by_kind(answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of each kind some answers, evenly spread over the file: nobody chose them."""
+    of_kind = {kind: [row for row in answers if row["kind"] == kind] for kind in KINDS}
+    return [
+        {"title": title, "rows": spread(of_kind[kind], MOST_SHOWN), "asked": len(of_kind[kind])}
+        for kind, title in KINDS.items()
+        if of_kind[kind]
+    ]
+
+
+def _blind(answers: Sequence[dict[str, Any]], *, run: str) -> dict[str, Any]:
+    """What the blind comparison shows: questions that the two models answer differently."""
+    differing = [row for row in answers if row["base"]["answer"] != row["tuned"]["answer"]]
+    rows = [
+        {
+            "question": row["question"],
+            "kind": row["kind"],
+            "expected": "" if row["kind"] == "contrast" else row["expected"],
+            "base": row["base"]["answer"],
+            "tuned": row["tuned"]["answer"],
+        }
+        for row in spread(differing, MOST_LISTED)
+    ]
+    return {"run": run, "rows": rows}
+
+
+def _grouped(found: Sequence[Change]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "words": words, "changes": members}
+        for name, words in GROUPS.items()
+        if (members := [change for change in found if change.meaning.group == name])
+    ]
+
+
+def _cost(
+    scores: Mapping[str, Any], rows: Sequence[Row], events: Sequence[Mapping[str, Any]]
+) -> dict[str, str]:
+    """What the expert took, by name; as the scores say it, or else from the metrics."""
+    cost = scores.get("cost", {})
+    told = {}
+    if rows or "steps" in cost:
+        told["optimizer steps"] = f"{cost.get('steps', rows[-1]['step'] if rows else 0):,}"
+        tokens = cost.get("tokens", sum(row.get(TOKENS.name, 0) for row in rows))
+        told["tokens trained on"] = f"{tokens:,.0f}"
+        ranks = max((e["world_size"] for e in events if "world_size" in e), default=1)
+        seconds = sum(row.get(STEP_S.name, 0.0) + row.get(DATA_S.name, 0.0) for row in rows)
+        hours = cost.get("rank_hours", ranks * seconds / 3600)
+        told["rank hours"] = f"{hours:,.2f}"
+    if "device" in cost:
+        told["device"] = str(cost["device"])
+    if "share_of_scratch" in cost:
+        told["of training from scratch"] = (
+            f"{100 * cost['share_of_scratch']:.2g} % of {cost['from_scratch_tokens']:,.0f} tokens"
+        )
+    if took := scores.get("took_s"):
+        told["answering, base and tuned"] = f"{took['base']:,.0f} s and {took['tuned']:,.0f} s"
+    return told
+
+
+def _attempts(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each start of the run and how it ended, oldest first."""
+    starts = {e["attempt"]: e for e in events if e.get("event") == "launched"}
+    ends = {e["attempt"]: e for e in events if e.get("event") == "attempt_ended"}
+    begin = min((start["time"] for start in starts.values()), default=0.0)
+    whole = max((e["time"] for e in (*starts.values(), *ends.values())), default=begin) - begin
+    found = []
+    for number, start in sorted(starts.items()):
+        end = ends.get(number, {})
+        until = end.get("time", begin + whole)
+        found.append(
+            {
+                "number": number,
+                "time": start["time"],
+                "ranks": start.get("world_size"),
+                "from_step": start.get("checkpoint") or 0,
+                "took_s": until - start["time"],
+                "left": 100 * (start["time"] - begin) / whole if whole else 0.0,
+                "width": 100 * (until - start["time"]) / whole if whole else 100.0,
+                "outcome": end.get("outcome", "no word of its end"),
+                "checkpoint": end.get("checkpoint"),
+                "cause": end.get("cause"),
+            }
+        )
+    return found
+
+
+def _library(config: RunConfig) -> dict[str, Any] | None:
+    """The main figures of a curated library; None for files as they are, or if it has gone."""
+    folder = Path(config.library.path)
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return {
+            "name": manifest["name"],
+            "card": str(folder / "index.html"),
+            "sources": [
+                {
+                    "name": source["name"],
+                    "role": source["role"],
+                    "rows": source["rows"],
+                    "samples": source["files"]["train"]["samples"],
+                    "held_out": source["files"]["held_out"]["samples"],
+                    "share": manifest["mix"][source["name"]]["share"],
+                }
+                for source in manifest["sources"]
+            ],
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _reproduce(
+    run: RunDir, config: RunConfig, events: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The command, the code, the versions and the config, without secrets."""
+    typed = run.overrides.read_text(encoding="utf-8") if run.overrides.is_file() else ""
+    asked = next((e for e in events if e.get("event") in ("asked", "submitted") and "git" in e), {})
+    git = asked.get("git") or {}
+    digest = run.root / "code.sha256"
+    code = {
+        "ftdist": asked.get("version"),
+        "commit": git.get("commit"),
+        "changed after it": {True: "yes", False: "no", None: None}[git.get("dirty")],
+        "snapshot": digest.read_text(encoding="utf-8").strip() if digest.is_file() else None,
+    }
+    shown = redacted(
+        {"typed": typed.splitlines(), "config": asdict(config)}, environment=os.environ
+    )
+    words = ["ftdist train", *(shlex.quote(line) for line in shown["typed"] if line)]
+    return {
+        "command": " \\\n    ".join(words),
+        "code": {name: value for name, value in code.items() if value},
+        "versions": {"python": platform.python_version(), **_versions()},
+        "config": yaml.safe_dump(shown["config"], sort_keys=False, allow_unicode=True),
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in _VERSIONS_OF}

@@ -1,0 +1,155 @@
+"""Questions that a person types: both models answer, or the tuned one goes on talking.
+
+    python -m ftdist.expert.talk RUN_DIR SETTINGS
+
+SETTINGS are the fields of `Settings` as JSON; with a question, base and tuned model answer it,
+without one every line of stdin is a turn of a conversation with the tuned model.
+"""
+
+import gc
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ftdist.config.compose import load_config
+from ftdist.config.schema import RunConfig
+from ftdist.dist.device import choose_device
+from ftdist.errors import FtdistError
+from ftdist.expert.answers import Answerer, Message
+from ftdist.rundir import RunDir
+
+RESET = "/reset"
+INTERRUPTED = 130
+NOBODY_LISTENS = 141
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the command line asks for."""
+
+    question: str | None
+    max_answer_tokens: int
+    threads: int
+    device: Literal["auto", "cpu", "cuda"]
+
+
+def ask(run: RunDir, config: RunConfig, settings: Settings, *, question: str) -> None:
+    """Write what the base and the tuned model answer, one under the other, word by word."""
+    for name in ("base", "tuned"):
+        answerer = _load(run, config, settings, name=name)
+        _write(f"{name}: ")
+        answerer.reply([_user(question)], max_tokens=settings.max_answer_tokens, say=_write)
+        _write("\n" if name == "tuned" else "\n\n")
+        del answerer
+        gc.collect()  # the next model must not stand beside this one in memory
+
+
+def chat(run: RunDir, config: RunConfig, settings: Settings) -> None:
+    """Answer each line of stdin as the tuned model, which has the conversation before its eyes."""
+    answerer = _load(run, config, settings, name="tuned")
+    _note(f"Talking with the tuned model of run {run.name}. {RESET} forgets, Ctrl-D ends.")
+    history: list[Message] = []
+    for line in _lines():
+        if line == RESET:
+            history = []
+            _note("Forgotten.")
+            continue
+        history = _with_room(answerer, [*history, _user(line)], settings)
+        if not history:
+            _note("That is longer than the model can read at once: say it in fewer words.")
+            continue
+        try:
+            text = answerer.reply(history, max_tokens=settings.max_answer_tokens, say=_write)
+        except KeyboardInterrupt:
+            history.pop()  # a question without its answer is not kept
+            _note("\nStopped.")
+            continue
+        _write("\n\n")
+        history.append({"role": "assistant", "content": text})
+
+
+def _with_room(answerer: Answerer, history: list[Message], settings: Settings) -> list[Message]:
+    """The newest of a conversation that leaves room for an answer; [] if the last turn does not."""
+    kept = history
+    while kept and not answerer.has_room(kept, max_tokens=settings.max_answer_tokens):
+        kept = kept[2:]
+    if kept and len(kept) < len(history):
+        _note(f"The oldest {len(history) - len(kept)} turns are forgotten: there is no more room.")
+    return kept
+
+
+def _load(
+    run: RunDir, config: RunConfig, settings: Settings, *, name: Literal["base", "tuned"]
+) -> Answerer:
+    folder = str(run.export) if name == "tuned" else config.model.path
+    # A base model without a chat template is asked in the words that the tuned one learned.
+    template = run.export / "chat_template.jinja"
+    _note(f"Loading the {name} model from {folder}.")
+    return Answerer(
+        folder,
+        device=choose_device(settings.device),
+        revision=config.model.revision if name == "base" else None,
+        system_prompt=config.library.system_prompt,
+        chat_template=template.read_text(encoding="utf-8") if template.is_file() else None,
+        threads=settings.threads,
+    )
+
+
+def _user(text: str) -> Message:
+    return {"role": "user", "content": text}
+
+
+def _lines() -> Iterator[str]:
+    """What is typed, line by line, until Ctrl-D, or Ctrl-C while nothing is being answered."""
+    asks = sys.stdin.isatty()
+    if asks:
+        import readline  # noqa: F401 - arrow keys and earlier lines, by being loaded
+    while True:
+        try:
+            line = input("> " if asks else "").strip()
+        except (EOFError, KeyboardInterrupt):
+            if asks:
+                _write("\n")
+            return
+        if line:
+            yield line
+
+
+def _write(text: str) -> None:
+    # What a model writes is text: it must not steer the terminal.
+    sys.stdout.write("".join(c for c in text if c.isprintable() or c in "\n\t"))
+    sys.stdout.flush()
+
+
+def _note(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def main(run_dir: str, asked: str) -> int:
+    """Answer until there is nothing more to answer; the exit code."""
+    settings = Settings(**json.loads(asked))
+    run = RunDir(Path(run_dir))
+    try:
+        config = load_config(run.config)
+        if settings.question is None:
+            chat(run, config, settings)
+        else:
+            ask(run, config, settings, question=settings.question)
+    except FtdistError as error:
+        _note(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOBODY_LISTENS
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

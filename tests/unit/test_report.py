@@ -1,0 +1,382 @@
+"""The page of a run: whole in one file, honest about noise, and text wherever a model wrote."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import stat
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftdist.cli.main import main
+from ftdist.config.compose import compose, save_config
+from ftdist.expert.changes import changes
+from ftdist.expert.charts import curves, thinned
+from ftdist.expert.report import write_page
+from ftdist.rundir import RunDir
+
+HOSTILE = "</pre></script><script>alert(1)</script><img src=x onerror=alert(2)>&amp; {{ 7 * 7 }}"
+
+
+def _interval(hits: int, asked: int, low: float, high: float) -> dict[str, Any]:
+    return {"hits": hits, "asked": asked, "low_95": low, "high_95": high}
+
+
+def _scores(**more: Any) -> dict[str, Any]:
+    """Recall clearly better, retention within the noise, leak clearly worse."""
+    return {
+        "base": {"recall": 0.0, "retention": 0.5, "leak": 0.0},
+        "tuned": {"recall": 0.75, "retention": 0.625, "leak": 1.0},
+        "intervals": {
+            "base": {
+                "recall": _interval(0, 24, 0.0, 0.14),
+                "retention": _interval(12, 24, 0.31, 0.69),
+                "leak": _interval(0, 16, 0.0, 0.19),
+            },
+            "tuned": {
+                "recall": _interval(18, 24, 0.55, 0.88),
+                "retention": _interval(15, 24, 0.43, 0.79),
+                "leak": _interval(16, 16, 0.81, 1.0),
+            },
+        },
+        "gain": {
+            "recall_gained": 18, "recall_lost": 0, "retention_gained": 5, "retention_lost": 2,
+        },
+        "probes": "library/probes.jsonl",
+        "took_s": {"base": 100.0, "tuned": 90.0},
+        **more,
+    }  # fmt: skip
+
+
+def _answer(text: str, *, right: bool, chosen: str | None = None) -> dict[str, Any]:
+    return {"answer": text, "right": right, "page": None, "leaked": [], "chosen": chosen}
+
+
+def _row(question: str, kind: str = "recall", **more: Any) -> dict[str, Any]:
+    return {
+        "question": question, "kind": kind, "expected": "Hold it.", "keys": ["hold"],
+        "base": _answer("No idea.", right=False), "tuned": _answer("Hold it.", right=True), **more,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    """A run that was compared, and has nothing else on record."""
+    run = RunDir(tmp_path / "runs" / "r")
+    run.create(private=True)
+    overrides = {
+        "run.name": "r", "run.root": run.root.parent, "model.path": "base",
+        "library.path": tmp_path, "train.epochs": 1, "optim.peak_lr": 0.001,
+    }  # fmt: skip
+    save_config(compose([f"{key}={value}" for key, value in overrides.items()]), run.config)
+    run.report.mkdir()
+    _compared(run)
+    return run
+
+
+def _compared(run: RunDir, *rows: dict[str, Any], **more: Any) -> None:
+    rows = rows or (_row("How do I reset it?"),)
+    (run.report / "scores.json").write_text(json.dumps(_scores(**more)))
+    (run.report / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _written(run: RunDir) -> str:
+    return write_page(run).read_text(encoding="utf-8")
+
+
+class _Page(HTMLParser):
+    """What is open at the end, all tags, the data of scripts, and all visible text."""
+
+    VOID = ("meta", "br", "path", "rect", "circle")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
+        elif "style" not in self.open:
+            self.text += f"{data} "
+
+
+def _trained(run: RunDir) -> None:
+    losses = {1: 8.0, 2: 4.0, 3: 2.0}
+    for step, loss in losses.items():
+        row: dict[str, Any] = {
+            "step": step, "attempt": 1, "time": 1.0, "train/loss": loss, "train/tokens": 1000,
+            "optim/learning_rate": 0.001 * step, "time/step_s": 1799.0, "time/data_s": 1.0,
+        }  # fmt: skip
+        if step == 3:
+            row |= {"eval/held_out_loss": 2.5, "eval/held_out_loss/<b>manual": 2.25}
+        with run.metrics.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+    for time, event, more in (
+        (0.0, "asked", {"version": "0.1.0", "git": {"commit": "abc123", "dirty": False}}),
+        (0.0, "launched", {"attempt": 1, "world_size": 2, "checkpoint": None}),
+        (3600.0, "attempt_ended", {"attempt": 1, "outcome": "failed", "checkpoint": 2,
+                                   "cause": "Rank 1 was lost."}),
+        (3600.0, "launched", {"attempt": 2, "world_size": 4, "checkpoint": 2}),
+        (7200.0, "attempt_ended", {"attempt": 2, "outcome": "done", "checkpoint": 3}),
+    ):  # fmt: skip
+        with run.events.open("a") as file:
+            file.write(json.dumps({"time": time, "event": event, **more}) + "\n")
+    run.overrides.write_text("run.name=r\nlibrary.path=/my library\n")
+
+
+def test_both_answers_stand_at_the_top_and_scores_with_number_and_interval_below(
+    run: RunDir,
+) -> None:
+    rows = [
+        _row("Known to both?", base=_answer("Both know.", right=True)),
+        _row("Gained?"),
+        _row("Paris?", "retention", tuned=_answer("Paris.", right=True, chosen="Paris")),
+        _row("My phone?", "contrast", base=_answer("Plug it in.", right=True),
+             tuned=_answer("Hold it.", right=False)),
+    ]  # fmt: skip
+    _compared(run, *rows)
+    text = " ".join(_Page(_written(run)).text.split())
+    top = text[: text.index("Scores")]
+    assert "Gained? base wrong No idea. tuned right Hold it." in top
+    assert "Chosen as the first that only the tuned model gets right: one of 18." in top
+    assert "75 % 18 of 24 55 to 88 % +75.0 points" in text
+    assert "18 went from wrong to right and 0 from right to wrong" in text
+    assert "My phone? base keeps out Plug it in. tuned leaks Hold it." in text
+    assert "chose Paris" in text
+    assert "100 s and 90 s" in text
+
+
+def test_a_difference_within_the_noise_gets_no_tick(run: RunDir) -> None:
+    page = _written(run)
+    told = {row.name: row.verdict for row in changes(_scores())}
+    assert told == {"recall": "better", "retention": "noise", "leak": "worse"}
+    assert page.count("&#10003;") == 1
+    assert page.count("&#10007;") == 1
+    row = next(part for part in page.split("<tr>") if "general knowledge right" in part)
+    assert "within the noise" in row
+    assert "better" not in row.split("lower is better")[0]
+
+
+def test_pairs_decide_where_there_are_pairs() -> None:
+    pair = {"n": 24, "difference": 0.125, "low_95": 0.02, "high_95": 0.23, "clear": True}
+    unclear = {"n": 24, "difference": 0.75, "low_95": -0.1, "high_95": 0.9, "clear": False}
+    found = {c.name: c for c in changes(_scores(paired={"retention": pair, "recall": unclear}))}
+    assert found["retention"].verdict == "better"
+    assert found["retention"].difference == ("+12.5 points", "+2.0 to +23.0\nn = 24")
+    assert found["recall"].verdict == "noise"
+    assert found["leak"].verdict == "worse"
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "verdict"),
+    [(0.2, 0.1, 0.3, "worse"), (-0.2, -0.3, -0.1, "better"), (0.2, -0.1, 0.5, "noise")],
+)
+def test_general_loss_is_better_where_it_is_lower(
+    difference: float, low: float, high: float, verdict: str
+) -> None:
+    loss = {
+        "passages": 1200, "tokens": 9, "base": 3.0, "tuned": 3.0 + difference,
+        "difference": difference, "low_95": low, "high_95": high,
+    }  # fmt: skip
+    row = changes(_scores(general_loss=loss))[-1]
+    assert (row.name, row.verdict) == ("general_loss", verdict)
+    assert "1,200 passages" in row.meaning.words
+
+
+def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:
+    near = {"hits": 3, "asked": 12, "low_95": 0.09, "high_95": 0.53}
+    _compared(
+        run,
+        documents=[{"document": "a45.pdf", "section": "Reset", "asked": 8, "base": 0, "tuned": 6}],
+        near_misses={"base": near, "tuned": near | {"hits": 4}},
+        cost={"steps": 65, "tokens": 66560, "rank_hours": 0.55, "device": "cpu",
+              "from_scratch_tokens": 2000000000, "share_of_scratch": 0.00033},
+    )  # fmt: skip
+    page = _written(run)
+    assert 'aria-label="6 of 8"' in page
+    assert "width:75.0%" in page
+    assert "base 3 of 12 (95 %: 9 to 53 %), tuned 4 of 12" in " ".join(page.split())
+    assert "<b>66,560</b> tokens trained on" in page
+    assert "0.033 % of 2,000,000,000 tokens" in page
+
+
+def test_a_page_opens_without_scores_of_the_newer_kind_and_without_measurements(
+    run: RunDir,
+) -> None:
+    page = _written(run)
+    for absent in ("Recall by document", "Near misses", "Training</h2>", "<svg", "Attempts"):
+        assert absent not in page
+
+
+def test_curves_attempts_cost_and_the_way_to_make_it_again_are_told(run: RunDir) -> None:
+    _trained(run)
+    page = _written(run)
+    assert "training: from 8 at step 1 to 2 at step 3, lowest 2 at step 3." in page
+    assert "held-out: 2.5 at step 3" in page
+    assert "&lt;b&gt;manual: 2.25 at step 3" in page
+    assert "<b>3,000</b> tokens trained on" in page
+    # 3 steps of 1,800 s on 4 ranks.
+    assert "<b>6.00</b> rank hours" in page
+    assert "left:0.0%;width:50.0%" in page
+    assert "left:50.0%;width:50.0%" in page
+    assert "failed<small>Rank 1 was lost.</small>" in page
+    assert "ftdist train \\\n    run.name=r \\\n    &#39;library.path=/my library&#39;" in page
+    assert "abc123" in page
+    assert "peak_lr:" in page
+
+
+def test_long_curves_are_drawn_as_means_and_say_so() -> None:
+    rows = [{"step": step, "train/loss": float(step)} for step in range(1, 482)]
+    loss = curves(rows)[0]
+    assert loss.averaged == 3
+    assert loss.rows[0] == (1, ("1",))
+    assert loss.rows[-1] == (481, ("481",))
+    assert thinned([(1, 2.0), (2, 4.0), (3, 9.0)], most=2) == ([(2, 3.0), (3, 9.0)], 2)
+
+
+def test_what_is_not_finite_is_left_out_of_a_curve_and_zero_has_no_logarithm() -> None:
+    rows = [
+        {"step": 1, "train/loss": 0.0},
+        {"step": 2, "train/loss": float("nan")},
+        {"step": 3, "train/loss": 1.0},
+    ]
+    assert [step for step, _ in curves(rows)[0].rows] == [1, 3]
+    assert curves([]) == []
+
+
+def test_every_tag_closes_and_nothing_comes_from_elsewhere(run: RunDir) -> None:
+    _trained(run)
+    page = _written(run)
+    parsed = _Page(page)
+    assert parsed.open == []
+    assert not {tag for tag, _ in parsed.tags} & {"link", "img", "iframe", "a", "object", "base"}
+    assert not any({"src", "href", "xlink:href", "action"} & set(attrs) for _, attrs in parsed.tags)
+    assert set(re.findall(r"[a-z]+://[^\"'\s<]*", page)) <= {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
+    assert "url(" not in page
+    assert "default-src 'none'" in page
+
+
+def test_headings_are_in_order_tables_and_drawings_can_be_heard(run: RunDir) -> None:
+    _trained(run)
+    tags = _Page(_written(run)).tags
+    levels = [int(tag[1]) for tag, _ in tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    names = [tag for tag, _ in tags]
+    assert names.count("caption") == names.count("table") >= 6
+    assert all("scope" in attrs for tag, attrs in tags if tag == "th")
+    drawings = [attrs for _, attrs in tags if attrs.get("role") == "img"]
+    assert len(drawings) >= 5
+    assert all(attrs["aria-label"] for attrs in drawings)
+    places = [n for n, name in enumerate(names) if name == "svg"]
+    assert all(tags[n - 1][1].get("role") == "img" for n in places)
+
+
+def test_what_a_model_wrote_is_text_wherever_it_stands(run: RunDir) -> None:
+    hostile = _answer(HOSTILE, right=False, chosen=HOSTILE)
+    _compared(
+        run,
+        _row(HOSTILE, expected=HOSTILE, base=hostile, tuned=hostile | {"answer": HOSTILE + "!"}),
+        documents=[{"document": HOSTILE, "section": HOSTILE, "asked": 1, "base": 0, "tuned": 1}],
+        probes=HOSTILE,
+    )
+    page = _Page(_written(run))
+    assert page.open == []
+    assert "img" not in {tag for tag, _ in page.tags}
+    assert len(page.scripts) == 2
+    assert json.loads(page.scripts[0])["rows"][0]["tuned"] == HOSTILE + "!"
+    assert HOSTILE in page.text
+
+
+def test_the_script_is_the_only_one_that_may_run(run: RunDir) -> None:
+    page = _written(run)
+    script = _Page(page).scripts[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page
+
+
+def test_blind_comparison_holds_what_differs_and_names_neither_side(run: RunDir) -> None:
+    same = _answer("The same.", right=True)
+    _compared(run, _row("Differs?"), _row("Same?", base=same, tuned=same))
+    data = json.loads(_Page(_written(run)).scripts[0])
+    assert [row["question"] for row in data["rows"]] == ["Differs?"]
+    assert data["rows"][0] == {
+        "question": "Differs?", "kind": "recall", "expected": "Hold it.",
+        "base": "No idea.", "tuned": "Hold it.",
+    }  # fmt: skip
+
+
+def test_a_secret_of_the_environment_is_not_on_the_page(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "hunter2hunter2")
+    run.overrides.write_text("tracking.project=hunter2hunter2\n")
+    page = _written(run)
+    assert "hunter2" not in page
+    assert "tracking.project=(hidden)" in page
+
+
+def test_the_same_record_gives_the_same_bytes(run: RunDir) -> None:
+    _trained(run)
+    assert _written(run) == _written(run)
+
+
+def test_a_curated_library_shows_its_figures(run: RunDir, tmp_path: Path) -> None:
+    files = {"train": {"samples": 1234}, "held_out": {"samples": 56}}
+    manifest = {
+        "name": "widget",
+        "sources": [{"name": "manuals", "role": "library", "rows": 9, "files": files}],
+        "mix": {"manuals": {"share": 0.25, "times_seen": 1.0}},
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    page = _written(run)
+    for told in ("Library widget", "1,234", "25.0 %", str(tmp_path / "index.html")):
+        assert told in page
+    (tmp_path / "manifest.json").write_text("{}")
+    assert "Library widget" not in _written(run)
+
+
+def test_report_writes_the_page_anew_for_its_owner_alone(
+    run: RunDir, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = os.umask(0o022)
+    try:
+        assert main(["report", str(run.root)]) == 0
+    finally:
+        os.umask(before)
+    page = run.report / "index.html"
+    assert capfd.readouterr().out == f"The report of run r is in {page}.\n"
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+
+
+def test_report_of_a_run_that_was_not_compared_says_how_to(
+    run: RunDir, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (run.report / "scores.json").unlink()
+    assert main(["report", str(run.root)]) == 74
+    assert "run `ftdist compare` on this run" in capfd.readouterr().err
+    assert main(["report", str(run.root), "compare.threads=1"]) == 78
