@@ -22,10 +22,11 @@ import pytest
 from ftdist.config.compose import compose_curation
 from ftdist.library.aside import keep_first, keep_last, made_aside, sweep
 from ftdist.library.curate import curate
+from tests.support.superuser import without_superuser
 
 pytestmark = pytest.mark.timeout(280)
 
-FILES = 10
+FILES = 8
 ROWS = 300
 _WAIT_S = 200
 
@@ -38,9 +39,15 @@ class Bench:
     expected: dict[str, bytes]
 
 
-def _keys(bench: Path, place: Path, *more: str) -> list[str]:
-    return ["library.name=w", f"library.root={place / 'libraries'}", f"library.sources=[{bench}]",
-            f"work.cache={place / 'cache'}", "work.processes=2", *more]  # fmt: skip
+def _keys(sources: Path, place: Path, *more: str, processes: int = 2) -> list[str]:
+    return [
+        "library.name=w",
+        f"library.root={place / 'libraries'}",
+        f"library.sources=[{sources}]",
+        f"work.cache={place / 'cache'}",
+        f"work.processes={processes}",
+        *more,
+    ]
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
@@ -59,15 +66,17 @@ def _write_rows(path: Path, *, number: int) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def _curate(bench: Path, place: Path, *more: str, said: list[str] | None = None) -> Path:
-    config = compose_curation(_keys(bench, place, *more))
+def _curate(
+    sources: Path, place: Path, *more: str, processes: int = 2, said: list[str] | None = None
+) -> Path:
+    config = compose_curation(_keys(sources, place, *more, processes=processes))
     say: Callable[[str], None] = (lambda _: None) if said is None else said.append
     return curate(config, model=None, say=say).folder
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    """Ten files of conversations, and their library."""
+    """Eight files of conversations, and their library."""
     place = tmp_path_factory.mktemp("bench")
     sources = place / "sources"
     sources.mkdir()
@@ -132,9 +141,14 @@ def test_readers_that_are_killed_are_started_again_and_the_library_is_the_same(
 def test_a_curation_that_is_killed_leaves_no_process_and_the_next_reads_only_the_rest(
     bench: Bench, tmp_path: Path, started: "subprocess.Popen[str]"
 ) -> None:
-    family = _family(started)
+    readers, family = _readers(started), _family(started)
+    for reader in readers:
+        reader.suspend()  # so that not all is read before they notice
     started.send_signal(signal.SIGKILL)
     started.wait()
+    _until(lambda: all(_is_over(process) for process in family if process not in readers))
+    for reader in readers:
+        reader.resume()
     _until(lambda: all(map(_is_over, family)))
     assert not (tmp_path / "libraries" / "w").exists()
     known = len(list((tmp_path / "cache" / "read").glob("[!.]*")))
@@ -194,14 +208,6 @@ def test_a_root_that_is_not_one_s_own_is_one_sentence_and_exit_code_74(
     ]
 
 
-def without_superuser() -> list[str]:
-    """What a command begins with so that modes of files count for it, for root too."""
-    if os.geteuid():
-        return []
-    rights = "-dac_override,-dac_read_search"
-    return ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
-
-
 def test_of_two_curations_at_once_one_wins_whole(bench: Bench, tmp_path: Path) -> None:
     both = [
         subprocess.Popen(
@@ -230,13 +236,13 @@ def test_one_process_and_three_a_change_and_back_give_the_same_bytes(
     for number in range(4):
         shutil.copy(bench.sources / f"{number}.jsonl", sources)
     said: list[str] = []
-    one = _bytes(_curate(sources, tmp_path, "work.processes=1", said=said))
-    other = _bytes(_curate(sources, tmp_path / "other", "work.processes=3"))
+    one = _bytes(_curate(sources, tmp_path, processes=1, said=said))
+    other = _bytes(_curate(sources, tmp_path / "other", processes=3))
     assert other == one
     _write_rows(sources / "2.jsonl", number=99)
-    changed = _bytes(_curate(sources, tmp_path, "work.processes=3", said=said))
+    changed = _bytes(_curate(sources, tmp_path, processes=3, said=said))
     _write_rows(sources / "2.jsonl", number=2)
-    back = _bytes(_curate(sources, tmp_path, "work.processes=3", said=said))
+    back = _bytes(_curate(sources, tmp_path, processes=3, said=said))
     assert changed != one
     assert back == one
     known = [line.rpartition("; ")[2] for line in said if "are known" in line]
