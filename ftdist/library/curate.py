@@ -25,6 +25,7 @@ from ftdist.library.keep.keep import Kept, kept_samples
 from ftdist.library.lesson import Lesson, TeachSettings, teach_piece, written_for
 from ftdist.library.pool import in_order, processes_for
 from ftdist.library.publish import Published, Taught, publish
+from ftdist.library.refused import refused_rows
 from ftdist.library.sift import LIBRARY, ReadSource, Sifted, sift
 from ftdist.library.values import split_rows
 from ftdist.library.write import Writer
@@ -115,9 +116,11 @@ def _curate(work: _Work, *, model: Base | None, endpoint: Endpoint | None) -> Pu
     _refuse_unknown_weights(config, found)
     roles = [(source, LIBRARY) for source in found] + [(source, REPLAY) for source in general]
     read = _read(roles, work=work)
+    encoder = None if model is None else model.encoder
+    refused = {} if encoder is None else refused_rows(read, encoder=encoder)
     _judge_bad_rows(read, config=config)
     with made_aside(cache / "sift") as folder:
-        sifted = sift(read, config=config, folder=folder)
+        sifted = sift(read, config=config, folder=folder, refused=refused)
     writer = _writer(config, model=model, endpoint=endpoint, work=work)
     taught = _teach(read, sifted, writer=writer, work=work)
     kept = _keep(taught, model=model, work=work)

@@ -4,7 +4,6 @@ Processes here are real, started as a user starts them, and killed as a machine 
 """
 
 import json
-import os
 import resource
 import shutil
 import signal

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pyarrow
@@ -85,11 +84,6 @@ TWO_ENCODINGS = "M\u00fcller geht. ".encode() * 5 + b"\ncaf\xe9 offen\n"
             "a.jsonl, row 1 has a dict instead of text in the text - ",
         ),
         (
-            "a.html", "html", b"<html>" + b"<div>" * 5000 + b"x",
-            "a.html breaks what reads it (RecursionError: maximum recursion depth exceeded) - "
-            "Leave it out, or save it anew.",
-        ),
-        (
             "a.yaml", "yaml", b"- 2026-13-45\n",
             "a.yaml, row 1 is not YAML (month must be in 1..12) - "
             "Correct it, or write it as JSONL.",
@@ -122,6 +116,14 @@ def test_a_file_that_cannot_be_used_is_told_by_place_reason_and_remedy(
     assert _told(_read(tmp_path / name, kind)) == [told]
 
 
+def test_a_page_that_is_too_deep_for_its_reader_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_bytes(b"<html>" + b"<div>" * 5000 + b"x")
+    [told] = _told(_read(tmp_path / "a.html", "html"))
+    assert told.startswith("a.html breaks what reads it (RecursionError: maximum recursion depth")
+    assert told.endswith(") - Leave it out, or save it anew.")
+    assert not list((tmp_path / "cache" / "read").iterdir())
+
+
 def test_a_parquet_file_of_other_bytes_than_utf8_is_told(tmp_path: Path) -> None:
     buffers = pyarrow.array([b"good", b"\xff\xfe"], pyarrow.binary()).buffers()
     texts = pyarrow.Array.from_buffers(pyarrow.string(), 2, buffers)
@@ -151,10 +153,10 @@ def test_a_pdf_that_opens_without_a_password_is_read_and_its_pictures_are_noted(
 
 def test_a_pdf_s_damaged_page_is_told_by_its_number(tmp_path: Path) -> None:
     data = pdf_of_pages("One.", "Two.")
-    (tmp_path / "a.pdf").write_bytes(data.replace(b"/Type /Page /Parent", b"/Typo /Page /Parent"))
+    (tmp_path / "a.pdf").write_bytes(data.replace(b"/Kids [4 0 R 6 0 R]", b"/Kids [4 0 R 9 0 R]"))
     bad = read_document(tmp_path / "a.pdf", name="a.pdf", kind="pdf")
     assert isinstance(bad, BadRow)
-    assert f"{bad.place} {bad.reason}" == "a.pdf, page 1 is a damaged page"
+    assert f"{bad.place} {bad.reason}" == "a.pdf, page 2 is a damaged page"
 
 
 LONG = """
@@ -296,8 +298,8 @@ def test_folders_and_files_without_rights_are_told(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [
         f"shut: {shut}/ cannot be read: Permission denied - {remedy}",
         f"inner: shut/ cannot be read: Permission denied - {remedy}",
-        f"list: a.md cannot be read: Permission denied - {remedy}; "
-        f"list: sub/ cannot be read: Permission denied - {remedy}",
+        f"list: sub/ cannot be read: Permission denied - {remedy}; "
+        f"list: a.md cannot be read: Permission denied - {remedy}",
         f"library.sources: {shut / 'a.md'} cannot be read: Permission denied.",
     ]
     for folder in (shut, inner / "shut", unsearchable):
@@ -322,6 +324,19 @@ def test_names_and_keys_that_are_no_utf8_are_shown_and_break_nothing(tmp_path: P
     assert manifest["bad_rows"][0]["reason"].endswith("its keys: \\ud83d")
 
 
+class _Model:
+    """A base model that is asked nothing."""
+
+    path = "base"
+    key = "base"
+
+    def __init__(self, encoder: Any) -> None:
+        self.encoder = encoder
+
+    def ask(self, **_: Any) -> Any:
+        raise AssertionError("nothing is asked here")
+
+
 @pytest.fixture(scope="module")
 def model(ingredients: Path) -> Any:
     """A base model's tokenizer, whose template refuses system messages."""
@@ -334,8 +349,7 @@ def model(ingredients: Path) -> Any:
         "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system here') }}{% endif %}"
         + default_chat_template(tokenizer)
     )
-    encoder = ChatEncoder(tokenizer, system_prompt=None)
-    return SimpleNamespace(path="base", key="base", encoder=encoder, ask=None)
+    return _Model(ChatEncoder(tokenizer, system_prompt=None))
 
 
 def _write(path: Path, *rows: dict[str, Any]) -> Path:
@@ -343,18 +357,25 @@ def _write(path: Path, *rows: dict[str, Any]) -> Path:
     return path
 
 
-def test_a_role_that_the_template_refuses_is_told_by_file_and_row(
+def test_a_role_that_the_template_refuses_is_told_by_file_and_row_or_skipped(
     tmp_path: Path, model: Any
 ) -> None:
     exchange = {"question": "What lifts?", "answer": "The crane."}
     path = _write(tmp_path / "a.jsonl", {"text": "Good."}, exchange | {"system": "Be brief."})
+    told = (
+        "a: a.jsonl, row 2 cannot be shown to the model: the model's chat template refuses a "
+        "conversation of system, user, assistant: no system here."
+    )
     with pytest.raises(DataError) as caught:
         _curate(tmp_path, path, "model.path=base", model=model)
-    assert caught.value.problem == (
-        "a: a.jsonl, row 2: The model's chat template refuses a conversation of system, user, "
-        "assistant: no system here."
-    )
-    assert not (tmp_path / "libraries" / "w").exists()
+    assert caught.value.problem == told
+    assert caught.value.remedy.startswith("change its roles to what the template takes")
+    assert not (tmp_path / "libraries").exists()
+    skip = ("library.on_bad_row=skip", "library.bad_row_limit=0.5")
+    folder = _curate(tmp_path, path, "model.path=base", *skip, model=model)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["sizes"]["a"]["samples"] == 1
+    assert [f"{row['place']} {row['reason']}." for row in manifest["bad_rows"]] == [told]
 
 
 def test_special_tokens_in_text_stay_text_and_what_is_too_long_is_counted(
