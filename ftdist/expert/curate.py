@@ -6,10 +6,16 @@ Nothing heavy is imported until it is needed: the processes that read start from
 """
 
 import json
+import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
@@ -96,6 +102,7 @@ def curate_as_asked(path: Path) -> "Published":
 
 def main(arguments: Sequence[str]) -> int:
     """Curate the library of a config file; arguments: that file, and the file for the answer."""
+    _end_with(os.getppid())
     asked, out = map(Path, arguments)
     try:
         answer = curate_as_asked(asked)
@@ -107,9 +114,29 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _end_with(parent: int) -> None:
+    """Clean up and end when told to, and when the command that asked is gone, killed perhaps."""
+    signal.signal(signal.SIGTERM, _end)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOKS_S)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+_LOOKS_S = 0.5
+
+
+def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's shape
+    raise SystemExit(128 + number)
+
+
 def _say(words: str) -> None:
-    sys.stderr.write(f"{words}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # nobody may be listening any more
+        sys.stderr.write(f"{words}\n")
+        sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ class Account:
         """Count a file or row that could not be read."""
         self.bad += 1
         if len(self.bad_rows) < _BAD_NAMED:
-            self.bad_rows.append({"place": place, "reason": reason, "remedy": remedy})
+            told = reason.encode("utf-8", "backslashreplace").decode()  # a key may be half a letter
+            self.bad_rows.append({"place": place, "reason": told, "remedy": remedy})
 
     def add(self, other: "Account") -> None:
         """Take another account into this one."""

@@ -10,7 +10,7 @@ from ftdist.data.message import Message
 from ftdist.library.rows import BadRow, Block, Conversation, Document, Passage, Row
 
 _CONTROL = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff\ufffe\uffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff\ufffe\uffff\ud800-\udfff]"
 )
 _SUSPECT = re.compile("[\u00c2\u00c3\u00e2\u00ef\u0080-\u009f\ufffd]")
 """What text that was decoded wrongly holds: only then is mending tried."""
@@ -29,8 +29,8 @@ _MEND = ftfy.TextFixerConfig(
 def clean_text(text: str) -> str:
     """A text with its encoding mended, in composed Unicode (NFC).
 
-    Line ends become line feeds; control and invisible characters, blanks at line ends and more than
-    one empty line in a row go.
+    Line ends become line feeds; control and invisible characters, blanks at line ends, half
+    characters (lone surrogates) and more than one empty line in a row go.
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")

@@ -19,9 +19,9 @@ from types import MappingProxyType
 from typing import Any
 
 from ftdist.data.message import Message
-from ftdist.library.rows import BadRow, Conversation, Passage, Place, Row
+from ftdist.library.rows import BadRow, BadRowError, Conversation, Passage, Place, Row
 from ftdist.library.threads import is_thread, thread_messages, threads_of
-from ftdist.library.values import BadRowError, Span, read_values
+from ftdist.library.values import Span, read_values
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
 

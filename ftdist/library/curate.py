@@ -6,7 +6,7 @@ depends on sources, settings and versions alone: never on how many processes wor
 """
 
 import hashlib
-import tempfile
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from ftdist.config.curation import CurateConfig
-from ftdist.errors import ConfigError, DataError
+from ftdist.errors import ConfigError, DataError, StorageError
 from ftdist.library.account import Account
-from ftdist.library.digests import Digests
+from ftdist.library.aside import made_aside, sweep
+from ftdist.library.digests import Digests, stamp_of
 from ftdist.library.find import FoundSource, find_sources
 from ftdist.library.intake import Piece, ReadSettings, read_piece, unreadable
 from ftdist.library.keep.answers import Ask
@@ -24,6 +25,7 @@ from ftdist.library.keep.keep import Kept, kept_samples
 from ftdist.library.lesson import Lesson, TeachSettings, teach_piece, written_for
 from ftdist.library.pool import in_order, processes_for
 from ftdist.library.publish import Published, Taught, publish
+from ftdist.library.refused import refused_rows
 from ftdist.library.sift import LIBRARY, ReadSource, Sifted, sift
 from ftdist.library.values import split_rows
 from ftdist.library.write import Writer
@@ -91,20 +93,34 @@ def curate(
     """
     _refuse_contradictions(config, model=model)
     cache = Path(config.work.cache).expanduser().absolute()
-    (cache / "read").mkdir(parents=True, exist_ok=True)
-    (cache / "taught").mkdir(exist_ok=True)
-    cache.chmod(0o700)
     work = _Work(
         config=config, cache=cache, processes=processes_for(config.work.processes), say=say
     )
+    try:
+        return _curate(work, model=model, endpoint=endpoint)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise StorageError(
+            f"{error.filename or cache} cannot be read or written: {os.strerror(error.errno)}.",
+            remedy="free some space there and see to its rights, or set work.cache to a folder "
+            "of your own.",
+        ) from error
+
+
+def _curate(work: _Work, *, model: Base | None, endpoint: Endpoint | None) -> Published:
+    config, cache = work.config, work.cache
+    _make_cache(cache)
     found = find_sources(config.library.sources, key="library.sources")
     general = find_sources(config.keep.sources, key="keep.sources") if config.keep.sources else ()
     _refuse_unknown_weights(config, found)
     roles = [(source, LIBRARY) for source in found] + [(source, REPLAY) for source in general]
     read = _read(roles, work=work)
+    encoder = None if model is None else model.encoder
+    refused = {} if encoder is None else refused_rows(read, encoder=encoder)
     _judge_bad_rows(read, config=config)
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".sift-") as folder:
-        sifted = sift(read, config=config, folder=Path(folder))
+    with made_aside(cache / "sift") as folder:
+        sifted = sift(read, config=config, folder=folder, refused=refused)
     writer = _writer(config, model=model, endpoint=endpoint, work=work)
     taught = _teach(read, sifted, writer=writer, work=work)
     kept = _keep(taught, model=model, work=work)
@@ -115,8 +131,16 @@ def curate(
         found=(*found, *general),
         overlap=sifted.overlap,
         model=model,
-        say=say,
+        say=work.say,
     )
+
+
+def _make_cache(cache: Path) -> None:
+    for name in ("read", "taught"):
+        (cache / name).mkdir(parents=True, exist_ok=True)
+        sweep(cache / name)
+    sweep(cache)
+    cache.chmod(0o700)
 
 
 def _refuse_contradictions(config: CurateConfig, *, model: Base | None) -> None:
@@ -172,7 +196,7 @@ def _read(roles: Sequence[tuple[FoundSource, str]], *, work: _Work) -> list[Read
     ]
     digests.save()
     everything = list(chain(*pieces))
-    fresh = sum(not (piece.folder / "account.json").is_file() for piece in everything)
+    fresh = sum(not piece.is_read for piece in everything)
     work.say(
         f"curate: reading {len(everything)} pieces of {sum(len(s.files) for s, _ in roles)} files "
         f"in {work.processes} processes; {len(everything) - fresh} are known already"
@@ -187,7 +211,7 @@ def _read(roles: Sequence[tuple[FoundSource, str]], *, work: _Work) -> list[Read
             account.bad_row(str(bad.place), bad.reason, bad.remedy)
         for piece, one in zip(own, results, strict=False):
             account.add(one)
-            if (piece.folder / "account.json").is_file():
+            if piece.is_read:
                 whole.append(piece)
         work.say(f"curate: {source.name}: {account.rows} rows read, {account.bad} bad")
         sources.append(
@@ -201,6 +225,7 @@ def _pieces(
 ) -> list[Piece]:
     """A file as pieces: one, or spans of a long JSONL file."""
     span_bytes = work.config.work.shard_mib * 2**20
+    stamp = stamp_of(file.path)
     is_long = file.kind == "jsonl" and file.path.stat().st_size > span_bytes
     is_spanned = is_long and "thread" not in dict(settings.columns)
     spans = split_rows(file.path, span_bytes=span_bytes) if is_spanned else [(None, 1)]
@@ -211,6 +236,7 @@ def _pieces(
             name=f"{source.name}: {file.name}",
             kind=file.kind,
             digest=digest,
+            stamp=stamp,
             span=span,
             first_row=first_row,
             settings=settings,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,15 @@ from ftdist.rundir import write_whole
 
 _SETTLED_S = 2.0
 """A file changed more recently than this may change again within its clock's tick."""
+
+
+Stamp = tuple[int, int, int]
+"""Size, time and inode of a file: another where its content is another."""
+
+
+def stamp_of(file: Path) -> Stamp:
+    """The stamp of a file, as it is now."""
+    return _stamp(file.stat())
 
 
 @dataclass
@@ -30,7 +40,7 @@ class Digests:
     def of(self, file: Path) -> str:
         """The digest of a file."""
         status = file.stat()
-        stamp: list[str | int] = [status.st_size, status.st_mtime_ns, status.st_ino]
+        stamp = list(_stamp(status))
         name = str(file.absolute())
         known = self.known.get(name)
         if known is not None and known[1:] == stamp:
@@ -44,3 +54,7 @@ class Digests:
     def save(self) -> None:
         """Keep what is known."""
         write_whole(self.path, json.dumps(self.known))
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_size, status.st_mtime_ns, status.st_ino

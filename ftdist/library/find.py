@@ -1,12 +1,15 @@
 """Which files a curation reads: files, folders and globs, each file once."""
 
+import errno
 import glob
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ftdist.errors import DataError
+from ftdist.library.read import printable
 from ftdist.library.read.kinds import NotRead, kind_of
 from ftdist.library.rows import BadRow, Place
 
@@ -48,7 +51,12 @@ def find_sources(entries: Sequence[str], *, key: str) -> tuple[FoundSource, ...]
     """
     taken: set[str] = set()
     seen: dict[str, str] = {}
-    return tuple(_find(entry, key=key, taken=taken, seen=seen) for entry in entries)
+    try:
+        return tuple(_find(entry, key=key, taken=taken, seen=seen) for entry in entries)
+    except OSError as error:
+        raise DataError(
+            f"{key}: {error.filename} cannot be read: {error.strerror}.", remedy=_REMEDY_RIGHT
+        ) from error
 
 
 def _find(entry: str, *, key: str, taken: set[str], seen: dict[str, str]) -> FoundSource:
@@ -57,22 +65,21 @@ def _find(entry: str, *, key: str, taken: set[str], seen: dict[str, str]) -> Fou
     files: list[FoundFile] = []
     bad: list[BadRow] = []
     ignored: list[str] = []
-    root, found = _paths(path, key=key, bad=bad, source=name)
+    named = Path(path).expanduser()
+    root, found = _paths(named, key=key, bad=bad, source=name)
+    home = os.path.realpath(root)
     for file in found:
-        below = file.relative_to(root).as_posix()
+        below = printable(file.relative_to(root).as_posix())
         place = Place(f"{name}: {below}")
         real = os.path.realpath(file)
         if file.suffix.lower() in _ASSETS or _is_probes(file):
             ignored.append(below)
-        elif file.is_symlink() and not Path(real).is_relative_to(os.path.realpath(root)):
+        elif file != named and not Path(real).is_relative_to(home):
             bad.append(BadRow("is a link that leads out of its folder", place, _REMEDY_LINK))
         elif real in seen:
             ignored.append(f"{below} (the same file as {seen[real]})")
         else:
-            try:
-                kind = kind_of(file)
-            except OSError as error:
-                kind = NotRead(f"cannot be read: {error.strerror}", _REMEDY_RIGHT)
+            kind = _kind(file)
             if isinstance(kind, NotRead):
                 bad.append(BadRow(kind.reason, place, kind.remedy))
                 continue
@@ -86,6 +93,17 @@ def _find(entry: str, *, key: str, taken: set[str], seen: dict[str, str]) -> Fou
     return FoundSource(name=name, files=tuple(files), bad=tuple(bad), ignored=tuple(ignored))
 
 
+def _kind(file: Path) -> str | NotRead:
+    try:
+        if not stat.S_ISREG(file.stat().st_mode):  # a pipe would keep its reader waiting
+            return NotRead("is no file, but a pipe, socket or device", "Leave it out.")
+        return kind_of(file)
+    except OSError as error:
+        remedy = _REMEDY_RIGHT if error.errno in (errno.EACCES, errno.EPERM) else _REMEDY_GONE
+        return NotRead(f"cannot be read: {error.strerror}", remedy)
+
+
+_REMEDY_GONE = "Put the file in its place, or remove what leads to it."
 _REMEDY_LINK = "Put a copy of the file in its place, or name the file itself as a source."
 _REMEDY_RIGHT = "Give yourself the right to read it, or leave it out."
 
@@ -114,49 +132,54 @@ def _free(name: str, taken: set[str]) -> str:
     return free
 
 
-def _paths(path: str, *, key: str, bad: list[BadRow], source: str) -> tuple[Path, list[Path]]:
+def _paths(named: Path, *, key: str, bad: list[BadRow], source: str) -> tuple[Path, list[Path]]:
     """The folder that names are told from, and all files."""
-    place = Path(path).expanduser()
-    try:
-        if place.is_dir():
-            return place, list(_below(place, root=place, bad=bad, source=source))
-        if place.is_file():
-            return place.parent, [place]
-    except OSError as error:
+    if named.is_dir():
+        return named, list(_below(named, bad=bad, source=source))
+    if named.exists():
+        return named.parent, [named]
+    if not glob.has_magic(str(named)):
         raise DataError(
-            f"{key}: {path} cannot be read: {error.strerror}.", remedy=_REMEDY_RIGHT
+            f"{key}: there is no {named}.", remedy="name a folder or file that is there."
+        )
+    first = next(at for at, part in enumerate(named.parts) if glob.has_magic(part))
+    root, pattern = Path(*named.parts[:first]), Path(*named.parts[first:])
+    try:
+        found = sorted(root.glob(str(pattern / "*" if pattern.name == "**" else pattern)))
+    except ValueError as error:
+        raise DataError(
+            f"{key}: {named} is no pattern of files.",
+            remedy="let ** stand alone between slashes: docs/**/*.html.",
         ) from error
-    if glob.has_magic(path):
-        root = Path(str(place).split("*")[0].split("?")[0].split("[")[0])
-        root = root if root.is_dir() else root.parent
-        names = glob.glob(str(place), recursive=True)  # noqa: PTH207 - of any root
-        found = sorted(map(Path, names))
-        files = [file for file in found if file.is_file()]
-        if files:
-            return root, files
-        raise DataError(f"{key}: no file is like {path}.", remedy="correct the pattern.")
-    raise DataError(f"{key}: there is no {path}.", remedy="name a folder or file that is there.")
+    files = [file for file in found if file.is_file() and not _is_hidden(file.relative_to(root))]
+    if not files:
+        raise DataError(f"{key}: no file is like {named}.", remedy="correct the pattern.")
+    return root, files
 
 
-def _below(folder: Path, *, root: Path, bad: list[BadRow], source: str) -> Iterator[Path]:
+def _is_hidden(below: Path) -> bool:
+    return any(part.startswith(".") for part in below.parts)
+
+
+def _below(root: Path, *, bad: list[BadRow], source: str) -> Iterator[Path]:
     """All files below a folder, by name; links to folders outside are told, not followed."""
 
-    def refused(error: OSError) -> None:
-        name = Path(error.filename).relative_to(root).as_posix()
-        place = Place(f"{source}: {name}/")
-        bad.append(BadRow(f"cannot be read: {error.strerror}", place, _REMEDY_RIGHT))
+    def tell(reason: str, folder: Path, remedy: str) -> None:
+        below = folder.relative_to(root)
+        told = printable(f"{root if below == Path() else below.as_posix()}/")
+        bad.append(BadRow(reason, Place(f"{source}: {told}"), remedy))
 
-    for here, folders, names in os.walk(folder, onerror=refused):
+    def refused(error: OSError) -> None:
+        tell(f"cannot be read: {error.strerror}", Path(error.filename), _REMEDY_RIGHT)
+
+    home = os.path.realpath(root)
+    for here, folders, names in os.walk(root, onerror=refused):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in list(folders):
-            inner = Path(here) / name
-            if inner.is_symlink():
-                folders.remove(name)
-                place = Place(f"{source}: {inner.relative_to(root).as_posix()}/")
-                if not inner.resolve().is_relative_to(root.resolve()):
-                    bad.append(
-                        BadRow("is a link that leads out of its folder", place, _REMEDY_LINK)
-                    )
+        for inner in [Path(here) / name for name in folders]:
+            if os.path.islink(inner):  # noqa: PTH114 - False where one may not look
+                folders.remove(inner.name)
+                if not Path(os.path.realpath(inner)).is_relative_to(home):
+                    tell("is a link that leads out of its folder", inner, _REMEDY_LINK)
         yield from (Path(here) / name for name in sorted(names) if not name.startswith("."))
 
 

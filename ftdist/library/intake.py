@@ -15,31 +15,34 @@ after an interruption, finds it there.
 
 import hashlib
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeGuard
-from uuid import uuid4
 
 import numpy as np
 
 from ftdist.config.curation import WhenFound
 from ftdist.data.message import Message
 from ftdist.library.account import Account
+from ftdist.library.aside import keep_first, made_aside
 from ftdist.library.clean import clean_row
 from ftdist.library.conversations import read_conversations
+from ftdist.library.digests import Stamp, stamp_of
 from ftdist.library.private import mask
 from ftdist.library.read import read_document
 from ftdist.library.repeats import block_hashes
-from ftdist.library.rows import BadRow, Conversation, Document, Passage, Row
+from ftdist.library.rows import BadRow, BadRowError, Conversation, Document, Passage, Row
 from ftdist.library.signatures import signatures
 from ftdist.library.stored import read_rows, write_rows
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same bytes would be read in another way."""
+
+_ACCOUNT = "account.json"
+"""The last file that is written."""
 
 CHAT_KINDS = ("json", "jsonl", "csv", "parquet", "yaml")
 
@@ -70,6 +73,9 @@ class Piece:
     digest: str
     """sha256 of the whole file."""
 
+    stamp: Stamp
+    """Of the file when it was found: what is read of another is not kept."""
+
     span: tuple[int, int] | None
     """First byte and the one after the last; None: the whole file."""
 
@@ -89,6 +95,11 @@ class Piece:
         """Where what was read lies, once it is whole."""
         return self.cache / "read" / self.key
 
+    @property
+    def is_read(self) -> bool:
+        """Whether it was read before."""
+        return (self.folder / _ACCOUNT).is_file()
+
 
 def converter_versions() -> dict[str, str]:
     """Installed versions of what reads documents."""
@@ -102,17 +113,29 @@ def converter_versions() -> dict[str, str]:
 
 
 def read_piece(piece: Piece) -> Account:
-    """Read, clean and keep one piece, unless that has been done before; its account."""
-    if not (piece.folder / "account.json").is_file():
-        aside = piece.folder.with_name(f".{piece.key}.{uuid4().hex}")
-        aside.mkdir(parents=True)
-        try:
-            _read_into(aside, piece)
-            if not piece.folder.exists():
-                aside.rename(piece.folder)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-    return Account.load(piece.folder / "account.json")
+    """Read, clean and keep one piece, unless that has been done before; its account.
+
+    What a file does to its reader is told of that file, as a bad row, and not kept.
+    """
+    if not piece.is_read:
+        with made_aside(piece.folder) as aside:
+            try:
+                _read_into(aside, piece)
+                if not _is_as_found(piece):
+                    raise BadRowError("changes while it is read", "Curate once it is written.")
+            except BadRowError as error:
+                account = Account(rows=1)
+                account.bad_row(piece.name, str(error), error.remedy)
+                return account
+            keep_first(aside, piece.folder)
+    return Account.load(piece.folder / _ACCOUNT)
+
+
+def _is_as_found(piece: Piece) -> bool:
+    try:
+        return stamp_of(piece.path) == piece.stamp
+    except OSError:
+        return False
 
 
 def unreadable(piece: Piece) -> Account:
@@ -151,7 +174,7 @@ def _read_into(folder: Path, piece: Piece) -> None:
     np.save(
         folder / "block_ends.npy", np.cumsum([len(hashes) for hashes in blocks], dtype=np.int64)
     )
-    account.save(folder / "account.json")
+    account.save(folder / _ACCOUNT)
 
 
 def _is_document(row: Row) -> TypeGuard[Document]:
@@ -208,6 +231,30 @@ def _masked(row: Row, settings: ReadSettings) -> tuple[Row, Counter[str]]:
 
 
 def _rows(piece: Piece) -> Iterator[Row]:
+    """The rows of a piece.
+
+    Raises:
+        BadRowError: the file, or what stands in it, is too much for its reader.
+    """
+    try:
+        yield from _read(piece)
+    except BadRowError:
+        raise
+    except OSError as error:
+        why = error.strerror or error
+        raise BadRowError(f"cannot be read: {why}", "See to its rights and its disk.") from error
+    except Exception as error:
+        words = " ".join(str(error).split())[:_WORDS_OF_ERROR]
+        raise BadRowError(
+            f"breaks what reads it ({type(error).__name__}: {words})",
+            "Leave it out, or save it anew.",
+        ) from error
+
+
+_WORDS_OF_ERROR = 100
+
+
+def _read(piece: Piece) -> Iterator[Row]:
     if piece.kind in CHAT_KINDS:
         yield from read_conversations(
             piece.path,

@@ -7,17 +7,16 @@ CACHE/taught/KEY/  train.arrow held_out.arrow   samples
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
 from ftdist.data.message import Message
 from ftdist.library.account import Account
+from ftdist.library.aside import keep_first, made_aside
 from ftdist.library.curated import write_samples
 from ftdist.library.intake import Piece
 from ftdist.library.repeats import drop_repeated
@@ -82,14 +81,9 @@ class Lesson:
 def teach_piece(lesson: Lesson) -> Account:
     """Make the samples of one piece, unless that has been done before; its account."""
     if not (lesson.folder / "account.json").is_file():
-        aside = lesson.folder.with_name(f".{lesson.key}.{uuid4().hex}")
-        aside.mkdir(parents=True)
-        try:
+        with made_aside(lesson.folder) as aside:
             _teach_into(aside, lesson)
-            if not lesson.folder.exists():
-                aside.rename(lesson.folder)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            keep_first(aside, lesson.folder)
     return Account.load(lesson.folder / "account.json")
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -37,7 +38,11 @@ def in_order(
     spawn = multiprocessing.get_context("spawn")
     done = 0
     while done < len(tasks):
-        pool = ProcessPoolExecutor(max_workers=min(processes, len(tasks) - done), mp_context=spawn)
+        pool = ProcessPoolExecutor(
+            max_workers=min(processes, len(tasks) - done),
+            mp_context=spawn,
+            initializer=_end_with_parent,
+        )
         try:
             ahead: list[Future[Result]] = [pool.submit(work, task) for task in tasks[done:]]
             for future in ahead:
@@ -54,8 +59,20 @@ def _alone(
     work: Callable[[Task], Result], task: Task, *, if_it_dies: Callable[[Task], Result]
 ) -> Result:
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
+    with ProcessPoolExecutor(max_workers=1, mp_context=spawn, initializer=_end_with_parent) as pool:
         try:
             return pool.submit(work, task).result()
         except BrokenProcessPool:
             return if_it_dies(task)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it does, in whatever way that ends."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)  # the executor's queue would keep it waiting for ever
+
+    threading.Thread(target=wait, daemon=True).start()

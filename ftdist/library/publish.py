@@ -1,21 +1,19 @@
 """A curated library written beside its place, then given its name: data, probes, manifest, card."""
 
-import contextlib
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pyarrow
 
 from ftdist.config.curation import CurateConfig
 from ftdist.errors import ConfigError, StorageError
 from ftdist.library.account import Account
+from ftdist.library.aside import keep_last, made_aside, sweep
 from ftdist.library.card import html_card, text_card
 from ftdist.library.curated import FORMAT, MANIFEST, SCHEMA, read_samples, write_samples
 from ftdist.library.find import FoundSource
@@ -66,52 +64,88 @@ def publish(
         ConfigError: there is something else in its place.
         StorageError: it cannot be written.
     """
-    folder = Path(config.library.root).expanduser().absolute() / config.library.name
+    folder = place_of(config)
+    try:
+        _refuse_others(folder)
+        sweep(folder.parent, name=folder.name)
+        with made_aside(folder, private=config.library.private) as aside:
+            card = _write_library(
+                aside,
+                config,
+                taught=taught,
+                kept=kept,
+                found=found,
+                overlap=overlap,
+                model=model,
+                say=say,
+            )
+            keep_last(aside, folder)
+    except OSError as error:
+        raise StorageError(
+            f"The library cannot be written to {folder}: {reason_of(error)}.",
+            remedy="free some space, or set library.root to a folder of your own.",
+        ) from error
+    return Published(folder=folder, card=text_card(card, folder=folder))
+
+
+def place_of(config: CurateConfig) -> Path:
+    """Where a library is to be; a link to a folder on another disk is followed."""
+    return (Path(config.library.root).expanduser() / config.library.name).resolve()
+
+
+def reason_of(error: OSError) -> str:
+    """Why the system refused something."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _refuse_others(folder: Path) -> None:
     if folder.exists() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
         raise ConfigError(
             f"{folder} is there already, and is no curated library.",
             remedy="set another library.name or library.root.",
         )
-    aside = folder.with_name(f".{folder.name}.{uuid4().hex}.making")
-    try:
-        (aside / "data").mkdir(parents=True)
-        if config.library.private:
-            aside.chmod(0o700)
-        sources = _write_data(aside, taught=taught, kept=kept, config=config)
-        probes, proof = _write_probes(aside, taught, config=config)
-        say("curate: measuring")
-        sizes = measure(
-            [
-                (source["name"], [aside / source["files"][part]["name"] for part in PARTS])
-                for source in sources
-            ],
-            encoder=None if model is None else model.encoder,
-            sequence_tokens=config.model.sequence_tokens,
-        )
-        card = _card(
-            config,
-            sources=sources,
-            taught=taught,
-            kept=kept,
-            found=found,
-            sizes=sizes,
-            overlap=overlap,
-            probes=probes,
-            proof=proof,
-            model=model,
-        )
-        manifest = {key: card[key] for key in _IN_MANIFEST} | {"format": FORMAT}
-        _write(aside / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-        _write(aside / "index.html", html_card(card))
-        _put(aside, folder)
-    except OSError as error:
-        raise StorageError(
-            f"The library cannot be written to {folder}: {error.strerror or error}.",
-            remedy="free some space, or set library.root to a folder of your own.",
-        ) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return Published(folder=folder, card=text_card(card, folder=folder))
+
+
+def _write_library(
+    aside: Path,
+    config: CurateConfig,
+    *,
+    taught: Sequence[Taught],
+    kept: Kept,
+    found: Sequence[FoundSource],
+    overlap: Overlap,
+    model: Any,
+    say: Say,
+) -> dict[str, Any]:
+    """All files of a library; what its card says."""
+    (aside / "data").mkdir()
+    sources = _write_data(aside, taught=taught, kept=kept, config=config)
+    probes, proof = _write_probes(aside, taught, config=config)
+    say("curate: measuring")
+    sizes = measure(
+        [
+            (source["name"], [aside / source["files"][part]["name"] for part in PARTS])
+            for source in sources
+        ],
+        encoder=None if model is None else model.encoder,
+        sequence_tokens=config.model.sequence_tokens,
+    )
+    card = _card(
+        config,
+        sources=sources,
+        taught=taught,
+        kept=kept,
+        found=found,
+        sizes=sizes,
+        overlap=overlap,
+        probes=probes,
+        proof=proof,
+        model=model,
+    )
+    manifest = {key: card[key] for key in _IN_MANIFEST} | {"format": FORMAT}
+    _write(aside / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    _write(aside / "index.html", html_card(card))
+    return card
 
 
 _IN_MANIFEST = (
@@ -331,19 +365,3 @@ def _write(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _put(aside: Path, folder: Path) -> None:
-    """Give the new library its name; the old one stands until then."""
-    if not folder.exists():
-        aside.rename(folder)
-        return
-    old = folder.with_name(f".{folder.name}.{uuid4().hex}.old")
-    folder.rename(old)
-    try:
-        aside.rename(folder)
-    except OSError:
-        with contextlib.suppress(OSError):
-            old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -72,6 +72,14 @@ class Document:
     """What was passed over while reading, a clause each, such as "2 pages hold only pictures"."""
 
 
+class BadRowError(Exception):
+    """Why a row cannot be used: a clause such as "has no answer", and what to do about it."""
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(reason)
+        self.remedy = remedy
+
+
 @dataclass(frozen=True)
 class BadRow:
     """A row that cannot be learned from, and why: a clause that follows its place."""

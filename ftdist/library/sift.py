@@ -1,6 +1,6 @@
 """What of all that was read is kept, and what of that is held out: decided over all sources."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,13 +51,20 @@ class Sifted:
     overlap: Overlap
 
 
-def sift(sources: Sequence[ReadSource], *, config: CurateConfig, folder: Path) -> Sifted:
+def sift(
+    sources: Sequence[ReadSource],
+    *,
+    config: CurateConfig,
+    folder: Path,
+    refused: Mapping[str, Sequence[npt.NDArray[np.bool_]]],
+) -> Sifted:
     """Decide on every row of every source.
 
     Args:
         sources: the library's first; of two rows that are alike the first one met stays.
         config: of the curation.
         folder: for files that grow with the data.
+        refused: of a source's pieces the rows that cannot be used; none where it is not named.
     """
     pieces = [piece for source in sources for piece in source.pieces]
     counts = [len(_load(piece, "documents")) for piece in pieces]
@@ -66,6 +73,9 @@ def sift(sources: Sequence[ReadSource], *, config: CurateConfig, folder: Path) -
     if config.clean.duplicates and len(kept):
         owners = [source for source in sources for _ in source.pieces]
         kept = _without_duplicates(pieces, owners, ends, config=config, folder=folder)
+    unusable = [rows for source in sources for rows in refused.get(source.name, ())]
+    if unusable:
+        kept &= ~np.concatenate(unusable)
     held_out = np.zeros(len(kept), dtype=np.bool_)
     place = 0
     for source in sources:

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any
 
 from ftdist.data.message import Message
-from ftdist.library.values import BadRowError
+from ftdist.library.rows import BadRowError
 
 _SENDERS = ("sender", "author", "user", "name", "by")
 _TEXTS = ("text", "body", "message", "content")

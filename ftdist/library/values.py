@@ -11,6 +11,7 @@ import pyarrow.parquet
 import yaml
 
 from ftdist.library.read.plain import decoded
+from ftdist.library.rows import BadRowError
 
 LONGEST_LINE = 64 * 2**20
 """Bytes of the longest line that is read; of a longer one only the end is looked for."""
@@ -22,14 +23,6 @@ _MARK = b"\xef\xbb\xbf"
 
 Span = tuple[int, int]
 """First byte, and the one after the last."""
-
-
-class BadRowError(Exception):
-    """Why a row cannot be used: a clause such as "has no answer", and what to do about it."""
-
-    def __init__(self, reason: str, remedy: str = "") -> None:
-        super().__init__(reason)
-        self.remedy = remedy
 
 
 def read_values(
@@ -46,17 +39,20 @@ def read_values(
     if kind in ("json", "yaml", "csv") and path.stat().st_size > LARGEST_FILE:
         yield 1, BadRowError(f"is larger than {LARGEST_FILE >> 20} MiB", "Write it as JSONL.")
         return
-    match kind:
-        case "parquet":
-            yield from _parquet_values(path)
-        case "json":
-            yield from _json_values(path)
-        case "csv":
-            yield from _csv_values(path)
-        case "yaml":
-            yield from _yaml_values(path)
-        case _:
-            yield from _jsonl_values(path, span=span, first_row=first_row)
+    try:
+        match kind:
+            case "parquet":
+                yield from _parquet_values(path)
+            case "json":
+                yield from _json_values(path)
+            case "csv":
+                yield from _csv_values(path)
+            case "yaml":
+                yield from _yaml_values(path)
+            case _:
+                yield from _jsonl_values(path, span=span, first_row=first_row)
+    except BadRowError as error:  # of the whole file
+        yield 1, error
 
 
 def split_rows(path: Path, *, span_bytes: int) -> list[tuple[Span, int]]:
@@ -132,13 +128,10 @@ def _json_values(path: Path) -> Iterator[tuple[int, Any]]:
 
 def _csv_values(path: Path) -> Iterator[tuple[int, Any]]:
     text, _ = decoded(path.read_bytes())
-    if "\0" in text:
-        yield 1, BadRowError("holds NUL bytes", "Save it as text again.")
-        return
     csv.field_size_limit(LONGEST_LINE)
-    head = text.partition("\n")[0]
-    separator = max(",;\t|", key=head.count)
-    reader = csv.DictReader(text.splitlines(keepends=True), delimiter=separator, restkey="")
+    lines = text.splitlines(keepends=True)
+    separator = max(",;\t|", key="".join(lines[:1]).count)
+    reader = csv.DictReader(lines, delimiter=separator, restkey="")
     try:
         for number, row in enumerate(reader, start=1):
             if row.pop("", None):
@@ -159,6 +152,9 @@ def _yaml_values(path: Path) -> Iterator[tuple[int, Any]]:
         where = f" at line {mark.line + 1}" if mark else ""
         yield 1, BadRowError(f"is not YAML{where}", "Correct it, or write it as JSONL.")
         return
+    except (ValueError, RecursionError) as error:  # such as a date of a thirteenth month
+        yield 1, BadRowError(f"is not YAML ({error})", "Correct it, or write it as JSONL.")
+        return
     if isinstance(value, dict) and isinstance(value.get("conversations"), list):
         value = value["conversations"]
     yield from enumerate(value if isinstance(value, list) else [value], start=1)
@@ -172,6 +168,8 @@ def _parquet_values(path: Path) -> Iterator[tuple[int, Any]]:
                 for value in batch.to_pylist():
                     number += 1
                     yield number, value
+    except UnicodeDecodeError:
+        yield number + 1, BadRowError("is not UTF-8 text", "Write it as UTF-8.")
     except (pyarrow.ArrowException, OSError) as error:
         first_line = str(error).partition("\n")[0]
         yield number + 1, BadRowError(f"cannot be read as Parquet: {first_line}")

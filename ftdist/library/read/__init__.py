@@ -5,7 +5,10 @@ import zlib
 from pathlib import Path
 
 from ftdist.library.read.kinds import GZIP
-from ftdist.library.rows import BadRow, Document, Place
+from ftdist.library.rows import BadRow, BadRowError, Document, Place
+
+LARGEST_DOCUMENT = 64 * 2**20
+"""Bytes of the largest HTML, Markdown or text file, unpacked; reading takes twenty times that."""
 
 
 def read_document(path: Path, *, name: str, kind: str) -> Document | BadRow:
@@ -35,18 +38,36 @@ def read_document(path: Path, *, name: str, kind: str) -> Document | BadRow:
             Place(name),
             "Install it: pip install 'ftdist[documents]'.",
         )
-    except (OSError, EOFError, zlib.error) as error:
-        why = getattr(error, "strerror", None) or error
-        return BadRow(f"cannot be read: {why}", Place(name), "Check its rights.")
+    except BadRowError as error:
+        return BadRow(str(error), Place(name), error.remedy)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        return BadRow(f"cannot be unpacked: {error}", Place(name), "Fetch or pack it again.")
 
 
 def bytes_of(path: Path) -> bytes:
-    """What a file holds, unpacked where it is compressed."""
-    data = path.read_bytes()
-    return gzip.decompress(data) if data.startswith(GZIP) else data
+    """What a file holds, unpacked where it is compressed.
+
+    Raises:
+        BadRowError: it is more than a reader has room for.
+    """
+    with path.open("rb") as file:
+        is_packed = file.read(len(GZIP)) == GZIP
+    with gzip.open(path) if is_packed else path.open("rb") as opened:
+        data = opened.read(LARGEST_DOCUMENT + 1)
+    if len(data) > LARGEST_DOCUMENT:
+        raise BadRowError(
+            f"is a document of more than {LARGEST_DOCUMENT >> 20} MiB",
+            "Split it, or write its parts as rows of JSONL.",
+        )
+    return data
+
+
+def printable(name: str) -> str:
+    """A file's name as text, also one that is not UTF-8."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def readable(stem: str) -> str:
     """A file's name as a title: `user-manual` is "user manual"."""
-    bare = stem.removesuffix(".md").removesuffix(".txt").removesuffix(".html")
+    bare = printable(stem).removesuffix(".md").removesuffix(".txt").removesuffix(".html")
     return " ".join(bare.replace("_", " ").replace("-", " ").split())

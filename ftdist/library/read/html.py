@@ -6,6 +6,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup, CData, NavigableString, Tag
 
 from ftdist.library.read import bytes_of, readable
+from ftdist.library.read.plain import refuse_mixed
 from ftdist.library.rows import BadRow, Block, BlockKind, Document, Place
 
 _LEFT_OUT = (
@@ -23,8 +24,14 @@ _NAVIGATION = ("navigation", "banner", "contentinfo", "search")
 
 
 def read_html(path: Path, *, name: str) -> Document | BadRow:
-    """A page; its encoding is what it says, or what it looks like."""
-    return parse_html(bytes_of(path), name=name, stem=path.stem)
+    """A page; its encoding is what it says, or what it looks like.
+
+    Raises:
+        BadRowError: it is of two encodings, or too large.
+    """
+    data = bytes_of(path)
+    refuse_mixed(data)
+    return parse_html(data, name=name, stem=path.stem)
 
 
 def parse_html(markup: bytes | str, *, name: str, stem: str) -> Document | BadRow:

@@ -52,9 +52,15 @@ def read_pdf(path: Path, *, name: str) -> Document | BadRow:
 
 
 def _read(pdf: Any, *, name: str, stem: str) -> Document | BadRow:
-    pages = [list(_lines(pdf[number], number + 1)) for number in range(len(pdf))]
-    empty = sum(not lines for lines in pages)
-    if empty == len(pages):
+    pages: list[list[Line]] = []
+    for number in range(1, len(pdf) + 1):
+        try:
+            pages.append(list(_lines(pdf[number - 1], number)))
+        except pypdfium2.PdfiumError:
+            place = Place(name, page=number)
+            return BadRow("is a damaged page", place, "Print or save the PDF again.")
+    empty = [number for number, lines in enumerate(pages, start=1) if not lines]
+    if len(empty) == len(pages):
         return BadRow(
             "holds pictures of pages and no text",
             Place(name),
@@ -69,7 +75,7 @@ def _read(pdf: Any, *, name: str, stem: str) -> Document | BadRow:
     notes = [
         f"{count} {what}"
         for count, what in (
-            (empty, "pages hold no text"),
+            (len(empty), f"pages hold no text ({_named(empty)})"),
             (repeated, "lines at the head or foot of pages left out"),
             (contents, "pages of contents left out"),
         )
@@ -81,6 +87,14 @@ def _read(pdf: Any, *, name: str, stem: str) -> Document | BadRow:
         place=Place(name),
         notes=tuple(notes),
     )
+
+
+def _named(pages: Sequence[int]) -> str:
+    more = ["..."] if len(pages) > _PAGES_NAMED else []
+    return ", ".join([*map(str, pages[:_PAGES_NAMED]), *more])
+
+
+_PAGES_NAMED = 20
 
 
 def _largest(lines: Sequence[Line]) -> str:

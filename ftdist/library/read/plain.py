@@ -6,7 +6,7 @@ from pathlib import Path
 from charset_normalizer import from_bytes
 
 from ftdist.library.read import bytes_of, readable
-from ftdist.library.rows import BadRow, Block, Document, Place
+from ftdist.library.rows import BadRow, BadRowError, Block, Document, Place
 
 _UNDERLINED = re.compile(r"^(?P<text>\S.*)\n(?P<line>=+|-+|~+|\^+|\*+)[ \t]*$", re.MULTILINE)
 _BULLET = re.compile(r"^\s*(?:[-*+\u2022\u25cf\u25aa]|\(?\d{1,3}[.)])\s+")
@@ -28,15 +28,43 @@ def read_plain(path: Path, *, name: str) -> Document | BadRow:
 
 
 def decoded(data: bytes) -> tuple[str, str]:
-    """Bytes as text, and a note where they are not UTF-8."""
+    """Bytes as text, and a note where they are not UTF-8.
+
+    Raises:
+        BadRowError: they are of no encoding, or of two.
+    """
+    note = ""
     try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n"), ""
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
+        refuse_mixed(data)
         best = from_bytes(data).best()
-    if best is None:
-        return data.decode("latin-1"), "is not UTF-8; read as latin-1"
-    text = str(best).replace("\r\n", "\n").replace("\r", "\n")
-    return text, f"is not UTF-8; read as {best.encoding}"
+        encoding = "latin-1" if best is None else best.encoding
+        text = data.decode("latin-1") if best is None else str(best)
+        note = f"is not UTF-8; read as {encoding}"
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise BadRowError(f"holds NUL bytes (line {line})", "Leave it out, or save it as text.")
+    return text.replace("\r\n", "\n").replace("\r", "\n"), note
+
+
+def refuse_mixed(data: bytes) -> None:
+    """Refuse UTF-8 in which other bytes stand: read in one encoding, half of it would be wrong.
+
+    Raises:
+        BadRowError: there are at least as many characters of UTF-8 as other bytes.
+    """
+    text = data.decode("utf-8-sig", "surrogateescape")
+    wrong = _NOT_UTF8.findall(text)
+    if wrong and len(_BEYOND_ASCII.findall(text)) >= 2 * len(wrong):
+        line = text.count("\n", 0, text.index(wrong[0])) + 1
+        raise BadRowError(
+            f"is UTF-8 with bytes of another encoding (line {line})", "Save it as UTF-8."
+        )
+
+
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 
 
 def _blocks(chunk: str) -> list[Block]:

@@ -1,0 +1,114 @@
+"""Folders written beside their place, then given their name: they appear whole or not at all.
+
+    .NAME.HEX.making   being written; its writer holds a lock on it
+    .NAME.HEX.old      what stood in the place before
+
+A writer that is killed leaves its folder behind, and its lock goes with it: `sweep` tells by that.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+_LEFT = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{32}\.(?P<what>making|old)")
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
+
+
+@contextmanager
+def made_aside(folder: Path, *, private: bool = False) -> Iterator[Path]:
+    """A new folder beside `folder`, gone at the end unless it was given that name.
+
+    Args:
+        folder: the place that it is to have.
+        private: whether only the user may look into it.
+    """
+    aside, lock = _locked(folder, mode=0o700 if private else 0o777)
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        os.close(lock)
+
+
+def keep_first(aside: Path, folder: Path) -> None:
+    """Give a folder its name, unless another writer of the same was quicker."""
+    try:
+        aside.rename(folder)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
+
+
+def keep_last(aside: Path, folder: Path) -> None:
+    """Give a folder its name; what stands there until then goes. Of several writers one wins."""
+    keep_first(aside, folder)
+    while aside.exists():
+        old = _beside(folder, "old")
+        try:
+            with suppress(FileNotFoundError):  # another writer has taken it out of the way
+                folder.rename(old)
+            keep_first(aside, folder)
+        finally:
+            _put_back(old, folder)
+
+
+def sweep(parent: Path, *, name: str | None = None) -> None:
+    """Remove what writers that were killed left behind.
+
+    Args:
+        parent: of the folders.
+        name: of the only folder whose remains are looked for; None: all.
+    """
+    with suppress(OSError):
+        left = [(each, _LEFT.fullmatch(each.name)) for each in sorted(parent.iterdir())]
+        for each, match in left:
+            if match is None or name not in (None, match["name"]):
+                continue
+            if match["what"] == "old":
+                _put_back(each, parent / match["name"])
+            else:
+                _remove_if_left(each)
+
+
+def _locked(folder: Path, *, mode: int) -> tuple[Path, int]:
+    """A new folder, and a descriptor that holds the lock on it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        aside = _beside(folder, "making")
+        aside.mkdir(mode=mode)
+        with suppress(FileNotFoundError):  # swept before it was locked
+            lock = os.open(aside, os.O_RDONLY)
+            with suppress(OSError):  # a file system without locks: nothing is swept there
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if aside.exists():
+                return aside, lock
+            os.close(lock)
+
+
+def _beside(folder: Path, what: str) -> Path:
+    return folder.with_name(f".{folder.name}.{uuid4().hex}.{what}")
+
+
+def _put_back(old: Path, folder: Path) -> None:
+    """What stood in a place stands there again if nothing else does; else it goes."""
+    with suppress(OSError):
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+    if folder.exists():
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _remove_if_left(aside: Path) -> None:
+    with suppress(OSError):
+        lock = os.open(aside, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(aside, ignore_errors=True)
+        finally:
+            os.close(lock)
