@@ -303,6 +303,7 @@ def _teach(
             wordings=settings.wordings if is_library else 1,
             cite=settings.cite,
             probes=probes if is_library else 0,
+            overlap_words=split.overlap_words,
             seed=work.config.library.seed,
         )
         own = [
