@@ -96,7 +96,10 @@ class SplitSection:
     """Words in a row that held-out text may not share with training text; else it is trained."""
 
     probes: Annotated[int, Field(ge=0)]
-    """Most questions written to probes.jsonl, in wordings that training does not see."""
+    """Most questions written to probes.jsonl, in forms that training does not see."""
+
+    contrast_probes: Annotated[int, Field(ge=0)]
+    """Most questions about other products in probes.jsonl; training holds none of their names."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

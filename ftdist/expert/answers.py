@@ -7,7 +7,7 @@ questions, so questions of like length go together and the key-value cache is ke
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 

@@ -37,7 +37,8 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
         f"Held out: {split['held_out_units']} conversations and documents; "
         f"{split['shared_left']} of their {number(split['ngrams_checked'])} runs of "
         f"{split['words']} words stand in training. "
-        f"Probes: {probes['number']}; {probes['shared_left']} shared."
+        f"Probes: {probes['recall']} and {probes['contrast']} of contrast; "
+        f"{probes['shared_left']} shared."
     )
     for row in card["bad_rows"][:_MOST_BAD_ROWS]:
         console.print(_plain(f"Left out: {row['place']} {row['reason']}."))

@@ -329,6 +329,7 @@ def _teach(
             wordings=settings.wordings if is_library else 1,
             cite=settings.cite,
             probes=probes if is_library else 0,
+            overlap_words=split.overlap_words,
             seed=work.config.library.seed,
         )
         own = [
@@ -373,12 +374,12 @@ def _no_lesson(lesson: Lesson) -> Account:
 
 
 def _keep(taught: Sequence[Taught], *, model: Base | None, work: _Work) -> Kept:
-    """Replay and contrast from the base model's own answers."""
-    keep = work.config.keep
-    if model is None or not (keep.base_answers or keep.contrast_answers):
-        return Kept.nothing()
-    asks = model.ask(answer_tokens=keep.answer_tokens, say=work.say)
-    key = hashlib.sha256(f"{model.key} {keep.answer_tokens}".encode()).hexdigest()[:32]
+    """Replay and contrast from the base model's own answers, and questions to probe with."""
+    config, keep = work.config, work.config.keep
+    asks, key = None, ""
+    if model is not None and (keep.base_answers or keep.contrast_answers):
+        asks = model.ask(answer_tokens=keep.answer_tokens, say=work.say)
+        key = hashlib.sha256(f"{model.key} {keep.answer_tokens}".encode()).hexdigest()[:32]
     return kept_samples(
         [
             folder / "train.arrow"
@@ -387,7 +388,9 @@ def _keep(taught: Sequence[Taught], *, model: Base | None, work: _Work) -> Kept:
             for folder in source.folders
         ],
         settings=keep,
-        seed=work.config.library.seed,
+        forms=config.teach.wordings,
+        probes=config.split.contrast_probes,
+        seed=config.library.seed,
         ask=asks,
         cache=work.cache / "answers" / f"{key}.jsonl",
     )

@@ -25,7 +25,7 @@ from ftdist.library.samples import Sample
 from ftdist.library.sift import Decision
 from ftdist.library.stored import read_rows
 from ftdist.library.teach.passages import passages
-from ftdist.library.teach.probes import is_chosen, keys_of, probe, withheld
+from ftdist.library.teach.probes import common_names, is_chosen, keys_of, probe, withheld
 from ftdist.library.teach.questions import cited, questions
 from ftdist.library.teach.wordings import wordings
 from ftdist.library.write import Matter, Writer, Written, write_piece
@@ -47,6 +47,9 @@ class TeachSettings:
     cite: bool
     probes: int
     """Most questions withheld of each document or conversation file."""
+
+    overlap_words: int
+    """Words in a row that they may not share with training."""
 
     seed: int
 
@@ -182,6 +185,7 @@ def _of_document(
         if exchange.question.casefold() not in known
     ]
     one_in = -(-len(asked) // settings.probes) if settings.probes else 0
+    given = f"{document.title} {common_names(exchange.answer for exchange in asked)}"
     for exchange in asked:
         answer = exchange.answer
         if settings.cite:
@@ -197,7 +201,9 @@ def _of_document(
             unit=str(document.place),
         )
         keys = (
-            [exchange.key] if exchange.key else keys_of(exchange.answer, question=exchange.question)
+            [exchange.key]
+            if exchange.key
+            else keys_of(exchange.answer, question=exchange.question, given=given)
         )
         more, held = _worded(
             exchange.question,
@@ -265,7 +271,8 @@ def _worded(
     worded = list(dict.fromkeys([by_rule[0], *by_model, *by_rule[1:]]))
     held: str | None = None
     if is_probe:
-        worded, held = withheld(worded)
+        trained = len(by_model) + settings.wordings
+        worded, held = withheld(worded, trained=trained, overlap_words=settings.overlap_words)
     samples = [
         replace(
             like,

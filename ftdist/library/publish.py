@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ from ftdist.errors import ConfigError, StorageError
 from ftdist.library.account import Account
 from ftdist.library.aside import keep_last, made_aside, sweep
 from ftdist.library.card import html_card, text_card
-from ftdist.library.curated import FORMAT, MANIFEST, SCHEMA, read_samples, write_samples
+from ftdist.library.curated import FORMAT, MANIFEST, SCHEMA, write_samples
 from ftdist.library.find import FoundSource
 from ftdist.library.intake import converter_versions
 from ftdist.library.keep.keep import Kept
 from ftdist.library.measure import SourceSizes, measure
-from ftdist.library.overlap import Overlap, ngram_hashes, settle
+from ftdist.library.overlap import Overlap
+from ftdist.library.probes import Probes, write_probes
+from ftdist.rundir import write_whole
 
 Say = Callable[[str], None]
 PARTS = ("train", "held_out")
@@ -120,7 +122,12 @@ def _write_library(
     """All files of a library; what its card says."""
     (aside / "data").mkdir()
     sources = _write_data(aside, taught=taught, kept=kept, config=config)
-    probes, proof = _write_probes(aside, taught, config=config)
+    probes = write_probes(
+        aside,
+        [folder / "probes.jsonl" for source in taught for folder in source.folders],
+        kept=kept,
+        split=config.split,
+    )
     say("curate: measuring")
     sizes = measure(
         [
@@ -139,7 +146,6 @@ def _write_library(
         sizes=sizes,
         overlap=overlap,
         probes=probes,
-        proof=proof,
         model=model,
     )
     manifest = {key: card[key] for key in _IN_MANIFEST} | {"format": FORMAT}
@@ -200,36 +206,6 @@ def _joined(path: Path, parts: Iterable[Path]) -> dict[str, Any]:
     return {"samples": number, "sha256": _digest(path)}
 
 
-def _write_probes(
-    aside: Path, taught: Sequence[Taught], *, config: CurateConfig
-) -> tuple[int, Overlap]:
-    """Probes that share no words in a row with what training asks; their number, and the proof."""
-    rows: dict[str, dict[str, Any]] = {}
-    for source in taught:
-        for folder in source.folders:
-            for line in (folder / "probes.jsonl").read_text(encoding="utf-8").splitlines():
-                row = json.loads(line)
-                rows.setdefault(row["question"].casefold(), row)
-    words = config.split.overlap_words
-    chosen = list(rows.values())
-    asked = [ngram_hashes(row["question"], words=words) for row in chosen]
-    proof = settle(asked, lambda: _asked_in_training(aside, words=words))
-    clean = [row for row, gone in zip(chosen, proof.moved, strict=True) if not gone]
-    clean = clean[: config.split.probes]
-    if clean:
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in clean)
-        _write(aside / "probes.jsonl", text)
-    return len(clean), proof
-
-
-def _asked_in_training(aside: Path, *, words: int) -> Iterator[Any]:
-    for path in sorted((aside / "data").glob("*-train.arrow")):
-        for sample in read_samples(path):
-            for message in sample.messages:
-                if message["role"] == "user":
-                    yield ngram_hashes(message["content"], words=words)
-
-
 def _card(  # noqa: PLR0913 - all that a curation found, put together in one place
     config: CurateConfig,
     *,
@@ -239,8 +215,7 @@ def _card(  # noqa: PLR0913 - all that a curation found, put together in one pla
     found: Sequence[FoundSource],
     sizes: dict[str, SourceSizes],
     overlap: Overlap,
-    probes: int,
-    proof: Overlap,
+    probes: Probes,
     model: Any,
 ) -> dict[str, Any]:
     """All that manifest and card say, as plain values."""
@@ -277,15 +252,9 @@ def _card(  # noqa: PLR0913 - all that a curation found, put together in one pla
             "training_ngrams": overlap.training,
             "shared_left": overlap.shared,
         },
-        "probes": {
-            "number": probes,
-            "dropped": int(proof.moved.sum()),
-            "ngrams_checked": proof.checked,
-            "training_ngrams": proof.training,
-            "shared_left": proof.shared,
-        },
+        "probes": probes.values(),
         "products": list(kept.products),
-        "missing": _missing(config, roles=roles, probes=probes),
+        "missing": _missing(config, roles=roles, probes=probes.recall),
         "sizes": {name: size.values() for name, size in sizes.items()},
         "samples": [shown for size in sizes.values() for shown in size.shown],
     }

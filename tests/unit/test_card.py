@@ -65,7 +65,8 @@ def _card(**more: Any) -> dict[str, Any]:
             "training_ngrams": 403051, "shared_left": 0,
         },
         "probes": {
-            "number": 46, "dropped": 59, "ngrams_checked": 51, "training_ngrams": 9,
+            "number": 46, "recall": 40, "contrast": 6, "contrast_words": 8, "dropped": 59,
+            "ngrams_checked": 51, "training_ngrams": 9,
             "shared_left": 0,
         },
         "products": ["A-45"],

@@ -1,5 +1,7 @@
 """Replay and contrast: general prompts, other products, and the base model's answers on disk."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,12 +10,14 @@ import pytest
 from ftdist.library.keep.answers import answered
 from ftdist.library.keep.contrast import contrast_questions, find_products
 from ftdist.library.keep.keep import general_prompts
+from ftdist.library.keep.names import TRAINED
+from ftdist.library.teach.wordings import wordings
 
 OWN = [
-    "How do I reset my A-45 widget?",
-    "What does error E17 on the A-45 mean?",
-    "Does the A-45 work with the B-46?",
-    "Is it waterproof?",
+    ["How do I reset my A-45 widget?"],
+    ["What does error E17 on the A-45 mean?"],
+    ["Does the A-45 work with the B-46?"],
+    ["Is it waterproof?"],
 ]
 
 
@@ -42,33 +46,33 @@ def test_the_first_prompts_are_of_many_kinds() -> None:
 
 
 def test_a_library_question_comes_back_under_another_name_and_never_as_it_is() -> None:
-    asked = contrast_questions(OWN, products=["A-45"], count=400, seed=1)
+    asked = contrast_questions(OWN, products=["A-45"], count=400, forms=4, seed=1)
     assert len(set(asked)) == 400
-    assert not {question.casefold() for question in asked} & {q.casefold() for q in OWN}
+    assert not {question.casefold() for question in asked} & {q.casefold() for (q,) in OWN}
     assert any("error E17 on the" in question for question in asked)
     assert not any("A-45" in question for question in asked)
 
 
 def test_two_thousand_names_are_there_for_a_library_that_names_no_product() -> None:
-    asked = contrast_questions(["Is it waterproof?"], products=[], count=2500, seed=1)
+    asked = contrast_questions([["Is it waterproof?"]], products=[], count=2500, forms=4, seed=1)
     assert len(set(asked)) == 2500
 
 
 def test_a_question_about_two_products_is_not_renamed() -> None:
-    asked = contrast_questions(OWN, products=["A-45", "B-46"], count=200, seed=1)
+    asked = contrast_questions(OWN, products=["A-45", "B-46"], count=200, forms=4, seed=1)
     assert not any(question.startswith("Does the") for question in asked)
 
 
 def test_the_longer_of_two_names_is_the_one_replaced() -> None:
-    asked = contrast_questions(OWN, products=["A-45", "A-45 widget"], count=200, seed=1)
+    asked = contrast_questions(OWN, products=["A-45", "A-45 widget"], count=200, forms=4, seed=1)
     assert any(question.startswith("How do I reset my ") for question in asked)
     assert not any("widget" in question for question in asked)
 
 
 @pytest.mark.parametrize("products", [["Norvik"], ["norvik"]])
 def test_names_of_the_library_are_never_used_for_others(products: list[str]) -> None:
-    own = ["Why does my kettle by Acme not boil?"]
-    asked = " ".join(contrast_questions(own, products=products, count=3000, seed=1))
+    own = [["Why does my kettle by Acme not boil?"]]
+    asked = " ".join(contrast_questions(own, products=products, count=3000, forms=4, seed=1))
     assert "Norvik" not in asked
     assert "Acme" not in asked
     assert "How do kettles work?" not in asked
@@ -77,14 +81,37 @@ def test_names_of_the_library_are_never_used_for_others(products: list[str]) -> 
 
 def test_the_same_seed_gives_the_same_questions_and_another_gives_others() -> None:
     one, again, other = (
-        contrast_questions(order, products=["A-45"], count=50, seed=seed)
+        contrast_questions(order, products=["A-45"], count=50, forms=4, seed=seed)
         for order, seed in ((OWN, 1), (OWN[::-1], 1), (OWN, 2))
     )
     assert one == again != other
 
 
+def test_every_wording_comes_under_other_names_spread_evenly_over_the_questions() -> None:
+    """400 questions: 200 of the library's, two of which name one product: 100 of each."""
+    library = [wordings(text, count=4, seed=1) for (text,) in OWN]
+    asked = contrast_questions(library, products=["A-45", "B-46"], count=400, forms=4, seed=1)
+    own = [text for text in asked if "error E17" in text or "reset my" in text]
+    shapes = Counter(re.sub(r"(my|the) [A-Z]\w+ \S+?(?= widget| mean|[ ?.])", "X", t) for t in own)
+    assert len(own) == pytest.approx(200, abs=3)
+    assert len(shapes) == 8
+    assert all(times == pytest.approx(25, abs=2) for times in shapes.values())
+
+
+def test_what_is_asked_of_any_product_takes_the_wordings_of_training_and_some_names_none() -> None:
+    asked = contrast_questions(OWN, products=["A-45", "B-46"], count=400, forms=4, seed=1)
+    common = [text for text in asked if "E17" not in text and "reset my" not in text]
+    nameless = [text for text in common if not any(m in text for m in TRAINED.makers)]
+    assert len(common) == pytest.approx(200, abs=3)
+    assert len(nameless) == pytest.approx(100, abs=3)
+    framed = [text for text in common if text.startswith(("Please", "Can you", "A customer"))]
+    assert 20 <= len(framed) <= 120
+
+
 def test_braces_of_a_question_are_left_alone() -> None:
-    asked = contrast_questions(["Is {name} an A-45?"], products=["A-45"], count=20, seed=1)
+    asked = contrast_questions(
+        [["Is {name} an A-45?"]], products=["A-45"], count=20, forms=4, seed=1
+    )
     assert len(asked) == 20
     assert not any("{" in question or question.startswith("Is an") for question in asked)
 

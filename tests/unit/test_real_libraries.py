@@ -12,7 +12,10 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
+from ftdist.config.compose import compose_curation
 from ftdist.library.conversations import read_conversations
+from ftdist.library.curate import curate
+from ftdist.library.curated import open_curated, read_samples
 from ftdist.library.read import read_document
 from ftdist.library.rows import BadRow, Conversation, Document, Row
 from ftdist.library.teach.passages import passages
@@ -179,3 +182,31 @@ def test_chatterbot_lists_become_exchanges_and_what_is_none_is_named() -> None:
         found = sum(len(row.messages) // 2 for row in rows if isinstance(row, Conversation))
         assert found == pytest.approx(turns, abs=2), path.name
     assert bad == 1  # trivia.yml, row 14, is a text and no list
+
+
+def test_nut_faq_gives_twenty_probes_that_repeat_no_thirteen_words_of_what_is_trained(
+    tmp_path: Path,
+) -> None:
+    config = compose_curation(
+        [
+            "library.name=nut",
+            f"library.root={tmp_path}",
+            f"library.sources=['{_nut_pdf('FAQ.pdf')}']",
+            f"work.cache={tmp_path / 'cache'}",
+            "work.processes=1",
+        ]
+    )
+    folder = curate(config, model=None, say=lambda _: None).folder
+    lines = (folder / "probes.jsonl").read_text(encoding="utf-8").splitlines()
+    asked = [json.loads(line)["question"] for line in lines]
+    trained = [
+        re.findall(r"\w+", text.casefold())
+        for source in open_curated(folder).sources
+        for sample in read_samples(source.train)
+        for text in (sample.text, *(message["content"] for message in sample.messages))
+    ]
+    runs = {tuple(words[at : at + 13]) for words in trained for at in range(len(words) - 12)}
+    assert len(asked) >= 20
+    for question in asked:
+        words = re.findall(r"\w+", question.casefold())
+        assert not runs & {tuple(words[at : at + 13]) for at in range(len(words) - 12)}, question

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from ftdist.library.private import find_private, mask
 from ftdist.library.rows import Block, BlockKind, Document, Place
+from ftdist.library.teach.forms import other_forms, turned
 from ftdist.library.teach.passages import passages
-from ftdist.library.teach.probes import keys_of, withheld
+from ftdist.library.teach.probes import common_names, keys_of, withheld
 from ftdist.library.teach.questions import cited, questions
 from ftdist.library.teach.wordings import wordings
 
@@ -120,9 +121,51 @@ def test_a_question_that_is_not_english_is_not_put_into_english_forms() -> None:
 
 
 def test_the_withheld_wording_is_none_of_those_that_are_trained() -> None:
-    training, probe = withheld(["a", "b", "c"])
+    training, probe = withheld(["a", "b", "c"], trained=2, overlap_words=13)
     assert (training, probe) == (["a", "c"], "b")
-    assert withheld(["a", "b"]) == (["a", "b"], None)
+    assert withheld(["a", "b"], trained=1, overlap_words=13) == (["a"], None)
+
+
+_LONG = "My boat has a hole. It was built in 1999, so why does it float?"
+
+
+def test_of_a_long_question_another_form_is_withheld_and_its_wordings_are_all_trained() -> None:
+    worded = wordings(_LONG, count=4, seed=1)
+    training, probe = withheld(worded, trained=3, overlap_words=13)
+    assert probe == "Why does it float? It was built in 1999. My boat has a hole."
+    assert training == worded[:3]
+
+
+def test_a_form_shares_no_run_of_words_with_what_is_trained_or_there_is_none() -> None:
+    """Without "does" and "the" eight words in a row are left, without "at" and "in" four."""
+    question = "Why does the red lamp blink twice at night in winter?"
+    worded = wordings(question, count=4, seed=1)
+    _, held = withheld(worded, trained=3, overlap_words=9)
+    assert held == "Why red lamp blink twice at night in winter?"
+    _, held = withheld(worded, trained=3, overlap_words=5)
+    assert held == "Why red lamp blink twice night winter?"
+    assert withheld(worded, trained=3, overlap_words=3) == (worded[:3], None)
+
+
+def test_forms_of_a_question_keep_its_sentences_or_the_words_that_matter() -> None:
+    assert other_forms("The lamp is red - what does it mean?")[0] == (
+        "What does it mean? The lamp is red."
+    )
+    assert other_forms(
+        "I have no idea, and I just don\u2019t know what to do with the A-45, ok?"
+    ) == [
+        "no idea, don\u2019t know what to do with A-45, ok?",
+        "no idea, don\u2019t know what do A-45, ok?",
+    ]
+    assert turned("If you want it to float, why don't you plug the hole?") == ""
+    assert other_forms("Kort fr\u00e5ga?") == []
+
+
+def test_a_title_and_names_that_are_everywhere_give_no_keys() -> None:
+    answers = ["The A-45 stops at 30 seconds.", "Only the A-45 does.", "An A-45.", "Ask NUT."]
+    assert common_names(answers) == "A-45"
+    answer = "This is a matter for NUT and for the A-45 alone, as we said."
+    assert keys_of(answer, question="Who?", given="A-45") == ["NUT"]
 
 
 def test_keys_are_what_the_question_does_not_give_away() -> None:

@@ -1,20 +1,21 @@
 """Questions about other products than the library's, so that a model learns where its lane ends."""
 
-import hashlib
-import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from importlib.resources import files
-from itertools import product
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
 
-Value = TypeVar("Value")
-
-_WORDS: dict[str, list[str]] = json.loads(
-    files("ftdist.library.keep").joinpath("products.json").read_text(encoding="utf-8")
+from ftdist.library.keep.names import (
+    ABBREVIATIONS,
+    RESERVED,
+    TRAINED,
+    about_thing,
+    names,
+    shuffled,
 )
-"""What names of products are made of, and what people ask of them."""
+from ftdist.library.teach.forms import other_forms
+from ftdist.library.teach.wordings import wordings
 
 _NAME = re.compile(
     r"(?<!error )(?<!code )(?<!page )(?<!version )"
@@ -23,6 +24,17 @@ _NAME = re.compile(
 _LEAST_SHARE = 0.05
 _MOST_PRODUCTS = 5
 
+Worded = Sequence[str]
+"""One question of the library in all its wordings, its own first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strange:
+    """A question that was never trained, and the words in it that no training text may hold."""
+
+    question: str
+    words: tuple[str, ...]
+
 
 def find_products(questions: Sequence[str]) -> list[str]:
     """Names in a twentieth of the questions that look like a product's, most frequent first.
@@ -30,49 +42,93 @@ def find_products(questions: Sequence[str]) -> list[str]:
     Such a name has a digit, or is in capitals and no abbreviation that everybody uses. Give
     `keep.products` where it is another.
     """
-    known = set(_WORDS["abbreviations"])
-    found = Counter(name for text in questions for name in set(_NAME.findall(text)) - known)
+    found = Counter(name for text in questions for name in set(_NAME.findall(text)) - ABBREVIATIONS)
     least = max(2, _LEAST_SHARE * len(questions))
     frequent = [name for name, count in found.items() if count >= least]
     return sorted(frequent, key=lambda name: (-found[name], name))[:_MOST_PRODUCTS]
 
 
 def contrast_questions(
-    questions: Iterable[str], *, products: Sequence[str], count: int, seed: int
+    library: Sequence[Worded], *, products: Sequence[str], count: int, forms: int, seed: int
 ) -> list[str]:
     """Questions about products that the library does not know, each under a name of its own.
 
-    Half are the library's own questions under another name, where they name one product; the
-    others are what people ask of any product, and of things of its kind.
+    Half are the library's own under another name, where they name one product: each question
+    once, then each once more in another of its wordings, and so on. A quarter are what people ask
+    of any product, a quarter what they ask of things of a kind, without any name; both take the
+    wordings that the library's questions take, so that no form tells them from it.
 
     Args:
-        questions: of the library.
+        library: its questions.
         products: its products' names.
         count: how many to make; fewer come where names run out, at some thousands.
+        forms: wordings in which each question of the library is trained.
         seed: another seed makes others.
     """
-    own = sorted(set(questions))
-    known = {text.casefold() for text in own}
-    said = " ".join([*own, *products]).casefold()
-    renamed = _renamed(own, products=products, seed=seed)
-    common = _shuffled(_WORDS["questions"], seed=seed)
+    known, said = _known(library, products=products)
+    renamed = _in_rounds(_with_place(library, products=products), seed=seed)
+    common, topics = (
+        _in_rounds([wordings(text, count=forms, seed=seed) for text in part], seed=seed)
+        for part in (TRAINED.questions, TRAINED.topics)
+    )
     found: dict[str, None] = {}
-    for number, (short, name, thing) in enumerate(_names(seed=seed, said=said)):
+    for number, name in enumerate(names(TRAINED, seed=seed, said=said)):
         if len(found) >= count:
             break
+        turn = number // 4
         if renamed and number % 2 == 0:
-            question = renamed[number // 2 % len(renamed)].replace("{name}", short)
+            question = _taking_turns(renamed, number // 2).replace("{name}", name.short)
+        elif number % 4 < 2:
+            question = _taking_turns(common, turn).replace("{name}", name.full)
+        elif name.thing in said:
+            continue
         else:
-            template = common[number // 2 % len(common)]
-            if "{thing}" in template and thing in said:
-                continue
-            question = template.replace("{name}", name).replace("{thing}", thing)
+            question = about_thing(_taking_turns(topics, turn), name.thing)
         if question.casefold() not in known:
             found[question] = None
     return list(found)
 
 
-def _renamed(own: Sequence[str], *, products: Sequence[str], seed: int) -> list[str]:
+def contrast_probes(
+    library: Sequence[Worded], *, products: Sequence[str], seed: int
+) -> Iterator[Strange]:
+    """Questions that training never asks, under names and about things reserved for them.
+
+    By turns the library's own under another name, as it stands or in a form that is no wording,
+    and those that are asked of any product, or of things of its kind. The same question may come
+    again in another form: not every one turns out to share no words with training.
+    """
+    known, said = _known(library, products=products)
+    own = shuffled([worded[0] for worded in _with_place(library, products=products)], seed=seed)
+    forms = [[text, *other_forms(text)] for text in own]
+    for number, name in enumerate(names(RESERVED, seed=seed, said=said)):
+        turn = number // 4
+        words: tuple[str, ...]
+        if forms and number % 2 == 0:
+            # The first question as it stands, the second in another form; each later in its next.
+            at, again = number // 2 % len(forms), number // 2 // len(forms)
+            text = _taking_turns(forms[at], at + again)
+            question, words = text.replace("{name}", name.short), (name.maker, name.model)
+        elif number % 4 < 2:
+            question = _taking_turns(RESERVED.questions, turn).replace("{name}", name.full)
+            words = tuple(part for part in name.parts if part in name.full)
+        elif name.thing in said:
+            continue
+        else:
+            question = about_thing(_taking_turns(RESERVED.topics, turn), name.thing)
+            words = (name.thing, f"{name.thing}s")
+        if question.casefold() not in known:
+            known.add(question.casefold())
+            yield Strange(question=question, words=words)
+
+
+def _known(library: Sequence[Worded], *, products: Sequence[str]) -> tuple[set[str], str]:
+    """The library's questions, and all its words, in small letters."""
+    known = {text.casefold() for worded in library for text in worded}
+    return known, " ".join([*sorted(known), *products]).casefold()
+
+
+def _with_place(library: Sequence[Worded], *, products: Sequence[str]) -> list[list[str]]:
     """The library's questions that name one product, with {name} in its place.
 
     Where two are named, one name for both would make no sense; braces of a question's own stay.
@@ -82,36 +138,20 @@ def _renamed(own: Sequence[str], *, products: Sequence[str], seed: int) -> list[
     longest_first = sorted(products, key=len, reverse=True)
     alternatives = "|".join(re.escape(name) for name in longest_first)
     named = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)", re.IGNORECASE)
-    found = [
-        named.sub("{name}", text)
-        for text in own
-        if "{" not in text and len({name.casefold() for name in named.findall(text)}) == 1
+    return [
+        [named.sub("{name}", text) for text in worded]
+        for worded in library
+        if not any("{" in text for text in worded)
+        and all(len({name.casefold() for name in named.findall(text)}) == 1 for text in worded)
     ]
-    return _shuffled(found, seed=seed)
 
 
-def _names(*, seed: int, said: str) -> Iterator[tuple[str, str, str]]:
-    """Names of products, thousands, of none of the library's words.
-
-    Returns:
-        name without and with what the product is, such as "Acme X200" and "Acme X200 kettle" (each
-        of the latter once), and what it is, "kettle".
-    """
-    words = set(re.findall(r"\w[\w-]*", said))
-    makers, models = (
-        [word for word in _WORDS[part] if word.casefold() not in words]
-        for part in ("makers", "models")
-    )
-    met: set[str] = set()
-    combinations = list(product(makers, models, _WORDS["things"]))
-    for maker, model, thing in _shuffled(combinations, seed=seed):
-        short = f"{maker} {model}"
-        number = hashlib.blake2b(short.encode()).digest()[0] % 3
-        name = (f"{short} {thing}", short, f"{maker} {thing}")[number]
-        if name not in met:
-            met.add(name)
-            yield short, name, thing
+def _in_rounds(worded: Sequence[Worded], *, seed: int) -> list[str]:
+    """Every question in one of its wordings, then every one in another of them, and so on."""
+    each = [shuffled(texts, seed=seed) for texts in worded]
+    rounds = zip_longest(*shuffled(each, seed=seed))
+    return [text for text in chain.from_iterable(rounds) if text is not None]
 
 
-def _shuffled(values: Sequence[Value], *, seed: int) -> list[Value]:
-    return sorted(values, key=lambda value: hashlib.blake2b(f"{seed} {value}".encode()).digest())
+def _taking_turns(texts: Sequence[str], number: int) -> str:
+    return texts[number % len(texts)]

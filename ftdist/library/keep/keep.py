@@ -1,58 +1,81 @@
 """Replay and contrast of a curation: general prompts and other products, answered by the base."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
-from typing import Self
 
 from ftdist.config.curation import KeepSection
 from ftdist.data.message import Message
 from ftdist.library.curated import read_samples
 from ftdist.library.keep.answers import Ask, answered
-from ftdist.library.keep.contrast import contrast_questions, find_products
+from ftdist.library.keep.contrast import (
+    Strange,
+    contrast_probes,
+    contrast_questions,
+    find_products,
+)
 from ftdist.library.samples import MadeBy, Sample
 
 _LOOKED_AT = 20_000
 """Questions of the library that are looked at for its products' names."""
 
+_CANDIDATES = 5
+"""Candidates for one contrast probe: some share words with training."""
+
+Pair = tuple[str, str]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """Samples that the base model answered, and the products that contrast stays away from."""
+    """Samples that the base model answered, and what was never trained, to probe with."""
 
     replay: tuple[Sample, ...]
     contrast: tuple[Sample, ...]
-    products: tuple[str, ...]
+    strange: tuple[Strange, ...]
+    """Questions about other products that may become probes."""
 
-    @classmethod
-    def nothing(cls) -> Self:
-        """Nothing was asked."""
-        return cls(replay=(), contrast=(), products=())
+    products: tuple[str, ...]
+    """The library's products, from which contrast stays away."""
 
 
 def kept_samples(
-    trained: Sequence[Path], *, settings: KeepSection, seed: int, ask: Ask, cache: Path
+    trained: Sequence[Path],
+    *,
+    settings: KeepSection,
+    forms: int,
+    probes: int,
+    seed: int,
+    ask: Ask | None,
+    cache: Path,
 ) -> Kept:
-    """Ask the base model general prompts and about other products.
+    """Ask the base model general prompts and about other products; find what to probe with.
 
     Args:
         trained: files of the library's samples.
         settings: how many of each.
+        forms: wordings in which a question of the library is trained.
+        probes: contrast probes that are wanted.
         seed: of the choice of products.
-        ask: gives the base model's answers.
+        ask: gives the base model's answers; None: nothing is asked.
         cache: where they are kept.
     """
-    replay = answered(general_prompts()[: settings.base_answers], ask=ask, cache=cache)
-    questions = list(_questions(trained))
-    products = tuple(settings.products or find_products(questions))
-    others = contrast_questions(
-        questions, products=products, count=settings.contrast_answers, seed=seed
-    )
-    contrast = answered(others, ask=ask, cache=cache)
+    library = _questions(trained) if settings.contrast_answers or probes else []
+    asked = [text for worded in library for text in worded]
+    products = tuple(settings.products or find_products(asked))
+    replay, contrast = list[Pair](), list[Pair]()
+    if ask is not None:
+        replay = answered(general_prompts()[: settings.base_answers], ask=ask, cache=cache)
+        others = contrast_questions(
+            library, products=products, count=settings.contrast_answers, forms=forms, seed=seed
+        )
+        contrast = answered(others, ask=ask, cache=cache)
+    strange = contrast_probes(library, products=products, seed=seed)
     return Kept(
         replay=tuple(_sample(pair, made_by="replay") for pair in replay),
         contrast=tuple(_sample(pair, made_by="contrast") for pair in contrast),
+        strange=tuple(islice(strange, probes * _CANDIDATES)),
         products=products,
     )
 
@@ -65,18 +88,18 @@ def general_prompts() -> list[str]:
     return [prompts[number * step % len(prompts)] for number in range(len(prompts))]
 
 
-def _questions(trained: Sequence[Path]) -> Iterator[str]:
-    number = 0
-    for path in trained:
-        for sample in read_samples(path):
-            if sample.messages:
-                yield sample.messages[0]["content"]
-                number += 1
-            if number >= _LOOKED_AT:
-                return
+def _questions(trained: Sequence[Path]) -> list[list[str]]:
+    """The first questions of the library, each with its wordings."""
+    found: dict[tuple[str, str], list[str]] = {}
+    samples = (sample for path in trained for sample in read_samples(path) if sample.messages)
+    for sample in islice(samples, _LOOKED_AT):
+        asked = next((m["content"] for m in sample.messages if m["role"] == "user"), "")
+        if asked:
+            found.setdefault((sample.place, sample.messages[-1]["content"]), []).append(asked)
+    return list(found.values())
 
 
-def _sample(pair: tuple[str, str], *, made_by: MadeBy) -> Sample:
+def _sample(pair: Pair, *, made_by: MadeBy) -> Sample:
     question, answer = pair
     place = f"{made_by}: {question}"
     return Sample(

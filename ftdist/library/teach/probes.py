@@ -2,26 +2,45 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from ftdist.library.overlap import ngram_hashes, shared
+from ftdist.library.teach.forms import other_forms
 
 _CODE = re.compile(
     r"(?<!\w)(?:--?[A-Za-z][\w-]+|[A-Za-z]+_\w+|\w+\.(?:conf|cfg|py|sh|ini|ya?ml)|/\w[\w/.-]+)"
 )
-_QUANTITY = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*\s?(?:%|[a-zA-Z\u00b0\u03bc]{1,12}\b)?")
+_QUANTITY = re.compile(r"(?<![\w.])(?<!\w-)\d+(?:[.,]\d+)*\s?(?:%|[a-zA-Z\u00b0\u03bc]{1,12}\b)?")
 _NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w-]*(?:\s[A-Z][\w-]*)*", re.MULTILINE)
+_WORD_NAME = re.compile(r"\b[A-Z][\w-]+")
+_COMMON_TIMES, _COMMON_SHARE = 3, 0.2
 _MOST_KEYS = 2
 _SHORT_ANSWER_WORDS = 6
 
 
-def withheld(wordings: Sequence[str]) -> tuple[list[str], str | None]:
-    """Wordings for training, and one that is kept from it: the second of at least three.
+def withheld(
+    wordings: Sequence[str], *, trained: int, overlap_words: int
+) -> tuple[list[str], str | None]:
+    """Wordings for training, and a form of the question that is kept from it; None: none can be.
 
-    The first is the document's own; the second turns the sentence where a rule fits.
+    The second wording, which turns the sentence where a rule fits, if it shares no long run of
+    words with those that are trained; else another form of the question that does not.
+
+    Args:
+        wordings: the question's own first.
+        trained: most of them that are trained.
+        overlap_words: words in a row that what is kept may not share with them.
     """
-    if len(wordings) < 3:
-        return list(wordings), None
-    return [wordings[0], *wordings[2:]], wordings[1]
+    question = wordings[0]
+    candidates = [*wordings[1:2], *other_forms(question)] if len(wordings) > 2 else []
+    for held in candidates or other_forms(question):
+        training = [wording for wording in wordings if wording != held][:trained]
+        runs = [ngram_hashes(wording, words=overlap_words) for wording in training]
+        if not shared([ngram_hashes(held, words=overlap_words)], runs).any():
+            return training, held
+    return list(wordings[:trained]), None
 
 
 def is_chosen(question: str, *, one_in: int, seed: int) -> bool:
@@ -30,15 +49,24 @@ def is_chosen(question: str, *, one_in: int, seed: int) -> bool:
     return int.from_bytes(digest) % max(1, one_in) == 0
 
 
-def keys_of(answer: str, *, question: str) -> list[str]:
+def common_names(answers: Iterable[str]) -> str:
+    """Names that stand in a fifth of a document's answers, and so tell none of them apart."""
+    texts = list(answers)
+    found = Counter(name for text in texts for name in set(_WORD_NAME.findall(text)))
+    least = max(_COMMON_TIMES, _COMMON_SHARE * len(texts))
+    return " ".join(sorted(name for name, times in found.items() if times >= least))
+
+
+def keys_of(answer: str, *, question: str, given: str = "") -> list[str]:
     """Short pieces of an answer that a right one must hold; empty where none stands out.
 
-    A short answer as a whole; else options and file names, quantities, names, as far as the
-    question does not give them away.
+    A short answer as a whole; else options and file names, quantities, names, as far as neither
+    the question nor `given` (the document's title, which every citation repeats, and the names
+    that it has all over) gives them away.
     """
     if len(answer.split()) <= _SHORT_ANSWER_WORDS:
         return [answer.strip().rstrip(".")]
-    asked = question.casefold()
+    asked = f"{question} {given}".casefold()
     first = answer.split("\n")[0]
     found = [
         match.strip()

@@ -75,13 +75,18 @@ def wordings(question: str, *, count: int, seed: int) -> list[str]:
     """
     question = " ".join(question.split())
     bare = question.rstrip("?").rstrip()
-    if len(_ENGLISH.findall(question)) < 2:
+    if not looks_english(question):
         return list(dict.fromkeys([question, bare]))[:count]
     forms = [form.format(**parts) for form, parts in _fitting(question)]
     general = [form.format(q=question) for form in _GENERAL]
     first, *rest = _shuffled(general, key=f"{seed} general {question}")
     others = [*_shuffled(forms, key=f"{seed} {question}"), first, bare, *rest]
     return list(dict.fromkeys([question, *others]))[:count]
+
+
+def looks_english(text: str) -> bool:
+    """Whether a text has two of the words without which hardly a question in English is asked."""
+    return len(_ENGLISH.findall(text)) >= 2
 
 
 def _fitting(question: str) -> list[tuple[str, dict[str, str]]]:
