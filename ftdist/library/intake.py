@@ -38,7 +38,7 @@ from ftdist.library.rows import BadRow, Conversation, Document, Passage, Row
 from ftdist.library.signatures import signatures
 from ftdist.library.stored import read_rows, write_rows
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same bytes would be read in another way."""
 
 CHAT_KINDS = ("json", "jsonl", "csv", "parquet", "yaml")
