@@ -10,6 +10,7 @@ after an interruption, finds it there.
                      documents.npy   bool[n], which rows are documents
                      blocks.npy      uint64, what the blocks of each document say
                      block_ends.npy  int64, where each document's end in it
+                     section_*.npy   what its sections say and resemble (`copied`)
                      account.json    what was counted
 """
 
@@ -31,6 +32,7 @@ from ftdist.data.message import Message
 from ftdist.library.account import Account
 from ftdist.library.clean import clean_row
 from ftdist.library.conversations import read_conversations
+from ftdist.library.copied import SectionSignatures
 from ftdist.library.private import mask
 from ftdist.library.read import read_document
 from ftdist.library.repeats import block_hashes
@@ -38,7 +40,7 @@ from ftdist.library.rows import BadRow, Conversation, Document, Passage, Row
 from ftdist.library.signatures import signatures
 from ftdist.library.stored import read_rows, write_rows
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the same bytes would be read in another way."""
 
 CHAT_KINDS = ("json", "jsonl", "csv", "parquet", "yaml")
@@ -146,6 +148,7 @@ def _read_into(folder: Path, piece: Piece) -> None:
     np.save(folder / "exact.npy", found.exact)
     np.save(folder / "minhash.npy", found.minhash)
     np.save(folder / "documents.npy", np.array(rows, dtype=np.bool_))
+    SectionSignatures.of(read_rows(folder / "rows.arrow")).save(folder)
     blocks = [block_hashes(row) for row in read_rows(folder / "rows.arrow") if _is_document(row)]
     np.save(folder / "blocks.npy", np.concatenate([np.empty(0, dtype=np.uint64), *blocks]))
     np.save(
