@@ -66,6 +66,13 @@ class CleanSection:
     duplicates: bool
     """Whether exact and near duplicates go; the first one met stays."""
 
+    sections: bool
+    """Whether sections of documents, of 50 words or more, go that say what an earlier one says.
+
+    Exact duplicates, and those of a likeness of 0.9 (or `similarity`, if it is more) that hold the
+    same numbers.
+    """
+
     similarity: Annotated[float, Field(gt=0.3, le=1)]
     """Likeness (Jaccard, of word 5-grams) from which two texts are near duplicates."""
 

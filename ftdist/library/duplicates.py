@@ -40,7 +40,9 @@ class Duplicates:
     similarity: npt.NDArray[np.float32]
 
 
-def find_duplicates(shards: Iterable[Shard], *, similarity: float, folder: Path) -> Duplicates:
+def find_duplicates(
+    shards: Iterable[Shard], *, similarity: float, folder: Path, kinds: Hashes | None = None
+) -> Duplicates:
     """Find what repeats an earlier text.
 
     Texts are looked at in order: one is a duplicate if some earlier text that is kept is the same,
@@ -55,6 +57,7 @@ def find_duplicates(shards: Iterable[Shard], *, similarity: float, folder: Path)
             time needs to be in memory.
         similarity: Jaccard likeness of word shingles, as signatures estimate it.
         folder: for those files.
+        kinds: of each text; only texts of the same kind are near duplicates. None: all are of one.
     """
     with TemporaryDirectory(dir=folder, prefix="duplicates-") as aside:
         path = Path(aside) / "signatures"
@@ -67,7 +70,7 @@ def find_duplicates(shards: Iterable[Shard], *, similarity: float, folder: Path)
         _mark_exact(exact, result)
         del exact
         if width:
-            _mark_near(path, result, width=width, similarity=similarity)
+            _mark_near(path, result, width=width, similarity=similarity, kinds=kinds)
     return result
 
 
@@ -107,7 +110,9 @@ def _mark_exact(exact: Hashes, result: Duplicates) -> None:
     result.kept_row[order[is_first]] = -1
 
 
-def _mark_near(path: Path, result: Duplicates, *, width: int, similarity: float) -> None:
+def _mark_near(
+    path: Path, result: Duplicates, *, width: int, similarity: float, kinds: Hashes | None
+) -> None:
     number, size = bands_for(width, similarity=similarity)
     files = [path.with_name(f"band-{band}") for band in range(number)]
     rows = _write_bands(path, files, result, width=width, size=size)
@@ -122,6 +127,8 @@ def _mark_near(path: Path, result: Duplicates, *, width: int, similarity: float)
         likeness = _Likeness(file=signatures.fileno(), width=width)
         for row, buckets in _in_buckets(rows, files):
             candidates = sorted({other for bucket in buckets for other in _met_in(bucket, met)})
+            if kinds is not None:
+                candidates = [other for other in candidates if kinds[other] == kinds[row]]
             found = likeness.first(row, candidates, least=similarity)
             if found is None:
                 for bucket in buckets:

@@ -10,6 +10,7 @@ after an interruption, finds it there.
                      documents.npy   bool[n], which rows are documents
                      blocks.npy      uint64, what the blocks of each document say
                      block_ends.npy  int64, where each document's end in it
+                     section_*.npy   what its sections say and resemble (`copied`)
                      account.json    what was counted
 """
 
@@ -30,6 +31,7 @@ from ftdist.library.account import Account
 from ftdist.library.aside import keep_first, made_aside
 from ftdist.library.clean import clean_row
 from ftdist.library.conversations import read_conversations
+from ftdist.library.copied import SectionSignatures
 from ftdist.library.digests import Stamp, stamp_of
 from ftdist.library.private import mask
 from ftdist.library.read import read_document
@@ -38,7 +40,7 @@ from ftdist.library.rows import BadRow, BadRowError, Conversation, Document, Pas
 from ftdist.library.signatures import signatures
 from ftdist.library.stored import read_rows, write_rows
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the same bytes would be read in another way."""
 
 _ACCOUNT = "account.json"
@@ -169,6 +171,7 @@ def _read_into(folder: Path, piece: Piece) -> None:
     np.save(folder / "exact.npy", found.exact)
     np.save(folder / "minhash.npy", found.minhash)
     np.save(folder / "documents.npy", np.array(rows, dtype=np.bool_))
+    SectionSignatures.of(read_rows(folder / "rows.arrow")).save(folder)
     blocks = [block_hashes(row) for row in read_rows(folder / "rows.arrow") if _is_document(row)]
     np.save(folder / "blocks.npy", np.concatenate([np.empty(0, dtype=np.uint64), *blocks]))
     np.save(

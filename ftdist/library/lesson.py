@@ -17,6 +17,7 @@ import numpy as np
 from ftdist.data.message import Message
 from ftdist.library.account import Account
 from ftdist.library.aside import keep_first, made_aside
+from ftdist.library.copied import without_sections
 from ftdist.library.curated import write_samples
 from ftdist.library.intake import Piece
 from ftdist.library.repeats import drop_repeated
@@ -69,7 +70,8 @@ class Lesson:
     def key(self) -> str:
         """Fingerprint of everything that decides what comes out."""
         digest = hashlib.sha256()
-        for array in (self.decision.kept, self.decision.held_out, self.decision.repeated):
+        decision = self.decision
+        for array in (decision.kept, decision.held_out, decision.repeated, decision.copied):
             digest.update(np.ascontiguousarray(array).tobytes() + b"|")
         made_of = [FORMAT, self.piece.key, self.source, asdict(self.settings), digest.hexdigest()]
         made_of += [self.written.name] if self.written else []
@@ -134,16 +136,19 @@ def _teach_into(folder: Path, lesson: Lesson) -> None:
 
 
 def _rows(lesson: Lesson, *, part: str) -> Iterator[Row]:
-    """The kept rows of one part."""
+    """The kept rows of one part, documents without the sections that another has."""
     decision = lesson.decision
     chosen = decision.kept & (decision.held_out if part == "held_out" else ~decision.held_out)
     if not chosen.any():
         return
-    for row, is_chosen_row in zip(
-        read_rows(lesson.piece.folder / "rows.arrow"), chosen, strict=True
-    ):
+    copied: dict[int, set[int]] = {}
+    for at, section in decision.copied.tolist():
+        copied.setdefault(at, set()).add(section)
+    rows = read_rows(lesson.piece.folder / "rows.arrow")
+    for at, (row, is_chosen_row) in enumerate(zip(rows, chosen, strict=True)):
         if is_chosen_row:
-            yield row
+            gone = copied.get(at, ())
+            yield without_sections(row, gone) if isinstance(row, Document) else row
 
 
 Probe = dict[str, Any]

@@ -22,7 +22,6 @@ from ftdist.library.keep.keep import Kept
 from ftdist.library.measure import SourceSizes, measure
 from ftdist.library.overlap import Overlap
 from ftdist.library.probes import Probes, write_probes
-from ftdist.rundir import write_whole
 
 Say = Callable[[str], None]
 PARTS = ("train", "held_out")

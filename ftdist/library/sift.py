@@ -1,6 +1,6 @@
 """What of all that was read is kept, and what of that is held out: decided over all sources."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from ftdist.config.curation import CurateConfig
 from ftdist.library.account import Account
-from ftdist.library.duplicates import find_duplicates
+from ftdist.library.copied import LEAST_LIKENESS, SectionSignatures, section_told
+from ftdist.library.duplicates import Duplicates, find_duplicates
 from ftdist.library.intake import Piece, unit_text
 from ftdist.library.overlap import Overlap, ngram_hashes, settle
 from ftdist.library.repeats import find_repeated
-from ftdist.library.rows import Row
+from ftdist.library.rows import Document, Row
 from ftdist.library.split import choose_held_out
 from ftdist.library.stored import read_rows
 
@@ -41,6 +42,9 @@ class Decision:
     held_out: npt.NDArray[np.bool_]
     repeated: npt.NDArray[np.uint64]
     """Hashes of blocks that are repeated all over the source."""
+
+    copied: npt.NDArray[np.int64]
+    """int64[n, 2]: row and number of each section that says what an earlier one says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +74,15 @@ def sift(
     counts = [len(_load(piece, "documents")) for piece in pieces]
     ends = np.cumsum([0, *counts])
     kept = np.ones(int(ends[-1]), dtype=np.bool_)
+    owners = [source for source in sources for _ in source.pieces]
     if config.clean.duplicates and len(kept):
-        owners = [source for source in sources for _ in source.pieces]
         kept = _without_duplicates(pieces, owners, ends, config=config, folder=folder)
     unusable = [rows for source in sources for rows in refused.get(source.name, ())]
     if unusable:
         kept &= ~np.concatenate(unusable)
+    copied = [_NO_PLACES for _ in pieces]
+    if config.clean.sections and len(kept):
+        copied = _copied_sections(pieces, owners, ends, kept, config=config, folder=folder)
     held_out = np.zeros(len(kept), dtype=np.bool_)
     place = 0
     for source in sources:
@@ -93,13 +100,19 @@ def sift(
         for _ in source.pieces:
             span = slice(ends[place], ends[place + 1])
             decisions[source.name].append(
-                Decision(kept=kept[span], held_out=held_out[span], repeated=repeated)
+                Decision(
+                    kept=kept[span],
+                    held_out=held_out[span],
+                    repeated=repeated,
+                    copied=copied[place],
+                )
             )
             place += 1
     return Sifted(decisions=decisions, overlap=overlap)
 
 
 _NO_HASHES = np.empty(0, dtype=np.uint64)
+_NO_PLACES = np.empty((0, 2), dtype=np.int64)
 
 
 def _load(piece: Piece, name: str) -> npt.NDArray[Any]:
@@ -121,26 +134,80 @@ def _without_duplicates(
         similarity=config.clean.similarity,
         folder=folder,
     )
-    gone = np.flatnonzero(found.kept_row >= 0)
-    shown: dict[tuple[str, str], int] = {}
-    for row in gone.tolist():
-        piece = int(np.searchsorted(ends, row, side="right")) - 1
-        rule = "near duplicate" if found.near[row] else "exact duplicate"
-        account, key = owners[piece].account, (owners[piece].name, rule)
-        shown[key] = shown.get(key, 0) + 1
-        if shown[key] > _SHOWN:
-            account.strike(rule, place="", excerpt="")
-            continue
-        dropped, stays = (_row(pieces, ends, at) for at in (row, int(found.kept_row[row])))
-        account.strike(
-            rule,
-            place=str(dropped.place),
-            excerpt=unit_text(dropped),
-            kept=str(stays.place),
-            kept_excerpt=" ".join(unit_text(stays).split())[:160],
-            similarity=round(float(found.similarity[row]), 2),
-        )
+
+    def told(at: int) -> tuple[str, str]:
+        row = _row(pieces, ends, at)
+        return str(row.place), unit_text(row)
+
+    _strike(found, owners, ends, rule="duplicate", told=told)
     return np.asarray(found.kept_row) < 0
+
+
+def _copied_sections(
+    pieces: Sequence[Piece],
+    owners: Sequence[ReadSource],
+    ends: npt.NDArray[np.int64],
+    kept: npt.NDArray[np.bool_],
+    *,
+    config: CurateConfig,
+    folder: Path,
+) -> list[npt.NDArray[np.int64]]:
+    """Of each piece the sections that go: rows that are gone already count for nothing.
+
+    Near duplicates hold the same numbers: two devices' sections may differ in a torque alone.
+    """
+    signed = [SectionSignatures.load(piece.folder) for piece in pieces]
+    chosen = [
+        np.flatnonzero(kept[first + each.places[:, 0]])
+        for each, first in zip(signed, ends[:-1], strict=True)
+    ]
+    found = find_duplicates(
+        ((each.exact[at], each.minhash[at]) for each, at in zip(signed, chosen, strict=True)),
+        similarity=max(config.clean.similarity, LEAST_LIKENESS),
+        folder=folder,
+        kinds=np.concatenate([each.numbers[at] for each, at in zip(signed, chosen, strict=True)]),
+    )
+    places = [each.places[at] for each, at in zip(signed, chosen, strict=True)]
+    section_ends = np.cumsum([0, *map(len, places)])
+
+    def told(at: int) -> tuple[str, str]:
+        piece = int(np.searchsorted(section_ends, at, side="right")) - 1
+        row, ordinal = places[piece][at - int(section_ends[piece])].tolist()
+        document = _row(pieces, ends, int(ends[piece]) + row)
+        assert isinstance(document, Document)
+        return section_told(document, ordinal)
+
+    _strike(found, owners, section_ends, rule="duplicate section", told=told)
+    gone = np.split(found.kept_row >= 0, section_ends[1:-1])
+    return [of_piece[is_gone] for of_piece, is_gone in zip(places, gone, strict=True)]
+
+
+def _strike(
+    found: Duplicates,
+    owners: Sequence[ReadSource],
+    ends: npt.NDArray[np.int64],
+    *,
+    rule: str,
+    told: Callable[[int], tuple[str, str]],
+) -> None:
+    """Count what goes; of the first few of a source show place and text, and what stays instead."""
+    shown: dict[tuple[str, str], int] = {}
+    for at in np.flatnonzero(found.kept_row >= 0).tolist():
+        owner = owners[int(np.searchsorted(ends, at, side="right")) - 1]
+        name = f"{'near' if found.near[at] else 'exact'} {rule}"
+        shown[owner.name, name] = shown.get((owner.name, name), 0) + 1
+        if shown[owner.name, name] > _SHOWN:
+            owner.account.strike(name, place="", excerpt="")
+            continue
+        (place, text), (kept, kept_text) = told(at), told(int(found.kept_row[at]))
+        owner.account.strike(
+            name,
+            place=place,
+            excerpt=text,
+            kept=kept,
+            kept_excerpt=" ".join(kept_text.split())[:160],
+            similarity=round(float(found.similarity[at]), 2),
+        )
 
 
 _SHOWN = 5

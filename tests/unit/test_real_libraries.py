@@ -17,7 +17,7 @@ from ftdist.library.conversations import read_conversations
 from ftdist.library.curate import curate
 from ftdist.library.curated import open_curated, read_samples
 from ftdist.library.read import read_document
-from ftdist.library.rows import BadRow, Conversation, Document, Row
+from ftdist.library.rows import BadRow, Block, Conversation, Document, Row
 from ftdist.library.teach.passages import passages
 from ftdist.library.teach.questions import questions
 from tests.support.libraries import debian_docs, needs, wheel_files
@@ -37,6 +37,11 @@ def _conversations(path: Path, kind: str) -> list[Row]:
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[a-z]{3,}", text.lower())
+
+
+def _said(block: Block) -> str:
+    """A block's text, and that of its cells."""
+    return " ".join([block.text, *(cell for row in block.rows for cell in row)])
 
 
 def _headings(text: str) -> int:
@@ -65,7 +70,7 @@ def test_nut_user_manual_has_the_words_that_pdftotext_finds_on_each_page() -> No
     document = _document(path, "pdf")
     read = Counter[int]()
     for block in document.blocks:
-        read[block.page or 0] += len(_words(block.text))
+        read[block.page or 0] += len(_words(_said(block)))
     assert len(pages) - 1 == 135
     # Blocks count for the page on which they begin: compared over ten pages at a time. The first
     # sixteen pages are title and contents, the contents left out.
@@ -93,7 +98,7 @@ def test_nut_user_manual_has_the_headings_of_its_bookmarks_on_their_pages() -> N
 
 def test_every_word_of_the_nut_manual_is_in_its_passages_as_often_as_it_was_read() -> None:
     document = _document(_nut_pdf("user-manual.pdf"), "pdf")
-    read = Counter(w for block in document.blocks for w in _words(block.text))
+    read = Counter(w for block in document.blocks for w in _words(_said(block)))
     taught = Counter(
         w
         for sample in passages(document, words=300)
@@ -126,7 +131,7 @@ def test_slurm_pages_lose_no_words_but_those_of_navigation() -> None:
         for tag in soup.find_all(attrs={"role": ["navigation", "banner", "contentinfo", "search"]}):
             tag.decompose()
         blocks = _document(folder / name, "html").blocks
-        said = " ".join(f"{b.text} {' '.join(' '.join(row) for row in b.rows)}" for b in blocks)
+        said = " ".join(map(_said, blocks))
         assert len(_words(said)) == pytest.approx(len(_words(soup.get_text(" "))), rel=0.01), name
 
 
@@ -210,3 +215,36 @@ def test_nut_faq_gives_twenty_probes_that_repeat_no_thirteen_words_of_what_is_tr
     for question in asked:
         words = re.findall(r"\w+", question.casefold())
         assert not runs & {tuple(words[at : at + 13]) for at in range(len(words) - 12)}, question
+
+
+@pytest.mark.filterwarnings("ignore::bs4.XMLParsedAsHTMLWarning")
+@pytest.mark.parametrize(
+    ("manual", "tables", "rows", "spanning"),
+    [("user-manual", 16, 305, 1), ("developer-guide", 16, 314, 6), ("cables", 2, 13, 0)],
+)
+def test_nut_manuals_have_the_rows_of_the_tables_of_their_html_edition(
+    manual: str, tables: int, rows: int, spanning: int
+) -> None:
+    def plain(cell: str) -> str:
+        return re.sub(r"\s", "", cell).translate({0x2019: "'", 0x201C: '"', 0x201D: '"'})
+
+    pages = sorted((_nut_pdf("..") / "html" / manual).resolve().glob("*.html"))
+    texts = [page.read_bytes() for page in pages]
+    soups = [BeautifulSoup(text, "lxml") for text in texts if b"informaltable" in text]
+    found = [table for soup in soups for table in soup.select("div.informaltable table")]
+    theirs = Counter(
+        tuple(plain(cell.get_text()) for cell in row.find_all(["td", "th"]))
+        for table in found
+        for row in table.find_all("tr")
+    )
+    blocks = _document(_nut_pdf(f"{manual}.pdf"), "pdf").blocks
+    ours = Counter(tuple(map(plain, row)) for block in blocks for row in block.rows)
+    assert (len(found), theirs.total()) == (tables, rows)
+    # Rows with a cell over several columns or rows are fewer cells there, and one row here.
+    assert (theirs - ours).total() == spanning
+    # Here alone: the title page's table of versions, headings on each page that a table goes on to.
+    more = [row for row, times in (ours - theirs).items() for _ in range(times)]
+    versions = [row for row in more if len(row) == 4]
+    headings = [row for row in more if row[:2] == ("Name", "Description")]
+    assert len(versions) == 3
+    assert len(more) - len(versions) - len(headings) <= max(1, spanning)

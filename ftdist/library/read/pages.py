@@ -39,6 +39,10 @@ class Line:
     size: float
     is_mono: bool
     is_bold: bool
+    """Of a table its first row alone: it names the columns."""
+
+    rows: tuple[tuple[str, ...], ...] = ()
+    """Cells, where it is no line but a table; `text` is then all they say."""
 
 
 def bare(text: str) -> str:
@@ -90,9 +94,9 @@ def blocks_of(lines: Sequence[Line], *, outline: Mapping[tuple[int, str], int]) 
         return []
     body = Counter[float]()
     for line in lines:
-        body[line.size] += len(line.text)
+        body[line.size] += 0 if line.rows else len(line.text)
     size = body.most_common(1)[0][0]
-    levels = _levels(lines, size=size)
+    levels = _levels([line for line in lines if not line.rows], size=size)
     words = Counter(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", " ".join(_plain(lines)).casefold()))
     blocks: list[Block] = []
     waiting: list[Line] = []
@@ -106,7 +110,11 @@ def blocks_of(lines: Sequence[Line], *, outline: Mapping[tuple[int, str], int]) 
     while at < len(lines):
         line, (level, taken) = lines[at], _bookmarked(lines, at, outline=outline, size=size)
         level = level or _heading_level(line, levels=levels)
-        if level:
+        if line.rows:
+            flush()
+            blocks.append(_table(line, blocks[-1] if blocks else None, words=words))
+            taken = 1
+        elif level:
             flush()
             _add_heading(blocks, lines[at : at + taken], level, is_marked=taken > 1)
         else:
@@ -202,6 +210,20 @@ def _block(lines: Sequence[Line], *, words: Mapping[str, int]) -> Block:
     if _BULLET.match(text):
         return Block(kind="item", text=_MARK.sub("", text), level=1, page=first.page)
     return Block(kind="paragraph", text=text, page=first.page)
+
+
+def _table(line: Line, last: Block | None, *, words: Mapping[str, int]) -> Block:
+    """A table; one that goes on from the page before has the headings of that."""
+    rows = tuple(
+        tuple(" ".join(_joined(cell, words=words).split()) for cell in row) for row in line.rows
+    )
+    has_header = line.is_bold
+    if last is not None and last.kind == "table" and last.page == line.page - 1:
+        if last.rows[0] == rows[0]:
+            has_header = True
+        elif last.has_header and not has_header and len(last.rows[0]) == len(rows[0]):
+            rows, has_header = (last.rows[0], *rows), True
+    return Block(kind="table", text="", page=line.page, rows=rows, has_header=has_header)
 
 
 def _is_divided(text: str, more: str) -> bool:

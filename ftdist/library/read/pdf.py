@@ -7,15 +7,19 @@ left out, as are tables of contents: both are said in the document's notes.
 import ctypes
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
 from ftdist.library.read import readable
+from ftdist.library.read.bands import ladders, level_grids, with_rows
+from ftdist.library.read.grids import NEAR, Rule, grids, word_starts
 from ftdist.library.read.pages import (
     Line,
     bare,
@@ -134,8 +138,14 @@ def _lines(page: Any, number: int) -> Iterator[Line]:
                 chr(pdfium.FPDFText_GetUnicode(textpage, at))
                 for at in range(textpage.count_chars())
             )
+        tables = _tables(page, textpage, text, number=number)
+        letters = list(text)
+        for at in tables.taken:
+            letters[at] = " "
+        text = "".join(letters)
         start = 0
         for part in re.split(r"\r\n|\r|\n", text):
+            yield from (tables.at[at] for at in range(start, start + len(part)) if at in tables.at)
             line = _line(textpage, part, start, page=number, height=height)
             if line is not None:
                 yield line
@@ -146,6 +156,130 @@ def _lines(page: Any, number: int) -> Iterator[Line]:
                     break
     finally:
         textpage.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tables:
+    """The tables of a page, each where its first character stands, and all their characters."""
+
+    at: dict[int, Line]
+    taken: frozenset[int]
+
+
+def _tables(page: Any, textpage: Any, text: str, *, number: int) -> _Tables:
+    """The tables of a page; characters are looked at only where lines may be those of one."""
+    width, height = page.get_size()
+    found: dict[int, Line] = {}
+    taken: set[int] = set()
+    rules = list(_rules(page))
+    ruled = grids(rules, width=width, height=height)
+    level = ladders(rules, beside=ruled)
+    words = _words(textpage, text) if ruled or level else []
+    boxes = np.array([word.box for word in words]).reshape(-1, 4)
+    ruled = [with_rows(grid, boxes) for grid in ruled]
+    ruled += [grid for each in level for grid in level_grids(each, boxes, height=height)]
+    for grid in ruled:
+        cells: dict[int, list[int]] = {}
+        at_cells = grid.cells_at(np.array([word.middle for word in words]).reshape(-1, 2))
+        for word, cell in zip(words, at_cells.tolist(), strict=True):
+            if cell >= 0 and word.letters[0] not in taken:
+                cells.setdefault(cell, []).extend(word.letters)
+        rows = grid.filled({cell: _spaced(text, letters) for cell, letters in cells.items()})
+        if not rows:
+            continue
+        taken |= {at for letters in cells.values() for at in letters}
+        found[min(map(min, cells.values()))] = Line(
+            text=" ".join(filter(None, (cell for row in rows for cell in row))),
+            page=number,
+            left=float(grid.lefts[0]),
+            bottom=float(grid.tops[-1]),
+            top=float(grid.tops[0]),
+            height=height,
+            size=0.0,
+            is_mono=False,
+            is_bold=_has_bold_head(textpage, cells, columns=grid.cells.shape[1]),
+            rows=rows,
+        )
+    return _Tables(at=found, taken=frozenset(taken))
+
+
+@dataclass(frozen=True)
+class _Word:
+    """Places of its characters in a page's text, and the middle of the first on the page."""
+
+    letters: Sequence[int]
+    middle: tuple[float, float]
+    box: tuple[float, float, float, float]
+    """Left, bottom, right, top."""
+
+
+def _words(textpage: Any, text: str) -> list[_Word]:
+    inked = [at for at, letter in enumerate(text) if not letter.isspace()]
+    boxes = np.array([textpage.get_charbox(at) for at in inked]).reshape(-1, 4)
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    starts = word_starts(np.array(inked), boxes)
+    return [
+        _Word(
+            inked[start:end],
+            middle=tuple(middles[start].tolist()),
+            box=(
+                *boxes[start:end, :2].min(axis=0).tolist(),
+                *boxes[start:end, 2:].max(axis=0).tolist(),
+            ),
+        )
+        for start, end in pairwise([*starts, len(inked)])
+    ]
+
+
+def _spaced(text: str, letters: Sequence[int]) -> str:
+    """The characters of a cell, a blank where there is one or a line ends."""
+    said = text[letters[0]]
+    for last, at in pairwise(letters):
+        said += text[at] if at == last + 1 else f" {text[at]}"
+    return _CONTROL.sub("", said)
+
+
+def _has_bold_head(textpage: Any, cells: Mapping[int, Sequence[int]], *, columns: int) -> bool:
+    """Whether the first row that holds text is bold, and what comes after it is not."""
+    bold: dict[int, list[bool]] = {}
+    for cell, letters in sorted(cells.items()):
+        bold.setdefault(cell // columns, []).append(_look(textpage, letters[0]).is_bold)
+    first, *others = bold.values()
+    return all(first) and not all(map(all, others))
+
+
+def _rules(page: Any) -> Iterator[Rule]:
+    """The straight lines that are drawn on a page, edges of rectangles among them."""
+    for shape in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_PATH], max_depth=4):
+        fill, stroke = ctypes.c_int(), ctypes.c_int()
+        pdfium.FPDFPath_GetDrawMode(shape, fill, stroke)
+        if not (fill.value or stroke.value):
+            continue
+        matrix, form = shape.get_matrix(), shape.container
+        while form is not None:
+            matrix, form = matrix.multiply(form.get_matrix()), form.container
+        lines = list(_segments(shape, matrix))
+        across = [x for ends in lines for x, _ in ends]
+        down = [y for ends in lines for _, y in ends]
+        is_edge = bool(lines) and min(max(each) - min(each) for each in (across, down)) > NEAR
+        yield from filter(None, (Rule.between(*ends, is_edge=is_edge) for ends in lines))
+
+
+def _segments(shape: Any, matrix: Any) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
+    """The straight lines of a shape, from where to where on the page."""
+    first = last = (0.0, 0.0)
+    x, y = ctypes.c_float(), ctypes.c_float()
+    for number in range(pdfium.FPDFPath_CountSegments(shape)):
+        segment = pdfium.FPDFPath_GetPathSegment(shape, number)
+        pdfium.FPDFPathSegment_GetPoint(segment, x, y)
+        point = matrix.on_point(x.value, y.value)
+        kind = pdfium.FPDFPathSegment_GetType(segment)
+        if kind == pdfium.FPDF_SEGMENT_LINETO:
+            yield last, point
+        first = point if kind == pdfium.FPDF_SEGMENT_MOVETO else first
+        if pdfium.FPDFPathSegment_GetClose(segment):
+            yield point, first
+        last = point
 
 
 def _line(textpage: Any, text: str, start: int, *, page: int, height: float) -> Line | None:
