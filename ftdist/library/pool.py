@@ -37,7 +37,11 @@ def in_order(
     spawn = multiprocessing.get_context("spawn")
     done = 0
     while done < len(tasks):
-        pool = ProcessPoolExecutor(max_workers=min(processes, len(tasks) - done), mp_context=spawn)
+        pool = ProcessPoolExecutor(
+            max_workers=min(processes, len(tasks) - done),
+            mp_context=spawn,
+            initializer=_tokenise_alone,
+        )
         try:
             ahead: list[Future[Result]] = [pool.submit(work, task) for task in tasks[done:]]
             for future in ahead:
@@ -48,6 +52,14 @@ def in_order(
             done += 1
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _tokenise_alone() -> None:
+    """Have tokenizers use one thread in this process: there is one a core already.
+
+    One of its own, which its memory is taken from: without any it takes a third longer.
+    """
+    os.environ |= {"RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "true"}
 
 
 def _alone(
