@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NoReturn
 
-from jinja2 import Environment, Template
+from jinja2 import Environment, Template, TemplateError
 
 # The one place where the sandbox that transformers renders templates in can be had.
 from transformers.utils.chat_template_utils import _compile_jinja_template
@@ -118,7 +118,7 @@ def looks_away(source: str, probe: Sequence[Message], *, names: Mapping[str, str
         return _sealing(source).render(
             messages=messages, tools=None, documents=None, add_generation_prompt=False, **names
         )
-    except Exception:  # noqa: BLE001: whatever a template does with a text that is not one
+    except (_SealError, TemplateError, TypeError, ValueError, LookupError, AttributeError):
         return None
 
 
