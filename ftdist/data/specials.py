@@ -120,15 +120,16 @@ class SpecialTokens:
                     [moved[index][0] for index in chosen], add_special_tokens=False
                 )
                 for index, encoding in zip(chosen, encodings, strict=True):
-                    results[index] = encoding.ids, self._within(encoding, moved[index][1])
+                    ids = encoding.ids  # a new list each time that it is asked for
+                    results[index] = ids, self._within(encoding, ids, moved[index][1])
         return [results[index] for index in range(len(texts))]
 
-    def _within(self, encoding: Encoding, spans: list[Span]) -> list[bool]:
+    def _within(self, encoding: Encoding, ids: list[int], spans: list[Span]) -> list[bool]:
         """Which tokens hold a character of one of the spans.
 
         The borders alone are looked up; where a border stands in no token all of them are.
         """
-        inside = [False] * len(encoding)
+        inside = [False] * len(ids)
         for first, end in spans:
             begin, last = encoding.char_to_token(first), encoding.char_to_token(end - 1)
             if first >= end or begin is None or last is None:
@@ -142,7 +143,7 @@ class SpecialTokens:
             ):
                 last += 1
             chars = encoding.token_to_chars(begin)
-            if chars is not None and chars[0] < first and self._is_special[encoding.ids[begin]]:
+            if chars is not None and chars[0] < first and self._is_special[ids[begin]]:
                 begin += 1
             inside[begin : last + 1] = [True] * (last + 1 - begin)
         return inside

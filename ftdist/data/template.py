@@ -9,20 +9,22 @@ reasoning taken out, messages moved) cannot be learned from exactly, and is refu
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from ftdist.data.message import Message
+from ftdist.data.shape import Shape, looks_away, probe_of, shape_of
 from ftdist.data.specials import Span
 from ftdist.errors import DataError, ModelError
 
 _MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 _PROBE = "sentence{}probe"
+
+_COMPARED = 32
+"""Conversations that are rendered even where the shape is sure, to see that it is."""
 
 _WITH_SPECIAL_TOKENS = (
     "{{% for message in messages %}}"
@@ -77,20 +79,6 @@ def ensure_chat_template(tokenizer: PreTrainedTokenizerBase) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """What a template writes for one order of roles, contents apart."""
-
-    between: tuple[str, ...]
-    """Before each content, and after the last."""
-
-    answers: tuple[int, ...]
-    """Which messages are answers."""
-
-    spans: tuple[Span, ...]
-    """Where each answer's turn begins and ends, the lengths of contents up to there not counted."""
-
-
 class AnswerFinder:
     """Renders conversations and finds the assistant's turns in the text.
 
@@ -112,7 +100,9 @@ class AnswerFinder:
         self._marked = _MARKS.search(self.source) is not None
         self._tails: dict[tuple[str, ...], str] = {}
         self._prompts: dict[tuple[str, ...], str] = {}
-        self._shapes: dict[tuple[str, ...], _Shape | None] = {}
+        self._shapes: dict[tuple[str, ...], Shape | None] = {}
+        self._compared = 0
+        self._is_trusted = True
         self._refuse_broken()
 
     def find(self, messages: Sequence[Message]) -> tuple[str, list[Span]]:
@@ -126,63 +116,32 @@ class AnswerFinder:
         """
         if self._marked:
             return self._find_marked(messages)
+        shape = self._shape(tuple(message["role"] for message in messages))
+        written = None if shape is None else shape.write(messages)
+        if shape is not None and shape.is_sure and written and self._compared >= _COMPARED:
+            return written
         text, _ = self._render(messages)
-        spans = self._spans_by_shape(text, messages)
-        return text, self._spans_by_prompts(text, messages) if spans is None else spans
+        self._compared += 1
+        if written is not None and text == written[0]:
+            return written
+        if shape is not None and shape.is_sure:
+            self._shapes.clear()
+            self._is_trusted = False
+        return text, self._spans_by_prompts(text, messages)
 
-    def _spans_by_shape(self, text: str, messages: Sequence[Message]) -> list[Span] | None:
-        """Spans where the text is what this order of roles makes of any contents; else None.
-
-        What stands between the contents, and where in it answers begin and end, is found once for
-        each order of roles. That it stands there in this text too is compared, character by
-        character.
-        """
-        roles = tuple(message["role"] for message in messages)
-        if roles not in self._shapes:
-            self._shapes[roles] = self._shape(roles)
-        shape = self._shapes[roles]
-        if shape is None:
-            return None
-        for strip in (False, True):
-            contents = [m["content"].strip() if strip else m["content"] for m in messages]
-            pieces = [
-                piece for pair in zip(shape.between, contents, strict=False) for piece in pair
-            ]
-            if text == "".join([*pieces, shape.between[-1]]):
-                break
-        else:
-            return None
-        ends = list(accumulate(map(len, contents), initial=0))
-        return [
-            (first + ends[before], end + ends[before + 1])
-            for (first, end), before in zip(shape.spans, shape.answers, strict=True)
-        ]
-
-    def _shape(self, roles: tuple[str, ...]) -> "_Shape | None":
+    def _shape(self, roles: tuple[str, ...]) -> Shape | None:
         """What the template writes around contents in this order of roles, if it can be told."""
-        probe = [Message(role=role, content=_PROBE.format(at)) for at, role in enumerate(roles)]
-        try:
-            text, _ = self._render(probe)
-            spans = self._spans_by_prompts(text, probe, prompt=self._probe_prompt)
-        except DataError:
-            return None  # the conversation at hand is told of it
-        between: list[str] = []
-        rest = text
-        for message in probe:
-            before, found, rest = rest.partition(message["content"])
-            if not found:
+        if roles not in self._shapes:
+            probe = probe_of(roles)
+            try:
+                text, _ = self._render(probe)
+                spans = self._spans_by_prompts(text, probe, prompt=self._probe_prompt)
+            except DataError:
+                self._shapes[roles] = None  # the conversation at hand is told of it
                 return None
-            between.append(before)
-        answers = [at for at, role in enumerate(roles) if role == "assistant"]
-        ends = list(accumulate((len(message["content"]) for message in probe), initial=0))
-        return _Shape(
-            between=(*between, rest),
-            answers=tuple(answers),
-            spans=tuple(
-                (first - ends[at], end - ends[at + 1])
-                for (first, end), at in zip(spans, answers, strict=True)
-            ),
-        )
+            is_sure = self._is_trusted and text == looks_away(self.source, probe, names=self._names)
+            self._shapes[roles] = shape_of(text, probe, spans=spans, is_sure=is_sure)
+        return self._shapes[roles]
 
     def _prompt(self, messages: Sequence[Message]) -> str:
         """What the template writes for an answer to these messages."""

@@ -22,7 +22,7 @@ from ftdist.library.values import Span, split_rows
 PORTION_BYTES = 4 << 20
 """Of source files that one process reads at once."""
 
-_ROWS_AT_ONCE = 64
+_ROWS_AT_ONCE = 256
 NAMED_ROWS = 20
 """Bad rows that the card names; all are counted."""
 

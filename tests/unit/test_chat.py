@@ -243,14 +243,57 @@ def test_answers_are_found_by_shape_where_asking_for_each_prompt_finds_them(
         talk("Unplug it ", " Wait. ", "And then?", "Plug it in\nagain."),
         talk("button", "button", "button", "button button"),
     ]
+    monkeypatch.setattr("ftdist.data.template._COMPARED", 0)  # trusted from the first on
     by_shape = ChatEncoder(tokenizer, system_prompt=None).encode_many(talks * 2)
     asked: list[bool] = []
     monkeypatch.setattr(
-        AnswerFinder, "_spans_by_shape", lambda *_: asked.append(True)
+        AnswerFinder, "_shape", lambda *_: asked.append(True)
     )  # append gives None: no shape fits
     by_prompts = ChatEncoder(tokenizer, system_prompt=None).encode_many(talks * 2)
     assert [str(tokens) for tokens in by_shape] == [str(tokens) for tokens in by_prompts]
     assert asked or family == "marked"
+
+
+LOOKS = {
+    "at its length": "{{ m.content }}{% if m.content | length > 90 %}!{% endif %}",
+    "at whether it is empty": "{% if m.content %}{{ m.content }}{% endif %}",
+    "for a word": "{{ m.content }}{% if '</think>' in m.content %}!{% endif %}",
+    "at what it equals": "{{ '' if m.content == 'Stop' else m.content }}",
+    "at its end": "{{ m.content }}{{ '' if m.content.endswith('.') else '.' }}",
+    "at its first letter": "{{ m.content }}{% if m.content[0] == 'A' %}!{% endif %}",
+    "at its number": "{{ m.content }}{% if m.content | int > 7 %}!{% endif %}",
+    "behind a copy": "{% set c = m.content ~ '' %}{{ c }}{{ '!' if 'x' in c else '' }}",
+    "behind a sum": "{% set c = 'b' + m.content %}{{ c }}{{ '!' if 'x' in c else '' }}",
+    "for parts": "{{ m.content.split('</think>')[-1] }}",
+    "to replace": "{{ m.content | replace('x', 'y') }}",
+    "at one end only": "{{ m.content.rstrip() }}",
+}
+
+
+@pytest.mark.parametrize("content", LOOKS.values(), ids=LOOKS)
+def test_a_template_that_looks_into_contents_is_always_asked(content: str) -> None:
+    tokenizer = _with_template(
+        "{% for m in messages %}{{ m.role + ': ' }}" + content + "{{ eos_token }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
+    )
+    shape = ChatEncoder(tokenizer, system_prompt=None)._finder._shape(("user", "assistant"))
+    assert shape is None or not shape.is_sure
+
+
+@pytest.mark.parametrize("content", ["m.content", "m['content'] | trim", "m.content.strip() + ' '"])
+def test_a_template_that_only_writes_contents_is_asked_once_for_each_order_of_roles(
+    content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftdist.data.template._COMPARED", 1)
+    tokenizer = _with_template(
+        "{% for m in messages %}{{ m.role + ': ' }}{{ " + content + " }}{{ eos_token }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
+    )
+    encoder = ChatEncoder(tokenizer, system_prompt=None)
+    encoder.encode(talk("Reset?", "Hold it."))
+    monkeypatch.setattr(AnswerFinder, "_render", None)
+    for messages in (talk(" And then? \n", "\x0bWait.\t"), talk("assistant: ", "user: ")):
+        assert encoder.encode(messages).input_ids == own_ids(tokenizer, messages)
 
 
 def test_word_marks_put_in_by_the_tokenizer_belong_to_the_answer() -> None:

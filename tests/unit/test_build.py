@@ -1,0 +1,144 @@
+"""Properties of what a source is packed into, whatever its rows and however they are shared out."""
+
+import json
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from ftdist.data.chat import ChatEncoder
+from ftdist.library import build, encode
+from ftdist.library.build import SourceBuilder
+from ftdist.library.documents import cut_text
+from ftdist.library.encode import BuildSettings
+from ftdist.library.files import find_files
+
+ROOM = 16
+WORDS = [f"w{number}" for number in range(50)]
+TEMPLATE = (
+    "{% for m in messages %}{{ m.role + ' : ' + m.content + ' </s> ' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'assistant : ' }}{% endif %}"
+)
+
+
+@cache
+def encoder() -> ChatEncoder:
+    """One token a word; a conversation has those of its texts and 3 more a message."""
+    vocabulary = ["<unk>", "</s>", "user", "assistant", ":", *WORDS]
+    core = Tokenizer(
+        models.WordLevel({word: at for at, word in enumerate(vocabulary)}, unk_token="<unk>")
+    )
+    core.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core, eos_token="</s>", unk_token="<unk>", chat_template=TEMPLATE
+    )
+    return ChatEncoder(tokenizer, system_prompt=None)
+
+
+def texts(most: int) -> st.SearchStrategy[str]:
+    return st.lists(st.sampled_from(WORDS), min_size=1, max_size=most).map(" ".join)
+
+
+ROWS = st.lists(
+    st.one_of(
+        st.builds(lambda q, a: {"question": q, "answer": a}, texts(4), texts(4)),
+        st.builds(lambda text: {"text": text}, texts(60)),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+def pack(rows: list[Any], *, held_out: float, seed: int = 1) -> dict[str, bytes]:
+    """The files that a source of these rows is packed into."""
+    with TemporaryDirectory() as folder:
+        source, out = Path(folder) / "source", Path(folder) / "out"
+        source.mkdir()
+        out.mkdir()
+        (source / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        builder = SourceBuilder(
+            name="library",
+            folder=out,
+            encoder=encoder(),
+            settings=BuildSettings(
+                sequence_tokens=ROOM,
+                on_long="drop",
+                on_bad_row="error",
+                held_out=held_out,
+                seed=seed,
+            ),
+        )
+        builder.build(find_files(source, key="library.path"), weight=1)
+        return {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+def array(files: dict[str, bytes], name: str) -> list[int]:
+    """An array of a packed source; behind numpy's header of 128 bytes."""
+    values: list[int] = np.frombuffer(files[name][128:], dtype=np.int64).tolist()
+    return values
+
+
+def samples_of(row: Any) -> int:
+    """How many samples a row becomes."""
+    if "text" not in row:
+        return 1
+    return sum(1 for _ in cut_text(row["text"], encoder=encoder(), sequence_tokens=ROOM))
+
+
+@settings(max_examples=30, deadline=None)
+@given(ROWS, st.sampled_from([0.0, 0.1, 0.3]))
+def test_every_sample_is_in_one_sequence_that_holds_it_whole(
+    rows: list[Any], held_out: float
+) -> None:
+    files = pack(rows, held_out=held_out)
+    offsets = array(files, "offsets.npy")
+    lengths = np.diff(offsets)
+    assert len(lengths) == sum(map(samples_of, rows))
+    assert len(files["ids.bin"]) == 4 * offsets[-1]
+    assert len(files["loss.bin"]) == offsets[-1]
+    seen = []
+    for part in ("train", "held_out"):
+        samples, starts = array(files, f"{part}-samples.npy"), array(files, f"{part}-offsets.npy")
+        tokens = array(files, f"{part}-tokens.npy")
+        for first, end, counted in zip(starts[:-1], starts[1:], tokens, strict=True):
+            assert sum(lengths[samples[first:end]]) == counted <= ROOM
+        seen += samples
+    assert sorted(seen) == list(range(len(lengths)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(ROWS.filter(lambda rows: len(rows) > 1), st.integers(0, 3))
+def test_what_is_held_out_is_whole_rows_and_equal_rows_go_together(
+    rows: list[Any], seed: int
+) -> None:
+    held_out = set(array(pack(rows, held_out=0.3, seed=seed), "held_out-samples.npy"))
+    ends = np.cumsum([0, *map(samples_of, rows)]).tolist()
+    fates: dict[str, set[bool]] = {}
+    for row, first, end in zip(rows, ends[:-1], ends[1:], strict=True):
+        fates.setdefault(json.dumps(row), set()).update(at in held_out for at in range(first, end))
+    assert all(len(fate) == 1 for fate in fates.values())
+
+
+@settings(max_examples=20, deadline=None)
+@given(ROWS)
+def test_portions_change_nothing(rows: list[Any]) -> None:
+    whole = pack(rows, held_out=0.2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encode, "PORTION_BYTES", 200)
+        patch.setattr(build, "_PORTIONS_ALONE", 10_000)  # all in this process
+        assert pack(rows, held_out=0.2) == whole
+
+
+def test_processes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"question": WORDS[at % 50], "answer": WORDS[at % 7]} for at in range(200)]
+    whole = pack(rows, held_out=0.1)
+    monkeypatch.setattr(encode, "PORTION_BYTES", 1024)
+    monkeypatch.setattr(build, "processes_for", lambda _: 2)
+    assert pack(rows, held_out=0.1) == whole
