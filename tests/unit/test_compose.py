@@ -299,6 +299,21 @@ def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
     assert dump_config(load_config(file)) == dump_config(config)
 
 
+def test_a_config_of_an_earlier_version_gets_the_keys_that_came_later(tmp_path: Path) -> None:
+    config = compose([*NEEDED, "library.sources.replay={path: a, weight: 1}", "optim.beta2=0.9"])
+    file = tmp_path / "config.yaml"
+    text = dump_config(config)
+    for later in ("  towards_base: []\n", "  most_loss_nats: 0.02\n"):
+        assert later in text
+        text = text.replace(later, "")
+    file.write_text(text)
+    assert load_config(file) == config
+    # What only the user can say is not made up.
+    file.write_text(text.replace("  name: r\n", "", 1))
+    with pytest.raises(ConfigError, match=r"run\.name"):
+        load_config(file)
+
+
 def test_a_config_file_that_cannot_be_used_says_where(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.yaml cannot be read"):
         load_config(tmp_path / "absent.yaml")
