@@ -4,6 +4,8 @@
     .NAME.HEX.old      what stood in the place before
 
 A writer that is killed leaves its folder behind, and its lock goes with it: `sweep` tells by that.
+Locks are looked at on the host that took them only, told by the first digits of HEX: shared file
+systems may show them to no other. What another host left goes when it is a week old.
 """
 
 import errno
@@ -11,12 +13,16 @@ import fcntl
 import os
 import re
 import shutil
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
 from uuid import uuid4
 
-_LEFT = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{32}\.(?P<what>making|old)")
+_LEFT = re.compile(r"\.(?P<name>.+)\.(?P<host>[0-9a-f]{8})[0-9a-f]{24}\.(?P<what>making|old)")
+_STALE_S = 7 * 24 * 3600
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 
 
@@ -72,7 +78,7 @@ def sweep(parent: Path, *, name: str | None = None) -> None:
                 continue
             if match["what"] == "old":
                 _put_back(each, parent / match["name"])
-            else:
+            elif match["host"] == _host() or time.time() - each.stat().st_mtime > _STALE_S:
                 _remove_if_left(each)
 
 
@@ -92,7 +98,12 @@ def _locked(folder: Path, *, mode: int) -> tuple[Path, int]:
 
 
 def _beside(folder: Path, what: str) -> Path:
-    return folder.with_name(f".{folder.name}.{uuid4().hex}.{what}")
+    return folder.with_name(f".{folder.name}.{_host()}{uuid4().hex[:24]}.{what}")
+
+
+def _host() -> str:
+    """This host, in eight digits."""
+    return blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
 
 
 def _put_back(old: Path, folder: Path) -> None:
