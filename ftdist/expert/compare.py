@@ -81,8 +81,8 @@ def compare(run_dir: Path) -> None:
         system_prompt=config.library.system_prompt,
     )  # fmt: skip
     write_report(run, probes, base=base, tuned=tuned, source=path)
+    write_page(run)
     _say(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
-    _say(f"compare: to be opened: {write_page(run)}")
 
 
 def ask(
