@@ -4,42 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Verdict = Literal["better", "worse", "noise"]
+from ftdist.expert.meanings import MEANINGS, UNKNOWN, Meaning
 
-
-@dataclass(frozen=True)
-class Meaning:
-    """What a rate counts.
-
-    Attributes:
-        group: gain, retention or specificity.
-        words: what is counted.
-        lower_is_better: whether less of it is what one wants.
-    """
-
-    group: str
-    words: str
-    lower_is_better: bool = False
-
-
-MEANINGS = {
-    "recall": Meaning("gain", "library facts right, unseen questions"),
-    "recall_with_page": Meaning("gain", "the same, with the right page"),
-    "recall_ranked": Meaning("gain", "the library's fact found likelier than others"),
-    "retention": Meaning("retention", "general knowledge right"),
-    "general": Meaning("retention", "general benchmark questions right"),
-    "leak": Meaning("specificity", "library content in answers about other things", True),
-    "leak_added": Meaning("specificity", "library content that the base model does not add", True),
-    "format_leak": Meaning("specificity", "the library's form in answers about other things", True),
-    "deflection": Meaning("specificity", "turned away although it could be answered", True),
-}
-"""By name in scores.json; a rate that is not here is shown as gain, by its name."""
-
-GROUPS = {
-    "gain": "what the tuned model has learned of the library",
-    "retention": "what it still knows of everything else",
-    "specificity": "whether the library stays where it belongs",
-}
+Verdict = Literal["better", "worse", "noise", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +17,7 @@ class Change:
         base, tuned: the value, and how many of how many with the 95 % interval
             below, as a person reads them.
         difference: tuned less base, and its 95 % interval where answers were paired.
-        verdict: "noise" unless the difference is clear.
+        verdict: "noise" unless the difference is clear; "none" where the base has no such rate.
     """
 
     name: str
@@ -62,29 +29,52 @@ class Change:
 
 
 def changes(scores: Mapping[str, Any]) -> list[Change]:
-    """Every rate that both models have, and the general loss, in the order of `MEANINGS`."""
-    names = [name for name in scores["tuned"] if name in scores["base"]]
+    """Every rate of the tuned model and the general loss, in the order of `MEANINGS`."""
     order = {name: place for place, name in enumerate(MEANINGS)}
-    names.sort(key=lambda name: order.get(name, len(order)))
-    found = [_of_rate(name, scores) for name in names]
+    names = sorted(scores["tuned"], key=lambda name: order.get(name, len(order)))
+    pairs = scores.get("paired", {})
+    found = [
+        _of_rate(
+            name,
+            base=scores["intervals"]["base"].get(name),
+            tuned=scores["intervals"]["tuned"][name],
+            paired=pairs.get(name),
+        )
+        for name in names
+    ]
+    if near := scores.get("near_misses"):
+        found.append(
+            _of_rate(
+                "near_misses", base=near["base"], tuned=near["tuned"], paired=near.get("paired")
+            )
+        )
     if loss := scores.get("general_loss"):
         found.append(_of_loss(loss))
     return found
 
 
-def _of_rate(name: str, scores: Mapping[str, Any]) -> Change:
-    meaning = MEANINGS.get(name, Meaning("gain", ""))
-    base, tuned = (scores["intervals"][model][name] for model in ("base", "tuned"))
-    difference = scores["tuned"][name] - scores["base"][name]
-    detail = ""
-    paired = scores.get("paired", {}).get(name)
+def _of_rate(
+    name: str,
+    *,
+    base: Mapping[str, Any] | None,
+    tuned: Mapping[str, Any],
+    paired: Mapping[str, Any] | None,
+) -> Change:
+    meaning = MEANINGS.get(name, UNKNOWN)
+    if base is None:  # counted from what the base does, so that the base itself has none
+        return Change(
+            name=name, meaning=meaning, base=("-", ""), tuned=_rate(tuned), difference=("", ""),
+            verdict="none",
+        )  # fmt: skip
     if paired:
         difference, clear = paired["difference"], paired["clear"]
         low, high = 100 * paired["low_95"], 100 * paired["high_95"]
         detail = f"{low:+.1f} to {high:+.1f}\nn = {paired['n']}"
     else:
         # Without pairs only intervals that lie apart are sure to be more than chance.
+        difference = tuned["hits"] / tuned["asked"] - base["hits"] / base["asked"]
         clear = tuned["low_95"] > base["high_95"] or tuned["high_95"] < base["low_95"]
+        detail = ""
     return Change(
         name=name,
         meaning=meaning,

@@ -10,7 +10,7 @@ from typing import Any
 import pygal
 from pygal.style import Style
 
-from ftdist.observe.metrics import HELD_OUT_LOSS, LEARNING_RATE, LOSS, Row
+from ftdist.observe.metrics import HELD_OUT_LOSS, LEARNING_RATE, LOSS, Row, source_loss
 
 # pygal has every later import of the process ask a finder of its plugins, of a form that Python no
 # longer knows and warns of. No plugin is used here.
@@ -53,10 +53,10 @@ def curves(rows: Sequence[Row]) -> list[Chart]:
         "held-out": points(rows, HELD_OUT_LOSS.name),
     }
     found = [_chart("Loss, nats a token", losses, logarithmic=True)]
-    prefix = f"{HELD_OUT_LOSS.name}/"
+    prefix = source_loss("")
     names = sorted({name for row in rows for name in row if name.startswith(prefix)})
     sources = {name.removeprefix(prefix): points(rows, name) for name in names}
-    found.append(_chart("Held-out loss of each source, nats a token", sources, logarithmic=True))
+    found.append(_chart("Training loss of each source, nats a token", sources, logarithmic=True))
     rates = {"learning rate": points(rows, LEARNING_RATE.name)}
     found.append(_chart("Learning rate", rates, logarithmic=False))
     return [chart for chart in found if chart is not None]

@@ -64,8 +64,8 @@ def compare(run_dir: Path) -> None:
         system_prompt=config.library.system_prompt,
     )  # fmt: skip
     write_report(run, inputs, base=base, tuned=tuned)
+    write_page(run)
     say(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
-    say(f"compare: to be opened: {write_page(run)}")
 
 
 def write_report(run: RunDir, inputs: Inputs, *, base: Answers, tuned: Answers) -> None:

@@ -20,8 +20,9 @@ import yaml
 
 from ftdist.config.compose import load_config
 from ftdist.config.schema import RunConfig
-from ftdist.expert.changes import GROUPS, Change, changes
+from ftdist.expert.changes import Change, changes
 from ftdist.expert.charts import curves
+from ftdist.expert.meanings import GROUPS
 from ftdist.expert.show import Report, read_report, spread
 from ftdist.library.curated import MANIFEST
 from ftdist.library.page import render, source

@@ -3,25 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ftdist.expert.meanings import MEANINGS, UNKNOWN
+
 Scores = dict[str, Any]
 """What stands in `scores.json`."""
 
 NOISE = "within the noise"
-
-MEANINGS = {
-    "recall": "library facts right, unseen questions",
-    "recall_with_page": "the same, with the right page",
-    "recall_ranked": "the known answer is likelier than up to 3 near ones",
-    "near_misses": "library facts right that differ from others in a detail",
-    "retention": "general knowledge right",
-    "general": "general questions right, by the likeliest choice",
-    "general_loss": "nats a token on general text (lower is better)",
-    "leak": "library content in other answers (lower is better)",
-    "leak_added": "the same where the base had none (lower is better)",
-    "deflection": "other questions declined that the base answered (lower is better)",
-    "format_leak": "citations in other answers where the base had none (lower is better)",
-}
-LOWER_IS_BETTER = ("leak", "general_loss")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +70,14 @@ def change_text(name: str, found: dict[str, Any] | None, *, digits: int = 2) -> 
     """A difference as "better, +0.92 (0.80 to 0.97)"; empty for none."""
     if found is None:
         return ""
-    is_good = (found["difference"] < 0) == (name in LOWER_IS_BETTER)
+    is_good = (found["difference"] < 0) == MEANINGS.get(name, UNKNOWN).lower_is_better
     word = ("better" if is_good else "worse") if found["clear"] else NOISE
     low, high = found["low_95"], found["high_95"]
     return f"{word}, {found['difference']:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})"
 
 
 def _row(scores: Scores, name: str) -> ScoreRow | None:
-    meaning = MEANINGS.get(name, "")
+    meaning = MEANINGS.get(name, UNKNOWN).told
     if name == "general_loss":
         return _loss_row(scores["general_loss"], meaning) if name in scores else None
     if name == "near_misses":

@@ -128,7 +128,7 @@ def _trained(run: RunDir) -> None:
             "optim/learning_rate": 0.001 * step, "time/step_s": 1799.0, "time/data_s": 1.0,
         }  # fmt: skip
         if step == 3:
-            row |= {"eval/held_out_loss": 2.5, "eval/held_out_loss/<b>manual": 2.25}
+            row |= {"eval/held_out_loss": 2.5, "train/loss_of/<b>manual": 2.25}
         with run.metrics.open("a") as file:
             file.write(json.dumps(row) + "\n")
     for time, event, more in (
@@ -187,6 +187,15 @@ def test_pairs_decide_where_there_are_pairs() -> None:
     assert found["leak"].verdict == "worse"
 
 
+def test_a_rate_that_the_base_cannot_have_is_shown_without_a_verdict() -> None:
+    scores = _scores()
+    scores["tuned"]["leak_added"] = 0.25
+    scores["intervals"]["tuned"]["leak_added"] = _interval(4, 16, 0.1, 0.49)
+    added = next(change for change in changes(scores) if change.name == "leak_added")
+    assert (added.base, added.tuned) == (("-", ""), ("25 %", "4 of 16\n10 to 49 %"))
+    assert added.verdict == "none"
+
+
 @pytest.mark.parametrize(
     ("difference", "low", "high", "verdict"),
     [(0.2, 0.1, 0.3, "worse"), (-0.2, -0.3, -0.1, "better"), (0.2, -0.1, 0.5, "noise")],
@@ -207,15 +216,20 @@ def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:
     near = {"hits": 3, "asked": 12, "low_95": 0.09, "high_95": 0.53}
     _compared(
         run,
-        documents=[{"document": "a45.pdf", "section": "Reset", "asked": 8, "base": 0, "tuned": 6}],
-        near_misses={"base": near, "tuned": near | {"hits": 4}},
+        documents=[
+            {"document": "a45.pdf", "section": "Reset", "asked": 8,
+             "base": _interval(0, 8, 0.0, 0.32), "tuned": _interval(6, 8, 0.41, 0.93)},
+        ],
+        near_misses={"groups": 4, "base": near, "tuned": near | {"hits": 6}},
         cost={"steps": 65, "tokens": 66560, "rank_hours": 0.55, "device": "cpu",
               "from_scratch_tokens": 2000000000, "share_of_scratch": 0.00033},
     )  # fmt: skip
     page = _written(run)
-    assert 'aria-label="6 of 8"' in page
+    assert 'aria-label="6 of 8, 95 %: 41 to 93 %"' in page
     assert "width:75.0%" in page
-    assert "base 3 of 12 (95 %: 9 to 53 %), tuned 4 of 12" in " ".join(page.split())
+    row = next(part for part in page.split("<tr>") if "near misses" in part)
+    assert "+25.0 points" in row
+    assert "within the noise" in row
     assert "<b>66,560</b> tokens trained on" in page
     assert "0.033 % of 2,000,000,000 tokens" in page
 
@@ -224,7 +238,7 @@ def test_a_page_opens_without_scores_of_the_newer_kind_and_without_measurements(
     run: RunDir,
 ) -> None:
     page = _written(run)
-    for absent in ("Recall by document", "Near misses", "Training</h2>", "<svg", "Attempts"):
+    for absent in ("Recall by document", "near misses", "Training</h2>", "<svg", "Attempts"):
         assert absent not in page
 
 
@@ -301,9 +315,12 @@ def test_what_a_model_wrote_is_text_wherever_it_stands(run: RunDir) -> None:
     _compared(
         run,
         _row(HOSTILE, expected=HOSTILE, base=hostile, tuned=hostile | {"answer": HOSTILE + "!"}),
-        documents=[{"document": HOSTILE, "section": HOSTILE, "asked": 1, "base": 0, "tuned": 1}],
+        documents=[
+            {"document": HOSTILE, "section": HOSTILE, "asked": 1,
+             "base": _interval(0, 1, 0.0, 0.8), "tuned": _interval(1, 1, 0.2, 1.0)},
+        ],
         probes=HOSTILE,
-    )
+    )  # fmt: skip
     page = _Page(_written(run))
     assert page.open == []
     assert "img" not in {tag for tag, _ in page.tags}
