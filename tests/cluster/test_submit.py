@@ -63,6 +63,8 @@ def test_two_nodes_compute_bit_for_bit_what_two_ranks_of_one_machine_do_and_expo
         "r",
         f"compare.probes={probes}",
         "compare.max_answer_tokens=4",
+        "compare.general=none",
+        "compare.texts=none",
         f"library.cache={tmp_path / 'cache'}",  # a raw library: nobody has packed it yet
     )
     # Behind a training that waits: all three are in the queue at once.

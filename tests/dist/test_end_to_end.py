@@ -93,11 +93,14 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
         "tokenizer.json",
         "README.md",
     }
-    compared = ftdist(trained, "compare", "r", "compare.max_answer_tokens=8")
+    short = ("compare.max_answer_tokens=8", "compare.general=none", "compare.texts=none")
+    compared = ftdist(trained, "compare", "r", *short)
     assert compared.returncode == 0, compared.stdout + compared.stderr
     scores = json.loads((trained / "runs/r/report/scores.json").read_text())
     assert scores["base"]["recall"] == 0.0
     assert 0.0 <= scores["tuned"]["recall"] <= 1.0
+    assert scores["paired"]["recall"]["n"] == scores["intervals"]["tuned"]["recall"]["asked"]
+    assert scores["cost"]["steps"] == 12
     answers = (trained / "runs/r/report/answers.jsonl").read_text().splitlines()
     assert {json.loads(line)["kind"] for line in answers} == {"recall", "contrast"}
     card = (folder / "README.md").read_text()
