@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from benchmarks import report
+from benchmarks import report, tokenise
 from benchmarks.measure import WARM_UP_STEPS, Outcome
 from benchmarks.ours import overrides, run_ours
 from benchmarks.peers import (
@@ -32,6 +33,9 @@ from ftdist.rundir import write_whole
 WORK = CHECKOUT / "benchmarks" / "work"
 MODEL = CHECKOUT / ".cache" / "ftdist" / "smollm2-135m-instruct"
 PAGE = CHECKOUT / "docs" / "benchmarks.md"
+TIMES_TOKENISED = 200
+"""The rows, over and over, until starting processes no longer counts."""
+
 PACKAGES = ("torch", "deepspeed", "transformers", "accelerate")
 
 Run = Callable[[Path], Outcome]
@@ -44,10 +48,11 @@ def main() -> int:
         _arguments().error(f"--steps must be above {WARM_UP_STEPS}: the first ones are not counted")
     try:
         runs, facts, settings = _measure(asked)
+        tokenised = _tokenise()
     except BenchmarkError as error:
         print(error, file=sys.stderr)
         return 1
-    page = report.document(runs, facts=facts, settings=settings)
+    page = report.document(runs, facts=facts, settings=settings, tokenised=tokenised)
     print(page)
     if asked.out is not None:
         write_whole(asked.out, page)
@@ -98,6 +103,13 @@ def _measure(
             # A checkpoint, an export: gigabytes that nobody asked to keep.
             shutil.rmtree(folder, ignore_errors=True)
     return runs, facts, describe(config, peers, against=asked.against)
+
+
+def _tokenise() -> dict[str, Any]:
+    """Rows to packed tokens, and their order, of the rows that all configurations had."""
+    print("Rows to packed tokens", flush=True)
+    rows = WORK / "a45" / "library" / "a45.jsonl"
+    return tokenise.measure(MODEL, rows, times=TIMES_TOKENISED) | tokenise.order()
 
 
 def _configurations(

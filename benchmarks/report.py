@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.measure import WARM_UP_STEPS, Outcome, median, ratio_by_round
 
 OURS, BARE, TRL_PACKED, TRL_UNPACKED = "ftdist", "bare DeepSpeed", "TRL packed", "TRL unpacked"
 LEAST_OVER_TRL = 1.2
+LEAST_OF_TOKENIZERS, LEAST_FILLED, MOST_ORDER_US = 0.8, 0.99, 10
 
 Value = Callable[[Outcome], float]
 
@@ -106,6 +108,29 @@ def verdicts(runs: Mapping[str, Sequence[Outcome]]) -> list[str]:
     return sentences
 
 
+def data_verdicts(found: Mapping[str, Any]) -> list[str]:
+    """Which goals of `benchmarks.tokenise` were met, in a sentence each."""
+    ratio, filled, order_us = (found[name] for name in ("ratio", "filled", "order_us_per_sequence"))
+    each = ", ".join(f"{one:.2f}" for one in found["ratios"])
+    return [
+        _verdict(
+            f"rows to packed tokens at {LEAST_OF_TOKENIZERS} of the speed of tokenizers alone",
+            met=ratio >= LEAST_OF_TOKENIZERS,
+            said=f"{ratio:.2f} ({each}), {found['tokens']:,} tokens, {found['cores']} cores",
+        ),
+        _verdict(
+            f"sequences at least {LEAST_FILLED:.0%} full",
+            met=filled >= LEAST_FILLED,
+            said=f"{filled:.2%}",
+        ),
+        _verdict(
+            f"order and mixing in at most {MOST_ORDER_US} microseconds a sequence",
+            met=order_us <= MOST_ORDER_US,
+            said=f"{order_us:.1f}",
+        ),
+    ]
+
+
 def machine() -> dict[str, str]:
     """What the figures were taken on."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
@@ -125,6 +150,7 @@ def document(
     *,
     facts: Mapping[str, str],
     settings: Sequence[str],
+    tokenised: Mapping[str, Any],
 ) -> str:
     """The whole page.
 
@@ -132,6 +158,7 @@ def document(
         runs: of each configuration, a run for each round, in turns.
         facts: machine, versions, date.
         settings: what was asked of each configuration, a sentence each.
+        tokenised: what `benchmarks.tokenise` found.
     """
     rounds, steps = len(runs[OURS]), len(runs[OURS][0].steps)
     lines = [
@@ -143,6 +170,7 @@ def document(
         "## Goals",
         "",
         *(f"- {sentence}" for sentence in verdicts(runs)),
+        *(f"- {sentence}" for sentence in data_verdicts(tokenised)),
         "",
         "## Medians",
         "",

@@ -26,11 +26,13 @@ from benchmarks.measure import (
 )
 from benchmarks.ours import overrides
 from benchmarks.peers import REQUIREMENTS, clean_environment
-from benchmarks.report import BARE, OURS, TRL_PACKED, document, verdicts
+from benchmarks.report import BARE, OURS, TRL_PACKED, data_verdicts, document, verdicts
 from benchmarks.settings import PeerSettings, answer_mask
+from benchmarks.tokenise import measure
 from ftdist.config.compose import compose
 from ftdist.config.deepspeed import deepspeed_config
 from ftdist.config.plan import LibraryFacts, ModelFacts, SourceFacts, make_plan
+from tests.support.runs import write_tokenizer
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -161,9 +163,38 @@ def test_goals_are_told_as_they_are() -> None:
     )
 
 
+TOKENISED = {
+    "ratios": [0.7, 0.9, 0.75],
+    "ratio": 0.75,
+    "tokens": 12_000,
+    "cores": 2,
+    "filled": 0.9987,
+    "order_us_per_sequence": 7.25,
+}
+
+
+def test_goals_of_the_data_are_told_as_they_are() -> None:
+    assert data_verdicts(TOKENISED) == [
+        "NOT met: rows to packed tokens at 0.8 of the speed of tokenizers alone. Measured: 0.75 "
+        "(0.70, 0.90, 0.75), 12,000 tokens, 2 cores.",
+        "Met: sequences at least 99% full. Measured: 99.87%.",
+        "Met: order and mixing in at most 10 microseconds a sequence. Measured: 7.2.",
+    ]
+
+
+def test_rows_are_tokenised_turn_about_to_the_same_tokens(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text((json.dumps({"messages": CHAT}) + "\n") * 3)
+    write_tokenizer(tmp_path / "model")
+    found = measure(tmp_path / "model", rows, times=2)
+    assert found["conversations"] == 6
+    assert len(found["ratios"]) == len(found["ftdist_s"]) == len(found["tokenizers_s"]) == 3
+    assert found["filled"] == round(found["tokens"] / 2048, 4)  # in one sequence, all of them
+
+
 def test_page_shows_every_run() -> None:
     runs = {OURS: [outcome(1.0, 2.0, 3.0), outcome(1.0, 2.0, 4.0)]}
-    page = document(runs, facts={"cores": "2"}, settings=["as told"])
+    page = document(runs, facts={"cores": "2"}, settings=["as told"], tokenised=TOKENISED)
     assert "| 1 | ftdist | 100.0 |" in page
     assert "| 2 | ftdist | 50.0 |" in page
     assert "| ftdist | 75.0 |" in page
