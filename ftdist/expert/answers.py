@@ -16,11 +16,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LogitsProcessorList,
+)
 from transformers.utils import logging
 
 from ftdist.dist.device import TORCH_DTYPE, Device, choose_dtype, torch_device
 from ftdist.errors import ModelError
+from ftdist.expert.draw import Draw
 
 Progress = Callable[[int], None]
 """Told how many more questions are done."""
@@ -104,25 +110,37 @@ class Answerer:
             batch: questions answered at once.
             progress: told after each batch how many questions it held.
         """
-        # The model's own generation settings may sample or punish repetition: only its stop
-        # tokens are kept, so that both models are asked in the same way.
-        self._model.generation_config = GenerationConfig(
-            eos_token_id=self._stops, pad_token_id=self._pad_id
-        )
         prompts = [self._prompt(question) for question in questions]
         answers = [""] * len(questions)
         for places in _by_length(prompts, batch=batch):
-            ids, mask = self._left_padded([prompts[place] for place in places])
-            with torch.inference_mode():
-                out = self._model.generate(
-                    input_ids=ids, attention_mask=mask, max_new_tokens=max_tokens, do_sample=False
-                )
-            texts = self._tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
-            for place, text in zip(places, texts, strict=True):
-                answers[place] = text.strip()
+            asked = [prompts[place] for place in places]
+            for place, ids in zip(places, self._generated(asked, max_tokens), strict=True):
+                answers[place] = self._tokenizer.decode(ids, skip_special_tokens=True).strip()
             if progress is not None:
                 progress(len(places))
         return answers
+
+    def write_on(
+        self, openings: Sequence[str], *, seeds: Sequence[int], max_tokens: int, batch: int
+    ) -> list[str]:
+        """Plain text after each opening, with it, drawn by chance and without a chat template.
+
+        Args:
+            openings: first words; before them stands what the tokenizer writes before any text.
+            seeds: one an opening: the same gives the same text, in any batch.
+            max_tokens: most tokens of a text, beside its opening's.
+            batch: texts written at once.
+        """
+        prompts = [self._tokenizer(opening)["input_ids"] for opening in openings]
+        prompts = [ids[:-1] if ids[-1] in self._stops else ids for ids in prompts]
+        texts = [""] * len(openings)
+        for places in _by_length(prompts, batch=batch):
+            begun = [prompts[place] for place in places]
+            draw = Draw([seeds[place] for place in places])
+            for place, ids in zip(places, self._generated(begun, max_tokens, draw), strict=True):
+                text = self._tokenizer.decode(prompts[place] + ids, skip_special_tokens=True)
+                texts[place] = text.strip()
+        return texts
 
     def rank(
         self,
@@ -152,6 +170,27 @@ class Answerer:
             if progress is not None:
                 progress(len(places))
         return ranked
+
+    def _generated(
+        self, prompts: Sequence[list[int]], max_tokens: int, *draw: Draw
+    ) -> list[list[int]]:
+        """The ids that follow each prompt, in one batch: the likeliest, or drawn."""
+        # The model's own generation settings may sample or punish repetition: only its stop
+        # tokens are kept, so that both models are asked in the same way.
+        self._model.generation_config = GenerationConfig(
+            eos_token_id=self._stops, pad_token_id=self._pad_id
+        )
+        ids, mask = self._left_padded(prompts)
+        with torch.inference_mode():
+            out = self._model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                max_new_tokens=max_tokens,
+                do_sample=False,
+                logits_processor=LogitsProcessorList(draw),
+            )
+        following: list[list[int]] = out[:, ids.shape[1] :].tolist()
+        return following
 
     def _sums(
         self, prompts: Sequence[list[int]], choices: Sequence[Sequence[str]], places: list[int]
