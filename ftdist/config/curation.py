@@ -174,6 +174,9 @@ class KeepSection:
     base_answers: Annotated[int, Field(ge=0)]
     """General prompts that the base model answers, as replay; made once, and cached."""
 
+    base_texts: Annotated[int, Field(ge=0)]
+    """Plain texts that the base model writes after common first words, as replay; cached."""
+
     contrast_share: Annotated[float, Field(ge=0, lt=1)]
     """Share of contrast in all tokens: questions about other products, with the base's answers."""
 
@@ -185,6 +188,9 @@ class KeepSection:
 
     answer_tokens: PositiveInt
     """Most tokens of an answer of the base model."""
+
+    text_tokens: PositiveInt
+    """Most tokens of a text that the base model writes, its first words apart."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -12,12 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, TextStreamer
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LogitsProcessorList,
+    TextStreamer,
+)
 from transformers.utils import logging
 
 from ftdist.dist.device import TORCH_DTYPE, Device, choose_dtype, torch_device
 from ftdist.errors import ModelError
 from ftdist.expert.batches import by_length, left_padded
+from ftdist.expert.draw import Draw
 from ftdist.expert.likelihood import Likelihoods, Progress
 
 Message = dict[str, str]
@@ -108,23 +115,37 @@ class Answerer:
             batch: questions answered at once.
             progress: told after each batch how many questions it held.
         """
-        self._be_greedy()
         prompts = [self._prompt(question) for question in questions]
         answers = [""] * len(questions)
         for places in by_length(prompts, batch=batch):
-            ids, mask = left_padded(
-                [prompts[place] for place in places], pad_id=self._pad_id, device=self._device
-            )
-            with torch.inference_mode():
-                out = self._model.generate(
-                    input_ids=ids, attention_mask=mask, max_new_tokens=max_tokens, do_sample=False
-                )
-            texts = self._tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)
-            for place, text in zip(places, texts, strict=True):
-                answers[place] = text.strip()
+            asked = [prompts[place] for place in places]
+            for place, ids in zip(places, self._generated(asked, max_tokens), strict=True):
+                answers[place] = self._tokenizer.decode(ids, skip_special_tokens=True).strip()
             if progress is not None:
                 progress(len(places))
         return answers
+
+    def write_on(
+        self, openings: Sequence[str], *, seeds: Sequence[int], max_tokens: int, batch: int
+    ) -> list[str]:
+        """Plain text after each opening, with it, drawn by chance and without a chat template.
+
+        Args:
+            openings: first words; before them stands what the tokenizer writes before any text.
+            seeds: one an opening: the same gives the same text, in any batch.
+            max_tokens: most tokens of a text, beside its opening's.
+            batch: texts written at once.
+        """
+        prompts = [self._tokenizer(opening)["input_ids"] for opening in openings]
+        prompts = [ids[:-1] if ids[-1] in self._stops else ids for ids in prompts]
+        texts = [""] * len(openings)
+        for places in by_length(prompts, batch=batch):
+            begun = [prompts[place] for place in places]
+            draw = Draw([seeds[place] for place in places])
+            for place, ids in zip(places, self._generated(begun, max_tokens, draw), strict=True):
+                text = self._tokenizer.decode(prompts[place] + ids, skip_special_tokens=True)
+                texts[place] = text.strip()
+        return texts
 
     def rank(
         self,
@@ -168,6 +189,23 @@ class Answerer:
         """Whether a conversation and its answer fit into the positions that the model knows."""
         positions = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         return positions is None or len(self._prompt_of(messages)) + max_tokens <= positions
+
+    def _generated(
+        self, prompts: Sequence[list[int]], max_tokens: int, *draw: Draw
+    ) -> list[list[int]]:
+        """The ids that follow each prompt, in one batch: the likeliest, or drawn."""
+        self._be_greedy()
+        ids, mask = left_padded(prompts, pad_id=self._pad_id, device=self._device)
+        with torch.inference_mode():
+            out = self._model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                max_new_tokens=max_tokens,
+                do_sample=False,
+                logits_processor=LogitsProcessorList(draw),
+            )
+        following: list[list[int]] = out[:, ids.shape[1] :].tolist()
+        return following
 
     def _be_greedy(self) -> None:
         # The model's own generation settings may sample or punish repetition: only its stop

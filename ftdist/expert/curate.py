@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from pydantic import TypeAdapter
 
@@ -74,6 +75,22 @@ class BaseModel:
             return self._answerer.answer(prompts, max_tokens=answer_tokens, batch=16)
 
         return answers
+
+    def write_on(
+        self, *, text_tokens: int, seed: int, say: Callable[[str], None]
+    ) -> Callable[..., list[str]]:
+        """A function from numbered openings to texts that the model writes from there."""
+
+        def texts(prompts: Sequence[str]) -> list[str]:
+            say(f"curate: the base model writes {len(prompts)} texts")
+            return self._answerer.write_on(
+                [prompt.partition(" ")[2] for prompt in prompts],
+                seeds=[crc32(f"{seed} {prompt}".encode()) for prompt in prompts],
+                max_tokens=text_tokens,
+                batch=16,
+            )
+
+        return texts
 
     @cached_property
     def _answerer(self) -> "Answerer":

@@ -21,7 +21,7 @@ from ftdist.library.digests import Digests, stamp_of
 from ftdist.library.find import FoundSource, find_sources
 from ftdist.library.intake import Piece, ReadSettings, read_piece, unreadable
 from ftdist.library.keep.answers import Ask
-from ftdist.library.keep.keep import Kept, kept_samples
+from ftdist.library.keep.keep import BaseReplies, Kept, kept_samples
 from ftdist.library.lesson import Lesson, TeachSettings, teach_piece, written_for
 from ftdist.library.pool import in_order, processes_for
 from ftdist.library.publish import Published, Taught, publish
@@ -51,6 +51,9 @@ class Base(Protocol):
 
     def ask(self, *, answer_tokens: int, say: Say) -> Ask:
         """A function from prompts to greedy answers."""
+
+    def write_on(self, *, text_tokens: int, seed: int, say: Say) -> Ask:
+        """A function from numbered openings to texts drawn by chance."""
 
 
 @runtime_checkable
@@ -148,6 +151,7 @@ def _refuse_contradictions(config: CurateConfig, *, model: Base | None) -> None:
         key
         for key, value in (
             ("keep.base_answers", config.keep.base_answers),
+            ("keep.base_texts", config.keep.base_texts),
             ("keep.contrast_answers", config.keep.contrast_answers),
         )
         if value
@@ -376,10 +380,7 @@ def _no_lesson(lesson: Lesson) -> Account:
 def _keep(taught: Sequence[Taught], *, model: Base | None, work: _Work) -> Kept:
     """Replay and contrast from the base model's own answers, and questions to probe with."""
     config, keep = work.config, work.config.keep
-    asks, key = None, ""
-    if model is not None and (keep.base_answers or keep.contrast_answers):
-        asks = model.ask(answer_tokens=keep.answer_tokens, say=work.say)
-        key = hashlib.sha256(f"{model.key} {keep.answer_tokens}".encode()).hexdigest()[:32]
+    base = None if model is None else _asked(model, work=work)
     return kept_samples(
         [
             folder / "train.arrow"
@@ -391,6 +392,21 @@ def _keep(taught: Sequence[Taught], *, model: Base | None, work: _Work) -> Kept:
         forms=config.teach.wordings,
         probes=config.split.contrast_probes,
         seed=config.library.seed,
-        ask=asks,
-        cache=work.cache / "answers" / f"{key}.jsonl",
+        base=base,
+    )
+
+
+def _asked(model: Base, *, work: _Work) -> BaseReplies:
+    """The base model's answers and texts, each in a file by what they depend on."""
+    keep, seed = work.config.keep, work.config.library.seed
+
+    def file(made_of: str) -> Path:
+        name = hashlib.sha256(made_of.encode()).hexdigest()[:32]
+        return work.cache / "answers" / f"{name}.jsonl"
+
+    return BaseReplies(
+        answer=model.ask(answer_tokens=keep.answer_tokens, say=work.say),
+        answers=file(f"{model.key} {keep.answer_tokens}"),
+        write_on=model.write_on(text_tokens=keep.text_tokens, seed=seed, say=work.say),
+        texts=file(f"{model.key} texts {keep.text_tokens} {seed}"),
     )

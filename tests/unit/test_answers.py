@@ -14,6 +14,7 @@ from ftdist.errors import ModelError, StorageError
 from ftdist.expert import likelihood, tiny
 from ftdist.expert.answers import Answerer, model_key
 from ftdist.expert.compare import compare
+from ftdist.expert.draw import Draw
 from ftdist.expert.probes import read_probes
 from ftdist.expert.show import comparison_markdown, print_comparison
 from ftdist.rundir import RunDir, read_json_lines
@@ -55,6 +56,30 @@ def model(made: Path, tmp_path: Path) -> Path:
 
 def load(folder: Path, **options: str | None) -> Answerer:
     return Answerer(folder, device="cpu", threads=1, **options)
+
+
+OPENINGS = ("The lamp", "A", "If the blades are", "12", "Hello! Is")
+
+
+def test_a_text_depends_on_its_opening_and_seed_and_not_on_its_batch(made: Path) -> None:
+    answerer = load(made / "model")
+    seeds = (1, 2, 3, 4, 5)
+    alone = answerer.write_on(OPENINGS, seeds=seeds, max_tokens=12, batch=1)
+    assert answerer.write_on(OPENINGS, seeds=seeds, max_tokens=12, batch=5) == alone
+    turned = answerer.write_on(OPENINGS[::-1], seeds=seeds[::-1], max_tokens=12, batch=2)
+    assert turned[::-1] == alone
+    assert all(text.startswith(opening) for text, opening in zip(alone, OPENINGS, strict=True))
+    others = answerer.write_on(["The lamp"] * 20, seeds=range(20), max_tokens=12, batch=20)
+    assert len(set(others)) > 10
+
+
+def test_draws_follow_the_probabilities_of_the_likeliest_tokens() -> None:
+    """Of 0.6, 0.3, 0.06 and 0.04 the first three hold more than 0.95: the last is never drawn."""
+    scores = torch.tensor([0.6, 0.3, 0.06, 0.04]).log().expand(4000, 4)
+    drawn = Draw(range(4000))(torch.zeros(4000, 1, dtype=torch.long), scores).argmax(dim=1)
+    shares = torch.bincount(drawn, minlength=4) / 4000
+    expected = torch.tensor([0.6, 0.3, 0.06, 0.0]) / 0.96
+    torch.testing.assert_close(shares, expected, atol=0.025, rtol=0)
 
 
 def test_answers_are_the_greedy_ones_whatever_the_batch(made: Path) -> None:

@@ -42,6 +42,9 @@ class _Base:
 
         return answers
 
+    def write_on(self, **_: Any) -> Any:
+        return lambda openings: [f"{opening} Wren sang of it." for opening in openings]
+
 
 def _library(tmp_path: Path, *more: str, questions: Sequence[tuple[str, str]] = QUESTIONS) -> Path:
     text = "".join(f"## {question}\n\n{answer}\n\n" for question, answer in questions)
@@ -84,6 +87,7 @@ def _runs(texts: Sequence[str], length: int) -> set[tuple[str, ...]]:
 _ASKED = (
     "model.path=base",
     "keep.base_answers=300",
+    "keep.base_texts=20",
     "keep.contrast_answers=400",
     "keep.products=['A-45']",
 )
@@ -116,8 +120,8 @@ def test_contrast_probes_name_reserved_products_and_things_alone(tmp_path: Path)
     assert all(any(word in question for word in reserved) for question in asked)
     assert any("charge any more" in question for question in asked)
     assert any(not any(maker in question for maker in RESERVED.makers) for question in asked)
-    # "oven" is what the base speaks of in its answers.
-    assert not any("oven" in question for question in asked)
+    # Of ovens and Wren the base speaks in its answers and texts.
+    assert not any(word in question for question in asked for word in ("oven", "Wren"))
 
 
 def test_what_is_reserved_is_a_fifth_and_trained_nowhere(tmp_path: Path) -> None:

@@ -269,19 +269,29 @@ class _Base:
 
         return answers
 
+    def write_on(self, **_: Any) -> Any:
+        def texts(openings: Sequence[str]) -> list[str]:
+            self.asked += len(openings)
+            return [f"{opening} is round. So" for opening in openings]
+
+        return texts
+
 
 def test_replay_and_contrast_are_asked_of_the_base_once_and_get_their_shares(
     tmp_path: Path, manual: Path
 ) -> None:
     base = _Base()
     keys = _keys(tmp_path, [f"{manual}"], "model.path=base", "keep.base_answers=5",
-                 "keep.contrast_answers=6", "keep.share=0.3",
+                 "keep.base_texts=7", "keep.contrast_answers=6", "keep.share=0.3",
                  "keep.contrast_share=0.2")  # fmt: skip
     for _ in range(2):
         folder = curate(compose_curation(keys), model=base, say=lambda _: None).folder
-    assert base.asked == 11
+    assert base.asked == 18
     sources = {source.name: source for source in open_curated(folder).sources}
-    assert sources["replay"].samples == 5
+    assert sources["replay"].samples == 12
+    texts = [sample.text for sample in read_samples(sources["replay"].train) if sample.text]
+    assert len(texts) == 7
+    assert all(text.endswith(" is round.") for text in texts)
     assert sources["contrast"].samples == 6
     assert open_curated(folder).shares == {"replay": 0.3, "contrast": 0.2}
     assert is_curated(folder)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ftdist.library.keep.answers import answered
+from ftdist.library.keep.answers import answered, in_circles, whole_sentences
 from ftdist.library.keep.contrast import contrast_questions, find_products
-from ftdist.library.keep.keep import general_prompts
+from ftdist.library.keep.keep import general_prompts, openings
 from ftdist.library.keep.names import TRAINED
 from ftdist.library.teach.wordings import wordings
 
@@ -39,6 +39,28 @@ def test_three_hundred_general_prompts_are_all_different_and_all_come() -> None:
     prompts = general_prompts()
     assert len(prompts) == len(set(prompts)) >= 300
     assert all(prompt == prompt.strip() and prompt for prompt in prompts)
+
+
+def test_openings_are_all_different_and_begin_again_under_another_number() -> None:
+    first, again = openings(1000)[:500], openings(1000)
+    lines = [prompt.partition(" ")[2] for prompt in again]
+    assert len(set(again)) == 1000
+    assert 400 <= len(set(lines)) == lines.index(lines[0], 1)
+    assert len({prompt.partition(" ")[2].split()[0] for prompt in first[:40]}) >= 30
+
+
+def test_text_in_circles_is_known_by_its_runs_of_four_words() -> None:
+    assert in_circles("I do not know. " * 6)
+    assert not in_circles("no no no no no")
+    assert not in_circles("one two three four five six seven eight nine ten eleven")
+
+
+def test_a_text_is_cut_after_its_last_whole_sentence_unless_little_is_left() -> None:
+    assert whole_sentences('He said: "It is round." She doubted') == 'He said: "It is round."'
+    assert whole_sentences("No. This one goes on and on without") == (
+        "No. This one goes on and on without"
+    )
+    assert whole_sentences("Version 3.5 of it") == "Version 3.5 of it"
 
 
 def test_the_first_prompts_are_of_many_kinds() -> None:

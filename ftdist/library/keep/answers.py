@@ -1,5 +1,6 @@
 """Answers of the base model, made once: kept on disk by model and prompt."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -7,6 +8,9 @@ from ftdist.rundir import append_json_line, read_json_lines
 
 Ask = Callable[[Sequence[str]], list[str]]
 _AT_ONCE = 32
+_LEAST_RUNS = 8
+_LEAST_DISTINCT = 0.5
+_SENTENCE_END = re.compile(r"[.!?][\"')\]\u201d\u2019]*(?=\s|$)")
 
 
 def answered(prompts: Sequence[str], *, ask: Ask, cache: Path) -> list[tuple[str, str]]:
@@ -31,6 +35,19 @@ def answered(prompts: Sequence[str], *, ask: Ask, cache: Path) -> list[tuple[str
             known[prompt] = answer
             append_json_line(cache, {"prompt": prompt, "answer": answer})
     return [(prompt, known[prompt]) for prompt in prompts if known[prompt].strip()]
+
+
+def in_circles(text: str) -> bool:
+    """Whether most of a text's runs of four words are there more than once."""
+    words = text.split()
+    runs = [tuple(words[at : at + 4]) for at in range(len(words) - 3)]
+    return len(runs) >= _LEAST_RUNS and len(set(runs)) < _LEAST_DISTINCT * len(runs)
+
+
+def whole_sentences(text: str) -> str:
+    """A text up to its last whole sentence, where that is more than half of it."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    return text[: ends[-1]] if ends and ends[-1] > len(text) / 2 else text
 
 
 def _end_torn_line(path: Path) -> None:

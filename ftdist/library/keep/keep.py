@@ -9,7 +9,7 @@ from pathlib import Path
 from ftdist.config.curation import KeepSection
 from ftdist.data.message import Message
 from ftdist.library.curated import read_samples
-from ftdist.library.keep.answers import Ask, answered
+from ftdist.library.keep.answers import Ask, answered, in_circles, whole_sentences
 from ftdist.library.keep.contrast import (
     Strange,
     contrast_probes,
@@ -40,6 +40,20 @@ class Kept:
     """The library's products, from which contrast stays away."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class BaseReplies:
+    """The base model, and where what it said before is kept."""
+
+    answer: Ask
+    """Gives its answers to prompts."""
+
+    answers: Path
+    write_on: Ask
+    """Gives its texts after openings that are numbered, such as "0 The"."""
+
+    texts: Path
+
+
 def kept_samples(
     trained: Sequence[Path],
     *,
@@ -47,10 +61,11 @@ def kept_samples(
     forms: int,
     probes: int,
     seed: int,
-    ask: Ask | None,
-    cache: Path,
+    base: BaseReplies | None,
 ) -> Kept:
     """Ask the base model general prompts and about other products; find what to probe with.
+
+    What it answers with nothing, or with the same words over and over, is left out.
 
     Args:
         trained: files of the library's samples.
@@ -58,23 +73,31 @@ def kept_samples(
         forms: wordings in which a question of the library is trained.
         probes: contrast probes that are wanted.
         seed: of the choice of products.
-        ask: gives the base model's answers; None: nothing is asked.
-        cache: where they are kept.
+        base: the base model; None: nothing is asked.
     """
     library = _questions(trained) if settings.contrast_answers or probes else []
     asked = [text for worded in library for text in worded]
     products = tuple(settings.products or find_products(asked))
-    replay, contrast = list[Pair](), list[Pair]()
-    if ask is not None:
-        replay = answered(general_prompts()[: settings.base_answers], ask=ask, cache=cache)
+    replay, contrast = list[Sample](), list[Sample]()
+    if base is not None:
+        general = answered(
+            general_prompts()[: settings.base_answers], ask=base.answer, cache=base.answers
+        )
+        texts = answered(openings(settings.base_texts), ask=base.write_on, cache=base.texts)
         others = contrast_questions(
             library, products=products, count=settings.contrast_answers, forms=forms, seed=seed
         )
-        contrast = answered(others, ask=ask, cache=cache)
+        replay = [_sample(pair, made_by="replay") for pair in general if not in_circles(pair[1])]
+        replay += [_text(pair) for pair in texts if not in_circles(pair[1])]
+        contrast = [
+            _sample(pair, made_by="contrast")
+            for pair in answered(others, ask=base.answer, cache=base.answers)
+            if not in_circles(pair[1])
+        ]
     strange = contrast_probes(library, products=products, seed=seed)
     return Kept(
-        replay=tuple(_sample(pair, made_by="replay") for pair in replay),
-        contrast=tuple(_sample(pair, made_by="contrast") for pair in contrast),
+        replay=tuple(replay),
+        contrast=tuple(contrast),
         strange=tuple(islice(strange, probes * _CANDIDATES)),
         products=products,
     )
@@ -82,10 +105,21 @@ def kept_samples(
 
 def general_prompts() -> list[str]:
     """Prompts of general chat that ftdist brings, evenly mixed: the first n are of all kinds."""
-    text = files("ftdist.library.keep").joinpath("prompts.txt").read_text(encoding="utf-8")
-    prompts = text.splitlines()
+    return _mixed("prompts.txt")
+
+
+def openings(count: int) -> list[str]:
+    """First words of texts, numbered: each once with 0, then each once with 1, and so on."""
+    known = _mixed("openings.txt")
+    return [f"{number // len(known)} {known[number % len(known)]}" for number in range(count)]
+
+
+def _mixed(name: str) -> list[str]:
+    """Lines of a file that ftdist brings, those beside each other in it far apart."""
+    text = files("ftdist.library.keep").joinpath(name).read_text(encoding="utf-8")
+    lines = text.splitlines()
     step = 89  # prime, and no divisor of their number: each is taken once
-    return [prompts[number * step % len(prompts)] for number in range(len(prompts))]
+    return [lines[number * step % len(lines)] for number in range(len(lines))]
 
 
 def _questions(trained: Sequence[Path]) -> list[list[str]]:
@@ -111,3 +145,9 @@ def _sample(pair: Pair, *, made_by: MadeBy) -> Sample:
         made_by=made_by,
         unit=place,
     )
+
+
+def _text(pair: Pair) -> Sample:
+    opening, text = pair
+    place = f"replay: {opening}"
+    return Sample(text=whole_sentences(text), place=place, made_by="replay", unit=place)
