@@ -36,7 +36,7 @@ def in_order(
         if_it_dies: what stands in for a result.
     """
     spawn = multiprocessing.get_context("spawn")
-    done = 0
+    done, others = 0, multiprocessing.active_children()
     while done < len(tasks):
         pool = ProcessPoolExecutor(
             max_workers=min(processes, len(tasks) - done),
@@ -48,6 +48,11 @@ def in_order(
             for future in ahead:
                 yield future.result()
                 done += 1
+        except (KeyboardInterrupt, SystemExit):
+            for process in multiprocessing.active_children():
+                if process not in others:
+                    process.kill()  # the interpreter's end would wait for what it reads
+            raise
         except BrokenProcessPool:
             yield _alone(work, tasks[done], if_it_dies=if_it_dies)
             done += 1

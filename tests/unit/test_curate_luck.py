@@ -18,12 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 
 from ftdist.config.compose import compose_curation
 from ftdist.library.aside import keep_first, keep_last, made_aside, sweep
 from ftdist.library.curate import curate
+from tests.support.processes import family, is_over, says
 from tests.support.superuser import without_superuser
 
 pytestmark = pytest.mark.timeout(280)
@@ -111,16 +111,8 @@ def _until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def _family(process: "subprocess.Popen[str]") -> list[psutil.Process]:
-    return psutil.Process(process.pid).children(recursive=True)
-
-
-def _readers(process: "subprocess.Popen[str]") -> list[psutil.Process]:
-    return [child for child in _family(process) if "spawn_main" in " ".join(child.cmdline())]
-
-
-def _is_over(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+def _readers(process: "subprocess.Popen[str]") -> list[int]:
+    return [pid for pid in family(process.pid) if "spawn_main" in says(pid)]
 
 
 def _left(place: Path) -> list[str]:
@@ -134,7 +126,7 @@ def test_readers_that_are_killed_are_started_again_and_the_library_is_the_same(
     bench: Bench, tmp_path: Path, started: "subprocess.Popen[str]"
 ) -> None:
     for reader in _readers(started):
-        reader.send_signal(signal.SIGKILL)
+        os.kill(reader, signal.SIGKILL)
     _, told = started.communicate(timeout=_WAIT_S)
     assert started.returncode == 0, told
     assert _bytes(tmp_path / "libraries" / "w") == bench.expected
@@ -143,15 +135,15 @@ def test_readers_that_are_killed_are_started_again_and_the_library_is_the_same(
 def test_a_curation_that_is_killed_leaves_no_process_and_the_next_reads_only_the_rest(
     bench: Bench, tmp_path: Path, started: "subprocess.Popen[str]"
 ) -> None:
-    readers, family = _readers(started), _family(started)
+    readers, others = _readers(started), family(started.pid)
     for reader in readers:
-        reader.suspend()  # so that not all is read before they notice
+        os.kill(reader, signal.SIGSTOP)  # so that not all is read before they notice
     started.send_signal(signal.SIGKILL)
     started.wait()
-    _until(lambda: all(_is_over(process) for process in family if process not in readers))
+    _until(lambda: all(is_over(pid) for pid in others if pid not in readers))
     for reader in readers:
-        reader.resume()
-    _until(lambda: all(map(_is_over, family)))
+        os.kill(reader, signal.SIGCONT)
+    _until(lambda: all(map(is_over, others)))
     assert not (tmp_path / "libraries" / "w").exists()
     known = len(list((tmp_path / "cache" / "read").glob("[!.]*")))
     said: list[str] = []
@@ -165,13 +157,13 @@ def test_a_curation_that_is_killed_leaves_no_process_and_the_next_reads_only_the
 def test_ctrl_c_ends_a_curation_with_one_sentence_and_leaves_nothing_behind(
     tmp_path: Path, started: "subprocess.Popen[str]"
 ) -> None:
-    family = _family(started)
+    others = family(started.pid)
     started.send_signal(signal.SIGINT)
     _, told = started.communicate(timeout=_WAIT_S)
     assert started.returncode == 130
     lines = [line for line in told.splitlines() if not line.startswith("curate: ")]
     assert lines == ["Interrupted; nothing was started that still runs."]
-    _until(lambda: all(map(_is_over, family)))
+    _until(lambda: all(map(is_over, others)))
     assert not (tmp_path / "libraries").exists()
     assert _left(tmp_path / "cache" / "taught") == []
 
