@@ -135,14 +135,11 @@ def test_readers_that_are_killed_are_started_again_and_the_library_is_the_same(
 def test_a_curation_that_is_killed_leaves_no_process_and_the_next_reads_only_the_rest(
     bench: Bench, tmp_path: Path, started: "subprocess.Popen[str]"
 ) -> None:
-    readers, others = _readers(started), family(started.pid)
-    for reader in readers:
+    others = family(started.pid)
+    for reader in _readers(started):
         os.kill(reader, signal.SIGSTOP)  # so that not all is read before they notice
     started.send_signal(signal.SIGKILL)
     started.wait()
-    _until(lambda: all(is_over(pid) for pid in others if pid not in readers))
-    for reader in readers:
-        os.kill(reader, signal.SIGCONT)
     _until(lambda: all(map(is_over, others)))
     assert not (tmp_path / "libraries" / "w").exists()
     known = len(list((tmp_path / "cache" / "read").glob("[!.]*")))
