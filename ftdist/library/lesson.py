@@ -31,7 +31,7 @@ from ftdist.library.teach.questions import cited, questions
 from ftdist.library.teach.wordings import wordings
 from ftdist.library.write import Matter, Writer, Written, write_piece
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the same rows would be taught in another way."""
 
 PARTS = ("train", "held_out")

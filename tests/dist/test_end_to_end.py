@@ -105,7 +105,7 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
     assert {json.loads(line)["kind"] for line in answers} == {"recall", "contrast"}
     card = (folder / "README.md").read_text()
     assert "| recall | 0.00 |" in card
-    blended = ftdist(trained, "blend", "r", "compare.max_answer_tokens=8", "compare.alphas=[0,1]")
+    blended = ftdist(trained, "blend", "r", *short, "compare.alphas=[0,1]")
     assert blended.returncode == 0, blended.stdout + blended.stderr
     told = json.loads((trained / "runs/r/blend/points.json").read_text())
     base, tuned = told["points"]
