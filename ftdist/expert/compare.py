@@ -137,7 +137,7 @@ def _row(answer: str, verdict: Verdict) -> dict[str, Any]:
 
 
 def settings_of(run: RunDir, config: RunConfig) -> CompareConfig:
-    """What a comparison of a run was asked for last, else what its config says.
+    """What a comparison of a run was asked for last, as far as it says; else what its config says.
 
     Raises:
         ConfigError: `report/compare.json` cannot be used.
@@ -146,7 +146,8 @@ def settings_of(run: RunDir, config: RunConfig) -> CompareConfig:
     if not chosen.is_file():
         return config.compare
     try:
-        return TypeAdapter(CompareConfig).validate_json(chosen.read_bytes())
+        asked = TypeAdapter(dict[str, Any]).validate_json(chosen.read_bytes())
+        return TypeAdapter(CompareConfig).validate_python(asdict(config.compare) | asked)
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(

@@ -133,7 +133,7 @@ def _cost(
     scores: Mapping[str, Any], rows: Sequence[Row], events: Sequence[Mapping[str, Any]]
 ) -> dict[str, str]:
     """What the expert took, by name; as the scores say it, or else from the metrics."""
-    cost = scores.get("cost", {})
+    cost = scores.get("cost") or {}
     told = {}
     if rows or "steps" in cost:
         told["optimizer steps"] = f"{cost.get('steps', rows[-1]['step'] if rows else 0):,}"

@@ -108,11 +108,11 @@ def _host() -> str:
 
 def _put_back(old: Path, folder: Path) -> None:
     """What stood in a place stands there again if nothing else does; else it goes."""
-    with suppress(OSError):
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-    if folder.exists():
-        shutil.rmtree(old, ignore_errors=True)
+    try:
+        old.rename(folder)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _remove_if_left(aside: Path) -> None:
