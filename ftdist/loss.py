@@ -84,7 +84,8 @@ def summed_divergence(
         base: the same of the base model; it may be of another width.
         bias: of the output embedding, where the model has one.
     """
-    loss: Loss = _Divergence.apply(hidden, head, bias, base)  # type: ignore[no-untyped-call]
+    learns = torch.is_grad_enabled()  # inside a Function it always is not
+    loss: Loss = _Divergence.apply(hidden, head, bias, base, learns)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -93,10 +94,9 @@ class _Divergence(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, head: Tensor, bias: Tensor | None, base: BaseRows
+        ctx: Any, hidden: Tensor, head: Tensor, bias: Tensor | None, base: BaseRows, learns: bool
     ) -> tuple[Tensor, Tensor]:
         """Loss, and what its gradient would be for a sum that is not scaled."""
-        learns = any(ctx.needs_input_grad)
         each = torch.zeros(len(hidden), dtype=torch.float32, device=hidden.device)
         of_hidden = torch.zeros_like(hidden) if learns else None
         of_head = torch.zeros_like(head, dtype=torch.float32) if learns else None
@@ -122,13 +122,15 @@ class _Divergence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, scale: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        """The kept gradients, scaled."""
-        of_hidden, of_head, of_bias = ctx.gradients
+        """The kept gradients, scaled, and kept no longer: the graph may outlive this."""
+        gradients, ctx.gradients = ctx.gradients, None
+        of_hidden, of_head, of_bias = gradients
         dtype = of_hidden.dtype
         return (
-            (of_hidden * scale).to(dtype),
-            (of_head * scale).to(dtype),
-            None if of_bias is None else (of_bias * scale).to(dtype),
+            of_hidden.mul_(scale),
+            of_head.mul_(scale).to(dtype),
+            None if of_bias is None else of_bias.mul_(scale).to(dtype),
+            None,
             None,
         )
 

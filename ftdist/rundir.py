@@ -116,10 +116,9 @@ class RunDir:
         """Held by the one attempt that writes here."""
         return self.root / "lock"
 
-    @property
-    def request(self) -> Path:
-        """What `ftdist compare` was asked: the fields of `CompareConfig` as JSON."""
-        return self.report / "compare.json"
+    def request(self, stage: str) -> Path:
+        """What `ftdist compare` or `ftdist blend` was asked: `CompareConfig` as JSON."""
+        return (self.blend if stage == "blend" else self.report) / f"{stage}.json"
 
     def attempt(self, number: int) -> Path:
         """Folder of one start of the run; attempts count from 1."""

@@ -19,9 +19,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from ftdist.config.compose import load_config
+from ftdist.config.curation import CurateConfig
 from ftdist.config.plan import make_plan, read_model_facts
-from ftdist.config.schema import RunConfig
+from ftdist.config.schema import ClusterConfig, RunConfig
 from ftdist.errors import CrashLoopError, FtdistError, RequeueError
 from ftdist.rundir import RunDir
 from launch import snapshot
@@ -36,7 +39,7 @@ from launch.failure import (
 )
 from launch.queue import Queue, SlurmError
 from launch.remains import ended_by_hand, read_ended
-from launch.slurm import job_label
+from launch.slurm import CURATION, job_label
 from launch.start import read_plan, write_plan
 from launch.submit import visible_gpus
 
@@ -234,7 +237,7 @@ def _end_stage(run: RunDir, stage: str, code: int) -> int:
 
 def _may_start_again(run: RunDir, stage: str) -> bool:
     """Whether a stage that was stopped has not been so too often; it keeps nothing half-done."""
-    job, limit = job_label(os.environ), load_config(run.config).cluster
+    job, limit = job_label(os.environ), _cluster_of(run)
     stops = [
         event
         for event in run.read_events()
@@ -242,6 +245,14 @@ def _may_start_again(run: RunDir, stage: str) -> bool:
         and (event.get("stage"), event.get("job")) == (stage, job)
     ]
     return len(stops) + 1 < limit.max_attempts_without_progress
+
+
+def _cluster_of(run: RunDir) -> ClusterConfig:
+    """Of a run, or of a curation, which is asked in a file of its own."""
+    asked = run.root / CURATION
+    if not asked.is_file():
+        return load_config(run.config).cluster
+    return TypeAdapter(CurateConfig).validate_json(asked.read_text(encoding="utf-8")).cluster
 
 
 def _tell(run: RunDir, stage: str, *, code: int, cause: str | None) -> None:

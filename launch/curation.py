@@ -19,7 +19,7 @@ from ftdist.rundir import RunDir, write_whole
 from launch import job as jobs
 from launch import snapshot
 from launch.queue import Queue, SlurmError
-from launch.slurm import JobRequest, executor_of, script
+from launch.slurm import CURATION, JobRequest, executor_of, script
 from launch.submit import only_environment, own_files
 
 
@@ -67,7 +67,7 @@ def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
         for folder in (request.folder, work.attempts / "curate"):
             folder.mkdir(parents=True, exist_ok=True)
         snapshot.take(work)
-        write_whole(work.root / "curation.json", json.dumps(dataclasses.asdict(config)))
+        write_whole(work.root / CURATION, json.dumps(dataclasses.asdict(config)))
         try:
             with only_environment():
                 taken = executor_of(request).submit(jobs.curate, str(work.root))

@@ -31,6 +31,7 @@ from launch.failure import (
     write_failure,
 )
 from launch.processes import ProcessId
+from launch.slurm import CURATION
 from launch.stamps import stamp_lines
 from launch.submit import visible_gpus
 
@@ -87,7 +88,7 @@ def curate(work_dir: str) -> None:
     def body(facts: RankFacts) -> int:  # noqa: ARG001 - one process alone has no place
         from ftdist.expert.curate import curate_as_asked
 
-        sys.stdout.write(curate_as_asked(work.root / "curation.json").card + "\n")
+        sys.stdout.write(curate_as_asked(work.root / CURATION).card + "\n")
         return 0
 
     run_rank(work.attempts / "curate", body)

@@ -20,6 +20,9 @@ from launch.submit import common_environment
 
 Stage = Literal["curate", "prepare", "train", "export", "compare", "blend"]
 
+CURATION = "curation.json"
+"""What a curation that is a job was asked, in its working folder."""
+
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 RANKS_WAIT_S = 180
@@ -57,7 +60,7 @@ class JobRequest:
 
     @property
     def is_curation(self) -> bool:
-        """Whether this makes a library, and is no part of a run: it has no attempts to count."""
+        """Whether this makes a library, and is no part of a run."""
         return self.stage == "curate"
 
     @property
@@ -144,8 +147,6 @@ def setup(request: JobRequest) -> list[str]:
         f"export MASTER_PORT={_port(cluster)}",
         *(f"module load {shlex.quote(name)} || exit 78" for name in cluster.modules),
     ]
-    if request.is_curation:
-        return lines
     return [
         *lines,
         # A stop is the ranks' to answer; the script stays to see how they end.
@@ -158,8 +159,6 @@ def setup(request: JobRequest) -> list[str]:
 
 def teardown(request: JobRequest) -> list[str]:
     """Lines of the script after `srun`: judge how ranks ended; requeue, or end with the code."""
-    if request.is_curation:
-        return []
     return ["ftdist_code=$?", f'exec {_batch(request, "end")} "$ftdist_code"']
 
 

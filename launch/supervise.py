@@ -223,7 +223,8 @@ def _once_more(ended: Ended, *, number: int, step: int | None) -> str:
     return f"Attempt {number} ended: {why.rstrip('.')}. Starting attempt {number + 1} {where}."
 
 
-def write_compare_request(run: RunDir, fields: Mapping[str, object]) -> None:
-    """Write what `launch.job.compare` goes by: the fields of `CompareConfig`."""
-    run.report.mkdir(exist_ok=True)
-    write_whole(run.request, json.dumps(dict(fields), indent=2) + "\n")
+def write_request(run: RunDir, fields: Mapping[str, object], *, stage: str) -> None:
+    """Write what a comparison or a blend goes by: the fields of `CompareConfig`."""
+    path = run.request(stage)
+    path.parent.mkdir(exist_ok=True)
+    write_whole(path, json.dumps(dict(fields), indent=2) + "\n")

@@ -26,7 +26,7 @@ def write_blend(base: Path, tuned: Path, out: Path, *, alpha: float) -> None:
     Args:
         base: folder of the model that training began with.
         tuned: folder of an export.
-        out: to be made; whatever is there goes.
+        out: folder of files, made where it is not there; those in it go.
         alpha: 0 is the base, 1 the tuned model.
 
     Raises:
@@ -41,8 +41,9 @@ def write_blend(base: Path, tuned: Path, out: Path, *, alpha: float) -> None:
         )
     of_base = locate_tensors(base)
     with storage_errors("blend to", out):
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir(parents=True)
+        out.mkdir(parents=True, exist_ok=True)
+        for file in out.iterdir():
+            file.unlink()
         for file in sorted(tuned.iterdir()):
             if file.suffix != ".safetensors":
                 if file.is_file():

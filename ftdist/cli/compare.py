@@ -46,7 +46,7 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
     from launch.attempt import newest_step
     from launch.preflight import compare_problems, raise_together
     from launch.resume import changed, read_config
-    from launch.supervise import Supervisor, exported_step, write_compare_request
+    from launch.supervise import Supervisor, exported_step, write_request
 
     config = changed(read_config(run), overrides, allowed=("compare.", "cluster."))
     config = dataclasses.replace(config, compare=_with_whole_paths(config.compare))
@@ -61,7 +61,7 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
         )
     supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), say=say)
     with supervisor.sole():
-        write_compare_request(run, dataclasses.asdict(config.compare))
+        write_request(run, dataclasses.asdict(config.compare), stage=stage)
         finished = supervisor.once(stage)
     if finished.exit_code:
         return tell_single(finished, run=run, verb=stage)
@@ -100,13 +100,13 @@ def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "bl
     from launch.enqueue import refuse_second, submit_stage, waiting_for
     from launch.preflight import compare_problems, raise_together
     from launch.queue import Queue
-    from launch.supervise import write_compare_request
+    from launch.supervise import write_request
 
     queue = Queue()
     after = waiting_for(run, stages=("export",), queue=queue)
     raise_together(list(compare_problems(run, config, exported=not after)))
     refuse_second(stage, run, queue=queue)
-    write_compare_request(run, dataclasses.asdict(config.compare))
+    write_request(run, dataclasses.asdict(config.compare), stage=stage)
     job = submit_stage(stage, run, config, after=after, queue=queue)
     behind = f", after job {', '.join(after)}" if after else ""
     does, place = ("compares", run.report) if stage == "compare" else ("blends", run.blend)

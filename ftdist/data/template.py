@@ -15,16 +15,13 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from ftdist.data.message import Message
-from ftdist.data.shape import Shape, looks_away, probe_of, shape_of
+from ftdist.data.shape import Shape, probe_of, shape_of
 from ftdist.data.specials import Span
 from ftdist.errors import DataError, ModelError
 
 _MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 _PROBE = "sentence{}probe"
-
-_COMPARED = 32
-"""Conversations that are rendered even where the shape is sure, to see that it is."""
 
 _WITH_SPECIAL_TOKENS = (
     "{{% for message in messages %}}"
@@ -101,8 +98,6 @@ class AnswerFinder:
         self._tails: dict[tuple[str, ...], str] = {}
         self._prompts: dict[tuple[str, ...], str] = {}
         self._shapes: dict[tuple[str, ...], Shape | None] = {}
-        self._compared = 0
-        self._is_trusted = True
         self._refuse_broken()
 
     def find(self, messages: Sequence[Message]) -> tuple[str, list[Span]]:
@@ -116,17 +111,11 @@ class AnswerFinder:
         """
         if self._marked:
             return self._find_marked(messages)
+        text, _ = self._render(messages)
         shape = self._shape(tuple(message["role"] for message in messages))
         written = None if shape is None else shape.write(messages)
-        if shape is not None and shape.is_sure and written and self._compared >= _COMPARED:
-            return written
-        text, _ = self._render(messages)
-        self._compared += 1
         if written is not None and text == written[0]:
             return written
-        if shape is not None and shape.is_sure:
-            self._shapes.clear()
-            self._is_trusted = False
         return text, self._spans_by_prompts(text, messages)
 
     def _shape(self, roles: tuple[str, ...]) -> Shape | None:
@@ -139,8 +128,7 @@ class AnswerFinder:
             except DataError:
                 self._shapes[roles] = None  # the conversation at hand is told of it
                 return None
-            is_sure = self._is_trusted and text == looks_away(self.source, probe, names=self._names)
-            self._shapes[roles] = shape_of(text, probe, spans=spans, is_sure=is_sure)
+            self._shapes[roles] = shape_of(text, probe, spans=spans)
         return self._shapes[roles]
 
     def _prompt(self, messages: Sequence[Message]) -> str:

@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.checkpoint.blend import write_blend
-from ftdist.checkpoint.disk import set_modes, storage_errors, sync_folder
+from ftdist.checkpoint.card import with_scores
+from ftdist.checkpoint.disk import set_modes, storage_errors
 from ftdist.config.compose import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.dist.device import choose_device
 from ftdist.expert.ask import ask, base_answers, base_folder, say
 from ftdist.expert.compare import judge_all, settings_of
-from ftdist.expert.inputs import read_inputs
-from ftdist.expert.tally import tally
+from ftdist.expert.inputs import Inputs, read_inputs
+from ftdist.expert.tally import Judged, tally
+from ftdist.library.aside import keep_last, made_aside
 from ftdist.rundir import RunDir, write_whole
 
 Scores = Mapping[str, Any]
@@ -34,8 +36,8 @@ def blend(run_dir: Path) -> None:
     """Measure the blends of a run, and keep the one that is chosen.
 
     Args:
-        run_dir: of a run that has been exported; `report/compare.json`, if there, takes the place
-            of the config's section `compare`.
+        run_dir: of a run that has been exported; `blend/blend.json`, if there, goes before the
+            config's section `compare`.
 
     Raises:
         ConfigError: an alpha is none.
@@ -45,7 +47,7 @@ def blend(run_dir: Path) -> None:
     """
     run, started = RunDir(run_dir), time.monotonic()
     config = load_config(run.config)
-    settings = settings_of(run, config)
+    settings = settings_of(run, config, stage="blend")
     inputs = read_inputs(settings, library=Path(config.library.path))
     device = choose_device(config.cluster.device)
     base_model = base_folder(config.model.path, config.model.revision)
@@ -60,11 +62,14 @@ def blend(run_dir: Path) -> None:
             str(aside), inputs, settings, name=f"blend {alpha:g}", device=device,
             system_prompt=config.library.system_prompt,
         )  # fmt: skip
-        scores = tally(inputs, base=base, tuned=judge_all(inputs, answers))
-        points.append({"alpha": alpha, **scores})
+        judged = judge_all(inputs, answers)
+        scores = tally(inputs, base=base, tuned=judged)
+        points.append({"alpha": alpha, "known": known(inputs, judged), **scores})
         say(f"blend: {alpha:g}: {_told(scores)}")
     chosen = choose(points, most_loss_nats=settings.most_loss_nats)
-    _keep(run, config, base_model=base_model, aside=aside, alpha=points[chosen]["alpha"])
+    with storage_errors("blend to", aside):
+        shutil.rmtree(aside)
+        _keep(run, config, base_model=base_model, point=points[chosen])
     told = {"points": points, "chosen": chosen, "most_loss_nats": settings.most_loss_nats}
     write_whole(run.blend / "points.json", json.dumps(told, indent=2) + "\n")
     say(
@@ -88,10 +93,19 @@ def choose(points: Sequence[Scores], *, most_loss_nats: float) -> int:
 
 
 def gain(scores: Scores) -> float:
-    """Recall, with the right page where pages are known, less leaks that the base has not."""
+    """What is known of the library, less leaks that the base has not."""
     tuned = scores["tuned"]
-    recall = tuned.get("recall_with_page", tuned.get("recall", 0.0))
-    return float(recall) - float(tuned.get("leak_added", tuned.get("leak", 0.0)))
+    return float(scores["known"]) - float(tuned.get("leak_added", tuned.get("leak", 0.0)))
+
+
+def known(inputs: Inputs, judged: Judged) -> float:
+    """Share of the recall probes that are right, with the right page where there is one."""
+    right = [
+        verdict.right if verdict.page is None else verdict.page
+        for probe, verdict in zip(inputs.probes, judged.probes, strict=True)
+        if probe.kind == "recall"
+    ]
+    return sum(right) / len(right) if right else 0.0
 
 
 def _keeps(scores: Scores, *, most_loss_nats: float) -> bool:
@@ -113,13 +127,20 @@ def _told(scores: Scores) -> str:
     return ", ".join(told)
 
 
-def _keep(run: RunDir, config: RunConfig, *, base_model: Path, aside: Path, alpha: float) -> None:
-    """Put the chosen blend in place of the one before."""
+def _keep(run: RunDir, config: RunConfig, *, base_model: Path, point: Scores) -> None:
+    """Put the chosen blend in place of the one before, whole or not at all."""
     final = run.blend / "model"
-    write_blend(base_model, run.export, aside, alpha=alpha)
-    with storage_errors("blend to", final):
+    with made_aside(final, private=config.run.private) as aside:
+        write_blend(base_model, run.export, aside, alpha=point["alpha"])
+        card = aside / "README.md"
+        if card.is_file():
+            text = with_scores(card.read_text(encoding="utf-8"), point)
+            write_whole(card, f"{text}\n{_MIXED.format(alpha=point['alpha'])}\n")
         set_modes(aside, private=config.run.private)
-        sync_folder(aside)
-        shutil.rmtree(final, ignore_errors=True)
-        aside.rename(final)
-        sync_folder(run.blend)
+        keep_last(aside, final)
+
+
+_MIXED = (
+    "These weights are base + {alpha:g} (tuned - base), mixed by `ftdist blend`; the scores are "
+    "those of the mixture."
+)

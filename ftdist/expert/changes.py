@@ -94,7 +94,7 @@ def _of_loss(loss: Mapping[str, Any]) -> Change:
         base=(f"{loss['base']:.3f}", ""),
         tuned=(f"{loss['tuned']:.3f}", ""),
         difference=(f"{difference:+.3f}", f"{low:+.3f} to {high:+.3f}\nn = {loss['passages']}"),
-        verdict=_verdict(difference, clear=low > 0 or high < 0, lower_is_better=True),
+        verdict=_verdict(difference, clear=loss["clear"], lower_is_better=True),
     )
 
 

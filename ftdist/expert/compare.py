@@ -46,7 +46,7 @@ def compare(run_dir: Path) -> None:
     """
     run, started = RunDir(run_dir), time.monotonic()
     config = load_config(run.config)
-    settings = settings_of(run, config)
+    settings = settings_of(run, config, stage="compare")
     if not (run.export / "config.json").is_file():
         raise ModelError(
             f"The run {run.name} has not been exported: there is no model in {run.export}.",
@@ -136,13 +136,13 @@ def _row(answer: str, verdict: Verdict) -> dict[str, Any]:
     return {"answer": answer, **asdict(verdict)}
 
 
-def settings_of(run: RunDir, config: RunConfig) -> CompareConfig:
-    """What a comparison of a run was asked for last, as far as it says; else what its config says.
+def settings_of(run: RunDir, config: RunConfig, *, stage: str) -> CompareConfig:
+    """What a stage was asked for last, as far as that says; else what the run's config says.
 
     Raises:
-        ConfigError: `report/compare.json` cannot be used.
+        ConfigError: the stage's request cannot be used.
     """
-    chosen = run.request
+    chosen = run.request(stage)
     if not chosen.is_file():
         return config.compare
     try:

@@ -83,7 +83,7 @@ def _texts(asked: str | None) -> tuple[str, ...]:
         ) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text.", remedy="save the file as UTF-8.") from error
-    lines = content.splitlines()
+    lines = content.split("\n")
     if path.suffix == ".jsonl":
         passages = [
             _text_of(line, where=f"{path}:{number}", remedy=remedy)

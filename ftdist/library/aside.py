@@ -52,7 +52,11 @@ def keep_first(aside: Path, folder: Path) -> None:
 
 
 def keep_last(aside: Path, folder: Path) -> None:
-    """Give a folder its name; what stands there until then goes. Of several writers one wins."""
+    """Give a folder its name; what stands there until then goes. Of several writers one wins.
+
+    All of it is on the disk before the name is.
+    """
+    on_disk(aside, *aside.rglob("*"))
     keep_first(aside, folder)
     while aside.exists():
         old = _beside(folder, "old")
@@ -62,6 +66,17 @@ def keep_last(aside: Path, folder: Path) -> None:
             keep_first(aside, folder)
         finally:
             _put_back(old, folder)
+    on_disk(folder.parent)
+
+
+def on_disk(*paths: Path) -> None:
+    """Have files and folders on disk before the name that vouches for them is."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def sweep(parent: Path, *, name: str | None = None) -> None:
@@ -78,7 +93,7 @@ def sweep(parent: Path, *, name: str | None = None) -> None:
                 continue
             if match["what"] == "old":
                 _put_back(each, parent / match["name"])
-            elif match["host"] == _host() or time.time() - each.stat().st_mtime > _STALE_S:
+            elif match["host"] == _host() or _is_stale(each):
                 _remove_if_left(each)
 
 
@@ -116,10 +131,24 @@ def _put_back(old: Path, folder: Path) -> None:
 
 
 def _remove_if_left(aside: Path) -> None:
-    with suppress(OSError):
+    with suppress(FileNotFoundError):
         lock = os.open(aside, os.O_RDONLY)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(aside, ignore_errors=True)
+            if _has_no_writer(aside, lock):
+                shutil.rmtree(aside, ignore_errors=True)
         finally:
             os.close(lock)
+
+
+def _has_no_writer(aside: Path, lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return _is_stale(aside)  # a file system on which folders have no locks
+    return True
+
+
+def _is_stale(aside: Path) -> bool:
+    return time.time() - aside.stat().st_mtime > _STALE_S

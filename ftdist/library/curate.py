@@ -24,7 +24,7 @@ from ftdist.library.keep.answers import Ask
 from ftdist.library.keep.keep import BaseReplies, Kept, kept_samples
 from ftdist.library.lesson import Lesson, TeachSettings, teach_piece, written_for
 from ftdist.library.pool import in_order, processes_for
-from ftdist.library.publish import Published, Taught, publish
+from ftdist.library.publish import Published, Taught, place_of, publish, refuse_others
 from ftdist.library.refused import refused_rows
 from ftdist.library.sift import LIBRARY, ReadSource, Sifted, sift
 from ftdist.library.values import split_rows
@@ -95,6 +95,7 @@ def curate(
         StorageError: the library or the cache cannot be written.
     """
     _refuse_contradictions(config, model=model)
+    refuse_others(place_of(config))
     cache = Path(config.work.cache).expanduser().absolute()
     work = _Work(
         config=config, cache=cache, processes=processes_for(config.work.processes), say=say

@@ -118,7 +118,7 @@ def portions_of(files: SourceFiles, *, source: str) -> list[tuple[Part, ...]]:
     portions: list[list[Part]] = []
     room = 0
     for size, part in parts_of(files, source=source, portion_bytes=PORTION_BYTES):
-        if size > room:
+        if size > room or not portions:
             portions.append([])
             room = PORTION_BYTES
         portions[-1].append(part)

@@ -57,7 +57,7 @@ def weighed(config: RunConfig, sources: Sequence[SourceFacts]) -> tuple[SourceFa
     )
     per_pass |= {name: more.weight * library for name, more in config.library.sources.items()}
     first = sources[0].tokens
-    followed = _towards_base(config, curated, names=[source.name for source in sources])
+    followed = followers(config, names=[source.name for source in sources])
     return tuple(
         replace(
             source,
@@ -68,17 +68,16 @@ def weighed(config: RunConfig, sources: Sequence[SourceFacts]) -> tuple[SourceFa
     )
 
 
-def _towards_base(
-    config: RunConfig, curated: CuratedLibrary | None, *, names: Sequence[str]
-) -> set[str]:
-    """Names of the sources that follow the base model.
+def followers(config: RunConfig, *, names: Sequence[str]) -> set[str]:
+    """Which sources, of all their names, follow the base model.
 
     Raises:
         ConfigError: there is no such source, or none would teach the library.
     """
+    folder = Path(config.library.path).expanduser()
     roles = {name: name for name in names}
-    if curated is not None:
-        roles |= {source.name: source.role for source in curated.sources}
+    if is_curated(folder):
+        roles |= {source.name: source.role for source in open_curated(folder).sources}
     asked = set(config.library.towards_base)
     unknown = sorted(asked - set(names) - set(roles.values()))
     if unknown:

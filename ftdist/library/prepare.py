@@ -13,7 +13,6 @@ import contextlib
 import errno
 import hashlib
 import json
-import os
 import shutil
 import sys
 import time
@@ -29,10 +28,11 @@ from ftdist.config.schema import ModelConfig, RunConfig
 from ftdist.data.chat import ChatEncoder
 from ftdist.data.packed import CARD, PackedLibrary, source_folder
 from ftdist.errors import FtdistError, ModelError, StorageError
+from ftdist.library.aside import on_disk
 from ftdist.library.build import SourceBuilder
 from ftdist.library.encode import BuildSettings
 from ftdist.library.files import SourceFiles
-from ftdist.library.mix import LIBRARY, find_sources, weighed
+from ftdist.library.mix import LIBRARY, find_sources, followers, weighed
 from ftdist.rundir import write_whole
 
 FORMAT = 1
@@ -57,6 +57,7 @@ def prepare(config: RunConfig) -> LibraryFacts:
         StorageError: the cache cannot be written or read.
     """
     sources = find_sources(config)
+    followers(config, names=list(sources))
     check_model(config.model)
     encoder = ChatEncoder(load_tokenizer(config.model), system_prompt=config.library.system_prompt)
     settings = _settings(config)
@@ -182,9 +183,9 @@ def _build(
         aside.mkdir(mode=0o700 if private else 0o777)
         _sweep(folder.parent)
         _write_sources(aside, folder, sources=sources, encoder=encoder, settings=settings)
-        _sync(aside, *aside.rglob("*"))
+        on_disk(aside, *aside.rglob("*"))
         aside.rename(folder)
-        _sync(folder.parent)
+        on_disk(folder.parent)
     except OSError as error:
         # Another process was first; what it made is the same.
         if error.errno not in (errno.EEXIST, errno.ENOTEMPTY) or not (folder / CARD).is_file():
@@ -227,16 +228,6 @@ def _write_sources(
         "chat_template": encoder.template,
     }
     (aside / CARD).write_text(json.dumps(card, indent=2), encoding="utf-8")
-
-
-def _sync(*paths: Path) -> None:
-    """Have files and folders on disk before the name that vouches for them is."""
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _sweep(cache: Path) -> None:

@@ -22,6 +22,7 @@ from ftdist.library.keep.keep import Kept
 from ftdist.library.measure import SourceSizes, measure
 from ftdist.library.overlap import Overlap
 from ftdist.library.probes import Probes, write_probes
+from ftdist.rundir import write_whole
 
 Say = Callable[[str], None]
 PARTS = ("train", "held_out")
@@ -67,7 +68,7 @@ def publish(
     """
     folder = place_of(config)
     try:
-        _refuse_others(folder)
+        refuse_others(folder)
         sweep(folder.parent, name=folder.name)
         with made_aside(folder, private=config.library.private) as aside:
             card = _write_library(
@@ -99,7 +100,12 @@ def reason_of(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def _refuse_others(folder: Path) -> None:
+def refuse_others(folder: Path) -> None:
+    """Refuse a place in which there is something else than a curated library.
+
+    Raises:
+        ConfigError: there is.
+    """
     if folder.exists() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
         raise ConfigError(
             f"{folder} is there already, and is no curated library.",
@@ -148,8 +154,8 @@ def _write_library(
         model=model,
     )
     manifest = {key: card[key] for key in _IN_MANIFEST} | {"format": FORMAT}
-    _write(aside / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-    _write(aside / "index.html", html_card(card))
+    write_whole(aside / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    write_whole(aside / "index.html", html_card(card))
     return card
 
 
@@ -326,10 +332,3 @@ def _settings(config: CurateConfig) -> dict[str, Any]:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

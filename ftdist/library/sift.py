@@ -74,12 +74,12 @@ def sift(
     counts = [len(_load(piece, "documents")) for piece in pieces]
     ends = np.cumsum([0, *counts])
     kept = np.ones(int(ends[-1]), dtype=np.bool_)
-    owners = [source for source in sources for _ in source.pieces]
-    if config.clean.duplicates and len(kept):
-        kept = _without_duplicates(pieces, owners, ends, config=config, folder=folder)
     unusable = [rows for source in sources for rows in refused.get(source.name, ())]
     if unusable:
         kept &= ~np.concatenate(unusable)
+    owners = [source for source in sources for _ in source.pieces]
+    if config.clean.duplicates and len(kept):
+        kept = _without_duplicates(pieces, owners, ends, kept, config=config, folder=folder)
     copied = [_NO_PLACES for _ in pieces]
     if config.clean.sections and len(kept):
         copied = _copied_sections(pieces, owners, ends, kept, config=config, folder=folder)
@@ -124,23 +124,32 @@ def _without_duplicates(
     pieces: Sequence[Piece],
     owners: Sequence[ReadSource],
     ends: npt.NDArray[np.int64],
+    kept: npt.NDArray[np.bool_],
     *,
     config: CurateConfig,
     folder: Path,
 ) -> npt.NDArray[np.bool_]:
-    """Which rows stay; those that go are counted, the one that stays shown beside them."""
+    """Which rows stay, of those that are usable; those that go are counted, the first one shown."""
+    usable = [np.flatnonzero(of_piece) for of_piece in np.split(kept, ends[1:-1])]
     found = find_duplicates(
-        [(_load(piece, "exact"), _load(piece, "minhash")) for piece in pieces],
+        (
+            (_load(piece, "exact")[at], _load(piece, "minhash")[at])
+            for piece, at in zip(pieces, usable, strict=True)
+        ),
         similarity=config.clean.similarity,
         folder=folder,
     )
+    rows = np.flatnonzero(kept)
 
     def told(at: int) -> tuple[str, str]:
-        row = _row(pieces, ends, at)
+        row = _row(pieces, ends, int(rows[at]))
         return str(row.place), unit_text(row)
 
-    _strike(found, owners, ends, rule="duplicate", told=told)
-    return np.asarray(found.kept_row) < 0
+    usable_ends = np.cumsum([0, *map(len, usable)])
+    _strike(found, owners, usable_ends, rule="duplicate", told=told)
+    stays = kept.copy()
+    stays[rows[found.kept_row >= 0]] = False
+    return stays
 
 
 def _copied_sections(

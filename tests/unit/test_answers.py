@@ -269,7 +269,7 @@ def test_base_is_asked_once_and_settings_of_the_request_are_used(
         "batch_questions": 8,
         "threads": 1,
     }
-    run.request.write_text(json.dumps(request))
+    run.request("compare").write_text(json.dumps(request))
     compare(run.root)
     assert "base: loading" in capfd.readouterr().out
     assert (run.report / "answers.jsonl").read_text() != first

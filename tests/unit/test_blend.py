@@ -9,7 +9,11 @@ from safetensors.torch import load_file, save_file
 
 from ftdist.checkpoint.blend import write_blend
 from ftdist.errors import ConfigError, ModelError
-from ftdist.expert.blend import choose
+from ftdist.expert.blend import choose, known
+from ftdist.expert.inputs import Inputs
+from ftdist.expert.probes import Probe
+from ftdist.expert.scores import Verdict
+from ftdist.expert.tally import Judged
 
 
 def folder(path: Path, **weights: list[float]) -> Path:
@@ -66,7 +70,8 @@ def point(
 ) -> dict[str, Any]:
     return {
         "alpha": alpha,
-        "tuned": {"recall": 0.0, "recall_with_page": recall, "leak": 1.0, "leak_added": leak},
+        "known": recall,
+        "tuned": {"leak": 1.0, "leak_added": leak},
         "paired": {"general": {"high_95": worst}},
         "general_loss": {"difference": loss},
     }
@@ -94,3 +99,16 @@ def test_where_none_keeps_the_least_loss_is_chosen() -> None:
         point(0.25, recall=0.0, leak=0.0, loss=0.1),
     ]
     assert choose(points, most_loss_nats=0.02) == 1
+
+
+def test_known_is_the_right_answer_and_where_there_is_one_the_right_page() -> None:
+    recall = Probe(question="q", answer="a", keys=("a",), kind="recall")
+    other = Probe(question="o", answer="a", keys=(), kind="contrast")
+    inputs = Inputs(probes=(recall, recall, recall, other), general=(), texts=(), source=Path("p"))
+    verdicts = [
+        Verdict(right=True),  # no page to name
+        Verdict(right=True, page=False),
+        Verdict(right=True, page=True),
+        Verdict(right=False),
+    ]
+    assert known(inputs, Judged(probes=verdicts, general=[], losses=[])) == 2 / 3

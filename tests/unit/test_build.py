@@ -142,3 +142,11 @@ def test_processes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encode, "PORTION_BYTES", 1024)
     monkeypatch.setattr(build, "processes_for", lambda _: 2)
     assert pack(rows, held_out=0.1) == whole
+
+
+def test_an_empty_file_before_others_is_read_over(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("")
+    (tmp_path / "b.txt").write_text("w1 w2 w3")
+    files = find_files(tmp_path, key="library.path")
+    (portion,) = encode.portions_of(files, source="library")
+    assert [part.path.name for part in portion] == ["a.txt", "b.txt"]

@@ -243,7 +243,6 @@ def test_answers_are_found_by_shape_where_asking_for_each_prompt_finds_them(
         talk("Unplug it ", " Wait. ", "And then?", "Plug it in\nagain."),
         talk("button", "button", "button", "button button"),
     ]
-    monkeypatch.setattr("ftdist.data.template._COMPARED", 0)  # trusted from the first on
     by_shape = ChatEncoder(tokenizer, system_prompt=None).encode_many(talks * 2)
     asked: list[bool] = []
     monkeypatch.setattr(
@@ -276,23 +275,21 @@ def test_a_template_that_looks_into_contents_is_always_asked(content: str) -> No
         "{% for m in messages %}{{ m.role + ': ' }}" + content + "{{ eos_token }}{% endfor %}"
         "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
     )
-    shape = ChatEncoder(tokenizer, system_prompt=None)._finder._shape(("user", "assistant"))
-    assert shape is None or not shape.is_sure
+    encoder = ChatEncoder(tokenizer, system_prompt=None)
+    for answer in ("Wait.", "Stop", "x" * 99, "A </think> b", " 8 "):
+        messages = talk("Reset?", answer)
+        assert encoder.encode(messages).input_ids == own_ids(tokenizer, messages)
 
 
-@pytest.mark.parametrize("content", ["m.content", "m['content'] | trim", "m.content.strip() + ' '"])
-def test_a_template_that_only_writes_contents_is_asked_once_for_each_order_of_roles(
-    content: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ftdist.data.template._COMPARED", 1)
+def test_a_content_that_is_written_again_in_a_later_turn_is_the_conversation_s_own() -> None:
     tokenizer = _with_template(
-        "{% for m in messages %}{{ m.role + ': ' }}{{ " + content + " }}{{ eos_token }}{% endfor %}"
-        "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
+        "{% for m in messages %}{{ m.role + ': ' + m.content }}"
+        "{% if not loop.first %}{{ ' ' + messages[0].content | trim }}{% endif %}{{ eos_token }}"
+        "{% endfor %}{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
     )
     encoder = ChatEncoder(tokenizer, system_prompt=None)
-    encoder.encode(talk("Reset?", "Hold it."))
-    monkeypatch.setattr(AnswerFinder, "_render", None)
-    for messages in (talk(" And then? \n", "\x0bWait.\t"), talk("assistant: ", "user: ")):
+    for question in ("Be kind.", "Reset?"):
+        messages = talk(question, "Wait.")
         assert encoder.encode(messages).input_ids == own_ids(tokenizer, messages)
 
 

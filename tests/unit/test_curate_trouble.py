@@ -386,6 +386,26 @@ def test_a_role_that_the_template_refuses_is_told_by_file_and_row_or_skipped(
     assert [f"{row['place']} {row['reason']}." for row in manifest["bad_rows"]] == [told]
 
 
+def test_a_row_that_the_template_refuses_takes_no_row_of_the_same_words_with_it(
+    tmp_path: Path, model: Any
+) -> None:
+    words = ("What lifts?", "Say it shortly.", "The crane.")
+    refused, good = (
+        {
+            "messages": [
+                {"role": role, "content": text} for role, text in zip(roles, words, strict=True)
+            ]
+        }
+        for roles in (("system", "user", "assistant"), ("user", "user", "assistant"))
+    )
+    path = _write(tmp_path / "a.jsonl", refused, good)
+    skip = ("library.on_bad_row=skip", "library.bad_row_limit=0.5", "teach.wordings=1")
+    folder = _curate(tmp_path, path, "model.path=base", *skip, model=model)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["sizes"]["a"]["samples"] == 1
+    assert "exact duplicate" not in manifest["rules"]
+
+
 def test_special_tokens_in_text_stay_text_and_what_is_too_long_is_counted(
     tmp_path: Path, model: Any
 ) -> None:
