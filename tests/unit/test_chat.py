@@ -276,20 +276,21 @@ def test_a_template_that_looks_into_contents_is_always_asked(content: str) -> No
         "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
     )
     encoder = ChatEncoder(tokenizer, system_prompt=None)
-    for answer in ("Wait.", "Stop", "x" * 99, "A </think> b", " 8 "):
-        messages = talk("Reset?", answer)
+    for question in ("Reset?", "Stop", "x" * 99, "A </think> b", " 8 ", ""):
+        messages = talk(question, "Wait")
         assert encoder.encode(messages).input_ids == own_ids(tokenizer, messages)
 
 
 def test_a_content_that_is_written_again_in_a_later_turn_is_the_conversation_s_own() -> None:
     tokenizer = _with_template(
-        "{% for m in messages %}{{ m.role + ': ' + m.content }}"
-        "{% if not loop.first %}{{ ' ' + messages[0].content | trim }}{% endif %}{{ eos_token }}"
+        "{% for m in messages %}{{ m.role + ': ' }}"
+        "{% if m.role == 'user' and not loop.first %}{{ messages[0].content | trim }}{% endif %}"
+        "{{ m.content + eos_token }}"
         "{% endfor %}{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
     )
     encoder = ChatEncoder(tokenizer, system_prompt=None)
-    for question in ("Be kind.", "Reset?"):
-        messages = talk(question, "Wait.")
+    for question in ("Be kind.", " Reset? "):
+        messages = talk(question, "Wait.", "And then?", "Go on.")
         assert encoder.encode(messages).input_ids == own_ids(tokenizer, messages)
 
 

@@ -206,6 +206,7 @@ def test_general_loss_is_better_where_it_is_lower(
     loss = {
         "passages": 1200, "tokens": 9, "base": 3.0, "tuned": 3.0 + difference,
         "difference": difference, "low_95": low, "high_95": high,
+        "clear": verdict != "noise",
     }  # fmt: skip
     row = changes(_scores(general_loss=loss))[-1]
     assert (row.name, row.verdict) == ("general_loss", verdict)
