@@ -38,14 +38,14 @@ def test_a_library_that_cannot_be_made_says_why_in_the_log_and_the_job_fails(log
 
 
 def test_a_curation_that_is_asked_to_make_way_is_started_again_and_goes_on(login: Login) -> None:
-    rows = ({"text": f"Part {n} of crane {n * 7} weighs {n * 13} tons."} for n in range(20_000))
+    rows = ({"text": f"Part {n} of crane {n * 7} weighs {n * 13} tons."} for n in range(60_000))
     (login.folder / "parts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     keys = ("library.name=w", "library.sources=[parts.jsonl]", *KEYS[2:], "work.shard_mib=1")
     job = login("curate", *keys).stdout.split()[1]
     folder = login.folder / "libraries/.jobs/w"
 
     def reads() -> bool:
-        logs = [path.read_text() for path in (folder / "jobs/curate").glob(f"{job}_0_log.err")]
+        logs = [path.read_text() for path in (folder / "jobs/curate").glob(f"{job}_0_log.*")]
         return any("curate: reading" in log for log in logs)
 
     login.wait_until(reads, what="a curation at work")
