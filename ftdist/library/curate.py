@@ -7,8 +7,7 @@ depends on sources, settings and versions alone: never on how many processes wor
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -17,22 +16,18 @@ from ftdist.config.curation import CurateConfig
 from ftdist.errors import ConfigError, DataError, StorageError
 from ftdist.library.account import Account
 from ftdist.library.aside import made_aside, sweep
-from ftdist.library.digests import Digests, stamp_of
 from ftdist.library.find import FoundSource, find_sources
-from ftdist.library.intake import Piece, ReadSettings, read_piece, unreadable
 from ftdist.library.keep.answers import Ask
 from ftdist.library.keep.keep import BaseReplies, Kept, kept_samples
 from ftdist.library.lesson import Lesson, TeachSettings, teach_piece, written_for
 from ftdist.library.pool import in_order, processes_for
 from ftdist.library.publish import Published, Taught, place_of, publish, refuse_others
+from ftdist.library.reading import Say, Work, judge_bad_rows, read_sources
 from ftdist.library.refused import refused_rows
 from ftdist.library.sift import LIBRARY, ReadSource, Sifted, sift
-from ftdist.library.values import split_rows
 from ftdist.library.write import Writer
 
 REPLAY = "replay"
-
-Say = Callable[[str], None]
 
 
 @runtime_checkable
@@ -68,16 +63,6 @@ class Endpoint(Protocol):
         """A function from prompts to answers."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Work:
-    """What every stage is given."""
-
-    config: CurateConfig
-    cache: Path
-    processes: int
-    say: Say
-
-
 def curate(
     config: CurateConfig, *, model: Base | None, endpoint: Endpoint | None = None, say: Say
 ) -> Published:
@@ -97,9 +82,7 @@ def curate(
     _refuse_contradictions(config, model=model)
     refuse_others(place_of(config))
     cache = Path(config.work.cache).expanduser().absolute()
-    work = _Work(
-        config=config, cache=cache, processes=processes_for(config.work.processes), say=say
-    )
+    work = Work(config=config, cache=cache, processes=processes_for(config.work.processes), say=say)
     try:
         return _curate(work, model=model, endpoint=endpoint)
     except OSError as error:
@@ -112,17 +95,17 @@ def curate(
         ) from error
 
 
-def _curate(work: _Work, *, model: Base | None, endpoint: Endpoint | None) -> Published:
+def _curate(work: Work, *, model: Base | None, endpoint: Endpoint | None) -> Published:
     config, cache = work.config, work.cache
     _make_cache(cache)
     found = find_sources(config.library.sources, key="library.sources")
     general = find_sources(config.keep.sources, key="keep.sources") if config.keep.sources else ()
     _refuse_unknown_weights(config, found)
     roles = [(source, LIBRARY) for source in found] + [(source, REPLAY) for source in general]
-    read = _read(roles, work=work)
+    read = read_sources(roles, work=work)
     encoder = None if model is None else model.encoder
     refused = {} if encoder is None else refused_rows(read, encoder=encoder)
-    _judge_bad_rows(read, config=config)
+    judge_bad_rows(read, config=config)
     with made_aside(cache / "sift") as folder:
         sifted = sift(read, config=config, folder=folder, refused=refused)
     writer = _writer(config, model=model, endpoint=endpoint, work=work)
@@ -185,117 +168,8 @@ def _refuse_unknown_weights(config: CurateConfig, found: Sequence[FoundSource]) 
         )
 
 
-def _read(roles: Sequence[tuple[FoundSource, str]], *, work: _Work) -> list[ReadSource]:
-    """Read and clean all sources, each piece in a process of its own."""
-    digests = Digests.load(work.cache / "digests.json")
-    settings = ReadSettings(
-        columns=tuple(sorted(work.config.library.columns.items())),
-        assistant=tuple(work.config.library.assistant),
-        secrets=work.config.clean.secrets,
-        personal=work.config.clean.personal,
-        keep=tuple(work.config.clean.keep),
-    )
-    pieces = [
-        [piece for file in source.files for piece in _pieces(source, file, digests, settings, work)]
-        for source, _ in roles
-    ]
-    digests.save()
-    everything = list(chain(*pieces))
-    fresh = sum(not piece.is_read for piece in everything)
-    work.say(
-        f"curate: reading {len(everything)} pieces of {sum(len(s.files) for s, _ in roles)} files "
-        f"in {work.processes} processes; {len(everything) - fresh} are known already"
-    )
-    results = in_order(read_piece, everything, processes=work.processes, if_it_dies=unreadable)
-    sources = []
-    for (source, role), own in zip(roles, pieces, strict=True):
-        account = Account()
-        whole: list[Piece] = []
-        for bad in source.bad:
-            account.rows += 1
-            account.bad_row(str(bad.place), bad.reason, bad.remedy)
-        for piece, one in zip(own, results, strict=False):
-            account.add(one)
-            if piece.is_read:
-                whole.append(piece)
-        work.say(f"curate: {source.name}: {account.rows} rows read, {account.bad} bad")
-        sources.append(
-            ReadSource(name=source.name, role=role, pieces=tuple(whole), account=account)
-        )
-    return sources
-
-
-def _pieces(
-    source: FoundSource, file: Any, digests: Digests, settings: ReadSettings, work: _Work
-) -> list[Piece]:
-    """A file as pieces: one, or spans of a long JSONL file."""
-    span_bytes = work.config.work.shard_mib * 2**20
-    stamp = stamp_of(file.path)
-    is_long = file.kind == "jsonl" and file.path.stat().st_size > span_bytes
-    is_spanned = is_long and "thread" not in dict(settings.columns)
-    spans = split_rows(file.path, span_bytes=span_bytes) if is_spanned else [(None, 1)]
-    digest = digests.of(file.path)
-    return [
-        Piece(
-            path=file.path,
-            name=f"{source.name}: {file.name}",
-            kind=file.kind,
-            digest=digest,
-            stamp=stamp,
-            span=span,
-            first_row=first_row,
-            settings=settings,
-            cache=work.cache,
-        )
-        for span, first_row in spans
-    ]
-
-
-def _judge_bad_rows(sources: Sequence[ReadSource], *, config: CurateConfig) -> None:
-    """Stop at what cannot be used, unless it is to be skipped and is no more than the limit.
-
-    Raises:
-        DataError: a row is bad, or holds what is refused.
-    """
-    for source in sources:
-        account, first = source.account, next(iter(source.account.bad_rows), None)
-        for kind, policy in (("secret", config.clean.secrets), ("", config.clean.personal)):
-            found = [
-                (name, rule)
-                for name, rule in account.rules.items()
-                if name.startswith("private: ")
-                and (name == "private: secret") == (kind == "secret")
-            ]
-            if policy == "refuse" and found:
-                name, rule = found[0]
-                key = "clean.secrets" if kind else "clean.personal"
-                raise DataError(
-                    f"{rule.victims[0]['place']} holds a {name.removeprefix('private: ')}, and "
-                    f"{key}=refuse.",
-                    remedy=f"take it out, or set {key}=mask.",
-                )
-        if first is None:
-            continue
-        told = f"{first['place']} {first['reason']}."
-        remedy = first["remedy"] or "Correct it."
-        if config.library.on_bad_row == "error":
-            more = f" So are {account.bad - 1} more of this source." if account.bad > 1 else ""
-            raise DataError(
-                f"{told}{more}",
-                remedy=f"{remedy[0].lower()}{remedy[1:].rstrip('.')}; or set "
-                "library.on_bad_row=skip to leave such rows out.",
-            )
-        if account.bad > config.library.bad_row_limit * account.rows:
-            raise DataError(
-                f"Of {account.rows} rows of source {source.name!r} {account.bad} are bad, more "
-                f"than library.bad_row_limit={config.library.bad_row_limit:g} allows. "
-                f"The first: {told}",
-                remedy="correct them, or raise library.bad_row_limit.",
-            )
-
-
 def _writer(
-    config: CurateConfig, *, model: Base | None, endpoint: Endpoint | None, work: _Work
+    config: CurateConfig, *, model: Base | None, endpoint: Endpoint | None, work: Work
 ) -> Writer | None:
     """Who writes questions and wordings; None: rules alone."""
     asked = config.write
@@ -318,7 +192,7 @@ def _writer(
 
 
 def _teach(
-    read: Sequence[ReadSource], sifted: Sifted, *, writer: Writer | None, work: _Work
+    read: Sequence[ReadSource], sifted: Sifted, *, writer: Writer | None, work: Work
 ) -> list[Taught]:
     """Make samples of what is kept, each piece in a process of its own."""
     settings, split = work.config.teach, work.config.split
@@ -378,7 +252,7 @@ def _no_lesson(lesson: Lesson) -> Account:
     )
 
 
-def _keep(taught: Sequence[Taught], *, model: Base | None, work: _Work) -> Kept:
+def _keep(taught: Sequence[Taught], *, model: Base | None, work: Work) -> Kept:
     """Replay and contrast from the base model's own answers, and questions to probe with."""
     config, keep = work.config, work.config.keep
     base = None if model is None else _asked(model, work=work)
@@ -397,7 +271,7 @@ def _keep(taught: Sequence[Taught], *, model: Base | None, work: _Work) -> Kept:
     )
 
 
-def _asked(model: Base, *, work: _Work) -> BaseReplies:
+def _asked(model: Base, *, work: Work) -> BaseReplies:
     """The base model's answers and texts, each in a file by what they depend on."""
     keep, seed = work.config.keep, work.config.library.seed
 
