@@ -39,7 +39,8 @@ def print_blends(blend_dir: Path, console: Console) -> None:
         rates = [_rate(point, name) for name in names]
         mark = "chosen" if place == told["chosen"] else ""
         table.add_row(f"{point['alpha']:g}", *rates, _loss(point), mark)
-    console.print(table)
+    # A pipe or a log file is no terminal of 80 columns.
+    console.print(table, width=console.width if console.is_terminal else max(console.width, 160))
 
 
 def _rate(point: dict[str, Any], name: str) -> str:
