@@ -22,9 +22,10 @@ def main(words: Sequence[str]) -> int:
     if wants_help(words, HELP):
         return 0
     said, keys = split(words)
-    if len(said) == 1:
+    if len(said) < 2:
+        run = said[0] if said else "R"
         raise ConfigError(
-            "`ftdist ask` was given no question.",
-            remedy=f'write it behind the run: `ftdist ask {said[0]} "How do I ...?"`.',
+            f"`ftdist ask` was given no {'question' if said else 'run and no question'}.",
+            remedy=f'write it behind the run: `ftdist ask {run} "How do I ...?"`.',
         )
     return talk([*said[:1], *keys], verb="ask", question=" ".join(said[1:]))

@@ -87,6 +87,14 @@ def test_verbs_of_a_run_ask_for_one(verb: str, capsys: Captured) -> None:
     assert capsys.readouterr().out.startswith(f"Usage: ftdist {verb} R")
 
 
+def test_ask_without_words_names_both_that_it_wants(capsys: Captured) -> None:
+    assert cli.main(["ask"]) == 78
+    assert capsys.readouterr().err.splitlines() == [
+        "`ftdist ask` was given no run and no question.",
+        'To fix: write it behind the run: `ftdist ask R "How do I ...?"`.',
+    ]
+
+
 def test_a_mistyped_key_and_a_mistyped_value_come_in_one_answer(capsys: Captured) -> None:
     code = cli.main(["train", "experiment=tiny", "optim.peak_lrr=1", "model.dtype=floot32"])
     told = capsys.readouterr().err
