@@ -51,10 +51,11 @@ def find_products(questions: Sequence[str]) -> list[str]:
 def contrast_questions(
     library: Sequence[Worded], *, products: Sequence[str], count: int, forms: int, seed: int
 ) -> list[str]:
-    """Questions about products that the library does not know, each under a name of its own.
+    """Questions about products that the library does not know, each about a product of its own.
 
     Half are the library's own under another name, where they name one product: each question
-    once, then each once more in another of its wordings, and so on. A quarter are what people ask
+    once, then each once more in another of its wordings, and so on; the name is said as people do,
+    with its maker, with what it is, or by one of them alone. A quarter are what people ask
     of any product, a quarter what they ask of things of a kind, without any name; both take the
     wordings that the library's questions take, so that no form tells them from it.
 
@@ -77,7 +78,10 @@ def contrast_questions(
             break
         turn = number // 4
         if renamed and number % 2 == 0:
-            question = _taking_turns(renamed, number // 2).replace("{name}", name.short)
+            text = _taking_turns(renamed, number // 2)
+            question = text.replace("{name}", name.spoken)
+            if question in found:
+                question = text.replace("{name}", name.short)
         elif number % 4 < 2:
             question = _taking_turns(common, turn).replace("{name}", name.full)
         elif name.thing in said:

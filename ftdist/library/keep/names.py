@@ -19,6 +19,9 @@ _WORDS: dict[str, list[str]] = json.loads(
 )
 _RESERVED_ONE_IN = 5
 
+_CODE = re.compile(r"[A-Za-z].*\d|\d.*[A-Za-z]")
+"""A model that is a name without its maker: B-7, but not 4000 or Pro."""
+
 ABBREVIATIONS = frozenset(_WORDS["abbreviations"])
 """In capitals, and no product's name."""
 
@@ -46,6 +49,9 @@ class Name:
     thing: str
     full: str
     """As a question names it: maker and model, and what it is, or two of the three."""
+
+    spoken: str
+    """As its owner says it: two of the three, what it is, or a model that is a name by itself."""
 
     @property
     def short(self) -> str:
@@ -92,11 +98,20 @@ def names(supply: Supply, *, seed: int, said: str) -> Iterator[Name]:
     combinations = list(product(makers, models, supply.things))
     for maker, model, thing in shuffled(combinations, seed=seed):
         short = f"{maker} {model}"
-        number = hashlib.blake2b(short.encode()).digest()[0] % 3
-        full = (f"{short} {thing}", short, f"{maker} {thing}")[number]
+        full = _one_of([f"{short} {thing}", short, f"{maker} {thing}"], by=short)
         if full not in met:
             met.add(full)
-            yield Name(maker=maker, model=model, thing=thing, full=full)
+            ways = [short, f"{model} {thing}"]
+            if thing not in said:
+                ways.append(thing)
+            if _CODE.search(model):
+                ways.append(model)
+            spoken = _one_of(ways, by=f"{short} {thing}")
+            yield Name(maker=maker, model=model, thing=thing, full=full, spoken=spoken)
+
+
+def _one_of(ways: Sequence[str], *, by: str) -> str:
+    return ways[hashlib.blake2b(by.encode()).digest()[0] % len(ways)]
 
 
 def about_thing(topic: str, thing: str) -> str:
