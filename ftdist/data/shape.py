@@ -1,9 +1,9 @@
 """What a chat template writes around contents, found once for each order of roles.
 
 A template is a program: it may look into a message, and write another text for it than for the
-one before. So the text that it writes is always asked for; where it is the one that the shape
-gives, character by character, answers are where the shape has them, and no prompt needs to be
-rendered to find them.
+one before. So, unless its source shows that it does not look, the text that it writes is always
+asked for; where it is the one that the shape gives, character by character, answers are where the
+shape has them, and no prompt needs to be rendered to find them.
 """
 
 from collections.abc import Sequence
@@ -70,7 +70,8 @@ def shape_of(text: str, probe: Sequence[Message], *, spans: Sequence[Span]) -> S
             return None
         between.append(before)
     between.append(rest)
-    if any(_BLANK in piece for piece in between):
+    inner = [message["content"].strip() for message in probe]
+    if any(_BLANK in piece or core in piece for piece in between for core in inner):
         return None  # trimmed at one end, or written once more
     lengths = [
         len(message["content"].strip() if is_trimmed else message["content"])

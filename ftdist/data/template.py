@@ -17,6 +17,7 @@ from transformers.utils.chat_template_utils import render_jinja_template
 from ftdist.data.message import Message
 from ftdist.data.shape import Shape, probe_of, shape_of
 from ftdist.data.specials import Span
+from ftdist.data.unread import leaves_contents_unread
 from ftdist.errors import DataError, ModelError
 
 _MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")
@@ -95,6 +96,7 @@ class AnswerFinder:
         self._names: dict[str, str] = dict(tokenizer.special_tokens_map)
         self._special = special
         self._marked = _MARKS.search(self.source) is not None
+        self._unread = leaves_contents_unread(self.source)
         self._tails: dict[tuple[str, ...], str] = {}
         self._prompts: dict[tuple[str, ...], str] = {}
         self._shapes: dict[tuple[str, ...], Shape | None] = {}
@@ -111,8 +113,10 @@ class AnswerFinder:
         """
         if self._marked:
             return self._find_marked(messages)
-        text, _ = self._render(messages)
         shape = self._shape(tuple(message["role"] for message in messages))
+        if shape is not None and self._unread:
+            return shape.write(messages)
+        text, _ = self._render(messages)
         written = None if shape is None else shape.write(messages)
         if written is not None and text == written[0]:
             return written

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from functools import cache
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tokenizers import (
     AddedToken,
     Tokenizer,
@@ -22,7 +24,9 @@ from ftdist.data.chat import (
     default_chat_template,
     ensure_chat_template,
 )
+from ftdist.data.specials import SpecialTokens
 from ftdist.data.template import AnswerFinder
+from ftdist.data.unread import leaves_contents_unread
 from ftdist.errors import DataError
 
 TEXT = [
@@ -279,6 +283,52 @@ def test_a_template_that_looks_into_contents_is_always_asked(content: str) -> No
     for question in ("Reset?", "Stop", "x" * 99, "A </think> b", " 8 ", ""):
         messages = talk(question, "Wait")
         assert encoder.encode(messages).input_ids == own_ids(tokenizer, messages)
+
+
+PASSED_ON = {"smollm2", "llama3", "gemma", "mistral", "phi", "alpaca"}
+
+
+@pytest.mark.parametrize("family", TOKENS)
+def test_templates_that_only_write_contents_are_told_by_their_source(family: str) -> None:
+    assert leaves_contents_unread(TOKENS[family][0]) == (family in PASSED_ON)
+
+
+HIDES = {
+    **LOOKS,
+    "under another name": "{% set n = m %}{{ n.content }}",
+    "by a key that is put together": "{{ m['con' ~ 'tent'] }}",
+    "by its values": "{{ m.values() | join | length }}",
+    "as a whole": "{{ m | length }}{{ m.content }}",
+    "by the one before": "{{ m.content }}{% if loop.previtem == m %}!{% endif %}",
+    "by what is written": "{% set c %}{{ m.content }}{% endset %}{{ c | length }}",
+    "by a filter around it": "{% filter upper %}{{ m.content }}{% endfilter %}",
+    "by a macro": "{% macro w(x) %}{{ x | length }}{% endmacro %}{{ w(m.content) }}",
+    "by the list": "{{ m.content }}{{ messages | map(attribute='content') | join | length }}",
+    "by a part of the list": "{{ m.content }}{{ messages[0:1] | string | length }}",
+    "by the loop's own test": "{% for n in messages if n.content %}!{% endfor %}{{ m.content }}",
+    "by other blanks": "{{ m.content | trim('.') }}",
+    "at the clock": "{{ m.content }}{{ strftime_now('%S') }}",
+    "by chance": "{{ m.content }}{{ [1, 2] | random }}",
+    "not at all, for it is broken": "{{ m.content",
+}
+
+
+@pytest.mark.parametrize("content", HIDES.values(), ids=HIDES)
+def test_a_template_that_may_look_into_contents_counts_as_looking(content: str) -> None:
+    template = "{% for m in messages %}{{ m.role + ': ' }}" + content + "{% endfor %}"
+    assert not leaves_contents_unread(template)
+
+
+@settings(deadline=None, max_examples=60)
+@given(contents=st.lists(st.text(max_size=12), min_size=2, max_size=6))
+def test_texts_put_together_are_those_that_the_template_writes(contents: list[str]) -> None:
+    messages = talk(*contents, *["ends"] * (len(contents) % 2))
+    for family in sorted(PASSED_ON):
+        tokenizer = tokenizer_of(family)
+        finder = AnswerFinder(tokenizer, special=SpecialTokens(tokenizer).pattern)
+        text, spans = finder.find(messages)
+        assert text == tokenizer.apply_chat_template(messages, tokenize=False)
+        assert len(spans) == len(messages) // 2
 
 
 def test_a_content_that_is_written_again_in_a_later_turn_is_the_conversation_s_own() -> None:
