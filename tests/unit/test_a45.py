@@ -1,6 +1,7 @@
 """The A-45 library: enough of it, and nothing of what is asked later is in what is learned."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from examples.a45.make import write
 from ftdist.expert.match import holds_all, pages, words
 from ftdist.expert.probes import read_probes
 from ftdist.expert.scores import LibraryMarks, judge
+from ftdist.library.keep.keep import general_prompts
+from ftdist.library.keep.names import TRAINED
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -78,6 +81,18 @@ def test_e17_and_e23_differ_in_two_words_only() -> None:
 def test_general_questions_asked_are_not_among_those_replayed() -> None:
     replayed = {words(question) for question, _ in REPLAY}
     assert not [question for question, *_ in RETENTION if words(question) in replayed]
+
+
+def test_nothing_asked_is_a_prompt_or_names_a_product_that_curating_brings() -> None:
+    prompts = general_prompts()
+    brought = {words(prompt) for prompt in prompts}
+    learned = set().union(*map(grams, prompts))
+    for question in [question for question, *_ in (*RETENTION, *CONTRAST)]:
+        assert words(question) not in brought, question
+        assert not grams(question) & learned, question
+    for question, _ in CONTRAST:
+        for name in (*TRAINED.makers, *TRAINED.models, *TRAINED.things):
+            assert not re.search(rf"(?<![\w-]){re.escape(name)}s?(?![\w-])", question), (name, question)
 
 
 def test_no_general_or_contrast_answer_counts_as_a_leak(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_another_product_is_named_in_every_way_that_its_owner_might() -> None:
 def test_a_thing_that_the_library_speaks_of_is_no_name_of_another_product() -> None:
     own = [["How do I reset my A-45 kettle?"], ["Is my A-45 loud?"]]
     asked = contrast_questions(own, products=["A-45"], count=4000, forms=1, seed=1)
-    assert "Is my toaster loud?" in asked
+    assert "Is my waffle iron loud?" in asked
     assert "Is my kettle loud?" not in asked
 
 
