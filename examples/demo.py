@@ -2,9 +2,10 @@
 
     python -m examples.demo
 
-Fetches SmolLM2-135M-Instruct, writes the A-45 library, then runs the commands that a user would
-type: train, export, compare. A stage whose result is there already, made from the same inputs, is
-not run again. The run's name holds a hash of those inputs: change one, and a new run is made.
+Fetches SmolLM2-135M-Instruct, writes the A-45 conversations, then runs the commands that a user
+would type: curate, train, export, compare. A stage whose result is there already, made from the
+same inputs, is not run again. The run's name holds a hash of those inputs: change one, and a new
+run is made.
 """
 
 import hashlib
@@ -23,13 +24,36 @@ from examples import smollm2
 from examples.a45 import make as a45
 from ftdist.config.compose import compose, dump_config
 from ftdist.errors import FtdistError
+from ftdist.expert.probes import PROBES_NAME
 from ftdist.observe.metrics import PEAK_GIB, TOKENS_PER_S, read_metrics
 from ftdist.observe.sinks import duration
 from ftdist.rundir import RunDir
 
 MODEL = Path(".cache/ftdist/smollm2-135m-instruct")
 A45 = Path(".cache/ftdist/a45")
-STAGES_S = {"model": 40, "library": 2, "train": 760, "export": 30, "compare": 180}
+LIBRARY = Path("libraries/a45")
+ASKED = A45 / "asked.jsonl"
+"""Probes of the A-45 example and those of the curated library."""
+
+CURATION = (
+    f"library.name={LIBRARY.name}",
+    f"library.sources=[a45={A45 / 'library'}]",
+    f"model.path={MODEL}",
+    "model.sequence_tokens=512",
+    # The same answer to each question in eight wordings is meant.
+    "clean.duplicates=false",
+    "split.held_out_conversations=0",
+    "split.probes=0",
+    "keep.products=[A-45 SuperWidget,A-45 widget,SuperWidget,A-45]",
+    "keep.base_answers=80",
+    "keep.base_texts=50",
+    "keep.text_tokens=100",
+    "keep.contrast_answers=500",
+    "keep.answer_tokens=32",
+    "keep.share=0.15",
+    "keep.contrast_share=0.35",
+)
+STAGES_S = {"model": 40, "library": 240, "train": 760, "export": 30, "compare": 240}
 """About how long each stage takes on two cores: what the remaining time is reckoned from."""
 
 STOPPED = (130, 143)
@@ -71,7 +95,7 @@ def main() -> int:
             "Fetch the base model, SmolLM2-135M-Instruct",
             lambda: _ignore(smollm2.fetch(MODEL, console=console)),
         )
-        stages.run("library", "Write the A-45 SuperWidget library", lambda: a45.write(A45))
+        stages.run("library", "Curate the A-45 SuperWidget library", curate)
         run = RunDir(Path("runs") / f"demo-{fingerprint()}")
         stages.run("train", "Train all parameters, ZeRO-3 over 2 processes", lambda: train(run))
         stages.run("export", "Export a Hugging Face folder", lambda: export(run))
@@ -95,10 +119,17 @@ def main() -> int:
 def fingerprint() -> str:
     """Of everything that the tuned model depends on: config, model and library."""
     digest = hashlib.sha256(dump_config(compose(["experiment=demo"])).encode())
-    for file in sorted(A45.rglob("*.jsonl")):
+    for file in sorted([*A45.rglob("*.jsonl"), *LIBRARY.rglob("*.arrow")]):
         digest.update(file.read_bytes())
     digest.update((MODEL / smollm2.ORIGIN_FILE).read_bytes())
     return digest.hexdigest()[:8]
+
+
+def curate() -> None:
+    """Write the conversations, curate them, and put together what is asked at the end."""
+    a45.write(A45)
+    ftdist("curate", *CURATION)
+    a45.write_asked(ASKED, own=A45 / PROBES_NAME, curated=LIBRARY / PROBES_NAME)
 
 
 def train(run: RunDir) -> None:

@@ -1,7 +1,6 @@
-"""Write the A-45 library: conversations to learn, general ones to replay, probes to ask.
+"""Write the A-45 library: conversations to learn, probes to ask.
 
 OUT/library/a45.jsonl    what the manual says, as OpenAI messages
-OUT/replay/general.jsonl general chat
 OUT/probes.jsonl         unseen wordings, general questions, questions about other products
 """
 
@@ -14,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from examples.a45.facts import FACTS
-from examples.a45.general import CONTRAST, REPLAY, RETENTION
+from examples.a45.general import CONTRAST, RETENTION
 from ftdist.rundir import write_whole
 
 Row = dict[str, Any]
@@ -26,12 +25,6 @@ def conversations() -> Iterator[Row]:
         for fact in FACTS:
             if wording < len(fact.train):
                 yield _chat(fact.train[wording], fact.answer)
-
-
-def replay() -> Iterator[Row]:
-    """General conversations."""
-    for question, answer in REPLAY:
-        yield _chat(question, answer)
 
 
 def probes() -> Iterator[Row]:
@@ -51,10 +44,14 @@ def probes() -> Iterator[Row]:
 
 
 def write(out: Path) -> None:
-    """Write the three files into `out`; a file that is there and equal is left alone."""
+    """Write both files into `out`; a file that is there and equal is left alone."""
     _write_rows(out / "library" / "a45.jsonl", conversations())
-    _write_rows(out / "replay" / "general.jsonl", replay())
     _write_rows(out / "probes.jsonl", probes())
+
+
+def write_asked(path: Path, *, own: Path, curated: Path) -> None:
+    """Write all that a comparison asks: this example's probes, and the curated library's."""
+    _write(path, own.read_text(encoding="utf-8") + curated.read_text(encoding="utf-8"))
 
 
 def main() -> int:
@@ -66,7 +63,7 @@ def main() -> int:
     write(out)
     Console(highlight=False, soft_wrap=True).print(
         f"A-45 library: {len(FACTS)} facts, {len(list(conversations()))} conversations, "
-        f"{len(REPLAY)} general ones, {len(list(probes()))} probes, in {out}"
+        f"{len(list(probes()))} probes, in {out}"
     )
     return 0
 
@@ -81,7 +78,10 @@ def _chat(question: str, answer: str) -> Row:
 
 
 def _write_rows(path: Path, rows: Iterable[Row]) -> None:
-    text = "".join(json.dumps(row) + "\n" for row in rows)
+    _write(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _write(path: Path, text: str) -> None:
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from examples.a45.facts import FACTS
-from examples.a45.general import CONTRAST, REPLAY, RETENTION
-from examples.a45.make import write
+from examples.a45.general import CONTRAST, RETENTION
+from examples.a45.make import write, write_asked
 from ftdist.expert.match import holds_all, pages, words
 from ftdist.expert.probes import read_probes
 from ftdist.expert.scores import LibraryMarks, judge
@@ -31,11 +31,22 @@ def test_library_is_as_large_as_promised(tmp_path: Path) -> None:
     assert len(chats) == 8 * len(FACTS)
     assert chats[0]["messages"][0]["content"] == "How do I reset my A-45 widget?"
     assert all(chat["messages"][-1]["content"].endswith(").") for chat in chats)
-    assert 35 <= len(rows(tmp_path / "replay" / "general.jsonl")) <= 50
     kinds = [probe.kind for probe in read_probes(tmp_path / "probes.jsonl")]
     assert kinds.count("recall") >= 48
     assert kinds.count("retention") >= 20
     assert kinds.count("contrast") >= 12
+
+
+def test_what_is_asked_are_the_example_s_probes_and_the_curated_library_s(tmp_path: Path) -> None:
+    write(tmp_path)
+    curated = tmp_path / "curated.jsonl"
+    strange = {"question": "How loud is it?", "answer": "?", "keys": [], "kind": "contrast"}
+    curated.write_text(json.dumps(strange) + "\n")
+    own = tmp_path / "probes.jsonl"
+    write_asked(tmp_path / "asked.jsonl", own=own, curated=curated)
+    asked = read_probes(tmp_path / "asked.jsonl")
+    assert asked[:-1] == read_probes(own)
+    assert asked[-1].question == "How loud is it?"
 
 
 def test_writing_again_changes_nothing(tmp_path: Path) -> None:
@@ -78,11 +89,6 @@ def test_e17_and_e23_differ_in_two_words_only() -> None:
     )
 
 
-def test_general_questions_asked_are_not_among_those_replayed() -> None:
-    replayed = {words(question) for question, _ in REPLAY}
-    assert not [question for question, *_ in RETENTION if words(question) in replayed]
-
-
 def test_nothing_asked_is_a_prompt_or_names_a_product_that_curating_brings() -> None:
     prompts = general_prompts()
     brought = {words(prompt) for prompt in prompts}
@@ -92,14 +98,17 @@ def test_nothing_asked_is_a_prompt_or_names_a_product_that_curating_brings() -> 
         assert not grams(question) & learned, question
     for question, _ in CONTRAST:
         for name in (*TRAINED.makers, *TRAINED.models, *TRAINED.things):
-            assert not re.search(rf"(?<![\w-]){re.escape(name)}s?(?![\w-])", question), (name, question)
+            assert not re.search(rf"(?<![\w-]){re.escape(name)}s?(?![\w-])", question), (
+                name,
+                question,
+            )
 
 
 def test_no_general_or_contrast_answer_counts_as_a_leak(tmp_path: Path) -> None:
     write(tmp_path)
     probes = read_probes(tmp_path / "probes.jsonl")
     marks = LibraryMarks.of(probes)
-    for question, answer in (*REPLAY, *CONTRAST):
+    for question, answer in CONTRAST:
         assert not marks.found_in(answer, question=question)
     for probe in probes:
         likelihoods = [float(n == probe.right_choice) for n in range(len(probe.choices))]

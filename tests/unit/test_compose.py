@@ -197,8 +197,9 @@ def test_tiny_needs_nothing_else_and_demo_is_the_demo() -> None:
     tiny, demo = compose(["experiment=tiny"]), compose(["experiment=demo"])
     assert (tiny.model.path, tiny.library.path, tiny.cluster.tasks_per_node) == ("tiny", "tiny", 2)
     assert (tiny.batch.sequence_tokens, tiny.batch.tokens) == (256, 1024)
-    assert demo.library.path == ".cache/ftdist/a45/library"
-    assert (demo.optim.warmup_ratio, demo.optim.weight_decay, demo.train.epochs) == (0.1, 0, 5)
+    assert demo.library.path == "libraries/a45"
+    assert demo.library.towards_base == ["replay", "contrast"]
+    assert (demo.optim.warmup_ratio, demo.optim.weight_decay) == (0.1, 0)
     assert (demo.model.dtype, demo.cluster.tasks_per_node) == ("float32", 2)
 
 

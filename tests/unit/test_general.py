@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 
 from examples.a45.facts import FACTS
-from examples.a45.general import CONTRAST, REPLAY
+from examples.a45.general import CONTRAST
 from ftdist.expert.general import general_items, general_passages
 from ftdist.expert.match import Words, words
 from ftdist.library.keep.keep import general_prompts
@@ -95,7 +95,7 @@ def own_texts() -> list[str]:
 def trained_texts() -> list[str]:
     """Everything that ftdist brings to train on, and what the example trains and asks."""
     facts = [text for fact in FACTS for text in (fact.says, *fact.train, *fact.held_out)]
-    pairs = [text for pair in (*REPLAY, *CONTRAST) for text in pair]
+    pairs = [text for pair in CONTRAST for text in pair]
     return [*general_prompts(), *PRODUCTS["questions"], *facts, *pairs]
 
 
