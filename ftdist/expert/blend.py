@@ -25,6 +25,7 @@ from ftdist.dist.device import choose_device
 from ftdist.expert.ask import ask, base_answers, base_folder, say
 from ftdist.expert.compare import judge_all, settings_of
 from ftdist.expert.inputs import Inputs, read_inputs
+from ftdist.expert.report import write_page
 from ftdist.expert.tally import Judged, tally
 from ftdist.library.aside import keep_last, made_aside
 from ftdist.rundir import RunDir, write_whole
@@ -72,6 +73,8 @@ def blend(run_dir: Path) -> None:
         _keep(run, config, base_model=base_model, point=points[chosen])
     told = {"points": points, "chosen": chosen, "most_loss_nats": settings.most_loss_nats}
     write_whole(run.blend / "points.json", json.dumps(told, indent=2) + "\n")
+    if (run.report / "scores.json").is_file():
+        write_page(run)
     say(
         f"blend: chose {points[chosen]['alpha']:g}, in {run.blend / 'model'}, "
         f"{time.monotonic() - started:.0f} s"

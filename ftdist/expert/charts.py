@@ -22,7 +22,7 @@ MOST_POINTS = 240
 MOST_ROWS = 12
 """Of the table under a chart."""
 
-Points = list[tuple[int, float]]
+Points = list[tuple[float, float]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Chart:
     svg: str
     words: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[int, tuple[str, ...]], ...]
+    rows: tuple[tuple[float, tuple[str, ...]], ...]
     averaged: int
 
 
@@ -52,14 +52,14 @@ def curves(rows: Sequence[Row]) -> list[Chart]:
         "training": points(rows, LOSS.name),
         "held-out": points(rows, HELD_OUT_LOSS.name),
     }
-    found = [_chart("Loss, nats a token", losses, logarithmic=True)]
+    found = [chart("Loss, nats a token", losses, logarithmic=True)]
     prefix = source_loss("")
     names = sorted({name for row in rows for name in row if name.startswith(prefix)})
     sources = {name.removeprefix(prefix): points(rows, name) for name in names}
-    found.append(_chart("Training loss of each source, nats a token", sources, logarithmic=True))
+    found.append(chart("Training loss of each source, nats a token", sources, logarithmic=True))
     rates = {"learning rate": points(rows, LEARNING_RATE.name)}
-    found.append(_chart("Learning rate", rates, logarithmic=False))
-    return [chart for chart in found if chart is not None]
+    found.append(chart("Learning rate", rates, logarithmic=False))
+    return [drawn for drawn in found if drawn is not None]
 
 
 def points(rows: Sequence[Row], name: str) -> Points:
@@ -78,7 +78,10 @@ def thinned(curve: Points, *, most: int) -> tuple[Points, int]:
     return [(part[-1][0], statistics.fmean(value for _, value in part)) for part in parts], width
 
 
-def _chart(title: str, series: Mapping[str, Points], *, logarithmic: bool) -> Chart | None:
+def chart(
+    title: str, series: Mapping[str, Points], *, logarithmic: bool = False, along: str = "step"
+) -> Chart | None:
+    """Draw curves by name, of those that have points; `along`: what the horizontal axis is."""
     series = {name: curve for name, curve in series.items() if curve}
     if not series:
         return None
@@ -94,12 +97,12 @@ def _chart(title: str, series: Mapping[str, Points], *, logarithmic: bool) -> Ch
         height=316,
         margin=8,
         margin_bottom=24,
-        x_title="step",
+        x_title=along,
         show_legend=len(series) > 1,
         legend_at_bottom=True,
         legend_at_bottom_columns=2,
         truncate_legend=-1,
-        x_value_formatter=lambda step: f"{step:,.0f}",
+        x_value_formatter=_place,
         value_formatter=_short,
         include_x_axis=False,
         max_scale=7,
@@ -121,7 +124,7 @@ def _chart(title: str, series: Mapping[str, Points], *, logarithmic: bool) -> Ch
     return Chart(
         title=title,
         svg=drawing.render(is_unicode=True),
-        words=". ".join(_told(name, curve) for name, curve in series.items()) + ".",
+        words=". ".join(_told(name, curve, along) for name, curve in series.items()) + ".",
         columns=tuple(series),
         rows=_table(series),
         averaged=averaged,
@@ -151,18 +154,22 @@ def _short(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _told(name: str, curve: Points) -> str:
+def _place(along: float) -> str:
+    return f"{along:,.9g}"
+
+
+def _told(name: str, curve: Points, along: str) -> str:
     (first, begin), (last, end) = curve[0], curve[-1]
     if first == last:
-        return f"{name}: {_short(end)} at step {last:,}"
-    least_step, least = min(curve, key=lambda point: point[1])
+        return f"{name}: {_short(end)} at {along} {_place(last)}"
+    lowest, least = min(curve, key=lambda point: point[1])
     return (
-        f"{name}: from {_short(begin)} at step {first:,} to {_short(end)} at step {last:,}, "
-        f"lowest {_short(least)} at step {least_step:,}"
+        f"{name}: from {_short(begin)} at {along} {_place(first)} to {_short(end)} at {along} "
+        f"{_place(last)}, lowest {_short(least)} at {along} {_place(lowest)}"
     )
 
 
-def _table(series: Mapping[str, Points]) -> tuple[tuple[int, tuple[str, ...]], ...]:
+def _table(series: Mapping[str, Points]) -> tuple[tuple[float, tuple[str, ...]], ...]:
     """Some steps of the fullest curve and of the rarest, evenly spread, the last one among them."""
     fullest, rarest = max(series.values(), key=len), min(series.values(), key=len)
     steps = {step for curve in (fullest, rarest) for step, _ in _spread(curve)}

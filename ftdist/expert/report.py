@@ -24,6 +24,7 @@ from ftdist.expert.changes import Change, changes
 from ftdist.expert.charts import curves
 from ftdist.expert.meanings import GROUPS
 from ftdist.expert.show import Report, read_report, spread
+from ftdist.expert.show_blend import frontier
 from ftdist.library.curated import MANIFEST
 from ftdist.library.page import render, source
 from ftdist.observe.metrics import DATA_S, STEP_S, TOKENS, Row, read_metrics
@@ -82,6 +83,7 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         groups=_grouped(changes(report.scores)),
         cost=_cost(report.scores, rows, events),
         charts=curves(rows),
+        frontier=frontier(run.blend),
         attempts=_attempts(events),
         library=_library(config),
         reproduce=_reproduce(run, config, events),

@@ -1,6 +1,7 @@
-"""Blends of a run as a table for a terminal. Loads no torch."""
+"""Blends of a run: as a table for a terminal, as curves and a table for its page. No torch."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,65 @@ from rich.console import Console
 from rich.table import Table
 
 from ftdist.errors import StorageError
+from ftdist.expert.charts import Chart, chart
 
 _RATES = ("recall", "recall_with_page", "general", "retention", "leak", "leak_added")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frontier:
+    """What blends gain against what they keep.
+
+    Attributes:
+        charts: shares, and general loss, over alpha.
+        columns: names of what a row holds.
+        rows: of each blend its alpha, and its values with their intervals, in the order of alpha.
+        chosen: alpha of the one that is kept.
+        most_loss_nats: that the general loss of a blend might lie above the base's.
+    """
+
+    charts: tuple[Chart, ...]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    chosen: str
+    most_loss_nats: float
+
+
+def frontier(blend_dir: Path) -> Frontier | None:
+    """The blends in `runs/R/blend`; None: there are none that can be read."""
+    try:
+        told = json.loads((blend_dir / "points.json").read_text(encoding="utf-8"))
+        points = sorted(told["points"], key=lambda point: float(point["alpha"]))
+        chosen = f"{told['points'][told['chosen']]['alpha']:g}"
+        most_loss_nats = float(told["most_loss_nats"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    names = [name for name in _RATES if any(name in point["tuned"] for point in points)]
+    losses = [
+        (point["alpha"], point["general_loss"]["difference"])
+        for point in points
+        if "general_loss" in point
+    ]
+    shares = {
+        name.replace("_", " "): [
+            (point["alpha"], point["tuned"][name]) for point in points if name in point["tuned"]
+        ]
+        for name in names
+    }
+    drawn = (
+        chart("Shares of the questions", shares, along="alpha"),
+        chart("General loss above the base's, nats", {"general loss": losses}, along="alpha"),
+    )
+    return Frontier(
+        charts=tuple(each for each in drawn if each is not None),
+        columns=("alpha", *(name.replace("_", " ") for name in names), "general loss added"),
+        rows=tuple(
+            (f"{point['alpha']:g}", *(_rate(point, name) for name in names), _loss(point))
+            for point in points
+        ),
+        chosen=chosen,
+        most_loss_nats=most_loss_nats,
+    )
 
 
 def print_blends(blend_dir: Path, console: Console) -> None:
@@ -23,22 +81,17 @@ def print_blends(blend_dir: Path, console: Console) -> None:
     Raises:
         StorageError: there are none, or they cannot be read.
     """
-    try:
-        told = json.loads((blend_dir / "points.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    found = frontier(blend_dir)
+    if found is None:
         raise StorageError(
             f"There are no readable blends in {blend_dir}.",
             remedy="run `ftdist blend` on this run.",
-        ) from error
-    points = told["points"]
-    names = [name for name in _RATES if any(name in point["tuned"] for point in points)]
+        )
     table = Table(box=box.SIMPLE_HEAD)
-    for name in ("alpha", *names, "general loss added", ""):
+    for name in (*found.columns, ""):
         table.add_column(name, justify="right")
-    for place, point in enumerate(points):
-        rates = [_rate(point, name) for name in names]
-        mark = "chosen" if place == told["chosen"] else ""
-        table.add_row(f"{point['alpha']:g}", *rates, _loss(point), mark)
+    for row in found.rows:
+        table.add_row(*row, "chosen" if row[0] == found.chosen else "")
     # A pipe or a log file is no terminal of 80 columns.
     console.print(table, width=console.width if console.is_terminal else max(console.width, 160))
 

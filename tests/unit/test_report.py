@@ -260,6 +260,57 @@ def test_curves_attempts_cost_and_the_way_to_make_it_again_are_told(run: RunDir)
     assert "peak_lr:" in page
 
 
+def _blended(run: RunDir) -> None:
+    """Three blends: 0.5 keeps general loss within 0.02 nats and gains most of those that do."""
+    measured = ((1.0, 24, 8, 0.05), (0.5, 12, 4, 0.015), (0.75, 18, 8, 0.03))
+    points = [
+        {
+            "alpha": alpha,
+            "tuned": {"recall": hits / 24, "leak": leaks / 16},
+            "intervals": {
+                "tuned": {
+                    "recall": _interval(hits, 24, 0.1, 0.9),
+                    "leak": _interval(leaks, 16, 0.2, 0.8),
+                }
+            },
+            "general_loss": {"difference": loss, "low_95": loss - 0.01, "high_95": loss + 0.01},
+        }
+        for alpha, hits, leaks, loss in measured
+    ]
+    told = {"points": points, "chosen": 1, "most_loss_nats": 0.02}
+    run.blend.mkdir(parents=True)
+    (run.blend / "points.json").write_text(json.dumps(told))
+
+
+def test_blends_stand_in_the_order_of_alpha_as_curves_and_a_table_that_marks_the_kept_one(
+    run: RunDir,
+) -> None:
+    assert "Between base and tuned" not in _written(run)
+    _blended(run)
+    page = _written(run)
+    part = page[page.index('id="frontier"') :].split("</section>")[0]
+    assert "Kept is alpha 0.5:" in part
+    assert "at most 0.02 nats above" in part
+    assert "recall: from 0.5 at alpha 0.5 to 1 at alpha 1, lowest 0.5 at alpha 0.5." in part
+    assert "general loss: from 0.015 at alpha 0.5 to 0.05 at alpha 1" in part
+    rows = [
+        re.sub("<[^>]*>", " ", row).split()
+        for row in part[part.index("<tbody>") : part.index("</tbody>")].split("<tr>")[1:]
+    ]
+    assert [(row[0], row[-1] == "kept") for row in rows] == [
+        ("0.5", True), ("0.75", False), ("1", False),
+    ]  # fmt: skip
+    assert "0.75 (0.10 to 0.90)" in part
+    assert "+0.015 (+0.005 to +0.025) nats" in part
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"points": [], "chosen": 0}'])
+def test_blends_that_cannot_be_read_are_left_out_of_the_page(run: RunDir, text: str) -> None:
+    run.blend.mkdir(parents=True)
+    (run.blend / "points.json").write_text(text)
+    assert "Between base and tuned" not in _written(run)
+
+
 def test_long_curves_are_drawn_as_means_and_say_so() -> None:
     rows = [{"step": step, "train/loss": float(step)} for step in range(1, 482)]
     loss = curves(rows)[0]
