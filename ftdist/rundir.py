@@ -5,6 +5,7 @@ runs/R/  config.yaml plan.json overrides.txt   what was asked, what was computed
          jobs/                                 submitit's files and the logs of every rank
          attempts/N/                           host facts and stacks of one start
          events.jsonl metrics.jsonl            the records of truth
+         measures.jsonl                        what was known and kept, a line a measurement
          checkpoints/step-00001200/            committed; a `.partial` is not one
          wandb/ export/ report/ lock
 """
@@ -85,6 +86,11 @@ class RunDir:
     def metrics(self) -> Path:
         """What was measured: one JSON object a step."""
         return self.root / "metrics.jsonl"
+
+    @property
+    def measures(self) -> Path:
+        """What the model knew and kept while it learned: one JSON object a measurement."""
+        return self.root / "measures.jsonl"
 
     @property
     def checkpoints(self) -> Path:

@@ -120,6 +120,14 @@ def settle(
     return Settled(decision=decision, step=step, attempts_in_vain=0 if progressed else in_vain + 1)
 
 
+def step_to_export(run: RunDir, config: RunConfig) -> int | None:
+    """Step of the checkpoint that `ftdist export` would take, None where there is none."""
+    best = CheckpointStore(run.checkpoints, keep=1).best()
+    if best is not None and config.checkpoint.export == "best":
+        return best.step
+    return newest_step(run)
+
+
 def newest_step(run: RunDir) -> int | None:
     """Step of the newest committed checkpoint, None where there is none."""
     committed = CheckpointStore(run.checkpoints, keep=1).committed()

@@ -15,6 +15,7 @@ from ftdist.config.plan import Plan, check_context, cut_batch, read_model_facts
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, StorageError
 from ftdist.expert.inputs import read_inputs
+from ftdist.expert.rivals import rankings
 from ftdist.rundir import RunDir
 from launch.submit import visible_gpus
 
@@ -61,6 +62,7 @@ def check_run(
         lambda: library_problems(config),
         lambda: batch_problems(config),
         lambda: context_problems(config),
+        lambda: measure_problems(config),
         place_problems,
         lambda: deepspeed_problems(config.engine.deepspeed),
     ]
@@ -177,6 +179,27 @@ def library_problems(config: RunConfig) -> Iterator[FtdistError]:
             )
         elif is_empty:
             yield DataError(f"{key}: the folder {value!r} is empty.", remedy="put documents in it.")
+
+
+def measure_problems(config: RunConfig) -> Iterator[FtdistError]:
+    """Measurements while training that have nothing to ask."""
+    if not config.measure.every_steps:
+        return
+    try:
+        inputs = read_inputs(config.compare, library=Path(config.library.path))
+    except FtdistError as error:
+        yield error
+        return
+    recall = [
+        ranking
+        for probe, ranking in zip(inputs.probes, rankings(inputs.probes), strict=True)
+        if probe.kind == "recall" and ranking is not None
+    ]
+    if not recall:
+        yield DataError(
+            f"{inputs.source} has no question about the library with answers to rank.",
+            remedy="add recall probes with different answers, or set measure.every_steps=0.",
+        )
 
 
 def batch_problems(config: RunConfig) -> Iterator[FtdistError]:

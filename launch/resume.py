@@ -15,13 +15,20 @@ from ftdist.config.problems import Problem, as_error, secret_problem, unknown_ke
 from ftdist.config.schema import RunConfig
 from ftdist.errors import DataError, StorageError
 from ftdist.rundir import RunDir
-from launch.preflight import Machine, machine_notes, model_problems, raise_together
+from launch.preflight import (
+    Machine,
+    machine_notes,
+    measure_problems,
+    model_problems,
+    raise_together,
+)
 from launch.start import Planned, Say, place_problems, prepare_library, read_plan
 
 MAY_CHANGE = (
     "cluster.",
     "tracking.",
     "checkpoint.",
+    "measure.",
     "train.evaluate_every_steps",
     "batch.allow_uneven",
 )
@@ -45,6 +52,7 @@ def replan(run: RunDir, overrides: Sequence[str], *, say: Say) -> Planned:
     raise_together(
         [
             *model_problems(Path(config.model.path)),
+            *measure_problems(config),
             *place_problems(config, machine=machine),
         ]
     )

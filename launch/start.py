@@ -10,8 +10,9 @@ from typing import Literal
 
 from ftdist.config.compose import dump_config
 from ftdist.config.plan import LibraryFacts, Plan, make_plan, read_model_facts
-from ftdist.config.schema import RunConfig
+from ftdist.config.schema import CompareConfig, RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
+from ftdist.expert.inputs import NONE
 from ftdist.rundir import RunDir, write_whole
 from launch.children import ask_child, run_child
 from launch.cluster_checks import cluster_problems
@@ -115,7 +116,6 @@ def with_places(config: RunConfig, *, say: Say) -> RunConfig:
         name: replace(source, path=_absolute(source.path))
         for name, source in config.library.sources.items()
     }
-    probes = config.compare.probes
     return replace(
         config,
         run=replace(config.run, root=_absolute(config.run.root)),
@@ -126,7 +126,7 @@ def with_places(config: RunConfig, *, say: Say) -> RunConfig:
             sources=sources,
             cache=_absolute(config.library.cache),
         ),
-        compare=replace(config.compare, probes=None if probes is None else _absolute(probes)),
+        compare=whole_paths(config.compare),
     )
 
 
@@ -191,6 +191,20 @@ def read_plan(run: RunDir) -> Plan:
         raise StorageError(f"{run.plan} cannot be read: {error.strerror}.", remedy=remedy) from None
     except (ValueError, TypeError, KeyError, AttributeError):
         raise StorageError(f"{run.plan} is damaged: it holds no plan.", remedy=remedy) from None
+
+
+def whole_paths(settings: CompareConfig) -> CompareConfig:
+    """The same files, named so that a process in another folder finds them."""
+
+    def whole(path: str | None) -> str | None:
+        return None if path is None else path if path == NONE else _absolute(path)
+
+    return replace(
+        settings,
+        probes=whole(settings.probes),
+        general=whole(settings.general),
+        texts=whole(settings.texts),
+    )
 
 
 def _absolute(path: str) -> str:

@@ -44,7 +44,9 @@ class Exported:
 
 
 def export(run_dir: Path) -> Exported:
-    """Write the newest committed checkpoint to `export/` of the run, whole or not at all.
+    """Write the best committed checkpoint to `export/` of the run, whole or not at all.
+
+    The newest one where none was measured, or where `checkpoint.export` asks for it.
 
     Weights are read parameter by parameter from the ranks' shards and written in files of at
     most `checkpoint.export_shard_gib`; memory never holds more than one such file. Then plain
@@ -58,7 +60,7 @@ def export(run_dir: Path) -> Exported:
     """
     run = RunDir(run_dir)
     config = load_config(run.config)
-    manifest, checkpoint = _newest(run, config)
+    manifest, checkpoint = _chosen(run, config)
     dtype = config.checkpoint.export_dtype
     if dtype == "auto":
         dtype = manifest.metadata["dtype"]
@@ -82,11 +84,14 @@ def export(run_dir: Path) -> Exported:
     )
 
 
-def _newest(run: RunDir, config: RunConfig) -> tuple[Manifest, Path]:
+def _chosen(run: RunDir, config: RunConfig) -> tuple[Manifest, Path]:
     store = CheckpointStore(run.checkpoints, keep=config.checkpoint.keep)
-    found = store.latest_verified(
-        lambda path, why: run.append_event("checkpoint_damaged", path=str(path), problem=why)
-    )
+
+    def on_damaged(path: Path, why: str) -> None:
+        run.append_event("checkpoint_damaged", path=str(path), problem=why)
+
+    best = store.best_verified(on_damaged) if config.checkpoint.export == "best" else None
+    found = best or store.latest_verified(on_damaged)
     if found is None:
         raise StorageError(
             f"Run {run.name} has no committed checkpoint.",

@@ -4,6 +4,7 @@
                 step-00001400.partial-3/     being written by attempt 3; nobody reads it
                 step-00001000.damaged/       set aside; step-00001000.damaged.txt says why
                 .trash-step-00000800-1f2e/   on its way out
+                best.json                    names the one to export, which stays
 
 The lead begins, every rank writes and describes its own files, the lead commits. A process killed
 at any instant leaves either the new checkpoint whole or the one before it: a folder gets its
@@ -11,6 +12,7 @@ committed name by one rename after all in it is on disk, and loses it by one ren
 in it is deleted. A reader trusts the name for *committed* and the manifest for *undamaged*.
 """
 
+import json
 import re
 import shutil
 import uuid
@@ -46,6 +48,7 @@ _COMMITTED = re.compile(r"step-(\d{8,})")
 _PARTIAL = re.compile(r"step-\d{8,}\.partial-(\d+)")
 _DAMAGED = re.compile(r"step-\d{8,}\.damaged(-\d+)?")
 _TRASH = ".trash-"
+_BEST = "best.json"
 
 
 def checkpoint_name(step: int) -> str:
@@ -72,7 +75,7 @@ class CheckpointStore:
 
     Args:
         root: the folder that holds them; made when first written to.
-        keep: how many of the newest committed ones stay, at least 1.
+        keep: how many of the newest committed ones stay, at least 1; the best one stays too.
     """
 
     def __init__(self, root: Path, *, keep: int) -> None:
@@ -186,6 +189,24 @@ class CheckpointStore:
         ]
         return sorted(found, key=lambda info: info.step, reverse=True)
 
+    def keep_best(self, step: int) -> None:
+        """Have the checkpoint of `step` stay until another one is the best. On the lead.
+
+        Raises:
+            StorageError: this cannot be written down.
+        """
+        with disk.storage_errors("name the best checkpoint in", self._root):
+            write_whole(self._root / _BEST, json.dumps({"step": step}) + "\n")
+        self._retain(step)
+
+    def best(self) -> CheckpointInfo | None:
+        """The checkpoint that is named the best, where it is there."""
+        try:
+            step = json.loads((self._root / _BEST).read_text(encoding="utf-8"))["step"]
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        return next((info for info in self.committed() if info.step == step), None)
+
     def verify(self, path: Path) -> Manifest:
         """Check every file of a checkpoint by presence, size and hash; reads all of it.
 
@@ -194,6 +215,29 @@ class CheckpointStore:
             StorageError: a file cannot be read just now.
         """
         return verify_folder(path)
+
+    def best_verified(self, on_damaged: Callable[[Path, str], None]) -> CheckpointInfo | None:
+        """The best checkpoint, if one is named; a damaged one is set aside. On the lead.
+
+        Args:
+            on_damaged: as for `latest_verified`.
+
+        Returns:
+            None where none is named, or it is damaged: `latest_verified` has the next best.
+
+        Raises:
+            StorageError: it cannot be read just now.
+        """
+        best = self.best()
+        if best is None:
+            return None
+        try:
+            verify_folder(best.path)
+        except DamagedCheckpointError as error:
+            aside = self._set_aside(best, error.problem)
+            on_damaged(aside.path, f"{error.problem} It was the best; the newest is used instead.")
+            return None
+        return best
 
     def latest_verified(self, on_damaged: Callable[[Path, str], None]) -> CheckpointInfo | None:
         """The newest undamaged checkpoint. Damaged ones on the way are set aside. On the lead.
@@ -265,10 +309,12 @@ class CheckpointStore:
                 yield from [path for path in self._root.iterdir() if path.is_dir()]
 
     def _retain(self, just_committed: int) -> None:
-        """Let all but the newest `keep` go. The new one is safe: failing here is no error."""
+        """Let all but the newest `keep` and the best go; failing here is no error."""
         try:
+            best = self.best()
+            stay = {just_committed} if best is None else {just_committed, best.step}
             for info in self.committed()[self._keep :]:
-                if info.step != just_committed:
+                if info.step not in stay:
                     trash = f"{_TRASH}{info.path.name}-{uuid.uuid4().hex[:8]}"
                     info.path.rename(self._root / trash)
             self._empty_trash()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from ftdist.cli.arguments import named_run, say, tell_result, wants_help
 
 if TYPE_CHECKING:
-    from ftdist.config.schema import CompareConfig, RunConfig
+    from ftdist.config.schema import RunConfig
     from ftdist.rundir import RunDir
 
 HELP = """Usage: ftdist compare R [compare.probes=FILE.jsonl] [compare.KEY=VALUE ...]
@@ -43,21 +43,22 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
 
     from ftdist.cli.outcome import tell_single
     from ftdist.cli.progress import view_maker
-    from launch.attempt import newest_step
+    from launch.attempt import step_to_export
     from launch.preflight import compare_problems, raise_together
     from launch.resume import changed, read_config
+    from launch.start import whole_paths
     from launch.supervise import Supervisor, exported_step, write_request
 
     config = changed(read_config(run), overrides, allowed=("compare.", "cluster."))
-    config = dataclasses.replace(config, compare=_with_whole_paths(config.compare))
+    config = dataclasses.replace(config, compare=whole_paths(config.compare))
     if config.cluster.kind == "slurm":
         return _submit(run, config, stage=stage)
     raise_together(list(compare_problems(run, config)))
-    exported, newest = exported_step(run), newest_step(run)
-    if exported is not None and newest is not None and exported < newest:
+    exported, wanted = exported_step(run), step_to_export(run, config)
+    if exported is not None and wanted is not None and exported != wanted:
         say(
-            f"Note: the exported model is of step {exported}, and there is a checkpoint of step "
-            f"{newest}: `ftdist export {run.handle}` brings it up to date."
+            f"Note: the exported model is of step {exported}, and the checkpoint to export is of "
+            f"step {wanted}: `ftdist export {run.handle}` brings it up to date."
         )
     supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), say=say)
     with supervisor.sole():
@@ -75,22 +76,6 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
         print_comparison(run.report, Console())
         tell_result(f"The report of run {run.name} is in {run.report / 'index.html'}.")
     return 0
-
-
-def _with_whole_paths(settings: "CompareConfig") -> "CompareConfig":
-    """The same files, named so that a process in another folder finds them."""
-    import dataclasses
-    from pathlib import Path
-
-    def whole(path: str | None) -> str | None:
-        return path if path in (None, "none") else str(Path(str(path)).expanduser().resolve())
-
-    return dataclasses.replace(
-        settings,
-        probes=whole(settings.probes),
-        general=whole(settings.general),
-        texts=whole(settings.texts),
-    )
 
 
 def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "blend"]) -> int:

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from ftdist.config.schema import RunConfig
     from ftdist.rundir import RunDir
 
-HELP = """Usage: ftdist export R [checkpoint.export_dtype=bfloat16] [checkpoint.export_shard_gib=4]
+HELP = """Usage: ftdist export R [checkpoint.export=newest] [checkpoint.export_dtype=bfloat16] [...]
 
-Writes the newest whole checkpoint of run R as a Hugging Face model folder, R/export: safetensors,
-tokenizer, chat template, model card. It is reloaded and compared before it is called done.
+Writes the best checkpoint of run R, or the newest where none was measured while it trained, as a
+Hugging Face model folder, R/export: safetensors, tokenizer, chat template, model card. It is
+reloaded and compared before it is called done.
 """
 
 
@@ -39,7 +40,12 @@ def main(words: Sequence[str]) -> int:
     from launch.supervise import Supervisor, damages, exported_step, refuse_all_damaged
 
     before = read_config(run)
-    allowed = ("checkpoint.export_dtype", "checkpoint.export_shard_gib", "cluster.")
+    allowed = (
+        "checkpoint.export",
+        "checkpoint.export_dtype",
+        "checkpoint.export_shard_gib",
+        "cluster.",
+    )
     config = changed(before, overrides, allowed=allowed)
     if config.cluster.kind == "slurm":
         return _submit(run, config, kept=replace(before, checkpoint=config.checkpoint))

@@ -1,5 +1,6 @@
 """The last words about a run's work."""
 
+from ftdist.checkpoint.store import CheckpointStore
 from ftdist.cli.arguments import say, tell_result
 from ftdist.rundir import RunDir
 from launch.supervise import Finished
@@ -15,7 +16,7 @@ def tell(finished: Finished, *, run: RunDir) -> int:
     match finished.outcome:
         case "done":
             tell_result(
-                f"Run {name} is done, {kept}.\n"
+                f"Run {name} is done, {kept}{_best(finished.step, run)}.\n"
                 f"Next: `ftdist export {handle}`, then `ftdist compare {handle}`."
             )
         case "stopped":
@@ -53,6 +54,13 @@ def tell_failure(finished: Finished, *, run: RunDir) -> None:
         say(f"No rank of run {run.name} said why it ended.\nTo fix: read the logs in {run.jobs}.")
         return
     say(f"{failure.problem}\nTo fix: {failure.remedy}")
+
+
+def _best(newest: int | None, run: RunDir) -> str:
+    best = CheckpointStore(run.checkpoints, keep=1).best()
+    if best is None or best.step == newest:
+        return ""
+    return f"; the best of those measured is at step {best.step}, and is the one to be exported"
 
 
 def _kept(step: int | None) -> str:

@@ -71,8 +71,7 @@ def memory_terms(
     ) if offloaded]  # fmt: skip
     host = math.fsum(placed[name] for name in in_host)
     checkpoint, exported = total * OPTIMIZER_BYTES, total * export_size
-    every = config.checkpoint.every_steps
-    saves = math.ceil(steps / every) if every else 1  # the last step is always saved
+    saves, measured = _saves(config, steps=steps)
     terms = {
         **placed,
         "device_gib": math.fsum(placed.values()) - host,
@@ -80,9 +79,16 @@ def memory_terms(
         "host_load_gib": (shard + 2 * model.largest_parameter) * size,
         "checkpoint_gib": checkpoint,
         "export_gib": exported,
-        "disk_gib": min(config.checkpoint.keep + 1, saves) * checkpoint + exported,
+        "disk_gib": min(config.checkpoint.keep + 1 + measured, saves) * checkpoint + exported,
     }
     return {name: value / GIB for name, value in terms.items()}
+
+
+def _saves(config: RunConfig, *, steps: int) -> tuple[int, bool]:
+    """Most checkpoints that a run writes, and whether one stays for being the best."""
+    each = [config.checkpoint.every_steps, config.measure.every_steps]
+    saves = sum(math.ceil(steps / every) for every in each if every)
+    return max(1, saves), each[1] > 0  # the last step is always saved
 
 
 def _logits_bytes(

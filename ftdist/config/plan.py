@@ -102,8 +102,8 @@ class Plan:
     """The exported model: N times the bytes of its dtype."""
 
     disk_gib: float
-    """min(keep + 1, all) checkpoints, for one is being written before the oldest goes, and the
-    export."""
+    """min(keep + 1, all) checkpoints, for one is being written before the oldest goes, one more
+    where the best is kept too, and the export."""
 
     estimates: tuple[str, ...]
 

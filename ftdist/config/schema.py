@@ -233,7 +233,10 @@ class CheckpointConfig:
     """Steps between two checkpoints; 0: at the end only (and whenever the run is asked to stop)."""
 
     keep: PositiveInt
-    """How many of the newest committed checkpoints stay."""
+    """How many of the newest committed checkpoints stay; the best of those measured stays too."""
+
+    export: Literal["best", "newest"]
+    """Which checkpoint is exported; best: the newest where none was measured (`measure`)."""
 
     export_dtype: Literal["auto", "bfloat16", "float32"]
     """Dtype of the exported weights; auto: the one trained in."""
@@ -298,6 +301,30 @@ class CompareConfig:
 
     most_loss_nats: Annotated[float, Field(ge=0)]
     """General loss, in nats a token above the base's, up to which a blend counts as keeping."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class MeasureConfig:
+    """What the model knows and keeps, measured while it learns. Values live in conf/measure/."""
+
+    every_steps: Annotated[int, Field(ge=0)]
+    """Steps between two measurements of recall, general knowledge and general loss; 0: none.
+
+    With the questions of `compare`. The checkpoint that gains most and keeps enough
+    (`compare.most_loss_nats`) stays, beside the newest, and is the one that is exported.
+    """
+
+    questions: PositiveInt
+    """Most questions about the library, general questions and general texts of one measurement."""
+
+    written: Annotated[int, Field(ge=0)]
+    """Questions answered in writing at each measurement, for people to read."""
+
+    answer_tokens: PositiveInt
+    """Most tokens of one written answer."""
+
+    patience: Annotated[int, Field(ge=0)]
+    """Measurements in a row without a better one after which training ends; 0: it never does."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -407,4 +434,5 @@ class RunConfig:
     checkpoint: CheckpointConfig
     tracking: TrackingConfig
     compare: CompareConfig
+    measure: MeasureConfig
     cluster: ClusterConfig

@@ -89,7 +89,8 @@ class Answerer:
                 f"The tokenizer in {folder} has no chat template.",
                 remedy="add chat_template.jinja to the folder.",
             )
-        self._stops = _stop_tokens(self._model, self._tokenizer)
+        stops = self._model.generation_config.eos_token_id
+        self._stops = stop_tokens(stops, self._tokenizer)
         pad = self._tokenizer.pad_token_id
         self._pad_id: int = pad if pad is not None else self._stops[0]
         self._likelihoods = Likelihoods(
@@ -218,14 +219,21 @@ class Answerer:
         return self._prompt_of([{"role": "user", "content": question}])
 
     def _prompt_of(self, messages: Sequence[Message]) -> list[int]:
-        messages = list(messages)
-        if self._system_prompt is not None:
-            messages.insert(0, {"role": "system", "content": self._system_prompt})
-        # What looks like a special token in a question is text.
-        ids: list[int] = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, return_dict=False, sanitize_control_tokens=True
-        )
-        return ids
+        return prompt_ids(self._tokenizer, messages, system_prompt=self._system_prompt)
+
+
+def prompt_ids(
+    tokenizer: Any, messages: Sequence[Message], *, system_prompt: str | None
+) -> list[int]:
+    """Token ids of a conversation, up to where the answer begins."""
+    messages = list(messages)
+    if system_prompt is not None:
+        messages.insert(0, {"role": "system", "content": system_prompt})
+    # What looks like a special token in a question is text.
+    ids: list[int] = tokenizer.apply_chat_template(
+        messages, add_generation_prompt=True, return_dict=False, sanitize_control_tokens=True
+    )
+    return ids
 
 
 class _Teller(TextStreamer):  # type: ignore[misc]  # transformers is not followed
@@ -263,9 +271,12 @@ def model_key(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _stop_tokens(model: Any, tokenizer: Any) -> list[int]:
-    """Tokens that end an answer: those of the generation config, and the tokenizer's own."""
-    stops = model.generation_config.eos_token_id
+def stop_tokens(stops: int | Sequence[int] | None, tokenizer: Any) -> list[int]:
+    """Tokens that end an answer: those of the generation config, and the tokenizer's own.
+
+    Raises:
+        ModelError: there are none.
+    """
     found = [stops] if isinstance(stops, int) else list(stops or [])
     if tokenizer.eos_token_id is not None and tokenizer.eos_token_id not in found:
         found.append(tokenizer.eos_token_id)

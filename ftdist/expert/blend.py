@@ -3,18 +3,14 @@
     runs/R/blend/points.json   every alpha's scores against the base, and which one was chosen
     runs/R/blend/model/        the chosen one, a Hugging Face model folder
 
-Chosen is, of those that keep what the base knows, the one that gains most: recall (with the right
-page, where pages are known) less leaks added. It keeps if its general loss is at most
-`compare.most_loss_nats` above the base's and its general questions are not clearly worse. Where
-none keeps, the one whose general loss is least.
+Which one is chosen: `frontier.choose`; what is gained is recall (with the right page, where pages
+are known) less leaks added. Where none keeps enough, the one whose general loss is least.
 """
 
 import json
 import shutil
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from ftdist.checkpoint.blend import write_blend
 from ftdist.checkpoint.card import with_scores
@@ -24,13 +20,12 @@ from ftdist.config.schema import RunConfig
 from ftdist.dist.device import choose_device
 from ftdist.expert.ask import ask, base_answers, base_folder, say
 from ftdist.expert.compare import judge_all, settings_of
+from ftdist.expert.frontier import Scores, choose, nearest
 from ftdist.expert.inputs import Inputs, read_inputs
 from ftdist.expert.report import write_page
 from ftdist.expert.tally import Judged, tally
 from ftdist.library.aside import keep_last, made_aside
 from ftdist.rundir import RunDir, write_whole
-
-Scores = Mapping[str, Any]
 
 
 def blend(run_dir: Path) -> None:
@@ -67,7 +62,8 @@ def blend(run_dir: Path) -> None:
         scores = tally(inputs, base=base, tuned=judged)
         points.append({"alpha": alpha, "known": known(inputs, judged), **scores})
         say(f"blend: {alpha:g}: {_told(scores)}")
-    chosen = choose(points, most_loss_nats=settings.most_loss_nats)
+    chosen = choose(points, most_loss_nats=settings.most_loss_nats, order="alpha")
+    chosen = nearest(points) if chosen is None else chosen
     with storage_errors("blend to", aside):
         shutil.rmtree(aside)
         _keep(run, config, base_model=base_model, point=points[chosen])
@@ -81,26 +77,6 @@ def blend(run_dir: Path) -> None:
     )
 
 
-def choose(points: Sequence[Scores], *, most_loss_nats: float) -> int:
-    """Place of the point to take; of equal ones, the nearest to the base.
-
-    Args:
-        points: scores of blends, each with its `alpha`.
-        most_loss_nats: that general loss may lie above the base's.
-    """
-    places = sorted(range(len(points)), key=lambda place: float(points[place]["alpha"]))
-    keeping = [place for place in places if _keeps(points[place], most_loss_nats=most_loss_nats)]
-    if keeping:
-        return max(keeping, key=lambda place: gain(points[place]))
-    return min(places, key=lambda place: _loss_added(points[place]))
-
-
-def gain(scores: Scores) -> float:
-    """What is known of the library, less leaks that the base has not."""
-    tuned = scores["tuned"]
-    return float(scores["known"]) - float(tuned.get("leak_added", tuned.get("leak", 0.0)))
-
-
 def known(inputs: Inputs, judged: Judged) -> float:
     """Share of the recall probes that are right, with the right page where there is one."""
     right = [
@@ -109,17 +85,6 @@ def known(inputs: Inputs, judged: Judged) -> float:
         if probe.kind == "recall"
     ]
     return sum(right) / len(right) if right else 0.0
-
-
-def _keeps(scores: Scores, *, most_loss_nats: float) -> bool:
-    general = scores["paired"].get("general")
-    is_worse = general is not None and general["high_95"] < 0
-    return not is_worse and _loss_added(scores) <= most_loss_nats
-
-
-def _loss_added(scores: Scores) -> float:
-    loss = scores.get("general_loss")
-    return 0.0 if loss is None else float(loss["difference"])
 
 
 def _told(scores: Scores) -> str:

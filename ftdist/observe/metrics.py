@@ -46,6 +46,23 @@ LEARNING_RATE = Metric("optim/learning_rate", "as used in this step", "1")
 HELD_OUT_LOSS = Metric(
     "eval/held_out_loss", "mean over the loss tokens of the held-out part, after the step", "nats"
 )
+RECALL_RANKED = Metric(
+    "eval/recall_ranked",
+    "share of the library's questions whose known answer is the likeliest, after the step",
+    "1",
+)
+KNOWN_NATS = Metric(
+    "eval/known_nats",
+    "mean log-likelihood of the known answers to the library's questions, a UTF-8 byte",
+    "nats",
+)
+GENERAL = Metric(
+    "eval/general", "share of the general questions whose right choice is the likeliest", "1"
+)
+GENERAL_LOSS = Metric("eval/general_loss", "mean over the tokens of general texts", "nats")
+GENERAL_LOSS_ADDED = Metric(
+    "eval/general_loss_added", "the general loss less the base model's", "nats"
+)
 TOKENS_PER_S = Metric(
     "throughput/tokens_per_s",
     "loss and context tokens, all ranks, over wall time with data waits",
@@ -55,6 +72,7 @@ STEP_S = Metric("time/step_s", "wall time of the step without data waits", "s")
 DATA_S = Metric("time/data_s", "wall time spent waiting for the step's data", "s")
 ETA_S = Metric("time/eta_s", "estimate of the wall time to the end of the run", "s")
 EVALUATE_S = Metric("time/evaluate_s", "wall time of the held-out measurement after it", "s")
+MEASURE_S = Metric("time/measure_s", "wall time of measuring what is known and kept", "s")
 SAVE_S = Metric("time/save_s", "wall time of the checkpoint before this step, begin to commit", "s")
 PEAK_GIB = Metric(
     "memory/peak_gib",
@@ -75,7 +93,8 @@ METRICS: dict[str, Metric] = {
         *(STEP, ATTEMPT, TIME),
         *(LOSS, SOURCE_LOSS, LOSS_TOKENS, TOKENS, EPOCH, SKIPPED),
         *(GRAD_NORM, LEARNING_RATE, HELD_OUT_LOSS),
-        *(TOKENS_PER_S, STEP_S, DATA_S, ETA_S, EVALUATE_S, SAVE_S, PEAK_GIB),
+        *(RECALL_RANKED, KNOWN_NATS, GENERAL, GENERAL_LOSS, GENERAL_LOSS_ADDED),
+        *(TOKENS_PER_S, STEP_S, DATA_S, ETA_S, EVALUATE_S, MEASURE_S, SAVE_S, PEAK_GIB),
     )
 }
 """Every metric by name; a sink refuses others."""

@@ -66,11 +66,12 @@ class Checkpoints:
             on_damaged=self._note_damage,
         )
 
-    def save(self, step: int, *, witness: Batch) -> None:
+    def save(self, step: int, *, witness: Batch, is_best: bool) -> None:
         """Commit the state after `step` steps, unless that is done already. Collective.
 
         Args:
             step: optimizer steps done.
+            is_best: whether it stays, and is exported, in place of the best one before it.
             witness: a short row of real tokens, by which an export is checked.
 
         Raises:
@@ -78,19 +79,21 @@ class Checkpoints:
             StorageError: some rank could not write, on every rank; nothing was committed.
         """
         self._fence.require_newest()
-        if self._store.is_committed(step):
-            return
-        save_state(
-            self._engine,
-            self._store,
-            step=step,
-            attempt=self._attempt,
-            identity=self._identity,
-            witness=witness,
-            world=self._world,
-        )
-        if self._world.is_lead:
-            tell(self._run, "checkpoint", step=step, attempt=self._attempt)
+        if not self._store.is_committed(step):
+            save_state(
+                self._engine,
+                self._store,
+                step=step,
+                attempt=self._attempt,
+                identity=self._identity,
+                witness=witness,
+                world=self._world,
+            )
+            if self._world.is_lead:
+                tell(self._run, "checkpoint", step=step, attempt=self._attempt)
+        if is_best and self._world.is_lead:
+            self._store.keep_best(step)
+            tell(self._run, "best", step=step, attempt=self._attempt)
 
     def _note_damage(self, path: Path, why: str) -> None:
         self.damage.append(f"{why} It lies in {path}.")

@@ -141,7 +141,7 @@ def _row(samples: list[PackedSequence], engine: Zero3Engine) -> Batch:
 
 
 def _loss(engine: Zero3Engine, row: Batch) -> float:
-    return float(engine.evaluate(row))
+    return float(engine.evaluate(row)[0])
 
 
 def _relative(one: float, other: float) -> float:

@@ -14,6 +14,6 @@ def held_out_loss(engine: Zero3Engine, batches: BatchSource) -> float | None:
     loss_tokens = batches.held_out_loss_tokens()
     if loss_tokens == 0:
         return None
-    loss = sum(float(engine.evaluate(row)) for row in batches.held_out())
+    loss = sum(float(engine.evaluate(row)[0]) for row in batches.held_out())
     (total,) = sum_over_ranks([loss])
     return total / loss_tokens

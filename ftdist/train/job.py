@@ -27,6 +27,7 @@ from ftdist.train.checkpoints import Checkpoints
 from ftdist.train.checks import check_model, refuse_base_without_chunks
 from ftdist.train.fence import Fence
 from ftdist.train.loop import Loop
+from ftdist.train.measure import Measures
 from ftdist.zero.engine import Zero3Engine
 
 WITNESS_TOKENS = 32
@@ -112,7 +113,13 @@ def _train(
         fence=fence,
         world=world,
     )
+    measures = None
+    if config.measure.every_steps:
+        measures = Measures(run, config, engine, attempt=attempt, world=world)
+        measures.measure_base()
     first_step = checkpoints.restore()
+    if measures is not None:
+        measures.go_on_from(first_step)
     batches = BatchSource(library, plan, seed=config.run.seed, world=world, device=engine.device)
     witness = batches.witness(most_tokens=WITNESS_TOKENS)
     sinks = _open_sinks(run, config, plan, attempt=attempt, first_step=first_step, world=world)
@@ -130,10 +137,10 @@ def _train(
             batches,
             config=config,
             plan=plan,
-            save=lambda step: checkpoints.save(step, witness=witness),
+            save=lambda step, best: checkpoints.save(step, witness=witness, is_best=best),
+            measures=measures,
             sinks=sinks,
             wants_stop=lambda: stop.is_set or fence.wants_stop,
-            world=world,
         )
         end = loop.run(first_step=first_step)
     except BaseException:

@@ -12,7 +12,6 @@ from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
 from ftdist.dist.collectives import max_over_ranks, sum_over_ranks
 from ftdist.dist.device import Device
-from ftdist.dist.world import World
 from ftdist.errors import FtdistError, StorageError
 from ftdist.observe import metrics
 from ftdist.observe.memory import peak_memory_gib
@@ -21,6 +20,7 @@ from ftdist.observe.throughput import StepClock
 from ftdist.optim import learning_rate
 from ftdist.train.batches import BatchSource
 from ftdist.train.evaluate import held_out_loss
+from ftdist.train.measure import Measures, Taken
 from ftdist.train.step import train_step
 from ftdist.zero.engine import Zero3Engine
 
@@ -47,10 +47,11 @@ class Loop:
         batches: of any step.
         config: the run.
         plan: how many steps there are.
-        save: commits a checkpoint of the given step, on every rank or on none. Collective.
+        save: commits a checkpoint of the given step, on every rank or on none; told whether it is
+            the best so far. Collective.
+        measures: what is known and kept is measured by; None: it is not.
         sinks: on the lead.
         wants_stop: whether this rank was asked to stop, or knows that the run goes on elsewhere.
-        world: this rank.
     """
 
     def __init__(
@@ -60,20 +61,20 @@ class Loop:
         *,
         config: RunConfig,
         plan: Plan,
-        save: Callable[[int], None],
+        save: Callable[[int, bool], None],
+        measures: Measures | None,
         sinks: Sinks | None,
         wants_stop: Callable[[], bool],
-        world: World,
     ) -> None:
         self._engine = engine
         self._batches = batches
         self._config = config
         self._plan = plan
         self._save = save
+        self._measures = measures
         self._sinks = sinks
         self._wants_stop = wants_stop
         self._device: Device = "cuda" if engine.device.type == "cuda" else "cpu"
-        self._world = world
         self._failed_saves = 0
         self._skipped_steps = 0
 
@@ -87,6 +88,7 @@ class Loop:
         total_steps = self._plan.steps
         if self._stop_agreed():
             return LoopEnd(reason="stopped", step=first_step)
+        self._measure_missed(first_step)
         clock = StepClock(total_steps=total_steps, first_step=first_step)
         saved: dict[str, float] = {}
         for step in range(first_step, total_steps):
@@ -99,16 +101,21 @@ class Loop:
                 every = self._config.train.evaluate_every_steps
                 if not wants_stop and _is_due(done, every, last=complete):
                     row |= self._evaluate()
+                taken = None if wants_stop else self._measured(done, last=complete)
+                is_best, ends = (taken.is_best, taken.ends) if taken else (False, False)
+                row |= taken.row if taken else {}
                 # The row comes first: a checkpoint never knows of a step that no row tells of.
                 if self._sinks is not None:
                     self._sinks.log(done, row)
-                last = wants_stop or complete
-                if _is_due(done, self._config.checkpoint.every_steps, last=last):
+                last = wants_stop or complete or ends
+                if is_best or _is_due(done, self._config.checkpoint.every_steps, last=last):
                     began = time.perf_counter()
-                    self._checkpoint(done, last=last)
+                    self._checkpoint(done, last=last, is_best=is_best)
                     saved = {metrics.SAVE_S.name: time.perf_counter() - began}
             if wants_stop:
                 return LoopEnd(reason="stopped", step=done)
+            if ends:
+                return LoopEnd(reason="complete", step=done)
         return LoopEnd(reason="complete", step=total_steps)
 
     def _stop_agreed(self) -> bool:
@@ -119,7 +126,7 @@ class Loop:
         """One step, and what was measured of it."""
         with clock.waiting_for_data():
             batches = self._batches.step(step)
-        seed_step(self._config.run.seed, step=step, rank=self._world.rank)
+        seed_step(self._config.run.seed, step=step, rank=self._engine.world.rank)
         rate = learning_rate(step, total_steps=self._plan.steps, config=self._config.optim)
         self._engine.set_learning_rate(rate)
         loss_tokens = sum(batches.loss_tokens)
@@ -171,6 +178,27 @@ class Loop:
         took_s = time.perf_counter() - began
         return {metrics.HELD_OUT_LOSS.name: loss, metrics.EVALUATE_S.name: took_s}
 
+    def _measured(self, done: int, *, last: bool) -> Taken | None:
+        """What is known and kept, where it is time to look."""
+        every = self._config.measure.every_steps
+        if self._measures is None or not _is_due(done, every, last=last):
+            return None
+        taken = self._measures.take(done)
+        if self._sinks is not None:
+            self._sinks.note(taken.told)
+        return taken
+
+    def _measure_missed(self, step: int) -> None:
+        """Measure what the attempt before this one had no time for when it was stopped."""
+        if self._measures is None or not self._measures.lacks(step):
+            return
+        taken = self._measured(step, last=True)
+        assert taken is not None
+        if self._sinks is not None:
+            self._sinks.log(step, taken.row)
+        if taken.is_best:
+            self._checkpoint(step, last=False, is_best=True)
+
     def _count_skipped(self, skipped: bool, *, done: int) -> None:
         self._skipped_steps = self._skipped_steps + 1 if skipped else 0
         if self._skipped_steps >= MAX_SKIPPED_STEPS:
@@ -180,10 +208,10 @@ class Loop:
                 remedy="lower optim.peak_lr or raise optim.warmup_ratio, under a new run.name.",
             )
 
-    def _checkpoint(self, step: int, *, last: bool) -> None:
+    def _checkpoint(self, step: int, *, last: bool, is_best: bool) -> None:
         """Save; a failure is told and training goes on, unless nothing would be kept."""
         try:
-            self._save(step)
+            self._save(step, is_best)
         except StorageError as error:
             self._failed_saves += 1
             if last or self._failed_saves >= MAX_FAILED_SAVES:

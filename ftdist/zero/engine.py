@@ -79,7 +79,7 @@ class Zero3Engine:
         self._engine = engine
         self._model = model
         self._base = base
-        self._world = world
+        self.world = world
         self.device: torch.device = engine.device
 
     @classmethod
@@ -146,7 +146,7 @@ class Zero3Engine:
 
     def backward(self, loss: Float[Tensor, ""]) -> None:
         """Add the gradient of `loss`, summed over ranks. Collective."""
-        self._engine.backward(loss * self._world.size, scale_wrt_gas=False)
+        self._engine.backward(loss * self.world.size, scale_wrt_gas=False)
 
     def step(self) -> Applied:
         """Clip, update the parameters, forget the gradients. Collective."""
@@ -157,13 +157,12 @@ class Zero3Engine:
             skipped=not self._engine.was_step_applied(),
         )
 
-    def evaluate(self, batch: Batch) -> Float[Tensor, ""]:
-        """Summed loss of this rank's micro-batch, without gradients or dropout. Collective."""
+    def evaluate(self, batch: Batch) -> Loss:
+        """As `forward`, without gradients or dropout. Collective."""
         self._engine.eval()
         try:
             with torch.no_grad():
-                loss, _ = self.forward(batch)
-                return loss
+                return self.forward(batch)
         finally:
             self._engine.train()
 

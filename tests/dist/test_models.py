@@ -58,7 +58,7 @@ def check_families(
             engine = build(world, models / family, dtype, f"model.attention={kernel}")
             check = check_model(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="auto")
             batch = build_batch(sequences(3), pad_token_id=0)
-            found[family, kernel] = (check.head, float(engine.evaluate(batch)))
+            found[family, kernel] = (check.head, float(engine.evaluate(batch)[0]))
     return found
 
 

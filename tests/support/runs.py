@@ -67,11 +67,12 @@ def write_tokenizer(folder: Path) -> None:
 def make_run(
     root: Path,
     ingredients: Path,
-    *,
+    *overrides: str,
     world_size: int,
     dtype: str = "float32",
     steps: int = STEPS,
     device: str = "cpu",
+    peak_lr: float = 3e-3,
 ) -> RunDir:
     """A run directory as the launcher makes it, ready for its first attempt."""
     config = compose(
@@ -87,13 +88,14 @@ def make_run(
             "train.evaluate_every_steps=3",
             "batch.sequence_tokens=128",
             "batch.tokens=768",  # 6 sequences: 3 ranks x 2 micro-steps
-            "optim.peak_lr=3e-3",
+            f"optim.peak_lr={peak_lr}",
             "optim.warmup_ratio=0.25",
             "engine.persistent_parameter_elements=100",
             f"cluster.device={device}",
             f"cluster.tasks_per_node={world_size}",
             "checkpoint.every_steps=0",
             "tracking=off",
+            *overrides,
         ]
     )
     run = RunDir(root)

@@ -9,7 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from ftdist.checkpoint.blend import write_blend
 from ftdist.errors import ConfigError, ModelError
-from ftdist.expert.blend import choose, known
+from ftdist.expert.blend import known
+from ftdist.expert.frontier import choose, nearest
 from ftdist.expert.inputs import Inputs
 from ftdist.expert.probes import Probe
 from ftdist.expert.scores import Verdict
@@ -83,14 +84,16 @@ def test_of_those_that_keep_the_one_that_gains_most_is_chosen() -> None:
         point(0.75, recall=0.9, leak=0.2, loss=0.02),  # 0.7: the most, and just keeps
         point(1.0, recall=1.0, leak=0.0, loss=0.021),  # keeps too little general text
     ]
-    assert choose(points, most_loss_nats=0.02) == 1
+    assert choose(points, most_loss_nats=0.02, order="alpha") == 1
     worse = [*points[:1], point(0.75, recall=0.9, leak=0.2, loss=0.0, worst=-0.001)]
-    assert choose(worse, most_loss_nats=0.02) == 0  # general questions are clearly worse
+    assert (
+        choose(worse, most_loss_nats=0.02, order="alpha") == 0
+    )  # general questions are clearly worse
 
 
 def test_of_equal_blends_the_nearest_to_the_base_is_chosen() -> None:
     points = [point(alpha, recall=0.9, leak=0.1, loss=0.0) for alpha in (1.0, 0.6, 0.8)]
-    assert choose(points, most_loss_nats=0.02) == 1
+    assert choose(points, most_loss_nats=0.02, order="alpha") == 1
 
 
 def test_where_none_keeps_the_least_loss_is_chosen() -> None:
@@ -98,7 +101,8 @@ def test_where_none_keeps_the_least_loss_is_chosen() -> None:
         point(0.5, recall=0.1, leak=0.0, loss=0.3),
         point(0.25, recall=0.0, leak=0.0, loss=0.1),
     ]
-    assert choose(points, most_loss_nats=0.02) == 1
+    assert choose(points, most_loss_nats=0.02, order="alpha") is None
+    assert nearest(points) == 1
 
 
 def test_known_is_the_right_answer_and_where_there_is_one_the_right_page() -> None:

@@ -1,0 +1,53 @@
+"""Which of several models to take: what each gains of the library against what it keeps."""
+
+from collections.abc import Sequence
+from typing import Any
+
+Scores = dict[str, Any]
+"""Of one model against the base, as `tally` gives them; `known` beside them: what it has learned
+of the library, the more the better.
+"""
+
+
+def choose(points: Sequence[Scores], *, most_loss_nats: float, order: str) -> int | None:
+    """Place of the point to take: of those that keep, the one that gains most.
+
+    Args:
+        points: scores of models.
+        most_loss_nats: in nats a token; see `keeps`.
+        order: name of what points are in order of; of equal ones, the first is taken.
+
+    Returns:
+        None where no point keeps.
+    """
+    places = sorted(range(len(points)), key=lambda place: float(points[place][order]))
+    keeping = [place for place in places if keeps(points[place], most_loss_nats=most_loss_nats)]
+    return max(keeping, key=lambda place: gain(points[place]), default=None)
+
+
+def nearest(points: Sequence[Scores]) -> int:
+    """Place of the point to take where none keeps enough: that of the least general loss."""
+    return min(range(len(points)), key=lambda place: loss_added(points[place]))
+
+
+def gain(scores: Scores) -> float:
+    """What is known of the library, less leaks that the base has not."""
+    tuned = scores.get("tuned", {})
+    return float(scores["known"]) - float(tuned.get("leak_added", tuned.get("leak", 0.0)))
+
+
+def keeps(scores: Scores, *, most_loss_nats: float) -> bool:
+    """Whether what the base knew is there still, as far as was measured.
+
+    Its general loss lies at most `most_loss_nats` above the base's, and its general questions are
+    not clearly worse.
+    """
+    general = scores["paired"].get("general")
+    is_worse = general is not None and general["high_95"] < 0
+    return not is_worse and loss_added(scores) <= most_loss_nats
+
+
+def loss_added(scores: Scores) -> float:
+    """General loss above the base's, in nats a token; 0 where it was not measured."""
+    loss = scores.get("general_loss")
+    return 0.0 if loss is None else float(loss["difference"])

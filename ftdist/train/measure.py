@@ -1,0 +1,259 @@
+"""What the model knows of the library and keeps of the rest, measured while it learns.
+
+    runs/R/measures.jsonl    a line a measurement; the base's is of step 0
+
+Every rank weighs its share, over the shards: a model that can be trained can be measured. The
+base is measured first, as long as the parameters are the base's, and every later measurement is
+set against it, item by item.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer
+
+from ftdist.config.schema import RunConfig
+from ftdist.data.batch import Batch, build_batch
+from ftdist.data.chat import ensure_chat_template
+from ftdist.data.packed import PackedSequence
+from ftdist.dist.collectives import from_lead, sum_over_ranks
+from ftdist.dist.world import World
+from ftdist.errors import DataError
+from ftdist.expert.answers import prompt_ids, stop_tokens
+from ftdist.expert.frontier import Scores, choose
+from ftdist.expert.inputs import read_inputs
+from ftdist.expert.probes import Probe
+from ftdist.expert.weigh import Items, Weighed, against, spread
+from ftdist.observe import metrics
+from ftdist.rundir import RunDir, append_json_line, read_json_lines
+from ftdist.train.write import PADDING, write_answers
+from ftdist.zero.engine import Zero3Engine
+
+STEP = "step"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What a measurement says of a step."""
+
+    row: dict[str, float]
+    """By the names in `metrics`."""
+
+    is_best: bool
+    """Whether no earlier step gains more, of those that keep enough."""
+
+    ends: bool
+    """Whether training has gone on for long enough without a better one."""
+
+    told: str
+    """All of it, for people."""
+
+
+class Measures:
+    """Measurements of one attempt. Every rank has one; every method is collective.
+
+    Args:
+        run: where they are recorded.
+        config: what is asked, and how much of it.
+        engine: holds the parameters; those of the base until `measure_base` has been called.
+        attempt: number of this start.
+        world: this rank.
+
+    Raises:
+        DataError: there is nothing about the library to ask.
+    """
+
+    def __init__(
+        self, run: RunDir, config: RunConfig, engine: Zero3Engine, *, attempt: int, world: World
+    ) -> None:
+        self._run, self._config, self._engine = run, config, engine
+        self._attempt, self._world = attempt, world
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(config.model.path)
+        ensure_chat_template(self._tokenizer)
+        inputs = read_inputs(config.compare, library=Path(config.library.path))
+        longest = config.batch.sequence_tokens
+        self._items = Items(
+            inputs,
+            self._tokenizer,
+            system_prompt=config.library.system_prompt,
+            most=config.measure.questions,
+            longest=longest,
+        )
+        if not self._items.asks_library:
+            raise DataError(
+                f"{inputs.source} has no question about the library with answers to rank, of at "
+                f"most {longest} tokens.",
+                remedy="add recall probes with different answers, or set measure.every_steps=0.",
+            )
+        self._batches = list(self._rows(self._items.samples, most_tokens=longest))
+        self._asked = _mixed(inputs.probes, config.measure.written)
+        self._digest = self._items.digest()
+        self._base: Weighed | None = None
+        self._points: list[Scores] = []
+
+    def measure_base(self) -> None:
+        """Measure the base, if it is not on record; the parameters must be the base's still."""
+        kept = from_lead(self._on_record(last_step=0), world=self._world)
+        self._base = _weighed(kept[-1]) if kept else self._measure(step=0)
+
+    def go_on_from(self, step: int) -> None:
+        """Take up what was measured up to `step`, from which this attempt goes on."""
+        assert self._base is not None
+        kept = from_lead(self._on_record(last_step=step), world=self._world)
+        self._points = [
+            against(self._base, _weighed(row)) | {STEP: row[STEP]} for row in kept if row[STEP] > 0
+        ]
+
+    def lacks(self, step: int) -> bool:
+        """Whether `step` is due for a measurement and has none."""
+        due = step > 0 and step % self._config.measure.every_steps == 0
+        return due and all(point[STEP] != step for point in self._points)
+
+    def take(self, step: int) -> Taken:
+        """Measure the parameters as they are after `step` steps."""
+        assert self._base is not None
+        began = time.perf_counter()
+        found = self._measure(step=step)
+        point = against(self._base, found) | {STEP: step}
+        self._points = [other for other in self._points if other[STEP] < step] + [point]
+        best = choose(self._points, most_loss_nats=self._config.compare.most_loss_nats, order=STEP)
+        patience = self._config.measure.patience
+        # Where no step keeps enough there is none to go back to, and nothing to wait for.
+        since = 0 if best is None else len(self._points) - 1 - best
+        is_best, ends = best is not None and since == 0, 0 < patience <= since
+        verdict = ": the best so far" if is_best else ""
+        if best is None:
+            verdict = ": too little is kept"
+        elif since:
+            verdict = f": step {self._points[best][STEP]} is the best"
+        return Taken(
+            row=_row(found, point) | {metrics.MEASURE_S.name: time.perf_counter() - began},
+            is_best=is_best,
+            ends=ends,
+            told=f"After step {step}: {_told(self._base, found, point)}{verdict}"
+            + (f"; none of {since} since is better, so training ends." if ends else "."),
+        )
+
+    def _measure(self, *, step: int) -> Weighed:
+        sums = torch.zeros(
+            len(self._items.samples), dtype=torch.float64, device=self._engine.device
+        )
+        for batch in self._batches:
+            _, losses = self._engine.evaluate(batch.to(self._engine.device))
+            sums.index_add_(0, batch.sources.to(sums.device), losses.double())
+        found = self._items.weighed(sum_over_ranks(sums.tolist()))
+        written = self._written()
+        if self._world.is_lead:
+            made_by = {STEP: step, "attempt": self._attempt, "digest": self._digest}
+            append_json_line(self._run.measures, made_by | asdict(found) | {"written": written})
+        return found
+
+    def _written(self) -> list[dict[str, str]]:
+        prompts = [
+            prompt_ids(
+                self._tokenizer,
+                [{"role": "user", "content": probe.question}],
+                system_prompt=self._config.library.system_prompt,
+            )
+            for probe in self._asked
+        ]
+        answers = write_answers(
+            self._engine,
+            prompts,
+            stops=stop_tokens(_stops(Path(self._config.model.path)), self._tokenizer),
+            most_tokens=self._config.measure.answer_tokens,
+            world=self._world,
+        )
+        return [
+            {
+                "kind": probe.kind,
+                "question": probe.question,
+                "expected": probe.answer,
+                "answer": self._tokenizer.decode(ids, skip_special_tokens=True).strip(),
+            }
+            for probe, ids in zip(self._asked, answers, strict=True)
+        ]
+
+    def _on_record(self, *, last_step: int) -> list[dict[str, Any]]:
+        """What was measured of these items up to a step, each step once, in their order."""
+        if not self._world.is_lead:
+            return []
+        rows = {
+            row[STEP]: row
+            for row in read_json_lines(self._run.measures)
+            if row.get("digest") == self._digest and row.get(STEP, -1) in range(last_step + 1)
+        }
+        return [rows[step] for step in sorted(rows)]
+
+    def _rows(self, samples: Sequence[PackedSequence], *, most_tokens: int) -> list[Batch]:
+        """This rank's rows of samples, each loss token with its sample's number for a source."""
+        rows: list[list[int]] = []
+        room = 0
+        for number, sample in enumerate(samples):
+            if len(sample.input_ids) > room:
+                rows.append([])
+                room = most_tokens
+            rows[-1].append(number)
+            room -= len(sample.input_ids)
+        rows += [[]] * (-len(rows) % self._world.size)
+        return [
+            build_batch([samples[number] for number in row], pad_token_id=PADDING, sources=row)
+            for row in rows[self._world.rank :: self._world.size]
+        ]
+
+
+def _row(found: Weighed, point: Scores) -> dict[str, float]:
+    row = {
+        metrics.RECALL_RANKED.name: sum(found.ranked) / len(found.ranked),
+        metrics.KNOWN_NATS.name: float(point["known"]),
+    }
+    if found.general:
+        row[metrics.GENERAL.name] = sum(found.general) / len(found.general)
+    if "general_loss" in point:
+        row[metrics.GENERAL_LOSS.name] = point["general_loss"]["tuned"]
+        row[metrics.GENERAL_LOSS_ADDED.name] = point["general_loss"]["difference"]
+    return row
+
+
+def _told(base: Weighed, tuned: Weighed, point: Scores) -> str:
+    told = []
+    for name, before, after in (
+        ("known answers", base.ranked, tuned.ranked),
+        ("general questions", base.general, tuned.general),
+    ):
+        if after:
+            told.append(f"{name} {sum(after)} of {len(after)} (base {sum(before)})")
+    if "general_loss" in point:
+        told.append(f"general loss {point['general_loss']['difference']:+.3f} nats")
+    return ", ".join(told)
+
+
+def _weighed(row: dict[str, Any]) -> Weighed:
+    losses = [(float(nats), int(tokens)) for nats, tokens in row["losses"]]
+    return Weighed(ranked=row["ranked"], known=row["known"], general=row["general"], losses=losses)
+
+
+def _mixed(probes: Sequence[Probe], count: int) -> list[Probe]:
+    """Probes of every kind in turn, of each kind evenly spread ones."""
+    kinds: dict[str, list[Probe]] = {}
+    for probe in probes:
+        kinds.setdefault(probe.kind, []).append(probe)
+    each = -(-count // max(1, len(kinds)))
+    turns = [spread(of_kind, each) for of_kind in kinds.values()]
+    mixed = [row[turn] for turn in range(each) for row in turns if turn < len(row)]
+    return mixed[:count]
+
+
+def _stops(folder: Path) -> int | list[int] | None:
+    """The tokens with which the model ends what it writes, by its generation_config.json."""
+    try:
+        told = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    stops: int | list[int] | None = told.get("eos_token_id")
+    return stops
