@@ -18,10 +18,12 @@ from typing import Any
 
 import yaml
 
+from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.compose import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.expert.changes import Change, changes
 from ftdist.expert.charts import curves
+from ftdist.expert.learning import learning
 from ftdist.expert.meanings import GROUPS
 from ftdist.expert.show import Report, read_report, spread
 from ftdist.expert.show_blend import frontier
@@ -67,6 +69,7 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
     script = source("expert/blind.js.jinja")
     first = _first(report.answers)
     blind = json.dumps(_blind(report.answers, run=run.name))
+    best = CheckpointStore(run.checkpoints, keep=1).best()
     return render(
         "expert/report.html.jinja",
         run=run.name,
@@ -84,6 +87,7 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         cost=_cost(report.scores, rows, events),
         charts=curves(rows),
         frontier=frontier(run.blend),
+        learning=learning(run.measures, best=None if best is None else best.step),
         attempts=_attempts(events),
         library=_library(config),
         reproduce=_reproduce(run, config, events),

@@ -311,6 +311,44 @@ def test_blends_that_cannot_be_read_are_left_out_of_the_page(run: RunDir, text: 
     assert "Between base and tuned" not in _written(run)
 
 
+def _measured(run: RunDir) -> None:
+    """The base, a step of other questions, and two steps, the second of them measured twice."""
+    for step, digest, ranked, nats, answer in (
+        (0, "new", [False, False], 40.0, "Base."),
+        (2, "old", [True, True], 10.0, "Of other questions."),
+        (4, "new", [True, False], 41.0, "<b>Half."),
+        (6, "new", [False, False], 90.0, "Of a lost attempt."),
+        (6, "new", [True, True], 42.0, "Whole."),
+    ):
+        row = {
+            "step": step, "digest": digest, "ranked": ranked, "general": [True, False],
+            "losses": [[nats, 10], [0.0, 10]],
+            "written": [{"question": "How?", "expected": "So.", "answer": answer}],
+        }  # fmt: skip
+        with run.measures.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def test_what_was_measured_in_training_is_drawn_from_the_base_on_with_answers_by_step(
+    run: RunDir,
+) -> None:
+    assert "While it learned" not in _written(run)
+    _measured(run)
+    page = _written(run)
+    part = page[page.index('id="learning"') :].split("</section>")[0]
+    assert "recall ranked: from 0 at step 0 to 1 at step 6, lowest 0 at step 0." in part
+    # (42 - 40) nats over 20 tokens.
+    assert "general loss: from 0 at step 0 to 0.1 at step 6" in part
+    text = " ".join(re.sub("<[^>]*>", " ", part).split())
+    assert "base Base. step 4 &lt;b&gt;Half. step 6 Whole." in text
+    assert "lost attempt" not in part
+    assert "other questions" not in part
+    assert "No step kept enough" in part
+    (run.checkpoints / "step-00000004").mkdir(parents=True)
+    (run.checkpoints / "best.json").write_text('{"step": 4}')
+    assert "Kept as the best: step 4." in _written(run)
+
+
 def test_long_curves_are_drawn_as_means_and_say_so() -> None:
     rows = [{"step": step, "train/loss": float(step)} for step in range(1, 482)]
     loss = curves(rows)[0]

@@ -77,6 +77,46 @@ def test_committed_checkpoint_is_found_with_manifest_and_nothing_else_beside(
     )
 
 
+def test_the_best_stays_beside_the_newest_until_another_one_is_the_best(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path, keep=1)
+    assert store.best() is None
+    save(store, 1)
+    store.keep_best(1)
+    for step in (2, 3):
+        save(store, step)
+    assert [info.step for info in store.committed()] == [3, 1]
+    found = store.best_verified(never)
+    assert found is not None
+    assert found.step == 1
+    store.keep_best(3)
+    assert [info.step for info in store.committed()] == [3]
+
+
+def test_a_best_checkpoint_that_is_damaged_is_set_aside_and_the_newest_is_left(
+    tmp_path: Path,
+) -> None:
+    store = CheckpointStore(tmp_path, keep=1)
+    path = save(store, 1)
+    store.keep_best(1)
+    save(store, 2)
+    (path / "rank-0.bin").write_bytes(b"other")
+    told: list[str] = []
+    assert store.best_verified(lambda _, why: told.append(why)) is None
+    assert "the best" in told[0]
+    assert store.best() is None
+    assert names(tmp_path) == [
+        "best.json", "step-00000001.damaged", "step-00000001.damaged.txt", "step-00000002",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"step": 7}', '{"step": "1"}'])
+def test_a_name_of_no_checkpoint_is_no_best_one(tmp_path: Path, text: str) -> None:
+    store = CheckpointStore(tmp_path, keep=1)
+    save(store, 1)
+    (tmp_path / "best.json").write_text(text)
+    assert store.best() is None
+
+
 def test_what_is_begun_but_not_committed_is_never_seen(store: CheckpointStore) -> None:
     save(store, 1)
     partial = store.begin(2, 1)
