@@ -5,6 +5,7 @@ from pathlib import Path
 from ftdist.checkpoint.state import Identity, restore_state, save_state
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.data.batch import Batch
+from ftdist.dist.collectives import all_or_none
 from ftdist.dist.world import World
 from ftdist.observe.events import tell
 from ftdist.rundir import RunDir
@@ -91,7 +92,11 @@ class Checkpoints:
             )
             if self._world.is_lead:
                 tell(self._run, "checkpoint", step=step, attempt=self._attempt)
-        if is_best and self._world.is_lead:
+        if is_best:
+            all_or_none(lambda: self._name_best(step), world=self._world)
+
+    def _name_best(self, step: int) -> None:
+        if self._world.is_lead:
             self._store.keep_best(step)
             tell(self._run, "best", step=step, attempt=self._attempt)
 

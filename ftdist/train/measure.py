@@ -10,6 +10,7 @@ set against it, item by item.
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,10 @@ class Measures:
         written = self._written()
         if self._world.is_lead:
             made_by = {STEP: step, "attempt": self._attempt, "digest": self._digest}
-            append_json_line(self._run.measures, made_by | asdict(found) | {"written": written})
+            # On a full disk training goes on: what is not on record is measured again, or missing
+            # from the page; what follows from it stands in memory.
+            with suppress(OSError):
+                append_json_line(self._run.measures, made_by | asdict(found) | {"written": written})
         return found
 
     def _written(self) -> list[dict[str, str]]:

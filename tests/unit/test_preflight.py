@@ -10,7 +10,7 @@ from ftdist.config.compose import compose, load_config
 from ftdist.config.plan import LibraryFacts, ModelFacts, SourceFacts, make_plan
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ModelError
-from launch.preflight import context_problems, model_problems
+from launch.preflight import context_problems, measure_problems, model_problems
 from launch.start import Planned, make_run_dir
 
 CONFIG = {
@@ -110,6 +110,24 @@ def test_sequences_longer_than_the_context_are_found_without_the_library(tmp_pat
     )
     fitting = some_config(tmp_path, "batch.sequence_tokens=512")
     assert list(context_problems(fitting)) == []
+
+
+def test_measuring_without_questions_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    def told(*overrides: str) -> list[str]:
+        config = some_config(tmp_path, *overrides)
+        return [problem.problem for problem in measure_problems(config)]
+
+    assert told() == []
+    (problem,) = told("measure.every_steps=5")
+    assert "There is no probes.jsonl in or beside the library" in problem
+    one = {"question": "Q?", "answer": "A.", "kind": "recall"}
+    (tmp_path / "p.jsonl").write_text(json.dumps(one) + "\n")
+    keys = ("measure.every_steps=5", f"compare.probes={tmp_path / 'p.jsonl'}")
+    (problem,) = told(*keys)
+    assert "has no question about the library with answers to rank" in problem
+    other = one | {"answer": "B."}
+    (tmp_path / "p.jsonl").write_text(json.dumps(one) + "\n" + json.dumps(other) + "\n")
+    assert told(*keys) == []
 
 
 def test_a_run_keeps_the_dtype_that_its_plan_resolved(tmp_path: Path) -> None:
