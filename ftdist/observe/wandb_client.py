@@ -130,7 +130,7 @@ def close_remains() -> None:
     """
     wandb = sys.modules.get("wandb")
     if wandb is not None:
-        with suppress(Exception):
+        with suppress(Exception, SystemExit):  # the latter where wandb-core was killed
             wandb.teardown()
 
 
