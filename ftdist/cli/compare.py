@@ -14,7 +14,8 @@ HELP = """Usage: ftdist compare R [compare.probes=FILE.jsonl] [compare.KEY=VALUE
 Asks the base model and the exported model of run R the same questions with known answers, and
 writes R/report: answers.jsonl, scores.json, and index.html, a page that shows them. Probes: rows of
 question, answer, keys, kind. compare.general and compare.texts name other general questions and
-texts, or none.
+texts, or none. Scores and answers go to the run's page in W&B, where there is one;
+tracking.answers=false sends the scores alone.
 """
 
 
@@ -43,13 +44,15 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
 
     from ftdist.cli.outcome import tell_single
     from ftdist.cli.progress import view_maker
+    from ftdist.observe.comparison import ANSWERS_ASKED
     from launch.attempt import step_to_export
     from launch.preflight import compare_problems, raise_together
     from launch.resume import changed, read_config
     from launch.start import whole_paths
     from launch.supervise import Supervisor, exported_step, write_request
 
-    config = changed(read_config(run), overrides, allowed=("compare.", "cluster."))
+    allowed = ("compare.", "cluster.", *([ANSWERS_ASKED] if stage == "compare" else []))
+    config = changed(read_config(run), overrides, allowed=allowed)
     config = dataclasses.replace(config, compare=whole_paths(config.compare))
     if config.cluster.kind == "slurm":
         return _submit(run, config, stage=stage)
@@ -62,7 +65,7 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
         )
     supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), say=say)
     with supervisor.sole():
-        write_request(run, dataclasses.asdict(config.compare), stage=stage)
+        write_request(run, _request(config, stage=stage), stage=stage)
         finished = supervisor.once(stage)
     if finished.exit_code:
         return tell_single(finished, run=run, verb=stage)
@@ -78,10 +81,18 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
     return 0
 
 
-def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "blend"]) -> int:
-    """Put the measurement into the queue, behind an export that is there."""
+def _request(config: "RunConfig", *, stage: Literal["compare", "blend"]) -> dict[str, object]:
+    """What the job goes by, and what `ftdist sync` goes by when it sends a comparison."""
     import dataclasses
 
+    from ftdist.observe.comparison import ANSWERS_ASKED
+
+    shown = {ANSWERS_ASKED: config.tracking.answers} if stage == "compare" else {}
+    return {**dataclasses.asdict(config.compare), **shown}
+
+
+def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "blend"]) -> int:
+    """Put the measurement into the queue, behind an export that is there."""
     from launch.enqueue import refuse_second, submit_stage, waiting_for
     from launch.preflight import compare_problems, raise_together
     from launch.queue import Queue
@@ -91,7 +102,7 @@ def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "bl
     after = waiting_for(run, stages=("export",), queue=queue)
     raise_together(list(compare_problems(run, config, exported=not after)))
     refuse_second(stage, run, queue=queue)
-    write_request(run, dataclasses.asdict(config.compare), stage=stage)
+    write_request(run, _request(config, stage=stage), stage=stage)
     job = submit_stage(stage, run, config, after=after, queue=queue)
     behind = f", after job {', '.join(after)}" if after else ""
     does, place = ("compares", run.report) if stage == "compare" else ("blends", run.blend)

@@ -7,7 +7,8 @@ from ftdist.cli.arguments import named_run, tell_result, wants_help
 HELP = """Usage: ftdist sync R [--new]
 
 Sends what Weights & Biases lacks of run R, from the run's own record: of a run that was offline,
-or whose connection broke, also while it goes on. No step is sent twice, however often you ask.
+or whose connection broke, also while it goes on. Its newest comparison goes along. No step is sent
+twice, however often you ask.
 --new makes another run in W&B and sends all of it, for one that was deleted there.
 """
 
@@ -28,9 +29,11 @@ def main(words: Sequence[str]) -> int:
     done = sync(run, new=new)
     if done.by_itself:
         tell_result(f"Run {run.name} sends its rows to W&B itself: {done.url}")
-    elif done.step == 0:
+    elif done.step == 0 and not done.comparison:
         tell_result(f"Run {run.name} has nothing on record to send yet.")
     else:
-        told = f"{done.sent} sent now" if done.sent else "nothing was lacking"
+        sent = [f"{done.sent} sent now"] if done.sent else []
+        sent += [f"{done.comparison} sent now"] if done.comparison else []
+        told = ", ".join(sent) or "nothing was lacking"
         tell_result(f"W&B has run {run.name} up to step {done.step}, {told}: {done.url}")
     return 0

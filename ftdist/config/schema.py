@@ -268,6 +268,9 @@ class TrackingConfig:
     tags: list[str]
     """W&B tags."""
 
+    answers: bool
+    """Whether W&B gets the questions and answers of a comparison, or its scores alone."""
+
     system_every_s: Annotated[float, Field(ge=0)]
     """Seconds between two measurements of each node (cores, memory, GPUs); 0: none."""
 

@@ -29,11 +29,13 @@ from ftdist.expert.report import write_page
 from ftdist.expert.rivals import rankings
 from ftdist.expert.scores import LibraryMarks, Verdict, judge
 from ftdist.expert.tally import Judged, tally
+from ftdist.observe.comparison import ANSWERS_ASKED
+from ftdist.observe.wandb_compare import tell_wandb
 from ftdist.rundir import RunDir, write_whole
 
 
 def compare(run_dir: Path) -> None:
-    """Ask both models and write the report.
+    """Ask both models, write the report, and show it in W&B.
 
     Args:
         run_dir: of a run that has been exported. `report/compare.json`, if there, takes the
@@ -66,6 +68,7 @@ def compare(run_dir: Path) -> None:
     write_report(run, inputs, base=base, tuned=tuned)
     write_page(run)
     say(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
+    tell_wandb(run, config, say=say)
 
 
 def write_report(run: RunDir, inputs: Inputs, *, base: Answers, tuned: Answers) -> None:
@@ -147,6 +150,7 @@ def settings_of(run: RunDir, config: RunConfig, *, stage: str) -> CompareConfig:
         return config.compare
     try:
         asked = TypeAdapter(dict[str, Any]).validate_json(chosen.read_bytes())
+        asked.pop(ANSWERS_ASKED, None)  # of no concern to what is asked and measured
         return TypeAdapter(CompareConfig).validate_python(asdict(config.compare) | asked)
     except ValidationError as error:
         first = error.errors()[0]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ftdist.config.schema import TrackingConfig
+from ftdist.observe.comparison import ANSWERS, COLUMNS, DIGEST, PREFIX, Comparison
 from ftdist.observe.facts import sweep_of
 from ftdist.observe.metrics import STEP, TIME, Row
 from ftdist.observe.wandb_files import wandb_id
@@ -38,7 +39,7 @@ class WandbClient:
         shown: the config in W&B.
         mode: whether a server is told, or files alone.
         folder: where wandb makes a folder of its own, called `wandb`.
-        finish_timeout_s: longest that `finish` waits for the server.
+        finish_timeout_s: longest that `finish`, or a table, waits for the server.
         on_stop: called when somebody presses W&B's stop button (wandb's own answer would be to
             interrupt the main thread).
     """
@@ -60,6 +61,7 @@ class WandbClient:
         import wandb
 
         self._wandb = wandb
+        self._finish_timeout_s = finish_timeout_s
         self._run = wandb.init(
             mode=mode,
             id=wandb_id(run),
@@ -105,6 +107,29 @@ class WandbClient:
             values["_timestamp"] = row[TIME.name]  # W&B's own name: else the time of sending
         self._run.log({GLOBAL_STEP: row[STEP.name], **values})
 
+    def show(self, comparison: Comparison) -> None:
+        """Put a comparison in place of the one that the run's page shows.
+
+        In the run's summary, which needs no row: rows are steps.
+
+        Raises:
+            wandb.errors.Error: the server did not take the table in time.
+            ValueError: it refuses the table.
+        """
+        summary = self._run.summary
+        kept = {*comparison.values, DIGEST}
+        if comparison.answers is not None:
+            kept.add(ANSWERS)
+            rows = [list(row) for row in comparison.answers]
+            table = self._wandb.Table(columns=list(COLUMNS), data=rows)
+            summary[ANSWERS] = table
+            # Its upload fails in silence unless somebody waits for it; then it counts as not sent.
+            table._artifact_target.artifact.wait(timeout=round(self._finish_timeout_s))
+        for name in summary.keys():  # noqa: SIM118 - wandb's summary cannot be iterated
+            if name.startswith(PREFIX) and name not in kept:
+                del summary[name]
+        summary.update({**comparison.values, DIGEST: comparison.digest})
+
     def finish(self, *, exit_code: int, preempting: bool) -> None:
         """End this part of the run.
 
@@ -120,7 +145,8 @@ class WandbClient:
         try:
             self._run.finish(exit_code=exit_code)
         finally:
-            self._wandb.teardown(exit_code=exit_code)
+            with suppress(SystemExit):  # its answer to a wandb-core that was killed
+                self._wandb.teardown(exit_code=exit_code)
 
 
 def close_remains() -> None:
@@ -130,7 +156,7 @@ def close_remains() -> None:
     """
     wandb = sys.modules.get("wandb")
     if wandb is not None:
-        with suppress(Exception):
+        with suppress(Exception, SystemExit):  # the latter where wandb-core was killed
             wandb.teardown()
 
 

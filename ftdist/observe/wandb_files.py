@@ -63,13 +63,20 @@ class Synced:
     ended: str = ""
     """How the run had ended when it was sent last; "": not yet."""
 
+    compared: str = ""
+    """Digest of the comparison that it has; "": none."""
+
     @classmethod
     def read(cls, run: RunDir) -> "Synced":
         """What is on record; nothing where that cannot be read."""
         try:
             fields = json.loads((run.wandb / "synced.json").read_text(encoding="utf-8"))
-            return cls(step=int(fields["step"]), ended=str(fields["ended"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            return cls(
+                step=int(fields["step"]),
+                ended=str(fields["ended"]),
+                compared=str(fields.get("compared", "")),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls()
 
     def write(self, run: RunDir) -> None:
@@ -88,6 +95,9 @@ class Sent:
     """The newest step that W&B has; 0: none."""
 
     url: str | None
+    comparison: str = ""
+    """What was sent now of a comparison, in words; "": nothing."""
+
     by_itself: bool = False
     """Whether the run sends its rows itself at this moment."""
 

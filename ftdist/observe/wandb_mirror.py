@@ -14,6 +14,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Literal
 
 from ftdist.config.plan import Plan
@@ -99,7 +100,7 @@ class WandbMirror:
         except Exception as error:  # noqa: BLE001 - a mirror's failure, of whatever kind, is told
             if not self._left_behind:
                 self._note(
-                    f"W&B stopped ({_one_line(error)}); training goes on, "
+                    f"W&B stopped ({one_line(error)}); training goes on, "
                     f"{self._run.metrics.name} has every row, and {self._later()}."
                 )
             close_remains()
@@ -132,7 +133,7 @@ class WandbMirror:
             except Exception as error:  # noqa: BLE001 - no key, refused, timed out: all the same
                 self._sender.release()
                 close_remains()
-                self._note(f"W&B is offline ({_one_line(error)}); {self._later()}.")
+                self._note(f"W&B is offline ({one_line(error)}); {self._later()}.")
             else:
                 if client.url is not None:
                     write_url(self._run, client.url)
@@ -178,7 +179,7 @@ class WandbMirror:
         """Put on record how far the server says it has the run."""
         has = server.last_step(self._run, self._config.tracking, timeout_s=CONFIRM_TIMEOUT_S)
         ended = {"finished": "done", "failed": "failed", "requeue": ""}[self._outcome]
-        Synced(step=has, ended=ended).write(self._run)
+        replace(Synced.read(self._run), step=has, ended=ended).write(self._run)
         if has < sent:
             self._note(f"W&B has {has} of {sent} steps; {self._later()}.")
 
@@ -190,7 +191,8 @@ class _StaysOfflineError(Exception):
     """Why no server is told."""
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What an error of whatever kind says, without the full stop."""
     if isinstance(error, FtdistError):
         return error.problem.rstrip(".")
     words = (str(error).splitlines() or [""])[0].rstrip(".")

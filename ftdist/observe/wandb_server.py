@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from ftdist.config.schema import TrackingConfig
 from ftdist.errors import FtdistError
+from ftdist.observe.comparison import DIGEST
 from ftdist.observe.wandb_files import wandb_id
 from ftdist.rundir import RunDir
 
@@ -35,7 +36,7 @@ ASK_TIMEOUT_S = 10.0
 _RUN = """
 query RunResumeStatus($project: String, $entity: String, $name: String!) {
   model(name: $project, entityName: $entity) {
-    bucket(name: $name, missingOk: true) { historyLineCount historyTail }
+    bucket(name: $name, missingOk: true) { historyLineCount historyTail summaryMetrics }
   }
 }
 """
@@ -69,14 +70,7 @@ class WandbServer:
         Raises:
             WandbError: it cannot be reached, refuses the key, or answers something else.
         """
-        variables = {
-            "project": tracking.project,
-            "entity": tracking.entity or self.entity,
-            "name": wandb_id(run),
-        }
-        patience_s = ASK_TIMEOUT_S if timeout_s is None else timeout_s
-        model = self._ask(_RUN, variables, timeout_s=patience_s).get("model") or {}
-        bucket = model.get("bucket") or {}
+        bucket = self._bucket(run, tracking, timeout_s=timeout_s)
         if not bucket.get("historyLineCount"):
             return 0
         try:
@@ -89,6 +83,35 @@ class WandbServer:
                 f"{GLOBAL_STEP}, which are not from here.",
                 remedy=f"`ftdist sync {run.handle} --new` makes another run there.",
             ) from error
+
+    def compared(self, run: RunDir, tracking: TrackingConfig) -> str:
+        """Digest of the comparison that the server has of a run; "": it has none.
+
+        Args:
+            run: that was sent.
+            tracking: project and entity of the run.
+
+        Raises:
+            WandbError: it cannot be reached, refuses the key, or answers something else.
+        """
+        try:
+            summary = json.loads(self._bucket(run, tracking).get("summaryMetrics") or "{}")
+            return str(summary.get(DIGEST, ""))
+        except (AttributeError, TypeError, ValueError):
+            raise self._silent("its summary of the run is no JSON object") from None
+
+    def _bucket(
+        self, run: RunDir, tracking: TrackingConfig, *, timeout_s: float | None = None
+    ) -> dict[str, Any]:
+        """What the server says of a run; empty where it does not know it."""
+        variables = {
+            "project": tracking.project,
+            "entity": tracking.entity or self.entity,
+            "name": wandb_id(run),
+        }
+        patience_s = ASK_TIMEOUT_S if timeout_s is None else timeout_s
+        model = self._ask(_RUN, variables, timeout_s=patience_s).get("model") or {}
+        return dict(model.get("bucket") or {})
 
     def _ask(self, query: str, variables: Mapping[str, Any], *, timeout_s: float) -> dict[str, Any]:
         told = base64.b64encode(f"api:{self.key}".encode()).decode()

@@ -2,7 +2,9 @@
 
 It brings what the server lacks, from `metrics.jsonl` alone: of a run that was offline, of one whose
 mirror broke, of one that still goes on. The server is asked first which step it has last, and asked
-again at the end, so each step is sent once however often this is done.
+again at the end, so each step is sent once however often this is done. A comparison with the base
+goes the same way, unless the digest on record says that the server has it: what is sent takes the
+place of the one before.
 """
 
 import json
@@ -19,6 +21,7 @@ from ftdist.config.compose import load_config
 from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError
+from ftdist.observe.comparison import Comparison, read_comparison
 from ftdist.observe.facts import shown_config
 from ftdist.observe.record import Record
 from ftdist.observe.wandb_client import WandbClient, close_remains, kill_wandb_core
@@ -85,7 +88,10 @@ def _send(
     record = Record(run, after=has)
     rows = list(record.new_rows())
     ended = _ended(run)
-    if not rows and (ended == known.ended or has == 0):
+    comparison = read_comparison(run, config, environment=os.environ)
+    if comparison is not None and comparison.digest == known.compared:
+        comparison = None
+    if not rows and comparison is None and (ended == known.ended or has == 0):
         return Sent(sent=0, step=has, url=read_url(run))
     plan = Plan.from_json(run.plan.read_text(encoding="utf-8"))
     shown = shown_config(
@@ -106,15 +112,26 @@ def _send(
         for row in rows:
             client.log(row)
             sender.show()
+        if comparison is not None:
+            client.show(comparison)
         client.finish(exit_code=int(ended == "failed"), preempting=not ended)
     has = _confirmed(run, config, server, sent=record.last)
-    Synced(step=has, ended=ended).write(run)
+    compared = known.compared
+    if comparison is not None and _has_comparison(run, config, server, comparison=comparison):
+        compared = comparison.digest
+    Synced(step=has, ended=ended, compared=compared).write(run)
     if has < record.last:
         raise WandbError(
             f"W&B has taken {has} of {record.last} steps of run {run.name}.",
             remedy=f"ask again: `ftdist sync {run.handle}` sends the rest.",
         )
-    return Sent(sent=len(rows), step=has, url=client.url)
+    if comparison is not None and compared != comparison.digest:
+        raise WandbError(
+            f"W&B has not taken the comparison of run {run.name} with its base.",
+            remedy=f"ask again: `ftdist sync {run.handle}` sends it.",
+        )
+    told = "" if comparison is None else comparison.told
+    return Sent(sent=len(rows), step=has, url=client.url, comparison=told)
 
 
 @contextmanager
@@ -141,6 +158,18 @@ def _confirmed(run: RunDir, config: RunConfig, server: WandbServer, *, sent: int
             break
         time.sleep(0.5)
     return has
+
+
+def _has_comparison(
+    run: RunDir, config: RunConfig, server: WandbServer, *, comparison: Comparison
+) -> bool:
+    """Whether the server says that it has a comparison, which it may do a moment later."""
+    patience = time.monotonic() + CONFIRM_S
+    while server.compared(run, config.tracking) != comparison.digest:
+        if time.monotonic() > patience:
+            return False
+        time.sleep(0.5)
+    return True
 
 
 def _ended(run: RunDir) -> str:

@@ -94,8 +94,9 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
         "README.md",
     }
     short = ("compare.max_answer_tokens=8", "compare.general=none", "compare.texts=none")
-    compared = ftdist(trained, "compare", "r", *short)
+    compared = ftdist(trained, "compare", "r", *short, "tracking.answers=false")
     assert compared.returncode == 0, compared.stdout + compared.stderr
+    assert "W&B is offline (WANDB_MODE=offline); `ftdist sync r` sends" in compared.stdout
     scores = json.loads((trained / "runs/r/report/scores.json").read_text())
     assert scores["base"]["recall"] == 0.0
     assert 0.0 <= scores["tuned"]["recall"] <= 1.0
@@ -105,6 +106,8 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
     assert {json.loads(line)["kind"] for line in answers} == {"recall", "contrast"}
     card = (folder / "README.md").read_text()
     assert "| recall | 0.00 |" in card
+    request = json.loads((trained / "runs/r/report/compare.json").read_text())
+    assert request["tracking.answers"] is False
     blended = ftdist(trained, "blend", "r", *short, "compare.alphas=[0,1]")
     assert blended.returncode == 0, blended.stdout + blended.stderr
     told = json.loads((trained / "runs/r/blend/points.json").read_text())

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,9 @@ ASK_TIMEOUT_S = 2.0
 CANARY = "canary-of-the-command-line"
 
 
-def make_config(root: Path, *, wandb: str, name: str = "r") -> RunConfig:
+def make_config(root: Path, *, wandb: str, name: str = "r", more: Sequence[str] = ()) -> RunConfig:
     words = ["model.path=m", "library.path=l", f"run.name={name}", f"run.root={root}"]
-    return compose([*words, f"tracking={wandb}"])
+    return compose([*words, f"tracking={wandb}", *more])
 
 
 def make_plan() -> Plan:

@@ -21,6 +21,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 from urllib.parse import unquote
 
+from tests.support.wandb_artifacts import Artifacts
+
 ENTITY = "loopback"
 API_KEY = "0123456789" * 4
 """Of the length that wandb insists on."""
@@ -109,12 +111,17 @@ class WandbLoopback:
         self.errors: list[str] = []
         self.fault: Fault | None = None
         """What every request from now on meets."""
+        self.takes_files = True
+        """Whether files that were asked for can be uploaded; else that is forbidden."""
+        self.loses_summaries = False
+        """Whether a run's summary is taken and not kept."""
         self.closing = threading.Event()
         self._storage = storage
         self._lock = threading.RLock()
         self._server = _Server(("127.0.0.1", port), self)
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}"
+        self.artifacts = Artifacts(lambda name: f"{self.url}{_UPLOAD}{name}")
         self._operations: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
             "Viewer": self._viewer,
             "ServerFeaturesQuery": lambda _: {"serverInfo": _SERVER_INFO},
@@ -126,6 +133,7 @@ class WandbLoopback:
             "OrganizationCoreWeaveOrganizationID": lambda _: {
                 "entity": {"organization": {"coreWeaveOrganizationId": None}}
             },
+            **self.artifacts.operations,
         }
 
     def __enter__(self) -> Self:
@@ -173,6 +181,8 @@ class WandbLoopback:
                 return self._file_stream(unquote(found[1]), json.loads(body), writer=writer)
             if path.startswith(_UPLOAD):
                 self.operations.append("upload")
+                if not self.takes_files:
+                    return 403, {"error": "asked for by a test"}
                 self.uploads[path.removeprefix(_UPLOAD)] = body
                 return 200, {}
             self.unknown.append(f"{method} {path}")
@@ -195,7 +205,7 @@ class WandbLoopback:
         base = run.writers.index(writer) * _WRITER_ROWS if writer else 0
         for name, chunk in (sent.get("files") or {}).items():
             lines = {base + chunk["offset"] + i: line for i, line in enumerate(chunk["content"])}
-            if name == "wandb-summary.json":
+            if name == "wandb-summary.json" and not self.loses_summaries:
                 run.summary = json.loads(chunk["content"][-1])
             elif name == "wandb-history.jsonl":
                 run.history |= lines
