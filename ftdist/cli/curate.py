@@ -6,10 +6,14 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftdist.config.compose import compose_curation, hydra_flags, is_sweep, run_hydra_flags
 from ftdist.config.fields import CURATE
 from ftdist.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ftdist.config.curation import CurateConfig
 
 
 def main(words: Sequence[str]) -> int:
@@ -30,19 +34,26 @@ def main(words: Sequence[str]) -> int:
     from launch.children import ask_child
 
     config = compose_curation(words)
-    if config.cluster.kind == "slurm":
-        from launch.curation import submit_curation
-        from launch.queue import Queue
-
-        taken = submit_curation(config, queue=Queue())
-        tell_result(
-            f"Job {taken.job} makes {Path(config.library.root) / config.library.name}. "
-            f"Watch it: squeue -j {taken.job}; its words: {taken.log}"
-        )
-        return 0
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
         asked = Path(folder) / "config.json"
         asked.write_text(json.dumps(dataclasses.asdict(config)), encoding="utf-8")
+        if config.cluster.kind == "slurm":
+            ask_child("ftdist.expert.curate", ["check", str(asked)])
+            return _submit(config)
         answer = ask_child("ftdist.expert.curate", [str(asked)])
     tell_result(str(answer["card"]))
+    return 0
+
+
+def _submit(config: "CurateConfig") -> int:
+    """Hand the curation to SLURM."""
+    from ftdist.cli.arguments import tell_result
+    from launch.curation import submit_curation
+    from launch.queue import Queue
+
+    taken = submit_curation(config, queue=Queue())
+    tell_result(
+        f"Job {taken.job} makes {Path(config.library.root) / config.library.name}. "
+        f"Watch it: squeue -j {taken.job}; its words: {taken.log}"
+    )
     return 0

@@ -24,7 +24,7 @@ from pydantic import TypeAdapter
 from ftdist.config.curation import CurateConfig, CurateModel
 from ftdist.errors import ConfigError, FtdistError
 from ftdist.expert.endpoint import open_endpoint
-from ftdist.library.curate import curate
+from ftdist.library.curate import check_curation, curate
 from ftdist.rundir import write_whole
 
 if TYPE_CHECKING:
@@ -100,28 +100,57 @@ class BaseModel:
         return Answerer(self.path, device=choose_device("auto"), revision=self._revision)
 
 
+def check_as_asked(path: Path) -> None:
+    """Refuse what a config asks for, as JSON in a file, if it cannot become a library.
+
+    Raises:
+        FtdistError: a setting, a source or the model does not allow it.
+    """
+    config = _config_of(path)
+    if config.model.path is not None:
+        _base_model(config)
+    check_curation(config)
+
+
 def curate_as_asked(path: Path) -> "Published":
     """Curate the library of a config, as JSON in a file.
 
     Raises:
         FtdistError: a source, the model or the disk does not allow it.
     """
-    config = TypeAdapter(CurateConfig).validate_json(path.read_text(encoding="utf-8"))
-    model = None if config.model.path is None else BaseModel(config.model)
-    if model is not None and not Path(model.path).is_dir():
-        raise ConfigError(
-            f"model.path={model.path} is no folder.",
-            remedy="set model.path to a Hugging Face model folder, or to null.",
-        )
+    config = _config_of(path)
+    model = None if config.model.path is None else _base_model(config)
     endpoint = open_endpoint(config.write) if config.write.by == "endpoint" else None
     return curate(config, model=model, endpoint=endpoint, say=_say)
 
 
+def _config_of(path: Path) -> CurateConfig:
+    return TypeAdapter(CurateConfig).validate_json(path.read_text(encoding="utf-8"))
+
+
+def _base_model(config: CurateConfig) -> BaseModel:
+    model = BaseModel(config.model)
+    if not Path(model.path).is_dir():
+        raise ConfigError(
+            f"model.path={model.path} is no folder.",
+            remedy="set model.path to a Hugging Face model folder, or to null.",
+        )
+    return model
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Curate the library of a config file; arguments: that file, and the file for the answer."""
+    """Curate the library of a config file; arguments: that file, and the file for the answer.
+
+    With the word "check" before them it is only looked whether that can be done.
+    """
     _end_with(os.getppid())
-    asked, out = map(Path, arguments)
+    *only, config, answer_file = arguments
+    asked, out = Path(config), Path(answer_file)
     try:
+        if only == ["check"]:
+            check_as_asked(asked)
+            write_whole(out, "{}")
+            return 0
         answer = curate_as_asked(asked)
     except FtdistError as error:
         told = {"problem": error.problem, "remedy": error.remedy, "exit_code": error.exit_code}

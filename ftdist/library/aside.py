@@ -43,7 +43,15 @@ def made_aside(folder: Path, *, private: bool = False) -> Iterator[Path]:
 
 
 def keep_first(aside: Path, folder: Path) -> None:
-    """Give a folder its name, unless another writer of the same was quicker."""
+    """Give a folder its name, unless another writer of the same was quicker.
+
+    All of it is on the disk before the name is.
+    """
+    on_disk(aside, *aside.rglob("*"))
+    _name(aside, folder)
+
+
+def _name(aside: Path, folder: Path) -> None:
     try:
         aside.rename(folder)
     except OSError as error:
@@ -56,14 +64,13 @@ def keep_last(aside: Path, folder: Path) -> None:
 
     All of it is on the disk before the name is.
     """
-    on_disk(aside, *aside.rglob("*"))
     keep_first(aside, folder)
     while aside.exists():
         old = _beside(folder, "old")
         try:
             with suppress(FileNotFoundError):  # another writer has taken it out of the way
                 folder.rename(old)
-            keep_first(aside, folder)
+            _name(aside, folder)
         finally:
             _put_back(old, folder)
     on_disk(folder.parent)

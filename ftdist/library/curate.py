@@ -79,7 +79,7 @@ def curate(
         DataError: a source is not there, or holds what cannot be used and is not to be skipped.
         StorageError: the library or the cache cannot be written.
     """
-    _refuse_contradictions(config, model=model)
+    _refuse_contradictions(config)
     refuse_others(place_of(config))
     cache = Path(config.work.cache).expanduser().absolute()
     work = Work(config=config, cache=cache, processes=processes_for(config.work.processes), say=say)
@@ -130,7 +130,22 @@ def _make_cache(cache: Path) -> None:
     cache.chmod(0o700)
 
 
-def _refuse_contradictions(config: CurateConfig, *, model: Base | None) -> None:
+def check_curation(config: CurateConfig) -> None:
+    """Refuse what cannot become a library, as far as that shows before anything is read.
+
+    Raises:
+        ConfigError: settings that contradict each other, or the place is taken.
+        DataError: a source is not there.
+    """
+    _refuse_contradictions(config)
+    refuse_others(place_of(config))
+    _refuse_unknown_weights(config, find_sources(config.library.sources, key="library.sources"))
+    if config.keep.sources:
+        find_sources(config.keep.sources, key="keep.sources")
+
+
+def _refuse_contradictions(config: CurateConfig) -> None:
+    has_model = config.model.path is not None
     asks = [
         key
         for key, value in (
@@ -140,12 +155,12 @@ def _refuse_contradictions(config: CurateConfig, *, model: Base | None) -> None:
         )
         if value
     ]
-    if asks and model is None:
+    if asks and not has_model:
         raise ConfigError(
             f"{' and '.join(asks)} ask the base model, and model.path is not set.",
             remedy=f"set model.path to the base model's folder, or {asks[0]}=0.",
         )
-    if config.write.by == "base" and model is None:
+    if config.write.by == "base" and not has_model:
         raise ConfigError(
             "write.by=base asks the base model, and model.path is not set.",
             remedy="set model.path to the base model's folder, or write.by=rules.",

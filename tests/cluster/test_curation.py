@@ -28,13 +28,27 @@ def test_a_curation_is_a_job_that_reads_from_where_it_was_asked_for(login: Login
 
 
 def test_a_library_that_cannot_be_made_says_why_in_the_log_and_the_job_fails(login: Login) -> None:
-    (login.folder / "manual.md").write_text(MANUAL)
-    told = login("curate", *KEYS, "library.weights={other: 2}").stdout
+    (login.folder / "manual.jsonl").write_text('{"text": \n')
+    keys = ("library.name=w", "library.sources=[manual.jsonl]", *KEYS[2:])
+    told = login("curate", *keys).stdout
     job = told.split()[1]
     login.wait_for_state(job, "FAILED")
     [log] = (login.folder / "libraries/.jobs/w/jobs/curate").glob(f"{job}_0_log.out")
-    assert "library.weights names other" in log.read_text()
+    assert "manual.jsonl" in log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+def test_what_cannot_become_a_library_is_told_before_a_job_is_queued(login: Login) -> None:
+    missing = login("curate", *KEYS, code=78)
+    assert "manual.md" in missing.stderr
+    (login.folder / "manual.md").write_text(MANUAL)
+    weights = login("curate", *KEYS, "library.weights={other: 2}", code=78)
+    assert "library.weights names other" in weights.stderr
+    (login.folder / "libraries/w").mkdir(parents=True)
+    (login.folder / "libraries/w/mine.txt").write_text("mine")
+    taken = login("curate", *KEYS, code=78)
+    assert "is no curated library" in taken.stderr
+    assert not (login.folder / "libraries/.jobs").exists()
 
 
 def test_a_curation_that_is_asked_to_make_way_is_started_again_and_goes_on(login: Login) -> None:
