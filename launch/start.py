@@ -204,6 +204,7 @@ def whole_paths(settings: CompareConfig) -> CompareConfig:
         probes=whole(settings.probes),
         general=whole(settings.general),
         texts=whole(settings.texts),
+        tasks=[_absolute(path) for path in settings.tasks],
     )
 
 

@@ -290,6 +290,9 @@ class CompareConfig:
     .jsonl with "text"; null: those that ftdist brings; none: none.
     """
 
+    tasks: list[str]
+    """Task files of lm-eval (*.yaml) with local data, or folders of them; both models are asked."""
+
     max_answer_tokens: PositiveInt
     """Most tokens of one answer."""
 

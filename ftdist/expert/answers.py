@@ -26,6 +26,7 @@ from ftdist.errors import ModelError
 from ftdist.expert.batches import by_length, left_padded
 from ftdist.expert.draw import Draw
 from ftdist.expert.likelihood import Likelihoods, Progress
+from ftdist.expert.tasks import Outcomes, ask_tasks
 
 Message = dict[str, str]
 """`role` and `content` of one turn of a conversation."""
@@ -165,6 +166,10 @@ class Answerer:
     ) -> list[tuple[float, int]]:
         """Summed loss of each text in nats, and its tokens (`Likelihoods`)."""
         return self._likelihoods.losses(texts, batch=batch, progress=progress)
+
+    def tasks(self, files: Sequence[Path], *, batch: int) -> Outcomes:
+        """What the model gets right in tasks of lm-eval (`ask_tasks`)."""
+        return ask_tasks(self._model, self._tokenizer, files, batch=batch)
 
     def reply(
         self, messages: Sequence[Message], *, max_tokens: int, say: Callable[[str], None]

@@ -20,9 +20,10 @@ from ftdist.errors import ModelError
 from ftdist.expert.answers import Answerer, model_key
 from ftdist.expert.inputs import Inputs
 from ftdist.expert.rivals import rankings
+from ftdist.expert.tasks import Outcomes, tasks_key
 from ftdist.rundir import RunDir, write_whole
 
-CACHE_FORMAT = 2
+CACHE_FORMAT = 3
 """Counts up whenever cached answers would no longer be what is answered now."""
 
 GENERAL_BATCHES = 4
@@ -39,6 +40,7 @@ class Answers:
             ranked by (`rankings`), in nats a byte; empty without any.
         general: the same for the choices of each general question.
         losses: for each passage of general text the summed loss in nats, and its tokens.
+        tasks: by "TASK/METRIC" of lm-eval, whether each document was right.
         took_s: wall time, model loading included.
     """
 
@@ -46,6 +48,7 @@ class Answers:
     likelihoods: list[list[float]]
     general: list[list[float]]
     losses: list[tuple[float, int]]
+    tasks: Outcomes
     took_s: float
 
 
@@ -92,11 +95,19 @@ def ask(
             batch=batch,
             progress=_Progress(f"{name}: texts", total=len(inputs.texts)),
         ),
+        tasks=_tasks(answerer, inputs.tasks, batch=batch, name=name),
         took_s=time.monotonic() - started,
     )
     del answerer
     gc.collect()  # the next model must not stand beside this one in memory
     return answers
+
+
+def _tasks(answerer: Answerer, files: Sequence[Path], *, batch: int, name: str) -> Outcomes:
+    if not files:
+        return {}
+    say(f"compare: {name}: {len(files)} tasks of lm-eval")
+    return answerer.tasks(files, batch=batch)
 
 
 def _rank(
@@ -139,6 +150,7 @@ def base_answers(
         "choices": [ranking.choices if ranking else () for ranking in rankings(inputs.probes)],
         "general": [[item.question, item.choices] for item in inputs.general],
         "texts": inputs.texts,
+        "tasks": tasks_key(inputs.tasks),
         "max_answer_tokens": settings.max_answer_tokens,
         "system_prompt": config.library.system_prompt,
         "chat_template": None if _has_template(folder) else chat_template,

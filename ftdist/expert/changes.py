@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ftdist.expert.meanings import MEANINGS, UNKNOWN, Meaning
+from ftdist.expert.meanings import MEANINGS, Meaning, meaning_of
 
 Verdict = Literal["better", "worse", "noise", "none"]
 
@@ -60,7 +60,7 @@ def _of_rate(
     tuned: Mapping[str, Any],
     paired: Mapping[str, Any] | None,
 ) -> Change:
-    meaning = MEANINGS.get(name, UNKNOWN)
+    meaning = meaning_of(name)
     if base is None:  # counted from what the base does, so that the base itself has none
         return Change(
             name=name, meaning=meaning, base=("-", ""), tuned=_rate(tuned), difference=("", ""),

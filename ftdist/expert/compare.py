@@ -117,6 +117,7 @@ def judge_all(inputs: Inputs, answers: Answers) -> Judged:
             for item, likelihoods in zip(inputs.general, answers.general, strict=True)
         ],
         losses=answers.losses,
+        tasks=answers.tasks,
     )
 
 

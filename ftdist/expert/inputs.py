@@ -8,6 +8,7 @@ from ftdist.config.schema import CompareConfig
 from ftdist.errors import DataError
 from ftdist.expert.general import general_items, general_passages
 from ftdist.expert.probes import Probe, find_probes, read_probes
+from ftdist.expert.tasks import find_tasks
 
 NONE = "none"
 """As `compare.texts` or `compare.general`: nothing of the kind."""
@@ -21,6 +22,7 @@ class Inputs:
         probes: questions to answer, about the library and beside it.
         general: questions of general knowledge with choices, weighed and not answered.
         texts: passages of general text, of which the loss is measured.
+        tasks: files of lm-eval's tasks.
         source: file of the probes.
     """
 
@@ -28,6 +30,7 @@ class Inputs:
     general: tuple[Probe, ...]
     texts: tuple[str, ...]
     source: Path
+    tasks: tuple[Path, ...] = ()
 
 
 def read_inputs(settings: CompareConfig, *, library: Path) -> Inputs:
@@ -39,6 +42,7 @@ def read_inputs(settings: CompareConfig, *, library: Path) -> Inputs:
 
     Raises:
         DataError: a file is not there or cannot be used.
+        ConfigError: tasks of lm-eval are asked for, and it is not installed.
     """
     source = find_probes(settings.probes, library=library)
     return Inputs(
@@ -46,6 +50,7 @@ def read_inputs(settings: CompareConfig, *, library: Path) -> Inputs:
         general=_general(settings.general),
         texts=_texts(settings.texts),
         source=source,
+        tasks=find_tasks(settings.tasks),
     )
 
 

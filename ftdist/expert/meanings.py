@@ -49,5 +49,9 @@ GROUPS: dict[Group, str] = {
     "specificity": "whether the library stays where it belongs",
 }
 
-UNKNOWN = Meaning("gain", "")
-"""Of a score that is not in the table: it is shown by its name."""
+TASK = Meaning("retention", "documents right in a task of lm-eval")
+
+
+def meaning_of(name: str) -> Meaning:
+    """What a score means; of one that is in no table its name must do."""
+    return MEANINGS.get(name) or (TASK if "/" in name else Meaning("gain", ""))

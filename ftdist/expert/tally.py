@@ -1,7 +1,7 @@
 """`scores.json`: everything that is counted over two models' verdicts on the same questions."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ftdist.expert.inputs import Inputs
@@ -19,11 +19,13 @@ class Judged:
         probes: a verdict for each probe.
         general: for each general question, whether the right choice was the likeliest.
         losses: for each passage of general text the summed loss in nats, and its tokens.
+        tasks: by "TASK/METRIC" of lm-eval, whether each document was right.
     """
 
     probes: Sequence[Verdict]
     general: Sequence[bool]
     losses: Losses
+    tasks: Mapping[str, Sequence[bool]] = field(default_factory=dict)
 
 
 def tally(inputs: Inputs, *, base: Judged, tuned: Judged) -> dict[str, Any]:
@@ -67,7 +69,8 @@ def tally(inputs: Inputs, *, base: Judged, tuned: Judged) -> dict[str, Any]:
 
 
 def _outcomes(inputs: Inputs, judged: Judged) -> dict[str, list[bool]]:
-    return outcomes(inputs.probes, judged.probes) | {"general": list(judged.general)}
+    tasks = {name: list(hits) for name, hits in judged.tasks.items()}
+    return outcomes(inputs.probes, judged.probes) | {"general": list(judged.general)} | tasks
 
 
 def _interval(rate: Rate) -> dict[str, float | int]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ftdist.expert.meanings import MEANINGS, UNKNOWN
+from ftdist.expert.meanings import MEANINGS, meaning_of
 
 Scores = dict[str, Any]
 """What stands in `scores.json`."""
@@ -70,14 +70,14 @@ def change_text(name: str, found: dict[str, Any] | None, *, digits: int = 2) -> 
     """A difference as "better, +0.92 (0.80 to 0.97)"; empty for none."""
     if found is None:
         return ""
-    is_good = (found["difference"] < 0) == MEANINGS.get(name, UNKNOWN).lower_is_better
+    is_good = (found["difference"] < 0) == meaning_of(name).lower_is_better
     word = ("better" if is_good else "worse") if found["clear"] else NOISE
     low, high = found["low_95"], found["high_95"]
     return f"{word}, {found['difference']:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})"
 
 
 def _row(scores: Scores, name: str) -> ScoreRow | None:
-    meaning = MEANINGS.get(name, UNKNOWN).told
+    meaning = meaning_of(name).told
     if name == "general_loss":
         return _loss_row(scores["general_loss"], meaning) if name in scores else None
     if name == "near_misses":

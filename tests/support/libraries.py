@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,6 +23,14 @@ def debian_docs(package: str) -> Path:
 def wheel_files(name: str, version: str) -> Path:
     """What a wheel of PyPI holds, unpacked."""
     return _kept(f"{name}-{version}", lambda into: _unpack_wheel(f"{name}=={version}", into))
+
+
+def packages(name: str, requirements: Sequence[str]) -> Path:
+    """A folder with packages for `PYTHONPATH`, as constraints.txt pins them, and nothing they need.
+
+    Kept out of the virtual environment, where others would find and import them in every process.
+    """
+    return _kept(name, lambda into: _install(requirements, into))
 
 
 def needs(program: str) -> None:
@@ -64,6 +72,12 @@ def _unpack_wheel(requirement: str, aside: Path) -> None:
     (wheel,) = aside.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(aside / "files")
+
+
+def _install(requirements: Sequence[str], aside: Path) -> None:
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-compile"]
+    constraints = ["-c", str(FOLDER.parents[2] / "constraints.txt")]
+    _run([*command, *constraints, "-t", "files", *requirements], cwd=aside).check_returncode()
 
 
 def _run(command: list[str], *, cwd: Path) -> "subprocess.CompletedProcess[bytes]":
