@@ -28,6 +28,7 @@ from ftdist.expert.probes import Probe
 from ftdist.expert.report import write_page
 from ftdist.expert.rivals import rankings
 from ftdist.expert.scores import LibraryMarks, Verdict, judge
+from ftdist.expert.seen import seen_in_training
 from ftdist.expert.tally import Judged, tally
 from ftdist.observe.comparison import ANSWERS_ASKED
 from ftdist.observe.wandb_compare import tell_wandb
@@ -65,17 +66,26 @@ def compare(run_dir: Path) -> None:
         str(run.export), inputs, settings, name="tuned", device=device,
         system_prompt=config.library.system_prompt,
     )  # fmt: skip
-    write_report(run, inputs, base=base, tuned=tuned)
+    seen = seen_in_training(inputs, config)
+    write_report(run, inputs, base=base, tuned=tuned, seen=seen)
     write_page(run)
     say(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
     tell_wandb(run, config, say=say)
 
 
-def write_report(run: RunDir, inputs: Inputs, *, base: Answers, tuned: Answers) -> None:
+def write_report(
+    run: RunDir,
+    inputs: Inputs,
+    *,
+    base: Answers,
+    tuned: Answers,
+    seen: dict[str, dict[str, Any]] | None = None,
+) -> None:
     """Judge both models' answers and write `answers.jsonl`, `scores.json` and the card's scores."""
     judged = {"base": judge_all(inputs, base), "tuned": judge_all(inputs, tuned)}
     scores = tally(inputs, base=judged["base"], tuned=judged["tuned"])
     scores["cost"] = cost_of(run)
+    scores |= {} if seen is None else {"seen": seen}
     scores["probes"] = str(inputs.source)
     scores["took_s"] = {"base": round(base.took_s, 1), "tuned": round(tuned.took_s, 1)}
     rows = [

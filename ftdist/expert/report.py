@@ -27,6 +27,7 @@ from ftdist.expert.learning import learning
 from ftdist.expert.meanings import GROUPS
 from ftdist.expert.show import Report, read_report, spread
 from ftdist.expert.show_blend import frontier
+from ftdist.expert.wording import seen_text
 from ftdist.library.curated import MANIFEST
 from ftdist.library.page import render, source
 from ftdist.observe.metrics import DATA_S, STEP_S, TOKENS, Row, read_metrics
@@ -86,6 +87,7 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         groups=_grouped(changes(report.scores)),
         cost=_cost(report.scores, rows, events),
         charts=curves(rows),
+        seen=seen_text(report.scores),
         frontier=frontier(run.blend),
         learning=learning(run.measures, best=None if best is None else best.step),
         attempts=_attempts(events),

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ftdist.errors import StorageError
-from ftdist.expert.wording import NOISE, cost_text, documents_rows, score_rows
+from ftdist.expert.wording import NOISE, cost_text, documents_rows, score_rows, seen_text
 from ftdist.rundir import read_json_lines
 
 LONGEST_ANSWER = 240
@@ -75,6 +75,8 @@ def print_comparison(report_dir: Path, console: Console, *, examples: int = 6) -
         for place, base, tuned in weakest:
             table.add_row(Text(place), base, tuned)
         console.print(table, width=width)
+    for sentence in seen_text(report.scores):
+        console.print(Text(f"Not unseen: {sentence}"), width=width)
     if cost := cost_text(report.scores):
         console.print(f"Training: {cost}", width=width)
 
@@ -101,6 +103,7 @@ def comparison_markdown(report_dir: Path, *, examples: int = 6) -> str:
         lines += [
             f"| {_markdown_cell(place)} | {base} | {tuned} |" for place, base, tuned in weakest
         ]
+    lines += [f"\nNot unseen: {_markdown_cell(sentence)}" for sentence in seen_text(report.scores)]
     if cost := cost_text(report.scores):
         lines += ["", f"Training: {cost}"]
     return "\n".join(lines) + "\n"

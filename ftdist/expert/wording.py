@@ -60,6 +60,17 @@ def cost_text(scores: Scores) -> str:
     )
 
 
+def seen_text(scores: Scores) -> list[str]:
+    """A sentence for each kind of question of which some were trained on."""
+    names = {"probes": "probes", "general": "general questions", "texts": "general texts"}
+    return [
+        f"{row['seen']} of {row['asked']} {names[kind]} were trained on, as far as eight words in "
+        f"a row tell, such as: {' '.join(row['first'].split())[:120]}"
+        for kind, row in scores.get("seen", {}).items()
+        if row["seen"]
+    ]
+
+
 def rate_text(rate: dict[str, Any]) -> str:
     """A rate as "0.94 (45/48, 0.83 to 0.98)"."""
     counts = f"{rate['hits']}/{rate['asked']}"
