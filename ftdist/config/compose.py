@@ -194,6 +194,10 @@ def load_config(path: Path) -> RunConfig:
     return config
 
 
+LATER_SECTIONS = ("measure",)
+"""Sections that a config of an earlier version lacks; another one that is missing was lost."""
+
+
 def _with_later_keys(values: dict[str, Any]) -> dict[str, Any]:
     """A config of an earlier ftdist with the keys that it did not know, as `conf/` has them.
 
@@ -209,6 +213,7 @@ def _with_later_keys(values: dict[str, Any]) -> dict[str, Any]:
         return values
     with _hydra() as hydra:
         defaults = _composed([], hydra=hydra, form=TRAIN)
+    values = {section: {} for section in LATER_SECTIONS} | values
     for key in lacking:
         section, _, name = key.rpartition(".")
         value = defaults.get(section, {}).get(name, MISSING)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ftdist.config.compose import (
     compose,
@@ -309,6 +310,12 @@ def test_a_config_of_an_earlier_version_gets_the_keys_that_came_later(tmp_path: 
         text = text.replace(later, "")
     file.write_text(text)
     assert load_config(file) == config
+    whole = yaml.safe_load(text)
+    file.write_text(yaml.safe_dump({k: v for k, v in whole.items() if k != "measure"}))
+    assert load_config(file) == config
+    file.write_text(yaml.safe_dump({k: v for k, v in whole.items() if k != "cluster"}))
+    with pytest.raises(ConfigError, match="cluster is not set"):
+        load_config(file)
     # What only the user can say is not made up.
     file.write_text(text.replace("  name: r\n", "", 1))
     with pytest.raises(ConfigError, match=r"run\.name"):
