@@ -96,11 +96,14 @@ class _Divergence(torch.autograd.Function):
     def forward(
         ctx: Any, hidden: Tensor, head: Tensor, bias: Tensor | None, base: BaseRows, learns: bool
     ) -> tuple[Tensor, Tensor]:
-        """Loss, and what its gradient would be for a sum that is not scaled."""
+        """Loss, and what its gradient would be for a sum that is not scaled, of what learns."""
         each = torch.zeros(len(hidden), dtype=torch.float32, device=hidden.device)
-        of_hidden = torch.zeros_like(hidden) if learns else None
-        of_head = torch.zeros_like(head, dtype=torch.float32) if learns else None
-        of_bias = None if bias is None else torch.zeros_like(bias, dtype=torch.float32)
+        needs = [learns and needed for needed in ctx.needs_input_grad[:3]]
+        of_hidden = torch.zeros_like(hidden) if needs[0] else None
+        of_head = torch.zeros_like(head, dtype=torch.float32) if needs[1] else None
+        of_bias = None
+        if bias is not None and needs[2]:
+            of_bias = torch.zeros_like(bias, dtype=torch.float32)
         rows = logits_chunk_rows(len(head))
         for first in range(0, len(hidden), rows):
             part = slice(first, first + rows)
@@ -108,14 +111,17 @@ class _Divergence(torch.autograd.Function):
             log_model = _log_probabilities(hidden[part], head, bias)
             of_logits = log_base.exp()
             each[part] = (of_logits * (log_base - log_model)).sum(dim=-1)
-            if of_hidden is None or of_head is None:
+            if not any(needs):
                 continue
             of_logits = log_model.exp_().sub_(of_logits)
             if of_bias is not None:
                 of_bias += of_logits.sum(dim=0)
             of_logits = of_logits.to(hidden.dtype)
-            of_hidden[part] = of_logits @ head
-            of_head += of_logits.T @ hidden[part]
+            if of_hidden is not None:
+                of_hidden[part] = of_logits @ head
+            if of_head is not None:
+                of_head += of_logits.T @ hidden[part]
+        ctx.dtype = hidden.dtype
         ctx.gradients = of_hidden, of_head, of_bias
         ctx.mark_non_differentiable(each)
         return each.sum(), each
@@ -124,15 +130,8 @@ class _Divergence(torch.autograd.Function):
     def backward(ctx: Any, scale: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         """The kept gradients, scaled, and kept no longer: the graph may outlive this."""
         gradients, ctx.gradients = ctx.gradients, None
-        of_hidden, of_head, of_bias = gradients
-        dtype = of_hidden.dtype
-        return (
-            of_hidden.mul_(scale),
-            of_head.mul_(scale).to(dtype),
-            None if of_bias is None else of_bias.mul_(scale).to(dtype),
-            None,
-            None,
-        )
+        scaled = (None if g is None else g.mul_(scale).to(ctx.dtype) for g in gradients)
+        return (*scaled, None, None)
 
 
 def _log_probabilities(hidden: Tensor, head: Tensor, bias: Tensor | None) -> Tensor:

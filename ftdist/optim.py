@@ -1,7 +1,8 @@
-"""AdamW's parameter groups, and the learning rate as a function of the step."""
+"""AdamW's parameter groups, and the learning rate as a function of step and layer."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ftdist.config.schema import OptimConfig
 
@@ -48,3 +49,76 @@ def decayed_names(shapes: Mapping[str, Sequence[int]]) -> frozenset[str]:
         shapes: of every parameter by name, whole (not a rank's shard).
     """
     return frozenset(name for name, shape in shapes.items() if len(shape) >= 2)
+
+
+def layer_scales(
+    names: Iterable[str],
+    *,
+    layers: Mapping[str, int],
+    embeddings: Container[str],
+    layer_decay: float,
+) -> dict[str, float]:
+    """Learning rate of each parameter, as a proportion of the top layer's.
+
+    With d = `layer_decay` and L layers:
+
+        layer l, 0 at the input        d^(L - 1 - l)
+        embeddings, a tied head too    d^L
+        final norm, head of its own    1
+
+    As "discriminative fine-tuning" of J. Howard and S. Ruder, "Universal Language Model
+    Fine-tuning for Text Classification" (2018), https://arxiv.org/abs/1801.06146, section 3.1:
+    the last layer has the rate that was chosen, each one below it a fixed proportion of it
+    (theirs is 1/2.6).
+
+    Args:
+        names: of all parameters.
+        layers: of those that lie in one.
+        embeddings: holds the names of embeddings.
+        layer_decay: in (0, 1].
+    """
+    count = max(layers.values()) + 1
+
+    def layers_above(name: str) -> int:
+        if name in layers:
+            return count - 1 - layers[name]
+        return count if name in embeddings else 0
+
+    return {name: layer_decay ** layers_above(name) for name in names}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterGroup:
+    """Parameters that AdamW treats alike."""
+
+    names: tuple[str, ...]
+    weight_decay: float
+
+    rate_scale: float
+    """Their learning rate, as a proportion of the schedule's."""
+
+
+def parameter_groups(
+    shapes: Mapping[str, Sequence[int]], *, scales: Mapping[str, float], weight_decay: float
+) -> list[ParameterGroup]:
+    """For each learning rate matrices, which decay, then norms and biases, which do not.
+
+    Args:
+        shapes: of every trained parameter by name, whole.
+        scales: learning rate of each, as a proportion of the schedule's.
+        weight_decay: of the matrices.
+
+    Returns:
+        groups that hold a parameter.
+    """
+    decayed = decayed_names(shapes)
+    groups = [
+        ParameterGroup(
+            names=tuple(n for n in shapes if scales[n] == scale and (n in decayed) == decays),
+            weight_decay=weight_decay if decays else 0.0,
+            rate_scale=scale,
+        )
+        for scale in dict.fromkeys(scales[name] for name in shapes)
+        for decays in (True, False)
+    ]
+    return [group for group in groups if group.names]

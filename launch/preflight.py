@@ -11,6 +11,7 @@ from typing import Any
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.deepspeed import FIX_DEEPSPEED, check_deepspeed_keys
 from ftdist.config.model_facts import untrainable
+from ftdist.config.parameters import check_parameters
 from ftdist.config.plan import Plan, check_context, cut_batch, read_model_facts
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, StorageError
@@ -218,15 +219,16 @@ def batch_problems(config: RunConfig) -> Iterator[FtdistError]:
 
 
 def context_problems(config: RunConfig) -> Iterator[FtdistError]:
-    """Sequences longer than the model's context, where there is a model."""
+    """Sequences longer than the model's context, and names of parameters that it has not."""
     try:
         model = read_model_facts(Path(config.model.path))
     except ModelError:
         return  # told already
-    try:
-        check_context(config, model=model)
-    except ConfigError as error:
-        yield error
+    for check in (check_context, check_parameters):
+        try:
+            check(config, model=model)
+        except ConfigError as error:
+            yield error
 
 
 def machine_problems(config: RunConfig, *, machine: Machine) -> Iterator[FtdistError]:

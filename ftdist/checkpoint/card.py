@@ -51,12 +51,29 @@ def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
         f"{plan.epochs * step / plan.steps:.2f} epochs, seed {config.run.seed}",
         f"- AdamW, peak learning rate {optim.peak_lr:g}, {optim.schedule}, warm-up "
         f"{optim.warmup_ratio:g}, weight decay {optim.weight_decay:g}, clip {optim.clip_norm:g}",
+        *_of_layers(config, plan),
         f"- DeepSpeed ZeRO-3 over {plan.world_size} ranks, {plan.dtype}",
         "",
         SCORES,
         f"Not measured yet: `ftdist compare {run.name}`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _of_layers(config: RunConfig, plan: Plan) -> list[str]:
+    """What of the recipe is not the same for all parameters."""
+    optim, lines = config.optim, []
+    if optim.layer_decay < 1:
+        lines.append(
+            f"- Each layer learns at {optim.layer_decay:g} times the rate of the one above"
+        )
+    if optim.frozen:
+        patterns = ", ".join(f"`{pattern}`" for pattern in optim.frozen)
+        lines.append(
+            f"- As in the base, bit for bit in {plan.dtype}: {patterns} "
+            f"({plan.frozen_parameters:,} of {plan.parameters:,} parameters)"
+        )
+    return lines
 
 
 def with_scores(card: str, scores: Mapping[str, Mapping[str, float]]) -> str:

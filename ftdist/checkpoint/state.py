@@ -82,6 +82,8 @@ def save_state(
         "optimizer_steps": steps,
         "shapes": parameter_shapes(engine),
     }
+    if engine.frozen:
+        metadata["frozen"] = list(engine.frozen)
 
     def write(folder: Path) -> list[dict[str, Any]]:
         files = write_shards(engine, folder, world=world)
@@ -156,6 +158,7 @@ def restore_state(
         world=world,
         saved_world_size=metadata["world_size"],
         saved_shapes=metadata["shapes"],
+        saved_frozen=metadata.get("frozen", []),
         optimizer_steps=metadata["optimizer_steps"],
     )
     return int(manifest["step"])

@@ -3,6 +3,7 @@
 import math
 
 from ftdist.config.model_facts import ModelFacts
+from ftdist.config.parameters import frozen_elements
 from ftdist.config.schema import RunConfig
 
 GIB = 2**30
@@ -44,6 +45,7 @@ def memory_terms(
     """The memory and disk terms; each formula stands at its field of `Plan`."""
     engine, size = config.engine, DTYPE_BYTES[dtype]
     total, shard = model.parameters, model.parameters / world_size
+    trained = total - frozen_elements(config.optim.frozen, model)
     tokens = config.batch.micro_sequences * config.batch.sequence_tokens
     layer, inputs = LAYER_ELEMENTS * tokens * model.hidden_size, tokens * model.hidden_size
     kept = layer + model.layers * inputs
@@ -54,9 +56,9 @@ def memory_terms(
     gathered = min(total, max(engine.live_elements, model.largest_parameter))
     placed = {
         "parameters_gib": shard * size,
-        "gradients_gib": shard * DTYPE_BYTES[engine.accumulation_dtype]
-        + min(total, engine.reduce_bucket_elements) * size,
-        "optimizer_gib": shard * OPTIMIZER_BYTES,
+        "gradients_gib": trained / world_size * DTYPE_BYTES[engine.accumulation_dtype]
+        + min(trained, engine.reduce_bucket_elements) * size,
+        "optimizer_gib": trained / world_size * OPTIMIZER_BYTES,
         "base_gib": shard * size if asks_base else 0.0,
         "gathered_gib": gathered * size,
         "activations_gib": kept * size,
@@ -70,7 +72,8 @@ def memory_terms(
         ("optimizer_gib", engine.offload_optimizer),
     ) if offloaded]  # fmt: skip
     host = math.fsum(placed[name] for name in in_host)
-    checkpoint, exported = total * OPTIMIZER_BYTES, total * export_size
+    checkpoint = trained * OPTIMIZER_BYTES + (total - trained) * size
+    exported = total * export_size
     saves, measured = _saves(config, steps=steps)
     terms = {
         **placed,

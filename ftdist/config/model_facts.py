@@ -4,7 +4,7 @@ import json
 import math
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,9 @@ class ModelFacts:
     tied: bool
     """Whether the output head is the input embedding."""
 
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of each tensor in its files, by name."""
+
 
 def read_model_facts(path: Path) -> ModelFacts:
     """Sizes of the model in the folder `path`.
@@ -80,6 +83,7 @@ def read_model_facts(path: Path) -> ModelFacts:
         max_position=_positions(config, path=path),
         model_type=str(config.get("model_type", "unknown")),
         tied=bool(config.get("tie_word_embeddings", not has_head)),
+        shapes=shapes,
     )
 
 

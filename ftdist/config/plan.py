@@ -1,8 +1,9 @@
 """What a run will take, computed before it waits in a queue: pure arithmetic, no torch.
 
 Sizes are GiB (2**30 bytes) on one rank unless a name says otherwise. Symbols in the formulas:
-N parameters, L layers, H hidden size, V vocabulary, W world size, T tokens of one micro-batch
-(micro_sequences x sequence_tokens), b bytes of the model's dtype, a of the accumulation dtype.
+N parameters, N_t of them trained, L layers, H hidden size, V vocabulary, W world size, T tokens of
+one micro-batch (micro_sequences x sequence_tokens), b bytes of the model's dtype, a of the
+accumulation dtype.
 """
 
 import dataclasses
@@ -16,6 +17,7 @@ from ftdist.config.cut import BatchCut, cut_batch
 from ftdist.config.library_facts import LibraryFacts, SourceFacts
 from ftdist.config.memory import memory_terms
 from ftdist.config.model_facts import ModelFacts, read_model_facts
+from ftdist.config.parameters import frozen_elements
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, DataError
 
@@ -59,14 +61,17 @@ class Plan:
     parameters: int
     """Of the whole model."""
 
+    frozen_parameters: int = 0
+    """Of these, as far as the model's files tell, those that `optim.frozen` keeps."""
+
     parameters_gib: float
     """N b / W, this rank's shard; with parameter offload it waits in host memory."""
 
     gradients_gib: float
-    """N a / W accumulated, and one bucket that is being reduced: min(N, bucket) b."""
+    """N_t a / W accumulated, and one bucket that is being reduced: min(N_t, bucket) b."""
 
     optimizer_gib: float
-    """12 N / W: float32 master weights and two moments; with offload in host memory."""
+    """12 N_t / W: float32 master weights and two moments; with offload in host memory."""
 
     base_gib: float = 0.0
     """N b / W, this rank's shard of the base, where a source follows it; else 0."""
@@ -96,7 +101,7 @@ class Plan:
     and output embedding, before they are tied or cut."""
 
     checkpoint_gib: float
-    """One checkpoint, all ranks: 12 N."""
+    """One checkpoint, all ranks: 12 N_t, and (N - N_t) b of what is frozen."""
 
     export_gib: float
     """The exported model: N times the bytes of its dtype."""
@@ -217,6 +222,7 @@ def make_plan(
         device=device,
         dtype=dtype,
         parameters=model.parameters,
+        frozen_parameters=frozen_elements(config.optim.frozen, model),
         estimates=(*guessed, "gathered_gib", "activations_gib", "logits_gib", "device_gib"),
         **memory,
     )
@@ -228,6 +234,7 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
     def told(field: str, text: str) -> str:
         return f"about {text}" if field in plan.estimates else text
 
+    frozen = f", {plan.frozen_parameters:,} of them frozen" if plan.frozen_parameters else ""
     rows = [
         ("steps", f"{plan.steps:,}"),
         ("passes over the library", f"{plan.epochs:.2f}"),
@@ -237,7 +244,7 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
             f"{plan.global_sequences} sequences of {plan.sequence_tokens} tokens = "
             f"{plan.world_size} ranks x {plan.micro_steps} micro-steps x {plan.micro_sequences}",
         ),
-        ("parameters", f"{plan.parameters:,}"),
+        ("parameters", f"{plan.parameters:,}{frozen}"),
         ("device and dtype", told("dtype", f"{plan.device}, {plan.dtype}")),
     ]
     for source, share in zip(plan.library.sources, row_shares(plan.library.sources), strict=True):

@@ -172,6 +172,19 @@ class OptimConfig:
     clip_norm: Annotated[float, Field(ge=0)]
     """Largest L2 norm of the whole gradient; 0: no clipping."""
 
+    frozen: list[str]
+    """Parameters that stay the base's bit for bit: shell-style patterns over their names.
+
+    Such as [model.embed_tokens.*,"model.layers.[0-5].*"]; []: all are trained.
+    """
+
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    """A layer's learning rate as a proportion of that of the layer above it; 1: all have the same.
+
+    The top layer, the final norm and the head have the schedule's rate; embeddings, and a head tied
+    to them, lie below the lowest layer.
+    """
+
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class EngineConfig:

@@ -76,6 +76,18 @@ def refuse_base_without_chunks(check: HeadCheck, plan: Plan) -> None:
         )
 
 
+def frozen_told(engine: Zero3Engine) -> str:
+    """What is trained and what is not, for people; a parameter with several names is named."""
+    whole = sum(int(parameter.ds_numel) for _, parameter in engine.named_parameters())
+    trained = engine.trained_parameters
+    shared = [" and ".join(names) for names in engine.frozen.values() if len(names) > 1]
+    one = "".join(f"; {names} are one parameter, and frozen" for names in shared)
+    return (
+        f"{trained:,} of {whole:,} parameters are trained ({trained / whole:.1%}); optim.frozen "
+        f"keeps {len(engine.frozen)} tensors as the base has them{one}"
+    )
+
+
 def _check_borders(engine: Zero3Engine, samples: list[PackedSequence]) -> None:
     """Compare the second sample's logits in the row with those it has alone.
 

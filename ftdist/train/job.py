@@ -24,7 +24,7 @@ from ftdist.observe.sinks import Sinks, open_sinks
 from ftdist.rundir import RunDir
 from ftdist.train.batches import BatchSource
 from ftdist.train.checkpoints import Checkpoints
-from ftdist.train.checks import check_model, refuse_base_without_chunks
+from ftdist.train.checks import check_model, frozen_told, refuse_base_without_chunks
 from ftdist.train.fence import Fence
 from ftdist.train.loop import Loop
 from ftdist.train.measure import Measures
@@ -125,13 +125,22 @@ def _train(
     sinks = _open_sinks(run, config, plan, attempt=attempt, first_step=first_step, world=world)
     try:
         if sinks is not None:
-            tell(run, "training", step=first_step, attempt=attempt, head=check.head)
+            tell(
+                run,
+                "training",
+                step=first_step,
+                attempt=attempt,
+                head=check.head,
+                trained_parameters=engine.trained_parameters,
+            )
             for sentence in checkpoints.damage:
                 sinks.note(sentence)
             sinks.note(
                 f"{world.size} ranks on {device} in {dtype}; {check.head} head (relative "
                 f"difference {check.difference:.1e}); {loaded_gib:.2f} GiB a rank after loading"
             )
+            if engine.frozen:
+                sinks.note(frozen_told(engine))
         loop = Loop(
             engine,
             batches,

@@ -1,7 +1,7 @@
 """ZeRO-3 as the training step sees it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ftdist.config.deepspeed import deepspeed_config
 from ftdist.config.plan import Plan
-from ftdist.config.schema import OptimConfig, RunConfig
+from ftdist.config.schema import RunConfig
 from ftdist.data.batch import Batch
 from ftdist.dist.device import (
     TORCH_DTYPE,
@@ -27,9 +27,9 @@ from ftdist.dist.device import (
 from ftdist.dist.world import World
 from ftdist.loss import Loss
 from ftdist.model import Head, PackedCausalLM, build_model
-from ftdist.optim import decayed_names
 from ftdist.zero.base import BaseModel
 from ftdist.zero.load import read_weights
+from ftdist.zero.optimizer import RATE_SCALE, adamw, freeze
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +74,19 @@ class Zero3Engine:
     """
 
     def __init__(
-        self, engine: Any, *, model: PackedCausalLM, base: BaseModel | None, world: World
+        self,
+        engine: Any,
+        *,
+        model: PackedCausalLM,
+        base: BaseModel | None,
+        frozen: Mapping[str, Sequence[str]],
+        world: World,
     ) -> None:
         self._engine = engine
         self._model = model
         self._base = base
+        self.frozen = frozen
+        """The parameters that stay as the base has them, each with all its names."""
         self.world = world
         self.device: torch.device = engine.device
 
@@ -109,12 +117,13 @@ class Zero3Engine:
                 ),
             )
             read_weights(base, Path(config.model.path), world=world)
+            frozen = freeze(base, config.optim.frozen)
             model = PackedCausalLM(base)
             if config.model.head == "model":
                 model.head = "model"
             engine, *_ = deepspeed.initialize(
                 model=model,
-                optimizer=_adamw(base, config.optim),
+                optimizer=adamw(base, config.optim),
                 config=settings,
                 dist_init_required=False,
             )
@@ -126,7 +135,7 @@ class Zero3Engine:
                 if follows
                 else None
             )
-        return cls(engine, model=model, base=base_beside, world=world)
+        return cls(engine, model=model, base=base_beside, frozen=frozen, world=world)
 
     def zero_losses(self, count: int) -> Float[Tensor, " count"]:
         """Float32 zeros on this rank's device."""
@@ -191,9 +200,9 @@ class Zero3Engine:
         self._model.head = head
 
     def set_learning_rate(self, rate: float) -> None:
-        """Learning rate of the next step, for every parameter group."""
+        """Learning rate of the next step; a group of a lower layer takes its proportion of it."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group[RATE_SCALE]
 
     @property
     def optimizer(self) -> torch.optim.Optimizer:
@@ -207,8 +216,15 @@ class Zero3Engine:
         return self._engine.optimizer
 
     def named_parameters(self) -> Iterator[tuple[str, Any]]:
-        """Every trained parameter once, under its name in the model folder."""
+        """Every parameter once, frozen ones too, under its name in the model folder."""
         yield from self._model.model.named_parameters()
+
+    @property
+    def trained_parameters(self) -> int:
+        """Elements that are trained, of all ranks together."""
+        return sum(
+            int(p.ds_numel) for name, p in self.named_parameters() if name not in self.frozen
+        )
 
     def close(self) -> None:
         """Release what DeepSpeed holds."""
@@ -233,24 +249,3 @@ def import_deepspeed(device: Device, *, world: World) -> Any:
     # Takes up the process group that stands; without this call ZeRO counts one rank.
     deepspeed.init_distributed(dist_backend=backend_of(device), auto_mpi_discovery=False)
     return deepspeed
-
-
-def _adamw(model: torch.nn.Module, optim: OptimConfig) -> torch.optim.AdamW:
-    """AdamW over matrices, which decay, and over norms and biases, which do not."""
-    named: dict[str, Any] = dict(model.named_parameters())
-    decayed = decayed_names({name: parameter.ds_shape for name, parameter in named.items()})
-    groups: list[dict[str, Any]] = [
-        {
-            "params": [p for n, p in named.items() if n in decayed],
-            "weight_decay": optim.weight_decay,
-        },
-        {"params": [p for n, p in named.items() if n not in decayed], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]],
-        lr=optim.peak_lr,
-        betas=(optim.beta1, optim.beta2),
-        eps=optim.eps,
-        # DeepSpeed's own AdamW is compiled at run time; this one comes with torch.
-        fused=True,
-    )

@@ -22,6 +22,7 @@ def read_shards(
     world: World,
     saved_world_size: int,
     saved_shapes: dict[str, list[int]],
+    saved_frozen: list[str],
     optimizer_steps: int,
 ) -> None:
     """Fill master weights, moments and the model's own weights from a checkpoint. Collective.
@@ -32,10 +33,12 @@ def read_shards(
         world: this rank.
         saved_world_size: ranks that wrote the checkpoint.
         saved_shapes: of the parameters when it was written.
+        saved_frozen: names of those that were not trained.
         optimizer_steps: updates AdamW had made.
 
     Raises:
-        StorageError: the checkpoint belongs to another model.
+        StorageError: the checkpoint belongs to another model, or others of its parameters were
+            trained.
     """
     shapes = parameter_shapes(engine)
     if shapes != saved_shapes:
@@ -49,11 +52,20 @@ def read_shards(
             f"the first is {differing[0]}.",
             remedy="resume with the model folder that the run was started with.",
         )
+    others = sorted(set(engine.frozen) ^ set(saved_frozen))
+    if others:
+        raise StorageError(
+            f"Checkpoint {folder} belongs to another run: optim.frozen was another for "
+            f"{len(others)} parameters, the first is {others[0]}.",
+            remedy="resume with the optim.frozen that the run was started with.",
+        )
     _make_moments(engine, optimizer_steps)
     for kind in KINDS:
         with ExitStack() as stack:
             files: dict[int, Any] = {}
             for name, parameter in engine.named_parameters():
+                if name in engine.frozen and kind != "master":
+                    continue
                 shard = _read(
                     folder,
                     name,
@@ -64,7 +76,10 @@ def read_shards(
                     files=files,
                     stack=stack,
                 )
-                _set(parameter, shard, kind=kind)
+                if name in engine.frozen:
+                    parameter.ds_tensor.copy_(shard)
+                else:
+                    _set(parameter, shard, kind=kind)
     _renew_weights(engine)
 
 

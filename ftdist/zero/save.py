@@ -1,7 +1,8 @@
 """This rank's training state into files: safetensors, no pickles.
 
 A rank writes three files, one for each kind of state, so that no more than a third of it stands
-twice in memory while it is written. Names inside are the model folder's parameter names.
+twice in memory while it is written. Names inside are the model folder's parameter names. A frozen
+parameter is in the first alone, in the model's dtype: it has neither master weight nor moments.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from ftdist.zero.reshape import shard_range
 Kind = Literal["master", "exp_avg", "exp_avg_sq"]
 
 KINDS: tuple[Kind, ...] = ("master", "exp_avg", "exp_avg_sq")
-"""float32 master weights, and AdamW's first and second moments."""
+"""float32 master weights with what is frozen, and AdamW's first and second moments."""
 
 
 def shard_name(kind: Kind, *, rank: int, world_size: int) -> str:
@@ -69,7 +70,7 @@ def optimizer_steps(engine: Zero3Engine) -> int:
 
 
 def parameter_shapes(engine: Zero3Engine) -> dict[str, list[int]]:
-    """Shape of every trained parameter, whole."""
+    """Shape of every parameter, whole."""
     return {name: list(parameter.ds_shape) for name, parameter in engine.named_parameters()}
 
 
@@ -78,7 +79,11 @@ def _shards(engine: Zero3Engine, kind: Kind, *, world: World) -> Iterator[tuple[
 
     has_moments = bool(engine.optimizer.state)
     for name, parameter in engine.named_parameters():
-        if kind == "master":
+        if name in engine.frozen:
+            if kind != "master":
+                continue
+            shard = parameter.ds_tensor
+        elif kind == "master":
             shard = safe_get_local_fp32_param(parameter)
         elif has_moments:
             shard = safe_get_local_optimizer_state(parameter, kind)

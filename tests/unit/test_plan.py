@@ -304,6 +304,7 @@ def test_model_facts_come_from_the_headers_of_all_files(tmp_path: Path) -> None:
         max_position=64,
         model_type="llama",
         tied=False,
+        shapes={"embed": (10, 4), "norm": (4,), "up": (3, 4), "lm_head.weight": (10, 4)},
     )
 
 

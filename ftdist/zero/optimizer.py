@@ -1,0 +1,89 @@
+"""Which parameters are trained, and AdamW over them in groups."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from ftdist.config.parameters import frozen_names, layers_by_name
+from ftdist.config.schema import OptimConfig
+from ftdist.optim import layer_scales, parameter_groups
+
+RATE_SCALE = "rate_scale"
+"""Key of a parameter group: its learning rate, as a proportion of the schedule's."""
+
+
+def freeze(model: nn.Module, patterns: Sequence[str]) -> dict[str, list[str]]:
+    """Take gradients from the parameters that `optim.frozen` names, before ZeRO-3 takes them over.
+
+    DeepSpeed 0.19.8 leaves a parameter that asks for no gradient out of its optimizer's groups and
+    reduction hooks (`is_optimized_parameter`): it is a shard of the model's dtype and no more.
+
+    Returns:
+        the frozen parameters, each with all its names.
+
+    Raises:
+        ConfigError: a pattern matches nothing, or nothing would be trained.
+    """
+    by_parameter: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        by_parameter.setdefault(id(parameter), []).append(name)
+    names = {all_of[0]: all_of for all_of in by_parameter.values()}
+    frozen = frozen_names(patterns, names)
+    for name, parameter in model.named_parameters():
+        if name in frozen:
+            parameter.requires_grad_(False)
+    return {name: names[name] for name in names if name in frozen}
+
+
+def adamw(model: nn.Module, optim: OptimConfig) -> torch.optim.AdamW:
+    """AdamW over the parameters that are trained.
+
+    Matrices decay, norms and biases do not; with `optim.layer_decay` below 1, each layer has groups
+    and a learning rate of its own.
+
+    Raises:
+        ConfigError: `optim.layer_decay` finds no layers.
+    """
+    named: dict[str, Any] = dict(model.named_parameters())
+    trained = {name: p for name, p in named.items() if p.requires_grad}
+    scales = dict.fromkeys(named, 1.0)
+    if optim.layer_decay < 1:
+        scales = layer_scales(
+            named,
+            layers=layers_by_name(named),
+            embeddings=_embeddings(model),
+            layer_decay=optim.layer_decay,
+        )
+    groups = parameter_groups(
+        {name: parameter.ds_shape for name, parameter in trained.items()},
+        scales=scales,
+        weight_decay=optim.weight_decay,
+    )
+    return torch.optim.AdamW(
+        [
+            {
+                "params": [trained[name] for name in group.names],
+                "weight_decay": group.weight_decay,
+                RATE_SCALE: group.rate_scale,
+            }
+            for group in groups
+        ],
+        lr=optim.peak_lr,
+        betas=(optim.beta1, optim.beta2),
+        eps=optim.eps,
+        # DeepSpeed's own AdamW is compiled at run time; this one comes with torch.
+        fused=True,
+    )
+
+
+def _embeddings(model: nn.Module) -> frozenset[str]:
+    """Names of the parameters that embeddings hold, of tokens and of positions; a tied head too."""
+    held = {
+        id(parameter)
+        for module in model.modules()
+        if isinstance(module, nn.Embedding)
+        for parameter in module.parameters(recurse=False)
+    }
+    return frozenset(name for name, p in model.named_parameters() if id(p) in held)
