@@ -262,7 +262,7 @@ def test_divergence_gives_a_gradient_to_what_learns_alone(learns: str) -> None:
         for name in learning:
             own[name].requires_grad_()
         loss, _ = summed_divergence(own["hidden"], own["head"], base, own["bias"])
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return {name: tensor.grad for name, tensor in own.items()}
 
     whole, part = gradients("hidden", "head", "bias"), gradients(learns)
