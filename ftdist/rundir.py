@@ -212,11 +212,19 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def append_json_line(path: Path, row: dict[str, Any]) -> None:
-    """Add one JSON object to a file, in one write."""
+    """Add one JSON object to a file, in one write where the disk takes it so.
+
+    Raises:
+        OSError: the disk did not take all of it. The part that it took spoils no later line.
+    """
     line = (json.dumps(row, allow_nan=True) + "\n").encode()
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        os.write(descriptor, line)
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            line = b"\n" + line
+        while line:
+            line = line[os.write(descriptor, line) :]
     finally:
         os.close(descriptor)
 

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ftdist.config.plan import Plan, check_context, cut_batch, read_model_facts
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, StorageError
 from ftdist.expert.inputs import read_inputs
-from ftdist.expert.rivals import rankings
+from ftdist.expert.rivals import can_rank
 from ftdist.rundir import RunDir
 from launch.submit import visible_gpus
 
@@ -187,16 +187,12 @@ def measure_problems(config: RunConfig) -> Iterator[FtdistError]:
     if not config.measure.every_steps:
         return
     try:
-        inputs = read_inputs(config.compare, library=Path(config.library.path))
+        asked = replace(config.compare, tasks=[])
+        inputs = read_inputs(asked, library=Path(config.library.path))
     except FtdistError as error:
         yield error
         return
-    recall = [
-        ranking
-        for probe, ranking in zip(inputs.probes, rankings(inputs.probes), strict=True)
-        if probe.kind == "recall" and ranking is not None
-    ]
-    if not recall:
+    if not can_rank(inputs.probes):
         yield DataError(
             f"{inputs.source} has no question about the library with answers to rank.",
             remedy="add recall probes with different answers, or set measure.every_steps=0.",

@@ -200,11 +200,24 @@ class CheckpointStore:
         self._retain(step)
 
     def best(self) -> CheckpointInfo | None:
-        """The checkpoint that is named the best, where it is there."""
+        """The checkpoint that is named the best; None where none is, or it is not there.
+
+        Raises:
+            StorageError: what names it cannot be read just now, or is damaged.
+        """
+        path = self._root / _BEST
+        with disk.storage_errors("read", path):
+            try:
+                text = path.read_text(encoding="utf-8")
+            except FileNotFoundError:
+                return None
         try:
-            step = json.loads((self._root / _BEST).read_text(encoding="utf-8"))["step"]
-        except (OSError, ValueError, LookupError, TypeError):
-            return None
+            step = json.loads(text)["step"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise StorageError(
+                f"{path} does not name a checkpoint.",
+                remedy="delete it: the newest checkpoint is exported then.",
+            ) from error
         return next((info for info in self.committed() if info.step == step), None)
 
     def verify(self, path: Path) -> Manifest:
@@ -235,7 +248,7 @@ class CheckpointStore:
             verify_folder(best.path)
         except DamagedCheckpointError as error:
             aside = self._set_aside(best, error.problem)
-            on_damaged(aside.path, f"{error.problem} It was the best; the newest is used instead.")
+            on_damaged(aside.path, f"{error.problem} It was the best.")
             return None
         return best
 

@@ -1,8 +1,9 @@
 """The last words about a run's work."""
 
-from ftdist.checkpoint.store import CheckpointStore
 from ftdist.cli.arguments import say, tell_result
 from ftdist.rundir import RunDir
+from launch.attempt import step_to_export
+from launch.resume import read_config
 from launch.supervise import Finished
 
 
@@ -57,10 +58,10 @@ def tell_failure(finished: Finished, *, run: RunDir) -> None:
 
 
 def _best(newest: int | None, run: RunDir) -> str:
-    best = CheckpointStore(run.checkpoints, keep=1).best()
-    if best is None or best.step == newest:
+    best = step_to_export(run, read_config(run))
+    if best is None or best == newest:
         return ""
-    return f"; the best of those measured is at step {best.step}, and is the one to be exported"
+    return f"; the best of those measured is at step {best}, and is the one to be exported"
 
 
 def _kept(step: int | None) -> str:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 HELP = """Usage: ftdist resume R [key=value ...]
 
 Goes on with run R from its newest whole checkpoint, and computes what the run would have computed
-without the break. Keys of cluster, tracking and checkpoint, train.evaluate_every_steps and
-batch.allow_uneven may change; others would make it another run.
+without the break. Keys of cluster, tracking, checkpoint and measure, train.evaluate_every_steps
+and batch.allow_uneven may change; others would make it another run.
 """
 
 

@@ -1,5 +1,6 @@
 """Which of several models to take: what each gains of the library against what it keeps."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,7 +45,7 @@ def keeps(scores: Scores, *, most_loss_nats: float) -> bool:
     """
     general = scores["paired"].get("general")
     is_worse = general is not None and general["high_95"] < 0
-    return not is_worse and loss_added(scores) <= most_loss_nats
+    return not is_worse and loss_added(scores) <= most_loss_nats and math.isfinite(scores["known"])
 
 
 def loss_added(scores: Scores) -> float:

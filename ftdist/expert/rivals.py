@@ -28,25 +28,38 @@ class Ranking:
     right: int
 
 
-def rankings(probes: Sequence[Probe]) -> list[Ranking | None]:
+def rankings(probes: Sequence[Probe], *, of: Sequence[Probe] | None = None) -> list[Ranking | None]:
     """What each probe's answer is ranked against; None where there is nothing.
 
     A probe's own choices; of a recall probe without, its known answer and those of other recall
     probes that are nearest to it by their words: the near misses, which are the hard ones.
+
+    Args:
+        probes: whose known answers there are.
+        of: those of them that are ranked; None: all.
     """
     answers = _answers(probes)
     sets = {said: frozenset(said) for said in answers}
-    rivals = {said: _nearest(said, sets) for said in answers}
+    rivals: dict[Said, list[Said]] = {}
     found: list[Ranking | None] = []
-    for probe in probes:
+    for probe in probes if of is None else of:
+        said = _said(probe)
+        if probe.kind == "recall" and not probe.choices and said not in rivals:
+            rivals[said] = _nearest(said, sets)
         if probe.choices:
             found.append(Ranking(probe.choices, probe.right_choice))
-        elif probe.kind == "recall" and (others := rivals[_said(probe)]):
-            own = answers[_said(probe)]
+        elif probe.kind == "recall" and (others := rivals[said]):
+            own = answers[said]
             found.append(Ranking((own, *(answers[other] for other in others)), 0))
         else:
             found.append(None)
     return found
+
+
+def can_rank(probes: Sequence[Probe]) -> bool:
+    """Whether any recall probe has something that its answer is ranked against."""
+    recall = [probe for probe in probes if probe.kind == "recall"]
+    return len({_said(probe) for probe in recall}) > 1 or any(probe.choices for probe in recall)
 
 
 def near_misses(probes: Sequence[Probe]) -> list[list[int]]:

@@ -81,13 +81,14 @@ class Items:
         self._longest = longest
         self.samples: list[PackedSequence] = []
         """One sample each, in the order of which `weighed` takes their losses."""
+        probes = spread([probe for probe in inputs.probes if probe.kind == "recall"], most)
         recall = [
             (probe.question, ranking.choices, ranking.right)
-            for probe, ranking in zip(inputs.probes, rankings(inputs.probes), strict=True)
-            if probe.kind == "recall" and ranking is not None
+            for probe, ranking in zip(probes, rankings(inputs.probes, of=probes), strict=True)
+            if ranking is not None
         ]
         general = [(item.question, item.choices, item.right_choice) for item in inputs.general]
-        self._recall = self._questions(spread(recall, most))
+        self._recall = self._questions(recall)
         self._general = self._questions(spread(general, most))
         self._texts = self._passages(spread(inputs.texts, most))
 
@@ -97,8 +98,8 @@ class Items:
         return bool(self._recall)
 
     def digest(self) -> str:
-        """Another one for other samples, in any order; sha256."""
-        digest = hashlib.sha256()
+        """Another one for other samples, or for other right answers among them; sha256."""
+        digest = hashlib.sha256(repr((self._recall, self._general, self._texts)).encode())
         for sample in self.samples:
             digest.update(sample.input_ids.tobytes())
             digest.update(sample.loss.tobytes())

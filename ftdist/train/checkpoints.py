@@ -67,6 +67,20 @@ class Checkpoints:
             on_damaged=self._note_damage,
         )
 
+    def best_step(self) -> int | None:
+        """Step of the checkpoint that is kept as the best. Collective.
+
+        Raises:
+            StorageError: what names it cannot be read, on every rank.
+        """
+
+        def look() -> int | None:
+            best = self._store.best() if self._world.is_lead else None
+            return None if best is None else best.step
+
+        step: int | None = all_or_none(look, world=self._world)[0]
+        return step
+
     def save(self, step: int, *, witness: Batch, is_best: bool) -> None:
         """Commit the state after `step` steps, unless that is done already. Collective.
 

@@ -13,6 +13,7 @@ from ftdist.config.compose import load_config
 from ftdist.config.plan import Plan, read_model_facts
 from ftdist.config.schema import RunConfig
 from ftdist.data.packed import PackedLibrary
+from ftdist.dist.collectives import max_over_ranks
 from ftdist.dist.device import choose_device, choose_dtype, torch_device, use_device
 from ftdist.dist.stop import StopRequest
 from ftdist.dist.world import Rendezvous, World, process_group
@@ -115,11 +116,18 @@ def _train(
     )
     measures = None
     if config.measure.every_steps:
-        measures = Measures(run, config, engine, attempt=attempt, world=world)
+        measures = Measures(
+            run,
+            config,
+            engine,
+            attempt=attempt,
+            is_over=lambda: max_over_ranks(float(stop.is_set or fence.wants_stop)) > 0,
+            world=world,
+        )
         measures.measure_base()
     first_step = checkpoints.restore()
     if measures is not None:
-        measures.go_on_from(first_step)
+        measures.go_on_from(first_step, best=checkpoints.best_step())
     batches = BatchSource(library, plan, seed=config.run.seed, world=world, device=engine.device)
     witness = batches.witness(most_tokens=WITNESS_TOKENS)
     sinks = _open_sinks(run, config, plan, attempt=attempt, first_step=first_step, world=world)

@@ -88,7 +88,8 @@ class Loop:
         total_steps = self._plan.steps
         if self._stop_agreed():
             return LoopEnd(reason="stopped", step=first_step)
-        self._measure_missed(first_step)
+        if self._caught_up(first_step):
+            return LoopEnd(reason="complete", step=first_step)
         clock = StepClock(total_steps=total_steps, first_step=first_step)
         saved: dict[str, float] = {}
         for step in range(first_step, total_steps):
@@ -104,6 +105,8 @@ class Loop:
                 taken = None if wants_stop else self._measured(done, last=complete)
                 is_best, ends = (taken.is_best, taken.ends) if taken else (False, False)
                 row |= taken.row if taken else {}
+                # A measurement is left out for a stop that comes while it is taken.
+                wants_stop = wants_stop or (self._stop_agreed() and not complete)
                 # The row comes first: a checkpoint never knows of a step that no row tells of.
                 if self._sinks is not None:
                     self._sinks.log(done, row)
@@ -184,20 +187,26 @@ class Loop:
         if self._measures is None or not _is_due(done, every, last=last):
             return None
         taken = self._measures.take(done)
-        if self._sinks is not None:
+        if self._sinks is not None and taken is not None:
             self._sinks.note(taken.told)
         return taken
 
-    def _measure_missed(self, step: int) -> None:
-        """Measure what the attempt before this one had no time for when it was stopped."""
-        if self._measures is None or not self._measures.lacks(step):
-            return
-        taken = self._measured(step, last=True)
-        assert taken is not None
+    def _caught_up(self, step: int) -> bool:
+        """Measure, and keep, what the attempt before this one had no time for.
+
+        Returns:
+            Whether training ends here.
+        """
+        taken = None if self._measures is None else self._measures.catch_up(step)
+        if taken is None:
+            return False
         if self._sinks is not None:
-            self._sinks.log(step, taken.row)
+            self._sinks.note(taken.told)
+            if taken.row:
+                self._sinks.log(step, taken.row)
         if taken.is_best:
             self._checkpoint(step, last=False, is_best=True)
+        return taken.ends
 
     def _count_skipped(self, skipped: bool, *, done: int) -> None:
         self._skipped_steps = self._skipped_steps + 1 if skipped else 0
@@ -220,6 +229,8 @@ class Loop:
                 self._sinks.note(f"Checkpoint of step {step} failed, training goes on: {error}")
         else:
             self._failed_saves = 0
+            if is_best and self._measures is not None:
+                self._measures.keep(step)
 
 
 def seed_step(seed: int, *, step: int, rank: int) -> None:

@@ -9,9 +9,9 @@ set against it, item by item.
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,12 @@ from ftdist.config.schema import RunConfig
 from ftdist.data.batch import Batch, build_batch
 from ftdist.data.chat import ensure_chat_template
 from ftdist.data.packed import PackedSequence
-from ftdist.dist.collectives import from_lead, sum_over_ranks
+from ftdist.dist.collectives import from_all, from_lead, sum_over_ranks
 from ftdist.dist.world import World
-from ftdist.errors import DataError
+from ftdist.errors import DataError, FtdistError
 from ftdist.expert.answers import prompt_ids, stop_tokens
 from ftdist.expert.frontier import Scores, choose
-from ftdist.expert.inputs import read_inputs
+from ftdist.expert.inputs import Inputs, read_inputs
 from ftdist.expert.probes import Probe
 from ftdist.expert.weigh import Items, Weighed, against, spread
 from ftdist.observe import metrics
@@ -63,20 +63,30 @@ class Measures:
         config: what is asked, and how much of it.
         engine: holds the parameters; those of the base until `measure_base` has been called.
         attempt: number of this start.
+        is_over: whether a stop is agreed, for which a measurement is left out; the same answer on
+            every rank.
         world: this rank.
 
     Raises:
-        DataError: there is nothing about the library to ask.
+        DataError: there is nothing about the library to ask, or ranks have read different things.
     """
 
     def __init__(
-        self, run: RunDir, config: RunConfig, engine: Zero3Engine, *, attempt: int, world: World
+        self,
+        run: RunDir,
+        config: RunConfig,
+        engine: Zero3Engine,
+        *,
+        attempt: int,
+        is_over: Callable[[], bool],
+        world: World,
     ) -> None:
+        self._is_over = is_over
         self._run, self._config, self._engine = run, config, engine
         self._attempt, self._world = attempt, world
         self._tokenizer: Any = AutoTokenizer.from_pretrained(config.model.path)
         ensure_chat_template(self._tokenizer)
-        inputs = read_inputs(config.compare, library=Path(config.library.path))
+        inputs = _inputs(config)
         longest = config.batch.sequence_tokens
         self._items = Items(
             inputs,
@@ -92,85 +102,132 @@ class Measures:
                 remedy="add recall probes with different answers, or set measure.every_steps=0.",
             )
         self._batches = list(self._rows(self._items.samples, most_tokens=longest))
-        self._asked = _mixed(inputs.probes, config.measure.written)
+        self._asked = self._short(_mixed(inputs.probes, config.measure.written))
         self._digest = self._items.digest()
+        asked = [self._digest, [probe.question for probe in self._asked]]
+        if any(other != asked for other in from_all(asked, world=world)):
+            raise DataError(
+                f"What is measured changed while ranks read it: {inputs.source}, or another file "
+                "of compare.",
+                remedy="leave these files as they are while a run starts, then start it again.",
+            )
         self._base: Weighed | None = None
         self._points: list[Scores] = []
+        self._kept: Scores | None = None
+        self._unwritten: list[dict[str, Any]] = []
 
     def measure_base(self) -> None:
         """Measure the base, if it is not on record; the parameters must be the base's still."""
         kept = from_lead(self._on_record(last_step=0), world=self._world)
-        self._base = _weighed(kept[-1]) if kept else self._measure(step=0)
+        self._base = _weighed(kept[-1]) if kept else self._measure(step=0, is_over=_never)
 
-    def go_on_from(self, step: int) -> None:
-        """Take up what was measured up to `step`, from which this attempt goes on."""
+    def go_on_from(self, step: int, *, best: int | None) -> None:
+        """Take up what was measured up to `step`, from which this attempt goes on.
+
+        Args:
+            step: of the checkpoint that was taken up.
+            best: of the checkpoint that is kept as the best.
+        """
         assert self._base is not None
         kept = from_lead(self._on_record(last_step=step), world=self._world)
         self._points = [
             against(self._base, _weighed(row)) | {STEP: row[STEP]} for row in kept if row[STEP] > 0
         ]
+        self._kept = next((point for point in self._points if point[STEP] == best), None)
 
-    def lacks(self, step: int) -> bool:
-        """Whether `step` is due for a measurement and has none."""
-        due = step > 0 and step % self._config.measure.every_steps == 0
-        return due and all(point[STEP] != step for point in self._points)
+    def catch_up(self, step: int) -> Taken | None:
+        """What the attempt before this one had no time for: to measure `step`, or to keep it.
 
-    def take(self, step: int) -> Taken:
-        """Measure the parameters as they are after `step` steps."""
+        Returns:
+            None where nothing is due, or a stop is agreed.
+        """
+        if step == 0 or step % self._config.measure.every_steps:
+            return None
+        point = next((point for point in self._points if point[STEP] == step), None)
+        return self.take(step) if point is None else self._judged(point, row={}, told="measured")
+
+    def take(self, step: int) -> Taken | None:
+        """Measure the parameters as they are after `step` steps; None where a stop is agreed."""
         assert self._base is not None
         began = time.perf_counter()
-        found = self._measure(step=step)
+        found = self._measure(step=step, is_over=self._is_over)
+        if found is None:
+            return None
         point = against(self._base, found) | {STEP: step}
         self._points = [other for other in self._points if other[STEP] < step] + [point]
-        best = choose(self._points, most_loss_nats=self._config.compare.most_loss_nats, order=STEP)
-        patience = self._config.measure.patience
+        row = _row(found, point) | {metrics.MEASURE_S.name: time.perf_counter() - began}
+        return self._judged(point, row=row, told=_told(self._base, found, point))
+
+    def keep(self, step: int) -> None:
+        """Set later measurements against `step`: its checkpoint is kept as the best."""
+        self._kept = next(point for point in self._points if point[STEP] == step)
+
+    def _judged(self, point: Scores, *, row: dict[str, float], told: str) -> Taken:
+        """A point set against the one whose checkpoint is kept as the best."""
+        rivals = [point] if self._kept in (None, point) else [self._kept, point]
+        best = choose(rivals, most_loss_nats=self._config.compare.most_loss_nats, order=STEP)
+        is_best = best is not None and rivals[best] is point
         # Where no step keeps enough there is none to go back to, and nothing to wait for.
-        since = 0 if best is None else len(self._points) - 1 - best
-        is_best, ends = best is not None and since == 0, 0 < patience <= since
-        verdict = ": the best so far" if is_best else ""
-        if best is None:
-            verdict = ": too little is kept"
-        elif since:
-            verdict = f": step {self._points[best][STEP]} is the best"
+        since, verdict = 0, "too little is kept"
+        if is_best:
+            verdict = "the best so far"
+        elif self._kept is not None:
+            since = sum(1 for other in self._points if self._kept[STEP] < other[STEP])
+            verdict = f"step {self._kept[STEP]} is the best"
+        ends = 0 < self._config.measure.patience <= since
+        verdict += f"; none of {since} since is better, so training ends" if ends else ""
         return Taken(
-            row=_row(found, point) | {metrics.MEASURE_S.name: time.perf_counter() - began},
+            row=row,
             is_best=is_best,
             ends=ends,
-            told=f"After step {step}: {_told(self._base, found, point)}{verdict}"
-            + (f"; none of {since} since is better, so training ends." if ends else "."),
+            told=f"After step {point[STEP]}: {told}: {verdict}.",
         )
 
-    def _measure(self, *, step: int) -> Weighed:
+    def _measure(self, *, step: int, is_over: Callable[[], bool]) -> Weighed | None:
         sums = torch.zeros(
             len(self._items.samples), dtype=torch.float64, device=self._engine.device
         )
         for batch in self._batches:
+            if is_over():
+                return None
             _, losses = self._engine.evaluate(batch.to(self._engine.device))
             sums.index_add_(0, batch.sources.to(sums.device), losses.double())
         found = self._items.weighed(sum_over_ranks(sums.tolist()))
-        written = self._written()
+        written = self._written(is_over)
+        if is_over():
+            return None
         if self._world.is_lead:
             made_by = {STEP: step, "attempt": self._attempt, "digest": self._digest}
-            # On a full disk training goes on: what is not on record is measured again, or missing
-            # from the page; what follows from it stands in memory.
-            with suppress(OSError):
-                append_json_line(self._run.measures, made_by | asdict(found) | {"written": written})
+            self._record(made_by | asdict(found) | {"written": written})
         return found
 
-    def _written(self) -> list[dict[str, str]]:
-        prompts = [
-            prompt_ids(
-                self._tokenizer,
-                [{"role": "user", "content": probe.question}],
-                system_prompt=self._config.library.system_prompt,
-            )
-            for probe in self._asked
-        ]
+    def _record(self, row: dict[str, Any]) -> None:
+        """Write a row down; on a full disk training goes on, and it waits for the next one."""
+        self._unwritten.append(row)
+        with suppress(OSError):
+            while self._unwritten:
+                append_json_line(self._run.measures, self._unwritten[0])
+                self._unwritten.pop(0)
+
+    def _prompt(self, probe: Probe) -> list[int]:
+        return prompt_ids(
+            self._tokenizer,
+            [{"role": "user", "content": probe.question}],
+            system_prompt=self._config.library.system_prompt,
+        )
+
+    def _short(self, probes: Sequence[Probe]) -> list[Probe]:
+        """Those that leave room for an answer in a row as long as those of training."""
+        room = self._config.batch.sequence_tokens - self._config.measure.answer_tokens
+        return [probe for probe in probes if len(self._prompt(probe)) <= room]
+
+    def _written(self, is_over: Callable[[], bool]) -> list[dict[str, str]]:
         answers = write_answers(
             self._engine,
-            prompts,
+            [self._prompt(probe) for probe in self._asked],
             stops=stop_tokens(_stops(Path(self._config.model.path)), self._tokenizer),
             most_tokens=self._config.measure.answer_tokens,
+            is_over=is_over,
             world=self._world,
         )
         return [
@@ -209,6 +266,21 @@ class Measures:
             build_batch([samples[number] for number in row], pad_token_id=PADDING, sources=row)
             for row in rows[self._world.rank :: self._world.size]
         ]
+
+
+def _inputs(config: RunConfig) -> Inputs:
+    try:
+        return read_inputs(replace(config.compare, tasks=[]), library=Path(config.library.path))
+    except FtdistError as error:
+        raise DataError(
+            error.problem,
+            remedy="put it back as it was, or go on with `ftdist resume R measure.every_steps=0`.",
+        ) from error
+
+
+def _never() -> bool:
+    """The base is measured before there is anything to lose."""
+    return False
 
 
 def _row(found: Weighed, point: Scores) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Answers written by the model in training, from its shards."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -20,47 +20,44 @@ def write_answers(
     *,
     stops: Sequence[int],
     most_tokens: int,
+    is_over: Callable[[], bool],
     world: World,
 ) -> list[list[int]]:
     """The greedy answer to each prompt. Collective.
 
-    Each rank writes the answers to its share of the prompts. No rank ever holds the whole model:
-    every token is a forward pass of whole rows, without a key-value cache, so this is for a few
-    short answers.
+    Each rank writes one answer at a time. No rank ever holds the whole model: every token is a
+    forward pass of the whole row, without a key-value cache, so this is for a few short answers.
 
     Args:
         engine: holds the parameters.
         prompts: token ids, the same on every rank.
         stops: tokens that end an answer; they are not part of it.
         most_tokens: of an answer.
+        is_over: asked before every token, by all ranks alike: whether to leave it at that.
         world: this rank.
     """
-    own = list(prompts[world.rank :: world.size])
-    answers: list[list[int]] = [[] for _ in own]
-    open_ones = list(range(len(own)))
-    for _ in range(most_tokens):
-        if max_over_ranks(float(len(open_ones))) == 0:
-            break
-        following = _following(engine, [own[n] + answers[n] for n in open_ones])
-        for n, token in zip(open_ones, following, strict=True):
-            answers[n].append(token)
-        open_ones = [n for n in open_ones if answers[n][-1] not in stops]
-    ended = [answer[:-1] if answer and answer[-1] in stops else answer for answer in answers]
-    of_ranks = from_all(ended, world=world)
-    return [of_ranks[place % world.size][place // world.size] for place in range(len(prompts))]
+    answers: list[list[int]] = []
+    for first in range(0, len(prompts), world.size):
+        place = first + world.rank
+        prompt = prompts[place] if place < len(prompts) else None
+        answer: list[int] = []
+        for _ in range(most_tokens):
+            is_open = prompt is not None and not (answer and answer[-1] in stops)
+            if max_over_ranks(float(is_open)) == 0 or is_over():
+                break
+            token = _following(engine, [*prompt, *answer] if prompt and is_open else [])
+            answer += [token] if is_open else []
+        answers += from_all(answer[:-1] if answer and answer[-1] in stops else answer, world=world)
+    return answers[: len(prompts)]
 
 
-def _following(engine: Zero3Engine, rows: Sequence[list[int]]) -> list[int]:
-    """The likeliest next token of each row; for no rows, a part in the others' forward pass."""
-    samples = [
-        PackedSequence(
-            input_ids=np.array(row, dtype=np.uint32),
-            loss=np.zeros(len(row), dtype=np.bool_),
-            lengths=np.array([len(row)]),
-        )
-        for row in rows
-    ]
-    batch = build_batch(samples, pad_token_id=PADDING).to(engine.device)
-    ends = np.cumsum([len(row) for row in rows], dtype=np.int64) - 1 if rows else np.zeros(1, int)
-    logits = engine.logits(batch, torch.from_numpy(ends).to(engine.device))
-    return [int(token) for token in logits.argmax(dim=-1).tolist()[: len(rows)]]
+def _following(engine: Zero3Engine, row: list[int]) -> int:
+    """The likeliest next token of a row; for an empty one, a part in the others' forward pass."""
+    sample = PackedSequence(
+        input_ids=np.array(row, dtype=np.uint32),
+        loss=np.zeros(len(row), dtype=np.bool_),
+        lengths=np.array([len(row)]),
+    )
+    batch = build_batch([sample] if row else [], pad_token_id=PADDING).to(engine.device)
+    last = torch.tensor([max(0, len(row) - 1)], device=engine.device)
+    return int(engine.logits(batch, last)[0].argmax())

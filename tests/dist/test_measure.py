@@ -28,6 +28,8 @@ def asked(tmp_path: Path) -> tuple[str, ...]:
         for n in range(5)
     ]
     probes.append({"question": "Who?", "answer": "Nobody.", "keys": ["It is"], "kind": "contrast"})
+    # Too long to be answered in a row of training: it is left out.
+    probes.append({"question": "Why? " * 40, "answer": "So.", "kind": "retention"})
     general = [
         {"question": f"Is {n} odd?", "answer": "Yes.", "choices": ["Yes.", "No.", "Perhaps so."],
          "kind": "retention"}
@@ -43,7 +45,7 @@ def asked(tmp_path: Path) -> tuple[str, ...]:
         f"compare.texts={tmp_path / 'texts.txt'}",
         "compare.max_answer_tokens=6",
         "measure.answer_tokens=6",
-        "measure.written=3",
+        "measure.written=4",
     )
 
 
@@ -161,6 +163,18 @@ def test_training_ends_without_a_better_step_and_the_best_is_kept_and_exported(
     text = run.config.read_text()
     run.config.write_text(text.replace("export: best", "export: newest"))
     assert export(run.root).step == 6
+
+    # Asked to go on, it ends where it ended.
+    assert run_attempt(run_ranks, run, 2, world_size=2) == [0, 0]
+    assert sorted(records(run)) == [0, 2, 4, 6]
+    ends = [event["step"] for event in run.read_events() if event["event"] == "complete"]
+    assert ends == [6, 6]
+    assert best_step(run) == 2
+    # As if it had been killed between the checkpoint and its name.
+    (run.checkpoints / "best.json").unlink()
+    run.config.write_text(text.replace("patience: 2", "patience: 0"))
+    assert run_attempt(run_ranks, run, 3, world_size=2) == [0, 0]
+    assert best_step(run) == 6
 
 
 def best_step(run: RunDir) -> int | None:

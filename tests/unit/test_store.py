@@ -109,7 +109,35 @@ def test_a_best_checkpoint_that_is_damaged_is_set_aside_and_the_newest_is_left(
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"step": 7}', '{"step": "1"}'])
+def test_a_best_one_that_cannot_be_told_just_now_is_not_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = CheckpointStore(tmp_path, keep=1)
+    for step in (1, 2):
+        save(store, step)
+        if step == 1:
+            store.keep_best(1)
+    read = Path.read_text
+
+    def stale(path: Path, *arguments: Any, **more: Any) -> str:
+        if path.name == "best.json":
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return read(path, *arguments, **more)
+
+    monkeypatch.setattr(Path, "read_text", stale)
+    with pytest.raises(StorageError):
+        store.best()
+    save(store, 3)
+    monkeypatch.undo()
+    (tmp_path / "best.json").write_text("{")
+    with pytest.raises(StorageError, match="does not name a checkpoint"):
+        store.best()
+    save(store, 4)
+    (tmp_path / "best.json").write_text('{"step": 1}')
+    assert [info.step for info in store.committed()] == [4, 3, 2, 1]
+
+
+@pytest.mark.parametrize("text", ['{"step": 7}', '{"step": "1"}'])
 def test_a_name_of_no_checkpoint_is_no_best_one(tmp_path: Path, text: str) -> None:
     store = CheckpointStore(tmp_path, keep=1)
     save(store, 1)
