@@ -75,7 +75,7 @@ def test_damaged_checkpoint_is_set_aside_and_the_one_before_is_used(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path
 ) -> None:
     run = make_run(tmp_path / "run", ingredients, world_size=2)
-    text = run.config.read_text().replace("every_steps: 0", "every_steps: 3")
+    text = run.config.read_text().replace("every_steps: 0", "every_steps: 3", 1)
     run.config.write_text(text)
     assert run_attempt(run_ranks, run, 1, world_size=2) == [0, 0]
     before = curve(run)

@@ -61,7 +61,7 @@ def test_full_disk_of_one_rank_fails_the_save_on_all_and_training_goes_on(
     kept: list[str],
 ) -> None:
     run = make_run(tmp_path / "run", ingredients, world_size=2)
-    text = run.config.read_text().replace("every_steps: 0", "every_steps: 3")
+    text = run.config.read_text().replace("every_steps: 0", "every_steps: 3", 1)
     run.config.write_text(text)
     run.attempt(1).mkdir(parents=True)
     assert run_ranks(2, attempt_on_a_full_disk, run.root, room_from_step, group=False) == codes
