@@ -190,12 +190,7 @@ def make_plan(
     )
     first = library.sources[0]
     rows_per_epoch = first.weight * first.sequences / row_shares(library.sources)[0]
-    if config.train.steps is not None:
-        steps = config.train.steps
-    else:
-        assert config.train.epochs is not None, "exactly one of epochs and steps: compose checks"
-        rows = config.train.epochs * rows_per_epoch
-        steps = max(1, math.ceil(rows / cut.global_sequences - _DRAWN))
+    steps = _steps(config, rows_per_epoch=rows_per_epoch, cut=cut)
     guessed = ("device", "dtype") if device is None and config.cluster.device == "auto" else ()
     device = device or _expected_device(config.cluster.device)
     dtype = config.model.dtype
@@ -226,6 +221,15 @@ def make_plan(
         estimates=(*guessed, "gathered_gib", "activations_gib", "logits_gib", "device_gib"),
         **memory,
     )
+
+
+def _steps(config: RunConfig, *, rows_per_epoch: float, cut: BatchCut) -> int:
+    """Optimizer steps of the whole run."""
+    if config.train.steps is not None:
+        return config.train.steps
+    assert config.train.epochs is not None, "exactly one of epochs and steps: compose checks"
+    rows = config.train.epochs * rows_per_epoch
+    return max(1, math.ceil(rows / cut.global_sequences - _DRAWN))
 
 
 def describe(plan: Plan) -> list[tuple[str, str]]:

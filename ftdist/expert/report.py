@@ -25,8 +25,9 @@ from ftdist.expert.changes import Change, changes
 from ftdist.expert.charts import curves
 from ftdist.expert.learning import learning
 from ftdist.expert.meanings import GROUPS
-from ftdist.expert.show import Report, read_report, spread
+from ftdist.expert.show import Report, read_report
 from ftdist.expert.show_blend import frontier
+from ftdist.expert.spread import spread
 from ftdist.expert.wording import seen_text
 from ftdist.library.curated import MANIFEST
 from ftdist.library.page import render, source

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ftdist.errors import StorageError
+from ftdist.expert.spread import spread
 from ftdist.expert.wording import NOISE, cost_text, documents_rows, score_rows, seen_text
 from ftdist.rundir import read_json_lines
 
@@ -133,13 +134,6 @@ def _choose(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     others = [by_kind[kind][:1] for kind in ("retention", "contrast") if by_kind[kind]]
     rest = [row for some in others for row in some][: max(0, count - 1)]
     return spread(by_kind["recall"], count - len(rest)) + rest
-
-
-def spread(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    """At most `count` rows, evenly spread over all."""
-    if len(rows) <= count:
-        return list(rows)
-    return [rows[n * len(rows) // count] for n in range(count)]
 
 
 def _cell(row: dict[str, Any], name: str) -> Text:

@@ -8,7 +8,7 @@ answers, the same answers are ranked here in the same way, for fewer questions.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +19,7 @@ from ftdist.expert.inputs import Inputs
 from ftdist.expert.intervals import Paired, paired_losses
 from ftdist.expert.likelihood import LONGEST_TEXT_TOKENS
 from ftdist.expert.rivals import rankings
-
-Item = TypeVar("Item")
+from ftdist.expert.spread import spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,12 +141,6 @@ class Items:
             if len(ids) > 1:
                 self.samples.append(_sample(ids, learned=len(ids) - 1))
         return range(first, len(self.samples))
-
-
-def spread(items: Sequence[Item], most: int) -> list[Item]:
-    """At most so many of the items, evenly spread over all, in their order."""
-    count = min(most, len(items))
-    return [items[place * len(items) // count] for place in range(count)]
 
 
 def _sample(ids: Sequence[int], *, learned: int) -> PackedSequence:

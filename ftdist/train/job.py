@@ -14,7 +14,7 @@ from ftdist.config.plan import Plan, read_model_facts
 from ftdist.config.schema import RunConfig
 from ftdist.data.packed import PackedLibrary
 from ftdist.dist.collectives import max_over_ranks
-from ftdist.dist.device import choose_device, choose_dtype, torch_device, use_device
+from ftdist.dist.device import Dtype, choose_device, choose_dtype, torch_device, use_device
 from ftdist.dist.stop import StopRequest
 from ftdist.dist.world import Rendezvous, World, process_group
 from ftdist.errors import ConfigError, RequeueError, StorageError
@@ -25,7 +25,7 @@ from ftdist.observe.sinks import Sinks, open_sinks
 from ftdist.rundir import RunDir
 from ftdist.train.batches import BatchSource
 from ftdist.train.checkpoints import Checkpoints
-from ftdist.train.checks import check_model, frozen_told, refuse_base_without_chunks
+from ftdist.train.checks import HeadCheck, check_model, frozen_told, refuse_base_without_chunks
 from ftdist.train.fence import Fence
 from ftdist.train.loop import Loop
 from ftdist.train.measure import Measures
@@ -97,13 +97,7 @@ def _train(
     library = PackedLibrary.open(Path(plan.library.path))
     engine = Zero3Engine.build(config, plan, world=world, device=device, dtype=dtype)
     loaded_gib = peak_memory_gib(device)
-    check = check_model(
-        engine,
-        vocab_size=read_model_facts(Path(config.model.path)).vocab_size,
-        dtype=dtype,
-        wanted_head=config.model.head,
-    )
-    refuse_base_without_chunks(check, plan)
+    check = _checked(engine, config, plan, dtype=dtype)
     fence = Fence(run, attempt=attempt, world=world)
     checkpoints = Checkpoints(
         run,
@@ -114,15 +108,14 @@ def _train(
         fence=fence,
         world=world,
     )
+
+    def stop_agreed() -> bool:
+        return max_over_ranks(float(stop.is_set or fence.wants_stop)) > 0
+
     measures = None
     if config.measure.every_steps:
         measures = Measures(
-            run,
-            config,
-            engine,
-            attempt=attempt,
-            is_over=lambda: max_over_ranks(float(stop.is_set or fence.wants_stop)) > 0,
-            world=world,
+            run, config, engine, attempt=attempt, stop_agreed=stop_agreed, world=world
         )
         measures.measure_base()
     first_step = checkpoints.restore()
@@ -133,22 +126,13 @@ def _train(
     sinks = _open_sinks(run, config, plan, attempt=attempt, first_step=first_step, world=world)
     try:
         if sinks is not None:
-            tell(
-                run,
-                "training",
-                step=first_step,
-                attempt=attempt,
-                head=check.head,
-                trained_parameters=engine.trained_parameters,
-            )
+            _tell_start(run, sinks, engine, check, step=first_step, attempt=attempt)
             for sentence in checkpoints.damage:
                 sinks.note(sentence)
             sinks.note(
                 f"{world.size} ranks on {device} in {dtype}; {check.head} head (relative "
                 f"difference {check.difference:.1e}); {loaded_gib:.2f} GiB a rank after loading"
             )
-            if engine.frozen:
-                sinks.note(frozen_told(engine))
         loop = Loop(
             engine,
             batches,
@@ -157,7 +141,7 @@ def _train(
             save=lambda step, best: checkpoints.save(step, witness=witness, is_best=best),
             measures=measures,
             sinks=sinks,
-            wants_stop=lambda: stop.is_set or fence.wants_stop,
+            stop_agreed=stop_agreed,
         )
         end = loop.run(first_step=first_step)
     except BaseException:
@@ -168,6 +152,40 @@ def _train(
     if world.is_lead:
         tell(run, end.reason, step=end.step, attempt=attempt, signal=stop.signal_name)
     return 0 if end.reason == "complete" else RequeueError.exit_code
+
+
+def _checked(engine: Zero3Engine, config: RunConfig, plan: Plan, *, dtype: Dtype) -> HeadCheck:
+    """What was found of the model before its first step, once it may be trained."""
+    check = check_model(
+        engine,
+        vocab_size=read_model_facts(Path(config.model.path)).vocab_size,
+        dtype=dtype,
+        wanted_head=config.model.head,
+    )
+    refuse_base_without_chunks(check, plan)
+    return check
+
+
+def _tell_start(
+    run: RunDir,
+    sinks: Sinks,
+    engine: Zero3Engine,
+    check: HeadCheck,
+    *,
+    step: int,
+    attempt: int,
+) -> None:
+    """What people and the record should know of an attempt that begins. On the lead."""
+    tell(
+        run,
+        "training",
+        step=step,
+        attempt=attempt,
+        head=check.head,
+        trained_parameters=engine.trained_parameters,
+    )
+    if engine.frozen:
+        sinks.note(frozen_told(engine))
 
 
 def _open_sinks(

@@ -51,7 +51,7 @@ class Loop:
             the best so far. Collective.
         measures: what is known and kept is measured by; None: it is not.
         sinks: on the lead.
-        wants_stop: whether this rank was asked to stop, or knows that the run goes on elsewhere.
+        stop_agreed: whether any rank wants to stop; the same answer on all. Collective.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Loop:
         save: Callable[[int, bool], None],
         measures: Measures | None,
         sinks: Sinks | None,
-        wants_stop: Callable[[], bool],
+        stop_agreed: Callable[[], bool],
     ) -> None:
         self._engine = engine
         self._batches = batches
@@ -73,7 +73,7 @@ class Loop:
         self._save = save
         self._measures = measures
         self._sinks = sinks
-        self._wants_stop = wants_stop
+        self._stop_agreed = stop_agreed
         self._device: Device = "cuda" if engine.device.type == "cuda" else "cpu"
         self._failed_saves = 0
         self._skipped_steps = 0
@@ -103,7 +103,8 @@ class Loop:
                 if not wants_stop and _is_due(done, every, last=complete):
                     row |= self._evaluate()
                 taken = None if wants_stop else self._measured(done, last=complete)
-                is_best, ends = (taken.is_best, taken.ends) if taken else (False, False)
+                is_best = taken is not None and taken.judgement.is_best
+                ends = taken is not None and taken.judgement.ends
                 row |= taken.row if taken else {}
                 # A measurement is left out for a stop that comes while it is taken.
                 wants_stop = wants_stop or (self._stop_agreed() and not complete)
@@ -120,10 +121,6 @@ class Loop:
             if ends:
                 return LoopEnd(reason="complete", step=done)
         return LoopEnd(reason="complete", step=total_steps)
-
-    def _stop_agreed(self) -> bool:
-        """Whether any rank wants to stop; the same answer on all. Collective."""
-        return max_over_ranks(float(self._wants_stop())) > 0
 
     def _step(self, step: int, clock: StepClock) -> dict[str, float]:
         """One step, and what was measured of it."""
@@ -204,9 +201,9 @@ class Loop:
             self._sinks.note(taken.told)
             if taken.row:
                 self._sinks.log(step, taken.row)
-        if taken.is_best:
+        if taken.judgement.is_best:
             self._checkpoint(step, last=False, is_best=True)
-        return taken.ends
+        return taken.judgement.ends
 
     def _count_skipped(self, skipped: bool, *, done: int) -> None:
         self._skipped_steps = self._skipped_steps + 1 if skipped else 0

@@ -26,31 +26,26 @@ from ftdist.dist.collectives import from_all, from_lead, sum_over_ranks
 from ftdist.dist.world import World
 from ftdist.errors import DataError, FtdistError
 from ftdist.expert.answers import prompt_ids, stop_tokens
-from ftdist.expert.frontier import Scores, choose
+from ftdist.expert.frontier import Scores
 from ftdist.expert.inputs import Inputs, read_inputs
 from ftdist.expert.probes import Probe
-from ftdist.expert.weigh import Items, Weighed, against, spread
+from ftdist.expert.spread import spread
+from ftdist.expert.standing import STEP, Judgement, Standing
+from ftdist.expert.weigh import Items, Weighed, against
 from ftdist.observe import metrics
 from ftdist.rundir import RunDir, append_json_line, read_json_lines
 from ftdist.train.write import PADDING, write_answers
 from ftdist.zero.engine import Zero3Engine
 
-STEP = "step"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """What a measurement says of a step."""
+    """A measurement."""
 
     row: dict[str, float]
-    """By the names in `metrics`."""
+    """By the names in `metrics`; empty where it is on record already."""
 
-    is_best: bool
-    """Whether no earlier step gains more, of those that keep enough."""
-
-    ends: bool
-    """Whether training has gone on for long enough without a better one."""
-
+    judgement: Judgement
     told: str
     """All of it, for people."""
 
@@ -63,8 +58,7 @@ class Measures:
         config: what is asked, and how much of it.
         engine: holds the parameters; those of the base until `measure_base` has been called.
         attempt: number of this start.
-        is_over: whether a stop is agreed, for which a measurement is left out; the same answer on
-            every rank.
+        stop_agreed: whether any rank wants to stop: a measurement is left out then. Collective.
         world: this rank.
 
     Raises:
@@ -78,10 +72,10 @@ class Measures:
         engine: Zero3Engine,
         *,
         attempt: int,
-        is_over: Callable[[], bool],
+        stop_agreed: Callable[[], bool],
         world: World,
     ) -> None:
-        self._is_over = is_over
+        self._stop_agreed = stop_agreed
         self._run, self._config, self._engine = run, config, engine
         self._attempt, self._world = attempt, world
         self._tokenizer: Any = AutoTokenizer.from_pretrained(config.model.path)
@@ -112,8 +106,9 @@ class Measures:
                 remedy="leave these files as they are while a run starts, then start it again.",
             )
         self._base: Weighed | None = None
-        self._points: list[Scores] = []
-        self._kept: Scores | None = None
+        self._standing = Standing(
+            most_loss_nats=config.compare.most_loss_nats, patience=config.measure.patience
+        )
         self._unwritten: list[dict[str, Any]] = []
 
     def measure_base(self) -> None:
@@ -130,10 +125,10 @@ class Measures:
         """
         assert self._base is not None
         kept = from_lead(self._on_record(last_step=step), world=self._world)
-        self._points = [
+        points = [
             against(self._base, _weighed(row)) | {STEP: row[STEP]} for row in kept if row[STEP] > 0
         ]
-        self._kept = next((point for point in self._points if point[STEP] == best), None)
+        self._standing.take_up(points, best=best)
 
     def catch_up(self, step: int) -> Taken | None:
         """What the attempt before this one had no time for: to measure `step`, or to keep it.
@@ -143,45 +138,30 @@ class Measures:
         """
         if step == 0 or step % self._config.measure.every_steps:
             return None
-        point = next((point for point in self._points if point[STEP] == step), None)
-        return self.take(step) if point is None else self._judged(point, row={}, told="measured")
+        if self._standing.at(step) is None:
+            return self.take(step)
+        return self._taken(step, row={}, told="measured before")
 
     def take(self, step: int) -> Taken | None:
         """Measure the parameters as they are after `step` steps; None where a stop is agreed."""
         assert self._base is not None
         began = time.perf_counter()
-        found = self._measure(step=step, is_over=self._is_over)
+        found = self._measure(step=step, is_over=self._stop_agreed)
         if found is None:
             return None
         point = against(self._base, found) | {STEP: step}
-        self._points = [other for other in self._points if other[STEP] < step] + [point]
+        self._standing.add(point)
         row = _row(found, point) | {metrics.MEASURE_S.name: time.perf_counter() - began}
-        return self._judged(point, row=row, told=_told(self._base, found, point))
+        return self._taken(step, row=row, told=_told(self._base, found, point))
 
     def keep(self, step: int) -> None:
         """Set later measurements against `step`: its checkpoint is kept as the best."""
-        self._kept = next(point for point in self._points if point[STEP] == step)
+        self._standing.keep(step)
 
-    def _judged(self, point: Scores, *, row: dict[str, float], told: str) -> Taken:
-        """A point set against the one whose checkpoint is kept as the best."""
-        rivals = [point] if self._kept in (None, point) else [self._kept, point]
-        best = choose(rivals, most_loss_nats=self._config.compare.most_loss_nats, order=STEP)
-        is_best = best is not None and rivals[best] is point
-        # Where no step keeps enough there is none to go back to, and nothing to wait for.
-        since, verdict = 0, "too little is kept"
-        if is_best:
-            verdict = "the best so far"
-        elif self._kept is not None:
-            since = sum(1 for other in self._points if self._kept[STEP] < other[STEP])
-            verdict = f"step {self._kept[STEP]} is the best"
-        ends = 0 < self._config.measure.patience <= since
-        verdict += f"; none of {since} since is better, so training ends" if ends else ""
-        return Taken(
-            row=row,
-            is_best=is_best,
-            ends=ends,
-            told=f"After step {point[STEP]}: {told}: {verdict}.",
-        )
+    def _taken(self, step: int, *, row: dict[str, float], told: str) -> Taken:
+        judgement = self._standing.judge(step)
+        told = f"After step {step}: {told}: {judgement.told}."
+        return Taken(row=row, judgement=judgement, told=told)
 
     def _measure(self, *, step: int, is_over: Callable[[], bool]) -> Weighed | None:
         sums = torch.zeros(

@@ -40,25 +40,7 @@ def read_shards(
         StorageError: the checkpoint belongs to another model, or others of its parameters were
             trained.
     """
-    shapes = parameter_shapes(engine)
-    if shapes != saved_shapes:
-        differing = sorted(
-            name
-            for name in shapes.keys() | saved_shapes.keys()
-            if shapes.get(name) != saved_shapes.get(name)
-        )
-        raise StorageError(
-            f"Checkpoint {folder} belongs to another model: {len(differing)} parameters differ, "
-            f"the first is {differing[0]}.",
-            remedy="resume with the model folder that the run was started with.",
-        )
-    others = sorted(set(engine.frozen) ^ set(saved_frozen))
-    if others:
-        raise StorageError(
-            f"Checkpoint {folder} belongs to another run: optim.frozen was another for "
-            f"{len(others)} parameters, the first is {others[0]}.",
-            remedy="resume with the optim.frozen that the run was started with.",
-        )
+    _refuse_others(engine, folder, saved_shapes=saved_shapes, saved_frozen=saved_frozen)
     _make_moments(engine, optimizer_steps)
     for kind in KINDS:
         with ExitStack() as stack:
@@ -81,6 +63,34 @@ def read_shards(
                 else:
                     _set(parameter, shard, kind=kind)
     _renew_weights(engine)
+
+
+def _refuse_others(
+    engine: Zero3Engine,
+    folder: Path,
+    *,
+    saved_shapes: dict[str, list[int]],
+    saved_frozen: list[str],
+) -> None:
+    shapes = parameter_shapes(engine)
+    if shapes != saved_shapes:
+        differing = sorted(
+            name
+            for name in shapes.keys() | saved_shapes.keys()
+            if shapes.get(name) != saved_shapes.get(name)
+        )
+        raise StorageError(
+            f"Checkpoint {folder} belongs to another model: {len(differing)} parameters differ, "
+            f"the first is {differing[0]}.",
+            remedy="resume with the model folder that the run was started with.",
+        )
+    others = sorted(set(engine.frozen) ^ set(saved_frozen))
+    if others:
+        raise StorageError(
+            f"Checkpoint {folder} belongs to another run: optim.frozen was another for "
+            f"{len(others)} parameters, the first is {others[0]}.",
+            remedy="resume with the optim.frozen that the run was started with.",
+        )
 
 
 def _make_moments(engine: Zero3Engine, optimizer_steps: int) -> None:

@@ -29,7 +29,15 @@ from tests.dist.test_gradient import (
 from tests.support.models import save_tiny_model
 from tests.support.ranks import RunRanks
 from tests.support.rows import loss_tokens, sequences
-from tests.support.runs import STEPS, curve, make_run, replan, run_attempt, state_hash
+from tests.support.runs import (
+    STEPS,
+    curve,
+    make_run,
+    replan,
+    run_attempt,
+    state_hash,
+    stop_and_resume,
+)
 
 FROZEN = ("model.embed_tokens.*", "model.layers.0.*")
 BOTH = (f"optim.frozen=[{','.join(FROZEN)}]", "optim.layer_decay=0.5")
@@ -86,11 +94,7 @@ def test_run_with_frozen_parameters_and_a_base_beside_it_goes_on_bit_for_bit(
         for name in ("whole", "parts")
     )
     assert run_attempt(run_ranks, whole, 1, world_size=3) == [0, 0, 0]
-    stopped = run_attempt(run_ranks, parts, 1, world_size=3, interrupt_rank=2, after_row=3)
-    assert stopped == [75, 75, 75]
-    (halt,) = [event for event in parts.read_events() if event["event"] == "stopped"]
-    assert 3 <= halt["step"] < STEPS
-    assert run_attempt(run_ranks, parts, 2, world_size=3) == [0, 0, 0]
+    stop_and_resume(run_ranks, parts, world_size=3, interrupt_rank=2)
     assert curve(parts) == curve(whole)
     assert state_hash(parts, step=STEPS) == state_hash(whole, step=STEPS)
 

@@ -14,7 +14,7 @@ from ftdist.expert.inputs import read_inputs
 from ftdist.expert.rivals import rankings
 from ftdist.rundir import RunDir, read_json_lines
 from tests.support.ranks import RunRanks
-from tests.support.runs import STEPS, curve, make_run, run_attempt, state_hash
+from tests.support.runs import STEPS, curve, make_run, run_attempt, state_hash, stop_and_resume
 
 CLOSE = 1e-4
 """Relative; a sum over shards is added up in another order."""
@@ -114,16 +114,13 @@ def test_a_run_that_is_resumed_measures_on_as_if_it_had_not_been_stopped(
     whole = make_run(tmp_path / "whole", ingredients, *keys, world_size=2)
     assert run_attempt(run_ranks, whole, 1, world_size=2) == [0, 0]
     parts = make_run(tmp_path / "parts", ingredients, *keys, world_size=2)
-    stopped = run_attempt(run_ranks, parts, 1, world_size=2, interrupt_rank=1, after_row=3)
-    assert stopped == [75, 75]
     # What was due when it was stopped was left out, and is measured before it goes on.
-    (halt,) = [event for event in parts.read_events() if event["event"] == "stopped"]
-    assert run_attempt(run_ranks, parts, 2, world_size=2) == [0, 0]
+    halt = stop_and_resume(run_ranks, parts, world_size=2, interrupt_rank=1)
 
     ours, theirs = records(parts), records(whole)
     assert sorted(ours) == sorted(theirs) == [0, 2, 4, 6, 8]
     assert [ours[step]["attempt"] for step in sorted(ours)] == [
-        1 if step < halt["step"] else 2 for step in sorted(ours)
+        1 if step < halt else 2 for step in sorted(ours)
     ]
     for step, row in theirs.items():
         assert ours[step] | {"attempt": 0} == row | {"attempt": 0}

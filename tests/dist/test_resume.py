@@ -8,7 +8,15 @@ import pytest
 from ftdist.observe.metrics import Row, read_metrics
 from ftdist.rundir import RunDir
 from tests.support.ranks import RunRanks
-from tests.support.runs import STEPS, curve, make_run, replan, run_attempt, state_hash
+from tests.support.runs import (
+    STEPS,
+    curve,
+    make_run,
+    replan,
+    run_attempt,
+    state_hash,
+    stop_and_resume,
+)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -20,15 +28,11 @@ def test_interrupted_and_resumed_equals_uninterrupted_bit_for_bit(
     assert run_attempt(run_ranks, whole, 1, world_size=3) == [0, 0, 0]
 
     parts = make_run(tmp_path / "parts", ingredients, world_size=3, dtype=dtype)
-    stopped = run_attempt(run_ranks, parts, 1, world_size=3, interrupt_rank=2, after_row=3)
-    assert stopped == [75, 75, 75]
-    (halt,) = [event for event in parts.read_events() if event["event"] == "stopped"]
-    assert 3 <= halt["step"] < STEPS
-    assert run_attempt(run_ranks, parts, 2, world_size=3) == [0, 0, 0]
+    halt = stop_and_resume(run_ranks, parts, world_size=3, interrupt_rank=2)
 
     assert curve(parts) == curve(whole)
-    assert [row["attempt"] for row in read_metrics(parts.metrics)] == [1] * halt["step"] + [2] * (
-        STEPS - halt["step"]
+    assert [row["attempt"] for row in read_metrics(parts.metrics)] == [1] * halt + [2] * (
+        STEPS - halt
     )
     assert state_hash(parts, step=STEPS) == state_hash(whole, step=STEPS)
 

@@ -160,6 +160,20 @@ def run_attempt(
     )
 
 
+def stop_and_resume(
+    run_ranks: RunRanks, run: RunDir, *, world_size: int, interrupt_rank: int, after_row: int = 3
+) -> int:
+    """Two attempts: the first one is asked to stop on the way. Step at which it did."""
+    stopped = run_attempt(
+        run_ranks, run, 1, world_size=world_size, interrupt_rank=interrupt_rank, after_row=after_row
+    )
+    assert stopped == [75] * world_size
+    (halt,) = [event for event in run.read_events() if event["event"] == "stopped"]
+    assert after_row <= halt["step"] < STEPS
+    assert run_attempt(run_ranks, run, 2, world_size=world_size) == [0] * world_size
+    return int(halt["step"])
+
+
 def curve(run: RunDir) -> list[tuple[float, float, float, float | None]]:
     """What must be equal of every step."""
     return [
