@@ -187,7 +187,13 @@ class KeepSection:
     """Names of the library's products as its questions write them; empty: found from its text."""
 
     answer_tokens: PositiveInt
-    """Most tokens of an answer of the base model."""
+    """Most tokens of an answer of the base model that is not one of the long ones."""
+
+    long_answers: Annotated[float, Field(ge=0, le=1)]
+    """Share of its answers that may be long: how an answer goes on and ends is learned of them."""
+
+    long_answer_tokens: PositiveInt
+    """Most tokens of a long answer; no fewer than the library's own answers have is best."""
 
     text_tokens: PositiveInt
     """Most tokens of a text that the base model writes, its first words apart."""

@@ -18,7 +18,7 @@ from ftdist.library.account import Account
 from ftdist.library.aside import made_aside, sweep
 from ftdist.library.find import FoundSource, find_sources
 from ftdist.library.keep.answers import Ask
-from ftdist.library.keep.keep import BaseReplies, Kept, kept_samples
+from ftdist.library.keep.keep import Asked, BaseReplies, Kept, kept_samples
 from ftdist.library.lesson import Lesson, TeachSettings, teach_piece, written_for
 from ftdist.library.pool import in_order, processes_for
 from ftdist.library.publish import Published, Taught, place_of, publish, refuse_others
@@ -290,13 +290,18 @@ def _asked(model: Base, *, work: Work) -> BaseReplies:
     """The base model's answers and texts, each in a file by what they depend on."""
     keep, seed = work.config.keep, work.config.library.seed
 
-    def file(made_of: str) -> Path:
-        name = hashlib.sha256(made_of.encode()).hexdigest()[:32]
-        return work.cache / "answers" / f"{name}.jsonl"
+    def asked(ask: Ask, *, made_of: str) -> Asked:
+        name = hashlib.sha256(f"{model.key} {made_of}".encode()).hexdigest()[:32]
+        return Asked(ask=ask, cache=work.cache / "answers" / f"{name}.jsonl")
+
+    def answers(most: int) -> Asked:
+        return asked(model.ask(answer_tokens=most, say=work.say), made_of=f"{most}")
 
     return BaseReplies(
-        answer=model.ask(answer_tokens=keep.answer_tokens, say=work.say),
-        answers=file(f"{model.key} {keep.answer_tokens}"),
-        write_on=model.write_on(text_tokens=keep.text_tokens, seed=seed, say=work.say),
-        texts=file(f"{model.key} texts {keep.text_tokens} {seed}"),
+        answers=answers(keep.answer_tokens),
+        long_answers=answers(keep.long_answer_tokens),
+        texts=asked(
+            model.write_on(text_tokens=keep.text_tokens, seed=seed, say=work.say),
+            made_of=f"texts {keep.text_tokens} {seed}",
+        ),
     )

@@ -9,7 +9,7 @@ import pytest
 
 from ftdist.library.keep.answers import answered, in_circles, whole_sentences
 from ftdist.library.keep.contrast import contrast_questions, find_products
-from ftdist.library.keep.keep import general_prompts, openings
+from ftdist.library.keep.keep import Asked, BaseReplies, general_prompts, openings
 from ftdist.library.keep.names import TRAINED
 from ftdist.library.teach.wordings import wordings
 
@@ -208,3 +208,25 @@ def test_a_prompt_without_an_answer_is_left_out_and_not_asked_again(tmp_path: Pa
             ("a", "Answer to a")
         ]
     assert len(base.batches) == 1
+
+
+def test_a_share_of_the_answers_may_be_long_and_each_prompt_keeps_its_kind(tmp_path: Path) -> None:
+    short, long, texts = _Base(), _Base(), _Base()
+    base = BaseReplies(
+        answers=Asked(ask=short, cache=tmp_path / "short.jsonl"),
+        long_answers=Asked(ask=long, cache=tmp_path / "long.jsonl"),
+        texts=Asked(ask=texts, cache=tmp_path / "texts.jsonl"),
+    )
+    prompts = ["mute", *map(str, range(1000))]
+    assert [prompt for prompt, _ in base.to(prompts, long=0.2)] == prompts[1:]
+    asked_long = {prompt for batch in long.batches for prompt in batch}
+    asked_short = {prompt for batch in short.batches for prompt in batch}
+    assert 150 < len(asked_long) < 250
+    assert not asked_long & asked_short
+    assert asked_long | asked_short == set(prompts)
+    before = len(long.batches), len(short.batches)
+    base.to(prompts[:500], long=0.2)
+    assert (len(long.batches), len(short.batches)) == before
+    base.to(["new"], long=0.0)
+    base.to(["new"], long=1.0)
+    assert (short.batches[-1], long.batches[-1]) == (["new"], ["new"])

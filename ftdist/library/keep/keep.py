@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
+from zlib import crc32
 
 from ftdist.config.curation import KeepSection
 from ftdist.data.message import Message
@@ -41,17 +42,37 @@ class Kept:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One thing that the base model is asked for, and where what it said before is kept."""
+
+    ask: Ask
+    cache: Path
+
+    def __call__(self, prompts: Sequence[str]) -> list[Pair]:
+        """Prompts with what it says, less those to which it says nothing, or runs in circles."""
+        pairs = answered(prompts, ask=self.ask, cache=self.cache)
+        return [pair for pair in pairs if not in_circles(pair[1])]
+
+
+@dataclass(frozen=True, kw_only=True)
 class BaseReplies:
-    """The base model, and where what it said before is kept."""
+    """What the base model is asked for."""
 
-    answer: Ask
-    """Gives its answers to prompts."""
+    answers: Asked
+    """Its answers to prompts."""
 
-    answers: Path
-    write_on: Ask
-    """Gives its texts after openings that are numbered, such as "0 The"."""
+    long_answers: Asked
+    """The same, cut off later."""
 
-    texts: Path
+    texts: Asked
+    """Its texts after openings that are numbered, such as "0 The"."""
+
+    def to(self, prompts: Sequence[str], *, long: float) -> list[Pair]:
+        """Its answers to prompts, a share of them long, in the order of the prompts."""
+        may_be_long = {prompt for prompt in prompts if crc32(prompt.encode()) < long * 2**32}
+        pairs = dict(self.long_answers([text for text in prompts if text in may_be_long]))
+        pairs |= dict(self.answers([text for text in prompts if text not in may_be_long]))
+        return [(prompt, pairs[prompt]) for prompt in prompts if prompt in pairs]
 
 
 def kept_samples(
@@ -64,8 +85,6 @@ def kept_samples(
     base: BaseReplies | None,
 ) -> Kept:
     """Ask the base model general prompts and about other products; find what to probe with.
-
-    What it answers with nothing, or with the same words over and over, is left out.
 
     Args:
         trained: files of the library's samples.
@@ -80,20 +99,14 @@ def kept_samples(
     products = tuple(settings.products or find_products(asked))
     replay, contrast = list[Sample](), list[Sample]()
     if base is not None:
-        general = answered(
-            general_prompts()[: settings.base_answers], ask=base.answer, cache=base.answers
-        )
-        texts = answered(openings(settings.base_texts), ask=base.write_on, cache=base.texts)
+        general = general_prompts()[: settings.base_answers]
         others = contrast_questions(
             library, products=products, count=settings.contrast_answers, forms=forms, seed=seed
         )
-        replay = [_sample(pair, made_by="replay") for pair in general if not in_circles(pair[1])]
-        replay += [_text(pair) for pair in texts if not in_circles(pair[1])]
-        contrast = [
-            _sample(pair, made_by="contrast")
-            for pair in answered(others, ask=base.answer, cache=base.answers)
-            if not in_circles(pair[1])
-        ]
+        long = settings.long_answers
+        replay = [_sample(pair, made_by="replay") for pair in base.to(general, long=long)]
+        replay += [_text(pair) for pair in base.texts(openings(settings.base_texts))]
+        contrast = [_sample(pair, made_by="contrast") for pair in base.to(others, long=long)]
     strange = contrast_probes(library, products=products, seed=seed)
     return Kept(
         replay=tuple(replay),
