@@ -19,7 +19,7 @@ from ftdist.rundir import RunDir, write_whole
 from launch import job as jobs
 from launch import snapshot
 from launch.queue import Queue, SlurmError
-from launch.slurm import CURATION, JobRequest, executor_of, script
+from launch.slurm import CURATION, JobRequest, executor_of, gpus_of, script
 from launch.submit import only_environment, own_files
 
 
@@ -54,7 +54,7 @@ def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
         runs=(work,),
         cluster=config.cluster,
         private=config.library.private,
-        gpus_per_node=config.cluster.gpus_per_node or 0,
+        gpus_per_node=gpus_of("curate", config.cluster),
         name=name,
     )
     refused = queue.refusal(script(request, function=jobs.curate))

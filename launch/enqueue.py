@@ -18,7 +18,7 @@ from launch.git import git_state
 from launch.lock import holding
 from launch.preflight import check_run, raise_together, run_dir
 from launch.queue import Queue, QueuedJob, SlurmError
-from launch.slurm import JobRequest, Stage, executor_of, script
+from launch.slurm import JobRequest, Stage, executor_of, gpus_of, script
 from launch.start import Say, with_places, write_plan
 from launch.submit import CHECKOUT, only_environment, own_files
 
@@ -294,7 +294,7 @@ def _request(
         runs=runs,
         cluster=cluster,
         private=config.run.private,
-        gpus_per_node=cluster.gpus_per_node or 0,
+        gpus_per_node=gpus_of(stage, cluster, copies=config.compare.copies),
         after=after,
         name=name or runs[0].name,
     )

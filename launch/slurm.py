@@ -16,7 +16,7 @@ from typing import Any, Literal
 from ftdist.config.schema import PATH_PATTERN, ClusterConfig
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
-from launch.submit import common_environment
+from launch.submit import ON_EVERY_GPU, common_environment
 
 Stage = Literal["curate", "prepare", "train", "export", "compare", "blend"]
 
@@ -43,6 +43,8 @@ class JobRequest:
     cluster: ClusterConfig
     private: bool
     gpus_per_node: int
+    """What `gpus_of` says."""
+
     after: tuple[str, ...] = ()
     """Jobs that must have ended well before this one starts."""
 
@@ -52,11 +54,6 @@ class JobRequest:
     def is_training(self) -> bool:
         """Whether this is the job of all nodes and ranks."""
         return self.stage == "train"
-
-    @property
-    def needs_gpu(self) -> bool:
-        """Whether the job asks for GPUs at all."""
-        return self.gpus_per_node > 0 and self.stage in ("curate", "train", "compare", "blend")
 
     @property
     def is_curation(self) -> bool:
@@ -75,6 +72,20 @@ class JobRequest:
     def runs_file(self) -> Path:
         """The run directories of an array, a line each, in the order of its tasks."""
         return self.folder / "runs.txt"
+
+
+def gpus_of(stage: Stage, cluster: ClusterConfig, *, copies: int | None = None) -> int:
+    """GPUs that a job of a stage asks for on each of its nodes.
+
+    Args:
+        stage: what the job does.
+        cluster: says how many training takes on a node.
+        copies: of a model that is asked, at most; None: as many as there are GPUs.
+    """
+    gpus = cluster.gpus_per_node or 0
+    if stage in ON_EVERY_GPU:
+        return min(gpus, copies or gpus)
+    return {"train": gpus, "curate": min(1, gpus)}.get(stage, 0)
 
 
 def parameters(request: JobRequest) -> dict[str, Any]:
@@ -103,7 +114,7 @@ def parameters(request: JobRequest) -> dict[str, Any]:
         "nodes": nodes,
         "ntasks_per_node": tasks,
         "cpus_per_task": cores,
-        "gpus_per_node": _gpus(request),
+        "gpus_per_node": request.gpus_per_node or None,
         "mem": None if cluster.memory_gib is None else f"{cluster.memory_gib}G",
         "account": cluster.account,
         "qos": cluster.qos,
@@ -262,7 +273,7 @@ def _batch(request: JobRequest, verb: str) -> str:
 
 def _partition(request: JobRequest) -> str | None:
     cluster = request.cluster
-    if request.needs_gpu or cluster.cpu_partition is None:
+    if request.gpus_per_node or cluster.cpu_partition is None:
         return cluster.partition
     # A CPU run trains where its cluster has it train.
     return cluster.partition if request.is_training else cluster.cpu_partition
@@ -276,12 +287,6 @@ def _dependency(request: JobRequest) -> str | None:
         return f"afterok:{':'.join(request.after)}"
     (array,) = {job.partition("_")[0] for job in request.after}
     return f"aftercorr:{array}"
-
-
-def _gpus(request: JobRequest) -> int | None:
-    if not request.needs_gpu:
-        return None
-    return request.gpus_per_node if request.is_training else 1
 
 
 def _port(cluster: ClusterConfig) -> str:

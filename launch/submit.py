@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 CHECKOUT = Path(__file__).resolve().parent.parent
 """Folder that holds the packages `ftdist` and `launch`."""
 
+ON_EVERY_GPU = ("compare", "blend")
+"""Stages whose one process uses all GPUs of its node, for copies of the model."""
+
 LONGEST_WARNING_S = 60
 """Most seconds before its time limit at which a job is asked to save and stop."""
 
@@ -50,6 +53,7 @@ def submit_local(
     run: RunDir,
     stage: str,
     ranks: int,
+    every_gpu: bool = False,
     cluster: ClusterConfig,
     private: bool,
 ) -> Submitted:
@@ -60,6 +64,7 @@ def submit_local(
         run: the run it works on; submitit's files and logs land in `jobs/STAGE`.
         stage: such as "train-1".
         ranks: processes to start.
+        every_gpu: whether each may use every GPU of this machine, or a rank its own.
         cluster: threads, device and time limit.
         private: whether files that the ranks make are for the user alone.
     """
@@ -72,7 +77,7 @@ def submit_local(
         timeout_min=cluster.timeout_min,
         tasks_per_node=ranks,
         # submitit shows no GPU at all unless told which.
-        gpus_per_node=min(ranks, len(gpus)),
+        gpus_per_node=len(gpus) if every_gpu else min(ranks, len(gpus)),
         visible_gpus=gpus,
         signal_delay_s=min(LONGEST_WARNING_S, timeout_s // 4),
         stderr_to_stdout=True,

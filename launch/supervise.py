@@ -23,7 +23,7 @@ from launch.git import git_state
 from launch.local import StopWish, follow, give_up
 from launch.lock import holding
 from launch.processes import ProcessId
-from launch.submit import CHECKOUT, own_files, submit_local
+from launch.submit import CHECKOUT, ON_EVERY_GPU, own_files, submit_local
 
 Say = Callable[[str], None]
 
@@ -155,6 +155,7 @@ class Supervisor:
             run=self.run,
             stage=stage,
             ranks=ranks,
+            every_gpu=kind in ON_EVERY_GPU,
             cluster=self.config.cluster,
             private=self.config.run.private,
         )

@@ -312,8 +312,14 @@ class CompareConfig:
     batch_questions: PositiveInt
     """Questions answered at once."""
 
+    copies: PositiveInt | None
+    """Copies of a model that answer side by side; null: one a GPU that it fits, one on CPUs.
+
+    A model that fits no GPU lies over all of them.
+    """
+
     threads: Annotated[int, Field(ge=0)]
-    """CPU threads of one model; 0: as many as there are cores."""
+    """CPU threads of one copy; 0: its share of the cores."""
 
     alphas: Annotated[list[Fraction], Field(min_length=1)]
     """Blends that `ftdist blend` measures, from 0 (the base) to 1 (the tuned model)."""

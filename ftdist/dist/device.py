@@ -51,6 +51,11 @@ def torch_device(device: Device, *, local_rank: int) -> torch.device:
     return torch.device("cuda", local_rank % torch.cuda.device_count())
 
 
+def free_memory() -> list[int]:
+    """Free bytes of each GPU that this process sees."""
+    return [torch.cuda.mem_get_info(gpu)[0] for gpu in range(torch.cuda.device_count())]
+
+
 def use_device(device: torch.device) -> None:
     """Make `device` the one that this process computes on."""
     if device.type == "cuda":

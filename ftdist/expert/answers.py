@@ -42,6 +42,8 @@ class Answerer:
         folder: Hugging Face model folder with safetensors weights, or a hub name.
         revision: commit of the hub repository; ignored for a folder.
         device: where the model computes; bfloat16 on GPUs, float32 on CPUs.
+        gpu: which of the GPUs that this process sees.
+        over_all: over all of them instead, layer by layer; what is too much stays on the CPU.
         system_prompt: put before every question; None: as the chat template does by itself.
         chat_template: used if the tokenizer brings none.
         threads: CPU threads; 0: as many as there are cores for this process.
@@ -55,6 +57,8 @@ class Answerer:
         folder: str | Path,
         *,
         device: Device,
+        gpu: int = 0,
+        over_all: bool = False,
         revision: str | None = None,
         system_prompt: str | None = None,
         chat_template: str | None = None,
@@ -63,7 +67,7 @@ class Answerer:
         torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
         logging.disable_progress_bar()
         self._system_prompt = system_prompt
-        self._device = torch_device(device, local_rank=0)
+        self._device = torch_device(device, local_rank=gpu)
         dtype = TORCH_DTYPE[choose_dtype("auto", device=device)]
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(
@@ -75,6 +79,7 @@ class Answerer:
                 dtype=dtype,
                 use_safetensors=True,
                 trust_remote_code=False,
+                device_map="auto" if over_all else {"": self._device},
             )
         except (OSError, ValueError) as error:
             raise ModelError(
@@ -82,7 +87,7 @@ class Answerer:
                 remedy="name a folder with config.json, tokenizer and *.safetensors, none of "
                 "which needs code of its own.",
             ) from error
-        self._model.to(self._device).eval()
+        self._model.eval()
         if self._tokenizer.chat_template is None:
             self._tokenizer.chat_template = chat_template
         if self._tokenizer.chat_template is None:

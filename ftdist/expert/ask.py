@@ -7,27 +7,72 @@ again only if model, questions or settings differ.
 import gc
 import hashlib
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ftdist.config.schema import CompareConfig, RunConfig
 from ftdist.dist.device import Device
 from ftdist.errors import ModelError
 from ftdist.expert.answers import Answerer, model_key
+from ftdist.expert.copies import Copies, copies_of
 from ftdist.expert.inputs import Inputs
 from ftdist.expert.rivals import rankings
 from ftdist.expert.tasks import Outcomes, tasks_key
+from ftdist.library.pool import in_order
 from ftdist.rundir import RunDir, write_whole
+
+Item = TypeVar("Item")
 
 CACHE_FORMAT = 3
 """Counts up whenever cached answers would no longer be what is answered now."""
 
 GENERAL_BATCHES = 4
 """General questions are short and no answer is generated: so many times more go together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What one model is asked, or one copy of it.
+
+    Attributes:
+        questions: to answer in writing.
+        choices: for each of them the answers that it is ranked by (`rankings`), or none.
+        general: general questions with their choices.
+        texts: passages of general text.
+        tasks: files of lm-eval's tasks.
+    """
+
+    questions: Sequence[str]
+    choices: Sequence[Sequence[str]]
+    general: Sequence[tuple[str, Sequence[str]]]
+    texts: Sequence[str]
+    tasks: Sequence[Path]
+
+    @classmethod
+    def of(cls, inputs: Inputs) -> "Asked":
+        """All that a comparison asks."""
+        return cls(
+            questions=[probe.question for probe in inputs.probes],
+            choices=[ranking.choices if ranking else () for ranking in rankings(inputs.probes)],
+            general=[(item.question, item.choices) for item in inputs.general],
+            texts=inputs.texts,
+            tasks=inputs.tasks,
+        )
+
+    def share(self, number: int, *, of: int) -> "Asked":
+        """What copy `number` of the model is asked: everything in turn, beginning with it."""
+        return Asked(
+            questions=self.questions[number::of],
+            choices=self.choices[number::of],
+            general=self.general[number::of],
+            texts=self.texts[number::of],
+            tasks=self.tasks[number::of],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +96,40 @@ class Answers:
     tasks: Outcomes
     took_s: float
 
+    @classmethod
+    def together(cls, shares: Sequence["Answers"], *, took_s: float) -> "Answers":
+        """The answers of all copies, in the order of what was asked (`Asked.share`)."""
+        return cls(
+            texts=_in_turn([share.texts for share in shares]),
+            likelihoods=_in_turn([share.likelihoods for share in shares]),
+            general=_in_turn([share.general for share in shares]),
+            losses=_in_turn([share.losses for share in shares]),
+            tasks={name: right for share in shares for name, right in share.tasks.items()},
+            took_s=took_s,
+        )
+
+
+def _in_turn(shares: Sequence[list[Item]]) -> list[Item]:
+    """One from each share, then the next one from each."""
+    longest = max(len(share) for share in shares)
+    return [share[place] for place in range(longest) for share in shares if place < len(share)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Copy:
+    """One copy of a model, and its share of what is asked."""
+
+    asked: Asked
+    model: str
+    settings: CompareConfig
+    name: str
+    device: Device
+    gpu: int
+    over_all: bool
+    threads: int
+    system_prompt: str | None
+    chat_template: str | None
+
 
 def ask(
     model: str,
@@ -62,40 +141,91 @@ def ask(
     system_prompt: str | None = None,
     chat_template: str | None = None,
 ) -> Answers:
-    """What one model answers to every probe, and how likely it finds choices and texts."""
+    """What one model answers to every probe, and how likely it finds choices and texts.
+
+    Copies of it answer side by side, each in a process of its own, where there is room for some.
+
+    Raises:
+        ModelError: it cannot be loaded, or a copy of it ended.
+    """
     started = time.monotonic()
-    say(f"compare: {name}: loading {model}")
-    answerer = Answerer(
-        model,
-        device=device,
-        system_prompt=system_prompt,
-        chat_template=chat_template,
-        threads=settings.threads,
+    asked = Asked.of(inputs)
+    copies = copies_of(Path(model), device=device, wanted=settings.copies)
+    shares = [
+        _Copy(
+            asked=asked.share(number, of=copies.count),
+            model=model,
+            settings=settings,
+            name=name if copies.count == 1 else f"{name} {number + 1}/{copies.count}",
+            device=device,
+            gpu=number,
+            over_all=copies.over_all,
+            threads=settings.threads or max(1, len(os.sched_getaffinity(0)) // copies.count),
+            system_prompt=system_prompt,
+            chat_template=chat_template,
+        )
+        for number in range(copies.count)
+    ]
+    say(f"compare: {name}: loading {model}{_told(copies)}")
+    if copies.count == 1:
+        answers = [_answers_of_copy(shares[0])]
+    else:
+        answers = list(
+            in_order(_answers_of_copy, shares, processes=copies.count, if_it_dies=_no_answers)
+        )
+    return Answers.together(answers, took_s=time.monotonic() - started)
+
+
+def _told(copies: Copies) -> str:
+    if copies.over_all:
+        return ", over all GPUs"
+    return f", {copies.count} copies" if copies.count > 1 else ""
+
+
+def _no_answers(copy: _Copy) -> Answers:
+    raise ModelError(
+        f"The process of {copy.name} ended while it answered; its memory ran out, perhaps.",
+        remedy="set compare.copies or compare.batch_questions lower, then compare again.",
     )
-    batch, questions = settings.batch_questions, [probe.question for probe in inputs.probes]
+
+
+def _answers_of_copy(copy: _Copy) -> Answers:
+    started = time.monotonic()
+    asked, settings, name = copy.asked, copy.settings, copy.name
+    answerer = Answerer(
+        copy.model,
+        device=copy.device,
+        gpu=copy.gpu,
+        over_all=copy.over_all,
+        system_prompt=copy.system_prompt,
+        chat_template=copy.chat_template,
+        threads=copy.threads,
+    )
+    batch = settings.batch_questions
     texts = answerer.answer(
-        questions,
+        asked.questions,
         max_tokens=settings.max_answer_tokens,
         batch=batch,
-        progress=_Progress(f"{name}: answers", total=len(questions)),
+        progress=_Progress(f"{name}: answers", total=len(asked.questions)),
     )
-    choices = [ranking.choices if ranking else () for ranking in rankings(inputs.probes)]
     answers = Answers(
         texts=texts,
-        likelihoods=_rank(answerer, questions, choices, batch=batch, what=f"{name}: choices"),
+        likelihoods=_rank(
+            answerer, asked.questions, asked.choices, batch=batch, what=f"{name}: choices"
+        ),
         general=_rank(
             answerer,
-            [item.question for item in inputs.general],
-            [item.choices for item in inputs.general],
+            [question for question, _ in asked.general],
+            [choices for _, choices in asked.general],
             batch=GENERAL_BATCHES * batch,
             what=f"{name}: general questions",
         ),
         losses=answerer.losses(
-            inputs.texts,
+            asked.texts,
             batch=batch,
-            progress=_Progress(f"{name}: texts", total=len(inputs.texts)),
+            progress=_Progress(f"{name}: texts", total=len(asked.texts)),
         ),
-        tasks=_tasks(answerer, inputs.tasks, batch=batch, name=name),
+        tasks=_tasks(answerer, asked.tasks, batch=batch, name=name),
         took_s=time.monotonic() - started,
     )
     del answerer
@@ -143,20 +273,21 @@ def base_answers(
     # A base model without a chat template is asked in the words that the tuned one learned.
     template = run.export / "chat_template.jinja"
     chat_template = template.read_text(encoding="utf-8") if template.is_file() else None
-    asked = {
+    asked = Asked.of(inputs)
+    depends_on = {
         "format": CACHE_FORMAT,
         "model": model_key(folder),
-        "questions": [probe.question for probe in inputs.probes],
-        "choices": [ranking.choices if ranking else () for ranking in rankings(inputs.probes)],
-        "general": [[item.question, item.choices] for item in inputs.general],
-        "texts": inputs.texts,
-        "tasks": tasks_key(inputs.tasks),
+        "questions": asked.questions,
+        "choices": asked.choices,
+        "general": asked.general,
+        "texts": asked.texts,
+        "tasks": tasks_key(asked.tasks),
         "max_answer_tokens": settings.max_answer_tokens,
         "system_prompt": config.library.system_prompt,
         "chat_template": None if _has_template(folder) else chat_template,
         "device": device,
     }
-    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
+    key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
     kept = Path(config.library.cache) / "base-answers" / f"{key}.json"
     try:
         answers = _answers_of(json.loads(kept.read_text(encoding="utf-8")))

@@ -98,3 +98,16 @@ def compose_world(config: RunConfig, world_size: int) -> RunConfig:
     from dataclasses import replace
 
     return replace(config, cluster=replace(config.cluster, tasks_per_node=world_size))
+
+
+def spread_weights(folder: Path) -> None:
+    """Make a model that answers otherwise to each question, where small random weights do not."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" not in name:
+                parameter.mul_(6.0)
+    model.save_pretrained(folder)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from ftdist.expert.draw import Draw
 from ftdist.expert.probes import read_probes
 from ftdist.expert.show import comparison_markdown, print_comparison
 from ftdist.rundir import RunDir, read_json_lines
+from tests.support.models import spread_weights
 
 QUESTIONS = (
     "How do I charge the Fernbot?",
@@ -38,13 +40,7 @@ CHOICES = (
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tiny.make(tmp_path_factory.mktemp("tiny") / "made")
-    # Random weights of the usual size answer the same token whatever is asked: spread them.
-    model = AutoModelForCausalLM.from_pretrained(folder / "model")
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if "norm" not in name:
-                parameter.mul_(6.0)
-    model.save_pretrained(folder / "model")
+    spread_weights(folder / "model")
     return folder
 
 
@@ -54,7 +50,7 @@ def model(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made / "model", tmp_path / "model"))
 
 
-def load(folder: Path, **options: str | None) -> Answerer:
+def load(folder: Path, **options: Any) -> Answerer:
     return Answerer(folder, device="cpu", threads=1, **options)
 
 

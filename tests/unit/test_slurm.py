@@ -30,7 +30,7 @@ from launch.enqueue import Asked, refuse_queued, refuse_second, submit
 from launch.failure import RankFailure, exit_path, start_path, write_failure
 from launch.queue import Partition, Queue, SlurmError, minutes
 from launch.remains import ended_by_hand, read_ended
-from launch.slurm import JobRequest, Stage, environment, parameters, script, setup
+from launch.slurm import JobRequest, Stage, environment, gpus_of, parameters, script, setup
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -58,7 +58,7 @@ def request(
         runs=tuple(RunDir(root / f"r-{number}") for number in range(runs)),
         cluster=config.cluster,
         private=True,
-        gpus_per_node=config.cluster.gpus_per_node or 0,
+        gpus_per_node=gpus_of(stage, config.cluster, copies=config.compare.copies),
         after=after,
         name="r",
     )
@@ -184,8 +184,11 @@ def test_only_training_and_comparing_ask_for_gpus_and_the_rest_goes_to_the_cpu_p
         "prepare": None,
         "train": 4,
         "export": None,
-        "compare": 1,
+        "compare": 4,
     }
+    fewer = dataclasses.replace(config, compare=dataclasses.replace(config.compare, copies=2))
+    wanted: dict[Stage, int] = {"compare": 2, "blend": 2, "train": 4, "curate": 1, "export": 0}
+    assert {stage: request(fewer, stage=stage).gpus_per_node for stage in wanted} == wanted
     assert {s: p["partition"] for s, p in asked.items()} == {
         "prepare": "cpu",
         "train": "main",

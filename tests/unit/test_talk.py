@@ -21,6 +21,7 @@ from ftdist.expert import tiny
 from ftdist.expert.answers import Answerer
 from ftdist.expert.talk import Settings, chat
 from ftdist.rundir import RunDir
+from tests.support.models import spread_weights
 
 FIRST, SECOND = "How do I charge the Fernbot?", "And now?"
 SETTINGS = Settings(question=None, max_answer_tokens=6, threads=1, device="cpu")
@@ -40,11 +41,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     run.create(private=True)
     save_config(compose([f"{key}={value}" for key, value in overrides.items()]), run.config)
     shutil.copytree(made / "model", run.export)
+    spread_weights(run.export)
     tuned = AutoModelForCausalLM.from_pretrained(run.export)
     with torch.no_grad():
-        for name, parameter in tuned.named_parameters():
-            if "norm" not in name:
-                parameter.mul_(6.0)  # else the same token follows whatever is asked
         # An answer never ends by itself.
         tuned.lm_head.weight[tuned.generation_config.eos_token_id] = 0.0
     tuned.save_pretrained(run.export)
@@ -185,8 +184,15 @@ def test_words_with_an_equals_sign_may_be_part_of_a_question() -> None:
     ],
 )
 def test_wrong_use_gets_a_sentence_and_a_remedy(
-    run: RunDir, words: list[str], problem: str, remedy: str, capfd: pytest.CaptureFixture[str]
+    run: RunDir,
+    words: list[str],
+    problem: str,
+    remedy: str,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     handle = str(run.root)
     assert main([handle if word == "R" else word for word in words]) == 78
     err = capfd.readouterr().err.replace(handle, "R")

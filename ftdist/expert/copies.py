@@ -1,0 +1,51 @@
+"""How many copies of a model answer side by side, and where they stand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftdist.config.model_facts import read_model_facts
+from ftdist.dist.device import Device, free_memory
+
+ROOM = 1.3
+"""Memory that a model takes while it answers, as a multiple of its weights: keys and values too."""
+
+GPU_BYTES = 2
+"""Of a weight: bfloat16."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copies:
+    """Where a model stands while it answers.
+
+    Attributes:
+        count: copies, each in a process of its own; GPUs in turn, or a share of the cores.
+        over_all: the one copy lies over all GPUs, layer by layer, for it fits none of them.
+    """
+
+    count: int
+    over_all: bool = False
+
+
+def copies_of(folder: Path, *, device: Device, wanted: int | None) -> Copies:
+    """How a model is to answer here.
+
+    Args:
+        folder: of the model.
+        device: what it computes on.
+        wanted: copies; None: one a GPU that it fits, one on CPUs.
+
+    Raises:
+        ModelError: the folder holds no model.
+    """
+    if device == "cpu":
+        return Copies(count=wanted or 1)
+    weights = read_model_facts(folder).parameters * GPU_BYTES
+    return on_gpus(weights, free=free_memory(), wanted=wanted)
+
+
+def on_gpus(weights: int, *, free: Sequence[int], wanted: int | None) -> Copies:
+    """How a model of so many bytes is to answer on GPUs with so many free bytes."""
+    if min(free) < ROOM * weights:
+        return Copies(count=1, over_all=True)
+    return Copies(count=min(wanted or len(free), len(free)))
