@@ -33,6 +33,7 @@ def main(words: Sequence[str]) -> int:
         tell_result(f"Run {run.name} has nothing on record to send yet.")
     else:
         sent = [f"{done.sent} sent now"] if done.sent else []
+        sent += [f"{done.answers} answers of its course sent now"] if done.answers else []
         sent += [f"{done.comparison} sent now"] if done.comparison else []
         told = ", ".join(sent) or "nothing was lacking"
         tell_result(f"W&B has run {run.name} up to step {done.step}, {told}: {done.url}")

@@ -282,7 +282,7 @@ class TrackingConfig:
     """W&B tags."""
 
     answers: bool
-    """Whether W&B gets the questions and answers of a comparison, or its scores alone."""
+    """Whether W&B gets questions and answers, of a comparison and of training, or scores alone."""
 
     system_every_s: Annotated[float, Field(ge=0)]
     """Seconds between two measurements of each node (cores, memory, GPUs); 0: none."""

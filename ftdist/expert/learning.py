@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.expert.charts import Chart, chart
-from ftdist.rundir import read_json_lines
+from ftdist.observe.measures import read_measures
 
 MOST_STEPS = 5
 """Of which written answers are shown: the base's, the last, and those evenly between."""
@@ -49,7 +49,7 @@ def learning(measures: Path, *, best: int | None) -> Learning | None:
         measures: the file.
         best: step of the checkpoint that was kept as the best.
     """
-    rows = _rows(measures)
+    rows = read_measures(measures)
     if len(rows) < 2:
         return None
     base_loss = _loss(rows[0])
@@ -71,17 +71,6 @@ def learning(measures: Path, *, best: int | None) -> Learning | None:
         best=best,
         written=_written(rows),
     )
-
-
-def _rows(measures: Path) -> list[dict[str, Any]]:
-    """The newest measurement of each step, of the questions that were asked last."""
-    rows = [row for row in read_json_lines(measures) if _is_whole(row)]
-    by_step = {row["step"]: row for row in rows if row["digest"] == rows[-1]["digest"]}
-    return [by_step[step] for step in sorted(by_step)] if 0 in by_step else []
-
-
-def _is_whole(row: dict[str, Any]) -> bool:
-    return {"step", "digest", "ranked", "general", "losses", "written"} <= row.keys()
 
 
 def _share(hits: Sequence[bool]) -> float:

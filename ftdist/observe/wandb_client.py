@@ -12,7 +12,7 @@ nothing in the config that looks like a secret. Keys come from the environment o
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -120,15 +120,25 @@ class WandbClient:
         kept = {*comparison.values, DIGEST}
         if comparison.answers is not None:
             kept.add(ANSWERS)
-            rows = [list(row) for row in comparison.answers]
-            table = self._wandb.Table(columns=list(COLUMNS), data=rows)
-            summary[ANSWERS] = table
-            # Its upload fails in silence unless somebody waits for it; then it counts as not sent.
-            table._artifact_target.artifact.wait(timeout=round(self._finish_timeout_s))
+            self.show_table(ANSWERS, comparison.answers, columns=COLUMNS)
         for name in summary.keys():  # noqa: SIM118 - wandb's summary cannot be iterated
             if name.startswith(PREFIX) and name not in kept:
                 del summary[name]
         summary.update({**comparison.values, DIGEST: comparison.digest})
+
+    def show_table(
+        self, name: str, rows: Iterable[Iterable[object]], *, columns: Sequence[str]
+    ) -> None:
+        """Put a table in place of the one that the run's summary has under its name.
+
+        Raises:
+            wandb.errors.Error: the server did not take it in time.
+            ValueError: it refuses it.
+        """
+        table = self._wandb.Table(columns=list(columns), data=[list(row) for row in rows])
+        self._run.summary[name] = table
+        # Its upload fails in silence unless somebody waits for it; then it counts as not sent.
+        table._artifact_target.artifact.wait(timeout=round(self._finish_timeout_s))
 
     def finish(self, *, exit_code: int, preempting: bool) -> None:
         """End this part of the run.

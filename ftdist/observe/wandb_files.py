@@ -66,6 +66,9 @@ class Synced:
     compared: str = ""
     """Digest of the comparison that it has; "": none."""
 
+    answered: str = ""
+    """Digest of the answers that it has of what was measured while it learned; "": none."""
+
     @classmethod
     def read(cls, run: RunDir) -> "Synced":
         """What is on record; nothing where that cannot be read."""
@@ -75,6 +78,7 @@ class Synced:
                 step=int(fields["step"]),
                 ended=str(fields["ended"]),
                 compared=str(fields.get("compared", "")),
+                answered=str(fields.get("answered", "")),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return cls()
@@ -97,6 +101,9 @@ class Sent:
     url: str | None
     comparison: str = ""
     """What was sent now of a comparison, in words; "": nothing."""
+
+    answers: int = 0
+    """Answers written while it learned that were sent now."""
 
     by_itself: bool = False
     """Whether the run sends its rows itself at this moment."""

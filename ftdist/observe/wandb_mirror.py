@@ -21,6 +21,7 @@ from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
 from ftdist.errors import FtdistError
 from ftdist.observe.facts import shown_config
+from ftdist.observe.measures import ANSWERED, COLUMNS, answered, digest_of
 from ftdist.observe.record import Record
 from ftdist.observe.wandb_client import WandbClient, close_remains, kill_wandb_core
 from ftdist.observe.wandb_files import Sender, Synced, write_url
@@ -111,6 +112,7 @@ class WandbMirror:
     def _mirror(self) -> None:
         client, after, server = self._open()
         record = Record(self._run, after=after)
+        answers = _Answers(self._run, self._config)
         over = False
         while not over:
             over = self._over.wait(LOOK_EVERY_S)
@@ -119,10 +121,13 @@ class WandbMirror:
                 raise _StaysOfflineError("another process sends the run's rows now")
             for row in record.new_rows():
                 client.log(row)
+            problem = None if server is None else answers.show(client)
+            if problem is not None:
+                self._note(f"W&B has not got the answers of now ({problem}); {self._later()}.")
         failed, goes_on = self._outcome == "failed", self._outcome == "requeue"
         client.finish(exit_code=int(failed), preempting=goes_on)
         if server is not None:
-            self._confirm(server, sent=record.last)
+            self._confirm(server, sent=record.last, answers=answers.shown)
 
     def _open(self) -> tuple[WandbClient, int, WandbServer | None]:
         """A client, the last step that need not be sent, and the server if one is told."""
@@ -175,16 +180,50 @@ class WandbMirror:
             on_stop=self._on_stop,
         )
 
-    def _confirm(self, server: WandbServer, *, sent: int) -> None:
+    def _confirm(self, server: WandbServer, *, sent: int, answers: str) -> None:
         """Put on record how far the server says it has the run."""
         has = server.last_step(self._run, self._config.tracking, timeout_s=CONFIRM_TIMEOUT_S)
         ended = {"finished": "done", "failed": "failed", "requeue": ""}[self._outcome]
-        replace(Synced.read(self._run), step=has, ended=ended).write(self._run)
+        known = Synced.read(self._run)
+        replace(known, step=has, ended=ended, answered=answers).write(self._run)
         if has < sent:
             self._note(f"W&B has {has} of {sent} steps; {self._later()}.")
 
     def _later(self) -> str:
         return f"`ftdist sync {self._run.handle}` sends what it lacks"
+
+
+class _Answers:
+    """Shows what the model answers while it learns, whenever there is more of it.
+
+    A table that W&B does not take is one line in the log.
+    """
+
+    def __init__(self, run: RunDir, config: RunConfig) -> None:
+        self._run, self._config = run, config
+        self._looked_at: int | None = None
+        self._told = False
+        self.shown = Synced.read(run).answered
+        """Digest of what W&B has."""
+
+    def show(self, client: WandbClient) -> str | None:
+        """Show all of it if it is not the same as before; what went wrong, the first time."""
+        try:
+            size = self._run.measures.stat().st_size
+        except OSError:
+            return None
+        if size == self._looked_at:
+            return None
+        self._looked_at = size
+        try:
+            rows = answered(self._run, self._config, environment=os.environ)
+            if digest_of(rows) not in ("", self.shown):
+                client.show_table(ANSWERED, rows, columns=COLUMNS)
+                self.shown = digest_of(rows)
+        except Exception as error:  # noqa: BLE001 - whatever wandb raises, or the file holds
+            told, self._told = self._told, True
+            return None if told else one_line(error)
+        return None
 
 
 class _StaysOfflineError(Exception):
@@ -196,4 +235,6 @@ def one_line(error: Exception) -> str:
     if isinstance(error, FtdistError):
         return error.problem.rstrip(".")
     words = (str(error).splitlines() or [""])[0].rstrip(".")
-    return words if isinstance(error, _StaysOfflineError) else f"{type(error).__name__}: {words}"
+    if isinstance(error, _StaysOfflineError):
+        return words
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__

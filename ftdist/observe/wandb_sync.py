@@ -3,8 +3,8 @@
 It brings what the server lacks, from `metrics.jsonl` alone: of a run that was offline, of one whose
 mirror broke, of one that still goes on. The server is asked first which step it has last, and asked
 again at the end, so each step is sent once however often this is done. A comparison with the base
-goes the same way, unless the digest on record says that the server has it: what is sent takes the
-place of the one before.
+goes the same way, and so do answers that were written while it learned, unless the digest on record
+says that the server has them: what is sent takes the place of what was there before.
 """
 
 import json
@@ -23,6 +23,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError
 from ftdist.observe.comparison import Comparison, read_comparison
 from ftdist.observe.facts import shown_config
+from ftdist.observe.measures import ANSWERED, COLUMNS, answered, digest_of
 from ftdist.observe.record import Record
 from ftdist.observe.wandb_client import WandbClient, close_remains, kill_wandb_core
 from ftdist.observe.wandb_files import Sender, Sent, Synced, forget, read_url, write_url
@@ -91,7 +92,9 @@ def _send(
     comparison = read_comparison(run, config, environment=os.environ)
     if comparison is not None and comparison.digest == known.compared:
         comparison = None
-    if not rows and comparison is None and (ended == known.ended or has == 0):
+    answers = answered(run, config, environment=os.environ)
+    new_answers = answers if digest_of(answers) != known.answered else ()
+    if not rows and comparison is None and not new_answers and (ended == known.ended or has == 0):
         return Sent(sent=0, step=has, url=read_url(run))
     plan = Plan.from_json(run.plan.read_text(encoding="utf-8"))
     shown = shown_config(
@@ -112,6 +115,8 @@ def _send(
         for row in rows:
             client.log(row)
             sender.show()
+        if new_answers:
+            client.show_table(ANSWERED, new_answers, columns=COLUMNS)
         if comparison is not None:
             client.show(comparison)
         client.finish(exit_code=int(ended == "failed"), preempting=not ended)
@@ -119,7 +124,7 @@ def _send(
     compared = known.compared
     if comparison is not None and _has_comparison(run, config, server, comparison=comparison):
         compared = comparison.digest
-    Synced(step=has, ended=ended, compared=compared).write(run)
+    Synced(step=has, ended=ended, compared=compared, answered=digest_of(answers)).write(run)
     if has < record.last:
         raise WandbError(
             f"W&B has taken {has} of {record.last} steps of run {run.name}.",
@@ -131,7 +136,13 @@ def _send(
             remedy=f"ask again: `ftdist sync {run.handle}` sends it.",
         )
     told = "" if comparison is None else comparison.told
-    return Sent(sent=len(rows), step=has, url=client.url, comparison=told)
+    return Sent(
+        sent=len(rows),
+        step=has,
+        url=client.url,
+        comparison=told,
+        answers=len(new_answers),
+    )
 
 
 @contextmanager

@@ -1,0 +1,66 @@
+"""What was measured while a model learned, read back; and its answers as W&B shows them.
+
+    eval/answers    a table in the run's summary: a row a question and measurement, step 0 the base
+
+A function of `runs/R/measures.jsonl` and the run's config alone. No torch, no wandb.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ftdist.config.schema import RunConfig
+from ftdist.observe.redact import redacted
+from ftdist.rundir import RunDir, read_json_lines
+
+ANSWERED = "eval/answers"
+
+COLUMNS = ("step", "question", "kind", "expected", "answer")
+
+MOST_ROWS = 1000
+"""Of the table: the base's, and the newest."""
+
+Row = tuple[int | str, ...]
+
+
+def digest_of(rows: Sequence[Row]) -> str:
+    """The same for the same rows alone; "" for none."""
+    text = json.dumps([COLUMNS, rows])
+    return hashlib.sha256(text.encode()).hexdigest()[:16] if rows else ""
+
+
+def read_measures(path: Path) -> list[dict[str, Any]]:
+    """The newest measurement of each step, of the questions that were asked last, in order.
+
+    None at all where the base was not measured with these questions.
+    """
+    rows = [row for row in read_json_lines(path) if _is_whole(row)]
+    by_step = {row["step"]: row for row in rows if row["digest"] == rows[-1]["digest"]}
+    return [by_step[step] for step in sorted(by_step)] if 0 in by_step else []
+
+
+def _is_whole(row: dict[str, Any]) -> bool:
+    return {"step", "digest", "ranked", "general", "losses", "written"} <= row.keys()
+
+
+def answered(run: RunDir, config: RunConfig, *, environment: Mapping[str, str]) -> tuple[Row, ...]:
+    """What was answered in writing, as `COLUMNS`; nothing where no text may leave this place.
+
+    Args:
+        run: whose record is read.
+        config: of the run.
+        environment: its secrets are hidden wherever they stand in the answers.
+    """
+    if not config.tracking.answers:
+        return ()
+    rows = [
+        (measured["step"], *(each[name] for name in COLUMNS[1:]))
+        for measured in read_measures(run.measures)
+        for each in measured["written"]
+    ]
+    base = [row for row in rows if row[0] == 0]
+    newest = rows[len(base) :]
+    rows = base + newest[max(0, len(newest) + len(base) - MOST_ROWS) :]
+    return tuple(tuple(row) for row in redacted(rows, environment=environment))
