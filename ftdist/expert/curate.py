@@ -25,6 +25,7 @@ from ftdist.config.curation import CurateConfig, CurateModel
 from ftdist.errors import ConfigError, FtdistError
 from ftdist.expert.endpoint import open_endpoint
 from ftdist.library.curate import check_curation, curate
+from ftdist.library.keep.answers import ANSWERED_AT_ONCE
 from ftdist.rundir import write_whole
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class BaseModel:
 
         def answers(prompts: Sequence[str]) -> list[str]:
             say(f"curate: the base model answers {len(prompts)} prompts")
-            return self._answerer.answer(prompts, max_tokens=answer_tokens, batch=16)
+            return self._answerer.answer(prompts, max_tokens=answer_tokens, batch=ANSWERED_AT_ONCE)
 
         return answers
 
@@ -87,7 +88,7 @@ class BaseModel:
                 [prompt.partition(" ")[2] for prompt in prompts],
                 seeds=[crc32(f"{seed} {prompt}".encode()) for prompt in prompts],
                 max_tokens=text_tokens,
-                batch=16,
+                batch=ANSWERED_AT_ONCE,
             )
 
         return texts

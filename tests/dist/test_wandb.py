@@ -17,7 +17,7 @@ import pytest
 from ftdist.observe.wandb_files import Synced, wandb_id
 from ftdist.rundir import RunDir, append_json_line
 from tests.support import wandb_reader
-from tests.support.mirrored import NO_KEY, Loopback, by_attempt, offline_rows, sync
+from tests.support.mirrored import FAULTS, Loopback, by_attempt, offline_rows, sync
 from tests.support.tracked import (
     CLOSE_TIMEOUT_S,
     STEPS,
@@ -29,10 +29,9 @@ from tests.support.tracked import (
     wait_for,
     without_time,
 )
-from tests.support.wandb_loopback import Fault, WandbLoopback
+from tests.support.wandb_loopback import WandbLoopback
 
 SECRET = "canary-of-the-environment-0123456789abcdef"
-FAULTS: dict[str, Fault] = {"500": "500", "429": "429", "401": "401", "hang": "hang"}
 
 
 def page(server: WandbLoopback, run: RunDir) -> dict[str, Any]:
@@ -143,14 +142,7 @@ def begun_in_trouble(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tupl
     def begin(trouble: str) -> tuple[RunDir, Done]:
         run = runs[trouble]
         with Loopback() as server:
-            environment = server.environment()
-            server.fault = FAULTS.get(trouble)
-            if trouble == "gone":
-                server.__exit__()
-            if trouble == "no key":
-                environment |= NO_KEY
-            if trouble == "WANDB_MODE":
-                environment["WANDB_MODE"] = "offline"
+            environment = server.meet(trouble)
             mode = "online" if trouble in ("500", "401") else "auto"
             return run, start(run, environment, wandb=mode).wait()
 

@@ -16,9 +16,9 @@ from ftdist.observe.comparison import COLUMNS
 from ftdist.observe.wandb_files import Sender, Synced, wandb_id
 from ftdist.rundir import RunDir
 from tests.support.compared import SECRET, TEXTS, WAIT_S, set_tracking, tell, write_report
-from tests.support.mirrored import NO_KEY, Loopback, sync
+from tests.support.mirrored import Loopback, sync
 from tests.support.tracked import STEPS, Done, make_run, record, start
-from tests.support.wandb_loopback import Answer, Fault
+from tests.support.wandb_loopback import Answer
 
 
 def summary(server: Loopback, run: RunDir) -> dict[str, Any]:
@@ -198,8 +198,6 @@ TROUBLES: dict[str, str] = {
 }
 """What is wrong, and what is said of it."""
 
-FAULTS: dict[str, Fault] = {"500": "500", "401": "401", "hang": "hang"}
-
 
 @pytest.fixture(scope="module")
 def in_trouble(
@@ -215,17 +213,10 @@ def in_trouble(
         write_report(run, recall=0.75)
         plan = run.plan.read_text()
         with Loopback() as server:
-            environment = server.environment()
-            server.fault = FAULTS.get(trouble)
+            environment = server.meet(trouble)
             server.artifacts.refuses = trouble == "refuses the table"
             server.loses_summaries = trouble == "loses the summary"
             server.takes_files = trouble != "takes no file"
-            if trouble == "gone":
-                server.__exit__()
-            if trouble == "no key":
-                environment |= NO_KEY
-            if trouble == "WANDB_MODE":
-                environment["WANDB_MODE"] = "offline"
             if trouble == "damaged plan":
                 run.plan.write_text("{")
             done = tell(run, environment)

@@ -12,9 +12,10 @@ from ftdist.observe.wandb_files import wandb_id
 from ftdist.rundir import RunDir
 from tests.support import wandb_reader
 from tests.support.tracked import Done, as_recorded, raw_rows, without_time
-from tests.support.wandb_loopback import Answer, WandbLoopback
+from tests.support.wandb_loopback import Answer, Fault, WandbLoopback
 
 NO_KEY = {"WANDB_MODE": "online", "WANDB_API_KEY": "", "NETRC": "/dev/null"}
+FAULTS: dict[str, Fault] = {"500": "500", "429": "429", "401": "401", "hang": "hang"}
 
 
 class Loopback(WandbLoopback):
@@ -32,6 +33,22 @@ class Loopback(WandbLoopback):
         with self._lock:
             known = wandb_id(run) in self.runs
         return [row["trainer/global_step"] for row in self.history(wandb_id(run))] if known else []
+
+    def meet(self, trouble: str) -> dict[str, str]:
+        """Be in trouble from now on; the environment of a process that is to meet it.
+
+        500, 429, 401 and hang are what it answers; gone, no key and WANDB_MODE say what they are;
+        any other word is somebody else's to bring about.
+        """
+        environment = self.environment()
+        self.fault = FAULTS.get(trouble)
+        if trouble == "gone":
+            self.__exit__()
+        if trouble == "no key":
+            environment |= NO_KEY
+        if trouble == "WANDB_MODE":
+            environment["WANDB_MODE"] = "offline"
+        return environment
 
     def revive(self) -> "Loopback":
         """A new server in place of this one, which knows what this one knew."""

@@ -7,7 +7,9 @@ from pathlib import Path
 from ftdist.rundir import append_json_line, read_json_lines
 
 Ask = Callable[[Sequence[str]], list[str]]
-_AT_ONCE = 32
+ANSWERED_AT_ONCE = 32
+"""Prompts asked together, one batch of the base model; an interruption loses no more than these."""
+
 _LEAST_RUNS = 8
 _LEAST_DISTINCT = 0.5
 _SENTENCE_END = re.compile(r"[.!?][\"')\]\u201d\u2019]*(?=\s|$)")
@@ -29,8 +31,8 @@ def answered(prompts: Sequence[str], *, ask: Ask, cache: Path) -> list[tuple[str
     }
     _end_torn_line(cache)
     new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in known]
-    for first in range(0, len(new), _AT_ONCE):
-        asked = new[first : first + _AT_ONCE]
+    for first in range(0, len(new), ANSWERED_AT_ONCE):
+        asked = new[first : first + ANSWERED_AT_ONCE]
         for prompt, answer in zip(asked, ask(asked), strict=True):
             known[prompt] = answer
             append_json_line(cache, {"prompt": prompt, "answer": answer})
