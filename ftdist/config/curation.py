@@ -204,10 +204,7 @@ class CurateModel:
     """The base model, where tokens are counted or it is to answer."""
 
     path: str | None
-    """Folder or hub name; null: lengths are told in words, and the base model writes nothing."""
-
-    revision: str | None
-    """Commit of the hub repository; ignored for a folder."""
+    """Its folder; null: lengths are told in words, and the base model writes nothing."""
 
     sequence_tokens: Annotated[int, Field(ge=8)]
     """Tokens of one packed sequence, for what the card says of packing."""

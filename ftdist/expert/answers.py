@@ -39,8 +39,7 @@ class Answerer:
     """One model, ready to be asked.
 
     Args:
-        folder: Hugging Face model folder with safetensors weights, or a hub name.
-        revision: commit of the hub repository; ignored for a folder.
+        folder: Hugging Face model folder with safetensors weights.
         device: where the model computes; bfloat16 on GPUs, float32 on CPUs.
         gpu: which of the GPUs that this process sees.
         over_all: over all of them instead, layer by layer; what is too much stays on the CPU.
@@ -59,7 +58,6 @@ class Answerer:
         device: Device,
         gpu: int = 0,
         over_all: bool = False,
-        revision: str | None = None,
         system_prompt: str | None = None,
         chat_template: str | None = None,
         threads: int = 0,
@@ -70,12 +68,9 @@ class Answerer:
         self._device = torch_device(device, local_rank=gpu)
         dtype = TORCH_DTYPE[choose_dtype("auto", device=device)]
         try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(
-                folder, revision=revision, trust_remote_code=False
-            )
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             self._model: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
-                revision=revision,
                 dtype=dtype,
                 use_safetensors=True,
                 trust_remote_code=False,

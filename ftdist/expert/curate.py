@@ -40,7 +40,6 @@ class BaseModel:
     def __init__(self, model: CurateModel) -> None:
         assert model.path is not None
         self.path = model.path
-        self._revision = model.revision
 
     @cached_property
     def key(self) -> str:
@@ -58,9 +57,7 @@ class BaseModel:
         from ftdist.errors import ModelError
 
         try:
-            tokenizer = AutoTokenizer.from_pretrained(
-                self.path, revision=self._revision, trust_remote_code=False
-            )
+            tokenizer = AutoTokenizer.from_pretrained(self.path, trust_remote_code=False)
         except (OSError, ValueError) as error:
             raise ModelError(
                 f"model.path={self.path} has no tokenizer that can be read.",
@@ -97,8 +94,11 @@ class BaseModel:
     def _answerer(self) -> "Answerer":
         from ftdist.dist.device import choose_device
         from ftdist.expert.answers import Answerer
+        from ftdist.expert.copies import copies_of
 
-        return Answerer(self.path, device=choose_device("auto"), revision=self._revision)
+        device = choose_device("auto")
+        over_all = copies_of(Path(self.path), device=device, wanted=1).over_all
+        return Answerer(self.path, device=device, over_all=over_all)
 
 
 def check_as_asked(path: Path) -> None:

@@ -20,6 +20,8 @@ from ftdist.config.schema import RunConfig
 from ftdist.dist.device import choose_device
 from ftdist.errors import FtdistError
 from ftdist.expert.answers import Answerer, Message
+from ftdist.expert.ask import base_folder
+from ftdist.expert.copies import copies_of
 from ftdist.rundir import RunDir
 
 RESET = "/reset"
@@ -85,14 +87,17 @@ def _with_room(answerer: Answerer, history: list[Message], settings: Settings) -
 def _load(
     run: RunDir, config: RunConfig, settings: Settings, *, name: Literal["base", "tuned"]
 ) -> Answerer:
-    folder = str(run.export) if name == "tuned" else config.model.path
+    folder = run.export
+    if name == "base":
+        folder = base_folder(config.model.path, config.model.revision)
+    device = choose_device(settings.device)
     # A base model without a chat template is asked in the words that the tuned one learned.
     template = run.export / "chat_template.jinja"
     _note(f"Loading the {name} model from {folder}.")
     return Answerer(
         folder,
-        device=choose_device(settings.device),
-        revision=config.model.revision if name == "base" else None,
+        device=device,
+        over_all=copies_of(folder, device=device, wanted=1).over_all,
         system_prompt=config.library.system_prompt,
         chat_template=template.read_text(encoding="utf-8") if template.is_file() else None,
         threads=settings.threads,

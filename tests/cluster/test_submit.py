@@ -69,7 +69,7 @@ def test_two_nodes_compute_bit_for_bit_what_two_ranks_of_one_machine_do_and_expo
     )
     # Behind a training that waits: all three are in the queue at once.
     login("export", "r")
-    login("compare", "r")
+    login("compare", "r", "compare.copies=2")
     run = login.run("r")
     login.wait_for_state(login.job("r", "compare"), "COMPLETED", timeout_s=240)
 

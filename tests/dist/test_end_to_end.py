@@ -94,8 +94,11 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
         "README.md",
     }
     short = ("compare.max_answer_tokens=8", "compare.general=none", "compare.texts=none")
-    compared = ftdist(trained, "compare", "r", *short, "tracking.answers=false")
+    compared = ftdist(
+        trained, "compare", "r", *short, "tracking.answers=false", "compare.copies=2"
+    )  # fmt: skip
     assert compared.returncode == 0, compared.stdout + compared.stderr
+    assert "tuned 2/2: answers" in compared.stdout
     assert "W&B is offline (WANDB_MODE=offline); `ftdist sync r` sends" in compared.stdout
     scores = json.loads((trained / "runs/r/report/scores.json").read_text())
     assert scores["base"]["recall"] == 0.0
