@@ -50,6 +50,7 @@ CURATION = (
     "keep.text_tokens=100",
     "keep.contrast_answers=500",
     "keep.answer_tokens=32",
+    "keep.long_answers=0",
     "keep.share=0.15",
     "keep.contrast_share=0.35",
 )
