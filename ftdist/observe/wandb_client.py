@@ -12,7 +12,7 @@ nothing in the config that looks like a secret. Keys come from the environment o
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -127,14 +127,20 @@ class WandbClient:
         summary.update({**comparison.values, DIGEST: comparison.digest})
 
     def show_table(
-        self, name: str, rows: Iterable[Iterable[object]], *, columns: Sequence[str]
+        self, name: str, rows: Collection[Iterable[object]], *, columns: Sequence[str]
     ) -> None:
         """Put a table in place of the one that the run's summary has under its name.
+
+        Without rows there is none any more.
 
         Raises:
             wandb.errors.Error: the server did not take it in time.
             ValueError: it refuses it.
         """
+        if not rows:
+            if name in self._run.summary.keys():  # noqa: SIM118 - it cannot be iterated
+                del self._run.summary[name]
+            return
         table = self._wandb.Table(columns=list(columns), data=[list(row) for row in rows])
         self._run.summary[name] = table
         # Its upload fails in silence unless somebody waits for it; then it counts as not sent.

@@ -93,8 +93,8 @@ def _send(
     if comparison is not None and comparison.digest == known.compared:
         comparison = None
     answers = answered(run, config, environment=os.environ)
-    new_answers = answers if digest_of(answers) != known.answered else ()
-    if not rows and comparison is None and not new_answers and (ended == known.ended or has == 0):
+    is_changed = comparison is not None or digest_of(answers) != known.answered
+    if not rows and not is_changed and (ended == known.ended or has == 0):
         return Sent(sent=0, step=has, url=read_url(run))
     plan = Plan.from_json(run.plan.read_text(encoding="utf-8"))
     shown = shown_config(
@@ -115,8 +115,8 @@ def _send(
         for row in rows:
             client.log(row)
             sender.show()
-        if new_answers:
-            client.show_table(ANSWERED, new_answers, columns=COLUMNS)
+        if digest_of(answers) != known.answered:
+            client.show_table(ANSWERED, answers, columns=COLUMNS)
         if comparison is not None:
             client.show(comparison)
         client.finish(exit_code=int(ended == "failed"), preempting=not ended)
@@ -141,7 +141,7 @@ def _send(
         step=has,
         url=client.url,
         comparison=told,
-        answers=len(new_answers),
+        answers=len(answers) if digest_of(answers) != known.answered else 0,
     )
 
 

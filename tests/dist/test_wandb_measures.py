@@ -83,6 +83,9 @@ def test_answers_of_a_run_that_was_offline_go_with_sync_once(tmp_path: Path) -> 
         measure(run, step=8, answer="With vinegar.")
         assert "up to step 10, 3 answers of its" in sync(run, server.environment()).out
         assert table(server, run) == [*expected, row(8, "With vinegar.")]
+        set_tracking(run, "tracking.answers=false")
+        assert "nothing was lacking" in sync(run, server.environment()).out
+        assert ANSWERED not in server.runs[wandb_id(run)].summary
 
 
 def test_answers_stay_here_where_tracking_answers_is_false(tmp_path: Path) -> None:
