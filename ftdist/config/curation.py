@@ -193,7 +193,7 @@ class KeepSection:
     """Share of its answers that may be long: how an answer goes on and ends is learned of them."""
 
     long_answer_tokens: PositiveInt
-    """Most tokens of a long answer; no fewer than the library's own answers have is best."""
+    """Most tokens of a long answer; best no fewer than the library's own answers have."""
 
     text_tokens: PositiveInt
     """Most tokens of a text that the base model writes, its first words apart."""
