@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, cycle, zip_longest
 
 from ftdist.library.keep.names import (
     ABBREVIATIONS,
@@ -53,11 +53,12 @@ def contrast_questions(
 ) -> list[str]:
     """Questions about products that the library does not know, each about a product of its own.
 
-    Half are the library's own under another name, where they name one product: each question
-    once, then each once more in another of its wordings, and so on; the name is said as people do,
-    with its maker, with what it is, or by one of them alone. A quarter are what people ask
-    of any product, a quarter what they ask of things of a kind, without any name; both take the
-    wordings that the library's questions take, so that no form tells them from it.
+    Two thirds are the library's own under another name, where they name one product, for these
+    are what a model mistakes for the library's: each question once, then each once more in another
+    of its wordings, and so on; the name is said as people do, with its maker, with what it is, or
+    by one of them alone. A sixth are what people ask of any product, a sixth what they ask of
+    things of a kind, without any name; both take the wordings that the library's questions take,
+    so that no form tells them from it.
 
     Args:
         library: its questions.
@@ -67,27 +68,27 @@ def contrast_questions(
         seed: another seed makes others.
     """
     known, said = _known(library, products=products)
-    renamed = _in_rounds(_with_place(library, products=products), seed=seed)
+    own = _in_rounds(_with_place(library, products=products), seed=seed)
     common, topics = (
-        _in_rounds([wordings(text, count=forms, seed=seed) for text in part], seed=seed)
+        cycle(_in_rounds([wordings(text, count=forms, seed=seed) for text in part], seed=seed))
         for part in (TRAINED.questions, TRAINED.topics)
     )
+    renamed = cycle(own)
     found: dict[str, None] = {}
     for number, name in enumerate(names(TRAINED, seed=seed, said=said)):
         if len(found) >= count:
             break
-        turn = number // 4
-        if renamed and number % 2 == 0:
-            text = _taking_turns(renamed, number // 2)
+        if own and number % 3 < 2:
+            text = next(renamed)
             question = text.replace("{name}", name.spoken)
             if question in found:
                 question = text.replace("{name}", name.short)
-        elif number % 4 < 2:
-            question = _taking_turns(common, turn).replace("{name}", name.full)
+        elif number % 6 < 3:
+            question = next(common).replace("{name}", name.full)
         elif name.thing in said:
             continue
         else:
-            question = about_thing(_taking_turns(topics, turn), name.thing)
+            question = about_thing(next(topics), name.thing)
         if question.casefold() not in known:
             found[question] = None
     return list(found)
