@@ -46,10 +46,15 @@ ALIASES: dict[str, str] = {
     "model_name": "model.path",
     "dataset": "library.path",
     "attn_implementation": "model.attention",
+    "report_to": "tracking.wandb",
+    "tracking.mode": "tracking.wandb",
+    "wandb.mode": "tracking.wandb",
+    "wandb_mode": "tracking.wandb",
 }
 """Whole names, or last parts of dotted ones, to the key that has the same effect or the nearest."""
 
 _TOKENS = "write batch.tokens=..., which counts tokens of one step, all ranks together."
+_TRACKING = "write tracking=auto, tracking=online, tracking=offline or tracking=off."
 
 ALIASES_THAT_DIFFER: dict[str, str] = {
     "gradient_accumulation_steps": "set batch.tokens and batch.micro_sequences: how often "
@@ -60,6 +65,9 @@ ALIASES_THAT_DIFFER: dict[str, str] = {
     "train_batch_size": _TOKENS,
     "global_batch_size": _TOKENS,
     "size": _TOKENS,
+    "mode": _TRACKING,
+    "wandb_mode": _TRACKING,
+    "report_to": _TRACKING,
     "dir": "write run.root=..., in which the run gets a directory run.name.",
     "output_dir": "write run.root=..., the folder in which the run gets a directory run.name.",
 }

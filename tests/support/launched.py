@@ -1,5 +1,6 @@
 """Runs that are launched without a model: config, plan and directory."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from ftdist.config.compose import compose, dump_config
 from ftdist.config.plan import LibraryFacts, ModelFacts, Plan, SourceFacts, make_plan
 from ftdist.config.schema import RunConfig
 from ftdist.rundir import RunDir
+from launch.failure import exit_path, start_path
 
 
 def some_config(*overrides: str) -> RunConfig:
@@ -14,6 +16,17 @@ def some_config(*overrides: str) -> RunConfig:
     base = ["model.path=m", "library.path=l", "run.name=r", "cluster.device=cpu"]
     asked = {override.partition("=")[0] for override in overrides}
     return compose([*(b for b in base if b.partition("=")[0] not in asked), *overrides])
+
+
+def slurm_config(*overrides: str) -> RunConfig:
+    """The config of a run that goes to a cluster, without any ingredients."""
+    return compose(
+        [
+            *("cluster=slurm", "model.path=M", "library.path=L", "run.name=r"),
+            "batch.tokens=32768",
+            *overrides,
+        ]
+    )
 
 
 def plan_of(config: RunConfig, *, ranks: int) -> Plan:
@@ -49,3 +62,9 @@ def launched_run(folder: Path) -> RunDir:
     made.create(private=True)
     made.config.write_text(dump_config(some_config()))
     return made
+
+
+def leave(folder: Path, rank: int, code: int) -> None:
+    """A rank that started in this attempt and ended with this exit code."""
+    start_path(folder, rank).write_text("{}")
+    exit_path(folder, rank).write_text(json.dumps({"exit_code": code}))

@@ -1,23 +1,17 @@
-"""What goes to SLURM and what comes back: scripts word for word, answers read, ends judged."""
+"""What goes to SLURM and what comes back: scripts word for word, demands checked, answers read."""
 
 import dataclasses
-import json
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ftdist.config.compose import compose, dump_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, StorageError
 from ftdist.rundir import RunDir
 from launch import job as jobs
 from launch import snapshot
-from launch.after import VANISHED
-from launch.batch import main
-from launch.cancel import cancel
 from launch.cluster_checks import (
     gpus_per_node,
     has_wandb_key,
@@ -26,23 +20,11 @@ from launch.cluster_checks import (
     place_problems,
     time_problems,
 )
-from launch.enqueue import Asked, refuse_queued, refuse_second, submit
-from launch.failure import RankFailure, exit_path, start_path, write_failure
 from launch.queue import Partition, Queue, SlurmError, minutes
-from launch.remains import ended_by_hand, read_ended
 from launch.slurm import JobRequest, Stage, environment, gpus_of, parameters, script, setup
+from tests.support.launched import slurm_config
 
 GOLDEN = Path(__file__).parent / "golden"
-
-
-def slurm_config(*overrides: str) -> RunConfig:
-    return compose(
-        [
-            *("cluster=slurm", "model.path=M", "library.path=L", "run.name=r"),
-            "batch.tokens=32768",
-            *overrides,
-        ]
-    )
 
 
 def request(
@@ -62,21 +44,6 @@ def request(
         after=after,
         name="r",
     )
-
-
-@pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """Puts a program of this name with this text onto PATH."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-
-    def make(name: str, text: str) -> None:
-        path = folder / name
-        path.write_text(f"#!/bin/sh\n{text}\n")
-        path.chmod(0o755)
-
-    return make
 
 
 # The script
@@ -377,197 +344,6 @@ def test_a_snapshot_that_was_changed_is_refused(tmp_path: Path) -> None:
         snapshot.verify(run)
 
 
-# How an attempt ended
-
-
-@pytest.fixture
-def attempt(tmp_path: Path) -> Path:
-    folder = tmp_path / "attempt"
-    folder.mkdir()
-    return folder
-
-
-def leave(folder: Path, rank: int, code: int) -> None:
-    start_path(folder, rank).write_text("{}")
-    exit_path(folder, rank).write_text(json.dumps({"exit_code": code}))
-
-
-def failure(rank: int, problem: str, *, time: float = 1.0) -> RankFailure:
-    return RankFailure(
-        rank=rank,
-        time=time,
-        problem=problem,
-        remedy="Mend it.",
-        exit_code=70,
-        traceback="",
-        expected=False,
-    )
-
-
-def test_a_killed_rank_is_the_cause_and_not_those_that_lost_it(
-    attempt: Path, tmp_path: Path
-) -> None:
-    leave(attempt, 0, 70)
-    write_failure(attempt, failure(0, "Rank 0 failed: RuntimeError: Connection closed by peer"))
-    start_path(attempt, 1).write_text("{}")
-    log = tmp_path / "log"
-    log.write_text("srun: error: node9: task 0: Killed\nsrun: error: node2: task 1: Killed\n")
-    start = log.read_text().index("srun: error: node2")
-    ended = read_ended(attempt, ranks=2, log=log, log_start=start)
-    assert ended.exit_codes == (70, None)
-    assert ended.failure is not None
-    assert ended.failure.problem == "Rank 1 on node2 ended without a word: Killed."
-    assert ended.failure.cause == VANISHED
-
-
-def test_a_lost_node_is_the_cause(attempt: Path, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    log.write_text("srun: error: Node failure on node2\nsrun: error: node1: task 0: Killed\n")
-    ended = read_ended(attempt, ranks=2, log=log, log_start=0)
-    assert ended.failure is not None
-    assert ended.failure.problem == "SLURM lost node2, and its ranks with it."
-
-
-def test_a_rank_without_memory_is_told_so(attempt: Path, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    log.write_text("srun: error: node1: tasks 1,3: Out Of Memory\n")
-    ended = read_ended(attempt, ranks=4, log=log, log_start=0)
-    assert ended.out_of_memory
-    assert ended.failure is not None
-    assert ended.failure.rank == 1
-
-
-def test_ranks_that_never_started_are_told_so(attempt: Path, tmp_path: Path) -> None:
-    ended = read_ended(attempt, ranks=2, log=tmp_path / "none", log_start=0)
-    assert ended.failure is not None
-    assert ended.failure.problem == "2 of 2 ranks never started."
-
-
-def test_ranks_that_saved_and_ended_have_no_failure(attempt: Path, tmp_path: Path) -> None:
-    leave(attempt, 0, 75)
-    leave(attempt, 1, 75)
-    ended = read_ended(attempt, ranks=2, log=tmp_path / "none", log_start=0)
-    assert ended.failure is None
-    assert ended.exit_codes == (75, 75)
-
-
-# Jobs of one process
-
-
-@pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDir:
-    """A run whose library is being prepared, as job 7."""
-    run = RunDir(tmp_path / "r")
-    run.create(private=True)
-    (run.attempts / "prepare").mkdir()
-    run.config.write_text(dump_config(slurm_config()))
-    monkeypatch.setenv("SLURM_JOB_ID", "7")
-    monkeypatch.setenv("FTDIST_LOGS", str(tmp_path))
-    return run
-
-
-def last_event(run: RunDir) -> dict[str, object]:
-    return list(run.read_events())[-1]
-
-
-def test_a_stage_that_was_made_way_for_is_requeued_and_not_for_ever(
-    stage: RunDir, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    command("scontrol", f'echo "$*" >> {stage.root}/asked')
-    monkeypatch.setattr("launch.batch.REQUEUED_S", 0.0)
-    leave(stage.attempts / "prepare", 0, 75)
-    # srun saw no failure: a rank that was asked to end does so with 0.
-    assert [main(["end", "prepare", str(stage.root), "0"]) for _ in range(3)] == [75] * 3
-    assert (stage.root / "asked").read_text() == "requeue 7\n" * 2
-    assert last_event(stage)["cause"] == "It was stopped time and again."
-
-
-def test_a_cancelled_stage_is_stopped_and_has_not_failed(stage: RunDir) -> None:
-    stage.append_event("cancel_asked", by="cancel")
-    assert main(["end", "prepare", str(stage.root), "137"]) == 75
-    ended = last_event(stage)
-    assert (ended["exit_code"], ended["cause"]) == (75, "It was cancelled.")
-
-
-def test_a_stage_that_was_killed_has_failed(stage: RunDir) -> None:
-    assert main(["end", "prepare", str(stage.root), "137"]) == 137
-    assert "ended without a word" in str(last_event(stage)["cause"])
-
-
-# One run, one place
-
-
-def test_a_run_in_the_queue_is_not_worked_on_here_and_no_stage_is_asked_for_twice(
-    stage: RunDir, command: Callable[[str, str], None]
-) -> None:
-    stage.append_event("submitted", stage="export", job="7")
-    command("squeue", 'echo "7|RUNNING|None|node1|N/A"')
-    with pytest.raises(ConfigError, match="is in the queue of a cluster, as job 7"):
-        refuse_queued(stage)
-    with pytest.raises(ConfigError, match="Job 7 is to export run r already"):
-        refuse_second("export", stage, queue=Queue())
-    refuse_second("compare", stage, queue=Queue())
-    command("squeue", "exit 0")
-    refuse_queued(stage)
-    refuse_second("export", stage, queue=Queue())
-
-
-def test_a_submission_that_slurm_refuses_leaves_what_was_there_before(
-    tmp_path: Path, command: Callable[[str, str], None]
-) -> None:
-    command("srun", "exit 0")
-    command("sbatch", "echo 'sbatch: error: job submit limit' >&2; exit 1")
-    config = slurm_config("cluster.partition=main", f"run.root={tmp_path / 'runs'}")
-    config = dataclasses.replace(
-        config, run=dataclasses.replace(config.run, root=str(tmp_path / "runs"))
-    )
-    with pytest.raises(SlurmError, match="job submit limit"):
-        submit([Asked(config=config, overrides=())], sweep=None, queue=Queue())
-    assert not (tmp_path / "runs" / "r").exists()
-
-    (tmp_path / "runs" / "r").mkdir()
-    (tmp_path / "runs" / "r" / "notes.txt").write_text("mine")
-    with pytest.raises(ConfigError, match="There is a run r already"):
-        submit([Asked(config=config, overrides=())], sweep=None, queue=Queue())
-    assert (tmp_path / "runs" / "r" / "notes.txt").read_text() == "mine"
-
-
-@pytest.mark.parametrize(
-    ("events", "train", "export"),
-    [
-        ([], False, False),
-        (["asked", "cancel_asked"], True, True),
-        (["asked", "cancel_asked", "asked"], False, True),
-        (["asked", "cancel_asked", "export"], True, False),
-        (["export", "asked", "cancel_asked"], True, True),
-    ],
-)
-def test_a_cancellation_counts_until_its_stage_is_asked_for_again(
-    events: list[str], train: bool, export: bool, tmp_path: Path
-) -> None:
-    run = RunDir(tmp_path)
-    for event in events:
-        if event == "export":
-            run.append_event("submitted", stage="export", job="7")
-        else:
-            run.append_event(event)
-    assert run.was_cancelled("train") == train
-    assert run.was_cancelled("export") == export
-
-
-def test_a_job_that_somebody_ended_by_hand_is_told_from_one_that_slurm_made_way_with(
-    tmp_path: Path,
-) -> None:
-    log = tmp_path / "log"
-    said = "slurmstepd-node1: error: *** JOB 26 ON node1 CANCELLED AT 2026-11-23T22:58:34"
-    log.write_text(f"{said} DUE TO PREEMPTION ***\n{said} DUE TO JOB REQUEUE ***\n")
-    assert not ended_by_hand(log, 0)
-    with log.open("a") as file:
-        file.write(f"{said} ***\n")
-    assert ended_by_hand(log, 0)
-    assert not ended_by_hand(log, log.stat().st_size)
-
-
 @pytest.mark.parametrize(
     "name", ["SQUEUE_PARTITION", "SINFO_PARTITION", "SBATCH_QOS", "SLURM_JOB_ID"]
 )
@@ -580,24 +356,3 @@ def test_how_a_user_likes_slurms_answers_does_not_change_ours(
         "squeue", f'[ -z "${name}" ] && [ "$SLURM_CONF" = kept ] && echo "7|RUNNING|None|n|N/A"'
     )
     assert list(Queue().states(["7"])) == ["7"]
-
-
-def test_an_empty_text_is_no_value() -> None:
-    with pytest.raises(ConfigError, match=r"library\.path has an empty value"):
-        compose(["model.path=M", 'library.path=""', "run.name=r"])
-
-
-def test_a_run_whose_record_cannot_be_written_is_ended_all_the_same(
-    stage: RunDir, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stage.append_event("submitted", stage="train", job="7")
-    command("squeue", 'echo "7|RUNNING|None|node1|N/A"')
-    command("scancel", f'echo "$*" > {stage.root}/asked')
-
-    def full(self: RunDir, kind: str, **fields: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(RunDir, "append_event", full)
-    told = cancel(stage, now=False, queue=Queue())
-    assert "No space left on device" in told[0]
-    assert (stage.root / "asked").read_text() == "7\n"

@@ -1,0 +1,46 @@
+"""Checkpoints of a few bytes, whose content says what they are."""
+
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+
+from ftdist.checkpoint.store import CheckpointStore
+
+RANKS = 2
+PROCESSES = multiprocessing.get_context("fork")
+
+
+def save(
+    store: CheckpointStore, step: int, *, attempt: int = 1, size: int = 40, ranks: int = RANKS
+) -> Path:
+    """Save as two ranks and a lead would; the content is a function of step and rank."""
+    partial = store.begin(step, attempt)
+    records = []
+    for rank in range(ranks):
+        path = partial / f"rank-{rank}.bin"
+        path.write_bytes(content(step, rank, size=size))
+        records += store.describe([path])
+    return store.commit(step, attempt, records, {"step": step})
+
+
+def content(step: int, rank: int, *, size: int) -> bytes:
+    """What a rank writes at a step."""
+    return f"step {step} rank {rank} ".encode().ljust(size, b".")
+
+
+def never(path: Path, reason: str) -> None:
+    """For who finds nothing damaged."""
+    raise AssertionError(f"{path} called damaged: {reason}")
+
+
+def names(root: Path) -> list[str]:
+    """What lies in a folder, sorted."""
+    return sorted(path.name for path in root.iterdir())
+
+
+def in_child(body: Callable[[], None]) -> int | None:
+    """The exit code of a process of its own that did this; None: it hung."""
+    child = PROCESSES.Process(target=body)
+    child.start()
+    child.join(60)
+    return child.exitcode
