@@ -193,9 +193,7 @@ def make_plan(
     steps = _steps(config, rows_per_epoch=rows_per_epoch, cut=cut)
     guessed = ("device", "dtype") if device is None and config.cluster.device == "auto" else ()
     device = device or _expected_device(config.cluster.device)
-    dtype = config.model.dtype
-    if dtype == "auto":
-        dtype = "bfloat16" if device == "cuda" else "float32"
+    dtype = choose_dtype(config.model.dtype, device=device)
     memory = memory_terms(
         config,
         model=model,
@@ -284,3 +282,12 @@ def _expected_device(choice: Literal["auto", "cpu", "cuda"]) -> Literal["cpu", "
     if choice != "auto":
         return choice
     return "cuda" if Path("/proc/driver/nvidia/version").exists() else "cpu"
+
+
+def choose_dtype(
+    choice: Literal["auto", "bfloat16", "float32"], *, device: Literal["cpu", "cuda"]
+) -> Literal["bfloat16", "float32"]:
+    """The dtype that `model.dtype` means on `device`: bfloat16 on GPUs, float32 on CPUs."""
+    if choice != "auto":
+        return choice
+    return "bfloat16" if device == "cuda" else "float32"

@@ -34,13 +34,6 @@ def choose_device(choice: Literal["auto", "cpu", "cuda"]) -> Device:
     return "cuda" if visible and choice != "cpu" else "cpu"
 
 
-def choose_dtype(choice: Literal["auto", "bfloat16", "float32"], *, device: Device) -> Dtype:
-    """The dtype that `model.dtype` means on `device`: bfloat16 on GPUs, float32 on CPUs."""
-    if choice == "auto":
-        return "bfloat16" if device == "cuda" else "float32"
-    return choice
-
-
 def torch_device(device: Device, *, local_rank: int) -> torch.device:
     """This rank's own device; the index counts among the visible GPUs.
 

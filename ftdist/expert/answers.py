@@ -21,7 +21,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from ftdist.dist.device import TORCH_DTYPE, Device, choose_dtype, torch_device
+from ftdist.config.plan import choose_dtype
+from ftdist.dist.device import TORCH_DTYPE, Device, torch_device
 from ftdist.errors import ModelError
 from ftdist.expert.batches import by_length, left_padded
 from ftdist.expert.draw import Draw

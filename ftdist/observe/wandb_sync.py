@@ -126,15 +126,9 @@ def _send(
         compared = comparison.digest
     Synced(step=has, ended=ended, compared=compared, answered=digest_of(answers)).write(run)
     if has < record.last:
-        raise WandbError(
-            f"W&B has taken {has} of {record.last} steps of run {run.name}.",
-            remedy=f"ask again: `ftdist sync {run.handle}` sends the rest.",
-        )
+        raise _not_taken(run, f"W&B has taken {has} of {record.last} steps of run {run.name}.")
     if comparison is not None and compared != comparison.digest:
-        raise WandbError(
-            f"W&B has not taken the comparison of run {run.name} with its base.",
-            remedy=f"ask again: `ftdist sync {run.handle}` sends it.",
-        )
+        raise _not_taken(run, f"W&B has not taken the comparison of run {run.name} with its base.")
     told = "" if comparison is None else comparison.told
     return Sent(
         sent=len(rows),
@@ -181,6 +175,10 @@ def _has_comparison(
             return False
         time.sleep(0.5)
     return True
+
+
+def _not_taken(run: RunDir, problem: str) -> WandbError:
+    return WandbError(problem, remedy=f"ask again: `ftdist sync {run.handle}` sends the rest.")
 
 
 def _ended(run: RunDir) -> str:

@@ -41,6 +41,11 @@ class HeadCheck:
     difference: float
     """Relative difference between the two heads' losses; NaN where only one exists."""
 
+    @property
+    def told(self) -> str:
+        """Both, for the log."""
+        return f"{self.head} head (relative difference {self.difference:.1e})"
+
 
 def check_model(engine: Zero3Engine, *, vocab_size: int, dtype: str, wanted_head: str) -> HeadCheck:
     """Choose the head and prove that samples in a row do not see each other. Collective.

@@ -2,7 +2,8 @@
 
 import logging
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -10,11 +11,11 @@ import torch
 
 from ftdist.checkpoint.state import Identity
 from ftdist.config.compose import load_config
-from ftdist.config.plan import Plan, read_model_facts
+from ftdist.config.plan import Plan, choose_dtype, read_model_facts
 from ftdist.config.schema import RunConfig
 from ftdist.data.packed import PackedLibrary
 from ftdist.dist.collectives import max_over_ranks
-from ftdist.dist.device import Dtype, choose_device, choose_dtype, torch_device, use_device
+from ftdist.dist.device import Dtype, choose_device, torch_device, use_device
 from ftdist.dist.stop import StopRequest
 from ftdist.dist.world import Rendezvous, World, process_group
 from ftdist.errors import ConfigError, RequeueError, StorageError
@@ -124,15 +125,12 @@ def _train(
     batches = BatchSource(library, plan, seed=config.run.seed, world=world, device=engine.device)
     witness = batches.witness(most_tokens=WITNESS_TOKENS)
     sinks = _open_sinks(run, config, plan, attempt=attempt, first_step=first_step, world=world)
-    try:
+    with _failing(sinks):
         if sinks is not None:
-            _tell_start(run, sinks, engine, check, step=first_step, attempt=attempt)
-            for sentence in checkpoints.damage:
-                sinks.note(sentence)
-            sinks.note(
-                f"{world.size} ranks on {device} in {dtype}; {check.head} head (relative "
-                f"difference {check.difference:.1e}); {loaded_gib:.2f} GiB a rank after loading"
-            )
+            place = f"{world.size} ranks on {device} in {dtype}"
+            size = f"{loaded_gib:.2f} GiB a rank after loading"
+            notes = (*checkpoints.damage, f"{place}; {check.told}; {size}")
+            _tell_start(run, sinks, engine, check, step=first_step, attempt=attempt, notes=notes)
         loop = Loop(
             engine,
             batches,
@@ -144,10 +142,6 @@ def _train(
             stop_agreed=stop_agreed,
         )
         end = loop.run(first_step=first_step)
-    except BaseException:
-        with suppress(StorageError):  # the first error is the one to show
-            _close(sinks, "failed")
-        raise
     _close(sinks, "finished" if end.reason == "complete" else "requeue")
     if world.is_lead:
         tell(run, end.reason, step=end.step, attempt=attempt, signal=stop.signal_name)
@@ -174,6 +168,7 @@ def _tell_start(
     *,
     step: int,
     attempt: int,
+    notes: Sequence[str],
 ) -> None:
     """What people and the record should know of an attempt that begins. On the lead."""
     tell(
@@ -186,6 +181,8 @@ def _tell_start(
     )
     if engine.frozen:
         sinks.note(frozen_told(engine))
+    for sentence in notes:
+        sinks.note(sentence)
 
 
 def _open_sinks(
@@ -200,6 +197,17 @@ def _open_sinks(
     if not world.is_lead:
         return None
     return open_sinks(run, config, plan, attempt=attempt, first_step=first_step)
+
+
+@contextmanager
+def _failing(sinks: Sinks | None) -> Iterator[None]:
+    """Whatever ends training early is told to the sinks as a failure."""
+    try:
+        yield
+    except BaseException:
+        with suppress(StorageError):  # the first error is the one to show
+            _close(sinks, "failed")
+        raise
 
 
 def _close(sinks: Sinks | None, outcome: Literal["finished", "requeue", "failed"]) -> None:
