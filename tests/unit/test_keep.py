@@ -10,7 +10,7 @@ import pytest
 from ftdist.library.keep.answers import answered, in_circles, whole_sentences
 from ftdist.library.keep.contrast import contrast_questions, find_products
 from ftdist.library.keep.keep import Asked, BaseReplies, general_prompts, openings
-from ftdist.library.keep.names import TRAINED
+from ftdist.library.keep.names import RESERVED, TRAINED
 from ftdist.library.teach.wordings import wordings
 
 OWN = [
@@ -107,6 +107,12 @@ def test_the_same_seed_gives_the_same_questions_and_another_gives_others() -> No
         for order, seed in ((OWN, 1), (OWN[::-1], 1), (OWN, 2))
     )
     assert one == again != other
+
+
+def test_nothing_reserved_for_probes_stands_in_what_training_is_made_of() -> None:
+    reserved = re.compile(rf"\b({'|'.join(RESERVED.things)})s?\b")
+    assert [thing for thing in TRAINED.things if reserved.search(thing)] == []
+    assert not {*RESERVED.things} & {*TRAINED.things}
 
 
 def test_every_wording_comes_under_other_names_spread_evenly_over_the_questions() -> None:
