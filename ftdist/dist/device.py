@@ -2,7 +2,9 @@
 
 import ctypes
 import gc
+import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Literal
 
@@ -12,6 +14,7 @@ from ftdist.errors import ConfigError
 
 Device = Literal["cpu", "cuda"]
 Dtype = Literal["bfloat16", "float32"]
+OutOfGpuMemory = torch.OutOfMemoryError
 
 _M_MMAP_THRESHOLD = -3
 """From glibc's malloc.h; 2**25 is the highest value it takes."""
@@ -45,8 +48,27 @@ def torch_device(device: Device, *, local_rank: int) -> torch.device:
 
 
 def free_memory() -> list[int]:
-    """Free bytes of each GPU that this process sees."""
+    """Free bytes of each GPU that this process sees.
+
+    Who looks keeps a context on each, and some clusters allow one process a GPU: where there are
+    several, a process of its own looks.
+    """
+    if torch.cuda.device_count() == 1:
+        return _free_memory()
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
+        return pool.submit(_free_memory).result()
+
+
+def _free_memory() -> list[int]:
     return [torch.cuda.mem_get_info(gpu)[0] for gpu in range(torch.cuda.device_count())]
+
+
+def give_memory_back() -> None:
+    """Have the GPUs show as free what nothing in this process refers to any more."""
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def use_device(device: torch.device) -> None:

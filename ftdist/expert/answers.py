@@ -22,7 +22,7 @@ from transformers import (
 from transformers.utils import logging
 
 from ftdist.config.plan import choose_dtype
-from ftdist.dist.device import TORCH_DTYPE, Device, torch_device
+from ftdist.dist.device import TORCH_DTYPE, Device, torch_device, use_device
 from ftdist.errors import ModelError
 from ftdist.expert.batches import by_length, left_padded
 from ftdist.expert.draw import Draw
@@ -83,6 +83,8 @@ class Answerer:
                 remedy="name a folder with config.json, tokenizer and *.safetensors, none of "
                 "which needs code of its own.",
             ) from error
+        if not over_all:
+            use_device(self._device)
         self._model.eval()
         if self._tokenizer.chat_template is None:
             self._tokenizer.chat_template = chat_template
@@ -101,6 +103,12 @@ class Answerer:
             pad_id=self._pad_id,
             device=self._device,
         )
+
+    @property
+    def is_offloaded(self) -> bool:
+        """Whether a part of it lies outside the GPUs that it computes on, and has to travel."""
+        places = getattr(self._model, "hf_device_map", {}).values()
+        return self._device.type == "cuda" and not {"cpu", "disk"}.isdisjoint(places)
 
     def answer(
         self,

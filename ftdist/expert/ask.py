@@ -4,7 +4,6 @@ What the base answers does not depend on the run: it is kept beside the packed l
 again only if model, questions or settings differ.
 """
 
-import gc
 import hashlib
 import json
 import os
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ftdist.config.schema import CompareConfig, RunConfig
-from ftdist.dist.device import Device
+from ftdist.dist.device import Device, OutOfGpuMemory, give_memory_back
 from ftdist.errors import ModelError
 from ftdist.expert.answers import Answerer, model_key
 from ftdist.expert.copies import Copies, copies_of
@@ -158,21 +157,27 @@ def ask(
             settings=settings,
             name=name if copies.count == 1 else f"{name} {number + 1}/{copies.count}",
             device=device,
-            gpu=number,
+            gpu=gpu,
             over_all=copies.over_all,
             threads=settings.threads or max(1, len(os.sched_getaffinity(0)) // copies.count),
             system_prompt=system_prompt,
             chat_template=chat_template,
         )
-        for number in range(copies.count)
+        for number, gpu in enumerate(copies.gpus)
     ]
     say(f"compare: {name}: loading {model}{_told(copies)}")
     if copies.count == 1:
         answers = [_answers_of_copy(shares[0])]
     else:
-        answers = list(
-            in_order(_answers_of_copy, shares, processes=copies.count, if_it_dies=_no_answers)
+        # Where memory is too little for all, it is too little again: none is tried twice.
+        results = in_order(
+            _answers_of_copy,
+            shares,
+            processes=copies.count,
+            if_it_dies=_no_answers,
+            again=False,
         )
+        answers = list(results)
     return Answers.together(answers, took_s=time.monotonic() - started)
 
 
@@ -190,6 +195,18 @@ def _no_answers(copy: _Copy) -> Answers:
 
 
 def _answers_of_copy(copy: _Copy) -> Answers:
+    try:
+        return _answers(copy)
+    except OutOfGpuMemory as error:
+        raise ModelError(
+            f"{copy.name}: the memory of its GPU ran out while it answered.",
+            remedy="set compare.batch_questions lower, then compare again.",
+        ) from error
+    finally:
+        give_memory_back()  # the next model must not stand beside this one
+
+
+def _answers(copy: _Copy) -> Answers:
     started = time.monotonic()
     asked, settings, name = copy.asked, copy.settings, copy.name
     answerer = Answerer(
@@ -201,6 +218,8 @@ def _answers_of_copy(copy: _Copy) -> Answers:
         chat_template=copy.chat_template,
         threads=copy.threads,
     )
+    if answerer.is_offloaded:
+        say(f"compare: {name}: the GPUs here do not hold all of it, and the rest makes it slow")
     batch = settings.batch_questions
     texts = answerer.answer(
         asked.questions,
@@ -208,7 +227,7 @@ def _answers_of_copy(copy: _Copy) -> Answers:
         batch=batch,
         progress=_Progress(f"{name}: answers", total=len(asked.questions)),
     )
-    answers = Answers(
+    return Answers(
         texts=texts,
         likelihoods=_rank(
             answerer, asked.questions, asked.choices, batch=batch, what=f"{name}: choices"
@@ -228,9 +247,6 @@ def _answers_of_copy(copy: _Copy) -> Answers:
         tasks=_tasks(answerer, asked.tasks, batch=batch, name=name),
         took_s=time.monotonic() - started,
     )
-    del answerer
-    gc.collect()  # the next model must not stand beside this one in memory
-    return answers
 
 
 def _tasks(answerer: Answerer, files: Sequence[Path], *, batch: int, name: str) -> Outcomes:

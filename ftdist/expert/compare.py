@@ -4,7 +4,7 @@
     runs/R/report/scores.json     {"base": {"recall": ...}, "tuned": {"recall": ...}, ...}
     runs/R/report/index.html      the page that shows them
 
-One process, one model in memory at a time.
+One model after the other; its copies, where it has some, each in a process of its own.
 """
 
 import json

@@ -19,12 +19,18 @@ class Copies:
     """Where a model stands while it answers.
 
     Attributes:
-        count: copies, each in a process of its own; GPUs in turn, or a share of the cores.
+        gpus: for each copy the GPU that it stands on, of those that are seen; each copy is in a
+            process of its own. On CPUs all are 0, and a copy has its share of the cores.
         over_all: the one copy lies over all GPUs, layer by layer, for it fits none of them.
     """
 
-    count: int
+    gpus: tuple[int, ...]
     over_all: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.gpus)
 
 
 def copies_of(folder: Path, *, device: Device, wanted: int | None) -> Copies:
@@ -39,13 +45,14 @@ def copies_of(folder: Path, *, device: Device, wanted: int | None) -> Copies:
         ModelError: the folder holds no model.
     """
     if device == "cpu":
-        return Copies(count=wanted or 1)
+        return Copies(gpus=(0,) * (wanted or 1))
     weights = read_model_facts(folder).parameters * GPU_BYTES
     return on_gpus(weights, free=free_memory(), wanted=wanted)
 
 
 def on_gpus(weights: int, *, free: Sequence[int], wanted: int | None) -> Copies:
     """How a model of so many bytes is to answer on GPUs with so many free bytes."""
-    if min(free) < ROOM * weights:
-        return Copies(count=1, over_all=True)
-    return Copies(count=min(wanted or len(free), len(free)))
+    fitting = tuple(gpu for gpu, room in enumerate(free) if room >= ROOM * weights)
+    if not fitting:
+        return Copies(gpus=(0,), over_all=True)
+    return Copies(gpus=fitting[:wanted])

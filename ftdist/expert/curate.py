@@ -97,8 +97,8 @@ class BaseModel:
         from ftdist.expert.copies import copies_of
 
         device = choose_device("auto")
-        over_all = copies_of(Path(self.path), device=device, wanted=1).over_all
-        return Answerer(self.path, device=device, over_all=over_all)
+        place = copies_of(Path(self.path), device=device, wanted=1)
+        return Answerer(self.path, device=device, gpu=place.gpus[0], over_all=place.over_all)
 
 
 def check_as_asked(path: Path) -> None:

@@ -94,10 +94,12 @@ def _load(
     # A base model without a chat template is asked in the words that the tuned one learned.
     template = run.export / "chat_template.jinja"
     _note(f"Loading the {name} model from {folder}.")
+    place = copies_of(folder, device=device, wanted=1)
     return Answerer(
         folder,
         device=device,
-        over_all=copies_of(folder, device=device, wanted=1).over_all,
+        gpu=place.gpus[0],
+        over_all=place.over_all,
         system_prompt=config.library.system_prompt,
         chat_template=template.read_text(encoding="utf-8") if template.is_file() else None,
         threads=settings.threads,

@@ -23,17 +23,20 @@ def in_order(
     *,
     processes: int,
     if_it_dies: Callable[[Task], Result],
+    again: bool = True,
 ) -> Iterator[Result]:
     """Results of `work` on each task, in the order of the tasks, as they become ready.
 
     A process that dies (a file broke a reader's native code) takes no other task with it: what was
-    under way is done again alone, and the task that dies once more gets `if_it_dies`.
+    under way is done again alone, and the task that dies once more gets `if_it_dies`. When the
+    last result is there, or an error ends it, no process is left and nothing that one held.
 
     Args:
         work: a function of a module; it and the tasks are pickled.
         tasks: each independent of the others.
         processes: how many at once.
         if_it_dies: what stands in for a result.
+        again: whether a task is tried once more before.
     """
     spawn = multiprocessing.get_context("spawn")
     done, others = 0, multiprocessing.active_children()
@@ -48,16 +51,18 @@ def in_order(
             for future in ahead:
                 yield future.result()
                 done += 1
-        except (KeyboardInterrupt, SystemExit):
+            pool.shutdown()
+        except BrokenProcessPool:
+            pool.shutdown(wait=False, cancel_futures=True)
+            task = tasks[done]
+            yield _alone(work, task, if_it_dies=if_it_dies) if again else if_it_dies(task)
+            done += 1
+        except BaseException:
             for process in multiprocessing.active_children():
                 if process not in others:
-                    process.kill()  # the interpreter's end would wait for what it reads
-            raise
-        except BrokenProcessPool:
-            yield _alone(work, tasks[done], if_it_dies=if_it_dies)
-            done += 1
-        finally:
+                    process.kill()  # the interpreter's end would wait for what it does
             pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _alone(

@@ -16,11 +16,11 @@ from ftdist.observe.wandb_server import find_server
 from ftdist.observe.wandb_sync import sync
 from ftdist.rundir import RunDir
 
-WAIT_S = 60.0
+WAIT_S = 90.0
 """Longest that a comparison waits for W&B at its end."""
 
 FINISH_TIMEOUT_S = 20.0
-"""Longest that the server may take for the table, and then for the rest."""
+"""Longest that the server may take for each table, and then for the rest."""
 
 _LAST_JOIN_S = 5.0
 

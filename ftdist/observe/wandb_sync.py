@@ -115,10 +115,10 @@ def _send(
         for row in rows:
             client.log(row)
             sender.show()
-        if digest_of(answers) != known.answered:
-            client.show_table(ANSWERED, answers, columns=COLUMNS)
         if comparison is not None:
             client.show(comparison)
+        if digest_of(answers) != known.answered:
+            client.show_table(ANSWERED, answers, columns=COLUMNS)
         client.finish(exit_code=int(ended == "failed"), preempting=not ended)
     has = _confirmed(run, config, server, sent=record.last)
     compared = known.compared

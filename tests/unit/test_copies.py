@@ -41,12 +41,14 @@ def settings(tmp_path: Path) -> CompareConfig:
 @pytest.mark.parametrize(
     ("free", "wanted", "expected"),
     [
-        ([24, 24, 24, 24], None, Copies(count=4)),
-        ([24, 24, 24, 24], 2, Copies(count=2)),
-        ([24, 24], 8, Copies(count=2)),
-        ([13], None, Copies(count=1)),
-        ([12], None, Copies(count=1, over_all=True)),
-        ([24, 12], 2, Copies(count=1, over_all=True)),
+        ([24, 24, 24, 24], None, Copies(gpus=(0, 1, 2, 3))),
+        ([24, 24, 24, 24], 2, Copies(gpus=(0, 1))),
+        ([24, 24], 8, Copies(gpus=(0, 1))),
+        ([13], None, Copies(gpus=(0,))),
+        ([12], None, Copies(gpus=(0,), over_all=True)),
+        ([12, 12], 2, Copies(gpus=(0,), over_all=True)),
+        ([12, 24, 2, 24], None, Copies(gpus=(1, 3))),
+        ([12, 24], 1, Copies(gpus=(1,))),
     ],
 )
 def test_there_is_a_copy_on_each_gpu_that_has_room_or_one_over_all(

@@ -1,0 +1,52 @@
+"""A model answers on a GPU: as one copy, as the only one in a process of its own, over all GPUs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ftdist.config.compose import compose
+from ftdist.dist.device import free_memory
+from ftdist.expert import tiny
+from ftdist.expert.answers import Answerer
+from ftdist.expert.ask import ask
+from ftdist.expert.inputs import read_inputs
+from tests.support.models import spread_weights
+
+QUESTIONS = ["How do I charge the Fernbot?", "Hello!"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tiny.make(tmp_path_factory.mktemp("tiny") / "made")
+    spread_weights(folder / "model")
+    return folder
+
+
+@pytest.mark.timeout(300)
+def test_copies_on_all_gpus_answer_as_one_does_and_leave_their_memory(
+    made: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "prose.txt").write_text("The lamp is green.\n\nA bee.\n")
+    settings = replace(
+        compose(["experiment=tiny"]).compare,
+        texts=str(tmp_path / "prose.txt"),
+        general="none",
+        max_answer_tokens=8,
+    )
+    inputs = read_inputs(settings, library=made / "library")
+    model = str(made / "model")
+    one = ask(model, inputs, replace(settings, copies=1), name="one", device="cuda")
+    before = free_memory()
+    every = ask(model, inputs, replace(settings, copies=None), name="every", device="cuda")
+    assert every.texts == one.texts
+    assert free_memory() == pytest.approx(before, abs=2**26)
+
+
+def test_over_all_gpus_a_model_answers_the_same(made: Path) -> None:
+    whole, spread = (
+        Answerer(made / "model", device="cuda", over_all=over_all) for over_all in (False, True)
+    )
+    assert not whole.is_offloaded
+    said = whole.answer(QUESTIONS, max_tokens=8, batch=2)
+    assert spread.answer(QUESTIONS, max_tokens=8, batch=2) == said
