@@ -17,8 +17,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
-
 from ftdist.config.plan import SourceFacts
 from ftdist.data.chat import ChatEncoder
 from ftdist.data.order import Order
@@ -52,6 +50,9 @@ def main() -> None:
 
 def measure(model: Path, rows: Path, *, times: int) -> dict[str, Any]:
     """Seconds that each takes for the same texts, turn about, and their ratio."""
+    # Every process that ftdist starts imports this module again, as it would ftdist's own.
+    from transformers import AutoTokenizer
+
     tokenizer: Any = AutoTokenizer.from_pretrained(model)
     encoder = ChatEncoder(tokenizer, system_prompt=None)  # gives a template where there is none
     chats = [

@@ -15,7 +15,8 @@ from ftdist.data.specials import Span
 
 _BLANK = "\x0b"
 # Whatever else than trimming is done to it (escaped, folded, lower case) leaves it another text.
-_PROBE = _BLANK + "\tA{}b \"c' <&> \u00e9\\d\t" + _BLANK
+_MARK = "b \"c' <&> \u00e9\\d"
+_PROBE = _BLANK + "\tA{}" + _MARK + "\t" + _BLANK
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,7 @@ def shape_of(text: str, probe: Sequence[Message], *, spans: Sequence[Span]) -> S
             return None
         between.append(before)
     between.append(rest)
-    inner = [message["content"].strip() for message in probe]
-    if any(_BLANK in piece or core in piece for piece in between for core in inner):
+    if any(_BLANK in piece or _MARK in piece for piece in between):
         return None  # trimmed at one end, or written once more
     lengths = [
         len(message["content"].strip() if is_trimmed else message["content"])

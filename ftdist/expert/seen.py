@@ -10,7 +10,7 @@ from ftdist.library.encode import PORTION_BYTES, parts_of
 from ftdist.library.mix import find_sources
 from ftdist.library.overlap import ngram_hashes, shared
 from ftdist.library.rows import Conversation, Passage
-from ftdist.library.words import Hashes
+from ftdist.library.words import Hashes, runs_of
 
 WORDS = 8
 """In a row. Of a shorter question all words, which are then looked for among short texts."""
@@ -61,12 +61,8 @@ def _training(config: RunConfig) -> Iterator[Hashes] | None:
     ]
     if sum(path.stat().st_size for path in {part.path for part in parts}) > MOST_BYTES:
         return None
-    return (
-        ngram_hashes(text, words=WORDS)
-        for part in parts
-        for row in part.rows
-        for text in _texts(row)
-    )
+    texts = (text for part in parts for row in part.rows for text in _texts(row))
+    return runs_of(texts, lengths=(WORDS,))
 
 
 def _texts(row: object) -> Sequence[str]:

@@ -6,7 +6,6 @@ libraries/widget/  manifest.json   sources, counts, settings, and the sha256 of 
                    index.html      the card
 """
 
-import dataclasses
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -49,7 +48,7 @@ def write_samples(path: Path, samples: Iterable[Sample]) -> int:
     with pyarrow.OSFile(str(path), "wb") as file, pyarrow.ipc.new_file(file, SCHEMA) as writer:
         for sample in samples:
             number += 1
-            waiting.append(dataclasses.asdict(sample))
+            waiting.append(vars(sample))
             if len(waiting) >= _SAMPLES_AT_ONCE:
                 writer.write_batch(pyarrow.RecordBatch.from_pylist(waiting, schema=SCHEMA))
                 waiting = []
@@ -63,6 +62,12 @@ def batches_of(path: Path) -> int:
     with pyarrow.memory_map(str(path)) as file, pyarrow.ipc.open_file(file) as reader:
         count: int = reader.num_record_batches
         return count
+
+
+def samples_of_batches(path: Path) -> list[int]:
+    """How many samples each record batch of such a file holds."""
+    with pyarrow.memory_map(str(path)) as file, pyarrow.ipc.open_file(file) as reader:
+        return [reader.get_batch(at).num_rows for at in range(reader.num_record_batches)]
 
 
 def read_samples(path: Path, *, batches: range | None = None) -> Iterator[Sample]:

@@ -19,7 +19,7 @@ from ftdist.library.files import SourceFiles
 from ftdist.library.rows import BadRow, Conversation, Passage, Place, Row
 from ftdist.library.values import Span, split_rows
 
-PORTION_BYTES = 4 << 20
+PORTION_BYTES = 1 << 20
 """Of source files that one process reads at once."""
 
 _ROWS_AT_ONCE = 256
@@ -163,8 +163,9 @@ def save_encoder(encoder: ChatEncoder, path: Path) -> None:
 
 
 @lru_cache(maxsize=1)
-def _encoder(path: Path) -> ChatEncoder:
-    encoder = pickle.loads(path.read_bytes())  # noqa: S301: written by this program a moment ago
+def load_encoder(path: Path) -> ChatEncoder:
+    """An encoder that `save_encoder` wrote; the last one stays, with what it found out."""
+    encoder = pickle.loads(path.read_bytes())
     assert isinstance(encoder, ChatEncoder)
     return encoder
 
@@ -172,7 +173,7 @@ def _encoder(path: Path) -> ChatEncoder:
 def encode_task(task: Task) -> Portion:
     """Tokenise a portion in a process of its own."""
     with task.ids.open("wb") as ids, task.loss.open("wb") as loss:
-        encoding = _Encoding(_encoder(task.encoder), task.settings)
+        encoding = _Encoding(load_encoder(task.encoder), task.settings)
         return encoding.run(task.parts, ids=ids, loss=loss)
 
 

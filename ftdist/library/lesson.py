@@ -7,8 +7,9 @@ CACHE/taught/KEY/  train.arrow held_out.arrow   samples
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from ftdist.library.sift import Decision
 from ftdist.library.stored import read_rows
 from ftdist.library.teach.passages import passages
 from ftdist.library.teach.probes import common_names, is_chosen, keys_of, probe, withheld
-from ftdist.library.teach.questions import cited, questions
+from ftdist.library.teach.questions import Exchange, cited, questions
 from ftdist.library.teach.wordings import wordings
 from ftdist.library.write import Matter, Writer, Written, write_piece
 
@@ -205,16 +206,11 @@ def _of_document(
             made_by=exchange.made_by,
             unit=str(document.place),
         )
-        keys = (
-            [exchange.key]
-            if exchange.key
-            else keys_of(exchange.answer, question=exchange.question, given=given)
-        )
         more, held = _worded(
             exchange.question,
             answer,
             like=like,
-            keys=keys,
+            keys=partial(_keys, exchange, given=given),
             one_in=one_in if part == "train" else 0,
             settings=settings,
             written=written,
@@ -223,6 +219,12 @@ def _of_document(
         place = {"document": str(document.place), "section": exchange.section}
         probes += [probe | place for probe in held]
     return samples, probes
+
+
+def _keys(exchange: Exchange, *, given: str) -> list[str]:
+    if exchange.key:
+        return [exchange.key]
+    return keys_of(exchange.answer, question=exchange.question, given=given)
 
 
 def _of_conversation(
@@ -238,7 +240,7 @@ def _of_conversation(
         question,
         answer,
         like=like,
-        keys=keys_of(answer, question=question),
+        keys=partial(keys_of, answer, question=question),
         one_in=_ONE_CONVERSATION_IN if lesson.settings.probes else 0,
         settings=lesson.settings,
         written=written,
@@ -264,13 +266,18 @@ def _worded(
     answer: str,
     *,
     like: Sample,
-    keys: list[str],
+    keys: Callable[[], list[str]],
     one_in: int,
     settings: TeachSettings,
     written: Written,
 ) -> tuple[list[Sample], list[Probe]]:
-    """A question in several wordings, each a sample, and a further one that is a probe."""
-    is_probe = bool(keys and one_in) and is_chosen(question, one_in=one_in, seed=settings.seed)
+    """A question in several wordings, each a sample, and a further one that is a probe.
+
+    `keys` tells what makes an answer to it right; it is asked where there may be a probe.
+    """
+    chosen = bool(one_in) and is_chosen(question, one_in=one_in, seed=settings.seed)
+    known = keys() if chosen else []
+    is_probe = bool(known)
     by_rule = wordings(question, count=settings.wordings + is_probe, seed=settings.seed)
     by_model = written.wordings.get(question, [])
     worded = list(dict.fromkeys([by_rule[0], *by_model, *by_rule[1:]]))
@@ -294,4 +301,4 @@ def _worded(
         )
         for number, text in enumerate(worded)
     ]
-    return samples, [] if held is None else [probe(held, answer, keys)]
+    return samples, [] if held is None else [probe(held, answer, known)]

@@ -1,18 +1,25 @@
 """Sizes of a curated library's samples: in tokens with the model's tokenizer, else in words."""
 
+import tempfile
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ftdist.library.curated import read_samples
+from ftdist.errors import DataError
+from ftdist.library.curated import read_samples, samples_of_batches
+from ftdist.library.pool import in_order
 from ftdist.library.samples import Sample
 
 _AT_ONCE = 256
+_BATCHES_OF_PART = 4
+_PARTS_ALONE = 2
+"""So many parts are measured before other processes would have started."""
+
 _SHOWN = 4
 """Samples of each source that the card shows, from its beginning, and evenly on."""
 
@@ -61,8 +68,28 @@ class SourceSizes:
         }
 
 
+class Sizes(NamedTuple):
+    """Of samples in their order."""
+
+    lengths: "array[int]"
+    trained: "array[int]"
+
+
+class Part(NamedTuple):
+    """Record batches of a file of samples, to be measured by one process."""
+
+    path: Path
+    batches: range
+    encoder: Path | None
+    """Pickled `ChatEncoder`; None: words are counted."""
+
+
 def measure(
-    sources: Sequence[tuple[str, Sequence[Path]]], *, encoder: Any, sequence_tokens: int
+    sources: Sequence[tuple[str, Sequence[Path]]],
+    *,
+    encoder: Any,
+    sequence_tokens: int,
+    processes: int,
 ) -> dict[str, SourceSizes]:
     """Sizes of each source, by name.
 
@@ -70,39 +97,88 @@ def measure(
         sources: names, each with its files of training and of held-out samples.
         encoder: a `ChatEncoder`; None: words are counted.
         sequence_tokens: tokens of a packed sequence.
+        processes: that may work at once.
     """
-    sizes = {}
-    for name, (train, held_out) in sources:
-        size = SourceSizes(in_tokens=encoder is not None)
-        size.held_out = sum(1 for _ in read_samples(held_out))
-        total = sum(1 for _ in read_samples(train))
-        wanted = {total * at // _SHOWN for at in range(_SHOWN)}
-        _count(size, train, name=name, wanted=wanted, encoder=encoder)
-        if encoder is not None and len(size.lengths):
-            _pack(size, sequence_tokens=sequence_tokens)
-        sizes[name] = size
+    with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
+        saved = None if encoder is None else _saved(encoder, Path(folder))
+        parts = [
+            [
+                Part(train, range(at, min(at + _BATCHES_OF_PART, len(rows))), saved)
+                for at in range(0, len(rows), _BATCHES_OF_PART)
+            ]
+            for _, (train, _) in sources
+            for rows in [samples_of_batches(train)]
+        ]
+        found = _measured([part for of_source in parts for part in of_source], processes=processes)
+        sizes = {}
+        for (name, (train, held_out)), of_source in zip(sources, parts, strict=True):
+            size = SourceSizes(in_tokens=encoder is not None)
+            for _ in of_source:
+                part = next(found)
+                size.lengths += part.lengths
+                size.trained += part.trained
+            size.held_out = sum(samples_of_batches(held_out))
+            size.shown = [_shown(sample, source=name) for sample in _spread(train)]
+            if encoder is not None and len(size.lengths):
+                _pack(size, sequence_tokens=sequence_tokens)
+            sizes[name] = size
+        return sizes
+
+
+def _saved(encoder: Any, folder: Path) -> Path:
+    from ftdist.library.encode import save_encoder
+
+    save_encoder(encoder, folder / "encoder.pickle")
+    return folder / "encoder.pickle"
+
+
+def _measured(parts: Sequence[Part], *, processes: int) -> Iterator[Sizes]:
+    if len(parts) <= _PARTS_ALONE:
+        return map(measure_part, parts)
+    return in_order(measure_part, parts, processes=processes, if_it_dies=_dead)
+
+
+def measure_part(part: Part) -> Sizes:
+    """Sizes of the samples of a part.
+
+    Raises:
+        DataError: the chat template refuses one for what it says.
+    """
+    samples = read_samples(part.path, batches=part.batches)
+    sizes = Sizes(array("q"), array("q"))
+    if part.encoder is None:
+        sizes.lengths.extend(map(_words, samples))
+        return sizes
+    from ftdist.library.encode import load_encoder
+
+    encoder = load_encoder(part.encoder)
+    while batch := list(islice(samples, _AT_ONCE)):
+        for tokens in _encoded(batch, encoder):
+            sizes.lengths.append(len(tokens.input_ids))
+            sizes.trained.append(tokens.loss_tokens)
     return sizes
 
 
-def _count(size: SourceSizes, path: Path, *, name: str, wanted: set[int], encoder: Any) -> None:
-    samples = read_samples(path)
-    number = 0
-    while batch := list(islice(samples, _AT_ONCE)):
-        encoded = [None] * len(batch) if encoder is None else _encoded(batch, encoder)
-        for sample, tokens in zip(batch, encoded, strict=True):
-            if tokens is None:
-                size.lengths.append(_words(sample))
-            else:
-                size.lengths.append(len(tokens.input_ids))
-                size.trained.append(tokens.loss_tokens)
-            if number in wanted:
-                size.shown.append(_shown(sample, source=name))
-            number += 1
+def _dead(part: Part) -> Sizes:
+    raise DataError(
+        f"Samples of {part.path.stem} end the program that measures them.",
+        remedy="make sure that there is memory for it; else report it.",
+    )
+
+
+def _spread(path: Path) -> list[Sample]:
+    """A few samples of a file, evenly spread from its beginning."""
+    rows = samples_of_batches(path)
+    ends = np.cumsum(rows)
+    found = []
+    for at in sorted({sum(rows) * step // _SHOWN for step in range(_SHOWN)} if rows else ()):
+        batch = int(np.searchsorted(ends, at, side="right"))
+        samples = read_samples(path, batches=range(batch, batch + 1))
+        found.append(next(islice(samples, at - int(ends[batch]) + rows[batch], None)))
+    return found
 
 
 def _encoded(batch: Sequence[Sample], encoder: Any) -> list[Any]:
-    from ftdist.errors import DataError
-
     chats = iter(encoder.encode_many([s.messages for s in batch if s.messages]))
     encoded = []
     for sample in batch:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -47,9 +48,9 @@ def in_order(
             initializer=_begin,
         )
         try:
-            ahead: list[Future[Result]] = [pool.submit(work, task) for task in tasks[done:]]
-            for future in ahead:
-                yield future.result()
+            ahead: deque[Future[Result]] = deque(pool.submit(work, task) for task in tasks[done:])
+            while ahead:
+                yield ahead.popleft().result()  # kept by nobody here
                 done += 1
             pool.shutdown()
         except BrokenProcessPool:

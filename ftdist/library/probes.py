@@ -19,7 +19,7 @@ from ftdist.library.curated import read_samples
 from ftdist.library.keep.contrast import Strange
 from ftdist.library.keep.keep import Kept
 from ftdist.library.overlap import Overlap, settle, shared
-from ftdist.library.words import Hashes, run_hashes, word_hashes
+from ftdist.library.words import Hashes, run_hashes, runs_of, word_hashes
 from ftdist.rundir import write_whole
 
 CONTRAST_WORDS = 8
@@ -64,11 +64,11 @@ def write_probes(aside: Path, found: Sequence[Path], *, kept: Kept, split: Split
         split: of the curation.
     """
     recall, proof = _recall(aside, found, split=split)
-    contrast = _contrast(aside, kept.strange)[: split.contrast_probes]
     keys = [] if recall else list(kept.products)
+    contrast = _contrast(aside, kept.strange) if recall or keys else []
     rows = recall + [
         {"question": question, "answer": _NOT_KNOWN, "keys": keys, "kind": "contrast"}
-        for question in (contrast if recall or keys else [])
+        for question in contrast[: split.contrast_probes]
     ]
     if rows:
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -91,6 +91,8 @@ def _recall(
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             rows.setdefault(row["question"].casefold(), row)
+    if not rows:
+        return [], Overlap.nothing()
     lengths = (split.overlap_words,)
     asked = [_runs(row["question"], lengths=lengths) for row in rows.values()]
     proof = settle(asked, lambda: _trained(aside, lengths=lengths))
@@ -116,11 +118,14 @@ def _contrast(aside: Path, candidates: Sequence[Strange]) -> list[str]:
 
 
 def _trained(aside: Path, *, lengths: Sequence[int]) -> Iterator[Hashes]:
-    """All runs of so many words in all that is read or trained, a text at a time."""
-    for path in sorted((aside / "data").glob("*-train.arrow")):
-        for sample in read_samples(path):
-            for text in (sample.text, *(message["content"] for message in sample.messages)):
-                yield _runs(text, lengths=lengths)
+    """All runs of so many words in all that is read or trained."""
+    texts = (
+        text
+        for path in sorted((aside / "data").glob("*-train.arrow"))
+        for sample in read_samples(path)
+        for text in (sample.text, *(message["content"] for message in sample.messages))
+    )
+    return runs_of(texts, lengths=lengths)
 
 
 def _runs(text: str, *, lengths: Sequence[int]) -> Hashes:

@@ -21,6 +21,7 @@ from ftdist.library.intake import converter_versions
 from ftdist.library.keep.keep import Kept
 from ftdist.library.measure import SourceSizes, measure
 from ftdist.library.overlap import Overlap
+from ftdist.library.pool import processes_for
 from ftdist.library.probes import Probes, write_probes
 from ftdist.rundir import write_whole
 
@@ -141,6 +142,7 @@ def _write_library(
         ],
         encoder=None if model is None else model.encoder,
         sequence_tokens=config.model.sequence_tokens,
+        processes=processes_for(config.work.processes),
     )
     card = _card(
         config,

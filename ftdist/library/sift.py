@@ -18,6 +18,7 @@ from ftdist.library.repeats import find_repeated
 from ftdist.library.rows import Document, Row
 from ftdist.library.split import choose_held_out
 from ftdist.library.stored import read_rows
+from ftdist.library.words import runs_of
 
 LIBRARY = "library"
 
@@ -259,18 +260,21 @@ def _settle(
 ) -> Overlap:
     """Give back to training what shares text with it; `held_out` is changed in place."""
 
-    def grams(chosen: npt.NDArray[np.bool_]) -> Iterator[npt.NDArray[np.uint64]]:
+    def texts(chosen: npt.NDArray[np.bool_]) -> Iterator[str]:
         for piece, first, end in zip(pieces, ends[:-1], ends[1:], strict=True):
             if not chosen[first:end].any():
                 continue
             for at, row in enumerate(read_rows(piece.folder / "rows.arrow")):
                 if chosen[first + at]:
-                    yield ngram_hashes(unit_text(row), words=words)
+                    yield unit_text(row)
 
     if not held_out.any():
         return Overlap.nothing()
     units = np.flatnonzero(held_out)
-    overlap = settle(list(grams(held_out)), lambda: grams(kept & ~held_out))
+    overlap = settle(
+        [ngram_hashes(text, words=words) for text in texts(held_out)],
+        lambda: runs_of(texts(kept & ~held_out), lengths=(words,)),
+    )
     held_out[units[overlap.moved]] = False
     return overlap
 

@@ -1,6 +1,5 @@
 """Rows as read and cleaned, kept in Arrow files between the stages of a curation."""
 
-import dataclasses
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -31,7 +30,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
 
         for row in rows:
             kinds.append(type(row).__name__.lower())
-            bodies.append(json.dumps(dataclasses.asdict(row), ensure_ascii=False).encode())
+            bodies.append(json.dumps(row, default=vars, ensure_ascii=False).encode())
             if len(kinds) >= _ROWS_AT_ONCE:
                 flush()
         flush()
@@ -45,8 +44,8 @@ def read_rows(path: Path) -> Iterator[Row]:
     ):
         for number in range(reader.num_record_batches):
             batch = reader.get_batch(number)
-            for kind, body in zip(batch["kind"], batch["body"], strict=True):
-                yield _row(kind.as_py(), json.loads(body.as_py()))
+            for kind, body in zip(*batch.to_pydict().values(), strict=True):
+                yield _row(kind, json.loads(body))
 
 
 def _row(kind: str, values: dict[str, Any]) -> Row:

@@ -2,6 +2,7 @@
 
 import sys
 import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 import numpy as np
@@ -11,6 +12,9 @@ Hashes = npt.NDArray[np.uint64]
 
 _CHARACTERS_AT_ONCE = 1 << 20
 """Longer texts are hashed in pieces, so that memory stays in bounds; a word on a cut is two."""
+
+_BATCH_CHARACTERS = 1 << 18
+"""Of short texts that are hashed together: few enough for a processor's cache."""
 
 _IN_WORD, _ALONE = 1, 2
 
@@ -25,6 +29,9 @@ _UNSPACED = (
 )
 """Scripts that set no blanks between words: each character counts as one."""
 
+_ASSIGNED = ((0, 0x40000), (0xE0000, 0xE1000))
+"""All that holds letters, marks and numbers: between lies nothing, above what is private."""
+
 _JOINING = "_#+"
 """Parts of words too: C, C++ and C# are three."""
 
@@ -33,9 +40,12 @@ _ODD = 0x9E3779B97F4A7C15
 
 def word_hashes(text: str) -> Hashes:
     """Hashes of a text's words in their order, letter case, blanks and punctuation aside."""
-    folded = text.casefold()
+    return _cut_and_hashed(text.casefold())
+
+
+def _cut_and_hashed(folded: str) -> Hashes:
     cuts = range(0, len(folded), _CHARACTERS_AT_ONCE)
-    pieces = [_hashed(folded[cut : cut + _CHARACTERS_AT_ONCE]) for cut in cuts]
+    pieces = [_hashed(folded[cut : cut + _CHARACTERS_AT_ONCE])[0] for cut in cuts]
     if len(pieces) == 1:
         return pieces[0]
     return np.concatenate([np.empty(0, dtype=np.uint64), *pieces])
@@ -54,6 +64,16 @@ def run_hashes(hashes: Hashes, *, words: int) -> Hashes:
     return mixed(total)
 
 
+def runs_of(texts: Iterable[str], *, lengths: Sequence[int]) -> Iterator[Hashes]:
+    """Hashes of all runs of so many words of each text, as `run_hashes` has them, in any order.
+
+    Many texts at a time, which takes a fraction of the time that one by one they would.
+    """
+    for batch in _batches(texts):
+        hashes, counts = _words_of(batch)
+        yield np.concatenate([_runs(hashes, counts, words=words) for words in lengths])
+
+
 def mixed(values: Hashes) -> Hashes:
     """A permutation of the 64-bit numbers that leaves no pattern; equal ones stay equal.
 
@@ -64,8 +84,55 @@ def mixed(values: Hashes) -> Hashes:
     return values ^ (values >> np.uint64(31))
 
 
-def _hashed(folded: str) -> Hashes:
-    """A word is a polynomial in an odd base, from prefix sums: no loop over words."""
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Texts with their case folded, as many together as are hashed at once; a long one alone."""
+    batch: list[str] = []
+    room = _BATCH_CHARACTERS
+    for text in texts:
+        folded = text.casefold()
+        if len(folded) > room and batch:
+            yield batch
+            batch, room = [], _BATCH_CHARACTERS
+        batch.append(folded)
+        room -= len(folded) + 1
+    if batch:
+        yield batch
+
+
+def _words_of(folded: Sequence[str]) -> tuple[Hashes, npt.NDArray[np.int64]]:
+    """Hashes of the words of all texts, and how many are each text's."""
+    if len(folded) == 1:
+        hashes = _cut_and_hashed(folded[0])
+        return hashes, np.array([len(hashes)])
+    hashes, starts = _hashed("\n".join(folded))
+    ends = np.cumsum([len(text) + 1 for text in folded])
+    return hashes, np.diff(np.searchsorted(starts, ends), prepend=0)
+
+
+def _runs(hashes: Hashes, counts: npt.NDArray[np.int64], *, words: int) -> Hashes:
+    """All runs of `words` words that cross no border of texts; of fewer words, one of them all."""
+    ends = np.cumsum(counts)
+    left = np.repeat(ends, counts) - np.arange(len(hashes))
+    begins = [np.flatnonzero(left >= words)]
+    lengths = [words]
+    for few in np.unique(counts[(counts > 0) & (counts < words)]).tolist():
+        begins.append(ends[counts == few] - few)
+        lengths.append(few)
+    totals = []
+    for begin, length in zip(begins, lengths, strict=True):
+        total = hashes[begin]
+        for step in range(1, length):
+            total *= np.uint64(_ODD)
+            total += hashes[begin + step]
+        totals.append(total)
+    return mixed(np.concatenate(totals))
+
+
+def _hashed(folded: str) -> tuple[Hashes, npt.NDArray[np.int64]]:
+    """Hashes of words, and where each begins.
+
+    A word is a polynomial in an odd base, from prefix sums: no loop over words.
+    """
     points = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     kinds, codes = _tables()
     kind = kinds[points]
@@ -78,14 +145,16 @@ def _hashed(folded: str) -> Hashes:
     sums = np.zeros(len(points) + 1, dtype=np.uint64)
     np.cumsum(codes[points] * powers[: len(points)], out=sums[1:])
     hashes: Hashes = (sums[ends] - sums[starts]) * inverses[starts]
-    return mixed(hashes)
+    return mixed(hashes), starts
 
 
 @cache
 def _tables() -> tuple[npt.NDArray[np.uint8], Hashes]:
     """Of each code point: what it is to a word, and a number of its own."""
-    categories = (unicodedata.category(chr(point)) for point in range(sys.maxunicode + 1))
-    kinds = np.fromiter((category[0] in "LMN" for category in categories), dtype=np.uint8)
+    kinds = np.zeros(sys.maxunicode + 1, dtype=np.uint8)
+    for first, end in _ASSIGNED:
+        categories = (unicodedata.category(chr(point)) for point in range(first, end))
+        kinds[first:end] = [category[0] in "LMN" for category in categories]
     kinds[[ord(character) for character in _JOINING]] = _IN_WORD
     for first, last in _UNSPACED:
         kinds[first : last + 1] *= _ALONE

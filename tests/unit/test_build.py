@@ -14,11 +14,14 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from ftdist.data.chat import ChatEncoder
-from ftdist.library import build, encode
+from ftdist.library import build, curated, encode, measure
 from ftdist.library.build import SourceBuilder
+from ftdist.library.curated import write_samples
 from ftdist.library.documents import cut_text
 from ftdist.library.encode import BuildSettings
 from ftdist.library.files import find_files
+from ftdist.library.measure import SourceSizes
+from ftdist.library.samples import Sample
 
 ROOM = 16
 WORDS = [f"w{number}" for number in range(50)]
@@ -142,6 +145,38 @@ def test_processes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encode, "PORTION_BYTES", 1024)
     monkeypatch.setattr(build, "processes_for", lambda _: 2)
     assert pack(rows, held_out=0.1) == whole
+
+
+def test_sizes_are_the_same_measured_by_one_process_and_by_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(curated, "_SAMPLES_AT_ONCE", 8)
+    train, held_out = tmp_path / "train.arrow", tmp_path / "held_out.arrow"
+    samples = [
+        Sample(text=" ".join(WORDS[: 1 + at % 9]), place=f"row {at}", made_by="passage", unit="u")
+        for at in range(100)
+    ]
+    write_samples(train, samples)
+    write_samples(held_out, samples[:3])
+
+    def sizes(in_tokens: bool) -> SourceSizes:
+        found = measure.measure(
+            [("s", [train, held_out])],
+            encoder=encoder() if in_tokens else None,
+            sequence_tokens=ROOM,
+            processes=2,
+        )
+        return found["s"]
+
+    for in_tokens in (True, False):
+        monkeypatch.setattr(measure, "_PARTS_ALONE", 2)  # 13 batches are 4 parts
+        by_two = sizes(in_tokens)
+        monkeypatch.setattr(measure, "_PARTS_ALONE", 10_000)
+        assert sizes(in_tokens) == by_two
+        # A text ends with one token more than it has words.
+        assert by_two.lengths.tolist() == [1 + at % 9 + in_tokens for at in range(100)]
+        assert by_two.held_out == 3
+        assert [shown["place"] for shown in by_two.shown] == ["row 0", "row 25", "row 50", "row 75"]
 
 
 def test_an_empty_file_before_others_is_read_over(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Duplicates, repeated text, split and overlap, held against plain computations of the same."""
 
+import sys
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ftdist.library import words
 from ftdist.library.duplicates import find_duplicates
 from ftdist.library.overlap import ngram_hashes, settle
 from ftdist.library.repeats import block_hashes, drop_repeated, find_repeated
 from ftdist.library.rows import Block, Document, Place
 from ftdist.library.signatures import signatures
 from ftdist.library.split import LEAST_UNITS, choose_held_out
+from ftdist.library.words import run_hashes, runs_of, word_hashes
 
 LONG = "the crane lifts {} tons when the hook is locked and the wind is below nine knots at noon"
 
@@ -134,3 +138,37 @@ def test_nothing_that_stays_held_out_shares_a_run_of_words_with_what_is_trained(
     stay = [words for words, moved in zip(held, found.moved, strict=True) if not moved]
     seen = set().union(*(grams(words) for words in trained + back))
     assert all(not grams(words) & seen for words in stay)
+
+
+def test_runs_of_many_texts_cross_no_border_and_a_short_text_is_one_run() -> None:
+    [found] = runs_of(["A b, c", "", "d e", "b c d e"], lengths=(3,))
+    expected = [ngram_hashes(text, words=3) for text in ("a b c", "d e", "b c d", "c d e")]
+    assert sorted(found.tolist()) == sorted(np.concatenate(expected).tolist())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.text("ab c.\u00df\u65e5#\n", max_size=40), max_size=12),
+    st.sampled_from([(1,), (3,), (8, 1, 2)]),
+    st.sampled_from([1, 20, 1 << 16]),
+)
+def test_runs_are_those_of_each_text_however_many_are_taken_together(
+    texts: list[str], lengths: tuple[int, ...], room: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(words, "_BATCH_CHARACTERS", room)
+        found = sorted(run for runs in runs_of(texts, lengths=lengths) for run in runs.tolist())
+    assert found == sorted(
+        run
+        for text in texts
+        for length in lengths
+        for run in run_hashes(word_hashes(text), words=length).tolist()
+    )
+
+
+def test_every_letter_mark_and_number_is_a_part_of_a_word() -> None:
+    points = range(sys.maxunicode + 1)
+    letters = [at for at in points if unicodedata.category(chr(at))[0] in "LMN"]
+    kinds, _ = words._tables()
+    assert kinds[letters].all()
+    assert int((kinds > 0).sum()) == len(letters) + len("_#+")
