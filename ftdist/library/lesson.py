@@ -32,7 +32,7 @@ from ftdist.library.teach.questions import Exchange, cited, questions
 from ftdist.library.teach.wordings import wordings
 from ftdist.library.write import Matter, Writer, Written, write_piece
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever the same rows would be taught in another way."""
 
 PARTS = ("train", "held_out")

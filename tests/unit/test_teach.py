@@ -175,6 +175,10 @@ def test_keys_are_what_the_question_does_not_give_away() -> None:
         "30 seconds",
     ]
     assert keys_of("14 hours.", question="How long?") == ["14 hours"]
+    fee = "It is 25,000-50,000 SEK and 8\u201312 weeks of waiting for most people, A-45 or not."
+    assert keys_of(fee, question="A-45?") == ["25,000-50,000 SEK", "8\u201312 weeks"]
+    plan = "Up to 15 m\u00b2 you need no permit, and for a house a plan at 1:400, as ever."
+    assert keys_of(plan, question="What?") == ["15 m\u00b2", "1:400"]
     assert keys_of("it depends on many things that nobody can know now", question="?") == []
 
 

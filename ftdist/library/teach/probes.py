@@ -12,7 +12,13 @@ from ftdist.library.teach.forms import other_forms
 _CODE = re.compile(
     r"(?<!\w)(?:--?[A-Za-z][\w-]+|[A-Za-z]+_\w+|\w+\.(?:conf|cfg|py|sh|ini|ya?ml)|/\w[\w/.-]+)"
 )
-_QUANTITY = re.compile(r"(?<![\w.])(?<!\w-)\d+(?:[.,]\d+)*\s?(?:%|[a-zA-Z\u00b0\u03bc]{1,12}\b)?")
+_NUMBER = r"\d+(?:[.,:]\d+)*"
+_QUANTITY = re.compile(
+    rf"(?<![\w.])(?<!\w-)(?<!\d,){_NUMBER}(?:\s?[-\u2013]\s?{_NUMBER})?"
+    r"\s?(?:%|[a-zA-Z\u00b0\u03bc]{1,12}[\u00b2\u00b3]?(?!\w))?"
+)
+"""A number or a range, whole, with its unit."""
+
 _NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w-]*(?:\s[A-Z][\w-]*)*", re.MULTILINE)
 _WORD_NAME = re.compile(r"\b[A-Z][\w-]+")
 _COMMON_TIMES, _COMMON_SHARE = 3, 0.2
