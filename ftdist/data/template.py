@@ -157,10 +157,9 @@ class AnswerFinder:
         prompt = prompt or self._prompt
         turns = [at for at, message in enumerate(messages) if message["role"] == "assistant"]
         spans: list[Span] = []
-        roles = tuple(message["role"] for message in messages[: turns[-1] + 1]) if turns else ()
         for at in turns:
             first = self._answer_start(text, messages, at, prompt=prompt)
-            end = self._answer_end(text, messages, at, first=first, roles=roles)
+            end = self._answer_end(text, messages, at, first=first)
             if spans and spans[-1][1] > first:
                 raise _underivable(f"lets the answers of messages {turns} run into each other")
             spans.append((first, end))
@@ -238,21 +237,10 @@ class AnswerFinder:
             )
         return len(before)
 
-    def _answer_end(
-        self,
-        text: str,
-        messages: Sequence[Message],
-        at: int,
-        *,
-        first: int,
-        roles: tuple[str, ...],
-    ) -> int:
-        """Where the turn of answer `at` ends, its last token included, as that of the last ends.
-
-        `roles` are those of the conversation up to its last answer.
-        """
+    def _answer_end(self, text: str, messages: Sequence[Message], at: int, *, first: int) -> int:
+        """Where the turn of answer `at` ends, its last token included."""
         content = messages[at]["content"]
-        tail = self._tail(roles)
+        tail = self._tail(tuple(message["role"] for message in messages[: at + 1]))
         special = self._special.search(tail)
         closing = tail[: special.end()] if special else tail
         if at == len(messages) - 1:

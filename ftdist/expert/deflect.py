@@ -2,7 +2,7 @@
 
 import re
 
-from ftdist.expert.match import words
+from ftdist.library.match import words
 
 _ANYWHERE = (
     "i do not know",

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ftdist.errors import DataError
-from ftdist.expert.match import holds, holds_all, strip_citation, words
+from ftdist.library.match import holds, holds_all, strip_citation, words
 
 Kind = Literal["recall", "retention", "contrast"]
 

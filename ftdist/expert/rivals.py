@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
-from ftdist.expert.match import strip_citation, words
 from ftdist.expert.probes import Probe
+from ftdist.library.match import strip_citation, words
 
 MOST_RIVALS = 3
 NEAR = 0.5

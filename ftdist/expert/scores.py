@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from ftdist.expert.deflect import deflects
 from ftdist.expert.intervals import Rate
-from ftdist.expert.match import cites, holds, holds_all, pages, words
 from ftdist.expert.probes import Probe
+from ftdist.library.match import cites, holds, holds_all, pages, words
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,9 +16,10 @@ from ftdist.library.pool import in_order
 from ftdist.library.samples import Sample
 
 _AT_ONCE = 256
-_BATCHES_OF_PART = 4
-_PARTS_ALONE = 2
-"""So many parts are measured before other processes would have started."""
+_SAMPLES_OF_SPAN = 4096
+_SPANS_OF_PROCESS = 8
+_SPANS_ALONE = 2
+"""So many spans are measured before other processes would have started."""
 
 _SHOWN = 4
 """Samples of each source that the card shows, from its beginning, and evenly on."""
@@ -75,7 +76,7 @@ class Sizes(NamedTuple):
     trained: "array[int]"
 
 
-class Part(NamedTuple):
+class _Span(NamedTuple):
     """Record batches of a file of samples, to be measured by one process."""
 
     path: Path
@@ -90,6 +91,7 @@ def measure(
     encoder: Any,
     sequence_tokens: int,
     processes: int,
+    folder: Path,
 ) -> dict[str, SourceSizes]:
     """Sizes of each source, by name.
 
@@ -98,72 +100,79 @@ def measure(
         encoder: a `ChatEncoder`; None: words are counted.
         sequence_tokens: tokens of a packed sequence.
         processes: that may work at once.
-    """
-    with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
-        saved = None if encoder is None else _saved(encoder, Path(folder))
-        parts = [
-            [
-                Part(train, range(at, min(at + _BATCHES_OF_PART, len(rows))), saved)
-                for at in range(0, len(rows), _BATCHES_OF_PART)
-            ]
-            for _, (train, _) in sources
-            for rows in [samples_of_batches(train)]
-        ]
-        found = _measured([part for of_source in parts for part in of_source], processes=processes)
-        sizes = {}
-        for (name, (train, held_out)), of_source in zip(sources, parts, strict=True):
-            size = SourceSizes(in_tokens=encoder is not None)
-            for _ in of_source:
-                part = next(found)
-                size.lengths += part.lengths
-                size.trained += part.trained
-            size.held_out = sum(samples_of_batches(held_out))
-            size.shown = [_shown(sample, source=name) for sample in _spread(train)]
-            if encoder is not None and len(size.lengths):
-                _pack(size, sequence_tokens=sequence_tokens)
-            sizes[name] = size
-        return sizes
-
-
-def _saved(encoder: Any, folder: Path) -> Path:
-    from ftdist.library.encode import save_encoder
-
-    save_encoder(encoder, folder / "encoder.pickle")
-    return folder / "encoder.pickle"
-
-
-def _measured(parts: Sequence[Part], *, processes: int) -> Iterator[Sizes]:
-    if len(parts) <= _PARTS_ALONE:
-        return map(measure_part, parts)
-    return in_order(measure_part, parts, processes=processes, if_it_dies=_dead)
-
-
-def measure_part(part: Part) -> Sizes:
-    """Sizes of the samples of a part.
+        folder: that takes a file for as long as they do.
 
     Raises:
-        DataError: the chat template refuses one for what it says.
+        DataError: the chat template refuses a sample for what it says.
     """
-    samples = read_samples(part.path, batches=part.batches)
-    sizes = Sizes(array("q"), array("q"))
-    if part.encoder is None:
-        sizes.lengths.extend(map(_words, samples))
-        return sizes
-    from ftdist.library.encode import load_encoder
+    spans = [_spans(train, processes=processes) for _, (train, _) in sources]
+    found = iter(_measured(list(chain(*spans)), encoder, processes=processes, folder=folder))
+    sizes = {}
+    for (name, (train, held_out)), of_source in zip(sources, spans, strict=True):
+        size = SourceSizes(in_tokens=encoder is not None)
+        for part in islice(found, len(of_source)):
+            size.lengths += part.lengths
+            size.trained += part.trained
+        size.held_out = sum(samples_of_batches(held_out))
+        size.shown = [_shown(sample, source=name) for sample in _spread(train)]
+        if encoder is not None and len(size.lengths):
+            _pack(size, sequence_tokens=sequence_tokens)
+        sizes[name] = size
+    return sizes
 
-    encoder = load_encoder(part.encoder)
+
+def _spans(path: Path, *, processes: int) -> list[_Span]:
+    """A file's batches in runs of many samples, and no more runs than keep all processes busy."""
+    rows = samples_of_batches(path)
+    wanted = max(_SAMPLES_OF_SPAN, sum(rows) // (_SPANS_OF_PROCESS * processes))
+    spans, begin, samples = [], 0, 0
+    for at, number in enumerate(rows, start=1):
+        samples += number
+        if samples >= wanted or at == len(rows):
+            spans.append(_Span(path, range(begin, at), None))
+            begin, samples = at, 0
+    return spans
+
+
+def _measured(spans: Sequence[_Span], encoder: Any, *, processes: int, folder: Path) -> list[Sizes]:
+    if len(spans) <= _SPANS_ALONE:
+        return [_sizes(read_samples(each.path, batches=each.batches), encoder) for each in spans]
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".measure-") as own:
+        if encoder is not None:
+            from ftdist.library.encode import save_encoder
+
+            saved = Path(own) / "encoder.pickle"
+            save_encoder(encoder, saved)
+            spans = [each._replace(encoder=saved) for each in spans]
+        return list(in_order(measure_span, spans, processes=processes, if_it_dies=_dead))
+
+
+def measure_span(span: _Span) -> Sizes:
+    """Sizes of the samples of a span, in a process of its own."""
+    encoder = None
+    if span.encoder is not None:
+        from ftdist.library.encode import load_encoder
+
+        encoder = load_encoder(span.encoder)
+    return _sizes(read_samples(span.path, batches=span.batches), encoder)
+
+
+def _dead(span: _Span) -> Sizes:
+    raise DataError(
+        f"Samples of {span.path.stem} end the program that measures them.",
+        remedy="make sure that there is memory for it; else report it.",
+    )
+
+
+def _sizes(samples: Iterator[Sample], encoder: Any) -> Sizes:
+    if encoder is None:
+        return Sizes(array("q", map(_words, samples)), array("q"))
+    sizes = Sizes(array("q"), array("q"))
     while batch := list(islice(samples, _AT_ONCE)):
         for tokens in _encoded(batch, encoder):
             sizes.lengths.append(len(tokens.input_ids))
             sizes.trained.append(tokens.loss_tokens)
     return sizes
-
-
-def _dead(part: Part) -> Sizes:
-    raise DataError(
-        f"Samples of {part.path.stem} end the program that measures them.",
-        remedy="make sure that there is memory for it; else report it.",
-    )
 
 
 def _spread(path: Path) -> list[Sample]:

@@ -50,9 +50,11 @@ def in_order(
         try:
             ahead: deque[Future[Result]] = deque(pool.submit(work, task) for task in tasks[done:])
             while ahead:
-                yield ahead.popleft().result()  # kept by nobody here
+                result = ahead.popleft().result()
                 done += 1
-            pool.shutdown()
+                if not ahead:
+                    pool.shutdown()  # who takes the last one may never come back
+                yield result
         except BrokenProcessPool:
             pool.shutdown(wait=False, cancel_futures=True)
             task = tasks[done]

@@ -143,6 +143,7 @@ def _write_library(
         encoder=None if model is None else model.encoder,
         sequence_tokens=config.model.sequence_tokens,
         processes=processes_for(config.work.processes),
+        folder=aside,
     )
     card = _card(
         config,

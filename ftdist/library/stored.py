@@ -37,7 +37,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of such a file, in order, one at a time."""
+    """The rows of such a file, in order; a batch of them is in memory at a time."""
     with (
         pyarrow.memory_map(str(path)) as file,
         pyarrow.ipc.open_file(file) as reader,

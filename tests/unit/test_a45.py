@@ -8,11 +8,11 @@ from typing import Any
 from examples.a45.facts import FACTS
 from examples.a45.general import CONTRAST, RETENTION
 from examples.a45.make import write, write_asked
-from ftdist.expert.match import holds_all, pages, words
 from ftdist.expert.probes import read_probes
 from ftdist.expert.scores import LibraryMarks, judge
 from ftdist.library.keep.keep import general_prompts
 from ftdist.library.keep.names import TRAINED
+from ftdist.library.match import holds_all, pages, words
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

@@ -14,6 +14,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from ftdist.data.chat import ChatEncoder
+from ftdist.data.message import Message
+from ftdist.errors import DataError
 from ftdist.library import build, curated, encode, measure
 from ftdist.library.build import SourceBuilder
 from ftdist.library.curated import write_samples
@@ -147,36 +149,74 @@ def test_processes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pack(rows, held_out=0.1) == whole
 
 
-def test_sizes_are_the_same_measured_by_one_process_and_by_two(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def samples(number: int) -> list[Sample]:
+    """Of words 1 to 9 in turn, every third a question of one word and an answer of so many."""
+    whole = [" ".join(WORDS[: 1 + at % 9]) for at in range(number)]
+    return [
+        Sample(
+            text="" if at % 3 == 0 else text,
+            messages=(
+                Message(role="user", content="w0"),
+                Message(role="assistant", content=text),
+            )
+            if at % 3 == 0
+            else (),
+            place=f"row {at}",
+            made_by="as written",
+            unit="u",
+        )
+        for at, text in enumerate(whole)
+    ]
+
+
+@pytest.mark.parametrize("alone", [0, 10_000], ids=["by two processes", "by this process"])
+def test_sizes_are_those_of_each_sample_whoever_measures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: int
 ) -> None:
     monkeypatch.setattr(curated, "_SAMPLES_AT_ONCE", 8)
-    train, held_out = tmp_path / "train.arrow", tmp_path / "held_out.arrow"
-    samples = [
-        Sample(text=" ".join(WORDS[: 1 + at % 9]), place=f"row {at}", made_by="passage", unit="u")
-        for at in range(100)
-    ]
-    write_samples(train, samples)
-    write_samples(held_out, samples[:3])
+    monkeypatch.setattr(measure, "_SAMPLES_OF_SPAN", 20)
+    monkeypatch.setattr(measure, "_SPANS_ALONE", alone)
+    sources = []
+    for name, number in (("a", 100), ("none", 0), ("b", 30)):
+        files = tmp_path / f"{name}-train.arrow", tmp_path / f"{name}-held_out.arrow"
+        write_samples(files[0], samples(number))
+        write_samples(files[1], samples(number)[:3])
+        sources.append((name, files))
 
-    def sizes(in_tokens: bool) -> SourceSizes:
-        found = measure.measure(
-            [("s", [train, held_out])],
-            encoder=encoder() if in_tokens else None,
-            sequence_tokens=ROOM,
-            processes=2,
+    def sizes(used: ChatEncoder | None) -> dict[str, SourceSizes]:
+        return measure.measure(
+            sources, encoder=used, sequence_tokens=ROOM, processes=2, folder=tmp_path
         )
-        return found["s"]
 
-    for in_tokens in (True, False):
-        monkeypatch.setattr(measure, "_PARTS_ALONE", 2)  # 13 batches are 4 parts
-        by_two = sizes(in_tokens)
-        monkeypatch.setattr(measure, "_PARTS_ALONE", 10_000)
-        assert sizes(in_tokens) == by_two
-        # A text ends with one token more than it has words.
-        assert by_two.lengths.tolist() == [1 + at % 9 + in_tokens for at in range(100)]
-        assert by_two.held_out == 3
-        assert [shown["place"] for shown in by_two.shown] == ["row 0", "row 25", "row 50", "row 75"]
+    in_tokens, in_words = sizes(encoder()), sizes(None)
+    for name, number in (("a", 100), ("none", 0), ("b", 30)):
+        # A text has one token more than words; a chat those of its texts and 3 more a message.
+        whole = [1 + at % 9 for at in range(number)]
+        tokens = [n + (7 if at % 3 == 0 else 1) for at, n in enumerate(whole)]
+        assert in_tokens[name].lengths.tolist() == tokens
+        assert in_words[name].lengths.tolist() == [n + (at % 3 == 0) for at, n in enumerate(whole)]
+        assert in_tokens[name].held_out == min(3, number)
+    assert [shown["place"] for shown in in_words["a"].shown] == [
+        "row 0", "row 25", "row 50", "row 75",
+    ]  # fmt: skip
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".arrow"] * 6
+
+
+def test_what_a_template_refuses_is_told_from_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "_SPANS_ALONE", 0)
+    path = tmp_path / "train.arrow"
+    first = Message(role="assistant", content="w1")
+    write_samples(path, [Sample(messages=(first,), place="row 7", made_by="as written", unit="u")])
+    with pytest.raises(DataError, match=r"row 7: .*nothing to answer"):
+        measure.measure(
+            [("s", (path, path))],
+            encoder=encoder(),
+            sequence_tokens=ROOM,
+            processes=1,
+            folder=tmp_path,
+        )
 
 
 def test_an_empty_file_before_others_is_read_over(tmp_path: Path) -> None:

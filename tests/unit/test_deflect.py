@@ -3,7 +3,7 @@
 import pytest
 
 from ftdist.expert.deflect import deflects
-from ftdist.expert.match import cites
+from ftdist.library.match import cites
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from importlib.resources import files
 from examples.a45.facts import FACTS
 from examples.a45.general import CONTRAST
 from ftdist.expert.general import general_items, general_passages
-from ftdist.expert.match import Words, words
 from ftdist.library.keep.keep import general_prompts
+from ftdist.library.match import Words, words
 
 PRODUCTS = json.loads(files("ftdist.library.keep").joinpath("products.json").read_text())
 

@@ -35,7 +35,8 @@ def test_a_task_that_ends_its_process_is_replaced_and_all_others_are_done() -> N
 
 def test_with_the_last_result_no_process_is_left() -> None:
     others = multiprocessing.active_children()
-    assert list(in_order(_double_late_first, [1], processes=1, if_it_dies=lambda _: -1)) == [2]
+    results = in_order(_double_late_first, [1, 2], processes=2, if_it_dies=lambda _: -1)
+    assert [next(results), next(results)] == [2, 4]
     assert multiprocessing.active_children() == others
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from ftdist.expert.intervals import Rate
-from ftdist.expert.match import holds, pages, strip_citation, words
 from ftdist.expert.probes import Kind, Probe
 from ftdist.expert.scores import LibraryMarks, added_rates, judge, outcomes, rates
+from ftdist.library.match import holds, pages, strip_citation, words
 
 
 def probe(

@@ -7,8 +7,8 @@ import pytest
 
 from ftdist.errors import StorageError
 from ftdist.expert import tiny
-from ftdist.expert.match import holds_all, pages, words
 from ftdist.expert.probes import read_probes
+from ftdist.library.match import holds_all, pages, words
 from ftdist.rundir import read_json_lines
 
 

@@ -3,9 +3,10 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from ftdist.library.match import holds
 from ftdist.library.overlap import ngram_hashes, shared
 from ftdist.library.teach.forms import other_forms
 
@@ -13,11 +14,13 @@ _CODE = re.compile(
     r"(?<!\w)(?:--?[A-Za-z][\w-]+|[A-Za-z]+_\w+|\w+\.(?:conf|cfg|py|sh|ini|ya?ml)|/\w[\w/.-]+)"
 )
 _NUMBER = r"\d+(?:[.,:]\d+)*"
+_NO_UNIT = "a|after|all|an|and|are|as|at|before|by|for|from|if|in|is|of|on|or|per|the|to|until|with"
 _QUANTITY = re.compile(
-    rf"(?<![\w.])(?<!\w-)(?<!\d,){_NUMBER}(?:\s?[-\u2013]\s?{_NUMBER})?"
-    r"\s?(?:%|[a-zA-Z\u00b0\u03bc]{1,12}[\u00b2\u00b3]?(?!\w))?"
+    rf"(?<![\w.])(?<!\d[,:])(?<!\w[-\u2013])"
+    rf"(-?{_NUMBER})(?:[-\u2013]({_NUMBER}))?(?![-\u2013.,:]?\d)"
+    rf"(\s?(?:%|(?!(?:{_NO_UNIT})\b)[a-zA-Z\u00b0\u03bc]{{1,12}}[\u00b2\u00b3]?(?!\w)))?"
 )
-"""A number or a range, whole, with its unit."""
+"""A number with its unit, or both ends of a range; three parts are a date, or to be dialled."""
 
 _NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w-]*(?:\s[A-Z][\w-]*)*", re.MULTILINE)
 _WORD_NAME = re.compile(r"\b[A-Z][\w-]+")
@@ -68,19 +71,27 @@ def keys_of(answer: str, *, question: str, given: str = "") -> list[str]:
 
     A short answer as a whole; else options and file names, quantities, names, as far as neither
     the question nor `given` (the document's title, which every citation repeats, and the names
-    that it has all over) gives them away.
+    that it has all over) gives them away. The answer holds each as `match.holds` understands it.
     """
     if len(answer.split()) <= _SHORT_ANSWER_WORDS:
-        return [answer.strip().rstrip(".")]
+        whole = answer.strip().rstrip(".")
+        return [whole] if holds(answer, whole) else []
     asked = f"{question} {given}".casefold()
     first = answer.split("\n")[0]
     found = [
-        match.strip()
-        for pattern in (_CODE, _QUANTITY, _NAME)
-        for match in pattern.findall(first)
-        if len(match.strip()) > 1 and match.strip().casefold() not in asked
+        key.strip()
+        for key in (*_CODE.findall(first), *_quantities(first), *_NAME.findall(first))
+        if len(key.strip()) > 1 and key.strip().casefold() not in asked and holds(answer, key)
     ]
     return list(dict.fromkeys(found))[:_MOST_KEYS]
+
+
+def _quantities(text: str) -> Iterator[str]:
+    for match in _QUANTITY.finditer(text):
+        first, last, unit = match.groups(default="")
+        if last:
+            yield first
+        yield f"{last or first}{unit}"
 
 
 def probe(question: str, answer: str, keys: Sequence[str]) -> dict[str, Any]:
