@@ -65,22 +65,18 @@ class BaseModel:
             ) from error
         return ChatEncoder(tokenizer, system_prompt=None)
 
-    def ask(self, *, answer_tokens: int, say: Callable[[str], None]) -> Callable[..., list[str]]:
+    def ask(self, *, answer_tokens: int) -> Callable[..., list[str]]:
         """A function from prompts to the model's greedy answers."""
 
         def answers(prompts: Sequence[str]) -> list[str]:
-            say(f"curate: the base model answers {len(prompts)} prompts")
             return self._answerer.answer(prompts, max_tokens=answer_tokens, batch=ANSWERED_AT_ONCE)
 
         return answers
 
-    def write_on(
-        self, *, text_tokens: int, seed: int, say: Callable[[str], None]
-    ) -> Callable[..., list[str]]:
+    def write_on(self, *, text_tokens: int, seed: int) -> Callable[..., list[str]]:
         """A function from numbered openings to texts that the model writes from there."""
 
         def texts(prompts: Sequence[str]) -> list[str]:
-            say(f"curate: the base model writes {len(prompts)} texts")
             return self._answerer.write_on(
                 [prompt.partition(" ")[2] for prompt in prompts],
                 seeds=[crc32(f"{seed} {prompt}".encode()) for prompt in prompts],

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -14,10 +13,7 @@ from ftdist.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from openai import OpenAI
 
-Say = Callable[[str], None]
-
 _RETRIES = 4
-_SAY_EVERY_S = 10.0
 _SEED = 1
 
 
@@ -38,19 +34,12 @@ class OpenAiEndpoint:
         made_of = json.dumps([self._asked.url, self._asked.model])
         return hashlib.sha256(made_of.encode()).hexdigest()
 
-    def ask(self, *, say: Say) -> Callable[[Sequence[str]], list[str]]:
+    def ask(self) -> Callable[[Sequence[str]], list[str]]:
         """A function from prompts to replies; "" for a prompt that the endpoint refuses."""
-        done, told = 0, time.monotonic()
 
         def replies(prompts: Sequence[str]) -> list[str]:
-            nonlocal done, told
             with ThreadPoolExecutor(self._asked.at_once) as pool:
-                answers = list(pool.map(self._reply, prompts))
-            done += len(prompts)
-            if time.monotonic() - told > _SAY_EVERY_S or done == len(prompts):
-                told = time.monotonic()
-                say(f"curate: {self._asked.model} has answered {done} prompts")
-            return answers
+                return list(pool.map(self._reply, prompts))
 
         return replies
 

@@ -44,10 +44,10 @@ class Base(Protocol):
     def encoder(self) -> Any:
         """A `ChatEncoder` of its tokenizer."""
 
-    def ask(self, *, answer_tokens: int, say: Say) -> Ask:
+    def ask(self, *, answer_tokens: int) -> Ask:
         """A function from prompts to greedy answers."""
 
-    def write_on(self, *, text_tokens: int, seed: int, say: Say) -> Ask:
+    def write_on(self, *, text_tokens: int, seed: int) -> Ask:
         """A function from numbered openings to texts drawn by chance."""
 
 
@@ -59,7 +59,7 @@ class Endpoint(Protocol):
     def key(self) -> str:
         """Fingerprint of the model and of what its answers depend on."""
 
-    def ask(self, *, say: Say) -> Ask:
+    def ask(self) -> Ask:
         """A function from prompts to answers."""
 
 
@@ -192,10 +192,10 @@ def _writer(
         return None
     if asked.by == "base":
         assert model is not None
-        ask, made_of = model.ask(answer_tokens=asked.answer_tokens, say=work.say), model.key
+        ask, made_of = model.ask(answer_tokens=asked.answer_tokens), model.key
     else:
         assert endpoint is not None
-        ask, made_of = endpoint.ask(say=work.say), endpoint.key
+        ask, made_of = endpoint.ask(), endpoint.key
     key = hashlib.sha256(f"{made_of} {asked.answer_tokens}".encode()).hexdigest()[:32]
     return Writer(
         ask=ask,
@@ -203,7 +203,13 @@ def _writer(
         replies=work.cache / "answers" / f"{key}.jsonl",
         questions=asked.questions,
         wordings=asked.wordings,
+        say=_about("written", work.say),
     )
+
+
+def _about(what: str, say: Say) -> Say:
+    """What is told of one thing, under its name."""
+    return lambda words: say(f"curate: {what}: {words}")
 
 
 def _teach(
@@ -290,18 +296,21 @@ def _asked(model: Base, *, work: Work) -> BaseReplies:
     """The base model's answers and texts, each in a file by what they depend on."""
     keep, seed = work.config.keep, work.config.library.seed
 
-    def asked(ask: Ask, *, made_of: str) -> Asked:
+    def asked(ask: Ask, *, made_of: str, what: str) -> Asked:
         name = hashlib.sha256(f"{model.key} {made_of}".encode()).hexdigest()[:32]
-        return Asked(ask=ask, cache=work.cache / "answers" / f"{name}.jsonl")
+        cache = work.cache / "answers" / f"{name}.jsonl"
+        return Asked(ask=ask, cache=cache, say=_about(f"base: {what}", work.say))
 
     def answers(most: int) -> Asked:
-        return asked(model.ask(answer_tokens=most, say=work.say), made_of=f"{most}")
+        what = f"answers of at most {most} tokens"
+        return asked(model.ask(answer_tokens=most), made_of=f"{most}", what=what)
 
     return BaseReplies(
         answers=answers(keep.answer_tokens),
         long_answers=answers(keep.long_answer_tokens),
         texts=asked(
-            model.write_on(text_tokens=keep.text_tokens, seed=seed, say=work.say),
+            model.write_on(text_tokens=keep.text_tokens, seed=seed),
             made_of=f"texts {keep.text_tokens} {seed}",
+            what="texts",
         ),
     )

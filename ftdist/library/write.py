@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from ftdist.library.account import Account
-from ftdist.library.keep.answers import Ask, answered
+from ftdist.library.keep.answers import Ask, Say, answered, unheard
 from ftdist.library.rows import Block, Document
 from ftdist.library.samples import Sample
 from ftdist.library.teach.questions import Exchange
@@ -40,6 +40,7 @@ class Writer:
         replies: JSON lines of what it said.
         questions: of each passage.
         wordings: of each question.
+        say: is told how it goes on.
     """
 
     ask: Ask
@@ -47,6 +48,11 @@ class Writer:
     replies: Path
     questions: int
     wordings: int
+    say: Say = unheard
+
+    def replies_to(self, prompts: Sequence[str]) -> dict[str, str]:
+        """What it says to prompts, now or before, where it says anything."""
+        return dict(answered(prompts, ask=self.ask, cache=self.replies, say=self.say))
 
 
 @dataclass(kw_only=True)
@@ -126,7 +132,7 @@ def write_piece(
 def _questions(rows: Iterable[Matter], *, writer: Writer, into: Written) -> None:
     given = [(row.document, passage) for row in rows for passage in row.passages]
     prompts = [ask_for_questions(passage, count=writer.questions) for _, passage in given]
-    replies = dict(answered(prompts, ask=writer.ask, cache=writer.replies))
+    replies = writer.replies_to(prompts)
     for (document, passage), prompt in zip(given, prompts, strict=True):
         taken: dict[str, Exchange] = {}
         for claim in claims(replies.get(prompt, "")):
@@ -175,7 +181,7 @@ def _page_of(quote: str, document: Document | None) -> int | None:
 
 def _wordings(questions: Sequence[str], *, writer: Writer, into: Written) -> None:
     prompts = [ask_for_wordings(question, count=writer.wordings) for question in questions]
-    replies = dict(answered(prompts, ask=writer.ask, cache=writer.replies))
+    replies = writer.replies_to(prompts)
     for question, prompt in zip(questions, prompts, strict=True):
         reply: str = replies.get(prompt, "")
         taken, refused = written_wordings(reply, question=question, count=writer.wordings)

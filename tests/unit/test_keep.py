@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ftdist.library.keep import answers
 from ftdist.library.keep.answers import answered, in_circles, whole_sentences
 from ftdist.library.keep.contrast import contrast_questions, find_products
 from ftdist.library.keep.keep import Asked, BaseReplies, general_prompts, openings
@@ -196,6 +197,18 @@ def test_asking_that_was_interrupted_goes_on_where_it_stopped(tmp_path: Path) ->
     base = _Base()
     assert len(answered(prompts, ask=base, cache=cache)) == 70
     assert [len(batch) for batch in base.batches] == [32, 6]
+
+
+def test_asking_tells_how_many_of_how_many_are_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, told = tmp_path / "a.jsonl", list[str]()
+    answered(["0", "1"], ask=_Base(), cache=cache, say=told.append)
+    assert told == ["2/2, 0 s left"]
+    monkeypatch.setattr(answers, "_SAY_EVERY_S", -1)
+    answered([str(number) for number in range(70)], ask=_Base(), cache=cache, say=told.append)
+    # Two were known.
+    assert [words.partition(",")[0] for words in told] == ["2/2", "32/68", "64/68", "68/68"]
 
 
 def test_a_torn_last_line_is_asked_again_and_then_kept(tmp_path: Path) -> None:

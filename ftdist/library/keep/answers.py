@@ -1,27 +1,37 @@
 """Answers of the base model, made once: kept on disk by model and prompt."""
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ftdist.rundir import append_json_line, read_json_lines
 
 Ask = Callable[[Sequence[str]], list[str]]
+Say = Callable[[str], None]
 ANSWERED_AT_ONCE = 32
 """Prompts asked together, one batch of the base model; an interruption loses no more than these."""
 
+_SAY_EVERY_S = 5.0
 _LEAST_RUNS = 8
 _LEAST_DISTINCT = 0.5
 _SENTENCE_END = re.compile(r"[.!?][\"')\]\u201d\u2019]*(?=\s|$)")
 
 
-def answered(prompts: Sequence[str], *, ask: Ask, cache: Path) -> list[tuple[str, str]]:
+def unheard(_: str) -> None:
+    """Told of progress that nobody waits for."""
+
+
+def answered(
+    prompts: Sequence[str], *, ask: Ask, cache: Path, say: Say = unheard
+) -> list[tuple[str, str]]:
     """Prompts with their answers, in the order of the prompts; those without one are left out.
 
     Args:
         prompts: each asked once, now or before.
         ask: gives the base model's answers.
         cache: JSON lines of what was answered; a torn last line is asked again.
+        say: is told how many are answered of those that were not before, and how long it takes.
     """
     cache.parent.mkdir(parents=True, exist_ok=True)
     known = {
@@ -31,11 +41,16 @@ def answered(prompts: Sequence[str], *, ask: Ask, cache: Path) -> list[tuple[str
     }
     _end_torn_line(cache)
     new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in known]
+    began = told = time.monotonic()
     for first in range(0, len(new), ANSWERED_AT_ONCE):
         asked = new[first : first + ANSWERED_AT_ONCE]
         for prompt, answer in zip(asked, ask(asked), strict=True):
             known[prompt] = answer
             append_json_line(cache, {"prompt": prompt, "answer": answer})
+        done, now = first + len(asked), time.monotonic()
+        if now - told > _SAY_EVERY_S or done == len(new):
+            told = now
+            say(f"{done}/{len(new)}, {(now - began) / done * (len(new) - done):.0f} s left")
     return [(prompt, known[prompt]) for prompt in prompts if known[prompt].strip()]
 
 

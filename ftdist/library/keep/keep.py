@@ -10,7 +10,7 @@ from zlib import crc32
 from ftdist.config.curation import KeepSection
 from ftdist.data.message import Message
 from ftdist.library.curated import read_samples
-from ftdist.library.keep.answers import Ask, answered, in_circles, whole_sentences
+from ftdist.library.keep.answers import Ask, Say, answered, in_circles, unheard, whole_sentences
 from ftdist.library.keep.contrast import (
     Strange,
     contrast_probes,
@@ -47,10 +47,11 @@ class Asked:
 
     ask: Ask
     cache: Path
+    say: Say = unheard
 
     def __call__(self, prompts: Sequence[str]) -> list[Pair]:
         """Prompts with what it says, less those to which it says nothing, or runs in circles."""
-        pairs = answered(prompts, ask=self.ask, cache=self.cache)
+        pairs = answered(prompts, ask=self.ask, cache=self.cache, say=self.say)
         return [pair for pair in pairs if not in_circles(pair[1])]
 
 
