@@ -17,12 +17,12 @@ from ftdist.errors import ConfigError, DataError, StorageError
 from ftdist.library.account import Account
 from ftdist.library.aside import made_aside, sweep
 from ftdist.library.find import FoundSource, find_sources
-from ftdist.library.keep.answers import Ask
+from ftdist.library.keep.answers import Ask, Say
 from ftdist.library.keep.keep import Asked, BaseReplies, Kept, kept_samples
 from ftdist.library.lesson import Lesson, TeachSettings, teach_piece, written_for
 from ftdist.library.pool import in_order, processes_for
 from ftdist.library.publish import Published, Taught, place_of, publish, refuse_others
-from ftdist.library.reading import Say, Work, judge_bad_rows, read_sources
+from ftdist.library.reading import Work, judge_bad_rows, read_sources
 from ftdist.library.refused import refused_rows
 from ftdist.library.sift import LIBRARY, ReadSource, Sifted, sift
 from ftdist.library.write import Writer

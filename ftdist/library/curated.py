@@ -57,13 +57,6 @@ def write_samples(path: Path, samples: Iterable[Sample]) -> int:
     return number
 
 
-def batches_of(path: Path) -> int:
-    """How many record batches such a file holds."""
-    with pyarrow.memory_map(str(path)) as file, pyarrow.ipc.open_file(file) as reader:
-        count: int = reader.num_record_batches
-        return count
-
-
 def samples_of_batches(path: Path) -> list[int]:
     """How many samples each record batch of such a file holds."""
     with pyarrow.memory_map(str(path)) as file, pyarrow.ipc.open_file(file) as reader:

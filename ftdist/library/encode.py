@@ -97,7 +97,7 @@ def parts_of(files: SourceFiles, *, source: str, portion_bytes: int) -> list[tup
         if size <= portion_bytes:
             found.append((size, part))
         elif file.suffix == curated.SUFFIX:
-            batches = curated.batches_of(file)
+            batches = len(curated.samples_of_batches(file))
             step = max(1, batches * portion_bytes // size)
             found += [
                 (portion_bytes, replace(part, batches=range(at, min(at + step, batches))))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ftdist.library.card import html_card, text_card
 from ftdist.library.curated import FORMAT, MANIFEST, SCHEMA, write_samples
 from ftdist.library.find import FoundSource
 from ftdist.library.intake import converter_versions
+from ftdist.library.keep.answers import Say
 from ftdist.library.keep.keep import Kept
 from ftdist.library.measure import SourceSizes, measure
 from ftdist.library.overlap import Overlap
@@ -25,7 +26,6 @@ from ftdist.library.pool import processes_for
 from ftdist.library.probes import Probes, write_probes
 from ftdist.rundir import write_whole
 
-Say = Callable[[str], None]
 PARTS = ("train", "held_out")
 
 

@@ -1,6 +1,6 @@
 """The first stage of a curation: all sources read and cleaned, and what cannot be used judged."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,11 +12,10 @@ from ftdist.library.account import Account
 from ftdist.library.digests import Digests, stamp_of
 from ftdist.library.find import FoundSource
 from ftdist.library.intake import Piece, ReadSettings, read_piece, unreadable
+from ftdist.library.keep.answers import Say
 from ftdist.library.pool import in_order
 from ftdist.library.sift import ReadSource
 from ftdist.library.values import split_rows
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)

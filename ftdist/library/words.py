@@ -13,7 +13,7 @@ Hashes = npt.NDArray[np.uint64]
 _CHARACTERS_AT_ONCE = 1 << 20
 """Longer texts are hashed in pieces, so that memory stays in bounds; a word on a cut is two."""
 
-_BATCH_CHARACTERS = 1 << 18
+_BATCH_CHARACTERS = 1 << 16
 """Of short texts that are hashed together: few enough for a processor's cache."""
 
 _IN_WORD, _ALONE = 1, 2
