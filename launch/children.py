@@ -36,6 +36,11 @@ def run_child(module: str, arguments: Sequence[str]) -> None:
         start_new_session=True,
     )
     code = _ended(child)
+    if code == -signal.SIGKILL:
+        raise FtdistError(
+            f"`python -m {module}` was killed.",
+            remedy="give it more memory if that ran out (`dmesg` tells); the same command goes on.",
+        )
     if code:
         raise FtdistError(
             f"`python -m {module}` ended with exit code {code} and did not say why.",
