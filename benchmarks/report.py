@@ -116,7 +116,8 @@ def data_verdicts(found: Mapping[str, Any]) -> list[str]:
         _verdict(
             f"rows to packed tokens at {LEAST_OF_TOKENIZERS} of the speed of tokenizers alone",
             met=ratio >= LEAST_OF_TOKENIZERS,
-            said=f"{ratio:.2f} ({each}), {found['tokens']:,} tokens, {found['cores']} cores",
+            said=f"{ratio:.2f} ({each}), {found['ratio_to_fast']:.2f} of its speed without "
+            f"offsets, {found['tokens']:,} tokens, {found['cores']} cores",
         ),
         _verdict(
             f"sequences at least {LEAST_FILLED:.0%} full",

@@ -48,11 +48,11 @@ CURATION = (
     "keep.base_answers=80",
     "keep.base_texts=50",
     "keep.text_tokens=100",
-    "keep.contrast_answers=500",
+    "keep.contrast_answers=600",
     "keep.answer_tokens=32",
     "keep.long_answers=0",
-    "keep.share=0.15",
-    "keep.contrast_share=0.35",
+    "keep.share=0.12",
+    "keep.contrast_share=0.45",
 )
 STAGES_S = {"model": 40, "library": 240, "train": 760, "export": 30, "compare": 240}
 """About how long each stage takes on two cores: what the remaining time is reckoned from."""

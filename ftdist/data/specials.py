@@ -18,6 +18,7 @@ import numpy.typing as npt
 from tokenizers import Encoding, Tokenizer
 from transformers import PreTrainedTokenizerBase
 
+from ftdist.data.byte_level import byte_level
 from ftdist.errors import DataError
 
 Span = tuple[int, int]
@@ -78,6 +79,7 @@ class SpecialTokens:
         # Post-processors add tokens that the template has written already, and some trim offsets.
         self.state |= {"post_processor": None, "truncation": None, "padding": None}
         self._plain = Tokenizer.from_str(json.dumps(self.state))
+        self._bytes = byte_level(self._plain, self.state, special=self._is_special)
         self._nonce = secrets.token_hex(8)
         self._number = {name: index for index, name in enumerate(self.names)}
         self._shield = re.compile(f"\ue000{self._nonce}x([0-9]+)\ue001")
@@ -112,8 +114,22 @@ class SpecialTokens:
             for text, text_spans, is_plain in zip(texts, spans, plain, strict=True)
         ]
         results: dict[int, tuple[list[int], list[bool]]] = {}
+        if self._bytes is not None:
+            chosen = [index for index, is_plain in enumerate(plain) if is_plain]
+            quick = self._plain.encode_batch_fast(
+                [texts[index] for index in chosen], add_special_tokens=False
+            )
+            for index, encoding in zip(chosen, quick, strict=True):
+                ids = encoding.ids
+                learned = self._bytes.within(texts[index], ids, spans[index])
+                if learned is not None:
+                    results[index] = ids, learned
         for backend_is_plain in (True, False):
-            chosen = [index for index, is_plain in enumerate(plain) if is_plain == backend_is_plain]
+            chosen = [
+                index
+                for index, is_plain in enumerate(plain)
+                if is_plain == backend_is_plain and index not in results
+            ]
             if chosen:
                 backend = self._plain if backend_is_plain else self._twin
                 encodings = backend.encode_batch(
