@@ -54,7 +54,7 @@ CURATION = (
     "keep.share=0.12",
     "keep.contrast_share=0.45",
 )
-STAGES_S = {"model": 40, "library": 240, "train": 760, "export": 30, "compare": 240}
+STAGES_S = {"model": 25, "library": 330, "train": 960, "export": 10, "compare": 205}
 """About how long each stage takes on two cores: what the remaining time is reckoned from."""
 
 STOPPED = (130, 143)
