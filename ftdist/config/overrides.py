@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ftdist.config.fields import TRAIN, ConfigKey, Form, config_keys, find_key, nearest
-from ftdist.config.problems import Problem, secret_problem, show, unknown_key
+from ftdist.config.problems import Problem, secret_problem, show, unknown_key, value_problem
 
 LENGTHS = {"train.epochs": "train.steps", "train.steps": "train.epochs"}
 """Either key sets how long a run is; a default gives way to the one that is typed."""
@@ -180,6 +180,8 @@ def _use_problem(name: str, parsed: Parsed, *, key: ConfigKey | None) -> Problem
         return Problem(f"{name} has an empty value.", "write a value, or leave it out.", name)
     if parsed.deletes and (key is None or key.kind != "table" or key.name == name):
         return Problem(f"{name} cannot be taken out.", f"set it instead: {name}=...", name)
+    if key is not None and key.kind == "table" and isinstance(parsed.value, list):
+        return value_problem(key, name, parsed.line.partition("=")[2])
     if parsed.several:
         value = parsed.line.partition("=")[2]
         return Problem(

@@ -18,6 +18,7 @@ from ftdist.config.deepspeed import (
     without_keys,
 )
 from ftdist.config.fields import (
+    CURATE,
     TRAIN,
     ConfigKey,
     Form,
@@ -100,6 +101,10 @@ def unknown_key(
     form: Form = TRAIN,
 ) -> Problem:
     """A key that is in no group and not in the schema."""
+    other = CURATE if form is TRAIN else TRAIN
+    if find_key(name, form=other) is not None:
+        problem = f"{name} is a key of `ftdist {other.verb}`, not of `ftdist {form.verb}`."
+        return Problem(problem, f"take it out here, and give it to `ftdist {other.verb}`.")
     groups = groups or {}
     # a whole group is meant by a bare name only, a table only by a value that is one
     meant = nearest_key(

@@ -91,6 +91,8 @@ MISTAKES: list[dict[str, str]] = [
         "tracking.tags=[a": "The value of tracking.tags cannot be read: [a",
         "library.sources.chats.wieght=1": "did you mean library.sources.chats.weight?",
         "library.sources.replay.weight=1": "library.sources.replay.path is not set.",
+        "keep.share=0.2": "keep.share is a key of `ftdist curate`, not of `ftdist train`. Take it",
+        "cluster.environment=[A]": "cluster.environment=[A] is not a table such as {name: value}.",
     },
 ]
 
