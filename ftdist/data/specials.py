@@ -70,7 +70,8 @@ class SpecialTokens:
             )
         added: dict[int, Any] = tokenizer.added_tokens_decoder
         self.names = [str(token) for _, token in sorted(added.items()) if token.special]
-        self._is_special = np.zeros(max(len(tokenizer), *added, 0) + 1, dtype=np.bool_)
+        largest = max((*tokenizer.get_vocab().values(), *added), default=0)  # ids may leave gaps
+        self._is_special = np.zeros(largest + 1, dtype=np.bool_)
         self._is_special[[at for at, token in added.items() if token.special]] = True
         longest_first = sorted(self.names, key=len, reverse=True)
         self.pattern = re.compile("|".join(map(re.escape, longest_first))) if self.names else _NEVER

@@ -135,3 +135,15 @@ def test_a_tokenizer_that_puts_something_before_the_bytes_is_of_another_kind(spl
         core.pre_tokenizer = splitter
         state = SpecialTokens(PreTrainedTokenizerFast(tokenizer_object=core)).state
     assert byte_level(core, state, special=special) is None
+
+
+def test_ids_may_leave_gaps() -> None:
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {piece: at for at, piece in enumerate(alphabet)} | {"<|end|>": 9_000, "ab": 9_999}
+    core = Tokenizer(models.BPE(vocab=vocabulary, merges=[("a", "b")]))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.add_special_tokens(["<|end|>"])
+    specials = SpecialTokens(PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<|end|>"))
+    [(ids, learned)] = specials.encode(["abc<|end|>"], spans=[[(2, 10)]])
+    assert ids == [9_999, vocabulary["c"], 9_000]
+    assert learned == [False, True, True]
