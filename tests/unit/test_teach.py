@@ -186,6 +186,8 @@ def test_keys_are_what_the_question_does_not_give_away() -> None:
         ("You wait for 8\u201312 weeks, with an a-45 or not.", ["12 weeks"]),
         ("Up to 15 m\u00b2 you need no permit at all.", ["15 m\u00b2"]),
         ("For a house we need a plan at 1:400, no less.", ["1:400"]),
+        ("For these the rule 8:2 regulates what is done.", ["8:2"]),
+        ("Zaragoza AB does it, as does the EU or some Widget AB.", ["Widget AB"]),
         ("Keep it where it is -20\u201340 \u00b0C and dry.", ["-20", "40 \u00b0C"]),
         ("It holds for 30 and not for 25 of them.", ["30", "25"]),
         ("It was made on 2024-01-15, dial 1-800-555-1234 to ask.", []),

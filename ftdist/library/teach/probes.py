@@ -80,7 +80,7 @@ def keys_of(answer: str, *, question: str, given: str = "") -> list[str]:
     first = answer.split("\n")[0]
     found = [
         key.strip()
-        for key in (*_CODE.findall(first), *_quantities(first), *_NAME.findall(first))
+        for key in (*_CODE.findall(first), *_quantities(first), *_names(first))
         if len(key.strip()) > 1 and key.strip().casefold() not in asked and holds(answer, key)
     ]
     return list(dict.fromkeys(found))[:_MOST_KEYS]
@@ -91,7 +91,13 @@ def _quantities(text: str) -> Iterator[str]:
         first, last, unit = match.groups(default="")
         if last:
             yield first
-        yield f"{last or first}{unit}"
+        number = last or first
+        yield number if ":" in number else f"{number}{unit}"  # a scale or a time of day has no unit
+
+
+def _names(text: str) -> Iterator[str]:
+    """Names, but for two letters alone (AB, EU), which tell little."""
+    return (name for name in _NAME.findall(text) if len(name) > len("AB"))
 
 
 def probe(question: str, answer: str, keys: Sequence[str]) -> dict[str, Any]:
