@@ -72,6 +72,9 @@ class Form:
     verb: str
     """The command, and the file `conf/VERB.yaml` that Hydra begins with."""
 
+    thing: str
+    """What it makes."""
+
     schema: type
     """The dataclass that it becomes."""
 
@@ -79,8 +82,8 @@ class Form:
     """Groups of `conf/` that it is composed of; None: all."""
 
 
-TRAIN = Form("train", RunConfig)
-CURATE = Form("curate", CurateConfig, groups=("cluster",))
+TRAIN = Form("train", "run", RunConfig)
+CURATE = Form("curate", "library", CurateConfig, groups=("cluster",))
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ftdist.config.fields import TRAIN, ConfigKey, Form, config_keys, find_key, nearest
-from ftdist.config.problems import Problem, secret_problem, show, unknown_key, value_problem
+from ftdist.config.problems import Problem, secret_problem, show, unknown_key
 
 LENGTHS = {"train.epochs": "train.steps", "train.steps": "train.epochs"}
 """Either key sets how long a run is; a default gives way to the one that is typed."""
@@ -132,7 +132,7 @@ def _accept(
     if of_hydra:
         reading.overrides[text.partition("=")[0]] = text
         return None
-    problem = _use_problem(name, parsed, key=key)
+    problem = _use_problem(name, parsed, key=key, form=form)
     if problem is None and name in groups:
         problem = _option_problem(name, parsed.value, options=groups[name])
     if problem is not None:
@@ -175,13 +175,13 @@ def _quoted_list(text: str) -> str:
     return f"{name}=[{words}]"
 
 
-def _use_problem(name: str, parsed: Parsed, *, key: ConfigKey | None) -> Problem | None:
+def _use_problem(name: str, parsed: Parsed, *, key: ConfigKey | None, form: Form) -> Problem | None:
     if parsed.value == "" and key is not None and key.kind == "text":
         return Problem(f"{name} has an empty value.", "write a value, or leave it out.", name)
     if parsed.deletes and (key is None or key.kind != "table" or key.name == name):
         return Problem(f"{name} cannot be taken out.", f"set it instead: {name}=...", name)
-    if key is not None and key.kind == "table" and isinstance(parsed.value, list):
-        return value_problem(key, name, parsed.line.partition("=")[2])
+    if key is not None and key.name == name and key.kind == "table":
+        return _table_problem(key, parsed, form=form)
     if parsed.several:
         value = parsed.line.partition("=")[2]
         return Problem(
@@ -190,6 +190,16 @@ def _use_problem(name: str, parsed: Parsed, *, key: ConfigKey | None) -> Problem
             name,
         )
     return None
+
+
+def _table_problem(key: ConfigKey, parsed: Parsed, *, form: Form) -> Problem | None:
+    """A list where names are to be chosen, which Hydra would not merge."""
+    if not isinstance(parsed.value, list):
+        return None
+    shown = parsed.line.partition("=")[2]
+    inside = [name for name in config_keys(form) if name.startswith(f"{key.name}.*.")]
+    entry = (inside[0] if inside else f"{key.name}.*").replace("*", "NAME")
+    return Problem(f"{key.name}={shown} is a list.", f"name each: {entry}=...", key.name)
 
 
 def _key_problem(

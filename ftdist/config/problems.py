@@ -103,8 +103,8 @@ def unknown_key(
     """A key that is in no group and not in the schema."""
     other = CURATE if form is TRAIN else TRAIN
     if find_key(name, form=other) is not None:
-        problem = f"{name} is a key of `ftdist {other.verb}`, not of `ftdist {form.verb}`."
-        return Problem(problem, f"take it out here, and give it to `ftdist {other.verb}`.")
+        problem = f"{name} is a key of a {other.thing} (`ftdist {other.verb} --help`), not of a "
+        return Problem(f"{problem}{form.thing}.", "take it out here.")
     groups = groups or {}
     # a whole group is meant by a bare name only, a table only by a value that is one
     meant = nearest_key(

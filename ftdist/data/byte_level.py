@@ -1,10 +1,11 @@
-"""Where each token of a byte-level tokenizer stands, told from how many bytes it is.
+"""Where each token of a byte-level tokenizer stands, told from the bytes that it is.
 
-Such a tokenizer splits the UTF-8 bytes of a text among its tokens and leaves none out, so a token
-begins where those before it end. To have `tokenizers` keep account of that takes it a third longer.
+Such a tokenizer shares the UTF-8 bytes of a text among its tokens. Where these, put together, are
+the text again, each token begins where those before it end, and `tokenizers` need not keep account
+of it, which takes it longer. Where they are not (blanks that a special token took along, bytes that
+the vocabulary lacks, a text that was composed), it is asked.
 """
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any
@@ -18,19 +19,13 @@ class ByteLevel:
     """The bytes of each token.
 
     Args:
-        lengths: bytes, by id.
+        pieces: bytes, by id.
         special: bool, by id: whether the token is a special one.
-        composed: whether the tokenizer brings text into normal form C before it splits it.
     """
 
-    def __init__(
-        self,
-        lengths: npt.NDArray[np.int64],
-        *,
-        special: npt.NDArray[np.bool_],
-        composed: bool,
-    ) -> None:
-        self._lengths, self._special, self._composed = lengths, special, composed
+    def __init__(self, pieces: Sequence[bytes], *, special: npt.NDArray[np.bool_]) -> None:
+        self._pieces, self._special = pieces, special
+        self._lengths = np.array([len(piece) for piece in pieces], dtype=np.int64)
 
     def within(
         self, text: str, ids: list[int], spans: Sequence[tuple[int, int]]
@@ -43,23 +38,20 @@ class ByteLevel:
             spans: first character and the one after the last; in order, not overlapping.
 
         Returns:
-            one a token; None: the tokens are not the text's bytes (blanks that a special token took
-            along, a text that was not in normal form).
+            one a token; None: the tokens are not the text's bytes.
         """
-        if self._composed and not unicodedata.is_normalized("NFC", text):
+        if b"".join(map(self._pieces.__getitem__, ids)) != text.encode():
             return None
-        lengths = self._lengths[ids]
-        ends = lengths.cumsum()
-        borders = _bytes_before(text, [cut for span in spans for cut in span] + [len(text)])
-        if borders[-1] != (ends[-1] if ids else 0):
-            return None
+        ends = self._lengths[ids].cumsum()
+        starts = ends - self._lengths[ids]
         inside = np.zeros(len(ids), dtype=np.bool_)
-        for first, end in zip(borders[:-1:2], borders[1::2], strict=True):
+        borders = _bytes_before(text, [cut for span in spans for cut in span])
+        for first, end in zip(borders[::2], borders[1::2], strict=True):
             begin = int(ends.searchsorted(first, side="right"))
-            last = int(ends.searchsorted(end, side="left"))
-            if begin <= last < len(ids) and self._special[ids[begin]]:
-                begin += bool(ends[begin] - lengths[begin] < first)
-            inside[begin : last + 1] = True
+            behind = int(starts.searchsorted(end, side="left"))
+            if begin < behind and self._special[ids[begin]] and starts[begin] < first:
+                begin += 1
+            inside[begin:behind] = True
         found: list[bool] = inside.tolist()
         return found
 
@@ -70,28 +62,34 @@ def byte_level(
     """What tells where tokens stand; None: the tokenizer is of another kind.
 
     Args:
-        tokenizer: byte-level if pieces of its text become bytes and nothing is put before them.
+        tokenizer: whose text becomes bytes, with nothing put before them.
         state: its own description (`tokenizer.json`).
         special: bool, by id.
     """
-    steps = state["pre_tokenizer"] or {}
-    normalizer = state["normalizer"] or {}
-    to_bytes = [
-        step for step in steps.get("pretokenizers", [steps]) if step.get("type") == "ByteLevel"
-    ]
-    if (
-        state["model"].get("type") != "BPE"
-        or len(to_bytes) != 1
-        or to_bytes[0]["add_prefix_space"]
-        or normalizer.get("type") not in (None, "NFC")
-    ):
+    step = state["pre_tokenizer"] or {}
+    steps = step.get("pretokenizers", [step])
+    if not any(step.get("type") == "ByteLevel" and not step["add_prefix_space"] for step in steps):
         return None
-    lengths = np.zeros(len(special), dtype=np.int64)
+    byte_of = _bytes_by_letter()
+    pieces = [b""] * len(special)
     for piece, index in tokenizer.get_vocab(with_added_tokens=False).items():
-        lengths[index] = len(piece)  # a character stands for a byte
+        pieces[index] = bytes(byte_of[letter] for letter in piece if letter in byte_of)
     for index, added in tokenizer.get_added_tokens_decoder().items():
-        lengths[index] = len(added.content.encode())
-    return ByteLevel(lengths, special=special, composed=bool(normalizer))
+        pieces[index] = added.content.encode()
+    return ByteLevel(pieces, special=special)
+
+
+def _bytes_by_letter() -> dict[str, int]:
+    """The byte that each letter of a byte-level vocabulary stands for.
+
+    Printable letters of Latin-1 stand for themselves; the other bytes, in order, have the letters
+    from U+0100 on. Source: GPT-2's encoder (Radford et al. 2019), which all others took over.
+    """
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {
+        chr(0x100 + at): byte for at, byte in enumerate(others)
+    }
 
 
 def _bytes_before(text: str, cuts: Sequence[int]) -> list[int]:

@@ -24,6 +24,9 @@ from ftdist.errors import DataError
 Span = tuple[int, int]
 """First character and the one after the last."""
 
+_FEW = 32
+"""Texts in which it is too early to say that tokens are not their bytes."""
+
 _NEVER = re.compile(r"(?!)")
 
 
@@ -125,6 +128,8 @@ class SpecialTokens:
                 learned = self._bytes.within(texts[index], ids, spans[index])
                 if learned is not None:
                     results[index] = ids, learned
+            if len(chosen) - len(results) > max(_FEW, len(results)):
+                self._bytes = None  # most have to be encoded twice
         for backend_is_plain in (True, False):
             chosen = [
                 index

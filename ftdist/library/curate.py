@@ -17,10 +17,11 @@ from ftdist.errors import ConfigError, DataError, StorageError
 from ftdist.library.account import Account
 from ftdist.library.aside import made_aside, sweep
 from ftdist.library.find import FoundSource, find_sources
-from ftdist.library.keep.answers import Ask, Say
+from ftdist.library.keep.answers import Ask
 from ftdist.library.keep.keep import Asked, BaseReplies, Kept, kept_samples
 from ftdist.library.lesson import Lesson, TeachSettings, teach_piece, written_for
 from ftdist.library.pool import in_order, processes_for
+from ftdist.library.progress import Say, told
 from ftdist.library.publish import Published, Taught, place_of, publish, refuse_others
 from ftdist.library.reading import Work, judge_bad_rows, read_sources
 from ftdist.library.refused import refused_rows
@@ -203,13 +204,8 @@ def _writer(
         replies=work.cache / "answers" / f"{key}.jsonl",
         questions=asked.questions,
         wordings=asked.wordings,
-        say=_about("written", work.say),
+        say=work.about("written"),
     )
-
-
-def _about(what: str, say: Say) -> Say:
-    """What is told of one thing, under its name."""
-    return lambda words: say(f"curate: {what}: {words}")
 
 
 def _teach(
@@ -240,8 +236,11 @@ def _teach(
             own = [written_for(lesson, writer=writer) for lesson in own]
         lessons.append(own)
     work.say(f"curate: teaching {sum(map(len, lessons))} pieces")
-    results = in_order(
-        teach_piece, list(chain(*lessons)), processes=work.processes, if_it_dies=_no_lesson
+    everything = list(chain(*lessons))
+    results = told(
+        in_order(teach_piece, everything, processes=work.processes, if_it_dies=_no_lesson),
+        sizes=[0 if lesson.is_taught else lesson.piece.size for lesson in everything],
+        say=work.about("teaching"),
     )
     taught_sources = []
     for source, own in zip(read, lessons, strict=True):
@@ -299,7 +298,7 @@ def _asked(model: Base, *, work: Work) -> BaseReplies:
     def asked(ask: Ask, *, made_of: str, what: str) -> Asked:
         name = hashlib.sha256(f"{model.key} {made_of}".encode()).hexdigest()[:32]
         cache = work.cache / "answers" / f"{name}.jsonl"
-        return Asked(ask=ask, cache=cache, say=_about(f"base: {what}", work.say))
+        return Asked(ask=ask, cache=cache, say=work.about(f"base: {what}"))
 
     def answers(most: int) -> Asked:
         what = f"answers of at most {most} tokens"

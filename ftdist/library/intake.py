@@ -98,6 +98,12 @@ class Piece:
         return self.cache / "read" / self.key
 
     @property
+    def size(self) -> int:
+        """Bytes of the file that it is made of."""
+        first, end = self.span or (0, self.stamp[0])
+        return end - first
+
+    @property
     def is_read(self) -> bool:
         """Whether it was read before."""
         return (self.folder / _ACCOUNT).is_file()

@@ -32,10 +32,11 @@ from ftdist.library.teach.questions import Exchange, cited, questions
 from ftdist.library.teach.wordings import wordings
 from ftdist.library.write import Matter, Writer, Written, write_piece
 
-FORMAT = 4
+FORMAT = 5
 """Raised whenever the same rows would be taught in another way."""
 
 PARTS = ("train", "held_out")
+_ACCOUNT = "account.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +84,19 @@ class Lesson:
         """Where what comes out lies, once it is whole."""
         return self.piece.cache / "taught" / self.key
 
+    @property
+    def is_taught(self) -> bool:
+        """Whether it was made before."""
+        return (self.folder / _ACCOUNT).is_file()
+
 
 def teach_piece(lesson: Lesson) -> Account:
     """Make the samples of one piece, unless that has been done before; its account."""
-    if not (lesson.folder / "account.json").is_file():
+    if not lesson.is_taught:
         with made_aside(lesson.folder) as aside:
             _teach_into(aside, lesson)
             keep_first(aside, lesson.folder)
-    return Account.load(lesson.folder / "account.json")
+    return Account.load(lesson.folder / _ACCOUNT)
 
 
 def written_for(lesson: Lesson, *, writer: Writer) -> Lesson:
@@ -133,7 +139,7 @@ def _teach_into(folder: Path, lesson: Lesson) -> None:
 
         for part in PARTS:
             write_samples(folder / f"{part}.arrow", taught(part))
-    account.save(folder / "account.json")
+    account.save(folder / _ACCOUNT)
 
 
 def _rows(lesson: Lesson, *, part: str) -> Iterator[Row]:

@@ -18,12 +18,12 @@ from ftdist.library.card import html_card, text_card
 from ftdist.library.curated import FORMAT, MANIFEST, SCHEMA, write_samples
 from ftdist.library.find import FoundSource
 from ftdist.library.intake import converter_versions
-from ftdist.library.keep.answers import Say
 from ftdist.library.keep.keep import Kept
 from ftdist.library.measure import SourceSizes, measure
 from ftdist.library.overlap import Overlap
 from ftdist.library.pool import processes_for
 from ftdist.library.probes import Probes, write_probes
+from ftdist.library.progress import Say
 from ftdist.rundir import write_whole
 
 PARTS = ("train", "held_out")

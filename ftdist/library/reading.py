@@ -12,8 +12,8 @@ from ftdist.library.account import Account
 from ftdist.library.digests import Digests, stamp_of
 from ftdist.library.find import FoundSource
 from ftdist.library.intake import Piece, ReadSettings, read_piece, unreadable
-from ftdist.library.keep.answers import Say
 from ftdist.library.pool import in_order
+from ftdist.library.progress import Say, told
 from ftdist.library.sift import ReadSource
 from ftdist.library.values import split_rows
 
@@ -26,6 +26,10 @@ class Work:
     cache: Path
     processes: int
     say: Say
+
+    def about(self, what: str) -> Say:
+        """What is told of one thing, under its name."""
+        return lambda words: self.say(f"curate: {what}: {words}")
 
 
 def read_sources(roles: Sequence[tuple[FoundSource, str]], *, work: Work) -> list[ReadSource]:
@@ -49,7 +53,11 @@ def read_sources(roles: Sequence[tuple[FoundSource, str]], *, work: Work) -> lis
         f"curate: reading {len(everything)} pieces of {sum(len(s.files) for s, _ in roles)} files "
         f"in {work.processes} processes; {len(everything) - fresh} are known already"
     )
-    results = in_order(read_piece, everything, processes=work.processes, if_it_dies=unreadable)
+    results = told(
+        in_order(read_piece, everything, processes=work.processes, if_it_dies=unreadable),
+        sizes=[0 if piece.is_read else piece.size for piece in everything],
+        say=work.about("reading"),
+    )
     sources = []
     for (source, role), own in zip(roles, pieces, strict=True):
         account = Account()

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Self
 
 from ftdist.library.account import Account
-from ftdist.library.keep.answers import Ask, Say, answered, unheard
+from ftdist.library.keep.answers import Ask, answered
+from ftdist.library.progress import Say, unheard
 from ftdist.library.rows import Block, Document
 from ftdist.library.samples import Sample
 from ftdist.library.teach.questions import Exchange

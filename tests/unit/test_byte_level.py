@@ -85,12 +85,13 @@ def test_the_tokens_within_spans_are_those_of_the_tokenizer_s_own_offsets(
 
 def test_a_token_that_is_a_part_of_a_character_counts_to_its_span() -> None:
     # Ids 0 to 255 are bytes: "a", "\u00e9" (two bytes), "b".
-    lengths, special = np.ones(256, dtype=np.int64), np.zeros(256, dtype=np.bool_)
-    found = ByteLevel(lengths, special=special, composed=False)
+    pieces = [bytes([byte]) for byte in range(256)]
+    found = ByteLevel(pieces, special=np.zeros(256, dtype=np.bool_))
     ids = list("a\u00e9b".encode())
     assert found.within("a\u00e9b", ids, [(1, 2)]) == [False, True, True, False]
     assert found.within("a\u00e9b", ids, [(0, 1), (2, 3)]) == [True, False, False, True]
-    assert found.within("a\u00e9b", ids, [(2, 2)]) == [False] * 4
+    assert found.within("a\u00e9b", ids, [(0, 0), (2, 2), (3, 3)]) == [False] * 4
+    assert found.within("a\u00e9c", ids, [(0, 1)]) is None  # as many bytes, but others
     assert found.within("", [], []) == []
 
 
@@ -135,6 +136,44 @@ def test_a_tokenizer_that_puts_something_before_the_bytes_is_of_another_kind(spl
         core.pre_tokenizer = splitter
         state = SpecialTokens(PreTrainedTokenizerFast(tokenizer_object=core)).state
     assert byte_level(core, state, special=special) is None
+
+
+def test_an_added_token_that_is_also_a_letter_of_the_bytes_is_not_taken_for_them() -> None:
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(tokenizer_of(swallows=True).backend_tokenizer.to_str()),
+        eos_token="<|end|>",
+    )
+    tokenizer.add_tokens(["\u00e9"])  # the letter of byte E9, and so its id
+    tokenizer.add_tokens(["\u8a9e"])  # no letter of a byte
+    specials, found = bytes_of(tokenizer)
+    # U+9AD8 begins with byte E9, and would be a byte longer; the special token took a blank along.
+    text = "<|user|> \u9ad8<|end|>b"
+    [(ids, slow)] = specials.encode([text], spans=[[(17, 18)]])
+    assert found is not None
+    assert found.within(text, ids, [(17, 18)]) is None
+    assert slow == [False] * (len(ids) - 1) + [True]
+    ids = tokenizer("a\u8a9eb", add_special_tokens=False)["input_ids"]
+    assert found.within("a\u8a9eb", ids, [(1, 2)]) == [False, True, False]
+
+
+def test_a_tokenizer_that_mostly_leaves_bytes_out_is_asked_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    specials = SpecialTokens(tokenizer_of(swallows=True))
+    texts = ["<|user|> a", "<|user|>b"] * 40
+    asked: list[int] = []
+    within = ByteLevel.within
+
+    def counted(self: ByteLevel, *args: Any) -> list[bool] | None:
+        asked.append(1)
+        return within(self, *args)
+
+    monkeypatch.setattr(ByteLevel, "within", counted)
+    specials.encode(texts, spans=[[(8, 9)]] * 80)  # half of them
+    specials.encode(texts[::2], spans=[[(8, 9)]] * 40)  # all
+    assert len(asked) == 120
+    assert specials.encode(texts[:1], spans=[[(9, 10)]])[0][1] == [False, True]
+    assert len(asked) == 120
 
 
 def test_ids_may_leave_gaps() -> None:

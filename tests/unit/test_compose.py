@@ -91,8 +91,13 @@ MISTAKES: list[dict[str, str]] = [
         "tracking.tags=[a": "The value of tracking.tags cannot be read: [a",
         "library.sources.chats.wieght=1": "did you mean library.sources.chats.weight?",
         "library.sources.replay.weight=1": "library.sources.replay.path is not set.",
-        "keep.share=0.2": "keep.share is a key of `ftdist curate`, not of `ftdist train`. Take it",
-        "cluster.environment=[A]": "cluster.environment=[A] is not a table such as {name: value}.",
+    },
+    {
+        "keep.share=0.2": "keep.share is a key of a library (`ftdist curate --help`), not of a "
+        "run. Take it out here.",
+        "cluster.environment=[A]": "cluster.environment=[A] is a list. Name each: "
+        "cluster.environment.NAME=...",
+        "library.sources=[manuals/,b]": "Name each: library.sources.NAME.path=...",
     },
 ]
 
@@ -107,6 +112,14 @@ def test_each_mistake_is_said_in_plain_words(mistakes: dict[str, str]) -> None:
 def test_a_run_name_that_no_folder_could_have_is_refused() -> None:
     assert "run.name=a b is not a name of up to 64 letters" in str(
         _refused(*NEEDED[1:], "run.name='a b'")
+    )
+
+
+def test_a_list_is_taken_where_deepspeed_or_a_variable_has_one() -> None:
+    config = compose([*NEEDED, "engine.deepspeed.comms_logger.prof_ops=[all_reduce]"])
+    assert config.engine.deepspeed == {"comms_logger": {"prof_ops": ["all_reduce"]}}
+    assert "is not tested with ftdist" in str(
+        _refused(*NEEDED, "engine.deepspeed.elasticity.micro_batch_sizes=[2,4]")
     )
 
 

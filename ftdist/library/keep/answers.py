@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ftdist.library.progress import Say, unheard
 from ftdist.rundir import append_json_line, read_json_lines
 
 Ask = Callable[[Sequence[str]], list[str]]
-Say = Callable[[str], None]
 ANSWERED_AT_ONCE = 32
 """Prompts asked together, one batch of the base model; an interruption loses no more than these."""
 
@@ -16,10 +16,6 @@ _SAY_EVERY_S = 5.0
 _LEAST_RUNS = 8
 _LEAST_DISTINCT = 0.5
 _SENTENCE_END = re.compile(r"[.!?][\"')\]\u201d\u2019]*(?=\s|$)")
-
-
-def unheard(_: str) -> None:
-    """Told of progress that nobody waits for."""
 
 
 def answered(

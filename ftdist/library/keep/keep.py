@@ -10,13 +10,14 @@ from zlib import crc32
 from ftdist.config.curation import KeepSection
 from ftdist.data.message import Message
 from ftdist.library.curated import read_samples
-from ftdist.library.keep.answers import Ask, Say, answered, in_circles, unheard, whole_sentences
+from ftdist.library.keep.answers import Ask, answered, in_circles, whole_sentences
 from ftdist.library.keep.contrast import (
     Strange,
     contrast_probes,
     contrast_questions,
     find_products,
 )
+from ftdist.library.progress import Say, unheard
 from ftdist.library.samples import MadeBy, Sample
 
 _LOOKED_AT = 20_000

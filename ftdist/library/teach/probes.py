@@ -92,12 +92,13 @@ def _quantities(text: str) -> Iterator[str]:
         if last:
             yield first
         number = last or first
-        yield number if ":" in number else f"{number}{unit}"  # a scale or a time of day has no unit
+        has_unit = ":" not in number or unit.strip().lower() in ("am", "pm")  # no scale has one
+        yield f"{number}{unit}" if has_unit else number
 
 
 def _names(text: str) -> Iterator[str]:
-    """Names, but for two letters alone (AB, EU), which tell little."""
-    return (name for name in _NAME.findall(text) if len(name) > len("AB"))
+    """Names, but for two letters alone (AB, EU), which tell little; F1 and E5 are names."""
+    return (name for name in _NAME.findall(text) if len(name) > len("AB") or not name.isalpha())
 
 
 def probe(question: str, answer: str, keys: Sequence[str]) -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""What is told of work that takes long: how much is done, how fast, how long the rest takes."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+Result = TypeVar("Result")
+Say = Callable[[str], None]
+
+_EVERY_S = 5.0
+_MIB = 2**20
+
+
+def unheard(_: str) -> None:
+    """Told of progress that nobody waits for."""
+
+
+def told(
+    results: Iterable[Result], *, sizes: Sequence[int], say: Say, every_s: float = _EVERY_S
+) -> Iterator[Result]:
+    """The same results, one by one; now and then it is told how far they are.
+
+    Args:
+        results: as they become ready; no fewer than there are sizes.
+        sizes: bytes that each is made of; 0 for what was made before, and costs nothing now.
+        say: is told, at most a hundred times.
+        every_s: seconds between, at least.
+    """
+    whole, done, shown = sum(sizes), 0, 0
+    began = last = time.monotonic()
+    for size, result in zip(sizes, results, strict=False):
+        done += size
+        now = time.monotonic()
+        if now - last >= every_s and done - shown >= whole / 100 > 0:
+            last, shown, rate = now, done, done / (now - began)
+            say(
+                f"{done / _MIB:,.0f} of {whole / _MIB:,.0f} MiB, {rate / _MIB:.1f} MiB a second, "
+                f"{(whole - done) / rate:.0f} s left"
+            )
+        yield result
