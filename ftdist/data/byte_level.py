@@ -42,16 +42,17 @@ class ByteLevel:
         """
         if b"".join(map(self._pieces.__getitem__, ids)) != text.encode():
             return None
-        ends = self._lengths[ids].cumsum()
-        starts = ends - self._lengths[ids]
-        inside = np.zeros(len(ids), dtype=np.bool_)
+        tokens = np.array(ids, dtype=np.int64)
+        lengths = self._lengths[tokens]
+        ends = lengths.cumsum()
+        starts = ends - lengths
         borders = _bytes_before(text, [cut for span in spans for cut in span])
-        for first, end in zip(borders[::2], borders[1::2], strict=True):
-            begin = int(ends.searchsorted(first, side="right"))
-            behind = int(starts.searchsorted(end, side="left"))
-            if begin < behind and self._special[ids[begin]] and starts[begin] < first:
-                begin += 1
-            inside[begin:behind] = True
+        begins = ends.searchsorted(borders[::2], side="right").tolist()
+        behind = starts.searchsorted(borders[1::2], side="left").tolist()
+        inside = np.zeros(len(ids), dtype=np.bool_)
+        for first, begin, end in zip(borders[::2], begins, behind, strict=True):
+            half = begin < end and self._special[ids[begin]] and starts[begin] < first
+            inside[begin + bool(half) : end] = True
         found: list[bool] = inside.tolist()
         return found
 
