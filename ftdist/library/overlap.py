@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ftdist.library.words import Hashes, run_hashes, word_hashes
 
 _SIEVE_BITS = 24
+"""Most bits of a hash by which n-grams of training are told from those held out at a glance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,13 +89,17 @@ class _Index:
         order = np.argsort(grams, kind="stable")
         self._grams, self._owners = grams[order], owners[order]
         self._met = np.zeros(len(grams), dtype=np.bool_)
+        bits = min(_SIEVE_BITS, (256 * len(grams)).bit_length())
+        self._low = np.uint64(2**bits - 1)
+        self._sieve = np.zeros(2**bits, dtype=np.bool_)
+        self._sieve[grams & self._low] = True
 
     def meet(self, training: Iterable[Hashes]) -> int:
         """Mark what training holds; how many n-grams that is."""
         seen = 0
         for grams in training:
             seen += len(grams)
-            unique = np.unique(grams)
+            unique = np.unique(grams[self._sieve[grams & self._low]])
             first = np.searchsorted(self._grams, unique, side="left")
             end = np.searchsorted(self._grams, unique, side="right")
             for begin, stop in zip(first[end > first], end[end > first], strict=True):
