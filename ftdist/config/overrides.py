@@ -180,8 +180,6 @@ def _use_problem(name: str, parsed: Parsed, *, key: ConfigKey | None, form: Form
         return Problem(f"{name} has an empty value.", "write a value, or leave it out.", name)
     if parsed.deletes and (key is None or key.kind != "table" or key.name == name):
         return Problem(f"{name} cannot be taken out.", f"set it instead: {name}=...", name)
-    if key is not None and key.name == name and key.kind == "table":
-        return _table_problem(key, parsed, form=form)
     if parsed.several:
         value = parsed.line.partition("=")[2]
         return Problem(
@@ -189,17 +187,18 @@ def _use_problem(name: str, parsed: Parsed, *, key: ConfigKey | None, form: Form
             f"add -m for a run each, or put quotes around it: '{name}=\"{value}\"'.",
             name,
         )
+    is_table = key is not None and key.name == name and key.kind == "table"
+    if is_table and isinstance(parsed.value, list):
+        return _list_problem(name, parsed, form=form)
     return None
 
 
-def _table_problem(key: ConfigKey, parsed: Parsed, *, form: Form) -> Problem | None:
+def _list_problem(name: str, parsed: Parsed, *, form: Form) -> Problem:
     """A list where names are to be chosen, which Hydra would not merge."""
-    if not isinstance(parsed.value, list):
-        return None
     shown = parsed.line.partition("=")[2]
-    inside = [name for name in config_keys(form) if name.startswith(f"{key.name}.*.")]
-    entry = (inside[0] if inside else f"{key.name}.*").replace("*", "NAME")
-    return Problem(f"{key.name}={shown} is a list.", f"name each: {entry}=...", key.name)
+    inside = [key for key in config_keys(form) if key.startswith(f"{name}.*.")]
+    entry = (inside[0] if inside else f"{name}.*").replace("*", "NAME")
+    return Problem(f"{name}={shown} is a list.", f"name each: {entry}=...", name)
 
 
 def _key_problem(

@@ -15,23 +15,20 @@ def unheard(_: str) -> None:
     """Told of progress that nobody waits for."""
 
 
-def told(
-    results: Iterable[Result], *, sizes: Sequence[int], say: Say, every_s: float = _EVERY_S
-) -> Iterator[Result]:
+def told(results: Iterable[Result], *, sizes: Sequence[int], say: Say) -> Iterator[Result]:
     """The same results, one by one; now and then it is told how far they are.
 
     Args:
         results: as they become ready; no fewer than there are sizes.
         sizes: bytes that each is made of; 0 for what was made before, and costs nothing now.
-        say: is told, at most a hundred times.
-        every_s: seconds between, at least.
+        say: is told, at most a hundred times and every five seconds.
     """
     whole, done, shown = sum(sizes), 0, 0
     began = last = time.monotonic()
     for size, result in zip(sizes, results, strict=False):
         done += size
         now = time.monotonic()
-        if now - last >= every_s and done - shown >= whole / 100 > 0:
+        if now - last >= _EVERY_S and done - shown >= whole / 100 > 0:
             last, shown, rate = now, done, done / (now - began)
             say(
                 f"{done / _MIB:,.0f} of {whole / _MIB:,.0f} MiB, {rate / _MIB:.1f} MiB a second, "

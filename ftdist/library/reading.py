@@ -48,14 +48,16 @@ def read_sources(roles: Sequence[tuple[FoundSource, str]], *, work: Work) -> lis
     ]
     digests.save()
     everything = list(chain(*pieces))
-    fresh = sum(not piece.is_read for piece in everything)
+    known = [piece.is_read for piece in everything]
     work.say(
         f"curate: reading {len(everything)} pieces of {sum(len(s.files) for s, _ in roles)} files "
-        f"in {work.processes} processes; {len(everything) - fresh} are known already"
+        f"in {work.processes} processes; {sum(known)} are known already"
     )
     results = told(
         in_order(read_piece, everything, processes=work.processes, if_it_dies=unreadable),
-        sizes=[0 if piece.is_read else piece.size for piece in everything],
+        sizes=[
+            0 if is_read else piece.size for piece, is_read in zip(everything, known, strict=True)
+        ],
         say=work.about("reading"),
     )
     sources = []

@@ -97,6 +97,7 @@ MISTAKES: list[dict[str, str]] = [
         "run. Take it out here.",
         "cluster.environment=[A]": "cluster.environment=[A] is a list. Name each: "
         "cluster.environment.NAME=...",
+        "engine.deepspeed={a: 1},{b: 2}": "engine.deepspeed={a: 1},{b: 2} has several values",
         "library.sources=[manuals/,b]": "Name each: library.sources.NAME.path=...",
     },
 ]
