@@ -6,7 +6,6 @@ depends on sources, settings and versions alone: never on how many processes wor
 """
 
 import hashlib
-import os
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -22,7 +21,14 @@ from ftdist.library.keep.keep import Asked, BaseReplies, Kept, kept_samples
 from ftdist.library.lesson import Lesson, TeachSettings, teach_piece, written_for
 from ftdist.library.pool import in_order, processes_for
 from ftdist.library.progress import Say, told
-from ftdist.library.publish import Published, Taught, place_of, publish, refuse_others
+from ftdist.library.publish import (
+    Published,
+    Taught,
+    place_of,
+    publish,
+    reason_of,
+    refuse_others,
+)
 from ftdist.library.reading import Work, judge_bad_rows, read_sources
 from ftdist.library.refused import refused_rows
 from ftdist.library.sift import LIBRARY, ReadSource, Sifted, sift
@@ -87,10 +93,8 @@ def curate(
     try:
         return _curate(work, model=model, endpoint=endpoint)
     except OSError as error:
-        if error.errno is None:
-            raise
         raise StorageError(
-            f"{error.filename or cache} cannot be read or written: {os.strerror(error.errno)}.",
+            f"{error.filename or cache} cannot be read or written: {reason_of(error)}.",
             remedy="free some space there and see to its rights, or set work.cache to a folder "
             "of your own.",
         ) from error

@@ -18,9 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ftdist.config.compose import compose_curation
+from ftdist.errors import StorageError
+from ftdist.library import curate as stages
 from ftdist.library.aside import keep_first, keep_last, made_aside, sweep
 from ftdist.library.curate import curate
 from tests.support.processes import family, is_over, says
@@ -180,6 +183,20 @@ def test_a_full_disk_is_one_sentence_and_exit_code_74(bench: Bench, tmp_path: Pa
     assert told[0].endswith("cannot be read or written: File too large.")
     assert told[1].startswith("To fix: free some space there")
     assert not (tmp_path / "libraries" / "w").exists()
+
+
+def test_a_disk_that_is_full_where_numpy_writes_is_told_too(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_a_full_disk(*_: object, **__: object) -> None:
+        with Path("/dev/full").open("wb", buffering=0) as full:
+            np.zeros(1 << 20).tofile(full)  # an error without a number
+
+    monkeypatch.setattr(stages, "sift", on_a_full_disk)
+    with pytest.raises(StorageError, match="cannot be read or written: 1048576 requested") as error:
+        _curate(bench.sources, tmp_path)
+    assert error.value.remedy is not None
+    assert error.value.remedy.startswith("free some space there")
 
 
 def test_a_root_that_is_not_one_s_own_is_one_sentence_and_exit_code_74(
