@@ -33,16 +33,18 @@ def train(overrides: Sequence[str]) -> int:
     from ftdist.cli.arguments import say
     from ftdist.cli.outcome import tell
     from ftdist.cli.progress import view_maker
+    from ftdist.config.plan import seen
     from launch.start import make_run_dir, plan_run
     from launch.supervise import Supervisor
 
     planned = plan_run(compose(overrides), new=True, say=say)
     plan = planned.plan
     run = make_run_dir(planned, overrides=overrides)
+    each = "" if plan.exposures is None else f", each answer {seen(plan.exposures)}"
     say(
         f"Run {run.name}: {plan.steps} steps of {plan.global_sequences} sequences of "
         f"{plan.sequence_tokens} tokens on {plan.world_size} ranks; {plan.epochs:.2f} passes over "
-        f"the library. In {run.root}."
+        f"the library{each}. In {run.root}."
     )
     supervisor = Supervisor.of(
         run, planned.config, view_of=view_maker(run, steps=plan.steps), say=say

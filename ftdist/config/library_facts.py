@@ -19,6 +19,10 @@ class SourceFacts:
     loss_tokens: int
     held_out_samples: int
     held_out_sequences: int
+    answers: int | None = None
+    """Distinct texts that the samples learn (answers, pieces of text); None: packed by an earlier
+    ftdist, which did not count them."""
+
     towards_base: bool = False
     """Whether the base model's distribution is what its loss tokens are learned from."""
 
@@ -38,6 +42,12 @@ class LibraryFacts:
     """Fingerprint of everything that went into it."""
 
     sources: tuple[SourceFacts, ...]
+
+    @property
+    def samples_per_answer(self) -> float | None:
+        """Samples of the library itself that learn one text: how often a pass shows it."""
+        first = self.sources[0]
+        return first.samples / first.answers if first.answers else None
 
     def to_json(self) -> str:
         """As JSON text."""

@@ -6,10 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ftdist.config.fields import TRAIN, ConfigKey, Form, config_keys, find_key, nearest
-from ftdist.config.problems import Problem, secret_problem, show, unknown_key
-
-LENGTHS = {"train.epochs": "train.steps", "train.steps": "train.epochs"}
-"""Either key sets how long a run is; a default gives way to the one that is typed."""
+from ftdist.config.problems import LENGTHS, Problem, secret_problem, show, unknown_key
 
 FLAGS = ("--help", "--cfg", "--info", "--multirun", "--hydra-help", "--version", "--resolve")
 
@@ -72,10 +69,9 @@ def read_overrides(
         if problem is not None:
             reading.problems.append(problem)
             reading.meant |= {problem.key, name}
-    lengths = LENGTHS if form is TRAIN else {}
-    typed = {key for key in lengths if not reading.overrides.get(key, "=null").endswith("=null")}
-    for key in typed:
-        reading.overrides.setdefault(LENGTHS[key], f"{LENGTHS[key]}=null")
+    typed = {key for key in LENGTHS if not reading.overrides.get(key, "=null").endswith("=null")}
+    for key in LENGTHS if typed and form is TRAIN else ():
+        reading.overrides.setdefault(key, f"{key}=null")
     return reading
 
 

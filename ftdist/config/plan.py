@@ -53,6 +53,10 @@ class Plan:
     epochs: float
     """Passes over the library that `steps` make."""
 
+    exposures: float | None = None
+    """How often they show each text that the library's first source teaches, on average; None:
+    not known, as the library was packed by an earlier ftdist."""
+
     tokens: int
     """Of all steps, packed to full sequences."""
 
@@ -177,7 +181,7 @@ def make_plan(
 
     Raises:
         ConfigError: the batch cannot be cut, or a sequence is longer than the model's context.
-        DataError: a source is empty.
+        DataError: a source is empty, or answers are asked for and were not counted.
     """
     batch = config.batch
     check_context(config, model=model)
@@ -190,7 +194,7 @@ def make_plan(
     )
     first = library.sources[0]
     rows_per_epoch = first.weight * first.sequences / row_shares(library.sources)[0]
-    steps = _steps(config, rows_per_epoch=rows_per_epoch, cut=cut)
+    steps = _steps(config, library=library, rows_per_epoch=rows_per_epoch, cut=cut)
     guessed = ("device", "dtype") if device is None and config.cluster.device == "auto" else ()
     device = device or _expected_device(config.cluster.device)
     dtype = choose_dtype(config.model.dtype, device=device)
@@ -202,6 +206,8 @@ def make_plan(
         steps=steps,
         asks_base=any(source.towards_base for source in library.sources),
     )
+    epochs = steps * cut.global_sequences / rows_per_epoch
+    per_epoch = library.samples_per_answer
     return Plan(
         world_size=cut.world_size,
         steps=steps,
@@ -210,7 +216,8 @@ def make_plan(
         micro_steps=cut.micro_steps,
         sequence_tokens=batch.sequence_tokens,
         library=library,
-        epochs=steps * cut.global_sequences / rows_per_epoch,
+        epochs=epochs,
+        exposures=None if per_epoch is None else epochs * per_epoch,
         tokens=steps * cut.global_sequences * batch.sequence_tokens,
         device=device,
         dtype=dtype,
@@ -221,13 +228,28 @@ def make_plan(
     )
 
 
-def _steps(config: RunConfig, *, rows_per_epoch: float, cut: BatchCut) -> int:
+def _steps(
+    config: RunConfig, *, library: LibraryFacts, rows_per_epoch: float, cut: BatchCut
+) -> int:
     """Optimizer steps of the whole run."""
-    if config.train.steps is not None:
-        return config.train.steps
-    assert config.train.epochs is not None, "exactly one of epochs and steps: compose checks"
-    rows = config.train.epochs * rows_per_epoch
-    return max(1, math.ceil(rows / cut.global_sequences - _DRAWN))
+    length = config.train
+    if length.steps is not None:
+        return length.steps
+    if length.exposures is not None:
+        epochs = length.exposures / _samples_per_answer(library)
+    else:
+        assert length.epochs is not None, "exactly one of the three: compose checks"
+        epochs = length.epochs
+    return max(1, math.ceil(epochs * rows_per_epoch / cut.global_sequences - _DRAWN))
+
+
+def _samples_per_answer(library: LibraryFacts) -> float:
+    if library.samples_per_answer is None:
+        raise DataError(
+            f"{library.path} was packed by an earlier ftdist, which did not count answers.",
+            remedy="remove that folder (it is packed anew), or set train.epochs.",
+        )
+    return library.samples_per_answer
 
 
 def describe(plan: Plan) -> list[tuple[str, str]]:
@@ -249,6 +271,10 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
         ("parameters", f"{plan.parameters:,}{frozen}"),
         ("device and dtype", told("dtype", f"{plan.device}, {plan.dtype}")),
     ]
+    first = plan.library.sources[0]
+    if plan.exposures is not None:
+        told_of = f"{first.answers:,} of them in {first.samples:,} samples"
+        rows.insert(2, ("each answer or piece of text", f"{seen(plan.exposures)}; {told_of}"))
     for source, share in zip(plan.library.sources, row_shares(plan.library.sources), strict=True):
         size = f"{source.samples:,} samples, {source.tokens:,} tokens in {source.sequences:,} rows"
         follows = ", follows the base" if source.towards_base else ""
@@ -259,6 +285,11 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
         if field != "base_gib" or plan.base_gib
     ]
     return rows
+
+
+def seen(exposures: float) -> str:
+    """How often an answer is seen, as a person reads it."""
+    return f"seen {exposures:.{1 if exposures < 9.95 else 0}f} times"
 
 
 _MEMORY_LABELS = {

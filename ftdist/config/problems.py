@@ -43,6 +43,9 @@ _SECRET_VALUE = re.compile(
     r"(?<![\w/.-])([0-9a-f]{40}|wandb_v\d_\w{20,}|local-[0-9a-f]{40}|hf_[A-Za-z0-9]{20,}"
     r"|sk-[\w-]{20,}|gh[pousr]_\w{30,}|github_pat_\w{30,})(?![\w/.-])|://[^/\s:@]*:[^/\s@]+@"
 )
+LENGTHS = ("train.epochs", "train.exposures", "train.steps")
+"""Each sets how long a run is; a default gives way to the one that is typed."""
+
 _CUT = (
     "batch.tokens",
     "batch.sequence_tokens",
@@ -245,10 +248,8 @@ def _cross_checks(
         found += _whole_sequences(int(pair[0]), int(pair[1]))
     if is_new and not found and (six := sound(*_CUT)):
         found += _uneven_batch(*map(int, six))
-    if (pair := sound("train.epochs", "train.steps")) and (pair[0] is None) == (pair[1] is None):
-        problem = f"train.epochs={show(pair[0])} and train.steps={show(pair[1])} are both "
-        problem += "null." if pair[0] is None else "set."
-        found.append(Problem(problem, "set exactly one of the two.", "train.steps"))
+    if lengths := sound(*LENGTHS):
+        found += _one_length(dict(zip(LENGTHS, lengths, strict=True)))
     if triple := sound("optim.schedule", "optim.warmup_ratio", "optim.decay_ratio"):
         warmup, decay = float(triple[1]), float(triple[2])
         if triple[0] == "wsd" and warmup + decay > 1 and not math.isclose(warmup + decay, 1):
@@ -300,6 +301,16 @@ def _whole_sequences(tokens: int, sequence_tokens: int) -> list[Problem]:
             "batch.tokens",
         )
     ]
+
+
+def _one_length(lengths: Mapping[str, Any]) -> list[Problem]:
+    given = {key: value for key, value in lengths.items() if value is not None}
+    if len(given) == 1:
+        return []
+    named = [f"{key}={show(value)}" for key, value in (given or lengths).items()]
+    problem = f"{', '.join(named[:-1])} and {named[-1]} are "
+    problem += f"{'both' if len(given) == 2 else 'all'} {'set' if given else 'null'}."
+    return [Problem(problem, "set exactly one of them.", "train.steps")]
 
 
 def _look_up(values: Any, name: str) -> Any:

@@ -50,10 +50,13 @@ class TrainSection:
     """How long to train, and how often to look."""
 
     epochs: Annotated[float, Field(gt=0)] | None
-    """Passes over the library. Exactly one of `epochs` and `steps` is set."""
+    """Passes over the library. Exactly one of `epochs`, `exposures` and `steps` is set."""
+
+    exposures: Annotated[float, Field(gt=0)] | None
+    """How often each answer of the library is seen, in all its wordings; sets the passes."""
 
     steps: PositiveInt | None
-    """Optimizer steps. Exactly one of `epochs` and `steps` is set."""
+    """Optimizer steps. Exactly one of `epochs`, `exposures` and `steps` is set."""
 
     evaluate_every_steps: Annotated[int, Field(ge=0)]
     """Steps between two measurements of the held-out loss; 0: at the end only."""

@@ -53,7 +53,7 @@ class SourceBuilder:
         self._settings = settings
         self._counts = Counts()
         self._lengths, self._loss_counts, self._units = array("q"), array("q"), array("q")
-        self._unit_hashes = array("Q")
+        self._answer_hashes, self._unit_hashes = array("Q"), array("Q")
         self._held_from: int | None = None
         """First sample that is kept out, where that was decided before; None: they are chosen."""
         self._began = self._reported = time.monotonic()
@@ -120,6 +120,7 @@ class SourceBuilder:
         before = len(self._unit_hashes)
         self._lengths += portion.lengths
         self._loss_counts += portion.loss_counts
+        self._answer_hashes += portion.answer_hashes
         self._units += array("q", [before + unit for unit in portion.units])
         self._unit_hashes += portion.unit_hashes
         self._counts.add(portion.counts)
@@ -149,6 +150,7 @@ class SourceBuilder:
             sequences=sequences["train"],
             tokens=int(lengths[~held_out].sum()),
             loss_tokens=int(loss_counts[~held_out].sum()),
+            answers=len(np.unique(np.array(self._answer_hashes)[~held_out])),
             held_out_samples=int(held_out.sum()),
             held_out_sequences=sequences["held_out"],
         )

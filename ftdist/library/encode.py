@@ -1,11 +1,11 @@
 """Portions of a source, each read and tokenised by one process."""
 
-import hashlib
 import pickle
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -148,6 +148,9 @@ class Portion:
 
     lengths: "array[int]"
     loss_counts: "array[int]"
+    answer_hashes: "array[int]"
+    """Of each sample a hash of the tokens that it learns, 64 bits."""
+
     units: "array[int]"
     """Of each sample the conversation or passage it comes from, counted from 0."""
 
@@ -187,21 +190,24 @@ class _Encoding:
     def run(self, parts: Sequence[Part], *, ids: BinaryIO, loss: BinaryIO) -> Portion:
         """Read and tokenise the parts, and write what comes of them."""
         lengths, loss_counts, units = array("q"), array("q"), array("q")
-        unit_hashes = array("Q")
+        answer_hashes, unit_hashes = array("Q"), array("Q")
         for unit in self._units_of(chain.from_iterable(part.rows for part in parts)):
-            digest = hashlib.blake2b(digest_size=8, key=str(self._settings.seed).encode())
+            digest = blake2b(digest_size=8, key=str(self._settings.seed).encode())
             for tokens in unit:
-                sample = np.array(tokens.input_ids, dtype=np.uint32).tobytes()
-                ids.write(sample)
-                loss.write(bytes(tokens.loss))
-                digest.update(sample)
+                sample, learned = np.array(tokens.input_ids, dtype=np.uint32), bytes(tokens.loss)
+                ids.write(sample.tobytes())
+                loss.write(learned)
+                digest.update(sample.tobytes())
+                answer = sample[np.frombuffer(learned, dtype=np.bool_)].tobytes()
+                answer_hashes.append(_hashed(blake2b(answer, digest_size=8)))
                 lengths.append(len(tokens.input_ids))
                 loss_counts.append(tokens.loss_tokens)
                 units.append(len(unit_hashes))
-            unit_hashes.append(int.from_bytes(digest.digest()))
+            unit_hashes.append(_hashed(digest))
         return Portion(
             lengths=lengths,
             loss_counts=loss_counts,
+            answer_hashes=answer_hashes,
             units=units,
             unit_hashes=unit_hashes,
             counts=self._counts,
@@ -263,3 +269,7 @@ class _Encoding:
         self._counts.skipped += 1
         if len(self._counts.first_skipped) < NAMED_ROWS:
             self._counts.first_skipped.append(problem)
+
+
+def _hashed(digest: blake2b) -> int:
+    return int.from_bytes(digest.digest())

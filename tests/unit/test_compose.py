@@ -180,16 +180,22 @@ def test_the_typed_length_makes_the_default_length_yield() -> None:
     by_default = compose(NEEDED).train
     by_steps = compose([*NEEDED, "train.steps=5"]).train
     by_epochs = compose([*NEEDED, "train.epochs=2"]).train
-    assert (by_default.epochs, by_default.steps) == (3.0, None)
-    assert (by_steps.epochs, by_steps.steps) == (None, 5)
-    assert (by_epochs.epochs, by_epochs.steps) == (2.0, None)
+    by_exposures = compose([*NEEDED, "train.exposures=40"]).train
+    assert (by_default.epochs, by_default.exposures, by_default.steps) == (3.0, None, None)
+    assert (by_steps.epochs, by_steps.exposures, by_steps.steps) == (None, None, 5)
+    assert (by_epochs.epochs, by_epochs.exposures, by_epochs.steps) == (2.0, None, None)
+    assert (by_exposures.epochs, by_exposures.exposures, by_exposures.steps) == (None, 40.0, None)
 
 
 def test_two_typed_lengths_and_none_at_all_are_refused() -> None:
     both = _refused(*NEEDED, "train.epochs=2", "train.steps=5")
     assert both.problem == "train.epochs=2 and train.steps=5 are both set."
+    every = _refused(*NEEDED, "train.epochs=2", "train.steps=5", "train.exposures=7.5")
+    assert every.problem == "train.epochs=2, train.exposures=7.5 and train.steps=5 are all set."
     none = _refused(*NEEDED, "train.epochs=null")
-    assert none.problem == "train.epochs=null and train.steps=null are both null."
+    assert none.problem == (
+        "train.epochs=null, train.exposures=null and train.steps=null are all null."
+    )
 
 
 def test_a_wsd_schedule_that_decays_before_it_is_warm_is_refused() -> None:

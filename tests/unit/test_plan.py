@@ -143,6 +143,35 @@ def test_typed_steps_are_taken_and_the_epochs_follow() -> None:
     assert (plan.steps, plan.epochs) == (25, 8.0)
 
 
+def test_passes_follow_from_how_often_each_answer_is_to_be_seen() -> None:
+    # 300 samples of 75 answers: a pass shows each 4 times. 30 times are 7.5 passes of 100 rows,
+    # 750 rows, 23.4 steps of 32; 24 steps show it 24 x 32 / 100 x 4 times.
+    library = _library(replace(_source(), answers=75))
+    plan = _plan("train.exposures=30", library=library)
+    assert (plan.steps, plan.exposures) == (24, pytest.approx(30.72))
+    assert dict(describe(plan))["each answer or piece of text"] == (
+        "seen 31 times; 75 of them in 300 samples"
+    )
+    # With half of the rows replay a pass takes 200 rows: 1,500 rows, 46.9 steps.
+    replay = replace(_source("replay", weight=0.25, sequences=50, tokens=50_000), answers=7)
+    mixed = _library(replace(_source(), answers=75), replay)
+    assert _plan("train.exposures=30", library=mixed).steps == 47
+    # Steps that are typed stay, and say how often: 32 rows of 100, 4 times each.
+    told = dict(describe(_plan("train.steps=1", library=library)))
+    assert told["each answer or piece of text"].startswith("seen 1.3 times;")
+
+
+def test_a_library_whose_answers_were_not_counted_says_so_where_they_are_needed() -> None:
+    with pytest.raises(DataError) as caught:
+        _plan("train.exposures=30")
+    assert caught.value.problem == (
+        "/cache/k was packed by an earlier ftdist, which did not count answers."
+    )
+    plan = _plan("train.epochs=3")
+    assert plan.exposures is None
+    assert "each answer or piece of text" not in dict(describe(plan))
+
+
 def test_memory_of_a_rank_by_hand() -> None:
     plan = _plan(
         "cluster.tasks_per_node=4",

@@ -124,6 +124,21 @@ def test_counts_worked_by_hand(config: RunConfig, model: Path, tmp_path: Path) -
     assert (card["skipped"], card["dropped"], card["truncated"]) == (0, 0, 0)
 
 
+def test_answers_are_counted_once_however_often_they_are_asked_for(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    asked = [row(2, 3, start=at) | {"answer": words(3, start=at % 2)} for at in range(6)]
+    write_rows(tmp_path / "library/a.jsonl", asked)
+    (tmp_path / "library/page.md").write_text(words(11))
+    [library] = prepare(config).sources
+    assert (library.samples, library.answers) == (7, 3)  # two answers thrice each, and a text
+    # An answer that is kept out is not counted: one of ten.
+    (tmp_path / "library/page.md").unlink()
+    write_rows(tmp_path / "library/a.jsonl", [row(2, 3, start=at) for at in range(10)])
+    [library] = prepare(with_library(config, held_out=0.1)).sources
+    assert (library.samples, library.answers) == (9, 9)
+
+
 def test_an_unchanged_library_is_prepared_once(config: RunConfig, tmp_path: Path) -> None:
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
     first = prepare(config)
