@@ -40,7 +40,7 @@ def train(overrides: Sequence[str]) -> int:
     planned = plan_run(compose(overrides), new=True, say=say)
     plan = planned.plan
     run = make_run_dir(planned, overrides=overrides)
-    each = "" if plan.exposures is None else f", each answer {seen(plan.exposures)}"
+    each = f", each answer {how_often}" if (how_often := seen(plan)) else ""
     say(
         f"Run {run.name}: {plan.steps} steps of {plan.global_sequences} sequences of "
         f"{plan.sequence_tokens} tokens on {plan.world_size} ranks; {plan.epochs:.2f} passes over "

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -19,9 +20,15 @@ class SourceFacts:
     loss_tokens: int
     held_out_samples: int
     held_out_sequences: int
+    answered_samples: int | None = None
+    """Those that are conversations, not text; None: packed by an earlier ftdist, which did not
+    count them."""
+
     answers: int | None = None
-    """Distinct texts that the samples learn (answers, pieces of text); None: packed by an earlier
-    ftdist, which did not count them."""
+    """What these learn, each once: several samples ask for one answer in several wordings."""
+
+    own: bool = True
+    """Whether it is the library's, not replay, contrast or another source beside it."""
 
     towards_base: bool = False
     """Whether the base model's distribution is what its loss tokens are learned from."""
@@ -44,10 +51,29 @@ class LibraryFacts:
     sources: tuple[SourceFacts, ...]
 
     @property
-    def samples_per_answer(self) -> float | None:
-        """Samples of the library itself that learn one text: how often a pass shows it."""
-        first = self.sources[0]
-        return first.samples / first.answers if first.answers else None
+    def answers(self) -> int | None:
+        """Distinct answers in the library's own sources; None: not counted."""
+        counted = [source.answers for source in self.sources if source.own]
+        return None if None in counted else sum(filter(None, counted))
+
+    @property
+    def exposures_per_pass(self) -> float | None:
+        """How often one pass over the library shows an answer, on average.
+
+        A pass shows w_i T / t_i times the s_i answered samples of its source i, of weight w_i and
+        t_i tokens, where T are the tokens of the first source. Where all is text, as often as a
+        piece of it: once. None: answers were not counted.
+        """
+        if self.answers is None:
+            return None
+        if self.answers == 0:
+            return 1.0
+        shown = [
+            source.weight * self.sources[0].tokens / source.tokens * source.answered_samples
+            for source in self.sources
+            if source.own and source.answered_samples
+        ]
+        return math.fsum(shown) / self.answers
 
     def to_json(self) -> str:
         """As JSON text."""

@@ -54,8 +54,8 @@ class Plan:
     """Passes over the library that `steps` make."""
 
     exposures: float | None = None
-    """How often they show each text that the library's first source teaches, on average; None:
-    not known, as the library was packed by an earlier ftdist."""
+    """How often they show an answer of the library, on average; None: the library was packed by an
+    earlier ftdist, which did not count answers."""
 
     tokens: int
     """Of all steps, packed to full sequences."""
@@ -207,7 +207,7 @@ def make_plan(
         asks_base=any(source.towards_base for source in library.sources),
     )
     epochs = steps * cut.global_sequences / rows_per_epoch
-    per_epoch = library.samples_per_answer
+    per_epoch = library.exposures_per_pass
     return Plan(
         world_size=cut.world_size,
         steps=steps,
@@ -236,20 +236,20 @@ def _steps(
     if length.steps is not None:
         return length.steps
     if length.exposures is not None:
-        epochs = length.exposures / _samples_per_answer(library)
+        epochs = length.exposures / _exposures_per_pass(library)
     else:
         assert length.epochs is not None, "exactly one of the three: compose checks"
         epochs = length.epochs
     return max(1, math.ceil(epochs * rows_per_epoch / cut.global_sequences - _DRAWN))
 
 
-def _samples_per_answer(library: LibraryFacts) -> float:
-    if library.samples_per_answer is None:
+def _exposures_per_pass(library: LibraryFacts) -> float:
+    if library.exposures_per_pass is None:
         raise DataError(
             f"{library.path} was packed by an earlier ftdist, which did not count answers.",
             remedy="remove that folder (it is packed anew), or set train.epochs.",
         )
-    return library.samples_per_answer
+    return library.exposures_per_pass
 
 
 def describe(plan: Plan) -> list[tuple[str, str]]:
@@ -271,10 +271,8 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
         ("parameters", f"{plan.parameters:,}{frozen}"),
         ("device and dtype", told("dtype", f"{plan.device}, {plan.dtype}")),
     ]
-    first = plan.library.sources[0]
-    if plan.exposures is not None:
-        told_of = f"{first.answers:,} of them in {first.samples:,} samples"
-        rows.insert(2, ("each answer or piece of text", f"{seen(plan.exposures)}; {told_of}"))
+    if how_often := seen(plan):
+        rows.insert(2, (f"each of {plan.library.answers:,} answers", how_often))
     for source, share in zip(plan.library.sources, row_shares(plan.library.sources), strict=True):
         size = f"{source.samples:,} samples, {source.tokens:,} tokens in {source.sequences:,} rows"
         follows = ", follows the base" if source.towards_base else ""
@@ -287,9 +285,11 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
     return rows
 
 
-def seen(exposures: float) -> str:
-    """How often an answer is seen, as a person reads it."""
-    return f"seen {exposures:.{1 if exposures < 9.95 else 0}f} times"
+def seen(plan: Plan) -> str:
+    """How often an answer is seen, as a person reads it; empty: not known, or there are none."""
+    if plan.exposures is None or not plan.library.answers:
+        return ""
+    return f"seen {plan.exposures:.{1 if plan.exposures < 9.95 else 0}f} times"
 
 
 _MEMORY_LABELS = {

@@ -143,6 +143,8 @@ class SourceBuilder:
                 ("loss_tokens", _sums(loss_counts[order], starts)),
             ):
                 np.save(self._folder / f"{part}-{what}.npy", array_of)
+        hashes = np.array(self._answer_hashes)
+        answers = hashes[(hashes != 0) & ~held_out]
         return SourceFacts(
             name=self._name,
             weight=weight,
@@ -150,7 +152,8 @@ class SourceBuilder:
             sequences=sequences["train"],
             tokens=int(lengths[~held_out].sum()),
             loss_tokens=int(loss_counts[~held_out].sum()),
-            answers=len(np.unique(np.array(self._answer_hashes)[~held_out])),
+            answered_samples=len(answers),
+            answers=len(np.unique(answers)),
             held_out_samples=int(held_out.sum()),
             held_out_sequences=sequences["held_out"],
         )

@@ -149,7 +149,7 @@ class Portion:
     lengths: "array[int]"
     loss_counts: "array[int]"
     answer_hashes: "array[int]"
-    """Of each sample a hash of the tokens that it learns, 64 bits."""
+    """Of each sample a hash of the tokens that it learns, 64 bits; 0: it is a piece of text."""
 
     units: "array[int]"
     """Of each sample the conversation or passage it comes from, counted from 0."""
@@ -191,7 +191,7 @@ class _Encoding:
         """Read and tokenise the parts, and write what comes of them."""
         lengths, loss_counts, units = array("q"), array("q"), array("q")
         answer_hashes, unit_hashes = array("Q"), array("Q")
-        for unit in self._units_of(chain.from_iterable(part.rows for part in parts)):
+        for is_text, unit in self._units_of(chain.from_iterable(part.rows for part in parts)):
             digest = blake2b(digest_size=8, key=str(self._settings.seed).encode())
             for tokens in unit:
                 sample, learned = np.array(tokens.input_ids, dtype=np.uint32), bytes(tokens.loss)
@@ -199,7 +199,8 @@ class _Encoding:
                 loss.write(learned)
                 digest.update(sample.tobytes())
                 answer = sample[np.frombuffer(learned, dtype=np.bool_)].tobytes()
-                answer_hashes.append(_hashed(blake2b(answer, digest_size=8)))
+                hashed = 0 if is_text else _hashed(blake2b(answer, digest_size=8))
+                answer_hashes.append(hashed)
                 lengths.append(len(tokens.input_ids))
                 loss_counts.append(tokens.loss_tokens)
                 units.append(len(unit_hashes))
@@ -213,8 +214,8 @@ class _Encoding:
             counts=self._counts,
         )
 
-    def _units_of(self, source: Iterator[Row]) -> Iterator[Iterable[Tokens]]:
-        """The samples of each conversation or passage."""
+    def _units_of(self, source: Iterator[Row]) -> Iterator[tuple[bool, Iterable[Tokens]]]:
+        """The samples of each conversation or passage, and whether it is a passage."""
         while rows := list(islice(source, _ROWS_AT_ONCE)):
             chats = [row for row in rows if isinstance(row, Conversation)]
             encoded = iter(self._encoder.encode_many([chat.messages for chat in chats]))
@@ -224,16 +225,19 @@ class _Encoding:
                         self._bad(row.place, f"{row.place} {row.reason}.")
                     case Passage():
                         self._counts.passages += 1
-                        yield documents.cut_text(
-                            row.text,
-                            encoder=self._encoder,
-                            sequence_tokens=self._settings.sequence_tokens,
+                        yield (
+                            True,
+                            documents.cut_text(
+                                row.text,
+                                encoder=self._encoder,
+                                sequence_tokens=self._settings.sequence_tokens,
+                            ),
                         )
                     case Conversation():
                         tokens = self._usable(next(encoded), row.place)
                         if tokens is not None:
                             self._counts.conversations += 1
-                            yield [tokens]
+                            yield False, [tokens]
 
     def _usable(self, tokens: Tokens | DataError, place: Place) -> Tokens | None:
         if isinstance(tokens, DataError):

@@ -50,11 +50,8 @@ def weighed(config: RunConfig, sources: Sequence[SourceFacts]) -> tuple[SourceFa
         per_pass = {LIBRARY: float(tokens[LIBRARY])}
     else:
         per_pass = _of_curated(curated, tokens=tokens)
-    library = math.fsum(
-        amount
-        for name, amount in per_pass.items()
-        if curated is None or _role(curated, name) == LIBRARY
-    )
+    own = {name for name in per_pass if curated is None or _role(curated, name) == LIBRARY}
+    library = math.fsum(per_pass[name] for name in own)
     per_pass |= {name: more.weight * library for name, more in config.library.sources.items()}
     first = sources[0].tokens
     followed = followers(config, names=[source.name for source in sources])
@@ -63,6 +60,7 @@ def weighed(config: RunConfig, sources: Sequence[SourceFacts]) -> tuple[SourceFa
             source,
             weight=per_pass[source.name] / first,
             towards_base=source.name in followed,
+            own=source.name in own,
         )
         for source in sources
     )

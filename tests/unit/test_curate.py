@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from ftdist.config.compose import compose_curation
+from ftdist.config.compose import compose, compose_curation
+from ftdist.config.library_facts import SourceFacts
 from ftdist.errors import ConfigError, DataError
 from ftdist.library.curate import curate
 from ftdist.library.curated import is_curated, open_curated, read_samples
+from ftdist.library.mix import weighed
 from ftdist.library.samples import Sample
 
 pytestmark = pytest.mark.timeout(120)
@@ -296,6 +298,18 @@ def test_replay_and_contrast_are_asked_of_the_base_once_and_get_their_shares(
     assert sources["contrast"].samples == 6
     assert open_curated(folder).shares == {"replay": 0.3, "contrast": 0.2}
     assert is_curated(folder)
+    # The library's own half of a pass, 1,000 tokens, makes passes of 2,000: 600 of them replay.
+    packed = [
+        SourceFacts(name=name, weight=1.0, samples=9, sequences=2, tokens=1000, loss_tokens=500,
+                    held_out_samples=0, held_out_sequences=0)
+        for name in sources
+    ]  # fmt: skip
+    config = compose(["run.name=r", "model.path=base", f"library.path={folder}"])
+    mixed = {s.name: (s.weight, s.own) for s in weighed(config, packed)}
+    [own] = set(sources) - {"replay", "contrast"}
+    assert mixed[own] == (1.0, True)
+    assert mixed["replay"] == (pytest.approx(0.6), False)
+    assert mixed["contrast"] == (pytest.approx(0.4), False)
 
 
 def test_answers_of_the_base_without_a_base_are_refused_before_anything_is_read(

@@ -146,19 +146,39 @@ def test_typed_steps_are_taken_and_the_epochs_follow() -> None:
 def test_passes_follow_from_how_often_each_answer_is_to_be_seen() -> None:
     # 300 samples of 75 answers: a pass shows each 4 times. 30 times are 7.5 passes of 100 rows,
     # 750 rows, 23.4 steps of 32; 24 steps show it 24 x 32 / 100 x 4 times.
-    library = _library(replace(_source(), answers=75))
+    source = replace(_source(), answered_samples=300, answers=75)
+    library = _library(source)
     plan = _plan("train.exposures=30", library=library)
     assert (plan.steps, plan.exposures) == (24, pytest.approx(30.72))
-    assert dict(describe(plan))["each answer or piece of text"] == (
-        "seen 31 times; 75 of them in 300 samples"
-    )
+    assert dict(describe(plan))["each of 75 answers"] == "seen 31 times"
     # With half of the rows replay a pass takes 200 rows: 1,500 rows, 46.9 steps.
-    replay = replace(_source("replay", weight=0.25, sequences=50, tokens=50_000), answers=7)
-    mixed = _library(replace(_source(), answers=75), replay)
-    assert _plan("train.exposures=30", library=mixed).steps == 47
+    replay = _source("replay", weight=0.25, sequences=50, tokens=50_000)
+    replay = replace(replay, answered_samples=9, answers=7, own=False)
+    assert _plan("train.exposures=30", library=_library(source, replay)).steps == 47
     # Steps that are typed stay, and say how often: 32 rows of 100, 4 times each.
     told = dict(describe(_plan("train.steps=1", library=library)))
-    assert told["each answer or piece of text"].startswith("seen 1.3 times;")
+    assert told["each of 75 answers"] == "seen 1.3 times"
+
+
+def test_answers_are_those_of_all_the_library_s_own_sources() -> None:
+    # A manual, 400,000 tokens with 100 questions to 50 answers, once a pass; 100,000 tokens of
+    # chats, 150 answers in as many samples, at weight 0.5: 200,000 tokens, twice a pass.
+    # (100 + 2 x 150) / (50 + 150) = 2 times an answer, so 8 times are 4 passes.
+    manual = replace(_source(), answered_samples=100, answers=50)
+    chats = _source("chats", weight=0.5, sequences=50, tokens=100_000)
+    chats = replace(chats, answered_samples=150, answers=150)
+    library = _library(manual, chats)
+    assert (library.answers, library.exposures_per_pass) == (200, 2.0)
+    by_passes = _plan("train.epochs=4", library=library)
+    assert _plan("train.exposures=8", library=library).steps == by_passes.steps
+
+
+def test_text_alone_is_seen_once_a_pass() -> None:
+    library = _library(replace(_source(), answered_samples=0, answers=0))
+    assert library.exposures_per_pass == 1.0
+    plan = _plan("train.exposures=3", library=library)
+    assert plan.steps == _plan("train.epochs=3").steps
+    assert not [what for what, _ in describe(plan) if "answers" in what]
 
 
 def test_a_library_whose_answers_were_not_counted_says_so_where_they_are_needed() -> None:
@@ -169,7 +189,7 @@ def test_a_library_whose_answers_were_not_counted_says_so_where_they_are_needed(
     )
     plan = _plan("train.epochs=3")
     assert plan.exposures is None
-    assert "each answer or piece of text" not in dict(describe(plan))
+    assert not [what for what, _ in describe(plan) if "answers" in what]
 
 
 def test_memory_of_a_rank_by_hand() -> None:

@@ -131,7 +131,8 @@ def test_answers_are_counted_once_however_often_they_are_asked_for(
     write_rows(tmp_path / "library/a.jsonl", asked)
     (tmp_path / "library/page.md").write_text(words(11))
     [library] = prepare(config).sources
-    assert (library.samples, library.answers) == (7, 3)  # two answers thrice each, and a text
+    # Two answers, thrice each; a piece of text is no answer.
+    assert (library.samples, library.answered_samples, library.answers) == (7, 6, 2)
     # An answer that is kept out is not counted: one of ten.
     (tmp_path / "library/page.md").unlink()
     write_rows(tmp_path / "library/a.jsonl", [row(2, 3, start=at) for at in range(10)])
@@ -188,10 +189,11 @@ def test_weights_are_the_config_s_own_even_from_the_cache(
     for weight in (0.5, 2.0):
         source = SourceConfig(path=f"{tmp_path}/replay.jsonl", weight=weight)
         facts = prepare(with_library(config, sources={"replay": source}))
-        assert [(s.name, s.weight, s.samples) for s in facts.sources] == [
-            ("library", 1.0, 1),
-            ("replay", weight, 2),
+        assert [(s.name, s.weight, s.samples, s.own) for s in facts.sources] == [
+            ("library", 1.0, 1, True),
+            ("replay", weight, 2, False),
         ]
+        assert facts.answers == 1  # replay's are none of the library's
 
 
 def test_sources_follow_the_base_by_name_and_never_all_of_them(
