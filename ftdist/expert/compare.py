@@ -67,7 +67,7 @@ def compare(run_dir: Path) -> None:
         system_prompt=config.library.system_prompt,
     )  # fmt: skip
     seen = seen_in_training(inputs, config)
-    write_report(run, inputs, base=base, tuned=tuned, seen=seen)
+    write_report(run, inputs, settings, base=base, tuned=tuned, seen=seen)
     write_page(run)
     say(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
     tell_wandb(run, config, say=say)
@@ -76,6 +76,7 @@ def compare(run_dir: Path) -> None:
 def write_report(
     run: RunDir,
     inputs: Inputs,
+    settings: CompareConfig,
     *,
     base: Answers,
     tuned: Answers,
@@ -86,6 +87,7 @@ def write_report(
     scores = tally(inputs, base=judged["base"], tuned=judged["tuned"])
     scores["cost"] = cost_of(run)
     scores |= {} if seen is None else {"seen": seen}
+    scores["asked"] = asdict(settings)
     scores["probes"] = str(inputs.source)
     scores["took_s"] = {"base": round(base.took_s, 1), "tuned": round(tuned.took_s, 1)}
     rows = [

@@ -6,17 +6,10 @@ events, config. What a run does not have is left out of its page.
 
 import base64
 import hashlib
-import importlib.metadata
 import json
-import os
-import platform
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.compose import load_config
@@ -25,14 +18,14 @@ from ftdist.expert.changes import Change, changes
 from ftdist.expert.charts import curves
 from ftdist.expert.learning import learning
 from ftdist.expert.meanings import GROUPS
+from ftdist.expert.reproduce import reproduce
 from ftdist.expert.show import Report, read_report
 from ftdist.expert.show_blend import frontier
 from ftdist.expert.spread import spread
-from ftdist.expert.wording import seen_text
+from ftdist.expert.wording import asked_text, seen_text
 from ftdist.library.curated import MANIFEST
 from ftdist.library.page import render, source
 from ftdist.observe.metrics import DATA_S, STEP_S, TOKENS, Row, read_metrics
-from ftdist.observe.redact import redacted
 from ftdist.rundir import RunDir, write_whole
 
 PAGE = "index.html"
@@ -48,8 +41,6 @@ KINDS = {
     "retention": "General knowledge",
     "contrast": "About other things: the library should stay out",
 }
-
-_VERSIONS_OF = ("ftdist", "torch", "deepspeed", "transformers", "numpy")
 
 
 def write_page(run: RunDir) -> Path:
@@ -93,7 +84,8 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         learning=learning(run.measures, best=None if best is None else best.step),
         attempts=_attempts(events),
         library=_library(config),
-        reproduce=_reproduce(run, config, events),
+        asked=asked_text(report.scores),
+        reproduce=reproduce(run, config, events, scores=report.scores),
     )
 
 
@@ -212,33 +204,3 @@ def _library(config: RunConfig) -> dict[str, Any] | None:
         }
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _reproduce(
-    run: RunDir, config: RunConfig, events: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """The command, the code, the versions and the config, without secrets."""
-    typed = run.overrides.read_text(encoding="utf-8") if run.overrides.is_file() else ""
-    asked = next((e for e in events if e.get("event") in ("asked", "submitted") and "git" in e), {})
-    git = asked.get("git") or {}
-    digest = run.root / "code.sha256"
-    code = {
-        "ftdist": asked.get("version"),
-        "commit": git.get("commit"),
-        "changed after it": {True: "yes", False: "no", None: None}[git.get("dirty")],
-        "snapshot": digest.read_text(encoding="utf-8").strip() if digest.is_file() else None,
-    }
-    shown = redacted(
-        {"typed": typed.splitlines(), "config": asdict(config)}, environment=os.environ
-    )
-    words = ["ftdist train", *(shlex.quote(line) for line in shown["typed"] if line)]
-    return {
-        "command": " \\\n    ".join(words),
-        "code": {name: value for name, value in code.items() if value},
-        "versions": {"python": platform.python_version(), **_versions()},
-        "config": yaml.safe_dump(shown["config"], sort_keys=False, allow_unicode=True),
-    }
-
-
-def _versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in _VERSIONS_OF}

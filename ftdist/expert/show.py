@@ -13,7 +13,14 @@ from rich.text import Text
 
 from ftdist.errors import StorageError
 from ftdist.expert.spread import spread
-from ftdist.expert.wording import NOISE, cost_text, documents_rows, score_rows, seen_text
+from ftdist.expert.wording import (
+    NOISE,
+    asked_text,
+    cost_text,
+    documents_rows,
+    score_rows,
+    seen_text,
+)
 from ftdist.rundir import read_json_lines
 
 LONGEST_ANSWER = 240
@@ -68,6 +75,8 @@ def print_comparison(report_dir: Path, console: Console, *, examples: int = 6) -
         answers.add_row(Text(row["question"]), _cell(row, "base"), _cell(row, "tuned"))
     console.print(answers, width=width)
     console.print(_scores_table(report.scores), width=width)
+    for sentence in _how(report.scores):
+        console.print(Text(sentence), width=width)
     weakest = documents_rows(report.scores, most=MOST_DOCUMENTS)
     if weakest:
         table = Table(box=box.SIMPLE_HEAD)
@@ -98,6 +107,7 @@ def comparison_markdown(report_dir: Path, *, examples: int = 6) -> str:
     for score in score_rows(report.scores):
         told = (score.name, score.base, score.tuned, score.change, score.meaning)
         lines.append(f"| {' | '.join(told)} |")
+    lines += [f"\n{_markdown(sentence)}" for sentence in _how(report.scores)]
     weakest = documents_rows(report.scores, most=MOST_DOCUMENTS)
     if weakest:
         lines += ["", "| weakest in the library | base | tuned |", "| --- | ---: | ---: |"]
@@ -108,6 +118,12 @@ def comparison_markdown(report_dir: Path, *, examples: int = 6) -> str:
     if cost := cost_text(report.scores):
         lines += ["", f"Training: {cost}"]
     return "\n".join(lines) + "\n"
+
+
+def _how(scores: dict[str, Any]) -> list[str]:
+    """How the scores came about, in sentences."""
+    told = {"Asked": asked_text(scores)}
+    return [f"{name}: {sentence}" for name, sentence in told.items() if sentence]
 
 
 def _scores_table(scores: dict[str, Any]) -> Table:
@@ -155,7 +171,11 @@ def _shorten(answer: str) -> str:
 
 def _markdown_cell(text: str) -> str:
     # What a model wrote is text: it must not become a table border, markup or HTML.
-    plain = _shorten(text).replace("\\", "\\\\")
+    return _markdown(_shorten(text))
+
+
+def _markdown(text: str) -> str:
+    plain = text.replace("\\", "\\\\")
     for sign in "|*_`[]#":
         plain = plain.replace(sign, f"\\{sign}")
     return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

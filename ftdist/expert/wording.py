@@ -60,6 +60,22 @@ def cost_text(scores: Scores) -> str:
     )
 
 
+def asked_text(scores: Scores) -> str:
+    """How both models were asked; empty for an older comparison, which does not say."""
+    asked = scores.get("asked")
+    if not asked:
+        return ""
+    brought = {name: asked.get(name) or "those that ftdist brings" for name in ("general", "texts")}
+    told = [
+        f"Greedy answers of at most {asked['max_answer_tokens']} tokens",
+        f"probes: {scores['probes']}",
+        f"general questions: {brought['general']}",
+        f"general texts: {brought['texts']}",
+        f"tasks of lm-eval: {', '.join(asked.get('tasks', [])) or 'none'}",
+    ]
+    return "; ".join(told) + "."
+
+
 def seen_text(scores: Scores) -> list[str]:
     """A sentence for each kind of question of which some were trained on."""
     names = {"probes": "probes", "general": "general questions", "texts": "general texts"}

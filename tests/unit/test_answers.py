@@ -241,11 +241,15 @@ def test_compare_writes_scores_and_answers(
     assert scores["general_loss"]["tuned"] != scores["general_loss"]["base"] > 0
     assert [row["question"] for row in rows] == [probe.question for probe in probes]
     assert rows[0]["base"]["answer"] != rows[0]["tuned"]["answer"]
+    assert scores["asked"]["max_answer_tokens"] == 6
+    assert scores["asked"]["texts"].endswith("texts.txt")
     assert "28/28, 0 s left" in capfd.readouterr().out
     assert "| recall | 0.00 (0/24, 0.00 to 0.14) |" in comparison_markdown(run.report)
     console = Console(width=150, record=True)
     print_comparison(run.report, console, examples=3)
-    assert console.export_text().count("wrong: ") == 4
+    text = console.export_text()
+    assert text.count("wrong: ") == 4
+    assert "Asked: Greedy answers of at most 6 tokens; probes: " in text
 
 
 def test_base_is_asked_once_and_settings_of_the_request_are_used(
@@ -269,6 +273,8 @@ def test_base_is_asked_once_and_settings_of_the_request_are_used(
     compare(run.root)
     assert "base: loading" in capfd.readouterr().out
     assert (run.report / "answers.jsonl").read_text() != first
+    asked = json.loads((run.report / "scores.json").read_text())["asked"]
+    assert (asked["max_answer_tokens"], asked["general"]) == (3, "none")
 
 
 def test_run_that_was_not_exported_says_how_to(run: RunDir) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import stat
+from dataclasses import asdict
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +19,7 @@ from ftdist.config.compose import compose, save_config
 from ftdist.expert.changes import changes
 from ftdist.expert.charts import curves, thinned
 from ftdist.expert.report import write_page
+from ftdist.expert.reproduce import compare_overrides
 from ftdist.rundir import RunDir
 
 HOSTILE = "</pre></script><script>alert(1)</script><img src=x onerror=alert(2)>&amp; {{ 7 * 7 }}"
@@ -329,6 +331,44 @@ def _measured(run: RunDir) -> None:
             file.write(json.dumps(row) + "\n")
 
 
+def _asked(**more: Any) -> dict[str, Any]:
+    """The settings of a comparison that are the config's but for what is given."""
+    own = {
+        "probes": None, "general": None, "texts": None, "tasks": [], "max_answer_tokens": 128,
+        "batch_questions": 16, "copies": None, "threads": 0, "alphas": [0.4, 0.6, 0.8, 1.0],
+        "most_loss_nats": 0.02,
+    }  # fmt: skip
+    return own | more
+
+
+def test_how_the_questions_were_asked_is_told_and_the_command_has_what_the_config_has_not(
+    run: RunDir,
+) -> None:
+    assert "Asked:" not in _written(run)
+    asked = _asked(max_answer_tokens=64, texts="/my prose.txt", tasks=["/t/a.yaml", "/t/b.yaml"])
+    _compared(run, asked=asked)
+    text = " ".join(_Page(_written(run)).text.split())
+    assert (
+        "Asked: Greedy answers of at most 64 tokens; probes: library/probes.jsonl; general "
+        "questions: those that ftdist brings; general texts: /my prose.txt; tasks of lm-eval: "
+        "/t/a.yaml, /t/b.yaml."
+    ) in text
+    assert (
+        f"ftdist compare {run.root} \\ 'compare.texts=/my prose.txt' \\ "
+        "'compare.tasks=[/t/a.yaml,/t/b.yaml]' \\ compare.max_answer_tokens=64 "
+    ) in text
+    _compared(run, asked=_asked())
+    assert "compare." not in _Page(_written(run)).text.split("How to make it again")[1]
+
+
+def test_the_command_of_a_comparison_asks_what_was_asked(run: RunDir) -> None:
+    asked = _asked(probes="/p q.jsonl", general="none", tasks=["/t/[x]/", "/t/b.yaml"], copies=2)
+    needed = ["model.path=m", "library.path=l", "run.name=r"]
+    words = compare_overrides(compose(needed), {"asked": asked})
+    found = asdict(compose([*needed, *words]).compare)
+    assert {name: found[name] for name in asked} == asked
+
+
 def test_what_was_measured_in_training_is_drawn_from_the_base_on_with_answers_by_step(
     run: RunDir,
 ) -> None:
@@ -458,11 +498,13 @@ def test_a_curated_library_shows_its_figures(run: RunDir, tmp_path: Path) -> Non
         "name": "widget",
         "sources": [{"name": "manuals", "role": "library", "rows": 9, "files": files}],
         "mix": {"manuals": {"share": 0.25, "times_seen": 1.0}},
+        "settings": {"teach": {"wordings": 4}},
     }
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     page = _written(run)
     for told in ("Library widget", "1,234", "25.0 %", str(tmp_path / "index.html")):
         assert told in page
+    assert "teach:\n  wordings: 4\n" in page
     (tmp_path / "manifest.json").write_text("{}")
     assert "Library widget" not in _written(run)
 
