@@ -126,12 +126,27 @@ class Answerer:
             batch: questions answered at once.
             progress: told after each batch how many questions it held.
         """
+        said = self.answer_to_the_end(
+            questions, max_tokens=max_tokens, batch=batch, progress=progress
+        )
+        return [text for text, _ in said]
+
+    def answer_to_the_end(
+        self,
+        questions: Sequence[str],
+        *,
+        max_tokens: int,
+        batch: int,
+        progress: Progress | None = None,
+    ) -> list[tuple[str, bool]]:
+        """The same answers, each with whether it was cut off: it did not end by itself."""
         prompts = [self._prompt(question) for question in questions]
-        answers = [""] * len(questions)
+        answers = [("", False)] * len(questions)
         for places in by_length(prompts, batch=batch):
             asked = [prompts[place] for place in places]
             for place, ids in zip(places, self._generated(asked, max_tokens), strict=True):
-                answers[place] = self._tokenizer.decode(ids, skip_special_tokens=True).strip()
+                text = self._tokenizer.decode(ids, skip_special_tokens=True).strip()
+                answers[place] = text, set(self._stops).isdisjoint(ids)
             if progress is not None:
                 progress(len(places))
         return answers

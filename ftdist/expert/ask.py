@@ -27,7 +27,7 @@ from ftdist.rundir import RunDir, write_whole
 
 Item = TypeVar("Item")
 
-CACHE_FORMAT = 3
+CACHE_FORMAT = 4
 """Counts up whenever cached answers would no longer be what is answered now."""
 
 GENERAL_BATCHES = 4
@@ -80,6 +80,7 @@ class Answers:
 
     Attributes:
         texts: an answer for each probe.
+        cut: for each of them, whether it was cut off at `compare.max_answer_tokens`.
         likelihoods: for each probe the length-normalised log-likelihood of the answers that it is
             ranked by (`rankings`), in nats a byte; empty without any.
         general: the same for the choices of each general question.
@@ -89,6 +90,7 @@ class Answers:
     """
 
     texts: list[str]
+    cut: list[bool]
     likelihoods: list[list[float]]
     general: list[list[float]]
     losses: list[tuple[float, int]]
@@ -100,6 +102,7 @@ class Answers:
         """The answers of all copies, in the order of what was asked (`Asked.share`)."""
         return cls(
             texts=_in_turn([share.texts for share in shares]),
+            cut=_in_turn([share.cut for share in shares]),
             likelihoods=_in_turn([share.likelihoods for share in shares]),
             general=_in_turn([share.general for share in shares]),
             losses=_in_turn([share.losses for share in shares]),
@@ -221,14 +224,15 @@ def _answers(copy: _Copy) -> Answers:
     if answerer.is_offloaded:
         say(f"compare: {name}: the GPUs here do not hold all of it, and the rest makes it slow")
     batch = settings.batch_questions
-    texts = answerer.answer(
+    said = answerer.answer_to_the_end(
         asked.questions,
         max_tokens=settings.max_answer_tokens,
         batch=batch,
         progress=_Progress(f"{name}: answers", total=len(asked.questions)),
     )
     return Answers(
-        texts=texts,
+        texts=[text for text, _ in said],
+        cut=[is_cut for _, is_cut in said],
         likelihoods=_rank(
             answerer, asked.questions, asked.choices, batch=batch, what=f"{name}: choices"
         ),

@@ -88,13 +88,19 @@ def write_report(
     scores["cost"] = cost_of(run)
     scores |= {} if seen is None else {"seen": seen}
     scores["asked"] = asdict(settings)
+    scores["cut"] = {
+        "tokens": settings.max_answer_tokens,
+        "asked": len(inputs.probes),
+        "base": sum(base.cut),
+        "tuned": sum(tuned.cut),
+    }
     scores["probes"] = str(inputs.source)
     scores["took_s"] = {"base": round(base.took_s, 1), "tuned": round(tuned.took_s, 1)}
     rows = [
         {
             **_asked(probe),
-            "base": _row(base.texts[n], judged["base"].probes[n]),
-            "tuned": _row(tuned.texts[n], judged["tuned"].probes[n]),
+            "base": _row(base.texts[n], base.cut[n], judged["base"].probes[n]),
+            "tuned": _row(tuned.texts[n], tuned.cut[n], judged["tuned"].probes[n]),
         }
         for n, probe in enumerate(inputs.probes)
     ]
@@ -148,8 +154,8 @@ def _asked(probe: Probe) -> dict[str, Any]:
     }
 
 
-def _row(answer: str, verdict: Verdict) -> dict[str, Any]:
-    return {"answer": answer, **asdict(verdict)}
+def _row(answer: str, is_cut: bool, verdict: Verdict) -> dict[str, Any]:
+    return {"answer": answer, "cut": is_cut, **asdict(verdict)}
 
 
 def settings_of(run: RunDir, config: RunConfig, *, stage: str) -> CompareConfig:

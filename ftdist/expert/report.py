@@ -22,7 +22,7 @@ from ftdist.expert.reproduce import reproduce
 from ftdist.expert.show import Report, read_report
 from ftdist.expert.show_blend import frontier
 from ftdist.expert.spread import spread
-from ftdist.expert.wording import asked_text, seen_text
+from ftdist.expert.wording import asked_text, cut_text, seen_text
 from ftdist.library.curated import MANIFEST
 from ftdist.library.page import render, source
 from ftdist.observe.metrics import DATA_S, STEP_S, TOKENS, Row, read_metrics
@@ -85,6 +85,7 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         attempts=_attempts(events),
         library=_library(config),
         asked=asked_text(report.scores),
+        cut=cut_text(report.scores),
         reproduce=reproduce(run, config, events, scores=report.scores),
     )
 

@@ -17,6 +17,7 @@ from ftdist.expert.wording import (
     NOISE,
     asked_text,
     cost_text,
+    cut_text,
     documents_rows,
     score_rows,
     seen_text,
@@ -122,7 +123,7 @@ def comparison_markdown(report_dir: Path, *, examples: int = 6) -> str:
 
 def _how(scores: dict[str, Any]) -> list[str]:
     """How the scores came about, in sentences."""
-    told = {"Asked": asked_text(scores)}
+    told = {"Asked": asked_text(scores), "Cut off": cut_text(scores)}
     return [f"{name}: {sentence}" for name, sentence in told.items() if sentence]
 
 

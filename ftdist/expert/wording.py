@@ -76,6 +76,17 @@ def asked_text(scores: Scores) -> str:
     return "; ".join(told) + "."
 
 
+def cut_text(scores: Scores) -> str:
+    """How many answers did not end by themselves; empty for an older comparison."""
+    cut = scores.get("cut")
+    if not cut:
+        return ""
+    return (
+        f"{cut['base']} of {cut['asked']} answers of the base and {cut['tuned']} of {cut['asked']} "
+        f"of the tuned model were cut off at {cut['tokens']} tokens."
+    )
+
+
 def seen_text(scores: Scores) -> list[str]:
     """A sentence for each kind of question of which some were trained on."""
     names = {"probes": "probes", "general": "general questions", "texts": "general texts"}

@@ -154,6 +154,29 @@ def test_answer_ends_at_the_stop_token_of_the_generation_config(made: Path, mode
         assert len(tokenizer(short)["input_ids"]) <= 1 < len(whole)
 
 
+def test_an_answer_is_cut_off_where_no_stop_token_stands_among_its_tokens(
+    made: Path, model: Path
+) -> None:
+    """One answer ends at its second token: it is whole with two tokens, and cut off with one."""
+    first = QUESTIONS[:1]
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    answerer = load(model)
+    [ids] = answerer._generated([answerer._prompt(first[0])], 8)
+    assert len(set(ids[:2])) == 2
+    settings = json.loads((model / "generation_config.json").read_text())
+    settings["eos_token_id"] = ids[1]
+    (model / "generation_config.json").write_text(json.dumps(settings))
+    stops = {ids[1], tokenizer.eos_token_id}
+    for tokens, is_cut in ((1, True), (2, False), (8, False)):
+        [(_, found)] = load(model).answer_to_the_end(first, max_tokens=tokens, batch=1)
+        assert found == is_cut
+    answerer = load(model)
+    whole = [answerer._generated([answerer._prompt(q)], 4)[0] for q in QUESTIONS]
+    said = answerer.answer_to_the_end(QUESTIONS, max_tokens=4, batch=5)
+    assert [cut for _, cut in said] == [not stops & set(ids) for ids in whole]
+    assert {cut for _, cut in said} == {False, True}
+
+
 def test_sampling_settings_of_the_folder_are_not_used(made: Path, model: Path) -> None:
     settings = json.loads((model / "generation_config.json").read_text())
     settings |= {"do_sample": True, "temperature": 5.0, "repetition_penalty": 3.0}
@@ -243,6 +266,11 @@ def test_compare_writes_scores_and_answers(
     assert rows[0]["base"]["answer"] != rows[0]["tuned"]["answer"]
     assert scores["asked"]["max_answer_tokens"] == 6
     assert scores["asked"]["texts"].endswith("texts.txt")
+    cut = {name: [row[name]["cut"] for row in rows] for name in ("base", "tuned")}
+    assert scores["cut"] == {
+        "tokens": 6, "asked": len(rows), "base": sum(cut["base"]), "tuned": sum(cut["tuned"]),
+    }  # fmt: skip
+    assert sum(cut["base"]) > 0
     assert "28/28, 0 s left" in capfd.readouterr().out
     assert "| recall | 0.00 (0/24, 0.00 to 0.14) |" in comparison_markdown(run.report)
     console = Console(width=150, record=True)
@@ -250,6 +278,7 @@ def test_compare_writes_scores_and_answers(
     text = console.export_text()
     assert text.count("wrong: ") == 4
     assert "Asked: Greedy answers of at most 6 tokens; probes: " in text
+    assert "tuned model were cut off at 6 tokens." in text
 
 
 def test_base_is_asked_once_and_settings_of_the_request_are_used(

@@ -71,6 +71,7 @@ def test_everything_is_asked_of_one_copy_and_comes_back_in_its_order() -> None:
     said = [
         Answers(
             texts=[text.upper() for text in share.questions],
+            cut=[text in "bd" for text in share.questions],
             likelihoods=[[float(ord(choice)) for choice in row] for row in share.choices],
             general=[[1.0, 2.0] for _ in share.general],
             losses=[(float(ord(text)), 1) for text in share.texts],
@@ -81,6 +82,7 @@ def test_everything_is_asked_of_one_copy_and_comes_back_in_its_order() -> None:
     ]
     whole = Answers.together(said, took_s=5.0)
     assert whole.texts == list("ABCDE")
+    assert whole.cut == [False, True, False, True, False]
     assert whole.likelihoods == [[float(ord(letter))] for letter in "abcde"]
     assert whole.general == [[1.0, 2.0]]
     assert whole.losses == [(float(ord(letter)), 1) for letter in "ghij"]

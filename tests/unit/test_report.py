@@ -361,6 +361,22 @@ def test_how_the_questions_were_asked_is_told_and_the_command_has_what_the_confi
     assert "compare." not in _Page(_written(run)).text.split("How to make it again")[1]
 
 
+def test_answers_that_were_cut_off_are_counted_and_marked(run: RunDir) -> None:
+    assert "cut off" not in _written(run)
+    cut = _answer("No idea. I", right=False) | {"cut": True}
+    whole = _answer("Hold it.", right=True) | {"cut": False}
+    _compared(
+        run, _row("Gained?", base=cut, tuned=whole),
+        cut={"tokens": 64, "asked": 108, "base": 90, "tuned": 3},
+    )  # fmt: skip
+    text = " ".join(_Page(_written(run)).text.split())
+    assert (
+        "Cut off: 90 of 108 answers of the base and 3 of 108 of the tuned model were cut off at 64 "
+        "tokens."
+    ) in text
+    assert "base wrong cut off No idea. I tuned right Hold it." in text
+
+
 def test_the_command_of_a_comparison_asks_what_was_asked(run: RunDir) -> None:
     asked = _asked(probes="/p q.jsonl", general="none", tasks=["/t/[x]/", "/t/b.yaml"], copies=2)
     needed = ["model.path=m", "library.path=l", "run.name=r"]
