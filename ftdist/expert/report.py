@@ -22,7 +22,7 @@ from ftdist.expert.reproduce import reproduce
 from ftdist.expert.show import Report, read_report
 from ftdist.expert.show_blend import frontier
 from ftdist.expert.spread import spread
-from ftdist.expert.wording import asked_text, cut_text, seen_text
+from ftdist.expert.wording import asked_text, cut_text, marks_text, seen_text
 from ftdist.library.curated import MANIFEST
 from ftdist.library.page import render, source
 from ftdist.observe.metrics import DATA_S, STEP_S, TOKENS, Row, read_metrics
@@ -40,6 +40,7 @@ KINDS = {
     "recall": "About the library",
     "retention": "General knowledge",
     "contrast": "About other things: the library should stay out",
+    "general": "General questions, answered in writing: the library should stay out",
 }
 
 
@@ -72,6 +73,7 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         blind=json.loads(blind),
         blind_key=f"ftdist-votes-{hashlib.sha256(blind.encode()).hexdigest()[:16]}",
         first=first,
+        marks=marks_text,
         kinds=_by_kind([row for row in report.answers if row is not first]),
         listed=spread(report.answers, MOST_LISTED),
         answers=len(report.answers),

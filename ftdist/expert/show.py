@@ -19,6 +19,7 @@ from ftdist.expert.wording import (
     cost_text,
     cut_text,
     documents_rows,
+    marks_text,
     score_rows,
     seen_text,
 )
@@ -155,12 +156,14 @@ def _choose(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
 
 def _cell(row: dict[str, Any], name: str) -> Text:
     right = row[name]["right"]
-    if row["kind"] == "contrast":
+    if row["kind"] in ("contrast", "general"):
         word = "clear" if right else "leak"
     else:
         word = "right" if right else "wrong"
     if row[name]["chosen"] is not None:
         word += f" (chose {row[name]['chosen']})"
+    if marks := marks_text(row[name]):
+        word += f" ({marks})"
     text = Text(f"{word}: ", style="green" if right else "red")
     return text.append(_shorten(row[name]["answer"]), style="default")
 

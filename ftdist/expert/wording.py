@@ -1,5 +1,6 @@
 """The scores of a comparison in words: rows of a table, and sentences. Loads no torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,9 @@ Scores = dict[str, Any]
 """What stands in `scores.json`."""
 
 NOISE = "within the noise"
+
+MOST_MARKS, LONGEST_MARK = 3, 60
+"""Of what is shown of the library's words in an answer; answers.jsonl has all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +100,18 @@ def seen_text(scores: Scores) -> list[str]:
         for kind, row in scores.get("seen", {}).items()
         if row["seen"]
     ]
+
+
+def marks_text(said: Mapping[str, Any]) -> str:
+    """Which words of the library an answer holds, a few of them; empty where it holds none.
+
+    Args:
+        said: one model's part of a row of `answers.jsonl`.
+    """
+    leaked = said.get("leaked") or ()
+    shown = [" ".join(mark.split())[:LONGEST_MARK] for mark in leaked[:MOST_MARKS]]
+    more = f" and {len(leaked) - MOST_MARKS} more" if len(leaked) > MOST_MARKS else ""
+    return f"of the library: {', '.join(shown)}{more}" if shown else ""
 
 
 def rate_text(rate: dict[str, Any]) -> str:

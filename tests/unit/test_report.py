@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from ftdist.cli.main import main
 from ftdist.config.compose import compose, save_config
@@ -20,6 +21,7 @@ from ftdist.expert.changes import changes
 from ftdist.expert.charts import curves, thinned
 from ftdist.expert.report import write_page
 from ftdist.expert.reproduce import compare_overrides
+from ftdist.expert.show import print_comparison
 from ftdist.rundir import RunDir
 
 HOSTILE = "</pre></script><script>alert(1)</script><img src=x onerror=alert(2)>&amp; {{ 7 * 7 }}"
@@ -375,6 +377,21 @@ def test_answers_that_were_cut_off_are_counted_and_marked(run: RunDir) -> None:
         "tokens."
     ) in text
     assert "base wrong cut off No idea. I tuned right Hold it." in text
+
+
+def test_what_an_answer_leaks_stands_beside_it_shortly_and_as_text(run: RunDir) -> None:
+    marks = ["green button", "9 seconds + lamp", "<b>" + 100 * "x", "page 12", "page 31"]
+    leaks = _answer("Hold the green button.", right=False) | {"leaked": marks}
+    clear = _answer("Call them.", right=True)
+    _compared(run, _row("My phone?", "contrast", base=clear, tuned=leaks))
+    page = _written(run)
+    text = " ".join(_Page(page).text.split())
+    told = f"of the library: green button, 9 seconds + lamp, <b>{57 * 'x'} and 2 more"
+    assert f"base keeps out Call them. tuned leaks {told} Hold the green button." in text
+    assert "<b>x" not in page
+    console = Console(width=400, record=True)
+    print_comparison(run.report, console)
+    assert f"leak ({told}): Hold the green button." in console.export_text()
 
 
 def test_the_command_of_a_comparison_asks_what_was_asked(run: RunDir) -> None:
