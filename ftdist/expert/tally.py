@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ftdist.errors import DataError
 from ftdist.expert.inputs import Inputs
 from ftdist.expert.intervals import Losses, Paired, Rate, paired_losses
 from ftdist.expert.probes import Probe
@@ -19,7 +20,7 @@ class Judged:
         probes: a verdict for each probe.
         general: for each general question, whether the right choice was the likeliest.
         losses: for each passage of general text the summed loss in nats, and its tokens.
-        tasks: by "TASK/METRIC" of lm-eval, whether each document was right.
+        tasks: by "TASK/METRIC" or "TASK/METRIC,FILTER" of lm-eval, whether each document was right.
     """
 
     probes: Sequence[Verdict]
@@ -32,9 +33,16 @@ def tally(inputs: Inputs, *, base: Judged, tuned: Judged) -> dict[str, Any]:
     """The scores of both models and their differences, each with its count and interval.
 
     Sections for which nothing was asked are left out.
+
+    Raises:
+        DataError: the models were asked different numbers of documents of a task.
     """
     probes = inputs.probes
-    so = {name: _outcomes(inputs, judged) for name, judged in (("base", base), ("tuned", tuned))}
+    tasks = _shared_tasks(base, tuned)
+    so = {
+        name: _outcomes(inputs, judged, tasks=tasks)
+        for name, judged in (("base", base), ("tuned", tuned))
+    }
     asked = [name for name, hits in so["base"].items() if hits]
     rates = {
         model: {name: Rate(sum(so[model][name]), len(so[model][name])) for name in asked}
@@ -68,9 +76,27 @@ def tally(inputs: Inputs, *, base: Judged, tuned: Judged) -> dict[str, Any]:
     return scores
 
 
-def _outcomes(inputs: Inputs, judged: Judged) -> dict[str, list[bool]]:
-    tasks = {name: list(hits) for name, hits in judged.tasks.items()}
-    return outcomes(inputs.probes, judged.probes) | {"general": list(judged.general)} | tasks
+def _shared_tasks(base: Judged, tuned: Judged) -> list[str]:
+    """Scores of tasks that both models have.
+
+    A metric of shares, such as F1, can be 0 or 1 of every document by chance, for one of them.
+    """
+    names = [name for name in base.tasks if name in tuned.tasks]
+    for name in names:
+        asked, now = len(base.tasks[name]), len(tuned.tasks[name])
+        if asked != now:
+            raise DataError(
+                f"{name} cannot be compared: the base was asked {asked} documents, the tuned "
+                f"model {now}.",
+                remedy="`touch` the task's file, so that the base is asked anew, then compare "
+                "again.",
+            )
+    return names
+
+
+def _outcomes(inputs: Inputs, judged: Judged, *, tasks: Sequence[str]) -> dict[str, list[bool]]:
+    of_tasks = {name: list(judged.tasks[name]) for name in tasks}
+    return outcomes(inputs.probes, judged.probes) | {"general": list(judged.general)} | of_tasks
 
 
 def _interval(rate: Rate) -> dict[str, float | int]:

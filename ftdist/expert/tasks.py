@@ -4,6 +4,7 @@ https://github.com/EleutherAI/lm-evaluation-harness. Loaded only where tasks are
 extra of its own.
 """
 
+import glob
 import hashlib
 import logging
 import os
@@ -12,19 +13,28 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ftdist.errors import ConfigError, DataError, FtdistError
 
 SUFFIXES = (".yaml", ".yml")
 
+KEY_FORMAT = 2
+"""Counts up whenever a task's kept outcomes would no longer be what they are now."""
+
 Outcomes = dict[str, list[bool]]
-"""By "TASK/METRIC", whether the model was right, document by document."""
+"""By "TASK/METRIC", whether the model was right, document by document.
+
+"TASK/METRIC,FILTER", as lm-eval writes it, where a task filters answers in ways of its own.
+"""
 
 
 def find_tasks(entries: Sequence[str]) -> tuple[Path, ...]:
     """The task files that `compare.tasks` names: files, and those in folders.
 
     Raises:
-        DataError: there is no such file, or none in a folder.
+        DataError: there is no such file, or none in a folder; one cannot be read; two of them
+            give their tasks one name.
         ConfigError: lm-eval is not installed.
     """
     if not entries:
@@ -42,6 +52,7 @@ def find_tasks(entries: Sequence[str]) -> tuple[Path, ...]:
             "compare.tasks needs lm-eval, which is not installed.",
             remedy="pip install 'ftdist[lm-eval]', or leave compare.tasks out.",
         )
+    _refuse_one_name_twice(list(found))
     return tuple(found)
 
 
@@ -51,15 +62,109 @@ def _task_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
+def _refuse_one_name_twice(files: Sequence[Path]) -> None:
+    """Outcomes are kept by the task's name: of two that share one, one would be lost."""
+    by_name: dict[str, Path] = {}
+    for file in files:
+        says: dict[str, Any] = {}
+        for part in _with_included(file).values():
+            says |= part
+        name = str(says.get("task") or says.get("group") or file)
+        first = by_name.setdefault(name, file)
+        if first != file:
+            raise DataError(
+                f"The name {name} is that of two tasks, in {first} and in {file}.",
+                remedy="give one of them another name (task: NAME), or leave it out of "
+                "compare.tasks.",
+            )
+
+
 def tasks_key(files: Sequence[Path]) -> str:
-    """Changes whenever a task file or what lies beside it does, as sizes and times tell; sha256."""
+    """Changes whenever what the tasks are made of does; sha256.
+
+    That is what they and the files that they include say; and, as sizes and times tell, what lies
+    beside these and the data that they name.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
     digest = hashlib.sha256()
     for file in files:
-        digest.update(file.read_bytes())
-        for beside in sorted(path for path in file.parent.iterdir() if path.is_file()):
-            facts = beside.stat()
-            digest.update(f"{beside} {facts.st_size} {facts.st_mtime_ns}\n".encode())
+        digest.update(f"{KEY_FORMAT}\n".encode())
+        says = _with_included(file)
+        needed: set[Path] = set()
+        for path, part in says.items():
+            digest.update(path.read_bytes())
+            needed.update(path.parent.iterdir(), _data_of(part))
+        for path in sorted(path for path in needed if path.is_file()):
+            facts = path.stat()
+            digest.update(f"{path} {facts.st_size} {facts.st_mtime_ns}\n".encode())
     return digest.hexdigest()
+
+
+class _Loader(yaml.SafeLoader):
+    """Leaves out what `!function` and the like name: nothing is run in order to read a file."""
+
+
+_Loader.add_multi_constructor("!", lambda *_: None)
+
+
+def _with_included(file: Path, *, by: tuple[Path, ...] = ()) -> dict[Path, dict[str, Any]]:
+    """What a task file says, and before it, as it overrides them, the files that it includes."""
+    if file in by:
+        return {}  # a circle, of which lm-eval tells
+    remedy = "name task files of lm-eval (*.yaml), with what they include, in compare.tasks."
+    try:
+        says = yaml.load(file.read_bytes(), Loader=_Loader)
+    except OSError as error:
+        whose = f", which {by[-1]} includes," if by else ""
+        raise DataError(
+            f"The task file {file}{whose} cannot be read: {error.strerror}.", remedy=remedy
+        ) from error
+    except (yaml.YAMLError, ValueError) as error:
+        why = " ".join(str(error).split())[:300]
+        raise DataError(f"The task file {file} is not YAML: {why}", remedy=remedy) from error
+    if not isinstance(says, dict):
+        raise DataError(f"The task file {file} holds no keys and values.", remedy=remedy)
+    included = says.pop("include", None) or []
+    found: dict[Path, dict[str, Any]] = {}
+    for name in included if isinstance(included, list) else [included]:
+        found |= _with_included((file.parent / str(name)).resolve(), by=(*by, file))
+    return found | {file: says}
+
+
+def _data_of(says: Any) -> Iterator[Path]:
+    """Local files of data that a task file names; those of a group's tasks lie deeper in it."""
+    if isinstance(says, dict):
+        yield from _files_below(says.get("dataset_path"))
+        arguments = says.get("dataset_kwargs")
+        if isinstance(arguments, dict):
+            names = list(_texts(arguments.get("data_files")))
+            folder = arguments.get("data_dir")
+            if not names:
+                yield from _files_below(folder)
+            for name in names:
+                pattern = str(Path(str(folder or "")).expanduser() / name)
+                for meant in (pattern, glob.escape(pattern)):
+                    # Path.glob takes no whole paths.
+                    yield from map(Path, glob.iglob(meant, recursive=True))  # noqa: PTH207
+    if isinstance(says, dict | list):
+        for part in says.values() if isinstance(says, dict) else says:
+            yield from _data_of(part)
+
+
+def _files_below(folder: Any) -> Iterator[Path]:
+    if folder and isinstance(folder, str):
+        yield from Path(folder).expanduser().rglob("*")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """A text, or those in a list or in the values of a mapping."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
 
 
 def ask_tasks(model: Any, tokenizer: Any, files: Sequence[Path], *, batch: int) -> Outcomes:
@@ -72,7 +177,8 @@ def ask_tasks(model: Any, tokenizer: Any, files: Sequence[Path], *, batch: int) 
         batch: documents computed at once.
 
     Returns:
-        For each metric of a task that says right or wrong of a document, the documents' outcomes.
+        The documents' outcomes for each metric that says right or wrong of a document, and for
+        each of the task's filters.
 
     Raises:
         DataError: lm-eval cannot run a task, or a task has no metric of right and wrong.
@@ -108,11 +214,15 @@ def ask_tasks(model: Any, tokenizer: Any, files: Sequence[Path], *, batch: int) 
 
 def _outcomes(samples: dict[str, list[dict[str, Any]]], *, file: Path) -> Outcomes:
     found: Outcomes = {}
-    for task, documents in samples.items():
-        metrics = list(dict.fromkeys(name for row in documents for name in row["metrics"]))
+    for task, rows in samples.items():
+        by_filter: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:  # all documents come once for each filter
+            by_filter.setdefault(row["filter"], []).append(row)
+        metrics = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
         binary = {
-            metric: values
+            f"{task}/{metric}" + ("" if list(by_filter) == ["none"] else f",{way}"): values
             for metric in metrics
+            for way, documents in by_filter.items()
             if (values := _right_or_wrong([row.get(metric) for row in documents])) is not None
         }
         if not binary:
@@ -121,7 +231,7 @@ def _outcomes(samples: dict[str, list[dict[str, Any]]], *, file: Path) -> Outcom
                 f"are {', '.join(metrics) or 'none'}.",
                 remedy="give it a metric such as acc or exact_match, or leave it out.",
             )
-        found |= {f"{task}/{metric}": values for metric, values in binary.items()}
+        found |= binary
     return found
 
 
@@ -129,4 +239,5 @@ def _right_or_wrong(values: Sequence[Any]) -> list[bool] | None:
     """The values as outcomes; None where one of them is neither 0 nor 1."""
     if not values or any(value not in (0, 1) for value in values):
         return None
-    return [value == 1 for value in values]
+    # Some come as numpy's, which JSON cannot hold.
+    return [bool(value == 1) for value in values]
