@@ -168,6 +168,7 @@ def test_both_answers_stand_at_the_top_and_scores_with_number_and_interval_below
     assert "My phone? base keeps out Plug it in. tuned leaks Hold it." in text
     assert "chose Paris" in text
     assert "100 s and 90 s" in text
+    assert "in several wordings are not independent" in text[text.index("Scores") :]
 
 
 def test_a_difference_within_the_noise_gets_no_tick(run: RunDir) -> None:
