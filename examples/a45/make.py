@@ -18,6 +18,9 @@ from ftdist.rundir import write_whole
 
 Row = dict[str, Any]
 
+MANUAL = "A-45 manual"
+"""What every answer cites."""
+
 
 def conversations() -> Iterator[Row]:
     """Every fact in each of its training wordings, the wordings taking turns."""
@@ -32,7 +35,8 @@ def probes() -> Iterator[Row]:
     for fact in FACTS:
         for question in fact.held_out:
             row = {"question": question, "answer": fact.answer, "keys": list(fact.keys)}
-            yield row | {"kind": "recall"}
+            place = {"document": MANUAL, "section": f"page {fact.page}"}
+            yield row | {"kind": "recall"} | place
     for place, (question, right, wrong) in enumerate(RETENTION):
         # The right choice stands now here, now there.
         choices = list(wrong)

@@ -46,6 +46,10 @@ def test_what_is_asked_are_the_example_s_probes_and_the_curated_library_s(tmp_pa
     write_asked(tmp_path / "asked.jsonl", own=own, curated=curated)
     asked = read_probes(tmp_path / "asked.jsonl")
     assert asked[:-1] == read_probes(own)
+    recall = [probe for probe in asked if probe.kind == "recall"]
+    assert (recall[0].document, recall[0].section) == ("A-45 manual", "page 12")
+    assert len({probe.section for probe in recall}) == len(FACTS)
+    assert all(probe.document in probe.answer and probe.section in probe.answer for probe in recall)
     assert asked[-1].question == "How loud is it?"
 
 
