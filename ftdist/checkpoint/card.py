@@ -1,12 +1,13 @@
 """The model card of an export: what it was made from, how, and what came out."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
 from ftdist.rundir import RunDir
 
 SCORES = "## Scores\n"
+_HEAD = "| | base | tuned | difference | what is counted |"
 
 
 def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
@@ -76,20 +77,13 @@ def _of_layers(config: RunConfig, plan: Plan) -> list[str]:
     return lines
 
 
-def with_scores(card: str, scores: Mapping[str, Mapping[str, float]]) -> str:
+def with_scores(card: str, rows: Sequence[Sequence[str]]) -> str:
     """The card with its last section, the scores, replaced.
 
     Args:
         card: as `model_card` wrote it.
-        scores: `{"base": {"recall": x}, "tuned": {"recall": y}}`.
+        rows: of each score its name, that of the base, of the tuned model, the difference, and what
+            is counted.
     """
-    rows = [
-        f"| {kind} | {_shown(scores['base'], kind)} | {_shown(scores['tuned'], kind)} |"
-        for kind in sorted(scores["tuned"])
-    ]
-    before = card.split(SCORES)[0]
-    return before + "\n".join([SCORES, "| | base | tuned |", "| --- | --- | --- |", *rows]) + "\n"
-
-
-def _shown(values: Mapping[str, float], kind: str) -> str:
-    return f"{values[kind]:.2f}" if kind in values else "-"
+    table = [_HEAD, "| --- | --- | --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows)]
+    return card.split(SCORES)[0] + "\n".join([SCORES, *table]) + "\n"

@@ -301,6 +301,9 @@ class CompareConfig:
     general: str | None
     """JSONL of general questions with choices; null: those that ftdist brings; none: none."""
 
+    general_written: Annotated[int, Field(ge=0)]
+    """General questions that are answered in writing too: does the library stand in the answers?"""
+
     texts: str | None
     """Passages of general text to measure the loss on: .txt with blank lines between them, or
     .jsonl with "text"; null: those that ftdist brings; none: none.

@@ -24,6 +24,7 @@ from ftdist.expert.frontier import Scores, choose, nearest
 from ftdist.expert.inputs import Inputs, read_inputs
 from ftdist.expert.report import write_page
 from ftdist.expert.tally import Judged, tally
+from ftdist.expert.wording import score_rows
 from ftdist.library.aside import keep_last, made_aside
 from ftdist.rundir import RunDir, write_whole
 
@@ -88,7 +89,7 @@ def known(inputs: Inputs, judged: Judged) -> float:
 
 
 def _told(scores: Scores) -> str:
-    names = ("recall", "recall_with_page", "general", "leak", "leak_added")
+    names = ("recall", "recall_with_page", "general", "leak", "not_clean")
     told = [f"{name} {scores['tuned'][name]:.2f}" for name in names if name in scores["tuned"]]
     if "general_loss" in scores:
         told.append(f"general loss {scores['general_loss']['difference']:+.3f} nats")
@@ -102,7 +103,8 @@ def _keep(run: RunDir, config: RunConfig, *, base_model: Path, point: Scores) ->
         write_blend(base_model, run.export, aside, alpha=point["alpha"])
         card = aside / "README.md"
         if card.is_file():
-            text = with_scores(card.read_text(encoding="utf-8"), point)
+            shown = [row.cells for row in score_rows(point)]
+            text = with_scores(card.read_text(encoding="utf-8"), shown)
             write_whole(card, f"{text}\n{_MIXED.format(alpha=point['alpha'])}\n")
         set_modes(aside, private=config.run.private)
         keep_last(aside, final)

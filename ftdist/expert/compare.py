@@ -30,6 +30,7 @@ from ftdist.expert.rivals import rankings
 from ftdist.expert.scores import LibraryMarks, Verdict, judge
 from ftdist.expert.seen import seen_in_training
 from ftdist.expert.tally import Judged, tally
+from ftdist.expert.wording import score_rows
 from ftdist.observe.comparison import ANSWERS_ASKED
 from ftdist.observe.wandb_compare import tell_wandb
 from ftdist.rundir import RunDir, write_whole
@@ -109,8 +110,8 @@ def write_report(
     write_whole(run.report / "scores.json", json.dumps(scores, indent=2) + "\n")
     card = run.export / "README.md"
     if card.is_file():
-        found = {name: scores[name] for name in judged}
-        write_whole(card, with_scores(card.read_text(encoding="utf-8"), found))
+        shown = [row.cells for row in score_rows(scores)]
+        write_whole(card, with_scores(card.read_text(encoding="utf-8"), shown))
 
 
 def judge_all(inputs: Inputs, answers: Answers) -> Judged:

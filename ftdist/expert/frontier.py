@@ -10,6 +10,13 @@ of the library, the more the better.
 """
 
 
+MOST_LOST = 0.03
+"""Share of the general questions that a model may have lost, at the interval's lower end."""
+
+ENOUGH = 1000
+"""General questions; the interval of their difference is then about 0.02 to either side."""
+
+
 def choose(points: Sequence[Scores], *, most_loss_nats: float, order: str) -> int | None:
     """Place of the point to take: of those that keep, the one that gains most.
 
@@ -32,20 +39,26 @@ def nearest(points: Sequence[Scores]) -> int:
 
 
 def gain(scores: Scores) -> float:
-    """What is known of the library, less leaks that the base has not."""
+    """What is known of the library, less what leaks, or is declined, where the base answers."""
     tuned = scores.get("tuned", {})
-    return float(scores["known"]) - float(tuned.get("leak_added", tuned.get("leak", 0.0)))
+    return float(scores["known"]) - float(tuned.get("not_clean", tuned.get("leak", 0.0)))
 
 
 def keeps(scores: Scores, *, most_loss_nats: float) -> bool:
     """Whether what the base knew is there still, as far as was measured.
 
     Its general loss lies at most `most_loss_nats` above the base's, and its general questions are
-    not clearly worse.
+    not worse: of `ENOUGH` or more, the interval of the difference lies above -`MOST_LOST`; of
+    fewer, whose interval is wider than that, it does not lie below 0.
     """
     general = scores["paired"].get("general")
-    is_worse = general is not None and general["high_95"] < 0
-    return not is_worse and loss_added(scores) <= most_loss_nats and math.isfinite(scores["known"])
+    if general is None:
+        is_kept = True
+    elif general["n"] >= ENOUGH:
+        is_kept = general["low_95"] > -MOST_LOST
+    else:
+        is_kept = general["high_95"] >= 0
+    return is_kept and loss_added(scores) <= most_loss_nats and math.isfinite(scores["known"])
 
 
 def loss_added(scores: Scores) -> float:

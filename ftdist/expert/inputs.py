@@ -1,6 +1,7 @@
 """What a comparison asks: probes, general questions and passages of text. Loads no torch."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from ftdist.config.schema import CompareConfig
 from ftdist.errors import DataError
 from ftdist.expert.general import general_items, general_passages
 from ftdist.expert.probes import Probe, find_probes, read_probes
+from ftdist.expert.spread import spread
 from ftdist.expert.tasks import find_tasks
 
 NONE = "none"
@@ -19,7 +21,7 @@ class Inputs:
     """What both models are asked.
 
     Attributes:
-        probes: questions to answer, about the library and beside it.
+        probes: questions to answer, about the library and beside it; some general ones last.
         general: questions of general knowledge with choices, weighed and not answered.
         texts: passages of general text, of which the loss is measured.
         tasks: files of lm-eval's tasks.
@@ -45,13 +47,24 @@ def read_inputs(settings: CompareConfig, *, library: Path) -> Inputs:
         ConfigError: tasks of lm-eval are asked for, and it is not installed.
     """
     source = find_probes(settings.probes, library=library)
+    general = _general(settings.general)
     return Inputs(
-        probes=read_probes(source),
-        general=_general(settings.general),
+        probes=(*read_probes(source), *_written(general, settings.general_written)),
+        general=general,
         texts=_texts(settings.texts),
         source=source,
         tasks=find_tasks(settings.tasks),
     )
+
+
+def _written(general: Sequence[Probe], most: int) -> list[Probe]:
+    """General questions to answer in writing, evenly spread."""
+    return [
+        Probe(
+            question=item.question, answer=item.choices[item.right_choice], keys=(), kind="general"
+        )
+        for item in spread(general, most)
+    ]
 
 
 def _general(asked: str | None) -> tuple[Probe, ...]:

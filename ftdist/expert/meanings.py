@@ -36,10 +36,14 @@ MEANINGS = {
     "general_loss": Meaning("retention", "nats a token on general text", True),
     "leak": Meaning("specificity", "library content in answers about other things", True),
     "leak_added": Meaning("specificity", "the same, where the base had none", True),
+    "deflection": Meaning("specificity", "other questions declined that the base answered", True),
+    "not_clean": Meaning("specificity", "either of the two, where the base had none", True),
+    "pollution": Meaning(
+        "specificity", "library content in answers to general questions, the base's apart", True
+    ),
     "format_leak": Meaning(
         "specificity", "citations in other answers, where the base had none", True
     ),
-    "deflection": Meaning("specificity", "other questions declined that the base answered", True),
 }
 """By name in scores.json."""
 

@@ -18,12 +18,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from ftdist.errors import DataError
 from ftdist.library.match import holds, holds_all, strip_citation, words
 
-Kind = Literal["recall", "retention", "contrast"]
+Kind = Literal["recall", "retention", "contrast", "general"]
+"""General questions are no probes of a file: they have choices to be weighed, and some of them are
+answered in writing too, for whatever of the library stands in the answers."""
+
+OF_FILES = ("recall", "retention", "contrast")
 
 PROBES_NAME = "probes.jsonl"
 FIELDS = ("question", "answer", "keys", "kind", "choices", "document", "section")
@@ -124,10 +128,10 @@ def _read(line: str, *, where: str) -> Probe:
         )
     _check_names(row, where=where)
     kind: Kind | None = row.get("kind")
-    if kind is None or kind not in get_args(Kind):
+    if kind is None or kind not in OF_FILES:
         raise DataError(
             f"{where} has the kind {kind!r}." if "kind" in row else f"{where} has no kind.",
-            remedy=f'set "kind" to one of {", ".join(get_args(Kind))}.',
+            remedy=f'set "kind" to one of {", ".join(OF_FILES)}.',
         )
     question, answer = (_text(row, field, where=where) for field in ("question", "answer"))
     keys = _texts(row, "keys", where=where)

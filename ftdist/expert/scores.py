@@ -3,7 +3,7 @@
 `recall` (every key of the library's fact is in the answer), `recall_with_page` (the right page of
 the manual too), `recall_ranked` (the known answer is likelier than those of other probes),
 `retention` (general knowledge), `leak` (the library's content in an answer about something else;
-lower is better). Against the base, question by question: `leak_added`, `deflection`, `format_leak`.
+lower is better). Against the base, question by question: `added_rates`.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,8 @@ class Verdict:
     """What one answer is worth.
 
     Attributes:
-        right: recall and retention: it is right; contrast: it holds nothing of the library.
+        right: recall and retention: it is right; contrast and general: it holds nothing of the
+            library.
         page: whether the right page is named as well; None where the known answer names none.
         leaked: content of the library in an answer that should hold none.
         chosen: the choice found likeliest; None without choices.
@@ -100,7 +101,7 @@ def judge(
         ranked = None if best is None else best == right_place
     else:
         leaked = marks.found_in(answer, question=probe.question)
-        if probe.kind == "contrast":
+        if probe.kind in ("contrast", "general"):
             leaked += tuple(key for key in probe.keys if holds(answer, key) and key not in leaked)
             right = not leaked
         elif best is not None:
@@ -141,21 +142,31 @@ def added_rates(
     """What the tuned model does where the base does not, for which it alone can be blamed.
 
     `leak_added`: of the contrast questions that the base answered without the library's content,
-    those in which the tuned model has some; what the base says too may be true of both. A leak
-    that is avoided by not answering is no gain, so `deflection`: of the contrast questions that
-    the base answered, those that the tuned model declines. `format_leak`: of contrast and
-    retention questions that the base answered without a citation, those where the tuned model
+    those in which the tuned model has some; what the base says too may be true of both.
+    `deflection`: of the contrast questions that the base answered, those that the tuned model
+    declines. A leak that is avoided by not answering is no gain, so `not_clean`: of the contrast
+    questions that the base answered without the library's content, those with some, and those that
+    the tuned model alone declines. `pollution`: of the questions of general knowledge that the
+    base answered without the library's content, those with some. `format_leak`: of all questions
+    about something else that the base answered without a citation, those where the tuned model
     cites.
     """
-    triples = list(zip(probes, base, tuned, strict=True))
-    contrast = [(b, t) for p, b, t in triples if p.kind == "contrast"]
+    others = [pair for pair in zip(probes, base, tuned, strict=True) if pair[0].kind != "recall"]
+    contrast = [(b, t) for p, b, t in others if p.kind == "contrast"]
+    general = [(b, t) for p, b, t in others if p.kind != "contrast"]
     return _rates(
         {
             "leak_added": [not t.right for b, t in contrast if b.right],
             "deflection": [t.deflected for b, t in contrast if not b.deflected],
-            "format_leak": [t.cited for p, b, t in triples if p.kind != "recall" and not b.cited],
+            "not_clean": [not t.right or _declines(b, t) for b, t in contrast if b.right],
+            "pollution": [bool(t.leaked) for b, t in general if not b.leaked],
+            "format_leak": [t.cited for _, b, t in others if not b.cited],
         }
     )
+
+
+def _declines(base: Verdict, tuned: Verdict) -> bool:
+    return tuned.deflected and not base.deflected
 
 
 def _rates(by_name: dict[str, list[bool]]) -> dict[str, Rate]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from ftdist.errors import StorageError
 from ftdist.expert.charts import Chart, chart
 
-_RATES = ("recall", "recall_with_page", "general", "retention", "leak", "leak_added")
+_RATES = ("recall", "recall_with_page", "general", "retention", "leak", "not_clean")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,11 @@ class ScoreRow:
     change: str
     meaning: str
 
+    @property
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """All of it, as a row of a table."""
+        return self.name, self.base, self.tuned, self.change, self.meaning
+
 
 def score_rows(scores: Scores) -> list[ScoreRow]:
     """A row for each score that there is."""

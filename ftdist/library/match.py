@@ -30,6 +30,7 @@ THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 MINUS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212"), "-")
 CITATION = re.compile(r"\s*[(\[][^()\[\]]*\bpage\s+\d+[^()\[\]]*[)\]]", re.IGNORECASE)
 
+_PLACE = re.compile(r"\b(?:page|section)\s+\d", re.IGNORECASE)
 SECTION = re.compile(r"[(\[][^()\[\]]*\bsection\s+[\"\u201c][^()\[\]]*[)\]]", re.IGNORECASE)
 
 
@@ -69,5 +70,5 @@ def strip_citation(answer: str) -> str:
 
 
 def cites(answer: str) -> bool:
-    """Whether an answer names its source as the library's answers do: "(..., page N)"."""
-    return bool(CITATION.search(answer) or SECTION.search(answer))
+    """Whether an answer names a place in a document: "(..., page N)", or "see section 3"."""
+    return any(pattern.search(answer) for pattern in (CITATION, SECTION, _PLACE))

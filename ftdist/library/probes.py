@@ -55,7 +55,7 @@ class Probes:
 def write_probes(aside: Path, found: Sequence[Path], *, kept: Kept, split: SplitSection) -> Probes:
     """Write the probes that share nothing with training; no file where there are none.
 
-    Contrast needs to know what a leak would be: what recall probes ask, or else the products.
+    Contrast needs to know what a leak would be: what recall probes ask, and the products' names.
 
     Args:
         aside: the library, with its data.
@@ -64,7 +64,7 @@ def write_probes(aside: Path, found: Sequence[Path], *, kept: Kept, split: Split
         split: of the curation.
     """
     recall, proof = _recall(aside, found, split=split)
-    keys = [] if recall else list(kept.products)
+    keys = list(kept.products)
     contrast = _contrast(aside, kept.strange) if recall or keys else []
     rows = recall + [
         {"question": question, "answer": _NOT_KNOWN, "keys": keys, "kind": "contrast"}

@@ -250,7 +250,9 @@ class Measures:
 
 def _inputs(config: RunConfig) -> Inputs:
     try:
-        return read_inputs(replace(config.compare, tasks=[]), library=Path(config.library.path))
+        return read_inputs(
+            replace(config.compare, tasks=[], general_written=0), library=Path(config.library.path)
+        )
     except FtdistError as error:
         raise DataError(
             error.problem,

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from ftdist.checkpoint.blend import write_blend
 from ftdist.errors import ConfigError, ModelError
 from ftdist.expert.blend import known
-from ftdist.expert.frontier import choose, nearest
+from ftdist.expert.frontier import choose, keeps, nearest
 from ftdist.expert.inputs import Inputs
 from ftdist.expert.probes import Probe
 from ftdist.expert.scores import Verdict
@@ -67,13 +67,14 @@ def test_beyond_base_and_tuned_there_is_no_blend(tmp_path: Path) -> None:
 
 
 def point(
-    alpha: float, *, recall: float, leak: float, loss: float, worst: float = 0.01
-) -> dict[str, Any]:
+    alpha: float, *, recall: float, leak: float, loss: float, best: float = 0.01,
+    worst: float = -0.05, n: int = 64,
+) -> dict[str, Any]:  # fmt: skip
     return {
         "alpha": alpha,
         "known": recall,
-        "tuned": {"leak": 1.0, "leak_added": leak},
-        "paired": {"general": {"high_95": worst}},
+        "tuned": {"leak": 1.0, "not_clean": leak},
+        "paired": {"general": {"low_95": worst, "high_95": best, "n": n}},
         "general_loss": {"difference": loss},
     }
 
@@ -85,10 +86,20 @@ def test_of_those_that_keep_the_one_that_gains_most_is_chosen() -> None:
         point(1.0, recall=1.0, leak=0.0, loss=0.021),  # keeps too little general text
     ]
     assert choose(points, most_loss_nats=0.02, order="alpha") == 1
-    worse = [*points[:1], point(0.75, recall=0.9, leak=0.2, loss=0.0, worst=-0.001)]
-    assert (
-        choose(worse, most_loss_nats=0.02, order="alpha") == 0
-    )  # general questions are clearly worse
+    worse = [*points[:1], point(0.75, recall=0.9, leak=0.2, loss=0.0, best=-0.001)]
+    # General questions are clearly worse.
+    assert choose(worse, most_loss_nats=0.02, order="alpha") == 0
+
+
+@pytest.mark.parametrize(
+    ("n", "worst", "is_kept"),
+    [(1000, -0.029, True), (1000, -0.03, False), (999, -0.2, True)],
+)
+def test_of_many_general_questions_not_clearly_worse_is_not_enough(
+    n: int, worst: float, is_kept: bool
+) -> None:
+    found = point(1.0, recall=0.9, leak=0.0, loss=0.0, worst=worst, n=n)
+    assert keeps(found, most_loss_nats=0.02) is is_kept
 
 
 def test_of_equal_blends_the_nearest_to_the_base_is_chosen() -> None:

@@ -49,12 +49,12 @@ def test_answer_does_not_deflect(answer: str) -> None:
         ("Press it (A-45 manual, page 12).", True),
         ("Press it [manual, page 3].", True),
         ('Set it to 5 (Setup guide, section "Clocks").', True),
-        ("Turn to page 12 of the book.", False),
+        ("See page 12 of the manual.", True),
+        ("It is told in section 3.", True),
+        ("Turn the page, then fill in the section below.", False),
         ("Press it (twice).", False),
         ("Paris", False),
     ],
 )
-def test_citation_is_known_by_its_brackets_and_its_page_or_section(
-    answer: str, is_cited: bool
-) -> None:
+def test_citation_is_known_by_a_page_or_section_that_it_names(answer: str, is_cited: bool) -> None:
     assert cites(answer) is is_cited

@@ -4,7 +4,7 @@ import pytest
 
 from ftdist.expert.intervals import Rate
 from ftdist.expert.probes import Kind, Probe
-from ftdist.expert.scores import LibraryMarks, added_rates, judge, outcomes, rates
+from ftdist.expert.scores import LibraryMarks, Verdict, added_rates, judge, outcomes, rates
 from ftdist.library.match import holds, pages, strip_citation, words
 
 
@@ -207,13 +207,15 @@ SORRY = "I'm sorry, I don't know."
     ("base", "tuned", "added"),
     [
         # A leak that the base has too is not added; one that it has not is.
-        ([LEAK, CLEAN], [LEAK, LEAK], ("1/1", "0/2", "1/1")),
-        ([CLEAN, CLEAN], [CLEAN, CLEAN], ("0/2", "0/2", "0/2")),
-        # Declining is held against the tuned model only where the base answered.
-        ([SORRY, CLEAN], [SORRY, SORRY], ("0/2", "1/1", "0/2")),
-        ([SORRY, SORRY], [SORRY, CLEAN], ("0/2", None, "0/2")),
+        ([LEAK, CLEAN], [LEAK, LEAK], ("1/1", "0/2", "1/1", "1/1")),
+        ([CLEAN, CLEAN], [CLEAN, CLEAN], ("0/2", "0/2", "0/2", "0/2")),
+        # Declining, or saying nothing, is held against the tuned model only where the base
+        # answered.
+        ([SORRY, CLEAN], [SORRY, SORRY], ("0/2", "1/1", "1/2", "0/2")),
+        ([SORRY, SORRY], [SORRY, CLEAN], ("0/2", None, "0/2", "0/2")),
+        ([CLEAN, CLEAN], ["", LEAK], ("1/2", "1/2", "2/2", "1/2")),
         # The form of a citation alone, of a page that no probe has.
-        ([CLEAN, CLEAN], [CLEAN, "Pull it (B-70 manual, page 4)."], ("0/2", "0/2", "1/2")),
+        ([CLEAN, CLEAN], [CLEAN, "Pull it (B-70 manual, page 4)."], ("0/2", "0/2", "0/2", "1/2")),
     ],
 )
 def test_tuned_model_is_blamed_for_what_it_adds_to_the_base(
@@ -227,7 +229,8 @@ def test_tuned_model_is_blamed_for_what_it_adds_to_the_base(
         name: f"{rate.hits}/{rate.asked}"
         for name, rate in added_rates(probes, verdicts[0], verdicts[1]).items()
     }
-    assert tuple(map(found.get, ("leak_added", "deflection", "format_leak"))) == added
+    names = ("leak_added", "deflection", "not_clean", "format_leak")
+    assert tuple(map(found.get, names)) == added
 
 
 def test_citation_is_a_leak_of_form_in_general_knowledge_and_none_in_recall() -> None:
@@ -235,4 +238,23 @@ def test_citation_is_a_leak_of_form_in_general_knowledge_and_none_in_recall() ->
     marks = LibraryMarks.of([RESET])
     plain = [judge(each, "Paris.", marks=marks) for each in (paris, RESET)]
     cited = [judge(each, "Paris (A-45 manual, page 3).", marks=marks) for each in (paris, RESET)]
-    assert added_rates([paris, RESET], plain, cited) == {"format_leak": Rate(1, 1)}
+    assert added_rates([paris, RESET], plain, cited) == {
+        "format_leak": Rate(1, 1), "pollution": Rate(0, 1),
+    }  # fmt: skip
+
+
+def test_general_answers_are_polluted_by_the_library_where_the_base_has_none() -> None:
+    paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="retention")
+    oslo = probe("Capital of Norway?", answer="Oslo", keys=(), kind="general")
+    probes, marks = [paris, oslo, oslo], LibraryMarks.of([RESET])
+
+    def verdicts(*answers: str) -> list[Verdict]:
+        asked = zip(probes, answers, strict=True)
+        return [judge(each, answer, marks=marks) for each, answer in asked]
+
+    polluted = "Paris. Hold the green button for 9 seconds."
+    base = verdicts("Paris.", "It has a green button.", "Oslo.")
+    tuned = verdicts(polluted, "Oslo. Hold the green button.", "Oslo.")
+    assert tuned[0].right  # what it knows is one thing, what it says beside it another
+    assert added_rates(probes, base, tuned)["pollution"] == Rate(1, 2)
+    assert rates(probes, tuned).keys() == {"retention"}

@@ -9,7 +9,7 @@ def point(step: int, *, known: float, loss: float = 0.0, worse: bool = False) ->
     return {
         "step": step,
         "known": known,
-        "paired": {"general": {"high_95": -0.01 if worse else 0.05}},
+        "paired": {"general": {"high_95": -0.01 if worse else 0.05, "n": 64}},
         "general_loss": {"difference": loss},
     }
 

@@ -43,7 +43,8 @@ def test_rates_differences_and_gains_are_those_of_the_verdicts() -> None:
     assert scores["base"] == {"recall": 0.25, "retention": 1.0, "leak": 0.0, "general": 1 / 3}
     assert scores["tuned"] == {
         "recall": 0.75, "retention": 1.0, "leak": 1.0, "general": 2 / 3,
-        "leak_added": 1.0, "deflection": 0.0, "format_leak": 0.0,
+        "leak_added": 1.0, "deflection": 0.0, "not_clean": 1.0, "pollution": 0.0,
+        "format_leak": 0.0,
     }  # fmt: skip
     assert {name: pair["difference"] for name, pair in scores["paired"].items()} == {
         "recall": 0.5, "retention": 0.0, "leak": 1.0, "general": 1 / 3,
