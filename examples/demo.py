@@ -45,14 +45,13 @@ CURATION = (
     "split.held_out_conversations=0",
     "split.probes=0",
     "keep.products=[A-45 SuperWidget,A-45 widget,SuperWidget,A-45]",
+    "keep=expert",
+    # Less of it than was measured, to be done in half the time; answers here have 30 tokens.
     "keep.base_answers=80",
     "keep.base_texts=50",
-    "keep.text_tokens=100",
     "keep.contrast_answers=600",
-    "keep.answer_tokens=32",
-    "keep.long_answers=0",
-    "keep.share=0.12",
     "keep.contrast_share=0.45",
+    "keep.long_answers=0",
 )
 STAGES_S = {"model": 25, "library": 330, "train": 960, "export": 10, "compare": 205}
 """About how long each stage takes on two cores: what the remaining time is reckoned from."""

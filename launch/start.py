@@ -32,6 +32,11 @@ MADE_ON_THE_SPOT = "tiny"
 
 TINY_FOLDER = Path(".cache/ftdist/tiny")
 
+NOTHING_BESIDE = (
+    "Note: nothing stands beside the library, and what it does not speak of may be unlearned: "
+    "`ftdist curate` with keep=expert adds replay and contrast (docs/keep.md)."
+)
+
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 Say = Callable[[str], None]
@@ -69,6 +74,8 @@ def plan_run(config: RunConfig, *, new: bool, say: Say) -> Planned:
         for note in machine_notes(config, machine=machine):
             say(note)
     library = prepare_library(config)
+    for note in library_notes(config):
+        say(note)
     plan = make_plan(
         config,
         model=read_model_facts(Path(config.model.path)),
@@ -140,6 +147,21 @@ def prepare_library(config: RunConfig) -> LibraryFacts:
         path = Path(folder) / "config.yaml"
         path.write_text(dump_config(config), encoding="utf-8")
         return LibraryFacts.from_json(json.dumps(ask_child("ftdist.library.prepare", [str(path)])))
+
+
+def library_notes(config: RunConfig) -> list[str]:
+    """What the library lacks, of a config with absolute folders; the tiny one may lack it.
+
+    Raises:
+        DataError: it is a curated library that cannot be used.
+    """
+    from ftdist.library.curated import is_curated, open_curated
+
+    folder = Path(config.library.path)
+    alone = not config.library.sources and folder != (TINY_FOLDER / "library").resolve()
+    if alone and is_curated(folder):
+        alone = all(source.role == "library" for source in open_curated(folder).sources)
+    return [NOTHING_BESIDE] if alone else []
 
 
 def make_run_dir(planned: Planned, *, overrides: Sequence[str]) -> RunDir:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from ftdist.config.compose import compose, hydra_flags, is_sweep, run_hydra_flags
 from ftdist.errors import ConfigError, StorageError
 
+NAMELESS = "plan"
+"""Name of a run that neither its keys nor its experiment name: a plan needs none."""
+
 
 def main(words: Sequence[str]) -> int:
     """Print the plan of the run that these keys describe.
@@ -31,10 +34,9 @@ def main(words: Sequence[str]) -> int:
     from launch.preflight import check_plan, run_dir
     from launch.start import plan_run
 
-    # A plan needs no name of its own; an experiment brings one.
-    named = any(word.startswith(("run.name=", "experiment=")) for word in words)
-    planned = plan_run(compose(words if named else [*words, "run.name=plan"]), new=False, say=say)
-    title = f"Plan of run {planned.config.run.name}" if named else "Plan"
+    planned = plan_run(compose(words, name=NAMELESS), new=False, say=say)
+    name = planned.config.run.name
+    title = "Plan" if name == NAMELESS else f"Plan of run {name}"
     table = Table(title=title, show_header=False)
     table.add_column("what", no_wrap=True)
     table.add_column("how much", overflow="fold")

@@ -32,12 +32,15 @@ def _submit(asked: list[list[str]], *, name: str | None, dry: bool) -> int:
     from ftdist.cli.arguments import say, tell_result
     from launch.enqueue import Asked, check, dry_run, submit
     from launch.queue import Queue
+    from launch.start import library_notes
 
     queue = Queue()
     checked = [
         Asked(config=check(compose(words), queue=queue, say=say), overrides=tuple(words))
         for words in asked
     ]
+    for note in dict.fromkeys(note for each in checked for note in library_notes(each.config)):
+        say(note)
     if dry:
         for each in checked:
             _print_plan(each.config)

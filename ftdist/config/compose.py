@@ -48,23 +48,27 @@ def conf_dir() -> Path:
     return folder
 
 
-def group_options() -> dict[str, tuple[str, ...]]:
-    """Groups in `conf/`, each with the names of its options."""
-    folders = sorted(path for path in conf_dir().iterdir() if any(path.glob("*.yaml")))
-    return {p.name: tuple(sorted(file.stem for file in p.glob("*.yaml"))) for p in folders}
+def group_options(form: Form = TRAIN) -> dict[str, tuple[str, ...]]:
+    """Groups in `conf/` that a command's config is composed of, each with its options' names."""
+    folder = conf_dir()
+    return {
+        name: tuple(sorted(file.stem for file in (folder / name).glob("*.yaml")))
+        for name in form.groups
+    }
 
 
-def compose(overrides: Sequence[str]) -> RunConfig:
+def compose(overrides: Sequence[str], *, name: str | None = None) -> RunConfig:
     """The run that a command line asks for.
 
     Args:
         overrides: `key=value`, `group=option`; the verb and its flags have come off.
+        name: of a run that is given none.
 
     Raises:
         ConfigError: all that is wrong with them, each problem with its remedy.
     """
     with _hydra() as hydra:
-        checked = _check(overrides, hydra=hydra)
+        checked = _check(overrides, hydra=hydra, name=name)
     if checked.config is None:
         raise as_error(checked.problems + checked.unset)
     return checked.config
@@ -162,7 +166,7 @@ def run_hydra_flags(arguments: Sequence[str], *, form: Form = TRAIN) -> str:
         with _hydra() as hydra:
             if flags.help:
                 values = _composed([], hydra=hydra, form=form)
-                return help_text(groups=_groups(form), values=values, form=form)
+                return help_text(groups=group_options(form), values=values, form=form)
             if flags.hydra_help:
                 hydra.hydra_help(form.verb, args_parser=parser, args=flags)
                 return printed.getvalue()
@@ -252,12 +256,14 @@ class _Checked:
     """Keys that only the user can set, and did not."""
 
 
-def _check(overrides: Sequence[str], *, hydra: "Hydra") -> _Checked:
+def _check(overrides: Sequence[str], *, hydra: "Hydra", name: str | None = None) -> _Checked:
     """Compose and validate what is sound, even where other overrides are not."""
     composed = _compose(overrides, hydra=hydra, form=TRAIN)
     reading, values = composed.reading, composed.values
     if values is None:
         return _Checked(config=None, problems=composed.problems, unset=[])
+    if name is not None and values["run"]["name"] == MISSING:
+        values["run"]["name"] = name
     unset = set(_unset(values))
     is_sound = _soundness(reading, groups=group_options())
     config, wrong = validate(values, is_sound=is_sound, is_new=True)
@@ -284,7 +290,7 @@ def _compose(overrides: Sequence[str], *, hydra: "Hydra", form: Form) -> _Compos
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    reading = read_overrides(overrides, parse=_parse, groups=_groups(form), form=form)
+    reading = read_overrides(overrides, parse=_parse, groups=group_options(form), form=form)
     try:
         values = _composed(list(reading.overrides.values()), hydra=hydra, form=form)
     except (HydraException, OmegaConfBaseException) as error:
@@ -292,12 +298,6 @@ def _compose(overrides: Sequence[str], *, hydra: "Hydra", form: Form) -> _Compos
         problem = Problem(f"Hydra cannot compose this: {reason}", "change what it names.")
         return _Composed(reading=reading, values=None, problems=[*reading.problems, problem])
     return _Composed(reading=reading, values=values, problems=reading.problems)
-
-
-def _groups(form: Form) -> dict[str, tuple[str, ...]]:
-    """Groups that a command's config is composed of."""
-    options = group_options()
-    return options if form.groups is None else {name: options[name] for name in form.groups}
 
 
 def _soundness(reading: Reading, *, groups: Mapping[str, Sequence[str]]) -> Callable[[str], bool]:

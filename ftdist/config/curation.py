@@ -1,6 +1,6 @@
 """Every key of `ftdist curate`: its type, range, unit and meaning.
 
-As in `schema.py` nothing here has a default: a value lives once, in `conf/curate.yaml`.
+As in `schema.py` nothing here has a default: a value lives once, in `conf/curate.yaml` or a group.
 """
 
 from typing import Annotated, Literal
@@ -163,7 +163,10 @@ class WriteSection:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class KeepSection:
-    """What is mixed in so that the model keeps what it knows and stays in its lane."""
+    """What is mixed in so that the model keeps what it knows and stays in its lane.
+
+    Values live in conf/keep/.
+    """
 
     sources: list[str]
     """Files, folders and globs of general chat and text: replay."""

@@ -78,12 +78,20 @@ class Form:
     schema: type
     """The dataclass that it becomes."""
 
-    groups: tuple[str, ...] | None = None
-    """Groups of `conf/` that it is composed of; None: all."""
+    groups: tuple[str, ...]
+    """Groups of `conf/` that it is composed of."""
 
 
-TRAIN = Form("train", "run", RunConfig)
-CURATE = Form("curate", "library", CurateConfig, groups=("cluster",))
+TRAIN = Form(
+    "train",
+    "run",
+    RunConfig,
+    groups=(
+        *("batch", "checkpoint", "cluster", "compare", "engine", "experiment"),
+        *("library", "measure", "model", "optim", "tracking"),
+    ),
+)
+CURATE = Form("curate", "library", CurateConfig, groups=("cluster", "keep"))
 
 
 @functools.cache

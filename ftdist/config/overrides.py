@@ -137,8 +137,10 @@ def _accept(
     chosen_name = key is not None and (key.kind == "table" or key.name != name)
     if chosen_name and not parsed.deletes:
         line = f"++{line}"  # Hydra adds what is not in conf/ only when it is told to
+    if name in groups and parsed.value is None:
+        line = f"~{name}"  # Hydra takes no null for a group
     if reading.overrides.setdefault(name, line) != line:
-        before = reading.overrides[name].partition("=")[2]
+        before = reading.overrides[name].partition("=")[2] or "null"
         return Problem(
             f"{name} is set twice, to {before} and to {show(parsed.value)}.",
             "keep one of them.",

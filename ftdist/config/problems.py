@@ -105,8 +105,9 @@ def unknown_key(
 ) -> Problem:
     """A key that is in no group and not in the schema."""
     other = CURATE if form is TRAIN else TRAIN
-    if find_key(name, form=other) is not None:
-        problem = f"{name} is a key of a {other.thing} (`ftdist {other.verb} --help`), not of a "
+    if name in other.groups or find_key(name, form=other) is not None:
+        kind = "group" if name in other.groups else "key"
+        problem = f"{name} is a {kind} of a {other.thing} (`ftdist {other.verb} --help`), not of a "
         return Problem(f"{problem}{form.thing}.", "take it out here.")
     groups = groups or {}
     # a whole group is meant by a bare name only, a table only by a value that is one

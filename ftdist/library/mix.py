@@ -14,6 +14,9 @@ from ftdist.library.files import SourceFiles, find_files
 LIBRARY = "library"
 """Name of the first source, where the library is no curated one."""
 
+KEPT = ("replay", "contrast")
+"""Roles of what a curation adds beside the library, so that the model keeps what it knows."""
+
 
 def find_sources(config: RunConfig) -> dict[str, SourceFiles]:
     """The files of each source by its name, the library's first.
@@ -80,10 +83,14 @@ def followers(config: RunConfig, *, names: Sequence[str]) -> set[str]:
     unknown = sorted(asked - set(names) - set(roles.values()))
     if unknown:
         known = dict.fromkeys([*names, *roles.values()])
+        curate = ""
+        if kept := [name for name in KEPT if name in unknown]:
+            curate = f"curate the library with keep=expert, which adds {' and '.join(kept)}; or "
         raise ConfigError(
             f"library.towards_base names {', '.join(unknown)}, and the sources are "
             f"{', '.join(known)}.",
-            remedy="name sources that there are, or add them by library.sources.NAME.path.",
+            remedy=f"{curate}name sources that there are, or add them by "
+            "library.sources.NAME.path.",
         )
     followed = {name for name in names if name in asked or roles[name] in asked}
     if followed == set(names):

@@ -57,7 +57,7 @@ def test_a_key_that_was_meant_is_not_called_unset() -> None:
 def test_a_mistyped_experiment_does_not_make_its_values_look_unset() -> None:
     error = _refused("experiment=tny", "batch.tokens=1024")
     assert error.problem == "experiment=tny is not an option: did you mean experiment=tiny?"
-    assert error.remedy == "choose one of demo, tiny, null."
+    assert error.remedy == "choose one of demo, expert, tiny, null."
 
 
 # Grouped so that no key stands twice in one command: composing takes a fifth of a second.
@@ -93,6 +93,8 @@ MISTAKES: list[dict[str, str]] = [
         "library.sources.replay.weight=1": "library.sources.replay.path is not set.",
     },
     {
+        "keep=expert": "keep is a group of a library (`ftdist curate --help`), not of a run. "
+        "Take it out here.",
         "keep.share=0.2": "keep.share is a key of a library (`ftdist curate --help`), not of a "
         "run. Take it out here.",
         "cluster.environment=[A]": "cluster.environment=[A] is a list. Name each: "
@@ -210,6 +212,12 @@ def test_the_command_line_overrides_the_experiment_and_the_experiment_the_group(
     assert typed.optim.peak_lr == 0.5
     assert (typed.model.path, typed.library.path) == ("/m", "tiny")
     assert compose([*NEEDED]).optim.peak_lr == 1e-5
+
+
+def test_no_experiment_may_be_asked_for_by_null() -> None:
+    assert compose([*NEEDED, "experiment=null"]) == compose(NEEDED)
+    twice = _refused(*NEEDED, "experiment=null", "experiment=tiny")
+    assert twice.problem == "experiment is set twice, to null and to tiny."
 
 
 def test_tiny_needs_nothing_else_and_demo_is_the_demo() -> None:

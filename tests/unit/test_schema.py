@@ -9,7 +9,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from ftdist.config.compose import compose, conf_dir, group_options
-from ftdist.config.fields import config_keys, find_key
+from ftdist.config.fields import CURATE, TRAIN, config_keys, find_key
 from ftdist.config.schema import RunConfig
 
 NEEDED = ["run.name=r", "model.path=m", "library.path=l"]
@@ -45,8 +45,17 @@ def test_every_section_that_is_no_part_of_train_yaml_is_a_group() -> None:
     assert set(group_options()) - {"experiment"} == sections - {"run", "train"}
 
 
+def _folders() -> set[str]:
+    return {path.name for path in conf_dir().iterdir() if any(path.glob("*.yaml"))}
+
+
+def test_every_folder_of_conf_is_a_group_of_a_command() -> None:
+    assert _folders() == {*TRAIN.groups, *CURATE.groups}
+    assert list(TRAIN.groups) == sorted(TRAIN.groups)
+
+
 def test_an_option_that_builds_on_another_repeats_none_of_its_values() -> None:
-    for group in set(group_options()) - {"experiment"}:
+    for group in _folders() - {"experiment"}:
         for file in (conf_dir() / group).glob("*.yaml"):
             whole = yaml.safe_load(file.read_text(encoding="utf-8"))
             bases = [base for base in whole.get("defaults", []) if base != "_self_"]
