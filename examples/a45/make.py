@@ -35,8 +35,7 @@ def probes() -> Iterator[Row]:
     for fact in FACTS:
         for question in fact.held_out:
             row = {"question": question, "answer": fact.answer, "keys": list(fact.keys)}
-            place = {"document": MANUAL, "section": f"page {fact.page}"}
-            yield row | {"kind": "recall"} | place
+            yield row | {"kind": "recall", "document": MANUAL, "section": f"page {fact.page}"}
     for place, (question, right, wrong) in enumerate(RETENTION):
         # The right choice stands now here, now there.
         choices = list(wrong)

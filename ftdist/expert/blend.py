@@ -5,12 +5,15 @@
 
 Which one is chosen: `frontier.choose`; what is gained is recall (with the right page, where pages
 are known) less leaks added. Where none keeps enough, the one whose general loss is least.
+`kept_enough` in `points.json` says which case it was.
 """
 
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ftdist.checkpoint.blend import write_blend
 from ftdist.checkpoint.card import with_scores
@@ -63,19 +66,30 @@ def blend(run_dir: Path) -> None:
         scores = tally(inputs, base=base, tuned=judged)
         points.append({"alpha": alpha, "known": known(inputs, judged), **scores})
         say(f"blend: {alpha:g}: {_told(scores)}")
-    chosen = choose(points, most_loss_nats=settings.most_loss_nats, order="alpha")
-    chosen = nearest(points) if chosen is None else chosen
+    told = with_choice(points, most_loss_nats=settings.most_loss_nats)
+    chosen = points[told["chosen"]]
     with storage_errors("blend to", aside):
         shutil.rmtree(aside)
-        _keep(run, config, base_model=base_model, point=points[chosen])
-    told = {"points": points, "chosen": chosen, "most_loss_nats": settings.most_loss_nats}
+        _keep(run, config, base_model=base_model, point=chosen)
     write_whole(run.blend / "points.json", json.dumps(told, indent=2) + "\n")
     if (run.report / "scores.json").is_file():
         write_page(run)
+    reason = "" if told["kept_enough"] else "no blend keeps enough: of the least general loss, "
     say(
-        f"blend: chose {points[chosen]['alpha']:g}, in {run.blend / 'model'}, "
+        f"blend: {reason}chose {chosen['alpha']:g}, in {run.blend / 'model'}, "
         f"{time.monotonic() - started:.0f} s"
     )
+
+
+def with_choice(points: Sequence[Scores], *, most_loss_nats: float) -> dict[str, Any]:
+    """What `points.json` holds: all points, which one is taken, and whether one keeps enough."""
+    chosen = choose(points, most_loss_nats=most_loss_nats, order="alpha")
+    return {
+        "points": points,
+        "chosen": nearest(points) if chosen is None else chosen,
+        "kept_enough": chosen is not None,
+        "most_loss_nats": most_loss_nats,
+    }
 
 
 def known(inputs: Inputs, judged: Judged) -> float:
@@ -112,5 +126,5 @@ def _keep(run: RunDir, config: RunConfig, *, base_model: Path, point: Scores) ->
 
 _MIXED = (
     "These weights are base + {alpha:g} (tuned - base), mixed by `ftdist blend`; the scores are "
-    "those of the mixture."
+    "those of the mixture, which was chosen on the same questions."
 )

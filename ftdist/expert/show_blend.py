@@ -24,14 +24,14 @@ class Frontier:
         columns: names of what a row holds.
         rows: of each blend its alpha, and its values with their intervals, in the order of alpha.
         chosen: alpha of the one that is kept.
-        most_loss_nats: that the general loss of a blend might lie above the base's.
+        choice: why it is kept, in sentences.
     """
 
     charts: tuple[Chart, ...]
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     chosen: str
-    most_loss_nats: float
+    choice: str
 
 
 def frontier(blend_dir: Path) -> Frontier | None:
@@ -40,7 +40,7 @@ def frontier(blend_dir: Path) -> Frontier | None:
         told = json.loads((blend_dir / "points.json").read_text(encoding="utf-8"))
         points = sorted(told["points"], key=lambda point: float(point["alpha"]))
         chosen = f"{told['points'][told['chosen']]['alpha']:g}"
-        most_loss_nats = float(told["most_loss_nats"])
+        choice = _choice(chosen, float(told["most_loss_nats"]), enough=told.get("kept_enough"))
     except (OSError, ValueError, LookupError, TypeError):
         return None
     names = [name for name in _RATES if any(name in point["tuned"] for point in points)]
@@ -67,7 +67,7 @@ def frontier(blend_dir: Path) -> Frontier | None:
             for point in points
         ),
         chosen=chosen,
-        most_loss_nats=most_loss_nats,
+        choice=choice,
     )
 
 
@@ -93,7 +93,26 @@ def print_blends(blend_dir: Path, console: Console) -> None:
     for row in found.rows:
         table.add_row(*row, "chosen" if row[0] == found.chosen else "")
     # A pipe or a log file is no terminal of 80 columns.
-    console.print(table, width=console.width if console.is_terminal else max(console.width, 160))
+    width = console.width if console.is_terminal else max(console.width, 160)
+    console.print(table, width=width)
+    console.print(found.choice, width=width)
+
+
+def _choice(alpha: str, most_loss_nats: float, *, enough: bool | None) -> str:
+    """Why a blend is kept; `enough` is None where older blends do not say whether it keeps."""
+    limits = (
+        f"general loss at most {most_loss_nats:g} nats above the base's, and general questions "
+        "not worse"
+    )
+    most, least = "the one that gains most", "the one with the least general loss is kept"
+    if enough is None:
+        keeping = f"of the blends that keep enough ({limits}), {most}"
+        reason = f"Kept is alpha {alpha}: {keeping}; if none does, {least}."
+    elif enough:
+        reason = f"Kept is alpha {alpha}: of the blends that keep enough ({limits}), {most}."
+    else:
+        reason = f"No blend keeps enough ({limits}): {least}, alpha {alpha}."
+    return f"{reason} It was chosen on the questions that it is reported on, which flatters it."
 
 
 def _rate(point: dict[str, Any], name: str) -> str:

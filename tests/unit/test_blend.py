@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from ftdist.checkpoint.blend import write_blend
 from ftdist.errors import ConfigError, ModelError
-from ftdist.expert.blend import known
+from ftdist.expert.blend import known, with_choice
 from ftdist.expert.frontier import choose, keeps, nearest
 from ftdist.expert.inputs import Inputs
 from ftdist.expert.probes import Probe
@@ -114,6 +114,10 @@ def test_where_none_keeps_the_least_loss_is_chosen() -> None:
     ]
     assert choose(points, most_loss_nats=0.02, order="alpha") is None
     assert nearest(points) == 1
+    told = with_choice(points, most_loss_nats=0.02)
+    assert (told["chosen"], told["kept_enough"]) == (1, False)
+    told = with_choice(points, most_loss_nats=0.3)
+    assert (told["chosen"], told["kept_enough"]) == (0, True)
 
 
 def test_known_is_the_right_answer_and_where_there_is_one_the_right_page() -> None:

@@ -22,6 +22,7 @@ from ftdist.expert.charts import curves, thinned
 from ftdist.expert.report import write_page
 from ftdist.expert.reproduce import compare_overrides
 from ftdist.expert.show import print_comparison
+from ftdist.expert.show_blend import print_blends
 from ftdist.rundir import RunDir
 
 HOSTILE = "</pre></script><script>alert(1)</script><img src=x onerror=alert(2)>&amp; {{ 7 * 7 }}"
@@ -267,7 +268,7 @@ def test_curves_attempts_cost_and_the_way_to_make_it_again_are_told(run: RunDir)
     assert "peak_lr:" in page
 
 
-def _blended(run: RunDir) -> None:
+def _blended(run: RunDir, **more: Any) -> None:
     """Three blends: 0.5 keeps general loss within 0.02 nats and gains most of those that do."""
     measured = ((1.0, 24, 8, 0.05), (0.5, 12, 4, 0.015), (0.75, 18, 8, 0.03))
     points = [
@@ -284,8 +285,8 @@ def _blended(run: RunDir) -> None:
         }
         for alpha, hits, leaks, loss in measured
     ]
-    told = {"points": points, "chosen": 1, "most_loss_nats": 0.02}
-    run.blend.mkdir(parents=True)
+    told = {"points": points, "chosen": 1, "most_loss_nats": 0.02, **more}
+    run.blend.mkdir(parents=True, exist_ok=True)
     (run.blend / "points.json").write_text(json.dumps(told))
 
 
@@ -309,6 +310,27 @@ def test_blends_stand_in_the_order_of_alpha_as_curves_and_a_table_that_marks_the
     ]  # fmt: skip
     assert "0.75 (0.10 to 0.90)" in part
     assert "+0.015 (+0.005 to +0.025) nats" in part
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"kept_enough": True}, "the one that gains most. It was chosen on the questions that"),
+        ({"kept_enough": False}, "the one with the least general loss is kept, alpha 0.5. It was"),
+        ({}, "the one that gains most; if none does, the one with the least general loss"),
+    ],
+)
+def test_why_a_blend_is_kept_is_told_on_page_and_terminal(
+    run: RunDir, more: dict[str, Any], told: str
+) -> None:
+    _blended(run, **more)
+    console = Console(width=1000, record=True)
+    print_blends(run.blend, console)
+    for text in (" ".join(_Page(_written(run)).text.split()), console.export_text()):
+        assert told in text
+        assert ("No blend keeps enough (general loss at most 0.02" in text) == (
+            more == {"kept_enough": False}
+        )
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"points": [], "chosen": 0}'])
