@@ -22,7 +22,14 @@ from ftdist.expert.reproduce import reproduce
 from ftdist.expert.show import Report, read_report
 from ftdist.expert.show_blend import frontier
 from ftdist.expert.spread import spread
-from ftdist.expert.wording import asked_text, cut_text, marks_text, seen_text
+from ftdist.expert.wording import (
+    NOT_IN_COST,
+    asked_text,
+    cut_text,
+    marks_text,
+    scratch_hours,
+    seen_text,
+)
 from ftdist.library.curated import MANIFEST
 from ftdist.library.page import render, source
 from ftdist.observe.metrics import DATA_S, STEP_S, TOKENS, Row, read_metrics
@@ -146,13 +153,15 @@ def _cost(
         ranks = max((e["world_size"] for e in events if "world_size" in e), default=1)
         seconds = sum(row.get(STEP_S.name, 0.0) + row.get(DATA_S.name, 0.0) for row in rows)
         hours = cost.get("rank_hours", ranks * seconds / 3600)
-        told["rank hours"] = f"{hours:,.2f}"
+        told[f"rank hours, {NOT_IN_COST} not counted"] = f"{hours:,.2f}"
     if "device" in cost:
         told["device"] = str(cost["device"])
     if "share_of_scratch" in cost:
         told["of training from scratch"] = (
             f"{100 * cost['share_of_scratch']:.2g} % of {cost['from_scratch_tokens']:,.0f} tokens"
         )
+        if "rank_hours" in cost:
+            told["rank hours from scratch, at this run's speed"] = scratch_hours(cost)
     if took := scores.get("took_s"):
         told["answering, base and tuned"] = f"{took['base']:,.0f} s and {took['tuned']:,.0f} s"
     return told

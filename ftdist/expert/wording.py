@@ -11,6 +11,9 @@ Scores = dict[str, Any]
 
 NOISE = "within the noise"
 
+NOT_IN_COST = "the curation with the base's answers, the export and the comparison"
+"""What `cost_of` leaves out."""
+
 MOST_MARKS, LONGEST_MARK = 3, 60
 """Of what is shown of the library's words in an answer; answers.jsonl has all."""
 
@@ -64,9 +67,17 @@ def cost_text(scores: Scores) -> str:
         return ""
     return (
         f"{cost['steps']} steps, {cost['tokens']:,} tokens, {cost['rank_hours']:.2g} rank-hours on "
-        f"{cost['device']}; a model of this size from scratch: {cost['from_scratch_tokens']:.2g} "
-        f"tokens (20 a parameter), {1 / cost['share_of_scratch']:,.0f} times as many."
+        f"{cost['device']} ({NOT_IN_COST} not counted); a model of this size from scratch: "
+        f"{cost['from_scratch_tokens']:.2g} tokens (20 a parameter), "
+        f"{1 / cost['share_of_scratch']:,.0f} times as many, or {scratch_hours(cost)} rank-hours "
+        "at this run's speed."
     )
+
+
+def scratch_hours(cost: Mapping[str, Any]) -> str:
+    """Rank-hours that a model from scratch takes with as many tokens in each as the run had."""
+    hours = cost["rank_hours"] / cost["share_of_scratch"]
+    return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
 
 
 def asked_text(scores: Scores) -> str:
@@ -75,10 +86,12 @@ def asked_text(scores: Scores) -> str:
     if not asked:
         return ""
     brought = {name: asked.get(name) or "those that ftdist brings" for name in ("general", "texts")}
+    most = 0 if asked.get("general") == "none" else asked.get("general_written", 0)
+    written = f", {most} of them at most answered in writing too" if most else ""
     told = [
         f"Greedy answers of at most {asked['max_answer_tokens']} tokens",
         f"probes: {scores['probes']}",
-        f"general questions: {brought['general']}",
+        f"general questions: {brought['general']}{written}",
         f"general texts: {brought['texts']}",
         f"tasks of lm-eval: {', '.join(asked.get('tasks', [])) or 'none'}",
     ]

@@ -241,6 +241,9 @@ def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:
     assert "within the noise" in row
     assert "<b>66,560</b> tokens trained on" in page
     assert "0.033 % of 2,000,000,000 tokens" in page
+    # 0.55 / 0.00033 hours.
+    assert "<b>1,667</b> rank hours from scratch, at this run&#39;s speed" in page
+    assert "<b>0.55</b> rank hours, the curation with the base&#39;s answers, the export" in page
 
 
 def test_a_page_opens_without_scores_of_the_newer_kind_and_without_measurements(
@@ -363,7 +366,7 @@ def _asked(**more: Any) -> dict[str, Any]:
     own = {
         "probes": None, "general": None, "texts": None, "tasks": [], "max_answer_tokens": 128,
         "batch_questions": 16, "copies": None, "threads": 0, "alphas": [0.4, 0.6, 0.8, 1.0],
-        "most_loss_nats": 0.02,
+        "most_loss_nats": 0.02, "general_written": 60,
     }  # fmt: skip
     return own | more
 
@@ -377,13 +380,16 @@ def test_how_the_questions_were_asked_is_told_and_the_command_has_what_the_confi
     text = " ".join(_Page(_written(run)).text.split())
     assert (
         "Asked: Greedy answers of at most 64 tokens; probes: library/probes.jsonl; general "
-        "questions: those that ftdist brings; general texts: /my prose.txt; tasks of lm-eval: "
+        "questions: those that ftdist brings, 60 of them at most answered in writing too; general "
+        "texts: /my prose.txt; tasks of lm-eval: "
         "/t/a.yaml, /t/b.yaml."
     ) in text
     assert (
         f"ftdist compare {run.root} \\ 'compare.texts=/my prose.txt' \\ "
         "'compare.tasks=[/t/a.yaml,/t/b.yaml]' \\ compare.max_answer_tokens=64 "
     ) in text
+    _compared(run, asked=_asked(general="none"))
+    assert "general questions: none; general texts: those that ftdist brings;" in _written(run)
     _compared(run, asked=_asked())
     assert "compare." not in _Page(_written(run)).text.split("How to make it again")[1]
 

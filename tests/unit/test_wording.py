@@ -76,6 +76,7 @@ def test_places_and_cost_are_told() -> None:
         ("guide.pdf > Clocks", "0.00 (0/10, 0.00 to 0.28)", "0.50 (5/10, 0.24 to 0.76)")
     ]
     assert cost_text(scores()) == (
-        "65 steps, 1,500,000 tokens, 0.55 rank-hours on cpu; a model of this size from scratch: "
-        "3e+09 tokens (20 a parameter), 2,000 times as many."
+        "65 steps, 1,500,000 tokens, 0.55 rank-hours on cpu (the curation with the base's answers, "
+        "the export and the comparison not counted); a model of this size from scratch: 3e+09 "
+        "tokens (20 a parameter), 2,000 times as many, or 1,100 rank-hours at this run's speed."
     )
