@@ -232,6 +232,7 @@ def run(made: Path, tmp_path: Path) -> RunDir:
         "compare.max_answer_tokens": 6,
         "compare.threads": 1,
         "compare.general": tmp_path / "general.jsonl",
+        "compare.general_written": 0,
         "compare.texts": tmp_path / "texts.txt",
         "cluster.device": "cpu",
     }
