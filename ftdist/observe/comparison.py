@@ -106,16 +106,16 @@ def score_values(scores: Mapping[str, Any]) -> dict[str, Value]:
     found: dict[str, Value] = {}
     intervals, pairs = scores.get("intervals", {}), scores.get("paired", {})
     for name, value in scores["tuned"].items():
-        asked = intervals.get("tuned", {}).get(name, {}).get("asked")
+        interval = intervals.get("tuned", {}).get(name, {})
         base = scores["base"].get(name)
-        found |= _score(name, base=base, tuned=value, change=pairs.get(name), asked=asked)
+        found |= _score(name, base=base, tuned=value, change=pairs.get(name), interval=interval)
     if near := scores.get("near_misses"):
         found |= _score(
             "near_misses",
             base=near["base"]["value"],
             tuned=near["tuned"]["value"],
             change=near.get("paired"),
-            asked=near["tuned"]["asked"],
+            interval=near["tuned"],
         )
     if loss := scores.get("general_loss"):
         found |= _score(
@@ -123,7 +123,7 @@ def score_values(scores: Mapping[str, Any]) -> dict[str, Value]:
             base=loss["base"],
             tuned=loss["tuned"],
             change=loss,
-            asked=loss["passages"],
+            interval={"asked": loss["passages"]},
         )
     for section in ("gain", "cost"):
         found |= _numbers(section, scores.get(section) or {})
@@ -136,9 +136,10 @@ def _score(
     base: Value | None,
     tuned: Value,
     change: Mapping[str, Any] | None,
-    asked: int | None,
+    interval: Mapping[str, Any],
 ) -> dict[str, Value]:
-    fields: dict[str, Any] = {"base": base, "tuned": tuned, "asked": asked}
+    fields: dict[str, Any] = {"base": base, "tuned": tuned, "asked": interval.get("asked")}
+    fields |= {f"tuned_{end}": interval.get(end) for end in ("low_95", "high_95")}
     if change is not None:
         fields |= {
             "difference": change["difference"],
@@ -171,7 +172,7 @@ def _answer_row(row: Mapping[str, Any]) -> Row:
 
 
 def _verdict(kind: str, *, right: bool) -> str:
-    if kind == "contrast":
+    if kind in ("contrast", "general"):
         return "clear" if right else "leak"
     return "right" if right else "wrong"
 

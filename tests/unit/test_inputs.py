@@ -1,6 +1,7 @@
 """General questions and texts of the user's own: what cannot be used is named."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,22 @@ def test_general_questions_have_choices(tmp_path: Path) -> None:
         path.write_text(f"{json.dumps(GENERAL)}\n{json.dumps(row)}")
         with pytest.raises(DataError, match="question 2 is of the kind"):
             read(tmp_path, general=str(path))
+
+
+def test_some_general_questions_are_answered_in_writing_too(tmp_path: Path) -> None:
+    rows = [
+        {"question": f"What is {n} + {n}?", "answer": str(2 * n), "kind": "retention",
+         "choices": [str(2 * n), str(2 * n + 1)]}
+        for n in range(6)
+    ]  # fmt: skip
+    general = tmp_path / "general.jsonl"
+    general.write_text("\n".join(map(json.dumps, rows)))
+    none = read(tmp_path, general="none")
+    assert [probe.kind for probe in none.probes] == ["recall"]
+    asked = replace(settings(general=str(general), texts="none"), general_written=3)
+    found = read_inputs(asked, library=tmp_path)
+    written = [probe for probe in found.probes if probe.kind == "general"]
+    assert [(p.question, p.answer) for p in written] == [
+        ("What is 0 + 0?", "0"), ("What is 2 + 2?", "4"), ("What is 4 + 4?", "8"),
+    ]  # fmt: skip
+    assert len(found.general) == 6
