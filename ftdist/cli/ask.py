@@ -6,10 +6,11 @@ from ftdist.cli.arguments import wants_help
 from ftdist.cli.talk import split, talk
 from ftdist.errors import ConfigError
 
-HELP = """Usage: ftdist ask R "QUESTION" [compare.max_answer_tokens=N] [cluster.device=cpu]
+HELP = """Usage: ftdist ask R "QUESTION" [--blend] [compare.max_answer_tokens=N]
+                  [cluster.device=cpu]
 
-Writes what the base model and the exported model of run R answer, one under the other. It runs
-here, also for a run of a cluster.
+Writes what the base model and the exported model of run R (--blend: the one that `ftdist blend`
+kept) answer, one under the other. It runs here, also for a run of a cluster.
 """
 
 

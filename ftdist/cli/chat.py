@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from ftdist.cli.arguments import wants_help
 from ftdist.cli.talk import talk
 
-HELP = """Usage: ftdist chat R [compare.max_answer_tokens=N] [cluster.device=cpu]
+HELP = """Usage: ftdist chat R [--blend] [compare.max_answer_tokens=N] [cluster.device=cpu]
 
-Talks with the exported model of run R, which keeps what was said in mind. /reset forgets it,
+Talks with the exported model of run R, which keeps what was said in mind; --blend: with the one
+that `ftdist blend` kept. /reset forgets it,
 Ctrl-C stops an answer, Ctrl-D ends. It runs here, also for a run of a cluster.
 """
 

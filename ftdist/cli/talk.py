@@ -5,7 +5,10 @@ import re
 from collections.abc import Sequence
 
 from ftdist.cli.arguments import named_run, say
-from ftdist.errors import FtdistError
+from ftdist.errors import ConfigError, FtdistError
+
+BLEND = "--blend"
+"""The flag that asks for the run's blend."""
 
 KEY = re.compile(r"[a-z_]+(\.[a-z_]+)+=.*|cluster=.*")
 """A word that sets a key; anything else with "=" in it may be part of a question."""
@@ -28,7 +31,8 @@ def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
     Raises:
         FtdistError: there is no such run, or it has no exported model.
     """
-    run, overrides = named_run(words, verb=verb)
+    blend = BLEND in words
+    run, overrides = named_run([word for word in words if word != BLEND], verb=verb)
 
     from launch.children import lend_terminal
     from launch.preflight import export_missing, raise_together
@@ -36,6 +40,11 @@ def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
 
     config = changed(read_config(run), overrides, allowed=("compare.", "cluster."))
     raise_together(list(export_missing(run, verb=verb)))
+    if blend and not (run.blend / "model" / "config.json").is_file():
+        raise ConfigError(
+            f"Run {run.name} has no blend to {verb}.",
+            remedy=f"make one (`ftdist blend {run.handle}`), or leave out {BLEND}.",
+        )
     if config.cluster.kind == "slurm":
         say(
             f"Run {run.name} is of a cluster, but `ftdist {verb}` answers here, on this machine, "
@@ -46,6 +55,7 @@ def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
         "max_answer_tokens": config.compare.max_answer_tokens,
         "threads": config.compare.threads,
         "device": config.cluster.device,
+        "blend": blend,
     }
     code = lend_terminal("ftdist.expert.talk", [str(run.root), json.dumps(settings)])
     if code == 1:  # Python's own: an error that is none of ours

@@ -37,6 +37,8 @@ class Settings:
     max_answer_tokens: int
     threads: int
     device: Literal["auto", "cpu", "cuda"]
+    blend: bool = False
+    """Whether the run's blend answers for the tuned model."""
 
 
 def ask(run: RunDir, config: RunConfig, settings: Settings, *, question: str) -> None:
@@ -87,7 +89,7 @@ def _with_room(answerer: Answerer, history: list[Message], settings: Settings) -
 def _load(
     run: RunDir, config: RunConfig, settings: Settings, *, name: Literal["base", "tuned"]
 ) -> Answerer:
-    folder = run.export
+    folder = run.blend / "model" if settings.blend else run.export
     if name == "base":
         folder = base_folder(config.model.path, config.model.revision)
     device = choose_device(settings.device)

@@ -201,6 +201,24 @@ def test_wrong_use_gets_a_sentence_and_a_remedy(
     assert len(err.splitlines()) == 2
 
 
+def test_the_blend_answers_for_the_tuned_model_where_it_is_asked(
+    run: RunDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    own = RunDir(tmp_path / "r")
+    shutil.copytree(run.root, own.root)
+    assert main(["ask", str(own.root), FIRST, "--blend"]) == 78
+    told = capfd.readouterr().err
+    assert "Run r has no blend to ask." in told
+    assert f"`ftdist blend {own.root}`" in told
+    base = load_config(run.config).model.path
+    shutil.copytree(base, own.blend / "model")
+    assert main(["ask", str(own.root), FIRST, "--blend"]) == 0
+    said = capfd.readouterr()
+    first, _, second = said.out.partition("\n\n")
+    assert first.removeprefix("base: ").strip() == second.removeprefix("tuned: ").strip()
+    assert str(own.blend / "model") in said.err
+
+
 @pytest.mark.parametrize("words", [["ask", "{}", "Hi"], ["chat", "{}"]])
 def test_a_run_that_was_not_exported_says_how_to(
     run: RunDir, tmp_path: Path, words: list[str], capfd: pytest.CaptureFixture[str]
