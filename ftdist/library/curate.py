@@ -162,8 +162,10 @@ def _refuse_contradictions(config: CurateConfig) -> None:
     ]
     if asks and not has_model:
         raise ConfigError(
-            f"{' and '.join(asks)} ask the base model, and model.path is not set.",
-            remedy=f"set model.path to the base model's folder, or {asks[0]}=0.",
+            f"{' and '.join(asks)} {'asks' if len(asks) == 1 else 'ask'} the base model, and "
+            "model.path is not set.",
+            remedy=f"set model.path to the base model's folder, or {asks[0]}=0"
+            + (", or keep=none for all." if len(asks) > 1 else "."),
         )
     if config.write.by == "base" and not has_model:
         raise ConfigError(

@@ -310,13 +310,12 @@ def _missing(config: CurateConfig, *, roles: set[str], probes: int) -> list[str]
     missing = []
     if "replay" not in roles:
         missing.append(
-            "Nothing protects what the base model knows: set keep.base_answers=200 with "
-            "model.path, or keep.sources to general chat and text."
+            "Nothing protects what the base model knows: set keep=expert with model.path, or "
+            "keep.sources to general chat and text."
         )
     if "contrast" not in roles:
         missing.append(
-            "Nothing shows the model where its lane ends: set keep.contrast_answers=200 with "
-            "model.path."
+            "Nothing shows the model where its lane ends: set keep=expert with model.path."
         )
     if not probes:
         missing.append("There are no probes: recall can be measured with compare.probes only.")

@@ -315,7 +315,7 @@ def test_replay_and_contrast_are_asked_of_the_base_once_and_get_their_shares(
 def test_answers_of_the_base_without_a_base_are_refused_before_anything_is_read(
     tmp_path: Path, manual: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=r"keep\.base_answers ask the base"):
+    with pytest.raises(ConfigError, match=r"keep\.base_answers asks the base"):
         _curate(tmp_path, [f"{manual}"], "keep.base_answers=5")
     assert not (tmp_path / "cache").exists()
 
