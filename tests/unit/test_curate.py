@@ -305,11 +305,11 @@ def test_replay_and_contrast_are_asked_of_the_base_once_and_get_their_shares(
         for name in sources
     ]  # fmt: skip
     config = compose(["run.name=r", "model.path=base", f"library.path={folder}"])
-    mixed = {s.name: (s.weight, s.own) for s in weighed(config, packed)}
+    mixed = weighed(config, packed)
     [own] = set(sources) - {"replay", "contrast"}
-    assert mixed[own] == (1.0, True)
-    assert mixed["replay"] == (pytest.approx(0.6), False)
-    assert mixed["contrast"] == (pytest.approx(0.4), False)
+    assert {s.name: s.own for s in mixed} == {own: True, "replay": False, "contrast": False}
+    weights = {s.name: s.weight for s in mixed}
+    assert weights == pytest.approx({own: 1.0, "replay": 0.6, "contrast": 0.4})
 
 
 def test_answers_of_the_base_without_a_base_are_refused_before_anything_is_read(
