@@ -65,7 +65,7 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
         )
     supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), say=say)
     with supervisor.sole():
-        write_request(run, _request(config, stage=stage), stage=stage)
+        write_request(run, _request(run, config, stage=stage), stage=stage)
         finished = supervisor.once(stage)
     if finished.exit_code:
         return tell_single(finished, run=run, verb=stage)
@@ -81,14 +81,23 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
     return 0
 
 
-def _request(config: "RunConfig", *, stage: Literal["compare", "blend"]) -> dict[str, object]:
-    """What the job goes by, and what `ftdist sync` goes by when it sends a comparison."""
+def _request(
+    run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "blend"]
+) -> dict[str, object]:
+    """What the job goes by, and what `ftdist sync` goes by when it sends a comparison.
+
+    Of the comparison's keys those that the run's config has otherwise: a job that waits may have
+    the code of an earlier version, which does not know every key of now.
+    """
     import dataclasses
 
     from ftdist.observe.comparison import ANSWERS_ASKED
+    from launch.resume import read_config
 
+    own = dataclasses.asdict(read_config(run).compare)
+    asked = dataclasses.asdict(config.compare).items()
     shown = {ANSWERS_ASKED: config.tracking.answers} if stage == "compare" else {}
-    return {**dataclasses.asdict(config.compare), **shown}
+    return {**{name: value for name, value in asked if value != own[name]}, **shown}
 
 
 def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "blend"]) -> int:
@@ -102,7 +111,7 @@ def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "bl
     after = waiting_for(run, stages=("export",), queue=queue)
     raise_together(list(compare_problems(run, config, exported=not after)))
     refuse_second(stage, run, queue=queue)
-    write_request(run, _request(config, stage=stage), stage=stage)
+    write_request(run, _request(run, config, stage=stage), stage=stage)
     job = submit_stage(stage, run, config, after=after, queue=queue)
     behind = f", after job {', '.join(after)}" if after else ""
     does, place = ("compares", run.report) if stage == "compare" else ("blends", run.blend)

@@ -52,7 +52,7 @@ class LibraryFacts:
 
     @property
     def answers(self) -> int | None:
-        """Distinct answers in the library's own sources; None: not counted."""
+        """Answers in the library's own sources, distinct in each; None: not counted."""
         counted = [source.answers for source in self.sources if source.own]
         return None if None in counted else sum(filter(None, counted))
 

@@ -289,7 +289,7 @@ def seen(plan: Plan) -> str:
     """How often an answer is seen, as a person reads it; empty: not known, or there are none."""
     if plan.exposures is None or not plan.library.answers:
         return ""
-    return f"seen {plan.exposures:.{1 if plan.exposures < 9.95 else 0}f} times"
+    return f"seen {plan.exposures:.{1 if plan.exposures < 9.95 else 0}f} times on average"
 
 
 _MEMORY_LABELS = {

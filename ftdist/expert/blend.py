@@ -4,8 +4,8 @@
     runs/R/blend/model/        the chosen one, a Hugging Face model folder
 
 Which one is chosen: `frontier.choose`; what is gained is recall (with the right page, where pages
-are known) less leaks added. Where none keeps enough, the one whose general loss is least.
-`kept_enough` in `points.json` says which case it was.
+are known) less what leaks, or is declined, where the base answers. Where none keeps enough, the
+one whose general loss is least. `kept_enough` in `points.json` says which case it was.
 """
 
 import json

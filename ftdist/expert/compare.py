@@ -58,9 +58,11 @@ def compare(run_dir: Path) -> None:
         )
     inputs = read_inputs(settings, library=Path(config.library.path))
     device = choose_device(config.cluster.device)
+    written = sum(probe.kind == "general" for probe in inputs.probes)
     say(
-        f"compare: {len(inputs.probes)} probes from {inputs.source}, {len(inputs.general)} "
-        f"general questions, {len(inputs.texts)} general texts"
+        f"compare: {len(inputs.probes) - written} probes from {inputs.source}, "
+        f"{len(inputs.general)} general questions ({written} answered in writing too), "
+        f"{len(inputs.texts)} general texts"
     )
     base = base_answers(config, inputs, settings, run=run, device=device)
     tuned = ask(
@@ -100,8 +102,8 @@ def write_report(
     rows = [
         {
             **_asked(probe),
-            "base": _row(base.texts[n], base.cut[n], judged["base"].probes[n]),
-            "tuned": _row(tuned.texts[n], tuned.cut[n], judged["tuned"].probes[n]),
+            "base": _row(base.texts[n], judged["base"].probes[n], is_cut=base.cut[n]),
+            "tuned": _row(tuned.texts[n], judged["tuned"].probes[n], is_cut=tuned.cut[n]),
         }
         for n, probe in enumerate(inputs.probes)
     ]
@@ -155,7 +157,7 @@ def _asked(probe: Probe) -> dict[str, Any]:
     }
 
 
-def _row(answer: str, is_cut: bool, verdict: Verdict) -> dict[str, Any]:
+def _row(answer: str, verdict: Verdict, *, is_cut: bool) -> dict[str, Any]:
     return {"answer": answer, "cut": is_cut, **asdict(verdict)}
 
 

@@ -48,16 +48,13 @@ def keeps(scores: Scores, *, most_loss_nats: float) -> bool:
     """Whether what the base knew is there still, as far as was measured.
 
     Its general loss lies at most `most_loss_nats` above the base's, and its general questions are
-    not worse: of `ENOUGH` or more, the interval of the difference lies above -`MOST_LOST`; of
-    fewer, whose interval is wider than that, it does not lie below 0.
+    not clearly worse: the interval of the difference does not lie below 0, nor, where `ENOUGH`
+    were asked to tell, does it reach down to -`MOST_LOST`.
     """
     general = scores["paired"].get("general")
-    if general is None:
-        is_kept = True
-    elif general["n"] >= ENOUGH:
-        is_kept = general["low_95"] > -MOST_LOST
-    else:
-        is_kept = general["high_95"] >= 0
+    is_kept = general is None or (
+        general["high_95"] >= 0 and (general["n"] < ENOUGH or general["low_95"] > -MOST_LOST)
+    )
     return is_kept and loss_added(scores) <= most_loss_nats and math.isfinite(scores["known"])
 
 

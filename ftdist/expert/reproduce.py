@@ -50,7 +50,9 @@ def reproduce(
     )
     return {
         "command": _command("ftdist train", shown["typed"]),
-        "compare": _command(f"ftdist compare {run.handle}", shown["compared"]),
+        "compare": _command(f"ftdist compare {run.handle}", shown["compared"])
+        if "asked" in scores
+        else "",  # an older comparison, which does not say how it was made
         "code": {name: value for name, value in code.items() if value},
         "versions": {"python": platform.python_version(), **_versions()},
         "config": _as_yaml(shown["config"]),
@@ -75,11 +77,10 @@ def _value(value: Any) -> str:
 
 
 def _item(text: str) -> str:
-    """An item of a list in Hydra's grammar."""
+    """An item of a list, as `ftdist compare` reads one: YAML's."""
     if re.fullmatch(r"[\w./-]+", text):
         return text
-    escaped = text.replace('"', '\\"')
-    return f'"{escaped}"'
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _command(command: str, overrides: Sequence[str]) -> str:

@@ -107,8 +107,7 @@ def comparison_markdown(report_dir: Path, *, examples: int = 6) -> str:
         lines.append(f"| {' | '.join(_markdown_cell(cell) for cell in cells)} |")
     lines += ["", "| score | base | tuned | change | |", "| --- | ---: | ---: | --- | --- |"]
     for score in score_rows(report.scores):
-        told = (score.name, score.base, score.tuned, score.change, score.meaning)
-        lines.append(f"| {' | '.join(told)} |")
+        lines.append(f"| {' | '.join(score.cells)} |")
     lines += [f"\n{_markdown(sentence)}" for sentence in _how(report.scores)]
     weakest = documents_rows(report.scores, most=MOST_DOCUMENTS)
     if weakest:
@@ -156,7 +155,7 @@ def _choose(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
 
 def _cell(row: dict[str, Any], name: str) -> Text:
     right = row[name]["right"]
-    if row["kind"] in ("contrast", "general"):
+    if row["kind"] == "contrast":
         word = "clear" if right else "leak"
     else:
         word = "right" if right else "wrong"

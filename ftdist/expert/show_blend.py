@@ -102,7 +102,7 @@ def _choice(alpha: str, most_loss_nats: float, *, enough: bool | None) -> str:
     """Why a blend is kept; `enough` is None where older blends do not say whether it keeps."""
     limits = (
         f"general loss at most {most_loss_nats:g} nats above the base's, and general questions "
-        "not worse"
+        "not clearly worse"
     )
     most, least = "the one that gains most", "the one with the least general loss is kept"
     if enough is None:

@@ -69,7 +69,9 @@ def _refuse_one_name_twice(files: Sequence[Path]) -> None:
         says: dict[str, Any] = {}
         for part in _with_included(file).values():
             says |= part
-        name = str(says.get("task") or says.get("group") or file)
+        # A group has a list of tasks.
+        named = [says.get(key) for key in ("task", "group")]
+        name = next((name for name in named if isinstance(name, str)), str(file))
         first = by_name.setdefault(name, file)
         if first != file:
             raise DataError(
@@ -121,7 +123,7 @@ def _with_included(file: Path, *, by: tuple[Path, ...] = ()) -> dict[Path, dict[
         raise DataError(
             f"The task file {file}{whose} cannot be read: {error.strerror}.", remedy=remedy
         ) from error
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())[:300]
         raise DataError(f"The task file {file} is not YAML: {why}", remedy=remedy) from error
     if not isinstance(says, dict):
@@ -129,7 +131,8 @@ def _with_included(file: Path, *, by: tuple[Path, ...] = ()) -> dict[Path, dict[
     included = says.pop("include", None) or []
     found: dict[Path, dict[str, Any]] = {}
     for name in included if isinstance(included, list) else [included]:
-        found |= _with_included((file.parent / str(name)).resolve(), by=(*by, file))
+        path = file.parent / str(name).replace("\0", "")
+        found |= _with_included(path.resolve(), by=(*by, file))
     return found | {file: says}
 
 
@@ -144,7 +147,7 @@ def _data_of(says: Any) -> Iterator[Path]:
             if not names:
                 yield from _files_below(folder)
             for name in names:
-                pattern = str(Path(str(folder or "")).expanduser() / name)
+                pattern = str(_home(str(folder or "")) / name)
                 for meant in (pattern, glob.escape(pattern)):
                     # Path.glob takes no whole paths.
                     yield from map(Path, glob.iglob(meant, recursive=True))  # noqa: PTH207
@@ -155,7 +158,12 @@ def _data_of(says: Any) -> Iterator[Path]:
 
 def _files_below(folder: Any) -> Iterator[Path]:
     if folder and isinstance(folder, str):
-        yield from Path(folder).expanduser().rglob("*")
+        yield from _home(folder).rglob("*")
+
+
+def _home(path: str) -> Path:
+    """A path whose `~` is the home; one of a user that there is not stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises an error
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -55,7 +55,8 @@ class Probes:
 def write_probes(aside: Path, found: Sequence[Path], *, kept: Kept, split: SplitSection) -> Probes:
     """Write the probes that share nothing with training; no file where there are none.
 
-    Contrast needs to know what a leak would be: what recall probes ask, and the products' names.
+    Contrast needs to know what a leak would be: what recall probes ask, and the products that the
+    curation names; guessed ones only where there is no recall.
 
     Args:
         aside: the library, with its data.
@@ -64,7 +65,7 @@ def write_probes(aside: Path, found: Sequence[Path], *, kept: Kept, split: Split
         split: of the curation.
     """
     recall, proof = _recall(aside, found, split=split)
-    keys = list(kept.products)
+    keys = list(kept.products) if kept.named or not recall else []
     contrast = _contrast(aside, kept.strange) if recall or keys else []
     rows = recall + [
         {"question": question, "answer": _NOT_KNOWN, "keys": keys, "kind": "contrast"}

@@ -108,7 +108,7 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
     answers = (trained / "runs/r/report/answers.jsonl").read_text().splitlines()
     assert {json.loads(line)["kind"] for line in answers} == {"recall", "contrast"}
     card = (folder / "README.md").read_text()
-    assert "| recall | 0.00 |" in card
+    assert "| recall | 0.00 (0/" in card
     request = json.loads((trained / "runs/r/report/compare.json").read_text())
     assert request["tracking.answers"] is False
     blended = ftdist(trained, "blend", "r", *short, "compare.alphas=[0,1]")

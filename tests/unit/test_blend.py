@@ -92,13 +92,19 @@ def test_of_those_that_keep_the_one_that_gains_most_is_chosen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "worst", "is_kept"),
-    [(1000, -0.029, True), (1000, -0.03, False), (999, -0.2, True)],
+    ("n", "worst", "best", "is_kept"),
+    [
+        (1000, -0.029, 0.0, True),
+        (1000, -0.03, 0.01, False),
+        (1000, -0.027, -0.006, False),
+        (999, -0.2, 0.0, True),
+        (999, -0.2, -0.006, False),
+    ],
 )
-def test_of_many_general_questions_not_clearly_worse_is_not_enough(
-    n: int, worst: float, is_kept: bool
+def test_general_questions_are_kept_if_not_clearly_worse_and_of_many_if_few_can_be_lost(
+    n: int, worst: float, best: float, is_kept: bool
 ) -> None:
-    found = point(1.0, recall=0.9, leak=0.0, loss=0.0, worst=worst, n=n)
+    found = point(1.0, recall=0.9, leak=0.0, loss=0.0, worst=worst, best=best, n=n)
     assert keeps(found, most_loss_nats=0.02) is is_kept
 
 

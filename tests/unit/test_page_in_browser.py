@@ -119,7 +119,7 @@ def test_votes_are_saved_with_what_they_mean(shown: Browser) -> None:
     assert saved["votes"] == [{"question": QUESTIONS[0], "kind": "recall", "vote": "tuned"}]
 
 
-def test_nobody_is_asked_and_nothing_goes_wrong(shown: Browser) -> None:
+def test_nobody_is_asked_and_nothing_goes_wrong(shown: Browser, page: Path) -> None:
     _click(shown, "#blind-start")
     shown.run("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
     asked = [
@@ -127,6 +127,7 @@ def test_nobody_is_asked_and_nothing_goes_wrong(shown: Browser) -> None:
         for event in shown.events
         if event["method"] == "Network.requestWillBeSent"
     ]
+    assert page.as_uri() in asked
     assert all(url.startswith(("file:", "data:")) for url in asked), asked
     wrong = [event for event in shown.events if event["method"] != "Network.requestWillBeSent"]
     assert not wrong

@@ -151,14 +151,14 @@ def test_passes_follow_from_how_often_each_answer_is_to_be_seen() -> None:
     plan = _plan("train.exposures=30", library=library)
     assert plan.steps == 24
     assert plan.exposures == pytest.approx(30.72)
-    assert dict(describe(plan))["each of 75 answers"] == "seen 31 times"
+    assert dict(describe(plan))["each of 75 answers"] == "seen 31 times on average"
     # With half of the rows replay a pass takes 200 rows: 1,500 rows, 46.9 steps.
     replay = _source("replay", weight=0.25, sequences=50, tokens=50_000)
     replay = replace(replay, answered_samples=9, answers=7, own=False)
     assert _plan("train.exposures=30", library=_library(source, replay)).steps == 47
     # Steps that are typed stay, and say how often: 32 rows of 100, 4 times each.
     told = dict(describe(_plan("train.steps=1", library=library)))
-    assert told["each of 75 answers"] == "seen 1.3 times"
+    assert told["each of 75 answers"] == "seen 1.3 times on average"
 
 
 def test_answers_are_those_of_all_the_library_s_own_sources() -> None:

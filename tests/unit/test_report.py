@@ -24,6 +24,7 @@ from ftdist.expert.reproduce import compare_overrides
 from ftdist.expert.show import print_comparison
 from ftdist.expert.show_blend import print_blends
 from ftdist.rundir import RunDir
+from launch.resume import changed
 
 HOSTILE = "</pre></script><script>alert(1)</script><img src=x onerror=alert(2)>&amp; {{ 7 * 7 }}"
 
@@ -426,10 +427,10 @@ def test_what_an_answer_leaks_stands_beside_it_shortly_and_as_text(run: RunDir) 
 
 
 def test_the_command_of_a_comparison_asks_what_was_asked(run: RunDir) -> None:
-    asked = _asked(probes="/p q.jsonl", general="none", tasks=["/t/[x]/", "/t/b.yaml"], copies=2)
-    needed = ["model.path=m", "library.path=l", "run.name=r"]
-    words = compare_overrides(compose(needed), {"asked": asked})
-    found = asdict(compose([*needed, *words]).compare)
+    asked = _asked(probes="/p q.jsonl", general="none", tasks=["/t/[x]/", "/t\\n.yaml"], copies=2)
+    config = compose(["model.path=m", "library.path=l", "run.name=r"])
+    words = compare_overrides(config, {"asked": asked})
+    found = asdict(changed(config, words, allowed=("compare.",)).compare)
     assert {name: found[name] for name in asked} == asked
 
 

@@ -243,6 +243,7 @@ def test_one_name_of_two_tasks_is_refused_with_both_files(
     [
         ("include: none.yaml\n", "none.yaml, which .*bad.yaml includes, cannot be read: No such"),
         ("task: [\n", "bad.yaml is not YAML"),
+        ("[" * 5000, "bad.yaml is not YAML"),
         ("after\n", "bad.yaml holds no keys"),
     ],
 )
@@ -254,6 +255,17 @@ def test_a_task_file_that_cannot_be_read_is_told_in_a_sentence(
     path.write_text(text)
     with pytest.raises(DataError, match=why):
         find_tasks([str(path)])
+
+
+def test_groups_of_the_same_tasks_are_told_apart_by_their_own_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftdist.expert.tasks.find_spec", lambda _: object())
+    groups = [tmp_path / "one.yaml", tmp_path / "two.yaml"]
+    for path in groups:
+        path.write_text(f"group: {path.stem}\ntask: [a, b]\ndataset_path: ~nobody-here/x\n")
+    assert find_tasks([str(tmp_path)]) == tuple(groups)
+    assert tasks_key(groups) == tasks_key(groups)
 
 
 def test_only_metrics_of_right_and_wrong_are_taken() -> None:

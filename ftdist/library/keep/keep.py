@@ -41,6 +41,9 @@ class Kept:
     products: tuple[str, ...]
     """The library's products, from which contrast stays away."""
 
+    named: bool
+    """Whether `keep.products` names them; else they were guessed from the questions."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -115,6 +118,7 @@ def kept_samples(
         contrast=tuple(contrast),
         strange=tuple(islice(strange, probes * _CANDIDATES)),
         products=products,
+        named=bool(settings.products),
     )
 
 
