@@ -140,6 +140,12 @@ def test_the_number_of_contrast_probes_is_as_asked_and_without_a_model_they_come
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["probes"]["contrast"] == 7
     assert manifest["products"] == ["A-45", "B-46"]
+    # They were guessed: what recall probes ask is a leak, and no such name by itself.
+    contrast = [p for p in read_probes(folder / "probes.jsonl") if p.kind == "contrast"]
+    assert {probe.keys for probe in contrast} == {()}
+    folder = _library(tmp_path, "keep.products=['A-45']")
+    contrast = [p for p in read_probes(folder / "probes.jsonl") if p.kind == "contrast"]
+    assert {probe.keys for probe in contrast} == {("A-45",)}
     folder = _library(tmp_path, "split.contrast_probes=0")
     assert {probe.kind for probe in read_probes(folder / "probes.jsonl")} == {"recall"}
 
