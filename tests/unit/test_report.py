@@ -244,7 +244,8 @@ def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:
     assert "0.033 % of 2,000,000,000 tokens" in page
     # 0.55 / 0.00033 hours.
     assert "<b>1,667</b> rank hours from scratch, at this run&#39;s speed" in page
-    assert "<b>0.55</b> rank hours, the curation with the base&#39;s answers, the export" in page
+    assert "<b>0.55</b> rank hours</li>" in page
+    assert "Not counted: the curation with the base&#39;s answers, the export and" in page
 
 
 def test_a_page_opens_without_scores_of_the_newer_kind_and_without_measurements(
