@@ -80,6 +80,8 @@ def test_a_comparison_is_in_the_run_that_training_logged_to_and_a_newer_one_take
         assert shown == {
             "recall/base": 0.25,
             "recall/tuned": 0.75,
+            "recall/tuned_low_95": 0.3,
+            "recall/tuned_high_95": 0.95,
             "recall/asked": 4,
             "recall/difference": 0.5,
             "recall/difference_low_95": -0.1,
