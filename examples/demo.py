@@ -53,7 +53,7 @@ CURATION = (
     "keep.contrast_share=0.45",
     "keep.long_answers=0",
 )
-STAGES_S = {"model": 25, "library": 330, "train": 960, "export": 10, "compare": 205}
+STAGES_S = {"model": 25, "library": 190, "train": 940, "export": 10, "compare": 190}
 """About how long each stage takes on two cores: what the remaining time is reckoned from."""
 
 STOPPED = (130, 143)
