@@ -73,13 +73,7 @@ def replan(run: RunDir, overrides: Sequence[str], *, say: Say) -> Planned:
     )
     CheckpointStore(run.checkpoints, keep=1).require_space(plan.checkpoint_gib)
     # What the run was asked to do stands: `steps` may not drift with a newer formula.
-    plan = dataclasses.replace(
-        plan,
-        steps=before.steps,
-        epochs=before.epochs,
-        exposures=before.exposures,
-        tokens=before.tokens,
-    )
+    plan = dataclasses.replace(plan, steps=before.steps, epochs=before.epochs, tokens=before.tokens)
     return Planned(config=config, plan=plan)
 
 

@@ -53,10 +53,6 @@ class Plan:
     epochs: float
     """Passes over the library that `steps` make."""
 
-    exposures: float | None = None
-    """How often they show an answer of the library, on average; None: the library was packed by an
-    earlier ftdist, which did not count answers."""
-
     tokens: int
     """Of all steps, packed to full sequences."""
 
@@ -115,6 +111,15 @@ class Plan:
     where the best is kept too, and the export."""
 
     estimates: tuple[str, ...]
+
+    @property
+    def exposures(self) -> float | None:
+        """How often an answer of the library is seen, on average.
+
+        None: the library was packed by an earlier ftdist, which did not count answers.
+        """
+        per_pass = self.library.exposures_per_pass
+        return None if per_pass is None else self.epochs * per_pass
 
     def to_json(self) -> str:
         """As JSON text."""
@@ -206,8 +211,6 @@ def make_plan(
         steps=steps,
         asks_base=any(source.towards_base for source in library.sources),
     )
-    epochs = steps * cut.global_sequences / rows_per_epoch
-    per_epoch = library.exposures_per_pass
     return Plan(
         world_size=cut.world_size,
         steps=steps,
@@ -216,8 +219,7 @@ def make_plan(
         micro_steps=cut.micro_steps,
         sequence_tokens=batch.sequence_tokens,
         library=library,
-        epochs=epochs,
-        exposures=None if per_epoch is None else epochs * per_epoch,
+        epochs=steps * cut.global_sequences / rows_per_epoch,
         tokens=steps * cut.global_sequences * batch.sequence_tokens,
         device=device,
         dtype=dtype,

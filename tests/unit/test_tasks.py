@@ -201,21 +201,21 @@ def test_changed_data_that_lies_elsewhere_is_another_key(tmp_path: Path, how: st
 def test_a_changed_file_that_a_task_includes_or_that_names_its_data_is_another_key(
     tmp_path: Path,
 ) -> None:
-    for name in ("tasks", "shared", "data"):
+    for name in ("tasks", "common", "data"):
         (tmp_path / name).mkdir()
     data = tmp_path / "data" / "asked.jsonl"
     write_rows(data, ASKED)
-    shared = tmp_path / "shared" / "base_yaml"
+    common = tmp_path / "common" / "base_yaml"
     kwargs = f"dataset_kwargs: {{data_files: {data}}}\n"
-    shared.write_text("dataset_path: json\nprocess_docs: !function utils.docs\n" + kwargs)
+    common.write_text("dataset_path: json\nprocess_docs: !function utils.docs\n" + kwargs)
     path = tmp_path / "tasks" / "after.yaml"
-    path.write_text("include: ../shared/base_yaml\ntask: after\n")
+    path.write_text("include: ../common/base_yaml\ntask: after\n")
     keys = [tasks_key([path]), tasks_key([path])]
     write_rows(data, ASKED[:8])
     keys.append(tasks_key([path]))
-    shared.write_text(shared.read_text() + "doc_to_text: question\n")
+    common.write_text(common.read_text() + "doc_to_text: question\n")
     keys.append(tasks_key([path]))
-    (shared.parent / "utils.py").write_text("docs = list\n")
+    (common.parent / "utils.py").write_text("docs = list\n")
     keys.append(tasks_key([path]))
     assert keys[0] == keys[1]
     assert len(set(keys)) == 4
