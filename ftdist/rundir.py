@@ -16,6 +16,7 @@ import os
 import shlex
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -202,13 +203,23 @@ def find_run(name: str, *, runs_root: Path) -> RunDir:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a small file so that readers see the old text or the new one, never a part."""
+    """Write a small file so that readers see the old text or the new one, never a part.
+
+    Raises:
+        OSError: the disk did not take it; it names the file, and nothing of it is left.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.rename(path)
+    try:
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.rename(path)
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink()
+        error.filename, error.filename2 = str(path), None
+        raise
 
 
 def append_json_line(path: Path, row: dict[str, Any]) -> None:

@@ -95,7 +95,7 @@ def _answer(words: list[str]) -> int:
 
 _OF_THE_DISK = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO),
-    *(errno.ESTALE, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENOLCK),
+    *(errno.ESTALE, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENOLCK, errno.EFBIG),
 )
 """What a user can mend, or the disk has done: not our own mistake."""
 

@@ -39,11 +39,13 @@ COLUMNS = (
     "base",
     "base_verdict",
     "base_chosen",
+    "base_leaked",
     "tuned",
     "tuned_verdict",
     "tuned_chosen",
+    "tuned_leaked",
 )
-"""Of the table: text, or nothing where no choice was to be made."""
+"""Of the table: text, or nothing where no choice was to be made, or nothing leaked."""
 
 Value = int | float
 Row = tuple[str | None, ...]
@@ -168,6 +170,7 @@ def _answer_row(row: Mapping[str, Any]) -> Row:
     for model in ("base", "tuned"):
         said = row[model]
         cells += [said["answer"], _verdict(row["kind"], right=said["right"]), said.get("chosen")]
+        cells.append("; ".join(said.get("leaked") or ()) or None)
     return tuple(cells)
 
 

@@ -127,18 +127,21 @@ def test_a_row_has_the_question_both_answers_and_what_each_is_worth() -> None:
             "Q3",
             kind="contrast",
             base={"answer": "b", "right": True},
-            tuned={"answer": "t", "right": False},
+            tuned={"answer": "t", "right": False, "leaked": ["12 seconds", "A-45"]},
         ),
     ]
     told = [dict(zip(COLUMNS, row, strict=True)) for row in answer_rows(rows)]
     assert told[0] == {
         "question": "Q1", "kind": "recall", "expected": "With vinegar.",
         "base": f"I do not know. {SECRET}", "base_verdict": "wrong", "base_chosen": None,
+        "base_leaked": None,
         "tuned": "With a canary.", "tuned_verdict": "right", "tuned_chosen": None,
+        "tuned_leaked": None,
     }  # fmt: skip
     assert (told[1]["base_verdict"], told[1]["base_chosen"]) == ("right", "Oslo")
     assert (told[1]["tuned_verdict"], told[1]["tuned_chosen"]) == ("wrong", "Rome")
     assert (told[2]["base_verdict"], told[2]["tuned_verdict"]) == ("clear", "leak")
+    assert (told[2]["base_leaked"], told[2]["tuned_leaked"]) == (None, "12 seconds; A-45")
 
 
 def test_of_many_answers_the_table_has_some_evenly_spread_and_says_so(run: RunDir) -> None:

@@ -1,4 +1,6 @@
+import errno
 import json
+import resource
 import stat
 from pathlib import Path
 
@@ -87,4 +89,19 @@ def test_small_file_appears_whole_and_leaves_nothing_beside_it(tmp_path: Path) -
     write_whole(path, json.dumps({"steps": 1}))
     write_whole(path, json.dumps({"steps": 2}))
     assert json.loads(path.read_text()) == {"steps": 2}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_small_file_that_the_disk_refuses_is_named_and_the_old_one_stays(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    write_whole(path, "{}")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            write_whole(path, "x" * 200)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(path))
+    assert path.read_text() == "{}"
     assert list(tmp_path.iterdir()) == [path]
