@@ -119,6 +119,16 @@ class RunDir:
         return self.root / "blend"
 
     @property
+    def blend_measured(self) -> Path:
+        """Every blend's scores: one JSON object a measurement."""
+        return self.blend / "measured.jsonl"
+
+    @property
+    def blend_model(self) -> Path:
+        """The blend that is kept: a Hugging Face model folder, which says why in `points.json`."""
+        return self.blend / "model"
+
+    @property
     def lock(self) -> Path:
         """Held by the one attempt that writes here."""
         return self.root / "lock"

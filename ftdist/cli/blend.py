@@ -8,8 +8,9 @@ from ftdist.cli.compare import measure
 HELP = """Usage: ftdist blend R [compare.alphas=[0.4,0.6,0.8,1.0]] [compare.KEY=VALUE ...]
 
 Mixes the weights of base and tuned model (base + alpha (tuned - base)), asks every such model what
-`ftdist compare` asks, and writes R/blend: points.json, and in model/ the one that gains most of
-those that keep what the base knows (compare.most_loss_nats).
+`ftdist compare` asks, and keeps in R/blend/model the one that gains most of those that keep what
+the base knows (compare.most_loss_nats), with all scores in its points.json. What an attempt that
+was stopped has measured is not measured again.
 """
 
 

@@ -72,7 +72,7 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
     if stage == "blend":
         from ftdist.expert.show_blend import print_blends
 
-        print_blends(run.blend, Console())
+        print_blends(run, Console())
     else:
         from ftdist.expert.show import print_comparison
 

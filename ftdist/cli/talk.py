@@ -3,9 +3,13 @@
 import json
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ftdist.cli.arguments import named_run, say
 from ftdist.errors import ConfigError, FtdistError
+
+if TYPE_CHECKING:
+    from ftdist.rundir import RunDir
 
 BLEND = "--blend"
 """The flag that asks for the run's blend."""
@@ -40,11 +44,8 @@ def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
 
     config = changed(read_config(run), overrides, allowed=("compare.", "cluster."))
     raise_together(list(export_missing(run, verb=verb)))
-    if blend and not (run.blend / "model" / "config.json").is_file():
-        raise ConfigError(
-            f"Run {run.name} has no blend to {verb}.",
-            remedy=f"make one (`ftdist blend {run.handle}`), or leave out {BLEND}.",
-        )
+    if blend:
+        _check_blend(run, verb=verb)
     if config.cluster.kind == "slurm":
         say(
             f"Run {run.name} is of a cluster, but `ftdist {verb}` answers here, on this machine, "
@@ -64,3 +65,20 @@ def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
             remedy="read what it wrote above; if it is no help, this is a mistake of ftdist's own.",
         )
     return code
+
+
+def _check_blend(run: "RunDir", *, verb: str) -> None:
+    """Refuse a run without a blend, or with one of another export."""
+    from ftdist.expert.show_blend import is_of_export
+
+    if not (run.blend_model / "config.json").is_file():
+        raise ConfigError(
+            f"Run {run.name} has no blend to {verb}.",
+            remedy=f"make one (`ftdist blend {run.handle}`), or leave out {BLEND}.",
+        )
+    if not is_of_export(run):
+        raise ConfigError(
+            f"The blend of run {run.name} does not belong to the model in {run.export}: it is of "
+            "another export, or of an earlier ftdist.",
+            remedy=f"make one anew (`ftdist blend {run.handle}`), or leave out {BLEND}.",
+        )

@@ -5,7 +5,6 @@ gets. On a CPU the batch is what counts: each new token reads all weights once, 
 questions, so questions of like length go together and the key-value cache is kept.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,9 +30,6 @@ from ftdist.expert.tasks import Outcomes, ask_tasks
 
 Message = dict[str, str]
 """`role` and `content` of one turn of a conversation."""
-
-WHOLE_FILE_BYTES = 1 << 22
-"""Files up to this size are hashed whole; larger ones by size, time, beginning and end."""
 
 
 class Answerer:
@@ -278,26 +274,6 @@ class _Teller(TextStreamer):  # type: ignore[misc]  # transformers is not follow
         if text:
             self._begun = True
             self._say(text)
-
-
-def model_key(folder: Path) -> str:
-    """A name for what a model folder holds: another model, tokenizer or template, another key.
-
-    Weights are not read whole: size, time of change, beginning and end stand for them.
-    """
-    digest = hashlib.sha256()
-    for file in sorted(path for path in folder.iterdir() if path.is_file()):
-        facts = file.stat()
-        digest.update(f"{file.name} {facts.st_size}\n".encode())
-        with file.open("rb") as stream:
-            if facts.st_size <= WHOLE_FILE_BYTES:
-                digest.update(stream.read())
-                continue
-            digest.update(f"{facts.st_mtime_ns}\n".encode())
-            digest.update(stream.read(WHOLE_FILE_BYTES // 2))
-            stream.seek(-WHOLE_FILE_BYTES // 2, os.SEEK_END)
-            digest.update(stream.read())
-    return digest.hexdigest()
 
 
 def stop_tokens(stops: int | Sequence[int] | None, tokenizer: Any) -> list[int]:

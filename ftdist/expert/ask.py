@@ -17,9 +17,10 @@ from typing import Any, TypeVar
 from ftdist.config.schema import CompareConfig, RunConfig
 from ftdist.dist.device import Device, OutOfGpuMemory, give_memory_back
 from ftdist.errors import ModelError
-from ftdist.expert.answers import Answerer, model_key
+from ftdist.expert.answers import Answerer
 from ftdist.expert.copies import Copies, copies_of
 from ftdist.expert.inputs import Inputs
+from ftdist.expert.model_key import model_key
 from ftdist.expert.rivals import rankings
 from ftdist.expert.tasks import Outcomes, tasks_key
 from ftdist.library.pool import in_order

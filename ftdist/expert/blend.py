@@ -1,17 +1,23 @@
 """Models between base and tuned, each measured: what is gained against what is kept.
 
-    runs/R/blend/points.json   every alpha's scores against the base, and which one was chosen
-    runs/R/blend/model/        the chosen one, a Hugging Face model folder
+    runs/R/blend/measured.jsonl       every alpha's scores, as soon as it is measured, and of which
+                                      export and questions they are
+    runs/R/blend/model/               the chosen one, a Hugging Face model folder
+    runs/R/blend/model/points.json    the scores that it was chosen by, and why
 
 Which one is chosen: `frontier.choose`; what is gained is recall (with the right page, where pages
 are known) less what leaks, or is declined, where the base answers. Where none keeps enough, the
-one whose general loss is least. `kept_enough` in `points.json` says which case it was.
+one whose general loss is least. `kept_enough` in `points.json` says which case it was; it is null
+where nothing of what is kept was measured. Choice and model appear in one step, so that they never
+tell of two blends.
 """
 
+import hashlib
 import json
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +25,29 @@ from ftdist.checkpoint.blend import write_blend
 from ftdist.checkpoint.card import with_scores
 from ftdist.checkpoint.disk import set_modes, storage_errors
 from ftdist.config.compose import load_config
-from ftdist.config.schema import RunConfig
+from ftdist.config.schema import CompareConfig, RunConfig
 from ftdist.dist.device import choose_device
-from ftdist.expert.ask import ask, base_answers, base_folder, say
+from ftdist.expert.ask import CACHE_FORMAT, ask, base_answers, base_folder, say
 from ftdist.expert.compare import judge_all, settings_of
-from ftdist.expert.frontier import Scores, choose, nearest
+from ftdist.expert.frontier import Scores, choose, has_loss, has_questions, nearest
 from ftdist.expert.inputs import Inputs, read_inputs
+from ftdist.expert.model_key import model_key
 from ftdist.expert.report import write_page
+from ftdist.expert.show_blend import POINTS
 from ftdist.expert.tally import Judged, tally
+from ftdist.expert.tasks import tasks_key
 from ftdist.expert.wording import score_rows
-from ftdist.library.aside import keep_last, made_aside
-from ftdist.rundir import RunDir, write_whole
+from ftdist.library.aside import keep_last, made_aside, sweep
+from ftdist.rundir import RunDir, append_json_line, read_json_lines, write_whole
+
+FORMAT = 1
+"""Counts up whenever what was measured would no longer be what is measured now."""
 
 
 def blend(run_dir: Path) -> None:
     """Measure the blends of a run, and keep the one that is chosen.
+
+    What an earlier attempt has measured of the same export, by the same questions, stands.
 
     Args:
         run_dir: of a run that has been exported; `blend/blend.json`, if there, goes before the
@@ -49,45 +63,97 @@ def blend(run_dir: Path) -> None:
     config = load_config(run.config)
     settings = settings_of(run, config, stage="blend")
     inputs = read_inputs(settings, library=Path(config.library.path))
-    device = choose_device(config.cluster.device)
     base_model = base_folder(config.model.path, config.model.revision)
-    of_base = base_answers(config, inputs, settings, run=run, device=device)
-    base = judge_all(inputs, of_base)
     run.blend.mkdir(exist_ok=True)
-    aside = run.blend / "model.partial"
-    points = []
-    for alpha in settings.alphas:
-        write_blend(base_model, run.export, aside, alpha=alpha)
-        answers = ask(
-            str(aside), inputs, settings, name=f"blend {alpha:g}", device=device,
-            system_prompt=config.library.system_prompt,
-        )  # fmt: skip
-        judged = judge_all(inputs, answers)
-        scores = tally(inputs, base=base, tuned=judged)
-        points.append({"alpha": alpha, "known": known(inputs, judged), **scores})
-        say(f"blend: {alpha:g}: {_told(scores)}")
-    told = with_choice(points, most_loss_nats=settings.most_loss_nats)
-    chosen = points[told["chosen"]]
-    with storage_errors("blend to", aside):
-        shutil.rmtree(aside)
-        _keep(run, config, base_model=base_model, point=chosen)
-    write_whole(run.blend / "points.json", json.dumps(told, indent=2) + "\n")
+    sweep(run.blend, name=run.blend_model.name)
+    of = _measured_of(run, config, inputs, settings, base_model=base_model)
+    measured = {
+        row["point"]["alpha"]: row["point"]
+        for row in read_json_lines(run.blend_measured)
+        if of.items() <= row.items()
+    }
+    alphas = list(dict.fromkeys(settings.alphas))
+    if known_ones := [f"{alpha:g}" for alpha in alphas if alpha in measured]:
+        say(f"blend: {', '.join(known_ones)}: measured before, read from {run.blend_measured}")
+    if missing := [alpha for alpha in alphas if alpha not in measured]:
+        measured |= _measure(
+            run, config, inputs, settings, base_model=base_model, of=of, alphas=missing
+        )
+    points = [measured[alpha] for alpha in alphas]
+    told = {**of, **with_choice(points, most_loss_nats=settings.most_loss_nats)}
+    with storage_errors("blend to", run.blend_model):
+        _keep(run, config, base_model=base_model, told=told)
     if (run.report / "scores.json").is_file():
         write_page(run)
-    reason = "" if told["kept_enough"] else "no blend keeps enough: of the least general loss, "
+    reason = "no blend keeps enough: " if told["kept_enough"] is False else ""
     say(
-        f"blend: {reason}chose {chosen['alpha']:g}, in {run.blend / 'model'}, "
+        f"blend: {reason}chose {points[told['chosen']]['alpha']:g}, in {run.blend_model}, "
         f"{time.monotonic() - started:.0f} s"
     )
 
 
+def _measured_of(
+    run: RunDir, config: RunConfig, inputs: Inputs, settings: CompareConfig, *, base_model: Path
+) -> dict[str, str]:
+    """What scores hang on, but for alpha: the export, and what was asked of it, as fingerprints."""
+    asked = {
+        "format": (FORMAT, CACHE_FORMAT),
+        "base": model_key(base_model),
+        "probes": [asdict(probe) for probe in inputs.probes],
+        "general": [asdict(item) for item in inputs.general],
+        "texts": inputs.texts,
+        "tasks": tasks_key(inputs.tasks),
+        "max_answer_tokens": settings.max_answer_tokens,
+        "system_prompt": config.library.system_prompt,
+        "device": choose_device(config.cluster.device),
+    }
+    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    with storage_errors("read", run.export):
+        return {"export": model_key(run.export), "asked": key}
+
+
+def _measure(
+    run: RunDir,
+    config: RunConfig,
+    inputs: Inputs,
+    settings: CompareConfig,
+    *,
+    base_model: Path,
+    of: dict[str, str],
+    alphas: Sequence[float],
+) -> dict[float, Scores]:
+    """Scores of each alpha against the base, written down one by one."""
+    device = choose_device(config.cluster.device)
+    of_base = base_answers(config, inputs, settings, run=run, device=device)
+    base = judge_all(inputs, of_base)
+    aside = run.blend / "model.partial"
+    measured = {}
+    try:
+        for alpha in alphas:
+            write_blend(base_model, run.export, aside, alpha=alpha)
+            answers = ask(
+                str(aside), inputs, settings, name=f"blend {alpha:g}", device=device,
+                system_prompt=config.library.system_prompt,
+            )  # fmt: skip
+            judged = judge_all(inputs, answers)
+            scores = tally(inputs, base=base, tuned=judged)
+            measured[alpha] = {"alpha": alpha, "known": known(inputs, judged), **scores}
+            with storage_errors("write", run.blend_measured):
+                append_json_line(run.blend_measured, {**of, "point": measured[alpha]})
+            say(f"blend: {alpha:g}: {_told(scores)}")
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return measured
+
+
 def with_choice(points: Sequence[Scores], *, most_loss_nats: float) -> dict[str, Any]:
-    """What `points.json` holds: all points, which one is taken, and whether one keeps enough."""
+    """All points, which one is taken, and whether one keeps enough; None: nothing tells."""
     chosen = choose(points, most_loss_nats=most_loss_nats, order="alpha")
+    tells = any(has_loss(point) or has_questions(point) for point in points)
     return {
         "points": points,
         "chosen": nearest(points) if chosen is None else chosen,
-        "kept_enough": chosen is not None,
+        "kept_enough": chosen is not None if tells else None,
         "most_loss_nats": most_loss_nats,
     }
 
@@ -110,18 +176,19 @@ def _told(scores: Scores) -> str:
     return ", ".join(told)
 
 
-def _keep(run: RunDir, config: RunConfig, *, base_model: Path, point: Scores) -> None:
-    """Put the chosen blend in place of the one before, whole or not at all."""
-    final = run.blend / "model"
-    with made_aside(final, private=config.run.private) as aside:
+def _keep(run: RunDir, config: RunConfig, *, base_model: Path, told: dict[str, Any]) -> None:
+    """Put the chosen blend in place of the one before, with why, whole or not at all."""
+    point = told["points"][told["chosen"]]
+    with made_aside(run.blend_model, private=config.run.private) as aside:
         write_blend(base_model, run.export, aside, alpha=point["alpha"])
         card = aside / "README.md"
         if card.is_file():
             shown = [row.cells for row in score_rows(point)]
             text = with_scores(card.read_text(encoding="utf-8"), shown)
             write_whole(card, f"{text}\n{_MIXED.format(alpha=point['alpha'])}\n")
+        write_whole(aside / POINTS, json.dumps(told, indent=2) + "\n")
         set_modes(aside, private=config.run.private)
-        keep_last(aside, final)
+        keep_last(aside, run.blend_model)
 
 
 _MIXED = (

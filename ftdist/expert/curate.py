@@ -24,6 +24,7 @@ from pydantic import TypeAdapter
 from ftdist.config.curation import CurateConfig, CurateModel
 from ftdist.errors import ConfigError, FtdistError
 from ftdist.expert.endpoint import open_endpoint
+from ftdist.expert.model_key import model_key
 from ftdist.library.curate import check_curation, curate
 from ftdist.library.keep.answers import ANSWERED_AT_ONCE
 from ftdist.rundir import write_whole
@@ -44,8 +45,6 @@ class BaseModel:
     @cached_property
     def key(self) -> str:
         """Fingerprint of the model, for what caches its answers."""
-        from ftdist.expert.answers import model_key
-
         return model_key(Path(self.path))
 
     @cached_property

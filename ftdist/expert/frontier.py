@@ -34,8 +34,13 @@ def choose(points: Sequence[Scores], *, most_loss_nats: float, order: str) -> in
 
 
 def nearest(points: Sequence[Scores]) -> int:
-    """Place of the point to take where none keeps enough: that of the least general loss."""
-    return min(range(len(points)), key=lambda place: loss_added(points[place]))
+    """Place of the blend to take where none keeps enough: that of the least general loss.
+
+    Of equal ones, as where it was not measured, the nearest to the base.
+    """
+    return min(
+        range(len(points)), key=lambda place: (loss_added(points[place]), points[place]["alpha"])
+    )
 
 
 def gain(scores: Scores) -> float:
@@ -56,6 +61,16 @@ def keeps(scores: Scores, *, most_loss_nats: float) -> bool:
         general["high_95"] >= 0 and (general["n"] < ENOUGH or general["low_95"] > -MOST_LOST)
     )
     return is_kept and loss_added(scores) <= most_loss_nats and math.isfinite(scores["known"])
+
+
+def has_loss(scores: Scores) -> bool:
+    """Whether general loss was measured."""
+    return scores.get("general_loss") is not None
+
+
+def has_questions(scores: Scores) -> bool:
+    """Whether general questions were asked."""
+    return "general" in scores["paired"]
 
 
 def loss_added(scores: Scores) -> float:

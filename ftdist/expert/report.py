@@ -90,7 +90,7 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         not_in_cost=NOT_IN_COST,
         charts=curves(rows),
         seen=seen_text(report.scores),
-        frontier=frontier(run.blend),
+        frontier=frontier(run),
         learning=learning(run.measures, best=None if best is None else best.step),
         attempts=_attempts(events),
         library=_library(config),

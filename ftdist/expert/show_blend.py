@@ -1,8 +1,8 @@
 """Blends of a run: as a table for a terminal, as curves and a table for its page. No torch."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -11,6 +11,12 @@ from rich.table import Table
 
 from ftdist.errors import StorageError
 from ftdist.expert.charts import Chart, chart
+from ftdist.expert.frontier import Scores, has_loss, has_questions
+from ftdist.expert.model_key import model_key
+from ftdist.rundir import RunDir
+
+POINTS = "points.json"
+"""In the folder of the blend that is kept: all blends' scores, which one it is, and why."""
 
 _RATES = ("recall", "recall_with_page", "general", "retention", "leak", "not_clean")
 
@@ -34,13 +40,23 @@ class Frontier:
     choice: str
 
 
-def frontier(blend_dir: Path) -> Frontier | None:
-    """The blends in `runs/R/blend`; None: there are none that can be read."""
+def is_of_export(run: RunDir) -> bool:
+    """Whether the blend that is kept is of the model that is exported now."""
     try:
-        told = json.loads((blend_dir / "points.json").read_text(encoding="utf-8"))
+        return bool(_read(run)["export"] == model_key(run.export))
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def frontier(run: RunDir) -> Frontier | None:
+    """The blends of a run's export; None: there are none that can be read."""
+    if not is_of_export(run):
+        return None
+    try:
+        told = _read(run)
         points = sorted(told["points"], key=lambda point: float(point["alpha"]))
         chosen = f"{told['points'][told['chosen']]['alpha']:g}"
-        choice = _choice(chosen, float(told["most_loss_nats"]), enough=told.get("kept_enough"))
+        choice = _choice(chosen, points, told=told)
     except (OSError, ValueError, LookupError, TypeError):
         return None
     names = [name for name in _RATES if any(name in point["tuned"] for point in points)]
@@ -71,21 +87,21 @@ def frontier(blend_dir: Path) -> Frontier | None:
     )
 
 
-def print_blends(blend_dir: Path, console: Console) -> None:
+def print_blends(run: RunDir, console: Console) -> None:
     """Print what each blend gains and keeps, and which one was chosen.
 
     Args:
-        blend_dir: `runs/R/blend`.
+        run: whose blends.
         console: where to print.
 
     Raises:
-        StorageError: there are none, or they cannot be read.
+        StorageError: there are none of its export, or they cannot be read.
     """
-    found = frontier(blend_dir)
+    found = frontier(run)
     if found is None:
         raise StorageError(
-            f"There are no readable blends in {blend_dir}.",
-            remedy="run `ftdist blend` on this run.",
+            f"There are no readable blends of the model in {run.export}.",
+            remedy=f"measure some: `ftdist blend {run.handle}`.",
         )
     table = Table(box=box.SIMPLE_HEAD)
     for name in (*found.columns, ""):
@@ -98,20 +114,34 @@ def print_blends(blend_dir: Path, console: Console) -> None:
     console.print(found.choice, width=width)
 
 
-def _choice(alpha: str, most_loss_nats: float, *, enough: bool | None) -> str:
-    """Why a blend is kept; `enough` is None where older blends do not say whether it keeps."""
-    limits = (
-        f"general loss at most {most_loss_nats:g} nats above the base's, and general questions "
-        "not clearly worse"
-    )
-    most, least = "the one that gains most", "the one with the least general loss is kept"
-    if enough is None:
-        keeping = f"of the blends that keep enough ({limits}), {most}"
-        reason = f"Kept is alpha {alpha}: {keeping}; if none does, {least}."
-    elif enough:
-        reason = f"Kept is alpha {alpha}: of the blends that keep enough ({limits}), {most}."
+def _read(run: RunDir) -> dict[str, Any]:
+    """What the blend that is kept says of itself and of the others."""
+    told: dict[str, Any] = json.loads((run.blend_model / POINTS).read_text(encoding="utf-8"))
+    return told
+
+
+def _choice(alpha: str, points: Sequence[Scores], *, told: dict[str, Any]) -> str:
+    """Why a blend is kept, by what was measured."""
+    by_loss = any(has_loss(point) for point in points)
+    limits = []
+    if by_loss:
+        limits.append(f"general loss at most {told['most_loss_nats']:g} nats above the base's")
+    if any(has_questions(point) for point in points):
+        limits.append("general questions not clearly worse")
+    enough = ", and ".join(limits)
+    if not limits:
+        reason = (
+            f"Kept is alpha {alpha}, the one that gains most. What it keeps of the base was not "
+            "measured: neither general loss nor general questions."
+        )
+    elif told["kept_enough"]:
+        reason = (
+            f"Kept is alpha {alpha}: of the blends that keep enough ({enough}), the one that gains "
+            "most."
+        )
     else:
-        reason = f"No blend keeps enough ({limits}): {least}, alpha {alpha}."
+        least = "with the least general loss" if by_loss else "nearest to the base"
+        reason = f"No blend keeps enough ({enough}): the one {least} is kept, alpha {alpha}."
     return f"{reason} It was chosen on the questions that it is reported on, which flatters it."
 
 

@@ -113,7 +113,7 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
     assert request["tracking.answers"] is False
     blended = ftdist(trained, "blend", "r", *short, "compare.alphas=[0,1]")
     assert blended.returncode == 0, blended.stdout + blended.stderr
-    told = json.loads((trained / "runs/r/blend/points.json").read_text())
+    told = json.loads((trained / "runs/r/blend/model/points.json").read_text())
     base, tuned = told["points"]
     assert base["tuned"]["recall"] == scores["base"]["recall"]
     assert tuned["tuned"]["recall"] == scores["tuned"]["recall"]

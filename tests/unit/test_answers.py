@@ -13,9 +13,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from ftdist.config.compose import compose, save_config
 from ftdist.errors import ModelError, StorageError
 from ftdist.expert import likelihood, tiny
-from ftdist.expert.answers import Answerer, model_key
+from ftdist.expert.answers import Answerer
 from ftdist.expert.compare import compare
 from ftdist.expert.draw import Draw
+from ftdist.expert.model_key import model_key
 from ftdist.expert.probes import read_probes
 from ftdist.expert.show import comparison_markdown, print_comparison
 from ftdist.rundir import RunDir, read_json_lines

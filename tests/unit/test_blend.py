@@ -42,15 +42,19 @@ def test_a_blend_lies_between_base_and_tuned_worked_by_hand(tmp_path: Path) -> N
 
 
 def test_a_blend_of_bfloat16_is_rounded_once(tmp_path: Path) -> None:
-    for name, value in (("base", 1.0), ("tuned", 1.0078125)):  # neighbours in bfloat16
+    # First: 3 + 0.75 (-1.0078125 - 3) = -0.005859375. Step by step in bfloat16, whose neighbours
+    # are 1/32 apart at 4, the difference is -4, its part -3 and the blend 0; as 0.25 of the one
+    # and 0.75 of the other, 0.75 - 0.755859375 is 0.75 - 0.7578125.
+    # Second: 1.005859375, between the neighbours 1 and 1.0078125 and nearer to the second.
+    for name, values in (("base", [3.0, 1.0]), ("tuned", [-1.0078125, 1.0078125])):
         (tmp_path / name).mkdir()
         save_file(
-            {"a": torch.tensor([value], dtype=torch.bfloat16)}, tmp_path / name / "m.safetensors"
+            {"a": torch.tensor(values, dtype=torch.bfloat16)}, tmp_path / name / "m.safetensors"
         )
     write_blend(tmp_path / "base", tmp_path / "tuned", tmp_path / "out", alpha=0.75)
     mixed = load_file(tmp_path / "out" / "m.safetensors")["a"]
     assert mixed.dtype == torch.bfloat16
-    assert mixed.item() == 1.0078125
+    assert mixed.tolist() == [-0.005859375, 1.0078125]
 
 
 def test_another_base_is_refused_by_the_weight_that_differs(tmp_path: Path) -> None:
@@ -124,6 +128,22 @@ def test_where_none_keeps_the_least_loss_is_chosen() -> None:
     assert (told["chosen"], told["kept_enough"]) == (1, False)
     told = with_choice(points, most_loss_nats=0.3)
     assert (told["chosen"], told["kept_enough"]) == (0, True)
+
+
+def test_nothing_is_said_to_be_kept_where_nothing_of_it_was_measured() -> None:
+    points = [point(alpha, recall=alpha, leak=0.0, loss=0.0) for alpha in (1.0, 0.5)]
+    for measured in points:
+        del measured["general_loss"]
+    told = with_choice(points, most_loss_nats=0.02)
+    assert (told["chosen"], told["kept_enough"]) == (0, True)  # by the general questions
+    for measured in points:
+        measured["paired"]["general"] |= {"high_95": -0.1}
+    told = with_choice(points, most_loss_nats=0.02)
+    assert (told["chosen"], told["kept_enough"]) == (1, False)  # the nearest to the base
+    for measured in points:
+        del measured["paired"]["general"]
+    told = with_choice(points, most_loss_nats=0.02)
+    assert (told["chosen"], told["kept_enough"]) == (0, None)
 
 
 def test_known_is_the_right_answer_and_where_there_is_one_the_right_page() -> None:

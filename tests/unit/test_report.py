@@ -17,12 +17,14 @@ from rich.console import Console
 
 from ftdist.cli.main import main
 from ftdist.config.compose import compose, save_config
+from ftdist.errors import StorageError
 from ftdist.expert.changes import changes
 from ftdist.expert.charts import curves, thinned
+from ftdist.expert.model_key import model_key
 from ftdist.expert.report import write_page
 from ftdist.expert.reproduce import compare_overrides
 from ftdist.expert.show import print_comparison
-from ftdist.expert.show_blend import print_blends
+from ftdist.expert.show_blend import POINTS, print_blends
 from ftdist.rundir import RunDir
 from launch.resume import changed
 
@@ -273,7 +275,7 @@ def test_curves_attempts_cost_and_the_way_to_make_it_again_are_told(run: RunDir)
     assert "peak_lr:" in page
 
 
-def _blended(run: RunDir, **more: Any) -> None:
+def _blended(run: RunDir, *, measured_of: tuple[str, ...] = ("loss",), **more: Any) -> None:
     """Three blends: 0.5 keeps general loss within 0.02 nats and gains most of those that do."""
     measured = ((1.0, 24, 8, 0.05), (0.5, 12, 4, 0.015), (0.75, 18, 8, 0.03))
     points = [
@@ -286,13 +288,21 @@ def _blended(run: RunDir, **more: Any) -> None:
                     "leak": _interval(leaks, 16, 0.2, 0.8),
                 }
             },
+            "paired": {"general": {}} if "questions" in measured_of else {},
             "general_loss": {"difference": loss, "low_95": loss - 0.01, "high_95": loss + 0.01},
         }
         for alpha, hits, leaks, loss in measured
     ]
-    told = {"points": points, "chosen": 1, "most_loss_nats": 0.02, **more}
-    run.blend.mkdir(parents=True, exist_ok=True)
-    (run.blend / "points.json").write_text(json.dumps(told))
+    if "loss" not in measured_of:
+        for point in points:
+            del point["general_loss"]
+    run.export.mkdir(parents=True, exist_ok=True)
+    told = {
+        "export": model_key(run.export), "points": points, "chosen": 1, "kept_enough": True,
+        "most_loss_nats": 0.02, **more,
+    }  # fmt: skip
+    run.blend_model.mkdir(parents=True, exist_ok=True)
+    (run.blend_model / POINTS).write_text(json.dumps(told))
 
 
 def test_blends_stand_in_the_order_of_alpha_as_curves_and_a_table_that_marks_the_kept_one(
@@ -317,31 +327,58 @@ def test_blends_stand_in_the_order_of_alpha_as_curves_and_a_table_that_marks_the
     assert "+0.015 (+0.005 to +0.025) nats" in part
 
 
+LOSS, QUESTIONS = "general loss at most 0.02 nats above the base's", "general questions not clearly"
+
+
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("measured_of", "enough", "told", "untold"),
     [
-        ({"kept_enough": True}, "the one that gains most. It was chosen on the questions that"),
-        ({"kept_enough": False}, "the one with the least general loss is kept, alpha 0.5. It was"),
-        ({}, "the one that gains most; if none does, the one with the least general loss"),
+        (("loss",), True, f"Kept is alpha 0.5: of the blends that keep enough ({LOSS}), the one "
+         "that gains most. It was chosen on the questions that", "general questions"),
+        (("questions",), True, f"keep enough ({QUESTIONS} worse), the one that gains", "loss"),
+        (("loss", "questions"), True, f"({LOSS}, and {QUESTIONS} worse)", "not measured"),
+        (("loss",), False, f"No blend keeps enough ({LOSS}): the one with the least general loss "
+         "is kept, alpha 0.5. It was", "general questions"),
+        (("questions",), False, f"No blend keeps enough ({QUESTIONS} worse): the one nearest to "
+         "the base is kept, alpha 0.5.", "loss"),
+        ((), None, "Kept is alpha 0.5, the one that gains most. What it keeps of the base was not "
+         "measured: neither general loss nor general questions. It was", "enough"),
     ],
-)
-def test_why_a_blend_is_kept_is_told_on_page_and_terminal(
-    run: RunDir, more: dict[str, Any], told: str
+)  # fmt: skip
+def test_why_a_blend_is_kept_is_told_by_what_was_measured(
+    run: RunDir, measured_of: tuple[str, ...], enough: bool | None, told: str, untold: str
 ) -> None:
-    _blended(run, **more)
+    _blended(run, measured_of=measured_of, kept_enough=enough)
     console = Console(width=1000, record=True)
-    print_blends(run.blend, console)
-    for text in (" ".join(_Page(_written(run)).text.split()), console.export_text()):
+    print_blends(run, console)
+    page = " ".join(_Page(_written(run)).text.split())
+    for text in (page, " ".join(console.export_text().split())):
         assert told in text
-        assert ("No blend keeps enough (general loss at most 0.02" in text) == (
-            more == {"kept_enough": False}
-        )
+        why = text[text.rindex("Kept is alpha" if enough is not False else "No blend keeps") :]
+        assert untold not in why.split("It was chosen")[0]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"points": [], "chosen": 0}'])
+def test_blends_of_another_export_are_told_neither_on_the_page_nor_on_the_terminal(
+    run: RunDir,
+) -> None:
+    _blended(run)
+    (run.export / "README.md").write_text("A comparison's scores make no other model.")
+    assert "Between base and tuned" in _written(run)
+    (run.export / "config.json").write_text("{}")
+    assert "Between base and tuned" not in _written(run)
+    with pytest.raises(StorageError, match="no readable blends of the model in") as caught:
+        print_blends(run, Console())
+    assert f"`ftdist blend {run.handle}`" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"export": KEY, "points": [], "chosen": 0}']
+)
 def test_blends_that_cannot_be_read_are_left_out_of_the_page(run: RunDir, text: str) -> None:
-    run.blend.mkdir(parents=True)
-    (run.blend / "points.json").write_text(text)
+    run.export.mkdir(parents=True)
+    run.blend_model.mkdir(parents=True)
+    told = text.replace("KEY", json.dumps(model_key(run.export)))
+    (run.blend_model / POINTS).write_text(told)
     assert "Between base and tuned" not in _written(run)
 
 

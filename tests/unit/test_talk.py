@@ -19,6 +19,8 @@ from ftdist.cli.talk import split
 from ftdist.config.compose import compose, load_config, save_config
 from ftdist.expert import tiny
 from ftdist.expert.answers import Answerer
+from ftdist.expert.model_key import model_key
+from ftdist.expert.show_blend import POINTS
 from ftdist.expert.talk import Settings, chat
 from ftdist.rundir import RunDir
 from tests.support.models import spread_weights
@@ -211,12 +213,20 @@ def test_the_blend_answers_for_the_tuned_model_where_it_is_asked(
     assert "Run r has no blend to ask." in told
     assert f"`ftdist blend {own.root}`" in told
     base = load_config(run.config).model.path
-    shutil.copytree(base, own.blend / "model")
+    shutil.copytree(base, own.blend_model)
+    assert main(["ask", str(own.root), FIRST, "--blend"]) == 78
+    (own.blend_model / POINTS).write_text(json.dumps({"export": model_key(own.export)}))
     assert main(["ask", str(own.root), FIRST, "--blend"]) == 0
     said = capfd.readouterr()
     first, _, second = said.out.partition("\n\n")
     assert first.removeprefix("base: ").strip() == second.removeprefix("tuned: ").strip()
-    assert str(own.blend / "model") in said.err
+    assert str(own.blend_model) in said.err
+    (own.export / "generation_config.json").write_text("{}")
+    for words in (["ask", str(own.root), FIRST], ["chat", str(own.root)]):
+        assert main([*words, "--blend"]) == 78
+        told = capfd.readouterr().err
+        assert f"The blend of run r does not belong to the model in {own.export}: " in told
+        assert f"To fix: make one anew (`ftdist blend {own.root}`), or leave out" in told
 
 
 @pytest.mark.parametrize("words", [["ask", "{}", "Hi"], ["chat", "{}"]])
