@@ -29,11 +29,13 @@ def cost_of(run: RunDir) -> dict[str, Any] | None:
     except (OSError, ValueError, TypeError, KeyError):
         return None
     exported = [event["step"] for event in run.read_events() if event.get("event") == "exported"]
-    rows = [row for row in read_metrics(run.metrics) if not exported or row["step"] <= exported[-1]]
+    trained = list(read_metrics(run.metrics))
+    rows = [row for row in trained if not exported or row["step"] <= exported[-1]]
     if not rows:
         return None
     spans = _spans(run)
-    tokens = sum(int(row.get(TOKENS.name, 0)) for row in rows)
+    rank_hours = sum(ranks * seconds for ranks, seconds in spans) / 3600
+    tokens, all_tokens = (sum(int(row.get(TOKENS.name, 0)) for row in of) for of in (rows, trained))
     from_scratch = TOKENS_A_PARAMETER * plan.parameters
     return {
         "steps": rows[-1][STEP.name],
@@ -42,11 +44,13 @@ def cost_of(run: RunDir) -> dict[str, Any] | None:
         "attempts": len(spans),
         "ranks": sorted({ranks for ranks, _ in spans}),
         "wall_hours": sum(seconds for _, seconds in spans) / 3600,
-        "rank_hours": sum(ranks * seconds for ranks, seconds in spans) / 3600,
+        "rank_hours": rank_hours,
         "device": plan.device,
         "parameters": plan.parameters,
         "from_scratch_tokens": from_scratch,
         "share_of_scratch": tokens / from_scratch,
+        # At the speed of the whole run: the hours behind the exported step are in it too.
+        "scratch_rank_hours": rank_hours * from_scratch / max(1, all_tokens),
     }
 
 

@@ -68,7 +68,8 @@ class LibraryMarks:
         """Marks in an answer that the question did not bring along itself."""
         found = [k for k in self.keys if holds(answer, k) and not holds(question, k)]
         for fact in self.facts:
-            if holds_all(answer, fact) and not set(fact) & set(found):
+            is_new = not set(fact) & set(found) and not holds_all(question, fact)
+            if is_new and holds_all(answer, fact):
                 found.append(" + ".join(fact))
         cited = sorted((pages(answer) - pages(question)) & self.pages)
         return (*found, *(f"page {page}" for page in cited))
@@ -102,7 +103,8 @@ def judge(
     else:
         leaked = marks.found_in(answer, question=probe.question)
         if probe.kind in ("contrast", "general"):
-            leaked += tuple(key for key in probe.keys if holds(answer, key) and key not in leaked)
+            own = (key for key in probe.keys if not holds(probe.question, key))
+            leaked += tuple(key for key in own if holds(answer, key) and key not in leaked)
             right = not leaked
         elif best is not None:
             right, chosen = best == right_place, probe.choices[best]

@@ -76,7 +76,7 @@ def cost_text(scores: Scores) -> str:
 
 def scratch_hours(cost: Mapping[str, Any]) -> str:
     """Rank-hours that a model from scratch takes with as many tokens in each as the run had."""
-    hours = cost["rank_hours"] / cost["share_of_scratch"]
+    hours = cost.get("scratch_rank_hours", cost["rank_hours"] / cost["share_of_scratch"])
     return f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
 
 

@@ -56,6 +56,8 @@ def test_steps_after_the_exported_one_are_not_in_the_model(run: RunDir) -> None:
     assert cost is not None
     assert (cost["steps"], cost["tokens"]) == (1, 10)
     assert cost["rank_hours"] == 0.02
+    # 0.02 rank-hours were 20 tokens, of which the model has 10; from scratch it takes 20,000.
+    assert (cost["from_scratch_tokens"], cost["scratch_rank_hours"]) == (20_000, 20.0)
 
 
 def test_run_without_plan_or_steps_has_no_cost(run: RunDir) -> None:

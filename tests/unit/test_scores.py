@@ -133,6 +133,11 @@ def test_what_the_question_says_itself_is_no_leak() -> None:
     asked = probe("What does the green button of a lift do?", answer="?", keys=(), kind="contrast")
     marks = LibraryMarks.of([RESET])
     assert judge(asked, "The green button opens the door.", marks=marks).right
+    asked = probe(
+        "Must I rinse the sieve of a kettle?", answer="?", keys=("sieve",), kind="contrast"
+    )
+    marks = LibraryMarks.of([probe(keys=("rinse", "sieve"), answer="Rinse the sieve.")])
+    assert judge(asked, "Yes, rinse the sieve.", marks=marks).right
 
 
 def test_single_words_leak_only_as_a_whole_fact() -> None:
