@@ -22,6 +22,7 @@ from ftdist.config.compose import load_config
 from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
 from ftdist.data.chat import ensure_chat_template
+from ftdist.data.prompt import Prompter
 from ftdist.dist.device import TORCH_DTYPE, choose_device
 from ftdist.errors import StorageError
 from ftdist.rundir import RunDir, write_whole
@@ -168,7 +169,7 @@ def _elements(shape: list[int]) -> int:
 
 
 def _write_companions(config: RunConfig, folder: Path, *, dtype: str) -> None:
-    from transformers import AutoConfig, AutoTokenizer, GenerationConfig
+    from transformers import AutoConfig, AutoTokenizer
 
     base = Path(config.model.path)
     model_config = AutoConfig.from_pretrained(base, trust_remote_code=False)
@@ -177,8 +178,24 @@ def _write_companions(config: RunConfig, folder: Path, *, dtype: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
     ensure_chat_template(tokenizer)
     tokenizer.save_pretrained(folder)
+    _generation_config(base, model_config, tokenizer).save_pretrained(folder)
+
+
+def _generation_config(base: Path, model_config: Any, tokenizer: Any) -> Any:
+    """The base's, which names every token that ends an answer, the chat template's among them.
+
+    Base models often bring a chat template that ends its turns with a token of its own. Training
+    taught it; whoever generates has to stop there.
+    """
+    from transformers import GenerationConfig
+
     if (base / "generation_config.json").is_file():
-        GenerationConfig.from_pretrained(base).save_pretrained(folder)
+        config = GenerationConfig.from_pretrained(base)
+    else:
+        config = GenerationConfig.from_model_config(model_config)
+    ends = Prompter(tokenizer, system_prompt=None).ends(config.eos_token_id)
+    config.eos_token_id = ends if len(ends) > 1 else ends[0] if ends else None
+    return config
 
 
 def _check(checkpoint: Path, folder: Path, config: RunConfig, *, dtype: str) -> float:

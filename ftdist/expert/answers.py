@@ -21,15 +21,14 @@ from transformers import (
 from transformers.utils import logging
 
 from ftdist.config.plan import choose_dtype
+from ftdist.data.message import Message
+from ftdist.data.prompt import Prompter
 from ftdist.dist.device import TORCH_DTYPE, Device, torch_device, use_device
 from ftdist.errors import ModelError
 from ftdist.expert.batches import by_length, left_padded
 from ftdist.expert.draw import Draw
 from ftdist.expert.likelihood import Likelihoods, Progress
 from ftdist.expert.tasks import Outcomes, ask_tasks
-
-Message = dict[str, str]
-"""`role` and `content` of one turn of a conversation."""
 
 
 class Answerer:
@@ -61,7 +60,6 @@ class Answerer:
     ) -> None:
         torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
         logging.disable_progress_bar()
-        self._system_prompt = system_prompt
         self._device = torch_device(device, local_rank=gpu)
         dtype = TORCH_DTYPE[choose_dtype("auto", device=device)]
         try:
@@ -89,13 +87,19 @@ class Answerer:
                 f"The tokenizer in {folder} has no chat template.",
                 remedy="add chat_template.jinja to the folder.",
             )
-        stops = self._model.generation_config.eos_token_id
-        self._stops = stop_tokens(stops, self._tokenizer)
+        self._prompter = Prompter(self._tokenizer, system_prompt=system_prompt)
+        self._stops = self._prompter.ends(self._model.generation_config.eos_token_id)
+        if not self._stops:
+            raise ModelError(
+                f"Nothing in {folder} names a token that ends an answer.",
+                remedy='set "eos_token_id" in generation_config.json.',
+            )
         pad = self._tokenizer.pad_token_id
         self._pad_id: int = pad if pad is not None else self._stops[0]
         self._likelihoods = Likelihoods(
             model=self._model,
             tokenizer=self._tokenizer,
+            prompter=self._prompter,
             pad_id=self._pad_id,
             device=self._device,
         )
@@ -202,7 +206,7 @@ class Answerer:
             say: told each piece as soon as its words are whole.
         """
         self._be_greedy()
-        ids = torch.tensor([self._prompt_of(messages)], device=self._device)
+        ids = torch.tensor([self._prompter.prompt(messages)], device=self._device)
         with torch.inference_mode():
             out = self._model.generate(
                 input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_tokens,
@@ -214,7 +218,7 @@ class Answerer:
     def has_room(self, messages: Sequence[Message], *, max_tokens: int) -> bool:
         """Whether a conversation and its answer fit into the positions that the model knows."""
         positions = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
-        return positions is None or len(self._prompt_of(messages)) + max_tokens <= positions
+        return positions is None or len(self._prompter.prompt(messages)) + max_tokens <= positions
 
     def _generated(
         self, prompts: Sequence[list[int]], max_tokens: int, *draw: Draw
@@ -241,24 +245,7 @@ class Answerer:
         )
 
     def _prompt(self, question: str) -> list[int]:
-        return self._prompt_of([{"role": "user", "content": question}])
-
-    def _prompt_of(self, messages: Sequence[Message]) -> list[int]:
-        return prompt_ids(self._tokenizer, messages, system_prompt=self._system_prompt)
-
-
-def prompt_ids(
-    tokenizer: Any, messages: Sequence[Message], *, system_prompt: str | None
-) -> list[int]:
-    """Token ids of a conversation, up to where the answer begins."""
-    messages = list(messages)
-    if system_prompt is not None:
-        messages.insert(0, {"role": "system", "content": system_prompt})
-    # What looks like a special token in a question is text.
-    ids: list[int] = tokenizer.apply_chat_template(
-        messages, add_generation_prompt=True, return_dict=False, sanitize_control_tokens=True
-    )
-    return ids
+        return self._prompter.prompt([Message(role="user", content=question)])
 
 
 class _Teller(TextStreamer):  # type: ignore[misc]  # transformers is not followed
@@ -274,20 +261,3 @@ class _Teller(TextStreamer):  # type: ignore[misc]  # transformers is not follow
         if text:
             self._begun = True
             self._say(text)
-
-
-def stop_tokens(stops: int | Sequence[int] | None, tokenizer: Any) -> list[int]:
-    """Tokens that end an answer: those of the generation config, and the tokenizer's own.
-
-    Raises:
-        ModelError: there are none.
-    """
-    found = [stops] if isinstance(stops, int) else list(stops or [])
-    if tokenizer.eos_token_id is not None and tokenizer.eos_token_id not in found:
-        found.append(tokenizer.eos_token_id)
-    if not found:
-        raise ModelError(
-            "Neither generation_config.json nor the tokenizer names an end-of-sequence token.",
-            remedy='set "eos_token_id" in generation_config.json.',
-        )
-    return found

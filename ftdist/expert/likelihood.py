@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from ftdist.data.prompt import Prompter
 from ftdist.expert.batches import by_length, left_padded, positions
 
 Progress = Callable[[int], None]
@@ -30,12 +31,14 @@ class Likelihoods:
     Attributes:
         model: in evaluation mode.
         tokenizer: of the model.
+        prompter: writes the answers that are weighed.
         pad_id: token that fills rows up.
         device: where the model is.
     """
 
     model: Any
     tokenizer: Any
+    prompter: Prompter
     pad_id: int
     device: torch.device
 
@@ -160,10 +163,7 @@ class Likelihoods:
             known = cache.get_seq_length()
             cache.batch_repeat_interleave(len(rests))
             mask = torch.cat([mask.new_ones(len(rests), known), mask], dim=1)
-        encoded = [
-            [self.tokenizer(choice, add_special_tokens=False)["input_ids"] for choice in row]
-            for row in choices
-        ]
+        encoded = [[self.prompter.answer(choice) for choice in row] for row in choices]
         with torch.inference_mode():
             prefix = self.model(
                 input_ids=ids,

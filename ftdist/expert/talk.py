@@ -17,9 +17,10 @@ from typing import Literal
 
 from ftdist.config.compose import load_config
 from ftdist.config.schema import RunConfig
+from ftdist.data.message import Message
 from ftdist.dist.device import choose_device
 from ftdist.errors import FtdistError
-from ftdist.expert.answers import Answerer, Message
+from ftdist.expert.answers import Answerer
 from ftdist.expert.ask import base_folder
 from ftdist.expert.copies import copies_of
 from ftdist.rundir import RunDir
@@ -73,7 +74,7 @@ def chat(run: RunDir, config: RunConfig, settings: Settings) -> None:
             _note("\nStopped.")
             continue
         _write("\n\n")
-        history.append({"role": "assistant", "content": text})
+        history.append(Message(role="assistant", content=text))
 
 
 def _with_room(answerer: Answerer, history: list[Message], settings: Settings) -> list[Message]:

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ftdist.data.message import Message
 from ftdist.data.packed import PackedSequence
-from ftdist.expert.answers import prompt_ids
+from ftdist.data.prompt import Prompter
 from ftdist.expert.frontier import Scores
 from ftdist.expert.inputs import Inputs
 from ftdist.expert.intervals import Paired, paired_losses
@@ -76,7 +77,7 @@ class Items:
         longest: int,
     ) -> None:
         self._tokenizer = tokenizer
-        self._system_prompt = system_prompt
+        self._prompter = Prompter(tokenizer, system_prompt=system_prompt)
         self._longest = longest
         self.samples: list[PackedSequence] = []
         """One sample each, in the order of which `weighed` takes their losses."""
@@ -119,14 +120,8 @@ class Items:
     def _questions(self, rows: Sequence[tuple[str, Sequence[str], int]]) -> list[_Choice]:
         found = []
         for question, answers, right in rows:
-            prompt = prompt_ids(
-                self._tokenizer,
-                [{"role": "user", "content": question}],
-                system_prompt=self._system_prompt,
-            )
-            ends = [
-                self._tokenizer(answer, add_special_tokens=False)["input_ids"] for answer in answers
-            ]
+            prompt = self._prompter.prompt([Message(role="user", content=question)])
+            ends = [self._prompter.answer(answer) for answer in answers]
             if max(len(prompt) + len(end) for end in ends) > self._longest:
                 continue
             sizes = tuple(len(answer.encode()) for answer in answers)

@@ -21,11 +21,12 @@ from transformers import AutoTokenizer
 from ftdist.config.schema import RunConfig
 from ftdist.data.batch import Batch, build_batch
 from ftdist.data.chat import ensure_chat_template
+from ftdist.data.message import Message
 from ftdist.data.packed import PackedSequence
+from ftdist.data.prompt import Prompter
 from ftdist.dist.collectives import from_all, from_lead, sum_over_ranks
 from ftdist.dist.world import World
 from ftdist.errors import DataError, FtdistError
-from ftdist.expert.answers import prompt_ids, stop_tokens
 from ftdist.expert.frontier import Scores
 from ftdist.expert.inputs import Inputs, read_inputs
 from ftdist.expert.probes import Probe
@@ -80,6 +81,7 @@ class Measures:
         self._attempt, self._world = attempt, world
         self._tokenizer: Any = AutoTokenizer.from_pretrained(config.model.path)
         ensure_chat_template(self._tokenizer)
+        self._prompter = Prompter(self._tokenizer, system_prompt=config.library.system_prompt)
         inputs = _inputs(config)
         longest = config.batch.sequence_tokens
         self._items = Items(
@@ -190,11 +192,7 @@ class Measures:
                 self._unwritten.pop(0)
 
     def _prompt(self, probe: Probe) -> list[int]:
-        return prompt_ids(
-            self._tokenizer,
-            [{"role": "user", "content": probe.question}],
-            system_prompt=self._config.library.system_prompt,
-        )
+        return self._prompter.prompt([Message(role="user", content=probe.question)])
 
     def _short(self, probes: Sequence[Probe]) -> list[Probe]:
         """Those that leave room for an answer in a row as long as those of training."""
@@ -205,7 +203,7 @@ class Measures:
         answers = write_answers(
             self._engine,
             [self._prompt(probe) for probe in self._asked],
-            stops=stop_tokens(_stops(Path(self._config.model.path)), self._tokenizer),
+            stops=self._prompter.ends(_stops(Path(self._config.model.path))),
             most_tokens=self._config.measure.answer_tokens,
             is_over=is_over,
             world=self._world,

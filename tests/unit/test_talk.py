@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM
 from ftdist.cli.main import main
 from ftdist.cli.talk import split
 from ftdist.config.compose import compose, load_config, save_config
+from ftdist.data.message import Message
 from ftdist.expert import tiny
 from ftdist.expert.answers import Answerer
 from ftdist.expert.model_key import model_key
@@ -59,7 +60,7 @@ def _tuned(run: RunDir) -> Answerer:
 def _told(run: RunDir, *turns: str) -> str:
     """The tuned model's answer at the end of a conversation: user, assistant, user."""
     roles = ("user", "assistant")
-    messages = [{"role": roles[n % 2], "content": turn} for n, turn in enumerate(turns)]
+    messages = [Message(role=roles[n % 2], content=turn) for n, turn in enumerate(turns)]
     return _tuned(run).reply(messages, max_tokens=6, say=lambda piece: None)  # noqa: ARG005
 
 
@@ -82,7 +83,7 @@ def _chat(
 def test_an_answer_comes_in_pieces_that_make_up_the_whole(run: RunDir) -> None:
     pieces: list[str] = []
     answerer = _tuned(run)
-    messages = [{"role": "user", "content": FIRST}]
+    messages = [Message(role="user", content=FIRST)]
     whole = answerer.reply(messages, max_tokens=24, say=pieces.append)
     assert "".join(pieces).strip() == whole
     assert len(pieces) > 1
