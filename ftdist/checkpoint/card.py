@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ftdist.config.model_facts import model_name
 from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
 from ftdist.rundir import RunDir
@@ -34,8 +35,7 @@ def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
         "",
         f"# {run.name}",
         "",
-        f"Full-parameter fine-tune of `{config.model.path.rstrip('/').rsplit('/', 1)[-1]}`, made "
-        "with ftdist.",
+        f"Full-parameter fine-tune of `{model_name(config.model.path)}`, made with ftdist.",
         "",
         "## Data",
         "",

@@ -29,6 +29,14 @@ _FLOATS = ("F32", "F16", "BF16", "F64")
 _INTEGERS = frozenset({"BOOL", "I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64"})
 
 
+def model_name(folder: str) -> str:
+    """What people call the model of a folder: `owner/name` for one from the hub."""
+    parts = Path(folder).parts
+    if len(parts) > 2 and parts[-2] == "snapshots" and parts[-3].startswith("models--"):
+        return parts[-3].removeprefix("models--").replace("--", "/")
+    return Path(folder).name
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
     """Sizes of a base model."""

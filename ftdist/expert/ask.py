@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +29,7 @@ from ftdist.rundir import RunDir, write_whole
 
 Item = TypeVar("Item")
 
-CACHE_FORMAT = 4
+CACHE_FORMAT = 5
 """Counts up whenever cached answers would no longer be what is answered now."""
 
 GENERAL_BATCHES = 4
@@ -297,6 +298,7 @@ def base_answers(
     asked = Asked.of(inputs)
     depends_on = {
         "format": CACHE_FORMAT,
+        "transformers": version("transformers"),
         "model": model_key(folder),
         "questions": asked.questions,
         "choices": asked.choices,

@@ -31,7 +31,7 @@ from ftdist.expert.scores import LibraryMarks, Verdict, judge
 from ftdist.expert.seen import seen_in_training
 from ftdist.expert.tally import Judged, tally
 from ftdist.expert.wording import score_rows
-from ftdist.observe.comparison import ANSWERS_ASKED
+from ftdist.observe.comparison import ANSWERS_ASKED, answers_wanted
 from ftdist.observe.wandb_compare import tell_wandb
 from ftdist.rundir import RunDir, write_whole
 
@@ -51,6 +51,7 @@ def compare(run_dir: Path) -> None:
     run, started = RunDir(run_dir), time.monotonic()
     config = load_config(run.config)
     settings = settings_of(run, config, stage="compare")
+    show_answers = answers_wanted(run, config)
     if not (run.export / "config.json").is_file():
         raise ModelError(
             f"The run {run.name} has not been exported: there is no model in {run.export}.",
@@ -70,7 +71,9 @@ def compare(run_dir: Path) -> None:
         system_prompt=config.library.system_prompt,
     )  # fmt: skip
     seen = seen_in_training(inputs, config)
-    write_report(run, inputs, settings, base=base, tuned=tuned, seen=seen)
+    write_report(
+        run, inputs, settings, base=base, tuned=tuned, seen=seen, show_answers=show_answers
+    )
     write_page(run)
     say(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
     tell_wandb(run, config, say=say)
@@ -84,13 +87,25 @@ def write_report(
     base: Answers,
     tuned: Answers,
     seen: dict[str, dict[str, Any]] | None = None,
+    show_answers: bool = True,
 ) -> None:
-    """Judge both models' answers and write `answers.jsonl`, `scores.json` and the card's scores."""
+    """Judge both models' answers and write `answers.jsonl`, `scores.json` and the card's scores.
+
+    Args:
+        run: whose report it is.
+        inputs: what was asked.
+        settings: how.
+        base: what the base answered.
+        tuned: what the tuned model answered.
+        seen: of what was asked, what was trained on.
+        show_answers: whether W&B may have the answers too.
+    """
     judged = {"base": judge_all(inputs, base), "tuned": judge_all(inputs, tuned)}
     scores = tally(inputs, base=judged["base"], tuned=judged["tuned"])
     scores["cost"] = cost_of(run)
     scores |= {} if seen is None else {"seen": seen}
     scores["asked"] = asdict(settings)
+    scores[ANSWERS_ASKED] = show_answers
     scores["cut"] = {
         "tokens": settings.max_answer_tokens,
         "asked": len(inputs.probes),

@@ -13,6 +13,7 @@ from typing import Any
 
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.compose import load_config
+from ftdist.config.model_facts import model_name
 from ftdist.config.schema import RunConfig
 from ftdist.expert.changes import Change, changes
 from ftdist.expert.charts import curves
@@ -74,7 +75,7 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
     return render(
         "expert/report.html.jinja",
         run=run.name,
-        base=Path(config.model.path).name,
+        base=model_name(config.model.path),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         blind=json.loads(blind),

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -84,15 +85,16 @@ def _refuse_one_name_twice(files: Sequence[Path]) -> None:
 def tasks_key(files: Sequence[Path]) -> str:
     """Changes whenever what the tasks are made of does; sha256.
 
-    That is what they and the files that they include say; and, as sizes and times tell, what lies
-    beside these and the data that they name.
+    That is lm-eval itself; what they and the files that they include say; and, as sizes and times
+    tell, what lies beside these and the data that they name.
 
     Raises:
         DataError: a file cannot be read.
     """
     digest = hashlib.sha256()
+    by = version("lm-eval") if find_spec("lm_eval") else ""
     for file in files:
-        digest.update(f"{KEY_FORMAT}\n".encode())
+        digest.update(f"{KEY_FORMAT} {by}\n".encode())
         says = _with_included(file)
         needed: set[Path] = set()
         for path, part in says.items():

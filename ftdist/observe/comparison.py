@@ -30,7 +30,9 @@ MOST_ANSWERS = 500
 """Rows of the table; answers.jsonl has every one."""
 
 ANSWERS_ASKED = "tracking.answers"
-"""Name, in a comparison's request, of what goes before the config's `tracking.answers`."""
+"""Name, in a comparison's request, of what goes before the config's `tracking.answers`.
+
+In its scores too: what was asked of a finished comparison holds while another one waits."""
 
 COLUMNS = (
     "question",
@@ -95,7 +97,7 @@ def read_comparison(
         scores = json.loads((run.report / "scores.json").read_text(encoding="utf-8"))
         rows = list(read_json_lines(run.report / "answers.jsonl"))
         answers = None
-        if _answers_wanted(run, config):
+        if scores.get(ANSWERS_ASKED, answers_wanted(run, config)):
             table = redacted(answer_rows(rows), environment=environment)
             answers = tuple(tuple(row) for row in table)
         return Comparison(values=score_values(scores), answers=answers, asked=len(rows))
@@ -180,8 +182,8 @@ def _verdict(kind: str, *, right: bool) -> str:
     return "right" if right else "wrong"
 
 
-def _answers_wanted(run: RunDir, config: RunConfig) -> bool:
-    """As the comparison was told, as far as it was; else as the config says."""
+def answers_wanted(run: RunDir, config: RunConfig) -> bool:
+    """As a comparison was told last, as far as it was; else as the config says."""
     request = run.request("compare")
     if not request.is_file():
         return config.tracking.answers

@@ -7,6 +7,7 @@ import pytest
 
 from ftdist.config.schema import RunConfig
 from ftdist.observe.comparison import (
+    ANSWERS_ASKED,
     COLUMNS,
     MOST_ANSWERS,
     Comparison,
@@ -174,6 +175,14 @@ def test_what_a_comparison_was_told_goes_before_the_config(run: RunDir, *, wante
     assert (found.answers is not None) is wanted
     run.request("compare").write_text(json.dumps({"threads": 1}))
     assert read(run, "tracking.answers=false").answers is None
+
+
+def test_answers_withheld_from_a_finished_comparison_stay_so_while_another_waits(
+    run: RunDir,
+) -> None:
+    write_report(run, recall=0.75, **{ANSWERS_ASKED: False})
+    run.request("compare").write_text(json.dumps({ANSWERS_ASKED: True}))
+    assert read(run).answers is None
 
 
 def test_secrets_of_the_environment_are_hidden_in_the_answers(run: RunDir) -> None:

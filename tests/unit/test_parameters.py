@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ftdist.config.compose import compose
-from ftdist.config.model_facts import ModelFacts, read_model_facts
+from ftdist.config.model_facts import ModelFacts, model_name, read_model_facts
 from ftdist.config.parameters import (
     check_parameters,
     frozen_elements,
@@ -268,3 +268,10 @@ def test_divergence_gives_a_gradient_to_what_learns_alone(learns: str) -> None:
     whole, part = gradients("hidden", "head", "bias"), gradients(learns)
     assert [name for name, gradient in part.items() if gradient is not None] == [learns]
     assert torch.equal(part[learns], whole[learns])  # type: ignore[arg-type]
+
+
+def test_a_model_from_the_hub_is_called_by_its_name_there() -> None:
+    commit = "0123456789012345678901234567890123456789"
+    assert model_name(f"/c/hub/models--Org--Small-1B/snapshots/{commit}") == "Org/Small-1B"
+    assert model_name(f"/c/hub/models--gpt2/snapshots/{commit}/") == "gpt2"
+    assert model_name("/models/snapshots/small") == "small"
