@@ -11,10 +11,12 @@ from ftdist.config.curation import WriteSection
 from ftdist.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from openai import OpenAI
+    from openai import APIStatusError, OpenAI
 
 _RETRIES = 4
 _SEED = 1
+_MOST_SAID = 300
+"""Letters of what a server says that are shown."""
 
 
 class OpenAiEndpoint:
@@ -34,16 +36,16 @@ class OpenAiEndpoint:
         made_of = json.dumps([self._asked.url, self._asked.model])
         return hashlib.sha256(made_of.encode()).hexdigest()
 
-    def ask(self) -> Callable[[Sequence[str]], list[str]]:
-        """A function from prompts to replies; "" for a prompt that the endpoint refuses."""
+    def ask(self) -> Callable[[Sequence[str]], list[str | DataError]]:
+        """A function from prompts to replies; an error for a prompt that the endpoint refuses."""
 
-        def replies(prompts: Sequence[str]) -> list[str]:
+        def replies(prompts: Sequence[str]) -> list[str | DataError]:
             with ThreadPoolExecutor(self._asked.at_once) as pool:
                 return list(pool.map(self._reply, prompts))
 
         return replies
 
-    def _reply(self, prompt: str) -> str:
+    def _reply(self, prompt: str) -> str | DataError:
         import openai
 
         assert self._asked.model is not None
@@ -56,8 +58,13 @@ class OpenAiEndpoint:
                 temperature=0,
                 seed=_SEED,
             )
-        except (openai.BadRequestError, openai.UnprocessableEntityError):
-            return ""  # too long, or refused for what it says
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            # A prompt may be too long, or unwanted; the settings are at fault if all are refused.
+            return DataError(
+                f"{where} refuses what it is asked (HTTP {error.status_code}): {_said(error)}",
+                remedy="set write.answer_tokens below the model's context, or write.model to one "
+                "that takes max_tokens and temperature=0; or set write.by=rules.",
+            )
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise ConfigError(
                 f"{where} refuses the key in ${self._asked.key_variable} "
@@ -80,6 +87,13 @@ class OpenAiEndpoint:
             ) from error
         choices = answer.choices or []
         return (choices[0].message.content or "") if choices else ""
+
+
+def _said(error: "APIStatusError") -> str:
+    """What the server says of a refusal, on one line."""
+    told = error.body.get("message") if isinstance(error.body, dict) else None
+    text = " ".join((told if isinstance(told, str) and told.strip() else error.message).split())
+    return f"{text.rstrip('.')}." if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]}..."
 
 
 def open_endpoint(asked: WriteSection) -> OpenAiEndpoint:

@@ -33,6 +33,7 @@ from ftdist.library.reading import Work, judge_bad_rows, read_sources
 from ftdist.library.refused import refused_rows
 from ftdist.library.sift import LIBRARY, ReadSource, Sifted, sift
 from ftdist.library.write import Writer
+from ftdist.rundir import read_json_lines
 
 REPLAY = "replay"
 
@@ -67,7 +68,7 @@ class Endpoint(Protocol):
         """Fingerprint of the model and of what its answers depend on."""
 
     def ask(self) -> Ask:
-        """A function from prompts to answers."""
+        """A function from prompts to answers; an error for a prompt that is refused."""
 
 
 def curate(
@@ -204,13 +205,15 @@ def _writer(
         assert endpoint is not None
         ask, made_of = endpoint.ask(), endpoint.key
     key = hashlib.sha256(f"{made_of} {asked.answer_tokens}".encode()).hexdigest()[:32]
+    replies = work.cache / "answers" / f"{key}.jsonl"
     return Writer(
         ask=ask,
         key=key,
-        replies=work.cache / "answers" / f"{key}.jsonl",
+        replies=replies,
         questions=asked.questions,
         wordings=asked.wordings,
         say=work.about("written"),
+        has_spoken=any(row.get("answer") for row in read_json_lines(replies)),
     )
 
 
@@ -241,6 +244,8 @@ def _teach(
         if writer is not None and is_library:
             own = [written_for(lesson, writer=writer) for lesson in own]
         lessons.append(own)
+    if writer is not None:
+        writer.end_if_mute()
     work.say(f"curate: teaching {sum(map(len, lessons))} pieces")
     everything = list(chain(*lessons))
     results = told(

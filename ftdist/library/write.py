@@ -3,6 +3,8 @@
 It reads what is kept of one piece and leaves what was written, and checked, in one file:
 
 CACHE/written/KEY.json  {"questions": {PASSAGE: [exchange]}, "wordings": {QUESTION: [wording]}}
+
+What lacks replies, since the model refused prompts, has another name: they are asked again.
 """
 
 import hashlib
@@ -12,8 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
+from ftdist.errors import DataError
 from ftdist.library.account import Account
-from ftdist.library.keep.answers import Ask, answered
+from ftdist.library.keep.answers import ANSWERED_AT_ONCE, Ask, answered
 from ftdist.library.progress import Say, unheard
 from ftdist.library.rows import Block, Document
 from ftdist.library.samples import Sample
@@ -31,7 +34,7 @@ FORMAT = 1
 """Raised whenever the same replies would be taken in another way."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Writer:
     """A language model, and how much it is asked.
 
@@ -42,6 +45,7 @@ class Writer:
         questions: of each passage.
         wordings: of each question.
         say: is told how it goes on.
+        has_spoken: whether it ever gave a reply.
     """
 
     ask: Ask
@@ -50,10 +54,36 @@ class Writer:
     questions: int
     wordings: int
     say: Say = unheard
+    has_spoken: bool = False
+    refused: dict[str, DataError] = field(default_factory=dict)
+    """Prompts that it refuses, and why."""
 
     def replies_to(self, prompts: Sequence[str]) -> dict[str, str]:
-        """What it says to prompts, now or before, where it says anything."""
-        return dict(answered(prompts, ask=self.ask, cache=self.replies, say=self.say))
+        """What it says to prompts, now or before, where it says anything.
+
+        Raises:
+            DataError: it refuses whatever it is asked.
+        """
+        replies = dict(answered(prompts, ask=self._asked, cache=self.replies, say=self.say))
+        self.has_spoken = self.has_spoken or bool(replies)
+        return replies
+
+    def end_if_mute(self) -> None:
+        """Raise the first refusal if there were refusals alone."""
+        if self.refused and not self.has_spoken:
+            raise next(iter(self.refused.values()))
+
+    def _asked(self, prompts: Sequence[str]) -> Sequence[str | DataError]:
+        replies = self.ask(prompts)
+        for prompt, reply in zip(prompts, replies, strict=True):
+            if isinstance(reply, DataError):
+                self.refused[prompt] = reply
+            else:
+                self.refused.pop(prompt, None)
+                self.has_spoken = self.has_spoken or bool(reply.strip())
+        if len(self.refused) >= ANSWERED_AT_ONCE:
+            self.end_if_mute()
+        return replies
 
 
 @dataclass(kw_only=True)
@@ -67,6 +97,8 @@ class Written:
     """By the question."""
 
     account: Account = field(default_factory=Account)
+    refused: list[str] = field(default_factory=list)
+    """Prompts to which there is no reply."""
 
     @classmethod
     def load(cls, path: Path | None) -> Self:
@@ -111,10 +143,12 @@ def write_piece(
 
     Returns:
         the file of what was written.
+
+    Raises:
+        DataError: the writer refuses whatever it is asked.
     """
     settings = [FORMAT, key, writer.key, writer.questions, writer.wordings]
-    name = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:32]
-    path = cache / "written" / f"{name}.json"
+    path = _place(cache, settings)
     if path.is_file():
         return path
     written = Written()
@@ -126,8 +160,26 @@ def write_piece(
         ]
         asked = [question for row in rows() for question in row.questions]
         _wordings([*asked, *new], writer=writer, into=written)
+    if written.refused:
+        path = _place(cache, [*settings, written.refused])
     written.save(path)
     return path
+
+
+def _place(cache: Path, made_of: Sequence[object]) -> Path:
+    name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
+    return cache / "written" / f"{name}.json"
+
+
+def _refused(prompt: str, *, writer: Writer, into: Written, place: str, what: str) -> None:
+    """Count a prompt that the writer refuses, if it does."""
+    if error := writer.refused.get(prompt):
+        into.refused.append(prompt)
+        into.account.strike(
+            f"no {what} written: the model refuses to be asked",
+            place=place,
+            excerpt=error.problem,
+        )
 
 
 def _questions(rows: Iterable[Matter], *, writer: Writer, into: Written) -> None:
@@ -135,6 +187,7 @@ def _questions(rows: Iterable[Matter], *, writer: Writer, into: Written) -> None
     prompts = [ask_for_questions(passage, count=writer.questions) for _, passage in given]
     replies = writer.replies_to(prompts)
     for (document, passage), prompt in zip(given, prompts, strict=True):
+        _refused(prompt, writer=writer, into=into, place=passage.place, what="question")
         taken: dict[str, Exchange] = {}
         for claim in claims(replies.get(prompt, "")):
             reason = why_not(claim, passage)
@@ -184,6 +237,7 @@ def _wordings(questions: Sequence[str], *, writer: Writer, into: Written) -> Non
     prompts = [ask_for_wordings(question, count=writer.wordings) for question in questions]
     replies = writer.replies_to(prompts)
     for question, prompt in zip(questions, prompts, strict=True):
+        _refused(prompt, writer=writer, into=into, place=question, what="wording")
         reply: str = replies.get(prompt, "")
         taken, refused = written_wordings(reply, question=question, count=writer.wordings)
         if taken:

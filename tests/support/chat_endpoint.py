@@ -19,20 +19,24 @@ class ChatEndpoint:
 
 @contextmanager
 def chat_endpoint(
-    reply: Callable[[str], str], *, status: Callable[[int], int] = lambda _: 200
+    reply: Callable[[str], str],
+    *,
+    status: Callable[[int], int] = lambda _: 200,
+    refuses: Callable[[str], bool] = lambda _: False,
 ) -> Iterator[ChatEndpoint]:
     """Serve `POST /v1/chat/completions` until the block ends.
 
     Args:
         reply: what the model says to a prompt.
         status: HTTP status of the n-th request, from 0.
+        refuses: whether a prompt is refused with HTTP 400.
     """
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             prompt = asked["messages"][-1]["content"]
-            code = status(len(served.prompts))
+            code = 400 if refuses(prompt) else status(len(served.prompts))
             served.prompts.append(prompt)
             served.keys.add(self.headers.get("Authorization", ""))
             message = {"role": "assistant", "content": reply(prompt)}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ftdist.errors import DataError
 from ftdist.library.keep import answers
 from ftdist.library.keep.answers import answered, in_circles, whole_sentences
 from ftdist.library.keep.contrast import contrast_questions, find_products
@@ -228,6 +229,14 @@ def test_a_prompt_without_an_answer_is_left_out_and_not_asked_again(tmp_path: Pa
             ("a", "Answer to a")
         ]
     assert len(base.batches) == 1
+
+
+def test_a_prompt_that_is_refused_is_left_out_and_asked_again(tmp_path: Path) -> None:
+    refusal, base, cache = DataError("No.", remedy="None."), _Base(), tmp_path / "a.jsonl"
+    refusing = lambda prompts: [refusal if text == "b" else text for text in prompts]  # noqa: E731
+    assert answered(["a", "b"], ask=refusing, cache=cache) == [("a", "a")]
+    assert answered(["a", "b"], ask=base, cache=cache) == [("a", "a"), ("b", "Answer to b")]
+    assert base.batches == [["b"]]
 
 
 def test_a_share_of_the_answers_may_be_long_and_each_prompt_keeps_its_kind(tmp_path: Path) -> None:

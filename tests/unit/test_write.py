@@ -13,6 +13,7 @@ from ftdist.library.curate import curate
 from ftdist.library.curated import open_curated, read_samples
 from ftdist.library.samples import Sample
 from ftdist.library.teach.written import Claim, claims, why_not, written_wordings
+from ftdist.library.write import Writer
 from tests.support.chat_endpoint import ChatEndpoint, chat_endpoint
 
 pytestmark = pytest.mark.timeout(120)
@@ -145,7 +146,7 @@ def _curated(tmp_path: Path, served: ChatEndpoint, *more: str) -> Sequence[Sampl
         [
             "library.name=w",
             f"library.root={tmp_path}/libraries",
-            f"library.sources=[{tmp_path}/m.md]",
+            f"library.sources=[manuals={tmp_path}/*.md]",
             f"work.cache={tmp_path}/cache",
             "work.processes=1",
             "write.by=endpoint",
@@ -155,8 +156,8 @@ def _curated(tmp_path: Path, served: ChatEndpoint, *more: str) -> Sequence[Sampl
         ]
     )
     curate(config, model=None, endpoint=open_endpoint(config.write), say=lambda _: None)
-    [source] = open_curated(tmp_path / "libraries/w").sources
-    return list(read_samples(source.train))
+    sources = open_curated(tmp_path / "libraries/w").sources
+    return [sample for source in sources for sample in read_samples(source.train)]
 
 
 def test_an_endpoint_writes_questions_that_stand_in_the_text_and_what_does_not_is_shown(
@@ -194,7 +195,13 @@ def test_an_endpoint_that_fails_once_is_asked_again_and_nothing_is_lost(tmp_path
 
 @pytest.mark.parametrize(
     ("status", "error", "words"),
-    [(401, ConfigError, "OPENAI_API_KEY"), (404, ConfigError, "write.model"), (418, DataError, "")],
+    [
+        (400, DataError, "HTTP 400): no.\nTo fix: set write.answer_tokens below"),
+        (401, ConfigError, "OPENAI_API_KEY"),
+        (404, ConfigError, "write.model"),
+        (418, DataError, ""),
+        (422, DataError, "HTTP 422): no."),
+    ],
 )
 def test_an_endpoint_that_refuses_ends_in_one_sentence(
     tmp_path: Path, status: int, error: type[ConfigError], words: str
@@ -205,6 +212,79 @@ def test_an_endpoint_that_refuses_ends_in_one_sentence(
     ):
         _curated(tmp_path, served)
     assert words in str(told.value)
+
+
+def test_a_prompt_that_is_refused_is_counted_and_asked_again_once_the_server_takes_it(
+    tmp_path: Path,
+) -> None:
+    is_mended = False
+
+    def refuses(prompt: str) -> bool:
+        return not is_mended and "green button" in prompt
+
+    with chat_endpoint(_reply, refuses=refuses) as served:
+        first = _curated(tmp_path, served)
+        manifest = json.loads((tmp_path / "libraries/w/manifest.json").read_text())
+        rule = manifest["rules"]["no question written: the model refuses to be asked"]
+        card = (tmp_path / "libraries/w/index.html").read_text()
+        asked = len(served.prompts)
+        assert _curated(tmp_path, served) == first
+        again = served.prompts[asked:]
+        is_mended = True
+        mended = _curated(tmp_path, served)
+        apart = tmp_path / "apart"
+        apart.mkdir()
+        assert mended == _curated(apart, served)
+    assert rule["count"] == 1
+    assert "(HTTP 400): no" in rule["victims"][0]["excerpt"]
+    assert "no question written: the model refuses to be asked</b>: 1" in card
+    assert len(again) == 1
+    assert "green button" in again[0]
+    assert not any(sample.made_by == "written" for sample in first)
+    assert any(sample.made_by == "written" for sample in mended)
+
+
+def test_what_a_server_said_before_counts_where_all_that_is_left_to_ask_is_refused(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "n.md").write_text("# B-70 Manual\n\n## Rinse\n\nRinse the sieve of the device.\n")
+    with chat_endpoint(_reply, refuses=lambda prompt: "sieve" in prompt) as served:
+        first = _curated(tmp_path, served, "write.wordings=0")
+        asked = len(served.prompts)
+        assert _curated(tmp_path, served, "write.wordings=0") == first
+    assert len(served.prompts) == asked + 1
+
+
+def _writer(tmp_path: Path, *, takes: Sequence[str] = ()) -> tuple[Writer, list[str]]:
+    """A model that refuses all prompts but some, and what it is asked."""
+    asked = list[str]()
+
+    def ask(prompts: Sequence[str]) -> list[str | DataError]:
+        asked.extend(prompts)
+        return ["Yes." if text in takes else DataError("No.", remedy="None.") for text in prompts]
+
+    replies = tmp_path / "replies.jsonl"
+    return Writer(ask=ask, key="k", replies=replies, questions=1, wordings=0), asked
+
+
+def test_a_model_that_refuses_everything_is_not_asked_to_the_end(tmp_path: Path) -> None:
+    writer, asked = _writer(tmp_path)
+    for number in range(6):  # pieces of 5 prompts each
+        assert writer.replies_to([f"{number} {n}" for n in range(5)]) == {}
+    with pytest.raises(DataError, match="No"):
+        writer.replies_to([f"more {n}" for n in range(1000)])
+    assert len(asked) == 62
+    assert not (tmp_path / "replies.jsonl").exists()
+
+
+def test_a_model_that_takes_one_prompt_may_refuse_all_others(tmp_path: Path) -> None:
+    prompts = [str(n) for n in range(100)]
+    writer, asked = _writer(tmp_path, takes=["7"])
+    assert writer.replies_to(prompts) == {"7": "Yes."}
+    writer.end_if_mute()
+    assert len(writer.refused) == 99
+    assert writer.replies_to(prompts) == {"7": "Yes."}
+    assert len(asked) == 199
 
 
 def test_the_key_comes_from_the_environment_alone(

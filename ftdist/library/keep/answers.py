@@ -5,10 +5,13 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ftdist.errors import DataError
 from ftdist.library.progress import Say, unheard
 from ftdist.rundir import append_json_line, read_json_lines
 
-Ask = Callable[[Sequence[str]], list[str]]
+Ask = Callable[[Sequence[str]], Sequence[str | DataError]]
+"""From prompts to answers; an error, not raised, for a prompt that is refused."""
+
 ANSWERED_AT_ONCE = 32
 """Prompts asked together, one batch of the base model; an interruption loses no more than these."""
 
@@ -24,7 +27,7 @@ def answered(
     """Prompts with their answers, in the order of the prompts; those without one are left out.
 
     Args:
-        prompts: each asked once, now or before.
+        prompts: each asked once, now or before; one that is refused is asked again next time.
         ask: gives the base model's answers.
         cache: JSON lines of what was answered; a torn last line is asked again.
         say: is told how many are answered of those that were not before, and how long it takes.
@@ -41,13 +44,14 @@ def answered(
     for first in range(0, len(new), ANSWERED_AT_ONCE):
         asked = new[first : first + ANSWERED_AT_ONCE]
         for prompt, answer in zip(asked, ask(asked), strict=True):
-            known[prompt] = answer
-            append_json_line(cache, {"prompt": prompt, "answer": answer})
+            if isinstance(answer, str):
+                known[prompt] = answer
+                append_json_line(cache, {"prompt": prompt, "answer": answer})
         done, now = first + len(asked), time.monotonic()
         if now - told > _SAY_EVERY_S or done == len(new):
             told = now
             say(f"{done}/{len(new)}, {(now - began) / done * (len(new) - done):.0f} s left")
-    return [(prompt, known[prompt]) for prompt in prompts if known[prompt].strip()]
+    return [(prompt, known[prompt]) for prompt in prompts if known.get(prompt, "").strip()]
 
 
 def in_circles(text: str) -> bool:
