@@ -21,7 +21,7 @@ LONGEST_TEXT_TOKENS = 1024
 """Of a longer text, or one longer than the model's context, the beginning is read."""
 
 MOST_LOGITS = 1 << 26
-"""Logits that stand at once while losses are measured: 256 MiB in float32."""
+"""Logits that stand at once while answers and texts are weighed: 256 MiB in float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,41 +105,53 @@ class Likelihoods:
         return losses
 
     def _text_losses(self, rows: Sequence[list[int]]) -> list[float]:
-        """Summed loss of each row of token ids, in nats.
-
-        Rows are read piece by piece with the key-value cache: the logits of a large vocabulary
-        never stand for whole rows.
-        """
+        """Summed loss of each row of token ids, in nats."""
         lengths = torch.tensor([len(row) for row in rows], device=self.device)
         width = int(lengths.max())
         ids = torch.tensor(
             [row + [self.pad_id] * (width - len(row)) for row in rows], device=self.device
         )
         mask = (torch.arange(width, device=self.device) < lengths[:, None]).long()
-        places = positions(mask)
-        vocabulary = self.model.get_input_embeddings().weight.shape[0]
-        piece = max(1, MOST_LOGITS // (len(rows) * vocabulary))
-        sums = torch.zeros(len(rows), device=self.device)
-        cache = None
         with torch.inference_mode():
-            for start in range(0, width - 1, piece):
-                end = min(start + piece, width - 1)
-                out = self.model(
-                    input_ids=ids[:, start:end],
-                    attention_mask=mask[:, :end],
-                    position_ids=places[:, start:end],
-                    past_key_values=cache,
-                    use_cache=True,
-                )
-                cache = out.past_key_values
-                losses = functional.cross_entropy(
-                    out.logits.float().transpose(1, 2),
-                    ids[:, start + 1 : end + 1],
-                    reduction="none",
-                )
-                sums += (losses * mask[:, start + 1 : end + 1]).sum(dim=1)
-        found: list[float] = sums.tolist()
+            found: list[float] = self._losses_after(mask[:, :0], None, ids, mask).tolist()
         return found
+
+    def _losses_after(
+        self,
+        before: Int[Tensor, "row known"],
+        cache: Any,
+        ids: Int[Tensor, "row token"],
+        mask: Int[Tensor, "row token"],
+    ) -> Float[Tensor, " row"]:
+        """Summed loss of each row's tokens but the first, in nats, in float32.
+
+        Rows are read piece by piece with the key-value cache: the logits of a large vocabulary
+        never stand for whole rows.
+
+        Args:
+            before: mask of what was read.
+            cache: of what was read, which grows here; None: nothing was.
+            ids: padded on the right.
+            mask: 0 on that padding.
+        """
+        known, (rows, width) = before.shape[1], ids.shape
+        full_mask = torch.cat([before, mask], dim=1)
+        places = positions(full_mask)[:, known:]
+        vocabulary = self.model.get_input_embeddings().weight.shape[0]
+        piece = max(1, MOST_LOGITS // (rows * vocabulary))
+        sums = torch.zeros(rows, device=self.device)
+        for start in range(0, width - 1, piece):
+            end = min(start + piece, width - 1)  # what follows the last token is not asked
+            out = self.model(
+                input_ids=ids[:, start:end],
+                attention_mask=full_mask[:, : known + end],
+                position_ids=places[:, start:end],
+                past_key_values=cache,
+                use_cache=True,
+            )
+            cache = out.past_key_values
+            sums += _losses(out.logits, ids[:, start + 1 : end + 1], mask[:, start + 1 : end + 1])
+        return sums
 
     def _read(self, beginning: list[int]) -> Any:
         """The key-value cache of tokens with which every prompt begins; None for no token."""
@@ -197,21 +209,21 @@ class Likelihoods:
         real = torch.tensor(
             [[1] * len(tail) + [0] * (longest - len(tail)) for tail in tails], device=self.device
         )
-        logits = first_logits[:, None]
-        if longest > 1:  # what follows the last token is not asked
-            full_mask = torch.cat([mask, real[:, :-1]], dim=1)
-            out = self.model(
-                input_ids=targets[:, :-1],
-                attention_mask=full_mask,
-                position_ids=positions(full_mask)[:, mask.shape[1] :],
-                past_key_values=copy.deepcopy(cache),
-                use_cache=True,
-            )
-            logits = torch.cat([logits, out.logits], dim=1)
-        logits = logits.float()
-        chosen = functional.log_softmax(logits, dim=-1).gather(-1, targets[..., None])[..., 0]
-        sums: list[float] = (chosen * real).sum(dim=1).tolist()
+        losses = _losses(first_logits[:, None], targets[:, :1], real[:, :1])
+        if longest > 1:
+            losses += self._losses_after(mask, copy.deepcopy(cache), targets, real)
+        sums: list[float] = (-losses).tolist()
         return sums
+
+
+def _losses(
+    logits: Float[Tensor, "row token vocab"],
+    targets: Int[Tensor, "row token"],
+    real: Int[Tensor, "row token"],
+) -> Float[Tensor, " row"]:
+    """Summed loss of each row's real tokens, in nats, in float32."""
+    losses = functional.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")
+    return (losses * real).sum(dim=1)
 
 
 def _common_beginning(prompts: Sequence[list[int]]) -> list[int]:

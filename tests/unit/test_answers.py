@@ -115,6 +115,34 @@ def test_likelihoods_are_those_of_the_whole_text(made: Path) -> None:
             assert weighed == pytest.approx(picked.sum().item() / len(choice), abs=1e-4)
 
 
+LONG_CHOICES = (
+    ("Hang it on the oak hook, wheels up, then clean the left sensor with rain water.", "no"),
+    ("Press the acorn key for 6 seconds", "Use the grey stone at 20 degrees and wait", "1"),
+    ("x", "Pull the brass leaf twice"),
+    ("y", "z"),
+    ("a b", "Rinse it below 25 degrees, rinse it again, and hang it up"),
+)
+
+
+def test_answers_are_weighed_alike_however_few_logits_may_stand_at_once(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answerer = load(made / "model")
+    sizes = list[int]()
+    answerer._model.get_output_embeddings().register_forward_hook(
+        lambda _module, _given, logits: sizes.append(logits.numel())
+    )
+    whole = answerer.rank(QUESTIONS, LONG_CHOICES, batch=5)
+    at_once = max(sizes)
+    most = at_once // 4
+    monkeypatch.setattr(likelihood, "MOST_LOGITS", most)
+    sizes.clear()
+    pieces = answerer.rank(QUESTIONS, LONG_CHOICES, batch=5)
+    assert max(sizes) <= most < at_once
+    for found, expected in zip(pieces, whole, strict=True):
+        assert found == pytest.approx(expected, abs=1e-5)
+
+
 @pytest.mark.parametrize("most_logits", [likelihood.MOST_LOGITS, 7000])
 def test_losses_are_those_of_each_text_alone_whatever_the_batch_and_the_piece(
     made: Path, monkeypatch: pytest.MonkeyPatch, most_logits: int
