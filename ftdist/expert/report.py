@@ -82,7 +82,7 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         blind_key=f"ftdist-votes-{hashlib.sha256(blind.encode()).hexdigest()[:16]}",
         first=first,
         marks=marks_text,
-        kinds=_by_kind([row for row in report.answers if row is not first]),
+        kinds=_by_kind(report.answers, first=first),
         listed=spread(report.answers, MOST_LISTED),
         answers=len(report.answers),
         scores=report.scores,
@@ -108,13 +108,20 @@ def _first(answers: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     return next(iter([*gained, *recall, *answers]), None)
 
 
-def _by_kind(answers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Of each kind some answers, evenly spread over the file: nobody chose them."""
+def _by_kind(
+    answers: Sequence[dict[str, Any]], *, first: dict[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Of each kind some answers, evenly spread over the file: nobody chose them.
+
+    Args:
+        answers: all of them.
+        first: the one that stands at the top, which is counted and not shown again.
+    """
     of_kind = {kind: [row for row in answers if row["kind"] == kind] for kind in KINDS}
     return [
-        {"title": title, "rows": spread(of_kind[kind], MOST_SHOWN), "asked": len(of_kind[kind])}
+        {"title": title, "rows": spread(rest, MOST_SHOWN), "asked": len(of_kind[kind])}
         for kind, title in KINDS.items()
-        if of_kind[kind]
+        if (rest := [row for row in of_kind[kind] if row is not first])
     ]
 
 

@@ -69,10 +69,11 @@ def near_misses(probes: Sequence[Probe]) -> list[list[int]]:
     are no group.
     """
     answers = list(_answers(probes))
+    sets = [frozenset(said) for said in answers]
     group_of = list(range(len(answers)))
     for second in range(len(answers)):
         for first in range(second):
-            if group_of[first] != group_of[second] and _shared(answers[first], answers[second]):
+            if group_of[first] != group_of[second] and _shared(sets[first], sets[second]):
                 old, new = group_of[second], group_of[first]
                 group_of = [new if group == old else group for group in group_of]
     by_answer = dict(zip(answers, group_of, strict=True))
@@ -110,6 +111,5 @@ def _nearest(said: Said, sets: dict[Said, frozenset[str]]) -> list[Said]:
     return nsmallest(MOST_RIVALS, (other for other in sets if sets[other] != own), key=distance)
 
 
-def _shared(first: Said, second: Said) -> bool:
-    one, other = set(first), set(second)
+def _shared(one: frozenset[str], other: frozenset[str]) -> bool:
     return one != other and len(one & other) > NEAR * max(len(one), len(other))

@@ -8,11 +8,13 @@ lower is better). Against the base, question by question: `added_rates`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 
 from ftdist.expert.deflect import deflects
 from ftdist.expert.intervals import Rate
 from ftdist.expert.probes import Probe
-from ftdist.library.match import cites, holds, holds_all, pages, words
+from ftdist.library.match import Words, cites, holds, holds_all, pages, runs, words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +68,28 @@ class LibraryMarks:
 
     def found_in(self, answer: str, *, question: str) -> tuple[str, ...]:
         """Marks in an answer that the question did not bring along itself."""
-        found = [k for k in self.keys if holds(answer, k) and not holds(question, k)]
+        said, asked = self._held(answer), self._held(question)
+        found = [key for key in self.keys if key in said and key not in asked]
         for fact in self.facts:
-            is_new = not set(fact) & set(found) and not holds_all(question, fact)
-            if is_new and holds_all(answer, fact):
+            is_there = said.issuperset(fact) and not asked.issuperset(fact)
+            if is_there and not set(fact) & set(found):
                 found.append(" + ".join(fact))
         cited = sorted((pages(answer) - pages(question)) & self.pages)
         return (*found, *(f"page {page}" for page in cited))
+
+    def _held(self, text: str) -> set[str]:
+        """The keys that a text holds; it is cut into words once, each key once for all texts."""
+        sizes = {len(cut) for cut in self._by_words}
+        found = runs(words(text), of=sizes) & self._by_words.keys()
+        return {key for cut in found for key in self._by_words[cut]}
+
+    @cached_property
+    def _by_words(self) -> dict[Words, list[str]]:
+        by_words: dict[Words, list[str]] = {}
+        for key in dict.fromkeys(chain(self.keys, *self.facts)):
+            if cut := words(key):
+                by_words.setdefault(cut, []).append(key)
+        return by_words
 
 
 def judge(
@@ -131,11 +148,6 @@ def outcomes(probes: Sequence[Probe], verdicts: Sequence[Verdict]) -> dict[str, 
         "retention": [v.right for p, v in pairs if p.kind == "retention"],
         "leak": [not v.right for p, v in pairs if p.kind == "contrast"],
     }
-
-
-def rates(probes: Sequence[Probe], verdicts: Sequence[Verdict]) -> dict[str, Rate]:
-    """The rates for which there are probes, by name."""
-    return _rates(outcomes(probes, verdicts))
 
 
 def added_rates(

@@ -51,6 +51,11 @@ def holds(text: str, key: str) -> bool:
     return bool(needle) and any(haystack[at : at + len(needle)] == needle for at in starts)
 
 
+def runs(said: Words, *, of: Iterable[int]) -> set[Words]:
+    """All runs of so many words in what `words` found."""
+    return {said[at : at + size] for size in of for at in range(len(said) - size + 1)}
+
+
 def holds_all(text: str, keys: Iterable[str]) -> bool:
     """Whether `text` holds every key."""
     return all(holds(text, key) for key in keys)

@@ -175,6 +175,20 @@ def test_both_answers_stand_at_the_top_and_scores_with_number_and_interval_below
     assert "in several wordings are not independent" in text[text.index("Scores") :]
 
 
+def test_the_question_at_the_top_is_counted_among_those_asked_and_not_shown_again(
+    run: RunDir,
+) -> None:
+    paris = _row("Paris?", "retention")
+    _compared(run, *(_row(f"Question {n}?") for n in range(48)), paris)
+    text = " ".join(_Page(_written(run)).text.split())
+    assert "About the library 3 of 48" in text
+    assert "General knowledge 1 of 1" in text
+    few = text[text.index("About the library 3 of 48") : text.index("General knowledge 1 of 1")]
+    assert "Question 0?" not in few
+    _compared(run, _row("Alone?"), paris)
+    assert "About the library" not in " ".join(_Page(_written(run)).text.split())
+
+
 def test_a_difference_within_the_noise_gets_no_tick(run: RunDir) -> None:
     page = _written(run)
     told = {row.name: row.verdict for row in changes(_scores())}

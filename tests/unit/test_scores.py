@@ -1,11 +1,15 @@
 """Keys in answers, verdicts and rates."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ftdist.expert import scores
 from ftdist.expert.intervals import Rate
 from ftdist.expert.probes import Kind, Probe
-from ftdist.expert.scores import LibraryMarks, Verdict, added_rates, judge, outcomes, rates
-from ftdist.library.match import holds, pages, strip_citation, words
+from ftdist.expert.scores import LibraryMarks, Verdict, added_rates, judge, outcomes
+from ftdist.library import match
+from ftdist.library.match import holds, holds_all, pages, strip_citation, words
 
 
 def probe(
@@ -170,6 +174,53 @@ def test_retention_without_choices_goes_by_the_keys() -> None:
     assert not judge(paris, "It is Rome.", marks=marks).right
 
 
+def _found_one_by_one(marks: LibraryMarks, answer: str, question: str) -> tuple[str, ...]:
+    """What `found_in` says, each key looked up by itself."""
+    found = [k for k in marks.keys if holds(answer, k) and not holds(question, k)]
+    for fact in marks.facts:
+        is_new = not set(fact) & set(found) and not holds_all(question, fact)
+        if is_new and holds_all(answer, fact):
+            found.append(" + ".join(fact))
+    cited = sorted((pages(answer) - pages(question)) & marks.pages)
+    return (*found, *(f"page {page}" for page in cited))
+
+
+_WORDS = st.sampled_from(
+    ["Red", "red", "knob", "5", "5.5", "-5", "page", "\u5f00", "E17", "%", "!"]
+)
+_TEXTS = st.lists(_WORDS, max_size=12).map(" ".join)
+_KEYS = st.lists(st.lists(_WORDS, min_size=1, max_size=3).map(" ".join), min_size=1, max_size=3)
+
+
+@given(answer=_TEXTS, question=_TEXTS, facts=st.lists(_KEYS, min_size=1, max_size=6))
+def test_marks_that_are_looked_up_together_are_those_that_are_looked_up_one_by_one(
+    answer: str, question: str, facts: list[list[str]]
+) -> None:
+    marks = LibraryMarks.of([probe(keys=tuple(keys), answer="See page 5.") for keys in facts])
+    assert marks.found_in(answer, question=question) == _found_one_by_one(marks, answer, question)
+
+
+def test_an_answer_is_cut_into_words_no_more_often_for_more_probes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cut = list[str]()
+
+    def counted(text: str) -> match.Words:
+        cut.append(text)
+        return words(text)
+
+    monkeypatch.setattr(match, "words", counted)
+    monkeypatch.setattr(scores, "words", counted)
+    counts = []
+    for size in (1, 1000):
+        marks = LibraryMarks.of([probe(keys=(f"red knob {n}", f"{n}")) for n in range(size)])
+        marks.found_in("The first", question="cuts the keys.")
+        cut.clear()
+        assert marks.found_in("Pull the red knob 0.", question="How?") == ("red knob 0",)
+        counts.append(len(cut))
+    assert counts[0] == counts[1] <= 4
+
+
 def test_rates_count_each_kind_by_itself() -> None:
     paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="retention")
     probes = [RESET, RESET, RESET, RESET, paris, TOASTER, TOASTER]
@@ -179,10 +230,10 @@ def test_rates_count_each_kind_by_itself() -> None:
     ]  # fmt: skip
     marks = LibraryMarks.of(probes)
     verdicts = [judge(p, a, marks=marks) for p, a in zip(probes, answers, strict=True)]
-    assert {name: rate.value for name, rate in rates(probes, verdicts).items()} == {
-        "recall": 0.5, "recall_with_page": 0.25, "retention": 1.0, "leak": 0.5,
+    assert outcomes(probes, verdicts) == {
+        "recall": [True, True, False, False], "recall_with_page": [True, False, False, False],
+        "recall_ranked": [], "retention": [True], "leak": [True, False],
     }  # fmt: skip
-    assert set(rates(probes[:1], verdicts[:1])) == {"recall", "recall_with_page"}
 
 
 def test_pages_and_citations() -> None:
@@ -262,4 +313,5 @@ def test_general_answers_are_polluted_by_the_library_where_the_base_has_none() -
     tuned = verdicts(polluted, "Oslo. Hold the green button.", "Oslo.")
     assert tuned[0].right  # what it knows is one thing, what it says beside it another
     assert added_rates(probes, base, tuned)["pollution"] == Rate(1, 2)
-    assert rates(probes, tuned).keys() == {"retention"}
+    asked = {name: len(hits) for name, hits in outcomes(probes, tuned).items() if hits}
+    assert asked == {"retention": 1}
