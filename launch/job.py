@@ -112,7 +112,7 @@ def prepare(run_dir: str) -> None:
 
 
 def export(run_dir: str) -> None:
-    """Turn the newest committed checkpoint into a Hugging Face folder: one process."""
+    """Make the best committed checkpoint, or the newest, a Hugging Face folder: one process."""
     run = RunDir(Path(run_dir))
     _look_for_no_gpu_in_vain()
 

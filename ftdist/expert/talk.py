@@ -6,7 +6,6 @@ SETTINGS are the fields of `Settings` as JSON; with a question, base and tuned m
 without one every line of stdin is a turn of a conversation with the tuned model.
 """
 
-import gc
 import json
 import os
 import sys
@@ -18,7 +17,7 @@ from typing import Literal
 from ftdist.config.compose import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.data.message import Message
-from ftdist.dist.device import choose_device
+from ftdist.dist.device import choose_device, give_memory_back
 from ftdist.errors import FtdistError
 from ftdist.expert.answers import Answerer
 from ftdist.expert.ask import base_folder
@@ -50,7 +49,7 @@ def ask(run: RunDir, config: RunConfig, settings: Settings, *, question: str) ->
         answerer.reply([_user(question)], max_tokens=settings.max_answer_tokens, say=_write)
         _write("\n" if name == "tuned" else "\n\n")
         del answerer
-        gc.collect()  # the next model must not stand beside this one in memory
+        give_memory_back()  # the next model must not stand beside this one
 
 
 def chat(run: RunDir, config: RunConfig, settings: Settings) -> None:

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,10 @@ def tasks_key(files: Sequence[Path]) -> str:
         DataError: a file cannot be read.
     """
     digest = hashlib.sha256()
-    by = version("lm-eval") if find_spec("lm_eval") else ""
+    try:
+        by = version("lm-eval")
+    except PackageNotFoundError:
+        by = ""
     for file in files:
         digest.update(f"{KEY_FORMAT} {by}\n".encode())
         says = _with_included(file)
