@@ -8,6 +8,7 @@ questions, so questions of like length go together and the key-value cache is ke
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from ftdist.config.plan import choose_dtype
 from ftdist.data.message import Message
 from ftdist.data.prompt import Prompter
 from ftdist.dist.device import TORCH_DTYPE, Device, torch_device, use_device
-from ftdist.errors import ModelError
+from ftdist.errors import DataError, ModelError
 from ftdist.expert.batches import by_length, left_padded
 from ftdist.expert.draw import Draw
 from ftdist.expert.likelihood import Likelihoods, Progress
@@ -87,6 +88,8 @@ class Answerer:
                 f"The tokenizer in {folder} has no chat template.",
                 remedy="add chat_template.jinja to the folder.",
             )
+        text_config = self._model.config.get_text_config()
+        self._positions: int | None = getattr(text_config, "max_position_embeddings", None)
         self._prompter = Prompter(self._tokenizer, system_prompt=system_prompt)
         self._stops = self._prompter.ends(self._model.generation_config.eos_token_id)
         if not self._stops:
@@ -150,6 +153,22 @@ class Answerer:
             if progress is not None:
                 progress(len(places))
         return answers
+
+    def check_room(self, questions: Sequence[str], *, max_tokens: int) -> None:
+        """Refuse questions that leave no room for an answer in the positions that the model knows.
+
+        Raises:
+            DataError: there is one.
+        """
+        for question in questions:
+            size = len(self._prompt(question))
+            if self._positions is not None and size + max_tokens > self._positions:
+                said = shorten(question, 60, placeholder="...")
+                raise DataError(
+                    f"The question {said!r} has {size} tokens and its answer up to {max_tokens}, "
+                    f"more than the {self._positions} that the model reads at once.",
+                    remedy="shorten it, or set compare.max_answer_tokens lower.",
+                )
 
     def write_on(
         self, openings: Sequence[str], *, seeds: Sequence[int], max_tokens: int, batch: int
@@ -217,8 +236,8 @@ class Answerer:
 
     def has_room(self, messages: Sequence[Message], *, max_tokens: int) -> bool:
         """Whether a conversation and its answer fit into the positions that the model knows."""
-        positions = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
-        return positions is None or len(self._prompter.prompt(messages)) + max_tokens <= positions
+        size = len(self._prompter.prompt(messages)) + max_tokens
+        return self._positions is None or size <= self._positions
 
     def _generated(
         self, prompts: Sequence[list[int]], max_tokens: int, *draw: Draw

@@ -151,6 +151,7 @@ def ask(
 
     Raises:
         ModelError: it cannot be loaded, or a copy of it ended.
+        DataError: a question leaves no room for an answer.
     """
     started = time.monotonic()
     asked = Asked.of(inputs)
@@ -225,6 +226,7 @@ def _answers(copy: _Copy) -> Answers:
     )
     if answerer.is_offloaded:
         say(f"compare: {name}: the GPUs here do not hold all of it, and the rest makes it slow")
+    answerer.check_room(asked.questions, max_tokens=settings.max_answer_tokens)
     batch = settings.batch_questions
     said = answerer.answer_to_the_end(
         asked.questions,

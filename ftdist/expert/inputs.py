@@ -8,7 +8,7 @@ from pathlib import Path
 from ftdist.config.schema import CompareConfig
 from ftdist.errors import DataError
 from ftdist.expert.general import general_items, general_passages
-from ftdist.expert.probes import Probe, find_probes, read_probes
+from ftdist.expert.probes import Probe, find_probes, read_probes, refuse_half_characters
 from ftdist.expert.spread import spread
 from ftdist.expert.tasks import find_tasks
 
@@ -124,4 +124,5 @@ def _text_of(line: str, *, where: str, remedy: str) -> str:
     text = row.get("text") if isinstance(row, dict) else None
     if not isinstance(text, str) or not text.strip():
         raise DataError(f'{where} has no "text".', remedy=remedy)
+    refuse_half_characters(row, where=where)
     return text.strip()

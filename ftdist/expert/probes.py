@@ -126,6 +126,7 @@ def _read(line: str, *, where: str) -> Probe:
             f"{where} holds {type(row).__name__}, not an object.",
             remedy='write an object with "question", "answer", "keys" and "kind".',
         )
+    refuse_half_characters(row, where=where)
     _check_names(row, where=where)
     kind: Kind | None = row.get("kind")
     if kind is None or kind not in OF_FILES:
@@ -156,6 +157,21 @@ def _read(line: str, *, where: str) -> Probe:
         document=_place(row, "document", where=where),
         section=_place(row, "section", where=where),
     )
+
+
+def refuse_half_characters(row: object, *, where: str) -> None:
+    """Refuse a row with a lone surrogate, which no tokenizer reads.
+
+    Raises:
+        DataError: it holds one.
+    """
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{where} holds half a character (a lone surrogate).",
+            remedy="take it out, or write the whole character.",
+        ) from error
 
 
 def _check_names(row: dict[str, Any], *, where: str) -> None:

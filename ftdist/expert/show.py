@@ -29,6 +29,9 @@ LONGEST_ANSWER = 240
 MOST_DOCUMENTS = 5
 
 
+COMPARE_AGAIN = "run `ftdist compare` on this run."
+
+
 @dataclass(frozen=True)
 class Report:
     """What `compare` wrote.
@@ -46,16 +49,39 @@ def read_report(folder: Path) -> Report:
     """The report of a run.
 
     Raises:
-        StorageError: there is none, or it cannot be read.
+        StorageError: there is none, it cannot be read, or a part of it is not there.
     """
     try:
         scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+        answers = tuple(read_json_lines(folder / "answers.jsonl"))
     except (OSError, ValueError) as error:
         raise StorageError(
-            f"There is no readable comparison in {folder}.",
-            remedy="run `ftdist compare` on this run.",
+            f"There is no readable comparison in {folder}.", remedy=COMPARE_AGAIN
         ) from error
-    return Report(scores, tuple(read_json_lines(folder / "answers.jsonl")))
+    if not _is_comparison(scores, answers):
+        raise StorageError(
+            f"The comparison in {folder} is damaged: scores.json or answers.jsonl does not hold "
+            "what a comparison writes.",
+            remedy=COMPARE_AGAIN,
+        )
+    asked = scores.get("cut", {}).get("asked", len(answers))  # an older comparison does not say
+    if len(answers) != asked:
+        raise StorageError(
+            f"The comparison in {folder} is damaged: answers.jsonl holds {len(answers)} answers of "
+            f"{asked}.",
+            remedy=COMPARE_AGAIN,
+        )
+    return Report(scores, answers)
+
+
+def _is_comparison(scores: Any, answers: Sequence[dict[str, Any]]) -> bool:
+    if not isinstance(scores, dict) or not isinstance(scores.get("cut", {}), dict):
+        return False
+    parts = [scores.get("base"), scores.get("tuned")]
+    parts += [row.get(model) for row in answers for model in ("base", "tuned")]
+    return all(isinstance(part, dict) for part in parts) and all(
+        row.keys() >= {"question", "kind", "expected"} for row in answers
+    )
 
 
 def print_comparison(report_dir: Path, console: Console, *, examples: int = 6) -> None:

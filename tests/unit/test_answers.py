@@ -11,7 +11,7 @@ from rich.console import Console
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ftdist.config.compose import compose, save_config
-from ftdist.errors import ModelError, StorageError
+from ftdist.errors import DataError, ModelError, StorageError
 from ftdist.expert import likelihood, tiny
 from ftdist.expert.answers import Answerer
 from ftdist.expert.compare import compare
@@ -169,6 +169,17 @@ def test_losses_are_those_of_each_text_alone_whatever_the_batch_and_the_piece(
 def test_text_longer_than_the_context_is_cut(made: Path) -> None:
     [(_, tokens)] = load(made / "model").losses(["wash it " * 2000], batch=4)
     assert tokens == 511
+
+
+def test_a_question_that_leaves_no_room_for_its_answer_is_refused(made: Path) -> None:
+    """The tiny model reads 512 tokens at once."""
+    answerer = load(made / "model")
+    size = len(answerer._prompt(QUESTIONS[0]))
+    answerer.check_room(QUESTIONS[:1], max_tokens=512 - size)
+    with pytest.raises(
+        DataError, match=f"has {size} tokens and its answer up to {513 - size}, mor"
+    ):
+        answerer.check_room(QUESTIONS[:1], max_tokens=513 - size)
 
 
 def test_answer_ends_at_the_stop_token_of_the_generation_config(made: Path, model: Path) -> None:

@@ -47,6 +47,7 @@ def test_passages_are_parted_by_blank_lines_or_rows(tmp_path: Path) -> None:
         ("t.jsonl", b"{\n", "t.jsonl:1 is not JSON"),
         ("t.jsonl", b'{"text": "a"}\n{"text": " "}', 't.jsonl:2 has no "text"'),
         ("t.jsonl", b"[1]", 't.jsonl:1 has no "text"'),
+        ("t.jsonl", b'{"text": "\\ud83d"}', "t.jsonl:1 holds half a character"),
     ],
 )
 def test_unusable_texts_are_named(tmp_path: Path, name: str, content: bytes, problem: str) -> None:

@@ -42,6 +42,8 @@ def without(field: str) -> dict[str, Any]:
         (GOOD | {"choices": ["Rome", "Oslo"]}, "none of its 2 choices is its answer"),
         (GOOD | {"section": 3}, "its section is 3, not text"),
         (GOOD | {"key": ["green"]}, "has the field 'key'"),
+        (GOOD | {"question": "\ud83d lamp?"}, "holds half a character"),
+        (GOOD | {"keys": ["\ude00"]}, "holds half a character"),
     ],
 )
 def test_bad_row_is_named_by_file_and_line(tmp_path: Path, row: Any, problem: str) -> None:

@@ -453,11 +453,11 @@ def test_answers_that_were_cut_off_are_counted_and_marked(run: RunDir) -> None:
     whole = _answer("Hold it.", right=True) | {"cut": False}
     _compared(
         run, _row("Gained?", base=cut, tuned=whole),
-        cut={"tokens": 64, "asked": 108, "base": 90, "tuned": 3},
+        cut={"tokens": 64, "asked": 1, "base": 1, "tuned": 0},
     )  # fmt: skip
     text = " ".join(_Page(_written(run)).text.split())
     assert (
-        "Cut off: 90 of 108 answers of the base and 3 of 108 of the tuned model were cut off at 64 "
+        "Cut off: 1 of 1 answers of the base and 0 of 1 of the tuned model were cut off at 64 "
         "tokens."
     ) in text
     assert "base wrong cut off No idea. I tuned right Hold it." in text
@@ -637,6 +637,33 @@ def test_report_writes_the_page_anew_for_its_owner_alone(
     page = run.report / "index.html"
     assert capfd.readouterr().out == f"The report of run r is in {page}.\n"
     assert stat.S_IMODE(page.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("answers.jsonl", '{"question": "Torn', "answers.jsonl holds 0 answers of 1"),
+        ("answers.jsonl", '{"a": 1}', "does not hold what a comparison writes"),
+        ("scores.json", "[]", "does not hold what a comparison writes"),
+        ("scores.json", "{}", "does not hold what a comparison writes"),
+        ("scores.json", '{"base":', "There is no readable comparison"),
+    ],
+)
+def test_a_damaged_comparison_is_named_and_the_page_stays(
+    run: RunDir, capfd: pytest.CaptureFixture[str], name: str, text: str, problem: str
+) -> None:
+    both = _answer("Hold it.", right=True)
+    cut = {"tokens": 64, "asked": 1, "base": 0, "tuned": 0}
+    _compared(run, _row("Gained?", base=both, tuned=both), cut=cut)
+    assert main(["report", str(run.root)]) == 0
+    page = (run.report / "index.html").read_bytes()
+    (run.report / name).write_text(text)
+    capfd.readouterr()
+    assert main(["report", str(run.root)]) == 74
+    told = capfd.readouterr().err
+    assert problem in told
+    assert "run `ftdist compare` on this run" in told
+    assert (run.report / "index.html").read_bytes() == page
 
 
 def test_report_of_a_run_that_was_not_compared_says_how_to(
