@@ -1,10 +1,12 @@
 """What changed from base to tuned, rate by rate, and whether that is more than noise."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ftdist.expert.meanings import MEANINGS, Meaning, meaning_of
+from ftdist.expert.wording import plain, unclear_text
 
 Verdict = Literal["better", "worse", "noise", "none"]
 
@@ -18,6 +20,7 @@ class Change:
             below, as a person reads them.
         difference: tuned less base, and its 95 % interval where answers were paired.
         verdict: "noise" unless the difference is clear; "none" where the base has no such rate.
+        said: the verdict in words; empty for "none".
     """
 
     name: str
@@ -26,6 +29,12 @@ class Change:
     tuned: tuple[str, str]
     difference: tuple[str, str]
     verdict: Verdict
+    said: str
+
+    @property
+    def place(self) -> str:
+        """Where its row stands on the page."""
+        return "score-" + re.sub("[^a-z0-9]+", "-", self.name.lower())
 
 
 def changes(scores: Mapping[str, Any]) -> list[Change]:
@@ -53,6 +62,32 @@ def changes(scores: Mapping[str, Any]) -> list[Change]:
     return found
 
 
+def losses(found: Sequence[Change]) -> list[tuple[str, str]]:
+    """What is clearly lost: where each score's row stands on the page, and a sentence."""
+    return [
+        (
+            change.place,
+            f"{_subject(change.name)} got clearly worse: {change.difference[0]}"
+            f"{' nats a token' if change.name == 'general_loss' else ''}.",
+        )
+        for change in found
+        if change.verdict == "worse"
+    ]
+
+
+_SUBJECTS = {
+    "general_loss": "General language",
+    "retention": "General knowledge",
+    "general": "General knowledge (by the likeliest choice)",
+    "leak": "Leaking into other answers",
+}
+
+
+def _subject(name: str) -> str:
+    shown = plain(name).replace("_", " ")
+    return _SUBJECTS.get(name, shown[:1].upper() + shown[1:])
+
+
 def _of_rate(
     name: str,
     *,
@@ -64,7 +99,7 @@ def _of_rate(
     if base is None:  # counted from what the base does, so that the base itself has none
         return Change(
             name=name, meaning=meaning, base=("-", ""), tuned=_rate(tuned), difference=("", ""),
-            verdict="none",
+            verdict="none", said="",
         )  # fmt: skip
     if paired:
         difference, clear = paired["difference"], paired["clear"]
@@ -75,18 +110,21 @@ def _of_rate(
         difference = tuned["hits"] / tuned["asked"] - base["hits"] / base["asked"]
         clear = tuned["low_95"] > base["high_95"] or tuned["high_95"] < base["low_95"]
         detail = ""
+    verdict = _verdict(difference, clear=clear, lower_is_better=meaning.lower_is_better)
     return Change(
         name=name,
         meaning=meaning,
         base=_rate(base),
         tuned=_rate(tuned),
         difference=(f"{100 * difference:+.1f} points", detail),
-        verdict=_verdict(difference, clear=clear, lower_is_better=meaning.lower_is_better),
+        verdict=verdict,
+        said=_said(verdict, paired or {}),
     )
 
 
 def _of_loss(loss: Mapping[str, Any]) -> Change:
     low, high, difference = loss["low_95"], loss["high_95"], loss["difference"]
+    verdict = _verdict(difference, clear=loss["clear"], lower_is_better=True)
     words = f"loss on {loss['passages']:,} passages of general text, in nats a token"
     return Change(
         name="general_loss",
@@ -94,7 +132,8 @@ def _of_loss(loss: Mapping[str, Any]) -> Change:
         base=(f"{loss['base']:.3f}", ""),
         tuned=(f"{loss['tuned']:.3f}", ""),
         difference=(f"{difference:+.3f}", f"{low:+.3f} to {high:+.3f}\nn = {loss['passages']}"),
-        verdict=_verdict(difference, clear=loss["clear"], lower_is_better=True),
+        verdict=verdict,
+        said=_said(verdict, loss),
     )
 
 
@@ -102,6 +141,10 @@ def _verdict(difference: float, *, clear: bool, lower_is_better: bool) -> Verdic
     if not clear or difference == 0:
         return "noise"
     return "better" if (difference > 0) != lower_is_better else "worse"
+
+
+def _said(verdict: Verdict, found: Mapping[str, Any]) -> str:
+    return unclear_text(found) if verdict == "noise" else verdict
 
 
 def _rate(interval: Mapping[str, Any]) -> tuple[str, str]:

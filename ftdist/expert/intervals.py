@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ftdist.expert.meanings import FEWEST_PASSAGES
+
 Z_95 = 1.959963984540054
 """Standard normal quantile of 0.975."""
 
 RESAMPLES = 10_000
 SEED = 20_221_129
 """Of the resamples: the same answers give the same interval."""
-
-FEWEST_PASSAGES = 20
-"""Of fewer, resamples are too alike for a difference to count as clear."""
 
 AT_ONCE = 500
 """Resamples drawn together, so that memory stays small for many passages."""

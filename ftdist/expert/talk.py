@@ -22,6 +22,7 @@ from ftdist.errors import FtdistError
 from ftdist.expert.answers import Answerer
 from ftdist.expert.ask import base_folder
 from ftdist.expert.copies import copies_of
+from ftdist.expert.wording import plain
 from ftdist.rundir import RunDir
 
 RESET = "/reset"
@@ -130,7 +131,7 @@ def _lines() -> Iterator[str]:
 
 def _write(text: str) -> None:
     # What a model writes is text: it must not steer the terminal.
-    sys.stdout.write("".join(c for c in text if c.isprintable() or c in "\n\t"))
+    sys.stdout.write(plain(text))
     sys.stdout.flush()
 
 

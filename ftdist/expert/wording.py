@@ -1,10 +1,11 @@
 """The scores of a comparison in words: rows of a table, and sentences. Loads no torch."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ftdist.expert.meanings import MEANINGS, meaning_of
+from ftdist.expert.meanings import FEWEST_PASSAGES, MEANINGS, meaning_of
 
 Scores = dict[str, Any]
 """What stands in `scores.json`."""
@@ -41,6 +42,27 @@ class ScoreRow:
         """All of it, as a row of a table."""
         return self.name, self.base, self.tuned, self.change, self.meaning
 
+    @property
+    def verdict(self) -> str:
+        """What the change is called; empty where the base has no such score."""
+        return self.change.partition(", ")[0]
+
+
+def plain(text: str) -> str:
+    """A text of the library or of a model without what would steer a terminal.
+
+    Left out are control characters but newline and tab, and marks that turn the reading around.
+    """
+    return "".join(
+        c
+        for c in text
+        if c in "\n\t" or (unicodedata.category(c) not in _STEERS and c not in _TURNS)
+    )
+
+
+_STEERS = ("Cc", "Cs")  # halves of pairs among them: they cannot be printed at all
+_TURNS = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+
 
 def score_rows(scores: Scores) -> list[ScoreRow]:
     """A row for each score that there is."""
@@ -52,7 +74,7 @@ def documents_rows(scores: Scores, *, most: int) -> list[tuple[str, str, str]]:
     """Where the library is known worst: the place, recall of base and tuned, the weakest first."""
     return [
         (
-            " > ".join(part for part in (row["document"], row["section"]) if part),
+            plain(" > ".join(part for part in (row["document"], row["section"]) if part)),
             rate_text(row["base"]),
             rate_text(row["tuned"]),
         )
@@ -95,7 +117,7 @@ def asked_text(scores: Scores) -> str:
         f"general texts: {brought['texts']}",
         f"tasks of lm-eval: {', '.join(asked.get('tasks', [])) or 'none'}",
     ]
-    return "; ".join(told) + "."
+    return plain("; ".join(told)) + "."
 
 
 def cut_text(scores: Scores) -> str:
@@ -114,7 +136,7 @@ def seen_text(scores: Scores) -> list[str]:
     names = {"probes": "probes", "general": "general questions", "texts": "general texts"}
     return [
         f"{row['seen']} of {row['asked']} {names[kind]} were trained on, as far as eight words in "
-        f"a row tell, such as: {' '.join(row['first'].split())[:120]}"
+        f"a row tell, such as: {' '.join(plain(row['first']).split())[:120]}"
         for kind, row in scores.get("seen", {}).items()
         if row["seen"]
     ]
@@ -127,7 +149,7 @@ def marks_text(said: Mapping[str, Any]) -> str:
         said: one model's part of a row of `answers.jsonl`.
     """
     leaked = said.get("leaked") or ()
-    shown = [" ".join(mark.split())[:LONGEST_MARK] for mark in leaked[:MOST_MARKS]]
+    shown = [" ".join(plain(mark).split())[:LONGEST_MARK] for mark in leaked[:MOST_MARKS]]
     more = f" and {len(leaked) - MOST_MARKS} more" if len(leaked) > MOST_MARKS else ""
     return f"of the library: {', '.join(shown)}{more}" if shown else ""
 
@@ -143,9 +165,17 @@ def change_text(name: str, found: dict[str, Any] | None, *, digits: int = 2) -> 
     if found is None:
         return ""
     is_good = (found["difference"] < 0) == meaning_of(name).lower_is_better
-    word = ("better" if is_good else "worse") if found["clear"] else NOISE
+    word = ("better" if is_good else "worse") if found["clear"] else unclear_text(found)
     low, high = found["low_95"], found["high_95"]
     return f"{word}, {found['difference']:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f})"
+
+
+def unclear_text(found: Mapping[str, Any]) -> str:
+    """What a difference is called that is neither better nor worse: noise, or of too few texts."""
+    passages = found.get("passages", FEWEST_PASSAGES)
+    if passages < FEWEST_PASSAGES:
+        return f"too few texts to tell ({passages}; {FEWEST_PASSAGES} are needed)"
+    return NOISE
 
 
 def _row(scores: Scores, name: str) -> ScoreRow | None:
@@ -163,7 +193,7 @@ def _row(scores: Scores, name: str) -> ScoreRow | None:
     else:
         return None
     return ScoreRow(
-        name=name,
+        name=plain(name),
         base="-" if base is None else rate_text(base),
         tuned=rate_text(tuned),
         change=change_text(name, change),

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from ftdist.expert.intervals import FEWEST_PASSAGES, Paired, Rate, paired_losses
+from ftdist.expert.intervals import Paired, Rate, paired_losses
+from ftdist.expert.meanings import FEWEST_PASSAGES
 
 
 def test_wilson_interval_is_the_known_one() -> None:

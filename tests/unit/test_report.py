@@ -23,7 +23,7 @@ from ftdist.expert.charts import curves, thinned
 from ftdist.expert.model_key import model_key
 from ftdist.expert.report import write_page
 from ftdist.expert.reproduce import compare_overrides
-from ftdist.expert.show import print_comparison
+from ftdist.expert.show import comparison_markdown, print_comparison
 from ftdist.expert.show_blend import POINTS, print_blends
 from ftdist.rundir import RunDir
 from launch.resume import changed
@@ -234,6 +234,20 @@ def test_general_loss_is_better_where_it_is_lower(
     row = changes(_scores(general_loss=loss))[-1]
     assert (row.name, row.verdict) == ("general_loss", verdict)
     assert "1,200 passages" in row.meaning.words
+
+
+def test_of_too_few_texts_the_page_says_that_they_are_too_few(run: RunDir) -> None:
+    loss = {
+        "passages": 2, "tokens": 9, "base": 6.31, "tuned": 14.465, "difference": 8.155,
+        "low_95": 7.885, "high_95": 8.455, "clear": False,
+        "intervals": {"base": [6.3, 6.4], "tuned": [14.1, 14.8]},
+    }  # fmt: skip
+    _compared(run, general_loss=loss)
+    row = next(part for part in _written(run).split("<tr") if "loss on 2 passages" in part)
+    assert "too few texts to tell (2; 20 are needed)" in row
+    assert "within the noise" not in row
+    told = comparison_markdown(run.report)
+    assert "too few texts to tell (2; 20 are needed), +8.155 (+7.885 to +8.455)" in told
 
 
 def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:

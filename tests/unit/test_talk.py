@@ -166,8 +166,8 @@ def test_what_a_model_writes_does_not_steer_the_terminal(
 ) -> None:
     from ftdist.expert.talk import _write
 
-    _write("a\x1b[31mb\x07\tc\n")
-    assert capfd.readouterr().out == "a[31mb\tc\n"
+    _write("a\x1b[31mb\x07\tc 5\u202fkm\n")
+    assert capfd.readouterr().out == "a[31mb\tc 5\u202fkm\n"
 
 
 def test_words_with_an_equals_sign_may_be_part_of_a_question() -> None:

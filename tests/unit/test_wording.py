@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 
 from ftdist.expert.intervals import Paired, Rate, paired_losses
-from ftdist.expert.wording import change_text, cost_text, documents_rows, score_rows
+from ftdist.expert.wording import (
+    asked_text,
+    change_text,
+    cost_text,
+    documents_rows,
+    marks_text,
+    plain,
+    score_rows,
+    seen_text,
+)
 
 
 def paired(difference: float, low: float, high: float, *, clear: bool) -> dict[str, Any]:
@@ -60,6 +69,37 @@ def test_rows_follow_a_fixed_order_and_a_score_without_base_says_so() -> None:
     assert rows[1].base == "3.000 (20 texts, 3.000 to 3.000)"
     assert rows[1].change == "worse, +0.100 (+0.100 to +0.100)"
     assert (rows[2].base, rows[2].change) == ("-", "")
+
+
+def test_of_too_few_texts_nothing_is_said_but_that_they_are_too_few() -> None:
+    few = scores() | {"general_loss": paired_losses([(6.0, 1)] * 2, [(14.0, 1)] * 2)}
+    row = next(row for row in score_rows(few) if row.name == "general_loss")
+    assert row.verdict == "too few texts to tell (2; 20 are needed)"
+    assert row.change == f"{row.verdict}, +8.000 (+8.000 to +8.000)"
+    same = scores() | {"general_loss": paired_losses([(6.0, 1)] * 20, [(6.0, 1)] * 20)}
+    row = next(row for row in score_rows(same) if row.name == "general_loss")
+    assert row.verdict == "within the noise"
+
+
+def test_what_would_steer_a_terminal_is_left_out_and_every_script_stays() -> None:
+    assert plain("a\x1b[31mb\x07\r\x7f\x9b\x00\ud800\u202ec\n\td") == "a[31mbc\n\td"
+    kept = "5\u202fkm, 5\u00a0m, \u0645\u06cc\u200c\u062e, \u4e2d\u3000\u6587, \U0001f600"
+    assert plain(kept) == kept
+    steered = "\x1b]0;pwned\x07"
+    told = scores()
+    told["documents"][0]["section"] = steered
+    told |= {
+        "asked": {"max_answer_tokens": 1, "tasks": [steered]}, "probes": steered,
+        "seen": {"texts": {"seen": 1, "asked": 1, "first": steered}},
+    }  # fmt: skip
+    told["tuned"][steered] = 0.5
+    told["intervals"]["tuned"][steered] = Rate(5, 10).fields()
+    said = str([
+        documents_rows(told, most=5)[0][0], asked_text(told), *seen_text(told),
+        marks_text({"leaked": [steered]}), score_rows(told)[-1].name,
+    ])  # fmt: skip
+    assert said.count("]0;pwned") == 6
+    assert not {"\\x1b", "\\x07"} & {said[n : n + 4] for n in range(len(said))}
 
 
 def test_report_of_an_older_comparison_is_shown_still() -> None:
