@@ -30,10 +30,10 @@ from launch.failure import (
     traceback_path,
     write_failure,
 )
-from launch.processes import ProcessId
+from launch.processes import ProcessId, end_with
 from launch.slurm import CURATION
 from launch.stamps import stamp_lines
-from launch.submit import visible_gpus
+from launch.submit import ENDS_WITH, visible_gpus
 
 HANG = re.compile(
     r"timed out waiting|watchdog caught collective operation timeout|before timing out"
@@ -42,6 +42,10 @@ HANG = re.compile(
     re.IGNORECASE,
 )
 """What gloo, NCCL and the rendezvous store say when a peer lives and does not answer."""
+
+
+STOPS = (signal.SIGUSR2, signal.SIGTERM)
+"""Signals that ask a rank to stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,9 +186,11 @@ def run_rank(folder: Path, body: Callable[[RankFacts], int]) -> None:
         faulthandler.enable(stacks, all_threads=True)
         faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
         # Until the loop listens there is nothing to save: a wish to stop ends the rank at once.
-        for number in (signal.SIGUSR2, signal.SIGTERM):
+        for number in STOPS:
             signal.signal(number, _stop_before_training)
+        _end_with_starter()
         code = _guarded(folder, facts, body)
+        _stop_no_more()
         write_whole(exit_path(folder, facts.rank), json.dumps({"exit_code": code}) + "\n")
         with suppress(ValueError):
             faulthandler.unregister(signal.SIGUSR1)
@@ -280,4 +286,20 @@ def _look_for_no_gpu_in_vain() -> None:
 
 
 def _stop_before_training(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    _stop_no_more()
     raise SystemExit(RequeueError.exit_code)
+
+
+def _stop_no_more() -> None:
+    """Hear no more wishes: the rank ends, and one more would break into the interpreter's end."""
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _end_with_starter() -> None:
+    """End with the process that started this rank, where that has asked for it."""
+    asked = os.environ.get(ENDS_WITH)
+    if asked and not on_slurm():
+        pid, start_ticks = map(int, asked.split())
+        starter = ProcessId(pid=pid, start_ticks=start_ticks)
+        end_with(starter, exit_code=RequeueError.exit_code)

@@ -1,5 +1,6 @@
 """The ranks of a job on this machine: watched, asked to stop, and ended together."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,40 @@ STACKS_S = 0.5
 
 CALM_GRACE_S = 120.0
 """How long ranks have to end by themselves once one has ended without a failure."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopping:
+    """What a wish to stop does to a job, and what the user is told of it."""
+
+    asked: str
+    again: str
+    late: str = ""
+    patience_s: float = math.inf
+    """After the first wish; then the ranks are killed."""
+
+    @classmethod
+    def without_saving(cls, what: str, *, patience_s: float = 10.0) -> "Stopping":
+        """Of work that has nothing to save.
+
+        Args:
+            what: such as "the comparison".
+            patience_s: a batch in native code hears no signal.
+        """
+        seconds = f"{patience_s:g} seconds"
+        return cls(
+            asked=f"Asked to stop: {what} ends within {seconds}. Ask once more to kill it.",
+            again="Asked again: it is killed.",
+            late=f"It has not ended within {seconds}: it is killed.",
+            patience_s=patience_s,
+        )
+
+
+SAVING = Stopping(
+    asked="Asked to stop: the ranks save at the end of this step. Ask once more to kill them.",
+    again="Asked again: the ranks are killed.",
+)
+"""Training: however long a step takes."""
 
 
 @dataclass
@@ -67,11 +102,13 @@ def follow(
     wish: StopWish,
     tick: Callable[[], None],
     say: Callable[[str], None],
+    stopping: Stopping = SAVING,
 ) -> Ended:
     """Watch a job until every rank has ended.
 
-    The first wish to stop is passed on to the ranks as USR2, the second kills them. Once one rank
-    has failed, the others have `GRACE_S` to end, then their stacks are written and they are killed.
+    The first wish to stop is passed on to the ranks as USR2, the second kills them, and so does the
+    end of patience. Once one rank has failed, the others have `GRACE_S` to end, then their stacks
+    are written and they are killed.
 
     Args:
         job: started by `launch.submit`.
@@ -80,21 +117,26 @@ def follow(
         tick: called a few times a second, to show progress. Its OSErrors, and those of `say`,
             are passed over: a terminal that was closed must not leave ranks behind.
         say: for the few sentences that a user has to see.
+        stopping: what a wish to stop does.
     """
-    ranks = _Ranks(job=job, folder=folder)
-    said = 0
+    ranks = _Ranks(job=job, folder=folder, patience_s=stopping.patience_s)
+    said: set[str] = set()
     try:
         while not (job.ended and not ranks.running()):
             ranks.look()
             wishes = len(wish.signals)
             if wishes:
                 ranks.ask_to_stop()
-            if wishes > 1 or ranks.overdue():
+            late = ranks.late()
+            if wishes > 1 or late or ranks.overdue():
                 ranks.kill()
             with suppress(OSError):
-                if min(wishes, 2) > said:
-                    said = min(wishes, 2)
-                    say(_ANSWERS[said])
+                if wishes:
+                    answer = stopping.again if wishes > 1 else stopping.asked
+                    answer = stopping.late if late else answer
+                    if answer not in said:
+                        said.add(answer)
+                        say(answer)
                 tick()
             time.sleep(LOOK_EVERY_S)
         ranks.look()
@@ -106,15 +148,9 @@ def follow(
         raise
 
 
-def give_up(job: Submitted, *, folder: Path) -> None:
+def give_up(job: Submitted, *, folder: Path, stopping: Stopping = SAVING) -> None:
     """End the ranks of a job that nobody can watch: asked to save first, then killed."""
-    _Ranks(job=job, folder=folder).give_up()
-
-
-_ANSWERS = {
-    1: "Asked to stop: the ranks save at the end of this step. Ask once more to kill them.",
-    2: "Asked again: the ranks are killed.",
-}
+    _Ranks(job=job, folder=folder, patience_s=stopping.patience_s).give_up()
 
 
 @dataclass(kw_only=True)
@@ -123,6 +159,7 @@ class _Ranks:
 
     job: Submitted
     folder: Path
+    patience_s: float
     seen: set[ProcessId] = field(default_factory=set)
     gone_at: dict[int, float] = field(default_factory=dict)
     """Rank without an exit code: when its process was first missed."""
@@ -130,6 +167,7 @@ class _Ranks:
     told: set[ProcessId] = field(default_factory=set)
     """Ranks that were asked to stop."""
 
+    first_wish: float | None = None
     first_end: float | None = None
     first_failure: float | None = None
     killed: bool = False
@@ -183,10 +221,15 @@ class _Ranks:
 
     def ask_to_stop(self) -> None:
         """Tell every rank that was not told yet."""
+        self.first_wish = self.first_wish or time.monotonic()
         for process in self.running():
             if process not in self.told:
                 self.told.add(process)
                 process.send(signal.SIGUSR2)
+
+    def late(self) -> bool:
+        """Whether ranks that were asked to stop have had their time for it."""
+        return self.first_wish is not None and time.monotonic() - self.first_wish > self.patience_s
 
     def kill(self) -> None:
         """Kill every rank that runs; the first time, their stacks are written before."""
@@ -200,8 +243,8 @@ class _Ranks:
             process.send(signal.SIGKILL)
 
     def give_up(self) -> None:
-        """Ask the ranks to save and end; kill those that have not after `CALM_GRACE_S`."""
-        patience = time.monotonic() + CALM_GRACE_S
+        """Ask the ranks to save and end; kill those that have not after a while."""
+        patience = time.monotonic() + min(CALM_GRACE_S, self.patience_s)
         while time.monotonic() < patience:
             self.seen.update(children_of(self.job.controller_pid))
             if self.job.ended and not self.running():

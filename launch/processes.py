@@ -2,12 +2,19 @@
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
+
+WATCH_EVERY_S = 0.5
+
+CLEAN_UP_S = 3.0
+"""How long a process has to tidy up once the one that it works for has ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +57,24 @@ def children_of(pid: int) -> tuple[ProcessId, ...]:
         if fields is not None and int(fields[1]) == pid and fields[0] not in ("Z", "X"):
             found.append(ProcessId(pid=int(entry.name), start_ticks=int(fields[19])))
     return tuple(sorted(found, key=lambda child: (child.start_ticks, child.pid)))
+
+
+def end_with(other: ProcessId, *, exit_code: int) -> None:
+    """End this process once another one has ended, in whatever way: asked first, then by force.
+
+    Args:
+        other: the one that this process works for.
+        exit_code: where force is needed, because native code does not let the main thread hear.
+    """
+
+    def wait() -> None:
+        while other.alive:
+            time.sleep(WATCH_EVERY_S)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(CLEAN_UP_S)
+        os._exit(exit_code)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def memory_kills() -> int:

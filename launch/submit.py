@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ftdist.config.schema import ClusterConfig
 from ftdist.rundir import RunDir
+from launch.processes import ProcessId
 
 if TYPE_CHECKING:
     import submitit
@@ -21,6 +22,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 ON_EVERY_GPU = ("compare", "blend")
 """Stages whose one process uses all GPUs of its node, for copies of the model."""
+
+ENDS_WITH = "FTDIST_ENDS_WITH"
+"""Environment variable: pid and start of the process whose end is the end of a rank too."""
 
 LONGEST_WARNING_S = 60
 """Most seconds before its time limit at which a job is asked to save and stop."""
@@ -54,6 +58,7 @@ def submit_local(
     stage: str,
     ranks: int,
     every_gpu: bool = False,
+    ends_with_us: bool = False,
     cluster: ClusterConfig,
     private: bool,
 ) -> Submitted:
@@ -65,6 +70,7 @@ def submit_local(
         stage: such as "train-1".
         ranks: processes to start.
         every_gpu: whether each may use every GPU of this machine, or a rank its own.
+        ends_with_us: whether the ranks end when this process does: they have nothing to save.
         cluster: threads, device and time limit.
         private: whether files that the ranks make are for the user alone.
     """
@@ -83,6 +89,10 @@ def submit_local(
         stderr_to_stdout=True,
     )
     environment = rank_environment(cluster, gpus=len(gpus), inherited=os.environ)
+    if ends_with_us:
+        own = ProcessId.of(os.getpid())
+        assert own is not None
+        environment[ENDS_WITH] = f"{own.pid} {own.start_ticks}"
     with _environment(environment), own_files(private=private), _deaf_to_the_terminal():
         job = executor.submit(function, str(run.root))
     return Submitted(job=job, controller_pid=int(job.job_id), size=ranks)

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,10 +21,23 @@ from launch.attempt import Ended, begin, newest_step, settle
 from launch.enqueue import refuse_queued
 from launch.failure import RankFailure, read_json
 from launch.git import git_state
-from launch.local import StopWish, follow, give_up
+from launch.local import LOOK_EVERY_S, SAVING, Stopping, StopWish, follow, give_up
 from launch.lock import holding
 from launch.processes import ProcessId
 from launch.submit import CHECKOUT, ON_EVERY_GPU, own_files, submit_local
+
+SINGLE = {
+    stage: Stopping.without_saving(what)
+    for stage, what in (
+        ("export", "the export"),
+        ("compare", "the comparison"),
+        ("blend", "the blending"),
+    )
+}
+"""Stages of one process, which ends with the `ftdist` that started it: it has nothing to save."""
+
+LEFTOVER_S = 10.0
+"""How long a single stage may take to end after its `ftdist`."""
 
 Say = Callable[[str], None]
 
@@ -150,12 +164,14 @@ class Supervisor:
         )
 
     def _job(self, kind: str, stage: str, folder: Path, ranks: int, wish: StopWish) -> Ended:
+        stopping = SINGLE.get(kind, SAVING)
         submitted = submit_local(
             self.callables[kind],
             run=self.run,
             stage=stage,
             ranks=ranks,
             every_gpu=kind in ON_EVERY_GPU,
+            ends_with_us=kind in SINGLE,
             cluster=self.config.cluster,
             private=self.config.run.private,
         )
@@ -165,10 +181,17 @@ class Supervisor:
         except OSError:
             view = _Unseen()  # the terminal has gone; the job goes on all the same
         except BaseException:
-            give_up(submitted, folder=folder)
+            give_up(submitted, folder=folder, stopping=stopping)
             raise
         try:
-            return follow(submitted, folder=folder, wish=wish, tick=view.update, say=self.say)
+            return follow(
+                submitted,
+                folder=folder,
+                wish=wish,
+                tick=view.update,
+                say=self.say,
+                stopping=stopping,
+            )
         finally:
             with suppress(OSError):
                 view.close()
@@ -200,22 +223,46 @@ def damages(run: RunDir) -> list[str]:
 def refuse_leftover_ranks(run: RunDir) -> None:
     """Refuse to work on a run whose ranks outlived the `ftdist` that started them.
 
+    That of a single stage ends by itself, and is waited for.
+
     Raises:
         ConfigError: some of them still run on this machine.
     """
-    pids = []
-    for path in run.attempts.glob("*/rank-*.start.json"):
-        started = read_json(path)
-        if started is None or started["host"] != socket.gethostname():
-            continue
-        if ProcessId(pid=started["pid"], start_ticks=started["start_ticks"]).alive:
-            pids.append(str(started["pid"]))
+    for stage in SINGLE:
+        patience = time.monotonic() + LEFTOVER_S
+        while (pids := _leftover(run, stage)) and time.monotonic() < patience:
+            time.sleep(LOOK_EVERY_S)
+        if pids:
+            raise ConfigError(
+                f"`ftdist {stage}` of run {run.name} has ended, and what it started has not: "
+                f"process {pids[0]}.",
+                remedy=f"end it, it has nothing to save: `kill -9 {pids[0]}`, then ask again.",
+            )
+    pids = _leftover(run, "*")
+    if len(pids) == 1:
+        raise ConfigError(
+            f"A rank of run {run.name} still runs, although the ftdist that started it has ended: "
+            f"process {pids[0]}.",
+            remedy=f"let it save and end: `kill -USR2 {pids[0]}`, then ask again.",
+        )
     if pids:
         raise ConfigError(
             f"{len(pids)} ranks of run {run.name} still run, although the ftdist that started them "
             f"has ended: processes {', '.join(pids)}.",
             remedy=f"let them save and end: `kill -USR2 {' '.join(pids)}`, then ask again.",
         )
+
+
+def _leftover(run: RunDir, stage: str) -> list[str]:
+    """Processes of ranks that run on this machine, of a folder of attempts or (*) of all."""
+    pids = []
+    for path in run.attempts.glob(f"{stage}/rank-*.start.json"):
+        started = read_json(path)
+        if started is None or started["host"] != socket.gethostname():
+            continue
+        if ProcessId(pid=started["pid"], start_ticks=started["start_ticks"]).alive:
+            pids.append(str(started["pid"]))
+    return pids
 
 
 def _once_more(ended: Ended, *, number: int, step: int | None) -> str:

@@ -46,6 +46,7 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
     from ftdist.cli.progress import view_maker
     from ftdist.observe.comparison import ANSWERS_ASKED
     from launch.attempt import step_to_export
+    from launch.places import place_problems
     from launch.preflight import compare_problems, raise_together
     from launch.resume import changed, read_config
     from launch.start import whole_paths
@@ -56,7 +57,7 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
     config = dataclasses.replace(config, compare=whole_paths(config.compare))
     if config.cluster.kind == "slurm":
         return _submit(run, config, stage=stage)
-    raise_together(list(compare_problems(run, config)))
+    raise_together([*place_problems(run, stage=stage), *compare_problems(run, config)])
     exported, wanted = exported_step(run), step_to_export(run, config)
     if exported is not None and wanted is not None and exported != wanted:
         say(
@@ -103,13 +104,16 @@ def _request(
 def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "blend"]) -> int:
     """Put the measurement into the queue, behind an export that is there."""
     from launch.enqueue import refuse_second, submit_stage, waiting_for
+    from launch.places import place_problems
     from launch.preflight import compare_problems, raise_together
     from launch.queue import Queue
     from launch.supervise import write_request
 
     queue = Queue()
     after = waiting_for(run, stages=("export",), queue=queue)
-    raise_together(list(compare_problems(run, config, exported=not after)))
+    raise_together(
+        [*place_problems(run, stage=stage), *compare_problems(run, config, exported=not after)]
+    )
     refuse_second(stage, run, queue=queue)
     write_request(run, _request(run, config, stage=stage), stage=stage)
     job = submit_stage(stage, run, config, after=after, queue=queue)

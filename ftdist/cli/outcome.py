@@ -6,6 +6,13 @@ from launch.attempt import step_to_export
 from launch.resume import read_config
 from launch.supervise import Finished
 
+KEPT = {
+    "export": "it begins anew",
+    "compare": "it begins anew, but the base's answers are kept if it had given them all",
+    "blend": "what it had measured is kept, and so are the base's answers if it had given them all",
+}
+"""What asking again after a stop means, by verb."""
+
 
 def tell(finished: Finished, *, run: RunDir) -> int:
     """Say how training ended and what to do now.
@@ -36,13 +43,13 @@ def tell(finished: Finished, *, run: RunDir) -> int:
 
 
 def tell_single(finished: Finished, *, run: RunDir, verb: str) -> int:
-    """Say why an export or a comparison did not come to its end.
+    """Say why an export, a comparison or a blending did not come to its end.
 
     Returns:
         The exit code.
     """
     if finished.outcome == "stopped":
-        say(f"`ftdist {verb}` of run {run.name} was stopped; ask again: it begins anew.")
+        say(f"`ftdist {verb}` of run {run.name} was stopped; ask again: {KEPT[verb]}.")
     else:
         tell_failure(finished, run=run)
     return finished.exit_code

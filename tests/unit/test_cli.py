@@ -251,11 +251,15 @@ def test_the_way_on_is_a_path_where_runs_are_elsewhere(tmp_path: Path, capsys: C
     assert f"`ftdist resume {tmp_path}/r`" in capsys.readouterr().err
 
 
-def test_a_stopped_export_says_so(tmp_path: Path, capsys: Captured) -> None:
+def test_a_stopped_stage_says_what_is_kept(tmp_path: Path, capsys: Captured) -> None:
     finished = Finished(outcome="stopped", exit_code=130, failure=None, step=5)
     assert tell_single(finished, run=RunDir(tmp_path / "r"), verb="export") == 130
     told = capsys.readouterr().err
     assert told == "`ftdist export` of run r was stopped; ask again: it begins anew.\n"
+    tell_single(finished, run=RunDir(tmp_path / "r"), verb="blend")
+    assert "ask again: what it had measured is kept" in capsys.readouterr().err
+    tell_single(finished, run=RunDir(tmp_path / "r"), verb="compare")
+    assert "the base's answers are kept if it had given them all" in capsys.readouterr().err
 
 
 def test_status_tells_of_damaged_checkpoints(tmp_path: Path, capsys: Captured) -> None:
