@@ -325,6 +325,14 @@ def export_missing(run: RunDir, *, verb: str) -> Iterator[FtdistError]:
         )
 
 
+def base_missing(run: RunDir, config: RunConfig, *, remedy: str) -> Iterator[FtdistError]:
+    """A run whose base model is gone."""
+    if not Path(config.model.path).is_dir():
+        yield ModelError(
+            f"The base model of run {run.name} is no longer in {config.model.path}.", remedy=remedy
+        )
+
+
 def compare_problems(
     run: RunDir, config: RunConfig, *, exported: bool = True
 ) -> Iterator[FtdistError]:
@@ -337,11 +345,7 @@ def compare_problems(
     """
     if exported:
         yield from export_missing(run, verb="compare")
-    if not Path(config.model.path).is_dir():
-        yield ModelError(
-            f"The base model of run {run.name} is no longer in {config.model.path}.",
-            remedy="put it back: the tuned model is compared with it.",
-        )
+    yield from base_missing(run, config, remedy="put it back: the tuned model is compared with it.")
     try:
         read_inputs(config.compare, library=Path(config.library.path))
     except FtdistError as error:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ftdist.cli.arguments import wants_help
 from ftdist.cli.talk import split, talk
+from ftdist.data.message import is_text
 from ftdist.errors import ConfigError
 
 HELP = """Usage: ftdist ask R "QUESTION" [--blend] [compare.max_answer_tokens=N]
@@ -18,15 +19,21 @@ def main(words: Sequence[str]) -> int:
     """Ask both models of a run.
 
     Raises:
-        FtdistError: there is no such run, no exported model, or no question.
+        FtdistError: there is no such run, no exported model, or no question that is text.
     """
     if wants_help(words, HELP):
         return 0
     said, keys = split(words)
-    if len(said) < 2:
+    question = " ".join(said[1:])
+    if not question.strip():
         run = said[0] if said else "R"
         raise ConfigError(
             f"`ftdist ask` was given no {'question' if said else 'run and no question'}.",
             remedy=f'write it behind the run: `ftdist ask {run} "How do I ...?"`.',
         )
-    return talk([*said[:1], *keys], verb="ask", question=" ".join(said[1:]))
+    if not is_text(question):
+        raise ConfigError(
+            "The question is not UTF-8 text.",
+            remedy="write it in UTF-8: `locale` says what this terminal writes.",
+        )
+    return talk([*said[:1], *keys], verb="ask", question=question)

@@ -8,8 +8,8 @@ from ftdist.cli.talk import talk
 HELP = """Usage: ftdist chat R [--blend] [compare.max_answer_tokens=N] [cluster.device=cpu]
 
 Talks with the exported model of run R, which keeps what was said in mind; --blend: with the one
-that `ftdist blend` kept. /reset forgets it,
-Ctrl-C stops an answer, Ctrl-D ends. It runs here, also for a run of a cluster.
+that `ftdist blend` kept. /reset forgets what was said, /help says what there is, Ctrl-C stops an
+answer, Ctrl-D or /quit ends. It runs here, also for a run of a cluster.
 """
 
 

@@ -39,11 +39,15 @@ def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
     run, overrides = named_run([word for word in words if word != BLEND], verb=verb)
 
     from launch.children import lend_terminal
-    from launch.preflight import export_missing, raise_together
+    from launch.preflight import base_missing, export_missing, raise_together
     from launch.resume import changed, read_config
 
     config = changed(read_config(run), overrides, allowed=("compare.", "cluster."))
-    raise_together(list(export_missing(run, verb=verb)))
+    problems = list(export_missing(run, verb=verb))
+    if question is not None:
+        alone = f"`ftdist chat {run.handle}` asks the tuned model alone"
+        problems += base_missing(run, config, remedy=f"put it back; {alone}.")
+    raise_together(problems)
     if blend:
         _check_blend(run, verb=verb)
     if config.cluster.kind == "slurm":

@@ -1,4 +1,4 @@
-"""One message of a conversation; here by itself, so that readers need no tokenizer."""
+"""One message of a conversation and its text; by itself, so that readers need no tokenizer."""
 
 from typing import TypedDict
 
@@ -8,3 +8,8 @@ class Message(TypedDict):
 
     role: str
     content: str
+
+
+def is_text(words: str) -> bool:
+    """Whether a tokenizer takes them: bytes that are not UTF-8 come as lone surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in words)

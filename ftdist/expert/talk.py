@@ -6,8 +6,10 @@ SETTINGS are the fields of `Settings` as JSON; with a question, base and tuned m
 without one every line of stdin is a turn of a conversation with the tuned model.
 """
 
+import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from typing import Literal
 
 from ftdist.config.compose import load_config
 from ftdist.config.schema import RunConfig
-from ftdist.data.message import Message
+from ftdist.data.message import Message, is_text
 from ftdist.dist.device import choose_device, give_memory_back
 from ftdist.errors import FtdistError
 from ftdist.expert.answers import Answerer
@@ -26,6 +28,11 @@ from ftdist.expert.wording import plain
 from ftdist.rundir import RunDir
 
 RESET = "/reset"
+ENDS = ("/quit", "/exit")
+COMMAND = re.compile(r"/[a-z?-]*", re.IGNORECASE)
+"""A line that is meant for us: `/etc/hosts` or `/reset it?` may be part of a question."""
+
+COMMANDS = f"{RESET} forgets what was said, {' or '.join(ENDS)} or Ctrl-D ends."
 INTERRUPTED = 130
 NOBODY_LISTENS = 141
 
@@ -44,24 +51,31 @@ class Settings:
 
 def ask(run: RunDir, config: RunConfig, settings: Settings, *, question: str) -> None:
     """Write what the base and the tuned model answer, one under the other, word by word."""
-    for name in ("base", "tuned"):
+    last = _tuned(settings)
+    for name in ("base", last):
         answerer = _load(run, config, settings, name=name)
         _write(f"{name}: ")
         answerer.reply([_user(question)], max_tokens=settings.max_answer_tokens, say=_write)
-        _write("\n" if name == "tuned" else "\n\n")
+        _write("\n" if name == last else "\n\n")
         del answerer
         give_memory_back()  # the next model must not stand beside this one
 
 
 def chat(run: RunDir, config: RunConfig, settings: Settings) -> None:
     """Answer each line of stdin as the tuned model, which has the conversation before its eyes."""
-    answerer = _load(run, config, settings, name="tuned")
-    _note(f"Talking with the tuned model of run {run.name}. {RESET} forgets, Ctrl-D ends.")
+    name = _tuned(settings)
+    answerer = _load(run, config, settings, name=name)
+    called = "blend" if name == "blend" else "tuned model"
+    _note(f"Talking with the {called} of run {run.name}. {RESET} forgets, Ctrl-D ends.")
     history: list[Message] = []
     for line in _lines():
-        if line == RESET:
-            history = []
-            _note("Forgotten.")
+        command = line.lower() if COMMAND.fullmatch(line) else ""
+        if command in ENDS:
+            return
+        if command:
+            if command == RESET:
+                history = []
+            _note("Forgotten." if command == RESET else COMMANDS)
             continue
         history = _with_room(answerer, [*history, _user(line)], settings)
         if not history:
@@ -87,16 +101,20 @@ def _with_room(answerer: Answerer, history: list[Message], settings: Settings) -
     return kept
 
 
-def _load(
-    run: RunDir, config: RunConfig, settings: Settings, *, name: Literal["base", "tuned"]
-) -> Answerer:
+def _tuned(settings: Settings) -> str:
+    """Name of what answers beside the base."""
+    return "blend" if settings.blend else "tuned"
+
+
+def _load(run: RunDir, config: RunConfig, settings: Settings, *, name: str) -> Answerer:
+    """The base, the tuned model or the blend, by name."""
     folder = run.blend / "model" if settings.blend else run.export
     if name == "base":
         folder = base_folder(config.model.path, config.model.revision)
     device = choose_device(settings.device)
     # A base model without a chat template is asked in the words that the tuned one learned.
     template = run.export / "chat_template.jinja"
-    _note(f"Loading the {name} model from {folder}.")
+    _note(f"Loading the {name if name == 'blend' else f'{name} model'} from {folder}.")
     place = copies_of(folder, device=device, wanted=1)
     return Answerer(
         folder,
@@ -118,6 +136,8 @@ def _lines() -> Iterator[str]:
     asks = sys.stdin.isatty()
     if asks:
         import readline  # noqa: F401 - arrow keys and earlier lines, by being loaded
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # a wrong byte costs its line, not the talk
     while True:
         try:
             line = input("> " if asks else "").strip()
@@ -125,7 +145,9 @@ def _lines() -> Iterator[str]:
             if asks:
                 _write("\n")
             return
-        if line:
+        if not is_text(line):
+            _note("That is not UTF-8 text.")
+        elif line:
             yield line
 
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,59 @@ def test_what_finds_no_room_is_forgotten_the_oldest_first(
     assert answers[-1] == _shown(_told(run, SECOND))
 
 
+def test_a_line_that_is_not_utf8_costs_neither_the_lines_after_it_nor_what_was_said(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first = _told(run, FIRST)
+    expected = [_shown(text) for text in (first, _told(run, FIRST, first, SECOND))]
+    typed = f"{FIRST}\n".encode() + b"a\xff\xfe\n\xed\xa0\x80\n" + f"{SECOND}\n".encode()
+    strict = io.TextIOWrapper(io.BytesIO(typed), encoding="utf-8", errors="strict")
+    monkeypatch.setattr(sys, "stdin", strict)
+    capfd.readouterr()
+    chat(run, load_config(run.config), SETTINGS)
+    out, err = capfd.readouterr()
+    assert [part.strip() for part in out.split("\n\n") if part.strip()] == expected
+    assert err.count("That is not UTF-8 text.") == 2
+
+
+def test_a_command_is_not_asked_and_one_that_there_is_not_tells_which_there_are(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answers, err = _chat(run, f"/help\n/forget\n/\n{SECOND}\n", monkeypatch, capfd)
+    assert answers == [_shown(_told(run, SECOND))]
+    assert err.count("/reset forgets what was said, /quit or /exit or Ctrl-D ends.") == 3
+    for command in ("/quit", "/Exit"):
+        answers, err = _chat(run, f"{command}\n{SECOND}\n", monkeypatch, capfd)
+        assert answers == []
+        assert "/reset forgets what was said" not in err
+
+
+@pytest.mark.parametrize("asked", ["/etc/hosts", "/reset it?"])
+def test_a_question_may_begin_with_a_slash(
+    run: RunDir, asked: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answers, _ = _chat(run, f"{asked}\n", monkeypatch, capfd)
+    assert answers == [_shown(_told(run, asked))]
+
+
+def test_a_base_that_is_gone_is_named_and_the_tuned_model_is_still_talked_with(
+    run: RunDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    own = RunDir(tmp_path / "r")
+    shutil.copytree(run.root, own.root)
+    config = load_config(run.config)
+    gone = replace(config, model=replace(config.model, path=str(tmp_path / "gone")))
+    save_config(gone, own.config)
+    assert main(["ask", str(own.root), FIRST]) == 78
+    err = capfd.readouterr().err
+    assert f"The base model of run r is no longer in {tmp_path / 'gone'}." in err
+    assert f"put it back; `ftdist chat {own.root}` asks the tuned model alone." in err
+    assert len(err.splitlines()) == 2
+    words = [sys.executable, "-m", "ftdist", "chat", str(own.root)]
+    chatted = subprocess.run(words, input=FIRST, capture_output=True, text=True, check=True)
+    assert chatted.stdout.strip() == _shown(_told(run, FIRST))
+
+
 def test_ask_writes_both_answers_under_their_names_and_here_for_a_run_of_a_cluster(
     run: RunDir, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,6 +194,8 @@ def test_chat_on_a_terminal_ends_with_ctrl_d_and_ctrl_c_stops_an_answer_alone(
     try:
         seen = _read_until(lead, "> ")
         assert "Ctrl-D ends" in seen
+        os.write(lead, b"\xff\xfe\n")
+        assert "That is not UTF-8 text." in _read_until(lead, "> ")
         os.write(lead, b"Hello\n")
         _read_until(lead, "Hello\r\n")
         os.read(lead, 1)  # the answer has begun
@@ -180,6 +236,9 @@ def test_words_with_an_equals_sign_may_be_part_of_a_question() -> None:
     ("words", "problem", "remedy"),
     [
         (["ask", "R"], "was given no question", '`ftdist ask R "How do I ...?"`'),
+        (["ask", "R", "", " \n"], "was given no question", '`ftdist ask R "How do I ...?"`'),
+        (["ask", "R", "a\udcff"], "The question is not UTF-8 text.", "write it in UTF-8"),
+        (["ask", "R", "a \ud83d"], "The question is not UTF-8 text.", "write it in UTF-8"),
         (["ask", "R", "Hi", "--fast"], "--fast is not a flag of `ftdist ask`", "leave it out"),
         (["ask", "R", "Hi", "train.epochs=3"], "train.epochs cannot change", "leave it out"),
         (["chat", "R", "Hi"], "`ftdist chat` was given 2 runs", "`ftdist chat R`"),
@@ -220,7 +279,8 @@ def test_the_blend_answers_for_the_tuned_model_where_it_is_asked(
     assert main(["ask", str(own.root), FIRST, "--blend"]) == 0
     said = capfd.readouterr()
     first, _, second = said.out.partition("\n\n")
-    assert first.removeprefix("base: ").strip() == second.removeprefix("tuned: ").strip()
+    assert second.startswith("blend: ")
+    assert first.removeprefix("base: ").strip() == second.removeprefix("blend: ").strip()
     assert str(own.blend_model) in said.err
     (own.export / "generation_config.json").write_text("{}")
     for words in (["ask", str(own.root), FIRST], ["chat", str(own.root)]):
