@@ -12,14 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from ftdist.errors import StorageError
+from ftdist.expert.changes import changes, losses
+from ftdist.expert.narrow import from_to, print_blocks
 from ftdist.expert.spread import spread
 from ftdist.expert.wording import (
-    NOISE,
     asked_text,
     cost_text,
     cut_text,
     documents_rows,
     marks_text,
+    plain,
     score_rows,
     seen_text,
 )
@@ -28,6 +30,10 @@ from ftdist.rundir import read_json_lines
 LONGEST_ANSWER = 240
 MOST_DOCUMENTS = 5
 
+ANSWERS_WIDTH, SCORES_WIDTH = 60, 100
+"""Columns of a terminal below which answers, and scores, stand under each other: a table of them
+would cut names, or take more than three lines for most scores.
+"""
 
 COMPARE_AGAIN = "run `ftdist compare` on this run."
 
@@ -95,28 +101,17 @@ def print_comparison(report_dir: Path, console: Console, *, examples: int = 6) -
     report = read_report(report_dir)
     # A pipe or a log file is no terminal of 80 columns: lines of text must not be cut in three.
     width = console.width if console.is_terminal else max(console.width, 120)
-    answers = Table(box=box.SIMPLE_HEAD, show_lines=True, expand=True)
-    answers.add_column("question", ratio=3)
-    answers.add_column("base", ratio=5)
-    answers.add_column("tuned", ratio=5)
-    for row in _choose(report.answers, examples):
-        answers.add_row(Text(row["question"]), _cell(row, "base"), _cell(row, "tuned"))
-    console.print(answers, width=width)
-    console.print(_scores_table(report.scores), width=width)
+    _print_answers(_choose(report.answers, examples), console, width=width)
+    _print_scores(report.scores, console, width=width)
     for sentence in _how(report.scores):
         console.print(Text(sentence), width=width)
-    weakest = documents_rows(report.scores, most=MOST_DOCUMENTS)
-    if weakest:
-        table = Table(box=box.SIMPLE_HEAD)
-        for name in ("weakest in the library", "base: recall", "tuned: recall"):
-            table.add_column(name)
-        for place, base, tuned in weakest:
-            table.add_row(Text(place), base, tuned)
-        console.print(table, width=width)
+    _print_weakest(report.scores, console, width=width)
     for sentence in seen_text(report.scores):
         console.print(Text(f"Not unseen: {sentence}"), width=width)
     if cost := cost_text(report.scores):
-        console.print(f"Training: {cost}", width=width)
+        console.print(Text(f"Training: {plain(cost)}"), width=width)
+    for _, sentence in losses(changes(report.scores)):
+        console.print(Text(sentence, style="red"), width=width)
 
 
 def comparison_markdown(report_dir: Path, *, examples: int = 6) -> str:
@@ -144,6 +139,7 @@ def comparison_markdown(report_dir: Path, *, examples: int = 6) -> str:
     lines += [f"\nNot unseen: {_markdown_cell(sentence)}" for sentence in seen_text(report.scores)]
     if cost := cost_text(report.scores):
         lines += ["", f"Training: {cost}"]
+    lines += [f"\n{_markdown(sentence)}" for _, sentence in losses(changes(report.scores))]
     return "\n".join(lines) + "\n"
 
 
@@ -153,19 +149,63 @@ def _how(scores: dict[str, Any]) -> list[str]:
     return [f"{name}: {sentence}" for name, sentence in told.items() if sentence]
 
 
-def _scores_table(scores: dict[str, Any]) -> Table:
+def _print_answers(rows: Sequence[dict[str, Any]], console: Console, *, width: int) -> None:
+    names = ("base", "tuned")
+    if width < ANSWERS_WIDTH:
+        blocks = (
+            (
+                Text(plain(row["question"]), style="bold"),
+                [Text(f"{name} ").append_text(_cell(row, name)) for name in names],
+            )
+            for row in rows
+        )
+        print_blocks(console, blocks, width=width)
+        return
+    table = Table(box=box.SIMPLE_HEAD, show_lines=True, expand=True)
+    for name, ratio in (("question", 3), ("base", 5), ("tuned", 5)):
+        table.add_column(name, ratio=ratio, overflow="fold")
+    for row in rows:
+        table.add_row(Text(plain(row["question"])), *(_cell(row, name) for name in names))
+    console.print(table, width=width)
+
+
+def _print_scores(scores: dict[str, Any], console: Console, *, width: int) -> None:
+    rows = score_rows(scores)
+    # Only a change that is clear has a colour: noise is neither good nor bad.
+    styles = {"better": "green", "worse": "red"}
+    changed = [Text(row.change, style=styles.get(row.verdict, "dim")) for row in rows]
+    if width < SCORES_WIDTH:
+        blocks = (
+            (
+                Text(row.name, style="bold").append(f": {row.meaning}", style="not bold"),
+                [*from_to(row.base, row.tuned, width=width), *([change] if change else [])],
+            )
+            for row, change in zip(rows, changed, strict=True)
+        )
+        print_blocks(console, blocks, width=width)
+        return
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("score")
-    table.add_column("base", justify="right")
-    table.add_column("tuned", justify="right")
-    table.add_column("change")
-    table.add_column("what it is")
-    for row in score_rows(scores):
-        # Only a change that is clear has a colour: noise is neither good nor bad.
-        styles = {"better": "green", "worse": "red", NOISE: "dim"}
-        style = styles.get(row.change.partition(",")[0], "")
-        table.add_row(row.name, row.base, row.tuned, Text(row.change, style=style), row.meaning)
-    return table
+    for name in ("score", "base", "tuned", "change", "what it is"):
+        is_number = name in ("base", "tuned")
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    for row, change in zip(rows, changed, strict=True):
+        table.add_row(Text(row.name), row.base, row.tuned, change, row.meaning)
+    console.print(table, width=width)
+
+
+def _print_weakest(scores: dict[str, Any], console: Console, *, width: int) -> None:
+    weakest = documents_rows(scores, most=MOST_DOCUMENTS)
+    if weakest and width < SCORES_WIDTH:
+        console.print(Text("\nWeakest in the library, recall:"), width=width)
+        blocks = ((Text(place), from_to(*rates, width=width)) for place, *rates in weakest)
+        print_blocks(console, blocks, width=width)
+    elif weakest:
+        table = Table(box=box.SIMPLE_HEAD)
+        for name in ("weakest in the library", "base: recall", "tuned: recall"):
+            table.add_column(name, overflow="fold")
+        for place, base, tuned in weakest:
+            table.add_row(Text(place), base, tuned)
+        console.print(table, width=width)
 
 
 def _choose(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
@@ -186,7 +226,7 @@ def _cell(row: dict[str, Any], name: str) -> Text:
     else:
         word = "right" if right else "wrong"
     if row[name]["chosen"] is not None:
-        word += f" (chose {row[name]['chosen']})"
+        word += f" (chose {plain(row[name]['chosen'])})"
     if marks := marks_text(row[name]):
         word += f" ({marks})"
     text = Text(f"{word}: ", style="green" if right else "red")
@@ -194,7 +234,7 @@ def _cell(row: dict[str, Any], name: str) -> Text:
 
 
 def _shorten(answer: str) -> str:
-    flat = " ".join(answer.split())
+    flat = " ".join(plain(answer).split())
     return flat if len(flat) <= LONGEST_ANSWER else f"{flat[:LONGEST_ANSWER].rstrip()} ..."
 
 
@@ -204,7 +244,7 @@ def _markdown_cell(text: str) -> str:
 
 
 def _markdown(text: str) -> str:
-    plain = text.replace("\\", "\\\\")
+    escaped = plain(text).replace("\\", "\\\\")
     for sign in "|*_`[]#":
-        plain = plain.replace(sign, f"\\{sign}")
-    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        escaped = escaped.replace(sign, f"\\{sign}")
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,18 +1,20 @@
 """Blends of a run: as a table for a terminal, as curves and a table for its page. No torch."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ftdist.errors import StorageError
 from ftdist.expert.charts import Chart, chart
 from ftdist.expert.frontier import Scores, has_loss, has_questions
 from ftdist.expert.model_key import model_key
+from ftdist.expert.narrow import print_blocks
 from ftdist.rundir import RunDir
 
 POINTS = "points.json"
@@ -103,15 +105,30 @@ def print_blends(run: RunDir, console: Console) -> None:
             f"There are no readable blends of the model in {run.export}.",
             remedy=f"measure some: `ftdist blend {run.handle}`.",
         )
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in (*found.columns, ""):
-        table.add_column(name, justify="right")
-    for row in found.rows:
-        table.add_row(*row, "chosen" if row[0] == found.chosen else "")
     # A pipe or a log file is no terminal of 80 columns.
     width = console.width if console.is_terminal else max(console.width, 160)
-    console.print(table, width=width)
-    console.print(found.choice, width=width)
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in (*found.columns, ""):
+        table.add_column(name, justify="right", overflow="fold")
+    for row in found.rows:
+        table.add_row(*row, "chosen" if row[0] == found.chosen else "")
+    # Half of the width that it would like makes two lines of an interval, and cuts no number.
+    if 2 * width < console.measure(table, options=console.options.update(width=1000)).maximum:
+        print_blocks(console, _blocks(found), width=width)
+    else:
+        console.print(table, width=width)
+    console.print(Text(found.choice), width=width)
+
+
+def _blocks(found: Frontier) -> Iterator[tuple[Text, list[Text]]]:
+    for alpha, *values in found.rows:
+        title = f"alpha {alpha}{', chosen' if alpha == found.chosen else ''}"
+        lines = [
+            Text(f"{name}: {value}")
+            for name, value in zip(found.columns[1:], values, strict=True)
+            if value
+        ]
+        yield Text(title, style="bold"), lines
 
 
 def _read(run: RunDir) -> dict[str, Any]:
