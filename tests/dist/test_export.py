@@ -1,7 +1,10 @@
 """An export answers as the engine did, or is not called done."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,33 @@ def test_export_reloads_in_plain_transformers_with_the_engines_logits(trained: R
         [{"role": "user", "content": "Hi"}], tokenize=False, add_generation_prompt=True
     )
     assert all(path.stat().st_mode & 0o077 == 0 for path in trained.export.iterdir())
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from ftdist.checkpoint import export as exporting
+
+setattr(exporting, sys.argv[2], lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL))
+exporting.export(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("killed_at", ["_write_companions", "_check", "_put_in_place"])
+@pytest.mark.timeout(120)
+def test_an_export_that_is_killed_leaves_the_one_before_whole(
+    trained: RunDir, killed_at: str
+) -> None:
+    export(trained.root)
+    before = {path.name: path.read_bytes() for path in trained.export.iterdir()}
+    done = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(trained.root), killed_at],
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == -9
+    assert {path.name: path.read_bytes() for path in trained.export.iterdir()} == before
+    export(trained.root)
+    assert not (trained.root / "export.partial").exists()
 
 
 def test_large_export_comes_in_several_files_with_an_index(trained: RunDir) -> None:
