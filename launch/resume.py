@@ -184,7 +184,7 @@ def _value(text: str, *, key: ConfigKey) -> Any:
                 return float(text)
             except ValueError:
                 return text
-        case "texts":
+        case "texts" | "numbers":
             return _yaml(text, loader=yaml.BaseLoader)
         case "table":
             return _yaml(text, loader=yaml.SafeLoader)

@@ -15,7 +15,7 @@ from ftdist.config.aliases import ALIASES
 from ftdist.config.curation import CurateConfig
 from ftdist.config.schema import RUN_NAME_PATTERN, RunConfig
 
-Kind = Literal["integer", "number", "switch", "choice", "text", "texts", "table"]
+Kind = Literal["integer", "number", "switch", "choice", "text", "texts", "numbers", "table"]
 
 _WORDS: dict[Kind, str] = {
     "integer": "a whole number",
@@ -24,6 +24,7 @@ _WORDS: dict[Kind, str] = {
     "choice": "one of",
     "text": "a text",
     "texts": "a list such as [a,b]",
+    "numbers": "a list of numbers",
     "table": "a table such as {name: value}",
 }
 _RUN_NAME = (
@@ -57,6 +58,8 @@ class ConfigKey:
     def fits(self) -> str:
         """What fits, such as `a whole number of at least 1, or null`."""
         words = self.described
+        if self.kind == "numbers":
+            return f"{words}, each {' and '.join(self.bounds)}, such as [0.4,1]"
         if self.choices:
             words = f"{words} {', '.join(self.choices)}"
         if self.bounds:
@@ -195,19 +198,28 @@ def _walk(section: type, *, prefix: str) -> Iterator[ConfigKey]:
 
 def _key(name: str, annotation: Any, *, meaning: str) -> ConfigKey:
     plain, nullable, metadata = _peel(annotation)
-    limits = [item for part in metadata for item in getattr(part, "metadata", [part])]
+    limits = _limits(metadata)
     origin = typing.get_origin(plain)
     kinds: dict[Any, Kind] = {int: "integer", float: "number", bool: "switch", str: "text"}
     origins: dict[Any, Kind] = {Literal: "choice", list: "texts", dict: "table"}
+    kind = origins[origin] if origin else kinds[plain]
+    if origin is list:
+        item, _, of_items = _peel(typing.get_args(plain)[0])
+        if item is float:  # the bounds are those of each
+            kind, limits = "numbers", _limits(of_items)
     return ConfigKey(
         name=name,
-        kind=origins[origin] if origin else kinds[plain],
+        kind=kind,
         nullable=nullable,
         choices=tuple(typing.get_args(plain)) if origin is Literal else (),
         bounds=tuple(filter(None, map(_bound, limits))),
         pattern=next((p for item in limits if (p := getattr(item, "pattern", None))), None),
         meaning=meaning,
     )
+
+
+def _limits(metadata: list[Any]) -> list[Any]:
+    return [item for part in metadata for item in getattr(part, "metadata", [part])]
 
 
 def _peel(annotation: Any) -> tuple[Any, bool, list[Any]]:

@@ -152,7 +152,7 @@ def _accept(
 def _parse(text: str, *, key: ConfigKey | None, parse: Parse) -> Parsed | None:
     """Parse, with texts taken as typed: a name such as 007, a path with brackets."""
     parsed = parse(text, False)
-    if parsed is None and key is not None and key.kind == "texts":
+    if parsed is None and key is not None and key.kind in ("texts", "numbers"):
         return parse(_quoted_list(text), False)
     if key is None or key.kind != "text":
         return parsed

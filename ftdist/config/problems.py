@@ -190,14 +190,29 @@ def show(value: Any) -> str:
     return str(value)
 
 
-def value_problem(key: ConfigKey, name: str, value: Any, *, out_of_range: bool = False) -> Problem:
-    """A value that does not fit its key."""
+def value_problem(
+    key: ConfigKey, name: str, value: Any, *, error: str = "", of_item: bool = False
+) -> Problem:
+    """A value that does not fit its key.
+
+    Args:
+        key: what fits.
+        name: as the user knows it.
+        value: that does not fit.
+        error: pydantic's name of what is wrong.
+        of_item: whether `value` is one of a list.
+    """
     shown = show(value)
     if key.choices:
         meant = nearest(shown, key.choices)
         hint = f"; did you mean {meant}?" if meant else "."
         problem = f"{name}={shown} is not one of {', '.join(key.choices)}{hint}"
-    elif out_of_range:
+    elif of_item and key.kind == "numbers":
+        reason = "out of range" if error in _RANGE_ERRORS else "not a number"
+        problem = f"{name} holds {shown}, which is {reason}."
+    elif error == "too_short":
+        problem = f"{name}={shown} is empty."
+    elif error in _RANGE_ERRORS:
         problem = f"{name}={shown} is out of range."
     else:
         problem = f"{name}={shown} is not {key.described}."
@@ -219,7 +234,7 @@ def _plain_numbers(values: Mapping[str, Any], *, form: Form, prefix: str = "") -
             value = value if number is None else number
         elif key is not None and key.kind in ("integer", "number") and isinstance(value, bool):
             value = show(value)  # pydantic would read true as 1
-        elif key is not None and key.kind == "texts" and isinstance(value, list):
+        elif key is not None and key.kind in ("texts", "numbers") and isinstance(value, list):
             value = [show(v) if isinstance(v, int | float) else v for v in value]
         plain[str(name)] = value
     return plain
@@ -232,7 +247,8 @@ def _translate(detail: ErrorDetails, *, form: Form) -> Problem:
         return unset_key(name, form=form)
     if key is None or detail["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         return unknown_key(name, form=form)
-    return value_problem(key, name, detail["input"], out_of_range=detail["type"] in _RANGE_ERRORS)
+    of_item = any(isinstance(part, int) for part in detail["loc"])
+    return value_problem(key, name, detail["input"], error=detail["type"], of_item=of_item)
 
 
 def _cross_checks(

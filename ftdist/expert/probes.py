@@ -55,6 +55,16 @@ class Probe:
     section: str = ""
 
 
+_ASKED_FOR = {
+    "compare.probes": ("probes", "a JSONL file of questions with known answers"),
+    "compare.general": (
+        "general questions",
+        "a JSONL file of questions with choices, to null for those that ftdist brings, or to none",
+    ),
+}
+"""What a key names, and what to set it to."""
+
+
 def find_probes(asked: str | None, *, library: Path) -> Path:
     """The file of probes that is asked for, or the one in or beside the library.
 
@@ -65,8 +75,10 @@ def find_probes(asked: str | None, *, library: Path) -> Path:
     Raises:
         DataError: there is none.
     """
-    remedy = "set compare.probes to a JSONL file of questions with known answers."
+    remedy = f"set compare.probes to {_ASKED_FOR['compare.probes'][1]}."
     if asked is not None:
+        if Path(asked).is_dir():
+            raise DataError(f"{asked} is a folder, not a file of probes.", remedy=remedy)
         if Path(asked).is_file():
             return Path(asked)
         raise DataError(f"There is no file of probes {asked!r}.", remedy=remedy)
@@ -79,22 +91,25 @@ def find_probes(asked: str | None, *, library: Path) -> Path:
     )
 
 
-def read_probes(path: Path, *, key: str = "compare.probes") -> tuple[Probe, ...]:
-    """The probes of a JSONL file, in its order.
+def read_probes(
+    path: Path, *, key: Literal["compare.probes", "compare.general"] = "compare.probes"
+) -> tuple[Probe, ...]:
+    """The probes of a JSONL file, or general questions, in its order.
 
     Args:
         path: of the file.
-        key: of the config, that names it.
+        key: of the config, that names it; general questions may be none.
 
     Raises:
         DataError: no such file, no probe in it, or a row that cannot be used (named by its line).
     """
+    what, asked = _ASKED_FOR[key]
     try:
         lines = path.read_bytes().decode("utf-8-sig").split("\n")
     except OSError as error:
         raise DataError(
-            f"The probes cannot be read from {path}: {error.strerror}.",
-            remedy=f"set {key} to a JSONL file of questions with known answers.",
+            f"The {what} cannot be read from {path}: {error.strerror}.",
+            remedy=f"set {key} to {asked}.",
         ) from error
     except UnicodeDecodeError as error:
         raise DataError(
@@ -104,7 +119,7 @@ def read_probes(path: Path, *, key: str = "compare.probes") -> tuple[Probe, ...]
     probes = [_read(line, where=f"{path}:{n}") for n, line in enumerate(lines, 1) if line.strip()]
     if not probes:
         raise DataError(
-            f"{path} holds no probe.",
+            f"{path} holds no {what}.",
             remedy="write at least one question with its answer into it, one JSON object a line.",
         )
     _check_contrast(probes, path=path)

@@ -45,6 +45,29 @@ def test_texts_and_choices_are_taken_as_typed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "problem"),
+    [
+        ("[2]", "compare.alphas holds 2, which is out of range."),
+        ("[0.5,-0.1]", "compare.alphas holds -0.1, which is out of range."),
+        ("[half]", "compare.alphas holds half, which is not a number."),
+        ("[0.5,true]", "compare.alphas holds true, which is not a number."),
+        ("[]", "compare.alphas=[] is empty."),
+        ("0.5", "compare.alphas=0.5 is not a list of numbers."),
+    ],
+)
+def test_numbers_of_a_list_are_told_one_by_one_with_their_range(asked: str, problem: str) -> None:
+    typed = f"compare.alphas={asked}"
+    with pytest.raises(ConfigError) as new:
+        some_config(typed)
+    with pytest.raises(ConfigError) as later:
+        changed(some_config(), [typed], allowed=("compare.",))
+    for error in (new.value, later.value):
+        assert error.problem == problem
+        numbers = "a list of numbers, each at least 0 and at most 1, such as [0.4,1]"
+        assert error.remedy == f"set compare.alphas to {numbers}."
+
+
+@pytest.mark.parametrize(
     ("asked", "told"),
     [
         (["tracking=off"], ["write tracking.wandb=off"]),

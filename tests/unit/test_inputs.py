@@ -65,6 +65,12 @@ def test_files_that_are_not_there_are_named_with_their_key(tmp_path: Path) -> No
     with pytest.raises(DataError) as caught:
         read(tmp_path, general=str(tmp_path / "gone.jsonl"))
     assert "compare.general" in caught.value.remedy
+    assert f"The general questions cannot be read from {tmp_path}/gone" in caught.value.problem
+    with pytest.raises(DataError, match=r"The general questions cannot be read from .* directory"):
+        read(tmp_path, general=str(tmp_path))
+    (tmp_path / "empty.jsonl").touch()
+    with pytest.raises(DataError, match=r"empty\.jsonl holds no general questions"):
+        read(tmp_path, general=str(tmp_path / "empty.jsonl"))
 
 
 def test_general_questions_have_choices(tmp_path: Path) -> None:

@@ -121,6 +121,8 @@ def test_probes_are_looked_for_in_the_library_then_beside_it(tmp_path: Path) -> 
     assert find_probes(str(tmp_path / "probes.jsonl"), library=library).parent == tmp_path
     with pytest.raises(DataError, match="There is no file of probes"):
         find_probes(str(tmp_path / "other.jsonl"), library=library)
+    with pytest.raises(DataError, match="library is a folder, not a file of probes"):
+        find_probes(str(library), library=library)
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,11 @@ def test_what_is_not_in_the_schema_is_refused() -> None:
         ("train.steps", "a whole number of at least 1, or null"),
         ("model.dtype", "one of auto, bfloat16, float32"),
         ("run.private", "true or false"),
+        ("compare.tasks", "a list such as [a,b]"),
+        (
+            "compare.alphas",
+            "a list of numbers, each at least 0 and at most 1, such as [0.4,1]",
+        ),
         ("library.sources.replay.weight", "a number above 0"),
     ],
 )
