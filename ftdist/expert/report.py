@@ -15,7 +15,7 @@ from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.compose import load_config
 from ftdist.config.model_facts import model_name
 from ftdist.config.schema import RunConfig
-from ftdist.expert.changes import Change, changes
+from ftdist.expert.changes import Change, changes, losses
 from ftdist.expert.charts import curves
 from ftdist.expert.learning import learning
 from ftdist.expert.meanings import GROUPS
@@ -71,6 +71,7 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
     script = source("expert/blind.js.jinja")
     first = _first(report.answers)
     blind = json.dumps(_blind(report.answers, run=run.name))
+    found = changes(report.scores)
     best = CheckpointStore(run.checkpoints, keep=1).best()
     return render(
         "expert/report.html.jinja",
@@ -86,7 +87,10 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         listed=spread(report.answers, MOST_LISTED),
         answers=len(report.answers),
         scores=report.scores,
-        groups=_grouped(changes(report.scores)),
+        groups=_grouped(found),
+        values=["base", "tuned", "tuned less base"],
+        lost=losses(found),
+        without_base=[c.name.replace("_", " ") for c in found if c.verdict == "none"],
         cost=_cost(report.scores, rows, events),
         not_in_cost=NOT_IN_COST,
         charts=curves(rows),

@@ -35,9 +35,21 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number, question in enumerate(QUESTIONS)
     ]  # fmt: skip
     rate = {"hits": 5, "asked": 5, "low_95": 0.57, "high_95": 1.0}
+    name = "my_own_task_of_general_knowledge/exact_match,strict"
     scores = {
-        "base": {"recall": 0.0}, "tuned": {"recall": 1.0},
-        "intervals": {"base": {"recall": rate | {"hits": 0}}, "tuned": {"recall": rate}},
+        "base": {"recall": 0.0, name: 1.0}, "tuned": {"recall": 1.0, name: 1.0, "pollution": 1.0},
+        "intervals": {
+            "base": {"recall": rate | {"hits": 0}, name: rate},
+            "tuned": {"recall": rate, name: rate, "pollution": rate},
+        },
+        "paired": {
+            name: {"n": 1200, "difference": 0.0, "low_95": -1, "high_95": 1, "clear": False},
+        },
+        "general_loss": {
+            "passages": 20, "base": 6.31, "tuned": 14.465, "difference": 8.155,
+            "low_95": 7.885, "high_95": 18.455, "clear": True,
+            "intervals": {"base": [6, 7], "tuned": [14, 15]},
+        },
         "probes": "p", "took_s": {"base": 1.0, "tuned": 1.0},
     }  # fmt: skip
     (run.report / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -142,3 +154,41 @@ def test_it_fits_a_phone_and_a_desk_in_light_and_dark(shown: Browser, width: int
         assert shown.run("document.documentElement.scrollWidth") <= width
         papers.add(shown.run("getComputedStyle(document.body).backgroundColor"))
     assert len(papers) == 2
+
+
+@pytest.mark.parametrize("width", [320, 390, 500, 799, 801, 1280])
+def test_base_tuned_and_difference_of_every_score_are_seen_without_scrolling(
+    shown: Browser, width: int
+) -> None:
+    shown.resize(width, 800)
+    cells = shown.run(
+        "[...document.querySelectorAll('.scores tbody th, .scores tbody td')].map((cell) => {"
+        " const box = cell.getBoundingClientRect(), made = document.createRange();"
+        " made.selectNodeContents(cell); const text = made.getBoundingClientRect();"
+        " return [cell.textContent.trim(), Math.min(box.left, text.left || box.left),"
+        " Math.max(box.right, text.right)]; })"
+    )
+    said = " ".join(text for text, _, _ in cells)
+    for value in ("6.310", "14.465", "+8.155", "+100.0 points"):
+        assert value in said
+    outside = [cell for cell in cells if cell[1] < 0 or cell[2] > width]
+    assert not outside
+    # A score's name and what it is are read as lines, not as a column of single words.
+    narrowest = shown.run(
+        "Math.min(...[...document.querySelectorAll('.scores tbody th')].map((cell) =>"
+        " cell.getBoundingClientRect().width))"
+    )
+    assert narrowest > 200
+
+
+def test_what_is_clearly_lost_stands_at_the_top_and_leads_to_its_score(shown: Browser) -> None:
+    shown.resize(390, 800)
+    lost = "document.querySelector('header .lost a')"
+    assert shown.run(f"{lost}.textContent") == (
+        "General language got clearly worse: +8.155 nats a token."
+    )
+    assert shown.run(f"{lost}.getBoundingClientRect().bottom") < 300
+    shown.run(f"{lost}.click()")
+    row = "document.querySelector(location.hash).getBoundingClientRect()"
+    assert shown.run("document.querySelector(location.hash).textContent.includes('14.465')")
+    assert 0 <= shown.run(f"{row}.top") < 800

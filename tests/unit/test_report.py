@@ -195,9 +195,37 @@ def test_a_difference_within_the_noise_gets_no_tick(run: RunDir) -> None:
     assert told == {"recall": "better", "retention": "noise", "leak": "worse"}
     assert page.count("&#10003;") == 1
     assert page.count("&#10007;") == 1
-    row = next(part for part in page.split("<tr>") if "general knowledge right" in part)
+    row = next(part for part in page.split("<tr ") if "general knowledge right" in part)
     assert "within the noise" in row
     assert "better" not in row.split("lower is better")[0]
+
+
+def test_what_is_clearly_worse_is_said_at_the_top_and_nothing_else_is(run: RunDir) -> None:
+    loss = {
+        "passages": 20, "base": 6.31, "tuned": 14.465, "difference": 8.155, "low_95": 7.9,
+        "high_95": 8.5, "clear": True,
+    }  # fmt: skip
+    _compared(run, general_loss=loss)
+    text = " ".join(_Page(_written(run)).text.split())
+    top = text[: text.index("One question, two answers")]
+    assert top.endswith(
+        "Leaking into other answers got clearly worse: +100.0 points. General language got clearly "
+        "worse: +8.155 nats a token. "
+    )
+    assert top.count("clearly worse") == 2
+    _compared(run, general_loss=loss | {"passages": 19, "clear": False})
+    assert _written(run).count("clearly worse") == 1
+
+
+def test_scores_that_the_base_cannot_have_are_said_to_have_no_verdict(run: RunDir) -> None:
+    assert "No verdict" not in _written(run)
+    scores = _scores()
+    for name in ("leak_added", "format_leak"):
+        scores["tuned"][name] = 1.0
+        scores["intervals"]["tuned"][name] = _interval(16, 16, 0.81, 1.0)
+    (run.report / "scores.json").write_text(json.dumps(scores))
+    text = " ".join(_Page(_written(run)).text.split())
+    assert "No verdict on leak added, format leak: only what the base did not do is" in text
 
 
 def test_pairs_decide_where_there_are_pairs() -> None:
@@ -267,7 +295,7 @@ def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:
     text = " ".join(_Page(page).text.split())
     assert "a45.pdf Reset 8 0 0 to 32 % 6 41 to 93 %" in text
     assert "width:75.0%" in page
-    row = next(part for part in page.split("<tr>") if "near misses" in part)
+    row = next(part for part in page.split("<tr ") if "near misses" in part)
     assert "+25.0 points" in row
     assert "within the noise" in row
     assert "<b>66,560</b> tokens trained on" in page
@@ -544,8 +572,12 @@ def test_every_tag_closes_and_nothing_comes_from_elsewhere(run: RunDir) -> None:
     page = _written(run)
     parsed = _Page(page)
     assert parsed.open == []
-    assert not {tag for tag, _ in parsed.tags} & {"link", "img", "iframe", "a", "object", "base"}
-    assert not any({"src", "href", "xlink:href", "action"} & set(attrs) for _, attrs in parsed.tags)
+    assert not {tag for tag, _ in parsed.tags} & {"link", "img", "iframe", "object", "base"}
+    assert not any({"src", "xlink:href", "action"} & set(attrs) for _, attrs in parsed.tags)
+    ids = {attrs["id"] for _, attrs in parsed.tags if "id" in attrs}
+    leading = [attrs["href"] or "" for _, attrs in parsed.tags if "href" in attrs]
+    assert leading == ["#score-leak"]
+    assert {link.removeprefix("#") for link in leading} <= ids
     assert set(re.findall(r"[a-z]+://[^\"'\s<]*", page)) <= {
         "http://www.w3.org/2000/svg",
         "http://www.w3.org/1999/xlink",
