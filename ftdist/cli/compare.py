@@ -44,6 +44,7 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
 
     from ftdist.cli.outcome import tell_single
     from ftdist.cli.progress import view_maker
+    from ftdist.expert.frontier import check_alphas
     from ftdist.observe.comparison import ANSWERS_ASKED
     from launch.attempt import step_to_export
     from launch.places import place_problems
@@ -55,6 +56,8 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
     allowed = ("compare.", "cluster.", *([ANSWERS_ASKED] if stage == "compare" else []))
     config = changed(read_config(run), overrides, allowed=allowed)
     config = dataclasses.replace(config, compare=whole_paths(config.compare))
+    if stage == "blend":
+        check_alphas(config.compare.alphas)
     if config.cluster.kind == "slurm":
         return _submit(run, config, stage=stage)
     raise_together([*place_problems(run, stage=stage), *compare_problems(run, config)])

@@ -5,11 +5,11 @@
     runs/R/blend/model/               the chosen one, a Hugging Face model folder
     runs/R/blend/model/points.json    the scores that it was chosen by, and why
 
-Which one is chosen: `frontier.choose`; what is gained is recall (with the right page, where pages
-are known) less what leaks, or is declined, where the base answers. Where none keeps enough, the
-one whose general loss is least. `kept_enough` in `points.json` says which case it was; it is null
-where nothing of what is kept was measured. Choice and model appear in one step, so that they never
-tell of two blends.
+Which one is chosen: `frontier.choose`; never alpha 0, which is the base. What is gained is recall
+(with the right page, where pages are known) less what leaks, or is declined, where the base
+answers. Where none keeps enough, the one whose general loss is least. `kept_enough` in
+`points.json` says which case it was; it is null where nothing of what is kept was measured. Choice
+and model appear in one step, so that they never tell of two blends.
 """
 
 import hashlib
@@ -29,11 +29,18 @@ from ftdist.config.schema import CompareConfig, RunConfig
 from ftdist.dist.device import choose_device
 from ftdist.expert.ask import CACHE_FORMAT, ask, base_answers, base_folder, say
 from ftdist.expert.compare import judge_all, settings_of
-from ftdist.expert.frontier import Scores, choose, has_loss, has_questions, nearest
+from ftdist.expert.frontier import (
+    Scores,
+    check_alphas,
+    choose,
+    has_loss,
+    has_questions,
+    nearest,
+)
 from ftdist.expert.inputs import Inputs, read_inputs
 from ftdist.expert.model_key import model_key
 from ftdist.expert.report import write_page
-from ftdist.expert.show_blend import POINTS
+from ftdist.expert.show_blend import POINTS, frontier
 from ftdist.expert.tally import Judged, tally
 from ftdist.expert.tasks import tasks_key
 from ftdist.expert.wording import score_rows
@@ -54,7 +61,7 @@ def blend(run_dir: Path) -> None:
             config's section `compare`.
 
     Raises:
-        ConfigError: an alpha is none.
+        ConfigError: an alpha is none, or all are 0.
         DataError: a probe cannot be used.
         ModelError: base and tuned model do not fit each other, or one cannot be loaded.
         StorageError: the disk does not take a blend.
@@ -62,6 +69,7 @@ def blend(run_dir: Path) -> None:
     run, started = RunDir(run_dir), time.monotonic()
     config = load_config(run.config)
     settings = settings_of(run, config, stage="blend")
+    check_alphas(settings.alphas)
     inputs = read_inputs(settings, library=Path(config.library.path))
     base_model = base_folder(config.model.path, config.model.revision)
     run.blend.mkdir(exist_ok=True)
@@ -81,13 +89,16 @@ def blend(run_dir: Path) -> None:
         )
     points = [measured[alpha] for alpha in alphas]
     told = {**of, **with_choice(points, most_loss_nats=settings.most_loss_nats)}
+    before = frontier(run)
     with storage_errors("blend to", run.blend_model):
         _keep(run, config, base_model=base_model, told=told)
     if (run.report / "scores.json").is_file():
         write_page(run)
     reason = "no blend keeps enough: " if told["kept_enough"] is False else ""
+    chosen = f"{points[told['chosen']]['alpha']:g}"
+    replaced = f" in place of {before.chosen}" if before and before.chosen != chosen else ""
     say(
-        f"blend: {reason}chose {points[told['chosen']]['alpha']:g}, in {run.blend_model}, "
+        f"blend: {reason}chose {chosen}{replaced}, in {run.blend_model}, "
         f"{time.monotonic() - started:.0f} s"
     )
 
@@ -147,12 +158,17 @@ def _measure(
 
 
 def with_choice(points: Sequence[Scores], *, most_loss_nats: float) -> dict[str, Any]:
-    """All points, which one is taken, and whether one keeps enough; None: nothing tells."""
-    chosen = choose(points, most_loss_nats=most_loss_nats, order="alpha")
+    """All points, which one is taken, and whether one keeps enough; None: nothing tells.
+
+    The base itself, at alpha 0, is measured for the curve and never taken.
+    """
+    places = [place for place, point in enumerate(points) if point["alpha"] > 0]
+    blends = [points[place] for place in places]
+    chosen = choose(blends, most_loss_nats=most_loss_nats, order="alpha")
     tells = any(has_loss(point) or has_questions(point) for point in points)
     return {
         "points": points,
-        "chosen": nearest(points) if chosen is None else chosen,
+        "chosen": places[nearest(blends) if chosen is None else chosen],
         "kept_enough": chosen is not None if tells else None,
         "most_loss_nats": most_loss_nats,
     }

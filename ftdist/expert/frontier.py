@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ftdist.errors import ConfigError
+
 Scores = dict[str, Any]
 """Of one model against the base, as `tally` gives them; `known` beside them: what it has learned
 of the library, the more the better.
@@ -31,6 +33,20 @@ def choose(points: Sequence[Scores], *, most_loss_nats: float, order: str) -> in
     places = sorted(range(len(points)), key=lambda place: float(points[place][order]))
     keeping = [place for place in places if keeps(points[place], most_loss_nats=most_loss_nats)]
     return max(keeping, key=lambda place: gain(points[place]), default=None)
+
+
+def check_alphas(alphas: Sequence[float]) -> None:
+    """Refuse alphas of which none can be kept: at 0 there is the base, measured for the curve.
+
+    Raises:
+        ConfigError: there is none above 0.
+    """
+    if not any(alpha > 0 for alpha in alphas):
+        shown = ",".join(f"{alpha:g}" for alpha in alphas)
+        raise ConfigError(
+            f"compare.alphas=[{shown}] leaves no blend to keep: an alpha of 0 is the base itself.",
+            remedy="add one above 0, such as compare.alphas=[0,0.5,1].",
+        )
 
 
 def nearest(points: Sequence[Scores]) -> int:

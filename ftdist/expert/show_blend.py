@@ -159,6 +159,8 @@ def _choice(alpha: str, points: Sequence[Scores], *, told: dict[str, Any]) -> st
     else:
         least = "with the least general loss" if by_loss else "nearest to the base"
         reason = f"No blend keeps enough ({enough}): the one {least} is kept, alpha {alpha}."
+    if points[0]["alpha"] == 0:
+        reason += " Alpha 0 is the base itself, and is never the one that is kept."
     return f"{reason} It was chosen on the questions that it is reported on, which flatters it."
 
 

@@ -118,9 +118,9 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
     assert base["tuned"]["recall"] == scores["base"]["recall"]
     assert tuned["tuned"]["recall"] == scores["tuned"]["recall"]
     weights = "model.safetensors"
-    if told["chosen"] == 1:
-        model = trained / "runs/r/blend/model"
-        assert (model / weights).read_bytes() == (folder / weights).read_bytes()
+    assert told["chosen"] == 1
+    model = trained / "runs/r/blend/model"
+    assert (model / weights).read_bytes() == (folder / weights).read_bytes()
     assert "chosen" in blended.stdout
 
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from ftdist.checkpoint.blend import write_blend
 from ftdist.errors import ConfigError, ModelError
 from ftdist.expert.blend import known, with_choice
-from ftdist.expert.frontier import choose, keeps, nearest
+from ftdist.expert.frontier import check_alphas, choose, keeps, nearest
 from ftdist.expert.inputs import Inputs
 from ftdist.expert.probes import Probe
 from ftdist.expert.scores import Verdict
@@ -128,6 +128,24 @@ def test_where_none_keeps_the_least_loss_is_chosen() -> None:
     assert (told["chosen"], told["kept_enough"]) == (1, False)
     told = with_choice(points, most_loss_nats=0.3)
     assert (told["chosen"], told["kept_enough"]) == (0, True)
+
+
+def test_the_base_itself_is_never_the_blend_that_is_kept() -> None:
+    base = point(0.0, recall=0.9, leak=0.0, loss=0.0)  # gains most, and loses nothing
+    points = [base, point(1.0, recall=0.1, leak=0.0, loss=0.3),
+              point(0.5, recall=0.0, leak=0.0, loss=0.1)]  # fmt: skip
+    told = with_choice(points, most_loss_nats=0.3)
+    assert (told["chosen"], told["kept_enough"]) == (1, True)
+    told = with_choice(points, most_loss_nats=0.02)
+    assert (told["chosen"], told["kept_enough"]) == (2, False)
+    assert told["points"] == points
+
+
+@pytest.mark.parametrize("alphas", [[0.0], [0.0, -0.0]])
+def test_alphas_that_are_all_the_base_are_refused(alphas: list[float]) -> None:
+    with pytest.raises(ConfigError, match="leaves no blend to keep") as caught:
+        check_alphas(alphas)
+    assert caught.value.remedy == "add one above 0, such as compare.alphas=[0,0.5,1]."
 
 
 def test_nothing_is_said_to_be_kept_where_nothing_of_it_was_measured() -> None:

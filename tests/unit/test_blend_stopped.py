@@ -14,8 +14,9 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from ftdist.checkpoint.blend import write_blend
+from ftdist.cli.main import main
 from ftdist.config.compose import compose, save_config
-from ftdist.errors import StorageError
+from ftdist.errors import ConfigError, StorageError
 from ftdist.expert import blend as blending
 from ftdist.expert import tiny
 from ftdist.expert.ask import ask
@@ -121,6 +122,36 @@ def test_what_a_stopped_blending_measured_is_not_measured_again(
     blend(run.root)
     assert measured[4:] == ["blend 0.25", "blend 0.5", "blend 1"]
     assert _points(run) == points
+
+
+def test_the_base_is_measured_once_and_not_kept_and_what_is_replaced_is_named(
+    run: RunDir, made: Path, measured: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _ask_for(run, [0.5])
+    blend(run.root)
+    assert "in place of" not in capsys.readouterr().out
+    _ask_for(run, [0.25, 0, 0.25, 0.0])
+    with pytest.raises(StoppedError):
+        blend(run.root)
+    blend(run.root)
+    assert measured == ["blend 0.5", "blend 0.25", "blend 0", "blend 0"]
+    assert "chose 0.25 in place of 0.5," in capsys.readouterr().out
+    assert _alpha_of_weights(run, made) == pytest.approx(0.25, abs=1e-5)
+    found = frontier(run)
+    assert found is not None
+    assert [row[0] for row in found.rows] == ["0", "0.25"]
+    assert "Alpha 0 is the base itself, and is never the one that is kept." in found.choice
+    _ask_for(run, [0.0])
+    with pytest.raises(ConfigError, match=r"compare\.alphas=\[0\] leaves no blend to keep"):
+        blend(run.root)
+
+
+def test_alphas_of_the_base_alone_are_refused_before_anything_starts(
+    run: RunDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["blend", str(run.root), "compare.alphas=[0,0]"]) == 78
+    assert "compare.alphas=[0,0] leaves no blend to keep" in capsys.readouterr().err
+    assert not run.request("blend").exists()
 
 
 def test_other_questions_and_another_export_are_measured_anew(

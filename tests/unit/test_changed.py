@@ -51,6 +51,7 @@ def test_texts_and_choices_are_taken_as_typed() -> None:
         ("[0.5,-0.1]", "compare.alphas holds -0.1, which is out of range."),
         ("[half]", "compare.alphas holds half, which is not a number."),
         ("[0.5,true]", "compare.alphas holds true, which is not a number."),
+        ("[a=1]", "compare.alphas holds a=1, which is not a number."),
         ("[]", "compare.alphas=[] is empty."),
         ("0.5", "compare.alphas=0.5 is not a list of numbers."),
     ],
