@@ -101,6 +101,7 @@ def print_comparison(report_dir: Path, console: Console, *, examples: int = 6) -
     report = read_report(report_dir)
     # A pipe or a log file is no terminal of 80 columns: lines of text must not be cut in three.
     width = console.width if console.is_terminal else max(console.width, 120)
+    console.width = width  # nothing is printed wider than it believes to be
     _print_answers(_choose(report.answers, examples), console, width=width)
     _print_scores(report.scores, console, width=width)
     for sentence in _how(report.scores):

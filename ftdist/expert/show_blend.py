@@ -107,6 +107,7 @@ def print_blends(run: RunDir, console: Console) -> None:
         )
     # A pipe or a log file is no terminal of 80 columns.
     width = console.width if console.is_terminal else max(console.width, 160)
+    console.width = width  # nothing is printed wider than it believes to be
     table = Table(box=box.SIMPLE_HEAD)
     for name in (*found.columns, ""):
         table.add_column(name, justify="right", overflow="fold")

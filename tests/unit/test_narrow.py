@@ -94,6 +94,12 @@ def test_a_score_is_a_short_block_where_its_row_would_be_long(report: Path, widt
     assert "  tuned 1.00 (3/3, 0.44 to 1.00)" in lines
 
 
+def test_a_pipe_is_120_columns_wide_whatever_the_terminal_is(report: Path) -> None:
+    file = io.StringIO()
+    print_comparison(report, Console(file=file, width=80, color_system=None))
+    assert file.getvalue() == _printed(report, 120)
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_nothing_of_the_library_or_of_a_model_steers_the_terminal(report: Path, width: int) -> None:
     for text in (_printed(report, width), comparison_markdown(report)):
