@@ -32,6 +32,9 @@ Item = TypeVar("Item")
 CACHE_FORMAT = 5
 """Counts up whenever cached answers would no longer be what is answered now."""
 
+MADE_BY = {"format": CACHE_FORMAT, "transformers": version("transformers")}
+"""What answers hang on beside the model, the questions and the settings."""
+
 GENERAL_BATCHES = 4
 """General questions are short and no answer is generated: so many times more go together."""
 
@@ -299,8 +302,7 @@ def base_answers(
     chat_template = template.read_text(encoding="utf-8") if template.is_file() else None
     asked = Asked.of(inputs)
     depends_on = {
-        "format": CACHE_FORMAT,
-        "transformers": version("transformers"),
+        **MADE_BY,
         "model": model_key(folder),
         "questions": asked.questions,
         "choices": asked.choices,

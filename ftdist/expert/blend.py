@@ -27,7 +27,7 @@ from ftdist.checkpoint.disk import set_modes, storage_errors
 from ftdist.config.compose import load_config
 from ftdist.config.schema import CompareConfig, RunConfig
 from ftdist.dist.device import choose_device
-from ftdist.expert.ask import CACHE_FORMAT, ask, base_answers, base_folder, say
+from ftdist.expert.ask import MADE_BY, ask, base_answers, base_folder, say
 from ftdist.expert.compare import judge_all, settings_of
 from ftdist.expert.frontier import (
     Scores,
@@ -108,7 +108,8 @@ def _measured_of(
 ) -> dict[str, str]:
     """What scores hang on, but for alpha: the export, and what was asked of it, as fingerprints."""
     asked = {
-        "format": (FORMAT, CACHE_FORMAT),
+        "format": FORMAT,
+        "made_by": MADE_BY,
         "base": model_key(base_model),
         "probes": [asdict(probe) for probe in inputs.probes],
         "general": [asdict(item) for item in inputs.general],

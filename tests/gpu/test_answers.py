@@ -7,20 +7,17 @@ import pytest
 
 from ftdist.config.compose import compose
 from ftdist.dist.device import free_memory
-from ftdist.expert import tiny
 from ftdist.expert.answers import Answerer
 from ftdist.expert.ask import ask
 from ftdist.expert.inputs import read_inputs
-from tests.support.models import spread_weights
+from tests.support.models import spread_tiny
 
 QUESTIONS = ["How do I charge the Fernbot?", "Hello!"]
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tiny.make(tmp_path_factory.mktemp("tiny") / "made")
-    spread_weights(folder / "model")
-    return folder
+    return spread_tiny(tmp_path_factory)
 
 
 @pytest.mark.timeout(300)

@@ -111,3 +111,16 @@ def spread_weights(folder: Path) -> None:
             if "norm" not in name:
                 parameter.mul_(6.0)
     model.save_pretrained(folder)
+
+
+def spread_tiny(factory: Any) -> Path:
+    """The tiny model, with weights that answer otherwise to each question, and its library.
+
+    Args:
+        factory: pytest's `tmp_path_factory`.
+    """
+    from ftdist.expert import tiny
+
+    folder = tiny.make(factory.mktemp("tiny") / "made")
+    spread_weights(folder / "model")
+    return Path(folder)

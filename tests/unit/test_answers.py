@@ -20,7 +20,7 @@ from ftdist.expert.model_key import model_key
 from ftdist.expert.probes import read_probes
 from ftdist.expert.show import comparison_markdown, print_comparison
 from ftdist.rundir import RunDir, read_json_lines
-from tests.support.models import spread_weights
+from tests.support.models import spread_tiny
 
 QUESTIONS = (
     "How do I charge the Fernbot?",
@@ -40,9 +40,7 @@ CHOICES = (
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tiny.make(tmp_path_factory.mktemp("tiny") / "made")
-    spread_weights(folder / "model")
-    return folder
+    return spread_tiny(tmp_path_factory)
 
 
 @pytest.fixture

@@ -18,12 +18,11 @@ from ftdist.cli.main import main
 from ftdist.config.compose import compose, save_config
 from ftdist.errors import ConfigError, StorageError
 from ftdist.expert import blend as blending
-from ftdist.expert import tiny
 from ftdist.expert.ask import ask
 from ftdist.expert.blend import blend
 from ftdist.expert.show_blend import POINTS, frontier, is_of_export
 from ftdist.rundir import RunDir
-from tests.support.models import spread_weights
+from tests.support.models import spread_tiny
 
 WEIGHTS = "model.safetensors"
 
@@ -34,9 +33,7 @@ class StoppedError(Exception):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tiny.make(tmp_path_factory.mktemp("tiny") / "made")
-    spread_weights(folder / "model")
-    return folder
+    return spread_tiny(tmp_path_factory)
 
 
 @pytest.fixture

@@ -8,21 +8,18 @@ import pytest
 from ftdist.config.compose import compose
 from ftdist.config.schema import CompareConfig
 from ftdist.errors import ModelError
-from ftdist.expert import tiny
 from ftdist.expert.answers import Answerer
 from ftdist.expert.ask import Answers, Asked, ask
 from ftdist.expert.copies import Copies, on_gpus
 from ftdist.expert.inputs import Inputs, read_inputs
-from tests.support.models import spread_weights
+from tests.support.models import spread_tiny
 
 GIB = 2**30
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tiny.make(tmp_path_factory.mktemp("tiny") / "made")
-    spread_weights(folder / "model")
-    return folder
+    return spread_tiny(tmp_path_factory)
 
 
 @pytest.fixture

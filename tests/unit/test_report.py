@@ -7,7 +7,6 @@ import os
 import re
 import stat
 from dataclasses import asdict
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,116 +15,22 @@ import pytest
 from rich.console import Console
 
 from ftdist.cli.main import main
-from ftdist.config.compose import compose, save_config
-from ftdist.errors import StorageError
+from ftdist.config.compose import compose
 from ftdist.expert.changes import changes
 from ftdist.expert.charts import curves, thinned
-from ftdist.expert.model_key import model_key
-from ftdist.expert.report import write_page
 from ftdist.expert.reproduce import compare_overrides
 from ftdist.expert.show import comparison_markdown, print_comparison
-from ftdist.expert.show_blend import POINTS, print_blends
 from ftdist.rundir import RunDir
 from launch.resume import changed
+from tests.support import reported
 
 HOSTILE = "</pre></script><script>alert(1)</script><img src=x onerror=alert(2)>&amp; {{ 7 * 7 }}"
-
-
-def _interval(hits: int, asked: int, low: float, high: float) -> dict[str, Any]:
-    return {"hits": hits, "asked": asked, "low_95": low, "high_95": high}
-
-
-def _scores(**more: Any) -> dict[str, Any]:
-    """Recall clearly better, retention within the noise, leak clearly worse."""
-    return {
-        "base": {"recall": 0.0, "retention": 0.5, "leak": 0.0},
-        "tuned": {"recall": 0.75, "retention": 0.625, "leak": 1.0},
-        "intervals": {
-            "base": {
-                "recall": _interval(0, 24, 0.0, 0.14),
-                "retention": _interval(12, 24, 0.31, 0.69),
-                "leak": _interval(0, 16, 0.0, 0.19),
-            },
-            "tuned": {
-                "recall": _interval(18, 24, 0.55, 0.88),
-                "retention": _interval(15, 24, 0.43, 0.79),
-                "leak": _interval(16, 16, 0.81, 1.0),
-            },
-        },
-        "gain": {
-            "recall_gained": 18, "recall_lost": 0, "retention_gained": 5, "retention_lost": 2,
-        },
-        "probes": "library/probes.jsonl",
-        "took_s": {"base": 100.0, "tuned": 90.0},
-        **more,
-    }  # fmt: skip
-
-
-def _answer(text: str, *, right: bool, chosen: str | None = None) -> dict[str, Any]:
-    return {"answer": text, "right": right, "page": None, "leaked": [], "chosen": chosen}
-
-
-def _row(question: str, kind: str = "recall", **more: Any) -> dict[str, Any]:
-    return {
-        "question": question, "kind": kind, "expected": "Hold it.", "keys": ["hold"],
-        "base": _answer("No idea.", right=False), "tuned": _answer("Hold it.", right=True), **more,
-    }  # fmt: skip
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunDir:
     """A run that was compared, and has nothing else on record."""
-    run = RunDir(tmp_path / "runs" / "r")
-    run.create(private=True)
-    overrides = {
-        "run.name": "r", "run.root": run.root.parent, "model.path": "base",
-        "library.path": tmp_path, "train.epochs": 1, "optim.peak_lr": 0.001,
-    }  # fmt: skip
-    save_config(compose([f"{key}={value}" for key, value in overrides.items()]), run.config)
-    run.report.mkdir()
-    _compared(run)
-    return run
-
-
-def _compared(run: RunDir, *rows: dict[str, Any], **more: Any) -> None:
-    rows = rows or (_row("How do I reset it?"),)
-    (run.report / "scores.json").write_text(json.dumps(_scores(**more)))
-    (run.report / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def _written(run: RunDir) -> str:
-    return write_page(run).read_text(encoding="utf-8")
-
-
-class _Page(HTMLParser):
-    """What is open at the end, all tags, the data of scripts, and all visible text."""
-
-    VOID = ("meta", "br", "path", "rect", "circle")
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[str] = []
-        self.text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] == "script":
-            self.scripts.append(data)
-        elif "style" not in self.open:
-            self.text += f"{data} "
+    return reported.make_run(tmp_path)
 
 
 def _trained(run: RunDir) -> None:
@@ -156,14 +61,16 @@ def test_both_answers_stand_at_the_top_and_scores_with_number_and_interval_below
     run: RunDir,
 ) -> None:
     rows = [
-        _row("Known to both?", base=_answer("Both know.", right=True)),
-        _row("Gained?"),
-        _row("Paris?", "retention", tuned=_answer("Paris.", right=True, chosen="Paris")),
-        _row("My phone?", "contrast", base=_answer("Plug it in.", right=True),
-             tuned=_answer("Hold it.", right=False)),
+        reported.row("Known to both?", base=reported.answer("Both know.", right=True)),
+        reported.row("Gained?"),
+        reported.row(
+            "Paris?", "retention", tuned=reported.answer("Paris.", right=True, chosen="Paris")
+        ),
+        reported.row("My phone?", "contrast", base=reported.answer("Plug it in.", right=True),
+             tuned=reported.answer("Hold it.", right=False)),
     ]  # fmt: skip
-    _compared(run, *rows)
-    text = " ".join(_Page(_written(run)).text.split())
+    reported.compared(run, *rows)
+    text = " ".join(reported.Page(reported.written(run)).text.split())
     top = text[: text.index("Scores")]
     assert "Gained? base wrong No idea. tuned right Hold it." in top
     assert "Chosen as the first that only the tuned model gets right: one of 18." in top
@@ -178,20 +85,20 @@ def test_both_answers_stand_at_the_top_and_scores_with_number_and_interval_below
 def test_the_question_at_the_top_is_counted_among_those_asked_and_not_shown_again(
     run: RunDir,
 ) -> None:
-    paris = _row("Paris?", "retention")
-    _compared(run, *(_row(f"Question {n}?") for n in range(48)), paris)
-    text = " ".join(_Page(_written(run)).text.split())
+    paris = reported.row("Paris?", "retention")
+    reported.compared(run, *(reported.row(f"Question {n}?") for n in range(48)), paris)
+    text = " ".join(reported.Page(reported.written(run)).text.split())
     assert "About the library 3 of 48" in text
     assert "General knowledge 1 of 1" in text
     few = text[text.index("About the library 3 of 48") : text.index("General knowledge 1 of 1")]
     assert "Question 0?" not in few
-    _compared(run, _row("Alone?"), paris)
-    assert "About the library" not in " ".join(_Page(_written(run)).text.split())
+    reported.compared(run, reported.row("Alone?"), paris)
+    assert "About the library" not in " ".join(reported.Page(reported.written(run)).text.split())
 
 
 def test_a_difference_within_the_noise_gets_no_tick(run: RunDir) -> None:
-    page = _written(run)
-    told = {row.name: row.verdict for row in changes(_scores())}
+    page = reported.written(run)
+    told = {row.name: row.verdict for row in changes(reported.scores())}
     assert told == {"recall": "better", "retention": "noise", "leak": "worse"}
     assert page.count("&#10003;") == 1
     assert page.count("&#10007;") == 1
@@ -205,33 +112,35 @@ def test_what_is_clearly_worse_is_said_at_the_top_and_nothing_else_is(run: RunDi
         "passages": 20, "base": 6.31, "tuned": 14.465, "difference": 8.155, "low_95": 7.9,
         "high_95": 8.5, "clear": True,
     }  # fmt: skip
-    _compared(run, general_loss=loss)
-    text = " ".join(_Page(_written(run)).text.split())
+    reported.compared(run, general_loss=loss)
+    text = " ".join(reported.Page(reported.written(run)).text.split())
     top = text[: text.index("One question, two answers")]
     assert top.endswith(
         "Leaking into other answers got clearly worse: +100.0 points. General language got clearly "
         "worse: +8.155 nats a token. "
     )
     assert top.count("clearly worse") == 2
-    _compared(run, general_loss=loss | {"passages": 19, "clear": False})
-    assert _written(run).count("clearly worse") == 1
+    reported.compared(run, general_loss=loss | {"passages": 19, "clear": False})
+    assert reported.written(run).count("clearly worse") == 1
 
 
 def test_scores_that_the_base_cannot_have_are_said_to_have_no_verdict(run: RunDir) -> None:
-    assert "No verdict" not in _written(run)
-    scores = _scores()
+    assert "No verdict" not in reported.written(run)
+    scores = reported.scores()
     for name in ("leak_added", "format_leak"):
         scores["tuned"][name] = 1.0
-        scores["intervals"]["tuned"][name] = _interval(16, 16, 0.81, 1.0)
+        scores["intervals"]["tuned"][name] = reported.interval(16, 16, 0.81, 1.0)
     (run.report / "scores.json").write_text(json.dumps(scores))
-    text = " ".join(_Page(_written(run)).text.split())
+    text = " ".join(reported.Page(reported.written(run)).text.split())
     assert "No verdict on leak added, format leak: only what the base did not do is" in text
 
 
 def test_pairs_decide_where_there_are_pairs() -> None:
     pair = {"n": 24, "difference": 0.125, "low_95": 0.02, "high_95": 0.23, "clear": True}
     unclear = {"n": 24, "difference": 0.75, "low_95": -0.1, "high_95": 0.9, "clear": False}
-    found = {c.name: c for c in changes(_scores(paired={"retention": pair, "recall": unclear}))}
+    found = {
+        c.name: c for c in changes(reported.scores(paired={"retention": pair, "recall": unclear}))
+    }
     assert found["retention"].verdict == "better"
     assert found["retention"].difference == ("+12.5 points", "+2.0 to +23.0\nn = 24")
     assert found["recall"].verdict == "noise"
@@ -239,9 +148,9 @@ def test_pairs_decide_where_there_are_pairs() -> None:
 
 
 def test_a_rate_that_the_base_cannot_have_is_shown_without_a_verdict() -> None:
-    scores = _scores()
+    scores = reported.scores()
     scores["tuned"]["leak_added"] = 0.25
-    scores["intervals"]["tuned"]["leak_added"] = _interval(4, 16, 0.1, 0.49)
+    scores["intervals"]["tuned"]["leak_added"] = reported.interval(4, 16, 0.1, 0.49)
     added = next(change for change in changes(scores) if change.name == "leak_added")
     assert (added.base, added.tuned) == (("-", ""), ("25 %", "4 of 16\n10 to 49 %"))
     assert added.verdict == "none"
@@ -259,7 +168,7 @@ def test_general_loss_is_better_where_it_is_lower(
         "difference": difference, "low_95": low, "high_95": high,
         "clear": verdict != "noise",
     }  # fmt: skip
-    row = changes(_scores(general_loss=loss))[-1]
+    row = changes(reported.scores(general_loss=loss))[-1]
     assert (row.name, row.verdict) == ("general_loss", verdict)
     assert "1,200 passages" in row.meaning.words
 
@@ -270,8 +179,8 @@ def test_of_too_few_texts_the_page_says_that_they_are_too_few(run: RunDir) -> No
         "low_95": 7.885, "high_95": 8.455, "clear": False,
         "intervals": {"base": [6.3, 6.4], "tuned": [14.1, 14.8]},
     }  # fmt: skip
-    _compared(run, general_loss=loss)
-    row = next(part for part in _written(run).split("<tr") if "loss on 2 passages" in part)
+    reported.compared(run, general_loss=loss)
+    row = next(part for part in reported.written(run).split("<tr") if "loss on 2 passages" in part)
     assert "too few texts to tell (2; 20 are needed)" in row
     assert "within the noise" not in row
     told = comparison_markdown(run.report)
@@ -280,19 +189,20 @@ def test_of_too_few_texts_the_page_says_that_they_are_too_few(run: RunDir) -> No
 
 def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:
     near = {"hits": 3, "asked": 12, "low_95": 0.09, "high_95": 0.53}
-    _compared(
+    reported.compared(
         run,
         documents=[
             {"document": "a45.pdf", "section": "Reset", "asked": 8,
-             "base": _interval(0, 8, 0.0, 0.32), "tuned": _interval(6, 8, 0.41, 0.93)},
+             "base": reported.interval(0, 8, 0.0, 0.32),
+             "tuned": reported.interval(6, 8, 0.41, 0.93)},
         ],
         near_misses={"groups": 4, "base": near, "tuned": near | {"hits": 6}},
         cost={"steps": 65, "tokens": 66560, "rank_hours": 0.55, "device": "cpu",
               "from_scratch_tokens": 2000000000, "share_of_scratch": 0.00033},
     )  # fmt: skip
-    page = _written(run)
+    page = reported.written(run)
     assert 'aria-label="6 of 8, 75 %"' in page
-    text = " ".join(_Page(page).text.split())
+    text = " ".join(reported.Page(page).text.split())
     assert "a45.pdf Reset 8 0 0 to 32 % 6 41 to 93 %" in text
     assert "width:75.0%" in page
     row = next(part for part in page.split("<tr ") if "near misses" in part)
@@ -309,14 +219,14 @@ def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:
 def test_a_page_opens_without_scores_of_the_newer_kind_and_without_measurements(
     run: RunDir,
 ) -> None:
-    page = _written(run)
+    page = reported.written(run)
     for absent in ("Recall by document", "near misses", "Training</h2>", "<svg", "Attempts"):
         assert absent not in page
 
 
 def test_curves_attempts_cost_and_the_way_to_make_it_again_are_told(run: RunDir) -> None:
     _trained(run)
-    page = _written(run)
+    page = reported.written(run)
     assert "training: from 8 at step 1 to 2 at step 3, lowest 2 at step 3." in page
     assert "held-out: 2.5 at step 3" in page
     assert "&lt;b&gt;manual: 2.25 at step 3" in page
@@ -329,113 +239,6 @@ def test_curves_attempts_cost_and_the_way_to_make_it_again_are_told(run: RunDir)
     assert "ftdist train \\\n    run.name=r \\\n    &#39;library.path=/my library&#39;" in page
     assert "abc123" in page
     assert "peak_lr:" in page
-
-
-def _blended(run: RunDir, *, measured_of: tuple[str, ...] = ("loss",), **more: Any) -> None:
-    """Three blends: 0.5 keeps general loss within 0.02 nats and gains most of those that do."""
-    measured = ((1.0, 24, 8, 0.05), (0.5, 12, 4, 0.015), (0.75, 18, 8, 0.03))
-    points = [
-        {
-            "alpha": alpha,
-            "tuned": {"recall": hits / 24, "leak": leaks / 16},
-            "intervals": {
-                "tuned": {
-                    "recall": _interval(hits, 24, 0.1, 0.9),
-                    "leak": _interval(leaks, 16, 0.2, 0.8),
-                }
-            },
-            "paired": {"general": {}} if "questions" in measured_of else {},
-            "general_loss": {"difference": loss, "low_95": loss - 0.01, "high_95": loss + 0.01},
-        }
-        for alpha, hits, leaks, loss in measured
-    ]
-    if "loss" not in measured_of:
-        for point in points:
-            del point["general_loss"]
-    run.export.mkdir(parents=True, exist_ok=True)
-    told = {
-        "export": model_key(run.export), "points": points, "chosen": 1, "kept_enough": True,
-        "most_loss_nats": 0.02, **more,
-    }  # fmt: skip
-    run.blend_model.mkdir(parents=True, exist_ok=True)
-    (run.blend_model / POINTS).write_text(json.dumps(told))
-
-
-def test_blends_stand_in_the_order_of_alpha_as_curves_and_a_table_that_marks_the_kept_one(
-    run: RunDir,
-) -> None:
-    assert "Between base and tuned" not in _written(run)
-    _blended(run)
-    page = _written(run)
-    part = page[page.index('id="frontier"') :].split("</section>")[0]
-    assert "Kept is alpha 0.5:" in part
-    assert "at most 0.02 nats above" in part
-    assert "recall: from 0.5 at alpha 0.5 to 1 at alpha 1, lowest 0.5 at alpha 0.5." in part
-    assert "general loss: from 0.015 at alpha 0.5 to 0.05 at alpha 1" in part
-    rows = [
-        re.sub("<[^>]*>", " ", row).split()
-        for row in part[part.index("<tbody>") : part.index("</tbody>")].split("<tr>")[1:]
-    ]
-    assert [(row[0], row[-1] == "kept") for row in rows] == [
-        ("0.5", True), ("0.75", False), ("1", False),
-    ]  # fmt: skip
-    assert "0.75 (0.10 to 0.90)" in part
-    assert "+0.015 (+0.005 to +0.025) nats" in part
-
-
-LOSS, QUESTIONS = "general loss at most 0.02 nats above the base's", "general questions not clearly"
-
-
-@pytest.mark.parametrize(
-    ("measured_of", "enough", "told", "untold"),
-    [
-        (("loss",), True, f"Kept is alpha 0.5: of the blends that keep enough ({LOSS}), the one "
-         "that gains most. It was chosen on the questions that", "general questions"),
-        (("questions",), True, f"keep enough ({QUESTIONS} worse), the one that gains", "loss"),
-        (("loss", "questions"), True, f"({LOSS}, and {QUESTIONS} worse)", "not measured"),
-        (("loss",), False, f"No blend keeps enough ({LOSS}): the one with the least general loss "
-         "is kept, alpha 0.5. It was", "general questions"),
-        (("questions",), False, f"No blend keeps enough ({QUESTIONS} worse): the one nearest to "
-         "the base is kept, alpha 0.5.", "loss"),
-        ((), None, "Kept is alpha 0.5, the one that gains most. What it keeps of the base was not "
-         "measured: neither general loss nor general questions. It was", "enough"),
-    ],
-)  # fmt: skip
-def test_why_a_blend_is_kept_is_told_by_what_was_measured(
-    run: RunDir, measured_of: tuple[str, ...], enough: bool | None, told: str, untold: str
-) -> None:
-    _blended(run, measured_of=measured_of, kept_enough=enough)
-    console = Console(width=1000, record=True)
-    print_blends(run, console)
-    page = " ".join(_Page(_written(run)).text.split())
-    for text in (page, " ".join(console.export_text().split())):
-        assert told in text
-        why = text[text.rindex("Kept is alpha" if enough is not False else "No blend keeps") :]
-        assert untold not in why.split("It was chosen")[0]
-
-
-def test_blends_of_another_export_are_told_neither_on_the_page_nor_on_the_terminal(
-    run: RunDir,
-) -> None:
-    _blended(run)
-    (run.export / "README.md").write_text("A comparison's scores make no other model.")
-    assert "Between base and tuned" in _written(run)
-    (run.export / "config.json").write_text("{}")
-    assert "Between base and tuned" not in _written(run)
-    with pytest.raises(StorageError, match="no readable blends of the model in") as caught:
-        print_blends(run, Console())
-    assert f"`ftdist blend {run.handle}`" in caught.value.remedy
-
-
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"export": KEY, "points": [], "chosen": 0}']
-)
-def test_blends_that_cannot_be_read_are_left_out_of_the_page(run: RunDir, text: str) -> None:
-    run.export.mkdir(parents=True)
-    run.blend_model.mkdir(parents=True)
-    told = text.replace("KEY", json.dumps(model_key(run.export)))
-    (run.blend_model / POINTS).write_text(told)
-    assert "Between base and tuned" not in _written(run)
 
 
 def _measured(run: RunDir) -> None:
@@ -469,10 +272,10 @@ def _asked(**more: Any) -> dict[str, Any]:
 def test_how_the_questions_were_asked_is_told_and_the_command_has_what_the_config_has_not(
     run: RunDir,
 ) -> None:
-    assert "Asked:" not in _written(run)
+    assert "Asked:" not in reported.written(run)
     asked = _asked(max_answer_tokens=64, texts="/my prose.txt", tasks=["/t/a.yaml", "/t/b.yaml"])
-    _compared(run, asked=asked)
-    text = " ".join(_Page(_written(run)).text.split())
+    reported.compared(run, asked=asked)
+    text = " ".join(reported.Page(reported.written(run)).text.split())
     assert (
         "Asked: Greedy answers of at most 64 tokens; probes: library/probes.jsonl; general "
         "questions: those that ftdist brings, 60 of them at most answered in writing too; general "
@@ -483,21 +286,25 @@ def test_how_the_questions_were_asked_is_told_and_the_command_has_what_the_confi
         f"ftdist compare {run.root} \\ 'compare.texts=/my prose.txt' \\ "
         "'compare.tasks=[/t/a.yaml,/t/b.yaml]' \\ compare.max_answer_tokens=64 "
     ) in text
-    _compared(run, asked=_asked(general="none"))
-    assert "general questions: none; general texts: those that ftdist brings;" in _written(run)
-    _compared(run, asked=_asked())
-    assert "compare." not in _Page(_written(run)).text.split("How to make it again")[1]
+    reported.compared(run, asked=_asked(general="none"))
+    assert "general questions: none; general texts: those that ftdist brings;" in reported.written(
+        run
+    )
+    reported.compared(run, asked=_asked())
+    assert (
+        "compare." not in reported.Page(reported.written(run)).text.split("How to make it again")[1]
+    )
 
 
 def test_answers_that_were_cut_off_are_counted_and_marked(run: RunDir) -> None:
-    assert "cut off" not in _written(run)
-    cut = _answer("No idea. I", right=False) | {"cut": True}
-    whole = _answer("Hold it.", right=True) | {"cut": False}
-    _compared(
-        run, _row("Gained?", base=cut, tuned=whole),
+    assert "cut off" not in reported.written(run)
+    cut = reported.answer("No idea. I", right=False) | {"cut": True}
+    whole = reported.answer("Hold it.", right=True) | {"cut": False}
+    reported.compared(
+        run, reported.row("Gained?", base=cut, tuned=whole),
         cut={"tokens": 64, "asked": 1, "base": 1, "tuned": 0},
     )  # fmt: skip
-    text = " ".join(_Page(_written(run)).text.split())
+    text = " ".join(reported.Page(reported.written(run)).text.split())
     assert (
         "Cut off: 1 of 1 answers of the base and 0 of 1 of the tuned model were cut off at 64 "
         "tokens."
@@ -507,11 +314,11 @@ def test_answers_that_were_cut_off_are_counted_and_marked(run: RunDir) -> None:
 
 def test_what_an_answer_leaks_stands_beside_it_shortly_and_as_text(run: RunDir) -> None:
     marks = ["green button", "9 seconds + lamp", "<b>" + 100 * "x", "page 12", "page 31"]
-    leaks = _answer("Hold the green button.", right=False) | {"leaked": marks}
-    clear = _answer("Call them.", right=True)
-    _compared(run, _row("My phone?", "contrast", base=clear, tuned=leaks))
-    page = _written(run)
-    text = " ".join(_Page(page).text.split())
+    leaks = reported.answer("Hold the green button.", right=False) | {"leaked": marks}
+    clear = reported.answer("Call them.", right=True)
+    reported.compared(run, reported.row("My phone?", "contrast", base=clear, tuned=leaks))
+    page = reported.written(run)
+    text = " ".join(reported.Page(page).text.split())
     told = f"of the library: green button, 9 seconds + lamp, <b>{57 * 'x'} and 2 more"
     assert f"base keeps out Call them. tuned leaks {told} Hold the green button." in text
     assert "<b>x" not in page
@@ -531,9 +338,9 @@ def test_the_command_of_a_comparison_asks_what_was_asked(run: RunDir) -> None:
 def test_what_was_measured_in_training_is_drawn_from_the_base_on_with_answers_by_step(
     run: RunDir,
 ) -> None:
-    assert "While it learned" not in _written(run)
+    assert "While it learned" not in reported.written(run)
     _measured(run)
-    page = _written(run)
+    page = reported.written(run)
     part = page[page.index('id="learning"') :].split("</section>")[0]
     assert "recall ranked: from 0 at step 0 to 1 at step 6, lowest 0 at step 0." in part
     # (42 - 40) nats over 20 tokens.
@@ -545,7 +352,7 @@ def test_what_was_measured_in_training_is_drawn_from_the_base_on_with_answers_by
     assert "No step kept enough" in part
     (run.checkpoints / "step-00000004").mkdir(parents=True)
     (run.checkpoints / "best.json").write_text('{"step": 4}')
-    assert "Kept as the best: step 4." in _written(run)
+    assert "Kept as the best: step 4." in reported.written(run)
 
 
 def test_long_curves_are_drawn_as_means_and_say_so() -> None:
@@ -569,8 +376,8 @@ def test_what_is_not_finite_is_left_out_of_a_curve_and_zero_has_no_logarithm() -
 
 def test_every_tag_closes_and_nothing_comes_from_elsewhere(run: RunDir) -> None:
     _trained(run)
-    page = _written(run)
-    parsed = _Page(page)
+    page = reported.written(run)
+    parsed = reported.Page(page)
     assert parsed.open == []
     assert not {tag for tag, _ in parsed.tags} & {"link", "img", "iframe", "object", "base"}
     assert not any({"src", "xlink:href", "action"} & set(attrs) for _, attrs in parsed.tags)
@@ -588,7 +395,7 @@ def test_every_tag_closes_and_nothing_comes_from_elsewhere(run: RunDir) -> None:
 
 def test_headings_are_in_order_tables_and_drawings_can_be_heard(run: RunDir) -> None:
     _trained(run)
-    tags = _Page(_written(run)).tags
+    tags = reported.Page(reported.written(run)).tags
     levels = [int(tag[1]) for tag, _ in tags if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
@@ -604,17 +411,19 @@ def test_headings_are_in_order_tables_and_drawings_can_be_heard(run: RunDir) -> 
 
 
 def test_what_a_model_wrote_is_text_wherever_it_stands(run: RunDir) -> None:
-    hostile = _answer(HOSTILE, right=False, chosen=HOSTILE)
-    _compared(
+    hostile = reported.answer(HOSTILE, right=False, chosen=HOSTILE)
+    reported.compared(
         run,
-        _row(HOSTILE, expected=HOSTILE, base=hostile, tuned=hostile | {"answer": HOSTILE + "!"}),
+        reported.row(
+            HOSTILE, expected=HOSTILE, base=hostile, tuned=hostile | {"answer": HOSTILE + "!"}
+        ),
         documents=[
             {"document": HOSTILE, "section": HOSTILE, "asked": 1,
-             "base": _interval(0, 1, 0.0, 0.8), "tuned": _interval(1, 1, 0.2, 1.0)},
+             "base": reported.interval(0, 1, 0.0, 0.8), "tuned": reported.interval(1, 1, 0.2, 1.0)},
         ],
         probes=HOSTILE,
     )  # fmt: skip
-    page = _Page(_written(run))
+    page = reported.Page(reported.written(run))
     assert page.open == []
     assert "img" not in {tag for tag, _ in page.tags}
     assert len(page.scripts) == 2
@@ -623,16 +432,16 @@ def test_what_a_model_wrote_is_text_wherever_it_stands(run: RunDir) -> None:
 
 
 def test_the_script_is_the_only_one_that_may_run(run: RunDir) -> None:
-    page = _written(run)
-    script = _Page(page).scripts[1]
+    page = reported.written(run)
+    script = reported.Page(page).scripts[1]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     assert f"script-src 'sha256-{digest}'" in page
 
 
 def test_blind_comparison_holds_what_differs_and_names_neither_side(run: RunDir) -> None:
-    same = _answer("The same.", right=True)
-    _compared(run, _row("Differs?"), _row("Same?", base=same, tuned=same))
-    data = json.loads(_Page(_written(run)).scripts[0])
+    same = reported.answer("The same.", right=True)
+    reported.compared(run, reported.row("Differs?"), reported.row("Same?", base=same, tuned=same))
+    data = json.loads(reported.Page(reported.written(run)).scripts[0])
     assert [row["question"] for row in data["rows"]] == ["Differs?"]
     assert data["rows"][0] == {
         "question": "Differs?", "kind": "recall", "expected": "Hold it.",
@@ -645,14 +454,14 @@ def test_a_secret_of_the_environment_is_not_on_the_page(
 ) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "hunter2hunter2")
     run.overrides.write_text("tracking.project=hunter2hunter2\n")
-    page = _written(run)
+    page = reported.written(run)
     assert "hunter2" not in page
     assert "tracking.project=(hidden)" in page
 
 
 def test_the_same_record_gives_the_same_bytes(run: RunDir) -> None:
     _trained(run)
-    assert _written(run) == _written(run)
+    assert reported.written(run) == reported.written(run)
 
 
 def test_a_curated_library_shows_its_figures(run: RunDir, tmp_path: Path) -> None:
@@ -664,12 +473,12 @@ def test_a_curated_library_shows_its_figures(run: RunDir, tmp_path: Path) -> Non
         "settings": {"teach": {"wordings": 4}},
     }
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    page = _written(run)
+    page = reported.written(run)
     for told in ("Library widget", "1,234", "25.0 %", str(tmp_path / "index.html")):
         assert told in page
     assert "teach:\n  wordings: 4\n" in page
     (tmp_path / "manifest.json").write_text("{}")
-    assert "Library widget" not in _written(run)
+    assert "Library widget" not in reported.written(run)
 
 
 def test_report_writes_the_page_anew_for_its_owner_alone(
@@ -698,9 +507,9 @@ def test_report_writes_the_page_anew_for_its_owner_alone(
 def test_a_damaged_comparison_is_named_and_the_page_stays(
     run: RunDir, capfd: pytest.CaptureFixture[str], name: str, text: str, problem: str
 ) -> None:
-    both = _answer("Hold it.", right=True)
+    both = reported.answer("Hold it.", right=True)
     cut = {"tokens": 64, "asked": 1, "base": 0, "tuned": 0}
-    _compared(run, _row("Gained?", base=both, tuned=both), cut=cut)
+    reported.compared(run, reported.row("Gained?", base=both, tuned=both), cut=cut)
     assert main(["report", str(run.root)]) == 0
     page = (run.report / "index.html").read_bytes()
     (run.report / name).write_text(text)
