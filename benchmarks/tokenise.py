@@ -20,14 +20,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ftdist.config.plan import SourceFacts
-from ftdist.data.chat import ChatEncoder
-from ftdist.data.order import Order
-from ftdist.library.build import SourceBuilder
-from ftdist.library.conversations import read_conversations
-from ftdist.library.encode import BuildSettings
-from ftdist.library.files import find_files
-from ftdist.library.rows import Conversation
+from ftdist.data.chat_encoder import ChatEncoder
+from ftdist.data.sampler import Order
+from ftdist.library.readers.chat_formats import read_conversations
+from ftdist.library.schema import Conversation
+from ftdist.plan.plan import SourceFacts
+from ftdist.prepare.data_files import find_files
+from ftdist.prepare.source import SourceBuilder
+from ftdist.prepare.tokenize_shard import BuildSettings
 
 _ROUNDS = 3
 _TEXTS_AT_ONCE = 1024

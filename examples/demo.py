@@ -24,9 +24,9 @@ from examples import smollm2
 from examples.a45 import make as a45
 from ftdist.config.compose import compose, dump_config
 from ftdist.errors import FtdistError
-from ftdist.expert.probes import PROBES_NAME
+from ftdist.evaluation.probes import PROBES_NAME
+from ftdist.observe.loggers import duration
 from ftdist.observe.metrics import PEAK_GIB, TOKENS_PER_S, read_metrics
-from ftdist.observe.sinks import duration
 from ftdist.rundir import RunDir
 
 MODEL = Path(".cache/ftdist/smollm2-135m-instruct")
@@ -153,7 +153,7 @@ def export(run: RunDir) -> None:
 def compare(run: RunDir) -> None:
     """Compare, once; then show it again from the report."""
     if (run.report / "scores.json").is_file():
-        from ftdist.expert.show import print_comparison
+        from ftdist.evaluation.report.terminal import print_comparison
 
         _say(f"{run.report} is there already.")
         print_comparison(run.report, Console())

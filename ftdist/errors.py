@@ -5,7 +5,7 @@
       DataError          78  a document, a conversation or a probe that cannot be used
       ModelError         78  a model folder that cannot be trained as it is
       StorageError       74  a disk that is full, a file that is damaged or cannot be written
-      SlurmError         69  SLURM did not do what it was asked (launch.queue)
+      SlurmError         69  SLURM did not do what it was asked (ftdist_launch.slurm.client)
       HangError          76  a rank that stopped answering
       RequeueError       75  the run is whole and asks to be started again
       CrashLoopError     99  several attempts in a row without progress

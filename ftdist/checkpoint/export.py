@@ -13,20 +13,20 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ftdist.checkpoint.card import model_card
-from ftdist.checkpoint.disk import set_modes, storage_errors, sync_folder
 from ftdist.checkpoint.manifest import Manifest, read_manifest
+from ftdist.checkpoint.model_card import model_card
 from ftdist.checkpoint.state import WITNESS
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.compose import load_config
-from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
-from ftdist.data.chat import ensure_chat_template
-from ftdist.data.prompt import Prompter
+from ftdist.data.chat_encoder import ensure_chat_template
+from ftdist.data.prompt_builder import Prompter
 from ftdist.dist.device import TORCH_DTYPE, choose_device
 from ftdist.errors import StorageError
+from ftdist.io.filesystem import set_modes, storage_errors, sync_folder
+from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir, write_whole
-from ftdist.zero.reshape import pieces
+from ftdist.zero.resharding import pieces
 from ftdist.zero.save import shard_name, write_tensors
 
 TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2}

@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ftdist.checkpoint.disk import storage_errors, sync_folder
 from ftdist.errors import StorageError
+from ftdist.io.filesystem import storage_errors, sync_folder
 from ftdist.rundir import write_whole
 
 MANIFEST = "manifest.json"

@@ -12,12 +12,12 @@ import torch
 
 from ftdist.checkpoint.manifest import read_manifest
 from ftdist.checkpoint.store import CheckpointStore, FileRecord
-from ftdist.data.batch import Batch
+from ftdist.data.collate import Batch
 from ftdist.dist.collectives import all_or_none, from_lead
 from ftdist.dist.world import World
 from ftdist.errors import StorageError
 from ftdist.zero.engine import Zero3Engine
-from ftdist.zero.restore import read_shards
+from ftdist.zero.load_state import read_shards
 from ftdist.zero.save import (
     optimizer_steps,
     parameter_shapes,

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ftdist.checkpoint import disk
 from ftdist.checkpoint.manifest import (
     DamagedCheckpointError,
     FileRecord,
@@ -33,6 +32,7 @@ from ftdist.checkpoint.manifest import (
     write_manifest,
 )
 from ftdist.errors import StorageError
+from ftdist.io import filesystem
 from ftdist.rundir import write_whole
 
 __all__ = [
@@ -96,7 +96,7 @@ class CheckpointStore:
                 remedy="resume from it instead of writing it again.",
             )
         partial = self._partial(step, attempt)
-        with disk.storage_errors("make", partial):
+        with filesystem.storage_errors("make", partial):
             if partial.exists():
                 shutil.rmtree(partial)
             partial.mkdir(parents=True)
@@ -110,11 +110,11 @@ class CheckpointStore:
         """
         records = []
         for path in files:
-            with disk.storage_errors("bring to disk", path):
+            with filesystem.storage_errors("bring to disk", path):
                 records.append(describe_file(path))
         for folder in {path.parent for path in files}:
-            with disk.storage_errors("bring to disk", folder):
-                disk.sync_folder(folder)
+            with filesystem.storage_errors("bring to disk", folder):
+                filesystem.sync_folder(folder)
         return records
 
     def commit(
@@ -140,7 +140,7 @@ class CheckpointStore:
                 be written. Nothing has become visible then; `discard` removes the rest.
         """
         partial, final = self._partial(step, attempt), self._root / checkpoint_name(step)
-        with disk.storage_errors("commit", partial):
+        with filesystem.storage_errors("commit", partial):
             problems = check_presence(partial, records)
             if len({record.name for record in records}) != len(records):
                 problems.append("two ranks describe a file of the same name")
@@ -157,7 +157,7 @@ class CheckpointStore:
             )
             write_manifest(partial, manifest)
             partial.rename(final)
-            disk.sync_folder(self._root)
+            filesystem.sync_folder(self._root)
         self._retain(step)
         return final
 
@@ -195,7 +195,7 @@ class CheckpointStore:
         Raises:
             StorageError: this cannot be written down.
         """
-        with disk.storage_errors("name the best checkpoint in", self._root):
+        with filesystem.storage_errors("name the best checkpoint in", self._root):
             write_whole(self._root / _BEST, json.dumps({"step": step}) + "\n")
         self._retain(step)
 
@@ -206,7 +206,7 @@ class CheckpointStore:
             StorageError: what names it cannot be read just now, or is damaged.
         """
         path = self._root / _BEST
-        with disk.storage_errors("read", path):
+        with filesystem.storage_errors("read", path):
             try:
                 text = path.read_text(encoding="utf-8")
             except FileNotFoundError:
@@ -292,8 +292,8 @@ class CheckpointStore:
 
     def free_gib(self) -> float:
         """Room left on the checkpoints' disk, GiB; quotas are not seen."""
-        with disk.storage_errors("look at", self._root):
-            return disk.free_gib(self._root)
+        with filesystem.storage_errors("look at", self._root):
+            return filesystem.free_gib(self._root)
 
     def require_space(self, gib: float) -> None:
         """Refuse to go on with less than `gib` GiB free.
@@ -317,7 +317,7 @@ class CheckpointStore:
         return self._root / f"{checkpoint_name(step)}.partial-{attempt}"
 
     def _folders(self) -> Iterator[Path]:
-        with disk.storage_errors("read", self._root):
+        with filesystem.storage_errors("read", self._root):
             if self._root.exists():
                 yield from [path for path in self._root.iterdir() if path.is_dir()]
 
@@ -348,10 +348,10 @@ class CheckpointStore:
             name = f"{info.path.name}.damaged-{again}"
             again += 1
         place = self._root / name
-        with disk.storage_errors("set aside", info.path):
+        with filesystem.storage_errors("set aside", info.path):
             info.path.rename(place)
             write_whole(self._root / f"{name}.txt", problem + "\n")
-            disk.sync_folder(self._root)
+            filesystem.sync_folder(self._root)
         return CheckpointInfo(step=info.step, path=place)
 
 

@@ -136,14 +136,14 @@ def _run(words: list[str]) -> int:
             if near
             else f"use one of {', '.join(VERBS)}.",
         )
-    result = import_module(f"ftdist.cli.{verb}").main(rest)
+    result = import_module(f"ftdist.cli.commands.{verb}").main(rest)
     assert isinstance(result, int)
     return result
 
 
 def _refuse_a_secret(word: str) -> None:
     """What looks like a key or password is not repeated."""
-    from ftdist.config.problems import as_error, secret_problem
+    from ftdist.config.validation import as_error, secret_problem
 
     name, _, value = word.partition("=")
     problem = secret_problem(name, value) or secret_problem("an argument", word)

@@ -1,18 +1,18 @@
-"""How a job goes, on the terminal or in a file: a view for `launch.supervise`."""
+"""How a job goes, on the terminal or in a file: a view for `ftdist_launch.local.supervisor`."""
 
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from ftdist_launch.local.supervisor import View, ViewOf
+from ftdist_launch.logs.timestamps import unstamped
+from ftdist_launch.rank_failures import FAILED
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from ftdist.observe.metrics import ETA_S, HELD_OUT_LOSS, LOSS, STEP, TOKENS_PER_S
 from ftdist.rundir import RunDir
-from launch.failure import FAILED
-from launch.stamps import unstamped
-from launch.supervise import View, ViewOf
 
 NOT_SHOWN = ("submitit ", FAILED)
 """How lines begin that submitit writes about itself, or that are shown later as the cause."""

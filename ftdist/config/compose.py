@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftdist.config.curation import CurateConfig
-from ftdist.config.fields import CURATE, TRAIN, Form, config_keys, find_key
+from ftdist.config.curate_schema import CurateConfig
 from ftdist.config.help import help_text
+from ftdist.config.keys import CURATE, TRAIN, Form, config_keys, find_key
 from ftdist.config.overrides import Parsed, Reading, read_overrides
-from ftdist.config.problems import Problem, as_error, unset_key, validate, validate_as
 from ftdist.config.schema import RunConfig
+from ftdist.config.validation import Problem, as_error, unset_key, validate, validate_as
 from ftdist.errors import ConfigError
 from ftdist.rundir import write_whole
 
@@ -37,15 +37,16 @@ _SWEEP_FLAGS = frozenset({"--multirun", "-m"})
 
 
 def conf_dir() -> Path:
-    """The folder of Hydra groups: beside the package, in a checkout and when installed.
+    """The folder of Hydra groups: inside the package when installed, beside it in a checkout.
 
     Raises:
         ConfigError: the installation lacks it.
     """
-    folder = Path(__file__).resolve().parents[2] / "conf"
-    if not (folder / "train.yaml").is_file():
-        raise ConfigError(f"There is no config in {folder}.", remedy="install ftdist again.")
-    return folder
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "train.yaml").is_file():
+            return folder
+    raise ConfigError(f"No config found in {package}.", remedy="reinstall ftdist.")
 
 
 def group_options(form: Form = TRAIN) -> dict[str, tuple[str, ...]]:

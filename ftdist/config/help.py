@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ftdist.config.fields import TRAIN, Form, config_keys
-from ftdist.config.problems import show
+from ftdist.config.keys import TRAIN, Form, config_keys
+from ftdist.config.validation import show
 
 
 def help_text(

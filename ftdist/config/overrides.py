@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftdist.config.fields import TRAIN, ConfigKey, Form, config_keys, find_key, nearest
-from ftdist.config.problems import LENGTHS, Problem, secret_problem, show, unknown_key
+from ftdist.config.keys import TRAIN, ConfigKey, Form, config_keys, find_key, nearest
+from ftdist.config.validation import LENGTHS, Problem, secret_problem, show, unknown_key
 
 FLAGS = ("--help", "--cfg", "--info", "--multirun", "--hydra-help", "--version", "--resolve")
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from ftdist.data.message import Message
+from ftdist.data.messages import Message
 
 MadeBy = Literal[
     "as written",

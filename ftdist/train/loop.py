@@ -8,20 +8,20 @@ from typing import Literal
 import numpy as np
 import torch
 
-from ftdist.config.plan import Plan
 from ftdist.config.schema import RunConfig
 from ftdist.dist.collectives import max_over_ranks, sum_over_ranks
 from ftdist.dist.device import Device
 from ftdist.errors import FtdistError, StorageError
+from ftdist.nn.optim import learning_rate
 from ftdist.observe import metrics
+from ftdist.observe.loggers import Sinks
 from ftdist.observe.memory import peak_memory_gib
-from ftdist.observe.sinks import Sinks
 from ftdist.observe.throughput import StepClock
-from ftdist.optim import learning_rate
-from ftdist.train.batches import BatchSource
-from ftdist.train.evaluate import held_out_loss
-from ftdist.train.measure import Measures, Taken
+from ftdist.plan.plan import Plan
+from ftdist.train.dataloader import BatchSource
+from ftdist.train.probe_eval import Measures, Taken
 from ftdist.train.step import train_step
+from ftdist.train.validation import held_out_loss
 from ftdist.zero.engine import Zero3Engine
 
 MAX_FAILED_SAVES = 3

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jaxtyping import Float
 from torch import Tensor
 
-from ftdist.data.batch import Batch
+from ftdist.data.collate import Batch
 from ftdist.zero.engine import Engine
 
 

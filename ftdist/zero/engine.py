@@ -12,10 +12,9 @@ import torch.distributed
 from jaxtyping import Float
 from torch import Tensor
 
-from ftdist.config.deepspeed import deepspeed_config
-from ftdist.config.plan import Plan
+from ftdist.config.deepspeed_keys import deepspeed_config
 from ftdist.config.schema import RunConfig
-from ftdist.data.batch import Batch
+from ftdist.data.collate import Batch
 from ftdist.dist.device import (
     TORCH_DTYPE,
     Device,
@@ -25,11 +24,12 @@ from ftdist.dist.device import (
     torch_device,
 )
 from ftdist.dist.world import World
-from ftdist.loss import Loss
-from ftdist.model import Head, PackedCausalLM, build_model
-from ftdist.zero.base import BaseModel
+from ftdist.nn.loss import Loss
+from ftdist.nn.model import Head, PackedCausalLM, build_model
+from ftdist.plan.plan import Plan
 from ftdist.zero.load import read_weights
 from ftdist.zero.optimizer import RATE_SCALE, adamw, freeze
+from ftdist.zero.reference_model import BaseModel
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ftdist.dist.world import World
 from ftdist.errors import ModelError
-from ftdist.zero.reshape import shard_range
+from ftdist.zero.resharding import shard_range
 
 PLAIN_DTYPES = ("F64", "F32", "F16", "BF16")
 """Dtypes, as safetensors names them, whose numbers are the weights themselves."""

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ftdist.config.parameters import frozen_names, layers_by_name
 from ftdist.config.schema import OptimConfig
-from ftdist.optim import layer_scales, parameter_groups
+from ftdist.nn.optim import layer_scales, parameter_groups
+from ftdist.plan.param_names import frozen_names, layers_by_name
 
 RATE_SCALE = "rate_scale"
 """Key of a parameter group: its learning rate, as a proportion of the schedule's."""

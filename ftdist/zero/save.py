@@ -17,7 +17,7 @@ from torch import Tensor
 from ftdist.dist.world import World
 from ftdist.errors import StorageError
 from ftdist.zero.engine import Zero3Engine
-from ftdist.zero.reshape import shard_range
+from ftdist.zero.resharding import shard_range
 
 Kind = Literal["master", "exp_avg", "exp_avg_sq"]
 

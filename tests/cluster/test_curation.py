@@ -21,7 +21,7 @@ def test_a_curation_is_a_job_that_reads_from_where_it_was_asked_for(login: Login
     manifest = json.loads((login.folder / "libraries/w/manifest.json").read_text())
     assert sum(source["files"]["train"]["samples"] for source in manifest["sources"]) >= 1
     work = login.folder / "libraries/.jobs/w"
-    assert (work / "code/ftdist/library/curate.py").is_file()
+    assert (work / "code/ftdist/library/pipeline.py").is_file()
     [log] = (work / "jobs/curate").glob(f"{job}_0_log.out")
     assert str(log) in told
     assert "w" in log.read_text()

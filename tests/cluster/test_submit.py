@@ -125,7 +125,7 @@ def test_a_job_runs_the_code_that_was_submitted_and_refuses_any_other(
             job = submit(user, ingredients, "kept", "train.steps=2")
             changed = submit(user, ingredients, "changed", "train.steps=2")
             (checkout / "ftdist" / "train" / "loop.py").write_text("raise SystemExit(3)\n")
-            with (user.run("changed").code / "ftdist" / "loss.py").open("a") as file:
+            with (user.run("changed").code / "ftdist" / "nn" / "loss.py").open("a") as file:
                 file.write("# not what was submitted\n")
         user.wait_for_state(job, "COMPLETED")
         assert [end["outcome"] for end in events(user.run("kept"), "attempt_ended")] == ["done"]

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from ftdist.data.batch import build_batch
+from ftdist.data.collate import build_batch
 from ftdist.dist.world import World
 from ftdist.train.step import train_step
 from ftdist.zero.engine import Zero3Engine
 from tests.support.models import save_tiny_model, tiny_config, tiny_plan
+from tests.support.packed_rows import loss_tokens, sequences
 from tests.support.ranks import RunRanks
-from tests.support.rows import loss_tokens, sequences
 
 SEQUENCES = 7
 """Not a multiple of any cut below: some rank always gets an empty micro-batch."""

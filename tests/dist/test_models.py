@@ -8,15 +8,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ftdist.data.batch import build_batch
+from ftdist.data.collate import build_batch
 from ftdist.dist.world import World
 from ftdist.errors import ModelError
 from ftdist.observe.memory import anonymous_gib, peak_memory_gib
-from ftdist.train.checks import check_model
+from ftdist.train.model_checks import check_model
 from ftdist.zero.engine import Zero3Engine
 from tests.support.models import FAMILIES, VOCAB, save_tiny_model, tiny_config, tiny_plan
+from tests.support.packed_rows import sequences
 from tests.support.ranks import RunRanks
-from tests.support.rows import sequences
 
 OWN_HEAD = {"gemma2", "granite"}
 """Gemma-2 caps its logits, Granite scales them: the chunked head would train something else."""

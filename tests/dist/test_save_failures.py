@@ -21,7 +21,7 @@ from tests.support.runs import STEPS, make_run
 def attempt_on_a_full_disk(world: World, run_dir: Path, room_from_step: int) -> int:
     """One attempt in which rank 1 cannot write a file of 10 kB until a step has been recorded."""
     from ftdist.errors import FtdistError
-    from ftdist.train import job
+    from ftdist.train import main
 
     run = RunDir(run_dir)
     if world.rank == 1:
@@ -36,7 +36,7 @@ def attempt_on_a_full_disk(world: World, run_dir: Path, room_from_step: int) -> 
 
         threading.Thread(target=make_room, daemon=True).start()
     try:
-        return job.run(run_dir, world, attempt=1)
+        return main.run(run_dir, world, attempt=1)
     except FtdistError as error:
         return error.exit_code if error.problem.startswith("Rank 1: ") else -1
     finally:

@@ -9,11 +9,10 @@ import pytest
 
 from ftdist.cli.main import main
 from ftdist.observe.metrics import read_metrics
-from ftdist.observe.wandb_files import Sender, wandb_id
-from ftdist.observe.wandb_server import WandbError
-from ftdist.observe.wandb_sync import sync as send
-from tests.support.mirrored import NO_KEY, Loopback, by_attempt, sync
-from tests.support.tracked import (
+from ftdist.observe.wandb.api import WandbError
+from ftdist.observe.wandb.state import Sender, wandb_id
+from ftdist.observe.wandb.sync import sync as send
+from tests.support.fake_wandb_run import (
     STEPS,
     as_recorded,
     make_run,
@@ -22,6 +21,7 @@ from tests.support.tracked import (
     start,
     without_time,
 )
+from tests.support.wandb_uploads import NO_KEY, Loopback, by_attempt, sync
 
 
 def test_sync_sends_each_step_once_while_the_run_goes_on_and_a_whole_new_run_if_asked(

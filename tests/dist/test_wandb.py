@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from ftdist.observe.wandb_files import Synced, wandb_id
+from ftdist.observe.wandb.state import Synced, wandb_id
 from ftdist.rundir import RunDir, append_json_line
 from tests.support import wandb_reader
-from tests.support.mirrored import FAULTS, Loopback, by_attempt, offline_rows, sync
-from tests.support.tracked import (
+from tests.support.fake_wandb_run import (
     CLOSE_TIMEOUT_S,
     STEPS,
     Done,
@@ -30,6 +29,7 @@ from tests.support.tracked import (
     without_time,
 )
 from tests.support.wandb_loopback import WandbLoopback
+from tests.support.wandb_uploads import FAULTS, Loopback, by_attempt, offline_rows, sync
 
 SECRET = "canary-of-the-environment-0123456789abcdef"
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from ftdist.observe.comparison import COLUMNS
-from ftdist.observe.wandb_files import Sender, Synced, wandb_id
+from ftdist.observe.wandb.comparison_table import COLUMNS
+from ftdist.observe.wandb.state import Sender, Synced, wandb_id
 from ftdist.rundir import RunDir
-from tests.support.compared import SECRET, TEXTS, WAIT_S, set_tracking, tell, write_report
-from tests.support.mirrored import Loopback, sync
-from tests.support.tracked import STEPS, Done, make_run, record, start
+from tests.support.fake_comparisons import SECRET, TEXTS, WAIT_S, set_tracking, tell, write_report
+from tests.support.fake_wandb_run import STEPS, Done, make_run, record, start
 from tests.support.wandb_loopback import Answer
+from tests.support.wandb_uploads import Loopback, sync
 
 
 def summary(server: Loopback, run: RunDir) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import pytest
 
 from ftdist.config.compose import compose
 from ftdist.dist.device import free_memory
-from ftdist.expert.answers import Answerer
-from ftdist.expert.ask import ask
-from ftdist.expert.inputs import read_inputs
+from ftdist.evaluation.eval_set import read_inputs
+from ftdist.evaluation.runner import ask
+from ftdist.inference.hf_model import Answerer
 from tests.support.models import spread_tiny
 
 QUESTIONS = ["How do I charge the Fernbot?", "Hello!"]

@@ -262,7 +262,7 @@ class Login:
         __tracebackhide__ = True
         environment = {**_plain_environment(), **self.lab.environment, "HOME": str(self.folder)}
         if self.checkout != ROOT:
-            environment["PYTHONPATH"] = str(self.checkout)
+            environment["PYTHONPATH"] = f"{self.checkout}:{self.checkout / 'launch'}"
         done = subprocess.run(
             [sys.executable, "-m", "ftdist", *arguments],
             cwd=self.folder,

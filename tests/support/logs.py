@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from launch.merge import Line, LogFile, Merge
+from ftdist_launch.logs.merge import Line, LogFile, Merge
 
 
 def at(second: float) -> str:

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.config.compose import compose
-from ftdist.config.plan import LibraryFacts, Plan, SourceFacts, make_plan, read_model_facts
 from ftdist.config.schema import RunConfig
+from ftdist.plan.plan import LibraryFacts, Plan, SourceFacts, make_plan, read_model_facts
 
 VOCAB = 503
 SIZES: dict[str, Any] = {
@@ -119,7 +119,7 @@ def spread_tiny(factory: Any) -> Path:
     Args:
         factory: pytest's `tmp_path_factory`.
     """
-    from ftdist.expert import tiny
+    from ftdist.testing import tiny
 
     folder = tiny.make(factory.mktemp("tiny") / "made")
     spread_weights(folder / "model")

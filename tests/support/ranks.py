@@ -97,7 +97,7 @@ class RunRanks:
             "MKL_NUM_THREADS": "1",
             "TOKENIZERS_PARALLELISM": "false",
         }
-        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [str(ROOT), str(ROOT / "launch"), *filter(None, [os.environ.get("PYTHONPATH")])]
         with (folder / f"rank-{rank}.log").open("wb") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "tests.support.rank_main", *arguments],

@@ -13,12 +13,12 @@ import numpy as np
 
 from ftdist.checkpoint.manifest import read_manifest
 from ftdist.config.compose import compose, dump_config, load_config
-from ftdist.config.plan import Plan, make_plan, read_model_facts
 from ftdist.config.schema import RunConfig
 from ftdist.dist.world import World
 from ftdist.errors import FtdistError
-from ftdist.library.prepare import prepare
 from ftdist.observe.metrics import read_metrics
+from ftdist.plan.plan import Plan, make_plan, read_model_facts
+from ftdist.prepare.main import prepare
 from ftdist.rundir import RunDir
 from tests.support.ranks import RunRanks
 
@@ -127,13 +127,13 @@ def replan(run: RunDir, *, world_size: int) -> None:
 
 def attempt(world: World, run_dir: Path, number: int, interrupt_rank: int, after_row: int) -> int:
     """One attempt; `interrupt_rank` gets a stop signal once step `after_row` has been recorded."""
-    from ftdist.train import job
+    from ftdist.train import main
 
     run = RunDir(run_dir)
     if world.rank == interrupt_rank:
         threading.Thread(target=_interrupt, args=(run, after_row), daemon=True).start()
     try:
-        return job.run(run_dir, world, attempt=number)
+        return main.run(run_dir, world, attempt=number)
     except FtdistError as error:
         return error.exit_code
 

@@ -1,0 +1,89 @@
+"""The model card of an export: what it was made from, how, and what came out."""
+
+from collections.abc import Sequence
+
+from ftdist.config.schema import RunConfig
+from ftdist.plan.model_info import model_name
+from ftdist.plan.plan import Plan
+from ftdist.rundir import RunDir
+
+SCORES = "## Scores\n"
+_HEAD = "| | base | tuned | difference | what is counted |"
+
+
+def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
+    """Markdown for the exported folder's README; its scores are not measured yet.
+
+    Args:
+        run: of the export.
+        config: as trained.
+        plan: as trained.
+        step: optimizer steps done.
+    """
+    sources = [
+        f"| {source.name} | {source.weight:g} | {source.samples} | {source.tokens} | "
+        f"{source.loss_tokens} | {source.held_out_samples} |"
+        for source in plan.library.sources
+    ]
+    optim = config.optim
+    lines = [
+        "---",
+        "library_name: transformers",
+        "pipeline_tag: text-generation",
+        "tags: [ftdist, fine-tuned]",
+        "---",
+        "",
+        f"# {run.name}",
+        "",
+        f"Full-parameter fine-tune of `{model_name(config.model.path)}`, made with ftdist.",
+        "",
+        "## Data",
+        "",
+        "| source | weight | samples | tokens | loss tokens | held-out samples |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *sources,
+        "",
+        f"Packed library `{plan.library.key[:16]}`, sequences of {plan.sequence_tokens} tokens. "
+        "Loss on assistant turns and documents only.",
+        "",
+        "## Recipe",
+        "",
+        f"- {step} of {plan.steps} optimizer steps of {plan.global_sequences} sequences, "
+        f"{plan.epochs * step / plan.steps:.2f} epochs, seed {config.run.seed}",
+        f"- AdamW, peak learning rate {optim.peak_lr:g}, {optim.schedule}, warm-up "
+        f"{optim.warmup_ratio:g}, weight decay {optim.weight_decay:g}, clip {optim.clip_norm:g}",
+        *_of_layers(config, plan),
+        f"- DeepSpeed ZeRO-3 over {plan.world_size} ranks, {plan.dtype}",
+        "",
+        SCORES,
+        f"Not measured yet: `ftdist compare {run.name}`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _of_layers(config: RunConfig, plan: Plan) -> list[str]:
+    """What of the recipe is not the same for all parameters."""
+    optim, lines = config.optim, []
+    if optim.layer_decay < 1:
+        lines.append(
+            f"- Each layer learns at {optim.layer_decay:g} times the rate of the one above"
+        )
+    if optim.frozen:
+        patterns = ", ".join(f"`{pattern}`" for pattern in optim.frozen)
+        lines.append(
+            f"- As in the base, bit for bit in {plan.dtype}: {patterns} "
+            f"({plan.frozen_parameters:,} of {plan.parameters:,} parameters)"
+        )
+    return lines
+
+
+def with_scores(card: str, rows: Sequence[Sequence[str]]) -> str:
+    """The card with its last section, the scores, replaced.
+
+    Args:
+        card: as `model_card` wrote it.
+        rows: of each score its name, that of the base, of the tuned model, the difference, and what
+            is counted.
+    """
+    table = [_HEAD, "| --- | --- | --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows)]
+    return card.split(SCORES)[0] + "\n".join([SCORES, *table]) + "\n"

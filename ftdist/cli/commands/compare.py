@@ -1,0 +1,127 @@
+"""`ftdist compare`: the base and the tuned model, asked the same questions."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from ftdist.cli.common import named_run, say, tell_result, wants_help
+
+if TYPE_CHECKING:
+    from ftdist.config.schema import RunConfig
+    from ftdist.rundir import RunDir
+
+HELP = """Usage: ftdist compare R [compare.probes=FILE.jsonl] [compare.KEY=VALUE ...]
+
+Asks the base model and the exported model of run R the same questions with known answers, and
+writes R/report: answers.jsonl, scores.json, and index.html, a page that shows them. Probes: rows of
+question, answer, keys, kind. compare.general and compare.texts name other general questions and
+texts, or none. Scores and answers go to the run's page in W&B, where there is one;
+tracking.answers=false sends the scores alone.
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Compare the base with the tuned model of a run.
+
+    Raises:
+        FtdistError: there is no such run, no exported model or no questions.
+    """
+    if wants_help(words, HELP):
+        return 0
+    return measure(words, stage="compare")
+
+
+def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
+    """Ask models of a run questions, here or as a job, and print what came out.
+
+    Raises:
+        FtdistError: there is no such run, no exported model or no questions.
+    """
+    run, overrides = named_run(words, verb=stage)
+
+    import dataclasses
+
+    from ftdist_launch.attempts import step_to_export
+    from ftdist_launch.local.supervisor import Supervisor, exported_step, write_request
+    from ftdist_launch.output_paths import place_problems
+    from ftdist_launch.preflight import compare_problems, raise_together
+    from ftdist_launch.resume import changed, read_config
+    from ftdist_launch.run_setup import whole_paths
+    from rich.console import Console
+
+    from ftdist.cli.exit_messages import tell_single
+    from ftdist.cli.progress import view_maker
+    from ftdist.evaluation.selection import check_alphas
+    from ftdist.observe.wandb.comparison_table import ANSWERS_ASKED
+
+    allowed = ("compare.", "cluster.", *([ANSWERS_ASKED] if stage == "compare" else []))
+    config = changed(read_config(run), overrides, allowed=allowed)
+    config = dataclasses.replace(config, compare=whole_paths(config.compare))
+    if stage == "blend":
+        check_alphas(config.compare.alphas)
+    if config.cluster.kind == "slurm":
+        return _submit(run, config, stage=stage)
+    raise_together([*place_problems(run, stage=stage), *compare_problems(run, config)])
+    exported, wanted = exported_step(run), step_to_export(run, config)
+    if exported is not None and wanted is not None and exported != wanted:
+        say(
+            f"Note: the exported model is of step {exported}, and the checkpoint to export is of "
+            f"step {wanted}: `ftdist export {run.handle}` brings it up to date."
+        )
+    supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), say=say)
+    with supervisor.sole():
+        write_request(run, _request(run, config, stage=stage), stage=stage)
+        finished = supervisor.once(stage)
+    if finished.exit_code:
+        return tell_single(finished, run=run, verb=stage)
+    if stage == "blend":
+        from ftdist.evaluation.report.merge_sweep import print_blends
+
+        print_blends(run, Console())
+    else:
+        from ftdist.evaluation.report.terminal import print_comparison
+
+        print_comparison(run.report, Console())
+        tell_result(f"The report of run {run.name} is in {run.report / 'index.html'}.")
+    return 0
+
+
+def _request(
+    run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "blend"]
+) -> dict[str, object]:
+    """What the job goes by, and what `ftdist sync` goes by when it sends a comparison.
+
+    Of the comparison's keys those that the run's config has otherwise: a job that waits may have
+    the code of an earlier version, which does not know every key of now.
+    """
+    import dataclasses
+
+    from ftdist_launch.resume import read_config
+
+    from ftdist.observe.wandb.comparison_table import ANSWERS_ASKED
+
+    own = dataclasses.asdict(read_config(run).compare)
+    asked = dataclasses.asdict(config.compare).items()
+    shown = {ANSWERS_ASKED: config.tracking.answers} if stage == "compare" else {}
+    return {**{name: value for name, value in asked if value != own[name]}, **shown}
+
+
+def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "blend"]) -> int:
+    """Put the measurement into the queue, behind an export that is there."""
+    from ftdist_launch.local.supervisor import write_request
+    from ftdist_launch.output_paths import place_problems
+    from ftdist_launch.preflight import compare_problems, raise_together
+    from ftdist_launch.slurm.client import Queue
+    from ftdist_launch.slurm.submit import refuse_second, submit_stage, waiting_for
+
+    queue = Queue()
+    after = waiting_for(run, stages=("export",), queue=queue)
+    raise_together(
+        [*place_problems(run, stage=stage), *compare_problems(run, config, exported=not after)]
+    )
+    refuse_second(stage, run, queue=queue)
+    write_request(run, _request(run, config, stage=stage), stage=stage)
+    job = submit_stage(stage, run, config, after=after, queue=queue)
+    behind = f", after job {', '.join(after)}" if after else ""
+    does, place = ("compares", run.report) if stage == "compare" else ("blends", run.blend)
+    tell_result(f"Run {run.name}: job {job} {does} it with its base{behind}, in {place}.")
+    return 0

@@ -1,0 +1,51 @@
+"""`ftdist plan`: what a run would take. Starts nothing, writes nothing but the packed library."""
+
+import sys
+from collections.abc import Sequence
+
+from ftdist.config.compose import compose, hydra_flags, is_sweep, run_hydra_flags
+from ftdist.errors import ConfigError, StorageError
+
+NAMELESS = "plan"
+"""Name of a run that neither its keys nor its experiment name: a plan needs none."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Print the plan of the run that these keys describe.
+
+    Returns:
+        0, or 74 where the disk has no room for the run.
+
+    Raises:
+        FtdistError: the run could not be started.
+    """
+    if hydra_flags(words):
+        sys.stdout.write(run_hydra_flags(words).replace("ftdist train", "ftdist plan"))
+        return 0
+    if is_sweep(words):
+        raise ConfigError(
+            "`ftdist plan` plans one run, not a sweep.", remedy="leave out -m, plan one at a time."
+        )
+    from ftdist_launch.preflight import check_plan, run_dir
+    from ftdist_launch.run_setup import plan_run
+    from rich.console import Console
+    from rich.table import Table
+
+    from ftdist.cli.common import say
+    from ftdist.plan.plan import describe
+
+    planned = plan_run(compose(words, name=NAMELESS), new=False, say=say)
+    name = planned.config.run.name
+    title = "Plan" if name == NAMELESS else f"Plan of run {name}"
+    table = Table(title=title, show_header=False)
+    table.add_column("what", no_wrap=True)
+    table.add_column("how much", overflow="fold")
+    for what, how_much in describe(planned.plan):
+        table.add_row(what, how_much)
+    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    try:
+        check_plan(planned.plan, root=run_dir(planned.config).root)
+    except StorageError as error:
+        say(str(error))
+        return error.exit_code
+    return 0

@@ -1,0 +1,86 @@
+"""`ftdist resume`: go on with a run, on another number of ranks if need be."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ftdist.cli.common import named_run, say, wants_help
+
+if TYPE_CHECKING:
+    from ftdist.config.schema import RunConfig
+    from ftdist.rundir import RunDir
+
+HELP = """Usage: ftdist resume R [key=value ...]
+
+Goes on with run R from its newest whole checkpoint, and computes what the run would have computed
+without the break. Keys of cluster, tracking, checkpoint and measure, train.evaluate_every_steps
+and batch.allow_uneven may change; others would make it another run.
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Go on with a run.
+
+    Raises:
+        FtdistError: there is no such run, or it cannot go on like this.
+    """
+    if wants_help(words, HELP):
+        return 0
+    run, overrides = named_run(words, verb="resume")
+
+    from ftdist_launch.attempts import newest_step
+    from ftdist_launch.local.supervisor import Supervisor, refuse_all_damaged
+    from ftdist_launch.resume import MAY_CHANGE, changed, read_config, replan
+    from ftdist_launch.run_setup import read_plan, write_plan
+
+    from ftdist.cli.common import tell_result
+    from ftdist.cli.exit_messages import tell
+    from ftdist.cli.progress import view_maker
+
+    config = changed(read_config(run), overrides, allowed=MAY_CHANGE)
+    refuse_all_damaged(run)
+    if config.cluster.kind == "slurm":
+        return _submit(run, config, overrides)
+    steps, newest = read_plan(run).steps, newest_step(run)
+    if newest is not None and newest >= steps:
+        tell_result(f"Run {run.name} is complete: it has made all {steps} steps.")
+        return 0
+    planned = replan(run, overrides, say=say)
+    supervisor = Supervisor.of(run, planned.config, view_of=view_maker(run, steps=steps), say=say)
+    with supervisor.sole():
+        _note_overrides(run, overrides)
+        write_plan(run, config=planned.config, plan=planned.plan)
+        if newest is None:
+            say(f"Run {run.name} has no checkpoint yet: it starts anew.")
+        finished = supervisor.train(planned.plan, asked_by="resume")
+    return tell(finished, run=run)
+
+
+def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int:
+    """Put the run into the queue again."""
+    from ftdist_launch.attempts import newest_step
+    from ftdist_launch.resume import replan
+    from ftdist_launch.slurm.client import Queue
+    from ftdist_launch.slurm.submit import sole, submit_again
+
+    from ftdist.cli.common import tell_result
+
+    queue = Queue()
+    with sole(run, queue=queue, say=say):
+        plan = None
+        if run.plan.is_file():
+            planned = replan(run, overrides, say=say)
+            config, plan = planned.config, planned.plan
+            newest = newest_step(run)
+            if newest is not None and newest >= plan.steps:
+                tell_result(f"Run {run.name} is complete: it has made all {plan.steps} steps.")
+                return 0
+        _note_overrides(run, overrides)
+        jobs = submit_again(run, config, plan, queue=queue)
+    tell_result(f"Run {run.name}: job {', '.join(jobs)}. Watch it: `ftdist status {run.handle}`.")
+    return 0
+
+
+def _note_overrides(run: "RunDir", overrides: Sequence[str]) -> None:
+    if overrides:
+        with run.overrides.open("a", encoding="utf-8") as file:
+            file.write("".join(f"{line}\n" for line in ["# resumed with", *overrides]))

@@ -1,0 +1,70 @@
+"""`ftdist submit`: from a command line to jobs in a cluster's queue."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ftdist.config.compose import compose, hydra_flags, is_sweep, run_hydra_flags, sweep
+
+if TYPE_CHECKING:
+    from ftdist.config.schema import RunConfig
+
+
+def main(words: Sequence[str]) -> int:
+    """Submit one run, or with `-m` a sweep as one array.
+
+    Raises:
+        FtdistError: the run cannot work there, or SLURM does not take it.
+    """
+    dry = "--dry-run" in words
+    words = [word for word in words if word != "--dry-run"]
+    if hydra_flags(words):
+        sys.stdout.write(run_hydra_flags(words).replace("ftdist train", "ftdist submit"))
+        return 0
+    if not is_sweep(words):
+        return _submit([list(words)], name=None, dry=dry)
+    runs = sweep(words)
+    names = [word.partition("=")[2] for word in words if word.startswith("run.name=")]
+    return _submit(runs, name=names[0] if names else "sweep", dry=dry)
+
+
+def _submit(asked: list[list[str]], *, name: str | None, dry: bool) -> int:
+    from ftdist_launch.run_setup import library_notes
+    from ftdist_launch.slurm.client import Queue
+    from ftdist_launch.slurm.submit import Asked, check, dry_run, submit
+
+    from ftdist.cli.common import say, tell_result
+
+    queue = Queue()
+    checked = [
+        Asked(config=check(compose(words), queue=queue, say=say), overrides=tuple(words))
+        for words in asked
+    ]
+    for note in dict.fromkeys(note for each in checked for note in library_notes(each.config)):
+        say(note)
+    if dry:
+        for each in checked:
+            _print_plan(each.config)
+        sys.stdout.write(dry_run(checked[0].config) + "\n")
+        say("Nothing was submitted.")
+        return 0
+    submitted = submit(checked, sweep=name, queue=queue)
+    for run, job in zip(submitted.runs, submitted.train, strict=True):
+        tell_result(f"Run {run.name}: job {job}. In {run.root}.")
+    first = submitted.runs[0]
+    tell_result(
+        f"Job {', '.join(submitted.prepare)} tokenises the library first. "
+        f"Watch it: `ftdist status {first.handle}`, `ftdist logs {first.handle} -f`."
+    )
+    return 0
+
+
+def _print_plan(config: "RunConfig") -> None:
+    from ftdist_launch.slurm.preflight import expected
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"Plan of run {config.run.name}", show_header=False)
+    for what, how_much in expected(config):
+        table.add_row(what, how_much)
+    Console(soft_wrap=not sys.stdout.isatty()).print(table)

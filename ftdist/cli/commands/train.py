@@ -1,0 +1,55 @@
+"""`ftdist train`: from a command line to a run that is done, in the foreground."""
+
+import sys
+from collections.abc import Sequence
+
+from ftdist.config.compose import compose, hydra_flags, is_sweep, run_hydra_flags, sweep
+
+
+def main(words: Sequence[str]) -> int:
+    """Train one run, or with `-m` one after another.
+
+    Raises:
+        FtdistError: the run cannot be started.
+    """
+    if hydra_flags(words):
+        sys.stdout.write(run_hydra_flags(words))
+        return 0
+    if not is_sweep(words):
+        return train(words)
+    codes = [train(overrides) for overrides in sweep(words)]
+    return next((code for code in codes if code), 0)
+
+
+def train(overrides: Sequence[str]) -> int:
+    """Train one run.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        FtdistError: the run cannot be started.
+    """
+    from ftdist_launch.local.supervisor import Supervisor
+    from ftdist_launch.run_setup import make_run_dir, plan_run
+
+    from ftdist.cli.common import say
+    from ftdist.cli.exit_messages import tell
+    from ftdist.cli.progress import view_maker
+    from ftdist.plan.plan import seen
+
+    planned = plan_run(compose(overrides), new=True, say=say)
+    plan = planned.plan
+    run = make_run_dir(planned, overrides=overrides)
+    each = f", each answer {how_often}" if (how_often := seen(plan)) else ""
+    say(
+        f"Run {run.name}: {plan.steps} steps of {plan.global_sequences} sequences of "
+        f"{plan.sequence_tokens} tokens on {plan.world_size} ranks; {plan.epochs:.2f} passes over "
+        f"the library{each}. In {run.root}."
+    )
+    supervisor = Supervisor.of(
+        run, planned.config, view_of=view_maker(run, steps=plan.steps), say=say
+    )
+    with supervisor.sole():
+        finished = supervisor.train(plan, asked_by="train")
+    return tell(finished, run=run)

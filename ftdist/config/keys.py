@@ -1,0 +1,248 @@
+"""The table of config keys, read off the schema, and what fits each of them in plain words."""
+
+import difflib
+import functools
+import re
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, is_dataclass
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+
+from ftdist.config.aliases import ALIASES
+from ftdist.config.curate_schema import CurateConfig
+from ftdist.config.schema import RUN_NAME_PATTERN, RunConfig
+
+Kind = Literal["integer", "number", "switch", "choice", "text", "texts", "numbers", "table"]
+
+_WORDS: dict[Kind, str] = {
+    "integer": "a whole number",
+    "number": "a number",
+    "switch": "true or false",
+    "choice": "one of",
+    "text": "a text",
+    "texts": "a list such as [a,b]",
+    "numbers": "a list of numbers",
+    "table": "a table such as {name: value}",
+}
+_RUN_NAME = (
+    "a name of up to 64 letters, digits, dots, underscores and dashes that begins with a "
+    "letter or a digit"
+)
+_SUFFIX = {"k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_SUFFIXED = re.compile(r"([+-]?\d[\d_]*(?:\.\d+)?)(k|M|G|Ki|Mi|Gi)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigKey:
+    """One leaf of the config: where it is, what it means, what fits."""
+
+    name: str
+    """Dotted; `*` stands for a name that the user chooses."""
+
+    kind: Kind
+    nullable: bool
+    choices: tuple[str, ...]
+    bounds: tuple[str, ...]
+    pattern: str | None
+    meaning: str
+
+    @property
+    def described(self) -> str:
+        """The kind of value, such as `a whole number`."""
+        return _RUN_NAME if self.pattern == RUN_NAME_PATTERN else _WORDS[self.kind]
+
+    @property
+    def fits(self) -> str:
+        """What fits, such as `a whole number of at least 1, or null`."""
+        words = self.described
+        if self.kind == "numbers":
+            return f"{words}, each {' and '.join(self.bounds)}, such as [0.4,1]"
+        if self.choices:
+            words = f"{words} {', '.join(self.choices)}"
+        if self.bounds:
+            joined = " and ".join(self.bounds)
+            words = f"{words} {'of ' if joined.startswith('at') else ''}{joined}"
+        return f"{words}, or null" if self.nullable else words
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a command's config looks like."""
+
+    verb: str
+    """The command, and the file `conf/VERB.yaml` that Hydra begins with."""
+
+    thing: str
+    """What it makes."""
+
+    schema: type
+    """The dataclass that it becomes."""
+
+    groups: tuple[str, ...]
+    """Groups of `conf/` that it is composed of."""
+
+
+TRAIN = Form(
+    "train",
+    "run",
+    RunConfig,
+    groups=(
+        *("batch", "checkpoint", "cluster", "compare", "engine", "experiment"),
+        *("library", "measure", "model", "optim", "tracking"),
+    ),
+)
+CURATE = Form("curate", "library", CurateConfig, groups=("cluster", "keep"))
+
+
+@functools.cache
+def config_keys(form: Form = TRAIN) -> dict[str, ConfigKey]:
+    """Every leaf of a config by its dotted name, in the schema's order."""
+    return {key.name: key for key in _walk(form.schema, prefix="")}
+
+
+def find_key(name: str, *, form: Form = TRAIN) -> ConfigKey | None:
+    """The key called `name`; names chosen by the user and what lies in free tables included."""
+    keys = config_keys(form)
+    if name in keys:
+        return keys[name]
+    parts = name.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        table = ".".join(parts[:cut])
+        if table not in keys or keys[table].kind != "table":
+            continue
+        inside = [key for key in keys if key.startswith(f"{table}.*.")]
+        if not inside:
+            return keys[table]  # a free table: DeepSpeed's own names
+        if len(parts) == cut + 1:
+            return keys[table]
+        return keys.get(".".join([table, "*", *parts[cut + 1 :]]))
+    return None
+
+
+def nearest(word: str, options: Iterable[str], *, least: float = 0.55) -> str | None:
+    """The option that looks most like `word`, by its whole name or by its last part."""
+
+    def likeness(option: str) -> float:
+        shown = with_chosen_name(option, name=word)
+        whole = difflib.SequenceMatcher(None, word, shown).ratio()
+        last = difflib.SequenceMatcher(None, word.split(".")[-1], option.split(".")[-1]).ratio()
+        return max(whole, 0.95 * last)
+
+    best = max(options, key=likeness, default=None)
+    return best if best is not None and likeness(best) >= least else None
+
+
+def with_chosen_name(key: str, *, name: str) -> str:
+    """`key` with the part of `name` that the user chose in place of its `*`."""
+    parts, typed = key.split("."), name.split(".")
+    if "*" not in parts or len(parts) != len(typed):
+        return key
+    return ".".join(t if part == "*" else part for part, t in zip(parts, typed, strict=True))
+
+
+def nearest_key(
+    name: str, *, groups: Iterable[str], tables: bool = False, form: Form = TRAIN
+) -> str | None:
+    """The key or group that `name` was meant to be: by other trainers' name, letters, meaning.
+
+    Args:
+        name: that is none.
+        groups: that may be meant.
+        tables: whether a key that holds a table may be meant.
+        form: whose keys.
+    """
+    alias = ALIASES.get(name, ALIASES.get(name.split(".")[-1]))
+    if alias in config_keys(form):
+        return alias
+    keys = [key for key in config_keys(form).values() if tables or key.kind != "table"]
+    options = [*(key.name for key in keys), *groups]
+    found = nearest(name, options, least=0.7)
+    if found is not None:
+        return found
+    last = name.split(".")[-1].lower()
+    words = set(last.split("_"))
+    holding = [k.name for k in keys if words <= set(k.name.split(".")[-1].split("_"))]
+    if holding:
+        return min(holding, key=len)
+    for key in keys:
+        if len(last) > 3 and last.replace("_", " ") in key.meaning.lower():
+            return key.name
+    return nearest(name, options, least=0.65)
+
+
+def read_integer(text: str) -> int | None:
+    """A whole number with a suffix ("64k" is 64,000; "64Ki" is 65,536), or None."""
+    match = _SUFFIXED.fullmatch(text.strip())
+    if match is None:
+        return None
+    number = float(match[1]) if "." in match[1] else int(match[1])
+    scaled = number * _SUFFIX.get(match[2] or "", 1)
+    return int(scaled) if scaled == int(scaled) else None
+
+
+def _walk(section: type, *, prefix: str) -> Iterator[ConfigKey]:
+    fields = typing.cast(Any, section).__pydantic_fields__
+    for name, annotation in typing.get_type_hints(section, include_extras=True).items():
+        dotted, inner = f"{prefix}{name}", annotation
+        if is_dataclass(inner):
+            yield from _walk(typing.cast(type, inner), prefix=f"{dotted}.")
+            continue
+        yield _key(dotted, annotation, meaning=" ".join(fields[name].description.split()))
+        arguments = typing.get_args(annotation)
+        if typing.get_origin(annotation) is dict and is_dataclass(arguments[1]):
+            yield from _walk(typing.cast(type, arguments[1]), prefix=f"{dotted}.*.")
+
+
+def _key(name: str, annotation: Any, *, meaning: str) -> ConfigKey:
+    plain, nullable, metadata = _peel(annotation)
+    limits = _limits(metadata)
+    origin = typing.get_origin(plain)
+    kinds: dict[Any, Kind] = {int: "integer", float: "number", bool: "switch", str: "text"}
+    origins: dict[Any, Kind] = {Literal: "choice", list: "texts", dict: "table"}
+    kind = origins[origin] if origin else kinds[plain]
+    if origin is list:
+        item, _, of_items = _peel(typing.get_args(plain)[0])
+        if item is float:  # the bounds are those of each
+            kind, limits = "numbers", _limits(of_items)
+    return ConfigKey(
+        name=name,
+        kind=kind,
+        nullable=nullable,
+        choices=tuple(typing.get_args(plain)) if origin is Literal else (),
+        bounds=tuple(filter(None, map(_bound, limits))),
+        pattern=next((p for item in limits if (p := getattr(item, "pattern", None))), None),
+        meaning=meaning,
+    )
+
+
+def _limits(metadata: list[Any]) -> list[Any]:
+    return [item for part in metadata for item in getattr(part, "metadata", [part])]
+
+
+def _peel(annotation: Any) -> tuple[Any, bool, list[Any]]:
+    nullable, metadata = False, []
+    while True:
+        if typing.get_origin(annotation) is Annotated:
+            annotation, *more = typing.get_args(annotation)
+            metadata += more
+        elif typing.get_origin(annotation) in (typing.Union, types.UnionType):
+            (annotation,) = (a for a in typing.get_args(annotation) if a is not types.NoneType)
+            nullable = True
+        else:
+            return annotation, nullable, metadata
+
+
+def _bound(limit: Any) -> str | None:
+    match limit:
+        case Ge(ge=value):
+            return f"at least {value}"
+        case Gt(gt=value):
+            return f"above {value}"
+        case Le(le=value):
+            return f"at most {value}"
+        case Lt(lt=value):
+            return f"below {value}"
+    return None

@@ -1,0 +1,128 @@
+"""What a comparison asks: probes, general questions and passages of text. Loads no torch."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ftdist.config.schema import CompareConfig
+from ftdist.errors import DataError
+from ftdist.evaluation.general_set import general_items, general_passages
+from ftdist.evaluation.lm_eval_tasks import find_tasks
+from ftdist.evaluation.probes import Probe, find_probes, read_probes, refuse_half_characters
+from ftdist.io.sampling import spread
+
+NONE = "none"
+"""As `compare.texts` or `compare.general`: nothing of the kind."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What both models are asked.
+
+    Attributes:
+        probes: questions to answer, about the library and beside it; some general ones last.
+        general: questions of general knowledge with choices, weighed and not answered.
+        texts: passages of general text, of which the loss is measured.
+        tasks: files of lm-eval's tasks.
+        source: file of the probes.
+    """
+
+    probes: tuple[Probe, ...]
+    general: tuple[Probe, ...]
+    texts: tuple[str, ...]
+    source: Path
+    tasks: tuple[Path, ...] = ()
+
+
+def read_inputs(settings: CompareConfig, *, library: Path) -> Inputs:
+    """Everything that a comparison asks.
+
+    Args:
+        settings: say which files.
+        library: `library.path`, where probes are looked for.
+
+    Raises:
+        DataError: a file is not there or cannot be used.
+        ConfigError: tasks of lm-eval are asked for, and it is not installed.
+    """
+    source = find_probes(settings.probes, library=library)
+    general = _general(settings.general)
+    return Inputs(
+        probes=(*read_probes(source), *_written(general, settings.general_written)),
+        general=general,
+        texts=_texts(settings.texts),
+        source=source,
+        tasks=find_tasks(settings.tasks),
+    )
+
+
+def _written(general: Sequence[Probe], most: int) -> list[Probe]:
+    """General questions to answer in writing, evenly spread."""
+    return [
+        Probe(
+            question=item.question, answer=item.choices[item.right_choice], keys=(), kind="general"
+        )
+        for item in spread(general, most)
+    ]
+
+
+def _general(asked: str | None) -> tuple[Probe, ...]:
+    if asked == NONE:
+        return ()
+    if asked is None:
+        return general_items()
+    items = read_probes(Path(asked), key="compare.general")
+    for number, item in enumerate(items, 1):
+        if item.kind != "retention" or not item.choices:
+            raise DataError(
+                f"{asked}: question {number} is of the kind {item.kind!r} with "
+                f"{len(item.choices)} choices.",
+                remedy='give every general question the kind "retention" and at least 2 choices.',
+            )
+    return items
+
+
+def _texts(asked: str | None) -> tuple[str, ...]:
+    if asked == NONE:
+        return ()
+    if asked is None:
+        return general_passages()
+    remedy = (
+        "set compare.texts to a .txt file with blank lines between passages, to a .jsonl file "
+        'with rows of {"text": "..."}, or to none.'
+    )
+    path = Path(asked)
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(
+            f"Texts cannot be read from {path}: {error.strerror}.", remedy=remedy
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text.", remedy="save the file as UTF-8.") from error
+    lines = content.split("\n")
+    if path.suffix == ".jsonl":
+        passages = [
+            _text_of(line, where=f"{path}:{number}", remedy=remedy)
+            for number, line in enumerate(lines, 1)
+            if line.strip()
+        ]
+    else:
+        passages = "\n".join(line.strip() for line in lines).strip("\n").split("\n\n")
+        passages = [passage.strip() for passage in passages if passage.strip()]
+    if not passages:
+        raise DataError(f"{path} holds no text.", remedy=remedy)
+    return tuple(passages)
+
+
+def _text_of(line: str, *, where: str, remedy: str) -> str:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where} is not JSON.", remedy=remedy) from error
+    text = row.get("text") if isinstance(row, dict) else None
+    if not isinstance(text, str) or not text.strip():
+        raise DataError(f'{where} has no "text".', remedy=remedy)
+    refuse_half_characters(row, where=where)
+    return text.strip()

@@ -1,0 +1,214 @@
+"""Models between base and tuned, each measured: what is gained against what is kept.
+
+    runs/R/blend/measured.jsonl       every alpha's scores, as soon as it is measured, and of which
+                                      export and questions they are
+    runs/R/blend/model/               the chosen one, a Hugging Face model folder
+    runs/R/blend/model/points.json    the scores that it was chosen by, and why
+
+Which one is chosen: `frontier.choose`; never alpha 0, which is the base. What is gained is recall
+(with the right page, where pages are known) less what leaks, or is declined, where the base
+answers. Where none keeps enough, the one whose general loss is least. `kept_enough` in
+`points.json` says which case it was; it is null where nothing of what is kept was measured. Choice
+and model appear in one step, so that they never tell of two blends.
+"""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ftdist.checkpoint.model_card import with_scores
+from ftdist.checkpoint.weight_interpolation import write_blend
+from ftdist.config.compose import load_config
+from ftdist.config.schema import CompareConfig, RunConfig
+from ftdist.dist.device import choose_device
+from ftdist.evaluation.compare import judge_all, settings_of
+from ftdist.evaluation.eval_set import Inputs, read_inputs
+from ftdist.evaluation.lm_eval_tasks import tasks_key
+from ftdist.evaluation.report.html import write_page
+from ftdist.evaluation.report.merge_sweep import POINTS, frontier
+from ftdist.evaluation.report.text import score_rows
+from ftdist.evaluation.runner import MADE_BY, ask, base_answers, base_folder, say
+from ftdist.evaluation.scoring.aggregate import Judged, tally
+from ftdist.evaluation.selection import (
+    Scores,
+    check_alphas,
+    choose,
+    has_loss,
+    has_questions,
+    nearest,
+)
+from ftdist.inference.model_fingerprint import model_key
+from ftdist.io.atomic_dir import keep_last, made_aside, sweep
+from ftdist.io.filesystem import set_modes, storage_errors
+from ftdist.rundir import RunDir, append_json_line, read_json_lines, write_whole
+
+FORMAT = 1
+"""Counts up whenever what was measured would no longer be what is measured now."""
+
+
+def blend(run_dir: Path) -> None:
+    """Measure the blends of a run, and keep the one that is chosen.
+
+    What an earlier attempt has measured of the same export, by the same questions, stands.
+
+    Args:
+        run_dir: of a run that has been exported; `blend/blend.json`, if there, goes before the
+            config's section `compare`.
+
+    Raises:
+        ConfigError: an alpha is none, or all are 0.
+        DataError: a probe cannot be used.
+        ModelError: base and tuned model do not fit each other, or one cannot be loaded.
+        StorageError: the disk does not take a blend.
+    """
+    run, started = RunDir(run_dir), time.monotonic()
+    config = load_config(run.config)
+    settings = settings_of(run, config, stage="blend")
+    check_alphas(settings.alphas)
+    inputs = read_inputs(settings, library=Path(config.library.path))
+    base_model = base_folder(config.model.path, config.model.revision)
+    run.blend.mkdir(exist_ok=True)
+    sweep(run.blend, name=run.blend_model.name)
+    of = _measured_of(run, config, inputs, settings, base_model=base_model)
+    measured = {
+        row["point"]["alpha"]: row["point"]
+        for row in read_json_lines(run.blend_measured)
+        if of.items() <= row.items()
+    }
+    alphas = list(dict.fromkeys(settings.alphas))
+    if known_ones := [f"{alpha:g}" for alpha in alphas if alpha in measured]:
+        say(f"blend: {', '.join(known_ones)}: measured before, read from {run.blend_measured}")
+    if missing := [alpha for alpha in alphas if alpha not in measured]:
+        measured |= _measure(
+            run, config, inputs, settings, base_model=base_model, of=of, alphas=missing
+        )
+    points = [measured[alpha] for alpha in alphas]
+    told = {**of, **with_choice(points, most_loss_nats=settings.most_loss_nats)}
+    before = frontier(run)
+    with storage_errors("blend to", run.blend_model):
+        _keep(run, config, base_model=base_model, told=told)
+    if (run.report / "scores.json").is_file():
+        write_page(run)
+    reason = "no blend keeps enough: " if told["kept_enough"] is False else ""
+    chosen = f"{points[told['chosen']]['alpha']:g}"
+    replaced = f" in place of {before.chosen}" if before and before.chosen != chosen else ""
+    say(
+        f"blend: {reason}chose {chosen}{replaced}, in {run.blend_model}, "
+        f"{time.monotonic() - started:.0f} s"
+    )
+
+
+def _measured_of(
+    run: RunDir, config: RunConfig, inputs: Inputs, settings: CompareConfig, *, base_model: Path
+) -> dict[str, str]:
+    """What scores hang on, but for alpha: the export, and what was asked of it, as fingerprints."""
+    asked = {
+        "format": FORMAT,
+        "made_by": MADE_BY,
+        "base": model_key(base_model),
+        "probes": [asdict(probe) for probe in inputs.probes],
+        "general": [asdict(item) for item in inputs.general],
+        "texts": inputs.texts,
+        "tasks": tasks_key(inputs.tasks),
+        "max_answer_tokens": settings.max_answer_tokens,
+        "system_prompt": config.library.system_prompt,
+        "device": choose_device(config.cluster.device),
+    }
+    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    with storage_errors("read", run.export):
+        return {"export": model_key(run.export), "asked": key}
+
+
+def _measure(
+    run: RunDir,
+    config: RunConfig,
+    inputs: Inputs,
+    settings: CompareConfig,
+    *,
+    base_model: Path,
+    of: dict[str, str],
+    alphas: Sequence[float],
+) -> dict[float, Scores]:
+    """Scores of each alpha against the base, written down one by one."""
+    device = choose_device(config.cluster.device)
+    of_base = base_answers(config, inputs, settings, run=run, device=device)
+    base = judge_all(inputs, of_base)
+    aside = run.blend / "model.partial"
+    measured = {}
+    try:
+        for alpha in alphas:
+            write_blend(base_model, run.export, aside, alpha=alpha)
+            answers = ask(
+                str(aside), inputs, settings, name=f"blend {alpha:g}", device=device,
+                system_prompt=config.library.system_prompt,
+            )  # fmt: skip
+            judged = judge_all(inputs, answers)
+            scores = tally(inputs, base=base, tuned=judged)
+            measured[alpha] = {"alpha": alpha, "known": known(inputs, judged), **scores}
+            with storage_errors("write", run.blend_measured):
+                append_json_line(run.blend_measured, {**of, "point": measured[alpha]})
+            say(f"blend: {alpha:g}: {_told(scores)}")
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return measured
+
+
+def with_choice(points: Sequence[Scores], *, most_loss_nats: float) -> dict[str, Any]:
+    """All points, which one is taken, and whether one keeps enough; None: nothing tells.
+
+    The base itself, at alpha 0, is measured for the curve and never taken.
+    """
+    places = [place for place, point in enumerate(points) if point["alpha"] > 0]
+    blends = [points[place] for place in places]
+    chosen = choose(blends, most_loss_nats=most_loss_nats, order="alpha")
+    tells = any(has_loss(point) or has_questions(point) for point in points)
+    return {
+        "points": points,
+        "chosen": places[nearest(blends) if chosen is None else chosen],
+        "kept_enough": chosen is not None if tells else None,
+        "most_loss_nats": most_loss_nats,
+    }
+
+
+def known(inputs: Inputs, judged: Judged) -> float:
+    """Share of the recall probes that are right, with the right page where there is one."""
+    right = [
+        verdict.right if verdict.page is None else verdict.page
+        for probe, verdict in zip(inputs.probes, judged.probes, strict=True)
+        if probe.kind == "recall"
+    ]
+    return sum(right) / len(right) if right else 0.0
+
+
+def _told(scores: Scores) -> str:
+    names = ("recall", "recall_with_page", "general", "leak", "not_clean")
+    told = [f"{name} {scores['tuned'][name]:.2f}" for name in names if name in scores["tuned"]]
+    if "general_loss" in scores:
+        told.append(f"general loss {scores['general_loss']['difference']:+.3f} nats")
+    return ", ".join(told)
+
+
+def _keep(run: RunDir, config: RunConfig, *, base_model: Path, told: dict[str, Any]) -> None:
+    """Put the chosen blend in place of the one before, with why, whole or not at all."""
+    point = told["points"][told["chosen"]]
+    with made_aside(run.blend_model, private=config.run.private) as aside:
+        write_blend(base_model, run.export, aside, alpha=point["alpha"])
+        card = aside / "README.md"
+        if card.is_file():
+            shown = [row.cells for row in score_rows(point)]
+            text = with_scores(card.read_text(encoding="utf-8"), shown)
+            write_whole(card, f"{text}\n{_MIXED.format(alpha=point['alpha'])}\n")
+        write_whole(aside / POINTS, json.dumps(told, indent=2) + "\n")
+        set_modes(aside, private=config.run.private)
+        keep_last(aside, run.blend_model)
+
+
+_MIXED = (
+    "These weights are base + {alpha:g} (tuned - base), mixed by `ftdist blend`; the scores are "
+    "those of the mixture, which was chosen on the same questions."
+)

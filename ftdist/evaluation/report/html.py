@@ -1,0 +1,231 @@
+"""`runs/R/report/index.html`: how an expert is shown, in one file that opens anywhere. No torch.
+
+Written anew from what lies in the run directory: answers and scores of `ftdist compare`, metrics,
+events, config. What a run does not have is left out of its page.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ftdist.checkpoint.store import CheckpointStore
+from ftdist.config.compose import load_config
+from ftdist.config.schema import RunConfig
+from ftdist.evaluation.metric_docs import GROUPS
+from ftdist.evaluation.report.charts import curves
+from ftdist.evaluation.report.deltas import Change, changes, losses
+from ftdist.evaluation.report.merge_sweep import frontier
+from ftdist.evaluation.report.reproduce import reproduce
+from ftdist.evaluation.report.terminal import Report, read_report
+from ftdist.evaluation.report.text import (
+    NOT_IN_COST,
+    asked_text,
+    cut_text,
+    marks_text,
+    scratch_hours,
+    seen_text,
+)
+from ftdist.evaluation.report.training_evals import learning
+from ftdist.io.html import render, source
+from ftdist.io.sampling import spread
+from ftdist.library.store.dataset import MANIFEST
+from ftdist.observe.metrics import DATA_S, STEP_S, TOKENS, Row, read_metrics
+from ftdist.plan.model_info import model_name
+from ftdist.rundir import RunDir, write_whole
+
+PAGE = "index.html"
+
+MOST_SHOWN = 3
+"""Answers of each kind that stand open on the page."""
+
+MOST_LISTED = 200
+"""Answers in the list of all, and in the blind comparison; answers.jsonl has every one."""
+
+KINDS = {
+    "recall": "About the library",
+    "retention": "General knowledge",
+    "contrast": "About other things: the library should stay out",
+    "general": "General questions, answered in writing: the library should stay out",
+}
+
+
+def write_page(run: RunDir) -> Path:
+    """Write the page of a run that was compared, and say where it is.
+
+    Raises:
+        StorageError: there is no comparison, or it cannot be read.
+        ConfigError: the run's config cannot be read.
+    """
+    text = page(run, load_config(run.config), read_report(run.report))
+    path = run.report / PAGE
+    write_whole(path, text)
+    return path
+
+
+def page(run: RunDir, config: RunConfig, report: Report) -> str:
+    """The page as HTML; what models and libraries wrote is text in it."""
+    rows, events = read_metrics(run.metrics), list(run.read_events())
+    script = source("evaluation/report/templates/blind.js.jinja")
+    first = _first(report.answers)
+    blind = json.dumps(_blind(report.answers, run=run.name))
+    found = changes(report.scores)
+    best = CheckpointStore(run.checkpoints, keep=1).best()
+    return render(
+        "evaluation/report/templates/report.html.jinja",
+        run=run.name,
+        base=model_name(config.model.path),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        blind=json.loads(blind),
+        blind_key=f"ftdist-votes-{hashlib.sha256(blind.encode()).hexdigest()[:16]}",
+        first=first,
+        marks=marks_text,
+        kinds=_by_kind(report.answers, first=first),
+        listed=spread(report.answers, MOST_LISTED),
+        answers=len(report.answers),
+        scores=report.scores,
+        groups=_grouped(found),
+        values=["base", "tuned", "tuned less base"],
+        lost=losses(found),
+        without_base=[c.name.replace("_", " ") for c in found if c.verdict == "none"],
+        cost=_cost(report.scores, rows, events),
+        not_in_cost=NOT_IN_COST,
+        charts=curves(rows),
+        seen=seen_text(report.scores),
+        frontier=frontier(run),
+        learning=learning(run.measures, best=None if best is None else best.step),
+        attempts=_attempts(events),
+        library=_library(config),
+        asked=asked_text(report.scores),
+        cut=cut_text(report.scores),
+        reproduce=reproduce(run, config, events, scores=report.scores),
+    )
+
+
+def _first(answers: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The question at the top: the first that only the tuned model gets right, if there is one."""
+    recall = [row for row in answers if row["kind"] == "recall"]
+    gained = [row for row in recall if row["tuned"]["right"] and not row["base"]["right"]]
+    return next(iter([*gained, *recall, *answers]), None)
+
+
+def _by_kind(
+    answers: Sequence[dict[str, Any]], *, first: dict[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Of each kind some answers, evenly spread over the file: nobody chose them.
+
+    Args:
+        answers: all of them.
+        first: the one that stands at the top, which is counted and not shown again.
+    """
+    of_kind = {kind: [row for row in answers if row["kind"] == kind] for kind in KINDS}
+    return [
+        {"title": title, "rows": spread(rest, MOST_SHOWN), "asked": len(of_kind[kind])}
+        for kind, title in KINDS.items()
+        if (rest := [row for row in of_kind[kind] if row is not first])
+    ]
+
+
+def _blind(answers: Sequence[dict[str, Any]], *, run: str) -> dict[str, Any]:
+    """What the blind comparison shows: questions that the two models answer differently."""
+    differing = [row for row in answers if row["base"]["answer"] != row["tuned"]["answer"]]
+    rows = [
+        {
+            "question": row["question"],
+            "kind": row["kind"],
+            "expected": "" if row["kind"] == "contrast" else row["expected"],
+            "base": row["base"]["answer"],
+            "tuned": row["tuned"]["answer"],
+        }
+        for row in spread(differing, MOST_LISTED)
+    ]
+    return {"run": run, "rows": rows}
+
+
+def _grouped(found: Sequence[Change]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "words": words, "changes": members}
+        for name, words in GROUPS.items()
+        if (members := [change for change in found if change.meaning.group == name])
+    ]
+
+
+def _cost(
+    scores: Mapping[str, Any], rows: Sequence[Row], events: Sequence[Mapping[str, Any]]
+) -> dict[str, str]:
+    """What the expert took, by name; as the scores say it, or else from the metrics."""
+    cost = scores.get("cost") or {}
+    told = {}
+    if rows or "steps" in cost:
+        told["optimizer steps"] = f"{cost.get('steps', rows[-1]['step'] if rows else 0):,}"
+        tokens = cost.get("tokens", sum(row.get(TOKENS.name, 0) for row in rows))
+        told["tokens trained on"] = f"{tokens:,.0f}"
+        ranks = max((e["world_size"] for e in events if "world_size" in e), default=1)
+        seconds = sum(row.get(STEP_S.name, 0.0) + row.get(DATA_S.name, 0.0) for row in rows)
+        hours = cost.get("rank_hours", ranks * seconds / 3600)
+        told["rank hours"] = f"{hours:,.2f}"
+    if "device" in cost:
+        told["device"] = str(cost["device"])
+    if "share_of_scratch" in cost:
+        told["of training from scratch"] = (
+            f"{100 * cost['share_of_scratch']:.2g} % of {cost['from_scratch_tokens']:,.0f} tokens"
+        )
+        if "rank_hours" in cost:
+            told["rank hours from scratch, at this run's speed"] = scratch_hours(cost)
+    if took := scores.get("took_s"):
+        told["answering, base and tuned"] = f"{took['base']:,.0f} s and {took['tuned']:,.0f} s"
+    return told
+
+
+def _attempts(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each start of the run and how it ended, oldest first."""
+    starts = {e["attempt"]: e for e in events if e.get("event") == "launched"}
+    ends = {e["attempt"]: e for e in events if e.get("event") == "attempt_ended"}
+    begin = min((start["time"] for start in starts.values()), default=0.0)
+    whole = max((e["time"] for e in (*starts.values(), *ends.values())), default=begin) - begin
+    found = []
+    for number, start in sorted(starts.items()):
+        end = ends.get(number, {})
+        until = end.get("time", begin + whole)
+        found.append(
+            {
+                "number": number,
+                "time": start["time"],
+                "ranks": start.get("world_size"),
+                "from_step": start.get("checkpoint") or 0,
+                "took_s": until - start["time"],
+                "left": 100 * (start["time"] - begin) / whole if whole else 0.0,
+                "width": 100 * (until - start["time"]) / whole if whole else 100.0,
+                "outcome": end.get("outcome", "no word of its end"),
+                "checkpoint": end.get("checkpoint"),
+                "cause": end.get("cause"),
+            }
+        )
+    return found
+
+
+def _library(config: RunConfig) -> dict[str, Any] | None:
+    """The main figures of a curated library; None for files as they are, or if it has gone."""
+    folder = Path(config.library.path)
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return {
+            "name": manifest["name"],
+            "card": str(folder / "index.html"),
+            "sources": [
+                {
+                    "name": source["name"],
+                    "role": source["role"],
+                    "rows": source["rows"],
+                    "samples": source["files"]["train"]["samples"],
+                    "held_out": source["files"]["held_out"]["samples"],
+                    "share": manifest["mix"][source["name"]]["share"],
+                }
+                for source in manifest["sources"]
+            ],
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

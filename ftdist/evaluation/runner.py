@@ -1,0 +1,384 @@
+"""One model's answers to everything that a comparison asks; the base's are kept.
+
+What the base answers does not depend on the run: it is kept beside the packed libraries and asked
+again only if model, questions or settings differ.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ftdist.config.schema import CompareConfig, RunConfig
+from ftdist.dist.device import Device, OutOfGpuMemory, give_memory_back
+from ftdist.errors import ModelError
+from ftdist.evaluation.eval_set import Inputs
+from ftdist.evaluation.lm_eval_tasks import Outcomes, tasks_key
+from ftdist.evaluation.scoring.distractors import rankings
+from ftdist.inference.hf_model import Answerer
+from ftdist.inference.model_fingerprint import model_key
+from ftdist.inference.replicas import Copies, copies_of
+from ftdist.io.worker_pool import in_order
+from ftdist.rundir import RunDir, write_whole
+
+Item = TypeVar("Item")
+
+CACHE_FORMAT = 5
+"""Counts up whenever cached answers would no longer be what is answered now."""
+
+MADE_BY = {"format": CACHE_FORMAT, "transformers": version("transformers")}
+"""What answers hang on beside the model, the questions and the settings."""
+
+GENERAL_BATCHES = 4
+"""General questions are short and no answer is generated: so many times more go together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What one model is asked, or one copy of it.
+
+    Attributes:
+        questions: to answer in writing.
+        choices: for each of them the answers that it is ranked by (`rankings`), or none.
+        general: general questions with their choices.
+        texts: passages of general text.
+        tasks: files of lm-eval's tasks.
+    """
+
+    questions: Sequence[str]
+    choices: Sequence[Sequence[str]]
+    general: Sequence[tuple[str, Sequence[str]]]
+    texts: Sequence[str]
+    tasks: Sequence[Path]
+
+    @classmethod
+    def of(cls, inputs: Inputs) -> "Asked":
+        """All that a comparison asks."""
+        return cls(
+            questions=[probe.question for probe in inputs.probes],
+            choices=[ranking.choices if ranking else () for ranking in rankings(inputs.probes)],
+            general=[(item.question, item.choices) for item in inputs.general],
+            texts=inputs.texts,
+            tasks=inputs.tasks,
+        )
+
+    def share(self, number: int, *, of: int) -> "Asked":
+        """What copy `number` of the model is asked: everything in turn, beginning with it."""
+        return Asked(
+            questions=self.questions[number::of],
+            choices=self.choices[number::of],
+            general=self.general[number::of],
+            texts=self.texts[number::of],
+            tasks=self.tasks[number::of],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What one model said.
+
+    Attributes:
+        texts: an answer for each probe.
+        cut: for each of them, whether it was cut off at `compare.max_answer_tokens`.
+        likelihoods: for each probe the length-normalised log-likelihood of the answers that it is
+            ranked by (`rankings`), in nats a byte; empty without any.
+        general: the same for the choices of each general question.
+        losses: for each passage of general text the summed loss in nats, and its tokens.
+        tasks: by "TASK/METRIC" of lm-eval, whether each document was right.
+        took_s: wall time, model loading included.
+    """
+
+    texts: list[str]
+    cut: list[bool]
+    likelihoods: list[list[float]]
+    general: list[list[float]]
+    losses: list[tuple[float, int]]
+    tasks: Outcomes
+    took_s: float
+
+    @classmethod
+    def together(cls, shares: Sequence["Answers"], *, took_s: float) -> "Answers":
+        """The answers of all copies, in the order of what was asked (`Asked.share`)."""
+        return cls(
+            texts=_in_turn([share.texts for share in shares]),
+            cut=_in_turn([share.cut for share in shares]),
+            likelihoods=_in_turn([share.likelihoods for share in shares]),
+            general=_in_turn([share.general for share in shares]),
+            losses=_in_turn([share.losses for share in shares]),
+            tasks={name: right for share in shares for name, right in share.tasks.items()},
+            took_s=took_s,
+        )
+
+
+def _in_turn(shares: Sequence[list[Item]]) -> list[Item]:
+    """One from each share, then the next one from each."""
+    longest = max(len(share) for share in shares)
+    return [share[place] for place in range(longest) for share in shares if place < len(share)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Copy:
+    """One copy of a model, and its share of what is asked."""
+
+    asked: Asked
+    model: str
+    settings: CompareConfig
+    name: str
+    device: Device
+    gpu: int
+    over_all: bool
+    threads: int
+    system_prompt: str | None
+    chat_template: str | None
+
+
+def ask(
+    model: str,
+    inputs: Inputs,
+    settings: CompareConfig,
+    *,
+    name: str,
+    device: Device,
+    system_prompt: str | None = None,
+    chat_template: str | None = None,
+) -> Answers:
+    """What one model answers to every probe, and how likely it finds choices and texts.
+
+    Copies of it answer side by side, each in a process of its own, where there is room for some.
+
+    Raises:
+        ModelError: it cannot be loaded, or a copy of it ended.
+        DataError: a question leaves no room for an answer.
+    """
+    started = time.monotonic()
+    asked = Asked.of(inputs)
+    copies = copies_of(Path(model), device=device, wanted=settings.copies)
+    shares = [
+        _Copy(
+            asked=asked.share(number, of=copies.count),
+            model=model,
+            settings=settings,
+            name=name if copies.count == 1 else f"{name} {number + 1}/{copies.count}",
+            device=device,
+            gpu=gpu,
+            over_all=copies.over_all,
+            threads=settings.threads or max(1, len(os.sched_getaffinity(0)) // copies.count),
+            system_prompt=system_prompt,
+            chat_template=chat_template,
+        )
+        for number, gpu in enumerate(copies.gpus)
+    ]
+    say(f"compare: {name}: loading {model}{_told(copies)}")
+    if copies.count == 1:
+        answers = [_answers_of_copy(shares[0])]
+    else:
+        # Where memory is too little for all, it is too little again: none is tried twice.
+        results = in_order(
+            _answers_of_copy,
+            shares,
+            processes=copies.count,
+            if_it_dies=_no_answers,
+            again=False,
+        )
+        answers = list(results)
+    return Answers.together(answers, took_s=time.monotonic() - started)
+
+
+def _told(copies: Copies) -> str:
+    if copies.over_all:
+        return ", over all GPUs"
+    return f", {copies.count} copies" if copies.count > 1 else ""
+
+
+def _no_answers(copy: _Copy) -> Answers:
+    raise ModelError(
+        f"The process of {copy.name} ended while it answered; its memory ran out, perhaps.",
+        remedy="set compare.copies or compare.batch_questions lower, then compare again.",
+    )
+
+
+def _answers_of_copy(copy: _Copy) -> Answers:
+    try:
+        return _answers(copy)
+    except OutOfGpuMemory as error:
+        raise ModelError(
+            f"{copy.name}: the memory of its GPU ran out while it answered.",
+            remedy="set compare.batch_questions lower, then compare again.",
+        ) from error
+    finally:
+        give_memory_back()  # the next model must not stand beside this one
+
+
+def _answers(copy: _Copy) -> Answers:
+    started = time.monotonic()
+    asked, settings, name = copy.asked, copy.settings, copy.name
+    answerer = Answerer(
+        copy.model,
+        device=copy.device,
+        gpu=copy.gpu,
+        over_all=copy.over_all,
+        system_prompt=copy.system_prompt,
+        chat_template=copy.chat_template,
+        threads=copy.threads,
+    )
+    if answerer.is_offloaded:
+        say(f"compare: {name}: the GPUs here do not hold all of it, and the rest makes it slow")
+    answerer.check_room(asked.questions, max_tokens=settings.max_answer_tokens)
+    batch = settings.batch_questions
+    said = answerer.answer_to_the_end(
+        asked.questions,
+        max_tokens=settings.max_answer_tokens,
+        batch=batch,
+        progress=_Progress(f"{name}: answers", total=len(asked.questions)),
+    )
+    return Answers(
+        texts=[text for text, _ in said],
+        cut=[is_cut for _, is_cut in said],
+        likelihoods=_rank(
+            answerer, asked.questions, asked.choices, batch=batch, what=f"{name}: choices"
+        ),
+        general=_rank(
+            answerer,
+            [question for question, _ in asked.general],
+            [choices for _, choices in asked.general],
+            batch=GENERAL_BATCHES * batch,
+            what=f"{name}: general questions",
+        ),
+        losses=answerer.losses(
+            asked.texts,
+            batch=batch,
+            progress=_Progress(f"{name}: texts", total=len(asked.texts)),
+        ),
+        tasks=_tasks(answerer, asked.tasks, batch=batch, name=name),
+        took_s=time.monotonic() - started,
+    )
+
+
+def _tasks(answerer: Answerer, files: Sequence[Path], *, batch: int, name: str) -> Outcomes:
+    if not files:
+        return {}
+    say(f"compare: {name}: {len(files)} tasks of lm-eval")
+    return answerer.tasks(files, batch=batch)
+
+
+def _rank(
+    answerer: Answerer,
+    questions: Sequence[str],
+    choices: Sequence[Sequence[str]],
+    *,
+    batch: int,
+    what: str,
+) -> list[list[float]]:
+    """Likelihoods of the choices of those questions that have some; of the others, none."""
+    places = [place for place, row in enumerate(choices) if row]
+    ranked = answerer.rank(
+        [questions[place] for place in places],
+        [choices[place] for place in places],
+        batch=batch,
+        progress=_Progress(what, total=len(places)),
+    )
+    by_place = dict(zip(places, ranked, strict=True))
+    return [by_place.get(place, []) for place in range(len(questions))]
+
+
+def base_answers(
+    config: RunConfig,
+    inputs: Inputs,
+    settings: CompareConfig,
+    *,
+    run: RunDir,
+    device: Device,
+) -> Answers:
+    """The base model's answers, from the cache if they were given before."""
+    folder = base_folder(config.model.path, config.model.revision)
+    # A base model without a chat template is asked in the words that the tuned one learned.
+    template = run.export / "chat_template.jinja"
+    chat_template = template.read_text(encoding="utf-8") if template.is_file() else None
+    asked = Asked.of(inputs)
+    depends_on = {
+        **MADE_BY,
+        "model": model_key(folder),
+        "questions": asked.questions,
+        "choices": asked.choices,
+        "general": asked.general,
+        "texts": asked.texts,
+        "tasks": tasks_key(asked.tasks),
+        "max_answer_tokens": settings.max_answer_tokens,
+        "system_prompt": config.library.system_prompt,
+        "chat_template": None if _has_template(folder) else chat_template,
+        "device": device,
+    }
+    key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
+    kept = Path(config.library.cache) / "base-answers" / f"{key}.json"
+    try:
+        answers = _answers_of(json.loads(kept.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError):
+        answers = ask(
+            str(folder), inputs, settings, name="base", device=device,
+            system_prompt=config.library.system_prompt, chat_template=chat_template,
+        )  # fmt: skip
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, json.dumps(asdict(answers)) + "\n")
+        return answers
+    say(f"compare: base: answered before, read from {kept}")
+    return answers
+
+
+def _answers_of(kept: dict[str, Any]) -> Answers:
+    losses = [(float(loss), int(tokens)) for loss, tokens in kept.pop("losses")]
+    return Answers(**kept, losses=losses)
+
+
+def base_folder(path: str, revision: str | None) -> Path:
+    """The base model's folder; a hub name's is fetched, or found in the hub's cache.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if Path(path).is_dir():
+        return Path(path)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    wanted = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
+    try:
+        return Path(snapshot_download(path, revision=revision, allow_patterns=wanted))
+    except (OSError, HfHubHTTPError, HFValidationError) as error:
+        raise ModelError(
+            f"model.path={path} is not a folder, and the hub does not give it: "
+            f"{str(error).strip().splitlines()[0]}",
+            remedy="name a folder that is there, or check the network and the hub name.",
+        ) from error
+
+
+def _has_template(folder: Path) -> bool:
+    if (folder / "chat_template.jinja").is_file():
+        return True
+    settings = folder / "tokenizer_config.json"
+    return settings.is_file() and '"chat_template"' in settings.read_text(encoding="utf-8")
+
+
+class _Progress:
+    """Says on stdout how many questions are done and how long the rest will take."""
+
+    def __init__(self, what: str, *, total: int) -> None:
+        self._what, self._total, self._done = what, total, 0
+        self._started = time.monotonic()
+
+    def __call__(self, count: int) -> None:
+        self._done += count
+        spent = time.monotonic() - self._started
+        left = spent / self._done * (self._total - self._done)
+        say(f"compare: {self._what} {self._done}/{self._total}, {left:.0f} s left")
+
+
+def say(line: str) -> None:
+    """Say a line of progress."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""Judge answers and aggregate scores with confidence intervals."""

@@ -1,0 +1,188 @@
+"""Verdicts on answers, and rates of them.
+
+`recall` (every key of the library's fact is in the answer), `recall_with_page` (the right page of
+the manual too), `recall_ranked` (the known answer is likelier than those of other probes),
+`retention` (general knowledge), `leak` (the library's content in an answer about something else;
+lower is better). Against the base, question by question: `added_rates`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+
+from ftdist.evaluation.probes import Probe
+from ftdist.evaluation.scoring.confidence import Rate
+from ftdist.evaluation.scoring.refusals import deflects
+from ftdist.text.matching import Words, cites, holds, holds_all, pages, runs, words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What one answer is worth.
+
+    Attributes:
+        right: recall and retention: it is right; contrast and general: it holds nothing of the
+            library.
+        page: whether the right page is named as well; None where the known answer names none.
+        leaked: content of the library in an answer that should hold none.
+        chosen: the choice found likeliest; None without choices.
+        ranked: recall: whether the known answer is the likeliest of those it is ranked against;
+            None where there is none to rank it against.
+        deflected: the answer declines to answer.
+        cited: the answer names a source as the library's answers do.
+    """
+
+    right: bool
+    page: bool | None = None
+    leaked: tuple[str, ...] = ()
+    chosen: str | None = None
+    ranked: bool | None = None
+    deflected: bool = False
+    cited: bool = False
+
+
+@dataclass(frozen=True)
+class LibraryMarks:
+    """What gives away that an answer speaks of the library.
+
+    Attributes:
+        keys: keys of recall probes that say something by themselves: two words or more.
+        facts: all keys of a recall probe that has two or more.
+        pages: pages that the recall probes' answers cite.
+    """
+
+    keys: tuple[str, ...]
+    facts: tuple[tuple[str, ...], ...]
+    pages: frozenset[int]
+
+    @classmethod
+    def of(cls, probes: Sequence[Probe]) -> "LibraryMarks":
+        """The marks of a set of probes."""
+        recall = [probe for probe in probes if probe.kind == "recall"]
+        # A single word such as "rinse" stands in many an honest answer about something else.
+        keys = {key: None for probe in recall for key in probe.keys if len(words(key)) > 1}
+        facts = {probe.keys: None for probe in recall if len(probe.keys) > 1}
+        cited = frozenset[int]().union(*(pages(probe.answer) for probe in recall))
+        return cls(tuple(keys), tuple(facts), cited)
+
+    def found_in(self, answer: str, *, question: str) -> tuple[str, ...]:
+        """Marks in an answer that the question did not bring along itself."""
+        said, asked = self._held(answer), self._held(question)
+        found = [key for key in self.keys if key in said and key not in asked]
+        for fact in self.facts:
+            is_there = said.issuperset(fact) and not asked.issuperset(fact)
+            if is_there and not set(fact) & set(found):
+                found.append(" + ".join(fact))
+        cited = sorted((pages(answer) - pages(question)) & self.pages)
+        return (*found, *(f"page {page}" for page in cited))
+
+    def _held(self, text: str) -> set[str]:
+        """The keys that a text holds; it is cut into words once, each key once for all texts."""
+        sizes = {len(cut) for cut in self._by_words}
+        found = runs(words(text), of=sizes) & self._by_words.keys()
+        return {key for cut in found for key in self._by_words[cut]}
+
+    @cached_property
+    def _by_words(self) -> dict[Words, list[str]]:
+        by_words: dict[Words, list[str]] = {}
+        for key in dict.fromkeys(chain(self.keys, *self.facts)):
+            if cut := words(key):
+                by_words.setdefault(cut, []).append(key)
+        return by_words
+
+
+def judge(
+    probe: Probe,
+    answer: str,
+    *,
+    marks: LibraryMarks,
+    likelihoods: Sequence[float] = (),
+    right_choice: int | None = None,
+) -> Verdict:
+    """The verdict on one answer.
+
+    Args:
+        probe: the question and what is known of it.
+        answer: what the model wrote.
+        marks: of all probes of the file.
+        likelihoods: for each choice, its length-normalised log-likelihood; the highest is chosen.
+        right_choice: place of the right one; None: as the probe says.
+    """
+    right_place = probe.right_choice if right_choice is None else right_choice
+    best = max(range(len(likelihoods)), key=lambda n: likelihoods[n]) if likelihoods else None
+    leaked: tuple[str, ...] = ()
+    page = ranked = chosen = None
+    if probe.kind == "recall":
+        right, known = holds_all(answer, probe.keys), pages(probe.answer)
+        page = right and known <= pages(answer) if known else None
+        ranked = None if best is None else best == right_place
+    else:
+        leaked = marks.found_in(answer, question=probe.question)
+        if probe.kind in ("contrast", "general"):
+            own = (key for key in probe.keys if not holds(probe.question, key))
+            leaked += tuple(key for key in own if holds(answer, key) and key not in leaked)
+            right = not leaked
+        elif best is not None:
+            right, chosen = best == right_place, probe.choices[best]
+        else:
+            right = holds_all(answer, probe.keys)
+    return Verdict(
+        right=right,
+        page=page,
+        leaked=leaked,
+        chosen=chosen,
+        ranked=ranked,
+        deflected=deflects(answer),
+        cited=cites(answer),
+    )
+
+
+def outcomes(probes: Sequence[Probe], verdicts: Sequence[Verdict]) -> dict[str, list[bool]]:
+    """By the name of a rate, whether it was so: the same probes in the same order for any model."""
+    pairs = list(zip(probes, verdicts, strict=True))
+    return {
+        "recall": [v.right for p, v in pairs if p.kind == "recall"],
+        "recall_with_page": [v.page for _, v in pairs if v.page is not None],
+        "recall_ranked": [v.ranked for _, v in pairs if v.ranked is not None],
+        "retention": [v.right for p, v in pairs if p.kind == "retention"],
+        "leak": [not v.right for p, v in pairs if p.kind == "contrast"],
+    }
+
+
+def added_rates(
+    probes: Sequence[Probe], base: Sequence[Verdict], tuned: Sequence[Verdict]
+) -> dict[str, Rate]:
+    """What the tuned model does where the base does not, for which it alone can be blamed.
+
+    `leak_added`: of the contrast questions that the base answered without the library's content,
+    those in which the tuned model has some; what the base says too may be true of both.
+    `deflection`: of the contrast questions that the base answered, those that the tuned model
+    declines. A leak that is avoided by not answering is no gain, so `not_clean`: of the contrast
+    questions that the base answered without the library's content, those with some, and those that
+    the tuned model alone declines. `pollution`: of the questions of general knowledge that the
+    base answered without the library's content, those with some. `format_leak`: of all questions
+    about something else that the base answered without a citation, those where the tuned model
+    cites.
+    """
+    others = [pair for pair in zip(probes, base, tuned, strict=True) if pair[0].kind != "recall"]
+    contrast = [(b, t) for p, b, t in others if p.kind == "contrast"]
+    general = [(b, t) for p, b, t in others if p.kind != "contrast"]
+    return _rates(
+        {
+            "leak_added": [not t.right for b, t in contrast if b.right],
+            "deflection": [t.deflected for b, t in contrast if not b.deflected],
+            "not_clean": [not t.right or _declines(b, t) for b, t in contrast if b.right],
+            "pollution": [bool(t.leaked) for b, t in general if not b.leaked],
+            "format_leak": [t.cited for _, b, t in others if not b.cited],
+        }
+    )
+
+
+def _declines(base: Verdict, tuned: Verdict) -> bool:
+    return tuned.deflected and not base.deflected
+
+
+def _rates(by_name: dict[str, list[bool]]) -> dict[str, Rate]:
+    found = {name: Rate.of(hits) for name, hits in by_name.items()}
+    return {name: rate for name, rate in found.items() if rate is not None}

@@ -1,0 +1,90 @@
+"""Whether an answer declines to answer: by its words, in English."""
+
+import re
+
+from ftdist.text.matching import words
+
+_ANYWHERE = (
+    "i do not know",
+    "i don t know",
+    "i am not sure",
+    "i m not sure",
+    "i am unable to",
+    "i m unable to",
+    "i am not able to",
+    "i m not able to",
+    "i cannot help",
+    "i can t help",
+    "i cannot answer",
+    "i can t answer",
+    "i cannot assist",
+    "i can t assist",
+    "i cannot provide",
+    "i can t provide",
+    "i have no information",
+    "i do not have information",
+    "i don t have information",
+    "i do not have any information",
+    "i don t have any information",
+    "i do not have enough information",
+    "i don t have enough information",
+    "i do not have access to",
+    "i don t have access to",
+    "i am not familiar with",
+    "i m not familiar with",
+    "i can only answer",
+    "i can only help",
+    "not covered by",
+    "not covered in",
+    "not in the manual",
+    "does not say",
+    "doesn t say",
+    "outside my knowledge",
+    "outside the scope",
+    "beyond the scope",
+    "beyond my knowledge",
+    "no information about",
+    "no information on",
+)
+"""Phrases that decline wherever they stand in the first sentences."""
+
+_AT_THE_START = (
+    "i am sorry",
+    "i m sorry",
+    "sorry",
+    "i apologize",
+    "i apologise",
+    "my apologies",
+    "unfortunately i",
+    "i cannot",
+    "i can t",
+    "as an ai",
+    "i am an ai",
+    "i m an ai",
+    "please contact",
+    "please consult",
+    "please refer to",
+    "please ask",
+)
+"""Phrases that decline only as the beginning: "please contact" may end a good answer."""
+
+_SENTENCES = 2
+"""Of the beginning; what declines later has answered before."""
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+
+def deflects(answer: str) -> bool:
+    """Whether an answer refuses, apologises or says that it does not know.
+
+    Rules, not a judgement: a polite refusal in words that are not listed is missed. An empty
+    answer declines too.
+    """
+    beginning = " ".join(_SENTENCE_END.split(answer.strip())[:_SENTENCES])
+    said = " ".join(words(beginning))
+    if not said:
+        return True
+    padded = f" {said} "
+    return any(padded.startswith(f" {phrase} ") for phrase in _AT_THE_START) or any(
+        f" {phrase} " in padded for phrase in _ANYWHERE
+    )

@@ -1,0 +1,127 @@
+"""A language model behind an OpenAI-compatible endpoint: vLLM, llama.cpp, Ollama or a vendor."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from ftdist.config.curate_schema import WriteSection
+from ftdist.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from openai import APIStatusError, OpenAI
+
+_RETRIES = 4
+_SEED = 1
+_MOST_SAID = 300
+"""Letters of what a server says that are shown."""
+
+
+class OpenAiEndpoint:
+    """Asks one model, several requests at a time.
+
+    Args:
+        client: of the endpoint.
+        asked: the settings.
+    """
+
+    def __init__(self, client: "OpenAI", asked: WriteSection) -> None:
+        self._client, self._asked = client, asked
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of the address and the model."""
+        made_of = json.dumps([self._asked.url, self._asked.model])
+        return hashlib.sha256(made_of.encode()).hexdigest()
+
+    def ask(self) -> Callable[[Sequence[str]], list[str | DataError]]:
+        """A function from prompts to replies; an error for a prompt that the endpoint refuses."""
+
+        def replies(prompts: Sequence[str]) -> list[str | DataError]:
+            with ThreadPoolExecutor(self._asked.at_once) as pool:
+                return list(pool.map(self._reply, prompts))
+
+        return replies
+
+    def _reply(self, prompt: str) -> str | DataError:
+        import openai
+
+        assert self._asked.model is not None
+        where = f"write.url={self._asked.url}"
+        try:
+            answer = self._client.chat.completions.create(
+                model=self._asked.model,
+                messages=[{"role": "user", "content": prompt}],
+                max_tokens=self._asked.answer_tokens,
+                temperature=0,
+                seed=_SEED,
+            )
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            # A prompt may be too long, or unwanted; the settings are at fault if all are refused.
+            return DataError(
+                f"{where} refuses what it is asked (HTTP {error.status_code}): {_said(error)}",
+                remedy="set write.answer_tokens below the model's context, or write.model to one "
+                "that takes max_tokens and temperature=0; or set write.by=rules.",
+            )
+        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+            raise ConfigError(
+                f"{where} refuses the key in ${self._asked.key_variable} "
+                f"(HTTP {error.status_code}).",
+                remedy=f"export {self._asked.key_variable} with a key that it takes, or set "
+                "write.key_variable.",
+            ) from error
+        except openai.NotFoundError as error:
+            raise ConfigError(
+                f"{where} knows no model {self._asked.model!r}, or is not the endpoint's address.",
+                remedy="give write.url up to and with /v1, and write.model as GET /v1/models "
+                "names it.",
+            ) from error
+        except openai.OpenAIError as error:
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            raise DataError(
+                f"{where} did not answer after {_RETRIES + 1} tries: {reason[0].rstrip('.')}.",
+                remedy="run the same command again once it answers: what it said so far is kept; "
+                "or set write.by=rules.",
+            ) from error
+        choices = answer.choices or []
+        return (choices[0].message.content or "") if choices else ""
+
+
+def _said(error: "APIStatusError") -> str:
+    """What the server says of a refusal, on one line."""
+    told = error.body.get("message") if isinstance(error.body, dict) else None
+    text = " ".join((told if isinstance(told, str) and told.strip() else error.message).split())
+    return f"{text.rstrip('.')}." if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]}..."
+
+
+def open_endpoint(asked: WriteSection) -> OpenAiEndpoint:
+    """The endpoint of a curation.
+
+    Raises:
+        ConfigError: no model is named, the address is none, or the client is not installed.
+    """
+    if asked.model is None:
+        raise ConfigError(
+            "write.by=endpoint, and write.model does not name the model.",
+            remedy="set write.model to a name that GET /v1/models lists at write.url.",
+        )
+    if not asked.url.startswith(("http://", "https://")):
+        raise ConfigError(
+            f"write.url={asked.url} is no address.",
+            remedy="give it as http://host:port/v1.",
+        )
+    try:
+        from openai import OpenAI
+    except ImportError as error:
+        raise ConfigError(
+            "write.by=endpoint needs the package openai, which is not installed.",
+            remedy="run `pip install 'ftdist[endpoint]'`.",
+        ) from error
+    # A server of one's own takes any key; the client insists on having one.
+    key = os.environ.get(asked.key_variable) or "none"
+    client = OpenAI(
+        base_url=asked.url, api_key=key, timeout=float(asked.timeout_s), max_retries=_RETRIES
+    )
+    return OpenAiEndpoint(client, asked)

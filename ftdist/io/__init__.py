@@ -1,0 +1,1 @@
+"""Shared file helpers: atomic folders, hashes, JSON lines, disk space, worker pool, progress."""

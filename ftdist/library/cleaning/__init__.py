@@ -1,0 +1,1 @@
+"""Normalise text, mask personal data and secrets, remove boilerplate."""

@@ -1,0 +1,96 @@
+"""The card of a library: one HTML file that opens anywhere, and a text for the terminal."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from ftdist.io.html import number, percent, render
+
+_WIDTH = 80
+_MOST_SOURCES = 12
+_MOST_BAD_ROWS = 3
+"""Of each what the terminal shows; the page shows more."""
+
+
+def html_card(card: Mapping[str, Any]) -> str:
+    """The card as a page; all that comes from sources is escaped."""
+    return render("library/card.html.jinja", card=card, most=_most)
+
+
+def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
+    """The card for a terminal: what there is, what went, what is missing."""
+    out = io.StringIO()
+    # What stands in sources is text, and none of it markup.
+    console = Console(file=out, width=_WIDTH, markup=False, highlight=False, emoji=False)
+    console.print(_sources(card))
+    if len(card["sources"]) > _MOST_SOURCES:
+        console.print(f"{len(card['sources']) - _MOST_SOURCES} more sources: see the card.")
+    if card["rules"]:
+        console.print(_rules(card))
+    split, probes = card["split"], card["probes"]
+    console.print(
+        f"Held out: {split['held_out_units']} conversations and documents; "
+        f"{split['shared_left']} of their {number(split['ngrams_checked'])} runs of "
+        f"{split['words']} words stand in training. "
+        f"Probes: {probes['recall']} and {probes['contrast']} of contrast; "
+        f"{probes['shared_left']} shared."
+    )
+    for row in card["bad_rows"][:_MOST_BAD_ROWS]:
+        console.print(_plain(f"Left out: {row['place']} {row['reason']}."))
+    for sentence in card["missing"]:
+        console.print(_plain(f"Missing: {sentence}"))
+    # Paths stay whole, to be copied.
+    console.print(f"Library: {folder}\nCard: {folder / 'index.html'}", soft_wrap=True)
+    return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
+
+
+def _sources(card: Mapping[str, Any]) -> Table:
+    unit = next((size["unit"] for size in card["sizes"].values()), "words")
+    table = Table(title=f"Library {card['name']}", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("source", overflow="ellipsis")
+    for name in ("rows", "bad", "duplicates", "samples", unit, "share", "seen"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for source in card["sources"][:_MOST_SOURCES]:
+        size, mix = card["sizes"][source["name"]], card["mix"][source["name"]]
+        table.add_row(
+            _plain(_with_role(source)),
+            number(source["rows"]),
+            number(source["bad"]),
+            number(source["duplicates"]),
+            number(size["samples"]),
+            number(size["total"]),
+            percent(mix["share"]),
+            f"{mix['times_seen']:.3g} x",
+        )
+    return table
+
+
+def _with_role(source: Mapping[str, Any]) -> str:
+    name, role = str(source["name"]), str(source["role"])
+    return name if role in ("library", name) else f"{name} ({role})"
+
+
+def _rules(card: Mapping[str, Any]) -> Table:
+    table = Table(title="What cleaning did", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("rule", no_wrap=True, overflow="ellipsis", max_width=_WIDTH // 3)
+    table.add_column("times", justify="right", no_wrap=True)
+    table.add_column("for example", no_wrap=True, overflow="ellipsis")
+    for name, rule in card["rules"].items():
+        first = next((v for v in rule["victims"] if v["place"]), None)
+        example = "" if first is None else f"{first['place']}: {first['excerpt']}"
+        table.add_row(_plain(name), number(rule["count"]), _plain(example.removesuffix(": ")))
+    return table
+
+
+def _plain(text: str) -> str:
+    """One line without the control characters that would move a terminal's cursor."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _most(histogram: list[list[int]]) -> int:
+    return max((count for _, count in histogram), default=1) or 1

@@ -1,0 +1,1 @@
+"""Exact and near duplicates (MinHash LSH), of rows and of sections."""

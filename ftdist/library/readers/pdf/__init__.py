@@ -1,0 +1,1 @@
+"""PDF to blocks with page numbers, and tables to rows."""

@@ -1,0 +1,192 @@
+"""Rows of JSONL, JSON, CSV, Parquet and YAML files as Python values, numbered, one at a time."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow
+import pyarrow.parquet
+import yaml
+
+from ftdist.library.readers.text import decoded
+from ftdist.library.schema import BadRowError
+
+LONGEST_LINE = 64 * 2**20
+"""Bytes of the longest line that is read; of a longer one only the end is looked for."""
+
+LARGEST_FILE = 512 * 2**20
+"""Bytes of the largest JSON, YAML or CSV file, which are read whole; JSONL has no limit."""
+
+_MARK = b"\xef\xbb\xbf"
+
+Span = tuple[int, int]
+"""First byte, and the one after the last."""
+
+
+def read_values(
+    path: Path, *, kind: str, span: Span | None = None, first_row: int = 1
+) -> Iterator[tuple[int, Any]]:
+    """Numbered rows; where one cannot be read stands a BadRowError in its place.
+
+    Args:
+        path: of the file.
+        kind: json, jsonl, csv, parquet or yaml.
+        span: bytes of a JSONL file, from the beginning of a line.
+        first_row: number of the first line of the span.
+    """
+    if kind in ("json", "yaml", "csv") and path.stat().st_size > LARGEST_FILE:
+        yield 1, BadRowError(f"is larger than {LARGEST_FILE >> 20} MiB", "Write it as JSONL.")
+        return
+    try:
+        match kind:
+            case "parquet":
+                yield from _parquet_values(path)
+            case "json":
+                yield from _json_values(path)
+            case "csv":
+                yield from _csv_values(path)
+            case "yaml":
+                yield from _yaml_values(path)
+            case _:
+                yield from _jsonl_values(path, span=span, first_row=first_row)
+    except BadRowError as error:  # of the whole file
+        yield 1, error
+
+
+def split_rows(path: Path, *, span_bytes: int) -> list[tuple[Span, int]]:
+    """Spans of a JSONL file that begin at lines, each with the number of its first line."""
+    size = path.stat().st_size
+    spans: list[tuple[Span, int]] = []
+    first, row = 0, 1
+    with path.open("rb") as file:
+        while first < size:
+            end = _after_line(file, first + span_bytes, size=size)
+            spans.append(((first, end), row))
+            row += _count_lines(file, first, end)
+            first = end
+    return spans
+
+
+def _after_line(file: BinaryIO, at: int, *, size: int) -> int:
+    """The first byte after the line that holds byte `at`."""
+    if at >= size:
+        return size
+    file.seek(at)
+    while chunk := file.read(2**20):
+        found = chunk.find(b"\n")
+        if found >= 0:
+            return file.tell() - len(chunk) + found + 1
+    return size
+
+
+def _count_lines(file: BinaryIO, first: int, end: int) -> int:
+    file.seek(first)
+    lines, left = 0, end - first
+    while left > 0 and (chunk := file.read(min(left, 2**20))):
+        lines += chunk.count(b"\n")
+        left -= len(chunk)
+    return lines
+
+
+def _jsonl_values(path: Path, *, span: Span | None, first_row: int) -> Iterator[tuple[int, Any]]:
+    first, end = span or (0, path.stat().st_size)
+    with path.open("rb") as file:
+        file.seek(first)
+        row = first_row
+        while file.tell() < end:
+            line = file.readline(LONGEST_LINE)
+            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                while (rest := file.readline(2**20)) and not rest.endswith(b"\n"):
+                    pass
+                yield (
+                    row,
+                    BadRowError(
+                        f"is longer than {LONGEST_LINE >> 20} MiB", "Split it, or leave it out."
+                    ),
+                )
+            else:
+                text = line.removeprefix(_MARK) if first == 0 and row == first_row else line
+                if text.strip():
+                    yield row, _loads(text)
+            row += 1
+
+
+def _json_values(path: Path) -> Iterator[tuple[int, Any]]:
+    value = _loads(path.read_bytes().removeprefix(_MARK))
+    if isinstance(value, dict):
+        lists = [member for member in value.values() if _is_list_of_objects(member)]
+        # {"data": [row, row]}, but not a row that itself holds a list of messages
+        if len(lists) == 1 and not value.keys() & {"messages", "conversations"}:
+            value = lists[0]
+        elif len(value) > 1 and all(isinstance(member, dict) for member in value.values()):
+            value = list(value.values())  # {"id of a row": row, ...}
+    rows = value if isinstance(value, list) else [value]
+    yield from enumerate(rows, start=1)
+
+
+def _csv_values(path: Path) -> Iterator[tuple[int, Any]]:
+    text, _ = decoded(path.read_bytes())
+    csv.field_size_limit(LONGEST_LINE)
+    lines = text.splitlines(keepends=True)
+    separator = max(",;\t|", key="".join(lines[:1]).count)
+    reader = csv.DictReader(lines, delimiter=separator, restkey="")
+    try:
+        for number, row in enumerate(reader, start=1):
+            if row.pop("", None):
+                yield number, BadRowError("has more cells than the header", "Quote its text.")
+            elif any(row.values()):
+                yield number, {key.strip(): value for key, value in row.items() if key}
+    except csv.Error as error:
+        yield reader.line_num, BadRowError(f"is not CSV ({error})", "Save it as CSV again.")
+
+
+def _yaml_values(path: Path) -> Iterator[tuple[int, Any]]:
+    text, _ = decoded(path.read_bytes())
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        value = yaml.load(text, Loader=loader)  # a safe loader: data only
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        yield 1, BadRowError(f"is not YAML{where}", "Correct it, or write it as JSONL.")
+        return
+    except (ValueError, RecursionError) as error:  # such as a date of a thirteenth month
+        yield 1, BadRowError(f"is not YAML ({error})", "Correct it, or write it as JSONL.")
+        return
+    if isinstance(value, dict) and isinstance(value.get("conversations"), list):
+        value = value["conversations"]
+    yield from enumerate(value if isinstance(value, list) else [value], start=1)
+
+
+def _parquet_values(path: Path) -> Iterator[tuple[int, Any]]:
+    number = 0
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=256):
+                for value in batch.to_pylist():
+                    number += 1
+                    yield number, value
+    except UnicodeDecodeError:
+        yield number + 1, BadRowError("is not UTF-8 text", "Write it as UTF-8.")
+    except (pyarrow.ArrowException, OSError) as error:
+        first_line = str(error).partition("\n")[0]
+        yield number + 1, BadRowError(f"cannot be read as Parquet: {first_line}")
+
+
+def _loads(line: bytes) -> Any:
+    try:
+        return json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return BadRowError(f"is not UTF-8 text (byte {error.start + 1})", "Save it as UTF-8.")
+    except json.JSONDecodeError as error:
+        return BadRowError(f"is not JSON ({error.msg} at character {error.pos + 1})")
+    except ValueError:
+        return BadRowError("holds a number of too many digits")
+    except RecursionError:
+        return BadRowError("is JSON nested too deeply")
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)

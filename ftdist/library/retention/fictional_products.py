@@ -1,0 +1,125 @@
+"""Names of products that nobody sells, and what people ask of any product or of its kind.
+
+A fifth of each is reserved for probes, so that no contrast sample ever holds it.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import product
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+_WORDS: dict[str, list[str]] = json.loads(
+    files("ftdist.library.retention").joinpath("products.json").read_text(encoding="utf-8")
+)
+_RESERVED_ONE_IN = 5
+
+_CODE = re.compile(r"[A-Za-z].*\d|\d.*[A-Za-z]")
+"""A model that is a name without its maker: B-7, but not 4000 or Pro."""
+
+ABBREVIATIONS = frozenset(_WORDS["abbreviations"])
+"""In capitals, and no product's name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supply:
+    """What names and questions are made of."""
+
+    makers: tuple[str, ...]
+    models: tuple[str, ...]
+    things: tuple[str, ...]
+    questions: tuple[str, ...]
+    """About a product, with {name} in its place."""
+
+    topics: tuple[str, ...]
+    """About things of a kind, with {thing} in their place, and without the name of a product."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Name:
+    """A product that nobody sells."""
+
+    maker: str
+    model: str
+    thing: str
+    full: str
+    """As a question names it: maker and model, and what it is, or two of the three."""
+
+    spoken: str
+    """As its owner says it: two of the three, what it is, or a model that is a name by itself."""
+
+    @property
+    def short(self) -> str:
+        """Maker and model."""
+        return f"{self.maker} {self.model}"
+
+    @property
+    def parts(self) -> tuple[str, str, str]:
+        """Maker, model and what it is."""
+        return self.maker, self.model, self.thing
+
+
+def _supply(*, reserved: bool) -> Supply:
+    """What is reserved for probes, or what is not."""
+    parts = {
+        part: tuple(
+            value
+            for number, value in enumerate(_WORDS[part], 1)
+            if (number % _RESERVED_ONE_IN == 0) == reserved
+        )
+        for part in ("makers", "models", "things", "questions", "topics")
+    }
+    return Supply(**parts)
+
+
+TRAINED = _supply(reserved=False)
+RESERVED = _supply(reserved=True)
+
+
+def names(supply: Supply, *, seed: int, said: str) -> Iterator[Name]:
+    """Products of none of the library's words, each full name once: thousands of `TRAINED`.
+
+    Args:
+        supply: what they are made of.
+        seed: another gives another order.
+        said: the library's words, in small letters.
+    """
+    words = set(re.findall(r"\w[\w-]*", said))
+    makers, models = (
+        [word for word in part if word.casefold() not in words]
+        for part in (supply.makers, supply.models)
+    )
+    met: set[str] = set()
+    combinations = list(product(makers, models, supply.things))
+    for maker, model, thing in shuffled(combinations, seed=seed):
+        short = f"{maker} {model}"
+        full = _one_of([f"{short} {thing}", short, f"{maker} {thing}"], by=short)
+        if full not in met:
+            met.add(full)
+            ways = [short, f"{model} {thing}"]
+            if thing not in said:
+                ways.append(thing)
+            if _CODE.search(model):
+                ways.append(model)
+            spoken = _one_of(ways, by=f"{short} {thing}")
+            yield Name(maker=maker, model=model, thing=thing, full=full, spoken=spoken)
+
+
+def _one_of(ways: Sequence[str], *, by: str) -> str:
+    return ways[hashlib.blake2b(by.encode()).digest()[0] % len(ways)]
+
+
+def about_thing(topic: str, thing: str) -> str:
+    """A question about things of a kind."""
+    article = "an" if thing[0] in "aeio" else "a"
+    return topic.replace("a {thing}", f"{article} {thing}").replace("{thing}", thing)
+
+
+def shuffled(values: Sequence[Value], *, seed: int) -> list[Value]:
+    """Values in an order of their own, the same for the same values and seed."""
+    return sorted(values, key=lambda value: hashlib.blake2b(f"{seed} {value}".encode()).digest())

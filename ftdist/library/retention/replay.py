@@ -1,0 +1,172 @@
+"""Replay and contrast of a curation: general prompts and other products, answered by the base."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+from zlib import crc32
+
+from ftdist.config.curate_schema import KeepSection
+from ftdist.data.messages import Message
+from ftdist.io.progress import Say, unheard
+from ftdist.library.retention.out_of_scope import (
+    Strange,
+    contrast_probes,
+    contrast_questions,
+    find_products,
+)
+from ftdist.library.retention.response_cache import Ask, answered, in_circles, whole_sentences
+from ftdist.library.samples import MadeBy, Sample
+from ftdist.library.store.dataset import read_samples
+
+_LOOKED_AT = 20_000
+"""Questions of the library that are looked at for its products' names."""
+
+_CANDIDATES = 5
+"""Candidates for one contrast probe: some share words with training."""
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """Samples that the base model answered, and what was never trained, to probe with."""
+
+    replay: tuple[Sample, ...]
+    contrast: tuple[Sample, ...]
+    strange: tuple[Strange, ...]
+    """Questions about other products that may become probes."""
+
+    products: tuple[str, ...]
+    """The library's products, from which contrast stays away."""
+
+    named: bool
+    """Whether `keep.products` names them; else they were guessed from the questions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One thing that the base model is asked for, and where what it said before is kept."""
+
+    ask: Ask
+    cache: Path
+    say: Say = unheard
+
+    def __call__(self, prompts: Sequence[str]) -> list[Pair]:
+        """Prompts with what it says, less those to which it says nothing, or runs in circles."""
+        pairs = answered(prompts, ask=self.ask, cache=self.cache, say=self.say)
+        return [pair for pair in pairs if not in_circles(pair[1])]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseReplies:
+    """What the base model is asked for."""
+
+    answers: Asked
+    """Its answers to prompts."""
+
+    long_answers: Asked
+    """The same, cut off later."""
+
+    texts: Asked
+    """Its texts after openings that are numbered, such as "0 The"."""
+
+    def to(self, prompts: Sequence[str], *, long: float) -> list[Pair]:
+        """Its answers to prompts, a share of them long, in the order of the prompts."""
+        may_be_long = {prompt for prompt in prompts if crc32(prompt.encode()) < long * 2**32}
+        pairs = dict(self.long_answers([text for text in prompts if text in may_be_long]))
+        pairs |= dict(self.answers([text for text in prompts if text not in may_be_long]))
+        return [(prompt, pairs[prompt]) for prompt in prompts if prompt in pairs]
+
+
+def kept_samples(
+    trained: Sequence[Path],
+    *,
+    settings: KeepSection,
+    forms: int,
+    probes: int,
+    seed: int,
+    base: BaseReplies | None,
+) -> Kept:
+    """Ask the base model general prompts and about other products; find what to probe with.
+
+    Args:
+        trained: files of the library's samples.
+        settings: how many of each.
+        forms: wordings in which a question of the library is trained.
+        probes: contrast probes that are wanted.
+        seed: of the choice of products.
+        base: the base model; None: nothing is asked.
+    """
+    library = _questions(trained) if settings.contrast_answers or probes else []
+    asked = [text for worded in library for text in worded]
+    products = tuple(settings.products or find_products(asked))
+    replay, contrast = list[Sample](), list[Sample]()
+    if base is not None:
+        general = general_prompts()[: settings.base_answers]
+        others = contrast_questions(
+            library, products=products, count=settings.contrast_answers, forms=forms, seed=seed
+        )
+        long = settings.long_answers
+        replay = [_sample(pair, made_by="replay") for pair in base.to(general, long=long)]
+        replay += [_text(pair) for pair in base.texts(openings(settings.base_texts))]
+        contrast = [_sample(pair, made_by="contrast") for pair in base.to(others, long=long)]
+    strange = contrast_probes(library, products=products, seed=seed)
+    return Kept(
+        replay=tuple(replay),
+        contrast=tuple(contrast),
+        strange=tuple(islice(strange, probes * _CANDIDATES)),
+        products=products,
+        named=bool(settings.products),
+    )
+
+
+def general_prompts() -> list[str]:
+    """Prompts of general chat that ftdist brings, evenly mixed: the first n are of all kinds."""
+    return _mixed("prompts.txt")
+
+
+def openings(count: int) -> list[str]:
+    """First words of texts, numbered: each once with 0, then each once with 1, and so on."""
+    known = _mixed("openings.txt")
+    return [f"{number // len(known)} {known[number % len(known)]}" for number in range(count)]
+
+
+def _mixed(name: str) -> list[str]:
+    """Lines of a file that ftdist brings, those beside each other in it far apart."""
+    text = files("ftdist.library.retention").joinpath(name).read_text(encoding="utf-8")
+    lines = text.splitlines()
+    step = 89  # prime, and no divisor of their number: each is taken once
+    return [lines[number * step % len(lines)] for number in range(len(lines))]
+
+
+def _questions(trained: Sequence[Path]) -> list[list[str]]:
+    """The first questions of the library, each with its wordings."""
+    found: dict[tuple[str, str], list[str]] = {}
+    samples = (sample for path in trained for sample in read_samples(path) if sample.messages)
+    for sample in islice(samples, _LOOKED_AT):
+        asked = next((m["content"] for m in sample.messages if m["role"] == "user"), "")
+        if asked:
+            found.setdefault((sample.place, sample.messages[-1]["content"]), []).append(asked)
+    return list(found.values())
+
+
+def _sample(pair: Pair, *, made_by: MadeBy) -> Sample:
+    question, answer = pair
+    place = f"{made_by}: {question}"
+    return Sample(
+        messages=(
+            Message(role="user", content=question),
+            Message(role="assistant", content=answer),
+        ),
+        place=place,
+        made_by=made_by,
+        unit=place,
+    )
+
+
+def _text(pair: Pair) -> Sample:
+    opening, text = pair
+    place = f"replay: {opening}"
+    return Sample(text=whole_sentences(text), place=place, made_by="replay", unit=place)

@@ -1,0 +1,93 @@
+"""What sources are read into: conversations, documents, passages of text, and rows of no use."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ftdist.data.messages import Message
+
+BlockKind = Literal["heading", "paragraph", "item", "code", "table", "term", "definition"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something was read; rows (lines of JSONL) and pages are counted from 1."""
+
+    file: str
+    row: int | None = None
+    page: int | None = None
+
+    def __str__(self) -> str:
+        """As errors name it."""
+        parts = [self.file]
+        parts += [] if self.page is None else [f"page {self.page}"]
+        parts += [] if self.row is None else [f"row {self.row}"]
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Messages with at least one answer."""
+
+    messages: tuple[Message, ...]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A text, all of it to be learned."""
+
+    text: str
+    place: Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A piece of a document that a reader sees as one: a heading, a paragraph, a table."""
+
+    kind: BlockKind
+    text: str
+    """Plain text, blanks and line breaks collapsed except in code; of a table, "" (see `rows`)."""
+
+    level: int = 0
+    """Of a heading 1 to 6; of an item 1 for the outermost list."""
+
+    page: int | None = None
+    """Page on which it begins, where the format has pages."""
+
+    rows: tuple[tuple[str, ...], ...] = ()
+    """Cells of a table, row by row, all rows equally long; the first holds the headings if any."""
+
+    has_header: bool = False
+    """Whether the first of `rows` names the columns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """One file of prose: what it is called and its blocks in reading order."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    place: Place
+    notes: tuple[str, ...] = field(default=())
+    """What was passed over while reading, a clause each, such as "2 pages hold only pictures"."""
+
+
+class BadRowError(Exception):
+    """Why a row cannot be used: a clause such as "has no answer", and what to do about it."""
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(reason)
+        self.remedy = remedy
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be learned from, and why: a clause that follows its place."""
+
+    reason: str
+    place: Place
+    remedy: str = ""
+    """What to do about it, beginning with a verb, ending with a full stop; "": nothing special."""
+
+
+Row = Conversation | Passage | Document | BadRow

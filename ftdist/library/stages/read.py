@@ -1,0 +1,147 @@
+"""The first stage of a curation: all sources read and cleaned, and what cannot be used judged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from ftdist.config.curate_schema import CurateConfig
+from ftdist.errors import DataError
+from ftdist.io.file_hashes import Digests, stamp_of
+from ftdist.io.progress import Say, told
+from ftdist.io.worker_pool import in_order
+from ftdist.library.readers.discovery import FoundSource
+from ftdist.library.readers.records import split_rows
+from ftdist.library.stages.read_shard import Piece, ReadSettings, read_piece, unreadable
+from ftdist.library.stages.select import ReadSource
+from ftdist.library.stats import Account
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What every stage is given."""
+
+    config: CurateConfig
+    cache: Path
+    processes: int
+    say: Say
+
+    def about(self, what: str) -> Say:
+        """What is told of one thing, under its name."""
+        return lambda words: self.say(f"curate: {what}: {words}")
+
+
+def read_sources(roles: Sequence[tuple[FoundSource, str]], *, work: Work) -> list[ReadSource]:
+    """Read and clean all sources, each piece in a process of its own."""
+    digests = Digests.load(work.cache / "digests.json")
+    settings = ReadSettings(
+        columns=tuple(sorted(work.config.library.columns.items())),
+        assistant=tuple(work.config.library.assistant),
+        secrets=work.config.clean.secrets,
+        personal=work.config.clean.personal,
+        keep=tuple(work.config.clean.keep),
+    )
+    pieces = [
+        [piece for file in source.files for piece in _pieces(source, file, digests, settings, work)]
+        for source, _ in roles
+    ]
+    digests.save()
+    everything = list(chain(*pieces))
+    known = [piece.is_read for piece in everything]
+    work.say(
+        f"curate: reading {len(everything)} pieces of {sum(len(s.files) for s, _ in roles)} files "
+        f"in {work.processes} processes; {sum(known)} are known already"
+    )
+    results = told(
+        in_order(read_piece, everything, processes=work.processes, if_it_dies=unreadable),
+        sizes=[
+            0 if is_read else piece.size for piece, is_read in zip(everything, known, strict=True)
+        ],
+        say=work.about("reading"),
+    )
+    sources = []
+    for (source, role), own in zip(roles, pieces, strict=True):
+        account = Account()
+        whole: list[Piece] = []
+        for bad in source.bad:
+            account.rows += 1
+            account.bad_row(str(bad.place), bad.reason, bad.remedy)
+        for piece, one in zip(own, results, strict=False):
+            account.add(one)
+            if piece.is_read:
+                whole.append(piece)
+        work.say(f"curate: {source.name}: {account.rows} rows read, {account.bad} bad")
+        sources.append(
+            ReadSource(name=source.name, role=role, pieces=tuple(whole), account=account)
+        )
+    return sources
+
+
+def _pieces(
+    source: FoundSource, file: Any, digests: Digests, settings: ReadSettings, work: Work
+) -> list[Piece]:
+    """A file as pieces: one, or spans of a long JSONL file."""
+    span_bytes = work.config.work.shard_mib * 2**20
+    stamp = stamp_of(file.path)
+    is_long = file.kind == "jsonl" and file.path.stat().st_size > span_bytes
+    is_spanned = is_long and "thread" not in dict(settings.columns)
+    spans = split_rows(file.path, span_bytes=span_bytes) if is_spanned else [(None, 1)]
+    digest = digests.of(file.path)
+    return [
+        Piece(
+            path=file.path,
+            name=f"{source.name}: {file.name}",
+            kind=file.kind,
+            digest=digest,
+            stamp=stamp,
+            span=span,
+            first_row=first_row,
+            settings=settings,
+            cache=work.cache,
+        )
+        for span, first_row in spans
+    ]
+
+
+def judge_bad_rows(sources: Sequence[ReadSource], *, config: CurateConfig) -> None:
+    """Stop at what cannot be used, unless it is to be skipped and is no more than the limit.
+
+    Raises:
+        DataError: a row is bad, or holds what is refused.
+    """
+    for source in sources:
+        account, first = source.account, next(iter(source.account.bad_rows), None)
+        for kind, policy in (("secret", config.clean.secrets), ("", config.clean.personal)):
+            found = [
+                (name, rule)
+                for name, rule in account.rules.items()
+                if name.startswith("private: ")
+                and (name == "private: secret") == (kind == "secret")
+            ]
+            if policy == "refuse" and found:
+                name, rule = found[0]
+                key = "clean.secrets" if kind else "clean.personal"
+                raise DataError(
+                    f"{rule.victims[0]['place']} holds a {name.removeprefix('private: ')}, and "
+                    f"{key}=refuse.",
+                    remedy=f"take it out, or set {key}=mask.",
+                )
+        if first is None:
+            continue
+        told = f"{first['place']} {first['reason']}."
+        remedy = first["remedy"] or "Correct it."
+        if config.library.on_bad_row == "error":
+            more = f" So are {account.bad - 1} more of this source." if account.bad > 1 else ""
+            raise DataError(
+                f"{told}{more}",
+                remedy=f"{remedy[0].lower()}{remedy[1:].rstrip('.')}; or set "
+                "library.on_bad_row=skip to leave such rows out.",
+            )
+        if account.bad > config.library.bad_row_limit * account.rows:
+            raise DataError(
+                f"Of {account.rows} rows of source {source.name!r} {account.bad} are bad, more "
+                f"than library.bad_row_limit={config.library.bad_row_limit:g} allows. "
+                f"The first: {told}",
+                remedy="correct them, or raise library.bad_row_limit.",
+            )

@@ -1,0 +1,134 @@
+"""`probes.jsonl` of a library: what `ftdist compare` asks, shown to be apart from training.
+
+recall    a question of the library in a form that is not trained; shares no run of
+          `split.overlap_words` words with anything that is trained.
+contrast  a question about something else; shares no run of `CONTRAST_WORDS` words with it, and
+          neither the name in it nor the thing it is about stands anywhere in training.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ftdist.config.curate_schema import SplitSection
+from ftdist.library.retention.out_of_scope import Strange
+from ftdist.library.retention.replay import Kept
+from ftdist.library.store.dataset import read_samples
+from ftdist.rundir import write_whole
+from ftdist.text.decontamination import Overlap, settle, shared
+from ftdist.text.ngram_hashes import Hashes, run_hashes, runs_of, word_hashes
+
+CONTRAST_WORDS = 8
+"""Words in a row that a contrast probe may not share with training."""
+
+_NAME_WORDS = (1, 2, 3)
+"""Words of a name or thing: K-88 has two."""
+
+_NOT_KNOWN = "The library says nothing of it."
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probes:
+    """How many were written, and what was compared."""
+
+    recall: int
+    contrast: int
+    dropped: int
+    """Recall probes that training asks in the same words."""
+
+    ngrams_checked: int
+    training_ngrams: int
+    shared_left: int
+
+    def values(self) -> dict[str, int]:
+        """As the manifest holds them."""
+        number = self.recall + self.contrast
+        return {"number": number, "contrast_words": CONTRAST_WORDS, **asdict(self)}
+
+
+def write_probes(aside: Path, found: Sequence[Path], *, kept: Kept, split: SplitSection) -> Probes:
+    """Write the probes that share nothing with training; no file where there are none.
+
+    Contrast needs to know what a leak would be: what recall probes ask, and the products that the
+    curation names; guessed ones only where there is no recall.
+
+    Args:
+        aside: the library, with its data.
+        found: files of recall probes.
+        kept: candidates for contrast.
+        split: of the curation.
+    """
+    recall, proof = _recall(aside, found, split=split)
+    keys = list(kept.products) if kept.named or not recall else []
+    contrast = _contrast(aside, kept.strange) if recall or keys else []
+    rows = recall + [
+        {"question": question, "answer": _NOT_KNOWN, "keys": keys, "kind": "contrast"}
+        for question in contrast[: split.contrast_probes]
+    ]
+    if rows:
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write_whole(aside / "probes.jsonl", text)
+    return Probes(
+        recall=len(recall),
+        contrast=len(rows) - len(recall),
+        dropped=int(proof.moved.sum()),
+        ngrams_checked=proof.checked,
+        training_ngrams=proof.training,
+        shared_left=proof.shared,
+    )
+
+
+def _recall(
+    aside: Path, found: Sequence[Path], *, split: SplitSection
+) -> tuple[list[Row], Overlap]:
+    rows: dict[str, Row] = {}
+    for path in found:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            rows.setdefault(row["question"].casefold(), row)
+    if not rows:
+        return [], Overlap.nothing()
+    lengths = (split.overlap_words,)
+    asked = [_runs(row["question"], lengths=lengths) for row in rows.values()]
+    proof = settle(asked, lambda: _trained(aside, lengths=lengths))
+    clean = [row for row, gone in zip(rows.values(), proof.moved, strict=True) if not gone]
+    return clean[: split.probes], proof
+
+
+def _contrast(aside: Path, candidates: Sequence[Strange]) -> list[str]:
+    """The candidates that are strange to training; each question once, its first form."""
+    units = [
+        np.concatenate(
+            [
+                _runs(strange.question, lengths=(CONTRAST_WORDS,)),
+                *(_runs(words, lengths=_NAME_WORDS[-1:]) for words in strange.words),
+            ]
+        )
+        for strange in candidates
+    ]
+    if not units:
+        return []
+    met = shared(units, _trained(aside, lengths=(CONTRAST_WORDS, *_NAME_WORDS)))
+    return [strange.question for strange, known in zip(candidates, met, strict=True) if not known]
+
+
+def _trained(aside: Path, *, lengths: Sequence[int]) -> Iterator[Hashes]:
+    """All runs of so many words in all that is read or trained."""
+    texts = (
+        text
+        for path in sorted((aside / "data").glob("*-train.arrow"))
+        for sample in read_samples(path)
+        for text in (sample.text, *(message["content"] for message in sample.messages))
+    )
+    return runs_of(texts, lengths=lengths)
+
+
+def _runs(text: str, *, lengths: Sequence[int]) -> Hashes:
+    words = word_hashes(text)
+    return np.concatenate([run_hashes(words, words=length) for length in lengths])

@@ -1,0 +1,1 @@
+"""A curated library on disk, and the cache of rows read."""

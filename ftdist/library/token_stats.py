@@ -1,0 +1,224 @@
+"""Sizes of a curated library's samples: in tokens with the model's tokenizer, else in words."""
+
+import tempfile
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ftdist.errors import DataError
+from ftdist.io.worker_pool import in_order
+from ftdist.library.samples import Sample
+from ftdist.library.store.dataset import read_samples, samples_of_batches
+
+_AT_ONCE = 256
+_SAMPLES_OF_SPAN = 4096
+_SPANS_OF_PROCESS = 8
+_SPANS_ALONE = 2
+"""So many spans are measured before other processes would have started."""
+
+_SHOWN = 4
+"""Samples of each source that the card shows, from its beginning, and evenly on."""
+
+
+@dataclass
+class SourceSizes:
+    """What one source's training samples come to."""
+
+    lengths: "array[int]" = field(default_factory=lambda: array("q"))
+    """Tokens of each sample; without a tokenizer, words."""
+
+    trained: "array[int]" = field(default_factory=lambda: array("q"))
+    """Trained tokens of each; without a tokenizer, empty."""
+
+    in_tokens: bool = False
+    held_out: int = 0
+    too_long: int = 0
+    sequences: int = 0
+    fill: float = 0.0
+    shown: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def train_size(self) -> int:
+        """Tokens, or words, of all training samples."""
+        return sum(self.lengths)
+
+    def values(self) -> dict[str, Any]:
+        """For the manifest."""
+        lengths = np.array(self.lengths, dtype=np.int64)
+        quantiles = np.quantile(lengths, [0, 0.5, 0.9, 1]).tolist() if len(lengths) else [0] * 4
+        counts, edges = np.histogram(lengths, bins=12)
+        return {
+            "unit": "tokens" if self.in_tokens else "words",
+            "samples": len(lengths),
+            "held_out_samples": self.held_out,
+            "total": int(lengths.sum()),
+            "trained": int(sum(self.trained)) if self.in_tokens else None,
+            "zero_label": sum(not n for n in self.trained) if self.in_tokens else None,
+            "quantiles": [int(q) for q in quantiles],
+            "histogram": [
+                [int(edge), int(count)] for edge, count in zip(edges[:-1], counts, strict=True)
+            ],
+            "too_long": self.too_long,
+            "sequences": self.sequences,
+            "fill": round(self.fill, 4),
+        }
+
+
+class Sizes(NamedTuple):
+    """Of samples in their order."""
+
+    lengths: "array[int]"
+    trained: "array[int]"
+
+
+class _Span(NamedTuple):
+    """Record batches of a file of samples, to be measured by one process."""
+
+    path: Path
+    batches: range
+    encoder: Path | None
+    """Pickled `ChatEncoder`; None: words are counted."""
+
+
+def measure(
+    sources: Sequence[tuple[str, Sequence[Path]]],
+    *,
+    encoder: Any,
+    sequence_tokens: int,
+    processes: int,
+    folder: Path,
+) -> dict[str, SourceSizes]:
+    """Sizes of each source, by name.
+
+    Args:
+        sources: names, each with its files of training and of held-out samples.
+        encoder: a `ChatEncoder`; None: words are counted.
+        sequence_tokens: tokens of a packed sequence.
+        processes: that may work at once.
+        folder: that takes a file for as long as they do.
+
+    Raises:
+        DataError: the chat template refuses a sample for what it says.
+    """
+    spans = [_spans(train, processes=processes) for _, (train, _) in sources]
+    found = iter(_measured(list(chain(*spans)), encoder, processes=processes, folder=folder))
+    sizes = {}
+    for (name, (train, held_out)), of_source in zip(sources, spans, strict=True):
+        size = SourceSizes(in_tokens=encoder is not None)
+        for part in islice(found, len(of_source)):
+            size.lengths += part.lengths
+            size.trained += part.trained
+        size.held_out = sum(samples_of_batches(held_out))
+        size.shown = [_shown(sample, source=name) for sample in _spread(train)]
+        if encoder is not None and len(size.lengths):
+            _pack(size, sequence_tokens=sequence_tokens)
+        sizes[name] = size
+    return sizes
+
+
+def _spans(path: Path, *, processes: int) -> list[_Span]:
+    """A file's batches in runs of many samples, and no more runs than keep all processes busy."""
+    rows = samples_of_batches(path)
+    wanted = max(_SAMPLES_OF_SPAN, sum(rows) // (_SPANS_OF_PROCESS * processes))
+    spans, begin, samples = [], 0, 0
+    for at, number in enumerate(rows, start=1):
+        samples += number
+        if samples >= wanted or at == len(rows):
+            spans.append(_Span(path, range(begin, at), None))
+            begin, samples = at, 0
+    return spans
+
+
+def _measured(spans: Sequence[_Span], encoder: Any, *, processes: int, folder: Path) -> list[Sizes]:
+    if len(spans) <= _SPANS_ALONE:
+        return [_sizes(read_samples(each.path, batches=each.batches), encoder) for each in spans]
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".measure-") as own:
+        if encoder is not None:
+            from ftdist.prepare.tokenize_shard import save_encoder
+
+            saved = Path(own) / "encoder.pickle"
+            save_encoder(encoder, saved)
+            spans = [each._replace(encoder=saved) for each in spans]
+        return list(in_order(measure_span, spans, processes=processes, if_it_dies=_dead))
+
+
+def measure_span(span: _Span) -> Sizes:
+    """Sizes of the samples of a span, in a process of its own."""
+    encoder = None
+    if span.encoder is not None:
+        from ftdist.prepare.tokenize_shard import load_encoder
+
+        encoder = load_encoder(span.encoder)
+    return _sizes(read_samples(span.path, batches=span.batches), encoder)
+
+
+def _dead(span: _Span) -> Sizes:
+    raise DataError(
+        f"Samples of {span.path.stem} end the program that measures them.",
+        remedy="make sure that there is memory for it; else report it.",
+    )
+
+
+def _sizes(samples: Iterator[Sample], encoder: Any) -> Sizes:
+    if encoder is None:
+        return Sizes(array("q", map(_words, samples)), array("q"))
+    sizes = Sizes(array("q"), array("q"))
+    while batch := list(islice(samples, _AT_ONCE)):
+        for tokens in _encoded(batch, encoder):
+            sizes.lengths.append(len(tokens.input_ids))
+            sizes.trained.append(tokens.loss_tokens)
+    return sizes
+
+
+def _spread(path: Path) -> list[Sample]:
+    """A few samples of a file, evenly spread from its beginning."""
+    rows = samples_of_batches(path)
+    ends = np.cumsum(rows)
+    found = []
+    for at in sorted({sum(rows) * step // _SHOWN for step in range(_SHOWN)} if rows else ()):
+        batch = int(np.searchsorted(ends, at, side="right"))
+        samples = read_samples(path, batches=range(batch, batch + 1))
+        found.append(next(islice(samples, at - int(ends[batch]) + rows[batch], None)))
+    return found
+
+
+def _encoded(batch: Sequence[Sample], encoder: Any) -> list[Any]:
+    chats = iter(encoder.encode_many([s.messages for s in batch if s.messages]))
+    encoded = []
+    for sample in batch:
+        tokens = next(chats) if sample.messages else encoder.encode_text(sample.text)
+        if isinstance(tokens, DataError):
+            raise DataError(f"{sample.place}: {tokens.problem}", remedy=tokens.remedy)
+        encoded.append(tokens)
+    return encoded
+
+
+def _pack(size: SourceSizes, *, sequence_tokens: int) -> None:
+    from ftdist.data.packing import pack_samples
+
+    lengths = np.array(size.lengths, dtype=np.int64)
+    size.too_long = int((lengths > sequence_tokens).sum())
+    packed = pack_samples(np.minimum(lengths, sequence_tokens), sequence_tokens=sequence_tokens)
+    size.sequences = len(packed)
+    size.fill = float(np.minimum(lengths, sequence_tokens).sum() / (len(packed) * sequence_tokens))
+
+
+def _words(sample: Sample) -> int:
+    texts = [message["content"] for message in sample.messages] or [sample.text]
+    return sum(len(text.split()) for text in texts)
+
+
+def _shown(sample: Sample, *, source: str) -> dict[str, Any]:
+    """A sample as the model will see it: who says what, and which of it is trained."""
+    parts = [
+        {"role": said["role"], "text": said["content"], "trained": said["role"] == "assistant"}
+        for said in sample.messages
+    ] or [{"role": "text", "text": sample.text, "trained": True}]
+    return {
+        "source": source, "place": sample.place, "made_by": sample.made_by, "parts": parts,
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""The model under training: wrapper, attention, loss, learning-rate schedule."""

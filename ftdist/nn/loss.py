@@ -1,0 +1,138 @@
+"""The losses of a step's tokens, summed: cross-entropy, and divergence from the base model."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import LinearCrossEntropyOptions, functional
+
+from ftdist.plan.memory import logits_chunk_rows
+
+Loss = tuple[Float[Tensor, ""], Float[Tensor, " loss_token"]]
+"""Sum over the tokens, which gradients go through, and each token's part, which none does.
+
+float32, in nats. A sum, not a mean: micro-batches hold different numbers of loss tokens, so a mean
+of their means would weigh short answers more. The caller divides by the step's count.
+Source: https://huggingface.co/blog/gradient_accumulation.
+"""
+
+
+def summed_cross_entropy(
+    hidden: Float[Tensor, "token width"],
+    head: Float[Tensor, "vocab width"],
+    targets: Int[Tensor, " token"],
+    bias: Float[Tensor, " vocab"] | None = None,
+) -> Loss:
+    """Negative log-likelihood of `targets`, without ever holding all logits.
+
+    Args:
+        hidden: last hidden states of the loss tokens only, any float dtype.
+        head: output embedding; under ZeRO-3 the caller holds it gathered.
+        targets: token ids in [0, vocab).
+        bias: of the output embedding, where the model has one.
+
+    Returns:
+        sum and parts. Summed here: `reduction="sum"` of the chunked torch function answers in
+        the input's dtype, which in bfloat16 is off by a percent. For no tokens the sum is 0.0 and
+        still reaches every input, so that a rank without loss tokens takes part in the
+        backward pass, with gradients of zero.
+
+    Raises:
+        RuntimeError: on CPU, for a target outside [0, vocab). CUDA stops the process instead,
+            with a device-side assert.
+    """
+    if targets.numel() == 0:
+        nothing = 0.0 * hidden.float().sum() + 0.0 * head[0].float().sum()
+        nothing = nothing if bias is None else nothing + 0.0 * bias.float().sum()
+        return nothing, nothing.detach().expand(0)
+    chunked = LinearCrossEntropyOptions(batch_chunk_size=logits_chunk_rows(len(head)))
+    losses = functional.linear_cross_entropy(
+        hidden, head, targets, linear_bias=bias, reduction="none", options=chunked
+    ).float()
+    return losses.sum(), losses.detach()
+
+
+@dataclass(frozen=True)
+class BaseRows:
+    """The base model's last hidden states at some places, and its output embedding.
+
+    Together they are its distribution over the next token there. No gradient reaches them.
+    """
+
+    hidden: Float[Tensor, "token base_width"]
+    head: Float[Tensor, "vocab base_width"]
+    bias: Float[Tensor, " vocab"] | None
+
+
+def summed_divergence(
+    hidden: Float[Tensor, "token width"],
+    head: Float[Tensor, "vocab width"],
+    base: BaseRows,
+    bias: Float[Tensor, " vocab"] | None = None,
+) -> Loss:
+    """KL(base || model) of the next token's distribution, without ever holding all logits.
+
+    Torch's chunked head takes no distributions for targets. Here each chunk's gradient is worked
+    out with its loss (of the logits it is model - base) and kept multiplied by the head, so that
+    neither logits nor the base's head are needed again in the backward pass.
+
+    Args:
+        hidden: last hidden states at the places that `base` speaks of, any float dtype.
+        head: output embedding; under ZeRO-3 the caller holds it gathered.
+        base: the same of the base model; it may be of another width.
+        bias: of the output embedding, where the model has one.
+    """
+    learns = torch.is_grad_enabled()  # inside a Function it always is not
+    loss: Loss = _Divergence.apply(hidden, head, bias, base, learns)  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _Divergence(torch.autograd.Function):
+    """See `summed_divergence`. The second result is marked as one that no gradient goes through."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Tensor, head: Tensor, bias: Tensor | None, base: BaseRows, learns: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Loss, and what its gradient would be for a sum that is not scaled, of what learns."""
+        each = torch.zeros(len(hidden), dtype=torch.float32, device=hidden.device)
+        needs = [learns and needed for needed in ctx.needs_input_grad[:3]]
+        of_hidden = torch.zeros_like(hidden) if needs[0] else None
+        of_head = torch.zeros_like(head, dtype=torch.float32) if needs[1] else None
+        of_bias = None
+        if bias is not None and needs[2]:
+            of_bias = torch.zeros_like(bias, dtype=torch.float32)
+        rows = logits_chunk_rows(len(head))
+        for first in range(0, len(hidden), rows):
+            part = slice(first, first + rows)
+            log_base = _log_probabilities(base.hidden[part], base.head, base.bias)
+            log_model = _log_probabilities(hidden[part], head, bias)
+            of_logits = log_base.exp()
+            each[part] = (of_logits * (log_base - log_model)).sum(dim=-1)
+            if not any(needs):
+                continue
+            of_logits = log_model.exp_().sub_(of_logits)
+            if of_bias is not None:
+                of_bias += of_logits.sum(dim=0)
+            of_logits = of_logits.to(hidden.dtype)
+            if of_hidden is not None:
+                of_hidden[part] = of_logits @ head
+            if of_head is not None:
+                of_head += of_logits.T @ hidden[part]
+        ctx.dtype = hidden.dtype
+        ctx.gradients = of_hidden, of_head, of_bias
+        ctx.mark_non_differentiable(each)
+        return each.sum(), each
+
+    @staticmethod
+    def backward(ctx: Any, scale: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        """The kept gradients, scaled, and kept no longer: the graph may outlive this."""
+        gradients, ctx.gradients = ctx.gradients, None
+        scaled = (None if g is None else g.mul_(scale).to(ctx.dtype) for g in gradients)
+        return (*scaled, None, None)
+
+
+def _log_probabilities(hidden: Tensor, head: Tensor, bias: Tensor | None) -> Tensor:
+    return functional.linear(hidden, head, bias).float().log_softmax(dim=-1)

@@ -1,0 +1,251 @@
+"""A causal language model as the training step sees it: a packed row in, a loss out."""
+
+from contextlib import AbstractContextManager
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ftdist.errors import ModelError
+from ftdist.nn.loss import BaseRows, Loss, summed_cross_entropy, summed_divergence
+from ftdist.nn.varlen_attention import BORDERS, BY_SAMPLE, borders_of
+from ftdist.nn.varlen_attention import register as register_by_sample
+
+Head = Literal["chunked", "model"]
+
+
+class LossHead(nn.Module):
+    """The output embedding, able to give the loss itself so that logits never stand whole.
+
+    It takes the place of the model's `nn.Linear` and shares its parameters. Head and loss are
+    one module because ZeRO-3 gathers a module's parameters for the length of its forward only.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.weight = linear.weight
+        self.bias = linear.bias
+
+    def forward(
+        self,
+        hidden: Float[Tensor, "*rows width"],
+        targets: Int[Tensor, " target"] | None = None,
+        base: BaseRows | None = None,
+    ) -> Tensor | Loss:
+        """Logits as `nn.Linear` gives them, or the loss where `targets` are given.
+
+        Args:
+            hidden: last hidden states; with `targets`, one row for each of them, then those that
+                the base model is followed at.
+            targets: token ids in [0, vocab).
+            base: the base model there; None: it is followed nowhere.
+        """
+        if targets is None:
+            return functional.linear(hidden, self.weight, self.bias)
+        told, shown = hidden[: len(targets)], hidden[len(targets) :]
+        loss, losses = summed_cross_entropy(told, self.weight, targets, self.bias)
+        if base is None:
+            return loss, losses
+        divergence, divergences = summed_divergence(shown, self.weight, base, self.bias)
+        return loss + divergence, torch.cat([losses, divergences])
+
+
+class PackedCausalLM(nn.Module):
+    """A transformers causal LM that computes the loss of one packed row.
+
+    Attention stays inside each sample because position ids restart at its first token: without
+    an attention mask, transformers derives the borders from that, for every kernel it has; ours
+    for CPUs is handed them.
+    `train.checks` proves it for the model at hand before the first step.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        head = model.get_output_embeddings()
+        # Capped logits cost nearly the same while they are small: the check at the start, on a
+        # model that is not yet sure of anything, might not see it.
+        capped = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+        self.can_chunk = isinstance(head, nn.Linear) and capped is None
+        if self.can_chunk:
+            model.set_output_embeddings(LossHead(head))
+        self.model: Any = model
+        self._by_sample = model.config._attn_implementation == BY_SAMPLE
+        self.head: Head = "chunked" if self.can_chunk else "model"
+
+    def forward(
+        self,
+        input_ids: Int[Tensor, "1 token"],
+        position_ids: Int[Tensor, "1 token"],
+        loss_positions: Int[Tensor, " loss_token"],
+        targets: Int[Tensor, " target"],
+        base: BaseRows | None = None,
+    ) -> Loss:
+        """The row's loss, and each of its loss tokens' part of it.
+
+        Args:
+            input_ids: whole samples, one after another.
+            position_ids: restart at 0 with each sample.
+            loss_positions: where the hidden state stands that predicts each target; after these,
+                where the base model's distribution is the target.
+            targets: the tokens to predict; none at all is fine and gives 0.0.
+            base: the base model at the latter places; None where there are none.
+        """
+        if self.head == "model":
+            assert base is None, "the composition root refuses a base without the chunked head"
+            logits = self.logits(input_ids, position_ids, loss_positions)
+            losses = functional.cross_entropy(logits.float(), targets, reduction="none")
+            return losses.sum(), losses.detach()
+        hidden = self.hidden(input_ids, position_ids, loss_positions)
+        loss: Loss = self.model.get_output_embeddings()(hidden, targets, base)
+        return loss
+
+    def hidden(
+        self,
+        input_ids: Int[Tensor, "1 token"],
+        position_ids: Int[Tensor, "1 token"],
+        positions: Int[Tensor, " position"],
+    ) -> Float[Tensor, "position width"]:
+        """Last hidden states at `positions`."""
+        outputs = self.model.base_model(
+            input_ids=input_ids,
+            position_ids=position_ids,
+            use_cache=False,
+            **self._borders(position_ids),
+        )
+        hidden: Tensor = outputs.last_hidden_state[0]
+        return hidden[positions]
+
+    def logits(
+        self,
+        input_ids: Int[Tensor, "1 token"],
+        position_ids: Int[Tensor, "1 token"],
+        positions: Int[Tensor, " position"],
+    ) -> Float[Tensor, "position vocab"]:
+        """Logits at `positions` as the model's own forward gives them, soft-capped or scaled."""
+        outputs = self.model(
+            input_ids=input_ids,
+            position_ids=position_ids,
+            use_cache=False,
+            logits_to_keep=positions,
+            **self._borders(position_ids),
+        )
+        logits: Tensor = outputs.logits[0]
+        return logits
+
+    def _borders(self, position_ids: Int[Tensor, "1 token"]) -> dict[str, Any]:
+        return {BORDERS: borders_of(position_ids)} if self._by_sample else {}
+
+
+class PackedBase(nn.Module):
+    """The base model as its follower's loss sees it: last hidden states of one packed row."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.lm = PackedCausalLM(model)
+
+    @property
+    def embedding(self) -> Any:
+        """Its output embedding."""
+        return self.lm.model.get_output_embeddings()
+
+    def forward(
+        self,
+        input_ids: Int[Tensor, "1 token"],
+        position_ids: Int[Tensor, "1 token"],
+        positions: Int[Tensor, " position"],
+    ) -> Float[Tensor, "position width"]:
+        """Last hidden states at `positions`."""
+        return self.lm.hidden(input_ids, position_ids, positions)
+
+
+def build_model(
+    model_path: str,
+    *,
+    dtype: torch.dtype,
+    attention: str,
+    device: str,
+    activation_checkpointing: bool,
+    sharding: AbstractContextManager[Any],
+) -> nn.Module:
+    """A causal LM of the folder's architecture, its weights not yet read.
+
+    Args:
+        model_path: a Hugging Face model folder.
+        dtype: of the parameters.
+        attention: `model.attention` of the config.
+        device: "cpu" or "cuda", which decides what `auto` means.
+        activation_checkpointing: whether layers compute their activations again in backward.
+        sharding: entered for the length of the construction alone; it may cut parameters into
+            shards as modules make them. Nothing is imported inside: `deepspeed.zero.Init`
+            replaces torch's constructors, which torch's own late imports do not stand.
+
+    Raises:
+        ModelError: the folder is no dense causal LM, or has no such attention kernel.
+    """
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
+    from transformers.initialization import no_init_weights
+
+    config = AutoConfig.from_pretrained(model_path, trust_remote_code=False)
+    refuse_experts(config)
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ModelError(
+            f"{model_path} holds a {config.model_type} model, which is no causal language model.",
+            remedy="choose a model that transformers' AutoModelForCausalLM loads.",
+        )
+    architecture = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    kernel = attention_kernel(attention, config, device=device)
+    register_by_sample()
+    try:
+        with sharding, no_init_weights():
+            model: Any = architecture._from_config(config, dtype=dtype, attn_implementation=kernel)
+    except (ValueError, ImportError) as error:
+        if attention == "eager":
+            raise
+        raise ModelError(
+            f"{architecture.__name__} does not run with model.attention={attention}: "
+            f"{str(error).splitlines()[0]}",
+            remedy="set model.attention=eager, which every model has.",
+        ) from error
+    if any(".experts." in name for name, _ in model.named_modules()):
+        raise _experts_refused(config.model_type, "experts")
+    model.tie_weights()
+    if activation_checkpointing:
+        # Not re-entrant: parameters may then be the only inputs that need gradients.
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    module: nn.Module = model
+    return module
+
+
+def attention_kernel(choice: str, config: Any, *, device: str) -> str:
+    """Transformers' name of the attention kernel that `model.attention` means for a model.
+
+    auto: eager where scores are capped, which no other kernel here does; else a sample at a time
+    on CPUs, and torch's on GPUs.
+    """
+    if choice == "auto":
+        capped = getattr(config.get_text_config(), "attn_logit_softcapping", None) is not None
+        choice = "eager" if capped else "by_sample" if device == "cpu" else "sdpa"
+    return BY_SAMPLE if choice == "by_sample" else choice
+
+
+def refuse_experts(config: Any) -> None:
+    """Refuse a mixture of experts: its ranks would gather different experts and wait for ever.
+
+    Raises:
+        ModelError: the config names more than one expert.
+    """
+    for part in (config, config.get_text_config(), getattr(config, "ffn_config", None)):
+        for name in ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"):
+            experts = getattr(part, name, None)
+            if isinstance(experts, int) and experts > 1:
+                raise _experts_refused(config.model_type, f"{experts} experts ({name})")
+
+
+def _experts_refused(model_type: str, experts: str) -> ModelError:
+    return ModelError(
+        f"{model_type} is a mixture of {experts}, which ftdist does not train yet: ranks would "
+        "gather different experts and wait for each other.",
+        remedy="choose a dense model.",
+    )

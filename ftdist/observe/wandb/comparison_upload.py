@@ -1,0 +1,82 @@
+"""A comparison's way to W&B, into the run that training logged to; it can break without harm.
+
+The record comes first: the report lies in the run directory, and `ftdist sync` sends what W&B lacks
+of a run, its comparison included. All that is done here is to ask for just that, in a thread that
+is waited for no longer than `WAIT_S`; whatever W&B raises or waits for, the comparison is made.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+
+from ftdist.config.schema import RunConfig
+from ftdist.observe.wandb.api import find_server
+from ftdist.observe.wandb.client import kill_wandb_core
+from ftdist.observe.wandb.sync import sync
+from ftdist.observe.wandb.uploader import OFFLINE_MODES, one_line
+from ftdist.rundir import RunDir
+
+WAIT_S = 90.0
+"""Longest that a comparison waits for W&B at its end."""
+
+FINISH_TIMEOUT_S = 20.0
+"""Longest that the server may take for each table, and then for the rest."""
+
+_LAST_JOIN_S = 5.0
+
+Say = Callable[[str], None]
+
+
+def tell_wandb(run: RunDir, config: RunConfig, *, say: Say) -> None:
+    """Show a run's comparison in W&B, as far as the config and the network allow it.
+
+    Args:
+        run: that was compared.
+        config: of the run; says whether W&B is told.
+        say: says a line to people.
+    """
+    later = f"`ftdist sync {run.handle}` sends the comparison"
+    if config.tracking.wandb == "off":
+        return
+    why = _offline(config, environment=os.environ)
+    if why is not None:
+        say(f"W&B is offline{why}; {later}.")
+        return
+    told: list[str] = []
+    thread = threading.Thread(target=_send, args=(run, later, told.append), daemon=True)
+    thread.start()
+    thread.join(WAIT_S)
+    if thread.is_alive():
+        # Else wandb would wait for it when the interpreter ends, for ever if it hangs.
+        kill_wandb_core()
+        thread.join(_LAST_JOIN_S)
+        told = [f"W&B did not answer within {WAIT_S:.0f} s and is left behind; {later}."]
+    for line in told:
+        say(line)
+
+
+def _offline(config: RunConfig, *, environment: Mapping[str, str]) -> str | None:
+    """Why no server is to be told, in words that follow "offline"; None where one is."""
+    mode = environment.get("WANDB_MODE", "")
+    if config.tracking.wandb == "offline":
+        return ""
+    if config.tracking.wandb == "auto" and mode in OFFLINE_MODES:
+        return f" (WANDB_MODE={mode})"
+    if find_server(environment) is None:
+        return " (there is no key in WANDB_API_KEY or ~/.netrc)"
+    return None
+
+
+def _send(run: RunDir, later: str, tell: Say) -> None:
+    """The thread: everything that wandb does."""
+    try:
+        done = sync(run, new=False, environment=os.environ, finish_timeout_s=FINISH_TIMEOUT_S)
+    except Exception as error:  # noqa: BLE001 - a mirror's failure, of whatever kind, is told
+        tell(f"W&B has not got the comparison ({one_line(error)}); {later}.")
+        return
+    if done.by_itself:
+        tell(f"The run sends its rows to W&B at this moment; {later} afterwards.")
+    elif done.comparison:
+        tell(f"W&B has {done.comparison}: {done.url}")
+    else:
+        tell(f"W&B has this comparison already: {done.url}")

@@ -1,0 +1,115 @@
+"""Parameters by their names: which of them are frozen, and in which layer each lies. No torch."""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ConfigError
+from ftdist.plan.model_info import ModelFacts
+
+_BACKBONES = ("model.", "transformer.", "gpt_neox.", "backbone.")
+"""First parts of a causal LM's names, which the files of a bare backbone lack."""
+
+_TIED_HEAD = "lm_head.weight"
+"""Name of the output embedding, under which no file holds it where it is the input embedding."""
+
+_SHOWN = 4
+"""Names that an error lists."""
+
+
+def frozen_names(patterns: Sequence[str], names: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    """The parameters that `optim.frozen` keeps as the base has them.
+
+    Args:
+        patterns: shell-style, as `fnmatch` reads them, matched against whole names.
+        names: each parameter with all the names it goes by; a tied embedding has several, and is
+            frozen by any of them.
+
+    Raises:
+        ConfigError: a pattern matches nothing, or nothing would be trained.
+    """
+    idle = [p for p in patterns if not any(_matches([p], all_of) for all_of in names.values())]
+    if idle:
+        told = f"{', '.join(idle)} matches" if len(idle) == 1 else f"{', '.join(idle)} match"
+        raise ConfigError(
+            f"optim.frozen: {told} none of the model's {len(names)} parameters.",
+            remedy=f"write patterns over names such as {', '.join(_like(idle[0], names))}.",
+        )
+    frozen = frozenset(name for name, all_of in names.items() if _matches(patterns, all_of))
+    if names and len(frozen) == len(names):
+        raise ConfigError(
+            f"optim.frozen keeps all {len(names)} parameters as the base has them: nothing would "
+            "be trained.",
+            remedy=f"leave some out of its patterns, such as {', '.join(_like('', names))}.",
+        )
+    return frozen
+
+
+def layers_by_name(names: Iterable[str]) -> dict[str, int]:
+    """The layer of each parameter that lies in one, counted from 0 at the input.
+
+    A layer is the first number in a name: `model.layers.3.mlp.up_proj.weight` lies in layer 3.
+
+    Raises:
+        ConfigError: there is no single list of layers, numbered from 0.
+    """
+    placed: dict[str, int] = {}
+    lists: set[str] = set()
+    for name in names:
+        parts = name.split(".")
+        first = next((place for place, part in enumerate(parts) if part.isdecimal()), None)
+        if first is not None:
+            placed[name] = int(parts[first])
+            lists.add(".".join(parts[:first]))
+    if len(lists) != 1 or set(placed.values()) != set(range(max(placed.values()) + 1)):
+        raise ConfigError(
+            "optim.layer_decay needs one list of layers, numbered from 0, and the names of this "
+            "model's parameters show none.",
+            remedy="set optim.layer_decay=1.0.",
+        )
+    return placed
+
+
+def check_parameters(config: RunConfig, *, model: ModelFacts) -> None:
+    """Refuse what `optim` says of parameters, as far as the model's files tell of them.
+
+    Raises:
+        ConfigError: a pattern of `optim.frozen` matches nothing or all match everything, or
+            `optim.layer_decay` finds no layers.
+    """
+    names = _names(model)
+    frozen_names(config.optim.frozen, names)
+    if config.optim.layer_decay < 1:
+        layers_by_name(names)
+
+
+def frozen_elements(patterns: Sequence[str], model: ModelFacts) -> int:
+    """Elements that `patterns` freeze, by the model's files."""
+    frozen = [name for name, all_of in _names(model).items() if _matches(patterns, all_of)]
+    return sum(math.prod(model.shapes[name]) for name in frozen)
+
+
+def _matches(patterns: Sequence[str], names: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+
+
+def _names(model: ModelFacts) -> dict[str, list[str]]:
+    """Each tensor in the files with the names it may have in the model."""
+    whole = any(name.startswith(_BACKBONES) for name in model.shapes)
+    more = () if whole else _BACKBONES
+    names = {name: [name, *(f"{first}{name}" for first in more)] for name in model.shapes}
+    words = [n for n, shape in model.shapes.items() if shape[:1] == (model.vocab_size,)]
+    inputs = [name for name in words if name != _TIED_HEAD]
+    if model.tied and len(inputs) == 1:
+        names[inputs[0]].append(_TIED_HEAD)
+        names.pop(_TIED_HEAD, None)
+    return names
+
+
+def _like(pattern: str, names: Mapping[str, Sequence[str]]) -> list[str]:
+    """Some names: those nearest to what was typed, and the first and last."""
+    known = [name for all_of in names.values() for name in all_of]
+    near = difflib.get_close_matches(pattern, known, n=_SHOWN - 2, cutoff=0.5)
+    return list(dict.fromkeys([*near, *known[:1], *known[-1:], *known[1:]]))[:_SHOWN]

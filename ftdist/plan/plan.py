@@ -1,0 +1,326 @@
+"""What a run will take, computed before it waits in a queue: pure arithmetic, no torch.
+
+Sizes are GiB (2**30 bytes) on one rank unless a name says otherwise. Symbols in the formulas:
+N parameters, N_t of them trained, L layers, H hidden size, V vocabulary, W world size, T tokens of
+one micro-batch (micro_sequences x sequence_tokens), b bytes of the model's dtype, a of the
+accumulation dtype.
+"""
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from ftdist.config.batch_split import BatchCut, cut_batch
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ConfigError, DataError
+from ftdist.plan.dataset_info import LibraryFacts, SourceFacts
+from ftdist.plan.memory import memory_terms
+from ftdist.plan.model_info import ModelFacts, read_model_facts
+from ftdist.plan.param_names import frozen_elements
+
+__all__ = [
+    "BatchCut",
+    "LibraryFacts",
+    "ModelFacts",
+    "Plan",
+    "SourceFacts",
+    "check_context",
+    "cut_batch",
+    "describe",
+    "make_plan",
+    "read_model_facts",
+    "row_shares",
+]
+
+_DRAWN = 1e-9
+"""Room for rounding when a product of floats is rounded up to whole steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run will take. Fields named in `estimates` come from rules of thumb."""
+
+    world_size: int
+    steps: int
+    global_sequences: int
+    micro_sequences: int
+    micro_steps: int
+    sequence_tokens: int
+    library: LibraryFacts
+    epochs: float
+    """Passes over the library that `steps` make."""
+
+    tokens: int
+    """Of all steps, packed to full sequences."""
+
+    device: Literal["cpu", "cuda"]
+    dtype: Literal["bfloat16", "float32"]
+    parameters: int
+    """Of the whole model."""
+
+    frozen_parameters: int = 0
+    """Of these, as far as the model's files tell, those that `optim.frozen` keeps."""
+
+    parameters_gib: float
+    """N b / W, this rank's shard; with parameter offload it waits in host memory."""
+
+    gradients_gib: float
+    """N_t a / W accumulated, and one bucket that is being reduced: min(N_t, bucket) b."""
+
+    optimizer_gib: float
+    """12 N_t / W: float32 master weights and two moments; with offload in host memory."""
+
+    base_gib: float = 0.0
+    """N b / W, this rank's shard of the base, where a source follows it; else 0."""
+
+    gathered_gib: float
+    """Parameters that stand whole at once, at most: min(N, max(live, largest)) b."""
+
+    activations_gib: float
+    """17 T H b a layer: L of them, or with activation checkpointing one, and L inputs T H b."""
+
+    logits_gib: float
+    """One chunk of logits in float32 and in the model's dtype, and the head's gradient V H b.
+
+    Where a source follows the base, its chunk and the difference of both too, its head V H b, and
+    the head's gradient once more in float32.
+    """
+
+    device_gib: float
+    """Sum of what stands on the device."""
+
+    host_offload_gib: float
+    """Sum of what offloading keeps in host memory."""
+
+    host_load_gib: float
+    """Peak of host memory while loading: each rank reads its own slices of the files, so its
+    shard N b / W and, while modules are made, two whole parameters, at most the largest: input
+    and output embedding, before they are tied or cut."""
+
+    checkpoint_gib: float
+    """One checkpoint, all ranks: 12 N_t, and (N - N_t) b of what is frozen."""
+
+    export_gib: float
+    """The exported model: N times the bytes of its dtype."""
+
+    disk_gib: float
+    """min(keep + 1, all) checkpoints, for one is being written before the oldest goes, one more
+    where the best is kept too, and the export."""
+
+    estimates: tuple[str, ...]
+
+    @property
+    def exposures(self) -> float | None:
+        """How often an answer of the library is seen, on average.
+
+        None: the library was packed by an earlier ftdist, which did not count answers.
+        """
+        per_pass = self.library.exposures_per_pass
+        return None if per_pass is None else self.epochs * per_pass
+
+    def to_json(self) -> str:
+        """As JSON text."""
+        return json.dumps(dataclasses.asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """From JSON text."""
+        values = json.loads(text)
+        values["library"] = LibraryFacts.from_values(values["library"])
+        values["estimates"] = tuple(values["estimates"])
+        return cls(**values)
+
+
+def row_shares(sources: tuple[SourceFacts, ...]) -> tuple[float, ...]:
+    """Share of each source in the stream of packed sequences; they sum to 1.
+
+    Weights speak of tokens: source i gives weight_i tokens for each token of the first. Its rows
+    hold t_i = tokens_i / sequences_i tokens on average, so p_i = (w_i / t_i) / sum_j (w_j / t_j).
+
+    Raises:
+        DataError: a source has no sequences.
+    """
+    for source in sources:
+        if source.sequences == 0 or source.tokens == 0:
+            raise DataError(
+                f"Source {source.name!r} has {source.samples} samples and nothing to train on.",
+                remedy="give it conversations or documents, or leave it out.",
+            )
+    rows = [source.weight * source.sequences / source.tokens for source in sources]
+    return tuple(row / math.fsum(rows) for row in rows)
+
+
+def check_context(config: RunConfig, *, model: ModelFacts) -> None:
+    """Refuse sequences that are longer than the model's context.
+
+    Raises:
+        ConfigError: they are.
+    """
+    length, most = config.batch.sequence_tokens, model.max_position
+    if most is not None and length > most:
+        raise ConfigError(
+            f"batch.sequence_tokens={length} is more than the {most} positions that the model "
+            "knows.",
+            remedy=f"set batch.sequence_tokens to at most {most}.",
+        )
+
+
+def make_plan(
+    config: RunConfig,
+    *,
+    model: ModelFacts,
+    library: LibraryFacts,
+    device: Literal["cpu", "cuda"] | None = None,
+) -> Plan:
+    """Compute what a run will take.
+
+    Args:
+        config: the run.
+        model: the base model's sizes.
+        library: the packed sources.
+        device: where it will run; None: as `cluster.device` says, where auto means cuda if this
+            machine has an NVIDIA driver (then `device` and `dtype` are among the estimates).
+
+    Raises:
+        ConfigError: the batch cannot be cut, or a sequence is longer than the model's context.
+        DataError: a source is empty, or answers are asked for and were not counted.
+    """
+    batch = config.batch
+    check_context(config, model=model)
+    cut = cut_batch(
+        global_sequences=batch.tokens // batch.sequence_tokens,
+        micro_sequences=batch.micro_sequences,
+        world_size=config.cluster.nodes * config.cluster.tasks_per_node,
+        allow_uneven=batch.allow_uneven,
+        sequence_tokens=batch.sequence_tokens,
+    )
+    first = library.sources[0]
+    rows_per_epoch = first.weight * first.sequences / row_shares(library.sources)[0]
+    steps = _steps(config, library=library, rows_per_epoch=rows_per_epoch, cut=cut)
+    guessed = ("device", "dtype") if device is None and config.cluster.device == "auto" else ()
+    device = device or _expected_device(config.cluster.device)
+    dtype = choose_dtype(config.model.dtype, device=device)
+    memory = memory_terms(
+        config,
+        model=model,
+        world_size=cut.world_size,
+        dtype=dtype,
+        steps=steps,
+        asks_base=any(source.towards_base for source in library.sources),
+    )
+    return Plan(
+        world_size=cut.world_size,
+        steps=steps,
+        global_sequences=cut.global_sequences,
+        micro_sequences=cut.micro_sequences,
+        micro_steps=cut.micro_steps,
+        sequence_tokens=batch.sequence_tokens,
+        library=library,
+        epochs=steps * cut.global_sequences / rows_per_epoch,
+        tokens=steps * cut.global_sequences * batch.sequence_tokens,
+        device=device,
+        dtype=dtype,
+        parameters=model.parameters,
+        frozen_parameters=frozen_elements(config.optim.frozen, model),
+        estimates=(*guessed, "gathered_gib", "activations_gib", "logits_gib", "device_gib"),
+        **memory,
+    )
+
+
+def _steps(
+    config: RunConfig, *, library: LibraryFacts, rows_per_epoch: float, cut: BatchCut
+) -> int:
+    """Optimizer steps of the whole run."""
+    length = config.train
+    if length.steps is not None:
+        return length.steps
+    if length.exposures is not None:
+        epochs = length.exposures / _exposures_per_pass(library)
+    else:
+        assert length.epochs is not None, "exactly one of the three: compose checks"
+        epochs = length.epochs
+    return max(1, math.ceil(epochs * rows_per_epoch / cut.global_sequences - _DRAWN))
+
+
+def _exposures_per_pass(library: LibraryFacts) -> float:
+    if library.exposures_per_pass is None:
+        raise DataError(
+            f"{library.path} was packed by an earlier ftdist, which did not count answers.",
+            remedy="remove that folder (it is packed anew), or set train.epochs.",
+        )
+    return library.exposures_per_pass
+
+
+def describe(plan: Plan) -> list[tuple[str, str]]:
+    """Rows of a table: what, and how much; an estimate begins with "about"."""
+
+    def told(field: str, text: str) -> str:
+        return f"about {text}" if field in plan.estimates else text
+
+    frozen = f", {plan.frozen_parameters:,} of them frozen" if plan.frozen_parameters else ""
+    rows = [
+        ("steps", f"{plan.steps:,}"),
+        ("passes over the library", f"{plan.epochs:.2f}"),
+        ("tokens", f"{plan.tokens:,}"),
+        (
+            "one step",
+            f"{plan.global_sequences} sequences of {plan.sequence_tokens} tokens = "
+            f"{plan.world_size} ranks x {plan.micro_steps} micro-steps x {plan.micro_sequences}",
+        ),
+        ("parameters", f"{plan.parameters:,}{frozen}"),
+        ("device and dtype", told("dtype", f"{plan.device}, {plan.dtype}")),
+    ]
+    if how_often := seen(plan):
+        rows.insert(2, (f"each of {plan.library.answers:,} answers", how_often))
+    for source, share in zip(plan.library.sources, row_shares(plan.library.sources), strict=True):
+        size = f"{source.samples:,} samples, {source.tokens:,} tokens in {source.sequences:,} rows"
+        follows = ", follows the base" if source.towards_base else ""
+        rows.append((f"source {source.name}", f"{size}, {share:.1%} of the stream{follows}"))
+    rows += [
+        (label, told(field, f"{getattr(plan, field):.2f} GiB"))
+        for field, label in _MEMORY_LABELS.items()
+        if field != "base_gib" or plan.base_gib
+    ]
+    return rows
+
+
+def seen(plan: Plan) -> str:
+    """How often an answer is seen, as a person reads it; empty: not known, or there are none."""
+    if plan.exposures is None or not plan.library.answers:
+        return ""
+    return f"seen {plan.exposures:.{1 if plan.exposures < 9.95 else 0}f} times on average"
+
+
+_MEMORY_LABELS = {
+    "parameters_gib": "parameters, a rank",
+    "gradients_gib": "gradients, a rank",
+    "optimizer_gib": "optimizer, a rank",
+    "base_gib": "base model beside it, a rank",
+    "gathered_gib": "gathered parameters, a rank",
+    "activations_gib": "activations, a rank",
+    "logits_gib": "logits, a rank",
+    "device_gib": "device memory, a rank",
+    "host_offload_gib": "host memory by offload, a rank",
+    "host_load_gib": "host memory while loading, a rank",
+    "checkpoint_gib": "one checkpoint",
+    "export_gib": "exported model",
+    "disk_gib": "disk",
+}
+
+
+def _expected_device(choice: Literal["auto", "cpu", "cuda"]) -> Literal["cpu", "cuda"]:
+    if choice != "auto":
+        return choice
+    return "cuda" if Path("/proc/driver/nvidia/version").exists() else "cpu"
+
+
+def choose_dtype(
+    choice: Literal["auto", "bfloat16", "float32"], *, device: Literal["cpu", "cuda"]
+) -> Literal["bfloat16", "float32"]:
+    """The dtype that `model.dtype` means on `device`: bfloat16 on GPUs, float32 on CPUs."""
+    if choice != "auto":
+        return choice
+    return "bfloat16" if device == "cuda" else "float32"

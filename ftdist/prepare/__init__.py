@@ -1,0 +1,1 @@
+"""Tokenise and pack a library for training."""

@@ -1,0 +1,242 @@
+"""A config's library and further sources, tokenised and packed once, in a cache for all runs.
+
+The folder's name is a fingerprint of everything that went into it, so that a changed page, template
+or length makes another folder and an unchanged one is used again. It is built aside and appears by
+one rename: however many processes prepare the same library, one folder appears, and all use it.
+
+    python -m ftdist.prepare.main CONFIG.yaml OUT.json
+
+writes the facts of the packed library to OUT.json, or what is wrong.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ftdist.config.compose import load_config
+from ftdist.config.schema import ModelConfig, RunConfig
+from ftdist.data.chat_encoder import ChatEncoder
+from ftdist.data.packed_dataset import CARD, PackedLibrary, source_folder
+from ftdist.errors import FtdistError, ModelError, StorageError
+from ftdist.io.atomic_dir import on_disk
+from ftdist.plan.plan import LibraryFacts
+from ftdist.prepare.data_files import SourceFiles
+from ftdist.prepare.mixture import LIBRARY, find_sources, followers, weighed
+from ftdist.prepare.source import SourceBuilder
+from ftdist.prepare.tokenize_shard import BuildSettings
+from ftdist.rundir import write_whole
+
+FORMAT = 1
+"""Raised whenever the same input would be packed or written in another way."""
+
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What transformers raises for files that are not what they should be."""
+
+_STALE_S = 7 * 24 * 3600
+"""Age of a half-built folder at which its builder is taken to be dead."""
+
+
+def prepare(config: RunConfig) -> LibraryFacts:
+    """Tokenise and pack the library of a config, unless the cache has it.
+
+    Returns:
+        the facts, with the weights of this config.
+
+    Raises:
+        DataError: a source is not there, empty, or holds a row that cannot be used.
+        ModelError: the model's tokenizer cannot be read.
+        StorageError: the cache cannot be written or read.
+    """
+    sources = find_sources(config)
+    followers(config, names=list(sources))
+    check_model(config.model)
+    encoder = ChatEncoder(load_tokenizer(config.model), system_prompt=config.library.system_prompt)
+    settings = _settings(config)
+    key = _key(sources, encoder=encoder, settings=settings)
+    folder = Path(config.library.cache).expanduser().absolute() / key
+    if not (folder / CARD).is_file():
+        _build(
+            folder,
+            sources=sources,
+            encoder=encoder,
+            settings=settings,
+            private=config.run.private,
+        )
+    facts = PackedLibrary.open(folder).facts
+    return replace(facts, sources=weighed(config, facts.sources))
+
+
+def check_model(model: ModelConfig) -> None:
+    """Refuse a model folder whose model transformers does not know as a causal language model.
+
+    Its config.json is looked at before a library is tokenised for hours. A folder without one
+    (a tokenizer alone) has nothing to be looked at.
+
+    Raises:
+        ModelError: transformers does not know the model, or cannot generate text with it.
+    """
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
+
+    folder = Path(model.path).expanduser()
+    if not (folder / "config.json").is_file():
+        return
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except (*_UNREADABLE, StrictDataclassError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(
+            f"transformers cannot read {folder / 'config.json'}: {reason}",
+            remedy="take a model that the installed version of transformers knows.",
+        ) from error
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ModelError(
+            f"{folder} holds a {config.model_type}, which is no causal language model to "
+            "transformers.",
+            remedy="choose a model that transformers' AutoModelForCausalLM loads.",
+        )
+
+
+def load_tokenizer(model: ModelConfig) -> Any:
+    """The tokenizer of a model folder or hub name; never runs code that came with it.
+
+    Raises:
+        ModelError: there is none that can be read.
+    """
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import AutoTokenizer
+
+    folder = Path(model.path).expanduser()
+    is_folder = folder.is_dir()
+    if not is_folder and (model.path.startswith(("/", ".", "~")) or model.path.count("/") > 1):
+        raise ModelError(
+            f"model.path={model.path} does not exist.",
+            remedy="set model.path to a Hugging Face model folder or a hub name.",
+        )
+    try:
+        return AutoTokenizer.from_pretrained(
+            folder if is_folder else model.path, revision=model.revision, trust_remote_code=False
+        )
+    except (*_UNREADABLE, StrictDataclassError) as error:
+        why = "." if is_folder else ": " + str(error).strip().partition("\n")[0]
+        raise ModelError(
+            f"model.path={model.path} has no tokenizer that can be read{why}",
+            remedy="set model.path to a Hugging Face model folder with a tokenizer.json.",
+        ) from error
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prepare the library of a config file; arguments: that file, and the file for the answer."""
+    config_file, out = map(Path, arguments)
+    try:
+        answer = prepare(load_config(config_file)).to_json()
+    except FtdistError as error:
+        told = {"problem": error.problem, "remedy": error.remedy, "exit_code": error.exit_code}
+        write_whole(out, json.dumps(told))
+        return error.exit_code
+    write_whole(out, answer)
+    return 0
+
+
+def _settings(config: RunConfig) -> BuildSettings:
+    return BuildSettings(
+        sequence_tokens=config.batch.sequence_tokens,
+        on_long=config.library.on_long,
+        on_bad_row=config.library.on_bad_row,
+        held_out=config.library.held_out,
+        seed=config.run.seed,
+    )
+
+
+def _key(sources: dict[str, SourceFiles], *, encoder: ChatEncoder, settings: BuildSettings) -> str:
+    """Fingerprint of everything that decides a packed library's bytes; weights do not."""
+    made_of = {
+        "format": FORMAT,
+        "sources": [(name, files.fingerprint) for name, files in sources.items()],
+        "encoder": encoder.fingerprint(),
+        "settings": asdict(settings),
+    }
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _build(
+    folder: Path,
+    *,
+    sources: dict[str, SourceFiles],
+    encoder: ChatEncoder,
+    settings: BuildSettings,
+    private: bool,
+) -> None:
+    """Make the packed library beside its place, then give it its name."""
+    aside = folder.parent / f".{folder.name}.{uuid4().hex}.building"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside.mkdir(mode=0o700 if private else 0o777)
+        _sweep(folder.parent)
+        _write_sources(aside, folder, sources=sources, encoder=encoder, settings=settings)
+        on_disk(aside, *aside.rglob("*"))
+        aside.rename(folder)
+        on_disk(folder.parent)
+    except OSError as error:
+        # Another process was first; what it made is the same.
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY) or not (folder / CARD).is_file():
+            raise StorageError(
+                f"The packed library cannot be written to {folder.parent}: {error}.",
+                remedy="free some space there, or set library.cache to a writable folder.",
+            ) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write_sources(
+    aside: Path,
+    folder: Path,
+    *,
+    sources: dict[str, SourceFiles],
+    encoder: ChatEncoder,
+    settings: BuildSettings,
+) -> None:
+    facts, cards = [], []
+    for number, (name, files) in enumerate(sources.items()):
+        place = aside / source_folder(number)
+        place.mkdir()
+        kept_out = settings.held_out if name == LIBRARY else 0.0
+        builder = SourceBuilder(
+            name=name,
+            folder=place,
+            encoder=encoder,
+            settings=replace(settings, held_out=kept_out),
+        )
+        source_facts, card = builder.build(files, weight=1.0)
+        facts.append(source_facts)
+        cards.append(card)
+    whole = LibraryFacts(path=str(folder), key=folder.name, sources=tuple(facts))
+    card = {
+        "format": FORMAT,
+        "settings": asdict(settings),
+        "facts": json.loads(whole.to_json()),
+        "sources": cards,
+        "chat_template": encoder.template,
+    }
+    (aside / CARD).write_text(json.dumps(card, indent=2), encoding="utf-8")
+
+
+def _sweep(cache: Path) -> None:
+    """Remove what builders that were killed long ago left half-made."""
+    for left in cache.glob(".*.building"):
+        with contextlib.suppress(FileNotFoundError):  # its builder has just given it its name
+            if time.time() - left.stat().st_mtime > _STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

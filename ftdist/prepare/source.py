@@ -1,0 +1,218 @@
+"""One source, tokenised and packed into a folder."""
+
+import shutil
+import sys
+import tempfile
+import time
+from array import array
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from ftdist.data.chat_encoder import ChatEncoder
+from ftdist.data.packed_dataset import IDS, LOSS, OFFSETS
+from ftdist.data.packing import pack_samples
+from ftdist.errors import DataError
+from ftdist.io.worker_pool import in_order, processes_for
+from ftdist.plan.plan import SourceFacts
+from ftdist.prepare.data_files import SourceFiles
+from ftdist.prepare.tokenize_shard import (
+    BuildSettings,
+    Counts,
+    Portion,
+    Task,
+    encode_task,
+    portions_of,
+    save_encoder,
+)
+
+_REPORT_EVERY_S = 5.0
+_PORTIONS_ALONE = 2
+"""So many portions are done before other processes would have started."""
+
+_COPIED_BYTES = 1 << 24
+
+
+class SourceBuilder:
+    """Reads, encodes, writes and packs one source.
+
+    Args:
+        name: of the source; `library` for the library itself.
+        folder: exists, empty.
+    """
+
+    def __init__(
+        self, *, name: str, folder: Path, encoder: ChatEncoder, settings: BuildSettings
+    ) -> None:
+        self._name = name
+        self._folder = folder
+        self._encoder = encoder
+        self._settings = settings
+        self._counts = Counts()
+        self._lengths, self._loss_counts, self._units = array("q"), array("q"), array("q")
+        self._answer_hashes, self._unit_hashes = array("Q"), array("Q")
+        self._held_from: int | None = None
+        """First sample that is kept out, where that was decided before; None: they are chosen."""
+        self._began = self._reported = time.monotonic()
+
+    def build(self, files: SourceFiles, *, weight: float) -> tuple[SourceFacts, dict[str, Any]]:
+        """Make the source's files.
+
+        Returns:
+            its facts, and what the card says about it.
+
+        Raises:
+            DataError: a row is bad or too long and is not to be left out, or nothing is left.
+        """
+        with (self._folder / IDS).open("wb") as ids, (self._folder / LOSS).open("wb") as loss:
+            self._encode(files, ids=ids, loss=loss)
+            if files.held_out is not None:
+                self._held_from = len(self._lengths)
+                held_out = replace(files, files=(files.held_out,), held_out=None)
+                self._encode(held_out, ids=ids, loss=loss)
+        if not self._lengths:
+            self._refuse_empty(files)
+        facts = self._pack(weight=weight)
+        seconds = time.monotonic() - self._began
+        self._report(f"done in {seconds:.0f} s: {facts.sequences} sequences", now=True)
+        return facts, {
+            "name": self._name,
+            "files": [{"name": name, "sha256": digest} for name, digest in files.fingerprint],
+            "ignored_files": [files.name(file) for file in files.ignored],
+            **asdict(self._counts),
+        }
+
+    def _encode(self, files: SourceFiles, *, ids: BinaryIO, loss: BinaryIO) -> None:
+        """Tokenise files portion by portion, and put what comes of them after what is there."""
+        portions = portions_of(files, source=self._name)
+        is_long = len(portions) > _PORTIONS_ALONE
+        processes = min(processes_for(0), len(portions)) if is_long else 0
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix=".portions-") as folder:
+            encoder = Path(folder) / "encoder.pickle"
+            save_encoder(self._encoder, encoder)
+            tasks = [
+                Task(
+                    parts=parts,
+                    settings=self._settings,
+                    encoder=encoder,
+                    ids=Path(folder) / f"{number}.ids",
+                    loss=Path(folder) / f"{number}.loss",
+                )
+                for number, parts in enumerate(portions)
+            ]
+            results = (
+                in_order(encode_task, tasks, processes=processes, if_it_dies=_dead)
+                if processes
+                else map(encode_task, tasks)
+            )
+            for task, portion in zip(tasks, results, strict=True):
+                self._take(portion)
+                for path, whole in ((task.ids, ids), (task.loss, loss)):
+                    with path.open("rb") as file:
+                        shutil.copyfileobj(file, whole, _COPIED_BYTES)
+                    path.unlink()
+                self._report("reading")
+
+    def _take(self, portion: Portion) -> None:
+        before = len(self._unit_hashes)
+        self._lengths += portion.lengths
+        self._loss_counts += portion.loss_counts
+        self._answer_hashes += portion.answer_hashes
+        self._units += array("q", [before + unit for unit in portion.units])
+        self._unit_hashes += portion.unit_hashes
+        self._counts.add(portion.counts)
+
+    def _pack(self, *, weight: float) -> SourceFacts:
+        lengths = np.array(self._lengths, dtype=np.int64)
+        loss_counts = np.array(self._loss_counts, dtype=np.int64)
+        np.save(self._folder / OFFSETS, np.concatenate([[0], np.cumsum(lengths)]))
+        held_out = self._held_out()
+        sequences = {}
+        for part, chosen in (("train", ~held_out), ("held_out", held_out)):
+            samples = np.flatnonzero(chosen)
+            packing = pack_samples(lengths[samples], sequence_tokens=self._settings.sequence_tokens)
+            sequences[part] = len(packing)
+            order, starts = samples[packing.samples], packing.offsets[:-1]
+            for what, array_of in (
+                ("samples", order),
+                ("offsets", packing.offsets),
+                ("tokens", _sums(lengths[order], starts)),
+                ("loss_tokens", _sums(loss_counts[order], starts)),
+            ):
+                np.save(self._folder / f"{part}-{what}.npy", array_of)
+        hashes = np.array(self._answer_hashes)
+        answers = hashes[(hashes != 0) & ~held_out]
+        return SourceFacts(
+            name=self._name,
+            weight=weight,
+            samples=int((~held_out).sum()),
+            sequences=sequences["train"],
+            tokens=int(lengths[~held_out].sum()),
+            loss_tokens=int(loss_counts[~held_out].sum()),
+            answered_samples=len(answers),
+            answers=len(np.unique(answers)),
+            held_out_samples=int(held_out.sum()),
+            held_out_sequences=sequences["held_out"],
+        )
+
+    def _held_out(self) -> npt.NDArray[np.bool_]:
+        """Which samples are kept out of training; bool, one each.
+
+        Whole conversations and texts, chosen by what they hold, so that equal ones stay together
+        and the order of rows does not matter: those with the smallest keyed hash. A library of a
+        single text keeps out its end.
+        """
+        share, samples = self._settings.held_out, len(self._lengths)
+        if self._held_from is not None:
+            return np.arange(samples) >= self._held_from
+        units, hashes = (np.array(values) for values in (self._units, self._unit_hashes))
+        choices = samples if len(hashes) == 1 else len(hashes)
+        wanted = round(share * choices)
+        if share > 0 and samples >= 10:
+            wanted = max(1, wanted)
+        if wanted == 0:
+            return np.zeros(samples, dtype=np.bool_)
+        if wanted >= choices > 1:
+            raise DataError(
+                f"library.held_out={share:g} keeps all {choices} samples out of training.",
+                remedy="set library.held_out to 0.1 or less.",
+            )
+        if len(hashes) == 1:
+            return np.arange(samples) >= max(1, samples - wanted)
+        chosen = hashes <= np.sort(hashes)[wanted - 1]
+        return np.zeros(samples, dtype=np.bool_) if chosen.all() else chosen[units]
+
+    def _refuse_empty(self, files: SourceFiles) -> None:
+        counts = self._counts
+        reason = f" The first: {counts.first_skipped[0]}" if counts.first_skipped else ""
+        raise DataError(
+            f"{files.root} (source {self._name!r}) holds nothing to learn: {len(files.files)} "
+            f"files read, {counts.skipped} rows skipped, {counts.dropped} too long.{reason}",
+            remedy="give it conversations with answers, or text.",
+        )
+
+    def _report(self, what: str, *, now: bool = False) -> None:
+        if not now and time.monotonic() - self._reported < _REPORT_EVERY_S:
+            return
+        self._reported = time.monotonic()
+        read = self._counts.conversations + self._counts.passages
+        sys.stderr.write(
+            f"prepare: {self._name}: {what}; {read} conversations and texts, "
+            f"{sum(self._lengths)} tokens\n"
+        )
+
+
+def _dead(task: Task) -> Portion:
+    first, last = task.parts[0], task.parts[-1]
+    raise DataError(
+        f"{first.name} (row {first.first_row}) to {last.name} end the program that tokenises them.",
+        remedy="make sure that there is memory for it; else leave them out, and report it.",
+    )
+
+
+def _sums(values: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Sums of the runs of `values` that begin at `starts`."""
+    return np.add.reduceat(values, starts) if len(starts) else np.empty(0, dtype=np.int64)

@@ -1,0 +1,281 @@
+"""Portions of a source, each read and tokenised by one process."""
+
+import pickle
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import chain, islice
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+
+from ftdist.data.chat_encoder import ChatEncoder, Tokens
+from ftdist.errors import DataError
+from ftdist.library.readers import chat_formats
+from ftdist.library.readers.records import Span, split_rows
+from ftdist.library.schema import BadRow, Conversation, Passage, Place, Row
+from ftdist.library.store import dataset
+from ftdist.prepare import chunking
+from ftdist.prepare.data_files import SourceFiles
+
+PORTION_BYTES = 1 << 20
+"""Of source files that one process reads at once."""
+
+_ROWS_AT_ONCE = 256
+NAMED_ROWS = 20
+"""Bad rows that the card names; all are counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildSettings:
+    """What decides how a source becomes sequences."""
+
+    sequence_tokens: int
+    on_long: Literal["error", "drop", "truncate"]
+    on_bad_row: Literal["error", "skip"]
+    held_out: float
+    seed: int
+
+
+@dataclass(kw_only=True)
+class Counts:
+    """What was met while reading a source."""
+
+    conversations: int = 0
+    passages: int = 0
+    skipped: int = 0
+    """Rows that could not be used."""
+    dropped: int = 0
+    """Conversations too long for a sequence."""
+    truncated: int = 0
+    first_skipped: list[str] = field(default_factory=list)
+
+    def add(self, other: "Counts") -> None:
+        """Take what another part of the source counted into this."""
+        self.conversations += other.conversations
+        self.passages += other.passages
+        self.skipped += other.skipped
+        self.dropped += other.dropped
+        self.truncated += other.truncated
+        self.first_skipped = [*self.first_skipped, *other.first_skipped][:NAMED_ROWS]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A file, or a part of one."""
+
+    path: Path
+    name: str
+    span: Span | None = None
+    """Bytes of a JSONL file."""
+
+    first_row: int = 1
+    batches: range | None = None
+    """Record batches of an Arrow file."""
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        """What it holds."""
+        if self.path.suffix == dataset.SUFFIX:
+            return dataset.read_rows(self.path, batches=self.batches)
+        if self.path.suffix.lower() in chunking.SUFFIXES:
+            return iter([chunking.read_document(self.path, name=self.name)])
+        return chat_formats.read_conversations(
+            self.path, name=self.name, span=self.span, first_row=self.first_row
+        )
+
+
+def parts_of(files: SourceFiles, *, source: str, portion_bytes: int) -> list[tuple[int, Part]]:
+    """The parts of all files in order, each with its bytes."""
+    found: list[tuple[int, Part]] = []
+    for file in files.files:
+        if file == files.held_out:
+            continue
+        size = file.stat().st_size
+        part = Part(path=file, name=f"{source}: {files.name(file)}")
+        if size <= portion_bytes:
+            found.append((size, part))
+        elif file.suffix == dataset.SUFFIX:
+            batches = len(dataset.samples_of_batches(file))
+            step = max(1, batches * portion_bytes // size)
+            found += [
+                (portion_bytes, replace(part, batches=range(at, min(at + step, batches))))
+                for at in range(0, batches, step)
+            ]
+        elif file.suffix.lower() in (".jsonl", ".ndjson"):
+            found += [
+                (span[1] - span[0], replace(part, span=span, first_row=row))
+                for span, row in split_rows(file, span_bytes=portion_bytes)
+            ]
+        else:
+            found.append((size, part))
+    return found
+
+
+def portions_of(files: SourceFiles, *, source: str) -> list[tuple[Part, ...]]:
+    """The parts of a source, small ones together."""
+    portions: list[list[Part]] = []
+    room = 0
+    for size, part in parts_of(files, source=source, portion_bytes=PORTION_BYTES):
+        if size > room or not portions:
+            portions.append([])
+            room = PORTION_BYTES
+        portions[-1].append(part)
+        room -= size
+    return [tuple(portion) for portion in portions]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A portion, and what to do with it."""
+
+    parts: tuple[Part, ...]
+    settings: BuildSettings
+    encoder: Path
+    """Pickled `ChatEncoder`."""
+
+    ids: Path
+    """File to write the token ids to, uint32."""
+
+    loss: Path
+    """File to write to which of them are learned, uint8."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portion:
+    """What a portion came to: sizes of its samples, in the order in which they were written."""
+
+    lengths: "array[int]"
+    loss_counts: "array[int]"
+    answer_hashes: "array[int]"
+    """Of each sample a hash of the tokens that it learns, 64 bits; 0: it is a piece of text."""
+
+    units: "array[int]"
+    """Of each sample the conversation or passage it comes from, counted from 0."""
+
+    unit_hashes: "array[int]"
+    """Of each conversation or passage a keyed hash of what it holds, 64 bits."""
+
+    counts: Counts
+
+
+def save_encoder(encoder: ChatEncoder, path: Path) -> None:
+    """Write an encoder for the processes that use it."""
+    path.write_bytes(pickle.dumps(encoder))
+
+
+@lru_cache(maxsize=1)
+def load_encoder(path: Path) -> ChatEncoder:
+    """An encoder that `save_encoder` wrote; the last one stays, with what it found out."""
+    encoder = pickle.loads(path.read_bytes())
+    assert isinstance(encoder, ChatEncoder)
+    return encoder
+
+
+def encode_task(task: Task) -> Portion:
+    """Tokenise a portion in a process of its own."""
+    with task.ids.open("wb") as ids, task.loss.open("wb") as loss:
+        encoding = _Encoding(load_encoder(task.encoder), task.settings)
+        return encoding.run(task.parts, ids=ids, loss=loss)
+
+
+class _Encoding:
+    """The tokenising of one portion."""
+
+    def __init__(self, encoder: ChatEncoder, settings: BuildSettings) -> None:
+        self._encoder, self._settings = encoder, settings
+        self._counts = Counts()
+
+    def run(self, parts: Sequence[Part], *, ids: BinaryIO, loss: BinaryIO) -> Portion:
+        """Read and tokenise the parts, and write what comes of them."""
+        lengths, loss_counts, units = array("q"), array("q"), array("q")
+        answer_hashes, unit_hashes = array("Q"), array("Q")
+        for is_text, unit in self._units_of(chain.from_iterable(part.rows for part in parts)):
+            digest = blake2b(digest_size=8, key=str(self._settings.seed).encode())
+            for tokens in unit:
+                sample, learned = np.array(tokens.input_ids, dtype=np.uint32), bytes(tokens.loss)
+                ids.write(sample.tobytes())
+                loss.write(learned)
+                digest.update(sample.tobytes())
+                answer = sample[np.frombuffer(learned, dtype=np.bool_)].tobytes()
+                hashed = 0 if is_text else _hashed(blake2b(answer, digest_size=8))
+                answer_hashes.append(hashed)
+                lengths.append(len(tokens.input_ids))
+                loss_counts.append(tokens.loss_tokens)
+                units.append(len(unit_hashes))
+            unit_hashes.append(_hashed(digest))
+        return Portion(
+            lengths=lengths,
+            loss_counts=loss_counts,
+            answer_hashes=answer_hashes,
+            units=units,
+            unit_hashes=unit_hashes,
+            counts=self._counts,
+        )
+
+    def _units_of(self, source: Iterator[Row]) -> Iterator[tuple[bool, Iterable[Tokens]]]:
+        """The samples of each conversation or passage, and whether it is a passage."""
+        while rows := list(islice(source, _ROWS_AT_ONCE)):
+            chats = [row for row in rows if isinstance(row, Conversation)]
+            encoded = iter(self._encoder.encode_many([chat.messages for chat in chats]))
+            for row in rows:
+                match row:
+                    case BadRow():
+                        self._bad(row.place, f"{row.place} {row.reason}.")
+                    case Passage():
+                        self._counts.passages += 1
+                        yield (
+                            True,
+                            chunking.cut_text(
+                                row.text,
+                                encoder=self._encoder,
+                                sequence_tokens=self._settings.sequence_tokens,
+                            ),
+                        )
+                    case Conversation():
+                        tokens = self._usable(next(encoded), row.place)
+                        if tokens is not None:
+                            self._counts.conversations += 1
+                            yield False, [tokens]
+
+    def _usable(self, tokens: Tokens | DataError, place: Place) -> Tokens | None:
+        if isinstance(tokens, DataError):
+            self._bad(place, f"{place} cannot be used. {tokens.problem}", tokens.remedy)
+            return None
+        if not any(tokens.loss):
+            self._bad(place, f"{place} has no token to learn.")
+            return None
+        room, length = self._settings.sequence_tokens, len(tokens.input_ids)
+        if length <= room:
+            return tokens
+        match self._settings.on_long:
+            case "truncate" if any(tokens.loss[:room]):
+                self._counts.truncated += 1
+                return Tokens(tokens.input_ids[:room], tokens.loss[:room])
+            case "drop" | "truncate":
+                self._counts.dropped += 1
+                return None
+        raise DataError(
+            f"{place} is {length} tokens long, but batch.sequence_tokens={room}.",
+            remedy=f"set batch.sequence_tokens to {length} or more (if the model allows), "
+            "shorten the conversation, or set library.on_long to drop or truncate.",
+        )
+
+    def _bad(self, place: Place, problem: str, remedy: str | None = None) -> None:
+        """Skip a row, or refuse to go on."""
+        if self._settings.on_bad_row == "error":
+            what = f"correct {place}" if remedy is None else remedy.removesuffix(".")
+            raise DataError(
+                problem,
+                remedy=f"{what}, or set library.on_bad_row=skip to leave such rows out.",
+            )
+        self._counts.skipped += 1
+        if len(self._counts.first_skipped) < NAMED_ROWS:
+            self._counts.first_skipped.append(problem)
+
+
+def _hashed(digest: blake2b) -> int:
+    return int.from_bytes(digest.digest())

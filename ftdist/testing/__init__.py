@@ -1,0 +1,1 @@
+"""Tiny models and libraries for tests, examples and `experiment=tiny`."""

@@ -1,0 +1,1 @@
+"""Shared text helpers: word matching, n-gram hashes, decontamination."""

@@ -1,0 +1,134 @@
+"""One start of a run: put on record when it begins, judged and put on record when it has ended."""
+
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from ftdist.checkpoint.store import CheckpointStore
+from ftdist.config.compose import dump_config
+from ftdist.config.schema import RunConfig
+from ftdist.errors import RequeueError
+from ftdist.plan.plan import Plan
+from ftdist.rundir import RunDir, write_whole
+from ftdist_launch.rank_failures import RankFailure
+from ftdist_launch.restart_policy import AttemptEnd, Decision, attempts_without_progress, decide
+
+CALM_CODES = (0, RequeueError.exit_code)
+"""Exit codes of a rank that has not failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a job ended, and the failure to show."""
+
+    exit_codes: tuple[int | None, ...]
+    failure: RankFailure | None
+    out_of_memory: bool
+
+    def as_attempt(self, *, stop_signal: int | None, progressed: bool) -> AttemptEnd:
+        """What the decision of `ftdist_launch.restart_policy` needs."""
+        codes = (code for code in self.exit_codes if code is not None and code not in CALM_CODES)
+        return AttemptEnd(
+            exit_codes=self.exit_codes,
+            cause=next(codes, None) if self.failure is None else self.failure.cause,
+            stop_signal=stop_signal,
+            out_of_memory=self.out_of_memory,
+            progressed=progressed,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """What was decided about an attempt."""
+
+    decision: Decision
+    step: int | None
+    """Of the newest checkpoint."""
+
+    attempts_in_vain: int
+    """In a row, this one included."""
+
+
+def begin(run: RunDir, config: RunConfig, plan: Plan, **facts: Any) -> int:
+    """Put a new attempt on record.
+
+    Args:
+        run: of the attempt.
+        config: kept with it.
+        plan: kept with it in part.
+        **facts: of the event, beside those of every attempt.
+
+    Returns:
+        Its number, from 1 on.
+    """
+    number = run.newest_attempt() + 1
+    folder = run.attempt(number)
+    folder.mkdir(parents=True)
+    write_whole(folder / "config.yaml", dump_config(config))
+    run.append_event(
+        "launched",
+        attempt=number,
+        world_size=plan.world_size,
+        steps=plan.steps,
+        host=socket.gethostname(),
+        checkpoint=newest_step(run),
+        **facts,
+    )
+    return number
+
+
+def settle(
+    run: RunDir, number: int, ended: Ended, *, stop_signal: int | None, limit: int
+) -> Settled:
+    """Decide what becomes of a run whose attempt has ended, and put it on record.
+
+    Args:
+        run: of the attempt.
+        number: of the attempt.
+        ended: how it ended.
+        stop_signal: by which somebody asked for the end, if so.
+        limit: attempts in a row without progress that end the run.
+    """
+    events = list(run.read_events())
+    in_vain = attempts_without_progress(events)
+    before = next(
+        (
+            event.get("checkpoint")
+            for event in events
+            if event.get("event") == "launched" and event.get("attempt") == number
+        ),
+        None,
+    )
+    step = newest_step(run)
+    progressed = step is not None and (before is None or step > before)
+    decision = decide(
+        ended.as_attempt(stop_signal=stop_signal, progressed=progressed),
+        attempts_without_progress=in_vain,
+        max_attempts_without_progress=limit,
+    )
+    failure = ended.failure
+    run.append_event(
+        "attempt_ended",
+        attempt=number,
+        outcome=decision.outcome,
+        exit_codes=list(ended.exit_codes),
+        checkpoint=step,
+        progressed=progressed,
+        cause=None if failure is None else failure.problem,
+        rank=None if failure is None else failure.rank,
+    )
+    return Settled(decision=decision, step=step, attempts_in_vain=0 if progressed else in_vain + 1)
+
+
+def step_to_export(run: RunDir, config: RunConfig) -> int | None:
+    """Step of the checkpoint that `ftdist export` would take, None where there is none."""
+    best = CheckpointStore(run.checkpoints, keep=1).best()
+    if best is not None and config.checkpoint.export == "best":
+        return best.step
+    return newest_step(run)
+
+
+def newest_step(run: RunDir) -> int | None:
+    """Step of the newest committed checkpoint, None where there is none."""
+    committed = CheckpointStore(run.checkpoints, keep=1).committed()
+    return committed[0].step if committed else None

@@ -1,0 +1,92 @@
+"""One run directory, one writer: the lock that `ftdist` holds while it watches a run."""
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ftdist.errors import ConfigError
+from ftdist.rundir import RunDir
+from ftdist_launch.local.processes import ProcessId
+
+
+@contextmanager
+def holding(run: RunDir, *, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold `run.lock` for the length of a `with` block.
+
+    A lock whose process on this machine has ended is taken over, which is said.
+
+    Raises:
+        ConfigError: another process holds it, here or on another machine.
+    """
+    own = ProcessId.of(os.getpid())
+    assert own is not None
+    mine = {"host": socket.gethostname(), "pid": own.pid, "start_ticks": own.start_ticks}
+    while not _take(run, mine):
+        holder = _read(run)
+        if holder is None:
+            continue
+        if is_held(run):
+            raise ConfigError(
+                f"Run {run.name} is being worked on by process {holder['pid']} on "
+                f"{holder['host']}.",
+                remedy=f"wait for it, or end it with `kill {holder['pid']}` there; if that machine "
+                f"is gone, delete {run.lock}.",
+            )
+        if _unlink_stale(run, holder):
+            say(f"Taking over run {run.name}: process {holder['pid']}, which held it, has ended.")
+    try:
+        yield
+    finally:
+        if _read(run) == mine:
+            run.lock.unlink(missing_ok=True)
+
+
+def is_held(run: RunDir) -> bool:
+    """Whether a process holds the run. Those of other machines are believed to be alive."""
+    holder = _read(run)
+    if holder is None:
+        return False
+    if holder["host"] != socket.gethostname():
+        return True
+    return ProcessId(pid=holder["pid"], start_ticks=holder["start_ticks"]).alive
+
+
+def _take(run: RunDir, mine: dict[str, Any]) -> bool:
+    # Written aside and linked: a reader never meets a lock that does not say whose it is.
+    aside = run.lock.with_name(f".lock.{os.getpid()}.tmp")
+    aside.write_text(json.dumps(mine))
+    try:
+        os.link(aside, run.lock)
+    except FileExistsError:
+        return False
+    finally:
+        aside.unlink()
+    return True
+
+
+def _unlink_stale(run: RunDir, holder: dict[str, Any]) -> bool:
+    """Remove the lock if it is still that of `holder`, who has ended.
+
+    Two processes may find the same stale lock. The slower one must not remove the new lock of
+    the faster one, so they look once more, and remove, in turn.
+    """
+    with run.lock.with_name(".lock.turn").open("w", encoding="utf-8") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if _read(run) != holder:
+            return False
+        run.lock.unlink(missing_ok=True)
+        return True
+
+
+def _read(run: RunDir) -> dict[str, Any] | None:
+    try:
+        holder = json.loads(run.lock.read_text())
+        return {"host": holder["host"], "pid": holder["pid"], "start_ticks": holder["start_ticks"]}
+    except FileNotFoundError:
+        return None
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return {"host": "?", "pid": 0, "start_ticks": 0}

@@ -1,0 +1,1 @@
+"""Log files of all ranks, merged by timestamp."""

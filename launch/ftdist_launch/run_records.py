@@ -1,0 +1,126 @@
+"""What a run's folder says of it; reads little, however long the run is."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ftdist.rundir import RunDir
+from ftdist_launch.lock import is_held
+from ftdist_launch.rank_failures import first_failure, read_failures
+
+Event = Mapping[str, Any]
+
+TAIL_BYTES = 1 << 16
+"""How much of the end of `metrics.jsonl` is looked at for its newest row."""
+
+_ADDRESS = re.compile(r"https?://[\x21-\x7e]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """What is on record of one run."""
+
+    name: str
+    events: tuple[Event, ...] = ()
+    newest: Mapping[str, Any]
+    """The newest row of measurements; empty before the first step."""
+
+    held: bool = False
+    """Whether a process watches the run on its machine."""
+
+    overrides: tuple[str, ...] = ()
+    """What was typed."""
+
+    wandb_url: str | None = None
+    remedies: Mapping[str, str]
+    """What to do about the first failure of the newest attempt, by the problem's words."""
+
+    made: float = 0.0
+    """When the run was made, in seconds since the epoch."""
+
+    def of(self, *kinds: str) -> list[Event]:
+        """Events of some kinds, oldest first."""
+        return [event for event in self.events if event.get("event") in kinds]
+
+    def newest_jobs(self) -> dict[str, Event]:
+        """By stage: the record of its newest job; of prepare one that the training waits for."""
+        jobs = {str(event["stage"]): event for event in self.of("submitted")}
+        prepare, train = jobs.get("prepare"), jobs.get("train")
+        if prepare and train and prepare["job"] not in train.get("after", []):
+            del jobs["prepare"]
+        return jobs
+
+    def stage_end(self, submitted: Event) -> Event | None:
+        """The record of the end of a job of one process; none of a job that starts again."""
+        ends = [
+            event
+            for event in self.of("stage_ended")
+            if (event["stage"], event.get("job")) == (submitted["stage"], submitted["job"])
+        ]
+        return ends[-1] if ends else None
+
+
+def read_records(run: RunDir) -> Records:
+    """What is on record of a run."""
+    events = tuple(run.read_events())
+    first = next((float(event["time"]) for event in events if "time" in event), None)
+    return Records(
+        name=run.name,
+        events=events,
+        newest=newest_metrics(run),
+        held=is_held(run),
+        overrides=tuple(_lines(run.overrides)),
+        wandb_url=_address(run.wandb / "url"),
+        remedies=_remedies(run),
+        made=run.config.stat().st_mtime if first is None else first,
+    )
+
+
+def find_runs(root: Path) -> list[RunDir]:
+    """Every run under a folder, in no order."""
+    return [RunDir(path.parent.resolve()) for path in root.glob("*/config.yaml")]
+
+
+def newest_metrics(run: RunDir) -> dict[str, Any]:
+    """The newest row that says a step and its loss; empty before the first step."""
+    return next((row for row in _rows_backwards(run.metrics) if "train/loss" in row), {})
+
+
+def _rows_backwards(path: Path) -> Iterator[dict[str, Any]]:
+    """The last rows of a file, the newest first; a torn line is passed over."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            lines = file.read().splitlines()
+    except OSError:
+        return
+    for line in reversed(lines):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict):
+            yield row
+
+
+def _remedies(run: RunDir) -> dict[str, str]:
+    newest = run.newest_attempt()
+    folders = [run.attempts / "prepare", *([run.attempt(newest)] if newest else [])]
+    failures = [first_failure(read_failures(folder)) for folder in folders if folder.is_dir()]
+    return {each.problem: each.remedy for each in failures if each is not None}
+
+
+def _address(path: Path) -> str | None:
+    """The address in a file; none where it holds anything else."""
+    found = _ADDRESS.fullmatch(next(iter(_lines(path)), ""))
+    return None if found is None else found[0]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []

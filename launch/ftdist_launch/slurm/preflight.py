@@ -1,0 +1,288 @@
+"""What a SLURM cluster would refuse or never start, known before anything is submitted."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
+from ftdist.observe.wandb.api import find_server
+from ftdist.plan.memory import DTYPE_BYTES, memory_terms
+from ftdist.plan.model_info import read_model_facts
+from ftdist_launch.slurm.client import Partition, Queue, SlurmError
+
+GIB = 1024**3
+
+SAVE_GIB_PER_S = 0.5
+"""What one node is taken to write to the shared file system while it saves, GiB a second."""
+
+MOST_THREADS = 8
+"""Threads that one rank can make use of: Python, autograd, the network, and optimizer offload."""
+
+MANY_STEPS = 10**9
+"""Stands for the number of steps where the library is still to be tokenised."""
+
+VOLATILE = ("tmpfs", "ramfs", "devtmpfs")
+"""File systems that no other node sees, and that are empty after a restart."""
+
+
+def cluster_problems(config: RunConfig, queue: Queue) -> Iterator[FtdistError]:
+    """What keeps a run from working on the cluster of this login node."""
+    missing = [name for name in ("sbatch", "squeue", "sinfo", "scontrol") if not shutil.which(name)]
+    if missing:
+        yield ConfigError(
+            f"cluster.kind=slurm, but {', '.join(missing)} cannot be found on this machine.",
+            remedy="work on a login node of the cluster, or set cluster=local.",
+        )
+        return
+    try:
+        partitions = queue.partitions()
+    except SlurmError as error:
+        yield error
+        return
+    yield from partition_problems(config, partitions)
+    yield from place_problems(Path(config.run.root))
+    yield from time_problems(config)
+    yield from key_problems(config, os.environ)
+
+
+def partition_problems(config: RunConfig, partitions: list[Partition]) -> Iterator[FtdistError]:
+    """Partitions that there are not, and nodes that no partition has."""
+    cluster = config.cluster
+    names = sorted({partition.name for partition in partitions})
+    for key, wanted in (("partition", cluster.partition), ("cpu_partition", cluster.cpu_partition)):
+        if wanted is not None and wanted not in names:
+            near = get_close_matches(wanted, names, n=1, cutoff=0.5)
+            yield ConfigError(
+                f"cluster.{key}={wanted}: the cluster has no such partition.",
+                remedy=f"set it to {near[0] if near else 'one of ' + ', '.join(names)}.",
+            )
+    kinds = [p for p in partitions if _is_chosen(p, cluster.partition)]
+    if not kinds:
+        if cluster.partition is None:
+            yield ConfigError(
+                "The cluster has no default partition.",
+                remedy=f"set cluster.partition to one of {', '.join(names)}.",
+            )
+        return
+    name = kinds[0].name
+    if not any(kind.is_up for kind in kinds):
+        yield ConfigError(
+            f"Partition {name} is not up.", remedy="choose another with cluster.partition, or wait."
+        )
+    limit = kinds[0].time_limit_min
+    if limit is not None and cluster.timeout_min > limit:
+        yield ConfigError(
+            f"cluster.timeout_min={cluster.timeout_min} is more than the {limit} minutes that "
+            f"partition {name} gives to a job.",
+            remedy=f"set cluster.timeout_min to at most {limit}; the run goes on in a job after "
+            "the other.",
+        )
+    yield from _node_problems(config, kinds)
+
+
+def _node_problems(config: RunConfig, kinds: list[Partition]) -> Iterator[FtdistError]:
+    """What no node, or too few nodes, of the partition can give."""
+    cluster, name = config.cluster, kinds[0].name
+    nodes = sum(kind.nodes for kind in kinds)
+    if cluster.nodes > nodes:
+        yield ConfigError(
+            f"cluster.nodes={cluster.nodes}, but partition {name} has {nodes}.",
+            remedy=f"set cluster.nodes to at most {nodes}.",
+        )
+    cores = cluster.tasks_per_node * cluster.threads
+    most = max(kind.cores for kind in kinds)
+    if cores > most:
+        yield ConfigError(
+            f"{cluster.tasks_per_node} tasks of {cluster.threads} threads need {cores} "
+            f"cores on each node, and those of partition {name} have {most}.",
+            remedy=f"set cluster.threads_per_task to {max(1, most // cluster.tasks_per_node)}"
+            + (
+                f" and cluster.tasks_per_node to at most {most}."
+                if cluster.tasks_per_node > most
+                else "."
+            ),
+        )
+    memory_gib = max(kind.memory_mib for kind in kinds) / 1024
+    if cluster.memory_gib is not None and cluster.memory_gib > memory_gib:
+        yield ConfigError(
+            f"cluster.memory_gib={cluster.memory_gib}, and nodes of partition {name} have "
+            f"{memory_gib:.1f}.",
+            remedy=f"set cluster.memory_gib to at most {int(memory_gib)}, or to 0 for all of it.",
+        )
+    gpus = max(kind.gpus for kind in kinds)
+    if cluster.device == "cuda" and not gpus:
+        yield ConfigError(
+            f"cluster.device=cuda, but nodes of partition {name} have no GPUs.",
+            remedy="choose another with cluster.partition, or set cluster.device=cpu.",
+        )
+    elif cluster.gpus_per_node is not None and cluster.gpus_per_node > gpus:
+        yield ConfigError(
+            f"cluster.gpus_per_node={cluster.gpus_per_node}, and nodes of partition {name} have "
+            f"{gpus}.",
+            remedy=f"set cluster.gpus_per_node={gpus}.",
+        )
+
+
+def sized(config: RunConfig, partitions: list[Partition]) -> RunConfig:
+    """The config with GPUs and threads counted, where they were left to the partition's nodes."""
+    cluster = config.cluster
+    kinds = [p for p in partitions if _is_chosen(p, cluster.partition)]
+    cores = min((kind.cores for kind in kinds), default=1)
+    threads = cluster.threads_per_task or max(1, min(MOST_THREADS, cores // cluster.tasks_per_node))
+    cluster = replace(
+        cluster, threads_per_task=threads, gpus_per_node=gpus_per_node(config, partitions)
+    )
+    return replace(config, cluster=cluster)
+
+
+def gpus_per_node(config: RunConfig, partitions: list[Partition]) -> int:
+    """GPUs to ask for on each node: as said, or one a task as far as the partition has them."""
+    cluster = config.cluster
+    if cluster.device == "cpu":
+        return 0
+    if cluster.gpus_per_node is not None:
+        return cluster.gpus_per_node
+    offered = [p.gpus for p in partitions if _is_chosen(p, cluster.partition)]
+    return min(cluster.tasks_per_node, max(offered, default=0))
+
+
+def place_problems(root: Path) -> Iterator[FtdistError]:
+    """A run directory that other nodes cannot see."""
+    there = next(folder for folder in (root, *root.parents) if folder.exists())
+    kind = _file_system(there)
+    if kind in VOLATILE:
+        yield StorageError(
+            f"run.root={root} lies in the memory of this machine ({kind}), where no node of the "
+            "cluster sees it.",
+            remedy="set run.root to a folder of the shared file system.",
+        )
+
+
+def time_problems(config: RunConfig) -> Iterator[FtdistError]:
+    """A notice that leaves no time for training, or none for saving."""
+    cluster = config.cluster
+    if cluster.notice_s >= cluster.timeout_min * 60:
+        yield ConfigError(
+            f"cluster.notice_s={cluster.notice_s} is the whole of cluster.timeout_min="
+            f"{cluster.timeout_min}: the job would be asked to stop as it starts.",
+            remedy=f"set cluster.notice_s below {cluster.timeout_min * 60}.",
+        )
+    save_s = _save_s(config)
+    if save_s is not None and save_s > cluster.notice_s:
+        yield ConfigError(
+            f"A checkpoint takes about {save_s:.0f} s to write ({SAVE_GIB_PER_S} GiB a second on "
+            f"each node), and a job is asked to save {cluster.notice_s} s before its end.",
+            remedy=f"set cluster.notice_s to at least {2 * save_s:.0f}.",
+        )
+
+
+def disk_problems(config: RunConfig) -> Iterator[FtdistError]:
+    """A disk, or a quota that it shows, without room for checkpoints and export."""
+    needed_gib = _terms(config).get("disk_gib")
+    root = Path(config.run.root)
+    there = next(folder for folder in (root, *root.parents) if folder.exists())
+    free_gib = shutil.disk_usage(there).free / GIB
+    if needed_gib is not None and free_gib < needed_gib:
+        yield StorageError(
+            f"The run will take about {needed_gib:.1f} GiB of disk, and {there} has "
+            f"{free_gib:.1f} GiB free.",
+            remedy="free some, set run.root to a larger disk, or lower checkpoint.keep.",
+        )
+
+
+def expected(config: RunConfig) -> list[tuple[str, str]]:
+    """What is known of a run before its library is tokenised, as rows of a table."""
+    cluster, batch, terms = config.cluster, config.batch, _terms(config)
+    length = (
+        f"{config.train.steps:,} steps"
+        if config.train.steps
+        else (f"{config.train.epochs:g} passes; steps once the library is tokenised")
+    )
+    ranks = cluster.nodes * cluster.tasks_per_node
+    rows = [
+        ("length", length),
+        (
+            "one step",
+            f"{batch.tokens // batch.sequence_tokens} sequences of {batch.sequence_tokens} tokens",
+        ),
+        ("ranks", f"{ranks} = {cluster.nodes} nodes x {cluster.tasks_per_node}"),
+        ("GPUs on each node", str(cluster.gpus_per_node or 0)),
+        ("time limit, then it goes on", f"{cluster.timeout_min} min"),
+    ]
+    labels = {
+        "device_gib": "device memory, a rank",
+        "host_load_gib": "host memory while loading, a rank",
+        "checkpoint_gib": "one checkpoint",
+        "disk_gib": "disk",
+    }
+    rows += [(label, f"about {terms[name]:.2f} GiB") for name, label in labels.items() if terms]
+    save_s = _save_s(config)
+    if save_s is not None:
+        rows.append(("time to save", f"about {save_s:.0f} s, of {cluster.notice_s} s notice"))
+    return rows
+
+
+def key_problems(config: RunConfig, environment: Mapping[str, str]) -> Iterator[FtdistError]:
+    """Tracking that was asked to be online, and has no key."""
+    if config.tracking.wandb == "online" and not has_wandb_key(environment):
+        yield ConfigError(
+            "tracking.wandb=online, and there is no W&B key in WANDB_API_KEY or ~/.netrc.",
+            remedy="run `wandb login` once, or set tracking.wandb=offline.",
+        )
+
+
+def has_wandb_key(environment: Mapping[str, str]) -> bool:
+    """Whether W&B would find a key, without asking W&B."""
+    return find_server(environment) is not None
+
+
+def _is_chosen(partition: Partition, wanted: str | None) -> bool:
+    return partition.name == wanted if wanted is not None else partition.is_default
+
+
+def _save_s(config: RunConfig) -> float | None:
+    checkpoint_gib = _terms(config).get("checkpoint_gib")
+    if checkpoint_gib is None:
+        return None
+    return checkpoint_gib / (SAVE_GIB_PER_S * config.cluster.nodes)
+
+
+def _terms(config: RunConfig) -> dict[str, float]:
+    """Memory and disk terms as far as they are known before the library is; else empty."""
+    try:
+        model = read_model_facts(Path(config.model.path))
+    except ModelError:
+        return {}  # told already
+    dtype = config.model.dtype
+    dtype = "bfloat16" if dtype == "auto" else dtype
+    assert dtype in DTYPE_BYTES
+    world_size = config.cluster.nodes * config.cluster.tasks_per_node
+    steps = config.train.steps or MANY_STEPS
+    return memory_terms(
+        config,
+        model=model,
+        world_size=world_size,
+        dtype=dtype,
+        steps=steps,
+        asks_base=bool(config.library.towards_base),
+    )
+
+
+def _file_system(path: Path) -> str:
+    """Type of the file system that holds a folder, "" where it is not known. Linux only."""
+    best, kind = "", ""
+    try:
+        lines = Path("/proc/self/mounts").read_text().splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        _, place, found, *_ = line.split()
+        place = place.replace("\\040", " ")
+        inside = path == Path(place) or Path(place) in path.resolve().parents
+        if inside and len(place) >= len(best):
+            best, kind = place, found
+    return kind

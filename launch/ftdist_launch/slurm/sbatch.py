@@ -1,0 +1,298 @@
+"""The sbatch script of a job: what it asks SLURM for, and what it does around its ranks.
+
+Pure, but for the text itself, which submitit writes. Everything a user can set has passed a strict
+pattern (`ftdist.config.schema`) or is quoted here: submitit writes line breaks through as they are.
+"""
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ftdist.config.schema import PATH_PATTERN, ClusterConfig
+from ftdist.errors import ConfigError
+from ftdist.rundir import RunDir
+from ftdist_launch.local.submit import ON_EVERY_GPU, common_environment
+
+Stage = Literal["curate", "prepare", "train", "export", "compare", "blend"]
+
+CURATION = "curation.json"
+"""What a curation that is a job was asked, in its working folder."""
+
+ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+RANKS_WAIT_S = 180
+"""Seconds that ranks have to end by themselves once the first one has ended."""
+
+FIRST_PORT, PORTS = 10_000, 20_000
+"""Where ranks meet: below the ports that systems give out by themselves (32,768 and up)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRequest:
+    """What one job, or one array of jobs, asks for."""
+
+    stage: Stage
+    runs: tuple[RunDir, ...]
+    """One, or a task of the array each."""
+
+    cluster: ClusterConfig
+    private: bool
+    gpus_per_node: int
+    """What `gpus_of` says."""
+
+    after: tuple[str, ...] = ()
+    """Jobs that must have ended well before this one starts."""
+
+    name: str
+
+    @property
+    def is_training(self) -> bool:
+        """Whether this is the job of all nodes and ranks."""
+        return self.stage == "train"
+
+    @property
+    def is_curation(self) -> bool:
+        """Whether this makes a library, and is no part of a run."""
+        return self.stage == "curate"
+
+    @property
+    def folder(self) -> Path:
+        """Where submitit's files and the logs go."""
+        first = self.runs[0]
+        if len(self.runs) == 1:
+            return first.jobs / self.stage
+        return first.root.parent / ".sweeps" / self.name / self.stage
+
+    @property
+    def runs_file(self) -> Path:
+        """The run directories of an array, a line each, in the order of its tasks."""
+        return self.folder / "runs.txt"
+
+
+def gpus_of(stage: Stage, cluster: ClusterConfig, *, copies: int | None = None) -> int:
+    """GPUs that a job of a stage asks for on each of its nodes.
+
+    Args:
+        stage: what the job does.
+        cluster: says how many training takes on a node.
+        copies: of a model that is asked, at most; None: as many as there are GPUs.
+    """
+    gpus = cluster.gpus_per_node or 0
+    if stage in ON_EVERY_GPU:
+        return min(gpus, copies or gpus)
+    return {"train": gpus, "curate": min(1, gpus)}.get(stage, 0)
+
+
+def parameters(request: JobRequest) -> dict[str, Any]:
+    """What submitit's `SlurmExecutor.update_parameters` takes.
+
+    Raises:
+        ConfigError: a path or an environment variable cannot stand in a script.
+    """
+    cluster = request.cluster
+    nodes = cluster.nodes if request.is_training else 1
+    tasks = cluster.tasks_per_node if request.is_training else 1
+    # A single process has the cores of all that would share its node.
+    cores = cluster.threads * (1 if request.is_training else cluster.tasks_per_node)
+    # Sources of a curation are named from where it was asked for.
+    place = Path.cwd() if request.is_curation else request.runs[0].root
+    more: dict[str, Any] = {"requeue": True, "chdir": safe_path(place)}
+    if request.after:
+        # Else a job whose forerunner failed would wait for ever.
+        more["kill-on-invalid-dep"] = "yes"
+    if cluster.reservation is not None:
+        more["reservation"] = cluster.reservation
+    asked: dict[str, Any] = {
+        "job_name": request.name,
+        "partition": _partition(request),
+        "time": cluster.timeout_min,
+        "nodes": nodes,
+        "ntasks_per_node": tasks,
+        "cpus_per_task": cores,
+        "gpus_per_node": request.gpus_per_node or None,
+        "mem": None if cluster.memory_gib is None else f"{cluster.memory_gib}G",
+        "account": cluster.account,
+        "qos": cluster.qos,
+        "constraint": cluster.constraint,
+        "exclude": cluster.exclude,
+        "dependency": _dependency(request),
+        "signal_delay_s": cluster.notice_s,
+        "stderr_to_stdout": True,
+        # One by one, for whoever comes second finds the library packed.
+        "array_parallelism": 1 if request.stage == "prepare" else max(1, len(request.runs)),
+        "setup": setup(request),
+        "teardown": teardown(request),
+        "srun_args": srun_arguments(request),
+        "additional_parameters": more,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def setup(request: JobRequest) -> list[str]:
+    """Lines of the script before `srun`: environment, modules, and the attempt's record.
+
+    Raises:
+        ConfigError: a path or an environment variable cannot stand in a script.
+    """
+    cluster = request.cluster
+    folder = safe_path(request.folder)
+    task = "$((SLURM_ARRAY_TASK_ID + 1))"
+    if len(request.runs) == 1:
+        run = shlex.quote(safe_path(request.runs[0].root))
+    else:
+        run = f'"$(sed -n "{task}p" {shlex.quote(safe_path(request.runs_file))})"'
+    lines = [
+        "umask 077" if request.private else "umask 022",
+        f"export FTDIST_RUN={run}",
+        f"export FTDIST_LOGS={shlex.quote(folder)}",
+        'export PYTHONPATH="$FTDIST_RUN/code"',
+        *(f"export {name}={shlex.quote(v)}" for name, v in environment(request).items()),
+        # SLURM no longer hands --cpus-per-task down to srun by itself.
+        'export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"',
+        'export MASTER_ADDR="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"',
+        f"export MASTER_PORT={_port(cluster)}",
+        *(f"module load {shlex.quote(name)} || exit 78" for name in cluster.modules),
+    ]
+    return [
+        *lines,
+        # A stop is the ranks' to answer; the script stays to see how they end.
+        "trap : TERM",
+        f'FTDIST_ATTEMPT="$({_batch(request, "begin")})" || exit $?',
+        '[ -n "$FTDIST_ATTEMPT" ] || exit 0',
+        "export FTDIST_ATTEMPT",
+    ]
+
+
+def teardown(request: JobRequest) -> list[str]:
+    """Lines of the script after `srun`: judge how ranks ended; requeue, or end with the code."""
+    return ["ftdist_code=$?", f'exec {_batch(request, "end")} "$ftdist_code"']
+
+
+def srun_arguments(request: JobRequest) -> list[str]:
+    """Arguments of `srun`: a rank that fails takes the others along."""
+    cluster = request.cluster
+    arguments = ["--kill-on-bad-exit=1", f"--wait={RANKS_WAIT_S}"]
+    if cluster.container is not None:
+        arguments.append(f"--container-image={cluster.container}")
+        if cluster.container_mounts:
+            arguments.append(f"--container-mounts={','.join(cluster.container_mounts)}")
+    return arguments
+
+
+def environment(request: JobRequest) -> dict[str, str]:
+    """Environment variables of every process of the job, beside those that SLURM sets.
+
+    Raises:
+        ConfigError: one that the user named cannot be set.
+    """
+    cluster = request.cluster
+    cache = Path(cluster.node_cache) / f"ftdist-{os.getuid()}"
+    variables = common_environment(cluster) | {
+        # One node's processes share what they build; nodes do not wait for each other's locks.
+        "TORCH_EXTENSIONS_DIR": str(cache / "torch-extensions"),
+        "TRITON_CACHE_DIR": str(cache / "triton"),
+        "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
+    }
+    if cluster.network_interface is not None:
+        variables |= {
+            "NCCL_SOCKET_IFNAME": cluster.network_interface,
+            "GLOO_SOCKET_IFNAME": cluster.network_interface,
+        }
+    for name, value in cluster.environment.items():
+        if not ENVIRONMENT_NAME.fullmatch(name) or not value.isprintable():
+            raise ConfigError(
+                f"cluster.environment.{name} cannot be set in a job's script.",
+                remedy="use letters, digits and underscores in its name, one line as its value.",
+            )
+        variables[name] = value
+    return variables
+
+
+def script(request: JobRequest, *, function: Callable[[str], None]) -> str:
+    """The sbatch script as submitit writes it.
+
+    Raises:
+        ConfigError: a path or an environment variable cannot stand in a script.
+    """
+    executor = executor_of(request)
+    assert function.__module__ == "ftdist_launch.entrypoints", (
+        "jobs run what ftdist_launch.entrypoints holds"
+    )
+    # submitit shows the text nowhere else but in the file that it has submitted.
+    text: str = executor._make_submission_file_text(executor._submitit_command_str, "")
+    return text
+
+
+def executor_of(request: JobRequest) -> Any:
+    """Submitit's executor of a request.
+
+    Raises:
+        ConfigError: a path or an environment variable cannot stand in a script.
+    """
+    import submitit
+
+    python = safe_path(Path(request.cluster.python or sys.executable))
+    safe_path(request.folder)
+    asked = parameters(request)
+    executor = submitit.SlurmExecutor(folder=request.folder, python=shlex.quote(python))
+    executor.update_parameters(**asked)
+    if len(request.runs) > 1:
+        executor.parameters["map_count"] = len(request.runs)
+    return executor
+
+
+def safe_path(path: Path) -> str:
+    """A path as text, if SLURM and a shell script can take it.
+
+    Raises:
+        ConfigError: it holds a line break, a `%` or a backslash.
+    """
+    if not re.fullmatch(PATH_PATTERN.strip("^$"), str(path)):
+        raise ConfigError(
+            f"The path {str(path)!r} holds a character that SLURM would read in its own way.",
+            remedy="choose a path without %, backslashes and line breaks.",
+        )
+    return str(path)
+
+
+def job_label(environment: Mapping[str, str]) -> str:
+    """This job's number, `12` or, of an array, `12_3`."""
+    array = environment.get("SLURM_ARRAY_JOB_ID")
+    if array:
+        return f"{array}_{environment['SLURM_ARRAY_TASK_ID']}"
+    return environment.get("SLURM_JOB_ID", "")
+
+
+def _batch(request: JobRequest, verb: str) -> str:
+    python = shlex.quote(safe_path(Path(request.cluster.python or sys.executable)))
+    return f'{python} -m ftdist_launch.slurm.batch_hooks {verb} {request.stage} "$FTDIST_RUN"'
+
+
+def _partition(request: JobRequest) -> str | None:
+    cluster = request.cluster
+    if request.gpus_per_node or cluster.cpu_partition is None:
+        return cluster.partition
+    # A CPU run trains where its cluster has it train.
+    return cluster.partition if request.is_training else cluster.cpu_partition
+
+
+def _dependency(request: JobRequest) -> str | None:
+    """What must have ended well: some jobs, or of an array the same task of another one."""
+    if not request.after:
+        return None
+    if len(request.runs) == 1:
+        return f"afterok:{':'.join(request.after)}"
+    (array,) = {job.partition("_")[0] for job in request.after}
+    return f"aftercorr:{array}"
+
+
+def _port(cluster: ClusterConfig) -> str:
+    if cluster.master_port is not None:
+        return str(cluster.master_port)
+    own = "SLURM_JOB_ID * 10 + ${SLURM_RESTART_COUNT:-0} % 10"
+    return f"$(({FIRST_PORT} + ({own}) % {PORTS}))"

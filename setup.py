@@ -1,0 +1,11 @@
+"""Which folders are installed, and under which names; all else is in pyproject.toml.
+
+Why: docs/decisions/0011-what-is-installed.md.
+"""
+
+from setuptools import find_packages, setup
+
+setup(
+    packages=[*find_packages(include=["ftdist*"]), *find_packages("launch"), "ftdist.conf"],
+    package_dir={"ftdist_launch": "launch/ftdist_launch", "ftdist.conf": "conf"},
+)

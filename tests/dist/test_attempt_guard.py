@@ -1,0 +1,41 @@
+"""An attempt that was superseded writes nothing any more."""
+
+from pathlib import Path
+
+from ftdist.dist.world import World
+from ftdist.errors import RequeueError
+from ftdist.rundir import RunDir
+from tests.support.ranks import RunRanks
+from tests.support.runs import attempt, make_run, run_attempt
+
+
+def test_an_attempt_that_was_superseded_commits_nothing_and_asks_for_nothing(
+    run_ranks: RunRanks, ingredients: Path, tmp_path: Path
+) -> None:
+    run = make_run(tmp_path / "r", ingredients, world_size=2)
+    run.attempt(2).mkdir(parents=True)  # somebody has begun the next one
+    codes = run_attempt(run_ranks, run, 1, world_size=2)
+    assert codes == [RequeueError.exit_code] * 2
+    assert not list(run.checkpoints.iterdir())
+    assert [
+        event for event in RunDir(run.root).read_events() if event["event"] == "checkpoint"
+    ] == []
+
+
+def deaf_attempt(world: World, run_dir: Path) -> int:
+    """The first attempt, without the looks between steps."""
+    from ftdist.train.attempt_guard import Fence
+
+    Fence.wants_stop = property(lambda _: False)  # type: ignore[method-assign, assignment]
+    return attempt(world, run_dir, 1, -1, 0)
+
+
+def test_a_checkpoint_is_not_committed_once_a_newer_attempt_has_begun(
+    run_ranks: RunRanks, ingredients: Path, tmp_path: Path
+) -> None:
+    run = make_run(tmp_path / "r", ingredients, world_size=2, steps=2)
+    for number in (1, 2):
+        run.attempt(number).mkdir(parents=True)
+    codes = run_ranks(2, deaf_attempt, run.root, group=False, timeout_s=240)
+    assert codes == [RequeueError.exit_code] * 2
+    assert not list(run.checkpoints.iterdir())

@@ -1,0 +1,225 @@
+"""Frozen parameters and a learning rate for each layer, over real ranks."""
+
+import json
+import shutil
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ftdist.checkpoint.export import export
+from ftdist.config.compose import dump_config, load_config
+from ftdist.data.collate import build_batch
+from ftdist.dist.world import World
+from ftdist.errors import StorageError
+from ftdist.rundir import RunDir
+from ftdist.train.step import train_step
+from tests.dist.test_gradient import (
+    SEQUENCES,
+    accumulate,
+    build,
+    plain_gradients,
+    relative_error,
+)
+from tests.support.models import save_tiny_model
+from tests.support.packed_rows import loss_tokens, sequences
+from tests.support.ranks import RunRanks
+from tests.support.runs import (
+    STEPS,
+    curve,
+    make_run,
+    replan,
+    run_attempt,
+    state_hash,
+    stop_and_resume,
+)
+
+FROZEN = ("model.embed_tokens.*", "model.layers.0.*")
+BOTH = (f"optim.frozen=[{','.join(FROZEN)}]", "optim.layer_decay=0.5")
+
+EMBEDDING = 503 * 32
+LAYER = 2 * 32 * 32 + 2 * 16 * 32 + 3 * 88 * 32 + 2 * 32
+"""Elements of a tiny Llama's layer: attention, of which keys and values have half the heads, the
+three matrices of the MLP, and two norms."""
+
+
+def is_frozen(name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in FROZEN)
+
+
+def require_frozen_as_base(run: RunDir, base: Path, *, dtype: torch.dtype) -> None:
+    """Export, and hold every tensor against the base's: bit for bit the same, or moved."""
+    export(run.root)
+    tuned, before = load_file(run.export / "model.safetensors"), load_file(base)
+    assert tuned.keys() == before.keys()
+    same = {name for name in tuned if torch.equal(tuned[name], before[name].to(dtype))}
+    assert same == {name for name in tuned if is_frozen(name)}
+    assert len(same) == 1 + 9
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_frozen_weights_are_exported_bit_for_bit_as_the_base_has_them_and_the_others_moved(
+    run_ranks: RunRanks, tmp_path: Path, ingredients: Path, dtype: str
+) -> None:
+    run = make_run(tmp_path / "run", ingredients, *BOTH, world_size=2, dtype=dtype)
+    assert run_attempt(run_ranks, run, 1, world_size=2) == [0, 0]
+    base = ingredients / "model" / "model.safetensors"
+    require_frozen_as_base(run, base, dtype=getattr(torch, dtype))
+    (training,) = [event for event in run.read_events() if event["event"] == "training"]
+    assert training["trained_parameters"] == LAYER + 32
+    plan = json.loads(run.plan.read_text())
+    assert plan["frozen_parameters"] == EMBEDDING + LAYER
+    assert plan["parameters"] == EMBEDDING + 2 * LAYER + 32
+    card = (run.export / "README.md").read_text()
+    assert "`model.layers.0.*` (27,680 of 39,296 parameters)" in card
+    assert "0.5 times the rate of the one above" in card
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_run_with_frozen_parameters_and_a_base_beside_it_goes_on_bit_for_bit(
+    run_ranks: RunRanks, tmp_path: Path, ingredients: Path, dtype: str
+) -> None:
+    follows = (
+        f"library.sources.replay.path={ingredients / 'library'}",
+        "library.sources.replay.weight=0.5",
+        "library.towards_base=[replay]",
+    )
+    whole, parts = (
+        make_run(tmp_path / name, ingredients, *BOTH, *follows, world_size=3, dtype=dtype)
+        for name in ("whole", "parts")
+    )
+    assert run_attempt(run_ranks, whole, 1, world_size=3) == [0, 0, 0]
+    stop_and_resume(run_ranks, parts, world_size=3, interrupt_rank=2)
+    assert curve(parts) == curve(whole)
+    assert state_hash(parts, step=STEPS) == state_hash(whole, step=STEPS)
+
+
+def test_frozen_weights_come_from_the_checkpoint_when_a_run_goes_on_with_other_ranks(
+    run_ranks: RunRanks, tmp_path: Path, ingredients: Path
+) -> None:
+    copy = shutil.copytree(ingredients, tmp_path / "ingredients")
+    whole = make_run(tmp_path / "whole", ingredients, *BOTH, world_size=2)
+    moved = make_run(tmp_path / "moved", copy, *BOTH, world_size=2)
+    assert run_attempt(run_ranks, whole, 1, world_size=2) == [0, 0]
+    run_attempt(run_ranks, moved, 1, world_size=2, interrupt_rank=0, after_row=2)
+    # The base's folder is another one by now: the run has what it began with.
+    base = copy / "model" / "model.safetensors"
+    others = {name: 1.5 * tensor for name, tensor in load_file(base).items()}
+    save_file(others, base, metadata={"format": "pt"})
+    replan(moved, world_size=3)
+    assert run_attempt(run_ranks, moved, 2, world_size=3) == [0, 0, 0]
+    require_frozen_as_base(moved, ingredients / "model" / "model.safetensors", dtype=torch.float32)
+    ours, theirs = ([row[0] for row in curve(run)] for run in (moved, whole))
+    assert ours == pytest.approx(theirs, rel=1e-5)
+
+
+def test_checkpoint_in_which_other_parameters_were_trained_is_refused(
+    run_ranks: RunRanks, tmp_path: Path, ingredients: Path
+) -> None:
+    run = make_run(tmp_path / "run", ingredients, *BOTH, world_size=2)
+    run_attempt(run_ranks, run, 1, world_size=2, interrupt_rank=0, after_row=2)
+    config = load_config(run.config)
+    optim = replace(config.optim, frozen=["model.embed_tokens.*"])
+    run.config.write_text(dump_config(replace(config, optim=optim)))
+    assert run_attempt(run_ranks, run, 2, world_size=2) == [StorageError.exit_code] * 2
+
+
+def held(world: World, model: Path, *overrides: str) -> tuple[int, int, int, bool]:
+    """Elements of masters, moments and gradients on this rank; whether a frozen one has any."""
+    engine = build(world, model, "float32", *overrides)
+    train_step(engine, [build_batch(sequences(2), pad_token_id=0)], loss_tokens=10)
+    zero = engine.zero_optimizer
+    moments = [state["exp_avg"].numel() for state in engine.optimizer.state.values()]
+    frozen = [p for name, p in engine.named_parameters() if name in engine.frozen]
+    return (
+        sum(flat.numel() for flat in zero.fp32_partitioned_groups_flat),
+        sum(moments),
+        zero.grad_partitions_flat_buffer.numel(),
+        any(p.requires_grad or p.grad is not None for p in frozen),
+    )
+
+
+@pytest.mark.parametrize("more", [(), ("engine=zero3_offload",)])
+def test_frozen_parameters_take_no_optimizer_state_and_no_gradient(
+    run_ranks: RunRanks, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    model = save_tiny_model(tmp_path / "model", "llama_tied")
+    share = (LAYER + 32) // 2
+    for rank in run_ranks(2, held, model, *BOTH, *more):
+        assert rank == (share, share, share, False)
+
+
+def gradients(world: World, model: Path, dtype: str, *overrides: str) -> dict[str, Any]:
+    from deepspeed.utils import safe_get_full_grad
+
+    engine = build(world, model, dtype, *overrides)
+    accumulate(engine, world, micro_steps=2)
+    return {
+        name: safe_get_full_grad(parameter).float().clone()
+        for name, parameter in engine.named_parameters()
+        if name not in engine.frozen
+    }
+
+
+@pytest.mark.parametrize(
+    ("frozen", "more"),
+    [
+        (["lm_head.*", "model.layers.0.*"], ("model.activation_checkpointing=true",)),
+        (["lm_head.*", "model.layers.0.*"], ("model.activation_checkpointing=false",)),
+        (["model.layers.1.*"], ("model.activation_checkpointing=true", "engine=zero3_offload")),
+        (["model.*"], ("model.activation_checkpointing=true",)),
+    ],
+)
+def test_what_is_trained_has_the_gradient_that_it_has_when_all_is(
+    run_ranks: RunRanks, tmp_path: Path, frozen: list[str], more: tuple[str, ...]
+) -> None:
+    model = save_tiny_model(tmp_path / "model", "llama")
+    plain = plain_gradients(model, torch.float32)
+    expected = {
+        name: gradient
+        for name, gradient in plain.items()
+        if not any(fnmatchcase(name, pattern) for pattern in frozen)
+    }
+    found = run_ranks(3, gradients, model, "float32", f"optim.frozen=[{','.join(frozen)}]", *more)
+    assert relative_error(found[1], expected) < 2e-6
+
+
+def moved(world: World, model: Path, rate: float, *overrides: str) -> dict[str, tuple[float, ...]]:
+    """How far one step moves each parameter's elements on this rank: the median, and the farthest.
+
+    Of those that it moves: the embedding of a token that no row holds has no gradient.
+    """
+    from deepspeed.utils import safe_get_local_fp32_param
+
+    def masters() -> dict[str, Tensor]:
+        return {n: safe_get_local_fp32_param(p).clone() for n, p in engine.named_parameters()}
+
+    engine = build(world, model, "float32", *overrides)
+    before = masters()
+    engine.set_learning_rate(rate)
+    batch = build_batch(sequences(SEQUENCES)[world.rank :: world.size], pad_token_id=0)
+    train_step(engine, [batch], loss_tokens=loss_tokens(sequences(SEQUENCES)))
+    after = masters()
+    steps = {name: (after[name] - before[name]).abs() for name in before}
+    return {n: (float(s[s > 0].median()), float(s.max())) for n, s in steps.items()}
+
+
+@pytest.mark.parametrize("family", ["llama", "llama_tied"])
+def test_first_step_moves_each_layer_half_as_far_as_the_one_above(
+    run_ranks: RunRanks, tmp_path: Path, family: str
+) -> None:
+    # AdamW's first step is rate * g / (|g| + eps): the rate, whatever the gradient, without decay.
+    model = save_tiny_model(tmp_path / "model", family, num_hidden_layers=3)
+    overrides = ("optim.weight_decay=0", "optim.eps=1e-12", "optim.layer_decay=0.5")
+    for of_rank in run_ranks(2, moved, model, 0.008, *overrides):
+        assert len(of_rank) == 3 * 9 + (3 if family == "llama" else 2)
+        for name, (median, largest) in of_rank.items():
+            # Top layer, final norm and a head of its own 0.008; below it 0.004, 0.002; then 0.001.
+            expected = {".layers.1.": 0.004, ".layers.0.": 0.002, "embed_tokens": 0.001}
+            rate = next((rate for part, rate in expected.items() if part in name), 0.008)
+            assert (median, largest) == pytest.approx((rate, rate), rel=1e-3), name

@@ -1,0 +1,129 @@
+"""What a model answers while it learns, in W&B while it learns; never an obstacle.
+
+Real wandb, in processes of its own, against a stand-in for its server on this machine.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ftdist.observe.training_evals import ANSWERED, COLUMNS
+from ftdist.observe.wandb.state import Synced, wandb_id
+from ftdist.rundir import RunDir, append_json_line
+from tests.support.fake_comparisons import SECRET, set_tracking
+from tests.support.fake_wandb_run import STEPS, make_run, record, start, wait_for
+from tests.support.wandb_uploads import Loopback, sync
+
+QUESTION, EXPECTED = "How is it cleaned?", "With vinegar."
+
+
+def measure(run: RunDir, *, step: int, answer: str) -> None:
+    """Put a measurement on record, as training does."""
+    written = {"kind": "recall", "question": QUESTION, "expected": EXPECTED, "answer": answer}
+    row = {"step": step, "digest": "d", "ranked": [True], "general": [], "losses": []}
+    append_json_line(run.measures, {**row, "written": [written]})
+
+
+def table(server: Loopback, run: RunDir) -> list[list[Any]]:
+    """The rows of the table that the run's page shows; none before there is one."""
+    shown = server.runs[wandb_id(run)].summary.get(ANSWERED, {"path": ""})
+    file = f"{wandb_id(run)}/{shown['path']}"
+    if file not in server.uploads:
+        return []
+    kept = json.loads(server.uploads[file])
+    assert kept["columns"] == list(COLUMNS)
+    rows: list[list[Any]] = kept["data"]
+    return rows
+
+
+def row(step: int, answer: str) -> list[Any]:
+    return [step, QUESTION, "recall", EXPECTED, answer]
+
+
+def test_answers_are_in_wandb_while_the_run_goes_on_and_secrets_are_not(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "r", wandb="auto")
+    measure(run, step=0, answer=f"I do not know. {SECRET}")
+    with Loopback() as server:
+        environment = {**server.environment(), "MY_ACCESS_TOKEN": SECRET}
+        started = start(run, environment, wandb="auto", halt=5)
+        started.wait_at_halt()
+        base = row(0, "I do not know. (hidden)")
+        wait_for_table(server, run, [base])
+        measure(run, step=4, answer="With soap.")
+        wait_for_table(server, run, [base, row(4, "With soap.")])
+        started.go_on()
+        assert started.wait().exit_code == 0
+        assert server.steps(run) == list(range(1, STEPS + 1))
+        assert SECRET.encode() not in b"\n".join([*server.bodies, *server.uploads.values()])
+        assert (server.unknown, server.errors) == ([], [])
+        run.append_event("attempt_ended", attempt=1, outcome="done")
+        posts = server.runs[wandb_id(run)].posts
+        assert "nothing was lacking" in sync(run, environment).out
+        assert server.runs[wandb_id(run)].posts == posts
+
+
+def wait_for_table(server: Loopback, run: RunDir, rows: list[list[Any]]) -> None:
+    wait_for(lambda: wandb_id(run) in server.runs and table(server, run) == rows)
+
+
+def test_answers_of_a_run_that_was_offline_go_with_sync_once(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "r", wandb="offline")
+    record(run, attempt=1, steps=range(1, STEPS + 1))
+    run.append_event("attempt_ended", attempt=1, outcome="done")
+    measure(run, step=0, answer="I do not know.")
+    measure(run, step=4, answer="With soap.")
+    with Loopback() as server:
+        first = sync(run, server.environment())
+        assert first.exit_code == 0, first.err
+        assert "10 sent now, 2 answers of its course sent now: http" in first.out
+        expected = [row(0, "I do not know."), row(4, "With soap.")]
+        assert table(server, run) == expected
+        assert Synced.read(run).answered
+        assert "nothing was lacking" in sync(run, server.environment()).out
+        measure(run, step=8, answer="With vinegar.")
+        assert "up to step 10, 3 answers of its" in sync(run, server.environment()).out
+        assert table(server, run) == [*expected, row(8, "With vinegar.")]
+        set_tracking(run, "tracking.answers=false")
+        assert "nothing was lacking" in sync(run, server.environment()).out
+        assert ANSWERED not in server.runs[wandb_id(run)].summary
+
+
+def test_answers_stay_here_where_tracking_answers_is_false(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "r", wandb="offline")
+    set_tracking(run, "tracking.answers=false")
+    record(run, attempt=1, steps=range(1, 3))
+    measure(run, step=0, answer="I do not know.")
+    with Loopback() as server:
+        assert "2 sent now: http" in sync(run, server.environment()).out
+        assert QUESTION.encode() not in b"\n".join([*server.bodies, *server.uploads.values()])
+
+
+def test_a_table_that_cannot_be_sent_is_one_line_and_the_steps_go_on(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "r", wandb="auto")
+    measure(run, step=0, answer="I do not know.")
+    with Loopback() as server:
+        server.takes_files = False
+        done = start(run, server.environment(), wandb="auto").wait()
+        assert done.exit_code == 0, done.err
+        assert done.out.count("W&B has not got the answers of now") == 1
+        assert server.steps(run) == list(range(1, STEPS + 1))
+        server.takes_files = True
+        assert "1 answers of its course" in sync(run, server.environment()).out
+        assert table(server, run) == [row(0, "I do not know.")]
+
+
+def test_a_refusal_that_ends_wandb_core_loses_nothing(tmp_path: Path) -> None:
+    """wandb-core 0.31 crashes where a server makes no artifact."""
+    run = make_run(tmp_path / "r", wandb="auto")
+    measure(run, step=0, answer="I do not know.")
+    with Loopback() as server:
+        server.artifacts.refuses = True
+        done = start(run, server.environment(), wandb="auto").wait()
+        assert done.exit_code == 0, done.err
+        assert "W&B stopped" in done.out
+        server.artifacts.refuses = False
+        assert "10 sent now, 1 answers of its course sent now" in sync(
+            run, server.environment()
+        ).out  # fmt: skip
+        assert server.steps(run) == list(range(1, STEPS + 1))
+        assert table(server, run) == [row(0, "I do not know.")]

@@ -1,0 +1,106 @@
+"""Reports for tests of the page: what a comparison writes, by hand, and the page as it is read."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from ftdist.config.compose import compose, save_config
+from ftdist.evaluation.report.html import write_page
+from ftdist.rundir import RunDir
+
+
+def interval(hits: int, asked: int, low: float, high: float) -> dict[str, Any]:
+    return {"hits": hits, "asked": asked, "low_95": low, "high_95": high}
+
+
+def scores(**more: Any) -> dict[str, Any]:
+    """Recall clearly better, retention within the noise, leak clearly worse."""
+    return {
+        "base": {"recall": 0.0, "retention": 0.5, "leak": 0.0},
+        "tuned": {"recall": 0.75, "retention": 0.625, "leak": 1.0},
+        "intervals": {
+            "base": {
+                "recall": interval(0, 24, 0.0, 0.14),
+                "retention": interval(12, 24, 0.31, 0.69),
+                "leak": interval(0, 16, 0.0, 0.19),
+            },
+            "tuned": {
+                "recall": interval(18, 24, 0.55, 0.88),
+                "retention": interval(15, 24, 0.43, 0.79),
+                "leak": interval(16, 16, 0.81, 1.0),
+            },
+        },
+        "gain": {
+            "recall_gained": 18, "recall_lost": 0, "retention_gained": 5, "retention_lost": 2,
+        },
+        "probes": "library/probes.jsonl",
+        "took_s": {"base": 100.0, "tuned": 90.0},
+        **more,
+    }  # fmt: skip
+
+
+def answer(text: str, *, right: bool, chosen: str | None = None) -> dict[str, Any]:
+    return {"answer": text, "right": right, "page": None, "leaked": [], "chosen": chosen}
+
+
+def row(question: str, kind: str = "recall", **more: Any) -> dict[str, Any]:
+    return {
+        "question": question, "kind": kind, "expected": "Hold it.", "keys": ["hold"],
+        "base": answer("No idea.", right=False), "tuned": answer("Hold it.", right=True), **more,
+    }  # fmt: skip
+
+
+def make_run(tmp_path: Path) -> RunDir:
+    """A run that was compared, and has nothing else on record."""
+    run = RunDir(tmp_path / "runs" / "r")
+    run.create(private=True)
+    overrides = {
+        "run.name": "r", "run.root": run.root.parent, "model.path": "base",
+        "library.path": tmp_path, "train.epochs": 1, "optim.peak_lr": 0.001,
+    }  # fmt: skip
+    save_config(compose([f"{key}={value}" for key, value in overrides.items()]), run.config)
+    run.report.mkdir()
+    compared(run)
+    return run
+
+
+def compared(run: RunDir, *rows: dict[str, Any], **more: Any) -> None:
+    rows = rows or (row("How do I reset it?"),)
+    (run.report / "scores.json").write_text(json.dumps(scores(**more)))
+    (run.report / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def written(run: RunDir) -> str:
+    return write_page(run).read_text(encoding="utf-8")
+
+
+class Page(HTMLParser):
+    """What is open at the end, all tags, the data of scripts, and all visible text."""
+
+    VOID = ("meta", "br", "path", "rect", "circle")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
+        elif "style" not in self.open:
+            self.text += f"{data} "

@@ -1,0 +1,71 @@
+"""Runs that are launched without a model: config, plan and directory."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from ftdist_launch.rank_failures import exit_path, start_path
+
+from ftdist.config.compose import compose, dump_config
+from ftdist.config.schema import RunConfig
+from ftdist.plan.plan import LibraryFacts, ModelFacts, Plan, SourceFacts, make_plan
+from ftdist.rundir import RunDir
+
+
+def some_config(*overrides: str) -> RunConfig:
+    """The config of a run without any ingredients."""
+    base = ["model.path=m", "library.path=l", "run.name=r", "cluster.device=cpu"]
+    asked = {override.partition("=")[0] for override in overrides}
+    return compose([*(b for b in base if b.partition("=")[0] not in asked), *overrides])
+
+
+def slurm_config(*overrides: str) -> RunConfig:
+    """The config of a run that goes to a cluster, without any ingredients."""
+    return compose(
+        [
+            *("cluster=slurm", "model.path=M", "library.path=L", "run.name=r"),
+            "batch.tokens=32768",
+            *overrides,
+        ]
+    )
+
+
+def plan_of(config: RunConfig, *, ranks: int) -> Plan:
+    """Its plan, with ranks on CPUs of one node."""
+    source = SourceFacts(
+        name="library",
+        weight=1.0,
+        samples=100,
+        sequences=320,
+        tokens=320 * 4096,
+        loss_tokens=1000,
+        held_out_samples=0,
+        held_out_sequences=0,
+    )
+    model = ModelFacts(
+        parameters=1000,
+        largest_parameter=100,
+        hidden_size=8,
+        layers=2,
+        vocab_size=16,
+        max_position=None,
+        model_type="llama",
+        tied=True,
+    )
+    library = LibraryFacts(path="cache", key="k", sources=(source,))
+    wanted = replace(config, cluster=replace(config.cluster, tasks_per_node=ranks))
+    return make_plan(wanted, model=model, library=library, device="cpu")
+
+
+def launched_run(folder: Path) -> RunDir:
+    """A run directory with a config alone; spaces and quotes in its path."""
+    made = RunDir(folder / "a run's folder" / "r")
+    made.create(private=True)
+    made.config.write_text(dump_config(some_config()))
+    return made
+
+
+def leave(folder: Path, rank: int, code: int) -> None:
+    """A rank that started in this attempt and ended with this exit code."""
+    start_path(folder, rank).write_text("{}")
+    exit_path(folder, rank).write_text(json.dumps({"exit_code": code}))

@@ -1,0 +1,75 @@
+"""Records of runs, and what SLURM says of their jobs, written by hand."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ftdist_launch.run_records import Records
+from ftdist_launch.slurm.client import QueuedJob
+from ftdist_launch.slurm.job_status import Seen
+
+from ftdist.rundir import RunDir
+
+Event = dict[str, Any]
+
+
+def asked(by: str = "submit") -> Event:
+    return {"event": "asked", "time": 1.0, "by": by}
+
+
+def submitted(stage: str, job: str, *after: str, **more: Any) -> Event:
+    return {"event": "submitted", "stage": stage, "job": job, "after": list(after), **more}
+
+
+def launched(attempt: int, *, job: str | None = "12", **more: Any) -> Event:
+    place = {} if job is None else {"job": job, "hosts": ["n1", "n2"]}
+    begun = {"attempt": attempt, "time": 5.0, "world_size": 4, "steps": 20, "host": "n1"}
+    return {"event": "launched", **begun, **place, **more}
+
+
+def ended(attempt: int, outcome: str, cause: str | None = None, rank: int | None = None) -> Event:
+    told = {"outcome": outcome, "checkpoint": 10, "cause": cause, "rank": rank}
+    return {"event": "attempt_ended", "attempt": attempt, **told}
+
+
+def stage_ended(stage: str, job: str, code: int, cause: str | None = None) -> Event:
+    told = {"stage": stage, "job": job, "exit_code": code, "cause": cause}
+    return {"event": "stage_ended", **told}
+
+
+def cancelled(*, now: bool = False) -> Event:
+    return {"event": "cancel_asked", "by": "cancel", "now": now}
+
+
+def waits(job: str, reason: str, *, start: str = "N/A") -> QueuedJob:
+    return QueuedJob(job=job, state="PENDING", reason=reason, nodes="", start=start)
+
+
+def runs(job: str, state: str = "RUNNING") -> QueuedJob:
+    return QueuedJob(job=job, state=state, reason="None", nodes="n[1-2]", start="N/A")
+
+
+def records(*events: Event, held: bool = False, **more: Any) -> Records:
+    return Records(
+        name="r", events=events, held=held, **{"newest": {}, "remedies": {}, "overrides": ()} | more
+    )
+
+
+def seen(
+    *jobs: QueuedJob, accounts: Mapping[str, list[str]] | None = None, problem: str | None = None
+) -> Seen:
+    return Seen(queue={job.job: job for job in jobs}, accounts=accounts or {}, problem=problem)
+
+
+SUBMITTED = (asked(), submitted("prepare", "11"), submitted("train", "12", "11"))
+PREPARED = (*SUBMITTED, stage_ended("prepare", "11", 0))
+
+
+def made(root: Path, *events: Event) -> RunDir:
+    run = RunDir(root)
+    run.create(private=True)
+    run.config.write_text("run: {}\n")
+    for event in events:
+        fields = {name: value for name, value in event.items() if name not in ("event", "time")}
+        run.append_event(event["event"], **fields)
+    return run

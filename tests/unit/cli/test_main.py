@@ -1,0 +1,410 @@
+"""The command: help, verbs, errors in two lines, exit codes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ftdist_launch.local.supervisor import Finished
+from ftdist_launch.rank_failures import RankFailure
+from rich.console import Console
+
+from ftdist.cli import main as cli
+from ftdist.cli.exit_messages import tell, tell_single
+from ftdist.cli.progress import Bar, Copy, Tail, clock, summary
+from ftdist.config.compose import compose, dump_config
+from ftdist.plan.plan import LibraryFacts, ModelFacts, Plan, SourceFacts, make_plan
+from ftdist.rundir import RunDir
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _own_term_handler() -> Iterator[None]:
+    """`main` answers SIGTERM; the test process keeps its own answer afterwards."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def ftdist(*words: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "ftdist", *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def made(root: Path) -> RunDir:
+    run = RunDir(root)
+    run.create(private=True)
+    run.config.write_text("run: {}\n")
+    return run
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
+def test_help_names_every_verb(words: list[str], capsys: Captured) -> None:
+    assert cli.main(words) == 0
+    told = capsys.readouterr().out
+    for verb in ("train", "plan", "resume", "export", "compare", "status", "logs"):
+        assert f"  ftdist {verb}" in told
+
+
+@pytest.mark.parametrize(
+    ("typed", "advice"),
+    [
+        ("trian", "`ftdist train ...`"),
+        ("exprot", "`ftdist export ...`"),
+        ("model.path=x", "`ftdist train ...`"),
+        ("zzz", "use one of curate, train, submit"),
+    ],
+)
+def test_unknown_verb_gives_the_nearest_one(typed: str, advice: str, capsys: Captured) -> None:
+    assert cli.main([typed]) == 78
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"ftdist has no command {typed!r}."
+    assert second.startswith("To fix: ")
+    assert advice in second
+
+
+@pytest.mark.parametrize("verb", ["resume", "export", "compare", "blend", "logs"])
+def test_verbs_of_a_run_ask_for_one(verb: str, capsys: Captured) -> None:
+    assert cli.main([verb]) == 78
+    told = capsys.readouterr().err.splitlines()
+    assert told == [
+        f"`ftdist {verb}` was given no run.",
+        f"To fix: name one run: `ftdist {verb} R`.",
+    ]
+    assert cli.main([verb, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"Usage: ftdist {verb} R")
+
+
+def test_ask_without_words_names_both_that_it_wants(capsys: Captured) -> None:
+    assert cli.main(["ask"]) == 78
+    assert capsys.readouterr().err.splitlines() == [
+        "`ftdist ask` was given no run and no question.",
+        'To fix: write it behind the run: `ftdist ask R "How do I ...?"`.',
+    ]
+
+
+def test_a_mistyped_key_and_a_mistyped_value_come_in_one_answer(capsys: Captured) -> None:
+    code = cli.main(["train", "experiment=tiny", "optim.peak_lrr=1", "model.dtype=floot32"])
+    told = capsys.readouterr().err
+    assert code == 78
+    assert "optim.peak_lr" in told
+    assert "model.dtype=floot32" in told
+    assert "Traceback" not in told
+
+
+def test_hydra_prints_the_composed_config(capsys: Captured) -> None:
+    assert cli.main(["train", "experiment=tiny", "--cfg", "job"]) == 0
+    assert "sequence_tokens: 256" in capsys.readouterr().out
+
+
+def test_a_command_answers_in_about_a_second(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    done = ftdist("status", "none", folder=tmp_path)
+    took = time.monotonic() - begun
+    assert done.returncode == 78
+    assert done.stderr.splitlines()[0] == "There is no run 'none' under runs."
+    assert took < 5  # a second on an idle machine
+
+
+def test_no_such_folders_are_told_together_and_nothing_is_written(tmp_path: Path) -> None:
+    words = ["train", "model.path=nowhere", "library.path=missing", "run.name=r"]
+    done = ftdist(*words, "cluster.device=cpu", folder=tmp_path)
+    assert done.returncode == 78
+    assert "nowhere" in done.stderr
+    assert "missing" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_our_own_mistake_is_one_line_and_a_file(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setitem(cli.VERBS, "__init__", "has no main")
+    assert cli.main(["__init__"]) == 70
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("ftdist made a mistake: AttributeError: ")
+    (kept,) = tmp_path.glob("ftdist-traceback-*.txt")
+    assert str(kept) in second
+    assert "Traceback" in kept.read_text()
+
+
+def test_ctrl_c_before_anything_runs_is_130(tmp_path: Path) -> None:
+    code = (
+        "import sys, types, ftdist.cli.main as cli\n"
+        "def main(words):\n    raise KeyboardInterrupt\n"
+        "sys.modules['ftdist.cli.commands.status'] = types.SimpleNamespace(main=main)\n"
+        "sys.exit(cli.main(['status', 'r']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, timeout=60, check=False)
+    assert done.returncode == 130
+
+
+def test_status_tells_state_step_and_the_cause_of_each_end(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    run = made(tmp_path / "runs" / "r")
+    launched = {"world_size": 2, "steps": 20, "host": "h"}
+    run.append_event("launched", attempt=1, **launched)
+    killed = {"outcome": "requeue", "checkpoint": 10, "cause": "Rank 1 was killed."}
+    run.append_event("attempt_ended", attempt=1, **killed)
+    run.append_event("launched", attempt=2, **launched)
+    run.metrics.write_text('{"step": 11, "attempt": 1, "train/loss": 2.0}\n{"step": 12, "attemp')
+    assert cli.main(["status", "r"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(
+        "Run r: not running: whoever watched it ended without a word.\n"
+        "Step 11 of 20, loss 2.0000.\n"
+    )
+    assert "Rank 1 was killed." in told
+
+
+def test_copy_passes_on_whole_lines_and_keeps_submitits_to_itself(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    log = tmp_path / "0_log.out"
+    view = Copy(log)
+    view.update()
+    log.write_text("submitit INFO (x) - Starting\nstep 1 loss 2\nstep 2 lo")
+    view.update()
+    assert capsys.readouterr().out == "step 1 loss 2\n"
+    view.close()
+    assert capsys.readouterr().out == "step 2 lo\n"
+
+
+def test_a_tail_that_starts_at_the_end_gives_only_what_is_new(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("old\n")
+    tail = Tail(path, from_end=True)
+    with path.open("a") as file:
+        file.write("new\n")
+    assert tail.new_lines() == ["new"]
+    assert tail.new_lines() == []
+
+
+def test_bar_shows_step_loss_speed_and_remaining_time(tmp_path: Path) -> None:
+    run = made(tmp_path / "r")
+    log = tmp_path / "log"
+    shown = (tmp_path / "shown").open("w+", encoding="utf-8")
+    console = Console(file=shown, force_terminal=True, width=120)
+    view = Bar(run, log=log, steps=10, console=console)
+    log.write_text("step 3/10 loss 1.5\nW&B is offline\n")
+    run.metrics.write_text(
+        '{"step": 3, "train/loss": 1.5, "throughput/tokens_per_s": 2000.0, "time/eta_s": 75.0}\n'
+    )
+    view.update()
+    view.close()
+    shown.seek(0)
+    told = shown.read()
+    shown.close()
+    assert "3/10" in told
+    assert "loss 1.5000  2,000 tokens/s  1:15 left" in told
+    assert "W&B is offline" in told
+    assert "step 3/10 loss" not in told
+
+
+def test_lengths_of_time_are_easy_to_read() -> None:
+    assert [clock(s) for s in (0.0, 59.6, 3723.0)] == ["0:00", "1:00", "1:02:03"]
+    assert summary({"train/loss": 2.0}, 2.5) == "loss 2.0000  held-out 2.5000"
+
+
+def test_last_words_name_the_cause_and_the_way_on(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = RunDir(tmp_path / "runs" / "r")
+    failure = RankFailure(
+        rank=1,
+        time=0.0,
+        problem="The disk is full.",
+        remedy="free some.",
+        exit_code=74,
+        traceback="",
+        expected=True,
+    )
+    finished = Finished(outcome="failed", exit_code=74, failure=failure, step=5)
+    assert tell(finished, run=run) == 74
+    assert capsys.readouterr().err.splitlines() == [
+        "The disk is full.",
+        "To fix: free some.",
+        "Run r is kept, with a checkpoint at step 5: once that is mended, `ftdist resume r`.",
+    ]
+
+
+def test_the_way_on_is_a_path_where_runs_are_elsewhere(tmp_path: Path, capsys: Captured) -> None:
+    finished = Finished(outcome="stopped", exit_code=130, failure=None, step=5)
+    assert tell(finished, run=RunDir(tmp_path / "r")) == 130
+    assert f"`ftdist resume {tmp_path}/r`" in capsys.readouterr().err
+
+
+def test_a_stopped_stage_says_what_is_kept(tmp_path: Path, capsys: Captured) -> None:
+    finished = Finished(outcome="stopped", exit_code=130, failure=None, step=5)
+    assert tell_single(finished, run=RunDir(tmp_path / "r"), verb="export") == 130
+    told = capsys.readouterr().err
+    assert told == "`ftdist export` of run r was stopped; ask again: it begins anew.\n"
+    tell_single(finished, run=RunDir(tmp_path / "r"), verb="blend")
+    assert "ask again: what it had measured is kept" in capsys.readouterr().err
+    tell_single(finished, run=RunDir(tmp_path / "r"), verb="compare")
+    assert "the base's answers are kept if it had given them all" in capsys.readouterr().err
+
+
+def test_status_tells_of_damaged_checkpoints(tmp_path: Path, capsys: Captured) -> None:
+    run = made(tmp_path / "r")
+    run.append_event("checkpoint_damaged", path="p", problem="step-8 is cut. 4 steps are lost.")
+    assert cli.main(["status", str(run.root)]) == 0
+    told = capsys.readouterr().out
+    assert "Damaged checkpoint set aside: step-8 is cut. 4 steps are lost.\n" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "first", "second"),
+    [
+        (["status", "R", "--foo"], "--foo is not a flag of `ftdist status`.", "--help"),
+        (["status", "R", "foo=1"], "`ftdist status` takes no keys, and was given foo.", "leave"),
+        (
+            ["compare", "R", "probes.jsonl"],
+            "'probes.jsonl' is not of the form key=value.",
+            "`ftdist compare R compare.probes=probes.jsonl`",
+        ),
+    ],
+)
+def test_words_without_a_place_get_a_sentence(
+    words: list[str], first: str, second: str, capsys: Captured
+) -> None:
+    assert cli.main(words) == 78
+    problem, remedy = capsys.readouterr().err.splitlines()
+    assert problem == first
+    assert second in remedy
+
+
+SECRET = "hf_" + "a1B2" * 6
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["resume", "R", SECRET],
+        ["resume", SECRET],
+        ["status", "R", f"--{SECRET}"],
+        [SECRET],
+        [f"HF_TOKEN={SECRET}"],
+    ],
+)
+def test_what_looks_like_a_secret_is_refused_and_not_repeated(
+    words: list[str], capsys: Captured
+) -> None:
+    assert cli.main(words) == 78
+    told = capsys.readouterr().err
+    assert "looks like a secret" in told
+    assert SECRET not in told
+
+
+@pytest.mark.parametrize("verb", ["resume", "export"])
+@pytest.mark.parametrize("text", [None, "{", "[]", "{}"])
+def test_a_plan_that_is_no_plan_is_damage_not_a_mistake(
+    verb: str, text: str | None, tmp_path: Path, capsys: Captured
+) -> None:
+    run = complete(tmp_path / "r")
+    if text is not None:
+        run.plan.write_text(text)
+    assert cli.main([verb, str(run.root)]) == 74
+    told = capsys.readouterr().err
+    assert str(run.plan) in told
+    assert "To fix: put it back from a copy" in told
+
+
+def test_a_config_that_is_no_text_is_damage_with_a_copy_to_take(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    run = complete(tmp_path / "r")
+    run.attempt(1).mkdir()
+    copy = run.attempt(1) / "config.yaml"
+    copy.write_bytes(run.config.read_bytes())
+    run.config.write_bytes(b"run: \xff\xfe")
+    assert cli.main(["resume", str(run.root)]) == 74
+    assert f"To fix: copy {copy} there." in capsys.readouterr().err
+
+
+def test_a_file_that_one_may_not_read_is_74(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(words: list[str]) -> int:
+        raise PermissionError(13, "Permission denied", "/some/file")
+
+    monkeypatch.setattr("ftdist.cli.commands.status.main", refused)
+    assert cli.main(["status", "r"]) == 74
+    assert capsys.readouterr().err.startswith(
+        "/some/file cannot be read or written: Permission denied.\nTo fix: "
+    )
+
+
+@pytest.mark.parametrize("verb", ["resume", "export"])
+def test_a_run_whose_checkpoints_are_all_damaged_says_how_to_mend_it(
+    verb: str, tmp_path: Path, capsys: Captured
+) -> None:
+    run = complete(tmp_path / "r")
+    run.plan.write_text(small_plan().to_json())
+    (run.checkpoints / "step-00000004.damaged").mkdir()
+    assert cli.main([verb, str(run.root)]) == 74
+    told = capsys.readouterr().err
+    assert "step-00000004.damaged" in told
+    assert "or delete these folders to begin at step 0" in told
+
+
+def complete(root: Path) -> RunDir:
+    run = made(root)
+    words = ["model.path=m", "library.path=l", "run.name=r", "cluster.device=cpu"]
+    run.config.write_text(dump_config(compose(words)))
+    return run
+
+
+def small_plan() -> Plan:
+    source = SourceFacts(
+        name="library",
+        weight=1.0,
+        samples=100,
+        sequences=320,
+        tokens=320 * 4096,
+        loss_tokens=1000,
+        held_out_samples=0,
+        held_out_sequences=0,
+    )
+    model = ModelFacts(
+        parameters=1000,
+        largest_parameter=100,
+        hidden_size=8,
+        layers=2,
+        vocab_size=16,
+        max_position=None,
+        model_type="llama",
+        tied=True,
+    )
+    config = compose(["model.path=m", "library.path=l", "run.name=r", "cluster.device=cpu"])
+    library = LibraryFacts(path="cache", key="k", sources=(source,))
+    return make_plan(config, model=model, library=library, device="cpu")
+
+
+def test_plan_help_speaks_of_plan(capsys: Captured) -> None:
+    assert cli.main(["plan", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("Usage: ftdist plan ")
+
+
+def test_plan_asks_for_no_name(capsys: Captured) -> None:
+    assert cli.main(["plan", "model.path=nowhere"]) == 78
+    told = capsys.readouterr().err
+    assert "library.path is not set" in told
+    assert "run.name" not in told

@@ -1,0 +1,194 @@
+"""`ftdist status` as typed: one run, all runs, for scripts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from ftdist_launch.lock import holding
+from ftdist_launch.status import RunStatus
+
+from ftdist.cli import main as cli
+from ftdist.cli.commands.status import swept_words
+from tests.support.slurm_records import PREPARED, SUBMITTED, asked, ended, launched, made, submitted
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _own_term_handler() -> Iterator[None]:
+    """`main` answers SIGTERM; the test process keeps its own answer afterwards."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def runs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts a `squeue` that prints this onto PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def make(text: str) -> None:
+        path = folder / "squeue"
+        path.write_text(f"#!/bin/sh\nprintf '{text}'\n")
+        path.chmod(0o755)
+
+    return make
+
+
+def test_a_waiting_run_says_what_it_waits_for(
+    runs_root: Path, squeue: Callable[[str], None], capsys: Captured
+) -> None:
+    made(runs_root / "r", *SUBMITTED)
+    squeue("11|PENDING|Resources||2026-11-24T01:00:00\n12|PENDING|Dependency||N/A\\n")
+    assert cli.main(["status", "r"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(
+        "Run r: not training yet: waits for job 11, which prepares the library (Dependency); "
+        "job 11 waits in the queue for free nodes (Resources), expected to start at "
+        "2026-11-24T01:00:00.\nStep 0.\n"
+    )
+    assert "12  │ train " in told
+
+
+def test_a_running_run_says_where_how_fast_and_how_long(
+    runs_root: Path, squeue: Callable[[str], None], capsys: Captured
+) -> None:
+    run = made(runs_root / "r", *PREPARED, launched(1), ended(1, "requeue"), launched(2))
+    (run.wandb / "url").write_text("https://wandb.example/r\n")
+    row = {"step": 11, "train/loss": 2.0, "throughput/tokens_per_s": 5123.4, "time/eta_s": 75.0}
+    run.metrics.write_text(json.dumps(row) + "\n")
+    squeue("12|RUNNING|None|n[1-2]|N/A")
+    assert cli.main(["status", "r"]) == 0
+    assert capsys.readouterr().out.startswith(
+        "Run r: running on n1, n2 (attempt 2, job 12).\n"
+        "Step 11 of 20, loss 2.0000, 5,123 tokens/s, 1:15 left.\n"
+        "W&B: https://wandb.example/r\n"
+    )
+
+
+def test_a_lost_run_says_how_to_go_on_and_brackets_are_no_markup(
+    runs_root: Path, squeue: Callable[[str], None], capsys: Captured
+) -> None:
+    made(runs_root / "r", *PREPARED, launched(1), ended(1, "requeue", cause="[bold]Killed[/x]"))
+    squeue("")
+    assert cli.main(["status", "r"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(
+        "Run r: not running: its job has gone from the queue without a word.\nStep 0 of 20.\n"
+        "Go on with `ftdist resume r`.\n"
+    )
+    assert "[bold]Killed[/x]" in told
+
+
+def test_without_slurm_the_records_are_told_and_that_it_does_not_answer(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    made(runs_root / "r", *PREPARED, launched(1))
+    monkeypatch.setenv("PATH", str(runs_root))
+    for words in (["r"], []):
+        assert cli.main(["status", *words]) == 0
+        told = capsys.readouterr().out
+        assert "running" in told
+        assert "SLURM does not answer: There is no `squeue` on this machine." in told
+
+
+def test_all_runs_in_one_table_newest_first_and_sweeps_together(
+    runs_root: Path, squeue: Callable[[str], None], capsys: Captured
+) -> None:
+    made(runs_root / "old", launched(1, job=None), ended(1, "done"))
+    for number in (10, 2, 1):
+        job = f"20_{number}"
+        events = [asked(), submitted("train", job, sweep="s"), launched(1, job=job)]
+        run = made(runs_root / f"s-{number}", *events)
+        run.overrides.write_text(f"model.path=m\noptim.peak_lr={number}e-5\nrun.name=s-{number}\n")
+    made(runs_root / "new")
+    squeue("20_1|RUNNING|None|n1|N/A\n20_2|PENDING|BeginTime||N/A\n20_10|RUNNING|None|n1|N/A")
+    assert cli.main(["status"]) == 0
+    rows = [line.strip("│").split("│") for line in capsys.readouterr().out.splitlines()]
+    told = [[cell.strip() for cell in row] for row in rows if len(row) > 1]
+    assert told == [
+        ["new", "not started", "", "", "", "", "", ""],
+        ["sweep s", "2 running, 1 restarting", "", "", "", "", "", ""],
+        ["s-1", "running", "0/20", "", "", "", "1", "optim.peak_lr=1e-5"],
+        ["s-2", "restarting", "0/20", "", "", "", "1", "optim.peak_lr=2e-5"],
+        ["s-10", "running", "0/20", "", "", "", "1", "optim.peak_lr=10e-5"],
+        ["old", "done", "0/20", "", "", "", "1", ""],
+    ]
+
+
+def test_words_that_differ_within_a_sweep_are_what_was_swept() -> None:
+    common = ("model.path=m", "a=1")
+    assert swept_words([(*common, "b=1", "run.name=x"), (*common, "b=2"), common]) == [
+        ["b=1"],
+        ["b=2"],
+        [],
+    ]
+    assert swept_words([]) == []
+    assert swept_words([common]) == [[]]
+
+
+def test_json_holds_the_same_facts_and_no_number_that_json_lacks(
+    runs_root: Path, capsys: Captured
+) -> None:
+    run = made(runs_root / "r", launched(1, job=None), ended(1, "done"))
+    run.metrics.write_text('{"step": 20, "train/loss": NaN}\n')
+    assert cli.main(["status", "r", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["state"], told["step"], told["steps"], told["loss"]) == ("done", 20, 20, None)
+    assert told["attempts"][0]["outcome"] == "done"
+    assert told.keys() == RunStatus.__dataclass_fields__.keys()
+    assert cli.main(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [told]
+
+
+def test_where_there_is_no_run_it_says_how_to_start_one(runs_root: Path, capsys: Captured) -> None:
+    assert cli.main(["status"]) == 0
+    assert capsys.readouterr().out == (
+        "There is no run under runs. Start one: `ftdist train experiment=tiny`.\n"
+    )
+    made(runs_root / "elsewhere" / "r")
+    assert cli.main(["status", f"run.root={runs_root / 'elsewhere'}"]) == 0
+    assert "not started" in capsys.readouterr().out
+
+
+def test_a_run_that_is_watched_is_running(runs_root: Path, capsys: Captured) -> None:
+    run = made(runs_root / "r", launched(1, job=None))
+    with holding(run, say=print):
+        assert cli.main(["status", "r"]) == 0
+    assert capsys.readouterr().out.startswith("Run r: running on n1 (attempt 1).\n")
+
+
+def test_status_answers_in_about_a_second_and_loads_nothing_heavy(runs_root: Path) -> None:
+    for number in range(50):
+        made(runs_root / f"r-{number}", launched(1, job=None), ended(1, "done"))
+    code = (
+        "import sys\nfrom ftdist.cli.main import main\nmain(['status'])\n"
+        "assert not {'torch', 'wandb', 'submitit', 'hydra'} & set(sys.modules)"
+    )
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("done") == 50
+    assert time.monotonic() - begun < 5  # half a second on an idle machine

@@ -1,0 +1,455 @@
+"""A command line becomes a frozen config, or one answer that tells all that is wrong with it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ftdist.config.compose import (
+    compose,
+    conf_dir,
+    dump_config,
+    load_config,
+    save_config,
+)
+from ftdist.config.keys import read_integer
+from ftdist.errors import ConfigError
+
+NEEDED = ["run.name=r", "model.path=m", "library.path=l"]
+
+
+def _refused(*overrides: str) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        compose(overrides)
+    return caught.value
+
+
+def test_a_mistyped_key_and_a_mistyped_value_are_told_in_one_answer() -> None:
+    error = _refused(*NEEDED, "optim.peek_lr=1", "engine=zero4", "batch.tokens=abc")
+    assert error.problem == (
+        "The command line has 3 problems:\n"
+        "  - optim.peek_lr is not a key of the config: did you mean optim.peak_lr? "
+        "Write optim.peak_lr=1.\n"
+        "  - engine=zero4 is not an option: did you mean engine=zero3? "
+        "Choose one of zero3, zero3_offload.\n"
+        "  - batch.tokens=abc is not a whole number. "
+        "Set batch.tokens to a whole number of at least 1."
+    )
+    assert error.exit_code == 78
+
+
+def test_what_the_user_must_give_is_told_with_what_else_is_wrong() -> None:
+    error = _refused("optim.beta1=2", "run.name=r")
+    assert "optim.beta1=2 is out of range. Set optim.beta1 to a number of at least 0" in str(error)
+    assert "model.path is not set. Add model.path=...: A Hugging Face model folder" in str(error)
+    assert "library.path is not set." in str(error)
+    assert "run.name" not in error.problem
+
+
+def test_a_key_that_was_meant_is_not_called_unset() -> None:
+    error = _refused("run.name=r", "library.path=l", "model.pth=m")
+    assert error.problem.startswith("model.pth is not a key of the config: did you mean model.path")
+    assert error.remedy == "write model.path=m."
+
+
+def test_a_mistyped_experiment_does_not_make_its_values_look_unset() -> None:
+    error = _refused("experiment=tny", "batch.tokens=1024")
+    assert error.problem == "experiment=tny is not an option: did you mean experiment=tiny?"
+    assert error.remedy == "choose one of demo, expert, tiny, null."
+
+
+# Grouped so that no key stands twice in one command: composing takes a fifth of a second.
+MISTAKES: list[dict[str, str]] = [
+    {
+        "lr=1": "lr is not a key of the config: did you mean optim.peak_lr?",
+        "optim.learning_rate=1": "optim.learning_rate is not a key of the config: did you mean "
+        "optim.peak_lr?",
+        "steps=5": "did you mean train.steps?",
+        "+foo_bar=1": "foo_bar is not a key of the config. See",
+        "~optim.beta1": "optim.beta1 cannot be taken out.",
+        "optim.beta2.x=1": "optim.beta2.x is not a key of the config",
+        "run=3": "run is a section, not a key.",
+        "train.epochs": "'train.epochs' is not of the form key=value.",
+        "--cgf": "--cgf is not a flag. Write --cfg.",
+        "optim={beta1: 0.8}": "optim={...} is not an option.",
+        "engine=null": "engine=null is not an option.",
+        "engine@x=zero3": "engine@x is not a key of the config",
+    },
+    {
+        "library.system_prompt=": "library.system_prompt= has no value",
+        "model.dtype=float16": "did you mean bfloat16?",
+        "cluster.nodes=true": "cluster.nodes=true is not a whole number.",
+        "cluster.tasks_per_node=1.5": "cluster.tasks_per_node=1.5 is not a whole number.",
+        "optim.peak_lr=nan": "optim.peak_lr=nan is",
+        "optim.eps=inf": "optim.eps=inf is not a number.",
+        "optim.beta1=1": "optim.beta1=1 is out of range.",
+        "train.steps=0": "train.steps=0 is out of range.",
+        "run.seed=null": "run.seed=null is not a whole number.",
+        "optim.clip_norm=1,2": "optim.clip_norm=1,2 has several values",
+        "tracking.tags=[a": "The value of tracking.tags cannot be read: [a",
+        "library.sources.chats.wieght=1": "did you mean library.sources.chats.weight?",
+        "library.sources.replay.weight=1": "library.sources.replay.path is not set.",
+    },
+    {
+        "keep=expert": "keep is a group of a library (`ftdist curate --help`), not of a run. "
+        "Take it out here.",
+        "keep.share=0.2": "keep.share is a key of a library (`ftdist curate --help`), not of a "
+        "run. Take it out here.",
+        "cluster.environment=[A]": "cluster.environment=[A] is a list. Name each: "
+        "cluster.environment.NAME=...",
+        "engine.deepspeed={a: 1},{b: 2}": "engine.deepspeed={a: 1},{b: 2} has several values",
+        "library.sources=[manuals/,b]": "Name each: library.sources.NAME.path=...",
+    },
+]
+
+
+@pytest.mark.parametrize("mistakes", MISTAKES)
+def test_each_mistake_is_said_in_plain_words(mistakes: dict[str, str]) -> None:
+    answer = str(_refused(*NEEDED, *mistakes))
+    assert [said for said in mistakes.values() if said not in answer] == []
+    assert f"has {len(mistakes)} problems" in answer
+
+
+def test_a_run_name_that_no_folder_could_have_is_refused() -> None:
+    assert "run.name=a b is not a name of up to 64 letters" in str(
+        _refused(*NEEDED[1:], "run.name='a b'")
+    )
+
+
+def test_a_list_is_taken_where_deepspeed_or_a_variable_has_one() -> None:
+    config = compose([*NEEDED, "engine.deepspeed.comms_logger.prof_ops=[all_reduce]"])
+    assert config.engine.deepspeed == {"comms_logger": {"prof_ops": ["all_reduce"]}}
+    assert "is not tested with ftdist" in str(
+        _refused(*NEEDED, "engine.deepspeed.elasticity.micro_batch_sizes=[2,4]")
+    )
+
+
+def test_what_hydra_refuses_is_told_too() -> None:
+    assert "Hydra cannot compose this: " in str(_refused(*NEEDED, "hydra.job.nmae=x"))
+
+
+def test_a_step_that_is_no_whole_number_of_sequences_names_the_two_nearest_sizes() -> None:
+    error = _refused(*NEEDED, "batch.tokens=10_000", "batch.sequence_tokens=4096")
+    assert error.problem == "batch.tokens=10000 is not a multiple of batch.sequence_tokens=4096."
+    assert error.remedy == "set batch.tokens to 8192 or 12288."
+
+
+def test_a_step_shorter_than_a_sequence_names_the_one_size() -> None:
+    assert _refused(*NEEDED, "batch.tokens=1k").remedy == "set batch.tokens to 4096."
+
+
+def test_contradicting_duplicates_are_refused_and_equal_ones_are_not() -> None:
+    error = _refused(*NEEDED, "optim.peak_lr=1", "optim.peak_lr=2")
+    assert error.problem == "optim.peak_lr is set twice, to 1 and to 2."
+    assert compose([*NEEDED, "run.seed=7", "run.seed=7"]).run.seed == 7
+
+
+def test_whole_numbers_may_be_written_as_people_do() -> None:
+    engine = compose(
+        [
+            *NEEDED,
+            "engine.prefetch_elements=64k",
+            "engine.live_elements=1M",
+            "engine.reduce_bucket_elements=2_000",
+            "engine.persistent_parameter_elements=64Ki",
+        ]
+    ).engine
+    assert engine.prefetch_elements == 64_000
+    assert engine.live_elements == 1_000_000
+    assert engine.reduce_bucket_elements == 2_000
+    assert engine.persistent_parameter_elements == 65_536
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("1.5k", 1_500), ("2Gi", 2**31), ("-3", -3), ("1.0001k", None), ("k", None), ("4kB", None)],
+)
+def test_a_suffix_is_read_only_where_a_whole_number_comes_of_it(
+    text: str, number: int | None
+) -> None:
+    assert read_integer(text) == number
+
+
+def test_a_suffix_that_leaves_a_fraction_is_refused() -> None:
+    assert "batch.tokens=1.0001k is not a whole number" in str(
+        _refused(*NEEDED, "batch.tokens=1.0001k")
+    )
+
+
+def test_the_typed_length_makes_the_default_length_yield() -> None:
+    by_default = compose(NEEDED).train
+    by_steps = compose([*NEEDED, "train.steps=5"]).train
+    by_epochs = compose([*NEEDED, "train.epochs=2"]).train
+    by_exposures = compose([*NEEDED, "train.exposures=40"]).train
+    assert (by_default.epochs, by_default.exposures, by_default.steps) == (3.0, None, None)
+    assert (by_steps.epochs, by_steps.exposures, by_steps.steps) == (None, None, 5)
+    assert (by_epochs.epochs, by_epochs.exposures, by_epochs.steps) == (2.0, None, None)
+    assert (by_exposures.epochs, by_exposures.exposures, by_exposures.steps) == (None, 40.0, None)
+
+
+def test_two_typed_lengths_and_none_at_all_are_refused() -> None:
+    both = _refused(*NEEDED, "train.epochs=2", "train.steps=5")
+    assert both.problem == "train.epochs=2 and train.steps=5 are both set."
+    every = _refused(*NEEDED, "train.epochs=2", "train.steps=5", "train.exposures=7.5")
+    assert every.problem == "train.epochs=2, train.exposures=7.5 and train.steps=5 are all set."
+    none = _refused(*NEEDED, "train.epochs=null")
+    assert none.problem == (
+        "train.epochs=null, train.exposures=null and train.steps=null are all null."
+    )
+
+
+def test_a_wsd_schedule_that_decays_before_it_is_warm_is_refused() -> None:
+    error = _refused(*NEEDED, "optim=wsd", "optim.warmup_ratio=0.3", "optim.decay_ratio=0.8")
+    assert error.remedy == "set optim.decay_ratio to at most 0.7."
+
+
+def test_the_command_line_overrides_the_experiment_and_the_experiment_the_group() -> None:
+    tiny = compose(["experiment=tiny"])
+    typed = compose(["experiment=tiny", "optim.peak_lr=0.5", "model.path=/m"])
+    assert tiny.optim.peak_lr == 3e-3
+    assert typed.optim.peak_lr == 0.5
+    assert (typed.model.path, typed.library.path) == ("/m", "tiny")
+    assert compose([*NEEDED]).optim.peak_lr == 1e-5
+
+
+def test_no_experiment_may_be_asked_for_by_null() -> None:
+    assert compose([*NEEDED, "experiment=null"]) == compose(NEEDED)
+    twice = _refused(*NEEDED, "experiment=null", "experiment=tiny")
+    assert twice.problem == "experiment is set twice, to null and to tiny."
+
+
+def test_tiny_needs_nothing_else_and_demo_is_the_demo() -> None:
+    tiny, demo = compose(["experiment=tiny"]), compose(["experiment=demo"])
+    assert (tiny.model.path, tiny.library.path, tiny.cluster.tasks_per_node) == ("tiny", "tiny", 2)
+    assert (tiny.batch.sequence_tokens, tiny.batch.tokens) == (256, 1024)
+    assert demo.library.path == "libraries/a45"
+    assert demo.library.towards_base == ["replay", "contrast"]
+    assert (demo.optim.warmup_ratio, demo.optim.weight_decay) == (0.1, 0)
+    assert (demo.model.dtype, demo.cluster.tasks_per_node) == ("float32", 2)
+
+
+@pytest.mark.parametrize(
+    "path", ["/data/my lib", "/data/x (v2)", "/scratch/lr=1e-5/lib", "it's", "/d/[a]", "007", "1e5"]
+)
+def test_a_text_is_taken_as_it_is_typed(path: str) -> None:
+    assert compose([*NEEDED[:2], f"library.path={path}"]).library.path == path
+
+
+def test_a_run_may_be_named_by_a_number() -> None:
+    assert compose([*NEEDED[1:], "run.name=2026_11"]).run.name == "2026_11"
+
+
+def test_null_stays_null_for_a_text() -> None:
+    assert compose([*NEEDED, "library.system_prompt=null"]).library.system_prompt is None
+
+
+def test_off_is_a_text_and_no_switch() -> None:
+    assert compose([*NEEDED, "tracking=off"]).tracking.wandb == "off"
+    assert compose([*NEEDED, "tracking.wandb=off"]).tracking.wandb == "off"
+
+
+def test_sources_are_added_by_name() -> None:
+    config = compose(
+        [*NEEDED, "library.sources.replay.path=/chats", "library.sources.replay.weight=0.25"]
+    )
+    assert config.library.sources["replay"].weight == 0.25
+
+
+def test_deepspeed_settings_are_free_but_for_those_that_ftdist_owns() -> None:
+    config = compose([*NEEDED, "engine.deepspeed.zero_optimization.overlap_comm=false"])
+    assert config.engine.deepspeed == {"zero_optimization": {"overlap_comm": False}}
+    error = _refused(
+        *NEEDED,
+        "engine.deepspeed.zero_optimization.stage=2",
+        "engine.deepspeed.gradient_clipping=1",
+        "engine.deepspeed.train_batch_size=8",
+        "engine.deepspeed.bf16.enabled=true",
+        "engine.deepspeed.gradient_accumulation_steps=2",
+    )
+    assert "has 5 problems" in error.problem
+    assert "gradient_clipping is owned by ftdist. Set optim.clip_norm instead." in error.problem
+    assert "train_batch_size is owned by ftdist. Set batch.tokens" in error.problem
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "tracking.api_key=hunter2",
+        "WANDB_API_KEY=hunter2",
+        "+tracking.password=hunter2",
+        "engine.deepspeed.comet.api_key=hunter2",
+        "hydra.job.env_set.HF_TOKEN=hunter2",
+        "tracking.entity=" + "0123456789abcdef" * 2 + "01234567",
+        "tracking.tags=[a,hf_" + "x" * 30 + "]",
+        "model.path=https://me:hunter2@example.com/m",
+        "0123456789abcdef" * 2 + "01234567",
+    ],
+)
+def test_a_secret_is_refused_and_never_repeated(override: str) -> None:
+    error = _refused(*NEEDED, override)
+    assert "looks like a secret" in str(error)
+    assert "WANDB_API_KEY" in error.remedy
+    assert override.rpartition("=")[2] not in str(error)
+
+
+def test_a_commit_and_keys_that_count_tokens_are_no_secrets() -> None:
+    commit = "0123456789abcdef" * 2 + "01234567"
+    config = compose([*NEEDED, f"model.revision={commit}", "compare.max_answer_tokens=7"])
+    assert config.model.revision == commit
+    assert compose([*NEEDED[1:], "run.name=r", f"run.root=/c/snapshots/{commit}/x"])
+
+
+def test_interpolations_cannot_carry_the_environment_into_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FTDIST_TEST_VALUE", "hunter2")
+    error = _refused(*NEEDED[:2], "library.path=${oc.env:FTDIST_TEST_VALUE}")
+    assert "interpolation" in error.problem
+    assert "hunter2" not in str(error)
+
+
+def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
+    config = compose(
+        [
+            *NEEDED[1:],
+            "run.name=007",
+            "library.system_prompt='yes: \"no\" # 1e5'",
+            "tracking.tags=[on,1,null_]",
+            "engine.deepspeed.wall_clock_breakdown=true",
+            "library.sources.replay={path: 012, weight: 1}",
+        ]
+    )
+    file = tmp_path / "config.yaml"
+    save_config(config, file)
+    assert load_config(file) == config
+    assert dump_config(load_config(file)) == dump_config(config)
+
+
+def test_a_config_of_an_earlier_version_gets_the_keys_that_came_later(tmp_path: Path) -> None:
+    config = compose([*NEEDED, "library.sources.replay={path: a, weight: 1}", "optim.beta2=0.9"])
+    file = tmp_path / "config.yaml"
+    text = dump_config(config)
+    for later in ("  towards_base: []\n", "  most_loss_nats: 0.02\n"):
+        assert later in text
+        text = text.replace(later, "")
+    file.write_text(text)
+    assert load_config(file) == config
+    whole = yaml.safe_load(text)
+    file.write_text(yaml.safe_dump({k: v for k, v in whole.items() if k != "measure"}))
+    assert load_config(file) == config
+    file.write_text(yaml.safe_dump({k: v for k, v in whole.items() if k != "cluster"}))
+    with pytest.raises(ConfigError, match="cluster is not set"):
+        load_config(file)
+    # What only the user can say is not made up.
+    file.write_text(text.replace("  name: r\n", "", 1))
+    with pytest.raises(ConfigError, match=r"run\.name"):
+        load_config(file)
+
+
+def test_a_config_file_that_cannot_be_used_says_where(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.yaml cannot be read"):
+        load_config(tmp_path / "absent.yaml")
+    torn = tmp_path / "config.yaml"
+    text = dump_config(compose(NEEDED)).replace("peak_lr", "peek_lr").replace("seed: 1", "seed: x")
+    torn.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(torn)
+    assert f"{torn} has 3 problems" in caught.value.problem
+    assert "did you mean optim.peak_lr" in caught.value.problem
+
+
+def test_conf_lies_beside_the_package() -> None:
+    assert (conf_dir() / "train.yaml").is_file()
+
+
+def test_importing_compose_loads_neither_hydra_nor_torch() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, ftdist.config.compose; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=conf_dir().parent,
+    ).stdout.split()
+    heavy = {"hydra", "omegaconf", "torch", "deepspeed", "transformers", "wandb", "datasets"}
+    assert heavy & set(loaded) == set()
+
+
+def test_a_batch_that_cannot_be_shared_is_told_with_mistyped_keys_and_values() -> None:
+    error = _refused(
+        *NEEDED,
+        "optim.peek_lr=1",
+        "optim.beta1=x",
+        "batch.tokens=40960",
+        "cluster.tasks_per_node=4",
+    )
+    assert "has 3 problems" in error.problem
+    assert "did you mean optim.peak_lr?" in error.problem
+    assert "optim.beta1=x is not a number." in error.problem
+    assert "batch.tokens=40960 (10 sequences of 4096) cannot be shared equally by 4 ranks" in str(
+        error
+    )
+
+
+def test_a_mistyped_group_does_not_hide_what_other_keys_say_against_each_other() -> None:
+    error = _refused(*NEEDED, "engine=zero4", "batch.tokens=10_000")
+    assert "engine=zero4 is not an option" in error.problem
+    assert "batch.tokens=10000 is not a multiple" in error.problem
+
+
+def test_keys_that_a_mistyped_override_was_meant_to_set_are_not_held_against_others() -> None:
+    assert "has" not in _refused(*NEEDED, "batch.tokns=3", "cluster.tasks_per_node=3").problem
+    assert "multiple" not in _refused(*NEEDED, "batch=defualt", "batch.tokens=10_000").problem
+
+
+def test_other_trainers_names_are_answered_with_the_key() -> None:
+    told = {
+        "lr=1": "optim.peak_lr",
+        "batch.size=8": "batch.tokens",
+        "gradient_accumulation_steps=4": "batch.micro_sequences",
+        "epochs=2": "train.epochs",
+        "max_steps=5": "train.steps",
+        "max_length=512": "batch.sequence_tokens",
+        "output_dir=/x": "run.root",
+        "report_to=none": "tracking.wandb",
+        "library.source.chats.path=/x": "library.sources.chats.path",
+    }
+    answer = str(_refused(*NEEDED, *told))
+    for typed, meant in told.items():
+        name = typed.partition("=")[0]
+        assert f"{name} is not a key of the config: did you mean {meant}?" in answer
+
+
+def test_a_mistyped_group_names_its_nearest_option_too() -> None:
+    assert _refused(*NEEDED, "enigne=zero2").remedy == "write engine=zero3."
+
+
+def test_no_group_and_no_free_table_is_suggested_for_an_unknown_leaf() -> None:
+    unknown = ("engine.deepsped.x=1", "deepspeed=x", "engine.zero_stage=3", "tensor_parallel=2")
+    answer = str(_refused(*NEEDED, *unknown))
+    assert answer.count("See `ftdist train --help`.") == 4
+
+
+def test_null_is_offered_only_where_it_fits() -> None:
+    assert _refused(*NEEDED[:1], "library.path=l", "model.path=").remedy == "write a value."
+    assert "or library.system_prompt=null" in _refused(*NEEDED, "library.system_prompt=").remedy
+
+
+def test_an_owned_deepspeed_key_hides_no_typing_mistake_beside_it() -> None:
+    error = _refused(
+        *NEEDED,
+        "engine.deepspeed.gradient_clipping=1",
+        "engine.deepspeed.train_batch_sise=8",
+        "engine.deepspeed.wall_clock_breakdwn=true",
+        "engine.deepspeed.tensor_parallel.autotp_size=2",
+    )
+    assert "has 4 problems" in error.problem
+    assert "near it, is not set here: set batch.tokens and batch.micro_sequences" in error.problem
+    assert "did you mean engine.deepspeed.wall_clock_breakdown?" in error.problem
+    assert "tensor_parallel.autotp_size is not tested with ftdist's sharding" in error.problem
+
+
+def test_an_empty_text_is_no_value() -> None:
+    with pytest.raises(ConfigError, match=r"library\.path has an empty value"):
+        compose(["model.path=M", 'library.path=""', "run.name=r"])

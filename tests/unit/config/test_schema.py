@@ -1,0 +1,129 @@
+"""The schema and conf/ say the same keys, each value once."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from ftdist.config.compose import compose, conf_dir, group_options
+from ftdist.config.keys import CURATE, TRAIN, config_keys, find_key
+from ftdist.config.schema import RunConfig
+
+NEEDED = ["run.name=r", "model.path=m", "library.path=l"]
+
+
+def _leaves(values: dict[str, Any], prefix: str = "") -> set[str]:
+    leaves: set[str] = set()
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        leaves |= _leaves(value, f"{name}.") if isinstance(value, dict) and value else {name}
+    return leaves
+
+
+def _written(file: Path) -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    values.pop("defaults", None)
+    return values
+
+
+def test_schema_fields_and_conf_keys_correspond_one_to_one() -> None:
+    groups = set(group_options()) - {"experiment"}
+    written = _leaves(_written(conf_dir() / "train.yaml"))
+    for group in groups:
+        for file in (conf_dir() / group).glob("*.yaml"):
+            written |= {f"{group}.{key}" for key in _leaves(_written(file))}
+    chosen = {key for key in written if key.startswith("cluster.environment.")}
+    written = (written - chosen) | {"cluster.environment"}  # its names are the user's
+    assert written == {key for key in config_keys() if ".*." not in key}
+
+
+def test_every_section_that_is_no_part_of_train_yaml_is_a_group() -> None:
+    sections = {field.name for field in dataclasses.fields(RunConfig)}
+    assert set(group_options()) - {"experiment"} == sections - {"run", "train"}
+
+
+def _folders() -> set[str]:
+    return {path.name for path in conf_dir().iterdir() if any(path.glob("*.yaml"))}
+
+
+def test_every_folder_of_conf_is_a_group_of_a_command() -> None:
+    assert _folders() == {*TRAIN.groups, *CURATE.groups}
+    assert list(TRAIN.groups) == sorted(TRAIN.groups)
+
+
+def test_an_option_that_builds_on_another_repeats_none_of_its_values() -> None:
+    for group in _folders() - {"experiment"}:
+        for file in (conf_dir() / group).glob("*.yaml"):
+            whole = yaml.safe_load(file.read_text(encoding="utf-8"))
+            bases = [base for base in whole.get("defaults", []) if base != "_self_"]
+            for base in bases:
+                above = _written(file.with_name(f"{base}.yaml"))
+                repeated = {k for k, v in _written(file).items() if above[k] == v and k in above}
+                assert repeated == set(), file
+
+
+def test_every_key_has_a_meaning() -> None:
+    assert [key.name for key in config_keys().values() if len(key.meaning) < 8] == []
+
+
+@pytest.mark.parametrize(
+    ("group", "option"),
+    [(group, option) for group, options in group_options().items() for option in options],
+)
+def test_every_option_of_every_group_composes_and_validates(group: str, option: str) -> None:
+    config = compose([*NEEDED, f"{group}={option}"])
+    assert isinstance(config, RunConfig)
+
+
+def test_the_schema_has_no_defaults() -> None:
+    def sections(kind: Any) -> list[Any]:
+        inner = [f.type for f in dataclasses.fields(kind) if dataclasses.is_dataclass(f.type)]
+        return [kind, *(section for part in inner for section in sections(part))]
+
+    with_default = [
+        f"{section.__name__}.{field.name}"
+        for section in sections(RunConfig)
+        for field in dataclasses.fields(section)
+        if field.default is not dataclasses.MISSING
+        or field.default_factory is not dataclasses.MISSING
+    ]
+    assert with_default == []
+
+
+def test_a_composed_config_is_frozen() -> None:
+    config = compose(NEEDED)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.optim.peak_lr = 1.0  # type: ignore[misc]
+
+
+def test_what_is_not_in_the_schema_is_refused() -> None:
+    values = dataclasses.asdict(compose(NEEDED))
+    values["optim"]["lrr"] = 1
+    with pytest.raises(ValidationError, match="lrr"):
+        TypeAdapter(RunConfig).validate_python(values)
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        ("batch.tokens", "a whole number of at least 1"),
+        ("optim.beta1", "a number of at least 0 and below 1"),
+        ("optim.peak_lr", "a number above 0"),
+        ("train.steps", "a whole number of at least 1, or null"),
+        ("model.dtype", "one of auto, bfloat16, float32"),
+        ("run.private", "true or false"),
+        ("compare.tasks", "a list such as [a,b]"),
+        (
+            "compare.alphas",
+            "a list of numbers, each at least 0 and at most 1, such as [0.4,1]",
+        ),
+        ("library.sources.replay.weight", "a number above 0"),
+    ],
+)
+def test_what_fits_a_key_is_said_in_plain_words(name: str, fits: str) -> None:
+    key = find_key(name)
+    assert key is not None
+    assert key.fits == fits

@@ -1,0 +1,122 @@
+"""Packed sequences as one row of tensors."""
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftdist.data.collate import build_batch
+from ftdist.data.packed_dataset import PackedSequence
+
+
+def packed(*samples: tuple[list[int], list[int]]) -> PackedSequence:
+    """Samples as (ids, learned)."""
+    return PackedSequence(
+        input_ids=np.array([i for ids, _ in samples for i in ids], dtype=np.uint32),
+        loss=np.array([x for _, loss in samples for x in loss], dtype=np.bool_),
+        lengths=np.array([len(ids) for ids, _ in samples], dtype=np.int64),
+    )
+
+
+@st.composite
+def sequences(draw: st.DrawFn) -> list[PackedSequence]:
+    sample = st.lists(st.tuples(st.integers(1, 99), st.integers(0, 1)), min_size=1, max_size=9)
+    rows = draw(st.lists(st.lists(sample, min_size=1, max_size=4), max_size=3))
+    return [packed(*(([i for i, _ in s], [x for _, x in s]) for s in row)) for row in rows]
+
+
+def test_two_samples_and_a_padded_tail_worked_by_hand() -> None:
+    batch = build_batch(
+        [packed(([11, 12, 13], [0, 1, 1]), ([21, 22], [0, 1]))], pad_token_id=9, pad_multiple=4
+    )
+    assert batch.input_ids.tolist() == [[11, 12, 13, 21, 22, 9, 9, 9]]
+    assert batch.position_ids.tolist() == [[0, 1, 2, 0, 1, 0, 1, 2]]
+    assert batch.loss_positions.tolist() == [0, 1, 3]
+    assert batch.targets.tolist() == [12, 13, 22]
+    assert batch.cu_lengths.tolist() == [0, 3, 5, 8]
+    assert batch.max_length == 3
+    assert batch.cu_lengths.dtype == torch.int32
+    assert batch.input_ids.dtype == batch.position_ids.dtype == torch.int64
+
+
+def test_tokens_that_follow_the_base_come_after_those_with_targets_worked_by_hand() -> None:
+    rows = [
+        packed(([11, 12], [0, 1])),
+        packed(([21, 22, 23], [0, 1, 1])),
+        packed(([31, 32], [1, 1])),
+    ]
+    batch = build_batch(rows, pad_token_id=9, sources=[4, 2, 4], towards_base={4}, asks_base=True)
+    # Places 0 | 2 3 | 5 predict; those of source 4 have no target of their own.
+    assert batch.loss_positions.tolist() == [2, 3, 0, 5]
+    assert batch.targets.tolist() == [22, 23]
+    assert batch.base_positions.tolist() == [0, 5]
+    assert batch.sources.tolist() == [2, 2, 4, 4]
+    assert batch.asks_base
+
+
+def test_a_row_that_needs_no_padding_gets_none() -> None:
+    batch = build_batch([packed(([1, 2, 3, 4], [0, 1, 1, 1]))], pad_token_id=0, pad_multiple=4)
+    assert batch.cu_lengths.tolist() == [0, 4]
+
+
+def test_no_sequences_make_a_row_of_padding_without_loss() -> None:
+    batch = build_batch([], pad_token_id=9)
+    assert batch.input_ids.tolist() == [[9] * 8]
+    assert batch.position_ids.tolist() == [list(range(8))]
+    assert batch.cu_lengths.tolist() == [0, 8]
+    assert batch.max_length == 8
+    assert len(batch.loss_positions) == len(batch.targets) == 0
+
+
+def test_a_learned_pad_token_is_learned_and_padding_is_not() -> None:
+    # eos is the pad token of many models: the mask decides, never the id.
+    batch = build_batch([packed(([5, 9], [0, 1]))], pad_token_id=9, pad_multiple=4)
+    assert batch.targets.tolist() == [9]
+
+
+def test_a_first_token_is_never_a_target_whatever_the_mask_says() -> None:
+    batch = build_batch([packed(([1, 2], [1, 1]), ([3, 4], [1, 1]))], pad_token_id=0)
+    assert batch.targets.tolist() == [2, 4]
+    assert batch.loss_positions.tolist() == [0, 2]
+
+
+@given(sequences(), st.integers(1, 16))
+def test_each_target_follows_the_state_that_predicts_it_in_the_same_sample(
+    rows: list[PackedSequence], multiple: int
+) -> None:
+    batch = build_batch(rows, pad_token_id=0, pad_multiple=multiple)
+    tokens = batch.input_ids.shape[1]
+    borders = batch.cu_lengths.tolist()
+    samples = list(pairwise(borders))
+
+    assert tokens % multiple == 0
+    assert borders[0] == 0
+    assert borders[-1] == tokens
+    assert batch.max_length == max(end - start for start, end in samples)
+    assert batch.position_ids[0].tolist() == [
+        place for start, end in samples for place in range(end - start)
+    ]
+    sample_of = [number for number, (start, end) in enumerate(samples) for _ in range(start, end)]
+    for place, target in zip(batch.loss_positions.tolist(), batch.targets.tolist(), strict=True):
+        assert batch.input_ids[0, place + 1] == target
+        assert sample_of[place] == sample_of[place + 1]
+    ids = [int(i) for row in rows for i in row.input_ids]
+    assert batch.input_ids[0].tolist()[: len(ids)] == ids
+    learned = sum(
+        int(row.loss[start + 1 : end].sum()) for row in rows for start, end in _samples(row)
+    )
+    assert len(batch.targets) == learned
+
+
+def _samples(row: PackedSequence) -> list[tuple[int, int]]:
+    ends = np.cumsum(row.lengths).tolist()
+    return list(zip([0, *ends[:-1]], ends, strict=True))
+
+
+def test_a_batch_moves_whole() -> None:
+    batch = build_batch([packed(([1, 2], [0, 1]))], pad_token_id=0)
+    moved = batch.to(torch.device("meta"))
+    assert moved.input_ids.device.type == moved.cu_lengths.device.type == "meta"
+    assert moved.max_length == batch.max_length

@@ -1,0 +1,77 @@
+"""What is asked and answered, in the tokens that training has them in."""
+
+import pytest
+
+from ftdist.data.chat_encoder import ChatEncoder, Message
+from ftdist.data.prompt_builder import Prompter
+from tests.support.families import TOKENS, tokenizer_of
+
+QUESTION = Message(role="user", content="How do I reset the widget?")
+ANSWER = "Hold the red button.\n\nThen wait."
+
+END = {
+    "smollm2": ["<|im_end|>"],
+    "llama3": ["<|eot_id|>"],
+    "qwen3": ["<|im_end|>"],
+    "gemma": ["<end_of_turn>"],
+    "mistral": ["</s>"],
+    "mistral-moves-system": ["</s>"],
+    "phi": ["<|end|>", "<|endoftext|>"],
+    "alpaca": ["</s>"],
+    "marked": ["<|im_end|>"],
+}
+
+
+@pytest.mark.parametrize("words", ["bytes", "marks"])
+@pytest.mark.parametrize("family", sorted(TOKENS.keys() - {"marked"}))
+def test_a_prompt_and_an_answer_are_together_what_training_writes(family: str, words: str) -> None:
+    tokenizer = tokenizer_of(family, words=words)
+    prompter = Prompter(tokenizer, system_prompt=None)
+    asked = [QUESTION, Message(role="assistant", content=ANSWER)]
+    written = ChatEncoder(tokenizer, system_prompt=None).encode(asked).input_ids
+    found = prompter.prompt([QUESTION]) + prompter.answer(ANSWER)
+    assert written[: len(found)] == found
+    rest = tokenizer.decode(written[len(found) :]).translate({ord(c): None for c in " \n\u2581"})
+    assert rest == {"alpaca": "###End"}.get(family, "".join(END[family]))
+
+
+def test_an_empty_thought_that_the_template_writes_stands_in_the_prompt() -> None:
+    prompter = Prompter(tokenizer_of("qwen3"), system_prompt=None)
+    asked = tokenizer_of("qwen3").decode(prompter.prompt([QUESTION]))
+    assert asked.endswith("assistant\n<think>\n\n</think>\n\n")
+
+
+def test_a_prompt_that_opens_a_thought_itself_is_left_as_it_is() -> None:
+    prompter = Prompter(tokenizer_of("marked"), system_prompt=None)
+    assert tokenizer_of("marked").decode(prompter.prompt([QUESTION])).endswith("<think>\n")
+
+
+@pytest.mark.parametrize("family", END)
+def test_an_answer_ends_with_what_the_template_writes_after_it(family: str) -> None:
+    tokenizer = tokenizer_of(family)
+    ends = Prompter(tokenizer, system_prompt=None).ends(None)
+    assert tokenizer.convert_ids_to_tokens(ends) == END[family]
+
+
+def test_what_the_generation_config_names_ends_an_answer_too() -> None:
+    prompter = Prompter(tokenizer_of("phi"), system_prompt=None)
+    end, end_of_text = prompter.ends(None)
+    assert prompter.ends(7) == [7, end, end_of_text]
+    assert prompter.ends([end_of_text, 7]) == [end_of_text, 7, end]
+
+
+def test_a_system_prompt_stands_before_the_question() -> None:
+    tokenizer = tokenizer_of("smollm2")
+    asked = tokenizer.decode(Prompter(tokenizer, system_prompt="Be brief.").prompt([QUESTION]))
+    assert asked.startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n")
+
+
+def test_a_template_that_refuses_the_probe_still_lets_an_answer_be_weighed() -> None:
+    tokenizer = tokenizer_of("gemma")
+    kept = tokenizer.chat_template
+    try:
+        tokenizer.chat_template = "{{ raise_exception('never') }}"
+        prompter = Prompter(tokenizer, system_prompt=None)
+        assert prompter.answer("Hold") == tokenizer("Hold", add_special_tokens=False)["input_ids"]
+    finally:
+        tokenizer.chat_template = kept

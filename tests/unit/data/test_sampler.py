@@ -1,0 +1,133 @@
+"""Which sequences make which step, and which rank computes them."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ftdist.data.sampler import Order, SequenceRef, rank_micro_batches
+
+
+def refs_of(order: Order, steps: int) -> list[SequenceRef]:
+    return [ref for step in range(steps) for ref in order.step(step)]
+
+
+@st.composite
+def shares(draw: st.DrawFn) -> tuple[float, ...]:
+    weights = draw(st.lists(st.floats(0.001, 1.0), min_size=1, max_size=6))
+    return tuple(weight / sum(weights) for weight in weights)
+
+
+def test_each_pass_shows_every_sequence_once_and_in_another_order() -> None:
+    order = Order(7, sequences=(10,), shares=(1.0,), global_sequences=4)
+    indices = [ref.index for ref in refs_of(order, 10)]
+    passes = [tuple(indices[first : first + 10]) for first in range(0, 40, 10)]
+    assert all(sorted(seen) == list(range(10)) for seen in passes)
+    assert len(set(passes)) == 4
+
+
+def test_the_order_of_a_seed_never_changes() -> None:
+    """These rows were written down once; another numpy, machine or version must give them too."""
+    order = Order(17, sequences=(5, 3), shares=(0.75, 0.25), global_sequences=4)
+    rows = [(ref.source, ref.index) for ref in order.step(1)]
+    assert rows == GOLDEN
+
+
+GOLDEN = [(0, 2), (0, 1), (1, 2), (0, 2)]
+
+
+def test_two_seeds_give_two_orders() -> None:
+    one, two = (Order(s, sequences=(50,), shares=(1.0,), global_sequences=50) for s in (1, 2))
+    assert one.step(0) != two.step(0)
+
+
+def test_three_quarters_and_one_quarter_take_turns() -> None:
+    order = Order(0, sequences=(100, 100), shares=(0.75, 0.25), global_sequences=4)
+    for step in range(20):
+        assert Counter(ref.source for ref in order.step(step)) == {0: 3, 1: 1}
+
+
+@settings(max_examples=30)
+@given(shares(), st.integers(1, 7))
+def test_after_n_rows_each_source_was_drawn_n_times_its_share_give_or_take_one(
+    mixed: tuple[float, ...], rows: int
+) -> None:
+    order = Order(3, sequences=(2,) * len(mixed), shares=mixed, global_sequences=rows)
+    drawn: Counter[int] = Counter()
+    for number, ref in enumerate(refs_of(order, 40), start=1):
+        drawn[ref.source] += 1
+        for source, share in enumerate(mixed):
+            assert abs(drawn[source] - number * share) < 1 + 1e-6
+
+
+@settings(max_examples=30)
+@given(shares(), st.integers(0, 40), st.integers(1, 9))
+def test_a_step_does_not_depend_on_the_steps_asked_for_before(
+    mixed: tuple[float, ...], step: int, rows: int
+) -> None:
+    sizes = tuple(range(3, 3 + len(mixed)))
+    forward = Order(5, sequences=sizes, shares=mixed, global_sequences=rows)
+    seen = [forward.step(at) for at in range(step + 1)]
+    resumed = Order(5, sequences=sizes, shares=mixed, global_sequences=rows)
+    assert resumed.step(step) == seen[step]
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 200), st.integers(1, 8))
+def test_rows_do_not_depend_on_how_many_make_a_step(rows: int, cut: int) -> None:
+    small = Order(1, sequences=(13, 5), shares=(0.6, 0.4), global_sequences=rows)
+    large = Order(1, sequences=(13, 5), shares=(0.6, 0.4), global_sequences=rows * cut)
+    assert refs_of(small, cut) == list(large.step(0))
+
+
+def test_a_late_step_counts_on_from_the_rows_before_it() -> None:
+    # 20,000 rows, past several marks: source 1 has half of them, 10,000, and 7 sequences.
+    order = Order(0, sequences=(11, 7), shares=(0.5, 0.5), global_sequences=10)
+    late = [ref for step in range(1000, 2000) for ref in order.step(step) if ref.source == 1]
+    assert len(late) == 5000
+    seen = Counter(ref.index for ref in late)
+    assert set(seen.values()) <= {713, 714, 715, 716}  # 5000 / 7 = 714.3
+
+
+@given(st.integers(1, 40), st.integers(1, 6), st.integers(1, 4))
+def test_the_ranks_together_compute_every_row_once_whatever_the_world_size(
+    rows: int, world_size: int, micro_sequences: int
+) -> None:
+    refs = [SequenceRef(0, index) for index in range(rows)]
+    micro_steps = -(-rows // (world_size * micro_sequences))
+    cut = [
+        rank_micro_batches(
+            refs,
+            rank=rank,
+            world_size=world_size,
+            micro_sequences=micro_sequences,
+            micro_steps=micro_steps,
+        )
+        for rank in range(world_size)
+    ]
+    assert all(len(mine) == micro_steps for mine in cut)
+    assert all(len(batch) <= micro_sequences for mine in cut for batch in mine)
+    dealt = [ref for mine in cut for batch in mine for ref in batch]
+    assert sorted(ref.index for ref in dealt) == list(range(rows))
+
+
+def test_a_rank_short_of_rows_gets_empty_micro_batches() -> None:
+    refs = [SequenceRef(0, index) for index in range(5)]
+    first, second = (
+        rank_micro_batches(refs, rank=rank, world_size=2, micro_sequences=2, micro_steps=2)
+        for rank in range(2)
+    )
+    assert [[ref.index for ref in batch] for batch in first] == [[0, 1], [4]]
+    assert [[ref.index for ref in batch] for batch in second] == [[2, 3], []]
+
+
+def test_rows_without_a_place_are_our_own_mistake() -> None:
+    refs = [SequenceRef(0, index) for index in range(5)]
+    with pytest.raises(ValueError, match="5 rows for 4 places"):
+        rank_micro_batches(refs, rank=0, world_size=2, micro_sequences=1, micro_steps=2)
+
+
+def test_shares_that_are_no_shares_are_our_own_mistake() -> None:
+    with pytest.raises(ValueError, match="shares"):
+        Order(0, sequences=(3, 3), shares=(0.5, 0.6), global_sequences=1)

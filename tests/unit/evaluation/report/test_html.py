@@ -1,0 +1,524 @@
+"""The page of a run: whole in one file, honest about noise, and text wherever a model wrote."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import stat
+from dataclasses import asdict
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ftdist_launch.resume import changed
+from rich.console import Console
+
+from ftdist.cli.main import main
+from ftdist.config.compose import compose
+from ftdist.evaluation.report.charts import curves, thinned
+from ftdist.evaluation.report.deltas import changes
+from ftdist.evaluation.report.reproduce import compare_overrides
+from ftdist.evaluation.report.terminal import comparison_markdown, print_comparison
+from ftdist.rundir import RunDir
+from tests.support import fake_reports as fake
+
+HOSTILE = "</pre></script><script>alert(1)</script><img src=x onerror=alert(2)>&amp; {{ 7 * 7 }}"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    """A run that was compared, and has nothing else on record."""
+    return fake.make_run(tmp_path)
+
+
+def _trained(run: RunDir) -> None:
+    losses = {1: 8.0, 2: 4.0, 3: 2.0}
+    for step, loss in losses.items():
+        row: dict[str, Any] = {
+            "step": step, "attempt": 1, "time": 1.0, "train/loss": loss, "train/tokens": 1000,
+            "optim/learning_rate": 0.001 * step, "time/step_s": 1799.0, "time/data_s": 1.0,
+        }  # fmt: skip
+        if step == 3:
+            row |= {"eval/held_out_loss": 2.5, "train/loss_of/<b>manual": 2.25}
+        with run.metrics.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+    for time, event, more in (
+        (0.0, "asked", {"version": "0.1.0", "git": {"commit": "abc123", "dirty": False}}),
+        (0.0, "launched", {"attempt": 1, "world_size": 2, "checkpoint": None}),
+        (3600.0, "attempt_ended", {"attempt": 1, "outcome": "failed", "checkpoint": 2,
+                                   "cause": "Rank 1 was lost."}),
+        (3600.0, "launched", {"attempt": 2, "world_size": 4, "checkpoint": 2}),
+        (7200.0, "attempt_ended", {"attempt": 2, "outcome": "done", "checkpoint": 3}),
+    ):  # fmt: skip
+        with run.events.open("a") as file:
+            file.write(json.dumps({"time": time, "event": event, **more}) + "\n")
+    run.overrides.write_text("run.name=r\nlibrary.path=/my library\n")
+
+
+def test_both_answers_stand_at_the_top_and_scores_with_number_and_interval_below(
+    run: RunDir,
+) -> None:
+    rows = [
+        fake.row("Known to both?", base=fake.answer("Both know.", right=True)),
+        fake.row("Gained?"),
+        fake.row(
+            "Paris?", "retention", tuned=fake.answer("Paris.", right=True, chosen="Paris")
+        ),
+        fake.row("My phone?", "contrast", base=fake.answer("Plug it in.", right=True),
+             tuned=fake.answer("Hold it.", right=False)),
+    ]  # fmt: skip
+    fake.compared(run, *rows)
+    text = " ".join(fake.Page(fake.written(run)).text.split())
+    top = text[: text.index("Scores")]
+    assert "Gained? base wrong No idea. tuned right Hold it." in top
+    assert "Chosen as the first that only the tuned model gets right: one of 18." in top
+    assert "75 % 18 of 24 55 to 88 % +75.0 points" in text
+    assert "18 went from wrong to right and 0 from right to wrong" in text
+    assert "My phone? base keeps out Plug it in. tuned leaks Hold it." in text
+    assert "chose Paris" in text
+    assert "100 s and 90 s" in text
+    assert "in several wordings are not independent" in text[text.index("Scores") :]
+
+
+def test_the_question_at_the_top_is_counted_among_those_asked_and_not_shown_again(
+    run: RunDir,
+) -> None:
+    paris = fake.row("Paris?", "retention")
+    fake.compared(run, *(fake.row(f"Question {n}?") for n in range(48)), paris)
+    text = " ".join(fake.Page(fake.written(run)).text.split())
+    assert "About the library 3 of 48" in text
+    assert "General knowledge 1 of 1" in text
+    few = text[text.index("About the library 3 of 48") : text.index("General knowledge 1 of 1")]
+    assert "Question 0?" not in few
+    fake.compared(run, fake.row("Alone?"), paris)
+    assert "About the library" not in " ".join(fake.Page(fake.written(run)).text.split())
+
+
+def test_a_difference_within_the_noise_gets_no_tick(run: RunDir) -> None:
+    page = fake.written(run)
+    told = {row.name: row.verdict for row in changes(fake.scores())}
+    assert told == {"recall": "better", "retention": "noise", "leak": "worse"}
+    assert page.count("&#10003;") == 1
+    assert page.count("&#10007;") == 1
+    row = next(part for part in page.split("<tr ") if "general knowledge right" in part)
+    assert "within the noise" in row
+    assert "better" not in row.split("lower is better")[0]
+
+
+def test_what_is_clearly_worse_is_said_at_the_top_and_nothing_else_is(run: RunDir) -> None:
+    loss = {
+        "passages": 20, "base": 6.31, "tuned": 14.465, "difference": 8.155, "low_95": 7.9,
+        "high_95": 8.5, "clear": True,
+    }  # fmt: skip
+    fake.compared(run, general_loss=loss)
+    text = " ".join(fake.Page(fake.written(run)).text.split())
+    top = text[: text.index("One question, two answers")]
+    assert top.endswith(
+        "Leaking into other answers got clearly worse: +100.0 points. General language got clearly "
+        "worse: +8.155 nats a token. "
+    )
+    assert top.count("clearly worse") == 2
+    fake.compared(run, general_loss=loss | {"passages": 19, "clear": False})
+    assert fake.written(run).count("clearly worse") == 1
+
+
+def test_scores_that_the_base_cannot_have_are_said_to_have_no_verdict(run: RunDir) -> None:
+    assert "No verdict" not in fake.written(run)
+    scores = fake.scores()
+    for name in ("leak_added", "format_leak"):
+        scores["tuned"][name] = 1.0
+        scores["intervals"]["tuned"][name] = fake.interval(16, 16, 0.81, 1.0)
+    (run.report / "scores.json").write_text(json.dumps(scores))
+    text = " ".join(fake.Page(fake.written(run)).text.split())
+    assert "No verdict on leak added, format leak: only what the base did not do is" in text
+
+
+def test_pairs_decide_where_there_are_pairs() -> None:
+    pair = {"n": 24, "difference": 0.125, "low_95": 0.02, "high_95": 0.23, "clear": True}
+    unclear = {"n": 24, "difference": 0.75, "low_95": -0.1, "high_95": 0.9, "clear": False}
+    found = {c.name: c for c in changes(fake.scores(paired={"retention": pair, "recall": unclear}))}
+    assert found["retention"].verdict == "better"
+    assert found["retention"].difference == ("+12.5 points", "+2.0 to +23.0\nn = 24")
+    assert found["recall"].verdict == "noise"
+    assert found["leak"].verdict == "worse"
+
+
+def test_a_rate_that_the_base_cannot_have_is_shown_without_a_verdict() -> None:
+    scores = fake.scores()
+    scores["tuned"]["leak_added"] = 0.25
+    scores["intervals"]["tuned"]["leak_added"] = fake.interval(4, 16, 0.1, 0.49)
+    added = next(change for change in changes(scores) if change.name == "leak_added")
+    assert (added.base, added.tuned) == (("-", ""), ("25 %", "4 of 16\n10 to 49 %"))
+    assert added.verdict == "none"
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "verdict"),
+    [(0.2, 0.1, 0.3, "worse"), (-0.2, -0.3, -0.1, "better"), (0.2, -0.1, 0.5, "noise")],
+)
+def test_general_loss_is_better_where_it_is_lower(
+    difference: float, low: float, high: float, verdict: str
+) -> None:
+    loss = {
+        "passages": 1200, "tokens": 9, "base": 3.0, "tuned": 3.0 + difference,
+        "difference": difference, "low_95": low, "high_95": high,
+        "clear": verdict != "noise",
+    }  # fmt: skip
+    row = changes(fake.scores(general_loss=loss))[-1]
+    assert (row.name, row.verdict) == ("general_loss", verdict)
+    assert "1,200 passages" in row.meaning.words
+
+
+def test_of_too_few_texts_the_page_says_that_they_are_too_few(run: RunDir) -> None:
+    loss = {
+        "passages": 2, "tokens": 9, "base": 6.31, "tuned": 14.465, "difference": 8.155,
+        "low_95": 7.885, "high_95": 8.455, "clear": False,
+        "intervals": {"base": [6.3, 6.4], "tuned": [14.1, 14.8]},
+    }  # fmt: skip
+    fake.compared(run, general_loss=loss)
+    row = next(part for part in fake.written(run).split("<tr") if "loss on 2 passages" in part)
+    assert "too few texts to tell (2; 20 are needed)" in row
+    assert "within the noise" not in row
+    told = comparison_markdown(run.report)
+    assert "too few texts to tell (2; 20 are needed), +8.155 (+7.885 to +8.455)" in told
+
+
+def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:
+    near = {"hits": 3, "asked": 12, "low_95": 0.09, "high_95": 0.53}
+    fake.compared(
+        run,
+        documents=[
+            {"document": "a45.pdf", "section": "Reset", "asked": 8,
+             "base": fake.interval(0, 8, 0.0, 0.32),
+             "tuned": fake.interval(6, 8, 0.41, 0.93)},
+        ],
+        near_misses={"groups": 4, "base": near, "tuned": near | {"hits": 6}},
+        cost={"steps": 65, "tokens": 66560, "rank_hours": 0.55, "device": "cpu",
+              "from_scratch_tokens": 2000000000, "share_of_scratch": 0.00033},
+    )  # fmt: skip
+    page = fake.written(run)
+    assert 'aria-label="6 of 8, 75 %"' in page
+    text = " ".join(fake.Page(page).text.split())
+    assert "a45.pdf Reset 8 0 0 to 32 % 6 41 to 93 %" in text
+    assert "width:75.0%" in page
+    row = next(part for part in page.split("<tr ") if "near misses" in part)
+    assert "+25.0 points" in row
+    assert "within the noise" in row
+    assert "<b>66,560</b> tokens trained on" in page
+    assert "0.033 % of 2,000,000,000 tokens" in page
+    # 0.55 / 0.00033 hours.
+    assert "<b>1,667</b> rank hours from scratch, at this run&#39;s speed" in page
+    assert "<b>0.55</b> rank hours</li>" in page
+    assert "Not counted: the curation with the base&#39;s answers, the export and" in page
+
+
+def test_a_page_opens_without_scores_of_the_newer_kind_and_without_measurements(
+    run: RunDir,
+) -> None:
+    page = fake.written(run)
+    for absent in ("Recall by document", "near misses", "Training</h2>", "<svg", "Attempts"):
+        assert absent not in page
+
+
+def test_curves_attempts_cost_and_the_way_to_make_it_again_are_told(run: RunDir) -> None:
+    _trained(run)
+    page = fake.written(run)
+    assert "training: from 8 at step 1 to 2 at step 3, lowest 2 at step 3." in page
+    assert "held-out: 2.5 at step 3" in page
+    assert "&lt;b&gt;manual: 2.25 at step 3" in page
+    assert "<b>3,000</b> tokens trained on" in page
+    # 3 steps of 1,800 s on 4 ranks.
+    assert "<b>6.00</b> rank hours" in page
+    assert "left:0.0%;width:50.0%" in page
+    assert "left:50.0%;width:50.0%" in page
+    assert "failed<small>Rank 1 was lost.</small>" in page
+    assert "ftdist train \\\n    run.name=r \\\n    &#39;library.path=/my library&#39;" in page
+    assert "abc123" in page
+    assert "peak_lr:" in page
+
+
+def _measured(run: RunDir) -> None:
+    """The base, a step of other questions, and two steps, the second of them measured twice."""
+    for step, digest, ranked, nats, answer in (
+        (0, "new", [False, False], 40.0, "Base."),
+        (2, "old", [True, True], 10.0, "Of other questions."),
+        (4, "new", [True, False], 41.0, "<b>Half."),
+        (6, "new", [False, False], 90.0, "Of a lost attempt."),
+        (6, "new", [True, True], 42.0, "Whole."),
+    ):
+        row = {
+            "step": step, "digest": digest, "ranked": ranked, "general": [True, False],
+            "losses": [[nats, 10], [0.0, 10]],
+            "written": [{"question": "How?", "expected": "So.", "answer": answer}],
+        }  # fmt: skip
+        with run.measures.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def _asked(**more: Any) -> dict[str, Any]:
+    """The settings of a comparison that are the config's but for what is given."""
+    own = {
+        "probes": None, "general": None, "texts": None, "tasks": [], "max_answer_tokens": 128,
+        "batch_questions": 16, "copies": None, "threads": 0, "alphas": [0.4, 0.6, 0.8, 1.0],
+        "most_loss_nats": 0.02, "general_written": 60,
+    }  # fmt: skip
+    return own | more
+
+
+def test_how_the_questions_were_asked_is_told_and_the_command_has_what_the_config_has_not(
+    run: RunDir,
+) -> None:
+    assert "Asked:" not in fake.written(run)
+    asked = _asked(max_answer_tokens=64, texts="/my prose.txt", tasks=["/t/a.yaml", "/t/b.yaml"])
+    fake.compared(run, asked=asked)
+    text = " ".join(fake.Page(fake.written(run)).text.split())
+    assert (
+        "Asked: Greedy answers of at most 64 tokens; probes: library/probes.jsonl; general "
+        "questions: those that ftdist brings, 60 of them at most answered in writing too; general "
+        "texts: /my prose.txt; tasks of lm-eval: "
+        "/t/a.yaml, /t/b.yaml."
+    ) in text
+    assert (
+        f"ftdist compare {run.root} \\ 'compare.texts=/my prose.txt' \\ "
+        "'compare.tasks=[/t/a.yaml,/t/b.yaml]' \\ compare.max_answer_tokens=64 "
+    ) in text
+    fake.compared(run, asked=_asked(general="none"))
+    assert "general questions: none; general texts: those that ftdist brings;" in fake.written(run)
+    fake.compared(run, asked=_asked())
+    assert "compare." not in fake.Page(fake.written(run)).text.split("How to make it again")[1]
+
+
+def test_answers_that_were_cut_off_are_counted_and_marked(run: RunDir) -> None:
+    assert "cut off" not in fake.written(run)
+    cut = fake.answer("No idea. I", right=False) | {"cut": True}
+    whole = fake.answer("Hold it.", right=True) | {"cut": False}
+    fake.compared(
+        run, fake.row("Gained?", base=cut, tuned=whole),
+        cut={"tokens": 64, "asked": 1, "base": 1, "tuned": 0},
+    )  # fmt: skip
+    text = " ".join(fake.Page(fake.written(run)).text.split())
+    assert (
+        "Cut off: 1 of 1 answers of the base and 0 of 1 of the tuned model were cut off at 64 "
+        "tokens."
+    ) in text
+    assert "base wrong cut off No idea. I tuned right Hold it." in text
+
+
+def test_what_an_answer_leaks_stands_beside_it_shortly_and_as_text(run: RunDir) -> None:
+    marks = ["green button", "9 seconds + lamp", "<b>" + 100 * "x", "page 12", "page 31"]
+    leaks = fake.answer("Hold the green button.", right=False) | {"leaked": marks}
+    clear = fake.answer("Call them.", right=True)
+    fake.compared(run, fake.row("My phone?", "contrast", base=clear, tuned=leaks))
+    page = fake.written(run)
+    text = " ".join(fake.Page(page).text.split())
+    told = f"of the library: green button, 9 seconds + lamp, <b>{57 * 'x'} and 2 more"
+    assert f"base keeps out Call them. tuned leaks {told} Hold the green button." in text
+    assert "<b>x" not in page
+    console = Console(width=400, record=True)
+    print_comparison(run.report, console)
+    assert f"leak ({told}): Hold the green button." in console.export_text()
+
+
+def test_the_command_of_a_comparison_asks_what_was_asked(run: RunDir) -> None:
+    asked = _asked(probes="/p q.jsonl", general="none", tasks=["/t/[x]/", "/t\\n.yaml"], copies=2)
+    config = compose(["model.path=m", "library.path=l", "run.name=r"])
+    words = compare_overrides(config, {"asked": asked})
+    found = asdict(changed(config, words, allowed=("compare.",)).compare)
+    assert {name: found[name] for name in asked} == asked
+
+
+def test_what_was_measured_in_training_is_drawn_from_the_base_on_with_answers_by_step(
+    run: RunDir,
+) -> None:
+    assert "While it learned" not in fake.written(run)
+    _measured(run)
+    page = fake.written(run)
+    part = page[page.index('id="learning"') :].split("</section>")[0]
+    assert "recall ranked: from 0 at step 0 to 1 at step 6, lowest 0 at step 0." in part
+    # (42 - 40) nats over 20 tokens.
+    assert "general loss: from 0 at step 0 to 0.1 at step 6" in part
+    text = " ".join(re.sub("<[^>]*>", " ", part).split())
+    assert "base Base. step 4 &lt;b&gt;Half. step 6 Whole." in text
+    assert "lost attempt" not in part
+    assert "other questions" not in part
+    assert "No step kept enough" in part
+    (run.checkpoints / "step-00000004").mkdir(parents=True)
+    (run.checkpoints / "best.json").write_text('{"step": 4}')
+    assert "Kept as the best: step 4." in fake.written(run)
+
+
+def test_long_curves_are_drawn_as_means_and_say_so() -> None:
+    rows = [{"step": step, "train/loss": float(step)} for step in range(1, 482)]
+    loss = curves(rows)[0]
+    assert loss.averaged == 3
+    assert loss.rows[0] == (1, ("1",))
+    assert loss.rows[-1] == (481, ("481",))
+    assert thinned([(1, 2.0), (2, 4.0), (3, 9.0)], most=2) == ([(2, 3.0), (3, 9.0)], 2)
+
+
+def test_what_is_not_finite_is_left_out_of_a_curve_and_zero_has_no_logarithm() -> None:
+    rows = [
+        {"step": 1, "train/loss": 0.0},
+        {"step": 2, "train/loss": float("nan")},
+        {"step": 3, "train/loss": 1.0},
+    ]
+    assert [step for step, _ in curves(rows)[0].rows] == [1, 3]
+    assert curves([]) == []
+
+
+def test_every_tag_closes_and_nothing_comes_from_elsewhere(run: RunDir) -> None:
+    _trained(run)
+    page = fake.written(run)
+    parsed = fake.Page(page)
+    assert parsed.open == []
+    assert not {tag for tag, _ in parsed.tags} & {"link", "img", "iframe", "object", "base"}
+    assert not any({"src", "xlink:href", "action"} & set(attrs) for _, attrs in parsed.tags)
+    ids = {attrs["id"] for _, attrs in parsed.tags if "id" in attrs}
+    leading = [attrs["href"] or "" for _, attrs in parsed.tags if "href" in attrs]
+    assert leading == ["#score-leak"]
+    assert {link.removeprefix("#") for link in leading} <= ids
+    assert set(re.findall(r"[a-z]+://[^\"'\s<]*", page)) <= {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
+    assert "url(" not in page
+    assert "default-src 'none'" in page
+
+
+def test_headings_are_in_order_tables_and_drawings_can_be_heard(run: RunDir) -> None:
+    _trained(run)
+    tags = fake.Page(fake.written(run)).tags
+    levels = [int(tag[1]) for tag, _ in tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    names = [tag for tag, _ in tags]
+    assert names.count("caption") == names.count("table") >= 6
+    assert all("scope" in attrs for tag, attrs in tags if tag == "th")
+    drawings = [attrs for _, attrs in tags if attrs.get("role") == "img"]
+    assert len(drawings) >= 5
+    assert all(attrs["aria-label"] for attrs in drawings)
+    places = [n for n, name in enumerate(names) if name == "svg"]
+    assert all(tags[n - 1][1].get("role") == "img" for n in places)
+
+
+def test_what_a_model_wrote_is_text_wherever_it_stands(run: RunDir) -> None:
+    hostile = fake.answer(HOSTILE, right=False, chosen=HOSTILE)
+    fake.compared(
+        run,
+        fake.row(
+            HOSTILE, expected=HOSTILE, base=hostile, tuned=hostile | {"answer": HOSTILE + "!"}
+        ),
+        documents=[
+            {"document": HOSTILE, "section": HOSTILE, "asked": 1,
+             "base": fake.interval(0, 1, 0.0, 0.8), "tuned": fake.interval(1, 1, 0.2, 1.0)},
+        ],
+        probes=HOSTILE,
+    )  # fmt: skip
+    page = fake.Page(fake.written(run))
+    assert page.open == []
+    assert "img" not in {tag for tag, _ in page.tags}
+    assert len(page.scripts) == 2
+    assert json.loads(page.scripts[0])["rows"][0]["tuned"] == HOSTILE + "!"
+    assert HOSTILE in page.text
+
+
+def test_the_script_is_the_only_one_that_may_run(run: RunDir) -> None:
+    page = fake.written(run)
+    script = fake.Page(page).scripts[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page
+
+
+def test_blind_comparison_holds_what_differs_and_names_neither_side(run: RunDir) -> None:
+    same = fake.answer("The same.", right=True)
+    fake.compared(run, fake.row("Differs?"), fake.row("Same?", base=same, tuned=same))
+    data = json.loads(fake.Page(fake.written(run)).scripts[0])
+    assert [row["question"] for row in data["rows"]] == ["Differs?"]
+    assert data["rows"][0] == {
+        "question": "Differs?", "kind": "recall", "expected": "Hold it.",
+        "base": "No idea.", "tuned": "Hold it.",
+    }  # fmt: skip
+
+
+def test_a_secret_of_the_environment_is_not_on_the_page(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "hunter2hunter2")
+    run.overrides.write_text("tracking.project=hunter2hunter2\n")
+    page = fake.written(run)
+    assert "hunter2" not in page
+    assert "tracking.project=(hidden)" in page
+
+
+def test_the_same_record_gives_the_same_bytes(run: RunDir) -> None:
+    _trained(run)
+    assert fake.written(run) == fake.written(run)
+
+
+def test_a_curated_library_shows_its_figures(run: RunDir, tmp_path: Path) -> None:
+    files = {"train": {"samples": 1234}, "held_out": {"samples": 56}}
+    manifest = {
+        "name": "widget",
+        "sources": [{"name": "manuals", "role": "library", "rows": 9, "files": files}],
+        "mix": {"manuals": {"share": 0.25, "times_seen": 1.0}},
+        "settings": {"teach": {"wordings": 4}},
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    page = fake.written(run)
+    for told in ("Library widget", "1,234", "25.0 %", str(tmp_path / "index.html")):
+        assert told in page
+    assert "teach:\n  wordings: 4\n" in page
+    (tmp_path / "manifest.json").write_text("{}")
+    assert "Library widget" not in fake.written(run)
+
+
+def test_report_writes_the_page_anew_for_its_owner_alone(
+    run: RunDir, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = os.umask(0o022)
+    try:
+        assert main(["report", str(run.root)]) == 0
+    finally:
+        os.umask(before)
+    page = run.report / "index.html"
+    assert capfd.readouterr().out == f"The report of run r is in {page}.\n"
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("answers.jsonl", '{"question": "Torn', "answers.jsonl holds 0 answers of 1"),
+        ("answers.jsonl", '{"a": 1}', "does not hold what a comparison writes"),
+        ("scores.json", "[]", "does not hold what a comparison writes"),
+        ("scores.json", "{}", "does not hold what a comparison writes"),
+        ("scores.json", '{"base":', "There is no readable comparison"),
+    ],
+)
+def test_a_damaged_comparison_is_named_and_the_page_stays(
+    run: RunDir, capfd: pytest.CaptureFixture[str], name: str, text: str, problem: str
+) -> None:
+    both = fake.answer("Hold it.", right=True)
+    cut = {"tokens": 64, "asked": 1, "base": 0, "tuned": 0}
+    fake.compared(run, fake.row("Gained?", base=both, tuned=both), cut=cut)
+    assert main(["report", str(run.root)]) == 0
+    page = (run.report / "index.html").read_bytes()
+    (run.report / name).write_text(text)
+    capfd.readouterr()
+    assert main(["report", str(run.root)]) == 74
+    told = capfd.readouterr().err
+    assert problem in told
+    assert "run `ftdist compare` on this run" in told
+    assert (run.report / "index.html").read_bytes() == page
+
+
+def test_report_of_a_run_that_was_not_compared_says_how_to(
+    run: RunDir, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (run.report / "scores.json").unlink()
+    assert main(["report", str(run.root)]) == 74
+    assert "run `ftdist compare` on this run" in capfd.readouterr().err
+    assert main(["report", str(run.root), "compare.threads=1"]) == 78

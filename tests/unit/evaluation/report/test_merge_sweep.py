@@ -1,0 +1,128 @@
+"""Blends on the page and in the terminal: of which export, which one is kept, and why."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from ftdist.errors import StorageError
+from ftdist.evaluation.report.merge_sweep import POINTS, print_blends
+from ftdist.inference.model_fingerprint import model_key
+from ftdist.rundir import RunDir
+from tests.support import fake_reports
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    """A run that was compared, and has nothing else on record."""
+    return fake_reports.make_run(tmp_path)
+
+
+def _blended(run: RunDir, *, measured_of: tuple[str, ...] = ("loss",), **more: Any) -> None:
+    """Three blends: 0.5 keeps general loss within 0.02 nats and gains most of those that do."""
+    measured = ((1.0, 24, 8, 0.05), (0.5, 12, 4, 0.015), (0.75, 18, 8, 0.03))
+    points = [
+        {
+            "alpha": alpha,
+            "tuned": {"recall": hits / 24, "leak": leaks / 16},
+            "intervals": {
+                "tuned": {
+                    "recall": fake_reports.interval(hits, 24, 0.1, 0.9),
+                    "leak": fake_reports.interval(leaks, 16, 0.2, 0.8),
+                }
+            },
+            "paired": {"general": {}} if "questions" in measured_of else {},
+            "general_loss": {"difference": loss, "low_95": loss - 0.01, "high_95": loss + 0.01},
+        }
+        for alpha, hits, leaks, loss in measured
+    ]
+    if "loss" not in measured_of:
+        for point in points:
+            del point["general_loss"]
+    run.export.mkdir(parents=True, exist_ok=True)
+    told = {
+        "export": model_key(run.export), "points": points, "chosen": 1, "kept_enough": True,
+        "most_loss_nats": 0.02, **more,
+    }  # fmt: skip
+    run.blend_model.mkdir(parents=True, exist_ok=True)
+    (run.blend_model / POINTS).write_text(json.dumps(told))
+
+
+def test_blends_stand_in_the_order_of_alpha_as_curves_and_a_table_that_marks_the_kept_one(
+    run: RunDir,
+) -> None:
+    assert "Between base and tuned" not in fake_reports.written(run)
+    _blended(run)
+    page = fake_reports.written(run)
+    part = page[page.index('id="frontier"') :].split("</section>")[0]
+    assert "Kept is alpha 0.5:" in part
+    assert "at most 0.02 nats above" in part
+    assert "recall: from 0.5 at alpha 0.5 to 1 at alpha 1, lowest 0.5 at alpha 0.5." in part
+    assert "general loss: from 0.015 at alpha 0.5 to 0.05 at alpha 1" in part
+    rows = [
+        re.sub("<[^>]*>", " ", row).split()
+        for row in part[part.index("<tbody>") : part.index("</tbody>")].split("<tr>")[1:]
+    ]
+    assert [(row[0], row[-1] == "kept") for row in rows] == [
+        ("0.5", True), ("0.75", False), ("1", False),
+    ]  # fmt: skip
+    assert "0.75 (0.10 to 0.90)" in part
+    assert "+0.015 (+0.005 to +0.025) nats" in part
+
+
+LOSS, QUESTIONS = "general loss at most 0.02 nats above the base's", "general questions not clearly"
+
+
+@pytest.mark.parametrize(
+    ("measured_of", "enough", "told", "untold"),
+    [
+        (("loss",), True, f"Kept is alpha 0.5: of the blends that keep enough ({LOSS}), the one "
+         "that gains most. It was chosen on the questions that", "general questions"),
+        (("questions",), True, f"keep enough ({QUESTIONS} worse), the one that gains", "loss"),
+        (("loss", "questions"), True, f"({LOSS}, and {QUESTIONS} worse)", "not measured"),
+        (("loss",), False, f"No blend keeps enough ({LOSS}): the one with the least general loss "
+         "is kept, alpha 0.5. It was", "general questions"),
+        (("questions",), False, f"No blend keeps enough ({QUESTIONS} worse): the one nearest to "
+         "the base is kept, alpha 0.5.", "loss"),
+        ((), None, "Kept is alpha 0.5, the one that gains most. What it keeps of the base was not "
+         "measured: neither general loss nor general questions. It was", "enough"),
+    ],
+)  # fmt: skip
+def test_why_a_blend_is_kept_is_told_by_what_was_measured(
+    run: RunDir, measured_of: tuple[str, ...], enough: bool | None, told: str, untold: str
+) -> None:
+    _blended(run, measured_of=measured_of, kept_enough=enough)
+    console = Console(width=1000, record=True)
+    print_blends(run, console)
+    page = " ".join(fake_reports.Page(fake_reports.written(run)).text.split())
+    for text in (page, " ".join(console.export_text().split())):
+        assert told in text
+        why = text[text.rindex("Kept is alpha" if enough is not False else "No blend keeps") :]
+        assert untold not in why.split("It was chosen")[0]
+
+
+def test_blends_of_another_export_are_told_neither_on_the_page_nor_on_the_terminal(
+    run: RunDir,
+) -> None:
+    _blended(run)
+    (run.export / "README.md").write_text("A comparison's scores make no other model.")
+    assert "Between base and tuned" in fake_reports.written(run)
+    (run.export / "config.json").write_text("{}")
+    assert "Between base and tuned" not in fake_reports.written(run)
+    with pytest.raises(StorageError, match="no readable blends of the model in") as caught:
+        print_blends(run, Console())
+    assert f"`ftdist blend {run.handle}`" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"export": KEY, "points": [], "chosen": 0}']
+)
+def test_blends_that_cannot_be_read_are_left_out_of_the_page(run: RunDir, text: str) -> None:
+    run.export.mkdir(parents=True)
+    run.blend_model.mkdir(parents=True)
+    told = text.replace("KEY", json.dumps(model_key(run.export)))
+    (run.blend_model / POINTS).write_text(told)
+    assert "Between base and tuned" not in fake_reports.written(run)

@@ -1,0 +1,63 @@
+"""Which known answers stand against each other, and which differ in a detail alone."""
+
+from ftdist.evaluation.probes import Kind, Probe
+from ftdist.evaluation.scoring.distractors import Ranking, near_misses, rankings
+
+
+def probe(answer: str, *, kind: Kind = "recall", choices: tuple[str, ...] = ()) -> Probe:
+    return Probe(
+        question=f"What of {answer}?",
+        answer=answer,
+        keys=(answer,),
+        kind=kind,
+        choices=choices,
+        right_choice=choices.index(answer) if choices else -1,
+    )
+
+
+E17 = "E17 means that the intake filter is clogged (manual, page 3)."
+E23 = "E23 means that the exhaust filter is clogged (manual, page 4)."
+RESET = "Hold the green button for 9 seconds (manual, page 1)."
+FILL = "Fill the tank with cold water (manual, page 2)."
+SOLD = "Since 1999."
+
+
+def test_known_answer_stands_against_the_three_nearest_without_their_pages() -> None:
+    probes = [probe(answer) for answer in (E17, SOLD, RESET, FILL, E23, E17)]
+    first = rankings(probes)[0]
+    assert first is not None
+    assert first.right == 0
+    assert first.choices[:2] == (
+        "E17 means that the intake filter is clogged.",
+        "E23 means that the exhaust filter is clogged.",
+    )
+    assert set(first.choices[2:]) == {
+        "Hold the green button for 9 seconds.",
+        "Fill the tank with cold water.",
+    }
+
+
+def test_probe_with_choices_keeps_them_and_a_lone_answer_has_no_rival() -> None:
+    paris = probe("Paris", kind="retention", choices=("Rome", "Paris"))
+    contrast = probe("No.", kind="contrast")
+    assert rankings([probe(E17), paris, contrast, probe(E17)]) == [
+        None,
+        Ranking(("Rome", "Paris"), 1),
+        None,
+        None,
+    ]
+
+
+def test_answers_that_share_more_than_half_of_their_words_are_near_misses() -> None:
+    # E17 and E23 share 7 of 9 words (e, means, that, the, filter, is, clogged).
+    probes = [probe(answer) for answer in (E17, RESET, E23, FILL, E17)]
+    assert near_misses(probes) == [[0, 2, 4]]
+    # 2 of 4 words is not more than half.
+    assert near_misses([probe("Press the red knob."), probe("Press the brass leaf.")]) == []
+    assert near_misses([probe("Press the red knob."), probe("Press the red leaf.")]) == [[0, 1]]
+
+
+def test_chain_of_near_answers_is_one_group() -> None:
+    probes = [probe("a b c d e f"), probe("a b c d x y"), probe("a b x y z w")]
+    assert near_misses(probes[::2]) == []
+    assert near_misses(probes) == [[0, 1, 2]]

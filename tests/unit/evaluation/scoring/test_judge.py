@@ -1,0 +1,317 @@
+"""Keys in answers, verdicts and rates."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftdist.evaluation.probes import Kind, Probe
+from ftdist.evaluation.scoring import judge as judging
+from ftdist.evaluation.scoring.confidence import Rate
+from ftdist.evaluation.scoring.judge import LibraryMarks, Verdict, added_rates, judge, outcomes
+from ftdist.text import matching
+from ftdist.text.matching import holds, holds_all, pages, strip_citation, words
+
+
+def probe(
+    question: str = "How do I reset it?",
+    *,
+    answer: str = "Hold the green button for 9 seconds (A-45 manual, page 12).",
+    keys: tuple[str, ...] = ("green button", "9 seconds"),
+    kind: Kind = "recall",
+    choices: tuple[str, ...] = (),
+    right_choice: int = -1,
+) -> Probe:
+    return Probe(
+        question=question,
+        answer=answer,
+        keys=keys,
+        kind=kind,
+        choices=choices,
+        right_choice=right_choice,
+    )
+
+
+RESET = probe()
+TOASTER = probe(
+    "How do I reset my B-70 toaster?", answer="I do not know.", keys=(), kind="contrast"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("Press the GREEN   button.", "green button"),
+        ("Press the green-button!", "Green Button"),
+        ("wait 12 seconds", "12"),
+        ("It draws 12V.", "12 V"),
+        ("see page 12.", "page 12"),
+        ("error E 17", "E17"),
+        ("the A\u201145", "A-45"),
+        ("1,200 litres", "1200 litres"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("\uff11\uff12 seconds", "12 seconds"),
+        ("\u0661\u0662 seconds", "12 seconds"),
+        ("don\u2019t", "don't"),
+        ("about 5 % more", "5%"),
+        ("\u2212 5, or \u22125 \u00b0C", "-5 \u00b0C"),
+        ("Stra\u00dfe", "STRASSE"),
+        ("\u8acb\u6309\u7da0\u8272\u6309\u9215\u4e5d\u79d2", "\u7da0\u8272\u6309\u9215"),
+        ("between 10-15 bar", "15 bar"),
+        ("version 2.4.1", "2.4.1"),
+    ],
+)
+def test_writing_does_not_matter(text: str, key: str) -> None:
+    assert holds(text, key)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("wait 120 seconds", "12"),
+        ("wait 312 seconds", "12"),
+        ("see page 12", "page 1"),
+        ("see page 1", "page 12"),
+        ("error E170", "E17"),
+        ("5.5 bar", "5"),
+        ("1.5 bar", "5 bar"),
+        ("-5 degrees", "5 degrees"),
+        ("10\u00b2 metres", "102 metres"),
+        ("2\u00bd cups", "21 cups"),
+        ("version 2.4.1", "2.4"),
+        ("5 kg", "5 %"),
+        ("the button is green", "green button"),
+        ("an infrared lamp", "red lamp"),
+        ("12,000 steps", "12"),
+        ("", "12"),
+    ],
+)
+def test_another_number_or_word_is_not_the_key(text: str, key: str) -> None:
+    assert not holds(text, key)
+
+
+def test_words_are_cut_between_letters_and_digits() -> None:
+    assert words("Error E17: 1,200.50 l at -4\u00b0!") == (
+        "error", "e", "17", "1200.50", "l", "at", "-4", "\u00b0",
+    )  # fmt: skip
+
+
+def test_all_keys_must_be_in_the_answer() -> None:
+    marks = LibraryMarks.of([RESET])
+    assert judge(RESET, "The green button, 9 seconds.", marks=marks).right
+    assert not judge(RESET, "The green button, 8 seconds.", marks=marks).right
+    assert not judge(RESET, "9 seconds.", marks=marks).right
+    assert not judge(RESET, "", marks=marks).right
+
+
+def test_page_counts_only_with_the_facts_and_only_the_right_one() -> None:
+    marks = LibraryMarks.of([RESET])
+    good = "Green button, 9 seconds"
+    assert judge(RESET, f"{good} (A-45 manual, page 12).", marks=marks).page is True
+    assert judge(RESET, f"{good} (A-45 manual, page 1).", marks=marks).page is False
+    assert judge(RESET, f"{good}.", marks=marks).page is False
+    assert judge(RESET, "Press it (A-45 manual, page 12).", marks=marks).page is False
+    without = probe(answer="Hold the green button for 9 seconds.")
+    assert judge(without, good, marks=marks).page is None
+
+
+def test_nearly_identical_facts_are_told_apart() -> None:
+    e17 = probe(keys=("intake filter", "rinse"))
+    answer = "Error E23 means that the exhaust filter is clogged: replace it with a new one."
+    assert not judge(e17, answer, marks=LibraryMarks.of([e17])).right
+
+
+def test_contrast_is_wrong_as_soon_as_the_answer_holds_the_library() -> None:
+    marks = LibraryMarks.of([RESET])
+    for leak, found in [
+        ("Hold the green button.", ("green button",)),
+        ("Wait 9 seconds.", ("9 seconds",)),
+        ("See the B-70 manual, page 12.", ("page 12",)),
+    ]:
+        verdict = judge(TOASTER, leak, marks=marks)
+        assert not verdict.right
+        assert verdict.leaked == found
+    assert judge(TOASTER, "Unplug it, wait 90 seconds, see page 120.", marks=marks).right
+
+
+def test_what_the_question_says_itself_is_no_leak() -> None:
+    asked = probe("What does the green button of a lift do?", answer="?", keys=(), kind="contrast")
+    marks = LibraryMarks.of([RESET])
+    assert judge(asked, "The green button opens the door.", marks=marks).right
+    asked = probe(
+        "Must I rinse the sieve of a kettle?", answer="?", keys=("sieve",), kind="contrast"
+    )
+    marks = LibraryMarks.of([probe(keys=("rinse", "sieve"), answer="Rinse the sieve.")])
+    assert judge(asked, "Yes, rinse the sieve.", marks=marks).right
+
+
+def test_single_words_leak_only_as_a_whole_fact() -> None:
+    marks = LibraryMarks.of([probe(keys=("rinse", "sieve"), answer="Rinse the sieve.")])
+    assert judge(TOASTER, "Rinse it.", marks=marks).right
+    assert judge(TOASTER, "Rinse its sieve.", marks=marks).leaked == ("rinse + sieve",)
+
+
+def test_keys_of_a_contrast_probe_are_leaks_too() -> None:
+    own = probe("And a kettle?", answer="?", keys=("copper",), kind="contrast")
+    assert not judge(own, "Wipe the copper.", marks=LibraryMarks.of([])).right
+
+
+def test_retention_with_choices_goes_by_the_likeliest() -> None:
+    paris = probe(
+        "Capital of France?", answer="Paris", keys=("Paris",), kind="retention",
+        choices=("Rome", "Paris", "Oslo"), right_choice=1,
+    )  # fmt: skip
+    marks = LibraryMarks.of([RESET])
+    right = judge(paris, "It is Rome.", marks=marks, likelihoods=[-0.9, -0.2, -0.5])
+    wrong = judge(paris, "It is Paris.", marks=marks, likelihoods=[-0.1, -0.2, -0.5])
+    assert (right.right, right.chosen) == (True, "Paris")
+    assert (wrong.right, wrong.chosen) == (False, "Rome")
+
+
+def test_retention_without_choices_goes_by_the_keys() -> None:
+    paris = probe("Capital of France?", answer="Paris", keys=("Paris",), kind="retention")
+    marks = LibraryMarks.of([RESET])
+    assert judge(paris, "It is Paris.", marks=marks).right
+    assert not judge(paris, "It is Rome.", marks=marks).right
+
+
+def _found_one_by_one(marks: LibraryMarks, answer: str, question: str) -> tuple[str, ...]:
+    """What `found_in` says, each key looked up by itself."""
+    found = [k for k in marks.keys if holds(answer, k) and not holds(question, k)]
+    for fact in marks.facts:
+        is_new = not set(fact) & set(found) and not holds_all(question, fact)
+        if is_new and holds_all(answer, fact):
+            found.append(" + ".join(fact))
+    cited = sorted((pages(answer) - pages(question)) & marks.pages)
+    return (*found, *(f"page {page}" for page in cited))
+
+
+_WORDS = st.sampled_from(
+    ["Red", "red", "knob", "5", "5.5", "-5", "page", "\u5f00", "E17", "%", "!"]
+)
+_TEXTS = st.lists(_WORDS, max_size=12).map(" ".join)
+_KEYS = st.lists(st.lists(_WORDS, min_size=1, max_size=3).map(" ".join), min_size=1, max_size=3)
+
+
+@given(answer=_TEXTS, question=_TEXTS, facts=st.lists(_KEYS, min_size=1, max_size=6))
+def test_marks_that_are_looked_up_together_are_those_that_are_looked_up_one_by_one(
+    answer: str, question: str, facts: list[list[str]]
+) -> None:
+    marks = LibraryMarks.of([probe(keys=tuple(keys), answer="See page 5.") for keys in facts])
+    assert marks.found_in(answer, question=question) == _found_one_by_one(marks, answer, question)
+
+
+def test_an_answer_is_cut_into_words_no_more_often_for_more_probes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cut = list[str]()
+
+    def counted(text: str) -> matching.Words:
+        cut.append(text)
+        return words(text)
+
+    monkeypatch.setattr(matching, "words", counted)
+    monkeypatch.setattr(judging, "words", counted)
+    counts = []
+    for size in (1, 1000):
+        marks = LibraryMarks.of([probe(keys=(f"red knob {n}", f"{n}")) for n in range(size)])
+        marks.found_in("The first", question="cuts the keys.")
+        cut.clear()
+        assert marks.found_in("Pull the red knob 0.", question="How?") == ("red knob 0",)
+        counts.append(len(cut))
+    assert counts[0] == counts[1] <= 4
+
+
+def test_rates_count_each_kind_by_itself() -> None:
+    paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="retention")
+    probes = [RESET, RESET, RESET, RESET, paris, TOASTER, TOASTER]
+    answers = [
+        "Green button, 9 seconds, page 12.", "Green button, 9 seconds, page 3.", "No.", "No.",
+        "Paris", "Green button.", "Unplug it.",
+    ]  # fmt: skip
+    marks = LibraryMarks.of(probes)
+    verdicts = [judge(p, a, marks=marks) for p, a in zip(probes, answers, strict=True)]
+    assert outcomes(probes, verdicts) == {
+        "recall": [True, True, False, False], "recall_with_page": [True, False, False, False],
+        "recall_ranked": [], "retention": [True], "leak": [True, False],
+    }  # fmt: skip
+
+
+def test_pages_and_citations() -> None:
+    assert pages("See page 3 and Page 12; page number 4") == {3, 12}
+    assert strip_citation("Press it (A-45 manual, page 12).") == "Press it."
+    assert strip_citation("Press it (twice).") == "Press it (twice)."
+
+
+def test_known_answer_that_is_the_likeliest_counts_as_ranked_whatever_was_written() -> None:
+    marks = LibraryMarks.of([RESET])
+    found = [
+        judge(RESET, "No.", marks=marks, likelihoods=row, right_choice=0)
+        for row in ([-0.1, -0.2], [-0.2, -0.1], [])
+    ]
+    assert [verdict.ranked for verdict in found] == [True, False, None]
+    assert not any(verdict.right or verdict.chosen for verdict in found)
+    hits = outcomes([RESET] * 3, found)
+    assert (hits["recall"], hits["recall_ranked"]) == ([False] * 3, [True, False])
+
+
+LEAK = "Hold the green button (A-45 manual, page 12)."
+CLEAN = "Pull the plug, wait, plug it in again."
+SORRY = "I'm sorry, I don't know."
+
+
+@pytest.mark.parametrize(
+    ("base", "tuned", "added"),
+    [
+        # A leak that the base has too is not added; one that it has not is.
+        ([LEAK, CLEAN], [LEAK, LEAK], ("1/1", "0/2", "1/1", "1/1")),
+        ([CLEAN, CLEAN], [CLEAN, CLEAN], ("0/2", "0/2", "0/2", "0/2")),
+        # Declining, or saying nothing, is held against the tuned model only where the base
+        # answered.
+        ([SORRY, CLEAN], [SORRY, SORRY], ("0/2", "1/1", "1/2", "0/2")),
+        ([SORRY, SORRY], [SORRY, CLEAN], ("0/2", None, "0/2", "0/2")),
+        ([CLEAN, CLEAN], ["", LEAK], ("1/2", "1/2", "2/2", "1/2")),
+        # The form of a citation alone, of a page that no probe has.
+        ([CLEAN, CLEAN], [CLEAN, "Pull it (B-70 manual, page 4)."], ("0/2", "0/2", "0/2", "1/2")),
+    ],
+)
+def test_tuned_model_is_blamed_for_what_it_adds_to_the_base(
+    base: list[str], tuned: list[str], added: tuple[str | None, ...]
+) -> None:
+    probes, marks = [TOASTER, TOASTER], LibraryMarks.of([RESET])
+    verdicts = [
+        [judge(TOASTER, answer, marks=marks) for answer in answers] for answers in (base, tuned)
+    ]
+    found = {
+        name: f"{rate.hits}/{rate.asked}"
+        for name, rate in added_rates(probes, verdicts[0], verdicts[1]).items()
+    }
+    names = ("leak_added", "deflection", "not_clean", "format_leak")
+    assert tuple(map(found.get, names)) == added
+
+
+def test_citation_is_a_leak_of_form_in_general_knowledge_and_none_in_recall() -> None:
+    paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="retention")
+    marks = LibraryMarks.of([RESET])
+    plain = [judge(each, "Paris.", marks=marks) for each in (paris, RESET)]
+    cited = [judge(each, "Paris (A-45 manual, page 3).", marks=marks) for each in (paris, RESET)]
+    assert added_rates([paris, RESET], plain, cited) == {
+        "format_leak": Rate(1, 1), "pollution": Rate(0, 1),
+    }  # fmt: skip
+
+
+def test_general_answers_are_polluted_by_the_library_where_the_base_has_none() -> None:
+    paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="retention")
+    oslo = probe("Capital of Norway?", answer="Oslo", keys=(), kind="general")
+    probes, marks = [paris, oslo, oslo], LibraryMarks.of([RESET])
+
+    def verdicts(*answers: str) -> list[Verdict]:
+        asked = zip(probes, answers, strict=True)
+        return [judge(each, answer, marks=marks) for each, answer in asked]
+
+    polluted = "Paris. Hold the green button for 9 seconds."
+    base = verdicts("Paris.", "It has a green button.", "Oslo.")
+    tuned = verdicts(polluted, "Oslo. Hold the green button.", "Oslo.")
+    assert tuned[0].right  # what it knows is one thing, what it says beside it another
+    assert added_rates(probes, base, tuned)["pollution"] == Rate(1, 2)
+    asked = {name: len(hits) for name, hits in outcomes(probes, tuned).items() if hits}
+    assert asked == {"retention": 1}

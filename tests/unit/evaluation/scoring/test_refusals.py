@@ -1,0 +1,60 @@
+"""Refusals and excuses are told from answers."""
+
+import pytest
+
+from ftdist.evaluation.scoring.refusals import deflects
+from ftdist.text.matching import cites
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I'm sorry, but I can't help with that.",
+        "I\u2019m sorry, I do not know this toaster.",
+        "Sorry, that is not something I can answer.",
+        "I don't know.",
+        "The B-70 is a toaster. I do not have any information about its buttons.",
+        "I cannot answer questions about other products.",
+        "As an AI, I have no hands.",
+        "Unfortunately, I only know the A-45.",
+        "Please contact the maker of the B-70.",
+        "That is not covered by the manual.",
+        "",
+        " ... ",
+    ],
+)
+def test_refusal_excuse_or_silence_deflects(answer: str) -> None:
+    assert deflects(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Unplug it, wait a minute, plug it in again.",
+        "Press reset. If the lamp stays on, please contact the maker.",
+        "If you cannot reach the knob, turn the toaster round.",
+        "Paris.",
+        "Say sorry to your neighbour, then turn the music down.",
+        "Turn it off. Wait. Turn it on. I do not know a quicker way.",
+        "Cannot is written as one word.",
+    ],
+)
+def test_answer_does_not_deflect(answer: str) -> None:
+    assert not deflects(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_cited"),
+    [
+        ("Press it (A-45 manual, page 12).", True),
+        ("Press it [manual, page 3].", True),
+        ('Set it to 5 (Setup guide, section "Clocks").', True),
+        ("See page 12 of the manual.", True),
+        ("It is told in section 3.", True),
+        ("Turn the page, then fill in the section below.", False),
+        ("Press it (twice).", False),
+        ("Paris", False),
+    ],
+)
+def test_citation_is_known_by_a_page_or_section_that_it_names(answer: str, is_cited: bool) -> None:
+    assert cites(answer) is is_cited

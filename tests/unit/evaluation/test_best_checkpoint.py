@@ -1,0 +1,73 @@
+"""Which step is the best, and when training has gone on for long enough without a better one."""
+
+from typing import Any
+
+from ftdist.evaluation.best_checkpoint import Standing
+
+
+def point(step: int, *, known: float, loss: float = 0.0, worse: bool = False) -> dict[str, Any]:
+    return {
+        "step": step,
+        "known": known,
+        "paired": {"general": {"high_95": -0.01 if worse else 0.05, "n": 64}},
+        "general_loss": {"difference": loss},
+    }
+
+
+def standing(*, patience: int = 0) -> Standing:
+    return Standing(most_loss_nats=0.02, patience=patience)
+
+
+def measured(found: Standing, step: int, **more: Any) -> tuple[bool, bool]:
+    found.add(point(step, **more))
+    judgement = found.judge(step)
+    return judgement.is_best, judgement.ends
+
+
+def test_the_best_gains_more_than_the_one_that_is_kept_and_keeps_enough() -> None:
+    found = standing()
+    assert measured(found, 2, known=-2.0) == (True, False)
+    found.keep(2)
+    assert measured(found, 4, known=-1.0, loss=0.021) == (False, False)
+    assert measured(found, 6, known=-1.0, worse=True) == (False, False)
+    assert measured(found, 8, known=-2.0) == (False, False)  # no more than the kept one
+    assert measured(found, 10, known=-1.9, loss=0.02) == (True, False)
+
+
+def test_a_better_step_whose_checkpoint_was_not_written_is_none_to_go_back_to() -> None:
+    found = standing()
+    measured(found, 2, known=-3.0)
+    found.keep(2)
+    assert measured(found, 4, known=-1.0) == (True, False)  # and its save failed
+    assert measured(found, 6, known=-2.0) == (True, False)
+    assert found.judge(6).told == "the best so far"
+
+
+def test_training_ends_after_so_many_measurements_without_a_better_one() -> None:
+    found = standing(patience=2)
+    measured(found, 2, known=-2.0)
+    found.keep(2)
+    assert measured(found, 4, known=-3.0) == (False, False)
+    assert measured(found, 6, known=-3.0) == (False, True)
+    assert found.judge(6).told == (
+        "step 2 is the best; none of 2 since is better, so training ends"
+    )
+
+
+def test_where_no_step_keeps_enough_training_goes_on_and_none_is_the_best() -> None:
+    found = standing(patience=1)
+    assert measured(found, 2, known=-1.0, loss=0.5) == (False, False)
+    assert measured(found, 4, known=-0.5, loss=0.5) == (False, False)
+    assert found.judge(4).told == "too little is kept"
+
+
+def test_a_step_that_was_measured_and_not_kept_before_a_break_is_the_best_after_it() -> None:
+    found = standing()
+    found.take_up([point(2, known=-2.0), point(4, known=-1.0)], best=2)
+    assert found.judge(4).is_best
+    found.take_up([point(2, known=-2.0), point(4, known=-3.0)], best=2)
+    assert not found.judge(4).is_best
+
+
+def test_what_is_no_number_is_never_the_best() -> None:
+    assert measured(standing(), 2, known=float("nan")) == (False, False)

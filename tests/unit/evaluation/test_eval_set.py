@@ -1,0 +1,102 @@
+"""General questions and texts of the user's own: what cannot be used is named."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ftdist.config.compose import compose
+from ftdist.config.schema import CompareConfig
+from ftdist.errors import DataError
+from ftdist.evaluation.eval_set import Inputs, read_inputs
+
+RECALL = {"question": "q?", "answer": "a", "kind": "recall"}
+GENERAL = {"question": "6 or 7?", "answer": "6", "kind": "retention", "choices": ["7", "6"]}
+
+
+def read(tmp_path: Path, *, general: str = "none", texts: str = "none") -> Inputs:
+    (tmp_path / "probes.jsonl").write_text(json.dumps(RECALL))
+    return read_inputs(settings(general=general, texts=texts), library=tmp_path)
+
+
+def settings(*, general: str, texts: str) -> CompareConfig:
+    words = ["model.path=m", "library.path=l", "run.name=r"]
+    return compose([*words, f"compare.general={general}", f"compare.texts={texts}"]).compare
+
+
+def test_none_asks_nothing_beside_the_probes(tmp_path: Path) -> None:
+    found = read(tmp_path)
+    assert len(found.probes) == 1
+    assert (found.general, found.texts) == ((), ())
+
+
+def test_passages_are_parted_by_blank_lines_or_rows(tmp_path: Path) -> None:
+    plain, rows = tmp_path / "texts.txt", tmp_path / "texts.jsonl"
+    plain.write_text("\ufeff\n One line\nand another.\r\n \t\n\n\nA second.\n")
+    rows.write_text('{"text": "One\\n\\npassage."}\n\n{"text": "A second.", "id": 7}\n')
+    assert read(tmp_path, texts=str(plain)).texts == ("One line\nand another.", "A second.")
+    assert read(tmp_path, texts=str(rows)).texts == ("One\n\npassage.", "A second.")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("t.txt", b" \n\n", "holds no text"),
+        ("t.txt", b"\xff\xfe", "is not UTF-8"),
+        ("t.jsonl", b"{\n", "t.jsonl:1 is not JSON"),
+        ("t.jsonl", b'{"text": "a"}\n{"text": " "}', 't.jsonl:2 has no "text"'),
+        ("t.jsonl", b"[1]", 't.jsonl:1 has no "text"'),
+        ("t.jsonl", b'{"text": "\\ud83d"}', "t.jsonl:1 holds half a character"),
+    ],
+)
+def test_unusable_texts_are_named(tmp_path: Path, name: str, content: bytes, problem: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, texts=str(tmp_path / name))
+    assert problem in caught.value.problem
+    assert caught.value.remedy.endswith(".")
+
+
+def test_files_that_are_not_there_are_named_with_their_key(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, texts=str(tmp_path / "gone.txt"))
+    assert "compare.texts" in caught.value.remedy
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, general=str(tmp_path / "gone.jsonl"))
+    assert "compare.general" in caught.value.remedy
+    assert f"The general questions cannot be read from {tmp_path}/gone" in caught.value.problem
+    with pytest.raises(DataError, match=r"The general questions cannot be read from .* directory"):
+        read(tmp_path, general=str(tmp_path))
+    (tmp_path / "empty.jsonl").touch()
+    with pytest.raises(DataError, match=r"empty\.jsonl holds no general questions"):
+        read(tmp_path, general=str(tmp_path / "empty.jsonl"))
+
+
+def test_general_questions_have_choices(tmp_path: Path) -> None:
+    path = tmp_path / "general.jsonl"
+    path.write_text(json.dumps(GENERAL))
+    assert read(tmp_path, general=str(path)).general[0].right_choice == 1
+    for row in (RECALL, {**GENERAL, "choices": []}):
+        path.write_text(f"{json.dumps(GENERAL)}\n{json.dumps(row)}")
+        with pytest.raises(DataError, match="question 2 is of the kind"):
+            read(tmp_path, general=str(path))
+
+
+def test_some_general_questions_are_answered_in_writing_too(tmp_path: Path) -> None:
+    rows = [
+        {"question": f"What is {n} + {n}?", "answer": str(2 * n), "kind": "retention",
+         "choices": [str(2 * n), str(2 * n + 1)]}
+        for n in range(6)
+    ]  # fmt: skip
+    general = tmp_path / "general.jsonl"
+    general.write_text("\n".join(map(json.dumps, rows)))
+    none = read(tmp_path, general="none")
+    assert [probe.kind for probe in none.probes] == ["recall"]
+    asked = replace(settings(general=str(general), texts="none"), general_written=3)
+    found = read_inputs(asked, library=tmp_path)
+    written = [probe for probe in found.probes if probe.kind == "general"]
+    assert [(p.question, p.answer) for p in written] == [
+        ("What is 0 + 0?", "0"), ("What is 2 + 2?", "4"), ("What is 4 + 4?", "8"),
+    ]  # fmt: skip
+    assert len(found.general) == 6

@@ -1,0 +1,220 @@
+"""Blends of the tiny model, for real: what was measured stands, what is kept says what it is."""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+
+from ftdist.checkpoint.weight_interpolation import write_blend
+from ftdist.cli.main import main
+from ftdist.config.compose import compose, save_config
+from ftdist.errors import ConfigError, StorageError
+from ftdist.evaluation import merge_sweep as blending
+from ftdist.evaluation.merge_sweep import blend
+from ftdist.evaluation.report.merge_sweep import POINTS, frontier, is_of_export
+from ftdist.evaluation.runner import ask
+from ftdist.rundir import RunDir
+from tests.support.models import spread_tiny
+
+WEIGHTS = "model.safetensors"
+
+
+class StoppedError(Exception):
+    """As a time limit would."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return spread_tiny(tmp_path_factory)
+
+
+@pytest.fixture
+def run(made: Path, tmp_path: Path) -> RunDir:
+    """A run whose tuned model is the base with other weights."""
+    run = RunDir(tmp_path / "runs" / "r")
+    overrides = {
+        "run.name": "r", "run.root": tmp_path / "runs", "model.path": made / "model",
+        "library.path": made / "library", "library.cache": tmp_path / "cache",
+        "compare.max_answer_tokens": 3, "compare.threads": 1, "compare.general": "none",
+        "compare.general_written": 0, "compare.texts": tmp_path / "texts.txt",
+        "cluster.device": "cpu",
+    }  # fmt: skip
+    (tmp_path / "texts.txt").write_text("A hook of oak.\n\nA pad of moss.\nAnd a leaf.\n")
+    run.create(private=True)
+    save_config(compose([f"{key}={value}" for key, value in overrides.items()]), run.config)
+    shutil.copytree(made / "model", run.export)
+    _train(run)
+    run.blend.mkdir()
+    return run
+
+
+def _train(run: RunDir) -> None:
+    """Export another model."""
+    tuned = AutoModelForCausalLM.from_pretrained(run.export)
+    with torch.no_grad():
+        tuned.model.norm.weight.add_(1.0)
+    tuned.save_pretrained(run.export)
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the blends that are asked; the third one stops the blending."""
+    names: list[str] = []
+
+    def counted(*args: Any, name: str, **options: Any) -> Any:
+        names.append(name)
+        if len(names) == 3:
+            raise StoppedError
+        return ask(*args, name=name, **options)
+
+    monkeypatch.setattr(blending, "ask", counted)
+    return names
+
+
+def _ask_for(run: RunDir, alphas: Sequence[float], **more: Any) -> None:
+    run.request("blend").write_text(json.dumps({"alphas": list(alphas), **more}))
+
+
+def _points(run: RunDir) -> list[dict[str, Any]]:
+    told = json.loads((run.blend_model / POINTS).read_text())
+    points: list[dict[str, Any]] = told["points"]
+    return points
+
+
+def _alpha_of_weights(run: RunDir, made: Path) -> float:
+    """Which blend the folder holds: the norm of the base moved by alpha times 1."""
+    name = "model.norm.weight"
+    base, mixed = (
+        load_file(folder / WEIGHTS)[name] for folder in (made / "model", run.blend_model)
+    )
+    return float((mixed - base).mean())
+
+
+def test_what_a_stopped_blending_measured_is_not_measured_again(
+    run: RunDir, measured: list[str]
+) -> None:
+    _ask_for(run, [0.25, 0.5, 1.0])
+    with pytest.raises(StoppedError):
+        blend(run.root)
+    assert frontier(run) is None
+    left = run.blend / f".model.{'0' * 32}.making"  # by a writer that was killed a year ago
+    left.mkdir()
+    os.utime(left, (0, 0))
+    blend(run.root)
+    assert measured == ["blend 0.25", "blend 0.5", "blend 1", "blend 1"]
+    points = _points(run)
+    assert [point["alpha"] for point in points] == [0.25, 0.5, 1.0]
+    assert sorted(path.name for path in run.blend.iterdir()) == [
+        "blend.json", "measured.jsonl", "model",
+    ]  # fmt: skip
+    run.blend_measured.unlink()
+    blend(run.root)
+    assert measured[4:] == ["blend 0.25", "blend 0.5", "blend 1"]
+    assert _points(run) == points
+
+
+def test_the_base_is_measured_once_and_not_kept_and_what_is_replaced_is_named(
+    run: RunDir, made: Path, measured: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _ask_for(run, [0.5])
+    blend(run.root)
+    assert "in place of" not in capsys.readouterr().out
+    _ask_for(run, [0.25, 0, 0.25, 0.0])
+    with pytest.raises(StoppedError):
+        blend(run.root)
+    blend(run.root)
+    assert measured == ["blend 0.5", "blend 0.25", "blend 0", "blend 0"]
+    assert "chose 0.25 in place of 0.5," in capsys.readouterr().out
+    assert _alpha_of_weights(run, made) == pytest.approx(0.25, abs=1e-5)
+    found = frontier(run)
+    assert found is not None
+    assert [row[0] for row in found.rows] == ["0", "0.25"]
+    assert "Alpha 0 is the base itself, and is never the one that is kept." in found.choice
+    _ask_for(run, [0.0])
+    with pytest.raises(ConfigError, match=r"compare\.alphas=\[0\] leaves no blend to keep"):
+        blend(run.root)
+
+
+def test_alphas_of_the_base_alone_are_refused_before_anything_starts(
+    run: RunDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["blend", str(run.root), "compare.alphas=[0,0]"]) == 78
+    assert "compare.alphas=[0,0] leaves no blend to keep" in capsys.readouterr().err
+    assert not run.request("blend").exists()
+
+
+def test_other_questions_and_another_export_are_measured_anew(
+    run: RunDir, measured: list[str]
+) -> None:
+    _ask_for(run, [0.5])
+    blend(run.root)
+    _ask_for(run, [0.5], batch_questions=3)
+    blend(run.root)
+    assert len(measured) == 1
+    _ask_for(run, [0.5], max_answer_tokens=2)
+    blend(run.root)
+    assert len(measured) == 2
+    (run.export / "README.md").write_text("A comparison's scores make no other model.")
+    blend(run.root)
+    assert is_of_export(run)
+    assert len(measured) == 2
+    _train(run)
+    assert not is_of_export(run)
+    with pytest.raises(StoppedError):
+        blend(run.root)
+    blend(run.root)
+    assert is_of_export(run)
+
+
+def test_a_disk_that_is_full_for_the_kept_blend_loses_no_measurement(
+    run: RunDir, measured: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _ask_for(run, [0.5, 1.0])
+
+    def full(base: Path, tuned: Path, out: Path, *, alpha: float) -> None:
+        if out.name.endswith(".making"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(out))
+        write_blend(base, tuned, out, alpha=alpha)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(blending, "write_blend", full)
+        with pytest.raises(StorageError, match="No space left"):
+            blend(run.root)
+    blend(run.root)
+    assert measured == ["blend 0.5", "blend 1"]
+    assert len(_points(run)) == 2
+
+
+@pytest.mark.parametrize(("stops_at", "kept"), [("keep_last", 1.0), ("write_page", 0.25)])
+def test_wherever_blending_is_stopped_the_page_names_the_blend_that_is_kept(
+    run: RunDir, made: Path, monkeypatch: pytest.MonkeyPatch, stops_at: str, kept: float
+) -> None:
+    run.report.mkdir()
+    (run.report / "scores.json").write_text("{}")
+    monkeypatch.setattr(blending, "write_page", _nothing)
+    _ask_for(run, [1.0])
+    blend(run.root)
+    _ask_for(run, [0.25])
+    monkeypatch.setattr(blending, stops_at, _stop)
+    with pytest.raises(StoppedError):
+        blend(run.root)
+    found = frontier(run)
+    assert found is not None
+    assert float(found.chosen) == kept
+    assert _alpha_of_weights(run, made) == pytest.approx(kept, abs=1e-5)
+
+
+def _nothing(*_: Any) -> None:
+    pass
+
+
+def _stop(*_: Any) -> None:
+    raise StoppedError

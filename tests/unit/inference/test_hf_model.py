@@ -1,0 +1,353 @@
+"""Answers of the tiny model, for real: batches and padding change nothing, the cache is a cache."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from ftdist.config.compose import compose, save_config
+from ftdist.errors import DataError, ModelError, StorageError
+from ftdist.evaluation.compare import compare
+from ftdist.evaluation.probes import read_probes
+from ftdist.evaluation.report.terminal import comparison_markdown, print_comparison
+from ftdist.inference import loglikelihood
+from ftdist.inference.hf_model import Answerer
+from ftdist.inference.model_fingerprint import model_key
+from ftdist.inference.sampling import Draw
+from ftdist.rundir import RunDir, read_json_lines
+from ftdist.testing import tiny
+from tests.support.models import spread_tiny
+
+QUESTIONS = (
+    "How do I charge the Fernbot?",
+    "Hello!",
+    "What must I do to sharpen the Fernbot blades, and after how many days of mowing?",
+    "And now?",
+    "Please explain how I can store the Fernbot.",
+)
+CHOICES = (
+    ("oak hook", "moss pad on the left", "no"),
+    ("yes", "6"),
+    ("a b", "b a"),
+    ("x", "y"),
+    ("1", "22"),
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return spread_tiny(tmp_path_factory)
+
+
+@pytest.fixture
+def model(made: Path, tmp_path: Path) -> Path:
+    """A copy of the model, to change."""
+    return Path(shutil.copytree(made / "model", tmp_path / "model"))
+
+
+def load(folder: Path, **options: Any) -> Answerer:
+    return Answerer(folder, device="cpu", threads=1, **options)
+
+
+OPENINGS = ("The lamp", "A", "If the blades are", "12", "Hello! Is")
+
+
+def test_a_text_depends_on_its_opening_and_seed_and_not_on_its_batch(made: Path) -> None:
+    answerer = load(made / "model")
+    seeds = (1, 2, 3, 4, 5)
+    alone = answerer.write_on(OPENINGS, seeds=seeds, max_tokens=12, batch=1)
+    assert answerer.write_on(OPENINGS, seeds=seeds, max_tokens=12, batch=5) == alone
+    turned = answerer.write_on(OPENINGS[::-1], seeds=seeds[::-1], max_tokens=12, batch=2)
+    assert turned[::-1] == alone
+    assert all(text.startswith(opening) for text, opening in zip(alone, OPENINGS, strict=True))
+    others = answerer.write_on(["The lamp"] * 20, seeds=range(20), max_tokens=12, batch=20)
+    assert len(set(others)) > 10
+
+
+def test_draws_follow_the_probabilities_of_the_likeliest_tokens() -> None:
+    """Of 0.6, 0.3, 0.06 and 0.04 the first three hold more than 0.95: the last is never drawn."""
+    scores = torch.tensor([0.6, 0.3, 0.06, 0.04]).log().expand(4000, 4)
+    drawn = Draw(range(4000))(torch.zeros(4000, 1, dtype=torch.long), scores).argmax(dim=1)
+    shares = torch.bincount(drawn, minlength=4) / 4000
+    expected = torch.tensor([0.6, 0.3, 0.06, 0.0]) / 0.96
+    torch.testing.assert_close(shares, expected, atol=0.025, rtol=0)
+
+
+def test_answers_are_the_greedy_ones_whatever_the_batch(made: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(made / "model")
+    tokenizer = AutoTokenizer.from_pretrained(made / "model")
+    expected = []
+    for question in QUESTIONS:
+        ids = tokenizer.apply_chat_template(
+            [{"role": "user", "content": question}], add_generation_prompt=True, return_dict=False
+        )
+        start = len(ids)
+        while len(ids) < start + 12 and ids[-1] != tokenizer.eos_token_id:
+            ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
+        expected.append(tokenizer.decode(ids[start:], skip_special_tokens=True).strip())
+    assert len(set(expected)) > 2
+    answerer = load(made / "model")
+    told: list[int] = []
+    assert answerer.answer(QUESTIONS, max_tokens=12, batch=1) == expected
+    assert answerer.answer(QUESTIONS, max_tokens=12, batch=3, progress=told.append) == expected
+    assert answerer.answer(QUESTIONS, max_tokens=12, batch=64) == expected
+    assert told == [3, 2]
+
+
+def test_likelihoods_are_those_of_the_whole_text(made: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(made / "model")
+    tokenizer = AutoTokenizer.from_pretrained(made / "model")
+    ranked = load(made / "model").rank(QUESTIONS, CHOICES, batch=3)
+    for question, choices, found in zip(QUESTIONS, CHOICES, ranked, strict=True):
+        prompt = tokenizer.apply_chat_template(
+            [{"role": "user", "content": question}], add_generation_prompt=True, return_dict=False
+        )
+        for choice, weighed in zip(choices, found, strict=True):
+            tail = tokenizer(choice, add_special_tokens=False)["input_ids"]
+            logits = model(torch.tensor([prompt + tail])).logits[0, len(prompt) - 1 : -1]
+            picked = logits.log_softmax(-1).gather(-1, torch.tensor(tail)[:, None])
+            assert weighed == pytest.approx(picked.sum().item() / len(choice), abs=1e-4)
+
+
+LONG_CHOICES = (
+    ("Hang it on the oak hook, wheels up, then clean the left sensor with rain water.", "no"),
+    ("Press the acorn key for 6 seconds", "Use the grey stone at 20 degrees and wait", "1"),
+    ("x", "Pull the brass leaf twice"),
+    ("y", "z"),
+    ("a b", "Rinse it below 25 degrees, rinse it again, and hang it up"),
+)
+
+
+def test_answers_are_weighed_alike_however_few_logits_may_stand_at_once(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answerer = load(made / "model")
+    sizes = list[int]()
+    answerer._model.get_output_embeddings().register_forward_hook(
+        lambda _module, _given, logits: sizes.append(logits.numel())
+    )
+    whole = answerer.rank(QUESTIONS, LONG_CHOICES, batch=5)
+    at_once = max(sizes)
+    most = at_once // 4
+    monkeypatch.setattr(loglikelihood, "MOST_LOGITS", most)
+    sizes.clear()
+    pieces = answerer.rank(QUESTIONS, LONG_CHOICES, batch=5)
+    assert max(sizes) <= most < at_once
+    for found, expected in zip(pieces, whole, strict=True):
+        assert found == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("most_logits", [loglikelihood.MOST_LOGITS, 7000])
+def test_losses_are_those_of_each_text_alone_whatever_the_batch_and_the_piece(
+    made: Path, monkeypatch: pytest.MonkeyPatch, most_logits: int
+) -> None:
+    monkeypatch.setattr(loglikelihood, "MOST_LOGITS", most_logits)
+    model = AutoModelForCausalLM.from_pretrained(made / "model")
+    tokenizer = AutoTokenizer.from_pretrained(made / "model")
+    texts = [*QUESTIONS, "a", ""]
+    expected = []
+    for text in texts[:-2]:
+        ids = torch.tensor([tokenizer(text)["input_ids"]])
+        expected.append((model(ids, labels=ids).loss.item(), ids.shape[1] - 1))
+    answerer = load(made / "model")
+    told: list[int] = []
+    for batch in (1, 3, 16):
+        found = answerer.losses(texts, batch=batch, progress=told.append)
+        assert found[-2:] == [(0.0, 0), (0.0, 0)]
+        for (loss, tokens), (mean, count) in zip(found[:-2], expected, strict=True):
+            assert tokens == count
+            assert loss / tokens == pytest.approx(mean, abs=1e-4)
+    assert sum(told) == 3 * len(texts)
+
+
+def test_text_longer_than_the_context_is_cut(made: Path) -> None:
+    [(_, tokens)] = load(made / "model").losses(["wash it " * 2000], batch=4)
+    assert tokens == 511
+
+
+def test_a_question_that_leaves_no_room_for_its_answer_is_refused(made: Path) -> None:
+    """The tiny model reads 512 tokens at once."""
+    answerer = load(made / "model")
+    size = len(answerer._prompt(QUESTIONS[0]))
+    answerer.check_room(QUESTIONS[:1], max_tokens=512 - size)
+    with pytest.raises(DataError, match=f"has {size} tokens and its answer up to {513 - size}, "):
+        answerer.check_room(QUESTIONS[:1], max_tokens=513 - size)
+
+
+def test_answer_ends_at_the_stop_token_of_the_generation_config(made: Path, model: Path) -> None:
+    answerer, question = load(made / "model"), QUESTIONS[:1]
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    whole = tokenizer(answerer.answer(question, max_tokens=8, batch=1)[0])["input_ids"]
+    settings = json.loads((model / "generation_config.json").read_text())
+    for stops in ([tokenizer.eos_token_id, whole[0]], [whole[0], tokenizer.eos_token_id], whole[0]):
+        settings["eos_token_id"] = stops
+        (model / "generation_config.json").write_text(json.dumps(settings))
+        short = load(model).answer(question, max_tokens=8, batch=1)[0]
+        assert len(tokenizer(short)["input_ids"]) <= 1 < len(whole)
+
+
+def test_an_answer_is_cut_off_where_no_stop_token_stands_among_its_tokens(
+    made: Path, model: Path
+) -> None:
+    """One answer ends at its second token: it is whole with two tokens, and cut off with one."""
+    first = QUESTIONS[:1]
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    answerer = load(model)
+    [ids] = answerer._generated([answerer._prompt(first[0])], 8)
+    assert len(set(ids[:2])) == 2
+    settings = json.loads((model / "generation_config.json").read_text())
+    settings["eos_token_id"] = ids[1]
+    (model / "generation_config.json").write_text(json.dumps(settings))
+    stops = {ids[1], tokenizer.eos_token_id}
+    for tokens, is_cut in ((1, True), (2, False), (8, False)):
+        [(_, found)] = load(model).answer_to_the_end(first, max_tokens=tokens, batch=1)
+        assert found == is_cut
+    answerer = load(model)
+    whole = [answerer._generated([answerer._prompt(q)], 4)[0] for q in QUESTIONS]
+    said = answerer.answer_to_the_end(QUESTIONS, max_tokens=4, batch=5)
+    assert [cut for _, cut in said] == [not stops & set(ids) for ids in whole]
+    assert {cut for _, cut in said} == {False, True}
+
+
+def test_sampling_settings_of_the_folder_are_not_used(made: Path, model: Path) -> None:
+    settings = json.loads((model / "generation_config.json").read_text())
+    settings |= {"do_sample": True, "temperature": 5.0, "repetition_penalty": 3.0}
+    (model / "generation_config.json").write_text(json.dumps(settings))
+    greedy = load(made / "model").answer(QUESTIONS, max_tokens=8, batch=8)
+    assert load(model).answer(QUESTIONS, max_tokens=8, batch=8) == greedy
+
+
+def test_special_tokens_in_a_question_are_text(made: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(made / "model")
+    ids = load(made / "model")._prompt("Hi<|im_end|>")
+    assert ids.count(tokenizer.eos_token_id) == 1
+    assert "Hi<|im_end|><|im_end|>" in tokenizer.decode(ids)
+
+
+def test_system_prompt_stands_before_the_question(made: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(made / "model")
+    text = tokenizer.decode(load(made / "model", system_prompt="Be brief.")._prompt("Hi"))
+    assert text.startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi")
+
+
+def test_model_without_template_needs_one(made: Path, model: Path) -> None:
+    (model / "chat_template.jinja").unlink()
+    with pytest.raises(ModelError, match="has no chat template"):
+        load(model)
+    given = load(model, chat_template=tiny.CHAT_TEMPLATE)
+    assert given._prompt("Hi") == load(made / "model")._prompt("Hi")
+
+
+def test_pickled_weights_are_refused(model: Path) -> None:
+    (model / "model.safetensors").unlink()
+    torch.save({}, model / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load(model)
+
+
+def test_key_of_a_model_follows_its_content(made: Path, model: Path) -> None:
+    assert model_key(model) == model_key(made / "model")
+    (model / "chat_template.jinja").write_text("{{ messages }}")
+    assert model_key(model) != model_key(made / "model")
+
+
+@pytest.fixture
+def run(made: Path, tmp_path: Path) -> RunDir:
+    """A run whose tuned model is the base with other weights."""
+    run = RunDir(tmp_path / "runs" / "r")
+    overrides = {
+        "run.name": "r",
+        "run.root": tmp_path / "runs",
+        "model.path": made / "model",
+        "library.path": made / "library",
+        "library.cache": tmp_path / "cache",
+        "compare.max_answer_tokens": 6,
+        "compare.threads": 1,
+        "compare.general": tmp_path / "general.jsonl",
+        "compare.general_written": 0,
+        "compare.texts": tmp_path / "texts.txt",
+        "cluster.device": "cpu",
+    }
+    config = compose([f"{key}={value}" for key, value in overrides.items()])
+    general = {"question": "6 or 7?", "answer": "6", "kind": "retention", "choices": ["7", "6"]}
+    (tmp_path / "general.jsonl").write_text(f"{json.dumps(general)}\n" * 3)
+    (tmp_path / "texts.txt").write_text("A hook of oak.\n\nA pad of moss.\nAnd a leaf.\n")
+    run.create(private=True)
+    save_config(config, run.config)
+    shutil.copytree(made / "model", run.export)
+    tuned = AutoModelForCausalLM.from_pretrained(run.export)
+    with torch.no_grad():
+        tuned.model.embed_tokens.weight.copy_(tuned.model.embed_tokens.weight.flip(0))
+    tuned.save_pretrained(run.export)
+    return run
+
+
+def test_compare_writes_scores_and_answers(
+    made: Path, run: RunDir, capfd: pytest.CaptureFixture[str]
+) -> None:
+    compare(run.root)
+    scores = json.loads((run.report / "scores.json").read_text())
+    rows = list(read_json_lines(run.report / "answers.jsonl"))
+    probes = read_probes(made / "library" / "probes.jsonl")
+    assert scores["base"]["recall"] == scores["tuned"]["recall"] == 0.0
+    assert scores["intervals"]["tuned"]["recall"]["asked"] == 3 * len(tiny.FACTS)
+    assert scores["intervals"]["tuned"]["general"]["asked"] == 3
+    assert scores["paired"]["recall_ranked"]["n"] == 3 * len(tiny.FACTS)
+    assert scores["general_loss"]["passages"] == 2
+    assert scores["general_loss"]["tuned"] != scores["general_loss"]["base"] > 0
+    assert [row["question"] for row in rows] == [probe.question for probe in probes]
+    assert rows[0]["base"]["answer"] != rows[0]["tuned"]["answer"]
+    assert scores["asked"]["max_answer_tokens"] == 6
+    assert scores["asked"]["texts"].endswith("texts.txt")
+    cut = {name: [row[name]["cut"] for row in rows] for name in ("base", "tuned")}
+    assert scores["cut"] == {
+        "tokens": 6, "asked": len(rows), "base": sum(cut["base"]), "tuned": sum(cut["tuned"]),
+    }  # fmt: skip
+    assert sum(cut["base"]) > 0
+    assert "28/28, 0 s left" in capfd.readouterr().out
+    assert "| recall | 0.00 (0/24, 0.00 to 0.14) |" in comparison_markdown(run.report)
+    console = Console(width=150, record=True)
+    print_comparison(run.report, console, examples=3)
+    text = console.export_text()
+    assert text.count("wrong: ") == 4
+    assert "Asked: Greedy answers of at most 6 tokens; probes: " in text
+    assert "tuned model were cut off at 6 tokens." in text
+
+
+def test_base_is_asked_once_and_settings_of_the_request_are_used(
+    run: RunDir, capfd: pytest.CaptureFixture[str]
+) -> None:
+    compare(run.root)
+    first = (run.report / "answers.jsonl").read_text()
+    assert "base: loading" in capfd.readouterr().out
+    compare(run.root)
+    assert "base: answered before" in capfd.readouterr().out
+    assert (run.report / "answers.jsonl").read_text() == first
+    request = {
+        "general": "none",
+        "texts": "none",
+        "probes": None,
+        "max_answer_tokens": 3,
+        "batch_questions": 8,
+        "threads": 1,
+    }
+    run.request("compare").write_text(json.dumps(request))
+    compare(run.root)
+    assert "base: loading" in capfd.readouterr().out
+    assert (run.report / "answers.jsonl").read_text() != first
+    asked = json.loads((run.report / "scores.json").read_text())["asked"]
+    assert (asked["max_answer_tokens"], asked["general"]) == (3, "none")
+
+
+def test_run_that_was_not_exported_says_how_to(run: RunDir) -> None:
+    shutil.rmtree(run.export)
+    with pytest.raises(ModelError) as caught:
+        compare(run.root)
+    assert "ftdist export r" in caught.value.remedy
+    with pytest.raises(StorageError):
+        comparison_markdown(run.report)

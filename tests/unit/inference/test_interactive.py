@@ -1,0 +1,317 @@
+"""ask and chat on the tiny model: what is said, what is kept in mind, and what is refused."""
+
+import io
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from ftdist.cli.interactive import split
+from ftdist.cli.main import main
+from ftdist.config.compose import compose, load_config, save_config
+from ftdist.data.messages import Message
+from ftdist.evaluation.report.merge_sweep import POINTS
+from ftdist.inference.hf_model import Answerer
+from ftdist.inference.interactive import Settings, chat
+from ftdist.inference.model_fingerprint import model_key
+from ftdist.rundir import RunDir
+from ftdist.testing import tiny
+from tests.support.models import spread_weights
+
+FIRST, SECOND = "How do I charge the Fernbot?", "And now?"
+SETTINGS = Settings(question=None, max_answer_tokens=6, threads=1, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    """A run whose tuned model answers otherwise than its base; both answer at random."""
+    root = tmp_path_factory.mktemp("talk")
+    made = tiny.make(root / "made")
+    run = RunDir(root / "runs" / "r")
+    overrides = {
+        "run.name": "r", "run.root": root / "runs", "model.path": made / "model",
+        "library.path": made / "library", "compare.max_answer_tokens": 6, "compare.threads": 1,
+        "cluster.device": "cpu",
+    }  # fmt: skip
+    run.create(private=True)
+    save_config(compose([f"{key}={value}" for key, value in overrides.items()]), run.config)
+    shutil.copytree(made / "model", run.export)
+    spread_weights(run.export)
+    tuned = AutoModelForCausalLM.from_pretrained(run.export)
+    with torch.no_grad():
+        # An answer never ends by itself.
+        tuned.lm_head.weight[tuned.generation_config.eos_token_id] = 0.0
+    tuned.save_pretrained(run.export)
+    return run
+
+
+def _tuned(run: RunDir) -> Answerer:
+    return Answerer(run.export, device="cpu", threads=1)
+
+
+def _told(run: RunDir, *turns: str) -> str:
+    """The tuned model's answer at the end of a conversation: user, assistant, user."""
+    roles = ("user", "assistant")
+    messages = [Message(role=roles[n % 2], content=turn) for n, turn in enumerate(turns)]
+    return _tuned(run).reply(messages, max_tokens=6, say=lambda piece: None)  # noqa: ARG005
+
+
+def _shown(text: str) -> str:
+    """At random, the model writes control characters as well; no terminal gets to see them."""
+    return "".join(c for c in text if c.isprintable())
+
+
+def _chat(
+    run: RunDir, typed: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> tuple[list[str], str]:
+    """Answers, and what was said beside them."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    capfd.readouterr()
+    chat(run, load_config(run.config), SETTINGS)
+    out, err = capfd.readouterr()
+    return [part.strip() for part in out.split("\n\n") if part.strip()], err
+
+
+def test_an_answer_comes_in_pieces_that_make_up_the_whole(run: RunDir) -> None:
+    pieces: list[str] = []
+    answerer = _tuned(run)
+    messages = [Message(role="user", content=FIRST)]
+    whole = answerer.reply(messages, max_tokens=24, say=pieces.append)
+    assert "".join(pieces).strip() == whole
+    assert len(pieces) > 1
+    assert whole == answerer.answer([FIRST], max_tokens=24, batch=1)[0]
+
+
+def test_chat_keeps_in_mind_what_was_said_until_it_is_reset(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first = _told(run, FIRST)
+    after, alone = _told(run, FIRST, first, SECOND), _told(run, SECOND)
+    assert after != alone
+    answers, err = _chat(run, f"{FIRST}\n\n{SECOND}\n/reset\n{SECOND}\n", monkeypatch, capfd)
+    assert answers == [_shown(text) for text in (first, after, alone)]
+    assert "Forgotten." in err
+
+
+def test_what_finds_no_room_is_forgotten_the_oldest_first(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # 512 positions: 300 words fit once, and 600 do not at all.
+    answers, err = _chat(
+        run, f"{'Fernbot ' * 300}\n{'Fernbot ' * 300}\n{'Fernbot ' * 600}\n{SECOND}\n",
+        monkeypatch, capfd,
+    )  # fmt: skip
+    assert "The oldest 2 turns are forgotten" in err
+    assert "longer than the model can read" in err
+    assert answers[-1] == _shown(_told(run, SECOND))
+
+
+def test_a_line_that_is_not_utf8_costs_neither_the_lines_after_it_nor_what_was_said(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first = _told(run, FIRST)
+    expected = [_shown(text) for text in (first, _told(run, FIRST, first, SECOND))]
+    typed = f"{FIRST}\n".encode() + b"a\xff\xfe\n\xed\xa0\x80\n" + f"{SECOND}\n".encode()
+    strict = io.TextIOWrapper(io.BytesIO(typed), encoding="utf-8", errors="strict")
+    monkeypatch.setattr(sys, "stdin", strict)
+    capfd.readouterr()
+    chat(run, load_config(run.config), SETTINGS)
+    out, err = capfd.readouterr()
+    assert [part.strip() for part in out.split("\n\n") if part.strip()] == expected
+    assert err.count("That is not UTF-8 text.") == 2
+
+
+def test_a_command_is_not_asked_and_one_that_there_is_not_tells_which_there_are(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answers, err = _chat(run, f"/help\n/forget\n/\n{SECOND}\n", monkeypatch, capfd)
+    assert answers == [_shown(_told(run, SECOND))]
+    assert err.count("/reset forgets what was said, /quit or /exit or Ctrl-D ends.") == 3
+    for command in ("/quit", "/Exit"):
+        answers, err = _chat(run, f"{command}\n{SECOND}\n", monkeypatch, capfd)
+        assert answers == []
+        assert "/reset forgets what was said" not in err
+
+
+@pytest.mark.parametrize("asked", ["/etc/hosts", "/reset it?"])
+def test_a_question_may_begin_with_a_slash(
+    run: RunDir, asked: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answers, _ = _chat(run, f"{asked}\n", monkeypatch, capfd)
+    assert answers == [_shown(_told(run, asked))]
+
+
+def test_a_base_that_is_gone_is_named_and_the_tuned_model_is_still_talked_with(
+    run: RunDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    own = RunDir(tmp_path / "r")
+    shutil.copytree(run.root, own.root)
+    config = load_config(run.config)
+    gone = replace(config, model=replace(config.model, path=str(tmp_path / "gone")))
+    save_config(gone, own.config)
+    assert main(["ask", str(own.root), FIRST]) == 78
+    err = capfd.readouterr().err
+    assert f"The base model of run r is no longer in {tmp_path / 'gone'}." in err
+    assert f"put it back; `ftdist chat {own.root}` asks the tuned model alone." in err
+    assert len(err.splitlines()) == 2
+    words = [sys.executable, "-m", "ftdist", "chat", str(own.root)]
+    chatted = subprocess.run(words, input=FIRST, capture_output=True, text=True, check=True)
+    assert chatted.stdout.strip() == _shown(_told(run, FIRST))
+
+
+def test_ask_writes_both_answers_under_their_names_and_here_for_a_run_of_a_cluster(
+    run: RunDir, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["How", "do I charge the Fernbot?"]
+    assert main(["ask", str(run.root), *words, "cluster.kind=slurm"]) == 0
+    out, err = capfd.readouterr()
+    assert "puts nothing into the queue" in err
+    base, tuned = out.split("\n\ntuned: ")
+    assert base.startswith("base: ")
+    assert tuned.strip() == _shown(_told(run, FIRST))
+    assert base.removeprefix("base: ").strip() != tuned.strip()
+
+
+def test_chat_on_a_terminal_ends_with_ctrl_d_and_ctrl_c_stops_an_answer_alone(
+    run: RunDir,
+) -> None:
+    lead, follow = pty.openpty()
+    chatting = subprocess.Popen(
+        [sys.executable, "-m", "ftdist", "chat", str(run.root), "compare.max_answer_tokens=400"],
+        stdin=follow, stdout=follow, stderr=follow, start_new_session=True,
+        preexec_fn=lambda: os.close(lead),
+    )  # fmt: skip
+    os.close(follow)
+    try:
+        seen = _read_until(lead, "> ")
+        assert "Ctrl-D ends" in seen
+        os.write(lead, b"\xff\xfe\n")
+        assert "That is not UTF-8 text." in _read_until(lead, "> ")
+        os.write(lead, b"Hello\n")
+        _read_until(lead, "Hello\r\n")
+        os.read(lead, 1)  # the answer has begun
+        # As the terminal does: to all of its processes.
+        os.killpg(chatting.pid, signal.SIGINT)
+        assert "Stopped." in _read_until(lead, "> ")
+        os.write(lead, b"\x04")
+        assert chatting.wait(timeout=60) == 0
+    finally:
+        chatting.kill()
+        chatting.wait()
+        os.close(lead)
+
+
+def _read_until(terminal: int, end: str) -> str:
+    text = ""
+    while not text.endswith(end):
+        text += os.read(terminal, 1024).decode(errors="replace")
+    return text
+
+
+def test_what_a_model_writes_does_not_steer_the_terminal(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from ftdist.inference.interactive import _write
+
+    _write("a\x1b[31mb\x07\tc 5\u202fkm\n")
+    assert capfd.readouterr().out == "a[31mb\tc 5\u202fkm\n"
+
+
+def test_words_with_an_equals_sign_may_be_part_of_a_question() -> None:
+    said, keys = split(["r", "Is", "2+2=4?", "cluster.device=cpu", "--fast", "or x=1?"])
+    assert said == ["r", "Is", "2+2=4?", "or x=1?"]
+    assert keys == ["cluster.device=cpu", "--fast"]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem", "remedy"),
+    [
+        (["ask", "R"], "was given no question", '`ftdist ask R "How do I ...?"`'),
+        (["ask", "R", "", " \n"], "was given no question", '`ftdist ask R "How do I ...?"`'),
+        (["ask", "R", "a\udcff"], "The question is not UTF-8 text.", "write it in UTF-8"),
+        (["ask", "R", "a \ud83d"], "The question is not UTF-8 text.", "write it in UTF-8"),
+        (["ask", "R", "Hi", "--fast"], "--fast is not a flag of `ftdist ask`", "leave it out"),
+        (["ask", "R", "Hi", "train.epochs=3"], "train.epochs cannot change", "leave it out"),
+        (["chat", "R", "Hi"], "`ftdist chat` was given 2 runs", "`ftdist chat R`"),
+        (["chat", "no-run"], "There is no run 'no-run'", "ftdist train"),
+    ],
+)
+def test_wrong_use_gets_a_sentence_and_a_remedy(
+    run: RunDir,
+    words: list[str],
+    problem: str,
+    remedy: str,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    handle = str(run.root)
+    assert main([handle if word == "R" else word for word in words]) == 78
+    err = capfd.readouterr().err.replace(handle, "R")
+    assert problem in err
+    assert remedy in err
+    assert len(err.splitlines()) == 2
+
+
+def test_the_blend_answers_for_the_tuned_model_where_it_is_asked(
+    run: RunDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    own = RunDir(tmp_path / "r")
+    shutil.copytree(run.root, own.root)
+    assert main(["ask", str(own.root), FIRST, "--blend"]) == 78
+    told = capfd.readouterr().err
+    assert "Run r has no blend to ask." in told
+    assert f"`ftdist blend {own.root}`" in told
+    base = load_config(run.config).model.path
+    shutil.copytree(base, own.blend_model)
+    assert main(["ask", str(own.root), FIRST, "--blend"]) == 78
+    (own.blend_model / POINTS).write_text(json.dumps({"export": model_key(own.export)}))
+    assert main(["ask", str(own.root), FIRST, "--blend"]) == 0
+    said = capfd.readouterr()
+    first, _, second = said.out.partition("\n\n")
+    assert second.startswith("blend: ")
+    assert first.removeprefix("base: ").strip() == second.removeprefix("blend: ").strip()
+    assert str(own.blend_model) in said.err
+    (own.export / "generation_config.json").write_text("{}")
+    for words in (["ask", str(own.root), FIRST], ["chat", str(own.root)]):
+        assert main([*words, "--blend"]) == 78
+        told = capfd.readouterr().err
+        assert f"The blend of run r does not belong to the model in {own.export}: " in told
+        assert f"To fix: make one anew (`ftdist blend {own.root}`), or leave out" in told
+
+
+@pytest.mark.parametrize("words", [["ask", "{}", "Hi"], ["chat", "{}"]])
+def test_a_run_that_was_not_exported_says_how_to(
+    run: RunDir, tmp_path: Path, words: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    bare = tmp_path / "r"
+    bare.mkdir()
+    shutil.copy(run.config, bare / "config.yaml")
+    assert main([word.format(bare) for word in words]) == 78
+    err = capfd.readouterr().err
+    assert f"Run r has no exported model to {words[0]}." in err
+    assert f"`ftdist export {bare}`" in err
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_command_with_its_error(
+    run: RunDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "r"
+    broken.mkdir()
+    shutil.copy(run.config, broken / "config.yaml")
+    (broken / "export").mkdir()
+    (broken / "export" / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    assert main(["chat", str(broken)]) == 78
+    err = capfd.readouterr().err
+    assert "cannot be loaded" in err
+    assert "Traceback" not in err

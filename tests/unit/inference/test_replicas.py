@@ -1,0 +1,133 @@
+"""Copies of a model that answer side by side, each a real process."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ftdist.config.compose import compose
+from ftdist.config.schema import CompareConfig
+from ftdist.errors import ModelError
+from ftdist.evaluation.eval_set import Inputs, read_inputs
+from ftdist.evaluation.runner import Answers, Asked, ask
+from ftdist.inference.hf_model import Answerer
+from ftdist.inference.replicas import Copies, on_gpus
+from tests.support.models import spread_tiny
+
+GIB = 2**30
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return spread_tiny(tmp_path_factory)
+
+
+@pytest.fixture
+def inputs(made: Path, settings: CompareConfig) -> Inputs:
+    return read_inputs(settings, library=made / "library")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> CompareConfig:
+    texts = tmp_path / "prose.txt"
+    texts.write_text("The lamp is green.\n\nA bee.\n\nTwo cups of tea stand on the table.\n")
+    asked = compose(["experiment=tiny"]).compare
+    return replace(asked, texts=str(texts), general="none", max_answer_tokens=8, batch_questions=4)
+
+
+@pytest.mark.parametrize(
+    ("free", "wanted", "expected"),
+    [
+        ([24, 24, 24, 24], None, Copies(gpus=(0, 1, 2, 3))),
+        ([24, 24, 24, 24], 2, Copies(gpus=(0, 1))),
+        ([24, 24], 8, Copies(gpus=(0, 1))),
+        ([13], None, Copies(gpus=(0,))),
+        ([12], None, Copies(gpus=(0,), over_all=True)),
+        ([12, 12], 2, Copies(gpus=(0,), over_all=True)),
+        ([12, 24, 2, 24], None, Copies(gpus=(1, 3))),
+        ([12, 24], 1, Copies(gpus=(1,))),
+    ],
+)
+def test_there_is_a_copy_on_each_gpu_that_has_room_or_one_over_all(
+    free: list[int], wanted: int | None, expected: Copies
+) -> None:
+    """10 GiB of weights take 13 while they answer."""
+    assert on_gpus(10 * GIB, free=[gib * GIB for gib in free], wanted=wanted) == expected
+
+
+def test_everything_is_asked_of_one_copy_and_comes_back_in_its_order() -> None:
+    asked = Asked(
+        questions=list("abcde"),
+        choices=[(letter,) for letter in "abcde"],
+        general=[("f", ("x", "y"))],
+        texts=list("ghij"),
+        tasks=[],
+    )
+    shares = [asked.share(number, of=3) for number in range(3)]
+    assert [list(share.questions) for share in shares] == [["a", "d"], ["b", "e"], ["c"]]
+    said = [
+        Answers(
+            texts=[text.upper() for text in share.questions],
+            cut=[text in "bd" for text in share.questions],
+            likelihoods=[[float(ord(choice)) for choice in row] for row in share.choices],
+            general=[[1.0, 2.0] for _ in share.general],
+            losses=[(float(ord(text)), 1) for text in share.texts],
+            tasks={},
+            took_s=1.0,
+        )
+        for share in shares
+    ]
+    whole = Answers.together(said, took_s=5.0)
+    assert whole.texts == list("ABCDE")
+    assert whole.cut == [False, True, False, True, False]
+    assert whole.likelihoods == [[float(ord(letter))] for letter in "abcde"]
+    assert whole.general == [[1.0, 2.0]]
+    assert whole.losses == [(float(ord(letter)), 1) for letter in "ghij"]
+    assert whole.took_s == 5.0
+
+
+@pytest.mark.timeout(300)
+def test_two_copies_answer_as_one_does(
+    made: Path, inputs: Inputs, settings: CompareConfig, capfd: pytest.CaptureFixture[str]
+) -> None:
+    one, two = (
+        ask(str(made / "model"), inputs, replace(settings, copies=copies), name="m", device="cpu")
+        for copies in (1, 2)
+    )
+    assert two.texts == one.texts
+    assert len(set(one.texts)) > 1
+    for found, expected in zip(two.likelihoods, one.likelihoods, strict=True):
+        assert found == pytest.approx(expected, abs=1e-5)
+    assert [tokens for _, tokens in two.losses] == [tokens for _, tokens in one.losses]
+    assert [loss for loss, _ in two.losses] == pytest.approx([loss for loss, _ in one.losses])
+    told = capfd.readouterr().out
+    assert "m: loading" in told
+    assert ", 2 copies\n" in told
+    assert "compare: m 2/2: answers" in told
+
+
+@pytest.mark.timeout(300)
+def test_a_copy_that_ends_is_told_in_a_sentence(
+    made: Path,
+    inputs: Inputs,
+    settings: CompareConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\nif '--multiprocessing-fork' in sys.orig_argv: os._exit(9)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(ModelError, match=r"process of m 1/2 ended while it answered") as caught:
+        ask(str(made / "model"), inputs, replace(settings, copies=2), name="m", device="cpu")
+    assert "compare.copies" in caught.value.remedy
+
+
+def test_layer_by_layer_over_what_there_is_a_model_answers_the_same(made: Path) -> None:
+    questions = ["How do I charge the Fernbot?", "Hello!"]
+    whole, spread = (
+        Answerer(made / "model", device="cpu", over_all=over_all, threads=1)
+        for over_all in (False, True)
+    )
+    said = whole.answer(questions, max_tokens=8, batch=2)
+    assert spread.answer(questions, max_tokens=8, batch=2) == said

@@ -1,0 +1,318 @@
+"""Comparisons, blendings and exports that are stopped, and those that outlive their `ftdist`."""
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ftdist_launch.entrypoints import RankFacts, run_rank
+from ftdist_launch.local import supervisor as supervising
+from ftdist_launch.local.monitor import Stopping
+from ftdist_launch.local.processes import ProcessId, children_of
+from ftdist_launch.local.supervisor import SINGLE, Supervisor, refuse_leftover_ranks
+from ftdist_launch.output_paths import place_problems
+from ftdist_launch.rank_failures import exit_path, start_path
+
+from ftdist.cli.main import main
+from ftdist.errors import ConfigError
+from ftdist.rundir import RunDir
+from tests.support.fake_runs import launched_run, plan_of, some_config
+from tests.support.superuser import without_superuser
+
+pytestmark = pytest.mark.timeout(90)
+
+READY = "ready"
+TIDY = "tidy"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    return launched_run(tmp_path)
+
+
+def in_native_code(run_dir: str) -> None:
+    """A rank that hears no signal for minutes, as in one batch that is far too large."""
+
+    def body(facts: RankFacts) -> int:
+        (Path(run_dir) / READY).touch()
+        hashlib.pbkdf2_hmac("sha256", b"word", b"salt", 2_000_000_000)
+        return 0
+
+    run_rank(RunDir(Path(run_dir)).attempts / "compare", body)
+
+
+def in_python(run_dir: str) -> None:
+    """A rank that hears signals and tidies up."""
+
+    def body(facts: RankFacts) -> int:
+        try:
+            (Path(run_dir) / READY).touch()
+            time.sleep(80)
+        finally:
+            (Path(run_dir) / TIDY).touch()
+        return 0
+
+    run_rank(RunDir(Path(run_dir)).attempts / "compare", body)
+
+
+def that_trains(run_dir: str) -> None:
+    """A rank that saves once it is asked to."""
+
+    def body(facts: RankFacts) -> int:
+        heard: list[int] = []
+        signal.signal(signal.SIGUSR2, lambda number, _: heard.append(number))
+        (Path(run_dir) / READY).touch()
+        while not heard:
+            time.sleep(0.05)
+        return 75
+
+    run_rank(RunDir(Path(run_dir)).attempt(1), body)
+
+
+class _Unseen:
+    def __init__(self, act: Callable[[], None]) -> None:
+        self.act = act
+
+    def update(self) -> None:
+        self.act()
+
+    def close(self) -> None:
+        return
+
+
+def supervisor(
+    run: RunDir, function: Callable[[str], None], act: Callable[[], None], said: list[str]
+) -> Supervisor:
+    return Supervisor(
+        run=run,
+        config=some_config(),
+        view_of=lambda _: _Unseen(act),
+        say=said.append,
+        callables={"compare": function, "train": function},
+    )
+
+
+def test_a_batch_in_native_code_is_killed_soon_after_the_first_wish(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {stopping.patience_s for stopping in SINGLE.values()} == {10.0}
+    quick = Stopping.without_saving("the comparison", patience_s=1.0)
+    monkeypatch.setitem(SINGLE, "compare", quick)
+    said: list[str] = []
+    asked: list[float] = []
+
+    def ask_once() -> None:
+        if not asked and (run.root / READY).exists():
+            asked.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    watched = supervisor(run, in_native_code, ask_once, said)
+    with watched.sole():
+        finished = watched.once("compare")
+    assert time.monotonic() - asked[0] < 15
+    assert (finished.outcome, finished.exit_code, finished.failure) == ("stopped", 143, None)
+    assert said == [
+        "Asked to stop: the comparison ends within 1 seconds. Ask once more to kill it.",
+        "It has not ended within 1 seconds: it is killed.",
+    ]
+    refuse_leftover_ranks(run)
+
+
+def test_a_stage_that_hears_tidies_up_and_is_not_killed(run: RunDir) -> None:
+    said: list[str] = []
+
+    def ask_once() -> None:
+        if not said and (run.root / READY).exists():
+            os.kill(os.getpid(), signal.SIGINT)
+
+    watched = supervisor(run, in_python, ask_once, said)
+    with watched.sole():
+        finished = watched.once("compare")
+    assert (finished.outcome, finished.exit_code) == ("stopped", 130)
+    assert (run.root / TIDY).exists()
+    assert said == [
+        "Asked to stop: the comparison ends within 10 seconds. Ask once more to kill it."
+    ]
+
+
+_SUPERVISE = (
+    "import sys\n"
+    "from pathlib import Path\n"
+    "from ftdist.rundir import RunDir\n"
+    "from tests.unit.launch.local import test_single_stages as own\n"
+    "own.work_alone(RunDir(Path(sys.argv[1])), sys.argv[2])\n"
+)
+
+
+def work_alone(run: RunDir, name: str) -> None:
+    """What the `ftdist` does that is killed."""
+    watched = supervisor(run, globals()[name], lambda: None, [])
+    with watched.sole():
+        if name == that_trains.__name__:
+            watched.train(plan_of(watched.config, ranks=1), asked_by="train")
+        else:
+            watched.once("compare")
+
+
+def orphaned(run: RunDir, function: Callable[[str], None], *, folder: str) -> ProcessId:
+    """A rank whose `ftdist` was killed."""
+    words = [sys.executable, "-c", _SUPERVISE, str(run.root), function.__name__]
+    with subprocess.Popen(words) as starter:
+        _wait_for((run.root / READY).exists)
+        (controller,) = children_of(starter.pid)
+        starter.kill()
+    started = json.loads(start_path(run.attempts / folder, 0).read_text())
+    assert controller.alive
+    return ProcessId(pid=started["pid"], start_ticks=started["start_ticks"])
+
+
+def _wait_for(met: Callable[[], bool], *, within_s: float = 40.0) -> None:
+    patience = time.monotonic() + within_s
+    while not met():
+        assert time.monotonic() < patience
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("function", [in_python, in_native_code])
+def test_a_stage_ends_when_its_ftdist_is_killed(
+    run: RunDir, function: Callable[[str], None]
+) -> None:
+    rank = orphaned(run, function, folder="compare")
+    try:
+        refuse_leftover_ranks(run)  # waits
+        assert not rank.alive
+        assert (run.root / TIDY).exists() is (function is in_python)
+    finally:
+        rank.send(signal.SIGKILL)
+
+
+def test_training_goes_on_when_its_ftdist_is_killed(run: RunDir) -> None:
+    rank = orphaned(run, that_trains, folder="1")
+    try:
+        time.sleep(2.0)
+        with pytest.raises(ConfigError) as caught:
+            refuse_leftover_ranks(run)
+        assert caught.value.problem == (
+            "A rank of run r still runs, although the ftdist that started it has ended: "
+            f"process {rank.pid}."
+        )
+        assert caught.value.remedy == (
+            f"let it save and end: `kill -USR2 {rank.pid}`, then ask again."
+        )
+        rank.send(signal.SIGUSR2)
+        _wait_for(lambda: not rank.alive)
+    finally:
+        rank.send(signal.SIGKILL)
+
+
+def test_a_leftover_that_does_not_end_has_nothing_to_save(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervising, "LEFTOVER_S", 0.5)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as rank:
+        own = ProcessId.of(rank.pid)
+        assert own is not None
+        folder = run.attempts / "blend"
+        folder.mkdir()
+        started = {"host": socket.gethostname(), "pid": own.pid, "start_ticks": own.start_ticks}
+        start_path(folder, 0).write_text(json.dumps(started))
+        with pytest.raises(ConfigError) as caught:
+            refuse_leftover_ranks(run)
+        rank.kill()
+    assert str(caught.value) == (
+        f"`ftdist blend` of run r has ended, and what it started has not: process {own.pid}.\n"
+        f"To fix: end it, it has nothing to save: `kill -9 {own.pid}`, then ask again."
+    )
+
+
+_RANK = """
+import sys, threading, time
+from pathlib import Path
+from ftdist_launch.entrypoints import run_rank
+
+def body(facts):
+    threading.Thread(target=time.sleep, args=(4.0,)).start()  # the interpreter waits for it
+    Path(sys.argv[1], "ready").touch()
+    time.sleep(float(sys.argv[2]))
+    return 0
+
+run_rank(Path(sys.argv[1]), body)
+"""
+
+
+@pytest.mark.parametrize(("works_s", "code"), [(60.0, 75), (0.0, 0)])
+def test_a_second_wish_does_not_break_into_the_end(
+    tmp_path: Path, works_s: float, code: int
+) -> None:
+    place = {
+        "JOB_ID": "1", "NTASKS": "1", "JOB_NUM_NODES": "1",
+        "NODEID": "0", "GLOBALID": "0", "LOCALID": "0",
+    }  # fmt: skip
+    surroundings = {f"SUBMITIT_LOCAL_{name}": value for name, value in place.items()}
+    with subprocess.Popen(
+        [sys.executable, "-c", _RANK, str(tmp_path), str(works_s)],
+        env={**os.environ, **surroundings, "SUBMITIT_EXECUTOR": "local"},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as rank:
+        _wait_for((tmp_path / READY).exists)
+        if works_s:
+            rank.send_signal(signal.SIGUSR2)
+        _wait_for(exit_path(tmp_path, 0).exists)
+        time.sleep(0.5)
+        rank.send_signal(signal.SIGTERM)
+        rank.send_signal(signal.SIGUSR2)
+        _, told = rank.communicate(timeout=40)
+    assert "Traceback" not in told
+    assert rank.returncode == code
+
+
+@pytest.mark.parametrize("stage", ["compare", "blend"])
+def test_a_file_in_the_place_of_results_is_refused_before_models_are_loaded(
+    run: RunDir, stage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.export.mkdir()
+    (run.export / "config.json").write_text("{}")
+    place = run.report if stage == "compare" else run.blend
+    what = "answers" if stage == "compare" else "blends"
+    for thing in (lambda: place.write_text("x"), lambda: place.symlink_to("nowhere")):
+        thing()
+        (problem,) = place_problems(run, stage=stage)  # type: ignore[arg-type]
+        assert problem.exit_code == 74
+        assert str(problem) == (
+            f"{place} is no folder, and the {what} of run r belong there.\n"
+            "To fix: move it elsewhere, then ask again."
+        )
+        assert main([stage, str(run.root)]) != 70
+        assert f"{place} is no folder" in capsys.readouterr().err
+        place.unlink()
+    place.mkdir()
+    assert list(place_problems(run, stage=stage)) == []  # type: ignore[arg-type]
+
+
+_LOOK = (
+    "import sys\n"
+    "from pathlib import Path\n"
+    "from ftdist.rundir import RunDir\n"
+    "from ftdist_launch.output_paths import place_problems\n"
+    "for problem in place_problems(RunDir(Path(sys.argv[1])), stage='compare'):\n"
+    "    print(problem.exit_code, problem.problem)\n"
+)
+
+
+def test_a_report_that_is_not_ours_to_write_is_refused(run: RunDir) -> None:
+    run.report.mkdir()
+    run.report.chmod(0o500)
+    done = subprocess.run(
+        [*without_superuser(), sys.executable, "-c", _LOOK, str(run.root)],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    run.report.chmod(0o700)
+    assert done.stdout == f"74 The folder {run.report} is not writable.\n"

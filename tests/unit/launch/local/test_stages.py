@@ -1,0 +1,130 @@
+"""A run's stages on a cluster: asked for once, made way for, cancelled, ended."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ftdist_launch.slurm.batch_hooks import main
+from ftdist_launch.slurm.cancel import cancel
+from ftdist_launch.slurm.client import Queue, SlurmError
+from ftdist_launch.slurm.submit import Asked, refuse_queued, refuse_second, submit
+
+from ftdist.config.compose import dump_config
+from ftdist.errors import ConfigError
+from ftdist.rundir import RunDir
+from tests.support.fake_runs import leave, slurm_config
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDir:
+    """A run whose library is being prepared, as job 7."""
+    run = RunDir(tmp_path / "r")
+    run.create(private=True)
+    (run.attempts / "prepare").mkdir()
+    run.config.write_text(dump_config(slurm_config()))
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("FTDIST_LOGS", str(tmp_path))
+    return run
+
+
+def last_event(run: RunDir) -> dict[str, object]:
+    return list(run.read_events())[-1]
+
+
+def test_a_stage_that_was_made_way_for_is_requeued_and_not_for_ever(
+    stage: RunDir, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("scontrol", f'echo "$*" >> {stage.root}/asked')
+    monkeypatch.setattr("ftdist_launch.slurm.batch_hooks.REQUEUED_S", 0.0)
+    leave(stage.attempts / "prepare", 0, 75)
+    # srun saw no failure: a rank that was asked to end does so with 0.
+    assert [main(["end", "prepare", str(stage.root), "0"]) for _ in range(3)] == [75] * 3
+    assert (stage.root / "asked").read_text() == "requeue 7\n" * 2
+    assert last_event(stage)["cause"] == "It was stopped time and again."
+
+
+def test_a_cancelled_stage_is_stopped_and_has_not_failed(stage: RunDir) -> None:
+    stage.append_event("cancel_asked", by="cancel")
+    assert main(["end", "prepare", str(stage.root), "137"]) == 75
+    ended = last_event(stage)
+    assert (ended["exit_code"], ended["cause"]) == (75, "It was cancelled.")
+
+
+def test_a_stage_that_was_killed_has_failed(stage: RunDir) -> None:
+    assert main(["end", "prepare", str(stage.root), "137"]) == 137
+    assert "ended without a word" in str(last_event(stage)["cause"])
+
+
+def test_a_run_in_the_queue_is_not_worked_on_here_and_no_stage_is_asked_for_twice(
+    stage: RunDir, command: Callable[[str, str], None]
+) -> None:
+    stage.append_event("submitted", stage="export", job="7")
+    command("squeue", 'echo "7|RUNNING|None|node1|N/A"')
+    with pytest.raises(ConfigError, match="is in the queue of a cluster, as job 7"):
+        refuse_queued(stage)
+    with pytest.raises(ConfigError, match="Job 7 is to export run r already"):
+        refuse_second("export", stage, queue=Queue())
+    refuse_second("compare", stage, queue=Queue())
+    command("squeue", "exit 0")
+    refuse_queued(stage)
+    refuse_second("export", stage, queue=Queue())
+
+
+def test_a_submission_that_slurm_refuses_leaves_what_was_there_before(
+    tmp_path: Path, command: Callable[[str, str], None]
+) -> None:
+    command("srun", "exit 0")
+    command("sbatch", "echo 'sbatch: error: job submit limit' >&2; exit 1")
+    config = slurm_config("cluster.partition=main", f"run.root={tmp_path / 'runs'}")
+    config = dataclasses.replace(
+        config, run=dataclasses.replace(config.run, root=str(tmp_path / "runs"))
+    )
+    with pytest.raises(SlurmError, match="job submit limit"):
+        submit([Asked(config=config, overrides=())], sweep=None, queue=Queue())
+    assert not (tmp_path / "runs" / "r").exists()
+
+    (tmp_path / "runs" / "r").mkdir()
+    (tmp_path / "runs" / "r" / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="There is a run r already"):
+        submit([Asked(config=config, overrides=())], sweep=None, queue=Queue())
+    assert (tmp_path / "runs" / "r" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("events", "train", "export"),
+    [
+        ([], False, False),
+        (["asked", "cancel_asked"], True, True),
+        (["asked", "cancel_asked", "asked"], False, True),
+        (["asked", "cancel_asked", "export"], True, False),
+        (["export", "asked", "cancel_asked"], True, True),
+    ],
+)
+def test_a_cancellation_counts_until_its_stage_is_asked_for_again(
+    events: list[str], train: bool, export: bool, tmp_path: Path
+) -> None:
+    run = RunDir(tmp_path)
+    for event in events:
+        if event == "export":
+            run.append_event("submitted", stage="export", job="7")
+        else:
+            run.append_event(event)
+    assert run.was_cancelled("train") == train
+    assert run.was_cancelled("export") == export
+
+
+def test_a_run_whose_record_cannot_be_written_is_ended_all_the_same(
+    stage: RunDir, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.append_event("submitted", stage="train", job="7")
+    command("squeue", 'echo "7|RUNNING|None|node1|N/A"')
+    command("scancel", f'echo "$*" > {stage.root}/asked')
+
+    def full(self: RunDir, kind: str, **fields: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunDir, "append_event", full)
+    told = cancel(stage, now=False, queue=Queue())
+    assert "No space left on device" in told[0]
+    assert (stage.root / "asked").read_text() == "7\n"

@@ -1,0 +1,338 @@
+"""`ftdist logs`: which files, what is told where there is none, following to the end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from ftdist_launch.lock import holding
+from ftdist_launch.logs.files import Wanted, find, is_over, nothing_yet
+from ftdist_launch.logs.merge import Line
+from ftdist_launch.run_records import read_records
+from ftdist_launch.slurm.client import QueuedJob
+from ftdist_launch.slurm.job_status import Seen
+from ftdist_launch.status import status_of
+
+from ftdist.cli import main as cli
+from ftdist.cli.commands.logs import clean, prefix
+from ftdist.errors import ConfigError
+from ftdist.rundir import RunDir
+from tests.support.logs import at, merged, texts, write
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _own_term_handler() -> Iterator[None]:
+    """`main` answers SIGTERM; the test process keeps its own answer afterwards."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    made = RunDir(tmp_path / "r")
+    made.create(private=True)
+    made.config.write_text("run: {}\n")
+    return made
+
+
+# Finding
+
+
+def launched(run: RunDir, number: int, **facts: object) -> None:
+    run.append_event(
+        "launched", **{"attempt": number, "world_size": 2, "steps": 9, "host": "h"} | facts
+    )
+
+
+def ended(run: RunDir, number: int, outcome: str) -> None:
+    run.append_event("attempt_ended", attempt=number, outcome=outcome)
+
+
+def found(run: RunDir, **wanted: object) -> list[str]:
+    files = find(run, read_records(run), Wanted(**wanted))  # type: ignore[arg-type]
+    return [str(file.path.relative_to(run.root.parent)) for file in files]
+
+
+def test_the_newest_attempt_here_and_the_newest_job_of_its_folder(run: RunDir) -> None:
+    for attempt in (1, 2, 10):
+        launched(run, attempt)
+        for rank in (1, 0):
+            write(run.jobs / f"train-{attempt}" / f"{attempt}7_{rank}_log.out")
+    write(run.jobs / "export" / "99_0_log.out")
+    write(run.jobs / "export" / "5_0_log.out")
+    os.utime(run.jobs / "export" / "99_0_log.out", (1, 1))
+    assert found(run) == ["r/jobs/train-10/107_0_log.out", "r/jobs/train-10/107_1_log.out"]
+    assert found(run, attempt=2, rank=1) == ["r/jobs/train-2/27_1_log.out"]
+    assert found(run, stage="export") == ["r/jobs/export/5_0_log.out"]
+
+
+def test_the_newest_job_of_a_cluster_and_a_task_of_an_array(run: RunDir) -> None:
+    sweep = run.root.parent / ".sweeps" / "s" / "train"
+    run.append_event("submitted", stage="train", job="12", after=[], logs=str(run.jobs / "train"))
+    write(run.jobs / "train" / "12_0_log.out")
+    assert found(run) == ["r/jobs/train/12_0_log.out"]
+    run.append_event("submitted", stage="train", job="13_2", after=[], logs=str(sweep))
+    assert found(run) == []
+    for name in ("13_2_0_log.out", "13_2_1_log.out", "13_1_0_log.out", "13_2_log.out"):
+        write(sweep / name)
+    assert found(run) == [".sweeps/s/train/13_2_0_log.out", ".sweeps/s/train/13_2_1_log.out"]
+
+
+def test_logs_of_a_run_that_was_moved_are_found_beside_it(run: RunDir) -> None:
+    run.append_event("submitted", stage="train", job="12", after=[], logs="/nowhere/jobs/train")
+    write(run.jobs / "train" / "12_0_log.out")
+    assert found(run) == ["r/jobs/train/12_0_log.out"]
+
+
+def test_an_attempt_of_a_job_is_its_part_of_the_same_files(run: RunDir) -> None:
+    logs = run.jobs / "train"
+    run.append_event("submitted", stage="train", job="12", after=[], logs=str(logs))
+    zero = [f"{at(10)} a", "srun: error", f"{at(30)} b"]
+    write(logs / "12_0_log.out", *zero)
+    write(logs / "12_1_log.out", f"{at(11)} c", f"{at(31)} d")
+    first = len("\n".join(zero[:2])) + 1
+    events = [
+        {"attempt": 1, "time": 999_999_965, "log_bytes": 0},
+        {"attempt": 2, "time": 999_999_985, "log_bytes": first},
+    ]
+    lines = [
+        json.dumps({"event": "launched", "world_size": 2, "host": "h", "job": "12", **event})
+        for event in events
+    ]
+    with run.events.open("a") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+
+    def part(number: int) -> list[str]:
+        return texts(merged(*find(run, read_records(run), Wanted(attempt=number))).rest())
+
+    assert part(1) == ["0 a", "0 srun: error", "1 c"]
+    assert part(2) == ["0 b", "1 d"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "problem"),
+    [
+        (Wanted(rank=2), "There is no rank 2: the training of run r has ranks 0 to 1."),
+        (Wanted(stage="export", rank=1), "There is no rank 1: the export of run r has rank 0 al"),
+        (Wanted(attempt=3), "Run r has had 1 attempt, and there is no attempt 3."),
+        (Wanted(stage="export", attempt=1), "--attempt is of training"),
+    ],
+)
+def test_what_there_is_not_is_refused(run: RunDir, wanted: Wanted, problem: str) -> None:
+    launched(run, 1)
+    with pytest.raises(ConfigError) as caught:
+        find(run, read_records(run), wanted)
+    assert caught.value.problem.startswith(problem)
+
+
+WAITING = QueuedJob(job="12", state="PENDING", reason="Resources", nodes="", start="N/A")
+
+
+@pytest.mark.parametrize(
+    ("events", "queue", "wanted", "problem", "remedy"),
+    [
+        ([], {}, Wanted(), "no log of its training yet: it was never started", "`ftdist resume r`"),
+        (
+            [("submitted", {"stage": "train", "job": "12", "after": []})],
+            {"12": WAITING},
+            Wanted(),
+            "training yet: job 12 waits in the queue for free nodes (Resources).",
+            "wait for it with `ftdist logs r -f`.",
+        ),
+        (
+            [("submitted", {"stage": "train", "job": "12", "after": []})],
+            {},
+            Wanted(),
+            "yet, and job 12 is no longer in the queue",
+            "`ftdist status r`",
+        ),
+        ([], {}, Wanted(stage="compare"), "it was not asked for", "`ftdist compare r`"),
+        ([], {}, Wanted(stage="prepare"), "prepares the library itself", "`ftdist logs r`"),
+        (
+            [("launched", {"attempt": 1, "world_size": 4, "steps": 9, "host": "h"})],
+            {},
+            Wanted(rank=3),
+            "Rank 3 of run r has no log yet.",
+            "`ftdist logs r --rank 3 -f`",
+        ),
+    ],
+)
+def test_where_there_is_no_log_it_says_why_and_what_to_do(
+    run: RunDir,
+    monkeypatch: pytest.MonkeyPatch,
+    events: list[tuple[str, dict[str, object]]],
+    queue: dict[str, QueuedJob],
+    wanted: Wanted,
+    problem: str,
+    remedy: str,
+) -> None:
+    monkeypatch.setattr("ftdist.rundir.RUNS_ROOT", run.root.parent)
+    for kind, fields in events:
+        run.append_event(kind, **fields)
+    records = read_records(run)
+    told = nothing_yet(run, records, status_of(records, seen=Seen(queue=queue)), wanted)
+    assert problem in told.problem
+    assert remedy in told.remedy
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "held", "wanted", "over"),
+    [
+        ([], False, Wanted(), True),
+        ([None], True, Wanted(), False),
+        ([None], False, Wanted(), True),  # lost
+        (["requeue"], True, Wanted(), False),
+        (["requeue", None], True, Wanted(attempt=1), True),
+        (["requeue", None], True, Wanted(attempt=2), False),
+        ([None, None], True, Wanted(attempt=1), True),
+        (["done"], False, Wanted(), True),
+        (["done"], True, Wanted(stage="export"), False),
+        (["done"], False, Wanted(stage="export"), True),
+    ],
+)
+def test_when_nothing_more_will_come(
+    run: RunDir, outcomes: list[str | None], held: bool, wanted: Wanted, over: bool
+) -> None:
+    for number, outcome in enumerate(outcomes, start=1):
+        launched(run, number)
+        if outcome is not None:
+            ended(run, number, outcome)
+    if held:
+        with holding(run, say=print):
+            records = read_records(run)
+    else:
+        records = read_records(run)
+    assert is_over(records, status_of(records, seen=Seen()), wanted) == over
+
+
+# The command
+
+
+def test_what_is_printed_is_rank_time_and_words(run: RunDir, capsys: Captured) -> None:
+    launched(run, 1, world_size=11)
+    ended(run, 1, "done")
+    logs = run.jobs / "train-1"
+    write(logs / "7_10_log.out", "submitit INFO (x) - Starting", f"{at(2)} ten")
+    write(logs / "7_0_log.out", f"{at(3)} \x1b[31mred\x1b[0m\x07 [bold] \x1b]0;title\x07tab\there")
+    for words in ([], ["-f"], ["--follow", "--stage=train", "--attempt", "1"]):
+        assert cli.main(["logs", str(run.root), *words]) == 0
+        assert capsys.readouterr().out.splitlines() == [
+            "[10]          submitit INFO (x) - Starting",
+            "[10] 01:46:02 ten",
+            "[ 0] 01:46:03 red [bold] tab\there",
+        ]
+    assert cli.main(["logs", str(run.root), "--rank", "10"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_words_of_a_log_command_no_terminal() -> None:
+    assert clean("a\x1b[2Jb\x9b31mc\x00\x7fd\r") == "ab31mcd"
+    assert clean("\u00fc \u4e2d\ttab") == "\u00fc \u4e2d\ttab"
+    assert prefix(Line(rank=3, time=0.0, text=""), width=3) == "[  3]          "
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--stage", "exprot"], "write `--stage export`."),
+        (["--stage"], "write `--stage train`."),
+        (["--rank", "x"], "write `--rank 1`, for example."),
+        (["--attempt=-1"], "write `--attempt 1`, for example."),
+        (["--foo"], "--foo is not a flag of `ftdist logs`."),
+    ],
+)
+def test_mistyped_flags_get_a_sentence(words: list[str], told: str, capsys: Captured) -> None:
+    assert cli.main(["logs", "r", *words]) == 78
+    assert told in capsys.readouterr().err
+
+
+@pytest.fixture
+def follower(run: RunDir) -> Iterator[Callable[[], "subprocess.Popen[str]"]]:
+    """Starts `ftdist logs R -f`."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "ftdist", "logs", str(run.root), "-f"],
+            env=os.environ | {"PYTHONPATH": str(Path(cli.__file__).parents[2])},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.timeout(60)
+def test_following_goes_over_restarts_to_the_end_of_the_run(
+    run: RunDir, follower: Callable[[], "subprocess.Popen[str]"]
+) -> None:
+    with holding(run, say=print):
+        process = follower()
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert "has no log of its training yet" in process.stderr.readline()
+        launched(run, 1)
+        write(run.jobs / "train-1" / "7_0_log.out", f"{at(1)} first")
+        assert process.stdout.readline() == "[0] 01:46:01 first\n"
+        ended(run, 1, "requeue")
+        launched(run, 2)
+        write(run.jobs / "train-2" / "8_1_log.out", f"{at(2)} second")
+        assert process.stdout.readline() == "[1] 01:46:02 second\n"
+        write(run.jobs / "train-2" / "8_0_log.out", f"{at(3)} third")
+        ended(run, 2, "done")
+    assert process.communicate(timeout=30) == ("[0] 01:46:03 third\n", "")
+    assert process.returncode == 0
+
+
+@pytest.mark.timeout(60)
+def test_ctrl_c_ends_following_without_a_word(
+    run: RunDir, follower: Callable[[], "subprocess.Popen[str]"]
+) -> None:
+    with holding(run, say=print):
+        launched(run, 1)
+        write(run.jobs / "train-1" / "7_0_log.out", f"{at(1)} first")
+        process = follower()
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == 130
+
+
+@pytest.mark.timeout(60)
+def test_following_ends_when_its_reader_has_gone(
+    run: RunDir, follower: Callable[[], "subprocess.Popen[str]"]
+) -> None:
+    with holding(run, say=print):
+        launched(run, 1)
+        write(run.jobs / "train-1" / "7_0_log.out", f"{at(1)} first")
+        process = follower()
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(timeout=30) == 128 + signal.SIGPIPE
+        assert process.stderr.read() == ""

@@ -1,0 +1,366 @@
+"""What goes to SLURM and what comes back: scripts word for word, demands checked, answers read."""
+
+import dataclasses
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ftdist_launch import code_snapshot
+from ftdist_launch import entrypoints as jobs
+from ftdist_launch.slurm.client import Partition, Queue, SlurmError, minutes
+from ftdist_launch.slurm.preflight import (
+    gpus_per_node,
+    has_wandb_key,
+    key_problems,
+    partition_problems,
+    place_problems,
+    time_problems,
+)
+from ftdist_launch.slurm.sbatch import (
+    JobRequest,
+    Stage,
+    environment,
+    gpus_of,
+    parameters,
+    script,
+    setup,
+)
+
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ConfigError, StorageError
+from ftdist.rundir import RunDir
+from tests.support.fake_runs import slurm_config
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def request(
+    config: RunConfig,
+    *,
+    stage: Stage = "train",
+    runs: int = 1,
+    after: tuple[str, ...] = (),
+    root: Path = Path("/shared/runs"),
+) -> JobRequest:
+    return JobRequest(
+        stage=stage,
+        runs=tuple(RunDir(root / f"r-{number}") for number in range(runs)),
+        cluster=config.cluster,
+        private=True,
+        gpus_per_node=gpus_of(stage, config.cluster, copies=config.compare.copies),
+        after=after,
+        name="r",
+    )
+
+
+# The script
+
+
+@pytest.mark.parametrize(
+    ("name", "stage", "runs", "after"),
+    [
+        ("train", "train", 1, ("7",)),
+        ("array", "train", 3, ("7_0", "7_1", "7_2")),
+        ("compare", "compare", 1, ()),
+    ],
+)
+def test_the_script_is_word_for_word_what_was_looked_at(
+    name: str,
+    stage: Stage,
+    runs: int,
+    after: tuple[str, ...],
+    command: Callable[[str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    command("srun", "exit 0")
+    monkeypatch.setattr("os.getuid", lambda: 1000)
+    config = slurm_config(
+        *("cluster.nodes=2", "cluster.tasks_per_node=4", "cluster.gpus_per_node=4"),
+        "cluster.partition=main",
+        *(
+            "cluster.python=/opt/python",
+            "cluster.threads_per_task=8",
+            "cluster.modules=[cuda/13.0]",
+            "cluster.account=team",
+        ),
+        *(
+            "cluster.network_interface=ib0",
+            "cluster.memory_gib=0",
+            "cluster.constraint=a100&nvlink",
+        ),
+        *("cluster.environment.NCCL_IB_TIMEOUT=22", "cluster.cpu_partition=cpu"),
+        *("cluster.container=/images/ftdist.sqsh", "cluster.container_mounts=[/shared:/shared]"),
+    )
+    text = script(request(config, stage=stage, runs=runs, after=after), function=jobs.train)
+    assert text == (GOLDEN / f"{name}.sbatch").read_text()
+
+
+def test_a_script_is_one_that_bash_can_read(command: Callable[[str, str], None]) -> None:
+    command("srun", "exit 0")
+    config = slurm_config("cluster.environment.WORDS='a b; $(c) \"d\"'")
+    text = script(request(config, root=Path("/shared/it's mine")), function=jobs.train)
+    checked = subprocess.run(
+        ["bash", "-n"], input=text, text=True, capture_output=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert "export WORDS='a b; $(c) \"d\"'" in text
+    assert "export FTDIST_RUN='/shared/it'\"'\"'s mine/r-0'" in text
+
+
+@pytest.mark.parametrize("path", ["/shared/a\nrm -rf b", "/shared/50%j", "/shared/back\\slash"])
+def test_a_path_that_slurm_would_read_in_its_own_way_is_refused(path: str) -> None:
+    with pytest.raises(ConfigError, match="would read in its own way"):
+        setup(request(slurm_config(), root=Path(path)))
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "cluster.partition='main\nrm -rf x'",
+        "cluster.account='a b'",
+        "cluster.constraint='$(reboot)'",
+        "cluster.qos='`id`'",
+        "cluster.modules=['cuda; reboot']",
+        "cluster.network_interface='eth0 x'",
+        "run.name='r;s'",
+        "cluster.container='x y'",
+    ],
+)
+def test_a_value_that_a_shell_would_run_is_refused(override: str) -> None:
+    with pytest.raises(ConfigError):
+        slurm_config(override)
+
+
+@pytest.mark.parametrize(("name", "value"), [("A-B", "1"), ("A", "one\ntwo"), ("1A", "1")])
+def test_a_variable_that_a_script_cannot_set_is_refused(name: str, value: str) -> None:
+    config = slurm_config()
+    cluster = dataclasses.replace(config.cluster, environment={name: value})
+    config = dataclasses.replace(config, cluster=cluster)
+    with pytest.raises(ConfigError, match=name):
+        environment(request(config))
+
+
+def test_a_key_in_the_environment_of_a_cluster_is_refused() -> None:
+    with pytest.raises(ConfigError, match="looks like a secret"):
+        slurm_config("cluster.environment.WANDB_API_KEY=" + "0123456789" * 4)
+
+
+def test_only_training_and_comparing_ask_for_gpus_and_the_rest_goes_to_the_cpu_partition() -> None:
+    config = slurm_config(
+        *("cluster.gpus_per_node=4", "cluster.cpu_partition=cpu", "cluster.nodes=2"),
+        "cluster.partition=main",
+    )
+    asked = {
+        stage: parameters(request(config, stage=stage))
+        for stage in ("prepare", "train", "export", "compare")
+    }
+    assert {s: p.get("gpus_per_node") for s, p in asked.items()} == {
+        "prepare": None,
+        "train": 4,
+        "export": None,
+        "compare": 4,
+    }
+    fewer = dataclasses.replace(config, compare=dataclasses.replace(config.compare, copies=2))
+    wanted: dict[Stage, int] = {"compare": 2, "blend": 2, "train": 4, "curate": 1, "export": 0}
+    assert {stage: request(fewer, stage=stage).gpus_per_node for stage in wanted} == wanted
+    assert {s: p["partition"] for s, p in asked.items()} == {
+        "prepare": "cpu",
+        "train": "main",
+        "export": "cpu",
+        "compare": "main",
+    }
+    assert {s: p["nodes"] for s, p in asked.items()} == {
+        "prepare": 1,
+        "train": 2,
+        "export": 1,
+        "compare": 1,
+    }
+
+
+# Preflight
+
+NODES = [
+    Partition(
+        name="main",
+        is_default=True,
+        is_up=True,
+        time_limit_min=60,
+        nodes=2,
+        cores=4,
+        memory_mib=8192,
+        gpus=2,
+    ),
+    Partition(
+        name="dead",
+        is_default=False,
+        is_up=False,
+        time_limit_min=None,
+        nodes=9,
+        cores=99,
+        memory_mib=99999,
+        gpus=0,
+    ),
+]
+FITS = ("cluster.timeout_min=60", "cluster.threads_per_task=4")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ((), None),
+        (("cluster.partition=mian",), "set it to main"),
+        (("cluster.nodes=3", "batch.allow_uneven=true"), "at most 2"),
+        (("cluster.timeout_min=61",), "at most 60"),
+        (("cluster.tasks_per_node=2",), "set cluster.threads_per_task to 2"),
+        (("cluster.memory_gib=9",), "at most 8"),
+        (("cluster.gpus_per_node=3",), "set cluster.gpus_per_node=2"),
+        (("cluster.partition=dead", "cluster.nodes=1"), "not up"),
+        (("cluster.partition=dead", "cluster.device=cuda"), "not up"),
+    ],
+)
+def test_what_a_partition_cannot_give_is_refused_with_what_it_can(
+    overrides: tuple[str, ...], said: str | None
+) -> None:
+    chosen = {override.partition("=")[0]: override for override in (*FITS, *overrides)}
+    config = slurm_config(*chosen.values())
+    told = [str(problem) for problem in partition_problems(config, NODES)]
+    if said is None:
+        assert told == []
+    else:
+        assert any(said in each for each in told), told
+
+
+def test_gpus_are_one_a_task_as_far_as_the_partition_has_them() -> None:
+    def asked(*overrides: str) -> int:
+        return gpus_per_node(slurm_config(*overrides), NODES)
+
+    assert asked("cluster.tasks_per_node=1") == 1
+    assert asked("cluster.tasks_per_node=4") == 2
+    assert asked("cluster.tasks_per_node=4", "cluster.gpus_per_node=1") == 1
+    assert asked("cluster.device=cpu") == 0
+
+
+def test_a_notice_that_is_the_whole_time_limit_is_refused() -> None:
+    (problem,) = time_problems(slurm_config("cluster.timeout_min=5", "cluster.notice_s=300"))
+    assert "set cluster.notice_s below 300" in str(problem)
+
+
+def test_a_run_directory_in_memory_is_refused() -> None:
+    (problem,) = place_problems(Path("/dev/shm/runs"))
+    assert isinstance(problem, StorageError)
+    assert "tmpfs" in problem.problem
+
+
+def test_online_tracking_without_a_key_is_refused(tmp_path: Path) -> None:
+    config = slurm_config("tracking=online")
+    nowhere = {"NETRC": str(tmp_path / "netrc")}
+    (problem,) = key_problems(config, nowhere)
+    assert "wandb login" in problem.remedy
+    assert list(key_problems(config, {**nowhere, "WANDB_API_KEY": "k" * 40})) == []
+    (tmp_path / "netrc").write_text("machine api.wandb.ai login user password " + "k" * 40 + "\n")
+    assert has_wandb_key(nowhere)
+
+
+# What SLURM answers
+
+
+def test_states_are_those_of_jobs_in_the_queue(command: Callable[[str, str], None]) -> None:
+    command(
+        "squeue",
+        "cat <<'E'\n"
+        "7|PENDING|Dependency|| N/A\n8_0|RUNNING|None|node[1-2]|2026-11-23T21:00:00\n"
+        "8_1|PENDING|Resources||N/A\n9|COMPLETED|None|node1|2026-11-23T20:00:00\nE",
+    )
+    states = Queue().states(["7", "8_0", "9"])
+    assert {job: (s.state, s.reason, s.nodes) for job, s in states.items()} == {
+        "7": ("PENDING", "Dependency", ""),
+        "8_0": ("RUNNING", "None", "node[1-2]"),
+    }
+
+
+def test_jobs_that_slurm_has_forgotten_are_not_in_the_queue(
+    command: Callable[[str, str], None],
+) -> None:
+    command(
+        "squeue",
+        'case "$*" in *jobs=7\\ *) echo "7|RUNNING|None|node1|N/A";; '
+        '*) echo "slurm_load_jobs error: Invalid job id specified" >&2; exit 1;; esac',
+    )
+    assert list(Queue().states(["7", "8"])) == ["7"]
+
+
+def test_a_command_that_hangs_is_given_up_in_one_sentence(
+    command: Callable[[str, str], None],
+) -> None:
+    command("squeue", "exec sleep 60")
+    with pytest.raises(SlurmError, match="gave no answer within 0 s"):
+        Queue(answer_s=0.2).states(["7"])
+
+
+def test_partitions_are_read_with_their_limits(command: Callable[[str, str], None]) -> None:
+    command(
+        "sinfo",
+        "cat <<'E'\nmain*|up|1-00:00:00|2|8|8000+|gpu:a100:4(S:0-1)\n"
+        "cpu|inact|infinite|3|2+|100|(null)\nE",
+    )
+    main, cpu = Queue().partitions()
+    assert (main.name, main.is_default, main.is_up, main.time_limit_min) == (
+        "main",
+        True,
+        True,
+        1440,
+    )
+    assert (main.nodes, main.cores, main.memory_mib, main.gpus) == (2, 8, 8000, 4)
+    assert (cpu.name, cpu.is_default, cpu.is_up, cpu.time_limit_min, cpu.gpus) == (
+        *("cpu", False, False, None, 0),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("infinite", None),
+        ("30:00", 30),
+        ("2:00:00", 120),
+        ("1-00:00:00", 1440),
+        ("2-12", 3600),
+        ("90", 90),
+    ],
+)
+def test_time_limits_are_read(text: str, expected: int | None) -> None:
+    assert minutes(text) == expected
+
+
+# The code that runs
+
+
+def test_a_snapshot_that_was_changed_is_refused(tmp_path: Path) -> None:
+    run = RunDir(tmp_path / "r")
+    run.create(private=True)
+    code_snapshot.take(run)
+    code_snapshot.verify(run)
+    assert (run.code / "ftdist" / "conf" / "train.yaml").is_file()
+    with (run.code / "ftdist" / "nn" / "loss.py").open("a") as file:
+        file.write("\n")
+    with pytest.raises(ConfigError, match="not the code that was submitted"):
+        code_snapshot.verify(run)
+    code_snapshot.take(run)
+    code_snapshot.verify(run)
+    (run.code / "ftdist" / "more.py").touch()
+    with pytest.raises(ConfigError, match="not the code that was submitted"):
+        code_snapshot.verify(run)
+
+
+@pytest.mark.parametrize(
+    "name", ["SQUEUE_PARTITION", "SINFO_PARTITION", "SBATCH_QOS", "SLURM_JOB_ID"]
+)
+def test_how_a_user_likes_slurms_answers_does_not_change_ours(
+    name: str, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "canary")
+    monkeypatch.setenv("SLURM_CONF", "kept")
+    command(
+        "squeue", f'[ -z "${name}" ] && [ "$SLURM_CONF" = kept ] && echo "7|RUNNING|None|n|N/A"'
+    )
+    assert list(Queue().states(["7"])) == ["7"]

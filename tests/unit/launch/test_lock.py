@@ -1,0 +1,55 @@
+"""One writer a run: its lock."""
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from ftdist_launch.lock import _unlink_stale, holding, is_held
+
+from ftdist.errors import ConfigError
+from ftdist.rundir import RunDir
+from tests.support.fake_runs import launched_run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    return launched_run(tmp_path)
+
+
+def test_second_writer_is_refused_while_the_first_lives(run: RunDir) -> None:
+    with holding(run, say=print):
+        assert is_held(run)
+        with pytest.raises(ConfigError, match=f"process {os.getpid()} on"), holding(run, say=print):
+            pass
+    assert not run.lock.exists()
+    assert not is_held(run)
+
+
+def test_lock_of_a_dead_process_is_taken_over_and_said(run: RunDir) -> None:
+    # This pid lives, but it started at another time: it is not the process that held the lock.
+    holder = {"host": socket.gethostname(), "pid": os.getpid(), "start_ticks": 1}
+    run.lock.write_text(json.dumps(holder))
+    said: list[str] = []
+    with holding(run, say=said.append):
+        assert json.loads(run.lock.read_text())["start_ticks"] != 1
+    assert said == [f"Taking over run r: process {os.getpid()}, which held it, has ended."]
+
+
+def test_the_slower_of_two_that_take_over_leaves_the_lock_of_the_faster(run: RunDir) -> None:
+    dead = {"host": socket.gethostname(), "pid": os.getpid(), "start_ticks": 1}
+    run.lock.write_text(json.dumps(dead))
+    assert _unlink_stale(run, dead)
+    run.lock.write_text(json.dumps(dead | {"start_ticks": 2}))
+    assert not _unlink_stale(run, dead)
+    assert json.loads(run.lock.read_text())["start_ticks"] == 2
+
+
+@pytest.mark.parametrize("text", ['{"host": "elsewhere", "pid": 1, "start_ticks": 1}', "garbage"])
+def test_lock_that_cannot_be_judged_here_is_respected(run: RunDir, text: str) -> None:
+    run.lock.write_text(text)
+    with pytest.raises(ConfigError) as caught, holding(run, say=print):
+        pass
+    assert str(run.lock) in caught.value.remedy
+    assert run.lock.read_text() == text

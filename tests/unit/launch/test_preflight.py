@@ -1,0 +1,159 @@
+"""What is refused of a model, before a run directory is made or a library tokenised."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ftdist_launch.preflight import context_problems, measure_problems, model_problems
+from ftdist_launch.run_setup import Planned, make_run_dir
+
+from ftdist.config.compose import compose, load_config
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ModelError
+from ftdist.plan.plan import LibraryFacts, ModelFacts, SourceFacts, make_plan
+
+CONFIG = {
+    "model_type": "llama",
+    "hidden_size": 8,
+    "num_hidden_layers": 2,
+    "vocab_size": 16,
+    "max_position_embeddings": 512,
+}
+
+
+def model_folder(folder: Path, *, dtype: str = "F32", name: str = "w.weight", **more: Any) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps({**CONFIG, **more}))
+    header = json.dumps({name: {"dtype": dtype, "shape": [2], "data_offsets": [0, 8]}}).encode()
+    text = len(header).to_bytes(8, "little") + header + bytes(8)
+    (folder / "model.safetensors").write_bytes(text)
+    (folder / "tokenizer.json").write_text("{}")
+    return folder
+
+
+def some_config(tmp_path: Path, *overrides: str) -> RunConfig:
+    base = [f"model.path={tmp_path}/m", "library.path=l", "run.name=r", f"run.root={tmp_path}/runs"]
+    return compose([*base, *overrides])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"num_local_experts": 8},
+        {"text_config": {"num_experts": 4}},
+        {"ffn_config": {"moe_num_experts": 16}},
+        {"n_routed_experts": 64},
+    ],
+)
+def test_a_mixture_of_experts_is_refused_wherever_its_config_says_so(
+    tmp_path: Path, more: dict[str, Any]
+) -> None:
+    (problem,) = model_problems(model_folder(tmp_path / "m", **more))
+    assert "is a mixture of" in problem.problem
+
+
+def test_a_single_expert_is_a_dense_model(tmp_path: Path) -> None:
+    assert list(model_problems(model_folder(tmp_path / "m", num_local_experts=1))) == []
+
+
+def test_a_quantised_model_is_refused_by_its_config_and_by_its_weights(tmp_path: Path) -> None:
+    (problem,) = model_problems(
+        model_folder(tmp_path / "m", quantization_config={"quant_method": "gptq"})
+    )
+    assert "has a quantization_config" in problem.problem
+    for dtype in ("F8_E4M3", "I32"):
+        (problem,) = model_problems(model_folder(tmp_path / "m", dtype=dtype))
+        assert f"holds w.weight as {dtype}" in problem.problem
+
+
+def test_counters_and_masks_may_be_integers(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "m", dtype="I64", name="embeddings.position_ids")
+    assert list(model_problems(folder)) == []
+
+
+@pytest.mark.parametrize("text", ["[]", "{", "3", '{"hidden_size": "8"}', "[" * 100_000])
+def test_a_config_that_is_no_config_is_told_once_in_one_sentence(tmp_path: Path, text: str) -> None:
+    folder = model_folder(tmp_path / "m")
+    (folder / "config.json").write_text(text)
+    (problem,) = model_problems(folder)
+    assert isinstance(problem, ModelError)
+    assert "config.json" in problem.problem
+
+
+@pytest.mark.parametrize("positions", ["many", [1], True, -5])
+def test_positions_that_are_no_number_are_refused(tmp_path: Path, positions: Any) -> None:
+    (problem,) = model_problems(model_folder(tmp_path / "m", max_position_embeddings=positions))
+    assert "max_position_embeddings=" in problem.problem
+
+
+@pytest.mark.parametrize("index", [[], {"weight_map": {"w": 5}}, {"weight_map": [1]}, {}])
+def test_an_index_that_is_no_table_of_files_is_told_in_one_sentence(
+    tmp_path: Path, index: Any
+) -> None:
+    folder = model_folder(tmp_path / "m")
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (problem,) = model_problems(folder)
+    assert "is not a table of tensors and the files that hold them" in problem.problem
+
+
+def test_code_named_in_an_odd_way_is_refused_still(tmp_path: Path) -> None:
+    (problem,) = model_problems(model_folder(tmp_path / "m", auto_map=5))
+    assert "asks for code of its own" in problem.problem
+
+
+def test_sequences_longer_than_the_context_are_found_without_the_library(tmp_path: Path) -> None:
+    model_folder(tmp_path / "m")
+    (problem,) = context_problems(some_config(tmp_path))
+    assert problem.problem == (
+        "batch.sequence_tokens=4096 is more than the 512 positions that the model knows."
+    )
+    fitting = some_config(tmp_path, "batch.sequence_tokens=512")
+    assert list(context_problems(fitting)) == []
+
+
+def test_measuring_without_questions_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    def told(*overrides: str) -> list[str]:
+        config = some_config(tmp_path, *overrides)
+        return [problem.problem for problem in measure_problems(config)]
+
+    assert told() == []
+    (problem,) = told("measure.every_steps=5")
+    assert "There is no probes.jsonl in or beside the library" in problem
+    one = {"question": "Q?", "answer": "A.", "kind": "recall"}
+    (tmp_path / "p.jsonl").write_text(json.dumps(one) + "\n")
+    keys = ("measure.every_steps=5", f"compare.probes={tmp_path / 'p.jsonl'}")
+    (problem,) = told(*keys)
+    assert "has no question about the library with answers to rank" in problem
+    other = one | {"answer": "B."}
+    (tmp_path / "p.jsonl").write_text(json.dumps(one) + "\n" + json.dumps(other) + "\n")
+    assert told(*keys) == []
+
+
+def test_a_run_keeps_the_dtype_that_its_plan_resolved(tmp_path: Path) -> None:
+    config = some_config(tmp_path, "cluster.device=auto")
+    source = SourceFacts(
+        name="library",
+        weight=1.0,
+        samples=10,
+        sequences=10,
+        tokens=10_000,
+        loss_tokens=10,
+        held_out_samples=0,
+        held_out_sequences=0,
+    )
+    model = ModelFacts(
+        parameters=10,
+        largest_parameter=10,
+        hidden_size=8,
+        layers=2,
+        vocab_size=16,
+        max_position=None,
+        model_type="llama",
+        tied=False,
+    )
+    library = LibraryFacts(path="/k", key="k", sources=(source,))
+    plan = make_plan(config, model=model, library=library, device="cuda")
+    run = make_run_dir(Planned(config=config, plan=plan), overrides=[])
+    assert config.model.dtype == "auto"
+    assert load_config(run.config).model.dtype == "bfloat16"

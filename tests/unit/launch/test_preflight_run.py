@@ -1,0 +1,128 @@
+"""What is refused of a run and its machine, and what surrounds its ranks."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ftdist_launch.local.submit import rank_environment
+from ftdist_launch.preflight import (
+    Machine,
+    check_plan,
+    check_run,
+    machine_notes,
+    machine_problems,
+    model_problems,
+)
+
+from ftdist.config.compose import compose
+from ftdist.errors import ConfigError, StorageError
+from ftdist.rundir import RunDir
+from tests.support.fake_runs import plan_of, some_config
+
+
+def model_folder(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    config = {
+        "model_type": "llama",
+        "hidden_size": 8,
+        "num_hidden_layers": 2,
+        "vocab_size": 16,
+        "max_position_embeddings": 8192,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+    text = len(header).to_bytes(8, "little") + header + bytes(8)
+    (folder / "model.safetensors").write_bytes(text)
+    (folder / "tokenizer.json").write_text("{}")
+    return folder
+
+
+def test_a_whole_model_folder_has_no_problem(tmp_path: Path) -> None:
+    assert list(model_problems(model_folder(tmp_path / "m"))) == []
+
+
+def test_a_model_that_brings_its_own_code_is_refused_by_name(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "m")
+    fields = json.loads((folder / "config.json").read_text())
+    fields["auto_map"] = {"AutoModelForCausalLM": "modeling_evil.EvilForCausalLM"}
+    (folder / "config.json").write_text(json.dumps(fields))
+    (problem,) = model_problems(folder)
+    assert "modeling_evil.EvilForCausalLM" in problem.problem
+
+
+def test_a_model_without_tokenizer_is_refused(tmp_path: Path) -> None:
+    folder = model_folder(tmp_path / "m")
+    (folder / "tokenizer.json").unlink()
+    (problem,) = model_problems(folder)
+    assert "has no tokenizer" in problem.problem
+
+
+def test_all_problems_of_a_run_are_told_in_one_answer(tmp_path: Path) -> None:
+    taken = RunDir(tmp_path / "runs" / "r")
+    taken.create(private=True)
+    taken.config.write_text("x")
+    config = some_config(
+        f"model.path={tmp_path / 'no model'}",
+        f"library.path={tmp_path / 'no library'}",
+        f"run.root={tmp_path / 'runs'}",
+    )
+    config = replace(config, cluster=replace(config.cluster, tasks_per_node=5))
+    with pytest.raises(ConfigError) as caught:
+        check_run(
+            config,
+            place_problems=lambda: machine_problems(config, machine=Machine(cores=2, gpus=0)),
+            new=True,
+        )
+    told = caught.value.problem
+    assert told.startswith("The run has 4 problems, and nothing was started:")
+    for words in ("no model folder", "no file or folder", "cannot be shared equally by 5 ranks"):
+        assert words in told
+    assert "`ftdist resume r`" in told
+
+
+@pytest.mark.parametrize(
+    ("overrides", "gpus", "problem"),
+    [
+        (["cluster.device=cuda"], 0, "no GPU is visible"),
+        (["cluster.device=auto", "cluster.tasks_per_node=2"], 1, "1 GPUs are visible"),
+        (["cluster.nodes=2"], 0, "this machine alone"),
+    ],
+)
+def test_more_ranks_than_the_machine_holds_are_refused(
+    overrides: list[str], gpus: int, problem: str
+) -> None:
+    base = ["model.path=m", "library.path=l", "run.name=r"]
+    (found,) = machine_problems(compose([*base, *overrides]), machine=Machine(cores=8, gpus=gpus))
+    assert problem in found.problem
+
+
+def test_more_threads_than_cores_are_said_not_refused() -> None:
+    config = some_config("cluster.tasks_per_node=4", "cluster.threads_per_task=2")
+    (note,) = machine_notes(config, machine=Machine(cores=2, gpus=0))
+    assert "4 ranks of 2 threads share 2 cores" in note
+    assert machine_notes(config, machine=Machine(cores=8, gpus=0)) == []
+
+
+def test_a_disk_too_small_is_refused_with_both_sizes(tmp_path: Path) -> None:
+    import dataclasses
+
+    plan = dataclasses.replace(plan_of(some_config(), ranks=1), disk_gib=1e9)
+    with pytest.raises(StorageError, match=r"about 1000000000\.0 GiB of disk"):
+        check_plan(plan, root=tmp_path / "runs" / "r")
+
+
+# The environment of ranks
+
+
+def test_ranks_on_a_cpu_never_look_for_an_accelerator() -> None:
+    cluster = some_config("cluster.threads_per_task=3").cluster
+    variables = rank_environment(cluster, gpus=0, inherited={"PYTHONPATH": "/other"})
+    assert variables["DS_ACCELERATOR"] == "cpu"
+    assert variables["OMP_NUM_THREADS"] == "3"
+    assert variables["PYTHONPATH"].endswith(":/other")
+
+
+def test_ranks_on_gpus_let_deepspeed_choose() -> None:
+    config = compose(["model.path=m", "library.path=l", "run.name=r"])
+    assert "DS_ACCELERATOR" not in rank_environment(config.cluster, gpus=2, inherited={})

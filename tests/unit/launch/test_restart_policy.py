@@ -1,0 +1,124 @@
+"""What happens after an attempt, and which rank failed first: decisions as tables."""
+
+from pathlib import Path
+
+import pytest
+from ftdist_launch.rank_failures import (
+    RankFailure,
+    first_failure,
+    read_failures,
+    vanished,
+    write_failure,
+)
+from ftdist_launch.restart_policy import (
+    LOST_PEER,
+    VANISHED,
+    AttemptEnd,
+    Decision,
+    attempts_without_progress,
+    decide,
+)
+
+KILLED = None
+
+
+def end(
+    *codes: int | None,
+    cause: int | None = None,
+    stop_signal: int | None = None,
+    out_of_memory: bool = False,
+    progressed: bool = False,
+) -> AttemptEnd:
+    return AttemptEnd(
+        exit_codes=codes,
+        cause=cause,
+        stop_signal=stop_signal,
+        out_of_memory=out_of_memory,
+        progressed=progressed,
+    )
+
+
+@pytest.mark.parametrize(
+    ("ended", "in_vain", "decision"),
+    [
+        (end(0, 0), 0, Decision("done", 0)),
+        (end(0, 0, stop_signal=2), 0, Decision("done", 0)),
+        (end(75, 75, progressed=True), 0, Decision("requeue", 75)),
+        (end(75, 75, progressed=True), 2, Decision("requeue", 75)),
+        (end(75, 75), 1, Decision("requeue", 75)),
+        (end(75, 75), 2, Decision("crash_loop", 99)),
+        (end(75, 75, stop_signal=2, progressed=True), 0, Decision("stopped", 130)),
+        (end(75, 75, stop_signal=15), 2, Decision("stopped", 143)),
+        (end(KILLED, KILLED, stop_signal=2, cause=VANISHED), 0, Decision("stopped", 130)),
+        (end(78, KILLED, cause=78), 0, Decision("failed", 78)),
+        (end(74, 74, cause=74, progressed=True), 0, Decision("failed", 74)),
+        (end(70, KILLED, cause=70), 0, Decision("failed", 70)),
+        (end(74, 75, cause=74, stop_signal=2), 0, Decision("failed", 74)),
+        (end(99, 99, cause=99), 0, Decision("failed", 99)),
+        (end(70, KILLED, cause=VANISHED, progressed=True), 2, Decision("requeue", 75)),
+        (end(70, KILLED, cause=VANISHED), 2, Decision("crash_loop", 99)),
+        (end(70, KILLED, cause=VANISHED, out_of_memory=True), 0, Decision("failed", 70)),
+        (end(76, 76, cause=76), 0, Decision("requeue", 75)),
+        (end(76, 76, cause=76), 2, Decision("crash_loop", 99)),
+        (end(70, 70, cause=LOST_PEER), 0, Decision("requeue", 75)),
+        (end(), 0, Decision("requeue", 75)),
+    ],
+)
+def test_what_happens_after_an_attempt(ended: AttemptEnd, in_vain: int, decision: Decision) -> None:
+    decided = decide(ended, attempts_without_progress=in_vain, max_attempts_without_progress=3)
+    assert decided == decision
+
+
+def test_attempts_in_vain_are_counted_since_the_last_progress_or_the_last_asking() -> None:
+    vain, progress, asked = (
+        {"event": "attempt_ended", "progressed": False},
+        {"event": "attempt_ended", "progressed": True},
+        {"event": "asked"},
+    )
+    assert attempts_without_progress([]) == 0
+    assert attempts_without_progress([asked, vain, vain]) == 2
+    assert attempts_without_progress([asked, vain, progress, vain, {"event": "other"}]) == 1
+    assert attempts_without_progress([asked, vain, vain, asked]) == 0
+
+
+# Which rank failed first
+
+
+def failure(rank: int, at: float, problem: str, code: int = 70) -> RankFailure:
+    return RankFailure(
+        rank=rank,
+        time=at,
+        problem=problem,
+        remedy="do something.",
+        exit_code=code,
+        traceback="",
+        expected=False,
+    )
+
+
+def test_the_cause_is_shown_not_its_earlier_echo() -> None:
+    echo = failure(0, 10.0, "Rank 0 failed: RuntimeError: Connection closed by peer [127.0.0.1]")
+    cause = failure(1, 11.0, "Rank 1 failed: ValueError: row 7 has no answer")
+    assert first_failure([echo, cause]) == cause
+    assert cause.cause == 70
+
+
+def test_a_killed_rank_comes_before_the_echoes_that_it_left() -> None:
+    echo = failure(0, 10.0, "Rank 0 failed: RuntimeError: Connection reset by peer")
+    killed = vanished(1, time=10.2, out_of_memory=False, log=Path("log"))
+    assert first_failure([echo, killed]) == killed
+    assert killed.cause == VANISHED
+
+
+def test_echoes_alone_say_that_ranks_lost_each_other() -> None:
+    early, late = failure(0, 1.0, "Broken pipe"), failure(1, 2.0, "Connection reset by peer")
+    first = first_failure([late, early])
+    assert first == early
+    assert first.cause == LOST_PEER
+    assert first_failure([]) is None
+
+
+def test_a_rank_keeps_its_first_reason(tmp_path: Path) -> None:
+    write_failure(tmp_path, failure(0, 1.0, "first"))
+    write_failure(tmp_path, failure(0, 2.0, "second"))
+    assert [kept.problem for kept in read_failures(tmp_path)] == ["first"]

@@ -1,0 +1,242 @@
+"""The recipe for an expert that keeps what it knew: keep=expert, experiment=expert, a note."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ftdist_launch.run_setup import NOTHING_BESIDE, TINY_FOLDER, library_notes, plan_run
+
+from ftdist.cli.commands import plan as plan_command
+from ftdist.cli.commands import submit as submit_command
+from ftdist.config.compose import compose, compose_curation, run_hydra_flags
+from ftdist.config.keys import CURATE
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ConfigError
+from ftdist.prepare.mixture import followers
+from tests.support.fake_runs import plan_of, some_config
+
+LIBRARY = ["library.name=w", "library.sources=[x]"]
+PLACES = ["model.path=m", "library.path=l"]
+
+NONE = {
+    "sources": [],
+    "share": 0.2,
+    "base_answers": 0,
+    "base_texts": 0,
+    "contrast_share": 0.1,
+    "contrast_answers": 0,
+    "products": [],
+    "answer_tokens": 64,
+    "long_answers": 0.2,
+    "long_answer_tokens": 256,
+    "text_tokens": 200,
+}
+EXPERT = {
+    "sources": [],
+    "share": 0.12,
+    "base_answers": 100,
+    "base_texts": 60,
+    "contrast_share": 0.48,
+    "contrast_answers": 1200,
+    "products": [],
+    "answer_tokens": 32,
+    "long_answers": 0.25,
+    "long_answer_tokens": 256,
+    "text_tokens": 100,
+}
+
+
+def _kept(*overrides: str) -> dict[str, Any]:
+    return dataclasses.asdict(compose_curation([*LIBRARY, *overrides]).keep)
+
+
+# Curation
+
+
+def test_nothing_is_mixed_in_unless_it_is_asked_for() -> None:
+    assert _kept() == _kept("keep=none") == NONE
+
+
+def test_keep_expert_is_the_measured_recipe_and_typed_keys_beat_it() -> None:
+    assert _kept("keep=expert") == EXPERT
+    typed = _kept("keep.products=[A-45 widget,A-45]", "keep=expert", "keep.long_answers=0")
+    assert typed == EXPERT | {"products": ["A-45 widget", "A-45"], "long_answers": 0}
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem", "remedy"),
+    [
+        (
+            "keep=exprot",
+            "keep=exprot is not an option: did you mean keep=expert?",
+            "choose one of expert, none.",
+        ),
+        (
+            "keeep=expert",
+            "keeep is not a key of the config: did you mean keep=expert?",
+            "write keep=expert.",
+        ),
+        (
+            "keep.shar=0.3",
+            "keep.shar is not a key of the config: did you mean keep.share?",
+            "write keep.share=0.3.",
+        ),
+        (
+            "experiment=expert",
+            "experiment is a group of a run (`ftdist train --help`), not of a library.",
+            "take it out here.",
+        ),
+    ],
+)
+def test_a_mistyped_recipe_is_told_with_what_is_right(
+    typed: str, problem: str, remedy: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose_curation([*LIBRARY, typed])
+    assert (caught.value.problem, caught.value.remedy) == (problem, remedy)
+
+
+def test_help_of_curate_lists_the_options_and_every_key_with_its_default() -> None:
+    told = run_hydra_flags(["--help"], form=CURATE)
+    assert "\n  keep: expert, none\n" in told
+    assert [key for key in NONE if f"\n  keep.{key} [" not in told] == []
+    assert "\n  keep.share [0.2]: " in told
+    shown = run_hydra_flags(["keep=expert", "--cfg", "job"], form=CURATE)
+    assert "contrast_answers: 1200" in shown
+
+
+# Training
+
+
+def test_experiment_expert_sets_what_was_measured_and_nothing_else() -> None:
+    plain = dataclasses.asdict(compose([*PLACES, "run.name=r"]))
+    expert = dataclasses.asdict(compose([*PLACES, "run.name=r", "experiment=expert"]))
+    assert expert["library"].pop("towards_base") == ["replay", "contrast"]
+    assert expert["train"].pop("epochs") is None
+    assert expert["train"].pop("exposures") == 54
+    assert expert["optim"].pop("peak_lr") == 2e-4
+    assert expert["optim"].pop("warmup_ratio") == 0.1
+    assert expert["optim"].pop("weight_decay") == 0
+    for section, names in {
+        "library": ["towards_base"],
+        "train": ["epochs", "exposures"],
+        "optim": ["peak_lr", "warmup_ratio", "weight_decay"],
+    }.items():
+        for name in names:
+            del plain[section][name]
+    assert expert == plain
+
+
+def test_experiment_expert_leaves_name_model_and_library_to_the_user() -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose(["experiment=expert"])
+    assert "has 3 problems" in caught.value.problem
+    for key in ("run.name", "model.path", "library.path"):
+        assert f"{key} is not set." in caught.value.problem
+
+
+def test_a_typed_length_beats_that_of_the_experiment() -> None:
+    base = [*PLACES, "run.name=r", "experiment=expert"]
+    by_epochs = compose([*base, "train.epochs=2"]).train
+    by_exposures = compose([*base, "train.exposures=20"]).train
+    assert (by_epochs.epochs, by_epochs.exposures, by_epochs.steps) == (2, None, None)
+    assert (by_exposures.epochs, by_exposures.exposures, by_exposures.steps) == (None, 20, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        ([*PLACES, "experiment=expert"], "Plan\n"),
+        ([*PLACES, "experiment=null"], "Plan\n"),
+        ([*PLACES, "experiment=expert", "run.name=r"], "Plan of run r\n"),
+        (["experiment=tiny"], "Plan of run tiny\n"),
+    ],
+)
+def test_a_plan_needs_no_name(
+    words: list[str],
+    title: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    from ftdist_launch import run_setup
+
+    def planned(config: RunConfig, **_: Any) -> run_setup.Planned:
+        return run_setup.Planned(config=config, plan=plan_of(some_config(), ranks=1))
+
+    monkeypatch.setattr(run_setup, "plan_run", planned)
+    assert plan_command.main([*words, f"run.root={tmp_path}"]) == 0
+    assert capsys.readouterr().out.strip().partition("\n")[0].strip() == title.strip()
+
+
+def test_a_library_without_what_follows_the_base_is_told_how_to_get_it(tmp_path: Path) -> None:
+    config = some_config("experiment=expert", f"library.path={tmp_path}")
+    with pytest.raises(ConfigError) as caught:
+        followers(config, names=["library", "replay"])
+    assert caught.value.problem == (
+        "library.towards_base names contrast, and the sources are library, replay."
+    )
+    assert caught.value.remedy == (
+        "curate the library with keep=expert, which adds contrast; or name sources that there "
+        "are, or add them by library.sources.NAME.path."
+    )
+
+
+# The note
+
+
+def _curated(folder: Path, *roles: str) -> Path:
+    """A curated library with a source of each role."""
+    files = {name: {"name": f"{name}.arrow", "samples": 1, "sha256": ""} for name in ("a", "b")}
+    source = {"weight": 1, "files": {"train": files["a"], "held_out": files["b"]}}
+    sources = [{"name": role, "role": role, **source} for role in roles]
+    folder.mkdir()
+    (folder / "manifest.json").write_text(
+        json.dumps({"format": 1, "shares": {}, "sources": sources})
+    )
+    for name in files:
+        (folder / f"{name}.arrow").touch()
+    return folder
+
+
+def test_a_library_with_nothing_beside_it_is_noted_and_only_such_a_one(tmp_path: Path) -> None:
+    def notes(path: Path, *more: str) -> list[str]:
+        return library_notes(some_config(f"library.path={path}", *more))
+
+    own, kept = _curated(tmp_path / "own", "library"), _curated(tmp_path / "k", "library", "replay")
+    more = ("library.sources.chats.path=c", "library.sources.chats.weight=1")
+    for alone in (tmp_path, own):
+        assert notes(alone) == [NOTHING_BESIDE]
+        assert notes(alone, *more) == []
+    assert notes(kept) == []
+    assert notes((TINY_FOLDER / "library").resolve()) == []
+
+
+def test_train_and_plan_say_it_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from ftdist_launch import run_setup
+
+    plan = plan_of(some_config(), ranks=1)
+    monkeypatch.setattr(run_setup, "check_run", lambda *_, **__: None)
+    monkeypatch.setattr(run_setup, "prepare_library", lambda _: plan.library)
+    monkeypatch.setattr(run_setup, "read_model_facts", lambda _: None)
+    monkeypatch.setattr(run_setup, "make_plan", lambda *_, **__: plan)
+    said: list[str] = []
+    for folder, roles in (("own", ["library"]), ("kept", ["library", "contrast"])):
+        config = some_config(f"library.path={_curated(tmp_path / folder, *roles)}")
+        plan_run(config, new=False, say=said.append)
+    assert said == [NOTHING_BESIDE]
+
+
+def test_a_sweep_that_is_submitted_says_it_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from ftdist_launch.slurm import submit
+
+    monkeypatch.setattr(submit, "check", lambda config, **_: config)
+    monkeypatch.setattr(submit, "dry_run", lambda _: "the script")
+    monkeypatch.setattr(submit_command, "_print_plan", lambda _: None)
+    words = [*PLACES, "run.name=r", "cluster=slurm", "batch.tokens=32768"]
+    assert submit_command.main(["--dry-run", "-m", *words, "run.seed=1,2"]) == 0
+    assert capsys.readouterr().err.splitlines() == [NOTHING_BESIDE, "Nothing was submitted."]

@@ -1,0 +1,261 @@
+"""Replay and contrast: general prompts, other products, and the base model's answers on disk."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ftdist.errors import DataError
+from ftdist.library.retention import response_cache
+from ftdist.library.retention.fictional_products import RESERVED, TRAINED
+from ftdist.library.retention.out_of_scope import contrast_questions, find_products
+from ftdist.library.retention.replay import Asked, BaseReplies, general_prompts, openings
+from ftdist.library.retention.response_cache import answered, in_circles, whole_sentences
+from ftdist.library.synthesis.paraphrases import wordings
+
+OWN = [
+    ["How do I reset my A-45 widget?"],
+    ["What does error E17 on the A-45 mean?"],
+    ["Does the A-45 work with the B-46?"],
+    ["Is it waterproof?"],
+]
+
+
+class _Base:
+    """Answers by rote, and can be stopped at a batch."""
+
+    def __init__(self, *, stop_at: int | None = None) -> None:
+        self.batches: list[list[str]] = []
+        self._stop_at = stop_at
+
+    def __call__(self, prompts: Sequence[str]) -> list[str]:
+        if len(self.batches) == self._stop_at:
+            raise KeyboardInterrupt
+        self.batches.append(list(prompts))
+        return ["" if prompt == "mute" else f"Answer to {prompt}" for prompt in prompts]
+
+
+def test_three_hundred_general_prompts_are_all_different_and_all_come() -> None:
+    prompts = general_prompts()
+    assert len(prompts) == len(set(prompts)) >= 300
+    assert all(prompt == prompt.strip() and prompt for prompt in prompts)
+
+
+def test_openings_are_all_different_and_begin_again_under_another_number() -> None:
+    first, again = openings(1000)[:500], openings(1000)
+    lines = [prompt.partition(" ")[2] for prompt in again]
+    assert len(set(again)) == 1000
+    assert 400 <= len(set(lines)) == lines.index(lines[0], 1)
+    assert len({prompt.partition(" ")[2].split()[0] for prompt in first[:40]}) >= 30
+
+
+def test_text_in_circles_is_known_by_its_runs_of_four_words() -> None:
+    assert in_circles("I do not know. " * 6)
+    assert not in_circles("no no no no no")
+    assert not in_circles("one two three four five six seven eight nine ten eleven")
+
+
+def test_a_text_is_cut_after_its_last_whole_sentence_unless_little_is_left() -> None:
+    assert whole_sentences('He said: "It is round." She doubted') == 'He said: "It is round."'
+    assert whole_sentences("No. This one goes on and on without") == (
+        "No. This one goes on and on without"
+    )
+    assert whole_sentences("Version 3.5 of it") == "Version 3.5 of it"
+
+
+def test_the_first_prompts_are_of_many_kinds() -> None:
+    assert len({prompt.split()[0] for prompt in general_prompts()[:40]}) >= 15
+
+
+def test_a_library_question_comes_back_under_another_name_and_never_as_it_is() -> None:
+    asked = contrast_questions(OWN, products=["A-45"], count=400, forms=4, seed=1)
+    assert len(set(asked)) == 400
+    assert not {question.casefold() for question in asked} & {q.casefold() for (q,) in OWN}
+    assert any("error E17 on the" in question for question in asked)
+    assert not any("A-45" in question for question in asked)
+
+
+def test_two_thousand_names_are_there_for_a_library_that_names_no_product() -> None:
+    asked = contrast_questions([["Is it waterproof?"]], products=[], count=2500, forms=4, seed=1)
+    assert len(set(asked)) == 2500
+
+
+def test_a_question_about_two_products_is_not_renamed() -> None:
+    asked = contrast_questions(OWN, products=["A-45", "B-46"], count=200, forms=4, seed=1)
+    assert not any(question.startswith("Does the") for question in asked)
+
+
+def test_the_longer_of_two_names_is_the_one_replaced() -> None:
+    asked = contrast_questions(OWN, products=["A-45", "A-45 widget"], count=200, forms=4, seed=1)
+    assert any(question.startswith("How do I reset my ") for question in asked)
+    assert not any("widget" in question for question in asked)
+
+
+@pytest.mark.parametrize("products", [["Norvik"], ["norvik"]])
+def test_names_of_the_library_are_never_used_for_others(products: list[str]) -> None:
+    own = [["Why does my kettle by Acme not boil?"]]
+    asked = " ".join(contrast_questions(own, products=products, count=3000, forms=4, seed=1))
+    assert "Norvik" not in asked
+    assert "Acme" not in asked
+    assert "How do kettles work?" not in asked
+    assert "kettle" in asked
+
+
+def test_the_same_seed_gives_the_same_questions_and_another_gives_others() -> None:
+    one, again, other = (
+        contrast_questions(order, products=["A-45"], count=50, forms=4, seed=seed)
+        for order, seed in ((OWN, 1), (OWN[::-1], 1), (OWN, 2))
+    )
+    assert one == again != other
+
+
+def test_nothing_reserved_for_probes_stands_in_what_training_is_made_of() -> None:
+    reserved = re.compile(rf"\b({'|'.join(RESERVED.things)})s?\b")
+    assert [thing for thing in TRAINED.things if reserved.search(thing)] == []
+    assert not {*RESERVED.things} & {*TRAINED.things}
+
+
+def test_every_wording_comes_under_other_names_spread_evenly_over_the_questions() -> None:
+    """300 questions: 200 of the library's, two of which name one product: 100 of each."""
+    library = [wordings(text, count=4, seed=1) for (text,) in OWN]
+    names = ["A-45", "B-46"]
+    asked = contrast_questions(library, products=names, count=300, forms=4, seed=1)
+    forms = [re.escape(text).replace("A\\-45", ".+") for at in (0, 1) for text in library[at]]
+    shapes = Counter(form for text in asked for form in forms if re.fullmatch(form, text))
+    assert shapes.total() == pytest.approx(200, abs=3)
+    assert len(shapes) == 8
+    assert all(times == pytest.approx(25, abs=2) for times in shapes.values())
+
+
+def test_another_product_is_named_in_every_way_that_its_owner_might() -> None:
+    asked = contrast_questions([OWN[0]], products=["A-45 widget"], count=400, forms=1, seed=1)
+    names = [text[len("How do I reset my ") : -1] for text in asked if " reset my " in text]
+    ways = Counter(
+        "thing"
+        if name in TRAINED.things
+        else "model"
+        if name in TRAINED.models
+        else "maker model"
+        if name.partition(" ")[2] in TRAINED.models
+        else "model thing"
+        for name in names
+    )
+    assert set(ways) == {"thing", "model", "maker model", "model thing"}
+    assert not {"3", "12", "Pro"} & set(names)
+
+
+def test_a_thing_that_the_library_speaks_of_is_no_name_of_another_product() -> None:
+    own = [["How do I reset my A-45 kettle?"], ["Is my A-45 loud?"]]
+    asked = contrast_questions(own, products=["A-45"], count=4000, forms=1, seed=1)
+    assert "Is my waffle iron loud?" in asked
+    assert "Is my kettle loud?" not in asked
+
+
+def test_what_is_asked_of_any_product_takes_the_wordings_of_training_and_some_names_none() -> None:
+    """600 questions: 400 of the library's, 100 of any product, 100 of things of a kind."""
+    asked = contrast_questions(OWN, products=["A-45", "B-46"], count=600, forms=4, seed=1)
+    common = [text for text in asked if "E17" not in text and "reset my" not in text]
+    nameless = [text for text in common if not any(m in text for m in TRAINED.makers)]
+    assert len(common) == pytest.approx(200, abs=3)
+    assert len(nameless) == pytest.approx(100, abs=5)
+    framed = [text for text in common if text.startswith(("Please", "Can you", "A customer"))]
+    assert 20 <= len(framed) <= 120
+
+
+def test_braces_of_a_question_are_left_alone() -> None:
+    asked = contrast_questions(
+        [["Is {name} an A-45?"]], products=["A-45"], count=20, forms=4, seed=1
+    )
+    assert len(asked) == 20
+    assert not any("{" in question or question.startswith("Is an") for question in asked)
+
+
+def test_products_are_names_with_digits_or_capitals_that_come_often() -> None:
+    questions = [*["How do I open the A-45?"] * 4, *["Does NUT use USB?"] * 4, *["Why?"] * 12]
+    questions += ["What does error E17 mean?"] * 4 + ["Who is Z9?"]
+    assert find_products(questions) == ["A-45", "NUT"]
+    assert find_products([]) == []
+
+
+def test_names_that_come_equally_often_stand_in_order_of_the_alphabet() -> None:
+    assert find_products(["K7 J6 I5 H4 G3 F2?"] * 3) == ["F2", "G3", "H4", "I5", "J6"]
+
+
+def test_the_base_is_asked_each_prompt_once(tmp_path: Path) -> None:
+    cache, base = tmp_path / "answers" / "key.jsonl", _Base()
+    first = answered(["a", "b", "a"], ask=base, cache=cache)
+    assert first == [("a", "Answer to a"), ("b", "Answer to b"), ("a", "Answer to a")]
+    assert answered(["b", "c"], ask=base, cache=cache)[1] == ("c", "Answer to c")
+    assert base.batches == [["a", "b"], ["c"]]
+
+
+def test_asking_that_was_interrupted_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    prompts, cache = [str(number) for number in range(70)], tmp_path / "a.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        answered(prompts, ask=_Base(stop_at=1), cache=cache)
+    base = _Base()
+    assert len(answered(prompts, ask=base, cache=cache)) == 70
+    assert [len(batch) for batch in base.batches] == [32, 6]
+
+
+def test_asking_tells_how_many_of_how_many_are_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, told = tmp_path / "a.jsonl", list[str]()
+    answered(["0", "1"], ask=_Base(), cache=cache, say=told.append)
+    assert told == ["2/2, 0 s left"]
+    monkeypatch.setattr(response_cache, "_SAY_EVERY_S", -1)
+    answered([str(number) for number in range(70)], ask=_Base(), cache=cache, say=told.append)
+    # Two were known.
+    assert [words.partition(",")[0] for words in told] == ["2/2", "32/68", "64/68", "68/68"]
+
+
+def test_a_torn_last_line_is_asked_again_and_then_kept(tmp_path: Path) -> None:
+    cache = tmp_path / "a.jsonl"
+    answered(["a", "b"], ask=_Base(), cache=cache)
+    cache.write_bytes(cache.read_bytes()[:-9])
+    base = _Base()
+    for _ in range(2):
+        assert len(answered(["a", "b", "c"], ask=base, cache=cache)) == 3
+    assert base.batches == [["b", "c"]]
+
+
+def test_a_prompt_without_an_answer_is_left_out_and_not_asked_again(tmp_path: Path) -> None:
+    base = _Base()
+    for _ in range(2):
+        assert answered(["mute", "a"], ask=base, cache=tmp_path / "a.jsonl") == [
+            ("a", "Answer to a")
+        ]
+    assert len(base.batches) == 1
+
+
+def test_a_prompt_that_is_refused_is_left_out_and_asked_again(tmp_path: Path) -> None:
+    refusal, base, cache = DataError("No.", remedy="None."), _Base(), tmp_path / "a.jsonl"
+    refusing = lambda prompts: [refusal if text == "b" else text for text in prompts]  # noqa: E731
+    assert answered(["a", "b"], ask=refusing, cache=cache) == [("a", "a")]
+    assert answered(["a", "b"], ask=base, cache=cache) == [("a", "a"), ("b", "Answer to b")]
+    assert base.batches == [["b"]]
+
+
+def test_a_share_of_the_answers_may_be_long_and_each_prompt_keeps_its_kind(tmp_path: Path) -> None:
+    short, long, texts = _Base(), _Base(), _Base()
+    base = BaseReplies(
+        answers=Asked(ask=short, cache=tmp_path / "short.jsonl"),
+        long_answers=Asked(ask=long, cache=tmp_path / "long.jsonl"),
+        texts=Asked(ask=texts, cache=tmp_path / "texts.jsonl"),
+    )
+    prompts = ["mute", *map(str, range(1000))]
+    assert [prompt for prompt, _ in base.to(prompts, long=0.2)] == prompts[1:]
+    asked_long = {prompt for batch in long.batches for prompt in batch}
+    asked_short = {prompt for batch in short.batches for prompt in batch}
+    assert 150 < len(asked_long) < 250
+    assert not asked_long & asked_short
+    assert asked_long | asked_short == set(prompts)
+    before = len(long.batches), len(short.batches)
+    base.to(prompts[:500], long=0.2)
+    assert (len(long.batches), len(short.batches)) == before
+    base.to(["new"], long=0.0)
+    base.to(["new"], long=1.0)
+    assert (short.batches[-1], long.batches[-1]) == (["new"], ["new"])

@@ -1,0 +1,304 @@
+"""Questions and wordings by a language model: what is believed, what is refused, what is kept."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from ftdist.config.compose import compose_curation
+from ftdist.errors import ConfigError, DataError
+from ftdist.inference.openai_client import open_endpoint
+from ftdist.library.pipeline import curate
+from ftdist.library.samples import Sample
+from ftdist.library.stages.generate import Writer
+from ftdist.library.store.dataset import open_curated, read_samples
+from ftdist.library.synthesis.llm_outputs import Claim, claims, why_not, written_wordings
+from tests.support.chat_endpoint import ChatEndpoint, chat_endpoint
+
+pytestmark = pytest.mark.timeout(120)
+
+PASSAGE = Sample(
+    text="A-45 Manual > Reset (page 12)\n\nHold the green button for 9 seconds until the lamp "
+    "blinks twice.\nThen start it with --fresh.",
+    place="m.md, page 12",
+    section="Reset",
+    made_by="passage",
+    unit="m.md",
+)
+
+
+def _claim(**changed: str) -> Claim:
+    values = {
+        "question": "How long must the green button of the A-45 be held?",
+        "answer": "Hold the green button for 9 seconds.",
+        "quote": "Hold the green button for 9 seconds",
+    }
+    return Claim(**{**values, **changed})
+
+
+def test_a_question_whose_quotation_stands_in_the_passage_is_believed() -> None:
+    assert why_not(_claim(), PASSAGE) == ""
+    assert why_not(_claim(quote="until the LAMP blinks\ntwice. Then"), PASSAGE) == ""
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"quote": "Hold the red button for 9 seconds"}, "quotes words that are not in the text"),
+        ({"quote": "the green"}, "quotes too little"),
+        ({"answer": "Hold the green button for 19 seconds."}, "says '19'"),
+        ({"answer": "Hold the green button, then start it with --force."}, "says '--force'"),
+        ({"answer": "Call the hotline and wait for somebody to help."}, "in other words"),
+        ({"question": "What does the text say about the green button?"}, "asks about the text"),
+        ({"question": "Hold the green button of the A-45"}, "is no question"),
+        ({"question": "How long must the button of the B-70 be held?"}, "says 'B-70'"),
+        ({"answer": "button " * 161}, "more than 160 words"),
+    ],
+)
+def test_what_the_passage_does_not_hold_is_refused_with_the_reason(
+    changed: dict[str, str], reason: str
+) -> None:
+    assert reason in why_not(_claim(**changed), PASSAGE)
+
+
+def test_a_number_is_held_as_a_whole_not_as_a_part_of_another() -> None:
+    passage = Sample(text="T\n\nWait for 190 seconds here.", place="p", made_by="passage", unit="u")
+    claim = Claim(
+        question="How long do I wait here?",
+        answer="Wait for 19 seconds here.",
+        quote="Wait for 190 seconds",
+    )
+    assert "'19'" in why_not(claim, passage)
+
+
+def test_claims_are_read_from_the_forms_that_models_give_them() -> None:
+    reply = """Here you are:
+1. **Q:** How long?
+A: Nine seconds,
+no more.
+QUOTE: "for 9 seconds"
+
+Q2: And then?
+Answer: Let go.
+Quote: let go
+Q: A last one, cut off
+A: in the mid"""
+    assert list(claims(reply)) == [
+        Claim(question="How long?", answer="Nine seconds,\nno more.", quote="for 9 seconds"),
+        Claim(question="And then?", answer="Let go.", quote="let go"),
+    ]
+
+
+def test_a_wording_keeps_names_and_numbers_and_adds_none() -> None:
+    reply = """Sure:
+1. What is the way to reset the A-45 widget?
+2. How do I reset my A-46 widget?
+3. How do I reset my widget?
+- My A-45 widget hangs, can I reset it?
+How do I reset my A-45 widget?
+How do I reset my A-45 widget 3 times?
+Where is the A-45 sold?"""
+    taken, refused = written_wordings(reply, question="How do I reset my A-45 widget?", count=5)
+    assert taken == [
+        "What is the way to reset the A-45 widget?",
+        "My A-45 widget hangs, can I reset it?",
+    ]
+    assert refused == [
+        "How do I reset my A-46 widget?",
+        "How do I reset my widget?",
+        "How do I reset my A-45 widget 3 times?",
+        "Where is the A-45 sold?",
+    ]
+
+
+MANUAL = """# A-45 Manual
+
+## Reset
+
+Hold the green button for 9 seconds until the lamp blinks twice, then let go of it.
+
+## How long does the battery last?
+
+The battery lasts 14 hours at full brightness and 31 hours in the saving mode of the device.
+"""
+
+
+def _reply(prompt: str) -> str:
+    """A model that writes one true question, one false one, and two wordings."""
+    if "other ways" in prompt and "battery" in prompt:
+        return "How many hours does the battery run?\nHow long can the battery last on one charge?"
+    if "other ways" in prompt:
+        return "Which button do I hold to reset it?"
+    if "green button" not in prompt:
+        return ""
+    return """Q: Which button of the A-45 must be held?
+A: The green button, for 9 seconds.
+QUOTE: Hold the green button for 9 seconds
+Q: How often must the A-45 be reset?
+A: Every 30 days.
+QUOTE: every 30 days"""
+
+
+def _curated(tmp_path: Path, served: ChatEndpoint, *more: str) -> Sequence[Sample]:
+    (tmp_path / "m.md").write_text(MANUAL)
+    config = compose_curation(
+        [
+            "library.name=w",
+            f"library.root={tmp_path}/libraries",
+            f"library.sources=[manuals={tmp_path}/*.md]",
+            f"work.cache={tmp_path}/cache",
+            "work.processes=1",
+            "write.by=endpoint",
+            "write.model=m",
+            f"write.url={served.url}",
+            *more,
+        ]
+    )
+    curate(config, model=None, endpoint=open_endpoint(config.write), say=lambda _: None)
+    sources = open_curated(tmp_path / "libraries/w").sources
+    return [sample for source in sources for sample in read_samples(source.train)]
+
+
+def test_an_endpoint_writes_questions_that_stand_in_the_text_and_what_does_not_is_shown(
+    tmp_path: Path,
+) -> None:
+    with chat_endpoint(_reply) as served:
+        samples = _curated(tmp_path, served)
+    written = [s for s in samples if s.made_by == "written"]
+    assert [s.messages[0]["content"] for s in written] == ["Which button of the A-45 must be held?"]
+    assert written[0].messages[1]["content"].startswith("The green button, for 9 seconds.")
+    assert "A-45 Manual" in written[0].messages[1]["content"]
+    worded = {s.messages[0]["content"] for s in samples if s.made_by == "written wording"}
+    probes = (tmp_path / "libraries/w/probes.jsonl").read_text().splitlines()
+    asked = {json.loads(line)["question"] for line in probes}
+    assert "How many hours does the battery run?" in worded | asked
+    manifest = json.loads((tmp_path / "libraries/w/manifest.json").read_text())
+    [refused] = [name for name in manifest["rules"] if name.startswith("written question refused")]
+    assert "30 days" in manifest["rules"][refused]["victims"][0]["excerpt"]
+
+
+def test_what_the_endpoint_said_is_not_asked_again(tmp_path: Path) -> None:
+    with chat_endpoint(_reply) as served:
+        first = _curated(tmp_path, served)
+        asked = len(served.prompts)
+        again = _curated(tmp_path, served, "teach.passage_words=299")  # teaches anew
+        assert len(served.prompts) == asked > 0
+    assert first == again
+
+
+def test_an_endpoint_that_fails_once_is_asked_again_and_nothing_is_lost(tmp_path: Path) -> None:
+    with chat_endpoint(_reply, status=lambda n: 503 if n == 0 else 200) as served:
+        samples = _curated(tmp_path, served)
+    assert any(sample.made_by == "written" for sample in samples)
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [
+        (400, DataError, "HTTP 400): no.\nTo fix: set write.answer_tokens below"),
+        (401, ConfigError, "OPENAI_API_KEY"),
+        (404, ConfigError, "write.model"),
+        (418, DataError, ""),
+        (422, DataError, "HTTP 422): no."),
+    ],
+)
+def test_an_endpoint_that_refuses_ends_in_one_sentence(
+    tmp_path: Path, status: int, error: type[ConfigError], words: str
+) -> None:
+    with (
+        chat_endpoint(_reply, status=lambda _: status) as served,
+        pytest.raises(error, match=r"write\.url=http://127") as told,
+    ):
+        _curated(tmp_path, served)
+    assert words in str(told.value)
+
+
+def test_a_prompt_that_is_refused_is_counted_and_asked_again_once_the_server_takes_it(
+    tmp_path: Path,
+) -> None:
+    is_mended = False
+
+    def refuses(prompt: str) -> bool:
+        return not is_mended and "green button" in prompt
+
+    with chat_endpoint(_reply, refuses=refuses) as served:
+        first = _curated(tmp_path, served)
+        manifest = json.loads((tmp_path / "libraries/w/manifest.json").read_text())
+        rule = manifest["rules"]["no question written: the model refuses to be asked"]
+        card = (tmp_path / "libraries/w/index.html").read_text()
+        asked = len(served.prompts)
+        assert _curated(tmp_path, served) == first
+        again = served.prompts[asked:]
+        is_mended = True
+        mended = _curated(tmp_path, served)
+        apart = tmp_path / "apart"
+        apart.mkdir()
+        assert mended == _curated(apart, served)
+    assert rule["count"] == 1
+    assert "(HTTP 400): no" in rule["victims"][0]["excerpt"]
+    assert "no question written: the model refuses to be asked</b>: 1" in card
+    assert len(again) == 1
+    assert "green button" in again[0]
+    assert not any(sample.made_by == "written" for sample in first)
+    assert any(sample.made_by == "written" for sample in mended)
+
+
+def test_what_a_server_said_before_counts_where_all_that_is_left_to_ask_is_refused(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "n.md").write_text("# B-70 Manual\n\n## Rinse\n\nRinse the sieve of the device.\n")
+    with chat_endpoint(_reply, refuses=lambda prompt: "sieve" in prompt) as served:
+        first = _curated(tmp_path, served, "write.wordings=0")
+        asked = len(served.prompts)
+        assert _curated(tmp_path, served, "write.wordings=0") == first
+    assert len(served.prompts) == asked + 1
+
+
+def _writer(tmp_path: Path, *, takes: Sequence[str] = ()) -> tuple[Writer, list[str]]:
+    """A model that refuses all prompts but some, and what it is asked."""
+    asked = list[str]()
+
+    def ask(prompts: Sequence[str]) -> list[str | DataError]:
+        asked.extend(prompts)
+        return ["Yes." if text in takes else DataError("No.", remedy="None.") for text in prompts]
+
+    replies = tmp_path / "replies.jsonl"
+    return Writer(ask=ask, key="k", replies=replies, questions=1, wordings=0), asked
+
+
+def test_a_model_that_refuses_everything_is_not_asked_to_the_end(tmp_path: Path) -> None:
+    writer, asked = _writer(tmp_path)
+    for number in range(6):  # pieces of 5 prompts each
+        assert writer.replies_to([f"{number} {n}" for n in range(5)]) == {}
+    with pytest.raises(DataError, match="No"):
+        writer.replies_to([f"more {n}" for n in range(1000)])
+    assert len(asked) == 62
+    assert not (tmp_path / "replies.jsonl").exists()
+
+
+def test_a_model_that_takes_one_prompt_may_refuse_all_others(tmp_path: Path) -> None:
+    prompts = [str(n) for n in range(100)]
+    writer, asked = _writer(tmp_path, takes=["7"])
+    assert writer.replies_to(prompts) == {"7": "Yes."}
+    writer.end_if_mute()
+    assert len(writer.refused) == 99
+    assert writer.replies_to(prompts) == {"7": "Yes."}
+    assert len(asked) == 199
+
+
+def test_the_key_comes_from_the_environment_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", "k-123")
+    with chat_endpoint(_reply) as served:
+        _curated(tmp_path, served, "write.key_variable=MY_KEY")
+    assert served.keys == {"Bearer k-123"}
+    found = [p for p in tmp_path.rglob("*") if p.is_file() and b"k-123" in p.read_bytes()]
+    assert found == []
+
+
+def test_an_endpoint_without_a_model_is_refused_before_anything_is_read() -> None:
+    config = compose_curation(["library.name=w", "library.sources=[x]", "write.by=endpoint"])
+    with pytest.raises(ConfigError, match=r"write\.model"):
+        open_endpoint(config.write)

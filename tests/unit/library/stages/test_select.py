@@ -1,0 +1,174 @@
+"""Duplicates, repeated text, split and overlap, held against plain computations of the same."""
+
+import sys
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ftdist.library.cleaning.boilerplate import block_hashes, drop_repeated, find_repeated
+from ftdist.library.dedup.near_duplicates import find_duplicates
+from ftdist.library.dedup.signatures import signatures
+from ftdist.library.schema import Block, Document, Place
+from ftdist.library.splits.holdout import LEAST_UNITS, choose_held_out
+from ftdist.text import ngram_hashes as word_tables
+from ftdist.text.decontamination import ngram_hashes, settle
+from ftdist.text.ngram_hashes import run_hashes, runs_of, word_hashes
+
+LONG = "the crane lifts {} tons when the hook is locked and the wind is below nine knots at noon"
+
+
+def _document(*texts: str) -> Document:
+    blocks = tuple(Block(kind="paragraph", text=text) for text in texts)
+    return Document(title="t", blocks=blocks, place=Place("f"))
+
+
+def test_a_text_in_other_case_and_blanks_is_an_exact_duplicate_of_the_first(tmp_path: Path) -> None:
+    found = signatures(["Press the red button.", "Something else.", "press  the RED button."])
+    result = find_duplicates([(found.exact, found.minhash)], similarity=0.8, folder=tmp_path)
+    assert result.kept_row.tolist() == [-1, -1, 0]
+    assert result.near.tolist() == [False, False, False]
+
+
+def test_a_text_with_one_word_changed_in_sixty_is_a_near_duplicate_across_shards(
+    tmp_path: Path,
+) -> None:
+    words = [f"word{n}" for n in range(60)]
+    changed = [*words[:-1], "other"]
+    first, second = signatures([" ".join(words), LONG]), signatures([" ".join(changed)])
+    shards = [(each.exact, each.minhash) for each in (first, second)]
+    result = find_duplicates(shards, similarity=0.8, folder=tmp_path)
+    # 56 runs of five words each, 55 of them shared: 55 of 57 = 0.965
+    assert result.kept_row.tolist() == [-1, -1, 0]
+    assert result.near[2]
+    assert result.similarity[2] == pytest.approx(55 / 57, abs=0.07)
+
+
+def test_short_texts_that_differ_in_one_word_both_stay(tmp_path: Path) -> None:
+    found = signatures(["What does error E17 mean?", "What does error E23 mean?"])
+    result = find_duplicates([(found.exact, found.minhash)], similarity=0.5, folder=tmp_path)
+    assert result.kept_row.tolist() == [-1, -1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 3), min_size=12, max_size=16), max_size=25))
+def test_near_duplicates_are_those_that_comparing_all_pairs_finds(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[list[int]]
+) -> None:
+    found = signatures(" ".join(f"w{n}" for n in text) for text in texts)
+    result = find_duplicates(
+        [(found.exact, found.minhash)], similarity=0.9, folder=tmp_path_factory.mktemp("d")
+    )
+    kept: list[int] = []
+    for row in range(len(texts)):
+        same = [k for k in kept if found.exact[k] == found.exact[row]]
+        alike = [k for k in kept if (found.minhash[k] == found.minhash[row]).mean() >= 0.9]
+        if not same and not alike:
+            kept.append(row)
+    assert np.flatnonzero(result.kept_row < 0).tolist() == kept
+
+
+def test_navigation_at_the_edges_of_many_pages_goes_and_headings_inside_stay() -> None:
+    pages = [
+        _document("Home | News", f"Page {n}", "See also", f"More {n}", "Imprint") for n in range(6)
+    ]
+    repeated = find_repeated((block_hashes(page) for page in pages), documents=6)
+    page, gone = drop_repeated(pages[0], repeated)
+    assert [block.text for block in page.blocks] == ["Page 0", "See also", "More 0"]
+    assert [block.text for block in gone] == ["Home | News", "Imprint"]
+
+
+def test_what_four_pages_of_twelve_repeat_stays() -> None:
+    pages = [_document("Menu" if n < 4 else f"Own {n}", f"Page {n}") for n in range(12)]
+    assert len(find_repeated((block_hashes(page) for page in pages), documents=12)) == 0
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=LEAST_UNITS, max_size=200))
+def test_what_is_held_out_does_not_depend_on_order_or_on_what_is_added(units: list[int]) -> None:
+    hashes = np.array(units, dtype=np.uint64)
+    chosen = choose_held_out(hashes, share=0.3, most=1000, seed=1)
+    back = choose_held_out(hashes[::-1], share=0.3, most=1000, seed=1)[::-1]
+    added = np.concatenate([hashes, np.array([1, 2, 3], dtype=np.uint64)])
+    more = choose_held_out(added, share=0.3, most=1000, seed=1)
+    assert (chosen == back).all()
+    assert (chosen == more[: len(chosen)]).all()
+
+
+def test_a_fifth_is_a_fifth_and_most_is_a_limit() -> None:
+    hashes = np.arange(10_000, dtype=np.uint64)
+    # Binomial: 2,000 with a standard deviation of 40.
+    assert 1840 < choose_held_out(hashes, share=0.2, most=10_000, seed=3).sum() < 2160
+    assert choose_held_out(hashes, share=0.2, most=17, seed=3).sum() == 17
+    assert choose_held_out(hashes[: LEAST_UNITS - 1], share=0.9, most=99, seed=3).sum() == 0
+
+
+def test_what_shares_three_words_with_training_goes_back_and_takes_others_with_it() -> None:
+    held = [ngram_hashes(text, words=3) for text in ("a b c d", "c d e f", "x y z w", "d e f q")]
+    training = [ngram_hashes("z a b c", words=3)]
+    found = settle(held, lambda: training)
+    # a b c stands in training; so c d e does not, but d e f is shared by two that stay held out,
+    # and nothing of them by training.
+    assert found.moved.tolist() == [True, False, False, False]
+    assert found.shared == 0
+    chain = settle(held[:2] + held[3:], lambda: [ngram_hashes("b c d e", words=3)])
+    assert chain.moved.tolist() == [True, True, True]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=8), max_size=6),
+    st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=12), max_size=6),
+)
+def test_nothing_that_stays_held_out_shares_a_run_of_words_with_what_is_trained(
+    held: list[list[int]], trained: list[list[int]]
+) -> None:
+    def grams(words: list[int]) -> set[tuple[int, ...]]:
+        size = min(3, len(words))
+        return {tuple(words[at : at + size]) for at in range(len(words) - size + 1)}
+
+    def hashed(words: list[int]) -> np.ndarray:
+        return ngram_hashes(" ".join(f"w{n}" for n in words), words=3)
+
+    found = settle([hashed(words) for words in held], lambda: [hashed(words) for words in trained])
+    back = [words for words, moved in zip(held, found.moved, strict=True) if moved]
+    stay = [words for words, moved in zip(held, found.moved, strict=True) if not moved]
+    seen = set().union(*(grams(words) for words in trained + back))
+    assert all(not grams(words) & seen for words in stay)
+
+
+def test_runs_of_many_texts_cross_no_border_and_a_short_text_is_one_run() -> None:
+    [found] = runs_of(["A b, c", "", "d e", "b c d e"], lengths=(3,))
+    expected = [ngram_hashes(text, words=3) for text in ("a b c", "d e", "b c d", "c d e")]
+    assert sorted(found.tolist()) == sorted(np.concatenate(expected).tolist())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.text("ab c.\u00df\u65e5#\n", max_size=40), max_size=12),
+    st.sampled_from([(1,), (3,), (8, 1, 2)]),
+    st.sampled_from([1, 20, 1 << 16]),
+)
+def test_runs_are_those_of_each_text_however_many_are_taken_together(
+    texts: list[str], lengths: tuple[int, ...], room: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(word_tables, "_BATCH_CHARACTERS", room)
+        found = sorted(run for runs in runs_of(texts, lengths=lengths) for run in runs.tolist())
+    assert found == sorted(
+        run
+        for text in texts
+        for length in lengths
+        for run in run_hashes(word_hashes(text), words=length).tolist()
+    )
+
+
+def test_every_letter_mark_and_number_is_a_part_of_a_word() -> None:
+    points = range(sys.maxunicode + 1)
+    letters = [at for at in points if unicodedata.category(chr(at))[0] in "LMN"]
+    kinds, _ = word_tables._tables()
+    assert kinds[letters].all()
+    assert int((kinds > 0).sum()) == len(letters) + len("_#+")

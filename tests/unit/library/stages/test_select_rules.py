@@ -1,0 +1,159 @@
+"""What is held out is apart from training: a whole curation, looked at by another route."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftdist.config.compose import compose_curation
+from ftdist.evaluation.probes import read_probes
+from ftdist.library.pipeline import curate
+from ftdist.library.retention.fictional_products import RESERVED, TRAINED
+from ftdist.library.store.dataset import open_curated, read_samples
+
+pytestmark = pytest.mark.timeout(120)
+
+QUESTIONS = (
+    ("How do I reset my A-45?", "Hold the green button for 9 seconds until both lamps go out."),
+    (
+        "My A-45 does not charge any more. It lay in the rain for two days, so what can I do?",
+        "Dry it for 48 hours beside a heater that is no warmer than 30 degrees.",
+    ),
+    ("Why does the A-45 blink three times after it was dropped on a hard floor at home?",
+     "Its sensor has lost the zero point: set it again with the tool CAL-7."),
+    ("Does the A-45 work with the B-46?", "Only with the cable KX-2 between the two of them."),
+    ("Which oil does the hinge need?", "Three drops of the oil called Sewol every second month."),
+)  # fmt: skip
+
+
+class _Base:
+    """Answers by rote."""
+
+    path = "base"
+    key = "base"
+    encoder = None
+
+    def ask(self, **_: Any) -> Any:
+        def answers(prompts: Sequence[str]) -> list[str]:
+            return [f"My answer to: {prompt} An oven is not it." for prompt in prompts]
+
+        return answers
+
+    def write_on(self, **_: Any) -> Any:
+        return lambda openings: [f"{opening} Wren sang of it." for opening in openings]
+
+
+def _library(tmp_path: Path, *more: str, questions: Sequence[tuple[str, str]] = QUESTIONS) -> Path:
+    text = "".join(f"## {question}\n\n{answer}\n\n" for question, answer in questions)
+    (tmp_path / "faq.md").write_text(f"# Handbook\n\n{text}", encoding="utf-8")
+    config = compose_curation(
+        [
+            "library.name=w",
+            f"library.root={tmp_path / 'libraries'}",
+            f"library.sources=['{tmp_path / 'faq.md'}']",
+            f"work.cache={tmp_path / 'cache'}",
+            "work.processes=1",
+            *more,
+        ]
+    )
+    return curate(config, model=_Base(), say=lambda _: None).folder
+
+
+def _trained(folder: Path) -> list[str]:
+    return [
+        text
+        for source in open_curated(folder).sources
+        for sample in read_samples(source.train)
+        for text in (sample.text, *(message["content"] for message in sample.messages))
+        if text
+    ]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[\w+#]+", text.casefold())
+
+
+def _runs(texts: Sequence[str], length: int) -> set[tuple[str, ...]]:
+    return {
+        tuple(words[at : at + length])
+        for words in map(_words, texts)
+        for at in range(len(words) - length + 1)
+    }
+
+
+_ASKED = (
+    "model.path=base",
+    "keep.base_answers=300",
+    "keep.base_texts=20",
+    "keep.contrast_answers=400",
+    "keep.products=['A-45']",
+)
+
+
+def test_no_probe_shares_a_name_a_thing_or_a_run_of_words_with_anything_trained(
+    tmp_path: Path,
+) -> None:
+    folder = _library(tmp_path, *_ASKED)
+    probes = read_probes(folder / "probes.jsonl")
+    trained = _trained(folder)
+    strange = [probe.question for probe in probes if probe.kind == "contrast"]
+    assert len(strange) == len(set(strange)) == 60
+    assert not _runs(strange, 8) & _runs(trained, 8)
+    recall = [probe.question for probe in probes if probe.kind == "recall"]
+    assert len(recall) >= 3
+    assert not _runs(recall, 8) & _runs(trained, 8)
+    said = " ".join(f" {' '.join(_words(text))} " for text in trained)
+    for question in strange:
+        asked = f" {' '.join(_words(question))} "
+        for word in (*RESERVED.makers, *RESERVED.models, *RESERVED.things):
+            held = " ".join(_words(word))
+            assert f" {held} " not in asked or f" {held} " not in said, (question, word)
+
+
+def test_contrast_probes_name_reserved_products_and_things_alone(tmp_path: Path) -> None:
+    probes = read_probes(_library(tmp_path, *_ASKED) / "probes.jsonl")
+    asked = [probe.question for probe in probes if probe.kind == "contrast"]
+    reserved = [*RESERVED.makers, *RESERVED.things]
+    assert all(any(word in question for word in reserved) for question in asked)
+    assert any("charge any more" in question for question in asked)
+    assert any(not any(maker in question for maker in RESERVED.makers) for question in asked)
+    # Of ovens and Wren the base speaks in its answers and texts.
+    assert not any(word in question for question in asked for word in ("oven", "Wren"))
+
+
+def test_what_is_reserved_is_a_fifth_and_trained_nowhere(tmp_path: Path) -> None:
+    for part in ("makers", "models", "things", "questions", "topics"):
+        reserved, trained = set(getattr(RESERVED, part)), set(getattr(TRAINED, part))
+        assert not reserved & trained
+        assert len(reserved) * 4 <= len(trained) < len(reserved) * 4 + 5
+    asked = " ".join(_trained(_library(tmp_path, "model.path=base", "keep.contrast_answers=2000")))
+    assert not any(maker in asked for maker in RESERVED.makers)
+
+
+def test_the_number_of_contrast_probes_is_as_asked_and_without_a_model_they_come_too(
+    tmp_path: Path,
+) -> None:
+    folder = _library(tmp_path, "split.contrast_probes=7")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["probes"]["contrast"] == 7
+    assert manifest["products"] == ["A-45", "B-46"]
+    # They were guessed: what recall probes ask is a leak, and no such name by itself.
+    contrast = [p for p in read_probes(folder / "probes.jsonl") if p.kind == "contrast"]
+    assert {probe.keys for probe in contrast} == {()}
+    folder = _library(tmp_path, "keep.products=['A-45']")
+    contrast = [p for p in read_probes(folder / "probes.jsonl") if p.kind == "contrast"]
+    assert {probe.keys for probe in contrast} == {("A-45",)}
+    folder = _library(tmp_path, "split.contrast_probes=0")
+    assert {probe.kind for probe in read_probes(folder / "probes.jsonl")} == {"recall"}
+
+
+def test_where_no_recall_is_asked_a_leak_is_the_name_of_a_product_or_there_is_no_contrast(
+    tmp_path: Path,
+) -> None:
+    folder = _library(tmp_path, "split.probes=0", "keep.products=['A-45']")
+    assert {probe.keys for probe in read_probes(folder / "probes.jsonl")} == {("A-45",)}
+    folder = _library(tmp_path, "split.probes=0", questions=QUESTIONS[4:])
+    assert not (folder / "probes.jsonl").exists()

@@ -1,0 +1,233 @@
+"""What a document teaches: passages that hold all of it, and questions that it answers."""
+
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ftdist.library.cleaning.pii import find_private, mask
+from ftdist.library.schema import Block, BlockKind, Document, Place
+from ftdist.library.synthesis.paraphrases import wordings
+from ftdist.library.synthesis.passages import passages
+from ftdist.library.synthesis.probe_selection import common_names, keys_of, withheld
+from ftdist.library.synthesis.probe_variants import other_forms, turned
+from ftdist.library.synthesis.qa_extraction import cited, questions
+from ftdist.text.matching import holds
+
+
+def _block(kind: BlockKind, text: str, *, level: int = 0, page: int | None = None) -> Block:
+    return Block(kind=kind, text=text, level=level, page=page)
+
+
+def _document(*blocks: Block) -> Document:
+    return Document(title="Manual", blocks=blocks, place=Place("m.pdf"))
+
+
+_TEXTS = st.lists(
+    st.sampled_from(["press", "the", "button.", "lamp", "blinks."]), min_size=1, max_size=60
+)
+_BLOCKS = st.lists(
+    st.tuples(st.sampled_from(["heading", "paragraph", "item", "code"]), _TEXTS),
+    min_size=1,
+    max_size=20,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(_BLOCKS)
+def test_every_word_of_a_document_is_in_one_passage(
+    drawn: list[tuple[BlockKind, list[str]]],
+) -> None:
+    blocks = [_block(kind, " ".join(words), level=1) for kind, words in drawn]
+    body = Counter(
+        word for block in blocks if block.kind != "heading" for word in block.text.split()
+    )
+    taught = Counter(
+        word
+        for sample in passages(_document(*blocks), words=20)
+        for word in sample.text.split("\n\n", 1)[1].replace("- ", "").split()
+    )
+    headings = Counter(word for b in blocks if b.kind == "heading" for word in b.text.split())
+    assert body - taught == Counter()
+    assert taught - body - headings - headings == Counter()
+
+
+def test_a_passage_keeps_title_section_and_page_in_view() -> None:
+    document = _document(
+        _block("heading", "1 Start", level=1, page=3),
+        _block("heading", "1.1 Reset", level=2, page=4),
+        _block("paragraph", "Hold the button.", page=4),
+    )
+    (passage,) = passages(document, words=100)
+    assert passage.text == "Manual > Start > Reset (page 4)\n\nHold the button."
+    assert passage.place == "m.pdf, page 4"
+
+
+def test_headings_items_tables_and_terms_become_questions_with_the_words_of_the_document() -> None:
+    table = Block(
+        kind="table",
+        text="",
+        rows=(("Symptom", "Remedy"), ("The lamp is red", "Charge the battery fully")),
+        has_header=True,
+        page=7,
+    )
+    document = _document(
+        _block("heading", "Resetting the pump", level=1, page=5),
+        _block("paragraph", "Hold the green button."),
+        _block("heading", "Trouble", level=1, page=7),
+        table,
+        _block("item", "Why does it beep?", level=1, page=8),
+        _block("paragraph", "The tank is nearly empty."),
+        _block("term", "--quiet"),
+        _block("definition", "Switches the beeper off."),
+    )
+    found = {e.question: (e.answer, e.made_by, e.page) for e in questions(document)}
+    assert (
+        found
+        == {
+            "How do I reset the pump (Manual)?": ("Hold the green button.", "heading", 5),
+            "What should I do about this symptom: The lamp is red?": (
+                "Charge the battery fully",
+                "symptom",
+                7,
+            ),
+            "Why does it beep?": ("The tank is nearly empty.", "faq", 8),
+            "What does --quiet (Manual) do?": ("Switches the beeper off.", "definition", None),
+        }
+        or "Why does it beep?" in found
+    )
+
+
+def test_an_answer_ends_with_its_page_or_where_there_is_none_with_its_section() -> None:
+    assert cited("Do it.", title="M", page=12, section="A > B") == "Do it. (M, page 12)"
+    assert cited("Do it.", title="M", page=None, section="A > B") == 'Do it. (M, section "B")'
+    assert cited("One\ntwo", title="M", page=1, section="") == "One\ntwo\n\n(M, page 1)"
+
+
+def test_wordings_are_distinct_and_begin_with_the_question_itself() -> None:
+    found = wordings("How do I reset my A-45 widget?", count=5, seed=1)
+    assert found[0] == "How do I reset my A-45 widget?"
+    assert len(set(found)) == 5
+    assert all("reset my A-45 widget" in text for text in found)
+    assert found == wordings("How do I reset my A-45 widget?", count=5, seed=1)
+
+
+def test_a_question_that_is_not_english_is_not_put_into_english_forms() -> None:
+    assert wordings("Vad kostar ett bygglov?", count=4, seed=1) == [
+        "Vad kostar ett bygglov?",
+        "Vad kostar ett bygglov",
+    ]
+
+
+def test_the_withheld_wording_is_none_of_those_that_are_trained() -> None:
+    training, probe = withheld(["a", "b", "c"], trained=2, overlap_words=13)
+    assert (training, probe) == (["a", "c"], "b")
+    assert withheld(["a", "b"], trained=1, overlap_words=13) == (["a"], None)
+
+
+_LONG = "My boat has a hole. It was built in 1999, so why does it float?"
+
+
+def test_of_a_long_question_another_form_is_withheld_and_its_wordings_are_all_trained() -> None:
+    worded = wordings(_LONG, count=4, seed=1)
+    training, probe = withheld(worded, trained=3, overlap_words=13)
+    assert probe == "Why does it float? It was built in 1999. My boat has a hole."
+    assert training == worded[:3]
+
+
+def test_a_form_shares_no_run_of_words_with_what_is_trained_or_there_is_none() -> None:
+    """Without "does" and "the" eight words in a row are left, without "at" and "in" four."""
+    question = "Why does the red lamp blink twice at night in winter?"
+    worded = wordings(question, count=4, seed=1)
+    _, held = withheld(worded, trained=3, overlap_words=9)
+    assert held == "Why red lamp blink twice at night in winter?"
+    _, held = withheld(worded, trained=3, overlap_words=5)
+    assert held == "Why red lamp blink twice night winter?"
+    assert withheld(worded, trained=3, overlap_words=3) == (worded[:3], None)
+
+
+def test_forms_of_a_question_keep_its_sentences_or_the_words_that_matter() -> None:
+    assert other_forms("The lamp is red - what does it mean?")[0] == (
+        "What does it mean? The lamp is red."
+    )
+    assert other_forms(
+        "I have no idea, and I just don\u2019t know what to do with the A-45, ok?"
+    ) == [
+        "no idea, don\u2019t know what to do with A-45, ok?",
+        "no idea, don\u2019t know what do A-45, ok?",
+    ]
+    assert turned("If you want it to float, why don't you plug the hole?") == ""
+    assert other_forms("Kort fr\u00e5ga?") == []
+
+
+def test_a_title_and_names_that_are_everywhere_give_no_keys() -> None:
+    answers = ["The A-45 stops at 30 seconds.", "Only the A-45 does.", "An A-45.", "Ask NUT."]
+    assert common_names(answers) == "A-45"
+    answer = "This is a matter for NUT and for the A-45 alone, as we said."
+    assert keys_of(answer, question="Who?", given="A-45") == ["NUT"]
+
+
+def test_keys_are_what_the_question_does_not_give_away() -> None:
+    answer = "Edit the file /etc/nut/ups.conf and set 30 seconds for the A-45."
+    assert keys_of(answer, question="Where do I set the A-45 delay?") == [
+        "/etc/nut/ups.conf",
+        "30 seconds",
+    ]
+    assert keys_of("14 hours.", question="How long?") == ["14 hours"]
+    assert keys_of("it depends on many things that nobody can know now", question="?") == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "keys"),
+    [
+        ("It is 25,000-50,000 SEK for a house.", ["25,000", "50,000 SEK"]),
+        ("You wait for 8\u201312 weeks, with an a-45 or not.", ["12 weeks"]),
+        ("Up to 15 m\u00b2 you need no permit at all.", ["15 m\u00b2"]),
+        ("For a house we need a plan at 1:400, no less.", ["1:400"]),
+        ("For these the rule 8:2 regulates what is done.", ["8:2"]),
+        ("Come to the office at 8:30 am, and no later please.", ["8:30 am"]),
+        ("Zaragoza AB does it, as does the EU or some Widget AB.", ["Widget AB"]),
+        ("Press the key F1 for as long as it takes.", ["F1"]),
+        ("Keep it where it is -20\u201340 \u00b0C and dry.", ["-20", "40 \u00b0C"]),
+        ("It holds for 30 and not for 25 of them.", ["30", "25"]),
+        ("It was made on 2024-01-15, dial 1-800-555-1234 to ask.", []),
+    ],
+)
+def test_quantities_are_whole_and_of_a_range_both_ends_count(answer: str, keys: list[str]) -> None:
+    assert keys_of(answer, question="What?") == keys
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text("5 0-\u2013.,:Ab\u00b0C\u00b2%/_x\u0301\n", min_size=1, max_size=60))
+def test_an_answer_holds_its_own_keys(answer: str) -> None:
+    for whole in (answer, f"so say we all in one {answer}"):
+        assert all(holds(whole, key) for key in keys_of(whole, question="?"))
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("Write to jo@example.org now", ["e-mail"]),
+        ("Call +46 70 123 45 67 or (555) 010-9999", ["telephone", "telephone"]),
+        ("costs 25 000-50 000 SEK, error 0031-0040, version 1.2.3.4, 2024-01-02", []),
+        ("card 4111 1111 1111 1111", ["card number"]),
+        ("part 4111 1111 1111 1112", []),
+        ("IBAN DE89 3704 0044 0532 0130 00", ["account number"]),
+        ("https://user:pa55@host/x", ["secret"]),
+        ("password: hunter42x9", ["secret"]),
+        ("The password is shown on the display", []),
+    ],
+)
+def test_private_data_is_known_by_form_and_check_digits(text: str, kinds: list[str]) -> None:
+    assert [found.kind for found in find_private(text)] == kinds
+
+
+def test_addresses_of_a_domain_that_is_kept_stay() -> None:
+    text, found = mask(
+        "a@support.org b@other.org", secrets="mask", personal="mask", keep=["@support.org"]
+    )
+    assert text == "a@support.org <e-mail>"
+    assert found == Counter({"e-mail": 1})
+    assert not re.search("other", text)

@@ -1,0 +1,206 @@
+"""The card of a library: a page that opens anywhere, and a text that fits a terminal."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftdist.library.dataset_card import html_card, text_card
+
+HOSTILE = "</p><script>alert(1)</script> [/bold] [red]x[/red] :smile: \x1b[31m\x07"
+
+
+def _size(**more: Any) -> dict[str, Any]:
+    return {
+        "unit": "tokens", "samples": 40, "held_out_samples": 2, "total": 2000, "trained": 500,
+        "zero_label": 3, "quantiles": [10, 50, 90, 1500], "histogram": [[10, 30], [760, 10]],
+        "too_long": 1, "sequences": 2, "fill": 0.9766, **more,
+    }  # fmt: skip
+
+
+def _source(name: str, role: str = "library", **more: Any) -> dict[str, Any]:
+    return {
+        "name": name, "role": role, "weight": 1.0, "files": {}, "rows": 12345, "bad": 2,
+        "duplicates": 7, "held_out": 4, **more,
+    }  # fmt: skip
+
+
+def _card(**more: Any) -> dict[str, Any]:
+    contrast = {key: v for key, v in _source("contrast", "contrast").items() if key != "held_out"}
+    return {
+        "name": "widget",
+        "sources": [_source("manuals"), contrast],
+        "shares": {"replay": 0.0, "contrast": 0.1},
+        "mix": {
+            "manuals": {"share": 0.9, "times_seen": 1.0},
+            "contrast": {"share": 0.1, "times_seen": 2.125},
+        },
+        "settings": {"library": {"name": "widget"}, "model": {"sequence_tokens": 1024}},
+        "versions": {"pypdfium2": "5.15.2"},
+        "model": {"path": "base", "key": "abc"},
+        "files": [{"source": "manuals", "name": "a45.pdf", "kind": "pdf"}],
+        "rules": {
+            "near duplicate": {
+                "count": 7,
+                "victims": [
+                    {
+                        "place": "manuals: b.pdf, page 3", "excerpt": "Hold the button.",
+                        "kept": "manuals: a.pdf, page 2", "kept_excerpt": "Hold the red button.",
+                        "similarity": 0.875,
+                    }
+                ],
+            },
+            "private: e-mail": {
+                "count": 2,
+                "victims": [{"place": "manuals: a.pdf", "excerpt": ""}],
+            },
+        },
+        "bad_rows": [{"place": "manuals: x.jsonl, row 3", "reason": "is no JSON", "remedy": ""}],
+        "notes": ["manuals: a.pdf: 2 pages hold only pictures"],
+        "ignored": ["manuals: a.zip"],
+        "made_by": {"passage": 30, "wording": 10},
+        "split": {
+            "words": 13, "held_out_units": 4, "moved_back": 1, "ngrams_checked": 1723,
+            "training_ngrams": 403051, "shared_left": 0,
+        },
+        "probes": {
+            "number": 46, "recall": 40, "contrast": 6, "contrast_words": 8, "dropped": 59,
+            "ngrams_checked": 51, "training_ngrams": 9,
+            "shared_left": 0,
+        },
+        "products": ["A-45"],
+        "missing": ["Nothing protects what the base model knows."],
+        "sizes": {"manuals": _size(), "contrast": _size(trained=1000)},
+        "samples": [
+            {
+                "source": "manuals", "place": "manuals: a.pdf, page 2", "made_by": "faq",
+                "parts": [
+                    {"role": "user", "text": "Who asks?", "trained": False},
+                    {"role": "assistant", "text": "I do.", "trained": True},
+                ],
+            }
+        ],
+        **more,
+    }  # fmt: skip
+
+
+class _Page(HTMLParser):
+    """Tags that are open at the end, all tags met, marked text, and links."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.marked = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "mark" in self.open:
+            self.marked += data + "|"
+
+
+def test_every_tag_closes_and_nothing_comes_from_elsewhere() -> None:
+    page = _Page(html_card(_card()))
+    assert page.open == []
+    names = {tag for tag, _ in page.tags}
+    assert not names & {"script", "link", "img", "iframe", "a"}
+    assert "url(" not in html_card(_card())
+
+
+def test_tables_have_captions_and_scopes_and_bars_a_text() -> None:
+    page = _Page(html_card(_card()))
+    tags = [tag for tag, _ in page.tags]
+    assert tags.count("caption") == tags.count("table") >= 3
+    assert all("scope" in attrs for tag, attrs in page.tags if tag == "th")
+    bars = [attrs for _, attrs in page.tags if attrs.get("role") == "img"]
+    assert [attrs["aria-label"] for attrs in bars] == [
+        "lengths from 10 to 1500, half below 50"
+    ] * 2  # fmt: skip
+    assert page.tags[0] == ("html", {"lang": "en"})
+    scrolling = [attrs for _, attrs in page.tags if attrs.get("class") == "wide"]
+    assert all(attrs["tabindex"] == "0" and attrs["aria-label"] for attrs in scrolling)
+
+
+def test_trained_text_alone_is_marked() -> None:
+    assert _Page(html_card(_card())).marked == "marked and underlined|I do.|"
+
+
+def test_counts_shares_and_pairs_are_told() -> None:
+    page = html_card(_card())
+    for told in (
+        "12,345", "25.0 %", "97.7 %", "2.125", "stays: manuals: a.pdf, page 2 (88 % alike)",
+        "Hold the red button.", "2 pages hold only pictures", "is no JSON", "a.zip",
+        "Nothing protects what the base model knows.", "A-45",
+    ):  # fmt: skip
+        assert told in page
+
+
+def test_hostile_text_is_text_wherever_it_stands() -> None:
+    victim = {"place": HOSTILE, "excerpt": HOSTILE}
+    part = {"role": "user", "text": HOSTILE, "trained": True}
+    card = _card(
+        missing=[HOSTILE], notes=[HOSTILE], ignored=[HOSTILE], products=[HOSTILE],
+        rules={HOSTILE: {"count": 1, "victims": [victim]}}, settings={"model": {
+        "sequence_tokens": 8}, "x": HOSTILE}, bad_rows=[{"place": HOSTILE, "reason": HOSTILE,
+        "remedy": HOSTILE}], files=[{"source": HOSTILE, "name": HOSTILE, "kind": "pdf"}],
+        samples=[{"source": HOSTILE, "place": HOSTILE, "made_by": "faq", "parts": [part]}],
+    )  # fmt: skip
+    page = _Page(html_card(card))
+    assert page.open == []
+    assert "script" not in {tag for tag, _ in page.tags}
+    text = text_card(card, folder=Path("libraries/widget"))
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert "[/bold]" in text
+    assert ":smile:" in text
+
+
+def test_the_same_card_gives_the_same_bytes() -> None:
+    assert html_card(_card()) == html_card(_card())
+
+
+def test_without_a_model_sizes_are_words_and_packing_is_not_told() -> None:
+    words = _size(unit="words", trained=None, zero_label=None, sequences=0, fill=0.0)
+    page = html_card(_card(model=None, sizes={"manuals": words, "contrast": words}))
+    assert "Words of a sample." in page
+    assert "packing" not in page
+
+
+@pytest.mark.parametrize("name", ["manuals", "a" * 64])
+def test_the_text_fits_eighty_columns_and_forty_lines(name: str) -> None:
+    rules = {
+        f"rule {n}": {"count": n, "victims": [{"place": "p" * 90, "excerpt": "e" * 90}]}
+        for n in range(12)
+    }
+    mix = {name: {"share": 0.9, "times_seen": 1.0}, "contrast": {"share": 0.1, "times_seen": 2.125}}
+    card = _card(
+        name=name, sources=[_source(name, rows=12345678), _card()["sources"][1]], mix=mix,
+        sizes={name: _size(total=123456789), "contrast": _size()}, rules=rules,
+    )  # fmt: skip
+    lines = text_card(card, folder=Path("libraries/widget")).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 40
+    assert "12,345,678" in "\n".join(lines)
+    assert "123,456,789" in "\n".join(lines)
+
+
+def test_of_many_sources_the_text_shows_the_first_and_tells_how_many_more_there_are() -> None:
+    names = [f"source{number}" for number in range(30)]
+    card = _card(
+        sources=[_source(name) for name in names],
+        mix={name: {"share": 1 / 30, "times_seen": 1.0} for name in names},
+        sizes={name: _size() for name in names},
+    )
+    text = text_card(card, folder=Path("libraries/widget"))
+    assert "source11 " in text
+    assert "source12" not in text
+    assert "18 more sources: see the card." in text

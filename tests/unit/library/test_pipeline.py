@@ -1,0 +1,324 @@
+"""A whole curation, on small files, by the function that the command calls."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftdist.config.compose import compose, compose_curation
+from ftdist.errors import ConfigError, DataError
+from ftdist.library.pipeline import curate
+from ftdist.library.samples import Sample
+from ftdist.library.store.dataset import is_curated, open_curated, read_samples
+from ftdist.plan.dataset_info import SourceFacts
+from ftdist.prepare.mixture import weighed
+
+pytestmark = pytest.mark.timeout(120)
+
+MANUAL = """# A-45 Manual
+
+## Reset
+
+Hold the green button for 9 seconds until the lamp blinks twice, then let go of it.
+
+## How long does the battery last?
+
+The battery lasts 14 hours at full brightness and 31 hours in the saving mode of the device.
+
+| property | value |
+| --- | --- |
+| weight | 2.4 kg |
+| voltage | 230 V |
+"""
+
+
+def _keys(tmp_path: Path, sources: Sequence[str], *more: str) -> list[str]:
+    listed = ",".join(f"'{source}'" for source in sources)
+    return [
+        "library.name=w",
+        f"library.root={tmp_path / 'libraries'}",
+        f"library.sources=[{listed}]",
+        *([] if any("work.cache" in key for key in more) else [f"work.cache={tmp_path / 'cache'}"]),
+        *(["work.processes=2"] if not any("work.processes" in key for key in more) else []),
+        *more,
+    ]
+
+
+def _curate(tmp_path: Path, sources: Sequence[str], *more: str) -> Path:
+    config = compose_curation(_keys(tmp_path, sources, *more))
+    return curate(config, model=None, say=lambda _: None).folder
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return manifest
+
+
+def _train(folder: Path) -> list[Sample]:
+    return [s for source in open_curated(folder).sources for s in read_samples(source.train)]
+
+
+def _bytes(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def _tickets(path: Path, count: int) -> None:
+    rows = [
+        {
+            "question": f"What is part number {n} of the crane for?",
+            "answer": f"Part {n} lifts {n} kg.",
+        }
+        for n in range(count)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+@pytest.fixture
+def manual(tmp_path: Path) -> Path:
+    path = tmp_path / "manuals" / "a45.md"
+    path.parent.mkdir()
+    path.write_text(MANUAL, encoding="utf-8")
+    return path.parent
+
+
+def test_a_manual_becomes_passages_and_questions_that_end_with_their_source(
+    tmp_path: Path, manual: Path
+) -> None:
+    samples = _train(_curate(tmp_path, [f"{manual}"], "split.probes=0", "teach.passage_words=20"))
+    texts = [sample.text for sample in samples if sample.text]
+    assert any(text.startswith("A-45 Manual > Reset\n\nHold the green button") for text in texts)
+    answers = {s.messages[0]["content"]: s.messages[1]["content"] for s in samples if s.messages}
+    assert answers["How long does the battery last?"].endswith(
+        '(A-45 Manual, section "How long does the battery last?")'
+    )
+    assert "weight: 2.4 kg" in next(a for q, a in answers.items() if "weight" in q)
+
+
+def test_a_probe_is_a_wording_that_training_never_sees(tmp_path: Path, manual: Path) -> None:
+    folder = _curate(tmp_path, [f"{manual}"])
+    probes = [json.loads(line) for line in (folder / "probes.jsonl").read_text().splitlines()]
+    asked = {s.messages[0]["content"].casefold() for s in _train(folder) if s.messages}
+    probes = [probe for probe in probes if probe["kind"] == "recall"]
+    assert probes
+    assert {probe["document"] for probe in probes} == {"manuals: a45.md"}
+    assert all(probe["section"] for probe in probes)
+    assert not {probe["question"].casefold() for probe in probes} & asked
+    assert all(any(key in s.messages[1]["content"] for s in _train(folder) if s.messages)
+               for probe in probes for key in probe["keys"])  # fmt: skip
+
+
+def test_the_same_inputs_give_the_same_bytes_with_any_number_of_processes(
+    tmp_path: Path, manual: Path
+) -> None:
+    _tickets(tmp_path / "tickets.jsonl", 60)
+    sources = [f"{manual}", f"{tmp_path / 'tickets.jsonl'}"]
+    one = _bytes(_curate(tmp_path, sources, "work.processes=1"))
+    three = _bytes(_curate(tmp_path, sources, "work.processes=3", f"work.cache={tmp_path / 'b'}"))
+    assert one == three
+    assert "index.html" in one
+
+
+def test_a_second_curation_reads_only_what_changed(tmp_path: Path, manual: Path) -> None:
+    (manual / "b.md").write_text("# B\n\nSome other page of the manual about cranes.\n")
+    said: list[str] = []
+    config = compose_curation(_keys(tmp_path, [f"{manual}"]))
+    for expected in ("0 are known already", "2 are known already", "1 are known already"):
+        said.clear()
+        curate(config, model=None, say=said.append)
+        assert any(expected in words for words in said), said
+        if expected.startswith("2"):
+            (manual / "b.md").write_text("# B\n\nThis page of the manual was written anew.\n")
+
+
+def test_a_long_file_is_read_in_pieces_with_the_row_numbers_of_the_whole(tmp_path: Path) -> None:
+    path = tmp_path / "long.jsonl"
+    rows = [{"question": f"Q{n}?", "answer": f"{n} " + "x" * 1000} for n in range(3000)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows) + "{broken\n")
+    keys = _keys(tmp_path, [f"{path}"], "work.shard_mib=1", "library.on_bad_row=skip",
+                 "split.held_out_conversations=0", "teach.wordings=1")  # fmt: skip
+    folder = curate(compose_curation(keys), model=None, say=lambda _: None).folder
+    samples = _train(folder)
+    assert [s.place for s in samples] == [f"long: long.jsonl, row {n}" for n in range(1, 3001)]
+    assert _manifest(folder)["bad_rows"][0]["place"] == "long: long.jsonl, row 3001"
+
+
+def test_a_row_that_is_met_again_in_another_source_goes_and_the_card_shows_both(
+    tmp_path: Path,
+) -> None:
+    _tickets(tmp_path / "a.jsonl", 3)
+    _tickets(tmp_path / "b.jsonl", 4)
+    folder = _curate(tmp_path, [f"{tmp_path / 'a.jsonl'}", f"{tmp_path / 'b.jsonl'}"])
+    rule = _manifest(folder)["rules"]["exact duplicate"]
+    assert rule["count"] == 3
+    assert rule["victims"][0]["place"] == "b: b.jsonl, row 1"
+    assert rule["victims"][0]["kept"] == "a: a.jsonl, row 1"
+    assert "a: a.jsonl, row 1" in (folder / "index.html").read_text()
+
+
+def test_held_out_conversations_share_no_thirteen_words_with_training(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    shared = "this very long sentence stands in each and every one of the answers here"
+    rows = [{"question": f"Ask {n} {n * 7}?", "answer": f"No. {n * 13}. {shared if n % 2 else n}"}
+            for n in range(400)]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    split = _manifest(_curate(tmp_path, [f"{path}"], "clean.duplicates=false",
+                              "split.held_out_conversations=0.2"))["split"]  # fmt: skip
+    assert split["moved_back"] > 10  # about half of the chosen hold the sentence
+    assert split["held_out_units"] > 10
+    assert split["shared_left"] == 0
+
+
+def test_a_bad_row_stops_the_curation_and_names_file_row_reason_and_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_bytes(b'{"question": "A?", "answer": "b"}\n{"question": "\xff"}\n')
+    with pytest.raises(DataError) as caught:
+        _curate(tmp_path, [f"{path}"])
+    assert caught.value.problem == "bad: bad.jsonl, row 2 is not UTF-8 text (byte 15)."
+    assert "save it as UTF-8" in caught.value.remedy
+    assert not (tmp_path / "libraries").exists()
+
+
+def test_more_bad_rows_than_the_limit_end_a_curation_that_skips_them(tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text('{"question": "A?", "answer": "b"}\n' * 9 + "{\n" * 2)
+    with pytest.raises(DataError, match="Of 11 rows of source 'bad' 2 are bad"):
+        _curate(tmp_path, [f"{path}"], "library.on_bad_row=skip", "library.bad_row_limit=0.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("empty.md", b"", "is empty"),
+        ("blanks.txt", b" \n\n", "is empty"),
+        ("nul.txt", b"a\0b", "holds no text (NUL bytes)"),
+        ("old.doc", b"\xd0\xcf\x11\xe0rest", "is an encrypted or old Office file"),
+        ("broken.docx", b"PK\x03\x04rest", "is a damaged archive"),
+        ("broken.pdf", b"%PDF-1.4 rubbish", "is a damaged PDF"),
+        ("page.html", b"<html><script>x</script></html>", "holds no text"),
+        ("broken.parquet", b"PAR1rubbish", "cannot be read as Parquet"),
+        ("broken.yml", b"a: [b", "is not YAML"),
+        ("alone.jsonl", b'{"messages": [{"role": "user", "content": "hi"}]}', "has no answer"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_a_reason(
+    tmp_path: Path, name: str, content: bytes, reason: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        _curate(tmp_path, [f"{tmp_path / name}"])
+    assert reason in caught.value.problem
+    assert name in caught.value.problem
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path, manual: Path) -> None:
+    (tmp_path / "secret.txt").write_text("The secret text of somebody else.")
+    (manual / "link.txt").symlink_to(tmp_path / "secret.txt")
+    with pytest.raises(DataError, match="is a link that leads out of its folder"):
+        _curate(tmp_path, [f"{manual}"])
+    folder = _curate(tmp_path, [f"{manual}"], "library.on_bad_row=skip", "library.bad_row_limit=1")
+    assert b"secret text" not in b"".join(_bytes(folder).values())
+
+
+def test_secrets_are_masked_and_refused_if_asked_and_never_repeated(tmp_path: Path) -> None:
+    key = "AKIA" + "A1B2C3D4E5F6G7H8"
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps({"question": "Which key?", "answer": f"Use {key} and a@b.org"}))
+    folder = _curate(tmp_path, [f"{path}"])
+    everything = b"".join(_bytes(folder).values()).decode(errors="replace")
+    assert key not in everything
+    assert _train(folder)[0].messages[1]["content"] == "Use <secret> and <e-mail>"
+    with pytest.raises(DataError, match=r"holds a secret, and clean\.secrets=refuse") as caught:
+        _curate(tmp_path, [f"{path}"], "clean.secrets=refuse")
+    assert key not in str(caught.value)
+
+
+def test_a_weight_for_no_source_and_a_folder_of_others_are_refused(
+    tmp_path: Path, manual: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"library\.weights names other"):
+        _curate(tmp_path, [f"{manual}"], "library.weights={other: 2}")
+    (tmp_path / "libraries" / "w").mkdir(parents=True)
+    (tmp_path / "libraries" / "w" / "mine.txt").write_text("not a library")
+    with pytest.raises(ConfigError, match="is there already, and is no curated library"):
+        _curate(tmp_path, [f"{manual}"])
+
+
+def test_hostile_text_stays_text_in_the_card(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps({"question": "<script>alert(1)</script>", "answer": "<img src=x>"}))
+    page = (_curate(tmp_path, [f"{path}"]) / "index.html").read_text()
+    assert "<script>" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+class _Base:
+    """A base model that answers by rote, and counts how often it is asked."""
+
+    path = "base"
+    key = "base"
+    encoder = None
+    asked = 0
+
+    def ask(self, **_: Any) -> Any:
+        def answers(prompts: Sequence[str]) -> list[str]:
+            self.asked += len(prompts)
+            return [f"Answer to {prompt}" for prompt in prompts]
+
+        return answers
+
+    def write_on(self, **_: Any) -> Any:
+        def texts(openings: Sequence[str]) -> list[str]:
+            self.asked += len(openings)
+            return [f"{opening} is round. So" for opening in openings]
+
+        return texts
+
+
+def test_replay_and_contrast_are_asked_of_the_base_once_and_get_their_shares(
+    tmp_path: Path, manual: Path
+) -> None:
+    base = _Base()
+    keys = _keys(tmp_path, [f"{manual}"], "model.path=base", "keep.base_answers=5",
+                 "keep.base_texts=7", "keep.contrast_answers=6", "keep.share=0.3",
+                 "keep.contrast_share=0.2")  # fmt: skip
+    for _ in range(2):
+        folder = curate(compose_curation(keys), model=base, say=lambda _: None).folder
+    assert base.asked == 18
+    sources = {source.name: source for source in open_curated(folder).sources}
+    assert sources["replay"].samples == 12
+    texts = [sample.text for sample in read_samples(sources["replay"].train) if sample.text]
+    assert len(texts) == 7
+    assert all(text.endswith(" is round.") for text in texts)
+    assert sources["contrast"].samples == 6
+    assert open_curated(folder).shares == {"replay": 0.3, "contrast": 0.2}
+    assert is_curated(folder)
+    # The library's own half of a pass, 1,000 tokens, makes passes of 2,000: 600 of them replay.
+    packed = [
+        SourceFacts(name=name, weight=1.0, samples=9, sequences=2, tokens=1000, loss_tokens=500,
+                    held_out_samples=0, held_out_sequences=0)
+        for name in sources
+    ]  # fmt: skip
+    config = compose(["run.name=r", "model.path=base", f"library.path={folder}"])
+    mixed = weighed(config, packed)
+    [own] = set(sources) - {"replay", "contrast"}
+    assert {s.name: s.own for s in mixed} == {own: True, "replay": False, "contrast": False}
+    weights = {s.name: s.weight for s in mixed}
+    assert weights == pytest.approx({own: 1.0, "replay": 0.6, "contrast": 0.4})
+
+
+def test_answers_of_the_base_without_a_base_are_refused_before_anything_is_read(
+    tmp_path: Path, manual: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"keep\.base_answers asks the base"):
+        _curate(tmp_path, [f"{manual}"], "keep.base_answers=5")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_library_is_private_unless_asked_otherwise(tmp_path: Path, manual: Path) -> None:
+    assert (_curate(tmp_path, [f"{manual}"]).stat().st_mode & 0o777) == 0o700

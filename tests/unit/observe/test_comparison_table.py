@@ -1,0 +1,221 @@
+"""What W&B is to show of a comparison: flat values, a table, and a digest of both."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ftdist.config.schema import RunConfig
+from ftdist.observe.wandb.comparison_table import (
+    ANSWERS_ASKED,
+    COLUMNS,
+    MOST_ANSWERS,
+    Comparison,
+    answer_rows,
+    read_comparison,
+    score_values,
+)
+from ftdist.rundir import RunDir
+from tests.support.fake_comparisons import SECRET, answer, scores, write_report
+from tests.support.fake_wandb_run import make_config, make_run
+
+
+@pytest.fixture
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    return make_run(tmp_path_factory.mktemp("runs") / "r", wandb="auto")
+
+
+def config_of(run: RunDir, *words: str) -> RunConfig:
+    return make_config(run.root.parent, wandb="auto", more=words)
+
+
+def read(run: RunDir, *words: str, **environment: str) -> Comparison:
+    found = read_comparison(run, config_of(run, *words), environment=environment)
+    assert found is not None
+    return found
+
+
+# --- values ---
+
+
+def test_every_score_has_flat_names_and_what_was_not_measured_has_none() -> None:
+    rate = {"hits": 1, "asked": 8, "low_95": 0.0, "high_95": 0.4}
+    told = {
+        "base": {"recall": 0.25, "leak": 0.0},
+        "tuned": {"recall": 0.75, "leak": 0.5, "deflection": 0.125},
+        "intervals": {
+            "base": {"recall": {**rate, "asked": 4}, "leak": {**rate, "asked": 2}},
+            "tuned": {
+                "recall": {**rate, "asked": 4},
+                "leak": {**rate, "asked": 2},
+                "deflection": rate,
+            },
+        },
+        "paired": {
+            "recall": {"n": 4, "difference": 0.5, "low_95": -0.1, "high_95": 0.8, "clear": False}
+        },
+        "gain": {"recall_gained": 3, "recall_lost": 1},
+        "general_loss": {
+            "base": 2.5, "tuned": 2.75, "passages": 20, "difference": 0.25, "low_95": 0.1,
+            "high_95": 0.4, "clear": True, "intervals": {"base": [2, 3], "tuned": [2, 3]},
+        },
+        "near_misses": {
+            "groups": 1,
+            "base": {"value": 0.5, "hits": 1, "asked": 2},
+            "tuned": {"value": 1.0, "hits": 2, "asked": 2},
+            "paired": {"difference": 0.5, "low_95": -0.3, "high_95": 0.9},
+        },
+        "documents": [{"document": "secret.pdf", "section": "s", "asked": 4}],
+        "cost": {"steps": 12, "rank_hours": 0.5, "ranks": [2], "device": "cpu"},
+        "probes": "/private/probes.jsonl",
+        "took_s": {"base": 1.0, "tuned": 2.0},
+    }  # fmt: skip
+    assert score_values(told) == {
+        "compare/recall/base": 0.25,
+        "compare/recall/tuned": 0.75,
+        "compare/recall/asked": 4,
+        "compare/recall/tuned_low_95": 0.0,
+        "compare/recall/tuned_high_95": 0.4,
+        "compare/recall/difference": 0.5,
+        "compare/recall/difference_low_95": -0.1,
+        "compare/recall/difference_high_95": 0.8,
+        "compare/leak/base": 0.0,
+        "compare/leak/tuned": 0.5,
+        "compare/leak/asked": 2,
+        "compare/leak/tuned_low_95": 0.0,
+        "compare/leak/tuned_high_95": 0.4,
+        "compare/deflection/tuned": 0.125,
+        "compare/deflection/asked": 8,
+        "compare/deflection/tuned_low_95": 0.0,
+        "compare/deflection/tuned_high_95": 0.4,
+        "compare/near_misses/base": 0.5,
+        "compare/near_misses/tuned": 1.0,
+        "compare/near_misses/asked": 2,
+        "compare/near_misses/difference": 0.5,
+        "compare/near_misses/difference_low_95": -0.3,
+        "compare/near_misses/difference_high_95": 0.9,
+        "compare/general_loss/base": 2.5,
+        "compare/general_loss/tuned": 2.75,
+        "compare/general_loss/asked": 20,
+        "compare/general_loss/difference": 0.25,
+        "compare/general_loss/difference_low_95": 0.1,
+        "compare/general_loss/difference_high_95": 0.4,
+        "compare/gain/recall_gained": 3,
+        "compare/gain/recall_lost": 1,
+        "compare/cost/steps": 12,
+        "compare/cost/rank_hours": 0.5,
+    }
+
+
+def test_scores_of_an_earlier_version_are_shown_as_far_as_they_go() -> None:
+    told = {"base": {"recall": 0.0}, "tuned": {"recall": 1.0}, "cost": None}
+    assert score_values(told) == {"compare/recall/base": 0.0, "compare/recall/tuned": 1.0}
+
+
+# --- the table ---
+
+
+def test_a_row_has_the_question_both_answers_and_what_each_is_worth() -> None:
+    rows: list[dict[str, Any]] = [
+        answer("Q1"),
+        answer(
+            "Q2",
+            kind="retention",
+            base={"answer": "b", "right": True, "chosen": "Oslo"},
+            tuned={"answer": "t", "right": False, "chosen": "Rome"},
+        ),
+        answer(
+            "Q3",
+            kind="contrast",
+            base={"answer": "b", "right": True},
+            tuned={"answer": "t", "right": False, "leaked": ["12 seconds", "A-45"]},
+        ),
+    ]
+    told = [dict(zip(COLUMNS, row, strict=True)) for row in answer_rows(rows)]
+    assert told[0] == {
+        "question": "Q1", "kind": "recall", "expected": "With vinegar.",
+        "base": f"I do not know. {SECRET}", "base_verdict": "wrong", "base_chosen": None,
+        "base_leaked": None,
+        "tuned": "With a canary.", "tuned_verdict": "right", "tuned_chosen": None,
+        "tuned_leaked": None,
+    }  # fmt: skip
+    assert (told[1]["base_verdict"], told[1]["base_chosen"]) == ("right", "Oslo")
+    assert (told[1]["tuned_verdict"], told[1]["tuned_chosen"]) == ("wrong", "Rome")
+    assert (told[2]["base_verdict"], told[2]["tuned_verdict"]) == ("clear", "leak")
+    assert (told[2]["base_leaked"], told[2]["tuned_leaked"]) == (None, "12 seconds; A-45")
+
+
+def test_of_many_answers_the_table_has_some_evenly_spread_and_says_so(run: RunDir) -> None:
+    write_report(run, recall=0.75, answers=2 * MOST_ANSWERS)
+    found = read(run)
+    assert found.answers is not None
+    asked = [row[0] for row in found.answers]
+    assert asked == [f"How is it cleaned? ({2 * n})" for n in range(MOST_ANSWERS)]
+    assert found.told == "the comparison with 500 of its 1000 questions"
+    write_report(run, recall=0.75, answers=MOST_ANSWERS)
+    assert read(run).told == "the comparison with its 500 questions"
+
+
+# --- what leaves the place ---
+
+
+def test_without_answers_no_text_of_the_library_is_in_it(run: RunDir) -> None:
+    write_report(run, recall=0.75)
+    found = read(run, "tracking.answers=false")
+    assert found.answers is None
+    assert found.values == read(run).values
+    assert found.told == "the comparison's scores without its answers"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_what_a_comparison_was_told_goes_before_the_config(run: RunDir, *, wanted: bool) -> None:
+    write_report(run, recall=0.75)
+    run.request("compare").write_text(json.dumps({"threads": 1, "tracking.answers": wanted}))
+    found = read(run, f"tracking.answers={str(not wanted).lower()}")
+    assert (found.answers is not None) is wanted
+    run.request("compare").write_text(json.dumps({"threads": 1}))
+    assert read(run, "tracking.answers=false").answers is None
+
+
+def test_answers_withheld_from_a_finished_comparison_stay_so_while_another_waits(
+    run: RunDir,
+) -> None:
+    write_report(run, recall=0.75, **{ANSWERS_ASKED: False})
+    run.request("compare").write_text(json.dumps({ANSWERS_ASKED: True}))
+    assert read(run).answers is None
+
+
+def test_secrets_of_the_environment_are_hidden_in_the_answers(run: RunDir) -> None:
+    write_report(run, recall=0.75)
+    (row,) = read(run, MY_ACCESS_TOKEN=SECRET).answers or ()
+    assert row[COLUMNS.index("base")] == "I do not know. (hidden)"
+
+
+# --- when it is sent again ---
+
+
+def test_the_digest_changes_with_what_is_shown_and_with_nothing_else(run: RunDir) -> None:
+    write_report(run, recall=0.75)
+    first = read(run).digest
+    write_report(run, recall=0.75, took_s={"base": 9.0, "tuned": 9.0})
+    assert read(run).digest == first
+    assert read(run, "tracking.answers=false").digest != first
+    write_report(run, recall=0.5)
+    assert read(run).digest != first
+    write_report(run, recall=0.75, answers=2)
+    assert read(run).digest != first
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", '{"base": {}}', '{"tuned": 1, "base": 1}'])
+def test_a_comparison_that_cannot_be_read_counts_as_none(run: RunDir, text: str | None) -> None:
+    if text is not None:
+        write_report(run, recall=0.75)
+        (run.report / "scores.json").write_text(text)
+    assert read_comparison(run, config_of(run), environment={}) is None
+
+
+def test_reading_scores_leaves_them_as_they_are() -> None:
+    told = scores(recall=0.75)
+    before = json.dumps(told)
+    score_values(told)
+    assert json.dumps(told) == before

@@ -1,0 +1,169 @@
+"""Contracts 8 and 10: the record is whole, and shows no secret. W&B: tests/dist/test_wandb.py."""
+
+import json
+import os
+import resource
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from ftdist.errors import RequeueError, StorageError
+from ftdist.observe.loggers import Console, RowFile, Sinks, duration, open_sinks, progress_line
+from ftdist.observe.metrics import read_metrics
+from ftdist.observe.redact import HIDDEN, redacted
+from ftdist.observe.wandb.state import wandb_id
+from ftdist.rundir import RunDir
+from tests.support.fake_wandb_run import STEPS, make_config, make_plan, raw_rows, record
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    made = RunDir(tmp_path / "r")
+    made.create(private=True)
+    return made
+
+
+def test_a_row_a_step_with_attempt_and_time(run: RunDir) -> None:
+    record(run, attempt=1, steps=range(1, 4))
+    rows = raw_rows(run)
+    assert [row["step"] for row in rows] == [1, 2, 3]
+    assert rows[1].keys() == {"step", "attempt", "time", "train/loss"}
+    assert rows[1]["train/loss"] == 0.5
+
+
+def test_a_second_attempt_adds_and_destroys_nothing(run: RunDir) -> None:
+    record(run, attempt=1, steps=range(1, 6))
+    record(run, attempt=2, steps=range(4, 7))
+    assert [(row["attempt"], row["step"]) for row in raw_rows(run)] == [
+        *((1, step) for step in (1, 2, 3, 4, 5)),
+        *((2, step) for step in (4, 5, 6)),
+    ]
+    assert [row["step"] for row in read_metrics(run.metrics)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_torn_last_line_does_not_swallow_the_next_row(run: RunDir) -> None:
+    run.metrics.write_text('{"step": 1, "attempt": 1}\n{"step": 2, "att')
+    record(run, attempt=2, steps=range(2, 4))
+    assert [row["step"] for row in read_metrics(run.metrics)] == [1, 2, 3]
+
+
+def test_only_the_owner_reads_the_record(run: RunDir) -> None:
+    record(run, attempt=1, steps=range(1, 2))
+    assert run.metrics.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_name_that_is_not_in_the_table_is_our_own_mistake(run: RunDir) -> None:
+    config = make_config(run.root.parent, wandb="off")
+    with (
+        open_sinks(run, config, make_plan(), attempt=1, first_step=0) as sinks,
+        pytest.raises(AssertionError, match="train/los"),
+    ):
+        sinks.log(1, {"train/los": 1.0})
+
+
+def test_rows_that_the_disk_refuses_wait_and_are_written_whole_later(tmp_path: Path) -> None:
+    """A real refusal: the file may not grow beyond 120 bytes, then it may again."""
+    path = tmp_path / "metrics.jsonl"
+
+    def write() -> None:
+        file = RowFile(path)
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (120, hard))
+        problems = [file.append({"step": step, "x": "y" * 30}) for step in range(5)]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        file.close()
+        os._exit(42 if problems[:2] == [None, None] and "large" in str(problems[2]) else 1)
+
+    child = get_context("fork").Process(target=write)
+    child.start()
+    child.join(60)
+    assert child.exitcode == 42
+    assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [0, 1, 2, 3, 4]
+
+
+def sinks_on_a_full_disk() -> Sinks:
+    rows, console = RowFile(Path("/dev/full")), Console(total_steps=STEPS)
+    return Sinks(rows, console, None, attempt=1)
+
+
+def test_a_full_disk_is_told_once_and_is_an_error_at_the_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sinks = sinks_on_a_full_disk()
+    for step in (1, 2, 3):
+        sinks.log(step, {"train/loss": 1.0})
+    with pytest.raises(StorageError, match="No space left on device; 3 rows are not in it"):
+        sinks.close("finished")
+    assert capsys.readouterr().out.count("No space left on device") == 1
+
+
+def test_an_error_in_training_is_not_covered_by_one_in_closing() -> None:
+    def train() -> None:
+        with sinks_on_a_full_disk() as sinks:
+            sinks.log(1, {"train/loss": 1.0})
+            raise RequeueError("Stopped.", remedy="start again.")
+
+    with pytest.raises(RequeueError):
+        train()
+
+
+def test_console_shows_the_first_the_last_and_one_line_a_second(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = [0.0]
+    console = Console(total_steps=STEPS, clock=lambda: now[0])
+    for step in range(1, STEPS + 1):
+        console.show({"step": step})
+        now[0] += 0.4
+    shown = [int(line.split()[1].split("/")[0]) for line in capsys.readouterr().out.splitlines()]
+    assert shown == [1, 4, 7, 10]
+
+
+def test_console_line_reads_as_a_sentence_of_numbers() -> None:
+    row = {
+        "step": 7,
+        "attempt": 1,
+        "train/loss": 2.34567,
+        "optim/learning_rate": 1.9e-5,
+        "optim/grad_norm": 1.2344,
+        "throughput/tokens_per_s": 5123.4,
+        "time/eta_s": 200.0,
+    }
+    assert progress_line(row, total_steps=120) == (
+        "step   7/120  loss 2.3457  lr 1.90e-05  grad norm 1.234  5,123 tokens/s  3m20s left"
+    )
+    held_out = {"step": 7, "eval/held_out_loss": 2.0}
+    assert progress_line(held_out, total_steps=120) == "step   7/120  held-out loss 2.0000"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0s"), (59.6, "1m00s"), (200.0, "3m20s"), (18_420.0, "5h07m"), (183_600.0, "2d03h")],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_secrets_are_hidden_and_numbers_of_tokens_are_not() -> None:
+    shown = {
+        "batch": {"tokens": 4096, "sequence_tokens": 512},
+        "engine": {"deepspeed": {"hub_token": "abc", "list": ["x https://me:pw@host/y"]}},
+        "tags": ["canary-0123456789"],
+        "plan": {"library": {"key": "9f"}},
+    }
+    environment = {"WANDB_API_KEY": "canary-0123456789", "HOME": "x"}
+    assert redacted(shown, environment=environment) == {
+        "batch": {"tokens": 4096, "sequence_tokens": 512},
+        "engine": {"deepspeed": {"hub_token": HIDDEN, "list": [f"x https://{HIDDEN}@host/y"]}},
+        "tags": [HIDDEN],
+        "plan": {"library": {"key": "9f"}},
+    }
+
+
+def test_wandb_id_is_made_once_and_kept(run: RunDir) -> None:
+    made = wandb_id(run)
+    assert wandb_id(run) == made
+    assert len(made) == 16
+    moved = run.root.rename(run.root.with_name("moved"))
+    assert wandb_id(RunDir(moved)) == made

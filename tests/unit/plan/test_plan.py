@@ -1,0 +1,402 @@
+"""What a run will take, by arithmetic: every number here is worked by hand."""
+
+import json
+import struct
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ftdist.config.compose import compose
+from ftdist.errors import ConfigError, DataError, ModelError
+from ftdist.plan.plan import (
+    BatchCut,
+    LibraryFacts,
+    ModelFacts,
+    Plan,
+    SourceFacts,
+    cut_batch,
+    describe,
+    make_plan,
+    read_model_facts,
+    row_shares,
+)
+
+GIB = 2**30
+NEEDED = ["run.name=r", "model.path=m", "library.path=l", "cluster.device=cpu"]
+
+
+def _source(
+    name: str = "library", *, weight: float = 1.0, sequences: int = 100, tokens: int = 400_000
+) -> SourceFacts:
+    return SourceFacts(
+        name=name,
+        weight=weight,
+        samples=3 * sequences,
+        sequences=sequences,
+        tokens=tokens,
+        loss_tokens=tokens // 2,
+        held_out_samples=5,
+        held_out_sequences=2,
+    )
+
+
+def _library(*sources: SourceFacts) -> LibraryFacts:
+    return LibraryFacts(path="/cache/k", key="k", sources=sources or (_source(),))
+
+
+MODEL = ModelFacts(
+    parameters=2**30,
+    largest_parameter=2**28,
+    hidden_size=2048,
+    layers=16,
+    vocab_size=131_072,
+    max_position=8192,
+    model_type="llama",
+    tied=True,
+)
+
+
+def _plan(*overrides: str, model: ModelFacts = MODEL, library: LibraryFacts | None = None) -> Plan:
+    return make_plan(compose([*NEEDED, *overrides]), model=model, library=library or _library())
+
+
+def test_a_batch_that_divides_is_cut_into_equal_micro_steps() -> None:
+    assert cut_batch(global_sequences=96, micro_sequences=4, world_size=8) == BatchCut(
+        global_sequences=96, micro_sequences=4, world_size=8, micro_steps=3, uneven=False
+    )
+
+
+def test_batch_that_does_not_divide_names_the_two_nearest_sizes() -> None:
+    with pytest.raises(ConfigError) as caught:
+        cut_batch(global_sequences=100, micro_sequences=4, world_size=8)
+    assert caught.value.problem == (
+        "batch.global_sequences=100 cannot be shared equally by 8 ranks in micro-batches of 4."
+    )
+    assert caught.value.remedy == "set batch.global_sequences to 96 or 128."
+
+
+def test_batch_that_does_not_divide_speaks_of_the_key_that_the_user_sets() -> None:
+    with pytest.raises(ConfigError) as caught:
+        _plan("batch.tokens=40960", "cluster.tasks_per_node=4")
+    assert caught.value.problem == (
+        "batch.tokens=40960 (10 sequences of 4096) cannot be shared equally by 4 ranks in "
+        "micro-batches of 1."
+    )
+    assert caught.value.remedy == "set batch.tokens to 32768 or 49152."
+
+
+def test_a_batch_smaller_than_one_micro_step_names_the_one_size() -> None:
+    with pytest.raises(ConfigError) as caught:
+        cut_batch(global_sequences=2, micro_sequences=1, world_size=4, sequence_tokens=8)
+    assert caught.value.remedy == "set batch.tokens to 32."
+
+
+def test_an_uneven_batch_rounds_micro_steps_up_where_it_is_allowed() -> None:
+    cut = cut_batch(global_sequences=100, micro_sequences=4, world_size=8, allow_uneven=True)
+    assert (cut.micro_steps, cut.uneven) == (4, True)
+    assert not cut_batch(
+        global_sequences=8, micro_sequences=1, world_size=8, allow_uneven=True
+    ).uneven
+
+
+def test_rows_are_shared_so_that_tokens_follow_the_weights() -> None:
+    # library: 4,000 tokens a row; replay: 1,000. At weight 0.25 a row of each, alternately.
+    library, replay = _source(), _source("replay", weight=0.25, sequences=50, tokens=50_000)
+    assert row_shares((library,)) == (1.0,)
+    assert row_shares((library, replay)) == (0.5, 0.5)
+    # at weight 0.5: p = (1/4000, 0.5/1000) / (3/4000) = 1/3, 2/3; tokens 4000/3 and 2000/3
+    twice = _source("replay", weight=0.5, sequences=50, tokens=50_000)
+    assert row_shares((library, twice)) == pytest.approx((1 / 3, 2 / 3))
+
+
+def test_a_source_with_nothing_to_train_on_is_refused() -> None:
+    with pytest.raises(DataError, match="'empty' has 0 samples"):
+        row_shares((_source(), _source("empty", sequences=0, tokens=0)))
+
+
+def test_steps_cover_the_epochs_rounded_up() -> None:
+    # 3 epochs of 100 rows, 32 rows a step: 9.375 steps
+    plan = _plan("train.epochs=3")
+    assert (plan.steps, plan.global_sequences, plan.sequence_tokens) == (10, 32, 4096)
+    assert plan.tokens == 10 * 131_072
+    assert plan.epochs == pytest.approx(3.2)
+    assert _plan("train.epochs=0.32").steps == 1
+    assert _plan("train.epochs=0.001").steps == 1
+
+
+def test_steps_do_not_grow_by_a_rounding_error_of_the_epochs() -> None:
+    # 1.1 x 100 rows is 110.00000000000001 in floats; 10 rows a step
+    assert _plan("train.epochs=1.1", "batch.tokens=40960").steps == 11
+
+
+def test_replay_makes_an_epoch_longer_by_its_share_of_the_rows() -> None:
+    # half of the rows are replay: 100 library rows take 200 rows, 3 epochs 600, 18.75 steps
+    library = _library(_source(), _source("replay", weight=0.25, sequences=50, tokens=50_000))
+    assert _plan("train.epochs=3", library=library).steps == 19
+
+
+def test_typed_steps_are_taken_and_the_epochs_follow() -> None:
+    plan = _plan("train.steps=25")
+    assert (plan.steps, plan.epochs) == (25, 8.0)
+
+
+def test_passes_follow_from_how_often_each_answer_is_to_be_seen() -> None:
+    # 300 samples of 75 answers: a pass shows each 4 times. 30 times are 7.5 passes of 100 rows,
+    # 750 rows, 23.4 steps of 32; 24 steps show it 24 x 32 / 100 x 4 times.
+    source = replace(_source(), answered_samples=300, answers=75)
+    library = _library(source)
+    plan = _plan("train.exposures=30", library=library)
+    assert plan.steps == 24
+    assert plan.exposures == pytest.approx(30.72)
+    assert dict(describe(plan))["each of 75 answers"] == "seen 31 times on average"
+    # With half of the rows replay a pass takes 200 rows: 1,500 rows, 46.9 steps.
+    replay = _source("replay", weight=0.25, sequences=50, tokens=50_000)
+    replay = replace(replay, answered_samples=9, answers=7, own=False)
+    assert _plan("train.exposures=30", library=_library(source, replay)).steps == 47
+    # Steps that are typed stay, and say how often: 32 rows of 100, 4 times each.
+    told = dict(describe(_plan("train.steps=1", library=library)))
+    assert told["each of 75 answers"] == "seen 1.3 times on average"
+
+
+def test_answers_are_those_of_all_the_library_s_own_sources() -> None:
+    # A manual, 400,000 tokens with 100 questions to 50 answers, once a pass; 100,000 tokens of
+    # chats, 150 answers in as many samples, at weight 0.5: 200,000 tokens, twice a pass.
+    # (100 + 2 x 150) / (50 + 150) = 2 times an answer, so 8 times are 4 passes.
+    manual = replace(_source(), answered_samples=100, answers=50)
+    chats = _source("chats", weight=0.5, sequences=50, tokens=100_000)
+    chats = replace(chats, answered_samples=150, answers=150)
+    library = _library(manual, chats)
+    assert (library.answers, library.exposures_per_pass) == (200, 2.0)
+    by_passes = _plan("train.epochs=4", library=library)
+    assert _plan("train.exposures=8", library=library).steps == by_passes.steps
+
+
+def test_text_alone_is_seen_once_a_pass() -> None:
+    library = _library(replace(_source(), answered_samples=0, answers=0))
+    assert library.exposures_per_pass == 1.0
+    plan = _plan("train.exposures=3", library=library)
+    assert plan.steps == _plan("train.epochs=3").steps
+    assert not [what for what, _ in describe(plan) if "answers" in what]
+
+
+def test_a_library_whose_answers_were_not_counted_says_so_where_they_are_needed() -> None:
+    with pytest.raises(DataError) as caught:
+        _plan("train.exposures=30")
+    assert caught.value.problem == (
+        "/cache/k was packed by an earlier ftdist, which did not count answers."
+    )
+    plan = _plan("train.epochs=3")
+    assert plan.exposures is None
+    assert not [what for what, _ in describe(plan) if "answers" in what]
+
+
+def test_memory_of_a_rank_by_hand() -> None:
+    plan = _plan(
+        "cluster.tasks_per_node=4",
+        "model.dtype=bfloat16",
+        "engine.reduce_bucket_elements=134_217_728",
+        "engine.live_elements=0",
+        "model.activation_checkpointing=false",
+    )
+    assert plan.parameters_gib == 0.5  # 2**30 x 2 bytes / 4 ranks
+    assert plan.gradients_gib == 1.0 + 0.25  # float32 / 4 ranks; a bucket of 2**27 x 2 bytes
+    assert plan.optimizer_gib == 3.0  # 12 bytes / 4 ranks
+    assert plan.gathered_gib == 0.5  # the largest parameter, 2**28 x 2 bytes
+    assert plan.activations_gib == 17 * 4096 * 2048 * 2 * 16 / GIB
+    # 4,096 tokens / (131,072 / 2,048 = 64) = 64 rows; head gradient 2**17 x 2**11 x 2 bytes
+    # 64 MiB hold 128 rows of 131,072 words in float32.
+    assert plan.logits_gib == (128 * 131_072 * 6 + 2**29) / GIB
+    assert plan.device_gib == pytest.approx(
+        0.5 + 1.25 + 3 + 0.5 + plan.activations_gib + plan.logits_gib
+    )
+    assert plan.host_offload_gib == 0
+    assert plan.host_load_gib == 1.5  # shard 2**28 x 2 bytes, twice the largest: 2**28 x 2 bytes
+
+
+def test_a_base_that_is_followed_stands_beside_the_model_by_hand() -> None:
+    replay = replace(_source("replay"), towards_base=True)
+    words = ("cluster.tasks_per_node=4", "model.dtype=bfloat16")
+    alone, beside = _plan(*words), _plan(*words, library=_library(_source(), replay))
+    assert (alone.base_gib, beside.base_gib) == (0.0, 0.5)  # 2**30 x 2 bytes / 4 ranks
+    # Two chunks more of 128 rows in float32 and one in bfloat16: 10 bytes; the base's head of
+    # 2**28 x 2 bytes, and its gradient of 2**28 x 4.
+    more = 128 * 131_072 * 10 / GIB + 0.5 + 1.0
+    assert beside.logits_gib == pytest.approx(alone.logits_gib + more)
+    assert beside.device_gib == pytest.approx(alone.device_gib + 0.5 + more)
+
+
+def test_activation_checkpointing_keeps_one_layer_and_the_inputs_of_all() -> None:
+    plan = _plan("model.activation_checkpointing=true", "model.dtype=bfloat16")
+    assert plan.activations_gib == (17 + 16) * 4096 * 2048 * 2 / GIB
+
+
+def test_the_models_own_head_holds_all_logits() -> None:
+    plan = _plan("model.head=model", "model.dtype=float32")
+    assert plan.logits_gib == 4096 * 131_072 * 8 / GIB + 1.0
+
+
+def test_accumulation_in_bfloat16_halves_the_gradients() -> None:
+    small = "engine.reduce_bucket_elements=1"
+    whole, half = _plan(small), _plan(small, "engine.accumulation_dtype=bfloat16")
+    assert whole.gradients_gib - half.gradients_gib == 2.0
+
+
+def test_offload_moves_terms_from_the_device_to_the_host() -> None:
+    at_home, away = (
+        _plan("model.dtype=bfloat16"),
+        _plan("model.dtype=bfloat16", "engine=zero3_offload"),
+    )
+    assert away.host_offload_gib == 12.0 + 2.0
+    assert at_home.device_gib - away.device_gib == pytest.approx(14.0)
+
+
+def test_disk_holds_the_kept_checkpoints_one_in_writing_and_the_export() -> None:
+    plan = _plan(
+        "checkpoint.keep=3",
+        "checkpoint.export_dtype=bfloat16",
+        "train.steps=4",
+        "checkpoint.every_steps=1",
+    )
+    assert plan.checkpoint_gib == 12.0
+    assert plan.export_gib == 2.0
+    assert plan.disk_gib == 4 * 12.0 + 2.0
+
+
+def test_disk_holds_no_more_checkpoints_than_the_run_makes() -> None:
+    def checkpoints(*overrides: str) -> float:
+        plan = _plan("checkpoint.keep=3", "train.steps=25", *overrides)
+        return (plan.disk_gib - plan.export_gib) / plan.checkpoint_gib
+
+    assert checkpoints("checkpoint.every_steps=0") == 1
+    assert checkpoints("checkpoint.every_steps=500") == 1
+    assert checkpoints("checkpoint.every_steps=10") == 3  # after 10, 20 and 25 steps
+    assert checkpoints("checkpoint.every_steps=5") == 4
+
+
+def test_dtype_follows_the_device() -> None:
+    config = compose([*NEEDED, "cluster.device=cpu"])
+    facts = {"model": MODEL, "library": _library()}
+    assert make_plan(config, **facts).dtype == "float32"  # type: ignore[arg-type]
+    assert make_plan(config, **facts, device="cuda").dtype == "bfloat16"  # type: ignore[arg-type]
+
+
+def test_a_guessed_device_is_an_estimate_and_a_named_one_is_not() -> None:
+    config = compose([*NEEDED[:3]])
+    guessed = make_plan(config, model=MODEL, library=_library())
+    assert {"device", "dtype", "activations_gib", "gathered_gib"} <= set(guessed.estimates)
+    assert "dtype" not in _plan().estimates
+
+
+def test_a_sequence_longer_than_the_context_is_refused_with_the_limit() -> None:
+    with pytest.raises(ConfigError) as caught:
+        _plan("batch.sequence_tokens=16384")
+    assert caught.value.remedy == "set batch.sequence_tokens to at most 8192."
+
+
+def test_plan_and_facts_survive_json() -> None:
+    library = _library(_source(), _source("replay", weight=0.3))
+    assert LibraryFacts.from_json(library.to_json()) == library
+    plan = _plan(library=library)
+    assert Plan.from_json(plan.to_json()) == plan
+
+
+def test_the_table_marks_estimates() -> None:
+    rows = dict(describe(_plan("cluster.tasks_per_node=2", "train.steps=25")))
+    assert rows["steps"] == "25"
+    assert rows["one step"] == "32 sequences of 4096 tokens = 2 ranks x 16 micro-steps x 1"
+    assert rows["optimizer, a rank"] == "6.00 GiB"
+    assert rows["activations, a rank"].startswith("about ")
+    assert rows["source library"] == "300 samples, 400,000 tokens in 100 rows, 100.0% of the stream"
+    assert rows["disk"] == "16.00 GiB"
+
+
+def _write_safetensors(file: Path, shapes: dict[str, list[int]], *, missing_bytes: int = 0) -> None:
+    header, end = {}, 0
+    for name, shape in shapes.items():
+        start, size = end, 2
+        for dimension in shape:
+            size *= dimension
+        end = start + size
+        header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [start, end]}
+    text = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
+    file.write_bytes(struct.pack("<Q", len(text)) + text + bytes(end - missing_bytes))
+
+
+CONFIG = {
+    "model_type": "llama",
+    "hidden_size": 4,
+    "num_hidden_layers": 2,
+    "vocab_size": 10,
+    "max_position_embeddings": 64,
+}
+
+
+def _model(folder: Path, config: dict[str, object] = CONFIG) -> Path:
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_model_facts_come_from_the_headers_of_all_files(tmp_path: Path) -> None:
+    _write_safetensors(tmp_path / "a.safetensors", {"embed": [10, 4], "norm": [4]})
+    _write_safetensors(tmp_path / "b.safetensors", {"up": [3, 4], "lm_head.weight": [10, 4]})
+    index = {"weight_map": {"embed": "a.safetensors", "up": "b.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    _write_safetensors(tmp_path / "consolidated.safetensors", {"again": [1000]})
+    assert read_model_facts(_model(tmp_path)) == ModelFacts(
+        parameters=40 + 4 + 12 + 40,
+        largest_parameter=40,
+        hidden_size=4,
+        layers=2,
+        vocab_size=10,
+        max_position=64,
+        model_type="llama",
+        tied=False,
+        shapes={"embed": (10, 4), "norm": (4,), "up": (3, 4), "lm_head.weight": (10, 4)},
+    )
+
+
+def test_model_facts_read_other_families_names(tmp_path: Path) -> None:
+    _write_safetensors(tmp_path / "model.safetensors", {"wte": [10, 4]})
+    gpt2 = {"model_type": "gpt2", "n_embd": 4, "n_layer": 3, "vocab_size": 10, "n_positions": 32}
+    facts = read_model_facts(_model(tmp_path, gpt2))
+    assert (facts.hidden_size, facts.layers, facts.max_position, facts.tied) == (4, 3, 32, True)
+    nested = {"model_type": "gemma3", "text_config": CONFIG, "tie_word_embeddings": True}
+    assert read_model_facts(_model(tmp_path, nested)).layers == 2
+
+
+def test_a_model_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no model folder"):
+        read_model_facts(tmp_path / "absent")
+    with pytest.raises(ModelError, match=r"no config\.json"):
+        read_model_facts(tmp_path)
+    with pytest.raises(ModelError, match="has no weights"):
+        read_model_facts(_model(tmp_path))
+    (tmp_path / "pytorch_model.bin").write_bytes(b"x")
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin, which hold pickled code"):
+        read_model_facts(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    for damaged in (b"", b"\x01", struct.pack("<Q", 99) + b"{}", struct.pack("<Q", 2) + b"[]"):
+        weights.write_bytes(damaged)
+        with pytest.raises(ModelError, match="not a whole safetensors file"):
+            read_model_facts(tmp_path)
+    _write_safetensors(weights, {"embed": [10, 4]}, missing_bytes=1)
+    with pytest.raises(ModelError, match="bytes long and should be"):
+        read_model_facts(tmp_path)
+    index = {"weight_map": {"embed": "x.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(ModelError, match=r"lacks 1 of 1 weight files: x\.safetensors"):
+        read_model_facts(tmp_path)
+
+
+def test_planning_loads_no_torch() -> None:
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, ftdist.plan.plan; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[3],
+    ).stdout.split()
+    assert {"torch", "transformers", "numpy", "hydra"} & set(loaded) == set()
