@@ -11,8 +11,8 @@ from typing import Any
 from benchmarks.measure import WARM_UP_STEPS, Outcome, median, ratio_by_round
 
 OURS, BARE, TRL_PACKED, TRL_UNPACKED = "ftdist", "bare DeepSpeed", "TRL packed", "TRL unpacked"
-LEAST_OVER_TRL = 1.2
-LEAST_OF_TOKENIZERS, LEAST_FILLED, MOST_ORDER_US = 0.8, 0.99, 10
+MIN_OVER_TRL = 1.2
+MIN_OF_TOKENIZERS, MIN_FILLED, MAX_ORDER_US = 0.8, 0.99, 10
 
 Value = Callable[[Outcome], float]
 
@@ -89,7 +89,7 @@ def step_times(run: Outcome) -> list[float]:
 def verdicts(runs: Mapping[str, Sequence[Outcome]]) -> list[str]:
     """Which goals were met, in a sentence each."""
     sentences = []
-    for name, least in ((BARE, 1.0), (TRL_PACKED, LEAST_OVER_TRL)):
+    for name, least in ((BARE, 1.0), (TRL_PACKED, MIN_OVER_TRL)):
         if name in runs:
             ratios = ratio_by_round(runs[OURS], runs[name], value=lambda run: run.tokens_per_s)
             goal = f"at least {least} times the tokens/s of {name}"
@@ -114,19 +114,19 @@ def data_verdicts(found: Mapping[str, Any]) -> list[str]:
     each = ", ".join(f"{one:.2f}" for one in found["ratios"])
     return [
         _verdict(
-            f"rows to packed tokens at {LEAST_OF_TOKENIZERS} of the speed of tokenizers alone",
-            met=ratio >= LEAST_OF_TOKENIZERS,
+            f"rows to packed tokens at {MIN_OF_TOKENIZERS} of the speed of tokenizers alone",
+            met=ratio >= MIN_OF_TOKENIZERS,
             said=f"{ratio:.2f} ({each}), {found['ratio_to_fast']:.2f} of its speed without "
             f"offsets, {found['tokens']:,} tokens, {found['cores']} cores",
         ),
         _verdict(
-            f"sequences at least {LEAST_FILLED:.0%} full",
-            met=filled >= LEAST_FILLED,
+            f"sequences at least {MIN_FILLED:.0%} full",
+            met=filled >= MIN_FILLED,
             said=f"{filled:.2%}",
         ),
         _verdict(
-            f"order and mixing in at most {MOST_ORDER_US} microseconds a sequence",
-            met=order_us <= MOST_ORDER_US,
+            f"order and mixing in at most {MAX_ORDER_US} microseconds a sequence",
+            met=order_us <= MAX_ORDER_US,
             said=f"{order_us:.1f}",
         ),
     ]

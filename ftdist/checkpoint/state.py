@@ -87,7 +87,7 @@ def save_state(
 
     def write(folder: Path) -> list[dict[str, Any]]:
         files = write_shards(engine, folder, world=world)
-        if world.is_lead:
+        if world.is_rank0:
             write_tensors(row, folder / WITNESS)
             files.append(folder / WITNESS)
         return [asdict(record) for record in store.describe(files)]
@@ -101,7 +101,7 @@ def save_state(
         described = all_or_none(lambda: write(Path(folder)), world=world)
         return Path(_on_lead(lambda: commit(described), world=world))
     except StorageError:
-        if world.is_lead:
+        if world.is_rank0:
             store.discard(step, attempt)
         raise
 
@@ -140,7 +140,7 @@ def restore_state(
     found = _on_lead(look, world=world)
     if found is None:
         return 0
-    manifest = from_lead(_as_json(Path(found)) if world.is_lead else None, world=world)
+    manifest = from_lead(_as_json(Path(found)) if world.is_rank0 else None, world=world)
     metadata = manifest["metadata"]
     differing = [
         f"{field} was {metadata[field]} and is {value}"
@@ -171,7 +171,7 @@ def _as_json(folder: Path) -> dict[str, Any]:
 
 def _on_lead(action: Callable[[], Any], *, world: World) -> Any:
     """The lead does it; all learn what came out, or fail as it failed. Collective."""
-    return all_or_none(lambda: action() if world.is_lead else None, world=world)[0]
+    return all_or_none(lambda: action() if world.is_rank0 else None, world=world)[0]
 
 
 def _witness_tensors(engine: Zero3Engine, witness: Batch) -> dict[str, torch.Tensor]:

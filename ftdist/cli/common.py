@@ -81,7 +81,7 @@ def _not_one_run(names: Sequence[str], *, verb: str) -> ConfigError:
     )
 
 
-def say(words: str) -> None:
+def log(words: str) -> None:
     """Tell the user something beside the results: on stderr, if anybody is still there."""
     with suppress(OSError):
         sys.stderr.write(f"{words}\n")

@@ -4,7 +4,7 @@ from ftdist_launch.attempts import step_to_export
 from ftdist_launch.local.supervisor import Finished
 from ftdist_launch.resume import read_config
 
-from ftdist.cli.common import say, tell_result
+from ftdist.cli.common import log, tell_result
 from ftdist.rundir import RunDir
 
 KEPT = {
@@ -29,17 +29,17 @@ def tell(finished: Finished, *, run: RunDir) -> int:
                 f"Next: `ftdist export {handle}`, then `ftdist compare {handle}`."
             )
         case "stopped":
-            say(f"Run {name} was stopped, {kept}. Go on with `ftdist resume {handle}`.")
+            log(f"Run {name} was stopped, {kept}. Go on with `ftdist resume {handle}`.")
         case _:
             tell_failure(finished, run=run)
             if finished.outcome == "crash_loop":
                 times = finished.attempts_in_vain
-                say(
+                log(
                     f"{times} attempt{'s' if times != 1 else ''} in a row brought no new "
                     f"checkpoint, so run {name} is given up, {kept}."
                 )
             elif finished.step is not None:
-                say(f"Run {name} is kept, {kept}: once that is mended, `ftdist resume {handle}`.")
+                log(f"Run {name} is kept, {kept}: once that is mended, `ftdist resume {handle}`.")
     return finished.exit_code
 
 
@@ -50,7 +50,7 @@ def tell_single(finished: Finished, *, run: RunDir, verb: str) -> int:
         The exit code.
     """
     if finished.outcome == "stopped":
-        say(f"`ftdist {verb}` of run {run.name} was stopped; ask again: {KEPT[verb]}.")
+        log(f"`ftdist {verb}` of run {run.name} was stopped; ask again: {KEPT[verb]}.")
     else:
         tell_failure(finished, run=run)
     return finished.exit_code
@@ -60,9 +60,9 @@ def tell_failure(finished: Finished, *, run: RunDir) -> None:
     """Say why the first rank failed, in two lines, and where more stands."""
     failure = finished.failure
     if failure is None:
-        say(f"No rank of run {run.name} said why it ended.\nTo fix: read the logs in {run.jobs}.")
+        log(f"No rank of run {run.name} said why it ended.\nTo fix: read the logs in {run.jobs}.")
         return
-    say(f"{failure.problem}\nTo fix: {failure.remedy}")
+    log(f"{failure.problem}\nTo fix: {failure.remedy}")
 
 
 def _best(newest: int | None, run: RunDir) -> str:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ftdist.cli.common import named_run, say
+from ftdist.cli.common import log, named_run
 from ftdist.errors import ConfigError, FtdistError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
     if blend:
         _check_blend(run, verb=verb)
     if config.cluster.kind == "slurm":
-        say(
+        log(
             f"Run {run.name} is of a cluster, but `ftdist {verb}` answers here, on this machine, "
             "and puts nothing into the queue."
         )

@@ -25,7 +25,7 @@ class World:
     local_size: int
 
     @property
-    def is_lead(self) -> bool:
+    def is_rank0(self) -> bool:
         """Whether this rank decides, writes and speaks for all."""
         return self.rank == 0
 
@@ -100,7 +100,7 @@ def _store(world: World, rendezvous: Rendezvous, *, timeout: timedelta) -> Any:
             rendezvous.host,
             rendezvous.port,
             world_size=world.size,
-            is_master=world.is_lead,
+            is_master=world.is_rank0,
             timeout=timeout,
         )
     # A store, not a URL: in a URL a path ends at its first # or ?.

@@ -27,7 +27,7 @@ from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.report.cost import cost_of
 from ftdist.evaluation.report.html import write_page
 from ftdist.evaluation.report.text import score_rows
-from ftdist.evaluation.runner import Answers, ask, base_answers, say
+from ftdist.evaluation.runner import Answers, ask, base_answers, log
 from ftdist.evaluation.scoring.aggregate import Judged, tally
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.evaluation.scoring.judge import LibraryMarks, Verdict, judge
@@ -60,7 +60,7 @@ def compare(run_dir: Path) -> None:
     inputs = read_inputs(settings, library=Path(config.library.path))
     device = choose_device(config.cluster.device)
     written = sum(probe.kind == "general" for probe in inputs.probes)
-    say(
+    log(
         f"compare: {len(inputs.probes) - written} probes from {inputs.source}, "
         f"{len(inputs.general)} general questions ({written} answered in writing too), "
         f"{len(inputs.texts)} general texts"
@@ -75,8 +75,8 @@ def compare(run_dir: Path) -> None:
         run, inputs, settings, base=base, tuned=tuned, seen=seen, show_answers=show_answers
     )
     write_page(run)
-    say(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
-    tell_wandb(run, config, say=say)
+    log(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
+    tell_wandb(run, config, log=log)
 
 
 def write_report(

@@ -15,7 +15,7 @@ from ftdist.text.ngram_hashes import Hashes, runs_of
 WORDS = 8
 """In a row. Of a shorter question all words, which are then looked for among short texts."""
 
-MOST_BYTES = 1 << 30
+MAX_BYTES = 1 << 30
 """Larger libraries are not looked through: their words alone take 0.7 minutes a GiB on one core."""
 
 
@@ -59,7 +59,7 @@ def _training(config: RunConfig) -> Iterator[Hashes] | None:
         for name, files in sources.items()
         for _, part in parts_of(files, source=name, portion_bytes=PORTION_BYTES)
     ]
-    if sum(path.stat().st_size for path in {part.path for part in parts}) > MOST_BYTES:
+    if sum(path.stat().st_size for path in {part.path for part in parts}) > MAX_BYTES:
         return None
     texts = (text for part in parts for row in part.rows for text in _texts(row))
     return runs_of(texts, lengths=(WORDS,))

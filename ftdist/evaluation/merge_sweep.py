@@ -32,7 +32,7 @@ from ftdist.evaluation.lm_eval_tasks import tasks_key
 from ftdist.evaluation.report.html import write_page
 from ftdist.evaluation.report.merge_sweep import POINTS, frontier
 from ftdist.evaluation.report.text import score_rows
-from ftdist.evaluation.runner import MADE_BY, ask, base_answers, base_folder, say
+from ftdist.evaluation.runner import MADE_BY, ask, base_answers, base_folder, log
 from ftdist.evaluation.scoring.aggregate import Judged, tally
 from ftdist.evaluation.selection import (
     Scores,
@@ -82,7 +82,7 @@ def blend(run_dir: Path) -> None:
     }
     alphas = list(dict.fromkeys(settings.alphas))
     if known_ones := [f"{alpha:g}" for alpha in alphas if alpha in measured]:
-        say(f"blend: {', '.join(known_ones)}: measured before, read from {run.blend_measured}")
+        log(f"blend: {', '.join(known_ones)}: measured before, read from {run.blend_measured}")
     if missing := [alpha for alpha in alphas if alpha not in measured]:
         measured |= _measure(
             run, config, inputs, settings, base_model=base_model, of=of, alphas=missing
@@ -97,7 +97,7 @@ def blend(run_dir: Path) -> None:
     reason = "no blend keeps enough: " if told["kept_enough"] is False else ""
     chosen = f"{points[told['chosen']]['alpha']:g}"
     replaced = f" in place of {before.chosen}" if before and before.chosen != chosen else ""
-    say(
+    log(
         f"blend: {reason}chose {chosen}{replaced}, in {run.blend_model}, "
         f"{time.monotonic() - started:.0f} s"
     )
@@ -152,7 +152,7 @@ def _measure(
             measured[alpha] = {"alpha": alpha, "known": known(inputs, judged), **scores}
             with storage_errors("write", run.blend_measured):
                 append_json_line(run.blend_measured, {**of, "point": measured[alpha]})
-            say(f"blend: {alpha:g}: {_told(scores)}")
+            log(f"blend: {alpha:g}: {_told(scores)}")
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return measured

@@ -53,7 +53,7 @@ GROUPS: dict[Group, str] = {
     "specificity": "whether the library stays where it belongs",
 }
 
-FEWEST_PASSAGES = 20
+MIN_PASSAGES = 20
 """Of general text; of fewer, resamples are too alike for a difference to count as clear."""
 
 TASK = Meaning("retention", "documents right in a task of lm-eval")

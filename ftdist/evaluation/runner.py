@@ -174,7 +174,7 @@ def ask(
         )
         for number, gpu in enumerate(copies.gpus)
     ]
-    say(f"compare: {name}: loading {model}{_told(copies)}")
+    log(f"compare: {name}: loading {model}{_told(copies)}")
     if copies.count == 1:
         answers = [_answers_of_copy(shares[0])]
     else:
@@ -228,7 +228,7 @@ def _answers(copy: _Copy) -> Answers:
         threads=copy.threads,
     )
     if answerer.is_offloaded:
-        say(f"compare: {name}: the GPUs here do not hold all of it, and the rest makes it slow")
+        log(f"compare: {name}: the GPUs here do not hold all of it, and the rest makes it slow")
     answerer.check_room(asked.questions, max_tokens=settings.max_answer_tokens)
     batch = settings.batch_questions
     said = answerer.answer_to_the_end(
@@ -263,7 +263,7 @@ def _answers(copy: _Copy) -> Answers:
 def _tasks(answerer: Answerer, files: Sequence[Path], *, batch: int, name: str) -> Outcomes:
     if not files:
         return {}
-    say(f"compare: {name}: {len(files)} tasks of lm-eval")
+    log(f"compare: {name}: {len(files)} tasks of lm-eval")
     return answerer.tasks(files, batch=batch)
 
 
@@ -326,7 +326,7 @@ def base_answers(
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_whole(kept, json.dumps(asdict(answers)) + "\n")
         return answers
-    say(f"compare: base: answered before, read from {kept}")
+    log(f"compare: base: answered before, read from {kept}")
     return answers
 
 
@@ -375,10 +375,10 @@ class _Progress:
         self._done += count
         spent = time.monotonic() - self._started
         left = spent / self._done * (self._total - self._done)
-        say(f"compare: {self._what} {self._done}/{self._total}, {left:.0f} s left")
+        log(f"compare: {self._what} {self._done}/{self._total}, {left:.0f} s left")
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     """Say a line of progress."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()

@@ -12,7 +12,7 @@ of the library, the more the better.
 """
 
 
-MOST_LOST = 0.03
+MAX_LOST = 0.03
 """Share of the general questions that a model may have lost, at the interval's lower end."""
 
 ENOUGH = 1000
@@ -70,11 +70,11 @@ def keeps(scores: Scores, *, most_loss_nats: float) -> bool:
 
     Its general loss lies at most `most_loss_nats` above the base's, and its general questions are
     not clearly worse: the interval of the difference does not lie below 0, nor, where `ENOUGH`
-    were asked to tell, does it reach down to -`MOST_LOST`.
+    were asked to tell, does it reach down to -`MAX_LOST`.
     """
     general = scores["paired"].get("general")
     is_kept = general is None or (
-        general["high_95"] >= 0 and (general["n"] < ENOUGH or general["low_95"] > -MOST_LOST)
+        general["high_95"] >= 0 and (general["n"] < ENOUGH or general["low_95"] > -MAX_LOST)
     )
     return is_kept and loss_added(scores) <= most_loss_nats and math.isfinite(scores["known"])
 

@@ -215,21 +215,21 @@ class Answerer:
         return ask_tasks(self._model, self._tokenizer, files, batch=batch)
 
     def reply(
-        self, messages: Sequence[Message], *, max_tokens: int, say: Callable[[str], None]
+        self, messages: Sequence[Message], *, max_tokens: int, log: Callable[[str], None]
     ) -> str:
         """The greedy answer to a conversation, told piece by piece while it is made.
 
         Args:
             messages: of user and assistant in turn, the user's last.
             max_tokens: most tokens of the answer.
-            say: told each piece as soon as its words are whole.
+            log: told each piece as soon as its words are whole.
         """
         self._be_greedy()
         ids = torch.tensor([self._prompter.prompt(messages)], device=self._device)
         with torch.inference_mode():
             out = self._model.generate(
                 input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_tokens,
-                do_sample=False, streamer=_Teller(self._tokenizer, say),
+                do_sample=False, streamer=_Teller(self._tokenizer, log),
             )  # fmt: skip
         text: str = self._tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
         return text.strip()
@@ -270,9 +270,9 @@ class Answerer:
 class _Teller(TextStreamer):  # type: ignore[misc]  # transformers is not followed
     """Hands on what a model writes, from its first word on, in place of printing it."""
 
-    def __init__(self, tokenizer: Any, say: Callable[[str], None]) -> None:
+    def __init__(self, tokenizer: Any, log: Callable[[str], None]) -> None:
         super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
-        self._say = say
+        self._say = log
         self._begun = False
 
     def on_finalized_text(self, text: str, stream_end: bool = False) -> None:  # noqa: ARG002

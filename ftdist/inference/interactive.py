@@ -55,7 +55,7 @@ def ask(run: RunDir, config: RunConfig, settings: Settings, *, question: str) ->
     for name in ("base", last):
         answerer = _load(run, config, settings, name=name)
         _write(f"{name}: ")
-        answerer.reply([_user(question)], max_tokens=settings.max_answer_tokens, say=_write)
+        answerer.reply([_user(question)], max_tokens=settings.max_answer_tokens, log=_write)
         _write("\n" if name == last else "\n\n")
         del answerer
         give_memory_back()  # the next model must not stand beside this one
@@ -82,7 +82,7 @@ def chat(run: RunDir, config: RunConfig, settings: Settings) -> None:
             _note("That is longer than the model can read at once: say it in fewer words.")
             continue
         try:
-            text = answerer.reply(history, max_tokens=settings.max_answer_tokens, say=_write)
+            text = answerer.reply(history, max_tokens=settings.max_answer_tokens, log=_write)
         except KeyboardInterrupt:
             history.pop()  # a question without its answer is not kept
             _note("\nStopped.")

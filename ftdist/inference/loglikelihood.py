@@ -17,10 +17,10 @@ from ftdist.inference.batching import by_length, left_padded, positions
 Progress = Callable[[int], None]
 """Told how many more questions are done."""
 
-LONGEST_TEXT_TOKENS = 1024
+MAX_TEXT_TOKENS = 1024
 """Of a longer text, or one longer than the model's context, the beginning is read."""
 
-MOST_LOGITS = 1 << 26
+MAX_LOGITS = 1 << 26
 """Logits that stand at once while answers and texts are weighed: 256 MiB in float32."""
 
 
@@ -89,8 +89,8 @@ class Likelihoods:
             but the first.
         """
         longest = min(
-            LONGEST_TEXT_TOKENS,
-            getattr(self.model.config, "max_position_embeddings", LONGEST_TEXT_TOKENS),
+            MAX_TEXT_TOKENS,
+            getattr(self.model.config, "max_position_embeddings", MAX_TEXT_TOKENS),
         )
         encoded = [self.tokenizer(text)["input_ids"][:longest] for text in texts]
         losses = [(0.0, 0)] * len(texts)
@@ -138,7 +138,7 @@ class Likelihoods:
         full_mask = torch.cat([before, mask], dim=1)
         places = positions(full_mask)[:, known:]
         vocabulary = self.model.get_input_embeddings().weight.shape[0]
-        piece = max(1, MOST_LOGITS // (rows * vocabulary))
+        piece = max(1, MAX_LOGITS // (rows * vocabulary))
         sums = torch.zeros(rows, device=self.device)
         for start in range(0, width - 1, piece):
             end = min(start + piece, width - 1)  # what follows the last token is not asked

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _RETRIES = 4
 _SEED = 1
-_MOST_SAID = 300
+_MAX_SAID = 300
 """Letters of what a server says that are shown."""
 
 
@@ -93,7 +93,7 @@ def _said(error: "APIStatusError") -> str:
     """What the server says of a refusal, on one line."""
     told = error.body.get("message") if isinstance(error.body, dict) else None
     text = " ".join((told if isinstance(told, str) and told.strip() else error.message).split())
-    return f"{text.rstrip('.')}." if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]}..."
+    return f"{text.rstrip('.')}." if len(text) <= _MAX_SAID else f"{text[:_MAX_SAID]}..."
 
 
 def open_endpoint(asked: WriteSection) -> OpenAiEndpoint:

@@ -5,23 +5,23 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 Result = TypeVar("Result")
-Say = Callable[[str], None]
+LogFn = Callable[[str], None]
 
 _EVERY_S = 5.0
 _MIB = 2**20
 
 
-def unheard(_: str) -> None:
+def no_log(_: str) -> None:
     """Told of progress that nobody waits for."""
 
 
-def told(results: Iterable[Result], *, sizes: Sequence[int], say: Say) -> Iterator[Result]:
+def told(results: Iterable[Result], *, sizes: Sequence[int], log: LogFn) -> Iterator[Result]:
     """The same results, one by one; now and then it is told how far they are.
 
     Args:
         results: as they become ready; no fewer than there are sizes.
         sizes: bytes that each is made of; 0 for what was made before, and costs nothing now.
-        say: is told, at most a hundred times and every five seconds.
+        log: is told, at most a hundred times and every five seconds.
     """
     whole, done, shown = sum(sizes), 0, 0
     began = last = time.monotonic()
@@ -30,7 +30,7 @@ def told(results: Iterable[Result], *, sizes: Sequence[int], say: Say) -> Iterat
         now = time.monotonic()
         if now - last >= _EVERY_S and done - shown >= whole / 100 > 0:
             last, shown, rate = now, done, done / (now - began)
-            say(
+            log(
                 f"{done / _MIB:,.0f} of {whole / _MIB:,.0f} MiB, {rate / _MIB:.1f} MiB a second, "
                 f"{(whole - done) / rate:.0f} s left"
             )

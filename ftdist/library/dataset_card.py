@@ -12,8 +12,8 @@ from rich.table import Table
 from ftdist.io.html import number, percent, render
 
 _WIDTH = 80
-_MOST_SOURCES = 12
-_MOST_BAD_ROWS = 3
+_MAX_SOURCES = 12
+_MAX_BAD_ROWS = 3
 """Of each what the terminal shows; the page shows more."""
 
 
@@ -28,8 +28,8 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
     # What stands in sources is text, and none of it markup.
     console = Console(file=out, width=_WIDTH, markup=False, highlight=False, emoji=False)
     console.print(_sources(card))
-    if len(card["sources"]) > _MOST_SOURCES:
-        console.print(f"{len(card['sources']) - _MOST_SOURCES} more sources: see the card.")
+    if len(card["sources"]) > _MAX_SOURCES:
+        console.print(f"{len(card['sources']) - _MAX_SOURCES} more sources: see the card.")
     if card["rules"]:
         console.print(_rules(card))
     split, probes = card["split"], card["probes"]
@@ -40,7 +40,7 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
         f"Probes: {probes['recall']} and {probes['contrast']} of contrast; "
         f"{probes['shared_left']} shared."
     )
-    for row in card["bad_rows"][:_MOST_BAD_ROWS]:
+    for row in card["bad_rows"][:_MAX_BAD_ROWS]:
         console.print(_plain(f"Left out: {row['place']} {row['reason']}."))
     for sentence in card["missing"]:
         console.print(_plain(f"Missing: {sentence}"))
@@ -55,7 +55,7 @@ def _sources(card: Mapping[str, Any]) -> Table:
     table.add_column("source", overflow="ellipsis")
     for name in ("rows", "bad", "duplicates", "samples", unit, "share", "seen"):
         table.add_column(name, justify="right", no_wrap=True)
-    for source in card["sources"][:_MOST_SOURCES]:
+    for source in card["sources"][:_MAX_SOURCES]:
         size, mix = card["sizes"][source["name"]], card["mix"][source["name"]]
         table.add_row(
             _plain(_with_role(source)),

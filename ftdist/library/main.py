@@ -117,7 +117,7 @@ def curate_as_asked(path: Path) -> "Published":
     config = _config_of(path)
     model = None if config.model.path is None else _base_model(config)
     endpoint = open_endpoint(config.write) if config.write.by == "endpoint" else None
-    return curate(config, model=model, endpoint=endpoint, say=_say)
+    return curate(config, model=model, endpoint=endpoint, log=_say)
 
 
 def _config_of(path: Path) -> CurateConfig:

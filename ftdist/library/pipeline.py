@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from ftdist.config.curate_schema import CurateConfig
 from ftdist.errors import ConfigError, DataError, StorageError
 from ftdist.io.atomic_dir import made_aside, sweep
-from ftdist.io.progress import Say, told
+from ftdist.io.progress import LogFn, told
 from ftdist.io.worker_pool import in_order, processes_for
 from ftdist.library.readers.discovery import FoundSource, find_sources
 from ftdist.library.retention.replay import Asked, BaseReplies, Kept, kept_samples
@@ -72,7 +72,7 @@ class Endpoint(Protocol):
 
 
 def curate(
-    config: CurateConfig, *, model: Base | None, endpoint: Endpoint | None = None, say: Say
+    config: CurateConfig, *, model: Base | None, endpoint: Endpoint | None = None, log: LogFn
 ) -> Published:
     """Make a library.
 
@@ -80,7 +80,7 @@ def curate(
         config: of the curation.
         model: counts tokens and answers prompts; None: neither is done.
         endpoint: writes questions and wordings, where `write.by=endpoint`.
-        say: is told how the work goes on.
+        log: is told how the work goes on.
 
     Raises:
         ConfigError: settings that contradict each other.
@@ -90,7 +90,7 @@ def curate(
     _refuse_contradictions(config)
     refuse_others(place_of(config))
     cache = Path(config.work.cache).expanduser().absolute()
-    work = Work(config=config, cache=cache, processes=processes_for(config.work.processes), say=say)
+    work = Work(config=config, cache=cache, processes=processes_for(config.work.processes), log=log)
     try:
         return _curate(work, model=model, endpoint=endpoint)
     except OSError as error:
@@ -124,7 +124,7 @@ def _curate(work: Work, *, model: Base | None, endpoint: Endpoint | None) -> Pub
         found=(*found, *general),
         overlap=sifted.overlap,
         model=model,
-        say=work.say,
+        log=work.log,
     )
 
 
@@ -212,7 +212,7 @@ def _writer(
         replies=replies,
         questions=asked.questions,
         wordings=asked.wordings,
-        say=work.about("written"),
+        log=work.about("written"),
         has_spoken=any(row.get("answer") for row in read_json_lines(replies)),
     )
 
@@ -246,12 +246,12 @@ def _teach(
         lessons.append(own)
     if writer is not None:
         writer.end_if_mute()
-    work.say(f"curate: teaching {sum(map(len, lessons))} pieces")
+    work.log(f"curate: teaching {sum(map(len, lessons))} pieces")
     everything = list(chain(*lessons))
     results = told(
         in_order(teach_piece, everything, processes=work.processes, if_it_dies=_no_lesson),
         sizes=[0 if lesson.is_taught else lesson.piece.size for lesson in everything],
-        say=work.about("teaching"),
+        log=work.about("teaching"),
     )
     taught_sources = []
     for source, own in zip(read, lessons, strict=True):
@@ -309,7 +309,7 @@ def _asked(model: Base, *, work: Work) -> BaseReplies:
     def asked(ask: Ask, *, made_of: str, what: str) -> Asked:
         name = hashlib.sha256(f"{model.key} {made_of}".encode()).hexdigest()[:32]
         cache = work.cache / "answers" / f"{name}.jsonl"
-        return Asked(ask=ask, cache=cache, say=work.about(f"base: {what}"))
+        return Asked(ask=ask, cache=cache, log=work.about(f"base: {what}"))
 
     def answers(most: int) -> Asked:
         what = f"answers of at most {most} tokens"

@@ -84,7 +84,7 @@ CPU_PERCENT = Metric("cpu_percent", "busy share of the node's cores, of all user
 MEMORY_GIB = Metric("memory_gib", "memory of the node in use, caches left out", "GiB")
 RANKS_GIB = Metric("ranks_gib", "resident memory of the node's ranks, mapped files included", "GiB")
 GPU_PERCENT = Metric("gpu_percent", "share of time in which kernels ran, mean over GPUs", "%")
-GPU_LEAST_PERCENT = Metric("gpu_least_percent", "the same, of the GPU where it is least", "%")
+GPU_MIN_PERCENT = Metric("gpu_least_percent", "the same, of the GPU where it is least", "%")
 GPU_MEMORY_GIB = Metric("gpu_memory_gib", "memory in use on the GPU where it is most", "GiB")
 
 METRICS: dict[str, Metric] = {
@@ -103,7 +103,7 @@ SYSTEM_METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         *(CPU_PERCENT, MEMORY_GIB, RANKS_GIB),
-        *(GPU_PERCENT, GPU_LEAST_PERCENT, GPU_MEMORY_GIB),
+        *(GPU_PERCENT, GPU_MIN_PERCENT, GPU_MEMORY_GIB),
     )
 }
 """What each node measures of itself, into `attempts/N/system-HOST.jsonl`; W&B: `sys/HOST/NAME`."""

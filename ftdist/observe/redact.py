@@ -13,7 +13,7 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
-_SHORTEST_SECRET = 8
+_MIN_SECRET = 8
 
 
 def redacted(value: Any, *, environment: Mapping[str, str]) -> Any:
@@ -25,7 +25,7 @@ def redacted(value: Any, *, environment: Mapping[str, str]) -> Any:
     secrets = [
         secret
         for name, secret in environment.items()
-        if _SECRET_NAME.search(name) and len(secret) >= _SHORTEST_SECRET
+        if _SECRET_NAME.search(name) and len(secret) >= _MIN_SECRET
     ]
     return _redacted(value, secrets)
 

@@ -145,7 +145,7 @@ def gpu_row(text: str) -> dict[str, float]:
     percents = [float(line[0]) for line in lines]
     return {
         metrics.GPU_PERCENT.name: sum(percents) / len(percents),
-        metrics.GPU_LEAST_PERCENT.name: min(percents),
+        metrics.GPU_MIN_PERCENT.name: min(percents),
         metrics.GPU_MEMORY_GIB.name: max(float(line[1]) for line in lines) / 1024,
     }
 

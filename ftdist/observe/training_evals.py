@@ -19,7 +19,7 @@ ANSWERED = "eval/answers"
 
 COLUMNS = ("step", "question", "kind", "expected", "answer")
 
-MOST_ROWS = 1000
+MAX_ROWS = 1000
 """Of the table: the base's, and the newest."""
 
 Row = tuple[int | str, ...]
@@ -62,5 +62,5 @@ def answered(run: RunDir, config: RunConfig, *, environment: Mapping[str, str]) 
     ]
     base = [row for row in rows if row[0] == 0]
     newest = rows[len(base) :]
-    rows = base + newest[max(0, len(newest) + len(base) - MOST_ROWS) :]
+    rows = base + newest[max(0, len(newest) + len(base) - MAX_ROWS) :]
     return tuple(tuple(row) for row in redacted(rows, environment=environment))

@@ -10,7 +10,7 @@ from typing import Any
 
 from ftdist.errors import ModelError
 
-_LARGEST_HEADER = 100 * 2**20
+_MAX_HEADER = 100 * 2**20
 _HEADER_LENGTH = struct.Struct("<Q")
 
 _HIDDEN = ("hidden_size", "n_embd", "d_model")
@@ -173,7 +173,7 @@ def _tensor_shapes(file: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
     with file.open("rb") as stream:
         start = stream.read(_HEADER_LENGTH.size)
         length = _HEADER_LENGTH.unpack(start)[0] if len(start) == _HEADER_LENGTH.size else -1
-        whole = 0 <= length <= min(_LARGEST_HEADER, size - _HEADER_LENGTH.size)
+        whole = 0 <= length <= min(_MAX_HEADER, size - _HEADER_LENGTH.size)
         try:
             header: Any = json.loads(stream.read(length)) if whole else None
             header.pop("__metadata__", None)

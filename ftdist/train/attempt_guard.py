@@ -48,7 +48,7 @@ class Fence:
 
         A cancellation comes as a signal too, which a rank that just starts does not hear.
         """
-        if self._world.is_lead and self._clock() - self._looked_at >= LOOK_EVERY_S:
+        if self._world.is_rank0 and self._clock() - self._looked_at >= LOOK_EVERY_S:
             self._look()
         return self._is_superseded or self._was_cancelled
 
@@ -58,7 +58,7 @@ class Fence:
         Raises:
             RequeueError: there is a newer attempt; on every rank.
         """
-        if self._world.is_lead:
+        if self._world.is_rank0:
             self._look()
         if max_over_ranks(float(self._is_superseded)) > 0:
             raise RequeueError(

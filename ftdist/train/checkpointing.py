@@ -57,7 +57,7 @@ class Checkpoints:
             StorageError: there were checkpoints, and none is whole.
             ConfigError: the newest is of another library, seed or dtype.
         """
-        if self._world.is_lead:
+        if self._world.is_rank0:
             self._store.clean_leftovers(self._attempt)
         return restore_state(
             self._engine,
@@ -75,7 +75,7 @@ class Checkpoints:
         """
 
         def look() -> int | None:
-            best = self._store.best() if self._world.is_lead else None
+            best = self._store.best() if self._world.is_rank0 else None
             return None if best is None else best.step
 
         step: int | None = all_or_none(look, world=self._world)[0]
@@ -104,13 +104,13 @@ class Checkpoints:
                 witness=witness,
                 world=self._world,
             )
-            if self._world.is_lead:
+            if self._world.is_rank0:
                 tell(self._run, "checkpoint", step=step, attempt=self._attempt)
         if is_best:
             all_or_none(lambda: self._name_best(step), world=self._world)
 
     def _name_best(self, step: int) -> None:
-        if self._world.is_lead:
+        if self._world.is_rank0:
             self._store.keep_best(step)
             tell(self._run, "best", step=step, attempt=self._attempt)
 

@@ -19,7 +19,7 @@ from ftdist.evaluation.eval_set import Inputs
 from ftdist.evaluation.scoring.confidence import Paired, paired_losses
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.evaluation.selection import Scores
-from ftdist.inference.loglikelihood import LONGEST_TEXT_TOKENS
+from ftdist.inference.loglikelihood import MAX_TEXT_TOKENS
 from ftdist.io.sampling import spread
 
 
@@ -132,7 +132,7 @@ class Items:
     def _passages(self, texts: Sequence[str]) -> range:
         first = len(self.samples)
         for text in texts:
-            ids = self._tokenizer(text)["input_ids"][: min(self._longest, LONGEST_TEXT_TOKENS)]
+            ids = self._tokenizer(text)["input_ids"][: min(self._longest, MAX_TEXT_TOKENS)]
             if len(ids) > 1:
                 self.samples.append(_sample(ids, learned=len(ids) - 1))
         return range(first, len(self.samples))

@@ -148,7 +148,7 @@ def _train(
         )
         end = loop.run(first_step=first_step)
     _close(sinks, "finished" if end.reason == "complete" else "requeue")
-    if world.is_lead:
+    if world.is_rank0:
         tell(run, end.reason, step=end.step, attempt=attempt, signal=stop.signal_name)
     return 0 if end.reason == "complete" else RequeueError.exit_code
 
@@ -199,7 +199,7 @@ def _open_sinks(
     first_step: int,
     world: World,
 ) -> Sinks | None:
-    if not world.is_lead:
+    if not world.is_rank0:
         return None
     return open_sinks(run, config, plan, attempt=attempt, first_step=first_step)
 

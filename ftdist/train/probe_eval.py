@@ -178,7 +178,7 @@ class Measures:
         written = self._written(is_over)
         if is_over():
             return None
-        if self._world.is_lead:
+        if self._world.is_rank0:
             made_by = {STEP: step, "attempt": self._attempt, "digest": self._digest}
             self._record(made_by | asdict(found) | {"written": written})
         return found
@@ -220,7 +220,7 @@ class Measures:
 
     def _on_record(self, *, last_step: int) -> list[dict[str, Any]]:
         """What was measured of these items up to a step, each step once, in their order."""
-        if not self._world.is_lead:
+        if not self._world.is_rank0:
             return []
         rows = {
             row[STEP]: row

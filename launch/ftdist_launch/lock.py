@@ -14,7 +14,7 @@ from ftdist_launch.local.processes import ProcessId
 
 
 @contextmanager
-def holding(run: RunDir, *, say: Callable[[str], None]) -> Iterator[None]:
+def holding(run: RunDir, *, log: Callable[[str], None]) -> Iterator[None]:
     """Hold `run.lock` for the length of a `with` block.
 
     A lock whose process on this machine has ended is taken over, which is said.
@@ -37,7 +37,7 @@ def holding(run: RunDir, *, say: Callable[[str], None]) -> Iterator[None]:
                 f"is gone, delete {run.lock}.",
             )
         if _unlink_stale(run, holder):
-            say(f"Taking over run {run.name}: process {holder['pid']}, which held it, has ended.")
+            log(f"Taking over run {run.name}: process {holder['pid']}, which held it, has ended.")
     try:
         yield
     finally:

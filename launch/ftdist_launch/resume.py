@@ -22,7 +22,7 @@ from ftdist_launch.preflight import (
     model_problems,
     raise_together,
 )
-from ftdist_launch.run_setup import Planned, Say, place_problems, prepare_library, read_plan
+from ftdist_launch.run_setup import LogFn, Planned, place_problems, prepare_library, read_plan
 
 MAY_CHANGE = (
     "cluster.",
@@ -35,13 +35,13 @@ MAY_CHANGE = (
 """Keys that leave what a run computes as it is."""
 
 
-def replan(run: RunDir, overrides: Sequence[str], *, say: Say) -> Planned:
+def replan(run: RunDir, overrides: Sequence[str], *, log: LogFn) -> Planned:
     """The config and plan of a run that goes on.
 
     Args:
         run: to go on with.
         overrides: of `MAY_CHANGE`.
-        say: for sentences that a user should see.
+        log: for sentences that a user should see.
 
     Raises:
         FtdistError: all that is wrong with the overrides, or keeps the run from going on.
@@ -58,14 +58,14 @@ def replan(run: RunDir, overrides: Sequence[str], *, say: Say) -> Planned:
     )
     if config.cluster.kind == "local":
         for note in machine_notes(config, machine=machine):
-            say(note)
+            log(note)
     world_size = config.cluster.nodes * config.cluster.tasks_per_node
     if world_size != before.world_size:
         # Which sequences make a step stays; some ranks may get one less of them.
         config = dataclasses.replace(
             config, batch=dataclasses.replace(config.batch, allow_uneven=True)
         )
-        say(f"Going on with {world_size} ranks instead of {before.world_size}.")
+        log(f"Going on with {world_size} ranks instead of {before.world_size}.")
     plan = make_plan(
         config,
         model=read_model_facts(Path(config.model.path)),

@@ -3,7 +3,7 @@
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,7 @@ from ftdist.config.compose import dump_config
 from ftdist.config.schema import CompareConfig, RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
 from ftdist.evaluation.eval_set import NONE
+from ftdist.io.progress import LogFn
 from ftdist.plan.plan import LibraryFacts, Plan, make_plan, read_model_facts
 from ftdist.rundir import RunDir, write_whole
 from ftdist_launch.local.submit import own_files
@@ -39,8 +40,6 @@ NOTHING_BESIDE = (
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
-Say = Callable[[str], None]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
@@ -50,18 +49,18 @@ class Planned:
     plan: Plan
 
 
-def plan_run(config: RunConfig, *, new: bool, say: Say) -> Planned:
+def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> Planned:
     """Check a run, prepare its library and compute its plan. Writes only to caches.
 
     Args:
         config: as composed.
         new: whether the run directory has to be free.
-        say: for sentences that a user should see.
+        log: for sentences that a user should see.
 
     Raises:
         FtdistError: anything that keeps the run from working, as far as it can be known now.
     """
-    config = with_places(config, say=say)
+    config = with_places(config, log=log)
     if new and config.cluster.kind != "local":
         raise ConfigError(
             "`ftdist train` runs on this machine, and the config asks for a cluster "
@@ -72,10 +71,10 @@ def plan_run(config: RunConfig, *, new: bool, say: Say) -> Planned:
     check_run(config, place_problems=lambda: place_problems(config, machine=machine), new=new)
     if config.cluster.kind == "local":
         for note in machine_notes(config, machine=machine):
-            say(note)
+            log(note)
     library = prepare_library(config)
     for note in library_notes(config):
-        say(note)
+        log(note)
     plan = make_plan(
         config,
         model=read_model_facts(Path(config.model.path)),
@@ -104,19 +103,19 @@ def _device(config: RunConfig, *, machine: Machine) -> Literal["cpu", "cuda"]:
     return "cuda" if machine.gpus else "cpu"
 
 
-def with_places(config: RunConfig, *, say: Say) -> RunConfig:
+def with_places(config: RunConfig, *, log: LogFn) -> RunConfig:
     """The config with absolute folders in place of `tiny`, hub names and relative paths.
 
     A run goes on from any folder, so its config holds no path that depends on one.
     """
     model, library = config.model.path, config.library.path
     if MADE_ON_THE_SPOT in (model, library):
-        say(f"Making the tiny model and library in {TINY_FOLDER}, where they are not there yet.")
+        log(f"Making the tiny model and library in {TINY_FOLDER}, where they are not there yet.")
         run_child("ftdist.testing.tiny", [str(TINY_FOLDER)])
         model = str(TINY_FOLDER / "model") if model == MADE_ON_THE_SPOT else model
         library = str(TINY_FOLDER / "library") if library == MADE_ON_THE_SPOT else library
     if not Path(model).expanduser().exists() and HUB_NAME.fullmatch(model):
-        say(f"Fetching {model} from the hub, where it is not in the local cache yet.")
+        log(f"Fetching {model} from the hub, where it is not in the local cache yet.")
         fetched = ask_child(
             "ftdist_launch.download_model", [model, config.model.revision or ""], kind=ModelError
         )

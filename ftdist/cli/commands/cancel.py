@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ftdist.cli.common import named_run, say, tell_result, wants_help
+from ftdist.cli.common import log, named_run, tell_result, wants_help
 
 HELP = """Usage: ftdist cancel R [--now]
 
@@ -27,6 +27,6 @@ def main(words: Sequence[str]) -> int:
 
     told = cancel(run, now=now, queue=Queue())
     for sentence in told:
-        say(sentence)
+        log(sentence)
     tell_result(f"Go on with run {run.name} by `ftdist resume {run.handle}`.")
     return 0

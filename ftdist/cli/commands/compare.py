@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from ftdist.cli.common import named_run, say, tell_result, wants_help
+from ftdist.cli.common import log, named_run, tell_result, wants_help
 
 if TYPE_CHECKING:
     from ftdist.config.schema import RunConfig
@@ -63,11 +63,11 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
     raise_together([*place_problems(run, stage=stage), *compare_problems(run, config)])
     exported, wanted = exported_step(run), step_to_export(run, config)
     if exported is not None and wanted is not None and exported != wanted:
-        say(
+        log(
             f"Note: the exported model is of step {exported}, and the checkpoint to export is of "
             f"step {wanted}: `ftdist export {run.handle}` brings it up to date."
         )
-    supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), say=say)
+    supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), log=log)
     with supervisor.sole():
         write_request(run, _request(run, config, stage=stage), stage=stage)
         finished = supervisor.once(stage)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ftdist.cli.common import named_run, say, wants_help
+from ftdist.cli.common import log, named_run, wants_help
 from ftdist.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def main(words: Sequence[str]) -> int:
     steps = read_plan(run).steps
     refuse_all_damaged(run)
     raise_together(list(export_problems(run)))
-    supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), say=say)
+    supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), log=log)
     with supervisor.sole():
         known = len(damages(run))
         # How this export runs is not how the run goes on: of the overrides only its form is kept.
@@ -67,7 +67,7 @@ def main(words: Sequence[str]) -> int:
             save_config(kept, run.config)
         finished = supervisor.once("export")
     for problem in damages(run)[known:]:
-        say(f"Damaged checkpoint set aside: {problem}")
+        log(f"Damaged checkpoint set aside: {problem}")
     if finished.exit_code:
         return tell_single(finished, run=run, verb="export")
     if not (run.export / "config.json").is_file():

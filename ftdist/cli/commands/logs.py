@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from ftdist.cli.common import named_run, say, wants_help
+from ftdist.cli.common import log, named_run, wants_help
 from ftdist.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class _Watch:
         if self.over:
             raise nothing
         if self.looks == 1:
-            say(f"{nothing.problem} Its lines are shown once it is there.")
+            log(f"{nothing.problem} Its lines are shown once it is there.")
 
 
 def _sleep(seconds: float) -> None:

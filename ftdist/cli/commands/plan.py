@@ -31,10 +31,10 @@ def main(words: Sequence[str]) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from ftdist.cli.common import say
+    from ftdist.cli.common import log
     from ftdist.plan.plan import describe
 
-    planned = plan_run(compose(words, name=NAMELESS), new=False, say=say)
+    planned = plan_run(compose(words, name=NAMELESS), new=False, log=log)
     name = planned.config.run.name
     title = "Plan" if name == NAMELESS else f"Plan of run {name}"
     table = Table(title=title, show_header=False)
@@ -46,6 +46,6 @@ def main(words: Sequence[str]) -> int:
     try:
         check_plan(planned.plan, root=run_dir(planned.config).root)
     except StorageError as error:
-        say(str(error))
+        log(str(error))
         return error.exit_code
     return 0

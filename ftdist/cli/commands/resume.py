@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ftdist.cli.common import named_run, say, wants_help
+from ftdist.cli.common import log, named_run, wants_help
 
 if TYPE_CHECKING:
     from ftdist.config.schema import RunConfig
@@ -44,13 +44,13 @@ def main(words: Sequence[str]) -> int:
     if newest is not None and newest >= steps:
         tell_result(f"Run {run.name} is complete: it has made all {steps} steps.")
         return 0
-    planned = replan(run, overrides, say=say)
-    supervisor = Supervisor.of(run, planned.config, view_of=view_maker(run, steps=steps), say=say)
+    planned = replan(run, overrides, log=log)
+    supervisor = Supervisor.of(run, planned.config, view_of=view_maker(run, steps=steps), log=log)
     with supervisor.sole():
         _note_overrides(run, overrides)
         write_plan(run, config=planned.config, plan=planned.plan)
         if newest is None:
-            say(f"Run {run.name} has no checkpoint yet: it starts anew.")
+            log(f"Run {run.name} has no checkpoint yet: it starts anew.")
         finished = supervisor.train(planned.plan, asked_by="resume")
     return tell(finished, run=run)
 
@@ -65,10 +65,10 @@ def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int
     from ftdist.cli.common import tell_result
 
     queue = Queue()
-    with sole(run, queue=queue, say=say):
+    with sole(run, queue=queue, log=log):
         plan = None
         if run.plan.is_file():
-            planned = replan(run, overrides, say=say)
+            planned = replan(run, overrides, log=log)
             config, plan = planned.config, planned.plan
             newest = newest_step(run)
             if newest is not None and newest >= plan.steps:

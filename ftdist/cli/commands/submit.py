@@ -33,20 +33,20 @@ def _submit(asked: list[list[str]], *, name: str | None, dry: bool) -> int:
     from ftdist_launch.slurm.client import Queue
     from ftdist_launch.slurm.submit import Asked, check, dry_run, submit
 
-    from ftdist.cli.common import say, tell_result
+    from ftdist.cli.common import log, tell_result
 
     queue = Queue()
     checked = [
-        Asked(config=check(compose(words), queue=queue, say=say), overrides=tuple(words))
+        Asked(config=check(compose(words), queue=queue, log=log), overrides=tuple(words))
         for words in asked
     ]
     for note in dict.fromkeys(note for each in checked for note in library_notes(each.config)):
-        say(note)
+        log(note)
     if dry:
         for each in checked:
             _print_plan(each.config)
         sys.stdout.write(dry_run(checked[0].config) + "\n")
-        say("Nothing was submitted.")
+        log("Nothing was submitted.")
         return 0
     submitted = submit(checked, sweep=name, queue=queue)
     for run, job in zip(submitted.runs, submitted.train, strict=True):

@@ -33,22 +33,22 @@ def train(overrides: Sequence[str]) -> int:
     from ftdist_launch.local.supervisor import Supervisor
     from ftdist_launch.run_setup import make_run_dir, plan_run
 
-    from ftdist.cli.common import say
+    from ftdist.cli.common import log
     from ftdist.cli.exit_messages import tell
     from ftdist.cli.progress import view_maker
     from ftdist.plan.plan import seen
 
-    planned = plan_run(compose(overrides), new=True, say=say)
+    planned = plan_run(compose(overrides), new=True, log=log)
     plan = planned.plan
     run = make_run_dir(planned, overrides=overrides)
     each = f", each answer {how_often}" if (how_often := seen(plan)) else ""
-    say(
+    log(
         f"Run {run.name}: {plan.steps} steps of {plan.global_sequences} sequences of "
         f"{plan.sequence_tokens} tokens on {plan.world_size} ranks; {plan.epochs:.2f} passes over "
         f"the library{each}. In {run.root}."
     )
     supervisor = Supervisor.of(
-        run, planned.config, view_of=view_maker(run, steps=plan.steps), say=say
+        run, planned.config, view_of=view_maker(run, steps=plan.steps), log=log
     )
     with supervisor.sole():
         finished = supervisor.train(plan, asked_by="train")

@@ -16,10 +16,10 @@ from ftdist.observe.metrics import HELD_OUT_LOSS, LEARNING_RATE, LOSS, Row, sour
 # longer knows and warns of. No plugin is used here.
 sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, pygal.PluginImportFixer)]
 
-MOST_POINTS = 240
+MAX_POINTS = 240
 """Of a curve; more are drawn as the mean of neighbours."""
 
-MOST_ROWS = 12
+MAX_ROWS = 12
 """Of the table under a chart."""
 
 Points = list[tuple[float, float]]
@@ -113,7 +113,7 @@ def chart(
         drawing.y_labels = [{"value": math.log10(m), "label": _short(m)} for m in marks]
     averaged = 1
     for name, curve in series.items():
-        drawn, width = thinned(curve, most=MOST_POINTS)
+        drawn, width = thinned(curve, most=MAX_POINTS)
         averaged = max(averaged, width)
         if logarithmic:
             drawn = [(step, math.log10(value)) for step, value in drawn]
@@ -181,6 +181,6 @@ def _table(series: Mapping[str, Points]) -> tuple[tuple[float, tuple[str, ...]],
 
 
 def _spread(curve: Points) -> Points:
-    if len(curve) <= MOST_ROWS:
+    if len(curve) <= MAX_ROWS:
         return curve
-    return [curve[n * (len(curve) - 1) // (MOST_ROWS - 1)] for n in range(MOST_ROWS)]
+    return [curve[n * (len(curve) - 1) // (MAX_ROWS - 1)] for n in range(MAX_ROWS)]

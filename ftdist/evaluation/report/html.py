@@ -38,10 +38,10 @@ from ftdist.rundir import RunDir, write_whole
 
 PAGE = "index.html"
 
-MOST_SHOWN = 3
+MAX_SHOWN = 3
 """Answers of each kind that stand open on the page."""
 
-MOST_LISTED = 200
+MAX_LISTED = 200
 """Answers in the list of all, and in the blind comparison; answers.jsonl has every one."""
 
 KINDS = {
@@ -84,7 +84,7 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         first=first,
         marks=marks_text,
         kinds=_by_kind(report.answers, first=first),
-        listed=spread(report.answers, MOST_LISTED),
+        listed=spread(report.answers, MAX_LISTED),
         answers=len(report.answers),
         scores=report.scores,
         groups=_grouped(found),
@@ -123,7 +123,7 @@ def _by_kind(
     """
     of_kind = {kind: [row for row in answers if row["kind"] == kind] for kind in KINDS}
     return [
-        {"title": title, "rows": spread(rest, MOST_SHOWN), "asked": len(of_kind[kind])}
+        {"title": title, "rows": spread(rest, MAX_SHOWN), "asked": len(of_kind[kind])}
         for kind, title in KINDS.items()
         if (rest := [row for row in of_kind[kind] if row is not first])
     ]
@@ -140,7 +140,7 @@ def _blind(answers: Sequence[dict[str, Any]], *, run: str) -> dict[str, Any]:
             "base": row["base"]["answer"],
             "tuned": row["tuned"]["answer"],
         }
-        for row in spread(differing, MOST_LISTED)
+        for row in spread(differing, MAX_LISTED)
     ]
     return {"run": run, "rows": rows}
 

@@ -27,8 +27,8 @@ from ftdist.evaluation.report.text import (
 from ftdist.io.sampling import spread
 from ftdist.rundir import read_json_lines
 
-LONGEST_ANSWER = 240
-MOST_DOCUMENTS = 5
+MAX_ANSWER = 240
+MAX_DOCUMENTS = 5
 
 ANSWERS_WIDTH, SCORES_WIDTH = 60, 100
 """Columns of a terminal below which answers, and scores, stand under each other: a table of them
@@ -131,7 +131,7 @@ def comparison_markdown(report_dir: Path, *, examples: int = 6) -> str:
     for score in score_rows(report.scores):
         lines.append(f"| {' | '.join(score.cells)} |")
     lines += [f"\n{_markdown(sentence)}" for sentence in _how(report.scores)]
-    weakest = documents_rows(report.scores, most=MOST_DOCUMENTS)
+    weakest = documents_rows(report.scores, most=MAX_DOCUMENTS)
     if weakest:
         lines += ["", "| weakest in the library | base | tuned |", "| --- | ---: | ---: |"]
         lines += [
@@ -195,7 +195,7 @@ def _print_scores(scores: dict[str, Any], console: Console, *, width: int) -> No
 
 
 def _print_weakest(scores: dict[str, Any], console: Console, *, width: int) -> None:
-    weakest = documents_rows(scores, most=MOST_DOCUMENTS)
+    weakest = documents_rows(scores, most=MAX_DOCUMENTS)
     if weakest and width < SCORES_WIDTH:
         console.print(Text("\nWeakest in the library, recall:"), width=width)
         blocks = ((Text(place), from_to(*rates, width=width)) for place, *rates in weakest)
@@ -236,7 +236,7 @@ def _cell(row: dict[str, Any], name: str) -> Text:
 
 def _shorten(answer: str) -> str:
     flat = " ".join(plain(answer).split())
-    return flat if len(flat) <= LONGEST_ANSWER else f"{flat[:LONGEST_ANSWER].rstrip()} ..."
+    return flat if len(flat) <= MAX_ANSWER else f"{flat[:MAX_ANSWER].rstrip()} ..."
 
 
 def _markdown_cell(text: str) -> str:

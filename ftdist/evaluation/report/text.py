@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ftdist.evaluation.metric_docs import FEWEST_PASSAGES, MEANINGS, meaning_of
+from ftdist.evaluation.metric_docs import MEANINGS, MIN_PASSAGES, meaning_of
 
 Scores = dict[str, Any]
 """What stands in `scores.json`."""
@@ -15,7 +15,7 @@ NOISE = "within the noise"
 NOT_IN_COST = "the curation with the base's answers, the export and the comparison"
 """What `cost_of` leaves out."""
 
-MOST_MARKS, LONGEST_MARK = 3, 60
+MAX_MARKS, MAX_MARK = 3, 60
 """Of what is shown of the library's words in an answer; answers.jsonl has all."""
 
 
@@ -149,8 +149,8 @@ def marks_text(said: Mapping[str, Any]) -> str:
         said: one model's part of a row of `answers.jsonl`.
     """
     leaked = said.get("leaked") or ()
-    shown = [" ".join(plain(mark).split())[:LONGEST_MARK] for mark in leaked[:MOST_MARKS]]
-    more = f" and {len(leaked) - MOST_MARKS} more" if len(leaked) > MOST_MARKS else ""
+    shown = [" ".join(plain(mark).split())[:MAX_MARK] for mark in leaked[:MAX_MARKS]]
+    more = f" and {len(leaked) - MAX_MARKS} more" if len(leaked) > MAX_MARKS else ""
     return f"of the library: {', '.join(shown)}{more}" if shown else ""
 
 
@@ -172,9 +172,9 @@ def change_text(name: str, found: dict[str, Any] | None, *, digits: int = 2) -> 
 
 def unclear_text(found: Mapping[str, Any]) -> str:
     """What a difference is called that is neither better nor worse: noise, or of too few texts."""
-    passages = found.get("passages", FEWEST_PASSAGES)
-    if passages < FEWEST_PASSAGES:
-        return f"too few texts to tell ({passages}; {FEWEST_PASSAGES} are needed)"
+    passages = found.get("passages", MIN_PASSAGES)
+    if passages < MIN_PASSAGES:
+        return f"too few texts to tell ({passages}; {MIN_PASSAGES} are needed)"
     return NOISE
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ftdist.evaluation.report.charts import Chart, chart
 from ftdist.observe.training_evals import read_measures
 
-MOST_STEPS = 5
+MAX_STEPS = 5
 """Of which written answers are shown: the base's, the last, and those evenly between."""
 
 
@@ -84,7 +84,7 @@ def _loss(row: dict[str, Any]) -> float | None:
 
 
 def _written(rows: Sequence[dict[str, Any]]) -> tuple[Written, ...]:
-    count = min(MOST_STEPS, len(rows))
+    count = min(MAX_STEPS, len(rows))
     shown = [rows[place * (len(rows) - 1) // max(1, count - 1)] for place in range(count)]
     found: dict[str, Written] = {}
     for row in shown:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ftdist.evaluation.metric_docs import FEWEST_PASSAGES
+from ftdist.evaluation.metric_docs import MIN_PASSAGES
 
 Z_95 = 1.959963984540054
 """Standard normal quantile of 0.975."""
@@ -196,7 +196,7 @@ def paired_losses(base: Losses, tuned: Losses) -> dict[str, Any] | None:
         "difference": float(means["tuned"] - means["base"]),
         "low_95": low,
         "high_95": high,
-        "clear": len(columns) >= FEWEST_PASSAGES and (low > 0 or high < 0),
+        "clear": len(columns) >= MIN_PASSAGES and (low > 0 or high < 0),
         "intervals": {name: list(_middle_95(values)) for name, values in drawn_means.items()},
     }
 

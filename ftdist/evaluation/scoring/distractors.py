@@ -10,7 +10,7 @@ from heapq import nsmallest
 from ftdist.evaluation.probes import Probe
 from ftdist.text.matching import strip_citation, words
 
-MOST_RIVALS = 3
+MAX_RIVALS = 3
 NEAR = 0.5
 """Two answers are near misses if more than this part of the longer one's words are shared."""
 
@@ -108,7 +108,7 @@ def _nearest(said: Said, sets: dict[Said, frozenset[str]]) -> list[Said]:
         shared = len(own & sets[other])
         return -shared / (len(own) + len(sets[other]) - shared), other
 
-    return nsmallest(MOST_RIVALS, (other for other in sets if sets[other] != own), key=distance)
+    return nsmallest(MAX_RIVALS, (other for other in sets if sets[other] != own), key=distance)
 
 
 def _shared(one: frozenset[str], other: frozenset[str]) -> bool:

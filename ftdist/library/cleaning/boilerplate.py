@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ftdist.library.schema import Block, Document
 
-_LEAST_DOCUMENTS = 5
+_MIN_DOCUMENTS = 5
 _SHARE = 1 / 3
 _COMPACTED_AT = 4_000_000
 """Hashes that wait in memory before they are counted."""
@@ -42,7 +42,7 @@ def find_repeated(
             counted, counts = _added(counted, counts, waiting)
             waiting, size = [], 0
     counted, counts = _added(counted, counts, waiting)
-    return counted[(counts > documents * _SHARE) & (counts >= _LEAST_DOCUMENTS)]
+    return counted[(counts > documents * _SHARE) & (counts >= _MIN_DOCUMENTS)]
 
 
 def drop_repeated(

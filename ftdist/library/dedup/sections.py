@@ -15,10 +15,10 @@ from ftdist.library.schema import Document, Row
 from ftdist.library.synthesis.sections import Section, joined, sections
 from ftdist.text.ngram_hashes import Hashes
 
-LEAST_WORDS = 50
+MIN_WORDS = 50
 """Shorter sections are not compared: what is usual to say shortly is said often."""
 
-LEAST_LIKENESS = 0.9
+MIN_LIKENESS = 0.9
 """Sections are near duplicates from here on, whatever documents are: a command's name that is put
 for another in two lines of a short section takes it below."""
 
@@ -77,7 +77,7 @@ def long_sections(document: Document) -> Iterable[tuple[int, str]]:
     """Sections below a heading that are long enough to be compared: which, and what they say."""
     for ordinal, section in enumerate(sections(document)):
         text = joined(section.blocks)
-        if section.path and len(text.split()) >= LEAST_WORDS:
+        if section.path and len(text.split()) >= MIN_WORDS:
             yield ordinal, f"{section.heading}\n{text}"
 
 

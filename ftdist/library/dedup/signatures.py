@@ -18,7 +18,7 @@ PERMUTATIONS = 128
 
 SHINGLE_WORDS = 5
 
-LEAST_WORDS = 8
+MIN_WORDS = 8
 """Shorter texts have no likeness, only exact duplicates: one word may be all that counts."""
 
 _SEED = 4
@@ -49,7 +49,7 @@ def signatures(texts: Iterable[str]) -> Signatures:
     for text in texts:
         exact.append(_exact(text))
         words = word_hashes(text)
-        enough = len(words) >= LEAST_WORDS
+        enough = len(words) >= MIN_WORDS
         shingles.append(run_hashes(words, words=SHINGLE_WORDS) if enough else words[:0])
         waiting += len(shingles[-1])
         if waiting >= _SHINGLES_AT_ONCE:

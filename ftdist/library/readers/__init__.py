@@ -7,7 +7,7 @@ from pathlib import Path
 from ftdist.library.readers.filetype import GZIP
 from ftdist.library.schema import BadRow, BadRowError, Document, Place
 
-LARGEST_DOCUMENT = 64 * 2**20
+MAX_DOCUMENT = 64 * 2**20
 """Bytes of the largest HTML, Markdown or text file, unpacked; reading takes twenty times that."""
 
 
@@ -53,10 +53,10 @@ def bytes_of(path: Path) -> bytes:
     with path.open("rb") as file:
         is_packed = file.read(len(GZIP)) == GZIP
     with gzip.open(path) if is_packed else path.open("rb") as opened:
-        data = opened.read(LARGEST_DOCUMENT + 1)
-    if len(data) > LARGEST_DOCUMENT:
+        data = opened.read(MAX_DOCUMENT + 1)
+    if len(data) > MAX_DOCUMENT:
         raise BadRowError(
-            f"is a document of more than {LARGEST_DOCUMENT >> 20} MiB",
+            f"is a document of more than {MAX_DOCUMENT >> 20} MiB",
             "Split it, or write its parts as rows of JSONL.",
         )
     return data

@@ -13,10 +13,10 @@ import yaml
 from ftdist.library.readers.text import decoded
 from ftdist.library.schema import BadRowError
 
-LONGEST_LINE = 64 * 2**20
+MAX_LINE = 64 * 2**20
 """Bytes of the longest line that is read; of a longer one only the end is looked for."""
 
-LARGEST_FILE = 512 * 2**20
+MAX_FILE = 512 * 2**20
 """Bytes of the largest JSON, YAML or CSV file, which are read whole; JSONL has no limit."""
 
 _MARK = b"\xef\xbb\xbf"
@@ -36,8 +36,8 @@ def read_values(
         span: bytes of a JSONL file, from the beginning of a line.
         first_row: number of the first line of the span.
     """
-    if kind in ("json", "yaml", "csv") and path.stat().st_size > LARGEST_FILE:
-        yield 1, BadRowError(f"is larger than {LARGEST_FILE >> 20} MiB", "Write it as JSONL.")
+    if kind in ("json", "yaml", "csv") and path.stat().st_size > MAX_FILE:
+        yield 1, BadRowError(f"is larger than {MAX_FILE >> 20} MiB", "Write it as JSONL.")
         return
     try:
         match kind:
@@ -96,14 +96,14 @@ def _jsonl_values(path: Path, *, span: Span | None, first_row: int) -> Iterator[
         file.seek(first)
         row = first_row
         while file.tell() < end:
-            line = file.readline(LONGEST_LINE)
-            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            line = file.readline(MAX_LINE)
+            if len(line) == MAX_LINE and not line.endswith(b"\n"):
                 while (rest := file.readline(2**20)) and not rest.endswith(b"\n"):
                     pass
                 yield (
                     row,
                     BadRowError(
-                        f"is longer than {LONGEST_LINE >> 20} MiB", "Split it, or leave it out."
+                        f"is longer than {MAX_LINE >> 20} MiB", "Split it, or leave it out."
                     ),
                 )
             else:
@@ -128,7 +128,7 @@ def _json_values(path: Path) -> Iterator[tuple[int, Any]]:
 
 def _csv_values(path: Path) -> Iterator[tuple[int, Any]]:
     text, _ = decoded(path.read_bytes())
-    csv.field_size_limit(LONGEST_LINE)
+    csv.field_size_limit(MAX_LINE)
     lines = text.splitlines(keepends=True)
     separator = max(",;\t|", key="".join(lines[:1]).count)
     reader = csv.DictReader(lines, delimiter=separator, restkey="")

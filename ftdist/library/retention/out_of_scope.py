@@ -21,8 +21,8 @@ _NAME = re.compile(
     r"(?<!error )(?<!code )(?<!page )(?<!version )"
     r"\b(?=\w*[A-Z])(?:[A-Z]{2,}\w*|[A-Z]\w*-?\d[\w-]*|[A-Za-z]+-\d+[\w-]*)\b",
 )
-_LEAST_SHARE = 0.05
-_MOST_PRODUCTS = 5
+_MIN_SHARE = 0.05
+_MAX_PRODUCTS = 5
 
 Worded = Sequence[str]
 """One question of the library in all its wordings, its own first."""
@@ -43,9 +43,9 @@ def find_products(questions: Sequence[str]) -> list[str]:
     `keep.products` where it is another.
     """
     found = Counter(name for text in questions for name in set(_NAME.findall(text)) - ABBREVIATIONS)
-    least = max(2, _LEAST_SHARE * len(questions))
+    least = max(2, _MIN_SHARE * len(questions))
     frequent = [name for name, count in found.items() if count >= least]
-    return sorted(frequent, key=lambda name: (-found[name], name))[:_MOST_PRODUCTS]
+    return sorted(frequent, key=lambda name: (-found[name], name))[:_MAX_PRODUCTS]
 
 
 def contrast_questions(

@@ -9,7 +9,7 @@ from zlib import crc32
 
 from ftdist.config.curate_schema import KeepSection
 from ftdist.data.messages import Message
-from ftdist.io.progress import Say, unheard
+from ftdist.io.progress import LogFn, no_log
 from ftdist.library.retention.out_of_scope import (
     Strange,
     contrast_probes,
@@ -51,11 +51,11 @@ class Asked:
 
     ask: Ask
     cache: Path
-    say: Say = unheard
+    log: LogFn = no_log
 
     def __call__(self, prompts: Sequence[str]) -> list[Pair]:
         """Prompts with what it says, less those to which it says nothing, or runs in circles."""
-        pairs = answered(prompts, ask=self.ask, cache=self.cache, say=self.say)
+        pairs = answered(prompts, ask=self.ask, cache=self.cache, log=self.log)
         return [pair for pair in pairs if not in_circles(pair[1])]
 
 

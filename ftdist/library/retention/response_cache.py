@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ftdist.errors import DataError
-from ftdist.io.progress import Say, unheard
+from ftdist.io.progress import LogFn, no_log
 from ftdist.rundir import append_json_line, read_json_lines
 
 Ask = Callable[[Sequence[str]], Sequence[str | DataError]]
@@ -16,13 +16,13 @@ ANSWERED_AT_ONCE = 32
 """Prompts asked together, one batch of the base model; an interruption loses no more than these."""
 
 _SAY_EVERY_S = 5.0
-_LEAST_RUNS = 8
-_LEAST_DISTINCT = 0.5
+_MIN_RUNS = 8
+_MIN_DISTINCT = 0.5
 _SENTENCE_END = re.compile(r"[.!?][\"')\]\u201d\u2019]*(?=\s|$)")
 
 
 def answered(
-    prompts: Sequence[str], *, ask: Ask, cache: Path, say: Say = unheard
+    prompts: Sequence[str], *, ask: Ask, cache: Path, log: LogFn = no_log
 ) -> list[tuple[str, str]]:
     """Prompts with their answers, in the order of the prompts; those without one are left out.
 
@@ -30,7 +30,7 @@ def answered(
         prompts: each asked once, now or before; one that is refused is asked again next time.
         ask: gives the base model's answers.
         cache: JSON lines of what was answered; a torn last line is asked again.
-        say: is told how many are answered of those that were not before, and how long it takes.
+        log: is told how many are answered of those that were not before, and how long it takes.
     """
     cache.parent.mkdir(parents=True, exist_ok=True)
     known = {
@@ -50,7 +50,7 @@ def answered(
         done, now = first + len(asked), time.monotonic()
         if now - told > _SAY_EVERY_S or done == len(new):
             told = now
-            say(f"{done}/{len(new)}, {(now - began) / done * (len(new) - done):.0f} s left")
+            log(f"{done}/{len(new)}, {(now - began) / done * (len(new) - done):.0f} s left")
     return [(prompt, known[prompt]) for prompt in prompts if known.get(prompt, "").strip()]
 
 
@@ -58,7 +58,7 @@ def in_circles(text: str) -> bool:
     """Whether most of a text's runs of four words are there more than once."""
     words = text.split()
     runs = [tuple(words[at : at + 4]) for at in range(len(words) - 3)]
-    return len(runs) >= _LEAST_RUNS and len(set(runs)) < _LEAST_DISTINCT * len(runs)
+    return len(runs) >= _MIN_RUNS and len(set(runs)) < _MIN_DISTINCT * len(runs)
 
 
 def whole_sentences(text: str) -> str:

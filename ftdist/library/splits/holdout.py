@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ftdist.text.ngram_hashes import Hashes, mixed
 
-LEAST_UNITS = 20
+MIN_UNITS = 20
 """A source with fewer keeps out none: one of ten manuals would be a tenth of what is learned."""
 
 
@@ -15,7 +15,7 @@ def choose_held_out(hashes: Hashes, *, share: float, most: int, seed: int) -> np
     """Choose the units whose keyed hash lies below a threshold.
 
     Equal content stays together. Neither the order of units nor units that are added later change
-    what becomes of the others, but for what `most` cuts off and at `LEAST_UNITS`.
+    what becomes of the others, but for what `most` cuts off and at `MIN_UNITS`.
 
     Args:
         hashes: of what each unit says.
@@ -26,7 +26,7 @@ def choose_held_out(hashes: Hashes, *, share: float, most: int, seed: int) -> np
     Returns:
         bool, one a unit.
     """
-    if len(hashes) < LEAST_UNITS:
+    if len(hashes) < MIN_UNITS:
         return np.zeros(len(hashes), dtype=np.bool_)
     key = hashlib.blake2b(str(seed).encode(), digest_size=8).digest()
     places = mixed(hashes ^ np.uint64(int.from_bytes(key)))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from ftdist.errors import DataError
-from ftdist.io.progress import Say, unheard
+from ftdist.io.progress import LogFn, no_log
 from ftdist.library.retention.response_cache import ANSWERED_AT_ONCE, Ask, answered
 from ftdist.library.samples import Sample
 from ftdist.library.schema import Block, Document
@@ -44,7 +44,7 @@ class Writer:
         replies: JSON lines of what it said.
         questions: of each passage.
         wordings: of each question.
-        say: is told how it goes on.
+        log: is told how it goes on.
         has_spoken: whether it ever gave a reply.
     """
 
@@ -53,7 +53,7 @@ class Writer:
     replies: Path
     questions: int
     wordings: int
-    say: Say = unheard
+    log: LogFn = no_log
     has_spoken: bool = False
     refused: dict[str, DataError] = field(default_factory=dict)
     """Prompts that it refuses, and why."""
@@ -64,7 +64,7 @@ class Writer:
         Raises:
             DataError: it refuses whatever it is asked.
         """
-        replies = dict(answered(prompts, ask=self._asked, cache=self.replies, say=self.say))
+        replies = dict(answered(prompts, ask=self._asked, cache=self.replies, log=self.log))
         self.has_spoken = self.has_spoken or bool(replies)
         return replies
 

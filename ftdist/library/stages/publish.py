@@ -13,7 +13,7 @@ import pyarrow
 from ftdist.config.curate_schema import CurateConfig
 from ftdist.errors import ConfigError, StorageError
 from ftdist.io.atomic_dir import keep_last, made_aside, sweep
-from ftdist.io.progress import Say
+from ftdist.io.progress import LogFn
 from ftdist.io.worker_pool import processes_for
 from ftdist.library.dataset_card import html_card, text_card
 from ftdist.library.readers.discovery import FoundSource
@@ -59,7 +59,7 @@ def publish(
     found: Sequence[FoundSource],
     overlap: Overlap,
     model: Any,
-    say: Say,
+    log: LogFn,
 ) -> Published:
     """Write the library, whole or not at all; one of the same name is replaced.
 
@@ -80,7 +80,7 @@ def publish(
                 found=found,
                 overlap=overlap,
                 model=model,
-                say=say,
+                log=log,
             )
             keep_last(aside, folder)
     except OSError as error:
@@ -123,7 +123,7 @@ def _write_library(
     found: Sequence[FoundSource],
     overlap: Overlap,
     model: Any,
-    say: Say,
+    log: LogFn,
 ) -> dict[str, Any]:
     """All files of a library; what its card says."""
     (aside / "data").mkdir()
@@ -134,7 +134,7 @@ def _write_library(
         kept=kept,
         split=config.split,
     )
-    say("curate: measuring")
+    log("curate: measuring")
     sizes = measure(
         [
             (source["name"], [aside / source["files"][part]["name"] for part in PARTS])

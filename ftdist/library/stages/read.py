@@ -9,7 +9,7 @@ from typing import Any
 from ftdist.config.curate_schema import CurateConfig
 from ftdist.errors import DataError
 from ftdist.io.file_hashes import Digests, stamp_of
-from ftdist.io.progress import Say, told
+from ftdist.io.progress import LogFn, told
 from ftdist.io.worker_pool import in_order
 from ftdist.library.readers.discovery import FoundSource
 from ftdist.library.readers.records import split_rows
@@ -25,11 +25,11 @@ class Work:
     config: CurateConfig
     cache: Path
     processes: int
-    say: Say
+    log: LogFn
 
-    def about(self, what: str) -> Say:
+    def about(self, what: str) -> LogFn:
         """What is told of one thing, under its name."""
-        return lambda words: self.say(f"curate: {what}: {words}")
+        return lambda words: self.log(f"curate: {what}: {words}")
 
 
 def read_sources(roles: Sequence[tuple[FoundSource, str]], *, work: Work) -> list[ReadSource]:
@@ -49,7 +49,7 @@ def read_sources(roles: Sequence[tuple[FoundSource, str]], *, work: Work) -> lis
     digests.save()
     everything = list(chain(*pieces))
     known = [piece.is_read for piece in everything]
-    work.say(
+    work.log(
         f"curate: reading {len(everything)} pieces of {sum(len(s.files) for s, _ in roles)} files "
         f"in {work.processes} processes; {sum(known)} are known already"
     )
@@ -58,7 +58,7 @@ def read_sources(roles: Sequence[tuple[FoundSource, str]], *, work: Work) -> lis
         sizes=[
             0 if is_read else piece.size for piece, is_read in zip(everything, known, strict=True)
         ],
-        say=work.about("reading"),
+        log=work.about("reading"),
     )
     sources = []
     for (source, role), own in zip(roles, pieces, strict=True):
@@ -71,7 +71,7 @@ def read_sources(roles: Sequence[tuple[FoundSource, str]], *, work: Work) -> lis
             account.add(one)
             if piece.is_read:
                 whole.append(piece)
-        work.say(f"curate: {source.name}: {account.rows} rows read, {account.bad} bad")
+        work.log(f"curate: {source.name}: {account.rows} rows read, {account.bad} bad")
         sources.append(
             ReadSource(name=source.name, role=role, pieces=tuple(whole), account=account)
         )

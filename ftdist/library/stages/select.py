@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ftdist.config.curate_schema import CurateConfig
 from ftdist.library.cleaning.boilerplate import find_repeated
 from ftdist.library.dedup.near_duplicates import Duplicates, find_duplicates
-from ftdist.library.dedup.sections import LEAST_LIKENESS, SectionSignatures, section_told
+from ftdist.library.dedup.sections import MIN_LIKENESS, SectionSignatures, section_told
 from ftdist.library.schema import Document, Row
 from ftdist.library.splits.holdout import choose_held_out
 from ftdist.library.stages.read_shard import Piece, unit_text
@@ -173,7 +173,7 @@ def _copied_sections(
     ]
     found = find_duplicates(
         ((each.exact[at], each.minhash[at]) for each, at in zip(signed, chosen, strict=True)),
-        similarity=max(config.clean.similarity, LEAST_LIKENESS),
+        similarity=max(config.clean.similarity, MIN_LIKENESS),
         folder=folder,
         kinds=np.concatenate([each.numbers[at] for each, at in zip(signed, chosen, strict=True)]),
     )

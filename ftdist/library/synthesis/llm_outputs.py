@@ -41,8 +41,8 @@ _OF_THE_TEXT = re.compile(
     r"\b(?:the|this|that) (?:text|passage|document|section|excerpt|paragraph)\b|\baccording to\b",
     re.IGNORECASE,
 )
-_LEAST_QUOTE_WORDS = 4
-_LEAST_SHARED = 0.6
+_MIN_QUOTE_WORDS = 4
+_MIN_SHARED = 0.6
 """Of an answer's longer words, the share that the passage has too."""
 
 
@@ -96,7 +96,7 @@ def why_not(claim: Claim, passage: Sample) -> str:
     if not 1 <= len(claim.answer.split()) <= 160:
         return "has an answer of more than 160 words"
     quote = _plain(claim.quote)
-    if len(quote.split()) < min(_LEAST_QUOTE_WORDS, len(_plain(text).split())):
+    if len(quote.split()) < min(_MIN_QUOTE_WORDS, len(_plain(text).split())):
         return "quotes too little"
     if quote not in _plain(text):
         return "quotes words that are not in the text"
@@ -104,7 +104,7 @@ def why_not(claim: Claim, passage: Sample) -> str:
     if strange := _strange(claim.answer, known) or _strange(claim.question, passage.text):
         return f"says {strange!r}, which the text does not"
     answer = {word for word in _plain(claim.answer).split() if len(word) > 3}
-    if len(answer & set(_plain(known).split())) < _LEAST_SHARED * len(answer):
+    if len(answer & set(_plain(known).split())) < _MIN_SHARED * len(answer):
         return "has an answer in other words than the text"
     return ""
 

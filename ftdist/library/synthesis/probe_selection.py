@@ -25,7 +25,7 @@ _QUANTITY = re.compile(
 _NAME = re.compile(r"(?<![.!?:]\s)(?<!^)\b[A-Z][\w-]*(?:\s[A-Z][\w-]*)*", re.MULTILINE)
 _WORD_NAME = re.compile(r"\b[A-Z][\w-]+")
 _COMMON_TIMES, _COMMON_SHARE = 3, 0.2
-_MOST_KEYS = 2
+_MAX_KEYS = 2
 _SHORT_ANSWER_WORDS = 6
 
 
@@ -83,7 +83,7 @@ def keys_of(answer: str, *, question: str, given: str = "") -> list[str]:
         for key in (*_CODE.findall(first), *_quantities(first), *_names(first))
         if len(key.strip()) > 1 and key.strip().casefold() not in asked and holds(answer, key)
     ]
-    return list(dict.fromkeys(found))[:_MOST_KEYS]
+    return list(dict.fromkeys(found))[:_MAX_KEYS]
 
 
 def _quantities(text: str) -> Iterator[str]:

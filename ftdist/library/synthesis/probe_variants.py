@@ -27,7 +27,7 @@ also already"""
 _SMALLER_WORDS = "to of at by for from with in into on about as than that"
 _SMALL = frozenset(_SMALL_WORDS.split())
 _SMALLER = _SMALL | frozenset(_SMALLER_WORDS.split())
-_LEAST_WORDS = 3
+_MIN_WORDS = 3
 _LAST_MARK = re.compile(r"[.,;:!?]+$")
 
 
@@ -58,7 +58,7 @@ def in_haste(question: str, *, small: frozenset[str]) -> str:
     """The question without its small words, as typed into a search box; "": too little is left."""
     sentences = [_hurried(text, small=small) for text in _SENTENCES.split(question)]
     text = " ".join(" ".join(sentence) for sentence in sentences if sentence)
-    return text if len(text.split()) >= _LEAST_WORDS else ""
+    return text if len(text.split()) >= _MIN_WORDS else ""
 
 
 def _hurried(sentence: str, *, small: frozenset[str]) -> list[str]:

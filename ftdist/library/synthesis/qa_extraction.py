@@ -12,11 +12,11 @@ from ftdist.library.samples import MadeBy
 from ftdist.library.schema import Block, Document
 from ftdist.library.synthesis.sections import Section, joined, sections
 
-LONGEST_ANSWER_WORDS = 160
+MAX_ANSWER_WORDS = 160
 """Longer answers are cut after a block; a first block that is longer still makes no answer."""
 
-_LEAST_ANSWER_WORDS = 3
-_LONGEST_QUESTION_WORDS = 40
+_MIN_ANSWER_WORDS = 3
+_MAX_QUESTION_WORDS = 40
 _MARKED = re.compile(
     r"^(?:(?:Q|Question)\s*\d*\s*[:.)]\s*)(?P<text>.+)$", re.IGNORECASE | re.DOTALL
 )
@@ -147,7 +147,7 @@ def _asked(block: Block) -> str:
 
 def _is_question(text: str) -> bool:
     words = len(text.split())
-    return text.rstrip().endswith("?") and 3 <= words <= _LONGEST_QUESTION_WORDS
+    return text.rstrip().endswith("?") and 3 <= words <= _MAX_QUESTION_WORDS
 
 
 def _answer(blocks: Sequence[Block]) -> str:
@@ -156,14 +156,14 @@ def _answer(blocks: Sequence[Block]) -> str:
     size = 0
     for block in blocks:
         size += len(block.text.split()) + sum(len(" ".join(row).split()) for row in block.rows)
-        if size > LONGEST_ANSWER_WORDS:
+        if size > MAX_ANSWER_WORDS:
             break
         chosen.append(block)
     while chosen and chosen[-1].text.rstrip().endswith(":") and len(chosen) < len(blocks):
         chosen.pop()  # what it announces does not follow
     text = _ANSWER_MARK.sub("", joined(chosen)).strip()
     is_announced = len(text.split()) <= 8 and text.endswith((":", "...", ". . ."))
-    return text if len(text.split()) >= _LEAST_ANSWER_WORDS and not is_announced else ""
+    return text if len(text.split()) >= _MIN_ANSWER_WORDS and not is_announced else ""
 
 
 def _of_definitions(section: Section, document: Document) -> Iterator[Exchange]:

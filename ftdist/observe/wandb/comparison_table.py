@@ -26,7 +26,7 @@ PREFIX = "compare/"
 ANSWERS = f"{PREFIX}answers"
 DIGEST = f"{PREFIX}digest"
 
-MOST_ANSWERS = 500
+MAX_ANSWERS = 500
 """Rows of the table; answers.jsonl has every one."""
 
 ANSWERS_ASKED = "tracking.answers"
@@ -60,7 +60,7 @@ class Comparison:
     Attributes:
         values: by their names in W&B.
         answers: the rows of the table; None: no text leaves this place.
-        asked: questions there are, of which the table has at most `MOST_ANSWERS`.
+        asked: questions there are, of which the table has at most `MAX_ANSWERS`.
     """
 
     values: Mapping[str, Value]
@@ -162,8 +162,8 @@ def _numbers(section: str, fields: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def answer_rows(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """At most `MOST_ANSWERS` rows of `answers.jsonl`, evenly spread over it, as `COLUMNS`."""
-    count = min(len(rows), MOST_ANSWERS)
+    """At most `MAX_ANSWERS` rows of `answers.jsonl`, evenly spread over it, as `COLUMNS`."""
+    count = min(len(rows), MAX_ANSWERS)
     return [_answer_row(rows[place * len(rows) // count]) for place in range(count)]
 
 

@@ -7,9 +7,10 @@ is waited for no longer than `WAIT_S`; whatever W&B raises or waits for, the com
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from ftdist.config.schema import RunConfig
+from ftdist.io.progress import LogFn
 from ftdist.observe.wandb.api import find_server
 from ftdist.observe.wandb.client import kill_wandb_core
 from ftdist.observe.wandb.sync import sync
@@ -24,23 +25,21 @@ FINISH_TIMEOUT_S = 20.0
 
 _LAST_JOIN_S = 5.0
 
-Say = Callable[[str], None]
 
-
-def tell_wandb(run: RunDir, config: RunConfig, *, say: Say) -> None:
+def tell_wandb(run: RunDir, config: RunConfig, *, log: LogFn) -> None:
     """Show a run's comparison in W&B, as far as the config and the network allow it.
 
     Args:
         run: that was compared.
         config: of the run; says whether W&B is told.
-        say: says a line to people.
+        log: says a line to people.
     """
     later = f"`ftdist sync {run.handle}` sends the comparison"
     if config.tracking.wandb == "off":
         return
     why = _offline(config, environment=os.environ)
     if why is not None:
-        say(f"W&B is offline{why}; {later}.")
+        log(f"W&B is offline{why}; {later}.")
         return
     told: list[str] = []
     thread = threading.Thread(target=_send, args=(run, later, told.append), daemon=True)
@@ -52,7 +51,7 @@ def tell_wandb(run: RunDir, config: RunConfig, *, say: Say) -> None:
         thread.join(_LAST_JOIN_S)
         told = [f"W&B did not answer within {WAIT_S:.0f} s and is left behind; {later}."]
     for line in told:
-        say(line)
+        log(line)
 
 
 def _offline(config: RunConfig, *, environment: Mapping[str, str]) -> str | None:
@@ -67,7 +66,7 @@ def _offline(config: RunConfig, *, environment: Mapping[str, str]) -> str | None
     return None
 
 
-def _send(run: RunDir, later: str, tell: Say) -> None:
+def _send(run: RunDir, later: str, tell: LogFn) -> None:
     """The thread: everything that wandb does."""
     try:
         done = sync(run, new=False, environment=os.environ, finish_timeout_s=FINISH_TIMEOUT_S)

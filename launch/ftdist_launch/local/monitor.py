@@ -101,7 +101,7 @@ def follow(
     folder: Path,
     wish: StopWish,
     tick: Callable[[], None],
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     stopping: Stopping = SAVING,
 ) -> Ended:
     """Watch a job until every rank has ended.
@@ -116,7 +116,7 @@ def follow(
         wish: filled by signal handlers meanwhile.
         tick: called a few times a second, to show progress. Its OSErrors, and those of `say`,
             are passed over: a terminal that was closed must not leave ranks behind.
-        say: for the few sentences that a user has to see.
+        log: for the few sentences that a user has to see.
         stopping: what a wish to stop does.
     """
     ranks = _Ranks(job=job, folder=folder, patience_s=stopping.patience_s)
@@ -136,7 +136,7 @@ def follow(
                     answer = stopping.late if late else answer
                     if answer not in said:
                         said.add(answer)
-                        say(answer)
+                        log(answer)
                 tick()
             time.sleep(LOOK_EVERY_S)
         ranks.look()

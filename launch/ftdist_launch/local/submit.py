@@ -30,7 +30,7 @@ ON_EVERY_GPU = ("compare", "blend")
 ENDS_WITH = "FTDIST_ENDS_WITH"
 """Environment variable: pid and start of the process whose end is the end of a rank too."""
 
-LONGEST_WARNING_S = 60
+MAX_WARNING_S = 60
 """Most seconds before its time limit at which a job is asked to save and stop."""
 
 
@@ -89,7 +89,7 @@ def submit_local(
         # submitit shows no GPU at all unless told which.
         gpus_per_node=len(gpus) if every_gpu else min(ranks, len(gpus)),
         visible_gpus=gpus,
-        signal_delay_s=min(LONGEST_WARNING_S, timeout_s // 4),
+        signal_delay_s=min(MAX_WARNING_S, timeout_s // 4),
         stderr_to_stdout=True,
     )
     environment = rank_environment(cluster, gpus=len(gpus), inherited=os.environ)

@@ -13,6 +13,7 @@ from ftdist import __version__
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
+from ftdist.io.progress import LogFn
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir, write_whole
 from ftdist_launch import entrypoints as jobs
@@ -38,8 +39,6 @@ SINGLE = {
 
 LEFTOVER_S = 10.0
 """How long a single stage may take to end after its `ftdist`."""
-
-Say = Callable[[str], None]
 
 
 class View(Protocol):
@@ -86,12 +85,12 @@ class Supervisor:
     run: RunDir
     config: RunConfig
     view_of: ViewOf
-    say: Say
+    log: LogFn
     callables: Mapping[str, Callable[[str], None]]
     """What ranks run, by stage: train, export, compare, blend."""
 
     @classmethod
-    def of(cls, run: RunDir, config: RunConfig, *, view_of: ViewOf, say: Say) -> "Supervisor":
+    def of(cls, run: RunDir, config: RunConfig, *, view_of: ViewOf, log: LogFn) -> "Supervisor":
         """A supervisor of the jobs of `ftdist_launch.entrypoints`."""
         callables = {
             "train": jobs.train,
@@ -99,7 +98,7 @@ class Supervisor:
             "compare": jobs.compare,
             "blend": jobs.blend,
         }
-        return cls(run=run, config=config, view_of=view_of, say=say, callables=callables)
+        return cls(run=run, config=config, view_of=view_of, log=log, callables=callables)
 
     @contextmanager
     def sole(self) -> Iterator[None]:
@@ -109,7 +108,7 @@ class Supervisor:
             ConfigError: somebody else works on it, or ranks of an earlier attempt still run.
         """
         private = self.config.run.private
-        with own_files(private=private), holding(self.run, say=self.say):
+        with own_files(private=private), holding(self.run, log=self.log):
             refuse_leftover_ranks(self.run)
             refuse_queued(self.run)
             yield
@@ -132,7 +131,7 @@ class Supervisor:
                 settled = settle(run, number, ended, stop_signal=wish.first, limit=limit)
                 decision = settled.decision
                 if decision.outcome == "requeue" and wish.first is None:
-                    self.say(_once_more(ended, number=number, step=settled.step))
+                    self.log(_once_more(ended, number=number, step=settled.step))
                     continue
                 return Finished(
                     outcome=decision.outcome,
@@ -189,7 +188,7 @@ class Supervisor:
                 folder=folder,
                 wish=wish,
                 tick=view.update,
-                say=self.say,
+                log=self.log,
                 stopping=stopping,
             )
         finally:

@@ -19,7 +19,7 @@ GIB = 1024**3
 SAVE_GIB_PER_S = 0.5
 """What one node is taken to write to the shared file system while it saves, GiB a second."""
 
-MOST_THREADS = 8
+MAX_THREADS = 8
 """Threads that one rank can make use of: Python, autograd, the network, and optimizer offload."""
 
 MANY_STEPS = 10**9
@@ -132,7 +132,7 @@ def sized(config: RunConfig, partitions: list[Partition]) -> RunConfig:
     cluster = config.cluster
     kinds = [p for p in partitions if _is_chosen(p, cluster.partition)]
     cores = min((kind.cores for kind in kinds), default=1)
-    threads = cluster.threads_per_task or max(1, min(MOST_THREADS, cores // cluster.tasks_per_node))
+    threads = cluster.threads_per_task or max(1, min(MAX_THREADS, cores // cluster.tasks_per_node))
     cluster = replace(
         cluster, threads_per_task=threads, gpus_per_node=gpus_per_node(config, partitions)
     )

@@ -17,7 +17,7 @@ from ftdist_launch.git import git_state
 from ftdist_launch.local.submit import CHECKOUT, only_environment, own_files
 from ftdist_launch.lock import holding
 from ftdist_launch.preflight import check_run, raise_together, run_dir
-from ftdist_launch.run_setup import Say, with_places, write_plan
+from ftdist_launch.run_setup import LogFn, with_places, write_plan
 from ftdist_launch.slurm.client import Queue, QueuedJob, SlurmError
 from ftdist_launch.slurm.preflight import cluster_problems, disk_problems, sized
 from ftdist_launch.slurm.sbatch import JobRequest, Stage, executor_of, gpus_of, script
@@ -49,7 +49,7 @@ class Submitted:
     """The training job of each run."""
 
 
-def check(config: RunConfig, *, queue: Queue, say: Say) -> RunConfig:
+def check(config: RunConfig, *, queue: Queue, log: LogFn) -> RunConfig:
     """Refuse a run that cannot work on the cluster, all problems in one answer.
 
     Returns:
@@ -63,7 +63,7 @@ def check(config: RunConfig, *, queue: Queue, say: Say) -> RunConfig:
             f"cluster.kind={config.cluster.kind}: there is no queue to submit to.",
             remedy="add cluster=slurm, or run it on this machine with `ftdist train`.",
         )
-    config = with_places(config, say=say)
+    config = with_places(config, log=log)
 
     def problems() -> Iterator[FtdistError]:
         yield from cluster_problems(config, queue)
@@ -240,14 +240,14 @@ def waiting_for(run: RunDir, *, stages: Sequence[Stage], queue: Queue) -> list[s
 
 
 @contextmanager
-def sole(run: RunDir, *, queue: Queue, say: Say) -> Iterator[None]:
+def sole(run: RunDir, *, queue: Queue, log: LogFn) -> Iterator[None]:
     """Hold a run while something is submitted for it that must be its only training.
 
     Raises:
         ConfigError: a job of it waits or runs, or somebody else is submitting.
         SlurmError: SLURM does not answer.
     """
-    with holding(run, say=say):
+    with holding(run, log=log):
         at_work = [job for job, (stage, _) in jobs_of(run, queue=queue).items() if stage == "train"]
         if at_work:
             raise ConfigError(

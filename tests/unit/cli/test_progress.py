@@ -29,7 +29,7 @@ def test_how_far_how_fast_and_how_long_is_told_and_what_was_made_before_does_not
     clock: Clock,
 ) -> None:
     said: list[str] = []
-    results = told("abcd", sizes=[0, 6 << 20, 2 << 20, 4 << 20], say=said.append)
+    results = told("abcd", sizes=[0, 6 << 20, 2 << 20, 4 << 20], log=said.append)
     assert next(results) == "a"
     clock.now = 3.0
     assert next(results) == "b"
@@ -42,14 +42,14 @@ def test_how_far_how_fast_and_how_long_is_told_and_what_was_made_before_does_not
 
 def test_nothing_is_told_where_nothing_is_made(clock: Clock) -> None:
     said: list[str] = []
-    for _ in told("ab", sizes=[0, 0], say=said.append):
+    for _ in told("ab", sizes=[0, 0], log=said.append):
         clock.now += 60
     assert said == []
 
 
 def test_a_hundred_lines_are_the_most(clock: Clock) -> None:
     said: list[str] = []
-    for _ in told(range(1_000), sizes=[1 << 20] * 1_000, say=said.append):
+    for _ in told(range(1_000), sizes=[1 << 20] * 1_000, log=said.append):
         clock.now += 60
     assert len(said) == 100
     assert all(re.fullmatch(r"[\d,]+ of 1,000 MiB, 0\.0 MiB a second, \d+ s left", s) for s in said)

@@ -168,7 +168,7 @@ def test_where_there_is_no_run_it_says_how_to_start_one(runs_root: Path, capsys:
 
 def test_a_run_that_is_watched_is_running(runs_root: Path, capsys: Captured) -> None:
     run = made(runs_root / "r", launched(1, job=None))
-    with holding(run, say=print):
+    with holding(run, log=print):
         assert cli.main(["status", "r"]) == 0
     assert capsys.readouterr().out.startswith("Run r: running on n1 (attempt 1).\n")
 

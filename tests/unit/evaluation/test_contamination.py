@@ -80,7 +80,7 @@ def test_nothing_is_said_of_sources_that_are_gone_or_too_large(
     config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs = Inputs(probes=(recall(LONG),), general=(), texts=(), source=Path("p"))
-    monkeypatch.setattr(contamination, "MOST_BYTES", 100)
+    monkeypatch.setattr(contamination, "MAX_BYTES", 100)
     assert seen_in_training(inputs, config) is None
     monkeypatch.undo()
     (tmp_path / "replay" / "page.md").unlink()

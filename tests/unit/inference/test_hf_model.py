@@ -134,7 +134,7 @@ def test_answers_are_weighed_alike_however_few_logits_may_stand_at_once(
     whole = answerer.rank(QUESTIONS, LONG_CHOICES, batch=5)
     at_once = max(sizes)
     most = at_once // 4
-    monkeypatch.setattr(loglikelihood, "MOST_LOGITS", most)
+    monkeypatch.setattr(loglikelihood, "MAX_LOGITS", most)
     sizes.clear()
     pieces = answerer.rank(QUESTIONS, LONG_CHOICES, batch=5)
     assert max(sizes) <= most < at_once
@@ -142,11 +142,11 @@ def test_answers_are_weighed_alike_however_few_logits_may_stand_at_once(
         assert found == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("most_logits", [loglikelihood.MOST_LOGITS, 7000])
+@pytest.mark.parametrize("most_logits", [loglikelihood.MAX_LOGITS, 7000])
 def test_losses_are_those_of_each_text_alone_whatever_the_batch_and_the_piece(
     made: Path, monkeypatch: pytest.MonkeyPatch, most_logits: int
 ) -> None:
-    monkeypatch.setattr(loglikelihood, "MOST_LOGITS", most_logits)
+    monkeypatch.setattr(loglikelihood, "MAX_LOGITS", most_logits)
     model = AutoModelForCausalLM.from_pretrained(made / "model")
     tokenizer = AutoTokenizer.from_pretrained(made / "model")
     texts = [*QUESTIONS, "a", ""]

@@ -62,7 +62,7 @@ def _told(run: RunDir, *turns: str) -> str:
     """The tuned model's answer at the end of a conversation: user, assistant, user."""
     roles = ("user", "assistant")
     messages = [Message(role=roles[n % 2], content=turn) for n, turn in enumerate(turns)]
-    return _tuned(run).reply(messages, max_tokens=6, say=lambda piece: None)  # noqa: ARG005
+    return _tuned(run).reply(messages, max_tokens=6, log=lambda piece: None)  # noqa: ARG005
 
 
 def _shown(text: str) -> str:
@@ -85,7 +85,7 @@ def test_an_answer_comes_in_pieces_that_make_up_the_whole(run: RunDir) -> None:
     pieces: list[str] = []
     answerer = _tuned(run)
     messages = [Message(role="user", content=FIRST)]
-    whole = answerer.reply(messages, max_tokens=24, say=pieces.append)
+    whole = answerer.reply(messages, max_tokens=24, log=pieces.append)
     assert "".join(pieces).strip() == whole
     assert len(pieces) > 1
     assert whole == answerer.answer([FIRST], max_tokens=24, batch=1)[0]

@@ -20,7 +20,7 @@ from ftdist.io.file_hashes import stamp_of
 from ftdist.library.pipeline import curate
 from ftdist.library.readers import read_document
 from ftdist.library.readers.discovery import FoundSource, find_sources
-from ftdist.library.readers.records import LONGEST_LINE
+from ftdist.library.readers.records import MAX_LINE
 from ftdist.library.schema import BadRow, Document
 from ftdist.library.stages.read_shard import Piece, ReadSettings, read_piece
 from ftdist.library.stats import Account
@@ -187,7 +187,7 @@ def test_a_line_of_one_gib_is_told_in_the_memory_of_the_longest_that_is_read(
     )
     told, peak_mib = json.loads(done.stdout)
     assert told == [
-        f"a.jsonl, row 1 is longer than {LONGEST_LINE >> 20} MiB - Split it, or leave it out."
+        f"a.jsonl, row 1 is longer than {MAX_LINE >> 20} MiB - Split it, or leave it out."
     ]
     assert peak_mib < 600, f"{peak_mib} MiB in {time.monotonic() - began:.0f} s"
 
@@ -311,7 +311,7 @@ def test_folders_and_files_without_rights_are_told(tmp_path: Path) -> None:
 def _curate(tmp_path: Path, source: Path, *more: str, model: Any = None) -> Path:
     keys = ["library.name=w", f"library.root={tmp_path / 'libraries'}", "work.processes=1",
             f"library.sources=[{source}]", f"work.cache={tmp_path / 'cache'}", *more]  # fmt: skip
-    return curate(compose_curation(keys), model=model, say=lambda _: None).folder
+    return curate(compose_curation(keys), model=model, log=lambda _: None).folder
 
 
 def test_names_and_keys_that_are_no_utf8_are_shown_and_break_nothing(tmp_path: Path) -> None:

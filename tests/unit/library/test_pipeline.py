@@ -48,7 +48,7 @@ def _keys(tmp_path: Path, sources: Sequence[str], *more: str) -> list[str]:
 
 def _curate(tmp_path: Path, sources: Sequence[str], *more: str) -> Path:
     config = compose_curation(_keys(tmp_path, sources, *more))
-    return curate(config, model=None, say=lambda _: None).folder
+    return curate(config, model=None, log=lambda _: None).folder
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def test_a_second_curation_reads_only_what_changed(tmp_path: Path, manual: Path)
     config = compose_curation(_keys(tmp_path, [f"{manual}"]))
     for expected in ("0 are known already", "2 are known already", "1 are known already"):
         said.clear()
-        curate(config, model=None, say=said.append)
+        curate(config, model=None, log=said.append)
         assert any(expected in words for words in said), said
         if expected.startswith("2"):
             (manual / "b.md").write_text("# B\n\nThis page of the manual was written anew.\n")
@@ -142,7 +142,7 @@ def test_a_long_file_is_read_in_pieces_with_the_row_numbers_of_the_whole(tmp_pat
     path.write_text("".join(json.dumps(row) + "\n" for row in rows) + "{broken\n")
     keys = _keys(tmp_path, [f"{path}"], "work.shard_mib=1", "library.on_bad_row=skip",
                  "split.held_out_conversations=0", "teach.wordings=1")  # fmt: skip
-    folder = curate(compose_curation(keys), model=None, say=lambda _: None).folder
+    folder = curate(compose_curation(keys), model=None, log=lambda _: None).folder
     samples = _train(folder)
     assert [s.place for s in samples] == [f"long: long.jsonl, row {n}" for n in range(1, 3001)]
     assert _manifest(folder)["bad_rows"][0]["place"] == "long: long.jsonl, row 3001"
@@ -288,7 +288,7 @@ def test_replay_and_contrast_are_asked_of_the_base_once_and_get_their_shares(
                  "keep.base_texts=7", "keep.contrast_answers=6", "keep.share=0.3",
                  "keep.contrast_share=0.2")  # fmt: skip
     for _ in range(2):
-        folder = curate(compose_curation(keys), model=base, say=lambda _: None).folder
+        folder = curate(compose_curation(keys), model=base, log=lambda _: None).folder
     assert base.asked == 18
     sources = {source.name: source for source in open_curated(folder).sources}
     assert sources["replay"].samples == 12

@@ -75,8 +75,8 @@ def _curate(
     sources: Path, place: Path, *more: str, processes: int = 2, said: list[str] | None = None
 ) -> Path:
     config = compose_curation(_keys(sources, place, *more, processes=processes))
-    say: Callable[[str], None] = (lambda _: None) if said is None else said.append
-    return curate(config, model=None, say=say).folder
+    log: Callable[[str], None] = (lambda _: None) if said is None else said.append
+    return curate(config, model=None, log=log).folder
 
 
 @pytest.fixture(scope="module")

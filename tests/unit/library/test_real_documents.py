@@ -201,7 +201,7 @@ def test_nut_faq_gives_twenty_probes_that_repeat_no_thirteen_words_of_what_is_tr
             "work.processes=1",
         ]
     )
-    folder = curate(config, model=None, say=lambda _: None).folder
+    folder = curate(config, model=None, log=lambda _: None).folder
     lines = (folder / "probes.jsonl").read_text(encoding="utf-8").splitlines()
     asked = [json.loads(line)["question"] for line in lines]
     trained = [

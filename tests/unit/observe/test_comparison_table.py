@@ -9,7 +9,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.observe.wandb.comparison_table import (
     ANSWERS_ASKED,
     COLUMNS,
-    MOST_ANSWERS,
+    MAX_ANSWERS,
     Comparison,
     answer_rows,
     read_comparison,
@@ -146,13 +146,13 @@ def test_a_row_has_the_question_both_answers_and_what_each_is_worth() -> None:
 
 
 def test_of_many_answers_the_table_has_some_evenly_spread_and_says_so(run: RunDir) -> None:
-    write_report(run, recall=0.75, answers=2 * MOST_ANSWERS)
+    write_report(run, recall=0.75, answers=2 * MAX_ANSWERS)
     found = read(run)
     assert found.answers is not None
     asked = [row[0] for row in found.answers]
-    assert asked == [f"How is it cleaned? ({2 * n})" for n in range(MOST_ANSWERS)]
+    assert asked == [f"How is it cleaned? ({2 * n})" for n in range(MAX_ANSWERS)]
     assert found.told == "the comparison with 500 of its 1000 questions"
-    write_report(run, recall=0.75, answers=MOST_ANSWERS)
+    write_report(run, recall=0.75, answers=MAX_ANSWERS)
     assert read(run).told == "the comparison with its 500 questions"
 
 

@@ -19,7 +19,7 @@ _NUMBERED = re.compile(r"^((?:\d{1,2}\.)*\d{1,2}|[A-Z]|[A-Z]\.\d{1,2}(?:\.\d{1,2
 _LARGER = 1.12
 """How much larger than the text a heading is set, at least."""
 
-_LONGEST_HEADING = 120
+_MAX_HEADING = 120
 SOFT = "\ufffe"
 """What stands where a word was divided at a line's end."""
 
@@ -158,7 +158,7 @@ def _bookmarked(
 
 def _heading_level(line: Line, *, levels: Mapping[float, int]) -> int:
     """The level of a heading that is set larger than the text, or 0."""
-    is_short = len(line.text) <= _LONGEST_HEADING and any(map(str.isalpha, line.text))
+    is_short = len(line.text) <= _MAX_HEADING and any(map(str.isalpha, line.text))
     if line.is_mono or not is_short or line.text.rstrip().endswith((".", ",", ";")):
         return 0
     if line.size in levels:

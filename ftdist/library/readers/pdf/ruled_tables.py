@@ -14,13 +14,13 @@ import numpy.typing as npt
 NEAR = 2.5
 """Points within which borders are one: rules have a breadth, and are drawn cell by cell."""
 
-_MOST_RULES = 4000
+_MAX_RULES = 4000
 """A page with more of them is a drawing."""
 
-LARGEST_CELL = 0.4
+MAX_CELL = 0.4
 """Share of a page that a cell takes at most: what takes more is a frame around the text."""
 
-_LEAST_FILLED = 0.3
+_MIN_FILLED = 0.3
 """Share of a table's cells that hold text, at least: a chart's grid is empty."""
 
 
@@ -86,21 +86,21 @@ class Grid:
         found = tuple(tuple(row[at] for at in used) for row in table if any(row))
         size = len(found) * len(used)
         is_table = len(found) > 1 and len(used) > 1
-        is_filled = sum(cell != "" for row in found for cell in row) >= _LEAST_FILLED * size
+        is_filled = sum(cell != "" for row in found for cell in row) >= _MIN_FILLED * size
         is_filled &= 2 * sum(sum(map(bool, row)) > 1 for row in found) >= len(found)
         return found if is_table and is_filled else ()
 
 
 def grids(rules: Sequence[Rule], *, width: float, height: float) -> list[Grid]:
     """The grids that lines of a page make, from the top; `width` and `height` are the page's."""
-    if len(rules) > _MOST_RULES:
+    if len(rules) > _MAX_RULES:
         return []
     level = merged([rule for rule in rules if rule.is_level])
     upright = merged([rule for rule in rules if not rule.is_level])
     if len(level) < 2 or len(upright) < 1:
         return []
     found = [
-        _grid(rows, columns, most=LARGEST_CELL * width * height)
+        _grid(rows, columns, most=MAX_CELL * width * height)
         for rows, columns in _connected(level, upright)
         if len(rows) > 1
     ]

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ftdist.library.readers.pdf.ruled_tables import LARGEST_CELL, NEAR, Grid, Rule, merged
+from ftdist.library.readers.pdf.ruled_tables import MAX_CELL, NEAR, Grid, Rule, merged
 
 _COLUMN_GAP = 8.0
 """Points that are blank between two columns, at least, where no line parts them."""
@@ -16,7 +16,7 @@ _COLUMN_GAP = 8.0
 _HEADINGS = 2
 """Rows of headings, at most, above a body that has no lines between its rows."""
 
-_LEAST_LINES = 3
+_MIN_LINES = 3
 """Lines of such a body, at least: fewer may be one row, wrapped."""
 
 
@@ -93,7 +93,7 @@ def with_rows(grid: Grid, words: npt.NDArray[np.float64]) -> Grid:
         for left, right in pairwise(grid.lefts.tolist())
     ]
     counts = {len(tops) for tops in lines}
-    if rows > _HEADINGS + 1 or len(counts) > 1 or min(counts) < _LEAST_LINES:
+    if rows > _HEADINGS + 1 or len(counts) > 1 or min(counts) < _MIN_LINES:
         return grid
     tops = np.insert(grid.tops, -1, lines[0][1:])
     more = np.arange(rows * columns, (len(tops) - 1) * columns).reshape(-1, columns)
@@ -101,7 +101,7 @@ def with_rows(grid: Grid, words: npt.NDArray[np.float64]) -> Grid:
 
 
 def _is_band(tops: Sequence[float], words: npt.NDArray[np.float64], *, page: float) -> bool:
-    return tops[0] - tops[1] <= LARGEST_CELL * page and len(_between(words, tops[0], tops[1])) > 0
+    return tops[0] - tops[1] <= MAX_CELL * page and len(_between(words, tops[0], tops[1])) > 0
 
 
 def _between(words: npt.NDArray[np.float64], top: float, bottom: float) -> npt.NDArray[np.float64]:

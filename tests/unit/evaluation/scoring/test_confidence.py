@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ftdist.evaluation.metric_docs import FEWEST_PASSAGES
+from ftdist.evaluation.metric_docs import MIN_PASSAGES
 from ftdist.evaluation.scoring.confidence import Paired, Rate, paired_losses
 
 
@@ -101,8 +101,8 @@ def test_interval_of_losses_is_that_of_their_paired_differences() -> None:
 
 
 def test_no_difference_is_not_clear_and_few_passages_never_are() -> None:
-    same = [(2.0, 1)] * FEWEST_PASSAGES
-    worse = [(3.0, 1)] * FEWEST_PASSAGES
+    same = [(2.0, 1)] * MIN_PASSAGES
+    worse = [(3.0, 1)] * MIN_PASSAGES
     alike, clear, few = (
         paired_losses(*pair) for pair in ((same, same), (same, worse), (same[1:], worse[1:]))
     )

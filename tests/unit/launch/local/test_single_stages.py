@@ -94,7 +94,7 @@ def supervisor(
         run=run,
         config=some_config(),
         view_of=lambda _: _Unseen(act),
-        say=said.append,
+        log=said.append,
         callables={"compare": function, "train": function},
     )
 

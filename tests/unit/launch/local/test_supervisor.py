@@ -78,7 +78,7 @@ class Trial:
             run=self.run,
             config=self.config,
             view_of=view_of,
-            say=lambda words: self.said.append(words),
+            log=lambda words: self.said.append(words),
             callables={"train": function},
         )
         with supervisor.sole():

@@ -215,7 +215,7 @@ def test_when_nothing_more_will_come(
         if outcome is not None:
             ended(run, number, outcome)
     if held:
-        with holding(run, say=print):
+        with holding(run, log=print):
             records = read_records(run)
     else:
         records = read_records(run)
@@ -289,7 +289,7 @@ def follower(run: RunDir) -> Iterator[Callable[[], "subprocess.Popen[str]"]]:
 def test_following_goes_over_restarts_to_the_end_of_the_run(
     run: RunDir, follower: Callable[[], "subprocess.Popen[str]"]
 ) -> None:
-    with holding(run, say=print):
+    with holding(run, log=print):
         process = follower()
         assert process.stdout is not None
         assert process.stderr is not None
@@ -311,7 +311,7 @@ def test_following_goes_over_restarts_to_the_end_of_the_run(
 def test_ctrl_c_ends_following_without_a_word(
     run: RunDir, follower: Callable[[], "subprocess.Popen[str]"]
 ) -> None:
-    with holding(run, say=print):
+    with holding(run, log=print):
         launched(run, 1)
         write(run.jobs / "train-1" / "7_0_log.out", f"{at(1)} first")
         process = follower()
@@ -326,7 +326,7 @@ def test_ctrl_c_ends_following_without_a_word(
 def test_following_ends_when_its_reader_has_gone(
     run: RunDir, follower: Callable[[], "subprocess.Popen[str]"]
 ) -> None:
-    with holding(run, say=print):
+    with holding(run, log=print):
         launched(run, 1)
         write(run.jobs / "train-1" / "7_0_log.out", f"{at(1)} first")
         process = follower()

@@ -43,7 +43,7 @@ def _curate(tmp_path: Path, names: Sequence[str], *more: str, processes: int = 1
             *more,
         ]
     )
-    return curate(config, model=None, say=lambda _: None).folder
+    return curate(config, model=None, log=lambda _: None).folder
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

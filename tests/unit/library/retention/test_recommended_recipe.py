@@ -225,7 +225,7 @@ def test_train_and_plan_say_it_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     said: list[str] = []
     for folder, roles in (("own", ["library"]), ("kept", ["library", "contrast"])):
         config = some_config(f"library.path={_curated(tmp_path / folder, *roles)}")
-        plan_run(config, new=False, say=said.append)
+        plan_run(config, new=False, log=said.append)
     assert said == [NOTHING_BESIDE]
 
 

@@ -204,10 +204,10 @@ def test_asking_tells_how_many_of_how_many_are_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache, told = tmp_path / "a.jsonl", list[str]()
-    answered(["0", "1"], ask=_Base(), cache=cache, say=told.append)
+    answered(["0", "1"], ask=_Base(), cache=cache, log=told.append)
     assert told == ["2/2, 0 s left"]
     monkeypatch.setattr(response_cache, "_SAY_EVERY_S", -1)
-    answered([str(number) for number in range(70)], ask=_Base(), cache=cache, say=told.append)
+    answered([str(number) for number in range(70)], ask=_Base(), cache=cache, log=told.append)
     # Two were known.
     assert [words.partition(",")[0] for words in told] == ["2/2", "32/68", "64/68", "68/68"]
 

@@ -155,7 +155,7 @@ def _curated(tmp_path: Path, served: ChatEndpoint, *more: str) -> Sequence[Sampl
             *more,
         ]
     )
-    curate(config, model=None, endpoint=open_endpoint(config.write), say=lambda _: None)
+    curate(config, model=None, endpoint=open_endpoint(config.write), log=lambda _: None)
     sources = open_curated(tmp_path / "libraries/w").sources
     return [sample for source in sources for sample in read_samples(source.train)]
 

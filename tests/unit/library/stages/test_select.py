@@ -13,7 +13,7 @@ from ftdist.library.cleaning.boilerplate import block_hashes, drop_repeated, fin
 from ftdist.library.dedup.near_duplicates import find_duplicates
 from ftdist.library.dedup.signatures import signatures
 from ftdist.library.schema import Block, Document, Place
-from ftdist.library.splits.holdout import LEAST_UNITS, choose_held_out
+from ftdist.library.splits.holdout import MIN_UNITS, choose_held_out
 from ftdist.text import ngram_hashes as word_tables
 from ftdist.text.decontamination import ngram_hashes, settle
 from ftdist.text.ngram_hashes import run_hashes, runs_of, word_hashes
@@ -87,7 +87,7 @@ def test_what_four_pages_of_twelve_repeat_stays() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.integers(0, 2**64 - 1), min_size=LEAST_UNITS, max_size=200))
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=MIN_UNITS, max_size=200))
 def test_what_is_held_out_does_not_depend_on_order_or_on_what_is_added(units: list[int]) -> None:
     hashes = np.array(units, dtype=np.uint64)
     chosen = choose_held_out(hashes, share=0.3, most=1000, seed=1)
@@ -103,7 +103,7 @@ def test_a_fifth_is_a_fifth_and_most_is_a_limit() -> None:
     # Binomial: 2,000 with a standard deviation of 40.
     assert 1840 < choose_held_out(hashes, share=0.2, most=10_000, seed=3).sum() < 2160
     assert choose_held_out(hashes, share=0.2, most=17, seed=3).sum() == 17
-    assert choose_held_out(hashes[: LEAST_UNITS - 1], share=0.9, most=99, seed=3).sum() == 0
+    assert choose_held_out(hashes[: MIN_UNITS - 1], share=0.9, most=99, seed=3).sum() == 0
 
 
 def test_what_shares_three_words_with_training_goes_back_and_takes_others_with_it() -> None:

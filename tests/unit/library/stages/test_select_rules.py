@@ -59,7 +59,7 @@ def _library(tmp_path: Path, *more: str, questions: Sequence[tuple[str, str]] = 
             *more,
         ]
     )
-    return curate(config, model=_Base(), say=lambda _: None).folder
+    return curate(config, model=_Base(), log=lambda _: None).folder
 
 
 def _trained(folder: Path) -> list[str]:
