@@ -13,6 +13,7 @@ from ftdist.config.keys import ConfigKey, config_keys, find_key
 from ftdist.config.schema import RunConfig
 from ftdist.config.validation import Problem, as_error, secret_problem, unknown_key, validate
 from ftdist.errors import DataError, StorageError
+from ftdist.io.progress import LogFn
 from ftdist.plan.plan import LibraryFacts, Plan, make_plan, read_model_facts
 from ftdist.rundir import RunDir
 from ftdist_launch.preflight import (
@@ -22,7 +23,7 @@ from ftdist_launch.preflight import (
     model_problems,
     raise_together,
 )
-from ftdist_launch.run_setup import LogFn, Planned, place_problems, prepare_library, read_plan
+from ftdist_launch.run_setup import Planned, place_problems, prepare_library, read_plan
 
 MAY_CHANGE = (
     "cluster.",

@@ -9,6 +9,7 @@ from ftdist import __version__
 from ftdist.config.compose import dump_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError
+from ftdist.io.progress import LogFn
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir, write_whole
 from ftdist_launch import code_snapshot
@@ -17,7 +18,7 @@ from ftdist_launch.git import git_state
 from ftdist_launch.local.submit import CHECKOUT, only_environment, own_files
 from ftdist_launch.lock import holding
 from ftdist_launch.preflight import check_run, raise_together, run_dir
-from ftdist_launch.run_setup import LogFn, with_places, write_plan
+from ftdist_launch.run_setup import with_places, write_plan
 from ftdist_launch.slurm.client import Queue, QueuedJob, SlurmError
 from ftdist_launch.slurm.preflight import cluster_problems, disk_problems, sized
 from ftdist_launch.slurm.sbatch import JobRequest, Stage, executor_of, gpus_of, script
