@@ -220,7 +220,7 @@ class MemorySampler:
                 with contextlib.suppress(OSError):  # it has ended, or not begun
                     times = process_times(process)
                     self._started.setdefault(process, times.started)
-                    gib = anonymous_gib(process)
+                    gib = anonymous_memory_gib(process)
                     if gib is not None:
                         self._samples.append(
                             Sample(time=time.time(), process=process, gib=gib, cpu_s=times.cpu_s)
@@ -245,7 +245,7 @@ def cpu_s(samples: Iterable[Sample], first: float, last: float) -> float:
     return sum(readings[-1] - readings[0] for readings in used.values())
 
 
-def anonymous_gib(process: int) -> float | None:
+def anonymous_memory_gib(process: int) -> float | None:
     """Anonymous resident memory of a process, GiB; None of one that is ending. Linux only.
 
     Raises:

@@ -19,7 +19,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.errors import RequeueError, StorageError
 from ftdist.observe import metrics
 from ftdist.observe.metrics import Row, last_recorded_step, metric_of
-from ftdist.observe.wandb.uploader import WandbMirror
+from ftdist.observe.wandb.uploader import WandbUploader
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 
@@ -27,7 +27,7 @@ Outcome = Literal["finished", "requeue", "failed"]
 """How an attempt ends: the run is done, asks to be started again, or met an error."""
 
 
-def open_sinks(
+def open_metric_logger(
     run: RunDir,
     config: RunConfig,
     plan: Plan,
@@ -35,7 +35,7 @@ def open_sinks(
     attempt: int,
     first_step: int,
     on_stop: Callable[[], None] | None = None,
-) -> "Sinks":
+) -> "MetricLogger":
     """Open every sink that the config asks for. Returns at once: W&B starts in the background.
 
     Args:
@@ -50,13 +50,13 @@ def open_sinks(
         StorageError: metrics.jsonl cannot be opened.
     """
     already = last_recorded_step(run.metrics)
-    rows = RowFile(run.metrics)
+    rows = JsonlWriter(run.metrics)
     console = Console(total_steps=plan.steps)
     if first_step > 0:
         console.note(f"Attempt {attempt} goes on after step {first_step} of {plan.steps}.")
     mirror = None
     if config.tracking.wandb != "off":
-        mirror = WandbMirror(
+        mirror = WandbUploader(
             run,
             config,
             plan,
@@ -65,14 +65,14 @@ def open_sinks(
             note=console.note,
             on_stop=on_stop or _nothing,
         )
-    return Sinks(rows, console, mirror, attempt=attempt)
+    return MetricLogger(rows, console, mirror, attempt=attempt)
 
 
 def _nothing() -> None:
     """Nobody listens to W&B's stop button."""
 
 
-class Sinks:
+class MetricLogger:
     """All sinks as one; a context manager that closes them.
 
     Args:
@@ -84,9 +84,9 @@ class Sinks:
 
     def __init__(
         self,
-        rows: "RowFile",
+        rows: "JsonlWriter",
         console: "Console",
-        mirror: WandbMirror | None,
+        mirror: WandbUploader | None,
         *,
         attempt: int,
     ) -> None:
@@ -155,7 +155,7 @@ class Sinks:
                 self._mirror.close(outcome)
 
 
-class RowFile:
+class JsonlWriter:
     """`metrics.jsonl`, open for adding; a row that the disk does not take waits for the next try.
 
     Args:

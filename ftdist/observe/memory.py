@@ -29,7 +29,7 @@ def peak_memory_gib(device_kind: Literal["cpu", "cuda"]) -> float:
     return _sampler(os.getpid()).peak_gib()
 
 
-def anonymous_gib() -> float:
+def anonymous_memory_gib() -> float:
     """Anonymous resident memory of this process now, GiB. Linux only."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
@@ -45,11 +45,11 @@ def _sampler(process: int) -> "_Sampler":
 
 class _Sampler:
     def __init__(self, process: int) -> None:
-        self._peak_gib = anonymous_gib()
+        self._peak_gib = anonymous_memory_gib()
         threading.Thread(target=self._sample, name=f"memory of {process}", daemon=True).start()
 
     def peak_gib(self) -> float:
-        self._peak_gib = max(self._peak_gib, anonymous_gib())
+        self._peak_gib = max(self._peak_gib, anonymous_memory_gib())
         return self._peak_gib
 
     def _sample(self) -> None:

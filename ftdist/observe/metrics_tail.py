@@ -18,7 +18,7 @@ NODES_EVERY_S = 5.0
 """Least time between two looks at the files of all nodes."""
 
 
-class Record:
+class MetricsTail:
     """Follows the record of a run from a step on.
 
     Where an attempt computed steps again, a step's first row counts that was not shown yet: what

@@ -29,7 +29,7 @@ GIB = 2**30
 
 
 @contextmanager
-def watching_node(
+def monitor_node(
     run: RunDir, world: World, *, attempt: int, every_s: float, gpus: bool
 ) -> Iterator[None]:
     """Measure this node for the length of a `with` block, on the first of its ranks.

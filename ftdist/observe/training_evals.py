@@ -31,7 +31,7 @@ def digest_of(rows: Sequence[Row]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16] if rows else ""
 
 
-def read_measures(path: Path) -> list[dict[str, Any]]:
+def read_training_evals(path: Path) -> list[dict[str, Any]]:
     """The newest measurement of each step, of the questions that were asked last, in order.
 
     None at all where the base was not measured with these questions.
@@ -57,7 +57,7 @@ def answered(run: RunDir, config: RunConfig, *, environment: Mapping[str, str]) 
         return ()
     rows = [
         (measured["step"], *(each[name] for name in COLUMNS[1:]))
-        for measured in read_measures(run.measures)
+        for measured in read_training_evals(run.measures)
         for each in measured["written"]
     ]
     base = [row for row in rows if row[0] == 0]

@@ -14,7 +14,7 @@ from ftdist.dist.device import Device
 from ftdist.errors import FtdistError, StorageError
 from ftdist.nn.optim import learning_rate
 from ftdist.observe import metrics
-from ftdist.observe.loggers import Sinks
+from ftdist.observe.loggers import MetricLogger
 from ftdist.observe.memory import peak_memory_gib
 from ftdist.observe.throughput import StepClock
 from ftdist.plan.plan import Plan
@@ -63,7 +63,7 @@ class Loop:
         plan: Plan,
         save: Callable[[int, bool], None],
         measures: Measures | None,
-        sinks: Sinks | None,
+        sinks: MetricLogger | None,
         stop_agreed: Callable[[], bool],
     ) -> None:
         self._engine = engine

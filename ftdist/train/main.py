@@ -19,9 +19,9 @@ from ftdist.dist.preemption import StopRequest
 from ftdist.dist.world import Rendezvous, World, process_group
 from ftdist.errors import ConfigError, RequeueError, StorageError
 from ftdist.observe.events import tell
-from ftdist.observe.loggers import Sinks, open_sinks
+from ftdist.observe.loggers import MetricLogger, open_metric_logger
 from ftdist.observe.memory import peak_memory_gib
-from ftdist.observe.system_metrics import watching_node
+from ftdist.observe.system_metrics import monitor_node
 from ftdist.plan.plan import Plan, choose_dtype, read_model_facts
 from ftdist.rundir import RunDir
 from ftdist.train.attempt_guard import Fence
@@ -75,7 +75,7 @@ def run(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | N
             timeout_s=config.cluster.collective_timeout_s,
             start_timeout_s=config.cluster.start_timeout_s,
         ),
-        watching_node(
+        monitor_node(
             run,
             world,
             attempt=attempt,
@@ -167,7 +167,7 @@ def _checked(engine: Zero3Engine, config: RunConfig, plan: Plan, *, dtype: Dtype
 
 def _tell_start(
     run: RunDir,
-    sinks: Sinks,
+    sinks: MetricLogger,
     engine: Zero3Engine,
     check: HeadCheck,
     *,
@@ -198,14 +198,14 @@ def _open_sinks(
     attempt: int,
     first_step: int,
     world: World,
-) -> Sinks | None:
+) -> MetricLogger | None:
     if not world.is_rank0:
         return None
-    return open_sinks(run, config, plan, attempt=attempt, first_step=first_step)
+    return open_metric_logger(run, config, plan, attempt=attempt, first_step=first_step)
 
 
 @contextmanager
-def _failing(sinks: Sinks | None) -> Iterator[None]:
+def _failing(sinks: MetricLogger | None) -> Iterator[None]:
     """Whatever ends training early is told to the sinks as a failure."""
     try:
         yield
@@ -215,7 +215,7 @@ def _failing(sinks: Sinks | None) -> Iterator[None]:
         raise
 
 
-def _close(sinks: Sinks | None, outcome: Literal["finished", "requeue", "failed"]) -> None:
+def _close(sinks: MetricLogger | None, outcome: Literal["finished", "requeue", "failed"]) -> None:
     if sinks is not None:
         sinks.close(outcome)
 

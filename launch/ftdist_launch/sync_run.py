@@ -1,11 +1,11 @@
 """Sending a run's record to W&B from here. The work, which loads wandb, is done by a child."""
 
-from ftdist.observe.wandb.state import Sent
+from ftdist.observe.wandb.state import SyncResult
 from ftdist.rundir import RunDir
 from ftdist_launch.subprocesses import ask_child
 
 
-def sync(run: RunDir, *, new: bool) -> Sent:
+def sync(run: RunDir, *, new: bool) -> SyncResult:
     """Send what W&B lacks of a run; each step once, however often this is done.
 
     Args:
@@ -17,4 +17,4 @@ def sync(run: RunDir, *, new: bool) -> Sent:
         WandbError: the server cannot be reached, refuses, or does not take all of it.
     """
     flags = ["--new"] if new else []
-    return Sent(**ask_child("ftdist.observe.wandb.sync", [str(run.root), *flags]))
+    return SyncResult(**ask_child("ftdist.observe.wandb.sync", [str(run.root), *flags]))

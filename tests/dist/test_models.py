@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from ftdist.data.collate import build_batch
 from ftdist.dist.world import World
 from ftdist.errors import ModelError
-from ftdist.observe.memory import anonymous_gib, peak_memory_gib
+from ftdist.observe.memory import anonymous_memory_gib, peak_memory_gib
 from ftdist.train.model_checks import check_model
 from ftdist.zero.engine import Zero3Engine
 from tests.support.models import FAMILIES, VOCAB, save_tiny_model, tiny_config, tiny_plan
@@ -133,7 +133,7 @@ def load(world: World, model: Path) -> tuple[float, float]:
     from ftdist.zero import engine as engine_module
     from ftdist.zero.load import read_weights
 
-    before = anonymous_gib()
+    before = anonymous_memory_gib()
     peaks = []
 
     def measured(*args: Any, **kwargs: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 from ftdist.cli.main import main
 from ftdist.observe.metrics import read_metrics
 from ftdist.observe.wandb.api import WandbError
-from ftdist.observe.wandb.state import Sender, wandb_id
+from ftdist.observe.wandb.state import SenderLock, wandb_id
 from ftdist.observe.wandb.sync import sync as send
 from tests.support.fake_wandb_run import (
     STEPS,
@@ -99,10 +99,10 @@ def test_sync_leaves_a_run_that_is_being_sent_alone(tmp_path: Path) -> None:
     record(run, attempt=1, steps=range(1, 3))
     with Loopback() as server:
         environment = server.environment()
-        assert Sender(run, who="attempt 1").take() is None
+        assert SenderLock(run, who="attempt 1").take() is None
         assert send(run, new=False, environment=environment).by_itself
         run.append_event("attempt_ended", attempt=1, outcome="failed")
-        other = Sender(run, who="ftdist sync")
+        other = SenderLock(run, who="ftdist sync")
         assert other.take() is None
         with pytest.raises(WandbError, match="Another `ftdist sync` is sending run r"):
             send(run, new=False, environment=environment)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ftdist.observe.wandb.state import Synced, wandb_id
+from ftdist.observe.wandb.state import SyncState, wandb_id
 from ftdist.rundir import RunDir, append_json_line
 from tests.support import wandb_reader
 from tests.support.fake_wandb_run import (
@@ -66,7 +66,7 @@ def test_two_attempts_online_are_one_run_with_each_step_once_its_facts_and_no_se
         rows = as_recorded(server.history(wandb_id(run)))
     assert f"W&B: {server.url}" in first.out
     assert f"{server.url}/" in (run.wandb / "url").read_text()
-    assert Synced.read(run) == Synced(step=STEPS, ended="done")
+    assert SyncState.read(run) == SyncState(step=STEPS, ended="done")
     assert told.group == "rates"
     assert (told.state, told.finishes, server.unknown, server.errors) == ("finished", 2, [], [])
     # Steps 5 and 6 were computed twice; W&B has them from attempt 1, the record has both.

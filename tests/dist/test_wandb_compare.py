@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ftdist.observe.wandb.comparison_table import COLUMNS
-from ftdist.observe.wandb.state import Sender, Synced, wandb_id
+from ftdist.observe.wandb.state import SenderLock, SyncState, wandb_id
 from ftdist.rundir import RunDir
 from tests.support.fake_comparisons import SECRET, TEXTS, WAIT_S, set_tracking, tell, write_report
 from tests.support.fake_wandb_run import STEPS, Done, make_run, record, start
@@ -93,7 +93,7 @@ def test_a_comparison_is_in_the_run_that_training_logged_to_and_a_newer_one_take
         (row,) = table(server, run)
         assert (row["tuned"], row["tuned_verdict"]) == ("With a canary.", "right")
         assert row["base"] == "I do not know. (hidden)"
-        assert Synced.read(run) == Synced(step=STEPS, ended="done", compared=digest)
+        assert SyncState.read(run) == SyncState(step=STEPS, ended="done", compared=digest)
 
         posts = server.runs[wandb_id(run)].posts
         assert tell(run, environment).out.startswith("W&B has this comparison already: http")
@@ -177,7 +177,7 @@ def test_an_attempt_that_sends_its_rows_is_left_alone(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="auto")
     record(run, attempt=1, steps=range(1, 3))
     write_report(run, recall=0.75)
-    assert Sender(run, who="attempt 1").take() is None
+    assert SenderLock(run, who="attempt 1").take() is None
     with Loopback() as server:
         done = tell(run, server.environment())
         assert "The run sends its rows to W&B at this moment; `ftdist sync" in done.out
@@ -258,4 +258,4 @@ def test_a_server_that_falls_silent_in_the_middle_is_left_behind(tmp_path: Path)
     assert done.exit_code == 0, done.err
     assert "`ftdist sync " in done.out
     assert done.close_s < WAIT_S + 10
-    assert Synced.read(run).compared == ""
+    assert SyncState.read(run).compared == ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.observe.training_evals import ANSWERED, COLUMNS
-from ftdist.observe.wandb.state import Synced, wandb_id
+from ftdist.observe.wandb.state import SyncState, wandb_id
 from ftdist.rundir import RunDir, append_json_line
 from tests.support.fake_comparisons import SECRET, set_tracking
 from tests.support.fake_wandb_run import STEPS, make_run, record, start, wait_for
@@ -78,7 +78,7 @@ def test_answers_of_a_run_that_was_offline_go_with_sync_once(tmp_path: Path) -> 
         assert "10 sent now, 2 answers of its course sent now: http" in first.out
         expected = [row(0, "I do not know."), row(4, "With soap.")]
         assert table(server, run) == expected
-        assert Synced.read(run).answered
+        assert SyncState.read(run).answered
         assert "nothing was lacking" in sync(run, server.environment()).out
         measure(run, step=8, answer="With vinegar.")
         assert "up to step 10, 3 answers of its" in sync(run, server.environment()).out

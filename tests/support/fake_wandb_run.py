@@ -23,7 +23,7 @@ from typing import Any
 
 from ftdist.config.compose import compose, dump_config
 from ftdist.config.schema import RunConfig
-from ftdist.observe.loggers import open_sinks
+from ftdist.observe.loggers import open_metric_logger
 from ftdist.observe.wandb import api, client, uploader
 from ftdist.plan.plan import LibraryFacts, Plan
 from ftdist.rundir import RunDir
@@ -67,9 +67,11 @@ def make_run(root: Path, *, wandb: str) -> RunDir:
 def record(run: RunDir, *, attempt: int, steps: range) -> None:
     """One attempt without W&B, in this process."""
     config = make_config(run.root.parent, wandb="off", name=run.name)
-    with open_sinks(run, config, make_plan(), attempt=attempt, first_step=steps.start - 1) as sinks:
+    with open_metric_logger(
+        run, config, make_plan(), attempt=attempt, first_step=steps.start - 1
+    ) as logger:
         for step in steps:
-            sinks.log(step, {"train/loss": 1 / step})
+            logger.log(step, {"train/loss": 1 / step})
 
 
 def raw_rows(run: RunDir) -> list[dict[str, Any]]:
@@ -200,12 +202,12 @@ def main(root: str, *words: str) -> None:
     run = RunDir(Path(root))
     config = make_config(run.root.parent, wandb=wandb, name=run.name)
     slowest = 0.0
-    with open_sinks(run, config, make_plan(), attempt=attempt, first_step=first) as sinks:
+    with open_metric_logger(run, config, make_plan(), attempt=attempt, first_step=first) as logger:
         for step in range(first + 1, last + 1):
             if step == halt:
                 _halt(run, trouble)
             began = time.monotonic()
-            sinks.log(step, {"train/loss": 1 / step, "throughput/tokens_per_s": 10.0 * step})
+            logger.log(step, {"train/loss": 1 / step, "throughput/tokens_per_s": 10.0 * step})
             slowest = max(slowest, time.monotonic() - began)
         if trouble == "die":
             wait_for(lambda: list(run.wandb.glob("*run-*/run-*.wandb")))

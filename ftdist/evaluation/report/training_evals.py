@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.evaluation.report.charts import Chart, chart
-from ftdist.observe.training_evals import read_measures
+from ftdist.observe.training_evals import read_training_evals
 
 MAX_STEPS = 5
 """Of which written answers are shown: the base's, the last, and those evenly between."""
@@ -49,7 +49,7 @@ def learning(measures: Path, *, best: int | None) -> Learning | None:
         measures: the file.
         best: step of the checkpoint that was kept as the best.
     """
-    rows = read_measures(measures)
+    rows = read_training_evals(measures)
     if len(rows) < 2:
         return None
     base_loss = _loss(rows[0])

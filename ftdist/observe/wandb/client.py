@@ -21,7 +21,7 @@ from ftdist.config.schema import TrackingConfig
 from ftdist.observe.metrics import STEP, TIME, Row
 from ftdist.observe.wandb.api import GLOBAL_STEP
 from ftdist.observe.wandb.comparison_table import ANSWERS, COLUMNS, DIGEST, PREFIX, Comparison
-from ftdist.observe.wandb.run_config import sweep_of
+from ftdist.observe.wandb.run_config import sweep_name
 from ftdist.observe.wandb.state import wandb_id
 from ftdist.rundir import RunDir
 
@@ -67,7 +67,7 @@ class WandbClient:
             id=wandb_id(run),
             resume="allow",
             name=run.name,
-            group=sweep_of(run),
+            group=sweep_name(run),
             project=tracking.project,
             entity=tracking.entity,
             tags=tracking.tags,

@@ -26,7 +26,7 @@ _OF_SLURM = {
 """What the record calls a fact of SLURM's, and what W&B's page calls it."""
 
 
-def shown_config(
+def wandb_config(
     run: RunDir, config: RunConfig, plan: Plan, *, attempt: int, environment: Mapping[str, str]
 ) -> dict[str, Any]:
     """The config in W&B, without secrets.
@@ -58,7 +58,7 @@ def shown_config(
     return result
 
 
-def sweep_of(run: RunDir) -> str | None:
+def sweep_name(run: RunDir) -> str | None:
     """Name of the sweep that a run belongs to, which is its group in W&B; None: it is alone."""
     names = (e.get("sweep") for e in run.read_events() if e.get("event") == "submitted")
     return next((str(name) for name in names if name), None)

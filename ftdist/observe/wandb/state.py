@@ -54,7 +54,7 @@ def forget(run: RunDir) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Synced:
+class SyncState:
     """How far a server has the run, by its own words."""
 
     step: int = 0
@@ -70,7 +70,7 @@ class Synced:
     """Digest of the answers that it has of what was measured while it learned; "": none."""
 
     @classmethod
-    def read(cls, run: RunDir) -> "Synced":
+    def read(cls, run: RunDir) -> "SyncState":
         """What is on record; nothing where that cannot be read."""
         try:
             fields = json.loads((run.wandb / "synced.json").read_text(encoding="utf-8"))
@@ -89,7 +89,7 @@ class Synced:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sent:
+class SyncResult:
     """What came of sending a run."""
 
     sent: int
@@ -109,7 +109,7 @@ class Sent:
     """Whether the run sends its rows itself at this moment."""
 
 
-class Sender:
+class SenderLock:
     """The right to send a run's rows: two senders would overwrite each other's at the server.
 
     A file that is touched again and again, so that it works on file systems without locks and

@@ -20,13 +20,20 @@ from pathlib import Path
 from ftdist.config.compose import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError
-from ftdist.observe.metrics_tail import Record
+from ftdist.observe.metrics_tail import MetricsTail
 from ftdist.observe.training_evals import ANSWERED, COLUMNS, answered, digest_of
 from ftdist.observe.wandb.api import WandbError, WandbServer, find_server
 from ftdist.observe.wandb.client import WandbClient, close_remains, kill_wandb_core
 from ftdist.observe.wandb.comparison_table import Comparison, read_comparison
-from ftdist.observe.wandb.run_config import shown_config
-from ftdist.observe.wandb.state import Sender, Sent, Synced, forget, read_url, write_url
+from ftdist.observe.wandb.run_config import wandb_config
+from ftdist.observe.wandb.state import (
+    SenderLock,
+    SyncResult,
+    SyncState,
+    forget,
+    read_url,
+    write_url,
+)
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 
@@ -43,7 +50,7 @@ def sync(
     new: bool,
     environment: Mapping[str, str],
     finish_timeout_s: float = FINISH_TIMEOUT_S,
-) -> Sent:
+) -> SyncResult:
     """Send what the server lacks of a run.
 
     Args:
@@ -64,10 +71,10 @@ def sync(
             remedy="run `wandb login` once, or set WANDB_API_KEY.",
         )
     run.wandb.mkdir(exist_ok=True)
-    sender = Sender(run, who="ftdist sync")
+    sender = SenderLock(run, who="ftdist sync")
     holder = sender.take()
     if holder is not None and holder.startswith("attempt "):
-        return Sent(sent=0, step=Synced.read(run).step, url=read_url(run), by_itself=True)
+        return SyncResult(sent=0, step=SyncState.read(run).step, url=read_url(run), by_itself=True)
     if holder is not None:
         raise WandbError(
             f"Another `ftdist sync` is sending run {run.name}.",
@@ -82,12 +89,17 @@ def sync(
 
 
 def _send(
-    run: RunDir, config: RunConfig, server: WandbServer, sender: Sender, *, finish_timeout_s: float
-) -> Sent:
-    known = Synced.read(run)
+    run: RunDir,
+    config: RunConfig,
+    server: WandbServer,
+    sender: SenderLock,
+    *,
+    finish_timeout_s: float,
+) -> SyncResult:
+    known = SyncState.read(run)
     has = max(server.last_step(run, config.tracking), known.step)
-    record = Record(run, after=has)
-    rows = list(record.new_rows())
+    tail = MetricsTail(run, after=has)
+    rows = list(tail.new_rows())
     ended = _ended(run)
     comparison = read_comparison(run, config, environment=os.environ)
     if comparison is not None and comparison.digest == known.compared:
@@ -95,9 +107,9 @@ def _send(
     answers = answered(run, config, environment=os.environ)
     is_changed = comparison is not None or digest_of(answers) != known.answered
     if not rows and not is_changed and (ended == known.ended or has == 0):
-        return Sent(sent=0, step=has, url=read_url(run))
+        return SyncResult(sent=0, step=has, url=read_url(run))
     plan = Plan.from_json(run.plan.read_text(encoding="utf-8"))
-    shown = shown_config(
+    shown = wandb_config(
         run, config, plan, attempt=max(1, run.newest_attempt()), environment=os.environ
     )
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder, _told(run):
@@ -120,17 +132,17 @@ def _send(
         if digest_of(answers) != known.answered:
             client.show_table(ANSWERED, answers, columns=COLUMNS)
         client.finish(exit_code=int(ended == "failed"), preempting=not ended)
-    has = _confirmed(run, config, server, sent=record.last)
+    has = _confirmed(run, config, server, sent=tail.last)
     compared = known.compared
     if comparison is not None and _has_comparison(run, config, server, comparison=comparison):
         compared = comparison.digest
-    Synced(step=has, ended=ended, compared=compared, answered=digest_of(answers)).write(run)
-    if has < record.last:
-        raise _not_taken(run, f"W&B has taken {has} of {record.last} steps of run {run.name}.")
+    SyncState(step=has, ended=ended, compared=compared, answered=digest_of(answers)).write(run)
+    if has < tail.last:
+        raise _not_taken(run, f"W&B has taken {has} of {tail.last} steps of run {run.name}.")
     if comparison is not None and compared != comparison.digest:
         raise _not_taken(run, f"W&B has not taken the comparison of run {run.name} with its base.")
     told = "" if comparison is None else comparison.told
-    return Sent(
+    return SyncResult(
         sent=len(rows),
         step=has,
         url=client.url,

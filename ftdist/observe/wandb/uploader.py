@@ -19,12 +19,12 @@ from typing import Literal
 
 from ftdist.config.schema import RunConfig
 from ftdist.errors import FtdistError
-from ftdist.observe.metrics_tail import Record
+from ftdist.observe.metrics_tail import MetricsTail
 from ftdist.observe.training_evals import ANSWERED, COLUMNS, answered, digest_of
 from ftdist.observe.wandb.api import WandbServer, find_server
 from ftdist.observe.wandb.client import WandbClient, close_remains, kill_wandb_core
-from ftdist.observe.wandb.run_config import shown_config
-from ftdist.observe.wandb.state import Sender, Synced, write_url
+from ftdist.observe.wandb.run_config import wandb_config
+from ftdist.observe.wandb.state import SenderLock, SyncState, write_url
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 
@@ -40,7 +40,7 @@ OFFLINE_MODES = ("offline", "dryrun", "disabled")
 """Values of WANDB_MODE by which people keep all their runs from a server."""
 
 
-class WandbMirror:
+class WandbUploader:
     """One attempt's part of the run's one W&B run. Starts at once, in the background.
 
     Args:
@@ -72,7 +72,7 @@ class WandbMirror:
         self._after = after
         self._note = note
         self._on_stop = on_stop
-        self._sender = Sender(run, who=f"attempt {attempt}")
+        self._sender = SenderLock(run, who=f"attempt {attempt}")
         self._over = threading.Event()
         self._outcome: Literal["finished", "requeue", "failed"] = "finished"
         self._left_behind = False
@@ -111,7 +111,7 @@ class WandbMirror:
 
     def _mirror(self) -> None:
         client, after, server = self._open()
-        record = Record(self._run, after=after)
+        tail = MetricsTail(self._run, after=after)
         answers = _Answers(self._run, self._config)
         over = False
         while not over:
@@ -119,7 +119,7 @@ class WandbMirror:
             if not self._sender.show():
                 kill_wandb_core()  # what it still holds is the other's to send
                 raise _StaysOfflineError("another process sends the run's rows now")
-            for row in record.new_rows():
+            for row in tail.new_rows():
                 client.log(row)
             problem = None if server is None else answers.show(client)
             if problem is not None:
@@ -127,7 +127,7 @@ class WandbMirror:
         failed, goes_on = self._outcome == "failed", self._outcome == "requeue"
         client.finish(exit_code=int(failed), preempting=goes_on)
         if server is not None:
-            self._confirm(server, sent=record.last, answers=answers.shown)
+            self._confirm(server, sent=tail.last, answers=answers.shown)
 
     def _open(self) -> tuple[WandbClient, int, WandbServer | None]:
         """A client, the last step that need not be sent, and the server if one is told."""
@@ -161,13 +161,13 @@ class WandbMirror:
             if self._over.wait(LOOK_EVERY_S):
                 raise _StaysOfflineError(f"{holder} was sending the run's rows")
         has = server.last_step(self._run, self._config.tracking)
-        return server, max(has, Synced.read(self._run).step)
+        return server, max(has, SyncState.read(self._run).step)
 
     def _client(self, mode: Literal["online", "offline"]) -> WandbClient:
         return WandbClient(
             self._run,
             self._config.tracking,
-            shown=shown_config(
+            shown=wandb_config(
                 self._run,
                 self._config,
                 self._plan,
@@ -184,7 +184,7 @@ class WandbMirror:
         """Put on record how far the server says it has the run."""
         has = server.last_step(self._run, self._config.tracking, timeout_s=CONFIRM_TIMEOUT_S)
         ended = {"finished": "done", "failed": "failed", "requeue": ""}[self._outcome]
-        known = Synced.read(self._run)
+        known = SyncState.read(self._run)
         replace(known, step=has, ended=ended, answered=answers).write(self._run)
         if has < sent:
             self._note(f"W&B has {has} of {sent} steps; {self._later()}.")
@@ -203,7 +203,7 @@ class _Answers:
         self._run, self._config = run, config
         self._looked_at: int | None = None
         self._told = False
-        self.shown = Synced.read(run).answered
+        self.shown = SyncState.read(run).answered
         """Digest of what W&B has."""
 
     def show(self, client: WandbClient) -> str | None:

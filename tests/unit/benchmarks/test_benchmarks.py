@@ -17,7 +17,7 @@ from benchmarks.measure import (
     Sample,
     Step,
     StepLog,
-    anonymous_gib,
+    anonymous_memory_gib,
     cpu_s,
     peaks,
     process_times,
@@ -146,7 +146,7 @@ def test_sampler_sees_what_another_process_held_for_a_moment() -> None:
 
 
 def test_own_process_has_memory_and_a_past() -> None:
-    assert (anonymous_gib(os.getpid()) or 0) > 0.005
+    assert (anonymous_memory_gib(os.getpid()) or 0) > 0.005
     times = process_times(os.getpid())
     assert times.started < time.time()
     assert times.cpu_s > 0

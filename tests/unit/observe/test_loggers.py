@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from ftdist.errors import RequeueError, StorageError
-from ftdist.observe.loggers import Console, RowFile, Sinks, duration, open_sinks, progress_line
+from ftdist.observe.loggers import (
+    Console,
+    JsonlWriter,
+    MetricLogger,
+    duration,
+    open_metric_logger,
+    progress_line,
+)
 from ftdist.observe.metrics import read_metrics
 from ftdist.observe.redact import HIDDEN, redacted
 from ftdist.observe.wandb.state import wandb_id
@@ -56,10 +63,10 @@ def test_only_the_owner_reads_the_record(run: RunDir) -> None:
 def test_a_name_that_is_not_in_the_table_is_our_own_mistake(run: RunDir) -> None:
     config = make_config(run.root.parent, wandb="off")
     with (
-        open_sinks(run, config, make_plan(), attempt=1, first_step=0) as sinks,
+        open_metric_logger(run, config, make_plan(), attempt=1, first_step=0) as logger,
         pytest.raises(AssertionError, match="train/los"),
     ):
-        sinks.log(1, {"train/los": 1.0})
+        logger.log(1, {"train/los": 1.0})
 
 
 def test_rows_that_the_disk_refuses_wait_and_are_written_whole_later(tmp_path: Path) -> None:
@@ -67,7 +74,7 @@ def test_rows_that_the_disk_refuses_wait_and_are_written_whole_later(tmp_path: P
     path = tmp_path / "metrics.jsonl"
 
     def write() -> None:
-        file = RowFile(path)
+        file = JsonlWriter(path)
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (120, hard))
         problems = [file.append({"step": step, "x": "y" * 30}) for step in range(5)]
@@ -82,26 +89,26 @@ def test_rows_that_the_disk_refuses_wait_and_are_written_whole_later(tmp_path: P
     assert [json.loads(line)["step"] for line in path.read_text().splitlines()] == [0, 1, 2, 3, 4]
 
 
-def sinks_on_a_full_disk() -> Sinks:
-    rows, console = RowFile(Path("/dev/full")), Console(total_steps=STEPS)
-    return Sinks(rows, console, None, attempt=1)
+def sinks_on_a_full_disk() -> MetricLogger:
+    rows, console = JsonlWriter(Path("/dev/full")), Console(total_steps=STEPS)
+    return MetricLogger(rows, console, None, attempt=1)
 
 
 def test_a_full_disk_is_told_once_and_is_an_error_at_the_end(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    sinks = sinks_on_a_full_disk()
+    logger = sinks_on_a_full_disk()
     for step in (1, 2, 3):
-        sinks.log(step, {"train/loss": 1.0})
+        logger.log(step, {"train/loss": 1.0})
     with pytest.raises(StorageError, match="No space left on device; 3 rows are not in it"):
-        sinks.close("finished")
+        logger.close("finished")
     assert capsys.readouterr().out.count("No space left on device") == 1
 
 
 def test_an_error_in_training_is_not_covered_by_one_in_closing() -> None:
     def train() -> None:
-        with sinks_on_a_full_disk() as sinks:
-            sinks.log(1, {"train/loss": 1.0})
+        with sinks_on_a_full_disk() as logger:
+            logger.log(1, {"train/loss": 1.0})
             raise RequeueError("Stopped.", remedy="start again.")
 
     with pytest.raises(RequeueError):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ftdist.observe.memory import anonymous_gib, peak_memory_gib
+from ftdist.observe.memory import anonymous_memory_gib, peak_memory_gib
 from ftdist.observe.throughput import StepClock
 
 
@@ -84,13 +84,13 @@ def test_peak_memory_remembers_what_was_freed_between_two_looks() -> None:
     del block
     after = peak_memory_gib("cpu")
     assert after - before > 0.04
-    assert anonymous_gib() < after
+    assert anonymous_memory_gib() < after
 
 
 def test_peak_memory_leaves_out_mapped_files(tmp_path: Path) -> None:
     path = tmp_path / "weights"
     path.write_bytes(bytes(64 * 2**20))
-    before = anonymous_gib()
+    before = anonymous_memory_gib()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
         assert sum(mapped[:: mmap.PAGESIZE]) == 0
-        assert anonymous_gib() - before < 0.03
+        assert anonymous_memory_gib() - before < 0.03

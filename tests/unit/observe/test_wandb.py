@@ -12,18 +12,18 @@ from ftdist_launch.git import git_state
 from ftdist.dist.world import World
 from ftdist.observe import system_metrics
 from ftdist.observe.metrics import SYSTEM_METRICS
-from ftdist.observe.metrics_tail import Record
+from ftdist.observe.metrics_tail import MetricsTail
 from ftdist.observe.system_metrics import (
     CpuTimes,
     gpu_row,
+    monitor_node,
     ranks_memory_gib,
     used_memory_gib,
-    watching_node,
 )
 from ftdist.observe.wandb import state
 from ftdist.observe.wandb.api import DEFAULT_URL, WandbError, find_server
-from ftdist.observe.wandb.run_config import shown_config
-from ftdist.observe.wandb.state import Sender, Synced
+from ftdist.observe.wandb.run_config import wandb_config
+from ftdist.observe.wandb.state import SenderLock, SyncState
 from ftdist.rundir import RunDir, append_json_line, read_json_lines
 from tests.support.fake_wandb_run import make_config, make_plan, make_run
 from tests.support.wandb_loopback import WandbLoopback
@@ -51,33 +51,33 @@ def sample(run: RunDir, host: str, *, attempt: int = 1, **values: float) -> None
 # --- the record, followed ---
 
 
-def steps(record: Record) -> list[int]:
-    return [row["step"] for row in record.new_rows()]
+def steps(tail: MetricsTail) -> list[int]:
+    return [row["step"] for row in tail.new_rows()]
 
 
 def test_a_record_is_followed_from_a_step_on_each_step_once(run: RunDir) -> None:
     for step in (1, 2, 3):
         log(run, step)
-    record = Record(run, after=1)
-    assert steps(record) == [2, 3]
-    assert steps(record) == []
+    tail = MetricsTail(run, after=1)
+    assert steps(tail) == [2, 3]
+    assert steps(tail) == []
     for step in (3, 4):  # an attempt computes a step again
         log(run, step, attempt=2)
     with run.metrics.open("a") as file:
         file.write('{"step": 5, "atte')
-    assert steps(record) == [4]
+    assert steps(tail) == [4]
     with run.metrics.open("a") as file:
         file.write('mpt": 2}\n{"torn\n')
     log(run, 6, attempt=3)
-    assert steps(record) == [5, 6]
-    assert record.last == 6
+    assert steps(tail) == [5, 6]
+    assert tail.last == 6
 
 
 def test_a_record_may_begin_after_its_mirror(run: RunDir) -> None:
-    record = Record(run, after=0)
-    assert steps(record) == []
+    tail = MetricsTail(run, after=0)
+    assert steps(tail) == []
     log(run, 1)
-    assert steps(record) == [1]
+    assert steps(tail) == [1]
 
 
 def test_nodes_of_all_attempts_are_folded_into_the_row_that_follows(
@@ -90,8 +90,8 @@ def test_nodes_of_all_attempts_are_folded_into_the_row_that_follows(
     sample(run, "a", time=12.0, cpu_percent=10.0, memory_gib=2.0)
     sample(run, "a", time=20.0, cpu_percent=30.0, memory_gib=1.0, unheard_of=1.0)
     sample(run, "b", time=13.0, cpu_percent=50.0)
-    record = Record(run, after=1)  # what came with step 1 is there already
-    (row,) = record.new_rows()
+    tail = MetricsTail(run, after=1)  # what came with step 1 is there already
+    (row,) = tail.new_rows()
     assert {name: value for name, value in row.items() if name.startswith("sys/")} == {
         "sys/a/cpu_percent": 20.0,  # a mean
         "sys/a/memory_gib": 2.0,  # the most
@@ -100,7 +100,7 @@ def test_nodes_of_all_attempts_are_folded_into_the_row_that_follows(
     sample(run, "b", attempt=2, time=25.0, cpu_percent=70.0)
     sample(run, "b", attempt=2, time=35.0, cpu_percent=80.0)
     log(run, 3, time=30.0, attempt=2)
-    (row,) = record.new_rows()
+    (row,) = tail.new_rows()
     assert row["sys/b/cpu_percent"] == 70.0
     assert "sys/a/cpu_percent" not in row
 
@@ -161,12 +161,12 @@ def test_a_node_is_measured_by_its_first_rank_alone(
 ) -> None:
     fake_nvidia_smi(tmp_path, monkeypatch, "echo 90, 2048")
     path = run.attempt(1) / f"system-{system_metrics.host_name()}.jsonl"
-    with watching_node(run, world(1), attempt=1, every_s=0.05, gpus=True):
+    with monitor_node(run, world(1), attempt=1, every_s=0.05, gpus=True):
         time.sleep(0.2)
-    with watching_node(run, world(0), attempt=1, every_s=0, gpus=True):
+    with monitor_node(run, world(0), attempt=1, every_s=0, gpus=True):
         time.sleep(0.2)
     assert not path.exists()
-    with watching_node(run, world(0), attempt=1, every_s=0.05, gpus=True):
+    with monitor_node(run, world(0), attempt=1, every_s=0.05, gpus=True):
         a_while(path)
     row = next(read_json_lines(path))
     assert row.keys() == {"time"} | SYSTEM_METRICS.keys()
@@ -183,7 +183,7 @@ def test_a_node_that_cannot_be_measured_is_no_obstacle(
     monkeypatch.setattr(system_metrics, "GPU_TIMEOUT_S", 0.3)
     path = run.attempt(1) / f"system-{system_metrics.host_name()}.jsonl"
     began = time.monotonic()
-    with watching_node(run, world(0), attempt=1, every_s=0.05, gpus=True):
+    with monitor_node(run, world(0), attempt=1, every_s=0.05, gpus=True):
         a_while(path)
     assert time.monotonic() - began < 10
     row = next(read_json_lines(path))
@@ -193,7 +193,7 @@ def test_a_node_that_cannot_be_measured_is_no_obstacle(
 
 def test_a_full_disk_hides_a_node_and_stops_nothing(run: RunDir) -> None:
     run.attempt(1).rmdir()  # whatever is written there is refused
-    with watching_node(run, world(0), attempt=1, every_s=0.01, gpus=False):
+    with monitor_node(run, world(0), attempt=1, every_s=0.01, gpus=False):
         time.sleep(0.1)
 
 
@@ -243,7 +243,7 @@ def test_facts_are_those_of_the_newest_start_and_hold_no_secret(run: RunDir) -> 
     run.append_event("launched", attempt=2, job="8", restarts=1, hosts=["n2"], partition="gpu")
     config, plan = make_config(run.root.parent, wandb="off"), make_plan()
     environment = {"MY_API_KEY": "s3cret-key"}
-    shown = shown_config(run, config, plan, attempt=2, environment=environment)
+    shown = wandb_config(run, config, plan, attempt=2, environment=environment)
     assert shown["code"] == {"commit": "b", "branch": "(hidden)", "version": "2"}
     assert shown["slurm"] == {
         "job_id": "8",
@@ -252,7 +252,7 @@ def test_facts_are_those_of_the_newest_start_and_hold_no_secret(run: RunDir) -> 
         "partition": "gpu",
     }
     assert shown["run"]["name"] == "r"
-    local = shown_config(run, config, plan, attempt=3, environment=environment)
+    local = wandb_config(run, config, plan, attempt=3, environment=environment)
     assert local["slurm"] == {}
 
 
@@ -260,30 +260,30 @@ def test_facts_are_those_of_the_newest_start_and_hold_no_secret(run: RunDir) -> 
 
 
 def test_one_process_sends_and_an_attempt_follows_a_dead_one(run: RunDir) -> None:
-    first, sync = Sender(run, who="attempt 1"), Sender(run, who="ftdist sync")
+    first, sync = SenderLock(run, who="attempt 1"), SenderLock(run, who="ftdist sync")
     assert first.take() is None
     assert sync.take() == "attempt 1"
     sync.release()
     assert sync.take() == "attempt 1"
-    second = Sender(run, who="attempt 2")
+    second = SenderLock(run, who="attempt 2")
     assert second.take() is None
     first.release()
     assert sync.take() == "attempt 2"
     second.release()
     assert sync.take() is None
-    assert Sender(run, who="attempt 3").take() == "ftdist sync"
+    assert SenderLock(run, who="attempt 3").take() == "ftdist sync"
 
 
 def test_a_sender_that_was_killed_is_followed_once_it_was_not_seen_for_long(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dead = Sender(run, who="ftdist sync")
+    dead = SenderLock(run, who="ftdist sync")
     assert dead.take() is None
     os.utime(run.wandb / "sender", (time.time() - 200, time.time() - 200))
     assert dead.show()  # it lives after all
-    assert Sender(run, who="attempt 1").take() == "ftdist sync"
+    assert SenderLock(run, who="attempt 1").take() == "ftdist sync"
     os.utime(run.wandb / "sender", (time.time() - 200, time.time() - 200))
-    assert Sender(run, who="attempt 1").take() is None
+    assert SenderLock(run, who="attempt 1").take() is None
     assert state.STALE_S < 200
     monkeypatch.setattr(state, "SEEN_EVERY_S", 0.0)
     assert not dead.show()  # another one follows it
@@ -292,10 +292,10 @@ def test_a_sender_that_was_killed_is_followed_once_it_was_not_seen_for_long(
 
 
 def test_what_cannot_be_read_of_the_last_sync_counts_as_none(run: RunDir) -> None:
-    Synced(step=7, ended="done").write(run)
-    assert Synced.read(run) == Synced(step=7, ended="done")
+    SyncState(step=7, ended="done").write(run)
+    assert SyncState.read(run) == SyncState(step=7, ended="done")
     (run.wandb / "synced.json").write_text('{"step": ')
-    assert Synced.read(run) == Synced()
+    assert SyncState.read(run) == SyncState()
 
 
 # --- the server ---
