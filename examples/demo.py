@@ -134,7 +134,7 @@ def curate() -> None:
 
 def train(run: RunDir) -> None:
     """Train the run, or go on with it; a complete run is left alone."""
-    if any(event["event"] == "complete" for event in run.read_events()):
+    if any(event["event"] == "training_complete" for event in run.read_events()):
         _say(f"{run.name} is trained already.")
     elif run.exists():
         ftdist("resume", run.name)

@@ -183,11 +183,11 @@ class RunDir:
         cancelled = False
         for event in self.read_events():
             match event.get("event"):
-                case "cancel_asked":
+                case "cancel_requested":
                     cancelled = True
-                case "submitted" if event.get("stage") == stage:
+                case "job_submitted" if event.get("stage") == stage:
                     cancelled = False
-                case "asked" if stage in ("train", "prepare"):
+                case "run_requested" if stage in ("train", "prepare"):
                     cancelled = False
         return cancelled
 

@@ -89,7 +89,7 @@ def _chosen(run: RunDir, config: RunConfig) -> tuple[Manifest, Path]:
     store = CheckpointStore(run.checkpoints, keep=config.checkpoint.keep)
 
     def on_damaged(path: Path, why: str) -> None:
-        run.append_event("checkpoint_damaged", path=str(path), problem=why)
+        run.append_event("checkpoint_corrupt", path=str(path), problem=why)
 
     best = store.best_verified(on_damaged) if config.checkpoint.export == "best" else None
     found = best or store.latest_verified(on_damaged)

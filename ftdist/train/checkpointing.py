@@ -105,15 +105,15 @@ class Checkpoints:
                 world=self._world,
             )
             if self._world.is_rank0:
-                tell(self._run, "checkpoint", step=step, attempt=self._attempt)
+                tell(self._run, "checkpoint_saved", step=step, attempt=self._attempt)
         if is_best:
             all_or_none(lambda: self._name_best(step), world=self._world)
 
     def _name_best(self, step: int) -> None:
         if self._world.is_rank0:
             self._store.keep_best(step)
-            tell(self._run, "best", step=step, attempt=self._attempt)
+            tell(self._run, "best_checkpoint_updated", step=step, attempt=self._attempt)
 
     def _note_damage(self, path: Path, why: str) -> None:
         self.damage.append(f"{why} It lies in {path}.")
-        tell(self._run, "checkpoint_damaged", path=str(path), problem=why)
+        tell(self._run, "checkpoint_corrupt", path=str(path), problem=why)

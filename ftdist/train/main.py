@@ -149,7 +149,7 @@ def _train(
         end = loop.run(first_step=first_step)
     _close(sinks, "finished" if end.reason == "complete" else "requeue")
     if world.is_rank0:
-        tell(run, end.reason, step=end.step, attempt=attempt, signal=stop.signal_name)
+        tell(run, f"training_{end.reason}", step=end.step, attempt=attempt, signal=stop.signal_name)
     return 0 if end.reason == "complete" else RequeueError.exit_code
 
 
@@ -178,7 +178,7 @@ def _tell_start(
     """What people and the record should know of an attempt that begins. On the lead."""
     tell(
         run,
-        "training",
+        "training_started",
         step=step,
         attempt=attempt,
         head=check.head,

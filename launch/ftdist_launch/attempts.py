@@ -66,7 +66,7 @@ def begin(run: RunDir, config: RunConfig, plan: Plan, **facts: Any) -> int:
     folder.mkdir(parents=True)
     write_whole(folder / "config.yaml", dump_config(config))
     run.append_event(
-        "launched",
+        "attempt_started",
         attempt=number,
         world_size=plan.world_size,
         steps=plan.steps,
@@ -95,7 +95,7 @@ def settle(
         (
             event.get("checkpoint")
             for event in events
-            if event.get("event") == "launched" and event.get("attempt") == number
+            if event.get("event") == "attempt_started" and event.get("attempt") == number
         ),
         None,
     )
@@ -108,7 +108,7 @@ def settle(
     )
     failure = ended.failure
     run.append_event(
-        "attempt_ended",
+        "attempt_finished",
         attempt=number,
         outcome=decision.outcome,
         exit_codes=list(ended.exit_codes),

@@ -109,7 +109,7 @@ def prepare(run_dir: str) -> None:
 
         config = load_config(run.config)
         plan = write_first_plan(run, config, library=prepare_library(config))
-        run.append_event("prepared", steps=plan.steps, library=plan.library.path)
+        run.append_event("data_prepared", steps=plan.steps, library=plan.library.path)
         return 0
 
     run_rank(run.attempts / "prepare", body)
@@ -125,7 +125,7 @@ def export(run_dir: str) -> None:
 
         exported = export_run(run.root)
         with suppress(OSError):
-            run.append_event("exported", step=exported.step, dtype=exported.dtype)
+            run.append_event("model_exported", step=exported.step, dtype=exported.dtype)
         return 0
 
     run_rank(run.attempts / "export", body)

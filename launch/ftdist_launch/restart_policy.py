@@ -89,8 +89,8 @@ def attempts_without_progress(events: Iterable[Mapping[str, Any]]) -> int:
     count = 0
     for event in events:
         match event.get("event"):
-            case "attempt_ended":
+            case "attempt_finished":
                 count = 0 if event.get("progressed") else count + 1
-            case "asked":
+            case "run_requested":
                 count = 0
     return count

@@ -47,7 +47,7 @@ class Records:
 
     def newest_jobs(self) -> dict[str, Event]:
         """By stage: the record of its newest job; of prepare one that the training waits for."""
-        jobs = {str(event["stage"]): event for event in self.of("submitted")}
+        jobs = {str(event["stage"]): event for event in self.of("job_submitted")}
         prepare, train = jobs.get("prepare"), jobs.get("train")
         if prepare and train and prepare["job"] not in train.get("after", []):
             del jobs["prepare"]
@@ -57,7 +57,7 @@ class Records:
         """The record of the end of a job of one process; none of a job that starts again."""
         ends = [
             event
-            for event in self.of("stage_ended")
+            for event in self.of("stage_finished")
             if (event["stage"], event.get("job")) == (submitted["stage"], submitted["job"])
         ]
         return ends[-1] if ends else None

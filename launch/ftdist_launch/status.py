@@ -184,10 +184,10 @@ def status_of(records: Records, *, seen: Seen) -> RunStatus:
         remedy=None if cause is None else records.remedies.get(cause),
         damaged=tuple(
             str(event.get("problem", "A checkpoint was damaged."))
-            for event in records.of("checkpoint_damaged")
+            for event in records.of("checkpoint_corrupt")
         ),
         wandb_url=records.wandb_url,
-        sweep=next((e["sweep"] for e in records.of("submitted") if "sweep" in e), None),
+        sweep=next((e["sweep"] for e in records.of("job_submitted") if "sweep" in e), None),
         overrides=records.overrides,
         made=records.made,
         note=note,
@@ -195,9 +195,9 @@ def status_of(records: Records, *, seen: Seen) -> RunStatus:
 
 
 def _attempts(records: Records) -> tuple[AttemptStatus, ...]:
-    ends = {event["attempt"]: event for event in records.of("attempt_ended")}
+    ends = {event["attempt"]: event for event in records.of("attempt_finished")}
     made: dict[int, AttemptStatus] = {}
-    for event in records.of("launched"):
+    for event in records.of("attempt_started"):
         ended = ends.get(event["attempt"], {})
         made[event["attempt"]] = AttemptStatus(
             number=event["attempt"],
@@ -250,13 +250,13 @@ def _end_on_record(events: Collection[Event]) -> State | None:
     state: State | None = None
     for event in events:
         match event.get("event"):
-            case "asked" | "launched":
+            case "run_requested" | "attempt_started":
                 state = None
-            case "attempt_ended":
+            case "attempt_finished":
                 state = _FINAL.get(event["outcome"])
-            case "submit_refused":
+            case "submit_failed":
                 state = "stopped"
-            case "stage_ended" if event["stage"] in _OF_THE_RUN and event["exit_code"]:
+            case "stage_finished" if event["stage"] in _OF_THE_RUN and event["exit_code"]:
                 state = _OF_STAGES.get(event["exit_code"], "failed")
     return state
 
@@ -275,13 +275,13 @@ _FINAL: dict[str, State] = {
 
 
 def _cause(records: Records) -> str | None:
-    ends = records.of("attempt_ended", "stage_ended")
+    ends = records.of("attempt_finished", "stage_finished")
     causes = [event.get("cause") for event in ends if event.get("stage", "train") in _OF_THE_RUN]
     return causes[-1] if causes else None
 
 
 def _steps(records: Records) -> int | None:
-    known = [e["steps"] for e in records.of("launched", "prepared") if "steps" in e]
+    known = [e["steps"] for e in records.of("attempt_started", "data_prepared") if "steps" in e]
     return known[-1] if known else None
 
 
@@ -290,29 +290,29 @@ def _is_of_a_cluster(records: Records) -> bool:
     since: list[Event] = []
     ever = False
     for event in records.events:
-        if event.get("event") == "asked":
+        if event.get("event") == "run_requested":
             since = []
         since.append(event)
-        ever |= event.get("event") == "submitted" and event["stage"] in _OF_THE_RUN
+        ever |= event.get("event") == "job_submitted" and event["stage"] in _OF_THE_RUN
     for event in since:
-        if event.get("event") == "submitted" and event["stage"] in _OF_THE_RUN:
+        if event.get("event") == "job_submitted" and event["stage"] in _OF_THE_RUN:
             return True
-        if event.get("event") == "launched" and "job" not in event:
+        if event.get("event") == "attempt_started" and "job" not in event:
             return False
     return ever and not records.held
 
 
 def _is_cancelled(records: Records) -> bool:
     """Whether somebody asked for the end since the run was last asked to go."""
-    wishes = records.of("asked", "cancel_asked")
-    return bool(wishes) and wishes[-1]["event"] == "cancel_asked"
+    wishes = records.of("run_requested", "cancel_requested")
+    return bool(wishes) and wishes[-1]["event"] == "cancel_requested"
 
 
 def _why(records: Records, *, state: State, seen: Seen) -> str | None:
     if not _is_of_a_cluster(records) or seen.problem is not None:
         return None
     if state == "running" and _is_cancelled(records):
-        at_once = records.of("cancel_asked")[-1].get("now")
+        at_once = records.of("cancel_requested")[-1].get("now")
         return "it was cancelled" if at_once else "it was asked to save and end"
     if state == "running":
         return unrest_told(records, seen=seen)

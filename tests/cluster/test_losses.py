@@ -28,8 +28,8 @@ def kill(rank: NodeProcess) -> None:
 
 def assert_went_on(run: RunDir) -> None:
     """The second start took up the first one's work, and no step was lost or seen twice."""
-    assert [end["outcome"] for end in events(run, "attempt_ended")] == ["requeue", "done"]
-    first, second = (event["step"] for event in events(run, "training"))
+    assert [end["outcome"] for end in events(run, "attempt_finished")] == ["requeue", "done"]
+    first, second = (event["step"] for event in events(run, "training_started"))
     assert first == 0 < second
     assert len(curve(run)) == STEPS
     assert committed(run)[-1] == STEPS
@@ -49,7 +49,7 @@ def test_a_killed_rank_takes_the_others_along_and_the_run_goes_on(
     assert time.monotonic() - killed < 30  # a collective would wait for half an hour
     login.wait_for_state(job, "COMPLETED")
 
-    end = events(run, "attempt_ended")[0]
+    end = events(run, "attempt_finished")[0]
     assert end["rank"] == 1
     assert "node2" in end["cause"]
     assert "ended without a word" in end["cause"]
@@ -67,7 +67,7 @@ def test_three_starts_without_a_checkpoint_end_the_run(login: Login, ingredients
         wait_for_ends(login, run, number)
     login.wait_for_state(job, "FAILED")
 
-    outcomes = [end["outcome"] for end in events(run, "attempt_ended")]
+    outcomes = [end["outcome"] for end in events(run, "attempt_finished")]
     assert outcomes == ["requeue", "requeue", "crash_loop"]
     assert login.lab.starts(job) == ["REQUEUED", "REQUEUED", "FAILED"]
     assert login.lab.exit_code(job) == CrashLoopError.exit_code
@@ -86,7 +86,7 @@ def test_a_run_whose_node_is_powered_off_moves_to_the_spare_node(
         three_nodes.kill_node(lost)
         login.wait_for_state(job, "COMPLETED", timeout_s=200)
 
-        first, second = events(run, "launched")
+        first, second = events(run, "attempt_started")
         assert first["hosts"] == ["node1", "node2"]
         assert sorted(second["hosts"]) == sorted({"node1", "node2", "node3"} - {lost})
         assert three_nodes.starts(job) == ["NODE_FAIL", "COMPLETED"]

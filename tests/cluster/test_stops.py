@@ -57,9 +57,9 @@ def test_run_near_its_time_limit_saves_once_is_requeued_and_ends_as_if_uninterru
         login.lab.client("scontrol", "update", f"JobId={job}", "TimeLimit=60")
     login.wait_for_state(job, "COMPLETED")
 
-    assert [end["outcome"] for end in events(run, "attempt_ended")] == ["requeue", "done"]
+    assert [end["outcome"] for end in events(run, "attempt_finished")] == ["requeue", "done"]
     assert halt["signal"] == "SIGUSR2"
-    assert [event["step"] for event in events(run, "checkpoint")] == [halt["step"], STEPS]
+    assert [event["step"] for event in events(run, "checkpoint_saved")] == [halt["step"], STEPS]
     assert login.lab.starts(job) == ["REQUEUED", "COMPLETED"]
     assert login.lab.exit_code(job) == 0
     assert_same(run, uninterrupted)
@@ -82,8 +82,8 @@ def test_preempted_run_saves_once_makes_way_within_its_grace_and_goes_on_by_itse
     login.wait_for_state(urgent, "COMPLETED", timeout_s=25)  # of 30 s grace
     login.wait_for_state(job, "COMPLETED")
 
-    assert [end["outcome"] for end in events(run, "attempt_ended")] == ["requeue", "done"]
-    assert [event["step"] for event in events(run, "checkpoint")] == [halt["step"], STEPS]
+    assert [end["outcome"] for end in events(run, "attempt_finished")] == ["requeue", "done"]
+    assert [event["step"] for event in events(run, "checkpoint_saved")] == [halt["step"], STEPS]
     assert_same(run, uninterrupted)
     assert left_over(login) == []
 
@@ -99,8 +99,8 @@ def test_run_that_is_requeued_by_hand_goes_on_from_its_newest_checkpoint(
     login.wait_for_state(job, "COMPLETED")
 
     assert login.lab.starts(job) == ["REQUEUED", "COMPLETED"]
-    assert [end["outcome"] for end in events(run, "attempt_ended")] == ["requeue", "done"]
-    first_start, second_start = events(run, "training")
+    assert [end["outcome"] for end in events(run, "attempt_finished")] == ["requeue", "done"]
+    first_start, second_start = events(run, "training_started")
     assert first_start["step"] == 0
     assert second_start["step"] >= newest >= 10
     assert_same(run, uninterrupted)
@@ -117,7 +117,7 @@ def test_cancelled_run_saves_once_is_not_requeued_and_is_finished_on_one_node_wh
     (end,) = wait_for_ends(login, run, 1)
     assert end["outcome"] == "stopped"
     login.wait_for_state(job, "FAILED", "CANCELLED", "COMPLETED")
-    (halt,) = events(run, "stopped")
+    (halt,) = events(run, "training_stopped")
     assert committed(run) == [halt["step"]]
     login.wait_until(lambda: len(login.lab.starts(job)) == 1, what="accounts of the job")
     assert login.lab.exit_code(job) == RequeueError.exit_code
@@ -127,8 +127,8 @@ def test_cancelled_run_saves_once_is_not_requeued_and_is_finished_on_one_node_wh
     again = login.job("r")
     assert again != job
     login.wait_for_state(again, "COMPLETED")
-    assert [start["world_size"] for start in events(run, "launched")] == [2, 1]
-    assert [event["step"] for event in events(run, "training")] == [0, halt["step"]]
+    assert [start["world_size"] for start in events(run, "attempt_started")] == [2, 1]
+    assert [event["step"] for event in events(run, "training_started")] == [0, halt["step"]]
     losses = [row["train/loss"] for row in read_metrics(run.metrics)]
     whole = [row["train/loss"] for row in read_metrics(uninterrupted.metrics)]
     assert losses == pytest.approx(whole, rel=1e-3)

@@ -73,11 +73,11 @@ def test_two_nodes_compute_bit_for_bit_what_two_ranks_of_one_machine_do_and_expo
     run = login.run("r")
     login.wait_for_state(login.job("r", "compare"), "COMPLETED", timeout_s=240)
 
-    submitted = {event["stage"]: event for event in events(run, "submitted")}
+    submitted = {event["stage"]: event for event in events(run, "job_submitted")}
     assert submitted["train"]["after"] == [submitted["prepare"]["job"]]
     assert submitted["export"]["after"] == [submitted["prepare"]["job"], train]
     assert submitted["compare"]["after"] == [submitted["export"]["job"]]
-    (launched,) = events(run, "launched")
+    (launched,) = events(run, "attempt_started")
     assert (launched["hosts"], launched["world_size"]) == (["node1", "node2"], 2)
     assert committed(run) == [STEPS]
     logs = "".join(path.read_text() for path in (run.jobs / "train").glob("*_log.out"))
@@ -109,9 +109,9 @@ def test_a_sweep_is_one_array_with_a_run_for_each_value(login: Login, ingredient
     rates = []
     for place in (0, 1):
         run = login.run(f"s-{place}")
-        (asked,) = [e for e in events(run, "submitted") if e["stage"] == "train"]
+        (asked,) = [e for e in events(run, "job_submitted") if e["stage"] == "train"]
         assert (asked["job"], asked["sweep"]) == (f"{number}_{place}", "s")
-        assert [end["outcome"] for end in events(run, "attempt_ended")] == ["done"]
+        assert [end["outcome"] for end in events(run, "attempt_finished")] == ["done"]
         rates.append(max(row["optim/learning_rate"] for row in read_metrics(run.metrics)))
     assert rates[1] == 2 * rates[0]
 
@@ -128,14 +128,14 @@ def test_a_job_runs_the_code_that_was_submitted_and_refuses_any_other(
             with (user.run("changed").code / "ftdist" / "nn" / "loss.py").open("a") as file:
                 file.write("# not what was submitted\n")
         user.wait_for_state(job, "COMPLETED")
-        assert [end["outcome"] for end in events(user.run("kept"), "attempt_ended")] == ["done"]
+        assert [end["outcome"] for end in events(user.run("kept"), "attempt_finished")] == ["done"]
         # Its tokenising refuses already, and training never starts.
         user.wait_for_state(user.job("changed", "prepare"), "FAILED")
         user.wait_for_state(changed, "CANCELLED")
-        (end,) = events(user.run("changed"), "stage_ended")
+        (end,) = events(user.run("changed"), "stage_finished")
         assert "is not the code that was submitted" in end["cause"]
         assert user.lab.exit_code(user.job("changed", "prepare")) == 78
-        assert events(user.run("changed"), "launched") == []
+        assert events(user.run("changed"), "attempt_started") == []
 
 
 def test_what_the_cluster_cannot_do_is_told_at_once_and_nothing_is_submitted(

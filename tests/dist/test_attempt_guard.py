@@ -18,7 +18,7 @@ def test_an_attempt_that_was_superseded_commits_nothing_and_asks_for_nothing(
     assert codes == [RequeueError.exit_code] * 2
     assert not list(run.checkpoints.iterdir())
     assert [
-        event for event in RunDir(run.root).read_events() if event["event"] == "checkpoint"
+        event for event in RunDir(run.root).read_events() if event["event"] == "checkpoint_saved"
     ] == []
 
 

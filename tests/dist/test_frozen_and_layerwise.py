@@ -70,7 +70,7 @@ def test_frozen_weights_are_exported_bit_for_bit_as_the_base_has_them_and_the_ot
     assert run_attempt(run_ranks, run, 1, world_size=2) == [0, 0]
     base = ingredients / "model" / "model.safetensors"
     require_frozen_as_base(run, base, dtype=getattr(torch, dtype))
-    (training,) = [event for event in run.read_events() if event["event"] == "training"]
+    (training,) = [event for event in run.read_events() if event["event"] == "training_started"]
     assert training["trained_parameters"] == LAYER + 32
     plan = json.loads(run.plan.read_text())
     assert plan["frozen_parameters"] == EMBEDDING + LAYER

@@ -151,7 +151,7 @@ def test_training_ends_without_a_better_step_and_the_best_is_kept_and_exported(
     )  # fmt: skip
     assert run_attempt(run_ranks, run, 1, world_size=2) == [0, 0]
     assert sorted(records(run)) == [0, 2, 4, 6]
-    (end,) = [event for event in run.read_events() if event["event"] == "complete"]
+    (end,) = [event for event in run.read_events() if event["event"] == "training_complete"]
     assert end["step"] == 6
     store = CheckpointStore(run.checkpoints, keep=1)
     assert [info.step for info in store.committed()] == [6, 2]
@@ -164,7 +164,7 @@ def test_training_ends_without_a_better_step_and_the_best_is_kept_and_exported(
     # Asked to go on, it ends where it ended.
     assert run_attempt(run_ranks, run, 2, world_size=2) == [0, 0]
     assert sorted(records(run)) == [0, 2, 4, 6]
-    ends = [event["step"] for event in run.read_events() if event["event"] == "complete"]
+    ends = [event["step"] for event in run.read_events() if event["event"] == "training_complete"]
     assert ends == [6, 6]
     assert best_step(run) == 2
     # As if it had been killed between the checkpoint and its name.

@@ -57,7 +57,7 @@ def test_run_goes_on_with_another_number_of_ranks(
     moved = make_run(tmp_path / "moved", ingredients, world_size=before, steps=steps, dtype=dtype)
     stopped = run_attempt(run_ranks, moved, 1, world_size=before, interrupt_rank=0, after_row=2)
     assert stopped == [75] * before
-    (halt,) = [event for event in moved.read_events() if event["event"] == "stopped"]
+    (halt,) = [event for event in moved.read_events() if event["event"] == "training_stopped"]
     # 6 sequences on 4 ranks: two of them get an empty micro-batch in the second micro-step.
     replan(moved, world_size=after)
     assert run_attempt(run_ranks, moved, 2, world_size=after) == [0] * after
@@ -90,8 +90,8 @@ def test_damaged_checkpoint_is_set_aside_and_the_one_before_is_used(
     shard.write_bytes(content)
 
     assert run_attempt(run_ranks, run, 2, world_size=2) == [0, 0]
-    (damaged,) = [event for event in run.read_events() if event["event"] == "checkpoint_damaged"]
+    (damaged,) = [event for event in run.read_events() if event["event"] == "checkpoint_corrupt"]
     assert shard.name in damaged["problem"]
-    starts = [event["step"] for event in run.read_events() if event["event"] == "training"]
+    starts = [event["step"] for event in run.read_events() if event["event"] == "training_started"]
     assert starts == [0, 6]
     assert curve(run) == before

@@ -37,7 +37,7 @@ def test_sync_sends_each_step_once_while_the_run_goes_on_and_a_whole_new_run_if_
         told = server.runs[wandb_id(run)]
         assert told.preempting
         record(run, attempt=2, steps=range(3, STEPS + 1))
-        run.append_event("attempt_ended", attempt=2, outcome="done")
+        run.append_event("attempt_finished", attempt=2, outcome="done")
         assert "up to step 10, 6 sent now" in sync(run, environment).out
         rows = as_recorded(server.history(wandb_id(run)))
         assert rows == by_attempt(run, first=4, then=4)
@@ -101,7 +101,7 @@ def test_sync_leaves_a_run_that_is_being_sent_alone(tmp_path: Path) -> None:
         environment = server.environment()
         assert SenderLock(run, who="attempt 1").take() is None
         assert send(run, new=False, environment=environment).by_itself
-        run.append_event("attempt_ended", attempt=1, outcome="failed")
+        run.append_event("attempt_finished", attempt=1, outcome="failed")
         other = SenderLock(run, who="ftdist sync")
         assert other.take() is None
         with pytest.raises(WandbError, match="Another `ftdist sync` is sending run r"):

@@ -48,11 +48,11 @@ def test_two_attempts_online_are_one_run_with_each_step_once_its_facts_and_no_se
 ) -> None:
     run = make_run(tmp_path / "r", wandb="auto")
     git = {"commit": "c0ffee", "branch": "main", "dirty": True}
-    run.append_event("asked", by="submit", version="1.2.3", git=git)
-    run.append_event("submitted", stage="train", job="77", sweep="rates")
+    run.append_event("run_requested", by="submit", version="1.2.3", git=git)
+    run.append_event("job_submitted", stage="train", job="77", sweep="rates")
     for attempt in (1, 2):
         launched = {"job": "77", "hosts": ["n1", SECRET], "restarts": attempt - 1, "account": "me"}
-        run.append_event("launched", attempt=attempt, **launched)
+        run.append_event("attempt_started", attempt=attempt, **launched)
     run.attempt(1).mkdir(parents=True)
     for percent, memory in ((20.0, 3.0), (40.0, 1.0)):
         row = {"time": time.time(), "cpu_percent": percent, "memory_gib": memory}
@@ -205,7 +205,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Broken]:
             began.go_on()
             done = began.wait()
             then = server.steps(run)
-        run.append_event("attempt_ended", attempt=1, outcome="failed")
+        run.append_event("attempt_finished", attempt=1, outcome="failed")
         with server.revive() as again:
             synced = sync(run, again.environment())
             rows = as_recorded(again.history(wandb_id(run)))

@@ -55,7 +55,7 @@ def trained(folder: Path, *, wandb: str = "auto") -> RunDir:
     """A run that has ended, with its steps on record."""
     run = make_run(folder, wandb=wandb)
     record(run, attempt=1, steps=range(1, STEPS + 1))
-    run.append_event("attempt_ended", attempt=1, outcome="done")
+    run.append_event("attempt_finished", attempt=1, outcome="done")
     return run
 
 
@@ -66,7 +66,7 @@ def test_a_comparison_is_in_the_run_that_training_logged_to_and_a_newer_one_take
     with Loopback() as server:
         environment = {**server.environment(), "MY_ACCESS_TOKEN": SECRET}
         assert start(run, environment, wandb="auto").wait().exit_code == 0
-        run.append_event("attempt_ended", attempt=1, outcome="done")
+        run.append_event("attempt_finished", attempt=1, outcome="done")
         write_report(run, recall=0.75, cost={"steps": STEPS})
         first = tell(run, environment)
         assert first.exit_code == 0, first.err

@@ -56,7 +56,7 @@ def test_answers_are_in_wandb_while_the_run_goes_on_and_secrets_are_not(tmp_path
         assert server.steps(run) == list(range(1, STEPS + 1))
         assert SECRET.encode() not in b"\n".join([*server.bodies, *server.uploads.values()])
         assert (server.unknown, server.errors) == ([], [])
-        run.append_event("attempt_ended", attempt=1, outcome="done")
+        run.append_event("attempt_finished", attempt=1, outcome="done")
         posts = server.runs[wandb_id(run)].posts
         assert "nothing was lacking" in sync(run, environment).out
         assert server.runs[wandb_id(run)].posts == posts
@@ -69,7 +69,7 @@ def wait_for_table(server: Loopback, run: RunDir, rows: list[list[Any]]) -> None
 def test_answers_of_a_run_that_was_offline_go_with_sync_once(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="offline")
     record(run, attempt=1, steps=range(1, STEPS + 1))
-    run.append_event("attempt_ended", attempt=1, outcome="done")
+    run.append_event("attempt_finished", attempt=1, outcome="done")
     measure(run, step=0, answer="I do not know.")
     measure(run, step=4, answer="With soap.")
     with Loopback() as server:

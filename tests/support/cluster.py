@@ -287,7 +287,7 @@ class Login:
     def job(self, name: str, stage: str = "train") -> str:
         """The number of a run's newest job of one stage."""
         events = self.run(name).read_events()
-        submitted = [event for event in events if event["event"] == "submitted"]
+        submitted = [event for event in events if event["event"] == "job_submitted"]
         return str([event["job"] for event in submitted if event["stage"] == stage][-1])
 
     def wait_for_state(self, job: str, *states: str, timeout_s: float = 120.0) -> str:

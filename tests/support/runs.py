@@ -168,7 +168,7 @@ def stop_and_resume(
         run_ranks, run, 1, world_size=world_size, interrupt_rank=interrupt_rank, after_row=after_row
     )
     assert stopped == [75] * world_size
-    (halt,) = [event for event in run.read_events() if event["event"] == "stopped"]
+    (halt,) = [event for event in run.read_events() if event["event"] == "training_stopped"]
     assert after_row <= halt["step"] < STEPS
     assert run_attempt(run_ranks, run, 2, world_size=world_size) == [0] * world_size
     return int(halt["step"])

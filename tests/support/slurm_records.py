@@ -14,31 +14,31 @@ Event = dict[str, Any]
 
 
 def asked(by: str = "submit") -> Event:
-    return {"event": "asked", "time": 1.0, "by": by}
+    return {"event": "run_requested", "time": 1.0, "by": by}
 
 
 def submitted(stage: str, job: str, *after: str, **more: Any) -> Event:
-    return {"event": "submitted", "stage": stage, "job": job, "after": list(after), **more}
+    return {"event": "job_submitted", "stage": stage, "job": job, "after": list(after), **more}
 
 
 def launched(attempt: int, *, job: str | None = "12", **more: Any) -> Event:
     place = {} if job is None else {"job": job, "hosts": ["n1", "n2"]}
     begun = {"attempt": attempt, "time": 5.0, "world_size": 4, "steps": 20, "host": "n1"}
-    return {"event": "launched", **begun, **place, **more}
+    return {"event": "attempt_started", **begun, **place, **more}
 
 
 def ended(attempt: int, outcome: str, cause: str | None = None, rank: int | None = None) -> Event:
     told = {"outcome": outcome, "checkpoint": 10, "cause": cause, "rank": rank}
-    return {"event": "attempt_ended", "attempt": attempt, **told}
+    return {"event": "attempt_finished", "attempt": attempt, **told}
 
 
 def stage_ended(stage: str, job: str, code: int, cause: str | None = None) -> Event:
     told = {"stage": stage, "job": job, "exit_code": code, "cause": cause}
-    return {"event": "stage_ended", **told}
+    return {"event": "stage_finished", **told}
 
 
 def cancelled(*, now: bool = False) -> Event:
-    return {"event": "cancel_asked", "by": "cancel", "now": now}
+    return {"event": "cancel_requested", "by": "cancel", "now": now}
 
 
 def waits(job: str, reason: str, *, start: str = "N/A") -> QueuedJob:

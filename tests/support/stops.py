@@ -65,8 +65,8 @@ def wait_for_step(login: Login, run: RunDir, step: int) -> None:
 def wait_for_ends(login: Login, run: RunDir, count: int) -> list[dict[str, Any]]:
     """Wait until some attempts have ended, and return how."""
     what = f"end of {count} attempts of run {run.name}"
-    login.wait_until(lambda: len(events(run, "attempt_ended")) >= count, what=what)
-    return events(run, "attempt_ended")
+    login.wait_until(lambda: len(events(run, "attempt_finished")) >= count, what=what)
+    return events(run, "attempt_finished")
 
 
 @contextmanager
@@ -85,8 +85,10 @@ def standing_still(rank: NodeProcess) -> Iterator[None]:
 
 def wait_for_stop(login: Login, run: RunDir) -> dict[str, Any]:
     """Wait until a run has saved because it was asked to stop, and return that event."""
-    login.wait_until(lambda: bool(events(run, "stopped")), what=f"a stop of run {run.name}")
-    return events(run, "stopped")[0]
+    login.wait_until(
+        lambda: bool(events(run, "training_stopped")), what=f"a stop of run {run.name}"
+    )
+    return events(run, "training_stopped")[0]
 
 
 def left_over(login: Login) -> list[NodeProcess]:

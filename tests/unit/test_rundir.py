@@ -53,11 +53,11 @@ def test_newest_attempt_counts_numbers_not_names(tmp_path: Path) -> None:
 
 def test_events_survive_a_torn_last_line(tmp_path: Path) -> None:
     run = made(tmp_path / "r")
-    run.append_event("launched", attempt=1)
+    run.append_event("attempt_started", attempt=1)
     with run.events.open("a") as file:
         file.write('{"event": "cut sho')
     (event,) = run.read_events()
-    assert event["event"] == "launched"
+    assert event["event"] == "attempt_started"
     assert event["attempt"] == 1
     assert event["time"] > 0
 

@@ -28,7 +28,9 @@ def cost_of(run: RunDir) -> dict[str, Any] | None:
         plan = Plan.from_json(run.plan.read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    exported = [event["step"] for event in run.read_events() if event.get("event") == "exported"]
+    exported = [
+        event["step"] for event in run.read_events() if event.get("event") == "model_exported"
+    ]
     trained = list(read_metrics(run.metrics))
     rows = [row for row in trained if not exported or row["step"] <= exported[-1]]
     if not rows:
@@ -62,11 +64,11 @@ def _spans(run: RunDir) -> list[tuple[int, float]]:
     events, rows = list(run.read_events()), list(read_json_lines(run.metrics))
     spans = []
     for start in events:
-        if start.get("event") != "launched":
+        if start.get("event") != "attempt_started":
             continue
         number, began = start["attempt"], float(start["time"])
         own = [sign for sign in (*events, *rows) if sign.get(ATTEMPT.name) == number]
-        own = [sign for sign in own if sign.get("event") != "attempt_ended"]
+        own = [sign for sign in own if sign.get("event") != "attempt_finished"]
         for path in run.attempt(number).glob("system-*.jsonl"):
             own += read_json_lines(path)
         last = max(float(sign.get(TIME.name, began)) for sign in own)

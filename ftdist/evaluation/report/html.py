@@ -182,8 +182,8 @@ def _cost(
 
 def _attempts(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Each start of the run and how it ended, oldest first."""
-    starts = {e["attempt"]: e for e in events if e.get("event") == "launched"}
-    ends = {e["attempt"]: e for e in events if e.get("event") == "attempt_ended"}
+    starts = {e["attempt"]: e for e in events if e.get("event") == "attempt_started"}
+    ends = {e["attempt"]: e for e in events if e.get("event") == "attempt_finished"}
     begin = min((start["time"] for start in starts.values()), default=0.0)
     whole = max((e["time"] for e in (*starts.values(), *ends.values())), default=begin) - begin
     found = []

@@ -30,7 +30,10 @@ def reproduce(
 ) -> dict[str, Any]:
     """The commands, the code, the versions and the settings, without secrets."""
     typed = run.overrides.read_text(encoding="utf-8") if run.overrides.is_file() else ""
-    asked = next((e for e in events if e.get("event") in ("asked", "submitted") and "git" in e), {})
+    asked = next(
+        (e for e in events if e.get("event") in ("run_requested", "job_submitted") and "git" in e),
+        {},
+    )
     git = asked.get("git") or {}
     digest = run.root / "code.sha256"
     code = {

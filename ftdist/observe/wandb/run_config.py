@@ -41,9 +41,9 @@ def wandb_config(
     asked: Mapping[str, Any] = {}
     launched: Mapping[str, Any] = {}
     for event in run.read_events():
-        if event.get("event") == "asked" and "git" in event:
+        if event.get("event") == "run_requested" and "git" in event:
             asked = event
-        elif event.get("event") == "launched" and event.get("attempt") == attempt:
+        elif event.get("event") == "attempt_started" and event.get("attempt") == attempt:
             launched = event
     shown = {
         **asdict(config),
@@ -60,7 +60,7 @@ def wandb_config(
 
 def sweep_name(run: RunDir) -> str | None:
     """Name of the sweep that a run belongs to, which is its group in W&B; None: it is alone."""
-    names = (e.get("sweep") for e in run.read_events() if e.get("event") == "submitted")
+    names = (e.get("sweep") for e in run.read_events() if e.get("event") == "job_submitted")
     return next((str(name) for name in names if name), None)
 
 

@@ -190,4 +190,6 @@ class SenderLock:
 
 
 def _ended_attempts(run: RunDir) -> set[str]:
-    return {str(e.get("attempt")) for e in run.read_events() if e.get("event") == "attempt_ended"}
+    return {
+        str(e.get("attempt")) for e in run.read_events() if e.get("event") == "attempt_finished"
+    }

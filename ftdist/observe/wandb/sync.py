@@ -197,9 +197,9 @@ def _ended(run: RunDir) -> str:
     """How the run ended: "done", "failed"; "" for one that goes on, or may."""
     ended = ""
     for event in run.read_events():
-        if event.get("event") in ("asked", "launched"):
+        if event.get("event") in ("run_requested", "attempt_started"):
             ended = ""
-        elif event.get("event") == "attempt_ended":
+        elif event.get("event") == "attempt_finished":
             ended = _ENDS.get(event["outcome"], "")
     return ended
 

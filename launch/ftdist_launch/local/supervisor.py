@@ -121,7 +121,7 @@ class Supervisor:
             asked_by: "train" or "resume".
         """
         run, limit = self.run, self.config.cluster.max_attempts_without_progress
-        run.append_event("asked", by=asked_by, version=__version__, git=git_state(CHECKOUT))
+        run.append_event("run_requested", by=asked_by, version=__version__, git=git_state(CHECKOUT))
         with StopWish.listening() as wish:
             while True:
                 number = begin(run, self.config, plan)
@@ -209,13 +209,13 @@ def refuse_all_damaged(run: RunDir) -> None:
 
 def exported_step(run: RunDir) -> int | None:
     """Step that the newest export is of; None where it is not on record."""
-    steps = [e.get("step") for e in run.read_events() if e.get("event") == "exported"]
+    steps = [e.get("step") for e in run.read_events() if e.get("event") == "model_exported"]
     return steps[-1] if steps and isinstance(steps[-1], int) else None
 
 
 def damages(run: RunDir) -> list[str]:
     """What was said of every checkpoint that was set aside as damaged, oldest first."""
-    told = (e.get("problem") for e in run.read_events() if e.get("event") == "checkpoint_damaged")
+    told = (e.get("problem") for e in run.read_events() if e.get("event") == "checkpoint_corrupt")
     return [str(problem) for problem in told if problem]
 
 

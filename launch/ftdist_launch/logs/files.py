@@ -37,8 +37,8 @@ def find(run: RunDir, records: Records, wanted: Wanted) -> list[LogFile]:
         ConfigError: there is no such stage, attempt or rank.
     """
     _refuse_what_is_not(records, wanted)
-    jobs = [event for event in records.of("submitted") if event["stage"] == wanted.stage]
-    starts = records.of("launched")
+    jobs = [event for event in records.of("job_submitted") if event["stage"] == wanted.stage]
+    starts = records.of("attempt_started")
     goes_on_here = wanted.stage == "train" and bool(starts) and "job" not in starts[-1]
     if not jobs or (goes_on_here and wanted.attempt is None):
         files = _local(run, records, wanted)
@@ -78,7 +78,7 @@ def nothing_yet(run: RunDir, records: Records, status: RunStatus, wanted: Wanted
             f"{what}, and job {job.job} is no longer in the queue: {job.told}.",
             remedy=f"see what is known of it: `ftdist status {run.handle}`.",
         )
-    if wanted.rank is not None and records.of("launched"):
+    if wanted.rank is not None and records.of("attempt_started"):
         return ConfigError(f"Rank {wanted.rank} of run {run.name} has no log yet.", remedy=follow)
     if wanted.stage == "prepare":
         return ConfigError(
@@ -105,7 +105,7 @@ _WHAT = {
 
 
 def _refuse_what_is_not(records: Records, wanted: Wanted) -> None:
-    starts = records.of("launched")
+    starts = records.of("attempt_started")
     if wanted.attempt is not None:
         numbers = [start["attempt"] for start in starts]
         if wanted.stage != "train":
@@ -135,7 +135,7 @@ def _local(run: RunDir, records: Records, wanted: Wanted) -> list[LogFile]:
     """Of a run on one's own machine: a folder for each attempt, a process number as the job."""
     if wanted.stage != "train":
         return _newest_job(run.jobs / wanted.stage)
-    newest = max((start["attempt"] for start in records.of("launched")), default=0)
+    newest = max((start["attempt"] for start in records.of("attempt_started")), default=0)
     return _newest_job(run.jobs / f"train-{wanted.attempt or newest}")
 
 
@@ -156,12 +156,12 @@ def _of_job(folder: Path, job: str) -> list[LogFile]:
 
 def _of_attempt(run: RunDir, records: Records, number: int) -> list[LogFile]:
     """Of a job on a cluster: all its attempts write to the same files, one after another."""
-    starts = records.of("launched")
+    starts = records.of("attempt_started")
     (place,) = [p for p, start in enumerate(starts) if start["attempt"] == number]
     start, job = starts[place], str(starts[place].get("job"))
     after = next((later for later in starts[place + 1 :] if str(later.get("job")) == job), None)
     folder = next(
-        (_folder(run, e) for e in records.of("submitted") if str(e["job"]) == job),
+        (_folder(run, e) for e in records.of("job_submitted") if str(e["job"]) == job),
         run.jobs / "train",
     )
     files = []

@@ -158,7 +158,7 @@ def lead_log(environment: Mapping[str, str]) -> Path:
 def _settle_unfinished(run: RunDir, config: RunConfig) -> Settled | None:
     """Judge the newest attempt, if nobody has: SLURM ended it together with its script."""
     launched = _launched(run)
-    ended = {e.get("attempt") for e in run.read_events() if e.get("event") == "attempt_ended"}
+    ended = {e.get("attempt") for e in run.read_events() if e.get("event") == "attempt_finished"}
     if launched is None or launched["attempt"] in ended:
         return None
     return _settle(run, config, launched, slurm_says=_ended_by_slurm(launched.get("job") or ""))
@@ -208,7 +208,7 @@ def _requeue(run: RunDir, job: str) -> None:
             if state is not None and state.state != "RUNNING":
                 return  # somebody else has requeued it, which is why its ranks were stopped
         sys.stderr.write(f"{error}\nGo on with `ftdist resume {run.name}`.\n")
-        run.append_event("requeue_refused", cause=error.problem)
+        run.append_event("requeue_failed", cause=error.problem)
         return
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # now it is meant for us
     time.sleep(REQUEUED_S)
@@ -229,7 +229,7 @@ def _end_stage(run: RunDir, stage: str, code: int) -> int:
         log = lead_log(os.environ)
         cause = vanished(0, time=time.time(), out_of_memory=False, log=log).problem
     if code == stopped and not was_cancelled and _may_start_again(run, stage):
-        run.append_event("stage_stopped", stage=stage, job=job_label(os.environ))
+        run.append_event("stage_interrupted", stage=stage, job=job_label(os.environ))
         _requeue(run, job_label(os.environ))
         return code
     if code == stopped:
@@ -244,7 +244,7 @@ def _may_start_again(run: RunDir, stage: str) -> bool:
     stops = [
         event
         for event in run.read_events()
-        if event.get("event") == "stage_stopped"
+        if event.get("event") == "stage_interrupted"
         and (event.get("stage"), event.get("job")) == (stage, job)
     ]
     return len(stops) + 1 < limit.max_attempts_without_progress
@@ -261,7 +261,7 @@ def _cluster_of(run: RunDir) -> ClusterConfig:
 def _tell(run: RunDir, stage: str, *, code: int, cause: str | None) -> None:
     """Put on record how a stage ended."""
     job = job_label(os.environ)
-    run.append_event("stage_ended", stage=stage, job=job, exit_code=code, cause=cause)
+    run.append_event("stage_finished", stage=stage, job=job, exit_code=code, cause=cause)
 
 
 def _settle(
@@ -294,7 +294,7 @@ def _settle(
 
 def _launched(run: RunDir) -> dict[str, Any] | None:
     """The record of the newest attempt's start."""
-    starts = [event for event in run.read_events() if event.get("event") == "launched"]
+    starts = [event for event in run.read_events() if event.get("event") == "attempt_started"]
     return starts[-1] if starts else None
 
 

@@ -33,7 +33,7 @@ def cancel(run: RunDir, *, now: bool, queue: Queue) -> list[str]:
     told, ended = [], []
     try:
         # Written first: the batch script reads why its ranks ended.
-        run.append_event("cancel_asked", by="cancel", now=now)
+        run.append_event("cancel_requested", by="cancel", now=now)
     except OSError as error:
         told.append(
             f"{run.events} cannot be written ({error.strerror}): its jobs are ended at once."

@@ -73,7 +73,7 @@ def loss_told(records: Records, *, seen: Seen) -> str | None:
         has_failed = stage == "prepare" and states[-1] != "COMPLETED"
         if has_failed:
             told[-1] += ", as its log tells: --stage prepare"
-    refused = records.of("requeue_refused")
+    refused = records.of("requeue_failed")
     if refused:
         told.append(f"SLURM refused to start it again: {refused[-1]['cause']}")
     return "; ".join(told) or None
@@ -124,7 +124,7 @@ def _does(records: Records, submitted: Event, *, seen: Seen) -> str:
         does = _STATES.get(queued.state, "runs")
         return f"{does} on {queued.nodes} ({queued.state})"
     after = [job for job in submitted.get("after", []) if job in seen.queue]
-    stages = {event["job"]: event["stage"] for event in records.of("submitted")}
+    stages = {event["job"]: event["stage"] for event in records.of("job_submitted")}
     told = why(queued, after=after, stages=stages)
     expected = "" if queued.start in ("", "N/A") else f", expected to start at {queued.start}"
     return told + expected

@@ -143,7 +143,7 @@ def submit_again(run: RunDir, config: RunConfig, plan: Plan | None, *, queue: Qu
     before = run.config.read_text(encoding="utf-8")
     with own_files(private=config.run.private):
         _renew_code(run, queue=queue)
-        run.append_event("asked", by="resume", version=__version__, git=git_state(CHECKOUT))
+        run.append_event("run_requested", by="resume", version=__version__, git=git_state(CHECKOUT))
         after: tuple[str, ...] = ()
         try:
             if plan is None:
@@ -156,7 +156,7 @@ def submit_again(run: RunDir, config: RunConfig, plan: Plan | None, *, queue: Qu
             with suppress(SlurmError):
                 queue.cancel(after)
             write_whole(run.config, before)
-            run.append_event("submit_refused", cause=str(error).partition("\n")[0])
+            run.append_event("submit_failed", cause=str(error).partition("\n")[0])
             raise
 
 
@@ -225,7 +225,7 @@ def jobs_of(run: RunDir, *, queue: Queue) -> dict[str, tuple[Stage, QueuedJob]]:
     stages: dict[str, Stage] = {
         event["job"]: event["stage"]
         for event in run.read_events()
-        if event.get("event") == "submitted"
+        if event.get("event") == "job_submitted"
     }
     states = queue.states(stages)
     return {job: (stage, states[job]) for job, stage in stages.items() if job in states}
@@ -269,7 +269,7 @@ def _make_run_dir(asked: Asked) -> RunDir:
         digest = code_snapshot.take(run)
         write_whole(run.config, dump_config(config))
         run.append_event(
-            "asked", by="submit", version=__version__, code=digest, git=git_state(CHECKOUT)
+            "run_requested", by="submit", version=__version__, code=digest, git=git_state(CHECKOUT)
         )
     return run
 
@@ -335,7 +335,7 @@ def _submit(
     numbers = [str(job.job_id) for job in taken]
     for place, (run, number) in enumerate(zip(runs, numbers, strict=True)):
         run.append_event(
-            "submitted",
+            "job_submitted",
             stage=stage,
             job=number,
             after=[after[place]] if after and len(runs) > 1 else list(after),

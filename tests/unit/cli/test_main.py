@@ -159,10 +159,10 @@ def test_status_tells_state_step_and_the_cause_of_each_end(
     monkeypatch.setenv("COLUMNS", "160")
     run = made(tmp_path / "runs" / "r")
     launched = {"world_size": 2, "steps": 20, "host": "h"}
-    run.append_event("launched", attempt=1, **launched)
+    run.append_event("attempt_started", attempt=1, **launched)
     killed = {"outcome": "requeue", "checkpoint": 10, "cause": "Rank 1 was killed."}
-    run.append_event("attempt_ended", attempt=1, **killed)
-    run.append_event("launched", attempt=2, **launched)
+    run.append_event("attempt_finished", attempt=1, **killed)
+    run.append_event("attempt_started", attempt=2, **launched)
     run.metrics.write_text('{"step": 11, "attempt": 1, "train/loss": 2.0}\n{"step": 12, "attemp')
     assert cli.main(["status", "r"]) == 0
     told = capsys.readouterr().out
@@ -264,7 +264,7 @@ def test_a_stopped_stage_says_what_is_kept(tmp_path: Path, capsys: Captured) -> 
 
 def test_status_tells_of_damaged_checkpoints(tmp_path: Path, capsys: Captured) -> None:
     run = made(tmp_path / "r")
-    run.append_event("checkpoint_damaged", path="p", problem="step-8 is cut. 4 steps are lost.")
+    run.append_event("checkpoint_corrupt", path="p", problem="step-8 is cut. 4 steps are lost.")
     assert cli.main(["status", str(run.root)]) == 0
     told = capsys.readouterr().out
     assert "Damaged checkpoint set aside: step-8 is cut. 4 steps are lost.\n" in told

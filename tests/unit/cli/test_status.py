@@ -151,7 +151,7 @@ TABLE: list[tuple[tuple[Event, ...], Seen, str, str | None]] = [
     (
         (
             *(*PREPARED, launched(1), ended(1, "requeue")),
-            {"event": "requeue_refused", "cause": "`scontrol` gave no answer."},
+            {"event": "requeue_failed", "cause": "`scontrol` gave no answer."},
         ),
         seen(),
         "lost",
@@ -366,7 +366,7 @@ def test_a_run_that_ends_while_slurm_is_asked_is_not_lost(tmp_path: Path) -> Non
 
     class Ending(FakeQueue):
         def states(self, jobs: Any) -> dict[str, QueuedJob]:
-            run.append_event("attempt_ended", attempt=1, outcome="done")
+            run.append_event("attempt_finished", attempt=1, outcome="done")
             return super().states(jobs)
 
     assert read_status(run, queue=Ending()).state == "done"

@@ -71,9 +71,9 @@ def test_what_happens_after_an_attempt(ended: AttemptEnd, in_vain: int, decision
 
 def test_attempts_in_vain_are_counted_since_the_last_progress_or_the_last_asking() -> None:
     vain, progress, asked = (
-        {"event": "attempt_ended", "progressed": False},
-        {"event": "attempt_ended", "progressed": True},
-        {"event": "asked"},
+        {"event": "attempt_finished", "progressed": False},
+        {"event": "attempt_finished", "progressed": True},
+        {"event": "run_requested"},
     )
     assert attempts_without_progress([]) == 0
     assert attempts_without_progress([asked, vain, vain]) == 2

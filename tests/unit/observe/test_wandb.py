@@ -237,10 +237,14 @@ def test_git_state_is_commit_branch_and_whether_what_runs_differs(tmp_path: Path
 
 
 def test_facts_are_those_of_the_newest_start_and_hold_no_secret(run: RunDir) -> None:
-    run.append_event("asked", by="submit", version="1", git={"commit": "a", "dirty": False})
-    run.append_event("launched", attempt=1, job="7", restarts=0, hosts=["n1"], qos=None)
-    run.append_event("asked", by="resume", version="2", git={"commit": "b", "branch": "s3cret-key"})
-    run.append_event("launched", attempt=2, job="8", restarts=1, hosts=["n2"], partition="gpu")
+    run.append_event("run_requested", by="submit", version="1", git={"commit": "a", "dirty": False})
+    run.append_event("attempt_started", attempt=1, job="7", restarts=0, hosts=["n1"], qos=None)
+    run.append_event(
+        "run_requested", by="resume", version="2", git={"commit": "b", "branch": "s3cret-key"}
+    )
+    run.append_event(
+        "attempt_started", attempt=2, job="8", restarts=1, hosts=["n2"], partition="gpu"
+    )
     config, plan = make_config(run.root.parent, wandb="off"), make_plan()
     environment = {"MY_API_KEY": "s3cret-key"}
     shown = wandb_config(run, config, plan, attempt=2, environment=environment)

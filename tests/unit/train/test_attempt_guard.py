@@ -31,9 +31,9 @@ def test_the_lead_sees_that_the_run_was_cancelled_and_that_it_was_asked_to_go_on
     run, now = RunDir(tmp_path), 0.0
     run.attempt(1).mkdir(parents=True)
     fence = Fence(run, attempt=1, world=world(0), clock=lambda: now)
-    run.append_event("asked", by="submit")
-    run.append_event("cancel_asked", by="cancel")
+    run.append_event("run_requested", by="submit")
+    run.append_event("cancel_requested", by="cancel")
     assert fence.wants_stop
-    run.append_event("asked", by="resume")
+    run.append_event("run_requested", by="resume")
     now = LOOK_EVERY_S
     assert not fence.wants_stop

@@ -22,11 +22,11 @@ def run(tmp_path: Path) -> RunDir:
 def test_steps_that_were_computed_again_cost_time_and_count_once(run: RunDir) -> None:
     # Attempt 1: 2 ranks from 0 s, killed after its row at 3600 s. Attempt 2: 4 ranks, 1800 s.
     for event in (
-        {"time": 0.0, "event": "launched", "attempt": 1, "world_size": 2},
-        {"time": 7200.0, "event": "launched", "attempt": 2, "world_size": 4},
-        {"time": 7100.0, "event": "attempt_ended", "attempt": 1},
-        {"time": 9001.0, "event": "attempt_ended", "attempt": 2},
-        {"time": 9900.0, "event": "exported", "step": 3},
+        {"time": 0.0, "event": "attempt_started", "attempt": 1, "world_size": 2},
+        {"time": 7200.0, "event": "attempt_started", "attempt": 2, "world_size": 4},
+        {"time": 7100.0, "event": "attempt_finished", "attempt": 1},
+        {"time": 9001.0, "event": "attempt_finished", "attempt": 2},
+        {"time": 9900.0, "event": "model_exported", "step": 3},
     ):
         append_json_line(run.events, event)
     run.attempt(2).mkdir(parents=True)
@@ -47,8 +47,10 @@ def test_steps_that_were_computed_again_cost_time_and_count_once(run: RunDir) ->
 
 
 def test_steps_after_the_exported_one_are_not_in_the_model(run: RunDir) -> None:
-    append_json_line(run.events, {"time": 0.0, "event": "launched", "attempt": 1, "world_size": 1})
-    append_json_line(run.events, {"time": 3.0, "event": "exported", "step": 1})
+    append_json_line(
+        run.events, {"time": 0.0, "event": "attempt_started", "attempt": 1, "world_size": 1}
+    )
+    append_json_line(run.events, {"time": 3.0, "event": "model_exported", "step": 1})
     for step in (1, 2):
         row = {"step": step, "attempt": 1, "time": step * 36.0, "train/tokens": 10}
         append_json_line(run.metrics, row)

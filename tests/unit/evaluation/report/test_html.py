@@ -45,12 +45,12 @@ def _trained(run: RunDir) -> None:
         with run.metrics.open("a") as file:
             file.write(json.dumps(row) + "\n")
     for time, event, more in (
-        (0.0, "asked", {"version": "0.1.0", "git": {"commit": "abc123", "dirty": False}}),
-        (0.0, "launched", {"attempt": 1, "world_size": 2, "checkpoint": None}),
-        (3600.0, "attempt_ended", {"attempt": 1, "outcome": "failed", "checkpoint": 2,
+        (0.0, "run_requested", {"version": "0.1.0", "git": {"commit": "abc123", "dirty": False}}),
+        (0.0, "attempt_started", {"attempt": 1, "world_size": 2, "checkpoint": None}),
+        (3600.0, "attempt_finished", {"attempt": 1, "outcome": "failed", "checkpoint": 2,
                                    "cause": "Rank 1 was lost."}),
-        (3600.0, "launched", {"attempt": 2, "world_size": 4, "checkpoint": 2}),
-        (7200.0, "attempt_ended", {"attempt": 2, "outcome": "done", "checkpoint": 3}),
+        (3600.0, "attempt_started", {"attempt": 2, "world_size": 4, "checkpoint": 2}),
+        (7200.0, "attempt_finished", {"attempt": 2, "outcome": "done", "checkpoint": 3}),
     ):  # fmt: skip
         with run.events.open("a") as file:
             file.write(json.dumps({"time": time, "event": event, **more}) + "\n")

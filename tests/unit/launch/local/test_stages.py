@@ -45,7 +45,7 @@ def test_a_stage_that_was_made_way_for_is_requeued_and_not_for_ever(
 
 
 def test_a_cancelled_stage_is_stopped_and_has_not_failed(stage: RunDir) -> None:
-    stage.append_event("cancel_asked", by="cancel")
+    stage.append_event("cancel_requested", by="cancel")
     assert main(["end", "prepare", str(stage.root), "137"]) == 75
     ended = last_event(stage)
     assert (ended["exit_code"], ended["cause"]) == (75, "It was cancelled.")
@@ -59,7 +59,7 @@ def test_a_stage_that_was_killed_has_failed(stage: RunDir) -> None:
 def test_a_run_in_the_queue_is_not_worked_on_here_and_no_stage_is_asked_for_twice(
     stage: RunDir, command: Callable[[str, str], None]
 ) -> None:
-    stage.append_event("submitted", stage="export", job="7")
+    stage.append_event("job_submitted", stage="export", job="7")
     command("squeue", 'echo "7|RUNNING|None|node1|N/A"')
     with pytest.raises(ConfigError, match="is in the queue of a cluster, as job 7"):
         refuse_queued(stage)
@@ -95,10 +95,10 @@ def test_a_submission_that_slurm_refuses_leaves_what_was_there_before(
     ("events", "train", "export"),
     [
         ([], False, False),
-        (["asked", "cancel_asked"], True, True),
-        (["asked", "cancel_asked", "asked"], False, True),
-        (["asked", "cancel_asked", "export"], True, False),
-        (["export", "asked", "cancel_asked"], True, True),
+        (["run_requested", "cancel_requested"], True, True),
+        (["run_requested", "cancel_requested", "run_requested"], False, True),
+        (["run_requested", "cancel_requested", "export"], True, False),
+        (["export", "run_requested", "cancel_requested"], True, True),
     ],
 )
 def test_a_cancellation_counts_until_its_stage_is_asked_for_again(
@@ -107,7 +107,7 @@ def test_a_cancellation_counts_until_its_stage_is_asked_for_again(
     run = RunDir(tmp_path)
     for event in events:
         if event == "export":
-            run.append_event("submitted", stage="export", job="7")
+            run.append_event("job_submitted", stage="export", job="7")
         else:
             run.append_event(event)
     assert run.was_cancelled("train") == train
@@ -117,7 +117,7 @@ def test_a_cancellation_counts_until_its_stage_is_asked_for_again(
 def test_a_run_whose_record_cannot_be_written_is_ended_all_the_same(
     stage: RunDir, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.append_event("submitted", stage="train", job="7")
+    stage.append_event("job_submitted", stage="train", job="7")
     command("squeue", 'echo "7|RUNNING|None|node1|N/A"')
     command("scancel", f'echo "$*" > {stage.root}/asked')
 

@@ -57,12 +57,12 @@ def run(tmp_path: Path) -> RunDir:
 
 def launched(run: RunDir, number: int, **facts: object) -> None:
     run.append_event(
-        "launched", **{"attempt": number, "world_size": 2, "steps": 9, "host": "h"} | facts
+        "attempt_started", **{"attempt": number, "world_size": 2, "steps": 9, "host": "h"} | facts
     )
 
 
 def ended(run: RunDir, number: int, outcome: str) -> None:
-    run.append_event("attempt_ended", attempt=number, outcome=outcome)
+    run.append_event("attempt_finished", attempt=number, outcome=outcome)
 
 
 def found(run: RunDir, **wanted: object) -> list[str]:
@@ -85,10 +85,12 @@ def test_the_newest_attempt_here_and_the_newest_job_of_its_folder(run: RunDir) -
 
 def test_the_newest_job_of_a_cluster_and_a_task_of_an_array(run: RunDir) -> None:
     sweep = run.root.parent / ".sweeps" / "s" / "train"
-    run.append_event("submitted", stage="train", job="12", after=[], logs=str(run.jobs / "train"))
+    run.append_event(
+        "job_submitted", stage="train", job="12", after=[], logs=str(run.jobs / "train")
+    )
     write(run.jobs / "train" / "12_0_log.out")
     assert found(run) == ["r/jobs/train/12_0_log.out"]
-    run.append_event("submitted", stage="train", job="13_2", after=[], logs=str(sweep))
+    run.append_event("job_submitted", stage="train", job="13_2", after=[], logs=str(sweep))
     assert found(run) == []
     for name in ("13_2_0_log.out", "13_2_1_log.out", "13_1_0_log.out", "13_2_log.out"):
         write(sweep / name)
@@ -96,14 +98,14 @@ def test_the_newest_job_of_a_cluster_and_a_task_of_an_array(run: RunDir) -> None
 
 
 def test_logs_of_a_run_that_was_moved_are_found_beside_it(run: RunDir) -> None:
-    run.append_event("submitted", stage="train", job="12", after=[], logs="/nowhere/jobs/train")
+    run.append_event("job_submitted", stage="train", job="12", after=[], logs="/nowhere/jobs/train")
     write(run.jobs / "train" / "12_0_log.out")
     assert found(run) == ["r/jobs/train/12_0_log.out"]
 
 
 def test_an_attempt_of_a_job_is_its_part_of_the_same_files(run: RunDir) -> None:
     logs = run.jobs / "train"
-    run.append_event("submitted", stage="train", job="12", after=[], logs=str(logs))
+    run.append_event("job_submitted", stage="train", job="12", after=[], logs=str(logs))
     zero = [f"{at(10)} a", "srun: error", f"{at(30)} b"]
     write(logs / "12_0_log.out", *zero)
     write(logs / "12_1_log.out", f"{at(11)} c", f"{at(31)} d")
@@ -113,7 +115,7 @@ def test_an_attempt_of_a_job_is_its_part_of_the_same_files(run: RunDir) -> None:
         {"attempt": 2, "time": 999_999_985, "log_bytes": first},
     ]
     lines = [
-        json.dumps({"event": "launched", "world_size": 2, "host": "h", "job": "12", **event})
+        json.dumps({"event": "attempt_started", "world_size": 2, "host": "h", "job": "12", **event})
         for event in events
     ]
     with run.events.open("a") as file:
@@ -150,14 +152,14 @@ WAITING = QueuedJob(job="12", state="PENDING", reason="Resources", nodes="", sta
     [
         ([], {}, Wanted(), "no log of its training yet: it was never started", "`ftdist resume r`"),
         (
-            [("submitted", {"stage": "train", "job": "12", "after": []})],
+            [("job_submitted", {"stage": "train", "job": "12", "after": []})],
             {"12": WAITING},
             Wanted(),
             "training yet: job 12 waits in the queue for free nodes (Resources).",
             "wait for it with `ftdist logs r -f`.",
         ),
         (
-            [("submitted", {"stage": "train", "job": "12", "after": []})],
+            [("job_submitted", {"stage": "train", "job": "12", "after": []})],
             {},
             Wanted(),
             "yet, and job 12 is no longer in the queue",
@@ -166,7 +168,7 @@ WAITING = QueuedJob(job="12", state="PENDING", reason="Resources", nodes="", sta
         ([], {}, Wanted(stage="compare"), "it was not asked for", "`ftdist compare r`"),
         ([], {}, Wanted(stage="prepare"), "prepares the library itself", "`ftdist logs r`"),
         (
-            [("launched", {"attempt": 1, "world_size": 4, "steps": 9, "host": "h"})],
+            [("attempt_started", {"attempt": 1, "world_size": 4, "steps": 9, "host": "h"})],
             {},
             Wanted(rank=3),
             "Rank 3 of run r has no log yet.",
