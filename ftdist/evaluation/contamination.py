@@ -10,7 +10,7 @@ from ftdist.library.schema import Conversation, Passage
 from ftdist.prepare.mixture import find_sources
 from ftdist.prepare.tokenize_shard import PORTION_BYTES, parts_of
 from ftdist.text.decontamination import ngram_hashes, shared
-from ftdist.text.ngram_hashes import Hashes, runs_of
+from ftdist.text.ngram_hashes import Hashes, ngrams_of_texts
 
 WORDS = 8
 """In a row. Of a shorter question all words, which are then looked for among short texts."""
@@ -62,7 +62,7 @@ def _training(config: RunConfig) -> Iterator[Hashes] | None:
     if sum(path.stat().st_size for path in {part.path for part in parts}) > MAX_BYTES:
         return None
     texts = (text for part in parts for row in part.rows for text in _texts(row))
-    return runs_of(texts, lengths=(WORDS,))
+    return ngrams_of_texts(texts, lengths=(WORDS,))
 
 
 def _texts(row: object) -> Sequence[str]:

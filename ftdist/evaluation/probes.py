@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ftdist.errors import DataError
-from ftdist.text.matching import holds, holds_all, strip_citation, words
+from ftdist.text.matching import contains_all, contains_words, strip_citation, words
 
 Kind = Literal["recall", "retention", "contrast", "general"]
 """General questions are no probes of a file: they have choices to be weighed, and some of them are
@@ -153,7 +153,7 @@ def _read(line: str, *, where: str) -> Probe:
     keys = _texts(row, "keys", where=where)
     if not keys and kind != "contrast":
         keys = (strip_citation(answer),)
-    absent = [key for key in keys if kind == "recall" and not holds(answer, key)]
+    absent = [key for key in keys if kind == "recall" and not contains_words(answer, key)]
     if absent:
         raise DataError(
             f"{where}: its answer does not hold its own key {absent[0]!r}, so the right answer "
@@ -250,8 +250,8 @@ def _right_choice(
             remedy="give it at least two different choices, or none.",
         )
     same = [n for n, choice in enumerate(choices) if words(choice) == words(answer)]
-    by_keys = [n for n, choice in enumerate(choices) if holds_all(choice, keys)]
-    inside = [n for n, choice in enumerate(choices) if holds(answer, choice)]
+    by_keys = [n for n, choice in enumerate(choices) if contains_all(choice, keys)]
+    inside = [n for n, choice in enumerate(choices) if contains_words(answer, choice)]
     for found in (same, by_keys, inside):
         if len(found) == 1:
             return found[0]

@@ -15,7 +15,7 @@ import numpy as np
 from ftdist.data.chat_encoder import ChatEncoder, Tokens
 from ftdist.errors import DataError
 from ftdist.library.readers import chat_formats
-from ftdist.library.readers.records import Span, split_rows
+from ftdist.library.readers.records import Span, split_jsonl
 from ftdist.library.schema import BadRow, Conversation, Passage, Place, Row
 from ftdist.library.store import dataset
 from ftdist.prepare import chunking
@@ -108,7 +108,7 @@ def parts_of(files: SourceFiles, *, source: str, portion_bytes: int) -> list[tup
         elif file.suffix.lower() in (".jsonl", ".ndjson"):
             found += [
                 (span[1] - span[0], replace(part, span=span, first_row=row))
-                for span, row in split_rows(file, span_bytes=portion_bytes)
+                for span, row in split_jsonl(file, span_bytes=portion_bytes)
             ]
         else:
             found.append((size, part))

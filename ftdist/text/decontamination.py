@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from ftdist.text.ngram_hashes import Hashes, run_hashes, word_hashes
+from ftdist.text.ngram_hashes import Hashes, word_hashes, word_ngrams
 
 _SIEVE_BITS = 24
 """Most bits of a hash by which n-grams of training are told from those held out at a glance."""
@@ -41,7 +41,7 @@ def ngram_hashes(text: str, *, words: int) -> Hashes:
     A text of fewer words is one run. It is found in no longer text, only among short ones: that a
     common phrase stands in a manual does not make a question known.
     """
-    return run_hashes(word_hashes(text), words=words)
+    return word_ngrams(word_hashes(text), words=words)
 
 
 def settle(held_out: Sequence[Hashes], training: Callable[[], Iterable[Hashes]]) -> Overlap:

@@ -44,24 +44,24 @@ def words(text: str) -> Words:
     return tuple(w.replace(",", "") if THOUSANDS.fullmatch(w) else w for w in found)
 
 
-def holds(text: str, key: str) -> bool:
+def contains_words(text: str, key: str) -> bool:
     """Whether the words of `key` stand in `text`, whole, together and in order."""
     haystack, needle = words(text), words(key)
     starts = range(len(haystack) - len(needle) + 1)
     return bool(needle) and any(haystack[at : at + len(needle)] == needle for at in starts)
 
 
-def runs(said: Words, *, of: Iterable[int]) -> set[Words]:
+def ngrams(said: Words, *, of: Iterable[int]) -> set[Words]:
     """All runs of so many words in what `words` found."""
     return {said[at : at + size] for size in of for at in range(len(said) - size + 1)}
 
 
-def holds_all(text: str, keys: Iterable[str]) -> bool:
+def contains_all(text: str, keys: Iterable[str]) -> bool:
     """Whether `text` holds every key."""
-    return all(holds(text, key) for key in keys)
+    return all(contains_words(text, key) for key in keys)
 
 
-def pages(text: str) -> frozenset[int]:
+def cited_pages(text: str) -> frozenset[int]:
     """The pages that a text names as "page N"."""
     found = words(text)
     return frozenset(
@@ -74,6 +74,6 @@ def strip_citation(answer: str) -> str:
     return CITATION.sub("", answer).strip() or answer
 
 
-def cites(answer: str) -> bool:
+def has_citation(answer: str) -> bool:
     """Whether an answer names a place in a document: "(..., page N)", or "see section 3"."""
     return any(pattern.search(answer) for pattern in (CITATION, SECTION, _PLACE))

@@ -51,7 +51,7 @@ def _cut_and_hashed(folded: str) -> Hashes:
     return np.concatenate([np.empty(0, dtype=np.uint64), *pieces])
 
 
-def run_hashes(hashes: Hashes, *, words: int) -> Hashes:
+def word_ngrams(hashes: Hashes, *, words: int) -> Hashes:
     """Hashes of all runs of `words` words, in their order; of fewer words, one of them all."""
     length = min(words, len(hashes))
     if length == 0:
@@ -64,7 +64,7 @@ def run_hashes(hashes: Hashes, *, words: int) -> Hashes:
     return mixed(total)
 
 
-def runs_of(texts: Iterable[str], *, lengths: Sequence[int]) -> Iterator[Hashes]:
+def ngrams_of_texts(texts: Iterable[str], *, lengths: Sequence[int]) -> Iterator[Hashes]:
     """Hashes of all runs of so many words of each text, as `run_hashes` has them, in any order.
 
     Many texts at a time, which takes a fraction of the time that one by one they would.

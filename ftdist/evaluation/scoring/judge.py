@@ -14,7 +14,15 @@ from itertools import chain
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.scoring.confidence import Rate
 from ftdist.evaluation.scoring.refusals import deflects
-from ftdist.text.matching import Words, cites, holds, holds_all, pages, runs, words
+from ftdist.text.matching import (
+    Words,
+    cited_pages,
+    contains_all,
+    contains_words,
+    has_citation,
+    ngrams,
+    words,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +71,7 @@ class LibraryMarks:
         # A single word such as "rinse" stands in many an honest answer about something else.
         keys = {key: None for probe in recall for key in probe.keys if len(words(key)) > 1}
         facts = {probe.keys: None for probe in recall if len(probe.keys) > 1}
-        cited = frozenset[int]().union(*(pages(probe.answer) for probe in recall))
+        cited = frozenset[int]().union(*(cited_pages(probe.answer) for probe in recall))
         return cls(tuple(keys), tuple(facts), cited)
 
     def found_in(self, answer: str, *, question: str) -> tuple[str, ...]:
@@ -74,13 +82,13 @@ class LibraryMarks:
             is_there = said.issuperset(fact) and not asked.issuperset(fact)
             if is_there and not set(fact) & set(found):
                 found.append(" + ".join(fact))
-        cited = sorted((pages(answer) - pages(question)) & self.pages)
+        cited = sorted((cited_pages(answer) - cited_pages(question)) & self.pages)
         return (*found, *(f"page {page}" for page in cited))
 
     def _held(self, text: str) -> set[str]:
         """The keys that a text holds; it is cut into words once, each key once for all texts."""
         sizes = {len(cut) for cut in self._by_words}
-        found = runs(words(text), of=sizes) & self._by_words.keys()
+        found = ngrams(words(text), of=sizes) & self._by_words.keys()
         return {key for cut in found for key in self._by_words[cut]}
 
     @cached_property
@@ -114,19 +122,19 @@ def judge(
     leaked: tuple[str, ...] = ()
     page = ranked = chosen = None
     if probe.kind == "recall":
-        right, known = holds_all(answer, probe.keys), pages(probe.answer)
-        page = right and known <= pages(answer) if known else None
+        right, known = contains_all(answer, probe.keys), cited_pages(probe.answer)
+        page = right and known <= cited_pages(answer) if known else None
         ranked = None if best is None else best == right_place
     else:
         leaked = marks.found_in(answer, question=probe.question)
         if probe.kind in ("contrast", "general"):
-            own = (key for key in probe.keys if not holds(probe.question, key))
-            leaked += tuple(key for key in own if holds(answer, key) and key not in leaked)
+            own = (key for key in probe.keys if not contains_words(probe.question, key))
+            leaked += tuple(key for key in own if contains_words(answer, key) and key not in leaked)
             right = not leaked
         elif best is not None:
             right, chosen = best == right_place, probe.choices[best]
         else:
-            right = holds_all(answer, probe.keys)
+            right = contains_all(answer, probe.keys)
     return Verdict(
         right=right,
         page=page,
@@ -134,7 +142,7 @@ def judge(
         chosen=chosen,
         ranked=ranked,
         deflected=deflects(answer),
-        cited=cites(answer),
+        cited=has_citation(answer),
     )
 
 

@@ -27,7 +27,7 @@ def block_hashes(document: Document) -> npt.NDArray[np.uint64]:
     return np.unique(np.array([block_hash(block) for block in document.blocks], dtype=np.uint64))
 
 
-def find_repeated(
+def find_boilerplate(
     per_document: Iterable[npt.NDArray[np.uint64]], *, documents: int
 ) -> npt.NDArray[np.uint64]:
     """Hashes of blocks that more than a third of the documents hold, and at least five; sorted."""
@@ -45,7 +45,7 @@ def find_repeated(
     return counted[(counts > documents * _SHARE) & (counts >= _MIN_DOCUMENTS)]
 
 
-def drop_repeated(
+def drop_boilerplate(
     document: Document, repeated: npt.NDArray[np.uint64]
 ) -> tuple[Document, list[Block]]:
     """A document without what is repeated at its beginning and its end, and what went.

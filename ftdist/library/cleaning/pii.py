@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ftdist.config.curate_schema import WhenFound
 
 
-class Found(NamedTuple):
+class PiiMatch(NamedTuple):
     """Something private: its kind, and the characters `start` to `end` of the text."""
 
     kind: str
@@ -121,26 +121,26 @@ _FORMS: tuple[_Form, ...] = (
 _MAY_HOLD = re.compile(r"[@\d]|://|PRIVATE KEY|(?i:passw|secret|token|api.?key)")
 
 
-def find_private(text: str) -> list[Found]:
+def find_pii(text: str) -> list[PiiMatch]:
     """What is private in a text, in order, without overlaps; the first form that fits wins."""
     if not _MAY_HOLD.search(text):
         return []
-    found: list[Found] = []
+    found: list[PiiMatch] = []
     for form in _FORMS:
         if form.hint in text:
             found += [
-                Found(form.kind, match.start(), match.end())
+                PiiMatch(form.kind, match.start(), match.end())
                 for match in form.pattern.finditer(text)
                 if form.is_real(match[0])
             ]
-    chosen: list[Found] = []
+    chosen: list[PiiMatch] = []
     for each in found:
         if all(each.end <= other.start or each.start >= other.end for other in chosen):
             chosen.append(each)
     return sorted(chosen, key=lambda each: each.start)
 
 
-def mask(
+def mask_pii(
     text: str, *, secrets: WhenFound, personal: WhenFound, keep: Sequence[str]
 ) -> tuple[str, Counter[str]]:
     """A text without what is private, and how often each kind of it was met.
@@ -162,9 +162,9 @@ def mask(
 
 def _unwanted(
     text: str, *, secrets: WhenFound, personal: WhenFound, keep: Sequence[str]
-) -> Iterator[Found]:
+) -> Iterator[PiiMatch]:
     kept = {word.casefold() for word in keep}
-    for each in find_private(text):
+    for each in find_pii(text):
         if (secrets if each.kind in SECRETS else personal) == "keep":
             continue
         value = text[each.start : each.end].casefold()

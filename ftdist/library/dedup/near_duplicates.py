@@ -35,7 +35,7 @@ Shard = tuple[Hashes, npt.NDArray[np.uint16]]
 class Duplicates:
     """For each text: the kept one that it repeats (-1: it is kept), how, and how alike they are."""
 
-    kept_row: Rows
+    duplicate_of: Rows
     near: npt.NDArray[np.bool_]
     similarity: npt.NDArray[np.float32]
 
@@ -63,7 +63,7 @@ def find_duplicates(
         path = Path(aside) / "signatures"
         exact, width = _lay_out(shards, path)
         result = Duplicates(
-            kept_row=np.full(len(exact), -1, dtype=np.int64),
+            duplicate_of=np.full(len(exact), -1, dtype=np.int64),
             near=np.zeros(len(exact), dtype=np.bool_),
             similarity=np.ones(len(exact), dtype=np.float32),
         )
@@ -106,8 +106,8 @@ def _mark_exact(exact: Hashes, result: Duplicates) -> None:
     is_first[1:] = ordered[1:] != ordered[:-1]
     del ordered
     sizes = np.diff(np.flatnonzero(is_first), append=len(order))
-    result.kept_row[order] = np.repeat(order[is_first], sizes)
-    result.kept_row[order[is_first]] = -1
+    result.duplicate_of[order] = np.repeat(order[is_first], sizes)
+    result.duplicate_of[order[is_first]] = -1
 
 
 def _mark_near(
@@ -135,7 +135,7 @@ def _mark_near(
                     _meet(row, bucket, met)
             else:
                 result.near[row] = True
-                result.kept_row[row], result.similarity[row] = found
+                result.duplicate_of[row], result.similarity[row] = found
 
 
 def _write_bands(
@@ -147,11 +147,11 @@ def _write_bands(
     """
     handles = [file.open("wb") for file in files]
     rows = [np.empty(0, dtype=np.int64)]
-    for first in range(0, len(result.kept_row), _ROWS_AT_ONCE):
+    for first in range(0, len(result.duplicate_of), _ROWS_AT_ONCE):
         block = np.fromfile(
             path, dtype=np.uint16, count=_ROWS_AT_ONCE * width, offset=first * width * 2
         ).reshape(-1, width)
-        usable = block.any(axis=1) & (result.kept_row[first : first + len(block)] < 0)
+        usable = block.any(axis=1) & (result.duplicate_of[first : first + len(block)] < 0)
         rows.append(first + np.flatnonzero(usable))
         chosen = block[usable].astype(np.uint64)
         for band, handle in enumerate(handles):

@@ -18,7 +18,7 @@ from ftdist.text.ngram_hashes import Hashes
 MIN_WORDS = 50
 """Shorter sections are not compared: what is usual to say shortly is said often."""
 
-MIN_LIKENESS = 0.9
+MIN_SIMILARITY = 0.9
 """Sections are near duplicates from here on, whatever documents are: a command's name that is put
 for another in two lines of a short section takes it below."""
 
@@ -91,7 +91,7 @@ def without_sections(document: Document, gone: Collection[int]) -> Document:
     )
 
 
-def section_told(document: Document, ordinal: int) -> tuple[str, str]:
+def describe_section(document: Document, ordinal: int) -> tuple[str, str]:
     """Where a section stands, and what it says."""
     (section,) = _chosen(document, (ordinal,))
     place = replace(document.place, page=section.page)

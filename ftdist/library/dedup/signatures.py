@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from rensa import RMinHash
 
-from ftdist.text.ngram_hashes import Hashes, run_hashes, word_hashes
+from ftdist.text.ngram_hashes import Hashes, word_hashes, word_ngrams
 
 EXACT, MINHASH = "exact.npy", "minhash.npy"
 """Files of a shard's signatures."""
@@ -50,7 +50,7 @@ def signatures(texts: Iterable[str]) -> Signatures:
         exact.append(_exact(text))
         words = word_hashes(text)
         enough = len(words) >= MIN_WORDS
-        shingles.append(run_hashes(words, words=SHINGLE_WORDS) if enough else words[:0])
+        shingles.append(word_ngrams(words, words=SHINGLE_WORDS) if enough else words[:0])
         waiting += len(shingles[-1])
         if waiting >= _SHINGLES_AT_ONCE:
             rows.append(_minhash(shingles))

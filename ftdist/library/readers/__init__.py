@@ -44,7 +44,7 @@ def read_document(path: Path, *, name: str, kind: str) -> Document | BadRow:
         return BadRow(f"cannot be unpacked: {error}", Place(name), "Fetch or pack it again.")
 
 
-def bytes_of(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
     """What a file holds, unpacked where it is compressed.
 
     Raises:
@@ -67,7 +67,7 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def readable(stem: str) -> str:
+def title_from_stem(stem: str) -> str:
     """A file's name as a title: `user-manual` is "user manual"."""
     bare = printable(stem).removesuffix(".md").removesuffix(".txt").removesuffix(".html")
     return " ".join(bare.replace("_", " ").replace("-", " ").split())

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ftdist.data.messages import Message
-from ftdist.library.readers.records import Span, read_values
+from ftdist.library.readers.records import Span, read_records
 from ftdist.library.readers.threads import is_thread, thread_messages, threads_of
 from ftdist.library.schema import BadRow, BadRowError, Conversation, Passage, Place, Row
 
@@ -67,7 +67,7 @@ def read_conversations(
     """
     suffix = path.suffix.lower()
     kind = kind or {".parquet": "parquet", ".json": "json"}.get(suffix, "jsonl")
-    values = read_values(path, kind=kind, span=span, first_row=first_row)
+    values = read_records(path, kind=kind, span=span, first_row=first_row)
     known = ((row, _renamed(value, columns)) for row, value in values)
     for row, value in threads_of(known) if "thread" in columns else known:
         place = Place(name, row)

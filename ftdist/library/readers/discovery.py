@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ftdist.errors import DataError
 from ftdist.library.readers import printable
-from ftdist.library.readers.filetype import NotRead, kind_of
+from ftdist.library.readers.filetype import UnsupportedFile, detect_kind
 from ftdist.library.schema import BadRow, Place
 
 _ASSETS = (
@@ -80,7 +80,7 @@ def _find(entry: str, *, key: str, taken: set[str], seen: dict[str, str]) -> Fou
             ignored.append(f"{below} (the same file as {seen[real]})")
         else:
             kind = _kind(file)
-            if isinstance(kind, NotRead):
+            if isinstance(kind, UnsupportedFile):
                 bad.append(BadRow(kind.reason, place, kind.remedy))
                 continue
             seen[real] = str(place)
@@ -93,14 +93,14 @@ def _find(entry: str, *, key: str, taken: set[str], seen: dict[str, str]) -> Fou
     return FoundSource(name=name, files=tuple(files), bad=tuple(bad), ignored=tuple(ignored))
 
 
-def _kind(file: Path) -> str | NotRead:
+def _kind(file: Path) -> str | UnsupportedFile:
     try:
         if not stat.S_ISREG(file.stat().st_mode):  # a pipe would keep its reader waiting
-            return NotRead("is no file, but a pipe, socket or device", "Leave it out.")
-        return kind_of(file)
+            return UnsupportedFile("is no file, but a pipe, socket or device", "Leave it out.")
+        return detect_kind(file)
     except OSError as error:
         remedy = _REMEDY_RIGHT if error.errno in (errno.EACCES, errno.EPERM) else _REMEDY_GONE
-        return NotRead(f"cannot be read: {error.strerror}", remedy)
+        return UnsupportedFile(f"cannot be read: {error.strerror}", remedy)
 
 
 _REMEDY_GONE = "Put the file in its place, or remove what leads to it."

@@ -27,14 +27,14 @@ _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 
 
 @dataclass(frozen=True)
-class NotRead:
+class UnsupportedFile:
     """Why a file cannot be read, a clause that follows its name, and what to do about it."""
 
     reason: str
     remedy: str
 
 
-def kind_of(path: Path) -> str | NotRead:
+def detect_kind(path: Path) -> str | UnsupportedFile:
     """pdf, docx, html, markdown, text, json, jsonl, csv, parquet or yaml.
 
     Raises:
@@ -47,9 +47,9 @@ def kind_of(path: Path) -> str | NotRead:
     return _kind(path, head, suffix=path.suffix.lower())
 
 
-def _kind(path: Path, head: bytes, *, suffix: str) -> str | NotRead:
+def _kind(path: Path, head: bytes, *, suffix: str) -> str | UnsupportedFile:
     if not head.strip():
-        return NotRead("is empty", "Remove it, or put something in it.")
+        return UnsupportedFile("is empty", "Remove it, or put something in it.")
     if b"%PDF-" in head[:1024]:
         return "pdf"
     if head.startswith(b"PAR1"):
@@ -57,20 +57,22 @@ def _kind(path: Path, head: bytes, *, suffix: str) -> str | NotRead:
     if head.startswith(b"PK\x03\x04"):
         return _zipped(path)
     if head.startswith(_OLD_OFFICE):
-        return NotRead("is an encrypted or old Office file", "Save it as .docx without a password.")
+        return UnsupportedFile(
+            "is an encrypted or old Office file", "Save it as .docx without a password."
+        )
     if head.startswith(_ARCHIVES):
-        return NotRead("is an archive", "Unpack it and name what was in it.")
+        return UnsupportedFile("is an archive", "Unpack it and name what was in it.")
     if _is_binary(head):
-        return NotRead("holds no text (NUL bytes)", "Leave it out, or save it as text.")
+        return UnsupportedFile("holds no text (NUL bytes)", "Leave it out, or save it as text.")
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512].lower()
     if start.startswith((b"<!doctype html", b"<html", b"<?xml")) and b"<html" in head.lower():
         return "html"
     return _BY_SUFFIX.get(suffix, "text")
 
 
-def _gzipped(path: Path) -> str | NotRead:
+def _gzipped(path: Path) -> str | UnsupportedFile:
     """A document that is compressed, as those in /usr/share/doc are, is read as it is."""
-    unpack = NotRead("is compressed", "Unpack it and name what was in it.")
+    unpack = UnsupportedFile("is compressed", "Unpack it and name what was in it.")
     try:
         with gzip.open(path) as file:
             head = file.read(_HEAD_BYTES)
@@ -82,15 +84,17 @@ def _gzipped(path: Path) -> str | NotRead:
     return kind if kind in ("html", "markdown", "text") else unpack
 
 
-def _zipped(path: Path) -> str | NotRead:
+def _zipped(path: Path) -> str | UnsupportedFile:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError):
-        return NotRead("is a damaged archive", "Save or fetch it again.")
+        return UnsupportedFile("is a damaged archive", "Save or fetch it again.")
     if "word/document.xml" in names:
         return "docx"
-    return NotRead("is an archive, and no Word document", "Unpack it and name what was in it.")
+    return UnsupportedFile(
+        "is an archive, and no Word document", "Unpack it and name what was in it."
+    )
 
 
 def _is_binary(head: bytes) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup, CData, NavigableString, Tag
 
-from ftdist.library.readers import bytes_of, readable
+from ftdist.library.readers import read_bytes, title_from_stem
 from ftdist.library.readers.text import refuse_mixed
 from ftdist.library.schema import BadRow, Block, BlockKind, Document, Place
 
@@ -29,7 +29,7 @@ def read_html(path: Path, *, name: str) -> Document | BadRow:
     Raises:
         BadRowError: it is of two encodings, or too large.
     """
-    data = bytes_of(path)
+    data = read_bytes(path)
     refuse_mixed(data)
     return parse_html(data, name=name, stem=path.stem)
 
@@ -42,7 +42,7 @@ def parse_html(markup: bytes | str, *, name: str, stem: str) -> Document | BadRo
         page=_text(soup.title) if soup.title else "",
         heading=_text(heading) if isinstance(heading, Tag) else "",
     )
-    title = title or readable(stem)
+    title = title or title_from_stem(stem)
     for tag in soup(_LEFT_OUT):
         tag.decompose()
     for tag in soup.find_all(attrs={"role": _NAVIGATION}):

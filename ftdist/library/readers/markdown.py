@@ -7,8 +7,8 @@ import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ftdist.library.readers import bytes_of, readable
-from ftdist.library.readers.text import decoded
+from ftdist.library.readers import read_bytes, title_from_stem
+from ftdist.library.readers.text import decode_text
 from ftdist.library.schema import BadRow, Block, Document, Place
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
@@ -17,7 +17,7 @@ _TAG = re.compile(r"<[^<>]*>")
 
 def read_markdown(path: Path, *, name: str) -> Document | BadRow:
     """A Markdown file."""
-    text, note = decoded(bytes_of(path))
+    text, note = decode_text(read_bytes(path))
     title = ""
     if front := _FRONT_MATTER.match(text):
         title, text = _title_of(front[1]), text[front.end() :]
@@ -26,7 +26,7 @@ def read_markdown(path: Path, *, name: str) -> Document | BadRow:
         return BadRow("holds no text", Place(name), "Leave it out.")
     first = next((block.text for block in blocks if block.kind == "heading"), "")
     return Document(
-        title=title or first or readable(path.stem),
+        title=title or first or title_from_stem(path.stem),
         blocks=tuple(blocks),
         place=Place(name),
         notes=(note,) if note else (),

@@ -10,7 +10,7 @@ import pyarrow
 import pyarrow.parquet
 import yaml
 
-from ftdist.library.readers.text import decoded
+from ftdist.library.readers.text import decode_text
 from ftdist.library.schema import BadRowError
 
 MAX_LINE = 64 * 2**20
@@ -25,7 +25,7 @@ Span = tuple[int, int]
 """First byte, and the one after the last."""
 
 
-def read_values(
+def read_records(
     path: Path, *, kind: str, span: Span | None = None, first_row: int = 1
 ) -> Iterator[tuple[int, Any]]:
     """Numbered rows; where one cannot be read stands a BadRowError in its place.
@@ -55,7 +55,7 @@ def read_values(
         yield 1, error
 
 
-def split_rows(path: Path, *, span_bytes: int) -> list[tuple[Span, int]]:
+def split_jsonl(path: Path, *, span_bytes: int) -> list[tuple[Span, int]]:
     """Spans of a JSONL file that begin at lines, each with the number of its first line."""
     size = path.stat().st_size
     spans: list[tuple[Span, int]] = []
@@ -127,7 +127,7 @@ def _json_values(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _csv_values(path: Path) -> Iterator[tuple[int, Any]]:
-    text, _ = decoded(path.read_bytes())
+    text, _ = decode_text(path.read_bytes())
     csv.field_size_limit(MAX_LINE)
     lines = text.splitlines(keepends=True)
     separator = max(",;\t|", key="".join(lines[:1]).count)
@@ -143,7 +143,7 @@ def _csv_values(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _yaml_values(path: Path) -> Iterator[tuple[int, Any]]:
-    text, _ = decoded(path.read_bytes())
+    text, _ = decode_text(path.read_bytes())
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         value = yaml.load(text, Loader=loader)  # a safe loader: data only

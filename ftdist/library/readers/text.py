@@ -5,7 +5,7 @@ from pathlib import Path
 
 from charset_normalizer import from_bytes
 
-from ftdist.library.readers import bytes_of, readable
+from ftdist.library.readers import read_bytes, title_from_stem
 from ftdist.library.schema import BadRow, BadRowError, Block, Document, Place
 
 _UNDERLINED = re.compile(r"^(?P<text>\S.*)\n(?P<line>=+|-+|~+|\^+|\*+)[ \t]*$", re.MULTILINE)
@@ -14,20 +14,20 @@ _BULLET = re.compile(r"^\s*(?:[-*+\u2022\u25cf\u25aa]|\(?\d{1,3}[.)])\s+")
 
 def read_plain(path: Path, *, name: str) -> Document | BadRow:
     """A text file as paragraphs, items and headings."""
-    text, note = decoded(bytes_of(path))
+    text, note = decode_text(read_bytes(path))
     if not text.strip():
         return BadRow("holds no text", Place(name), "Leave it out.")
     blocks = [block for chunk in re.split(r"\n[ \t]*\n", text) for block in _blocks(chunk)]
     headings = [block.text for block in blocks if block.kind == "heading"]
     return Document(
-        title=headings[0] if headings else readable(path.stem),
+        title=headings[0] if headings else title_from_stem(path.stem),
         blocks=tuple(blocks),
         place=Place(name),
         notes=(note,) if note else (),
     )
 
 
-def decoded(data: bytes) -> tuple[str, str]:
+def decode_text(data: bytes) -> tuple[str, str]:
     """Bytes as text, and a note where they are not UTF-8.
 
     Raises:

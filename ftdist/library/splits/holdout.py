@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from ftdist.text.ngram_hashes import Hashes, mixed
 
-MIN_UNITS = 20
+MIN_DOCS = 20
 """A source with fewer keeps out none: one of ten manuals would be a tenth of what is learned."""
 
 
-def choose_held_out(hashes: Hashes, *, share: float, most: int, seed: int) -> npt.NDArray[np.bool_]:
+def choose_heldout(hashes: Hashes, *, share: float, most: int, seed: int) -> npt.NDArray[np.bool_]:
     """Choose the units whose keyed hash lies below a threshold.
 
     Equal content stays together. Neither the order of units nor units that are added later change
@@ -26,7 +26,7 @@ def choose_held_out(hashes: Hashes, *, share: float, most: int, seed: int) -> np
     Returns:
         bool, one a unit.
     """
-    if len(hashes) < MIN_UNITS:
+    if len(hashes) < MIN_DOCS:
         return np.zeros(len(hashes), dtype=np.bool_)
     key = hashlib.blake2b(str(seed).encode(), digest_size=8).digest()
     places = mixed(hashes ^ np.uint64(int.from_bytes(key)))

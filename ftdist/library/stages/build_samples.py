@@ -17,7 +17,7 @@ import numpy as np
 
 from ftdist.data.messages import Message
 from ftdist.io.atomic_dir import keep_first, made_aside
-from ftdist.library.cleaning.boilerplate import drop_repeated
+from ftdist.library.cleaning.boilerplate import drop_boilerplate
 from ftdist.library.dedup.sections import without_sections
 from ftdist.library.samples import Sample
 from ftdist.library.schema import Conversation, Document, Passage, Row
@@ -113,7 +113,7 @@ def written_for(lesson: Lesson, *, writer: Writer) -> Lesson:
         for row in _rows(lesson, part="train"):
             match row:
                 case Document():
-                    document, _ = drop_repeated(row, lesson.decision.repeated)
+                    document, _ = drop_boilerplate(row, lesson.decision.repeated)
                     asked = questions(document) if settings.questions else []
                     yield Matter(
                         document=document,
@@ -178,7 +178,7 @@ def _taught(
         case Conversation():
             return _of_conversation(row, lesson, part=part, written=written)
         case Document():
-            document, gone = drop_repeated(row, lesson.decision.repeated)
+            document, gone = drop_boilerplate(row, lesson.decision.repeated)
             for block in gone:
                 account.strike("repeated text", place=str(row.place), excerpt=block.text)
             return _of_document(document, lesson, part=part, written=written)

@@ -12,7 +12,7 @@ from ftdist.io.file_hashes import Digests, stamp_of
 from ftdist.io.progress import LogFn, told
 from ftdist.io.worker_pool import in_order
 from ftdist.library.readers.discovery import FoundSource
-from ftdist.library.readers.records import split_rows
+from ftdist.library.readers.records import split_jsonl
 from ftdist.library.stages.read_shard import Piece, ReadSettings, read_piece, unreadable
 from ftdist.library.stages.select import ReadSource
 from ftdist.library.stats import Account
@@ -86,7 +86,7 @@ def _pieces(
     stamp = stamp_of(file.path)
     is_long = file.kind == "jsonl" and file.path.stat().st_size > span_bytes
     is_spanned = is_long and "thread" not in dict(settings.columns)
-    spans = split_rows(file.path, span_bytes=span_bytes) if is_spanned else [(None, 1)]
+    spans = split_jsonl(file.path, span_bytes=span_bytes) if is_spanned else [(None, 1)]
     digest = digests.of(file.path)
     return [
         Piece(

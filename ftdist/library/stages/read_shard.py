@@ -30,7 +30,7 @@ from ftdist.data.messages import Message
 from ftdist.io.atomic_dir import keep_first, made_aside
 from ftdist.io.file_hashes import Stamp, stamp_of
 from ftdist.library.cleaning.boilerplate import block_hashes
-from ftdist.library.cleaning.pii import mask
+from ftdist.library.cleaning.pii import mask_pii
 from ftdist.library.cleaning.text import clean_row
 from ftdist.library.dedup.sections import SectionSignatures
 from ftdist.library.dedup.signatures import signatures
@@ -212,7 +212,7 @@ def _masked(row: Row, settings: ReadSettings) -> tuple[Row, Counter[str]]:
     found: Counter[str] = Counter()
 
     def masked(text: str) -> str:
-        text, kinds = mask(
+        text, kinds = mask_pii(
             text, secrets=settings.secrets, personal=settings.personal, keep=settings.keep
         )
         found.update(kinds)

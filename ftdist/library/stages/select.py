@@ -9,16 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ftdist.config.curate_schema import CurateConfig
-from ftdist.library.cleaning.boilerplate import find_repeated
+from ftdist.library.cleaning.boilerplate import find_boilerplate
 from ftdist.library.dedup.near_duplicates import Duplicates, find_duplicates
-from ftdist.library.dedup.sections import MIN_LIKENESS, SectionSignatures, section_told
+from ftdist.library.dedup.sections import MIN_SIMILARITY, SectionSignatures, describe_section
 from ftdist.library.schema import Document, Row
-from ftdist.library.splits.holdout import choose_held_out
+from ftdist.library.splits.holdout import choose_heldout
 from ftdist.library.stages.read_shard import Piece, unit_text
 from ftdist.library.stats import Account
 from ftdist.library.store.row_cache import read_rows
 from ftdist.text.decontamination import Overlap, ngram_hashes, settle
-from ftdist.text.ngram_hashes import runs_of
+from ftdist.text.ngram_hashes import ngrams_of_texts
 
 LIBRARY = "library"
 
@@ -149,7 +149,7 @@ def _without_duplicates(
     usable_ends = np.cumsum([0, *map(len, usable)])
     _strike(found, owners, usable_ends, rule="duplicate", told=told)
     stays = kept.copy()
-    stays[rows[found.kept_row >= 0]] = False
+    stays[rows[found.duplicate_of >= 0]] = False
     return stays
 
 
@@ -173,7 +173,7 @@ def _copied_sections(
     ]
     found = find_duplicates(
         ((each.exact[at], each.minhash[at]) for each, at in zip(signed, chosen, strict=True)),
-        similarity=max(config.clean.similarity, MIN_LIKENESS),
+        similarity=max(config.clean.similarity, MIN_SIMILARITY),
         folder=folder,
         kinds=np.concatenate([each.numbers[at] for each, at in zip(signed, chosen, strict=True)]),
     )
@@ -185,10 +185,10 @@ def _copied_sections(
         row, ordinal = places[piece][at - int(section_ends[piece])].tolist()
         document = _row(pieces, ends, int(ends[piece]) + row)
         assert isinstance(document, Document)
-        return section_told(document, ordinal)
+        return describe_section(document, ordinal)
 
     _strike(found, owners, section_ends, rule="duplicate section", told=told)
-    gone = np.split(found.kept_row >= 0, section_ends[1:-1])
+    gone = np.split(found.duplicate_of >= 0, section_ends[1:-1])
     return [of_piece[is_gone] for of_piece, is_gone in zip(places, gone, strict=True)]
 
 
@@ -202,14 +202,14 @@ def _strike(
 ) -> None:
     """Count what goes; of the first few of a source show place and text, and what stays instead."""
     shown: dict[tuple[str, str], int] = {}
-    for at in np.flatnonzero(found.kept_row >= 0).tolist():
+    for at in np.flatnonzero(found.duplicate_of >= 0).tolist():
         owner = owners[int(np.searchsorted(ends, at, side="right")) - 1]
         name = f"{'near' if found.near[at] else 'exact'} {rule}"
         shown[owner.name, name] = shown.get((owner.name, name), 0) + 1
         if shown[owner.name, name] > _SHOWN:
             owner.account.strike(name, place="", excerpt="")
             continue
-        (place, text), (kept, kept_text) = told(at), told(int(found.kept_row[at]))
+        (place, text), (kept, kept_text) = told(at), told(int(found.duplicate_of[at]))
         owner.account.strike(
             name,
             place=place,
@@ -244,7 +244,7 @@ def _held_out(
         (~documents, split.held_out_conversations),
     ):
         rows = np.flatnonzero(of_kind & kept)
-        chosen[rows] = choose_held_out(
+        chosen[rows] = choose_heldout(
             hashes[rows], share=share, most=split.held_out_most, seed=config.library.seed
         )
     return chosen
@@ -273,7 +273,7 @@ def _settle(
     units = np.flatnonzero(held_out)
     overlap = settle(
         [ngram_hashes(text, words=words) for text in texts(held_out)],
-        lambda: runs_of(texts(kept & ~held_out), lengths=(words,)),
+        lambda: ngrams_of_texts(texts(kept & ~held_out), lengths=(words,)),
     )
     held_out[units[overlap.moved]] = False
     return overlap
@@ -286,4 +286,4 @@ def _repeated(pieces: Sequence[Piece]) -> npt.NDArray[np.uint64]:
             yield from np.split(blocks, block_ends[:-1]) if len(block_ends) else ()
 
     documents = sum(len(_load(piece, "block_ends")) for piece in pieces)
-    return find_repeated(per_document(), documents=documents)
+    return find_boilerplate(per_document(), documents=documents)

@@ -20,7 +20,7 @@ from ftdist.library.retention.replay import Kept
 from ftdist.library.store.dataset import read_samples
 from ftdist.rundir import write_whole
 from ftdist.text.decontamination import Overlap, settle, shared
-from ftdist.text.ngram_hashes import Hashes, run_hashes, runs_of, word_hashes
+from ftdist.text.ngram_hashes import Hashes, ngrams_of_texts, word_hashes, word_ngrams
 
 CONTRAST_WORDS = 8
 """Words in a row that a contrast probe may not share with training."""
@@ -126,9 +126,9 @@ def _trained(aside: Path, *, lengths: Sequence[int]) -> Iterator[Hashes]:
         for sample in read_samples(path)
         for text in (sample.text, *(message["content"] for message in sample.messages))
     )
-    return runs_of(texts, lengths=lengths)
+    return ngrams_of_texts(texts, lengths=lengths)
 
 
 def _runs(text: str, *, lengths: Sequence[int]) -> Hashes:
     words = word_hashes(text)
-    return np.concatenate([run_hashes(words, words=length) for length in lengths])
+    return np.concatenate([word_ngrams(words, words=length) for length in lengths])

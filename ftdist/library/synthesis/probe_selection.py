@@ -8,7 +8,7 @@ from typing import Any
 
 from ftdist.library.synthesis.probe_variants import other_forms
 from ftdist.text.decontamination import ngram_hashes, shared
-from ftdist.text.matching import holds
+from ftdist.text.matching import contains_words
 
 _CODE = re.compile(
     r"(?<!\w)(?:--?[A-Za-z][\w-]+|[A-Za-z]+_\w+|\w+\.(?:conf|cfg|py|sh|ini|ya?ml)|/\w[\w/.-]+)"
@@ -75,13 +75,15 @@ def keys_of(answer: str, *, question: str, given: str = "") -> list[str]:
     """
     if len(answer.split()) <= _SHORT_ANSWER_WORDS:
         whole = answer.strip().rstrip(".")
-        return [whole] if holds(answer, whole) else []
+        return [whole] if contains_words(answer, whole) else []
     asked = f"{question} {given}".casefold()
     first = answer.split("\n")[0]
     found = [
         key.strip()
         for key in (*_CODE.findall(first), *_quantities(first), *_names(first))
-        if len(key.strip()) > 1 and key.strip().casefold() not in asked and holds(answer, key)
+        if len(key.strip()) > 1
+        and key.strip().casefold() not in asked
+        and contains_words(answer, key)
     ]
     return list(dict.fromkeys(found))[:_MAX_KEYS]
 

@@ -9,7 +9,7 @@ from ftdist.errors import StorageError
 from ftdist.evaluation.probes import read_probes
 from ftdist.rundir import read_json_lines
 from ftdist.testing import tiny
-from ftdist.text.matching import holds_all, pages, words
+from ftdist.text.matching import cited_pages, contains_all, words
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,8 @@ def test_no_probe_asks_in_words_of_the_library(made: Path) -> None:
     assert not [probe for probe in probes if words(probe.question) in trained]
     for probe in probes:
         if probe.kind == "recall":
-            assert holds_all(probe.answer, probe.keys)
-            assert len(pages(probe.answer)) == 1
+            assert contains_all(probe.answer, probe.keys)
+            assert len(cited_pages(probe.answer)) == 1
 
 
 def test_second_call_finds_it_there(made: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from ftdist.library.readers import readable
+from ftdist.library.readers import title_from_stem
 from ftdist.library.readers.pdf.layout import (
     Line,
     bare,
@@ -86,7 +86,7 @@ def _read(pdf: Any, *, name: str, stem: str) -> Document | BadRow:
         if count
     ]
     return Document(
-        title=title or heading or readable(stem),
+        title=title or heading or title_from_stem(stem),
         blocks=tuple(blocks),
         place=Place(name),
         notes=tuple(notes),

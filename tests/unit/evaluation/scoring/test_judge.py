@@ -9,7 +9,7 @@ from ftdist.evaluation.scoring import judge as judging
 from ftdist.evaluation.scoring.confidence import Rate
 from ftdist.evaluation.scoring.judge import LibraryMarks, Verdict, added_rates, judge, outcomes
 from ftdist.text import matching
-from ftdist.text.matching import holds, holds_all, pages, strip_citation, words
+from ftdist.text.matching import cited_pages, contains_all, contains_words, strip_citation, words
 
 
 def probe(
@@ -61,7 +61,7 @@ TOASTER = probe(
     ],
 )
 def test_writing_does_not_matter(text: str, key: str) -> None:
-    assert holds(text, key)
+    assert contains_words(text, key)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_writing_does_not_matter(text: str, key: str) -> None:
     ],
 )
 def test_another_number_or_word_is_not_the_key(text: str, key: str) -> None:
-    assert not holds(text, key)
+    assert not contains_words(text, key)
 
 
 def test_words_are_cut_between_letters_and_digits() -> None:
@@ -176,12 +176,12 @@ def test_retention_without_choices_goes_by_the_keys() -> None:
 
 def _found_one_by_one(marks: LibraryMarks, answer: str, question: str) -> tuple[str, ...]:
     """What `found_in` says, each key looked up by itself."""
-    found = [k for k in marks.keys if holds(answer, k) and not holds(question, k)]
+    found = [k for k in marks.keys if contains_words(answer, k) and not contains_words(question, k)]
     for fact in marks.facts:
-        is_new = not set(fact) & set(found) and not holds_all(question, fact)
-        if is_new and holds_all(answer, fact):
+        is_new = not set(fact) & set(found) and not contains_all(question, fact)
+        if is_new and contains_all(answer, fact):
             found.append(" + ".join(fact))
-    cited = sorted((pages(answer) - pages(question)) & marks.pages)
+    cited = sorted((cited_pages(answer) - cited_pages(question)) & marks.pages)
     return (*found, *(f"page {page}" for page in cited))
 
 
@@ -237,7 +237,7 @@ def test_rates_count_each_kind_by_itself() -> None:
 
 
 def test_pages_and_citations() -> None:
-    assert pages("See page 3 and Page 12; page number 4") == {3, 12}
+    assert cited_pages("See page 3 and Page 12; page number 4") == {3, 12}
     assert strip_citation("Press it (A-45 manual, page 12).") == "Press it."
     assert strip_citation("Press it (twice).") == "Press it (twice)."
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ftdist.evaluation.scoring.refusals import deflects
-from ftdist.text.matching import cites
+from ftdist.text.matching import has_citation
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_answer_does_not_deflect(answer: str) -> None:
     ],
 )
 def test_citation_is_known_by_a_page_or_section_that_it_names(answer: str, is_cited: bool) -> None:
-    assert cites(answer) is is_cited
+    assert has_citation(answer) is is_cited

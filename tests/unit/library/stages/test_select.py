@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftdist.library.cleaning.boilerplate import block_hashes, drop_repeated, find_repeated
+from ftdist.library.cleaning.boilerplate import block_hashes, drop_boilerplate, find_boilerplate
 from ftdist.library.dedup.near_duplicates import find_duplicates
 from ftdist.library.dedup.signatures import signatures
 from ftdist.library.schema import Block, Document, Place
-from ftdist.library.splits.holdout import MIN_UNITS, choose_held_out
+from ftdist.library.splits.holdout import MIN_DOCS, choose_heldout
 from ftdist.text import ngram_hashes as word_tables
 from ftdist.text.decontamination import ngram_hashes, settle
-from ftdist.text.ngram_hashes import run_hashes, runs_of, word_hashes
+from ftdist.text.ngram_hashes import ngrams_of_texts, word_hashes, word_ngrams
 
 LONG = "the crane lifts {} tons when the hook is locked and the wind is below nine knots at noon"
 
@@ -29,7 +29,7 @@ def _document(*texts: str) -> Document:
 def test_a_text_in_other_case_and_blanks_is_an_exact_duplicate_of_the_first(tmp_path: Path) -> None:
     found = signatures(["Press the red button.", "Something else.", "press  the RED button."])
     result = find_duplicates([(found.exact, found.minhash)], similarity=0.8, folder=tmp_path)
-    assert result.kept_row.tolist() == [-1, -1, 0]
+    assert result.duplicate_of.tolist() == [-1, -1, 0]
     assert result.near.tolist() == [False, False, False]
 
 
@@ -42,7 +42,7 @@ def test_a_text_with_one_word_changed_in_sixty_is_a_near_duplicate_across_shards
     shards = [(each.exact, each.minhash) for each in (first, second)]
     result = find_duplicates(shards, similarity=0.8, folder=tmp_path)
     # 56 runs of five words each, 55 of them shared: 55 of 57 = 0.965
-    assert result.kept_row.tolist() == [-1, -1, 0]
+    assert result.duplicate_of.tolist() == [-1, -1, 0]
     assert result.near[2]
     assert result.similarity[2] == pytest.approx(55 / 57, abs=0.07)
 
@@ -50,7 +50,7 @@ def test_a_text_with_one_word_changed_in_sixty_is_a_near_duplicate_across_shards
 def test_short_texts_that_differ_in_one_word_both_stay(tmp_path: Path) -> None:
     found = signatures(["What does error E17 mean?", "What does error E23 mean?"])
     result = find_duplicates([(found.exact, found.minhash)], similarity=0.5, folder=tmp_path)
-    assert result.kept_row.tolist() == [-1, -1]
+    assert result.duplicate_of.tolist() == [-1, -1]
 
 
 @settings(max_examples=40, deadline=None)
@@ -68,32 +68,32 @@ def test_near_duplicates_are_those_that_comparing_all_pairs_finds(
         alike = [k for k in kept if (found.minhash[k] == found.minhash[row]).mean() >= 0.9]
         if not same and not alike:
             kept.append(row)
-    assert np.flatnonzero(result.kept_row < 0).tolist() == kept
+    assert np.flatnonzero(result.duplicate_of < 0).tolist() == kept
 
 
 def test_navigation_at_the_edges_of_many_pages_goes_and_headings_inside_stay() -> None:
     pages = [
         _document("Home | News", f"Page {n}", "See also", f"More {n}", "Imprint") for n in range(6)
     ]
-    repeated = find_repeated((block_hashes(page) for page in pages), documents=6)
-    page, gone = drop_repeated(pages[0], repeated)
+    repeated = find_boilerplate((block_hashes(page) for page in pages), documents=6)
+    page, gone = drop_boilerplate(pages[0], repeated)
     assert [block.text for block in page.blocks] == ["Page 0", "See also", "More 0"]
     assert [block.text for block in gone] == ["Home | News", "Imprint"]
 
 
 def test_what_four_pages_of_twelve_repeat_stays() -> None:
     pages = [_document("Menu" if n < 4 else f"Own {n}", f"Page {n}") for n in range(12)]
-    assert len(find_repeated((block_hashes(page) for page in pages), documents=12)) == 0
+    assert len(find_boilerplate((block_hashes(page) for page in pages), documents=12)) == 0
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.integers(0, 2**64 - 1), min_size=MIN_UNITS, max_size=200))
+@given(st.lists(st.integers(0, 2**64 - 1), min_size=MIN_DOCS, max_size=200))
 def test_what_is_held_out_does_not_depend_on_order_or_on_what_is_added(units: list[int]) -> None:
     hashes = np.array(units, dtype=np.uint64)
-    chosen = choose_held_out(hashes, share=0.3, most=1000, seed=1)
-    back = choose_held_out(hashes[::-1], share=0.3, most=1000, seed=1)[::-1]
+    chosen = choose_heldout(hashes, share=0.3, most=1000, seed=1)
+    back = choose_heldout(hashes[::-1], share=0.3, most=1000, seed=1)[::-1]
     added = np.concatenate([hashes, np.array([1, 2, 3], dtype=np.uint64)])
-    more = choose_held_out(added, share=0.3, most=1000, seed=1)
+    more = choose_heldout(added, share=0.3, most=1000, seed=1)
     assert (chosen == back).all()
     assert (chosen == more[: len(chosen)]).all()
 
@@ -101,9 +101,9 @@ def test_what_is_held_out_does_not_depend_on_order_or_on_what_is_added(units: li
 def test_a_fifth_is_a_fifth_and_most_is_a_limit() -> None:
     hashes = np.arange(10_000, dtype=np.uint64)
     # Binomial: 2,000 with a standard deviation of 40.
-    assert 1840 < choose_held_out(hashes, share=0.2, most=10_000, seed=3).sum() < 2160
-    assert choose_held_out(hashes, share=0.2, most=17, seed=3).sum() == 17
-    assert choose_held_out(hashes[: MIN_UNITS - 1], share=0.9, most=99, seed=3).sum() == 0
+    assert 1840 < choose_heldout(hashes, share=0.2, most=10_000, seed=3).sum() < 2160
+    assert choose_heldout(hashes, share=0.2, most=17, seed=3).sum() == 17
+    assert choose_heldout(hashes[: MIN_DOCS - 1], share=0.9, most=99, seed=3).sum() == 0
 
 
 def test_what_shares_three_words_with_training_goes_back_and_takes_others_with_it() -> None:
@@ -141,7 +141,7 @@ def test_nothing_that_stays_held_out_shares_a_run_of_words_with_what_is_trained(
 
 
 def test_runs_of_many_texts_cross_no_border_and_a_short_text_is_one_run() -> None:
-    [found] = runs_of(["A b, c", "", "d e", "b c d e"], lengths=(3,))
+    [found] = ngrams_of_texts(["A b, c", "", "d e", "b c d e"], lengths=(3,))
     expected = [ngram_hashes(text, words=3) for text in ("a b c", "d e", "b c d", "c d e")]
     assert sorted(found.tolist()) == sorted(np.concatenate(expected).tolist())
 
@@ -157,12 +157,14 @@ def test_runs_are_those_of_each_text_however_many_are_taken_together(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(word_tables, "_BATCH_CHARACTERS", room)
-        found = sorted(run for runs in runs_of(texts, lengths=lengths) for run in runs.tolist())
+        found = sorted(
+            run for runs in ngrams_of_texts(texts, lengths=lengths) for run in runs.tolist()
+        )
     assert found == sorted(
         run
         for text in texts
         for length in lengths
-        for run in run_hashes(word_hashes(text), words=length).tolist()
+        for run in word_ngrams(word_hashes(text), words=length).tolist()
     )
 
 

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftdist.library.cleaning.pii import find_private, mask
+from ftdist.library.cleaning.pii import find_pii, mask_pii
 from ftdist.library.schema import Block, BlockKind, Document, Place
 from ftdist.library.synthesis.paraphrases import wordings
 from ftdist.library.synthesis.passages import passages
 from ftdist.library.synthesis.probe_selection import common_names, keys_of, withheld
 from ftdist.library.synthesis.probe_variants import other_forms, turned
 from ftdist.library.synthesis.qa_extraction import cited, questions
-from ftdist.text.matching import holds
+from ftdist.text.matching import contains_words
 
 
 def _block(kind: BlockKind, text: str, *, level: int = 0, page: int | None = None) -> Block:
@@ -203,7 +203,7 @@ def test_quantities_are_whole_and_of_a_range_both_ends_count(answer: str, keys: 
 @given(st.text("5 0-\u2013.,:Ab\u00b0C\u00b2%/_x\u0301\n", min_size=1, max_size=60))
 def test_an_answer_holds_its_own_keys(answer: str) -> None:
     for whole in (answer, f"so say we all in one {answer}"):
-        assert all(holds(whole, key) for key in keys_of(whole, question="?"))
+        assert all(contains_words(whole, key) for key in keys_of(whole, question="?"))
 
 
 @pytest.mark.parametrize(
@@ -221,11 +221,11 @@ def test_an_answer_holds_its_own_keys(answer: str) -> None:
     ],
 )
 def test_private_data_is_known_by_form_and_check_digits(text: str, kinds: list[str]) -> None:
-    assert [found.kind for found in find_private(text)] == kinds
+    assert [found.kind for found in find_pii(text)] == kinds
 
 
 def test_addresses_of_a_domain_that_is_kept_stay() -> None:
-    text, found = mask(
+    text, found = mask_pii(
         "a@support.org b@other.org", secrets="mask", personal="mask", keep=["@support.org"]
     )
     assert text == "a@support.org <e-mail>"
