@@ -39,7 +39,7 @@ class RunDir:
         return self.root.name
 
     @property
-    def handle(self) -> str:
+    def cli_name(self) -> str:
         """What a command typed here calls the run: its name, or its path where runs are elsewhere.
 
         Quoted for a shell where it has to be.

@@ -21,25 +21,25 @@ def tell(finished: Finished, *, run: RunDir) -> int:
     Returns:
         The exit code.
     """
-    name, handle, kept = run.name, run.handle, _kept(finished.step)
+    name, cli_name, kept = run.name, run.cli_name, _kept(finished.step)
     match finished.outcome:
         case "done":
             tell_result(
                 f"Run {name} is done, {kept}{_best(finished.step, run)}.\n"
-                f"Next: `ftdist export {handle}`, then `ftdist compare {handle}`."
+                f"Next: `ftdist export {cli_name}`, then `ftdist compare {cli_name}`."
             )
         case "stopped":
-            log(f"Run {name} was stopped, {kept}. Go on with `ftdist resume {handle}`.")
+            log(f"Run {name} was stopped, {kept}. Go on with `ftdist resume {cli_name}`.")
         case _:
             tell_failure(finished, run=run)
             if finished.outcome == "crash_loop":
-                times = finished.attempts_in_vain
+                times = finished.num_stalled_attempts
                 log(
                     f"{times} attempt{'s' if times != 1 else ''} in a row brought no new "
                     f"checkpoint, so run {name} is given up, {kept}."
                 )
             elif finished.step is not None:
-                log(f"Run {name} is kept, {kept}: once that is mended, `ftdist resume {handle}`.")
+                log(f"Run {name} is kept, {kept}: once that is mended, `ftdist resume {cli_name}`.")
     return finished.exit_code
 
 

@@ -40,12 +40,12 @@ def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
 
     from ftdist_launch.preflight import base_missing, export_missing, raise_together
     from ftdist_launch.resume import changed, read_config
-    from ftdist_launch.subprocesses import lend_terminal
+    from ftdist_launch.subprocesses import run_interactive
 
     config = changed(read_config(run), overrides, allowed=("compare.", "cluster."))
     problems = list(export_missing(run, verb=verb))
     if question is not None:
-        alone = f"`ftdist chat {run.handle}` asks the tuned model alone"
+        alone = f"`ftdist chat {run.cli_name}` asks the tuned model alone"
         problems += base_missing(run, config, remedy=f"put it back; {alone}.")
     raise_together(problems)
     if blend:
@@ -62,7 +62,7 @@ def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
         "device": config.cluster.device,
         "blend": blend,
     }
-    code = lend_terminal("ftdist.inference.interactive", [str(run.root), json.dumps(settings)])
+    code = run_interactive("ftdist.inference.interactive", [str(run.root), json.dumps(settings)])
     if code == 1:  # Python's own: an error that is none of ours
         raise FtdistError(
             f"`ftdist {verb}` ended without an answer.",
@@ -78,11 +78,11 @@ def _check_blend(run: "RunDir", *, verb: str) -> None:
     if not (run.blend_model / "config.json").is_file():
         raise ConfigError(
             f"Run {run.name} has no blend to {verb}.",
-            remedy=f"make one (`ftdist blend {run.handle}`), or leave out {BLEND}.",
+            remedy=f"make one (`ftdist blend {run.cli_name}`), or leave out {BLEND}.",
         )
     if not is_of_export(run):
         raise ConfigError(
             f"The blend of run {run.name} does not belong to the model in {run.export}: it is of "
             "another export, or of an earlier ftdist.",
-            remedy=f"make one anew (`ftdist blend {run.handle}`), or leave out {BLEND}.",
+            remedy=f"make one anew (`ftdist blend {run.cli_name}`), or leave out {BLEND}.",
         )

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ftdist_launch.local.supervisor import View, ViewOf
+from ftdist_launch.local.supervisor import ProgressView, ProgressViewFactory
 from ftdist_launch.logs.timestamps import unstamped
 from ftdist_launch.rank_failures import FAILED
 from rich.console import Console
@@ -18,7 +18,7 @@ NOT_SHOWN = ("submitit ", FAILED)
 """How lines begin that submitit writes about itself, or that are shown later as the cause."""
 
 
-def view_maker(run: RunDir, *, steps: int | None) -> ViewOf:
+def progress_view_factory(run: RunDir, *, steps: int | None) -> ProgressViewFactory:
     """Views fit for where the words go: a bar in a terminal, the lead's own lines elsewhere.
 
     Args:
@@ -27,12 +27,12 @@ def view_maker(run: RunDir, *, steps: int | None) -> ViewOf:
     """
     console = Console(stderr=True)
 
-    def view_of(log: Path) -> View:
+    def make_view(log: Path) -> ProgressView:
         if console.is_terminal and steps is not None:
             return Bar(run, log=log, steps=steps, console=console)
         return Copy(log)
 
-    return view_of
+    return make_view
 
 
 class Tail:

@@ -11,14 +11,19 @@ from ftdist.errors import RequeueError
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir, write_whole
 from ftdist_launch.rank_failures import RankFailure
-from ftdist_launch.restart_policy import AttemptEnd, Decision, attempts_without_progress, decide
+from ftdist_launch.restart_policy import (
+    AttemptEnd,
+    RestartDecision,
+    attempts_without_progress,
+    decide,
+)
 
 CALM_CODES = (0, RequeueError.exit_code)
 """Exit codes of a rank that has not failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
+class JobExit:
     """How a job ended, and the failure to show."""
 
     exit_codes: tuple[int | None, ...]
@@ -38,18 +43,18 @@ class Ended:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settled:
+class AttemptVerdict:
     """What was decided about an attempt."""
 
-    decision: Decision
+    decision: RestartDecision
     step: int | None
     """Of the newest checkpoint."""
 
-    attempts_in_vain: int
+    num_stalled_attempts: int
     """In a row, this one included."""
 
 
-def begin(run: RunDir, config: RunConfig, plan: Plan, **facts: Any) -> int:
+def start_attempt(run: RunDir, config: RunConfig, plan: Plan, **facts: Any) -> int:
     """Put a new attempt on record.
 
     Args:
@@ -77,9 +82,9 @@ def begin(run: RunDir, config: RunConfig, plan: Plan, **facts: Any) -> int:
     return number
 
 
-def settle(
-    run: RunDir, number: int, ended: Ended, *, stop_signal: int | None, limit: int
-) -> Settled:
+def finish_attempt(
+    run: RunDir, number: int, ended: JobExit, *, stop_signal: int | None, limit: int
+) -> AttemptVerdict:
     """Decide what becomes of a run whose attempt has ended, and put it on record.
 
     Args:
@@ -90,7 +95,7 @@ def settle(
         limit: attempts in a row without progress that end the run.
     """
     events = list(run.read_events())
-    in_vain = attempts_without_progress(events)
+    num_stalled = attempts_without_progress(events)
     before = next(
         (
             event.get("checkpoint")
@@ -103,7 +108,7 @@ def settle(
     progressed = step is not None and (before is None or step > before)
     decision = decide(
         ended.as_attempt(stop_signal=stop_signal, progressed=progressed),
-        attempts_without_progress=in_vain,
+        attempts_without_progress=num_stalled,
         max_attempts_without_progress=limit,
     )
     failure = ended.failure
@@ -117,7 +122,9 @@ def settle(
         cause=None if failure is None else failure.problem,
         rank=None if failure is None else failure.rank,
     )
-    return Settled(decision=decision, step=step, attempts_in_vain=0 if progressed else in_vain + 1)
+    return AttemptVerdict(
+        decision=decision, step=step, num_stalled_attempts=0 if progressed else num_stalled + 1
+    )
 
 
 def step_to_export(run: RunDir, config: RunConfig) -> int | None:

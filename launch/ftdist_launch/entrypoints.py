@@ -49,7 +49,7 @@ STOPS = (signal.SIGUSR2, signal.SIGTERM)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RankFacts:
+class RankInfo:
     """A rank's place, as submitit says it."""
 
     rank: int
@@ -65,7 +65,7 @@ def train(run_dir: str) -> None:
     attempt = int(os.environ.get("FTDIST_ATTEMPT") or run.newest_attempt())
     _look_for_no_gpu_in_vain()
 
-    def body(facts: RankFacts) -> int:
+    def body(facts: RankInfo) -> int:
         from ftdist.dist.world import Address, World
         from ftdist.train import main
 
@@ -89,7 +89,7 @@ def curate(work_dir: str) -> None:
     work = RunDir(Path(work_dir))
     _look_for_no_gpu_in_vain()
 
-    def body(facts: RankFacts) -> int:  # noqa: ARG001 - one process alone has no place
+    def body(facts: RankInfo) -> int:  # noqa: ARG001 - one process alone has no place
         from ftdist.library.main import curate_as_asked
 
         sys.stdout.write(curate_as_asked(work.root / CURATION).card + "\n")
@@ -102,7 +102,7 @@ def prepare(run_dir: str) -> None:
     """Tokenise and pack a run's library, and plan the run: one process."""
     run = RunDir(Path(run_dir))
 
-    def body(facts: RankFacts) -> int:  # noqa: ARG001 - one process alone has no place
+    def body(facts: RankInfo) -> int:  # noqa: ARG001 - one process alone has no place
         from ftdist.config.compose import load_config
         from ftdist.prepare.main import prepare as prepare_library
         from ftdist_launch.run_setup import write_first_plan
@@ -120,7 +120,7 @@ def export(run_dir: str) -> None:
     run = RunDir(Path(run_dir))
     _look_for_no_gpu_in_vain()
 
-    def body(facts: RankFacts) -> int:  # noqa: ARG001 - one process alone has no place
+    def body(facts: RankInfo) -> int:  # noqa: ARG001 - one process alone has no place
         from ftdist.checkpoint.export import export as export_run
 
         exported = export_run(run.root)
@@ -135,7 +135,7 @@ def blend(run_dir: str) -> None:
     """Measure models between the base and the tuned one, and keep the best: one process."""
     _look_for_no_gpu_in_vain()
 
-    def body(facts: RankFacts) -> int:  # noqa: ARG001 - one process alone has no place
+    def body(facts: RankInfo) -> int:  # noqa: ARG001 - one process alone has no place
         from ftdist.evaluation.merge_sweep import blend as blend_run
 
         blend_run(Path(run_dir))
@@ -148,7 +148,7 @@ def compare(run_dir: str) -> None:
     """Ask the base and the tuned model the same questions: one process."""
     _look_for_no_gpu_in_vain()
 
-    def body(facts: RankFacts) -> int:  # noqa: ARG001 - one process alone has no place
+    def body(facts: RankInfo) -> int:  # noqa: ARG001 - one process alone has no place
         from ftdist.evaluation.compare import compare as compare_run
 
         compare_run(Path(run_dir))
@@ -157,7 +157,7 @@ def compare(run_dir: str) -> None:
     run_rank(RunDir(Path(run_dir)).attempts / "compare", body)
 
 
-def run_rank(folder: Path, body: Callable[[RankFacts], int]) -> None:
+def run_rank(folder: Path, body: Callable[[RankInfo], int]) -> None:
     """Run `body` as one rank, and leave in `folder` how it ended.
 
     Args:
@@ -169,10 +169,10 @@ def run_rank(folder: Path, body: Callable[[RankFacts], int]) -> None:
     """
     stamp_lines()
     # The launcher set the umask that the run's privacy asks for; this process inherited it.
-    facts = rank_facts()
+    facts = read_rank_info()
     if on_slurm():
         _refuse_other_code()
-    own = ProcessId.of(os.getpid())
+    own = ProcessId.from_pid(os.getpid())
     assert own is not None
     host_facts = {
         "time": time.time(),
@@ -200,7 +200,7 @@ def run_rank(folder: Path, body: Callable[[RankFacts], int]) -> None:
         sys.exit(code)
 
 
-def _guarded(folder: Path, facts: RankFacts, body: Callable[[RankFacts], int]) -> int:
+def _guarded(folder: Path, facts: RankInfo, body: Callable[[RankInfo], int]) -> int:
     try:
         return body(facts)
     except SystemExit as leaving:
@@ -253,12 +253,12 @@ def _is_hang(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and bool(HANG.search(words)) and not ECHO.search(words)
 
 
-def rank_facts() -> RankFacts:
+def read_rank_info() -> RankInfo:
     """This process's place among the ranks; the only reader of submitit's environment."""
     import submitit
 
     place = submitit.JobEnvironment()
-    return RankFacts(
+    return RankInfo(
         rank=place.global_rank,
         size=place.num_tasks,
         local_rank=place.local_rank,

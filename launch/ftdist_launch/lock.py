@@ -14,7 +14,7 @@ from ftdist_launch.local.processes import ProcessId
 
 
 @contextmanager
-def holding(run: RunDir, *, log: Callable[[str], None]) -> Iterator[None]:
+def run_lock(run: RunDir, *, log: Callable[[str], None]) -> Iterator[None]:
     """Hold `run.lock` for the length of a `with` block.
 
     A lock whose process on this machine has ended is taken over, which is said.
@@ -22,7 +22,7 @@ def holding(run: RunDir, *, log: Callable[[str], None]) -> Iterator[None]:
     Raises:
         ConfigError: another process holds it, here or on another machine.
     """
-    own = ProcessId.of(os.getpid())
+    own = ProcessId.from_pid(os.getpid())
     assert own is not None
     mine = {"host": socket.gethostname(), "pid": own.pid, "start_ticks": own.start_ticks}
     while not _take(run, mine):

@@ -46,13 +46,13 @@ class Machine:
 
 
 def check_run(
-    config: RunConfig, *, place_problems: Callable[[], Iterator[FtdistError]], new: bool
+    config: RunConfig, *, executor_problems: Callable[[], Iterator[FtdistError]], new: bool
 ) -> None:
     """Refuse a run that cannot work, before its library is read.
 
     Args:
         config: with folders in place of hub names.
-        place_problems: finds what is wrong with where the ranks would run.
+        executor_problems: finds what is wrong with where the ranks would run.
         new: whether a run directory is to be made; else the run exists, or only a plan is asked.
 
     Raises:
@@ -64,7 +64,7 @@ def check_run(
         lambda: batch_problems(config),
         lambda: context_problems(config),
         lambda: measure_problems(config),
-        place_problems,
+        executor_problems,
         lambda: deepspeed_problems(config.engine.deepspeed),
     ]
     if new:
@@ -321,7 +321,7 @@ def export_missing(run: RunDir, *, verb: str) -> Iterator[FtdistError]:
     if not (run.export / "config.json").is_file():
         yield ConfigError(
             f"Run {run.name} has no exported model to {verb}.",
-            remedy=f"export it first: `ftdist export {run.handle}`.",
+            remedy=f"export it first: `ftdist export {run.cli_name}`.",
         )
 
 

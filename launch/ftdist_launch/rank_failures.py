@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.rundir import write_whole
-from ftdist_launch.restart_policy import LOST_PEER, VANISHED
+from ftdist_launch.restart_policy import LOST_PEER, NO_EXIT_FILE
 
 ECHO = re.compile(
     r"connection (was )?(closed|reset|refused|aborted)|broken pipe|closed by (the )?(remote )?peer"
@@ -90,7 +90,7 @@ def read_failures(folder: Path) -> list[RankFailure]:
     return sorted(failures, key=lambda failure: failure.time)
 
 
-def vanished(rank: int, *, time: float, out_of_memory: bool, log: Path) -> RankFailure:
+def exited_silently(rank: int, *, time: float, out_of_memory: bool, log: Path) -> RankFailure:
     """The failure of a rank that ended without a word."""
     if out_of_memory:
         problem = f"Rank {rank} was killed by the machine, which had run out of memory."
@@ -106,7 +106,7 @@ def vanished(rank: int, *, time: float, out_of_memory: bool, log: Path) -> RankF
         time=time,
         problem=problem,
         remedy=remedy,
-        exit_code=VANISHED,
+        exit_code=NO_EXIT_FILE,
         traceback="",
         expected=True,
     )

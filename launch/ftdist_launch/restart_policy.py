@@ -13,7 +13,7 @@ from ftdist.errors import (
 
 Outcome = Literal["done", "requeue", "stopped", "failed", "crash_loop"]
 
-VANISHED = -9
+NO_EXIT_FILE = -9
 """Stands for the exit code of a rank that ended without a word: something killed it."""
 
 LOST_PEER = -1
@@ -30,7 +30,7 @@ class AttemptEnd:
     """Of each rank; None: it left none behind (killed, by somebody or by the launcher)."""
 
     cause: int | None
-    """Exit code of the rank that failed first, `VANISHED`, `LOST_PEER`, or None: no rank failed."""
+    """Exit code of the rank that failed first, `NO_EXIT_FILE` or `LOST_PEER`; None if none did."""
 
     stop_signal: int | None
     """The signal by which a person or the machine asked `ftdist` itself to stop."""
@@ -43,7 +43,7 @@ class AttemptEnd:
 
 
 @dataclass(frozen=True)
-class Decision:
+class RestartDecision:
     """What happens now, and what `ftdist` answers if nothing more does."""
 
     outcome: Outcome
@@ -52,7 +52,7 @@ class Decision:
 
 def decide(
     end: AttemptEnd, *, attempts_without_progress: int, max_attempts_without_progress: int
-) -> Decision:
+) -> RestartDecision:
     """Whether the run is done, is started again, or is given up.
 
     A mistake in the config or a full disk is not repeated; neither is an error of our own, which
@@ -65,17 +65,17 @@ def decide(
         max_attempts_without_progress: how many of them, with this one, end the run.
     """
     if end.exit_codes and all(code == 0 for code in end.exit_codes):
-        return Decision("done", 0)
+        return RestartDecision("done", 0)
     if end.cause is not None and end.cause > 0 and end.cause not in _WORTH_REPEATING:
-        return Decision("failed", end.cause)
+        return RestartDecision("failed", end.cause)
     if end.stop_signal is not None:
-        return Decision("stopped", 128 + end.stop_signal)
-    if end.cause == VANISHED and end.out_of_memory:
-        return Decision("failed", OWN_MISTAKE)
-    in_vain = 0 if end.progressed else attempts_without_progress + 1
-    if in_vain >= max_attempts_without_progress:
-        return Decision("crash_loop", CrashLoopError.exit_code)
-    return Decision("requeue", RequeueError.exit_code)
+        return RestartDecision("stopped", 128 + end.stop_signal)
+    if end.cause == NO_EXIT_FILE and end.out_of_memory:
+        return RestartDecision("failed", OWN_MISTAKE)
+    num_stalled = 0 if end.progressed else attempts_without_progress + 1
+    if num_stalled >= max_attempts_without_progress:
+        return RestartDecision("crash_loop", CrashLoopError.exit_code)
+    return RestartDecision("requeue", RequeueError.exit_code)
 
 
 _WORTH_REPEATING = (RequeueError.exit_code, HangError.exit_code)

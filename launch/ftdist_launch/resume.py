@@ -23,7 +23,7 @@ from ftdist_launch.preflight import (
     model_problems,
     raise_together,
 )
-from ftdist_launch.run_setup import Planned, place_problems, prepare_library, read_plan
+from ftdist_launch.run_setup import PlannedRun, executor_problems, prepare_library, read_plan
 
 MAY_CHANGE = (
     "cluster.",
@@ -36,7 +36,7 @@ MAY_CHANGE = (
 """Keys that leave what a run computes as it is."""
 
 
-def replan(run: RunDir, overrides: Sequence[str], *, log: LogFn) -> Planned:
+def replan(run: RunDir, overrides: Sequence[str], *, log: LogFn) -> PlannedRun:
     """The config and plan of a run that goes on.
 
     Args:
@@ -54,7 +54,7 @@ def replan(run: RunDir, overrides: Sequence[str], *, log: LogFn) -> Planned:
         [
             *model_problems(Path(config.model.path)),
             *measure_problems(config),
-            *place_problems(config, machine=machine),
+            *executor_problems(config, machine=machine),
         ]
     )
     if config.cluster.kind == "local":
@@ -75,7 +75,7 @@ def replan(run: RunDir, overrides: Sequence[str], *, log: LogFn) -> Planned:
     CheckpointStore(run.checkpoints, keep=1).require_space(plan.checkpoint_gib)
     # What the run was asked to do stands: `steps` may not drift with a newer formula.
     plan = dataclasses.replace(plan, steps=before.steps, epochs=before.epochs, tokens=before.tokens)
-    return Planned(config=config, plan=plan)
+    return PlannedRun(config=config, plan=plan)
 
 
 def read_config(run: RunDir) -> RunConfig:

@@ -41,13 +41,13 @@ class Records:
     made: float = 0.0
     """When the run was made, in seconds since the epoch."""
 
-    def of(self, *kinds: str) -> list[Event]:
+    def of_kind(self, *kinds: str) -> list[Event]:
         """Events of some kinds, oldest first."""
         return [event for event in self.events if event.get("event") in kinds]
 
     def newest_jobs(self) -> dict[str, Event]:
         """By stage: the record of its newest job; of prepare one that the training waits for."""
-        jobs = {str(event["stage"]): event for event in self.of("job_submitted")}
+        jobs = {str(event["stage"]): event for event in self.of_kind("job_submitted")}
         prepare, train = jobs.get("prepare"), jobs.get("train")
         if prepare and train and prepare["job"] not in train.get("after", []):
             del jobs["prepare"]
@@ -57,7 +57,7 @@ class Records:
         """The record of the end of a job of one process; none of a job that starts again."""
         ends = [
             event
-            for event in self.of("stage_finished")
+            for event in self.of_kind("stage_finished")
             if (event["stage"], event.get("job")) == (submitted["stage"], submitted["job"])
         ]
         return ends[-1] if ends else None

@@ -1,6 +1,7 @@
 """From a command line to a run directory: compose, preflight, prepare the library, plan."""
 
 import json
+import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from ftdist.evaluation.eval_set import NONE
 from ftdist.io.progress import LogFn
 from ftdist.plan.plan import LibraryFacts, Plan, make_plan, read_model_facts
 from ftdist.rundir import RunDir, write_whole
-from ftdist_launch.local.submit import own_files
+from ftdist_launch.local.submit import private_umask
 from ftdist_launch.preflight import (
     Machine,
     check_plan,
@@ -26,14 +27,14 @@ from ftdist_launch.preflight import (
 )
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.preflight import cluster_problems
-from ftdist_launch.subprocesses import ask_child, run_child
+from ftdist_launch.subprocesses import call_child, run_child
 
 MADE_ON_THE_SPOT = "tiny"
 """Value of `model.path` and `library.path` that is no folder but is made by us."""
 
 TINY_FOLDER = Path(".cache/ftdist/tiny")
 
-NOTHING_BESIDE = (
+NO_REPLAY_WARNING = (
     "Note: nothing stands beside the library, and what it does not speak of may be unlearned: "
     "`ftdist curate` with keep=expert adds replay and contrast (docs/keep.md)."
 )
@@ -42,14 +43,14 @@ HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planned:
+class PlannedRun:
     """A config whose paths all exist, and what follows from it."""
 
     config: RunConfig
     plan: Plan
 
 
-def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> Planned:
+def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> PlannedRun:
     """Check a run, prepare its library and compute its plan. Writes only to caches.
 
     Args:
@@ -60,7 +61,7 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> Planned:
     Raises:
         FtdistError: anything that keeps the run from working, as far as it can be known now.
     """
-    config = with_places(config, log=log)
+    config = resolve_paths(config, log=log)
     if new and config.cluster.kind != "local":
         raise ConfigError(
             "`ftdist train` runs on this machine, and the config asks for a cluster "
@@ -68,12 +69,12 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> Planned:
             remedy="write `ftdist submit` with the same keys, or leave out cluster=.",
         )
     machine = Machine.here()
-    check_run(config, place_problems=lambda: place_problems(config, machine=machine), new=new)
+    check_run(config, executor_problems=lambda: executor_problems(config, machine=machine), new=new)
     if config.cluster.kind == "local":
         for note in machine_notes(config, machine=machine):
             log(note)
     library = prepare_library(config)
-    for note in library_notes(config):
+    for note in library_warnings(config):
         log(note)
     plan = make_plan(
         config,
@@ -83,15 +84,34 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> Planned:
     )
     if new:
         check_plan(plan, root=run_dir(config).root)
-    return Planned(config=config, plan=plan)
+    return PlannedRun(config=config, plan=plan)
 
 
-def place_problems(config: RunConfig, *, machine: Machine) -> Iterator[FtdistError]:
+def executor_problems(config: RunConfig, *, machine: Machine) -> Iterator[FtdistError]:
     """What is wrong with where the ranks would run: this machine, or a cluster."""
     if config.cluster.kind == "slurm":
         yield from cluster_problems(config, Queue())
     else:
         yield from machine_problems(config, machine=machine)
+
+
+def output_problems(run: RunDir, *, stage: Literal["compare", "blend"]) -> Iterator[FtdistError]:
+    """What keeps results from being written, told before models are loaded."""
+    place, what = (run.report, "answers") if stage == "compare" else (run.blend, "blends")
+    for folder in (run.root, run.jobs, run.attempts, place):
+        if not os.path.lexists(folder):
+            continue  # it is made, in the run's own
+        if not folder.is_dir():
+            holds = what if folder == place else "records"
+            yield StorageError(
+                f"{folder} is no folder, and the {holds} of run {run.name} belong there.",
+                remedy="move it elsewhere, then ask again.",
+            )
+        elif not os.access(folder, os.W_OK | os.X_OK):
+            yield StorageError(
+                f"The folder {folder} is not writable.",
+                remedy="give yourself the right to write there, or ask whose it is to do this.",
+            )
 
 
 def _device(config: RunConfig, *, machine: Machine) -> Literal["cpu", "cuda"]:
@@ -103,7 +123,7 @@ def _device(config: RunConfig, *, machine: Machine) -> Literal["cpu", "cuda"]:
     return "cuda" if machine.gpus else "cpu"
 
 
-def with_places(config: RunConfig, *, log: LogFn) -> RunConfig:
+def resolve_paths(config: RunConfig, *, log: LogFn) -> RunConfig:
     """The config with absolute folders in place of `tiny`, hub names and relative paths.
 
     A run goes on from any folder, so its config holds no path that depends on one.
@@ -116,7 +136,7 @@ def with_places(config: RunConfig, *, log: LogFn) -> RunConfig:
         library = str(TINY_FOLDER / "library") if library == MADE_ON_THE_SPOT else library
     if not Path(model).expanduser().exists() and HUB_NAME.fullmatch(model):
         log(f"Fetching {model} from the hub, where it is not in the local cache yet.")
-        fetched = ask_child(
+        fetched = call_child(
             "ftdist_launch.download_model", [model, config.model.revision or ""], kind=ModelError
         )
         model = fetched["path"]
@@ -134,7 +154,7 @@ def with_places(config: RunConfig, *, log: LogFn) -> RunConfig:
             sources=sources,
             cache=_absolute(config.library.cache),
         ),
-        compare=whole_paths(config.compare),
+        compare=absolute_paths(config.compare),
     )
 
 
@@ -147,10 +167,10 @@ def prepare_library(config: RunConfig) -> LibraryFacts:
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
         path = Path(folder) / "config.yaml"
         path.write_text(dump_config(config), encoding="utf-8")
-        return LibraryFacts.from_json(json.dumps(ask_child("ftdist.prepare.main", [str(path)])))
+        return LibraryFacts.from_json(json.dumps(call_child("ftdist.prepare.main", [str(path)])))
 
 
-def library_notes(config: RunConfig) -> list[str]:
+def library_warnings(config: RunConfig) -> list[str]:
     """What the library lacks, of a config with absolute folders; the tiny one may lack it.
 
     Raises:
@@ -162,10 +182,10 @@ def library_notes(config: RunConfig) -> list[str]:
     alone = not config.library.sources and folder != (TINY_FOLDER / "library").resolve()
     if alone and is_curated(folder):
         alone = all(source.role == "library" for source in open_curated(folder).sources)
-    return [NOTHING_BESIDE] if alone else []
+    return [NO_REPLAY_WARNING] if alone else []
 
 
-def make_run_dir(planned: Planned, *, overrides: Sequence[str]) -> RunDir:
+def make_run_dir(planned: PlannedRun, *, overrides: Sequence[str]) -> RunDir:
     """Make the run directory; the config comes last, and makes it a run.
 
     The plan's dtype stands in the config from now on: `auto` would be another one wherever the
@@ -174,7 +194,7 @@ def make_run_dir(planned: Planned, *, overrides: Sequence[str]) -> RunDir:
     dtyped = replace(planned.config.model, dtype=planned.plan.dtype)
     config = replace(planned.config, model=dtyped)
     run = run_dir(config)
-    with own_files(private=config.run.private):
+    with private_umask(private=config.run.private):
         run.create(private=config.run.private)
         write_whole(run.overrides, "".join(f"{line}\n" for line in overrides))
         write_plan(run, config=config, plan=planned.plan)
@@ -216,7 +236,7 @@ def read_plan(run: RunDir) -> Plan:
         raise StorageError(f"{run.plan} is damaged: it holds no plan.", remedy=remedy) from None
 
 
-def whole_paths(settings: CompareConfig) -> CompareConfig:
+def absolute_paths(settings: CompareConfig) -> CompareConfig:
     """The same files, named so that a process in another folder finds them."""
 
     def whole(path: str | None) -> str | None:

@@ -10,7 +10,7 @@ from ftdist_launch.run_records import Event, Records, read_records
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.job_status import (
     JobStatus,
-    Seen,
+    QueueSnapshot,
     job_status,
     loss_told,
     unrest_told,
@@ -123,21 +123,21 @@ def read_all(runs: Sequence[RunDir], *, queue: Queue | None = None) -> list[RunS
     return told
 
 
-def look(records: Sequence[Records], *, queue: Queue | None) -> Seen:
+def look(records: Sequence[Records], *, queue: Queue | None) -> QueueSnapshot:
     """What SLURM says of the jobs of some runs that have no end on record."""
     jobs = {job for each in records for job in open_jobs(each)}
     if not jobs:
-        return Seen()
+        return QueueSnapshot()
     if queue is None:
-        return Seen(problem="SLURM was not asked.")
+        return QueueSnapshot(problem="SLURM was not asked.")
     try:
-        seen = Seen(queue=queue.states(jobs))
+        seen = QueueSnapshot(queue=queue.states(jobs))
     except SlurmError as error:
-        return Seen(problem=error.problem)
+        return QueueSnapshot(problem=error.problem)
     lost = [each for each in records if status_of(each, seen=seen).state == "lost"]
     gone = {job for each in lost for job in open_jobs(each)} - seen.queue.keys()
     try:
-        return Seen(queue=seen.queue, accounts=queue.accounting(gone))
+        return QueueSnapshot(queue=seen.queue, accounts=queue.accounting(gone))
     except SlurmError:
         return seen
 
@@ -152,7 +152,7 @@ def open_jobs(records: Records) -> list[str]:
     ]
 
 
-def status_of(records: Records, *, seen: Seen) -> RunStatus:
+def status_of(records: Records, *, seen: QueueSnapshot) -> RunStatus:
     """Where a run stands.
 
     Args:
@@ -184,10 +184,10 @@ def status_of(records: Records, *, seen: Seen) -> RunStatus:
         remedy=None if cause is None else records.remedies.get(cause),
         damaged=tuple(
             str(event.get("problem", "A checkpoint was damaged."))
-            for event in records.of("checkpoint_corrupt")
+            for event in records.of_kind("checkpoint_corrupt")
         ),
         wandb_url=records.wandb_url,
-        sweep=next((e["sweep"] for e in records.of("job_submitted") if "sweep" in e), None),
+        sweep=next((e["sweep"] for e in records.of_kind("job_submitted") if "sweep" in e), None),
         overrides=records.overrides,
         made=records.made,
         note=note,
@@ -195,9 +195,9 @@ def status_of(records: Records, *, seen: Seen) -> RunStatus:
 
 
 def _attempts(records: Records) -> tuple[AttemptStatus, ...]:
-    ends = {event["attempt"]: event for event in records.of("attempt_finished")}
+    ends = {event["attempt"]: event for event in records.of_kind("attempt_finished")}
     made: dict[int, AttemptStatus] = {}
-    for event in records.of("attempt_started"):
+    for event in records.of_kind("attempt_started"):
         ended = ends.get(event["attempt"], {})
         made[event["attempt"]] = AttemptStatus(
             number=event["attempt"],
@@ -213,7 +213,7 @@ def _attempts(records: Records) -> tuple[AttemptStatus, ...]:
     return tuple(made[number] for number in sorted(made))
 
 
-def _state(records: Records, attempts: Sequence[AttemptStatus], *, seen: Seen) -> State:
+def _state(records: Records, attempts: Sequence[AttemptStatus], *, seen: QueueSnapshot) -> State:
     final = _end_on_record(records.events)
     if final is not None:
         return final
@@ -227,7 +227,9 @@ def _state(records: Records, attempts: Sequence[AttemptStatus], *, seen: Seen) -
     return _FINAL.get(attempts[-1].outcome or "", "lost")
 
 
-def _cluster_state(records: Records, attempts: Sequence[AttemptStatus], *, seen: Seen) -> State:
+def _cluster_state(
+    records: Records, attempts: Sequence[AttemptStatus], *, seen: QueueSnapshot
+) -> State:
     jobs = records.newest_jobs()
     job = str(jobs["train"]["job"]) if "train" in jobs else ""
     own = [attempt for attempt in attempts if attempt.job == job]
@@ -275,13 +277,15 @@ _FINAL: dict[str, State] = {
 
 
 def _cause(records: Records) -> str | None:
-    ends = records.of("attempt_finished", "stage_finished")
+    ends = records.of_kind("attempt_finished", "stage_finished")
     causes = [event.get("cause") for event in ends if event.get("stage", "train") in _OF_THE_RUN]
     return causes[-1] if causes else None
 
 
 def _steps(records: Records) -> int | None:
-    known = [e["steps"] for e in records.of("attempt_started", "data_prepared") if "steps" in e]
+    known = [
+        e["steps"] for e in records.of_kind("attempt_started", "data_prepared") if "steps" in e
+    ]
     return known[-1] if known else None
 
 
@@ -304,15 +308,15 @@ def _is_of_a_cluster(records: Records) -> bool:
 
 def _is_cancelled(records: Records) -> bool:
     """Whether somebody asked for the end since the run was last asked to go."""
-    wishes = records.of("run_requested", "cancel_requested")
+    wishes = records.of_kind("run_requested", "cancel_requested")
     return bool(wishes) and wishes[-1]["event"] == "cancel_requested"
 
 
-def _why(records: Records, *, state: State, seen: Seen) -> str | None:
+def _why(records: Records, *, state: State, seen: QueueSnapshot) -> str | None:
     if not _is_of_a_cluster(records) or seen.problem is not None:
         return None
     if state == "running" and _is_cancelled(records):
-        at_once = records.of("cancel_requested")[-1].get("now")
+        at_once = records.of_kind("cancel_requested")[-1].get("now")
         return "it was cancelled" if at_once else "it was asked to save and end"
     if state == "running":
         return unrest_told(records, seen=seen)

@@ -48,7 +48,7 @@ def run_child(module: str, arguments: Sequence[str]) -> None:
         )
 
 
-def lend_terminal(module: str, arguments: Sequence[str]) -> int:
+def run_interactive(module: str, arguments: Sequence[str]) -> int:
     """Run `python -m MODULE ARGUMENTS...` on our own stdin, stdout and stderr; its exit code.
 
     Ctrl-C is the child's to answer: the terminal sends it to both, and we go on waiting.
@@ -89,7 +89,7 @@ def _ended(child: "subprocess.Popen[bytes]") -> int:
                 child.wait()
 
 
-def ask_child(
+def call_child(
     module: str, arguments: Sequence[str], *, kind: type[FtdistError] | None = None
 ) -> dict[str, Any]:
     """Run `python -m MODULE ARGUMENTS... OUT.json` and read what it wrote.

@@ -6,7 +6,7 @@ from typing import Any
 
 from ftdist_launch.run_records import Records
 from ftdist_launch.slurm.client import QueuedJob
-from ftdist_launch.slurm.job_status import Seen
+from ftdist_launch.slurm.job_status import QueueSnapshot
 
 from ftdist.rundir import RunDir
 
@@ -57,8 +57,10 @@ def records(*events: Event, held: bool = False, **more: Any) -> Records:
 
 def seen(
     *jobs: QueuedJob, accounts: Mapping[str, list[str]] | None = None, problem: str | None = None
-) -> Seen:
-    return Seen(queue={job.job: job for job in jobs}, accounts=accounts or {}, problem=problem)
+) -> QueueSnapshot:
+    return QueueSnapshot(
+        queue={job.job: job for job in jobs}, accounts=accounts or {}, problem=problem
+    )
 
 
 SUBMITTED = (asked(), submitted("prepare", "11"), submitted("train", "12", "11"))

@@ -72,8 +72,8 @@ def test_a_run_is_called_by_name_in_runs_and_by_path_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert RunDir(tmp_path / "runs" / "r").handle == "r"
-    assert RunDir(tmp_path / "my runs" / "r").handle == f"'{tmp_path}/my runs/r'"
+    assert RunDir(tmp_path / "runs" / "r").cli_name == "r"
+    assert RunDir(tmp_path / "my runs" / "r").cli_name == f"'{tmp_path}/my runs/r'"
 
 
 def test_json_lines_are_private_and_in_order(tmp_path: Path) -> None:

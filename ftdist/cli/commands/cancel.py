@@ -28,5 +28,5 @@ def main(words: Sequence[str]) -> int:
     told = cancel(run, now=now, queue=Queue())
     for sentence in told:
         log(sentence)
-    tell_result(f"Go on with run {run.name} by `ftdist resume {run.handle}`.")
+    tell_result(f"Go on with run {run.name} by `ftdist resume {run.cli_name}`.")
     return 0

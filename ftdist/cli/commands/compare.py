@@ -41,35 +41,36 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
     import dataclasses
 
     from ftdist_launch.attempts import step_to_export
-    from ftdist_launch.local.supervisor import Supervisor, exported_step, write_request
-    from ftdist_launch.output_paths import place_problems
+    from ftdist_launch.local.supervisor import Supervisor, exported_step, write_eval_request
     from ftdist_launch.preflight import compare_problems, raise_together
     from ftdist_launch.resume import changed, read_config
-    from ftdist_launch.run_setup import whole_paths
+    from ftdist_launch.run_setup import absolute_paths, output_problems
     from rich.console import Console
 
     from ftdist.cli.exit_messages import tell_single
-    from ftdist.cli.progress import view_maker
+    from ftdist.cli.progress import progress_view_factory
     from ftdist.evaluation.selection import check_alphas
     from ftdist.observe.wandb.comparison_table import ANSWERS_ASKED
 
     allowed = ("compare.", "cluster.", *([ANSWERS_ASKED] if stage == "compare" else []))
     config = changed(read_config(run), overrides, allowed=allowed)
-    config = dataclasses.replace(config, compare=whole_paths(config.compare))
+    config = dataclasses.replace(config, compare=absolute_paths(config.compare))
     if stage == "blend":
         check_alphas(config.compare.alphas)
     if config.cluster.kind == "slurm":
         return _submit(run, config, stage=stage)
-    raise_together([*place_problems(run, stage=stage), *compare_problems(run, config)])
+    raise_together([*output_problems(run, stage=stage), *compare_problems(run, config)])
     exported, wanted = exported_step(run), step_to_export(run, config)
     if exported is not None and wanted is not None and exported != wanted:
         log(
             f"Note: the exported model is of step {exported}, and the checkpoint to export is of "
-            f"step {wanted}: `ftdist export {run.handle}` brings it up to date."
+            f"step {wanted}: `ftdist export {run.cli_name}` brings it up to date."
         )
-    supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), log=log)
-    with supervisor.sole():
-        write_request(run, _request(run, config, stage=stage), stage=stage)
+    supervisor = Supervisor.for_run(
+        run, config, make_view=progress_view_factory(run, steps=None), log=log
+    )
+    with supervisor.exclusive():
+        write_eval_request(run, _request(run, config, stage=stage), stage=stage)
         finished = supervisor.once(stage)
     if finished.exit_code:
         return tell_single(finished, run=run, verb=stage)
@@ -107,19 +108,19 @@ def _request(
 
 def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "blend"]) -> int:
     """Put the measurement into the queue, behind an export that is there."""
-    from ftdist_launch.local.supervisor import write_request
-    from ftdist_launch.output_paths import place_problems
+    from ftdist_launch.local.supervisor import write_eval_request
     from ftdist_launch.preflight import compare_problems, raise_together
+    from ftdist_launch.run_setup import output_problems
     from ftdist_launch.slurm.client import Queue
     from ftdist_launch.slurm.submit import refuse_second, submit_stage, waiting_for
 
     queue = Queue()
     after = waiting_for(run, stages=("export",), queue=queue)
     raise_together(
-        [*place_problems(run, stage=stage), *compare_problems(run, config, exported=not after)]
+        [*output_problems(run, stage=stage), *compare_problems(run, config, exported=not after)]
     )
     refuse_second(stage, run, queue=queue)
-    write_request(run, _request(run, config, stage=stage), stage=stage)
+    write_eval_request(run, _request(run, config, stage=stage), stage=stage)
     job = submit_stage(stage, run, config, after=after, queue=queue)
     behind = f", after job {', '.join(after)}" if after else ""
     does, place = ("compares", run.report) if stage == "compare" else ("blends", run.blend)

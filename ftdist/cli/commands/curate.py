@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> int:
         return 0
     if is_sweep(words):
         raise ConfigError("`ftdist curate` makes one library, not a sweep.", remedy="leave out -m.")
-    from ftdist_launch.subprocesses import ask_child
+    from ftdist_launch.subprocesses import call_child
 
     from ftdist.cli.common import tell_result
 
@@ -39,9 +39,9 @@ def main(words: Sequence[str]) -> int:
         asked = Path(folder) / "config.json"
         asked.write_text(json.dumps(dataclasses.asdict(config)), encoding="utf-8")
         if config.cluster.kind == "slurm":
-            ask_child("ftdist.library.main", ["check", str(asked)])
+            call_child("ftdist.library.main", ["check", str(asked)])
             return _submit(config)
-        answer = ask_child("ftdist.library.main", [str(asked)])
+        answer = call_child("ftdist.library.main", [str(asked)])
     tell_result(str(answer["card"]))
     return 0
 

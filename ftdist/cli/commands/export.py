@@ -42,7 +42,7 @@ def main(words: Sequence[str]) -> int:
 
     from ftdist.cli.common import tell_result
     from ftdist.cli.exit_messages import tell_single
-    from ftdist.cli.progress import view_maker
+    from ftdist.cli.progress import progress_view_factory
     from ftdist.config.compose import save_config
 
     before = read_config(run)
@@ -58,8 +58,10 @@ def main(words: Sequence[str]) -> int:
     steps = read_plan(run).steps
     refuse_all_damaged(run)
     raise_together(list(export_problems(run)))
-    supervisor = Supervisor.of(run, config, view_of=view_maker(run, steps=None), log=log)
-    with supervisor.sole():
+    supervisor = Supervisor.for_run(
+        run, config, make_view=progress_view_factory(run, steps=None), log=log
+    )
+    with supervisor.exclusive():
         known = len(damages(run))
         # How this export runs is not how the run goes on: of the overrides only its form is kept.
         kept = replace(before, checkpoint=config.checkpoint)

@@ -14,7 +14,7 @@ from ftdist.cli.common import log, named_run, wants_help
 from ftdist.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ftdist_launch.logs.files import Wanted
+    from ftdist_launch.logs.files import LogSelection
     from ftdist_launch.logs.merge import Line, LogFile
 
     from ftdist.rundir import RunDir
@@ -66,7 +66,7 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def _print(run: "RunDir", wanted: "Wanted") -> None:
+def _print(run: "RunDir", wanted: "LogSelection") -> None:
     from ftdist_launch.logs.files import find, nothing_yet
     from ftdist_launch.logs.merge import Merge
     from ftdist_launch.run_records import read_records
@@ -82,7 +82,7 @@ def _print(run: "RunDir", wanted: "Wanted") -> None:
     _shower(max(file.rank for file in files))(merge.rest())
 
 
-def _follow(run: "RunDir", wanted: "Wanted") -> None:
+def _follow(run: "RunDir", wanted: "LogSelection") -> None:
     from ftdist_launch.logs.merge import LATE_S, Merge
 
     merge, watch = Merge(), _Watch(run, wanted)
@@ -104,7 +104,7 @@ class _Watch:
     """Looks now and then at how a run goes, and which logs it has."""
 
     run: "RunDir"
-    wanted: "Wanted"
+    wanted: "LogSelection"
     files: "Sequence[LogFile]" = ()
     over: bool = False
     looks: int = 0
@@ -198,9 +198,9 @@ def clean(text: str) -> str:
     return _ESCAPES.sub("", text)
 
 
-def _parse(words: Sequence[str]) -> tuple["Wanted", bool, list[str]]:
+def _parse(words: Sequence[str]) -> tuple["LogSelection", bool, list[str]]:
     """What is wanted, whether to follow, and the other words."""
-    from ftdist_launch.logs.files import STAGES, Wanted
+    from ftdist_launch.logs.files import STAGES, LogSelection
 
     values: dict[str, str] = {}
     follow, rest, left = False, [], list(words)
@@ -223,7 +223,7 @@ def _parse(words: Sequence[str]) -> tuple["Wanted", bool, list[str]]:
             remedy=f"write `--stage {near[0] if near else 'train'}`.",
         )
     rank, attempt = (_number(name, values.get(name)) for name in ("--rank", "--attempt"))
-    return Wanted(stage=stage, rank=rank, attempt=attempt), follow, rest
+    return LogSelection(stage=stage, rank=rank, attempt=attempt), follow, rest
 
 
 def _number(name: str, value: str | None) -> int | None:

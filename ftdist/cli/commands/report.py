@@ -21,12 +21,12 @@ def main(words: Sequence[str]) -> int:
         return 0
     run, _ = named_run(words, verb="report", takes_keys=False)
 
-    from ftdist_launch.local.submit import own_files
+    from ftdist_launch.local.submit import private_umask
     from ftdist_launch.resume import read_config
 
     from ftdist.evaluation.report.html import write_page
 
-    with own_files(private=read_config(run).run.private):
+    with private_umask(private=read_config(run).run.private):
         page = write_page(run)
     tell_result(f"The report of run {run.name} is in {page}.")
     return 0

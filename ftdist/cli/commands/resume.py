@@ -34,7 +34,7 @@ def main(words: Sequence[str]) -> int:
 
     from ftdist.cli.common import tell_result
     from ftdist.cli.exit_messages import tell
-    from ftdist.cli.progress import view_maker
+    from ftdist.cli.progress import progress_view_factory
 
     config = changed(read_config(run), overrides, allowed=MAY_CHANGE)
     refuse_all_damaged(run)
@@ -45,8 +45,10 @@ def main(words: Sequence[str]) -> int:
         tell_result(f"Run {run.name} is complete: it has made all {steps} steps.")
         return 0
     planned = replan(run, overrides, log=log)
-    supervisor = Supervisor.of(run, planned.config, view_of=view_maker(run, steps=steps), log=log)
-    with supervisor.sole():
+    supervisor = Supervisor.for_run(
+        run, planned.config, make_view=progress_view_factory(run, steps=steps), log=log
+    )
+    with supervisor.exclusive():
         _note_overrides(run, overrides)
         write_plan(run, config=planned.config, plan=planned.plan)
         if newest is None:
@@ -60,12 +62,12 @@ def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int
     from ftdist_launch.attempts import newest_step
     from ftdist_launch.resume import replan
     from ftdist_launch.slurm.client import Queue
-    from ftdist_launch.slurm.submit import sole, submit_again
+    from ftdist_launch.slurm.submit import exclusive, submit_again
 
     from ftdist.cli.common import tell_result
 
     queue = Queue()
-    with sole(run, queue=queue, log=log):
+    with exclusive(run, queue=queue, log=log):
         plan = None
         if run.plan.is_file():
             planned = replan(run, overrides, log=log)
@@ -76,7 +78,7 @@ def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int
                 return 0
         _note_overrides(run, overrides)
         jobs = submit_again(run, config, plan, queue=queue)
-    tell_result(f"Run {run.name}: job {', '.join(jobs)}. Watch it: `ftdist status {run.handle}`.")
+    tell_result(f"Run {run.name}: job {', '.join(jobs)}. Watch it: `ftdist status {run.cli_name}`.")
     return 0
 
 

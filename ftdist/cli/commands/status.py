@@ -68,7 +68,7 @@ def main(words: Sequence[str]) -> int:
         if as_json:
             tell_result(_json(asdict(status)))
         else:
-            _tell(status, handle=run.handle)
+            _tell(status, cli_name=run.cli_name)
         return 0
     root = Path(words[-1].partition("=")[2]) if words else RUNS_ROOT
     statuses = sorted(read_all(find_runs(root), queue=Queue()), key=lambda s: s.made, reverse=True)
@@ -81,7 +81,7 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def _tell(status: "RunStatus", *, handle: str) -> None:
+def _tell(status: "RunStatus", *, cli_name: str) -> None:
     lines = [f"Run {status.name}: {_state(status)}.", f"{_measured(status)}."]
     if status.error is not None:
         lines.append(status.error)
@@ -95,7 +95,7 @@ def _tell(status: "RunStatus", *, handle: str) -> None:
     if status.state in ("failed", "crash_loop", "stopped") or (
         status.state == "lost" and status.jobs
     ):
-        lines.append(f"Go on with `ftdist resume {handle}`.")
+        lines.append(f"Go on with `ftdist resume {cli_name}`.")
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     if status.attempts:
         _print(_attempts_table(status))

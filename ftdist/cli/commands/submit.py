@@ -29,18 +29,18 @@ def main(words: Sequence[str]) -> int:
 
 
 def _submit(asked: list[list[str]], *, name: str | None, dry: bool) -> int:
-    from ftdist_launch.run_setup import library_notes
+    from ftdist_launch.run_setup import library_warnings
     from ftdist_launch.slurm.client import Queue
-    from ftdist_launch.slurm.submit import Asked, check, dry_run, submit
+    from ftdist_launch.slurm.submit import SubmitRequest, check, dry_run, submit
 
     from ftdist.cli.common import log, tell_result
 
     queue = Queue()
     checked = [
-        Asked(config=check(compose(words), queue=queue, log=log), overrides=tuple(words))
+        SubmitRequest(config=check(compose(words), queue=queue, log=log), overrides=tuple(words))
         for words in asked
     ]
-    for note in dict.fromkeys(note for each in checked for note in library_notes(each.config)):
+    for note in dict.fromkeys(note for each in checked for note in library_warnings(each.config)):
         log(note)
     if dry:
         for each in checked:
@@ -54,7 +54,7 @@ def _submit(asked: list[list[str]], *, name: str | None, dry: bool) -> int:
     first = submitted.runs[0]
     tell_result(
         f"Job {', '.join(submitted.prepare)} tokenises the library first. "
-        f"Watch it: `ftdist status {first.handle}`, `ftdist logs {first.handle} -f`."
+        f"Watch it: `ftdist status {first.cli_name}`, `ftdist logs {first.cli_name} -f`."
     )
     return 0
 

@@ -24,9 +24,12 @@ def main(words: Sequence[str]) -> int:
     new = "--new" in words
     run, _ = named_run([w for w in words if w != "--new"], verb="sync", takes_keys=False)
 
-    from ftdist_launch.sync_run import sync
+    from ftdist_launch.subprocesses import call_child
 
-    done = sync(run, new=new)
+    from ftdist.observe.wandb.state import SyncResult
+
+    flags = ["--new"] if new else []
+    done = SyncResult(**call_child("ftdist.observe.wandb.sync", [str(run.root), *flags]))
     if done.by_itself:
         tell_result(f"Run {run.name} sends its rows to W&B itself: {done.url}")
     elif done.step == 0 and not done.comparison:

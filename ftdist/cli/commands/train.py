@@ -35,7 +35,7 @@ def train(overrides: Sequence[str]) -> int:
 
     from ftdist.cli.common import log
     from ftdist.cli.exit_messages import tell
-    from ftdist.cli.progress import view_maker
+    from ftdist.cli.progress import progress_view_factory
     from ftdist.plan.plan import seen
 
     planned = plan_run(compose(overrides), new=True, log=log)
@@ -47,9 +47,9 @@ def train(overrides: Sequence[str]) -> int:
         f"{plan.sequence_tokens} tokens on {plan.world_size} ranks; {plan.epochs:.2f} passes over "
         f"the library{each}. In {run.root}."
     )
-    supervisor = Supervisor.of(
-        run, planned.config, view_of=view_maker(run, steps=plan.steps), log=log
+    supervisor = Supervisor.for_run(
+        run, planned.config, make_view=progress_view_factory(run, steps=plan.steps), log=log
     )
-    with supervisor.sole():
+    with supervisor.exclusive():
         finished = supervisor.train(plan, asked_by="train")
     return tell(finished, run=run)

@@ -103,7 +103,7 @@ def print_blends(run: RunDir, console: Console) -> None:
     if found is None:
         raise StorageError(
             f"There are no readable blends of the model in {run.export}.",
-            remedy=f"measure some: `ftdist blend {run.handle}`.",
+            remedy=f"measure some: `ftdist blend {run.cli_name}`.",
         )
     # A pipe or a log file is no terminal of 80 columns.
     width = console.width if console.is_terminal else max(console.width, 160)

@@ -53,7 +53,7 @@ def reproduce(
     )
     return {
         "command": _command("ftdist train", shown["typed"]),
-        "compare": _command(f"ftdist compare {run.handle}", shown["compared"])
+        "compare": _command(f"ftdist compare {run.cli_name}", shown["compared"])
         if "asked" in scores
         else "",  # an older comparison, which does not say how it was made
         "code": {name: value for name, value in code.items() if value},

@@ -81,7 +81,7 @@ class WandbServer:
             raise WandbError(
                 f"Run {wandb_id(run)} in W&B's project {tracking.project} has rows without "
                 f"{GLOBAL_STEP}, which are not from here.",
-                remedy=f"`ftdist sync {run.handle} --new` makes another run there.",
+                remedy=f"`ftdist sync {run.cli_name} --new` makes another run there.",
             ) from error
 
     def compared(self, run: RunDir, tracking: TrackingConfig) -> str:

@@ -34,7 +34,7 @@ def tell_wandb(run: RunDir, config: RunConfig, *, log: LogFn) -> None:
         config: of the run; says whether W&B is told.
         log: says a line to people.
     """
-    later = f"`ftdist sync {run.handle}` sends the comparison"
+    later = f"`ftdist sync {run.cli_name}` sends the comparison"
     if config.tracking.wandb == "off":
         return
     why = _offline(config, environment=os.environ)

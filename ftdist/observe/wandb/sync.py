@@ -163,7 +163,7 @@ def _told(run: RunDir) -> Iterator[None]:
         raise WandbError(
             f"W&B did not take run {run.name}: {type(error).__name__}: {words}".rstrip(".") + ".",
             remedy="ask again later: what it has taken is not sent twice; where its page was "
-            f"deleted, `ftdist sync {run.handle} --new` makes another.",
+            f"deleted, `ftdist sync {run.cli_name} --new` makes another.",
         ) from error
 
 
@@ -190,7 +190,7 @@ def _has_comparison(
 
 
 def _not_taken(run: RunDir, problem: str) -> WandbError:
-    return WandbError(problem, remedy=f"ask again: `ftdist sync {run.handle}` sends the rest.")
+    return WandbError(problem, remedy=f"ask again: `ftdist sync {run.cli_name}` sends the rest.")
 
 
 def _ended(run: RunDir) -> str:

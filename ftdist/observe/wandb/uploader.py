@@ -190,7 +190,7 @@ class WandbUploader:
             self._note(f"W&B has {has} of {sent} steps; {self._later()}.")
 
     def _later(self) -> str:
-        return f"`ftdist sync {self._run.handle}` sends what it lacks"
+        return f"`ftdist sync {self._run.cli_name}` sends what it lacks"
 
 
 class _Answers:

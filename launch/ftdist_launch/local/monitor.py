@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from ftdist_launch.attempts import CALM_CODES, Ended
+from ftdist_launch.attempts import CALM_CODES, JobExit
 from ftdist_launch.local.processes import ProcessId, children_of, memory_kills
-from ftdist_launch.local.submit import Submitted
+from ftdist_launch.local.submit import LocalJob
 from ftdist_launch.rank_failures import (
     exit_path,
+    exited_silently,
     first_failure,
     read_failures,
     read_json,
     start_path,
-    vanished,
 )
 
 LOOK_EVERY_S = 0.2
@@ -33,7 +33,7 @@ CALM_GRACE_S = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stopping:
+class StopPolicy:
     """What a wish to stop does to a job, and what the user is told of it."""
 
     asked: str
@@ -43,7 +43,7 @@ class Stopping:
     """After the first wish; then the ranks are killed."""
 
     @classmethod
-    def without_saving(cls, what: str, *, patience_s: float = 10.0) -> "Stopping":
+    def without_saving(cls, what: str, *, patience_s: float = 10.0) -> "StopPolicy":
         """Of work that has nothing to save.
 
         Args:
@@ -59,7 +59,7 @@ class Stopping:
         )
 
 
-SAVING = Stopping(
+SAVING = StopPolicy(
     asked="Asked to stop: the ranks save at the end of this step. Ask once more to kill them.",
     again="Asked again: the ranks are killed.",
 )
@@ -67,24 +67,24 @@ SAVING = Stopping(
 
 
 @dataclass
-class StopWish:
+class InterruptCount:
     """How often, and by which signal, `ftdist` was asked to stop."""
 
     signals: list[int] = field(default_factory=list)
 
     @classmethod
     @contextmanager
-    def listening(cls) -> "Iterator[StopWish]":
+    def listening(cls) -> "Iterator[InterruptCount]":
         """Count signals instead of dying of them, for the length of a `with` block."""
-        wish = cls()
+        interrupts = cls()
 
         def remember(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-            wish.signals.append(number)
+            interrupts.signals.append(number)
 
         numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         before = {number: signal.signal(number, remember) for number in numbers}
         try:
-            yield wish
+            yield interrupts
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -96,14 +96,14 @@ class StopWish:
 
 
 def follow(
-    job: Submitted,
+    job: LocalJob,
     *,
     folder: Path,
-    wish: StopWish,
+    interrupts: InterruptCount,
     tick: Callable[[], None],
     log: Callable[[str], None],
-    stopping: Stopping = SAVING,
-) -> Ended:
+    stopping: StopPolicy = SAVING,
+) -> JobExit:
     """Watch a job until every rank has ended.
 
     The first wish to stop is passed on to the ranks as USR2, the second kills them, and so does the
@@ -113,7 +113,7 @@ def follow(
     Args:
         job: started by `ftdist_launch.local.submit`.
         folder: where its ranks leave how they ended.
-        wish: filled by signal handlers meanwhile.
+        interrupts: filled by signal handlers meanwhile.
         tick: called a few times a second, to show progress. Its OSErrors, and those of `say`,
             are passed over: a terminal that was closed must not leave ranks behind.
         log: for the few sentences that a user has to see.
@@ -124,7 +124,7 @@ def follow(
     try:
         while not (job.ended and not ranks.running()):
             ranks.look()
-            wishes = len(wish.signals)
+            wishes = len(interrupts.signals)
             if wishes:
                 ranks.ask_to_stop()
             late = ranks.late()
@@ -148,7 +148,7 @@ def follow(
         raise
 
 
-def give_up(job: Submitted, *, folder: Path, stopping: Stopping = SAVING) -> None:
+def give_up(job: LocalJob, *, folder: Path, stopping: StopPolicy = SAVING) -> None:
     """End the ranks of a job that nobody can watch: asked to save first, then killed."""
     _Ranks(job=job, folder=folder, patience_s=stopping.patience_s).give_up()
 
@@ -157,7 +157,7 @@ def give_up(job: Submitted, *, folder: Path, stopping: Stopping = SAVING) -> Non
 class _Ranks:
     """What is known of a job's ranks."""
 
-    job: Submitted
+    job: LocalJob
     folder: Path
     patience_s: float
     seen: set[ProcessId] = field(default_factory=set)
@@ -254,14 +254,16 @@ class _Ranks:
         for process in self.running():
             process.send(signal.SIGKILL)
 
-    def ended(self) -> Ended:
+    def ended(self) -> JobExit:
         codes = tuple(self.exit_code(rank) for rank in range(self.job.size))
         out_of_memory = memory_kills() > self.memory_kills
         failures = read_failures(self.folder)
         said = {failure.rank for failure in failures}
         failures += [
-            vanished(rank, time=gone, out_of_memory=out_of_memory, log=self.job.log(rank))
+            exited_silently(rank, time=gone, out_of_memory=out_of_memory, log=self.job.log(rank))
             for rank, gone in self.gone_at.items()
             if rank not in said
         ]
-        return Ended(exit_codes=codes, failure=first_failure(failures), out_of_memory=out_of_memory)
+        return JobExit(
+            exit_codes=codes, failure=first_failure(failures), out_of_memory=out_of_memory
+        )

@@ -26,7 +26,7 @@ class ProcessId:
     """When it started, in clock ticks since the machine did."""
 
     @classmethod
-    def of(cls, pid: int) -> "ProcessId | None":
+    def from_pid(cls, pid: int) -> "ProcessId | None":
         """The process that has this pid now; none if it has ended, reaped or not."""
         fields = _stat(pid)
         if fields is None or fields[0] in ("Z", "X"):
@@ -36,7 +36,7 @@ class ProcessId:
     @property
     def alive(self) -> bool:
         """Whether this very process still runs."""
-        return ProcessId.of(self.pid) == self
+        return ProcessId.from_pid(self.pid) == self
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal; nothing happens where the process has ended."""

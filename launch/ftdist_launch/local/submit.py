@@ -35,7 +35,7 @@ MAX_WARNING_S = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class Submitted:
+class LocalJob:
     """A job that submitit started on this machine."""
 
     job: "submitit.Job[None]"
@@ -65,7 +65,7 @@ def submit_local(
     ends_with_us: bool = False,
     cluster: ClusterConfig,
     private: bool,
-) -> Submitted:
+) -> LocalJob:
     """Start `ranks` processes that call `function(run directory)` on this machine.
 
     Args:
@@ -94,12 +94,12 @@ def submit_local(
     )
     environment = rank_environment(cluster, gpus=len(gpus), inherited=os.environ)
     if ends_with_us:
-        own = ProcessId.of(os.getpid())
+        own = ProcessId.from_pid(os.getpid())
         assert own is not None
         environment[ENDS_WITH] = f"{own.pid} {own.start_ticks}"
-    with _environment(environment), own_files(private=private), _deaf_to_the_terminal():
+    with _environment(environment), private_umask(private=private), _deaf_to_the_terminal():
         job = executor.submit(function, str(run.root))
-    return Submitted(job=job, controller_pid=int(job.job_id), size=ranks)
+    return LocalJob(job=job, controller_pid=int(job.job_id), size=ranks)
 
 
 def rank_environment(
@@ -169,19 +169,19 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def only_environment() -> Iterator[None]:
+def outside_any_job() -> Iterator[None]:
     """Within a `with` block, hide what a job around us asked SLURM for; SLURM_CONF stays.
 
     Inside an interactive job these variables would go before what a script asks for.
     """
-    hidden = {name: os.environ.pop(name) for name in list(os.environ) if is_of_a_job(name)}
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if is_job_variable(name)}
     try:
         yield
     finally:
         os.environ.update(hidden)
 
 
-def is_of_a_job(name: str) -> bool:
+def is_job_variable(name: str) -> bool:
     """Whether a variable describes a SLURM job around this process, or how a user likes answers."""
     own = name.startswith(
         ("SLURM_", "SBATCH_", "SRUN_", "SALLOC_", "SQUEUE_", "SINFO_", "SACCT_", "SCANCEL_")
@@ -190,7 +190,7 @@ def is_of_a_job(name: str) -> bool:
 
 
 @contextmanager
-def own_files(*, private: bool) -> Iterator[None]:
+def private_umask(*, private: bool) -> Iterator[None]:
     """Let files made meanwhile, also by child processes, be readable by the user alone."""
     if not private:
         yield

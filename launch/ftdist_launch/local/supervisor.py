@@ -17,18 +17,25 @@ from ftdist.io.progress import LogFn
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir, write_whole
 from ftdist_launch import entrypoints as jobs
-from ftdist_launch.attempts import Ended, begin, newest_step, settle
-from ftdist_launch.git import git_state
-from ftdist_launch.local.monitor import LOOK_EVERY_S, SAVING, Stopping, StopWish, follow, give_up
+from ftdist_launch.attempts import JobExit, finish_attempt, newest_step, start_attempt
+from ftdist_launch.code_snapshot import git_state
+from ftdist_launch.local.monitor import (
+    LOOK_EVERY_S,
+    SAVING,
+    InterruptCount,
+    StopPolicy,
+    follow,
+    give_up,
+)
 from ftdist_launch.local.processes import ProcessId
-from ftdist_launch.local.submit import CHECKOUT, ON_EVERY_GPU, own_files, submit_local
-from ftdist_launch.lock import holding
+from ftdist_launch.local.submit import CHECKOUT, ON_EVERY_GPU, private_umask, submit_local
+from ftdist_launch.lock import run_lock
 from ftdist_launch.rank_failures import RankFailure, read_json
 from ftdist_launch.restart_policy import Outcome, decide
 from ftdist_launch.slurm.submit import refuse_queued
 
 SINGLE = {
-    stage: Stopping.without_saving(what)
+    stage: StopPolicy.without_saving(what)
     for stage, what in (
         ("export", "the export"),
         ("compare", "the comparison"),
@@ -41,7 +48,7 @@ LEFTOVER_S = 10.0
 """How long a single stage may take to end after its `ftdist`."""
 
 
-class View(Protocol):
+class ProgressView(Protocol):
     """Shows a user how a job goes."""
 
     def update(self) -> None:
@@ -51,7 +58,7 @@ class View(Protocol):
         """Show the rest and leave the terminal as it was."""
 
 
-ViewOf = Callable[[Path], View]
+ProgressViewFactory = Callable[[Path], ProgressView]
 """Makes a view of a job from the path of its lead's log."""
 
 
@@ -75,7 +82,7 @@ class Finished:
     step: int | None
     """Of the newest checkpoint."""
 
-    attempts_in_vain: int = 0
+    num_stalled_attempts: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +91,15 @@ class Supervisor:
 
     run: RunDir
     config: RunConfig
-    view_of: ViewOf
+    make_view: ProgressViewFactory
     log: LogFn
     callables: Mapping[str, Callable[[str], None]]
     """What ranks run, by stage: train, export, compare, blend."""
 
     @classmethod
-    def of(cls, run: RunDir, config: RunConfig, *, view_of: ViewOf, log: LogFn) -> "Supervisor":
+    def for_run(
+        cls, run: RunDir, config: RunConfig, *, make_view: ProgressViewFactory, log: LogFn
+    ) -> "Supervisor":
         """A supervisor of the jobs of `ftdist_launch.entrypoints`."""
         callables = {
             "train": jobs.train,
@@ -98,23 +107,23 @@ class Supervisor:
             "compare": jobs.compare,
             "blend": jobs.blend,
         }
-        return cls(run=run, config=config, view_of=view_of, log=log, callables=callables)
+        return cls(run=run, config=config, make_view=make_view, log=log, callables=callables)
 
     @contextmanager
-    def sole(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Work on the run alone.
 
         Raises:
             ConfigError: somebody else works on it, or ranks of an earlier attempt still run.
         """
         private = self.config.run.private
-        with own_files(private=private), holding(self.run, log=self.log):
+        with private_umask(private=private), run_lock(self.run, log=self.log):
             refuse_leftover_ranks(self.run)
             refuse_queued(self.run)
             yield
 
     def train(self, plan: Plan, *, asked_by: str) -> Finished:
-        """Start attempts until the run is done, stopped or given up. Call it within `sole`.
+        """Start attempts until the run is done, stopped or given up. Call it within `exclusive`.
 
         Args:
             plan: of the config that lies in the run directory.
@@ -122,15 +131,17 @@ class Supervisor:
         """
         run, limit = self.run, self.config.cluster.max_attempts_without_progress
         run.append_event("run_requested", by=asked_by, version=__version__, git=git_state(CHECKOUT))
-        with StopWish.listening() as wish:
+        with InterruptCount.listening() as interrupts:
             while True:
-                number = begin(run, self.config, plan)
+                number = start_attempt(run, self.config, plan)
                 ended = self._job(
-                    "train", f"train-{number}", run.attempt(number), plan.world_size, wish
+                    "train", f"train-{number}", run.attempt(number), plan.world_size, interrupts
                 )
-                settled = settle(run, number, ended, stop_signal=wish.first, limit=limit)
+                settled = finish_attempt(
+                    run, number, ended, stop_signal=interrupts.first, limit=limit
+                )
                 decision = settled.decision
-                if decision.outcome == "requeue" and wish.first is None:
+                if decision.outcome == "requeue" and interrupts.first is None:
                     self.log(_once_more(ended, number=number, step=settled.step))
                     continue
                 return Finished(
@@ -138,19 +149,19 @@ class Supervisor:
                     exit_code=decision.exit_code,
                     failure=ended.failure,
                     step=settled.step,
-                    attempts_in_vain=settled.attempts_in_vain,
+                    num_stalled_attempts=settled.num_stalled_attempts,
                 )
 
     def once(self, stage: str) -> Finished:
-        """Run one process of `stage` to its end; it is not repeated. Call it within `sole`."""
+        """Run one process of `stage` to its end; it is not repeated. Call it within `exclusive`."""
         folder = self.run.attempts / stage
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("rank-*.json"):
             path.unlink()
-        with StopWish.listening() as wish:
-            ended = self._job(stage, stage, folder, 1, wish)
+        with InterruptCount.listening() as interrupts:
+            ended = self._job(stage, stage, folder, 1, interrupts)
             decision = decide(
-                ended.as_attempt(stop_signal=wish.first, progressed=False),
+                ended.as_attempt(stop_signal=interrupts.first, progressed=False),
                 attempts_without_progress=0,
                 max_attempts_without_progress=1,
             )
@@ -162,7 +173,9 @@ class Supervisor:
             step=newest_step(self.run),
         )
 
-    def _job(self, kind: str, stage: str, folder: Path, ranks: int, wish: StopWish) -> Ended:
+    def _job(
+        self, kind: str, stage: str, folder: Path, ranks: int, interrupts: InterruptCount
+    ) -> JobExit:
         stopping = SINGLE.get(kind, SAVING)
         submitted = submit_local(
             self.callables[kind],
@@ -174,9 +187,9 @@ class Supervisor:
             cluster=self.config.cluster,
             private=self.config.run.private,
         )
-        view: View
+        view: ProgressView
         try:
-            view = self.view_of(submitted.log(0))
+            view = self.make_view(submitted.log(0))
         except OSError:
             view = _Unseen()  # the terminal has gone; the job goes on all the same
         except BaseException:
@@ -186,7 +199,7 @@ class Supervisor:
             return follow(
                 submitted,
                 folder=folder,
-                wish=wish,
+                interrupts=interrupts,
                 tick=view.update,
                 log=self.log,
                 stopping=stopping,
@@ -264,13 +277,13 @@ def _leftover(run: RunDir, stage: str) -> list[str]:
     return pids
 
 
-def _once_more(ended: Ended, *, number: int, step: int | None) -> str:
+def _once_more(ended: JobExit, *, number: int, step: int | None) -> str:
     why = "it was asked to save and end" if ended.failure is None else ended.failure.problem
     where = "from the start" if step is None else f"from step {step}"
     return f"Attempt {number} ended: {why.rstrip('.')}. Starting attempt {number + 1} {where}."
 
 
-def write_request(run: RunDir, fields: Mapping[str, object], *, stage: str) -> None:
+def write_eval_request(run: RunDir, fields: Mapping[str, object], *, stage: str) -> None:
     """Write what a comparison or a blend goes by: the fields of `CompareConfig`."""
     path = run.request(stage)
     path.parent.mkdir(exist_ok=True)

@@ -19,7 +19,7 @@ _NAME = re.compile(r"(?P<job>\d+(?:_\d+)?)_(?P<rank>\d+)_log\.out")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class LogSelection:
     """Which logs somebody wants to see."""
 
     stage: Stage = "train"
@@ -30,15 +30,15 @@ class Wanted:
     """None: the newest one on a machine of one's own, all of the newest job on a cluster."""
 
 
-def find(run: RunDir, records: Records, wanted: Wanted) -> list[LogFile]:
+def find(run: RunDir, records: Records, wanted: LogSelection) -> list[LogFile]:
     """The logs that there are, in order of ranks; there may be none yet.
 
     Raises:
         ConfigError: there is no such stage, attempt or rank.
     """
     _refuse_what_is_not(records, wanted)
-    jobs = [event for event in records.of("job_submitted") if event["stage"] == wanted.stage]
-    starts = records.of("attempt_started")
+    jobs = [event for event in records.of_kind("job_submitted") if event["stage"] == wanted.stage]
+    starts = records.of_kind("attempt_started")
     goes_on_here = wanted.stage == "train" and bool(starts) and "job" not in starts[-1]
     if not jobs or (goes_on_here and wanted.attempt is None):
         files = _local(run, records, wanted)
@@ -50,7 +50,7 @@ def find(run: RunDir, records: Records, wanted: Wanted) -> list[LogFile]:
     return sorted(chosen, key=lambda file: (file.rank, str(file.path)))
 
 
-def is_over(records: Records, status: RunStatus, wanted: Wanted) -> bool:
+def is_over(records: Records, status: RunStatus, wanted: LogSelection) -> bool:
     """Whether nothing will be added to the logs any more."""
     attempts = {attempt.number: attempt for attempt in status.attempts}
     if wanted.attempt is not None and (
@@ -63,34 +63,36 @@ def is_over(records: Records, status: RunStatus, wanted: Wanted) -> bool:
     return of_stage[0].over if of_stage else not records.held
 
 
-def nothing_yet(run: RunDir, records: Records, status: RunStatus, wanted: Wanted) -> ConfigError:
+def nothing_yet(
+    run: RunDir, records: Records, status: RunStatus, wanted: LogSelection
+) -> ConfigError:
     """What to tell somebody who wants logs of which there are none."""
     what = f"Run {run.name} has no log of its {_WHAT[wanted.stage]} yet"
     asked = f"--rank {wanted.rank} " if wanted.rank is not None else ""
-    follow = f"wait for it with `ftdist logs {run.handle} {asked}-f`."
+    follow = f"wait for it with `ftdist logs {run.cli_name} {asked}-f`."
     job = next((job for job in status.jobs if job.stage == wanted.stage), None)
     if job is not None and not job.over:
         if wanted.stage != "train":
-            follow = f"wait for it with `ftdist logs {run.handle} --stage {wanted.stage} -f`."
+            follow = f"wait for it with `ftdist logs {run.cli_name} --stage {wanted.stage} -f`."
         return ConfigError(f"{what}: job {job.job} {job.told}.", remedy=follow)
     if job is not None:
         return ConfigError(
             f"{what}, and job {job.job} is no longer in the queue: {job.told}.",
-            remedy=f"see what is known of it: `ftdist status {run.handle}`.",
+            remedy=f"see what is known of it: `ftdist status {run.cli_name}`.",
         )
-    if wanted.rank is not None and records.of("attempt_started"):
+    if wanted.rank is not None and records.of_kind("attempt_started"):
         return ConfigError(f"Rank {wanted.rank} of run {run.name} has no log yet.", remedy=follow)
     if wanted.stage == "prepare":
         return ConfigError(
             f"Run {run.name} has no log of its preparation: where no cluster trains, the command "
             "that starts the run prepares the library itself.",
-            remedy=f"see the log of its training: `ftdist logs {run.handle}`.",
+            remedy=f"see the log of its training: `ftdist logs {run.cli_name}`.",
         )
     if wanted.stage != "train":
-        remedy = f"start it: `ftdist {wanted.stage} {run.handle}`."
+        remedy = f"start it: `ftdist {wanted.stage} {run.cli_name}`."
         return ConfigError(f"{what}: it was not asked for.", remedy=remedy)
     if status.state == "new":
-        remedy = f"start it: `ftdist resume {run.handle}`."
+        remedy = f"start it: `ftdist resume {run.cli_name}`."
         return ConfigError(f"{what}: it was never started.", remedy=remedy)
     return ConfigError(f"{what}.", remedy=follow)
 
@@ -104,8 +106,8 @@ _WHAT = {
 }
 
 
-def _refuse_what_is_not(records: Records, wanted: Wanted) -> None:
-    starts = records.of("attempt_started")
+def _refuse_what_is_not(records: Records, wanted: LogSelection) -> None:
+    starts = records.of_kind("attempt_started")
     if wanted.attempt is not None:
         numbers = [start["attempt"] for start in starts]
         if wanted.stage != "train":
@@ -131,11 +133,11 @@ def _refuse_what_is_not(records: Records, wanted: Wanted) -> None:
         )
 
 
-def _local(run: RunDir, records: Records, wanted: Wanted) -> list[LogFile]:
+def _local(run: RunDir, records: Records, wanted: LogSelection) -> list[LogFile]:
     """Of a run on one's own machine: a folder for each attempt, a process number as the job."""
     if wanted.stage != "train":
         return _newest_job(run.jobs / wanted.stage)
-    newest = max((start["attempt"] for start in records.of("attempt_started")), default=0)
+    newest = max((start["attempt"] for start in records.of_kind("attempt_started")), default=0)
     return _newest_job(run.jobs / f"train-{wanted.attempt or newest}")
 
 
@@ -156,12 +158,12 @@ def _of_job(folder: Path, job: str) -> list[LogFile]:
 
 def _of_attempt(run: RunDir, records: Records, number: int) -> list[LogFile]:
     """Of a job on a cluster: all its attempts write to the same files, one after another."""
-    starts = records.of("attempt_started")
+    starts = records.of_kind("attempt_started")
     (place,) = [p for p, start in enumerate(starts) if start["attempt"] == number]
     start, job = starts[place], str(starts[place].get("job"))
     after = next((later for later in starts[place + 1 :] if str(later.get("job")) == job), None)
     folder = next(
-        (_folder(run, e) for e in records.of("job_submitted") if str(e["job"]) == job),
+        (_folder(run, e) for e in records.of_kind("job_submitted") if str(e["job"]) == job),
         run.jobs / "train",
     )
     files = []

@@ -31,16 +31,16 @@ from ftdist.errors import CrashLoopError, FtdistError, RequeueError
 from ftdist.plan.plan import make_plan, read_model_facts
 from ftdist.rundir import RunDir
 from ftdist_launch import code_snapshot
-from ftdist_launch.attempts import Settled, begin, settle
+from ftdist_launch.attempts import AttemptVerdict, finish_attempt, start_attempt
 from ftdist_launch.local.submit import visible_gpus
 from ftdist_launch.rank_failures import (
     exit_path,
+    exited_silently,
     first_failure,
     read_failures,
     read_json,
-    vanished,
 )
-from ftdist_launch.restart_policy import VANISHED, attempts_without_progress
+from ftdist_launch.restart_policy import NO_EXIT_FILE, attempts_without_progress
 from ftdist_launch.run_setup import read_plan, write_plan
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, read_ended
@@ -95,15 +95,15 @@ def _begin(run: RunDir, stage: str) -> int:
     if settled is not None and settled.decision.outcome != "requeue":
         # It was done, or asked to stop, or is given up, and only the script's end was missing.
         return settled.decision.exit_code
-    in_vain = attempts_without_progress(run.read_events())
-    if in_vain >= config.cluster.max_attempts_without_progress:
+    num_stalled = attempts_without_progress(run.read_events())
+    if num_stalled >= config.cluster.max_attempts_without_progress:
         raise CrashLoopError(
-            f"{in_vain} attempts in a row brought no new checkpoint.",
+            f"{num_stalled} attempts in a row brought no new checkpoint.",
             remedy=f"read `ftdist status {run.name}` and the logs, then `ftdist resume`.",
         )
     if run.newest_attempt() == 0:
         config = _settle_device(run, config)
-    number = begin(run, config, read_plan(run), **_facts(os.environ))
+    number = start_attempt(run, config, read_plan(run), **_facts(os.environ))
     sys.stdout.write(f"{number}\n")
     return 0
 
@@ -155,7 +155,7 @@ def lead_log(environment: Mapping[str, str]) -> Path:
     return Path(environment["FTDIST_LOGS"]) / f"{job_label(environment)}_0_log.out"
 
 
-def _settle_unfinished(run: RunDir, config: RunConfig) -> Settled | None:
+def _settle_unfinished(run: RunDir, config: RunConfig) -> AttemptVerdict | None:
     """Judge the newest attempt, if nobody has: SLURM ended it together with its script."""
     launched = _launched(run)
     ended = {e.get("attempt") for e in run.read_events() if e.get("event") == "attempt_finished"}
@@ -227,7 +227,7 @@ def _end_stage(run: RunDir, stage: str, code: int) -> int:
         code, cause = stopped, None
     else:
         log = lead_log(os.environ)
-        cause = vanished(0, time=time.time(), out_of_memory=False, log=log).problem
+        cause = exited_silently(0, time=time.time(), out_of_memory=False, log=log).problem
     if code == stopped and not was_cancelled and _may_start_again(run, stage):
         run.append_event("stage_interrupted", stage=stage, job=job_label(os.environ))
         _requeue(run, job_label(os.environ))
@@ -266,19 +266,19 @@ def _tell(run: RunDir, stage: str, *, code: int, cause: str | None) -> None:
 
 def _settle(
     run: RunDir, config: RunConfig, launched: Mapping[str, Any], *, slurm_says: str | None = None
-) -> Settled:
+) -> AttemptVerdict:
     number, log, log_start = launched["attempt"], lead_log(os.environ), launched.get("log_bytes", 0)
     ended = read_ended(
         run.attempt(number), ranks=launched["world_size"], log=log, log_start=log_start
     )
     was_cancelled = run.was_cancelled() or ended_by_hand(log, log_start)
-    if was_cancelled and ended.failure is not None and ended.failure.cause == VANISHED:
+    if was_cancelled and ended.failure is not None and ended.failure.cause == NO_EXIT_FILE:
         ended = dataclasses.replace(ended, failure=None)  # it ended because it was to
-    if slurm_says is not None and ended.failure is not None and ended.failure.cause == VANISHED:
+    if slurm_says is not None and ended.failure is not None and ended.failure.cause == NO_EXIT_FILE:
         ended = dataclasses.replace(
             ended, failure=dataclasses.replace(ended.failure, problem=slurm_says)
         )
-    settled = settle(
+    settled = finish_attempt(
         run,
         number,
         ended,

@@ -28,7 +28,7 @@ def cancel(run: RunDir, *, now: bool, queue: Queue) -> list[str]:
     if not at_work:
         raise ConfigError(
             f"Run {run.name} has no job in the queue.",
-            remedy=f"see `ftdist status {run.handle}`; a run on this machine ends with Ctrl-C.",
+            remedy=f"see `ftdist status {run.cli_name}`; a run on this machine ends with Ctrl-C.",
         )
     told, ended = [], []
     try:

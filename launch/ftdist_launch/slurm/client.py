@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ftdist.errors import FtdistError
-from ftdist_launch.local.submit import is_of_a_job
+from ftdist_launch.local.submit import is_job_variable
 
 ANSWER_S = 30.0
 """Longest that a command of SLURM may take; a busy controller answers within a few seconds."""
@@ -200,7 +200,7 @@ class Queue:
                 text=True,
                 errors="replace",
                 timeout=self.answer_s,
-                env={k: v for k, v in os.environ.items() if not is_of_a_job(k)},
+                env={k: v for k, v in os.environ.items() if not is_job_variable(k)},
                 check=False,
             )
         except FileNotFoundError:

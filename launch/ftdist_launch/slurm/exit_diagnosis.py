@@ -6,17 +6,17 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ftdist_launch.attempts import CALM_CODES, Ended
+from ftdist_launch.attempts import CALM_CODES, JobExit
 from ftdist_launch.rank_failures import (
     RankFailure,
     exit_path,
+    exited_silently,
     first_failure,
     read_failures,
     read_json,
     start_path,
-    vanished,
 )
-from ftdist_launch.restart_policy import VANISHED
+from ftdist_launch.restart_policy import NO_EXIT_FILE
 
 _TASKS_ENDED = re.compile(r"^srun: error: (\S+): tasks? ([\d,\- ]+): (.+)$")
 _NODE_LOST = re.compile(r"^srun: error: Node failure on (\S+)|CANCELLED AT .* DUE TO NODE FAILURE")
@@ -31,7 +31,7 @@ def ended_by_hand(log: Path, log_start: int) -> bool:
     return any(_CANCELLED.match(line) for line in _lines(log, log_start))
 
 
-def read_ended(folder: Path, *, ranks: int, log: Path, log_start: int) -> Ended:
+def read_ended(folder: Path, *, ranks: int, log: Path, log_start: int) -> JobExit:
     """How an attempt ended, from what its ranks left behind and what `srun` said.
 
     Args:
@@ -53,7 +53,7 @@ def read_ended(folder: Path, *, ranks: int, log: Path, log_start: int) -> Ended:
                 break
         if not failures:
             failures = [_nobody_said(folder, codes, log=log)]
-    return Ended(exit_codes=codes, failure=first_failure(failures), out_of_memory=out_of_memory)
+    return JobExit(exit_codes=codes, failure=first_failure(failures), out_of_memory=out_of_memory)
 
 
 def _killed(lines: Iterator[str], *, log: Path) -> Iterator[RankFailure]:
@@ -66,7 +66,7 @@ def _killed(lines: Iterator[str], *, log: Path) -> Iterator[RankFailure]:
                 time=time.time(),
                 problem=f"SLURM lost {node}, and its ranks with it.",
                 remedy="nothing: the run goes on where SLURM finds nodes for it.",
-                exit_code=VANISHED,
+                exit_code=NO_EXIT_FILE,
                 traceback="",
                 expected=True,
             )
@@ -75,7 +75,7 @@ def _killed(lines: Iterator[str], *, log: Path) -> Iterator[RankFailure]:
             continue
         rank = int(re.split(r"[,\- ]", ended[2])[0])
         no_memory = "out of memory" in ended[3].lower()
-        failure = vanished(rank, time=time.time(), out_of_memory=no_memory, log=log)
+        failure = exited_silently(rank, time=time.time(), out_of_memory=no_memory, log=log)
         if not no_memory:
             problem = f"Rank {rank} on {ended[1]} ended without a word: {ended[3].strip()}."
             failure = dataclasses.replace(failure, problem=problem)
@@ -85,7 +85,7 @@ def _killed(lines: Iterator[str], *, log: Path) -> Iterator[RankFailure]:
 def _nobody_said(folder: Path, codes: Sequence[int | None], *, log: Path) -> RankFailure:
     silent = [rank for rank, code in enumerate(codes) if code is None]
     started = [rank for rank in silent if start_path(folder, rank).exists()]
-    failure = vanished(
+    failure = exited_silently(
         (started or silent or [0])[0], time=time.time(), out_of_memory=False, log=log
     )
     if not started:

@@ -10,7 +10,7 @@ from ftdist_launch.slurm.reason_text import DOES, WAITING, end, why
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class QueueSnapshot:
     """What SLURM says of jobs that have no end on record."""
 
     queue: Mapping[str, QueuedJob] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class JobStatus:
     """Whether it has ended, as far as is known."""
 
 
-def waiting_told(records: Records, *, seen: Seen) -> str | None:
+def waiting_told(records: Records, *, seen: QueueSnapshot) -> str | None:
     """What a run waits for before it trains; None: nothing that is known."""
     jobs = records.newest_jobs()
     told = []
@@ -48,7 +48,7 @@ def waiting_told(records: Records, *, seen: Seen) -> str | None:
     return "; ".join(told) or None
 
 
-def unrest_told(records: Records, *, seen: Seen) -> str | None:
+def unrest_told(records: Records, *, seen: QueueSnapshot) -> str | None:
     """What the job of a run that trains does beside running; None: nothing."""
     train = records.newest_jobs().get("train")
     if train is None or train["job"] not in seen.queue:
@@ -57,7 +57,7 @@ def unrest_told(records: Records, *, seen: Seen) -> str | None:
     return None if runs else f"its job {_does(records, train, seen=seen)}"
 
 
-def loss_told(records: Records, *, seen: Seen) -> str | None:
+def loss_told(records: Records, *, seen: QueueSnapshot) -> str | None:
     """What is known of a run whose jobs have gone from the queue; None: nothing."""
     told = []
     has_failed = False
@@ -73,7 +73,7 @@ def loss_told(records: Records, *, seen: Seen) -> str | None:
         has_failed = stage == "prepare" and states[-1] != "COMPLETED"
         if has_failed:
             told[-1] += ", as its log tells: --stage prepare"
-    refused = records.of("requeue_failed")
+    refused = records.of_kind("requeue_failed")
     if refused:
         told.append(f"SLURM refused to start it again: {refused[-1]['cause']}")
     return "; ".join(told) or None
@@ -82,7 +82,7 @@ def loss_told(records: Records, *, seen: Seen) -> str | None:
 _OF_THE_RUN = ("prepare", "train")
 
 
-def job_status(records: Records, submitted: Event, *, over: bool, seen: Seen) -> JobStatus:
+def job_status(records: Records, submitted: Event, *, over: bool, seen: QueueSnapshot) -> JobStatus:
     """How one job stands.
 
     Args:
@@ -117,14 +117,14 @@ def job_status(records: Records, submitted: Event, *, over: bool, seen: Seen) ->
     )
 
 
-def _does(records: Records, submitted: Event, *, seen: Seen) -> str:
+def _does(records: Records, submitted: Event, *, seen: QueueSnapshot) -> str:
     """What a job in the queue does."""
     queued = seen.queue[submitted["job"]]
     if queued.state not in WAITING:
         does = _STATES.get(queued.state, "runs")
         return f"{does} on {queued.nodes} ({queued.state})"
     after = [job for job in submitted.get("after", []) if job in seen.queue]
-    stages = {event["job"]: event["stage"] for event in records.of("job_submitted")}
+    stages = {event["job"]: event["stage"] for event in records.of_kind("job_submitted")}
     told = why(queued, after=after, stages=stages)
     expected = "" if queued.start in ("", "N/A") else f", expected to start at {queued.start}"
     return told + expected

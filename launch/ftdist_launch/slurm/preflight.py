@@ -44,7 +44,7 @@ def cluster_problems(config: RunConfig, queue: Queue) -> Iterator[FtdistError]:
         yield error
         return
     yield from partition_problems(config, partitions)
-    yield from place_problems(Path(config.run.root))
+    yield from shared_root_problems(Path(config.run.root))
     yield from time_problems(config)
     yield from key_problems(config, os.environ)
 
@@ -127,7 +127,7 @@ def _node_problems(config: RunConfig, kinds: list[Partition]) -> Iterator[Ftdist
         )
 
 
-def sized(config: RunConfig, partitions: list[Partition]) -> RunConfig:
+def with_resources(config: RunConfig, partitions: list[Partition]) -> RunConfig:
     """The config with GPUs and threads counted, where they were left to the partition's nodes."""
     cluster = config.cluster
     kinds = [p for p in partitions if _is_chosen(p, cluster.partition)]
@@ -150,7 +150,7 @@ def gpus_per_node(config: RunConfig, partitions: list[Partition]) -> int:
     return min(cluster.tasks_per_node, max(offered, default=0))
 
 
-def place_problems(root: Path) -> Iterator[FtdistError]:
+def shared_root_problems(root: Path) -> Iterator[FtdistError]:
     """A run directory that other nodes cannot see."""
     there = next(folder for folder in (root, *root.parents) if folder.exists())
     kind = _file_system(there)

@@ -14,13 +14,13 @@ from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir, write_whole
 from ftdist_launch import code_snapshot
 from ftdist_launch import entrypoints as jobs
-from ftdist_launch.git import git_state
-from ftdist_launch.local.submit import CHECKOUT, only_environment, own_files
-from ftdist_launch.lock import holding
+from ftdist_launch.code_snapshot import git_state
+from ftdist_launch.local.submit import CHECKOUT, outside_any_job, private_umask
+from ftdist_launch.lock import run_lock
 from ftdist_launch.preflight import check_run, raise_together, run_dir
-from ftdist_launch.run_setup import with_places, write_plan
+from ftdist_launch.run_setup import resolve_paths, write_plan
 from ftdist_launch.slurm.client import Queue, QueuedJob, SlurmError
-from ftdist_launch.slurm.preflight import cluster_problems, disk_problems, sized
+from ftdist_launch.slurm.preflight import cluster_problems, disk_problems, with_resources
 from ftdist_launch.slurm.sbatch import JobRequest, Stage, executor_of, gpus_of, script
 
 FUNCTIONS: dict[Stage, Callable[[str], None]] = {
@@ -33,7 +33,7 @@ FUNCTIONS: dict[Stage, Callable[[str], None]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class SubmitRequest:
     """A run to be submitted: its config, checked, and what was typed."""
 
     config: RunConfig
@@ -41,7 +41,7 @@ class Asked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Submitted:
+class SubmittedRuns:
     """Jobs that SLURM has taken."""
 
     runs: tuple[RunDir, ...]
@@ -64,14 +64,14 @@ def check(config: RunConfig, *, queue: Queue, log: LogFn) -> RunConfig:
             f"cluster.kind={config.cluster.kind}: there is no queue to submit to.",
             remedy="add cluster=slurm, or run it on this machine with `ftdist train`.",
         )
-    config = with_places(config, log=log)
+    config = resolve_paths(config, log=log)
 
     def problems() -> Iterator[FtdistError]:
         yield from cluster_problems(config, queue)
         yield from disk_problems(config)
 
-    check_run(config, place_problems=problems, new=True)
-    config = sized(config, queue.partitions())
+    check_run(config, executor_problems=problems, new=True)
+    config = with_resources(config, queue.partitions())
     _refuse_what_slurm_would(config, queue=queue)
     return config
 
@@ -85,7 +85,7 @@ def _refuse_what_slurm_would(config: RunConfig, *, queue: Queue) -> None:
         )
 
 
-def submit(asked: Sequence[Asked], *, sweep: str | None, queue: Queue) -> Submitted:
+def submit(asked: Sequence[SubmitRequest], *, sweep: str | None, queue: Queue) -> SubmittedRuns:
     """Make run directories and submit their jobs: tokenising first, then training.
 
     Args:
@@ -105,7 +105,7 @@ def submit(asked: Sequence[Asked], *, sweep: str | None, queue: Queue) -> Submit
     runs: tuple[RunDir, ...] = ()
     name = sweep or config.run.name
     prepared: list[str] = []
-    with own_files(private=config.run.private):
+    with private_umask(private=config.run.private):
         try:
             for each in asked:
                 runs = (*runs, _make_run_dir(each))
@@ -119,7 +119,7 @@ def submit(asked: Sequence[Asked], *, sweep: str | None, queue: Queue) -> Submit
             for run in runs:  # nothing has run in them, and their names are free again
                 shutil.rmtree(run.root, ignore_errors=True)
             raise
-    return Submitted(runs=runs, prepare=tuple(prepared), train=tuple(train))
+    return SubmittedRuns(runs=runs, prepare=tuple(prepared), train=tuple(train))
 
 
 def submit_again(run: RunDir, config: RunConfig, plan: Plan | None, *, queue: Queue) -> list[str]:
@@ -138,10 +138,10 @@ def submit_again(run: RunDir, config: RunConfig, plan: Plan | None, *, queue: Qu
         FtdistError: SLURM or the disk did not take them.
     """
     raise_together(list(cluster_problems(config, queue)))
-    config = sized(config, queue.partitions())
+    config = with_resources(config, queue.partitions())
     _refuse_what_slurm_would(config, queue=queue)
     before = run.config.read_text(encoding="utf-8")
-    with own_files(private=config.run.private):
+    with private_umask(private=config.run.private):
         _renew_code(run, queue=queue)
         run.append_event("run_requested", by="resume", version=__version__, git=git_state(CHECKOUT))
         after: tuple[str, ...] = ()
@@ -172,7 +172,7 @@ def submit_stage(
         FtdistError: SLURM or the disk did not take it.
     """
     refuse_second(stage, run, queue=queue)
-    with own_files(private=config.run.private):
+    with private_umask(private=config.run.private):
         _renew_code(run, queue=queue)
         return _submit(stage, config, runs=(run,), name=run.name, after=tuple(after))[0]
 
@@ -188,7 +188,7 @@ def refuse_second(stage: Stage, run: RunDir, *, queue: Queue) -> None:
     if at_work:
         raise ConfigError(
             f"Job {at_work[0]} is to {stage} run {run.name} already.",
-            remedy=f"wait for it (`ftdist status {run.handle}`), or end it: "
+            remedy=f"wait for it (`ftdist status {run.cli_name}`), or end it: "
             f"`scancel {at_work[0]}`.",
         )
 
@@ -206,8 +206,8 @@ def refuse_queued(run: RunDir) -> None:
     if at_work:
         raise ConfigError(
             f"Run {run.name} is in the queue of a cluster, as job {', '.join(at_work)}.",
-            remedy=f"wait for it (`ftdist status {run.handle}`), or end it with "
-            f"`ftdist cancel {run.handle}` first.",
+            remedy=f"wait for it (`ftdist status {run.cli_name}`), or end it with "
+            f"`ftdist cancel {run.cli_name}` first.",
         )
 
 
@@ -241,29 +241,29 @@ def waiting_for(run: RunDir, *, stages: Sequence[Stage], queue: Queue) -> list[s
 
 
 @contextmanager
-def sole(run: RunDir, *, queue: Queue, log: LogFn) -> Iterator[None]:
+def exclusive(run: RunDir, *, queue: Queue, log: LogFn) -> Iterator[None]:
     """Hold a run while something is submitted for it that must be its only training.
 
     Raises:
         ConfigError: a job of it waits or runs, or somebody else is submitting.
         SlurmError: SLURM does not answer.
     """
-    with holding(run, log=log):
+    with run_lock(run, log=log):
         at_work = [job for job, (stage, _) in jobs_of(run, queue=queue).items() if stage == "train"]
         if at_work:
             raise ConfigError(
                 f"Run {run.name} is in the queue already, as job {', '.join(at_work)}.",
-                remedy=f"watch it with `ftdist status {run.handle}`, or end it with "
-                f"`ftdist cancel {run.handle}` first.",
+                remedy=f"watch it with `ftdist status {run.cli_name}`, or end it with "
+                f"`ftdist cancel {run.cli_name}` first.",
             )
         yield
 
 
-def _make_run_dir(asked: Asked) -> RunDir:
+def _make_run_dir(asked: SubmitRequest) -> RunDir:
     """Make a run directory with its code; the config comes last, and makes it a run."""
     config = asked.config
     run = run_dir(config)
-    with own_files(private=config.run.private):
+    with private_umask(private=config.run.private):
         run.create(private=config.run.private)
         write_whole(run.overrides, "".join(f"{line}\n" for line in asked.overrides))
         digest = code_snapshot.take(run)
@@ -320,7 +320,7 @@ def _submit(
         write_whole(request.runs_file, "".join(f"{run.root}\n" for run in runs))
         executor.parameters.pop("map_count", None)  # map_array sets it
     try:
-        with only_environment():
+        with outside_any_job():
             function = FUNCTIONS[stage]
             if len(runs) == 1:
                 taken = [executor.submit(function, str(runs[0].root))]

@@ -18,7 +18,7 @@ from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir, write_whole
 from ftdist_launch import code_snapshot
 from ftdist_launch import entrypoints as jobs
-from ftdist_launch.local.submit import only_environment, own_files
+from ftdist_launch.local.submit import outside_any_job, private_umask
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.sbatch import CURATION, JobRequest, executor_of, gpus_of, script
 
@@ -63,13 +63,13 @@ def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
             f"SLURM would not take the job: {refused.rstrip('.')}.",
             remedy="change what it names: cluster.partition, account, qos, constraint, or sizes.",
         )
-    with own_files(private=config.library.private):
+    with private_umask(private=config.library.private):
         for folder in (request.folder, work.attempts / "curate"):
             folder.mkdir(parents=True, exist_ok=True)
         code_snapshot.take(work)
         write_whole(work.root / CURATION, json.dumps(dataclasses.asdict(config)))
         try:
-            with only_environment():
+            with outside_any_job():
                 taken = executor_of(request).submit(jobs.curate, str(work.root))
         except (FailedJobError, OSError) as error:
             raise SlurmError(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ftdist_launch.run_records import TAIL_BYTES, newest_metrics, read_records
 from ftdist_launch.slurm.client import Queue, QueuedJob, SlurmError
-from ftdist_launch.slurm.job_status import Seen
+from ftdist_launch.slurm.job_status import QueueSnapshot
 from ftdist_launch.slurm.reason_text import REASONS, end, why
 from ftdist_launch.status import look, open_jobs, read_all, read_status, status_of
 
@@ -52,12 +52,12 @@ from tests.support.slurm_records import (
     ],
 )
 def test_state_of_a_run_on_this_machine(events: tuple[Event, ...], held: bool, state: str) -> None:
-    assert status_of(records(*events, held=held), seen=Seen()).state == state
+    assert status_of(records(*events, held=held), seen=QueueSnapshot()).state == state
 
 
 # Runs on a cluster
 
-TABLE: list[tuple[tuple[Event, ...], Seen, str, str | None]] = [
+TABLE: list[tuple[tuple[Event, ...], QueueSnapshot, str, str | None]] = [
     (
         SUBMITTED,
         seen(waits("11", "Priority"), waits("12", "Dependency")),
@@ -177,7 +177,7 @@ TABLE: list[tuple[tuple[Event, ...], Seen, str, str | None]] = [
 
 @pytest.mark.parametrize(("events", "slurm", "state", "told"), TABLE)
 def test_state_of_a_run_on_a_cluster_and_what_it_waits_for(
-    events: tuple[Event, ...], slurm: Seen, state: str, told: str | None
+    events: tuple[Event, ...], slurm: QueueSnapshot, state: str, told: str | None
 ) -> None:
     status = status_of(records(*events), seen=slurm)
     assert (status.state, status.why) == (state, told)
@@ -228,7 +228,7 @@ def test_the_first_failing_rank_is_told_with_its_remedy() -> None:
     ],
 )
 def test_jobs_beside_the_training_are_told_too(
-    events: tuple[Event, ...], slurm: Seen, over_told: tuple[bool, str]
+    events: tuple[Event, ...], slurm: QueueSnapshot, over_told: tuple[bool, str]
 ) -> None:
     before = (*PREPARED, launched(1), submitted("export", "20", "12"))
     status = status_of(records(*before, *events), seen=slurm)
@@ -357,8 +357,8 @@ def test_accounts_are_asked_for_lost_jobs_alone_and_may_be_missing() -> None:
     assert look([lost], queue=FakeQueue(accounts={"12": ["TIMEOUT"]})).accounts == {
         "12": ["TIMEOUT"]
     }
-    assert look([lost], queue=FakeQueue()) == Seen()
-    assert look([lost], queue=None) == Seen(problem="SLURM was not asked.")
+    assert look([lost], queue=FakeQueue()) == QueueSnapshot()
+    assert look([lost], queue=None) == QueueSnapshot(problem="SLURM was not asked.")
 
 
 def test_a_run_that_ends_while_slurm_is_asked_is_not_lost(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ftdist_launch.lock import holding
+from ftdist_launch.lock import run_lock
 from ftdist_launch.status import RunStatus
 
 from ftdist.cli import main as cli
@@ -168,7 +168,7 @@ def test_where_there_is_no_run_it_says_how_to_start_one(runs_root: Path, capsys:
 
 def test_a_run_that_is_watched_is_running(runs_root: Path, capsys: Captured) -> None:
     run = made(runs_root / "r", launched(1, job=None))
-    with holding(run, log=print):
+    with run_lock(run, log=print):
         assert cli.main(["status", "r"]) == 0
     assert capsys.readouterr().out.startswith("Run r: running on n1 (attempt 1).\n")
 

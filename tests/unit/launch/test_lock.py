@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from ftdist_launch.lock import _unlink_stale, holding, is_held
+from ftdist_launch.lock import _unlink_stale, is_held, run_lock
 
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
@@ -19,9 +19,12 @@ def run(tmp_path: Path) -> RunDir:
 
 
 def test_second_writer_is_refused_while_the_first_lives(run: RunDir) -> None:
-    with holding(run, log=print):
+    with run_lock(run, log=print):
         assert is_held(run)
-        with pytest.raises(ConfigError, match=f"process {os.getpid()} on"), holding(run, log=print):
+        with (
+            pytest.raises(ConfigError, match=f"process {os.getpid()} on"),
+            run_lock(run, log=print),
+        ):
             pass
     assert not run.lock.exists()
     assert not is_held(run)
@@ -32,7 +35,7 @@ def test_lock_of_a_dead_process_is_taken_over_and_said(run: RunDir) -> None:
     holder = {"host": socket.gethostname(), "pid": os.getpid(), "start_ticks": 1}
     run.lock.write_text(json.dumps(holder))
     said: list[str] = []
-    with holding(run, log=said.append):
+    with run_lock(run, log=said.append):
         assert json.loads(run.lock.read_text())["start_ticks"] != 1
     assert said == [f"Taking over run r: process {os.getpid()}, which held it, has ended."]
 
@@ -49,7 +52,7 @@ def test_the_slower_of_two_that_take_over_leaves_the_lock_of_the_faster(run: Run
 @pytest.mark.parametrize("text", ['{"host": "elsewhere", "pid": 1, "start_ticks": 1}', "garbage"])
 def test_lock_that_cannot_be_judged_here_is_respected(run: RunDir, text: str) -> None:
     run.lock.write_text(text)
-    with pytest.raises(ConfigError) as caught, holding(run, log=print):
+    with pytest.raises(ConfigError) as caught, run_lock(run, log=print):
         pass
     assert str(run.lock) in caught.value.remedy
     assert run.lock.read_text() == text

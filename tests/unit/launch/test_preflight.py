@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ftdist_launch.preflight import context_problems, measure_problems, model_problems
-from ftdist_launch.run_setup import Planned, make_run_dir
+from ftdist_launch.run_setup import PlannedRun, make_run_dir
 
 from ftdist.config.compose import compose, load_config
 from ftdist.config.schema import RunConfig
@@ -154,6 +154,6 @@ def test_a_run_keeps_the_dtype_that_its_plan_resolved(tmp_path: Path) -> None:
     )
     library = LibraryFacts(path="/k", key="k", sources=(source,))
     plan = make_plan(config, model=model, library=library, device="cuda")
-    run = make_run_dir(Planned(config=config, plan=plan), overrides=[])
+    run = make_run_dir(PlannedRun(config=config, plan=plan), overrides=[])
     assert config.model.dtype == "auto"
     assert load_config(run.config).model.dtype == "bfloat16"

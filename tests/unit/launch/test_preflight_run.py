@@ -71,7 +71,7 @@ def test_all_problems_of_a_run_are_told_in_one_answer(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         check_run(
             config,
-            place_problems=lambda: machine_problems(config, machine=Machine(cores=2, gpus=0)),
+            executor_problems=lambda: machine_problems(config, machine=Machine(cores=2, gpus=0)),
             new=True,
         )
     told = caught.value.problem

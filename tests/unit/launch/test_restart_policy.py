@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 from ftdist_launch.rank_failures import (
     RankFailure,
+    exited_silently,
     first_failure,
     read_failures,
-    vanished,
     write_failure,
 )
 from ftdist_launch.restart_policy import (
     LOST_PEER,
-    VANISHED,
+    NO_EXIT_FILE,
     AttemptEnd,
-    Decision,
+    RestartDecision,
     attempts_without_progress,
     decide,
 )
@@ -41,31 +41,37 @@ def end(
 @pytest.mark.parametrize(
     ("ended", "in_vain", "decision"),
     [
-        (end(0, 0), 0, Decision("done", 0)),
-        (end(0, 0, stop_signal=2), 0, Decision("done", 0)),
-        (end(75, 75, progressed=True), 0, Decision("requeue", 75)),
-        (end(75, 75, progressed=True), 2, Decision("requeue", 75)),
-        (end(75, 75), 1, Decision("requeue", 75)),
-        (end(75, 75), 2, Decision("crash_loop", 99)),
-        (end(75, 75, stop_signal=2, progressed=True), 0, Decision("stopped", 130)),
-        (end(75, 75, stop_signal=15), 2, Decision("stopped", 143)),
-        (end(KILLED, KILLED, stop_signal=2, cause=VANISHED), 0, Decision("stopped", 130)),
-        (end(78, KILLED, cause=78), 0, Decision("failed", 78)),
-        (end(74, 74, cause=74, progressed=True), 0, Decision("failed", 74)),
-        (end(70, KILLED, cause=70), 0, Decision("failed", 70)),
-        (end(74, 75, cause=74, stop_signal=2), 0, Decision("failed", 74)),
-        (end(99, 99, cause=99), 0, Decision("failed", 99)),
-        (end(70, KILLED, cause=VANISHED, progressed=True), 2, Decision("requeue", 75)),
-        (end(70, KILLED, cause=VANISHED), 2, Decision("crash_loop", 99)),
-        (end(70, KILLED, cause=VANISHED, out_of_memory=True), 0, Decision("failed", 70)),
-        (end(76, 76, cause=76), 0, Decision("requeue", 75)),
-        (end(76, 76, cause=76), 2, Decision("crash_loop", 99)),
-        (end(70, 70, cause=LOST_PEER), 0, Decision("requeue", 75)),
-        (end(), 0, Decision("requeue", 75)),
+        (end(0, 0), 0, RestartDecision("done", 0)),
+        (end(0, 0, stop_signal=2), 0, RestartDecision("done", 0)),
+        (end(75, 75, progressed=True), 0, RestartDecision("requeue", 75)),
+        (end(75, 75, progressed=True), 2, RestartDecision("requeue", 75)),
+        (end(75, 75), 1, RestartDecision("requeue", 75)),
+        (end(75, 75), 2, RestartDecision("crash_loop", 99)),
+        (end(75, 75, stop_signal=2, progressed=True), 0, RestartDecision("stopped", 130)),
+        (end(75, 75, stop_signal=15), 2, RestartDecision("stopped", 143)),
+        (
+            end(KILLED, KILLED, stop_signal=2, cause=NO_EXIT_FILE),
+            0,
+            RestartDecision("stopped", 130),
+        ),
+        (end(78, KILLED, cause=78), 0, RestartDecision("failed", 78)),
+        (end(74, 74, cause=74, progressed=True), 0, RestartDecision("failed", 74)),
+        (end(70, KILLED, cause=70), 0, RestartDecision("failed", 70)),
+        (end(74, 75, cause=74, stop_signal=2), 0, RestartDecision("failed", 74)),
+        (end(99, 99, cause=99), 0, RestartDecision("failed", 99)),
+        (end(70, KILLED, cause=NO_EXIT_FILE, progressed=True), 2, RestartDecision("requeue", 75)),
+        (end(70, KILLED, cause=NO_EXIT_FILE), 2, RestartDecision("crash_loop", 99)),
+        (end(70, KILLED, cause=NO_EXIT_FILE, out_of_memory=True), 0, RestartDecision("failed", 70)),
+        (end(76, 76, cause=76), 0, RestartDecision("requeue", 75)),
+        (end(76, 76, cause=76), 2, RestartDecision("crash_loop", 99)),
+        (end(70, 70, cause=LOST_PEER), 0, RestartDecision("requeue", 75)),
+        (end(), 0, RestartDecision("requeue", 75)),
     ],
 )
-def test_what_happens_after_an_attempt(ended: AttemptEnd, in_vain: int, decision: Decision) -> None:
-    decided = decide(ended, attempts_without_progress=in_vain, max_attempts_without_progress=3)
+def test_what_happens_after_an_attempt(
+    ended: AttemptEnd, num_stalled: int, decision: RestartDecision
+) -> None:
+    decided = decide(ended, attempts_without_progress=num_stalled, max_attempts_without_progress=3)
     assert decided == decision
 
 
@@ -105,9 +111,9 @@ def test_the_cause_is_shown_not_its_earlier_echo() -> None:
 
 def test_a_killed_rank_comes_before_the_echoes_that_it_left() -> None:
     echo = failure(0, 10.0, "Rank 0 failed: RuntimeError: Connection reset by peer")
-    killed = vanished(1, time=10.2, out_of_memory=False, log=Path("log"))
+    killed = exited_silently(1, time=10.2, out_of_memory=False, log=Path("log"))
     assert first_failure([echo, killed]) == killed
-    assert killed.cause == VANISHED
+    assert killed.cause == NO_EXIT_FILE
 
 
 def test_echoes_alone_say_that_ranks_lost_each_other() -> None:

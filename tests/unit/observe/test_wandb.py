@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ftdist_launch.git import git_state
+from ftdist_launch.code_snapshot import git_state
 
 from ftdist.dist.world import World
 from ftdist.observe import system_metrics

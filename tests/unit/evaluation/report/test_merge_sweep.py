@@ -114,7 +114,7 @@ def test_blends_of_another_export_are_told_neither_on_the_page_nor_on_the_termin
     assert "Between base and tuned" not in fake_reports.written(run)
     with pytest.raises(StorageError, match="no readable blends of the model in") as caught:
         print_blends(run, Console())
-    assert f"`ftdist blend {run.handle}`" in caught.value.remedy
+    assert f"`ftdist blend {run.cli_name}`" in caught.value.remedy
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ftdist_launch.entrypoints import RankFacts, run_rank
+from ftdist_launch.entrypoints import RankInfo, run_rank
 from ftdist_launch.local import supervisor as supervising
-from ftdist_launch.local.monitor import Stopping
+from ftdist_launch.local.monitor import StopPolicy
 from ftdist_launch.local.processes import ProcessId, children_of
 from ftdist_launch.local.supervisor import SINGLE, Supervisor, refuse_leftover_ranks
-from ftdist_launch.output_paths import place_problems
 from ftdist_launch.rank_failures import exit_path, start_path
+from ftdist_launch.run_setup import output_problems
 
 from ftdist.cli.main import main
 from ftdist.errors import ConfigError
@@ -40,7 +40,7 @@ def run(tmp_path: Path) -> RunDir:
 def in_native_code(run_dir: str) -> None:
     """A rank that hears no signal for minutes, as in one batch that is far too large."""
 
-    def body(facts: RankFacts) -> int:
+    def body(facts: RankInfo) -> int:
         (Path(run_dir) / READY).touch()
         hashlib.pbkdf2_hmac("sha256", b"word", b"salt", 2_000_000_000)
         return 0
@@ -51,7 +51,7 @@ def in_native_code(run_dir: str) -> None:
 def in_python(run_dir: str) -> None:
     """A rank that hears signals and tidies up."""
 
-    def body(facts: RankFacts) -> int:
+    def body(facts: RankInfo) -> int:
         try:
             (Path(run_dir) / READY).touch()
             time.sleep(80)
@@ -65,7 +65,7 @@ def in_python(run_dir: str) -> None:
 def that_trains(run_dir: str) -> None:
     """A rank that saves once it is asked to."""
 
-    def body(facts: RankFacts) -> int:
+    def body(facts: RankInfo) -> int:
         heard: list[int] = []
         signal.signal(signal.SIGUSR2, lambda number, _: heard.append(number))
         (Path(run_dir) / READY).touch()
@@ -93,7 +93,7 @@ def supervisor(
     return Supervisor(
         run=run,
         config=some_config(),
-        view_of=lambda _: _Unseen(act),
+        make_view=lambda _: _Unseen(act),
         log=said.append,
         callables={"compare": function, "train": function},
     )
@@ -103,7 +103,7 @@ def test_a_batch_in_native_code_is_killed_soon_after_the_first_wish(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert {stopping.patience_s for stopping in SINGLE.values()} == {10.0}
-    quick = Stopping.without_saving("the comparison", patience_s=1.0)
+    quick = StopPolicy.without_saving("the comparison", patience_s=1.0)
     monkeypatch.setitem(SINGLE, "compare", quick)
     said: list[str] = []
     asked: list[float] = []
@@ -114,7 +114,7 @@ def test_a_batch_in_native_code_is_killed_soon_after_the_first_wish(
             os.kill(os.getpid(), signal.SIGTERM)
 
     watched = supervisor(run, in_native_code, ask_once, said)
-    with watched.sole():
+    with watched.exclusive():
         finished = watched.once("compare")
     assert time.monotonic() - asked[0] < 15
     assert (finished.outcome, finished.exit_code, finished.failure) == ("stopped", 143, None)
@@ -133,7 +133,7 @@ def test_a_stage_that_hears_tidies_up_and_is_not_killed(run: RunDir) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     watched = supervisor(run, in_python, ask_once, said)
-    with watched.sole():
+    with watched.exclusive():
         finished = watched.once("compare")
     assert (finished.outcome, finished.exit_code) == ("stopped", 130)
     assert (run.root / TIDY).exists()
@@ -154,7 +154,7 @@ _SUPERVISE = (
 def work_alone(run: RunDir, name: str) -> None:
     """What the `ftdist` does that is killed."""
     watched = supervisor(run, globals()[name], lambda: None, [])
-    with watched.sole():
+    with watched.exclusive():
         if name == that_trains.__name__:
             watched.train(plan_of(watched.config, ranks=1), asked_by="train")
         else:
@@ -217,7 +217,7 @@ def test_a_leftover_that_does_not_end_has_nothing_to_save(
 ) -> None:
     monkeypatch.setattr(supervising, "LEFTOVER_S", 0.5)
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as rank:
-        own = ProcessId.of(rank.pid)
+        own = ProcessId.from_pid(rank.pid)
         assert own is not None
         folder = run.attempts / "blend"
         folder.mkdir()
@@ -284,7 +284,7 @@ def test_a_file_in_the_place_of_results_is_refused_before_models_are_loaded(
     what = "answers" if stage == "compare" else "blends"
     for thing in (lambda: place.write_text("x"), lambda: place.symlink_to("nowhere")):
         thing()
-        (problem,) = place_problems(run, stage=stage)  # type: ignore[arg-type]
+        (problem,) = output_problems(run, stage=stage)  # type: ignore[arg-type]
         assert problem.exit_code == 74
         assert str(problem) == (
             f"{place} is no folder, and the {what} of run r belong there.\n"
@@ -294,15 +294,15 @@ def test_a_file_in_the_place_of_results_is_refused_before_models_are_loaded(
         assert f"{place} is no folder" in capsys.readouterr().err
         place.unlink()
     place.mkdir()
-    assert list(place_problems(run, stage=stage)) == []  # type: ignore[arg-type]
+    assert list(output_problems(run, stage=stage)) == []  # type: ignore[arg-type]
 
 
 _LOOK = (
     "import sys\n"
     "from pathlib import Path\n"
     "from ftdist.rundir import RunDir\n"
-    "from ftdist_launch.output_paths import place_problems\n"
-    "for problem in place_problems(RunDir(Path(sys.argv[1])), stage='compare'):\n"
+    "from ftdist_launch.run_setup import output_problems\n"
+    "for problem in output_problems(RunDir(Path(sys.argv[1])), stage='compare'):\n"
     "    print(problem.exit_code, problem.problem)\n"
 )
 

@@ -8,7 +8,7 @@ import pytest
 from ftdist_launch.slurm.batch_hooks import main
 from ftdist_launch.slurm.cancel import cancel
 from ftdist_launch.slurm.client import Queue, SlurmError
-from ftdist_launch.slurm.submit import Asked, refuse_queued, refuse_second, submit
+from ftdist_launch.slurm.submit import SubmitRequest, refuse_queued, refuse_second, submit
 
 from ftdist.config.compose import dump_config
 from ftdist.errors import ConfigError
@@ -81,13 +81,13 @@ def test_a_submission_that_slurm_refuses_leaves_what_was_there_before(
         config, run=dataclasses.replace(config.run, root=str(tmp_path / "runs"))
     )
     with pytest.raises(SlurmError, match="job submit limit"):
-        submit([Asked(config=config, overrides=())], sweep=None, queue=Queue())
+        submit([SubmitRequest(config=config, overrides=())], sweep=None, queue=Queue())
     assert not (tmp_path / "runs" / "r").exists()
 
     (tmp_path / "runs" / "r").mkdir()
     (tmp_path / "runs" / "r" / "notes.txt").write_text("mine")
     with pytest.raises(ConfigError, match="There is a run r already"):
-        submit([Asked(config=config, overrides=())], sweep=None, queue=Queue())
+        submit([SubmitRequest(config=config, overrides=())], sweep=None, queue=Queue())
     assert (tmp_path / "runs" / "r" / "notes.txt").read_text() == "mine"
 
 

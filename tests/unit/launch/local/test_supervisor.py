@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from ftdist_launch.attempts import newest_step
-from ftdist_launch.entrypoints import RankFacts, _is_hang, run_rank
+from ftdist_launch.entrypoints import RankInfo, _is_hang, run_rank
 from ftdist_launch.local.processes import ProcessId, children_of
 from ftdist_launch.local.supervisor import Finished, Supervisor, refuse_leftover_ranks
 from ftdist_launch.status import read_status
@@ -66,7 +66,7 @@ class Trial:
         ranks: int = 2,
         act: Callable[[], None] | None = None,
     ) -> Finished:
-        def view_of(log: Path) -> Watcher:
+        def make_view(log: Path) -> Watcher:
             return Watcher(
                 folder=lambda: self.run.attempt(self.run.newest_attempt()),
                 ranks=ranks,
@@ -77,11 +77,11 @@ class Trial:
         supervisor = Supervisor(
             run=self.run,
             config=self.config,
-            view_of=view_of,
+            make_view=make_view,
             log=lambda words: self.said.append(words),
             callables={"train": function},
         )
-        with supervisor.sole():
+        with supervisor.exclusive():
             return supervisor.train(plan_of(self.config, ranks=ranks), asked_by="train")
 
 
@@ -97,7 +97,7 @@ def folder_of(run_dir: str) -> Path:
     return run.attempt(run.newest_attempt())
 
 
-def ready(run_dir: str, facts: RankFacts) -> None:
+def ready(run_dir: str, facts: RankInfo) -> None:
     (folder_of(run_dir) / f"rank-{facts.rank}.ready").touch()
 
 
@@ -109,7 +109,7 @@ def commit_step(run_dir: str, step: int) -> None:
 
 
 def succeed(run_dir: str) -> None:
-    def body(facts: RankFacts) -> int:
+    def body(facts: RankInfo) -> int:
         print("hello from", facts)
         variables = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "HF_HUB_OFFLINE")}
         place = folder_of(run_dir) / f"seen-{facts.rank}.json"
@@ -120,7 +120,7 @@ def succeed(run_dir: str) -> None:
 
 
 def rank_one_refuses(run_dir: str) -> None:
-    def body(facts: RankFacts) -> int:
+    def body(facts: RankInfo) -> int:
         if facts.rank == 1:
             raise StorageError("The disk has 0 bytes free.", remedy="free some.")
         time.sleep(60)
@@ -130,7 +130,7 @@ def rank_one_refuses(run_dir: str) -> None:
 
 
 def rank_one_breaks_and_the_other_echoes(run_dir: str) -> None:
-    def body(facts: RankFacts) -> int:
+    def body(facts: RankInfo) -> int:
         if facts.rank == 0:
             raise RuntimeError("Connection closed by peer [127.0.0.1]:1234")
         time.sleep(0.5)
@@ -140,7 +140,7 @@ def rank_one_breaks_and_the_other_echoes(run_dir: str) -> None:
 
 
 def rank_one_is_killed(run_dir: str) -> None:
-    def body(facts: RankFacts) -> int:
+    def body(facts: RankInfo) -> int:
         if facts.rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(60)
@@ -150,7 +150,7 @@ def rank_one_is_killed(run_dir: str) -> None:
 
 
 def waits_in_vain(run_dir: str) -> None:
-    def body(facts: RankFacts) -> int:
+    def body(facts: RankInfo) -> int:
         if facts.rank == 0:
             raise RuntimeError("[gloo] Timed out waiting 2000ms for recv operation to complete")
         time.sleep(60)
@@ -160,7 +160,7 @@ def waits_in_vain(run_dir: str) -> None:
 
 
 def stops_after_a_step_then_is_done(run_dir: str) -> None:
-    def body(facts: RankFacts) -> int:
+    def body(facts: RankInfo) -> int:
         if RunDir(Path(run_dir)).newest_attempt() > 1:
             return 0
         if facts.rank == 0:
@@ -171,7 +171,7 @@ def stops_after_a_step_then_is_done(run_dir: str) -> None:
 
 
 def saves_when_asked(run_dir: str) -> None:
-    def body(facts: RankFacts) -> int:
+    def body(facts: RankInfo) -> int:
         heard: list[int] = []
         signal.signal(signal.SIGUSR2, lambda number, _: heard.append(number))
         ready(run_dir, facts)
@@ -185,7 +185,7 @@ def saves_when_asked(run_dir: str) -> None:
 
 
 def deaf(run_dir: str) -> None:
-    def body(facts: RankFacts) -> int:
+    def body(facts: RankInfo) -> int:
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
         ready(run_dir, facts)
         time.sleep(60)
@@ -356,7 +356,7 @@ def ranks_alive(run: RunDir) -> bool:
 
 def test_ranks_that_outlived_their_ftdist_keep_others_out(run: RunDir) -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as rank:
-        own = ProcessId.of(rank.pid)
+        own = ProcessId.from_pid(rank.pid)
         assert own is not None
         run.attempt(1).mkdir()
         started = {

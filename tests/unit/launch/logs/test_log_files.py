@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ftdist_launch.lock import holding
-from ftdist_launch.logs.files import Wanted, find, is_over, nothing_yet
+from ftdist_launch.lock import run_lock
+from ftdist_launch.logs.files import LogSelection, find, is_over, nothing_yet
 from ftdist_launch.logs.merge import Line
 from ftdist_launch.run_records import read_records
 from ftdist_launch.slurm.client import QueuedJob
-from ftdist_launch.slurm.job_status import Seen
+from ftdist_launch.slurm.job_status import QueueSnapshot
 from ftdist_launch.status import status_of
 
 from ftdist.cli import main as cli
@@ -66,7 +66,7 @@ def ended(run: RunDir, number: int, outcome: str) -> None:
 
 
 def found(run: RunDir, **wanted: object) -> list[str]:
-    files = find(run, read_records(run), Wanted(**wanted))  # type: ignore[arg-type]
+    files = find(run, read_records(run), LogSelection(**wanted))  # type: ignore[arg-type]
     return [str(file.path.relative_to(run.root.parent)) for file in files]
 
 
@@ -122,7 +122,7 @@ def test_an_attempt_of_a_job_is_its_part_of_the_same_files(run: RunDir) -> None:
         file.write("".join(f"{line}\n" for line in lines))
 
     def part(number: int) -> list[str]:
-        return texts(merged(*find(run, read_records(run), Wanted(attempt=number))).rest())
+        return texts(merged(*find(run, read_records(run), LogSelection(attempt=number))).rest())
 
     assert part(1) == ["0 a", "0 srun: error", "1 c"]
     assert part(2) == ["0 b", "1 d"]
@@ -131,13 +131,16 @@ def test_an_attempt_of_a_job_is_its_part_of_the_same_files(run: RunDir) -> None:
 @pytest.mark.parametrize(
     ("wanted", "problem"),
     [
-        (Wanted(rank=2), "There is no rank 2: the training of run r has ranks 0 to 1."),
-        (Wanted(stage="export", rank=1), "There is no rank 1: the export of run r has rank 0 al"),
-        (Wanted(attempt=3), "Run r has had 1 attempt, and there is no attempt 3."),
-        (Wanted(stage="export", attempt=1), "--attempt is of training"),
+        (LogSelection(rank=2), "There is no rank 2: the training of run r has ranks 0 to 1."),
+        (
+            LogSelection(stage="export", rank=1),
+            "There is no rank 1: the export of run r has rank 0 al",
+        ),
+        (LogSelection(attempt=3), "Run r has had 1 attempt, and there is no attempt 3."),
+        (LogSelection(stage="export", attempt=1), "--attempt is of training"),
     ],
 )
-def test_what_there_is_not_is_refused(run: RunDir, wanted: Wanted, problem: str) -> None:
+def test_what_there_is_not_is_refused(run: RunDir, wanted: LogSelection, problem: str) -> None:
     launched(run, 1)
     with pytest.raises(ConfigError) as caught:
         find(run, read_records(run), wanted)
@@ -150,27 +153,33 @@ WAITING = QueuedJob(job="12", state="PENDING", reason="Resources", nodes="", sta
 @pytest.mark.parametrize(
     ("events", "queue", "wanted", "problem", "remedy"),
     [
-        ([], {}, Wanted(), "no log of its training yet: it was never started", "`ftdist resume r`"),
+        (
+            [],
+            {},
+            LogSelection(),
+            "no log of its training yet: it was never started",
+            "`ftdist resume r`",
+        ),
         (
             [("job_submitted", {"stage": "train", "job": "12", "after": []})],
             {"12": WAITING},
-            Wanted(),
+            LogSelection(),
             "training yet: job 12 waits in the queue for free nodes (Resources).",
             "wait for it with `ftdist logs r -f`.",
         ),
         (
             [("job_submitted", {"stage": "train", "job": "12", "after": []})],
             {},
-            Wanted(),
+            LogSelection(),
             "yet, and job 12 is no longer in the queue",
             "`ftdist status r`",
         ),
-        ([], {}, Wanted(stage="compare"), "it was not asked for", "`ftdist compare r`"),
-        ([], {}, Wanted(stage="prepare"), "prepares the library itself", "`ftdist logs r`"),
+        ([], {}, LogSelection(stage="compare"), "it was not asked for", "`ftdist compare r`"),
+        ([], {}, LogSelection(stage="prepare"), "prepares the library itself", "`ftdist logs r`"),
         (
             [("attempt_started", {"attempt": 1, "world_size": 4, "steps": 9, "host": "h"})],
             {},
-            Wanted(rank=3),
+            LogSelection(rank=3),
             "Rank 3 of run r has no log yet.",
             "`ftdist logs r --rank 3 -f`",
         ),
@@ -181,7 +190,7 @@ def test_where_there_is_no_log_it_says_why_and_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
     events: list[tuple[str, dict[str, object]]],
     queue: dict[str, QueuedJob],
-    wanted: Wanted,
+    wanted: LogSelection,
     problem: str,
     remedy: str,
 ) -> None:
@@ -189,7 +198,7 @@ def test_where_there_is_no_log_it_says_why_and_what_to_do(
     for kind, fields in events:
         run.append_event(kind, **fields)
     records = read_records(run)
-    told = nothing_yet(run, records, status_of(records, seen=Seen(queue=queue)), wanted)
+    told = nothing_yet(run, records, status_of(records, seen=QueueSnapshot(queue=queue)), wanted)
     assert problem in told.problem
     assert remedy in told.remedy
 
@@ -197,31 +206,31 @@ def test_where_there_is_no_log_it_says_why_and_what_to_do(
 @pytest.mark.parametrize(
     ("outcomes", "held", "wanted", "over"),
     [
-        ([], False, Wanted(), True),
-        ([None], True, Wanted(), False),
-        ([None], False, Wanted(), True),  # lost
-        (["requeue"], True, Wanted(), False),
-        (["requeue", None], True, Wanted(attempt=1), True),
-        (["requeue", None], True, Wanted(attempt=2), False),
-        ([None, None], True, Wanted(attempt=1), True),
-        (["done"], False, Wanted(), True),
-        (["done"], True, Wanted(stage="export"), False),
-        (["done"], False, Wanted(stage="export"), True),
+        ([], False, LogSelection(), True),
+        ([None], True, LogSelection(), False),
+        ([None], False, LogSelection(), True),  # lost
+        (["requeue"], True, LogSelection(), False),
+        (["requeue", None], True, LogSelection(attempt=1), True),
+        (["requeue", None], True, LogSelection(attempt=2), False),
+        ([None, None], True, LogSelection(attempt=1), True),
+        (["done"], False, LogSelection(), True),
+        (["done"], True, LogSelection(stage="export"), False),
+        (["done"], False, LogSelection(stage="export"), True),
     ],
 )
 def test_when_nothing_more_will_come(
-    run: RunDir, outcomes: list[str | None], held: bool, wanted: Wanted, over: bool
+    run: RunDir, outcomes: list[str | None], held: bool, wanted: LogSelection, over: bool
 ) -> None:
     for number, outcome in enumerate(outcomes, start=1):
         launched(run, number)
         if outcome is not None:
             ended(run, number, outcome)
     if held:
-        with holding(run, log=print):
+        with run_lock(run, log=print):
             records = read_records(run)
     else:
         records = read_records(run)
-    assert is_over(records, status_of(records, seen=Seen()), wanted) == over
+    assert is_over(records, status_of(records, seen=QueueSnapshot()), wanted) == over
 
 
 # The command
@@ -291,7 +300,7 @@ def follower(run: RunDir) -> Iterator[Callable[[], "subprocess.Popen[str]"]]:
 def test_following_goes_over_restarts_to_the_end_of_the_run(
     run: RunDir, follower: Callable[[], "subprocess.Popen[str]"]
 ) -> None:
-    with holding(run, log=print):
+    with run_lock(run, log=print):
         process = follower()
         assert process.stdout is not None
         assert process.stderr is not None
@@ -313,7 +322,7 @@ def test_following_goes_over_restarts_to_the_end_of_the_run(
 def test_ctrl_c_ends_following_without_a_word(
     run: RunDir, follower: Callable[[], "subprocess.Popen[str]"]
 ) -> None:
-    with holding(run, log=print):
+    with run_lock(run, log=print):
         launched(run, 1)
         write(run.jobs / "train-1" / "7_0_log.out", f"{at(1)} first")
         process = follower()
@@ -328,7 +337,7 @@ def test_ctrl_c_ends_following_without_a_word(
 def test_following_ends_when_its_reader_has_gone(
     run: RunDir, follower: Callable[[], "subprocess.Popen[str]"]
 ) -> None:
-    with holding(run, log=print):
+    with run_lock(run, log=print):
         launched(run, 1)
         write(run.jobs / "train-1" / "7_0_log.out", f"{at(1)} first")
         process = follower()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from ftdist_launch.rank_failures import RankFailure, start_path, write_failure
-from ftdist_launch.restart_policy import VANISHED
+from ftdist_launch.restart_policy import NO_EXIT_FILE
 from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, read_ended
 
 from tests.support.fake_runs import leave
@@ -42,7 +42,7 @@ def test_a_killed_rank_is_the_cause_and_not_those_that_lost_it(
     assert ended.exit_codes == (70, None)
     assert ended.failure is not None
     assert ended.failure.problem == "Rank 1 on node2 ended without a word: Killed."
-    assert ended.failure.cause == VANISHED
+    assert ended.failure.cause == NO_EXIT_FILE
 
 
 def test_a_lost_node_is_the_cause(attempt: Path, tmp_path: Path) -> None:

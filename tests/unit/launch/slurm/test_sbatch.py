@@ -14,7 +14,7 @@ from ftdist_launch.slurm.preflight import (
     has_wandb_key,
     key_problems,
     partition_problems,
-    place_problems,
+    shared_root_problems,
     time_problems,
 )
 from ftdist_launch.slurm.sbatch import (
@@ -247,7 +247,7 @@ def test_a_notice_that_is_the_whole_time_limit_is_refused() -> None:
 
 
 def test_a_run_directory_in_memory_is_refused() -> None:
-    (problem,) = place_problems(Path("/dev/shm/runs"))
+    (problem,) = shared_root_problems(Path("/dev/shm/runs"))
     assert isinstance(problem, StorageError)
     assert "tmpfs" in problem.problem
 

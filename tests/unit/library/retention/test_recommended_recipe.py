@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ftdist_launch.run_setup import NOTHING_BESIDE, TINY_FOLDER, library_notes, plan_run
+from ftdist_launch.run_setup import NO_REPLAY_WARNING, TINY_FOLDER, library_warnings, plan_run
 
 from ftdist.cli.commands import plan as plan_command
 from ftdist.cli.commands import submit as submit_command
@@ -163,8 +163,8 @@ def test_a_plan_needs_no_name(
 ) -> None:
     from ftdist_launch import run_setup
 
-    def planned(config: RunConfig, **_: Any) -> run_setup.Planned:
-        return run_setup.Planned(config=config, plan=plan_of(some_config(), ranks=1))
+    def planned(config: RunConfig, **_: Any) -> run_setup.PlannedRun:
+        return run_setup.PlannedRun(config=config, plan=plan_of(some_config(), ranks=1))
 
     monkeypatch.setattr(run_setup, "plan_run", planned)
     assert plan_command.main([*words, f"run.root={tmp_path}"]) == 0
@@ -203,12 +203,12 @@ def _curated(folder: Path, *roles: str) -> Path:
 
 def test_a_library_with_nothing_beside_it_is_noted_and_only_such_a_one(tmp_path: Path) -> None:
     def notes(path: Path, *more: str) -> list[str]:
-        return library_notes(some_config(f"library.path={path}", *more))
+        return library_warnings(some_config(f"library.path={path}", *more))
 
     own, kept = _curated(tmp_path / "own", "library"), _curated(tmp_path / "k", "library", "replay")
     more = ("library.sources.chats.path=c", "library.sources.chats.weight=1")
     for alone in (tmp_path, own):
-        assert notes(alone) == [NOTHING_BESIDE]
+        assert notes(alone) == [NO_REPLAY_WARNING]
         assert notes(alone, *more) == []
     assert notes(kept) == []
     assert notes((TINY_FOLDER / "library").resolve()) == []
@@ -226,7 +226,7 @@ def test_train_and_plan_say_it_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     for folder, roles in (("own", ["library"]), ("kept", ["library", "contrast"])):
         config = some_config(f"library.path={_curated(tmp_path / folder, *roles)}")
         plan_run(config, new=False, log=said.append)
-    assert said == [NOTHING_BESIDE]
+    assert said == [NO_REPLAY_WARNING]
 
 
 def test_a_sweep_that_is_submitted_says_it_once(
@@ -239,4 +239,4 @@ def test_a_sweep_that_is_submitted_says_it_once(
     monkeypatch.setattr(submit_command, "_print_plan", lambda _: None)
     words = [*PLACES, "run.name=r", "cluster=slurm", "batch.tokens=32768"]
     assert submit_command.main(["--dry-run", "-m", *words, "run.seed=1,2"]) == 0
-    assert capsys.readouterr().err.splitlines() == [NOTHING_BESIDE, "Nothing was submitted."]
+    assert capsys.readouterr().err.splitlines() == [NO_REPLAY_WARNING, "Nothing was submitted."]
