@@ -39,7 +39,7 @@ def end(
 
 
 @pytest.mark.parametrize(
-    ("ended", "in_vain", "decision"),
+    ("ended", "num_stalled", "decision"),
     [
         (end(0, 0), 0, RestartDecision("done", 0)),
         (end(0, 0, stop_signal=2), 0, RestartDecision("done", 0)),
