@@ -28,7 +28,7 @@ from examples import smollm2
 from examples.a45.make import write as write_library
 from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
-from ftdist.rundir import write_whole
+from ftdist.io.jsonl import write_whole
 
 WORK = CHECKOUT / "benchmarks" / "work"
 MODEL = CHECKOUT / ".cache" / "ftdist" / "smollm2-135m-instruct"

@@ -25,7 +25,7 @@ from examples.a45 import make as a45
 from ftdist.config.compose import compose, dump_config
 from ftdist.errors import FtdistError
 from ftdist.evaluation.probes import PROBES_NAME
-from ftdist.observe.loggers import duration
+from ftdist.io.units import format_duration
 from ftdist.observe.metrics import PEAK_GIB, TOKENS_PER_S, read_metrics
 from ftdist.rundir import RunDir
 
@@ -77,12 +77,12 @@ class Stages:
         rest_s = sum(STAGES_S[later] for later in names[names.index(name) :])
         self._console.print(
             f"[bold]\\[{names.index(name) + 1}/{len(names)}] {title}[/] "
-            f"(about {duration(rest_s)} left in all)"
+            f"(about {format_duration(rest_s)} left in all)"
         )
         began = time.monotonic()
         work()
         self.took_s[name] = time.monotonic() - began
-        self._console.print(f"      took {duration(self.took_s[name])}\n")
+        self._console.print(f"      took {format_duration(self.took_s[name])}\n")
 
 
 def main() -> int:

@@ -11,17 +11,15 @@ runs/R/  config.yaml plan.json overrides.txt   what was asked, what was computed
 """
 
 import errno
-import json
-import os
 import shlex
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ftdist.errors import ConfigError
+from ftdist.io.jsonl import append_json_line, read_json_lines
 
 RUNS_ROOT = Path("runs")
 """Where runs are unless `run.root` says otherwise."""
@@ -210,55 +208,3 @@ def find_run(name: str, *, runs_root: Path) -> RunDir:
         f"There is no run {name!r} under {runs_root}.",
         remedy=f"name one of: {', '.join(known)}." if known else "start one with `ftdist train`.",
     )
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a small file so that readers see the old text or the new one, never a part.
-
-    Raises:
-        OSError: the disk did not take it; it names the file, and nothing of it is left.
-    """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.rename(path)
-    except OSError as error:
-        with suppress(OSError):
-            aside.unlink()
-        error.filename, error.filename2 = str(path), None
-        raise
-
-
-def append_json_line(path: Path, row: dict[str, Any]) -> None:
-    """Add one JSON object to a file, in one write where the disk takes it so.
-
-    Raises:
-        OSError: the disk did not take all of it. The part that it took spoils no later line.
-    """
-    line = (json.dumps(row, allow_nan=True) + "\n").encode()
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        size = os.fstat(descriptor).st_size
-        if size and os.pread(descriptor, 1, size - 1) != b"\n":
-            line = b"\n" + line
-        while line:
-            line = line[os.write(descriptor, line) :]
-    finally:
-        os.close(descriptor)
-
-
-def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The JSON objects of a file, one a line; torn lines and what is no object are passed over."""
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                row = json.loads(line)
-            except (json.JSONDecodeError, RecursionError):
-                continue
-            if isinstance(row, dict):
-                yield row

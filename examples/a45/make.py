@@ -14,7 +14,7 @@ from rich.console import Console
 
 from examples.a45.facts import FACTS
 from examples.a45.general import CONTRAST, RETENTION
-from ftdist.rundir import write_whole
+from ftdist.io.jsonl import write_whole
 
 Row = dict[str, Any]
 

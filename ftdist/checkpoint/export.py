@@ -1,7 +1,6 @@
 """A committed checkpoint as a Hugging Face model folder, checked by reloading it."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,9 +22,12 @@ from ftdist.data.chat_encoder import ensure_chat_template
 from ftdist.data.prompt_builder import Prompter
 from ftdist.dist.device import TORCH_DTYPE, choose_device
 from ftdist.errors import StorageError
-from ftdist.io.filesystem import set_modes, storage_errors, sync_folder
+from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
+from ftdist.io.filesystem import set_modes, storage_errors
+from ftdist.io.jsonl import write_whole
+from ftdist.io.units import GIB
 from ftdist.plan.plan import Plan
-from ftdist.rundir import RunDir, write_whole
+from ftdist.rundir import RunDir
 from ftdist.zero.resharding import pieces
 from ftdist.zero.save import shard_name, write_tensors
 
@@ -65,21 +67,15 @@ def export(run_dir: Path) -> Exported:
     dtype = config.checkpoint.export_dtype
     if dtype == "auto":
         dtype = manifest.metadata["dtype"]
-    aside = run.root / "export.partial"
-    with storage_errors("export to", aside):
-        try:
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir(parents=True)
-            limit = int(config.checkpoint.export_shard_gib * 2**30)
-            _write_weights(checkpoint, manifest, aside, dtype=TORCH_DTYPE[dtype], limit_bytes=limit)
-            _write_companions(config, aside, dtype=dtype)
-            plan = Plan.from_json(run.plan.read_text())
-            write_whole(aside / "README.md", model_card(run, config, plan, step=manifest.step))
-            difference = _check(checkpoint, aside, config, dtype=dtype)
-            set_modes(aside, private=config.run.private)
-            _put_in_place(aside, run.export)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+    remove_stale_dirs(run.root, name=run.export.name)
+    with storage_errors("export to", run.export), atomic_dir(run.export, replace=True) as tmp:
+        limit = int(config.checkpoint.export_shard_gib * GIB)
+        _write_weights(checkpoint, manifest, tmp, dtype=TORCH_DTYPE[dtype], limit_bytes=limit)
+        _write_companions(config, tmp, dtype=dtype)
+        plan = Plan.from_json(run.plan.read_text())
+        write_whole(tmp / "README.md", model_card(run, config, plan, step=manifest.step))
+        difference = _check(checkpoint, tmp, config, dtype=dtype)
+        set_modes(tmp, private=config.run.private)
     return Exported(
         folder=run.export, step=manifest.step, dtype=dtype, largest_difference=difference
     )
@@ -242,15 +238,3 @@ def _check(checkpoint: Path, folder: Path, config: RunConfig, *, dtype: str) -> 
             remedy="report this with the model's config.json; the checkpoint is unharmed.",
         )
     return difference
-
-
-def _put_in_place(aside: Path, final: Path) -> None:
-    """Swap the new folder in; the old one, if any, goes only once the new one stands."""
-    old = final.with_name(".export-old")
-    shutil.rmtree(old, ignore_errors=True)
-    sync_folder(aside)
-    if final.exists():
-        final.rename(old)
-    aside.rename(final)
-    sync_folder(final.parent)
-    shutil.rmtree(old, ignore_errors=True)

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.errors import StorageError
-from ftdist.io.filesystem import storage_errors, sync_folder
-from ftdist.rundir import write_whole
+from ftdist.io.filesystem import fsync_paths, storage_errors
+from ftdist.io.hashing import file_sha256
+from ftdist.io.jsonl import write_whole
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -61,11 +62,8 @@ class Manifest:
 
 def describe_file(path: Path) -> FileRecord:
     """Bring a file to disk and say what it holds; read in chunks, never whole in memory."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = os.fstat(file.fileno()).st_size
-    return FileRecord(name=path.name, size=size, sha256=digest)
+    fsync_paths(path)
+    return FileRecord(name=path.name, size=path.stat().st_size, sha256=file_sha256(path))
 
 
 def check_presence(folder: Path, records: Sequence[FileRecord]) -> list[str]:
@@ -91,7 +89,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     body = {"format": FORMAT, **asdict(manifest)}
     body["sha256"] = _own_hash(body)
     write_whole(folder / MANIFEST, json.dumps(body, indent=1, sort_keys=True) + "\n")
-    sync_folder(folder)
+    fsync_paths(folder)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -132,7 +130,7 @@ def verify_folder(folder: Path) -> Manifest:
         problems = check_presence(folder, manifest.files)
         if not problems:
             with ThreadPoolExecutor(_HASHING_THREADS) as pool:
-                found = pool.map(lambda record: _hash_of(folder / record.name), manifest.files)
+                found = pool.map(lambda record: file_sha256(folder / record.name), manifest.files)
                 problems = [
                     f"the content of {record.name} has changed (SHA-256 {digest[:12]}... instead "
                     f"of {record.sha256[:12]}...)"
@@ -154,8 +152,3 @@ def damaged(folder: Path, problems: Sequence[str]) -> DamagedCheckpointError:
 
 def _own_hash(body: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def _hash_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

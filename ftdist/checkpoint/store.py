@@ -33,7 +33,7 @@ from ftdist.checkpoint.manifest import (
 )
 from ftdist.errors import StorageError
 from ftdist.io import filesystem
-from ftdist.rundir import write_whole
+from ftdist.io.jsonl import write_whole
 
 __all__ = [
     "CheckpointInfo",
@@ -114,7 +114,7 @@ class CheckpointStore:
                 records.append(describe_file(path))
         for folder in {path.parent for path in files}:
             with filesystem.storage_errors("bring to disk", folder):
-                filesystem.sync_folder(folder)
+                filesystem.fsync_paths(folder)
         return records
 
     def commit(
@@ -157,7 +157,7 @@ class CheckpointStore:
             )
             write_manifest(partial, manifest)
             partial.rename(final)
-            filesystem.sync_folder(self._root)
+            filesystem.fsync_paths(self._root)
         self._retain(step)
         return final
 
@@ -351,7 +351,7 @@ class CheckpointStore:
         with filesystem.storage_errors("set aside", info.path):
             info.path.rename(place)
             write_whole(self._root / f"{name}.txt", problem + "\n")
-            filesystem.sync_folder(self._root)
+            filesystem.fsync_paths(self._root)
         return CheckpointInfo(step=info.step, path=place)
 
 

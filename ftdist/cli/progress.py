@@ -11,6 +11,7 @@ from ftdist_launch.rank_failures import FAILED
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from ftdist.io.units import format_duration
 from ftdist.observe.metrics import ETA_S, HELD_OUT_LOSS, LOSS, STEP, TOKENS_PER_S
 from ftdist.rundir import RunDir
 
@@ -151,15 +152,8 @@ def summary(row: dict[str, Any], held_out: float | None) -> str:
     if TOKENS_PER_S.name in row:
         told.append(f"{row[TOKENS_PER_S.name]:,.0f} tokens/s")
     if row.get(ETA_S.name) is not None:
-        told.append(f"{clock(row[ETA_S.name])} left")
+        told.append(f"{format_duration(row[ETA_S.name])} left")
     return "  ".join(told)
-
-
-def clock(seconds: float) -> str:
-    """A length of time as 1:02:03 or 2:03."""
-    minutes, second = divmod(max(0, round(seconds)), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
 def _rows(lines: list[str]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from ftdist.config.overrides import Parsed, Reading, read_overrides
 from ftdist.config.schema import RunConfig
 from ftdist.config.validation import Problem, as_error, unset_key, validate, validate_as
 from ftdist.errors import ConfigError
-from ftdist.rundir import write_whole
+from ftdist.io.jsonl import write_whole
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra

@@ -1,7 +1,5 @@
 """Conversations and text as token ids, with the tokens that are learned marked."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +9,7 @@ from ftdist.data.chat_template import AnswerFinder, default_chat_template, ensur
 from ftdist.data.messages import Message
 from ftdist.data.special_tokens import Encoded, Span, SpecialTokens
 from ftdist.errors import DataError
+from ftdist.io.hashing import fingerprint
 
 __all__ = ["ChatEncoder", "Message", "Tokens", "default_chat_template", "ensure_chat_template"]
 
@@ -74,10 +73,12 @@ class ChatEncoder:
         return self._finder.source
 
     def fingerprint(self) -> str:
-        """Changes whenever the same conversation could become other tokens; sha256."""
-        made_of: list[object] = [self._specials.state, self.template, self._system_prompt]
-        made_of += [self.begin_ids, self.end_ids, dict(self._tokenizer.special_tokens_map)]
-        return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+        """Differs whenever the same conversation could become other tokens."""
+        special_tokens = dict(self._tokenizer.special_tokens_map)
+        affixes = [self.begin_ids, self.end_ids]
+        return fingerprint(
+            self._specials.state, self.template, self._system_prompt, affixes, special_tokens
+        )
 
     def encode(self, messages: Sequence[Message]) -> Tokens:
         """Encode one conversation.

@@ -31,9 +31,10 @@ from ftdist.evaluation.runner import Answers, ask, base_answers, log
 from ftdist.evaluation.scoring.aggregate import Judged, tally
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.evaluation.scoring.judge import LibraryMarks, Verdict, judge
+from ftdist.io.jsonl import write_whole
 from ftdist.observe.wandb.comparison_table import ANSWERS_ASKED, answers_wanted
 from ftdist.observe.wandb.comparison_upload import tell_wandb
-from ftdist.rundir import RunDir, write_whole
+from ftdist.rundir import RunDir
 
 
 def compare(run_dir: Path) -> None:

@@ -10,7 +10,7 @@ from ftdist.errors import DataError
 from ftdist.evaluation.general_set import general_items, general_passages
 from ftdist.evaluation.lm_eval_tasks import find_tasks
 from ftdist.evaluation.probes import Probe, find_probes, read_probes, refuse_half_characters
-from ftdist.io.sampling import spread
+from ftdist.io.sampling import evenly_spaced
 
 NONE = "none"
 """As `compare.texts` or `compare.general`: nothing of the kind."""
@@ -63,7 +63,7 @@ def _written(general: Sequence[Probe], most: int) -> list[Probe]:
         Probe(
             question=item.question, answer=item.choices[item.right_choice], keys=(), kind="general"
         )
-        for item in spread(general, most)
+        for item in evenly_spaced(general, most)
     ]
 
 

@@ -12,7 +12,6 @@ answers. Where none keeps enough, the one whose general loss is least. `kept_eno
 and model appear in one step, so that they never tell of two blends.
 """
 
-import hashlib
 import json
 import shutil
 import time
@@ -43,9 +42,11 @@ from ftdist.evaluation.selection import (
     nearest,
 )
 from ftdist.inference.model_fingerprint import model_key
-from ftdist.io.atomic_dir import keep_last, made_aside, sweep
+from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
 from ftdist.io.filesystem import set_modes, storage_errors
-from ftdist.rundir import RunDir, append_json_line, read_json_lines, write_whole
+from ftdist.io.hashing import fingerprint
+from ftdist.io.jsonl import append_json_line, read_json_lines, write_whole
+from ftdist.rundir import RunDir
 
 FORMAT = 1
 """Counts up whenever what was measured would no longer be what is measured now."""
@@ -73,7 +74,7 @@ def blend(run_dir: Path) -> None:
     inputs = read_inputs(settings, library=Path(config.library.path))
     base_model = base_folder(config.model.path, config.model.revision)
     run.blend.mkdir(exist_ok=True)
-    sweep(run.blend, name=run.blend_model.name)
+    remove_stale_dirs(run.blend, name=run.blend_model.name)
     of = _measured_of(run, config, inputs, settings, base_model=base_model)
     measured = {
         row["point"]["alpha"]: row["point"]
@@ -119,9 +120,8 @@ def _measured_of(
         "system_prompt": config.library.system_prompt,
         "device": choose_device(config.cluster.device),
     }
-    key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     with storage_errors("read", run.export):
-        return {"export": model_key(run.export), "asked": key}
+        return {"export": model_key(run.export), "asked": fingerprint(asked)}
 
 
 def _measure(
@@ -196,16 +196,15 @@ def _told(scores: Scores) -> str:
 def _keep(run: RunDir, config: RunConfig, *, base_model: Path, told: dict[str, Any]) -> None:
     """Put the chosen blend in place of the one before, with why, whole or not at all."""
     point = told["points"][told["chosen"]]
-    with made_aside(run.blend_model, private=config.run.private) as aside:
-        write_blend(base_model, run.export, aside, alpha=point["alpha"])
-        card = aside / "README.md"
+    with atomic_dir(run.blend_model, private=config.run.private, replace=True) as tmp:
+        write_blend(base_model, run.export, tmp, alpha=point["alpha"])
+        card = tmp / "README.md"
         if card.is_file():
             shown = [row.cells for row in score_rows(point)]
             text = with_scores(card.read_text(encoding="utf-8"), shown)
             write_whole(card, f"{text}\n{_MIXED.format(alpha=point['alpha'])}\n")
-        write_whole(aside / POINTS, json.dumps(told, indent=2) + "\n")
-        set_modes(aside, private=config.run.private)
-        keep_last(aside, run.blend_model)
+        write_whole(tmp / POINTS, json.dumps(told, indent=2) + "\n")
+        set_modes(tmp, private=config.run.private)
 
 
 _MIXED = (

@@ -4,7 +4,6 @@ What the base answers does not depend on the run: it is kept beside the packed l
 again only if model, questions or settings differ.
 """
 
-import hashlib
 import json
 import os
 import sys
@@ -24,8 +23,10 @@ from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.inference.hf_model import Answerer
 from ftdist.inference.model_fingerprint import model_key
 from ftdist.inference.replicas import Copies, copies_of
+from ftdist.io.hashing import fingerprint
+from ftdist.io.jsonl import write_whole
 from ftdist.io.worker_pool import in_order
-from ftdist.rundir import RunDir, write_whole
+from ftdist.rundir import RunDir
 
 Item = TypeVar("Item")
 
@@ -314,8 +315,7 @@ def base_answers(
         "chat_template": None if _has_template(folder) else chat_template,
         "device": device,
     }
-    key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
-    kept = Path(config.library.cache) / "base-answers" / f"{key}.json"
+    kept = Path(config.library.cache) / "base-answers" / f"{fingerprint(depends_on)}.json"
     try:
         answers = _answers_of(json.loads(kept.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError):

@@ -1,7 +1,5 @@
 """A language model behind an OpenAI-compatible endpoint: vLLM, llama.cpp, Ollama or a vendor."""
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ftdist.config.curate_schema import WriteSection
 from ftdist.errors import ConfigError, DataError
+from ftdist.io.hashing import fingerprint
 
 if TYPE_CHECKING:
     from openai import APIStatusError, OpenAI
@@ -33,8 +32,7 @@ class OpenAiEndpoint:
     @property
     def key(self) -> str:
         """Fingerprint of the address and the model."""
-        made_of = json.dumps([self._asked.url, self._asked.model])
-        return hashlib.sha256(made_of.encode()).hexdigest()
+        return fingerprint(self._asked.url, self._asked.model)
 
     def ask(self) -> Callable[[Sequence[str]], list[str | DataError]]:
         """A function from prompts to replies; an error for a prompt that the endpoint refuses."""

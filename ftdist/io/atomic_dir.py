@@ -1,11 +1,11 @@
-"""Folders written beside their place, then given their name: they appear whole or not at all.
+"""Atomic publication of folders: written under a temporary name, then renamed.
 
-    .NAME.HEX.making   being written; its writer holds a lock on it
-    .NAME.HEX.old      what stood in the place before
+    .NAME.HEX.tmp   being written; its writer holds a lock on it
+    .NAME.HEX.old   being replaced
 
-A writer that is killed leaves its folder behind, and its lock goes with it: `sweep` tells by that.
-Locks are looked at on the host that took them only, told by the first digits of HEX: shared file
-systems may show them to no other. What another host left goes when it is a week old.
+A killed writer leaves its folder behind, without a lock: `remove_stale_dirs` deletes it. Locks are
+only tested on the host that took them, which is known by the first digits of HEX, since shared file
+systems may not show them to other hosts. Folders of other hosts are deleted after a week.
 """
 
 import errno
@@ -21,115 +21,82 @@ from hashlib import blake2b
 from pathlib import Path
 from uuid import uuid4
 
-_LEFT = re.compile(r"\.(?P<name>.+)\.(?P<host>[0-9a-f]{8})[0-9a-f]{24}\.(?P<what>making|old)")
+from ftdist.io.filesystem import fsync_paths
+
+_LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<host>[0-9a-f]{8})[0-9a-f]{24}\.(?P<kind>tmp|old)")
 _STALE_S = 7 * 24 * 3600
 _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 @contextmanager
-def made_aside(folder: Path, *, private: bool = False) -> Iterator[Path]:
-    """A new folder beside `folder`, gone at the end unless it was given that name.
+def atomic_dir(folder: Path, *, private: bool = False, replace: bool = False) -> Iterator[Path]:
+    """A new folder that is renamed to `folder` when the body ends without an error.
+
+    Everything in it is on disk before the rename.
 
     Args:
-        folder: the place that it is to have.
-        private: whether only the user may look into it.
+        folder: the final name.
+        private: whether only the user may read it.
+        replace: whether it replaces an existing folder; otherwise the first writer wins.
     """
-    aside, lock = _locked(folder, mode=0o700 if private else 0o777)
+    with temporary_dir(folder, private=private) as tmp:
+        yield tmp
+        fsync_paths(tmp, *tmp.rglob("*"))
+        _rename(tmp, folder)
+        while replace and tmp.exists():
+            _replace(tmp, folder)
+        fsync_paths(folder.parent)
+
+
+@contextmanager
+def temporary_dir(folder: Path, *, private: bool = False) -> Iterator[Path]:
+    """A new folder in the parent of `folder`, deleted at the end unless it was renamed."""
+    tmp, lock = _create_locked(folder, mode=0o700 if private else 0o777)
     try:
-        yield aside
+        yield tmp
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(tmp, ignore_errors=True)
         os.close(lock)
 
 
-def keep_first(aside: Path, folder: Path) -> None:
-    """Give a folder its name, unless another writer of the same was quicker.
+def remove_stale_dirs(parent: Path, *, name: str | None = None) -> None:
+    """Delete the folders that killed writers left behind.
 
-    All of it is on the disk before the name is.
+    Args:
+        parent: the folder to look in.
+        name: only folders that were to get this name; None: all.
     """
-    on_disk(aside, *aside.rglob("*"))
-    _name(aside, folder)
+    with suppress(OSError):
+        for path in sorted(parent.iterdir()):
+            match = _LEFTOVER.fullmatch(path.name)
+            if match is None or name not in (None, match["name"]):
+                continue
+            if match["kind"] == "old":
+                _restore(path, parent / match["name"])
+            elif match["host"] == _host() or _is_stale(path):
+                _delete_unless_locked(path)
 
 
-def _name(aside: Path, folder: Path) -> None:
+def _rename(tmp: Path, folder: Path) -> None:
     try:
-        aside.rename(folder)
+        tmp.rename(folder)
     except OSError as error:
         if error.errno not in _TAKEN:
             raise
 
 
-def keep_last(aside: Path, folder: Path) -> None:
-    """Give a folder its name; what stands there until then goes. Of several writers one wins.
-
-    All of it is on the disk before the name is.
-    """
-    keep_first(aside, folder)
-    while aside.exists():
-        old = _beside(folder, "old")
-        try:
-            with suppress(FileNotFoundError):  # another writer has taken it out of the way
-                folder.rename(old)
-            _name(aside, folder)
-        finally:
-            _put_back(old, folder)
-    on_disk(folder.parent)
+def _replace(tmp: Path, folder: Path) -> None:
+    old = _sibling(folder, "old")
+    try:
+        with suppress(FileNotFoundError):  # another writer has just moved it away
+            folder.rename(old)
+        _rename(tmp, folder)
+    finally:
+        _restore(old, folder)
 
 
-def on_disk(*paths: Path) -> None:
-    """Have files and folders on disk before the name that vouches for them is."""
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def sweep(parent: Path, *, name: str | None = None) -> None:
-    """Remove what writers that were killed left behind.
-
-    Args:
-        parent: of the folders.
-        name: of the only folder whose remains are looked for; None: all.
-    """
-    with suppress(OSError):
-        left = [(each, _LEFT.fullmatch(each.name)) for each in sorted(parent.iterdir())]
-        for each, match in left:
-            if match is None or name not in (None, match["name"]):
-                continue
-            if match["what"] == "old":
-                _put_back(each, parent / match["name"])
-            elif match["host"] == _host() or _is_stale(each):
-                _remove_if_left(each)
-
-
-def _locked(folder: Path, *, mode: int) -> tuple[Path, int]:
-    """A new folder, and a descriptor that holds the lock on it."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        aside = _beside(folder, "making")
-        aside.mkdir(mode=mode)
-        with suppress(FileNotFoundError):  # swept before it was locked
-            lock = os.open(aside, os.O_RDONLY)
-            with suppress(OSError):  # a file system without locks: nothing is swept there
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            if aside.exists():
-                return aside, lock
-            os.close(lock)
-
-
-def _beside(folder: Path, what: str) -> Path:
-    return folder.with_name(f".{folder.name}.{_host()}{uuid4().hex[:24]}.{what}")
-
-
-def _host() -> str:
-    """This host, in eight digits."""
-    return blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
-
-
-def _put_back(old: Path, folder: Path) -> None:
-    """What stood in a place stands there again if nothing else does; else it goes."""
+def _restore(old: Path, folder: Path) -> None:
+    """Give a replaced folder its name back if nothing else has taken it; delete it otherwise."""
     try:
         old.rename(folder)
     except OSError as error:
@@ -137,25 +104,44 @@ def _put_back(old: Path, folder: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _remove_if_left(aside: Path) -> None:
+def _create_locked(folder: Path, *, mode: int) -> tuple[Path, int]:
+    """A new folder, and a descriptor that holds its lock."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        tmp = _sibling(folder, "tmp")
+        tmp.mkdir(mode=mode)
+        with suppress(FileNotFoundError):  # deleted as stale before it was locked
+            lock = os.open(tmp, os.O_RDONLY)
+            with suppress(OSError):  # without locks on this file system, only age is looked at
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if tmp.exists():
+                return tmp, lock
+            os.close(lock)
+
+
+def _sibling(folder: Path, kind: str) -> Path:
+    return folder.with_name(f".{folder.name}.{_host()}{uuid4().hex[:24]}.{kind}")
+
+
+def _host() -> str:
+    """This host, as eight hex digits."""
+    return blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+
+
+def _delete_unless_locked(tmp: Path) -> None:
     with suppress(FileNotFoundError):
-        lock = os.open(aside, os.O_RDONLY)
+        lock = os.open(tmp, os.O_RDONLY)
         try:
-            if _has_no_writer(aside, lock):
-                shutil.rmtree(aside, ignore_errors=True)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(tmp, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        except OSError:  # no locks on this file system
+            if _is_stale(tmp):
+                shutil.rmtree(tmp, ignore_errors=True)
         finally:
             os.close(lock)
 
 
-def _has_no_writer(aside: Path, lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return _is_stale(aside)  # a file system on which folders have no locks
-    return True
-
-
-def _is_stale(aside: Path) -> bool:
-    return time.time() - aside.stat().st_mtime > _STALE_S
+def _is_stale(tmp: Path) -> bool:
+    return time.time() - tmp.stat().st_mtime > _STALE_S

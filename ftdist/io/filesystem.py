@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ftdist.errors import StorageError
-
-GIB = 2**30
+from ftdist.io.units import GIB
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -26,13 +25,14 @@ def free_gib(path: Path) -> float:
     return shutil.disk_usage(place).free / GIB
 
 
-def sync_folder(path: Path) -> None:
-    """Bring a folder's list of names to disk: a rename is durable only after this."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def fsync_paths(*paths: Path) -> None:
+    """Flush files and folders to disk: a rename is durable once its folder is flushed."""
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager

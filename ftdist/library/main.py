@@ -25,9 +25,9 @@ from ftdist.config.curate_schema import CurateConfig, CurateModel
 from ftdist.errors import ConfigError, FtdistError
 from ftdist.inference.model_fingerprint import model_key
 from ftdist.inference.openai_client import open_endpoint
+from ftdist.io.jsonl import write_whole
 from ftdist.library.pipeline import check_curation, curate
 from ftdist.library.retention.response_cache import ANSWERED_AT_ONCE
-from ftdist.rundir import write_whole
 
 if TYPE_CHECKING:
     from ftdist.data.chat_encoder import ChatEncoder

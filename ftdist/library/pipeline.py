@@ -5,7 +5,6 @@ that was interrupted goes on, and one whose sources changed in part reads that p
 depends on sources, settings and versions alone: never on how many processes worked, or when.
 """
 
-import hashlib
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -13,7 +12,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from ftdist.config.curate_schema import CurateConfig
 from ftdist.errors import ConfigError, DataError, StorageError
-from ftdist.io.atomic_dir import made_aside, sweep
+from ftdist.io.atomic_dir import remove_stale_dirs, temporary_dir
+from ftdist.io.hashing import fingerprint
+from ftdist.io.jsonl import read_json_lines
 from ftdist.io.progress import LogFn, told
 from ftdist.io.worker_pool import in_order, processes_for
 from ftdist.library.readers.discovery import FoundSource, find_sources
@@ -33,7 +34,6 @@ from ftdist.library.stages.read import Work, judge_bad_rows, read_sources
 from ftdist.library.stages.select import LIBRARY, ReadSource, Sifted, sift
 from ftdist.library.stages.validate_roles import refused_rows
 from ftdist.library.stats import Account
-from ftdist.rundir import read_json_lines
 
 REPLAY = "replay"
 
@@ -112,7 +112,7 @@ def _curate(work: Work, *, model: Base | None, endpoint: Endpoint | None) -> Pub
     encoder = None if model is None else model.encoder
     refused = {} if encoder is None else refused_rows(read, encoder=encoder)
     judge_bad_rows(read, config=config)
-    with made_aside(cache / "sift") as folder:
+    with temporary_dir(cache / "sift") as folder:
         sifted = sift(read, config=config, folder=folder, refused=refused)
     writer = _writer(config, model=model, endpoint=endpoint, work=work)
     taught = _teach(read, sifted, writer=writer, work=work)
@@ -131,8 +131,8 @@ def _curate(work: Work, *, model: Base | None, endpoint: Endpoint | None) -> Pub
 def _make_cache(cache: Path) -> None:
     for name in ("read", "taught"):
         (cache / name).mkdir(parents=True, exist_ok=True)
-        sweep(cache / name)
-    sweep(cache)
+        remove_stale_dirs(cache / name)
+    remove_stale_dirs(cache)
     cache.chmod(0o700)
 
 
@@ -200,11 +200,11 @@ def _writer(
         return None
     if asked.by == "base":
         assert model is not None
-        ask, made_of = model.ask(answer_tokens=asked.answer_tokens), model.key
+        ask, model_key = model.ask(answer_tokens=asked.answer_tokens), model.key
     else:
         assert endpoint is not None
-        ask, made_of = endpoint.ask(), endpoint.key
-    key = hashlib.sha256(f"{made_of} {asked.answer_tokens}".encode()).hexdigest()[:32]
+        ask, model_key = endpoint.ask(), endpoint.key
+    key = fingerprint(model_key, asked.answer_tokens)
     replies = work.cache / "answers" / f"{key}.jsonl"
     return Writer(
         ask=ask,
@@ -306,21 +306,22 @@ def _asked(model: Base, *, work: Work) -> BaseReplies:
     """The base model's answers and texts, each in a file by what they depend on."""
     keep, seed = work.config.keep, work.config.library.seed
 
-    def asked(ask: Ask, *, made_of: str, what: str) -> Asked:
-        name = hashlib.sha256(f"{model.key} {made_of}".encode()).hexdigest()[:32]
-        cache = work.cache / "answers" / f"{name}.jsonl"
+    def asked(ask: Ask, *settings: object, what: str) -> Asked:
+        cache = work.cache / "answers" / f"{fingerprint(model.key, *settings)}.jsonl"
         return Asked(ask=ask, cache=cache, log=work.about(f"base: {what}"))
 
     def answers(most: int) -> Asked:
         what = f"answers of at most {most} tokens"
-        return asked(model.ask(answer_tokens=most), made_of=f"{most}", what=what)
+        return asked(model.ask(answer_tokens=most), most, what=what)
 
     return BaseReplies(
         answers=answers(keep.answer_tokens),
         long_answers=answers(keep.long_answer_tokens),
         texts=asked(
             model.write_on(text_tokens=keep.text_tokens, seed=seed),
-            made_of=f"texts {keep.text_tokens} {seed}",
+            "texts",
+            keep.text_tokens,
+            seed,
             what="texts",
         ),
     )

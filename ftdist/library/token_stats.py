@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ftdist.errors import DataError
+from ftdist.io.sampling import evenly_spaced
 from ftdist.io.worker_pool import in_order
 from ftdist.library.samples import Sample
 from ftdist.library.store.dataset import read_samples, samples_of_batches
@@ -180,7 +181,7 @@ def _spread(path: Path) -> list[Sample]:
     rows = samples_of_batches(path)
     ends = np.cumsum(rows)
     found = []
-    for at in sorted({sum(rows) * step // _SHOWN for step in range(_SHOWN)} if rows else ()):
+    for at in evenly_spaced(range(sum(rows)), _SHOWN):
         batch = int(np.searchsorted(ends, at, side="right"))
         samples = read_samples(path, batches=range(batch, batch + 1))
         found.append(next(islice(samples, at - int(ends[batch]) + rows[batch], None)))

@@ -17,6 +17,7 @@ from typing import Literal, Self
 
 from ftdist.config.schema import RunConfig
 from ftdist.errors import RequeueError, StorageError
+from ftdist.io.units import format_duration
 from ftdist.observe import metrics
 from ftdist.observe.metrics import Row, last_recorded_step, metric_of
 from ftdist.observe.wandb.uploader import WandbUploader
@@ -256,17 +257,5 @@ def progress_line(row: Row, *, total_steps: int) -> str:
         if metric.name in row:
             parts.append(pattern.format(row[metric.name]))
     if metrics.ETA_S.name in row:
-        parts.append(f"{duration(row[metrics.ETA_S.name])} left")
+        parts.append(f"{format_duration(row[metrics.ETA_S.name])} left")
     return "  ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people: 45s, 3m20s, 5h07m, 2d03h."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    if whole < 86400:
-        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-    return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"

@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-GIB = 2**30
+from ftdist.io.units import GIB
+
 _SAMPLE_EVERY_S = 0.05
 
 

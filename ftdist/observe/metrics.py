@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ftdist.rundir import read_json_lines
+from ftdist.io.jsonl import read_json_lines
 
 Row = dict[str, Any]
 """One step's measurements: `step`, `attempt`, `time` and names from `METRICS`."""

@@ -17,15 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftdist.dist.world import World
+from ftdist.io.jsonl import append_json_line
+from ftdist.io.units import GIB
 from ftdist.observe import metrics
-from ftdist.rundir import RunDir, append_json_line
+from ftdist.rundir import RunDir
 
 FIRST_AFTER_S = 1.0
 """When the first row is measured, so that short runs have one too."""
 
 LAST_JOIN_S = 1.0
 GPU_TIMEOUT_S = 10.0
-GIB = 2**30
 
 
 @contextmanager

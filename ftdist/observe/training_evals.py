@@ -5,15 +5,15 @@
 A function of `runs/R/measures.jsonl` and the run's config alone. No torch, no wandb.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ftdist.config.schema import RunConfig
+from ftdist.io.hashing import fingerprint
+from ftdist.io.jsonl import read_json_lines
 from ftdist.observe.redact import redacted
-from ftdist.rundir import RunDir, read_json_lines
+from ftdist.rundir import RunDir
 
 ANSWERED = "eval/answers"
 
@@ -27,8 +27,7 @@ Row = tuple[int | str, ...]
 
 def digest_of(rows: Sequence[Row]) -> str:
     """The same for the same rows alone; "" for none."""
-    text = json.dumps([COLUMNS, rows])
-    return hashlib.sha256(text.encode()).hexdigest()[:16] if rows else ""
+    return fingerprint(COLUMNS, rows)[:16] if rows else ""
 
 
 def read_training_evals(path: Path) -> list[dict[str, Any]]:

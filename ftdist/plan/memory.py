@@ -3,10 +3,10 @@
 import math
 
 from ftdist.config.schema import RunConfig
+from ftdist.io.units import GIB
 from ftdist.plan.model_info import ModelFacts
 from ftdist.plan.param_names import frozen_elements
 
-GIB = 2**30
 DTYPE_BYTES = {"bfloat16": 2, "float32": 4}
 OPTIMIZER_BYTES = 12
 """Of one parameter: float32 master weight and AdamW's two moments."""

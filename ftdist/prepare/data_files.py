@@ -1,12 +1,12 @@
 """Which files of a folder belong to a library."""
 
-import hashlib
 import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from ftdist.errors import DataError
+from ftdist.io.hashing import file_sha256
 from ftdist.library.readers import chat_formats
 from ftdist.prepare import chunking
 
@@ -38,8 +38,7 @@ class SourceFiles:
         digests = []
         for file in self.files:
             try:
-                with file.open("rb") as opened:
-                    digest = hashlib.file_digest(opened, "sha256").hexdigest()
+                digest = file_sha256(file)
             except OSError as error:
                 raise _unreadable(file, error, key=self.key) from error
             digests.append((self.name(file), digest))

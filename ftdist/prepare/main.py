@@ -9,40 +9,32 @@ one rename: however many processes prepare the same library, one folder appears,
 writes the facts of the packed library to OUT.json, or what is wrong.
 """
 
-import contextlib
-import errno
-import hashlib
 import json
-import shutil
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from ftdist.config.compose import load_config
 from ftdist.config.schema import ModelConfig, RunConfig
 from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.packed_dataset import CARD, PackedLibrary, source_folder
 from ftdist.errors import FtdistError, ModelError, StorageError
-from ftdist.io.atomic_dir import on_disk
+from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
+from ftdist.io.hashing import fingerprint
+from ftdist.io.jsonl import write_whole
 from ftdist.plan.plan import LibraryFacts
 from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.mixture import LIBRARY, find_sources, followers, weighed
 from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings
-from ftdist.rundir import write_whole
 
 FORMAT = 1
 """Raised whenever the same input would be packed or written in another way."""
 
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What transformers raises for files that are not what they should be."""
-
-_STALE_S = 7 * 24 * 3600
-"""Age of a half-built folder at which its builder is taken to be dead."""
 
 
 def prepare(config: RunConfig) -> LibraryFacts:
@@ -159,13 +151,8 @@ def _settings(config: RunConfig) -> BuildSettings:
 
 def _key(sources: dict[str, SourceFiles], *, encoder: ChatEncoder, settings: BuildSettings) -> str:
     """Fingerprint of everything that decides a packed library's bytes; weights do not."""
-    made_of = {
-        "format": FORMAT,
-        "sources": [(name, files.fingerprint) for name, files in sources.items()],
-        "encoder": encoder.fingerprint(),
-        "settings": asdict(settings),
-    }
-    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+    content = [(name, files.fingerprint) for name, files in sources.items()]
+    return fingerprint(FORMAT, content, encoder.fingerprint(), asdict(settings))
 
 
 def _build(
@@ -176,25 +163,16 @@ def _build(
     settings: BuildSettings,
     private: bool,
 ) -> None:
-    """Make the packed library beside its place, then give it its name."""
-    aside = folder.parent / f".{folder.name}.{uuid4().hex}.building"
+    """Write the packed library atomically; the first of several processes wins."""
+    remove_stale_dirs(folder.parent)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        aside.mkdir(mode=0o700 if private else 0o777)
-        _sweep(folder.parent)
-        _write_sources(aside, folder, sources=sources, encoder=encoder, settings=settings)
-        on_disk(aside, *aside.rglob("*"))
-        aside.rename(folder)
-        on_disk(folder.parent)
+        with atomic_dir(folder, private=private) as tmp:
+            _write_sources(tmp, folder, sources=sources, encoder=encoder, settings=settings)
     except OSError as error:
-        # Another process was first; what it made is the same.
-        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY) or not (folder / CARD).is_file():
-            raise StorageError(
-                f"The packed library cannot be written to {folder.parent}: {error}.",
-                remedy="free some space there, or set library.cache to a writable folder.",
-            ) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        raise StorageError(
+            f"The packed library cannot be written to {folder.parent}: {error}.",
+            remedy="free some space there, or set library.cache to a writable folder.",
+        ) from error
 
 
 def _write_sources(
@@ -228,14 +206,6 @@ def _write_sources(
         "chat_template": encoder.template,
     }
     (aside / CARD).write_text(json.dumps(card, indent=2), encoding="utf-8")
-
-
-def _sweep(cache: Path) -> None:
-    """Remove what builders that were killed long ago left half-made."""
-    for left in cache.glob(".*.building"):
-        with contextlib.suppress(FileNotFoundError):  # its builder has just given it its name
-            if time.time() - left.stat().st_mtime > _STALE_S:
-                shutil.rmtree(left, ignore_errors=True)
 
 
 if __name__ == "__main__":

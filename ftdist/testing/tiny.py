@@ -12,12 +12,12 @@ Everything is fixed by a seed: the same versions of the libraries write the same
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ftdist.errors import FtdistError, StorageError
+from ftdist.io.atomic_dir import atomic_dir
 
 SEED = 17
 VOCABULARY = 1000
@@ -86,27 +86,18 @@ def make(out: Path) -> Path:
     Raises:
         StorageError: `out` holds something else.
     """
-    if _is_there(out):
-        return out
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as aside:
-        folder = Path(aside) / "made"
-        (folder / "library").mkdir(parents=True)
-        _write_rows(folder / "library" / "fernbot.jsonl", list(conversations()))
-        _write_rows(folder / "library" / "probes.jsonl", list(probes()))
-        _write_model(folder / "model")
-        (folder / MADE).write_text(json.dumps({"format": FORMAT}) + "\n", encoding="utf-8")
-        if (out / MADE).is_file():
-            out.rename(Path(aside) / "old")  # of an earlier format, and made here
-        try:
-            folder.rename(out)
-        except OSError as error:
-            # Another process may have been quicker: what it made is the same.
-            if not _is_there(out):
-                raise StorageError(
-                    f"{out} cannot become the tiny model and library: {error.strerror}.",
-                    remedy="remove what stands there, or name another folder.",
-                ) from error
+    if not _is_there(out):
+        with atomic_dir(out, replace=(out / MADE).is_file()) as tmp:
+            (tmp / "library").mkdir()
+            _write_rows(tmp / "library" / "fernbot.jsonl", list(conversations()))
+            _write_rows(tmp / "library" / "probes.jsonl", list(probes()))
+            _write_model(tmp / "model")
+            (tmp / MADE).write_text(json.dumps({"format": FORMAT}) + "\n", encoding="utf-8")
+    if not _is_there(out):
+        raise StorageError(
+            f"The tiny model and library cannot be written to {out}: it holds something else.",
+            remedy="delete it, or name another folder.",
+        )
     return out
 
 

@@ -20,7 +20,7 @@ from ftdist.evaluation.scoring.confidence import Paired, paired_losses
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.evaluation.selection import Scores
 from ftdist.inference.loglikelihood import MAX_TEXT_TOKENS
-from ftdist.io.sampling import spread
+from ftdist.io.sampling import evenly_spaced
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class Items:
         self._longest = longest
         self.samples: list[PackedSequence] = []
         """One sample each, in the order of which `weighed` takes their losses."""
-        probes = spread([probe for probe in inputs.probes if probe.kind == "recall"], most)
+        probes = evenly_spaced([probe for probe in inputs.probes if probe.kind == "recall"], most)
         recall = [
             (probe.question, ranking.choices, ranking.right)
             for probe, ranking in zip(probes, rankings(inputs.probes, of=probes), strict=True)
@@ -89,8 +89,8 @@ class Items:
         ]
         general = [(item.question, item.choices, item.right_choice) for item in inputs.general]
         self._recall = self._questions(recall)
-        self._general = self._questions(spread(general, most))
-        self._texts = self._passages(spread(inputs.texts, most))
+        self._general = self._questions(evenly_spaced(general, most))
+        self._texts = self._passages(evenly_spaced(inputs.texts, most))
 
     @property
     def asks_library(self) -> bool:

@@ -31,9 +31,10 @@ from ftdist.evaluation.best_checkpoint import STEP, Judgement, Standing
 from ftdist.evaluation.eval_set import Inputs, read_inputs
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.selection import Scores
-from ftdist.io.sampling import spread
+from ftdist.io.jsonl import append_json_line, read_json_lines
+from ftdist.io.sampling import evenly_spaced
 from ftdist.observe import metrics
-from ftdist.rundir import RunDir, append_json_line, read_json_lines
+from ftdist.rundir import RunDir
 from ftdist.train.eval_items import Items, Weighed, against
 from ftdist.train.sharded_generate import PADDING, write_answers
 from ftdist.zero.engine import Zero3Engine
@@ -300,7 +301,7 @@ def _mixed(probes: Sequence[Probe], count: int) -> list[Probe]:
     for probe in probes:
         kinds.setdefault(probe.kind, []).append(probe)
     each = -(-count // max(1, len(kinds)))
-    turns = [spread(of_kind, each) for of_kind in kinds.values()]
+    turns = [evenly_spaced(of_kind, each) for of_kind in kinds.values()]
     mixed = [row[turn] for turn in range(each) for row in turns if turn < len(row)]
     return mixed[:count]
 

@@ -8,8 +8,9 @@ from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.compose import dump_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import RequeueError
+from ftdist.io.jsonl import write_whole
 from ftdist.plan.plan import Plan
-from ftdist.rundir import RunDir, write_whole
+from ftdist.rundir import RunDir
 from ftdist_launch.rank_failures import RankFailure
 from ftdist_launch.restart_policy import (
     AttemptEnd,

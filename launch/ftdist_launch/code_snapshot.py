@@ -10,7 +10,8 @@ from pathlib import Path
 import ftdist
 from ftdist.config.compose import conf_dir
 from ftdist.errors import ConfigError, StorageError
-from ftdist.rundir import RunDir, write_whole
+from ftdist.io.jsonl import write_whole
+from ftdist.rundir import RunDir
 
 FOLDERS = ("ftdist", "launch", "conf")
 """The parts of a checkout that run."""
@@ -36,22 +37,18 @@ def take(run: RunDir) -> str:
     Raises:
         StorageError: the disk did not take it.
     """
-    aside = run.code.with_name(f".{run.code.name}.new")
     try:
-        if aside.exists():
-            shutil.rmtree(aside)
+        if run.code.exists():
+            shutil.rmtree(run.code)
         for name, folder in sources().items():
             shutil.copytree(
                 folder,
-                aside / name,
+                run.code / name,
                 ignore=shutil.ignore_patterns("__pycache__"),
                 dirs_exist_ok=True,
             )
-        digest = digest_of(aside)
-        if run.code.exists():
-            shutil.rmtree(run.code)
+        digest = digest_of(run.code)
         write_whole(digest_file(run), digest + "\n")
-        aside.rename(run.code)
     except OSError as error:
         raise StorageError(
             f"The code cannot be copied to {run.code}: {error}.",

@@ -20,7 +20,8 @@ from pathlib import Path
 from types import FrameType
 
 from ftdist.errors import ConfigError, FtdistError, HangError, RequeueError
-from ftdist.rundir import RunDir, write_whole
+from ftdist.io.jsonl import write_whole
+from ftdist.rundir import RunDir
 from ftdist_launch.local.processes import ProcessId, end_with
 from ftdist_launch.local.submit import ENDS_WITH, visible_gpus
 from ftdist_launch.logs.timestamps import stamp_lines

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, StorageError
 from ftdist.evaluation.eval_set import read_inputs
 from ftdist.evaluation.scoring.distractors import can_rank
+from ftdist.io.filesystem import free_gib
 from ftdist.plan.model_info import untrainable
 from ftdist.plan.param_names import check_parameters
 from ftdist.plan.plan import Plan, check_context, cut_batch, read_model_facts
@@ -28,8 +28,6 @@ TOKENIZER_FILES = (
     "vocab.txt",
 )
 """Any one of them holds a tokenizer's vocabulary."""
-
-GIB = 1024**3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +76,11 @@ def check_plan(plan: Plan, *, root: Path) -> None:
     Raises:
         StorageError: fewer GiB are free than checkpoints and export will take.
     """
-    there = next(folder for folder in (root, *root.parents) if folder.exists())
-    free_gib = shutil.disk_usage(there).free / GIB
-    if free_gib < plan.disk_gib:
+    free = free_gib(root)
+    if free < plan.disk_gib:
         raise StorageError(
-            f"The run will take about {plan.disk_gib:.1f} GiB of disk, and {there} has "
-            f"{free_gib:.1f} GiB free.",
+            f"The run needs about {plan.disk_gib:.1f} GiB of disk, and the disk of {root} has "
+            f"{free:.1f} GiB free.",
             remedy="free some, set run.root to a larger disk, or lower checkpoint.keep.",
         )
 

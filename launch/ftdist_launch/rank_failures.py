@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ftdist.rundir import write_whole
+from ftdist.io.jsonl import write_whole
 from ftdist_launch.restart_policy import LOST_PEER, NO_EXIT_FILE
 
 ECHO = re.compile(

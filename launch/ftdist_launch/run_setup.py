@@ -13,9 +13,10 @@ from ftdist.config.compose import dump_config
 from ftdist.config.schema import CompareConfig, RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
 from ftdist.evaluation.eval_set import NONE
+from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.plan.plan import LibraryFacts, Plan, make_plan, read_model_facts
-from ftdist.rundir import RunDir, write_whole
+from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import private_umask
 from ftdist_launch.preflight import (
     Machine,

@@ -12,7 +12,8 @@ from ftdist.config.compose import load_config
 from ftdist.evaluation.eval_set import read_inputs
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.inference.hf_model import Answerer
-from ftdist.rundir import RunDir, read_json_lines
+from ftdist.io.jsonl import read_json_lines
+from ftdist.rundir import RunDir
 from tests.support.ranks import RunRanks
 from tests.support.runs import STEPS, curve, make_run, run_attempt, state_hash, stop_and_resume
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from ftdist.io.jsonl import append_json_line
 from ftdist.observe.wandb.state import SyncState, wandb_id
-from ftdist.rundir import RunDir, append_json_line
+from ftdist.rundir import RunDir
 from tests.support import wandb_reader
 from tests.support.fake_wandb_run import (
     CLOSE_TIMEOUT_S,

@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ftdist.io.jsonl import append_json_line
 from ftdist.observe.training_evals import ANSWERED, COLUMNS
 from ftdist.observe.wandb.state import SyncState, wandb_id
-from ftdist.rundir import RunDir, append_json_line
+from ftdist.rundir import RunDir
 from tests.support.fake_comparisons import SECRET, set_tracking
 from tests.support.fake_wandb_run import STEPS, make_run, record, start, wait_for
 from tests.support.wandb_uploads import Loopback, sync

@@ -1,13 +1,10 @@
-import errno
-import json
-import resource
 import stat
 from pathlib import Path
 
 import pytest
 
 from ftdist.errors import ConfigError
-from ftdist.rundir import RunDir, append_json_line, find_run, read_json_lines, write_whole
+from ftdist.rundir import RunDir, find_run
 
 
 def made(root: Path, *, private: bool = True) -> RunDir:
@@ -62,46 +59,9 @@ def test_events_survive_a_torn_last_line(tmp_path: Path) -> None:
     assert event["time"] > 0
 
 
-def test_lines_that_are_json_but_no_object_are_passed_over(tmp_path: Path) -> None:
-    path = tmp_path / "rows.jsonl"
-    path.write_text('7\n[1]\nnull\n{"step": 1}\n')
-    assert list(read_json_lines(path)) == [{"step": 1}]
-
-
 def test_a_run_is_called_by_name_in_runs_and_by_path_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert RunDir(tmp_path / "runs" / "r").cli_name == "r"
     assert RunDir(tmp_path / "my runs" / "r").cli_name == f"'{tmp_path}/my runs/r'"
-
-
-def test_json_lines_are_private_and_in_order(tmp_path: Path) -> None:
-    path = tmp_path / "rows.jsonl"
-    for step in range(3):
-        append_json_line(path, {"step": step})
-    assert [row["step"] for row in read_json_lines(path)] == [0, 1, 2]
-    assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
-
-
-def test_small_file_appears_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
-    path = tmp_path / "plan.json"
-    write_whole(path, json.dumps({"steps": 1}))
-    write_whole(path, json.dumps({"steps": 2}))
-    assert json.loads(path.read_text()) == {"steps": 2}
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_small_file_that_the_disk_refuses_is_named_and_the_old_one_stays(tmp_path: Path) -> None:
-    path = tmp_path / "scores.json"
-    write_whole(path, "{}")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
-    try:
-        with pytest.raises(OSError, match="File too large") as caught:
-            write_whole(path, "x" * 200)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(path))
-    assert path.read_text() == "{}"
-    assert list(tmp_path.iterdir()) == [path]

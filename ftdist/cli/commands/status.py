@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftdist.cli.common import named_run, tell_result, wants_help
+from ftdist.io.units import format_duration
 from ftdist.rundir import RUNS_ROOT
 
 if TYPE_CHECKING:
@@ -211,9 +212,7 @@ def _speed(status: "RunStatus") -> str:
 
 
 def _left(status: "RunStatus") -> str:
-    from ftdist.cli.progress import clock
-
-    return "" if status.eta_s is None else clock(status.eta_s)
+    return "" if status.eta_s is None else format_duration(status.eta_s)
 
 
 def _hosts(hosts: Sequence[str], *, most: int = 4) -> str:

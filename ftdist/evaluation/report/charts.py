@@ -10,6 +10,7 @@ from typing import Any
 import pygal
 from pygal.style import Style
 
+from ftdist.io.sampling import evenly_spaced
 from ftdist.observe.metrics import HELD_OUT_LOSS, LEARNING_RATE, LOSS, Row, source_loss
 
 # pygal has every later import of the process ask a finder of its plugins, of a form that Python no
@@ -172,15 +173,13 @@ def _told(name: str, curve: Points, along: str) -> str:
 def _table(series: Mapping[str, Points]) -> tuple[tuple[float, tuple[str, ...]], ...]:
     """Some steps of the fullest curve and of the rarest, evenly spread, the last one among them."""
     fullest, rarest = max(series.values(), key=len), min(series.values(), key=len)
-    steps = {step for curve in (fullest, rarest) for step, _ in _spread(curve)}
+    steps = {
+        step
+        for curve in (fullest, rarest)
+        for step, _ in evenly_spaced(curve, MAX_ROWS, with_last=True)
+    }
     values = {name: dict(curve) for name, curve in series.items()}
     return tuple(
         (step, tuple(_short(v[step]) if step in v else "" for v in values.values()))
         for step in sorted(steps)
     )
-
-
-def _spread(curve: Points) -> Points:
-    if len(curve) <= MAX_ROWS:
-        return curve
-    return [curve[n * (len(curve) - 1) // (MAX_ROWS - 1)] for n in range(MAX_ROWS)]

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from ftdist.io.jsonl import read_json_lines
 from ftdist.observe.metrics import ATTEMPT, LOSS_TOKENS, STEP, TIME, TOKENS, read_metrics
 from ftdist.plan.plan import Plan
-from ftdist.rundir import RunDir, read_json_lines
+from ftdist.rundir import RunDir
 
 TOKENS_A_PARAMETER = 20
 """Of a model trained from scratch with its compute well spent.

@@ -30,11 +30,12 @@ from ftdist.evaluation.report.text import (
 )
 from ftdist.evaluation.report.training_evals import learning
 from ftdist.io.html import render, source
-from ftdist.io.sampling import spread
+from ftdist.io.jsonl import write_whole
+from ftdist.io.sampling import evenly_spaced
 from ftdist.library.store.dataset import MANIFEST
 from ftdist.observe.metrics import DATA_S, STEP_S, TOKENS, Row, read_metrics
 from ftdist.plan.model_info import model_name
-from ftdist.rundir import RunDir, write_whole
+from ftdist.rundir import RunDir
 
 PAGE = "index.html"
 
@@ -84,7 +85,7 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         first=first,
         marks=marks_text,
         kinds=_by_kind(report.answers, first=first),
-        listed=spread(report.answers, MAX_LISTED),
+        listed=evenly_spaced(report.answers, MAX_LISTED),
         answers=len(report.answers),
         scores=report.scores,
         groups=_grouped(found),
@@ -123,7 +124,7 @@ def _by_kind(
     """
     of_kind = {kind: [row for row in answers if row["kind"] == kind] for kind in KINDS}
     return [
-        {"title": title, "rows": spread(rest, MAX_SHOWN), "asked": len(of_kind[kind])}
+        {"title": title, "rows": evenly_spaced(rest, MAX_SHOWN), "asked": len(of_kind[kind])}
         for kind, title in KINDS.items()
         if (rest := [row for row in of_kind[kind] if row is not first])
     ]
@@ -140,7 +141,7 @@ def _blind(answers: Sequence[dict[str, Any]], *, run: str) -> dict[str, Any]:
             "base": row["base"]["answer"],
             "tuned": row["tuned"]["answer"],
         }
-        for row in spread(differing, MAX_LISTED)
+        for row in evenly_spaced(differing, MAX_LISTED)
     ]
     return {"run": run, "rows": rows}
 

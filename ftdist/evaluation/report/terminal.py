@@ -24,8 +24,8 @@ from ftdist.evaluation.report.text import (
     score_rows,
     seen_text,
 )
-from ftdist.io.sampling import spread
-from ftdist.rundir import read_json_lines
+from ftdist.io.jsonl import read_json_lines
+from ftdist.io.sampling import evenly_spaced
 
 MAX_ANSWER = 240
 MAX_DOCUMENTS = 5
@@ -217,7 +217,7 @@ def _choose(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     }
     others = [by_kind[kind][:1] for kind in ("retention", "contrast") if by_kind[kind]]
     rest = [row for some in others for row in some][: max(0, count - 1)]
-    return spread(by_kind["recall"], count - len(rest)) + rest
+    return evenly_spaced(by_kind["recall"], count - len(rest)) + rest
 
 
 def _cell(row: dict[str, Any], name: str) -> Text:

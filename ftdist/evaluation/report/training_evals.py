@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.evaluation.report.charts import Chart, chart
+from ftdist.io.sampling import evenly_spaced
 from ftdist.observe.training_evals import read_training_evals
 
 MAX_STEPS = 5
@@ -84,8 +85,7 @@ def _loss(row: dict[str, Any]) -> float | None:
 
 
 def _written(rows: Sequence[dict[str, Any]]) -> tuple[Written, ...]:
-    count = min(MAX_STEPS, len(rows))
-    shown = [rows[place * (len(rows) - 1) // max(1, count - 1)] for place in range(count)]
+    shown = evenly_spaced(rows, MAX_STEPS, with_last=True)
     found: dict[str, Written] = {}
     for row in shown:
         for each in row["written"]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ftdist.errors import DataError
+from ftdist.io.jsonl import append_json_line, read_json_lines
 from ftdist.io.progress import LogFn, no_log
-from ftdist.rundir import append_json_line, read_json_lines
 
 Ask = Callable[[Sequence[str]], Sequence[str | DataError]]
 """From prompts to answers; an error, not raised, for a prompt that is refused."""

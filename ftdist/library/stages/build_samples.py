@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from ftdist.data.messages import Message
-from ftdist.io.atomic_dir import keep_first, made_aside
+from ftdist.io.atomic_dir import atomic_dir
+from ftdist.io.hashing import fingerprint
 from ftdist.library.cleaning.boilerplate import drop_boilerplate
 from ftdist.library.dedup.sections import without_sections
 from ftdist.library.samples import Sample
@@ -81,9 +82,9 @@ class Lesson:
         decision = self.decision
         for array in (decision.kept, decision.held_out, decision.repeated, decision.copied):
             digest.update(np.ascontiguousarray(array).tobytes() + b"|")
-        made_of = [FORMAT, self.piece.key, self.source, asdict(self.settings), digest.hexdigest()]
-        made_of += [self.written.name] if self.written else []
-        return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+        written = self.written.name if self.written else None
+        content = [self.piece.key, self.source, asdict(self.settings), digest.hexdigest()]
+        return fingerprint(FORMAT, content, written)
 
     @property
     def folder(self) -> Path:
@@ -99,9 +100,8 @@ class Lesson:
 def teach_piece(lesson: Lesson) -> Account:
     """Make the samples of one piece, unless that has been done before; its account."""
     if not lesson.is_taught:
-        with made_aside(lesson.folder) as aside:
-            _teach_into(aside, lesson)
-            keep_first(aside, lesson.folder)
+        with atomic_dir(lesson.folder) as tmp:
+            _teach_into(tmp, lesson)
     return Account.load(lesson.folder / _ACCOUNT)
 
 

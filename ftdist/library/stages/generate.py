@@ -7,7 +7,6 @@ CACHE/written/KEY.json  {"questions": {PASSAGE: [exchange]}, "wordings": {QUESTI
 What lacks replies, since the model refused prompts, has another name: they are asked again.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Self
 
 from ftdist.errors import DataError
+from ftdist.io.hashing import fingerprint
+from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn, no_log
 from ftdist.library.retention.response_cache import ANSWERED_AT_ONCE, Ask, answered
 from ftdist.library.samples import Sample
@@ -28,7 +29,6 @@ from ftdist.library.synthesis.llm_outputs import (
     written_wordings,
 )
 from ftdist.library.synthesis.qa_extraction import Exchange
-from ftdist.rundir import write_whole
 
 FORMAT = 1
 """Raised whenever the same replies would be taken in another way."""
@@ -166,9 +166,8 @@ def write_piece(
     return path
 
 
-def _place(cache: Path, made_of: Sequence[object]) -> Path:
-    name = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:32]
-    return cache / "written" / f"{name}.json"
+def _place(cache: Path, parts: Sequence[object]) -> Path:
+    return cache / "written" / f"{fingerprint(*parts)}.json"
 
 
 def _refused(prompt: str, *, writer: Writer, into: Written, place: str, what: str) -> None:

@@ -1,6 +1,5 @@
 """A curated library written beside its place, then given its name: data, probes, manifest, card."""
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -12,7 +11,9 @@ import pyarrow
 
 from ftdist.config.curate_schema import CurateConfig
 from ftdist.errors import ConfigError, StorageError
-from ftdist.io.atomic_dir import keep_last, made_aside, sweep
+from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
+from ftdist.io.hashing import file_sha256
+from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.io.worker_pool import processes_for
 from ftdist.library.dataset_card import html_card, text_card
@@ -23,7 +24,6 @@ from ftdist.library.stages.write_probes import Probes, write_probes
 from ftdist.library.stats import Account
 from ftdist.library.store.dataset import FORMAT, MANIFEST, SCHEMA, write_samples
 from ftdist.library.token_stats import SourceSizes, measure
-from ftdist.rundir import write_whole
 from ftdist.text.decontamination import Overlap
 
 PARTS = ("train", "held_out")
@@ -70,10 +70,10 @@ def publish(
     folder = place_of(config)
     try:
         refuse_others(folder)
-        sweep(folder.parent, name=folder.name)
-        with made_aside(folder, private=config.library.private) as aside:
+        remove_stale_dirs(folder.parent, name=folder.name)
+        with atomic_dir(folder, private=config.library.private, replace=True) as tmp:
             card = _write_library(
-                aside,
+                tmp,
                 config,
                 taught=taught,
                 kept=kept,
@@ -82,7 +82,6 @@ def publish(
                 model=model,
                 log=log,
             )
-            keep_last(aside, folder)
     except OSError as error:
         raise StorageError(
             f"The library cannot be written to {folder}: {reason_of(error)}.",
@@ -196,7 +195,7 @@ def _write_data(
         for part, chosen in (("train", samples), ("held_out", ())):
             path = f"data/{name}-{part}.arrow"
             number = write_samples(aside / path, chosen)
-            files[part] = {"name": path, "samples": number, "sha256": _digest(aside / path)}
+            files[part] = {"name": path, "samples": number, "sha256": file_sha256(aside / path)}
         sources.append({"name": name, "role": role, "weight": 1.0, "files": files})
     return sources
 
@@ -211,7 +210,7 @@ def _joined(path: Path, parts: Iterable[Path]) -> dict[str, Any]:
                     batch = reader.get_batch(at)
                     number += batch.num_rows
                     writer.write_batch(batch)
-    return {"samples": number, "sha256": _digest(path)}
+    return {"samples": number, "sha256": file_sha256(path)}
 
 
 def _card(  # noqa: PLR0913 - all that a curation found, put together in one place
@@ -329,8 +328,3 @@ def _settings(config: CurateConfig) -> dict[str, Any]:
     values: dict[str, Any] = json.loads(json.dumps(asdict(config)))
     del values["work"], values["library"]["root"]
     return values
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,7 @@ from typing import Any
 
 from ftdist.config.curate_schema import CurateConfig
 from ftdist.errors import DataError
-from ftdist.io.file_hashes import Digests, stamp_of
+from ftdist.io.hashing import FileHashes, file_stamp
 from ftdist.io.progress import LogFn, told
 from ftdist.io.worker_pool import in_order
 from ftdist.library.readers.discovery import FoundSource
@@ -34,7 +34,7 @@ class Work:
 
 def read_sources(roles: Sequence[tuple[FoundSource, str]], *, work: Work) -> list[ReadSource]:
     """Read and clean all sources, each piece in a process of its own."""
-    digests = Digests.load(work.cache / "digests.json")
+    digests = FileHashes.load(work.cache / "digests.json")
     settings = ReadSettings(
         columns=tuple(sorted(work.config.library.columns.items())),
         assistant=tuple(work.config.library.assistant),
@@ -79,15 +79,15 @@ def read_sources(roles: Sequence[tuple[FoundSource, str]], *, work: Work) -> lis
 
 
 def _pieces(
-    source: FoundSource, file: Any, digests: Digests, settings: ReadSettings, work: Work
+    source: FoundSource, file: Any, digests: FileHashes, settings: ReadSettings, work: Work
 ) -> list[Piece]:
     """A file as pieces: one, or spans of a long JSONL file."""
     span_bytes = work.config.work.shard_mib * 2**20
-    stamp = stamp_of(file.path)
+    stamp = file_stamp(file.path)
     is_long = file.kind == "jsonl" and file.path.stat().st_size > span_bytes
     is_spanned = is_long and "thread" not in dict(settings.columns)
     spans = split_jsonl(file.path, span_bytes=span_bytes) if is_spanned else [(None, 1)]
-    digest = digests.of(file.path)
+    digest = digests.sha256(file.path)
     return [
         Piece(
             path=file.path,

@@ -14,8 +14,6 @@ after an interruption, finds it there.
                      account.json    what was counted
 """
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -27,8 +25,8 @@ import numpy as np
 
 from ftdist.config.curate_schema import WhenFound
 from ftdist.data.messages import Message
-from ftdist.io.atomic_dir import keep_first, made_aside
-from ftdist.io.file_hashes import Stamp, stamp_of
+from ftdist.io.atomic_dir import atomic_dir
+from ftdist.io.hashing import FileStamp, file_stamp, fingerprint
 from ftdist.library.cleaning.boilerplate import block_hashes
 from ftdist.library.cleaning.pii import mask_pii
 from ftdist.library.cleaning.text import clean_row
@@ -75,7 +73,7 @@ class Piece:
     digest: str
     """sha256 of the whole file."""
 
-    stamp: Stamp
+    stamp: FileStamp
     """Of the file when it was found: what is read of another is not kept."""
 
     span: tuple[int, int] | None
@@ -88,9 +86,8 @@ class Piece:
     @property
     def key(self) -> str:
         """Fingerprint of everything that decides what is read."""
-        made_of = [FORMAT, self.name, self.kind, self.digest, self.span, self.first_row]
-        made_of += [asdict(self.settings), converter_versions()]
-        return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+        content = [self.name, self.kind, self.digest, self.span, self.first_row]
+        return fingerprint(FORMAT, content, asdict(self.settings), converter_versions())
 
     @property
     def folder(self) -> Path:
@@ -126,22 +123,21 @@ def read_piece(piece: Piece) -> Account:
     What a file does to its reader is told of that file, as a bad row, and not kept.
     """
     if not piece.is_read:
-        with made_aside(piece.folder) as aside:
-            try:
-                _read_into(aside, piece)
+        try:
+            with atomic_dir(piece.folder) as tmp:
+                _read_into(tmp, piece)
                 if not _is_as_found(piece):
                     raise BadRowError("changes while it is read", "Curate once it is written.")
-            except BadRowError as error:
-                account = Account(rows=1)
-                account.bad_row(piece.name, str(error), error.remedy)
-                return account
-            keep_first(aside, piece.folder)
+        except BadRowError as error:
+            account = Account(rows=1)
+            account.bad_row(piece.name, str(error), error.remedy)
+            return account
     return Account.load(piece.folder / _ACCOUNT)
 
 
 def _is_as_found(piece: Piece) -> bool:
     try:
-        return stamp_of(piece.path) == piece.stamp
+        return file_stamp(piece.path) == piece.stamp
     except OSError:
         return False
 

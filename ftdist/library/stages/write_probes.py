@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ftdist.config.curate_schema import SplitSection
+from ftdist.io.jsonl import write_whole
 from ftdist.library.retention.out_of_scope import Strange
 from ftdist.library.retention.replay import Kept
 from ftdist.library.store.dataset import read_samples
-from ftdist.rundir import write_whole
 from ftdist.text.decontamination import Overlap, settle, shared
 from ftdist.text.ngram_hashes import Hashes, ngrams_of_texts, word_hashes, word_ngrams
 

@@ -12,15 +12,17 @@
 A function of `runs/R/report` and the run's config alone. No torch, no wandb.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ftdist.config.schema import RunConfig
+from ftdist.io.hashing import fingerprint
+from ftdist.io.jsonl import read_json_lines
+from ftdist.io.sampling import evenly_spaced
 from ftdist.observe.redact import redacted
-from ftdist.rundir import RunDir, read_json_lines
+from ftdist.rundir import RunDir
 
 PREFIX = "compare/"
 ANSWERS = f"{PREFIX}answers"
@@ -70,8 +72,7 @@ class Comparison:
     @property
     def digest(self) -> str:
         """The same for the same content alone."""
-        text = json.dumps([self.values, COLUMNS, self.answers], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return fingerprint(dict(self.values), COLUMNS, self.answers)[:16]
 
     @property
     def told(self) -> str:
@@ -163,8 +164,7 @@ def _numbers(section: str, fields: Mapping[str, Any]) -> dict[str, Value]:
 
 def answer_rows(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
     """At most `MAX_ANSWERS` rows of `answers.jsonl`, evenly spread over it, as `COLUMNS`."""
-    count = min(len(rows), MAX_ANSWERS)
-    return [_answer_row(rows[place * len(rows) // count]) for place in range(count)]
+    return [_answer_row(row) for row in evenly_spaced(rows, MAX_ANSWERS)]
 
 
 def _answer_row(row: Mapping[str, Any]) -> Row:

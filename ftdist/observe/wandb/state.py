@@ -6,7 +6,6 @@ synced.json  how far a server has said that it has the run
 sender       held by the one process that sends rows
 """
 
-import hashlib
 import json
 import os
 import time
@@ -14,7 +13,9 @@ import uuid
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from ftdist.rundir import RunDir, write_whole
+from ftdist.io.hashing import fingerprint
+from ftdist.io.jsonl import write_whole
+from ftdist.rundir import RunDir
 
 STALE_S = 120.0
 """A sender that has not been seen for so long is dead; the living say so far more often."""
@@ -28,9 +29,8 @@ def wandb_id(run: RunDir) -> str:
     kept = run.wandb / "run-id"
     if not kept.exists():
         # With the time, since a run of the same name may have been here before and be in W&B.
-        text = f"{run.root.resolve()} {time.time_ns()}"
         run.wandb.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, hashlib.sha256(text.encode()).hexdigest()[:16])
+        write_whole(kept, fingerprint(str(run.root.resolve()), time.time_ns())[:16])
     return kept.read_text().strip()
 
 

@@ -13,9 +13,10 @@ from ftdist import __version__
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
+from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.plan.plan import Plan
-from ftdist.rundir import RunDir, write_whole
+from ftdist.rundir import RunDir
 from ftdist_launch import entrypoints as jobs
 from ftdist_launch.attempts import JobExit, finish_attempt, newest_step, start_attempt
 from ftdist_launch.code_snapshot import git_state

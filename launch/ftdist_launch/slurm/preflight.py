@@ -9,12 +9,11 @@ from pathlib import Path
 
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
+from ftdist.io.filesystem import free_gib
 from ftdist.observe.wandb.api import find_server
 from ftdist.plan.memory import DTYPE_BYTES, memory_terms
 from ftdist.plan.model_info import read_model_facts
 from ftdist_launch.slurm.client import Partition, Queue, SlurmError
-
-GIB = 1024**3
 
 SAVE_GIB_PER_S = 0.5
 """What one node is taken to write to the shared file system while it saves, GiB a second."""
@@ -184,12 +183,11 @@ def disk_problems(config: RunConfig) -> Iterator[FtdistError]:
     """A disk, or a quota that it shows, without room for checkpoints and export."""
     needed_gib = _terms(config).get("disk_gib")
     root = Path(config.run.root)
-    there = next(folder for folder in (root, *root.parents) if folder.exists())
-    free_gib = shutil.disk_usage(there).free / GIB
-    if needed_gib is not None and free_gib < needed_gib:
+    free = free_gib(root)
+    if needed_gib is not None and free < needed_gib:
         yield StorageError(
-            f"The run will take about {needed_gib:.1f} GiB of disk, and {there} has "
-            f"{free_gib:.1f} GiB free.",
+            f"The run needs about {needed_gib:.1f} GiB of disk, and the disk of {root} has "
+            f"{free:.1f} GiB free.",
             remedy="free some, set run.root to a larger disk, or lower checkpoint.keep.",
         )
 

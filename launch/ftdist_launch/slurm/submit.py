@@ -9,9 +9,10 @@ from ftdist import __version__
 from ftdist.config.compose import dump_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError
+from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.plan.plan import Plan
-from ftdist.rundir import RunDir, write_whole
+from ftdist.rundir import RunDir
 from ftdist_launch import code_snapshot
 from ftdist_launch import entrypoints as jobs
 from ftdist_launch.code_snapshot import git_state

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from ftdist.config.curate_schema import CurateConfig
 from ftdist.errors import ConfigError
-from ftdist.rundir import RunDir, write_whole
+from ftdist.io.jsonl import write_whole
+from ftdist.rundir import RunDir
 from ftdist_launch import code_snapshot
 from ftdist_launch import entrypoints as jobs
 from ftdist_launch.local.submit import outside_any_job, private_umask

@@ -76,7 +76,7 @@ def test_a_running_run_says_where_how_fast_and_how_long(
     assert cli.main(["status", "r"]) == 0
     assert capsys.readouterr().out.startswith(
         "Run r: running on n1, n2 (attempt 2, job 12).\n"
-        "Step 11 of 20, loss 2.0000, 5,123 tokens/s, 1:15 left.\n"
+        "Step 11 of 20, loss 2.0000, 5,123 tokens/s, 1m15s left.\n"
         "W&B: https://wandb.example/r\n"
     )
 

@@ -105,7 +105,7 @@ def test_what_a_stopped_blending_measured_is_not_measured_again(
     with pytest.raises(StoppedError):
         blend(run.root)
     assert frontier(run) is None
-    left = run.blend / f".model.{'0' * 32}.making"  # by a writer that was killed a year ago
+    left = run.blend / f".model.{'0' * 32}.tmp"  # by a writer that was killed a year ago
     left.mkdir()
     os.utime(left, (0, 0))
     blend(run.root)
@@ -180,7 +180,7 @@ def test_a_disk_that_is_full_for_the_kept_blend_loses_no_measurement(
     _ask_for(run, [0.5, 1.0])
 
     def full(base: Path, tuned: Path, out: Path, *, alpha: float) -> None:
-        if out.name.endswith(".making"):
+        if out.name.endswith(".tmp"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(out))
         write_blend(base, tuned, out, alpha=alpha)
 
@@ -193,7 +193,7 @@ def test_a_disk_that_is_full_for_the_kept_blend_loses_no_measurement(
     assert len(_points(run)) == 2
 
 
-@pytest.mark.parametrize(("stops_at", "kept"), [("keep_last", 1.0), ("write_page", 0.25)])
+@pytest.mark.parametrize(("stops_at", "kept"), [("set_modes", 1.0), ("write_page", 0.25)])
 def test_wherever_blending_is_stopped_the_page_names_the_blend_that_is_kept(
     run: RunDir, made: Path, monkeypatch: pytest.MonkeyPatch, stops_at: str, kept: float
 ) -> None:
@@ -216,5 +216,5 @@ def _nothing(*_: Any) -> None:
     pass
 
 
-def _stop(*_: Any) -> None:
+def _stop(*_: Any, **__: Any) -> None:
     raise StoppedError

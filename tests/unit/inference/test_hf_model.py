@@ -19,7 +19,8 @@ from ftdist.inference import loglikelihood
 from ftdist.inference.hf_model import Answerer
 from ftdist.inference.model_fingerprint import model_key
 from ftdist.inference.sampling import Draw
-from ftdist.rundir import RunDir, read_json_lines
+from ftdist.io.jsonl import read_json_lines
+from ftdist.rundir import RunDir
 from ftdist.testing import tiny
 from tests.support.models import spread_tiny
 

@@ -16,7 +16,7 @@ import pytest
 
 from ftdist.config.compose import compose_curation
 from ftdist.errors import DataError
-from ftdist.io.file_hashes import stamp_of
+from ftdist.io.hashing import file_stamp
 from ftdist.library.pipeline import curate
 from ftdist.library.readers import read_document
 from ftdist.library.readers.discovery import FoundSource, find_sources
@@ -38,7 +38,7 @@ def _find(path: Path) -> FoundSource:
 
 
 def _read(path: Path, kind: str, **more: Any) -> Account:
-    asked = {"stamp": stamp_of(path), "digest": path.name, "span": None, "first_row": 1, **more}
+    asked = {"stamp": file_stamp(path), "digest": path.name, "span": None, "first_row": 1, **more}
     return read_piece(
         Piece(path=path, name=path.name, kind=kind, settings=SETTINGS,
               cache=path.parent / "cache", **asked)
@@ -195,7 +195,7 @@ def test_a_line_of_one_gib_is_told_in_the_memory_of_the_longest_that_is_read(
 def test_what_changes_while_it_is_read_is_told_and_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("Read before it was whole.")
-    size, *rest = stamp_of(path)
+    size, *rest = file_stamp(path)
     account = _read(path, "text", stamp=(size + 1, *rest))
     assert _told(account) == ["a.txt changes while it is read - Curate once it is written."]
     assert _read(path, "text").bad == 0

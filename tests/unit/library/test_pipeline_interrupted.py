@@ -3,18 +3,15 @@
 Processes here are real, started as a user starts them, and killed as a machine kills them.
 """
 
-import hashlib
 import json
 import os
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +20,6 @@ import pytest
 
 from ftdist.config.compose import compose_curation
 from ftdist.errors import StorageError
-from ftdist.io.atomic_dir import keep_first, keep_last, made_aside, sweep
 from ftdist.library import pipeline as stages
 from ftdist.library.pipeline import curate
 from tests.support.processes import family, is_over, says
@@ -120,7 +116,7 @@ def _readers(process: "subprocess.Popen[str]") -> list[int]:
 
 def _left(place: Path) -> list[str]:
     """What a curation forgot to clean up."""
-    return [str(path) for path in place.rglob(".*.making")] + [
+    return [str(path) for path in place.rglob(".*.tmp")] + [
         str(path) for path in place.rglob(".*.old")
     ]
 
@@ -255,53 +251,3 @@ def test_one_process_and_three_a_change_and_back_give_the_same_bytes(
     assert back == one
     known = [line.rpartition("; ")[2] for line in said if "are known" in line]
     assert known == [f"{number} are known already" for number in (0, 3, 4)]
-
-
-def test_many_writers_of_one_folder_leave_one_whole_folder(tmp_path: Path) -> None:
-    place = tmp_path / "place"
-
-    def write(number: int) -> None:
-        with made_aside(place) as aside:
-            for name in ("a", "b"):
-                (aside / name).write_text(str(number))
-            keep_last(aside, place)
-
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        list(pool.map(write, range(200)))
-    assert (place / "a").read_text() == (place / "b").read_text()
-    assert sorted(tmp_path.iterdir()) == [place]
-
-
-def test_of_two_writers_of_the_same_the_first_stays(tmp_path: Path) -> None:
-    place = tmp_path / "place"
-    for number in (1, 2):
-        with made_aside(place) as aside:
-            (aside / "a").write_text(str(number))
-            keep_first(aside, place)
-    assert (place / "a").read_text() == "1"
-    assert sorted(tmp_path.iterdir()) == [place]
-
-
-def test_what_a_killed_writer_left_is_swept_and_what_one_still_writes_is_not(
-    tmp_path: Path,
-) -> None:
-    here = hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
-    left = tmp_path / f".w.{here}{'0' * 24}.making"
-    replaced = tmp_path / f".v.{'0' * 32}.old"  # killed between two renames
-    for folder in (left, replaced):
-        folder.mkdir()
-        (folder / "a").write_text("a")
-    with made_aside(tmp_path / "w") as aside:
-        sweep(tmp_path)
-        assert sorted(tmp_path.iterdir()) == sorted([aside, tmp_path / "v"])
-    assert (tmp_path / "v" / "a").read_text() == "a"
-
-
-def test_what_another_host_writes_is_left_alone_until_it_is_a_week_old(tmp_path: Path) -> None:
-    # Its lock may not be seen here: on a shared file system it often is not.
-    young, old = (tmp_path / f".w.{'0' * 8}{digit * 24}.making" for digit in "12")
-    for folder, days in ((young, 6), (old, 8)):
-        folder.mkdir()
-        os.utime(folder, (time.time() - days * 86_400,) * 2)
-    sweep(tmp_path)
-    assert sorted(tmp_path.iterdir()) == [young]

@@ -13,7 +13,6 @@ from ftdist.observe.loggers import (
     Console,
     JsonlWriter,
     MetricLogger,
-    duration,
     open_metric_logger,
     progress_line,
 )
@@ -142,14 +141,6 @@ def test_console_line_reads_as_a_sentence_of_numbers() -> None:
     )
     held_out = {"step": 7, "eval/held_out_loss": 2.0}
     assert progress_line(held_out, total_steps=120) == "step   7/120  held-out loss 2.0000"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0s"), (59.6, "1m00s"), (200.0, "3m20s"), (18_420.0, "5h07m"), (183_600.0, "2d03h")],
-)
-def test_duration(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_secrets_are_hidden_and_numbers_of_tokens_are_not() -> None:

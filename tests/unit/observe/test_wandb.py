@@ -10,6 +10,7 @@ import pytest
 from ftdist_launch.code_snapshot import git_state
 
 from ftdist.dist.world import World
+from ftdist.io.jsonl import append_json_line, read_json_lines
 from ftdist.observe import system_metrics
 from ftdist.observe.metrics import SYSTEM_METRICS
 from ftdist.observe.metrics_tail import MetricsTail
@@ -24,7 +25,7 @@ from ftdist.observe.wandb import state
 from ftdist.observe.wandb.api import DEFAULT_URL, WandbError, find_server
 from ftdist.observe.wandb.run_config import wandb_config
 from ftdist.observe.wandb.state import SenderLock, SyncState
-from ftdist.rundir import RunDir, append_json_line, read_json_lines
+from ftdist.rundir import RunDir
 from tests.support.fake_wandb_run import make_config, make_plan, make_run
 from tests.support.wandb_loopback import WandbLoopback
 

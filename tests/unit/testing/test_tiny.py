@@ -7,7 +7,7 @@ import pytest
 
 from ftdist.errors import StorageError
 from ftdist.evaluation.probes import read_probes
-from ftdist.rundir import read_json_lines
+from ftdist.io.jsonl import read_json_lines
 from ftdist.testing import tiny
 from ftdist.text.matching import cited_pages, contains_all, words
 
@@ -69,7 +69,7 @@ def test_an_older_format_is_replaced_and_anything_else_is_kept(tmp_path: Path) -
     other = tmp_path / "other"
     other.mkdir()
     (other / "mine.txt").write_text("precious")
-    with pytest.raises(StorageError, match="cannot become the tiny model"):
+    with pytest.raises(StorageError, match="tiny model and library cannot be written"):
         tiny.make(other)
     assert [path.name for path in other.iterdir()] == ["mine.txt"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old", "other"]

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ftdist.evaluation.report.cost import cost_of
-from ftdist.rundir import RunDir, append_json_line
+from ftdist.io.jsonl import append_json_line
+from ftdist.rundir import RunDir
 from tests.support.fake_wandb_run import make_plan
 
 

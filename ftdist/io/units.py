@@ -1,0 +1,15 @@
+"""Units that users read: GiB and durations."""
+
+GIB = 2**30
+
+
+def format_duration(seconds: float) -> str:
+    """A duration such as 45s, 3m20s, 5h07m, 2d03h."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
