@@ -17,7 +17,7 @@ PY := .venv/bin/python
 NEWS := sed -u -E '/already satisfied|^Looking |^ *(Created wheel|Stored in|Attempting|Found existing|Uninstalling|Successfully uninstalled)/d'
 SHELL_FILES = .ci/run $(shell find docker launch tests -name '*.sh')
 
-.PHONY: help .venv demo test cluster-packages bench check check-format check-lint check-types check-layers \
+.PHONY: help .venv demo test cluster-packages bench docs check check-words check-format check-lint check-types check-layers \
         check-dependencies check-spelling check-shell format clean
 
 help: ## show this list
@@ -57,6 +57,9 @@ cluster-packages: ## install the Debian packages that the cluster tier of tests 
 bench: .venv/installed ## measure speed, memory and time to the first step against others
 	@$(PY) -m benchmarks
 
+docs: .venv/installed ## write the pages that are made from the code (docs/reference/config.md)
+	@$(PY) -m tools.config_reference
+
 check: check-format check-lint check-types check-layers check-dependencies check-spelling check-shell ## all checks of the source
 
 check-format: .venv/installed
@@ -76,6 +79,9 @@ check-dependencies: .venv/installed
 
 check-spelling: .venv/installed
 	.venv/bin/typos
+
+check-words: .venv/installed
+	$(PY) -m tools.check_words
 
 check-shell: .venv/installed
 	.venv/bin/shellcheck $(SHELL_FILES)
