@@ -57,8 +57,9 @@ cluster-packages: ## install the Debian packages that the cluster tier of tests 
 bench: .venv/installed ## measure speed, memory and time to the first step against others
 	@$(PY) -m benchmarks
 
-docs: .venv/installed ## write the pages that are made from the code (docs/reference/config.md)
+docs: .venv/installed ## write the pages that are made from the code (docs/reference/)
 	@$(PY) -m tools.config_reference
+	@$(PY) -m tools.metrics_reference
 
 check: check-format check-lint check-types check-layers check-dependencies check-spelling check-shell ## all checks of the source
 
