@@ -1,6 +1,6 @@
 """Which folders are installed, and under which names; all else is in pyproject.toml.
 
-Why: docs/decisions/0011-what-is-installed.md.
+Why: docs/decisions/0011-installed-packages.md.
 """
 
 from setuptools import find_packages, setup

@@ -1,6 +1,6 @@
 """Write docs/reference/metrics.md, the table of all metrics.
 
-    python -m tools.metrics_reference
+python -m tools.metrics_reference
 """
 
 import sys

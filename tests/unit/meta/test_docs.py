@@ -4,12 +4,14 @@ import importlib.util
 import re
 import subprocess
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from ftdist.cli.main import VERBS
-from ftdist.config.keys import config_keys
+from ftdist.config.keys import CURATE, config_keys, find_key
 from tests.support.tiers import TESTS
+from tools import config_reference, metrics_reference
 
 ROOT = TESTS.parent
 NOT_OURS = {".venv", ".git", ".cache", ".pytest_cache", "runs", "build", "library", "golden"}
@@ -17,6 +19,7 @@ DOCUMENTS = sorted(
     path for path in ROOT.rglob("*.md") if NOT_OURS.isdisjoint(path.relative_to(ROOT).parts)
 )
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -76,6 +79,79 @@ def test_every_module_that_is_run_with_python_m_exists(document: Path) -> None:
     assert {name for name in modules if importlib.util.find_spec(name) is None} == set()
 
 
+SECTIONS = {name.split(".")[0] for name in [*config_keys(), *config_keys(CURATE)]}
+KEY = re.compile(r"(?<![\w./-])(\w+)((?:\.\w+)+)(?==|`)")
+"""A dotted name with a value, or at the end of code."""
+
+PAST_COMMANDS = {"docs/LOG.md", "docs/benchmarks.md", "CHANGELOG.md"}
+"""Documents of what was measured or changed, with the names of their day."""
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_every_config_key_that_is_named_exists(document: Path) -> None:
+    if name_of(document) in PAST_COMMANDS:
+        pytest.skip("holds commands of the past")
+    assert unknown_keys(document.read_text(encoding="utf-8")) == []
+
+
+def unknown_keys(text: str) -> list[str]:
+    """Dotted names in code that begin with a section of the config and are no key of it."""
+    code = [*FENCE.findall(text), *re.findall(r"^ {4}.*$", text, re.MULTILINE)]
+    code += re.findall(r"`[^`\n]+`", text)
+    named = {
+        f"{section}{rest}"
+        for section, rest in KEY.findall("\n".join(code))
+        if section in SECTIONS and not rest.endswith(FILE_SUFFIXES)
+    }
+    return sorted(
+        name for name in named if find_key(name) is None and find_key(name, form=CURATE) is None
+    )
+
+
+FILE_SUFFIXES = (".py", ".json", ".jsonl", ".yaml", ".md", ".txt")
+
+
+def test_a_key_that_is_named_and_missing_is_seen() -> None:
+    text = "Set `run.name=R`, `library.extra.stuff` or `optim.peak_lrr=1`; not run.nothing=1.\n"
+    assert unknown_keys(text) == ["library.extra.stuff", "optim.peak_lrr"]
+
+
+def test_every_document_that_code_and_config_name_exists() -> None:
+    named = {}
+    for folder in ("ftdist", "launch", "conf", "examples", "benchmarks", "docker"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in (".py", ".yaml", ".jinja", ".toml") and path.is_file():
+                text = path.read_text(encoding="utf-8")
+                named |= dict.fromkeys(re.findall(r"\bdocs/[\w/.-]+\.md", text), path)
+    assert named
+    assert [
+        (name, name_of(path)) for name, path in named.items() if not (ROOT / name).exists()
+    ] == []
+
+
+def test_every_page_is_in_the_index_of_the_documentation() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    pages = [
+        path.relative_to(ROOT / "docs").as_posix()
+        for path in (ROOT / "docs").rglob("*.md")
+        if "decisions" not in path.parts
+    ]
+    assert [page for page in pages if page != "README.md" and f"({page})" not in index] == []
+
+
+@pytest.mark.parametrize("generator", [config_reference, metrics_reference])
+def test_generated_reference_pages_are_up_to_date(generator: ModuleType) -> None:
+    text = generator.PAGE.read_text(encoding="utf-8")
+    assert text == generator.page(), "run `make docs`"
+
+
+def test_images_exist_and_have_a_description() -> None:
+    for document in DOCUMENTS:
+        for alt, target in IMAGE.findall(document.read_text(encoding="utf-8")):
+            assert alt, f"{document}: {target}"
+            assert (document.parent / target).is_file(), f"{document}: {target}"
+
+
 def commands(document: Path, pattern: str) -> set[str]:
     """What `pattern` captures at the start of code: between backticks, indented, or in a fence."""
     text = document.read_text(encoding="utf-8")
@@ -107,7 +183,7 @@ def test_make_help_lists_every_target_that_has_a_comment() -> None:
 
 
 def test_every_key_of_cluster_is_explained_in_its_document() -> None:
-    text = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "how-to" / "cluster.md").read_text(encoding="utf-8")
     keys = [name.removeprefix("cluster.") for name in config_keys() if name.startswith("cluster.")]
     assert keys
     assert [key for key in keys if f"`{key}`" not in text] == []
