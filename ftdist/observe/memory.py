@@ -1,4 +1,4 @@
-"""Peak memory of this process, in the sense that matters on its device."""
+"""Peak memory of this process: GPU allocations, or anonymous host memory."""
 
 import os
 import threading
@@ -15,13 +15,12 @@ _SAMPLE_EVERY_S = 0.05
 def peak_memory_gib(device_kind: Literal["cpu", "cuda"]) -> float:
     """Highest memory of this process so far, GiB.
 
-    cuda: what torch's allocator had given out at most on the current device.
+    cuda: the peak of torch's allocator on the current device.
 
-    cpu: anonymous resident memory (weights, gradients, optimizer state, activations), the highest
-    seen since the first call. The kernel keeps a peak of all resident memory only (VmHWM), and
-    that counts the pages of mapped model and data files too, which it takes back when it
-    needs them. So RssAnon is read twenty times a second by a thread of its own (some 30
-    microseconds each): at a step's end alone, the activations would be gone already.
+    cpu: peak anonymous resident memory (weights, gradients, optimizer state, activations) since
+    the first call. The kernel's own peak (VmHWM) also counts reclaimable pages of mapped model
+    and data files, so a thread samples RssAnon twenty times per second (about 30 microseconds
+    each). Sampling at step boundaries would miss the activations.
     """
     if device_kind == "cuda":
         import torch
@@ -40,7 +39,7 @@ def anonymous_memory_gib() -> float:
 
 @cache
 def _sampler(process: int) -> "_Sampler":
-    """The one sampler of `process`: a peak is the process's own, and a fork has no threads."""
+    """The sampler of a process, keyed by pid since a fork inherits the cache but no threads."""
     return _Sampler(process)
 
 

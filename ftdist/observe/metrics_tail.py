@@ -1,7 +1,7 @@
-"""A run's record as W&B is to show it: each step once, in order, what its nodes measured beside it.
+"""Tail of a run's `metrics.jsonl` for W&B: each step once, in order, merged with system metrics.
 
-`metrics.jsonl` and `attempts/N/system-HOST.jsonl` are only ever added to, so whoever mirrors them
-needs to know no more than the last step that the mirror has. No torch, no wandb.
+`metrics.jsonl` and `attempts/N/system-HOST.jsonl` are append-only, so a reader only needs to know
+the last step that W&B has. No torch, no wandb.
 """
 
 import json
@@ -14,117 +14,109 @@ from typing import Any
 from ftdist.observe.metrics import STEP, SYSTEM_METRICS, TIME, Row, read_metrics
 from ftdist.rundir import RunDir
 
-NODES_EVERY_S = 5.0
-"""Least time between two looks at the files of all nodes."""
+SYSTEM_POLL_S = 5.0
+"""Least time between two reads of all nodes' files."""
 
 
 class MetricsTail:
-    """Follows the record of a run from a step on.
+    """Yields a run's rows after a given step as they are written.
 
-    Where an attempt computed steps again, a step's first row counts that was not shown yet: what
-    is in W&B cannot be taken back.
+    If a later attempt computes steps again, their rows are skipped: W&B history cannot be changed.
 
     Args:
-        run: whose record.
-        after: the last step that is shown already; 0: none.
+        run: whose metrics.
+        after: the last step that W&B has; 0: none.
     """
 
     def __init__(self, run: RunDir, *, after: int) -> None:
-        self._lines = _Lines(run.metrics)
+        self._lines = _JsonlTail(run.metrics)
         self._lines.skip_to_end()
-        self._older: list[Row] | None = read_metrics(run.metrics)
-        self._nodes = _Nodes(run.attempts)
-        self._shown = after
-        shown = [row for row in self._older if row[STEP.name] <= after and TIME.name in row]
-        if shown:
-            self._nodes.take(until=shown[-1][TIME.name])
-
-    @property
-    def last(self) -> int:
-        """The last step that was shown."""
-        return self._shown
+        self._backlog: list[Row] = read_metrics(run.metrics)
+        self._system = _SystemMetrics(run.attempts)
+        self.last = after
+        """The last step that was yielded."""
+        sent = [row for row in self._backlog if row[STEP.name] <= after and TIME.name in row]
+        if sent:
+            self._system.pop_until(sent[-1][TIME.name])
 
     def new_rows(self) -> Iterator[Row]:
-        """Rows of steps that were not shown yet, in order; call it again for later ones."""
-        older, self._older = self._older or [], None
-        for row in (*older, *self._lines.read()):
-            if row.get(STEP.name, 0) > self._shown:
-                self._shown = row[STEP.name]
-                yield row | self._nodes.take(until=row.get(TIME.name, 0.0))
+        """Rows of steps that were not yielded yet, in order; call again for later ones."""
+        backlog, self._backlog = self._backlog, []
+        for row in (*backlog, *self._lines.read()):
+            if row.get(STEP.name, 0) > self.last:
+                self.last = row[STEP.name]
+                yield row | self._system.pop_until(row.get(TIME.name, 0.0))
 
 
-class _Lines:
-    """The JSON objects that a file grows by; its last line counts once it is whole."""
+class _JsonlTail:
+    """Objects appended to a JSON Lines file; the last line is read once it is complete."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
 
     def skip_to_end(self) -> None:
-        self._bytes()
+        self._new_bytes()
 
     def read(self) -> Iterator[dict[str, Any]]:
-        for line in self._bytes().splitlines():
+        for line in self._new_bytes().splitlines():
             try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                continue  # a killed writer's torn line
-            if isinstance(row, dict):
-                yield row
+                yield json.loads(line)
+            except ValueError:
+                continue  # torn by a killed writer
 
-    def _bytes(self) -> bytes:
+    def _new_bytes(self) -> bytes:
         try:
             with self._path.open("rb") as file:
                 file.seek(self._offset)
-                new = file.read()
+                data = file.read()
         except OSError:
             return b""
-        whole = new[: new.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        return whole
+        complete = data[: data.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        return complete
 
 
-class _Nodes:
-    """What all nodes of all attempts measured, folded into one number each between two rows.
+class _SystemMetrics:
+    """System metrics of all nodes and attempts, aggregated between two training rows.
 
     Args:
         attempts: the folder of attempts.
-        clock: seconds from any start.
+        clock: seconds since any fixed time.
     """
 
     def __init__(self, attempts: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._attempts = attempts
         self._clock = clock
-        self._files: dict[Path, _Lines] = {}
-        self._waiting: deque[tuple[float, str, Row]] = deque()
-        """Time, host and what it measured, oldest first."""
-        self._looked_at: float | None = None
+        self._tails: dict[Path, _JsonlTail] = {}
+        self._samples: deque[tuple[float, str, Row]] = deque()
+        """Time, host and row, oldest first."""
+        self._polled_at: float | None = None
 
-    def take(self, *, until: float) -> dict[str, float]:
-        """What was measured up to a time and not taken before, as `sys/HOST/NAME`."""
-        self._look()
-        taken: dict[str, list[float]] = {}
-        while self._waiting and self._waiting[0][0] <= until:
-            _, host, row = self._waiting.popleft()
+    def pop_until(self, end: float) -> dict[str, float]:
+        """Aggregate and remove the samples up to a time, as `sys/HOST/NAME`."""
+        self._poll()
+        values: dict[str, list[float]] = {}
+        while self._samples and self._samples[0][0] <= end:
+            _, host, row = self._samples.popleft()
             for name in SYSTEM_METRICS.keys() & row.keys():
-                taken.setdefault(f"sys/{host}/{name}", []).append(row[name])
-        return {name: _folded(name, values) for name, values in sorted(taken.items())}
+                values.setdefault(f"sys/{host}/{name}", []).append(row[name])
+        return {name: _aggregate(name, values[name]) for name in sorted(values)}
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         now = self._clock()
-        if self._looked_at is not None and now - self._looked_at < NODES_EVERY_S:
+        if self._polled_at is not None and now - self._polled_at < SYSTEM_POLL_S:
             return
-        self._looked_at = now
-        new = []
+        self._polled_at = now
+        samples = list(self._samples)
         for path in sorted(self._attempts.glob("*/system-*.jsonl")):
             host = path.stem.removeprefix("system-")
-            lines = self._files.setdefault(path, _Lines(path))
-            new += [(float(row[TIME.name]), host, row) for row in lines.read() if TIME.name in row]
-        if new:
-            self._waiting = deque(sorted((*self._waiting, *new), key=lambda each: each[0]))
+            tail = self._tails.setdefault(path, _JsonlTail(path))
+            samples += [(row[TIME.name], host, row) for row in tail.read()]
+        self._samples = deque(sorted(samples, key=lambda sample: sample[0]))
 
 
-def _folded(name: str, values: list[float]) -> float:
-    """Memory: the most; shares of time: their mean."""
+def _aggregate(name: str, values: list[float]) -> float:
+    """The maximum of memory, the mean of utilisation."""
     metric = SYSTEM_METRICS[name.rpartition("/")[2]]
     return max(values) if metric.unit == "GiB" else sum(values) / len(values)

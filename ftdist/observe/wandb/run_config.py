@@ -1,7 +1,6 @@
-"""What W&B's page of a run says beside its curves: config, plan, units, code, SLURM's side of it.
+"""The config of a run as W&B shows it: config, plan, units, code version, SLURM job.
 
-A function of the run directory alone, so that a run that is rebuilt from its record shows the same.
-No torch, no wandb.
+Computed from the run directory alone, so that a rebuilt W&B run shows the same. No torch, no wandb.
 """
 
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from ftdist.observe.redact import redacted
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 
-_OF_SLURM = {
+_SLURM_FIELDS = {
     "job": "job_id",
     "partition": "partition",
     "account": "account",
@@ -23,7 +22,7 @@ _OF_SLURM = {
     "hosts": "nodes",
     "restarts": "restart_count",
 }
-"""What the record calls a fact of SLURM's, and what W&B's page calls it."""
+"""Fields of the launch event, and their names in W&B."""
 
 
 def wandb_config(
@@ -32,26 +31,26 @@ def wandb_config(
     """The config in W&B, without secrets.
 
     Args:
-        run: whose events tell of the code and of SLURM.
+        run: its events name the code version and the SLURM job.
         config: of the run.
         plan: of the run.
         attempt: the newest one.
-        environment: its secrets are hidden wherever they stand.
+        environment: values of its secrets are hidden.
     """
-    asked: Mapping[str, Any] = {}
-    launched: Mapping[str, Any] = {}
+    request: Mapping[str, Any] = {}
+    launch: Mapping[str, Any] = {}
     for event in run.read_events():
         if event.get("event") == "run_requested" and "git" in event:
-            asked = event
+            request = event
         elif event.get("event") == "attempt_started" and event.get("attempt") == attempt:
-            launched = event
+            launch = event
     shown = {
         **asdict(config),
         "plan": asdict(plan),
         "attempt": attempt,
         "units": UNITS,
-        "code": {**(asked.get("git") or {}), **_known(asked, {"version": "version"})},
-        "slurm": _known(launched, _OF_SLURM) if "job" in launched else {},
+        "code": {**(request.get("git") or {}), **_present(request, {"version": "version"})},
+        "slurm": _present(launch, _SLURM_FIELDS) if "job" in launch else {},
     }
     result = redacted(shown, environment=environment)
     assert isinstance(result, dict)
@@ -59,10 +58,10 @@ def wandb_config(
 
 
 def sweep_name(run: RunDir) -> str | None:
-    """Name of the sweep that a run belongs to, which is its group in W&B; None: it is alone."""
+    """Name of the sweep of a run, its group in W&B; None outside a sweep."""
     names = (e.get("sweep") for e in run.read_events() if e.get("event") == "job_submitted")
     return next((str(name) for name in names if name), None)
 
 
-def _known(event: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    return {shown: event[name] for name, shown in names.items() if event.get(name) is not None}
+def _present(event: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {new: event[name] for name, new in names.items() if event.get(name) is not None}

@@ -14,13 +14,7 @@ from ftdist.io.jsonl import append_json_line, read_json_lines
 from ftdist.observe import system_metrics
 from ftdist.observe.metrics import SYSTEM_METRICS
 from ftdist.observe.metrics_tail import MetricsTail
-from ftdist.observe.system_metrics import (
-    CpuTimes,
-    gpu_row,
-    monitor_node,
-    ranks_memory_gib,
-    used_memory_gib,
-)
+from ftdist.observe.system_metrics import gpu_row, monitor_node, ranks_memory_gib
 from ftdist.observe.wandb import state
 from ftdist.observe.wandb.api import DEFAULT_URL, WandbError, find_server
 from ftdist.observe.wandb.run_config import wandb_config
@@ -84,7 +78,7 @@ def test_a_record_may_begin_after_its_mirror(run: RunDir) -> None:
 def test_nodes_of_all_attempts_are_folded_into_the_row_that_follows(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ftdist.observe.metrics_tail.NODES_EVERY_S", 0.0)
+    monkeypatch.setattr("ftdist.observe.metrics_tail.SYSTEM_POLL_S", 0.0)
     log(run, 1, time=10.0)
     log(run, 2, time=20.0)
     sample(run, "a", time=5.0, cpu_percent=99.0)
@@ -107,19 +101,6 @@ def test_nodes_of_all_attempts_are_folded_into_the_row_that_follows(
 
 
 # --- nodes ---
-
-
-def test_cpu_percent_is_the_busy_share_between_two_readings() -> None:
-    #                        user nice system idle iowait irq softirq steal guest
-    before = CpuTimes.read("cpu  100   0    100  700    100   0       0     0    50 0\ncpu0 ...")
-    after = CpuTimes.read("cpu  140   0    110  740    110   0       0     0    90 0\ncpu0 ...")
-    assert after.busy_percent_since(before) == 50.0
-    assert after.busy_percent_since(after) == 0.0
-
-
-def test_memory_in_use_leaves_out_what_can_be_had_back() -> None:
-    text = "MemTotal:  4194304 kB\nMemFree:  1024 kB\nMemAvailable:  3145728 kB\n"
-    assert used_memory_gib(text) == 1.0
 
 
 def test_gpus_of_a_node_as_their_mean_their_idlest_and_their_fullest() -> None:
