@@ -1,9 +1,8 @@
-"""Who is told how training goes: metrics.jsonl, the console, Weights & Biases. On the lead only.
+"""Metric writers: metrics.jsonl, console, Weights & Biases. On rank 0 only.
 
-`metrics.jsonl` is the record of truth: every row of every attempt, one write a row, never changed
-afterwards; read it with `ftdist.observe.metrics.read_metrics`. The console (in the end the lead's
-log file) gets a line a second at most. Weights & Biases is a mirror: whatever happens to it,
-training neither stops nor waits.
+`metrics.jsonl` is the source of truth: every row of every attempt, one write per row, append-only;
+read it with `ftdist.observe.metrics.read_metrics`. The console (rank 0's log file) gets at most one
+line per second. Weights & Biases is a mirror: its failures never stop or slow down training.
 """
 
 import json
@@ -25,7 +24,7 @@ from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 
 Outcome = Literal["finished", "requeue", "failed"]
-"""How an attempt ends: the run is done, asks to be started again, or met an error."""
+"""How an attempt ends: the run is complete, requests a requeue, or failed."""
 
 
 def open_metric_logger(
@@ -37,13 +36,13 @@ def open_metric_logger(
     first_step: int,
     on_stop: Callable[[], None] | None = None,
 ) -> "MetricLogger":
-    """Open every sink that the config asks for. Returns at once: W&B starts in the background.
+    """Open all configured writers. Returns at once: W&B starts in the background.
 
     Args:
-        run: the run directory; all files lie in it.
-        config: says whether and how W&B is told.
-        plan: says how many steps there are.
-        attempt: of this start; part of every row.
+        run: the run directory; holds all files.
+        config: says whether and how to use W&B.
+        plan: holds the total number of steps.
+        attempt: number of this attempt; part of every row.
         first_step: optimizer steps done before this attempt.
         on_stop: called, from another thread, when somebody presses W&B's stop button.
 
@@ -54,32 +53,32 @@ def open_metric_logger(
     rows = JsonlWriter(run.metrics)
     console = Console(total_steps=plan.steps)
     if first_step > 0:
-        console.note(f"Attempt {attempt} goes on after step {first_step} of {plan.steps}.")
-    mirror = None
+        console.print(f"Attempt {attempt} resumes after step {first_step} of {plan.steps}.")
+    uploader = None
     if config.tracking.wandb != "off":
-        mirror = WandbUploader(
+        uploader = WandbUploader(
             run,
             config,
             plan,
             attempt=attempt,
             after=already or 0,
-            note=console.note,
+            log=console.print,
             on_stop=on_stop or _nothing,
         )
-    return MetricLogger(rows, console, mirror, attempt=attempt)
+    return MetricLogger(rows, console, uploader, attempt=attempt)
 
 
 def _nothing() -> None:
-    """Nobody listens to W&B's stop button."""
+    """Ignores W&B's stop button."""
 
 
 class MetricLogger:
-    """All sinks as one; a context manager that closes them.
+    """All metric writers as one context manager.
 
     Args:
-        rows: the record of truth.
+        rows: metrics.jsonl.
         console: for people.
-        mirror: W&B, or None; it reads the record, and is told of its end alone.
+        uploader: W&B, or None; it follows metrics.jsonl and only needs to be closed.
         attempt: part of every row.
     """
 
@@ -87,16 +86,16 @@ class MetricLogger:
         self,
         rows: "JsonlWriter",
         console: "Console",
-        mirror: WandbUploader | None,
+        uploader: WandbUploader | None,
         *,
         attempt: int,
     ) -> None:
         self._rows = rows
         self._console = console
-        self._mirror = mirror
+        self._uploader = uploader
         self._attempt = attempt
         self._closed = False
-        self._told_of_disk = False
+        self._has_disk_problem = False
 
     def __enter__(self) -> Self:
         return self
@@ -113,7 +112,7 @@ class MetricLogger:
         try:
             self.close("requeue" if isinstance(error, RequeueError) else "failed")
         except StorageError as second:
-            self._console.note(second.problem)  # The first error is the one to show.
+            self._console.print(second.problem)  # The first error is the one to show.
 
     def log(self, step: int, values: Mapping[str, float | int]) -> None:
         """Record what was measured; all that belongs to one step in one call, where possible.
@@ -131,20 +130,20 @@ class MetricLogger:
             **values,
         }
         problem = self._rows.append(row)
-        if problem is not None and not self._told_of_disk:
-            self.note(f"metrics.jsonl cannot be written ({problem}); its rows wait in memory.")
-        self._told_of_disk = problem is not None
+        if problem is not None and not self._has_disk_problem:
+            self.note(f"Cannot write metrics.jsonl ({problem}); its rows are kept in memory.")
+        self._has_disk_problem = problem is not None
         self._console.show(row)
 
     def note(self, text: str) -> None:
-        """Tell people something that is no measurement: one plain line."""
-        self._console.note(text)
+        """Print one line to the console."""
+        self._console.print(text)
 
     def close(self, outcome: Outcome) -> None:
-        """Finish every sink, within a bounded time; calling it again does nothing.
+        """Close all writers within a bounded time; repeated calls do nothing.
 
         Raises:
-            StorageError: rows of metrics.jsonl are still waiting for the disk.
+            StorageError: some rows could not be written to metrics.jsonl.
         """
         if self._closed:
             return
@@ -152,49 +151,51 @@ class MetricLogger:
         try:
             self._rows.close()
         finally:
-            if self._mirror is not None:
-                self._mirror.close(outcome)
+            if self._uploader is not None:
+                self._uploader.close(outcome)
 
 
 class JsonlWriter:
-    """`metrics.jsonl`, open for adding; a row that the disk does not take waits for the next try.
+    """Appends rows to `metrics.jsonl`; a row that cannot be written is kept for the next try.
 
     Args:
-        path: the file, made if need be; readable by its owner only.
+        path: the file; created if missing, readable by its owner only.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._waiting = b""
+        self._pending = b""
         try:
             self._file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
             size = os.fstat(self._file).st_size
             if size and os.pread(self._file, 1, size - 1) != b"\n":
-                self._waiting = b"\n"  # A killed writer's torn line must not swallow the next row.
+                self._pending = (
+                    b"\n"  # A torn line of a killed writer must not swallow the next row.
+                )
         except OSError as error:
             raise self._failure(error) from error
 
     def append(self, row: Row) -> str | None:
-        """Add a row. Returns what is wrong with the disk, or None."""
-        self._waiting += (json.dumps(row) + "\n").encode()
+        """Append a row. Returns the disk error as text, or None."""
+        self._pending += (json.dumps(row) + "\n").encode()
         try:
-            while self._waiting:
-                written = os.write(self._file, self._waiting)
-                self._waiting = self._waiting[written:]
+            while self._pending:
+                written = os.write(self._file, self._pending)
+                self._pending = self._pending[written:]
         except OSError as error:
             return error.strerror or str(error)
         return None
 
     def close(self) -> None:
-        """Bring the rows to disk.
+        """Write the pending rows and sync the file.
 
         Raises:
-            StorageError: some are still waiting.
+            StorageError: some rows could not be written.
         """
         try:
-            while self._waiting:
-                written = os.write(self._file, self._waiting)
-                self._waiting = self._waiting[written:]
+            while self._pending:
+                written = os.write(self._file, self._pending)
+                self._pending = self._pending[written:]
             os.fsync(self._file)
         except OSError as error:
             raise self._failure(error) from error
@@ -202,21 +203,21 @@ class JsonlWriter:
             os.close(self._file)
 
     def _failure(self, error: OSError) -> StorageError:
-        waiting = self._waiting.count(b"\n")
+        pending = self._pending.count(b"\n")
         return StorageError(
-            f"Cannot write {self._path}: {error.strerror or error}; {waiting} rows are not in it.",
-            remedy="make room on the disk, or choose another with run.root, then resume the run.",
+            f"Cannot write {self._path}: {error.strerror or error}; {pending} rows are missing.",
+            remedy="free disk space, or set run.root to another disk, then resume the run.",
         )
 
 
 class Console:
-    """One plain line a step, at most one a second; the first and the last step always.
+    """One line per step, at most one per second; the first and the last step always.
 
         step 12/120  loss 2.3456  lr 1.90e-05  grad norm 1.234  5,123 tokens/s  3m20s left
 
     Args:
         total_steps: of the whole run.
-        clock: seconds from any start.
+        clock: seconds since any fixed time.
     """
 
     def __init__(self, *, total_steps: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -225,17 +226,17 @@ class Console:
         self._shown_at: float | None = None
 
     def show(self, row: Row) -> None:
-        """Show a row, unless another one was shown within the last second."""
+        """Print a row unless another one was printed within the last second."""
         now = self._clock()
         recent = self._shown_at is not None and now - self._shown_at < 1.0
         last = row[metrics.STEP.name] >= self._total_steps
         if recent and not last and metrics.HELD_OUT_LOSS.name not in row:
             return
         self._shown_at = now
-        self.note(progress_line(row, total_steps=self._total_steps))
+        self.print(progress_line(row, total_steps=self._total_steps))
 
-    def note(self, text: str) -> None:
-        """Write one line, at once; a closed or full output is no reason to stop."""
+    def print(self, text: str) -> None:
+        """Print one line at once; a closed or full output is ignored."""
         try:
             sys.stdout.write(text + "\n")
             sys.stdout.flush()
@@ -244,7 +245,7 @@ class Console:
 
 
 def progress_line(row: Row, *, total_steps: int) -> str:
-    """A row as one line for people; what was not measured is left out."""
+    """A row as one console line, without missing values."""
     width = len(str(total_steps))
     parts = [f"step {row[metrics.STEP.name]:>{width}}/{total_steps}"]
     for metric, pattern in (

@@ -78,8 +78,8 @@ def test_sync_refuses_in_one_sentence_with_a_remedy(
     with Loopback() as server:
         environment = server.environment()
     for changed, code, problem, remedy in (
-        (NO_KEY, 78, "There is no W&B key in WANDB_API_KEY", "run `wandb login` once"),
-        (environment, 69, "W&B cannot be reached at http://127.0.0.1", "HTTPS_PROXY"),
+        (NO_KEY, 78, "No W&B key in WANDB_API_KEY", "run `wandb login` once"),
+        (environment, 69, "W&B is not available at http://127.0.0.1", "HTTPS_PROXY"),
     ):
         for name, value in changed.items():
             monkeypatch.setenv(name, value)
@@ -99,11 +99,11 @@ def test_sync_leaves_a_run_that_is_being_sent_alone(tmp_path: Path) -> None:
     record(run, attempt=1, steps=range(1, 3))
     with Loopback() as server:
         environment = server.environment()
-        assert SenderLock(run, who="attempt 1").take() is None
+        assert SenderLock(run, who="attempt 1").acquire() is None
         assert send(run, new=False, environment=environment).by_itself
         run.append_event("attempt_finished", attempt=1, outcome="failed")
         other = SenderLock(run, who="ftdist sync")
-        assert other.take() is None
-        with pytest.raises(WandbError, match="Another `ftdist sync` is sending run r"):
+        assert other.acquire() is None
+        with pytest.raises(WandbError, match="Another `ftdist sync` is uploading run r"):
             send(run, new=False, environment=environment)
         assert server.operations == []

@@ -98,7 +98,7 @@ def test_two_attempts_offline_are_one_run_with_each_step_once_and_no_secret(
     second = start(run, environment, wandb="offline", attempt=2, first=4).wait()
     assert (first.exit_code, second.exit_code) == (0, 0), first.err + second.err
     assert "W&B is offline; `ftdist sync " in first.out
-    assert "Attempt 2 goes on after step 4 of 10." in second.out
+    assert "Attempt 2 resumes after step 4 of 10." in second.out
     logs = wandb_reader.find_logs(run.wandb)
     assert {wandb_reader.run_id(log) for log in logs} == {wandb_id(run)}
     assert [wandb_reader.exit_code(log) for log in logs] == [0, 0]
@@ -121,10 +121,10 @@ def refuse_canaries(run: RunDir) -> None:
 AT_START: dict[str, str] = {
     "500": "HTTP 500",
     "429": "HTTP 429",
-    "401": "it refuses the key (HTTP 401)",
+    "401": "the key was rejected (HTTP 401)",
     "hang": "timed out",
     "gone": "Connection refused",
-    "no key": "there is no key",
+    "no key": "no key in WANDB_API_KEY",
     "WANDB_MODE": "WANDB_MODE=offline",
 }
 """What is wrong with W&B, and what is said of it."""
@@ -270,5 +270,5 @@ def test_wandb_that_cannot_write_is_one_line_and_the_record_is_whole(tmp_path: P
     run.wandb.write_text("a file where the folder should be")
     done = start(run, {}, wandb="offline").wait()
     assert done.exit_code == 0, done.err
-    assert done.out.count("W&B stopped") == 1
+    assert done.out.count("W&B upload stopped") == 1
     assert [row["step"] for row in raw_rows(run)] == list(range(1, STEPS + 1))

@@ -177,7 +177,7 @@ def test_an_attempt_that_sends_its_rows_is_left_alone(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="auto")
     record(run, attempt=1, steps=range(1, 3))
     write_report(run, recall=0.75)
-    assert SenderLock(run, who="attempt 1").take() is None
+    assert SenderLock(run, who="attempt 1").acquire() is None
     with Loopback() as server:
         done = tell(run, server.environment())
         assert "The run sends its rows to W&B at this moment; `ftdist sync" in done.out
@@ -188,13 +188,13 @@ def test_an_attempt_that_sends_its_rows_is_left_alone(tmp_path: Path) -> None:
 
 TROUBLES: dict[str, str] = {
     "500": "HTTP 500",
-    "401": "it refuses the key (HTTP 401)",
+    "401": "the key was rejected (HTTP 401)",
     "hang": "timed out",
     "gone": "Connection refused",
     "no key": "there is no key",
     "WANDB_MODE": "WANDB_MODE=offline",
-    "refuses the table": "did not take run",
-    "takes no file": "did not take run",
+    "refuses the table": "W&B rejected run",
+    "takes no file": "W&B rejected run",
     "loses the summary": "has not taken the comparison",
     "damaged plan": "Error",
 }

@@ -121,7 +121,7 @@ def test_a_refusal_that_ends_wandb_core_loses_nothing(tmp_path: Path) -> None:
         server.artifacts.refuses = True
         done = start(run, server.environment(), wandb="auto").wait()
         assert done.exit_code == 0, done.err
-        assert "W&B stopped" in done.out
+        assert "W&B upload stopped" in done.out
         server.artifacts.refuses = False
         assert "10 sent now, 1 answers of its course sent now" in sync(
             run, server.environment()

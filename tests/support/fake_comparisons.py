@@ -86,8 +86,8 @@ def main(root: str) -> None:
     """Be the end of a comparison, and say how long it took."""
     comparison_upload.WAIT_S = WAIT_S
     comparison_upload.FINISH_TIMEOUT_S = 3.0
-    sync.CONFIRM_S = 1.0
-    api.ASK_TIMEOUT_S = 2.0
+    sync.CONFIRM_TIMEOUT_S = 1.0
+    api.REQUEST_TIMEOUT_S = 2.0
     run = RunDir(Path(root))
     config = load_config(run.config)
     began = time.monotonic()

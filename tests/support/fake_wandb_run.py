@@ -196,9 +196,9 @@ def main(root: str, *words: str) -> None:
     trouble, wandb = words[4:6]
     uploader.CLOSE_TIMEOUT_S = 3.0 if trouble == "STOP" else CLOSE_TIMEOUT_S
     uploader.FINISH_TIMEOUT_S = FINISH_TIMEOUT_S
-    uploader.LOOK_EVERY_S = 0.1
+    uploader.POLL_EVERY_S = 0.1
     client.SEND_EVERY_S = 1
-    api.ASK_TIMEOUT_S = ASK_TIMEOUT_S
+    api.REQUEST_TIMEOUT_S = ASK_TIMEOUT_S
     run = RunDir(Path(root))
     config = make_config(run.root.parent, wandb=wandb, name=run.name)
     slowest = 0.0

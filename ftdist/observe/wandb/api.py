@@ -1,8 +1,7 @@
-"""The W&B server as it can be asked without wandb: whether it answers, and what it has of a run.
+"""Minimal W&B GraphQL client: is the server reachable, and which steps of a run does it have.
 
-Few lines of HTTP in place of wandb's own clients, because each question here has a time limit, and
-because login nodes ask without loading wandb. The key is read where wandb reads it, is sent to the
-one host that it is for, and is shown nowhere.
+Used in place of wandb's own API because every query needs a time limit and login nodes must not
+load wandb. The key is read from where wandb reads it, is sent to its own host only and never shown.
 """
 
 import base64
@@ -25,14 +24,14 @@ from ftdist.observe.wandb.state import wandb_id
 from ftdist.rundir import RunDir
 
 GLOBAL_STEP = "trainer/global_step"
-"""W&B's x-axis: optimizer steps done. Its own counter of rows moves with every resumed attempt."""
+"""W&B's x-axis: optimizer steps done. W&B's own row counter moves with every resumed attempt."""
 
 DEFAULT_URL = "https://api.wandb.ai"
 
-ASK_TIMEOUT_S = 10.0
-"""How long the server may keep silent before it counts as not reachable."""
+REQUEST_TIMEOUT_S = 10.0
+"""Longest wait for a response before the server counts as unreachable."""
 
-# What wandb-core asks before it resumes a run.
+# The query that wandb-core makes before it resumes a run.
 _RUN = """
 query RunResumeStatus($project: String, $entity: String, $name: String!) {
   model(name: $project, entityName: $entity) {
@@ -43,110 +42,111 @@ query RunResumeStatus($project: String, $entity: String, $name: String!) {
 
 
 class WandbError(FtdistError):
-    """W&B did not do what it was asked."""
+    """W&B is unreachable, or rejected a request."""
 
     exit_code = 69
 
 
 @dataclass(frozen=True, kw_only=True)
 class WandbServer:
-    """A server, and a key for it."""
+    """A server and its API key."""
 
     url: str
     key: str = field(repr=False)
     entity: str | None = None
-    """User or team of runs that name none; None: the key's own."""
+    """Default user or team of runs; None: that of the key."""
 
     def last_step(
         self, run: RunDir, tracking: TrackingConfig, *, timeout_s: float | None = None
     ) -> int:
-        """The newest step that the server has of a run; 0: of that run it has no row.
+        """The newest step of a run on the server; 0: it has no rows of it.
 
         Args:
-            run: that was sent, or is to be.
+            run: to look up.
             tracking: project and entity of the run.
-            timeout_s: how long it may keep silent; None: `ASK_TIMEOUT_S`.
+            timeout_s: longest wait; None: `REQUEST_TIMEOUT_S`.
 
         Raises:
-            WandbError: it cannot be reached, refuses the key, or answers something else.
+            WandbError: the server is unreachable, rejects the key, or sends an unexpected response.
         """
         bucket = self._bucket(run, tracking, timeout_s=timeout_s)
         if not bucket.get("historyLineCount"):
             return 0
         try:
-            # JSON within JSON: the last rows, as they were sent.
+            # JSON within JSON: the last rows, as uploaded.
             tail = [json.loads(row) for row in json.loads(bucket["historyTail"])]
             return int(tail[-1][GLOBAL_STEP])
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise WandbError(
                 f"Run {wandb_id(run)} in W&B's project {tracking.project} has rows without "
-                f"{GLOBAL_STEP}, which are not from here.",
-                remedy=f"`ftdist sync {run.cli_name} --new` makes another run there.",
+                f"{GLOBAL_STEP}: ftdist did not write them.",
+                remedy=f"run `ftdist sync {run.cli_name} --new` to create another W&B run.",
             ) from error
 
-    def compared(self, run: RunDir, tracking: TrackingConfig) -> str:
-        """Digest of the comparison that the server has of a run; "": it has none.
+    def comparison_digest(self, run: RunDir, tracking: TrackingConfig) -> str:
+        """Digest of a run's comparison on the server; "": it has none.
 
         Args:
-            run: that was sent.
+            run: to look up.
             tracking: project and entity of the run.
 
         Raises:
-            WandbError: it cannot be reached, refuses the key, or answers something else.
+            WandbError: the server is unreachable, rejects the key, or sends an unexpected response.
         """
         try:
             summary = json.loads(self._bucket(run, tracking).get("summaryMetrics") or "{}")
             return str(summary.get(DIGEST, ""))
         except (AttributeError, TypeError, ValueError):
-            raise self._silent("its summary of the run is no JSON object") from None
+            raise self._unreachable("the run's summary is not a JSON object") from None
 
     def _bucket(
         self, run: RunDir, tracking: TrackingConfig, *, timeout_s: float | None = None
     ) -> dict[str, Any]:
-        """What the server says of a run; empty where it does not know it."""
+        """The server's record of a run; empty if it does not know the run."""
         variables = {
             "project": tracking.project,
             "entity": tracking.entity or self.entity,
             "name": wandb_id(run),
         }
-        patience_s = ASK_TIMEOUT_S if timeout_s is None else timeout_s
-        model = self._ask(_RUN, variables, timeout_s=patience_s).get("model") or {}
+        limit_s = REQUEST_TIMEOUT_S if timeout_s is None else timeout_s
+        model = self._query(_RUN, variables, timeout_s=limit_s).get("model") or {}
         return dict(model.get("bucket") or {})
 
-    def _ask(self, query: str, variables: Mapping[str, Any], *, timeout_s: float) -> dict[str, Any]:
-        told = base64.b64encode(f"api:{self.key}".encode()).decode()
+    def _query(
+        self, query: str, variables: Mapping[str, Any], *, timeout_s: float
+    ) -> dict[str, Any]:
+        credentials = base64.b64encode(f"api:{self.key}".encode()).decode()
         request = urllib.request.Request(
             f"{self.url}/graphql",
             data=json.dumps({"query": query, "variables": variables}).encode(),
-            headers={"Authorization": f"Basic {told}", "Content-Type": "application/json"},
+            headers={"Authorization": f"Basic {credentials}", "Content-Type": "application/json"},
         )
         try:
-            with _OPENER.open(request, timeout=timeout_s) as answer:
-                told_back = json.load(answer)
-            if told_back.get("errors"):
-                raise ValueError(told_back["errors"][0]["message"])
-            return dict(told_back["data"])
+            with _OPENER.open(request, timeout=timeout_s) as response:
+                body = json.load(response)
+            if body.get("errors"):
+                raise ValueError(body["errors"][0]["message"])
+            return dict(body["data"])
         except urllib.error.HTTPError as error:
-            error.close()  # it is the answer as well
-            refused = error.code in (401, 403)
-            why = "it refuses the key" if refused else error.reason
-            raise self._silent(f"{why} (HTTP {error.code})") from None
+            error.close()  # the error is the response too
+            rejected = error.code in (401, 403)
+            reason = "the key was rejected" if rejected else error.reason
+            raise self._unreachable(f"{reason} (HTTP {error.code})") from None
         except urllib.error.URLError as error:
-            raise self._silent(str(error.reason)) from None
+            raise self._unreachable(str(error.reason)) from None
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-            words = str(error) or type(error).__name__
-            raise self._silent(" ".join(words.split())[:200]) from None
+            message = str(error) or type(error).__name__
+            raise self._unreachable(" ".join(message.split())[:200]) from None
 
-    def _silent(self, why: str) -> WandbError:
+    def _unreachable(self, reason: str) -> WandbError:
         return WandbError(
-            f"W&B cannot be reached at {self.url}: {why}.",
-            remedy="see that this machine reaches it (HTTPS_PROXY, WANDB_BASE_URL) and that the "
-            "key is valid (`wandb login`).",
+            f"W&B is not available at {self.url}: {reason}.",
+            remedy="check the network (HTTPS_PROXY, WANDB_BASE_URL) and the key (`wandb login`).",
         )
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Keeps the key from being sent on to another host."""
+    """Never forwards the key to another host."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -156,11 +156,11 @@ _OPENER = urllib.request.build_opener(_NoRedirects)
 
 
 def find_server(environment: Mapping[str, str]) -> WandbServer | None:
-    """The server that wandb would use, where there is a key for it; None: there is none.
+    """The server that wandb would use; None if there is no key for it.
 
     Args:
         environment: WANDB_BASE_URL, WANDB_API_KEY, WANDB_ENTITY, NETRC, WANDB_CONFIG_DIR and HOME
-            of it count.
+            are read.
     """
     url = _base_url(environment).rstrip("/")
     if urlsplit(url).scheme not in ("http", "https"):
@@ -170,7 +170,7 @@ def find_server(environment: Mapping[str, str]) -> WandbServer | None:
 
 
 def _base_url(environment: Mapping[str, str]) -> str:
-    """Where the server is: by the environment, or by what `wandb login --host` wrote down."""
+    """The server's URL: from the environment, or as stored by `wandb login --host`."""
     if environment.get("WANDB_BASE_URL"):
         return environment["WANDB_BASE_URL"]
     folder = environment.get("WANDB_CONFIG_DIR") or _home(environment) / ".config" / "wandb"
@@ -190,10 +190,10 @@ def _netrc_key(environment: Mapping[str, str], *, host: str) -> str | None:
     if path is None:
         return None
     try:
-        found = netrc.netrc(str(path)).authenticators(host)
+        entry = netrc.netrc(str(path)).authenticators(host)
     except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
         return None
-    return found[2] if found else None
+    return entry[2] if entry else None
 
 
 def _home(environment: Mapping[str, str]) -> Path:

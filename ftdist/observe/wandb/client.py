@@ -1,21 +1,22 @@
-"""The only place that imports wandb: one part of a run, opened, fed and finished.
+"""The only module that imports wandb: open a run, log rows, finish it.
 
-Every call may wait or raise. Found by trying wandb 0.31: wandb-core may die with a signal meant for
-the job, and `log` raises from then on; `finish` waits for ever by default; rows reach the file only
-every 15 s by default; `log(step=)` drops rows after a resume. So the x-axis is a metric of our own,
+Every call may block or raise. Observed with wandb 0.31: wandb-core may be killed by a signal meant
+for the job, after which `log` raises; `finish` blocks without limit by default; rows reach the file
+only every 15 s by default; `log(step=)` drops rows after a resume. So the x-axis is our own metric
 and `step=` is never passed.
 
-Privacy: no argv, host facts, git remote, packages, printed text or code leave the process, and
-nothing in the config that looks like a secret. Keys come from the environment or netrc.
+Privacy: argv, host facts, the git remote, packages, console output and code are never uploaded, nor
+anything in the config that looks like a secret. Keys come from the environment or netrc.
 """
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
+
+import psutil
 
 from ftdist.config.schema import TrackingConfig
 from ftdist.observe.metrics import STEP, TIME, Row
@@ -27,20 +28,20 @@ from ftdist.rundir import RunDir
 
 INIT_TIMEOUT_S = 20.0
 SEND_EVERY_S = 5
-"""Between two requests that bring rows to the server; of a part of a second wandb makes its 15."""
+"""Interval of uploads; wandb replaces values below a second by 15 s."""
 
 
 class WandbClient:
-    """One part of the run's one W&B run: an attempt's, or what `ftdist sync` sends at once.
+    """One session of the run's W&B run: an attempt, or one `ftdist sync`.
 
     Args:
         run: its name and its W&B id.
         tracking: project, entity and tags.
         shown: the config in W&B.
-        mode: whether a server is told, or files alone.
-        folder: where wandb makes a folder of its own, called `wandb`.
+        mode: online uploads; offline only writes files.
+        folder: where wandb creates its own folder, called `wandb`.
         finish_timeout_s: longest that `finish`, or a table, waits for the server.
-        on_stop: called when somebody presses W&B's stop button (wandb's own answer would be to
+        on_stop: called when somebody presses W&B's stop button (by default wandb would
             interrupt the main thread).
     """
 
@@ -55,7 +56,7 @@ class WandbClient:
         finish_timeout_s: float,
         on_stop: Callable[[], None],
     ) -> None:
-        # W&B's telemetry of its own errors would tell a third party about this host.
+        # W&B's error telemetry would send facts about this host to a third party.
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         os.environ.setdefault("WANDB_SILENT", "true")
         import wandb
@@ -97,97 +98,82 @@ class WandbClient:
 
     @property
     def url(self) -> str | None:
-        """The run's page; None where no server was told."""
+        """URL of the run's page; None offline."""
         return self._run.url or None
 
     def log(self, row: Row) -> None:
-        """Hand over one step."""
+        """Log one step."""
         values = {name: value for name, value in row.items() if name not in (STEP.name, TIME.name)}
         if TIME.name in row:
-            values["_timestamp"] = row[TIME.name]  # W&B's own name: else the time of sending
+            values["_timestamp"] = row[TIME.name]  # W&B's name; the default is the time of upload
         self._run.log({GLOBAL_STEP: row[STEP.name], **values})
 
-    def show(self, comparison: Comparison) -> None:
-        """Put a comparison in place of the one that the run's page shows.
-
-        In the run's summary, which needs no row: rows are steps.
+    def log_comparison(self, comparison: Comparison) -> None:
+        """Replace the comparison in the run's summary (rows are steps, so it is no row).
 
         Raises:
-            wandb.errors.Error: the server did not take the table in time.
-            ValueError: it refuses the table.
+            wandb.errors.Error: the server did not accept the table in time.
+            ValueError: the server rejects the table.
         """
         summary = self._run.summary
-        kept = {*comparison.values, DIGEST}
+        current = {*comparison.values, DIGEST}
         if comparison.answers is not None:
-            kept.add(ANSWERS)
-            self.show_table(ANSWERS, comparison.answers, columns=COLUMNS)
-        for name in summary.keys():  # noqa: SIM118 - wandb's summary cannot be iterated
-            if name.startswith(PREFIX) and name not in kept:
+            current.add(ANSWERS)
+            self.log_table(ANSWERS, comparison.answers, columns=COLUMNS)
+        for name in summary.keys():  # noqa: SIM118 - wandb's summary is not iterable
+            if name.startswith(PREFIX) and name not in current:
                 del summary[name]
         summary.update({**comparison.values, DIGEST: comparison.digest})
 
-    def show_table(
+    def log_table(
         self, name: str, rows: Collection[Iterable[object]], *, columns: Sequence[str]
     ) -> None:
-        """Put a table in place of the one that the run's summary has under its name.
-
-        Without rows there is none any more.
+        """Replace the table of this name in the run's summary; no rows: remove it.
 
         Raises:
-            wandb.errors.Error: the server did not take it in time.
-            ValueError: it refuses it.
+            wandb.errors.Error: the server did not accept it in time.
+            ValueError: the server rejects it.
         """
         if not rows:
-            if name in self._run.summary.keys():  # noqa: SIM118 - it cannot be iterated
+            if name in self._run.summary.keys():  # noqa: SIM118 - not iterable
                 del self._run.summary[name]
             return
         table = self._wandb.Table(columns=list(columns), data=[list(row) for row in rows])
         self._run.summary[name] = table
-        # Its upload fails in silence unless somebody waits for it; then it counts as not sent.
+        # A failed upload is only reported if somebody waits for it.
         table._artifact_target.artifact.wait(timeout=round(self._finish_timeout_s))
 
     def finish(self, *, exit_code: int, preempting: bool) -> None:
-        """End this part of the run.
+        """End this session.
 
         Args:
-            exit_code: as W&B shows it.
-            preempting: whether the run will go on.
+            exit_code: shown in W&B.
+            preempting: whether the run will be resumed.
 
         Raises:
-            TimeoutError: the server did not take all of it in time.
+            TimeoutError: the server did not accept everything in time.
         """
         if preempting:
             self._run.mark_preempting()
         try:
             self._run.finish(exit_code=exit_code)
         finally:
-            with suppress(SystemExit):  # its answer to a wandb-core that was killed
+            with suppress(SystemExit):  # raised if wandb-core was killed
                 self._wandb.teardown(exit_code=exit_code)
 
 
-def close_remains() -> None:
-    """Take wandb's hook off the interpreter's end, where it would raise or wait.
-
-    It also makes wandb-core let go of the run, so that a new client can be made.
-    """
+def teardown() -> None:
+    """Remove wandb's exit hook, which would raise or block, and free the run for a new client."""
     wandb = sys.modules.get("wandb")
     if wandb is not None:
-        with suppress(Exception, SystemExit):  # the latter where wandb-core was killed
+        with suppress(Exception, SystemExit):  # SystemExit if wandb-core was killed
             wandb.teardown()
 
 
 def kill_wandb_core() -> None:
-    """Kill this process's wandb-core, which a hanging server may keep for ever."""
-    for children in Path("/proc/self/task").glob("*/children"):
-        for child in _words(children):
-            if _words(Path("/proc") / child / "comm") == ["wandb-core"]:
-                with suppress(ProcessLookupError):
-                    os.kill(int(child), signal.SIGKILL)
-
-
-def _words(path: Path) -> list[str]:
-    """Words of a file under /proc; none where its process has gone."""
-    try:
-        return path.read_text().split()
-    except OSError:
-        return []
+    """Kill this process's wandb-core, which may otherwise wait for a hanging server forever."""
+    with suppress(psutil.Error):
+        for child in psutil.Process().children():
+            with suppress(psutil.Error):
+                if child.name() == "wandb-core":
+                    child.kill()

@@ -1,9 +1,9 @@
-"""What lies in a run's `wandb` folder beside wandb's own files. No wandb.
+"""Files in a run's `wandb` folder, next to wandb's own. Does not import wandb.
 
-run-id       W&B's id of the run, made once: all attempts, and `ftdist sync`, are one W&B run
-url          its page, once a server has taken it
-synced.json  how far a server has said that it has the run
-sender       held by the one process that sends rows
+run-id       id of the W&B run, created once: all attempts and `ftdist sync` share one W&B run
+url          its page, once a server has accepted it
+synced.json  what the server has confirmed to have
+sender       lock file of the one process that uploads
 """
 
 import json
@@ -18,29 +18,29 @@ from ftdist.io.jsonl import write_whole
 from ftdist.rundir import RunDir
 
 STALE_S = 120.0
-"""A sender that has not been seen for so long is dead; the living say so far more often."""
+"""A lock whose holder has not renewed it for this long is considered abandoned."""
 
-SEEN_EVERY_S = 10.0
+RENEW_EVERY_S = 10.0
 _SETTLE_S = 0.1
 
 
 def wandb_id(run: RunDir) -> str:
-    """The run's W&B id: made once, kept in the run directory, the same for every attempt."""
-    kept = run.wandb / "run-id"
-    if not kept.exists():
-        # With the time, since a run of the same name may have been here before and be in W&B.
+    """The id of the run's W&B run: created once, then the same for every attempt."""
+    path = run.wandb / "run-id"
+    if not path.exists():
+        # The time makes it unique: W&B may know an earlier run of the same name and folder.
         run.wandb.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, fingerprint(str(run.root.resolve()), time.time_ns())[:16])
-    return kept.read_text().strip()
+        write_whole(path, fingerprint(str(run.root.resolve()), time.time_ns())[:16])
+    return path.read_text().strip()
 
 
 def write_url(run: RunDir, url: str) -> None:
-    """Keep the address of the run's page, for `ftdist status`."""
+    """Store the URL of the run's page, for `ftdist status`."""
     write_whole(run.wandb / "url", f"{url}\n")
 
 
 def read_url(run: RunDir) -> str | None:
-    """The address of the run's page; None: no server has taken the run yet."""
+    """The URL of the run's page; None if no server has accepted the run yet."""
     try:
         return (run.wandb / "url").read_text(encoding="utf-8").strip() or None
     except OSError:
@@ -48,124 +48,116 @@ def read_url(run: RunDir) -> str | None:
 
 
 def forget(run: RunDir) -> None:
-    """Let the next one that sends make a W&B run of its own."""
+    """Make the next upload create a new W&B run."""
     for name in ("run-id", "url", "synced.json"):
         (run.wandb / name).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SyncState:
-    """How far a server has the run, by its own words."""
+    """What the server has confirmed to have of a run."""
 
     step: int = 0
     """The newest step; 0: none."""
 
     ended: str = ""
-    """How the run had ended when it was sent last; "": not yet."""
+    """Outcome of the run at the last upload; "": still open."""
 
     compared: str = ""
-    """Digest of the comparison that it has; "": none."""
+    """Digest of the comparison; "": none."""
 
     answered: str = ""
-    """Digest of the answers that it has of what was measured while it learned; "": none."""
+    """Digest of the generations made in training; "": none."""
 
     @classmethod
     def read(cls, run: RunDir) -> "SyncState":
-        """What is on record; nothing where that cannot be read."""
+        """The stored state; an empty one if the file is missing or damaged."""
         try:
-            fields = json.loads((run.wandb / "synced.json").read_text(encoding="utf-8"))
-            return cls(
-                step=int(fields["step"]),
-                ended=str(fields["ended"]),
-                compared=str(fields.get("compared", "")),
-                answered=str(fields.get("answered", "")),
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return cls(**json.loads((run.wandb / "synced.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
             return cls()
 
     def write(self, run: RunDir) -> None:
-        """Put it on record."""
+        """Store it."""
         write_whole(run.wandb / "synced.json", json.dumps(asdict(self)) + "\n")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SyncResult:
-    """What came of sending a run."""
+    """What `ftdist sync` did."""
 
     sent: int
-    """Steps that were sent now."""
+    """Steps uploaded now."""
 
     step: int
     """The newest step that W&B has; 0: none."""
 
     url: str | None
     comparison: str = ""
-    """What was sent now of a comparison, in words; "": nothing."""
+    """What was uploaded of a comparison, in words; "": nothing."""
 
     answers: int = 0
-    """Answers written while it learned that were sent now."""
+    """Generations made in training that were uploaded now."""
 
     by_itself: bool = False
-    """Whether the run sends its rows itself at this moment."""
+    """Whether the running attempt uploads its rows itself."""
 
 
 class SenderLock:
-    """The right to send a run's rows: two senders would overwrite each other's at the server.
+    """The exclusive right to upload a run's rows: two senders would overwrite each other's.
 
-    A file that is touched again and again, so that it works on file systems without locks and
-    between machines; the file system's own clock says how old it is.
+    A file whose mtime the holder renews, so that it also works between machines and on file
+    systems without locks. Ages are measured with the file system's own clock.
 
     Args:
         run: whose rows.
-        who: an attempt of the run, such as "attempt 2", or another process, such as "sync".
+        who: "attempt N", or another process such as "ftdist sync".
     """
 
     def __init__(self, run: RunDir, *, who: str) -> None:
         self._run = run
         self._path = run.wandb / "sender"
         self._who = who
-        self._mine = f"{who} {uuid.uuid4().hex}"
-        self._held = False
-        self._seen = 0.0
+        self._token = f"{who} {uuid.uuid4().hex}"
+        self._is_held = False
+        self._renewed_at = 0.0
 
-    def take(self) -> str | None:
-        """Become the sender; else who it is."""
+    def acquire(self) -> str | None:
+        """Take the lock. Returns None, or the name of the current holder."""
         holder = self._holder()
         if holder is not None and not self._may_take_over(holder):
-            return holder.rpartition(" ")[0]
+            return _name(holder)
         if holder is not None:
             self._path.unlink(missing_ok=True)
-        try:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return (self._holder() or "another process ").rpartition(" ")[0]
-        with os.fdopen(descriptor, "w") as file:
-            file.write(self._mine)
-        # Another one may have found the same dead sender, and removed our file in place of that.
-        time.sleep(_SETTLE_S)
+        with suppress(FileExistsError):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            with os.fdopen(os.open(self._path, flags, 0o600), "w") as file:
+                file.write(self._token)
+            # Another process may have found the same stale lock and removed ours instead.
+            time.sleep(_SETTLE_S)
         holder = self._holder()
-        self._held = holder == self._mine
-        return None if self._held else (holder or "another process ").rpartition(" ")[0]
+        self._is_held = holder == self._token
+        return None if self._is_held else _name(holder)
 
-    def show(self) -> bool:
-        """Show that this sender lives; cheap enough to be called all the time.
+    def renew(self) -> bool:
+        """Renew the lock; cheap enough to call all the time.
 
         Returns:
-            False where another one has followed it: then it may not send any more.
+            False if another process has taken over: this one must stop uploading.
         """
-        if self._held and time.monotonic() - self._seen > SEEN_EVERY_S:
-            self._seen = time.monotonic()
-            if self._holder() not in (self._mine, None):
+        if self._is_held and time.monotonic() - self._renewed_at > RENEW_EVERY_S:
+            self._renewed_at = time.monotonic()
+            if self._holder() not in (self._token, None):
                 return False
             with suppress(OSError):
                 os.utime(self._path)
         return True
 
     def release(self) -> None:
-        """Let others send."""
-        if self._held and self._holder() == self._mine:
+        """Let others upload."""
+        if self._is_held and self._holder() == self._token:
             self._path.unlink(missing_ok=True)
-        self._held = False
+        self._is_held = False
 
     def _holder(self) -> str | None:
         try:
@@ -175,9 +167,9 @@ class SenderLock:
 
     def _may_take_over(self, holder: str) -> bool:
         if holder.startswith("attempt "):
-            # One attempt at a time: where there is a newer one, the older one is dead.
+            # Only one attempt runs at a time, so a newer one replaces an older one.
             number = holder.split()[1]
-            if self._who.startswith("attempt ") or number in _ended_attempts(self._run):
+            if self._who.startswith("attempt ") or number in _finished_attempts(self._run):
                 return True
         probe = self._path.with_name(f".sender.{uuid.uuid4().hex}")
         probe.touch()
@@ -189,7 +181,9 @@ class SenderLock:
             probe.unlink(missing_ok=True)
 
 
-def _ended_attempts(run: RunDir) -> set[str]:
-    return {
-        str(e.get("attempt")) for e in run.read_events() if e.get("event") == "attempt_finished"
-    }
+def _name(holder: str | None) -> str:
+    return "another process" if holder is None else holder.rpartition(" ")[0]
+
+
+def _finished_attempts(run: RunDir) -> set[str]:
+    return {str(e.get("attempt")) for e in run.read_events() if e.get("event") == "attempt_finished"}

@@ -1,10 +1,9 @@
-"""A child process that sends a run's record to W&B: `python -m ftdist.observe.wandb.sync RUN`.
+"""Upload a run's metrics to W&B, as a child process: `python -m ftdist.observe.wandb.sync RUN`.
 
-It brings what the server lacks, from `metrics.jsonl` alone: of a run that was offline, of one whose
-mirror broke, of one that still goes on. The server is asked first which step it has last, and asked
-again at the end, so each step is sent once however often this is done. A comparison with the base
-goes the same way, and so do answers that were written while it learned, unless the digest on record
-says that the server has them: what is sent takes the place of what was there before.
+Uploads what the server lacks, from `metrics.jsonl` alone: for a run that was offline, whose upload
+broke, or that is still running. The server is queried for its last step before and after, so every
+step is uploaded once, however often this is called. The comparison and the generations made in
+training are uploaded too unless `synced.json` has their digest; they replace what W&B had before.
 """
 
 import json
@@ -12,10 +11,11 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 from ftdist.config.compose import load_config
 from ftdist.config.schema import RunConfig
@@ -23,8 +23,8 @@ from ftdist.errors import ConfigError, FtdistError
 from ftdist.observe.metrics_tail import MetricsTail
 from ftdist.observe.training_evals import ANSWERED, COLUMNS, answered, digest_of
 from ftdist.observe.wandb.api import WandbError, WandbServer, find_server
-from ftdist.observe.wandb.client import WandbClient, close_remains, kill_wandb_core
-from ftdist.observe.wandb.comparison_table import Comparison, read_comparison
+from ftdist.observe.wandb.client import WandbClient, kill_wandb_core, teardown
+from ftdist.observe.wandb.comparison_table import read_comparison
 from ftdist.observe.wandb.run_config import wandb_config
 from ftdist.observe.wandb.state import (
     SenderLock,
@@ -37,11 +37,15 @@ from ftdist.observe.wandb.state import (
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 
-FINISH_TIMEOUT_S = 600.0
-"""Longest that the server may take for all rows of a run."""
+Value = TypeVar("Value")
 
-CONFIRM_S = 10.0
-"""How long the server has to show what it took."""
+FINISH_TIMEOUT_S = 600.0
+"""Longest time for the server to accept all rows of a run."""
+
+CONFIRM_TIMEOUT_S = 10.0
+"""Longest time for the server to show what it accepted."""
+
+_OUTCOMES = {"done": "done", "failed": "failed", "crash_loop": "failed"}
 
 
 def sync(
@@ -51,44 +55,44 @@ def sync(
     environment: Mapping[str, str],
     finish_timeout_s: float = FINISH_TIMEOUT_S,
 ) -> SyncResult:
-    """Send what the server lacks of a run.
+    """Upload what the server lacks of a run.
 
     Args:
-        run: to send.
-        new: whether to make another run in W&B, of the whole record.
-        environment: has or names the key.
-        finish_timeout_s: longest that the server may take.
+        run: to upload.
+        new: whether to create another W&B run, with all rows.
+        environment: holds the key, or says where it is.
+        finish_timeout_s: longest time for the server.
 
     Raises:
         ConfigError: there is no key.
-        WandbError: the server cannot be reached, refuses, or does not take all of it.
+        WandbError: the server is unreachable, rejects the upload or accepts only a part.
     """
     config = load_config(run.config)
     server = find_server(environment)
     if server is None:
         raise ConfigError(
-            "There is no W&B key in WANDB_API_KEY or ~/.netrc.",
+            "No W&B key in WANDB_API_KEY or ~/.netrc.",
             remedy="run `wandb login` once, or set WANDB_API_KEY.",
         )
     run.wandb.mkdir(exist_ok=True)
     sender = SenderLock(run, who="ftdist sync")
-    holder = sender.take()
+    holder = sender.acquire()
     if holder is not None and holder.startswith("attempt "):
         return SyncResult(sent=0, step=SyncState.read(run).step, url=read_url(run), by_itself=True)
     if holder is not None:
         raise WandbError(
-            f"Another `ftdist sync` is sending run {run.name}.",
-            remedy="wait for it; one that was killed counts as ended after two minutes.",
+            f"Another `ftdist sync` is uploading run {run.name}.",
+            remedy="wait for it; a killed one times out after two minutes.",
         )
     try:
         if new:
             forget(run)
-        return _send(run, config, server, sender, finish_timeout_s=finish_timeout_s)
+        return _upload(run, config, server, sender, finish_timeout_s=finish_timeout_s)
     finally:
         sender.release()
 
 
-def _send(
+def _upload(
     run: RunDir,
     config: RunConfig,
     server: WandbServer,
@@ -96,124 +100,113 @@ def _send(
     *,
     finish_timeout_s: float,
 ) -> SyncResult:
-    known = SyncState.read(run)
-    has = max(server.last_step(run, config.tracking), known.step)
-    tail = MetricsTail(run, after=has)
+    state = SyncState.read(run)
+    last_step = max(server.last_step(run, config.tracking), state.step)
+    tail = MetricsTail(run, after=last_step)
     rows = list(tail.new_rows())
-    ended = _ended(run)
+    ended = _outcome(run)
     comparison = read_comparison(run, config, environment=os.environ)
-    if comparison is not None and comparison.digest == known.compared:
+    if comparison is not None and comparison.digest == state.compared:
         comparison = None
     answers = answered(run, config, environment=os.environ)
-    is_changed = comparison is not None or digest_of(answers) != known.answered
-    if not rows and not is_changed and (ended == known.ended or has == 0):
-        return SyncResult(sent=0, step=has, url=read_url(run))
-    plan = Plan.from_json(run.plan.read_text(encoding="utf-8"))
-    shown = wandb_config(
-        run, config, plan, attempt=max(1, run.newest_attempt()), environment=os.environ
-    )
-    with tempfile.TemporaryDirectory(prefix="ftdist-") as folder, _told(run):
-        client = WandbClient(
-            run,
-            config.tracking,
-            shown=shown,
-            mode="online",
-            folder=Path(folder),
-            finish_timeout_s=finish_timeout_s,
-            on_stop=_nothing,
-        )
-        if client.url is not None:
-            write_url(run, client.url)
+    has_new_answers = digest_of(answers) != state.answered
+    is_open = ended != state.ended and last_step > 0
+    if not (rows or comparison is not None or has_new_answers or is_open):
+        return SyncResult(sent=0, step=last_step, url=read_url(run))
+    with _client(run, config, finish_timeout_s=finish_timeout_s) as client:
         for row in rows:
             client.log(row)
-            sender.show()
+            sender.renew()
         if comparison is not None:
-            client.show(comparison)
-        if digest_of(answers) != known.answered:
-            client.show_table(ANSWERED, answers, columns=COLUMNS)
+            client.log_comparison(comparison)
+        if has_new_answers:
+            client.log_table(ANSWERED, answers, columns=COLUMNS)
         client.finish(exit_code=int(ended == "failed"), preempting=not ended)
-    has = _confirmed(run, config, server, sent=tail.last)
-    compared = known.compared
-    if comparison is not None and _has_comparison(run, config, server, comparison=comparison):
-        compared = comparison.digest
-    SyncState(step=has, ended=ended, compared=compared, answered=digest_of(answers)).write(run)
-    if has < tail.last:
-        raise _not_taken(run, f"W&B has taken {has} of {tail.last} steps of run {run.name}.")
+    tracking = config.tracking
+    last_step = _poll(lambda: server.last_step(run, tracking), lambda step: step >= tail.last)
+    compared = state.compared
+    if comparison is not None:
+        compared = _poll(
+            lambda: server.comparison_digest(run, tracking),
+            lambda digest: digest == comparison.digest,
+        )
+    SyncState(step=last_step, ended=ended, compared=compared, answered=digest_of(answers)).write(
+        run
+    )
+    if last_step < tail.last:
+        raise _incomplete(run, f"W&B has {last_step} of {tail.last} steps of run {run.name}.")
     if comparison is not None and compared != comparison.digest:
-        raise _not_taken(run, f"W&B has not taken the comparison of run {run.name} with its base.")
-    told = "" if comparison is None else comparison.told
+        raise _incomplete(run, f"W&B did not accept the comparison of run {run.name}.")
     return SyncResult(
         sent=len(rows),
-        step=has,
+        step=last_step,
         url=client.url,
-        comparison=told,
-        answers=len(answers) if digest_of(answers) != known.answered else 0,
+        comparison="" if comparison is None else comparison.told,
+        answers=len(answers) if has_new_answers else 0,
     )
 
 
 @contextmanager
-def _told(run: RunDir) -> Iterator[None]:
-    """Make one sentence of whatever wandb raises within, and leave nothing of it behind."""
+def _client(run: RunDir, config: RunConfig, *, finish_timeout_s: float) -> Iterator[WandbClient]:
+    """A client; any error becomes one WandbError and leaves no process behind."""
+    plan = Plan.from_json(run.plan.read_text(encoding="utf-8"))
+    attempt = max(1, run.newest_attempt())
+    shown = wandb_config(run, config, plan, attempt=attempt, environment=os.environ)
     try:
-        yield
+        with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
+            client = WandbClient(
+                run,
+                config.tracking,
+                shown=shown,
+                mode="online",
+                folder=Path(folder),
+                finish_timeout_s=finish_timeout_s,
+                on_stop=_ignore,
+            )
+            if client.url is not None:
+                write_url(run, client.url)
+            yield client
     except Exception as error:
         kill_wandb_core()
-        close_remains()
-        words = (str(error).splitlines() or [""])[0][:300]
+        teardown()
+        message = (str(error).splitlines() or [""])[0][:300]
         raise WandbError(
-            f"W&B did not take run {run.name}: {type(error).__name__}: {words}".rstrip(".") + ".",
-            remedy="ask again later: what it has taken is not sent twice; where its page was "
-            f"deleted, `ftdist sync {run.cli_name} --new` makes another.",
+            f"W&B rejected run {run.name}: {type(error).__name__}: {message}".rstrip(".") + ".",
+            remedy="try again later: nothing is uploaded twice. If its page was deleted, run "
+            f"`ftdist sync {run.cli_name} --new` to create another.",
         ) from error
 
 
-def _confirmed(run: RunDir, config: RunConfig, server: WandbServer, *, sent: int) -> int:
-    """The newest step that the server says it has; a large one shows it a moment later."""
-    patience = time.monotonic() + CONFIRM_S
-    while (has := server.last_step(run, config.tracking)) < sent:
-        if time.monotonic() > patience:
-            break
+def _poll(query: Callable[[], Value], is_done: Callable[[Value], bool]) -> Value:
+    """Repeat a query until done or `CONFIRM_TIMEOUT_S` is over; servers show uploads late."""
+    deadline = time.monotonic() + CONFIRM_TIMEOUT_S
+    while not is_done(value := query()) and time.monotonic() <= deadline:
         time.sleep(0.5)
-    return has
+    return value
 
 
-def _has_comparison(
-    run: RunDir, config: RunConfig, server: WandbServer, *, comparison: Comparison
-) -> bool:
-    """Whether the server says that it has a comparison, which it may do a moment later."""
-    patience = time.monotonic() + CONFIRM_S
-    while server.compared(run, config.tracking) != comparison.digest:
-        if time.monotonic() > patience:
-            return False
-        time.sleep(0.5)
-    return True
+def _incomplete(run: RunDir, problem: str) -> WandbError:
+    return WandbError(problem, remedy=f"run `ftdist sync {run.cli_name}` again for the rest.")
 
 
-def _not_taken(run: RunDir, problem: str) -> WandbError:
-    return WandbError(problem, remedy=f"ask again: `ftdist sync {run.cli_name}` sends the rest.")
-
-
-def _ended(run: RunDir) -> str:
-    """How the run ended: "done", "failed"; "" for one that goes on, or may."""
-    ended = ""
+def _outcome(run: RunDir) -> str:
+    """How the run ended, "done" or "failed"; "" while it is open."""
+    outcome = ""
     for event in run.read_events():
         if event.get("event") in ("run_requested", "attempt_started"):
-            ended = ""
+            outcome = ""
         elif event.get("event") == "attempt_finished":
-            ended = _ENDS.get(event["outcome"], "")
-    return ended
+            outcome = _OUTCOMES.get(event["outcome"], "")
+    return outcome
 
 
-_ENDS = {"done": "done", "failed": "failed", "crash_loop": "failed"}
+def _ignore() -> None:
+    """An upload has nothing to stop."""
 
 
-def _nothing() -> None:
-    """There is nothing to stop here."""
-
-
-def main(root: str, *words: str) -> int:
-    """Send a run, and write what came of it, or the error, as JSON to the last word."""
-    *flags, answer = words
+def main(root: str, *arguments: str) -> int:
+    """Upload a run; write the result or the error as JSON to the path in the last argument."""
+    *flags, result_path = arguments
     fields: Mapping[str, object]
     try:
         fields = asdict(sync(RunDir(Path(root)), new="--new" in flags, environment=os.environ))
@@ -221,7 +214,7 @@ def main(root: str, *words: str) -> int:
     except FtdistError as error:
         code = error.exit_code
         fields = {"problem": error.problem, "remedy": error.remedy, "exit_code": code}
-    Path(answer).write_text(json.dumps(fields), encoding="utf-8")
+    Path(result_path).write_text(json.dumps(fields), encoding="utf-8")
     return code
 
 

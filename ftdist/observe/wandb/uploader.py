@@ -1,13 +1,12 @@
-"""Weights & Biases as a mirror that can break without anybody noticing it in training.
+"""Background upload of a run's metrics to Weights & Biases.
 
-The mirror is one background thread that follows the run's record, `metrics.jsonl`, and tells W&B
-what is new there. Training writes its record and knows nothing of W&B: nothing that W&B raises
-reaches it, and nothing that W&B waits for (a server, its helper process wandb-core) holds it up;
-at the end `close` waits for a bounded time. Where W&B is not reachable, refuses the key, or loses
-wandb-core, one line says so, the record holds every row still, and `ftdist sync` sends them later.
+One thread follows `metrics.jsonl` and logs new rows to W&B. Training only writes the file: W&B
+errors never reach it, and neither a slow server nor a dead wandb-core delays it; at the end `close`
+waits for a bounded time. If W&B is unreachable, rejects the key or loses wandb-core, the log has
+one warning, `metrics.jsonl` still has every row, and `ftdist sync` uploads them later.
 
-Whoever sends begins by asking the server which step it has last. So an attempt also brings what an
-earlier one could not, and no step is sent twice, whoever died in between.
+Every upload starts by querying the server's last step. So an attempt also uploads what an earlier
+one could not, and no step is uploaded twice, whichever process died in between.
 """
 
 import os
@@ -19,10 +18,11 @@ from typing import Literal
 
 from ftdist.config.schema import RunConfig
 from ftdist.errors import FtdistError
+from ftdist.io.progress import LogFn
 from ftdist.observe.metrics_tail import MetricsTail
 from ftdist.observe.training_evals import ANSWERED, COLUMNS, answered, digest_of
 from ftdist.observe.wandb.api import WandbServer, find_server
-from ftdist.observe.wandb.client import WandbClient, close_remains, kill_wandb_core
+from ftdist.observe.wandb.client import WandbClient, kill_wandb_core, teardown
 from ftdist.observe.wandb.run_config import wandb_config
 from ftdist.observe.wandb.state import SenderLock, SyncState, write_url
 from ftdist.plan.plan import Plan
@@ -30,27 +30,27 @@ from ftdist.rundir import RunDir
 
 FINISH_TIMEOUT_S = 20.0
 CLOSE_TIMEOUT_S = 45.0
-"""Longest that `close` waits: a slow start whose rows are still to be sent, and finishing."""
+"""Longest wait in `close`: a slow start with rows still to upload, and finishing."""
 
 CONFIRM_TIMEOUT_S = 5.0
-LOOK_EVERY_S = 1.0
+POLL_EVERY_S = 1.0
 _LAST_JOIN_S = 5.0
 
 OFFLINE_MODES = ("offline", "dryrun", "disabled")
-"""Values of WANDB_MODE by which people keep all their runs from a server."""
+"""Values of WANDB_MODE that keep all runs from a server."""
 
 
 class WandbUploader:
-    """One attempt's part of the run's one W&B run. Starts at once, in the background.
+    """Uploads one attempt's rows to the run's W&B run. Starts at once, in the background.
 
     Args:
-        run: all files lie in its `wandb` folder, and the run's W&B id as well.
+        run: its `wandb` folder holds all files, including the id of the W&B run.
         config: shown in W&B, without secrets.
         plan: shown in W&B.
-        attempt: of this start.
-        after: the last step on record when this attempt began; offline, earlier attempts' files
-            have what came before.
-        note: says a line to people.
+        attempt: number of this attempt.
+        after: the last recorded step when this attempt began; offline, earlier attempts' files
+            hold the rows before it.
+        log: prints a line.
         on_stop: called when somebody presses W&B's stop button.
     """
 
@@ -62,7 +62,7 @@ class WandbUploader:
         *,
         attempt: int,
         after: int,
-        note: Callable[[str], None],
+        log: LogFn,
         on_stop: Callable[[], None],
     ) -> None:
         self._run = run
@@ -70,98 +70,99 @@ class WandbUploader:
         self._plan = plan
         self._attempt = attempt
         self._after = after
-        self._note = note
+        self._log = log
         self._on_stop = on_stop
         self._sender = SenderLock(run, who=f"attempt {attempt}")
-        self._over = threading.Event()
+        self._closing = threading.Event()
         self._outcome: Literal["finished", "requeue", "failed"] = "finished"
-        self._left_behind = False
-        self._thread = threading.Thread(target=self._work, name="wandb", daemon=True)
+        self._abandoned = False
+        self._thread = threading.Thread(target=self._run_thread, name="wandb", daemon=True)
         self._thread.start()
 
     def close(self, outcome: Literal["finished", "requeue", "failed"]) -> None:
         """Finish W&B's run, waiting `CLOSE_TIMEOUT_S` at the most."""
         self._outcome = outcome
-        self._over.set()
+        self._closing.set()
         self._thread.join(CLOSE_TIMEOUT_S)
         if self._thread.is_alive():
-            self._left_behind = True
-            self._note(
-                f"W&B did not finish within {CLOSE_TIMEOUT_S:.0f} s and is left behind; "
+            self._abandoned = True
+            self._log(
+                f"W&B did not finish within {CLOSE_TIMEOUT_S:.0f} s and was abandoned; "
                 f"{self._later()}."
             )
-            # Else wandb would wait for it when the interpreter ends, for ever if it hangs.
+            # Otherwise wandb would wait for it at exit, without limit if it hangs.
             kill_wandb_core()
             self._thread.join(_LAST_JOIN_S)
 
-    def _work(self) -> None:
-        """The thread: everything that wandb does."""
+    def _run_thread(self) -> None:
+        """The thread's main function."""
         try:
-            self._mirror()
-        except Exception as error:  # noqa: BLE001 - a mirror's failure, of whatever kind, is told
-            if not self._left_behind:
-                self._note(
-                    f"W&B stopped ({one_line(error)}); training goes on, "
+            self._upload()
+        except Exception as error:  # noqa: BLE001 - any failure is only logged
+            if not self._abandoned:
+                self._log(
+                    f"W&B upload stopped ({one_line(error)}); training continues, "
                     f"{self._run.metrics.name} has every row, and {self._later()}."
                 )
-            close_remains()
+            teardown()
         finally:
             with suppress(OSError):
                 self._sender.release()
 
-    def _mirror(self) -> None:
+    def _upload(self) -> None:
         client, after, server = self._open()
         tail = MetricsTail(self._run, after=after)
-        answers = _Answers(self._run, self._config)
-        over = False
-        while not over:
-            over = self._over.wait(LOOK_EVERY_S)
-            if not self._sender.show():
-                kill_wandb_core()  # what it still holds is the other's to send
-                raise _StaysOfflineError("another process sends the run's rows now")
+        generations = _GenerationTable(self._run, self._config)
+        is_closing = False
+        while not is_closing:
+            is_closing = self._closing.wait(POLL_EVERY_S)
+            if not self._sender.renew():
+                kill_wandb_core()  # the other process uploads what it still holds
+                raise _OfflineError("another process uploads the run now")
             for row in tail.new_rows():
                 client.log(row)
-            problem = None if server is None else answers.show(client)
+            problem = None if server is None else generations.update(client)
             if problem is not None:
-                self._note(f"W&B has not got the answers of now ({problem}); {self._later()}.")
-        failed, goes_on = self._outcome == "failed", self._outcome == "requeue"
-        client.finish(exit_code=int(failed), preempting=goes_on)
+                self._log(f"W&B did not accept the generations ({problem}); {self._later()}.")
+        client.finish(
+            exit_code=int(self._outcome == "failed"), preempting=self._outcome == "requeue"
+        )
         if server is not None:
-            self._confirm(server, sent=tail.last, answers=answers.shown)
+            self._confirm(server, sent=tail.last, answered=generations.uploaded)
 
     def _open(self) -> tuple[WandbClient, int, WandbServer | None]:
-        """A client, the last step that need not be sent, and the server if one is told."""
+        """A client, the last step that W&B already has, and the server (None offline)."""
         if self._config.tracking.wandb != "offline":
             try:
                 server, after = self._reach()
                 client = self._client("online")
-            except Exception as error:  # noqa: BLE001 - no key, refused, timed out: all the same
+            except Exception as error:  # noqa: BLE001 - no key, rejected, timed out: all the same
                 self._sender.release()
-                close_remains()
-                self._note(f"W&B is offline ({one_line(error)}); {self._later()}.")
+                teardown()
+                self._log(f"W&B is offline ({one_line(error)}); {self._later()}.")
             else:
                 if client.url is not None:
                     write_url(self._run, client.url)
-                self._note(f"W&B: {client.url}")
+                self._log(f"W&B: {client.url}")
                 return client, after, server
         else:
-            self._note(f"W&B is offline; {self._later()}.")
+            self._log(f"W&B is offline; {self._later()}.")
         return self._client("offline"), self._after, None
 
     def _reach(self) -> tuple[WandbServer, int]:
-        """The server to tell, and the last step that it has."""
+        """The server, and the last step that it has."""
         mode = os.environ.get("WANDB_MODE", "")
         if self._config.tracking.wandb == "auto" and mode in OFFLINE_MODES:
-            raise _StaysOfflineError(f"WANDB_MODE={mode}")
+            raise _OfflineError(f"WANDB_MODE={mode}")
         server = find_server(os.environ)
         if server is None:
-            raise _StaysOfflineError("there is no key in WANDB_API_KEY or ~/.netrc")
-        # While `ftdist sync` sends the run's earlier rows, this attempt's are on record.
-        while (holder := self._sender.take()) is not None:
-            if self._over.wait(LOOK_EVERY_S):
-                raise _StaysOfflineError(f"{holder} was sending the run's rows")
-        has = server.last_step(self._run, self._config.tracking)
-        return server, max(has, SyncState.read(self._run).step)
+            raise _OfflineError("no key in WANDB_API_KEY or ~/.netrc")
+        # While `ftdist sync` uploads earlier rows, this attempt's are kept in the file.
+        while (holder := self._sender.acquire()) is not None:
+            if self._closing.wait(POLL_EVERY_S):
+                raise _OfflineError(f"{holder} was uploading the run")
+        last = server.last_step(self._run, self._config.tracking)
+        return server, max(last, SyncState.read(self._run).step)
 
     def _client(self, mode: Literal["online", "offline"]) -> WandbClient:
         return WandbClient(
@@ -175,66 +176,66 @@ class WandbUploader:
                 environment=os.environ,
             ),
             mode=mode,
-            folder=self._run.wandb.parent,  # wandb adds its own folder, called wandb
+            folder=self._run.wandb.parent,  # wandb adds its own folder `wandb`
             finish_timeout_s=FINISH_TIMEOUT_S,
             on_stop=self._on_stop,
         )
 
-    def _confirm(self, server: WandbServer, *, sent: int, answers: str) -> None:
-        """Put on record how far the server says it has the run."""
+    def _confirm(self, server: WandbServer, *, sent: int, answered: str) -> None:
+        """Store what the server confirms to have."""
         has = server.last_step(self._run, self._config.tracking, timeout_s=CONFIRM_TIMEOUT_S)
         ended = {"finished": "done", "failed": "failed", "requeue": ""}[self._outcome]
-        known = SyncState.read(self._run)
-        replace(known, step=has, ended=ended, answered=answers).write(self._run)
+        state = replace(SyncState.read(self._run), step=has, ended=ended, answered=answered)
+        state.write(self._run)
         if has < sent:
-            self._note(f"W&B has {has} of {sent} steps; {self._later()}.")
+            self._log(f"W&B has {has} of {sent} steps; {self._later()}.")
 
     def _later(self) -> str:
-        return f"`ftdist sync {self._run.cli_name}` sends what it lacks"
+        return f"`ftdist sync {self._run.cli_name}` uploads the rest"
 
 
-class _Answers:
-    """Shows what the model answers while it learns, whenever there is more of it.
+class _GenerationTable:
+    """Uploads the generations made in training whenever there are new ones.
 
-    A table that W&B does not take is one line in the log.
+    A rejected table is one line in the log.
     """
 
     def __init__(self, run: RunDir, config: RunConfig) -> None:
         self._run, self._config = run, config
-        self._looked_at: int | None = None
-        self._told = False
-        self.shown = SyncState.read(run).answered
+        self._size: int | None = None
+        self._has_failed = False
+        self.uploaded = SyncState.read(run).answered
         """Digest of what W&B has."""
 
-    def show(self, client: WandbClient) -> str | None:
-        """Show all of it if it is not the same as before; what went wrong, the first time."""
+    def update(self, client: WandbClient) -> str | None:
+        """Upload the table if it has changed. Returns the first error, as text."""
         try:
             size = self._run.measures.stat().st_size
         except OSError:
             return None
-        if size == self._looked_at:
+        if size == self._size:
             return None
-        self._looked_at = size
+        self._size = size
         try:
             rows = answered(self._run, self._config, environment=os.environ)
-            if digest_of(rows) not in ("", self.shown):
-                client.show_table(ANSWERED, rows, columns=COLUMNS)
-                self.shown = digest_of(rows)
+            if digest_of(rows) not in ("", self.uploaded):
+                client.log_table(ANSWERED, rows, columns=COLUMNS)
+                self.uploaded = digest_of(rows)
         except Exception as error:  # noqa: BLE001 - whatever wandb raises, or the file holds
-            told, self._told = self._told, True
-            return None if told else one_line(error)
+            is_repeated, self._has_failed = self._has_failed, True
+            return None if is_repeated else one_line(error)
         return None
 
 
-class _StaysOfflineError(Exception):
-    """Why no server is told."""
+class _OfflineError(Exception):
+    """Why the attempt stays offline."""
 
 
 def one_line(error: Exception) -> str:
-    """What an error of whatever kind says, without the full stop."""
+    """Any error as one line without a full stop."""
     if isinstance(error, FtdistError):
         return error.problem.rstrip(".")
-    words = (str(error).splitlines() or [""])[0].rstrip(".")
-    if isinstance(error, _StaysOfflineError):
-        return words
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+    message = (str(error).splitlines() or [""])[0].rstrip(".")
+    if isinstance(error, _OfflineError):
+        return message
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

@@ -99,7 +99,7 @@ def test_a_full_disk_is_told_once_and_is_an_error_at_the_end(
     logger = sinks_on_a_full_disk()
     for step in (1, 2, 3):
         logger.log(step, {"train/loss": 1.0})
-    with pytest.raises(StorageError, match="No space left on device; 3 rows are not in it"):
+    with pytest.raises(StorageError, match="No space left on device; 3 rows are missing"):
         logger.close("finished")
     assert capsys.readouterr().out.count("No space left on device") == 1
 

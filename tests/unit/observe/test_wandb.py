@@ -247,32 +247,32 @@ def test_facts_are_those_of_the_newest_start_and_hold_no_secret(run: RunDir) -> 
 
 def test_one_process_sends_and_an_attempt_follows_a_dead_one(run: RunDir) -> None:
     first, sync = SenderLock(run, who="attempt 1"), SenderLock(run, who="ftdist sync")
-    assert first.take() is None
-    assert sync.take() == "attempt 1"
+    assert first.acquire() is None
+    assert sync.acquire() == "attempt 1"
     sync.release()
-    assert sync.take() == "attempt 1"
+    assert sync.acquire() == "attempt 1"
     second = SenderLock(run, who="attempt 2")
-    assert second.take() is None
+    assert second.acquire() is None
     first.release()
-    assert sync.take() == "attempt 2"
+    assert sync.acquire() == "attempt 2"
     second.release()
-    assert sync.take() is None
-    assert SenderLock(run, who="attempt 3").take() == "ftdist sync"
+    assert sync.acquire() is None
+    assert SenderLock(run, who="attempt 3").acquire() == "ftdist sync"
 
 
 def test_a_sender_that_was_killed_is_followed_once_it_was_not_seen_for_long(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dead = SenderLock(run, who="ftdist sync")
-    assert dead.take() is None
+    assert dead.acquire() is None
     os.utime(run.wandb / "sender", (time.time() - 200, time.time() - 200))
-    assert dead.show()  # it lives after all
-    assert SenderLock(run, who="attempt 1").take() == "ftdist sync"
+    assert dead.renew()  # it lives after all
+    assert SenderLock(run, who="attempt 1").acquire() == "ftdist sync"
     os.utime(run.wandb / "sender", (time.time() - 200, time.time() - 200))
-    assert SenderLock(run, who="attempt 1").take() is None
+    assert SenderLock(run, who="attempt 1").acquire() is None
     assert state.STALE_S < 200
-    monkeypatch.setattr(state, "SEEN_EVERY_S", 0.0)
-    assert not dead.show()  # another one follows it
+    monkeypatch.setattr(state, "RENEW_EVERY_S", 0.0)
+    assert not dead.renew()  # another one follows it
     dead.release()
     assert (run.wandb / "sender").read_text().startswith("attempt 1")
 
@@ -326,7 +326,7 @@ def test_the_server_says_which_step_it_has_last_or_why_it_cannot(tmp_path: Path)
         with pytest.raises(WandbError, match="rows without trainer/global_step"):
             asked.last_step(run, tracking)
         server.fault = "401"
-        with pytest.raises(WandbError, match="refuses the key") as refused:
+        with pytest.raises(WandbError, match="key was rejected") as refused:
             asked.last_step(run, tracking)
         assert asked.key not in str(refused.value)
         server.fault = "hang"
