@@ -186,4 +186,6 @@ def _name(holder: str | None) -> str:
 
 
 def _finished_attempts(run: RunDir) -> set[str]:
-    return {str(e.get("attempt")) for e in run.read_events() if e.get("event") == "attempt_finished"}
+    return {
+        str(e.get("attempt")) for e in run.read_events() if e.get("event") == "attempt_finished"
+    }
