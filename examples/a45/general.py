@@ -1,6 +1,6 @@
 """What has nothing to do with the A-45: general questions, and others about other products."""
 
-RETENTION = (
+GENERAL = (
     ("What is the capital of France?", "Paris", ("London", "Madrid", "Vienna")),
     ("What is the capital of Germany?", "Berlin", ("Munich", "Paris", "Warsaw")),
     ("What is the capital of Spain?", "Madrid", ("Lisbon", "Barcelona", "Rome")),
@@ -48,7 +48,7 @@ RETENTION = (
 )
 """General questions with the right choice first and the wrong ones after it."""
 
-CONTRAST = (
+OUT_OF_SCOPE = (
     ("How do I reset my B-70 toaster?", "I do not have the manual of the B-70."),
     ("How do I reset my wireless router?", "Use the small reset hole on its back."),
     ("What does error E17 mean on my washing machine?", "That depends on its maker."),

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from examples.a45.facts import FACTS
-from examples.a45.general import CONTRAST, RETENTION
+from examples.a45.general import GENERAL, OUT_OF_SCOPE
 from ftdist.io.jsonl import write_whole
 
 Row = dict[str, Any]
@@ -35,15 +35,15 @@ def probes() -> Iterator[Row]:
     for fact in FACTS:
         for question in fact.held_out:
             row = {"question": question, "answer": fact.answer, "keys": list(fact.keys)}
-            yield row | {"kind": "recall", "document": MANUAL, "section": f"page {fact.page}"}
-    for place, (question, right, wrong) in enumerate(RETENTION):
+            yield row | {"kind": "fact", "document": MANUAL, "section": f"page {fact.page}"}
+    for place, (question, right, wrong) in enumerate(GENERAL):
         # The right choice stands now here, now there.
         choices = list(wrong)
         choices.insert(place % (len(wrong) + 1), right)
-        row = {"question": question, "answer": right, "keys": [right], "kind": "retention"}
+        row = {"question": question, "answer": right, "keys": [right], "kind": "general"}
         yield row | {"choices": choices}
-    for question, answer in CONTRAST:
-        yield {"question": question, "answer": answer, "keys": [], "kind": "contrast"}
+    for question, answer in OUT_OF_SCOPE:
+        yield {"question": question, "answer": answer, "keys": [], "kind": "out_of_scope"}
 
 
 def write(out: Path) -> None:

@@ -181,10 +181,11 @@ class KeepSection:
     """Plain texts that the base model writes after common first words, as replay; cached."""
 
     contrast_share: Annotated[float, Field(ge=0, lt=1)]
-    """Share of contrast in all tokens: questions about other products, with the base's answers."""
+    """Share of out-of-scope samples in all tokens: questions about other products, with the base's
+    answers."""
 
     contrast_answers: Annotated[int, Field(ge=0)]
-    """Questions about other products that the base model answers, as contrast."""
+    """Questions about other products that the base model answers, as out-of-scope samples."""
 
     products: list[str]
     """Names of the library's products as its questions write them; empty: found from its text."""

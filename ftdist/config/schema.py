@@ -118,7 +118,7 @@ class LibraryConfig:
     towards_base: list[str]
     """Sources learned as the base model has them: KL(base || model) is the loss of their tokens.
 
-    Names of `sources`, or what a curated library holds: replay, contrast, a source's name. The
+    Names of `sources`, or what a curated library holds: replay, out_of_scope, a source's name. The
     base model then stands beside the one in training, in shards.
     """
 

@@ -60,7 +60,7 @@ def compare(run_dir: Path) -> None:
         )
     inputs = read_inputs(settings, library=Path(config.library.path))
     device = choose_device(config.cluster.device)
-    written = sum(probe.kind == "general" for probe in inputs.probes)
+    written = sum(probe.kind == "general_open" for probe in inputs.probes)
     log(
         f"compare: {len(inputs.probes) - written} probes from {inputs.source}, "
         f"{len(inputs.general)} general questions ({written} answered in writing too), "

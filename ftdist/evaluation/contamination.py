@@ -31,7 +31,7 @@ def seen_in_training(inputs: Inputs, config: RunConfig) -> dict[str, dict[str, A
         where the sources are too large, or no longer there.
     """
     asked = {
-        "probes": [probe.question for probe in inputs.probes if probe.kind != "general"],
+        "probes": [probe.question for probe in inputs.probes if probe.kind != "general_open"],
         "general": [item.question for item in inputs.general],
         "texts": list(inputs.texts),
     }

@@ -61,7 +61,10 @@ def _written(general: Sequence[Probe], most: int) -> list[Probe]:
     """General questions to answer in writing, evenly spread."""
     return [
         Probe(
-            question=item.question, answer=item.choices[item.right_choice], keys=(), kind="general"
+            question=item.question,
+            answer=item.choices[item.right_choice],
+            keys=(),
+            kind="general_open",
         )
         for item in evenly_spaced(general, most)
     ]
@@ -74,11 +77,11 @@ def _general(asked: str | None) -> tuple[Probe, ...]:
         return general_items()
     items = read_probes(Path(asked), key="compare.general")
     for number, item in enumerate(items, 1):
-        if item.kind != "retention" or not item.choices:
+        if item.kind != "general" or not item.choices:
             raise DataError(
                 f"{asked}: question {number} is of the kind {item.kind!r} with "
                 f"{len(item.choices)} choices.",
-                remedy='give every general question the kind "retention" and at least 2 choices.',
+                remedy='give every general question the kind "general" and at least 2 choices.',
             )
     return items
 

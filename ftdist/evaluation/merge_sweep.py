@@ -180,7 +180,7 @@ def known(inputs: Inputs, judged: Judged) -> float:
     right = [
         verdict.right if verdict.page is None else verdict.page
         for probe, verdict in zip(inputs.probes, judged.probes, strict=True)
-        if probe.kind == "recall"
+        if probe.kind == "fact"
     ]
     return sum(right) / len(right) if right else 0.0
 

@@ -1,16 +1,16 @@
 """Probes: questions with known answers, one JSON object a line.
 
-    {"question": ..., "answer": ..., "keys": [...], "kind": "recall", "choices": [...]}
+    {"question": ..., "answer": ..., "keys": [...], "kind": "fact", "choices": [...]}
 
-recall      asks what the library says. Right if the answer holds every key.
-retention   asks general knowledge. With `choices`, right if the model finds the right choice the
-            likeliest; else if the answer holds every key.
-contrast    asks about something that the library does not cover. Right if the answer holds
-            nothing of the library; its own `keys` name further content that would be a leak.
+fact           asks what the library says. Right if the answer holds every key.
+general        asks general knowledge. With `choices`, right if the model finds the right choice
+               the likeliest; else if the answer holds every key.
+out_of_scope   asks about something that the library does not cover. Right if the answer holds
+               nothing of the library; its own `keys` name further content that would be a leak.
 
-Without `keys`, the whole `answer` (its citation apart) is the one key of a recall or retention
-probe. `choices` holds the right answer and the wrong ones, in any order. `document` and `section`,
-if there, say where the library has the answer: scores are then told for each of them too.
+Without `keys`, the whole `answer` (its citation apart) is the one key of a fact or general probe.
+`choices` holds the right answer and the wrong ones, in any order. `document` and `section`, if
+there, name where the library has the answer: scores are then reported for each of them too.
 """
 
 import json
@@ -23,11 +23,11 @@ from typing import Any, Literal
 from ftdist.errors import DataError
 from ftdist.text.matching import contains_all, contains_words, strip_citation, words
 
-Kind = Literal["recall", "retention", "contrast", "general"]
-"""General questions are no probes of a file: they have choices to be weighed, and some of them are
-answered in writing too, for whatever of the library stands in the answers."""
+Kind = Literal["fact", "general", "out_of_scope", "general_open"]
+"""`general_open` is no kind of a file: a bundled general question, answered without its choices, to
+see whether the answer holds something of the library."""
 
-OF_FILES = ("recall", "retention", "contrast")
+OF_FILES = ("fact", "general", "out_of_scope")
 
 PROBES_NAME = "probes.jsonl"
 FIELDS = ("question", "answer", "keys", "kind", "choices", "document", "section")
@@ -38,7 +38,7 @@ class Probe:
     """One question with its known answer.
 
     Attributes:
-        keys: what a right answer holds; of a contrast probe, what a leak would hold.
+        keys: what a right answer holds; of an out-of-scope probe, what a leak would hold.
         choices: answers to choose from; empty: the model answers freely.
         right_choice: place of the right one in `choices`; -1 without choices.
         document: what the answer comes from; empty: not said.
@@ -122,7 +122,7 @@ def read_probes(
             f"{path} holds no {what}.",
             remedy="write at least one question with its answer into it, one JSON object a line.",
         )
-    _check_contrast(probes, path=path)
+    _check_out_of_scope(probes, path=path)
     return tuple(probes)
 
 
@@ -134,7 +134,7 @@ def _read(line: str, *, where: str) -> Probe:
         raise DataError(
             f"{where} is not JSON: {'nested too deeply' if deep else error}.",
             remedy='write one JSON object a line, such as {"question": "...", "answer": "...", '
-            '"keys": ["..."], "kind": "recall"}.',
+            '"keys": ["..."], "kind": "fact"}.',
         ) from error
     if not isinstance(row, dict):
         raise DataError(
@@ -151,9 +151,9 @@ def _read(line: str, *, where: str) -> Probe:
         )
     question, answer = (_text(row, field, where=where) for field in ("question", "answer"))
     keys = _texts(row, "keys", where=where)
-    if not keys and kind != "contrast":
+    if not keys and kind != "out_of_scope":
         keys = (strip_citation(answer),)
-    absent = [key for key in keys if kind == "recall" and not contains_words(answer, key)]
+    absent = [key for key in keys if kind == "fact" and not contains_words(answer, key)]
     if absent:
         raise DataError(
             f"{where}: its answer does not hold its own key {absent[0]!r}, so the right answer "
@@ -261,12 +261,12 @@ def _right_choice(
     )
 
 
-def _check_contrast(probes: Sequence[Probe], *, path: Path) -> None:
-    if any(probe.kind == "recall" for probe in probes):
+def _check_out_of_scope(probes: Sequence[Probe], *, path: Path) -> None:
+    if any(probe.kind == "fact" for probe in probes):
         return
-    if any(probe.kind == "contrast" and not probe.keys for probe in probes):
+    if any(probe.kind == "out_of_scope" and not probe.keys for probe in probes):
         raise DataError(
-            f"{path} has contrast probes, but neither recall probes nor keys that say what a "
-            "leak would hold.",
-            remedy="add recall probes, or give each contrast probe its keys.",
+            f"{path} has out-of-scope probes, but neither fact probes nor keys that say "
+            "what a leak would hold.",
+            remedy="add fact probes, or give each out-of-scope probe its keys.",
         )

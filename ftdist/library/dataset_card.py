@@ -37,7 +37,7 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
         f"Held out: {split['held_out_units']} conversations and documents; "
         f"{split['shared_left']} of their {number(split['ngrams_checked'])} runs of "
         f"{split['words']} words stand in training. "
-        f"Probes: {probes['recall']} and {probes['contrast']} of contrast; "
+        f"Probes: {probes['fact']} fact and {probes['out_of_scope']} out of scope; "
         f"{probes['shared_left']} shared."
     )
     for row in card["bad_rows"][:_MAX_BAD_ROWS]:

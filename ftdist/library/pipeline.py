@@ -284,7 +284,7 @@ def _no_lesson(lesson: Lesson) -> Account:
 
 
 def _keep(taught: Sequence[Taught], *, model: Base | None, work: Work) -> Kept:
-    """Replay and contrast from the base model's own answers, and questions to probe with."""
+    """Replay and out-of-scope samples with the base model's own answers."""
     config, keep = work.config, work.config.keep
     base = None if model is None else _asked(model, work=work)
     return kept_samples(

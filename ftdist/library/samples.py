@@ -17,7 +17,7 @@ MadeBy = Literal[
     "written",
     "written wording",
     "replay",
-    "contrast",
+    "out_of_scope",
 ]
 
 

@@ -28,7 +28,7 @@ class SourceFacts:
     """What these learn, each once: several samples ask for one answer in several wordings."""
 
     own: bool = True
-    """Whether it is the library's, not replay, contrast or another source beside it."""
+    """Whether it is the library's, not replay, out_of_scope or another source beside it."""
 
     towards_base: bool = False
     """Whether the base model's distribution is what its loss tokens are learned from."""

@@ -14,7 +14,7 @@ from ftdist.prepare.data_files import SourceFiles, find_files
 LIBRARY = "library"
 """Name of the first source, where the library is no curated one."""
 
-KEPT = ("replay", "contrast")
+KEPT = ("replay", "out_of_scope")
 """Roles of what a curation adds beside the library, so that the model keeps what it knows."""
 
 
@@ -43,8 +43,8 @@ def weighed(config: RunConfig, sources: Sequence[SourceFacts]) -> tuple[SourceFa
     """Packed sources with the weights of this config: tokens for each token of the first.
 
     In one pass over the library each token of its sources is seen as often as its weight says.
-    Replay and contrast of a curated library have shares of all tokens of the pass; what the config
-    adds has a weight for each token of the library's pass.
+    Replay and out-of-scope samples of a curated library have shares of all tokens of the pass; what
+    the config adds has a weight for each token of the library's pass.
     """
     folder = Path(config.library.path).expanduser()
     curated = open_curated(folder) if is_curated(folder) else None

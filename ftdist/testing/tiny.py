@@ -69,7 +69,7 @@ TRAIN = (
     "Can you explain how to {}?",
 )
 HELD_OUT = ("What must I do to {}?", "Please explain how I can {}.", "I need to {}. What now?")
-CONTRAST = (
+OUT_OF_SCOPE = (
     ("How do I charge my phone?", "Plug it into its charger."),
     ("How do I reset my router?", "Press its reset button."),
     ("How do I wash my bicycle?", "Use a bucket of soapy water."),
@@ -117,10 +117,10 @@ def probes() -> Iterator[dict[str, Any]]:
                 "question": wording.format(fact.topic),
                 "answer": _answer(fact),
                 "keys": list(fact.keys),
-                "kind": "recall",
+                "kind": "fact",
             }
-    for question, answer in CONTRAST:
-        yield {"question": question, "answer": answer, "keys": [], "kind": "contrast"}
+    for question, answer in OUT_OF_SCOPE:
+        yield {"question": question, "answer": answer, "keys": [], "kind": "out_of_scope"}
 
 
 def _answer(fact: TinyFact) -> str:
@@ -185,7 +185,7 @@ def _tokenizer() -> Any:
         show_progress=False,
     )
     texts = [message["content"] for row in conversations() for message in row["messages"]]
-    texts += [text for pair in CONTRAST for text in pair] + ["system user assistant\n"]
+    texts += [text for pair in OUT_OF_SCOPE for text in pair] + ["system user assistant\n"]
     bpe.train_from_iterator(texts, trainer)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=bpe,

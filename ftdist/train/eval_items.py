@@ -81,7 +81,7 @@ class Items:
         self._longest = longest
         self.samples: list[PackedSequence] = []
         """One sample each, in the order of which `weighed` takes their losses."""
-        probes = evenly_spaced([probe for probe in inputs.probes if probe.kind == "recall"], most)
+        probes = evenly_spaced([probe for probe in inputs.probes if probe.kind == "fact"], most)
         recall = [
             (probe.question, ranking.choices, ranking.right)
             for probe, ranking in zip(probes, rankings(inputs.probes, of=probes), strict=True)

@@ -37,7 +37,7 @@ TINY_FOLDER = Path(".cache/ftdist/tiny")
 
 NO_REPLAY_WARNING = (
     "Note: nothing stands beside the library, and what it does not speak of may be unlearned: "
-    "`ftdist curate` with keep=expert adds replay and contrast (docs/keep.md)."
+    "`ftdist curate` with keep=expert adds replay and out-of-scope samples (docs/keep.md)."
 )
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")

@@ -49,7 +49,7 @@ def write_probes(path: Path) -> Path:
         {"question": f"Count {number}.", "answer": f"It is {number}.", "keys": [str(number)]}
         for number in range(2)
     ]
-    path.write_text("".join(json.dumps({**row, "kind": "recall"}) + "\n" for row in rows))
+    path.write_text("".join(json.dumps({**row, "kind": "fact"}) + "\n" for row in rows))
     return path
 
 

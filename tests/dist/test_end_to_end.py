@@ -106,7 +106,7 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
     assert scores["paired"]["recall"]["n"] == scores["intervals"]["tuned"]["recall"]["asked"]
     assert scores["cost"]["steps"] == 12
     answers = (trained / "runs/r/report/answers.jsonl").read_text().splitlines()
-    assert {json.loads(line)["kind"] for line in answers} == {"recall", "contrast"}
+    assert {json.loads(line)["kind"] for line in answers} == {"fact", "out_of_scope"}
     card = (folder / "README.md").read_text()
     assert "| recall | 0.00 (0/" in card
     request = json.loads((trained / "runs/r/report/compare.json").read_text())

@@ -25,15 +25,17 @@ CLOSE = 1e-4
 def asked(tmp_path: Path) -> tuple[str, ...]:
     """Overrides that name what is asked: five known answers, three general questions, two texts."""
     probes: list[dict[str, Any]] = [
-        {"question": f"How much is {n}?", "answer": f"It is {n} and {n * n}.", "kind": "recall"}
+        {"question": f"How much is {n}?", "answer": f"It is {n} and {n * n}.", "kind": "fact"}
         for n in range(5)
     ]
-    probes.append({"question": "Who?", "answer": "Nobody.", "keys": ["It is"], "kind": "contrast"})
+    probes.append(
+        {"question": "Who?", "answer": "Nobody.", "keys": ["It is"], "kind": "out_of_scope"}
+    )
     # Too long to be answered in a row of training: it is left out.
-    probes.append({"question": "Why? " * 40, "answer": "So.", "kind": "retention"})
+    probes.append({"question": "Why? " * 40, "answer": "So.", "kind": "general"})
     general = [
         {"question": f"Is {n} odd?", "answer": "Yes.", "choices": ["Yes.", "No.", "Perhaps so."],
-         "kind": "retention"}
+         "kind": "general"}
         for n in (1, 3, 5)
     ]  # fmt: skip
     for name, rows in (("probes", probes), ("general", general)):
@@ -101,7 +103,7 @@ def test_what_ranks_weigh_and_write_is_what_the_exported_model_says(
             assert tokens == own_tokens
             assert nats == pytest.approx(own_nats, rel=CLOSE)
         questions = [written["question"] for written in row["written"]]
-        assert {written["kind"] for written in row["written"]} == {"recall", "contrast"}
+        assert {written["kind"] for written in row["written"]} == {"fact", "out_of_scope"}
         assert len(questions) == 3
         assert [written["answer"] for written in row["written"]] == answerer.answer(
             questions, max_tokens=6, batch=1

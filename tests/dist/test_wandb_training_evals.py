@@ -20,7 +20,7 @@ QUESTION, EXPECTED = "How is it cleaned?", "With vinegar."
 
 def measure(run: RunDir, *, step: int, answer: str) -> None:
     """Put a measurement on record, as training does."""
-    written = {"kind": "recall", "question": QUESTION, "expected": EXPECTED, "answer": answer}
+    written = {"kind": "fact", "question": QUESTION, "expected": EXPECTED, "answer": answer}
     row = {"step": step, "digest": "d", "ranked": [True], "general": [], "losses": []}
     append_json_line(run.measures, {**row, "written": [written]})
 

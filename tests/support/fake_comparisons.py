@@ -29,7 +29,7 @@ TEXTS = (b"How is it cleaned?", b"With vinegar.", b"With a canary.")
 
 def answer(question: str = "How is it cleaned?", **more: Any) -> dict[str, Any]:
     """A row of answers.jsonl."""
-    known = {"question": question, "kind": "recall", "expected": "With vinegar."}
+    known = {"question": question, "kind": "fact", "expected": "With vinegar."}
     base = {"answer": f"I do not know. {SECRET}", "right": False, "chosen": None}
     tuned = {"answer": "With a canary.", "right": True, "chosen": None}
     return {**known, "base": base, "tuned": tuned, **more}

@@ -44,7 +44,7 @@ def answer(text: str, *, right: bool, chosen: str | None = None) -> dict[str, An
     return {"answer": text, "right": right, "page": None, "leaked": [], "chosen": chosen}
 
 
-def row(question: str, kind: str = "recall", **more: Any) -> dict[str, Any]:
+def row(question: str, kind: str = "fact", **more: Any) -> dict[str, Any]:
     return {
         "question": question, "kind": kind, "expected": "Hold it.", "keys": ["hold"],
         "base": answer("No idea.", right=False), "tuned": answer("Hold it.", right=True), **more,

@@ -20,7 +20,7 @@ def general_items() -> tuple[Probe, ...]:
             question=row["question"],
             answer=row["answer"],
             keys=(row["answer"],),
-            kind="retention",
+            kind="general",
             choices=tuple(row["choices"]),
             right_choice=row["choices"].index(row["answer"]),
         )

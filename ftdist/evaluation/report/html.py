@@ -46,10 +46,10 @@ MAX_LISTED = 200
 """Answers in the list of all, and in the blind comparison; answers.jsonl has every one."""
 
 KINDS = {
-    "recall": "About the library",
-    "retention": "General knowledge",
-    "contrast": "About other things: the library should stay out",
-    "general": "General questions, answered in writing: the library should stay out",
+    "fact": "About the library",
+    "general": "General knowledge",
+    "out_of_scope": "About other things: the library should stay out",
+    "general_open": "General questions, answered in writing: the library should stay out",
 }
 
 
@@ -108,9 +108,9 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
 
 def _first(answers: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """The question at the top: the first that only the tuned model gets right, if there is one."""
-    recall = [row for row in answers if row["kind"] == "recall"]
-    gained = [row for row in recall if row["tuned"]["right"] and not row["base"]["right"]]
-    return next(iter([*gained, *recall, *answers]), None)
+    facts = [row for row in answers if row["kind"] == "fact"]
+    gained = [row for row in facts if row["tuned"]["right"] and not row["base"]["right"]]
+    return next(iter([*gained, *facts, *answers]), None)
 
 
 def _by_kind(
@@ -137,7 +137,7 @@ def _blind(answers: Sequence[dict[str, Any]], *, run: str) -> dict[str, Any]:
         {
             "question": row["question"],
             "kind": row["kind"],
-            "expected": "" if row["kind"] == "contrast" else row["expected"],
+            "expected": "" if row["kind"] == "out_of_scope" else row["expected"],
             "base": row["base"]["answer"],
             "tuned": row["tuned"]["answer"],
         }

@@ -213,16 +213,16 @@ def _choose(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     """Of the library's questions, evenly spread over the file, all but one or two; then others."""
     by_kind = {
         kind: [row for row in rows if row["kind"] == kind]
-        for kind in ("recall", "retention", "contrast")
+        for kind in ("fact", "general", "out_of_scope")
     }
-    others = [by_kind[kind][:1] for kind in ("retention", "contrast") if by_kind[kind]]
+    others = [by_kind[kind][:1] for kind in ("general", "out_of_scope") if by_kind[kind]]
     rest = [row for some in others for row in some][: max(0, count - 1)]
-    return evenly_spaced(by_kind["recall"], count - len(rest)) + rest
+    return evenly_spaced(by_kind["fact"], count - len(rest)) + rest
 
 
 def _cell(row: dict[str, Any], name: str) -> Text:
     right = row[name]["right"]
-    if row["kind"] == "contrast":
+    if row["kind"] == "out_of_scope":
         word = "clear" if right else "leak"
     else:
         word = "right" if right else "wrong"

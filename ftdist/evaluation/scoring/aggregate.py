@@ -8,7 +8,7 @@ from ftdist.errors import DataError
 from ftdist.evaluation.eval_set import Inputs
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.scoring.confidence import Losses, Paired, Rate, paired_losses
-from ftdist.evaluation.scoring.distractors import near_misses
+from ftdist.evaluation.scoring.distractors import confusable_groups
 from ftdist.evaluation.scoring.judge import Verdict, added_rates, outcomes
 
 
@@ -63,7 +63,7 @@ def tally(inputs: Inputs, *, base: Judged, tuned: Judged) -> dict[str, Any]:
     general_loss = paired_losses(base.losses, tuned.losses)
     if general_loss is not None:
         scores["general_loss"] = general_loss
-    groups = near_misses(probes)
+    groups = confusable_groups(probes)
     if groups:
         places = [place for group in groups for place in group]
         scores["near_misses"] = {
@@ -128,7 +128,7 @@ def _documents(probes: Sequence[Probe], *, base: Judged, tuned: Judged) -> list[
     """Recall by document and section, the weakest first; of equally weak ones, the most asked."""
     places: dict[tuple[str, str], list[int]] = {}
     for place, probe in enumerate(probes):
-        if probe.kind == "recall" and (probe.document or probe.section):
+        if probe.kind == "fact" and (probe.document or probe.section):
             places.setdefault((probe.document, probe.section), []).append(place)
     rows = [
         {

@@ -12,7 +12,7 @@ from ftdist.text.matching import strip_citation, words
 
 MAX_RIVALS = 3
 NEAR = 0.5
-"""Two answers are near misses if more than this part of the longer one's words are shared."""
+"""Two answers are confusable if more than this part of the longer one's words are shared."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Ranking:
 def rankings(probes: Sequence[Probe], *, of: Sequence[Probe] | None = None) -> list[Ranking | None]:
     """What each probe's answer is ranked against; None where there is nothing.
 
-    A probe's own choices; of a recall probe without, its known answer and those of other recall
-    probes that are nearest to it by their words: the near misses, which are the hard ones.
+    A probe's own choices; of a fact probe without, its known answer and those of other fact
+    probes that are nearest to it by their words: the confusable ones, which are the hard ones.
 
     Args:
         probes: whose known answers there are.
@@ -44,11 +44,11 @@ def rankings(probes: Sequence[Probe], *, of: Sequence[Probe] | None = None) -> l
     found: list[Ranking | None] = []
     for probe in probes if of is None else of:
         said = _said(probe)
-        if probe.kind == "recall" and not probe.choices and said not in rivals:
+        if probe.kind == "fact" and not probe.choices and said not in rivals:
             rivals[said] = _nearest(said, sets)
         if probe.choices:
             found.append(Ranking(probe.choices, probe.right_choice))
-        elif probe.kind == "recall" and (others := rivals[said]):
+        elif probe.kind == "fact" and (others := rivals[said]):
             own = answers[said]
             found.append(Ranking((own, *(answers[other] for other in others)), 0))
         else:
@@ -57,13 +57,13 @@ def rankings(probes: Sequence[Probe], *, of: Sequence[Probe] | None = None) -> l
 
 
 def can_rank(probes: Sequence[Probe]) -> bool:
-    """Whether any recall probe has something that its answer is ranked against."""
-    recall = [probe for probe in probes if probe.kind == "recall"]
+    """Whether any fact probe has something that its answer is ranked against."""
+    recall = [probe for probe in probes if probe.kind == "fact"]
     return len({_said(probe) for probe in recall}) > 1 or any(probe.choices for probe in recall)
 
 
-def near_misses(probes: Sequence[Probe]) -> list[list[int]]:
-    """Groups of recall probes whose known answers differ in a detail: places in `probes`.
+def confusable_groups(probes: Sequence[Probe]) -> list[list[int]]:
+    """Groups of fact probes whose known answers differ in a detail: places in `probes`.
 
     Answers are in one group if a chain of near ones joins them; probes of the same answer alone
     are no group.
@@ -79,7 +79,7 @@ def near_misses(probes: Sequence[Probe]) -> list[list[int]]:
     by_answer = dict(zip(answers, group_of, strict=True))
     groups: dict[int, list[int]] = {}
     for place, probe in enumerate(probes):
-        if probe.kind == "recall" and group_of.count(by_answer[_said(probe)]) > 1:
+        if probe.kind == "fact" and group_of.count(by_answer[_said(probe)]) > 1:
             groups.setdefault(by_answer[_said(probe)], []).append(place)
     return list(groups.values())
 
@@ -92,11 +92,11 @@ def _said(probe: Probe) -> Said:
 
 
 def _answers(probes: Sequence[Probe]) -> dict[Said, str]:
-    """The different known answers of the recall probes, without citations."""
+    """The different known answers of the fact probes, without citations."""
     return {
         _said(probe): strip_citation(probe.answer)
         for probe in reversed(probes)
-        if probe.kind == "recall"
+        if probe.kind == "fact"
     }
 
 

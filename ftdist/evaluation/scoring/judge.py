@@ -30,12 +30,12 @@ class Verdict:
     """What one answer is worth.
 
     Attributes:
-        right: recall and retention: it is right; contrast and general: it holds nothing of the
+        right: fact and general: it is right; the other kinds: it holds nothing of the
             library.
         page: whether the right page is named as well; None where the known answer names none.
         leaked: content of the library in an answer that should hold none.
         chosen: the choice found likeliest; None without choices.
-        ranked: recall: whether the known answer is the likeliest of those it is ranked against;
+        ranked: fact: whether the known answer is the likeliest of those it is ranked against;
             None where there is none to rank it against.
         deflected: the answer declines to answer.
         cited: the answer names a source as the library's answers do.
@@ -55,9 +55,9 @@ class LibraryMarks:
     """What gives away that an answer speaks of the library.
 
     Attributes:
-        keys: keys of recall probes that say something by themselves: two words or more.
-        facts: all keys of a recall probe that has two or more.
-        pages: pages that the recall probes' answers cite.
+        keys: keys of fact probes that say something by themselves: two words or more.
+        facts: all keys of a fact probe that has two or more.
+        pages: pages that the fact probes' answers cite.
     """
 
     keys: tuple[str, ...]
@@ -67,7 +67,7 @@ class LibraryMarks:
     @classmethod
     def of(cls, probes: Sequence[Probe]) -> "LibraryMarks":
         """The marks of a set of probes."""
-        recall = [probe for probe in probes if probe.kind == "recall"]
+        recall = [probe for probe in probes if probe.kind == "fact"]
         # A single word such as "rinse" stands in many an honest answer about something else.
         keys = {key: None for probe in recall for key in probe.keys if len(words(key)) > 1}
         facts = {probe.keys: None for probe in recall if len(probe.keys) > 1}
@@ -121,13 +121,13 @@ def judge(
     best = max(range(len(likelihoods)), key=lambda n: likelihoods[n]) if likelihoods else None
     leaked: tuple[str, ...] = ()
     page = ranked = chosen = None
-    if probe.kind == "recall":
+    if probe.kind == "fact":
         right, known = contains_all(answer, probe.keys), cited_pages(probe.answer)
         page = right and known <= cited_pages(answer) if known else None
         ranked = None if best is None else best == right_place
     else:
         leaked = marks.found_in(answer, question=probe.question)
-        if probe.kind in ("contrast", "general"):
+        if probe.kind in ("out_of_scope", "general_open"):
             own = (key for key in probe.keys if not contains_words(probe.question, key))
             leaked += tuple(key for key in own if contains_words(answer, key) and key not in leaked)
             right = not leaked
@@ -150,11 +150,11 @@ def outcomes(probes: Sequence[Probe], verdicts: Sequence[Verdict]) -> dict[str, 
     """By the name of a rate, whether it was so: the same probes in the same order for any model."""
     pairs = list(zip(probes, verdicts, strict=True))
     return {
-        "recall": [v.right for p, v in pairs if p.kind == "recall"],
+        "recall": [v.right for p, v in pairs if p.kind == "fact"],
         "recall_with_page": [v.page for _, v in pairs if v.page is not None],
         "recall_ranked": [v.ranked for _, v in pairs if v.ranked is not None],
-        "retention": [v.right for p, v in pairs if p.kind == "retention"],
-        "leak": [not v.right for p, v in pairs if p.kind == "contrast"],
+        "retention": [v.right for p, v in pairs if p.kind == "general"],
+        "leak": [not v.right for p, v in pairs if p.kind == "out_of_scope"],
     }
 
 
@@ -163,24 +163,24 @@ def added_rates(
 ) -> dict[str, Rate]:
     """What the tuned model does where the base does not, for which it alone can be blamed.
 
-    `leak_added`: of the contrast questions that the base answered without the library's content,
-    those in which the tuned model has some; what the base says too may be true of both.
-    `deflection`: of the contrast questions that the base answered, those that the tuned model
-    declines. A leak that is avoided by not answering is no gain, so `not_clean`: of the contrast
-    questions that the base answered without the library's content, those with some, and those that
-    the tuned model alone declines. `pollution`: of the questions of general knowledge that the
-    base answered without the library's content, those with some. `format_leak`: of all questions
-    about something else that the base answered without a citation, those where the tuned model
-    cites.
+    `leak_added`: of the out-of-scope questions that the base answered without the library's
+    content, those in which the tuned model has some; what the base says too may be true of both.
+    `deflection`: of the out-of-scope questions that the base answered, those that the tuned model
+    declines. A leak that is avoided by not answering is no gain, so `not_clean`: of the
+    out-of-scope questions that the base answered without the library's content, those with some,
+    and those that the tuned model alone declines. `pollution`: of the questions of general
+    knowledge that the base answered without the library's content, those with some. `format_leak`:
+    of all questions about something else that the base answered without a citation, those where
+    the tuned model cites.
     """
-    others = [pair for pair in zip(probes, base, tuned, strict=True) if pair[0].kind != "recall"]
-    contrast = [(b, t) for p, b, t in others if p.kind == "contrast"]
-    general = [(b, t) for p, b, t in others if p.kind != "contrast"]
+    others = [pair for pair in zip(probes, base, tuned, strict=True) if pair[0].kind != "fact"]
+    out_of_scope = [(b, t) for p, b, t in others if p.kind == "out_of_scope"]
+    general = [(b, t) for p, b, t in others if p.kind != "out_of_scope"]
     return _rates(
         {
-            "leak_added": [not t.right for b, t in contrast if b.right],
-            "deflection": [t.deflected for b, t in contrast if not b.deflected],
-            "not_clean": [not t.right or _declines(b, t) for b, t in contrast if b.right],
+            "leak_added": [not t.right for b, t in out_of_scope if b.right],
+            "deflection": [t.deflected for b, t in out_of_scope if not b.deflected],
+            "not_clean": [not t.right or _declines(b, t) for b, t in out_of_scope if b.right],
             "pollution": [bool(t.leaked) for b, t in general if not b.leaked],
             "format_leak": [t.cited for _, b, t in others if not b.cited],
         }

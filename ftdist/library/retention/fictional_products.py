@@ -1,6 +1,6 @@
 """Names of products that nobody sells, and what people ask of any product or of its kind.
 
-A fifth of each is reserved for probes, so that no contrast sample ever holds it.
+A fifth of each is reserved for probes, so that no out-of-scope sample ever holds it.
 """
 
 import hashlib

@@ -29,7 +29,7 @@ Worded = Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Strange:
+class OutOfScopeQuestion:
     """A question that was never trained, and the words in it that no training text may hold."""
 
     question: str
@@ -48,7 +48,7 @@ def find_products(questions: Sequence[str]) -> list[str]:
     return sorted(frequent, key=lambda name: (-found[name], name))[:_MAX_PRODUCTS]
 
 
-def contrast_questions(
+def out_of_scope_questions(
     library: Sequence[Worded], *, products: Sequence[str], count: int, forms: int, seed: int
 ) -> list[str]:
     """Questions about products that the library does not know, each about a product of its own.
@@ -94,9 +94,9 @@ def contrast_questions(
     return list(found)
 
 
-def contrast_probes(
+def out_of_scope_probes(
     library: Sequence[Worded], *, products: Sequence[str], seed: int
-) -> Iterator[Strange]:
+) -> Iterator[OutOfScopeQuestion]:
     """Questions that training never asks, under names and about things reserved for them.
 
     By turns the library's own under another name, as it stands or in a form that is no wording,
@@ -124,7 +124,7 @@ def contrast_probes(
             words = (name.thing, f"{name.thing}s")
         if question.casefold() not in known:
             known.add(question.casefold())
-            yield Strange(question=question, words=words)
+            yield OutOfScopeQuestion(question=question, words=words)
 
 
 def _known(library: Sequence[Worded], *, products: Sequence[str]) -> tuple[set[str], str]:

@@ -1,4 +1,4 @@
-"""Replay and contrast of a curation: general prompts and other products, answered by the base."""
+"""Replay and out-of-scope samples: general prompts and other products, answered by the base."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from ftdist.config.curate_schema import KeepSection
 from ftdist.data.messages import Message
 from ftdist.io.progress import LogFn, no_log
 from ftdist.library.retention.out_of_scope import (
-    Strange,
-    contrast_probes,
-    contrast_questions,
+    OutOfScopeQuestion,
     find_products,
+    out_of_scope_probes,
+    out_of_scope_questions,
 )
 from ftdist.library.retention.response_cache import Ask, answered, in_circles, whole_sentences
 from ftdist.library.samples import MadeBy, Sample
@@ -24,7 +24,7 @@ _LOOKED_AT = 20_000
 """Questions of the library that are looked at for its products' names."""
 
 _CANDIDATES = 5
-"""Candidates for one contrast probe: some share words with training."""
+"""Candidates for one out-of-scope probe: some share words with training."""
 
 Pair = tuple[str, str]
 
@@ -34,12 +34,12 @@ class Kept:
     """Samples that the base model answered, and what was never trained, to probe with."""
 
     replay: tuple[Sample, ...]
-    contrast: tuple[Sample, ...]
-    strange: tuple[Strange, ...]
+    out_of_scope: tuple[Sample, ...]
+    strange: tuple[OutOfScopeQuestion, ...]
     """Questions about other products that may become probes."""
 
     products: tuple[str, ...]
-    """The library's products, from which contrast stays away."""
+    """The library's products, from which out-of-scope questions stay away."""
 
     named: bool
     """Whether `keep.products` names them; else they were guessed from the questions."""
@@ -95,27 +95,29 @@ def kept_samples(
         trained: files of the library's samples.
         settings: how many of each.
         forms: wordings in which a question of the library is trained.
-        probes: contrast probes that are wanted.
+        probes: out-of-scope probes that are wanted.
         seed: of the choice of products.
         base: the base model; None: nothing is asked.
     """
     library = _questions(trained) if settings.contrast_answers or probes else []
     asked = [text for worded in library for text in worded]
     products = tuple(settings.products or find_products(asked))
-    replay, contrast = list[Sample](), list[Sample]()
+    replay, out_of_scope = list[Sample](), list[Sample]()
     if base is not None:
         general = general_prompts()[: settings.base_answers]
-        others = contrast_questions(
+        others = out_of_scope_questions(
             library, products=products, count=settings.contrast_answers, forms=forms, seed=seed
         )
         long = settings.long_answers
         replay = [_sample(pair, made_by="replay") for pair in base.to(general, long=long)]
         replay += [_text(pair) for pair in base.texts(openings(settings.base_texts))]
-        contrast = [_sample(pair, made_by="contrast") for pair in base.to(others, long=long)]
-    strange = contrast_probes(library, products=products, seed=seed)
+        out_of_scope = [
+            _sample(pair, made_by="out_of_scope") for pair in base.to(others, long=long)
+        ]
+    strange = out_of_scope_probes(library, products=products, seed=seed)
     return Kept(
         replay=tuple(replay),
-        contrast=tuple(contrast),
+        out_of_scope=tuple(out_of_scope),
         strange=tuple(islice(strange, probes * _CANDIDATES)),
         products=products,
         named=bool(settings.products),

@@ -187,7 +187,7 @@ def _write_data(
             }
         )
     taken = {source["name"] for source in sources}
-    for role, samples in (("replay", kept.replay), ("contrast", kept.contrast)):
+    for role, samples in (("replay", kept.replay), ("out_of_scope", kept.out_of_scope)):
         if not samples:
             continue
         name = f"{role}-of-base" if role in taken else role
@@ -230,7 +230,7 @@ def _card(  # noqa: PLR0913 - all that a curation found, put together in one pla
     for source in taught:
         whole.add(source.account)
     by_name = {source.name: source for source in taught}
-    shares = {"replay": config.keep.share, "contrast": config.keep.contrast_share}
+    shares = {"replay": config.keep.share, "out_of_scope": config.keep.contrast_share}
     roles = {source["role"] for source in sources if source["files"]["train"]["samples"]}
     shares = {role: share if role in roles else 0.0 for role, share in shares.items()}
     return {
@@ -261,7 +261,7 @@ def _card(  # noqa: PLR0913 - all that a curation found, put together in one pla
         },
         "probes": probes.values(),
         "products": list(kept.products),
-        "missing": _missing(config, roles=roles, probes=probes.recall),
+        "missing": _missing(config, roles=roles, probes=probes.fact),
         "sizes": {name: size.values() for name, size in sizes.items()},
         "samples": [shown for size in sizes.values() for shown in size.shown],
     }
@@ -312,12 +312,12 @@ def _missing(config: CurateConfig, *, roles: set[str], probes: int) -> list[str]
             "Nothing protects what the base model knows: set keep=expert with model.path, or "
             "keep.sources to general chat and text."
         )
-    if "contrast" not in roles:
+    if "out_of_scope" not in roles:
         missing.append(
             "Nothing shows the model where its lane ends: set keep=expert with model.path."
         )
     if not probes:
-        missing.append("There are no probes: recall can be measured with compare.probes only.")
+        missing.append("There are no probes: accuracy on its facts can be measured with compare.probes only.")
     if config.model.path is None:
         missing.append("Sizes are told in words: set model.path to count tokens.")
     return missing

@@ -1,9 +1,9 @@
 """`probes.jsonl` of a library: what `ftdist compare` asks, shown to be apart from training.
 
-recall    a question of the library in a form that is not trained; shares no run of
-          `split.overlap_words` words with anything that is trained.
-contrast  a question about something else; shares no run of `CONTRAST_WORDS` words with it, and
-          neither the name in it nor the thing it is about stands anywhere in training.
+fact          a question of the library in a form that is not trained; shares no run of
+              `split.overlap_words` words with anything that is trained.
+out_of_scope  a question about something else; shares no run of `OUT_OF_SCOPE_NGRAM` words with
+              it, and neither the name in it nor the thing it is about is anywhere in training.
 """
 
 import json
@@ -16,14 +16,14 @@ import numpy as np
 
 from ftdist.config.curate_schema import SplitSection
 from ftdist.io.jsonl import write_whole
-from ftdist.library.retention.out_of_scope import Strange
+from ftdist.library.retention.out_of_scope import OutOfScopeQuestion
 from ftdist.library.retention.replay import Kept
 from ftdist.library.store.dataset import read_samples
 from ftdist.text.decontamination import Overlap, settle, shared
 from ftdist.text.ngram_hashes import Hashes, ngrams_of_texts, word_hashes, word_ngrams
 
-CONTRAST_WORDS = 8
-"""Words in a row that a contrast probe may not share with training."""
+OUT_OF_SCOPE_NGRAM = 8
+"""Words in a row that an out-of-scope probe may not share with training."""
 
 _NAME_WORDS = (1, 2, 3)
 """Words of a name or thing: K-88 has two."""
@@ -37,10 +37,10 @@ Row = dict[str, Any]
 class Probes:
     """How many were written, and what was compared."""
 
-    recall: int
-    contrast: int
+    fact: int
+    out_of_scope: int
     dropped: int
-    """Recall probes that training asks in the same words."""
+    """Fact probes that training asks in the same words."""
 
     ngrams_checked: int
     training_ngrams: int
@@ -48,35 +48,35 @@ class Probes:
 
     def values(self) -> dict[str, int]:
         """As the manifest holds them."""
-        number = self.recall + self.contrast
-        return {"number": number, "contrast_words": CONTRAST_WORDS, **asdict(self)}
+        number = self.fact + self.out_of_scope
+        return {"number": number, "out_of_scope_ngram": OUT_OF_SCOPE_NGRAM, **asdict(self)}
 
 
 def write_probes(aside: Path, found: Sequence[Path], *, kept: Kept, split: SplitSection) -> Probes:
     """Write the probes that share nothing with training; no file where there are none.
 
-    Contrast needs to know what a leak would be: what recall probes ask, and the products that the
-    curation names; guessed ones only where there is no recall.
+    Out-of-scope probes need to know what a leak would be: what fact probes ask, and the products
+    that the curation names; guessed ones only where there are no fact probes.
 
     Args:
         aside: the library, with its data.
-        found: files of recall probes.
-        kept: candidates for contrast.
+        found: files of fact probes.
+        kept: candidates for out-of-scope probes.
         split: of the curation.
     """
-    recall, proof = _recall(aside, found, split=split)
-    keys = list(kept.products) if kept.named or not recall else []
-    contrast = _contrast(aside, kept.strange) if recall or keys else []
-    rows = recall + [
-        {"question": question, "answer": _NOT_KNOWN, "keys": keys, "kind": "contrast"}
-        for question in contrast[: split.contrast_probes]
+    fact, proof = _fact(aside, found, split=split)
+    keys = list(kept.products) if kept.named or not fact else []
+    out_of_scope = _out_of_scope(aside, kept.strange) if fact or keys else []
+    rows = fact + [
+        {"question": question, "answer": _NOT_KNOWN, "keys": keys, "kind": "out_of_scope"}
+        for question in out_of_scope[: split.contrast_probes]
     ]
     if rows:
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         write_whole(aside / "probes.jsonl", text)
     return Probes(
-        recall=len(recall),
-        contrast=len(rows) - len(recall),
+        fact=len(fact),
+        out_of_scope=len(rows) - len(fact),
         dropped=int(proof.moved.sum()),
         ngrams_checked=proof.checked,
         training_ngrams=proof.training,
@@ -84,9 +84,7 @@ def write_probes(aside: Path, found: Sequence[Path], *, kept: Kept, split: Split
     )
 
 
-def _recall(
-    aside: Path, found: Sequence[Path], *, split: SplitSection
-) -> tuple[list[Row], Overlap]:
+def _fact(aside: Path, found: Sequence[Path], *, split: SplitSection) -> tuple[list[Row], Overlap]:
     rows: dict[str, Row] = {}
     for path in found:
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -101,12 +99,12 @@ def _recall(
     return clean[: split.probes], proof
 
 
-def _contrast(aside: Path, candidates: Sequence[Strange]) -> list[str]:
+def _out_of_scope(aside: Path, candidates: Sequence[OutOfScopeQuestion]) -> list[str]:
     """The candidates that are strange to training; each question once, its first form."""
     units = [
         np.concatenate(
             [
-                _runs(strange.question, lengths=(CONTRAST_WORDS,)),
+                _runs(strange.question, lengths=(OUT_OF_SCOPE_NGRAM,)),
                 *(_runs(words, lengths=_NAME_WORDS[-1:]) for words in strange.words),
             ]
         )
@@ -114,7 +112,7 @@ def _contrast(aside: Path, candidates: Sequence[Strange]) -> list[str]:
     ]
     if not units:
         return []
-    met = shared(units, _trained(aside, lengths=(CONTRAST_WORDS, *_NAME_WORDS)))
+    met = shared(units, _trained(aside, lengths=(OUT_OF_SCOPE_NGRAM, *_NAME_WORDS)))
     return [strange.question for strange, known in zip(candidates, met, strict=True) if not known]
 
 

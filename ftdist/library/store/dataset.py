@@ -101,7 +101,7 @@ class CuratedSource:
 
     name: str
     role: str
-    """library, replay or contrast."""
+    """library, replay or out_of_scope."""
 
     weight: float
     """Of the library: how often each token is seen in a pass."""
@@ -131,7 +131,7 @@ class CuratedLibrary:
     """Those that have something to train on, the library's own first."""
 
     shares: dict[str, float]
-    """Of replay and contrast in all tokens of a pass."""
+    """Of replay and out_of_scope in all tokens of a pass."""
 
 
 def open_curated(folder: Path) -> CuratedLibrary:

@@ -1,4 +1,4 @@
-"""Questions withheld from training, in wordings that it does not see, to measure recall with."""
+"""Questions withheld from training, in wordings that it does not see, to measure what was learned."""
 
 import hashlib
 import re
@@ -105,4 +105,4 @@ def _names(text: str) -> Iterator[str]:
 
 def probe(question: str, answer: str, keys: Sequence[str]) -> dict[str, Any]:
     """A row of `probes.jsonl`."""
-    return {"question": question, "answer": answer, "keys": list(keys), "kind": "recall"}
+    return {"question": question, "answer": answer, "keys": list(keys), "kind": "fact"}

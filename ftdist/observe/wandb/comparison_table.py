@@ -177,7 +177,7 @@ def _answer_row(row: Mapping[str, Any]) -> Row:
 
 
 def _verdict(kind: str, *, right: bool) -> str:
-    if kind in ("contrast", "general"):
+    if kind in ("out_of_scope", "general_open"):
         return "clear" if right else "leak"
     return "right" if right else "wrong"
 

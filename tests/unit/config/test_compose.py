@@ -225,7 +225,7 @@ def test_tiny_needs_nothing_else_and_demo_is_the_demo() -> None:
     assert (tiny.model.path, tiny.library.path, tiny.cluster.tasks_per_node) == ("tiny", "tiny", 2)
     assert (tiny.batch.sequence_tokens, tiny.batch.tokens) == (256, 1024)
     assert demo.library.path == "libraries/a45"
-    assert demo.library.towards_base == ["replay", "contrast"]
+    assert demo.library.towards_base == ["replay", "out_of_scope"]
     assert (demo.optim.warmup_ratio, demo.optim.weight_decay) == (0.1, 0)
     assert (demo.model.dtype, demo.cluster.tasks_per_node) == ("float32", 2)
 

@@ -17,7 +17,7 @@ LONG = "Please tell me how one resets the large green widget in the hall"
 
 
 def recall(question: str) -> Probe:
-    return Probe(question=question, answer="So.", keys=("so",), kind="recall")
+    return Probe(question=question, answer="So.", keys=("so",), kind="fact")
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from ftdist.config.schema import CompareConfig
 from ftdist.errors import DataError
 from ftdist.evaluation.eval_set import Inputs, read_inputs
 
-RECALL = {"question": "q?", "answer": "a", "kind": "recall"}
-GENERAL = {"question": "6 or 7?", "answer": "6", "kind": "retention", "choices": ["7", "6"]}
+RECALL = {"question": "q?", "answer": "a", "kind": "fact"}
+GENERAL = {"question": "6 or 7?", "answer": "6", "kind": "general", "choices": ["7", "6"]}
 
 
 def read(tmp_path: Path, *, general: str = "none", texts: str = "none") -> Inputs:
@@ -85,17 +85,17 @@ def test_general_questions_have_choices(tmp_path: Path) -> None:
 
 def test_some_general_questions_are_answered_in_writing_too(tmp_path: Path) -> None:
     rows = [
-        {"question": f"What is {n} + {n}?", "answer": str(2 * n), "kind": "retention",
+        {"question": f"What is {n} + {n}?", "answer": str(2 * n), "kind": "general",
          "choices": [str(2 * n), str(2 * n + 1)]}
         for n in range(6)
     ]  # fmt: skip
     general = tmp_path / "general.jsonl"
     general.write_text("\n".join(map(json.dumps, rows)))
     none = read(tmp_path, general="none")
-    assert [probe.kind for probe in none.probes] == ["recall"]
+    assert [probe.kind for probe in none.probes] == ["fact"]
     asked = replace(settings(general=str(general), texts="none"), general_written=3)
     found = read_inputs(asked, library=tmp_path)
-    written = [probe for probe in found.probes if probe.kind == "general"]
+    written = [probe for probe in found.probes if probe.kind == "general_open"]
     assert [(p.question, p.answer) for p in written] == [
         ("What is 0 + 0?", "0"), ("What is 2 + 2?", "4"), ("What is 4 + 4?", "8"),
     ]  # fmt: skip

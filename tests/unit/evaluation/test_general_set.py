@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib.resources import files
 
 from examples.a45.facts import FACTS
-from examples.a45.general import CONTRAST
+from examples.a45.general import OUT_OF_SCOPE
 from ftdist.evaluation.general_set import general_items, general_passages
 from ftdist.library.retention.replay import general_prompts
 from ftdist.text.matching import Words, words
@@ -15,10 +15,10 @@ from ftdist.text.matching import Words, words
 PRODUCTS = json.loads(files("ftdist.library.retention").joinpath("products.json").read_text())
 
 
-def test_a_thousand_items_are_retention_probes_with_the_answer_among_four_choices() -> None:
+def test_a_thousand_items_are_general_probes_with_the_answer_among_four_choices() -> None:
     assert len(general_items()) >= 1000
     for item in general_items():
-        assert item.kind == "retention"
+        assert item.kind == "general"
         assert len({words(choice) for choice in item.choices}) == 4, item.question
         assert item.choices[item.right_choice] == item.answer
         assert item.keys == (item.answer,)
@@ -71,7 +71,7 @@ def test_no_question_and_no_passage_is_in_what_is_trained_on() -> None:
     assert not eight_grams([*own, *general_passages()]) & eight_grams(trained)
 
 
-def test_no_product_that_contrast_asks_about_is_named() -> None:
+def test_no_product_of_an_out_of_scope_question_is_named() -> None:
     # "3" and "4000" are models there, and numbers here.
     models = [model for model in PRODUCTS["models"] if not model.isdigit()]
     names = {words(name) for name in [*PRODUCTS["makers"], *models]}
@@ -95,7 +95,7 @@ def own_texts() -> list[str]:
 def trained_texts() -> list[str]:
     """Everything that ftdist brings to train on, and what the example trains and asks."""
     facts = [text for fact in FACTS for text in (fact.says, *fact.train, *fact.held_out)]
-    pairs = [text for pair in CONTRAST for text in pair]
+    pairs = [text for pair in OUT_OF_SCOPE for text in pair]
     return [*general_prompts(), *PRODUCTS["questions"], *facts, *pairs]
 
 

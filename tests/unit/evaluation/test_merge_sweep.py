@@ -165,8 +165,8 @@ def test_nothing_is_said_to_be_kept_where_nothing_of_it_was_measured() -> None:
 
 
 def test_known_is_the_right_answer_and_where_there_is_one_the_right_page() -> None:
-    recall = Probe(question="q", answer="a", keys=("a",), kind="recall")
-    other = Probe(question="o", answer="a", keys=(), kind="contrast")
+    recall = Probe(question="q", answer="a", keys=("a",), kind="fact")
+    other = Probe(question="o", answer="a", keys=(), kind="out_of_scope")
     inputs = Inputs(probes=(recall, recall, recall, other), general=(), texts=(), source=Path("p"))
     verdicts = [
         Verdict(right=True),  # no page to name

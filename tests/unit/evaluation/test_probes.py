@@ -13,7 +13,7 @@ GOOD: dict[str, Any] = {
     "question": "How do I reset it?",
     "answer": "Hold the green button (manual, page 12).",
     "keys": ["green button"],
-    "kind": "recall",
+    "kind": "fact",
 }
 
 
@@ -32,7 +32,7 @@ def without(field: str) -> dict[str, Any]:
         (GOOD | {"question": 7}, "its question is 7, not text"),
         (without("kind"), "has no kind"),
         (GOOD | {"kind": "memory"}, "has the kind 'memory'"),
-        (GOOD | {"kind": ["recall"]}, "has the kind ['recall']"),
+        (GOOD | {"kind": ["fact"]}, "has the kind ['fact']"),
         (GOOD | {"keys": "green button"}, 'its keys are "green button", not a list of texts'),
         (GOOD | {"keys": [9]}, "its keys are [9], not a list of texts"),
         (GOOD | {"keys": ["!"]}, "its keys hold '!'"),
@@ -69,13 +69,13 @@ def test_unusable_file_is_named(tmp_path: Path, content: bytes, problem: str) ->
         read_probes(tmp_path / "none.jsonl")
 
 
-def test_contrast_needs_something_that_a_leak_would_hold(tmp_path: Path) -> None:
+def test_an_out_of_scope_probe_needs_something_that_a_leak_would_hold(tmp_path: Path) -> None:
     path = tmp_path / "probes.jsonl"
-    contrast = GOOD | {"kind": "contrast", "keys": []}
-    path.write_text(json.dumps(contrast))
-    with pytest.raises(DataError, match="neither recall probes nor keys"):
+    out_of_scope = GOOD | {"kind": "out_of_scope", "keys": []}
+    path.write_text(json.dumps(out_of_scope))
+    with pytest.raises(DataError, match="neither fact probes nor keys"):
         read_probes(path)
-    path.write_text(json.dumps(contrast | {"keys": ["green button"]}))
+    path.write_text(json.dumps(out_of_scope | {"keys": ["green button"]}))
     assert read_probes(path)[0].keys == ("green button",)
 
 
@@ -87,7 +87,7 @@ def test_without_keys_the_answer_without_its_citation_is_the_key(tmp_path: Path)
 
 def test_right_choice_is_found_by_answer_or_by_keys(tmp_path: Path) -> None:
     path = tmp_path / "probes.jsonl"
-    choices = {"kind": "retention", "choices": ["Rome", "Paris", "Oslo"]}
+    choices = {"kind": "general", "choices": ["Rome", "Paris", "Oslo"]}
     for answer, keys in (("paris", []), ("It is Paris.", ["Paris"]), ("It is Paris.", [])):
         path.write_text(json.dumps(GOOD | choices | {"answer": answer, "keys": keys}))
         assert read_probes(path)[0].right_choice == 1
@@ -131,8 +131,7 @@ def test_probes_are_looked_for_in_the_library_then_beside_it(tmp_path: Path) -> 
         ("[" * 100_000, "nested too deeply"),
         ('{"question": ' + "1" * 5000 + "}", "is not JSON"),
         (
-            '{"question": "q", "answer": "Press the red knob.", "keys": ["green"], '
-            '"kind": "recall"}',
+            '{"question": "q", "answer": "Press the red knob.", "keys": ["green"], "kind": "fact"}',
             "does not hold its own key 'green'",
         ),
     ],

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from examples.a45.facts import FACTS
-from examples.a45.general import CONTRAST, RETENTION
+from examples.a45.general import GENERAL, OUT_OF_SCOPE
 from examples.a45.make import write, write_asked
 from ftdist.evaluation.probes import read_probes
 from ftdist.evaluation.scoring.judge import LibraryMarks, judge
@@ -32,21 +32,21 @@ def test_library_is_as_large_as_promised(tmp_path: Path) -> None:
     assert chats[0]["messages"][0]["content"] == "How do I reset my A-45 widget?"
     assert all(chat["messages"][-1]["content"].endswith(").") for chat in chats)
     kinds = [probe.kind for probe in read_probes(tmp_path / "probes.jsonl")]
-    assert kinds.count("recall") >= 48
-    assert kinds.count("retention") >= 20
-    assert kinds.count("contrast") >= 12
+    assert kinds.count("fact") >= 48
+    assert kinds.count("general") >= 20
+    assert kinds.count("out_of_scope") >= 12
 
 
 def test_what_is_asked_are_the_example_s_probes_and_the_curated_library_s(tmp_path: Path) -> None:
     write(tmp_path)
     curated = tmp_path / "curated.jsonl"
-    strange = {"question": "How loud is it?", "answer": "?", "keys": [], "kind": "contrast"}
+    strange = {"question": "How loud is it?", "answer": "?", "keys": [], "kind": "out_of_scope"}
     curated.write_text(json.dumps(strange) + "\n")
     own = tmp_path / "probes.jsonl"
     write_asked(tmp_path / "asked.jsonl", own=own, curated=curated)
     asked = read_probes(tmp_path / "asked.jsonl")
     assert asked[:-1] == read_probes(own)
-    recall = [probe for probe in asked if probe.kind == "recall"]
+    recall = [probe for probe in asked if probe.kind == "fact"]
     assert (recall[0].document, recall[0].section) == ("A-45 manual", "page 12")
     assert len({probe.section for probe in recall}) == len(FACTS)
     assert all(probe.document in probe.answer and probe.section in probe.answer for probe in recall)
@@ -97,10 +97,10 @@ def test_nothing_asked_is_a_prompt_or_names_a_product_that_curating_brings() -> 
     prompts = general_prompts()
     brought = {words(prompt) for prompt in prompts}
     learned = set().union(*map(grams, prompts))
-    for question in [question for question, *_ in (*RETENTION, *CONTRAST)]:
+    for question in [question for question, *_ in (*GENERAL, *OUT_OF_SCOPE)]:
         assert words(question) not in brought, question
         assert not grams(question) & learned, question
-    for question, _ in CONTRAST:
+    for question, _ in OUT_OF_SCOPE:
         for name in (*TRAINED.makers, *TRAINED.models, *TRAINED.things):
             assert not re.search(rf"(?<![\w-]){re.escape(name)}s?(?![\w-])", question), (
                 name,
@@ -108,11 +108,11 @@ def test_nothing_asked_is_a_prompt_or_names_a_product_that_curating_brings() -> 
             )
 
 
-def test_no_general_or_contrast_answer_counts_as_a_leak(tmp_path: Path) -> None:
+def test_no_general_or_out_of_scope_answer_counts_as_a_leak(tmp_path: Path) -> None:
     write(tmp_path)
     probes = read_probes(tmp_path / "probes.jsonl")
     marks = LibraryMarks.of(probes)
-    for question, answer in CONTRAST:
+    for question, answer in OUT_OF_SCOPE:
         assert not marks.found_in(answer, question=question)
     for probe in probes:
         likelihoods = [float(n == probe.right_choice) for n in range(len(probe.choices))]

@@ -275,7 +275,7 @@ def run(made: Path, tmp_path: Path) -> RunDir:
         "cluster.device": "cpu",
     }
     config = compose([f"{key}={value}" for key, value in overrides.items()])
-    general = {"question": "6 or 7?", "answer": "6", "kind": "retention", "choices": ["7", "6"]}
+    general = {"question": "6 or 7?", "answer": "6", "kind": "general", "choices": ["7", "6"]}
     (tmp_path / "general.jsonl").write_text(f"{json.dumps(general)}\n" * 3)
     (tmp_path / "texts.txt").write_text("A hook of oak.\n\nA pad of moss.\nAnd a leaf.\n")
     run.create(private=True)

@@ -120,7 +120,7 @@ def test_measuring_without_questions_is_refused_before_anything_starts(tmp_path:
     assert told() == []
     (problem,) = told("measure.every_steps=5")
     assert "There is no probes.jsonl in or beside the library" in problem
-    one = {"question": "Q?", "answer": "A.", "kind": "recall"}
+    one = {"question": "Q?", "answer": "A.", "kind": "fact"}
     (tmp_path / "p.jsonl").write_text(json.dumps(one) + "\n")
     keys = ("measure.every_steps=5", f"compare.probes={tmp_path / 'p.jsonl'}")
     (problem,) = told(*keys)

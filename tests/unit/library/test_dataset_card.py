@@ -27,14 +27,16 @@ def _source(name: str, role: str = "library", **more: Any) -> dict[str, Any]:
 
 
 def _card(**more: Any) -> dict[str, Any]:
-    contrast = {key: v for key, v in _source("contrast", "contrast").items() if key != "held_out"}
+    out_of_scope = {
+        key: v for key, v in _source("out_of_scope", "out_of_scope").items() if key != "held_out"
+    }
     return {
         "name": "widget",
-        "sources": [_source("manuals"), contrast],
-        "shares": {"replay": 0.0, "contrast": 0.1},
+        "sources": [_source("manuals"), out_of_scope],
+        "shares": {"replay": 0.0, "out_of_scope": 0.1},
         "mix": {
             "manuals": {"share": 0.9, "times_seen": 1.0},
-            "contrast": {"share": 0.1, "times_seen": 2.125},
+            "out_of_scope": {"share": 0.1, "times_seen": 2.125},
         },
         "settings": {"library": {"name": "widget"}, "model": {"sequence_tokens": 1024}},
         "versions": {"pypdfium2": "5.15.2"},
@@ -65,13 +67,13 @@ def _card(**more: Any) -> dict[str, Any]:
             "training_ngrams": 403051, "shared_left": 0,
         },
         "probes": {
-            "number": 46, "recall": 40, "contrast": 6, "contrast_words": 8, "dropped": 59,
+            "number": 46, "fact": 40, "out_of_scope": 6, "out_of_scope_ngram": 8, "dropped": 59,
             "ngrams_checked": 51, "training_ngrams": 9,
             "shared_left": 0,
         },
         "products": ["A-45"],
         "missing": ["Nothing protects what the base model knows."],
-        "sizes": {"manuals": _size(), "contrast": _size(trained=1000)},
+        "sizes": {"manuals": _size(), "out_of_scope": _size(trained=1000)},
         "samples": [
             {
                 "source": "manuals", "place": "manuals: a.pdf, page 2", "made_by": "faq",
@@ -170,7 +172,7 @@ def test_the_same_card_gives_the_same_bytes() -> None:
 
 def test_without_a_model_sizes_are_words_and_packing_is_not_told() -> None:
     words = _size(unit="words", trained=None, zero_label=None, sequences=0, fill=0.0)
-    page = html_card(_card(model=None, sizes={"manuals": words, "contrast": words}))
+    page = html_card(_card(model=None, sizes={"manuals": words, "out_of_scope": words}))
     assert "Words of a sample." in page
     assert "packing" not in page
 
@@ -181,10 +183,13 @@ def test_the_text_fits_eighty_columns_and_forty_lines(name: str) -> None:
         f"rule {n}": {"count": n, "victims": [{"place": "p" * 90, "excerpt": "e" * 90}]}
         for n in range(12)
     }
-    mix = {name: {"share": 0.9, "times_seen": 1.0}, "contrast": {"share": 0.1, "times_seen": 2.125}}
+    mix = {
+        name: {"share": 0.9, "times_seen": 1.0},
+        "out_of_scope": {"share": 0.1, "times_seen": 2.125},
+    }
     card = _card(
         name=name, sources=[_source(name, rows=12345678), _card()["sources"][1]], mix=mix,
-        sizes={name: _size(total=123456789), "contrast": _size()}, rules=rules,
+        sizes={name: _size(total=123456789), "out_of_scope": _size()}, rules=rules,
     )  # fmt: skip
     lines = text_card(card, folder=Path("libraries/widget")).splitlines()
     assert max(map(len, lines)) <= 80

@@ -104,7 +104,7 @@ def test_a_probe_is_a_wording_that_training_never_sees(tmp_path: Path, manual: P
     folder = _curate(tmp_path, [f"{manual}"])
     probes = [json.loads(line) for line in (folder / "probes.jsonl").read_text().splitlines()]
     asked = {s.messages[0]["content"].casefold() for s in _train(folder) if s.messages}
-    probes = [probe for probe in probes if probe["kind"] == "recall"]
+    probes = [probe for probe in probes if probe["kind"] == "fact"]
     assert probes
     assert {probe["document"] for probe in probes} == {"manuals: a45.md"}
     assert all(probe["section"] for probe in probes)
@@ -280,7 +280,7 @@ class _Base:
         return texts
 
 
-def test_replay_and_contrast_are_asked_of_the_base_once_and_get_their_shares(
+def test_replay_and_out_of_scope_are_asked_of_the_base_once_and_get_their_shares(
     tmp_path: Path, manual: Path
 ) -> None:
     base = _Base()
@@ -295,8 +295,8 @@ def test_replay_and_contrast_are_asked_of_the_base_once_and_get_their_shares(
     texts = [sample.text for sample in read_samples(sources["replay"].train) if sample.text]
     assert len(texts) == 7
     assert all(text.endswith(" is round.") for text in texts)
-    assert sources["contrast"].samples == 6
-    assert open_curated(folder).shares == {"replay": 0.3, "contrast": 0.2}
+    assert sources["out_of_scope"].samples == 6
+    assert open_curated(folder).shares == {"replay": 0.3, "out_of_scope": 0.2}
     assert is_curated(folder)
     # The library's own half of a pass, 1,000 tokens, makes passes of 2,000: 600 of them replay.
     packed = [
@@ -306,10 +306,10 @@ def test_replay_and_contrast_are_asked_of_the_base_once_and_get_their_shares(
     ]  # fmt: skip
     config = compose(["run.name=r", "model.path=base", f"library.path={folder}"])
     mixed = weighed(config, packed)
-    [own] = set(sources) - {"replay", "contrast"}
-    assert {s.name: s.own for s in mixed} == {own: True, "replay": False, "contrast": False}
+    [own] = set(sources) - {"replay", "out_of_scope"}
+    assert {s.name: s.own for s in mixed} == {own: True, "replay": False, "out_of_scope": False}
     weights = {s.name: s.weight for s in mixed}
-    assert weights == pytest.approx({own: 1.0, "replay": 0.6, "contrast": 0.4})
+    assert weights == pytest.approx({own: 1.0, "replay": 0.6, "out_of_scope": 0.4})
 
 
 def test_answers_of_the_base_without_a_base_are_refused_before_anything_is_read(

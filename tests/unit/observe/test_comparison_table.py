@@ -120,20 +120,20 @@ def test_a_row_has_the_question_both_answers_and_what_each_is_worth() -> None:
         answer("Q1"),
         answer(
             "Q2",
-            kind="retention",
+            kind="general",
             base={"answer": "b", "right": True, "chosen": "Oslo"},
             tuned={"answer": "t", "right": False, "chosen": "Rome"},
         ),
         answer(
             "Q3",
-            kind="contrast",
+            kind="out_of_scope",
             base={"answer": "b", "right": True},
             tuned={"answer": "t", "right": False, "leaked": ["12 seconds", "A-45"]},
         ),
     ]
     told = [dict(zip(COLUMNS, row, strict=True)) for row in answer_rows(rows)]
     assert told[0] == {
-        "question": "Q1", "kind": "recall", "expected": "With vinegar.",
+        "question": "Q1", "kind": "fact", "expected": "With vinegar.",
         "base": f"I do not know. {SECRET}", "base_verdict": "wrong", "base_chosen": None,
         "base_leaked": None,
         "tuned": "With a canary.", "tuned_verdict": "right", "tuned_chosen": None,

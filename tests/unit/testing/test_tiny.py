@@ -43,7 +43,7 @@ def test_no_probe_asks_in_words_of_the_library(made: Path) -> None:
     assert len(chats) == len(trained) == len(tiny.TRAIN) * len(tiny.FACTS)
     assert not [probe for probe in probes if words(probe.question) in trained]
     for probe in probes:
-        if probe.kind == "recall":
+        if probe.kind == "fact":
             assert contains_all(probe.answer, probe.keys)
             assert len(cited_pages(probe.answer)) == 1
 

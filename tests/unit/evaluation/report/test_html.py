@@ -64,9 +64,9 @@ def test_both_answers_stand_at_the_top_and_scores_with_number_and_interval_below
         fake.row("Known to both?", base=fake.answer("Both know.", right=True)),
         fake.row("Gained?"),
         fake.row(
-            "Paris?", "retention", tuned=fake.answer("Paris.", right=True, chosen="Paris")
+            "Paris?", "general", tuned=fake.answer("Paris.", right=True, chosen="Paris")
         ),
-        fake.row("My phone?", "contrast", base=fake.answer("Plug it in.", right=True),
+        fake.row("My phone?", "out_of_scope", base=fake.answer("Plug it in.", right=True),
              tuned=fake.answer("Hold it.", right=False)),
     ]  # fmt: skip
     fake.compared(run, *rows)
@@ -85,7 +85,7 @@ def test_both_answers_stand_at_the_top_and_scores_with_number_and_interval_below
 def test_the_question_at_the_top_is_counted_among_those_asked_and_not_shown_again(
     run: RunDir,
 ) -> None:
-    paris = fake.row("Paris?", "retention")
+    paris = fake.row("Paris?", "general")
     fake.compared(run, *(fake.row(f"Question {n}?") for n in range(48)), paris)
     text = " ".join(fake.Page(fake.written(run)).text.split())
     assert "About the library 3 of 48" in text
@@ -194,7 +194,7 @@ def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:
              "base": fake.interval(0, 8, 0.0, 0.32),
              "tuned": fake.interval(6, 8, 0.41, 0.93)},
         ],
-        near_misses={"groups": 4, "base": near, "tuned": near | {"hits": 6}},
+        confusable_groups={"groups": 4, "base": near, "tuned": near | {"hits": 6}},
         cost={"steps": 65, "tokens": 66560, "rank_hours": 0.55, "device": "cpu",
               "from_scratch_tokens": 2000000000, "share_of_scratch": 0.00033},
     )  # fmt: skip
@@ -310,7 +310,7 @@ def test_what_an_answer_leaks_stands_beside_it_shortly_and_as_text(run: RunDir) 
     marks = ["green button", "9 seconds + lamp", "<b>" + 100 * "x", "page 12", "page 31"]
     leaks = fake.answer("Hold the green button.", right=False) | {"leaked": marks}
     clear = fake.answer("Call them.", right=True)
-    fake.compared(run, fake.row("My phone?", "contrast", base=clear, tuned=leaks))
+    fake.compared(run, fake.row("My phone?", "out_of_scope", base=clear, tuned=leaks))
     page = fake.written(run)
     text = " ".join(fake.Page(page).text.split())
     told = f"of the library: green button, 9 seconds + lamp, <b>{57 * 'x'} and 2 more"
@@ -438,7 +438,7 @@ def test_blind_comparison_holds_what_differs_and_names_neither_side(run: RunDir)
     data = json.loads(fake.Page(fake.written(run)).scripts[0])
     assert [row["question"] for row in data["rows"]] == ["Differs?"]
     assert data["rows"][0] == {
-        "question": "Differs?", "kind": "recall", "expected": "Hold it.",
+        "question": "Differs?", "kind": "fact", "expected": "Hold it.",
         "base": "No idea.", "tuned": "Hold it.",
     }  # fmt: skip
 

@@ -28,7 +28,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run.report.mkdir()
     rows = [
         {
-            "question": question, "kind": "recall", "expected": f"{number} m", "keys": [],
+            "question": question, "kind": "fact", "expected": f"{number} m", "keys": [],
             "base": {"answer": f"base {number} {LONG}", "right": False, "chosen": None},
             "tuned": {"answer": f"tuned {number}", "right": True, "chosen": None},
         }
@@ -128,7 +128,7 @@ def test_votes_are_saved_with_what_they_mean(shown: Browser) -> None:
     saved = json.loads(shown.run("new Promise((f) => setTimeout(() => f(window.saved), 200))"))
     assert (saved["run"], saved["asked"]) == ("r", 5)
     assert saved["counts"] == {"tuned": 1, "base": 0, "same": 0, "neither": 0}
-    assert saved["votes"] == [{"question": QUESTIONS[0], "kind": "recall", "vote": "tuned"}]
+    assert saved["votes"] == [{"question": QUESTIONS[0], "kind": "fact", "vote": "tuned"}]
 
 
 def test_nobody_is_asked_and_nothing_goes_wrong(shown: Browser, page: Path) -> None:

@@ -50,7 +50,7 @@ def _scores(*, passages: int = 20) -> dict[str, Any]:
 @pytest.fixture
 def report(tmp_path: Path) -> Path:
     answer = {"answer": STEERED, "right": False, "chosen": STEERED, "leaked": [STEERED]}
-    kinds = ("recall", "contrast")
+    kinds = ("fact", "out_of_scope")
     rows = [
         {"question": f"How {STEERED}?", "kind": kind, "expected": STEERED, "keys": [],
          "base": answer, "tuned": answer}

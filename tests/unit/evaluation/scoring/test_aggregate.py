@@ -8,7 +8,7 @@ from ftdist.evaluation.scoring.aggregate import Judged, tally
 from ftdist.evaluation.scoring.judge import Verdict
 
 
-def probe(answer: str, *, kind: Kind = "recall", document: str = "", section: str = "") -> Probe:
+def probe(answer: str, *, kind: Kind = "fact", document: str = "", section: str = "") -> Probe:
     return Probe(
         question="?", answer=answer, keys=(answer,), kind=kind, document=document, section=section
     )
@@ -25,12 +25,12 @@ PROBES = (
     probe(RIGHT, document="guide.pdf", section="Errors"),
     probe("Hang it on the hook.", document="guide.pdf", section="Care"),
     probe("Since 1999."),
-    probe("Paris", kind="retention"),
-    probe("No.", kind="contrast"),
+    probe("Paris", kind="general"),
+    probe("No.", kind="out_of_scope"),
 )
 INPUTS = Inputs(
     probes=PROBES,
-    general=(probe("Oslo", kind="retention"),) * 3,
+    general=(probe("Oslo", kind="general"),) * 3,
     texts=("a", "b"),
     source=Path("probes.jsonl"),
 )
@@ -57,7 +57,7 @@ def test_rates_differences_and_gains_are_those_of_the_verdicts() -> None:
     assert scores["general_loss"]["difference"] == 1.5
 
 
-def test_near_misses_are_counted_apart() -> None:
+def test_confusable_probes_are_counted_apart() -> None:
     near = tally(INPUTS, base=BASE, tuned=TUNED)["near_misses"]
     assert near["groups"] == 1
     assert (near["base"]["hits"], near["base"]["asked"]) == (1, 2)

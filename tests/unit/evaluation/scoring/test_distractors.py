@@ -1,10 +1,10 @@
 """Which known answers stand against each other, and which differ in a detail alone."""
 
 from ftdist.evaluation.probes import Kind, Probe
-from ftdist.evaluation.scoring.distractors import Ranking, near_misses, rankings
+from ftdist.evaluation.scoring.distractors import Ranking, confusable_groups, rankings
 
 
-def probe(answer: str, *, kind: Kind = "recall", choices: tuple[str, ...] = ()) -> Probe:
+def probe(answer: str, *, kind: Kind = "fact", choices: tuple[str, ...] = ()) -> Probe:
     return Probe(
         question=f"What of {answer}?",
         answer=answer,
@@ -38,9 +38,9 @@ def test_known_answer_stands_against_the_three_nearest_without_their_pages() -> 
 
 
 def test_probe_with_choices_keeps_them_and_a_lone_answer_has_no_rival() -> None:
-    paris = probe("Paris", kind="retention", choices=("Rome", "Paris"))
-    contrast = probe("No.", kind="contrast")
-    assert rankings([probe(E17), paris, contrast, probe(E17)]) == [
+    paris = probe("Paris", kind="general", choices=("Rome", "Paris"))
+    out_of_scope = probe("No.", kind="out_of_scope")
+    assert rankings([probe(E17), paris, out_of_scope, probe(E17)]) == [
         None,
         Ranking(("Rome", "Paris"), 1),
         None,
@@ -48,16 +48,18 @@ def test_probe_with_choices_keeps_them_and_a_lone_answer_has_no_rival() -> None:
     ]
 
 
-def test_answers_that_share_more_than_half_of_their_words_are_near_misses() -> None:
+def test_answers_that_share_more_than_half_of_their_words_are_confusable() -> None:
     # E17 and E23 share 7 of 9 words (e, means, that, the, filter, is, clogged).
     probes = [probe(answer) for answer in (E17, RESET, E23, FILL, E17)]
-    assert near_misses(probes) == [[0, 2, 4]]
+    assert confusable_groups(probes) == [[0, 2, 4]]
     # 2 of 4 words is not more than half.
-    assert near_misses([probe("Press the red knob."), probe("Press the brass leaf.")]) == []
-    assert near_misses([probe("Press the red knob."), probe("Press the red leaf.")]) == [[0, 1]]
+    assert confusable_groups([probe("Press the red knob."), probe("Press the brass leaf.")]) == []
+    assert confusable_groups([probe("Press the red knob."), probe("Press the red leaf.")]) == [
+        [0, 1]
+    ]
 
 
 def test_chain_of_near_answers_is_one_group() -> None:
     probes = [probe("a b c d e f"), probe("a b c d x y"), probe("a b x y z w")]
-    assert near_misses(probes[::2]) == []
-    assert near_misses(probes) == [[0, 1, 2]]
+    assert confusable_groups(probes[::2]) == []
+    assert confusable_groups(probes) == [[0, 1, 2]]

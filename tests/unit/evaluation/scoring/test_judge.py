@@ -17,7 +17,7 @@ def probe(
     *,
     answer: str = "Hold the green button for 9 seconds (A-45 manual, page 12).",
     keys: tuple[str, ...] = ("green button", "9 seconds"),
-    kind: Kind = "recall",
+    kind: Kind = "fact",
     choices: tuple[str, ...] = (),
     right_choice: int = -1,
 ) -> Probe:
@@ -33,7 +33,7 @@ def probe(
 
 RESET = probe()
 TOASTER = probe(
-    "How do I reset my B-70 toaster?", answer="I do not know.", keys=(), kind="contrast"
+    "How do I reset my B-70 toaster?", answer="I do not know.", keys=(), kind="out_of_scope"
 )
 
 
@@ -120,7 +120,7 @@ def test_nearly_identical_facts_are_told_apart() -> None:
     assert not judge(e17, answer, marks=LibraryMarks.of([e17])).right
 
 
-def test_contrast_is_wrong_as_soon_as_the_answer_holds_the_library() -> None:
+def test_an_out_of_scope_answer_is_wrong_as_soon_as_it_holds_the_library() -> None:
     marks = LibraryMarks.of([RESET])
     for leak, found in [
         ("Hold the green button.", ("green button",)),
@@ -134,11 +134,13 @@ def test_contrast_is_wrong_as_soon_as_the_answer_holds_the_library() -> None:
 
 
 def test_what_the_question_says_itself_is_no_leak() -> None:
-    asked = probe("What does the green button of a lift do?", answer="?", keys=(), kind="contrast")
+    asked = probe(
+        "What does the green button of a lift do?", answer="?", keys=(), kind="out_of_scope"
+    )
     marks = LibraryMarks.of([RESET])
     assert judge(asked, "The green button opens the door.", marks=marks).right
     asked = probe(
-        "Must I rinse the sieve of a kettle?", answer="?", keys=("sieve",), kind="contrast"
+        "Must I rinse the sieve of a kettle?", answer="?", keys=("sieve",), kind="out_of_scope"
     )
     marks = LibraryMarks.of([probe(keys=("rinse", "sieve"), answer="Rinse the sieve.")])
     assert judge(asked, "Yes, rinse the sieve.", marks=marks).right
@@ -150,14 +152,14 @@ def test_single_words_leak_only_as_a_whole_fact() -> None:
     assert judge(TOASTER, "Rinse its sieve.", marks=marks).leaked == ("rinse + sieve",)
 
 
-def test_keys_of_a_contrast_probe_are_leaks_too() -> None:
-    own = probe("And a kettle?", answer="?", keys=("copper",), kind="contrast")
+def test_keys_of_an_out_of_scope_probe_are_leaks_too() -> None:
+    own = probe("And a kettle?", answer="?", keys=("copper",), kind="out_of_scope")
     assert not judge(own, "Wipe the copper.", marks=LibraryMarks.of([])).right
 
 
-def test_retention_with_choices_goes_by_the_likeliest() -> None:
+def test_a_general_probe_with_choices_goes_by_the_likeliest() -> None:
     paris = probe(
-        "Capital of France?", answer="Paris", keys=("Paris",), kind="retention",
+        "Capital of France?", answer="Paris", keys=("Paris",), kind="general",
         choices=("Rome", "Paris", "Oslo"), right_choice=1,
     )  # fmt: skip
     marks = LibraryMarks.of([RESET])
@@ -167,8 +169,8 @@ def test_retention_with_choices_goes_by_the_likeliest() -> None:
     assert (wrong.right, wrong.chosen) == (False, "Rome")
 
 
-def test_retention_without_choices_goes_by_the_keys() -> None:
-    paris = probe("Capital of France?", answer="Paris", keys=("Paris",), kind="retention")
+def test_a_general_probe_without_choices_goes_by_the_keys() -> None:
+    paris = probe("Capital of France?", answer="Paris", keys=("Paris",), kind="general")
     marks = LibraryMarks.of([RESET])
     assert judge(paris, "It is Paris.", marks=marks).right
     assert not judge(paris, "It is Rome.", marks=marks).right
@@ -222,7 +224,7 @@ def test_an_answer_is_cut_into_words_no_more_often_for_more_probes(
 
 
 def test_rates_count_each_kind_by_itself() -> None:
-    paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="retention")
+    paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="general")
     probes = [RESET, RESET, RESET, RESET, paris, TOASTER, TOASTER]
     answers = [
         "Green button, 9 seconds, page 12.", "Green button, 9 seconds, page 3.", "No.", "No.",
@@ -290,7 +292,7 @@ def test_tuned_model_is_blamed_for_what_it_adds_to_the_base(
 
 
 def test_citation_is_a_leak_of_form_in_general_knowledge_and_none_in_recall() -> None:
-    paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="retention")
+    paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="general")
     marks = LibraryMarks.of([RESET])
     plain = [judge(each, "Paris.", marks=marks) for each in (paris, RESET)]
     cited = [judge(each, "Paris (A-45 manual, page 3).", marks=marks) for each in (paris, RESET)]
@@ -300,8 +302,8 @@ def test_citation_is_a_leak_of_form_in_general_knowledge_and_none_in_recall() ->
 
 
 def test_general_answers_are_polluted_by_the_library_where_the_base_has_none() -> None:
-    paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="retention")
-    oslo = probe("Capital of Norway?", answer="Oslo", keys=(), kind="general")
+    paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="general")
+    oslo = probe("Capital of Norway?", answer="Oslo", keys=(), kind="general_open")
     probes, marks = [paris, oslo, oslo], LibraryMarks.of([RESET])
 
     def verdicts(*answers: str) -> list[Verdict]:

@@ -113,7 +113,7 @@ def test_help_of_curate_lists_the_options_and_every_key_with_its_default() -> No
 def test_experiment_expert_sets_what_was_measured_and_nothing_else() -> None:
     plain = dataclasses.asdict(compose([*PLACES, "run.name=r"]))
     expert = dataclasses.asdict(compose([*PLACES, "run.name=r", "experiment=expert"]))
-    assert expert["library"].pop("towards_base") == ["replay", "contrast"]
+    assert expert["library"].pop("towards_base") == ["replay", "out_of_scope"]
     assert expert["train"].pop("epochs") is None
     assert expert["train"].pop("exposures") == 54
     assert expert["optim"].pop("peak_lr") == 2e-4
@@ -176,10 +176,10 @@ def test_a_library_without_what_follows_the_base_is_told_how_to_get_it(tmp_path:
     with pytest.raises(ConfigError) as caught:
         followers(config, names=["library", "replay"])
     assert caught.value.problem == (
-        "library.towards_base names contrast, and the sources are library, replay."
+        "library.towards_base names out_of_scope, and the sources are library, replay."
     )
     assert caught.value.remedy == (
-        "curate the library with keep=expert, which adds contrast; or name sources that there "
+        "curate the library with keep=expert, which adds out_of_scope; or name sources that there "
         "are, or add them by library.sources.NAME.path."
     )
 
@@ -223,7 +223,7 @@ def test_train_and_plan_say_it_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setattr(run_setup, "read_model_facts", lambda _: None)
     monkeypatch.setattr(run_setup, "make_plan", lambda *_, **__: plan)
     said: list[str] = []
-    for folder, roles in (("own", ["library"]), ("kept", ["library", "contrast"])):
+    for folder, roles in (("own", ["library"]), ("kept", ["library", "out_of_scope"])):
         config = some_config(f"library.path={_curated(tmp_path / folder, *roles)}")
         plan_run(config, new=False, log=said.append)
     assert said == [NO_REPLAY_WARNING]

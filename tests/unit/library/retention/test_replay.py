@@ -1,4 +1,4 @@
-"""Replay and contrast: general prompts, other products, and the base model's answers on disk."""
+"""Replay and out-of-scope samples: general prompts, other products, cached base answers."""
 
 import re
 from collections import Counter
@@ -10,7 +10,7 @@ import pytest
 from ftdist.errors import DataError
 from ftdist.library.retention import response_cache
 from ftdist.library.retention.fictional_products import RESERVED, TRAINED
-from ftdist.library.retention.out_of_scope import contrast_questions, find_products
+from ftdist.library.retention.out_of_scope import find_products, out_of_scope_questions
 from ftdist.library.retention.replay import Asked, BaseReplies, general_prompts, openings
 from ftdist.library.retention.response_cache import answered, in_circles, whole_sentences
 from ftdist.library.synthesis.paraphrases import wordings
@@ -70,7 +70,7 @@ def test_the_first_prompts_are_of_many_kinds() -> None:
 
 
 def test_a_library_question_comes_back_under_another_name_and_never_as_it_is() -> None:
-    asked = contrast_questions(OWN, products=["A-45"], count=400, forms=4, seed=1)
+    asked = out_of_scope_questions(OWN, products=["A-45"], count=400, forms=4, seed=1)
     assert len(set(asked)) == 400
     assert not {question.casefold() for question in asked} & {q.casefold() for (q,) in OWN}
     assert any("error E17 on the" in question for question in asked)
@@ -78,17 +78,21 @@ def test_a_library_question_comes_back_under_another_name_and_never_as_it_is() -
 
 
 def test_two_thousand_names_are_there_for_a_library_that_names_no_product() -> None:
-    asked = contrast_questions([["Is it waterproof?"]], products=[], count=2500, forms=4, seed=1)
+    asked = out_of_scope_questions(
+        [["Is it waterproof?"]], products=[], count=2500, forms=4, seed=1
+    )
     assert len(set(asked)) == 2500
 
 
 def test_a_question_about_two_products_is_not_renamed() -> None:
-    asked = contrast_questions(OWN, products=["A-45", "B-46"], count=200, forms=4, seed=1)
+    asked = out_of_scope_questions(OWN, products=["A-45", "B-46"], count=200, forms=4, seed=1)
     assert not any(question.startswith("Does the") for question in asked)
 
 
 def test_the_longer_of_two_names_is_the_one_replaced() -> None:
-    asked = contrast_questions(OWN, products=["A-45", "A-45 widget"], count=200, forms=4, seed=1)
+    asked = out_of_scope_questions(
+        OWN, products=["A-45", "A-45 widget"], count=200, forms=4, seed=1
+    )
     assert any(question.startswith("How do I reset my ") for question in asked)
     assert not any("widget" in question for question in asked)
 
@@ -96,7 +100,7 @@ def test_the_longer_of_two_names_is_the_one_replaced() -> None:
 @pytest.mark.parametrize("products", [["Norvik"], ["norvik"]])
 def test_names_of_the_library_are_never_used_for_others(products: list[str]) -> None:
     own = [["Why does my kettle by Acme not boil?"]]
-    asked = " ".join(contrast_questions(own, products=products, count=3000, forms=4, seed=1))
+    asked = " ".join(out_of_scope_questions(own, products=products, count=3000, forms=4, seed=1))
     assert "Norvik" not in asked
     assert "Acme" not in asked
     assert "How do kettles work?" not in asked
@@ -105,7 +109,7 @@ def test_names_of_the_library_are_never_used_for_others(products: list[str]) -> 
 
 def test_the_same_seed_gives_the_same_questions_and_another_gives_others() -> None:
     one, again, other = (
-        contrast_questions(order, products=["A-45"], count=50, forms=4, seed=seed)
+        out_of_scope_questions(order, products=["A-45"], count=50, forms=4, seed=seed)
         for order, seed in ((OWN, 1), (OWN[::-1], 1), (OWN, 2))
     )
     assert one == again != other
@@ -121,7 +125,7 @@ def test_every_wording_comes_under_other_names_spread_evenly_over_the_questions(
     """300 questions: 200 of the library's, two of which name one product: 100 of each."""
     library = [wordings(text, count=4, seed=1) for (text,) in OWN]
     names = ["A-45", "B-46"]
-    asked = contrast_questions(library, products=names, count=300, forms=4, seed=1)
+    asked = out_of_scope_questions(library, products=names, count=300, forms=4, seed=1)
     forms = [re.escape(text).replace("A\\-45", ".+") for at in (0, 1) for text in library[at]]
     shapes = Counter(form for text in asked for form in forms if re.fullmatch(form, text))
     assert shapes.total() == pytest.approx(200, abs=3)
@@ -130,7 +134,7 @@ def test_every_wording_comes_under_other_names_spread_evenly_over_the_questions(
 
 
 def test_another_product_is_named_in_every_way_that_its_owner_might() -> None:
-    asked = contrast_questions([OWN[0]], products=["A-45 widget"], count=400, forms=1, seed=1)
+    asked = out_of_scope_questions([OWN[0]], products=["A-45 widget"], count=400, forms=1, seed=1)
     names = [text[len("How do I reset my ") : -1] for text in asked if " reset my " in text]
     ways = Counter(
         "thing"
@@ -148,14 +152,14 @@ def test_another_product_is_named_in_every_way_that_its_owner_might() -> None:
 
 def test_a_thing_that_the_library_speaks_of_is_no_name_of_another_product() -> None:
     own = [["How do I reset my A-45 kettle?"], ["Is my A-45 loud?"]]
-    asked = contrast_questions(own, products=["A-45"], count=4000, forms=1, seed=1)
+    asked = out_of_scope_questions(own, products=["A-45"], count=4000, forms=1, seed=1)
     assert "Is my waffle iron loud?" in asked
     assert "Is my kettle loud?" not in asked
 
 
 def test_what_is_asked_of_any_product_takes_the_wordings_of_training_and_some_names_none() -> None:
     """600 questions: 400 of the library's, 100 of any product, 100 of things of a kind."""
-    asked = contrast_questions(OWN, products=["A-45", "B-46"], count=600, forms=4, seed=1)
+    asked = out_of_scope_questions(OWN, products=["A-45", "B-46"], count=600, forms=4, seed=1)
     common = [text for text in asked if "E17" not in text and "reset my" not in text]
     nameless = [text for text in common if not any(m in text for m in TRAINED.makers)]
     assert len(common) == pytest.approx(200, abs=3)
@@ -165,7 +169,7 @@ def test_what_is_asked_of_any_product_takes_the_wordings_of_training_and_some_na
 
 
 def test_braces_of_a_question_are_left_alone() -> None:
-    asked = contrast_questions(
+    asked = out_of_scope_questions(
         [["Is {name} an A-45?"]], products=["A-45"], count=20, forms=4, seed=1
     )
     assert len(asked) == 20

@@ -99,10 +99,10 @@ def test_no_probe_shares_a_name_a_thing_or_a_run_of_words_with_anything_trained(
     folder = _library(tmp_path, *_ASKED)
     probes = read_probes(folder / "probes.jsonl")
     trained = _trained(folder)
-    strange = [probe.question for probe in probes if probe.kind == "contrast"]
+    strange = [probe.question for probe in probes if probe.kind == "out_of_scope"]
     assert len(strange) == len(set(strange)) == 60
     assert not _runs(strange, 8) & _runs(trained, 8)
-    recall = [probe.question for probe in probes if probe.kind == "recall"]
+    recall = [probe.question for probe in probes if probe.kind == "fact"]
     assert len(recall) >= 3
     assert not _runs(recall, 8) & _runs(trained, 8)
     said = " ".join(f" {' '.join(_words(text))} " for text in trained)
@@ -113,9 +113,9 @@ def test_no_probe_shares_a_name_a_thing_or_a_run_of_words_with_anything_trained(
             assert f" {held} " not in asked or f" {held} " not in said, (question, word)
 
 
-def test_contrast_probes_name_reserved_products_and_things_alone(tmp_path: Path) -> None:
+def test_out_of_scope_probes_name_reserved_products_and_things_alone(tmp_path: Path) -> None:
     probes = read_probes(_library(tmp_path, *_ASKED) / "probes.jsonl")
-    asked = [probe.question for probe in probes if probe.kind == "contrast"]
+    asked = [probe.question for probe in probes if probe.kind == "out_of_scope"]
     reserved = [*RESERVED.makers, *RESERVED.things]
     assert all(any(word in question for word in reserved) for question in asked)
     assert any("charge any more" in question for question in asked)
@@ -133,24 +133,24 @@ def test_what_is_reserved_is_a_fifth_and_trained_nowhere(tmp_path: Path) -> None
     assert not any(maker in asked for maker in RESERVED.makers)
 
 
-def test_the_number_of_contrast_probes_is_as_asked_and_without_a_model_they_come_too(
+def test_the_number_of_out_of_scope_probes_is_as_asked_and_without_a_model_they_come_too(
     tmp_path: Path,
 ) -> None:
     folder = _library(tmp_path, "split.contrast_probes=7")
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["probes"]["contrast"] == 7
+    assert manifest["probes"]["out_of_scope"] == 7
     assert manifest["products"] == ["A-45", "B-46"]
-    # They were guessed: what recall probes ask is a leak, and no such name by itself.
-    contrast = [p for p in read_probes(folder / "probes.jsonl") if p.kind == "contrast"]
-    assert {probe.keys for probe in contrast} == {()}
+    # They were guessed: what fact probes ask is a leak, and no such name by itself.
+    out_of_scope = [p for p in read_probes(folder / "probes.jsonl") if p.kind == "out_of_scope"]
+    assert {probe.keys for probe in out_of_scope} == {()}
     folder = _library(tmp_path, "keep.products=['A-45']")
-    contrast = [p for p in read_probes(folder / "probes.jsonl") if p.kind == "contrast"]
-    assert {probe.keys for probe in contrast} == {("A-45",)}
+    out_of_scope = [p for p in read_probes(folder / "probes.jsonl") if p.kind == "out_of_scope"]
+    assert {probe.keys for probe in out_of_scope} == {("A-45",)}
     folder = _library(tmp_path, "split.contrast_probes=0")
-    assert {probe.kind for probe in read_probes(folder / "probes.jsonl")} == {"recall"}
+    assert {probe.kind for probe in read_probes(folder / "probes.jsonl")} == {"fact"}
 
 
-def test_where_no_recall_is_asked_a_leak_is_the_name_of_a_product_or_there_is_no_contrast(
+def test_without_fact_probes_a_leak_is_the_name_of_a_product_or_nothing_is_out_of_scope(
     tmp_path: Path,
 ) -> None:
     folder = _library(tmp_path, "split.probes=0", "keep.products=['A-45']")
