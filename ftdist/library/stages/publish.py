@@ -317,7 +317,9 @@ def _missing(config: CurateConfig, *, roles: set[str], probes: int) -> list[str]
             "Nothing shows the model where its lane ends: set keep=expert with model.path."
         )
     if not probes:
-        missing.append("There are no probes: accuracy on its facts can be measured with compare.probes only.")
+        missing.append(
+            "There are no probes: accuracy on its facts can be measured with compare.probes only."
+        )
     if config.model.path is None:
         missing.append("Sizes are told in words: set model.path to count tokens.")
     return missing

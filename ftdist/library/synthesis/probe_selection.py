@@ -1,4 +1,4 @@
-"""Questions withheld from training, in wordings that it does not see, to measure what was learned."""
+"""Questions withheld from training, in wordings that it does not see."""
 
 import hashlib
 import re
