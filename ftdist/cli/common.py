@@ -88,7 +88,7 @@ def log(words: str) -> None:
         sys.stderr.flush()
 
 
-def tell_result(words: str) -> None:
+def print_result(words: str) -> None:
     """Tell the user a result: on stdout, if anybody is still there."""
     with suppress(OSError):
         sys.stdout.write(f"{words}\n")

@@ -4,7 +4,7 @@ from ftdist_launch.attempts import step_to_export
 from ftdist_launch.local.supervisor import Finished
 from ftdist_launch.resume import read_config
 
-from ftdist.cli.common import log, tell_result
+from ftdist.cli.common import log, print_result
 from ftdist.rundir import RunDir
 
 KEPT = {
@@ -15,7 +15,7 @@ KEPT = {
 """What asking again after a stop means, by verb."""
 
 
-def tell(finished: Finished, *, run: RunDir) -> int:
+def report_training(finished: Finished, *, run: RunDir) -> int:
     """Say how training ended and what to do now.
 
     Returns:
@@ -24,14 +24,14 @@ def tell(finished: Finished, *, run: RunDir) -> int:
     name, cli_name, kept = run.name, run.cli_name, _kept(finished.step)
     match finished.outcome:
         case "done":
-            tell_result(
+            print_result(
                 f"Run {name} is done, {kept}{_best(finished.step, run)}.\n"
                 f"Next: `ftdist export {cli_name}`, then `ftdist compare {cli_name}`."
             )
         case "stopped":
             log(f"Run {name} was stopped, {kept}. Go on with `ftdist resume {cli_name}`.")
         case _:
-            tell_failure(finished, run=run)
+            report_failure(finished, run=run)
             if finished.outcome == "crash_loop":
                 times = finished.num_stalled_attempts
                 log(
@@ -43,7 +43,7 @@ def tell(finished: Finished, *, run: RunDir) -> int:
     return finished.exit_code
 
 
-def tell_single(finished: Finished, *, run: RunDir, verb: str) -> int:
+def report_stage(finished: Finished, *, run: RunDir, verb: str) -> int:
     """Say why an export, a comparison or a blending did not come to its end.
 
     Returns:
@@ -52,11 +52,11 @@ def tell_single(finished: Finished, *, run: RunDir, verb: str) -> int:
     if finished.outcome == "stopped":
         log(f"`ftdist {verb}` of run {run.name} was stopped; ask again: {KEPT[verb]}.")
     else:
-        tell_failure(finished, run=run)
+        report_failure(finished, run=run)
     return finished.exit_code
 
 
-def tell_failure(finished: Finished, *, run: RunDir) -> None:
+def report_failure(finished: Finished, *, run: RunDir) -> None:
     """Say why the first rank failed, in two lines, and where more stands."""
     failure = finished.failure
     if failure is None:

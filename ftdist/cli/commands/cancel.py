@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ftdist.cli.common import log, named_run, tell_result, wants_help
+from ftdist.cli.common import log, named_run, print_result, wants_help
 
 HELP = """Usage: ftdist cancel R [--now]
 
@@ -28,5 +28,5 @@ def main(words: Sequence[str]) -> int:
     told = cancel(run, now=now, queue=Queue())
     for sentence in told:
         log(sentence)
-    tell_result(f"Go on with run {run.name} by `ftdist resume {run.cli_name}`.")
+    print_result(f"Go on with run {run.name} by `ftdist resume {run.cli_name}`.")
     return 0

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from ftdist.cli.common import log, named_run, tell_result, wants_help
+from ftdist.cli.common import log, named_run, print_result, wants_help
 
 if TYPE_CHECKING:
     from ftdist.config.schema import RunConfig
@@ -47,7 +47,7 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
     from ftdist_launch.run_setup import absolute_paths, output_problems
     from rich.console import Console
 
-    from ftdist.cli.exit_messages import tell_single
+    from ftdist.cli.exit_messages import report_stage
     from ftdist.cli.progress import progress_view_factory
     from ftdist.evaluation.selection import check_alphas
     from ftdist.observe.wandb.comparison_table import ANSWERS_ASKED
@@ -73,7 +73,7 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
         write_eval_request(run, _request(run, config, stage=stage), stage=stage)
         finished = supervisor.once(stage)
     if finished.exit_code:
-        return tell_single(finished, run=run, verb=stage)
+        return report_stage(finished, run=run, verb=stage)
     if stage == "blend":
         from ftdist.evaluation.report.merge_sweep import print_blends
 
@@ -82,7 +82,7 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
         from ftdist.evaluation.report.terminal import print_comparison
 
         print_comparison(run.report, Console())
-        tell_result(f"The report of run {run.name} is in {run.report / 'index.html'}.")
+        print_result(f"The report of run {run.name} is in {run.report / 'index.html'}.")
     return 0
 
 
@@ -124,5 +124,5 @@ def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "bl
     job = submit_stage(stage, run, config, after=after, queue=queue)
     behind = f", after job {', '.join(after)}" if after else ""
     does, place = ("compares", run.report) if stage == "compare" else ("blends", run.blend)
-    tell_result(f"Run {run.name}: job {job} {does} it with its base{behind}, in {place}.")
+    print_result(f"Run {run.name}: job {job} {does} it with its base{behind}, in {place}.")
     return 0

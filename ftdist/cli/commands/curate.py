@@ -32,7 +32,7 @@ def main(words: Sequence[str]) -> int:
         raise ConfigError("`ftdist curate` makes one library, not a sweep.", remedy="leave out -m.")
     from ftdist_launch.subprocesses import call_child
 
-    from ftdist.cli.common import tell_result
+    from ftdist.cli.common import print_result
 
     config = compose_curation(words)
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
@@ -42,7 +42,7 @@ def main(words: Sequence[str]) -> int:
             call_child("ftdist.library.main", ["check", str(asked)])
             return _submit(config)
         answer = call_child("ftdist.library.main", [str(asked)])
-    tell_result(str(answer["card"]))
+    print_result(str(answer["card"]))
     return 0
 
 
@@ -51,10 +51,10 @@ def _submit(config: "CurateConfig") -> int:
     from ftdist_launch.slurm.client import Queue
     from ftdist_launch.slurm.submit_curation import submit_curation
 
-    from ftdist.cli.common import tell_result
+    from ftdist.cli.common import print_result
 
     taken = submit_curation(config, queue=Queue())
-    tell_result(
+    print_result(
         f"Job {taken.job} makes {Path(config.library.root) / config.library.name}. "
         f"Watch it: squeue -j {taken.job}; its words: {taken.log}"
     )

@@ -40,8 +40,8 @@ def main(words: Sequence[str]) -> int:
     from ftdist_launch.resume import changed, read_config
     from ftdist_launch.run_setup import read_plan
 
-    from ftdist.cli.common import tell_result
-    from ftdist.cli.exit_messages import tell_single
+    from ftdist.cli.common import print_result
+    from ftdist.cli.exit_messages import report_stage
     from ftdist.cli.progress import progress_view_factory
     from ftdist.config.compose import save_config
 
@@ -71,7 +71,7 @@ def main(words: Sequence[str]) -> int:
     for problem in damages(run)[known:]:
         log(f"Damaged checkpoint set aside: {problem}")
     if finished.exit_code:
-        return tell_single(finished, run=run, verb="export")
+        return report_stage(finished, run=run, verb="export")
     if not (run.export / "config.json").is_file():
         raise ConfigError(
             f"The export of run {run.name} ended well, but {run.export} is not there.",
@@ -79,7 +79,7 @@ def main(words: Sequence[str]) -> int:
         )
     step = exported_step(run)
     of = "" if step is None else f", of step {step} of {steps},"
-    tell_result(f"The tuned model of run {run.name}{of} is in {run.export}.")
+    print_result(f"The tuned model of run {run.name}{of} is in {run.export}.")
     return 0
 
 
@@ -90,7 +90,7 @@ def _submit(run: "RunDir", config: "RunConfig", *, kept: "RunConfig") -> int:
     from ftdist_launch.slurm.client import Queue
     from ftdist_launch.slurm.submit import submit_stage, waiting_for
 
-    from ftdist.cli.common import tell_result
+    from ftdist.cli.common import print_result
     from ftdist.config.compose import save_config
 
     queue = Queue()
@@ -101,5 +101,5 @@ def _submit(run: "RunDir", config: "RunConfig", *, kept: "RunConfig") -> int:
     save_config(kept, run.config)
     job = submit_stage("export", run, config, after=after, queue=queue)
     behind = f", after job {', '.join(after)}" if after else ""
-    tell_result(f"Run {run.name}: job {job} exports it{behind}, to {run.export}.")
+    print_result(f"Run {run.name}: job {job} exports it{behind}, to {run.export}.")
     return 0

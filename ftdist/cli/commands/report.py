@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ftdist.cli.common import named_run, tell_result, wants_help
+from ftdist.cli.common import named_run, print_result, wants_help
 
 HELP = """Usage: ftdist report R
 
@@ -28,5 +28,5 @@ def main(words: Sequence[str]) -> int:
 
     with private_umask(private=read_config(run).run.private):
         page = write_page(run)
-    tell_result(f"The report of run {run.name} is in {page}.")
+    print_result(f"The report of run {run.name} is in {page}.")
     return 0

@@ -32,8 +32,8 @@ def main(words: Sequence[str]) -> int:
     from ftdist_launch.resume import MAY_CHANGE, changed, read_config, replan
     from ftdist_launch.run_setup import read_plan, write_plan
 
-    from ftdist.cli.common import tell_result
-    from ftdist.cli.exit_messages import tell
+    from ftdist.cli.common import print_result
+    from ftdist.cli.exit_messages import report_training
     from ftdist.cli.progress import progress_view_factory
 
     config = changed(read_config(run), overrides, allowed=MAY_CHANGE)
@@ -42,7 +42,7 @@ def main(words: Sequence[str]) -> int:
         return _submit(run, config, overrides)
     steps, newest = read_plan(run).steps, newest_step(run)
     if newest is not None and newest >= steps:
-        tell_result(f"Run {run.name} is complete: it has made all {steps} steps.")
+        print_result(f"Run {run.name} is complete: it has made all {steps} steps.")
         return 0
     planned = replan(run, overrides, log=log)
     supervisor = Supervisor.for_run(
@@ -54,7 +54,7 @@ def main(words: Sequence[str]) -> int:
         if newest is None:
             log(f"Run {run.name} has no checkpoint yet: it starts anew.")
         finished = supervisor.train(planned.plan, asked_by="resume")
-    return tell(finished, run=run)
+    return report_training(finished, run=run)
 
 
 def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int:
@@ -64,7 +64,7 @@ def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int
     from ftdist_launch.slurm.client import Queue
     from ftdist_launch.slurm.submit import exclusive, submit_again
 
-    from ftdist.cli.common import tell_result
+    from ftdist.cli.common import print_result
 
     queue = Queue()
     with exclusive(run, queue=queue, log=log):
@@ -74,11 +74,13 @@ def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int
             config, plan = planned.config, planned.plan
             newest = newest_step(run)
             if newest is not None and newest >= plan.steps:
-                tell_result(f"Run {run.name} is complete: it has made all {plan.steps} steps.")
+                print_result(f"Run {run.name} is complete: it has made all {plan.steps} steps.")
                 return 0
         _note_overrides(run, overrides)
         jobs = submit_again(run, config, plan, queue=queue)
-    tell_result(f"Run {run.name}: job {', '.join(jobs)}. Watch it: `ftdist status {run.cli_name}`.")
+    print_result(
+        f"Run {run.name}: job {', '.join(jobs)}. Watch it: `ftdist status {run.cli_name}`."
+    )
     return 0
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftdist.cli.common import named_run, tell_result, wants_help
+from ftdist.cli.common import named_run, print_result, wants_help
 from ftdist.io.units import format_duration
 from ftdist.rundir import RUNS_ROOT
 
@@ -67,18 +67,18 @@ def main(words: Sequence[str]) -> int:
         run, _ = named_run(words, verb="status", takes_keys=False)
         status = read_status(run, queue=Queue())
         if as_json:
-            tell_result(_json(asdict(status)))
+            print_result(_json(asdict(status)))
         else:
             _tell(status, cli_name=run.cli_name)
         return 0
     root = Path(words[-1].partition("=")[2]) if words else RUNS_ROOT
     statuses = sorted(read_all(find_runs(root), queue=Queue()), key=lambda s: s.made, reverse=True)
     if as_json:
-        tell_result(_json([asdict(status) for status in statuses]))
+        print_result(_json([asdict(status) for status in statuses]))
     elif statuses:
         _tell_all(statuses)
     else:
-        tell_result(f"There is no run under {root}. Start one: `ftdist train experiment=tiny`.")
+        print_result(f"There is no run under {root}. Start one: `ftdist train experiment=tiny`.")
     return 0
 
 
@@ -178,7 +178,7 @@ def _tell_all(statuses: Sequence["RunStatus"]) -> None:
                 table.add_row(*_texts(*_row(each, indent="  "), " ".join(swept)))
     _print(table)
     for note in dict.fromkeys(status.note for status in statuses if status.note is not None):
-        tell_result(note)
+        print_result(note)
 
 
 def swept_words(overrides: Sequence[Sequence[str]]) -> list[list[str]]:

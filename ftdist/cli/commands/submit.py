@@ -33,7 +33,7 @@ def _submit(asked: list[list[str]], *, name: str | None, dry: bool) -> int:
     from ftdist_launch.slurm.client import Queue
     from ftdist_launch.slurm.submit import SubmitRequest, check, dry_run, submit
 
-    from ftdist.cli.common import log, tell_result
+    from ftdist.cli.common import log, print_result
 
     queue = Queue()
     checked = [
@@ -50,9 +50,9 @@ def _submit(asked: list[list[str]], *, name: str | None, dry: bool) -> int:
         return 0
     submitted = submit(checked, sweep=name, queue=queue)
     for run, job in zip(submitted.runs, submitted.train, strict=True):
-        tell_result(f"Run {run.name}: job {job}. In {run.root}.")
+        print_result(f"Run {run.name}: job {job}. In {run.root}.")
     first = submitted.runs[0]
-    tell_result(
+    print_result(
         f"Job {', '.join(submitted.prepare)} tokenises the library first. "
         f"Watch it: `ftdist status {first.cli_name}`, `ftdist logs {first.cli_name} -f`."
     )

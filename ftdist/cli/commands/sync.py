@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ftdist.cli.common import named_run, tell_result, wants_help
+from ftdist.cli.common import named_run, print_result, wants_help
 
 HELP = """Usage: ftdist sync R [--new]
 
@@ -31,13 +31,13 @@ def main(words: Sequence[str]) -> int:
     flags = ["--new"] if new else []
     done = SyncResult(**call_child("ftdist.observe.wandb.sync", [str(run.root), *flags]))
     if done.by_itself:
-        tell_result(f"Run {run.name} sends its rows to W&B itself: {done.url}")
+        print_result(f"Run {run.name} sends its rows to W&B itself: {done.url}")
     elif done.step == 0 and not done.comparison:
-        tell_result(f"Run {run.name} has nothing on record to send yet.")
+        print_result(f"Run {run.name} has nothing on record to send yet.")
     else:
         sent = [f"{done.sent} sent now"] if done.sent else []
         sent += [f"{done.answers} answers of its course sent now"] if done.answers else []
         sent += [f"{done.comparison} sent now"] if done.comparison else []
         told = ", ".join(sent) or "nothing was lacking"
-        tell_result(f"W&B has run {run.name} up to step {done.step}, {told}: {done.url}")
+        print_result(f"W&B has run {run.name} up to step {done.step}, {told}: {done.url}")
     return 0

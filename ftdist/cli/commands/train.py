@@ -34,7 +34,7 @@ def train(overrides: Sequence[str]) -> int:
     from ftdist_launch.run_setup import make_run_dir, plan_run
 
     from ftdist.cli.common import log
-    from ftdist.cli.exit_messages import tell
+    from ftdist.cli.exit_messages import report_training
     from ftdist.cli.progress import progress_view_factory
     from ftdist.plan.plan import seen
 
@@ -52,4 +52,4 @@ def train(overrides: Sequence[str]) -> int:
     )
     with supervisor.exclusive():
         finished = supervisor.train(plan, asked_by="train")
-    return tell(finished, run=run)
+    return report_training(finished, run=run)

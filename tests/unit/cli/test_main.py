@@ -14,7 +14,7 @@ from ftdist_launch.rank_failures import RankFailure
 from rich.console import Console
 
 from ftdist.cli import main as cli
-from ftdist.cli.exit_messages import tell, tell_single
+from ftdist.cli.exit_messages import report_stage, report_training
 from ftdist.cli.progress import Bar, Copy, Tail, summary
 from ftdist.config.compose import compose, dump_config
 from ftdist.plan.plan import LibraryFacts, ModelFacts, Plan, SourceFacts, make_plan
@@ -236,7 +236,7 @@ def test_last_words_name_the_cause_and_the_way_on(
         expected=True,
     )
     finished = Finished(outcome="failed", exit_code=74, failure=failure, step=5)
-    assert tell(finished, run=run) == 74
+    assert report_training(finished, run=run) == 74
     assert capsys.readouterr().err.splitlines() == [
         "The disk is full.",
         "To fix: free some.",
@@ -246,18 +246,18 @@ def test_last_words_name_the_cause_and_the_way_on(
 
 def test_the_way_on_is_a_path_where_runs_are_elsewhere(tmp_path: Path, capsys: Captured) -> None:
     finished = Finished(outcome="stopped", exit_code=130, failure=None, step=5)
-    assert tell(finished, run=RunDir(tmp_path / "r")) == 130
+    assert report_training(finished, run=RunDir(tmp_path / "r")) == 130
     assert f"`ftdist resume {tmp_path}/r`" in capsys.readouterr().err
 
 
 def test_a_stopped_stage_says_what_is_kept(tmp_path: Path, capsys: Captured) -> None:
     finished = Finished(outcome="stopped", exit_code=130, failure=None, step=5)
-    assert tell_single(finished, run=RunDir(tmp_path / "r"), verb="export") == 130
+    assert report_stage(finished, run=RunDir(tmp_path / "r"), verb="export") == 130
     told = capsys.readouterr().err
     assert told == "`ftdist export` of run r was stopped; ask again: it begins anew.\n"
-    tell_single(finished, run=RunDir(tmp_path / "r"), verb="blend")
+    report_stage(finished, run=RunDir(tmp_path / "r"), verb="blend")
     assert "ask again: what it had measured is kept" in capsys.readouterr().err
-    tell_single(finished, run=RunDir(tmp_path / "r"), verb="compare")
+    report_stage(finished, run=RunDir(tmp_path / "r"), verb="compare")
     assert "the base's answers are kept if it had given them all" in capsys.readouterr().err
 
 
