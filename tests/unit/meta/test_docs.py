@@ -129,6 +129,18 @@ def test_every_document_that_code_and_config_name_exists() -> None:
     ] == []
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_every_path_of_the_repository_that_is_named_exists(document: Path) -> None:
+    folders = "ftdist|launch|tests|conf|examples|benchmarks|tools|docker"
+    named = re.findall(
+        rf"`((?:{folders})/[\w./-]*\w|ftdist_launch/[\w./-]+)`",
+        document.read_text(encoding="utf-8"),
+    )
+    roots = (ROOT, ROOT / "launch")
+    missing = {name for name in named if not any((root / name).exists() for root in roots)}
+    assert missing - {"conf/cluster/mine.yaml", "conf/GROUP/NAME.yaml"} == set()  # the reader's
+
+
 def test_every_page_is_in_the_index_of_the_documentation() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     pages = [
