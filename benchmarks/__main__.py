@@ -165,19 +165,19 @@ def peer_settings(config: RunConfig, *, rows: Path) -> PeerSettings:
         log="",
         steps=config.train.steps or 0,
         ranks=config.cluster.tasks_per_node,
-        sequence_tokens=config.batch.sequence_tokens,
+        sequence_length=config.batch.sequence_length,
         seed=config.run.seed,
         learning_rate=optim.peak_lr,
         betas=(optim.beta1, optim.beta2),
         eps=optim.eps,
         weight_decay=optim.weight_decay,
-        clip_norm=optim.clip_norm,
+        max_grad_norm=optim.max_grad_norm,
         zero={
-            "reduce_bucket_size": engine.reduce_bucket_elements,
-            "stage3_prefetch_bucket_size": engine.prefetch_elements,
-            "stage3_param_persistence_threshold": engine.persistent_parameter_elements,
-            "stage3_max_live_parameters": engine.live_elements,
-            "stage3_max_reuse_distance": engine.live_elements,
+            "reduce_bucket_size": engine.reduce_bucket_size,
+            "stage3_prefetch_bucket_size": engine.prefetch_bucket_size,
+            "stage3_param_persistence_threshold": engine.param_persistence_threshold,
+            "stage3_max_live_parameters": engine.max_live_parameters,
+            "stage3_max_reuse_distance": engine.max_live_parameters,
         },
         packed=True,
     )
@@ -192,12 +192,12 @@ def describe(config: RunConfig, peers: PeerSettings, *, against: Sequence[str]) 
     said = [
         "Model: SmolLM2-135M-Instruct in float32. Rows: the training conversations of the A-45 "
         f"library. {peers.ranks} ranks over gloo, one thread each, one packed sequence of at most "
-        f"{peers.sequence_tokens} tokens a rank and step.",
-        f"Everybody: ZeRO-3 ({zero}); torch's fused AdamW, clipping at {config.optim.clip_norm}; "
-        "no activation checkpointing, no tracking, no evaluation.",
+        f"{peers.sequence_length} tokens a rank and step.",
+        f"Everybody: ZeRO-3 ({zero}); torch's fused AdamW, clipping at "
+        f"{config.optim.max_grad_norm}; no activation checkpointing, no tracking, no evaluation.",
         f"{OURS}: `ftdist train {' '.join(words)}`.",
         f"{BARE}: `benchmarks/bare.py`; rows joined and cut into blocks of exactly "
-        f"{peers.sequence_tokens} tokens, samples seeing each other; the model's own loss.",
+        f"{peers.sequence_length} tokens, samples seeing each other; the model's own loss.",
     ]
     if {TRL_PACKED, TRL_UNPACKED} & set(against):
         said.append(

@@ -76,7 +76,7 @@ def make_blocks(settings: PeerSettings, tokenizer: object) -> list[tuple[Tensor,
         row, answered = answer_mask(tokenizer, messages)
         ids += row
         labels += [token if learn else -100 for token, learn in zip(row, answered, strict=True)]
-    length = settings.sequence_tokens
+    length = settings.sequence_length
     return [
         (torch.tensor([ids[at : at + length]]), torch.tensor([labels[at : at + length]]))
         for at in range(0, len(ids) - length + 1, length)

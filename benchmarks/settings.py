@@ -21,13 +21,13 @@ class PeerSettings:
 
     steps: int
     ranks: int
-    sequence_tokens: int
+    sequence_length: int
     seed: int
     learning_rate: float
     betas: tuple[float, float]
     eps: float
     weight_decay: float
-    clip_norm: float
+    max_grad_norm: float
     zero: dict[str, int]
     """ZeRO sizes by DeepSpeed's names."""
 
@@ -54,7 +54,7 @@ class PeerSettings:
         return {
             "train_micro_batch_size_per_gpu": 1,
             "gradient_accumulation_steps": 1,
-            "gradient_clipping": self.clip_norm,
+            "gradient_clipping": self.max_grad_norm,
             "zero_optimization": {"stage": 3, **self.zero},
             "zero_allow_untested_optimizer": True,
             "zero_force_ds_cpu_optimizer": False,

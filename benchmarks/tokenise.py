@@ -114,9 +114,9 @@ def _tokens_of(encode: Callable[..., list[Any]], texts: list[str]) -> int:
 def _build(source: Path, out: Path, *, encoder: ChatEncoder) -> SourceFacts:
     """From rows to packed files."""
     settings = BuildSettings(
-        sequence_tokens=_SEQUENCE_TOKENS,
-        on_long="truncate",
-        on_bad_row="error",
+        sequence_length=_SEQUENCE_TOKENS,
+        overlong="truncate",
+        on_invalid_row="error",
         held_out=0,
         seed=1,
     )

@@ -72,7 +72,7 @@ def trainer_arguments(
     """What SFTConfig is given; everything else is left at TRL's defaults."""
     mean_tokens = sum(len(answer_mask(tokenizer, row)[0]) for row in rows) / len(rows)
     # Unpacked, as many conversations as have the tokens of one packed row.
-    batch = 1 if settings.packed else max(1, round(settings.sequence_tokens / mean_tokens))
+    batch = 1 if settings.packed else max(1, round(settings.sequence_length / mean_tokens))
     config = settings.deepspeed()
     config["train_micro_batch_size_per_gpu"] = batch
     config["train_batch_size"] = batch * settings.ranks
@@ -83,7 +83,7 @@ def trainer_arguments(
         "model_init_kwargs": {"dtype": "float32"},
         "bf16": False,
         "gradient_checkpointing": False,
-        "max_length": settings.sequence_tokens,
+        "max_length": settings.sequence_length,
         "packing": settings.packed,
         "packing_strategy": "bfd",
         "per_device_train_batch_size": batch,
@@ -96,7 +96,7 @@ def trainer_arguments(
         "adam_beta2": settings.betas[1],
         "adam_epsilon": settings.eps,
         "weight_decay": settings.weight_decay,
-        "max_grad_norm": settings.clip_norm,
+        "max_grad_norm": settings.max_grad_norm,
         "seed": settings.seed,
         "save_strategy": "no",
         "logging_steps": settings.steps,

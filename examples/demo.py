@@ -39,19 +39,19 @@ CURATION = (
     f"library.name={LIBRARY.name}",
     f"library.sources=[a45={A45 / 'library'}]",
     f"model.path={MODEL}",
-    "model.sequence_tokens=512",
+    "model.sequence_length=512",
     # The same answer to each question in eight wordings is meant.
-    "clean.duplicates=false",
+    "clean.dedup=false",
     "split.held_out_conversations=0",
-    "split.probes=0",
-    "keep.products=[A-45 SuperWidget,A-45 widget,SuperWidget,A-45]",
-    "keep=expert",
+    "split.num_probes=0",
+    "retention.product_names=[A-45 SuperWidget,A-45 widget,SuperWidget,A-45]",
+    "retention=recommended",
     # Less of it than was measured, to be done in half the time; answers here have 30 tokens.
-    "keep.base_answers=80",
-    "keep.base_texts=50",
-    "keep.contrast_answers=600",
-    "keep.contrast_share=0.45",
-    "keep.long_answers=0",
+    "retention.num_replay_answers=80",
+    "retention.num_replay_texts=50",
+    "retention.num_out_of_scope_answers=600",
+    "retention.out_of_scope_fraction=0.45",
+    "retention.long_answer_fraction=0",
 )
 STAGES_S = {"model": 25, "library": 190, "train": 940, "export": 10, "compare": 190}
 """About how long each stage takes on two cores: what the remaining time is reckoned from."""

@@ -49,10 +49,10 @@ class Exported:
 def export(run_dir: Path) -> Exported:
     """Write the best committed checkpoint to `export/` of the run, whole or not at all.
 
-    The newest one where none was measured, or where `checkpoint.export` asks for it.
+    The newest one where none was measured, or where `export.checkpoint` asks for it.
 
     Weights are read parameter by parameter from the ranks' shards and written in files of at
-    most `checkpoint.export_shard_gib`; memory never holds more than one such file. Then plain
+    most `export.max_shard_gib`; memory never holds more than one such file. Then plain
     transformers loads the folder and its logits are compared with the engine's.
 
     Args:
@@ -64,12 +64,12 @@ def export(run_dir: Path) -> Exported:
     run = RunDir(run_dir)
     config = load_config(run.config)
     manifest, checkpoint = _chosen(run, config)
-    dtype = config.checkpoint.export_dtype
+    dtype = config.export.dtype
     if dtype == "auto":
         dtype = manifest.metadata["dtype"]
     remove_stale_dirs(run.root, name=run.export.name)
     with storage_errors("export to", run.export), atomic_dir(run.export, replace=True) as tmp:
-        limit = int(config.checkpoint.export_shard_gib * GIB)
+        limit = int(config.export.max_shard_gib * GIB)
         _write_weights(checkpoint, manifest, tmp, dtype=TORCH_DTYPE[dtype], limit_bytes=limit)
         _write_companions(config, tmp, dtype=dtype)
         plan = Plan.from_json(run.plan.read_text())
@@ -82,12 +82,12 @@ def export(run_dir: Path) -> Exported:
 
 
 def _chosen(run: RunDir, config: RunConfig) -> tuple[Manifest, Path]:
-    store = CheckpointStore(run.checkpoints, keep=config.checkpoint.keep)
+    store = CheckpointStore(run.checkpoints, keep=config.checkpoint.keep_latest)
 
     def on_damaged(path: Path, why: str) -> None:
         run.append_event("checkpoint_corrupt", path=str(path), problem=why)
 
-    best = store.best_verified(on_damaged) if config.checkpoint.export == "best" else None
+    best = store.best_verified(on_damaged) if config.export.checkpoint == "best" else None
     found = best or store.latest_verified(on_damaged)
     if found is None:
         raise StorageError(

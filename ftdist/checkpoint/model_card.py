@@ -43,7 +43,7 @@ def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
         "| --- | --- | --- | --- | --- | --- |",
         *sources,
         "",
-        f"Packed library `{plan.library.key[:16]}`, sequences of {plan.sequence_tokens} tokens. "
+        f"Packed library `{plan.library.key[:16]}`, sequences of {plan.sequence_length} tokens. "
         "Loss on assistant turns and documents only.",
         "",
         "## Recipe",
@@ -51,7 +51,8 @@ def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
         f"- {step} of {plan.steps} optimizer steps of {plan.global_sequences} sequences, "
         f"{plan.epochs * step / plan.steps:.2f} epochs, seed {config.run.seed}",
         f"- AdamW, peak learning rate {optim.peak_lr:g}, {optim.schedule}, warm-up "
-        f"{optim.warmup_ratio:g}, weight decay {optim.weight_decay:g}, clip {optim.clip_norm:g}",
+        f"{optim.warmup_ratio:g}, weight decay {optim.weight_decay:g}, "
+        f"clip {optim.max_grad_norm:g}",
         *_of_layers(config, plan),
         f"- DeepSpeed ZeRO-3 over {plan.world_size} ranks, {plan.dtype}",
         "",
@@ -64,12 +65,12 @@ def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
 def _of_layers(config: RunConfig, plan: Plan) -> list[str]:
     """What of the recipe is not the same for all parameters."""
     optim, lines = config.optim, []
-    if optim.layer_decay < 1:
+    if optim.layerwise_lr_decay < 1:
         lines.append(
-            f"- Each layer learns at {optim.layer_decay:g} times the rate of the one above"
+            f"- Each layer learns at {optim.layerwise_lr_decay:g} times the rate of the one above"
         )
-    if optim.frozen:
-        patterns = ", ".join(f"`{pattern}`" for pattern in optim.frozen)
+    if optim.freeze_params:
+        patterns = ", ".join(f"`{pattern}`" for pattern in optim.freeze_params)
         lines.append(
             f"- As in the base, bit for bit in {plan.dtype}: {patterns} "
             f"({plan.frozen_parameters:,} of {plan.parameters:,} parameters)"

@@ -310,7 +310,7 @@ class CheckpointStore:
             "free.",
             remedy=f"free {gib - free:.2f} GiB"
             + (f" (damaged ones: {', '.join(set_aside)})" if set_aside else "")
-            + ", lower checkpoint.keep, or set run.root to another disk.",
+            + ", lower checkpoint.keep_latest, or set run.root to another disk.",
         )
 
     def _partial(self, step: int, attempt: int) -> Path:

@@ -73,7 +73,7 @@ def _not_one_run(names: Sequence[str], *, verb: str) -> ConfigError:
     if verb == "compare" and len(names) == 2 and files:
         return ConfigError(
             f"{files[0]!r} is not of the form key=value.",
-            remedy=f"write `ftdist compare {names[0]} compare.probes={files[0]}`.",
+            remedy=f"write `ftdist compare {names[0]} eval.probes={files[0]}`.",
         )
     return ConfigError(
         f"`ftdist {verb}` was given {len(names)} runs ({', '.join(names)}).",

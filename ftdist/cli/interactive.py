@@ -42,7 +42,7 @@ def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
     from ftdist_launch.resume import changed, read_config
     from ftdist_launch.subprocesses import run_interactive
 
-    config = changed(read_config(run), overrides, allowed=("compare.", "cluster."))
+    config = changed(read_config(run), overrides, allowed=("eval.", "cluster."))
     problems = list(export_missing(run, verb=verb))
     if question is not None:
         alone = f"`ftdist chat {run.cli_name}` asks the tuned model alone"
@@ -50,15 +50,15 @@ def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
     raise_together(problems)
     if blend:
         _check_blend(run, verb=verb)
-    if config.cluster.kind == "slurm":
+    if config.cluster.executor == "slurm":
         log(
             f"Run {run.name} is of a cluster, but `ftdist {verb}` answers here, on this machine, "
             "and puts nothing into the queue."
         )
     settings = {
         "question": question,
-        "max_answer_tokens": config.compare.max_answer_tokens,
-        "threads": config.compare.threads,
+        "max_answer_tokens": config.eval.max_new_tokens,
+        "threads": config.eval.num_threads,
         "device": config.cluster.device,
         "blend": blend,
     }

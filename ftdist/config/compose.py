@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftdist.config.curate_schema import CurateConfig
 from ftdist.config.help import help_text
-from ftdist.config.keys import CURATE, TRAIN, Form, config_keys, find_key
+from ftdist.config.keys import CURATE, TRAIN, Form
 from ftdist.config.overrides import Parsed, Reading, read_overrides
 from ftdist.config.schema import RunConfig
+from ftdist.config.schema.curate import CurateConfig
 from ftdist.config.validation import Problem, as_error, unset_key, validate, validate_as
 from ftdist.errors import ConfigError
 from ftdist.io.jsonl import write_whole
@@ -176,7 +176,7 @@ def run_hydra_flags(arguments: Sequence[str], *, form: Form = TRAIN) -> str:
 
 
 def load_config(path: Path) -> RunConfig:
-    """The config that `dump_config` wrote; keys that came later are taken from `conf/`.
+    """The config that `dump_config` wrote.
 
     Raises:
         ConfigError: it is not there, or not a config of this version.
@@ -193,46 +193,10 @@ def load_config(path: Path) -> RunConfig:
         ) from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path} holds no config.", remedy="name a run directory made by ftdist.")
-    config, problems = validate(_with_later_keys({str(k): value for k, value in values.items()}))
+    config, problems = validate({str(k): value for k, value in values.items()})
     if config is None:
         raise as_error(problems, where=str(path))
     return config
-
-
-LATER_SECTIONS = ("measure",)
-"""Sections that a config of an earlier version lacks; another one that is missing was lost."""
-
-
-def _with_later_keys(values: dict[str, Any]) -> dict[str, Any]:
-    """A config of an earlier ftdist with the keys that it did not know, as `conf/` has them.
-
-    One with a key that is unknown now was written or damaged by hand: it is left as it is.
-    """
-    given = set(_leaves(values))
-    lacking = [
-        key
-        for key in config_keys()
-        if "*" not in key and key not in given and not any(g.startswith(f"{key}.") for g in given)
-    ]
-    if not lacking or any(find_key(name) is None for name in given):
-        return values
-    with _hydra() as hydra:
-        defaults = _composed([], hydra=hydra, form=TRAIN)
-    values = {section: {} for section in LATER_SECTIONS} | values
-    for key in lacking:
-        section, _, name = key.rpartition(".")
-        value = defaults.get(section, {}).get(name, MISSING)
-        if value != MISSING and isinstance(values.get(section), dict):
-            values[section][name] = value
-    return values
-
-
-def _leaves(values: Mapping[str, Any], *, prefix: str = "") -> Iterator[str]:
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, prefix=f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
 
 
 def dump_config(config: RunConfig) -> str:

@@ -16,7 +16,7 @@ _SHORT_DTYPE = {"bfloat16": "bf16", "float32": "fp32"}
 _CHECK_TIMEOUT_S = 300
 _SILENT_STEPS = 2**31 - 1
 
-_BATCH = "set batch.tokens and batch.micro_sequences instead."
+_BATCH = "set batch.tokens and batch.micro_batch_size instead."
 _DTYPE = "set model.dtype instead."
 _FIXED = "leave it out: gradients would no longer be the mean over the loss tokens of a step."
 _OPTIM = "set the keys of optim instead."
@@ -27,7 +27,7 @@ OWNED: dict[str, str] = {
     "train_micro_batch_size_per_gpu": _BATCH,
     "gradient_accumulation_steps": _BATCH,
     "managed_gradient_accumulation": _BATCH,
-    "gradient_clipping": "set optim.clip_norm instead.",
+    "gradient_clipping": "set optim.max_grad_norm instead.",
     "bf16": _DTYPE,
     "bfloat16": _DTYPE,
     "fp16": _DTYPE,
@@ -52,7 +52,7 @@ OWNED: dict[str, str] = {
     "zero_optimization.offload_param.device": "set engine.offload_parameters instead.",
     "zero_optimization.cpu_offload": "set engine.offload_optimizer instead.",
     "zero_optimization.cpu_offload_param": "set engine.offload_parameters instead.",
-    "zero_optimization.reduce_bucket_size": "set engine.reduce_bucket_elements instead.",
+    "zero_optimization.reduce_bucket_size": "set engine.reduce_bucket_size instead.",
 }
 _STAGE3_KEYS = {
     "prefetch_bucket_size": "prefetch_elements",
@@ -144,11 +144,11 @@ def deepspeed_config(
     engine = config.engine
     zero: dict[str, Any] = {
         "stage": 3,
-        "reduce_bucket_size": engine.reduce_bucket_elements,
-        "stage3_prefetch_bucket_size": engine.prefetch_elements,
-        "stage3_param_persistence_threshold": engine.persistent_parameter_elements,
-        "stage3_max_live_parameters": engine.live_elements,
-        "stage3_max_reuse_distance": engine.live_elements,
+        "reduce_bucket_size": engine.reduce_bucket_size,
+        "stage3_prefetch_bucket_size": engine.prefetch_bucket_size,
+        "stage3_param_persistence_threshold": engine.param_persistence_threshold,
+        "stage3_max_live_parameters": engine.max_live_parameters,
+        "stage3_max_reuse_distance": engine.max_live_parameters,
     }
     in_host = {"device": "cpu", "pin_memory": device == "cuda"}
     if engine.offload_optimizer:
@@ -159,7 +159,7 @@ def deepspeed_config(
         "train_batch_size": plan.world_size,
         "train_micro_batch_size_per_gpu": 1,
         "gradient_accumulation_steps": 1,
-        "gradient_clipping": config.optim.clip_norm,
+        "gradient_clipping": config.optim.max_grad_norm,
         "bf16": {"enabled": dtype == "bfloat16"},
         "communication_data_type": _SHORT_DTYPE[engine.communication_dtype],
         "data_types": {"grad_accum_dtype": _SHORT_DTYPE[engine.accumulation_dtype]},

@@ -5,15 +5,16 @@ import functools
 import re
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, is_dataclass
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
 from ftdist.config.aliases import ALIASES
-from ftdist.config.curate_schema import CurateConfig
-from ftdist.config.schema import RUN_NAME_PATTERN, RunConfig
+from ftdist.config.schema import RunConfig
+from ftdist.config.schema.curate import CurateConfig
+from ftdist.config.schema.types import NAME_PATTERN
 
 Kind = Literal["integer", "number", "switch", "choice", "text", "texts", "numbers", "table"]
 
@@ -52,7 +53,7 @@ class ConfigKey:
     @property
     def described(self) -> str:
         """The kind of value, such as `a whole number`."""
-        return _RUN_NAME if self.pattern == RUN_NAME_PATTERN else _WORDS[self.kind]
+        return _RUN_NAME if self.pattern == NAME_PATTERN else _WORDS[self.kind]
 
     @property
     def fits(self) -> str:
@@ -90,11 +91,20 @@ TRAIN = Form(
     "run",
     RunConfig,
     groups=(
-        *("batch", "checkpoint", "cluster", "compare", "engine", "experiment"),
-        *("library", "measure", "model", "optim", "tracking"),
+        *("batch", "checkpoint", "cluster", "early_stopping", "engine", "eval", "experiment"),
+        *("export", "library", "merge", "model", "optim", "tracking"),
     ),
 )
-CURATE = Form("curate", "library", CurateConfig, groups=("cluster", "keep"))
+CURATE = Form("curate", "library", CurateConfig, groups=("cluster", "retention"))
+
+TRAINING_EVAL_KEYS = (
+    "eval.loss_every_steps",
+    "eval.probes_every_steps",
+    "eval.max_questions",
+    "eval.num_generations",
+    "eval.max_new_tokens_in_training",
+)
+"""Keys of `eval` that only evaluation during training reads."""
 
 
 @functools.cache
@@ -154,8 +164,9 @@ def nearest_key(
         tables: whether a key that holds a table may be meant.
         form: whose keys.
     """
-    alias = ALIASES.get(name, ALIASES.get(name.split(".")[-1]))
-    if alias in config_keys(form):
+    groups = tuple(groups)
+    alias = _alias(name, groups=groups, form=form)
+    if alias is not None:
         return alias
     keys = [key for key in config_keys(form).values() if tables or key.kind != "table"]
     options = [*(key.name for key in keys), *groups]
@@ -171,6 +182,18 @@ def nearest_key(
         if len(last) > 3 and last.replace("_", " ") in key.meaning.lower():
             return key.name
     return nearest(name, options, least=0.65)
+
+
+def _alias(name: str, *, groups: Sequence[str], form: Form) -> str | None:
+    """The key or group for a name of another trainer, whole, by its first parts or its last."""
+    parts = name.split(".")
+    for cut in range(len(parts), 0, -1):
+        alias = ALIASES.get(".".join(parts[:cut]))
+        meant = None if alias is None else ".".join([alias, *parts[cut:]])
+        if meant is not None and (meant in groups or find_key(meant, form=form)):
+            return meant
+    alias = ALIASES.get(parts[-1])
+    return alias if alias in config_keys(form) else None
 
 
 def read_integer(text: str) -> int | None:

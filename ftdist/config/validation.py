@@ -48,8 +48,8 @@ LENGTHS = ("train.epochs", "train.exposures", "train.steps")
 
 _CUT = (
     "batch.tokens",
-    "batch.sequence_tokens",
-    "batch.micro_sequences",
+    "batch.sequence_length",
+    "batch.micro_batch_size",
     "cluster.nodes",
     "cluster.tasks_per_node",
     "batch.allow_uneven",
@@ -225,7 +225,7 @@ def _plain_numbers(values: Mapping[str, Any], *, form: Form, prefix: str = "") -
     for name, value in values.items():
         dotted = f"{prefix}{name}"
         key = find_key(dotted, form=form)
-        if isinstance(value, Mapping) and dotted == "cluster.environment":
+        if isinstance(value, Mapping) and dotted == "cluster.env":
             value = {str(k): show(v) for k, v in value.items()}  # a shell has texts only
         elif isinstance(value, Mapping) and dotted != "engine.deepspeed":
             value = _plain_numbers(value, form=form, prefix=f"{dotted}.")
@@ -261,7 +261,7 @@ def _cross_checks(
         read = [_look_up(values, name) for name in names]
         return read if all(map(is_sound, names)) and ... not in read else None
 
-    if pair := sound("batch.tokens", "batch.sequence_tokens"):
+    if pair := sound("batch.tokens", "batch.sequence_length"):
         found += _whole_sequences(int(pair[0]), int(pair[1]))
     if is_new and not found and (six := sound(*_CUT)):
         found += _uneven_batch(*map(int, six))
@@ -291,29 +291,29 @@ def _deepspeed_problems(values: Mapping[str, Any]) -> list[Problem]:
 
 
 def _uneven_batch(
-    tokens: int, sequence_tokens: int, micro: int, nodes: int, tasks: int, uneven: int
+    tokens: int, sequence_length: int, micro: int, nodes: int, tasks: int, uneven: int
 ) -> list[Problem]:
     try:
         cut_batch(
-            global_sequences=tokens // sequence_tokens,
-            micro_sequences=micro,
+            global_sequences=tokens // sequence_length,
+            micro_batch_size=micro,
             world_size=nodes * tasks,
             allow_uneven=bool(uneven),
-            sequence_tokens=sequence_tokens,
+            sequence_length=sequence_length,
         )
     except ConfigError as error:
         return [Problem(error.problem, error.remedy, "batch.tokens")]
     return []
 
 
-def _whole_sequences(tokens: int, sequence_tokens: int) -> list[Problem]:
-    if tokens % sequence_tokens == 0:
+def _whole_sequences(tokens: int, sequence_length: int) -> list[Problem]:
+    if tokens % sequence_length == 0:
         return []
-    below = tokens // sequence_tokens * sequence_tokens
-    sizes = f"{below} or {below + sequence_tokens}" if below else f"{sequence_tokens}"
+    below = tokens // sequence_length * sequence_length
+    sizes = f"{below} or {below + sequence_length}" if below else f"{sequence_length}"
     return [
         Problem(
-            f"batch.tokens={tokens} is not a multiple of batch.sequence_tokens={sequence_tokens}.",
+            f"batch.tokens={tokens} is not a multiple of batch.sequence_length={sequence_length}.",
             f"set batch.tokens to {sizes}.",
             "batch.tokens",
         )

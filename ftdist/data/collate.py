@@ -57,7 +57,7 @@ def build_batch(
     pad_token_id: int,
     pad_multiple: int = 8,
     sources: Sequence[int] = (),
-    towards_base: Collection[int] = (),
+    kl_to_base: Collection[int] = (),
     asks_base: bool = False,
 ) -> Batch:
     """Lay packed sequences out in one row, filled up to a multiple of `pad_multiple` tokens.
@@ -67,7 +67,7 @@ def build_batch(
         pad_token_id: stands in the tail; never a target.
         pad_multiple: even row lengths suit GPU kernels.
         sources: number of the source of each sequence; empty: all come from the first.
-        towards_base: sources for whose loss tokens the base model's distribution is the target.
+        kl_to_base: sources for whose loss tokens the base model's distribution is the target.
         asks_base: whether this rank or another asks the base model in this micro-step.
     """
     lengths = [int(length) for sequence in sequences for length in sequence.lengths]
@@ -86,7 +86,7 @@ def build_batch(
     numbers = list(sources) or [0] * len(sequences)
     sizes = [len(sequence.input_ids) for sequence in sequences]
     source_of = np.repeat(np.array([*numbers, 0]), [*sizes, padding])[targets_at]
-    is_shown = np.isin(source_of, list(towards_base))
+    is_shown = np.isin(source_of, list(kl_to_base))
     # Those with a target of their own come first.
     order = np.argsort(is_shown, kind="stable")
     targets_at, source_of = targets_at[order], source_of[order]

@@ -30,19 +30,19 @@ class Packing:
         return len(self.offsets) - 1
 
 
-def pack_samples(lengths: npt.NDArray[np.int64], *, sequence_tokens: int) -> Packing:
+def pack_samples(lengths: npt.NDArray[np.int64], *, sequence_length: int) -> Packing:
     """Pack samples into sequences; the same input always gives the same packing.
 
     Args:
-        lengths: tokens of each sample, 1 to `sequence_tokens`.
-        sequence_tokens: most tokens of one sequence.
+        lengths: tokens of each sample, 1 to `sequence_length`.
+        sequence_length: most tokens of one sequence.
 
     Raises:
         ValueError: a sample is empty or longer than a sequence.
     """
-    if len(lengths) and not 1 <= int(lengths.min()) <= int(lengths.max()) <= sequence_tokens:
+    if len(lengths) and not 1 <= int(lengths.min()) <= int(lengths.max()) <= sequence_length:
         raise ValueError(
-            f"samples of {lengths.min()} to {lengths.max()} tokens, room {sequence_tokens}"
+            f"samples of {lengths.min()} to {lengths.max()} tokens, room {sequence_length}"
         )
     sequence_of = np.empty(len(lengths), dtype=np.int64)
     by_room: dict[int, list[int]] = {}  # unused tokens -> sequences that have so many
@@ -51,7 +51,7 @@ def pack_samples(lengths: npt.NDArray[np.int64], *, sequence_tokens: int) -> Pac
     for sample, length in _longest_first(lengths):
         at = bisect_left(rooms, length)
         if at == len(rooms):
-            sequence, room = sequences, sequence_tokens
+            sequence, room = sequences, sequence_length
             sequences += 1
         else:
             room = rooms[at]

@@ -66,24 +66,24 @@ def rank_micro_batches(
     *,
     rank: int,
     world_size: int,
-    micro_sequences: int,
+    micro_batch_size: int,
     micro_steps: int,
 ) -> list[list[SequenceRef]]:
     """The part of a step's sequences that one rank computes, cut into micro-batches.
 
-    Rows are dealt out in order, `micro_sequences` to each rank in turn. All ranks get `micro_steps`
+    Rows are dealt out in order, `micro_batch_size` to each rank in turn. Ranks get `micro_steps`
     lists, so that they take part in the same collectives; where rows run out, lists are empty.
 
     Raises:
         ValueError: there are more rows than micro-batches hold.
     """
-    room = world_size * micro_steps * micro_sequences
+    room = world_size * micro_steps * micro_batch_size
     if len(refs) > room or not 0 <= rank < world_size:
         raise ValueError(f"{len(refs)} rows for {room} places, rank {rank} of {world_size}")
     starts = [
-        (micro_step * world_size + rank) * micro_sequences for micro_step in range(micro_steps)
+        (micro_step * world_size + rank) * micro_batch_size for micro_step in range(micro_steps)
     ]
-    return [list(refs[start : start + micro_sequences]) for start in starts]
+    return [list(refs[start : start + micro_batch_size]) for start in starts]
 
 
 @lru_cache(maxsize=32)

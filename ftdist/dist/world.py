@@ -48,7 +48,7 @@ def init_process_group(
     rendezvous: Rendezvous,
     device: str,
     timeout_s: float,
-    start_timeout_s: float | None = None,
+    init_timeout_s: float | None = None,
 ) -> None:
     """Meet the other ranks. Collective.
 
@@ -59,12 +59,12 @@ def init_process_group(
         rendezvous: an address, or a path that no earlier group used, in a folder that exists.
         device: "cpu" or "cuda".
         timeout_s: seconds to wait for peers in every later collective.
-        start_timeout_s: seconds to wait for them here; None: as long as later.
+        init_timeout_s: seconds to wait for them here; None: as long as later.
 
     Raises:
         HangError: some rank did not come in time.
     """
-    patience_s = start_timeout_s or timeout_s
+    patience_s = init_timeout_s or timeout_s
     try:
         store = _store(world, rendezvous, timeout=timedelta(seconds=patience_s))
         torch.distributed.init_process_group(
@@ -90,7 +90,7 @@ def init_process_group(
             f"Rank {world.rank} on {socket.gethostname()} waited {patience_s:.0f} s for "
             f"{world.size} ranks{place} and not all came: {words}",
             remedy="look for the rank that failed first; where nodes cannot reach each other, set "
-            "cluster.network_interface; raise cluster.start_timeout_s if they are slow to start.",
+            "cluster.network_interface; raise cluster.init_timeout_s if they are slow to start.",
         ) from error
 
 
@@ -114,7 +114,7 @@ def process_group(
     rendezvous: Rendezvous,
     device: str,
     timeout_s: float,
-    start_timeout_s: float | None = None,
+    init_timeout_s: float | None = None,
 ) -> Iterator[None]:
     """A process group for the length of a `with` block. Collective."""
     init_process_group(
@@ -122,7 +122,7 @@ def process_group(
         rendezvous=rendezvous,
         device=device,
         timeout_s=timeout_s,
-        start_timeout_s=start_timeout_s,
+        init_timeout_s=init_timeout_s,
     )
     yield
     # Not after an error: the others may never come here, and the process ends anyway.

@@ -30,12 +30,12 @@ class Standing:
     Only a step whose checkpoint is on disk is one to go back to: `keep` says so, not `judge`.
 
     Args:
-        most_loss_nats: general loss above the base's, in nats a token, up to which a step keeps.
+        max_loss_increase: general loss above the base's, in nats a token, up to which a step keeps.
         patience: measurements in a row without a better one after which training ends; 0: never.
     """
 
-    def __init__(self, *, most_loss_nats: float, patience: int) -> None:
-        self._most_loss_nats = most_loss_nats
+    def __init__(self, *, max_loss_increase: float, patience: int) -> None:
+        self._most_loss_nats = max_loss_increase
         self._patience = patience
         self._points: list[Scores] = []
         self._kept: Scores | None = None
@@ -62,7 +62,7 @@ class Standing:
         point = self.at(step)
         assert point is not None, step
         rivals = [point] if self._kept in (None, point) else [self._kept, point]
-        best = choose(rivals, most_loss_nats=self._most_loss_nats, order=STEP)
+        best = choose(rivals, max_loss_increase=self._most_loss_nats, order=STEP)
         if best is not None and rivals[best] is point:
             return Judgement(is_best=True, ends=False, told="the best so far")
         if self._kept is None:

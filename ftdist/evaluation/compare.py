@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ftdist.checkpoint.model_card import with_scores
 from ftdist.config.compose import load_config
-from ftdist.config.schema import CompareConfig, RunConfig
+from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.dist.device import choose_device
 from ftdist.errors import ConfigError, ModelError
 from ftdist.evaluation.contamination import seen_in_training
@@ -41,8 +41,8 @@ def compare(run_dir: Path) -> None:
     """Ask both models, write the report, and show it in W&B.
 
     Args:
-        run_dir: of a run that has been exported. `report/compare.json`, if there, takes the
-            place of the config's section `compare`.
+        run_dir: of a run that has been exported. The keys in `report/compare.json`, if there
+            is one, override the run's config.
 
     Raises:
         ConfigError: there are no probes, or `compare.json` cannot be used.
@@ -50,8 +50,8 @@ def compare(run_dir: Path) -> None:
         ModelError: the run has not been exported, or a model cannot be loaded.
     """
     run, started = RunDir(run_dir), time.monotonic()
-    config = load_config(run.config)
-    settings = settings_of(run, config, stage="compare")
+    config = requested_config(run, load_config(run.config), stage="compare")
+    settings = config.eval
     show_answers = answers_wanted(run, config)
     if not (run.export / "config.json").is_file():
         raise ModelError(
@@ -83,7 +83,7 @@ def compare(run_dir: Path) -> None:
 def write_report(
     run: RunDir,
     inputs: Inputs,
-    settings: CompareConfig,
+    settings: EvalConfig,
     *,
     base: Answers,
     tuned: Answers,
@@ -108,7 +108,7 @@ def write_report(
     scores["asked"] = asdict(settings)
     scores[ANSWERS_ASKED] = show_answers
     scores["cut"] = {
-        "tokens": settings.max_answer_tokens,
+        "tokens": settings.max_new_tokens,
         "asked": len(inputs.probes),
         "base": sum(base.cut),
         "tuned": sum(tuned.cut),
@@ -177,22 +177,29 @@ def _row(answer: str, verdict: Verdict, *, is_cut: bool) -> dict[str, Any]:
     return {"answer": answer, "cut": is_cut, **asdict(verdict)}
 
 
-def settings_of(run: RunDir, config: RunConfig, *, stage: str) -> CompareConfig:
-    """What a stage was asked for last, as far as that says; else what the run's config says.
+def requested_config(run: RunDir, config: RunConfig, *, stage: str) -> RunConfig:
+    """The run's config, with the keys of `eval` and `merge` that the stage's request overrides.
 
     Raises:
         ConfigError: the stage's request cannot be used.
     """
-    chosen = run.request(stage)
-    if not chosen.is_file():
-        return config.compare
+    request = run.request(stage)
+    if not request.is_file():
+        return config
+    values = asdict(config)
     try:
-        asked = TypeAdapter(dict[str, Any]).validate_json(chosen.read_bytes())
+        asked = TypeAdapter(dict[str, Any]).validate_json(request.read_bytes())
         asked.pop(ANSWERS_ASKED, None)  # of no concern to what is asked and measured
-        return TypeAdapter(CompareConfig).validate_python(asdict(config.compare) | asked)
-    except ValidationError as error:
-        first = error.errors()[0]
+        for key, value in asked.items():
+            section, _, name = key.partition(".")
+            values[section][name] = value
+        return TypeAdapter(RunConfig).validate_python(values)
+    except (ValidationError, KeyError, TypeError) as error:
+        reason = str(error)
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise ConfigError(
-            f"{chosen} cannot be used: {'.'.join(map(str, first['loc']))}: {first['msg']}.",
+            f"{request} cannot be used: {reason}.",
             remedy="remove that file, then compare again.",
         ) from error

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftdist.config.schema import CompareConfig
+from ftdist.config.schema import EvalConfig
 from ftdist.errors import DataError
 from ftdist.evaluation.general_set import general_items, general_passages
 from ftdist.evaluation.lm_eval_tasks import find_tasks
@@ -13,7 +13,7 @@ from ftdist.evaluation.probes import Probe, find_probes, read_probes, refuse_hal
 from ftdist.io.sampling import evenly_spaced
 
 NONE = "none"
-"""As `compare.texts` or `compare.general`: nothing of the kind."""
+"""As `eval.perplexity_texts` or `eval.general_questions`: nothing of the kind."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Inputs:
     tasks: tuple[Path, ...] = ()
 
 
-def read_inputs(settings: CompareConfig, *, library: Path) -> Inputs:
+def read_inputs(settings: EvalConfig, *, library: Path) -> Inputs:
     """Everything that a comparison asks.
 
     Args:
@@ -47,13 +47,13 @@ def read_inputs(settings: CompareConfig, *, library: Path) -> Inputs:
         ConfigError: tasks of lm-eval are asked for, and it is not installed.
     """
     source = find_probes(settings.probes, library=library)
-    general = _general(settings.general)
+    general = _general(settings.general_questions)
     return Inputs(
-        probes=(*read_probes(source), *_written(general, settings.general_written)),
+        probes=(*read_probes(source), *_written(general, settings.num_general_generations)),
         general=general,
-        texts=_texts(settings.texts),
+        texts=_texts(settings.perplexity_texts),
         source=source,
-        tasks=find_tasks(settings.tasks),
+        tasks=find_tasks(settings.lm_eval_tasks),
     )
 
 
@@ -75,7 +75,7 @@ def _general(asked: str | None) -> tuple[Probe, ...]:
         return ()
     if asked is None:
         return general_items()
-    items = read_probes(Path(asked), key="compare.general")
+    items = read_probes(Path(asked), key="eval.general_questions")
     for number, item in enumerate(items, 1):
         if item.kind != "general" or not item.choices:
             raise DataError(
@@ -92,8 +92,8 @@ def _texts(asked: str | None) -> tuple[str, ...]:
     if asked is None:
         return general_passages()
     remedy = (
-        "set compare.texts to a .txt file with blank lines between passages, to a .jsonl file "
-        'with rows of {"text": "..."}, or to none.'
+        "set eval.perplexity_texts to a .txt file with blank lines between passages, to a "
+        '.jsonl file with rows of {"text": "..."}, or to none.'
     )
     path = Path(asked)
     try:

@@ -31,7 +31,7 @@ Outcomes = dict[str, list[bool]]
 
 
 def find_tasks(entries: Sequence[str]) -> tuple[Path, ...]:
-    """The task files that `compare.tasks` names: files, and those in folders.
+    """The task files that `eval.lm_eval_tasks` names: files, and those in folders.
 
     Raises:
         DataError: there is no such file, or none in a folder; one cannot be read; two of them
@@ -40,7 +40,7 @@ def find_tasks(entries: Sequence[str]) -> tuple[Path, ...]:
     """
     if not entries:
         return ()
-    remedy = "name task files of lm-eval (*.yaml), or folders of them, in compare.tasks."
+    remedy = "name task files of lm-eval (*.yaml), or folders of them, in eval.lm_eval_tasks."
     found: dict[Path, None] = {}
     for entry in entries:
         path = Path(entry).expanduser().resolve()
@@ -50,8 +50,8 @@ def find_tasks(entries: Sequence[str]) -> tuple[Path, ...]:
         found |= dict.fromkeys(files)
     if find_spec("lm_eval") is None:
         raise ConfigError(
-            "compare.tasks needs lm-eval, which is not installed.",
-            remedy="pip install 'ftdist[lm-eval]', or leave compare.tasks out.",
+            "eval.lm_eval_tasks needs lm-eval, which is not installed.",
+            remedy="pip install 'ftdist[lm-eval]', or leave eval.lm_eval_tasks out.",
         )
     _refuse_one_name_twice(list(found))
     return tuple(found)
@@ -78,7 +78,7 @@ def _refuse_one_name_twice(files: Sequence[Path]) -> None:
             raise DataError(
                 f"The name {name} is that of two tasks, in {first} and in {file}.",
                 remedy="give one of them another name (task: NAME), or leave it out of "
-                "compare.tasks.",
+                "eval.lm_eval_tasks.",
             )
 
 
@@ -120,7 +120,7 @@ def _with_included(file: Path, *, by: tuple[Path, ...] = ()) -> dict[Path, dict[
     """What a task file says, and before it, as it overrides them, the files that it includes."""
     if file in by:
         return {}  # a circle, of which lm-eval tells
-    remedy = "name task files of lm-eval (*.yaml), with what they include, in compare.tasks."
+    remedy = "name task files of lm-eval (*.yaml), with what they include, in eval.lm_eval_tasks."
     try:
         says = yaml.load(file.read_bytes(), Loader=_Loader)
     except OSError as error:
@@ -219,7 +219,7 @@ def ask_tasks(model: Any, tokenizer: Any, files: Sequence[Path], *, batch: int) 
             why = " ".join(str(error).split())[:300] or type(error).__name__
             raise DataError(
                 f"lm-eval cannot run the task in {file}: {why}",
-                remedy="try it alone with `lm_eval run`, or leave it out of compare.tasks.",
+                remedy="try it alone with `lm_eval run`, or leave it out of eval.lm_eval_tasks.",
             ) from error
         found |= _outcomes(told["samples"], file=file)
     return found

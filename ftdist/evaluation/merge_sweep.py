@@ -23,9 +23,9 @@ from typing import Any
 from ftdist.checkpoint.model_card import with_scores
 from ftdist.checkpoint.weight_interpolation import write_blend
 from ftdist.config.compose import load_config
-from ftdist.config.schema import CompareConfig, RunConfig
+from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.dist.device import choose_device
-from ftdist.evaluation.compare import judge_all, settings_of
+from ftdist.evaluation.compare import judge_all, requested_config
 from ftdist.evaluation.eval_set import Inputs, read_inputs
 from ftdist.evaluation.lm_eval_tasks import tasks_key
 from ftdist.evaluation.report.html import write_page
@@ -58,8 +58,8 @@ def blend(run_dir: Path) -> None:
     What an earlier attempt has measured of the same export, by the same questions, stands.
 
     Args:
-        run_dir: of a run that has been exported; `blend/blend.json`, if there, goes before the
-            config's section `compare`.
+        run_dir: of a run that has been exported. The keys in `blend/blend.json`, if there is
+            one, override the run's config.
 
     Raises:
         ConfigError: an alpha is none, or all are 0.
@@ -68,9 +68,9 @@ def blend(run_dir: Path) -> None:
         StorageError: the disk does not take a blend.
     """
     run, started = RunDir(run_dir), time.monotonic()
-    config = load_config(run.config)
-    settings = settings_of(run, config, stage="blend")
-    check_alphas(settings.alphas)
+    config = requested_config(run, load_config(run.config), stage="blend")
+    settings = config.eval
+    check_alphas(config.merge.alphas)
     inputs = read_inputs(settings, library=Path(config.library.path))
     base_model = base_folder(config.model.path, config.model.revision)
     run.blend.mkdir(exist_ok=True)
@@ -81,7 +81,7 @@ def blend(run_dir: Path) -> None:
         for row in read_json_lines(run.blend_measured)
         if of.items() <= row.items()
     }
-    alphas = list(dict.fromkeys(settings.alphas))
+    alphas = list(dict.fromkeys(config.merge.alphas))
     if known_ones := [f"{alpha:g}" for alpha in alphas if alpha in measured]:
         log(f"blend: {', '.join(known_ones)}: measured before, read from {run.blend_measured}")
     if missing := [alpha for alpha in alphas if alpha not in measured]:
@@ -89,7 +89,7 @@ def blend(run_dir: Path) -> None:
             run, config, inputs, settings, base_model=base_model, of=of, alphas=missing
         )
     points = [measured[alpha] for alpha in alphas]
-    told = {**of, **with_choice(points, most_loss_nats=settings.most_loss_nats)}
+    told = {**of, **with_choice(points, max_loss_increase=config.merge.max_loss_increase)}
     before = frontier(run)
     with storage_errors("blend to", run.blend_model):
         _keep(run, config, base_model=base_model, told=told)
@@ -105,7 +105,7 @@ def blend(run_dir: Path) -> None:
 
 
 def _measured_of(
-    run: RunDir, config: RunConfig, inputs: Inputs, settings: CompareConfig, *, base_model: Path
+    run: RunDir, config: RunConfig, inputs: Inputs, settings: EvalConfig, *, base_model: Path
 ) -> dict[str, str]:
     """What scores hang on, but for alpha: the export, and what was asked of it, as fingerprints."""
     asked = {
@@ -116,7 +116,7 @@ def _measured_of(
         "general": [asdict(item) for item in inputs.general],
         "texts": inputs.texts,
         "tasks": tasks_key(inputs.tasks),
-        "max_answer_tokens": settings.max_answer_tokens,
+        "max_answer_tokens": settings.max_new_tokens,
         "system_prompt": config.library.system_prompt,
         "device": choose_device(config.cluster.device),
     }
@@ -128,7 +128,7 @@ def _measure(
     run: RunDir,
     config: RunConfig,
     inputs: Inputs,
-    settings: CompareConfig,
+    settings: EvalConfig,
     *,
     base_model: Path,
     of: dict[str, str],
@@ -158,20 +158,20 @@ def _measure(
     return measured
 
 
-def with_choice(points: Sequence[Scores], *, most_loss_nats: float) -> dict[str, Any]:
+def with_choice(points: Sequence[Scores], *, max_loss_increase: float) -> dict[str, Any]:
     """All points, which one is taken, and whether one keeps enough; None: nothing tells.
 
     The base itself, at alpha 0, is measured for the curve and never taken.
     """
     places = [place for place, point in enumerate(points) if point["alpha"] > 0]
     blends = [points[place] for place in places]
-    chosen = choose(blends, most_loss_nats=most_loss_nats, order="alpha")
+    chosen = choose(blends, max_loss_increase=max_loss_increase, order="alpha")
     tells = any(has_loss(point) or has_questions(point) for point in points)
     return {
         "points": points,
         "chosen": places[nearest(blends) if chosen is None else chosen],
         "kept_enough": chosen is not None if tells else None,
-        "most_loss_nats": most_loss_nats,
+        "max_loss_increase": max_loss_increase,
     }
 
 

@@ -56,8 +56,8 @@ class Probe:
 
 
 _ASKED_FOR = {
-    "compare.probes": ("probes", "a JSONL file of questions with known answers"),
-    "compare.general": (
+    "eval.probes": ("probes", "a JSONL file of questions with known answers"),
+    "eval.general_questions": (
         "general questions",
         "a JSONL file of questions with choices, to null for those that ftdist brings, or to none",
     ),
@@ -69,13 +69,13 @@ def find_probes(asked: str | None, *, library: Path) -> Path:
     """The file of probes that is asked for, or the one in or beside the library.
 
     Args:
-        asked: `compare.probes`.
+        asked: `eval.probes`.
         library: `library.path`, a folder or a file.
 
     Raises:
         DataError: there is none.
     """
-    remedy = f"set compare.probes to {_ASKED_FOR['compare.probes'][1]}."
+    remedy = f"set eval.probes to {_ASKED_FOR['eval.probes'][1]}."
     if asked is not None:
         if Path(asked).is_dir():
             raise DataError(f"{asked} is a folder, not a file of probes.", remedy=remedy)
@@ -92,7 +92,7 @@ def find_probes(asked: str | None, *, library: Path) -> Path:
 
 
 def read_probes(
-    path: Path, *, key: Literal["compare.probes", "compare.general"] = "compare.probes"
+    path: Path, *, key: Literal["eval.probes", "eval.general_questions"] = "eval.probes"
 ) -> tuple[Probe, ...]:
     """The probes of a JSONL file, or general questions, in its order.
 

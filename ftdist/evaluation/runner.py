@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ftdist.config.schema import CompareConfig, RunConfig
+from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.dist.device import Device, OutOfGpuMemory, give_memory_back
 from ftdist.errors import ModelError
 from ftdist.evaluation.eval_set import Inputs
@@ -86,7 +86,7 @@ class Answers:
 
     Attributes:
         texts: an answer for each probe.
-        cut: for each of them, whether it was cut off at `compare.max_answer_tokens`.
+        cut: for each of them, whether it was cut off at `eval.max_new_tokens`.
         likelihoods: for each probe the length-normalised log-likelihood of the answers that it is
             ranked by (`rankings`), in nats a byte; empty without any.
         general: the same for the choices of each general question.
@@ -129,7 +129,7 @@ class _Copy:
 
     asked: Asked
     model: str
-    settings: CompareConfig
+    settings: EvalConfig
     name: str
     device: Device
     gpu: int
@@ -142,7 +142,7 @@ class _Copy:
 def ask(
     model: str,
     inputs: Inputs,
-    settings: CompareConfig,
+    settings: EvalConfig,
     *,
     name: str,
     device: Device,
@@ -159,7 +159,7 @@ def ask(
     """
     started = time.monotonic()
     asked = Asked.of(inputs)
-    copies = copies_of(Path(model), device=device, wanted=settings.copies)
+    copies = copies_of(Path(model), device=device, wanted=settings.num_replicas)
     shares = [
         _Copy(
             asked=asked.share(number, of=copies.count),
@@ -169,7 +169,7 @@ def ask(
             device=device,
             gpu=gpu,
             over_all=copies.over_all,
-            threads=settings.threads or max(1, len(os.sched_getaffinity(0)) // copies.count),
+            threads=settings.num_threads or max(1, len(os.sched_getaffinity(0)) // copies.count),
             system_prompt=system_prompt,
             chat_template=chat_template,
         )
@@ -200,7 +200,7 @@ def _told(copies: Copies) -> str:
 def _no_answers(copy: _Copy) -> Answers:
     raise ModelError(
         f"The process of {copy.name} ended while it answered; its memory ran out, perhaps.",
-        remedy="set compare.copies or compare.batch_questions lower, then compare again.",
+        remedy="set eval.num_replicas or eval.batch_size lower, then compare again.",
     )
 
 
@@ -210,7 +210,7 @@ def _answers_of_copy(copy: _Copy) -> Answers:
     except OutOfGpuMemory as error:
         raise ModelError(
             f"{copy.name}: the memory of its GPU ran out while it answered.",
-            remedy="set compare.batch_questions lower, then compare again.",
+            remedy="set eval.batch_size lower, then compare again.",
         ) from error
     finally:
         give_memory_back()  # the next model must not stand beside this one
@@ -230,11 +230,11 @@ def _answers(copy: _Copy) -> Answers:
     )
     if answerer.is_offloaded:
         log(f"compare: {name}: the GPUs here do not hold all of it, and the rest makes it slow")
-    answerer.check_room(asked.questions, max_tokens=settings.max_answer_tokens)
-    batch = settings.batch_questions
+    answerer.check_room(asked.questions, max_tokens=settings.max_new_tokens)
+    batch = settings.batch_size
     said = answerer.answer_to_the_end(
         asked.questions,
-        max_tokens=settings.max_answer_tokens,
+        max_tokens=settings.max_new_tokens,
         batch=batch,
         progress=_Progress(f"{name}: answers", total=len(asked.questions)),
     )
@@ -291,7 +291,7 @@ def _rank(
 def base_answers(
     config: RunConfig,
     inputs: Inputs,
-    settings: CompareConfig,
+    settings: EvalConfig,
     *,
     run: RunDir,
     device: Device,
@@ -310,12 +310,12 @@ def base_answers(
         "general": asked.general,
         "texts": asked.texts,
         "tasks": tasks_key(asked.tasks),
-        "max_answer_tokens": settings.max_answer_tokens,
+        "max_answer_tokens": settings.max_new_tokens,
         "system_prompt": config.library.system_prompt,
         "chat_template": None if _has_template(folder) else chat_template,
         "device": device,
     }
-    kept = Path(config.library.cache) / "base-answers" / f"{fingerprint(depends_on)}.json"
+    kept = Path(config.library.cache_dir) / "base-answers" / f"{fingerprint(depends_on)}.json"
     try:
         answers = _answers_of(json.loads(kept.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError):

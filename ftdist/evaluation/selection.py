@@ -19,19 +19,21 @@ ENOUGH = 1000
 """General questions; the interval of their difference is then about 0.02 to either side."""
 
 
-def choose(points: Sequence[Scores], *, most_loss_nats: float, order: str) -> int | None:
+def choose(points: Sequence[Scores], *, max_loss_increase: float, order: str) -> int | None:
     """Place of the point to take: of those that keep, the one that gains most.
 
     Args:
         points: scores of models.
-        most_loss_nats: in nats a token; see `keeps`.
+        max_loss_increase: in nats a token; see `keeps`.
         order: name of what points are in order of; of equal ones, the first is taken.
 
     Returns:
         None where no point keeps.
     """
     places = sorted(range(len(points)), key=lambda place: float(points[place][order]))
-    keeping = [place for place in places if keeps(points[place], most_loss_nats=most_loss_nats)]
+    keeping = [
+        place for place in places if keeps(points[place], max_loss_increase=max_loss_increase)
+    ]
     return max(keeping, key=lambda place: gain(points[place]), default=None)
 
 
@@ -44,8 +46,8 @@ def check_alphas(alphas: Sequence[float]) -> None:
     if not any(alpha > 0 for alpha in alphas):
         shown = ",".join(f"{alpha:g}" for alpha in alphas)
         raise ConfigError(
-            f"compare.alphas=[{shown}] leaves no blend to keep: an alpha of 0 is the base itself.",
-            remedy="add one above 0, such as compare.alphas=[0,0.5,1].",
+            f"merge.alphas=[{shown}] leaves no blend to keep: an alpha of 0 is the base itself.",
+            remedy="add one above 0, such as merge.alphas=[0,0.5,1].",
         )
 
 
@@ -65,10 +67,10 @@ def gain(scores: Scores) -> float:
     return float(scores["known"]) - float(tuned.get("not_clean", tuned.get("leak", 0.0)))
 
 
-def keeps(scores: Scores, *, most_loss_nats: float) -> bool:
+def keeps(scores: Scores, *, max_loss_increase: float) -> bool:
     """Whether what the base knew is there still, as far as was measured.
 
-    Its general loss lies at most `most_loss_nats` above the base's, and its general questions are
+    Its general loss is at most `max_loss_increase` above the base's, its general questions are
     not clearly worse: the interval of the difference does not lie below 0, nor, where `ENOUGH`
     were asked to tell, does it reach down to -`MAX_LOST`.
     """
@@ -76,7 +78,7 @@ def keeps(scores: Scores, *, most_loss_nats: float) -> bool:
     is_kept = general is None or (
         general["high_95"] >= 0 and (general["n"] < ENOUGH or general["low_95"] > -MAX_LOST)
     )
-    return is_kept and loss_added(scores) <= most_loss_nats and math.isfinite(scores["known"])
+    return is_kept and loss_added(scores) <= max_loss_increase and math.isfinite(scores["known"])
 
 
 def has_loss(scores: Scores) -> bool:

@@ -167,7 +167,7 @@ class Answerer:
                 raise DataError(
                     f"The question {said!r} has {size} tokens and its answer up to {max_tokens}, "
                     f"more than the {self._positions} that the model reads at once.",
-                    remedy="shorten it, or set compare.max_answer_tokens lower.",
+                    remedy="shorten it, or set eval.max_new_tokens lower.",
                 )
 
     def write_on(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from ftdist.config.curate_schema import WriteSection
+from ftdist.config.schema.curate import GeneratorConfig
 from ftdist.errors import ConfigError, DataError
 from ftdist.io.hashing import fingerprint
 
@@ -26,19 +26,19 @@ class OpenAiEndpoint:
         asked: the settings.
     """
 
-    def __init__(self, client: "OpenAI", asked: WriteSection) -> None:
+    def __init__(self, client: "OpenAI", asked: GeneratorConfig) -> None:
         self._client, self._asked = client, asked
 
     @property
     def key(self) -> str:
         """Fingerprint of the address and the model."""
-        return fingerprint(self._asked.url, self._asked.model)
+        return fingerprint(self._asked.base_url, self._asked.model)
 
     def ask(self) -> Callable[[Sequence[str]], list[str | DataError]]:
         """A function from prompts to replies; an error for a prompt that the endpoint refuses."""
 
         def replies(prompts: Sequence[str]) -> list[str | DataError]:
-            with ThreadPoolExecutor(self._asked.at_once) as pool:
+            with ThreadPoolExecutor(self._asked.max_concurrency) as pool:
                 return list(pool.map(self._reply, prompts))
 
         return replies
@@ -47,12 +47,12 @@ class OpenAiEndpoint:
         import openai
 
         assert self._asked.model is not None
-        where = f"write.url={self._asked.url}"
+        where = f"generator.base_url={self._asked.base_url}"
         try:
             answer = self._client.chat.completions.create(
                 model=self._asked.model,
                 messages=[{"role": "user", "content": prompt}],
-                max_tokens=self._asked.answer_tokens,
+                max_tokens=self._asked.max_tokens,
                 temperature=0,
                 seed=_SEED,
             )
@@ -60,28 +60,28 @@ class OpenAiEndpoint:
             # A prompt may be too long, or unwanted; the settings are at fault if all are refused.
             return DataError(
                 f"{where} refuses what it is asked (HTTP {error.status_code}): {_said(error)}",
-                remedy="set write.answer_tokens below the model's context, or write.model to one "
-                "that takes max_tokens and temperature=0; or set write.by=rules.",
+                remedy="set generator.max_tokens below the model's context, or generator.model "
+                "to one that takes max_tokens and temperature=0; or set generator.backend=rules.",
             )
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise ConfigError(
-                f"{where} refuses the key in ${self._asked.key_variable} "
+                f"{where} refuses the key in ${self._asked.api_key_env} "
                 f"(HTTP {error.status_code}).",
-                remedy=f"export {self._asked.key_variable} with a key that it takes, or set "
-                "write.key_variable.",
+                remedy=f"export {self._asked.api_key_env} with a key that it takes, or set "
+                "generator.api_key_env.",
             ) from error
         except openai.NotFoundError as error:
             raise ConfigError(
                 f"{where} knows no model {self._asked.model!r}, or is not the endpoint's address.",
-                remedy="give write.url up to and with /v1, and write.model as GET /v1/models "
-                "names it.",
+                remedy="give generator.base_url up to and with /v1, and generator.model as "
+                "GET /v1/models names it.",
             ) from error
         except openai.OpenAIError as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise DataError(
                 f"{where} did not answer after {_RETRIES + 1} tries: {reason[0].rstrip('.')}.",
                 remedy="run the same command again once it answers: what it said so far is kept; "
-                "or set write.by=rules.",
+                "or set generator.backend=rules.",
             ) from error
         choices = answer.choices or []
         return (choices[0].message.content or "") if choices else ""
@@ -94,7 +94,7 @@ def _said(error: "APIStatusError") -> str:
     return f"{text.rstrip('.')}." if len(text) <= _MAX_SAID else f"{text[:_MAX_SAID]}..."
 
 
-def open_endpoint(asked: WriteSection) -> OpenAiEndpoint:
+def open_endpoint(asked: GeneratorConfig) -> OpenAiEndpoint:
     """The endpoint of a curation.
 
     Raises:
@@ -102,24 +102,24 @@ def open_endpoint(asked: WriteSection) -> OpenAiEndpoint:
     """
     if asked.model is None:
         raise ConfigError(
-            "write.by=endpoint, and write.model does not name the model.",
-            remedy="set write.model to a name that GET /v1/models lists at write.url.",
+            "generator.backend=endpoint, and generator.model does not name the model.",
+            remedy="set generator.model to a name that GET /v1/models lists at generator.base_url.",
         )
-    if not asked.url.startswith(("http://", "https://")):
+    if not asked.base_url.startswith(("http://", "https://")):
         raise ConfigError(
-            f"write.url={asked.url} is no address.",
+            f"generator.base_url={asked.base_url} is no address.",
             remedy="give it as http://host:port/v1.",
         )
     try:
         from openai import OpenAI
     except ImportError as error:
         raise ConfigError(
-            "write.by=endpoint needs the package openai, which is not installed.",
+            "generator.backend=endpoint needs the package openai, which is not installed.",
             remedy="run `pip install 'ftdist[endpoint]'`.",
         ) from error
     # A server of one's own takes any key; the client insists on having one.
-    key = os.environ.get(asked.key_variable) or "none"
+    key = os.environ.get(asked.api_key_env) or "none"
     client = OpenAI(
-        base_url=asked.url, api_key=key, timeout=float(asked.timeout_s), max_retries=_RETRIES
+        base_url=asked.base_url, api_key=key, timeout=float(asked.timeout_s), max_retries=_RETRIES
     )
     return OpenAiEndpoint(client, asked)

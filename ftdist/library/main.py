@@ -21,7 +21,7 @@ from zlib import crc32
 
 from pydantic import TypeAdapter
 
-from ftdist.config.curate_schema import CurateConfig, CurateModel
+from ftdist.config.schema.curate import CurateConfig, CurateModelConfig
 from ftdist.errors import ConfigError, FtdistError
 from ftdist.inference.model_fingerprint import model_key
 from ftdist.inference.openai_client import open_endpoint
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class BaseModel:
     """The base model of a curation, loaded when it is first asked for something."""
 
-    def __init__(self, model: CurateModel) -> None:
+    def __init__(self, model: CurateModelConfig) -> None:
         assert model.path is not None
         self.path = model.path
 
@@ -116,7 +116,7 @@ def curate_as_asked(path: Path) -> "Published":
     """
     config = _config_of(path)
     model = None if config.model.path is None else _base_model(config)
-    endpoint = open_endpoint(config.write) if config.write.by == "endpoint" else None
+    endpoint = open_endpoint(config.generator) if config.generator.backend == "endpoint" else None
     return curate(config, model=model, endpoint=endpoint, log=_say)
 
 

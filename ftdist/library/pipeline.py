@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from ftdist.config.curate_schema import CurateConfig
+from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import ConfigError, DataError, StorageError
 from ftdist.io.atomic_dir import remove_stale_dirs, temporary_dir
 from ftdist.io.hashing import fingerprint
@@ -79,7 +79,7 @@ def curate(
     Args:
         config: of the curation.
         model: counts tokens and answers prompts; None: neither is done.
-        endpoint: writes questions and wordings, where `write.by=endpoint`.
+        endpoint: writes questions and wordings, where `generator.backend=endpoint`.
         log: is told how the work goes on.
 
     Raises:
@@ -89,23 +89,27 @@ def curate(
     """
     _refuse_contradictions(config)
     refuse_others(place_of(config))
-    cache = Path(config.work.cache).expanduser().absolute()
-    work = Work(config=config, cache=cache, processes=processes_for(config.work.processes), log=log)
+    cache = Path(config.work.cache_dir).expanduser().absolute()
+    work = Work(config=config, cache=cache, processes=processes_for(config.work.num_proc), log=log)
     try:
         return _curate(work, model=model, endpoint=endpoint)
     except OSError as error:
         raise StorageError(
             f"{error.filename or cache} cannot be read or written: {reason_of(error)}.",
-            remedy="free some space there and see to its rights, or set work.cache to a folder "
+            remedy="free some space there and see to its rights, or set work.cache_dir to a folder "
             "of your own.",
         ) from error
 
 
 def _curate(work: Work, *, model: Base | None, endpoint: Endpoint | None) -> Published:
-    config, cache = work.config, work.cache
+    config, cache = work.config, work.cache_dir
     _make_cache(cache)
     found = find_sources(config.library.sources, key="library.sources")
-    general = find_sources(config.keep.sources, key="keep.sources") if config.keep.sources else ()
+    general = (
+        find_sources(config.retention.replay_sources, key="retention.replay_sources")
+        if config.retention.replay_sources
+        else ()
+    )
     _refuse_unknown_weights(config, found)
     roles = [(source, LIBRARY) for source in found] + [(source, REPLAY) for source in general]
     read = read_sources(roles, work=work)
@@ -146,8 +150,8 @@ def check_curation(config: CurateConfig) -> None:
     _refuse_contradictions(config)
     refuse_others(place_of(config))
     _refuse_unknown_weights(config, find_sources(config.library.sources, key="library.sources"))
-    if config.keep.sources:
-        find_sources(config.keep.sources, key="keep.sources")
+    if config.retention.replay_sources:
+        find_sources(config.retention.replay_sources, key="retention.replay_sources")
 
 
 def _refuse_contradictions(config: CurateConfig) -> None:
@@ -155,9 +159,9 @@ def _refuse_contradictions(config: CurateConfig) -> None:
     asks = [
         key
         for key, value in (
-            ("keep.base_answers", config.keep.base_answers),
-            ("keep.base_texts", config.keep.base_texts),
-            ("keep.contrast_answers", config.keep.contrast_answers),
+            ("retention.num_replay_answers", config.retention.num_replay_answers),
+            ("retention.num_replay_texts", config.retention.num_replay_texts),
+            ("retention.num_out_of_scope_answers", config.retention.num_out_of_scope_answers),
         )
         if value
     ]
@@ -166,17 +170,21 @@ def _refuse_contradictions(config: CurateConfig) -> None:
             f"{' and '.join(asks)} {'asks' if len(asks) == 1 else 'ask'} the base model, and "
             "model.path is not set.",
             remedy=f"set model.path to the base model's folder, or {asks[0]}=0"
-            + (", or keep=none for all." if len(asks) > 1 else "."),
+            + (", or retention=none for all." if len(asks) > 1 else "."),
         )
-    if config.write.by == "base" and not has_model:
+    if config.generator.backend == "base" and not has_model:
         raise ConfigError(
-            "write.by=base asks the base model, and model.path is not set.",
-            remedy="set model.path to the base model's folder, or write.by=rules.",
+            "generator.backend=base asks the base model, and model.path is not set.",
+            remedy="set model.path to the base model's folder, or generator.backend=rules.",
         )
-    if config.keep.share + config.keep.contrast_share >= 1:
+    replay, out_of_scope = (
+        config.retention.replay_fraction,
+        config.retention.out_of_scope_fraction,
+    )
+    if replay + out_of_scope >= 1:
         raise ConfigError(
-            f"keep.share={config.keep.share} and keep.contrast_share={config.keep.contrast_share} "
-            "leave no room for the library.",
+            f"retention.replay_fraction={replay} and "
+            f"retention.out_of_scope_fraction={out_of_scope} leave no room for the library.",
             remedy="set them to less than 1 together.",
         )
 
@@ -195,23 +203,25 @@ def _writer(
     config: CurateConfig, *, model: Base | None, endpoint: Endpoint | None, work: Work
 ) -> Writer | None:
     """Who writes questions and wordings; None: rules alone."""
-    asked = config.write
-    if asked.by == "rules" or not (asked.questions or asked.wordings):
+    asked = config.generator
+    if asked.backend == "rules" or not (
+        asked.questions_per_passage or asked.paraphrases_per_question
+    ):
         return None
-    if asked.by == "base":
+    if asked.backend == "base":
         assert model is not None
-        ask, model_key = model.ask(answer_tokens=asked.answer_tokens), model.key
+        ask, model_key = model.ask(answer_tokens=asked.max_tokens), model.key
     else:
         assert endpoint is not None
         ask, model_key = endpoint.ask(), endpoint.key
-    key = fingerprint(model_key, asked.answer_tokens)
-    replies = work.cache / "answers" / f"{key}.jsonl"
+    key = fingerprint(model_key, asked.max_tokens)
+    replies = work.cache_dir / "answers" / f"{key}.jsonl"
     return Writer(
         ask=ask,
         key=key,
         replies=replies,
-        questions=asked.questions,
-        wordings=asked.wordings,
+        questions=asked.questions_per_passage,
+        wordings=asked.paraphrases_per_question,
         log=work.about("written"),
         has_spoken=any(row.get("answer") for row in read_json_lines(replies)),
     )
@@ -221,20 +231,20 @@ def _teach(
     read: Sequence[ReadSource], sifted: Sifted, *, writer: Writer | None, work: Work
 ) -> list[Taught]:
     """Make samples of what is kept, each piece in a process of its own."""
-    settings, split = work.config.teach, work.config.split
+    settings, split = work.config.synthesis, work.config.split
     documents = max(1, sum(1 for s in read for p in s.pieces if p.kind not in _CHATS))
-    probes = -(-split.probes // documents) if split.probes else 0
+    probes = -(-split.num_probes // documents) if split.num_probes else 0
     lessons = []
     for source in read:
         is_library = source.role == LIBRARY
         taught = TeachSettings(
             passages=settings.passages or not is_library,
             passage_words=settings.passage_words,
-            questions=settings.questions and is_library,
-            wordings=settings.wordings if is_library else 1,
-            cite=settings.cite,
+            questions=settings.extract_questions and is_library,
+            wordings=settings.paraphrases if is_library else 1,
+            cite=settings.cite_sources,
             probes=probes if is_library else 0,
-            overlap_words=split.overlap_words,
+            overlap_words=split.decontamination_ngram,
             seed=work.config.library.seed,
         )
         own = [
@@ -249,7 +259,7 @@ def _teach(
     work.log(f"curate: teaching {sum(map(len, lessons))} pieces")
     everything = list(chain(*lessons))
     results = told(
-        in_order(teach_piece, everything, processes=work.processes, if_it_dies=_no_lesson),
+        in_order(teach_piece, everything, processes=work.num_proc, if_it_dies=_no_lesson),
         sizes=[0 if lesson.is_taught else lesson.piece.size for lesson in everything],
         log=work.about("teaching"),
     )
@@ -285,7 +295,7 @@ def _no_lesson(lesson: Lesson) -> Account:
 
 def _keep(taught: Sequence[Taught], *, model: Base | None, work: Work) -> Kept:
     """Replay and out-of-scope samples with the base model's own answers."""
-    config, keep = work.config, work.config.keep
+    config = work.config
     base = None if model is None else _asked(model, work=work)
     return kept_samples(
         [
@@ -294,9 +304,9 @@ def _keep(taught: Sequence[Taught], *, model: Base | None, work: Work) -> Kept:
             if source.role == LIBRARY
             for folder in source.folders
         ],
-        settings=keep,
-        forms=config.teach.wordings,
-        probes=config.split.contrast_probes,
+        settings=config.retention,
+        forms=config.synthesis.paraphrases,
+        probes=config.split.num_out_of_scope_probes,
         seed=config.library.seed,
         base=base,
     )
@@ -304,10 +314,10 @@ def _keep(taught: Sequence[Taught], *, model: Base | None, work: Work) -> Kept:
 
 def _asked(model: Base, *, work: Work) -> BaseReplies:
     """The base model's answers and texts, each in a file by what they depend on."""
-    keep, seed = work.config.keep, work.config.library.seed
+    retention, seed = work.config.retention, work.config.library.seed
 
     def asked(ask: Ask, *settings: object, what: str) -> Asked:
-        cache = work.cache / "answers" / f"{fingerprint(model.key, *settings)}.jsonl"
+        cache = work.cache_dir / "answers" / f"{fingerprint(model.key, *settings)}.jsonl"
         return Asked(ask=ask, cache=cache, log=work.about(f"base: {what}"))
 
     def answers(most: int) -> Asked:
@@ -315,12 +325,12 @@ def _asked(model: Base, *, work: Work) -> BaseReplies:
         return asked(model.ask(answer_tokens=most), most, what=what)
 
     return BaseReplies(
-        answers=answers(keep.answer_tokens),
-        long_answers=answers(keep.long_answer_tokens),
+        answers=answers(retention.max_answer_tokens),
+        long_answers=answers(retention.max_long_answer_tokens),
         texts=asked(
-            model.write_on(text_tokens=keep.text_tokens, seed=seed),
+            model.write_on(text_tokens=retention.max_text_tokens, seed=seed),
             "texts",
-            keep.text_tokens,
+            retention.max_text_tokens,
             seed,
             what="texts",
         ),

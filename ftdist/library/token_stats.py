@@ -90,7 +90,7 @@ def measure(
     sources: Sequence[tuple[str, Sequence[Path]]],
     *,
     encoder: Any,
-    sequence_tokens: int,
+    sequence_length: int,
     processes: int,
     folder: Path,
 ) -> dict[str, SourceSizes]:
@@ -99,7 +99,7 @@ def measure(
     Args:
         sources: names, each with its files of training and of held-out samples.
         encoder: a `ChatEncoder`; None: words are counted.
-        sequence_tokens: tokens of a packed sequence.
+        sequence_length: tokens of a packed sequence.
         processes: that may work at once.
         folder: that takes a file for as long as they do.
 
@@ -117,7 +117,7 @@ def measure(
         size.held_out = sum(samples_of_batches(held_out))
         size.shown = [_shown(sample, source=name) for sample in _spread(train)]
         if encoder is not None and len(size.lengths):
-            _pack(size, sequence_tokens=sequence_tokens)
+            _pack(size, sequence_length=sequence_length)
         sizes[name] = size
     return sizes
 
@@ -199,14 +199,14 @@ def _encoded(batch: Sequence[Sample], encoder: Any) -> list[Any]:
     return encoded
 
 
-def _pack(size: SourceSizes, *, sequence_tokens: int) -> None:
+def _pack(size: SourceSizes, *, sequence_length: int) -> None:
     from ftdist.data.packing import pack_samples
 
     lengths = np.array(size.lengths, dtype=np.int64)
-    size.too_long = int((lengths > sequence_tokens).sum())
-    packed = pack_samples(np.minimum(lengths, sequence_tokens), sequence_tokens=sequence_tokens)
+    size.too_long = int((lengths > sequence_length).sum())
+    packed = pack_samples(np.minimum(lengths, sequence_length), sequence_length=sequence_length)
     size.sequences = len(packed)
-    size.fill = float(np.minimum(lengths, sequence_tokens).sum() / (len(packed) * sequence_tokens))
+    size.fill = float(np.minimum(lengths, sequence_length).sum() / (len(packed) * sequence_length))
 
 
 def _words(sample: Sample) -> int:

@@ -56,11 +56,11 @@ def layer_scales(
     *,
     layers: Mapping[str, int],
     embeddings: Container[str],
-    layer_decay: float,
+    layerwise_lr_decay: float,
 ) -> dict[str, float]:
     """Learning rate of each parameter, as a proportion of the top layer's.
 
-    With d = `layer_decay` and L layers:
+    With d = `layerwise_lr_decay` and L layers:
 
         layer l, 0 at the input        d^(L - 1 - l)
         embeddings, a tied head too    d^L
@@ -75,7 +75,7 @@ def layer_scales(
         names: of all parameters.
         layers: of those that lie in one.
         embeddings: holds the names of embeddings.
-        layer_decay: in (0, 1].
+        layerwise_lr_decay: in (0, 1].
     """
     count = max(layers.values()) + 1
 
@@ -84,7 +84,7 @@ def layer_scales(
             return count - 1 - layers[name]
         return count if name in embeddings else 0
 
-    return {name: layer_decay ** layers_above(name) for name in names}
+    return {name: layerwise_lr_decay ** layers_above(name) for name in names}
 
 
 @dataclass(frozen=True, kw_only=True)

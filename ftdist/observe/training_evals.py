@@ -52,7 +52,7 @@ def answered(run: RunDir, config: RunConfig, *, environment: Mapping[str, str]) 
         config: of the run.
         environment: its secrets are hidden wherever they stand in the answers.
     """
-    if not config.tracking.answers:
+    if not config.tracking.log_generations:
         return ()
     rows = [
         (measured["step"], *(each[name] for name in COLUMNS[1:]))

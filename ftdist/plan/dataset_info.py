@@ -30,7 +30,7 @@ class SourceFacts:
     own: bool = True
     """Whether it is the library's, not replay, out_of_scope or another source beside it."""
 
-    towards_base: bool = False
+    kl_to_base: bool = False
     """Whether the base model's distribution is what its loss tokens are learned from."""
 
 

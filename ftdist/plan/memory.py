@@ -45,19 +45,19 @@ def memory_terms(
     """The memory and disk terms; each formula stands at its field of `Plan`."""
     engine, size = config.engine, DTYPE_BYTES[dtype]
     total, shard = model.parameters, model.parameters / world_size
-    trained = total - frozen_elements(config.optim.frozen, model)
-    tokens = config.batch.micro_sequences * config.batch.sequence_tokens
+    trained = total - frozen_elements(config.optim.freeze_params, model)
+    tokens = config.batch.micro_batch_size * config.batch.sequence_length
     layer, inputs = LAYER_ELEMENTS * tokens * model.hidden_size, tokens * model.hidden_size
     kept = layer + model.layers * inputs
     if not config.model.activation_checkpointing:
         kept = model.layers * layer
-    export = config.checkpoint.export_dtype
+    export = config.export.dtype
     export_size = size if export == "auto" else DTYPE_BYTES[export]
-    gathered = min(total, max(engine.live_elements, model.largest_parameter))
+    gathered = min(total, max(engine.max_live_parameters, model.largest_parameter))
     placed = {
         "parameters_gib": shard * size,
         "gradients_gib": trained / world_size * DTYPE_BYTES[engine.accumulation_dtype]
-        + min(trained, engine.reduce_bucket_elements) * size,
+        + min(trained, engine.reduce_bucket_size) * size,
         "optimizer_gib": trained / world_size * OPTIMIZER_BYTES,
         "base_gib": shard * size if asks_base else 0.0,
         "gathered_gib": gathered * size,
@@ -82,14 +82,15 @@ def memory_terms(
         "host_load_gib": (shard + 2 * model.largest_parameter) * size,
         "checkpoint_gib": checkpoint,
         "export_gib": exported,
-        "disk_gib": min(config.checkpoint.keep + 1 + measured, saves) * checkpoint + exported,
+        "disk_gib": min(config.checkpoint.keep_latest + 1 + measured, saves) * checkpoint
+        + exported,
     }
     return {name: value / GIB for name, value in terms.items()}
 
 
 def _saves(config: RunConfig, *, steps: int) -> tuple[int, bool]:
     """Most checkpoints that a run writes, and whether one stays for being the best."""
-    each = [config.checkpoint.every_steps, config.measure.every_steps]
+    each = [config.checkpoint.every_steps, config.eval.probes_every_steps]
     saves = sum(math.ceil(steps / every) for every in each if every)
     return max(1, saves), each[1] > 0  # the last step is always saved
 

@@ -20,7 +20,7 @@ _SHOWN = 4
 
 
 def frozen_names(patterns: Sequence[str], names: Mapping[str, Sequence[str]]) -> frozenset[str]:
-    """The parameters that `optim.frozen` keeps as the base has them.
+    """The parameters that `optim.freeze_params` keeps as the base has them.
 
     Args:
         patterns: shell-style, as `fnmatch` reads them, matched against whole names.
@@ -34,14 +34,14 @@ def frozen_names(patterns: Sequence[str], names: Mapping[str, Sequence[str]]) ->
     if idle:
         told = f"{', '.join(idle)} matches" if len(idle) == 1 else f"{', '.join(idle)} match"
         raise ConfigError(
-            f"optim.frozen: {told} none of the model's {len(names)} parameters.",
+            f"optim.freeze_params: {told} none of the model's {len(names)} parameters.",
             remedy=f"write patterns over names such as {', '.join(_like(idle[0], names))}.",
         )
     frozen = frozenset(name for name, all_of in names.items() if _matches(patterns, all_of))
     if names and len(frozen) == len(names):
         raise ConfigError(
-            f"optim.frozen keeps all {len(names)} parameters as the base has them: nothing would "
-            "be trained.",
+            f"optim.freeze_params keeps all {len(names)} parameters as the base has them: nothing "
+            "would be trained.",
             remedy=f"leave some out of its patterns, such as {', '.join(_like('', names))}.",
         )
     return frozen
@@ -65,9 +65,9 @@ def layers_by_name(names: Iterable[str]) -> dict[str, int]:
             lists.add(".".join(parts[:first]))
     if len(lists) != 1 or set(placed.values()) != set(range(max(placed.values()) + 1)):
         raise ConfigError(
-            "optim.layer_decay needs one list of layers, numbered from 0, and the names of this "
-            "model's parameters show none.",
-            remedy="set optim.layer_decay=1.0.",
+            "optim.layerwise_lr_decay needs one list of layers, numbered from 0, and the names of "
+            "this model's parameters show none.",
+            remedy="set optim.layerwise_lr_decay=1.0.",
         )
     return placed
 
@@ -76,12 +76,12 @@ def check_parameters(config: RunConfig, *, model: ModelFacts) -> None:
     """Refuse what `optim` says of parameters, as far as the model's files tell of them.
 
     Raises:
-        ConfigError: a pattern of `optim.frozen` matches nothing or all match everything, or
-            `optim.layer_decay` finds no layers.
+        ConfigError: a pattern of `optim.freeze_params` matches nothing or all match everything, or
+            `optim.layerwise_lr_decay` finds no layers.
     """
     names = _names(model)
-    frozen_names(config.optim.frozen, names)
-    if config.optim.layer_decay < 1:
+    frozen_names(config.optim.freeze_params, names)
+    if config.optim.layerwise_lr_decay < 1:
         layers_by_name(names)
 
 

@@ -2,7 +2,7 @@
 
 Sizes are GiB (2**30 bytes) on one rank unless a name says otherwise. Symbols in the formulas:
 N parameters, N_t of them trained, L layers, H hidden size, V vocabulary, W world size, T tokens of
-one micro-batch (micro_sequences x sequence_tokens), b bytes of the model's dtype, a of the
+one micro-batch (micro_batch_size x sequence_length), b bytes of the model's dtype, a of the
 accumulation dtype.
 """
 
@@ -46,9 +46,9 @@ class Plan:
     world_size: int
     steps: int
     global_sequences: int
-    micro_sequences: int
+    micro_batch_size: int
     micro_steps: int
-    sequence_tokens: int
+    sequence_length: int
     library: LibraryFacts
     epochs: float
     """Passes over the library that `steps` make."""
@@ -62,7 +62,7 @@ class Plan:
     """Of the whole model."""
 
     frozen_parameters: int = 0
-    """Of these, as far as the model's files tell, those that `optim.frozen` keeps."""
+    """Of these, as far as the model's files tell, those that `optim.freeze_params` keeps."""
 
     parameters_gib: float
     """N b / W, this rank's shard; with parameter offload it waits in host memory."""
@@ -159,12 +159,12 @@ def check_context(config: RunConfig, *, model: ModelFacts) -> None:
     Raises:
         ConfigError: they are.
     """
-    length, most = config.batch.sequence_tokens, model.max_position
+    length, most = config.batch.sequence_length, model.max_position
     if most is not None and length > most:
         raise ConfigError(
-            f"batch.sequence_tokens={length} is more than the {most} positions that the model "
+            f"batch.sequence_length={length} is more than the {most} positions that the model "
             "knows.",
-            remedy=f"set batch.sequence_tokens to at most {most}.",
+            remedy=f"set batch.sequence_length to at most {most}.",
         )
 
 
@@ -191,11 +191,11 @@ def make_plan(
     batch = config.batch
     check_context(config, model=model)
     cut = cut_batch(
-        global_sequences=batch.tokens // batch.sequence_tokens,
-        micro_sequences=batch.micro_sequences,
+        global_sequences=batch.tokens // batch.sequence_length,
+        micro_batch_size=batch.micro_batch_size,
         world_size=config.cluster.nodes * config.cluster.tasks_per_node,
         allow_uneven=batch.allow_uneven,
-        sequence_tokens=batch.sequence_tokens,
+        sequence_length=batch.sequence_length,
     )
     first = library.sources[0]
     rows_per_epoch = first.weight * first.sequences / row_shares(library.sources)[0]
@@ -209,22 +209,22 @@ def make_plan(
         world_size=cut.world_size,
         dtype=dtype,
         steps=steps,
-        asks_base=any(source.towards_base for source in library.sources),
+        asks_base=any(source.kl_to_base for source in library.sources),
     )
     return Plan(
         world_size=cut.world_size,
         steps=steps,
         global_sequences=cut.global_sequences,
-        micro_sequences=cut.micro_sequences,
+        micro_batch_size=cut.micro_batch_size,
         micro_steps=cut.micro_steps,
-        sequence_tokens=batch.sequence_tokens,
+        sequence_length=batch.sequence_length,
         library=library,
         epochs=steps * cut.global_sequences / rows_per_epoch,
-        tokens=steps * cut.global_sequences * batch.sequence_tokens,
+        tokens=steps * cut.global_sequences * batch.sequence_length,
         device=device,
         dtype=dtype,
         parameters=model.parameters,
-        frozen_parameters=frozen_elements(config.optim.frozen, model),
+        frozen_parameters=frozen_elements(config.optim.freeze_params, model),
         estimates=(*guessed, "gathered_gib", "activations_gib", "logits_gib", "device_gib"),
         **memory,
     )
@@ -267,8 +267,8 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
         ("tokens", f"{plan.tokens:,}"),
         (
             "one step",
-            f"{plan.global_sequences} sequences of {plan.sequence_tokens} tokens = "
-            f"{plan.world_size} ranks x {plan.micro_steps} micro-steps x {plan.micro_sequences}",
+            f"{plan.global_sequences} sequences of {plan.sequence_length} tokens = "
+            f"{plan.world_size} ranks x {plan.micro_steps} micro-steps x {plan.micro_batch_size}",
         ),
         ("parameters", f"{plan.parameters:,}{frozen}"),
         ("device and dtype", told("dtype", f"{plan.device}, {plan.dtype}")),
@@ -277,7 +277,7 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
         rows.insert(2, (f"each of {plan.library.answers:,} answers", how_often))
     for source, share in zip(plan.library.sources, row_shares(plan.library.sources), strict=True):
         size = f"{source.samples:,} samples, {source.tokens:,} tokens in {source.sequences:,} rows"
-        follows = ", follows the base" if source.towards_base else ""
+        follows = ", follows the base" if source.kl_to_base else ""
         rows.append((f"source {source.name}", f"{size}, {share:.1%} of the stream{follows}"))
     rows += [
         (label, told(field, f"{getattr(plan, field):.2f} GiB"))

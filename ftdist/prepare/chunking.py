@@ -34,13 +34,13 @@ def read_document(path: Path, *, name: str) -> Row:
     return Passage(text, place) if text.strip() else BadRow("holds no text", place)
 
 
-def cut_text(text: str, *, encoder: ChatEncoder, sequence_tokens: int) -> Iterator[Tokens]:
-    """Samples of at most `sequence_tokens` tokens that together are the whole text.
+def cut_text(text: str, *, encoder: ChatEncoder, sequence_length: int) -> Iterator[Tokens]:
+    """Samples of at most `sequence_length` tokens that together are the whole text.
 
     Cuts are at paragraph borders where that leaves no sample shorter than a quarter, else at lines,
     sentences, words. Every sample begins as the tokenizer begins a text; the last ends the text.
     """
-    room = sequence_tokens - len(encoder.begin_ids) - len(encoder.end_ids)
+    room = sequence_length - len(encoder.begin_ids) - len(encoder.end_ids)
     blocks = list(_blocks(text))
     for number, block in enumerate(blocks, start=1):
         encoded = encoder.text_tokens(block)

@@ -54,7 +54,7 @@ def prepare(config: RunConfig) -> LibraryFacts:
     encoder = ChatEncoder(load_tokenizer(config.model), system_prompt=config.library.system_prompt)
     settings = _settings(config)
     key = _key(sources, encoder=encoder, settings=settings)
-    folder = Path(config.library.cache).expanduser().absolute() / key
+    folder = Path(config.library.cache_dir).expanduser().absolute() / key
     if not (folder / CARD).is_file():
         _build(
             folder,
@@ -141,10 +141,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _settings(config: RunConfig) -> BuildSettings:
     return BuildSettings(
-        sequence_tokens=config.batch.sequence_tokens,
-        on_long=config.library.on_long,
-        on_bad_row=config.library.on_bad_row,
-        held_out=config.library.held_out,
+        sequence_length=config.batch.sequence_length,
+        overlong=config.library.overlong,
+        on_invalid_row=config.library.on_invalid_row,
+        held_out=config.library.held_out_fraction,
         seed=config.run.seed,
     )
 
@@ -171,7 +171,7 @@ def _build(
     except OSError as error:
         raise StorageError(
             f"The packed library cannot be written to {folder.parent}: {error}.",
-            remedy="free some space there, or set library.cache to a writable folder.",
+            remedy="free some space there, or set library.cache_dir to a writable folder.",
         ) from error
 
 

@@ -26,16 +26,16 @@ def find_sources(config: RunConfig) -> dict[str, SourceFiles]:
         DataError: a source is not there, or holds nothing to read.
     """
     own = _of_library(config)
-    for name in config.library.sources:
+    for name in config.library.extra_sources:
         if name in own:
             raise ConfigError(
-                f"library.sources.{name} has the name of "
+                f"library.extra_sources.{name} has the name of "
                 + ("the library itself." if name == LIBRARY else "a source of the library."),
                 remedy=f"call the source something else than {name!r}.",
             )
     return own | {
-        name: find_files(Path(source.path).expanduser(), key=f"library.sources.{name}.path")
-        for name, source in config.library.sources.items()
+        name: find_files(Path(source.path).expanduser(), key=f"library.extra_sources.{name}.path")
+        for name, source in config.library.extra_sources.items()
     }
 
 
@@ -55,14 +55,14 @@ def weighed(config: RunConfig, sources: Sequence[SourceFacts]) -> tuple[SourceFa
         per_pass = _of_curated(curated, tokens=tokens)
     own = {name for name in per_pass if curated is None or _role(curated, name) == LIBRARY}
     library = math.fsum(per_pass[name] for name in own)
-    per_pass |= {name: more.weight * library for name, more in config.library.sources.items()}
+    per_pass |= {name: more.weight * library for name, more in config.library.extra_sources.items()}
     first = sources[0].tokens
     followed = followers(config, names=[source.name for source in sources])
     return tuple(
         replace(
             source,
             weight=per_pass[source.name] / first,
-            towards_base=source.name in followed,
+            kl_to_base=source.name in followed,
             own=source.name in own,
         )
         for source in sources
@@ -79,23 +79,26 @@ def followers(config: RunConfig, *, names: Sequence[str]) -> set[str]:
     roles = {name: name for name in names}
     if is_curated(folder):
         roles |= {source.name: source.role for source in open_curated(folder).sources}
-    asked = set(config.library.towards_base)
+    asked = set(config.library.kl_to_base)
     unknown = sorted(asked - set(names) - set(roles.values()))
     if unknown:
         known = dict.fromkeys([*names, *roles.values()])
         curate = ""
         if kept := [name for name in KEPT if name in unknown]:
-            curate = f"curate the library with keep=expert, which adds {' and '.join(kept)}; or "
+            curate = (
+                "curate the library with retention=recommended, which adds "
+                f"{' and '.join(kept)}; or "
+            )
         raise ConfigError(
-            f"library.towards_base names {', '.join(unknown)}, and the sources are "
+            f"library.kl_to_base names {', '.join(unknown)}, and the sources are "
             f"{', '.join(known)}.",
             remedy=f"{curate}name sources that there are, or add them by "
-            "library.sources.NAME.path.",
+            "library.extra_sources.NAME.path.",
         )
     followed = {name for name in names if name in asked or roles[name] in asked}
     if followed == set(names):
         raise ConfigError(
-            "library.towards_base names all sources: nothing would be learned.",
+            "library.kl_to_base names all sources: nothing would be learned.",
             remedy="leave the library's own sources out of it.",
         )
     return followed

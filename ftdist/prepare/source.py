@@ -133,7 +133,7 @@ class SourceBuilder:
         sequences = {}
         for part, chosen in (("train", ~held_out), ("held_out", held_out)):
             samples = np.flatnonzero(chosen)
-            packing = pack_samples(lengths[samples], sequence_tokens=self._settings.sequence_tokens)
+            packing = pack_samples(lengths[samples], sequence_length=self._settings.sequence_length)
             sequences[part] = len(packing)
             order, starts = samples[packing.samples], packing.offsets[:-1]
             for what, array_of in (
@@ -177,8 +177,8 @@ class SourceBuilder:
             return np.zeros(samples, dtype=np.bool_)
         if wanted >= choices > 1:
             raise DataError(
-                f"library.held_out={share:g} keeps all {choices} samples out of training.",
-                remedy="set library.held_out to 0.1 or less.",
+                f"library.held_out_fraction={share:g} keeps all {choices} samples out of training.",
+                remedy="set library.held_out_fraction to 0.1 or less.",
             )
         if len(hashes) == 1:
             return np.arange(samples) >= max(1, samples - wanted)

@@ -33,9 +33,9 @@ NAMED_ROWS = 20
 class BuildSettings:
     """What decides how a source becomes sequences."""
 
-    sequence_tokens: int
-    on_long: Literal["error", "drop", "truncate"]
-    on_bad_row: Literal["error", "skip"]
+    sequence_length: int
+    overlong: Literal["error", "drop", "truncate"]
+    on_invalid_row: Literal["error", "skip"]
     held_out: float
     seed: int
 
@@ -232,7 +232,7 @@ class _Encoding:
                             chunking.cut_text(
                                 row.text,
                                 encoder=self._encoder,
-                                sequence_tokens=self._settings.sequence_tokens,
+                                sequence_length=self._settings.sequence_length,
                             ),
                         )
                     case Conversation():
@@ -248,10 +248,10 @@ class _Encoding:
         if not any(tokens.loss):
             self._bad(place, f"{place} has no token to learn.")
             return None
-        room, length = self._settings.sequence_tokens, len(tokens.input_ids)
+        room, length = self._settings.sequence_length, len(tokens.input_ids)
         if length <= room:
             return tokens
-        match self._settings.on_long:
+        match self._settings.overlong:
             case "truncate" if any(tokens.loss[:room]):
                 self._counts.truncated += 1
                 return Tokens(tokens.input_ids[:room], tokens.loss[:room])
@@ -259,18 +259,18 @@ class _Encoding:
                 self._counts.dropped += 1
                 return None
         raise DataError(
-            f"{place} is {length} tokens long, but batch.sequence_tokens={room}.",
-            remedy=f"set batch.sequence_tokens to {length} or more (if the model allows), "
-            "shorten the conversation, or set library.on_long to drop or truncate.",
+            f"{place} is {length} tokens long, but batch.sequence_length={room}.",
+            remedy=f"set batch.sequence_length to {length} or more (if the model allows), "
+            "shorten the conversation, or set library.overlong to drop or truncate.",
         )
 
     def _bad(self, place: Place, problem: str, remedy: str | None = None) -> None:
         """Skip a row, or refuse to go on."""
-        if self._settings.on_bad_row == "error":
+        if self._settings.on_invalid_row == "error":
             what = f"correct {place}" if remedy is None else remedy.removesuffix(".")
             raise DataError(
                 problem,
-                remedy=f"{what}, or set library.on_bad_row=skip to leave such rows out.",
+                remedy=f"{what}, or set library.on_invalid_row=skip to leave such rows out.",
             )
         self._counts.skipped += 1
         if len(self._counts.first_skipped) < NAMED_ROWS:

@@ -54,7 +54,7 @@ class BatchSource:
         self._world = world
         self._device = device
         self._towards_base = frozenset(
-            number for number, source in enumerate(plan.library.sources) if source.towards_base
+            number for number, source in enumerate(plan.library.sources) if source.kl_to_base
         )
         self._order = Order(
             seed,
@@ -102,17 +102,17 @@ class BatchSource:
 
     def _rows(self, refs: list[SequenceRef], *, held_out: bool) -> list[Batch]:
         """This rank's rows; what is held out is measured by its own tokens, whatever it follows."""
-        per_micro_step = self._plan.micro_sequences * self._world.size
-        towards_base = frozenset[int]() if held_out else self._towards_base
+        per_micro_step = self._plan.micro_batch_size * self._world.size
+        kl_to_base = frozenset[int]() if held_out else self._towards_base
         asks_base = [
-            any(ref.source in towards_base for ref in refs[first : first + per_micro_step])
+            any(ref.source in kl_to_base for ref in refs[first : first + per_micro_step])
             for first in range(0, len(refs), per_micro_step)
         ]
         micro_batches = rank_micro_batches(
             refs,
             rank=self._world.rank,
             world_size=self._world.size,
-            micro_sequences=self._plan.micro_sequences,
+            micro_batch_size=self._plan.micro_batch_size,
             micro_steps=-(-len(refs) // per_micro_step),
         )
         sources = self._library.held_out if held_out else self._library.train
@@ -121,7 +121,7 @@ class BatchSource:
                 [sources[ref.source].sequence(ref.index) for ref in micro_batch],
                 pad_token_id=PADDING,
                 sources=[ref.source for ref in micro_batch],
-                towards_base=towards_base,
+                kl_to_base=kl_to_base,
                 asks_base=asks,
             ).to(self._device)
             for micro_batch, asks in zip(micro_batches, asks_base, strict=True)

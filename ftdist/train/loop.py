@@ -99,7 +99,7 @@ class Loop:
             complete = done == total_steps
             wants_stop = self._stop_agreed() and not complete
             with clock.pause():
-                every = self._config.train.evaluate_every_steps
+                every = self._config.eval.loss_every_steps
                 if not wants_stop and _is_due(done, every, last=complete):
                     row |= self._evaluate()
                 taken = None if wants_stop else self._measured(done, last=complete)
@@ -180,7 +180,7 @@ class Loop:
 
     def _measured(self, done: int, *, last: bool) -> Taken | None:
         """What is known and kept, where it is time to look."""
-        every = self._config.measure.every_steps
+        every = self._config.eval.probes_every_steps
         if self._measures is None or not _is_due(done, every, last=last):
             return None
         taken = self._measures.take(done)

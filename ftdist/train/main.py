@@ -73,7 +73,7 @@ def run(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | N
             rendezvous=rendezvous or run.attempt(attempt) / "rendezvous",
             device=choose_device(config.cluster.device),
             timeout_s=config.cluster.collective_timeout_s,
-            start_timeout_s=config.cluster.start_timeout_s,
+            init_timeout_s=config.cluster.init_timeout_s,
         ),
         monitor_node(
             run,
@@ -108,7 +108,7 @@ def _train(
     checkpoints = Checkpoints(
         run,
         engine,
-        keep=config.checkpoint.keep,
+        keep=config.checkpoint.keep_latest,
         identity=Identity(library_key=plan.library.key, seed=config.run.seed, dtype=dtype),
         attempt=attempt,
         fence=fence,
@@ -119,7 +119,7 @@ def _train(
         return max_over_ranks(float(stop.is_set or fence.wants_stop)) > 0
 
     measures = None
-    if config.measure.every_steps:
+    if config.eval.probes_every_steps:
         measures = Measures(
             run, config, engine, attempt=attempt, stop_agreed=stop_agreed, world=world
         )

@@ -72,12 +72,12 @@ def refuse_base_without_chunks(check: HeadCheck, plan: Plan) -> None:
     Raises:
         ConfigError: they do.
     """
-    followers = [source.name for source in plan.library.sources if source.towards_base]
+    followers = [source.name for source in plan.library.sources if source.kl_to_base]
     if followers and check.head != "chunked":
         raise ConfigError(
-            f"library.towards_base ({', '.join(followers)}) compares two models chunk by chunk, "
+            f"library.kl_to_base ({', '.join(followers)}) compares two models chunk by chunk, "
             "and this model's logits are capped, scaled or asked for whole (model.head).",
-            remedy="leave library.towards_base empty: such sources are learned word by word then.",
+            remedy="leave library.kl_to_base empty: such sources are learned word by word then.",
         )
 
 
@@ -88,8 +88,8 @@ def frozen_told(engine: Zero3Engine) -> str:
     shared = [" and ".join(names) for names in engine.frozen.values() if len(names) > 1]
     one = "".join(f"; {names} are one parameter, and frozen" for names in shared)
     return (
-        f"{trained:,} of {whole:,} parameters are trained ({trained / whole:.1%}); optim.frozen "
-        f"keeps {len(engine.frozen)} tensors as the base has them{one}"
+        f"{trained:,} of {whole:,} parameters are trained ({trained / whole:.1%}); "
+        f"optim.freeze_params keeps {len(engine.frozen)} tensors as the base has them{one}"
     )
 
 

@@ -84,22 +84,23 @@ class Measures:
         ensure_chat_template(self._tokenizer)
         self._prompter = Prompter(self._tokenizer, system_prompt=config.library.system_prompt)
         inputs = _inputs(config)
-        longest = config.batch.sequence_tokens
+        longest = config.batch.sequence_length
         self._items = Items(
             inputs,
             self._tokenizer,
             system_prompt=config.library.system_prompt,
-            most=config.measure.questions,
+            most=config.eval.max_questions,
             longest=longest,
         )
         if not self._items.asks_library:
             raise DataError(
                 f"{inputs.source} has no question about the library with answers to rank, of at "
                 f"most {longest} tokens.",
-                remedy="add recall probes with different answers, or set measure.every_steps=0.",
+                remedy="add recall probes with different answers, or set "
+                "eval.probes_every_steps=0.",
             )
         self._batches = list(self._rows(self._items.samples, most_tokens=longest))
-        self._asked = self._short(_mixed(inputs.probes, config.measure.written))
+        self._asked = self._short(_mixed(inputs.probes, config.eval.num_generations))
         self._digest = self._items.digest()
         asked = [self._digest, [probe.question for probe in self._asked]]
         if any(other != asked for other in from_all(asked, world=world)):
@@ -110,7 +111,8 @@ class Measures:
             )
         self._base: Weighed | None = None
         self._standing = Standing(
-            most_loss_nats=config.compare.most_loss_nats, patience=config.measure.patience
+            max_loss_increase=config.merge.max_loss_increase,
+            patience=config.early_stopping.patience,
         )
         self._unwritten: list[dict[str, Any]] = []
 
@@ -139,7 +141,7 @@ class Measures:
         Returns:
             None where nothing is due, or a stop is agreed.
         """
-        if step == 0 or step % self._config.measure.every_steps:
+        if step == 0 or step % self._config.eval.probes_every_steps:
             return None
         if self._standing.at(step) is None:
             return self.take(step)
@@ -197,7 +199,7 @@ class Measures:
 
     def _short(self, probes: Sequence[Probe]) -> list[Probe]:
         """Those that leave room for an answer in a row as long as those of training."""
-        room = self._config.batch.sequence_tokens - self._config.measure.answer_tokens
+        room = self._config.batch.sequence_length - self._config.eval.max_new_tokens_in_training
         return [probe for probe in probes if len(self._prompt(probe)) <= room]
 
     def _written(self, is_over: Callable[[], bool]) -> list[dict[str, str]]:
@@ -205,7 +207,7 @@ class Measures:
             self._engine,
             [self._prompt(probe) for probe in self._asked],
             stops=self._prompter.ends(_stops(Path(self._config.model.path))),
-            most_tokens=self._config.measure.answer_tokens,
+            most_tokens=self._config.eval.max_new_tokens_in_training,
             is_over=is_over,
             world=self._world,
         )
@@ -250,12 +252,14 @@ class Measures:
 def _inputs(config: RunConfig) -> Inputs:
     try:
         return read_inputs(
-            replace(config.compare, tasks=[], general_written=0), library=Path(config.library.path)
+            replace(config.eval, lm_eval_tasks=[], num_general_generations=0),
+            library=Path(config.library.path),
         )
     except FtdistError as error:
         raise DataError(
             error.problem,
-            remedy="put it back as it was, or go on with `ftdist resume R measure.every_steps=0`.",
+            remedy="put it back as it was, or go on with "
+            "`ftdist resume R eval.probes_every_steps=0`.",
         ) from error
 
 

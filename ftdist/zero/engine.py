@@ -117,7 +117,7 @@ class Zero3Engine:
                 ),
             )
             read_weights(base, Path(config.model.path), world=world)
-            frozen = freeze(base, config.optim.frozen)
+            frozen = freeze(base, config.optim.freeze_params)
             model = PackedCausalLM(base)
             if config.model.head == "model":
                 model.head = "model"
@@ -127,7 +127,7 @@ class Zero3Engine:
                 config=settings,
                 dist_init_required=False,
             )
-            follows = any(source.towards_base for source in plan.library.sources)
+            follows = any(source.kl_to_base for source in plan.library.sources)
             base_beside = (
                 BaseModel.build(
                     config, settings, world=world, device=device, dtype=dtype, deepspeed=deepspeed

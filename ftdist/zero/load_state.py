@@ -87,9 +87,9 @@ def _refuse_others(
     others = sorted(set(engine.frozen) ^ set(saved_frozen))
     if others:
         raise StorageError(
-            f"Checkpoint {folder} belongs to another run: optim.frozen was another for "
+            f"Checkpoint {folder} belongs to another run: optim.freeze_params was another for "
             f"{len(others)} parameters, the first is {others[0]}.",
-            remedy="resume with the optim.frozen that the run was started with.",
+            remedy="resume with the optim.freeze_params that the run was started with.",
         )
 
 

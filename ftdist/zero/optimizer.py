@@ -15,7 +15,7 @@ RATE_SCALE = "rate_scale"
 
 
 def freeze(model: nn.Module, patterns: Sequence[str]) -> dict[str, list[str]]:
-    """Take gradients from the parameters that `optim.frozen` names, before ZeRO-3 takes them over.
+    """Freeze the parameters that `optim.freeze_params` names, before ZeRO-3 shards them.
 
     DeepSpeed 0.19.8 leaves a parameter that asks for no gradient out of its optimizer's groups and
     reduction hooks (`is_optimized_parameter`): it is a shard of the model's dtype and no more.
@@ -40,21 +40,21 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> dict[str, list[str]]:
 def adamw(model: nn.Module, optim: OptimConfig) -> torch.optim.AdamW:
     """AdamW over the parameters that are trained.
 
-    Matrices decay, norms and biases do not; with `optim.layer_decay` below 1, each layer has groups
-    and a learning rate of its own.
+    Matrices decay, norms and biases do not; with `optim.layerwise_lr_decay` below 1, each layer
+    has groups and a learning rate of its own.
 
     Raises:
-        ConfigError: `optim.layer_decay` finds no layers.
+        ConfigError: `optim.layerwise_lr_decay` finds no layers.
     """
     named: dict[str, Any] = dict(model.named_parameters())
     trained = {name: p for name, p in named.items() if p.requires_grad}
     scales = dict.fromkeys(named, 1.0)
-    if optim.layer_decay < 1:
+    if optim.layerwise_lr_decay < 1:
         scales = layer_scales(
             named,
             layers=layers_by_name(named),
             embeddings=_embeddings(model),
-            layer_decay=optim.layer_decay,
+            layerwise_lr_decay=optim.layerwise_lr_decay,
         )
     groups = parameter_groups(
         {name: parameter.ds_shape for name, parameter in trained.items()},

@@ -131,7 +131,7 @@ def finish_attempt(
 def step_to_export(run: RunDir, config: RunConfig) -> int | None:
     """Step of the checkpoint that `ftdist export` would take, None where there is none."""
     best = CheckpointStore(run.checkpoints, keep=1).best()
-    if best is not None and config.checkpoint.export == "best":
+    if best is not None and config.export.checkpoint == "best":
         return best.step
     return newest_step(run)
 

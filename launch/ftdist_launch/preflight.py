@@ -81,7 +81,7 @@ def check_plan(plan: Plan, *, root: Path) -> None:
         raise StorageError(
             f"The run needs about {plan.disk_gib:.1f} GiB of disk, and the disk of {root} has "
             f"{free:.1f} GiB free.",
-            remedy="free some, set run.root to a larger disk, or lower checkpoint.keep.",
+            remedy="free some, set run.root to a larger disk, or lower checkpoint.keep_latest.",
         )
 
 
@@ -157,8 +157,8 @@ def _remote_code_problems(path: Path) -> Iterator[FtdistError]:
 def library_problems(config: RunConfig) -> Iterator[FtdistError]:
     """Sources that are not there, or hold nothing."""
     sources = {"library.path": config.library.path} | {
-        f"library.sources.{name}.path": source.path
-        for name, source in config.library.sources.items()
+        f"library.extra_sources.{name}.path": source.path
+        for name, source in config.library.extra_sources.items()
     }
     for key, value in sources.items():
         path = Path(value)
@@ -181,10 +181,10 @@ def library_problems(config: RunConfig) -> Iterator[FtdistError]:
 
 def measure_problems(config: RunConfig) -> Iterator[FtdistError]:
     """Measurements while training that have nothing to ask."""
-    if not config.measure.every_steps:
+    if not config.eval.probes_every_steps:
         return
     try:
-        asked = replace(config.compare, tasks=[])
+        asked = replace(config.eval, lm_eval_tasks=[])
         inputs = read_inputs(asked, library=Path(config.library.path))
     except FtdistError as error:
         yield error
@@ -192,7 +192,7 @@ def measure_problems(config: RunConfig) -> Iterator[FtdistError]:
     if not can_rank(inputs.probes):
         yield DataError(
             f"{inputs.source} has no question about the library with answers to rank.",
-            remedy="add recall probes with different answers, or set measure.every_steps=0.",
+            remedy="add recall probes with different answers, or set eval.probes_every_steps=0.",
         )
 
 
@@ -201,11 +201,11 @@ def batch_problems(config: RunConfig) -> Iterator[FtdistError]:
     batch = config.batch
     try:
         cut_batch(
-            global_sequences=batch.tokens // batch.sequence_tokens,
-            micro_sequences=batch.micro_sequences,
+            global_sequences=batch.tokens // batch.sequence_length,
+            micro_batch_size=batch.micro_batch_size,
             world_size=config.cluster.nodes * config.cluster.tasks_per_node,
             allow_uneven=batch.allow_uneven,
-            sequence_tokens=batch.sequence_tokens,
+            sequence_length=batch.sequence_length,
         )
     except ConfigError as error:
         yield error
@@ -229,7 +229,7 @@ def machine_problems(config: RunConfig, *, machine: Machine) -> Iterator[FtdistE
     cluster = config.cluster
     if cluster.nodes > 1:
         yield ConfigError(
-            f"cluster.nodes={cluster.nodes}, but cluster.kind=local is this machine alone.",
+            f"cluster.nodes={cluster.nodes}, but cluster.executor=local is this machine alone.",
             remedy="set cluster.nodes=1.",
         )
     if cluster.device == "cuda" and machine.gpus == 0:
@@ -344,6 +344,6 @@ def compare_problems(
         yield from export_missing(run, verb="compare")
     yield from base_missing(run, config, remedy="put it back: the tuned model is compared with it.")
     try:
-        read_inputs(config.compare, library=Path(config.library.path))
+        read_inputs(config.eval, library=Path(config.library.path))
     except FtdistError as error:
         yield error

@@ -95,8 +95,8 @@ def exited_silently(rank: int, *, time: float, out_of_memory: bool, log: Path) -
     if out_of_memory:
         problem = f"Rank {rank} was killed by the machine, which had run out of memory."
         remedy = (
-            "set model.activation_checkpointing=true, lower batch.micro_sequences or "
-            "batch.sequence_tokens, or run fewer ranks here; `ftdist plan` shows what needs memory."
+            "set model.activation_checkpointing=true, lower batch.micro_batch_size or "
+            "batch.sequence_length, or run fewer ranks here; `ftdist plan` shows what needs memory."
         )
     else:
         problem = f"Rank {rank} ended without a word: something killed it."

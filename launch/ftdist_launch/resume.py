@@ -9,7 +9,7 @@ import yaml
 
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.compose import load_config
-from ftdist.config.keys import ConfigKey, config_keys, find_key
+from ftdist.config.keys import TRAINING_EVAL_KEYS, ConfigKey, config_keys, find_key
 from ftdist.config.schema import RunConfig
 from ftdist.config.validation import Problem, as_error, secret_problem, unknown_key, validate
 from ftdist.errors import DataError, StorageError
@@ -29,8 +29,9 @@ MAY_CHANGE = (
     "cluster.",
     "tracking.",
     "checkpoint.",
-    "measure.",
-    "train.evaluate_every_steps",
+    "export.",
+    "early_stopping.",
+    *TRAINING_EVAL_KEYS,
     "batch.allow_uneven",
 )
 """Keys that leave what a run computes as it is."""
@@ -57,7 +58,7 @@ def replan(run: RunDir, overrides: Sequence[str], *, log: LogFn) -> PlannedRun:
             *executor_problems(config, machine=machine),
         ]
     )
-    if config.cluster.kind == "local":
+    if config.cluster.executor == "local":
         for note in machine_notes(config, machine=machine):
             log(note)
     world_size = config.cluster.nodes * config.cluster.tasks_per_node

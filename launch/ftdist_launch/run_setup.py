@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from ftdist.config.compose import dump_config
-from ftdist.config.schema import CompareConfig, RunConfig
+from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
 from ftdist.evaluation.eval_set import NONE
 from ftdist.io.jsonl import write_whole
@@ -36,8 +36,9 @@ MADE_ON_THE_SPOT = "tiny"
 TINY_FOLDER = Path(".cache/ftdist/tiny")
 
 NO_REPLAY_WARNING = (
-    "Note: nothing stands beside the library, and what it does not speak of may be unlearned: "
-    "`ftdist curate` with keep=expert adds replay and out-of-scope samples (docs/keep.md)."
+    "Note: training has no data except the library, so the model may lose other knowledge: "
+    "`ftdist curate` with retention=recommended adds replay and out-of-scope samples "
+    "(docs/how-to/keep-general-knowledge.md)."
 )
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -63,15 +64,15 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> PlannedRun:
         FtdistError: anything that keeps the run from working, as far as it can be known now.
     """
     config = resolve_paths(config, log=log)
-    if new and config.cluster.kind != "local":
+    if new and config.cluster.executor != "local":
         raise ConfigError(
             "`ftdist train` runs on this machine, and the config asks for a cluster "
-            f"(cluster.kind={config.cluster.kind}).",
+            f"(cluster.executor={config.cluster.executor}).",
             remedy="write `ftdist submit` with the same keys, or leave out cluster=.",
         )
     machine = Machine.here()
     check_run(config, executor_problems=lambda: executor_problems(config, machine=machine), new=new)
-    if config.cluster.kind == "local":
+    if config.cluster.executor == "local":
         for note in machine_notes(config, machine=machine):
             log(note)
     library = prepare_library(config)
@@ -90,7 +91,7 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> PlannedRun:
 
 def executor_problems(config: RunConfig, *, machine: Machine) -> Iterator[FtdistError]:
     """What is wrong with where the ranks would run: this machine, or a cluster."""
-    if config.cluster.kind == "slurm":
+    if config.cluster.executor == "slurm":
         yield from cluster_problems(config, Queue())
     else:
         yield from machine_problems(config, machine=machine)
@@ -119,7 +120,7 @@ def _device(config: RunConfig, *, machine: Machine) -> Literal["cpu", "cuda"]:
     """The device of the ranks; of a cluster whose GPUs are not counted yet, likely cuda."""
     if config.cluster.device != "auto":
         return config.cluster.device
-    if config.cluster.kind == "slurm":
+    if config.cluster.executor == "slurm":
         return "cpu" if config.cluster.gpus_per_node == 0 else "cuda"
     return "cuda" if machine.gpus else "cpu"
 
@@ -143,7 +144,7 @@ def resolve_paths(config: RunConfig, *, log: LogFn) -> RunConfig:
         model = fetched["path"]
     sources = {
         name: replace(source, path=_absolute(source.path))
-        for name, source in config.library.sources.items()
+        for name, source in config.library.extra_sources.items()
     }
     return replace(
         config,
@@ -152,10 +153,10 @@ def resolve_paths(config: RunConfig, *, log: LogFn) -> RunConfig:
         library=replace(
             config.library,
             path=_absolute(library),
-            sources=sources,
-            cache=_absolute(config.library.cache),
+            extra_sources=sources,
+            cache_dir=_absolute(config.library.cache_dir),
         ),
-        compare=absolute_paths(config.compare),
+        eval=absolute_paths(config.eval),
     )
 
 
@@ -180,7 +181,7 @@ def library_warnings(config: RunConfig) -> list[str]:
     from ftdist.library.store.dataset import is_curated, open_curated
 
     folder = Path(config.library.path)
-    alone = not config.library.sources and folder != (TINY_FOLDER / "library").resolve()
+    alone = not config.library.extra_sources and folder != (TINY_FOLDER / "library").resolve()
     if alone and is_curated(folder):
         alone = all(source.role == "library" for source in open_curated(folder).sources)
     return [NO_REPLAY_WARNING] if alone else []
@@ -237,7 +238,7 @@ def read_plan(run: RunDir) -> Plan:
         raise StorageError(f"{run.plan} is damaged: it holds no plan.", remedy=remedy) from None
 
 
-def absolute_paths(settings: CompareConfig) -> CompareConfig:
+def absolute_paths(settings: EvalConfig) -> EvalConfig:
     """The same files, named so that a process in another folder finds them."""
 
     def whole(path: str | None) -> str | None:
@@ -246,9 +247,9 @@ def absolute_paths(settings: CompareConfig) -> CompareConfig:
     return replace(
         settings,
         probes=whole(settings.probes),
-        general=whole(settings.general),
-        texts=whole(settings.texts),
-        tasks=[_absolute(path) for path in settings.tasks],
+        general_questions=whole(settings.general_questions),
+        perplexity_texts=whole(settings.perplexity_texts),
+        lm_eval_tasks=[_absolute(path) for path in settings.lm_eval_tasks],
     )
 
 

@@ -46,7 +46,7 @@ def assert_same(run: RunDir, other: RunDir) -> None:
 def test_run_near_its_time_limit_saves_once_is_requeued_and_ends_as_if_uninterrupted(
     login: Login, ingredients: Path, uninterrupted: RunDir
 ) -> None:
-    job = submit(login, ingredients, "r", "cluster.notice_s=60")
+    job = submit(login, ingredients, "r", "cluster.signal_delay_s=60")
     run = login.run("r")
     wait_for_step(login, run, 5)
     rank = login.lab.ranks("node2")[0]

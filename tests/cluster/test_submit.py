@@ -61,15 +61,15 @@ def test_two_nodes_compute_bit_for_bit_what_two_ranks_of_one_machine_do_and_expo
         login,
         ingredients,
         "r",
-        f"compare.probes={probes}",
-        "compare.max_answer_tokens=4",
-        "compare.general=none",
-        "compare.texts=none",
-        f"library.cache={tmp_path / 'cache'}",  # a raw library: nobody has packed it yet
+        f"eval.probes={probes}",
+        "eval.max_new_tokens=4",
+        "eval.general_questions=none",
+        "eval.perplexity_texts=none",
+        f"library.cache_dir={tmp_path / 'cache'}",  # a raw library: nobody has packed it yet
     )
     # Behind a training that waits: all three are in the queue at once.
     login("export", "r")
-    login("compare", "r", "compare.copies=2")
+    login("compare", "r", "eval.num_replicas=2")
     run = login.run("r")
     login.wait_for_state(login.job("r", "compare"), "COMPLETED", timeout_s=240)
 
@@ -99,8 +99,8 @@ def test_a_sweep_is_one_array_with_a_run_for_each_value(login: Login, ingredient
     login(
         *("submit", "-m", "optim.peak_lr=1e-3,2e-3", "run.name=s", "train.steps=4", "tracking=off"),
         *(f"model.path={ingredients / 'model'}", f"library.path={ingredients / 'library'}"),
-        *("batch.sequence_tokens=128", "batch.tokens=256", "model.dtype=float32"),
-        *("cluster=slurm", "cluster.threads_per_task=1", "cluster.device=cpu"),
+        *("batch.sequence_length=128", "batch.tokens=256", "model.dtype=float32"),
+        *("cluster=slurm", "cluster.cpus_per_task=1", "cluster.device=cpu"),
     )
     job = login.job("s-0")
     number = job.partition("_")[0]
@@ -147,15 +147,20 @@ def test_what_the_cluster_cannot_do_is_told_at_once_and_nothing_is_submitted(
         f"model.path={ingredients / 'model'}",
         "library.path=nowhere",
         "run.name=r",
-        "batch.sequence_tokens=128",
+        "batch.sequence_length=128",
         "batch.tokens=896",
-        *("cluster=slurm", "cluster.partition=mian", "cluster.nodes=7", "cluster.notice_s=999999"),
+        *(
+            "cluster=slurm",
+            "cluster.partition=mian",
+            "cluster.nodes=7",
+            "cluster.signal_delay_s=999999",
+        ),
         *("tracking=online",),
         code=78,
     )
     for words in (
         "has no such partition. Set it to main.",
-        "cluster.notice_s below",
+        "cluster.signal_delay_s below",
         "no W&B key",
         "there is no file or folder",
     ):
@@ -163,7 +168,7 @@ def test_what_the_cluster_cannot_do_is_told_at_once_and_nothing_is_submitted(
     refused = login(
         "submit",
         *(f"model.path={ingredients / 'model'}", f"library.path={ingredients / 'library'}"),
-        *("run.name=r", "batch.sequence_tokens=128", "batch.tokens=512", "cluster=slurm"),
+        *("run.name=r", "batch.sequence_length=128", "batch.tokens=512", "cluster=slurm"),
         "cluster.constraint=h100",
         code=69,
     )

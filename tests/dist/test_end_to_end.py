@@ -50,10 +50,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "replay.jsonl").write_text("".join(json.dumps(row) + "\n" for row in replay))
     done = ftdist(
         folder,
-        *("train", "experiment=tiny", "run.name=r", "train.steps=12", "checkpoint.keep=2"),
-        *("checkpoint.every_steps=4", "train.evaluate_every_steps=6"),
-        *("library.sources.replay.path=replay.jsonl", "library.sources.replay.weight=0.5"),
-        "library.towards_base=[replay]",
+        *("train", "experiment=tiny", "run.name=r", "train.steps=12", "checkpoint.keep_latest=2"),
+        *("checkpoint.every_steps=4", "eval.loss_every_steps=6"),
+        *(
+            "library.extra_sources.replay.path=replay.jsonl",
+            "library.extra_sources.replay.weight=0.5",
+        ),
+        "library.kl_to_base=[replay]",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
@@ -93,9 +96,9 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
         "tokenizer.json",
         "README.md",
     }
-    short = ("compare.max_answer_tokens=8", "compare.general=none", "compare.texts=none")
+    short = ("eval.max_new_tokens=8", "eval.general_questions=none", "eval.perplexity_texts=none")
     compared = ftdist(
-        trained, "compare", "r", *short, "tracking.answers=false", "compare.copies=2"
+        trained, "compare", "r", *short, "tracking.log_generations=false", "eval.num_replicas=2"
     )  # fmt: skip
     assert compared.returncode == 0, compared.stdout + compared.stderr
     assert "tuned 2/2: answers" in compared.stdout
@@ -110,8 +113,8 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
     card = (folder / "README.md").read_text()
     assert "| recall | 0.00 (0/" in card
     request = json.loads((trained / "runs/r/report/compare.json").read_text())
-    assert request["tracking.answers"] is False
-    blended = ftdist(trained, "blend", "r", *short, "compare.alphas=[0,1]")
+    assert request["tracking.log_generations"] is False
+    blended = ftdist(trained, "blend", "r", *short, "merge.alphas=[0,1]")
     assert blended.returncode == 0, blended.stdout + blended.stderr
     told = json.loads((trained / "runs/r/blend/model/points.json").read_text())
     base, tuned = told["points"]
@@ -151,7 +154,7 @@ def test_mistyped_key_and_mistyped_value_are_both_named_with_the_nearest(tmp_pat
         ("model.path=nowhere", "nowhere"),
         ("batch.tokens=1000", "batch.tokens=1000"),
         ("batch.tokens=768", "cannot be shared equally by 2 ranks"),
-        ("batch.sequence_tokens=8", "tokens"),
+        ("batch.sequence_length=8", "tokens"),
     ],
 )
 def test_unusable_input_stops_before_anything_starts(

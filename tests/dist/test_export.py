@@ -80,7 +80,7 @@ def test_large_export_comes_in_several_files_with_an_index(trained: RunDir) -> N
 
     text = trained.config.read_text()
     limit = 20_000 / 2**30  # the embedding alone has 503 * 32 * 4 = 64,384 bytes
-    trained.config.write_text(text.replace("export_shard_gib: 4.0", f"export_shard_gib: {limit}"))
+    trained.config.write_text(text.replace("max_shard_gib: 4.0", f"max_shard_gib: {limit}"))
     assert trained.config.read_text() != text
     try:
         export(trained.root)

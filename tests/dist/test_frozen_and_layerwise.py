@@ -40,7 +40,7 @@ from tests.support.runs import (
 )
 
 FROZEN = ("model.embed_tokens.*", "model.layers.0.*")
-BOTH = (f"optim.frozen=[{','.join(FROZEN)}]", "optim.layer_decay=0.5")
+BOTH = (f"optim.freeze_params=[{','.join(FROZEN)}]", "optim.layerwise_lr_decay=0.5")
 
 EMBEDDING = 503 * 32
 LAYER = 2 * 32 * 32 + 2 * 16 * 32 + 3 * 88 * 32 + 2 * 32
@@ -85,9 +85,9 @@ def test_run_with_frozen_parameters_and_a_base_beside_it_goes_on_bit_for_bit(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path, dtype: str
 ) -> None:
     follows = (
-        f"library.sources.replay.path={ingredients / 'library'}",
-        "library.sources.replay.weight=0.5",
-        "library.towards_base=[replay]",
+        f"library.extra_sources.replay.path={ingredients / 'library'}",
+        "library.extra_sources.replay.weight=0.5",
+        "library.kl_to_base=[replay]",
     )
     whole, parts = (
         make_run(tmp_path / name, ingredients, *BOTH, *follows, world_size=3, dtype=dtype)
@@ -124,7 +124,7 @@ def test_checkpoint_in_which_other_parameters_were_trained_is_refused(
     run = make_run(tmp_path / "run", ingredients, *BOTH, world_size=2)
     run_attempt(run_ranks, run, 1, world_size=2, interrupt_rank=0, after_row=2)
     config = load_config(run.config)
-    optim = replace(config.optim, frozen=["model.embed_tokens.*"])
+    optim = replace(config.optim, freeze_params=["model.embed_tokens.*"])
     run.config.write_text(dump_config(replace(config, optim=optim)))
     assert run_attempt(run_ranks, run, 2, world_size=2) == [StorageError.exit_code] * 2
 
@@ -185,7 +185,9 @@ def test_what_is_trained_has_the_gradient_that_it_has_when_all_is(
         for name, gradient in plain.items()
         if not any(fnmatchcase(name, pattern) for pattern in frozen)
     }
-    found = run_ranks(3, gradients, model, "float32", f"optim.frozen=[{','.join(frozen)}]", *more)
+    found = run_ranks(
+        3, gradients, model, "float32", f"optim.freeze_params=[{','.join(frozen)}]", *more
+    )
     assert relative_error(found[1], expected) < 2e-6
 
 
@@ -215,7 +217,7 @@ def test_first_step_moves_each_layer_half_as_far_as_the_one_above(
 ) -> None:
     # AdamW's first step is rate * g / (|g| + eps): the rate, whatever the gradient, without decay.
     model = save_tiny_model(tmp_path / "model", family, num_hidden_layers=3)
-    overrides = ("optim.weight_decay=0", "optim.eps=1e-12", "optim.layer_decay=0.5")
+    overrides = ("optim.weight_decay=0", "optim.eps=1e-12", "optim.layerwise_lr_decay=0.5")
     for of_rank in run_ranks(2, moved, model, 0.008, *overrides):
         assert len(of_rank) == 3 * 9 + (3 if family == "llama" else 2)
         for name, (median, largest) in of_rank.items():

@@ -95,9 +95,9 @@ def test_gradient_is_the_same_with_activation_checkpointing_and_offload(
     assert relative_error(cut, plain_gradients(model, torch.float32)) < 2e-6
 
 
-def updated_by_one_step(world: World, model: Path, clip_norm: float) -> tuple[float, float]:
+def updated_by_one_step(world: World, model: Path, max_grad_norm: float) -> tuple[float, float]:
     """Gradient norm as reported, and the length of the update that plain SGD-like AdamW made."""
-    engine = build(world, model, "float32", f"optim.clip_norm={clip_norm}")
+    engine = build(world, model, "float32", f"optim.max_grad_norm={max_grad_norm}")
     batch = build_batch(sequences(SEQUENCES)[world.rank :: world.size], pad_token_id=0)
     result = train_step(engine, [batch], loss_tokens=loss_tokens(sequences(SEQUENCES)))
     moments = [state["exp_avg"] for state in engine.optimizer.state.values()]

@@ -35,7 +35,7 @@ def build(world: World, model: Path, base: Path, dtype: str) -> Zero3Engine:
     config = tiny_config(model)
     plan = tiny_plan(config, world_size=world.size)
     library, *_ = plan.library.sources
-    sources = (library, replace(library, name="replay", towards_base=True))
+    sources = (library, replace(library, name="replay", kl_to_base=True))
     plan = replace(plan, library=replace(plan.library, sources=sources))
     build_base = BaseModel.build
 
@@ -64,7 +64,7 @@ def micro_batches(world: World, *, micro_steps: int) -> list[Batch]:
                 [rows[number] for number in mine],
                 pad_token_id=0,
                 sources=[source_of(number) for number in mine],
-                towards_base=FOLLOWS,
+                kl_to_base=FOLLOWS,
                 asks_base=asks,
             )
         )

@@ -143,7 +143,7 @@ def load(world: World, model: Path) -> tuple[float, float]:
     peak_memory_gib("cpu")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine_module, "read_weights", measured)
-        build(world, model, "float32", "engine.reduce_bucket_elements=1000000")
+        build(world, model, "float32", "engine.reduce_bucket_size=1000000")
     return before, peaks[0]
 
 

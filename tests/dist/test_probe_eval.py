@@ -43,12 +43,12 @@ def asked(tmp_path: Path) -> tuple[str, ...]:
         (tmp_path / f"{name}.jsonl").write_text(lines)
     (tmp_path / "texts.txt").write_text("A short text.\n\nAnother text, which is longer.\n")
     return (
-        f"compare.probes={tmp_path / 'probes.jsonl'}",
-        f"compare.general={tmp_path / 'general.jsonl'}",
-        f"compare.texts={tmp_path / 'texts.txt'}",
-        "compare.max_answer_tokens=6",
-        "measure.answer_tokens=6",
-        "measure.written=4",
+        f"eval.probes={tmp_path / 'probes.jsonl'}",
+        f"eval.general_questions={tmp_path / 'general.jsonl'}",
+        f"eval.perplexity_texts={tmp_path / 'texts.txt'}",
+        "eval.max_new_tokens=6",
+        "eval.max_new_tokens_in_training=6",
+        "eval.num_generations=4",
     )
 
 
@@ -68,13 +68,13 @@ def test_what_ranks_weigh_and_write_is_what_the_exported_model_says(
     world_size: int,
 ) -> None:
     run = make_run(
-        tmp_path / "run", ingredients, *asked, "measure.every_steps=4",
+        tmp_path / "run", ingredients, *asked, "eval.probes_every_steps=4",
         world_size=world_size, steps=4,
     )  # fmt: skip
     assert run_attempt(run_ranks, run, 1, world_size=world_size) == [0] * world_size
     export(run.root)
     config = load_config(run.config)
-    inputs = read_inputs(config.compare, library=Path(config.library.path))
+    inputs = read_inputs(config.eval, library=Path(config.library.path))
     recall = [
         (probe.question, ranking.choices)
         for probe, ranking in zip(inputs.probes, rankings(inputs.probes), strict=True)
@@ -113,7 +113,7 @@ def test_what_ranks_weigh_and_write_is_what_the_exported_model_says(
 def test_a_run_that_is_resumed_measures_on_as_if_it_had_not_been_stopped(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path, asked: tuple[str, ...]
 ) -> None:
-    keys = (*asked, "measure.every_steps=2", "compare.most_loss_nats=100")
+    keys = (*asked, "eval.probes_every_steps=2", "merge.max_loss_increase=100")
     whole = make_run(tmp_path / "whole", ingredients, *keys, world_size=2)
     assert run_attempt(run_ranks, whole, 1, world_size=2) == [0, 0]
     parts = make_run(tmp_path / "parts", ingredients, *keys, world_size=2)
@@ -137,7 +137,7 @@ def test_measuring_leaves_what_is_learned_as_it_is(
 ) -> None:
     hashes = []
     for name, every in (("without", 0), ("with", 3)):
-        keys = (*asked, f"measure.every_steps={every}")
+        keys = (*asked, f"eval.probes_every_steps={every}")
         run = make_run(tmp_path / name, ingredients, *keys, world_size=2)
         assert run_attempt(run_ranks, run, 1, world_size=2) == [0, 0]
         hashes.append(state_hash(run, step=STEPS))
@@ -149,8 +149,9 @@ def test_training_ends_without_a_better_step_and_the_best_is_kept_and_exported(
 ) -> None:
     # So low a rate changes no parameter: no later measurement is better than the first.
     run = make_run(
-        tmp_path / "run", ingredients, *asked, "measure.every_steps=2", "measure.patience=2",
-        "optim.weight_decay=0", "checkpoint.keep=1", peak_lr=1e-30, world_size=2,
+        tmp_path / "run", ingredients, *asked, "eval.probes_every_steps=2",
+        "early_stopping.patience=2", "optim.weight_decay=0", "checkpoint.keep_latest=1",
+        peak_lr=1e-30, world_size=2,
     )  # fmt: skip
     assert run_attempt(run_ranks, run, 1, world_size=2) == [0, 0]
     assert sorted(records(run)) == [0, 2, 4, 6]

@@ -146,7 +146,7 @@ def test_without_answers_no_text_of_them_is_sent_and_what_was_shown_is_taken_off
     tmp_path: Path,
 ) -> None:
     run = trained(tmp_path / "r")
-    set_tracking(run, "tracking.answers=false")
+    set_tracking(run, "tracking.log_generations=false")
     write_report(run, recall=0.75)
     with Loopback() as server:
         done = tell(run, server.environment())
@@ -156,11 +156,11 @@ def test_without_answers_no_text_of_them_is_sent_and_what_was_shown_is_taken_off
         assert server.artifacts.known == {}
         assert [text for text in TEXTS if text in everything(server)] == []
 
-        set_tracking(run, "tracking.answers=true")
+        set_tracking(run, "tracking.log_generations=true")
         assert tell(run, server.environment()).exit_code == 0
         assert [text for text in TEXTS if text not in everything(server)] == []
         assert "answers" in summary(server, run)
-        set_tracking(run, "tracking.answers=false")
+        set_tracking(run, "tracking.log_generations=false")
         assert "without its answers" in sync(run, server.environment()).out
         assert "answers" not in summary(server, run)
 

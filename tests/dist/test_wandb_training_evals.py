@@ -84,14 +84,14 @@ def test_answers_of_a_run_that_was_offline_go_with_sync_once(tmp_path: Path) -> 
         measure(run, step=8, answer="With vinegar.")
         assert "up to step 10, 3 answers of its" in sync(run, server.environment()).out
         assert table(server, run) == [*expected, row(8, "With vinegar.")]
-        set_tracking(run, "tracking.answers=false")
+        set_tracking(run, "tracking.log_generations=false")
         assert "nothing was lacking" in sync(run, server.environment()).out
         assert ANSWERED not in server.runs[wandb_id(run)].summary
 
 
 def test_answers_stay_here_where_tracking_answers_is_false(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="offline")
-    set_tracking(run, "tracking.answers=false")
+    set_tracking(run, "tracking.log_generations=false")
     record(run, attempt=1, steps=range(1, 3))
     measure(run, step=0, answer="I do not know.")
     with Loopback() as server:

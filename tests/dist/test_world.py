@@ -10,7 +10,7 @@ from ftdist.errors import HangError
 from tests.support.ranks import RunRanks
 
 
-def meet(world: World, size: int, port: int, start_timeout_s: float) -> float | str:
+def meet(world: World, size: int, port: int, init_timeout_s: float) -> float | str:
     place = Address(host="localhost", port=port)
     world = World(rank=world.rank, size=size, local_rank=world.rank, local_size=size)
     try:
@@ -19,7 +19,7 @@ def meet(world: World, size: int, port: int, start_timeout_s: float) -> float | 
             rendezvous=place,
             device="cpu",
             timeout_s=60,
-            start_timeout_s=start_timeout_s,
+            init_timeout_s=init_timeout_s,
         )
     except HangError as error:
         return str(error)

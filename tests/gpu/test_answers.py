@@ -26,16 +26,16 @@ def test_copies_on_all_gpus_answer_as_one_does_and_leave_their_memory(
 ) -> None:
     (tmp_path / "prose.txt").write_text("The lamp is green.\n\nA bee.\n")
     settings = replace(
-        compose(["experiment=tiny"]).compare,
-        texts=str(tmp_path / "prose.txt"),
-        general="none",
-        max_answer_tokens=8,
+        compose(["experiment=tiny"]).eval,
+        perplexity_texts=str(tmp_path / "prose.txt"),
+        general_questions="none",
+        max_new_tokens=8,
     )
     inputs = read_inputs(settings, library=made / "library")
     model = str(made / "model")
-    one = ask(model, inputs, replace(settings, copies=1), name="one", device="cuda")
+    one = ask(model, inputs, replace(settings, num_replicas=1), name="one", device="cuda")
     before = free_memory()
-    every = ask(model, inputs, replace(settings, copies=None), name="every", device="cuda")
+    every = ask(model, inputs, replace(settings, num_replicas=None), name="every", device="cuda")
     assert every.texts == one.texts
     assert free_memory() == pytest.approx(before, abs=2**26)
 

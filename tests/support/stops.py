@@ -21,12 +21,12 @@ def submit(login: Login, ingredients: Path, name: str, *overrides: str) -> str:
     asked = [
         f"model.path={ingredients / 'model'}",
         f"library.path={ingredients / 'library'}",
-        f"library.cache={ingredients / 'cache'}",
+        f"library.cache_dir={ingredients / 'cache'}",
         f"run.name={name}",
         f"train.steps={STEPS}",
-        "train.evaluate_every_steps=0",
+        "eval.loss_every_steps=0",
         "model.dtype=float32",
-        "batch.sequence_tokens=128",
+        "batch.sequence_length=128",
         "batch.tokens=512",
         "optim.peak_lr=3e-3",
         "checkpoint.every_steps=0",
@@ -34,7 +34,7 @@ def submit(login: Login, ingredients: Path, name: str, *overrides: str) -> str:
         "cluster=slurm",
         "cluster.nodes=2",
         "cluster.tasks_per_node=1",
-        "cluster.threads_per_task=1",
+        "cluster.cpus_per_task=1",
         "cluster.device=cpu",
     ]
     changed = {override.partition("=")[0] for override in overrides}

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from ftdist.cli.commands.compare import measure
 from ftdist.cli.common import wants_help
 
-HELP = """Usage: ftdist blend R [compare.alphas=[0.4,0.6,0.8,1.0]] [compare.KEY=VALUE ...]
+HELP = """Usage: ftdist blend R [merge.alphas=[0.4,0.6,0.8,1.0]] [eval.KEY=VALUE ...]
 
 Mixes the weights of base and tuned model (base + alpha (tuned - base)), asks every such model what
 `ftdist compare` asks, and keeps in R/blend/model the one that gains most of those that keep what
-the base knows (compare.most_loss_nats), with all scores in its points.json. What an attempt that
+the base knows (merge.max_loss_increase), with all scores in its points.json. What an attempt that
 was stopped has measured is not measured again.
 """
 

@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from ftdist.config.schema import RunConfig
     from ftdist.rundir import RunDir
 
-HELP = """Usage: ftdist compare R [compare.probes=FILE.jsonl] [compare.KEY=VALUE ...]
+HELP = """Usage: ftdist compare R [eval.probes=FILE.jsonl] [eval.KEY=VALUE ...]
 
 Asks the base model and the exported model of run R the same questions with known answers, and
 writes R/report: answers.jsonl, scores.json, and index.html, a page that shows them. Probes: rows of
-question, answer, keys, kind. compare.general and compare.texts name other general questions and
-texts, or none. Scores and answers go to the run's page in W&B, where there is one;
-tracking.answers=false sends the scores alone.
+question, answer, keys, kind. eval.general_questions and eval.perplexity_texts name other general
+questions and texts, or none. Scores and answers go to the run's page in W&B, where there is one;
+tracking.log_generations=false sends the scores alone.
 """
 
 
@@ -52,12 +52,12 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
     from ftdist.evaluation.selection import check_alphas
     from ftdist.observe.wandb.comparison_table import ANSWERS_ASKED
 
-    allowed = ("compare.", "cluster.", *([ANSWERS_ASKED] if stage == "compare" else []))
+    allowed = ("eval.", "cluster.", ANSWERS_ASKED if stage == "compare" else "merge.")
     config = changed(read_config(run), overrides, allowed=allowed)
-    config = dataclasses.replace(config, compare=absolute_paths(config.compare))
+    config = dataclasses.replace(config, eval=absolute_paths(config.eval))
     if stage == "blend":
-        check_alphas(config.compare.alphas)
-    if config.cluster.kind == "slurm":
+        check_alphas(config.merge.alphas)
+    if config.cluster.executor == "slurm":
         return _submit(run, config, stage=stage)
     raise_together([*output_problems(run, stage=stage), *compare_problems(run, config)])
     exported, wanted = exported_step(run), step_to_export(run, config)
@@ -91,8 +91,7 @@ def _request(
 ) -> dict[str, object]:
     """What the job goes by, and what `ftdist sync` goes by when it sends a comparison.
 
-    Of the comparison's keys those that the run's config has otherwise: a job that waits may have
-    the code of an earlier version, which does not know every key of now.
+    These are the keys whose values differ from the run's config.
     """
     import dataclasses
 
@@ -100,10 +99,15 @@ def _request(
 
     from ftdist.observe.wandb.comparison_table import ANSWERS_ASKED
 
-    own = dataclasses.asdict(read_config(run).compare)
-    asked = dataclasses.asdict(config.compare).items()
-    shown = {ANSWERS_ASKED: config.tracking.answers} if stage == "compare" else {}
-    return {**{name: value for name, value in asked if value != own[name]}, **shown}
+    own, asked = dataclasses.asdict(read_config(run)), dataclasses.asdict(config)
+    changed_keys = {
+        f"{section}.{name}": value
+        for section in ("eval", "merge")
+        for name, value in asked[section].items()
+        if value != own[section][name]
+    }
+    shown = {ANSWERS_ASKED: config.tracking.log_generations} if stage == "compare" else {}
+    return changed_keys | shown
 
 
 def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "blend"]) -> int:

@@ -13,7 +13,7 @@ from ftdist.config.keys import CURATE
 from ftdist.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ftdist.config.curate_schema import CurateConfig
+    from ftdist.config.schema.curate import CurateConfig
 
 
 def main(words: Sequence[str]) -> int:
@@ -38,7 +38,7 @@ def main(words: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
         asked = Path(folder) / "config.json"
         asked.write_text(json.dumps(dataclasses.asdict(config)), encoding="utf-8")
-        if config.cluster.kind == "slurm":
+        if config.cluster.executor == "slurm":
             call_child("ftdist.library.main", ["check", str(asked)])
             return _submit(config)
         answer = call_child("ftdist.library.main", [str(asked)])

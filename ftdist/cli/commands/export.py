@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ftdist.config.schema import RunConfig
     from ftdist.rundir import RunDir
 
-HELP = """Usage: ftdist export R [checkpoint.export=newest] [checkpoint.export_dtype=bfloat16] [...]
+HELP = """Usage: ftdist export R [export.checkpoint=newest] [export.dtype=bfloat16] [...]
 
 Writes the best checkpoint of run R, or the newest where none was measured while it trained, as a
 Hugging Face model folder, R/export: safetensors, tokenizer, chat template, model card. It is
@@ -47,13 +47,13 @@ def main(words: Sequence[str]) -> int:
 
     before = read_config(run)
     allowed = (
-        "checkpoint.export",
-        "checkpoint.export_dtype",
-        "checkpoint.export_shard_gib",
+        "export.checkpoint",
+        "export.dtype",
+        "export.max_shard_gib",
         "cluster.",
     )
     config = changed(before, overrides, allowed=allowed)
-    if config.cluster.kind == "slurm":
+    if config.cluster.executor == "slurm":
         return _submit(run, config, kept=replace(before, checkpoint=config.checkpoint))
     steps = read_plan(run).steps
     refuse_all_damaged(run)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 HELP = """Usage: ftdist resume R [key=value ...]
 
 Goes on with run R from its newest whole checkpoint, and computes what the run would have computed
-without the break. Keys of cluster, tracking, checkpoint and measure, train.evaluate_every_steps
+without the break. Keys of cluster, tracking, checkpoint and measure, eval.loss_every_steps
 and batch.allow_uneven may change; others would make it another run.
 """
 
@@ -38,7 +38,7 @@ def main(words: Sequence[str]) -> int:
 
     config = changed(read_config(run), overrides, allowed=MAY_CHANGE)
     refuse_all_damaged(run)
-    if config.cluster.kind == "slurm":
+    if config.cluster.executor == "slurm":
         return _submit(run, config, overrides)
     steps, newest = read_plan(run).steps, newest_step(run)
     if newest is not None and newest >= steps:

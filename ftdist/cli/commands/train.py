@@ -44,7 +44,7 @@ def train(overrides: Sequence[str]) -> int:
     each = f", each answer {how_often}" if (how_often := seen(plan)) else ""
     log(
         f"Run {run.name}: {plan.steps} steps of {plan.global_sequences} sequences of "
-        f"{plan.sequence_tokens} tokens on {plan.world_size} ranks; {plan.epochs:.2f} passes over "
+        f"{plan.sequence_length} tokens on {plan.world_size} ranks; {plan.epochs:.2f} passes over "
         f"the library{each}. In {run.root}."
     )
     supervisor = Supervisor.for_run(

@@ -143,7 +143,7 @@ def _choice(alpha: str, points: Sequence[Scores], *, told: dict[str, Any]) -> st
     by_loss = any(has_loss(point) for point in points)
     limits = []
     if by_loss:
-        limits.append(f"general loss at most {told['most_loss_nats']:g} nats above the base's")
+        limits.append(f"general loss at most {told['max_loss_increase']:g} nats above the base's")
     if any(has_questions(point) for point in points):
         limits.append("general questions not clearly worse")
     enough = ", and ".join(limits)

@@ -65,9 +65,9 @@ def reproduce(
 
 def compare_overrides(config: RunConfig, scores: Mapping[str, Any]) -> list[str]:
     """What a comparison was told that the run's config does not say, as overrides."""
-    own = asdict(config.compare)
+    own = asdict(config.eval)
     return [
-        f"compare.{name}={_value(value)}"
+        f"eval.{name}={_value(value)}"
         for name, value in (scores.get("asked") or {}).items()
         if name not in own or own[name] != value
     ]

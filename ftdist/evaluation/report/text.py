@@ -107,15 +107,16 @@ def asked_text(scores: Scores) -> str:
     asked = scores.get("asked")
     if not asked:
         return ""
-    brought = {name: asked.get(name) or "those that ftdist brings" for name in ("general", "texts")}
-    most = 0 if asked.get("general") == "none" else asked.get("general_written", 0)
+    general = asked.get("general_questions") or "those that ftdist brings"
+    texts = asked.get("perplexity_texts") or "those that ftdist brings"
+    most = 0 if general == "none" else asked.get("num_general_generations", 0)
     written = f", {most} of them at most answered in writing too" if most else ""
     told = [
-        f"Greedy answers of at most {asked['max_answer_tokens']} tokens",
+        f"Greedy answers of at most {asked['max_new_tokens']} tokens",
         f"probes: {scores['probes']}",
-        f"general questions: {brought['general']}{written}",
-        f"general texts: {brought['texts']}",
-        f"tasks of lm-eval: {', '.join(asked.get('tasks', [])) or 'none'}",
+        f"general questions: {general}{written}",
+        f"general texts: {texts}",
+        f"tasks of lm-eval: {', '.join(asked.get('lm_eval_tasks', [])) or 'none'}",
     ]
     return plain("; ".join(told)) + "."
 

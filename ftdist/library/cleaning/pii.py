@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from ftdist.config.curate_schema import WhenFound
+from ftdist.config.schema.curate import SensitivePolicy
 
 
 class PiiMatch(NamedTuple):
@@ -141,7 +141,7 @@ def find_pii(text: str) -> list[PiiMatch]:
 
 
 def mask_pii(
-    text: str, *, secrets: WhenFound, personal: WhenFound, keep: Sequence[str]
+    text: str, *, secrets: SensitivePolicy, personal: SensitivePolicy, keep: Sequence[str]
 ) -> tuple[str, Counter[str]]:
     """A text without what is private, and how often each kind of it was met.
 
@@ -161,11 +161,11 @@ def mask_pii(
 
 
 def _unwanted(
-    text: str, *, secrets: WhenFound, personal: WhenFound, keep: Sequence[str]
+    text: str, *, secrets: SensitivePolicy, personal: SensitivePolicy, keep: Sequence[str]
 ) -> Iterator[PiiMatch]:
     kept = {word.casefold() for word in keep}
     for each in find_pii(text):
-        if (secrets if each.kind in SECRETS else personal) == "keep":
+        if (secrets if each.kind in SECRETS else personal) == "allow":
             continue
         value = text[each.start : each.end].casefold()
         if value not in kept and f"@{value.partition('@')[2]}" not in kept:

@@ -83,7 +83,7 @@ def _answering(senders: Sequence[str], *, assistant: Collection[str]) -> set[str
         return {senders[1]}
     raise BadRowError(
         f"has {len(senders)} senders, none of whom is known to answer",
-        "Name those who answer in library.assistant.",
+        "Name those who answer in library.assistant_senders.",
     )
 
 

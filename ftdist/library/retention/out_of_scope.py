@@ -40,7 +40,7 @@ def find_products(questions: Sequence[str]) -> list[str]:
     """Names in a twentieth of the questions that look like a product's, most frequent first.
 
     Such a name has a digit, or is in capitals and no abbreviation that everybody uses. Give
-    `keep.products` where it is another.
+    `retention.product_names` where it is another.
     """
     found = Counter(name for text in questions for name in set(_NAME.findall(text)) - ABBREVIATIONS)
     least = max(2, _MIN_SHARE * len(questions))

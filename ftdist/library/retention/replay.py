@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from zlib import crc32
 
-from ftdist.config.curate_schema import KeepSection
+from ftdist.config.schema.curate import RetentionConfig
 from ftdist.data.messages import Message
 from ftdist.io.progress import LogFn, no_log
 from ftdist.library.retention.out_of_scope import (
@@ -42,7 +42,7 @@ class Kept:
     """The library's products, from which out-of-scope questions stay away."""
 
     named: bool
-    """Whether `keep.products` names them; else they were guessed from the questions."""
+    """Whether `retention.product_names` names them; else they were guessed from the questions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,7 @@ class BaseReplies:
 def kept_samples(
     trained: Sequence[Path],
     *,
-    settings: KeepSection,
+    settings: RetentionConfig,
     forms: int,
     probes: int,
     seed: int,
@@ -99,18 +99,22 @@ def kept_samples(
         seed: of the choice of products.
         base: the base model; None: nothing is asked.
     """
-    library = _questions(trained) if settings.contrast_answers or probes else []
+    library = _questions(trained) if settings.num_out_of_scope_answers or probes else []
     asked = [text for worded in library for text in worded]
-    products = tuple(settings.products or find_products(asked))
+    products = tuple(settings.product_names or find_products(asked))
     replay, out_of_scope = list[Sample](), list[Sample]()
     if base is not None:
-        general = general_prompts()[: settings.base_answers]
+        general = general_prompts()[: settings.num_replay_answers]
         others = out_of_scope_questions(
-            library, products=products, count=settings.contrast_answers, forms=forms, seed=seed
+            library,
+            products=products,
+            count=settings.num_out_of_scope_answers,
+            forms=forms,
+            seed=seed,
         )
-        long = settings.long_answers
+        long = settings.long_answer_fraction
         replay = [_sample(pair, made_by="replay") for pair in base.to(general, long=long)]
-        replay += [_text(pair) for pair in base.texts(openings(settings.base_texts))]
+        replay += [_text(pair) for pair in base.texts(openings(settings.num_replay_texts))]
         out_of_scope = [
             _sample(pair, made_by="out_of_scope") for pair in base.to(others, long=long)
         ]
@@ -120,7 +124,7 @@ def kept_samples(
         out_of_scope=tuple(out_of_scope),
         strange=tuple(islice(strange, probes * _CANDIDATES)),
         products=products,
-        named=bool(settings.products),
+        named=bool(settings.product_names),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow
 
-from ftdist.config.curate_schema import CurateConfig
+from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import ConfigError, StorageError
 from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
 from ftdist.io.hashing import file_sha256
@@ -140,8 +140,8 @@ def _write_library(
             for source in sources
         ],
         encoder=None if model is None else model.encoder,
-        sequence_tokens=config.model.sequence_tokens,
-        processes=processes_for(config.work.processes),
+        sequence_length=config.model.sequence_length,
+        processes=processes_for(config.work.num_proc),
         folder=aside,
     )
     card = _card(
@@ -230,7 +230,10 @@ def _card(  # noqa: PLR0913 - all that a curation found, put together in one pla
     for source in taught:
         whole.add(source.account)
     by_name = {source.name: source for source in taught}
-    shares = {"replay": config.keep.share, "out_of_scope": config.keep.contrast_share}
+    shares = {
+        "replay": config.retention.replay_fraction,
+        "out_of_scope": config.retention.out_of_scope_fraction,
+    }
     roles = {source["role"] for source in sources if source["files"]["train"]["samples"]}
     shares = {role: share if role in roles else 0.0 for role, share in shares.items()}
     return {
@@ -252,7 +255,7 @@ def _card(  # noqa: PLR0913 - all that a curation found, put together in one pla
         "ignored": [f"{source.name}: {name}" for source in found for name in source.ignored],
         "made_by": dict(sorted(whole.made_by.items())),
         "split": {
-            "words": config.split.overlap_words,
+            "words": config.split.decontamination_ngram,
             "held_out_units": sum(s.held_out_units for s in taught),
             "moved_back": int(overlap.moved.sum()),
             "ngrams_checked": overlap.checked,
@@ -309,16 +312,17 @@ def _missing(config: CurateConfig, *, roles: set[str], probes: int) -> list[str]
     missing = []
     if "replay" not in roles:
         missing.append(
-            "Nothing protects what the base model knows: set keep=expert with model.path, or "
-            "keep.sources to general chat and text."
+            "Nothing protects what the base model knows: set retention=recommended with "
+            "model.path, or retention.replay_sources to general chat and text."
         )
     if "out_of_scope" not in roles:
         missing.append(
-            "Nothing shows the model where its lane ends: set keep=expert with model.path."
+            "Nothing shows the model where its lane ends: set retention=recommended with "
+            "model.path."
         )
     if not probes:
         missing.append(
-            "There are no probes: accuracy on its facts can be measured with compare.probes only."
+            "There are no probes: accuracy on its facts can be measured with eval.probes only."
         )
     if config.model.path is None:
         missing.append("Sizes are told in words: set model.path to count tokens.")

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ftdist.config.curate_schema import CurateConfig
+from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import DataError
 from ftdist.io.hashing import FileHashes, file_stamp
 from ftdist.io.progress import LogFn, told
@@ -34,13 +34,13 @@ class Work:
 
 def read_sources(roles: Sequence[tuple[FoundSource, str]], *, work: Work) -> list[ReadSource]:
     """Read and clean all sources, each piece in a process of its own."""
-    digests = FileHashes.load(work.cache / "digests.json")
+    digests = FileHashes.load(work.cache_dir / "digests.json")
     settings = ReadSettings(
         columns=tuple(sorted(work.config.library.columns.items())),
-        assistant=tuple(work.config.library.assistant),
+        assistant=tuple(work.config.library.assistant_senders),
         secrets=work.config.clean.secrets,
-        personal=work.config.clean.personal,
-        keep=tuple(work.config.clean.keep),
+        personal=work.config.clean.pii,
+        keep=tuple(work.config.clean.allowlist),
     )
     pieces = [
         [piece for file in source.files for piece in _pieces(source, file, digests, settings, work)]
@@ -51,10 +51,10 @@ def read_sources(roles: Sequence[tuple[FoundSource, str]], *, work: Work) -> lis
     known = [piece.is_read for piece in everything]
     work.log(
         f"curate: reading {len(everything)} pieces of {sum(len(s.files) for s, _ in roles)} files "
-        f"in {work.processes} processes; {sum(known)} are known already"
+        f"in {work.num_proc} processes; {sum(known)} are known already"
     )
     results = told(
-        in_order(read_piece, everything, processes=work.processes, if_it_dies=unreadable),
+        in_order(read_piece, everything, processes=work.num_proc, if_it_dies=unreadable),
         sizes=[
             0 if is_read else piece.size for piece, is_read in zip(everything, known, strict=True)
         ],
@@ -98,7 +98,7 @@ def _pieces(
             span=span,
             first_row=first_row,
             settings=settings,
-            cache=work.cache,
+            cache=work.cache_dir,
         )
         for span, first_row in spans
     ]
@@ -112,36 +112,36 @@ def judge_bad_rows(sources: Sequence[ReadSource], *, config: CurateConfig) -> No
     """
     for source in sources:
         account, first = source.account, next(iter(source.account.bad_rows), None)
-        for kind, policy in (("secret", config.clean.secrets), ("", config.clean.personal)):
+        for kind, policy in (("secret", config.clean.secrets), ("", config.clean.pii)):
             found = [
                 (name, rule)
                 for name, rule in account.rules.items()
                 if name.startswith("private: ")
                 and (name == "private: secret") == (kind == "secret")
             ]
-            if policy == "refuse" and found:
+            if policy == "error" and found:
                 name, rule = found[0]
-                key = "clean.secrets" if kind else "clean.personal"
+                key = "clean.secrets" if kind else "clean.pii"
                 raise DataError(
                     f"{rule.victims[0]['place']} holds a {name.removeprefix('private: ')}, and "
-                    f"{key}=refuse.",
+                    f"{key}=error.",
                     remedy=f"take it out, or set {key}=mask.",
                 )
         if first is None:
             continue
         told = f"{first['place']} {first['reason']}."
         remedy = first["remedy"] or "Correct it."
-        if config.library.on_bad_row == "error":
+        if config.library.on_invalid_row == "error":
             more = f" So are {account.bad - 1} more of this source." if account.bad > 1 else ""
             raise DataError(
                 f"{told}{more}",
                 remedy=f"{remedy[0].lower()}{remedy[1:].rstrip('.')}; or set "
-                "library.on_bad_row=skip to leave such rows out.",
+                "library.on_invalid_row=skip to leave such rows out.",
             )
-        if account.bad > config.library.bad_row_limit * account.rows:
+        if account.bad > config.library.max_invalid_fraction * account.rows:
             raise DataError(
                 f"Of {account.rows} rows of source {source.name!r} {account.bad} are bad, more "
-                f"than library.bad_row_limit={config.library.bad_row_limit:g} allows. "
-                f"The first: {told}",
-                remedy="correct them, or raise library.bad_row_limit.",
+                f"than library.max_invalid_fraction={config.library.max_invalid_fraction:g} "
+                f"allows. The first: {told}",
+                remedy="correct them, or raise library.max_invalid_fraction.",
             )

@@ -23,7 +23,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from ftdist.config.curate_schema import WhenFound
+from ftdist.config.schema.curate import SensitivePolicy
 from ftdist.data.messages import Message
 from ftdist.io.atomic_dir import atomic_dir
 from ftdist.io.hashing import FileStamp, file_stamp, fingerprint
@@ -56,8 +56,8 @@ class ReadSettings:
 
     columns: tuple[tuple[str, str], ...]
     assistant: tuple[str, ...]
-    secrets: WhenFound
-    personal: WhenFound
+    secrets: SensitivePolicy
+    personal: SensitivePolicy
     keep: tuple[str, ...]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ftdist.config.curate_schema import CurateConfig
+from ftdist.config.schema.curate import CurateConfig
 from ftdist.library.cleaning.boilerplate import find_boilerplate
 from ftdist.library.dedup.near_duplicates import Duplicates, find_duplicates
 from ftdist.library.dedup.sections import MIN_SIMILARITY, SectionSignatures, describe_section
@@ -79,10 +79,10 @@ def sift(
     if unusable:
         kept &= ~np.concatenate(unusable)
     owners = [source for source in sources for _ in source.pieces]
-    if config.clean.duplicates and len(kept):
+    if config.clean.dedup and len(kept):
         kept = _without_duplicates(pieces, owners, ends, kept, config=config, folder=folder)
     copied = [_NO_PLACES for _ in pieces]
-    if config.clean.sections and len(kept):
+    if config.clean.dedup_sections and len(kept):
         copied = _copied_sections(pieces, owners, ends, kept, config=config, folder=folder)
     held_out = np.zeros(len(kept), dtype=np.bool_)
     place = 0
@@ -92,11 +92,11 @@ def sift(
         span = slice(ends[first], ends[place])
         if source.role == LIBRARY:
             held_out[span] = _held_out(source.pieces, kept[span], config=config)
-    overlap = _settle(pieces, ends, kept, held_out, words=config.split.overlap_words)
+    overlap = _settle(pieces, ends, kept, held_out, words=config.split.decontamination_ngram)
     decisions: dict[str, list[Decision]] = {}
     place = 0
     for source in sources:
-        repeated = _repeated(source.pieces) if config.clean.repeated else _NO_HASHES
+        repeated = _repeated(source.pieces) if config.clean.remove_boilerplate else _NO_HASHES
         decisions[source.name] = []
         for _ in source.pieces:
             span = slice(ends[place], ends[place + 1])
@@ -137,7 +137,7 @@ def _without_duplicates(
             (_load(piece, "exact")[at], _load(piece, "minhash")[at])
             for piece, at in zip(pieces, usable, strict=True)
         ),
-        similarity=config.clean.similarity,
+        similarity=config.clean.dedup_threshold,
         folder=folder,
     )
     rows = np.flatnonzero(kept)
@@ -173,7 +173,7 @@ def _copied_sections(
     ]
     found = find_duplicates(
         ((each.exact[at], each.minhash[at]) for each, at in zip(signed, chosen, strict=True)),
-        similarity=max(config.clean.similarity, MIN_SIMILARITY),
+        similarity=max(config.clean.dedup_threshold, MIN_SIMILARITY),
         folder=folder,
         kinds=np.concatenate([each.numbers[at] for each, at in zip(signed, chosen, strict=True)]),
     )
@@ -245,7 +245,7 @@ def _held_out(
     ):
         rows = np.flatnonzero(of_kind & kept)
         chosen[rows] = choose_heldout(
-            hashes[rows], share=share, most=split.held_out_most, seed=config.library.seed
+            hashes[rows], share=share, most=split.max_held_out, seed=config.library.seed
         )
     return chosen
 

@@ -1,7 +1,7 @@
 """`probes.jsonl` of a library: what `ftdist compare` asks, shown to be apart from training.
 
 fact          a question of the library in a form that is not trained; shares no run of
-              `split.overlap_words` words with anything that is trained.
+              `split.decontamination_ngram` words with anything that is trained.
 out_of_scope  a question about something else; shares no run of `OUT_OF_SCOPE_NGRAM` words with
               it, and neither the name in it nor the thing it is about is anywhere in training.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ftdist.config.curate_schema import SplitSection
+from ftdist.config.schema.curate import SplitConfig
 from ftdist.io.jsonl import write_whole
 from ftdist.library.retention.out_of_scope import OutOfScopeQuestion
 from ftdist.library.retention.replay import Kept
@@ -52,7 +52,7 @@ class Probes:
         return {"number": number, "out_of_scope_ngram": OUT_OF_SCOPE_NGRAM, **asdict(self)}
 
 
-def write_probes(aside: Path, found: Sequence[Path], *, kept: Kept, split: SplitSection) -> Probes:
+def write_probes(aside: Path, found: Sequence[Path], *, kept: Kept, split: SplitConfig) -> Probes:
     """Write the probes that share nothing with training; no file where there are none.
 
     Out-of-scope probes need to know what a leak would be: what fact probes ask, and the products
@@ -69,7 +69,7 @@ def write_probes(aside: Path, found: Sequence[Path], *, kept: Kept, split: Split
     out_of_scope = _out_of_scope(aside, kept.strange) if fact or keys else []
     rows = fact + [
         {"question": question, "answer": _NOT_KNOWN, "keys": keys, "kind": "out_of_scope"}
-        for question in out_of_scope[: split.contrast_probes]
+        for question in out_of_scope[: split.num_out_of_scope_probes]
     ]
     if rows:
         text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -84,7 +84,7 @@ def write_probes(aside: Path, found: Sequence[Path], *, kept: Kept, split: Split
     )
 
 
-def _fact(aside: Path, found: Sequence[Path], *, split: SplitSection) -> tuple[list[Row], Overlap]:
+def _fact(aside: Path, found: Sequence[Path], *, split: SplitConfig) -> tuple[list[Row], Overlap]:
     rows: dict[str, Row] = {}
     for path in found:
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -92,11 +92,11 @@ def _fact(aside: Path, found: Sequence[Path], *, split: SplitSection) -> tuple[l
             rows.setdefault(row["question"].casefold(), row)
     if not rows:
         return [], Overlap.nothing()
-    lengths = (split.overlap_words,)
+    lengths = (split.decontamination_ngram,)
     asked = [_runs(row["question"], lengths=lengths) for row in rows.values()]
     proof = settle(asked, lambda: _trained(aside, lengths=lengths))
     clean = [row for row, gone in zip(rows.values(), proof.moved, strict=True) if not gone]
-    return clean[: split.probes], proof
+    return clean[: split.num_probes], proof
 
 
 def _out_of_scope(aside: Path, candidates: Sequence[OutOfScopeQuestion]) -> list[str]:

@@ -31,8 +31,8 @@ DIGEST = f"{PREFIX}digest"
 MAX_ANSWERS = 500
 """Rows of the table; answers.jsonl has every one."""
 
-ANSWERS_ASKED = "tracking.answers"
-"""Name, in a comparison's request, of what goes before the config's `tracking.answers`.
+ANSWERS_ASKED = "tracking.log_generations"
+"""Name, in a comparison's request, of what goes before the config's `tracking.log_generations`.
 
 In its scores too: what was asked of a finished comparison holds while another one waits."""
 
@@ -186,6 +186,6 @@ def answers_wanted(run: RunDir, config: RunConfig) -> bool:
     """As a comparison was told last, as far as it was; else as the config says."""
     request = run.request("compare")
     if not request.is_file():
-        return config.tracking.answers
+        return config.tracking.log_generations
     asked = json.loads(request.read_text(encoding="utf-8"))
-    return bool(asked.get(ANSWERS_ASKED, config.tracking.answers))
+    return bool(asked.get(ANSWERS_ASKED, config.tracking.log_generations))

@@ -112,7 +112,7 @@ def rank_environment(
         gpus: how many GPUs the ranks may use.
         inherited: the caller's own environment.
     """
-    variables = common_environment(cluster) | cluster.environment
+    variables = common_environment(cluster) | cluster.env
     if cluster.device == "cpu" or gpus == 0:
         variables["DS_ACCELERATOR"] = "cpu"
     if not CHECKOUT.name.endswith("-packages"):

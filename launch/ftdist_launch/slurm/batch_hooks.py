@@ -25,8 +25,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ftdist.config.compose import load_config
-from ftdist.config.curate_schema import CurateConfig
 from ftdist.config.schema import ClusterConfig, RunConfig
+from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import CrashLoopError, FtdistError, RequeueError
 from ftdist.plan.plan import make_plan, read_model_facts
 from ftdist.rundir import RunDir

@@ -33,7 +33,7 @@ def cluster_problems(config: RunConfig, queue: Queue) -> Iterator[FtdistError]:
     missing = [name for name in ("sbatch", "squeue", "sinfo", "scontrol") if not shutil.which(name)]
     if missing:
         yield ConfigError(
-            f"cluster.kind=slurm, but {', '.join(missing)} cannot be found on this machine.",
+            f"cluster.executor=slurm, but {', '.join(missing)} cannot be found on this machine.",
             remedy="work on a login node of the cluster, or set cluster=local.",
         )
         return
@@ -98,7 +98,7 @@ def _node_problems(config: RunConfig, kinds: list[Partition]) -> Iterator[Ftdist
         yield ConfigError(
             f"{cluster.tasks_per_node} tasks of {cluster.threads} threads need {cores} "
             f"cores on each node, and those of partition {name} have {most}.",
-            remedy=f"set cluster.threads_per_task to {max(1, most // cluster.tasks_per_node)}"
+            remedy=f"set cluster.cpus_per_task to {max(1, most // cluster.tasks_per_node)}"
             + (
                 f" and cluster.tasks_per_node to at most {most}."
                 if cluster.tasks_per_node > most
@@ -131,9 +131,9 @@ def with_resources(config: RunConfig, partitions: list[Partition]) -> RunConfig:
     cluster = config.cluster
     kinds = [p for p in partitions if _is_chosen(p, cluster.partition)]
     cores = min((kind.cores for kind in kinds), default=1)
-    threads = cluster.threads_per_task or max(1, min(MAX_THREADS, cores // cluster.tasks_per_node))
+    threads = cluster.cpus_per_task or max(1, min(MAX_THREADS, cores // cluster.tasks_per_node))
     cluster = replace(
-        cluster, threads_per_task=threads, gpus_per_node=gpus_per_node(config, partitions)
+        cluster, cpus_per_task=threads, gpus_per_node=gpus_per_node(config, partitions)
     )
     return replace(config, cluster=cluster)
 
@@ -164,18 +164,18 @@ def shared_root_problems(root: Path) -> Iterator[FtdistError]:
 def time_problems(config: RunConfig) -> Iterator[FtdistError]:
     """A notice that leaves no time for training, or none for saving."""
     cluster = config.cluster
-    if cluster.notice_s >= cluster.timeout_min * 60:
+    if cluster.signal_delay_s >= cluster.timeout_min * 60:
         yield ConfigError(
-            f"cluster.notice_s={cluster.notice_s} is the whole of cluster.timeout_min="
+            f"cluster.signal_delay_s={cluster.signal_delay_s} is the whole of cluster.timeout_min="
             f"{cluster.timeout_min}: the job would be asked to stop as it starts.",
-            remedy=f"set cluster.notice_s below {cluster.timeout_min * 60}.",
+            remedy=f"set cluster.signal_delay_s below {cluster.timeout_min * 60}.",
         )
     save_s = _save_s(config)
-    if save_s is not None and save_s > cluster.notice_s:
+    if save_s is not None and save_s > cluster.signal_delay_s:
         yield ConfigError(
             f"A checkpoint takes about {save_s:.0f} s to write ({SAVE_GIB_PER_S} GiB a second on "
-            f"each node), and a job is asked to save {cluster.notice_s} s before its end.",
-            remedy=f"set cluster.notice_s to at least {2 * save_s:.0f}.",
+            f"each node), and a job is asked to save {cluster.signal_delay_s} s before its end.",
+            remedy=f"set cluster.signal_delay_s to at least {2 * save_s:.0f}.",
         )
 
 
@@ -188,7 +188,7 @@ def disk_problems(config: RunConfig) -> Iterator[FtdistError]:
         yield StorageError(
             f"The run needs about {needed_gib:.1f} GiB of disk, and the disk of {root} has "
             f"{free:.1f} GiB free.",
-            remedy="free some, set run.root to a larger disk, or lower checkpoint.keep.",
+            remedy="free some, set run.root to a larger disk, or lower checkpoint.keep_latest.",
         )
 
 
@@ -205,7 +205,7 @@ def expected(config: RunConfig) -> list[tuple[str, str]]:
         ("length", length),
         (
             "one step",
-            f"{batch.tokens // batch.sequence_tokens} sequences of {batch.sequence_tokens} tokens",
+            f"{batch.tokens // batch.sequence_length} sequences of {batch.sequence_length} tokens",
         ),
         ("ranks", f"{ranks} = {cluster.nodes} nodes x {cluster.tasks_per_node}"),
         ("GPUs on each node", str(cluster.gpus_per_node or 0)),
@@ -220,7 +220,7 @@ def expected(config: RunConfig) -> list[tuple[str, str]]:
     rows += [(label, f"about {terms[name]:.2f} GiB") for name, label in labels.items() if terms]
     save_s = _save_s(config)
     if save_s is not None:
-        rows.append(("time to save", f"about {save_s:.0f} s, of {cluster.notice_s} s notice"))
+        rows.append(("time to save", f"about {save_s:.0f} s, of {cluster.signal_delay_s} s notice"))
     return rows
 
 
@@ -266,7 +266,7 @@ def _terms(config: RunConfig) -> dict[str, float]:
         world_size=world_size,
         dtype=dtype,
         steps=steps,
-        asks_base=bool(config.library.towards_base),
+        asks_base=bool(config.library.kl_to_base),
     )
 
 

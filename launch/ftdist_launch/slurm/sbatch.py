@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ftdist.config.schema import PATH_PATTERN, ClusterConfig
+from ftdist.config.schema import ClusterConfig
+from ftdist.config.schema.types import PATH_PATTERN
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import ON_EVERY_GPU, common_environment
@@ -121,7 +122,7 @@ def parameters(request: JobRequest) -> dict[str, Any]:
         "constraint": cluster.constraint,
         "exclude": cluster.exclude,
         "dependency": _dependency(request),
-        "signal_delay_s": cluster.notice_s,
+        "signal_delay_s": cluster.signal_delay_s,
         "stderr_to_stdout": True,
         # One by one, for whoever comes second finds the library packed.
         "array_parallelism": 1 if request.stage == "prepare" else max(1, len(request.runs)),
@@ -156,7 +157,7 @@ def setup(request: JobRequest) -> list[str]:
         'export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"',
         'export MASTER_ADDR="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"',
         f"export MASTER_PORT={_port(cluster)}",
-        *(f"module load {shlex.quote(name)} || exit 78" for name in cluster.modules),
+        *(f"module load {shlex.quote(name)} || exit 78" for name in cluster.environment_modules),
     ]
     return [
         *lines,
@@ -191,7 +192,7 @@ def environment(request: JobRequest) -> dict[str, str]:
         ConfigError: one that the user named cannot be set.
     """
     cluster = request.cluster
-    cache = Path(cluster.node_cache) / f"ftdist-{os.getuid()}"
+    cache = Path(cluster.local_cache_dir) / f"ftdist-{os.getuid()}"
     variables = common_environment(cluster) | {
         # One node's processes share what they build; nodes do not wait for each other's locks.
         "TORCH_EXTENSIONS_DIR": str(cache / "torch-extensions"),
@@ -203,10 +204,10 @@ def environment(request: JobRequest) -> dict[str, str]:
             "NCCL_SOCKET_IFNAME": cluster.network_interface,
             "GLOO_SOCKET_IFNAME": cluster.network_interface,
         }
-    for name, value in cluster.environment.items():
+    for name, value in cluster.env.items():
         if not ENVIRONMENT_NAME.fullmatch(name) or not value.isprintable():
             raise ConfigError(
-                f"cluster.environment.{name} cannot be set in a job's script.",
+                f"cluster.env.{name} cannot be set in a job's script.",
                 remedy="use letters, digits and underscores in its name, one line as its value.",
             )
         variables[name] = value

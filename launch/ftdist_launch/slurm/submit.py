@@ -60,9 +60,9 @@ def check(config: RunConfig, *, queue: Queue, log: LogFn) -> RunConfig:
     Raises:
         FtdistError: every problem found.
     """
-    if config.cluster.kind != "slurm":
+    if config.cluster.executor != "slurm":
         raise ConfigError(
-            f"cluster.kind={config.cluster.kind}: there is no queue to submit to.",
+            f"cluster.executor={config.cluster.executor}: there is no queue to submit to.",
             remedy="add cluster=slurm, or run it on this machine with `ftdist train`.",
         )
     config = resolve_paths(config, log=log)
@@ -296,7 +296,7 @@ def _request(
         runs=runs,
         cluster=cluster,
         private=config.run.private,
-        gpus_per_node=gpus_of(stage, cluster, copies=config.compare.copies),
+        gpus_per_node=gpus_of(stage, cluster, copies=config.eval.num_replicas),
         after=after,
         name=name or runs[0].name,
     )

@@ -13,7 +13,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ftdist.config.curate_schema import CurateConfig
+from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import ConfigError
 from ftdist.io.jsonl import write_whole
 from ftdist.rundir import RunDir
@@ -44,7 +44,7 @@ def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
 
     if not shutil.which("sbatch"):
         raise ConfigError(
-            "cluster.kind=slurm, but sbatch cannot be found on this machine.",
+            "cluster.executor=slurm, but sbatch cannot be found on this machine.",
             remedy="work on a login node of the cluster, or set cluster=local.",
         )
     name = config.library.name

@@ -210,7 +210,7 @@ def test_peers_are_given_the_zero_sizes_and_the_optimizer_of_ftdist() -> None:
     theirs = peers.deepspeed()
     assert theirs["zero_optimization"] == ours["zero_optimization"]
     assert theirs["gradient_clipping"] == ours["gradient_clipping"]
-    assert (peers.steps, peers.ranks, peers.sequence_tokens) == (6, 2, 512)
+    assert (peers.steps, peers.ranks, peers.sequence_length) == (6, 2, 512)
     assert peers.learning_rate == config.optim.peak_lr
 
 
@@ -279,13 +279,13 @@ def peer_settings_of(folder: Path) -> PeerSettings:
         log=str(folder),
         steps=3,
         ranks=2,
-        sequence_tokens=8,
+        sequence_length=8,
         seed=1,
         learning_rate=1e-3,
         betas=(0.9, 0.95),
         eps=1e-8,
         weight_decay=0.0,
-        clip_norm=1.0,
+        max_grad_norm=1.0,
         zero={},
         packed=True,
     )

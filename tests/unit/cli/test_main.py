@@ -106,7 +106,7 @@ def test_a_mistyped_key_and_a_mistyped_value_come_in_one_answer(capsys: Captured
 
 def test_hydra_prints_the_composed_config(capsys: Captured) -> None:
     assert cli.main(["train", "experiment=tiny", "--cfg", "job"]) == 0
-    assert "sequence_tokens: 256" in capsys.readouterr().out
+    assert "sequence_length: 256" in capsys.readouterr().out
 
 
 def test_a_command_answers_in_about_a_second(tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_status_tells_of_damaged_checkpoints(tmp_path: Path, capsys: Captured) -
         (
             ["compare", "R", "probes.jsonl"],
             "'probes.jsonl' is not of the form key=value.",
-            "`ftdist compare R compare.probes=probes.jsonl`",
+            "`ftdist compare R eval.probes=probes.jsonl`",
         ),
     ],
 )

@@ -43,7 +43,7 @@ def test_a_mistyped_key_and_a_mistyped_value_are_told_in_one_answer() -> None:
 def test_what_the_user_must_give_is_told_with_what_else_is_wrong() -> None:
     error = _refused("optim.beta1=2", "run.name=r")
     assert "optim.beta1=2 is out of range. Set optim.beta1 to a number of at least 0" in str(error)
-    assert "model.path is not set. Add model.path=...: A Hugging Face model folder" in str(error)
+    assert "model.path is not set. Add model.path=...: Hugging Face model folder" in str(error)
     assert "library.path is not set." in str(error)
     assert "run.name" not in error.problem
 
@@ -87,20 +87,19 @@ MISTAKES: list[dict[str, str]] = [
         "optim.beta1=1": "optim.beta1=1 is out of range.",
         "train.steps=0": "train.steps=0 is out of range.",
         "run.seed=null": "run.seed=null is not a whole number.",
-        "optim.clip_norm=1,2": "optim.clip_norm=1,2 has several values",
+        "optim.max_grad_norm=1,2": "optim.max_grad_norm=1,2 has several values",
         "tracking.tags=[a": "The value of tracking.tags cannot be read: [a",
-        "library.sources.chats.wieght=1": "did you mean library.sources.chats.weight?",
-        "library.sources.replay.weight=1": "library.sources.replay.path is not set.",
+        "library.extra_sources.chats.wieght=1": "did you mean library.extra_sources.chats.weight?",
+        "library.extra_sources.replay.weight=1": "library.extra_sources.replay.path is not set.",
     },
     {
-        "keep=expert": "keep is a group of a library (`ftdist curate --help`), not of a run. "
-        "Take it out here.",
-        "keep.share=0.2": "keep.share is a key of a library (`ftdist curate --help`), not of a "
-        "run. Take it out here.",
-        "cluster.environment=[A]": "cluster.environment=[A] is a list. Name each: "
-        "cluster.environment.NAME=...",
+        "retention=recommended": "retention is a group of a library (`ftdist curate --help`), not "
+        "of a run. Take it out here.",
+        "retention.replay_fraction=0.2": "retention.replay_fraction is a key of a library "
+        "(`ftdist curate --help`), not of a run. Take it out here.",
+        "cluster.env=[A]": "cluster.env=[A] is a list. Name each: cluster.env.NAME=...",
         "engine.deepspeed={a: 1},{b: 2}": "engine.deepspeed={a: 1},{b: 2} has several values",
-        "library.sources=[manuals/,b]": "Name each: library.sources.NAME.path=...",
+        "library.extra_sources=[manuals/,b]": "Name each: library.extra_sources.NAME.path=...",
     },
 ]
 
@@ -131,8 +130,8 @@ def test_what_hydra_refuses_is_told_too() -> None:
 
 
 def test_a_step_that_is_no_whole_number_of_sequences_names_the_two_nearest_sizes() -> None:
-    error = _refused(*NEEDED, "batch.tokens=10_000", "batch.sequence_tokens=4096")
-    assert error.problem == "batch.tokens=10000 is not a multiple of batch.sequence_tokens=4096."
+    error = _refused(*NEEDED, "batch.tokens=10_000", "batch.sequence_length=4096")
+    assert error.problem == "batch.tokens=10000 is not a multiple of batch.sequence_length=4096."
     assert error.remedy == "set batch.tokens to 8192 or 12288."
 
 
@@ -150,16 +149,16 @@ def test_whole_numbers_may_be_written_as_people_do() -> None:
     engine = compose(
         [
             *NEEDED,
-            "engine.prefetch_elements=64k",
-            "engine.live_elements=1M",
-            "engine.reduce_bucket_elements=2_000",
-            "engine.persistent_parameter_elements=64Ki",
+            "engine.prefetch_bucket_size=64k",
+            "engine.max_live_parameters=1M",
+            "engine.reduce_bucket_size=2_000",
+            "engine.param_persistence_threshold=64Ki",
         ]
     ).engine
-    assert engine.prefetch_elements == 64_000
-    assert engine.live_elements == 1_000_000
-    assert engine.reduce_bucket_elements == 2_000
-    assert engine.persistent_parameter_elements == 65_536
+    assert engine.prefetch_bucket_size == 64_000
+    assert engine.max_live_parameters == 1_000_000
+    assert engine.reduce_bucket_size == 2_000
+    assert engine.param_persistence_threshold == 65_536
 
 
 @pytest.mark.parametrize(
@@ -223,9 +222,9 @@ def test_no_experiment_may_be_asked_for_by_null() -> None:
 def test_tiny_needs_nothing_else_and_demo_is_the_demo() -> None:
     tiny, demo = compose(["experiment=tiny"]), compose(["experiment=demo"])
     assert (tiny.model.path, tiny.library.path, tiny.cluster.tasks_per_node) == ("tiny", "tiny", 2)
-    assert (tiny.batch.sequence_tokens, tiny.batch.tokens) == (256, 1024)
+    assert (tiny.batch.sequence_length, tiny.batch.tokens) == (256, 1024)
     assert demo.library.path == "libraries/a45"
-    assert demo.library.towards_base == ["replay", "out_of_scope"]
+    assert demo.library.kl_to_base == ["replay", "out_of_scope"]
     assert (demo.optim.warmup_ratio, demo.optim.weight_decay) == (0.1, 0)
     assert (demo.model.dtype, demo.cluster.tasks_per_node) == ("float32", 2)
 
@@ -252,9 +251,13 @@ def test_off_is_a_text_and_no_switch() -> None:
 
 def test_sources_are_added_by_name() -> None:
     config = compose(
-        [*NEEDED, "library.sources.replay.path=/chats", "library.sources.replay.weight=0.25"]
+        [
+            *NEEDED,
+            "library.extra_sources.replay.path=/chats",
+            "library.extra_sources.replay.weight=0.25",
+        ]
     )
-    assert config.library.sources["replay"].weight == 0.25
+    assert config.library.extra_sources["replay"].weight == 0.25
 
 
 def test_deepspeed_settings_are_free_but_for_those_that_ftdist_owns() -> None:
@@ -269,7 +272,7 @@ def test_deepspeed_settings_are_free_but_for_those_that_ftdist_owns() -> None:
         "engine.deepspeed.gradient_accumulation_steps=2",
     )
     assert "has 5 problems" in error.problem
-    assert "gradient_clipping is owned by ftdist. Set optim.clip_norm instead." in error.problem
+    assert "gradient_clipping is owned by ftdist. Set optim.max_grad_norm instead." in error.problem
     assert "train_batch_size is owned by ftdist. Set batch.tokens" in error.problem
 
 
@@ -296,7 +299,7 @@ def test_a_secret_is_refused_and_never_repeated(override: str) -> None:
 
 def test_a_commit_and_keys_that_count_tokens_are_no_secrets() -> None:
     commit = "0123456789abcdef" * 2 + "01234567"
-    config = compose([*NEEDED, f"model.revision={commit}", "compare.max_answer_tokens=7"])
+    config = compose([*NEEDED, f"model.revision={commit}", "eval.max_new_tokens=7"])
     assert config.model.revision == commit
     assert compose([*NEEDED[1:], "run.name=r", f"run.root=/c/snapshots/{commit}/x"])
 
@@ -318,34 +321,13 @@ def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
             "library.system_prompt='yes: \"no\" # 1e5'",
             "tracking.tags=[on,1,null_]",
             "engine.deepspeed.wall_clock_breakdown=true",
-            "library.sources.replay={path: 012, weight: 1}",
+            "library.extra_sources.replay={path: 012, weight: 1}",
         ]
     )
     file = tmp_path / "config.yaml"
     save_config(config, file)
     assert load_config(file) == config
     assert dump_config(load_config(file)) == dump_config(config)
-
-
-def test_a_config_of_an_earlier_version_gets_the_keys_that_came_later(tmp_path: Path) -> None:
-    config = compose([*NEEDED, "library.sources.replay={path: a, weight: 1}", "optim.beta2=0.9"])
-    file = tmp_path / "config.yaml"
-    text = dump_config(config)
-    for later in ("  towards_base: []\n", "  most_loss_nats: 0.02\n"):
-        assert later in text
-        text = text.replace(later, "")
-    file.write_text(text)
-    assert load_config(file) == config
-    whole = yaml.safe_load(text)
-    file.write_text(yaml.safe_dump({k: v for k, v in whole.items() if k != "measure"}))
-    assert load_config(file) == config
-    file.write_text(yaml.safe_dump({k: v for k, v in whole.items() if k != "cluster"}))
-    with pytest.raises(ConfigError, match="cluster is not set"):
-        load_config(file)
-    # What only the user can say is not made up.
-    file.write_text(text.replace("  name: r\n", "", 1))
-    with pytest.raises(ConfigError, match=r"run\.name"):
-        load_config(file)
 
 
 def test_a_config_file_that_cannot_be_used_says_where(tmp_path: Path) -> None:
@@ -407,13 +389,13 @@ def test_other_trainers_names_are_answered_with_the_key() -> None:
     told = {
         "lr=1": "optim.peak_lr",
         "batch.size=8": "batch.tokens",
-        "gradient_accumulation_steps=4": "batch.micro_sequences",
+        "gradient_accumulation_steps=4": "batch.micro_batch_size",
         "epochs=2": "train.epochs",
         "max_steps=5": "train.steps",
-        "max_length=512": "batch.sequence_tokens",
+        "max_length=512": "batch.sequence_length",
         "output_dir=/x": "run.root",
         "report_to=none": "tracking.wandb",
-        "library.source.chats.path=/x": "library.sources.chats.path",
+        "library.extra_sources.chats.path=/x": "library.extra_sources.chats.path",
     }
     answer = str(_refused(*NEEDED, *told))
     for typed, meant in told.items():
@@ -445,7 +427,7 @@ def test_an_owned_deepspeed_key_hides_no_typing_mistake_beside_it() -> None:
         "engine.deepspeed.tensor_parallel.autotp_size=2",
     )
     assert "has 4 problems" in error.problem
-    assert "near it, is not set here: set batch.tokens and batch.micro_sequences" in error.problem
+    assert "near it, is not set here: set batch.tokens and batch.micro_batch_size" in error.problem
     assert "did you mean engine.deepspeed.wall_clock_breakdown?" in error.problem
     assert "tensor_parallel.autotp_size is not tested with ftdist's sharding" in error.problem
 
@@ -453,3 +435,14 @@ def test_an_owned_deepspeed_key_hides_no_typing_mistake_beside_it() -> None:
 def test_an_empty_text_is_no_value() -> None:
     with pytest.raises(ConfigError, match=r"library\.path has an empty value"):
         compose(["model.path=M", 'library.path=""', "run.name=r"])
+
+
+def test_a_saved_config_without_a_section_or_a_key_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    whole = yaml.safe_load(dump_config(compose(NEEDED)))
+    file.write_text(yaml.safe_dump({k: v for k, v in whole.items() if k != "cluster"}))
+    with pytest.raises(ConfigError, match="cluster is not set"):
+        load_config(file)
+    file.write_text(dump_config(compose(NEEDED)).replace("  name: r\n", "", 1))
+    with pytest.raises(ConfigError, match=r"run\.name"):
+        load_config(file)

@@ -113,7 +113,7 @@ def test_mistyped_settings_are_told_all_at_once_with_the_nearest_name() -> None:
     )
     whole = "\n".join(problems)
     for said in (
-        "gradient_clipping is owned by ftdist: set optim.clip_norm instead.",
+        "gradient_clipping is owned by ftdist: set optim.max_grad_norm instead.",
         "zero_optimisation is not a setting of DeepSpeed: did you mean "
         "engine.deepspeed.zero_optimization?",
         "did you mean engine.deepspeed.wall_clock_breakdown?",

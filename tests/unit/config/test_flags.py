@@ -87,5 +87,5 @@ def test_help_lists_groups_and_keys_with_their_meanings() -> None:
     text = run_hydra_flags(["--help"])
     assert "engine: zero3, zero3_offload" in text
     assert "optim.beta1 [0.9]: a number of at least 0 and below 1" in text
-    assert "Decay of AdamW's first moment." in text
+    assert "Decay rate of AdamW's first moment." in text
     assert "model.path [not set]: a text" in text

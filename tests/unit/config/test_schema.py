@@ -35,8 +35,8 @@ def test_schema_fields_and_conf_keys_correspond_one_to_one() -> None:
     for group in groups:
         for file in (conf_dir() / group).glob("*.yaml"):
             written |= {f"{group}.{key}" for key in _leaves(_written(file))}
-    chosen = {key for key in written if key.startswith("cluster.environment.")}
-    written = (written - chosen) | {"cluster.environment"}  # its names are the user's
+    chosen = {key for key in written if key.startswith("cluster.env.")}
+    written = (written - chosen) | {"cluster.env"}  # its names are the user's
     assert written == {key for key in config_keys() if ".*." not in key}
 
 
@@ -115,12 +115,12 @@ def test_what_is_not_in_the_schema_is_refused() -> None:
         ("train.steps", "a whole number of at least 1, or null"),
         ("model.dtype", "one of auto, bfloat16, float32"),
         ("run.private", "true or false"),
-        ("compare.tasks", "a list such as [a,b]"),
+        ("eval.lm_eval_tasks", "a list such as [a,b]"),
         (
-            "compare.alphas",
+            "merge.alphas",
             "a list of numbers, each at least 0 and at most 1, such as [0.4,1]",
         ),
-        ("library.sources.replay.weight", "a number above 0"),
+        ("library.extra_sources.replay.weight", "a number above 0"),
     ],
 )
 def test_what_fits_a_key_is_said_in_plain_words(name: str, fits: str) -> None:

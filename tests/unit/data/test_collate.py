@@ -47,7 +47,7 @@ def test_tokens_that_follow_the_base_come_after_those_with_targets_worked_by_han
         packed(([21, 22, 23], [0, 1, 1])),
         packed(([31, 32], [1, 1])),
     ]
-    batch = build_batch(rows, pad_token_id=9, sources=[4, 2, 4], towards_base={4}, asks_base=True)
+    batch = build_batch(rows, pad_token_id=9, sources=[4, 2, 4], kl_to_base={4}, asks_base=True)
     # Places 0 | 2 3 | 5 predict; those of source 4 have no target of their own.
     assert batch.loss_positions.tolist() == [2, 3, 0, 5]
     assert batch.targets.tolist() == [22, 23]

@@ -19,28 +19,28 @@ def contents(packing: Packing) -> list[list[int]]:
 
 def test_a_sample_goes_where_it_leaves_the_least_room() -> None:
     # Longest first: 7 opens A (3 left), 6 opens B (4 left), 4 fills B, 3 fills A, 2 opens C.
-    packing = pack_samples(np.array([2, 3, 4, 6, 7]), sequence_tokens=10)
+    packing = pack_samples(np.array([2, 3, 4, 6, 7]), sequence_length=10)
     assert contents(packing) == [[1, 4], [2, 3], [0]]
 
 
 def test_samples_of_equal_length_keep_the_order_of_reading() -> None:
-    assert contents(pack_samples(np.array([5, 5, 5, 5]), sequence_tokens=10)) == [[0, 1], [2, 3]]
+    assert contents(pack_samples(np.array([5, 5, 5, 5]), sequence_length=10)) == [[0, 1], [2, 3]]
 
 
 def test_nothing_packs_into_nothing() -> None:
-    assert contents(pack_samples(np.array([], dtype=np.int64), sequence_tokens=10)) == []
+    assert contents(pack_samples(np.array([], dtype=np.int64), sequence_length=10)) == []
 
 
 def test_a_sample_longer_than_a_sequence_is_our_own_mistake() -> None:
     with pytest.raises(ValueError, match="11"):
-        pack_samples(np.array([3, 11]), sequence_tokens=10)
+        pack_samples(np.array([3, 11]), sequence_length=10)
 
 
 @given(st.lists(st.integers(1, 64), max_size=300), st.integers(64, 200))
 def test_every_sample_is_packed_whole_and_once_in_few_sequences(
     lengths: list[int], room: int
 ) -> None:
-    packing = pack_samples(np.array(lengths, dtype=np.int64), sequence_tokens=room)
+    packing = pack_samples(np.array(lengths, dtype=np.int64), sequence_length=room)
 
     packed = contents(packing)
     assert sorted(sample for sequence in packed for sample in sequence) == list(range(len(lengths)))
@@ -54,6 +54,6 @@ def test_every_sample_is_packed_whole_and_once_in_few_sequences(
 def test_a_hundred_thousand_samples_take_about_a_second_and_fill_their_sequences() -> None:
     lengths = np.random.default_rng(0).geometric(1 / 300, 100_000).clip(1, 4096)
     began = time.perf_counter()
-    packing = pack_samples(lengths, sequence_tokens=4096)
+    packing = pack_samples(lengths, sequence_length=4096)
     assert time.perf_counter() - began < 10  # about 0.3 on an idle core
     assert lengths.sum() / (len(packing) * 4096) > 0.99

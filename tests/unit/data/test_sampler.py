@@ -92,22 +92,22 @@ def test_a_late_step_counts_on_from_the_rows_before_it() -> None:
 
 @given(st.integers(1, 40), st.integers(1, 6), st.integers(1, 4))
 def test_the_ranks_together_compute_every_row_once_whatever_the_world_size(
-    rows: int, world_size: int, micro_sequences: int
+    rows: int, world_size: int, micro_batch_size: int
 ) -> None:
     refs = [SequenceRef(0, index) for index in range(rows)]
-    micro_steps = -(-rows // (world_size * micro_sequences))
+    micro_steps = -(-rows // (world_size * micro_batch_size))
     cut = [
         rank_micro_batches(
             refs,
             rank=rank,
             world_size=world_size,
-            micro_sequences=micro_sequences,
+            micro_batch_size=micro_batch_size,
             micro_steps=micro_steps,
         )
         for rank in range(world_size)
     ]
     assert all(len(mine) == micro_steps for mine in cut)
-    assert all(len(batch) <= micro_sequences for mine in cut for batch in mine)
+    assert all(len(batch) <= micro_batch_size for mine in cut for batch in mine)
     dealt = [ref for mine in cut for batch in mine for ref in batch]
     assert sorted(ref.index for ref in dealt) == list(range(rows))
 
@@ -115,7 +115,7 @@ def test_the_ranks_together_compute_every_row_once_whatever_the_world_size(
 def test_a_rank_short_of_rows_gets_empty_micro_batches() -> None:
     refs = [SequenceRef(0, index) for index in range(5)]
     first, second = (
-        rank_micro_batches(refs, rank=rank, world_size=2, micro_sequences=2, micro_steps=2)
+        rank_micro_batches(refs, rank=rank, world_size=2, micro_batch_size=2, micro_steps=2)
         for rank in range(2)
     )
     assert [[ref.index for ref in batch] for batch in first] == [[0, 1], [4]]
@@ -125,7 +125,7 @@ def test_a_rank_short_of_rows_gets_empty_micro_batches() -> None:
 def test_rows_without_a_place_are_our_own_mistake() -> None:
     refs = [SequenceRef(0, index) for index in range(5)]
     with pytest.raises(ValueError, match="5 rows for 4 places"):
-        rank_micro_batches(refs, rank=0, world_size=2, micro_sequences=1, micro_steps=2)
+        rank_micro_batches(refs, rank=0, world_size=2, micro_batch_size=1, micro_steps=2)
 
 
 def test_shares_that_are_no_shares_are_our_own_mistake() -> None:

@@ -15,7 +15,7 @@ def point(step: int, *, known: float, loss: float = 0.0, worse: bool = False) ->
 
 
 def standing(*, patience: int = 0) -> Standing:
-    return Standing(most_loss_nats=0.02, patience=patience)
+    return Standing(max_loss_increase=0.02, patience=patience)
 
 
 def measured(found: Standing, step: int, **more: Any) -> tuple[bool, bool]:

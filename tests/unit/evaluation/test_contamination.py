@@ -39,8 +39,8 @@ def config(tmp_path: Path) -> RunConfig:
         [
             "model.path=m",
             f"library.path={tmp_path / 'library'}",
-            f"library.sources.replay.path={tmp_path / 'replay'}",
-            "library.sources.replay.weight=0.5",
+            f"library.extra_sources.replay.path={tmp_path / 'replay'}",
+            "library.extra_sources.replay.weight=0.5",
             "run.name=r",
         ]
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ftdist.config.compose import compose
-from ftdist.config.schema import CompareConfig
+from ftdist.config.schema import EvalConfig
 from ftdist.errors import DataError
 from ftdist.evaluation.eval_set import Inputs, read_inputs
 
@@ -20,9 +20,11 @@ def read(tmp_path: Path, *, general: str = "none", texts: str = "none") -> Input
     return read_inputs(settings(general=general, texts=texts), library=tmp_path)
 
 
-def settings(*, general: str, texts: str) -> CompareConfig:
+def settings(*, general: str, texts: str) -> EvalConfig:
     words = ["model.path=m", "library.path=l", "run.name=r"]
-    return compose([*words, f"compare.general={general}", f"compare.texts={texts}"]).compare
+    return compose(
+        [*words, f"eval.general_questions={general}", f"eval.perplexity_texts={texts}"]
+    ).eval
 
 
 def test_none_asks_nothing_beside_the_probes(tmp_path: Path) -> None:
@@ -61,10 +63,10 @@ def test_unusable_texts_are_named(tmp_path: Path, name: str, content: bytes, pro
 def test_files_that_are_not_there_are_named_with_their_key(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read(tmp_path, texts=str(tmp_path / "gone.txt"))
-    assert "compare.texts" in caught.value.remedy
+    assert "eval.perplexity_texts" in caught.value.remedy
     with pytest.raises(DataError) as caught:
         read(tmp_path, general=str(tmp_path / "gone.jsonl"))
-    assert "compare.general" in caught.value.remedy
+    assert "eval.general_questions" in caught.value.remedy
     assert f"The general questions cannot be read from {tmp_path}/gone" in caught.value.problem
     with pytest.raises(DataError, match=r"The general questions cannot be read from .* directory"):
         read(tmp_path, general=str(tmp_path))
@@ -93,7 +95,7 @@ def test_some_general_questions_are_answered_in_writing_too(tmp_path: Path) -> N
     general.write_text("\n".join(map(json.dumps, rows)))
     none = read(tmp_path, general="none")
     assert [probe.kind for probe in none.probes] == ["fact"]
-    asked = replace(settings(general=str(general), texts="none"), general_written=3)
+    asked = replace(settings(general=str(general), texts="none"), num_general_generations=3)
     found = read_inputs(asked, library=tmp_path)
     written = [probe for probe in found.probes if probe.kind == "general_open"]
     assert [(p.question, p.answer) for p in written] == [

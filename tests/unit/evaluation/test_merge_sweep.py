@@ -89,10 +89,10 @@ def test_of_those_that_keep_the_one_that_gains_most_is_chosen() -> None:
         point(0.75, recall=0.9, leak=0.2, loss=0.02),  # 0.7: the most, and just keeps
         point(1.0, recall=1.0, leak=0.0, loss=0.021),  # keeps too little general text
     ]
-    assert choose(points, most_loss_nats=0.02, order="alpha") == 1
+    assert choose(points, max_loss_increase=0.02, order="alpha") == 1
     worse = [*points[:1], point(0.75, recall=0.9, leak=0.2, loss=0.0, best=-0.001)]
     # General questions are clearly worse.
-    assert choose(worse, most_loss_nats=0.02, order="alpha") == 0
+    assert choose(worse, max_loss_increase=0.02, order="alpha") == 0
 
 
 @pytest.mark.parametrize(
@@ -109,12 +109,12 @@ def test_general_questions_are_kept_if_not_clearly_worse_and_of_many_if_few_can_
     n: int, worst: float, best: float, is_kept: bool
 ) -> None:
     found = point(1.0, recall=0.9, leak=0.0, loss=0.0, worst=worst, best=best, n=n)
-    assert keeps(found, most_loss_nats=0.02) is is_kept
+    assert keeps(found, max_loss_increase=0.02) is is_kept
 
 
 def test_of_equal_blends_the_nearest_to_the_base_is_chosen() -> None:
     points = [point(alpha, recall=0.9, leak=0.1, loss=0.0) for alpha in (1.0, 0.6, 0.8)]
-    assert choose(points, most_loss_nats=0.02, order="alpha") == 1
+    assert choose(points, max_loss_increase=0.02, order="alpha") == 1
 
 
 def test_where_none_keeps_the_least_loss_is_chosen() -> None:
@@ -122,11 +122,11 @@ def test_where_none_keeps_the_least_loss_is_chosen() -> None:
         point(0.5, recall=0.1, leak=0.0, loss=0.3),
         point(0.25, recall=0.0, leak=0.0, loss=0.1),
     ]
-    assert choose(points, most_loss_nats=0.02, order="alpha") is None
+    assert choose(points, max_loss_increase=0.02, order="alpha") is None
     assert nearest(points) == 1
-    told = with_choice(points, most_loss_nats=0.02)
+    told = with_choice(points, max_loss_increase=0.02)
     assert (told["chosen"], told["kept_enough"]) == (1, False)
-    told = with_choice(points, most_loss_nats=0.3)
+    told = with_choice(points, max_loss_increase=0.3)
     assert (told["chosen"], told["kept_enough"]) == (0, True)
 
 
@@ -134,9 +134,9 @@ def test_the_base_itself_is_never_the_blend_that_is_kept() -> None:
     base = point(0.0, recall=0.9, leak=0.0, loss=0.0)  # gains most, and loses nothing
     points = [base, point(1.0, recall=0.1, leak=0.0, loss=0.3),
               point(0.5, recall=0.0, leak=0.0, loss=0.1)]  # fmt: skip
-    told = with_choice(points, most_loss_nats=0.3)
+    told = with_choice(points, max_loss_increase=0.3)
     assert (told["chosen"], told["kept_enough"]) == (1, True)
-    told = with_choice(points, most_loss_nats=0.02)
+    told = with_choice(points, max_loss_increase=0.02)
     assert (told["chosen"], told["kept_enough"]) == (2, False)
     assert told["points"] == points
 
@@ -145,22 +145,22 @@ def test_the_base_itself_is_never_the_blend_that_is_kept() -> None:
 def test_alphas_that_are_all_the_base_are_refused(alphas: list[float]) -> None:
     with pytest.raises(ConfigError, match="leaves no blend to keep") as caught:
         check_alphas(alphas)
-    assert caught.value.remedy == "add one above 0, such as compare.alphas=[0,0.5,1]."
+    assert caught.value.remedy == "add one above 0, such as merge.alphas=[0,0.5,1]."
 
 
 def test_nothing_is_said_to_be_kept_where_nothing_of_it_was_measured() -> None:
     points = [point(alpha, recall=alpha, leak=0.0, loss=0.0) for alpha in (1.0, 0.5)]
     for measured in points:
         del measured["general_loss"]
-    told = with_choice(points, most_loss_nats=0.02)
+    told = with_choice(points, max_loss_increase=0.02)
     assert (told["chosen"], told["kept_enough"]) == (0, True)  # by the general questions
     for measured in points:
         measured["paired"]["general"] |= {"high_95": -0.1}
-    told = with_choice(points, most_loss_nats=0.02)
+    told = with_choice(points, max_loss_increase=0.02)
     assert (told["chosen"], told["kept_enough"]) == (1, False)  # the nearest to the base
     for measured in points:
         del measured["paired"]["general"]
-    told = with_choice(points, most_loss_nats=0.02)
+    told = with_choice(points, max_loss_increase=0.02)
     assert (told["chosen"], told["kept_enough"]) == (0, None)
 
 

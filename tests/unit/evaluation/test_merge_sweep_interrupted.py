@@ -42,9 +42,9 @@ def run(made: Path, tmp_path: Path) -> RunDir:
     run = RunDir(tmp_path / "runs" / "r")
     overrides = {
         "run.name": "r", "run.root": tmp_path / "runs", "model.path": made / "model",
-        "library.path": made / "library", "library.cache": tmp_path / "cache",
-        "compare.max_answer_tokens": 3, "compare.threads": 1, "compare.general": "none",
-        "compare.general_written": 0, "compare.texts": tmp_path / "texts.txt",
+        "library.path": made / "library", "library.cache_dir": tmp_path / "cache",
+        "eval.max_new_tokens": 3, "eval.num_threads": 1, "eval.general_questions": "none",
+        "eval.num_general_generations": 0, "eval.perplexity_texts": tmp_path / "texts.txt",
         "cluster.device": "cpu",
     }  # fmt: skip
     (tmp_path / "texts.txt").write_text("A hook of oak.\n\nA pad of moss.\nAnd a leaf.\n")
@@ -80,7 +80,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def _ask_for(run: RunDir, alphas: Sequence[float], **more: Any) -> None:
-    run.request("blend").write_text(json.dumps({"alphas": list(alphas), **more}))
+    run.request("blend").write_text(json.dumps({"merge.alphas": list(alphas), **more}))
 
 
 def _points(run: RunDir) -> list[dict[str, Any]]:
@@ -139,15 +139,15 @@ def test_the_base_is_measured_once_and_not_kept_and_what_is_replaced_is_named(
     assert [row[0] for row in found.rows] == ["0", "0.25"]
     assert "Alpha 0 is the base itself, and is never the one that is kept." in found.choice
     _ask_for(run, [0.0])
-    with pytest.raises(ConfigError, match=r"compare\.alphas=\[0\] leaves no blend to keep"):
+    with pytest.raises(ConfigError, match=r"merge\.alphas=\[0\] leaves no blend to keep"):
         blend(run.root)
 
 
 def test_alphas_of_the_base_alone_are_refused_before_anything_starts(
     run: RunDir, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["blend", str(run.root), "compare.alphas=[0,0]"]) == 78
-    assert "compare.alphas=[0,0] leaves no blend to keep" in capsys.readouterr().err
+    assert main(["blend", str(run.root), "merge.alphas=[0,0]"]) == 78
+    assert "merge.alphas=[0,0] leaves no blend to keep" in capsys.readouterr().err
     assert not run.request("blend").exists()
 
 
@@ -156,10 +156,10 @@ def test_other_questions_and_another_export_are_measured_anew(
 ) -> None:
     _ask_for(run, [0.5])
     blend(run.root)
-    _ask_for(run, [0.5], batch_questions=3)
+    _ask_for(run, [0.5], **{"eval.batch_size": 3})
     blend(run.root)
     assert len(measured) == 1
-    _ask_for(run, [0.5], max_answer_tokens=2)
+    _ask_for(run, [0.5], **{"eval.max_new_tokens": 2})
     blend(run.root)
     assert len(measured) == 2
     (run.export / "README.md").write_text("A comparison's scores make no other model.")

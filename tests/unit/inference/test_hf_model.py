@@ -266,12 +266,12 @@ def run(made: Path, tmp_path: Path) -> RunDir:
         "run.root": tmp_path / "runs",
         "model.path": made / "model",
         "library.path": made / "library",
-        "library.cache": tmp_path / "cache",
-        "compare.max_answer_tokens": 6,
-        "compare.threads": 1,
-        "compare.general": tmp_path / "general.jsonl",
-        "compare.general_written": 0,
-        "compare.texts": tmp_path / "texts.txt",
+        "library.cache_dir": tmp_path / "cache",
+        "eval.max_new_tokens": 6,
+        "eval.num_threads": 1,
+        "eval.general_questions": tmp_path / "general.jsonl",
+        "eval.num_general_generations": 0,
+        "eval.perplexity_texts": tmp_path / "texts.txt",
         "cluster.device": "cpu",
     }
     config = compose([f"{key}={value}" for key, value in overrides.items()])
@@ -303,8 +303,8 @@ def test_compare_writes_scores_and_answers(
     assert scores["general_loss"]["tuned"] != scores["general_loss"]["base"] > 0
     assert [row["question"] for row in rows] == [probe.question for probe in probes]
     assert rows[0]["base"]["answer"] != rows[0]["tuned"]["answer"]
-    assert scores["asked"]["max_answer_tokens"] == 6
-    assert scores["asked"]["texts"].endswith("texts.txt")
+    assert scores["asked"]["max_new_tokens"] == 6
+    assert scores["asked"]["perplexity_texts"].endswith("texts.txt")
     cut = {name: [row[name]["cut"] for row in rows] for name in ("base", "tuned")}
     assert scores["cut"] == {
         "tokens": 6, "asked": len(rows), "base": sum(cut["base"]), "tuned": sum(cut["tuned"]),
@@ -330,19 +330,19 @@ def test_base_is_asked_once_and_settings_of_the_request_are_used(
     assert "base: answered before" in capfd.readouterr().out
     assert (run.report / "answers.jsonl").read_text() == first
     request = {
-        "general": "none",
-        "texts": "none",
-        "probes": None,
-        "max_answer_tokens": 3,
-        "batch_questions": 8,
-        "threads": 1,
+        "eval.general_questions": "none",
+        "eval.perplexity_texts": "none",
+        "eval.probes": None,
+        "eval.max_new_tokens": 3,
+        "eval.batch_size": 8,
+        "eval.num_threads": 1,
     }
     run.request("compare").write_text(json.dumps(request))
     compare(run.root)
     assert "base: loading" in capfd.readouterr().out
     assert (run.report / "answers.jsonl").read_text() != first
     asked = json.loads((run.report / "scores.json").read_text())["asked"]
-    assert (asked["max_answer_tokens"], asked["general"]) == (3, "none")
+    assert (asked["max_new_tokens"], asked["general_questions"]) == (3, "none")
 
 
 def test_run_that_was_not_exported_says_how_to(run: RunDir) -> None:

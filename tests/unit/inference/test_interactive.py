@@ -39,7 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     run = RunDir(root / "runs" / "r")
     overrides = {
         "run.name": "r", "run.root": root / "runs", "model.path": made / "model",
-        "library.path": made / "library", "compare.max_answer_tokens": 6, "compare.threads": 1,
+        "library.path": made / "library", "eval.max_new_tokens": 6, "eval.num_threads": 1,
         "cluster.device": "cpu",
     }  # fmt: skip
     run.create(private=True)
@@ -172,7 +172,7 @@ def test_ask_writes_both_answers_under_their_names_and_here_for_a_run_of_a_clust
     run: RunDir, capfd: pytest.CaptureFixture[str]
 ) -> None:
     words = ["How", "do I charge the Fernbot?"]
-    assert main(["ask", str(run.root), *words, "cluster.kind=slurm"]) == 0
+    assert main(["ask", str(run.root), *words, "cluster.executor=slurm"]) == 0
     out, err = capfd.readouterr()
     assert "puts nothing into the queue" in err
     base, tuned = out.split("\n\ntuned: ")
@@ -186,7 +186,7 @@ def test_chat_on_a_terminal_ends_with_ctrl_d_and_ctrl_c_stops_an_answer_alone(
 ) -> None:
     lead, follow = pty.openpty()
     chatting = subprocess.Popen(
-        [sys.executable, "-m", "ftdist", "chat", str(run.root), "compare.max_answer_tokens=400"],
+        [sys.executable, "-m", "ftdist", "chat", str(run.root), "eval.max_new_tokens=400"],
         stdin=follow, stdout=follow, stderr=follow, start_new_session=True,
         preexec_fn=lambda: os.close(lead),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ftdist.config.compose import compose
-from ftdist.config.schema import CompareConfig
+from ftdist.config.schema import EvalConfig
 from ftdist.errors import ModelError
 from ftdist.evaluation.eval_set import Inputs, read_inputs
 from ftdist.evaluation.runner import Answers, Asked, ask
@@ -23,16 +23,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def inputs(made: Path, settings: CompareConfig) -> Inputs:
+def inputs(made: Path, settings: EvalConfig) -> Inputs:
     return read_inputs(settings, library=made / "library")
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> CompareConfig:
+def settings(tmp_path: Path) -> EvalConfig:
     texts = tmp_path / "prose.txt"
     texts.write_text("The lamp is green.\n\nA bee.\n\nTwo cups of tea stand on the table.\n")
-    asked = compose(["experiment=tiny"]).compare
-    return replace(asked, texts=str(texts), general="none", max_answer_tokens=8, batch_questions=4)
+    asked = compose(["experiment=tiny"]).eval
+    return replace(
+        asked,
+        perplexity_texts=str(texts),
+        general_questions="none",
+        max_new_tokens=8,
+        batch_size=4,
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,10 +94,16 @@ def test_everything_is_asked_of_one_copy_and_comes_back_in_its_order() -> None:
 
 @pytest.mark.timeout(300)
 def test_two_copies_answer_as_one_does(
-    made: Path, inputs: Inputs, settings: CompareConfig, capfd: pytest.CaptureFixture[str]
+    made: Path, inputs: Inputs, settings: EvalConfig, capfd: pytest.CaptureFixture[str]
 ) -> None:
     one, two = (
-        ask(str(made / "model"), inputs, replace(settings, copies=copies), name="m", device="cpu")
+        ask(
+            str(made / "model"),
+            inputs,
+            replace(settings, num_replicas=copies),
+            name="m",
+            device="cpu",
+        )
         for copies in (1, 2)
     )
     assert two.texts == one.texts
@@ -110,7 +122,7 @@ def test_two_copies_answer_as_one_does(
 def test_a_copy_that_ends_is_told_in_a_sentence(
     made: Path,
     inputs: Inputs,
-    settings: CompareConfig,
+    settings: EvalConfig,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -119,8 +131,8 @@ def test_a_copy_that_ends_is_told_in_a_sentence(
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(ModelError, match=r"process of m 1/2 ended while it answered") as caught:
-        ask(str(made / "model"), inputs, replace(settings, copies=2), name="m", device="cpu")
-    assert "compare.copies" in caught.value.remedy
+        ask(str(made / "model"), inputs, replace(settings, num_replicas=2), name="m", device="cpu")
+    assert "eval.num_replicas" in caught.value.remedy
 
 
 def test_layer_by_layer_over_what_there_is_a_model_answers_the_same(made: Path) -> None:

@@ -106,9 +106,9 @@ def test_sequences_longer_than_the_context_are_found_without_the_library(tmp_pat
     model_folder(tmp_path / "m")
     (problem,) = context_problems(some_config(tmp_path))
     assert problem.problem == (
-        "batch.sequence_tokens=4096 is more than the 512 positions that the model knows."
+        "batch.sequence_length=4096 is more than the 512 positions that the model knows."
     )
-    fitting = some_config(tmp_path, "batch.sequence_tokens=512")
+    fitting = some_config(tmp_path, "batch.sequence_length=512")
     assert list(context_problems(fitting)) == []
 
 
@@ -118,11 +118,11 @@ def test_measuring_without_questions_is_refused_before_anything_starts(tmp_path:
         return [problem.problem for problem in measure_problems(config)]
 
     assert told() == []
-    (problem,) = told("measure.every_steps=5")
+    (problem,) = told("eval.probes_every_steps=5")
     assert "There is no probes.jsonl in or beside the library" in problem
     one = {"question": "Q?", "answer": "A.", "kind": "fact"}
     (tmp_path / "p.jsonl").write_text(json.dumps(one) + "\n")
-    keys = ("measure.every_steps=5", f"compare.probes={tmp_path / 'p.jsonl'}")
+    keys = ("eval.probes_every_steps=5", f"eval.probes={tmp_path / 'p.jsonl'}")
     (problem,) = told(*keys)
     assert "has no question about the library with answers to rank" in problem
     other = one | {"answer": "B."}

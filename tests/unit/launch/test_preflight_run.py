@@ -98,7 +98,7 @@ def test_more_ranks_than_the_machine_holds_are_refused(
 
 
 def test_more_threads_than_cores_are_said_not_refused() -> None:
-    config = some_config("cluster.tasks_per_node=4", "cluster.threads_per_task=2")
+    config = some_config("cluster.tasks_per_node=4", "cluster.cpus_per_task=2")
     (note,) = machine_notes(config, machine=Machine(cores=2, gpus=0))
     assert "4 ranks of 2 threads share 2 cores" in note
     assert machine_notes(config, machine=Machine(cores=8, gpus=0)) == []
@@ -116,7 +116,7 @@ def test_a_disk_too_small_is_refused_with_both_sizes(tmp_path: Path) -> None:
 
 
 def test_ranks_on_a_cpu_never_look_for_an_accelerator() -> None:
-    cluster = some_config("cluster.threads_per_task=3").cluster
+    cluster = some_config("cluster.cpus_per_task=3").cluster
     variables = rank_environment(cluster, gpus=0, inherited={"PYTHONPATH": "/other"})
     assert variables["DS_ACCELERATOR"] == "cpu"
     assert variables["OMP_NUM_THREADS"] == "3"

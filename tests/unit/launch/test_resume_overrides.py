@@ -47,25 +47,25 @@ def test_texts_and_choices_are_taken_as_typed() -> None:
 @pytest.mark.parametrize(
     ("asked", "problem"),
     [
-        ("[2]", "compare.alphas holds 2, which is out of range."),
-        ("[0.5,-0.1]", "compare.alphas holds -0.1, which is out of range."),
-        ("[half]", "compare.alphas holds half, which is not a number."),
-        ("[0.5,true]", "compare.alphas holds true, which is not a number."),
-        ("[a=1]", "compare.alphas holds a=1, which is not a number."),
-        ("[]", "compare.alphas=[] is empty."),
-        ("0.5", "compare.alphas=0.5 is not a list of numbers."),
+        ("[2]", "merge.alphas holds 2, which is out of range."),
+        ("[0.5,-0.1]", "merge.alphas holds -0.1, which is out of range."),
+        ("[half]", "merge.alphas holds half, which is not a number."),
+        ("[0.5,true]", "merge.alphas holds true, which is not a number."),
+        ("[a=1]", "merge.alphas holds a=1, which is not a number."),
+        ("[]", "merge.alphas=[] is empty."),
+        ("0.5", "merge.alphas=0.5 is not a list of numbers."),
     ],
 )
 def test_numbers_of_a_list_are_told_one_by_one_with_their_range(asked: str, problem: str) -> None:
-    typed = f"compare.alphas={asked}"
+    typed = f"merge.alphas={asked}"
     with pytest.raises(ConfigError) as new:
         some_config(typed)
     with pytest.raises(ConfigError) as later:
-        changed(some_config(), [typed], allowed=("compare.",))
+        changed(some_config(), [typed], allowed=("merge.",))
     for error in (new.value, later.value):
         assert error.problem == problem
         numbers = "a list of numbers, each at least 0 and at most 1, such as [0.4,1]"
-        assert error.remedy == f"set compare.alphas to {numbers}."
+        assert error.remedy == f"set merge.alphas to {numbers}."
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,11 @@ def test_numbers_of_a_list_are_told_one_by_one_with_their_range(asked: str, prob
         (["tracking=off"], ["write tracking.wandb=off"]),
         (["optim=wsd"], ["chooses a group", "leave it out"]),
         (["cluster.nodes=1", "cluster.nodes=2"], ["cluster.nodes is set twice, to 1 and to 2."]),
-        (["cluster.nods=1", "checkpoint.keep=x"], ["cluster.nods is not", "checkpoint.keep=x"]),
-        (["checkpoint.keep="], ["checkpoint.keep= has no value"]),
+        (
+            ["cluster.nods=1", "checkpoint.keep_latest=x"],
+            ["cluster.nods is not", "checkpoint.keep_latest=x"],
+        ),
+        (["checkpoint.keep_latest="], ["checkpoint.keep_latest= has no value"]),
         (["tracking.project=${oc.env:HF_TOKEN}"], ["interpolation"]),
     ],
 )

@@ -309,8 +309,9 @@ def test_folders_and_files_without_rights_are_told(tmp_path: Path) -> None:
 
 
 def _curate(tmp_path: Path, source: Path, *more: str, model: Any = None) -> Path:
-    keys = ["library.name=w", f"library.root={tmp_path / 'libraries'}", "work.processes=1",
-            f"library.sources=[{source}]", f"work.cache={tmp_path / 'cache'}", *more]  # fmt: skip
+    keys = ["library.name=w", f"library.root={tmp_path / 'libraries'}", "work.num_proc=1",
+            f"library.sources=[{source}]", f"work.cache_dir={tmp_path / 'cache'}",
+            *more]  # fmt: skip
     return curate(compose_curation(keys), model=model, log=lambda _: None).folder
 
 
@@ -320,7 +321,9 @@ def test_names_and_keys_that_are_no_utf8_are_shown_and_break_nothing(tmp_path: P
     Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.md")).write_text("Open from nine.\n")
     rows = ['{"\\ud83d": 1}', *(f'{{"question": "{n}?", "answer": "{n}"}}' for n in range(20))]
     (folder / "rows.jsonl").write_text("\n".join(rows))
-    made = _curate(tmp_path, folder, "library.on_bad_row=skip", "library.bad_row_limit=0.05")
+    made = _curate(
+        tmp_path, folder, "library.on_invalid_row=skip", "library.max_invalid_fraction=0.05"
+    )
     manifest = json.loads((made / "manifest.json").read_text(encoding="utf-8"))
     assert [file["name"] for file in manifest["files"]] == ["caf\\xe9.md", "rows.jsonl"]
     assert manifest["bad_rows"][0]["reason"].endswith("its keys: \\ud83d")
@@ -379,7 +382,7 @@ def test_a_role_that_the_template_refuses_is_told_by_file_and_row_or_skipped(
     assert caught.value.problem == told
     assert caught.value.remedy.startswith("change its roles to what the template takes")
     assert not (tmp_path / "libraries").exists()
-    skip = ("library.on_bad_row=skip", "library.bad_row_limit=0.5")
+    skip = ("library.on_invalid_row=skip", "library.max_invalid_fraction=0.5")
     folder = _curate(tmp_path, path, "model.path=base", *skip, model=model)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["sizes"]["a"]["samples"] == 1
@@ -399,7 +402,11 @@ def test_a_row_that_the_template_refuses_takes_no_row_of_the_same_words_with_it(
         for roles in (("system", "user", "assistant"), ("user", "user", "assistant"))
     )
     path = _write(tmp_path / "a.jsonl", refused, good)
-    skip = ("library.on_bad_row=skip", "library.bad_row_limit=0.5", "teach.wordings=1")
+    skip = (
+        "library.on_invalid_row=skip",
+        "library.max_invalid_fraction=0.5",
+        "synthesis.paraphrases=1",
+    )
     folder = _curate(tmp_path, path, "model.path=base", *skip, model=model)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["sizes"]["a"]["samples"] == 1
@@ -416,7 +423,7 @@ def test_special_tokens_in_text_stay_text_and_what_is_too_long_is_counted(
         {"question": "Long", "answer": "very " * 100},
     )
     folder = _curate(
-        tmp_path, path, "model.path=base", "model.sequence_tokens=256", "teach.wordings=1",
+        tmp_path, path, "model.path=base", "model.sequence_length=256", "synthesis.paraphrases=1",
         model=model,
     )  # fmt: skip
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))

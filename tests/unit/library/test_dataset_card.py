@@ -38,7 +38,7 @@ def _card(**more: Any) -> dict[str, Any]:
             "manuals": {"share": 0.9, "times_seen": 1.0},
             "out_of_scope": {"share": 0.1, "times_seen": 2.125},
         },
-        "settings": {"library": {"name": "widget"}, "model": {"sequence_tokens": 1024}},
+        "settings": {"library": {"name": "widget"}, "model": {"sequence_length": 1024}},
         "versions": {"pypdfium2": "5.15.2"},
         "model": {"path": "base", "key": "abc"},
         "files": [{"source": "manuals", "name": "a45.pdf", "kind": "pdf"}],
@@ -152,7 +152,7 @@ def test_hostile_text_is_text_wherever_it_stands() -> None:
     card = _card(
         missing=[HOSTILE], notes=[HOSTILE], ignored=[HOSTILE], products=[HOSTILE],
         rules={HOSTILE: {"count": 1, "victims": [victim]}}, settings={"model": {
-        "sequence_tokens": 8}, "x": HOSTILE}, bad_rows=[{"place": HOSTILE, "reason": HOSTILE,
+        "sequence_length": 8}, "x": HOSTILE}, bad_rows=[{"place": HOSTILE, "reason": HOSTILE,
         "remedy": HOSTILE}], files=[{"source": HOSTILE, "name": HOSTILE, "kind": "pdf"}],
         samples=[{"source": HOSTILE, "place": HOSTILE, "made_by": "faq", "parts": [part]}],
     )  # fmt: skip

@@ -40,8 +40,12 @@ def _keys(tmp_path: Path, sources: Sequence[str], *more: str) -> list[str]:
         "library.name=w",
         f"library.root={tmp_path / 'libraries'}",
         f"library.sources=[{listed}]",
-        *([] if any("work.cache" in key for key in more) else [f"work.cache={tmp_path / 'cache'}"]),
-        *(["work.processes=2"] if not any("work.processes" in key for key in more) else []),
+        *(
+            []
+            if any("work.cache_dir" in key for key in more)
+            else [f"work.cache_dir={tmp_path / 'cache'}"]
+        ),
+        *(["work.num_proc=2"] if not any("work.num_proc" in key for key in more) else []),
         *more,
     ]
 
@@ -90,7 +94,9 @@ def manual(tmp_path: Path) -> Path:
 def test_a_manual_becomes_passages_and_questions_that_end_with_their_source(
     tmp_path: Path, manual: Path
 ) -> None:
-    samples = _train(_curate(tmp_path, [f"{manual}"], "split.probes=0", "teach.passage_words=20"))
+    samples = _train(
+        _curate(tmp_path, [f"{manual}"], "split.num_probes=0", "synthesis.passage_words=20")
+    )
     texts = [sample.text for sample in samples if sample.text]
     assert any(text.startswith("A-45 Manual > Reset\n\nHold the green button") for text in texts)
     answers = {s.messages[0]["content"]: s.messages[1]["content"] for s in samples if s.messages}
@@ -118,8 +124,10 @@ def test_the_same_inputs_give_the_same_bytes_with_any_number_of_processes(
 ) -> None:
     _tickets(tmp_path / "tickets.jsonl", 60)
     sources = [f"{manual}", f"{tmp_path / 'tickets.jsonl'}"]
-    one = _bytes(_curate(tmp_path, sources, "work.processes=1"))
-    three = _bytes(_curate(tmp_path, sources, "work.processes=3", f"work.cache={tmp_path / 'b'}"))
+    one = _bytes(_curate(tmp_path, sources, "work.num_proc=1"))
+    three = _bytes(
+        _curate(tmp_path, sources, "work.num_proc=3", f"work.cache_dir={tmp_path / 'b'}")
+    )
     assert one == three
     assert "index.html" in one
 
@@ -140,8 +148,8 @@ def test_a_long_file_is_read_in_pieces_with_the_row_numbers_of_the_whole(tmp_pat
     path = tmp_path / "long.jsonl"
     rows = [{"question": f"Q{n}?", "answer": f"{n} " + "x" * 1000} for n in range(3000)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows) + "{broken\n")
-    keys = _keys(tmp_path, [f"{path}"], "work.shard_mib=1", "library.on_bad_row=skip",
-                 "split.held_out_conversations=0", "teach.wordings=1")  # fmt: skip
+    keys = _keys(tmp_path, [f"{path}"], "work.shard_mib=1", "library.on_invalid_row=skip",
+                 "split.held_out_conversations=0", "synthesis.paraphrases=1")  # fmt: skip
     folder = curate(compose_curation(keys), model=None, log=lambda _: None).folder
     samples = _train(folder)
     assert [s.place for s in samples] == [f"long: long.jsonl, row {n}" for n in range(1, 3001)]
@@ -167,7 +175,7 @@ def test_held_out_conversations_share_no_thirteen_words_with_training(tmp_path: 
     rows = [{"question": f"Ask {n} {n * 7}?", "answer": f"No. {n * 13}. {shared if n % 2 else n}"}
             for n in range(400)]  # fmt: skip
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    split = _manifest(_curate(tmp_path, [f"{path}"], "clean.duplicates=false",
+    split = _manifest(_curate(tmp_path, [f"{path}"], "clean.dedup=false",
                               "split.held_out_conversations=0.2"))["split"]  # fmt: skip
     assert split["moved_back"] > 10  # about half of the chosen hold the sentence
     assert split["held_out_units"] > 10
@@ -188,7 +196,9 @@ def test_more_bad_rows_than_the_limit_end_a_curation_that_skips_them(tmp_path: P
     path = tmp_path / "bad.jsonl"
     path.write_text('{"question": "A?", "answer": "b"}\n' * 9 + "{\n" * 2)
     with pytest.raises(DataError, match="Of 11 rows of source 'bad' 2 are bad"):
-        _curate(tmp_path, [f"{path}"], "library.on_bad_row=skip", "library.bad_row_limit=0.1")
+        _curate(
+            tmp_path, [f"{path}"], "library.on_invalid_row=skip", "library.max_invalid_fraction=0.1"
+        )
 
 
 @pytest.mark.parametrize(
@@ -221,7 +231,9 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path, manual: Path) 
     (manual / "link.txt").symlink_to(tmp_path / "secret.txt")
     with pytest.raises(DataError, match="is a link that leads out of its folder"):
         _curate(tmp_path, [f"{manual}"])
-    folder = _curate(tmp_path, [f"{manual}"], "library.on_bad_row=skip", "library.bad_row_limit=1")
+    folder = _curate(
+        tmp_path, [f"{manual}"], "library.on_invalid_row=skip", "library.max_invalid_fraction=1"
+    )
     assert b"secret text" not in b"".join(_bytes(folder).values())
 
 
@@ -233,8 +245,8 @@ def test_secrets_are_masked_and_refused_if_asked_and_never_repeated(tmp_path: Pa
     everything = b"".join(_bytes(folder).values()).decode(errors="replace")
     assert key not in everything
     assert _train(folder)[0].messages[1]["content"] == "Use <secret> and <e-mail>"
-    with pytest.raises(DataError, match=r"holds a secret, and clean\.secrets=refuse") as caught:
-        _curate(tmp_path, [f"{path}"], "clean.secrets=refuse")
+    with pytest.raises(DataError, match=r"holds a secret, and clean\.secrets=error") as caught:
+        _curate(tmp_path, [f"{path}"], "clean.secrets=error")
     assert key not in str(caught.value)
 
 
@@ -284,9 +296,10 @@ def test_replay_and_out_of_scope_are_asked_of_the_base_once_and_get_their_shares
     tmp_path: Path, manual: Path
 ) -> None:
     base = _Base()
-    keys = _keys(tmp_path, [f"{manual}"], "model.path=base", "keep.base_answers=5",
-                 "keep.base_texts=7", "keep.contrast_answers=6", "keep.share=0.3",
-                 "keep.contrast_share=0.2")  # fmt: skip
+    keys = _keys(tmp_path, [f"{manual}"], "model.path=base", "retention.num_replay_answers=5",
+                 "retention.num_replay_texts=7", "retention.num_out_of_scope_answers=6",
+                 "retention.replay_fraction=0.3",
+                 "retention.out_of_scope_fraction=0.2")  # fmt: skip
     for _ in range(2):
         folder = curate(compose_curation(keys), model=base, log=lambda _: None).folder
     assert base.asked == 18
@@ -315,8 +328,8 @@ def test_replay_and_out_of_scope_are_asked_of_the_base_once_and_get_their_shares
 def test_answers_of_the_base_without_a_base_are_refused_before_anything_is_read(
     tmp_path: Path, manual: Path
 ) -> None:
-    with pytest.raises(ConfigError, match=r"keep\.base_answers asks the base"):
-        _curate(tmp_path, [f"{manual}"], "keep.base_answers=5")
+    with pytest.raises(ConfigError, match=r"retention\.num_replay_answers asks the base"):
+        _curate(tmp_path, [f"{manual}"], "retention.num_replay_answers=5")
     assert not (tmp_path / "cache").exists()
 
 

@@ -45,8 +45,8 @@ def _keys(sources: Path, place: Path, *more: str, processes: int = 2) -> list[st
         "library.name=w",
         f"library.root={place / 'libraries'}",
         f"library.sources=[{sources}]",
-        f"work.cache={place / 'cache'}",
-        f"work.processes={processes}",
+        f"work.cache_dir={place / 'cache'}",
+        f"work.num_proc={processes}",
         *more,
     ]
 
@@ -215,7 +215,9 @@ def test_a_root_that_is_not_one_s_own_is_one_sentence_and_exit_code_74(
 def test_of_two_curations_at_once_one_wins_whole(bench: Bench, tmp_path: Path) -> None:
     both = [
         subprocess.Popen(
-            _command(*_keys(bench.sources / "1.jsonl", tmp_path, f"teach.wordings={wordings}")),
+            _command(
+                *_keys(bench.sources / "1.jsonl", tmp_path, f"synthesis.paraphrases={wordings}")
+            ),
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for wordings in (1, 3)
@@ -224,7 +226,7 @@ def test_of_two_curations_at_once_one_wins_whole(bench: Bench, tmp_path: Path) -
     assert [process.returncode for process in both] == [0, 0], told
     made = _bytes(tmp_path / "libraries" / "w")
     alone = [
-        _bytes(_curate(bench.sources / "1.jsonl", tmp_path, f"teach.wordings={wordings}"))
+        _bytes(_curate(bench.sources / "1.jsonl", tmp_path, f"synthesis.paraphrases={wordings}"))
         for wordings in (1, 3)
     ]
     assert alone[0] != alone[1]

@@ -197,8 +197,8 @@ def test_nut_faq_gives_twenty_probes_that_repeat_no_thirteen_words_of_what_is_tr
             "library.name=nut",
             f"library.root={tmp_path}",
             f"library.sources=['{_nut_pdf('FAQ.pdf')}']",
-            f"work.cache={tmp_path / 'cache'}",
-            "work.processes=1",
+            f"work.cache_dir={tmp_path / 'cache'}",
+            "work.num_proc=1",
         ]
     )
     folder = curate(config, model=None, log=lambda _: None).folder

@@ -161,7 +161,7 @@ def test_of_many_answers_the_table_has_some_evenly_spread_and_says_so(run: RunDi
 
 def test_without_answers_no_text_of_the_library_is_in_it(run: RunDir) -> None:
     write_report(run, recall=0.75)
-    found = read(run, "tracking.answers=false")
+    found = read(run, "tracking.log_generations=false")
     assert found.answers is None
     assert found.values == read(run).values
     assert found.told == "the comparison's scores without its answers"
@@ -170,11 +170,13 @@ def test_without_answers_no_text_of_the_library_is_in_it(run: RunDir) -> None:
 @pytest.mark.parametrize("wanted", [True, False])
 def test_what_a_comparison_was_told_goes_before_the_config(run: RunDir, *, wanted: bool) -> None:
     write_report(run, recall=0.75)
-    run.request("compare").write_text(json.dumps({"threads": 1, "tracking.answers": wanted}))
-    found = read(run, f"tracking.answers={str(not wanted).lower()}")
+    run.request("compare").write_text(
+        json.dumps({"eval.num_threads": 1, "tracking.log_generations": wanted})
+    )
+    found = read(run, f"tracking.log_generations={str(not wanted).lower()}")
     assert (found.answers is not None) is wanted
-    run.request("compare").write_text(json.dumps({"threads": 1}))
-    assert read(run, "tracking.answers=false").answers is None
+    run.request("compare").write_text(json.dumps({"eval.num_threads": 1}))
+    assert read(run, "tracking.log_generations=false").answers is None
 
 
 def test_answers_withheld_from_a_finished_comparison_stay_so_while_another_waits(
@@ -199,7 +201,7 @@ def test_the_digest_changes_with_what_is_shown_and_with_nothing_else(run: RunDir
     first = read(run).digest
     write_report(run, recall=0.75, took_s={"base": 9.0, "tuned": 9.0})
     assert read(run).digest == first
-    assert read(run, "tracking.answers=false").digest != first
+    assert read(run, "tracking.log_generations=false").digest != first
     write_report(run, recall=0.5)
     assert read(run).digest != first
     write_report(run, recall=0.75, answers=2)

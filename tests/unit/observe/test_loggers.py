@@ -145,14 +145,14 @@ def test_console_line_reads_as_a_sentence_of_numbers() -> None:
 
 def test_secrets_are_hidden_and_numbers_of_tokens_are_not() -> None:
     shown = {
-        "batch": {"tokens": 4096, "sequence_tokens": 512},
+        "batch": {"tokens": 4096, "sequence_length": 512},
         "engine": {"deepspeed": {"hub_token": "abc", "list": ["x https://me:pw@host/y"]}},
         "tags": ["canary-0123456789"],
         "plan": {"library": {"key": "9f"}},
     }
     environment = {"WANDB_API_KEY": "canary-0123456789", "HOME": "x"}
     assert redacted(shown, environment=environment) == {
-        "batch": {"tokens": 4096, "sequence_tokens": 512},
+        "batch": {"tokens": 4096, "sequence_length": 512},
         "engine": {"deepspeed": {"hub_token": HIDDEN, "list": [f"x https://{HIDDEN}@host/y"]}},
         "tags": [HIDDEN],
         "plan": {"library": {"key": "9f"}},

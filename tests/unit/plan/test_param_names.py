@@ -79,7 +79,7 @@ def test_patterns_that_match_nothing_are_refused_with_names_that_are_like_them()
     with pytest.raises(ConfigError) as caught:
         frozen_names(["model.embed_token.*", "*norm*"], untied())
     assert caught.value.problem == (
-        "optim.frozen: model.embed_token.* matches none of the model's 15 parameters."
+        "optim.freeze_params: model.embed_token.* matches none of the model's 15 parameters."
     )
     assert EMBEDDING in caught.value.remedy
     assert HEAD in caught.value.remedy
@@ -109,13 +109,13 @@ def test_the_layer_is_the_first_number_in_a_name() -> None:
 def test_layers_that_cannot_be_told_by_their_names_are_refused(names: list[str]) -> None:
     with pytest.raises(ConfigError, match="needs one list of layers") as caught:
         layers_by_name(names)
-    assert caught.value.remedy == "set optim.layer_decay=1.0."
+    assert caught.value.remedy == "set optim.layerwise_lr_decay=1.0."
 
 
 def test_each_layer_learns_slower_than_the_one_above_by_the_factor() -> None:
     names = [EMBEDDING, *QUERIES[:3], NORM, HEAD]
     scales = layer_scales(
-        names, layers=layers_by_name(names), embeddings={EMBEDDING}, layer_decay=0.5
+        names, layers=layers_by_name(names), embeddings={EMBEDDING}, layerwise_lr_decay=0.5
     )
     # Three layers, the top one at the schedule's rate: 1, 1/2, 1/4; embeddings below them at 1/8.
     assert list(scales.values()) == [0.125, 0.25, 0.5, 1.0, 1.0, 1.0]
@@ -151,13 +151,13 @@ def test_what_the_files_tell_is_refused_before_anything_is_started(tmp_path: Pat
     def problems(*overrides: str) -> list[FtdistError]:
         return list(context_problems(asked(*overrides, model=model)))
 
-    long = "batch.sequence_tokens=128"
-    assert problems("optim.frozen=[lm_head.*]", "optim.layer_decay=0.9", long) == []
-    (problem,) = problems("optim.frozen=[model.layers.7.*]", long)
+    long = "batch.sequence_length=128"
+    assert problems("optim.freeze_params=[lm_head.*]", "optim.layerwise_lr_decay=0.9", long) == []
+    (problem,) = problems("optim.freeze_params=[model.layers.7.*]", long)
     assert problem.problem == (
-        "optim.frozen: model.layers.7.* matches none of the model's 20 parameters."
+        "optim.freeze_params: model.layers.7.* matches none of the model's 20 parameters."
     )
-    (problem,) = problems('optim.frozen=["*"]', long)
+    (problem,) = problems('optim.freeze_params=["*"]', long)
     assert "nothing would be trained" in problem.problem
 
 
@@ -165,13 +165,13 @@ def test_the_files_of_a_bare_backbone_answer_to_the_names_of_the_whole_model() -
     bare = {name.removeprefix("model."): shape for name, shape in SHAPES.items()}
     model = facts(bare, tied=True)
     assert frozen_elements(["model.layers.0.*"], model) == 24 + 4
-    check_parameters(asked("optim.frozen=[model.embed_tokens.*]"), model=model)
+    check_parameters(asked("optim.freeze_params=[model.embed_tokens.*]"), model=model)
     with pytest.raises(ConfigError, match="none of the model's 6 parameters"):
-        check_parameters(asked("optim.frozen=[layers.0]"), model=model)
+        check_parameters(asked("optim.freeze_params=[layers.0]"), model=model)
     # In the files of a whole model nothing is added to the names.
     with pytest.raises(ConfigError, match="matches none of"):
         check_parameters(
-            asked("optim.frozen=[model.model.layers.0.*]"), model=facts(SHAPES, tied=True)
+            asked("optim.freeze_params=[model.model.layers.0.*]"), model=facts(SHAPES, tied=True)
         )
 
 
@@ -179,7 +179,7 @@ def test_layers_are_looked_for_only_where_they_are_needed() -> None:
     model = facts({EMBEDDING: (10, 4), NORM: (4,)}, tied=True)
     check_parameters(asked(), model=model)
     with pytest.raises(ConfigError, match="needs one list of layers"):
-        check_parameters(asked("optim.layer_decay=0.9"), model=model)
+        check_parameters(asked("optim.layerwise_lr_decay=0.9"), model=model)
 
 
 class Tied(nn.Module):
@@ -209,7 +209,9 @@ def test_a_pattern_that_the_built_model_does_not_know_stops_it_before_its_first_
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("override", ["optim.frozen=[lm_head.*]", "optim.layer_decay=0.5"])
+@pytest.mark.parametrize(
+    "override", ["optim.freeze_params=[lm_head.*]", "optim.layerwise_lr_decay=0.5"]
+)
 def test_a_run_that_has_begun_keeps_its_recipe(override: str) -> None:
     with pytest.raises(ConfigError, match="cannot change in a run that has begun"):
         changed(asked(), [override], allowed=MAY_CHANGE)
@@ -232,9 +234,9 @@ def test_what_is_frozen_takes_neither_gradients_nor_optimizer(pattern: str) -> N
     )  # fmt: skip
     plan = make_plan(
         asked(
-            f"optim.frozen=[{pattern}]",
+            f"optim.freeze_params=[{pattern}]",
             "cluster.tasks_per_node=2",
-            "engine.reduce_bucket_elements=7",
+            "engine.reduce_bucket_size=7",
             "model.dtype=bfloat16",
             "engine.accumulation_dtype=float32",
         ),

@@ -64,14 +64,14 @@ def _plan(*overrides: str, model: ModelFacts = MODEL, library: LibraryFacts | No
 
 
 def test_a_batch_that_divides_is_cut_into_equal_micro_steps() -> None:
-    assert cut_batch(global_sequences=96, micro_sequences=4, world_size=8) == BatchCut(
-        global_sequences=96, micro_sequences=4, world_size=8, micro_steps=3, uneven=False
+    assert cut_batch(global_sequences=96, micro_batch_size=4, world_size=8) == BatchCut(
+        global_sequences=96, micro_batch_size=4, world_size=8, micro_steps=3, uneven=False
     )
 
 
 def test_batch_that_does_not_divide_names_the_two_nearest_sizes() -> None:
     with pytest.raises(ConfigError) as caught:
-        cut_batch(global_sequences=100, micro_sequences=4, world_size=8)
+        cut_batch(global_sequences=100, micro_batch_size=4, world_size=8)
     assert caught.value.problem == (
         "batch.global_sequences=100 cannot be shared equally by 8 ranks in micro-batches of 4."
     )
@@ -90,15 +90,15 @@ def test_batch_that_does_not_divide_speaks_of_the_key_that_the_user_sets() -> No
 
 def test_a_batch_smaller_than_one_micro_step_names_the_one_size() -> None:
     with pytest.raises(ConfigError) as caught:
-        cut_batch(global_sequences=2, micro_sequences=1, world_size=4, sequence_tokens=8)
+        cut_batch(global_sequences=2, micro_batch_size=1, world_size=4, sequence_length=8)
     assert caught.value.remedy == "set batch.tokens to 32."
 
 
 def test_an_uneven_batch_rounds_micro_steps_up_where_it_is_allowed() -> None:
-    cut = cut_batch(global_sequences=100, micro_sequences=4, world_size=8, allow_uneven=True)
+    cut = cut_batch(global_sequences=100, micro_batch_size=4, world_size=8, allow_uneven=True)
     assert (cut.micro_steps, cut.uneven) == (4, True)
     assert not cut_batch(
-        global_sequences=8, micro_sequences=1, world_size=8, allow_uneven=True
+        global_sequences=8, micro_batch_size=1, world_size=8, allow_uneven=True
     ).uneven
 
 
@@ -120,7 +120,7 @@ def test_a_source_with_nothing_to_train_on_is_refused() -> None:
 def test_steps_cover_the_epochs_rounded_up() -> None:
     # 3 epochs of 100 rows, 32 rows a step: 9.375 steps
     plan = _plan("train.epochs=3")
-    assert (plan.steps, plan.global_sequences, plan.sequence_tokens) == (10, 32, 4096)
+    assert (plan.steps, plan.global_sequences, plan.sequence_length) == (10, 32, 4096)
     assert plan.tokens == 10 * 131_072
     assert plan.epochs == pytest.approx(3.2)
     assert _plan("train.epochs=0.32").steps == 1
@@ -197,8 +197,8 @@ def test_memory_of_a_rank_by_hand() -> None:
     plan = _plan(
         "cluster.tasks_per_node=4",
         "model.dtype=bfloat16",
-        "engine.reduce_bucket_elements=134_217_728",
-        "engine.live_elements=0",
+        "engine.reduce_bucket_size=134_217_728",
+        "engine.max_live_parameters=0",
         "model.activation_checkpointing=false",
     )
     assert plan.parameters_gib == 0.5  # 2**30 x 2 bytes / 4 ranks
@@ -217,7 +217,7 @@ def test_memory_of_a_rank_by_hand() -> None:
 
 
 def test_a_base_that_is_followed_stands_beside_the_model_by_hand() -> None:
-    replay = replace(_source("replay"), towards_base=True)
+    replay = replace(_source("replay"), kl_to_base=True)
     words = ("cluster.tasks_per_node=4", "model.dtype=bfloat16")
     alone, beside = _plan(*words), _plan(*words, library=_library(_source(), replay))
     assert (alone.base_gib, beside.base_gib) == (0.0, 0.5)  # 2**30 x 2 bytes / 4 ranks
@@ -239,7 +239,7 @@ def test_the_models_own_head_holds_all_logits() -> None:
 
 
 def test_accumulation_in_bfloat16_halves_the_gradients() -> None:
-    small = "engine.reduce_bucket_elements=1"
+    small = "engine.reduce_bucket_size=1"
     whole, half = _plan(small), _plan(small, "engine.accumulation_dtype=bfloat16")
     assert whole.gradients_gib - half.gradients_gib == 2.0
 
@@ -255,8 +255,8 @@ def test_offload_moves_terms_from_the_device_to_the_host() -> None:
 
 def test_disk_holds_the_kept_checkpoints_one_in_writing_and_the_export() -> None:
     plan = _plan(
-        "checkpoint.keep=3",
-        "checkpoint.export_dtype=bfloat16",
+        "checkpoint.keep_latest=3",
+        "export.dtype=bfloat16",
         "train.steps=4",
         "checkpoint.every_steps=1",
     )
@@ -267,7 +267,7 @@ def test_disk_holds_the_kept_checkpoints_one_in_writing_and_the_export() -> None
 
 def test_disk_holds_no_more_checkpoints_than_the_run_makes() -> None:
     def checkpoints(*overrides: str) -> float:
-        plan = _plan("checkpoint.keep=3", "train.steps=25", *overrides)
+        plan = _plan("checkpoint.keep_latest=3", "train.steps=25", *overrides)
         return (plan.disk_gib - plan.export_gib) / plan.checkpoint_gib
 
     assert checkpoints("checkpoint.every_steps=0") == 1
@@ -292,8 +292,8 @@ def test_a_guessed_device_is_an_estimate_and_a_named_one_is_not() -> None:
 
 def test_a_sequence_longer_than_the_context_is_refused_with_the_limit() -> None:
     with pytest.raises(ConfigError) as caught:
-        _plan("batch.sequence_tokens=16384")
-    assert caught.value.remedy == "set batch.sequence_tokens to at most 8192."
+        _plan("batch.sequence_length=16384")
+    assert caught.value.remedy == "set batch.sequence_length to at most 8192."
 
 
 def test_plan_and_facts_survive_json() -> None:

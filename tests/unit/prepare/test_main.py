@@ -72,9 +72,9 @@ def config(tmp_path: Path, model: Path) -> RunConfig:
             "run.name=r",
             f"model.path={model}",
             f"library.path={tmp_path}/library",
-            f"library.cache={tmp_path}/cache",
-            "library.held_out=0",
-            "batch.sequence_tokens=32",
+            f"library.cache_dir={tmp_path}/cache",
+            "library.held_out_fraction=0",
+            "batch.sequence_length=32",
             "batch.tokens=64",
         ]
     )
@@ -136,7 +136,7 @@ def test_answers_are_counted_once_however_often_they_are_asked_for(
     # An answer that is kept out is not counted: one of ten.
     (tmp_path / "library/page.md").unlink()
     write_rows(tmp_path / "library/a.jsonl", [row(2, 3, start=at) for at in range(10)])
-    [library] = prepare(with_library(config, held_out=0.1)).sources
+    [library] = prepare(with_library(config, held_out_fraction=0.1)).sources
     assert (library.samples, library.answers) == (9, 9)
 
 
@@ -157,7 +157,7 @@ def test_the_key_follows_what_goes_in_and_nothing_else(config: RunConfig, tmp_pa
 
     def with_replay(weight: float) -> RunConfig:
         source = SourceConfig(path=f"{tmp_path}/replay", weight=weight)
-        return with_library(config, sources={"replay": source})
+        return with_library(config, extra_sources={"replay": source})
 
     assert prepare(with_replay(0.5)).key == prepare(with_replay(0.25)).key
     (tmp_path / "elsewhere").mkdir()
@@ -168,10 +168,10 @@ def test_the_key_follows_what_goes_in_and_nothing_else(config: RunConfig, tmp_pa
     others = [
         with_replay(0.5),
         with_library(moved, system_prompt=words(2)),
-        with_library(moved, held_out=0.5),
-        with_library(moved, on_long="drop"),
-        with_library(moved, on_bad_row="skip"),
-        replace(moved, batch=replace(moved.batch, sequence_tokens=64)),
+        with_library(moved, held_out_fraction=0.5),
+        with_library(moved, overlong="drop"),
+        with_library(moved, on_invalid_row="skip"),
+        replace(moved, batch=replace(moved.batch, sequence_length=64)),
         replace(moved, run=replace(moved.run, seed=9)),
     ]
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
@@ -188,7 +188,7 @@ def test_weights_are_the_config_s_own_even_from_the_cache(
     write_rows(tmp_path / "replay.jsonl", [row(3, 4), row(3, 5)])
     for weight in (0.5, 2.0):
         source = SourceConfig(path=f"{tmp_path}/replay.jsonl", weight=weight)
-        facts = prepare(with_library(config, sources={"replay": source}))
+        facts = prepare(with_library(config, extra_sources={"replay": source}))
         assert [(s.name, s.weight, s.samples, s.own) for s in facts.sources] == [
             ("library", 1.0, 1, True),
             ("replay", weight, 2, False),
@@ -202,8 +202,8 @@ def test_sources_follow_the_base_by_name_and_never_all_of_them(
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
     write_rows(tmp_path / "replay.jsonl", [row(3, 4), row(3, 5)])
     sources = {"replay": SourceConfig(path=f"{tmp_path}/replay.jsonl", weight=1.0)}
-    facts = prepare(with_library(config, sources=sources, towards_base=["replay"]))
-    assert [(s.name, s.towards_base) for s in facts.sources] == [
+    facts = prepare(with_library(config, extra_sources=sources, kl_to_base=["replay"]))
+    assert [(s.name, s.kl_to_base) for s in facts.sources] == [
         ("library", False),
         ("replay", True),
     ]
@@ -212,7 +212,7 @@ def test_sources_follow_the_base_by_name_and_never_all_of_them(
         (["library", "replay"], "names all sources"),
     ):
         with pytest.raises(ConfigError, match=problem):
-            prepare(with_library(config, sources=sources, towards_base=names))
+            prepare(with_library(config, extra_sources=sources, kl_to_base=names))
 
 
 def test_held_out_are_whole_conversations_chosen_by_what_they_hold(
@@ -220,7 +220,7 @@ def test_held_out_are_whole_conversations_chosen_by_what_they_hold(
 ) -> None:
     rows = [row(2, 3, start=at) for at in range(40)]
     write_rows(tmp_path / "library/a.jsonl", rows)
-    config = with_library(config, held_out=0.1)
+    config = with_library(config, held_out_fraction=0.1)
     facts = prepare(config)
     [library] = facts.sources
     assert (library.samples, library.held_out_samples) == (36, 4)
@@ -240,14 +240,14 @@ def test_ten_samples_are_enough_to_hold_one_out(config: RunConfig, tmp_path: Pat
     for count, held_out in ((10, 1), (9, 0)):
         rows = [row(2, 3, start=at) for at in range(count)]
         write_rows(tmp_path / "library/a.jsonl", rows)
-        [library] = prepare(with_library(config, held_out=0.01)).sources
+        [library] = prepare(with_library(config, held_out_fraction=0.01)).sources
         assert library.held_out_samples == held_out
 
 
 def test_equal_conversations_are_held_out_together(config: RunConfig, tmp_path: Path) -> None:
     rows = [row(2, 3, start=at % 5) for at in range(20)]
     write_rows(tmp_path / "library/a.jsonl", rows)
-    [library] = prepare(with_library(config, held_out=0.2)).sources
+    [library] = prepare(with_library(config, held_out_fraction=0.2)).sources
     assert library.held_out_samples == 4  # one of the five, four times
 
 
@@ -257,7 +257,7 @@ def test_a_library_of_one_text_holds_its_end_out(
     (tmp_path / "library/manual.txt").write_text(
         "\n\n".join(words(30, start=at) for at in range(20))
     )
-    facts = prepare(with_library(config, held_out=0.1))
+    facts = prepare(with_library(config, held_out_fraction=0.1))
     assert (facts.sources[0].samples, facts.sources[0].held_out_samples) == (18, 2)
     held_out = PackedLibrary.open(Path(facts.path)).held_out[0]
     assert set(decoded(model, samples_of(held_out))) == {
@@ -269,7 +269,7 @@ def test_a_library_of_one_text_holds_its_end_out(
 def test_holding_everything_out_is_refused(config: RunConfig, tmp_path: Path) -> None:
     write_rows(tmp_path / "library/a.jsonl", [row(2, 3, start=at) for at in range(20)])
     with pytest.raises(DataError, match="keeps all 20 samples"):
-        prepare(with_library(config, held_out=0.99))
+        prepare(with_library(config, held_out_fraction=0.99))
 
 
 def test_a_conversation_too_long_names_itself_and_the_keys(
@@ -279,10 +279,10 @@ def test_a_conversation_too_long_names_itself_and_the_keys(
     with pytest.raises(DataError) as caught:
         prepare(config)
     assert caught.value.problem == (
-        "library: sub/a.jsonl, row 2 is 35 tokens long, but batch.sequence_tokens=32."
+        "library: sub/a.jsonl, row 2 is 35 tokens long, but batch.sequence_length=32."
     )
-    assert "batch.sequence_tokens to 35 or more" in caught.value.remedy
-    assert "library.on_long" in caught.value.remedy
+    assert "batch.sequence_length to 35 or more" in caught.value.remedy
+    assert "library.overlong" in caught.value.remedy
     assert not list((tmp_path / "cache").iterdir())
 
 
@@ -291,8 +291,8 @@ def test_long_conversations_are_dropped_or_cut_and_counted(
 ) -> None:
     # 35 tokens: cut to 32, of the 11 learned 8 stay. 55 tokens: the answer lies beyond.
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10), row(20, 10), row(45, 5)])
-    for on_long, counts, loss_tokens in (("drop", (2, 0), 11), ("truncate", (1, 1), 11 + 8)):
-        facts = prepare(with_library(config, on_long=on_long))
+    for overlong, counts, loss_tokens in (("drop", (2, 0), 11), ("truncate", (1, 1), 11 + 8)):
+        facts = prepare(with_library(config, overlong=overlong))
         [card] = PackedLibrary.open(Path(facts.path)).card["sources"]
         assert (card["dropped"], card["truncated"]) == counts
         assert facts.sources[0].loss_tokens == loss_tokens
@@ -304,9 +304,10 @@ def test_a_bad_row_stops_or_is_skipped_and_counted(config: RunConfig, tmp_path: 
         prepare(config)
     assert caught.value.problem == "library: a.jsonl, row 2 has nothing in the answer."
     assert caught.value.remedy == (
-        "correct library: a.jsonl, row 2, or set library.on_bad_row=skip to leave such rows out."
+        "correct library: a.jsonl, row 2, or set library.on_invalid_row=skip to leave such "
+        "rows out."
     )
-    facts = prepare(with_library(config, on_bad_row="skip"))
+    facts = prepare(with_library(config, on_invalid_row="skip"))
     [card] = PackedLibrary.open(Path(facts.path)).card["sources"]
     assert (facts.sources[0].samples, card["skipped"]) == (1, 1)
     assert card["first_skipped"] == ["library: a.jsonl, row 2 has nothing in the answer."]
@@ -319,7 +320,7 @@ def test_a_conversation_that_the_template_refuses_is_a_bad_row(
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10), {"messages": hello}])
     with pytest.raises(DataError, match=r"a.jsonl, row 2 cannot be used. The conversation begins"):
         prepare(config)
-    assert prepare(with_library(config, on_bad_row="skip")).sources[0].samples == 1
+    assert prepare(with_library(config, on_invalid_row="skip")).sources[0].samples == 1
 
 
 def test_nothing_to_learn_says_how_much_was_read(config: RunConfig, tmp_path: Path) -> None:
@@ -327,7 +328,7 @@ def test_nothing_to_learn_says_how_much_was_read(config: RunConfig, tmp_path: Pa
     with pytest.raises(
         DataError, match=r"1 files read, 1 rows skipped, 0 too long. The first: library: a"
     ):
-        prepare(with_library(config, on_bad_row="skip"))
+        prepare(with_library(config, on_invalid_row="skip"))
     (tmp_path / "library/a.jsonl").write_text("\n")
     with pytest.raises(DataError, match="holds nothing to learn: 1 files read, 0 rows skipped"):
         prepare(config)
@@ -343,10 +344,10 @@ def test_an_empty_or_missing_folder_is_refused_by_its_key(
         prepare(config)
     missing = SourceConfig(path=f"{tmp_path}/none", weight=1.0)
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
-    with pytest.raises(DataError, match=r"library.sources.replay.path=.*none does not exist"):
-        prepare(with_library(config, sources={"replay": missing}))
+    with pytest.raises(DataError, match=r"library.extra_sources.replay.path=.*none does not exist"):
+        prepare(with_library(config, extra_sources={"replay": missing}))
     with pytest.raises(ConfigError, match="the name of the library itself"):
-        prepare(with_library(config, sources={"library": missing}))
+        prepare(with_library(config, extra_sources={"library": missing}))
 
 
 def test_probes_hidden_files_and_links_in_a_circle_are_not_learned(
@@ -382,7 +383,7 @@ def test_a_cache_that_cannot_be_written_is_a_storage_error(
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
     (tmp_path / "taken").touch()
     with pytest.raises(StorageError, match="cannot be written to"):
-        prepare(with_library(config, cache=f"{tmp_path}/taken"))
+        prepare(with_library(config, cache_dir=f"{tmp_path}/taken"))
 
 
 def test_two_processes_at_once_make_one_folder(config: RunConfig, tmp_path: Path) -> None:
@@ -448,7 +449,7 @@ def test_a_text_is_cut_at_paragraphs(model: Path) -> None:
     encoder = ChatEncoder(PreTrainedTokenizerFast.from_pretrained(model), system_prompt=None)
     # 20 + 20 exceed 31 places; the third paragraph fits beside the second.
     text = "\n\n".join([words(20), words(20, start=20), words(5, start=40)])
-    pieces = list(cut_text(text, encoder=encoder, sequence_tokens=32))
+    pieces = list(cut_text(text, encoder=encoder, sequence_length=32))
     assert [len(piece.input_ids) for piece in pieces] == [20, 26]  # the end token comes last
     assert pieces[1].loss == [False] + [True] * 25
     assert decoded(model, [piece.input_ids for piece in pieces])[0] == words(20)
@@ -462,9 +463,9 @@ def test_a_paragraph_longer_than_a_sequence_is_cut_at_lines_then_sentences_then_
         ("line", words(20) + "\n" + words(40, start=20)),
         ("sentence", words(19) + " w1999. " + words(40, start=20)),
     ):
-        pieces = [p.input_ids for p in cut_text(text, encoder=encoder, sequence_tokens=32)]
+        pieces = [p.input_ids for p in cut_text(text, encoder=encoder, sequence_length=32)]
         assert [len(piece) for piece in pieces] == [20, 31, 10], pause
-    pieces = [p.input_ids for p in cut_text(words(70), encoder=encoder, sequence_tokens=32)]
+    pieces = [p.input_ids for p in cut_text(words(70), encoder=encoder, sequence_length=32)]
     assert [len(piece) for piece in pieces] == [31, 31, 9]
 
 
@@ -472,7 +473,7 @@ def test_pieces_of_a_long_text_are_the_whole_text(model: Path) -> None:
     encoder = ChatEncoder(PreTrainedTokenizerFast.from_pretrained(model), system_prompt=None)
     text = "\n\n".join(words(number % 90 + 1, start=number * 7) for number in range(1500))
     assert len(text) > 300_000  # more than one block
-    pieces = [piece.input_ids for piece in cut_text(text, encoder=encoder, sequence_tokens=64)]
+    pieces = [piece.input_ids for piece in cut_text(text, encoder=encoder, sequence_length=64)]
     assert max(map(len, pieces)) <= 64
     assert [token for piece in pieces for token in piece] == encoder.encode_text(text).input_ids
 
@@ -506,7 +507,7 @@ def test_a_broken_chat_template_is_not_blamed_on_a_row(config: RunConfig, tmp_pa
     broken = with_model(config, tmp_path / "m", {"model_type": "llama"})
     (tmp_path / "m/chat_template.jinja").write_text("{% for m in messages %}{{ m.content }")
     with pytest.raises(ModelError) as caught:
-        prepare(with_library(broken, on_bad_row="skip"))
+        prepare(with_library(broken, on_invalid_row="skip"))
     assert caught.value.problem.startswith("The model's chat template is broken:")
 
 
@@ -515,7 +516,7 @@ def test_an_error_names_the_source_of_its_row(config: RunConfig, tmp_path: Path)
     write_rows(tmp_path / "replay/a.jsonl", [{"question": "w1", "answer": ""}])
     replay = {"replay": SourceConfig(path=str(tmp_path / "replay"), weight=1.0)}
     with pytest.raises(DataError, match=r"^replay: a\.jsonl, row 1 has nothing"):
-        prepare(with_library(config, sources=replay))
+        prepare(with_library(config, extra_sources=replay))
 
 
 def test_a_folder_that_cannot_be_listed_is_refused_by_name(

@@ -259,10 +259,10 @@ def _measured(run: RunDir) -> None:
 
 def _asked(**more: Any) -> dict[str, Any]:
     """The settings of a comparison that are the config's but for what is given."""
-    own = {
-        "probes": None, "general": None, "texts": None, "tasks": [], "max_answer_tokens": 128,
-        "batch_questions": 16, "copies": None, "threads": 0, "alphas": [0.4, 0.6, 0.8, 1.0],
-        "most_loss_nats": 0.02, "general_written": 60,
+    own: dict[str, Any] = {
+        "probes": None, "general_questions": None, "perplexity_texts": None, "lm_eval_tasks": [],
+        "max_new_tokens": 128, "batch_size": 16, "num_replicas": None, "num_threads": 0,
+        "num_general_generations": 60,
     }  # fmt: skip
     return own | more
 
@@ -271,7 +271,11 @@ def test_how_the_questions_were_asked_is_told_and_the_command_has_what_the_confi
     run: RunDir,
 ) -> None:
     assert "Asked:" not in fake.written(run)
-    asked = _asked(max_answer_tokens=64, texts="/my prose.txt", tasks=["/t/a.yaml", "/t/b.yaml"])
+    asked = _asked(
+        max_new_tokens=64,
+        perplexity_texts="/my prose.txt",
+        lm_eval_tasks=["/t/a.yaml", "/t/b.yaml"],
+    )
     fake.compared(run, asked=asked)
     text = " ".join(fake.Page(fake.written(run)).text.split())
     assert (
@@ -281,13 +285,13 @@ def test_how_the_questions_were_asked_is_told_and_the_command_has_what_the_confi
         "/t/a.yaml, /t/b.yaml."
     ) in text
     assert (
-        f"ftdist compare {run.root} \\ 'compare.texts=/my prose.txt' \\ "
-        "'compare.tasks=[/t/a.yaml,/t/b.yaml]' \\ compare.max_answer_tokens=64 "
+        f"ftdist compare {run.root} \\ 'eval.perplexity_texts=/my prose.txt' \\ "
+        "'eval.lm_eval_tasks=[/t/a.yaml,/t/b.yaml]' \\ eval.max_new_tokens=64 "
     ) in text
-    fake.compared(run, asked=_asked(general="none"))
+    fake.compared(run, asked=_asked(general_questions="none"))
     assert "general questions: none; general texts: those that ftdist brings;" in fake.written(run)
     fake.compared(run, asked=_asked())
-    assert "compare." not in fake.Page(fake.written(run)).text.split("How to make it again")[1]
+    assert "eval." not in fake.Page(fake.written(run)).text.split("How to make it again")[1]
 
 
 def test_answers_that_were_cut_off_are_counted_and_marked(run: RunDir) -> None:
@@ -322,10 +326,15 @@ def test_what_an_answer_leaks_stands_beside_it_shortly_and_as_text(run: RunDir) 
 
 
 def test_the_command_of_a_comparison_asks_what_was_asked(run: RunDir) -> None:
-    asked = _asked(probes="/p q.jsonl", general="none", tasks=["/t/[x]/", "/t\\n.yaml"], copies=2)
+    asked = _asked(
+        probes="/p q.jsonl",
+        general_questions="none",
+        lm_eval_tasks=["/t/[x]/", "/t\\n.yaml"],
+        num_replicas=2,
+    )
     config = compose(["model.path=m", "library.path=l", "run.name=r"])
     words = compare_overrides(config, {"asked": asked})
-    found = asdict(changed(config, words, allowed=("compare.",)).compare)
+    found = asdict(changed(config, words, allowed=("eval.",)).eval)
     assert {name: found[name] for name in asked} == asked
 
 
@@ -521,4 +530,4 @@ def test_report_of_a_run_that_was_not_compared_says_how_to(
     (run.report / "scores.json").unlink()
     assert main(["report", str(run.root)]) == 74
     assert "run `ftdist compare` on this run" in capfd.readouterr().err
-    assert main(["report", str(run.root), "compare.threads=1"]) == 78
+    assert main(["report", str(run.root), "eval.num_threads=1"]) == 78

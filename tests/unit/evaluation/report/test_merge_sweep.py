@@ -45,7 +45,7 @@ def _blended(run: RunDir, *, measured_of: tuple[str, ...] = ("loss",), **more: A
     run.export.mkdir(parents=True, exist_ok=True)
     told = {
         "export": model_key(run.export), "points": points, "chosen": 1, "kept_enough": True,
-        "most_loss_nats": 0.02, **more,
+        "max_loss_increase": 0.02, **more,
     }  # fmt: skip
     run.blend_model.mkdir(parents=True, exist_ok=True)
     (run.blend_model / POINTS).write_text(json.dumps(told))

@@ -41,7 +41,7 @@ def _scores(*, passages: int = 20) -> dict[str, Any]:
             {"document": "guide.pdf", "section": STEERED, "asked": 24,
              "base": base["general"].fields(), "tuned": tuned["general"].fields()},
         ],
-        "asked": {"max_answer_tokens": 9, "texts": STEERED},
+        "asked": {"max_new_tokens": 9, "perplexity_texts": STEERED},
         "probes": STEERED,
         "seen": {"texts": {"seen": 1, "asked": 2, "first": STEERED}},
     }  # fmt: skip

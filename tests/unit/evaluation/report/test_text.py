@@ -89,7 +89,7 @@ def test_what_would_steer_a_terminal_is_left_out_and_every_script_stays() -> Non
     told = scores()
     told["documents"][0]["section"] = steered
     told |= {
-        "asked": {"max_answer_tokens": 1, "tasks": [steered]}, "probes": steered,
+        "asked": {"max_new_tokens": 1, "lm_eval_tasks": [steered]}, "probes": steered,
         "seen": {"texts": {"seen": 1, "asked": 1, "first": steered}},
     }  # fmt: skip
     told["tuned"][steered] = 0.5

@@ -48,7 +48,7 @@ def request(
         runs=tuple(RunDir(root / f"r-{number}") for number in range(runs)),
         cluster=config.cluster,
         private=True,
-        gpus_per_node=gpus_of(stage, config.cluster, copies=config.compare.copies),
+        gpus_per_node=gpus_of(stage, config.cluster, copies=config.eval.num_replicas),
         after=after,
         name="r",
     )
@@ -80,8 +80,8 @@ def test_the_script_is_word_for_word_what_was_looked_at(
         "cluster.partition=main",
         *(
             "cluster.python=/opt/python",
-            "cluster.threads_per_task=8",
-            "cluster.modules=[cuda/13.0]",
+            "cluster.cpus_per_task=8",
+            "cluster.environment_modules=[cuda/13.0]",
             "cluster.account=team",
         ),
         *(
@@ -89,7 +89,7 @@ def test_the_script_is_word_for_word_what_was_looked_at(
             "cluster.memory_gib=0",
             "cluster.constraint=a100&nvlink",
         ),
-        *("cluster.environment.NCCL_IB_TIMEOUT=22", "cluster.cpu_partition=cpu"),
+        *("cluster.env.NCCL_IB_TIMEOUT=22", "cluster.cpu_partition=cpu"),
         *("cluster.container=/images/ftdist.sqsh", "cluster.container_mounts=[/shared:/shared]"),
     )
     text = script(request(config, stage=stage, runs=runs, after=after), function=jobs.train)
@@ -98,7 +98,7 @@ def test_the_script_is_word_for_word_what_was_looked_at(
 
 def test_a_script_is_one_that_bash_can_read(command: Callable[[str, str], None]) -> None:
     command("srun", "exit 0")
-    config = slurm_config("cluster.environment.WORDS='a b; $(c) \"d\"'")
+    config = slurm_config("cluster.env.WORDS='a b; $(c) \"d\"'")
     text = script(request(config, root=Path("/shared/it's mine")), function=jobs.train)
     checked = subprocess.run(
         ["bash", "-n"], input=text, text=True, capture_output=True, check=False
@@ -121,7 +121,7 @@ def test_a_path_that_slurm_would_read_in_its_own_way_is_refused(path: str) -> No
         "cluster.account='a b'",
         "cluster.constraint='$(reboot)'",
         "cluster.qos='`id`'",
-        "cluster.modules=['cuda; reboot']",
+        "cluster.environment_modules=['cuda; reboot']",
         "cluster.network_interface='eth0 x'",
         "run.name='r;s'",
         "cluster.container='x y'",
@@ -135,7 +135,7 @@ def test_a_value_that_a_shell_would_run_is_refused(override: str) -> None:
 @pytest.mark.parametrize(("name", "value"), [("A-B", "1"), ("A", "one\ntwo"), ("1A", "1")])
 def test_a_variable_that_a_script_cannot_set_is_refused(name: str, value: str) -> None:
     config = slurm_config()
-    cluster = dataclasses.replace(config.cluster, environment={name: value})
+    cluster = dataclasses.replace(config.cluster, env={name: value})
     config = dataclasses.replace(config, cluster=cluster)
     with pytest.raises(ConfigError, match=name):
         environment(request(config))
@@ -143,7 +143,7 @@ def test_a_variable_that_a_script_cannot_set_is_refused(name: str, value: str) -
 
 def test_a_key_in_the_environment_of_a_cluster_is_refused() -> None:
     with pytest.raises(ConfigError, match="looks like a secret"):
-        slurm_config("cluster.environment.WANDB_API_KEY=" + "0123456789" * 4)
+        slurm_config("cluster.env.WANDB_API_KEY=" + "0123456789" * 4)
 
 
 def test_only_training_and_comparing_ask_for_gpus_and_the_rest_goes_to_the_cpu_partition() -> None:
@@ -161,7 +161,7 @@ def test_only_training_and_comparing_ask_for_gpus_and_the_rest_goes_to_the_cpu_p
         "export": None,
         "compare": 4,
     }
-    fewer = dataclasses.replace(config, compare=dataclasses.replace(config.compare, copies=2))
+    fewer = dataclasses.replace(config, eval=dataclasses.replace(config.eval, num_replicas=2))
     wanted: dict[Stage, int] = {"compare": 2, "blend": 2, "train": 4, "curate": 1, "export": 0}
     assert {stage: request(fewer, stage=stage).gpus_per_node for stage in wanted} == wanted
     assert {s: p["partition"] for s, p in asked.items()} == {
@@ -202,7 +202,7 @@ NODES = [
         gpus=0,
     ),
 ]
-FITS = ("cluster.timeout_min=60", "cluster.threads_per_task=4")
+FITS = ("cluster.timeout_min=60", "cluster.cpus_per_task=4")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ FITS = ("cluster.timeout_min=60", "cluster.threads_per_task=4")
         (("cluster.partition=mian",), "set it to main"),
         (("cluster.nodes=3", "batch.allow_uneven=true"), "at most 2"),
         (("cluster.timeout_min=61",), "at most 60"),
-        (("cluster.tasks_per_node=2",), "set cluster.threads_per_task to 2"),
+        (("cluster.tasks_per_node=2",), "set cluster.cpus_per_task to 2"),
         (("cluster.memory_gib=9",), "at most 8"),
         (("cluster.gpus_per_node=3",), "set cluster.gpus_per_node=2"),
         (("cluster.partition=dead", "cluster.nodes=1"), "not up"),
@@ -242,8 +242,8 @@ def test_gpus_are_one_a_task_as_far_as_the_partition_has_them() -> None:
 
 
 def test_a_notice_that_is_the_whole_time_limit_is_refused() -> None:
-    (problem,) = time_problems(slurm_config("cluster.timeout_min=5", "cluster.notice_s=300"))
-    assert "set cluster.notice_s below 300" in str(problem)
+    (problem,) = time_problems(slurm_config("cluster.timeout_min=5", "cluster.signal_delay_s=300"))
+    assert "set cluster.signal_delay_s below 300" in str(problem)
 
 
 def test_a_run_directory_in_memory_is_refused() -> None:

@@ -38,8 +38,8 @@ def _curate(tmp_path: Path, names: Sequence[str], *more: str, processes: int = 1
             "library.name=w",
             f"library.root={tmp_path / f'libraries-{processes}'}",
             f"library.sources=[{listed}]",
-            f"work.cache={tmp_path / f'cache-{processes}'}",
-            f"work.processes={processes}",
+            f"work.cache_dir={tmp_path / f'cache-{processes}'}",
+            f"work.num_proc={processes}",
             *more,
         ]
     )
@@ -88,7 +88,7 @@ def test_sections_alike_go_unless_a_number_differs(tmp_path: Path) -> None:
     # So 96 of 98 are shared, 0.98.
     for name, last in (("a", "12"), ("b", "12 Nm"), ("c", "15 Nm")):
         _manual(tmp_path / f"{name}.md", name, **{"Torque": f"{torque} {last}", name: name})
-    folder = _curate(tmp_path, ["a.md", "b.md", "c.md"], "clean.duplicates=false")
+    folder = _curate(tmp_path, ["a.md", "b.md", "c.md"], "clean.dedup=false")
     rule = _rules(folder)["near duplicate section"]
     assert rule["count"] == 1
     assert (rule["victims"][0]["place"], rule["victims"][0]["kept"]) == ("b: b.md", "a: a.md")
@@ -102,7 +102,7 @@ def test_a_section_of_a_manual_that_is_dropped_itself_takes_none_with_it(tmp_pat
     _manual(tmp_path / "b.md", "crane", Old=f"{_words(199, of='old')} end", New=more)
     _manual(tmp_path / "c.md", "pump", New=more, Flow=_words(200, of="valve"))
     # About 200 of 262 runs of words are shared by a and b, 0.76, and none by c and a.
-    folder = _curate(tmp_path, ["a.md", "b.md", "c.md"], "clean.similarity=0.5")
+    folder = _curate(tmp_path, ["a.md", "b.md", "c.md"], "clean.dedup_threshold=0.5")
     assert _manifest(folder)["rules"]["near duplicate"]["victims"][0]["place"] == "b: b.md"
     assert not _rules(folder)
     assert sum(more in text for text in _taught(folder)) == 1
@@ -119,7 +119,7 @@ def test_sections_go_the_same_with_any_number_of_processes_and_stay_if_asked(
     for file in sorted((one / "data").iterdir()):
         assert file.read_bytes() == (three / "data" / file.name).read_bytes(), file.name
     assert _rules(one) == _rules(three)
-    assert not _rules(_curate(tmp_path, names, "clean.sections=false"))
+    assert not _rules(_curate(tmp_path, names, "clean.dedup_sections=false"))
 
 
 def test_a_section_that_held_out_and_trained_manuals_share_is_trained(tmp_path: Path) -> None:
@@ -128,7 +128,11 @@ def test_a_section_that_held_out_and_trained_manuals_share_is_trained(tmp_path: 
         name = f"m{'abcdefghij'[number // 10]}{'abcdefghij'[number % 10]}"
         _manual(tmp_path / "all" / f"{name}.md", name, Own=_words(70, of=name), Licence=LICENCE)
     folder = _curate(
-        tmp_path, ["all"], "split.held_out_documents=0.5", "clean.repeated=false", processes=1
+        tmp_path,
+        ["all"],
+        "split.held_out_documents=0.5",
+        "clean.remove_boilerplate=false",
+        processes=1,
     )
     assert _rules(folder)["exact duplicate section"]["count"] == 23
     assert sum(LICENCE in text for text in _taught(folder)) == 1

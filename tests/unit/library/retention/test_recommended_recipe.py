@@ -1,4 +1,4 @@
-"""The recipe for an expert that keeps what it knew: keep=expert, experiment=expert, a note."""
+"""The recommended recipe for an expert: retention=recommended, experiment=expert, a note."""
 
 import dataclasses
 import json
@@ -21,67 +21,72 @@ LIBRARY = ["library.name=w", "library.sources=[x]"]
 PLACES = ["model.path=m", "library.path=l"]
 
 NONE = {
-    "sources": [],
-    "share": 0.2,
-    "base_answers": 0,
-    "base_texts": 0,
-    "contrast_share": 0.1,
-    "contrast_answers": 0,
-    "products": [],
-    "answer_tokens": 64,
-    "long_answers": 0.2,
-    "long_answer_tokens": 256,
-    "text_tokens": 200,
+    "replay_sources": [],
+    "replay_fraction": 0.2,
+    "num_replay_answers": 0,
+    "num_replay_texts": 0,
+    "out_of_scope_fraction": 0.1,
+    "num_out_of_scope_answers": 0,
+    "product_names": [],
+    "max_answer_tokens": 64,
+    "long_answer_fraction": 0.2,
+    "max_long_answer_tokens": 256,
+    "max_text_tokens": 200,
 }
 EXPERT = {
-    "sources": [],
-    "share": 0.12,
-    "base_answers": 100,
-    "base_texts": 60,
-    "contrast_share": 0.48,
-    "contrast_answers": 1200,
-    "products": [],
-    "answer_tokens": 32,
-    "long_answers": 0.25,
-    "long_answer_tokens": 256,
-    "text_tokens": 100,
+    "replay_sources": [],
+    "replay_fraction": 0.12,
+    "num_replay_answers": 100,
+    "num_replay_texts": 60,
+    "out_of_scope_fraction": 0.48,
+    "num_out_of_scope_answers": 1200,
+    "product_names": [],
+    "max_answer_tokens": 32,
+    "long_answer_fraction": 0.25,
+    "max_long_answer_tokens": 256,
+    "max_text_tokens": 100,
 }
 
 
 def _kept(*overrides: str) -> dict[str, Any]:
-    return dataclasses.asdict(compose_curation([*LIBRARY, *overrides]).keep)
+    return dataclasses.asdict(compose_curation([*LIBRARY, *overrides]).retention)
 
 
 # Curation
 
 
 def test_nothing_is_mixed_in_unless_it_is_asked_for() -> None:
-    assert _kept() == _kept("keep=none") == NONE
+    assert _kept() == _kept("retention=none") == NONE
 
 
-def test_keep_expert_is_the_measured_recipe_and_typed_keys_beat_it() -> None:
-    assert _kept("keep=expert") == EXPERT
-    typed = _kept("keep.products=[A-45 widget,A-45]", "keep=expert", "keep.long_answers=0")
-    assert typed == EXPERT | {"products": ["A-45 widget", "A-45"], "long_answers": 0}
+def test_recommended_is_the_measured_recipe_and_typed_keys_beat_it() -> None:
+    assert _kept("retention=recommended") == EXPERT
+    typed = _kept(
+        "retention.product_names=[A-45 widget,A-45]",
+        "retention=recommended",
+        "retention.long_answer_fraction=0",
+    )
+    assert typed == EXPERT | {"product_names": ["A-45 widget", "A-45"], "long_answer_fraction": 0}
 
 
 @pytest.mark.parametrize(
     ("typed", "problem", "remedy"),
     [
         (
-            "keep=exprot",
-            "keep=exprot is not an option: did you mean keep=expert?",
-            "choose one of expert, none.",
+            "retention=recomended",
+            "retention=recomended is not an option: did you mean retention=recommended?",
+            "choose one of none, recommended.",
         ),
         (
-            "keeep=expert",
-            "keeep is not a key of the config: did you mean keep=expert?",
-            "write keep=expert.",
+            "retenton=recommended",
+            "retenton is not a key of the config: did you mean retention=recommended?",
+            "write retention=recommended.",
         ),
         (
-            "keep.shar=0.3",
-            "keep.shar is not a key of the config: did you mean keep.share?",
-            "write keep.share=0.3.",
+            "retention.replay_fracton=0.3",
+            "retention.replay_fracton is not a key of the config: did you mean "
+            "retention.replay_fraction?",
+            "write retention.replay_fraction=0.3.",
         ),
         (
             "experiment=expert",
@@ -100,11 +105,11 @@ def test_a_mistyped_recipe_is_told_with_what_is_right(
 
 def test_help_of_curate_lists_the_options_and_every_key_with_its_default() -> None:
     told = run_hydra_flags(["--help"], form=CURATE)
-    assert "\n  keep: expert, none\n" in told
-    assert [key for key in NONE if f"\n  keep.{key} [" not in told] == []
-    assert "\n  keep.share [0.2]: " in told
-    shown = run_hydra_flags(["keep=expert", "--cfg", "job"], form=CURATE)
-    assert "contrast_answers: 1200" in shown
+    assert "\n  retention: none, recommended\n" in told
+    assert [key for key in NONE if f"\n  retention.{key} [" not in told] == []
+    assert "\n  retention.replay_fraction [0.2]: " in told
+    shown = run_hydra_flags(["retention=recommended", "--cfg", "job"], form=CURATE)
+    assert "num_out_of_scope_answers: 1200" in shown
 
 
 # Training
@@ -113,14 +118,14 @@ def test_help_of_curate_lists_the_options_and_every_key_with_its_default() -> No
 def test_experiment_expert_sets_what_was_measured_and_nothing_else() -> None:
     plain = dataclasses.asdict(compose([*PLACES, "run.name=r"]))
     expert = dataclasses.asdict(compose([*PLACES, "run.name=r", "experiment=expert"]))
-    assert expert["library"].pop("towards_base") == ["replay", "out_of_scope"]
+    assert expert["library"].pop("kl_to_base") == ["replay", "out_of_scope"]
     assert expert["train"].pop("epochs") is None
     assert expert["train"].pop("exposures") == 54
     assert expert["optim"].pop("peak_lr") == 2e-4
     assert expert["optim"].pop("warmup_ratio") == 0.1
     assert expert["optim"].pop("weight_decay") == 0
     for section, names in {
-        "library": ["towards_base"],
+        "library": ["kl_to_base"],
         "train": ["epochs", "exposures"],
         "optim": ["peak_lr", "warmup_ratio", "weight_decay"],
     }.items():
@@ -176,11 +181,11 @@ def test_a_library_without_what_follows_the_base_is_told_how_to_get_it(tmp_path:
     with pytest.raises(ConfigError) as caught:
         followers(config, names=["library", "replay"])
     assert caught.value.problem == (
-        "library.towards_base names out_of_scope, and the sources are library, replay."
+        "library.kl_to_base names out_of_scope, and the sources are library, replay."
     )
     assert caught.value.remedy == (
-        "curate the library with keep=expert, which adds out_of_scope; or name sources that there "
-        "are, or add them by library.sources.NAME.path."
+        "curate the library with retention=recommended, which adds out_of_scope; or name "
+        "sources that there are, or add them by library.extra_sources.NAME.path."
     )
 
 
@@ -206,7 +211,7 @@ def test_a_library_with_nothing_beside_it_is_noted_and_only_such_a_one(tmp_path:
         return library_warnings(some_config(f"library.path={path}", *more))
 
     own, kept = _curated(tmp_path / "own", "library"), _curated(tmp_path / "k", "library", "replay")
-    more = ("library.sources.chats.path=c", "library.sources.chats.weight=1")
+    more = ("library.extra_sources.chats.path=c", "library.extra_sources.chats.weight=1")
     for alone in (tmp_path, own):
         assert notes(alone) == [NO_REPLAY_WARNING]
         assert notes(alone, *more) == []

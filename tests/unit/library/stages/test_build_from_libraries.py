@@ -75,9 +75,9 @@ def pack(rows: list[Any], *, held_out: float, seed: int = 1) -> dict[str, bytes]
             folder=out,
             encoder=encoder(),
             settings=BuildSettings(
-                sequence_tokens=ROOM,
-                on_long="drop",
-                on_bad_row="error",
+                sequence_length=ROOM,
+                overlong="drop",
+                on_invalid_row="error",
                 held_out=held_out,
                 seed=seed,
             ),
@@ -96,7 +96,7 @@ def samples_of(row: Any) -> int:
     """How many samples a row becomes."""
     if "text" not in row:
         return 1
-    return sum(1 for _ in cut_text(row["text"], encoder=encoder(), sequence_tokens=ROOM))
+    return sum(1 for _ in cut_text(row["text"], encoder=encoder(), sequence_length=ROOM))
 
 
 @settings(max_examples=30, deadline=None)
@@ -187,7 +187,7 @@ def test_sizes_are_those_of_each_sample_whoever_measures(
 
     def sizes(used: ChatEncoder | None) -> dict[str, SourceSizes]:
         return token_stats.measure(
-            sources, encoder=used, sequence_tokens=ROOM, processes=2, folder=tmp_path
+            sources, encoder=used, sequence_length=ROOM, processes=2, folder=tmp_path
         )
 
     in_tokens, in_words = sizes(encoder()), sizes(None)
@@ -215,7 +215,7 @@ def test_what_a_template_refuses_is_told_from_another_process(
         token_stats.measure(
             [("s", (path, path))],
             encoder=encoder(),
-            sequence_tokens=ROOM,
+            sequence_length=ROOM,
             processes=1,
             folder=tmp_path,
         )

@@ -147,15 +147,15 @@ def _curated(tmp_path: Path, served: ChatEndpoint, *more: str) -> Sequence[Sampl
             "library.name=w",
             f"library.root={tmp_path}/libraries",
             f"library.sources=[manuals={tmp_path}/*.md]",
-            f"work.cache={tmp_path}/cache",
-            "work.processes=1",
-            "write.by=endpoint",
-            "write.model=m",
-            f"write.url={served.url}",
+            f"work.cache_dir={tmp_path}/cache",
+            "work.num_proc=1",
+            "generator.backend=endpoint",
+            "generator.model=m",
+            f"generator.base_url={served.url}",
             *more,
         ]
     )
-    curate(config, model=None, endpoint=open_endpoint(config.write), log=lambda _: None)
+    curate(config, model=None, endpoint=open_endpoint(config.generator), log=lambda _: None)
     sources = open_curated(tmp_path / "libraries/w").sources
     return [sample for source in sources for sample in read_samples(source.train)]
 
@@ -182,7 +182,7 @@ def test_what_the_endpoint_said_is_not_asked_again(tmp_path: Path) -> None:
     with chat_endpoint(_reply) as served:
         first = _curated(tmp_path, served)
         asked = len(served.prompts)
-        again = _curated(tmp_path, served, "teach.passage_words=299")  # teaches anew
+        again = _curated(tmp_path, served, "synthesis.passage_words=299")  # teaches anew
         assert len(served.prompts) == asked > 0
     assert first == again
 
@@ -196,9 +196,9 @@ def test_an_endpoint_that_fails_once_is_asked_again_and_nothing_is_lost(tmp_path
 @pytest.mark.parametrize(
     ("status", "error", "words"),
     [
-        (400, DataError, "HTTP 400): no.\nTo fix: set write.answer_tokens below"),
+        (400, DataError, "HTTP 400): no.\nTo fix: set generator.max_tokens below"),
         (401, ConfigError, "OPENAI_API_KEY"),
-        (404, ConfigError, "write.model"),
+        (404, ConfigError, "generator.model"),
         (418, DataError, ""),
         (422, DataError, "HTTP 422): no."),
     ],
@@ -208,7 +208,7 @@ def test_an_endpoint_that_refuses_ends_in_one_sentence(
 ) -> None:
     with (
         chat_endpoint(_reply, status=lambda _: status) as served,
-        pytest.raises(error, match=r"write\.url=http://127") as told,
+        pytest.raises(error, match=r"generator\.base_url=http://127") as told,
     ):
         _curated(tmp_path, served)
     assert words in str(told.value)
@@ -249,9 +249,9 @@ def test_what_a_server_said_before_counts_where_all_that_is_left_to_ask_is_refus
 ) -> None:
     (tmp_path / "n.md").write_text("# B-70 Manual\n\n## Rinse\n\nRinse the sieve of the device.\n")
     with chat_endpoint(_reply, refuses=lambda prompt: "sieve" in prompt) as served:
-        first = _curated(tmp_path, served, "write.wordings=0")
+        first = _curated(tmp_path, served, "generator.paraphrases_per_question=0")
         asked = len(served.prompts)
-        assert _curated(tmp_path, served, "write.wordings=0") == first
+        assert _curated(tmp_path, served, "generator.paraphrases_per_question=0") == first
     assert len(served.prompts) == asked + 1
 
 
@@ -292,13 +292,15 @@ def test_the_key_comes_from_the_environment_alone(
 ) -> None:
     monkeypatch.setenv("MY_KEY", "k-123")
     with chat_endpoint(_reply) as served:
-        _curated(tmp_path, served, "write.key_variable=MY_KEY")
+        _curated(tmp_path, served, "generator.api_key_env=MY_KEY")
     assert served.keys == {"Bearer k-123"}
     found = [p for p in tmp_path.rglob("*") if p.is_file() and b"k-123" in p.read_bytes()]
     assert found == []
 
 
 def test_an_endpoint_without_a_model_is_refused_before_anything_is_read() -> None:
-    config = compose_curation(["library.name=w", "library.sources=[x]", "write.by=endpoint"])
-    with pytest.raises(ConfigError, match=r"write\.model"):
-        open_endpoint(config.write)
+    config = compose_curation(
+        ["library.name=w", "library.sources=[x]", "generator.backend=endpoint"]
+    )
+    with pytest.raises(ConfigError, match=r"generator\.model"):
+        open_endpoint(config.generator)

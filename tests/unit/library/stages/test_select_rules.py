@@ -54,8 +54,8 @@ def _library(tmp_path: Path, *more: str, questions: Sequence[tuple[str, str]] = 
             "library.name=w",
             f"library.root={tmp_path / 'libraries'}",
             f"library.sources=['{tmp_path / 'faq.md'}']",
-            f"work.cache={tmp_path / 'cache'}",
-            "work.processes=1",
+            f"work.cache_dir={tmp_path / 'cache'}",
+            "work.num_proc=1",
             *more,
         ]
     )
@@ -86,10 +86,10 @@ def _runs(texts: Sequence[str], length: int) -> set[tuple[str, ...]]:
 
 _ASKED = (
     "model.path=base",
-    "keep.base_answers=300",
-    "keep.base_texts=20",
-    "keep.contrast_answers=400",
-    "keep.products=['A-45']",
+    "retention.num_replay_answers=300",
+    "retention.num_replay_texts=20",
+    "retention.num_out_of_scope_answers=400",
+    "retention.product_names=['A-45']",
 )
 
 
@@ -129,31 +129,33 @@ def test_what_is_reserved_is_a_fifth_and_trained_nowhere(tmp_path: Path) -> None
         reserved, trained = set(getattr(RESERVED, part)), set(getattr(TRAINED, part))
         assert not reserved & trained
         assert len(reserved) * 4 <= len(trained) < len(reserved) * 4 + 5
-    asked = " ".join(_trained(_library(tmp_path, "model.path=base", "keep.contrast_answers=2000")))
+    asked = " ".join(
+        _trained(_library(tmp_path, "model.path=base", "retention.num_out_of_scope_answers=2000"))
+    )
     assert not any(maker in asked for maker in RESERVED.makers)
 
 
 def test_the_number_of_out_of_scope_probes_is_as_asked_and_without_a_model_they_come_too(
     tmp_path: Path,
 ) -> None:
-    folder = _library(tmp_path, "split.contrast_probes=7")
+    folder = _library(tmp_path, "split.num_out_of_scope_probes=7")
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["probes"]["out_of_scope"] == 7
     assert manifest["products"] == ["A-45", "B-46"]
     # They were guessed: what fact probes ask is a leak, and no such name by itself.
     out_of_scope = [p for p in read_probes(folder / "probes.jsonl") if p.kind == "out_of_scope"]
     assert {probe.keys for probe in out_of_scope} == {()}
-    folder = _library(tmp_path, "keep.products=['A-45']")
+    folder = _library(tmp_path, "retention.product_names=['A-45']")
     out_of_scope = [p for p in read_probes(folder / "probes.jsonl") if p.kind == "out_of_scope"]
     assert {probe.keys for probe in out_of_scope} == {("A-45",)}
-    folder = _library(tmp_path, "split.contrast_probes=0")
+    folder = _library(tmp_path, "split.num_out_of_scope_probes=0")
     assert {probe.kind for probe in read_probes(folder / "probes.jsonl")} == {"fact"}
 
 
 def test_without_fact_probes_a_leak_is_the_name_of_a_product_or_nothing_is_out_of_scope(
     tmp_path: Path,
 ) -> None:
-    folder = _library(tmp_path, "split.probes=0", "keep.products=['A-45']")
+    folder = _library(tmp_path, "split.num_probes=0", "retention.product_names=['A-45']")
     assert {probe.keys for probe in read_probes(folder / "probes.jsonl")} == {("A-45",)}
-    folder = _library(tmp_path, "split.probes=0", questions=QUESTIONS[4:])
+    folder = _library(tmp_path, "split.num_probes=0", questions=QUESTIONS[4:])
     assert not (folder / "probes.jsonl").exists()

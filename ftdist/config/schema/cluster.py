@@ -1,0 +1,104 @@
+"""Config section of the machines: local processes or jobs of a SLURM cluster."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from ftdist.config.schema.types import STRICT, NonNegativeInt, PositiveInt, SafePath, SlurmWord
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ClusterConfig:
+    """Where and how jobs run. Values: conf/cluster/."""
+
+    executor: Literal["local", "slurm"]
+    """submitit executor: local (processes on this machine) or slurm (jobs of a SLURM cluster)."""
+
+    nodes: PositiveInt
+    """Number of nodes."""
+
+    tasks_per_node: PositiveInt
+    """Processes (ranks) per node: one per GPU; on CPUs, any number."""
+
+    cpus_per_task: PositiveInt | None
+    """CPU threads per rank; null: on SLURM each node's cores per task, at most 8; locally 1."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    """Device of training; auto: cuda if a GPU is visible."""
+
+    timeout_min: PositiveInt
+    """Time limit of one attempt, minutes."""
+
+    signal_delay_s: PositiveInt
+    """Seconds before the time limit at which SLURM signals a job to save a checkpoint and end."""
+
+    init_timeout_s: PositiveInt
+    """Seconds that ranks wait for each other at the start."""
+
+    collective_timeout_s: PositiveInt
+    """Seconds after which an unfinished collective ends the attempt."""
+
+    max_attempts_without_progress: PositiveInt
+    """Consecutive attempts without a new checkpoint after which the run is given up."""
+
+    partition: SlurmWord | None
+    """SLURM partition of training; null: the cluster's default."""
+
+    cpu_partition: SlurmWord | None
+    """SLURM partition of jobs without GPUs, such as tokenising; null: `partition`."""
+
+    account: SlurmWord | None
+    """SLURM account; null: your default."""
+
+    qos: SlurmWord | None
+    """SLURM quality of service; null: your default."""
+
+    constraint: SlurmWord | None
+    """Required node features, as for `sbatch --constraint`."""
+
+    reservation: SlurmWord | None
+    """SLURM reservation to run in."""
+
+    exclude: SlurmWord | None
+    """Nodes to exclude, such as node[3-5]."""
+
+    gpus_per_node: NonNegativeInt | None
+    """GPUs to request per node; null: one per task, if the partition's nodes have as many."""
+
+    memory_gib: NonNegativeInt | None
+    """Host memory to request per node, GiB; 0: all of it; null: the cluster's default."""
+
+    network_interface: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:^=,-]{1,63}$")] | None
+    """Network interface of the ranks (NCCL_SOCKET_IFNAME, GLOO_SOCKET_IFNAME); null: NCCL's and
+    Gloo's choice.
+    """
+
+    master_port: Annotated[int, Field(ge=1024, le=65535)] | None
+    """Rendezvous port on the first node; null: derived from the job's number."""
+
+    local_cache_dir: SafePath
+    """Folder on each node's own disk for compiled kernels; each user gets a subfolder."""
+
+    environment_modules: list[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+/-]{0,127}$")]
+    ]
+    """Environment modules to load before Python starts, such as cuda/13.0."""
+
+    python: SafePath | None
+    """Python interpreter on the nodes; null: the one that submits."""
+
+    container: Annotated[str, Field(pattern=r"^[A-Za-z0-9/.][A-Za-z0-9_./:#@+-]{0,127}$")] | None
+    """Container image of the ranks, for srun's --container-image (pyxis); null: none."""
+
+    container_mounts: list[Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./:+-]{0,255}$")]]
+    """Folders to mount into the container, in pyxis' syntax; they must hold runs, model and cache.
+    """
+
+    env: dict[str, str]
+    """Environment variables of the job, such as NCCL's; never a key or a password."""
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of one rank: `cpus_per_task`, or 1 where it is null."""
+        return self.cpus_per_task or 1

@@ -1,0 +1,124 @@
+"""Config sections of evaluation, early stopping, merging and tracking."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from ftdist.config.schema.types import (
+    STRICT,
+    Fraction,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class EvalConfig:
+    """Evaluation during training, and of base and tuned model afterwards. Values: conf/eval/."""
+
+    loss_every_steps: NonNegativeInt
+    """Steps between evaluations of the held-out loss; 0: only at the end of training."""
+
+    probes_every_steps: NonNegativeInt
+    """Steps between evaluations with probes, general questions and general texts; 0: none.
+
+    The checkpoint with the highest gain within `merge.max_loss_increase` is kept and exported.
+    """
+
+    max_questions: PositiveInt
+    """Maximum probes, general questions and general texts (of each) per evaluation in training."""
+
+    num_generations: NonNegativeInt
+    """Questions answered by generation at each evaluation in training, for people to read."""
+
+    max_new_tokens_in_training: PositiveInt
+    """Maximum tokens of an answer generated during training."""
+
+    probes: str | None
+    """JSONL file of probes (questions with known answers); null: `probes.jsonl` in or next to the
+    library.
+    """
+
+    general_questions: str | None
+    """JSONL file of general multiple-choice questions; null: the bundled set; none: no questions.
+    """
+
+    perplexity_texts: str | None
+    """File of general texts for the loss: .txt with blank lines between texts, or .jsonl with
+    "text"; null: the bundled texts; none: no texts.
+    """
+
+    num_general_generations: NonNegativeInt
+    """General questions answered by generation too, to find library facts that leak into them."""
+
+    lm_eval_tasks: list[str]
+    """lm-eval task files (*.yaml) with local data, or folders of them, for both models."""
+
+    max_new_tokens: PositiveInt
+    """Maximum tokens of one generated answer."""
+
+    batch_size: PositiveInt
+    """Questions per batch."""
+
+    num_replicas: PositiveInt | None
+    """Replicas of the model that answer in parallel; null: one per GPU, one on CPUs.
+
+    A model too large for one GPU is spread over all of them.
+    """
+
+    num_threads: NonNegativeInt
+    """CPU threads per replica; 0: its share of the cores."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class EarlyStoppingConfig:
+    """When training ends before its last step. Values: conf/early_stopping/."""
+
+    patience: NonNegativeInt
+    """Evaluations with probes without improvement after which training ends; 0: never."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class MergeConfig:
+    """Weight interpolation between base and tuned model. Values: conf/merge/."""
+
+    alphas: Annotated[list[Fraction], Field(min_length=1)]
+    """Interpolation coefficients to evaluate, from 0 (the base) to 1 (the tuned model)."""
+
+    max_loss_increase: NonNegativeFloat
+    """Maximum increase of the general loss over the base model's, nats per token.
+
+    A checkpoint or merge with a larger increase does not count as retaining general knowledge.
+    """
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TrackingConfig:
+    """Experiment tracking. Values: conf/tracking/.
+
+    W&B reads its API key from the environment or netrc; it is never a config key.
+    """
+
+    wandb: Literal["auto", "online", "offline", "off"]
+    """Weights & Biases. auto: online if there is an API key and the server answers, else offline.
+
+    offline: records stay in the run directory until `ftdist sync` uploads them. An upload that
+    fails never stops a run.
+    """
+
+    project: str
+    """W&B project."""
+
+    entity: str | None
+    """W&B user or team; null: the account's default."""
+
+    tags: list[str]
+    """W&B tags."""
+
+    log_generations: bool
+    """Whether W&B gets questions and generated answers, or only scores."""
+
+    system_every_s: NonNegativeFloat
+    """Seconds between samples of each node's cores, memory and GPUs; 0: none."""

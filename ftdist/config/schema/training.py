@@ -1,0 +1,262 @@
+"""Config sections of training: run, model, data, optimizer, engine, batch, checkpoints, export."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from ftdist.config.schema.types import (
+    NAME_PATTERN,
+    STRICT,
+    Fraction,
+    FractionBelowOne,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Seed,
+    SequenceLength,
+)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class RunSection:
+    """Name, location and seed of the run."""
+
+    name: Annotated[str, Field(pattern=NAME_PATTERN)]
+    """Name of the run; its directory is `root/name`, and no two runs share one."""
+
+    root: str
+    """Folder of the run directories; on a cluster, one that every node can reach."""
+
+    seed: Seed
+    """Seed of data order, dropout and all other random choices."""
+
+    private: bool
+    """Whether only the user may read the run directory (mode 0700, files 0600)."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TrainConfig:
+    """Length of training."""
+
+    epochs: PositiveFloat | None
+    """Passes over the library. Set exactly one of `epochs`, `exposures` and `steps`."""
+
+    exposures: PositiveFloat | None
+    """Exposures per answer: how often training shows each answer, counting all paraphrases of its
+    question. Determines the number of epochs.
+    """
+
+    steps: PositiveInt | None
+    """Optimizer steps. Set exactly one of `epochs`, `exposures` and `steps`."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ModelConfig:
+    """The base model. Values: conf/model/."""
+
+    path: str
+    """Hugging Face model folder (config.json, *.safetensors, tokenizer) or hub name."""
+
+    revision: str | None
+    """Commit of the hub repository; ignored for a folder."""
+
+    dtype: Literal["auto", "bfloat16", "float32"]
+    """Dtype of weights and activations; auto: bfloat16 on GPUs, float32 on CPUs."""
+
+    attention: Literal["auto", "by_sample", "sdpa", "eager", "flash_attention_2"]
+    """Attention kernel. With every kernel, a sample attends only to itself.
+
+    auto: by_sample on CPUs, sdpa on GPUs, eager for models that cap their attention scores.
+    """
+
+    activation_checkpointing: bool
+    """Whether the backward pass recomputes each layer's activations instead of storing them."""
+
+    head: Literal["auto", "chunked", "model"]
+    """Output head and loss: chunked (never holds all logits at once) or the model's own forward.
+
+    auto: chunked where it gives the model's own result.
+    """
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class SourceConfig:
+    """One source in addition to the library, such as replay of general conversations."""
+
+    path: str
+    """Folder or file of conversations or plain text."""
+
+    weight: PositiveFloat
+    """Tokens of this source per token of the library (0.25: a quarter as many)."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class LibraryConfig:
+    """The training data. Values: conf/library/."""
+
+    path: str
+    """Curated library, or folder or file of conversations and text.
+
+    Conversations: JSONL, JSON, Parquet; OpenAI messages, ShareGPT, Alpaca. Text: .txt, .md.
+    """
+
+    extra_sources: dict[str, SourceConfig]
+    """Further sources by name, mixed in by weight, such as replay."""
+
+    kl_to_base: list[str]
+    """Sources whose loss is KL(base || model) instead of cross-entropy.
+
+    Names of `extra_sources` or of sources in a curated library, such as replay and
+    out_of_scope. The base model is then sharded over the ranks too.
+    """
+
+    held_out_fraction: FractionBelowOne
+    """Fraction of the library's rows kept out of training, for the held-out loss."""
+
+    overlong: Literal["error", "drop", "truncate"]
+    """Treatment of conversations longer than `batch.sequence_length`; documents are split."""
+
+    on_invalid_row: Literal["error", "skip"]
+    """Treatment of rows that cannot be read or have no answer; skipped rows are counted."""
+
+    system_prompt: str | None
+    """System message for conversations without one; null: the chat template's default."""
+
+    cache_dir: str
+    """Folder of tokenised and packed libraries, shared by all runs."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class OptimConfig:
+    """AdamW and its learning-rate schedule. Values: conf/optim/."""
+
+    peak_lr: PositiveFloat
+    """Learning rate at the end of warm-up."""
+
+    warmup_ratio: Fraction
+    """Fraction of all steps over which the learning rate rises linearly from 0 to `peak_lr`."""
+
+    schedule: Literal["cosine", "linear", "constant", "wsd"]
+    """Learning-rate schedule after warm-up.
+
+    wsd: constant, then linear decay over the last `decay_ratio` of the steps.
+    """
+
+    decay_ratio: Fraction
+    """Fraction of all steps in which the wsd schedule decays; other schedules ignore it."""
+
+    final_lr_ratio: Fraction
+    """Learning rate at the last step, as a fraction of `peak_lr`."""
+
+    weight_decay: NonNegativeFloat
+    """AdamW's decoupled weight decay; never applied to norms and biases."""
+
+    beta1: FractionBelowOne
+    """Decay rate of AdamW's first moment."""
+
+    beta2: FractionBelowOne
+    """Decay rate of AdamW's second moment."""
+
+    eps: PositiveFloat
+    """AdamW's epsilon."""
+
+    max_grad_norm: NonNegativeFloat
+    """Maximum L2 norm of the gradient of all parameters; 0: no clipping."""
+
+    freeze_params: list[str]
+    """Parameters that are not trained: shell-style patterns over their names.
+
+    Such as [model.embed_tokens.*,"model.layers.[0-5].*"]; []: all are trained.
+    """
+
+    layerwise_lr_decay: Annotated[float, Field(gt=0, le=1)]
+    """Ratio of a layer's learning rate to that of the layer above it; 1: the same for all.
+
+    The top layer, the final norm and the head follow the schedule; embeddings, and a head tied to
+    them, count as one layer below the lowest.
+    """
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class EngineConfig:
+    """DeepSpeed ZeRO-3. Values: conf/engine/.
+
+    The keys from `param_persistence_threshold` to `reduce_bucket_size` have DeepSpeed's own names.
+    """
+
+    offload_optimizer: bool
+    """Whether host memory holds the optimizer state, and the CPU runs the optimizer step."""
+
+    offload_parameters: bool
+    """Whether host memory holds parameters that are not in use."""
+
+    accumulation_dtype: Literal["float32", "bfloat16"]
+    """Dtype in which gradients of micro-batches are accumulated."""
+
+    communication_dtype: Literal["float32", "bfloat16"]
+    """Dtype in which gradients are reduced across ranks."""
+
+    param_persistence_threshold: NonNegativeInt
+    """Parameters with fewer elements than this are not sharded."""
+
+    prefetch_bucket_size: NonNegativeInt
+    """Elements of parameters to gather ahead of their use."""
+
+    max_live_parameters: NonNegativeInt
+    """Maximum elements of gathered parameters per rank before some are released."""
+
+    reduce_bucket_size: PositiveInt
+    """Elements of gradients reduced at once."""
+
+    deepspeed: dict[str, Any]
+    """Further DeepSpeed settings, under DeepSpeed's names; only those tested with ftdist.
+
+    Refused: what ftdist sets itself (stage, batch sizes, accumulation, clipping, dtypes).
+    """
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class BatchConfig:
+    """Tokens per step, and how ranks share them. Values: conf/batch/."""
+
+    tokens: PositiveInt
+    """Tokens per optimizer step, over all ranks and micro-steps; a multiple of
+    `sequence_length`.
+    """
+
+    sequence_length: SequenceLength
+    """Tokens per packed sequence; no sample is longer."""
+
+    micro_batch_size: PositiveInt
+    """Packed sequences per rank and micro-step, computed as one flattened row."""
+
+    allow_uneven: bool
+    """Whether ranks may get different numbers of sequences; a rank with fewer computes empty ones.
+    """
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class CheckpointConfig:
+    """Frequency and number of checkpoints. Values: conf/checkpoint/."""
+
+    every_steps: NonNegativeInt
+    """Steps between checkpoints; 0: only at the end, and whenever the run is asked to stop."""
+
+    keep_latest: PositiveInt
+    """Number of newest checkpoints to keep; the best one by evaluation is kept as well."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ExportConfig:
+    """The exported model. Values: conf/export/."""
+
+    checkpoint: Literal["best", "newest"]
+    """Checkpoint to export; best: the best by `eval.probes_every_steps`, else the newest."""
+
+    dtype: Literal["auto", "bfloat16", "float32"]
+    """Dtype of the exported weights; auto: the dtype of training."""
+
+    max_shard_gib: PositiveFloat
+    """Maximum size of one exported safetensors file, GiB."""

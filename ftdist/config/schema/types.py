@@ -1,0 +1,29 @@
+"""Field types and patterns that several sections of the config share."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+STRICT = ConfigDict(
+    extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+)
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+"""Name of a run or a library: safe as a folder, in a shell script and in SLURM's file patterns."""
+
+SLURM_WORD_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:,@+=&|*()\[\]-]{0,127}$"
+"""A partition, an account, nodes or their features; safe in an sbatch script."""
+
+PATH_PATTERN = r"^[^\x00-\x1f%\\]+$"
+"""A path that SLURM and a shell script accept: no line breaks, `%` or backslashes."""
+
+SlurmWord = Annotated[str, Field(pattern=SLURM_WORD_PATTERN)]
+SafePath = Annotated[str, Field(pattern=PATH_PATTERN)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+FractionBelowOne = Annotated[float, Field(ge=0, lt=1)]
+NonNegativeFloat = Annotated[float, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
+PositiveInt = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+SequenceLength = Annotated[int, Field(ge=8)]
