@@ -90,7 +90,9 @@ def curate(
     _refuse_contradictions(config)
     refuse_others(place_of(config))
     cache = Path(config.work.cache_dir).expanduser().absolute()
-    work = Work(config=config, cache=cache, processes=processes_for(config.work.num_proc), log=log)
+    work = Work(
+        config=config, cache_dir=cache, num_proc=processes_for(config.work.num_proc), log=log
+    )
     try:
         return _curate(work, model=model, endpoint=endpoint)
     except OSError as error:

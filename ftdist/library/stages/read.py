@@ -23,8 +23,8 @@ class Work:
     """What every stage is given."""
 
     config: CurateConfig
-    cache: Path
-    processes: int
+    cache_dir: Path
+    num_proc: int
     log: LogFn
 
     def about(self, what: str) -> LogFn:

@@ -117,7 +117,7 @@ def test_a_key_that_is_named_and_missing_is_seen() -> None:
 
 
 def test_every_document_that_code_and_config_name_exists() -> None:
-    named = {}
+    named: dict[str, Path] = {}
     for folder in ("ftdist", "launch", "conf", "examples", "benchmarks", "docker"):
         for path in (ROOT / folder).rglob("*"):
             if path.suffix in (".py", ".yaml", ".jinja", ".toml") and path.is_file():
