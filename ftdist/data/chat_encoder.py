@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from ftdist.data.chat_template import AnswerFinder, default_chat_template, ensure_chat_template
+from ftdist.data.chat_template import ChatTemplate, default_chat_template, ensure_chat_template
 from ftdist.data.messages import Message
 from ftdist.data.special_tokens import Encoded, Span, SpecialTokens
 from ftdist.errors import DataError
@@ -56,8 +56,8 @@ class ChatEncoder:
         ensure_chat_template(tokenizer)
         self._tokenizer = tokenizer
         self._system_prompt = system_prompt
-        self._specials = SpecialTokens(tokenizer)
-        self._finder = AnswerFinder(tokenizer, special=self._specials.pattern)
+        self._special_tokens = SpecialTokens(tokenizer)
+        self._template = ChatTemplate(tokenizer, special=self._special_tokens.pattern)
         self._compared = 0
         ids = tokenizer("")["input_ids"]
         self.begin_ids: list[int] = ids[:1] if ids and ids[0] == tokenizer.bos_token_id else []
@@ -70,14 +70,18 @@ class ChatEncoder:
     @property
     def template(self) -> str:
         """The chat template in use."""
-        return self._finder.source
+        return self._template.source
 
     def fingerprint(self) -> str:
         """Differs whenever the same conversation could become other tokens."""
-        special_tokens = dict(self._tokenizer.special_tokens_map)
+        special_tokens_map = dict(self._tokenizer.special_tokens_map)
         affixes = [self.begin_ids, self.end_ids]
         return fingerprint(
-            self._specials.state, self.template, self._system_prompt, affixes, special_tokens
+            self._special_tokens.state,
+            self.template,
+            self._system_prompt,
+            affixes,
+            special_tokens_map,
         )
 
     def encode(self, messages: Sequence[Message]) -> Tokens:
@@ -99,14 +103,14 @@ class ChatEncoder:
         rows: list[int] = []
         for row, messages in enumerate(conversations):
             try:
-                text, found = self._finder.find(self._prepared(messages))
+                text, answers = self._template.render(self._prepared(messages))
             except DataError as error:
                 results[row] = error
                 continue
             rows.append(row)
             texts.append(text)
-            spans.append(found)
-        encoded = self._specials.encode(texts, spans=spans)
+            spans.append(answers)
+        encoded = self._special_tokens.encode(texts, spans=spans)
         for row, text, (ids, learned) in zip(rows, texts, encoded, strict=True):
             self._compare(text, ids)
             learned[:1] = [False] * len(learned[:1])
@@ -119,7 +123,7 @@ class ChatEncoder:
 
     def text_tokens(self, text: str) -> Encoded:
         """The ids of plain text alone, and the characters that each stands for."""
-        return self._specials.encode_text(text)
+        return self._special_tokens.encode_text(text)
 
     def wrap_text(self, ids: list[int], *, is_end: bool) -> Tokens:
         """A sample of consecutive ids of a text; `is_end`: they are its last."""
@@ -132,13 +136,13 @@ class ChatEncoder:
         if self._system_prompt is not None and messages[0]["role"] != "system":
             begin = [Message(role="system", content=self._system_prompt)]
         return [
-            Message(role=message["role"], content=self._specials.shield(message["content"]))
+            Message(role=message["role"], content=self._special_tokens.escape(message["content"]))
             for message in (*begin, *messages)
         ]
 
     def _compare(self, text: str, ids: list[int]) -> None:
         """Make sure of the first conversations that the tokenizer itself gives the same ids."""
-        if self._compared >= _COMPARED or self._specials.unshield(text) != text:
+        if self._compared >= _COMPARED or self._special_tokens.has_escapes(text):
             return
         self._compared += 1
         if self._tokenizer(text, add_special_tokens=False)["input_ids"] != ids:

@@ -8,7 +8,7 @@ reasoning taken out, messages moved) cannot be learned from exactly, and is refu
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -16,11 +16,9 @@ from transformers.utils.chat_template_utils import render_jinja_template
 
 from ftdist.data.messages import Message
 from ftdist.data.special_tokens import Span
-from ftdist.data.template_analysis import leaves_contents_unread
-from ftdist.data.template_layout import Shape, probe_of, shape_of
 from ftdist.errors import DataError, ModelError
 
-_MARKS = re.compile(r"\{%-?\s*generation\s*-?%\}")
+_GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 _PROBE = "sentence{}probe"
 
@@ -77,7 +75,7 @@ def ensure_chat_template(tokenizer: PreTrainedTokenizerBase) -> bool:
     return True
 
 
-class AnswerFinder:
+class ChatTemplate:
     """Renders conversations and finds the assistant's turns in the text.
 
     Args:
@@ -93,79 +91,39 @@ class AnswerFinder:
                 "The model has several chat templates, and none is called `default`.",
                 remedy="keep one template in the model folder's chat_template.jinja.",
             ) from error
-        self._names: dict[str, str] = dict(tokenizer.special_tokens_map)
+        self._special_tokens: dict[str, str] = dict(tokenizer.special_tokens_map)
         self._special = special
-        self._marked = _MARKS.search(self.source) is not None
-        self._unread = leaves_contents_unread(self.source)
+        self._has_generation_marks = _GENERATION.search(self.source) is not None
         self._tails: dict[tuple[str, ...], str] = {}
-        self._prompts: dict[tuple[str, ...], str] = {}
-        self._shapes: dict[tuple[str, ...], Shape | None] = {}
-        self._refuse_broken()
+        self._check_template()
 
-    def find(self, messages: Sequence[Message]) -> tuple[str, list[Span]]:
-        """Render a conversation, and find what is to be learned of it.
+    def render(self, messages: Sequence[Message]) -> tuple[str, list[Span]]:
+        """Render a conversation and find what the model learns of it.
 
         Returns:
-            the text, and a span for each assistant message: the answer with the end of its turn.
+            the text, and per assistant message the span of the answer with the end of its turn.
 
         Raises:
-            DataError: the template refuses the conversation, or the answers cannot be found in it.
+            DataError: the template rejects the conversation, or its answers cannot be located.
         """
-        if self._marked:
-            return self._find_marked(messages)
-        shape = self._shape(tuple(message["role"] for message in messages))
-        if shape is not None and self._unread:
-            return shape.write(messages)
+        if self._has_generation_marks:
+            return self._render_marked(messages)
         text, _ = self._render(messages)
-        written = None if shape is None else shape.write(messages)
-        if written is not None and text == written[0]:
-            return written
-        return text, self._spans_by_prompts(text, messages)
+        return text, self._answer_spans(text, messages)
 
-    def _shape(self, roles: tuple[str, ...]) -> Shape | None:
-        """What the template writes around contents in this order of roles, if it can be told."""
-        if roles not in self._shapes:
-            probe = probe_of(roles)
-            try:
-                text, _ = self._render(probe)
-                spans = self._spans_by_prompts(text, probe, prompt=self._probe_prompt)
-            except DataError:
-                self._shapes[roles] = None  # the conversation at hand is told of it
-                return None
-            self._shapes[roles] = shape_of(text, probe, spans=spans)
-        return self._shapes[roles]
-
-    def _prompt(self, messages: Sequence[Message]) -> str:
-        """What the template writes for an answer to these messages."""
-        return self._render(messages, prompt=True)[0]
-
-    def _probe_prompt(self, probe: Sequence[Message]) -> str:
-        """The same for messages of a probe, which depend on the roles alone."""
-        roles = tuple(message["role"] for message in probe)
-        if roles not in self._prompts:
-            self._prompts[roles] = self._prompt(probe)
-        return self._prompts[roles]
-
-    def _spans_by_prompts(
-        self,
-        text: str,
-        messages: Sequence[Message],
-        *,
-        prompt: Callable[[Sequence[Message]], str] | None = None,
-    ) -> list[Span]:
-        """Spans found by asking the template for the prompt of each answer."""
-        prompt = prompt or self._prompt
-        turns = [at for at, message in enumerate(messages) if message["role"] == "assistant"]
+    def _answer_spans(self, text: str, messages: Sequence[Message]) -> list[Span]:
+        """Locate each answer behind the prompt that the template writes for it."""
+        turns = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
         spans: list[Span] = []
-        for at in turns:
-            first = self._answer_start(text, messages, at, prompt=prompt)
-            end = self._answer_end(text, messages, at, first=first)
+        for turn in turns:
+            first = self._answer_start(text, messages, turn)
+            end = self._answer_end(text, messages, turn, first=first)
             if spans and spans[-1][1] > first:
                 raise _underivable(f"lets the answers of messages {turns} run into each other")
             spans.append((first, end))
         return spans
 
-    def _refuse_broken(self) -> None:
+    def _check_template(self) -> None:
         """Refuse a template that cannot render anything, before a conversation is blamed for it."""
         simplest = [Message(role="user", content="a"), Message(role="assistant", content="b")]
         try:
@@ -190,7 +148,7 @@ class AnswerFinder:
                 chat_template=self.source,
                 add_generation_prompt=prompt,
                 return_assistant_tokens_mask=marks,
-                **self._names,
+                **self._special_tokens,
             )
         except (TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:
             roles = ", ".join(message["role"] for message in messages)
@@ -200,71 +158,62 @@ class AnswerFinder:
             ) from error
         return texts[0], [(first, end) for first, end in indices[0]] if marks else []
 
-    def _find_marked(self, messages: Sequence[Message]) -> tuple[str, list[Span]]:
+    def _render_marked(self, messages: Sequence[Message]) -> tuple[str, list[Span]]:
         text, marked = self._render(messages, marks=True)
         answers = [message["content"] for message in messages if message["role"] == "assistant"]
         if len(marked) != len(answers):
             raise _underivable(f"marks {len(marked)} of {len(answers)} answers as generated")
         spans = []
         for (first, end), answer in zip(marked, answers, strict=True):
-            if _squeeze(answer) not in _squeeze(text[first:end]):
+            if _without_blanks(answer) not in _without_blanks(text[first:end]):
                 raise _underivable("leaves a part of an answer out of what it marks as generated")
             if self._special.search(text[first:end]) is None:
-                following = self._special.match(text, end + _blanks(text[end:]))
+                following = self._special.match(text, end + _leading_blanks(text[end:]))
                 end = following.end() if following else end
             spans.append((first, end))
         return text, spans
 
-    def _answer_start(
-        self,
-        text: str,
-        messages: Sequence[Message],
-        at: int,
-        *,
-        prompt: Callable[[Sequence[Message]], str],
-    ) -> int:
-        """Where the prompt for answer `at` ends: there the model would have begun to write."""
-        if at == 0:
+    def _answer_start(self, text: str, messages: Sequence[Message], turn: int) -> int:
+        """Where the prompt for this answer ends, which is where the model would begin to write."""
+        if turn == 0:
             raise DataError(
-                "The conversation begins with the assistant: there is nothing to answer.",
+                "The conversation begins with the assistant, so there is nothing to answer.",
                 remedy="put a user message first.",
             )
-        before = prompt(messages[:at])
-        if not text.startswith(before):
+        prompt, _ = self._render(messages[:turn], prompt=True)
+        if not text.startswith(prompt):
             raise _underivable(
-                f"prompts for message {at + 1} with other text than it writes before that message "
-                "in the whole conversation"
+                f"prompts for message {turn + 1} with other text than it writes before that "
+                "message in the whole conversation"
             )
-        return len(before)
+        return len(prompt)
 
-    def _answer_end(self, text: str, messages: Sequence[Message], at: int, *, first: int) -> int:
-        """Where the turn of answer `at` ends, its last token included."""
-        content = messages[at]["content"]
-        tail = self._tail(tuple(message["role"] for message in messages[: at + 1]))
+    def _answer_end(self, text: str, messages: Sequence[Message], turn: int, *, first: int) -> int:
+        """Where the turn of this answer ends, including its last token."""
+        content = messages[turn]["content"]
+        tail = self._tail(tuple(message["role"] for message in messages[: turn + 1]))
         special = self._special.search(tail)
         closing = tail[: special.end()] if special else tail
-        if at == len(messages) - 1:
+        if turn == len(messages) - 1:
             end = len(text) - len(tail) if text.endswith(tail) else -1
         elif special:
             end = text.find(closing, first)
         else:
-            forms = (content, content.strip())
-            end = next(
-                (found + len(form) for form in forms if (found := text.find(form, first)) >= 0), -1
-            )
+            forms = [form for form in (content, content.strip()) if text.find(form, first) >= 0]
+            end = text.find(forms[0], first) + len(forms[0]) if forms else -1
         if end < first or not text.startswith(closing, end):
-            raise _underivable(f"ends message {at + 1} in another way than other answers")
-        if not _squeeze(text[first:end]).endswith(_squeeze(content)):
+            raise _underivable(f"ends message {turn + 1} in another way than other answers")
+        if not _without_blanks(text[first:end]).endswith(_without_blanks(content)):
             raise _underivable(
-                f"changes or leaves out a part of the assistant's text in message {at + 1} "
-                "(reasoning of earlier turns, as a rule)"
+                f"changes or leaves out a part of the assistant's text in message {turn + 1} "
+                "(usually the reasoning of earlier turns)"
             )
         return end + len(closing)
 
     def _tail(self, roles: tuple[str, ...]) -> str:
-        """What the template writes after the answer that ends such a conversation."""
+        """What the template writes after the last answer of a conversation with these roles."""
         if roles not in self._tails:
-            probe = [Message(role=role, content=_PROBE.format(at)) for at, role in enumerate(roles)]
+            probe = [Message(role=role, content=_PROBE.format(i)) for i, role in enumerate(roles)]
             text, _ = self._render(probe)
             answer = probe[-1]["content"]
             if text.count(answer) != 1:
@@ -286,9 +235,9 @@ def _underivable(what: str) -> DataError:
     )
 
 
-def _squeeze(text: str) -> str:
+def _without_blanks(text: str) -> str:
     return "".join(text.split())
 
 
-def _blanks(text: str) -> int:
+def _leading_blanks(text: str) -> int:
     return len(text) - len(text.lstrip())

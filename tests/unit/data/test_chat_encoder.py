@@ -19,11 +19,10 @@ from ftdist.data.chat_encoder import (
     default_chat_template,
     ensure_chat_template,
 )
-from ftdist.data.chat_template import AnswerFinder
+from ftdist.data.chat_template import ChatTemplate
 from ftdist.data.special_tokens import SpecialTokens
-from ftdist.data.template_analysis import leaves_contents_unread
 from ftdist.errors import DataError
-from tests.support.families import MISTRAL, TOKENS, tokenizer_of
+from tests.support.families import MISTRAL, tokenizer_of
 
 
 def talk(*texts: str, system: str | None = None) -> list[Message]:
@@ -92,28 +91,7 @@ def test_answers_and_the_ends_of_their_turns_are_learned_and_nothing_else(family
     ]
 
 
-@pytest.mark.parametrize("words", ["bytes", "marks"])
-@pytest.mark.parametrize("family", END)
-def test_answers_are_found_by_shape_where_asking_for_each_prompt_finds_them(
-    family: str, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tokenizer = tokenizer_of(family, words=words)
-    talks = [
-        talk("How do I reset it?", "Press the button."),
-        talk("Unplug it ", " Wait. ", "And then?", "Plug it in\nagain."),
-        talk("button", "button", "button", "button button"),
-    ]
-    by_shape = ChatEncoder(tokenizer, system_prompt=None).encode_many(talks * 2)
-    asked: list[bool] = []
-    monkeypatch.setattr(
-        AnswerFinder, "_shape", lambda *_: asked.append(True)
-    )  # append gives None: no shape fits
-    by_prompts = ChatEncoder(tokenizer, system_prompt=None).encode_many(talks * 2)
-    assert [str(tokens) for tokens in by_shape] == [str(tokens) for tokens in by_prompts]
-    assert asked or family == "marked"
-
-
-LOOKS = {
+CONDITIONAL = {
     "at its length": "{{ m.content }}{% if m.content | length > 90 %}!{% endif %}",
     "at whether it is empty": "{% if m.content %}{{ m.content }}{% endif %}",
     "for a word": "{{ m.content }}{% if '</think>' in m.content %}!{% endif %}",
@@ -129,8 +107,8 @@ LOOKS = {
 }
 
 
-@pytest.mark.parametrize("content", LOOKS.values(), ids=LOOKS)
-def test_a_template_that_looks_into_contents_is_always_asked(content: str) -> None:
+@pytest.mark.parametrize("content", CONDITIONAL.values(), ids=CONDITIONAL)
+def test_ids_are_right_for_templates_that_depend_on_contents(content: str) -> None:
     tokenizer = _with_template(
         "{% for m in messages %}{{ m.role + ': ' }}" + content + "{{ eos_token }}{% endfor %}"
         "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
@@ -141,48 +119,18 @@ def test_a_template_that_looks_into_contents_is_always_asked(content: str) -> No
         assert encoder.encode(messages).input_ids == own_ids(tokenizer, messages)
 
 
-PASSED_ON = {"smollm2", "llama3", "gemma", "mistral", "phi", "alpaca"}
-
-
-@pytest.mark.parametrize("family", TOKENS)
-def test_templates_that_only_write_contents_are_told_by_their_source(family: str) -> None:
-    assert leaves_contents_unread(TOKENS[family][0]) == (family in PASSED_ON)
-
-
-HIDES = {
-    **LOOKS,
-    "under another name": "{% set n = m %}{{ n.content }}",
-    "by a key that is put together": "{{ m['con' ~ 'tent'] }}",
-    "by its values": "{{ m.values() | join | length }}",
-    "as a whole": "{{ m | length }}{{ m.content }}",
-    "by the one before": "{{ m.content }}{% if loop.previtem == m %}!{% endif %}",
-    "by what is written": "{% set c %}{{ m.content }}{% endset %}{{ c | length }}",
-    "by a filter around it": "{% filter upper %}{{ m.content }}{% endfilter %}",
-    "by a macro": "{% macro w(x) %}{{ x | length }}{% endmacro %}{{ w(m.content) }}",
-    "by the list": "{{ m.content }}{{ messages | map(attribute='content') | join | length }}",
-    "by a part of the list": "{{ m.content }}{{ messages[0:1] | string | length }}",
-    "by the loop's own test": "{% for n in messages if n.content %}!{% endfor %}{{ m.content }}",
-    "by other blanks": "{{ m.content | trim('.') }}",
-    "at the clock": "{{ m.content }}{{ strftime_now('%S') }}",
-    "by chance": "{{ m.content }}{{ [1, 2] | random }}",
-    "not at all, for it is broken": "{{ m.content",
-}
-
-
-@pytest.mark.parametrize("content", HIDES.values(), ids=HIDES)
-def test_a_template_that_may_look_into_contents_counts_as_looking(content: str) -> None:
-    template = "{% for m in messages %}{{ m.role + ': ' }}" + content + "{% endfor %}"
-    assert not leaves_contents_unread(template)
+UNCONDITIONAL = ("alpaca", "gemma", "llama3", "mistral", "phi", "smollm2")
+"""Families whose templates write contents whatever they hold."""
 
 
 @settings(deadline=None, max_examples=60)
 @given(contents=st.lists(st.text(max_size=12), min_size=2, max_size=6))
-def test_texts_put_together_are_those_that_the_template_writes(contents: list[str]) -> None:
+def test_any_contents_are_rendered_as_the_template_writes_them(contents: list[str]) -> None:
     messages = talk(*contents, *["ends"] * (len(contents) % 2))
-    for family in sorted(PASSED_ON):
+    for family in UNCONDITIONAL:
         tokenizer = tokenizer_of(family)
-        finder = AnswerFinder(tokenizer, special=SpecialTokens(tokenizer).pattern)
-        text, spans = finder.find(messages)
+        template = ChatTemplate(tokenizer, special=SpecialTokens(tokenizer).pattern)
+        text, spans = template.render(messages)
         assert text == tokenizer.apply_chat_template(messages, tokenize=False)
         assert len(spans) == len(messages) // 2
 
