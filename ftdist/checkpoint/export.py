@@ -19,7 +19,7 @@ from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.compose import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.data.chat_encoder import ensure_chat_template
-from ftdist.data.prompt_builder import Prompter
+from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.dist.device import TORCH_DTYPE, choose_device
 from ftdist.errors import StorageError
 from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
@@ -189,7 +189,7 @@ def _generation_config(base: Path, model_config: Any, tokenizer: Any) -> Any:
         config = GenerationConfig.from_pretrained(base)
     else:
         config = GenerationConfig.from_model_config(model_config)
-    ends = Prompter(tokenizer, system_prompt=None).ends(config.eos_token_id)
+    ends = PromptBuilder(tokenizer, system_prompt=None).ends(config.eos_token_id)
     config.eos_token_id = ends if len(ends) > 1 else ends[0] if ends else None
     return config
 

@@ -17,7 +17,7 @@ _QUESTION = Message(role="user", content="sentence1probe")
 _ANSWER = Message(role="assistant", content="sentence2probe")
 
 
-class Prompter:
+class PromptBuilder:
     """What a model is asked, and what it may answer, as token ids.
 
     Args:

@@ -22,7 +22,7 @@ from transformers import (
 from transformers.utils import logging
 
 from ftdist.data.messages import Message
-from ftdist.data.prompt_builder import Prompter
+from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.dist.device import TORCH_DTYPE, Device, torch_device, use_device
 from ftdist.errors import DataError, ModelError
 from ftdist.evaluation.lm_eval_tasks import Outcomes, ask_tasks
@@ -90,8 +90,8 @@ class Answerer:
             )
         text_config = self._model.config.get_text_config()
         self._positions: int | None = getattr(text_config, "max_position_embeddings", None)
-        self._prompter = Prompter(self._tokenizer, system_prompt=system_prompt)
-        self._stops = self._prompter.ends(self._model.generation_config.eos_token_id)
+        self._prompt_builder = PromptBuilder(self._tokenizer, system_prompt=system_prompt)
+        self._stops = self._prompt_builder.ends(self._model.generation_config.eos_token_id)
         if not self._stops:
             raise ModelError(
                 f"Nothing in {folder} names a token that ends an answer.",
@@ -102,7 +102,7 @@ class Answerer:
         self._likelihoods = Likelihoods(
             model=self._model,
             tokenizer=self._tokenizer,
-            prompter=self._prompter,
+            prompt_builder=self._prompt_builder,
             pad_id=self._pad_id,
             device=self._device,
         )
@@ -225,7 +225,7 @@ class Answerer:
             log: told each piece as soon as its words are whole.
         """
         self._be_greedy()
-        ids = torch.tensor([self._prompter.prompt(messages)], device=self._device)
+        ids = torch.tensor([self._prompt_builder.prompt(messages)], device=self._device)
         with torch.inference_mode():
             out = self._model.generate(
                 input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_tokens,
@@ -236,7 +236,7 @@ class Answerer:
 
     def has_room(self, messages: Sequence[Message], *, max_tokens: int) -> bool:
         """Whether a conversation and its answer fit into the positions that the model knows."""
-        size = len(self._prompter.prompt(messages)) + max_tokens
+        size = len(self._prompt_builder.prompt(messages)) + max_tokens
         return self._positions is None or size <= self._positions
 
     def _generated(
@@ -264,7 +264,7 @@ class Answerer:
         )
 
     def _prompt(self, question: str) -> list[int]:
-        return self._prompter.prompt([Message(role="user", content=question)])
+        return self._prompt_builder.prompt([Message(role="user", content=question)])
 
 
 class _Teller(TextStreamer):  # type: ignore[misc]  # transformers is not followed

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from ftdist.data.prompt_builder import Prompter
+from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.inference.batching import by_length, left_padded, positions
 
 Progress = Callable[[int], None]
@@ -38,7 +38,7 @@ class Likelihoods:
 
     model: Any
     tokenizer: Any
-    prompter: Prompter
+    prompt_builder: PromptBuilder
     pad_id: int
     device: torch.device
 
@@ -175,7 +175,7 @@ class Likelihoods:
             known = cache.get_seq_length()
             cache.batch_repeat_interleave(len(rests))
             mask = torch.cat([mask.new_ones(len(rests), known), mask], dim=1)
-        encoded = [[self.prompter.answer(choice) for choice in row] for row in choices]
+        encoded = [[self.prompt_builder.answer(choice) for choice in row] for row in choices]
         with torch.inference_mode():
             prefix = self.model(
                 input_ids=ids,

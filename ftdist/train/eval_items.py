@@ -14,7 +14,7 @@ import numpy as np
 
 from ftdist.data.messages import Message
 from ftdist.data.packed_dataset import PackedSequence
-from ftdist.data.prompt_builder import Prompter
+from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.evaluation.eval_set import Inputs
 from ftdist.evaluation.scoring.confidence import Paired, paired_losses
 from ftdist.evaluation.scoring.distractors import rankings
@@ -77,7 +77,7 @@ class Items:
         longest: int,
     ) -> None:
         self._tokenizer = tokenizer
-        self._prompter = Prompter(tokenizer, system_prompt=system_prompt)
+        self._prompt_builder = PromptBuilder(tokenizer, system_prompt=system_prompt)
         self._longest = longest
         self.samples: list[PackedSequence] = []
         """One sample each, in the order of which `weighed` takes their losses."""
@@ -120,8 +120,8 @@ class Items:
     def _questions(self, rows: Sequence[tuple[str, Sequence[str], int]]) -> list[_Choice]:
         found = []
         for question, answers, right in rows:
-            prompt = self._prompter.prompt([Message(role="user", content=question)])
-            ends = [self._prompter.answer(answer) for answer in answers]
+            prompt = self._prompt_builder.prompt([Message(role="user", content=question)])
+            ends = [self._prompt_builder.answer(answer) for answer in answers]
             if max(len(prompt) + len(end) for end in ends) > self._longest:
                 continue
             sizes = tuple(len(answer.encode()) for answer in answers)

@@ -23,7 +23,7 @@ from ftdist.data.chat_encoder import ensure_chat_template
 from ftdist.data.collate import Batch, build_batch
 from ftdist.data.messages import Message
 from ftdist.data.packed_dataset import PackedSequence
-from ftdist.data.prompt_builder import Prompter
+from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.dist.collectives import from_all, from_lead, sum_over_ranks
 from ftdist.dist.world import World
 from ftdist.errors import DataError, FtdistError
@@ -82,7 +82,9 @@ class Measures:
         self._attempt, self._world = attempt, world
         self._tokenizer: Any = AutoTokenizer.from_pretrained(config.model.path)
         ensure_chat_template(self._tokenizer)
-        self._prompter = Prompter(self._tokenizer, system_prompt=config.library.system_prompt)
+        self._prompt_builder = PromptBuilder(
+            self._tokenizer, system_prompt=config.library.system_prompt
+        )
         inputs = _inputs(config)
         longest = config.batch.sequence_length
         self._items = Items(
@@ -195,7 +197,7 @@ class Measures:
                 self._unwritten.pop(0)
 
     def _prompt(self, probe: Probe) -> list[int]:
-        return self._prompter.prompt([Message(role="user", content=probe.question)])
+        return self._prompt_builder.prompt([Message(role="user", content=probe.question)])
 
     def _short(self, probes: Sequence[Probe]) -> list[Probe]:
         """Those that leave room for an answer in a row as long as those of training."""
@@ -206,7 +208,7 @@ class Measures:
         answers = write_answers(
             self._engine,
             [self._prompt(probe) for probe in self._asked],
-            stops=self._prompter.ends(_stops(Path(self._config.model.path))),
+            stops=self._prompt_builder.ends(_stops(Path(self._config.model.path))),
             most_tokens=self._config.eval.max_new_tokens_in_training,
             is_over=is_over,
             world=self._world,

@@ -3,7 +3,7 @@
 import pytest
 
 from ftdist.data.chat_encoder import ChatEncoder, Message
-from ftdist.data.prompt_builder import Prompter
+from ftdist.data.prompt_builder import PromptBuilder
 from tests.support.families import TOKENS, tokenizer_of
 
 QUESTION = Message(role="user", content="How do I reset the widget?")
@@ -26,43 +26,43 @@ END = {
 @pytest.mark.parametrize("family", sorted(TOKENS.keys() - {"marked"}))
 def test_a_prompt_and_an_answer_are_together_what_training_writes(family: str, words: str) -> None:
     tokenizer = tokenizer_of(family, words=words)
-    prompter = Prompter(tokenizer, system_prompt=None)
+    prompt_builder = PromptBuilder(tokenizer, system_prompt=None)
     asked = [QUESTION, Message(role="assistant", content=ANSWER)]
     written = ChatEncoder(tokenizer, system_prompt=None).encode(asked).input_ids
-    found = prompter.prompt([QUESTION]) + prompter.answer(ANSWER)
+    found = prompt_builder.prompt([QUESTION]) + prompt_builder.answer(ANSWER)
     assert written[: len(found)] == found
     rest = tokenizer.decode(written[len(found) :]).translate({ord(c): None for c in " \n\u2581"})
     assert rest == {"alpaca": "###End"}.get(family, "".join(END[family]))
 
 
 def test_an_empty_thought_that_the_template_writes_stands_in_the_prompt() -> None:
-    prompter = Prompter(tokenizer_of("qwen3"), system_prompt=None)
-    asked = tokenizer_of("qwen3").decode(prompter.prompt([QUESTION]))
+    prompt_builder = PromptBuilder(tokenizer_of("qwen3"), system_prompt=None)
+    asked = tokenizer_of("qwen3").decode(prompt_builder.prompt([QUESTION]))
     assert asked.endswith("assistant\n<think>\n\n</think>\n\n")
 
 
 def test_a_prompt_that_opens_a_thought_itself_is_left_as_it_is() -> None:
-    prompter = Prompter(tokenizer_of("marked"), system_prompt=None)
-    assert tokenizer_of("marked").decode(prompter.prompt([QUESTION])).endswith("<think>\n")
+    prompt_builder = PromptBuilder(tokenizer_of("marked"), system_prompt=None)
+    assert tokenizer_of("marked").decode(prompt_builder.prompt([QUESTION])).endswith("<think>\n")
 
 
 @pytest.mark.parametrize("family", END)
 def test_an_answer_ends_with_what_the_template_writes_after_it(family: str) -> None:
     tokenizer = tokenizer_of(family)
-    ends = Prompter(tokenizer, system_prompt=None).ends(None)
+    ends = PromptBuilder(tokenizer, system_prompt=None).ends(None)
     assert tokenizer.convert_ids_to_tokens(ends) == END[family]
 
 
 def test_what_the_generation_config_names_ends_an_answer_too() -> None:
-    prompter = Prompter(tokenizer_of("phi"), system_prompt=None)
-    end, end_of_text = prompter.ends(None)
-    assert prompter.ends(7) == [7, end, end_of_text]
-    assert prompter.ends([end_of_text, 7]) == [end_of_text, 7, end]
+    prompt_builder = PromptBuilder(tokenizer_of("phi"), system_prompt=None)
+    end, end_of_text = prompt_builder.ends(None)
+    assert prompt_builder.ends(7) == [7, end, end_of_text]
+    assert prompt_builder.ends([end_of_text, 7]) == [end_of_text, 7, end]
 
 
 def test_a_system_prompt_stands_before_the_question() -> None:
     tokenizer = tokenizer_of("smollm2")
-    asked = tokenizer.decode(Prompter(tokenizer, system_prompt="Be brief.").prompt([QUESTION]))
+    asked = tokenizer.decode(PromptBuilder(tokenizer, system_prompt="Be brief.").prompt([QUESTION]))
     assert asked.startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n")
 
 
@@ -71,7 +71,10 @@ def test_a_template_that_refuses_the_probe_still_lets_an_answer_be_weighed() -> 
     kept = tokenizer.chat_template
     try:
         tokenizer.chat_template = "{{ raise_exception('never') }}"
-        prompter = Prompter(tokenizer, system_prompt=None)
-        assert prompter.answer("Hold") == tokenizer("Hold", add_special_tokens=False)["input_ids"]
+        prompt_builder = PromptBuilder(tokenizer, system_prompt=None)
+        assert (
+            prompt_builder.answer("Hold")
+            == tokenizer("Hold", add_special_tokens=False)["input_ids"]
+        )
     finally:
         tokenizer.chat_template = kept
