@@ -9,8 +9,8 @@ from ftdist.evaluation.eval_set import Inputs
 from ftdist.library.schema import Conversation, Passage
 from ftdist.prepare.mixture import find_sources
 from ftdist.prepare.tokenize_shard import PORTION_BYTES, parts_of
-from ftdist.text.decontamination import ngram_hashes, shared
-from ftdist.text.ngram_hashes import Hashes, ngrams_of_texts
+from ftdist.text.decontamination import find_contaminated
+from ftdist.text.ngram_hashes import Hashes, ngram_hashes, ngrams_of_texts
 
 WORDS = 8
 """In a row. Of a shorter question all words, which are then looked for among short texts."""
@@ -35,12 +35,12 @@ def seen_in_training(inputs: Inputs, config: RunConfig) -> dict[str, dict[str, A
         "general": [item.question for item in inputs.general],
         "texts": list(inputs.texts),
     }
-    units = [ngram_hashes(text, words=WORDS) for texts in asked.values() for text in texts]
+    units = [ngram_hashes(text, n=WORDS) for texts in asked.values() for text in texts]
     try:
         training = _training(config)
         if training is None:
             return None
-        met = iter(shared(units, training).tolist())
+        met = iter(find_contaminated(units, training).tolist())
     except (FtdistError, OSError):
         return None
     found = {}
@@ -62,7 +62,7 @@ def _training(config: RunConfig) -> Iterator[Hashes] | None:
     if sum(path.stat().st_size for path in {part.path for part in parts}) > MAX_BYTES:
         return None
     texts = (text for part in parts for row in part.rows for text in _texts(row))
-    return ngrams_of_texts(texts, lengths=(WORDS,))
+    return ngrams_of_texts(texts, sizes=(WORDS,))
 
 
 def _texts(row: object) -> Sequence[str]:

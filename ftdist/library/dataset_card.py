@@ -35,10 +35,9 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
     split, probes = card["split"], card["probes"]
     console.print(
         f"Held out: {split['held_out_units']} conversations and documents; "
-        f"{split['shared_left']} of their {number(split['ngrams_checked'])} runs of "
-        f"{split['words']} words stand in training. "
-        f"Probes: {probes['fact']} fact and {probes['out_of_scope']} out of scope; "
-        f"{probes['shared_left']} shared."
+        f"decontaminated: {number(split['ngrams_checked'])} of their {split['words']}-grams were "
+        f"compared with {number(split['training_ngrams'])} of training. "
+        f"Probes: {probes['fact']} fact and {probes['out_of_scope']} out of scope."
     )
     for row in card["bad_rows"][:_MAX_BAD_ROWS]:
         console.print(_plain(f"Left out: {row['place']} {row['reason']}."))

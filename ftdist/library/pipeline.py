@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import ConfigError, DataError, StorageError
-from ftdist.io.atomic_dir import remove_stale_dirs, temporary_dir
+from ftdist.io.atomic_dir import remove_stale_dirs
 from ftdist.io.hashing import fingerprint
 from ftdist.io.jsonl import read_json_lines
 from ftdist.io.progress import LogFn, told
@@ -118,8 +118,7 @@ def _curate(work: Work, *, model: Base | None, endpoint: Endpoint | None) -> Pub
     encoder = None if model is None else model.encoder
     refused = {} if encoder is None else refused_rows(read, encoder=encoder)
     judge_bad_rows(read, config=config)
-    with temporary_dir(cache / "sift") as folder:
-        sifted = sift(read, config=config, folder=folder, refused=refused)
+    sifted = sift(read, config=config, refused=refused)
     writer = _writer(config, model=model, endpoint=endpoint, work=work)
     taught = _teach(read, sifted, writer=writer, work=work)
     kept = _keep(taught, model=model, work=work)
@@ -128,7 +127,7 @@ def _curate(work: Work, *, model: Base | None, endpoint: Endpoint | None) -> Pub
         taught=taught,
         kept=kept,
         found=(*found, *general),
-        overlap=sifted.overlap,
+        decontamination=sifted.decontamination,
         model=model,
         log=work.log,
     )

@@ -1,113 +1,97 @@
-"""Words in a row that held-out text shares with training text: found, mended, proved gone."""
+"""N-gram decontamination: held-out texts that share n-grams with training move back to it."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from ftdist.text.ngram_hashes import Hashes, word_hashes, word_ngrams
+from ftdist.text.ngram_hashes import Hashes
 
-_SIEVE_BITS = 24
-"""Most bits of a hash by which n-grams of training are told from those held out at a glance."""
+_MAX_FILTER_BITS = 24
+"""Low bits of a hash by which most training n-grams are ruled out before they are looked up."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Overlap:
-    """What a comparison of held-out with training text found."""
+class Decontamination:
+    """Which held-out texts are contaminated, and how many n-grams were compared."""
 
     moved: npt.NDArray[np.bool_]
-    """Of each held-out unit, whether it goes back to training."""
+    """Per held-out text: whether it goes back to training."""
 
-    checked: int
-    """N-grams of the units that stay held out."""
+    heldout_ngrams: int
+    """N-grams of the texts that stay held out; none of them occurs in training."""
 
-    training: int
-    """N-grams of the training text, with what went back, that they were compared with."""
-
-    shared: int
-    """Units that share an n-gram with it in the end, as a second look counts them: 0."""
-
-    @classmethod
-    def nothing(cls) -> Self:
-        """Of no held-out units."""
-        return cls(moved=np.zeros(0, dtype=np.bool_), checked=0, training=0, shared=0)
+    training_ngrams: int
+    """N-grams of the training texts that they were compared with, those of moved texts included."""
 
 
-def ngram_hashes(text: str, *, words: int) -> Hashes:
-    """Hashes of all runs of `words` words, letter case, blanks and punctuation aside.
+def decontaminate(
+    heldout: Sequence[Hashes], training: Callable[[], Iterable[Hashes]]
+) -> Decontamination:
+    """Move held-out texts to training until no n-gram of the others occurs in training.
 
-    A text of fewer words is one run. It is found in no longer text, only among short ones: that a
-    common phrase stands in a manual does not make a question known.
-    """
-    return word_ngrams(word_hashes(text), words=words)
-
-
-def settle(held_out: Sequence[Hashes], training: Callable[[], Iterable[Hashes]]) -> Overlap:
-    """Give back to training what shares an n-gram with it, until nothing held out does.
-
-    What goes back counts as training for what is left. Held-out text is in memory, about 20 bytes
-    an n-gram; training text streams by, twice if anything goes back.
+    A moved text counts as training for those that are left. Held-out n-grams are in memory, about
+    20 bytes each; training n-grams are streamed once.
 
     Args:
-        held_out: n-grams of each unit.
-        training: gives n-grams of all training text, piece by piece, anew at each call.
+        heldout: n-grams of each held-out text.
+        training: returns the n-grams of all training texts, in batches.
     """
-    index = _Index(held_out)
-    seen = index.meet(training())
-    moved = index.units_met()
-    while True:
-        seen += index.meet(held_out[unit] for unit in np.flatnonzero(moved).tolist())
-        grown = index.units_met()
-        if (grown == moved).all():
-            break
-        moved = grown
-    left = [unit for unit, is_moved in zip(held_out, moved, strict=True) if not is_moved]
-    return Overlap(
-        moved=moved,
-        checked=sum(map(len, left)),
-        training=seen,
-        shared=0,
-    )
+    if not heldout:
+        return Decontamination(
+            moved=np.zeros(0, dtype=np.bool_), heldout_ngrams=0, training_ngrams=0
+        )
+    index = _Index(heldout)
+    compared = index.match(training())
+    moved = index.matched_texts()
+    newly_moved = moved
+    while newly_moved.any():
+        compared += index.match(heldout[i] for i in np.flatnonzero(newly_moved).tolist())
+        newly_moved = index.matched_texts() & ~moved
+        moved = moved | newly_moved
+    left = [len(text) for text, is_moved in zip(heldout, moved, strict=True) if not is_moved]
+    return Decontamination(moved=moved, heldout_ngrams=sum(left), training_ngrams=compared)
 
 
-def shared(held_out: Sequence[Hashes], training: Iterable[Hashes]) -> npt.NDArray[np.bool_]:
-    """Which units share an n-gram with training; training streams by."""
-    index = _Index(held_out)
-    index.meet(training)
-    return index.units_met()
+def find_contaminated(
+    heldout: Sequence[Hashes], training: Iterable[Hashes]
+) -> npt.NDArray[np.bool_]:
+    """Which texts share an n-gram with training; training is streamed."""
+    index = _Index(heldout)
+    index.match(training)
+    return index.matched_texts()
 
 
 class _Index:
-    """The n-grams of held-out units, sorted, and which of them were met."""
+    """The sorted n-grams of held-out texts, and which of them occur in training."""
 
-    def __init__(self, units: Sequence[Hashes]) -> None:
-        self._number = len(units)
-        owners = np.repeat(np.arange(len(units)), [len(unit) for unit in units])
-        grams = np.concatenate([np.empty(0, dtype=np.uint64), *units])
-        order = np.argsort(grams, kind="stable")
-        self._grams, self._owners = grams[order], owners[order]
-        self._met = np.zeros(len(grams), dtype=np.bool_)
-        bits = min(_SIEVE_BITS, (256 * len(grams)).bit_length())
-        self._low = np.uint64(2**bits - 1)
-        self._sieve = np.zeros(2**bits, dtype=np.bool_)
-        self._sieve[grams & self._low] = True
+    def __init__(self, texts: Sequence[Hashes]) -> None:
+        self._num_texts = len(texts)
+        owners = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
+        ngrams = np.concatenate([np.empty(0, dtype=np.uint64), *texts])
+        order = np.argsort(ngrams, kind="stable")
+        self._ngrams, self._owners = ngrams[order], owners[order]
+        self._matched = np.zeros(len(ngrams), dtype=np.bool_)
+        bits = min(_MAX_FILTER_BITS, (256 * len(ngrams)).bit_length())
+        self._low_bits = np.uint64(2**bits - 1)
+        self._filter = np.zeros(2**bits, dtype=np.bool_)
+        self._filter[ngrams & self._low_bits] = True
 
-    def meet(self, training: Iterable[Hashes]) -> int:
-        """Mark what training holds; how many n-grams that is."""
-        seen = 0
-        for grams in training:
-            seen += len(grams)
-            unique = np.unique(grams[self._sieve[grams & self._low]])
-            first = np.searchsorted(self._grams, unique, side="left")
-            end = np.searchsorted(self._grams, unique, side="right")
+    def match(self, training: Iterable[Hashes]) -> int:
+        """Mark the n-grams that training contains; returns how many training n-grams there are."""
+        compared = 0
+        for ngrams in training:
+            compared += len(ngrams)
+            unique = np.unique(ngrams[self._filter[ngrams & self._low_bits]])
+            first = np.searchsorted(self._ngrams, unique, side="left")
+            end = np.searchsorted(self._ngrams, unique, side="right")
             for begin, stop in zip(first[end > first], end[end > first], strict=True):
-                self._met[begin:stop] = True
-        return seen
+                self._matched[begin:stop] = True
+        return compared
 
-    def units_met(self) -> npt.NDArray[np.bool_]:
-        """Which units hold an n-gram that was met."""
-        met = np.zeros(self._number, dtype=np.bool_)
-        met[self._owners[self._met]] = True
-        return met
+    def matched_texts(self) -> npt.NDArray[np.bool_]:
+        """Which texts contain a marked n-gram."""
+        matched = np.zeros(self._num_texts, dtype=np.bool_)
+        matched[self._owners[self._matched]] = True
+        return matched

@@ -1,4 +1,7 @@
-"""Words of a text as 64-bit hashes, the same on every machine and in every process."""
+"""64-bit hashes of a text's words and word n-grams, the same on every machine and in every process.
+
+Letter case, whitespace and punctuation do not count.
+"""
 
 import sys
 import unicodedata
@@ -10,11 +13,12 @@ import numpy.typing as npt
 
 Hashes = npt.NDArray[np.uint64]
 
-_CHARACTERS_AT_ONCE = 1 << 20
-"""Longer texts are hashed in pieces, so that memory stays in bounds; a word on a cut is two."""
+_CHUNK_CHARS = 1 << 18
+"""Longer texts are hashed in chunks to bound memory; a word across a chunk boundary counts as two.
+"""
 
-_BATCH_CHARACTERS = 1 << 16
-"""Of short texts that are hashed together: few enough for a processor's cache."""
+_BATCH_CHARS = 1 << 16
+"""Short texts are hashed together up to this size: few enough for a processor's cache."""
 
 _IN_WORD, _ALONE = 1, 2
 
@@ -27,55 +31,48 @@ _UNSPACED = (
     (0xF900, 0xFAFF),
     (0x20000, 0x3FFFF),
 )
-"""Scripts that set no blanks between words: each character counts as one."""
+"""Scripts without spaces between words: each character counts as a word."""
 
 _ASSIGNED = ((0, 0x40000), (0xE0000, 0xE1000))
-"""All that holds letters, marks and numbers: between lies nothing, above what is private."""
+"""All letters, marks and numbers: the range between is empty, the one above is for private use."""
 
 _JOINING = "_#+"
-"""Parts of words too: C, C++ and C# are three."""
+"""Parts of words too: C, C++ and C# are three words."""
 
-_ODD = 0x9E3779B97F4A7C15
+_BASE = np.uint64(0x9E3779B97F4A7C15)
 
 
 def word_hashes(text: str) -> Hashes:
-    """Hashes of a text's words in their order, letter case, blanks and punctuation aside."""
-    return _cut_and_hashed(text.casefold())
+    """Hashes of a text's words, in order."""
+    return _hash_words([text.casefold()])[0]
 
 
-def _cut_and_hashed(folded: str) -> Hashes:
-    cuts = range(0, len(folded), _CHARACTERS_AT_ONCE)
-    pieces = [_hashed(folded[cut : cut + _CHARACTERS_AT_ONCE])[0] for cut in cuts]
-    if len(pieces) == 1:
-        return pieces[0]
-    return np.concatenate([np.empty(0, dtype=np.uint64), *pieces])
+def word_ngrams(hashes: Hashes, *, n: int) -> Hashes:
+    """Hashes of all n-grams of a text's words, in order; fewer than n words are one n-gram."""
+    return _ngrams(hashes, np.array([len(hashes)]), n=n)
 
 
-def word_ngrams(hashes: Hashes, *, words: int) -> Hashes:
-    """Hashes of all runs of `words` words, in their order; of fewer words, one of them all."""
-    length = min(words, len(hashes))
-    if length == 0:
-        return hashes
-    runs = len(hashes) - length + 1
-    total = hashes[:runs].copy()
-    for step in range(1, length):
-        total *= np.uint64(_ODD)
-        total += hashes[step : step + runs]
-    return mixed(total)
+def ngram_hashes(text: str, *, n: int) -> Hashes:
+    """Hashes of all word n-grams of a text.
+
+    A text of fewer words is one n-gram. It matches only texts as short, never a longer one: a
+    common phrase that also occurs in a manual does not make a question known.
+    """
+    return word_ngrams(word_hashes(text), n=n)
 
 
-def ngrams_of_texts(texts: Iterable[str], *, lengths: Sequence[int]) -> Iterator[Hashes]:
-    """Hashes of all runs of so many words of each text, as `run_hashes` has them, in any order.
+def ngrams_of_texts(texts: Iterable[str], *, sizes: Sequence[int]) -> Iterator[Hashes]:
+    """Hashes of all word n-grams of each text, for each n in `sizes`, in any order.
 
-    Many texts at a time, which takes a fraction of the time that one by one they would.
+    Texts are hashed in batches, which is many times faster than one by one.
     """
     for batch in _batches(texts):
-        hashes, counts = _words_of(batch)
-        yield np.concatenate([_runs(hashes, counts, words=words) for words in lengths])
+        hashes, counts = _hash_words(batch)
+        yield np.concatenate([_ngrams(hashes, counts, n=n) for n in sizes])
 
 
 def mixed(values: Hashes) -> Hashes:
-    """A permutation of the 64-bit numbers that leaves no pattern; equal ones stay equal.
+    """A pseudo-random permutation of the 64-bit numbers; equal inputs stay equal.
 
     Source: the finaliser of SplitMix64 (Steele et al., 2014).
     """
@@ -85,72 +82,63 @@ def mixed(values: Hashes) -> Hashes:
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Texts with their case folded, as many together as are hashed at once; a long one alone."""
+    """Case-folded texts, grouped up to `_BATCH_CHARS`; a longer text is a batch of its own."""
     batch: list[str] = []
-    room = _BATCH_CHARACTERS
+    room = _BATCH_CHARS
     for text in texts:
         folded = text.casefold()
         if len(folded) > room and batch:
             yield batch
-            batch, room = [], _BATCH_CHARACTERS
+            batch, room = [], _BATCH_CHARS
         batch.append(folded)
         room -= len(folded) + 1
     if batch:
         yield batch
 
 
-def _words_of(folded: Sequence[str]) -> tuple[Hashes, npt.NDArray[np.int64]]:
-    """Hashes of the words of all texts, and how many are each text's."""
-    if len(folded) == 1:
-        hashes = _cut_and_hashed(folded[0])
-        return hashes, np.array([len(hashes)])
-    hashes, starts = _hashed("\n".join(folded))
+def _hash_words(folded: Sequence[str]) -> tuple[Hashes, npt.NDArray[np.int64]]:
+    """Hashes of the words of all texts, and the number of words of each text."""
+    joined = "\n".join(folded)
+    hashes, starts = [], []
+    for first in range(0, max(1, len(joined)), _CHUNK_CHARS):
+        chunk_hashes, chunk_starts = _hash_chunk(joined[first : first + _CHUNK_CHARS])
+        hashes.append(chunk_hashes)
+        starts.append(chunk_starts + first)
     ends = np.cumsum([len(text) + 1 for text in folded])
-    return hashes, np.diff(np.searchsorted(starts, ends), prepend=0)
+    counts = np.diff(np.searchsorted(np.concatenate(starts), ends), prepend=0)
+    return np.concatenate(hashes), counts
 
 
-def _runs(hashes: Hashes, counts: npt.NDArray[np.int64], *, words: int) -> Hashes:
-    """All runs of `words` words that cross no border of texts; of fewer words, one of them all."""
-    ends = np.cumsum(counts)
-    left = np.repeat(ends, counts) - np.arange(len(hashes))
-    begins = [np.flatnonzero(left >= words)]
-    lengths = [words]
-    for few in np.unique(counts[(counts > 0) & (counts < words)]).tolist():
-        begins.append(ends[counts == few] - few)
-        lengths.append(few)
-    totals = []
-    for begin, length in zip(begins, lengths, strict=True):
-        total = hashes[begin]
-        for step in range(1, length):
-            total *= np.uint64(_ODD)
-            total += hashes[begin + step]
-        totals.append(total)
-    return mixed(np.concatenate(totals))
-
-
-def _hashed(folded: str) -> tuple[Hashes, npt.NDArray[np.int64]]:
-    """Hashes of words, and where each begins.
-
-    A word is a polynomial in an odd base, from prefix sums: no loop over words.
-    """
+def _hash_chunk(folded: str) -> tuple[Hashes, npt.NDArray[np.int64]]:
+    """Hashes of words, and where each starts: the sum of hashes of its (position, character)s."""
     points = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    kinds, codes = _tables()
-    kind = kinds[points]
-    before, after = kind[:-1], kind[1:]
-    edge = (before != after) | (after == _ALONE)
-    cuts = np.concatenate([[0], np.flatnonzero(edge) + 1, [len(kind)]])
-    starts = cuts[:-1][kind[cuts[:-1]] > 0]
-    ends = cuts[1:][kind[cuts[:-1]] > 0]
-    powers, inverses = _powers()
-    sums = np.zeros(len(points) + 1, dtype=np.uint64)
-    np.cumsum(codes[points] * powers[: len(points)], out=sums[1:])
-    hashes: Hashes = (sums[ends] - sums[starts]) * inverses[starts]
-    return mixed(hashes), starts
+    kind = _char_kinds()[points]
+    is_start = kind > 0
+    is_start[1:] &= (kind[1:] == _ALONE) | (kind[1:] != kind[:-1])
+    in_word = np.flatnonzero(kind)
+    if not len(in_word):
+        return np.empty(0, dtype=np.uint64), in_word
+    word_starts = np.flatnonzero(is_start[in_word])
+    starts = in_word[word_starts]
+    position = in_word - np.repeat(starts, np.diff(word_starts, append=len(in_word)))
+    chars = mixed(points[in_word] + (position.astype(np.uint64) << np.uint64(32)) + np.uint64(1))
+    return mixed(np.add.reduceat(chars, word_starts)), starts
+
+
+def _ngrams(hashes: Hashes, counts: npt.NDArray[np.int64], *, n: int) -> Hashes:
+    """N-grams that cross no text boundary, in order; a text of fewer words is one n-gram."""
+    words_left = np.repeat(np.cumsum(counts), counts) - np.arange(len(hashes))
+    lengths = np.minimum(np.repeat(counts, counts), n)
+    totals = hashes.copy()
+    for i in range(1, min(n, len(hashes))):
+        longer = totals[:-i] * _BASE + hashes[i:]
+        np.copyto(totals[:-i], longer, where=lengths[:-i] > i)
+    return mixed(totals[words_left >= lengths])
 
 
 @cache
-def _tables() -> tuple[npt.NDArray[np.uint8], Hashes]:
-    """Of each code point: what it is to a word, and a number of its own."""
+def _char_kinds() -> npt.NDArray[np.uint8]:
+    """Per code point: 0 outside words, `_IN_WORD`, or `_ALONE` for a word of its own."""
     kinds = np.zeros(sys.maxunicode + 1, dtype=np.uint8)
     for first, end in _ASSIGNED:
         categories = (unicodedata.category(chr(point)) for point in range(first, end))
@@ -158,15 +146,4 @@ def _tables() -> tuple[npt.NDArray[np.uint8], Hashes]:
     kinds[[ord(character) for character in _JOINING]] = _IN_WORD
     for first, last in _UNSPACED:
         kinds[first : last + 1] *= _ALONE
-    return kinds, mixed(np.arange(1, len(kinds) + 1, dtype=np.uint64) * np.uint64(_ODD))
-
-
-@cache
-def _powers() -> tuple[Hashes, Hashes]:
-    """Powers of the base, and of its inverse modulo 2**64."""
-    bases = (_ODD, pow(_ODD, -1, 1 << 64))
-    powers = [np.full(_CHARACTERS_AT_ONCE, base, dtype=np.uint64) for base in bases]
-    for power in powers:
-        power[0] = 1
-        np.cumprod(power, out=power)
-    return powers[0], powers[1]
+    return kinds

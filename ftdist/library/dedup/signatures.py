@@ -50,7 +50,7 @@ def signatures(texts: Iterable[str]) -> Signatures:
         exact.append(_exact(text))
         words = word_hashes(text)
         enough = len(words) >= MIN_WORDS
-        shingles.append(word_ngrams(words, words=SHINGLE_WORDS) if enough else words[:0])
+        shingles.append(word_ngrams(words, n=SHINGLE_WORDS) if enough else words[:0])
         waiting += len(shingles[-1])
         if waiting >= _SHINGLES_AT_ONCE:
             rows.append(_minhash(shingles))

@@ -24,7 +24,7 @@ from ftdist.library.stages.write_probes import Probes, write_probes
 from ftdist.library.stats import Account
 from ftdist.library.store.dataset import FORMAT, MANIFEST, SCHEMA, write_samples
 from ftdist.library.token_stats import SourceSizes, measure
-from ftdist.text.decontamination import Overlap
+from ftdist.text.decontamination import Decontamination
 
 PARTS = ("train", "held_out")
 
@@ -57,7 +57,7 @@ def publish(
     taught: Sequence[Taught],
     kept: Kept,
     found: Sequence[FoundSource],
-    overlap: Overlap,
+    decontamination: Decontamination,
     model: Any,
     log: LogFn,
 ) -> Published:
@@ -78,7 +78,7 @@ def publish(
                 taught=taught,
                 kept=kept,
                 found=found,
-                overlap=overlap,
+                decontamination=decontamination,
                 model=model,
                 log=log,
             )
@@ -120,7 +120,7 @@ def _write_library(
     taught: Sequence[Taught],
     kept: Kept,
     found: Sequence[FoundSource],
-    overlap: Overlap,
+    decontamination: Decontamination,
     model: Any,
     log: LogFn,
 ) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def _write_library(
         kept=kept,
         found=found,
         sizes=sizes,
-        overlap=overlap,
+        decontamination=decontamination,
         probes=probes,
         model=model,
     )
@@ -221,7 +221,7 @@ def _card(  # noqa: PLR0913 - all that a curation found, put together in one pla
     kept: Kept,
     found: Sequence[FoundSource],
     sizes: dict[str, SourceSizes],
-    overlap: Overlap,
+    decontamination: Decontamination,
     probes: Probes,
     model: Any,
 ) -> dict[str, Any]:
@@ -257,10 +257,9 @@ def _card(  # noqa: PLR0913 - all that a curation found, put together in one pla
         "split": {
             "words": config.split.decontamination_ngram,
             "held_out_units": sum(s.held_out_units for s in taught),
-            "moved_back": int(overlap.moved.sum()),
-            "ngrams_checked": overlap.checked,
-            "training_ngrams": overlap.training,
-            "shared_left": overlap.shared,
+            "moved_back": int(decontamination.moved.sum()),
+            "ngrams_checked": decontamination.heldout_ngrams,
+            "training_ngrams": decontamination.training_ngrams,
         },
         "probes": probes.values(),
         "products": list(kept.products),

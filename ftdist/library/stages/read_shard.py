@@ -38,7 +38,7 @@ from ftdist.library.schema import BadRow, BadRowError, Conversation, Document, P
 from ftdist.library.stats import Account
 from ftdist.library.store.row_cache import read_rows, write_rows
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever the same bytes would be read in another way."""
 
 _ACCOUNT = "account.json"

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,8 @@ from ftdist.library.splits.holdout import choose_heldout
 from ftdist.library.stages.read_shard import Piece, unit_text
 from ftdist.library.stats import Account
 from ftdist.library.store.row_cache import read_rows
-from ftdist.text.decontamination import Overlap, ngram_hashes, settle
-from ftdist.text.ngram_hashes import ngrams_of_texts
+from ftdist.text.decontamination import Decontamination, decontaminate
+from ftdist.text.ngram_hashes import ngram_hashes, ngrams_of_texts
 
 LIBRARY = "library"
 
@@ -53,14 +52,13 @@ class Sifted:
     """Decisions on each source's pieces, and what the split proved."""
 
     decisions: dict[str, list[Decision]]
-    overlap: Overlap
+    decontamination: Decontamination
 
 
 def sift(
     sources: Sequence[ReadSource],
     *,
     config: CurateConfig,
-    folder: Path,
     refused: Mapping[str, Sequence[npt.NDArray[np.bool_]]],
 ) -> Sifted:
     """Decide on every row of every source.
@@ -68,7 +66,6 @@ def sift(
     Args:
         sources: the library's first; of two rows that are alike the first one met stays.
         config: of the curation.
-        folder: for files that grow with the data.
         refused: of a source's pieces the rows that cannot be used; none where it is not named.
     """
     pieces = [piece for source in sources for piece in source.pieces]
@@ -80,10 +77,10 @@ def sift(
         kept &= ~np.concatenate(unusable)
     owners = [source for source in sources for _ in source.pieces]
     if config.clean.dedup and len(kept):
-        kept = _without_duplicates(pieces, owners, ends, kept, config=config, folder=folder)
+        kept = _without_duplicates(pieces, owners, ends, kept, config=config)
     copied = [_NO_PLACES for _ in pieces]
     if config.clean.dedup_sections and len(kept):
-        copied = _copied_sections(pieces, owners, ends, kept, config=config, folder=folder)
+        copied = _copied_sections(pieces, owners, ends, kept, config=config)
     held_out = np.zeros(len(kept), dtype=np.bool_)
     place = 0
     for source in sources:
@@ -92,7 +89,9 @@ def sift(
         span = slice(ends[first], ends[place])
         if source.role == LIBRARY:
             held_out[span] = _held_out(source.pieces, kept[span], config=config)
-    overlap = _settle(pieces, ends, kept, held_out, words=config.split.decontamination_ngram)
+    decontamination = _decontaminate(
+        pieces, ends, kept, held_out, words=config.split.decontamination_ngram
+    )
     decisions: dict[str, list[Decision]] = {}
     place = 0
     for source in sources:
@@ -109,7 +108,7 @@ def sift(
                 )
             )
             place += 1
-    return Sifted(decisions=decisions, overlap=overlap)
+    return Sifted(decisions=decisions, decontamination=decontamination)
 
 
 _NO_HASHES = np.empty(0, dtype=np.uint64)
@@ -128,7 +127,6 @@ def _without_duplicates(
     kept: npt.NDArray[np.bool_],
     *,
     config: CurateConfig,
-    folder: Path,
 ) -> npt.NDArray[np.bool_]:
     """Which rows stay, of those that are usable; those that go are counted, the first one shown."""
     usable = [np.flatnonzero(of_piece) for of_piece in np.split(kept, ends[1:-1])]
@@ -137,8 +135,7 @@ def _without_duplicates(
             (_load(piece, "exact")[at], _load(piece, "minhash")[at])
             for piece, at in zip(pieces, usable, strict=True)
         ),
-        similarity=config.clean.dedup_threshold,
-        folder=folder,
+        threshold=config.clean.dedup_threshold,
     )
     rows = np.flatnonzero(kept)
 
@@ -160,7 +157,6 @@ def _copied_sections(
     kept: npt.NDArray[np.bool_],
     *,
     config: CurateConfig,
-    folder: Path,
 ) -> list[npt.NDArray[np.int64]]:
     """Of each piece the sections that go: rows that are gone already count for nothing.
 
@@ -173,9 +169,8 @@ def _copied_sections(
     ]
     found = find_duplicates(
         ((each.exact[at], each.minhash[at]) for each, at in zip(signed, chosen, strict=True)),
-        similarity=max(config.clean.dedup_threshold, MIN_SIMILARITY),
-        folder=folder,
-        kinds=np.concatenate([each.numbers[at] for each, at in zip(signed, chosen, strict=True)]),
+        threshold=max(config.clean.dedup_threshold, MIN_SIMILARITY),
+        groups=np.concatenate([each.numbers[at] for each, at in zip(signed, chosen, strict=True)]),
     )
     places = [each.places[at] for each, at in zip(signed, chosen, strict=True)]
     section_ends = np.cumsum([0, *map(len, places)])
@@ -250,14 +245,14 @@ def _held_out(
     return chosen
 
 
-def _settle(
+def _decontaminate(
     pieces: Sequence[Piece],
     ends: npt.NDArray[np.int64],
     kept: npt.NDArray[np.bool_],
     held_out: npt.NDArray[np.bool_],
     *,
     words: int,
-) -> Overlap:
+) -> Decontamination:
     """Give back to training what shares text with it; `held_out` is changed in place."""
 
     def texts(chosen: npt.NDArray[np.bool_]) -> Iterator[str]:
@@ -268,15 +263,13 @@ def _settle(
                 if chosen[first + at]:
                     yield unit_text(row)
 
-    if not held_out.any():
-        return Overlap.nothing()
     units = np.flatnonzero(held_out)
-    overlap = settle(
-        [ngram_hashes(text, words=words) for text in texts(held_out)],
-        lambda: ngrams_of_texts(texts(kept & ~held_out), lengths=(words,)),
+    result = decontaminate(
+        [ngram_hashes(text, n=words) for text in texts(held_out)],
+        lambda: ngrams_of_texts(texts(kept & ~held_out), sizes=(words,)),
     )
-    held_out[units[overlap.moved]] = False
-    return overlap
+    held_out[units[result.moved]] = False
+    return result
 
 
 def _repeated(pieces: Sequence[Piece]) -> npt.NDArray[np.uint64]:

@@ -19,7 +19,7 @@ from ftdist.io.jsonl import write_whole
 from ftdist.library.retention.out_of_scope import OutOfScopeQuestion
 from ftdist.library.retention.replay import Kept
 from ftdist.library.store.dataset import read_samples
-from ftdist.text.decontamination import Overlap, settle, shared
+from ftdist.text.decontamination import Decontamination, decontaminate, find_contaminated
 from ftdist.text.ngram_hashes import Hashes, ngrams_of_texts, word_hashes, word_ngrams
 
 OUT_OF_SCOPE_NGRAM = 8
@@ -44,7 +44,6 @@ class Probes:
 
     ngrams_checked: int
     training_ngrams: int
-    shared_left: int
 
     def values(self) -> dict[str, int]:
         """As the manifest holds them."""
@@ -78,23 +77,22 @@ def write_probes(aside: Path, found: Sequence[Path], *, kept: Kept, split: Split
         fact=len(fact),
         out_of_scope=len(rows) - len(fact),
         dropped=int(proof.moved.sum()),
-        ngrams_checked=proof.checked,
-        training_ngrams=proof.training,
-        shared_left=proof.shared,
+        ngrams_checked=proof.heldout_ngrams,
+        training_ngrams=proof.training_ngrams,
     )
 
 
-def _fact(aside: Path, found: Sequence[Path], *, split: SplitConfig) -> tuple[list[Row], Overlap]:
+def _fact(
+    aside: Path, found: Sequence[Path], *, split: SplitConfig
+) -> tuple[list[Row], Decontamination]:
     rows: dict[str, Row] = {}
     for path in found:
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             rows.setdefault(row["question"].casefold(), row)
-    if not rows:
-        return [], Overlap.nothing()
     lengths = (split.decontamination_ngram,)
     asked = [_runs(row["question"], lengths=lengths) for row in rows.values()]
-    proof = settle(asked, lambda: _trained(aside, lengths=lengths))
+    proof = decontaminate(asked, lambda: _trained(aside, lengths=lengths))
     clean = [row for row, gone in zip(rows.values(), proof.moved, strict=True) if not gone]
     return clean[: split.num_probes], proof
 
@@ -112,7 +110,7 @@ def _out_of_scope(aside: Path, candidates: Sequence[OutOfScopeQuestion]) -> list
     ]
     if not units:
         return []
-    met = shared(units, _trained(aside, lengths=(OUT_OF_SCOPE_NGRAM, *_NAME_WORDS)))
+    met = find_contaminated(units, _trained(aside, lengths=(OUT_OF_SCOPE_NGRAM, *_NAME_WORDS)))
     return [strange.question for strange, known in zip(candidates, met, strict=True) if not known]
 
 
@@ -124,9 +122,9 @@ def _trained(aside: Path, *, lengths: Sequence[int]) -> Iterator[Hashes]:
         for sample in read_samples(path)
         for text in (sample.text, *(message["content"] for message in sample.messages))
     )
-    return ngrams_of_texts(texts, lengths=lengths)
+    return ngrams_of_texts(texts, sizes=lengths)
 
 
 def _runs(text: str, *, lengths: Sequence[int]) -> Hashes:
     words = word_hashes(text)
-    return np.concatenate([word_ngrams(words, words=length) for length in lengths])
+    return np.concatenate([word_ngrams(words, n=length) for length in lengths])

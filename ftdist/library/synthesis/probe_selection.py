@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ftdist.library.synthesis.probe_variants import other_forms
-from ftdist.text.decontamination import ngram_hashes, shared
+from ftdist.text.decontamination import find_contaminated
 from ftdist.text.matching import contains_words
+from ftdist.text.ngram_hashes import ngram_hashes
 
 _CODE = re.compile(
     r"(?<!\w)(?:--?[A-Za-z][\w-]+|[A-Za-z]+_\w+|\w+\.(?:conf|cfg|py|sh|ini|ya?ml)|/\w[\w/.-]+)"
@@ -46,8 +47,8 @@ def withheld(
     candidates = [*wordings[1:2], *other_forms(question)] if len(wordings) > 2 else []
     for held in candidates or other_forms(question):
         training = [wording for wording in wordings if wording != held][:trained]
-        runs = [ngram_hashes(wording, words=overlap_words) for wording in training]
-        if not shared([ngram_hashes(held, words=overlap_words)], runs).any():
+        ngrams = [ngram_hashes(wording, n=overlap_words) for wording in training]
+        if not find_contaminated([ngram_hashes(held, n=overlap_words)], ngrams).any():
             return training, held
     return list(wordings[:trained]), None
 

@@ -64,12 +64,11 @@ def _card(**more: Any) -> dict[str, Any]:
         "made_by": {"passage": 30, "wording": 10},
         "split": {
             "words": 13, "held_out_units": 4, "moved_back": 1, "ngrams_checked": 1723,
-            "training_ngrams": 403051, "shared_left": 0,
+            "training_ngrams": 403051,
         },
         "probes": {
             "number": 46, "fact": 40, "out_of_scope": 6, "out_of_scope_ngram": 8, "dropped": 59,
             "ngrams_checked": 51, "training_ngrams": 9,
-            "shared_left": 0,
         },
         "products": ["A-45"],
         "missing": ["Nothing protects what the base model knows."],

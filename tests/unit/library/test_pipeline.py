@@ -175,11 +175,19 @@ def test_held_out_conversations_share_no_thirteen_words_with_training(tmp_path: 
     rows = [{"question": f"Ask {n} {n * 7}?", "answer": f"No. {n * 13}. {shared if n % 2 else n}"}
             for n in range(400)]  # fmt: skip
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    split = _manifest(_curate(tmp_path, [f"{path}"], "clean.dedup=false",
-                              "split.held_out_conversations=0.2"))["split"]  # fmt: skip
+    folder = _curate(tmp_path, [f"{path}"], "clean.dedup=false",
+                     "split.held_out_conversations=0.2")  # fmt: skip
+    split = _manifest(folder)["split"]
     assert split["moved_back"] > 10  # about half of the chosen hold the sentence
     assert split["held_out_units"] > 10
-    assert split["shared_left"] == 0
+    [source] = open_curated(folder).sources
+    assert not _thirteen_grams(source.held_out) & _thirteen_grams(source.train)
+
+
+def _thirteen_grams(path: Path) -> set[tuple[str, ...]]:
+    texts = ["\n".join(m["content"] for m in sample.messages) for sample in read_samples(path)]
+    words = [text.lower().replace(".", " ").replace("?", " ").split() for text in texts]
+    return {tuple(each[i : i + 13]) for each in words for i in range(max(1, len(each) - 12))}
 
 
 def test_a_bad_row_stops_the_curation_and_names_file_row_reason_and_remedy(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import sys
 import unicodedata
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +14,8 @@ from ftdist.library.dedup.signatures import signatures
 from ftdist.library.schema import Block, Document, Place
 from ftdist.library.splits.holdout import MIN_DOCS, choose_heldout
 from ftdist.text import ngram_hashes as word_tables
-from ftdist.text.decontamination import ngram_hashes, settle
-from ftdist.text.ngram_hashes import ngrams_of_texts, word_hashes, word_ngrams
+from ftdist.text.decontamination import decontaminate
+from ftdist.text.ngram_hashes import ngram_hashes, ngrams_of_texts, word_hashes, word_ngrams
 
 LONG = "the crane lifts {} tons when the hook is locked and the wind is below nine knots at noon"
 
@@ -26,42 +25,36 @@ def _document(*texts: str) -> Document:
     return Document(title="t", blocks=blocks, place=Place("f"))
 
 
-def test_a_text_in_other_case_and_blanks_is_an_exact_duplicate_of_the_first(tmp_path: Path) -> None:
+def test_a_text_in_other_case_and_blanks_is_an_exact_duplicate_of_the_first() -> None:
     found = signatures(["Press the red button.", "Something else.", "press  the RED button."])
-    result = find_duplicates([(found.exact, found.minhash)], similarity=0.8, folder=tmp_path)
+    result = find_duplicates([(found.exact, found.minhash)], threshold=0.8)
     assert result.duplicate_of.tolist() == [-1, -1, 0]
     assert result.near.tolist() == [False, False, False]
 
 
-def test_a_text_with_one_word_changed_in_sixty_is_a_near_duplicate_across_shards(
-    tmp_path: Path,
-) -> None:
+def test_a_text_with_one_word_changed_in_sixty_is_a_near_duplicate_across_shards() -> None:
     words = [f"word{n}" for n in range(60)]
     changed = [*words[:-1], "other"]
     first, second = signatures([" ".join(words), LONG]), signatures([" ".join(changed)])
     shards = [(each.exact, each.minhash) for each in (first, second)]
-    result = find_duplicates(shards, similarity=0.8, folder=tmp_path)
+    result = find_duplicates(shards, threshold=0.8)
     # 56 runs of five words each, 55 of them shared: 55 of 57 = 0.965
     assert result.duplicate_of.tolist() == [-1, -1, 0]
     assert result.near[2]
     assert result.similarity[2] == pytest.approx(55 / 57, abs=0.07)
 
 
-def test_short_texts_that_differ_in_one_word_both_stay(tmp_path: Path) -> None:
+def test_short_texts_that_differ_in_one_word_both_stay() -> None:
     found = signatures(["What does error E17 mean?", "What does error E23 mean?"])
-    result = find_duplicates([(found.exact, found.minhash)], similarity=0.5, folder=tmp_path)
+    result = find_duplicates([(found.exact, found.minhash)], threshold=0.5)
     assert result.duplicate_of.tolist() == [-1, -1]
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 3), min_size=12, max_size=16), max_size=25))
-def test_near_duplicates_are_those_that_comparing_all_pairs_finds(
-    tmp_path_factory: pytest.TempPathFactory, texts: list[list[int]]
-) -> None:
+def test_near_duplicates_are_those_that_comparing_all_pairs_finds(texts: list[list[int]]) -> None:
     found = signatures(" ".join(f"w{n}" for n in text) for text in texts)
-    result = find_duplicates(
-        [(found.exact, found.minhash)], similarity=0.9, folder=tmp_path_factory.mktemp("d")
-    )
+    result = find_duplicates([(found.exact, found.minhash)], threshold=0.9)
     kept: list[int] = []
     for row in range(len(texts)):
         same = [k for k in kept if found.exact[k] == found.exact[row]]
@@ -107,14 +100,13 @@ def test_a_fifth_is_a_fifth_and_most_is_a_limit() -> None:
 
 
 def test_what_shares_three_words_with_training_goes_back_and_takes_others_with_it() -> None:
-    held = [ngram_hashes(text, words=3) for text in ("a b c d", "c d e f", "x y z w", "d e f q")]
-    training = [ngram_hashes("z a b c", words=3)]
-    found = settle(held, lambda: training)
+    held = [ngram_hashes(text, n=3) for text in ("a b c d", "c d e f", "x y z w", "d e f q")]
+    training = [ngram_hashes("z a b c", n=3)]
+    found = decontaminate(held, lambda: training)
     # a b c stands in training; so c d e does not, but d e f is shared by two that stay held out,
     # and nothing of them by training.
     assert found.moved.tolist() == [True, False, False, False]
-    assert found.shared == 0
-    chain = settle(held[:2] + held[3:], lambda: [ngram_hashes("b c d e", words=3)])
+    chain = decontaminate(held[:2] + held[3:], lambda: [ngram_hashes("b c d e", n=3)])
     assert chain.moved.tolist() == [True, True, True]
 
 
@@ -131,9 +123,11 @@ def test_nothing_that_stays_held_out_shares_a_run_of_words_with_what_is_trained(
         return {tuple(words[at : at + size]) for at in range(len(words) - size + 1)}
 
     def hashed(words: list[int]) -> np.ndarray:
-        return ngram_hashes(" ".join(f"w{n}" for n in words), words=3)
+        return ngram_hashes(" ".join(f"w{n}" for n in words), n=3)
 
-    found = settle([hashed(words) for words in held], lambda: [hashed(words) for words in trained])
+    found = decontaminate(
+        [hashed(words) for words in held], lambda: [hashed(words) for words in trained]
+    )
     back = [words for words, moved in zip(held, found.moved, strict=True) if moved]
     stay = [words for words, moved in zip(held, found.moved, strict=True) if not moved]
     seen = set().union(*(grams(words) for words in trained + back))
@@ -141,8 +135,8 @@ def test_nothing_that_stays_held_out_shares_a_run_of_words_with_what_is_trained(
 
 
 def test_runs_of_many_texts_cross_no_border_and_a_short_text_is_one_run() -> None:
-    [found] = ngrams_of_texts(["A b, c", "", "d e", "b c d e"], lengths=(3,))
-    expected = [ngram_hashes(text, words=3) for text in ("a b c", "d e", "b c d", "c d e")]
+    [found] = ngrams_of_texts(["A b, c", "", "d e", "b c d e"], sizes=(3,))
+    expected = [ngram_hashes(text, n=3) for text in ("a b c", "d e", "b c d", "c d e")]
     assert sorted(found.tolist()) == sorted(np.concatenate(expected).tolist())
 
 
@@ -156,21 +150,21 @@ def test_runs_are_those_of_each_text_however_many_are_taken_together(
     texts: list[str], lengths: tuple[int, ...], room: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(word_tables, "_BATCH_CHARACTERS", room)
+        patch.setattr(word_tables, "_BATCH_CHARS", room)
         found = sorted(
-            run for runs in ngrams_of_texts(texts, lengths=lengths) for run in runs.tolist()
+            run for runs in ngrams_of_texts(texts, sizes=lengths) for run in runs.tolist()
         )
     assert found == sorted(
         run
         for text in texts
         for length in lengths
-        for run in word_ngrams(word_hashes(text), words=length).tolist()
+        for run in word_ngrams(word_hashes(text), n=length).tolist()
     )
 
 
 def test_every_letter_mark_and_number_is_a_part_of_a_word() -> None:
     points = range(sys.maxunicode + 1)
     letters = [at for at in points if unicodedata.category(chr(at))[0] in "LMN"]
-    kinds, _ = word_tables._tables()
+    kinds = word_tables._char_kinds()
     assert kinds[letters].all()
     assert int((kinds > 0).sum()) == len(letters) + len("_#+")
