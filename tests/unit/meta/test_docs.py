@@ -141,6 +141,20 @@ def test_every_path_of_the_repository_that_is_named_exists(document: Path) -> No
     assert missing - {"conf/cluster/mine.yaml", "conf/GROUP/NAME.yaml"} == set()  # the reader's
 
 
+def test_every_event_is_in_the_reference_and_the_other_way_round() -> None:
+    page = (ROOT / "docs" / "reference" / "run-directory.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`([a-z]+_[a-z_]+)`", page.partition("## Events")[2]))
+    source = "".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("ftdist", "launch")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+    written = set(re.findall(r'append_event\(\s*"([a-z_]+)"', source))
+    assert written - documented == set()
+    ends = {"training_complete", "training_stopped"}  # training_REASON
+    assert {event for event in documented - ends if f'"{event}"' not in source} == set()
+
+
 def test_every_page_is_in_the_index_of_the_documentation() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     pages = [
