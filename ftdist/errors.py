@@ -16,6 +16,9 @@ An error is one sentence that says what is wrong, with the numbers, and one that
 
 from typing import ClassVar
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells report it: 128 + SIGINT."""
+
 
 class FtdistError(Exception):
     """Something went wrong that one sentence can say.

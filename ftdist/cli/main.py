@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
-from ftdist.errors import ConfigError, FtdistError, StorageError
+from ftdist.errors import INTERRUPTED, ConfigError, FtdistError, StorageError
 
 VERBS = {
     "curate": "make a library of documents and chats: library.name=L library.sources=[...]",
@@ -32,8 +32,6 @@ VERBS = {
     "report": "write the page that shows it all, R/report/index.html, anew: R",
     "sync": "bring a run's measurements to Weights & Biases, from where there is a network: R",
 }
-
-INTERRUPTED = 128 + signal.SIGINT
 
 
 def help_text() -> str:

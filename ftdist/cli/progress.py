@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist_launch.local.supervisor import ProgressView, ProgressViewFactory
-from ftdist_launch.logs.timestamps import unstamped
+from ftdist_launch.logs.timestamps import without_timestamp
 from ftdist_launch.rank_failures import FAILED
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -85,7 +85,7 @@ class Copy:
         self._pass_on(self._tail.new_lines(rest=True))
 
     def _pass_on(self, lines: list[str]) -> None:
-        bare = [unstamped(line) for line in lines]
+        bare = [without_timestamp(line) for line in lines]
         told = [line for line in bare if not line.startswith(NOT_SHOWN)]
         if not told or self._reader_gone:
             return
@@ -133,7 +133,7 @@ class Bar:
 
     def _show(self, *, rest: bool) -> None:
         for stamped in self._log.new_lines(rest=rest):
-            line = unstamped(stamped)
+            line = without_timestamp(stamped)
             if line.strip() and not line.startswith((*NOT_SHOWN, "step ")):
                 self._progress.console.print(line, markup=False, highlight=False)
         for row in _rows(self._rows.new_lines(rest=rest)):

@@ -20,7 +20,7 @@ from ftdist.config.compose import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.data.messages import Message, is_text
 from ftdist.dist.device import choose_device, give_memory_back
-from ftdist.errors import FtdistError
+from ftdist.errors import INTERRUPTED, FtdistError
 from ftdist.evaluation.report.text import plain
 from ftdist.evaluation.runner import base_folder
 from ftdist.inference.hf_model import Answerer
@@ -33,7 +33,6 @@ COMMAND = re.compile(r"/[a-z?-]*", re.IGNORECASE)
 """A line that is meant for us: `/etc/hosts` or `/reset it?` may be part of a question."""
 
 COMMANDS = f"{RESET} forgets what was said, {' or '.join(ENDS)} or Ctrl-D ends."
-INTERRUPTED = 130
 NOBODY_LISTENS = 141
 
 

@@ -24,7 +24,7 @@ from ftdist.io.jsonl import write_whole
 from ftdist.rundir import RunDir
 from ftdist_launch.local.processes import ProcessId, end_with
 from ftdist_launch.local.submit import ENDS_WITH, visible_gpus
-from ftdist_launch.logs.timestamps import stamp_lines
+from ftdist_launch.logs.timestamps import add_timestamps
 from ftdist_launch.rank_failures import (
     ECHO,
     FAILED,
@@ -168,7 +168,7 @@ def run_rank(folder: Path, body: Callable[[RankInfo], int]) -> None:
     Raises:
         SystemExit: with the exit code, unless it is 0: then submitit notes a success.
     """
-    stamp_lines()
+    add_timestamps()
     # The launcher set the umask that the run's privacy asks for; this process inherited it.
     facts = read_rank_info()
     if on_slurm():

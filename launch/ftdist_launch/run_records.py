@@ -1,8 +1,9 @@
-"""What a run's folder says of it; reads little, however long the run is."""
+"""Read the recorded state of a run: its events, newest metrics, lock and first failure."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,39 +15,42 @@ from ftdist_launch.rank_failures import first_failure, read_failures
 Event = Mapping[str, Any]
 
 TAIL_BYTES = 1 << 16
-"""How much of the end of `metrics.jsonl` is looked at for its newest row."""
+"""How much of the end of `metrics.jsonl` is searched for its newest row."""
 
-_ADDRESS = re.compile(r"https?://[\x21-\x7e]+")
+RUN_STAGES = ("prepare", "train")
+"""Stages without which a run is not done; export, comparison and merge are optional."""
+
+_URL = re.compile(r"https?://[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Records:
-    """What is on record of one run."""
+    """The recorded state of one run."""
 
     name: str
     events: tuple[Event, ...] = ()
     newest: Mapping[str, Any]
-    """The newest row of measurements; empty before the first step."""
+    """The newest row of metrics; empty before the first step."""
 
     held: bool = False
-    """Whether a process watches the run on its machine."""
+    """Whether a process holds the lock of the run."""
 
     overrides: tuple[str, ...] = ()
-    """What was typed."""
+    """As typed on the command line."""
 
     wandb_url: str | None = None
     remedies: Mapping[str, str]
-    """What to do about the first failure of the newest attempt, by the problem's words."""
+    """How to fix the first failure of the newest attempt, by its problem."""
 
-    made: float = 0.0
-    """When the run was made, in seconds since the epoch."""
+    created: float = 0.0
+    """Seconds since the epoch."""
 
     def of_kind(self, *kinds: str) -> list[Event]:
         """Events of some kinds, oldest first."""
         return [event for event in self.events if event.get("event") in kinds]
 
     def newest_jobs(self) -> dict[str, Event]:
-        """By stage: the record of its newest job; of prepare one that the training waits for."""
+        """The newest submission by stage; of prepare only one that the training depends on."""
         jobs = {str(event["stage"]): event for event in self.of_kind("job_submitted")}
         prepare, train = jobs.get("prepare"), jobs.get("train")
         if prepare and train and prepare["job"] not in train.get("after", []):
@@ -54,7 +58,7 @@ class Records:
         return jobs
 
     def stage_end(self, submitted: Event) -> Event | None:
-        """The record of the end of a job of one process; none of a job that starts again."""
+        """The event of the end of a single-process job; None if it has none, or may restart."""
         ends = [
             event
             for event in self.of_kind("stage_finished")
@@ -64,7 +68,7 @@ class Records:
 
 
 def read_records(run: RunDir) -> Records:
-    """What is on record of a run."""
+    """Read the recorded state of a run."""
     events = tuple(run.read_events())
     first = next((float(event["time"]) for event in events if "time" in event), None)
     return Records(
@@ -73,24 +77,24 @@ def read_records(run: RunDir) -> Records:
         newest=newest_metrics(run),
         held=is_held(run),
         overrides=tuple(_lines(run.overrides)),
-        wandb_url=_address(run.wandb / "url"),
+        wandb_url=_url(run.wandb / "url"),
         remedies=_remedies(run),
-        made=run.config.stat().st_mtime if first is None else first,
+        created=run.config.stat().st_mtime if first is None else first,
     )
 
 
 def find_runs(root: Path) -> list[RunDir]:
-    """Every run under a folder, in no order."""
+    """Every run under a folder, in any order."""
     return [RunDir(path.parent.resolve()) for path in root.glob("*/config.yaml")]
 
 
 def newest_metrics(run: RunDir) -> dict[str, Any]:
-    """The newest row that says a step and its loss; empty before the first step."""
+    """The newest row with a training loss; empty before the first step."""
     return next((row for row in _rows_backwards(run.metrics) if "train/loss" in row), {})
 
 
 def _rows_backwards(path: Path) -> Iterator[dict[str, Any]]:
-    """The last rows of a file, the newest first; a torn line is passed over."""
+    """The last rows of a file, the newest first; incomplete lines are skipped."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - TAIL_BYTES))
@@ -98,12 +102,8 @@ def _rows_backwards(path: Path) -> Iterator[dict[str, Any]]:
     except OSError:
         return
     for line in reversed(lines):
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(row, dict):
-            yield row
+        with suppress(ValueError):
+            yield json.loads(line)
 
 
 def _remedies(run: RunDir) -> dict[str, str]:
@@ -113,10 +113,10 @@ def _remedies(run: RunDir) -> dict[str, str]:
     return {each.problem: each.remedy for each in failures if each is not None}
 
 
-def _address(path: Path) -> str | None:
-    """The address in a file; none where it holds anything else."""
-    found = _ADDRESS.fullmatch(next(iter(_lines(path)), ""))
-    return None if found is None else found[0]
+def _url(path: Path) -> str | None:
+    """The URL in a file; None if it holds anything else."""
+    match = _URL.fullmatch(next(iter(_lines(path)), ""))
+    return None if match is None else match[0]
 
 
 def _lines(path: Path) -> list[str]:

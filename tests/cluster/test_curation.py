@@ -72,5 +72,5 @@ def test_a_curation_that_is_asked_to_make_way_is_started_again_and_goes_on(login
 def test_what_slurm_would_refuse_is_told_at_once(login: Login) -> None:
     (login.folder / "manual.md").write_text(MANUAL)
     refused = login("curate", *KEYS, "cluster.partition=nowhere", code=69)
-    assert "SLURM would not take the job" in refused.stderr
+    assert "SLURM would reject the job" in refused.stderr
     assert not (login.folder / "libraries").exists()

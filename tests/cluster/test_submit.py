@@ -172,7 +172,7 @@ def test_what_the_cluster_cannot_do_is_told_at_once_and_nothing_is_submitted(
         "cluster.constraint=h100",
         code=69,
     )
-    assert "SLURM would not take the job" in refused.stderr
+    assert "SLURM would reject the job" in refused.stderr
     assert "feature" in refused.stderr.lower()
     assert not login.run("r").root.exists()
     assert login.lab.client("squeue", "--noheader", "--states=all") == before

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ftdist_launch.logs.merge import Line, LogFile, Merge
+from ftdist_launch.logs.merge import Line, LogFile, LogMerger
 
 
 def at(second: float) -> str:
@@ -22,7 +22,7 @@ def texts(lines: Iterator[Line]) -> list[str]:
     return [f"{line.rank} {line.text}" for line in lines]
 
 
-def merged(*files: LogFile) -> Merge:
-    merge = Merge()
+def merged(*files: LogFile) -> LogMerger:
+    merge = LogMerger()
     merge.add(files)
     return merge

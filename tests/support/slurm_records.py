@@ -13,39 +13,41 @@ from ftdist.rundir import RunDir
 Event = dict[str, Any]
 
 
-def asked(by: str = "submit") -> Event:
+def run_requested(by: str = "submit") -> Event:
     return {"event": "run_requested", "time": 1.0, "by": by}
 
 
-def submitted(stage: str, job: str, *after: str, **more: Any) -> Event:
+def job_submitted(stage: str, job: str, *after: str, **more: Any) -> Event:
     return {"event": "job_submitted", "stage": stage, "job": job, "after": list(after), **more}
 
 
-def launched(attempt: int, *, job: str | None = "12", **more: Any) -> Event:
+def attempt_started(attempt: int, *, job: str | None = "12", **more: Any) -> Event:
     place = {} if job is None else {"job": job, "hosts": ["n1", "n2"]}
     begun = {"attempt": attempt, "time": 5.0, "world_size": 4, "steps": 20, "host": "n1"}
     return {"event": "attempt_started", **begun, **place, **more}
 
 
-def ended(attempt: int, outcome: str, cause: str | None = None, rank: int | None = None) -> Event:
+def attempt_finished(
+    attempt: int, outcome: str, cause: str | None = None, rank: int | None = None
+) -> Event:
     told = {"outcome": outcome, "checkpoint": 10, "cause": cause, "rank": rank}
     return {"event": "attempt_finished", "attempt": attempt, **told}
 
 
-def stage_ended(stage: str, job: str, code: int, cause: str | None = None) -> Event:
+def stage_finished(stage: str, job: str, code: int, cause: str | None = None) -> Event:
     told = {"stage": stage, "job": job, "exit_code": code, "cause": cause}
     return {"event": "stage_finished", **told}
 
 
-def cancelled(*, now: bool = False) -> Event:
+def cancel_requested(*, now: bool = False) -> Event:
     return {"event": "cancel_requested", "by": "cancel", "now": now}
 
 
-def waits(job: str, reason: str, *, start: str = "N/A") -> QueuedJob:
+def waiting_job(job: str, reason: str, *, start: str = "N/A") -> QueuedJob:
     return QueuedJob(job=job, state="PENDING", reason=reason, nodes="", start=start)
 
 
-def runs(job: str, state: str = "RUNNING") -> QueuedJob:
+def running_job(job: str, state: str = "RUNNING") -> QueuedJob:
     return QueuedJob(job=job, state=state, reason="None", nodes="n[1-2]", start="N/A")
 
 
@@ -55,7 +57,7 @@ def records(*events: Event, held: bool = False, **more: Any) -> Records:
     )
 
 
-def seen(
+def queue_snapshot(
     *jobs: QueuedJob, accounts: Mapping[str, list[str]] | None = None, problem: str | None = None
 ) -> QueueSnapshot:
     return QueueSnapshot(
@@ -63,11 +65,11 @@ def seen(
     )
 
 
-SUBMITTED = (asked(), submitted("prepare", "11"), submitted("train", "12", "11"))
-PREPARED = (*SUBMITTED, stage_ended("prepare", "11", 0))
+SUBMITTED = (run_requested(), job_submitted("prepare", "11"), job_submitted("train", "12", "11"))
+PREPARED = (*SUBMITTED, stage_finished("prepare", "11", 0))
 
 
-def made(root: Path, *events: Event) -> RunDir:
+def make_run(root: Path, *events: Event) -> RunDir:
     run = RunDir(root)
     run.create(private=True)
     run.config.write_text("run: {}\n")

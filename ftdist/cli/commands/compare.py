@@ -116,14 +116,15 @@ def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "bl
     from ftdist_launch.preflight import compare_problems, raise_together
     from ftdist_launch.run_setup import output_problems
     from ftdist_launch.slurm.client import Queue
-    from ftdist_launch.slurm.submit import refuse_second, submit_stage, waiting_for
+    from ftdist_launch.slurm.run_jobs import queued_jobs_of, refuse_second_job
+    from ftdist_launch.slurm.submit import submit_stage
 
     queue = Queue()
-    after = waiting_for(run, stages=("export",), queue=queue)
+    after = queued_jobs_of(run, stages=("export",), queue=queue)
     raise_together(
         [*output_problems(run, stage=stage), *compare_problems(run, config, exported=not after)]
     )
-    refuse_second(stage, run, queue=queue)
+    refuse_second_job(stage, run, queue=queue)
     write_eval_request(run, _request(run, config, stage=stage), stage=stage)
     job = submit_stage(stage, run, config, after=after, queue=queue)
     behind = f", after job {', '.join(after)}" if after else ""

@@ -88,13 +88,14 @@ def _submit(run: "RunDir", config: "RunConfig", *, kept: "RunConfig") -> int:
     from ftdist_launch.local.supervisor import refuse_all_damaged
     from ftdist_launch.preflight import export_problems, raise_together
     from ftdist_launch.slurm.client import Queue
-    from ftdist_launch.slurm.submit import submit_stage, waiting_for
+    from ftdist_launch.slurm.run_jobs import queued_jobs_of
+    from ftdist_launch.slurm.submit import submit_stage
 
     from ftdist.cli.common import print_result
     from ftdist.config.compose import save_config
 
     queue = Queue()
-    after = waiting_for(run, stages=("prepare", "train"), queue=queue)
+    after = queued_jobs_of(run, stages=("prepare", "train"), queue=queue)
     if not after:
         refuse_all_damaged(run)
         raise_together(list(export_problems(run)))

@@ -62,7 +62,8 @@ def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int
     from ftdist_launch.attempts import newest_step
     from ftdist_launch.resume import replan
     from ftdist_launch.slurm.client import Queue
-    from ftdist_launch.slurm.submit import exclusive, submit_again
+    from ftdist_launch.slurm.run_jobs import exclusive
+    from ftdist_launch.slurm.submit import submit_again
 
     from ftdist.cli.common import print_result
 

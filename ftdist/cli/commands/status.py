@@ -1,4 +1,4 @@
-"""`ftdist status`: where runs stand, and how their attempts ended."""
+"""`ftdist status`: show the state of one run, or of all runs."""
 
 import json
 import math
@@ -22,37 +22,32 @@ if TYPE_CHECKING:
 
 HELP = """Usage: ftdist status [R] [--json]
 
-Says where run R stands: step, loss, speed, remaining time; where it runs, or what it waits for;
-how each of its attempts ended. Without R: all runs, the newest first, those of a sweep together.
-run.root=DIR says where runs are, if not in runs/. --json prints the same facts for scripts.
+Shows the state of run R: step, loss, throughput, remaining time; where it runs, or what it waits
+for; how each attempt ended. Without R: all runs, newest first, grouped by sweep. run.root=DIR sets
+the folder of the runs (default: runs). --json prints the same fields for scripts.
 """
 
-WORDS = {
-    "new": "made, and never started",
-    "pending": "not training yet",
-    "preparing": "its library is being prepared",
-    "running": "running",
-    "restarting": "to be started again",
-    "done": "done",
-    "stopped": "stopped when asked to",
-    "failed": "failed",
+STATES = {
+    "new": "never started",
+    "stopped": "stopped on request",
     "crash_loop": "given up after attempts without progress",
 }
-LOST_HERE = "not running: whoever watched it ended without a word"
-LOST_THERE = "not running: its job has gone from the queue without a word"
+"""States as shown, where they differ from `ftdist_launch.status.State`."""
 
-SHORT = {"new": "not started", "crash_loop": "given up"}
-"""States as one or two words, where those of the program are not plain."""
+LOST_HERE = "lost: the `ftdist` that ran it ended without recording an end"
+LOST_ON_CLUSTER = "lost: its job left the queue without recording an end"
 
-ENDS = {"requeue": "started again", "crash_loop": "given up", "stopped": "stopped when asked to"}
-"""How an attempt ended, where the program's word is not plain."""
+SHORT_STATES = {"new": "not started", "crash_loop": "given up"}
+
+OUTCOMES = {"requeue": "restarted", "crash_loop": "given up", "stopped": "stopped on request"}
+"""How an attempt ended, where it differs from `ftdist_launch.restart_policy.Outcome`."""
 
 
 def main(words: Sequence[str]) -> int:
-    """Print where a run stands, or all of them.
+    """Print the state of one run, or of all.
 
     Raises:
-        FtdistError: there is no such run.
+        FtdistError: the run does not exist.
     """
     if wants_help(words, HELP):
         return 0
@@ -69,62 +64,67 @@ def main(words: Sequence[str]) -> int:
         if as_json:
             print_result(_json(asdict(status)))
         else:
-            _tell(status, cli_name=run.cli_name)
+            _print_run(status, cli_name=run.cli_name)
         return 0
     root = Path(words[-1].partition("=")[2]) if words else RUNS_ROOT
-    statuses = sorted(read_all(find_runs(root), queue=Queue()), key=lambda s: s.made, reverse=True)
+    statuses = sorted(
+        read_all(find_runs(root), queue=Queue()), key=lambda s: s.created, reverse=True
+    )
     if as_json:
         print_result(_json([asdict(status) for status in statuses]))
     elif statuses:
-        _tell_all(statuses)
+        _print_runs(statuses)
     else:
-        print_result(f"There is no run under {root}. Start one: `ftdist train experiment=tiny`.")
+        print_result(f"No runs under {root}. Start one: `ftdist train experiment=tiny`.")
     return 0
 
 
-def _tell(status: "RunStatus", *, cli_name: str) -> None:
-    lines = [f"Run {status.name}: {_state(status)}.", f"{_measured(status)}."]
+def _print_run(status: "RunStatus", *, cli_name: str) -> None:
+    lines = [f"Run {status.name}: {_describe_state(status)}.", f"{_describe_progress(status)}."]
     if status.error is not None:
         lines.append(status.error)
     if status.remedy is not None:
         lines.append(f"To fix: {status.remedy}")
     if status.wandb_url is not None:
         lines.append(f"W&B: {status.wandb_url}")
-    lines += [f"Damaged checkpoint set aside: {problem}" for problem in status.damaged]
+    lines += [f"Corrupt checkpoint set aside: {problem}" for problem in status.corrupt_checkpoints]
     if status.note is not None:
         lines.append(status.note)
     if status.state in ("failed", "crash_loop", "stopped") or (
         status.state == "lost" and status.jobs
     ):
-        lines.append(f"Go on with `ftdist resume {cli_name}`.")
+        lines.append(f"Resume it with `ftdist resume {cli_name}`.")
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     if status.attempts:
         _print(_attempts_table(status))
     if status.jobs:
         table = _table("job", "stage", "state")
         for job in status.jobs:
-            table.add_row(*_texts(job.job, job.stage, job.told))
+            table.add_row(*_cells(job.job, job.stage, job.summary))
         _print(table)
 
 
-def _state(status: "RunStatus") -> str:
-    """A run's state in plain words, and what it waits for."""
-    words = WORDS.get(status.state) or (LOST_THERE if status.jobs else LOST_HERE)
+def _describe_state(status: "RunStatus") -> str:
+    """A run's state, and what it waits for."""
+    if status.state == "lost":
+        state = LOST_ON_CLUSTER if status.jobs else LOST_HERE
+    else:
+        state = STATES.get(status.state, status.state)
     if status.state == "running" and status.attempts:
         newest = status.attempts[-1]
-        by = "" if newest.job is None else f", job {newest.job}"
-        words += f" on {_hosts(newest.hosts)} (attempt {newest.number}{by})"
-    return words if status.why is None else f"{words}: {status.why.rstrip('.')}"
+        job = "" if newest.job is None else f", job {newest.job}"
+        state += f" on {_hosts(newest.hosts)} (attempt {newest.number}{job})"
+    return state if status.reason is None else f"{state}: {status.reason.rstrip('.')}"
 
 
-def _measured(status: "RunStatus") -> str:
-    told = f"Step {status.step}"
-    told += f" of {status.steps}" if status.steps else ""
-    told += f", loss {status.loss:.4f}" if status.loss is not None else ""
+def _describe_progress(status: "RunStatus") -> str:
+    text = f"Step {status.step}"
+    text += f" of {status.steps}" if status.steps else ""
+    text += f", loss {status.loss:.4f}" if status.loss is not None else ""
     if status.state == "running":
-        told += f", {_speed(status)} tokens/s" if status.tokens_per_s is not None else ""
-        told += f", {_left(status)} left" if status.eta_s is not None else ""
-    return told
+        text += f", {_throughput(status)} tokens/s" if status.tokens_per_s is not None else ""
+        text += f", {_eta(status)} left" if status.eta_s is not None else ""
+    return text
 
 
 def _attempts_table(status: "RunStatus") -> "Table":
@@ -133,13 +133,13 @@ def _attempts_table(status: "RunStatus") -> "Table":
     table = _table(*names, "end", "checkpoint", "cause")
     for attempt in status.attempts:
         table.add_row(
-            *_texts(
+            *_cells(
                 str(attempt.number),
                 time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(attempt.started)),
                 str(attempt.world_size),
                 _hosts(attempt.hosts),
                 *([attempt.job or ""] if by_slurm else []),
-                _end(attempt, status=status),
+                _outcome(attempt, status=status),
                 "" if attempt.checkpoint is None else str(attempt.checkpoint),
                 attempt.cause or "",
             )
@@ -147,46 +147,48 @@ def _attempts_table(status: "RunStatus") -> "Table":
     return table
 
 
-def _end(attempt: "AttemptStatus", *, status: "RunStatus") -> str:
+def _outcome(attempt: "AttemptStatus", *, status: "RunStatus") -> str:
     if attempt.outcome is not None:
-        return ENDS.get(attempt.outcome, attempt.outcome)
+        return OUTCOMES.get(attempt.outcome, attempt.outcome)
     last = attempt is status.attempts[-1]
     return status.state if last and status.state in ("running", "restarting") else "lost"
 
 
-def _tell_all(statuses: Sequence["RunStatus"]) -> None:
-    """One row a run; those of a sweep together, where its newest run would stand."""
+def _print_runs(statuses: Sequence["RunStatus"]) -> None:
+    """One row per run; the runs of a sweep together, at the row of its newest run."""
     sweeps = any(status.sweep for status in statuses)
     table = _table(
         *("run", "state", "step", "loss", "tokens/s", "left", "attempts"),
         *(["swept"] if sweeps else []),
     )
-    told: set[str] = set()
+    printed: set[str] = set()
     for status in statuses:
         if status.sweep is None:
-            table.add_row(*_texts(*_row(status)))
-        elif status.sweep not in told:
-            told.add(status.sweep)
-            group = sorted(
-                (each for each in statuses if each.sweep == status.sweep),
-                key=lambda each: _natural(each.name),
-            )
-            counts = Counter(_short(each) for each in group)
-            states = ", ".join(f"{count} {state}" for state, count in counts.most_common())
-            table.add_row(*_texts(f"sweep {status.sweep}", states))
-            for each, swept in zip(group, swept_words([e.overrides for e in group]), strict=True):
-                table.add_row(*_texts(*_row(each, indent="  "), " ".join(swept)))
+            table.add_row(*_cells(*_row(status)))
+        elif status.sweep not in printed:
+            printed.add(status.sweep)
+            _add_sweep(table, [each for each in statuses if each.sweep == status.sweep])
     _print(table)
     for note in dict.fromkeys(status.note for status in statuses if status.note is not None):
         print_result(note)
 
 
-def swept_words(overrides: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Of each run of a sweep: the words that not all of its runs have; names are left out."""
-    common = set.intersection(*(set(words) for words in overrides)) if overrides else set()
+def _add_sweep(table: "Table", runs: Sequence["RunStatus"]) -> None:
+    runs = sorted(runs, key=lambda run: _natural(run.name))
+    counts = Counter(SHORT_STATES.get(run.state, run.state) for run in runs)
+    states = ", ".join(f"{count} {state}" for state, count in counts.most_common())
+    table.add_row(*_cells(f"sweep {runs[0].sweep}", states))
+    swept = swept_overrides([run.overrides for run in runs])
+    for run, overrides in zip(runs, swept, strict=True):
+        table.add_row(*_cells(*_row(run, indent="  "), " ".join(overrides)))
+
+
+def swept_overrides(runs: Sequence[Sequence[str]]) -> list[list[str]]:
+    """For each run of a sweep the overrides that not all of its runs have, without run.name."""
+    common = set.intersection(*map(set, runs)) if runs else set()
     return [
-        [word for word in words if word not in common and not word.startswith("run.name=")]
-        for words in overrides
+        [each for each in overrides if each not in common and not each.startswith("run.name=")]
+        for overrides in runs
     ]
 
 
@@ -194,34 +196,30 @@ def _row(status: "RunStatus", *, indent: str = "") -> list[str]:
     running = status.state == "running"
     return [
         f"{indent}{status.name}",
-        _short(status),
+        SHORT_STATES.get(status.state, status.state),
         f"{status.step}/{status.steps or '?'}" if status.step or status.steps else "",
         "" if status.loss is None else f"{status.loss:.4f}",
-        _speed(status) if running else "",
-        _left(status) if running else "",
+        _throughput(status) if running else "",
+        _eta(status) if running else "",
         str(len(status.attempts) or ""),
     ]
 
 
-def _short(status: "RunStatus") -> str:
-    return SHORT.get(status.state, status.state)
-
-
-def _speed(status: "RunStatus") -> str:
+def _throughput(status: "RunStatus") -> str:
     return "" if status.tokens_per_s is None else f"{status.tokens_per_s:,.0f}"
 
 
-def _left(status: "RunStatus") -> str:
+def _eta(status: "RunStatus") -> str:
     return "" if status.eta_s is None else format_duration(status.eta_s)
 
 
-def _hosts(hosts: Sequence[str], *, most: int = 4) -> str:
-    more = f" and {len(hosts) - most} more" if len(hosts) > most else ""
-    return ", ".join(hosts[:most]) + more
+def _hosts(hosts: Sequence[str], *, max_shown: int = 4) -> str:
+    more = f" and {len(hosts) - max_shown} more" if len(hosts) > max_shown else ""
+    return ", ".join(hosts[:max_shown]) + more
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:
-    """Sorts r-2 before r-10."""
+    """Sort key with r-2 before r-10."""
     parts = re.split(r"(\d+)", name)
     return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
@@ -232,29 +230,29 @@ def _table(*names: str) -> "Table":
     return Table(*names)
 
 
-def _texts(*cells: str) -> list[Any]:
-    """Cells whose square brackets are no markup."""
+def _cells(*texts: str) -> list[Any]:
+    """Table cells in which square brackets are not markup."""
     from rich.text import Text
 
-    return [Text(cell) for cell in cells]
+    return [Text(text) for text in texts]
 
 
 def _print(table: "Table") -> None:
     from rich.console import Console
 
-    # A file or a pipe has no width: nothing is cut there.
+    # A file or a pipe has no width: nothing is truncated there.
     wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     Console(width=240 if wide else None).print(table)
 
 
-def _json(facts: Any) -> str:
-    return json.dumps(_finite(facts), indent=2, allow_nan=False)
+def _json(fields: Any) -> str:
+    return json.dumps(_finite(fields), indent=2, allow_nan=False)
 
 
-def _finite(facts: Any) -> Any:
-    """JSON knows no infinite number; a loss may be one."""
-    if isinstance(facts, dict):
-        return {name: _finite(value) for name, value in facts.items()}
-    if isinstance(facts, (list, tuple)):
-        return [_finite(each) for each in facts]
-    return None if isinstance(facts, float) and not math.isfinite(facts) else facts
+def _finite(value: Any) -> Any:
+    """Replace infinite and NaN numbers, which JSON lacks, by None."""
+    if isinstance(value, dict):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

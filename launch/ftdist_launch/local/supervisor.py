@@ -33,7 +33,7 @@ from ftdist_launch.local.submit import CHECKOUT, ON_EVERY_GPU, private_umask, su
 from ftdist_launch.lock import run_lock
 from ftdist_launch.rank_failures import RankFailure, read_json
 from ftdist_launch.restart_policy import Outcome, decide
-from ftdist_launch.slurm.submit import refuse_queued
+from ftdist_launch.slurm.run_jobs import refuse_queued
 
 SINGLE = {
     stage: StopPolicy.without_saving(what)

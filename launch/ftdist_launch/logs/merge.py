@@ -1,21 +1,21 @@
-"""The logs of many ranks as one, by the time of each line; they may still grow.
+"""Merge the logs of all ranks by timestamp, also while they grow.
 
-A log is read a piece at a time and is open only meanwhile, so that neither its length nor the
-number of ranks is bounded by memory or by open files.
+Logs are read in chunks and are open only while a chunk is read: neither their length nor the
+number of ranks is limited by memory or by open files.
 """
 
 import heapq
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from ftdist_launch.logs.timestamps import LONGEST, split_stamp
+from ftdist_launch.logs.timestamps import MAX_LINE_CHARS, split_timestamp
 
-PIECE_BYTES = 1 << 15
-LATE_S = 1.0
-"""How long a line of a log that still grows is held back: another rank's may be older."""
+CHUNK_BYTES = 1 << 15
+HOLD_BACK_S = 1.0
+"""How long a new line of a growing log is held back: an older line of another rank may follow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +28,10 @@ class LogFile:
     """First byte."""
 
     end: int | None = None
-    """The byte after the last one; None: all that there is, and will be."""
+    """The byte after the last one; None: the end of the file."""
 
     since: float = 0.0
-    """Lines before this time are left out; those without a time are as old as the one before."""
+    """Earlier lines are left out; a line without a timestamp has the time of the line before."""
 
     before: float = float("inf")
     """Lines from this time on are left out."""
@@ -43,131 +43,103 @@ class Line:
 
     rank: int
     time: float
-    """Seconds since the epoch; of a line without a stamp that of the line before, or 0."""
+    """Seconds since the epoch; without a timestamp that of the line before, or 0."""
 
     text: str
+    read_at: float = 0.0
+    """On the monotonic clock."""
+
+    def is_older_than(self, seconds: float) -> bool:
+        """Whether the line was written, or read, at least this long ago."""
+        return time.time() - self.time >= seconds or time.monotonic() - self.read_at >= seconds
 
 
-@dataclass
-class Merge:
-    """Reads logs side by side and gives their lines in order of time.
+class LogMerger:
+    """Yields the lines of several logs in order of time; on a tie the lower rank comes first.
 
-    Lines of one log stay in their order, even where its clock was set back. Of lines of the same
-    time those of the lower rank come first.
+    Lines of one log keep their order, even where its clock was set back. Exhaust each iterator: a
+    line is consumed when the next one is requested.
     """
 
-    _logs: dict[Path, "_Log"] = field(default_factory=dict)
-
-    def add(self, files: Iterable[LogFile]) -> None:
-        """Take more logs; those that are known already go on where they were."""
-        for file in files:
-            if file.path not in self._logs:
-                self._logs[file.path] = _Log(file)
+    def __init__(self) -> None:
+        self._logs: dict[Path, _LogReader] = {}
 
     def __len__(self) -> int:
         return len(self._logs)
 
-    def rest(self) -> Iterator[Line]:
-        """Everything up to the end of each log, last lines without an end included."""
-        yield from self._lines(whole_s=None)
+    def add(self, files: Iterable[LogFile]) -> None:
+        """Add logs; those that were added before continue where they are."""
+        for file in files:
+            self._logs.setdefault(file.path, _LogReader(file))
 
-    def so_far(self, *, late_s: float = LATE_S) -> Iterator[Line]:
-        """What is there, but for lines so new that another log's older ones may be missing.
+    def remaining(self) -> Iterator[Line]:
+        """All lines up to the end of each log, unterminated last lines included."""
+        yield from self._merged(final=True)
 
-        Args:
-            late_s: seconds within which every log shows what its rank wrote.
-        """
-        yield from self._lines(whole_s=late_s)
-
-    def _lines(self, *, whole_s: float | None) -> Iterator[Line]:
-        heads = [head for log in self._logs.values() if (head := log.head(rest=whole_s is None))]
-        heapq.heapify(heads)
-        while heads:
-            log = heads[0].log
-            if whole_s is not None and not log.is_ripe(whole_s):
+    def available(self, *, hold_back_s: float = HOLD_BACK_S) -> Iterator[Line]:
+        """Lines so far, except for those so new that older ones of another log may be missing."""
+        for line in self._merged(final=False):
+            if not line.is_older_than(hold_back_s):
                 return
-            yield log.take()
-            head = log.head(rest=whole_s is None)
-            if head is None:
-                heapq.heappop(heads)
-            else:
-                heapq.heapreplace(heads, head)
+            yield line
+
+    def _merged(self, *, final: bool) -> Iterator[Line]:
+        streams = (log.lines(final=final) for log in self._logs.values())
+        return heapq.merge(*streams, key=lambda line: (line.time, line.rank))
 
 
-@dataclass(order=True)
-class _Head:
-    """The next line's place among those of other logs."""
-
-    time: float
-    rank: int
-    name: str
-    log: "_Log" = field(compare=False)
-
-
-class _Log:
-    """One log, read a piece at a time.
-
-    Args:
-        file: which part of which file.
-    """
+class _LogReader:
+    """Reads one log, a chunk at a time."""
 
     def __init__(self, file: LogFile) -> None:
         self._file = file
-        self._place = file.start
+        self._offset = file.start
         self._time = 0.0
         self._lines: deque[Line] = deque()
-        self._begun = b""
-        self._read_at = 0.0
+        self._partial = b""
 
-    def head(self, *, rest: bool) -> _Head | None:
-        """The place of the next line; none where none is there.
+    def lines(self, *, final: bool) -> Iterator[Line]:
+        """Yield complete lines; each is removed only when the next one is requested.
 
         Args:
-            rest: whether a last line without an end is one.
+            final: whether an unterminated last line counts as one.
         """
-        while not self._lines and self._read():
-            pass
-        if rest and not self._lines and self._begun:
-            line, self._begun = self._begun, b""
-            self._note(line)
-        if not self._lines:
-            return None
-        return _Head(self._lines[0].time, self._file.rank, self._file.path.name, self)
+        while True:
+            while not self._lines and self._read_chunk():
+                pass
+            if final and not self._lines and self._partial:
+                line, self._partial = self._partial, b""
+                self._append(line)
+            if not self._lines:
+                return
+            yield self._lines[0]
+            self._lines.popleft()
 
-    def take(self) -> Line:
-        """The next line; there is one."""
-        return self._lines.popleft()
-
-    def is_ripe(self, late_s: float) -> bool:
-        """Whether the next line is old, by its own clock or by ours."""
-        own = time.time() - self._lines[0].time
-        return own >= late_s or time.monotonic() - self._read_at >= late_s
-
-    def _read(self) -> bool:
-        """Take in one more piece; whether there was one."""
-        most = PIECE_BYTES
+    def _read_chunk(self) -> bool:
+        """Whether there was another chunk."""
+        size = CHUNK_BYTES
         if self._file.end is not None:
-            most = min(most, self._file.end - self._place)
+            size = min(size, self._file.end - self._offset)
         try:
             with self._file.path.open("rb") as file:
-                file.seek(self._place)
-                piece = file.read(most) if most > 0 else b""
+                file.seek(self._offset)
+                chunk = file.read(max(0, size))
         except FileNotFoundError:
             return False
-        if not piece:
-            return False
-        self._place += len(piece)
-        self._read_at = time.monotonic()
-        *lines, self._begun = (self._begun + piece).split(b"\n")
-        if len(self._begun) > LONGEST:
-            lines, self._begun = [*lines, self._begun], b""
+        self._offset += len(chunk)
+        *lines, self._partial = (self._partial + chunk).split(b"\n")
+        if len(self._partial) > MAX_LINE_CHARS:
+            lines, self._partial = [*lines, self._partial], b""
         for line in lines:
-            self._note(line)
-        return True
+            self._append(line)
+        return bool(chunk)
 
-    def _note(self, line: bytes) -> None:
-        stamp, text = split_stamp(line.decode("utf-8", errors="replace").rstrip("\r"))
-        if stamp is not None:
-            self._time = stamp
+    def _append(self, line: bytes) -> None:
+        timestamp, text = split_timestamp(line.decode("utf-8", errors="replace").rstrip("\r"))
+        if timestamp is not None:
+            self._time = timestamp
         if self._file.since <= self._time < self._file.before:
-            self._lines.append(Line(rank=self._file.rank, time=self._time, text=text))
+            read_at = time.monotonic()
+            self._lines.append(
+                Line(rank=self._file.rank, time=self._time, text=text, read_at=read_at)
+            )

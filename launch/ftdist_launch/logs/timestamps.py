@@ -1,8 +1,8 @@
-"""Time stamps before every line that a rank writes, by which the logs of all ranks are merged.
+"""Timestamps at the start of every line that a rank prints, by which logs are merged.
 
     2026-11-23T21:30:01.123Z step 12/120  loss 2.3456
 
-Lines that do not pass through Python (warnings of C++ libraries, srun's own errors) have none.
+Lines that do not pass through Python (warnings of C++ libraries, srun's errors) have none.
 """
 
 import atexit
@@ -15,96 +15,85 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO, cast
 
-LONGEST = 1 << 16
-"""Characters after which a line without an end is ended."""
+MAX_LINE_CHARS = 1 << 16
+"""A longer line without an end is split."""
 
-_STAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ?")
+_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ?")
 
 
 def now() -> str:
-    """This moment in UTC, to the millisecond."""
+    """The current time in UTC, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def split_stamp(line: str) -> tuple[float | None, str]:
-    """A line's time, in seconds since the epoch, and the line without it; None: it has no stamp."""
-    found = _STAMP.match(line)
-    if found is None:
+def split_timestamp(line: str) -> tuple[float | None, str]:
+    """A line's time in seconds since the epoch, or None, and the line without it."""
+    match = _TIMESTAMP.match(line)
+    if match is None:
         return None, line
     try:
-        return datetime.fromisoformat(found[1]).timestamp(), line[found.end() :]
+        return datetime.fromisoformat(match[1]).timestamp(), line[match.end() :]
     except ValueError:
         return None, line
 
 
-def unstamped(line: str) -> str:
-    """A line of a log as it was written, without the time before it."""
-    return split_stamp(line)[1]
+def without_timestamp(line: str) -> str:
+    """A line of a log as it was printed."""
+    return split_timestamp(line)[1]
 
 
-class StampedLines:
-    """A text stream that puts the time before each line, and is otherwise the stream that it wraps.
+class TimestampedStream:
+    """A text stream that prefixes each line with the time.
 
-    A line goes out whole, in one write, once its end has come: lines of several threads, and of
-    stdout and stderr, which share a file, do not mix. `flush` brings out whole lines alone. Of a
-    line that a progress bar writes again and again, only its last state goes out. An output that
-    was closed, or whose disk is full, takes no line and stops nobody.
+    A line is written whole, in one write, once it is complete: lines of several threads, and of
+    stdout and stderr, which share a file, do not mix. `flush` writes no partial line. Of a progress
+    bar that rewrites its line, only the last state is written. A closed output or a full disk
+    loses lines but raises nothing.
 
-    There is no lock: a signal handler may write while the code that it interrupts writes.
-
-    Args:
-        stream: where lines go.
-        stamp: gives the time.
+    There is no lock: a signal handler may write while the code that it interrupts is writing.
     """
 
-    def __init__(self, stream: TextIO, *, stamp: Callable[[], str] = now) -> None:
+    def __init__(self, stream: TextIO, *, clock: Callable[[], str] = now) -> None:
         self._stream = stream
-        self._stamp = stamp
-        self._begun: dict[int, str] = {}
-        """By thread: a line whose end has not come."""
+        self._clock = clock
+        self._partial: dict[int, str] = {}
+        """By thread: an incomplete line."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Take some text; whole lines go out.
-
-        Raises:
-            TypeError: it is no text.
-        """
-        if not isinstance(text, str):
-            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        """Buffer text and write complete lines."""
         thread = threading.get_ident()
-        *lines, rest = (self._begun.pop(thread, "") + text).split("\n")
-        if len(rest) > LONGEST:
+        *lines, rest = (self._partial.pop(thread, "") + text).split("\n")
+        if len(rest) > MAX_LINE_CHARS:
             lines, rest = [*lines, rest], ""
         if rest:
-            self._begun[thread] = _last_state(rest)
+            self._partial[thread] = _last_state(rest)
         if lines:
-            self._put(lines)
+            self._write_lines(lines)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Take several pieces of text."""
+        """Write several pieces of text."""
         for line in lines:
             self.write(line)
 
     def flush(self) -> None:
-        """Bring out what was written as whole lines."""
+        """Flush complete lines."""
         with suppress(OSError, ValueError):
             self._stream.flush()
 
     def finish(self) -> None:
-        """Bring out lines that were begun, as if their ends had come."""
-        while self._begun:
-            _, line = self._begun.popitem()
-            self._put([line])
+        """Write incomplete lines too."""
+        while self._partial:
+            self._write_lines([self._partial.popitem()[1]])
         self.flush()
 
-    def _put(self, lines: list[str]) -> None:
-        stamp = self._stamp()
-        whole = (_last_state(line).rstrip("\r") for line in lines)
-        text = "".join(f"{stamp} {line}\n" for line in whole)
+    def _write_lines(self, lines: list[str]) -> None:
+        time = self._clock()
+        states = (_last_state(line).rstrip("\r") for line in lines)
+        text = "".join(f"{time} {state}\n" for state in states)
         with suppress(OSError, ValueError):
             try:
                 self._stream.write(text)
@@ -113,28 +102,27 @@ class StampedLines:
                 self._stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
-def stamp_lines() -> None:
-    """Stamp what this process writes to stdout and stderr from now on, until it ends."""
+def add_timestamps() -> None:
+    """Timestamp what this process prints to stdout and stderr from now on."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None or isinstance(stream, StampedLines):
+        if isinstance(stream, TimestampedStream):
             continue
-        stamped = StampedLines(stream)
-        setattr(sys, name, cast("TextIO", stamped))
-        _hand_over(stream, stamped)
-        atexit.register(stamped.finish)
+        timestamped = TimestampedStream(stream)
+        setattr(sys, name, timestamped)
+        _redirect_loggers(stream, timestamped)
+        atexit.register(timestamped.finish)
 
 
-def _hand_over(before: TextIO, stamped: StampedLines) -> None:
-    """Let loggers that were set up already, such as submitit's, write to the stamped stream."""
-    named = (logging.getLogger(name) for name in list(logging.root.manager.loggerDict))
-    for logger in (logging.root, *named):
-        for handler in logger.handlers:
-            if isinstance(handler, logging.StreamHandler) and handler.stream is before:
-                handler.setStream(cast("TextIO", stamped))
+def _redirect_loggers(before: TextIO, timestamped: TimestampedStream) -> None:
+    """Let loggers that are set up already, such as submitit's, write to the new stream."""
+    loggers = [logging.root, *map(logging.getLogger, list(logging.root.manager.loggerDict))]
+    for handler in (handler for logger in loggers for handler in logger.handlers):
+        if isinstance(handler, logging.StreamHandler) and handler.stream is before:
+            handler.setStream(cast("TextIO", timestamped))
 
 
 def _last_state(line: str) -> str:
-    """What a terminal would show of a line in which a bar went back to the beginning."""
+    """What a terminal would show of a line that a progress bar rewrote."""
     body = line.rstrip("\r")
     return body.rpartition("\r")[2] + line[len(body) :]

@@ -1,51 +1,50 @@
-"""Ending the jobs of a run: those that run save first, those that wait leave the queue."""
+"""Cancel the jobs of a run: a running training job saves a checkpoint first."""
 
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
 from ftdist_launch.slurm.client import Queue
-from ftdist_launch.slurm.submit import jobs_of
+from ftdist_launch.slurm.run_jobs import queued_jobs
 
 STOP_SIGNAL = "USR2"
-"""What ranks understand as: finish the step, save, end."""
+"""Tells ranks to finish the step, save a checkpoint and exit."""
 
 
 def cancel(run: RunDir, *, now: bool, queue: Queue) -> list[str]:
-    """End every job of a run.
+    """Cancel every job of a run.
 
     Args:
         run: whose jobs.
-        now: whether those that run are ended at once, without a checkpoint.
+        now: whether running training jobs end at once, without saving a checkpoint.
         queue: of the cluster.
 
     Returns:
-        A sentence for each job.
+        One sentence per job.
 
     Raises:
-        ConfigError: there is none.
-        SlurmError: SLURM does not answer, or refuses.
+        ConfigError: the run has no job in the queue.
+        SlurmError: SLURM is unavailable, or refuses.
     """
-    at_work = jobs_of(run, queue=queue)
-    if not at_work:
+    jobs = queued_jobs(run, queue=queue)
+    if not jobs:
         raise ConfigError(
             f"Run {run.name} has no job in the queue.",
-            remedy=f"see `ftdist status {run.cli_name}`; a run on this machine ends with Ctrl-C.",
+            remedy=f"see `ftdist status {run.cli_name}`; stop a local run with Ctrl-C.",
         )
-    told, ended = [], []
+    messages, cancelled = [], []
     try:
-        # Written first: the batch script reads why its ranks ended.
+        # Recorded first: the batch script reads why its ranks ended.
         run.append_event("cancel_requested", by="cancel", now=now)
     except OSError as error:
-        told.append(
-            f"{run.events} cannot be written ({error.strerror}): its jobs are ended at once."
+        messages.append(
+            f"Cannot write {run.events} ({error.strerror}): its jobs are cancelled at once."
         )
         now = True
-    for job, (stage, queued) in at_work.items():
+    for job, (stage, queued) in jobs.items():
         if stage == "train" and queued.state == "RUNNING" and not now:
             queue.signal(job, STOP_SIGNAL)
-            told.append(f"Job {job} was asked to finish its step, save and end.")
+            messages.append(f"Job {job} was asked to finish its step, save a checkpoint and exit.")
         else:
-            ended.append(job)
-            does = "waits for" if queued.state == "PENDING" else "runs"
-            told.append(f"Job {job} ({stage}, {does} {queued.nodes or queued.reason}) is ended.")
-    queue.cancel(ended)
-    return told
+            cancelled.append(job)
+            messages.append(f"Job {job} ({stage}, {queued.state}) was cancelled.")
+    queue.cancel(cancelled)
+    return messages

@@ -1,6 +1,5 @@
-"""What SLURM says and does, asked through its commands; each answers in time or is given up."""
+"""Query and control SLURM through its commands, each with a timeout."""
 
-import json
 import os
 import re
 import subprocess
@@ -10,42 +9,42 @@ from dataclasses import dataclass
 from ftdist.errors import FtdistError
 from ftdist_launch.local.submit import is_job_variable
 
-ANSWER_S = 30.0
-"""Longest that a command of SLURM may take; a busy controller answers within a few seconds."""
+TIMEOUT_S = 30.0
+"""Timeout of a SLURM command; a busy controller answers within a few seconds."""
 
 JOB_ID = re.compile(r"\d+(_\d+)?")
 _GPUS = re.compile(r"gpu(?::[A-Za-z][\w.-]*)?:(\d+)")
 
 
 class SlurmError(FtdistError):
-    """SLURM did not do what it was asked."""
+    """A SLURM command failed or timed out."""
 
     exit_code = 69
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueuedJob:
-    """A job that waits, runs or is ending."""
+    """A job that is waiting, running or ending."""
 
     job: str
-    """Its number, `12` or, of an array, `12_3`."""
+    """Job number, such as `12`, or `12_3` for a task of an array."""
 
     state: str
-    """SLURM's word: PENDING, RUNNING, COMPLETING, ..."""
+    """As SLURM writes it: PENDING, RUNNING, COMPLETING, ..."""
 
     reason: str
-    """SLURM's word for why it waits; "None" where it does not."""
+    """SLURM's reason code for why it waits; "None" if it does not."""
 
     nodes: str
-    """Nodes that it runs on, as SLURM writes them."""
+    """Nodes that it runs on, as SLURM writes them, such as `node[1-2]`."""
 
     start: str
-    """When it started or is expected to, as SLURM writes it; "N/A" where that is not known."""
+    """Actual or expected start as SLURM writes it; "N/A" if unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Partition:
-    """What one kind of node in a partition offers."""
+    """The nodes of one kind in a partition."""
 
     name: str
     is_default: bool
@@ -61,78 +60,74 @@ class Partition:
     """Of the smallest node."""
 
     gpus: int
-    """Of each node."""
+    """Per node."""
 
 
 @dataclass(frozen=True)
 class Queue:
-    """SLURM as one user sees it from a login node.
+    """SLURM as a user sees it on a login node."""
 
-    Args:
-        answer_s: seconds to wait for each command.
-    """
-
-    answer_s: float = ANSWER_S
+    timeout_s: float = TIMEOUT_S
 
     def states(self, jobs: Collection[str]) -> dict[str, QueuedJob]:
-        """Those of `jobs` that are in the queue, by their number; an ended job is not.
+        """Those of `jobs` that are in the queue, by number; finished jobs are left out.
 
         Raises:
-            SlurmError: SLURM does not answer.
+            SlurmError: SLURM is unavailable.
         """
-        asked = sorted(job for job in jobs if JOB_ID.fullmatch(job))
-        if not asked:
+        wanted = sorted(job for job in jobs if JOB_ID.fullmatch(job))
+        if not wanted:
             return {}
-        whole = sorted({job.partition("_")[0] for job in asked})
-        words = ["squeue", "--noheader", "--array", f"--jobs={','.join(whole)}"]
-        words += ["--states=all", "--format=%i|%T|%r|%N|%S"]
-        done = self._run(words)
+        whole = sorted({job.partition("_")[0] for job in wanted})
+        args = ["squeue", "--noheader", "--array", f"--jobs={','.join(whole)}"]
+        args += ["--states=all", "--format=%i|%T|%r|%N|%S"]
+        done = self._run(args)
         if done.returncode and "Invalid job id" in done.stderr:
             if len(whole) == 1:
                 return {}
-            # Of several, one that SLURM has forgotten spoils the answer of older versions.
-            parts = [self.states([job]) for job in asked]
+            # Older versions fail if one of several jobs is no longer known.
+            parts = [self.states([job]) for job in wanted]
             return {name: job for part in parts for name, job in part.items()}
-        self._check(done, words)
-        found = {}
+        self._check(done, args)
+        queued = {}
         for line in filter(None, map(str.strip, done.stdout.splitlines())):
             job, state, reason, nodes, start = line.split("|")
-            if job in asked and state in _IN_QUEUE:
-                found[job] = QueuedJob(
+            if job in wanted and state in _IN_QUEUE:
+                queued[job] = QueuedJob(
                     job=job, state=state, reason=reason, nodes=nodes, start=start
                 )
-        return found
+        return queued
 
     def accounting(self, jobs: Collection[str]) -> dict[str, list[str]]:
-        """Every state in which a start of each job ended or is, oldest first, as sacct knows it.
+        """The states of all starts of each job, oldest first, from sacct.
 
         Raises:
-            SlurmError: SLURM does not answer, or keeps no accounts.
+            SlurmError: SLURM is unavailable, or accounting is disabled.
         """
-        asked = sorted(job for job in jobs if JOB_ID.fullmatch(job))
-        if not asked:
+        wanted = sorted(job for job in jobs if JOB_ID.fullmatch(job))
+        if not wanted:
             return {}
-        words = ["sacct", "--noheader", "--parsable2", "--duplicates", "--allocations"]
-        words += [f"--jobs={','.join(asked)}", "--format=JobID,State"]
-        found: dict[str, list[str]] = {}
-        for line in self._ask(words).splitlines():
+        args = ["sacct", "--noheader", "--parsable2", "--duplicates", "--allocations"]
+        args += [f"--jobs={','.join(wanted)}", "--format=JobID,State"]
+        states: dict[str, list[str]] = {}
+        for line in self._output(args).splitlines():
             job, _, state = line.partition("|")
             if state:
-                found.setdefault(job, []).append(state.split()[0])
-        return found
+                states.setdefault(job, []).append(state.split()[0])
+        return states
 
     def partitions(self) -> list[Partition]:
-        """The partitions that this user sees, one entry for each kind of node.
+        """The visible partitions, one entry per kind of node.
 
         Raises:
-            SlurmError: SLURM does not answer.
+            SlurmError: SLURM is unavailable.
         """
-        words = ["sinfo", "--noheader", "--format=%P|%a|%l|%D|%c|%m|%G"]
-        found = []
-        for line in self._ask(words).splitlines():
+        args = ["sinfo", "--noheader", "--format=%P|%a|%l|%D|%c|%m|%G"]
+        partitions = []
+        for line in self._output(args).splitlines():
             name, up, limit, nodes, cores, memory, gres = line.strip().split("|")
             gpus = _GPUS.search(gres)
-            found.append(
+            partitions.append(
                 Partition(
                     name=name.rstrip("*"),
                     is_default=name.endswith("*"),
@@ -144,74 +139,83 @@ class Queue:
                     gpus=int(gpus[1]) if gpus else 0,
                 )
             )
-        return found
+        return partitions
 
-    def refusal(self, script: str) -> str | None:
-        """Why SLURM would not take a batch script; None: it would. Nothing is submitted."""
+    def check_script(self, script: str) -> None:
+        """Check a batch script without submitting it.
+
+        Raises:
+            SlurmError: SLURM would reject the job, or is unavailable.
+        """
         done = self._run(["sbatch", "--test-only"], text=script)
-        return None if done.returncode == 0 else _told(done.stderr)
-
-    def signal(self, job: str, name: str) -> None:
-        """Send a signal to the ranks of a running job, and not to its batch script.
-
-        Raises:
-            SlurmError: SLURM does not answer, or refuses.
-        """
-        self._ask(["scancel", f"--signal={name}", job])
-
-    def cancel(self, jobs: Sequence[str]) -> None:
-        """End jobs that wait or run, at once.
-
-        Raises:
-            SlurmError: SLURM does not answer, or refuses.
-        """
-        if jobs:
-            self._ask(["scancel", *jobs])
-
-    def requeue(self, job: str) -> None:
-        """Have a running job start again.
-
-        Raises:
-            SlurmError: SLURM does not answer, or refuses.
-        """
-        self._ask(["scontrol", "requeue", job])
-
-    def _ask(self, words: Sequence[str]) -> str:
-        done = self._run(words)
-        self._check(done, words)
-        return done.stdout
-
-    def _check(self, done: "subprocess.CompletedProcess[str]", words: Sequence[str]) -> None:
         if done.returncode:
             raise SlurmError(
-                f"`{words[0]}` ended with exit code {done.returncode}: {_told(done.stderr)}",
-                remedy="ask again in a minute; if it stays so, ask those who run the cluster.",
+                f"SLURM would reject the job: {_clean_stderr(done.stderr).rstrip('.')}.",
+                remedy="change what it names: cluster.partition, account, qos, constraint, or "
+                "sizes.",
+            )
+
+    def signal(self, job: str, name: str) -> None:
+        """Send a signal to the ranks of a running job, but not to its batch script.
+
+        Raises:
+            SlurmError: SLURM is unavailable, or refuses.
+        """
+        self._output(["scancel", f"--signal={name}", job])
+
+    def cancel(self, jobs: Sequence[str]) -> None:
+        """Cancel waiting and running jobs at once.
+
+        Raises:
+            SlurmError: SLURM is unavailable, or refuses.
+        """
+        if jobs:
+            self._output(["scancel", *jobs])
+
+    def requeue(self, job: str) -> None:
+        """Requeue a running job.
+
+        Raises:
+            SlurmError: SLURM is unavailable, or refuses.
+        """
+        self._output(["scontrol", "requeue", job])
+
+    def _output(self, args: Sequence[str]) -> str:
+        done = self._run(args)
+        self._check(done, args)
+        return done.stdout
+
+    def _check(self, done: "subprocess.CompletedProcess[str]", args: Sequence[str]) -> None:
+        if done.returncode:
+            raise SlurmError(
+                f"`{args[0]}` failed with code {done.returncode}: {_clean_stderr(done.stderr)}",
+                remedy="retry in a minute; if it persists, contact the cluster's administrators.",
             )
 
     def _run(
-        self, words: Sequence[str], *, text: str | None = None
+        self, args: Sequence[str], *, text: str | None = None
     ) -> "subprocess.CompletedProcess[str]":
         try:
             return subprocess.run(
-                words,
+                args,
                 input=text,
                 stdin=subprocess.DEVNULL if text is None else None,
                 capture_output=True,
                 text=True,
                 errors="replace",
-                timeout=self.answer_s,
+                timeout=self.timeout_s,
                 env={k: v for k, v in os.environ.items() if not is_job_variable(k)},
                 check=False,
             )
         except FileNotFoundError:
             raise SlurmError(
-                f"There is no `{words[0]}` on this machine.",
-                remedy="work on a login node of the cluster, or set cluster=local.",
+                f"`{args[0]}` is not installed on this machine.",
+                remedy="run this on a login node of the cluster, or set cluster=local.",
             ) from None
         except subprocess.TimeoutExpired:
             raise SlurmError(
-                f"`{words[0]}` gave no answer within {self.answer_s:.0f} s.",
-                remedy="ask again in a minute; if it stays so, ask those who run the cluster.",
+                f"`{args[0]}` timed out after {self.timeout_s:.0f} s.",
+                remedy="retry in a minute; if it persists, contact the cluster's administrators.",
             ) from None
 
 
@@ -222,11 +226,7 @@ _IN_QUEUE = frozenset(
 
 
 def minutes(limit: str) -> int | None:
-    """A time limit as SLURM writes it (`1-02:00:00`, `30:00`), in minutes; None: there is none.
-
-    Raises:
-        ValueError: it is none of SLURM's forms.
-    """
+    """A time limit as SLURM writes it (`1-02:00:00`, `30:00`), in minutes; None: no limit."""
     if limit.strip().lower() in ("infinite", "unlimited", "n/a", "partition_limit"):
         return None
     days, dash, clock = limit.strip().rpartition("-")
@@ -240,8 +240,8 @@ def minutes(limit: str) -> int | None:
     return (int(days or 0) * 24 + hours) * 60 + minute
 
 
-def _told(words: str) -> str:
-    """What SLURM said, as one line without its own prefixes."""
-    lines = [re.sub(r"^\w+: (error: )?", "", line.strip()) for line in words.splitlines()]
-    told = "; ".join(dict.fromkeys(line for line in lines if line))
-    return told[:500] or json.dumps("nothing")
+def _clean_stderr(text: str) -> str:
+    """A SLURM error message as one line without prefixes."""
+    lines = [re.sub(r"^\w+: (error: )?", "", line.strip()) for line in text.splitlines()]
+    message = "; ".join(dict.fromkeys(line for line in lines if line))
+    return message[:500] or "no message"

@@ -1,139 +1,131 @@
-"""How the jobs of one run stand in SLURM, in plain words."""
+"""Describe the SLURM jobs of a run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ftdist.errors import RequeueError
-from ftdist_launch.run_records import Event, Records
+from ftdist_launch.run_records import RUN_STAGES, Event, Records
 from ftdist_launch.slurm.client import QueuedJob
-from ftdist_launch.slurm.reason_text import DOES, WAITING, end, why
+from ftdist_launch.slurm.reason_text import WAITING, waiting_reason
+
+STATES = {
+    "COMPLETING": "ending",
+    "STAGE_OUT": "ending",
+    "CONFIGURING": "starting",
+    "SUSPENDED": "suspended",
+    "STOPPED": "suspended",
+}
+"""What a job in the queue that does not wait does, unless it runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueueSnapshot:
-    """What SLURM says of jobs that have no end on record."""
+    """What SLURM reports about jobs whose end is not recorded."""
 
     queue: Mapping[str, QueuedJob] = field(default_factory=dict)
     accounts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Of jobs that left the queue: the final state of each start, oldest first."""
+
     problem: str | None = None
-    """Why SLURM could not be asked: then the queue is not known."""
+    """Why SLURM could not be queried: then the queue is unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobStatus:
-    """A job of the run, the newest one of its stage."""
+    """The newest job of a stage."""
 
     job: str
     stage: str
     state: str | None
-    """SLURM's word; None: it is not in the queue, or SLURM was not asked."""
+    """SLURM's word; None: it is not in the queue, or the queue is unknown."""
 
-    told: str
-    """What it does, waits for or did, in plain words."""
+    summary: str
+    """What it does, waits for or did."""
 
     over: bool
-    """Whether it has ended, as far as is known."""
+    """Whether it has ended, as far as known."""
 
 
-def waiting_told(records: Records, *, seen: QueueSnapshot) -> str | None:
-    """What a run waits for before it trains; None: nothing that is known."""
-    jobs = records.newest_jobs()
-    told = []
-    for stage in ("train", "prepare"):
-        submitted = jobs.get(stage)
-        if submitted is None or submitted["job"] not in seen.queue:
-            continue
-        words = _does(records, submitted, seen=seen)
-        told.append(words if stage == "train" else f"job {submitted['job']} {words}")
-    return "; ".join(told) or None
-
-
-def unrest_told(records: Records, *, seen: QueueSnapshot) -> str | None:
-    """What the job of a run that trains does beside running; None: nothing."""
-    train = records.newest_jobs().get("train")
-    if train is None or train["job"] not in seen.queue:
-        return None
-    runs = seen.queue[train["job"]].state == "RUNNING"
-    return None if runs else f"its job {_does(records, train, seen=seen)}"
-
-
-def loss_told(records: Records, *, seen: QueueSnapshot) -> str | None:
-    """What is known of a run whose jobs have gone from the queue; None: nothing."""
-    told = []
-    has_failed = False
-    for stage in _OF_THE_RUN:
-        job = records.newest_jobs().get(stage, {}).get("job", "")
-        states = seen.accounts.get(job)
-        if not states:
-            continue
-        if has_failed and states[-1] == "CANCELLED":  # SLURM does so where a forerunner failed
-            told.append(f"so job {job}, which {DOES[stage]}, never started")
-            continue
-        told.append(f"SLURM says of job {job}, which {DOES[stage]}: {end(states)}")
-        has_failed = stage == "prepare" and states[-1] != "COMPLETED"
-        if has_failed:
-            told[-1] += ", as its log tells: --stage prepare"
-    refused = records.of_kind("requeue_failed")
-    if refused:
-        told.append(f"SLURM refused to start it again: {refused[-1]['cause']}")
-    return "; ".join(told) or None
-
-
-_OF_THE_RUN = ("prepare", "train")
-
-
-def job_status(records: Records, submitted: Event, *, over: bool, seen: QueueSnapshot) -> JobStatus:
-    """How one job stands.
+def job_status(
+    records: Records, submitted: Event, *, run_over: bool, snapshot: QueueSnapshot
+) -> JobStatus:
+    """The status of one job.
 
     Args:
         records: of the run.
-        submitted: the record of the job.
-        over: whether the run has ended.
-        seen: what SLURM says.
+        submitted: the event of its submission.
+        run_over: whether the run has ended.
+        snapshot: of SLURM's queue.
     """
-    job = submitted["job"]
-    queued, ended = seen.queue.get(job), records.stage_end(submitted)
-    gone = over if submitted["stage"] in _OF_THE_RUN else False
+    job, stage = submitted["job"], submitted["stage"]
+    queued, finished = snapshot.queue.get(job), records.stage_end(submitted)
+    over = queued is None
     if queued is not None:
-        told = _does(records, submitted, seen=seen)
-    elif ended is not None:
-        stopped = ended["exit_code"] == RequeueError.exit_code
-        failed = "stopped" if stopped else "failed"
-        told = f"{failed}: {ended['cause']}" if ended["exit_code"] else "done"
-    elif seen.accounts.get(job):
-        told = end(seen.accounts[job])
-    elif seen.problem is not None and not gone:
-        return JobStatus(
-            job=job, stage=submitted["stage"], state=None, told="not known", over=False
-        )
+        summary = _queued_summary(records, submitted, snapshot=snapshot)
+    elif finished is not None and finished["exit_code"]:
+        stopped = finished["exit_code"] == RequeueError.exit_code
+        summary = f"{'stopped' if stopped else 'failed'}: {finished['cause']}"
+    elif finished is not None:
+        summary = "done"
+    elif snapshot.accounts.get(job):
+        summary = f"ended ({snapshot.accounts[job][-1]})"
+    elif run_over and stage in RUN_STAGES:
+        summary = "ended"
+    elif snapshot.problem is not None:
+        summary, over = "unknown", False
     else:
-        told = "ended" if gone else "gone from the queue"
-    return JobStatus(
-        job=job,
-        stage=submitted["stage"],
-        state=None if queued is None else queued.state,
-        told=told,
-        over=queued is None,
-    )
+        summary = "no longer in the queue"
+    state = None if queued is None else queued.state
+    return JobStatus(job=job, stage=stage, state=state, summary=summary, over=over)
 
 
-def _does(records: Records, submitted: Event, *, seen: QueueSnapshot) -> str:
-    """What a job in the queue does."""
-    queued = seen.queue[submitted["job"]]
-    if queued.state not in WAITING:
-        does = _STATES.get(queued.state, "runs")
-        return f"{does} on {queued.nodes} ({queued.state})"
-    after = [job for job in submitted.get("after", []) if job in seen.queue]
-    stages = {event["job"]: event["stage"] for event in records.of_kind("job_submitted")}
-    told = why(queued, after=after, stages=stages)
-    expected = "" if queued.start in ("", "N/A") else f", expected to start at {queued.start}"
-    return told + expected
+def waiting_summary(records: Records, *, snapshot: QueueSnapshot) -> str | None:
+    """What a run waits for before it trains; None if unknown."""
+    jobs = records.newest_jobs()
+    queued = {
+        stage: _queued_summary(records, jobs[stage], snapshot=snapshot)
+        for stage in ("train", "prepare")
+        if stage in jobs and jobs[stage]["job"] in snapshot.queue
+    }
+    if "prepare" in queued:
+        queued["prepare"] = f"job {jobs['prepare']['job']}: {queued['prepare']}"
+    return "; ".join(queued.values()) or None
 
 
-_STATES = {
-    "COMPLETING": "is ending",
-    "STAGE_OUT": "is ending",
-    "CONFIGURING": "starts up",
-    "SUSPENDED": "was halted",
-    "STOPPED": "was halted",
-}
+def running_summary(records: Records, *, snapshot: QueueSnapshot) -> str | None:
+    """The state of the training job if it is in the queue and not simply running."""
+    train = records.newest_jobs().get("train")
+    if train is None or train["job"] not in snapshot.queue:
+        return None
+    if snapshot.queue[train["job"]].state == "RUNNING":
+        return None
+    return f"its job is {_queued_summary(records, train, snapshot=snapshot)}"
+
+
+def lost_summary(records: Records, *, snapshot: QueueSnapshot) -> str | None:
+    """What is known of a run whose jobs are no longer in the queue."""
+    ends = {
+        stage: f"job {job['job']} ({stage}) ended as {snapshot.accounts[job['job']][-1]}"
+        for stage, job in records.newest_jobs().items()
+        if stage in RUN_STAGES and snapshot.accounts.get(job["job"])
+    }
+    clauses = list(ends.values())
+    if "prepare" in ends and not ends["prepare"].endswith("COMPLETED"):
+        clauses.append(f"see `ftdist logs {records.name} --stage prepare`")
+    clauses += [f"requeue failed: {event['cause']}" for event in records.of_kind("requeue_failed")]
+    return "; ".join(clauses) or None
+
+
+def _queued_summary(records: Records, submitted: Event, *, snapshot: QueueSnapshot) -> str:
+    job = snapshot.queue[submitted["job"]]
+    if job.state not in WAITING:
+        return f"{STATES.get(job.state, 'running')} on {job.nodes} ({job.state})"
+    summary = waiting_reason(job)
+    dependencies = [name for name in submitted.get("after", []) if name in snapshot.queue]
+    if job.reason == "Dependency" and dependencies:
+        stages = {event["job"]: event["stage"] for event in records.of_kind("job_submitted")}
+        names = [f"job {name} ({stages.get(name, 'unknown')})" for name in sorted(dependencies)]
+        summary = f"waiting for {' and '.join(names)} (Dependency)"
+    if job.start not in ("", "N/A"):
+        summary += f", expected to start at {job.start}"
+    return summary

@@ -58,12 +58,7 @@ def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
         gpus_per_node=gpus_of("curate", config.cluster),
         name=name,
     )
-    refused = queue.refusal(script(request, function=jobs.curate))
-    if refused is not None:
-        raise SlurmError(
-            f"SLURM would not take the job: {refused.rstrip('.')}.",
-            remedy="change what it names: cluster.partition, account, qos, constraint, or sizes.",
-        )
+    queue.check_script(script(request, function=jobs.curate))
     with private_umask(private=config.library.private):
         for folder in (request.folder, work.attempts / "curate"):
             folder.mkdir(parents=True, exist_ok=True)

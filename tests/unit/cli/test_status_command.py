@@ -14,8 +14,16 @@ from ftdist_launch.lock import run_lock
 from ftdist_launch.status import RunStatus
 
 from ftdist.cli import main as cli
-from ftdist.cli.commands.status import swept_words
-from tests.support.slurm_records import PREPARED, SUBMITTED, asked, ended, launched, made, submitted
+from ftdist.cli.commands.status import swept_overrides
+from tests.support.slurm_records import (
+    PREPARED,
+    SUBMITTED,
+    attempt_finished,
+    attempt_started,
+    job_submitted,
+    make_run,
+    run_requested,
+)
 
 Captured = pytest.CaptureFixture[str]
 
@@ -50,25 +58,31 @@ def squeue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
     return make
 
 
-def test_a_waiting_run_says_what_it_waits_for(
+def test_a_waiting_run_shows_what_it_waits_for(
     runs_root: Path, squeue: Callable[[str], None], capsys: Captured
 ) -> None:
-    made(runs_root / "r", *SUBMITTED)
+    make_run(runs_root / "r", *SUBMITTED)
     squeue("11|PENDING|Resources||2026-11-24T01:00:00\n12|PENDING|Dependency||N/A\\n")
     assert cli.main(["status", "r"]) == 0
     told = capsys.readouterr().out
     assert told.startswith(
-        "Run r: not training yet: waits for job 11, which prepares the library (Dependency); "
-        "job 11 waits in the queue for free nodes (Resources), expected to start at "
+        "Run r: pending: waiting for job 11 (prepare) (Dependency); "
+        "job 11: waiting for free nodes (Resources), expected to start at "
         "2026-11-24T01:00:00.\nStep 0.\n"
     )
     assert "12  │ train " in told
 
 
-def test_a_running_run_says_where_how_fast_and_how_long(
+def test_a_running_run_shows_where_how_fast_and_how_long(
     runs_root: Path, squeue: Callable[[str], None], capsys: Captured
 ) -> None:
-    run = made(runs_root / "r", *PREPARED, launched(1), ended(1, "requeue"), launched(2))
+    run = make_run(
+        runs_root / "r",
+        *PREPARED,
+        attempt_started(1),
+        attempt_finished(1, "requeue"),
+        attempt_started(2),
+    )
     (run.wandb / "url").write_text("https://wandb.example/r\n")
     row = {"step": 11, "train/loss": 2.0, "throughput/tokens_per_s": 5123.4, "time/eta_s": 75.0}
     run.metrics.write_text(json.dumps(row) + "\n")
@@ -81,42 +95,51 @@ def test_a_running_run_says_where_how_fast_and_how_long(
     )
 
 
-def test_a_lost_run_says_how_to_go_on_and_brackets_are_no_markup(
+def test_a_lost_run_shows_how_to_resume_and_brackets_are_not_markup(
     runs_root: Path, squeue: Callable[[str], None], capsys: Captured
 ) -> None:
-    made(runs_root / "r", *PREPARED, launched(1), ended(1, "requeue", cause="[bold]Killed[/x]"))
+    make_run(
+        runs_root / "r",
+        *PREPARED,
+        attempt_started(1),
+        attempt_finished(1, "requeue", cause="[bold]Killed[/x]"),
+    )
     squeue("")
     assert cli.main(["status", "r"]) == 0
     told = capsys.readouterr().out
     assert told.startswith(
-        "Run r: not running: its job has gone from the queue without a word.\nStep 0 of 20.\n"
-        "Go on with `ftdist resume r`.\n"
+        "Run r: lost: its job left the queue without recording an end.\nStep 0 of 20.\n"
+        "Resume it with `ftdist resume r`.\n"
     )
     assert "[bold]Killed[/x]" in told
 
 
-def test_without_slurm_the_records_are_told_and_that_it_does_not_answer(
+def test_without_slurm_the_records_are_shown_with_a_note(
     runs_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    made(runs_root / "r", *PREPARED, launched(1))
+    make_run(runs_root / "r", *PREPARED, attempt_started(1))
     monkeypatch.setenv("PATH", str(runs_root))
     for words in (["r"], []):
         assert cli.main(["status", *words]) == 0
         told = capsys.readouterr().out
         assert "running" in told
-        assert "SLURM does not answer: There is no `squeue` on this machine." in told
+        assert "SLURM is unavailable: `squeue` is not installed on this machine." in told
 
 
 def test_all_runs_in_one_table_newest_first_and_sweeps_together(
     runs_root: Path, squeue: Callable[[str], None], capsys: Captured
 ) -> None:
-    made(runs_root / "old", launched(1, job=None), ended(1, "done"))
+    make_run(runs_root / "old", attempt_started(1, job=None), attempt_finished(1, "done"))
     for number in (10, 2, 1):
         job = f"20_{number}"
-        events = [asked(), submitted("train", job, sweep="s"), launched(1, job=job)]
-        run = made(runs_root / f"s-{number}", *events)
+        events = [
+            run_requested(),
+            job_submitted("train", job, sweep="s"),
+            attempt_started(1, job=job),
+        ]
+        run = make_run(runs_root / f"s-{number}", *events)
         run.overrides.write_text(f"model.path=m\noptim.peak_lr={number}e-5\nrun.name=s-{number}\n")
-    made(runs_root / "new")
+    make_run(runs_root / "new")
     squeue("20_1|RUNNING|None|n1|N/A\n20_2|PENDING|BeginTime||N/A\n20_10|RUNNING|None|n1|N/A")
     assert cli.main(["status"]) == 0
     rows = [line.strip("│").split("│") for line in capsys.readouterr().out.splitlines()]
@@ -131,21 +154,21 @@ def test_all_runs_in_one_table_newest_first_and_sweeps_together(
     ]
 
 
-def test_words_that_differ_within_a_sweep_are_what_was_swept() -> None:
+def test_overrides_that_differ_within_a_sweep_are_shown() -> None:
     common = ("model.path=m", "a=1")
-    assert swept_words([(*common, "b=1", "run.name=x"), (*common, "b=2"), common]) == [
+    assert swept_overrides([(*common, "b=1", "run.name=x"), (*common, "b=2"), common]) == [
         ["b=1"],
         ["b=2"],
         [],
     ]
-    assert swept_words([]) == []
-    assert swept_words([common]) == [[]]
+    assert swept_overrides([]) == []
+    assert swept_overrides([common]) == [[]]
 
 
-def test_json_holds_the_same_facts_and_no_number_that_json_lacks(
+def test_json_holds_the_same_fields_and_only_finite_numbers(
     runs_root: Path, capsys: Captured
 ) -> None:
-    run = made(runs_root / "r", launched(1, job=None), ended(1, "done"))
+    run = make_run(runs_root / "r", attempt_started(1, job=None), attempt_finished(1, "done"))
     run.metrics.write_text('{"step": 20, "train/loss": NaN}\n')
     assert cli.main(["status", "r", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -156,26 +179,28 @@ def test_json_holds_the_same_facts_and_no_number_that_json_lacks(
     assert json.loads(capsys.readouterr().out) == [told]
 
 
-def test_where_there_is_no_run_it_says_how_to_start_one(runs_root: Path, capsys: Captured) -> None:
+def test_without_runs_it_shows_how_to_start_one(runs_root: Path, capsys: Captured) -> None:
     assert cli.main(["status"]) == 0
     assert capsys.readouterr().out == (
-        "There is no run under runs. Start one: `ftdist train experiment=tiny`.\n"
+        "No runs under runs. Start one: `ftdist train experiment=tiny`.\n"
     )
-    made(runs_root / "elsewhere" / "r")
+    make_run(runs_root / "elsewhere" / "r")
     assert cli.main(["status", f"run.root={runs_root / 'elsewhere'}"]) == 0
     assert "not started" in capsys.readouterr().out
 
 
-def test_a_run_that_is_watched_is_running(runs_root: Path, capsys: Captured) -> None:
-    run = made(runs_root / "r", launched(1, job=None))
+def test_a_run_whose_lock_is_held_is_running(runs_root: Path, capsys: Captured) -> None:
+    run = make_run(runs_root / "r", attempt_started(1, job=None))
     with run_lock(run, log=print):
         assert cli.main(["status", "r"]) == 0
     assert capsys.readouterr().out.startswith("Run r: running on n1 (attempt 1).\n")
 
 
-def test_status_answers_in_about_a_second_and_loads_nothing_heavy(runs_root: Path) -> None:
+def test_status_takes_about_a_second_and_imports_nothing_heavy(runs_root: Path) -> None:
     for number in range(50):
-        made(runs_root / f"r-{number}", launched(1, job=None), ended(1, "done"))
+        make_run(
+            runs_root / f"r-{number}", attempt_started(1, job=None), attempt_finished(1, "done")
+        )
     code = (
         "import sys\nfrom ftdist.cli.main import main\nmain(['status'])\n"
         "assert not {'torch', 'wandb', 'submitit', 'hydra'} & set(sys.modules)"

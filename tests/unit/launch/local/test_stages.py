@@ -8,7 +8,8 @@ import pytest
 from ftdist_launch.slurm.batch_hooks import main
 from ftdist_launch.slurm.cancel import cancel
 from ftdist_launch.slurm.client import Queue, SlurmError
-from ftdist_launch.slurm.submit import SubmitRequest, refuse_queued, refuse_second, submit
+from ftdist_launch.slurm.run_jobs import refuse_queued, refuse_second_job
+from ftdist_launch.slurm.submit import SubmitRequest, submit
 
 from ftdist.config.compose import dump_config
 from ftdist.errors import ConfigError
@@ -61,14 +62,14 @@ def test_a_run_in_the_queue_is_not_worked_on_here_and_no_stage_is_asked_for_twic
 ) -> None:
     stage.append_event("job_submitted", stage="export", job="7")
     command("squeue", 'echo "7|RUNNING|None|node1|N/A"')
-    with pytest.raises(ConfigError, match="is in the queue of a cluster, as job 7"):
+    with pytest.raises(ConfigError, match="has jobs in the queue of a cluster: 7"):
         refuse_queued(stage)
-    with pytest.raises(ConfigError, match="Job 7 is to export run r already"):
-        refuse_second("export", stage, queue=Queue())
-    refuse_second("compare", stage, queue=Queue())
+    with pytest.raises(ConfigError, match="already in the queue for stage export, as job 7"):
+        refuse_second_job("export", stage, queue=Queue())
+    refuse_second_job("compare", stage, queue=Queue())
     command("squeue", "exit 0")
     refuse_queued(stage)
-    refuse_second("export", stage, queue=Queue())
+    refuse_second_job("export", stage, queue=Queue())
 
 
 def test_a_submission_that_slurm_refuses_leaves_what_was_there_before(

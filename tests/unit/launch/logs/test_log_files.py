@@ -1,4 +1,4 @@
-"""`ftdist logs`: which files, what is told where there is none, following to the end."""
+"""`ftdist logs`: which files, the error if there is none, following to the end."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from ftdist_launch.lock import run_lock
-from ftdist_launch.logs.files import LogSelection, find, is_over, nothing_yet
+from ftdist_launch.logs.files import LogSelection, find_logs, is_complete, missing_log_error
 from ftdist_launch.logs.merge import Line
 from ftdist_launch.run_records import read_records
 from ftdist_launch.slurm.client import QueuedJob
@@ -19,7 +19,7 @@ from ftdist_launch.slurm.job_status import QueueSnapshot
 from ftdist_launch.status import status_of
 
 from ftdist.cli import main as cli
-from ftdist.cli.commands.logs import clean, prefix
+from ftdist.cli.commands.logs import prefix, without_escapes
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
 from tests.support.logs import at, merged, texts, write
@@ -66,7 +66,7 @@ def ended(run: RunDir, number: int, outcome: str) -> None:
 
 
 def found(run: RunDir, **wanted: object) -> list[str]:
-    files = find(run, read_records(run), LogSelection(**wanted))  # type: ignore[arg-type]
+    files = find_logs(run, read_records(run), LogSelection(**wanted))  # type: ignore[arg-type]
     return [str(file.path.relative_to(run.root.parent)) for file in files]
 
 
@@ -97,7 +97,7 @@ def test_the_newest_job_of_a_cluster_and_a_task_of_an_array(run: RunDir) -> None
     assert found(run) == [".sweeps/s/train/13_2_0_log.out", ".sweeps/s/train/13_2_1_log.out"]
 
 
-def test_logs_of_a_run_that_was_moved_are_found_beside_it(run: RunDir) -> None:
+def test_logs_of_a_moved_run_are_found_inside_it(run: RunDir) -> None:
     run.append_event("job_submitted", stage="train", job="12", after=[], logs="/nowhere/jobs/train")
     write(run.jobs / "train" / "12_0_log.out")
     assert found(run) == ["r/jobs/train/12_0_log.out"]
@@ -122,7 +122,9 @@ def test_an_attempt_of_a_job_is_its_part_of_the_same_files(run: RunDir) -> None:
         file.write("".join(f"{line}\n" for line in lines))
 
     def part(number: int) -> list[str]:
-        return texts(merged(*find(run, read_records(run), LogSelection(attempt=number))).rest())
+        return texts(
+            merged(*find_logs(run, read_records(run), LogSelection(attempt=number))).remaining()
+        )
 
     assert part(1) == ["0 a", "0 srun: error", "1 c"]
     assert part(2) == ["0 b", "1 d"]
@@ -131,19 +133,21 @@ def test_an_attempt_of_a_job_is_its_part_of_the_same_files(run: RunDir) -> None:
 @pytest.mark.parametrize(
     ("wanted", "problem"),
     [
-        (LogSelection(rank=2), "There is no rank 2: the training of run r has ranks 0 to 1."),
+        (LogSelection(rank=2), "Rank 2 does not exist: the training of run r has ranks 0 to 1."),
         (
             LogSelection(stage="export", rank=1),
-            "There is no rank 1: the export of run r has rank 0 al",
+            "Rank 1 does not exist: the export of run r has only rank 0.",
         ),
-        (LogSelection(attempt=3), "Run r has had 1 attempt, and there is no attempt 3."),
-        (LogSelection(stage="export", attempt=1), "--attempt is of training"),
+        (LogSelection(attempt=3), "Run r has had 1 attempt; attempt 3 does not exist."),
+        (LogSelection(stage="export", attempt=1), "--attempt applies to training"),
     ],
 )
-def test_what_there_is_not_is_refused(run: RunDir, wanted: LogSelection, problem: str) -> None:
+def test_an_unknown_rank_or_attempt_is_refused(
+    run: RunDir, wanted: LogSelection, problem: str
+) -> None:
     launched(run, 1)
     with pytest.raises(ConfigError) as caught:
-        find(run, read_records(run), wanted)
+        find_logs(run, read_records(run), wanted)
     assert caught.value.problem.startswith(problem)
 
 
@@ -157,24 +161,30 @@ WAITING = QueuedJob(job="12", state="PENDING", reason="Resources", nodes="", sta
             [],
             {},
             LogSelection(),
-            "no log of its training yet: it was never started",
+            "no training log yet: it was never started",
             "`ftdist resume r`",
         ),
         (
             [("job_submitted", {"stage": "train", "job": "12", "after": []})],
             {"12": WAITING},
             LogSelection(),
-            "training yet: job 12 waits in the queue for free nodes (Resources).",
+            "no training log yet: job 12 is waiting for free nodes (Resources).",
             "wait for it with `ftdist logs r -f`.",
         ),
         (
             [("job_submitted", {"stage": "train", "job": "12", "after": []})],
             {},
             LogSelection(),
-            "yet, and job 12 is no longer in the queue",
+            "yet, and job 12 is no longer in the queue (ended)",
             "`ftdist status r`",
         ),
-        ([], {}, LogSelection(stage="compare"), "it was not asked for", "`ftdist compare r`"),
+        (
+            [],
+            {},
+            LogSelection(stage="compare"),
+            "`ftdist compare` was not run",
+            "`ftdist compare r`",
+        ),
         ([], {}, LogSelection(stage="prepare"), "prepares the library itself", "`ftdist logs r`"),
         (
             [("attempt_started", {"attempt": 1, "world_size": 4, "steps": 9, "host": "h"})],
@@ -185,7 +195,7 @@ WAITING = QueuedJob(job="12", state="PENDING", reason="Resources", nodes="", sta
         ),
     ],
 )
-def test_where_there_is_no_log_it_says_why_and_what_to_do(
+def test_a_missing_log_is_explained_with_a_remedy(
     run: RunDir,
     monkeypatch: pytest.MonkeyPatch,
     events: list[tuple[str, dict[str, object]]],
@@ -198,7 +208,9 @@ def test_where_there_is_no_log_it_says_why_and_what_to_do(
     for kind, fields in events:
         run.append_event(kind, **fields)
     records = read_records(run)
-    told = nothing_yet(run, records, status_of(records, seen=QueueSnapshot(queue=queue)), wanted)
+    told = missing_log_error(
+        run, records, status_of(records, snapshot=QueueSnapshot(queue=queue)), wanted
+    )
     assert problem in told.problem
     assert remedy in told.remedy
 
@@ -218,7 +230,7 @@ def test_where_there_is_no_log_it_says_why_and_what_to_do(
         (["done"], False, LogSelection(stage="export"), True),
     ],
 )
-def test_when_nothing_more_will_come(
+def test_when_logs_are_complete(
     run: RunDir, outcomes: list[str | None], held: bool, wanted: LogSelection, over: bool
 ) -> None:
     for number, outcome in enumerate(outcomes, start=1):
@@ -230,13 +242,13 @@ def test_when_nothing_more_will_come(
             records = read_records(run)
     else:
         records = read_records(run)
-    assert is_over(records, status_of(records, seen=QueueSnapshot()), wanted) == over
+    assert is_complete(records, status_of(records, snapshot=QueueSnapshot()), wanted) == over
 
 
 # The command
 
 
-def test_what_is_printed_is_rank_time_and_words(run: RunDir, capsys: Captured) -> None:
+def test_lines_are_printed_with_rank_and_time(run: RunDir, capsys: Captured) -> None:
     launched(run, 1, world_size=11)
     ended(run, 1, "done")
     logs = run.jobs / "train-1"
@@ -253,25 +265,25 @@ def test_what_is_printed_is_rank_time_and_words(run: RunDir, capsys: Captured) -
     assert len(capsys.readouterr().out.splitlines()) == 2
 
 
-def test_words_of_a_log_command_no_terminal() -> None:
-    assert clean("a\x1b[2Jb\x9b31mc\x00\x7fd\r") == "ab31mcd"
-    assert clean("\u00fc \u4e2d\ttab") == "\u00fc \u4e2d\ttab"
+def test_terminal_control_sequences_are_removed() -> None:
+    assert without_escapes("a\x1b[2Jb\x9b31mc\x00\x7fd\r") == "ab31mcd"
+    assert without_escapes("\u00fc \u4e2d\ttab") == "\u00fc \u4e2d\ttab"
     assert prefix(Line(rank=3, time=0.0, text=""), width=3) == "[  3]          "
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("flags", "message"),
     [
-        (["--stage", "exprot"], "write `--stage export`."),
-        (["--stage"], "write `--stage train`."),
-        (["--rank", "x"], "write `--rank 1`, for example."),
-        (["--attempt=-1"], "write `--attempt 1`, for example."),
+        (["--stage", "exprot"], "argument --stage: invalid choice: 'exprot' (choose from 'curate'"),
+        (["--stage"], "argument --stage: expected one argument."),
+        (["--rank", "x"], "argument --rank: expected a number, for example 1."),
+        (["--attempt=-1"], "argument --attempt: expected a number, for example 1."),
         (["--foo"], "--foo is not a flag of `ftdist logs`."),
     ],
 )
-def test_mistyped_flags_get_a_sentence(words: list[str], told: str, capsys: Captured) -> None:
-    assert cli.main(["logs", "r", *words]) == 78
-    assert told in capsys.readouterr().err
+def test_mistyped_flags_are_refused(flags: list[str], message: str, capsys: Captured) -> None:
+    assert cli.main(["logs", "r", *flags]) == 78
+    assert message in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -297,14 +309,14 @@ def follower(run: RunDir) -> Iterator[Callable[[], "subprocess.Popen[str]"]]:
 
 
 @pytest.mark.timeout(60)
-def test_following_goes_over_restarts_to_the_end_of_the_run(
+def test_following_continues_across_restarts_until_the_run_ends(
     run: RunDir, follower: Callable[[], "subprocess.Popen[str]"]
 ) -> None:
     with run_lock(run, log=print):
         process = follower()
         assert process.stdout is not None
         assert process.stderr is not None
-        assert "has no log of its training yet" in process.stderr.readline()
+        assert "has no training log yet" in process.stderr.readline()
         launched(run, 1)
         write(run.jobs / "train-1" / "7_0_log.out", f"{at(1)} first")
         assert process.stdout.readline() == "[0] 01:46:01 first\n"
@@ -319,7 +331,7 @@ def test_following_goes_over_restarts_to_the_end_of_the_run(
 
 
 @pytest.mark.timeout(60)
-def test_ctrl_c_ends_following_without_a_word(
+def test_ctrl_c_ends_following_silently(
     run: RunDir, follower: Callable[[], "subprocess.Popen[str]"]
 ) -> None:
     with run_lock(run, log=print):
@@ -334,7 +346,7 @@ def test_ctrl_c_ends_following_without_a_word(
 
 
 @pytest.mark.timeout(60)
-def test_following_ends_when_its_reader_has_gone(
+def test_following_ends_when_its_reader_closes_the_pipe(
     run: RunDir, follower: Callable[[], "subprocess.Popen[str]"]
 ) -> None:
     with run_lock(run, log=print):

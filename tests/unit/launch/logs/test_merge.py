@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from ftdist_launch.logs.merge import PIECE_BYTES, LogFile
-from ftdist_launch.logs.timestamps import LONGEST
+from ftdist_launch.logs.merge import CHUNK_BYTES, LogFile
+from ftdist_launch.logs.timestamps import MAX_LINE_CHARS
 
 from tests.support.logs import at, merged, texts, write
 
@@ -12,7 +12,7 @@ from tests.support.logs import at, merged, texts, write
 def test_lines_of_all_ranks_come_in_order_of_time(tmp_path: Path) -> None:
     zero = write(tmp_path / "1_0_log.out", f"{at(1)} a", f"{at(3)} c", f"{at(3.5)} e")
     one = write(tmp_path / "1_1_log.out", f"{at(2)} b", f"{at(3)} d")
-    lines = list(merged(one, zero).rest())
+    lines = list(merged(one, zero).remaining())
     assert texts(iter(lines)) == ["0 a", "1 b", "0 c", "1 d", "0 e"]
     assert [line.time - 999_999_960 for line in lines] == [1, 2, 3, 3, 3.5]
 
@@ -22,7 +22,7 @@ def test_a_line_without_a_time_stays_behind_the_line_before(tmp_path: Path) -> N
         tmp_path / "1_0_log.out", "submitit begins", f"{at(1)} a", "from C++", f"{at(9)} b"
     )
     one = write(tmp_path / "1_1_log.out", f"{at(5)} c")
-    assert texts(merged(zero, one).rest()) == [
+    assert texts(merged(zero, one).remaining()) == [
         *("0 submitit begins", "0 a", "0 from C++", "1 c", "0 b"),
     ]
 
@@ -30,19 +30,19 @@ def test_a_line_without_a_time_stays_behind_the_line_before(tmp_path: Path) -> N
 def test_a_clock_that_was_set_back_does_not_turn_a_log_around(tmp_path: Path) -> None:
     zero = write(tmp_path / "1_0_log.out", f"{at(5)} a", f"{at(2)} b")
     one = write(tmp_path / "1_1_log.out", f"{at(4)} c", f"{at(6)} d")
-    assert texts(merged(zero, one).rest()) == ["1 c", "0 a", "0 b", "1 d"]
+    assert texts(merged(zero, one).remaining()) == ["1 c", "0 a", "0 b", "1 d"]
 
 
 def test_long_logs_are_merged_a_piece_at_a_time(tmp_path: Path) -> None:
     files = []
     for rank in range(3):
         stamps = [at(second * 3 + rank) for second in range(19)]
-        lines = [f"{stamp} {'x' * (PIECE_BYTES // 4)}{stamp}" for stamp in stamps]
+        lines = [f"{stamp} {'x' * (CHUNK_BYTES // 4)}{stamp}" for stamp in stamps]
         files.append(write(tmp_path / f"1_{rank}_log.out", *lines))
     merge = merged(*files)
     most = 0
     times = []
-    for line in merge.rest():
+    for line in merge.remaining():
         times.append(line.time)
         most = max(most, *(len(log._lines) for log in merge._logs.values()))
     assert times == [999_999_960 + second for second in range(57)]
@@ -51,10 +51,10 @@ def test_long_logs_are_merged_a_piece_at_a_time(tmp_path: Path) -> None:
 
 def test_a_line_without_an_end_is_cut_where_it_gets_too_long(tmp_path: Path) -> None:
     path = tmp_path / "1_0_log.out"
-    path.write_text("x" * (3 * LONGEST))
-    pieces = [line.text for line in merged(LogFile(path=path, rank=0)).rest()]
-    assert "".join(pieces) == "x" * (3 * LONGEST)
-    assert max(map(len, pieces)) <= LONGEST + PIECE_BYTES
+    path.write_text("x" * (3 * MAX_LINE_CHARS))
+    pieces = [line.text for line in merged(LogFile(path=path, rank=0)).remaining()]
+    assert "".join(pieces) == "x" * (3 * MAX_LINE_CHARS)
+    assert max(map(len, pieces)) <= MAX_LINE_CHARS + CHUNK_BYTES
 
 
 def test_part_of_a_log_is_by_bytes_or_by_time(tmp_path: Path) -> None:
@@ -63,8 +63,8 @@ def test_part_of_a_log_is_by_bytes_or_by_time(tmp_path: Path) -> None:
     length = len(lines[0]) + 1
     by_bytes = LogFile(path=path, rank=0, start=length, end=2 * length)
     by_time = LogFile(path=path, rank=0, since=999_999_962, before=999_999_963)
-    assert texts(merged(by_bytes).rest()) == ["0 b"]
-    assert texts(merged(by_time).rest()) == ["0 b", "0 C++"]
+    assert texts(merged(by_bytes).remaining()) == ["0 b"]
+    assert texts(merged(by_time).remaining()) == ["0 b", "0 C++"]
 
 
 def test_a_growing_log_gives_whole_lines_and_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -72,15 +72,15 @@ def test_a_growing_log_gives_whole_lines_and_goes_on_where_it_was(tmp_path: Path
     merge = merged(file)
     with file.path.open("a") as log:
         log.write(f"{at(2)} b")
-    assert texts(merge.so_far(late_s=0)) == ["0 a"]
+    assert texts(merge.available(hold_back_s=0)) == ["0 a"]
     with file.path.open("a") as log:
         log.write("c\n")
     merge.add([file, write(tmp_path / "1_1_log.out", f"{at(3)} d")])
-    assert texts(merge.so_far(late_s=0)) == ["0 bc", "1 d"]
-    assert texts(merge.so_far(late_s=0)) == []
+    assert texts(merge.available(hold_back_s=0)) == ["0 bc", "1 d"]
+    assert texts(merge.available(hold_back_s=0)) == []
     with file.path.open("a") as log:
         log.write("last words")
-    assert texts(merge.rest()) == ["0 last words"]
+    assert texts(merge.remaining()) == ["0 last words"]
 
 
 def test_a_new_line_waits_for_older_ones_of_other_ranks(
@@ -91,10 +91,10 @@ def test_a_new_line_waits_for_older_ones_of_other_ranks(
     monkeypatch.setattr("ftdist_launch.logs.merge.time.monotonic", lambda: steady[0])
     zero = write(tmp_path / "1_0_log.out", f"{at(8)} old", f"{at(9.5)} new", f"{at(50)} ahead")
     merge = merged(zero)
-    assert texts(merge.so_far(late_s=1)) == ["0 old"]
+    assert texts(merge.available(hold_back_s=1)) == ["0 old"]
     merge.add([write(tmp_path / "1_1_log.out", f"{at(9.2)} late")])
     wall[0] += 0.6
-    assert texts(merge.so_far(late_s=1)) == ["1 late", "0 new"]
+    assert texts(merge.available(hold_back_s=1)) == ["1 late", "0 new"]
     # A host whose clock goes ahead of ours: its lines wait no longer than others.
     steady[0] += 1.0
-    assert texts(merge.so_far(late_s=1)) == ["0 ahead"]
+    assert texts(merge.available(hold_back_s=1)) == ["0 ahead"]

@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import TextIO, cast
 
 import pytest
-from ftdist_launch.logs.timestamps import LONGEST, StampedLines, now, split_stamp, unstamped
+from ftdist_launch.logs.timestamps import (
+    MAX_LINE_CHARS,
+    TimestampedStream,
+    now,
+    split_timestamp,
+    without_timestamp,
+)
 from rich.console import Console
 
 from ftdist.cli.progress import Bar, Copy
@@ -26,28 +32,28 @@ def written() -> io.StringIO:
 
 
 @pytest.fixture
-def stamped(written: io.StringIO) -> StampedLines:
-    return StampedLines(written, stamp=lambda: AT)
+def stamped(written: io.StringIO) -> TimestampedStream:
+    return TimestampedStream(written, clock=lambda: AT)
 
 
 def test_a_stamp_is_read_as_it_was_written() -> None:
     # 2026-11-23 is day 20,780 after 1970-01-01; 21:30:01 is second 77,401 of it.
-    assert split_stamp(f"{AT} step 1") == (20_780 * 86_400 + 77_401 + 0.123, "step 1")
-    assert split_stamp(f"{AT} ") == (1795469401.123, "")
-    assert split_stamp(f"{now()} x")[1] == "x"
-    assert unstamped(f"{AT}  two blanks") == " two blanks"
+    assert split_timestamp(f"{AT} step 1") == (20_780 * 86_400 + 77_401 + 0.123, "step 1")
+    assert split_timestamp(f"{AT} ") == (1795469401.123, "")
+    assert split_timestamp(f"{now()} x")[1] == "x"
+    assert without_timestamp(f"{AT}  two blanks") == " two blanks"
 
 
 @pytest.mark.parametrize(
     "line", ["", "step 1", "2026-11-23 21:30:01 x", "2026-13-23T21:30:01.123Z x", f"x {AT} y"]
 )
 def test_a_line_without_a_stamp_stays_as_it_is(line: str) -> None:
-    assert split_stamp(line) == (None, line)
+    assert split_timestamp(line) == (None, line)
 
 
 def test_every_line_has_the_time_of_its_end(written: io.StringIO) -> None:
     times = iter(["T1", "T2"])
-    stamped = StampedLines(written, stamp=lambda: next(times))
+    stamped = TimestampedStream(written, clock=lambda: next(times))
     assert stamped.write("one\ntwo\n\nthr") == 12
     stamped.flush()
     assert written.getvalue() == "T1 one\nT1 two\nT1 \n"
@@ -56,7 +62,7 @@ def test_every_line_has_the_time_of_its_end(written: io.StringIO) -> None:
 
 
 def test_a_line_without_an_end_comes_out_when_the_process_ends(
-    stamped: StampedLines, written: io.StringIO
+    stamped: TimestampedStream, written: io.StringIO
 ) -> None:
     stamped.write("last words")
     assert written.getvalue() == ""
@@ -65,7 +71,9 @@ def test_a_line_without_an_end_comes_out_when_the_process_ends(
     assert written.getvalue() == f"{AT} last words\n"
 
 
-def test_of_a_bar_only_its_last_state_is_kept(stamped: StampedLines, written: io.StringIO) -> None:
+def test_of_a_bar_only_its_last_state_is_kept(
+    stamped: TimestampedStream, written: io.StringIO
+) -> None:
     for percent in range(0, 101, 10):
         stamped.write(f"\r{percent}%")
         stamped.flush()
@@ -74,13 +82,13 @@ def test_of_a_bar_only_its_last_state_is_kept(stamped: StampedLines, written: io
     assert written.getvalue() == f"{AT} 100%\n{AT} windows\n{AT} wards\n{AT} empty \n"
 
 
-def test_a_line_that_never_ends_is_ended(stamped: StampedLines, written: io.StringIO) -> None:
-    stamped.write("x" * (LONGEST + 1))
+def test_a_line_that_never_ends_is_ended(stamped: TimestampedStream, written: io.StringIO) -> None:
+    stamped.write("x" * (MAX_LINE_CHARS + 1))
     stamped.write("y\n")
-    assert written.getvalue() == f"{AT} {'x' * (LONGEST + 1)}\n{AT} y\n"
+    assert written.getvalue() == f"{AT} {'x' * (MAX_LINE_CHARS + 1)}\n{AT} y\n"
 
 
-def test_lines_of_two_threads_do_not_mix(stamped: StampedLines, written: io.StringIO) -> None:
+def test_lines_of_two_threads_do_not_mix(stamped: TimestampedStream, written: io.StringIO) -> None:
     stamped.write("of the ")
     other = threading.Thread(target=lambda: print("of the other", file=cast("TextIO", stamped)))
     other.start()
@@ -89,7 +97,7 @@ def test_lines_of_two_threads_do_not_mix(stamped: StampedLines, written: io.Stri
     assert written.getvalue() == f"{AT} of the other\n{AT} of the first\n"
 
 
-def test_a_closed_output_stops_nobody(stamped: StampedLines, written: io.StringIO) -> None:
+def test_a_closed_output_stops_nobody(stamped: TimestampedStream, written: io.StringIO) -> None:
     written.close()
     assert stamped.write("x\n") == 2
     stamped.flush()
@@ -101,14 +109,14 @@ def test_a_full_disk_stops_nobody() -> None:
         def write(self, text: str) -> int:  # noqa: ARG002 - a stream's shape
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    stamped = StampedLines(Full())
+    stamped = TimestampedStream(Full())
     assert stamped.write("x\n") == 2
     stamped.finish()
 
 
 def test_what_the_encoding_lacks_is_spelt_out() -> None:
     raw = io.BytesIO()
-    stamped = StampedLines(io.TextIOWrapper(raw, encoding="ascii"), stamp=lambda: "T")
+    stamped = TimestampedStream(io.TextIOWrapper(raw, encoding="ascii"), clock=lambda: "T")
     stamped.write("f\u00fcr\n")
     stamped.flush()
     assert raw.getvalue() == b"T f\\xfcr\n"
@@ -116,7 +124,7 @@ def test_what_the_encoding_lacks_is_spelt_out() -> None:
 
 def test_it_is_otherwise_the_stream_that_it_wraps(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w", encoding="utf-8") as file:
-        stamped = StampedLines(file)
+        stamped = TimestampedStream(file)
         assert stamped.fileno() == file.fileno()
         assert not stamped.isatty()
         assert stamped.encoding == "utf-8"
@@ -143,9 +151,9 @@ EVERYTHING = """
 import logging, os, sys, warnings
 early = logging.getLogger("early")
 early.addHandler(logging.StreamHandler(sys.stdout))
-from ftdist_launch.logs.timestamps import stamp_lines
-stamp_lines()
-stamp_lines()
+from ftdist_launch.logs.timestamps import add_timestamps
+add_timestamps()
+add_timestamps()
 print("printed", "in", "pieces")
 early.warning("logged by a logger of before")
 logging.getLogger("late").warning("logged")
@@ -182,10 +190,10 @@ def test_prints_warnings_loggers_and_tracebacks_are_all_stamped_once(
     run_python: Callable[[str], list[str]],
 ) -> None:
     lines = run_python(EVERYTHING)
-    bare = [unstamped(line) for line in lines]
-    without = [line for line in lines if split_stamp(line)[0] is None]
+    bare = [without_timestamp(line) for line in lines]
+    without = [line for line in lines if split_timestamp(line)[0] is None]
     assert without == ["not through Python"]
-    assert [line for line in bare if split_stamp(line)[0] is not None] == []
+    assert [line for line in bare if split_timestamp(line)[0] is not None] == []
     for told in (
         *("printed in pieces", "logged by a logger of before", "logged", "partial"),
         *("Traceback (most recent call last):", "ValueError: first", "second"),

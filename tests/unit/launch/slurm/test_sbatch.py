@@ -294,8 +294,8 @@ def test_a_command_that_hangs_is_given_up_in_one_sentence(
     command: Callable[[str, str], None],
 ) -> None:
     command("squeue", "exec sleep 60")
-    with pytest.raises(SlurmError, match="gave no answer within 0 s"):
-        Queue(answer_s=0.2).states(["7"])
+    with pytest.raises(SlurmError, match="timed out after 0 s"):
+        Queue(timeout_s=0.2).states(["7"])
 
 
 def test_partitions_are_read_with_their_limits(command: Callable[[str, str], None]) -> None:
