@@ -14,6 +14,7 @@ import errno
 import shlex
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,11 @@ class RunDir:
     def append_event(self, kind: str, **fields: Any) -> None:
         """Add one line to `events.jsonl`; safe while other processes add theirs."""
         append_json_line(self.events, {"time": time.time(), "event": kind, **fields})
+
+    def record_event(self, kind: str, **fields: Any) -> None:
+        """As `append_event`, but a disk that is full for a moment does not end a run."""
+        with suppress(OSError):
+            self.append_event(kind, **fields)
 
     def was_cancelled(self, stage: str = "train") -> bool:
         """Whether somebody asked for the end since a stage was last asked to go."""

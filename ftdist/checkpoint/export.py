@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ftdist.checkpoint.manifest import Manifest, read_manifest
 from ftdist.checkpoint.model_card import model_card
-from ftdist.checkpoint.state import WITNESS
+from ftdist.checkpoint.state import REFERENCE_LOGITS
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.compose import load_config
 from ftdist.config.schema import RunConfig
@@ -43,7 +43,7 @@ class Exported:
     step: int
     dtype: str
     largest_difference: float
-    """Of the witness row's logits, relative to the largest logit."""
+    """Of the reference logits, relative to the largest one."""
 
 
 def export(run_dir: Path) -> Exported:
@@ -222,14 +222,14 @@ def _check(checkpoint: Path, folder: Path, config: RunConfig, *, dtype: str) -> 
             f"The exported folder lacks parameters: {', '.join(sorted(info['missing_keys']))}.",
             remedy="report this with the model's config.json.",
         )
-    witness = load_file(checkpoint / WITNESS)
+    reference = load_file(checkpoint / REFERENCE_LOGITS)
     model.eval().to(device)
     with torch.no_grad():
-        logits = model(input_ids=witness["input_ids"].to(device), use_cache=False).logits[0]
-    found = logits[witness["positions"].to(device)].float().cpu()
-    scale = witness["logits"].abs().max().clamp(min=1e-6)
-    difference = float((found - witness["logits"]).abs().max() / scale)
-    # Rounding on either side shows: the engine computed in the dtype trained in.
+        logits = model(input_ids=reference["input_ids"].to(device), use_cache=False).logits[0]
+    exported = logits[reference["positions"].to(device)].float().cpu()
+    scale = reference["logits"].abs().max().clamp(min=1e-6)
+    difference = float((exported - reference["logits"]).abs().max() / scale)
+    # Both sides round: the engine computed in the dtype that it was trained in.
     tolerance = max(TOLERANCE[dtype], TOLERANCE[read_manifest(checkpoint).metadata["dtype"]])
     if not difference <= tolerance:
         raise StorageError(

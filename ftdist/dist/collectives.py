@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 import torch.distributed
+from jaxtyping import Float
+from torch import Tensor
 
 from ftdist.dist.world import World
 from ftdist.errors import StorageError
@@ -36,13 +38,24 @@ def max_over_ranks(value: float) -> float:
     return float(tensor.item())
 
 
-def from_lead(value: Json, *, world: World) -> Json:
-    """The lead's value, on every rank. Collective; the others' `value` is not looked at."""
+def gather_over_ranks(values: Float[Tensor, " value"]) -> list[list[float]]:
+    """The float64 values of every rank, in rank order. Collective.
+
+    One collective and one wait for the device, whatever is made of the values afterwards.
+    """
+    gathered = values.new_empty(torch.distributed.get_world_size() * len(values))
+    torch.distributed.all_gather_into_tensor(gathered, values)
+    rows: list[list[float]] = gathered.view(-1, len(values)).tolist()
+    return rows
+
+
+def broadcast_json(value: Json, *, world: World) -> Json:
+    """Rank 0's value, on every rank. Collective; the others' `value` is ignored."""
     return _from_rank(value, source=0, world=world)
 
 
-def from_all(value: Json, *, world: World) -> list[Json]:
-    """Every rank's value, on every rank, in the order of ranks. Collective."""
+def all_gather_json(value: Json, *, world: World) -> list[Json]:
+    """Every rank's value, on every rank, in rank order. Collective."""
     return [_from_rank(value, source=rank, world=world) for rank in range(world.size)]
 
 
@@ -58,17 +71,17 @@ def _from_rank(value: Json, *, source: int, world: World) -> Json:
 
 
 def all_or_none(action: Callable[[], Json], *, world: World) -> list[Json]:
-    """Do something on every rank, and have it fail on every rank if it fails on one. Collective.
+    """Call `action` on every rank; if it fails on one, it fails on all. Collective.
 
     Args:
-        action: touches no other rank; gives a value that JSON can carry.
+        action: runs no collective; returns a JSON value.
         world: this rank.
 
     Returns:
-        every rank's value, in the order of ranks.
+        every rank's value, in rank order.
 
     Raises:
-        StorageError: some rank met an OSError or StorageError; the same sentence on every rank.
+        StorageError: some rank raised OSError or StorageError; the same message on every rank.
     """
     try:
         outcome = {"value": action()}
@@ -76,7 +89,7 @@ def all_or_none(action: Callable[[], Json], *, world: World) -> list[Json]:
         outcome = {"problem": error.problem, "remedy": error.remedy}
     except OSError as error:
         outcome = {"problem": f"{error}.", "remedy": "free space or repair the file system."}
-    outcomes = from_all(outcome, world=world)
+    outcomes = all_gather_json(outcome, world=world)
     for rank, other in enumerate(outcomes):
         if "problem" in other:
             raise StorageError(f"Rank {rank}: {other['problem']}", remedy=other["remedy"])

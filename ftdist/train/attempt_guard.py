@@ -1,28 +1,30 @@
-"""One run, one writer: an attempt that was superseded ends without writing any more.
+"""When an attempt stops: on a signal, a cancellation, or a newer attempt (fencing).
 
-A node that its cluster has lost may still run, cut off from SLURM and not from the disk, while the
-run goes on elsewhere. Its lead sees the newer attempt in the run directory.
+A node that its cluster has lost may still run, cut off from SLURM but not from the disk, while the
+run continues elsewhere. Its rank 0 sees the newer attempt in the run directory.
 """
 
 import time
 from collections.abc import Callable
 
 from ftdist.dist.collectives import max_over_ranks
+from ftdist.dist.preemption import StopRequest
 from ftdist.dist.world import World
 from ftdist.errors import RequeueError
 from ftdist.rundir import RunDir
 
-LOOK_EVERY_S = 5.0
-"""Seconds between two looks between steps; before a checkpoint it looks in any case."""
+CHECK_EVERY_S = 5.0
+"""Seconds between two reads of the run directory; before a checkpoint it is always read."""
 
 
-class Fence:
-    """Whether this attempt is still the newest of its run.
+class AttemptGuard:
+    """Whether this attempt should stop, and whether it may still write.
 
     Args:
         run: of the attempt.
-        attempt: number of this start.
-        world: this rank; the lead alone looks.
+        attempt: its number.
+        stop: the stop signals of this rank.
+        world: this rank; only rank 0 reads the disk.
         clock: seconds from any start.
     """
 
@@ -31,42 +33,49 @@ class Fence:
         run: RunDir,
         *,
         attempt: int,
+        stop: StopRequest,
         world: World,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._run = run
-        self._attempt = attempt
+        self.attempt = attempt
+        self._stop = stop
         self._world = world
         self._clock = clock
-        self._looked_at = -LOOK_EVERY_S
+        self._checked_at = -CHECK_EVERY_S
         self._is_superseded = False
         self._was_cancelled = False
 
-    @property
     def wants_stop(self) -> bool:
-        """Whether a newer attempt or a cancellation was seen; looks now and then, on the lead.
+        """Whether this rank wants to stop.
 
-        A cancellation comes as a signal too, which a rank that just starts does not hear.
+        Rank 0 also reads the run directory for a newer attempt or a cancellation, every
+        `CHECK_EVERY_S`. A cancellation comes as a signal too, which a rank that is just starting
+        does not receive.
         """
-        if self._world.is_rank0 and self._clock() - self._looked_at >= LOOK_EVERY_S:
-            self._look()
-        return self._is_superseded or self._was_cancelled
+        if self._world.is_rank0 and self._clock() - self._checked_at >= CHECK_EVERY_S:
+            self._read_run_dir()
+        return self._stop.is_set or self._is_superseded or self._was_cancelled
+
+    def should_stop(self) -> bool:
+        """Whether any rank wants to stop. Collective."""
+        return max_over_ranks(float(self.wants_stop())) > 0
 
     def require_newest(self) -> None:
-        """Let nothing be written by an attempt that was superseded. Collective.
+        """Refuse to write on behalf of a superseded attempt. Collective.
 
         Raises:
             RequeueError: there is a newer attempt; on every rank.
         """
         if self._world.is_rank0:
-            self._look()
+            self._read_run_dir()
         if max_over_ranks(float(self._is_superseded)) > 0:
             raise RequeueError(
-                f"Attempt {self._attempt} was superseded by a newer one.",
-                remedy="nothing: the newer attempt goes on.",
+                f"Attempt {self.attempt} was superseded by a newer one.",
+                remedy="nothing; the newer attempt continues the run.",
             )
 
-    def _look(self) -> None:
-        self._looked_at = self._clock()
-        self._is_superseded = self._run.newest_attempt() > self._attempt
+    def _read_run_dir(self) -> None:
+        self._checked_at = self._clock()
+        self._is_superseded = self._run.newest_attempt() > self.attempt
         self._was_cancelled = self._run.was_cancelled()

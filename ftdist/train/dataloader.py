@@ -1,6 +1,10 @@
-"""The batches of a step, for one rank: order, cut and rows put together."""
+"""The micro-batches of each step for one rank."""
 
-from dataclasses import dataclass
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,19 +12,20 @@ import torch
 from ftdist.data.collate import Batch, build_batch
 from ftdist.data.packed_dataset import PackedLibrary, PackedSequence
 from ftdist.data.sampler import Order, SequenceRef, rank_micro_batches
+from ftdist.dist.device import use_device
 from ftdist.dist.world import World
 from ftdist.plan.plan import Plan, row_shares
 
 LIBRARY = 0
 """Index of the library among the sources."""
 
-PADDING = 0
-"""Token that fills rows up. Any will do: no sample sees it, and nothing is learned from it."""
+PAD_TOKEN_ID = 0
+"""Fills rows up. Any token will do: no sample attends to it, and it carries no loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepBatches:
-    """What this rank computes in one step, and what all ranks together do."""
+    """One step: this rank's micro-batches, and token counts of all ranks together."""
 
     micro_batches: list[Batch]
     loss_tokens: tuple[int, ...]
@@ -33,27 +38,25 @@ class BatchSource:
     """Batches as a function of the step alone; it keeps no position.
 
     Args:
-        library: packed sequences.
-        plan: how many make a step, and how they are cut.
+        plan: names the packed library, and says how a step is split into micro-batches.
         seed: of the order.
         world: this rank.
-        device: where batches go.
+        device: that batches are moved to.
     """
 
     def __init__(
         self,
-        library: PackedLibrary,
         plan: Plan,
         *,
         seed: int,
         world: World,
         device: torch.device,
     ) -> None:
-        self._library = library
+        self._library = PackedLibrary.open(Path(plan.library.path))
         self._plan = plan
         self._world = world
         self._device = device
-        self._towards_base = frozenset(
+        self._kl_sources = frozenset(
             number for number, source in enumerate(plan.library.sources) if source.kl_to_base
         )
         self._order = Order(
@@ -63,15 +66,35 @@ class BatchSource:
             global_sequences=plan.global_sequences,
         )
 
-    def step(self, step: int) -> StepBatches:
-        """This rank's micro-batches of step `step`, counted from 0."""
+    def prefetch(self, steps: range) -> Generator[StepBatches]:
+        """The batches of each of `steps`; a thread builds the next step's meanwhile.
+
+        What is built is a function of the step alone. An error is raised when its step is due.
+        """
+        with ThreadPoolExecutor(
+            max_workers=1,
+            thread_name_prefix="batches",
+            initializer=use_device,
+            initargs=(self._device,),
+        ) as thread:
+            upcoming = thread.submit(self._build_step, steps.start)
+            for step in steps:
+                batches = upcoming.result()
+                if step + 1 in steps:
+                    upcoming = thread.submit(self._build_step, step + 1)
+                on_device = [batch.to(self._device) for batch in batches.micro_batches]
+                yield replace(batches, micro_batches=on_device)
+
+    def _build_step(self, step: int) -> StepBatches:
+        """This rank's micro-batches of step `step`, counted from 0, in (pinned) host memory."""
         refs = self._order.step(step)
         train = self._library.train
         loss_tokens = [0] * len(train)
         for ref in refs:
             loss_tokens[ref.source] += int(train[ref.source].loss_tokens[ref.index])
+        rows = self._rows(list(refs), held_out=False)
         return StepBatches(
-            micro_batches=self._rows(list(refs), held_out=False),
+            micro_batches=[_pinned(row) for row in rows] if self._device.type == "cuda" else rows,
             loss_tokens=tuple(loss_tokens),
             tokens=sum(int(train[ref.source].tokens[ref.index]) for ref in refs),
         )
@@ -83,29 +106,32 @@ class BatchSource:
             for number, source in enumerate(self._library.held_out)
             for row in range(len(source))
         ]
-        return self._rows(refs, held_out=True)
+        return [row.to(self._device) for row in self._rows(refs, held_out=True)]
 
     def held_out_loss_tokens(self) -> int:
         """Loss tokens of the library's held-out part, all ranks."""
         return sum(int(source.loss_tokens.sum()) for source in self._library.held_out)
 
-    def witness(self, *, most_tokens: int) -> Batch:
+    def reference_row(self, *, max_tokens: int) -> Batch:
         """The beginning of the library's first sample: a short row of real tokens."""
         first = self._library.train[LIBRARY].sequence(0)
-        tokens = min(most_tokens, int(first.lengths[0]))
+        tokens = min(max_tokens, int(first.lengths[0]))
         sample = PackedSequence(
             input_ids=first.input_ids[:tokens],
             loss=first.loss[:tokens],
             lengths=np.array([tokens]),
         )
-        return build_batch([sample], pad_token_id=PADDING, pad_multiple=1).to(self._device)
+        return build_batch([sample], pad_token_id=PAD_TOKEN_ID, pad_multiple=1).to(self._device)
 
     def _rows(self, refs: list[SequenceRef], *, held_out: bool) -> list[Batch]:
-        """This rank's rows; what is held out is measured by its own tokens, whatever it follows."""
+        """This rank's rows, in host memory.
+
+        The held-out loss is always cross-entropy, also of sources that are trained by KL.
+        """
         per_micro_step = self._plan.micro_batch_size * self._world.size
-        kl_to_base = frozenset[int]() if held_out else self._towards_base
+        kl_sources = frozenset[int]() if held_out else self._kl_sources
         asks_base = [
-            any(ref.source in kl_to_base for ref in refs[first : first + per_micro_step])
+            any(ref.source in kl_sources for ref in refs[first : first + per_micro_step])
             for first in range(0, len(refs), per_micro_step)
         ]
         micro_batches = rank_micro_batches(
@@ -119,10 +145,20 @@ class BatchSource:
         return [
             build_batch(
                 [sources[ref.source].sequence(ref.index) for ref in micro_batch],
-                pad_token_id=PADDING,
+                pad_token_id=PAD_TOKEN_ID,
                 sources=[ref.source for ref in micro_batch],
-                kl_to_base=kl_to_base,
+                kl_to_base=kl_sources,
                 asks_base=asks,
-            ).to(self._device)
+            )
             for micro_batch, asks in zip(micro_batches, asks_base, strict=True)
         ]
+
+
+def _pinned(batch: Batch) -> Batch:
+    """The same batch in page-locked memory, from which copies to a GPU do not block."""
+    tensors: dict[str, Any] = {
+        field.name: value.pin_memory()
+        for field in fields(batch)
+        if isinstance(value := getattr(batch, field.name), torch.Tensor)
+    }
+    return replace(batch, **tensors)

@@ -1,35 +1,39 @@
-"""What a model is asked while it learns: samples of tokens whose losses tell what it knows.
+"""Evaluation items as samples of tokens, whose losses give log-likelihoods.
 
-Nothing is generated. An answer to choose is a sample of its own: the prompt, then the answer's
-tokens, whose loss is counted; of a general text every token's is. Where `ftdist compare` ranks
-answers, the same answers are ranked here in the same way, for fewer questions.
+Nothing is generated. Each candidate answer is a sample: the prompt, then the answer's tokens,
+whose loss counts; in a general text every token's does. Answers are ranked as `ftdist compare`
+ranks them, for fewer questions.
 """
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from ftdist.data.collate import Batch, build_batch
 from ftdist.data.messages import Message
 from ftdist.data.packed_dataset import PackedSequence
 from ftdist.data.prompt_builder import PromptBuilder
+from ftdist.dist.world import World
 from ftdist.evaluation.eval_set import Inputs
+from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.scoring.confidence import Paired, paired_losses
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.evaluation.selection import Scores
 from ftdist.inference.loglikelihood import MAX_TEXT_TOKENS
 from ftdist.io.sampling import evenly_spaced
+from ftdist.train.dataloader import PAD_TOKEN_ID
 
 
 @dataclass(frozen=True, kw_only=True)
-class Weighed:
-    """What one model's losses say.
+class ItemScores:
+    """One model's scores, item by item.
 
     Attributes:
         ranked: for each question about the library, whether the known answer is the likeliest.
-        known: log-likelihood of each known answer, in nats a UTF-8 byte.
+        known: log-likelihood of each known answer, in nats per UTF-8 byte.
         general: for each general question, whether the right choice is the likeliest.
         losses: for each general text the summed loss in nats, and its tokens.
     """
@@ -39,14 +43,20 @@ class Weighed:
     general: list[bool]
     losses: list[tuple[float, int]]
 
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Self:
+        """From a line of measures.jsonl."""
+        losses = [(float(nats), int(tokens)) for nats, tokens in row["losses"]]
+        return cls(ranked=row["ranked"], known=row["known"], general=row["general"], losses=losses)
+
 
 @dataclass(frozen=True)
 class _Choice:
-    """A question's answers.
+    """A question's candidate answers.
 
     Attributes:
-        first: place of the first one's sample; the others' come after it.
-        right: place among them of the right one.
+        first: index of the first one's sample; the others' follow it.
+        right: index of the right one among them.
         sizes: UTF-8 bytes of each.
     """
 
@@ -55,16 +65,16 @@ class _Choice:
     sizes: tuple[int, ...]
 
 
-class Items:
+class EvalItems:
     """Questions and texts as samples.
 
     Args:
-        inputs: what a comparison asks.
+        inputs: the evaluation set.
         tokenizer: of the model, with a chat template.
-        system_prompt: put before every question; None: as the chat template does by itself.
-        most: questions about the library, general questions and texts; of more, evenly spread ones.
-        longest: tokens of a sample; a question with a longer one is left out, of a longer text the
-            beginning is read.
+        system_prompt: put before every question; None: the chat template's own.
+        max_items: of library questions, of general questions and of texts each; a larger set is
+            subsampled evenly.
+        max_tokens: of a sample; questions with a longer one are left out, longer texts truncated.
     """
 
     def __init__(
@@ -73,87 +83,118 @@ class Items:
         tokenizer: Any,
         *,
         system_prompt: str | None,
-        most: int,
-        longest: int,
+        max_items: int,
+        max_tokens: int,
     ) -> None:
         self._tokenizer = tokenizer
         self._prompt_builder = PromptBuilder(tokenizer, system_prompt=system_prompt)
-        self._longest = longest
+        self._max_tokens = max_tokens
         self.samples: list[PackedSequence] = []
-        """One sample each, in the order of which `weighed` takes their losses."""
-        probes = evenly_spaced([probe for probe in inputs.probes if probe.kind == "fact"], most)
-        recall = [
+        """In the order in which `scores` takes their losses."""
+        probes = evenly_spaced(
+            [probe for probe in inputs.probes if probe.kind == "fact"], max_items
+        )
+        library = [
             (probe.question, ranking.choices, ranking.right)
             for probe, ranking in zip(probes, rankings(inputs.probes, of=probes), strict=True)
             if ranking is not None
         ]
         general = [(item.question, item.choices, item.right_choice) for item in inputs.general]
-        self._recall = self._questions(recall)
-        self._general = self._questions(evenly_spaced(general, most))
-        self._texts = self._passages(evenly_spaced(inputs.texts, most))
+        self._library = self._questions(library)
+        self._general = self._questions(evenly_spaced(general, max_items))
+        self._texts = self._passages(evenly_spaced(inputs.texts, max_items))
 
     @property
-    def asks_library(self) -> bool:
-        """Whether anything about the library is asked."""
-        return bool(self._recall)
+    def has_library_questions(self) -> bool:
+        """Whether there is any question about the library."""
+        return bool(self._library)
 
     def digest(self) -> str:
-        """Another one for other samples, or for other right answers among them; sha256."""
-        digest = hashlib.sha256(repr((self._recall, self._general, self._texts)).encode())
+        """SHA-256 of the samples, and of which answers are the right ones."""
+        digest = hashlib.sha256(repr((self._library, self._general, self._texts)).encode())
         for sample in self.samples:
             digest.update(sample.input_ids.tobytes())
             digest.update(sample.loss.tobytes())
         return digest.hexdigest()
 
-    def weighed(self, losses: Sequence[float]) -> Weighed:
-        """What the summed loss of each sample says, in nats."""
-        return Weighed(
-            ranked=[_is_likeliest(choice, losses) for choice in self._recall],
+    def batches(self, world: World, *, max_tokens: int) -> list[Batch]:
+        """This rank's rows of samples; each loss token's source is its sample's index."""
+        rows: list[list[int]] = []
+        room = 0
+        for index, sample in enumerate(self.samples):
+            if len(sample.input_ids) > room:
+                rows.append([])
+                room = max_tokens
+            rows[-1].append(index)
+            room -= len(sample.input_ids)
+        rows += [[]] * (-len(rows) % world.size)
+        return [
+            build_batch(
+                [self.samples[index] for index in row], pad_token_id=PAD_TOKEN_ID, sources=row
+            )
+            for row in rows[world.rank :: world.size]
+        ]
+
+    def scores(self, losses: Sequence[float]) -> ItemScores:
+        """From the summed loss of each sample, in nats."""
+        return ItemScores(
+            ranked=[_is_likeliest(choice, losses) for choice in self._library],
             known=[
                 -losses[choice.first + choice.right] / choice.sizes[choice.right]
-                for choice in self._recall
+                for choice in self._library
             ],
             general=[_is_likeliest(choice, losses) for choice in self._general],
-            losses=[(losses[place], int(self.samples[place].loss.sum())) for place in self._texts],
+            losses=[(losses[index], int(self.samples[index].loss.sum())) for index in self._texts],
         )
 
     def _questions(self, rows: Sequence[tuple[str, Sequence[str], int]]) -> list[_Choice]:
-        found = []
+        choices = []
         for question, answers, right in rows:
             prompt = self._prompt_builder.prompt([Message(role="user", content=question)])
             ends = [self._prompt_builder.answer(answer) for answer in answers]
-            if max(len(prompt) + len(end) for end in ends) > self._longest:
+            if max(len(prompt) + len(end) for end in ends) > self._max_tokens:
                 continue
             sizes = tuple(len(answer.encode()) for answer in answers)
-            found.append(_Choice(len(self.samples), right, sizes))
-            self.samples += [_sample(prompt + end, learned=len(end)) for end in ends]
-        return found
+            choices.append(_Choice(len(self.samples), right, sizes))
+            self.samples += [_sample(prompt + end, loss_tokens=len(end)) for end in ends]
+        return choices
 
     def _passages(self, texts: Sequence[str]) -> range:
         first = len(self.samples)
         for text in texts:
-            ids = self._tokenizer(text)["input_ids"][: min(self._longest, MAX_TEXT_TOKENS)]
+            ids = self._tokenizer(text)["input_ids"][: min(self._max_tokens, MAX_TEXT_TOKENS)]
             if len(ids) > 1:
-                self.samples.append(_sample(ids, learned=len(ids) - 1))
+                self.samples.append(_sample(ids, loss_tokens=len(ids) - 1))
         return range(first, len(self.samples))
 
 
-def _sample(ids: Sequence[int], *, learned: int) -> PackedSequence:
+def mix_kinds(probes: Sequence[Probe], count: int) -> list[Probe]:
+    """At most `count` probes: the kinds in turn, evenly spaced ones of each kind."""
+    kinds: dict[str, list[Probe]] = {}
+    for probe in probes:
+        kinds.setdefault(probe.kind, []).append(probe)
+    each = -(-count // max(1, len(kinds)))
+    columns = [evenly_spaced(of_kind, each) for of_kind in kinds.values()]
+    mixed = [column[turn] for turn in range(each) for column in columns if turn < len(column)]
+    return mixed[:count]
+
+
+def _sample(ids: Sequence[int], *, loss_tokens: int) -> PackedSequence:
     loss = np.zeros(len(ids), dtype=np.bool_)
-    loss[len(ids) - learned :] = True
+    loss[len(ids) - loss_tokens :] = True
     return PackedSequence(
         input_ids=np.array(ids, dtype=np.uint32), loss=loss, lengths=np.array([len(ids)])
     )
 
 
 def _is_likeliest(choice: _Choice, losses: Sequence[float]) -> bool:
-    """Whether the right answer has the least loss a byte; of equal ones the first has."""
+    """Whether the right answer has the lowest loss per byte; of equal ones the first wins."""
     each = [losses[choice.first + n] / size for n, size in enumerate(choice.sizes)]
     return min(range(len(each)), key=lambda n: each[n]) == choice.right
 
 
-def against(base: Weighed, tuned: Weighed) -> Scores:
-    """What a model knows of the library, and the differences to the base: a point of a frontier."""
+def compare_to_base(base: ItemScores, tuned: ItemScores) -> Scores:
+    """What a model knows of the library, and how it differs from the base, for model selection."""
     scores: Scores = {"known": float(np.mean(tuned.known)), "paired": {}}
     for name in ("ranked", "general"):
         before, after = getattr(base, name), getattr(tuned, name)

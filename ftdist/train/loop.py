@@ -1,34 +1,38 @@
-"""The loop: step, observe, evaluate, save; stop when all ranks agree."""
+"""The training loop: step, log, evaluate, save; stop when all ranks agree."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from math import fsum
 from typing import Literal
 
 import numpy as np
 import torch
 
 from ftdist.config.schema import RunConfig
-from ftdist.dist.collectives import max_over_ranks, sum_over_ranks
+from ftdist.dist.collectives import gather_over_ranks
 from ftdist.dist.device import Device
 from ftdist.errors import FtdistError, StorageError
 from ftdist.nn.optim import learning_rate
 from ftdist.observe import metrics
 from ftdist.observe.loggers import MetricLogger
 from ftdist.observe.memory import peak_memory_gib
-from ftdist.observe.throughput import StepClock
+from ftdist.observe.throughput import StepClock, StepTimes
 from ftdist.plan.plan import Plan
-from ftdist.train.dataloader import BatchSource
-from ftdist.train.probe_eval import Measures, Taken
-from ftdist.train.step import train_step
+from ftdist.train.attempt_guard import AttemptGuard
+from ftdist.train.checkpointing import Checkpointer
+from ftdist.train.dataloader import BatchSource, StepBatches
+from ftdist.train.probe_eval import EvalResult, ProbeEval
+from ftdist.train.step import StepResult, train_step
 from ftdist.train.validation import held_out_loss
 from ftdist.zero.engine import Zero3Engine
 
 MAX_FAILED_SAVES = 3
-"""Saves that may fail one after another before the attempt is given up."""
+"""Consecutive failed saves after which the attempt fails."""
 
 MAX_SKIPPED_STEPS = 10
-"""Steps that may be left out one after another, their gradients not finite, before it is."""
+"""Consecutive steps skipped for non-finite gradients after which the attempt fails."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,19 +43,34 @@ class LoopEnd:
     step: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class _StepReport:
+    """One step as all ranks together measured it."""
+
+    loss_sums: list[float]
+    """Of each source, in nats."""
+
+    grad_norm: float
+    skipped: bool
+    peak_gib: float
+    """Of the rank with the highest peak memory."""
+
+    wants_stop: bool
+    """Whether any rank wants to stop."""
+
+
 class Loop:
-    """The training loop of one attempt. Every rank runs it; the lead alone has sinks.
+    """The training loop of one attempt. Every rank runs it; only rank 0 has a logger.
 
     Args:
         engine: holds the parameters, as they are after `first_step` steps.
         batches: of any step.
         config: the run.
         plan: how many steps there are.
-        save: commits a checkpoint of the given step, on every rank or on none; told whether it is
-            the best so far. Collective.
-        measures: what is known and kept is measured by; None: it is not.
-        sinks: on the lead.
-        stop_agreed: whether any rank wants to stop; the same answer on all. Collective.
+        checkpointer: saves the training state.
+        probe_eval: evaluates the model on probes; None: it is not evaluated.
+        logger: on rank 0.
+        guard: whether this attempt should stop.
     """
 
     def __init__(
@@ -61,105 +80,124 @@ class Loop:
         *,
         config: RunConfig,
         plan: Plan,
-        save: Callable[[int, bool], None],
-        measures: Measures | None,
-        sinks: MetricLogger | None,
-        stop_agreed: Callable[[], bool],
+        checkpointer: Checkpointer,
+        probe_eval: ProbeEval | None,
+        logger: MetricLogger | None,
+        guard: AttemptGuard,
     ) -> None:
         self._engine = engine
         self._batches = batches
         self._config = config
         self._plan = plan
-        self._save = save
-        self._measures = measures
-        self._sinks = sinks
-        self._stop_agreed = stop_agreed
+        self._checkpointer = checkpointer
+        self._probe_eval = probe_eval
+        self._logger = logger
+        self._guard = guard
         self._device: Device = "cuda" if engine.device.type == "cuda" else "cpu"
         self._failed_saves = 0
         self._skipped_steps = 0
+        self._save_time: dict[str, float] = {}
+        """Of the save after the step before, which its own row came too early for."""
 
     def run(self, *, first_step: int) -> LoopEnd:
         """Train from `first_step` to the plan's last step, or until a stop is agreed. Collective.
 
         Raises:
             StorageError: the last checkpoint, or several in a row, could not be written.
-            FtdistError: gradients stay infinite or no numbers.
+            FtdistError: gradients stay non-finite.
         """
         total_steps = self._plan.steps
-        if self._stop_agreed():
+        if self._guard.should_stop():
             return LoopEnd(reason="stopped", step=first_step)
-        if self._caught_up(first_step):
+        overdue = self._run_overdue_eval(first_step)
+        if overdue is not None and overdue.verdict.ends:
             return LoopEnd(reason="complete", step=first_step)
         clock = StepClock(total_steps=total_steps, first_step=first_step)
-        saved: dict[str, float] = {}
-        for step in range(first_step, total_steps):
-            row = self._step(step, clock) | saved
-            saved = {}
-            done = step + 1
-            complete = done == total_steps
-            wants_stop = self._stop_agreed() and not complete
-            with clock.pause():
-                every = self._config.eval.loss_every_steps
-                if not wants_stop and _is_due(done, every, last=complete):
-                    row |= self._evaluate()
-                taken = None if wants_stop else self._measured(done, last=complete)
-                is_best = taken is not None and taken.judgement.is_best
-                ends = taken is not None and taken.judgement.ends
-                row |= taken.row if taken else {}
-                # A measurement is left out for a stop that comes while it is taken.
-                wants_stop = wants_stop or (self._stop_agreed() and not complete)
-                # The row comes first: a checkpoint never knows of a step that no row tells of.
-                if self._sinks is not None:
-                    self._sinks.log(done, row)
-                last = wants_stop or complete or ends
-                if is_best or _is_due(done, self._config.checkpoint.every_steps, last=last):
-                    began = time.perf_counter()
-                    self._checkpoint(done, last=last, is_best=is_best)
-                    saved = {metrics.SAVE_S.name: time.perf_counter() - began}
-            if wants_stop:
-                return LoopEnd(reason="stopped", step=done)
-            if ends:
-                return LoopEnd(reason="complete", step=done)
+        with closing(self._batches.prefetch(range(first_step, total_steps))) as batches:
+            for step in range(first_step, total_steps):
+                with clock.waiting_for_data():
+                    batch = next(batches)
+                rate = learning_rate(step, total_steps=total_steps, config=self._config.optim)
+                self._engine.set_learning_rate(rate)
+                seed_step(self._config.run.seed, step=step, rank=self._engine.world.rank)
+                result = train_step(
+                    self._engine,
+                    batch.micro_batches,
+                    loss_tokens=sum(batch.loss_tokens),
+                    sources=len(batch.loss_tokens),
+                )
+                report = self._share(result)
+                times = clock.step_done(batch.tokens)
+                self._count_skipped(result.skipped, done=step + 1)
+                with clock.pause():
+                    row = self._metrics_row(step, batch, report, times, rate=rate)
+                    end = self._after_step(step + 1, row, wants_stop=report.wants_stop)
+                if end is not None:
+                    return end
         return LoopEnd(reason="complete", step=total_steps)
 
-    def _step(self, step: int, clock: StepClock) -> dict[str, float]:
-        """One step, and what was measured of it."""
-        with clock.waiting_for_data():
-            batches = self._batches.step(step)
-        seed_step(self._config.run.seed, step=step, rank=self._engine.world.rank)
-        rate = learning_rate(step, total_steps=self._plan.steps, config=self._config.optim)
-        self._engine.set_learning_rate(rate)
-        loss_tokens = sum(batches.loss_tokens)
-        result = train_step(
-            self._engine,
-            batches.micro_batches,
-            loss_tokens=loss_tokens,
-            sources=len(batches.loss_tokens),
-        )
-        loss_sums = sum_over_ranks(result.loss_sums.tolist())
-        peak_gib = max_over_ranks(peak_memory_gib(self._device))
-        times = clock.step_done(batches.tokens)
-        self._count_skipped(result.skipped, done=step + 1)
+    def _after_step(self, done: int, row: dict[str, float], *, wants_stop: bool) -> LoopEnd | None:
+        """Evaluate, log and save what is due after `done` steps; how the loop ends, if it does."""
+        complete = done == self._plan.steps
+        wants_stop = wants_stop and not complete
+        result = None
+        if not wants_stop and self._is_eval_due(done, last=complete):
+            result = self._evaluate(done, row, last=complete)
+            # An evaluation is cut short by a stop that comes meanwhile.
+            wants_stop = self._guard.should_stop() and not complete
+        ends = complete or (result is not None and result.verdict.ends)
+        # The row comes first: no checkpoint is of a step that metrics.jsonl lacks.
+        if self._logger is not None:
+            self._logger.log(done, row | self._save_time)
+        self._save_time = self._save_if_due(done, result, last=wants_stop or ends)
+        if wants_stop:
+            return LoopEnd(reason="stopped", step=done)
+        return LoopEnd(reason="complete", step=done) if ends else None
+
+    def _metrics_row(
+        self, step: int, batch: StepBatches, report: _StepReport, times: StepTimes, *, rate: float
+    ) -> dict[str, float]:
+        loss_tokens = sum(batch.loss_tokens)
         return {
-            metrics.LOSS.name: sum(loss_sums) / loss_tokens,
-            **self._losses_of_sources(loss_sums, batches.loss_tokens),
+            metrics.LOSS.name: sum(report.loss_sums) / loss_tokens,
+            **self._source_losses(report.loss_sums, batch.loss_tokens),
             metrics.LOSS_TOKENS.name: loss_tokens,
-            metrics.TOKENS.name: batches.tokens,
+            metrics.TOKENS.name: batch.tokens,
             metrics.EPOCH.name: self._plan.epochs * (step + 1) / self._plan.steps,
-            metrics.SKIPPED.name: float(result.skipped),
-            metrics.GRAD_NORM.name: result.grad_norm,
+            metrics.SKIPPED.name: float(report.skipped),
+            metrics.GRAD_NORM.name: report.grad_norm,
             metrics.LEARNING_RATE.name: rate,
             metrics.TOKENS_PER_S.name: times.tokens_per_s,
             metrics.STEP_S.name: times.step_s,
             metrics.DATA_S.name: times.data_s,
             metrics.ETA_S.name: times.eta_s,
-            metrics.PEAK_GIB.name: peak_gib,
+            metrics.PEAK_GIB.name: report.peak_gib,
         }
 
-    def _losses_of_sources(
+    def _share(self, result: StepResult) -> _StepReport:
+        """What all ranks measured of a step, by one collective and one wait for the device.
+
+        The sums are rounded once, so that they do not depend on the order of ranks.
+        """
+        sources = len(result.loss_sums)
+        own = torch.empty(sources + 3, dtype=torch.float64, device=self._engine.device)
+        own[:sources] = result.loss_sums
+        own[sources] = result.grad_norm
+        own[sources + 1] = peak_memory_gib(self._device)
+        own[sources + 2] = float(self._guard.wants_stop())
+        *losses, grad_norms, peaks, stops = zip(*gather_over_ranks(own), strict=True)
+        return _StepReport(
+            loss_sums=[fsum(of_source) for of_source in losses],
+            grad_norm=grad_norms[0],
+            skipped=result.skipped,
+            peak_gib=max(peaks),
+            wants_stop=any(stops),
+        )
+
+    def _source_losses(
         self, loss_sums: Sequence[float], loss_tokens: Sequence[int]
     ) -> dict[str, float]:
-        """Each source's own mean, where there are several, of those that the step drew from."""
+        """The mean loss of each source that the step drew from, where there are several."""
         sources = self._plan.library.sources
         if len(sources) == 1:
             return {}
@@ -169,69 +207,77 @@ class Loop:
             if tokens
         }
 
-    def _evaluate(self) -> dict[str, float]:
-        """The held-out loss and how long it took; nothing where nothing is held out."""
-        began = time.perf_counter()
-        loss = held_out_loss(self._engine, self._batches)
-        if loss is None:
-            return {}
-        took_s = time.perf_counter() - began
-        return {metrics.HELD_OUT_LOSS.name: loss, metrics.EVALUATE_S.name: took_s}
+    def _is_eval_due(self, done: int, *, last: bool) -> bool:
+        return _is_due(done, self._config.eval.loss_every_steps, last=last) or (
+            self._probe_eval is not None and self._probe_eval.is_due(done, last=last)
+        )
 
-    def _measured(self, done: int, *, last: bool) -> Taken | None:
-        """What is known and kept, where it is time to look."""
-        every = self._config.eval.probes_every_steps
-        if self._measures is None or not _is_due(done, every, last=last):
+    def _evaluate(self, done: int, row: dict[str, float], *, last: bool) -> EvalResult | None:
+        """Evaluate on held-out data and on probes, as far as they are due. Adds to `row`."""
+        if _is_due(done, self._config.eval.loss_every_steps, last=last):
+            began = time.perf_counter()
+            loss = held_out_loss(self._engine, self._batches)
+            if loss is not None:
+                row[metrics.HELD_OUT_LOSS.name] = loss
+                row[metrics.EVALUATE_S.name] = time.perf_counter() - began
+        if self._probe_eval is None or not self._probe_eval.is_due(done, last=last):
             return None
-        taken = self._measures.take(done)
-        if self._sinks is not None and taken is not None:
-            self._sinks.note(taken.told)
-        return taken
+        result = self._probe_eval.run(done, should_stop=self._guard.should_stop)
+        if result is not None:
+            self._note(result.summary)
+            row |= result.row
+        return result
 
-    def _caught_up(self, step: int) -> bool:
-        """Measure, and keep, what the attempt before this one had no time for.
-
-        Returns:
-            Whether training ends here.
-        """
-        taken = None if self._measures is None else self._measures.catch_up(step)
-        if taken is None:
-            return False
-        if self._sinks is not None:
-            self._sinks.note(taken.told)
-            if taken.row:
-                self._sinks.log(step, taken.row)
-        if taken.judgement.is_best:
-            self._checkpoint(step, last=False, is_best=True)
-        return taken.judgement.ends
+    def _run_overdue_eval(self, step: int) -> EvalResult | None:
+        """Evaluate, and keep as the best, what the attempt before this one had no time for."""
+        if self._probe_eval is None:
+            return None
+        result = self._probe_eval.run_if_overdue(step, should_stop=self._guard.should_stop)
+        if result is None:
+            return None
+        self._note(result.summary)
+        if self._logger is not None and result.row:
+            self._logger.log(step, result.row)
+        if result.verdict.is_best:
+            self._save_if_due(step, result, last=False)
+        return result
 
     def _count_skipped(self, skipped: bool, *, done: int) -> None:
         self._skipped_steps = self._skipped_steps + 1 if skipped else 0
         if self._skipped_steps >= MAX_SKIPPED_STEPS:
             raise FtdistError(
-                f"The gradients of {MAX_SKIPPED_STEPS} steps in a row, the last of them step "
-                f"{done}, were infinite or no numbers; no update was made with them.",
+                f"Gradients were non-finite for {MAX_SKIPPED_STEPS} consecutive steps (last: step "
+                f"{done}); these updates were skipped.",
                 remedy="lower optim.peak_lr or raise optim.warmup_ratio, under a new run.name.",
             )
 
-    def _checkpoint(self, step: int, *, last: bool, is_best: bool) -> None:
-        """Save; a failure is told and training goes on, unless nothing would be kept."""
+    def _save_if_due(self, step: int, result: EvalResult | None, *, last: bool) -> dict[str, float]:
+        """Save what is due or the best so far: the time it took, empty where nothing was due.
+
+        A failed save is logged and training continues, unless it was the last chance.
+        """
+        is_best = result is not None and result.verdict.is_best
+        if not is_best and not _is_due(step, self._config.checkpoint.every_steps, last=last):
+            return {}
+        began = time.perf_counter()
         try:
-            self._save(step, is_best)
+            self._checkpointer.save(step, is_best=is_best)
         except StorageError as error:
             self._failed_saves += 1
             if last or self._failed_saves >= MAX_FAILED_SAVES:
                 raise
-            if self._sinks is not None:
-                self._sinks.note(f"Checkpoint of step {step} failed, training goes on: {error}")
+            self._note(f"Saving a checkpoint at step {step} failed; training continues. {error}")
         else:
             self._failed_saves = 0
-            if is_best and self._measures is not None:
-                self._measures.keep(step)
+        return {metrics.SAVE_S.name: time.perf_counter() - began}
+
+    def _note(self, text: str) -> None:
+        if self._logger is not None:
+            self._logger.note(text)
 
 
 def seed_step(seed: int, *, step: int, rank: int) -> None:
-    """Make draws of a step (dropout) a function of (seed, step, rank): no state to keep."""
+    """Make a step's random draws (dropout) a function of (seed, step, rank): no state to save."""
     (state,) = np.random.SeedSequence([seed, step, rank]).generate_state(1, np.uint64)
     torch.manual_seed(int(state))
 

@@ -1,9 +1,9 @@
-"""What is proven of the model at hand before its first step, on one short row.
+"""Checks of the loaded model before its first step, on one short row.
 
-1. The chunked head gives the loss that the model's own forward gives. Families differ in
-   soft-capping, logit scale and head bias; where they disagree, the model's own head is used.
+1. The chunked head gives the same loss as the model's own forward. Families differ in
+   soft-capping, logit scale and head bias; where the losses differ, the model's own head is used.
 2. A sample's logits in a packed row are those it has alone. A model whose attention (or
-   recurrence) crosses a sample's border is refused.
+   recurrence) crosses sample boundaries is refused.
 """
 
 import math
@@ -18,17 +18,17 @@ from ftdist.dist.collectives import max_over_ranks
 from ftdist.errors import ConfigError, ModelError
 from ftdist.nn.model import Head
 from ftdist.plan.plan import Plan
-from ftdist.train.dataloader import PADDING
+from ftdist.train.dataloader import PAD_TOKEN_ID
 from ftdist.zero.engine import Zero3Engine
 
 RELATIVE_TOLERANCE = {"float32": 1e-4, "bfloat16": 2e-2}
-"""How far two ways to the same loss may lie apart by rounding alone."""
+"""Largest difference between two computations of the same loss by rounding alone."""
 
 LEAK_SHARE = 0.25
-"""Share of a deliberate leak's effect that rounding may reach."""
+"""Largest effect of rounding, as a share of the effect of a deliberate leak."""
 
 SAMPLE_TOKENS = (9, 14)
-"""Lengths of the two samples in the row; unequal, so that swapped borders show."""
+"""Lengths of the two samples in the row; unequal, so that swapped boundaries show."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,68 +36,69 @@ class HeadCheck:
     """Outcome of the comparison of heads."""
 
     head: Head
-    """The head that is used from now on."""
+    """The head that training uses."""
 
     difference: float
     """Relative difference between the two heads' losses; NaN where only one exists."""
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """Both, for the log."""
         return f"{self.head} head (relative difference {self.difference:.1e})"
 
 
 def check_model(engine: Zero3Engine, *, vocab_size: int, dtype: str, wanted_head: str) -> HeadCheck:
-    """Choose the head and prove that samples in a row do not see each other. Collective.
+    """Choose the head, and check that samples in a row do not attend to each other. Collective.
 
     Args:
         engine: freshly built.
         vocab_size: of the model.
-        dtype: "float32" or "bfloat16", which sets the tolerance between heads.
+        dtype: "float32" or "bfloat16"; sets the tolerance between heads.
         wanted_head: `model.head` of the config.
 
     Raises:
-        ModelError: the chunked head was asked for and gives another loss, or packing leaks.
+        ModelError: the chunked head was requested and gives another loss, or packing leaks.
     """
     samples = [_sample(tokens, vocab_size=vocab_size) for tokens in SAMPLE_TOKENS]
     row = _row(samples, engine)
     check = _check_head(engine, row, wanted=wanted_head, tolerance=RELATIVE_TOLERANCE[dtype])
-    _check_borders(engine, samples)
+    _check_boundaries(engine, samples)
     return check
 
 
-def refuse_base_without_chunks(check: HeadCheck, plan: Plan) -> None:
-    """Refuse sources that follow the base where the model's own head computes the loss.
+def refuse_kl_without_chunked_head(check: HeadCheck, plan: Plan) -> None:
+    """Refuse KL to the base where the model's own head computes the loss.
 
     Raises:
-        ConfigError: they do.
+        ConfigError: a source is trained by KL, and the head is not the chunked one.
     """
-    followers = [source.name for source in plan.library.sources if source.kl_to_base]
-    if followers and check.head != "chunked":
+    kl_sources = [source.name for source in plan.library.sources if source.kl_to_base]
+    if kl_sources and check.head != "chunked":
         raise ConfigError(
-            f"library.kl_to_base ({', '.join(followers)}) compares two models chunk by chunk, "
-            "and this model's logits are capped, scaled or asked for whole (model.head).",
-            remedy="leave library.kl_to_base empty: such sources are learned word by word then.",
+            f"library.kl_to_base ({', '.join(kl_sources)}) needs the chunked head, which does "
+            "not fit this model (capped or scaled logits, or model.head=model).",
+            remedy="leave library.kl_to_base empty: these sources are trained with "
+            "cross-entropy then.",
         )
 
 
-def frozen_told(engine: Zero3Engine) -> str:
-    """What is trained and what is not, for people; a parameter with several names is named."""
-    whole = sum(int(parameter.ds_numel) for _, parameter in engine.named_parameters())
+def describe_frozen(engine: Zero3Engine) -> str:
+    """How much is trained and how much is frozen; names parameters that have several names."""
+    parameters = sum(int(parameter.ds_numel) for _, parameter in engine.named_parameters())
     trained = engine.trained_parameters
-    shared = [" and ".join(names) for names in engine.frozen.values() if len(names) > 1]
-    one = "".join(f"; {names} are one parameter, and frozen" for names in shared)
+    tied = [" and ".join(names) for names in engine.frozen.values() if len(names) > 1]
+    tied_note = "".join(f"; {names} are tied, and frozen" for names in tied)
     return (
-        f"{trained:,} of {whole:,} parameters are trained ({trained / whole:.1%}); "
-        f"optim.freeze_params keeps {len(engine.frozen)} tensors as the base has them{one}"
+        f"{trained:,} of {parameters:,} parameters are trained ({trained / parameters:.1%}); "
+        f"optim.freeze_params freezes {len(engine.frozen)} tensors{tied_note}"
     )
 
 
-def _check_borders(engine: Zero3Engine, samples: list[PackedSequence]) -> None:
+def _check_boundaries(engine: Zero3Engine, samples: list[PackedSequence]) -> None:
     """Compare the second sample's logits in the row with those it has alone.
 
-    The measure is a leak made on purpose, both samples joined into one: rounding is far smaller
-    than that in any dtype, and a leak is about as large.
+    The difference is measured against a deliberate leak, both samples joined into one: rounding
+    is far smaller than that in any dtype, and a leak is about as large.
     """
     first, second = samples
     joined = PackedSequence(
@@ -112,8 +113,8 @@ def _check_borders(engine: Zero3Engine, samples: list[PackedSequence]) -> None:
     share = max_over_ranks(float((packed - alone).norm() / (leaking - alone).norm()))
     if not share <= LEAK_SHARE:
         raise ModelError(
-            f"Samples packed into one row see each other with this model: logits move by "
-            f"{share:.0%} of what they move when the samples are joined.",
+            "Samples packed into one row attend to each other with this model: logits change by "
+            f"{share:.0%} of their change when the samples are joined.",
             remedy="choose model.attention=sdpa or eager, or a model whose attention respects "
             "position ids.",
         )
@@ -122,8 +123,8 @@ def _check_borders(engine: Zero3Engine, samples: list[PackedSequence]) -> None:
 def _check_head(engine: Zero3Engine, row: Batch, *, wanted: str, tolerance: float) -> HeadCheck:
     if wanted == "chunked" and not engine.can_chunk:
         raise ModelError(
-            "model.head=chunked does not fit this model: its output layer is not linear, or caps "
-            "its logits.",
+            "model.head=chunked does not fit this model: its output layer is not linear, or its "
+            "logits are capped.",
             remedy="set model.head=auto or model.head=model.",
         )
     if not engine.can_chunk or wanted == "model":
@@ -154,7 +155,7 @@ def _sample(tokens: int, *, vocab_size: int) -> PackedSequence:
 
 
 def _row(samples: list[PackedSequence], engine: Zero3Engine) -> Batch:
-    return build_batch(samples, pad_token_id=PADDING).to(engine.device)
+    return build_batch(samples, pad_token_id=PAD_TOKEN_ID).to(engine.device)
 
 
 def _loss(engine: Zero3Engine, row: Batch) -> float:
@@ -162,6 +163,6 @@ def _loss(engine: Zero3Engine, row: Batch) -> float:
 
 
 def _relative(one: float, other: float) -> float:
-    # Two losses that are no numbers differ: NaN would pass every comparison.
+    # Two NaN losses differ: NaN would pass every comparison.
     difference = abs(one - other) / max(abs(other), 1e-12)
     return difference if math.isfinite(difference) else math.inf

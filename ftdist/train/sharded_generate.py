@@ -1,63 +1,75 @@
-"""Answers written by the model in training, from its shards."""
+"""Greedy decoding on the sharded model, for a few short answers while it trains."""
 
+import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from ftdist.data.collate import build_batch
 from ftdist.data.packed_dataset import PackedSequence
-from ftdist.dist.collectives import from_all, max_over_ranks
+from ftdist.dist.collectives import all_gather_json, max_over_ranks
 from ftdist.dist.world import World
+from ftdist.train.dataloader import PAD_TOKEN_ID
 from ftdist.zero.engine import Zero3Engine
 
-PADDING = 0
 
-
-def write_answers(
+def generate(
     engine: Zero3Engine,
     prompts: Sequence[list[int]],
     *,
     stops: Sequence[int],
-    most_tokens: int,
-    is_over: Callable[[], bool],
+    max_tokens: int,
+    should_stop: Callable[[], bool],
     world: World,
 ) -> list[list[int]]:
     """The greedy answer to each prompt. Collective.
 
-    Each rank writes one answer at a time. No rank ever holds the whole model: every token is a
-    forward pass of the whole row, without a key-value cache, so this is for a few short answers.
+    Each rank generates one answer at a time. No rank ever holds the whole model, and there is no
+    key-value cache: every token is a forward pass over the whole row.
 
     Args:
         engine: holds the parameters.
         prompts: token ids, the same on every rank.
         stops: tokens that end an answer; they are not part of it.
-        most_tokens: of an answer.
-        is_over: asked before every token, by all ranks alike: whether to leave it at that.
+        max_tokens: of an answer.
+        should_stop: whether to leave the answers unfinished; called before every token. Collective.
         world: this rank.
     """
     answers: list[list[int]] = []
     for first in range(0, len(prompts), world.size):
-        place = first + world.rank
-        prompt = prompts[place] if place < len(prompts) else None
+        index = first + world.rank
+        prompt = prompts[index] if index < len(prompts) else None
         answer: list[int] = []
-        for _ in range(most_tokens):
+        for _ in range(max_tokens):
             is_open = prompt is not None and not (answer and answer[-1] in stops)
-            if max_over_ranks(float(is_open)) == 0 or is_over():
+            if max_over_ranks(float(is_open)) == 0 or should_stop():
                 break
-            token = _following(engine, [*prompt, *answer] if prompt and is_open else [])
+            token = _next_token(engine, [*prompt, *answer] if prompt and is_open else [])
             answer += [token] if is_open else []
-        answers += from_all(answer[:-1] if answer and answer[-1] in stops else answer, world=world)
+        own = answer[:-1] if answer and answer[-1] in stops else answer
+        answers += all_gather_json(own, world=world)
     return answers[: len(prompts)]
 
 
-def _following(engine: Zero3Engine, row: list[int]) -> int:
-    """The likeliest next token of a row; for an empty one, a part in the others' forward pass."""
+def stop_tokens(model: Path) -> int | list[int] | None:
+    """The `eos_token_id` of a model folder's generation_config.json, if there is one."""
+    try:
+        config = json.loads((model / "generation_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    stops: int | list[int] | None = config.get("eos_token_id")
+    return stops
+
+
+def _next_token(engine: Zero3Engine, row: list[int]) -> int:
+    """The likeliest next token of a row. With an empty row, only joins the others' forward pass."""
     sample = PackedSequence(
         input_ids=np.array(row, dtype=np.uint32),
         loss=np.zeros(len(row), dtype=np.bool_),
         lengths=np.array([len(row)]),
     )
-    batch = build_batch([sample] if row else [], pad_token_id=PADDING).to(engine.device)
+    batch = build_batch([sample] if row else [], pad_token_id=PAD_TOKEN_ID).to(engine.device)
     last = torch.tensor([max(0, len(row) - 1)], device=engine.device)
     return int(engine.logits(batch, last)[0].argmax())

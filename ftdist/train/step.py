@@ -1,4 +1,4 @@
-"""One optimizer step, as the maths it is."""
+"""One optimizer step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ class StepResult:
     loss_tokens: int
     """Loss tokens of the whole global batch."""
 
-    grad_norm: float
-    """L2 norm of the whole gradient before clipping."""
+    grad_norm: Float[Tensor, ""]
+    """L2 norm of the whole gradient before clipping; on the device."""
 
     skipped: bool
-    """Whether the update was left out because a gradient is not finite."""
+    """Whether the update was skipped because a gradient is not finite."""
 
 
 def train_step(
@@ -32,8 +32,8 @@ def train_step(
 ) -> StepResult:
     """Update the parameters once, giving every loss token of every rank the same weight.
 
-    A token's loss is its negative log-likelihood, or KL(base || model) where its source follows
-    the base model.
+    A token's loss is its negative log-likelihood, or KL(base || model) where its source is
+    trained by KL.
 
     Collective: every rank calls it, with equally many micro-batches (an empty one has no loss
     tokens).
@@ -42,7 +42,7 @@ def train_step(
         engine: holds the parameters.
         micro_batches: this rank's part of the global batch.
         loss_tokens: of the whole global batch; arithmetic on the packed index, no all-reduce.
-        sources: how many there are.
+        sources: number of sources.
     """
     loss_sums = engine.zero_losses(sources)
     for batch in micro_batches:

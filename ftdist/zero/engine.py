@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -16,7 +15,6 @@ from ftdist.config.deepspeed_keys import deepspeed_config
 from ftdist.config.schema import RunConfig
 from ftdist.data.collate import Batch
 from ftdist.dist.device import (
-    TORCH_DTYPE,
     Device,
     Dtype,
     backend_of,
@@ -25,22 +23,22 @@ from ftdist.dist.device import (
 )
 from ftdist.dist.world import World
 from ftdist.nn.loss import Loss
-from ftdist.nn.model import Head, PackedCausalLM, build_model
+from ftdist.nn.model import Head, PackedCausalLM
 from ftdist.plan.plan import Plan
-from ftdist.zero.load import read_weights
+from ftdist.zero.load import load_sharded_model
 from ftdist.zero.optimizer import RATE_SCALE, adamw, freeze
-from ftdist.zero.reference_model import BaseModel
+from ftdist.zero.reference_model import ReferenceModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class Applied:
-    """What an optimizer step did."""
+class StepOutcome:
+    """The outcome of an optimizer step."""
 
-    grad_norm: float
+    grad_norm: Float[Tensor, ""]
     """L2 norm of the whole gradient before clipping; NaN or inf where the step was skipped."""
 
     skipped: bool
-    """Whether the step was left out because some rank's gradient is not finite."""
+    """Whether the update was skipped because some rank's gradient is not finite."""
 
 
 @runtime_checkable
@@ -52,25 +50,25 @@ class Engine(Protocol):
         ...
 
     def forward(self, batch: Batch) -> Loss:
-        """Summed loss of this rank's micro-batch, and each of its loss tokens' part of it."""
+        """Summed loss of this rank's micro-batch, and the loss of each of its loss tokens."""
         ...
 
     def backward(self, loss: Float[Tensor, ""]) -> None:
         """Add the loss's gradient; gradients are sums over micro-batches and ranks."""
         ...
 
-    def step(self) -> Applied:
-        """Clip, update the parameters, forget the gradients."""
+    def step(self) -> StepOutcome:
+        """Clip, update the parameters, clear the gradients."""
         ...
 
 
 class Zero3Engine:
-    """DeepSpeed's ZeRO-3, with its own divisions undone.
+    """DeepSpeed's ZeRO-3 with its own divisions undone, so that gradients are sums.
 
     DeepSpeed divides gradients by its accumulation steps and averages them over ranks. It is
-    told of one accumulation step, whatever the number of ours: every backward then reduces and
-    adds, and only our `step` updates. The loss is multiplied by the number of ranks before it
-    goes in, so that what comes out is a sum.
+    configured with one accumulation step, whatever the number of ours: every backward reduces
+    and adds, and only our `step` updates. The loss is multiplied by the number of ranks before
+    backward.
     """
 
     def __init__(
@@ -78,45 +76,41 @@ class Zero3Engine:
         engine: Any,
         *,
         model: PackedCausalLM,
-        base: BaseModel | None,
+        reference: ReferenceModel | None,
         frozen: Mapping[str, Sequence[str]],
         world: World,
+        dtype: Dtype,
     ) -> None:
         self._engine = engine
         self._model = model
-        self._base = base
+        self._reference = reference
         self.frozen = frozen
-        """The parameters that stay as the base has them, each with all its names."""
+        """The parameters that are not trained, each with all its names."""
         self.world = world
+        self.dtype = dtype
         self.device: torch.device = engine.device
 
     @classmethod
     def build(
         cls, config: RunConfig, plan: Plan, *, world: World, device: Device, dtype: Dtype
     ) -> "Zero3Engine":
-        """The base model, in shards, with its optimizer. Collective; the process group stands.
+        """The sharded base model with its optimizer. Collective; needs a process group.
 
-        Where a source follows the base model, that stands beside it, in shards too and frozen.
-        Peak host memory of a rank while loading: its shard of the weights, and two whole
-        parameters (at most the largest) while the modules that hold them are made.
+        Where a source is trained by KL, a second, frozen copy of the base model is loaded.
+        Peak host memory per rank while loading: its shard of the weights, and two whole
+        parameters (at most the largest) while their modules are built.
         """
         deepspeed = import_deepspeed(device, world=world)
         settings = deepspeed_config(config, plan, device=device, dtype=dtype)
         with large_blocks_apart():
-            base = build_model(
-                config.model.path,
-                dtype=TORCH_DTYPE[dtype],
-                attention=config.model.attention,
+            base = load_sharded_model(
+                config.model,
+                settings,
+                world=world,
                 device=device,
+                dtype=dtype,
                 activation_checkpointing=config.model.activation_checkpointing,
-                # Left to transformers, the dtype is that of the parameters alone; DeepSpeed
-                # would round the rotary frequencies to it too.
-                sharding=deepspeed.zero.Init(
-                    config_dict_or_path=settings,
-                    tensor_overrides=[deepspeed.zero.DeepSpeedTensorOverride.device],
-                ),
             )
-            read_weights(base, Path(config.model.path), world=world)
             frozen = freeze(base, config.optim.freeze_params)
             model = PackedCausalLM(base)
             if config.model.head == "model":
@@ -127,23 +121,22 @@ class Zero3Engine:
                 config=settings,
                 dist_init_required=False,
             )
-            follows = any(source.kl_to_base for source in plan.library.sources)
-            base_beside = (
-                BaseModel.build(
-                    config, settings, world=world, device=device, dtype=dtype, deepspeed=deepspeed
+            reference = None
+            if any(source.kl_to_base for source in plan.library.sources):
+                reference = ReferenceModel.build(
+                    config.model, settings, world=world, device=device, dtype=dtype
                 )
-                if follows
-                else None
-            )
-        return cls(engine, model=model, base=base_beside, frozen=frozen, world=world)
+        return cls(
+            engine, model=model, reference=reference, frozen=frozen, world=world, dtype=dtype
+        )
 
     def zero_losses(self, count: int) -> Float[Tensor, " count"]:
         """Float32 zeros on this rank's device."""
         return torch.zeros(count, dtype=torch.float32, device=self.device)
 
     def forward(self, batch: Batch) -> Loss:
-        """Summed loss of this rank's micro-batch, and each loss token's part. Collective."""
-        with nullcontext() if self._base is None else self._base.rows(batch) as base:
+        """Summed loss of this rank's micro-batch, and of each loss token. Collective."""
+        with nullcontext() if self._reference is None else self._reference.rows(batch) as base:
             loss: Loss = self._engine(
                 input_ids=batch.input_ids,
                 position_ids=batch.position_ids,
@@ -157,12 +150,15 @@ class Zero3Engine:
         """Add the gradient of `loss`, summed over ranks. Collective."""
         self._engine.backward(loss * self.world.size, scale_wrt_gas=False)
 
-    def step(self) -> Applied:
-        """Clip, update the parameters, forget the gradients. Collective."""
+    def step(self) -> StepOutcome:
+        """Clip, update the parameters, clear the gradients. Collective."""
         self._engine.step()
         norm = self._engine.get_global_grad_norm()
-        return Applied(
-            grad_norm=float("nan") if norm is None else float(norm),
+        return StepOutcome(
+            # Not read here: that would wait for the device.
+            grad_norm=torch.as_tensor(
+                float("nan") if norm is None else norm, dtype=torch.float64, device=self.device
+            ),
             skipped=not self._engine.was_step_applied(),
         )
 
@@ -176,7 +172,7 @@ class Zero3Engine:
             self._engine.train()
 
     def logits(self, batch: Batch, positions: Tensor) -> Float[Tensor, "position vocab"]:
-        """Logits at `positions` of a row, from the model's own forward, in float32. Collective."""
+        """Logits at `positions` of a row by the model's own forward, in float32. Collective."""
         self._engine.eval()
         try:
             with torch.no_grad():
@@ -187,12 +183,12 @@ class Zero3Engine:
 
     @property
     def head(self) -> Head:
-        """Which output head computes the loss."""
+        """The output head that computes the loss."""
         return self._model.head
 
     @property
     def can_chunk(self) -> bool:
-        """Whether the model's output embedding is one that the chunked head can take over."""
+        """Whether the chunked head fits the model's output embedding."""
         return self._model.can_chunk
 
     def use_head(self, head: Head) -> None:
@@ -200,7 +196,7 @@ class Zero3Engine:
         self._model.head = head
 
     def set_learning_rate(self, rate: float) -> None:
-        """Learning rate of the next step; a group of a lower layer takes its proportion of it."""
+        """Set the learning rate of the next step; each parameter group scales it."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group[RATE_SCALE]
 
@@ -229,23 +225,23 @@ class Zero3Engine:
     def close(self) -> None:
         """Release what DeepSpeed holds."""
         self._engine.destroy()
-        if self._base is not None:
-            self._base.close()
+        if self._reference is not None:
+            self._reference.close()
 
 
 def import_deepspeed(device: Device, *, world: World) -> Any:
-    """DeepSpeed, told which device to use and not to compile anything. Collective."""
+    """DeepSpeed, set up for the device, without compiling anything. Collective."""
     os.environ["DS_ACCELERATOR"] = device
     own = torch_device(device, local_rank=world.local_rank)
-    # It takes the device's index from here: that of the visible GPU, whatever the local rank.
+    # DeepSpeed takes the device index from here: that of the visible GPU, not the local rank.
     os.environ["LOCAL_RANK"] = str(own.index or 0)
     import deepspeed
     import deepspeed.ops
 
     if device == "cpu":
         # On CPUs it would compile an extension for shared-memory collectives, and fail
-        # where there is no compiler; gloo does the work instead.
+        # without a compiler; gloo does the work instead.
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    # Takes up the process group that stands; without this call ZeRO counts one rank.
+    # Adopts the existing process group; without this call ZeRO counts one rank.
     deepspeed.init_distributed(dist_backend=backend_of(device), auto_mpi_discovery=False)
     return deepspeed

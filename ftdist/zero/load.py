@@ -1,4 +1,4 @@
-"""Weights from a model folder into ZeRO-3 shards: each rank reads its own slices, no more."""
+"""Models in ZeRO-3 shards: each rank reads only its own slices of the weights."""
 
 import json
 from collections.abc import Mapping
@@ -9,30 +9,71 @@ import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from ftdist.config.schema import ModelConfig
+from ftdist.dist.device import TORCH_DTYPE, Device, Dtype
 from ftdist.dist.world import World
 from ftdist.errors import ModelError
+from ftdist.nn.model import build_model
 from ftdist.zero.resharding import shard_range
 
 PLAIN_DTYPES = ("F64", "F32", "F16", "BF16")
-"""Dtypes, as safetensors names them, whose numbers are the weights themselves."""
+"""safetensors' names of dtypes that are not quantised."""
 
 COMPUTED_BUFFERS = (".inv_freq", ".masked_bias", ".attn.bias", ".attention.bias")
-"""Endings of what older folders store and models compute by themselves."""
+"""Name endings of buffers that older folders store although models compute them."""
+
+
+def load_sharded_model(
+    config: ModelConfig,
+    settings: dict[str, Any],
+    *,
+    world: World,
+    device: Device,
+    dtype: Dtype,
+    activation_checkpointing: bool,
+) -> nn.Module:
+    """The model of `config.path`, sharded as it is built. Collective.
+
+    Args:
+        config: names the folder and the attention kernel.
+        settings: DeepSpeed's.
+        world: this rank.
+        device: that it will run on.
+        dtype: of the parameters.
+        activation_checkpointing: whether layers recompute their activations in backward.
+    """
+    from deepspeed import zero
+
+    model = build_model(
+        config.path,
+        dtype=TORCH_DTYPE[dtype],
+        attention=config.attention,
+        device=device,
+        activation_checkpointing=activation_checkpointing,
+        # transformers applies the dtype to parameters alone; DeepSpeed would round the rotary
+        # frequencies to it too.
+        sharding=zero.Init(
+            config_dict_or_path=settings,
+            tensor_overrides=[zero.DeepSpeedTensorOverride.device],
+        ),
+    )
+    read_weights(model, Path(config.path), world=world)
+    return model
 
 
 def read_weights(model: nn.Module, folder: Path, *, world: World) -> None:
     """Fill this rank's shard of every parameter from the folder's safetensors files.
 
-    ZeRO-3 cuts a parameter, flattened and padded, into one contiguous slice a rank. A rank reads
-    just the rows of the file that its slice lies in; ranks do not speak to each other.
+    ZeRO-3 flattens and pads a parameter, and gives each rank one contiguous slice. A rank reads
+    only the rows of the file that its slice is in, without communication.
 
     Args:
-        model: made under `deepspeed.zero.Init`, so that each parameter has its shard `ds_tensor`.
-        folder: `*.safetensors`, with `model.safetensors.index.json` where there are several.
+        model: built under `deepspeed.zero.Init`, so that each parameter has its shard `ds_tensor`.
+        folder: `*.safetensors`, with `model.safetensors.index.json` if there are several.
         world: this rank.
 
     Raises:
-        ModelError: a parameter is missing in the files, has another shape, or a file is damaged.
+        ModelError: a parameter is missing or has another shape, or a file is damaged.
     """
     names = dict(model.named_parameters())
     files = locate_tensors(folder)
@@ -41,8 +82,8 @@ def read_weights(model: nn.Module, folder: Path, *, world: World) -> None:
     missing = sorted(name for name in names if name.removeprefix(prefix) not in files)
     if missing:
         raise ModelError(
-            f"{folder} lacks {len(missing)} of {len(names)} parameters, the first is {missing[0]}.",
-            remedy="use a folder that transformers' `save_pretrained` wrote in this version.",
+            f"{folder} lacks {len(missing)} of {len(names)} parameters (first: {missing[0]}).",
+            remedy="use a folder written by `save_pretrained` of this version of transformers.",
         )
     by_file: dict[Path, list[str]] = {}
     for name in names:
@@ -62,7 +103,7 @@ def read_weights(model: nn.Module, folder: Path, *, world: World) -> None:
 def _refuse_leftovers(
     model: nn.Module, files: Mapping[str, Path], *, prefix: str, folder: Path
 ) -> None:
-    """Refuse weights that the model has no place for: config.json describes another model."""
+    """Refuse weights that the model does not have: config.json describes another model."""
     known = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     known |= {name for name, _ in model.named_buffers()}
     extra = sorted(
@@ -70,8 +111,8 @@ def _refuse_leftovers(
     )
     if extra:
         raise ModelError(
-            f"{folder} holds {len(extra)} tensors that its config.json has no place for, the "
-            f"first is {extra[0]}.",
+            f"{folder} holds {len(extra)} tensors that are not part of the model in its "
+            f"config.json (first: {extra[0]}).",
             remedy="use the config.json that belongs to these weights.",
         )
 
@@ -93,7 +134,7 @@ def locate_tensors(folder: Path) -> dict[str, Path]:
     if not located:
         raise ModelError(
             f"{folder} holds no *.safetensors file.",
-            remedy="convert the weights: load them with transformers and `save_pretrained`.",
+            remedy="convert the weights: load them with transformers and call `save_pretrained`.",
         )
     return located
 
@@ -108,7 +149,7 @@ def _open(file: Path) -> Any:
 
 
 def _common_prefix(names: Mapping[str, Any], files: Mapping[str, Path]) -> str:
-    """A bare backbone's files lack the causal LM's first name part (`model.` or the like)."""
+    """The prefix (such as `model.`) that names in the files of a bare backbone lack."""
     first = next(iter(names)).split(".", 1)[0] + "."
     has_prefix = any(name.startswith(first) for name in files)
     return "" if has_prefix else first
@@ -118,8 +159,8 @@ def _read_shard(source: Any, parameter: Any, *, name: str, world: World) -> None
     shape = tuple(source.get_shape())
     if shape != tuple(parameter.ds_shape):
         raise ModelError(
-            f"{name} has shape {list(shape)} in the file and {list(parameter.ds_shape)} by "
-            "config.json.",
+            f"{name} has shape {list(shape)} in the file, but {list(parameter.ds_shape)} according "
+            "to config.json.",
             remedy="use the config.json that belongs to these weights.",
         )
     if source.get_dtype() not in PLAIN_DTYPES:
@@ -128,14 +169,14 @@ def _read_shard(source: Any, parameter: Any, *, name: str, world: World) -> None
             remedy="use the model's folder in bfloat16 or float32.",
         )
     shard: Tensor = parameter.ds_tensor
-    shard.zero_()  # padding too: memory's leftovers there could be no numbers
+    shard.zero_()  # the padding too: uninitialised memory could hold NaN
     start, stop = shard_range(parameter.ds_numel, rank=world.rank, world_size=world.size)
     if stop > start:
         shard[: stop - start].copy_(read_flat(source, start=start, stop=stop))
 
 
 def read_flat(source: Any, *, start: int, stop: int) -> Tensor:
-    """Elements [start, stop) of a flattened safetensors slice, reading only the rows they lie in.
+    """Elements [start, stop) of a flattened safetensors slice; reads only the rows they are in.
 
     Args:
         source: `safe_open(...).get_slice(name)`.

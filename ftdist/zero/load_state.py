@@ -1,4 +1,4 @@
-"""Training state from committed files into a running engine, whatever world wrote them."""
+"""Loads training state from a checkpoint written by any number of ranks."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,29 +19,26 @@ def read_shards(
     engine: Zero3Engine,
     folder: Path,
     *,
-    world: World,
     saved_world_size: int,
     saved_shapes: dict[str, list[int]],
     saved_frozen: list[str],
     optimizer_steps: int,
 ) -> None:
-    """Fill master weights, moments and the model's own weights from a checkpoint. Collective.
+    """Load master weights, moments and the model's weights from a checkpoint. Collective.
 
     Args:
         engine: freshly built for the same model.
         folder: a committed checkpoint, already verified.
-        world: this rank.
         saved_world_size: ranks that wrote the checkpoint.
         saved_shapes: of the parameters when it was written.
-        saved_frozen: names of those that were not trained.
-        optimizer_steps: updates AdamW had made.
+        saved_frozen: names of the parameters that were not trained.
+        optimizer_steps: updates that AdamW had made.
 
     Raises:
-        StorageError: the checkpoint belongs to another model, or others of its parameters were
-            trained.
+        StorageError: the checkpoint is of another model, or of other frozen parameters.
     """
-    _refuse_others(engine, folder, saved_shapes=saved_shapes, saved_frozen=saved_frozen)
-    _make_moments(engine, optimizer_steps)
+    _refuse_other_model(engine, folder, saved_shapes=saved_shapes, saved_frozen=saved_frozen)
+    _create_moments(engine, optimizer_steps)
     for kind in KINDS:
         with ExitStack() as stack:
             files: dict[int, Any] = {}
@@ -53,7 +50,7 @@ def read_shards(
                     name,
                     parameter,
                     kind=kind,
-                    world=world,
+                    world=engine.world,
                     saved_world_size=saved_world_size,
                     files=files,
                     stack=stack,
@@ -62,10 +59,10 @@ def read_shards(
                     parameter.ds_tensor.copy_(shard)
                 else:
                     _set(parameter, shard, kind=kind)
-    _renew_weights(engine)
+    _refresh_weights(engine)
 
 
-def _refuse_others(
+def _refuse_other_model(
     engine: Zero3Engine,
     folder: Path,
     *,
@@ -80,21 +77,21 @@ def _refuse_others(
             if shapes.get(name) != saved_shapes.get(name)
         )
         raise StorageError(
-            f"Checkpoint {folder} belongs to another model: {len(differing)} parameters differ, "
-            f"the first is {differing[0]}.",
+            f"Checkpoint {folder} is of another model: {len(differing)} parameters differ (first: "
+            f"{differing[0]}).",
             remedy="resume with the model folder that the run was started with.",
         )
     others = sorted(set(engine.frozen) ^ set(saved_frozen))
     if others:
         raise StorageError(
-            f"Checkpoint {folder} belongs to another run: optim.freeze_params was another for "
-            f"{len(others)} parameters, the first is {others[0]}.",
+            f"Checkpoint {folder} was trained with another optim.freeze_params: {len(others)} "
+            f"parameters differ (first: {others[0]}).",
             remedy="resume with the optim.freeze_params that the run was started with.",
         )
 
 
-def _make_moments(engine: Zero3Engine, optimizer_steps: int) -> None:
-    # AdamW makes its state at the first update; here it has to stand before.
+def _create_moments(engine: Zero3Engine, optimizer_steps: int) -> None:
+    # AdamW creates its state at the first update; here it is needed before.
     for flat in engine.zero_optimizer.fp32_partitioned_groups_flat:
         engine.optimizer.state[flat] = {
             "step": torch.tensor(float(optimizer_steps), dtype=torch.float32, device=flat.device),
@@ -138,9 +135,9 @@ def _set(parameter: Any, shard: Tensor, *, kind: Kind) -> None:
         safe_set_local_optimizer_state(parameter, shard, kind)
 
 
-def _renew_weights(engine: Zero3Engine) -> None:
-    # What DeepSpeed's own step does once the masters have changed: the model's shards are
-    # copied from them, and parameters that stay whole between steps are gathered again.
+def _refresh_weights(engine: Zero3Engine) -> None:
+    # As at the end of DeepSpeed's own step: the model's shards are copied from the master
+    # weights, and parameters that stay whole between steps are gathered again.
     optimizer = engine.zero_optimizer
     optimizer._partition_all_parameters()
     for group in range(len(optimizer.fp32_partitioned_groups_flat)):

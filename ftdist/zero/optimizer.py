@@ -1,4 +1,4 @@
-"""Which parameters are trained, and AdamW over them in groups."""
+"""Freezes parameters, and builds AdamW over the trained ones."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,14 +11,14 @@ from ftdist.nn.optim import layer_scales, parameter_groups
 from ftdist.plan.param_names import frozen_names, layers_by_name
 
 RATE_SCALE = "rate_scale"
-"""Key of a parameter group: its learning rate, as a proportion of the schedule's."""
+"""Key in a parameter group: its learning rate relative to the schedule's."""
 
 
 def freeze(model: nn.Module, patterns: Sequence[str]) -> dict[str, list[str]]:
-    """Freeze the parameters that `optim.freeze_params` names, before ZeRO-3 shards them.
+    """Freeze the parameters that `optim.freeze_params` names, before `deepspeed.initialize`.
 
-    DeepSpeed 0.19.8 leaves a parameter that asks for no gradient out of its optimizer's groups and
-    reduction hooks (`is_optimized_parameter`): it is a shard of the model's dtype and no more.
+    DeepSpeed 0.19.8 leaves a parameter without gradient out of its optimizer's groups and
+    reduction hooks (`is_optimized_parameter`): only its shard in the model's dtype remains.
 
     Returns:
         the frozen parameters, each with all its names.
@@ -38,10 +38,10 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> dict[str, list[str]]:
 
 
 def adamw(model: nn.Module, optim: OptimConfig) -> torch.optim.AdamW:
-    """AdamW over the parameters that are trained.
+    """AdamW over the trained parameters.
 
-    Matrices decay, norms and biases do not; with `optim.layerwise_lr_decay` below 1, each layer
-    has groups and a learning rate of its own.
+    Weight decay applies to matrices, not to norms and biases. With `optim.layerwise_lr_decay` below
+    1, each layer has its own groups and learning rate.
 
     Raises:
         ConfigError: `optim.layerwise_lr_decay` finds no layers.
@@ -73,17 +73,17 @@ def adamw(model: nn.Module, optim: OptimConfig) -> torch.optim.AdamW:
         lr=optim.peak_lr,
         betas=(optim.beta1, optim.beta2),
         eps=optim.eps,
-        # DeepSpeed's own AdamW is compiled at run time; this one comes with torch.
+        # DeepSpeed's own AdamW is compiled at run time; torch's is not.
         fused=True,
     )
 
 
 def _embeddings(model: nn.Module) -> frozenset[str]:
-    """Names of the parameters that embeddings hold, of tokens and of positions; a tied head too."""
-    held = {
+    """Names of the parameters of token and position embeddings, tied heads included."""
+    embedded = {
         id(parameter)
         for module in model.modules()
         if isinstance(module, nn.Embedding)
         for parameter in module.parameters(recurse=False)
     }
-    return frozenset(name for name, p in model.named_parameters() if id(p) in held)
+    return frozenset(name for name, p in model.named_parameters() if id(p) in embedded)

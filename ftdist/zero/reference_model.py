@@ -1,82 +1,78 @@
-"""The base model in shards beside the one in training: frozen, and asked for its distribution."""
+"""The frozen base model in shards: the reference of sources that are trained by KL."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from ftdist.config.deepspeed_keys import without_optimizer
-from ftdist.config.schema import RunConfig
+from ftdist.config.schema import ModelConfig
 from ftdist.data.collate import Batch
-from ftdist.dist.device import TORCH_DTYPE, Dtype
+from ftdist.dist.device import Device, Dtype
 from ftdist.dist.world import World
 from ftdist.nn.loss import BaseRows
-from ftdist.nn.model import PackedBase, build_model
-from ftdist.zero.load import read_weights
+from ftdist.nn.model import PackedBase
+from ftdist.zero.load import load_sharded_model
 
-_NOTHING_TOKENS = 8
-"""Length of the row that a rank computes which asks nothing while others do."""
+_MIN_ROW_TOKENS = 8
+"""Length of the row of a rank that needs no reference while others do."""
 
 
-class BaseModel:
-    """ZeRO-3's shards of the base model, without optimizer; every attempt reads them anew."""
+class ReferenceModel:
+    """ZeRO-3 shards of the base model, without optimizer; every attempt loads them again."""
 
-    def __init__(self, engine: Any, *, model: PackedBase, gathered: Any) -> None:
+    def __init__(self, engine: Any, *, model: PackedBase) -> None:
         self._engine = engine
         self._model = model
-        self._gathered = gathered
 
     @classmethod
     def build(
         cls,
-        config: RunConfig,
+        config: ModelConfig,
         settings: dict[str, Any],
         *,
         world: World,
-        device: str,
+        device: Device,
         dtype: Dtype,
-        deepspeed: Any,
-    ) -> "BaseModel":
-        """The base model, read from `model.path`. Collective.
+    ) -> "ReferenceModel":
+        """Load the base model from `config.path`. Collective.
 
         Args:
-            config: the run.
+            config: of the model in training.
             settings: DeepSpeed's, of the model in training.
             world: this rank.
-            device: "cpu" or "cuda".
+            device: that it runs on.
             dtype: of the weights.
-            deepspeed: the module, as `import_deepspeed` prepared it.
         """
+        import deepspeed
+
         settings = without_optimizer(settings)
-        base = build_model(
-            config.model.path,
-            dtype=TORCH_DTYPE[dtype],
-            attention=config.model.attention,
+        base = load_sharded_model(
+            config,
+            settings,
+            world=world,
             device=device,
+            dtype=dtype,
             activation_checkpointing=False,
-            sharding=deepspeed.zero.Init(
-                config_dict_or_path=settings,
-                tensor_overrides=[deepspeed.zero.DeepSpeedTensorOverride.device],
-            ),
         )
-        read_weights(base, Path(config.model.path), world=world)
         model = PackedBase(base).requires_grad_(False).eval()
         engine, *_ = deepspeed.initialize(model=model, config=settings, dist_init_required=False)
         engine.eval()
-        return cls(engine, model=model, gathered=deepspeed.zero.GatheredParameters)
+        return cls(engine, model=model)
 
     @contextmanager
     def rows(self, batch: Batch) -> Iterator[BaseRows | None]:
-        """The base at the places where `batch` follows it, its embedding whole meanwhile.
+        """The base model at `batch.base_positions`, its output embedding gathered meanwhile.
 
-        Collective, wherever `batch.asks_base` says so: it says the same on all ranks.
+        Collective where `batch.asks_base` is set, which it is on all ranks or on none.
         """
+        from deepspeed.zero import GatheredParameters
+
         if not batch.asks_base:
             yield None
             return
-        room = slice(None) if len(batch.base_positions) else slice(_NOTHING_TOKENS)
+        room = slice(None) if len(batch.base_positions) else slice(_MIN_ROW_TOKENS)
         with torch.no_grad():
             hidden = self._engine(
                 input_ids=batch.input_ids[:, room],
@@ -84,7 +80,7 @@ class BaseModel:
                 positions=batch.base_positions,
             )
         embedding = self._model.embedding
-        with self._gathered([p for p in (embedding.weight, embedding.bias) if p is not None]):
+        with GatheredParameters([p for p in (embedding.weight, embedding.bias) if p is not None]):
             yield BaseRows(hidden=hidden, head=embedding.weight, bias=embedding.bias)
 
     def close(self) -> None:

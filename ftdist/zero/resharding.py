@@ -1,8 +1,8 @@
-"""Shards of any number of ranks as one flat parameter: the arithmetic of resuming elsewhere.
+"""Arithmetic of ZeRO-3 shards: reading with one world size what another one wrote.
 
 ZeRO-3 flattens a parameter of n elements, pads it to a multiple of the world's size W and gives
-rank r the elements [r * s, (r + 1) * s) with s = ceil(n / W). So the slice of any rank in any
-world is a run of pieces of the files that another world wrote.
+rank r the elements [r * s, (r + 1) * s) with s = ceil(n / W). So the slice of any rank of any
+world is a sequence of pieces of the files that another world wrote.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Piece:
-    """Elements [start, stop) of the shard that rank `rank` wrote."""
+    """Elements [start, stop) of the shard written by rank `rank`."""
 
     rank: int
     start: int
@@ -29,7 +29,7 @@ def shard_range(elements: int, *, rank: int, world_size: int) -> tuple[int, int]
 
 
 def pieces(*, start: int, stop: int, elements: int, world_size: int) -> list[Piece]:
-    """Where elements [start, stop) of a parameter lie in the shards of a world of `world_size`.
+    """The pieces of the shards of `world_size` ranks that hold elements [start, stop).
 
     Args:
         start: first element wanted.
@@ -38,10 +38,10 @@ def pieces(*, start: int, stop: int, elements: int, world_size: int) -> list[Pie
         world_size: of the world that wrote the shards.
     """
     size = shard_elements(elements, world_size=world_size)
-    found: list[Piece] = []
+    result: list[Piece] = []
     while start < stop:
         rank = start // size
         end = min(stop, (rank + 1) * size)
-        found.append(Piece(rank, start - rank * size, end - rank * size))
+        result.append(Piece(rank, start - rank * size, end - rank * size))
         start = end
-    return found
+    return result

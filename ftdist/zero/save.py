@@ -1,8 +1,8 @@
-"""This rank's training state into files: safetensors, no pickles.
+"""Writes this rank's training state: safetensors, no pickles.
 
-A rank writes three files, one for each kind of state, so that no more than a third of it stands
-twice in memory while it is written. Names inside are the model folder's parameter names. A frozen
-parameter is in the first alone, in the model's dtype: it has neither master weight nor moments.
+A rank writes three files, one per kind of state, so that at most a third of its state is copied
+in memory at a time. Names inside are the model folder's parameter names. A frozen parameter is
+only in the first file, in the model's dtype: it has neither master weight nor moments.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from ftdist.zero.resharding import shard_range
 Kind = Literal["master", "exp_avg", "exp_avg_sq"]
 
 KINDS: tuple[Kind, ...] = ("master", "exp_avg", "exp_avg_sq")
-"""float32 master weights with what is frozen, and AdamW's first and second moments."""
+"""float32 master weights (and frozen weights), and AdamW's first and second moments."""
 
 
 def shard_name(kind: Kind, *, rank: int, world_size: int) -> str:
@@ -37,7 +37,7 @@ def write_shards(engine: Zero3Engine, folder: Path, *, world: World) -> list[Pat
         the files written.
 
     Raises:
-        StorageError: the disk refused.
+        StorageError: it could not be written.
     """
     files = []
     for kind in KINDS:
@@ -51,7 +51,7 @@ def write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
     """Write a safetensors file.
 
     Raises:
-        StorageError: the disk refused.
+        StorageError: it could not be written.
     """
     try:
         save_file(tensors, file, metadata={"format": "pt"})
@@ -63,14 +63,14 @@ def write_tensors(tensors: dict[str, Tensor], file: Path) -> None:
 
 
 def optimizer_steps(engine: Zero3Engine) -> int:
-    """Updates that AdamW has made; skipped steps are not among them."""
+    """Updates that AdamW has made; skipped steps do not count."""
     for state in engine.optimizer.state.values():
         return int(state["step"].item())
     return 0
 
 
 def parameter_shapes(engine: Zero3Engine) -> dict[str, list[int]]:
-    """Shape of every parameter, whole."""
+    """Unsharded shape of every parameter."""
     return {name: list(parameter.ds_shape) for name, parameter in engine.named_parameters()}
 
 
@@ -90,5 +90,5 @@ def _shards(engine: Zero3Engine, kind: Kind, *, world: World) -> Iterator[tuple[
         else:
             shard = torch.zeros_like(safe_get_local_fp32_param(parameter))
         start, stop = shard_range(parameter.ds_numel, rank=world.rank, world_size=world.size)
-        # Without the padding, which holds whatever memory held: equal states make equal files.
+        # Without the padding, which is uninitialised: equal states make equal files.
         yield name, shard[: stop - start].detach().cpu()

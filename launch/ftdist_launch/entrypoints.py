@@ -68,7 +68,7 @@ def train(run_dir: str) -> None:
 
     def body(facts: RankInfo) -> int:
         from ftdist.dist.world import Address, World
-        from ftdist.train import main
+        from ftdist.train.main import main
 
         place = None
         if on_slurm():
@@ -80,7 +80,7 @@ def train(run_dir: str) -> None:
             local_rank=facts.local_rank,
             local_size=facts.local_size,
         )
-        return main.run(run.root, world, attempt=attempt, rendezvous=place)
+        return main(run.root, world, attempt=attempt, rendezvous=place)
 
     run_rank(run.attempt(attempt), body)
 

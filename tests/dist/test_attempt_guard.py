@@ -1,4 +1,4 @@
-"""An attempt that was superseded writes nothing any more."""
+"""A superseded attempt commits nothing."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.support.ranks import RunRanks
 from tests.support.runs import attempt, make_run, run_attempt
 
 
-def test_an_attempt_that_was_superseded_commits_nothing_and_asks_for_nothing(
+def test_superseded_attempt_commits_nothing_and_requests_nothing(
     run_ranks: RunRanks, ingredients: Path, tmp_path: Path
 ) -> None:
     run = make_run(tmp_path / "r", ingredients, world_size=2)
@@ -22,20 +22,20 @@ def test_an_attempt_that_was_superseded_commits_nothing_and_asks_for_nothing(
     ] == []
 
 
-def deaf_attempt(world: World, run_dir: Path) -> int:
-    """The first attempt, without the looks between steps."""
-    from ftdist.train.attempt_guard import Fence
+def attempt_that_never_stops(world: World, run_dir: Path) -> int:
+    """The first attempt, without the checks between steps."""
+    from ftdist.train.attempt_guard import AttemptGuard
 
-    Fence.wants_stop = property(lambda _: False)  # type: ignore[method-assign, assignment]
+    AttemptGuard.wants_stop = lambda _: False  # type: ignore[method-assign, assignment]
     return attempt(world, run_dir, 1, -1, 0)
 
 
-def test_a_checkpoint_is_not_committed_once_a_newer_attempt_has_begun(
+def test_no_checkpoint_is_committed_after_a_newer_attempt_has_begun(
     run_ranks: RunRanks, ingredients: Path, tmp_path: Path
 ) -> None:
     run = make_run(tmp_path / "r", ingredients, world_size=2, steps=2)
     for number in (1, 2):
         run.attempt(number).mkdir(parents=True)
-    codes = run_ranks(2, deaf_attempt, run.root, group=False, timeout_s=240)
+    codes = run_ranks(2, attempt_that_never_stops, run.root, group=False, timeout_s=240)
     assert codes == [RequeueError.exit_code] * 2
     assert not list(run.checkpoints.iterdir())

@@ -35,10 +35,12 @@ def test_export_reloads_in_plain_transformers_with_the_engines_logits(trained: R
     assert exported.step == STEPS
     assert exported.largest_difference < 1e-5
     model = AutoModelForCausalLM.from_pretrained(trained.export)
-    witness = load_file(trained.checkpoints / f"step-{STEPS:08d}" / "witness.safetensors")
+    reference = load_file(
+        trained.checkpoints / f"step-{STEPS:08d}" / "reference_logits.safetensors"
+    )
     with torch.no_grad():
-        logits = model(input_ids=witness["input_ids"]).logits[0, witness["positions"]]
-    torch.testing.assert_close(logits, witness["logits"], rtol=1e-4, atol=1e-4)
+        logits = model(input_ids=reference["input_ids"]).logits[0, reference["positions"]]
+    torch.testing.assert_close(logits, reference["logits"], rtol=1e-4, atol=1e-4)
     assert model.config.tie_word_embeddings
     # The base has no chat template: ours was learned, so ours travels along.
     tokenizer = AutoTokenizer.from_pretrained(trained.export)
@@ -100,9 +102,9 @@ def test_export_that_answers_otherwise_is_refused_and_the_old_one_stays(
     shutil.copytree(trained.root, copy.root)
     export(copy.root)
     checkpoint = copy.checkpoints / f"step-{STEPS:08d}"
-    row = load_file(checkpoint / "witness.safetensors")
+    row = load_file(checkpoint / "reference_logits.safetensors")
     row["logits"][0, 0] += 0.01 * row["logits"].abs().max()
-    save_file(row, checkpoint / "witness.safetensors")
+    save_file(row, checkpoint / "reference_logits.safetensors")
     manifest = read_manifest(checkpoint)
     records = tuple(describe_file(checkpoint / record.name) for record in manifest.files)
     write_manifest(

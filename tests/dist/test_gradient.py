@@ -101,7 +101,7 @@ def updated_by_one_step(world: World, model: Path, max_grad_norm: float) -> tupl
     batch = build_batch(sequences(SEQUENCES)[world.rank :: world.size], pad_token_id=0)
     result = train_step(engine, [batch], loss_tokens=loss_tokens(sequences(SEQUENCES)))
     moments = [state["exp_avg"] for state in engine.optimizer.state.values()]
-    return result.grad_norm, float(sum(moment.pow(2).sum() for moment in moments))
+    return float(result.grad_norm), float(sum(moment.pow(2).sum() for moment in moments))
 
 
 def test_clipping_scales_the_whole_gradient_to_its_norm(
@@ -154,7 +154,7 @@ def step_with_infinite_loss_on_one_rank(world: World, model: Path) -> tuple[bool
     skipped = engine.step().skipped
     unchanged = all(torch.equal(a, b) for a, b in zip(before, state(), strict=True))
     after = train_step(engine, [batch], loss_tokens=10)
-    return skipped, unchanged, after.grad_norm
+    return skipped, unchanged, float(after.grad_norm)
 
 
 def test_infinite_gradient_of_one_rank_skips_the_step_on_all(

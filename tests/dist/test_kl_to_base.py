@@ -30,22 +30,20 @@ def source_of(number: int) -> int:
 
 def build(world: World, model: Path, base: Path, dtype: str) -> Zero3Engine:
     """An engine whose base is another model than the one it starts from."""
-    from ftdist.zero.reference_model import BaseModel
+    from ftdist.zero.reference_model import ReferenceModel
 
     config = tiny_config(model)
     plan = tiny_plan(config, world_size=world.size)
     library, *_ = plan.library.sources
     sources = (library, replace(library, name="replay", kl_to_base=True))
     plan = replace(plan, library=replace(plan.library, sources=sources))
-    build_base = BaseModel.build
+    build_base = ReferenceModel.build
 
-    def of_another(config: Any, *args: Any, **kwargs: Any) -> BaseModel:
-        return build_base(
-            replace(config, model=replace(config.model, path=str(base))), *args, **kwargs
-        )
+    def of_another(config: Any, *args: Any, **kwargs: Any) -> ReferenceModel:
+        return build_base(replace(config, path=str(base)), *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseModel, "build", of_another)
+        patch.setattr(ReferenceModel, "build", of_another)
         return Zero3Engine.build(config, plan, world=world, device="cpu", dtype=dtype)  # type: ignore[arg-type]
 
 

@@ -130,7 +130,7 @@ def load(world: World, model: Path) -> tuple[float, float]:
     import deepspeed  # noqa: F401
     from transformers import LlamaForCausalLM  # noqa: F401
 
-    from ftdist.zero import engine as engine_module
+    from ftdist.zero import load as load_module
     from ftdist.zero.load import read_weights
 
     before = anonymous_memory_gib()
@@ -142,7 +142,7 @@ def load(world: World, model: Path) -> tuple[float, float]:
 
     peak_memory_gib("cpu")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine_module, "read_weights", measured)
+        patch.setattr(load_module, "read_weights", measured)
         build(world, model, "float32", "engine.reduce_bucket_size=1000000")
     return before, peaks[0]
 

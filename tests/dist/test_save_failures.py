@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ftdist.dist.collectives import all_or_none, from_all, from_lead
+from ftdist.dist.collectives import all_gather_json, all_or_none, broadcast_json
 from ftdist.dist.world import World
 from ftdist.errors import StorageError
 from ftdist.observe.metrics import read_metrics
@@ -21,7 +21,7 @@ from tests.support.runs import STEPS, make_run
 def attempt_on_a_full_disk(world: World, run_dir: Path, room_from_step: int) -> int:
     """One attempt in which rank 1 cannot write a file of 10 kB until a step has been recorded."""
     from ftdist.errors import FtdistError
-    from ftdist.train import main
+    from ftdist.train.main import main
 
     run = RunDir(run_dir)
     if world.rank == 1:
@@ -36,7 +36,7 @@ def attempt_on_a_full_disk(world: World, run_dir: Path, room_from_step: int) -> 
 
         threading.Thread(target=make_room, daemon=True).start()
     try:
-        return main.run(run_dir, world, attempt=1)
+        return main(run_dir, world, attempt=1)
     except FtdistError as error:
         return error.exit_code if error.problem.startswith("Rank 1: ") else -1
     finally:
@@ -90,7 +90,9 @@ def test_what_fails_on_one_rank_fails_on_all_with_the_same_sentence(run_ranks: R
 
 
 def told(world: World) -> tuple[dict[str, int], list[str]]:
-    return from_lead({"pid": os.getpid()}, world=world), from_all("x" * world.rank, world=world)
+    return broadcast_json({"pid": os.getpid()}, world=world), all_gather_json(
+        "x" * world.rank, world=world
+    )
 
 
 def test_lead_tells_all_and_all_tell_each_other(run_ranks: RunRanks) -> None:

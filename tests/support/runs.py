@@ -127,13 +127,13 @@ def replan(run: RunDir, *, world_size: int) -> None:
 
 def attempt(world: World, run_dir: Path, number: int, interrupt_rank: int, after_row: int) -> int:
     """One attempt; `interrupt_rank` gets a stop signal once step `after_row` has been recorded."""
-    from ftdist.train import main
+    from ftdist.train.main import main
 
     run = RunDir(run_dir)
     if world.rank == interrupt_rank:
         threading.Thread(target=_interrupt, args=(run, after_row), daemon=True).start()
     try:
-        return main.run(run_dir, world, attempt=number)
+        return main(run_dir, world, attempt=number)
     except FtdistError as error:
         return error.exit_code
 

@@ -1,39 +1,50 @@
-"""One run, one writer: an attempt sees that a newer one has begun."""
+"""An attempt stops on a signal, a newer attempt or a cancellation."""
 
+import signal
 from pathlib import Path
 
+from ftdist.dist.preemption import StopRequest
 from ftdist.dist.world import World
 from ftdist.rundir import RunDir
-from ftdist.train.attempt_guard import LOOK_EVERY_S, Fence
+from ftdist.train.attempt_guard import CHECK_EVERY_S, AttemptGuard
 
 
-def world(rank: int) -> World:
-    return World(rank=rank, size=2, local_rank=rank, local_size=2)
+def guard(run: RunDir, clock: list[float], *, rank: int = 0) -> AttemptGuard:
+    world = World(rank=rank, size=2, local_rank=rank, local_size=2)
+    return AttemptGuard(run, attempt=1, stop=StopRequest(), world=world, clock=lambda: clock[0])
 
 
-def test_the_lead_sees_a_newer_attempt_once_it_looks_again(tmp_path: Path) -> None:
-    run, now = RunDir(tmp_path), 0.0
+def test_rank_0_sees_a_newer_attempt_at_its_next_check(tmp_path: Path) -> None:
+    run, clock = RunDir(tmp_path), [0.0]
     run.attempt(1).mkdir(parents=True)
-    fence = Fence(run, attempt=1, world=world(0), clock=lambda: now)
-    other = Fence(run, attempt=1, world=world(1), clock=lambda: now)
-    assert not fence.wants_stop
+    rank0, rank1 = guard(run, clock), guard(run, clock, rank=1)
+    assert not rank0.wants_stop()
     run.attempt(2).mkdir()
-    now = LOOK_EVERY_S - 0.1
-    assert not fence.wants_stop
-    now = LOOK_EVERY_S
-    assert fence.wants_stop
-    assert not other.wants_stop  # ranks agree in the loop; only one reads the disk
+    clock[0] = CHECK_EVERY_S - 0.1
+    assert not rank0.wants_stop()
+    clock[0] = CHECK_EVERY_S
+    assert rank0.wants_stop()
+    assert not rank1.wants_stop()  # ranks agree in the loop; only one reads the disk
 
 
-def test_the_lead_sees_that_the_run_was_cancelled_and_that_it_was_asked_to_go_on(
+def test_rank_0_sees_that_the_run_was_cancelled_and_that_it_was_requested_again(
     tmp_path: Path,
 ) -> None:
-    run, now = RunDir(tmp_path), 0.0
+    run, clock = RunDir(tmp_path), [0.0]
     run.attempt(1).mkdir(parents=True)
-    fence = Fence(run, attempt=1, world=world(0), clock=lambda: now)
+    rank0 = guard(run, clock)
     run.append_event("run_requested", by="submit")
     run.append_event("cancel_requested", by="cancel")
-    assert fence.wants_stop
+    assert rank0.wants_stop()
     run.append_event("run_requested", by="resume")
-    now = LOOK_EVERY_S
-    assert not fence.wants_stop
+    clock[0] = CHECK_EVERY_S
+    assert not rank0.wants_stop()
+
+
+def test_any_rank_wants_to_stop_once_it_has_a_signal(tmp_path: Path) -> None:
+    stop = StopRequest()
+    world = World(rank=1, size=2, local_rank=1, local_size=2)
+    rank1 = AttemptGuard(RunDir(tmp_path), attempt=1, stop=stop, world=world)
+    assert not rank1.wants_stop()
+    stop.request(signal.SIGUSR2)
+    assert rank1.wants_stop()
