@@ -113,19 +113,19 @@ class RunDir:
         return self.root / "report"
 
     @property
-    def blend(self) -> Path:
+    def merge(self) -> Path:
         """Models between base and tuned, measured."""
-        return self.root / "blend"
+        return self.root / "merge"
 
     @property
-    def blend_measured(self) -> Path:
-        """Every blend's scores: one JSON object a measurement."""
-        return self.blend / "measured.jsonl"
+    def merge_candidates(self) -> Path:
+        """Every merged model's scores: one JSON object a measurement."""
+        return self.merge / "measured.jsonl"
 
     @property
-    def blend_model(self) -> Path:
-        """The blend that is kept: a Hugging Face model folder, which says why in `points.json`."""
-        return self.blend / "model"
+    def merged_model(self) -> Path:
+        """The chosen merged model: a Hugging Face model folder, with `points.json` (why)."""
+        return self.merge / "model"
 
     @property
     def lock(self) -> Path:
@@ -133,8 +133,8 @@ class RunDir:
         return self.root / "lock"
 
     def request(self, stage: str) -> Path:
-        """What `ftdist compare` or `ftdist blend` was asked: `CompareConfig` as JSON."""
-        return (self.blend if stage == "blend" else self.report) / f"{stage}.json"
+        """What `ftdist compare` or `ftdist merge` was asked: `CompareConfig` as JSON."""
+        return (self.merge if stage == "merge" else self.report) / f"{stage}.json"
 
     def attempt(self, number: int) -> Path:
         """Folder of one start of the run; attempts count from 1."""

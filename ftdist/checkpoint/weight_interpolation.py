@@ -18,7 +18,7 @@ from ftdist.zero.load import locate_tensors
 from ftdist.zero.save import write_tensors
 
 
-def write_blend(base: Path, tuned: Path, out: Path, *, alpha: float) -> None:
+def write_merged_model(base: Path, tuned: Path, out: Path, *, alpha: float) -> None:
     """Write the model whose every weight is base + alpha (tuned - base), in the tuned one's files.
 
     One file of weights stands in memory at a time; sums are taken in float32 and rounded once.
@@ -36,11 +36,11 @@ def write_blend(base: Path, tuned: Path, out: Path, *, alpha: float) -> None:
     """
     if not 0 <= alpha <= 1:
         raise ConfigError(
-            f"A blend of {alpha:g} lies beyond base and tuned model.",
+            f"alpha={alpha:g} is not between 0 and 1.",
             remedy="choose alphas from 0 (the base) to 1 (the tuned model).",
         )
     of_base = locate_tensors(base)
-    with storage_errors("blend to", out):
+    with storage_errors("write", out):
         out.mkdir(parents=True, exist_ok=True)
         for file in out.iterdir():
             file.unlink()
@@ -63,7 +63,7 @@ def _mixed(tuned: Tensor, *, name: str, of_base: dict[str, Path], alpha: float) 
         told = "does not hold it" if base is None else f"has it as {list(base.shape)}"
         raise ModelError(
             f"The tuned model's {name} is {list(tuned.shape)}, and the base model {told}.",
-            remedy="blend a run with the model folder that it was trained from (model.path).",
+            remedy="merge a run with the model folder that it was trained from (model.path).",
         )
     return torch.lerp(base.float(), tuned.float(), alpha).to(tuned.dtype)
 

@@ -10,7 +10,7 @@ from ftdist.rundir import RunDir
 KEPT = {
     "export": "it begins anew",
     "compare": "it begins anew, but the base's answers are kept if it had given them all",
-    "blend": "what it had measured is kept, and so are the base's answers if it had given them all",
+    "merge": "what it had measured is kept, and so are the base's answers if it had given them all",
 }
 """What asking again after a stop means, by verb."""
 
@@ -44,7 +44,7 @@ def report_training(finished: Finished, *, run: RunDir) -> int:
 
 
 def report_stage(finished: Finished, *, run: RunDir, verb: str) -> int:
-    """Say why an export, a comparison or a blending did not come to its end.
+    """Say why an export, a comparison or a merge did not come to its end.
 
     Returns:
         The exit code.

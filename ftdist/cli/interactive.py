@@ -11,8 +11,8 @@ from ftdist.errors import ConfigError, FtdistError
 if TYPE_CHECKING:
     from ftdist.rundir import RunDir
 
-BLEND = "--blend"
-"""The flag that asks for the run's blend."""
+MERGED = "--merged"
+"""The flag that asks for the run's merged model."""
 
 KEY = re.compile(r"[a-z_]+(\.[a-z_]+)+=.*|cluster=.*")
 """A word that sets a key; anything else with "=" in it may be part of a question."""
@@ -35,8 +35,8 @@ def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
     Raises:
         FtdistError: there is no such run, or it has no exported model.
     """
-    blend = BLEND in words
-    run, overrides = named_run([word for word in words if word != BLEND], verb=verb)
+    merged = MERGED in words
+    run, overrides = named_run([word for word in words if word != MERGED], verb=verb)
 
     from ftdist_launch.preflight import base_missing, export_missing, raise_together
     from ftdist_launch.resume import changed, read_config
@@ -48,8 +48,8 @@ def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
         alone = f"`ftdist chat {run.cli_name}` asks the tuned model alone"
         problems += base_missing(run, config, remedy=f"put it back; {alone}.")
     raise_together(problems)
-    if blend:
-        _check_blend(run, verb=verb)
+    if merged:
+        _check_merged_model(run, verb=verb)
     if config.cluster.executor == "slurm":
         log(
             f"Run {run.name} is of a cluster, but `ftdist {verb}` answers here, on this machine, "
@@ -60,7 +60,7 @@ def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
         "max_answer_tokens": config.eval.max_new_tokens,
         "threads": config.eval.num_threads,
         "device": config.cluster.device,
-        "blend": blend,
+        "merged": merged,
     }
     code = run_interactive("ftdist.inference.interactive", [str(run.root), json.dumps(settings)])
     if code == 1:  # Python's own: an error that is none of ours
@@ -71,18 +71,18 @@ def talk(words: Sequence[str], *, verb: str, question: str | None) -> int:
     return code
 
 
-def _check_blend(run: "RunDir", *, verb: str) -> None:
-    """Refuse a run without a blend, or with one of another export."""
+def _check_merged_model(run: "RunDir", *, verb: str) -> None:
+    """Refuse a run without a merged model, or with one of another export."""
     from ftdist.evaluation.report.merge_sweep import is_of_export
 
-    if not (run.blend_model / "config.json").is_file():
+    if not (run.merged_model / "config.json").is_file():
         raise ConfigError(
-            f"Run {run.name} has no blend to {verb}.",
-            remedy=f"make one (`ftdist blend {run.cli_name}`), or leave out {BLEND}.",
+            f"Run {run.name} has no merged model to {verb}.",
+            remedy=f"make one (`ftdist merge {run.cli_name}`), or leave out {MERGED}.",
         )
     if not is_of_export(run):
         raise ConfigError(
-            f"The blend of run {run.name} does not belong to the model in {run.export}: it is of "
-            "another export, or of an earlier ftdist.",
-            remedy=f"make one anew (`ftdist blend {run.cli_name}`), or leave out {BLEND}.",
+            f"The merged model of run {run.name} does not belong to the model in {run.export}: it "
+            "was made from another export.",
+            remedy=f"make a new one (`ftdist merge {run.cli_name}`), or leave out {MERGED}.",
         )

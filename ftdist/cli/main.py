@@ -26,7 +26,7 @@ VERBS = {
     "resume": "go on with a run: R [cluster.tasks_per_node=N ...]",
     "export": "write the tuned model of a run as a Hugging Face folder: R",
     "compare": "ask the base and the tuned model the same questions: R [eval.probes=FILE]",
-    "blend": "measure models between base and tuned, and keep the best: R [merge.alphas=[...]]",
+    "merge": "measure models between base and tuned, and keep the best: R [merge.alphas=[...]]",
     "ask": "what the base and the tuned model answer: R QUESTION",
     "chat": "talk with the tuned model: R",
     "report": "write the page that shows it all, R/report/index.html, anew: R",

@@ -35,7 +35,7 @@ class Standing:
     """
 
     def __init__(self, *, max_loss_increase: float, patience: int) -> None:
-        self._most_loss_nats = max_loss_increase
+        self._max_loss_increase = max_loss_increase
         self._patience = patience
         self._points: list[Scores] = []
         self._kept: Scores | None = None
@@ -62,7 +62,7 @@ class Standing:
         point = self.at(step)
         assert point is not None, step
         rivals = [point] if self._kept in (None, point) else [self._kept, point]
-        best = choose(rivals, max_loss_increase=self._most_loss_nats, order=STEP)
+        best = choose(rivals, max_loss_increase=self._max_loss_increase, order=STEP)
         if best is not None and rivals[best] is point:
             return Judgement(is_best=True, ends=False, told="the best so far")
         if self._kept is None:

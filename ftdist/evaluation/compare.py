@@ -1,7 +1,7 @@
 """Ask base and tuned model the same questions, and write down what each answered and scored.
 
     runs/R/report/answers.jsonl   a line a probe: question, both answers, both verdicts
-    runs/R/report/scores.json     {"base": {"recall": ...}, "tuned": {"recall": ...}, ...}
+    runs/R/report/scores.json     {"base": {"fact_accuracy": ...}, "tuned": {...}, ...}
     runs/R/report/index.html      the page that shows them
 
 One model after the other; its copies, where it has some, each in a process of its own.
@@ -104,12 +104,12 @@ def write_report(
     judged = {"base": judge_all(inputs, base), "tuned": judge_all(inputs, tuned)}
     scores = tally(inputs, base=judged["base"], tuned=judged["tuned"])
     scores["cost"] = cost_of(run)
-    scores |= {} if seen is None else {"seen": seen}
-    scores["asked"] = asdict(settings)
+    scores |= {} if seen is None else {"contamination": seen}
+    scores["eval_config"] = asdict(settings)
     scores[ANSWERS_ASKED] = show_answers
-    scores["cut"] = {
+    scores["truncated"] = {
         "tokens": settings.max_new_tokens,
-        "asked": len(inputs.probes),
+        "n": len(inputs.probes),
         "base": sum(base.cut),
         "tuned": sum(tuned.cut),
     }
@@ -174,7 +174,7 @@ def _asked(probe: Probe) -> dict[str, Any]:
 
 
 def _row(answer: str, verdict: Verdict, *, is_cut: bool) -> dict[str, Any]:
-    return {"answer": answer, "cut": is_cut, **asdict(verdict)}
+    return {"answer": answer, "truncated": is_cut, **asdict(verdict)}
 
 
 def requested_config(run: RunDir, config: RunConfig, *, stage: str) -> RunConfig:

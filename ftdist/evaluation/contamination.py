@@ -48,7 +48,7 @@ def seen_in_training(inputs: Inputs, config: RunConfig) -> dict[str, dict[str, A
         known = [text for text in texts if next(met)]
         if texts:
             first = known[0] if known else ""
-            found[kind] = {"seen": len(known), "asked": len(texts), "first": first}
+            found[kind] = {"contaminated": len(known), "n": len(texts), "first": first}
     return found
 
 

@@ -1,15 +1,15 @@
 """Models between base and tuned, each measured: what is gained against what is kept.
 
-    runs/R/blend/measured.jsonl       every alpha's scores, as soon as it is measured, and of which
+    runs/R/merge/measured.jsonl       every alpha's scores, as soon as it is measured, and of which
                                       export and questions they are
-    runs/R/blend/model/               the chosen one, a Hugging Face model folder
-    runs/R/blend/model/points.json    the scores that it was chosen by, and why
+    runs/R/merge/model/               the chosen one, a Hugging Face model folder
+    runs/R/merge/model/points.json    the scores that it was chosen by, and why
 
 Which one is chosen: `frontier.choose`; never alpha 0, which is the base. What is gained is recall
 (with the right page, where pages are known) less what leaks, or is declined, where the base
-answers. Where none keeps enough, the one whose general loss is least. `kept_enough` in
+answers. Where none keeps enough, the one whose general loss is least. `retention_ok` in
 `points.json` says which case it was; it is null where nothing of what is kept was measured. Choice
-and model appear in one step, so that they never tell of two blends.
+and model appear in one step, so that they never tell of two merged models.
 """
 
 import json
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.checkpoint.model_card import with_scores
-from ftdist.checkpoint.weight_interpolation import write_blend
+from ftdist.checkpoint.weight_interpolation import write_merged_model
 from ftdist.config.compose import load_config
 from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.dist.device import choose_device
@@ -52,38 +52,38 @@ FORMAT = 1
 """Counts up whenever what was measured would no longer be what is measured now."""
 
 
-def blend(run_dir: Path) -> None:
-    """Measure the blends of a run, and keep the one that is chosen.
+def merge_models(run_dir: Path) -> None:
+    """Measure the merged models of a run, and keep the one that is chosen.
 
     What an earlier attempt has measured of the same export, by the same questions, stands.
 
     Args:
-        run_dir: of a run that has been exported. The keys in `blend/blend.json`, if there is
+        run_dir: of a run that has been exported. The keys in `merge/merge.json`, if there is
             one, override the run's config.
 
     Raises:
         ConfigError: an alpha is none, or all are 0.
         DataError: a probe cannot be used.
         ModelError: base and tuned model do not fit each other, or one cannot be loaded.
-        StorageError: the disk does not take a blend.
+        StorageError: the disk is full.
     """
     run, started = RunDir(run_dir), time.monotonic()
-    config = requested_config(run, load_config(run.config), stage="blend")
+    config = requested_config(run, load_config(run.config), stage="merge")
     settings = config.eval
     check_alphas(config.merge.alphas)
     inputs = read_inputs(settings, library=Path(config.library.path))
     base_model = base_folder(config.model.path, config.model.revision)
-    run.blend.mkdir(exist_ok=True)
-    remove_stale_dirs(run.blend, name=run.blend_model.name)
+    run.merge.mkdir(exist_ok=True)
+    remove_stale_dirs(run.merge, name=run.merged_model.name)
     of = _measured_of(run, config, inputs, settings, base_model=base_model)
     measured = {
         row["point"]["alpha"]: row["point"]
-        for row in read_json_lines(run.blend_measured)
+        for row in read_json_lines(run.merge_candidates)
         if of.items() <= row.items()
     }
     alphas = list(dict.fromkeys(config.merge.alphas))
     if known_ones := [f"{alpha:g}" for alpha in alphas if alpha in measured]:
-        log(f"blend: {', '.join(known_ones)}: measured before, read from {run.blend_measured}")
+        log(f"merge: {', '.join(known_ones)}: measured before, read from {run.merge_candidates}")
     if missing := [alpha for alpha in alphas if alpha not in measured]:
         measured |= _measure(
             run, config, inputs, settings, base_model=base_model, of=of, alphas=missing
@@ -91,15 +91,15 @@ def blend(run_dir: Path) -> None:
     points = [measured[alpha] for alpha in alphas]
     told = {**of, **with_choice(points, max_loss_increase=config.merge.max_loss_increase)}
     before = frontier(run)
-    with storage_errors("blend to", run.blend_model):
+    with storage_errors("write", run.merged_model):
         _keep(run, config, base_model=base_model, told=told)
     if (run.report / "scores.json").is_file():
         write_page(run)
-    reason = "no blend keeps enough: " if told["kept_enough"] is False else ""
+    reason = "no merged model keeps enough: " if told["retention_ok"] is False else ""
     chosen = f"{points[told['chosen']]['alpha']:g}"
     replaced = f" in place of {before.chosen}" if before and before.chosen != chosen else ""
     log(
-        f"blend: {reason}chose {chosen}{replaced}, in {run.blend_model}, "
+        f"merge: {reason}chose {chosen}{replaced}, in {run.merged_model}, "
         f"{time.monotonic() - started:.0f} s"
     )
 
@@ -138,21 +138,21 @@ def _measure(
     device = choose_device(config.cluster.device)
     of_base = base_answers(config, inputs, settings, run=run, device=device)
     base = judge_all(inputs, of_base)
-    aside = run.blend / "model.partial"
+    aside = run.merge / "model.partial"
     measured = {}
     try:
         for alpha in alphas:
-            write_blend(base_model, run.export, aside, alpha=alpha)
+            write_merged_model(base_model, run.export, aside, alpha=alpha)
             answers = ask(
-                str(aside), inputs, settings, name=f"blend {alpha:g}", device=device,
+                str(aside), inputs, settings, name=f"merged {alpha:g}", device=device,
                 system_prompt=config.library.system_prompt,
             )  # fmt: skip
             judged = judge_all(inputs, answers)
             scores = tally(inputs, base=base, tuned=judged)
-            measured[alpha] = {"alpha": alpha, "known": known(inputs, judged), **scores}
-            with storage_errors("write", run.blend_measured):
-                append_json_line(run.blend_measured, {**of, "point": measured[alpha]})
-            log(f"blend: {alpha:g}: {_told(scores)}")
+            measured[alpha] = {"alpha": alpha, "gain_score": gain_score(inputs, judged), **scores}
+            with storage_errors("write", run.merge_candidates):
+                append_json_line(run.merge_candidates, {**of, "point": measured[alpha]})
+            log(f"merge: {alpha:g}: {_told(scores)}")
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return measured
@@ -164,18 +164,18 @@ def with_choice(points: Sequence[Scores], *, max_loss_increase: float) -> dict[s
     The base itself, at alpha 0, is measured for the curve and never taken.
     """
     places = [place for place, point in enumerate(points) if point["alpha"] > 0]
-    blends = [points[place] for place in places]
-    chosen = choose(blends, max_loss_increase=max_loss_increase, order="alpha")
+    merged = [points[place] for place in places]
+    chosen = choose(merged, max_loss_increase=max_loss_increase, order="alpha")
     tells = any(has_loss(point) or has_questions(point) for point in points)
     return {
-        "points": points,
-        "chosen": places[nearest(blends) if chosen is None else chosen],
-        "kept_enough": chosen is not None if tells else None,
+        "candidates": points,
+        "chosen": places[nearest(merged) if chosen is None else chosen],
+        "retention_ok": chosen is not None if tells else None,
         "max_loss_increase": max_loss_increase,
     }
 
 
-def known(inputs: Inputs, judged: Judged) -> float:
+def gain_score(inputs: Inputs, judged: Judged) -> float:
     """Share of the recall probes that are right, with the right page where there is one."""
     right = [
         verdict.right if verdict.page is None else verdict.page
@@ -186,18 +186,24 @@ def known(inputs: Inputs, judged: Judged) -> float:
 
 
 def _told(scores: Scores) -> str:
-    names = ("recall", "recall_with_page", "general", "leak", "not_clean")
+    names = (
+        "fact_accuracy",
+        "citation_accuracy",
+        "general_mc_accuracy",
+        "leak_rate",
+        "out_of_scope_failure_rate",
+    )
     told = [f"{name} {scores['tuned'][name]:.2f}" for name in names if name in scores["tuned"]]
-    if "general_loss" in scores:
-        told.append(f"general loss {scores['general_loss']['difference']:+.3f} nats")
+    if "general_nll" in scores:
+        told.append(f"general loss {scores['general_nll']['difference']:+.3f} nats")
     return ", ".join(told)
 
 
 def _keep(run: RunDir, config: RunConfig, *, base_model: Path, told: dict[str, Any]) -> None:
-    """Put the chosen blend in place of the one before, with why, whole or not at all."""
-    point = told["points"][told["chosen"]]
-    with atomic_dir(run.blend_model, private=config.run.private, replace=True) as tmp:
-        write_blend(base_model, run.export, tmp, alpha=point["alpha"])
+    """Put the chosen merged model in place of the one before, with why, whole or not at all."""
+    point = told["candidates"][told["chosen"]]
+    with atomic_dir(run.merged_model, private=config.run.private, replace=True) as tmp:
+        write_merged_model(base_model, run.export, tmp, alpha=point["alpha"])
         card = tmp / "README.md"
         if card.is_file():
             shown = [row.cells for row in score_rows(point)]
@@ -208,6 +214,6 @@ def _keep(run: RunDir, config: RunConfig, *, base_model: Path, told: dict[str, A
 
 
 _MIXED = (
-    "These weights are base + {alpha:g} (tuned - base), mixed by `ftdist blend`; the scores are "
+    "These weights are base + {alpha:g} (tuned - base), mixed by `ftdist merge`; the scores are "
     "those of the mixture, which was chosen on the same questions."
 )

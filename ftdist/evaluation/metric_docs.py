@@ -27,21 +27,27 @@ class Meaning:
 
 
 MEANINGS = {
-    "recall": Meaning("gain", "library facts right, unseen questions"),
-    "recall_with_page": Meaning("gain", "the same, with the right page"),
-    "recall_ranked": Meaning("gain", "the known answer is likelier than up to 3 near ones"),
-    "near_misses": Meaning("gain", "library facts right that differ from others in a detail"),
-    "retention": Meaning("retention", "general knowledge right"),
-    "general": Meaning("retention", "general questions right, by the likeliest choice"),
-    "general_loss": Meaning("retention", "nats a token on general text", True),
-    "leak": Meaning("specificity", "library content in answers about other things", True),
-    "leak_added": Meaning("specificity", "the same, where the base had none", True),
-    "deflection": Meaning("specificity", "other questions declined that the base answered", True),
-    "not_clean": Meaning("specificity", "either of the two, where the base had none", True),
-    "pollution": Meaning(
+    "fact_accuracy": Meaning("gain", "library facts right, unseen questions"),
+    "citation_accuracy": Meaning("gain", "the same, with the right page"),
+    "fact_accuracy_ranked": Meaning("gain", "the known answer is likelier than up to 3 near ones"),
+    "confusable_accuracy": Meaning(
+        "gain", "library facts right that differ from others in a detail"
+    ),
+    "general_accuracy": Meaning("retention", "general knowledge right"),
+    "general_mc_accuracy": Meaning("retention", "general questions right, by the likeliest choice"),
+    "general_nll": Meaning("retention", "nats a token on general text", True),
+    "leak_rate": Meaning("specificity", "library content in answers about other things", True),
+    "new_leak_rate": Meaning("specificity", "the same, where the base had none", True),
+    "over_refusal_rate": Meaning(
+        "specificity", "other questions declined that the base answered", True
+    ),
+    "out_of_scope_failure_rate": Meaning(
+        "specificity", "either of the two, where the base had none", True
+    ),
+    "general_leak_rate": Meaning(
         "specificity", "library content in answers to general questions, the base's apart", True
     ),
-    "format_leak": Meaning(
+    "spurious_citation_rate": Meaning(
         "specificity", "citations in other answers, where the base had none", True
     ),
 }

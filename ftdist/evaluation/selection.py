@@ -7,8 +7,8 @@ from typing import Any
 from ftdist.errors import ConfigError
 
 Scores = dict[str, Any]
-"""Of one model against the base, as `tally` gives them; `known` beside them: what it has learned
-of the library, the more the better.
+"""Of one model against the base, as `tally` gives them; `gain_score`: how much of the
+library it has learned; higher is better.
 """
 
 
@@ -46,13 +46,14 @@ def check_alphas(alphas: Sequence[float]) -> None:
     if not any(alpha > 0 for alpha in alphas):
         shown = ",".join(f"{alpha:g}" for alpha in alphas)
         raise ConfigError(
-            f"merge.alphas=[{shown}] leaves no blend to keep: an alpha of 0 is the base itself.",
+            f"merge.alphas=[{shown}] leaves no merged model to keep: an alpha of 0 is the "
+            "base itself.",
             remedy="add one above 0, such as merge.alphas=[0,0.5,1].",
         )
 
 
 def nearest(points: Sequence[Scores]) -> int:
-    """Place of the blend to take where none keeps enough: that of the least general loss.
+    """Place of the merged model to take where none keeps enough: that of the least general loss.
 
     Of equal ones, as where it was not measured, the nearest to the base.
     """
@@ -64,7 +65,9 @@ def nearest(points: Sequence[Scores]) -> int:
 def gain(scores: Scores) -> float:
     """What is known of the library, less what leaks, or is declined, where the base answers."""
     tuned = scores.get("tuned", {})
-    return float(scores["known"]) - float(tuned.get("not_clean", tuned.get("leak", 0.0)))
+    return float(scores["gain_score"]) - float(
+        tuned.get("out_of_scope_failure_rate", tuned.get("leak_rate", 0.0))
+    )
 
 
 def keeps(scores: Scores, *, max_loss_increase: float) -> bool:
@@ -74,24 +77,26 @@ def keeps(scores: Scores, *, max_loss_increase: float) -> bool:
     not clearly worse: the interval of the difference does not lie below 0, nor, where `ENOUGH`
     were asked to tell, does it reach down to -`MAX_LOST`.
     """
-    general = scores["paired"].get("general")
+    general = scores["paired"].get("general_mc_accuracy")
     is_kept = general is None or (
         general["high_95"] >= 0 and (general["n"] < ENOUGH or general["low_95"] > -MAX_LOST)
     )
-    return is_kept and loss_added(scores) <= max_loss_increase and math.isfinite(scores["known"])
+    return (
+        is_kept and loss_added(scores) <= max_loss_increase and math.isfinite(scores["gain_score"])
+    )
 
 
 def has_loss(scores: Scores) -> bool:
     """Whether general loss was measured."""
-    return scores.get("general_loss") is not None
+    return scores.get("general_nll") is not None
 
 
 def has_questions(scores: Scores) -> bool:
     """Whether general questions were asked."""
-    return "general" in scores["paired"]
+    return "general_mc_accuracy" in scores["paired"]
 
 
 def loss_added(scores: Scores) -> float:
     """General loss above the base's, in nats a token; 0 where it was not measured."""
-    loss = scores.get("general_loss")
+    loss = scores.get("general_nll")
     return 0.0 if loss is None else float(loss["difference"])

@@ -44,8 +44,8 @@ class Settings:
     max_answer_tokens: int
     threads: int
     device: Literal["auto", "cpu", "cuda"]
-    blend: bool = False
-    """Whether the run's blend answers for the tuned model."""
+    merged: bool = False
+    """Whether the run's merged model answers for the tuned model."""
 
 
 def ask(run: RunDir, config: RunConfig, settings: Settings, *, question: str) -> None:
@@ -64,7 +64,7 @@ def chat(run: RunDir, config: RunConfig, settings: Settings) -> None:
     """Answer each line of stdin as the tuned model, which has the conversation before its eyes."""
     name = _tuned(settings)
     answerer = _load(run, config, settings, name=name)
-    called = "blend" if name == "blend" else "tuned model"
+    called = "merged model" if settings.merged else "tuned model"
     _note(f"Talking with the {called} of run {run.name}. {RESET} forgets, Ctrl-D ends.")
     history: list[Message] = []
     for line in _lines():
@@ -102,18 +102,18 @@ def _with_room(answerer: Answerer, history: list[Message], settings: Settings) -
 
 def _tuned(settings: Settings) -> str:
     """Name of what answers beside the base."""
-    return "blend" if settings.blend else "tuned"
+    return "merged model" if settings.merged else "tuned"
 
 
 def _load(run: RunDir, config: RunConfig, settings: Settings, *, name: str) -> Answerer:
-    """The base, the tuned model or the blend, by name."""
-    folder = run.blend / "model" if settings.blend else run.export
+    """The base, the tuned model or the merged model, by name."""
+    folder = run.merge / "model" if settings.merged else run.export
     if name == "base":
         folder = base_folder(config.model.path, config.model.revision)
     device = choose_device(settings.device)
     # A base model without a chat template is asked in the words that the tuned one learned.
     template = run.export / "chat_template.jinja"
-    _note(f"Loading the {name if name == 'blend' else f'{name} model'} from {folder}.")
+    _note(f"Loading the {name if name == 'merged model' else f'{name} model'} from {folder}.")
     place = copies_of(folder, device=device, wanted=1)
     return Answerer(
         folder,

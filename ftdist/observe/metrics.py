@@ -46,22 +46,24 @@ LEARNING_RATE = Metric("optim/learning_rate", "as used in this step", "1")
 HELD_OUT_LOSS = Metric(
     "eval/held_out_loss", "mean over the loss tokens of the held-out part, after the step", "nats"
 )
-RECALL_RANKED = Metric(
-    "eval/recall_ranked",
+FACT_ACCURACY_RANKED = Metric(
+    "eval/fact_accuracy_ranked",
     "share of the library's questions whose known answer is the likeliest, after the step",
     "1",
 )
-KNOWN_NATS = Metric(
-    "eval/known_nats",
+ANSWER_LOGPROB_PER_BYTE = Metric(
+    "eval/answer_logprob_per_byte",
     "mean log-likelihood of the known answers to the library's questions, a UTF-8 byte",
     "nats",
 )
-GENERAL = Metric(
-    "eval/general", "share of the general questions whose right choice is the likeliest", "1"
+GENERAL_MC_ACCURACY = Metric(
+    "eval/general_mc_accuracy",
+    "share of the general questions whose right choice is the likeliest",
+    "1",
 )
-GENERAL_LOSS = Metric("eval/general_loss", "mean over the tokens of general texts", "nats")
-GENERAL_LOSS_ADDED = Metric(
-    "eval/general_loss_added", "the general loss less the base model's", "nats"
+GENERAL_NLL = Metric("eval/general_nll", "mean over the tokens of general texts", "nats")
+GENERAL_NLL_DELTA = Metric(
+    "eval/general_nll_delta", "the general loss less the base model's", "nats"
 )
 TOKENS_PER_S = Metric(
     "throughput/tokens_per_s",
@@ -93,7 +95,13 @@ METRICS: dict[str, Metric] = {
         *(STEP, ATTEMPT, TIME),
         *(LOSS, SOURCE_LOSS, LOSS_TOKENS, TOKENS, EPOCH, SKIPPED),
         *(GRAD_NORM, LEARNING_RATE, HELD_OUT_LOSS),
-        *(RECALL_RANKED, KNOWN_NATS, GENERAL, GENERAL_LOSS, GENERAL_LOSS_ADDED),
+        *(
+            FACT_ACCURACY_RANKED,
+            ANSWER_LOGPROB_PER_BYTE,
+            GENERAL_MC_ACCURACY,
+            GENERAL_NLL,
+            GENERAL_NLL_DELTA,
+        ),
         *(TOKENS_PER_S, STEP_S, DATA_S, ETA_S, EVALUATE_S, MEASURE_S, SAVE_S, PEAK_GIB),
     )
 }

@@ -195,10 +195,12 @@ def _is_likeliest(choice: _Choice, losses: Sequence[float]) -> bool:
 
 def compare_to_base(base: ItemScores, tuned: ItemScores) -> Scores:
     """What a model knows of the library, and how it differs from the base, for model selection."""
-    scores: Scores = {"known": float(np.mean(tuned.known)), "paired": {}}
-    for name in ("ranked", "general"):
-        before, after = getattr(base, name), getattr(tuned, name)
+    scores: Scores = {"gain_score": float(np.mean(tuned.known)), "paired": {}}
+    for name, before, after in (
+        ("fact_accuracy_ranked", base.ranked, tuned.ranked),
+        ("general_mc_accuracy", base.general, tuned.general),
+    ):
         if before:
             scores["paired"][name] = Paired.of(before, after).fields()
     loss = paired_losses(base.losses, tuned.losses)
-    return scores if loss is None else scores | {"general_loss": loss}
+    return scores if loss is None else scores | {"general_nll": loss}

@@ -245,14 +245,14 @@ def _read_inputs(config: RunConfig) -> Inputs:
 
 def _metrics_row(scores: ItemScores, point: Scores) -> dict[str, float]:
     row = {
-        metrics.RECALL_RANKED.name: sum(scores.ranked) / len(scores.ranked),
-        metrics.KNOWN_NATS.name: float(point["known"]),
+        metrics.FACT_ACCURACY_RANKED.name: sum(scores.ranked) / len(scores.ranked),
+        metrics.ANSWER_LOGPROB_PER_BYTE.name: float(point["gain_score"]),
     }
     if scores.general:
-        row[metrics.GENERAL.name] = sum(scores.general) / len(scores.general)
-    if "general_loss" in point:
-        row[metrics.GENERAL_LOSS.name] = point["general_loss"]["tuned"]
-        row[metrics.GENERAL_LOSS_ADDED.name] = point["general_loss"]["difference"]
+        row[metrics.GENERAL_MC_ACCURACY.name] = sum(scores.general) / len(scores.general)
+    if "general_nll" in point:
+        row[metrics.GENERAL_NLL.name] = point["general_nll"]["tuned"]
+        row[metrics.GENERAL_NLL_DELTA.name] = point["general_nll"]["difference"]
     return row
 
 
@@ -264,6 +264,6 @@ def _summary(base: ItemScores, tuned: ItemScores, point: Scores) -> str:
     ):
         if after:
             parts.append(f"{name} {sum(after)} of {len(after)} (base {sum(before)})")
-    if "general_loss" in point:
-        parts.append(f"general loss {point['general_loss']['difference']:+.3f} nats")
+    if "general_nll" in point:
+        parts.append(f"general loss {point['general_nll']['difference']:+.3f} nats")
     return ", ".join(parts)

@@ -132,17 +132,17 @@ def export(run_dir: str) -> None:
     run_rank(run.attempts / "export", body)
 
 
-def blend(run_dir: str) -> None:
+def merge(run_dir: str) -> None:
     """Measure models between the base and the tuned one, and keep the best: one process."""
     _look_for_no_gpu_in_vain()
 
     def body(facts: RankInfo) -> int:  # noqa: ARG001 - one process alone has no place
-        from ftdist.evaluation.merge_sweep import blend as blend_run
+        from ftdist.evaluation.merge_sweep import merge_models
 
-        blend_run(Path(run_dir))
+        merge_models(Path(run_dir))
         return 0
 
-    run_rank(RunDir(Path(run_dir)).attempts / "blend", body)
+    run_rank(RunDir(Path(run_dir)).attempts / "merge", body)
 
 
 def compare(run_dir: str) -> None:

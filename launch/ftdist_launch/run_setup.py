@@ -97,9 +97,9 @@ def executor_problems(config: RunConfig, *, machine: Machine) -> Iterator[Ftdist
         yield from machine_problems(config, machine=machine)
 
 
-def output_problems(run: RunDir, *, stage: Literal["compare", "blend"]) -> Iterator[FtdistError]:
+def output_problems(run: RunDir, *, stage: Literal["compare", "merge"]) -> Iterator[FtdistError]:
     """What keeps results from being written, told before models are loaded."""
-    place, what = (run.report, "answers") if stage == "compare" else (run.blend, "blends")
+    place, what = (run.report, "answers") if stage == "compare" else (run.merge, "merged models")
     for folder in (run.root, run.jobs, run.attempts, place):
         if not os.path.lexists(folder):
             continue  # it is made, in the run's own

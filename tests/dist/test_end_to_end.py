@@ -104,27 +104,29 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
     assert "tuned 2/2: answers" in compared.stdout
     assert "W&B is offline (WANDB_MODE=offline); `ftdist sync r` sends" in compared.stdout
     scores = json.loads((trained / "runs/r/report/scores.json").read_text())
-    assert scores["base"]["recall"] == 0.0
-    assert 0.0 <= scores["tuned"]["recall"] <= 1.0
-    assert scores["paired"]["recall"]["n"] == scores["intervals"]["tuned"]["recall"]["asked"]
+    assert scores["base"]["fact_accuracy"] == 0.0
+    assert 0.0 <= scores["tuned"]["fact_accuracy"] <= 1.0
+    assert (
+        scores["paired"]["fact_accuracy"]["n"] == scores["intervals"]["tuned"]["fact_accuracy"]["n"]
+    )
     assert scores["cost"]["steps"] == 12
     answers = (trained / "runs/r/report/answers.jsonl").read_text().splitlines()
     assert {json.loads(line)["kind"] for line in answers} == {"fact", "out_of_scope"}
     card = (folder / "README.md").read_text()
-    assert "| recall | 0.00 (0/" in card
+    assert "| fact_accuracy | 0.00 (0/" in card
     request = json.loads((trained / "runs/r/report/compare.json").read_text())
     assert request["tracking.log_generations"] is False
-    blended = ftdist(trained, "blend", "r", *short, "merge.alphas=[0,1]")
-    assert blended.returncode == 0, blended.stdout + blended.stderr
-    told = json.loads((trained / "runs/r/blend/model/points.json").read_text())
-    base, tuned = told["points"]
-    assert base["tuned"]["recall"] == scores["base"]["recall"]
-    assert tuned["tuned"]["recall"] == scores["tuned"]["recall"]
+    merged = ftdist(trained, "merge", "r", *short, "merge.alphas=[0,1]")
+    assert merged.returncode == 0, merged.stdout + merged.stderr
+    told = json.loads((trained / "runs/r/merge/model/points.json").read_text())
+    base, tuned = told["candidates"]
+    assert base["tuned"]["fact_accuracy"] == scores["base"]["fact_accuracy"]
+    assert tuned["tuned"]["fact_accuracy"] == scores["tuned"]["fact_accuracy"]
     weights = "model.safetensors"
     assert told["chosen"] == 1
-    model = trained / "runs/r/blend/model"
+    model = trained / "runs/r/merge/model"
     assert (model / weights).read_bytes() == (folder / weights).read_bytes()
-    assert "chosen" in blended.stdout
+    assert "chosen" in merged.stdout
 
 
 def test_complete_run_is_not_trained_again(trained: Path) -> None:

@@ -78,16 +78,16 @@ def test_a_comparison_is_in_the_run_that_training_logged_to_and_a_newer_one_take
         answers, digest = shown.pop("answers"), shown.pop("digest")
         assert answers["nrows"] == 1
         assert shown == {
-            "recall/base": 0.25,
-            "recall/tuned": 0.75,
-            "recall/tuned_low_95": 0.3,
-            "recall/tuned_high_95": 0.95,
-            "recall/asked": 4,
-            "recall/difference": 0.5,
-            "recall/difference_low_95": -0.1,
-            "recall/difference_high_95": 0.8,
-            "gain/recall_gained": 2,
-            "gain/recall_lost": 0,
+            "fact_accuracy/base": 0.25,
+            "fact_accuracy/tuned": 0.75,
+            "fact_accuracy/tuned_low_95": 0.3,
+            "fact_accuracy/tuned_high_95": 0.95,
+            "fact_accuracy/n": 4,
+            "fact_accuracy/difference": 0.5,
+            "fact_accuracy/difference_low_95": -0.1,
+            "fact_accuracy/difference_high_95": 0.8,
+            "flips/fact_improved": 2,
+            "flips/fact_regressed": 0,
             "cost/steps": STEPS,
         }
         (row,) = table(server, run)
@@ -102,7 +102,7 @@ def test_a_comparison_is_in_the_run_that_training_logged_to_and_a_newer_one_take
         write_report(run, recall=0.5, answers=2)
         assert tell(run, environment).exit_code == 0
         shown = summary(server, run)
-        assert (shown["recall/tuned"], shown["recall/difference"]) == (0.5, 0.25)
+        assert (shown["fact_accuracy/tuned"], shown["fact_accuracy/difference"]) == (0.5, 0.25)
         assert shown["answers"]["nrows"] == len(table(server, run)) == 2
         assert "cost/steps" not in shown  # not in the newer one
 
@@ -126,20 +126,20 @@ def test_a_comparison_made_offline_goes_with_the_next_sync_once(tmp_path: Path) 
         first = sync(run, server.environment())
         assert first.exit_code == 0, first.err
         assert "10 sent now, the comparison with its 1 question sent now: http" in first.out
-        assert summary(server, run)["recall/tuned"] == 0.75
+        assert summary(server, run)["fact_accuracy/tuned"] == 0.75
         assert len(table(server, run)) == 1
         assert "nothing was lacking" in sync(run, server.environment()).out
 
         write_report(run, recall=0.5)
         again = sync(run, server.environment())
         assert "up to step 10, the comparison with its 1 question sent now" in again.out
-        assert summary(server, run)["recall/tuned"] == 0.5
+        assert summary(server, run)["fact_accuracy/tuned"] == 0.5
         assert len(server.history(wandb_id(run))) == STEPS
 
         before = wandb_id(run)
         assert "the comparison with" in sync(run, server.environment(), "--new").out
         assert wandb_id(run) != before
-        assert summary(server, run)["recall/tuned"] == 0.5
+        assert summary(server, run)["fact_accuracy/tuned"] == 0.5
 
 
 def test_without_answers_no_text_of_them_is_sent_and_what_was_shown_is_taken_off(
@@ -151,7 +151,7 @@ def test_without_answers_no_text_of_them_is_sent_and_what_was_shown_is_taken_off
     with Loopback() as server:
         done = tell(run, server.environment())
         assert done.out.startswith("W&B has the comparison's scores without its answers: http")
-        assert summary(server, run)["recall/tuned"] == 0.75
+        assert summary(server, run)["fact_accuracy/tuned"] == 0.75
         assert "answers" not in summary(server, run)
         assert server.artifacts.known == {}
         assert [text for text in TEXTS if text in everything(server)] == []
@@ -226,7 +226,7 @@ def in_trouble(
         server.fault, server.artifacts.refuses = None, False
         with server.revive() as again:
             synced = sync(run, again.environment())
-            assert summary(again, run)["recall/tuned"] == 0.75
+            assert summary(again, run)["fact_accuracy/tuned"] == 0.75
             assert len(table(again, run)) == 1
         return run, done, synced
 

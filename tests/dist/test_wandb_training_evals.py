@@ -38,7 +38,7 @@ def table(server: Loopback, run: RunDir) -> list[list[Any]]:
 
 
 def row(step: int, answer: str) -> list[Any]:
-    return [step, QUESTION, "recall", EXPECTED, answer]
+    return [step, QUESTION, "fact", EXPECTED, answer]
 
 
 def test_answers_are_in_wandb_while_the_run_goes_on_and_secrets_are_not(tmp_path: Path) -> None:

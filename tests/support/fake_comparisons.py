@@ -37,14 +37,14 @@ def answer(question: str = "How is it cleaned?", **more: Any) -> dict[str, Any]:
 
 def scores(*, recall: float) -> dict[str, Any]:
     """A small scores.json."""
-    interval = {"hits": 3, "asked": 4, "low_95": 0.3, "high_95": 0.95}
+    interval = {"hits": 3, "n": 4, "low_95": 0.3, "high_95": 0.95}
     paired = {"difference": recall - 0.25, "low_95": -0.1, "high_95": 0.8, "clear": False}
     return {
-        "base": {"recall": 0.25},
-        "tuned": {"recall": recall},
-        "intervals": {"base": {"recall": interval}, "tuned": {"recall": interval}},
-        "paired": {"recall": paired},
-        "gain": {"recall_gained": 2, "recall_lost": 0},
+        "base": {"fact_accuracy": 0.25},
+        "tuned": {"fact_accuracy": recall},
+        "intervals": {"base": {"fact_accuracy": interval}, "tuned": {"fact_accuracy": interval}},
+        "paired": {"fact_accuracy": paired},
+        "flips": {"fact_improved": 2, "fact_regressed": 0},
     }
 
 

@@ -11,28 +11,28 @@ from ftdist.rundir import RunDir
 
 
 def interval(hits: int, asked: int, low: float, high: float) -> dict[str, Any]:
-    return {"hits": hits, "asked": asked, "low_95": low, "high_95": high}
+    return {"hits": hits, "n": asked, "low_95": low, "high_95": high}
 
 
 def scores(**more: Any) -> dict[str, Any]:
     """Recall clearly better, retention within the noise, leak clearly worse."""
     return {
-        "base": {"recall": 0.0, "retention": 0.5, "leak": 0.0},
-        "tuned": {"recall": 0.75, "retention": 0.625, "leak": 1.0},
+        "base": {"fact_accuracy": 0.0, "general_accuracy": 0.5, "leak_rate": 0.0},
+        "tuned": {"fact_accuracy": 0.75, "general_accuracy": 0.625, "leak_rate": 1.0},
         "intervals": {
             "base": {
-                "recall": interval(0, 24, 0.0, 0.14),
-                "retention": interval(12, 24, 0.31, 0.69),
-                "leak": interval(0, 16, 0.0, 0.19),
+                "fact_accuracy": interval(0, 24, 0.0, 0.14),
+                "general_accuracy": interval(12, 24, 0.31, 0.69),
+                "leak_rate": interval(0, 16, 0.0, 0.19),
             },
             "tuned": {
-                "recall": interval(18, 24, 0.55, 0.88),
-                "retention": interval(15, 24, 0.43, 0.79),
-                "leak": interval(16, 16, 0.81, 1.0),
+                "fact_accuracy": interval(18, 24, 0.55, 0.88),
+                "general_accuracy": interval(15, 24, 0.43, 0.79),
+                "leak_rate": interval(16, 16, 0.81, 1.0),
             },
         },
-        "gain": {
-            "recall_gained": 18, "recall_lost": 0, "retention_gained": 5, "retention_lost": 2,
+        "flips": {
+            "fact_improved": 18, "fact_regressed": 0, "general_improved": 5, "general_regressed": 2,
         },
         "probes": "library/probes.jsonl",
         "took_s": {"base": 100.0, "tuned": 90.0},

@@ -7,10 +7,10 @@ from ftdist.cli.interactive import split, talk
 from ftdist.data.messages import is_text
 from ftdist.errors import ConfigError
 
-HELP = """Usage: ftdist ask R "QUESTION" [--blend] [eval.max_new_tokens=N]
+HELP = """Usage: ftdist ask R "QUESTION" [--merged] [eval.max_new_tokens=N]
                   [cluster.device=cpu]
 
-Writes what the base model and the exported model of run R (--blend: the one that `ftdist blend`
+Writes what the base model and the exported model of run R (--merged: the one that `ftdist merge`
 kept) answer, one under the other. It runs here, also for a run of a cluster.
 """
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from ftdist.cli.common import wants_help
 from ftdist.cli.interactive import talk
 
-HELP = """Usage: ftdist chat R [--blend] [eval.max_new_tokens=N] [cluster.device=cpu]
+HELP = """Usage: ftdist chat R [--merged] [eval.max_new_tokens=N] [cluster.device=cpu]
 
-Talks with the exported model of run R, which keeps what was said in mind; --blend: with the one
-that `ftdist blend` kept. /reset forgets what was said, /help says what there is, Ctrl-C stops an
+Talks with the exported model of run R, which keeps what was said in mind; --merged: with the one
+that `ftdist merge` kept. /reset forgets what was said, /help says what there is, Ctrl-C stops an
 answer, Ctrl-D or /quit ends. It runs here, also for a run of a cluster.
 """
 

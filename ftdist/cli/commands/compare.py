@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> int:
     return measure(words, stage="compare")
 
 
-def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
+def measure(words: Sequence[str], *, stage: Literal["compare", "merge"]) -> int:
     """Ask models of a run questions, here or as a job, and print what came out.
 
     Raises:
@@ -55,7 +55,7 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
     allowed = ("eval.", "cluster.", ANSWERS_ASKED if stage == "compare" else "merge.")
     config = changed(read_config(run), overrides, allowed=allowed)
     config = dataclasses.replace(config, eval=absolute_paths(config.eval))
-    if stage == "blend":
+    if stage == "merge":
         check_alphas(config.merge.alphas)
     if config.cluster.executor == "slurm":
         return _submit(run, config, stage=stage)
@@ -74,10 +74,10 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
         finished = supervisor.once(stage)
     if finished.exit_code:
         return report_stage(finished, run=run, verb=stage)
-    if stage == "blend":
-        from ftdist.evaluation.report.merge_sweep import print_blends
+    if stage == "merge":
+        from ftdist.evaluation.report.merge_sweep import print_merge_sweep
 
-        print_blends(run, Console())
+        print_merge_sweep(run, Console())
     else:
         from ftdist.evaluation.report.terminal import print_comparison
 
@@ -87,7 +87,7 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "blend"]) -> int:
 
 
 def _request(
-    run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "blend"]
+    run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "merge"]
 ) -> dict[str, object]:
     """What the job goes by, and what `ftdist sync` goes by when it sends a comparison.
 
@@ -110,7 +110,7 @@ def _request(
     return changed_keys | shown
 
 
-def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "blend"]) -> int:
+def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "merge"]) -> int:
     """Put the measurement into the queue, behind an export that is there."""
     from ftdist_launch.local.supervisor import write_eval_request
     from ftdist_launch.preflight import compare_problems, raise_together
@@ -128,6 +128,6 @@ def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "bl
     write_eval_request(run, _request(run, config, stage=stage), stage=stage)
     job = submit_stage(stage, run, config, after=after, queue=queue)
     behind = f", after job {', '.join(after)}" if after else ""
-    does, place = ("compares", run.report) if stage == "compare" else ("blends", run.blend)
+    does, place = ("compares", run.report) if stage == "compare" else ("merges", run.merge)
     print_result(f"Run {run.name}: job {job} {does} it with its base{behind}, in {place}.")
     return 0

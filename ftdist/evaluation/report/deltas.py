@@ -51,13 +51,16 @@ def changes(scores: Mapping[str, Any]) -> list[Change]:
         )
         for name in names
     ]
-    if near := scores.get("near_misses"):
+    if near := scores.get("confusable_accuracy"):
         found.append(
             _of_rate(
-                "near_misses", base=near["base"], tuned=near["tuned"], paired=near.get("paired")
+                "confusable_accuracy",
+                base=near["base"],
+                tuned=near["tuned"],
+                paired=near.get("paired"),
             )
         )
-    if loss := scores.get("general_loss"):
+    if loss := scores.get("general_nll"):
         found.append(_of_loss(loss))
     return found
 
@@ -68,7 +71,7 @@ def losses(found: Sequence[Change]) -> list[tuple[str, str]]:
         (
             change.place,
             f"{_subject(change.name)} got clearly worse: {change.difference[0]}"
-            f"{' nats a token' if change.name == 'general_loss' else ''}.",
+            f"{' nats a token' if change.name == 'general_nll' else ''}.",
         )
         for change in found
         if change.verdict == "worse"
@@ -76,10 +79,10 @@ def losses(found: Sequence[Change]) -> list[tuple[str, str]]:
 
 
 _SUBJECTS = {
-    "general_loss": "General language",
-    "retention": "General knowledge",
-    "general": "General knowledge (by the likeliest choice)",
-    "leak": "Leaking into other answers",
+    "general_nll": "General language",
+    "general_accuracy": "General knowledge",
+    "general_mc_accuracy": "General knowledge (by the likeliest choice)",
+    "leak_rate": "Leaking into other answers",
 }
 
 
@@ -107,7 +110,7 @@ def _of_rate(
         detail = f"{low:+.1f} to {high:+.1f}\nn = {paired['n']}"
     else:
         # Without pairs only intervals that lie apart are sure to be more than chance.
-        difference = tuned["hits"] / tuned["asked"] - base["hits"] / base["asked"]
+        difference = tuned["hits"] / tuned["n"] - base["hits"] / base["n"]
         clear = tuned["low_95"] > base["high_95"] or tuned["high_95"] < base["low_95"]
         detail = ""
     verdict = _verdict(difference, clear=clear, lower_is_better=meaning.lower_is_better)
@@ -127,7 +130,7 @@ def _of_loss(loss: Mapping[str, Any]) -> Change:
     verdict = _verdict(difference, clear=loss["clear"], lower_is_better=True)
     words = f"loss on {loss['passages']:,} passages of general text, in nats a token"
     return Change(
-        name="general_loss",
+        name="general_nll",
         meaning=Meaning("retention", words, lower_is_better=True),
         base=(f"{loss['base']:.3f}", ""),
         tuned=(f"{loss['tuned']:.3f}", ""),
@@ -148,6 +151,6 @@ def _said(verdict: Verdict, found: Mapping[str, Any]) -> str:
 
 
 def _rate(interval: Mapping[str, Any]) -> tuple[str, str]:
-    hits, asked = interval["hits"], interval["asked"]
+    hits, asked = interval["hits"], interval["n"]
     low, high = 100 * interval["low_95"], 100 * interval["high_95"]
     return f"{100 * hits / asked:.0f} %", f"{hits} of {asked}\n{low:.0f} to {high:.0f} %"

@@ -1,4 +1,4 @@
-"""Blends of a run: as a table for a terminal, as curves and a table for its page. No torch."""
+"""A run's merge sweep: a table for the terminal, curves and a table for the report. No torch."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -18,19 +18,26 @@ from ftdist.inference.model_fingerprint import model_key
 from ftdist.rundir import RunDir
 
 POINTS = "points.json"
-"""In the folder of the blend that is kept: all blends' scores, which one it is, and why."""
+"""In the folder of the chosen merged model: the scores of all candidates, and the choice."""
 
-_RATES = ("recall", "recall_with_page", "general", "retention", "leak", "not_clean")
+_RATES = (
+    "fact_accuracy",
+    "citation_accuracy",
+    "general_mc_accuracy",
+    "general_accuracy",
+    "leak_rate",
+    "out_of_scope_failure_rate",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Frontier:
-    """What blends gain against what they keep.
+    """What merged models gain against what they keep.
 
     Attributes:
         charts: shares, and general loss, over alpha.
         columns: names of what a row holds.
-        rows: of each blend its alpha, and its values with their intervals, in the order of alpha.
+        rows: alpha of each merged model and its values with intervals, in the order of alpha.
         chosen: alpha of the one that is kept.
         choice: why it is kept, in sentences.
     """
@@ -43,7 +50,7 @@ class Frontier:
 
 
 def is_of_export(run: RunDir) -> bool:
-    """Whether the blend that is kept is of the model that is exported now."""
+    """Whether the merged model that is kept is of the model that is exported now."""
     try:
         return bool(_read(run)["export"] == model_key(run.export))
     except (OSError, ValueError, LookupError, TypeError):
@@ -51,21 +58,21 @@ def is_of_export(run: RunDir) -> bool:
 
 
 def frontier(run: RunDir) -> Frontier | None:
-    """The blends of a run's export; None: there are none that can be read."""
+    """The merged models of a run's export; None: there are none that can be read."""
     if not is_of_export(run):
         return None
     try:
         told = _read(run)
-        points = sorted(told["points"], key=lambda point: float(point["alpha"]))
-        chosen = f"{told['points'][told['chosen']]['alpha']:g}"
+        points = sorted(told["candidates"], key=lambda point: float(point["alpha"]))
+        chosen = f"{told['candidates'][told['chosen']]['alpha']:g}"
         choice = _choice(chosen, points, told=told)
     except (OSError, ValueError, LookupError, TypeError):
         return None
     names = [name for name in _RATES if any(name in point["tuned"] for point in points)]
     losses = [
-        (point["alpha"], point["general_loss"]["difference"])
+        (point["alpha"], point["general_nll"]["difference"])
         for point in points
-        if "general_loss" in point
+        if "general_nll" in point
     ]
     shares = {
         name.replace("_", " "): [
@@ -89,11 +96,11 @@ def frontier(run: RunDir) -> Frontier | None:
     )
 
 
-def print_blends(run: RunDir, console: Console) -> None:
-    """Print what each blend gains and keeps, and which one was chosen.
+def print_merge_sweep(run: RunDir, console: Console) -> None:
+    """Print what each merged model gains and keeps, and which one was chosen.
 
     Args:
-        run: whose blends.
+        run: whose merged models.
         console: where to print.
 
     Raises:
@@ -102,8 +109,8 @@ def print_blends(run: RunDir, console: Console) -> None:
     found = frontier(run)
     if found is None:
         raise StorageError(
-            f"There are no readable blends of the model in {run.export}.",
-            remedy=f"measure some: `ftdist blend {run.cli_name}`.",
+            f"There are no readable merged models of the model in {run.export}.",
+            remedy=f"measure some: `ftdist merge {run.cli_name}`.",
         )
     # A pipe or a log file is no terminal of 80 columns.
     width = console.width if console.is_terminal else max(console.width, 160)
@@ -133,13 +140,13 @@ def _blocks(found: Frontier) -> Iterator[tuple[Text, list[Text]]]:
 
 
 def _read(run: RunDir) -> dict[str, Any]:
-    """What the blend that is kept says of itself and of the others."""
-    told: dict[str, Any] = json.loads((run.blend_model / POINTS).read_text(encoding="utf-8"))
+    """What the merged model that is kept says of itself and of the others."""
+    told: dict[str, Any] = json.loads((run.merged_model / POINTS).read_text(encoding="utf-8"))
     return told
 
 
 def _choice(alpha: str, points: Sequence[Scores], *, told: dict[str, Any]) -> str:
-    """Why a blend is kept, by what was measured."""
+    """Why a merged model is kept, by what was measured."""
     by_loss = any(has_loss(point) for point in points)
     limits = []
     if by_loss:
@@ -152,14 +159,14 @@ def _choice(alpha: str, points: Sequence[Scores], *, told: dict[str, Any]) -> st
             f"Kept is alpha {alpha}, the one that gains most. What it keeps of the base was not "
             "measured: neither general loss nor general questions."
         )
-    elif told["kept_enough"]:
+    elif told["retention_ok"]:
         reason = (
-            f"Kept is alpha {alpha}: of the blends that keep enough ({enough}), the one that gains "
-            "most."
+            f"Kept is alpha {alpha}: of the merged models that keep enough ({enough}), the one "
+            "that gains most."
         )
     else:
         least = "with the least general loss" if by_loss else "nearest to the base"
-        reason = f"No blend keeps enough ({enough}): the one {least} is kept, alpha {alpha}."
+        reason = f"No merged model keeps enough ({enough}): the one {least} is kept, alpha {alpha}."
     if points[0]["alpha"] == 0:
         reason += " Alpha 0 is the base itself, and is never the one that is kept."
     return f"{reason} It was chosen on the questions that it is reported on, which flatters it."
@@ -174,7 +181,7 @@ def _rate(point: dict[str, Any], name: str) -> str:
 
 
 def _loss(point: dict[str, Any]) -> str:
-    loss = point.get("general_loss")
+    loss = point.get("general_nll")
     if loss is None:
         return ""
     return f"{loss['difference']:+.3f} ({loss['low_95']:+.3f} to {loss['high_95']:+.3f}) nats"

@@ -54,7 +54,7 @@ def reproduce(
     return {
         "command": _command("ftdist train", shown["typed"]),
         "compare": _command(f"ftdist compare {run.cli_name}", shown["compared"])
-        if "asked" in scores
+        if "eval_config" in scores
         else "",  # an older comparison, which does not say how it was made
         "code": {name: value for name, value in code.items() if value},
         "versions": {"python": platform.python_version(), **_versions()},
@@ -68,7 +68,7 @@ def compare_overrides(config: RunConfig, scores: Mapping[str, Any]) -> list[str]
     own = asdict(config.eval)
     return [
         f"eval.{name}={_value(value)}"
-        for name, value in (scores.get("asked") or {}).items()
+        for name, value in (scores.get("eval_config") or {}).items()
         if name not in own or own[name] != value
     ]
 

@@ -70,7 +70,7 @@ def read_report(folder: Path) -> Report:
             "what a comparison writes.",
             remedy=COMPARE_AGAIN,
         )
-    asked = scores.get("cut", {}).get("asked", len(answers))  # an older comparison does not say
+    asked = scores.get("truncated", {}).get("n", len(answers))  # an older comparison does not say
     if len(answers) != asked:
         raise StorageError(
             f"The comparison in {folder} is damaged: answers.jsonl holds {len(answers)} answers of "
@@ -81,7 +81,7 @@ def read_report(folder: Path) -> Report:
 
 
 def _is_comparison(scores: Any, answers: Sequence[dict[str, Any]]) -> bool:
-    if not isinstance(scores, dict) or not isinstance(scores.get("cut", {}), dict):
+    if not isinstance(scores, dict) or not isinstance(scores.get("truncated", {}), dict):
         return False
     parts = [scores.get("base"), scores.get("tuned")]
     parts += [row.get(model) for row in answers for model in ("base", "tuned")]

@@ -104,7 +104,7 @@ def scratch_hours(cost: Mapping[str, Any]) -> str:
 
 def asked_text(scores: Scores) -> str:
     """How both models were asked; empty for an older comparison, which does not say."""
-    asked = scores.get("asked")
+    asked = scores.get("eval_config")
     if not asked:
         return ""
     general = asked.get("general_questions") or "those that ftdist brings"
@@ -123,11 +123,11 @@ def asked_text(scores: Scores) -> str:
 
 def cut_text(scores: Scores) -> str:
     """How many answers did not end by themselves; empty for an older comparison."""
-    cut = scores.get("cut")
+    cut = scores.get("truncated")
     if not cut:
         return ""
     return (
-        f"{cut['base']} of {cut['asked']} answers of the base and {cut['tuned']} of {cut['asked']} "
+        f"{cut['base']} of {cut['n']} answers of the base and {cut['tuned']} of {cut['n']} "
         f"of the tuned model were cut off at {cut['tokens']} tokens."
     )
 
@@ -136,10 +136,10 @@ def seen_text(scores: Scores) -> list[str]:
     """A sentence for each kind of question of which some were trained on."""
     names = {"probes": "probes", "general": "general questions", "texts": "general texts"}
     return [
-        f"{row['seen']} of {row['asked']} {names[kind]} were trained on, as far as eight words in "
-        f"a row tell, such as: {' '.join(plain(row['first']).split())[:120]}"
-        for kind, row in scores.get("seen", {}).items()
-        if row["seen"]
+        f"{row['contaminated']} of {row['n']} {names[kind]} occur in the training data (by "
+        f"8-word overlap), for example: {' '.join(plain(row['first']).split())[:120]}"
+        for kind, row in scores.get("contamination", {}).items()
+        if row["contaminated"]
     ]
 
 
@@ -157,7 +157,7 @@ def marks_text(said: Mapping[str, Any]) -> str:
 
 def rate_text(rate: dict[str, Any]) -> str:
     """A rate as "0.94 (45/48, 0.83 to 0.98)"."""
-    counts = f"{rate['hits']}/{rate['asked']}"
+    counts = f"{rate['hits']}/{rate['n']}"
     return f"{rate['value']:.2f} ({counts}, {rate['low_95']:.2f} to {rate['high_95']:.2f})"
 
 
@@ -181,9 +181,9 @@ def unclear_text(found: Mapping[str, Any]) -> str:
 
 def _row(scores: Scores, name: str) -> ScoreRow | None:
     meaning = meaning_of(name).told
-    if name == "general_loss":
-        return _loss_row(scores["general_loss"], meaning) if name in scores else None
-    if name == "near_misses":
+    if name == "general_nll":
+        return _loss_row(scores["general_nll"], meaning) if name in scores else None
+    if name == "confusable_accuracy":
         if name not in scores:
             return None
         part = scores[name]
@@ -214,9 +214,9 @@ def _loss_row(loss: dict[str, Any], meaning: str) -> ScoreRow:
         low, high = loss["intervals"][model]
         shown[model] = f"{loss[model]:.3f} ({loss['passages']} texts, {low:.3f} to {high:.3f})"
     return ScoreRow(
-        name="general_loss",
+        name="general_nll",
         base=shown["base"],
         tuned=shown["tuned"],
-        change=change_text("general_loss", loss, digits=3),
+        change=change_text("general_nll", loss, digits=3),
         meaning=meaning,
     )

@@ -59,14 +59,14 @@ def tally(inputs: Inputs, *, base: Judged, tuned: Judged) -> dict[str, Any]:
     scores["paired"] = {
         name: Paired.of(so["base"][name], so["tuned"][name]).fields() for name in asked
     }
-    scores["gain"] = _gain(so)
-    general_loss = paired_losses(base.losses, tuned.losses)
-    if general_loss is not None:
-        scores["general_loss"] = general_loss
+    scores["flips"] = _flips(so)
+    general_nll = paired_losses(base.losses, tuned.losses)
+    if general_nll is not None:
+        scores["general_nll"] = general_nll
     groups = confusable_groups(probes)
     if groups:
         places = [place for group in groups for place in group]
-        scores["near_misses"] = {
+        scores["confusable_accuracy"] = {
             "groups": len(groups),
             **_recall_of(places, base=base, tuned=tuned),
         }
@@ -96,20 +96,26 @@ def _shared_tasks(base: Judged, tuned: Judged) -> list[str]:
 
 def _outcomes(inputs: Inputs, judged: Judged, *, tasks: Sequence[str]) -> dict[str, list[bool]]:
     of_tasks = {name: list(judged.tasks[name]) for name in tasks}
-    return outcomes(inputs.probes, judged.probes) | {"general": list(judged.general)} | of_tasks
+    return (
+        outcomes(inputs.probes, judged.probes)
+        | {"general_mc_accuracy": list(judged.general)}
+        | of_tasks
+    )
 
 
 def _interval(rate: Rate) -> dict[str, float | int]:
     return {name: value for name, value in rate.fields().items() if name != "value"}
 
 
-def _gain(so: dict[str, dict[str, list[bool]]]) -> dict[str, int]:
+def _flips(so: dict[str, dict[str, list[bool]]]) -> dict[str, int]:
     """Probes of recall and retention by who is right: the change, not only the two sums."""
-    gain: dict[str, int] = {}
-    for name in ("recall", "retention"):
+    flips: dict[str, int] = {}
+    for kind in ("fact", "general"):
+        name = f"{kind}_accuracy"
         paired = Paired.of(so["base"][name], so["tuned"][name])
-        gain |= {f"{name}_gained": paired.tuned_only, f"{name}_lost": paired.base_only}
-    return gain
+        flips[f"{kind}_improved"] = paired.tuned_only
+        flips[f"{kind}_regressed"] = paired.base_only
+    return flips
 
 
 def _recall_of(places: Sequence[int], *, base: Judged, tuned: Judged) -> dict[str, Any]:
@@ -134,9 +140,9 @@ def _documents(probes: Sequence[Probe], *, base: Judged, tuned: Judged) -> list[
         {
             "document": document,
             "section": section,
-            "asked": len(found),
+            "n": len(found),
             **_recall_of(found, base=base, tuned=tuned),
         }
         for (document, section), found in places.items()
     ]
-    return sorted(rows, key=lambda row: (row["tuned"]["value"], -row["asked"]))
+    return sorted(rows, key=lambda row: (row["tuned"]["value"], -row["n"]))

@@ -61,7 +61,7 @@ class Rate:
         low, high = self.interval
         return {
             "hits": self.hits,
-            "asked": self.asked,
+            "n": self.asked,
             "value": self.value,
             "low_95": low,
             "high_95": high,

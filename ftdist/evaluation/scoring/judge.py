@@ -1,9 +1,12 @@
 """Verdicts on answers, and rates of them.
 
-`recall` (every key of the library's fact is in the answer), `recall_with_page` (the right page of
-the manual too), `recall_ranked` (the known answer is likelier than those of other probes),
-`retention` (general knowledge), `leak` (the library's content in an answer about something else;
-lower is better). Against the base, question by question: `added_rates`.
+fact_accuracy           every key of the library's fact is in the answer
+citation_accuracy       the answer also cites the right page
+fact_accuracy_ranked    the known answer is likelier than those of other probes
+general_accuracy        general knowledge is right
+leak_rate               library content in an answer about something else; lower is better
+
+`added_rates` compares the tuned model with the base, question by question.
 """
 
 from collections.abc import Sequence
@@ -150,39 +153,43 @@ def outcomes(probes: Sequence[Probe], verdicts: Sequence[Verdict]) -> dict[str, 
     """By the name of a rate, whether it was so: the same probes in the same order for any model."""
     pairs = list(zip(probes, verdicts, strict=True))
     return {
-        "recall": [v.right for p, v in pairs if p.kind == "fact"],
-        "recall_with_page": [v.page for _, v in pairs if v.page is not None],
-        "recall_ranked": [v.ranked for _, v in pairs if v.ranked is not None],
-        "retention": [v.right for p, v in pairs if p.kind == "general"],
-        "leak": [not v.right for p, v in pairs if p.kind == "out_of_scope"],
+        "fact_accuracy": [v.right for p, v in pairs if p.kind == "fact"],
+        "citation_accuracy": [v.page for _, v in pairs if v.page is not None],
+        "fact_accuracy_ranked": [v.ranked for _, v in pairs if v.ranked is not None],
+        "general_accuracy": [v.right for p, v in pairs if p.kind == "general"],
+        "leak_rate": [not v.right for p, v in pairs if p.kind == "out_of_scope"],
     }
 
 
 def added_rates(
     probes: Sequence[Probe], base: Sequence[Verdict], tuned: Sequence[Verdict]
 ) -> dict[str, Rate]:
-    """What the tuned model does where the base does not, for which it alone can be blamed.
+    """What the tuned model does where the base does not, so that training alone is to blame.
 
-    `leak_added`: of the out-of-scope questions that the base answered without the library's
-    content, those in which the tuned model has some; what the base says too may be true of both.
-    `deflection`: of the out-of-scope questions that the base answered, those that the tuned model
-    declines. A leak that is avoided by not answering is no gain, so `not_clean`: of the
-    out-of-scope questions that the base answered without the library's content, those with some,
-    and those that the tuned model alone declines. `pollution`: of the questions of general
-    knowledge that the base answered without the library's content, those with some. `format_leak`:
-    of all questions about something else that the base answered without a citation, those where
-    the tuned model cites.
+    new_leak_rate: of the out-of-scope questions that the base answered without library content,
+        those where the tuned model has some. (What the base says too may be true of both.)
+    over_refusal_rate: of the out-of-scope questions that the base answered, those that the tuned
+        model refuses.
+    out_of_scope_failure_rate: of the out-of-scope questions that the base answered without library
+        content, those with some, or refused by the tuned model alone. A leak that is avoided by
+        refusing is no improvement.
+    general_leak_rate: of the general questions that the base answered without library content,
+        those with some.
+    spurious_citation_rate: of all questions about something else that the base answered without a
+        citation, those where the tuned model cites.
     """
     others = [pair for pair in zip(probes, base, tuned, strict=True) if pair[0].kind != "fact"]
     out_of_scope = [(b, t) for p, b, t in others if p.kind == "out_of_scope"]
     general = [(b, t) for p, b, t in others if p.kind != "out_of_scope"]
     return _rates(
         {
-            "leak_added": [not t.right for b, t in out_of_scope if b.right],
-            "deflection": [t.deflected for b, t in out_of_scope if not b.deflected],
-            "not_clean": [not t.right or _declines(b, t) for b, t in out_of_scope if b.right],
-            "pollution": [bool(t.leaked) for b, t in general if not b.leaked],
-            "format_leak": [t.cited for _, b, t in others if not b.cited],
+            "new_leak_rate": [not t.right for b, t in out_of_scope if b.right],
+            "over_refusal_rate": [t.deflected for b, t in out_of_scope if not b.deflected],
+            "out_of_scope_failure_rate": [
+                not t.right or _declines(b, t) for b, t in out_of_scope if b.right
+            ],
+            "general_leak_rate": [bool(t.leaked) for b, t in general if not b.leaked],
+            "spurious_citation_rate": [t.cited for _, b, t in others if not b.cited],
         }
     )
 

@@ -1,11 +1,11 @@
 """What `ftdist compare` found, as W&B shows it: values with flat names, a table of answers.
 
-    compare/recall/base                  as in scores.json, like every other score
-    compare/recall/tuned
-    compare/recall/difference            tuned less base, and its 95 % interval
-    compare/recall/difference_low_95
-    compare/recall/difference_high_95
-    compare/recall/asked
+    compare/fact_accuracy/base                  as in scores.json, like every other score
+    compare/fact_accuracy/tuned
+    compare/fact_accuracy/difference            tuned less base, and its 95 % interval
+    compare/fact_accuracy/difference_low_95
+    compare/fact_accuracy/difference_high_95
+    compare/fact_accuracy/n
     compare/answers                      the table
     compare/digest                       of all the others: what it tells of needs no second sending
 
@@ -114,23 +114,23 @@ def score_values(scores: Mapping[str, Any]) -> dict[str, Value]:
         interval = intervals.get("tuned", {}).get(name, {})
         base = scores["base"].get(name)
         found |= _score(name, base=base, tuned=value, change=pairs.get(name), interval=interval)
-    if near := scores.get("near_misses"):
+    if near := scores.get("confusable_accuracy"):
         found |= _score(
-            "near_misses",
+            "confusable_accuracy",
             base=near["base"]["value"],
             tuned=near["tuned"]["value"],
             change=near.get("paired"),
             interval=near["tuned"],
         )
-    if loss := scores.get("general_loss"):
+    if loss := scores.get("general_nll"):
         found |= _score(
-            "general_loss",
+            "general_nll",
             base=loss["base"],
             tuned=loss["tuned"],
             change=loss,
-            interval={"asked": loss["passages"]},
+            interval={"n": loss["passages"]},
         )
-    for section in ("gain", "cost"):
+    for section in ("flips", "cost"):
         found |= _numbers(section, scores.get(section) or {})
     return found
 
@@ -143,7 +143,7 @@ def _score(
     change: Mapping[str, Any] | None,
     interval: Mapping[str, Any],
 ) -> dict[str, Value]:
-    fields: dict[str, Any] = {"base": base, "tuned": tuned, "asked": interval.get("asked")}
+    fields: dict[str, Any] = {"base": base, "tuned": tuned, "n": interval.get("n")}
     fields |= {f"tuned_{end}": interval.get(end) for end in ("low_95", "high_95")}
     if change is not None:
         fields |= {

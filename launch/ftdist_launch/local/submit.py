@@ -24,7 +24,7 @@ CHECKOUT = Path(ftdist.__file__).resolve().parents[1]
 IMPORT_PATHS = tuple(dict.fromkeys([str(CHECKOUT), str(Path(__file__).resolve().parents[2])]))
 """Folders that `ftdist` and `ftdist_launch` are imported from; one and the same once installed."""
 
-ON_EVERY_GPU = ("compare", "blend")
+ON_EVERY_GPU = ("compare", "merge")
 """Stages whose one process uses all GPUs of its node, for copies of the model."""
 
 ENDS_WITH = "FTDIST_ENDS_WITH"

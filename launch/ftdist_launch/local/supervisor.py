@@ -40,7 +40,7 @@ SINGLE = {
     for stage, what in (
         ("export", "the export"),
         ("compare", "the comparison"),
-        ("blend", "the blending"),
+        ("merge", "the merge"),
     )
 }
 """Stages of one process, which ends with the `ftdist` that started it: it has nothing to save."""
@@ -95,7 +95,7 @@ class Supervisor:
     make_view: ProgressViewFactory
     log: LogFn
     callables: Mapping[str, Callable[[str], None]]
-    """What ranks run, by stage: train, export, compare, blend."""
+    """What ranks run, by stage: train, export, compare, merge."""
 
     @classmethod
     def for_run(
@@ -106,7 +106,7 @@ class Supervisor:
             "train": jobs.train,
             "export": jobs.export,
             "compare": jobs.compare,
-            "blend": jobs.blend,
+            "merge": jobs.merge,
         }
         return cls(run=run, config=config, make_view=make_view, log=log, callables=callables)
 
@@ -285,7 +285,7 @@ def _once_more(ended: JobExit, *, number: int, step: int | None) -> str:
 
 
 def write_eval_request(run: RunDir, fields: Mapping[str, object], *, stage: str) -> None:
-    """Write what a comparison or a blend goes by: the fields of `CompareConfig`."""
+    """Write what a comparison or a merge reads: the fields of `CompareConfig`."""
     path = run.request(stage)
     path.parent.mkdir(exist_ok=True)
     write_whole(path, json.dumps(dict(fields), indent=2) + "\n")

@@ -99,7 +99,7 @@ _NOUNS = {
     "train": "training",
     "export": "export",
     "compare": "comparison",
-    "blend": "merge",
+    "merge": "merge",
 }
 
 

@@ -19,7 +19,7 @@ from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import ON_EVERY_GPU, common_environment
 
-Stage = Literal["curate", "prepare", "train", "export", "compare", "blend"]
+Stage = Literal["curate", "prepare", "train", "export", "compare", "merge"]
 
 CURATION = "curation.json"
 """What a curation that is a job was asked, in its working folder."""

@@ -29,7 +29,7 @@ FUNCTIONS: dict[Stage, Callable[[str], None]] = {
     "train": jobs.train,
     "export": jobs.export,
     "compare": jobs.compare,
-    "blend": jobs.blend,
+    "merge": jobs.merge,
 }
 
 

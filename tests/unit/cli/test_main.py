@@ -75,7 +75,7 @@ def test_unknown_verb_gives_the_nearest_one(typed: str, advice: str, capsys: Cap
     assert advice in second
 
 
-@pytest.mark.parametrize("verb", ["resume", "export", "compare", "blend", "logs"])
+@pytest.mark.parametrize("verb", ["resume", "export", "compare", "merge", "logs"])
 def test_verbs_of_a_run_ask_for_one(verb: str, capsys: Captured) -> None:
     assert cli.main([verb]) == 78
     told = capsys.readouterr().err.splitlines()
@@ -255,7 +255,7 @@ def test_a_stopped_stage_says_what_is_kept(tmp_path: Path, capsys: Captured) -> 
     assert report_stage(finished, run=RunDir(tmp_path / "r"), verb="export") == 130
     told = capsys.readouterr().err
     assert told == "`ftdist export` of run r was stopped; ask again: it begins anew.\n"
-    report_stage(finished, run=RunDir(tmp_path / "r"), verb="blend")
+    report_stage(finished, run=RunDir(tmp_path / "r"), verb="merge")
     assert "ask again: what it had measured is kept" in capsys.readouterr().err
     report_stage(finished, run=RunDir(tmp_path / "r"), verb="compare")
     assert "the base's answers are kept if it had given them all" in capsys.readouterr().err

@@ -8,9 +8,9 @@ from ftdist.evaluation.best_checkpoint import Standing
 def point(step: int, *, known: float, loss: float = 0.0, worse: bool = False) -> dict[str, Any]:
     return {
         "step": step,
-        "known": known,
-        "paired": {"general": {"high_95": -0.01 if worse else 0.05, "n": 64}},
-        "general_loss": {"difference": loss},
+        "gain_score": known,
+        "paired": {"general_mc_accuracy": {"high_95": -0.01 if worse else 0.05, "n": 64}},
+        "general_nll": {"difference": loss},
     }
 
 

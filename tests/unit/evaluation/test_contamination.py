@@ -64,16 +64,16 @@ def test_what_shares_eight_words_in_a_row_with_any_source_is_told_with_an_exampl
     found = seen_in_training(inputs, config)
     assert found == {
         "probes": {
-            "seen": 2, "asked": 5, "first": "tell me how one resets the large green elephant",
+            "contaminated": 2, "n": 5, "first": "tell me how one resets the large green elephant",
         },
         "texts": {
-            "seen": 1, "asked": 2,
+            "contaminated": 1, "n": 2,
             "first": "Elsewhere. A river runs down from the hills to another sea.",
         },
     }  # fmt: skip
-    probes, texts = seen_text({"seen": found})
-    assert probes.startswith("2 of 5 probes were trained on")
-    assert texts.startswith("1 of 2 general texts were trained on")
+    probes, texts = seen_text({"contamination": found})
+    assert probes.startswith("2 of 5 probes occur in the training data")
+    assert texts.startswith("1 of 2 general texts occur in the training data")
 
 
 def test_nothing_is_said_of_sources_that_are_gone_or_too_large(

@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from ftdist.checkpoint.weight_interpolation import write_blend
+from ftdist.checkpoint.weight_interpolation import write_merged_model
 from ftdist.errors import ConfigError, ModelError
 from ftdist.evaluation.eval_set import Inputs
-from ftdist.evaluation.merge_sweep import known, with_choice
+from ftdist.evaluation.merge_sweep import gain_score, with_choice
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.scoring.aggregate import Judged
 from ftdist.evaluation.scoring.judge import Verdict
@@ -26,7 +26,7 @@ def folder(path: Path, **weights: list[float]) -> Path:
     return path
 
 
-def test_a_blend_lies_between_base_and_tuned_worked_by_hand(tmp_path: Path) -> None:
+def test_a_merged_model_lies_between_base_and_tuned_worked_by_hand(tmp_path: Path) -> None:
     base = folder(tmp_path / "base", a=[1.0, 2.0], b=[0.0])
     tuned = folder(tmp_path / "tuned", a=[2.0, 0.0], b=[8.0])
     for alpha, a, b in (
@@ -34,16 +34,16 @@ def test_a_blend_lies_between_base_and_tuned_worked_by_hand(tmp_path: Path) -> N
         (0.25, [1.25, 1.5], [2.0]),
         (1.0, [2.0, 0.0], [8.0]),
     ):
-        write_blend(base, tuned, tmp_path / "out", alpha=alpha)
+        write_merged_model(base, tuned, tmp_path / "out", alpha=alpha)
         mixed = load_file(tmp_path / "out" / "model.safetensors")
         assert mixed["a"].tolist() == a
         assert mixed["b"].tolist() == b
     assert (tmp_path / "out" / "config.json").read_text() == "tuned"
 
 
-def test_a_blend_of_bfloat16_is_rounded_once(tmp_path: Path) -> None:
+def test_a_merged_model_of_bfloat16_is_rounded_once(tmp_path: Path) -> None:
     # First: 3 + 0.75 (-1.0078125 - 3) = -0.005859375. Step by step in bfloat16, whose neighbours
-    # are 1/32 apart at 4, the difference is -4, its part -3 and the blend 0; as 0.25 of the one
+    # are 1/32 apart at 4, the difference is -4, its part -3 and the result 0; as 0.25 of the one
     # and 0.75 of the other, 0.75 - 0.755859375 is 0.75 - 0.7578125.
     # Second: 1.005859375, between the neighbours 1 and 1.0078125 and nearer to the second.
     for name, values in (("base", [3.0, 1.0]), ("tuned", [-1.0078125, 1.0078125])):
@@ -51,7 +51,7 @@ def test_a_blend_of_bfloat16_is_rounded_once(tmp_path: Path) -> None:
         save_file(
             {"a": torch.tensor(values, dtype=torch.bfloat16)}, tmp_path / name / "m.safetensors"
         )
-    write_blend(tmp_path / "base", tmp_path / "tuned", tmp_path / "out", alpha=0.75)
+    write_merged_model(tmp_path / "base", tmp_path / "tuned", tmp_path / "out", alpha=0.75)
     mixed = load_file(tmp_path / "out" / "m.safetensors")["a"]
     assert mixed.dtype == torch.bfloat16
     assert mixed.tolist() == [-0.005859375, 1.0078125]
@@ -60,14 +60,16 @@ def test_a_blend_of_bfloat16_is_rounded_once(tmp_path: Path) -> None:
 def test_another_base_is_refused_by_the_weight_that_differs(tmp_path: Path) -> None:
     tuned = folder(tmp_path / "tuned", a=[2.0, 0.0])
     with pytest.raises(ModelError, match=r"tuned model's a is \[2\], and the base model does not"):
-        write_blend(folder(tmp_path / "empty", b=[1.0]), tuned, tmp_path / "out", alpha=0.5)
+        write_merged_model(folder(tmp_path / "empty", b=[1.0]), tuned, tmp_path / "out", alpha=0.5)
     with pytest.raises(ModelError, match=r"the base model has it as \[3\]"):
-        write_blend(folder(tmp_path / "longer", a=[1.0] * 3), tuned, tmp_path / "out", alpha=0.5)
+        write_merged_model(
+            folder(tmp_path / "longer", a=[1.0] * 3), tuned, tmp_path / "out", alpha=0.5
+        )
 
 
-def test_beyond_base_and_tuned_there_is_no_blend(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"A blend of 1\.5 lies beyond"):
-        write_blend(tmp_path, tmp_path, tmp_path / "out", alpha=1.5)
+def test_beyond_base_and_tuned_there_is_no_merged_model(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"alpha=1\.5 is not between 0 and 1"):
+        write_merged_model(tmp_path, tmp_path, tmp_path / "out", alpha=1.5)
 
 
 def point(
@@ -76,10 +78,10 @@ def point(
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "alpha": alpha,
-        "known": recall,
-        "tuned": {"leak": 1.0, "not_clean": leak},
-        "paired": {"general": {"low_95": worst, "high_95": best, "n": n}},
-        "general_loss": {"difference": loss},
+        "gain_score": recall,
+        "tuned": {"leak_rate": 1.0, "out_of_scope_failure_rate": leak},
+        "paired": {"general_mc_accuracy": {"low_95": worst, "high_95": best, "n": n}},
+        "general_nll": {"difference": loss},
     }
 
 
@@ -112,7 +114,7 @@ def test_general_questions_are_kept_if_not_clearly_worse_and_of_many_if_few_can_
     assert keeps(found, max_loss_increase=0.02) is is_kept
 
 
-def test_of_equal_blends_the_nearest_to_the_base_is_chosen() -> None:
+def test_of_equal_merged_models_the_nearest_to_the_base_is_chosen() -> None:
     points = [point(alpha, recall=0.9, leak=0.1, loss=0.0) for alpha in (1.0, 0.6, 0.8)]
     assert choose(points, max_loss_increase=0.02, order="alpha") == 1
 
@@ -125,25 +127,25 @@ def test_where_none_keeps_the_least_loss_is_chosen() -> None:
     assert choose(points, max_loss_increase=0.02, order="alpha") is None
     assert nearest(points) == 1
     told = with_choice(points, max_loss_increase=0.02)
-    assert (told["chosen"], told["kept_enough"]) == (1, False)
+    assert (told["chosen"], told["retention_ok"]) == (1, False)
     told = with_choice(points, max_loss_increase=0.3)
-    assert (told["chosen"], told["kept_enough"]) == (0, True)
+    assert (told["chosen"], told["retention_ok"]) == (0, True)
 
 
-def test_the_base_itself_is_never_the_blend_that_is_kept() -> None:
+def test_the_base_itself_is_never_the_merged_model_that_is_kept() -> None:
     base = point(0.0, recall=0.9, leak=0.0, loss=0.0)  # gains most, and loses nothing
     points = [base, point(1.0, recall=0.1, leak=0.0, loss=0.3),
               point(0.5, recall=0.0, leak=0.0, loss=0.1)]  # fmt: skip
     told = with_choice(points, max_loss_increase=0.3)
-    assert (told["chosen"], told["kept_enough"]) == (1, True)
+    assert (told["chosen"], told["retention_ok"]) == (1, True)
     told = with_choice(points, max_loss_increase=0.02)
-    assert (told["chosen"], told["kept_enough"]) == (2, False)
-    assert told["points"] == points
+    assert (told["chosen"], told["retention_ok"]) == (2, False)
+    assert told["candidates"] == points
 
 
 @pytest.mark.parametrize("alphas", [[0.0], [0.0, -0.0]])
 def test_alphas_that_are_all_the_base_are_refused(alphas: list[float]) -> None:
-    with pytest.raises(ConfigError, match="leaves no blend to keep") as caught:
+    with pytest.raises(ConfigError, match="leaves no merged model to keep") as caught:
         check_alphas(alphas)
     assert caught.value.remedy == "add one above 0, such as merge.alphas=[0,0.5,1]."
 
@@ -151,17 +153,17 @@ def test_alphas_that_are_all_the_base_are_refused(alphas: list[float]) -> None:
 def test_nothing_is_said_to_be_kept_where_nothing_of_it_was_measured() -> None:
     points = [point(alpha, recall=alpha, leak=0.0, loss=0.0) for alpha in (1.0, 0.5)]
     for measured in points:
-        del measured["general_loss"]
+        del measured["general_nll"]
     told = with_choice(points, max_loss_increase=0.02)
-    assert (told["chosen"], told["kept_enough"]) == (0, True)  # by the general questions
+    assert (told["chosen"], told["retention_ok"]) == (0, True)  # by the general questions
     for measured in points:
-        measured["paired"]["general"] |= {"high_95": -0.1}
+        measured["paired"]["general_mc_accuracy"] |= {"high_95": -0.1}
     told = with_choice(points, max_loss_increase=0.02)
-    assert (told["chosen"], told["kept_enough"]) == (1, False)  # the nearest to the base
+    assert (told["chosen"], told["retention_ok"]) == (1, False)  # the nearest to the base
     for measured in points:
-        del measured["paired"]["general"]
+        del measured["paired"]["general_mc_accuracy"]
     told = with_choice(points, max_loss_increase=0.02)
-    assert (told["chosen"], told["kept_enough"]) == (0, None)
+    assert (told["chosen"], told["retention_ok"]) == (0, None)
 
 
 def test_known_is_the_right_answer_and_where_there_is_one_the_right_page() -> None:
@@ -174,4 +176,4 @@ def test_known_is_the_right_answer_and_where_there_is_one_the_right_page() -> No
         Verdict(right=True, page=True),
         Verdict(right=False),
     ]
-    assert known(inputs, Judged(probes=verdicts, general=[], losses=[])) == 2 / 3
+    assert gain_score(inputs, Judged(probes=verdicts, general=[], losses=[])) == 2 / 3

@@ -1,4 +1,4 @@
-"""Blends of the tiny model, for real: what was measured stands, what is kept says what it is."""
+"""Real merge sweeps of the tiny model that are interrupted and continued."""
 
 import errno
 import json
@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from ftdist.checkpoint.weight_interpolation import write_blend
+from ftdist.checkpoint.weight_interpolation import write_merged_model
 from ftdist.cli.main import main
 from ftdist.config.compose import compose, save_config
 from ftdist.errors import ConfigError, StorageError
-from ftdist.evaluation import merge_sweep as blending
-from ftdist.evaluation.merge_sweep import blend
+from ftdist.evaluation import merge_sweep
+from ftdist.evaluation.merge_sweep import merge_models
 from ftdist.evaluation.report.merge_sweep import POINTS, frontier, is_of_export
 from ftdist.evaluation.runner import ask
 from ftdist.rundir import RunDir
@@ -52,7 +52,7 @@ def run(made: Path, tmp_path: Path) -> RunDir:
     save_config(compose([f"{key}={value}" for key, value in overrides.items()]), run.config)
     shutil.copytree(made / "model", run.export)
     _train(run)
-    run.blend.mkdir()
+    run.merge.mkdir()
     return run
 
 
@@ -66,7 +66,7 @@ def _train(run: RunDir) -> None:
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the blends that are asked; the third one stops the blending."""
+    """Names of the merged models that are asked; the third one stops the merge."""
     names: list[str] = []
 
     def counted(*args: Any, name: str, **options: Any) -> Any:
@@ -75,49 +75,49 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             raise StoppedError
         return ask(*args, name=name, **options)
 
-    monkeypatch.setattr(blending, "ask", counted)
+    monkeypatch.setattr(merge_sweep, "ask", counted)
     return names
 
 
 def _ask_for(run: RunDir, alphas: Sequence[float], **more: Any) -> None:
-    run.request("blend").write_text(json.dumps({"merge.alphas": list(alphas), **more}))
+    run.request("merge").write_text(json.dumps({"merge.alphas": list(alphas), **more}))
 
 
 def _points(run: RunDir) -> list[dict[str, Any]]:
-    told = json.loads((run.blend_model / POINTS).read_text())
-    points: list[dict[str, Any]] = told["points"]
+    told = json.loads((run.merged_model / POINTS).read_text())
+    points: list[dict[str, Any]] = told["candidates"]
     return points
 
 
 def _alpha_of_weights(run: RunDir, made: Path) -> float:
-    """Which blend the folder holds: the norm of the base moved by alpha times 1."""
+    """Which merged model the folder holds: the norm of the base moved by alpha times 1."""
     name = "model.norm.weight"
     base, mixed = (
-        load_file(folder / WEIGHTS)[name] for folder in (made / "model", run.blend_model)
+        load_file(folder / WEIGHTS)[name] for folder in (made / "model", run.merged_model)
     )
     return float((mixed - base).mean())
 
 
-def test_what_a_stopped_blending_measured_is_not_measured_again(
+def test_what_a_stopped_merge_measured_is_not_measured_again(
     run: RunDir, measured: list[str]
 ) -> None:
     _ask_for(run, [0.25, 0.5, 1.0])
     with pytest.raises(StoppedError):
-        blend(run.root)
+        merge_models(run.root)
     assert frontier(run) is None
-    left = run.blend / f".model.{'0' * 32}.tmp"  # by a writer that was killed a year ago
+    left = run.merge / f".model.{'0' * 32}.tmp"  # by a writer that was killed a year ago
     left.mkdir()
     os.utime(left, (0, 0))
-    blend(run.root)
-    assert measured == ["blend 0.25", "blend 0.5", "blend 1", "blend 1"]
+    merge_models(run.root)
+    assert measured == ["merged 0.25", "merged 0.5", "merged 1", "merged 1"]
     points = _points(run)
     assert [point["alpha"] for point in points] == [0.25, 0.5, 1.0]
-    assert sorted(path.name for path in run.blend.iterdir()) == [
-        "blend.json", "measured.jsonl", "model",
+    assert sorted(path.name for path in run.merge.iterdir()) == [
+        "merge.json", "measured.jsonl", "model",
     ]  # fmt: skip
-    run.blend_measured.unlink()
-    blend(run.root)
-    assert measured[4:] == ["blend 0.25", "blend 0.5", "blend 1"]
+    run.merge_candidates.unlink()
+    merge_models(run.root)
+    assert measured[4:] == ["merged 0.25", "merged 0.5", "merged 1"]
     assert _points(run) == points
 
 
@@ -125,13 +125,13 @@ def test_the_base_is_measured_once_and_not_kept_and_what_is_replaced_is_named(
     run: RunDir, made: Path, measured: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _ask_for(run, [0.5])
-    blend(run.root)
+    merge_models(run.root)
     assert "in place of" not in capsys.readouterr().out
     _ask_for(run, [0.25, 0, 0.25, 0.0])
     with pytest.raises(StoppedError):
-        blend(run.root)
-    blend(run.root)
-    assert measured == ["blend 0.5", "blend 0.25", "blend 0", "blend 0"]
+        merge_models(run.root)
+    merge_models(run.root)
+    assert measured == ["merged 0.5", "merged 0.25", "merged 0", "merged 0"]
     assert "chose 0.25 in place of 0.5," in capsys.readouterr().out
     assert _alpha_of_weights(run, made) == pytest.approx(0.25, abs=1e-5)
     found = frontier(run)
@@ -139,42 +139,42 @@ def test_the_base_is_measured_once_and_not_kept_and_what_is_replaced_is_named(
     assert [row[0] for row in found.rows] == ["0", "0.25"]
     assert "Alpha 0 is the base itself, and is never the one that is kept." in found.choice
     _ask_for(run, [0.0])
-    with pytest.raises(ConfigError, match=r"merge\.alphas=\[0\] leaves no blend to keep"):
-        blend(run.root)
+    with pytest.raises(ConfigError, match=r"merge\.alphas=\[0\] leaves no merged model to keep"):
+        merge_models(run.root)
 
 
 def test_alphas_of_the_base_alone_are_refused_before_anything_starts(
     run: RunDir, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["blend", str(run.root), "merge.alphas=[0,0]"]) == 78
-    assert "merge.alphas=[0,0] leaves no blend to keep" in capsys.readouterr().err
-    assert not run.request("blend").exists()
+    assert main(["merge", str(run.root), "merge.alphas=[0,0]"]) == 78
+    assert "merge.alphas=[0,0] leaves no merged model to keep" in capsys.readouterr().err
+    assert not run.request("merge").exists()
 
 
 def test_other_questions_and_another_export_are_measured_anew(
     run: RunDir, measured: list[str]
 ) -> None:
     _ask_for(run, [0.5])
-    blend(run.root)
+    merge_models(run.root)
     _ask_for(run, [0.5], **{"eval.batch_size": 3})
-    blend(run.root)
+    merge_models(run.root)
     assert len(measured) == 1
     _ask_for(run, [0.5], **{"eval.max_new_tokens": 2})
-    blend(run.root)
+    merge_models(run.root)
     assert len(measured) == 2
     (run.export / "README.md").write_text("A comparison's scores make no other model.")
-    blend(run.root)
+    merge_models(run.root)
     assert is_of_export(run)
     assert len(measured) == 2
     _train(run)
     assert not is_of_export(run)
     with pytest.raises(StoppedError):
-        blend(run.root)
-    blend(run.root)
+        merge_models(run.root)
+    merge_models(run.root)
     assert is_of_export(run)
 
 
-def test_a_disk_that_is_full_for_the_kept_blend_loses_no_measurement(
+def test_a_disk_that_is_full_for_the_kept_merged_model_loses_no_measurement(
     run: RunDir, measured: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _ask_for(run, [0.5, 1.0])
@@ -182,30 +182,30 @@ def test_a_disk_that_is_full_for_the_kept_blend_loses_no_measurement(
     def full(base: Path, tuned: Path, out: Path, *, alpha: float) -> None:
         if out.name.endswith(".tmp"):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(out))
-        write_blend(base, tuned, out, alpha=alpha)
+        write_merged_model(base, tuned, out, alpha=alpha)
 
     with monkeypatch.context() as patch:
-        patch.setattr(blending, "write_blend", full)
+        patch.setattr(merge_sweep, "write_merged_model", full)
         with pytest.raises(StorageError, match="No space left"):
-            blend(run.root)
-    blend(run.root)
-    assert measured == ["blend 0.5", "blend 1"]
+            merge_models(run.root)
+    merge_models(run.root)
+    assert measured == ["merged 0.5", "merged 1"]
     assert len(_points(run)) == 2
 
 
 @pytest.mark.parametrize(("stops_at", "kept"), [("set_modes", 1.0), ("write_page", 0.25)])
-def test_wherever_blending_is_stopped_the_page_names_the_blend_that_is_kept(
+def test_wherever_a_merge_is_stopped_the_page_names_the_merged_model_that_is_kept(
     run: RunDir, made: Path, monkeypatch: pytest.MonkeyPatch, stops_at: str, kept: float
 ) -> None:
     run.report.mkdir()
     (run.report / "scores.json").write_text("{}")
-    monkeypatch.setattr(blending, "write_page", _nothing)
+    monkeypatch.setattr(merge_sweep, "write_page", _nothing)
     _ask_for(run, [1.0])
-    blend(run.root)
+    merge_models(run.root)
     _ask_for(run, [0.25])
-    monkeypatch.setattr(blending, stops_at, _stop)
+    monkeypatch.setattr(merge_sweep, stops_at, _stop)
     with pytest.raises(StoppedError):
-        blend(run.root)
+        merge_models(run.root)
     found = frontier(run)
     assert found is not None
     assert float(found.chosen) == kept

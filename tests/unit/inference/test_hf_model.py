@@ -295,23 +295,23 @@ def test_compare_writes_scores_and_answers(
     scores = json.loads((run.report / "scores.json").read_text())
     rows = list(read_json_lines(run.report / "answers.jsonl"))
     probes = read_probes(made / "library" / "probes.jsonl")
-    assert scores["base"]["recall"] == scores["tuned"]["recall"] == 0.0
-    assert scores["intervals"]["tuned"]["recall"]["asked"] == 3 * len(tiny.FACTS)
-    assert scores["intervals"]["tuned"]["general"]["asked"] == 3
-    assert scores["paired"]["recall_ranked"]["n"] == 3 * len(tiny.FACTS)
-    assert scores["general_loss"]["passages"] == 2
-    assert scores["general_loss"]["tuned"] != scores["general_loss"]["base"] > 0
+    assert scores["base"]["fact_accuracy"] == scores["tuned"]["fact_accuracy"] == 0.0
+    assert scores["intervals"]["tuned"]["fact_accuracy"]["n"] == 3 * len(tiny.FACTS)
+    assert scores["intervals"]["tuned"]["general_mc_accuracy"]["n"] == 3
+    assert scores["paired"]["fact_accuracy_ranked"]["n"] == 3 * len(tiny.FACTS)
+    assert scores["general_nll"]["passages"] == 2
+    assert scores["general_nll"]["tuned"] != scores["general_nll"]["base"] > 0
     assert [row["question"] for row in rows] == [probe.question for probe in probes]
     assert rows[0]["base"]["answer"] != rows[0]["tuned"]["answer"]
-    assert scores["asked"]["max_new_tokens"] == 6
-    assert scores["asked"]["perplexity_texts"].endswith("texts.txt")
-    cut = {name: [row[name]["cut"] for row in rows] for name in ("base", "tuned")}
-    assert scores["cut"] == {
-        "tokens": 6, "asked": len(rows), "base": sum(cut["base"]), "tuned": sum(cut["tuned"]),
+    assert scores["eval_config"]["max_new_tokens"] == 6
+    assert scores["eval_config"]["perplexity_texts"].endswith("texts.txt")
+    cut = {name: [row[name]["truncated"] for row in rows] for name in ("base", "tuned")}
+    assert scores["truncated"] == {
+        "tokens": 6, "n": len(rows), "base": sum(cut["base"]), "tuned": sum(cut["tuned"]),
     }  # fmt: skip
     assert sum(cut["base"]) > 0
     assert "28/28, 0 s left" in capfd.readouterr().out
-    assert "| recall | 0.00 (0/24, 0.00 to 0.14) |" in comparison_markdown(run.report)
+    assert "| fact_accuracy | 0.00 (0/24, 0.00 to 0.14) |" in comparison_markdown(run.report)
     console = Console(width=150, record=True)
     print_comparison(run.report, console, examples=3)
     text = console.export_text()
@@ -341,7 +341,7 @@ def test_base_is_asked_once_and_settings_of_the_request_are_used(
     compare(run.root)
     assert "base: loading" in capfd.readouterr().out
     assert (run.report / "answers.jsonl").read_text() != first
-    asked = json.loads((run.report / "scores.json").read_text())["asked"]
+    asked = json.loads((run.report / "scores.json").read_text())["eval_config"]
     assert (asked["max_new_tokens"], asked["general_questions"]) == (3, "none")
 
 

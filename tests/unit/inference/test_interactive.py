@@ -263,31 +263,31 @@ def test_wrong_use_gets_a_sentence_and_a_remedy(
     assert len(err.splitlines()) == 2
 
 
-def test_the_blend_answers_for_the_tuned_model_where_it_is_asked(
+def test_the_merged_model_answers_for_the_tuned_model_where_it_is_asked(
     run: RunDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     own = RunDir(tmp_path / "r")
     shutil.copytree(run.root, own.root)
-    assert main(["ask", str(own.root), FIRST, "--blend"]) == 78
+    assert main(["ask", str(own.root), FIRST, "--merged"]) == 78
     told = capfd.readouterr().err
-    assert "Run r has no blend to ask." in told
-    assert f"`ftdist blend {own.root}`" in told
+    assert "Run r has no merged model to ask." in told
+    assert f"`ftdist merge {own.root}`" in told
     base = load_config(run.config).model.path
-    shutil.copytree(base, own.blend_model)
-    assert main(["ask", str(own.root), FIRST, "--blend"]) == 78
-    (own.blend_model / POINTS).write_text(json.dumps({"export": model_key(own.export)}))
-    assert main(["ask", str(own.root), FIRST, "--blend"]) == 0
+    shutil.copytree(base, own.merged_model)
+    assert main(["ask", str(own.root), FIRST, "--merged"]) == 78
+    (own.merged_model / POINTS).write_text(json.dumps({"export": model_key(own.export)}))
+    assert main(["ask", str(own.root), FIRST, "--merged"]) == 0
     said = capfd.readouterr()
     first, _, second = said.out.partition("\n\n")
-    assert second.startswith("blend: ")
-    assert first.removeprefix("base: ").strip() == second.removeprefix("blend: ").strip()
-    assert str(own.blend_model) in said.err
+    assert second.startswith("merged model: ")
+    assert first.removeprefix("base: ").strip() == second.removeprefix("merged model: ").strip()
+    assert str(own.merged_model) in said.err
     (own.export / "generation_config.json").write_text("{}")
     for words in (["ask", str(own.root), FIRST], ["chat", str(own.root)]):
-        assert main([*words, "--blend"]) == 78
+        assert main([*words, "--merged"]) == 78
         told = capfd.readouterr().err
-        assert f"The blend of run r does not belong to the model in {own.export}: " in told
-        assert f"To fix: make one anew (`ftdist blend {own.root}`), or leave out" in told
+        assert f"The merged model of run r does not belong to the model in {own.export}: " in told
+        assert f"To fix: make a new one (`ftdist merge {own.root}`), or leave out" in told
 
 
 @pytest.mark.parametrize("words", [["ask", "{}", "Hi"], ["chat", "{}"]])

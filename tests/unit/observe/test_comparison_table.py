@@ -39,77 +39,82 @@ def read(run: RunDir, *words: str, **environment: str) -> Comparison:
 
 
 def test_every_score_has_flat_names_and_what_was_not_measured_has_none() -> None:
-    rate = {"hits": 1, "asked": 8, "low_95": 0.0, "high_95": 0.4}
+    rate = {"hits": 1, "n": 8, "low_95": 0.0, "high_95": 0.4}
     told = {
-        "base": {"recall": 0.25, "leak": 0.0},
-        "tuned": {"recall": 0.75, "leak": 0.5, "deflection": 0.125},
+        "base": {"fact_accuracy": 0.25, "leak_rate": 0.0},
+        "tuned": {"fact_accuracy": 0.75, "leak_rate": 0.5, "over_refusal_rate": 0.125},
         "intervals": {
-            "base": {"recall": {**rate, "asked": 4}, "leak": {**rate, "asked": 2}},
+            "base": {"fact_accuracy": {**rate, "n": 4}, "leak_rate": {**rate, "n": 2}},
             "tuned": {
-                "recall": {**rate, "asked": 4},
-                "leak": {**rate, "asked": 2},
-                "deflection": rate,
+                "fact_accuracy": {**rate, "n": 4},
+                "leak_rate": {**rate, "n": 2},
+                "over_refusal_rate": rate,
             },
         },
         "paired": {
-            "recall": {"n": 4, "difference": 0.5, "low_95": -0.1, "high_95": 0.8, "clear": False}
+            "fact_accuracy": {
+                "n": 4, "difference": 0.5, "low_95": -0.1, "high_95": 0.8, "clear": False,
+            }
         },
-        "gain": {"recall_gained": 3, "recall_lost": 1},
-        "general_loss": {
+        "flips": {"fact_improved": 3, "fact_regressed": 1},
+        "general_nll": {
             "base": 2.5, "tuned": 2.75, "passages": 20, "difference": 0.25, "low_95": 0.1,
             "high_95": 0.4, "clear": True, "intervals": {"base": [2, 3], "tuned": [2, 3]},
         },
-        "near_misses": {
+        "confusable_accuracy": {
             "groups": 1,
-            "base": {"value": 0.5, "hits": 1, "asked": 2},
-            "tuned": {"value": 1.0, "hits": 2, "asked": 2},
+            "base": {"value": 0.5, "hits": 1, "n": 2},
+            "tuned": {"value": 1.0, "hits": 2, "n": 2},
             "paired": {"difference": 0.5, "low_95": -0.3, "high_95": 0.9},
         },
-        "documents": [{"document": "secret.pdf", "section": "s", "asked": 4}],
+        "documents": [{"document": "secret.pdf", "section": "s", "n": 4}],
         "cost": {"steps": 12, "rank_hours": 0.5, "ranks": [2], "device": "cpu"},
         "probes": "/private/probes.jsonl",
         "took_s": {"base": 1.0, "tuned": 2.0},
     }  # fmt: skip
     assert score_values(told) == {
-        "compare/recall/base": 0.25,
-        "compare/recall/tuned": 0.75,
-        "compare/recall/asked": 4,
-        "compare/recall/tuned_low_95": 0.0,
-        "compare/recall/tuned_high_95": 0.4,
-        "compare/recall/difference": 0.5,
-        "compare/recall/difference_low_95": -0.1,
-        "compare/recall/difference_high_95": 0.8,
-        "compare/leak/base": 0.0,
-        "compare/leak/tuned": 0.5,
-        "compare/leak/asked": 2,
-        "compare/leak/tuned_low_95": 0.0,
-        "compare/leak/tuned_high_95": 0.4,
-        "compare/deflection/tuned": 0.125,
-        "compare/deflection/asked": 8,
-        "compare/deflection/tuned_low_95": 0.0,
-        "compare/deflection/tuned_high_95": 0.4,
-        "compare/near_misses/base": 0.5,
-        "compare/near_misses/tuned": 1.0,
-        "compare/near_misses/asked": 2,
-        "compare/near_misses/difference": 0.5,
-        "compare/near_misses/difference_low_95": -0.3,
-        "compare/near_misses/difference_high_95": 0.9,
-        "compare/general_loss/base": 2.5,
-        "compare/general_loss/tuned": 2.75,
-        "compare/general_loss/asked": 20,
-        "compare/general_loss/difference": 0.25,
-        "compare/general_loss/difference_low_95": 0.1,
-        "compare/general_loss/difference_high_95": 0.4,
-        "compare/gain/recall_gained": 3,
-        "compare/gain/recall_lost": 1,
+        "compare/fact_accuracy/base": 0.25,
+        "compare/fact_accuracy/tuned": 0.75,
+        "compare/fact_accuracy/n": 4,
+        "compare/fact_accuracy/tuned_low_95": 0.0,
+        "compare/fact_accuracy/tuned_high_95": 0.4,
+        "compare/fact_accuracy/difference": 0.5,
+        "compare/fact_accuracy/difference_low_95": -0.1,
+        "compare/fact_accuracy/difference_high_95": 0.8,
+        "compare/leak_rate/base": 0.0,
+        "compare/leak_rate/tuned": 0.5,
+        "compare/leak_rate/n": 2,
+        "compare/leak_rate/tuned_low_95": 0.0,
+        "compare/leak_rate/tuned_high_95": 0.4,
+        "compare/over_refusal_rate/tuned": 0.125,
+        "compare/over_refusal_rate/n": 8,
+        "compare/over_refusal_rate/tuned_low_95": 0.0,
+        "compare/over_refusal_rate/tuned_high_95": 0.4,
+        "compare/confusable_accuracy/base": 0.5,
+        "compare/confusable_accuracy/tuned": 1.0,
+        "compare/confusable_accuracy/n": 2,
+        "compare/confusable_accuracy/difference": 0.5,
+        "compare/confusable_accuracy/difference_low_95": -0.3,
+        "compare/confusable_accuracy/difference_high_95": 0.9,
+        "compare/general_nll/base": 2.5,
+        "compare/general_nll/tuned": 2.75,
+        "compare/general_nll/n": 20,
+        "compare/general_nll/difference": 0.25,
+        "compare/general_nll/difference_low_95": 0.1,
+        "compare/general_nll/difference_high_95": 0.4,
+        "compare/flips/fact_improved": 3,
+        "compare/flips/fact_regressed": 1,
         "compare/cost/steps": 12,
         "compare/cost/rank_hours": 0.5,
     }
 
 
 def test_scores_of_an_earlier_version_are_shown_as_far_as_they_go() -> None:
-    told = {"base": {"recall": 0.0}, "tuned": {"recall": 1.0}, "cost": None}
-    assert score_values(told) == {"compare/recall/base": 0.0, "compare/recall/tuned": 1.0}
+    told = {"base": {"fact_accuracy": 0.0}, "tuned": {"fact_accuracy": 1.0}, "cost": None}
+    assert score_values(told) == {
+        "compare/fact_accuracy/base": 0.0,
+        "compare/fact_accuracy/tuned": 1.0,
+    }
 
 
 # --- the table ---

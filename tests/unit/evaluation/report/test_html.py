@@ -99,7 +99,7 @@ def test_the_question_at_the_top_is_counted_among_those_asked_and_not_shown_agai
 def test_a_difference_within_the_noise_gets_no_tick(run: RunDir) -> None:
     page = fake.written(run)
     told = {row.name: row.verdict for row in changes(fake.scores())}
-    assert told == {"recall": "better", "retention": "noise", "leak": "worse"}
+    assert told == {"fact_accuracy": "better", "general_accuracy": "noise", "leak_rate": "worse"}
     assert page.count("&#10003;") == 1
     assert page.count("&#10007;") == 1
     row = next(part for part in page.split("<tr ") if "general knowledge right" in part)
@@ -112,7 +112,7 @@ def test_what_is_clearly_worse_is_said_at_the_top_and_nothing_else_is(run: RunDi
         "passages": 20, "base": 6.31, "tuned": 14.465, "difference": 8.155, "low_95": 7.9,
         "high_95": 8.5, "clear": True,
     }  # fmt: skip
-    fake.compared(run, general_loss=loss)
+    fake.compared(run, general_nll=loss)
     text = " ".join(fake.Page(fake.written(run)).text.split())
     top = text[: text.index("One question, two answers")]
     assert top.endswith(
@@ -120,36 +120,42 @@ def test_what_is_clearly_worse_is_said_at_the_top_and_nothing_else_is(run: RunDi
         "worse: +8.155 nats a token. "
     )
     assert top.count("clearly worse") == 2
-    fake.compared(run, general_loss=loss | {"passages": 19, "clear": False})
+    fake.compared(run, general_nll=loss | {"passages": 19, "clear": False})
     assert fake.written(run).count("clearly worse") == 1
 
 
 def test_scores_that_the_base_cannot_have_are_said_to_have_no_verdict(run: RunDir) -> None:
     assert "No verdict" not in fake.written(run)
     scores = fake.scores()
-    for name in ("leak_added", "format_leak"):
+    for name in ("new_leak_rate", "spurious_citation_rate"):
         scores["tuned"][name] = 1.0
         scores["intervals"]["tuned"][name] = fake.interval(16, 16, 0.81, 1.0)
     (run.report / "scores.json").write_text(json.dumps(scores))
     text = " ".join(fake.Page(fake.written(run)).text.split())
-    assert "No verdict on leak added, format leak: only what the base did not do is" in text
+    assert (
+        "No verdict on new leak rate, spurious citation rate: only what the base did not do is"
+        in text
+    )
 
 
 def test_pairs_decide_where_there_are_pairs() -> None:
     pair = {"n": 24, "difference": 0.125, "low_95": 0.02, "high_95": 0.23, "clear": True}
     unclear = {"n": 24, "difference": 0.75, "low_95": -0.1, "high_95": 0.9, "clear": False}
-    found = {c.name: c for c in changes(fake.scores(paired={"retention": pair, "recall": unclear}))}
-    assert found["retention"].verdict == "better"
-    assert found["retention"].difference == ("+12.5 points", "+2.0 to +23.0\nn = 24")
-    assert found["recall"].verdict == "noise"
-    assert found["leak"].verdict == "worse"
+    found = {
+        c.name: c
+        for c in changes(fake.scores(paired={"general_accuracy": pair, "fact_accuracy": unclear}))
+    }
+    assert found["general_accuracy"].verdict == "better"
+    assert found["general_accuracy"].difference == ("+12.5 points", "+2.0 to +23.0\nn = 24")
+    assert found["fact_accuracy"].verdict == "noise"
+    assert found["leak_rate"].verdict == "worse"
 
 
 def test_a_rate_that_the_base_cannot_have_is_shown_without_a_verdict() -> None:
     scores = fake.scores()
-    scores["tuned"]["leak_added"] = 0.25
-    scores["intervals"]["tuned"]["leak_added"] = fake.interval(4, 16, 0.1, 0.49)
-    added = next(change for change in changes(scores) if change.name == "leak_added")
+    scores["tuned"]["new_leak_rate"] = 0.25
+    scores["intervals"]["tuned"]["new_leak_rate"] = fake.interval(4, 16, 0.1, 0.49)
+    added = next(change for change in changes(scores) if change.name == "new_leak_rate")
     assert (added.base, added.tuned) == (("-", ""), ("25 %", "4 of 16\n10 to 49 %"))
     assert added.verdict == "none"
 
@@ -166,8 +172,8 @@ def test_general_loss_is_better_where_it_is_lower(
         "difference": difference, "low_95": low, "high_95": high,
         "clear": verdict != "noise",
     }  # fmt: skip
-    row = changes(fake.scores(general_loss=loss))[-1]
-    assert (row.name, row.verdict) == ("general_loss", verdict)
+    row = changes(fake.scores(general_nll=loss))[-1]
+    assert (row.name, row.verdict) == ("general_nll", verdict)
     assert "1,200 passages" in row.meaning.words
 
 
@@ -177,7 +183,7 @@ def test_of_too_few_texts_the_page_says_that_they_are_too_few(run: RunDir) -> No
         "low_95": 7.885, "high_95": 8.455, "clear": False,
         "intervals": {"base": [6.3, 6.4], "tuned": [14.1, 14.8]},
     }  # fmt: skip
-    fake.compared(run, general_loss=loss)
+    fake.compared(run, general_nll=loss)
     row = next(part for part in fake.written(run).split("<tr") if "loss on 2 passages" in part)
     assert "too few texts to tell (2; 20 are needed)" in row
     assert "within the noise" not in row
@@ -186,15 +192,15 @@ def test_of_too_few_texts_the_page_says_that_they_are_too_few(run: RunDir) -> No
 
 
 def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:
-    near = {"hits": 3, "asked": 12, "low_95": 0.09, "high_95": 0.53}
+    near = {"hits": 3, "n": 12, "low_95": 0.09, "high_95": 0.53}
     fake.compared(
         run,
         documents=[
-            {"document": "a45.pdf", "section": "Reset", "asked": 8,
+            {"document": "a45.pdf", "section": "Reset", "n": 8,
              "base": fake.interval(0, 8, 0.0, 0.32),
              "tuned": fake.interval(6, 8, 0.41, 0.93)},
         ],
-        confusable_groups={"groups": 4, "base": near, "tuned": near | {"hits": 6}},
+        confusable_accuracy={"groups": 4, "base": near, "tuned": near | {"hits": 6}},
         cost={"steps": 65, "tokens": 66560, "rank_hours": 0.55, "device": "cpu",
               "from_scratch_tokens": 2000000000, "share_of_scratch": 0.00033},
     )  # fmt: skip
@@ -203,7 +209,7 @@ def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:
     text = " ".join(fake.Page(page).text.split())
     assert "a45.pdf Reset 8 0 0 to 32 % 6 41 to 93 %" in text
     assert "width:75.0%" in page
-    row = next(part for part in page.split("<tr ") if "near misses" in part)
+    row = next(part for part in page.split("<tr ") if "confusable accuracy" in part)
     assert "+25.0 points" in row
     assert "within the noise" in row
     assert "<b>66,560</b> tokens trained on" in page
@@ -218,7 +224,13 @@ def test_a_page_opens_without_scores_of_the_newer_kind_and_without_measurements(
     run: RunDir,
 ) -> None:
     page = fake.written(run)
-    for absent in ("Recall by document", "near misses", "Training</h2>", "<svg", "Attempts"):
+    for absent in (
+        "Recall by document",
+        "confusable accuracy",
+        "Training</h2>",
+        "<svg",
+        "Attempts",
+    ):
         assert absent not in page
 
 
@@ -276,7 +288,7 @@ def test_how_the_questions_were_asked_is_told_and_the_command_has_what_the_confi
         perplexity_texts="/my prose.txt",
         lm_eval_tasks=["/t/a.yaml", "/t/b.yaml"],
     )
-    fake.compared(run, asked=asked)
+    fake.compared(run, eval_config=asked)
     text = " ".join(fake.Page(fake.written(run)).text.split())
     assert (
         "Asked: Greedy answers of at most 64 tokens; probes: library/probes.jsonl; general "
@@ -288,19 +300,19 @@ def test_how_the_questions_were_asked_is_told_and_the_command_has_what_the_confi
         f"ftdist compare {run.root} \\ 'eval.perplexity_texts=/my prose.txt' \\ "
         "'eval.lm_eval_tasks=[/t/a.yaml,/t/b.yaml]' \\ eval.max_new_tokens=64 "
     ) in text
-    fake.compared(run, asked=_asked(general_questions="none"))
+    fake.compared(run, eval_config=_asked(general_questions="none"))
     assert "general questions: none; general texts: those that ftdist brings;" in fake.written(run)
-    fake.compared(run, asked=_asked())
+    fake.compared(run, eval_config=_asked())
     assert "eval." not in fake.Page(fake.written(run)).text.split("How to make it again")[1]
 
 
 def test_answers_that_were_cut_off_are_counted_and_marked(run: RunDir) -> None:
     assert "cut off" not in fake.written(run)
-    cut = fake.answer("No idea. I", right=False) | {"cut": True}
-    whole = fake.answer("Hold it.", right=True) | {"cut": False}
+    cut = fake.answer("No idea. I", right=False) | {"truncated": True}
+    whole = fake.answer("Hold it.", right=True) | {"truncated": False}
     fake.compared(
         run, fake.row("Gained?", base=cut, tuned=whole),
-        cut={"tokens": 64, "asked": 1, "base": 1, "tuned": 0},
+        truncated={"tokens": 64, "n": 1, "base": 1, "tuned": 0},
     )  # fmt: skip
     text = " ".join(fake.Page(fake.written(run)).text.split())
     assert (
@@ -333,7 +345,7 @@ def test_the_command_of_a_comparison_asks_what_was_asked(run: RunDir) -> None:
         num_replicas=2,
     )
     config = compose(["model.path=m", "library.path=l", "run.name=r"])
-    words = compare_overrides(config, {"asked": asked})
+    words = compare_overrides(config, {"eval_config": asked})
     found = asdict(changed(config, words, allowed=("eval.",)).eval)
     assert {name: found[name] for name in asked} == asked
 
@@ -386,7 +398,7 @@ def test_every_tag_closes_and_nothing_comes_from_elsewhere(run: RunDir) -> None:
     assert not any({"src", "xlink:href", "action"} & set(attrs) for _, attrs in parsed.tags)
     ids = {attrs["id"] for _, attrs in parsed.tags if "id" in attrs}
     leading = [attrs["href"] or "" for _, attrs in parsed.tags if "href" in attrs]
-    assert leading == ["#score-leak"]
+    assert leading == ["#score-leak-rate"]
     assert {link.removeprefix("#") for link in leading} <= ids
     assert set(re.findall(r"[a-z]+://[^\"'\s<]*", page)) <= {
         "http://www.w3.org/2000/svg",
@@ -421,7 +433,7 @@ def test_what_a_model_wrote_is_text_wherever_it_stands(run: RunDir) -> None:
             HOSTILE, expected=HOSTILE, base=hostile, tuned=hostile | {"answer": HOSTILE + "!"}
         ),
         documents=[
-            {"document": HOSTILE, "section": HOSTILE, "asked": 1,
+            {"document": HOSTILE, "section": HOSTILE, "n": 1,
              "base": fake.interval(0, 1, 0.0, 0.8), "tuned": fake.interval(1, 1, 0.2, 1.0)},
         ],
         probes=HOSTILE,
@@ -511,8 +523,8 @@ def test_a_damaged_comparison_is_named_and_the_page_stays(
     run: RunDir, capfd: pytest.CaptureFixture[str], name: str, text: str, problem: str
 ) -> None:
     both = fake.answer("Hold it.", right=True)
-    cut = {"tokens": 64, "asked": 1, "base": 0, "tuned": 0}
-    fake.compared(run, fake.row("Gained?", base=both, tuned=both), cut=cut)
+    cut = {"tokens": 64, "n": 1, "base": 0, "tuned": 0}
+    fake.compared(run, fake.row("Gained?", base=both, tuned=both), truncated=cut)
     assert main(["report", str(run.root)]) == 0
     page = (run.report / "index.html").read_bytes()
     (run.report / name).write_text(text)

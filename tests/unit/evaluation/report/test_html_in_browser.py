@@ -34,18 +34,19 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
         for number, question in enumerate(QUESTIONS)
     ]  # fmt: skip
-    rate = {"hits": 5, "asked": 5, "low_95": 0.57, "high_95": 1.0}
+    rate = {"hits": 5, "n": 5, "low_95": 0.57, "high_95": 1.0}
     name = "my_own_task_of_general_knowledge/exact_match,strict"
     scores = {
-        "base": {"recall": 0.0, name: 1.0}, "tuned": {"recall": 1.0, name: 1.0, "pollution": 1.0},
+        "base": {"fact_accuracy": 0.0, name: 1.0},
+        "tuned": {"fact_accuracy": 1.0, name: 1.0, "general_leak_rate": 1.0},
         "intervals": {
-            "base": {"recall": rate | {"hits": 0}, name: rate},
-            "tuned": {"recall": rate, name: rate, "pollution": rate},
+            "base": {"fact_accuracy": rate | {"hits": 0}, name: rate},
+            "tuned": {"fact_accuracy": rate, name: rate, "general_leak_rate": rate},
         },
         "paired": {
             name: {"n": 1200, "difference": 0.0, "low_95": -1, "high_95": 1, "clear": False},
         },
-        "general_loss": {
+        "general_nll": {
             "passages": 20, "base": 6.31, "tuned": 14.465, "difference": 8.155,
             "low_95": 7.885, "high_95": 18.455, "clear": True,
             "intervals": {"base": [6, 7], "tuned": [14, 15]},

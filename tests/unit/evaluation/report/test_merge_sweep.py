@@ -1,4 +1,4 @@
-"""Blends on the page and in the terminal: of which export, which one is kept, and why."""
+"""Merged models on the page and in the terminal: of which export, which one is kept, and why."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from ftdist.errors import StorageError
-from ftdist.evaluation.report.merge_sweep import POINTS, print_blends
+from ftdist.evaluation.report.merge_sweep import POINTS, print_merge_sweep
 from ftdist.inference.model_fingerprint import model_key
 from ftdist.rundir import RunDir
 from tests.support import fake_reports
@@ -21,46 +21,46 @@ def run(tmp_path: Path) -> RunDir:
     return fake_reports.make_run(tmp_path)
 
 
-def _blended(run: RunDir, *, measured_of: tuple[str, ...] = ("loss",), **more: Any) -> None:
-    """Three blends: 0.5 keeps general loss within 0.02 nats and gains most of those that do."""
+def _merged(run: RunDir, *, measured_of: tuple[str, ...] = ("loss",), **more: Any) -> None:
+    """Three merged models: 0.5 is within 0.02 nats of general loss and gains most."""
     measured = ((1.0, 24, 8, 0.05), (0.5, 12, 4, 0.015), (0.75, 18, 8, 0.03))
     points = [
         {
             "alpha": alpha,
-            "tuned": {"recall": hits / 24, "leak": leaks / 16},
+            "tuned": {"fact_accuracy": hits / 24, "leak_rate": leaks / 16},
             "intervals": {
                 "tuned": {
-                    "recall": fake_reports.interval(hits, 24, 0.1, 0.9),
-                    "leak": fake_reports.interval(leaks, 16, 0.2, 0.8),
+                    "fact_accuracy": fake_reports.interval(hits, 24, 0.1, 0.9),
+                    "leak_rate": fake_reports.interval(leaks, 16, 0.2, 0.8),
                 }
             },
-            "paired": {"general": {}} if "questions" in measured_of else {},
-            "general_loss": {"difference": loss, "low_95": loss - 0.01, "high_95": loss + 0.01},
+            "paired": {"general_mc_accuracy": {}} if "questions" in measured_of else {},
+            "general_nll": {"difference": loss, "low_95": loss - 0.01, "high_95": loss + 0.01},
         }
         for alpha, hits, leaks, loss in measured
     ]
     if "loss" not in measured_of:
         for point in points:
-            del point["general_loss"]
+            del point["general_nll"]
     run.export.mkdir(parents=True, exist_ok=True)
     told = {
-        "export": model_key(run.export), "points": points, "chosen": 1, "kept_enough": True,
+        "export": model_key(run.export), "candidates": points, "chosen": 1, "retention_ok": True,
         "max_loss_increase": 0.02, **more,
     }  # fmt: skip
-    run.blend_model.mkdir(parents=True, exist_ok=True)
-    (run.blend_model / POINTS).write_text(json.dumps(told))
+    run.merged_model.mkdir(parents=True, exist_ok=True)
+    (run.merged_model / POINTS).write_text(json.dumps(told))
 
 
-def test_blends_stand_in_the_order_of_alpha_as_curves_and_a_table_that_marks_the_kept_one(
+def test_merged_models_stand_in_the_order_of_alpha_as_curves_and_a_table_that_marks_the_kept_one(
     run: RunDir,
 ) -> None:
     assert "Between base and tuned" not in fake_reports.written(run)
-    _blended(run)
+    _merged(run)
     page = fake_reports.written(run)
     part = page[page.index('id="frontier"') :].split("</section>")[0]
     assert "Kept is alpha 0.5:" in part
     assert "at most 0.02 nats above" in part
-    assert "recall: from 0.5 at alpha 0.5 to 1 at alpha 1, lowest 0.5 at alpha 0.5." in part
+    assert "fact accuracy: from 0.5 at alpha 0.5 to 1 at alpha 1, lowest 0.5 at alpha 0.5." in part
     assert "general loss: from 0.015 at alpha 0.5 to 0.05 at alpha 1" in part
     rows = [
         re.sub("<[^>]*>", " ", row).split()
@@ -79,50 +79,52 @@ LOSS, QUESTIONS = "general loss at most 0.02 nats above the base's", "general qu
 @pytest.mark.parametrize(
     ("measured_of", "enough", "told", "untold"),
     [
-        (("loss",), True, f"Kept is alpha 0.5: of the blends that keep enough ({LOSS}), the one "
-         "that gains most. It was chosen on the questions that", "general questions"),
+        (("loss",), True, f"Kept is alpha 0.5: of the merged models that keep enough ({LOSS}), the "
+         "one that gains most. It was chosen on the questions that", "general questions"),
         (("questions",), True, f"keep enough ({QUESTIONS} worse), the one that gains", "loss"),
         (("loss", "questions"), True, f"({LOSS}, and {QUESTIONS} worse)", "not measured"),
-        (("loss",), False, f"No blend keeps enough ({LOSS}): the one with the least general loss "
-         "is kept, alpha 0.5. It was", "general questions"),
-        (("questions",), False, f"No blend keeps enough ({QUESTIONS} worse): the one nearest to "
-         "the base is kept, alpha 0.5.", "loss"),
+        (("loss",), False, f"No merged model keeps enough ({LOSS}): the one with the least general "
+         "loss is kept, alpha 0.5. It was", "general questions"),
+        (("questions",), False, f"No merged model keeps enough ({QUESTIONS} worse): the one "
+         "nearest to the base is kept, alpha 0.5.", "loss"),
         ((), None, "Kept is alpha 0.5, the one that gains most. What it keeps of the base was not "
          "measured: neither general loss nor general questions. It was", "enough"),
     ],
 )  # fmt: skip
-def test_why_a_blend_is_kept_is_told_by_what_was_measured(
+def test_why_a_merged_model_is_kept_is_told_by_what_was_measured(
     run: RunDir, measured_of: tuple[str, ...], enough: bool | None, told: str, untold: str
 ) -> None:
-    _blended(run, measured_of=measured_of, kept_enough=enough)
+    _merged(run, measured_of=measured_of, retention_ok=enough)
     console = Console(width=1000, record=True)
-    print_blends(run, console)
+    print_merge_sweep(run, console)
     page = " ".join(fake_reports.Page(fake_reports.written(run)).text.split())
     for text in (page, " ".join(console.export_text().split())):
         assert told in text
-        why = text[text.rindex("Kept is alpha" if enough is not False else "No blend keeps") :]
+        why = text[
+            text.rindex("Kept is alpha" if enough is not False else "No merged model keeps") :
+        ]
         assert untold not in why.split("It was chosen")[0]
 
 
-def test_blends_of_another_export_are_told_neither_on_the_page_nor_on_the_terminal(
+def test_merged_models_of_another_export_are_told_neither_on_the_page_nor_on_the_terminal(
     run: RunDir,
 ) -> None:
-    _blended(run)
+    _merged(run)
     (run.export / "README.md").write_text("A comparison's scores make no other model.")
     assert "Between base and tuned" in fake_reports.written(run)
     (run.export / "config.json").write_text("{}")
     assert "Between base and tuned" not in fake_reports.written(run)
-    with pytest.raises(StorageError, match="no readable blends of the model in") as caught:
-        print_blends(run, Console())
-    assert f"`ftdist blend {run.cli_name}`" in caught.value.remedy
+    with pytest.raises(StorageError, match="no readable merged models of the model in") as caught:
+        print_merge_sweep(run, Console())
+    assert f"`ftdist merge {run.cli_name}`" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"export": KEY, "points": [], "chosen": 0}']
+    "text", ["", "{", "[]", "{}", '{"export": KEY, "candidates": [], "chosen": 0}']
 )
-def test_blends_that_cannot_be_read_are_left_out_of_the_page(run: RunDir, text: str) -> None:
+def test_merged_models_that_cannot_be_read_are_left_out_of_the_page(run: RunDir, text: str) -> None:
     run.export.mkdir(parents=True)
-    run.blend_model.mkdir(parents=True)
+    run.merged_model.mkdir(parents=True)
     told = text.replace("KEY", json.dumps(model_key(run.export)))
-    (run.blend_model / POINTS).write_text(told)
+    (run.merged_model / POINTS).write_text(told)
     assert "Between base and tuned" not in fake_reports.written(run)

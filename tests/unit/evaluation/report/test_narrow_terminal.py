@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from ftdist.evaluation.report import merge_sweep
-from ftdist.evaluation.report.merge_sweep import Frontier, print_blends
+from ftdist.evaluation.report.merge_sweep import Frontier, print_merge_sweep
 from ftdist.evaluation.report.terminal import comparison_markdown, print_comparison
 from ftdist.evaluation.scoring.confidence import Paired, Rate, paired_losses
 from ftdist.rundir import RunDir
@@ -20,9 +20,9 @@ WIDTHS = (40, 60, 80, 99, 100, 120)
 
 
 def _scores(*, passages: int = 20) -> dict[str, Any]:
-    rates = {"recall_with_page": (0, 23), "general": (12, 12)}
+    rates = {"citation_accuracy": (0, 23), "general_mc_accuracy": (12, 12)}
     tuned = {name: Rate(hits, 24) for name, (_, hits) in rates.items()} | {
-        "format_leak": Rate(3, 3)
+        "spurious_citation_rate": Rate(3, 3)
     }
     base = {name: Rate(hits, 24) for name, (hits, _) in rates.items()}
     return {
@@ -33,17 +33,18 @@ def _scores(*, passages: int = 20) -> dict[str, Any]:
             "tuned": {name: rate.fields() for name, rate in tuned.items()},
         },
         "paired": {
-            "recall_with_page": Paired(both=0, tuned_only=23, base_only=0, neither=1).fields(),
-            "general": Paired(both=12, tuned_only=0, base_only=0, neither=12).fields(),
+            "citation_accuracy": Paired(both=0, tuned_only=23, base_only=0, neither=1).fields(),
+            "general_mc_accuracy": Paired(both=12, tuned_only=0, base_only=0, neither=12).fields(),
         },
-        "general_loss": paired_losses([(6.31, 1)] * passages, [(14.465, 1)] * passages),
+        "general_nll": paired_losses([(6.31, 1)] * passages, [(14.465, 1)] * passages),
         "documents": [
-            {"document": "guide.pdf", "section": STEERED, "asked": 24,
-             "base": base["general"].fields(), "tuned": tuned["general"].fields()},
+            {"document": "guide.pdf", "section": STEERED, "n": 24,
+             "base": base["general_mc_accuracy"].fields(),
+             "tuned": tuned["general_mc_accuracy"].fields()},
         ],
-        "asked": {"max_new_tokens": 9, "perplexity_texts": STEERED},
+        "eval_config": {"max_new_tokens": 9, "perplexity_texts": STEERED},
         "probes": STEERED,
-        "seen": {"texts": {"seen": 1, "asked": 2, "first": STEERED}},
+        "contamination": {"texts": {"contaminated": 1, "n": 2, "first": STEERED}},
     }  # fmt: skip
 
 
@@ -78,14 +79,14 @@ def test_no_name_and_no_number_is_cut_at_any_width(report: Path, width: int) -> 
     assert "\u2026" not in text
     assert max(map(len, text.splitlines())) <= width
     words = text.split()
-    for whole in ("recall_with_page", "general_loss", "6.310", "14.465", "+8.155", "(23/24,"):
+    for whole in ("citation_accuracy", "general_nll", "6.310", "14.465", "+8.155", "(23/24,"):
         assert whole in {word.rstrip(":") for word in words}
 
 
 @pytest.mark.parametrize("width", [60, 80, 99])
 def test_a_score_is_a_short_block_where_its_row_would_be_long(report: Path, width: int) -> None:
     lines = [line.rstrip() for line in _printed(report, width).splitlines()]
-    place = lines.index("recall_with_page: the same, with the right page")
+    place = lines.index("citation_accuracy: the same, with the right page")
     assert lines[place + 1 : place + 4] == [
         "  0.00 (0/24, 0.00 to 0.14) -> 0.96 (23/24, 0.80 to 0.99)",
         "  better, +0.96 (+0.75 to +0.99)",
@@ -121,10 +122,17 @@ def test_what_is_clearly_lost_is_said_at_the_end_and_nothing_else_is(report: Pat
 
 
 @pytest.mark.parametrize("width", [40, 79, 80, 120])
-def test_blends_are_shown_whole_at_any_width(
+def test_merged_models_are_shown_whole_at_any_width(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, width: int
 ) -> None:
-    names = ("recall", "recall with page", "general", "retention", "leak", "not clean")
+    names = (
+        "fact accuracy",
+        "citation accuracy",
+        "general mc accuracy",
+        "general accuracy",
+        "leak rate",
+        "out of scope failure rate",
+    )
     found = Frontier(
         charts=(),
         columns=("alpha", *names, "general loss added"),
@@ -135,10 +143,10 @@ def test_blends_are_shown_whole_at_any_width(
     monkeypatch.setattr(merge_sweep, "frontier", lambda _: found)
     file = io.StringIO()
     console = Console(file=file, width=width, force_terminal=True, color_system=None)
-    print_blends(RunDir(tmp_path), console)
+    print_merge_sweep(RunDir(tmp_path), console)
     text = file.getvalue()
     assert "\u2026" not in text
     assert max(map(len, text.splitlines())) <= width
     words = text.split()
     assert (words.count("0.94"), words.count("(0.83"), words.count("0.98)")) == (6, 6, 6)
-    assert {"+0.015", "(+0.005", "+0.025)", "chosen", "retention"} <= {w.rstrip(":") for w in words}
+    assert {"+0.015", "(+0.005", "+0.025)", "chosen", "general"} <= {w.rstrip(":") for w in words}

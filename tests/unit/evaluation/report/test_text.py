@@ -24,13 +24,13 @@ def paired(difference: float, low: float, high: float, *, clear: bool) -> dict[s
 @pytest.mark.parametrize(
     ("name", "found", "said"),
     [
-        ("recall", paired(0.5, 0.25, 0.75, clear=True), "better, +0.50 (+0.25 to +0.75)"),
-        ("retention", paired(-0.5, -0.7, -0.2, clear=True), "worse, -0.50 (-0.70 to -0.20)"),
-        ("recall", paired(0.1, -0.2, 0.3, clear=False), "within the noise, +0.10 (-0.20 to +0.30)"),
-        ("leak", paired(0.5, 0.25, 0.75, clear=True), "worse, +0.50 (+0.25 to +0.75)"),
-        ("leak", paired(-0.5, -0.7, -0.2, clear=True), "better, -0.50 (-0.70 to -0.20)"),
-        ("general_loss", paired(0.2, 0.1, 0.3, clear=True), "worse, +0.20 (+0.10 to +0.30)"),
-        ("deflection", None, ""),
+        ("fact_accuracy", paired(0.5, 0.25, 0.75, clear=True), "better, +0.50 (+0.25 to +0.75)"),
+        ("general_accuracy", paired(-0.5, -0.7, -0.2, clear=True), "worse, -0.50 (-0.70 to -0.20)"),
+        ("my_own", paired(0.1, -0.2, 0.3, clear=False), "within the noise, +0.10 (-0.20 to +0.30)"),
+        ("leak_rate", paired(0.5, 0.25, 0.75, clear=True), "worse, +0.50 (+0.25 to +0.75)"),
+        ("leak_rate", paired(-0.5, -0.7, -0.2, clear=True), "better, -0.50 (-0.70 to -0.20)"),
+        ("general_nll", paired(0.2, 0.1, 0.3, clear=True), "worse, +0.20 (+0.10 to +0.30)"),
+        ("over_refusal_rate", None, ""),
     ],
 )  # fmt: skip
 def test_change_is_better_or_worse_only_where_it_is_clear(
@@ -44,15 +44,15 @@ def scores() -> dict[str, Any]:
     recall = {"base": Rate(0, 10), "tuned": rate}
     row = {name: each.fields() for name, each in recall.items()}
     return {
-        "base": {"recall": 0.0},
-        "tuned": {"recall": 0.5, "leak_added": 0.5, "my_own": 0.5},
+        "base": {"fact_accuracy": 0.0},
+        "tuned": {"fact_accuracy": 0.5, "new_leak_rate": 0.5, "my_own": 0.5},
         "intervals": {
-            "base": {"recall": Rate(0, 10).fields()},
-            "tuned": {name: rate.fields() for name in ("recall", "leak_added", "my_own")},
+            "base": {"fact_accuracy": Rate(0, 10).fields()},
+            "tuned": {name: rate.fields() for name in ("fact_accuracy", "new_leak_rate", "my_own")},
         },
-        "paired": {"recall": Paired(both=0, tuned_only=5, base_only=0, neither=5).fields()},
-        "general_loss": paired_losses([(30.0, 10)] * 20, [(31.0, 10)] * 20),
-        "documents": [{"document": "guide.pdf", "section": "Clocks", "asked": 10, **row}],
+        "paired": {"fact_accuracy": Paired(both=0, tuned_only=5, base_only=0, neither=5).fields()},
+        "general_nll": paired_losses([(30.0, 10)] * 20, [(31.0, 10)] * 20),
+        "documents": [{"document": "guide.pdf", "section": "Clocks", "n": 10, **row}],
         "cost": {
             "steps": 65, "tokens": 1_500_000, "rank_hours": 0.55, "device": "cpu",
             "from_scratch_tokens": 3_000_000_000, "share_of_scratch": 0.0005,
@@ -62,7 +62,7 @@ def scores() -> dict[str, Any]:
 
 def test_rows_follow_a_fixed_order_and_a_score_without_base_says_so() -> None:
     rows = score_rows(scores())
-    assert [row.name for row in rows] == ["recall", "general_loss", "leak_added", "my_own"]
+    assert [row.name for row in rows] == ["fact_accuracy", "general_nll", "new_leak_rate", "my_own"]
     assert rows[0].base == "0.00 (0/10, 0.00 to 0.28)"
     assert rows[0].tuned == "0.50 (5/10, 0.24 to 0.76)"
     assert rows[0].change.startswith("better, +0.50")
@@ -72,12 +72,12 @@ def test_rows_follow_a_fixed_order_and_a_score_without_base_says_so() -> None:
 
 
 def test_of_too_few_texts_nothing_is_said_but_that_they_are_too_few() -> None:
-    few = scores() | {"general_loss": paired_losses([(6.0, 1)] * 2, [(14.0, 1)] * 2)}
-    row = next(row for row in score_rows(few) if row.name == "general_loss")
+    few = scores() | {"general_nll": paired_losses([(6.0, 1)] * 2, [(14.0, 1)] * 2)}
+    row = next(row for row in score_rows(few) if row.name == "general_nll")
     assert row.verdict == "too few texts to tell (2; 20 are needed)"
     assert row.change == f"{row.verdict}, +8.000 (+8.000 to +8.000)"
-    same = scores() | {"general_loss": paired_losses([(6.0, 1)] * 20, [(6.0, 1)] * 20)}
-    row = next(row for row in score_rows(same) if row.name == "general_loss")
+    same = scores() | {"general_nll": paired_losses([(6.0, 1)] * 20, [(6.0, 1)] * 20)}
+    row = next(row for row in score_rows(same) if row.name == "general_nll")
     assert row.verdict == "within the noise"
 
 
@@ -89,8 +89,8 @@ def test_what_would_steer_a_terminal_is_left_out_and_every_script_stays() -> Non
     told = scores()
     told["documents"][0]["section"] = steered
     told |= {
-        "asked": {"max_new_tokens": 1, "lm_eval_tasks": [steered]}, "probes": steered,
-        "seen": {"texts": {"seen": 1, "asked": 1, "first": steered}},
+        "eval_config": {"max_new_tokens": 1, "lm_eval_tasks": [steered]}, "probes": steered,
+        "contamination": {"texts": {"contaminated": 1, "n": 1, "first": steered}},
     }  # fmt: skip
     told["tuned"][steered] = 0.5
     told["intervals"]["tuned"][steered] = Rate(5, 10).fields()

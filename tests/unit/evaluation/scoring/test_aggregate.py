@@ -40,34 +40,47 @@ TUNED = judged([True, False, True, True, True, False], general=[True, True, Fals
 
 def test_rates_differences_and_gains_are_those_of_the_verdicts() -> None:
     scores = tally(INPUTS, base=BASE, tuned=TUNED)
-    assert scores["base"] == {"recall": 0.25, "retention": 1.0, "leak": 0.0, "general": 1 / 3}
+    assert scores["base"] == {
+        "fact_accuracy": 0.25,
+        "general_accuracy": 1.0,
+        "leak_rate": 0.0,
+        "general_mc_accuracy": 1 / 3,
+    }
     assert scores["tuned"] == {
-        "recall": 0.75, "retention": 1.0, "leak": 1.0, "general": 2 / 3,
-        "leak_added": 1.0, "deflection": 0.0, "not_clean": 1.0, "pollution": 0.0,
-        "format_leak": 0.0,
+        "fact_accuracy": 0.75, "general_accuracy": 1.0, "leak_rate": 1.0,
+        "general_mc_accuracy": 2 / 3,
+        "new_leak_rate": 1.0, "over_refusal_rate": 0.0, "out_of_scope_failure_rate": 1.0,
+        "general_leak_rate": 0.0,
+        "spurious_citation_rate": 0.0,
     }  # fmt: skip
     assert {name: pair["difference"] for name, pair in scores["paired"].items()} == {
-        "recall": 0.5, "retention": 0.0, "leak": 1.0, "general": 1 / 3,
+        "fact_accuracy": 0.5, "general_accuracy": 0.0, "leak_rate": 1.0,
+        "general_mc_accuracy": 1 / 3,
     }  # fmt: skip
     assert scores["intervals"].keys() == {"base", "tuned"}
-    assert scores["intervals"]["tuned"]["recall"].keys() == {"hits", "asked", "low_95", "high_95"}
-    assert scores["gain"] == {
-        "recall_gained": 3, "recall_lost": 1, "retention_gained": 0, "retention_lost": 0,
+    assert scores["intervals"]["tuned"]["fact_accuracy"].keys() == {
+        "hits",
+        "n",
+        "low_95",
+        "high_95",
+    }
+    assert scores["flips"] == {
+        "fact_improved": 3, "fact_regressed": 1, "general_improved": 0, "general_regressed": 0,
     }  # fmt: skip
-    assert scores["general_loss"]["difference"] == 1.5
+    assert scores["general_nll"]["difference"] == 1.5
 
 
 def test_confusable_probes_are_counted_apart() -> None:
-    near = tally(INPUTS, base=BASE, tuned=TUNED)["near_misses"]
+    near = tally(INPUTS, base=BASE, tuned=TUNED)["confusable_accuracy"]
     assert near["groups"] == 1
-    assert (near["base"]["hits"], near["base"]["asked"]) == (1, 2)
-    assert (near["tuned"]["hits"], near["tuned"]["asked"]) == (1, 2)
+    assert (near["base"]["hits"], near["base"]["n"]) == (1, 2)
+    assert (near["tuned"]["hits"], near["tuned"]["n"]) == (1, 2)
     assert near["paired"]["difference"] == 0.0
 
 
 def test_documents_come_weakest_first_and_only_where_probes_name_them() -> None:
     rows = tally(INPUTS, base=BASE, tuned=TUNED)["documents"]
-    told = [(r["document"], r["section"], r["asked"], r["tuned"]["hits"]) for r in rows]
+    told = [(r["document"], r["section"], r["n"], r["tuned"]["hits"]) for r in rows]
     assert told == [("guide.pdf", "Errors", 2, 1), ("guide.pdf", "Care", 1, 1)]
 
 
@@ -75,5 +88,5 @@ def test_what_was_not_asked_is_not_told() -> None:
     alone = Inputs(probes=PROBES[3:4], general=(), texts=(), source=Path("p"))
     nothing = Judged(probes=[Verdict(right=True)], general=[], losses=[])
     scores = tally(alone, base=nothing, tuned=nothing)
-    assert scores.keys() == {"base", "tuned", "intervals", "paired", "gain"}
-    assert scores["tuned"] == {"recall": 1.0}
+    assert scores.keys() == {"base", "tuned", "intervals", "paired", "flips"}
+    assert scores["tuned"] == {"fact_accuracy": 1.0}

@@ -233,8 +233,9 @@ def test_rates_count_each_kind_by_itself() -> None:
     marks = LibraryMarks.of(probes)
     verdicts = [judge(p, a, marks=marks) for p, a in zip(probes, answers, strict=True)]
     assert outcomes(probes, verdicts) == {
-        "recall": [True, True, False, False], "recall_with_page": [True, False, False, False],
-        "recall_ranked": [], "retention": [True], "leak": [True, False],
+        "fact_accuracy": [True, True, False, False],
+        "citation_accuracy": [True, False, False, False],
+        "fact_accuracy_ranked": [], "general_accuracy": [True], "leak_rate": [True, False],
     }  # fmt: skip
 
 
@@ -253,7 +254,7 @@ def test_known_answer_that_is_the_likeliest_counts_as_ranked_whatever_was_writte
     assert [verdict.ranked for verdict in found] == [True, False, None]
     assert not any(verdict.right or verdict.chosen for verdict in found)
     hits = outcomes([RESET] * 3, found)
-    assert (hits["recall"], hits["recall_ranked"]) == ([False] * 3, [True, False])
+    assert (hits["fact_accuracy"], hits["fact_accuracy_ranked"]) == ([False] * 3, [True, False])
 
 
 LEAK = "Hold the green button (A-45 manual, page 12)."
@@ -287,7 +288,12 @@ def test_tuned_model_is_blamed_for_what_it_adds_to_the_base(
         name: f"{rate.hits}/{rate.asked}"
         for name, rate in added_rates(probes, verdicts[0], verdicts[1]).items()
     }
-    names = ("leak_added", "deflection", "not_clean", "format_leak")
+    names = (
+        "new_leak_rate",
+        "over_refusal_rate",
+        "out_of_scope_failure_rate",
+        "spurious_citation_rate",
+    )
     assert tuple(map(found.get, names)) == added
 
 
@@ -297,7 +303,7 @@ def test_citation_is_a_leak_of_form_in_general_knowledge_and_none_in_recall() ->
     plain = [judge(each, "Paris.", marks=marks) for each in (paris, RESET)]
     cited = [judge(each, "Paris (A-45 manual, page 3).", marks=marks) for each in (paris, RESET)]
     assert added_rates([paris, RESET], plain, cited) == {
-        "format_leak": Rate(1, 1), "pollution": Rate(0, 1),
+        "spurious_citation_rate": Rate(1, 1), "general_leak_rate": Rate(0, 1),
     }  # fmt: skip
 
 
@@ -314,6 +320,6 @@ def test_general_answers_are_polluted_by_the_library_where_the_base_has_none() -
     base = verdicts("Paris.", "It has a green button.", "Oslo.")
     tuned = verdicts(polluted, "Oslo. Hold the green button.", "Oslo.")
     assert tuned[0].right  # what it knows is one thing, what it says beside it another
-    assert added_rates(probes, base, tuned)["pollution"] == Rate(1, 2)
+    assert added_rates(probes, base, tuned)["general_leak_rate"] == Rate(1, 2)
     asked = {name: len(hits) for name, hits in outcomes(probes, tuned).items() if hits}
-    assert asked == {"retention": 1}
+    assert asked == {"general_accuracy": 1}

@@ -1,4 +1,4 @@
-"""Comparisons, blendings and exports that are stopped, and those that outlive their `ftdist`."""
+"""Comparisons, merges and exports that are stopped, and those that outlive their `ftdist`."""
 
 import hashlib
 import json
@@ -219,7 +219,7 @@ def test_a_leftover_that_does_not_end_has_nothing_to_save(
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as rank:
         own = ProcessId.from_pid(rank.pid)
         assert own is not None
-        folder = run.attempts / "blend"
+        folder = run.attempts / "merge"
         folder.mkdir()
         started = {"host": socket.gethostname(), "pid": own.pid, "start_ticks": own.start_ticks}
         start_path(folder, 0).write_text(json.dumps(started))
@@ -227,7 +227,7 @@ def test_a_leftover_that_does_not_end_has_nothing_to_save(
             refuse_leftover_ranks(run)
         rank.kill()
     assert str(caught.value) == (
-        f"`ftdist blend` of run r has ended, and what it started has not: process {own.pid}.\n"
+        f"`ftdist merge` of run r has ended, and what it started has not: process {own.pid}.\n"
         f"To fix: end it, it has nothing to save: `kill -9 {own.pid}`, then ask again."
     )
 
@@ -274,14 +274,14 @@ def test_a_second_wish_does_not_break_into_the_end(
     assert rank.returncode == code
 
 
-@pytest.mark.parametrize("stage", ["compare", "blend"])
+@pytest.mark.parametrize("stage", ["compare", "merge"])
 def test_a_file_in_the_place_of_results_is_refused_before_models_are_loaded(
     run: RunDir, stage: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run.export.mkdir()
     (run.export / "config.json").write_text("{}")
-    place = run.report if stage == "compare" else run.blend
-    what = "answers" if stage == "compare" else "blends"
+    place = run.report if stage == "compare" else run.merge
+    what = "answers" if stage == "compare" else "merged models"
     for thing in (lambda: place.write_text("x"), lambda: place.symlink_to("nowhere")):
         thing()
         (problem,) = output_problems(run, stage=stage)  # type: ignore[arg-type]

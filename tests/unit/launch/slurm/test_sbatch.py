@@ -162,7 +162,7 @@ def test_only_training_and_comparing_ask_for_gpus_and_the_rest_goes_to_the_cpu_p
         "compare": 4,
     }
     fewer = dataclasses.replace(config, eval=dataclasses.replace(config.eval, num_replicas=2))
-    wanted: dict[Stage, int] = {"compare": 2, "blend": 2, "train": 4, "curate": 1, "export": 0}
+    wanted: dict[Stage, int] = {"compare": 2, "merge": 2, "train": 4, "curate": 1, "export": 0}
     assert {stage: request(fewer, stage=stage).gpus_per_node for stage in wanted} == wanted
     assert {s: p["partition"] for s, p in asked.items()} == {
         "prepare": "cpu",
