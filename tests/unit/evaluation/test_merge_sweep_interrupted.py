@@ -113,7 +113,7 @@ def test_what_a_stopped_merge_measured_is_not_measured_again(
     points = _points(run)
     assert [point["alpha"] for point in points] == [0.25, 0.5, 1.0]
     assert sorted(path.name for path in run.merge.iterdir()) == [
-        "merge.json", "measured.jsonl", "model",
+        "measured.jsonl", "merge.json", "model",
     ]  # fmt: skip
     run.merge_candidates.unlink()
     merge_models(run.root)
