@@ -164,7 +164,7 @@ def test_a_rate_that_the_base_cannot_have_is_shown_without_a_verdict() -> None:
     ("difference", "low", "high", "verdict"),
     [(0.2, 0.1, 0.3, "worse"), (-0.2, -0.3, -0.1, "better"), (0.2, -0.1, 0.5, "noise")],
 )
-def test_general_loss_is_better_where_it_is_lower(
+def test_general_nll_is_better_where_it_is_lower(
     difference: float, low: float, high: float, verdict: str
 ) -> None:
     loss = {
