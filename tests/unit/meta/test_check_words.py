@@ -57,7 +57,7 @@ def test_phrases_are_found_in_docstrings_and_messages_over_line_breaks() -> None
 
 def test_a_phrase_is_matched_by_whole_words() -> None:
     assert list(find_phrases("This told a renewed story.", file="x.md", words=LIST)) == []
-    assert list(find_phrases("the canew", file="x.md", words=LIST)) == []
+    assert list(find_phrases("anewer", file="x.md", words=LIST)) == []
 
 
 def test_opaque_module_names_are_found() -> None:
