@@ -10,6 +10,7 @@ import pytest
 
 from ftdist.cli.main import VERBS
 from ftdist.config.keys import CURATE, config_keys, find_key
+from ftdist.evaluation.metric_docs import MEANINGS
 from tests.support.tiers import TESTS
 from tools import config_reference, metrics_reference
 
@@ -160,6 +161,15 @@ def test_every_event_is_in_the_reference_and_the_other_way_round() -> None:
     assert written - documented == set()
     ends = {"training_complete", "training_stopped"}  # training_REASON
     assert {event for event in documented - ends if f'"{event}"' not in source} == set()
+
+
+def test_every_score_is_in_the_reference_and_the_other_way_round() -> None:
+    page = (ROOT / "docs" / "reference" / "scores.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    evaluation = (ROOT / "ftdist" / "evaluation").rglob("*.py")
+    source = "".join(path.read_text(encoding="utf-8") for path in evaluation)
+    assert set(MEANINGS) - documented == set()
+    assert {score for score in documented if f'"{score}"' not in source} == set()
 
 
 def test_every_page_is_in_the_index_of_the_documentation() -> None:
