@@ -91,7 +91,7 @@ class LibraryMarks:
     def _held(self, text: str) -> set[str]:
         """The keys that a text holds; it is cut into words once, each key once for all texts."""
         sizes = {len(cut) for cut in self._by_words}
-        found = ngrams(words(text), of=sizes) & self._by_words.keys()
+        found = ngrams(words(text), sizes=sizes) & self._by_words.keys()
         return {key for cut in found for key in self._by_words[cut]}
 
     @cached_property

@@ -1,32 +1,32 @@
-"""Secrets and personal data in text: found by their form, masked by a word for what it was.
+"""Find and mask secrets and personal data in text by their patterns.
 
-Numbers count as cards by Luhn's check and as accounts by ISO 13616's remainder, so that part
-numbers and versions stay. Key forms are those that their makers publish.
+Card numbers are verified by Luhn's check and account numbers (IBAN) by ISO 13616's remainder, so
+that part numbers and versions stay. Key patterns are those that their issuers publish.
 """
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ftdist.config.schema.curate import SensitivePolicy
 
 
 class PiiMatch(NamedTuple):
-    """Something private: its kind, and the characters `start` to `end` of the text."""
+    """A secret or personal datum: its kind, and the characters `start` to `end` of the text."""
 
     kind: str
     start: int
     end: int
 
 
-class _Form(NamedTuple):
+class _Pattern(NamedTuple):
     kind: str
     hint: str
-    """What a text must hold for the pattern to be tried; "" tries it wherever there are digits."""
+    """A substring without which the pattern is not tried."""
 
-    pattern: re.Pattern[str]
-    is_real: Callable[[str], bool]
+    regex: re.Pattern[str]
+    is_valid: Callable[[str], bool]
 
 
 def _luhn(text: str) -> bool:
@@ -46,8 +46,8 @@ def _telephone(text: str) -> bool:
     return 9 <= digits <= 15
 
 
-def _varied(text: str) -> bool:
-    """Whether a value looks drawn at random: letters and digits, few repeated."""
+def _looks_random(text: str) -> bool:
+    """Whether a value looks random: letters and digits, few of them repeated."""
     value = re.split(r"[=:]\s*", text, maxsplit=1)[-1].strip("\"' ")
     is_mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
     return is_mixed and len(set(value)) >= 6
@@ -57,10 +57,10 @@ def _always(_text: str) -> bool:
     return True
 
 
-SECRETS = ("secret",)
-_FORMS: tuple[_Form, ...] = (
-    _Form(
-        "secret",
+SECRET = "secret"
+_PATTERNS: tuple[_Pattern, ...] = (
+    _Pattern(
+        SECRET,
         "PRIVATE KEY",
         re.compile(
             r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
@@ -68,8 +68,8 @@ _FORMS: tuple[_Form, ...] = (
         _always,
     ),
     *(
-        _Form("secret", hint, re.compile(rf"(?<![\w-]){form}(?![\w-])"), _always)
-        for hint, form in (
+        _Pattern(SECRET, hint, re.compile(rf"(?<![\w-]){key}(?![\w-])"), _always)
+        for hint, key in (
             ("AKIA", r"AKIA[0-9A-Z]{16}"),
             ("ASIA", r"ASIA[0-9A-Z]{16}"),
             ("gh", r"gh[pousr]_[A-Za-z0-9]{36,}"),
@@ -83,30 +83,30 @@ _FORMS: tuple[_Form, ...] = (
             ("eyJ", r"eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
         )
     ),
-    _Form("secret", "://", re.compile(r"(?<=://)[^/\s:@<>]+:[^/\s@<>]+(?=@)"), _always),
-    _Form(
-        "secret",
+    _Pattern(SECRET, "://", re.compile(r"(?<=://)[^/\s:@<>]+:[^/\s@<>]+(?=@)"), _always),
+    _Pattern(
+        SECRET,
         "",
         re.compile(
             r"(?i)\b(?:password|passwd|pwd|api[_-]?key|secret|access[_-]?token|auth[_-]?token)"
             r"\s*[=:]\s*[\"']?[^\s\"'<>]{8,}"
         ),
-        _varied,
+        _looks_random,
     ),
-    _Form(
+    _Pattern(
         "e-mail",
         "@",
         re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}(?![\w-])"),
         _always,
     ),
-    _Form("card number", "", re.compile(r"(?<![\w.-])(?:\d[ -]?){13,18}\d(?![\w.-])"), _luhn),
-    _Form(
+    _Pattern("card number", "", re.compile(r"(?<![\w.-])(?:\d[ -]?){13,18}\d(?![\w.-])"), _luhn),
+    _Pattern(
         "account number",
         "",
         re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?!\w)"),
         _iban,
     ),
-    _Form(
+    _Pattern(
         "telephone",
         "",
         re.compile(
@@ -118,55 +118,48 @@ _FORMS: tuple[_Form, ...] = (
         _telephone,
     ),
 )
-_MAY_HOLD = re.compile(r"[@\d]|://|PRIVATE KEY|(?i:passw|secret|token|api.?key)")
+_MAY_MATCH = re.compile(r"[@\d]|://|PRIVATE KEY|(?i:passw|secret|token|api.?key)")
 
 
 def find_pii(text: str) -> list[PiiMatch]:
-    """What is private in a text, in order, without overlaps; the first form that fits wins."""
-    if not _MAY_HOLD.search(text):
+    """Secrets and personal data in a text, in order, without overlaps; the first pattern wins."""
+    if not _MAY_MATCH.search(text):
         return []
-    found: list[PiiMatch] = []
-    for form in _FORMS:
-        if form.hint in text:
-            found += [
-                PiiMatch(form.kind, match.start(), match.end())
-                for match in form.pattern.finditer(text)
-                if form.is_real(match[0])
-            ]
     chosen: list[PiiMatch] = []
-    for each in found:
-        if all(each.end <= other.start or each.start >= other.end for other in chosen):
-            chosen.append(each)
-    return sorted(chosen, key=lambda each: each.start)
+    for pattern in _PATTERNS:
+        if pattern.hint not in text:
+            continue
+        for match in pattern.regex.finditer(text):
+            start, end = match.span()
+            is_free = all(end <= other.start or start >= other.end for other in chosen)
+            if is_free and pattern.is_valid(match[0]):
+                chosen.append(PiiMatch(pattern.kind, start, end))
+    return sorted(chosen, key=lambda match: match.start)
 
 
 def mask_pii(
-    text: str, *, secrets: SensitivePolicy, personal: SensitivePolicy, keep: Sequence[str]
+    text: str, *, secrets: SensitivePolicy, personal: SensitivePolicy, allowlist: Sequence[str]
 ) -> tuple[str, Counter[str]]:
-    """A text without what is private, and how often each kind of it was met.
+    """A text with secrets and personal data replaced by their kind, and a count of each kind.
 
     Args:
         text: any.
-        secrets: keep leaves them as they are, uncounted; mask and refuse replace them.
+        secrets: "allow" leaves them in the text, uncounted; "mask" and "error" replace them.
         personal: likewise.
-        keep: words that are not private; `@domain` keeps every address of a domain.
+        allowlist: texts that are never masked; `@domain` allows every address of a domain.
     """
     kinds: Counter[str] = Counter()
-    pieces, end = [], 0
-    for each in _unwanted(text, secrets=secrets, personal=personal, keep=keep):
-        kinds[each.kind] += 1
-        pieces += [text[end : each.start], f"<{each.kind}>"]
-        end = each.end
-    return "".join([*pieces, text[end:]]), kinds
-
-
-def _unwanted(
-    text: str, *, secrets: SensitivePolicy, personal: SensitivePolicy, keep: Sequence[str]
-) -> Iterator[PiiMatch]:
-    kept = {word.casefold() for word in keep}
-    for each in find_pii(text):
-        if (secrets if each.kind in SECRETS else personal) == "allow":
+    parts, end = [], 0
+    allowed = {word.casefold() for word in allowlist}
+    for match in find_pii(text):
+        value = text[match.start : match.end].casefold()
+        if (
+            (secrets if match.kind == SECRET else personal) == "allow"
+            or value in allowed
+            or f"@{value.partition('@')[2]}" in allowed
+        ):
             continue
-        value = text[each.start : each.end].casefold()
-        if value not in kept and f"@{value.partition('@')[2]}" not in kept:
-            yield each
+        kinds[match.kind] += 1
+        parts += [text[end : match.start], f"<{match.kind}>"]
+        end = match.end
+    return "".join([*parts, text[end:]]), kinds

@@ -1,4 +1,4 @@
-"""Text as it was meant: mended encoding, no control characters, no blanks where nothing is."""
+"""Fix mojibake, normalise Unicode, strip control characters and trailing whitespace."""
 
 import re
 import unicodedata
@@ -12,12 +12,12 @@ from ftdist.library.schema import BadRow, Block, Conversation, Document, Passage
 _CONTROL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff\ufffe\uffff\ud800-\udfff]"
 )
-_SUSPECT = re.compile("[\u00c2\u00c3\u00e2\u00ef\u0080-\u009f\ufffd]")
-"""What text that was decoded wrongly holds: only then is mending tried."""
+_MOJIBAKE = re.compile("[\u00c2\u00c3\u00e2\u00ef\u0080-\u009f\ufffd]")
+"""Characters of wrongly decoded text: only then is ftfy tried."""
 
-_LINE_END_BLANKS = re.compile(r"[ \t]+(?=\n|\Z)")
+_TRAILING_SPACE = re.compile(r"[ \t]+(?=\n|\Z)")
 _EMPTY_LINES = re.compile(r"\n{3,}")
-_MEND = ftfy.TextFixerConfig(
+_FTFY = ftfy.TextFixerConfig(
     unescape_html=False,
     uncurl_quotes=False,
     fix_latin_ligatures=True,
@@ -27,31 +27,31 @@ _MEND = ftfy.TextFixerConfig(
 
 
 def clean_text(text: str) -> str:
-    """A text with its encoding mended, in composed Unicode (NFC).
+    """A text with mojibake fixed, in composed Unicode (NFC).
 
-    Line ends become line feeds; control and invisible characters, blanks at line ends, half
-    characters (lone surrogates) and more than one empty line in a row go.
+    Line ends become line feeds. Control and invisible characters, lone surrogates, trailing
+    whitespace and all but one of consecutive empty lines are removed.
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii():
-        text = ftfy.fix_text(text, _MEND) if _SUSPECT.search(text) else text
+        text = ftfy.fix_text(text, _FTFY) if _MOJIBAKE.search(text) else text
         text = unicodedata.normalize("NFC", text.replace("\u00a0", " "))
     text = _CONTROL.sub("", text)
-    return _EMPTY_LINES.sub("\n\n", _LINE_END_BLANKS.sub("", text))
+    return _EMPTY_LINES.sub("\n\n", _TRAILING_SPACE.sub("", text))
 
 
 def clean_row(row: Row) -> Row | BadRow:
-    """A row of clean texts; a bad row where nothing is left of it."""
+    """A row with its texts cleaned; a bad row if nothing is left of it."""
     match row:
         case Conversation():
             messages = tuple(
-                Message(role=said["role"], content=clean_text(said["content"]))
-                for said in row.messages
+                Message(role=message["role"], content=clean_text(message["content"]))
+                for message in row.messages
             )
-            empty = [at for at, said in enumerate(messages, 1) if not said["content"].strip()]
-            if empty and messages[empty[0] - 1]["role"] != "system":
-                return BadRow(f"has nothing in message {empty[0]}", row.place, _REMEDY)
+            for number, message in enumerate(messages, start=1):
+                if not message["content"].strip() and message["role"] != "system":
+                    return BadRow(f"has no text in message {number}", row.place, _REMEDY)
             return replace(row, messages=messages)
         case Passage():
             text = clean_text(row.text).strip("\n")
@@ -67,7 +67,7 @@ _REMEDY = "Correct it, or leave it out."
 
 
 def _empty(row: Passage | Document) -> BadRow:
-    return BadRow("holds no text", row.place, _REMEDY)
+    return BadRow("contains no text", row.place, _REMEDY)
 
 
 def _clean_block(block: Block) -> Block:

@@ -65,14 +65,15 @@ def find_duplicates(
     slots = np.zeros(num_slots, dtype=np.int32).data
     for i in np.flatnonzero((buckets >= 0).any(axis=1)).tolist():
         row, own = int(rows[i]), [bucket for bucket in buckets[i].tolist() if bucket >= 0]
-        kept = np.array(sorted({k for bucket in own for k in _kept_in(bucket, slots)}), dtype=int)
+        earlier = {other for bucket in own for other in _kept_rows(bucket, slots)}
+        candidates = np.array(sorted(earlier), dtype=np.int64)
         if groups is not None:
-            kept = kept[groups[kept] == groups[row]]
-        similarity = np.count_nonzero(minhash[kept] == minhash[row], axis=1) / PERMUTATIONS
+            candidates = candidates[groups[candidates] == groups[row]]
+        similarity = np.count_nonzero(minhash[candidates] == minhash[row], axis=1) / PERMUTATIONS
         matches = np.flatnonzero(similarity >= threshold)
         if len(matches):
             result.near[row] = True
-            result.duplicate_of[row] = kept[matches[0]]
+            result.duplicate_of[row] = candidates[matches[0]]
             result.similarity[row] = similarity[matches[0]]
         else:
             for bucket in own:
@@ -123,7 +124,7 @@ def _assign_buckets(
     return buckets, num_slots
 
 
-def _kept_in(bucket: int, slots: memoryview) -> Iterator[int]:
+def _kept_rows(bucket: int, slots: memoryview) -> Iterator[int]:
     """The kept rows of a bucket; they are stored from 1, and 0 is an empty slot."""
     # Only the last row of a bucket could fill its last slot, and no row looks there afterwards.
     for slot in range(bucket, bucket + _MAX_COMPARED):

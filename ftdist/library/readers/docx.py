@@ -1,4 +1,4 @@
-"""Word documents, by way of HTML, which keeps headings, lists and tables."""
+"""Word documents (.docx), converted to HTML, which keeps headings, lists and tables."""
 
 import zipfile
 from pathlib import Path
@@ -9,15 +9,15 @@ from ftdist.library.readers.html import parse_html
 from ftdist.library.schema import BadRow, Document, Place
 
 
-def read_word(path: Path, *, name: str) -> Document | BadRow:
+def read_docx(path: Path, *, name: str) -> Document | BadRow:
     """A .docx file."""
     try:
         with path.open("rb") as file:
             converted = mammoth.convert_to_html(file, convert_image=_no_image)
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, AttributeError) as error:
-        why = str(error).partition("\n")[0] or type(error).__name__
+        reason = str(error).partition("\n")[0] or type(error).__name__
         return BadRow(
-            f"cannot be read as a Word document: {why}",
+            f"cannot be read as a Word document: {reason}",
             Place(name),
             "Open it in Word or LibreOffice and save it again.",
         )

@@ -1,4 +1,4 @@
-"""What kind of file it is, by what is in it; by its name only where that cannot tell."""
+"""File format detection by content, and by suffix only where the content cannot tell."""
 
 import gzip
 import zipfile
@@ -24,6 +24,7 @@ _BY_SUFFIX = {
 GZIP = b"\x1f\x8b"
 _ARCHIVES = (b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!")
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True)
@@ -43,48 +44,48 @@ def detect_kind(path: Path) -> str | UnsupportedFile:
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     if head.startswith(GZIP):
-        return _gzipped(path)
-    return _kind(path, head, suffix=path.suffix.lower())
+        return _detect_gzipped(path)
+    return _detect(path, head, suffix=path.suffix.lower())
 
 
-def _kind(path: Path, head: bytes, *, suffix: str) -> str | UnsupportedFile:
+def _detect(path: Path, head: bytes, *, suffix: str) -> str | UnsupportedFile:
     if not head.strip():
-        return UnsupportedFile("is empty", "Remove it, or put something in it.")
+        return UnsupportedFile("is empty", "Remove it, or add content.")
     if b"%PDF-" in head[:1024]:
         return "pdf"
     if head.startswith(b"PAR1"):
         return "parquet"
     if head.startswith(b"PK\x03\x04"):
-        return _zipped(path)
+        return _detect_zipped(path)
     if head.startswith(_OLD_OFFICE):
         return UnsupportedFile(
             "is an encrypted or old Office file", "Save it as .docx without a password."
         )
     if head.startswith(_ARCHIVES):
-        return UnsupportedFile("is an archive", "Unpack it and name what was in it.")
-    if _is_binary(head):
-        return UnsupportedFile("holds no text (NUL bytes)", "Leave it out, or save it as text.")
+        return UnsupportedFile("is an archive", "Unpack it and name its contents.")
+    if b"\0" in head and not head.startswith(_UTF16_MARKS):
+        return UnsupportedFile("is binary, not text (NUL bytes)", "Remove it, or save it as text.")
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512].lower()
     if start.startswith((b"<!doctype html", b"<html", b"<?xml")) and b"<html" in head.lower():
         return "html"
     return _BY_SUFFIX.get(suffix, "text")
 
 
-def _gzipped(path: Path) -> str | UnsupportedFile:
-    """A document that is compressed, as those in /usr/share/doc are, is read as it is."""
-    unpack = UnsupportedFile("is compressed", "Unpack it and name what was in it.")
+def _detect_gzipped(path: Path) -> str | UnsupportedFile:
+    """A gzipped document, as in /usr/share/doc, is read without being unpacked."""
+    unsupported = UnsupportedFile("is compressed", "Unpack it and name its contents.")
     try:
         with gzip.open(path) as file:
             head = file.read(_HEAD_BYTES)
     except (OSError, EOFError, zlib.error):
-        return unpack
+        return unsupported
     if head[257:262] == b"ustar":
-        return unpack
-    kind = _kind(path, head, suffix=Path(path.stem).suffix.lower())
-    return kind if kind in ("html", "markdown", "text") else unpack
+        return unsupported
+    kind = _detect(path, head, suffix=Path(path.stem).suffix.lower())
+    return kind if kind in ("html", "markdown", "text") else unsupported
 
 
-def _zipped(path: Path) -> str | UnsupportedFile:
+def _detect_zipped(path: Path) -> str | UnsupportedFile:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -93,10 +94,5 @@ def _zipped(path: Path) -> str | UnsupportedFile:
     if "word/document.xml" in names:
         return "docx"
     return UnsupportedFile(
-        "is an archive, and no Word document", "Unpack it and name what was in it."
+        "is an archive but not a Word document", "Unpack it and name its contents."
     )
-
-
-def _is_binary(head: bytes) -> bool:
-    """Whether there are NUL bytes; UTF-16 with its mark is text."""
-    return b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff"))

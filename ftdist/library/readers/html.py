@@ -1,4 +1,4 @@
-"""HTML: what a reader sees of a page, as blocks; navigation and scripts are left out."""
+"""HTML pages: the visible text as blocks, without navigation and scripts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,10 +24,10 @@ _NAVIGATION = ("navigation", "banner", "contentinfo", "search")
 
 
 def read_html(path: Path, *, name: str) -> Document | BadRow:
-    """A page; its encoding is what it says, or what it looks like.
+    """Read a page in its declared or detected encoding.
 
     Raises:
-        BadRowError: it is of two encodings, or too large.
+        BadRowError: it mixes two encodings, or is too large.
     """
     data = read_bytes(path)
     refuse_mixed(data)
@@ -35,28 +35,24 @@ def read_html(path: Path, *, name: str) -> Document | BadRow:
 
 
 def parse_html(markup: bytes | str, *, name: str, stem: str) -> Document | BadRow:
-    """A page that is in memory."""
+    """Parse the markup of a page."""
     soup = BeautifulSoup(markup, "lxml")
     heading = soup.find("h1")
     title = _title(
         page=_text(soup.title) if soup.title else "",
         heading=_text(heading) if isinstance(heading, Tag) else "",
     )
-    title = title or title_from_stem(stem)
-    for tag in soup(_LEFT_OUT):
-        tag.decompose()
-    for tag in soup.find_all(attrs={"role": _NAVIGATION}):
-        tag.decompose()
-    for tag in soup.find_all(attrs={"hidden": True}):
-        tag.decompose()
-    blocks = tuple(_merged(_walk(soup, depth=0)))
+    for hidden in (soup(_LEFT_OUT), soup(role=_NAVIGATION), soup(hidden=True)):
+        for tag in hidden:
+            tag.decompose()
+    blocks = tuple(_without_repeated_headings(_walk(soup, depth=0)))
     if not blocks:
-        return BadRow("holds no text", Place(name), "Leave it out.")
-    return Document(title=title, blocks=blocks, place=Place(name))
+        return BadRow("contains no text", Place(name), "Remove it.")
+    return Document(title=title or title_from_stem(stem), blocks=blocks, place=Place(name))
 
 
 def _title(*, page: str, heading: str) -> str:
-    """What a page is called: its own title, and its heading where the title is the whole site's."""
+    """The page's title, with its heading where the title is that of the whole site."""
     page = page.strip(" -|:\u2013\u2014")
     if not heading or heading.casefold() in page.casefold():
         return page
@@ -64,10 +60,10 @@ def _title(*, page: str, heading: str) -> str:
 
 
 def _walk(tag: Tag, *, depth: int) -> Iterator[Block]:
-    """Blocks of a tag's children; text between them is a paragraph of its own."""
+    """Blocks of a tag's children; text between them is a separate paragraph."""
     loose: list[str] = []
     for child in tag.children:
-        if isinstance(child, Tag) and not "".join(loose).strip() and _is_asked(child):
+        if isinstance(child, Tag) and not "".join(loose).strip() and _is_question(child):
             yield from _one("term", _text(child))
             loose = []
             continue
@@ -82,8 +78,8 @@ def _walk(tag: Tag, *, depth: int) -> Iterator[Block]:
     yield from _paragraph(loose)
 
 
-def _is_asked(tag: Tag) -> bool:
-    """Whether it is a question in bold that leads what answers it."""
+def _is_question(tag: Tag) -> bool:
+    """Whether it is a question in bold, which heads its answer."""
     is_bold = tag.name in ("b", "strong") or (
         tag.name == "a" and tag.find(["b", "strong"]) is not None
     )
@@ -102,17 +98,17 @@ def _block(tag: Tag, *, depth: int) -> Iterator[Block]:
         case "ul" | "ol":
             yield from _walk(tag, depth=depth + 1)
         case "li":
-            yield from _led(tag, "item", depth=max(1, depth))
+            yield from _with_first(tag, "item", depth=max(1, depth))
         case "dt":
             yield from _one("term", _text(tag))
         case "dd":
-            yield from _led(tag, "definition", depth=depth)
+            yield from _with_first(tag, "definition", depth=depth)
         case _:
             yield from _walk(tag, depth=depth)
 
 
-def _led(tag: Tag, kind: BlockKind, *, depth: int) -> Iterator[Block]:
-    """What stands in an item or definition: its first text leads, the rest follows as it is."""
+def _with_first(tag: Tag, kind: BlockKind, *, depth: int) -> Iterator[Block]:
+    """Blocks of an item or definition: its first paragraph becomes a block of that kind."""
     is_first = True
     for block in _walk(tag, depth=depth):
         if is_first and block.kind == "paragraph":
@@ -132,7 +128,7 @@ def _table(tag: Tag) -> Iterator[Block]:
     rows = tuple(tuple(line + [""] * (width - len(line))) for line in cells if any(line))
     if not rows:
         return
-    if width == 1 or len(rows) == 1:  # a table for the layout only
+    if width == 1 or len(rows) == 1:  # a table for layout only
         for row in rows:
             for cell in row:
                 yield from _one("paragraph", cell)
@@ -151,8 +147,8 @@ def _one(kind: BlockKind, text: str, *, level: int = 0) -> Iterator[Block]:
         yield Block(kind=kind, text=text, level=level)
 
 
-def _merged(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Blocks, a heading that is repeated at once only once."""
+def _without_repeated_headings(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Blocks without a heading that repeats the one before it."""
     last: Block | None = None
     for block in blocks:
         if block != last or block.kind != "heading":

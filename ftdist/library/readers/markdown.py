@@ -1,4 +1,4 @@
-"""Markdown, by a CommonMark parser with tables."""
+"""Markdown files, by a CommonMark parser with tables."""
 
 import re
 from pathlib import Path
@@ -16,14 +16,14 @@ _TAG = re.compile(r"<[^<>]*>")
 
 
 def read_markdown(path: Path, *, name: str) -> Document | BadRow:
-    """A Markdown file."""
+    """Read a Markdown file."""
     text, note = decode_text(read_bytes(path))
     title = ""
     if front := _FRONT_MATTER.match(text):
-        title, text = _title_of(front[1]), text[front.end() :]
+        title, text = _front_matter_title(front[1]), text[front.end() :]
     blocks = _Blocks(MarkdownIt("commonmark").enable("table").parse(text)).read()
     if not blocks:
-        return BadRow("holds no text", Place(name), "Leave it out.")
+        return BadRow("contains no text", Place(name), "Remove it.")
     first = next((block.text for block in blocks if block.kind == "heading"), "")
     return Document(
         title=title or first or title_from_stem(path.stem),
@@ -33,7 +33,7 @@ def read_markdown(path: Path, *, name: str) -> Document | BadRow:
     )
 
 
-def _title_of(front: str) -> str:
+def _front_matter_title(front: str) -> str:
     try:
         values = yaml.safe_load(front)
     except yaml.YAMLError:
@@ -43,22 +43,22 @@ def _title_of(front: str) -> str:
 
 
 class _Blocks:
-    """Turns a parser's flat list of tokens into blocks."""
+    """Builds blocks from the parser's flat list of tokens."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
-        self._found: list[Block] = []
+        self._blocks: list[Block] = []
         self._rows: list[list[str]] = []
         self._heading = 0
         self._lists = 0
         self._leads = False
-        """Whether the next paragraph begins an item."""
+        """Whether the next paragraph is the first of a list item."""
 
     def read(self) -> list[Block]:
         """All blocks, in order."""
         for token in self._tokens:
             self._take(token)
-        return self._found
+        return self._blocks
 
     def _take(self, token: Token) -> None:
         match token.type:
@@ -66,12 +66,7 @@ class _Blocks:
                 self._heading = int(token.tag[1])
             case "heading_close":
                 self._heading = 0
-            case (
-                "bullet_list_open"
-                | "ordered_list_open"
-                | "bullet_list_close"
-                | ("ordered_list_close")
-            ):
+            case list_tag if list_tag.startswith(("bullet_list_", "ordered_list_")):
                 self._lists += token.nesting
             case "list_item_open":
                 self._leads = True
@@ -83,7 +78,7 @@ class _Blocks:
                 self._rows.append([])
             case "table_close":
                 rows = tuple(map(tuple, self._rows))
-                self._found.append(Block(kind="table", text="", rows=rows, has_header=True))
+                self._blocks.append(Block(kind="table", text="", rows=rows, has_header=True))
                 self._rows = []
             case "inline":
                 self._inline(token)
@@ -102,17 +97,15 @@ class _Blocks:
 
     def _add(self, block: Block) -> None:
         if block.text.strip():
-            self._found.append(block)
+            self._blocks.append(block)
 
 
 def _inner(token: Token) -> str:
     match token.type:
-        case "text" | "code_inline":
+        case "text" | "code_inline" | "image":
             return token.content
         case "softbreak" | "hardbreak":
             return " "
-        case "image":
-            return token.content
         case "html_inline":
             return " " if token.content.lower().startswith("<br") else ""
     return ""

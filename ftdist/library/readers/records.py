@@ -1,4 +1,4 @@
-"""Rows of JSONL, JSON, CSV, Parquet and YAML files as Python values, numbered, one at a time."""
+"""Row readers: JSONL, JSON, CSV, Parquet and YAML files as numbered Python values."""
 
 import csv
 import json
@@ -14,12 +14,12 @@ from ftdist.library.readers.text import decode_text
 from ftdist.library.schema import BadRowError
 
 MAX_LINE = 64 * 2**20
-"""Bytes of the longest line that is read; of a longer one only the end is looked for."""
+"""Bytes of the longest line that is read; longer ones are skipped."""
 
 MAX_FILE = 512 * 2**20
 """Bytes of the largest JSON, YAML or CSV file, which are read whole; JSONL has no limit."""
 
-_MARK = b"\xef\xbb\xbf"
+_BOM = b"\xef\xbb\xbf"
 
 Span = tuple[int, int]
 """First byte, and the one after the last."""
@@ -28,56 +28,56 @@ Span = tuple[int, int]
 def read_records(
     path: Path, *, kind: str, span: Span | None = None, first_row: int = 1
 ) -> Iterator[tuple[int, Any]]:
-    """Numbered rows; where one cannot be read stands a BadRowError in its place.
+    """Numbered rows; a row that cannot be read is replaced by a BadRowError.
 
     Args:
         path: of the file.
         kind: json, jsonl, csv, parquet or yaml.
-        span: bytes of a JSONL file, from the beginning of a line.
+        span: bytes of a JSONL file, starting at a line.
         first_row: number of the first line of the span.
     """
     if kind in ("json", "yaml", "csv") and path.stat().st_size > MAX_FILE:
-        yield 1, BadRowError(f"is larger than {MAX_FILE >> 20} MiB", "Write it as JSONL.")
+        yield 1, BadRowError(f"is larger than {MAX_FILE >> 20} MiB", "Convert it to JSONL.")
         return
     try:
         match kind:
             case "parquet":
-                yield from _parquet_values(path)
+                yield from _read_parquet(path)
             case "json":
-                yield from _json_values(path)
+                yield from enumerate(_json_rows(path), start=1)
             case "csv":
-                yield from _csv_values(path)
+                yield from _read_csv(path)
             case "yaml":
-                yield from _yaml_values(path)
+                yield from enumerate(_yaml_rows(path), start=1)
             case _:
-                yield from _jsonl_values(path, span=span, first_row=first_row)
+                yield from _read_jsonl(path, span=span, first_row=first_row)
     except BadRowError as error:  # of the whole file
         yield 1, error
 
 
 def split_jsonl(path: Path, *, span_bytes: int) -> list[tuple[Span, int]]:
-    """Spans of a JSONL file that begin at lines, each with the number of its first line."""
+    """Spans of a JSONL file that start at lines, each with the number of its first line."""
     size = path.stat().st_size
     spans: list[tuple[Span, int]] = []
     first, row = 0, 1
     with path.open("rb") as file:
         while first < size:
-            end = _after_line(file, first + span_bytes, size=size)
+            end = _next_line(file, first + span_bytes, size=size)
             spans.append(((first, end), row))
             row += _count_lines(file, first, end)
             first = end
     return spans
 
 
-def _after_line(file: BinaryIO, at: int, *, size: int) -> int:
-    """The first byte after the line that holds byte `at`."""
-    if at >= size:
+def _next_line(file: BinaryIO, offset: int, *, size: int) -> int:
+    """The first byte after the line that contains byte `offset`."""
+    if offset >= size:
         return size
-    file.seek(at)
+    file.seek(offset)
     while chunk := file.read(2**20):
-        found = chunk.find(b"\n")
-        if found >= 0:
-            return file.tell() - len(chunk) + found + 1
+        newline = chunk.find(b"\n")
+        if newline >= 0:
+            return file.tell() - len(chunk) + newline + 1
     return size
 
 
@@ -90,7 +90,7 @@ def _count_lines(file: BinaryIO, first: int, end: int) -> int:
     return lines
 
 
-def _jsonl_values(path: Path, *, span: Span | None, first_row: int) -> Iterator[tuple[int, Any]]:
+def _read_jsonl(path: Path, *, span: Span | None, first_row: int) -> Iterator[tuple[int, Any]]:
     first, end = span or (0, path.stat().st_size)
     with path.open("rb") as file:
         file.seek(first)
@@ -100,33 +100,28 @@ def _jsonl_values(path: Path, *, span: Span | None, first_row: int) -> Iterator[
             if len(line) == MAX_LINE and not line.endswith(b"\n"):
                 while (rest := file.readline(2**20)) and not rest.endswith(b"\n"):
                     pass
-                yield (
-                    row,
-                    BadRowError(
-                        f"is longer than {MAX_LINE >> 20} MiB", "Split it, or leave it out."
-                    ),
-                )
+                reason = f"is longer than {MAX_LINE >> 20} MiB"
+                yield row, BadRowError(reason, "Split it, or remove it.")
             else:
-                text = line.removeprefix(_MARK) if first == 0 and row == first_row else line
+                text = line.removeprefix(_BOM) if first == 0 and row == first_row else line
                 if text.strip():
-                    yield row, _loads(text)
+                    yield row, _parse_json(text)
             row += 1
 
 
-def _json_values(path: Path) -> Iterator[tuple[int, Any]]:
-    value = _loads(path.read_bytes().removeprefix(_MARK))
+def _json_rows(path: Path) -> list[Any]:
+    value = _parse_json(path.read_bytes().removeprefix(_BOM))
     if isinstance(value, dict):
         lists = [member for member in value.values() if _is_list_of_objects(member)]
-        # {"data": [row, row]}, but not a row that itself holds a list of messages
+        # {"data": [row, row]}, but not a row that itself contains a list of messages
         if len(lists) == 1 and not value.keys() & {"messages", "conversations"}:
             value = lists[0]
         elif len(value) > 1 and all(isinstance(member, dict) for member in value.values()):
             value = list(value.values())  # {"id of a row": row, ...}
-    rows = value if isinstance(value, list) else [value]
-    yield from enumerate(rows, start=1)
+    return value if isinstance(value, list) else [value]
 
 
-def _csv_values(path: Path) -> Iterator[tuple[int, Any]]:
+def _read_csv(path: Path) -> Iterator[tuple[int, Any]]:
     text, _ = decode_text(path.read_bytes())
     csv.field_size_limit(MAX_LINE)
     lines = text.splitlines(keepends=True)
@@ -135,32 +130,30 @@ def _csv_values(path: Path) -> Iterator[tuple[int, Any]]:
     try:
         for number, row in enumerate(reader, start=1):
             if row.pop("", None):
-                yield number, BadRowError("has more cells than the header", "Quote its text.")
+                reason = "has more cells than the header"
+                yield number, BadRowError(reason, "Quote cells that contain the separator.")
             elif any(row.values()):
                 yield number, {key.strip(): value for key, value in row.items() if key}
     except csv.Error as error:
-        yield reader.line_num, BadRowError(f"is not CSV ({error})", "Save it as CSV again.")
+        yield reader.line_num, BadRowError(f"is not valid CSV ({error})", "Save it as CSV again.")
 
 
-def _yaml_values(path: Path) -> Iterator[tuple[int, Any]]:
+def _yaml_rows(path: Path) -> list[Any]:
     text, _ = decode_text(path.read_bytes())
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         value = yaml.load(text, Loader=loader)  # a safe loader: data only
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as a 13th month
         mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        yield 1, BadRowError(f"is not YAML{where}", "Correct it, or write it as JSONL.")
-        return
-    except (ValueError, RecursionError) as error:  # such as a date of a thirteenth month
-        yield 1, BadRowError(f"is not YAML ({error})", "Correct it, or write it as JSONL.")
-        return
+        where = f"line {mark.line + 1}" if mark else str(error)
+        reason = f"is not valid YAML ({where})"
+        raise BadRowError(reason, "Correct it, or convert it to JSONL.") from error
     if isinstance(value, dict) and isinstance(value.get("conversations"), list):
         value = value["conversations"]
-    yield from enumerate(value if isinstance(value, list) else [value], start=1)
+    return value if isinstance(value, list) else [value]
 
 
-def _parquet_values(path: Path) -> Iterator[tuple[int, Any]]:
+def _read_parquet(path: Path) -> Iterator[tuple[int, Any]]:
     number = 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
@@ -175,17 +168,15 @@ def _parquet_values(path: Path) -> Iterator[tuple[int, Any]]:
         yield number + 1, BadRowError(f"cannot be read as Parquet: {first_line}")
 
 
-def _loads(line: bytes) -> Any:
+def _parse_json(text: bytes) -> Any:
     try:
-        return json.loads(line.decode("utf-8"))
+        return json.loads(text.decode("utf-8"))
     except UnicodeDecodeError as error:
         return BadRowError(f"is not UTF-8 text (byte {error.start + 1})", "Save it as UTF-8.")
     except json.JSONDecodeError as error:
-        return BadRowError(f"is not JSON ({error.msg} at character {error.pos + 1})")
-    except ValueError:
-        return BadRowError("holds a number of too many digits")
-    except RecursionError:
-        return BadRowError("is JSON nested too deeply")
+        return BadRowError(f"is not valid JSON ({error.msg} at character {error.pos + 1})")
+    except (ValueError, RecursionError) as error:  # too many digits, too many brackets
+        return BadRowError(f"is not JSON that can be read ({error})")
 
 
 def _is_list_of_objects(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Plain text: its encoding, its paragraphs, and headings that are underlined."""
+"""Plain text files: detect the encoding, split into paragraphs, items and underlined headings."""
 
 import re
 from pathlib import Path
@@ -12,11 +12,11 @@ _UNDERLINED = re.compile(r"^(?P<text>\S.*)\n(?P<line>=+|-+|~+|\^+|\*+)[ \t]*$", 
 _BULLET = re.compile(r"^\s*(?:[-*+\u2022\u25cf\u25aa]|\(?\d{1,3}[.)])\s+")
 
 
-def read_plain(path: Path, *, name: str) -> Document | BadRow:
-    """A text file as paragraphs, items and headings."""
+def read_text(path: Path, *, name: str) -> Document | BadRow:
+    """Read a text file as paragraphs, items and headings."""
     text, note = decode_text(read_bytes(path))
     if not text.strip():
-        return BadRow("holds no text", Place(name), "Leave it out.")
+        return BadRow("contains no text", Place(name), "Remove it.")
     blocks = [block for chunk in re.split(r"\n[ \t]*\n", text) for block in _blocks(chunk)]
     headings = [block.text for block in blocks if block.kind == "heading"]
     return Document(
@@ -28,10 +28,10 @@ def read_plain(path: Path, *, name: str) -> Document | BadRow:
 
 
 def decode_text(data: bytes) -> tuple[str, str]:
-    """Bytes as text, and a note where they are not UTF-8.
+    """Bytes as text, and a note if they are not UTF-8.
 
     Raises:
-        BadRowError: they are of no encoding, or of two.
+        BadRowError: they are not text, or mix two encodings.
     """
     note = ""
     try:
@@ -41,50 +41,46 @@ def decode_text(data: bytes) -> tuple[str, str]:
         best = from_bytes(data).best()
         encoding = "latin-1" if best is None else best.encoding
         text = data.decode("latin-1") if best is None else str(best)
-        note = f"is not UTF-8; read as {encoding}"
+        note = f"is not UTF-8; was read as {encoding}"
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise BadRowError(f"holds NUL bytes (line {line})", "Leave it out, or save it as text.")
+        raise BadRowError(f"contains NUL bytes (line {line})", "Remove it, or save it as text.")
     return text.replace("\r\n", "\n").replace("\r", "\n"), note
 
 
 def refuse_mixed(data: bytes) -> None:
-    """Refuse UTF-8 in which other bytes stand: read in one encoding, half of it would be wrong.
+    """Refuse UTF-8 with bytes of another encoding: any single encoding would garble part of it.
 
     Raises:
-        BadRowError: there are at least as many characters of UTF-8 as other bytes.
+        BadRowError: it has at least as many non-ASCII characters of UTF-8 as invalid bytes.
     """
     text = data.decode("utf-8-sig", "surrogateescape")
-    wrong = _NOT_UTF8.findall(text)
-    if wrong and len(_BEYOND_ASCII.findall(text)) >= 2 * len(wrong):
-        line = text.count("\n", 0, text.index(wrong[0])) + 1
-        raise BadRowError(
-            f"is UTF-8 with bytes of another encoding (line {line})", "Save it as UTF-8."
-        )
+    invalid = _INVALID_UTF8.findall(text)
+    if invalid and len(_NON_ASCII.findall(text)) >= 2 * len(invalid):
+        line = text.count("\n", 0, text.index(invalid[0])) + 1
+        raise BadRowError(f"mixes UTF-8 with another encoding (line {line})", "Save it as UTF-8.")
 
 
-_NOT_UTF8 = re.compile("[\udc80-\udcff]")
-_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
+_INVALID_UTF8 = re.compile("[\udc80-\udcff]")
+_NON_ASCII = re.compile("[^\x00-\x7f]")
 
 
 def _blocks(chunk: str) -> list[Block]:
-    """Blocks of a chunk of lines without an empty one between them."""
-    found: list[Block] = []
+    """Blocks of consecutive non-empty lines."""
+    blocks: list[Block] = []
     while match := _UNDERLINED.search(chunk):
         if abs(len(match["text"]) - len(match["line"])) > 3 or len(match["line"]) < 3:
             break
-        found += _lines(chunk[: match.start()])
+        blocks += _lines(chunk[: match.start()])
         level = 1 if match["line"][0] == "=" else 2
-        found.append(Block(kind="heading", text=match["text"].strip(), level=level))
+        blocks.append(Block(kind="heading", text=match["text"].strip(), level=level))
         chunk = chunk[match.end() :]
-    return found + _lines(chunk)
+    return blocks + _lines(chunk)
 
 
 def _lines(chunk: str) -> list[Block]:
     lines = [line for line in chunk.split("\n") if line.strip()]
-    if not lines:
-        return []
-    if not any(_BULLET.match(line) for line in lines):
+    if lines and not any(_BULLET.match(line) for line in lines):
         return [Block(kind="paragraph", text=" ".join(" ".join(lines).split()))]
     blocks: list[Block] = []
     for line in lines:

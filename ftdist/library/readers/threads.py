@@ -1,4 +1,4 @@
-"""Threads of people who write to each other, as conversations: sender, text, time."""
+"""Message threads of people (sender, text, time) as conversations."""
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
@@ -12,54 +12,53 @@ _TEXTS = ("text", "body", "message", "content")
 _TIMES = ("time", "timestamp", "date", "created_at")
 
 
-def is_thread(values: Any) -> bool:
-    """Whether messages are of senders, not of roles; lists in the list may be nested once."""
-    messages = _flat(values)
+def is_thread(value: Any) -> bool:
+    """Whether messages have senders instead of roles; they may be grouped in inner lists."""
+    messages = _flatten(value)
     return bool(messages) and all(
-        isinstance(said, dict)
-        and "role" not in said
-        and "from" not in said
-        and any(name in said for name in _SENDERS)
-        and any(name in said for name in _TEXTS)
-        for said in messages
+        isinstance(message, dict)
+        and not message.keys() & {"role", "from"}
+        and any(name in message for name in _SENDERS)
+        and any(name in message for name in _TEXTS)
+        for message in messages
     )
 
 
-def thread_messages(values: Any, *, assistant: Collection[str]) -> list[Message]:
-    """The messages of a thread, by time, with roles.
+def thread_messages(value: Any, *, assistant: Collection[str]) -> list[Message]:
+    """The messages of a thread in order of time, with roles.
 
-    Several in a row by one sender are one message. Of two senders of whom none is known, the one
-    who did not begin answers. What follows the last answer is left out.
+    Consecutive messages of one role are joined. If none of two senders is in `assistant`, the
+    second to write is the assistant. Messages after the last answer are dropped.
 
     Raises:
-        BadRowError: nobody answers, or who does cannot be told.
+        BadRowError: nobody answers, or the one who answers is not known.
     """
-    said = _flat(values)
-    if all(_field(each, _TIMES) is not None for each in said):
-        said = sorted(said, key=lambda each: _sortable(_field(each, _TIMES)))
-    senders = list(dict.fromkeys(str(_field(each, _SENDERS)) for each in said))
-    answers = _answering(senders, assistant=assistant)
+    thread = _flatten(value)
+    if all(_field(message, _TIMES) is not None for message in thread):
+        thread = sorted(thread, key=lambda message: _sort_key(_field(message, _TIMES)))
+    senders = list(dict.fromkeys(str(_field(message, _SENDERS)) for message in thread))
+    assistants = _assistants(senders, known=assistant)
     messages: list[Message] = []
-    for each in said:
-        text = _field(each, _TEXTS)
+    for message in thread:
+        text = _field(message, _TEXTS)
         if not isinstance(text, str) or not text.strip():
             continue
-        role = "assistant" if str(_field(each, _SENDERS)) in answers else "user"
+        role = "assistant" if str(_field(message, _SENDERS)) in assistants else "user"
         if messages and messages[-1]["role"] == role:
             messages[-1]["content"] += f"\n{text}"
         else:
             messages.append(Message(role=role, content=text))
-    while messages and messages[-1]["role"] == "user":
+    if messages and messages[-1]["role"] == "user":
         messages.pop()
     if messages and messages[0]["role"] == "assistant":
-        messages.pop(0)  # a greeting before anything was asked
+        messages.pop(0)  # a greeting before the first question
     if not messages:
-        raise BadRowError("has no answer: nobody answers in this thread", "Leave it out.")
+        raise BadRowError("has no answer: nobody answers in this thread", "Remove it.")
     return messages
 
 
-def threads_of(rows: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
-    """Rows of one message each, put together by their `thread`; rows of a thread are neighbours."""
+def group_threads(rows: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+    """Join adjacent rows of one message each by their `thread`."""
     number, thread, messages = 0, None, list[dict[str, Any]]()
     for row, value in chain(rows, [(0, None)]):
         key = value.get("thread") if isinstance(value, dict) else None
@@ -74,30 +73,29 @@ def threads_of(rows: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
             yield row, BadRowError("has no thread") if isinstance(value, dict) else value
 
 
-def _answering(senders: Sequence[str], *, assistant: Collection[str]) -> set[str]:
-    known = {name.casefold() for name in assistant}
-    answers = {sender for sender in senders if sender.casefold() in known}
-    if answers:
-        return answers
+def _assistants(senders: Sequence[str], *, known: Collection[str]) -> set[str]:
+    names = {name.casefold() for name in known}
+    matches = {sender for sender in senders if sender.casefold() in names}
+    if matches:
+        return matches
     if len(senders) == 2:
         return {senders[1]}
     raise BadRowError(
-        f"has {len(senders)} senders, none of whom is known to answer",
+        f"has {len(senders)} sender{'s'[: len(senders) != 1]}, and none is known as the assistant",
         "Name those who answer in library.assistant_senders.",
     )
 
 
-def _flat(values: Any) -> list[Any]:
-    if not isinstance(values, list):
+def _flatten(value: Any) -> list[Any]:
+    if not isinstance(value, list):
         return []
-    return [said for each in values for said in (each if isinstance(each, list) else [each])]
+    return list(chain.from_iterable(x if isinstance(x, list) else [x] for x in value))
 
 
-def _field(said: dict[str, Any], names: Sequence[str]) -> Any:
-    return next((said[name] for name in names if said.get(name) is not None), None)
+def _field(message: dict[str, Any], names: Sequence[str]) -> Any:
+    return next((message[name] for name in names if message.get(name) is not None), None)
 
 
-def _sortable(time: Any) -> tuple[int, float, str]:
-    if isinstance(time, int | float):
-        return 0, float(time), ""
-    return 1, 0.0, str(time)
+def _sort_key(time: Any) -> tuple[float, str]:
+    """Numbers first, by value; then texts."""
+    return (float(time), "") if isinstance(time, int | float) else (float("inf"), str(time))

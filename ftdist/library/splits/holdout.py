@@ -1,4 +1,4 @@
-"""What is kept out of training: chosen by what it says, never by where it stands."""
+"""Choice of held-out rows by a hash of their content, independent of their order."""
 
 import hashlib
 
@@ -8,31 +8,33 @@ import numpy.typing as npt
 from ftdist.text.ngram_hashes import Hashes, mixed
 
 MIN_DOCS = 20
-"""A source with fewer keeps out none: one of ten manuals would be a tenth of what is learned."""
+"""A source with fewer documents holds out none: one of ten manuals is a tenth of the knowledge."""
 
 
-def choose_heldout(hashes: Hashes, *, share: float, most: int, seed: int) -> npt.NDArray[np.bool_]:
-    """Choose the units whose keyed hash lies below a threshold.
+def choose_heldout(
+    hashes: Hashes, *, fraction: float, max_docs: int, seed: int
+) -> npt.NDArray[np.bool_]:
+    """Choose the documents or conversations whose keyed hash is below a threshold.
 
-    Equal content stays together. Neither the order of units nor units that are added later change
-    what becomes of the others, but for what `most` cuts off and at `MIN_UNITS`.
+    Equal content stays together. Neither a new order nor added documents change the choice of the
+    others, except through `max_docs` and `MIN_DOCS`.
 
     Args:
-        hashes: of what each unit says.
-        share: of the units to choose, about, in [0, 1).
-        most: of the units to choose, those with the smallest keyed hashes.
-        seed: another chooses others.
+        hashes: of each document's content.
+        fraction: of the documents to hold out, approximately, in [0, 1).
+        max_docs: hold out at most so many, those with the smallest keyed hashes.
+        seed: a different seed chooses different documents.
 
     Returns:
-        bool, one a unit.
+        bool[n]
     """
     if len(hashes) < MIN_DOCS:
         return np.zeros(len(hashes), dtype=np.bool_)
     key = hashlib.blake2b(str(seed).encode(), digest_size=8).digest()
-    places = mixed(hashes ^ np.uint64(int.from_bytes(key)))
-    chosen = places < np.uint64(int(share * 2**64))
-    smallest = np.sort(places[chosen])
-    if len(smallest) > most:
+    keyed = mixed(hashes ^ np.uint64(int.from_bytes(key)))
+    chosen = keyed < np.uint64(int(fraction * 2**64))
+    smallest = np.sort(keyed[chosen])
+    if len(smallest) > max_docs:
         # Below the first that is too many, not up to the last that fits: equal ones go together.
-        chosen &= places < smallest[most]
+        chosen &= keyed < smallest[max_docs]
     return chosen

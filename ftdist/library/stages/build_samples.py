@@ -19,7 +19,7 @@ from ftdist.data.messages import Message
 from ftdist.io.atomic_dir import atomic_dir
 from ftdist.io.hashing import fingerprint
 from ftdist.library.cleaning.boilerplate import drop_boilerplate
-from ftdist.library.dedup.sections import without_sections
+from ftdist.library.dedup.sections import drop_sections
 from ftdist.library.samples import Sample
 from ftdist.library.schema import Conversation, Document, Passage, Row
 from ftdist.library.stages.generate import Matter, Writer, Written, write_piece
@@ -161,7 +161,7 @@ def _rows(lesson: Lesson, *, part: str) -> Iterator[Row]:
     for at, (row, is_chosen_row) in enumerate(zip(rows, chosen, strict=True)):
         if is_chosen_row:
             gone = copied.get(at, ())
-            yield without_sections(row, gone) if isinstance(row, Document) else row
+            yield drop_sections(row, gone) if isinstance(row, Document) else row
 
 
 Probe = dict[str, Any]

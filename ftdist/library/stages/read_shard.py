@@ -173,7 +173,7 @@ def _read_into(folder: Path, piece: Piece) -> None:
     np.save(folder / "exact.npy", found.exact)
     np.save(folder / "minhash.npy", found.minhash)
     np.save(folder / "documents.npy", np.array(rows, dtype=np.bool_))
-    SectionSignatures.of(read_rows(folder / "rows.arrow")).save(folder)
+    SectionSignatures.from_rows(read_rows(folder / "rows.arrow")).save(folder)
     blocks = [block_hashes(row) for row in read_rows(folder / "rows.arrow") if _is_document(row)]
     np.save(folder / "blocks.npy", np.concatenate([np.empty(0, dtype=np.uint64), *blocks]))
     np.save(
@@ -209,7 +209,7 @@ def _masked(row: Row, settings: ReadSettings) -> tuple[Row, Counter[str]]:
 
     def masked(text: str) -> str:
         text, kinds = mask_pii(
-            text, secrets=settings.secrets, personal=settings.personal, keep=settings.keep
+            text, secrets=settings.secrets, personal=settings.personal, allowlist=settings.keep
         )
         found.update(kinds)
         return text

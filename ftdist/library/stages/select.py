@@ -164,7 +164,7 @@ def _copied_sections(
     """
     signed = [SectionSignatures.load(piece.folder) for piece in pieces]
     chosen = [
-        np.flatnonzero(kept[first + each.places[:, 0]])
+        np.flatnonzero(kept[first + each.indices[:, 0]])
         for each, first in zip(signed, ends[:-1], strict=True)
     ]
     found = find_duplicates(
@@ -172,7 +172,7 @@ def _copied_sections(
         threshold=max(config.clean.dedup_threshold, MIN_SIMILARITY),
         groups=np.concatenate([each.numbers[at] for each, at in zip(signed, chosen, strict=True)]),
     )
-    places = [each.places[at] for each, at in zip(signed, chosen, strict=True)]
+    places = [each.indices[at] for each, at in zip(signed, chosen, strict=True)]
     section_ends = np.cumsum([0, *map(len, places)])
 
     def told(at: int) -> tuple[str, str]:
@@ -240,7 +240,7 @@ def _held_out(
     ):
         rows = np.flatnonzero(of_kind & kept)
         chosen[rows] = choose_heldout(
-            hashes[rows], share=share, most=split.max_held_out, seed=config.library.seed
+            hashes[rows], fraction=share, max_docs=split.max_held_out, seed=config.library.seed
         )
     return chosen
 

@@ -59,41 +59,41 @@ TWO_ENCODINGS = "M\u00fcller geht. ".encode() * 5 + b"\ncaf\xe9 zu\n"
 BAD: list[tuple[str, str, bytes, str]] = [
     (
         "a.txt", "text", TWO_ENCODINGS,
-        "a.txt is UTF-8 with bytes of another encoding (line 2) - Save it as UTF-8.",
+        "a.txt mixes UTF-8 with another encoding (line 2) - Save it as UTF-8.",
     ),
     (
         "a.html", "html", b"<html><p>" + TWO_ENCODINGS,
-        "a.html is UTF-8 with bytes of another encoding (line 2) - Save it as UTF-8.",
+        "a.html mixes UTF-8 with another encoding (line 2) - Save it as UTF-8.",
     ),
     (
         "a.csv", "csv", b"question,answer\n" + TWO_ENCODINGS,
-        "a.csv, row 1 is UTF-8 with bytes of another encoding (line 3) - Save it as UTF-8.",
+        "a.csv, row 1 mixes UTF-8 with another encoding (line 3) - Save it as UTF-8.",
     ),
     (
         "a.txt", "text", b"Begins as text.\n" * 5000 + b"\0\1\2",
-        "a.txt holds NUL bytes (line 5001) - Leave it out, or save it as text.",
+        "a.txt contains NUL bytes (line 5001) - Remove it, or save it as text.",
     ),
     (
         "a.jsonl", "jsonl", b'{"text": "good"}\n{"text": "a\0b"}\n',
-        "a.jsonl, row 2 is not JSON (Invalid control character at at character 12) - ",
+        "a.jsonl, row 2 is not valid JSON (Invalid control character at at character 12) - ",
     ),
     (
         "a.jsonl", "jsonl", b'{"text": {"a": [1]}}\n',
-        "a.jsonl, row 1 has a dict instead of text in the text - ",
+        "a.jsonl, row 1 has type dict instead of text in the text - ",
     ),
     (
         "a.yaml", "yaml", b"- 2026-13-45\n",
-        "a.yaml, row 1 is not YAML (month must be in 1..12) - "
-        "Correct it, or write it as JSONL.",
+        "a.yaml, row 1 is not valid YAML (month must be in 1..12) - "
+        "Correct it, or convert it to JSONL.",
     ),
     (
         "a.txt.gz", "text", gzip.compress(b"Some text of a page.")[:-9],
-        "a.txt.gz cannot be unpacked: Compressed file ended before the end-of-stream marker "
-        "was reached - Fetch or pack it again.",
+        "a.txt.gz cannot be decompressed: Compressed file ended before the end-of-stream marker "
+        "was reached - Compress it again.",
     ),
     (
         "a.txt.gz", "text", gzip.compress(bytes(65 * 2**20), compresslevel=1),
-        "a.txt.gz is a document of more than 64 MiB - "
+        "a.txt.gz is larger than 64 MiB - "
         "Split it, or write its parts as rows of JSONL.",
     ),
     (
@@ -140,7 +140,7 @@ def test_text_of_one_other_encoding_is_read_and_noted(tmp_path: Path) -> None:
     document = read_document(tmp_path / "a.txt", name="a.txt", kind="text")
     assert isinstance(document, Document)
     assert document.blocks[0].text == text.strip()
-    assert document.notes[0].startswith("is not UTF-8; read as ")
+    assert document.notes[0].startswith("is not UTF-8; was read as ")
 
 
 def test_a_pdf_that_opens_without_a_password_is_read_and_its_pictures_are_noted(
@@ -186,9 +186,7 @@ def test_a_line_of_one_gib_is_told_in_the_memory_of_the_longest_that_is_read(
         [sys.executable, "-c", LONG, path], capture_output=True, text=True, check=True, timeout=200
     )
     told, peak_mib = json.loads(done.stdout)
-    assert told == [
-        f"a.jsonl, row 1 is longer than {MAX_LINE >> 20} MiB - Split it, or leave it out."
-    ]
+    assert told == [f"a.jsonl, row 1 is longer than {MAX_LINE >> 20} MiB - Split it, or remove it."]
     assert peak_mib < 600, f"{peak_mib} MiB in {time.monotonic() - began:.0f} s"
 
 

@@ -214,13 +214,13 @@ def test_more_bad_rows_than_the_limit_end_a_curation_that_skips_them(tmp_path: P
     [
         ("empty.md", b"", "is empty"),
         ("blanks.txt", b" \n\n", "is empty"),
-        ("nul.txt", b"a\0b", "holds no text (NUL bytes)"),
+        ("nul.txt", b"a\0b", "is binary, not text (NUL bytes)"),
         ("old.doc", b"\xd0\xcf\x11\xe0rest", "is an encrypted or old Office file"),
         ("broken.docx", b"PK\x03\x04rest", "is a damaged archive"),
         ("broken.pdf", b"%PDF-1.4 rubbish", "is a damaged PDF"),
-        ("page.html", b"<html><script>x</script></html>", "holds no text"),
+        ("page.html", b"<html><script>x</script></html>", "contains no text"),
         ("broken.parquet", b"PAR1rubbish", "cannot be read as Parquet"),
-        ("broken.yml", b"a: [b", "is not YAML"),
+        ("broken.yml", b"a: [b", "is not valid YAML"),
         ("alone.jsonl", b'{"messages": [{"role": "user", "content": "hi"}]}', "has no answer"),
     ],
 )

@@ -302,7 +302,7 @@ def test_a_bad_row_stops_or_is_skipped_and_counted(config: RunConfig, tmp_path: 
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10), {"question": "w1", "answer": ""}])
     with pytest.raises(DataError) as caught:
         prepare(config)
-    assert caught.value.problem == "library: a.jsonl, row 2 has nothing in the answer."
+    assert caught.value.problem == "library: a.jsonl, row 2 has no text in the answer."
     assert caught.value.remedy == (
         "correct library: a.jsonl, row 2, or set library.on_invalid_row=skip to leave such "
         "rows out."
@@ -310,7 +310,7 @@ def test_a_bad_row_stops_or_is_skipped_and_counted(config: RunConfig, tmp_path: 
     facts = prepare(with_library(config, on_invalid_row="skip"))
     [card] = PackedLibrary.open(Path(facts.path)).card["sources"]
     assert (facts.sources[0].samples, card["skipped"]) == (1, 1)
-    assert card["first_skipped"] == ["library: a.jsonl, row 2 has nothing in the answer."]
+    assert card["first_skipped"] == ["library: a.jsonl, row 2 has no text in the answer."]
 
 
 def test_a_conversation_that_the_template_refuses_is_a_bad_row(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ftdist.config.compose import compose_curation
-from ftdist.library.dedup.sections import SectionSignatures, long_sections, without_sections
+from ftdist.library.dedup.sections import SectionSignatures, drop_sections, long_sections
 from ftdist.library.pipeline import curate
 from ftdist.library.schema import Block, Document, Place
 from ftdist.library.store.dataset import open_curated, read_samples
@@ -154,6 +154,6 @@ def test_short_sections_and_what_stands_before_the_first_heading_are_not_compare
         place=Place("f"),
     )
     assert list(long_sections(document)) == [(1, f"Use\n{long}")]
-    assert SectionSignatures.of([document, document]).places.tolist() == [[0, 1], [1, 1]]
-    left = without_sections(document, {1})
+    assert SectionSignatures.from_rows([document, document]).indices.tolist() == [[0, 1], [1, 1]]
+    left = drop_sections(document, {1})
     assert [block.text for block in left.blocks] == [long, "1 Use", "2 Care", short]

@@ -78,25 +78,28 @@ def test_a_row_of_text_is_a_passage(tmp_path: Path) -> None:
 
 
 BAD: list[tuple[Any, str]] = [
-    ([1, 2], "is a list, not an object with keys"),
+    ([1, 2], "is of type list, not an object with keys"),
     ({"prompt": "x"}, "its keys: prompt"),
     (openai(), "has no messages"),
-    (openai(("user", "Reset?")), "has no answer: no message is the assistant's"),
-    (openai(*RESET, ("user", "And?")), "has no answer to its last message, which is the user's"),
-    (openai(("user", "Reset?"), ("assistant", "  ")), "has nothing in message 2 (assistant)"),
-    (openai(("user", "Reset?"), ("assistant", None)), "has nothing in message 2 (assistant)"),
-    (openai(("user", ""), ("assistant", "Hold it.")), "has nothing in message 1 (user)"),
+    (openai(("user", "Reset?")), "has no answer: no message has the role assistant"),
+    (openai(*RESET, ("user", "And?")), "has no answer to its last message (role user)"),
+    (openai(("user", "Reset?"), ("assistant", "  ")), "has no text in message 2 (assistant)"),
+    (openai(("user", "Reset?"), ("assistant", None)), "has no text in message 2 (assistant)"),
+    (openai(("user", ""), ("assistant", "Hold it.")), "has no text in message 1 (user)"),
     (
         openai(("user", 7), ("assistant", "Hold it.")),
-        "has a int instead of text in message 1 (user)",
+        "has type int instead of text in message 1 (user)",
     ),
     (openai(("tool", "7"), *RESET), "has a message 1 of role 'tool'"),
-    (openai(("user", [{"type": "image"}]), RESET[1]), "holds more than text in message 1 (user)"),
-    (openai(*RESET, tools=[{"name": "f"}]), "offers tools"),
-    ({"question": "Reset?", "answer": None}, "has none of the known forms"),
-    ({"question": "Reset?", "answer": ""}, "has nothing in the answer"),
-    ({"text": " "}, "has nothing in the text"),
-    ({"question": "\ud83d", "answer": "Hold it."}, "holds half a character"),
+    (
+        openai(("user", [{"type": "image"}]), RESET[1]),
+        "contains more than text in message 1 (user)",
+    ),
+    (openai(*RESET, tools=[{"name": "f"}]), "defines tools"),
+    ({"question": "Reset?", "answer": None}, "has none of the known formats"),
+    ({"question": "Reset?", "answer": ""}, "has no text in the answer"),
+    ({"text": " "}, "has no text in the text"),
+    ({"question": "\ud83d", "answer": "Hold it."}, "contains half a character"),
     (
         {
             "messages": [
@@ -104,7 +107,7 @@ BAD: list[tuple[Any, str]] = [
                 {"role": "assistant", "content": "x", "tool_calls": [1]},
             ]
         },
-        "has tool_calls in message 2, which is not learned",
+        "has tool_calls in message 2, which is not supported",
     ),
     (
         {
@@ -113,7 +116,7 @@ BAD: list[tuple[Any, str]] = [
                 {"role": "assistant", "content": "x", "weight": 0},
             ]
         },
-        "asks with weight 0 that message 2 is not learned",
+        "has weight 0 in message 2, which is not supported",
     ),
 ]
 
@@ -134,7 +137,7 @@ def test_jsonl_rows_are_named_by_their_line(tmp_path: Path) -> None:
     assert [str(row.place) for row in rows] == [f"faq.jsonl, row {n}" for n in (1, 3, 4, 5, 6)]
     assert [type(row) for row in rows] == [Conversation, BadRow, Conversation, BadRow, Conversation]
     assert isinstance(rows[1], BadRow)
-    assert rows[1].reason.startswith("is not JSON (Expecting property name")
+    assert rows[1].reason.startswith("is not valid JSON (Expecting property name")
     assert isinstance(rows[3], BadRow)
     assert rows[3].reason == "is not UTF-8 text (byte 1)"
 
@@ -185,11 +188,11 @@ def test_messages_keep_their_text_as_it_is(tmp_path: Path) -> None:
     [
         (
             '{"instruction": "a", "output": "b", "history": [["q"]]}',
-            "has a history that is no list",
+            "has a history that is not a list",
         ),
-        ('{"instruction": "a", "output": "b", "history": 5}', "has a history that is no list"),
-        ('{"n": ' + "1" * 5000 + "}", "holds a number of too many digits"),
-        ("[" * 100_000, "is JSON nested too deeply"),
+        ('{"instruction": "a", "output": "b", "history": 5}', "has a history that is not a list"),
+        ('{"n": ' + "1" * 5000 + "}", "is not JSON that can be read (Exceeds the limit"),
+        ("[" * 100_000, "is not JSON that can be read (maximum recursion"),
     ],
 )
 def test_a_row_that_breaks_its_reader_is_a_bad_row(tmp_path: Path, line: str, reason: str) -> None:

@@ -83,10 +83,10 @@ def test_what_four_pages_of_twelve_repeat_stays() -> None:
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=MIN_DOCS, max_size=200))
 def test_what_is_held_out_does_not_depend_on_order_or_on_what_is_added(units: list[int]) -> None:
     hashes = np.array(units, dtype=np.uint64)
-    chosen = choose_heldout(hashes, share=0.3, most=1000, seed=1)
-    back = choose_heldout(hashes[::-1], share=0.3, most=1000, seed=1)[::-1]
+    chosen = choose_heldout(hashes, fraction=0.3, max_docs=1000, seed=1)
+    back = choose_heldout(hashes[::-1], fraction=0.3, max_docs=1000, seed=1)[::-1]
     added = np.concatenate([hashes, np.array([1, 2, 3], dtype=np.uint64)])
-    more = choose_heldout(added, share=0.3, most=1000, seed=1)
+    more = choose_heldout(added, fraction=0.3, max_docs=1000, seed=1)
     assert (chosen == back).all()
     assert (chosen == more[: len(chosen)]).all()
 
@@ -94,9 +94,9 @@ def test_what_is_held_out_does_not_depend_on_order_or_on_what_is_added(units: li
 def test_a_fifth_is_a_fifth_and_most_is_a_limit() -> None:
     hashes = np.arange(10_000, dtype=np.uint64)
     # Binomial: 2,000 with a standard deviation of 40.
-    assert 1840 < choose_heldout(hashes, share=0.2, most=10_000, seed=3).sum() < 2160
-    assert choose_heldout(hashes, share=0.2, most=17, seed=3).sum() == 17
-    assert choose_heldout(hashes[: MIN_DOCS - 1], share=0.9, most=99, seed=3).sum() == 0
+    assert 1840 < choose_heldout(hashes, fraction=0.2, max_docs=10_000, seed=3).sum() < 2160
+    assert choose_heldout(hashes, fraction=0.2, max_docs=17, seed=3).sum() == 17
+    assert choose_heldout(hashes[: MIN_DOCS - 1], fraction=0.9, max_docs=99, seed=3).sum() == 0
 
 
 def test_what_shares_three_words_with_training_goes_back_and_takes_others_with_it() -> None:

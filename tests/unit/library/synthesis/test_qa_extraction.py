@@ -226,7 +226,7 @@ def test_private_data_is_known_by_form_and_check_digits(text: str, kinds: list[s
 
 def test_addresses_of_a_domain_that_is_kept_stay() -> None:
     text, found = mask_pii(
-        "a@support.org b@other.org", secrets="mask", personal="mask", keep=["@support.org"]
+        "a@support.org b@other.org", secrets="mask", personal="mask", allowlist=["@support.org"]
     )
     assert text == "a@support.org <e-mail>"
     assert found == Counter({"e-mail": 1})
