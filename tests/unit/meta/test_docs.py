@@ -163,6 +163,16 @@ def test_every_event_is_in_the_reference_and_the_other_way_round() -> None:
     assert {event for event in documented - ends if f'"{event}"' not in source} == set()
 
 
+def test_every_hop_of_the_architecture_exists() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    hops = re.findall(r"^\| \d+ \| `([\w/]+\.py): ([\w.]+)` \|", page, re.MULTILINE)
+    assert len(hops) >= 8
+    for file, name in hops:
+        path = next(p for r in ("ftdist", "launch") if (p := ROOT / r / file).is_file())
+        definition = rf"^\s*(?:def|class) {name.split('.')[-1]}\b"
+        assert re.search(definition, path.read_text(encoding="utf-8"), re.MULTILINE), (file, name)
+
+
 def test_every_score_is_in_the_reference_and_the_other_way_round() -> None:
     page = (ROOT / "docs" / "reference" / "scores.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
