@@ -12,18 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ftdist_launch.entrypoints import RankInfo, run_rank
 from ftdist_launch.local import supervisor as supervising
 from ftdist_launch.local.monitor import StopPolicy
 from ftdist_launch.local.processes import ProcessId, children_of
 from ftdist_launch.local.supervisor import SINGLE, Supervisor, refuse_leftover_ranks
 from ftdist_launch.rank_failures import exit_path, start_path
+from ftdist_launch.rank_process import RankInfo
 from ftdist_launch.run_setup import output_problems
 
 from ftdist.cli.main import main
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
-from tests.support.fake_runs import launched_run, plan_of, some_config
+from tests.support.fake_runs import launched_run, plan_of, run_rank, some_config
 from tests.support.superuser import without_superuser
 
 pytestmark = pytest.mark.timeout(90)
@@ -235,15 +235,12 @@ def test_a_leftover_that_does_not_end_has_nothing_to_save(
 _RANK = """
 import sys, threading, time
 from pathlib import Path
-from ftdist_launch.entrypoints import run_rank
+from ftdist_launch.rank_process import rank_process
 
-def body(facts):
+with rank_process(Path(sys.argv[1])):
     threading.Thread(target=time.sleep, args=(4.0,)).start()  # the interpreter waits for it
     Path(sys.argv[1], "ready").touch()
     time.sleep(float(sys.argv[2]))
-    return 0
-
-run_rank(Path(sys.argv[1]), body)
 """
 
 

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 from ftdist_launch.attempts import newest_step
-from ftdist_launch.entrypoints import RankInfo, _is_hang, run_rank
 from ftdist_launch.local.processes import ProcessId, children_of
 from ftdist_launch.local.supervisor import Finished, Supervisor, refuse_leftover_ranks
+from ftdist_launch.rank_process import RankInfo, _is_hang
 from ftdist_launch.status import read_status
 
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, StorageError
 from ftdist.rundir import RunDir
-from tests.support.fake_runs import launched_run, plan_of, some_config
+from tests.support.fake_runs import launched_run, plan_of, run_rank, some_config
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_ranks_get_their_place_and_surroundings_and_the_run_is_done(trial: Trial
         seen = json.loads((trial.run.attempt(1) / f"seen-{rank}.json").read_text())
         assert seen == {"size": 2, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     (log,) = (trial.run.jobs / "train-1").glob("*_0_log.out")
-    assert "hello from RankFacts(rank=0, size=2, local_rank=0, local_size=2)" in log.read_text()
+    assert "hello from RankInfo(rank=0, size=2, local_rank=0, local_size=2)" in log.read_text()
     assert log.stat().st_mode & 0o077 == 0
     assert read_status(trial.run).state == "done"
 
@@ -251,7 +251,7 @@ def test_a_rank_that_waited_in_vain_is_a_hang_and_tried_again(trial: Trial) -> N
     assert finished.outcome == "crash_loop"
     assert finished.failure is not None
     assert finished.failure.exit_code == 76
-    assert finished.failure.problem.startswith("Rank 0 waited in vain for another rank to answer")
+    assert finished.failure.problem.startswith("Rank 0 timed out waiting for another rank: ")
     assert [a.outcome for a in read_status(trial.run).attempts] == ["requeue", "crash_loop"]
 
 
