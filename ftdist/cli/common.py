@@ -1,12 +1,83 @@
-"""What the verbs that name a run have in common."""
+"""Argument parsing and output shared by all commands."""
 
+import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from ftdist.errors import ConfigError
 from ftdist.rundir import RUNS_ROOT, RunDir, find_run
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunArguments:
+    """The parsed arguments of a command on one run."""
+
+    run: RunDir
+    overrides: list[str]
+    """Arguments of the form key=value."""
+
+    flags: argparse.Namespace
+
+
+class RunParser(argparse.ArgumentParser):
+    """Parses `ftdist COMMAND RUN [key=value ...] [flags]`; an error is a ConfigError.
+
+    Args:
+        command: name of the command.
+        description: what it does, for --help.
+        takes_keys: whether it takes keys other than run.root.
+    """
+
+    def __init__(self, command: str, *, description: str, takes_keys: bool = True) -> None:
+        super().__init__(
+            prog=f"ftdist {command}",
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self._command = command
+        self._takes_keys = takes_keys
+        keys = "key=value" if takes_keys else "run.root=DIR"
+        self.add_argument("run", nargs="?", help="name of the run, or its folder")
+        self.add_argument("overrides", nargs="*", metavar=keys, help="config keys")
+
+    def parse_run(self, arguments: Sequence[str]) -> RunArguments:
+        """Parse arguments and find the run, in `runs` or in the folder that run.root names.
+
+        Raises:
+            ConfigError: an argument is wrong, or there is no such run.
+            SystemExit: --help was printed.
+        """
+        flags = self.parse_intermixed_args(arguments)
+        words = [word for word in (flags.run, *flags.overrides) if word is not None]
+        names = [word for word in words if "=" not in word]
+        overrides = [word for word in words if "=" in word]
+        roots = [word.partition("=")[2] for word in overrides if word.startswith("run.root=")]
+        overrides = [word for word in overrides if not word.startswith("run.root=")]
+        _refuse_secrets([*names, *roots])
+        if len(names) != 1:
+            raise _not_one_run(names, command=self._command)
+        if overrides and not self._takes_keys:
+            keys = ", ".join(word.partition("=")[0] for word in overrides)
+            raise ConfigError(
+                f"`ftdist {self._command}` takes no keys, but got {keys}.",
+                remedy=f"run `ftdist {self._command} {names[0]}`.",
+            )
+        run = find_run(names[0], runs_root=Path(roots[-1]) if roots else RUNS_ROOT)
+        return RunArguments(run=run, overrides=overrides, flags=flags)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print."""
+        _refuse_secrets(word.partition("=")[2] for word in message.split() if "=" in word)
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message:
+            flag = unknown.split()[0].partition("=")[0]
+            message = f"{flag} is not a flag of `{self.prog}`"
+        raise ConfigError(f"{message}.", remedy=f"see `{self.prog} --help`.")
 
 
 def wants_help(words: Sequence[str], text: str) -> bool:
@@ -44,7 +115,7 @@ def named_run(
             remedy=f"leave it out; `ftdist {verb} --help` says what it takes.",
         )
     if len(plain) != 1:
-        raise _not_one_run(plain, verb=verb)
+        raise _not_one_run(plain, command=verb)
     if overrides and not takes_keys:
         names = ", ".join(word.partition("=")[0] for word in overrides)
         raise ConfigError(
@@ -54,42 +125,42 @@ def named_run(
     return find_run(plain[0], runs_root=Path(roots[-1]) if roots else RUNS_ROOT), overrides
 
 
-def _refuse_secrets(words: Sequence[str]) -> None:
+def _refuse_secrets(arguments: Iterable[str]) -> None:
     from ftdist.config.validation import as_error, secret_problem
 
-    problems = [secret_problem("an argument", word.lstrip("-")) for word in words]
-    found = [problem for problem in problems if problem is not None]
-    if found:
-        raise as_error(list(dict.fromkeys(found)))
+    checked = [secret_problem("an argument", argument.lstrip("-")) for argument in arguments]
+    problems = [problem for problem in checked if problem is not None]
+    if problems:
+        raise as_error(list(dict.fromkeys(problems)))
 
 
-def _not_one_run(names: Sequence[str], *, verb: str) -> ConfigError:
-    """No run, several, or a file that wants a key before it."""
+def _not_one_run(names: Sequence[str], *, command: str) -> ConfigError:
+    """The error for no run, several runs, or a file without its key."""
     if not names:
         return ConfigError(
-            f"`ftdist {verb}` was given no run.", remedy=f"name one run: `ftdist {verb} R`."
+            f"`ftdist {command}` needs a run.", remedy=f"name one: `ftdist {command} R`."
         )
     files = [name for name in names[1:] if name.endswith((".jsonl", ".json"))]
-    if verb == "compare" and len(names) == 2 and files:
+    if command == "compare" and len(names) == 2 and files:
         return ConfigError(
             f"{files[0]!r} is not of the form key=value.",
             remedy=f"write `ftdist compare {names[0]} eval.probes={files[0]}`.",
         )
     return ConfigError(
-        f"`ftdist {verb}` was given {len(names)} runs ({', '.join(names)}).",
-        remedy=f"name one run: `ftdist {verb} {names[0]}`; keys are written key=value.",
+        f"`ftdist {command}` takes one run, but got {len(names)} ({', '.join(names)}).",
+        remedy=f"name one run: `ftdist {command} {names[0]}`; write keys as key=value.",
     )
 
 
-def log(words: str) -> None:
-    """Tell the user something beside the results: on stderr, if anybody is still there."""
+def log(message: str) -> None:
+    """Print a message to stderr, ignoring a closed one."""
     with suppress(OSError):
-        sys.stderr.write(f"{words}\n")
+        sys.stderr.write(f"{message}\n")
         sys.stderr.flush()
 
 
-def print_result(words: str) -> None:
-    """Tell the user a result: on stdout, if anybody is still there."""
+def print_result(result: str) -> None:
+    """Print a result to stdout, ignoring a closed one."""
     with suppress(OSError):
-        sys.stdout.write(f"{words}\n")
+        sys.stdout.write(f"{result}\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The command `ftdist`: finds the verb, and turns errors into two lines and an exit code."""
+"""The `ftdist` command: dispatches to commands/, prints errors in two lines, sets exit codes."""
 
 import errno
 import os
@@ -15,33 +15,32 @@ from types import FrameType
 
 from ftdist.errors import INTERRUPTED, ConfigError, FtdistError, StorageError
 
-VERBS = {
-    "curate": "make a library of documents and chats: library.name=L library.sources=[...]",
-    "train": "fine-tune a model on a library: model.path=DIR library.path=DIR run.name=R [key=...]",
-    "submit": "put such a run into a cluster's queue: cluster=slurm ... [--dry-run]; -m: a sweep",
-    "plan": "what such a run would take, with the same keys; starts nothing",
-    "status": "where runs stand, what they wait for, and how their attempts ended: [R]",
-    "logs": "what all ranks of a run write, in order of time: R [-f] [--rank N]",
-    "cancel": "have a run of a cluster save and end: R [--now]",
-    "resume": "go on with a run: R [cluster.tasks_per_node=N ...]",
-    "export": "write the tuned model of a run as a Hugging Face folder: R",
-    "compare": "ask the base and the tuned model the same questions: R [eval.probes=FILE]",
-    "merge": "measure models between base and tuned, and keep the best: R [merge.alphas=[...]]",
-    "ask": "what the base and the tuned model answer: R QUESTION",
-    "chat": "talk with the tuned model: R",
-    "report": "write the page that shows it all, R/report/index.html, anew: R",
-    "sync": "bring a run's measurements to Weights & Biases, from where there is a network: R",
+COMMANDS = {
+    "curate": "build a library from documents and chats: library.name=L library.sources=[...]",
+    "train": "fine-tune a model on a library: model.path=M library.path=L run.name=R [KEY=...]",
+    "submit": "submit a run to SLURM: cluster=slurm and the keys of train [--dry-run]; -m: a sweep",
+    "plan": "estimate a run's steps, tokens, memory and disk; takes the keys of train",
+    "status": "show the state of runs, their jobs and attempts: [R]",
+    "logs": "show the logs of all ranks, merged by time: R [-f] [--rank N]",
+    "cancel": "checkpoint and stop a cluster run: R [--now]",
+    "resume": "resume a run from its newest checkpoint: R [cluster.tasks_per_node=N ...]",
+    "export": "export the tuned model in Hugging Face format: R",
+    "compare": "evaluate the base and the tuned model on the same questions: R",
+    "merge": "interpolate base and tuned weights, evaluate, keep the best: R",
+    "chat": "chat with the tuned model: R [-p PROMPT] [--base | --both]",
+    "report": "regenerate R/report/index.html: R",
+    "sync": "upload a run's metrics to Weights & Biases: R",
 }
 
 
 def help_text() -> str:
-    """What `ftdist` and `ftdist --help` print."""
-    verbs = "\n".join(f"  ftdist {verb:<8} {meaning}" for verb, meaning in VERBS.items())
+    """The output of `ftdist --help`."""
+    commands = "\n".join(f"  ftdist {name:<8} {summary}" for name, summary in COMMANDS.items())
     return (
-        "ftdist fine-tunes all parameters of a language model on a small library, and shows what "
-        f"it learned.\n\n{verbs}\n\n"
-        "Keys and their meaning: `ftdist train --help`. "
-        "A run in about a minute: `ftdist train experiment=tiny`.\n"
+        "Full-parameter fine-tuning of a language model on a small library, with an evaluation of "
+        f"what it learned.\n\n{commands}\n\n"
+        "All config keys: `ftdist train --help`. "
+        "A run of about a minute: `ftdist train experiment=tiny`.\n"
     )
 
 
@@ -49,118 +48,120 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: words after `ftdist`; those of this process by default.
+        arguments: after `ftdist`; this process's own by default.
 
     Returns:
         The exit code.
     """
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, _end)
-    code = _answer(words)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, _exit_on_signal)
+    code = _run_reporting_errors(given)
     try:
         sys.stdout.flush()
     except OSError:
-        _forget_stdout()
+        _discard_stdout()
     return code
 
 
-def _answer(words: list[str]) -> int:
+def _run_reporting_errors(arguments: list[str]) -> int:
     try:
-        return _run(words)
+        return _run(arguments)
     except FtdistError as error:
-        return _tell(str(error), error.exit_code)
+        return _print_error(str(error), error.exit_code)
     except KeyboardInterrupt:
-        return _tell("Interrupted; nothing was started that still runs.", INTERRUPTED)
+        return _print_error("Interrupted; no process is left running.", INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read our words has gone; there is nobody left to tell.
-        _forget_stdout()
+        # The reader of our output has gone.
+        _discard_stdout()
         return 128 + signal.SIGPIPE
     except OSError as error:
         if error.filename is None and error.errno == errno.EIO:
-            _forget_stdout()  # the terminal was closed
+            _discard_stdout()  # the terminal was closed
             return 128 + signal.SIGHUP
-        if error.errno not in _OF_THE_DISK:
-            return _tell_mistake(error)
-        named = "A file" if error.filename is None else str(error.filename)
-        refused = StorageError(
-            f"{named} cannot be read or written: {error.strerror}.",
-            remedy="check its owner and mode, and the room on its disk.",
+        if error.errno not in _DISK_ERRORS:
+            return _report_bug(error)
+        path = "a file" if error.filename is None else str(error.filename)
+        storage = StorageError(
+            f"Cannot read or write {path}: {error.strerror}.",
+            remedy="check its owner, its mode and the free disk space.",
         )
-        return _tell(str(refused), refused.exit_code)
-    except Exception as error:  # noqa: BLE001 - our own mistake: one line, and the rest in a file
-        return _tell_mistake(error)
+        return _print_error(str(storage), storage.exit_code)
+    except SystemExit as error:  # --help, or SIGTERM
+        return int(error.code or 0)
+    except Exception as error:  # noqa: BLE001 - a bug: one line, and the traceback in a file
+        return _report_bug(error)
 
 
-_OF_THE_DISK = (
+_DISK_ERRORS = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO),
     *(errno.ESTALE, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENOLCK, errno.EFBIG),
 )
-"""What a user can mend, or the disk has done: not our own mistake."""
+"""Caused by a file or a disk rather than by a bug."""
 
 
-def _tell_mistake(error: Exception) -> int:
-    words = " ".join(str(error).split())[:300]
-    return _tell(
-        f"ftdist made a mistake: {type(error).__name__}: {words}\n"
-        f"To fix: report it with {_keep_traceback()}.",
+def _report_bug(error: Exception) -> int:
+    message = " ".join(str(error).split())[:300]
+    return _print_error(
+        f"Internal error: {type(error).__name__}: {message}\n"
+        f"To fix: report this bug with {_save_traceback()}.",
         FtdistError.exit_code,
     )
 
 
-def _forget_stdout() -> None:
-    """Let what is written from now on, also at the interpreter's end, go nowhere."""
+def _discard_stdout() -> None:
+    """Discard all further output, including what is flushed at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _run(words: list[str]) -> int:
-    if not words or words[0] in ("--help", "-h", "help"):
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("--help", "-h", "help"):
         sys.stdout.write(help_text())
         return 0
-    if words[0] == "--version":
+    if arguments[0] == "--version":
         from ftdist import __version__
 
         sys.stdout.write(f"ftdist {__version__}\n")
         return 0
-    verb, *rest = words
-    if verb not in VERBS:
-        _refuse_a_secret(verb)
-        near = get_close_matches(verb, VERBS, n=1, cutoff=0.5)
-        if "=" in verb:
+    command, *rest = arguments
+    if command not in COMMANDS:
+        _refuse_secret(command)
+        near = get_close_matches(command, COMMANDS, n=1, cutoff=0.5)
+        if "=" in command:
             near = ["train"]
         raise ConfigError(
-            f"ftdist has no command {verb!r}.",
+            f"Unknown command {command!r}.",
             remedy=f"write `ftdist {near[0]} ...`, or see `ftdist --help`."
             if near
-            else f"use one of {', '.join(VERBS)}.",
+            else f"use one of {', '.join(COMMANDS)}.",
         )
-    result = import_module(f"ftdist.cli.commands.{verb}").main(rest)
+    result = import_module(f"ftdist.cli.commands.{command}").main(rest)
     assert isinstance(result, int)
     return result
 
 
-def _refuse_a_secret(word: str) -> None:
-    """What looks like a key or password is not repeated."""
+def _refuse_secret(argument: str) -> None:
+    """Do not echo what looks like a key or password."""
     from ftdist.config.validation import as_error, secret_problem
 
-    name, _, value = word.partition("=")
-    problem = secret_problem(name, value) or secret_problem("an argument", word)
+    name, _, value = argument.partition("=")
+    problem = secret_problem(name, value) or secret_problem("an argument", argument)
     if problem is not None:
         raise as_error([problem])
 
 
-def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a signal handler's shape
+def _exit_on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler
     raise SystemExit(128 + number)
 
 
-def _tell(words: str, exit_code: int) -> int:
+def _print_error(message: str, exit_code: int) -> int:
     with suppress(OSError):
         sys.stdout.flush()
-        sys.stderr.write(f"{words}\n")
+        sys.stderr.write(f"{message}\n")
     return exit_code
 
 
-def _keep_traceback() -> Path:
+def _save_traceback() -> Path:
     with tempfile.NamedTemporaryFile(
         "w", prefix="ftdist-traceback-", suffix=".txt", delete=False
     ) as file:

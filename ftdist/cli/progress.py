@@ -1,4 +1,4 @@
-"""How a job goes, on the terminal or in a file: a view for `ftdist_launch.local.supervisor`."""
+"""Progress of a job: a bar on a terminal, rank 0's log elsewhere."""
 
 import json
 import sys
@@ -15,16 +15,16 @@ from ftdist.io.units import format_duration
 from ftdist.observe.metrics import ETA_S, HELD_OUT_LOSS, LOSS, STEP, TOKENS_PER_S
 from ftdist.rundir import RunDir
 
-NOT_SHOWN = ("submitit ", FAILED)
-"""How lines begin that submitit writes about itself, or that are shown later as the cause."""
+HIDDEN = ("submitit ", FAILED)
+"""Prefixes of log lines from submitit, and of errors that are reported at the end."""
 
 
 def progress_view_factory(run: RunDir, *, steps: int | None) -> ProgressViewFactory:
-    """Views fit for where the words go: a bar in a terminal, the lead's own lines elsewhere.
+    """Progress views for this output: a bar on a terminal, rank 0's log elsewhere.
 
     Args:
         run: whose job is shown.
-        steps: how many optimizer steps make the run; None: the job has no steps.
+        steps: total optimizer steps; None: the job has no steps.
     """
     console = Console(stderr=True)
 
@@ -37,72 +37,72 @@ def progress_view_factory(run: RunDir, *, steps: int | None) -> ProgressViewFact
 
 
 class Tail:
-    """The lines that are added to a file from now on.
+    """Lines appended to a file.
 
     Args:
-        path: of a file that need not be there yet.
-        from_end: whether what stands there already is passed over.
+        path: of a file that may not exist yet.
+        from_end: whether to skip its current content.
     """
 
     def __init__(self, path: Path, *, from_end: bool = False) -> None:
         self._path = path
-        self._place = path.stat().st_size if from_end and path.exists() else 0
+        self._offset = path.stat().st_size if from_end and path.exists() else 0
 
     def new_lines(self, *, rest: bool = False) -> list[str]:
-        """Whole lines added since the last call.
+        """Complete lines added since the last call.
 
         Args:
-            rest: whether to give a last line without an end as well.
+            rest: whether to include an incomplete last line.
         """
         try:
             with self._path.open("rb") as file:
-                file.seek(self._place)
+                file.seek(self._offset)
                 data = file.read()
         except FileNotFoundError:
             return []
-        whole = len(data) if rest else data.rfind(b"\n") + 1
-        self._place += whole
-        return data[:whole].decode("utf-8", errors="replace").splitlines()
+        end = len(data) if rest else data.rfind(b"\n") + 1
+        self._offset += end
+        return data[:end].decode("utf-8", errors="replace").splitlines()
 
 
 class Copy:
-    """Passes on the lead's log, line by line, to stdout.
+    """Copies rank 0's log to stdout.
 
     Args:
-        log: of the lead.
+        log: of rank 0.
     """
 
     def __init__(self, log: Path) -> None:
         self._tail = Tail(log)
-        self._reader_gone = False
+        self._is_closed = False
 
     def update(self) -> None:
-        """Pass on what is new."""
-        self._pass_on(self._tail.new_lines())
+        """Copy new lines."""
+        self._print(self._tail.new_lines())
 
     def close(self) -> None:
-        """Pass on the rest."""
-        self._pass_on(self._tail.new_lines(rest=True))
+        """Copy the rest."""
+        self._print(self._tail.new_lines(rest=True))
 
-    def _pass_on(self, lines: list[str]) -> None:
-        bare = [without_timestamp(line) for line in lines]
-        told = [line for line in bare if not line.startswith(NOT_SHOWN)]
-        if not told or self._reader_gone:
+    def _print(self, lines: list[str]) -> None:
+        messages = [without_timestamp(line) for line in lines]
+        text = "".join(f"{line}\n" for line in messages if not line.startswith(HIDDEN))
+        if not text or self._is_closed:
             return
         try:
-            sys.stdout.write("".join(f"{line}\n" for line in told))
+            sys.stdout.write(text)
             sys.stdout.flush()
         except OSError:
-            # `| head` has seen enough, or the terminal was closed; training goes on all the same.
-            self._reader_gone = True
+            # The reader (such as `| head`) or the terminal has gone; training continues.
+            self._is_closed = True
 
 
 class Bar:
-    """A progress bar fed by `metrics.jsonl`, with the lead's words above it.
+    """A progress bar fed by `metrics.jsonl`, below the lines of rank 0's log.
 
     Args:
         run: whose metrics are shown.
-        log: of the lead; lines that only repeat a step's metrics are left out.
+        log: of rank 0; lines that repeat a step's metrics are left out.
         steps: of the whole run.
         console: a terminal.
     """
@@ -114,46 +114,46 @@ class Bar:
             TextColumn("[bold]step"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[summary]}"),
             console=console,
             expand=True,
         )
-        self._task: TaskID = self._progress.add_task("train", total=steps, told="starting")
+        self._task: TaskID = self._progress.add_task("train", total=steps, summary="starting")
         self._held_out: float | None = None
         self._progress.start()
 
     def update(self) -> None:
-        """Show the newest step and the lead's new words."""
+        """Show the newest step and new log lines."""
         self._show(rest=False)
 
     def close(self) -> None:
-        """Show the rest and leave the terminal as it was."""
+        """Show the rest and restore the terminal."""
         self._show(rest=True)
         self._progress.stop()
 
     def _show(self, *, rest: bool) -> None:
         for stamped in self._log.new_lines(rest=rest):
             line = without_timestamp(stamped)
-            if line.strip() and not line.startswith((*NOT_SHOWN, "step ")):
+            if line.strip() and not line.startswith((*HIDDEN, "step ")):
                 self._progress.console.print(line, markup=False, highlight=False)
         for row in _rows(self._rows.new_lines(rest=rest)):
             self._held_out = row.get(HELD_OUT_LOSS.name, self._held_out)
             if LOSS.name in row:
                 self._progress.update(
-                    self._task, completed=row[STEP.name], told=summary(row, self._held_out)
+                    self._task, completed=row[STEP.name], summary=summary(row, self._held_out)
                 )
 
 
 def summary(row: dict[str, Any], held_out: float | None) -> str:
-    """What stands beside the bar: losses, speed, remaining time."""
-    told = [f"loss {row[LOSS.name]:.4f}"]
+    """The text next to the bar: losses, speed, remaining time."""
+    parts = [f"loss {row[LOSS.name]:.4f}"]
     if held_out is not None:
-        told.append(f"held-out {held_out:.4f}")
+        parts.append(f"held-out {held_out:.4f}")
     if TOKENS_PER_S.name in row:
-        told.append(f"{row[TOKENS_PER_S.name]:,.0f} tokens/s")
+        parts.append(f"{row[TOKENS_PER_S.name]:,.0f} tokens/s")
     if row.get(ETA_S.name) is not None:
-        told.append(f"{format_duration(row[ETA_S.name])} left")
-    return "  ".join(told)
+        parts.append(f"{format_duration(row[ETA_S.name])} left")
+    return "  ".join(parts)
 
 
 def _rows(lines: list[str]) -> list[dict[str, Any]]:

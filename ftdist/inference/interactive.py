@@ -1,9 +1,9 @@
-"""Questions that a person types: both models answer, or the tuned one goes on talking.
+"""Interactive generation: one prompt for one or two models, or a chat with one.
 
     python -m ftdist.inference.interactive RUN_DIR SETTINGS
 
-SETTINGS are the fields of `Settings` as JSON; with a question, base and tuned model answer it,
-without one every line of stdin is a turn of a conversation with the tuned model.
+SETTINGS are the fields of `Settings` as JSON. With a prompt, each model answers it; without one,
+each line of stdin is a turn of a conversation.
 """
 
 import io
@@ -11,7 +11,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -30,42 +30,40 @@ from ftdist.rundir import RunDir
 RESET = "/reset"
 ENDS = ("/quit", "/exit")
 COMMAND = re.compile(r"/[a-z?-]*", re.IGNORECASE)
-"""A line that is meant for us: `/etc/hosts` or `/reset it?` may be part of a question."""
+"""A command; `/etc/hosts` or `/reset it?` may be part of a question."""
 
-COMMANDS = f"{RESET} forgets what was said, {' or '.join(ENDS)} or Ctrl-D ends."
-NOBODY_LISTENS = 141
+COMMANDS = f"{RESET} clears the conversation, {' or '.join(ENDS)} or Ctrl-D ends."
+BROKEN_PIPE = 141
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What the command line asks for."""
+    """Set by the command line."""
 
-    question: str | None
+    prompt: str | None
+    models: Sequence[Literal["base", "tuned", "merged"]]
     max_answer_tokens: int
     threads: int
     device: Literal["auto", "cpu", "cuda"]
-    merged: bool = False
-    """Whether the run's merged model answers for the tuned model."""
 
 
-def ask(run: RunDir, config: RunConfig, settings: Settings, *, question: str) -> None:
-    """Write what the base and the tuned model answer, one under the other, word by word."""
-    last = _tuned(settings)
-    for name in ("base", last):
-        answerer = _load(run, config, settings, name=name)
-        _write(f"{name}: ")
-        answerer.reply([_user(question)], max_tokens=settings.max_answer_tokens, log=_write)
-        _write("\n" if name == last else "\n\n")
-        del answerer
-        give_memory_back()  # the next model must not stand beside this one
+def answer_prompt(run: RunDir, config: RunConfig, settings: Settings, *, prompt: str) -> None:
+    """Stream each model's answer to a prompt; several are labelled with the model's name."""
+    for index, name in enumerate(settings.models):
+        model = _load(run, config, settings, name=name)
+        if len(settings.models) > 1:
+            _write(f"{name}: " if index == 0 else f"\n{name}: ")
+        model.reply([_user(prompt)], max_tokens=settings.max_answer_tokens, log=_write)
+        _write("\n")
+        del model
+        give_memory_back()  # before the next model is loaded
 
 
 def chat(run: RunDir, config: RunConfig, settings: Settings) -> None:
-    """Answer each line of stdin as the tuned model, which has the conversation before its eyes."""
-    name = _tuned(settings)
+    """Answer each line of stdin, with the conversation so far as context."""
+    (name,) = settings.models
     answerer = _load(run, config, settings, name=name)
-    called = "merged model" if settings.merged else "tuned model"
-    _note(f"Talking with the {called} of run {run.name}. {RESET} forgets, Ctrl-D ends.")
+    _note(f"Chat with the {_label(name)} of run {run.name}. {RESET} clears it, Ctrl-D ends.")
     history: list[Message] = []
     for line in _lines():
         command = line.lower() if COMMAND.fullmatch(line) else ""
@@ -74,16 +72,16 @@ def chat(run: RunDir, config: RunConfig, settings: Settings) -> None:
         if command:
             if command == RESET:
                 history = []
-            _note("Forgotten." if command == RESET else COMMANDS)
+            _note("Cleared." if command == RESET else COMMANDS)
             continue
         history = _with_room(answerer, [*history, _user(line)], settings)
         if not history:
-            _note("That is longer than the model can read at once: say it in fewer words.")
+            _note("That exceeds the model's context: shorten it.")
             continue
         try:
             text = answerer.reply(history, max_tokens=settings.max_answer_tokens, log=_write)
         except KeyboardInterrupt:
-            history.pop()  # a question without its answer is not kept
+            history.pop()  # an unanswered question is removed
             _note("\nStopped.")
             continue
         _write("\n\n")
@@ -91,29 +89,28 @@ def chat(run: RunDir, config: RunConfig, settings: Settings) -> None:
 
 
 def _with_room(answerer: Answerer, history: list[Message], settings: Settings) -> list[Message]:
-    """The newest of a conversation that leaves room for an answer; [] if the last turn does not."""
-    kept = history
-    while kept and not answerer.has_room(kept, max_tokens=settings.max_answer_tokens):
-        kept = kept[2:]
-    if kept and len(kept) < len(history):
-        _note(f"The oldest {len(history) - len(kept)} turns are forgotten: there is no more room.")
-    return kept
+    """The newest turns that leave room for an answer; [] if the last turn alone does not."""
+    turns = history
+    while turns and not answerer.has_room(turns, max_tokens=settings.max_answer_tokens):
+        turns = turns[2:]
+    if turns and len(turns) < len(history):
+        _note(f"Dropped the oldest {len(history) - len(turns)} turns: the context is full.")
+    return turns
 
 
-def _tuned(settings: Settings) -> str:
-    """Name of what answers beside the base."""
-    return "merged model" if settings.merged else "tuned"
+def _label(name: str) -> str:
+    return f"{name} model"
 
 
 def _load(run: RunDir, config: RunConfig, settings: Settings, *, name: str) -> Answerer:
     """The base, the tuned model or the merged model, by name."""
-    folder = run.merge / "model" if settings.merged else run.export
+    folder = run.merged_model if name == "merged" else run.export
     if name == "base":
         folder = base_folder(config.model.path, config.model.revision)
     device = choose_device(settings.device)
-    # A base model without a chat template is asked in the words that the tuned one learned.
+    # A base model without a chat template gets the one that the tuned model was trained with.
     template = run.export / "chat_template.jinja"
-    _note(f"Loading the {name if name == 'merged model' else f'{name} model'} from {folder}.")
+    _note(f"Loading the {_label(name)} from {folder}.")
     place = copies_of(folder, device=device, wanted=1)
     return Answerer(
         folder,
@@ -131,17 +128,17 @@ def _user(text: str) -> Message:
 
 
 def _lines() -> Iterator[str]:
-    """What is typed, line by line, until Ctrl-D, or Ctrl-C while nothing is being answered."""
-    asks = sys.stdin.isatty()
-    if asks:
-        import readline  # noqa: F401 - arrow keys and earlier lines, by being loaded
+    """Lines of stdin until Ctrl-D, or Ctrl-C at the prompt."""
+    is_terminal = sys.stdin.isatty()
+    if is_terminal:
+        import readline  # noqa: F401 - enables arrow keys and history
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="surrogateescape")  # a wrong byte costs its line, not the talk
+        sys.stdin.reconfigure(errors="surrogateescape")  # a bad byte only costs its line
     while True:
         try:
-            line = input("> " if asks else "").strip()
+            line = input("> " if is_terminal else "").strip()
         except (EOFError, KeyboardInterrupt):
-            if asks:
+            if is_terminal:
                 _write("\n")
             return
         if not is_text(line):
@@ -151,7 +148,7 @@ def _lines() -> Iterator[str]:
 
 
 def _write(text: str) -> None:
-    # What a model writes is text: it must not steer the terminal.
+    # A model's output must not control the terminal.
     sys.stdout.write(plain(text))
     sys.stdout.flush()
 
@@ -161,16 +158,16 @@ def _note(text: str) -> None:
     sys.stderr.flush()
 
 
-def main(run_dir: str, asked: str) -> int:
-    """Answer until there is nothing more to answer; the exit code."""
-    settings = Settings(**json.loads(asked))
+def main(run_dir: str, arguments: str) -> int:
+    """Answer the prompt, or chat until the input ends; returns the exit code."""
+    settings = Settings(**json.loads(arguments))
     run = RunDir(Path(run_dir))
     try:
         config = load_config(run.config)
-        if settings.question is None:
+        if settings.prompt is None:
             chat(run, config, settings)
         else:
-            ask(run, config, settings, question=settings.question)
+            answer_prompt(run, config, settings, prompt=settings.prompt)
     except FtdistError as error:
         _note(str(error))
         return error.exit_code
@@ -178,7 +175,7 @@ def main(run_dir: str, asked: str) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOBODY_LISTENS
+        return BROKEN_PIPE
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Units that users read: GiB and durations."""
+"""Numbers for people: GiB, durations, counts."""
 
 GIB = 2**30
 
@@ -13,3 +13,8 @@ def format_duration(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
     return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
+
+
+def format_count(count: int, noun: str) -> str:
+    """A count with its noun: 1 step, 1,200 steps."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -125,15 +125,15 @@ def test_a_comparison_made_offline_goes_with_the_next_sync_once(tmp_path: Path) 
 
         first = sync(run, server.environment())
         assert first.exit_code == 0, first.err
-        assert "10 sent now, the comparison with its 1 question sent now: http" in first.out
-        assert summary(server, run)["fact_accuracy/tuned"] == 0.75
+        assert "10 uploaded now, the comparison with its 1 question uploaded now: http" in first.out
+        assert summary(server, run)["recall/tuned"] == 0.75
         assert len(table(server, run)) == 1
-        assert "nothing was lacking" in sync(run, server.environment()).out
+        assert "nothing new to upload" in sync(run, server.environment()).out
 
         write_report(run, recall=0.5)
         again = sync(run, server.environment())
-        assert "up to step 10, the comparison with its 1 question sent now" in again.out
-        assert summary(server, run)["fact_accuracy/tuned"] == 0.5
+        assert "up to step 10, the comparison with its 1 question uploaded now" in again.out
+        assert summary(server, run)["recall/tuned"] == 0.5
         assert len(server.history(wandb_id(run))) == STEPS
 
         before = wandb_id(run)
@@ -247,7 +247,7 @@ def test_wandb_in_trouble_is_one_line_and_sync_sends_the_comparison_later(
     assert "Traceback" not in done.err
     assert done.close_s < WAIT_S + 10
     assert synced.exit_code == 0, synced.err
-    assert "the comparison with its 1 question sent now" in synced.out
+    assert "the comparison with its 1 question uploaded now" in synced.out
 
 
 def test_a_server_that_falls_silent_in_the_middle_is_left_behind(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_answers_are_in_wandb_while_the_run_goes_on_and_secrets_are_not(tmp_path
         assert (server.unknown, server.errors) == ([], [])
         run.append_event("attempt_finished", attempt=1, outcome="done")
         posts = server.runs[wandb_id(run)].posts
-        assert "nothing was lacking" in sync(run, environment).out
+        assert "nothing new to upload" in sync(run, environment).out
         assert server.runs[wandb_id(run)].posts == posts
 
 
@@ -76,16 +76,16 @@ def test_answers_of_a_run_that_was_offline_go_with_sync_once(tmp_path: Path) -> 
     with Loopback() as server:
         first = sync(run, server.environment())
         assert first.exit_code == 0, first.err
-        assert "10 sent now, 2 answers of its course sent now: http" in first.out
+        assert "10 uploaded now, 2 generations uploaded now: http" in first.out
         expected = [row(0, "I do not know."), row(4, "With soap.")]
         assert table(server, run) == expected
         assert SyncState.read(run).answered
-        assert "nothing was lacking" in sync(run, server.environment()).out
+        assert "nothing new to upload" in sync(run, server.environment()).out
         measure(run, step=8, answer="With vinegar.")
         assert "up to step 10, 3 answers of its" in sync(run, server.environment()).out
         assert table(server, run) == [*expected, row(8, "With vinegar.")]
         set_tracking(run, "tracking.log_generations=false")
-        assert "nothing was lacking" in sync(run, server.environment()).out
+        assert "nothing new to upload" in sync(run, server.environment()).out
         assert ANSWERED not in server.runs[wandb_id(run)].summary
 
 
@@ -95,7 +95,7 @@ def test_answers_stay_here_where_tracking_answers_is_false(tmp_path: Path) -> No
     record(run, attempt=1, steps=range(1, 3))
     measure(run, step=0, answer="I do not know.")
     with Loopback() as server:
-        assert "2 sent now: http" in sync(run, server.environment()).out
+        assert "2 uploaded now: http" in sync(run, server.environment()).out
         assert QUESTION.encode() not in b"\n".join([*server.bodies, *server.uploads.values()])
 
 
@@ -109,7 +109,7 @@ def test_a_table_that_cannot_be_sent_is_one_line_and_the_steps_go_on(tmp_path: P
         assert done.out.count("W&B has not got the answers of now") == 1
         assert server.steps(run) == list(range(1, STEPS + 1))
         server.takes_files = True
-        assert "1 answers of its course" in sync(run, server.environment()).out
+        assert "1 generations" in sync(run, server.environment()).out
         assert table(server, run) == [row(0, "I do not know.")]
 
 
@@ -123,7 +123,7 @@ def test_a_refusal_that_ends_wandb_core_loses_nothing(tmp_path: Path) -> None:
         assert done.exit_code == 0, done.err
         assert "W&B upload stopped" in done.out
         server.artifacts.refuses = False
-        assert "10 sent now, 1 answers of its course sent now" in sync(
+        assert "10 uploaded now, 1 generations uploaded now" in sync(
             run, server.environment()
         ).out  # fmt: skip
         assert server.steps(run) == list(range(1, STEPS + 1))

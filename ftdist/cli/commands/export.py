@@ -1,32 +1,29 @@
-"""`ftdist export`: the tuned model as a Hugging Face folder."""
+"""`ftdist export`: write the tuned model as a Hugging Face folder."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ftdist.cli.common import log, named_run, wants_help
+from ftdist.cli.common import RunParser, log
 from ftdist.errors import ConfigError
 
 if TYPE_CHECKING:
     from ftdist.config.schema import RunConfig
     from ftdist.rundir import RunDir
 
-HELP = """Usage: ftdist export R [export.checkpoint=newest] [export.dtype=bfloat16] [...]
-
-Writes the best checkpoint of run R, or the newest where none was measured while it trained, as a
-Hugging Face model folder, R/export: safetensors, tokenizer, chat template, model card. It is
-reloaded and compared before it is called done.
-"""
+DESCRIPTION = """\
+Export a run's best checkpoint (the newest if none was evaluated in training) as a Hugging Face
+model folder, R/export: safetensors, tokenizer, chat template, model card. The export is reloaded
+and its logits verified."""
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Export a run's tuned model.
 
     Raises:
-        FtdistError: there is no such run, or nothing to export.
+        FtdistError: there is no such run, or it has no checkpoint.
     """
-    if wants_help(words, HELP):
-        return 0
-    run, overrides = named_run(words, verb="export")
+    parsed = RunParser("export", description=DESCRIPTION).parse_run(arguments)
+    run, overrides = parsed.run, parsed.overrides
 
     from dataclasses import replace
 
@@ -54,7 +51,7 @@ def main(words: Sequence[str]) -> int:
     )
     config = changed(before, overrides, allowed=allowed)
     if config.cluster.executor == "slurm":
-        return _submit(run, config, kept=replace(before, checkpoint=config.checkpoint))
+        return _submit(run, config, saved=replace(before, checkpoint=config.checkpoint))
     steps = read_plan(run).steps
     refuse_all_damaged(run)
     raise_together(list(export_problems(run)))
@@ -63,10 +60,10 @@ def main(words: Sequence[str]) -> int:
     )
     with supervisor.exclusive():
         known = len(damages(run))
-        # How this export runs is not how the run goes on: of the overrides only its form is kept.
-        kept = replace(before, checkpoint=config.checkpoint)
-        if kept != before:
-            save_config(kept, run.config)
+        # Only the export's format is saved; where this export runs does not concern the run.
+        saved = replace(before, checkpoint=config.checkpoint)
+        if saved != before:
+            save_config(saved, run.config)
         finished = supervisor.once("export")
     for problem in damages(run)[known:]:
         log(f"Damaged checkpoint set aside: {problem}")
@@ -74,7 +71,7 @@ def main(words: Sequence[str]) -> int:
         return report_stage(finished, run=run, verb="export")
     if not (run.export / "config.json").is_file():
         raise ConfigError(
-            f"The export of run {run.name} ended well, but {run.export} is not there.",
+            f"The export of run {run.name} succeeded, but {run.export} does not exist.",
             remedy=f"read the logs in {run.jobs / 'export'}.",
         )
     step = exported_step(run)
@@ -83,8 +80,8 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def _submit(run: "RunDir", config: "RunConfig", *, kept: "RunConfig") -> int:
-    """Put the export into the queue, behind a training that is there."""
+def _submit(run: "RunDir", config: "RunConfig", *, saved: "RunConfig") -> int:
+    """Submit the export, after the run's training jobs if any are queued."""
     from ftdist_launch.local.supervisor import refuse_all_damaged
     from ftdist_launch.preflight import export_problems, raise_together
     from ftdist_launch.slurm.client import Queue
@@ -99,8 +96,8 @@ def _submit(run: "RunDir", config: "RunConfig", *, kept: "RunConfig") -> int:
     if not after:
         refuse_all_damaged(run)
         raise_together(list(export_problems(run)))
-    save_config(kept, run.config)
+    save_config(saved, run.config)
     job = submit_stage("export", run, config, after=after, queue=queue)
     behind = f", after job {', '.join(after)}" if after else ""
-    print_result(f"Run {run.name}: job {job} exports it{behind}, to {run.export}.")
+    print_result(f"Run {run.name}: job {job} exports it to {run.export}{behind}.")
     return 0

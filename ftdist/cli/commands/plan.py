@@ -1,4 +1,4 @@
-"""`ftdist plan`: what a run would take. Starts nothing, writes nothing but the packed library."""
+"""`ftdist plan`: estimate what a run takes. Only writes the packed dataset to the cache."""
 
 import sys
 from collections.abc import Sequence
@@ -7,14 +7,14 @@ from ftdist.config.compose import compose, hydra_flags, is_sweep, run_hydra_flag
 from ftdist.errors import ConfigError, StorageError
 
 NAMELESS = "plan"
-"""Name of a run that neither its keys nor its experiment name: a plan needs none."""
+"""Default run name: a plan needs none."""
 
 
 def main(words: Sequence[str]) -> int:
     """Print the plan of the run that these keys describe.
 
     Returns:
-        0, or 74 where the disk has no room for the run.
+        0, or 74 if the disk is too small for the run.
 
     Raises:
         FtdistError: the run could not be started.
@@ -23,9 +23,7 @@ def main(words: Sequence[str]) -> int:
         sys.stdout.write(run_hydra_flags(words).replace("ftdist train", "ftdist plan"))
         return 0
     if is_sweep(words):
-        raise ConfigError(
-            "`ftdist plan` plans one run, not a sweep.", remedy="leave out -m, plan one at a time."
-        )
+        raise ConfigError("`ftdist plan` takes one run, not a sweep.", remedy="leave out -m.")
     from ftdist_launch.preflight import check_plan, run_dir
     from ftdist_launch.run_setup import plan_run
     from rich.console import Console

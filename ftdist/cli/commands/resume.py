@@ -1,31 +1,28 @@
-"""`ftdist resume`: go on with a run, on another number of ranks if need be."""
+"""`ftdist resume`: resume a run, on any number of ranks."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ftdist.cli.common import log, named_run, wants_help
+from ftdist.cli.common import RunParser, log
 
 if TYPE_CHECKING:
     from ftdist.config.schema import RunConfig
     from ftdist.rundir import RunDir
 
-HELP = """Usage: ftdist resume R [key=value ...]
-
-Goes on with run R from its newest whole checkpoint, and computes what the run would have computed
-without the break. Keys of cluster, tracking, checkpoint and measure, eval.loss_every_steps
-and batch.allow_uneven may change; others would make it another run.
-"""
+DESCRIPTION = """\
+Resume a run from its newest valid checkpoint; the result is the same as without the interruption.
+Keys of cluster, tracking, checkpoint, export, early_stopping and in-training eval, and
+batch.allow_uneven may change; other keys would make it a different run."""
 
 
-def main(words: Sequence[str]) -> int:
-    """Go on with a run.
+def main(arguments: Sequence[str]) -> int:
+    """Resume a run.
 
     Raises:
-        FtdistError: there is no such run, or it cannot go on like this.
+        FtdistError: there is no such run, or it cannot be resumed like this.
     """
-    if wants_help(words, HELP):
-        return 0
-    run, overrides = named_run(words, verb="resume")
+    parsed = RunParser("resume", description=DESCRIPTION).parse_run(arguments)
+    run, overrides = parsed.run, parsed.overrides
 
     from ftdist_launch.attempts import newest_step
     from ftdist_launch.local.supervisor import Supervisor, refuse_all_damaged
@@ -35,6 +32,7 @@ def main(words: Sequence[str]) -> int:
     from ftdist.cli.common import print_result
     from ftdist.cli.exit_messages import report_training
     from ftdist.cli.progress import progress_view_factory
+    from ftdist.io.units import format_count
 
     config = changed(read_config(run), overrides, allowed=MAY_CHANGE)
     refuse_all_damaged(run)
@@ -42,23 +40,23 @@ def main(words: Sequence[str]) -> int:
         return _submit(run, config, overrides)
     steps, newest = read_plan(run).steps, newest_step(run)
     if newest is not None and newest >= steps:
-        print_result(f"Run {run.name} is complete: it has made all {steps} steps.")
+        print_result(f"Run {run.name} is complete: all {format_count(steps, 'step')} are done.")
         return 0
     planned = replan(run, overrides, log=log)
     supervisor = Supervisor.for_run(
         run, planned.config, make_view=progress_view_factory(run, steps=steps), log=log
     )
     with supervisor.exclusive():
-        _note_overrides(run, overrides)
+        _record_overrides(run, overrides)
         write_plan(run, config=planned.config, plan=planned.plan)
         if newest is None:
-            log(f"Run {run.name} has no checkpoint yet: it starts anew.")
+            log(f"Run {run.name} has no checkpoint yet: it starts from the beginning.")
         finished = supervisor.train(planned.plan, asked_by="resume")
     return report_training(finished, run=run)
 
 
 def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int:
-    """Put the run into the queue again."""
+    """Submit the run again."""
     from ftdist_launch.attempts import newest_step
     from ftdist_launch.resume import replan
     from ftdist_launch.slurm.client import Queue
@@ -75,9 +73,9 @@ def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int
             config, plan = planned.config, planned.plan
             newest = newest_step(run)
             if newest is not None and newest >= plan.steps:
-                print_result(f"Run {run.name} is complete: it has made all {plan.steps} steps.")
+                print_result(f"Run {run.name} is complete.")
                 return 0
-        _note_overrides(run, overrides)
+        _record_overrides(run, overrides)
         jobs = submit_again(run, config, plan, queue=queue)
     print_result(
         f"Run {run.name}: job {', '.join(jobs)}. Watch it: `ftdist status {run.cli_name}`."
@@ -85,7 +83,7 @@ def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int
     return 0
 
 
-def _note_overrides(run: "RunDir", overrides: Sequence[str]) -> None:
+def _record_overrides(run: "RunDir", overrides: Sequence[str]) -> None:
     if overrides:
         with run.overrides.open("a", encoding="utf-8") as file:
             file.write("".join(f"{line}\n" for line in ["# resumed with", *overrides]))

@@ -1,4 +1,4 @@
-"""`ftdist train`: from a command line to a run that is done, in the foreground."""
+"""`ftdist train`: train a run in the foreground, on this machine."""
 
 import sys
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from ftdist.config.compose import compose, hydra_flags, is_sweep, run_hydra_flag
 
 
 def main(words: Sequence[str]) -> int:
-    """Train one run, or with `-m` one after another.
+    """Train one run, or a sweep (`-m`) one after another.
 
     Raises:
         FtdistError: the run cannot be started.

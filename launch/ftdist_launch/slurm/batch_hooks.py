@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
             run,
             stage,
             code=FtdistError.exit_code,
-            cause=f"ftdist made a mistake: {type(error).__name__}: {words}",
+            cause=f"Internal error: {type(error).__name__}: {words}",
         )
         return FtdistError.exit_code
 

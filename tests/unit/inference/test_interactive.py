@@ -1,4 +1,4 @@
-"""ask and chat on the tiny model: what is said, what is kept in mind, and what is refused."""
+"""`ftdist chat` on the tiny model: context, commands, prompts for one or both models, errors."""
 
 import io
 import json
@@ -15,7 +15,6 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from ftdist.cli.interactive import split
 from ftdist.cli.main import main
 from ftdist.config.compose import compose, load_config, save_config
 from ftdist.data.messages import Message
@@ -28,7 +27,7 @@ from ftdist.testing import tiny
 from tests.support.models import spread_weights
 
 FIRST, SECOND = "How do I charge the Fernbot?", "And now?"
-SETTINGS = Settings(question=None, max_answer_tokens=6, threads=1, device="cpu")
+SETTINGS = Settings(prompt=None, models=["tuned"], max_answer_tokens=6, threads=1, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +98,7 @@ def test_chat_keeps_in_mind_what_was_said_until_it_is_reset(
     assert after != alone
     answers, err = _chat(run, f"{FIRST}\n\n{SECOND}\n/reset\n{SECOND}\n", monkeypatch, capfd)
     assert answers == [_shown(text) for text in (first, after, alone)]
-    assert "Forgotten." in err
+    assert "Cleared." in err
 
 
 def test_what_finds_no_room_is_forgotten_the_oldest_first(
@@ -110,8 +109,8 @@ def test_what_finds_no_room_is_forgotten_the_oldest_first(
         run, f"{'Fernbot ' * 300}\n{'Fernbot ' * 300}\n{'Fernbot ' * 600}\n{SECOND}\n",
         monkeypatch, capfd,
     )  # fmt: skip
-    assert "The oldest 2 turns are forgotten" in err
-    assert "longer than the model can read" in err
+    assert "Dropped the oldest 2 turns" in err
+    assert "exceeds the model's context" in err
     assert answers[-1] == _shown(_told(run, SECOND))
 
 
@@ -135,11 +134,11 @@ def test_a_command_is_not_asked_and_one_that_there_is_not_tells_which_there_are(
 ) -> None:
     answers, err = _chat(run, f"/help\n/forget\n/\n{SECOND}\n", monkeypatch, capfd)
     assert answers == [_shown(_told(run, SECOND))]
-    assert err.count("/reset forgets what was said, /quit or /exit or Ctrl-D ends.") == 3
+    assert err.count("/reset clears the conversation, /quit or /exit or Ctrl-D ends.") == 3
     for command in ("/quit", "/Exit"):
         answers, err = _chat(run, f"{command}\n{SECOND}\n", monkeypatch, capfd)
         assert answers == []
-        assert "/reset forgets what was said" not in err
+        assert "/reset clears the conversation" not in err
 
 
 @pytest.mark.parametrize("asked", ["/etc/hosts", "/reset it?"])
@@ -158,10 +157,10 @@ def test_a_base_that_is_gone_is_named_and_the_tuned_model_is_still_talked_with(
     config = load_config(run.config)
     gone = replace(config, model=replace(config.model, path=str(tmp_path / "gone")))
     save_config(gone, own.config)
-    assert main(["ask", str(own.root), FIRST]) == 78
+    assert main(["chat", str(own.root), "--both", "-p", FIRST]) == 78
     err = capfd.readouterr().err
     assert f"The base model of run r is no longer in {tmp_path / 'gone'}." in err
-    assert f"put it back; `ftdist chat {own.root}` asks the tuned model alone." in err
+    assert f"restore it; `ftdist chat {own.root}` needs only the tuned model." in err
     assert len(err.splitlines()) == 2
     words = [sys.executable, "-m", "ftdist", "chat", str(own.root)]
     chatted = subprocess.run(words, input=FIRST, capture_output=True, text=True, check=True)
@@ -171,10 +170,9 @@ def test_a_base_that_is_gone_is_named_and_the_tuned_model_is_still_talked_with(
 def test_ask_writes_both_answers_under_their_names_and_here_for_a_run_of_a_cluster(
     run: RunDir, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["How", "do I charge the Fernbot?"]
-    assert main(["ask", str(run.root), *words, "cluster.executor=slurm"]) == 0
+    assert main(["chat", str(run.root), "--both", "-p", FIRST, "cluster.executor=slurm"]) == 0
     out, err = capfd.readouterr()
-    assert "puts nothing into the queue" in err
+    assert "no job is submitted" in err
     base, tuned = out.split("\n\ntuned: ")
     assert base.startswith("base: ")
     assert tuned.strip() == _shown(_told(run, FIRST))
@@ -226,22 +224,30 @@ def test_what_a_model_writes_does_not_steer_the_terminal(
     assert capfd.readouterr().out == "a[31mb\tc 5\u202fkm\n"
 
 
-def test_words_with_an_equals_sign_may_be_part_of_a_question() -> None:
-    said, keys = split(["r", "Is", "2+2=4?", "cluster.device=cpu", "--fast", "or x=1?"])
-    assert said == ["r", "Is", "2+2=4?", "or x=1?"]
-    assert keys == ["cluster.device=cpu", "--fast"]
+@pytest.mark.parametrize(("flags", "name"), [([], "tuned"), (["--base"], "base")])
+def test_a_prompt_for_one_model_prints_its_answer_alone(
+    run: RunDir, flags: list[str], name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["chat", str(run.root), *flags, "-p", "Is 2+2=4?"]) == 0
+    out = capfd.readouterr().out
+    folder = run.export if name == "tuned" else Path(load_config(run.config).model.path)
+    model = Answerer(folder, device="cpu", threads=1)
+    messages = [Message(role="user", content="Is 2+2=4?")]
+    answer = model.reply(messages, max_tokens=6, log=lambda piece: None)  # noqa: ARG005
+    assert out.strip() == _shown(answer)
 
 
 @pytest.mark.parametrize(
     ("words", "problem", "remedy"),
     [
-        (["ask", "R"], "was given no question", '`ftdist ask R "How do I ...?"`'),
-        (["ask", "R", "", " \n"], "was given no question", '`ftdist ask R "How do I ...?"`'),
-        (["ask", "R", "a\udcff"], "The question is not UTF-8 text.", "write it in UTF-8"),
-        (["ask", "R", "a \ud83d"], "The question is not UTF-8 text.", "write it in UTF-8"),
-        (["ask", "R", "Hi", "--fast"], "--fast is not a flag of `ftdist ask`", "leave it out"),
-        (["ask", "R", "Hi", "train.epochs=3"], "train.epochs cannot change", "leave it out"),
-        (["chat", "R", "Hi"], "`ftdist chat` was given 2 runs", "`ftdist chat R`"),
+        (["chat", "R", "--both"], "got no prompt", '`ftdist chat R -p "How do I ...?"`'),
+        (["chat", "R", "-p", " \n"], "got no prompt", '`ftdist chat R -p "How do I ...?"`'),
+        (["chat", "R", "-p", "a\udcff"], "The prompt is not UTF-8 text.", "`locale`"),
+        (["chat", "R", "-p", "a \ud83d"], "The prompt is not UTF-8 text.", "`locale`"),
+        (["chat", "R", "--fast"], "--fast is not a flag of `ftdist chat`", "--help"),
+        (["chat", "R", "--base", "--both"], "not allowed with argument --base", "--help"),
+        (["chat", "R", "-p", "Hi", "train.epochs=3"], "train.epochs cannot change", "leave it out"),
+        (["chat", "R", "Hi"], "`ftdist chat` takes one run, but got 2", "`ftdist chat R`"),
         (["chat", "no-run"], "There is no run 'no-run'", "ftdist train"),
     ],
 )
@@ -268,29 +274,29 @@ def test_the_merged_model_answers_for_the_tuned_model_where_it_is_asked(
 ) -> None:
     own = RunDir(tmp_path / "r")
     shutil.copytree(run.root, own.root)
-    assert main(["ask", str(own.root), FIRST, "--merged"]) == 78
+    assert main(["chat", str(own.root), "--both", "-p", FIRST, "--merged"]) == 78
     told = capfd.readouterr().err
-    assert "Run r has no merged model to ask." in told
+    assert "Run r has no merged model." in told
     assert f"`ftdist merge {own.root}`" in told
     base = load_config(run.config).model.path
     shutil.copytree(base, own.merged_model)
-    assert main(["ask", str(own.root), FIRST, "--merged"]) == 78
+    assert main(["chat", str(own.root), "--both", "-p", FIRST, "--merged"]) == 78
     (own.merged_model / POINTS).write_text(json.dumps({"export": model_key(own.export)}))
-    assert main(["ask", str(own.root), FIRST, "--merged"]) == 0
+    assert main(["chat", str(own.root), "--both", "-p", FIRST, "--merged"]) == 0
     said = capfd.readouterr()
     first, _, second = said.out.partition("\n\n")
     assert second.startswith("merged model: ")
     assert first.removeprefix("base: ").strip() == second.removeprefix("merged model: ").strip()
     assert str(own.merged_model) in said.err
     (own.export / "generation_config.json").write_text("{}")
-    for words in (["ask", str(own.root), FIRST], ["chat", str(own.root)]):
-        assert main([*words, "--merged"]) == 78
+    for words in (["-p", FIRST], []):
+        assert main(["chat", str(own.root), *words, "--merged"]) == 78
         told = capfd.readouterr().err
-        assert f"The merged model of run r does not belong to the model in {own.export}: " in told
-        assert f"To fix: make a new one (`ftdist merge {own.root}`), or leave out" in told
+        assert f"The merged model of run r was made from another export than {own.export}." in told
+        assert f"To fix: run `ftdist merge {own.root}` again, or leave out" in told
 
 
-@pytest.mark.parametrize("words", [["ask", "{}", "Hi"], ["chat", "{}"]])
+@pytest.mark.parametrize("words", [["chat", "{}", "-p", "Hi"], ["chat", "{}"]])
 def test_a_run_that_was_not_exported_says_how_to(
     run: RunDir, tmp_path: Path, words: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:

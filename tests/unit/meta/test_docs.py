@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from ftdist.cli.main import VERBS
+from ftdist.cli.main import COMMANDS
 from ftdist.config.keys import CURATE, config_keys, find_key
 from ftdist.evaluation.metric_docs import MEANINGS
 from tests.support.tiers import TESTS
@@ -71,7 +71,7 @@ def test_every_make_target_that_is_named_exists(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_verb_that_is_named_exists(document: Path) -> None:
-    assert commands(document, r"(?:\.venv/bin/)?ftdist ([a-z]+)") - set(VERBS) == set()
+    assert commands(document, r"(?:\.venv/bin/)?ftdist ([a-z]+)") - set(COMMANDS) == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
