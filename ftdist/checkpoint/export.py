@@ -18,7 +18,7 @@ from ftdist.checkpoint.state import REFERENCE_LOGITS
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.compose import load_config
 from ftdist.config.schema import RunConfig
-from ftdist.data.chat_encoder import ensure_chat_template
+from ftdist.data.chat_template import ensure_chat_template
 from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.dist.device import TORCH_DTYPE, choose_device
 from ftdist.errors import StorageError

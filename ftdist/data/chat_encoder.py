@@ -1,17 +1,18 @@
 """Conversations and text as token ids, with the tokens that are learned marked."""
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
-from ftdist.data.chat_template import ChatTemplate, default_chat_template, ensure_chat_template
+from ftdist.data.chat_template import ChatTemplate, ensure_chat_template
 from ftdist.data.messages import Message
 from ftdist.data.special_tokens import Encoded, Span, SpecialTokens
 from ftdist.errors import DataError
 from ftdist.io.hashing import fingerprint
-
-__all__ = ["ChatEncoder", "Message", "Tokens", "default_chat_template", "ensure_chat_template"]
 
 _COMPARED = 8
 """Conversations whose ids are compared with the tokenizer's own before it is trusted."""
@@ -151,3 +152,16 @@ class ChatEncoder:
                 "its own tokenizer.json.",
                 remedy="save the tokenizer again with the installed version of transformers.",
             )
+
+
+def save_encoder(encoder: ChatEncoder, path: Path) -> None:
+    """Write an encoder for worker processes."""
+    path.write_bytes(pickle.dumps(encoder))
+
+
+@lru_cache(maxsize=1)
+def load_encoder(path: Path) -> ChatEncoder:
+    """Read an encoder that `save_encoder` wrote; the last one is cached with its own caches."""
+    encoder = pickle.loads(path.read_bytes())
+    assert isinstance(encoder, ChatEncoder)
+    return encoder

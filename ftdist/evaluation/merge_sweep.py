@@ -31,7 +31,7 @@ from ftdist.evaluation.lm_eval_tasks import tasks_key
 from ftdist.evaluation.report.html import write_page
 from ftdist.evaluation.report.merge_sweep import POINTS, frontier
 from ftdist.evaluation.report.text import score_rows
-from ftdist.evaluation.runner import MADE_BY, ask, base_answers, base_folder, log
+from ftdist.evaluation.runner import MADE_BY, ask, base_answers, log
 from ftdist.evaluation.scoring.aggregate import Judged, tally
 from ftdist.evaluation.selection import (
     Scores,
@@ -41,7 +41,8 @@ from ftdist.evaluation.selection import (
     has_questions,
     nearest,
 )
-from ftdist.inference.model_fingerprint import model_key
+from ftdist.inference.model_fingerprint import model_fingerprint
+from ftdist.inference.model_folder import resolve_model_folder
 from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
 from ftdist.io.filesystem import set_modes, storage_errors
 from ftdist.io.hashing import fingerprint
@@ -72,7 +73,7 @@ def merge_models(run_dir: Path) -> None:
     settings = config.eval
     check_alphas(config.merge.alphas)
     inputs = read_inputs(settings, library=Path(config.library.path))
-    base_model = base_folder(config.model.path, config.model.revision)
+    base_model = resolve_model_folder(config.model.path, config.model.revision)
     run.merge.mkdir(exist_ok=True)
     remove_stale_dirs(run.merge, name=run.merged_model.name)
     of = _measured_of(run, config, inputs, settings, base_model=base_model)
@@ -111,7 +112,7 @@ def _measured_of(
     asked = {
         "format": FORMAT,
         "made_by": MADE_BY,
-        "base": model_key(base_model),
+        "base": model_fingerprint(base_model),
         "probes": [asdict(probe) for probe in inputs.probes],
         "general": [asdict(item) for item in inputs.general],
         "texts": inputs.texts,
@@ -121,7 +122,7 @@ def _measured_of(
         "device": choose_device(config.cluster.device),
     }
     with storage_errors("read", run.export):
-        return {"export": model_key(run.export), "asked": fingerprint(asked)}
+        return {"export": model_fingerprint(run.export), "asked": fingerprint(asked)}
 
 
 def _measure(

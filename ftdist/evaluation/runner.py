@@ -18,11 +18,12 @@ from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.dist.device import Device, OutOfGpuMemory, give_memory_back
 from ftdist.errors import ModelError
 from ftdist.evaluation.eval_set import Inputs
-from ftdist.evaluation.lm_eval_tasks import Outcomes, tasks_key
+from ftdist.evaluation.lm_eval_tasks import Outcomes, ask_tasks, tasks_key
 from ftdist.evaluation.scoring.distractors import rankings
-from ftdist.inference.hf_model import Answerer
-from ftdist.inference.model_fingerprint import model_key
-from ftdist.inference.replicas import Copies, copies_of
+from ftdist.inference.hf_model import HFModel
+from ftdist.inference.model_fingerprint import model_fingerprint
+from ftdist.inference.model_folder import resolve_model_folder
+from ftdist.inference.replicas import ReplicaPlan, plan_replicas
 from ftdist.io.hashing import fingerprint
 from ftdist.io.jsonl import write_whole
 from ftdist.io.worker_pool import in_order
@@ -133,7 +134,7 @@ class _Copy:
     name: str
     device: Device
     gpu: int
-    over_all: bool
+    split_over_gpus: bool
     threads: int
     system_prompt: str | None
     chat_template: str | None
@@ -159,7 +160,7 @@ def ask(
     """
     started = time.monotonic()
     asked = Asked.of(inputs)
-    copies = copies_of(Path(model), device=device, wanted=settings.num_replicas)
+    copies = plan_replicas(Path(model), device=device, num_replicas=settings.num_replicas)
     shares = [
         _Copy(
             asked=asked.share(number, of=copies.count),
@@ -168,7 +169,7 @@ def ask(
             name=name if copies.count == 1 else f"{name} {number + 1}/{copies.count}",
             device=device,
             gpu=gpu,
-            over_all=copies.over_all,
+            split_over_gpus=copies.split_over_gpus,
             threads=settings.num_threads or max(1, len(os.sched_getaffinity(0)) // copies.count),
             system_prompt=system_prompt,
             chat_template=chat_template,
@@ -191,8 +192,8 @@ def ask(
     return Answers.together(answers, took_s=time.monotonic() - started)
 
 
-def _told(copies: Copies) -> str:
-    if copies.over_all:
+def _told(copies: ReplicaPlan) -> str:
+    if copies.split_over_gpus:
         return ", over all GPUs"
     return f", {copies.count} copies" if copies.count > 1 else ""
 
@@ -219,20 +220,20 @@ def _answers_of_copy(copy: _Copy) -> Answers:
 def _answers(copy: _Copy) -> Answers:
     started = time.monotonic()
     asked, settings, name = copy.asked, copy.settings, copy.name
-    answerer = Answerer(
+    hf_model = HFModel(
         copy.model,
         device=copy.device,
         gpu=copy.gpu,
-        over_all=copy.over_all,
+        split_over_gpus=copy.split_over_gpus,
         system_prompt=copy.system_prompt,
         chat_template=copy.chat_template,
         threads=copy.threads,
     )
-    if answerer.is_offloaded:
+    if hf_model.is_offloaded:
         log(f"compare: {name}: the GPUs here do not hold all of it, and the rest makes it slow")
-    answerer.check_room(asked.questions, max_tokens=settings.max_new_tokens)
+    hf_model.check_room(asked.questions, max_tokens=settings.max_new_tokens)
     batch = settings.batch_size
-    said = answerer.answer_to_the_end(
+    said = hf_model.answer_with_truncation(
         asked.questions,
         max_tokens=settings.max_new_tokens,
         batch=batch,
@@ -242,34 +243,34 @@ def _answers(copy: _Copy) -> Answers:
         texts=[text for text, _ in said],
         cut=[is_cut for _, is_cut in said],
         likelihoods=_rank(
-            answerer, asked.questions, asked.choices, batch=batch, what=f"{name}: choices"
+            hf_model, asked.questions, asked.choices, batch=batch, what=f"{name}: choices"
         ),
         general=_rank(
-            answerer,
+            hf_model,
             [question for question, _ in asked.general],
             [choices for _, choices in asked.general],
             batch=GENERAL_BATCHES * batch,
             what=f"{name}: general questions",
         ),
-        losses=answerer.losses(
+        losses=hf_model.text_losses(
             asked.texts,
             batch=batch,
             progress=_Progress(f"{name}: texts", total=len(asked.texts)),
         ),
-        tasks=_tasks(answerer, asked.tasks, batch=batch, name=name),
+        tasks=_tasks(hf_model, asked.tasks, batch=batch, name=name),
         took_s=time.monotonic() - started,
     )
 
 
-def _tasks(answerer: Answerer, files: Sequence[Path], *, batch: int, name: str) -> Outcomes:
+def _tasks(hf_model: HFModel, files: Sequence[Path], *, batch: int, name: str) -> Outcomes:
     if not files:
         return {}
     log(f"compare: {name}: {len(files)} tasks of lm-eval")
-    return answerer.tasks(files, batch=batch)
+    return ask_tasks(hf_model.model, hf_model.tokenizer, files, batch=batch)
 
 
 def _rank(
-    answerer: Answerer,
+    hf_model: HFModel,
     questions: Sequence[str],
     choices: Sequence[Sequence[str]],
     *,
@@ -278,7 +279,7 @@ def _rank(
 ) -> list[list[float]]:
     """Likelihoods of the choices of those questions that have some; of the others, none."""
     places = [place for place, row in enumerate(choices) if row]
-    ranked = answerer.rank(
+    ranked = hf_model.choice_loglikelihoods(
         [questions[place] for place in places],
         [choices[place] for place in places],
         batch=batch,
@@ -297,14 +298,14 @@ def base_answers(
     device: Device,
 ) -> Answers:
     """The base model's answers, from the cache if they were given before."""
-    folder = base_folder(config.model.path, config.model.revision)
+    folder = resolve_model_folder(config.model.path, config.model.revision)
     # A base model without a chat template is asked in the words that the tuned one learned.
     template = run.export / "chat_template.jinja"
     chat_template = template.read_text(encoding="utf-8") if template.is_file() else None
     asked = Asked.of(inputs)
     depends_on = {
         **MADE_BY,
-        "model": model_key(folder),
+        "model": model_fingerprint(folder),
         "questions": asked.questions,
         "choices": asked.choices,
         "general": asked.general,
@@ -333,28 +334,6 @@ def base_answers(
 def _answers_of(kept: dict[str, Any]) -> Answers:
     losses = [(float(loss), int(tokens)) for loss, tokens in kept.pop("losses")]
     return Answers(**kept, losses=losses)
-
-
-def base_folder(path: str, revision: str | None) -> Path:
-    """The base model's folder; a hub name's is fetched, or found in the hub's cache.
-
-    Raises:
-        ModelError: there is none.
-    """
-    if Path(path).is_dir():
-        return Path(path)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-
-    wanted = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
-    try:
-        return Path(snapshot_download(path, revision=revision, allow_patterns=wanted))
-    except (OSError, HfHubHTTPError, HFValidationError) as error:
-        raise ModelError(
-            f"model.path={path} is not a folder, and the hub does not give it: "
-            f"{str(error).strip().splitlines()[0]}",
-            remedy="name a folder that is there, or check the network and the hub name.",
-        ) from error
 
 
 def _has_template(folder: Path) -> bool:

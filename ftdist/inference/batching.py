@@ -1,4 +1,4 @@
-"""Rows of token ids of different lengths, computed together."""
+"""Batches of token id rows of similar length, padded on the left."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,10 +8,10 @@ from torch import Tensor
 
 
 def by_length(prompts: Sequence[list[int]], *, batch: int) -> Iterator[list[int]]:
-    """Places of the prompts, in batches of like length, the longest first."""
-    places = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
-    for start in range(0, len(places), batch):
-        yield places[start : start + batch]
+    """Indices of the prompts in batches of similar length, the longest first."""
+    indices = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
+    for start in range(0, len(indices), batch):
+        yield indices[start : start + batch]
 
 
 def left_padded(

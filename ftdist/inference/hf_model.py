@@ -1,8 +1,8 @@
-"""Answers of a Hugging Face model: greedy, in batches, with plain transformers.
+"""A Hugging Face model for greedy generation and log-likelihoods, with plain transformers.
 
-The model is loaded as any other program would load it, so that what is compared is what a user
-gets. On a CPU the batch is what counts: each new token reads all weights once, for however many
-questions, so questions of like length go together and the key-value cache is kept.
+The model is loaded as any other program would load it, so evaluations measure what a user gets.
+Questions of similar length share a batch, because decoding a token reads all weights once per
+batch.
 """
 
 import os
@@ -25,24 +25,23 @@ from ftdist.data.messages import Message
 from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.dist.device import TORCH_DTYPE, Device, torch_device, use_device
 from ftdist.errors import DataError, ModelError
-from ftdist.evaluation.lm_eval_tasks import Outcomes, ask_tasks
 from ftdist.inference.batching import by_length, left_padded
-from ftdist.inference.loglikelihood import Likelihoods, Progress
-from ftdist.inference.sampling import Draw
+from ftdist.inference.loglikelihood import LoglikelihoodScorer, Progress
+from ftdist.inference.sampling import SeededTopPSampling
 from ftdist.plan.plan import choose_dtype
 
 
-class Answerer:
-    """One model, ready to be asked.
+class HFModel:
+    """A loaded model with its tokenizer.
 
     Args:
         folder: Hugging Face model folder with safetensors weights.
         device: where the model computes; bfloat16 on GPUs, float32 on CPUs.
-        gpu: which of the GPUs that this process sees.
-        over_all: over all of them instead, layer by layer; what is too much stays on the CPU.
+        gpu: index of the GPU among those visible to this process.
+        split_over_gpus: place the layers on all GPUs instead; what does not fit stays on the CPU.
         system_prompt: put before every question; None: as the chat template does by itself.
-        chat_template: used if the tokenizer brings none.
-        threads: CPU threads; 0: as many as there are cores for this process.
+        chat_template: used if the tokenizer has none.
+        threads: CPU threads; 0: one per core of this process.
 
     Raises:
         ModelError: the folder cannot be loaded, or there is no chat template.
@@ -54,7 +53,7 @@ class Answerer:
         *,
         device: Device,
         gpu: int = 0,
-        over_all: bool = False,
+        split_over_gpus: bool = False,
         system_prompt: str | None = None,
         chat_template: str | None = None,
         threads: int = 0,
@@ -62,46 +61,33 @@ class Answerer:
         torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
         logging.disable_progress_bar()
         self._device = torch_device(device, local_rank=gpu)
-        dtype = TORCH_DTYPE[choose_dtype("auto", device=device)]
-        try:
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-            self._model: Any = AutoModelForCausalLM.from_pretrained(
-                folder,
-                dtype=dtype,
-                use_safetensors=True,
-                trust_remote_code=False,
-                device_map="auto" if over_all else {"": self._device},
-            )
-        except (OSError, ValueError) as error:
-            raise ModelError(
-                f"{folder} cannot be loaded: {str(error).strip().splitlines()[0]}",
-                remedy="name a folder with config.json, tokenizer and *.safetensors, none of "
-                "which needs code of its own.",
-            ) from error
-        if not over_all:
+        self.model, self.tokenizer = _load(
+            folder,
+            dtype=TORCH_DTYPE[choose_dtype("auto", device=device)],
+            device_map="auto" if split_over_gpus else {"": self._device},
+        )
+        if not split_over_gpus:
             use_device(self._device)
-        self._model.eval()
-        if self._tokenizer.chat_template is None:
-            self._tokenizer.chat_template = chat_template
-        if self._tokenizer.chat_template is None:
+        self.tokenizer.chat_template = self.tokenizer.chat_template or chat_template
+        if self.tokenizer.chat_template is None:
             raise ModelError(
                 f"The tokenizer in {folder} has no chat template.",
                 remedy="add chat_template.jinja to the folder.",
             )
-        text_config = self._model.config.get_text_config()
-        self._positions: int | None = getattr(text_config, "max_position_embeddings", None)
-        self._prompt_builder = PromptBuilder(self._tokenizer, system_prompt=system_prompt)
-        self._stops = self._prompt_builder.ends(self._model.generation_config.eos_token_id)
-        if not self._stops:
+        text_config = self.model.config.get_text_config()
+        self._max_positions: int | None = getattr(text_config, "max_position_embeddings", None)
+        self._prompt_builder = PromptBuilder(self.tokenizer, system_prompt=system_prompt)
+        self._stop_ids = self._prompt_builder.ends(self.model.generation_config.eos_token_id)
+        if not self._stop_ids:
             raise ModelError(
-                f"Nothing in {folder} names a token that ends an answer.",
+                f"No file in {folder} names a token that ends an answer.",
                 remedy='set "eos_token_id" in generation_config.json.',
             )
-        pad = self._tokenizer.pad_token_id
-        self._pad_id: int = pad if pad is not None else self._stops[0]
-        self._likelihoods = Likelihoods(
-            model=self._model,
-            tokenizer=self._tokenizer,
+        pad = self.tokenizer.pad_token_id
+        self._pad_id: int = pad if pad is not None else self._stop_ids[0]
+        self._scorer = LoglikelihoodScorer(
+            model=self.model,
+            tokenizer=self.tokenizer,
             prompt_builder=self._prompt_builder,
             pad_id=self._pad_id,
             device=self._device,
@@ -109,9 +95,9 @@ class Answerer:
 
     @property
     def is_offloaded(self) -> bool:
-        """Whether a part of it lies outside the GPUs that it computes on, and has to travel."""
-        places = getattr(self._model, "hf_device_map", {}).values()
-        return self._device.type == "cuda" and not {"cpu", "disk"}.isdisjoint(places)
+        """Whether some weights do not fit on the GPUs and are copied there for each use."""
+        devices = getattr(self.model, "hf_device_map", {}).values()
+        return self._device.type == "cuda" and not {"cpu", "disk"}.isdisjoint(devices)
 
     def answer(
         self,
@@ -124,17 +110,17 @@ class Answerer:
         """The greedy answer to each question, in the order of the questions.
 
         Args:
-            questions: what the user says, each in a conversation of its own.
-            max_tokens: most tokens of an answer.
-            batch: questions answered at once.
-            progress: told after each batch how many questions it held.
+            questions: user messages, each in a conversation of its own.
+            max_tokens: maximum length of an answer.
+            batch: questions per batch.
+            progress: called after each batch with its number of questions.
         """
-        said = self.answer_to_the_end(
+        answers = self.answer_with_truncation(
             questions, max_tokens=max_tokens, batch=batch, progress=progress
         )
-        return [text for text, _ in said]
+        return [text for text, _ in answers]
 
-    def answer_to_the_end(
+    def answer_with_truncation(
         self,
         questions: Sequence[str],
         *,
@@ -142,57 +128,60 @@ class Answerer:
         batch: int,
         progress: Progress | None = None,
     ) -> list[tuple[str, bool]]:
-        """The same answers, each with whether it was cut off: it did not end by itself."""
+        """The same answers, each with whether it was truncated at `max_tokens`."""
         prompts = [self._prompt(question) for question in questions]
         answers = [("", False)] * len(questions)
-        for places in by_length(prompts, batch=batch):
-            asked = [prompts[place] for place in places]
-            for place, ids in zip(places, self._generated(asked, max_tokens), strict=True):
-                text = self._tokenizer.decode(ids, skip_special_tokens=True).strip()
-                answers[place] = text, set(self._stops).isdisjoint(ids)
+        for indices in by_length(prompts, batch=batch):
+            outputs = self._generate([prompts[index] for index in indices], max_tokens)
+            for index, ids in zip(indices, outputs, strict=True):
+                text = self.tokenizer.decode(ids, skip_special_tokens=True).strip()
+                answers[index] = text, set(self._stop_ids).isdisjoint(ids)
             if progress is not None:
-                progress(len(places))
+                progress(len(indices))
         return answers
 
     def check_room(self, questions: Sequence[str], *, max_tokens: int) -> None:
-        """Refuse questions that leave no room for an answer in the positions that the model knows.
+        """Check that every question and its answer fit into the model's context.
 
         Raises:
-            DataError: there is one.
+            DataError: one does not fit.
         """
         for question in questions:
             size = len(self._prompt(question))
-            if self._positions is not None and size + max_tokens > self._positions:
-                said = shorten(question, 60, placeholder="...")
+            if self._max_positions is not None and size + max_tokens > self._max_positions:
+                excerpt = shorten(question, 60, placeholder="...")
                 raise DataError(
-                    f"The question {said!r} has {size} tokens and its answer up to {max_tokens}, "
-                    f"more than the {self._positions} that the model reads at once.",
+                    f"The question {excerpt!r} has {size} tokens and its answer up to "
+                    f"{max_tokens}, more than the model's context of {self._max_positions}.",
                     remedy="shorten it, or set eval.max_new_tokens lower.",
                 )
 
-    def write_on(
+    def continue_texts(
         self, openings: Sequence[str], *, seeds: Sequence[int], max_tokens: int, batch: int
     ) -> list[str]:
-        """Plain text after each opening, with it, drawn by chance and without a chat template.
+        """Sample a plain text from each opening, without a chat template.
 
         Args:
-            openings: first words; before them stands what the tokenizer writes before any text.
-            seeds: one an opening: the same gives the same text, in any batch.
-            max_tokens: most tokens of a text, beside its opening's.
-            batch: texts written at once.
+            openings: first words of each text.
+            seeds: one per opening: the same seed gives the same text in any batch.
+            max_tokens: maximum number of tokens after the opening.
+            batch: texts per batch.
+
+        Returns:
+            the texts with their openings.
         """
-        prompts = [self._tokenizer(opening)["input_ids"] for opening in openings]
-        prompts = [ids[:-1] if ids[-1] in self._stops else ids for ids in prompts]
+        prompts = [self.tokenizer(opening)["input_ids"] for opening in openings]
+        prompts = [ids[:-1] if ids[-1] in self._stop_ids else ids for ids in prompts]
         texts = [""] * len(openings)
-        for places in by_length(prompts, batch=batch):
-            begun = [prompts[place] for place in places]
-            draw = Draw([seeds[place] for place in places])
-            for place, ids in zip(places, self._generated(begun, max_tokens, draw), strict=True):
-                text = self._tokenizer.decode(prompts[place] + ids, skip_special_tokens=True)
-                texts[place] = text.strip()
+        for indices in by_length(prompts, batch=batch):
+            sampling = SeededTopPSampling([seeds[index] for index in indices])
+            outputs = self._generate([prompts[index] for index in indices], max_tokens, sampling)
+            for index, ids in zip(indices, outputs, strict=True):
+                text = self.tokenizer.decode(prompts[index] + ids, skip_special_tokens=True)
+                texts[index] = text.strip()
         return texts
 
-    def rank(
+    def choice_loglikelihoods(
         self,
         questions: Sequence[str],
         choices: Sequence[Sequence[str]],
@@ -200,83 +189,101 @@ class Answerer:
         batch: int,
         progress: Progress | None = None,
     ) -> list[list[float]]:
-        """How likely the model finds each choice as the answer to its question (`Likelihoods`)."""
+        """Log-likelihood of each choice as the answer to its question, in nats per byte."""
         prompts = [self._prompt(question) for question in questions]
-        return self._likelihoods.rank(prompts, choices, batch=batch, progress=progress)
+        return self._scorer.choice_loglikelihoods(prompts, choices, batch=batch, progress=progress)
 
-    def losses(
+    def text_losses(
         self, texts: Sequence[str], *, batch: int, progress: Progress | None = None
     ) -> list[tuple[float, int]]:
-        """Summed loss of each text in nats, and its tokens (`Likelihoods`)."""
-        return self._likelihoods.losses(texts, batch=batch, progress=progress)
+        """Summed loss of each text in nats, and its number of predicted tokens."""
+        return self._scorer.text_losses(texts, batch=batch, progress=progress)
 
-    def tasks(self, files: Sequence[Path], *, batch: int) -> Outcomes:
-        """What the model gets right in tasks of lm-eval (`ask_tasks`)."""
-        return ask_tasks(self._model, self._tokenizer, files, batch=batch)
-
-    def reply(
+    def stream_reply(
         self, messages: Sequence[Message], *, max_tokens: int, log: Callable[[str], None]
     ) -> str:
-        """The greedy answer to a conversation, told piece by piece while it is made.
+        """The greedy answer to a conversation, streamed while it is generated.
 
         Args:
             messages: of user and assistant in turn, the user's last.
-            max_tokens: most tokens of the answer.
-            log: told each piece as soon as its words are whole.
+            max_tokens: maximum length of the answer.
+            log: called with each piece as soon as its words are complete.
         """
-        self._be_greedy()
+        self._set_greedy()
         ids = torch.tensor([self._prompt_builder.prompt(messages)], device=self._device)
         with torch.inference_mode():
-            out = self._model.generate(
+            out = self.model.generate(
                 input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_tokens,
-                do_sample=False, streamer=_Teller(self._tokenizer, log),
+                do_sample=False, streamer=_CallbackStreamer(self.tokenizer, log),
             )  # fmt: skip
-        text: str = self._tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+        text: str = self.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
         return text.strip()
 
     def has_room(self, messages: Sequence[Message], *, max_tokens: int) -> bool:
-        """Whether a conversation and its answer fit into the positions that the model knows."""
+        """Whether a conversation and its answer fit into the model's context."""
         size = len(self._prompt_builder.prompt(messages)) + max_tokens
-        return self._positions is None or size <= self._positions
+        return self._max_positions is None or size <= self._max_positions
 
-    def _generated(
-        self, prompts: Sequence[list[int]], max_tokens: int, *draw: Draw
+    def _generate(
+        self, prompts: Sequence[list[int]], max_tokens: int, *sampling: SeededTopPSampling
     ) -> list[list[int]]:
-        """The ids that follow each prompt, in one batch: the likeliest, or drawn."""
-        self._be_greedy()
+        """The generated ids after each prompt, in one batch: greedy, or sampled."""
+        self._set_greedy()
         ids, mask = left_padded(prompts, pad_id=self._pad_id, device=self._device)
         with torch.inference_mode():
-            out = self._model.generate(
+            out = self.model.generate(
                 input_ids=ids,
                 attention_mask=mask,
                 max_new_tokens=max_tokens,
                 do_sample=False,
-                logits_processor=LogitsProcessorList(draw),
+                logits_processor=LogitsProcessorList(sampling),
             )
-        following: list[list[int]] = out[:, ids.shape[1] :].tolist()
-        return following
+        generated: list[list[int]] = out[:, ids.shape[1] :].tolist()
+        return generated
 
-    def _be_greedy(self) -> None:
-        # The model's own generation settings may sample or punish repetition: only its stop
-        # tokens are kept, so that both models are asked in the same way.
-        self._model.generation_config = GenerationConfig(
-            eos_token_id=self._stops, pad_token_id=self._pad_id
+    def _set_greedy(self) -> None:
+        # The model's own generation config may sample or penalise repetition. Only its stop tokens
+        # are used, so that all models are evaluated alike.
+        self.model.generation_config = GenerationConfig(
+            eos_token_id=self._stop_ids, pad_token_id=self._pad_id
         )
 
     def _prompt(self, question: str) -> list[int]:
         return self._prompt_builder.prompt([Message(role="user", content=question)])
 
 
-class _Teller(TextStreamer):  # type: ignore[misc]  # transformers is not followed
-    """Hands on what a model writes, from its first word on, in place of printing it."""
+def _load(
+    folder: str | Path, *, dtype: torch.dtype, device_map: str | dict[str, torch.device]
+) -> tuple[Any, Any]:
+    """The model in evaluation mode, and its tokenizer."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            device_map=device_map,
+        )
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{folder} cannot be loaded: {str(error).strip().splitlines()[0]}",
+            remedy="name a folder with config.json, tokenizer and *.safetensors that needs no "
+            "custom code.",
+        ) from error
+    return model.eval(), tokenizer
+
+
+class _CallbackStreamer(TextStreamer):  # type: ignore[misc]  # transformers is not followed
+    """Passes generated text to a callback, without leading blanks."""
 
     def __init__(self, tokenizer: Any, log: Callable[[str], None]) -> None:
         super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
-        self._say = log
-        self._begun = False
+        self._log = log
+        self._has_begun = False
 
     def on_finalized_text(self, text: str, stream_end: bool = False) -> None:  # noqa: ARG002
-        text = text if self._begun else text.lstrip()
+        text = text if self._has_begun else text.lstrip()
         if text:
-            self._begun = True
-            self._say(text)
+            self._has_begun = True
+            self._log(text)

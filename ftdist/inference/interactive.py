@@ -21,11 +21,11 @@ from ftdist.config.schema import RunConfig
 from ftdist.data.messages import Message, is_text
 from ftdist.dist.device import choose_device, give_memory_back
 from ftdist.errors import INTERRUPTED, FtdistError
-from ftdist.evaluation.report.text import plain
-from ftdist.evaluation.runner import base_folder
-from ftdist.inference.hf_model import Answerer
-from ftdist.inference.replicas import copies_of
+from ftdist.inference.hf_model import HFModel
+from ftdist.inference.model_folder import resolve_model_folder
+from ftdist.inference.replicas import plan_replicas
 from ftdist.rundir import RunDir
+from ftdist.text.terminal import plain
 
 RESET = "/reset"
 ENDS = ("/quit", "/exit")
@@ -53,7 +53,7 @@ def answer_prompt(run: RunDir, config: RunConfig, settings: Settings, *, prompt:
         model = _load(run, config, settings, name=name)
         if len(settings.models) > 1:
             _write(f"{name}: " if index == 0 else f"\n{name}: ")
-        model.reply([_user(prompt)], max_tokens=settings.max_answer_tokens, log=_write)
+        model.stream_reply([_user(prompt)], max_tokens=settings.max_answer_tokens, log=_write)
         _write("\n")
         del model
         give_memory_back()  # before the next model is loaded
@@ -62,7 +62,7 @@ def answer_prompt(run: RunDir, config: RunConfig, settings: Settings, *, prompt:
 def chat(run: RunDir, config: RunConfig, settings: Settings) -> None:
     """Answer each line of stdin, with the conversation so far as context."""
     (name,) = settings.models
-    answerer = _load(run, config, settings, name=name)
+    hf_model = _load(run, config, settings, name=name)
     _note(f"Chat with the {_label(name)} of run {run.name}. {RESET} clears it, Ctrl-D ends.")
     history: list[Message] = []
     for line in _lines():
@@ -74,12 +74,12 @@ def chat(run: RunDir, config: RunConfig, settings: Settings) -> None:
                 history = []
             _note("Cleared." if command == RESET else COMMANDS)
             continue
-        history = _with_room(answerer, [*history, _user(line)], settings)
+        history = _with_room(hf_model, [*history, _user(line)], settings)
         if not history:
             _note("That exceeds the model's context: shorten it.")
             continue
         try:
-            text = answerer.reply(history, max_tokens=settings.max_answer_tokens, log=_write)
+            text = hf_model.stream_reply(history, max_tokens=settings.max_answer_tokens, log=_write)
         except KeyboardInterrupt:
             history.pop()  # an unanswered question is removed
             _note("\nStopped.")
@@ -88,10 +88,10 @@ def chat(run: RunDir, config: RunConfig, settings: Settings) -> None:
         history.append(Message(role="assistant", content=text))
 
 
-def _with_room(answerer: Answerer, history: list[Message], settings: Settings) -> list[Message]:
+def _with_room(hf_model: HFModel, history: list[Message], settings: Settings) -> list[Message]:
     """The newest turns that leave room for an answer; [] if the last turn alone does not."""
     turns = history
-    while turns and not answerer.has_room(turns, max_tokens=settings.max_answer_tokens):
+    while turns and not hf_model.has_room(turns, max_tokens=settings.max_answer_tokens):
         turns = turns[2:]
     if turns and len(turns) < len(history):
         _note(f"Dropped the oldest {len(history) - len(turns)} turns: the context is full.")
@@ -102,21 +102,21 @@ def _label(name: str) -> str:
     return f"{name} model"
 
 
-def _load(run: RunDir, config: RunConfig, settings: Settings, *, name: str) -> Answerer:
+def _load(run: RunDir, config: RunConfig, settings: Settings, *, name: str) -> HFModel:
     """The base, the tuned model or the merged model, by name."""
     folder = run.merged_model if name == "merged" else run.export
     if name == "base":
-        folder = base_folder(config.model.path, config.model.revision)
+        folder = resolve_model_folder(config.model.path, config.model.revision)
     device = choose_device(settings.device)
     # A base model without a chat template gets the one that the tuned model was trained with.
     template = run.export / "chat_template.jinja"
     _note(f"Loading the {_label(name)} from {folder}.")
-    place = copies_of(folder, device=device, wanted=1)
-    return Answerer(
+    place = plan_replicas(folder, device=device, num_replicas=1)
+    return HFModel(
         folder,
         device=device,
         gpu=place.gpus[0],
-        over_all=place.over_all,
+        split_over_gpus=place.split_over_gpus,
         system_prompt=config.library.system_prompt,
         chat_template=template.read_text(encoding="utf-8") if template.is_file() else None,
         threads=settings.threads,

@@ -1,4 +1,4 @@
-"""How many copies of a model answer side by side, and where they stand."""
+"""How many replicas of a model run in parallel, and on which GPUs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,52 +7,53 @@ from pathlib import Path
 from ftdist.dist.device import Device, free_memory
 from ftdist.plan.model_info import read_model_facts
 
-ROOM = 1.3
-"""Memory that a model takes while it answers, as a multiple of its weights: keys and values too."""
+MEMORY_FACTOR = 1.3
+"""Memory for inference as a multiple of the weights: the key-value cache is included."""
 
-GPU_BYTES = 2
-"""Of a weight: bfloat16."""
+BYTES_PER_PARAMETER = 2
+"""On GPUs: bfloat16."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Copies:
-    """Where a model stands while it answers.
+class ReplicaPlan:
+    """Where the replicas of a model run.
 
     Attributes:
-        gpus: for each copy the GPU that it stands on, of those that are seen; each copy is in a
-            process of its own. On CPUs all are 0, and a copy has its share of the cores.
-        over_all: the one copy lies over all GPUs, layer by layer, for it fits none of them.
+        gpus: per replica the index of its GPU; each replica has its own process. All are 0 on
+            CPUs, where the replicas share the cores.
+        split_over_gpus: the only replica has its layers on all GPUs, because no GPU has room for
+            the whole model.
     """
 
     gpus: tuple[int, ...]
-    over_all: bool = False
+    split_over_gpus: bool = False
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """Number of replicas."""
         return len(self.gpus)
 
 
-def copies_of(folder: Path, *, device: Device, wanted: int | None) -> Copies:
-    """How a model is to answer here.
+def plan_replicas(folder: Path, *, device: Device, num_replicas: int | None) -> ReplicaPlan:
+    """Plan the replicas of a model on this node.
 
     Args:
         folder: of the model.
         device: what it computes on.
-        wanted: copies; None: one a GPU that it fits, one on CPUs.
+        num_replicas: at most; None: one per GPU with enough memory, one on CPUs.
 
     Raises:
         ModelError: the folder holds no model.
     """
     if device == "cpu":
-        return Copies(gpus=(0,) * (wanted or 1))
-    weights = read_model_facts(folder).parameters * GPU_BYTES
-    return on_gpus(weights, free=free_memory(), wanted=wanted)
+        return ReplicaPlan(gpus=(0,) * (num_replicas or 1))
+    weights = read_model_facts(folder).parameters * BYTES_PER_PARAMETER
+    return replicas_on_gpus(weights, free=free_memory(), num_replicas=num_replicas)
 
 
-def on_gpus(weights: int, *, free: Sequence[int], wanted: int | None) -> Copies:
-    """How a model of so many bytes is to answer on GPUs with so many free bytes."""
-    fitting = tuple(gpu for gpu, room in enumerate(free) if room >= ROOM * weights)
+def replicas_on_gpus(weights: int, *, free: Sequence[int], num_replicas: int | None) -> ReplicaPlan:
+    """Plan the replicas of a model with `weights` bytes on GPUs with `free` bytes each."""
+    fitting = tuple(gpu for gpu, room in enumerate(free) if room >= MEMORY_FACTOR * weights)
     if not fitting:
-        return Copies(gpus=(0,), over_all=True)
-    return Copies(gpus=fitting[:wanted])
+        return ReplicaPlan(gpus=(0,), split_over_gpus=True)
+    return ReplicaPlan(gpus=fitting[:num_replicas])

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 
 from ftdist.config.schema.curate import CurateConfig, CurateModelConfig
 from ftdist.errors import ConfigError, FtdistError
-from ftdist.inference.model_fingerprint import model_key
+from ftdist.inference.model_fingerprint import model_fingerprint
 from ftdist.inference.openai_client import open_endpoint
 from ftdist.io.jsonl import write_whole
 from ftdist.library.pipeline import check_curation, curate
@@ -31,7 +31,7 @@ from ftdist.library.retention.response_cache import ANSWERED_AT_ONCE
 
 if TYPE_CHECKING:
     from ftdist.data.chat_encoder import ChatEncoder
-    from ftdist.inference.hf_model import Answerer
+    from ftdist.inference.hf_model import HFModel
     from ftdist.library.stages.publish import Published
 
 
@@ -45,7 +45,7 @@ class BaseModel:
     @cached_property
     def key(self) -> str:
         """Fingerprint of the model, for what caches its answers."""
-        return model_key(Path(self.path))
+        return model_fingerprint(Path(self.path))
 
     @cached_property
     def encoder(self) -> "ChatEncoder":
@@ -68,15 +68,15 @@ class BaseModel:
         """A function from prompts to the model's greedy answers."""
 
         def answers(prompts: Sequence[str]) -> list[str]:
-            return self._answerer.answer(prompts, max_tokens=answer_tokens, batch=ANSWERED_AT_ONCE)
+            return self._hf_model.answer(prompts, max_tokens=answer_tokens, batch=ANSWERED_AT_ONCE)
 
         return answers
 
-    def write_on(self, *, text_tokens: int, seed: int) -> Callable[..., list[str]]:
+    def continue_texts(self, *, text_tokens: int, seed: int) -> Callable[..., list[str]]:
         """A function from numbered openings to texts that the model writes from there."""
 
         def texts(prompts: Sequence[str]) -> list[str]:
-            return self._answerer.write_on(
+            return self._hf_model.continue_texts(
                 [prompt.partition(" ")[2] for prompt in prompts],
                 seeds=[crc32(f"{seed} {prompt}".encode()) for prompt in prompts],
                 max_tokens=text_tokens,
@@ -86,14 +86,16 @@ class BaseModel:
         return texts
 
     @cached_property
-    def _answerer(self) -> "Answerer":
+    def _hf_model(self) -> "HFModel":
         from ftdist.dist.device import choose_device
-        from ftdist.inference.hf_model import Answerer
-        from ftdist.inference.replicas import copies_of
+        from ftdist.inference.hf_model import HFModel
+        from ftdist.inference.replicas import plan_replicas
 
         device = choose_device("auto")
-        place = copies_of(Path(self.path), device=device, wanted=1)
-        return Answerer(self.path, device=device, gpu=place.gpus[0], over_all=place.over_all)
+        place = plan_replicas(Path(self.path), device=device, num_replicas=1)
+        return HFModel(
+            self.path, device=device, gpu=place.gpus[0], split_over_gpus=place.split_over_gpus
+        )
 
 
 def check_as_asked(path: Path) -> None:

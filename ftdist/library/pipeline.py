@@ -55,7 +55,7 @@ class Base(Protocol):
     def ask(self, *, answer_tokens: int) -> Ask:
         """A function from prompts to greedy answers."""
 
-    def write_on(self, *, text_tokens: int, seed: int) -> Ask:
+    def continue_texts(self, *, text_tokens: int, seed: int) -> Ask:
         """A function from numbered openings to texts drawn by chance."""
 
 
@@ -211,11 +211,11 @@ def _writer(
         return None
     if asked.backend == "base":
         assert model is not None
-        ask, model_key = model.ask(answer_tokens=asked.max_tokens), model.key
+        ask, model_fingerprint = model.ask(answer_tokens=asked.max_tokens), model.key
     else:
         assert endpoint is not None
-        ask, model_key = endpoint.ask(), endpoint.key
-    key = fingerprint(model_key, asked.max_tokens)
+        ask, model_fingerprint = endpoint.ask(), endpoint.key
+    key = fingerprint(model_fingerprint, asked.max_tokens)
     replies = work.cache_dir / "answers" / f"{key}.jsonl"
     return Writer(
         ask=ask,
@@ -329,7 +329,7 @@ def _asked(model: Base, *, work: Work) -> BaseReplies:
         answers=answers(retention.max_answer_tokens),
         long_answers=answers(retention.max_long_answer_tokens),
         texts=asked(
-            model.write_on(text_tokens=retention.max_text_tokens, seed=seed),
+            model.continue_texts(text_tokens=retention.max_text_tokens, seed=seed),
             "texts",
             retention.max_text_tokens,
             seed,

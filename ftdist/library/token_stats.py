@@ -140,7 +140,7 @@ def _measured(spans: Sequence[_Span], encoder: Any, *, processes: int, folder: P
         return [_sizes(read_samples(each.path, batches=each.batches), encoder) for each in spans]
     with tempfile.TemporaryDirectory(dir=folder, prefix=".measure-") as own:
         if encoder is not None:
-            from ftdist.prepare.tokenize_shard import save_encoder
+            from ftdist.data.chat_encoder import save_encoder
 
             saved = Path(own) / "encoder.pickle"
             save_encoder(encoder, saved)
@@ -152,7 +152,7 @@ def measure_span(span: _Span) -> Sizes:
     """Sizes of the samples of a span, in a process of its own."""
     encoder = None
     if span.encoder is not None:
-        from ftdist.prepare.tokenize_shard import load_encoder
+        from ftdist.data.chat_encoder import load_encoder
 
         encoder = load_encoder(span.encoder)
     return _sizes(read_samples(span.path, batches=span.batches), encoder)

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from ftdist.data.chat_encoder import ChatEncoder
+from ftdist.data.chat_encoder import ChatEncoder, save_encoder
 from ftdist.data.packed_dataset import IDS, LOSS, OFFSETS
 from ftdist.data.packing import pack_samples
 from ftdist.errors import DataError
@@ -26,7 +26,6 @@ from ftdist.prepare.tokenize_shard import (
     Task,
     encode_task,
     portions_of,
-    save_encoder,
 )
 
 _REPORT_EVERY_S = 5.0

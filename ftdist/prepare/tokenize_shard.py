@@ -1,10 +1,8 @@
 """Portions of a source, each read and tokenised by one process."""
 
-import pickle
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from hashlib import blake2b
 from itertools import chain, islice
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
-from ftdist.data.chat_encoder import ChatEncoder, Tokens
+from ftdist.data.chat_encoder import ChatEncoder, Tokens, load_encoder
 from ftdist.errors import DataError
 from ftdist.library.readers import chat_formats
 from ftdist.library.readers.records import Span, split_jsonl
@@ -160,19 +158,6 @@ class Portion:
     """Of each conversation or passage a keyed hash of what it holds, 64 bits."""
 
     counts: Counts
-
-
-def save_encoder(encoder: ChatEncoder, path: Path) -> None:
-    """Write an encoder for the processes that use it."""
-    path.write_bytes(pickle.dumps(encoder))
-
-
-@lru_cache(maxsize=1)
-def load_encoder(path: Path) -> ChatEncoder:
-    """An encoder that `save_encoder` wrote; the last one stays, with what it found out."""
-    encoder = pickle.loads(path.read_bytes())
-    assert isinstance(encoder, ChatEncoder)
-    return encoder
 
 
 def encode_task(task: Task) -> Portion:

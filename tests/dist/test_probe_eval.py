@@ -11,7 +11,7 @@ from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.compose import load_config
 from ftdist.evaluation.eval_set import read_inputs
 from ftdist.evaluation.scoring.distractors import rankings
-from ftdist.inference.hf_model import Answerer
+from ftdist.inference.hf_model import HFModel
 from ftdist.io.jsonl import read_json_lines
 from ftdist.rundir import RunDir
 from tests.support.ranks import RunRanks
@@ -85,27 +85,27 @@ def test_what_ranks_weigh_and_write_is_what_the_exported_model_says(
     found = records(run)
     assert sorted(found) == [0, 4]
     for step, model in ((0, Path(config.model.path)), (4, run.export)):
-        answerer = Answerer(model, device="cpu", chat_template=template)
-        ranked = answerer.rank(*zip(*recall, strict=True), batch=2)
+        hf_model = HFModel(model, device="cpu", chat_template=template)
+        ranked = hf_model.choice_loglikelihoods(*zip(*recall, strict=True), batch=2)
         row = found[step]
         # The known answer of a recall probe is the first that it is ranked against.
         assert row["known"] == pytest.approx([own for own, *_ in ranked], rel=CLOSE)
         assert row["ranked"] == [own == max(own, *others) for own, *others in ranked]
-        general = answerer.rank(
+        general = hf_model.choice_loglikelihoods(
             [item.question for item in inputs.general],
             [item.choices for item in inputs.general],
             batch=2,
         )
         assert row["general"] == [weights[0] == max(weights) for weights in general]
         for (nats, tokens), (own_nats, own_tokens) in zip(
-            answerer.losses(inputs.texts, batch=1), row["losses"], strict=True
+            hf_model.text_losses(inputs.texts, batch=1), row["losses"], strict=True
         ):
             assert tokens == own_tokens
             assert nats == pytest.approx(own_nats, rel=CLOSE)
         questions = [written["question"] for written in row["written"]]
         assert {written["kind"] for written in row["written"]} == {"fact", "out_of_scope"}
         assert len(questions) == 3
-        assert [written["answer"] for written in row["written"]] == answerer.answer(
+        assert [written["answer"] for written in row["written"]] == hf_model.answer(
             questions, max_tokens=6, batch=1
         )
 

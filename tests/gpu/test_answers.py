@@ -9,7 +9,7 @@ from ftdist.config.compose import compose
 from ftdist.dist.device import free_memory
 from ftdist.evaluation.eval_set import read_inputs
 from ftdist.evaluation.runner import ask
-from ftdist.inference.hf_model import Answerer
+from ftdist.inference.hf_model import HFModel
 from tests.support.models import spread_tiny
 
 QUESTIONS = ["How do I charge the Fernbot?", "Hello!"]
@@ -42,7 +42,8 @@ def test_copies_on_all_gpus_answer_as_one_does_and_leave_their_memory(
 
 def test_over_all_gpus_a_model_answers_the_same(made: Path) -> None:
     whole, spread = (
-        Answerer(made / "model", device="cuda", over_all=over_all) for over_all in (False, True)
+        HFModel(made / "model", device="cuda", split_over_gpus=split_over_gpus)
+        for split_over_gpus in (False, True)
     )
     assert not whole.is_offloaded
     said = whole.answer(QUESTIONS, max_tokens=8, batch=2)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ftdist.evaluation.metric_docs import MEANINGS, Meaning, meaning_of
-from ftdist.evaluation.report.text import plain, unclear_text
+from ftdist.evaluation.report.text import unclear_text
+from ftdist.text.terminal import plain
 
 Verdict = Literal["better", "worse", "noise", "none"]
 

@@ -14,7 +14,7 @@ from ftdist.errors import StorageError
 from ftdist.evaluation.report.charts import Chart, chart
 from ftdist.evaluation.report.narrow_terminal import print_blocks
 from ftdist.evaluation.selection import Scores, has_loss, has_questions
-from ftdist.inference.model_fingerprint import model_key
+from ftdist.inference.model_fingerprint import model_fingerprint
 from ftdist.rundir import RunDir
 
 POINTS = "points.json"
@@ -52,7 +52,7 @@ class Frontier:
 def is_of_export(run: RunDir) -> bool:
     """Whether the merged model that is kept is of the model that is exported now."""
     try:
-        return bool(_read(run)["export"] == model_key(run.export))
+        return bool(_read(run)["export"] == model_fingerprint(run.export))
     except (OSError, ValueError, LookupError, TypeError):
         return False
 

@@ -20,12 +20,12 @@ from ftdist.evaluation.report.text import (
     cut_text,
     documents_rows,
     marks_text,
-    plain,
     score_rows,
     seen_text,
 )
 from ftdist.io.jsonl import read_json_lines
 from ftdist.io.sampling import evenly_spaced
+from ftdist.text.terminal import plain
 
 MAX_ANSWER = 240
 MAX_DOCUMENTS = 5

@@ -1,11 +1,11 @@
 """The scores of a comparison in words: rows of a table, and sentences. Loads no torch."""
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ftdist.evaluation.metric_docs import MEANINGS, MIN_PASSAGES, meaning_of
+from ftdist.text.terminal import plain
 
 Scores = dict[str, Any]
 """What stands in `scores.json`."""
@@ -46,22 +46,6 @@ class ScoreRow:
     def verdict(self) -> str:
         """What the change is called; empty where the base has no such score."""
         return self.change.partition(", ")[0]
-
-
-def plain(text: str) -> str:
-    """A text of the library or of a model without what would steer a terminal.
-
-    Left out are control characters but newline and tab, and marks that turn the reading around.
-    """
-    return "".join(
-        c
-        for c in text
-        if c in "\n\t" or (unicodedata.category(c) not in _STEERS and c not in _TURNS)
-    )
-
-
-_STEERS = ("Cc", "Cs")  # halves of pairs among them: they cannot be printed at all
-_TURNS = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 
 
 def score_rows(scores: Scores) -> list[ScoreRow]:

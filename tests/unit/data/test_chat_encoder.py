@@ -12,14 +12,9 @@ from tokenizers import (
 )
 from transformers import PreTrainedTokenizerFast
 
-from ftdist.data.chat_encoder import (
-    ChatEncoder,
-    Message,
-    Tokens,
-    default_chat_template,
-    ensure_chat_template,
-)
-from ftdist.data.chat_template import ChatTemplate
+from ftdist.data.chat_encoder import ChatEncoder, Tokens
+from ftdist.data.chat_template import ChatTemplate, default_chat_template, ensure_chat_template
+from ftdist.data.messages import Message
 from ftdist.data.special_tokens import SpecialTokens
 from ftdist.errors import DataError
 from tests.support.families import MISTRAL, tokenizer_of

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ftdist.data.chat_encoder import ChatEncoder, Message
+from ftdist.data.chat_encoder import ChatEncoder
+from ftdist.data.messages import Message
 from ftdist.data.prompt_builder import PromptBuilder
 from tests.support.families import TOKENS, tokenizer_of
 

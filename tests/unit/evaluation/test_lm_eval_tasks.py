@@ -95,9 +95,10 @@ def test_a_task_of_lm_eval_finds_right_what_the_model_finds_likeliest(tmp_path: 
     path = task_file(tmp_path)
     script = (
         "import json, sys; from pathlib import Path; "
-        "from ftdist.inference.hf_model import Answerer; "
-        "model = Answerer(sys.argv[1], device='cpu', chat_template='{{ messages }}', threads=1); "
-        "print(json.dumps(model.tasks([Path(sys.argv[2])], batch=4)))"
+        "from ftdist.evaluation.lm_eval_tasks import ask_tasks; "
+        "from ftdist.inference.hf_model import HFModel; "
+        "model = HFModel(sys.argv[1], device='cpu', chat_template='{{ messages }}', threads=1); "
+        "print(json.dumps(ask_tasks(model.model, model.tokenizer, [Path(sys.argv[2])], batch=4)))"
     )
     found = run_with_lm_eval(script, model, path, home=tmp_path / "hf")
     assert found == {"after/acc": right_by_hand(model)}
@@ -123,10 +124,11 @@ def test_each_filter_of_a_task_is_a_score_with_one_outcome_a_document(tmp_path: 
     script = (
         "import json, sys; from pathlib import Path; "
         "from lm_eval.models.huggingface import HFLM; "
-        "from ftdist.inference.hf_model import Answerer; "
+        "from ftdist.evaluation.lm_eval_tasks import ask_tasks; "
+        "from ftdist.inference.hf_model import HFModel; "
         "HFLM.generate_until = lambda self, asked, **_: json.loads(sys.argv[3]); "
-        "model = Answerer(sys.argv[1], device='cpu', chat_template='{{ messages }}', threads=1); "
-        "print(json.dumps(model.tasks([Path(sys.argv[2])], batch=4)))"
+        "model = HFModel(sys.argv[1], device='cpu', chat_template='{{ messages }}', threads=1); "
+        "print(json.dumps(ask_tasks(model.model, model.tokenizer, [Path(sys.argv[2])], batch=4)))"
     )
     found = run_with_lm_eval(script, model, path, json.dumps(SAID), home=tmp_path / "hf")
     assert found == {

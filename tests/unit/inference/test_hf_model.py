@@ -16,9 +16,9 @@ from ftdist.evaluation.compare import compare
 from ftdist.evaluation.probes import read_probes
 from ftdist.evaluation.report.terminal import comparison_markdown, print_comparison
 from ftdist.inference import loglikelihood
-from ftdist.inference.hf_model import Answerer
-from ftdist.inference.model_fingerprint import model_key
-from ftdist.inference.sampling import Draw
+from ftdist.inference.hf_model import HFModel
+from ftdist.inference.model_fingerprint import model_fingerprint
+from ftdist.inference.sampling import SeededTopPSampling
 from ftdist.io.jsonl import read_json_lines
 from ftdist.rundir import RunDir
 from ftdist.testing import tiny
@@ -51,29 +51,31 @@ def model(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made / "model", tmp_path / "model"))
 
 
-def load(folder: Path, **options: Any) -> Answerer:
-    return Answerer(folder, device="cpu", threads=1, **options)
+def load(folder: Path, **options: Any) -> HFModel:
+    return HFModel(folder, device="cpu", threads=1, **options)
 
 
 OPENINGS = ("The lamp", "A", "If the blades are", "12", "Hello! Is")
 
 
 def test_a_text_depends_on_its_opening_and_seed_and_not_on_its_batch(made: Path) -> None:
-    answerer = load(made / "model")
+    hf_model = load(made / "model")
     seeds = (1, 2, 3, 4, 5)
-    alone = answerer.write_on(OPENINGS, seeds=seeds, max_tokens=12, batch=1)
-    assert answerer.write_on(OPENINGS, seeds=seeds, max_tokens=12, batch=5) == alone
-    turned = answerer.write_on(OPENINGS[::-1], seeds=seeds[::-1], max_tokens=12, batch=2)
+    alone = hf_model.continue_texts(OPENINGS, seeds=seeds, max_tokens=12, batch=1)
+    assert hf_model.continue_texts(OPENINGS, seeds=seeds, max_tokens=12, batch=5) == alone
+    turned = hf_model.continue_texts(OPENINGS[::-1], seeds=seeds[::-1], max_tokens=12, batch=2)
     assert turned[::-1] == alone
     assert all(text.startswith(opening) for text, opening in zip(alone, OPENINGS, strict=True))
-    others = answerer.write_on(["The lamp"] * 20, seeds=range(20), max_tokens=12, batch=20)
+    others = hf_model.continue_texts(["The lamp"] * 20, seeds=range(20), max_tokens=12, batch=20)
     assert len(set(others)) > 10
 
 
 def test_draws_follow_the_probabilities_of_the_likeliest_tokens() -> None:
     """Of 0.6, 0.3, 0.06 and 0.04 the first three hold more than 0.95: the last is never drawn."""
     scores = torch.tensor([0.6, 0.3, 0.06, 0.04]).log().expand(4000, 4)
-    drawn = Draw(range(4000))(torch.zeros(4000, 1, dtype=torch.long), scores).argmax(dim=1)
+    drawn = SeededTopPSampling(range(4000))(torch.zeros(4000, 1, dtype=torch.long), scores).argmax(
+        dim=1
+    )
     shares = torch.bincount(drawn, minlength=4) / 4000
     expected = torch.tensor([0.6, 0.3, 0.06, 0.0]) / 0.96
     torch.testing.assert_close(shares, expected, atol=0.025, rtol=0)
@@ -92,18 +94,18 @@ def test_answers_are_the_greedy_ones_whatever_the_batch(made: Path) -> None:
             ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
         expected.append(tokenizer.decode(ids[start:], skip_special_tokens=True).strip())
     assert len(set(expected)) > 2
-    answerer = load(made / "model")
+    hf_model = load(made / "model")
     told: list[int] = []
-    assert answerer.answer(QUESTIONS, max_tokens=12, batch=1) == expected
-    assert answerer.answer(QUESTIONS, max_tokens=12, batch=3, progress=told.append) == expected
-    assert answerer.answer(QUESTIONS, max_tokens=12, batch=64) == expected
+    assert hf_model.answer(QUESTIONS, max_tokens=12, batch=1) == expected
+    assert hf_model.answer(QUESTIONS, max_tokens=12, batch=3, progress=told.append) == expected
+    assert hf_model.answer(QUESTIONS, max_tokens=12, batch=64) == expected
     assert told == [3, 2]
 
 
 def test_likelihoods_are_those_of_the_whole_text(made: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(made / "model")
     tokenizer = AutoTokenizer.from_pretrained(made / "model")
-    ranked = load(made / "model").rank(QUESTIONS, CHOICES, batch=3)
+    ranked = load(made / "model").choice_loglikelihoods(QUESTIONS, CHOICES, batch=3)
     for question, choices, found in zip(QUESTIONS, CHOICES, ranked, strict=True):
         prompt = tokenizer.apply_chat_template(
             [{"role": "user", "content": question}], add_generation_prompt=True, return_dict=False
@@ -127,17 +129,17 @@ LONG_CHOICES = (
 def test_answers_are_weighed_alike_however_few_logits_may_stand_at_once(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answerer = load(made / "model")
+    hf_model = load(made / "model")
     sizes = list[int]()
-    answerer._model.get_output_embeddings().register_forward_hook(
+    hf_model.model.get_output_embeddings().register_forward_hook(
         lambda _module, _given, logits: sizes.append(logits.numel())
     )
-    whole = answerer.rank(QUESTIONS, LONG_CHOICES, batch=5)
+    whole = hf_model.choice_loglikelihoods(QUESTIONS, LONG_CHOICES, batch=5)
     at_once = max(sizes)
     most = at_once // 4
     monkeypatch.setattr(loglikelihood, "MAX_LOGITS", most)
     sizes.clear()
-    pieces = answerer.rank(QUESTIONS, LONG_CHOICES, batch=5)
+    pieces = hf_model.choice_loglikelihoods(QUESTIONS, LONG_CHOICES, batch=5)
     assert max(sizes) <= most < at_once
     for found, expected in zip(pieces, whole, strict=True):
         assert found == pytest.approx(expected, abs=1e-5)
@@ -155,10 +157,10 @@ def test_losses_are_those_of_each_text_alone_whatever_the_batch_and_the_piece(
     for text in texts[:-2]:
         ids = torch.tensor([tokenizer(text)["input_ids"]])
         expected.append((model(ids, labels=ids).loss.item(), ids.shape[1] - 1))
-    answerer = load(made / "model")
+    hf_model = load(made / "model")
     told: list[int] = []
     for batch in (1, 3, 16):
-        found = answerer.losses(texts, batch=batch, progress=told.append)
+        found = hf_model.text_losses(texts, batch=batch, progress=told.append)
         assert found[-2:] == [(0.0, 0), (0.0, 0)]
         for (loss, tokens), (mean, count) in zip(found[:-2], expected, strict=True):
             assert tokens == count
@@ -167,23 +169,23 @@ def test_losses_are_those_of_each_text_alone_whatever_the_batch_and_the_piece(
 
 
 def test_text_longer_than_the_context_is_cut(made: Path) -> None:
-    [(_, tokens)] = load(made / "model").losses(["wash it " * 2000], batch=4)
+    [(_, tokens)] = load(made / "model").text_losses(["wash it " * 2000], batch=4)
     assert tokens == 511
 
 
 def test_a_question_that_leaves_no_room_for_its_answer_is_refused(made: Path) -> None:
     """The tiny model reads 512 tokens at once."""
-    answerer = load(made / "model")
-    size = len(answerer._prompt(QUESTIONS[0]))
-    answerer.check_room(QUESTIONS[:1], max_tokens=512 - size)
+    hf_model = load(made / "model")
+    size = len(hf_model._prompt(QUESTIONS[0]))
+    hf_model.check_room(QUESTIONS[:1], max_tokens=512 - size)
     with pytest.raises(DataError, match=f"has {size} tokens and its answer up to {513 - size}, "):
-        answerer.check_room(QUESTIONS[:1], max_tokens=513 - size)
+        hf_model.check_room(QUESTIONS[:1], max_tokens=513 - size)
 
 
 def test_answer_ends_at_the_stop_token_of_the_generation_config(made: Path, model: Path) -> None:
-    answerer, question = load(made / "model"), QUESTIONS[:1]
+    hf_model, question = load(made / "model"), QUESTIONS[:1]
     tokenizer = AutoTokenizer.from_pretrained(model)
-    whole = tokenizer(answerer.answer(question, max_tokens=8, batch=1)[0])["input_ids"]
+    whole = tokenizer(hf_model.answer(question, max_tokens=8, batch=1)[0])["input_ids"]
     settings = json.loads((model / "generation_config.json").read_text())
     for stops in ([tokenizer.eos_token_id, whole[0]], [whole[0], tokenizer.eos_token_id], whole[0]):
         settings["eos_token_id"] = stops
@@ -198,19 +200,19 @@ def test_an_answer_is_cut_off_where_no_stop_token_stands_among_its_tokens(
     """One answer ends at its second token: it is whole with two tokens, and cut off with one."""
     first = QUESTIONS[:1]
     tokenizer = AutoTokenizer.from_pretrained(model)
-    answerer = load(model)
-    [ids] = answerer._generated([answerer._prompt(first[0])], 8)
+    hf_model = load(model)
+    [ids] = hf_model._generate([hf_model._prompt(first[0])], 8)
     assert len(set(ids[:2])) == 2
     settings = json.loads((model / "generation_config.json").read_text())
     settings["eos_token_id"] = ids[1]
     (model / "generation_config.json").write_text(json.dumps(settings))
     stops = {ids[1], tokenizer.eos_token_id}
     for tokens, is_cut in ((1, True), (2, False), (8, False)):
-        [(_, found)] = load(model).answer_to_the_end(first, max_tokens=tokens, batch=1)
+        [(_, found)] = load(model).answer_with_truncation(first, max_tokens=tokens, batch=1)
         assert found == is_cut
-    answerer = load(model)
-    whole = [answerer._generated([answerer._prompt(q)], 4)[0] for q in QUESTIONS]
-    said = answerer.answer_to_the_end(QUESTIONS, max_tokens=4, batch=5)
+    hf_model = load(model)
+    whole = [hf_model._generate([hf_model._prompt(q)], 4)[0] for q in QUESTIONS]
+    said = hf_model.answer_with_truncation(QUESTIONS, max_tokens=4, batch=5)
     assert [cut for _, cut in said] == [not stops & set(ids) for ids in whole]
     assert {cut for _, cut in said} == {False, True}
 
@@ -252,9 +254,9 @@ def test_pickled_weights_are_refused(model: Path) -> None:
 
 
 def test_key_of_a_model_follows_its_content(made: Path, model: Path) -> None:
-    assert model_key(model) == model_key(made / "model")
+    assert model_fingerprint(model) == model_fingerprint(made / "model")
     (model / "chat_template.jinja").write_text("{{ messages }}")
-    assert model_key(model) != model_key(made / "model")
+    assert model_fingerprint(model) != model_fingerprint(made / "model")
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from ftdist.cli.main import main
 from ftdist.config.compose import compose, load_config, save_config
 from ftdist.data.messages import Message
 from ftdist.evaluation.report.merge_sweep import POINTS
-from ftdist.inference.hf_model import Answerer
+from ftdist.inference.hf_model import HFModel
 from ftdist.inference.interactive import Settings, chat
-from ftdist.inference.model_fingerprint import model_key
+from ftdist.inference.model_fingerprint import model_fingerprint
 from ftdist.rundir import RunDir
 from ftdist.testing import tiny
 from tests.support.models import spread_weights
@@ -53,15 +53,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     return run
 
 
-def _tuned(run: RunDir) -> Answerer:
-    return Answerer(run.export, device="cpu", threads=1)
+def _tuned(run: RunDir) -> HFModel:
+    return HFModel(run.export, device="cpu", threads=1)
 
 
 def _told(run: RunDir, *turns: str) -> str:
     """The tuned model's answer at the end of a conversation: user, assistant, user."""
     roles = ("user", "assistant")
     messages = [Message(role=roles[n % 2], content=turn) for n, turn in enumerate(turns)]
-    return _tuned(run).reply(messages, max_tokens=6, log=lambda piece: None)  # noqa: ARG005
+    return _tuned(run).stream_reply(messages, max_tokens=6, log=lambda piece: None)  # noqa: ARG005
 
 
 def _shown(text: str) -> str:
@@ -82,12 +82,12 @@ def _chat(
 
 def test_an_answer_comes_in_pieces_that_make_up_the_whole(run: RunDir) -> None:
     pieces: list[str] = []
-    answerer = _tuned(run)
+    hf_model = _tuned(run)
     messages = [Message(role="user", content=FIRST)]
-    whole = answerer.reply(messages, max_tokens=24, log=pieces.append)
+    whole = hf_model.stream_reply(messages, max_tokens=24, log=pieces.append)
     assert "".join(pieces).strip() == whole
     assert len(pieces) > 1
-    assert whole == answerer.answer([FIRST], max_tokens=24, batch=1)[0]
+    assert whole == hf_model.answer([FIRST], max_tokens=24, batch=1)[0]
 
 
 def test_chat_keeps_in_mind_what_was_said_until_it_is_reset(
@@ -231,9 +231,9 @@ def test_a_prompt_for_one_model_prints_its_answer_alone(
     assert main(["chat", str(run.root), *flags, "-p", "Is 2+2=4?"]) == 0
     out = capfd.readouterr().out
     folder = run.export if name == "tuned" else Path(load_config(run.config).model.path)
-    model = Answerer(folder, device="cpu", threads=1)
+    model = HFModel(folder, device="cpu", threads=1)
     messages = [Message(role="user", content="Is 2+2=4?")]
-    answer = model.reply(messages, max_tokens=6, log=lambda piece: None)  # noqa: ARG005
+    answer = model.stream_reply(messages, max_tokens=6, log=lambda piece: None)  # noqa: ARG005
     assert out.strip() == _shown(answer)
 
 
@@ -281,7 +281,7 @@ def test_the_merged_model_answers_for_the_tuned_model_where_it_is_asked(
     base = load_config(run.config).model.path
     shutil.copytree(base, own.merged_model)
     assert main(["chat", str(own.root), "--both", "-p", FIRST, "--merged"]) == 78
-    (own.merged_model / POINTS).write_text(json.dumps({"export": model_key(own.export)}))
+    (own.merged_model / POINTS).write_text(json.dumps({"export": model_fingerprint(own.export)}))
     assert main(["chat", str(own.root), "--both", "-p", FIRST, "--merged"]) == 0
     said = capfd.readouterr()
     first, _, second = said.out.partition("\n\n")

@@ -10,8 +10,8 @@ from ftdist.config.schema import EvalConfig
 from ftdist.errors import ModelError
 from ftdist.evaluation.eval_set import Inputs, read_inputs
 from ftdist.evaluation.runner import Answers, Asked, ask
-from ftdist.inference.hf_model import Answerer
-from ftdist.inference.replicas import Copies, on_gpus
+from ftdist.inference.hf_model import HFModel
+from ftdist.inference.replicas import ReplicaPlan, replicas_on_gpus
 from tests.support.models import spread_tiny
 
 GIB = 2**30
@@ -44,21 +44,24 @@ def settings(tmp_path: Path) -> EvalConfig:
 @pytest.mark.parametrize(
     ("free", "wanted", "expected"),
     [
-        ([24, 24, 24, 24], None, Copies(gpus=(0, 1, 2, 3))),
-        ([24, 24, 24, 24], 2, Copies(gpus=(0, 1))),
-        ([24, 24], 8, Copies(gpus=(0, 1))),
-        ([13], None, Copies(gpus=(0,))),
-        ([12], None, Copies(gpus=(0,), over_all=True)),
-        ([12, 12], 2, Copies(gpus=(0,), over_all=True)),
-        ([12, 24, 2, 24], None, Copies(gpus=(1, 3))),
-        ([12, 24], 1, Copies(gpus=(1,))),
+        ([24, 24, 24, 24], None, ReplicaPlan(gpus=(0, 1, 2, 3))),
+        ([24, 24, 24, 24], 2, ReplicaPlan(gpus=(0, 1))),
+        ([24, 24], 8, ReplicaPlan(gpus=(0, 1))),
+        ([13], None, ReplicaPlan(gpus=(0,))),
+        ([12], None, ReplicaPlan(gpus=(0,), split_over_gpus=True)),
+        ([12, 12], 2, ReplicaPlan(gpus=(0,), split_over_gpus=True)),
+        ([12, 24, 2, 24], None, ReplicaPlan(gpus=(1, 3))),
+        ([12, 24], 1, ReplicaPlan(gpus=(1,))),
     ],
 )
 def test_there_is_a_copy_on_each_gpu_that_has_room_or_one_over_all(
-    free: list[int], wanted: int | None, expected: Copies
+    free: list[int], wanted: int | None, expected: ReplicaPlan
 ) -> None:
     """10 GiB of weights take 13 while they answer."""
-    assert on_gpus(10 * GIB, free=[gib * GIB for gib in free], wanted=wanted) == expected
+    assert (
+        replicas_on_gpus(10 * GIB, free=[gib * GIB for gib in free], num_replicas=wanted)
+        == expected
+    )
 
 
 def test_everything_is_asked_of_one_copy_and_comes_back_in_its_order() -> None:
@@ -138,8 +141,8 @@ def test_a_copy_that_ends_is_told_in_a_sentence(
 def test_layer_by_layer_over_what_there_is_a_model_answers_the_same(made: Path) -> None:
     questions = ["How do I charge the Fernbot?", "Hello!"]
     whole, spread = (
-        Answerer(made / "model", device="cpu", over_all=over_all, threads=1)
-        for over_all in (False, True)
+        HFModel(made / "model", device="cpu", split_over_gpus=split_over_gpus, threads=1)
+        for split_over_gpus in (False, True)
     )
     said = whole.answer(questions, max_tokens=8, batch=2)
     assert spread.answer(questions, max_tokens=8, batch=2) == said

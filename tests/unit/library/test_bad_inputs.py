@@ -339,7 +339,7 @@ class _Model:
     def ask(self, **_: Any) -> Any:
         return self._asked
 
-    write_on = ask
+    continue_texts = ask
 
     def _asked(self, prompts: Sequence[str]) -> list[str]:
         assert not prompts, "nothing is asked here"
@@ -351,7 +351,8 @@ def model(ingredients: Path) -> Any:
     """A base model's tokenizer, whose template refuses system messages."""
     from transformers import AutoTokenizer
 
-    from ftdist.data.chat_encoder import ChatEncoder, default_chat_template
+    from ftdist.data.chat_encoder import ChatEncoder
+    from ftdist.data.chat_template import default_chat_template
 
     tokenizer = AutoTokenizer.from_pretrained(ingredients / "model")
     tokenizer.chat_template = (

@@ -292,7 +292,7 @@ class _Base:
 
         return answers
 
-    def write_on(self, **_: Any) -> Any:
+    def continue_texts(self, **_: Any) -> Any:
         def texts(openings: Sequence[str]) -> list[str]:
             self.asked += len(openings)
             return [f"{opening} is round. So" for opening in openings]

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ftdist.errors import StorageError
 from ftdist.evaluation.report.merge_sweep import POINTS, print_merge_sweep
-from ftdist.inference.model_fingerprint import model_key
+from ftdist.inference.model_fingerprint import model_fingerprint
 from ftdist.rundir import RunDir
 from tests.support import fake_reports
 
@@ -44,7 +44,8 @@ def _merged(run: RunDir, *, measured_of: tuple[str, ...] = ("loss",), **more: An
             del point["general_nll"]
     run.export.mkdir(parents=True, exist_ok=True)
     told = {
-        "export": model_key(run.export), "candidates": points, "chosen": 1, "retention_ok": True,
+        "export": model_fingerprint(run.export), "candidates": points,
+        "chosen": 1, "retention_ok": True,
         "max_loss_increase": 0.02, **more,
     }  # fmt: skip
     run.merged_model.mkdir(parents=True, exist_ok=True)
@@ -125,6 +126,6 @@ def test_merged_models_of_another_export_are_told_neither_on_the_page_nor_on_the
 def test_merged_models_that_cannot_be_read_are_left_out_of_the_page(run: RunDir, text: str) -> None:
     run.export.mkdir(parents=True)
     run.merged_model.mkdir(parents=True)
-    told = text.replace("KEY", json.dumps(model_key(run.export)))
+    told = text.replace("KEY", json.dumps(model_fingerprint(run.export)))
     (run.merged_model / POINTS).write_text(told)
     assert "Between base and tuned" not in fake_reports.written(run)

@@ -10,11 +10,11 @@ from ftdist.evaluation.report.text import (
     cost_text,
     documents_rows,
     marks_text,
-    plain,
     score_rows,
     seen_text,
 )
 from ftdist.evaluation.scoring.confidence import Paired, Rate, paired_losses
+from ftdist.text.terminal import plain
 
 
 def paired(difference: float, low: float, high: float, *, clear: bool) -> dict[str, Any]:

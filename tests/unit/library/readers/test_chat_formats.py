@@ -8,7 +8,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from ftdist.data.chat_encoder import Message
+from ftdist.data.messages import Message
 from ftdist.library.readers.chat_formats import read_conversations
 from ftdist.library.schema import BadRow, Conversation, Passage, Row
 

@@ -42,7 +42,7 @@ class _Base:
 
         return answers
 
-    def write_on(self, **_: Any) -> Any:
+    def continue_texts(self, **_: Any) -> Any:
         return lambda openings: [f"{opening} Wren sang of it." for opening in openings]
 
 

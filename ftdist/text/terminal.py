@@ -1,0 +1,18 @@
+"""Text made safe to print on a terminal."""
+
+import unicodedata
+
+_CONTROLS = ("Cc", "Cs")  # surrogates among them: they cannot be printed
+_BIDI = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+
+
+def plain(text: str) -> str:
+    """A text without control characters (except newline and tab) and bidirectional marks.
+
+    Text of a library or a model must not be able to control the terminal.
+    """
+    return "".join(
+        c
+        for c in text
+        if c in "\n\t" or (unicodedata.category(c) not in _CONTROLS and c not in _BIDI)
+    )
