@@ -1,13 +1,14 @@
-"""From a command line to ranks that run, and to what is done once they have ended.
+"""Launch ranks on this machine or on a SLURM cluster, restart them, and report how they are doing.
 
-    start.py      compose, preflight, prepare the library, plan, make the run directory
-    preflight.py  everything that can be known to be wrong before anything is started
-    submit.py     one job of several ranks through submitit
-    job.py        what a rank runs: the bridge to `ftdist.train.main`, and to export and compare
-    local.py      watch the ranks of this machine; end them together
-    failure.py    which rank failed first
-    after.py      done, once more, or give up: a pure decision
-    supervise.py  attempt after attempt, under the run's lock
+    run_setup.py       resolve paths, prepare the library, plan, make the run directory
+    preflight.py       every check that can be made before anything starts
+    attempts.py        record the start and end of an attempt
+    restart_policy.py  done, restart or give up: a pure decision
+    entrypoints.py     what a rank runs: train, prepare, export, compare, merge, curate
+    local/             start ranks on this machine, monitor them, restart them
+    slurm/             build and submit batch scripts, hooks around ranks, the state of jobs
+    logs/              timestamps in the logs of ranks, and their merged view
+    status.py          the status of a run, from its records and SLURM's queue
 
-Nothing here loads torch: the crossings are inside the functions of `job.py`, which ranks call.
+Nothing here imports torch: heavy imports are inside the functions of `entrypoints.py`.
 """

@@ -1,4 +1,4 @@
-"""One start of a run: put on record when it begins, judged and put on record when it has ended."""
+"""Attempts of a run: record the start, judge and record the end."""
 
 import socket
 from dataclasses import dataclass
@@ -19,21 +19,23 @@ from ftdist_launch.restart_policy import (
     decide,
 )
 
-CALM_CODES = (0, RequeueError.exit_code)
-"""Exit codes of a rank that has not failed."""
+OK_CODES = (0, RequeueError.exit_code)
+"""Exit codes of a rank that did not fail."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobExit:
-    """How a job ended, and the failure to show."""
+    """How the ranks of a job ended."""
 
     exit_codes: tuple[int | None, ...]
     failure: RankFailure | None
+    """The first one."""
+
     out_of_memory: bool
 
     def as_attempt(self, *, stop_signal: int | None, progressed: bool) -> AttemptEnd:
-        """What the decision of `ftdist_launch.restart_policy` needs."""
-        codes = (code for code in self.exit_codes if code is not None and code not in CALM_CODES)
+        """The input of `ftdist_launch.restart_policy.decide`."""
+        codes = (code for code in self.exit_codes if code is not None and code not in OK_CODES)
         return AttemptEnd(
             exit_codes=self.exit_codes,
             cause=next(codes, None) if self.failure is None else self.failure.cause,
@@ -45,27 +47,27 @@ class JobExit:
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptVerdict:
-    """What was decided about an attempt."""
+    """The decision about a finished attempt."""
 
     decision: RestartDecision
     step: int | None
     """Of the newest checkpoint."""
 
     num_stalled_attempts: int
-    """In a row, this one included."""
+    """Consecutive attempts without a new checkpoint, including this one."""
 
 
-def start_attempt(run: RunDir, config: RunConfig, plan: Plan, **facts: Any) -> int:
-    """Put a new attempt on record.
+def start_attempt(run: RunDir, config: RunConfig, plan: Plan, **fields: Any) -> int:
+    """Record the start of a new attempt.
 
     Args:
         run: of the attempt.
-        config: kept with it.
-        plan: kept with it in part.
-        **facts: of the event, beside those of every attempt.
+        config: saved with it.
+        plan: of the run.
+        **fields: further fields of the event.
 
     Returns:
-        Its number, from 1 on.
+        The number of the attempt, from 1.
     """
     number = run.newest_attempt() + 1
     folder = run.attempt(number)
@@ -78,22 +80,22 @@ def start_attempt(run: RunDir, config: RunConfig, plan: Plan, **facts: Any) -> i
         steps=plan.steps,
         host=socket.gethostname(),
         checkpoint=newest_step(run),
-        **facts,
+        **fields,
     )
     return number
 
 
 def finish_attempt(
-    run: RunDir, number: int, ended: JobExit, *, stop_signal: int | None, limit: int
+    run: RunDir, number: int, job_exit: JobExit, *, stop_signal: int | None, limit: int
 ) -> AttemptVerdict:
-    """Decide what becomes of a run whose attempt has ended, and put it on record.
+    """Decide how a run continues after an attempt, and record the end of the attempt.
 
     Args:
         run: of the attempt.
         number: of the attempt.
-        ended: how it ended.
-        stop_signal: by which somebody asked for the end, if so.
-        limit: attempts in a row without progress that end the run.
+        job_exit: how its ranks ended.
+        stop_signal: the signal that requested the stop, if any.
+        limit: consecutive attempts without progress that end the run.
     """
     events = list(run.read_events())
     num_stalled = attempts_without_progress(events)
@@ -108,16 +110,16 @@ def finish_attempt(
     step = newest_step(run)
     progressed = step is not None and (before is None or step > before)
     decision = decide(
-        ended.as_attempt(stop_signal=stop_signal, progressed=progressed),
+        job_exit.as_attempt(stop_signal=stop_signal, progressed=progressed),
         attempts_without_progress=num_stalled,
         max_attempts_without_progress=limit,
     )
-    failure = ended.failure
+    failure = job_exit.failure
     run.append_event(
         "attempt_finished",
         attempt=number,
         outcome=decision.outcome,
-        exit_codes=list(ended.exit_codes),
+        exit_codes=list(job_exit.exit_codes),
         checkpoint=step,
         progressed=progressed,
         cause=None if failure is None else failure.problem,
@@ -129,7 +131,7 @@ def finish_attempt(
 
 
 def step_to_export(run: RunDir, config: RunConfig) -> int | None:
-    """Step of the checkpoint that `ftdist export` would take, None where there is none."""
+    """Step of the checkpoint that `ftdist export` would export, or None."""
     best = CheckpointStore(run.checkpoints, keep=1).best()
     if best is not None and config.export.checkpoint == "best":
         return best.step
@@ -137,6 +139,6 @@ def step_to_export(run: RunDir, config: RunConfig) -> int | None:
 
 
 def newest_step(run: RunDir) -> int | None:
-    """Step of the newest committed checkpoint, None where there is none."""
+    """Step of the newest committed checkpoint, or None."""
     committed = CheckpointStore(run.checkpoints, keep=1).committed()
     return committed[0].step if committed else None

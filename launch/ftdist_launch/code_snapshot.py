@@ -1,4 +1,4 @@
-"""A copy of the code in the run directory: what a job runs, whatever happens to the checkout."""
+"""Snapshot of the code in the run directory, which jobs run whatever happens to the checkout."""
 
 import hashlib
 import os
@@ -14,13 +14,13 @@ from ftdist.io.jsonl import write_whole
 from ftdist.rundir import RunDir
 
 FOLDERS = ("ftdist", "launch", "conf")
-"""The parts of a checkout that run."""
+"""The parts of a checkout that contain code."""
 
 GIT_TIMEOUT_S = 10.0
 
 
 def sources() -> dict[str, Path]:
-    """Folders of a snapshot, laid out as in a wheel, and what each of them is a copy of."""
+    """Folders of a snapshot, laid out as in a wheel, and their sources."""
     return {
         "ftdist": Path(ftdist.__file__).resolve().parent,
         "ftdist/conf": conf_dir(),
@@ -28,14 +28,14 @@ def sources() -> dict[str, Path]:
     }
 
 
-def take(run: RunDir) -> str:
-    """Copy the code that runs now into the run directory, in place of an earlier copy.
+def take_snapshot(run: RunDir) -> str:
+    """Copy the running code into the run directory, replacing an earlier snapshot.
 
     Returns:
-        The copy's SHA-256, which is kept beside it.
+        The SHA-256 of the snapshot, which is stored next to it.
 
     Raises:
-        StorageError: the disk did not take it.
+        StorageError: it cannot be written.
     """
     try:
         if run.code.exists():
@@ -47,46 +47,46 @@ def take(run: RunDir) -> str:
                 ignore=shutil.ignore_patterns("__pycache__"),
                 dirs_exist_ok=True,
             )
-        digest = digest_of(run.code)
+        digest = hash_folder(run.code)
         write_whole(digest_file(run), digest + "\n")
     except OSError as error:
         raise StorageError(
-            f"The code cannot be copied to {run.code}: {error}.",
-            remedy="make room on its disk, then ask again.",
+            f"Cannot copy the code to {run.code}: {error}.",
+            remedy="free disk space, then retry.",
         ) from error
     return digest
 
 
-def verify(run: RunDir) -> None:
-    """Refuse a copy that is not what was submitted.
+def verify_snapshot(run: RunDir) -> None:
+    """Check that the snapshot is what was submitted.
 
     Raises:
-        ConfigError: a file of it was changed, added or taken away.
+        ConfigError: one of its files was changed, added or removed.
     """
     try:
-        taken = digest_file(run).read_text(encoding="utf-8").strip()
+        recorded = digest_file(run).read_text(encoding="utf-8").strip()
     except OSError:
-        taken = ""
-    if digest_of(run.code) != taken:
+        recorded = ""
+    if hash_folder(run.code) != recorded:
         raise ConfigError(
             f"The code in {run.code} is not the code that was submitted.",
-            remedy=f"`ftdist resume {run.name}` goes on with the code that is installed now.",
+            remedy=f"run `ftdist resume {run.name}` to resume with the installed code.",
         )
 
 
-def digest_of(folder: Path) -> str:
-    """SHA-256 over names and contents of all files in a folder, Python's caches left out."""
-    whole = hashlib.sha256()
+def hash_folder(folder: Path) -> str:
+    """SHA-256 over names and contents of all files in a folder, without __pycache__."""
+    digest = hashlib.sha256()
     for path in _files(folder):
         name = str(path.relative_to(folder)).encode()
         content = path.read_bytes()
-        whole.update(b"%d %s %d " % (len(name), name, len(content)))
-        whole.update(content)
-    return whole.hexdigest()
+        digest.update(b"%d %s %d " % (len(name), name, len(content)))
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def digest_file(run: RunDir) -> Path:
-    """Where the copy's SHA-256 is kept."""
+    """File with the SHA-256 of the snapshot."""
     return run.root / "code.sha256"
 
 
@@ -96,9 +96,9 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def git_state(checkout: Path) -> dict[str, str | bool]:
-    """Commit, branch, and whether what runs differs from the commit; {} outside a repository.
+    """Commit, branch, and whether the code differs from the commit; {} outside a repository.
 
-    Neither the address that it was cloned from nor what was changed is told: both can hold secrets.
+    The remote URL and the diff are left out: both can hold secrets.
 
     Args:
         checkout: folder that holds the packages.
@@ -117,8 +117,8 @@ def git_state(checkout: Path) -> dict[str, str | bool]:
 
 
 def _git(checkout: Path, *words: str) -> str:
-    # What a repository's own settings would have git run (a monitor of files) is not run, and
-    # what the environment says of another repository does not count.
+    # Do not run a file monitor that the repository configures, and ignore GIT_* variables that
+    # point to another repository.
     environment = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")}
     safely = ("-c", "core.fsmonitor=false", "-C", str(checkout))
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Download a base model by its hub name, as a child process."""
+"""Download a base model from the Hugging Face hub, as a child process."""
 
 import json
 import sys
@@ -6,15 +6,15 @@ from pathlib import Path
 
 from ftdist.errors import ModelError
 
-WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
-"""Weights as safetensors, tokenizers, templates; neither pickles nor code."""
+PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+"""Weights as safetensors, tokenizer, chat template; no pickles and no code."""
 
 
-def fetch(name: str, *, revision: str | None) -> Path:
-    """The folder of a hub model, from the local cache where it lies there already.
+def download(name: str, *, revision: str | None) -> Path:
+    """The local folder of a hub model, downloaded unless it is cached.
 
     Raises:
-        ModelError: the hub does not have it, does not give it, or cannot be reached.
+        ModelError: it does not exist, is gated, or the hub is unreachable.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
@@ -26,11 +26,11 @@ def fetch(name: str, *, revision: str | None) -> Path:
     )
 
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=WANTED))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=PATTERNS))
     except GatedRepoError as error:
         raise ModelError(
-            f"The hub gives {name} only to those who accepted its terms.",
-            remedy="accept them on the model's page, then set HF_TOKEN in the environment.",
+            f"{name} is a gated model, and you have no access.",
+            remedy="accept its terms on the model's page, then set HF_TOKEN in the environment.",
         ) from error
     except RevisionNotFoundError as error:
         raise ModelError(
@@ -39,27 +39,25 @@ def fetch(name: str, *, revision: str | None) -> Path:
         ) from error
     except RepositoryNotFoundError as error:
         raise ModelError(
-            f"There is no folder {name!r} here, and no such model on the hub.",
-            remedy="give model.path a folder that exists, or a hub name such as owner/name.",
+            f"{name!r} is neither a local folder nor a model on the hub.",
+            remedy="set model.path to an existing folder or a hub name such as owner/name.",
         ) from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
         raise ModelError(
-            f"There is no folder {name!r} here, and the hub could not be asked for it: "
-            f"{type(error).__name__}.",
-            remedy="give model.path a folder that exists, or fetch the model where there is a "
-            "network and give its folder.",
+            f"{name!r} is not a local folder, and the hub is unreachable ({type(error).__name__}).",
+            remedy="set model.path to an existing folder, or retry where there is a network.",
         ) from error
 
 
-def main(name: str, revision: str, answer: str) -> int:
-    """Write the folder of the model, or the error, as JSON to `answer`."""
+def main(name: str, revision: str, result: str) -> int:
+    """Write the folder of the model, or the error, as JSON to the file `result`."""
     try:
-        fields: dict[str, str | int] = {"path": str(fetch(name, revision=revision or None))}
+        fields: dict[str, str | int] = {"path": str(download(name, revision=revision or None))}
         code = 0
     except ModelError as error:
         code = error.exit_code
         fields = {"problem": error.problem, "remedy": error.remedy, "exit_code": code}
-    Path(answer).write_text(json.dumps(fields), encoding="utf-8")
+    Path(result).write_text(json.dumps(fields), encoding="utf-8")
     return code
 
 

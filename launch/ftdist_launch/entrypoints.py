@@ -1,23 +1,22 @@
-"""What every rank runs: module-level functions of one argument, which submitit pickles by name.
+"""Entry points of ranks: module-level functions of one argument, which submitit pickles by name.
 
-The heavy packages are imported inside, on the rank alone.
+Heavy packages are imported inside the functions, on ranks only.
 """
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from ftdist.rundir import RunDir
-from ftdist_launch.local.submit import visible_gpus
+from ftdist_launch.local.submit import ATTEMPT, visible_gpus
 from ftdist_launch.rank_process import on_slurm, rank_process
 from ftdist_launch.slurm.sbatch import CURATION
 
 
 def train(run_dir: str) -> None:
-    """One rank of the newest attempt of a run."""
-    run = RunDir(Path(run_dir))
-    # A file system of several nodes may show a rank the newest attempt late.
-    attempt = int(os.environ.get("FTDIST_ATTEMPT") or run.newest_attempt())
+    """One rank of an attempt of a run."""
+    run, attempt = RunDir(Path(run_dir)), int(os.environ[ATTEMPT])
     _choose_accelerator()
     with rank_process(run.attempt(attempt)) as rank:
         from ftdist.dist.world import Address, World
@@ -26,12 +25,7 @@ def train(run_dir: str) -> None:
         address = None
         if on_slurm():
             address = Address(host=os.environ["MASTER_ADDR"], port=int(os.environ["MASTER_PORT"]))
-        world = World(
-            rank=rank.info.rank,
-            size=rank.info.size,
-            local_rank=rank.info.local_rank,
-            local_size=rank.info.local_size,
-        )
+        world = World(**asdict(rank.info))
         rank.exit_code = main(run.root, world, attempt=attempt, rendezvous=address)
 
 

@@ -1,4 +1,4 @@
-"""One run directory, one writer: the lock that `ftdist` holds while it watches a run."""
+"""The lock of a run directory, held by the one `ftdist` process that works on the run."""
 
 import fcntl
 import json
@@ -15,15 +15,14 @@ from ftdist_launch.local.processes import ProcessId
 
 @contextmanager
 def run_lock(run: RunDir, *, log: Callable[[str], None]) -> Iterator[None]:
-    """Hold `run.lock` for the length of a `with` block.
+    """Hold `run.lock` within a `with` block.
 
-    A lock whose process on this machine has ended is taken over, which is said.
+    The lock of a dead process of this machine is taken over, and this is logged.
 
     Raises:
         ConfigError: another process holds it, here or on another machine.
     """
-    own = ProcessId.from_pid(os.getpid())
-    assert own is not None
+    own = ProcessId.current()
     mine = {"host": socket.gethostname(), "pid": own.pid, "start_ticks": own.start_ticks}
     while not _take(run, mine):
         holder = _read(run)
@@ -31,13 +30,12 @@ def run_lock(run: RunDir, *, log: Callable[[str], None]) -> Iterator[None]:
             continue
         if is_held(run):
             raise ConfigError(
-                f"Run {run.name} is being worked on by process {holder['pid']} on "
-                f"{holder['host']}.",
-                remedy=f"wait for it, or end it with `kill {holder['pid']}` there; if that machine "
-                f"is gone, delete {run.lock}.",
+                f"Run {run.name} is locked by process {holder['pid']} on {holder['host']}.",
+                remedy=f"wait for it, or stop it there with `kill {holder['pid']}`; if that "
+                f"machine is gone, delete {run.lock}.",
             )
         if _unlink_stale(run, holder):
-            log(f"Taking over run {run.name}: process {holder['pid']}, which held it, has ended.")
+            log(f"Taking over the lock of run {run.name}: process {holder['pid']} has ended.")
     try:
         yield
     finally:
@@ -46,7 +44,7 @@ def run_lock(run: RunDir, *, log: Callable[[str], None]) -> Iterator[None]:
 
 
 def is_held(run: RunDir) -> bool:
-    """Whether a process holds the run. Those of other machines are believed to be alive."""
+    """Whether a process holds the lock; processes of other machines are assumed to be alive."""
     holder = _read(run)
     if holder is None:
         return False
@@ -56,23 +54,23 @@ def is_held(run: RunDir) -> bool:
 
 
 def _take(run: RunDir, mine: dict[str, Any]) -> bool:
-    # Written aside and linked: a reader never meets a lock that does not say whose it is.
-    aside = run.lock.with_name(f".lock.{os.getpid()}.tmp")
-    aside.write_text(json.dumps(mine))
+    # Written to a temporary file and linked: a reader never sees an incomplete lock.
+    tmp_path = run.lock.with_name(f".lock.{os.getpid()}.tmp")
+    tmp_path.write_text(json.dumps(mine))
     try:
-        os.link(aside, run.lock)
+        os.link(tmp_path, run.lock)
     except FileExistsError:
         return False
     finally:
-        aside.unlink()
+        tmp_path.unlink()
     return True
 
 
 def _unlink_stale(run: RunDir, holder: dict[str, Any]) -> bool:
-    """Remove the lock if it is still that of `holder`, who has ended.
+    """Remove the lock if it is still that of `holder`, which has ended.
 
     Two processes may find the same stale lock. The slower one must not remove the new lock of
-    the faster one, so they look once more, and remove, in turn.
+    the faster one, so they check again and remove it in turn.
     """
     with run.lock.with_name(".lock.turn").open("w", encoding="utf-8") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)

@@ -1,12 +1,12 @@
-"""Which rank failed first, and why.
+"""Failures of ranks, and which one was first.
 
-When one rank dies, the others lose their connection to it and fail too, often sooner on paper
-than the one that had to write a traceback first. What is shown is the cause, not its echo.
+When one rank dies, the others lose their connection to it and fail too, often with an earlier
+timestamp than the one that had to write a traceback first. The cause is shown, not the echoes.
 """
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,10 @@ ECHO = re.compile(
     r"|failed to recv|recvbytes|sendbytes|nccl communicator was aborted",
     re.IGNORECASE,
 )
-"""What gloo, NCCL and the rendezvous store say when a peer has gone."""
-
+"""Messages of gloo, NCCL and the rendezvous store when a peer has exited."""
 
 FAILED = "failed: "
-"""How a rank's last line in its log begins; a view leaves it out, for the cause is shown once."""
+"""Prefix of a failed rank's last log line; progress views hide it, as the cause is shown anyway."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,49 +38,48 @@ class RankFailure:
     exit_code: int
     traceback: str
     expected: bool
-    """Whether it is a user's error with a remedy of its own."""
+    """Whether it is an anticipated error with its own remedy."""
 
     @property
     def is_echo(self) -> bool:
-        """Whether this rank only says that it lost another one."""
+        """Whether this rank only reports that it lost another one."""
         return bool(ECHO.search(self.problem))
 
     @property
     def cause(self) -> int:
-        """What `ftdist_launch.restart_policy.decide` goes by."""
+        """The cause for `ftdist_launch.restart_policy.decide`."""
         return LOST_PEER if self.is_echo and self.exit_code > 0 else self.exit_code
 
 
 def error_path(folder: Path, rank: int) -> Path:
-    """Where a rank says why it failed."""
+    """File in which a rank reports why it failed."""
     return folder / f"rank-{rank:05d}.error.json"
 
 
 def exit_path(folder: Path, rank: int) -> Path:
-    """Where a rank leaves its exit code; a killed one leaves none."""
+    """File with the exit code of a rank; a killed rank leaves none."""
     return folder / f"rank-{rank:05d}.exit.json"
 
 
 def traceback_path(folder: Path, rank: int) -> Path:
-    """Where a rank leaves the traceback of an error that nobody expected."""
+    """File with the traceback of an unexpected error."""
     return folder / f"rank-{rank:05d}.traceback.txt"
 
 
 def start_path(folder: Path, rank: int) -> Path:
-    """Where a rank says that it started, on which host and as which process."""
+    """File with the host and process of a started rank."""
     return folder / f"rank-{rank:05d}.start.json"
 
 
 def write_failure(folder: Path, failure: RankFailure) -> None:
-    """Leave behind why this rank failed; the first reason stays."""
+    """Record why this rank failed, unless it already did."""
     path = error_path(folder, failure.rank)
     if not path.exists():
-        fields = {name: getattr(failure, name) for name in RankFailure.__dataclass_fields__}
-        write_whole(path, json.dumps(fields, indent=2) + "\n")
+        write_whole(path, json.dumps(asdict(failure), indent=2) + "\n")
 
 
 def read_failures(folder: Path) -> list[RankFailure]:
-    """What the ranks of one attempt left behind, in order of time."""
+    """The recorded failures of an attempt, in order of time."""
     failures = []
     for path in folder.glob("rank-*.error.json"):
         fields = read_json(path)
@@ -91,16 +89,16 @@ def read_failures(folder: Path) -> list[RankFailure]:
 
 
 def exited_silently(rank: int, *, time: float, out_of_memory: bool, log: Path) -> RankFailure:
-    """The failure of a rank that ended without a word."""
+    """The failure of a rank that left no report."""
     if out_of_memory:
-        problem = f"Rank {rank} was killed by the machine, which had run out of memory."
+        problem = f"Rank {rank} was killed because the machine ran out of memory."
         remedy = (
             "set model.activation_checkpointing=true, lower batch.micro_batch_size or "
-            "batch.sequence_length, or run fewer ranks here; `ftdist plan` shows what needs memory."
+            "batch.sequence_length, or run fewer ranks per node; `ftdist plan` shows memory use."
         )
     else:
-        problem = f"Rank {rank} ended without a word: something killed it."
-        remedy = f"read the end of {log}; if nobody ended it, look for a lack of memory."
+        problem = f"Rank {rank} exited without an error report; it was probably killed."
+        remedy = f"read the end of {log}; check whether the node ran out of memory."
     return RankFailure(
         rank=rank,
         time=time,
@@ -113,18 +111,14 @@ def exited_silently(rank: int, *, time: float, out_of_memory: bool, log: Path) -
 
 
 def first_failure(failures: list[RankFailure]) -> RankFailure | None:
-    """The cause: the earliest failure that is not an echo, or the earliest echo.
-
-    Args:
-        failures: of one attempt, those of vanished ranks included, in any order.
-    """
+    """The earliest failure that is not an echo, or else the earliest echo."""
     return min(failures, key=lambda f: (f.is_echo, f.time), default=None)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A small JSON file of another process; none where it is not there or not whole."""
+    """A small JSON file of another process; None if it is missing or incomplete."""
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError):
+        fields: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
-    return fields if isinstance(fields, dict) else None
+    return fields

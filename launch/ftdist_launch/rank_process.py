@@ -17,8 +17,8 @@ from types import FrameType
 
 from ftdist.errors import ConfigError, FtdistError, HangError, RequeueError
 from ftdist.io.jsonl import write_whole
-from ftdist_launch.local.processes import ProcessId, end_with
-from ftdist_launch.local.submit import ENDS_WITH
+from ftdist_launch.local.processes import ProcessId, exit_with
+from ftdist_launch.local.submit import EXIT_WITH
 from ftdist_launch.logs.timestamps import add_timestamps
 from ftdist_launch.rank_failures import (
     ECHO,
@@ -75,7 +75,6 @@ def rank_process(folder: Path) -> Iterator[RankProcess]:
         SystemExit: with the exit code, unless it is 0: then submitit records a success.
     """
     add_timestamps()
-    # The launcher set the umask that the run's privacy requires; this process inherited it.
     info = read_rank_info()
     if on_slurm():
         _refuse_other_code()
@@ -87,7 +86,7 @@ def rank_process(folder: Path) -> Iterator[RankProcess]:
         # Before training listens there is nothing to save: a stop signal ends the rank at once.
         for number in STOP_SIGNALS:
             signal.signal(number, _stop_before_training)
-        _end_with_starter()
+        _exit_with_starter()
         with _reported_errors(folder, rank):
             yield rank
         _ignore_stop_signals()
@@ -101,16 +100,15 @@ def rank_process(folder: Path) -> Iterator[RankProcess]:
 
 
 def _write_start(folder: Path, info: RankInfo) -> None:
-    own = ProcessId.from_pid(os.getpid())
-    assert own is not None
-    host_facts = {
+    own = ProcessId.current()
+    start = {
         "time": time.time(),
         "host": socket.gethostname(),
         "pid": own.pid,
         "start_ticks": own.start_ticks,
         "cores": len(os.sched_getaffinity(0)),
     }
-    write_whole(start_path(folder, info.rank), json.dumps(host_facts) + "\n")
+    write_whole(start_path(folder, info.rank), json.dumps(start) + "\n")
 
 
 @contextmanager
@@ -120,10 +118,8 @@ def _reported_errors(folder: Path, rank: RankProcess) -> Iterator[None]:
     try:
         yield
         return
-    except SystemExit as leaving:
-        rank.exit_code = (
-            leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-        )
+    except SystemExit as exit_:
+        rank.exit_code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
         return
     except FtdistError as error:
         rank.exit_code = error.exit_code
@@ -210,10 +206,10 @@ def _ignore_stop_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _end_with_starter() -> None:
-    """End together with the process that started this rank, if `ENDS_WITH` names it."""
-    starter_id = os.environ.get(ENDS_WITH)
+def _exit_with_starter() -> None:
+    """Exit together with the process that started this rank, if `EXIT_WITH` names it."""
+    starter_id = os.environ.get(EXIT_WITH)
     if starter_id and not on_slurm():
         pid, start_ticks = map(int, starter_id.split())
         starter = ProcessId(pid=pid, start_ticks=start_ticks)
-        end_with(starter, exit_code=RequeueError.exit_code)
+        exit_with(starter, exit_code=RequeueError.exit_code)

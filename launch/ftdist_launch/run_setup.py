@@ -1,4 +1,4 @@
-"""From a command line to a run directory: compose, preflight, prepare the library, plan."""
+"""Set up a run: resolve paths, run preflight checks, prepare the library, plan, make the folder."""
 
 import json
 import os
@@ -30,15 +30,14 @@ from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.preflight import cluster_problems
 from ftdist_launch.subprocesses import call_child, run_child
 
-MADE_ON_THE_SPOT = "tiny"
-"""Value of `model.path` and `library.path` that is no folder but is made by us."""
+TINY = "tiny"
+"""Value of `model.path` and `library.path` for a generated model and library."""
 
 TINY_FOLDER = Path(".cache/ftdist/tiny")
 
 NO_REPLAY_WARNING = (
-    "Note: training has no data except the library, so the model may lose other knowledge: "
-    "`ftdist curate` with retention=recommended adds replay and out-of-scope samples "
-    "(docs/how-to/keep-general-knowledge.md)."
+    "Warning: no replay data. The model may forget general knowledge; curate with "
+    "retention=recommended to add replay and out-of-scope examples (see docs/keep.md)."
 )
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -46,7 +45,7 @@ HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """A config whose paths all exist, and what follows from it."""
+    """A checked config and its plan."""
 
     config: RunConfig
     plan: Plan
@@ -57,18 +56,18 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> PlannedRun:
 
     Args:
         config: as composed.
-        new: whether the run directory has to be free.
-        log: for sentences that a user should see.
+        new: whether the run directory must not exist.
+        log: for messages to the user.
 
     Raises:
-        FtdistError: anything that keeps the run from working, as far as it can be known now.
+        FtdistError: any problem that can be found before the run starts.
     """
     config = resolve_paths(config, log=log)
     if new and config.cluster.executor != "local":
         raise ConfigError(
-            "`ftdist train` runs on this machine, and the config asks for a cluster "
+            "`ftdist train` runs on this machine, but the config is for a cluster "
             f"(cluster.executor={config.cluster.executor}).",
-            remedy="write `ftdist submit` with the same keys, or leave out cluster=.",
+            remedy="use `ftdist submit` with the same keys, or leave out cluster=.",
         )
     machine = Machine.here()
     check_run(config, executor_problems=lambda: executor_problems(config, machine=machine), new=new)
@@ -90,7 +89,7 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> PlannedRun:
 
 
 def executor_problems(config: RunConfig, *, machine: Machine) -> Iterator[FtdistError]:
-    """What is wrong with where the ranks would run: this machine, or a cluster."""
+    """Problems of where the ranks would run: this machine, or a cluster."""
     if config.cluster.executor == "slurm":
         yield from cluster_problems(config, Queue())
     else:
@@ -98,26 +97,25 @@ def executor_problems(config: RunConfig, *, machine: Machine) -> Iterator[Ftdist
 
 
 def output_problems(run: RunDir, *, stage: Literal["compare", "merge"]) -> Iterator[FtdistError]:
-    """What keeps results from being written, told before models are loaded."""
-    place, what = (run.report, "answers") if stage == "compare" else (run.merge, "merged models")
-    for folder in (run.root, run.jobs, run.attempts, place):
+    """Problems that would keep results from being written, found before models are loaded."""
+    results = run.report if stage == "compare" else run.merge
+    for folder in (run.root, run.jobs, run.attempts, results):
         if not os.path.lexists(folder):
-            continue  # it is made, in the run's own
+            continue  # it will be created
         if not folder.is_dir():
-            holds = what if folder == place else "records"
             yield StorageError(
-                f"{folder} is no folder, and the {holds} of run {run.name} belong there.",
-                remedy="move it elsewhere, then ask again.",
+                f"{folder} is not a folder, but run {run.name} writes its files there.",
+                remedy="move it elsewhere, then retry.",
             )
         elif not os.access(folder, os.W_OK | os.X_OK):
             yield StorageError(
                 f"The folder {folder} is not writable.",
-                remedy="give yourself the right to write there, or ask whose it is to do this.",
+                remedy="get write permission, or ask the owner to run this command.",
             )
 
 
 def _device(config: RunConfig, *, machine: Machine) -> Literal["cpu", "cuda"]:
-    """The device of the ranks; of a cluster whose GPUs are not counted yet, likely cuda."""
+    """The device of the ranks; on a cluster whose GPUs are not counted yet, assume cuda."""
     if config.cluster.device != "auto":
         return config.cluster.device
     if config.cluster.executor == "slurm":
@@ -128,20 +126,20 @@ def _device(config: RunConfig, *, machine: Machine) -> Literal["cpu", "cuda"]:
 def resolve_paths(config: RunConfig, *, log: LogFn) -> RunConfig:
     """The config with absolute folders in place of `tiny`, hub names and relative paths.
 
-    A run goes on from any folder, so its config holds no path that depends on one.
+    A run can be resumed from any folder, so its config must not depend on the current one.
     """
     model, library = config.model.path, config.library.path
-    if MADE_ON_THE_SPOT in (model, library):
-        log(f"Making the tiny model and library in {TINY_FOLDER}, where they are not there yet.")
+    if TINY in (model, library):
+        log(f"Creating the tiny model and library in {TINY_FOLDER}, unless they exist.")
         run_child("ftdist.testing.tiny", [str(TINY_FOLDER)])
-        model = str(TINY_FOLDER / "model") if model == MADE_ON_THE_SPOT else model
-        library = str(TINY_FOLDER / "library") if library == MADE_ON_THE_SPOT else library
+        model = str(TINY_FOLDER / "model") if model == TINY else model
+        library = str(TINY_FOLDER / "library") if library == TINY else library
     if not Path(model).expanduser().exists() and HUB_NAME.fullmatch(model):
-        log(f"Fetching {model} from the hub, where it is not in the local cache yet.")
-        fetched = call_child(
+        log(f"Downloading {model} from the hub, unless it is cached.")
+        downloaded = call_child(
             "ftdist_launch.download_model", [model, config.model.revision or ""], kind=ModelError
         )
-        model = fetched["path"]
+        model = downloaded["path"]
     sources = {
         name: replace(source, path=_absolute(source.path))
         for name, source in config.library.extra_sources.items()
@@ -161,10 +159,10 @@ def resolve_paths(config: RunConfig, *, log: LogFn) -> RunConfig:
 
 
 def prepare_library(config: RunConfig) -> LibraryFacts:
-    """Tokenise and pack the library in a child process; where it was packed before, look it up.
+    """Tokenise and pack the library in a child process, unless it is cached.
 
     Raises:
-        FtdistError: what the child said.
+        FtdistError: the error of the child.
     """
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
         path = Path(folder) / "config.yaml"
@@ -173,7 +171,7 @@ def prepare_library(config: RunConfig) -> LibraryFacts:
 
 
 def library_warnings(config: RunConfig) -> list[str]:
-    """What the library lacks, of a config with absolute folders; the tiny one may lack it.
+    """Warnings about the library of a config with absolute folders.
 
     Raises:
         DataError: it is a curated library that cannot be used.
@@ -181,20 +179,20 @@ def library_warnings(config: RunConfig) -> list[str]:
     from ftdist.library.store.dataset import is_curated, open_curated
 
     folder = Path(config.library.path)
-    alone = not config.library.extra_sources and folder != (TINY_FOLDER / "library").resolve()
-    if alone and is_curated(folder):
-        alone = all(source.role == "library" for source in open_curated(folder).sources)
-    return [NO_REPLAY_WARNING] if alone else []
+    no_replay = not config.library.extra_sources and folder != (TINY_FOLDER / "library").resolve()
+    if no_replay and is_curated(folder):
+        no_replay = all(source.role == "library" for source in open_curated(folder).sources)
+    return [NO_REPLAY_WARNING] if no_replay else []
 
 
 def make_run_dir(planned: PlannedRun, *, overrides: Sequence[str]) -> RunDir:
-    """Make the run directory; the config comes last, and makes it a run.
+    """Make the run directory; the config is written last, and makes it a run.
 
-    The plan's dtype stands in the config from now on: `auto` would be another one wherever the
-    run goes on, on a machine without a GPU for example.
+    The config gets the dtype of the plan: `auto` could be another one where the run is resumed, on
+    a machine without a GPU for example.
     """
-    dtyped = replace(planned.config.model, dtype=planned.plan.dtype)
-    config = replace(planned.config, model=dtyped)
+    model = replace(planned.config.model, dtype=planned.plan.dtype)
+    config = replace(planned.config, model=model)
     run = run_dir(config)
     with private_umask(private=config.run.private):
         run.create(private=config.run.private)
@@ -204,15 +202,15 @@ def make_run_dir(planned: PlannedRun, *, overrides: Sequence[str]) -> RunDir:
 
 
 def write_plan(run: RunDir, *, config: RunConfig, plan: Plan) -> None:
-    """Write what the next attempt goes by."""
+    """Write the config and plan of the next attempt."""
     write_whole(run.plan, plan.to_json() + "\n")
     write_whole(run.config, dump_config(config))
 
 
 def write_first_plan(run: RunDir, config: RunConfig, *, library: LibraryFacts) -> Plan:
-    """Plan a run whose library was not packed yet when it was submitted.
+    """Plan a run whose library was not prepared when it was submitted.
 
-    The device is the one that was asked for; the first attempt settles it.
+    The device is the requested one; the first attempt resolves `auto`.
     """
     device = config.cluster.device
     if device == "auto":
@@ -224,31 +222,31 @@ def write_first_plan(run: RunDir, config: RunConfig, *, library: LibraryFacts) -
 
 
 def read_plan(run: RunDir) -> Plan:
-    """The plan that the run goes by.
+    """The plan of the run.
 
     Raises:
-        StorageError: it is not there, or damaged.
+        StorageError: it is missing or corrupt.
     """
-    remedy = "put it back from a copy, or start a run of its own with `ftdist train`."
+    remedy = "restore it from a backup, or start a new run with `ftdist train`."
     try:
         return Plan.from_json(run.plan.read_text(encoding="utf-8"))
     except OSError as error:
-        raise StorageError(f"{run.plan} cannot be read: {error.strerror}.", remedy=remedy) from None
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise StorageError(f"{run.plan} is damaged: it holds no plan.", remedy=remedy) from None
+        raise StorageError(f"Cannot read {run.plan}: {error.strerror}.", remedy=remedy) from None
+    except (ValueError, TypeError, KeyError):
+        raise StorageError(f"{run.plan} is corrupt.", remedy=remedy) from None
 
 
 def absolute_paths(settings: EvalConfig) -> EvalConfig:
-    """The same files, named so that a process in another folder finds them."""
+    """The settings with absolute paths."""
 
-    def whole(path: str | None) -> str | None:
+    def absolute(path: str | None) -> str | None:
         return None if path is None else path if path == NONE else _absolute(path)
 
     return replace(
         settings,
-        probes=whole(settings.probes),
-        general_questions=whole(settings.general_questions),
-        perplexity_texts=whole(settings.perplexity_texts),
+        probes=absolute(settings.probes),
+        general_questions=absolute(settings.general_questions),
+        perplexity_texts=absolute(settings.perplexity_texts),
         lm_eval_tasks=[_absolute(path) for path in settings.lm_eval_tasks],
     )
 

@@ -1,4 +1,4 @@
-"""Work that loads heavy packages is done by a child process; its answer comes back as JSON."""
+"""Run work that imports heavy packages in a child process; the result comes back as JSON."""
 
 import json
 import os
@@ -14,8 +14,8 @@ from ftdist.errors import ConfigError, FtdistError, StorageError
 from ftdist.observe.wandb.api import WandbError
 from ftdist_launch.local.submit import CHECKOUT, IMPORT_PATHS, visible_gpus
 
-ENDING_S = 5.0
-"""How long a child has to end once the parent was told to."""
+TERMINATE_S = 5.0
+"""How long a terminated child may take to exit before it is killed."""
 
 KIND_OF_CODE = {
     kind.exit_code: kind for kind in (StorageError, ConfigError, WandbError, FtdistError)
@@ -23,51 +23,51 @@ KIND_OF_CODE = {
 
 
 def run_child(module: str, arguments: Sequence[str]) -> None:
-    """Run `python -m MODULE ARGUMENTS...`, its words on our stderr.
+    """Run `python -m MODULE ARGUMENTS...` with its output on our stderr.
 
     Raises:
-        FtdistError: it ended with an exit code other than 0; the error says no more than that.
+        FtdistError: it failed; only its exit code is known.
     """
-    # In a session of its own: Ctrl-C comes to us alone, and we end it.
+    # In its own session: Ctrl-C reaches only this process, which terminates the child.
     child = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         stdout=sys.stderr.fileno(),
         env=_environment(),
         start_new_session=True,
     )
-    code = _ended(child)
+    code = _wait(child)
     if code == -signal.SIGKILL:
         raise FtdistError(
             f"`python -m {module}` was killed.",
-            remedy="give it more memory if that ran out (`dmesg` tells); the same command goes on.",
+            remedy="if memory ran out (see `dmesg`), provide more; then run the command again.",
         )
     if code:
         raise FtdistError(
-            f"`python -m {module}` ended with exit code {code} and did not say why.",
-            remedy="read what it wrote above; if it is no help, this is a mistake of ftdist's own.",
+            f"`python -m {module}` failed with exit code {code} and no error report.",
+            remedy="read its output above; if that does not help, report a bug in ftdist.",
         )
 
 
 def run_interactive(module: str, arguments: Sequence[str]) -> int:
-    """Run `python -m MODULE ARGUMENTS...` on our own stdin, stdout and stderr; its exit code.
+    """Run `python -m MODULE ARGUMENTS...` in our terminal, and return its exit code.
 
-    Ctrl-C is the child's to answer: the terminal sends it to both, and we go on waiting.
+    The child handles Ctrl-C, which the terminal sends to both; this process ignores it.
     """
     sys.stdout.flush()
     child = subprocess.Popen([sys.executable, "-m", module, *arguments], env=_environment())
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        code = _ended(child)
+        code = _wait(child)
     finally:
         signal.signal(signal.SIGINT, before)
-    # As a shell tells of a child that a signal ended.
+    # As a shell reports a child that was killed by a signal.
     return code if code >= 0 else 128 - code
 
 
 def _environment() -> dict[str, str]:
     environment = os.environ | {"PYTHONSAFEPATH": "1"}
     if not visible_gpus():
-        # DeepSpeed, which transformers loads, would warn that it looked for a GPU in vain.
+        # Else DeepSpeed, which transformers imports, warns that it found no GPU.
         environment["DS_ACCELERATOR"] = "cpu"
     if not CHECKOUT.name.endswith("-packages"):
         before = environment.get("PYTHONPATH")
@@ -75,15 +75,15 @@ def _environment() -> dict[str, str]:
     return environment
 
 
-def _ended(child: "subprocess.Popen[bytes]") -> int:
-    """Wait for a child, and take it along if we are told to end."""
+def _wait(child: "subprocess.Popen[bytes]") -> int:
+    """Wait for a child; if this process is interrupted, terminate it."""
     try:
         return child.wait()
     finally:
         if child.poll() is None:
             child.terminate()
             try:
-                child.wait(timeout=ENDING_S)
+                child.wait(timeout=TERMINATE_S)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
@@ -92,30 +92,29 @@ def _ended(child: "subprocess.Popen[bytes]") -> int:
 def call_child(
     module: str, arguments: Sequence[str], *, kind: type[FtdistError] | None = None
 ) -> dict[str, Any]:
-    """Run `python -m MODULE ARGUMENTS... OUT.json` and read what it wrote.
+    """Run `python -m MODULE ARGUMENTS... OUT.json` and return the JSON object that it wrote.
 
     Args:
-        module: answers by writing a JSON object, on an error one with `problem`, `remedy` and
-            `exit_code`.
-        arguments: before the path of the answer.
-        kind: class of an error that comes back; by default it is chosen by exit code.
+        module: writes a JSON object, on an error one with `problem`, `remedy` and `exit_code`.
+        arguments: before the path of that file.
+        kind: class of a returned error; by default chosen by exit code.
 
     Raises:
-        FtdistError: what the child said, or that it ended without a word.
+        FtdistError: the error of the child, or it failed without one.
     """
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
-        answer = Path(folder) / "answer.json"
-        silent: FtdistError | None = None
+        result = Path(folder) / "result.json"
+        exit_error: FtdistError | None = None
         try:
-            run_child(module, [*arguments, str(answer)])
+            run_child(module, [*arguments, str(result)])
         except FtdistError as error:
-            silent = error
-        if not answer.exists():
-            raise silent or FtdistError(
-                f"`python -m {module}` ended without an answer.",
-                remedy="run the command once more; if it stays so, this is ftdist's own mistake.",
+            exit_error = error
+        if not result.exists():
+            raise exit_error or FtdistError(
+                f"`python -m {module}` ended without a result.",
+                remedy="run the command again; if it persists, report a bug in ftdist.",
             )
-        fields: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
+        fields: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     if "problem" in fields:
         chosen = kind or KIND_OF_CODE.get(fields["exit_code"], FtdistError)
         raise chosen(fields["problem"], remedy=fields["remedy"])

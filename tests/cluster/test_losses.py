@@ -52,7 +52,7 @@ def test_a_killed_rank_takes_the_others_along_and_the_run_goes_on(
     end = events(run, "attempt_finished")[0]
     assert end["rank"] == 1
     assert "node2" in end["cause"]
-    assert "ended without a word" in end["cause"]
+    assert "exited without an error report" in end["cause"]
     assert login.lab.starts(job) == ["REQUEUED", "COMPLETED"]
     assert_went_on(run)
     assert left_over(login) == []

@@ -1,4 +1,4 @@
-"""`ftdist cancel`: have a run save and end, or leave the queue."""
+"""`ftdist cancel`: cancel the jobs of a run; a running training saves a checkpoint first."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,17 @@ from ftdist.cli.common import log, named_run, print_result, wants_help
 
 HELP = """Usage: ftdist cancel R [--now]
 
-Asks the jobs of run R to finish their step, save and end; `ftdist resume R` goes on from there.
-Jobs that still wait leave the queue. --now ends them at once, back to their last checkpoint.
+Asks the training job of run R to finish its step, save a checkpoint and exit; its other jobs are
+cancelled. `ftdist resume R` continues from the checkpoint. --now cancels all jobs at once: training
+after the last checkpoint is lost.
 """
 
 
 def main(words: Sequence[str]) -> int:
-    """End the jobs of a run.
+    """Cancel the jobs of a run.
 
     Raises:
-        FtdistError: there is no such run, nothing of it is in the queue, or SLURM does not answer.
+        FtdistError: the run does not exist, has no jobs in the queue, or SLURM is unavailable.
     """
     if wants_help(words, HELP):
         return 0
@@ -25,8 +26,7 @@ def main(words: Sequence[str]) -> int:
     from ftdist_launch.slurm.cancel import cancel
     from ftdist_launch.slurm.client import Queue
 
-    told = cancel(run, now=now, queue=Queue())
-    for sentence in told:
-        log(sentence)
-    print_result(f"Go on with run {run.name} by `ftdist resume {run.cli_name}`.")
+    for message in cancel(run, now=now, queue=Queue()):
+        log(message)
+    print_result(f"Resume run {run.name} with `ftdist resume {run.cli_name}`.")
     return 0

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
         write_plan(run, config=planned.config, plan=planned.plan)
         if newest is None:
             log(f"Run {run.name} has no checkpoint yet: it starts from the beginning.")
-        finished = supervisor.train(planned.plan, asked_by="resume")
+        finished = supervisor.train(planned.plan, requested_by="resume")
     return report_training(finished, run=run)
 
 

@@ -1,4 +1,4 @@
-"""`ftdist submit`: from a command line to jobs in a cluster's queue."""
+"""`ftdist submit`: submit a run, or a sweep, to a SLURM cluster."""
 
 import sys
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def main(words: Sequence[str]) -> int:
-    """Submit one run, or with `-m` a sweep as one array.
+    """Submit one run, or with `-m` a sweep as one job array.
 
     Raises:
-        FtdistError: the run cannot work there, or SLURM does not take it.
+        FtdistError: a check failed, or SLURM rejected a job.
     """
     dry = "--dry-run" in words
     words = [word for word in words if word != "--dry-run"]
@@ -28,7 +28,7 @@ def main(words: Sequence[str]) -> int:
     return _submit(runs, name=names[0] if names else "sweep", dry=dry)
 
 
-def _submit(asked: list[list[str]], *, name: str | None, dry: bool) -> int:
+def _submit(runs: list[list[str]], *, name: str | None, dry: bool) -> int:
     from ftdist_launch.run_setup import library_warnings
     from ftdist_launch.slurm.client import Queue
     from ftdist_launch.slurm.submit import SubmitRequest, check, dry_run, submit
@@ -36,35 +36,35 @@ def _submit(asked: list[list[str]], *, name: str | None, dry: bool) -> int:
     from ftdist.cli.common import log, print_result
 
     queue = Queue()
-    checked = [
+    requests = [
         SubmitRequest(config=check(compose(words), queue=queue, log=log), overrides=tuple(words))
-        for words in asked
+        for words in runs
     ]
-    for note in dict.fromkeys(note for each in checked for note in library_warnings(each.config)):
+    for note in dict.fromkeys(note for each in requests for note in library_warnings(each.config)):
         log(note)
     if dry:
-        for each in checked:
+        for each in requests:
             _print_plan(each.config)
-        sys.stdout.write(dry_run(checked[0].config) + "\n")
+        sys.stdout.write(dry_run(requests[0].config) + "\n")
         log("Nothing was submitted.")
         return 0
-    submitted = submit(checked, sweep=name, queue=queue)
+    submitted = submit(requests, sweep=name, queue=queue)
     for run, job in zip(submitted.runs, submitted.train, strict=True):
-        print_result(f"Run {run.name}: job {job}. In {run.root}.")
+        print_result(f"Run {run.name}: job {job}, in {run.root}.")
     first = submitted.runs[0]
     print_result(
-        f"Job {', '.join(submitted.prepare)} tokenises the library first. "
+        f"Job {', '.join(submitted.prepare)} prepares the library first. "
         f"Watch it: `ftdist status {first.cli_name}`, `ftdist logs {first.cli_name} -f`."
     )
     return 0
 
 
 def _print_plan(config: "RunConfig") -> None:
-    from ftdist_launch.slurm.preflight import expected
+    from ftdist_launch.slurm.preflight import plan_summary
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"Plan of run {config.run.name}", show_header=False)
-    for what, how_much in expected(config):
+    for what, how_much in plan_summary(config):
         table.add_row(what, how_much)
     Console(soft_wrap=not sys.stdout.isatty()).print(table)

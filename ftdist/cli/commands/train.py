@@ -51,5 +51,5 @@ def train(overrides: Sequence[str]) -> int:
         run, planned.config, make_view=progress_view_factory(run, steps=plan.steps), log=log
     )
     with supervisor.exclusive():
-        finished = supervisor.train(plan, asked_by="train")
+        finished = supervisor.train(plan, requested_by="train")
     return report_training(finished, run=run)

@@ -1,4 +1,4 @@
-"""One job of one or more ranks, handed to submitit."""
+"""Start one job of one or more ranks on this machine through submitit."""
 
 import os
 import re
@@ -19,19 +19,22 @@ if TYPE_CHECKING:
     import submitit
 
 CHECKOUT = Path(ftdist.__file__).resolve().parents[1]
-"""Folder that holds the package `ftdist`: a checkout, a code snapshot or site-packages."""
+"""Folder of the package `ftdist`: a checkout, a code snapshot or site-packages."""
 
 IMPORT_PATHS = tuple(dict.fromkeys([str(CHECKOUT), str(Path(__file__).resolve().parents[2])]))
-"""Folders that `ftdist` and `ftdist_launch` are imported from; one and the same once installed."""
+"""Folders from which `ftdist` and `ftdist_launch` are imported; the same one once installed."""
 
 ON_EVERY_GPU = ("compare", "merge")
-"""Stages whose one process uses all GPUs of its node, for copies of the model."""
+"""Stages whose one process uses all GPUs of its node, for replicas of the model."""
 
-ENDS_WITH = "FTDIST_ENDS_WITH"
-"""Environment variable: pid and start of the process whose end is the end of a rank too."""
+EXIT_WITH = "FTDIST_EXIT_WITH"
+"""Environment variable: pid and start ticks of the process with which a rank exits."""
+
+ATTEMPT = "FTDIST_ATTEMPT"
+"""Environment variable: number of the attempt that a training rank belongs to."""
 
 MAX_WARNING_S = 60
-"""Most seconds before its time limit at which a job is asked to save and stop."""
+"""Maximum seconds before its time limit at which a job is asked to save and stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,18 +43,18 @@ class LocalJob:
 
     job: "submitit.Job[None]"
     controller_pid: int
-    """submitit's process that starts the ranks and waits for them."""
+    """The process of submitit that starts the ranks and waits for them."""
 
     size: int
-    """Ranks."""
+    """Number of ranks."""
 
     def log(self, rank: int) -> Path:
-        """What a rank writes to stdout and stderr."""
+        """Log of stdout and stderr of a rank."""
         return Path(str(self.job.paths.stdout)).with_name(f"{self.job.job_id}_{rank}_log.out")
 
     @property
     def ended(self) -> bool:
-        """Whether the controller, and so every rank that it started, has ended."""
+        """Whether the controller, and so every rank, has ended."""
         return self.job.done()
 
 
@@ -61,8 +64,7 @@ def submit_local(
     run: RunDir,
     stage: str,
     ranks: int,
-    every_gpu: bool = False,
-    ends_with_us: bool = False,
+    attempt: int | None,
     cluster: ClusterConfig,
     private: bool,
 ) -> LocalJob:
@@ -70,34 +72,36 @@ def submit_local(
 
     Args:
         function: a module-level callable of `ftdist_launch.entrypoints`.
-        run: the run it works on; submitit's files and logs land in `jobs/STAGE`.
-        stage: such as "train-1".
+        run: the run it works on; submitit writes files and logs to `jobs/STAGE[-ATTEMPT]`.
+        stage: of the run.
         ranks: processes to start.
-        every_gpu: whether each may use every GPU of this machine, or a rank its own.
-        ends_with_us: whether the ranks end when this process does: they have nothing to save.
+        attempt: number of the training attempt; None: the process has nothing to save, and exits
+            when this one does.
         cluster: threads, device and time limit.
-        private: whether files that the ranks make are for the user alone.
+        private: whether files of the ranks are readable by the user only.
     """
     import submitit
 
-    executor = submitit.LocalExecutor(folder=run.jobs / stage)
+    folder = run.jobs / (stage if attempt is None else f"{stage}-{attempt}")
+    executor = submitit.LocalExecutor(folder=folder)
     timeout_s = cluster.timeout_min * 60
     gpus = visible_gpus() if cluster.device != "cpu" else ()
     executor.update_parameters(
         timeout_min=cluster.timeout_min,
         tasks_per_node=ranks,
-        # submitit shows no GPU at all unless told which.
-        gpus_per_node=len(gpus) if every_gpu else min(ranks, len(gpus)),
+        # submitit hides all GPUs that are not listed.
+        gpus_per_node=len(gpus) if stage in ON_EVERY_GPU else min(ranks, len(gpus)),
         visible_gpus=gpus,
         signal_delay_s=min(MAX_WARNING_S, timeout_s // 4),
         stderr_to_stdout=True,
     )
     environment = rank_environment(cluster, gpus=len(gpus), inherited=os.environ)
-    if ends_with_us:
-        own = ProcessId.from_pid(os.getpid())
-        assert own is not None
-        environment[ENDS_WITH] = f"{own.pid} {own.start_ticks}"
-    with _environment(environment), private_umask(private=private), _deaf_to_the_terminal():
+    if attempt is None:
+        own = ProcessId.current()
+        environment[EXIT_WITH] = f"{own.pid} {own.start_ticks}"
+    else:
+        environment[ATTEMPT] = str(attempt)
+    with _environment(environment), private_umask(private=private), _ignore_terminal_signals():
         job = executor.submit(function, str(run.root))
     return LocalJob(job=job, controller_pid=int(job.job_id), size=ranks)
 
@@ -105,25 +109,25 @@ def submit_local(
 def rank_environment(
     cluster: ClusterConfig, *, gpus: int, inherited: Mapping[str, str]
 ) -> dict[str, str]:
-    """Environment variables that every rank on this machine gets beside those of the caller.
+    """Environment variables of ranks on this machine, in addition to those of the caller.
 
     Args:
         cluster: threads and device.
         gpus: how many GPUs the ranks may use.
-        inherited: the caller's own environment.
+        inherited: the environment of the caller.
     """
     variables = common_environment(cluster) | cluster.env
     if cluster.device == "cpu" or gpus == 0:
         variables["DS_ACCELERATOR"] = "cpu"
     if not CHECKOUT.name.endswith("-packages"):
-        # The code that submits is the code that runs, installed or not.
+        # Ranks run the code that submits, installed or not.
         before = inherited.get("PYTHONPATH")
         variables["PYTHONPATH"] = os.pathsep.join(filter(None, (*IMPORT_PATHS, before)))
     return variables
 
 
 def common_environment(cluster: ClusterConfig) -> dict[str, str]:
-    """Environment variables of every rank, wherever it runs."""
+    """Environment variables of every rank, local or on a cluster."""
     threads = str(cluster.threads)
     return {
         "OMP_NUM_THREADS": threads,
@@ -131,22 +135,22 @@ def common_environment(cluster: ClusterConfig) -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": threads,
         "RAYON_NUM_THREADS": threads,
         "TOKENIZERS_PARALLELISM": "false",
-        # Ranks compute with what is on disk; whatever has to be fetched was fetched before.
+        # Ranks only read local files; downloads happen before they start.
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
         "HF_DATASETS_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "WANDB_ERROR_REPORTING": "false",
-        # DeepSpeed reads pickles; no class of theirs is to be called while one is read.
+        # DeepSpeed reads pickles; they must not execute code.
         "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",
         "PYTHONUNBUFFERED": "1",
-        # `python -m` would let a file in the current folder stand in for a package.
+        # Else `python -m` imports files of the current folder before packages.
         "PYTHONSAFEPATH": "1",
     }
 
 
 def visible_gpus() -> tuple[int, ...]:
-    """Indices of the GPUs that this process may use, without loading torch."""
+    """Indices of the GPUs that this process may use, without importing torch."""
     present = sum(bool(re.fullmatch(r"nvidia\d+", path.name)) for path in Path("/dev").iterdir())
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is None:
@@ -170,9 +174,9 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def outside_any_job() -> Iterator[None]:
-    """Within a `with` block, hide what a job around us asked SLURM for; SLURM_CONF stays.
+    """Hide the SLURM variables of a surrounding job, except for SLURM_CONF.
 
-    Inside an interactive job these variables would go before what a script asks for.
+    Inside an interactive job they would override the options of a submitted script.
     """
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if is_job_variable(name)}
     try:
@@ -182,7 +186,7 @@ def outside_any_job() -> Iterator[None]:
 
 
 def is_job_variable(name: str) -> bool:
-    """Whether a variable describes a SLURM job around this process, or how a user likes answers."""
+    """Whether a variable describes a surrounding SLURM job, or the user's output preferences."""
     own = name.startswith(
         ("SLURM_", "SBATCH_", "SRUN_", "SALLOC_", "SQUEUE_", "SINFO_", "SACCT_", "SCANCEL_")
     )
@@ -191,7 +195,7 @@ def is_job_variable(name: str) -> bool:
 
 @contextmanager
 def private_umask(*, private: bool) -> Iterator[None]:
-    """Let files made meanwhile, also by child processes, be readable by the user alone."""
+    """Make files created meanwhile, also by child processes, readable by the user only."""
     if not private:
         yield
         return
@@ -203,12 +207,12 @@ def private_umask(*, private: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _deaf_to_the_terminal() -> Iterator[None]:
-    """Let processes started meanwhile ignore Ctrl-C and a closed terminal.
+def _ignore_terminal_signals() -> Iterator[None]:
+    """Ignore SIGINT and SIGHUP in child processes started meanwhile.
 
-    Both reach every process of a terminal. submitit's controller would kill its ranks where they
-    should save; ftdist hears both and asks the ranks to stop. Ignored signals stay ignored in
-    children until they install handlers of their own.
+    A terminal sends both to all its processes. submitit's controller would kill its ranks before
+    they save; instead, ftdist handles the signals and asks the ranks to stop. Children inherit
+    ignored signals until they install handlers of their own.
     """
     sys.stdout.flush()
     numbers = (signal.SIGINT, signal.SIGHUP)

@@ -1,13 +1,10 @@
-"""Hooks that a job's batch script runs on its first node, before and after srun.
+"""Hooks that the batch script of a job runs on its first node, before and after srun.
 
     python -m ftdist_launch.slurm.batch_hooks begin|end STAGE RUN
 
-
-Before the ranks start, `begin` makes sure that the code is the one that was submitted, brings the
-run's record up to date, and prints the number of this attempt (nothing, where there is nothing to
-do). After `srun`, `end` judges from what the ranks left behind, requeues the job or gives it its
-exit code. So a job that SLURM itself ends and starts again, where `end` never ran, is judged by
-the next `begin`.
+`begin` verifies the code snapshot, records the attempt, and prints its number (nothing if there is
+nothing to do). `end` judges how the ranks ended, and requeues the job or returns its exit code. If
+SLURM ends and restarts a job so that `end` never runs, the next `begin` judges that attempt.
 """
 
 import dataclasses
@@ -30,9 +27,9 @@ from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import CrashLoopError, FtdistError, RequeueError
 from ftdist.plan.plan import make_plan, read_model_facts
 from ftdist.rundir import RunDir
-from ftdist_launch import code_snapshot
 from ftdist_launch.attempts import AttemptVerdict, finish_attempt, start_attempt
-from ftdist_launch.local.submit import visible_gpus
+from ftdist_launch.code_snapshot import verify_snapshot
+from ftdist_launch.local.submit import ATTEMPT, visible_gpus
 from ftdist_launch.rank_failures import (
     exit_path,
     exited_silently,
@@ -43,45 +40,40 @@ from ftdist_launch.rank_failures import (
 from ftdist_launch.restart_policy import NO_EXIT_FILE, attempts_without_progress
 from ftdist_launch.run_setup import read_plan, write_plan
 from ftdist_launch.slurm.client import Queue, SlurmError
-from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, read_ended
+from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, read_job_exit
 from ftdist_launch.slurm.sbatch import CURATION, job_label
 
 REQUEUED_S = 60.0
-"""How long a job that has been requeued waits for SLURM to end it."""
+"""How long a requeued job waits for SLURM to end it."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one side of the batch script.
+    """Run one hook.
 
     Returns:
-        The exit code: for `begin` of what keeps the ranks from starting, for `end` of the job.
+        The exit code: of `begin` not 0 if the ranks must not start, of `end` that of the job.
     """
-    side, stage, root, *rest = arguments
+    hook, stage, root, *rest = arguments
     run = RunDir(Path(root))
     try:
-        if side == "begin":
+        if hook == "begin":
             return _begin(run, stage)
         return _end_training(run) if stage == "train" else _end_stage(run, stage, int(rest[0]))
     except FtdistError as error:
         sys.stderr.write(f"{error}\n")
-        _tell(run, stage, code=error.exit_code, cause=error.problem)
+        _record_stage_end(run, stage, code=error.exit_code, cause=error.problem)
         return error.exit_code
-    except Exception as error:  # noqa: BLE001 - our own mistake: on record, and the rest in the log
+    except Exception as error:  # noqa: BLE001 - a bug: recorded, with its traceback in the log
         traceback.print_exc()
-        words = " ".join(str(error).split())[:300]
-        _tell(
-            run,
-            stage,
-            code=FtdistError.exit_code,
-            cause=f"Internal error: {type(error).__name__}: {words}",
-        )
+        cause = f"Internal error: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        _record_stage_end(run, stage, code=FtdistError.exit_code, cause=cause)
         return FtdistError.exit_code
 
 
 def _begin(run: RunDir, stage: str) -> int:
-    code_snapshot.verify(run)
+    verify_snapshot(run)
     if run.was_cancelled(stage):
-        _tell(run, stage, code=RequeueError.exit_code, cause="It was cancelled.")
+        _record_stage_end(run, stage, code=RequeueError.exit_code, cause="It was cancelled.")
         return RequeueError.exit_code
     if stage != "train":
         folder = run.attempts / stage
@@ -91,32 +83,32 @@ def _begin(run: RunDir, stage: str) -> int:
         sys.stdout.write("0\n")
         return 0
     config = load_config(run.config)
-    settled = _settle_unfinished(run, config)
-    if settled is not None and settled.decision.outcome != "requeue":
-        # It was done, or asked to stop, or is given up, and only the script's end was missing.
-        return settled.decision.exit_code
+    verdict = _finish_interrupted_attempt(run, config)
+    if verdict is not None and verdict.decision.outcome != "requeue":
+        # The run was done, stopped or given up, but SLURM ended the script before `end` ran.
+        return verdict.decision.exit_code
     num_stalled = attempts_without_progress(run.read_events())
     if num_stalled >= config.cluster.max_attempts_without_progress:
         raise CrashLoopError(
-            f"{num_stalled} attempts in a row brought no new checkpoint.",
-            remedy=f"read `ftdist status {run.name}` and the logs, then `ftdist resume`.",
+            f"No new checkpoint after {num_stalled} consecutive attempts.",
+            remedy=f"see `ftdist status {run.name}` and the logs, then run `ftdist resume`.",
         )
     if run.newest_attempt() == 0:
-        config = _settle_device(run, config)
-    number = start_attempt(run, config, read_plan(run), **_facts(os.environ))
+        config = _resolve_device(run, config)
+    number = start_attempt(run, config, read_plan(run), **_job_fields(os.environ))
     sys.stdout.write(f"{number}\n")
     return 0
 
 
-def _settle_device(run: RunDir, config: RunConfig) -> RunConfig:
-    """Fix what `auto` means by what this node has; the run stays with it."""
+def _resolve_device(run: RunDir, config: RunConfig) -> RunConfig:
+    """Replace device `auto` by what this node has, for the whole run."""
     device = config.cluster.device
     if device == "auto":
         device = "cuda" if visible_gpus() else "cpu"
         if device == "cpu" and config.cluster.gpus_per_node:
             sys.stderr.write(
-                f"Note: {config.cluster.gpus_per_node} GPUs were asked for on each node, and "
-                f"{socket.gethostname()} shows none: training on CPUs.\n"
+                f"Warning: {config.cluster.gpus_per_node} GPUs per node were requested, but "
+                f"{socket.gethostname()} has none: training on CPUs.\n"
             )
     cluster = dataclasses.replace(config.cluster, device=device)
     config = dataclasses.replace(config, cluster=cluster)
@@ -133,11 +125,11 @@ def _settle_device(run: RunDir, config: RunConfig) -> RunConfig:
     return config
 
 
-def _facts(environment: Mapping[str, str]) -> dict[str, Any]:
-    """What the record says of this start beside what it says of every start."""
+def _job_fields(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Fields of the event of an attempt that only jobs have."""
     from submitit.slurm.slurm import SlurmJobEnvironment
 
-    log = lead_log(environment)
+    log = rank0_log(environment)
     return {
         "job": job_label(environment),
         "restarts": int(environment.get("SLURM_RESTART_COUNT", "0")),
@@ -150,30 +142,32 @@ def _facts(environment: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def lead_log(environment: Mapping[str, str]) -> Path:
-    """The log of rank 0, to which the batch script and `srun` write as well."""
+def rank0_log(environment: Mapping[str, str]) -> Path:
+    """The log of rank 0, to which the batch script and `srun` write too."""
     return Path(environment["FTDIST_LOGS"]) / f"{job_label(environment)}_0_log.out"
 
 
-def _settle_unfinished(run: RunDir, config: RunConfig) -> AttemptVerdict | None:
-    """Judge the newest attempt, if nobody has: SLURM ended it together with its script."""
-    launched = _launched(run)
+def _finish_interrupted_attempt(run: RunDir, config: RunConfig) -> AttemptVerdict | None:
+    """Judge the newest attempt if SLURM ended it together with its batch script."""
+    started = _newest_start(run)
     ended = {e.get("attempt") for e in run.read_events() if e.get("event") == "attempt_finished"}
-    if launched is None or launched["attempt"] in ended:
+    if started is None or started["attempt"] in ended:
         return None
-    return _settle(run, config, launched, slurm_says=_ended_by_slurm(launched.get("job") or ""))
+    return _finish(run, config, started, slurm_cause=_slurm_cause(started.get("job") or ""))
 
 
-def _ended_by_slurm(job: str) -> str | None:
-    """What SLURM's accounts say of the newest start of a job that it has ended."""
+def _slurm_cause(job: str) -> str | None:
+    """Why SLURM ended the newest start of a job, from its accounting."""
     with suppress(SlurmError):
-        ended = [state for state in Queue().accounting([job]).get(job, []) if state in _BY_SLURM]
-        return _BY_SLURM[ended[-1]] if ended else None
+        ended = [
+            state for state in Queue().accounting([job]).get(job, []) if state in _SLURM_CAUSES
+        ]
+        return _SLURM_CAUSES[ended[-1]] if ended else None
     return None
 
 
-_BY_SLURM = {
-    "NODE_FAIL": "SLURM lost a node of the job, and its ranks with it.",
+_SLURM_CAUSES = {
+    "NODE_FAIL": "SLURM lost a node of the job and the ranks on it.",
     "PREEMPTED": "The job was preempted before its ranks had saved.",
     "REQUEUED": "The job was requeued before its ranks had saved.",
     "TIMEOUT": "The job reached its time limit before its ranks had saved.",
@@ -182,23 +176,23 @@ _BY_SLURM = {
 
 
 def _end_training(run: RunDir) -> int:
-    config, launched = load_config(run.config), _launched(run)
-    assert launched is not None, "begin has put it on record"
-    if launched["attempt"] != int(os.environ["FTDIST_ATTEMPT"]):
-        sys.stderr.write(f"Attempt {launched['attempt']} goes on with the run; this one is over.\n")
+    config, started = load_config(run.config), _newest_start(run)
+    assert started is not None, "begin has recorded it"
+    if started["attempt"] != int(os.environ[ATTEMPT]):
+        sys.stderr.write(f"Attempt {started['attempt']} has replaced this one.\n")
         return RequeueError.exit_code
-    outcome = _settle(run, config, launched).decision
-    if outcome.outcome == "stopped":
-        # Beyond 128 SLURM would take it for a signal.
+    decision = _finish(run, config, started).decision
+    if decision.outcome == "stopped":
+        # SLURM reads codes above 128 as signals.
         return RequeueError.exit_code
-    if outcome.outcome != "requeue":
-        return outcome.exit_code
+    if decision.outcome != "requeue":
+        return decision.exit_code
     _requeue(run, job_label(os.environ))
     return RequeueError.exit_code
 
 
 def _requeue(run: RunDir, job: str) -> None:
-    """Have SLURM start this job again, and wait to be ended; where it refuses, say so."""
+    """Requeue this job and wait for SLURM to end it; record a refusal."""
     queue = Queue()
     try:
         queue.requeue(job)
@@ -206,99 +200,95 @@ def _requeue(run: RunDir, job: str) -> None:
         with suppress(SlurmError):
             state = queue.states([job]).get(job)
             if state is not None and state.state != "RUNNING":
-                return  # somebody else has requeued it, which is why its ranks were stopped
-        sys.stderr.write(f"{error}\nGo on with `ftdist resume {run.name}`.\n")
+                return  # it was already requeued, which is why its ranks were stopped
+        sys.stderr.write(f"{error}\nResume the run with `ftdist resume {run.name}`.\n")
         run.append_event("requeue_failed", cause=error.problem)
         return
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # now it is meant for us
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # from now on it is for this process
     time.sleep(REQUEUED_S)
 
 
 def _end_stage(run: RunDir, stage: str, code: int) -> int:
-    """Put on record how a job of one process ended; one that was made way for starts anew."""
+    """Record how a single-process job ended; requeue it if it was preempted."""
     folder, stopped = run.attempts / stage, RequeueError.exit_code
-    left = read_json(exit_path(folder, 0))
-    code = code if left is None else int(left["exit_code"])
+    exit_file = read_json(exit_path(folder, 0))
+    code = code if exit_file is None else int(exit_file["exit_code"])
     failure = first_failure(read_failures(folder))
-    was_cancelled = run.was_cancelled(stage) or ended_by_hand(lead_log(os.environ), 0)
+    was_cancelled = run.was_cancelled(stage) or ended_by_hand(rank0_log(os.environ), 0)
     if code in (0, stopped) or failure is not None:
         cause = None if failure is None else failure.problem
     elif was_cancelled:
         code, cause = stopped, None
     else:
-        log = lead_log(os.environ)
+        log = rank0_log(os.environ)
         cause = exited_silently(0, time=time.time(), out_of_memory=False, log=log).problem
-    if code == stopped and not was_cancelled and _may_start_again(run, stage):
+    if code == stopped and not was_cancelled and _may_restart(run, stage):
         run.append_event("stage_interrupted", stage=stage, job=job_label(os.environ))
         _requeue(run, job_label(os.environ))
         return code
     if code == stopped:
-        cause = "It was cancelled." if was_cancelled else "It was stopped time and again."
-    _tell(run, stage, code=code, cause=cause)
+        cause = "It was cancelled." if was_cancelled else "It was stopped too often."
+    _record_stage_end(run, stage, code=code, cause=cause)
     return code
 
 
-def _may_start_again(run: RunDir, stage: str) -> bool:
-    """Whether a stage that was stopped has not been so too often; it keeps nothing half-done."""
-    job, limit = job_label(os.environ), _cluster_of(run)
-    stops = [
-        event
-        for event in run.read_events()
-        if event.get("event") == "stage_interrupted"
-        and (event.get("stage"), event.get("job")) == (stage, job)
-    ]
-    return len(stops) + 1 < limit.max_attempts_without_progress
+def _may_restart(run: RunDir, stage: str) -> bool:
+    """Whether a stage that was stopped may start again: it was not stopped too often yet."""
+    own = {"event": "stage_interrupted", "stage": stage, "job": job_label(os.environ)}
+    num_stops = sum(own.items() <= event.items() for event in run.read_events())
+    return num_stops + 1 < _cluster_of(run).max_attempts_without_progress
 
 
 def _cluster_of(run: RunDir) -> ClusterConfig:
-    """Of a run, or of a curation, which is asked in a file of its own."""
-    asked = run.root / CURATION
-    if not asked.is_file():
+    """Cluster settings of a run, or of a curation, which has a file of its own."""
+    curation = run.root / CURATION
+    if not curation.is_file():
         return load_config(run.config).cluster
-    return TypeAdapter(CurateConfig).validate_json(asked.read_text(encoding="utf-8")).cluster
+    return TypeAdapter(CurateConfig).validate_json(curation.read_text(encoding="utf-8")).cluster
 
 
-def _tell(run: RunDir, stage: str, *, code: int, cause: str | None) -> None:
-    """Put on record how a stage ended."""
+def _record_stage_end(run: RunDir, stage: str, *, code: int, cause: str | None) -> None:
+    """Record how a stage ended."""
     job = job_label(os.environ)
     run.append_event("stage_finished", stage=stage, job=job, exit_code=code, cause=cause)
 
 
-def _settle(
-    run: RunDir, config: RunConfig, launched: Mapping[str, Any], *, slurm_says: str | None = None
+def _finish(
+    run: RunDir, config: RunConfig, started: Mapping[str, Any], *, slurm_cause: str | None = None
 ) -> AttemptVerdict:
-    number, log, log_start = launched["attempt"], lead_log(os.environ), launched.get("log_bytes", 0)
-    ended = read_ended(
-        run.attempt(number), ranks=launched["world_size"], log=log, log_start=log_start
+    """Judge an attempt and record its end."""
+    number, log, log_start = started["attempt"], rank0_log(os.environ), started["log_bytes"]
+    job_exit = read_job_exit(
+        run.attempt(number), ranks=started["world_size"], log=log, log_start=log_start
     )
     was_cancelled = run.was_cancelled() or ended_by_hand(log, log_start)
-    if was_cancelled and ended.failure is not None and ended.failure.cause == NO_EXIT_FILE:
-        ended = dataclasses.replace(ended, failure=None)  # it ended because it was to
-    if slurm_says is not None and ended.failure is not None and ended.failure.cause == NO_EXIT_FILE:
-        ended = dataclasses.replace(
-            ended, failure=dataclasses.replace(ended.failure, problem=slurm_says)
-        )
-    settled = finish_attempt(
+    failure = job_exit.failure
+    if failure is not None and failure.cause == NO_EXIT_FILE:
+        if slurm_cause is not None:
+            failure = dataclasses.replace(failure, problem=slurm_cause)
+        if was_cancelled:
+            failure = None  # it was killed on request
+        job_exit = dataclasses.replace(job_exit, failure=failure)
+    verdict = finish_attempt(
         run,
         number,
-        ended,
+        job_exit,
         stop_signal=signal.SIGINT if was_cancelled else None,
         limit=config.cluster.max_attempts_without_progress,
     )
-    told = f"Attempt {number}: {settled.decision.outcome}."
-    if ended.failure is not None:
-        told += f" {ended.failure.problem}\nTo fix: {ended.failure.remedy}"
-    sys.stderr.write(f"{told}\n")
-    return settled
+    sys.stderr.write(f"Attempt {number}: {verdict.decision.outcome}.\n")
+    if failure is not None:
+        sys.stderr.write(f"{failure.problem}\nTo fix: {failure.remedy}\n")
+    return verdict
 
 
-def _launched(run: RunDir) -> dict[str, Any] | None:
-    """The record of the newest attempt's start."""
+def _newest_start(run: RunDir) -> dict[str, Any] | None:
+    """The event of the newest attempt's start."""
     starts = [event for event in run.read_events() if event.get("event") == "attempt_started"]
     return starts[-1] if starts else None
 
 
 if __name__ == "__main__":
-    # SLURM's TERM is for the ranks; the record is to be whole when the KILL comes.
+    # SLURM's SIGTERM is for the ranks; this process has to finish its record before SIGKILL.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""What a SLURM cluster would refuse or never start, known before anything is submitted."""
+"""Preflight checks against a SLURM cluster: find what it would reject or never start."""
 
 import os
 import shutil
@@ -16,25 +16,25 @@ from ftdist.plan.model_info import read_model_facts
 from ftdist_launch.slurm.client import Partition, Queue, SlurmError
 
 SAVE_GIB_PER_S = 0.5
-"""What one node is taken to write to the shared file system while it saves, GiB a second."""
+"""Assumed write rate of one node to the shared file system, GiB per second."""
 
 MAX_THREADS = 8
-"""Threads that one rank can make use of: Python, autograd, the network, and optimizer offload."""
+"""Maximum default for cluster.cpus_per_task: Python, autograd, network and optimizer offload."""
 
 MANY_STEPS = 10**9
-"""Stands for the number of steps where the library is still to be tokenised."""
+"""In place of the number of steps, while the library is not tokenised."""
 
 VOLATILE = ("tmpfs", "ramfs", "devtmpfs")
-"""File systems that no other node sees, and that are empty after a restart."""
+"""Types of file systems in memory, which other nodes cannot see."""
 
 
 def cluster_problems(config: RunConfig, queue: Queue) -> Iterator[FtdistError]:
-    """What keeps a run from working on the cluster of this login node."""
+    """Problems of a run on the cluster of this login node."""
     missing = [name for name in ("sbatch", "squeue", "sinfo", "scontrol") if not shutil.which(name)]
     if missing:
         yield ConfigError(
-            f"cluster.executor=slurm, but {', '.join(missing)} cannot be found on this machine.",
-            remedy="work on a login node of the cluster, or set cluster=local.",
+            f"cluster.executor=slurm, but {', '.join(missing)} is not installed on this machine.",
+            remedy="run this on a login node of the cluster, or set cluster=local.",
         )
         return
     try:
@@ -49,14 +49,14 @@ def cluster_problems(config: RunConfig, queue: Queue) -> Iterator[FtdistError]:
 
 
 def partition_problems(config: RunConfig, partitions: list[Partition]) -> Iterator[FtdistError]:
-    """Partitions that there are not, and nodes that no partition has."""
+    """Partitions that do not exist or are down, and requests that exceed them."""
     cluster = config.cluster
     names = sorted({partition.name for partition in partitions})
     for key, wanted in (("partition", cluster.partition), ("cpu_partition", cluster.cpu_partition)):
         if wanted is not None and wanted not in names:
             near = get_close_matches(wanted, names, n=1, cutoff=0.5)
             yield ConfigError(
-                f"cluster.{key}={wanted}: the cluster has no such partition.",
+                f"cluster.{key}={wanted} does not exist on this cluster.",
                 remedy=f"set it to {near[0] if near else 'one of ' + ', '.join(names)}.",
             )
     kinds = [p for p in partitions if _is_chosen(p, cluster.partition)]
@@ -70,64 +70,63 @@ def partition_problems(config: RunConfig, partitions: list[Partition]) -> Iterat
     name = kinds[0].name
     if not any(kind.is_up for kind in kinds):
         yield ConfigError(
-            f"Partition {name} is not up.", remedy="choose another with cluster.partition, or wait."
+            f"Partition {name} is down.", remedy="set cluster.partition to another one, or wait."
         )
     limit = kinds[0].time_limit_min
     if limit is not None and cluster.timeout_min > limit:
         yield ConfigError(
-            f"cluster.timeout_min={cluster.timeout_min} is more than the {limit} minutes that "
-            f"partition {name} gives to a job.",
-            remedy=f"set cluster.timeout_min to at most {limit}; the run goes on in a job after "
-            "the other.",
+            f"cluster.timeout_min={cluster.timeout_min} exceeds the limit of partition {name}, "
+            f"{limit} minutes.",
+            remedy=f"set cluster.timeout_min to at most {limit}; the run continues in more jobs.",
         )
     yield from _node_problems(config, kinds)
 
 
 def _node_problems(config: RunConfig, kinds: list[Partition]) -> Iterator[FtdistError]:
-    """What no node, or too few nodes, of the partition can give."""
+    """Requests that exceed the nodes of the partition."""
     cluster, name = config.cluster, kinds[0].name
     nodes = sum(kind.nodes for kind in kinds)
     if cluster.nodes > nodes:
         yield ConfigError(
-            f"cluster.nodes={cluster.nodes}, but partition {name} has {nodes}.",
+            f"cluster.nodes={cluster.nodes}, but partition {name} has {nodes} nodes.",
             remedy=f"set cluster.nodes to at most {nodes}.",
         )
     cores = cluster.tasks_per_node * cluster.threads
-    most = max(kind.cores for kind in kinds)
-    if cores > most:
+    max_cores = max(kind.cores for kind in kinds)
+    if cores > max_cores:
         yield ConfigError(
             f"{cluster.tasks_per_node} tasks of {cluster.threads} threads need {cores} "
-            f"cores on each node, and those of partition {name} have {most}.",
-            remedy=f"set cluster.cpus_per_task to {max(1, most // cluster.tasks_per_node)}"
+            f"cores per node, but nodes of partition {name} have {max_cores}.",
+            remedy=f"set cluster.cpus_per_task to {max(1, max_cores // cluster.tasks_per_node)}"
             + (
-                f" and cluster.tasks_per_node to at most {most}."
-                if cluster.tasks_per_node > most
+                f" and cluster.tasks_per_node to at most {max_cores}."
+                if cluster.tasks_per_node > max_cores
                 else "."
             ),
         )
     memory_gib = max(kind.memory_mib for kind in kinds) / 1024
     if cluster.memory_gib is not None and cluster.memory_gib > memory_gib:
         yield ConfigError(
-            f"cluster.memory_gib={cluster.memory_gib}, and nodes of partition {name} have "
-            f"{memory_gib:.1f}.",
+            f"cluster.memory_gib={cluster.memory_gib}, but nodes of partition {name} have "
+            f"{memory_gib:.1f} GiB.",
             remedy=f"set cluster.memory_gib to at most {int(memory_gib)}, or to 0 for all of it.",
         )
     gpus = max(kind.gpus for kind in kinds)
     if cluster.device == "cuda" and not gpus:
         yield ConfigError(
             f"cluster.device=cuda, but nodes of partition {name} have no GPUs.",
-            remedy="choose another with cluster.partition, or set cluster.device=cpu.",
+            remedy="set cluster.partition to another one, or set cluster.device=cpu.",
         )
     elif cluster.gpus_per_node is not None and cluster.gpus_per_node > gpus:
         yield ConfigError(
-            f"cluster.gpus_per_node={cluster.gpus_per_node}, and nodes of partition {name} have "
+            f"cluster.gpus_per_node={cluster.gpus_per_node}, but nodes of partition {name} have "
             f"{gpus}.",
             remedy=f"set cluster.gpus_per_node={gpus}.",
         )
 
 
 def with_resources(config: RunConfig, partitions: list[Partition]) -> RunConfig:
-    """The config with GPUs and threads counted, where they were left to the partition's nodes."""
+    """The config with defaults for GPUs and threads from the nodes of the partition."""
     cluster = config.cluster
     kinds = [p for p in partitions if _is_chosen(p, cluster.partition)]
     cores = min((kind.cores for kind in kinds), default=1)
@@ -139,7 +138,7 @@ def with_resources(config: RunConfig, partitions: list[Partition]) -> RunConfig:
 
 
 def gpus_per_node(config: RunConfig, partitions: list[Partition]) -> int:
-    """GPUs to ask for on each node: as said, or one a task as far as the partition has them."""
+    """GPUs per node: as configured, or one per task as far as the partition has them."""
     cluster = config.cluster
     if cluster.device == "cpu":
         return 0
@@ -151,36 +150,36 @@ def gpus_per_node(config: RunConfig, partitions: list[Partition]) -> int:
 
 def shared_root_problems(root: Path) -> Iterator[FtdistError]:
     """A run directory that other nodes cannot see."""
-    there = next(folder for folder in (root, *root.parents) if folder.exists())
-    kind = _file_system(there)
+    existing = next(folder for folder in (root, *root.parents) if folder.exists())
+    kind = _file_system(existing)
     if kind in VOLATILE:
         yield StorageError(
-            f"run.root={root} lies in the memory of this machine ({kind}), where no node of the "
-            "cluster sees it.",
-            remedy="set run.root to a folder of the shared file system.",
+            f"run.root={root} is in the memory of this machine ({kind}), which other nodes "
+            "cannot see.",
+            remedy="set run.root to a folder on the shared file system.",
         )
 
 
 def time_problems(config: RunConfig) -> Iterator[FtdistError]:
-    """A notice that leaves no time for training, or none for saving."""
+    """A signal delay that leaves no time to train, or too little to save."""
     cluster = config.cluster
     if cluster.signal_delay_s >= cluster.timeout_min * 60:
         yield ConfigError(
             f"cluster.signal_delay_s={cluster.signal_delay_s} is the whole of cluster.timeout_min="
-            f"{cluster.timeout_min}: the job would be asked to stop as it starts.",
+            f"{cluster.timeout_min}: the job would be asked to stop when it starts.",
             remedy=f"set cluster.signal_delay_s below {cluster.timeout_min * 60}.",
         )
     save_s = _save_s(config)
     if save_s is not None and save_s > cluster.signal_delay_s:
         yield ConfigError(
-            f"A checkpoint takes about {save_s:.0f} s to write ({SAVE_GIB_PER_S} GiB a second on "
-            f"each node), and a job is asked to save {cluster.signal_delay_s} s before its end.",
+            f"Saving a checkpoint takes about {save_s:.0f} s ({SAVE_GIB_PER_S} GiB per second and "
+            f"node), but jobs are asked to save {cluster.signal_delay_s} s before their end.",
             remedy=f"set cluster.signal_delay_s to at least {2 * save_s:.0f}.",
         )
 
 
 def disk_problems(config: RunConfig) -> Iterator[FtdistError]:
-    """A disk, or a quota that it shows, without room for checkpoints and export."""
+    """A disk without room for checkpoints and export."""
     needed_gib = _terms(config).get("disk_gib")
     root = Path(config.run.root)
     free = free_gib(root)
@@ -188,17 +187,17 @@ def disk_problems(config: RunConfig) -> Iterator[FtdistError]:
         yield StorageError(
             f"The run needs about {needed_gib:.1f} GiB of disk, and the disk of {root} has "
             f"{free:.1f} GiB free.",
-            remedy="free some, set run.root to a larger disk, or lower checkpoint.keep_latest.",
+            remedy="free space, set run.root to a larger disk, or lower checkpoint.keep_latest.",
         )
 
 
-def expected(config: RunConfig) -> list[tuple[str, str]]:
-    """What is known of a run before its library is tokenised, as rows of a table."""
+def plan_summary(config: RunConfig) -> list[tuple[str, str]]:
+    """What is known about a run before its library is tokenised, as rows of a table."""
     cluster, batch, terms = config.cluster, config.batch, _terms(config)
     length = (
         f"{config.train.steps:,} steps"
         if config.train.steps
-        else (f"{config.train.epochs:g} passes; steps once the library is tokenised")
+        else (f"{config.train.epochs:g} epochs; steps are known once the library is tokenised")
     )
     ranks = cluster.nodes * cluster.tasks_per_node
     rows = [
@@ -208,33 +207,33 @@ def expected(config: RunConfig) -> list[tuple[str, str]]:
             f"{batch.tokens // batch.sequence_length} sequences of {batch.sequence_length} tokens",
         ),
         ("ranks", f"{ranks} = {cluster.nodes} nodes x {cluster.tasks_per_node}"),
-        ("GPUs on each node", str(cluster.gpus_per_node or 0)),
-        ("time limit, then it goes on", f"{cluster.timeout_min} min"),
+        ("GPUs per node", str(cluster.gpus_per_node or 0)),
+        ("time limit per job", f"{cluster.timeout_min} min"),
     ]
     labels = {
-        "device_gib": "device memory, a rank",
-        "host_load_gib": "host memory while loading, a rank",
+        "device_gib": "device memory per rank",
+        "host_load_gib": "host memory per rank while loading",
         "checkpoint_gib": "one checkpoint",
         "disk_gib": "disk",
     }
     rows += [(label, f"about {terms[name]:.2f} GiB") for name, label in labels.items() if terms]
     save_s = _save_s(config)
     if save_s is not None:
-        rows.append(("time to save", f"about {save_s:.0f} s, of {cluster.signal_delay_s} s notice"))
+        rows.append(("time to save", f"about {save_s:.0f} s of {cluster.signal_delay_s} s"))
     return rows
 
 
 def key_problems(config: RunConfig, environment: Mapping[str, str]) -> Iterator[FtdistError]:
-    """Tracking that was asked to be online, and has no key."""
+    """Online tracking without an API key."""
     if config.tracking.wandb == "online" and not has_wandb_key(environment):
         yield ConfigError(
-            "tracking.wandb=online, and there is no W&B key in WANDB_API_KEY or ~/.netrc.",
+            "tracking.wandb=online, but there is no W&B key in WANDB_API_KEY or ~/.netrc.",
             remedy="run `wandb login` once, or set tracking.wandb=offline.",
         )
 
 
 def has_wandb_key(environment: Mapping[str, str]) -> bool:
-    """Whether W&B would find a key, without asking W&B."""
+    """Whether W&B would find a key, without contacting W&B."""
     return find_server(environment) is not None
 
 
@@ -250,11 +249,11 @@ def _save_s(config: RunConfig) -> float | None:
 
 
 def _terms(config: RunConfig) -> dict[str, float]:
-    """Memory and disk terms as far as they are known before the library is; else empty."""
+    """Memory and disk estimates; empty if the model cannot be read."""
     try:
         model = read_model_facts(Path(config.model.path))
     except ModelError:
-        return {}  # told already
+        return {}  # reported by another check
     dtype = config.model.dtype
     dtype = "bfloat16" if dtype == "auto" else dtype
     assert dtype in DTYPE_BYTES
@@ -271,16 +270,16 @@ def _terms(config: RunConfig) -> dict[str, float]:
 
 
 def _file_system(path: Path) -> str:
-    """Type of the file system that holds a folder, "" where it is not known. Linux only."""
+    """Type of the file system of a folder, or "" if unknown."""
     best, kind = "", ""
     try:
         lines = Path("/proc/self/mounts").read_text().splitlines()
     except OSError:
         return ""
     for line in lines:
-        _, place, found, *_ = line.split()
-        place = place.replace("\\040", " ")
-        inside = path == Path(place) or Path(place) in path.resolve().parents
-        if inside and len(place) >= len(best):
-            best, kind = place, found
+        _, mount, mount_kind, *_ = line.split()
+        mount = mount.replace("\\040", " ")
+        inside = path == Path(mount) or Path(mount) in path.resolve().parents
+        if inside and len(mount) >= len(best):
+            best, kind = mount, mount_kind
     return kind

@@ -1,7 +1,7 @@
-"""The sbatch script of a job: what it asks SLURM for, and what it does around its ranks.
+"""Build the sbatch script of a job: its resources, and what it runs around its ranks.
 
-Pure, but for the text itself, which submitit writes. Everything a user can set has passed a strict
-pattern (`ftdist.config.schema`) or is quoted here: submitit writes line breaks through as they are.
+Side-effect free; submitit writes the text. Everything a user can set matches a strict pattern
+(`ftdist.config.schema`) or is quoted here, since submitit does not quote line breaks.
 """
 
 import os
@@ -22,48 +22,48 @@ from ftdist_launch.local.submit import ON_EVERY_GPU, common_environment
 Stage = Literal["curate", "prepare", "train", "export", "compare", "merge"]
 
 CURATION = "curation.json"
-"""What a curation that is a job was asked, in its working folder."""
+"""File with the settings of a curation job, in its working folder."""
 
 ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 RANKS_WAIT_S = 180
-"""Seconds that ranks have to end by themselves once the first one has ended."""
+"""Seconds that ranks may take to exit once the first one has exited."""
 
 FIRST_PORT, PORTS = 10_000, 20_000
-"""Where ranks meet: below the ports that systems give out by themselves (32,768 and up)."""
+"""Ports for the rendezvous: below the ephemeral ports of Linux (32,768 and up)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobRequest:
-    """What one job, or one array of jobs, asks for."""
+    """A job, or an array of jobs, to submit."""
 
     stage: Stage
     runs: tuple[RunDir, ...]
-    """One, or a task of the array each."""
+    """One, or one per task of the array."""
 
     cluster: ClusterConfig
     private: bool
     gpus_per_node: int
-    """What `gpus_of` says."""
+    """From `gpus_of`."""
 
     after: tuple[str, ...] = ()
-    """Jobs that must have ended well before this one starts."""
+    """Jobs that must succeed before this one starts."""
 
     name: str
 
     @property
     def is_training(self) -> bool:
-        """Whether this is the job of all nodes and ranks."""
+        """Whether the job uses all nodes and ranks."""
         return self.stage == "train"
 
     @property
     def is_curation(self) -> bool:
-        """Whether this makes a library, and is no part of a run."""
+        """Whether the job curates a library, and does not belong to a run."""
         return self.stage == "curate"
 
     @property
     def folder(self) -> Path:
-        """Where submitit's files and the logs go."""
+        """Folder of submitit's files and of the logs."""
         first = self.runs[0]
         if len(self.runs) == 1:
             return first.jobs / self.stage
@@ -71,16 +71,16 @@ class JobRequest:
 
     @property
     def runs_file(self) -> Path:
-        """The run directories of an array, a line each, in the order of its tasks."""
+        """File with the run directories of an array, one per line, in the order of its tasks."""
         return self.folder / "runs.txt"
 
 
 def gpus_of(stage: Stage, cluster: ClusterConfig, *, copies: int | None = None) -> int:
-    """GPUs that a job of a stage asks for on each of its nodes.
+    """GPUs per node that a job of a stage requests.
 
     Args:
-        stage: what the job does.
-        cluster: says how many training takes on a node.
+        stage: of the job.
+        cluster: has the number for training.
         copies: of a model that is asked, at most; None: as many as there are GPUs.
     """
     gpus = cluster.gpus_per_node or 0
@@ -90,25 +90,25 @@ def gpus_of(stage: Stage, cluster: ClusterConfig, *, copies: int | None = None) 
 
 
 def parameters(request: JobRequest) -> dict[str, Any]:
-    """What submitit's `SlurmExecutor.update_parameters` takes.
+    """Arguments of submitit's `SlurmExecutor.update_parameters`.
 
     Raises:
-        ConfigError: a path or an environment variable cannot stand in a script.
+        ConfigError: a path or an environment variable is not allowed in a script.
     """
     cluster = request.cluster
     nodes = cluster.nodes if request.is_training else 1
     tasks = cluster.tasks_per_node if request.is_training else 1
-    # A single process has the cores of all that would share its node.
+    # A single process gets the cores of all tasks of a node.
     cores = cluster.threads * (1 if request.is_training else cluster.tasks_per_node)
-    # Sources of a curation are named from where it was asked for.
-    place = Path.cwd() if request.is_curation else request.runs[0].root
-    more: dict[str, Any] = {"requeue": True, "chdir": safe_path(place)}
+    # Paths of a curation are relative to where it was submitted.
+    working_dir = Path.cwd() if request.is_curation else request.runs[0].root
+    options: dict[str, Any] = {"requeue": True, "chdir": safe_path(working_dir)}
     if request.after:
-        # Else a job whose forerunner failed would wait for ever.
-        more["kill-on-invalid-dep"] = "yes"
+        # Else a job whose dependency failed would wait forever.
+        options["kill-on-invalid-dep"] = "yes"
     if cluster.reservation is not None:
-        more["reservation"] = cluster.reservation
-    asked: dict[str, Any] = {
+        options["reservation"] = cluster.reservation
+    parameters: dict[str, Any] = {
         "job_name": request.name,
         "partition": _partition(request),
         "time": cluster.timeout_min,
@@ -124,21 +124,21 @@ def parameters(request: JobRequest) -> dict[str, Any]:
         "dependency": _dependency(request),
         "signal_delay_s": cluster.signal_delay_s,
         "stderr_to_stdout": True,
-        # One by one, for whoever comes second finds the library packed.
+        # One by one: later runs find the library in the cache.
         "array_parallelism": 1 if request.stage == "prepare" else max(1, len(request.runs)),
         "setup": setup(request),
         "teardown": teardown(request),
         "srun_args": srun_arguments(request),
-        "additional_parameters": more,
+        "additional_parameters": options,
     }
-    return {name: value for name, value in asked.items() if value is not None}
+    return {name: value for name, value in parameters.items() if value is not None}
 
 
 def setup(request: JobRequest) -> list[str]:
-    """Lines of the script before `srun`: environment, modules, and the attempt's record.
+    """Lines of the script before `srun`: environment, modules, and the `begin` hook.
 
     Raises:
-        ConfigError: a path or an environment variable cannot stand in a script.
+        ConfigError: a path or an environment variable is not allowed in a script.
     """
     cluster = request.cluster
     folder = safe_path(request.folder)
@@ -153,7 +153,7 @@ def setup(request: JobRequest) -> list[str]:
         f"export FTDIST_LOGS={shlex.quote(folder)}",
         'export PYTHONPATH="$FTDIST_RUN/code"',
         *(f"export {name}={shlex.quote(v)}" for name, v in environment(request).items()),
-        # SLURM no longer hands --cpus-per-task down to srun by itself.
+        # SLURM no longer passes --cpus-per-task on to srun.
         'export SRUN_CPUS_PER_TASK="$SLURM_CPUS_PER_TASK"',
         'export MASTER_ADDR="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"',
         f"export MASTER_PORT={_port(cluster)}",
@@ -161,7 +161,7 @@ def setup(request: JobRequest) -> list[str]:
     ]
     return [
         *lines,
-        # A stop is the ranks' to answer; the script stays to see how they end.
+        # The ranks handle SIGTERM; the script waits for them.
         "trap : TERM",
         f'FTDIST_ATTEMPT="$({_batch(request, "begin")})" || exit $?',
         '[ -n "$FTDIST_ATTEMPT" ] || exit 0',
@@ -170,12 +170,12 @@ def setup(request: JobRequest) -> list[str]:
 
 
 def teardown(request: JobRequest) -> list[str]:
-    """Lines of the script after `srun`: judge how ranks ended; requeue, or end with the code."""
+    """Lines of the script after `srun`: the `end` hook."""
     return ["ftdist_code=$?", f'exec {_batch(request, "end")} "$ftdist_code"']
 
 
 def srun_arguments(request: JobRequest) -> list[str]:
-    """Arguments of `srun`: a rank that fails takes the others along."""
+    """Arguments of `srun`: a failed rank ends the others."""
     cluster = request.cluster
     arguments = ["--kill-on-bad-exit=1", f"--wait={RANKS_WAIT_S}"]
     if cluster.container is not None:
@@ -186,15 +186,15 @@ def srun_arguments(request: JobRequest) -> list[str]:
 
 
 def environment(request: JobRequest) -> dict[str, str]:
-    """Environment variables of every process of the job, beside those that SLURM sets.
+    """Environment variables of every process of the job, in addition to SLURM's.
 
     Raises:
-        ConfigError: one that the user named cannot be set.
+        ConfigError: a variable of the config is not allowed.
     """
     cluster = request.cluster
     cache = Path(cluster.local_cache_dir) / f"ftdist-{os.getuid()}"
     variables = common_environment(cluster) | {
-        # One node's processes share what they build; nodes do not wait for each other's locks.
+        # Processes of a node share compiled code; nodes do not wait for each other's locks.
         "TORCH_EXTENSIONS_DIR": str(cache / "torch-extensions"),
         "TRITON_CACHE_DIR": str(cache / "triton"),
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
@@ -207,8 +207,8 @@ def environment(request: JobRequest) -> dict[str, str]:
     for name, value in cluster.env.items():
         if not ENVIRONMENT_NAME.fullmatch(name) or not value.isprintable():
             raise ConfigError(
-                f"cluster.env.{name} cannot be set in a job's script.",
-                remedy="use letters, digits and underscores in its name, one line as its value.",
+                f"cluster.env.{name} is not allowed in a batch script.",
+                remedy="use letters, digits and underscores in its name, and a one-line value.",
             )
         variables[name] = value
     return variables
@@ -218,51 +218,48 @@ def script(request: JobRequest, *, function: Callable[[str], None]) -> str:
     """The sbatch script as submitit writes it.
 
     Raises:
-        ConfigError: a path or an environment variable cannot stand in a script.
+        ConfigError: a path or an environment variable is not allowed in a script.
     """
     executor = executor_of(request)
-    assert function.__module__ == "ftdist_launch.entrypoints", (
-        "jobs run what ftdist_launch.entrypoints holds"
-    )
-    # submitit shows the text nowhere else but in the file that it has submitted.
+    assert function.__module__ == "ftdist_launch.entrypoints", "jobs run entry points only"
+    # submitit has no public function for the text.
     text: str = executor._make_submission_file_text(executor._submitit_command_str, "")
     return text
 
 
 def executor_of(request: JobRequest) -> Any:
-    """Submitit's executor of a request.
+    """The submitit executor of a request.
 
     Raises:
-        ConfigError: a path or an environment variable cannot stand in a script.
+        ConfigError: a path or an environment variable is not allowed in a script.
     """
     import submitit
 
     python = safe_path(Path(request.cluster.python or sys.executable))
     safe_path(request.folder)
-    asked = parameters(request)
     executor = submitit.SlurmExecutor(folder=request.folder, python=shlex.quote(python))
-    executor.update_parameters(**asked)
+    executor.update_parameters(**parameters(request))
     if len(request.runs) > 1:
         executor.parameters["map_count"] = len(request.runs)
     return executor
 
 
 def safe_path(path: Path) -> str:
-    """A path as text, if SLURM and a shell script can take it.
+    """A path as text, if it is safe in a script and in SLURM options.
 
     Raises:
-        ConfigError: it holds a line break, a `%` or a backslash.
+        ConfigError: it contains a line break, a `%` or a backslash.
     """
     if not re.fullmatch(PATH_PATTERN.strip("^$"), str(path)):
         raise ConfigError(
-            f"The path {str(path)!r} holds a character that SLURM would read in its own way.",
-            remedy="choose a path without %, backslashes and line breaks.",
+            f"The path {str(path)!r} contains a character that SLURM interprets.",
+            remedy="use a path without %, backslashes and line breaks.",
         )
     return str(path)
 
 
 def job_label(environment: Mapping[str, str]) -> str:
-    """This job's number, `12` or, of an array, `12_3`."""
+    """The number of this job, such as `12`, or `12_3` for a task of an array."""
     array = environment.get("SLURM_ARRAY_JOB_ID")
     if array:
         return f"{array}_{environment['SLURM_ARRAY_TASK_ID']}"
@@ -278,12 +275,12 @@ def _partition(request: JobRequest) -> str | None:
     cluster = request.cluster
     if request.gpus_per_node or cluster.cpu_partition is None:
         return cluster.partition
-    # A CPU run trains where its cluster has it train.
+    # Training stays on its partition, even without GPUs.
     return cluster.partition if request.is_training else cluster.cpu_partition
 
 
 def _dependency(request: JobRequest) -> str | None:
-    """What must have ended well: some jobs, or of an array the same task of another one."""
+    """Jobs that must succeed first; of an array, the same task of another array."""
     if not request.after:
         return None
     if len(request.runs) == 1:

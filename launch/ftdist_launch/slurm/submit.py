@@ -13,9 +13,8 @@ from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
-from ftdist_launch import code_snapshot
 from ftdist_launch import entrypoints as jobs
-from ftdist_launch.code_snapshot import git_state
+from ftdist_launch.code_snapshot import git_state, take_snapshot
 from ftdist_launch.local.submit import CHECKOUT, outside_any_job, private_umask
 from ftdist_launch.preflight import check_run, raise_together, run_dir
 from ftdist_launch.run_setup import resolve_paths, write_plan
@@ -181,7 +180,7 @@ def _make_run_dir(request: SubmitRequest) -> RunDir:
     with private_umask(private=config.run.private):
         run.create(private=config.run.private)
         write_whole(run.overrides, "".join(f"{line}\n" for line in request.overrides))
-        digest = code_snapshot.take(run)
+        digest = take_snapshot(run)
         write_whole(run.config, dump_config(config))
         run.append_event(
             "run_requested", by="submit", version=__version__, code=digest, git=git_state(CHECKOUT)
@@ -192,7 +191,7 @@ def _make_run_dir(request: SubmitRequest) -> RunDir:
 def _update_code(run: RunDir, *, queue: Queue) -> None:
     """Update the code snapshot of the run, unless queued jobs use it."""
     if not queued_jobs(run, queue=queue):
-        code_snapshot.take(run)
+        take_snapshot(run)
 
 
 def _request(

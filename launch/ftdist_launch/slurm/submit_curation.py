@@ -17,8 +17,8 @@ from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import ConfigError
 from ftdist.io.jsonl import write_whole
 from ftdist.rundir import RunDir
-from ftdist_launch import code_snapshot
 from ftdist_launch import entrypoints as jobs
+from ftdist_launch.code_snapshot import take_snapshot
 from ftdist_launch.local.submit import outside_any_job, private_umask
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.sbatch import CURATION, JobRequest, executor_of, gpus_of, script
@@ -62,7 +62,7 @@ def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
     with private_umask(private=config.library.private):
         for folder in (request.folder, work.attempts / "curate"):
             folder.mkdir(parents=True, exist_ok=True)
-        code_snapshot.take(work)
+        take_snapshot(work)
         write_whole(work.root / CURATION, json.dumps(dataclasses.asdict(config)))
         try:
             with outside_any_job():

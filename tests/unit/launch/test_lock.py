@@ -1,4 +1,4 @@
-"""One writer a run: its lock."""
+"""The lock of a run: one writer at a time."""
 
 import json
 import os
@@ -30,17 +30,17 @@ def test_second_writer_is_refused_while_the_first_lives(run: RunDir) -> None:
     assert not is_held(run)
 
 
-def test_lock_of_a_dead_process_is_taken_over_and_said(run: RunDir) -> None:
+def test_lock_of_a_dead_process_is_taken_over_and_logged(run: RunDir) -> None:
     # This pid lives, but it started at another time: it is not the process that held the lock.
     holder = {"host": socket.gethostname(), "pid": os.getpid(), "start_ticks": 1}
     run.lock.write_text(json.dumps(holder))
-    said: list[str] = []
-    with run_lock(run, log=said.append):
+    messages: list[str] = []
+    with run_lock(run, log=messages.append):
         assert json.loads(run.lock.read_text())["start_ticks"] != 1
-    assert said == [f"Taking over run r: process {os.getpid()}, which held it, has ended."]
+    assert messages == [f"Taking over the lock of run r: process {os.getpid()} has ended."]
 
 
-def test_the_slower_of_two_that_take_over_leaves_the_lock_of_the_faster(run: RunDir) -> None:
+def test_of_two_processes_taking_over_the_slower_one_keeps_the_new_lock(run: RunDir) -> None:
     dead = {"host": socket.gethostname(), "pid": os.getpid(), "start_ticks": 1}
     run.lock.write_text(json.dumps(dead))
     assert _unlink_stale(run, dead)
@@ -50,7 +50,7 @@ def test_the_slower_of_two_that_take_over_leaves_the_lock_of_the_faster(run: Run
 
 
 @pytest.mark.parametrize("text", ['{"host": "elsewhere", "pid": 1, "start_ticks": 1}', "garbage"])
-def test_lock_that_cannot_be_judged_here_is_respected(run: RunDir, text: str) -> None:
+def test_lock_of_another_machine_or_unreadable_is_respected(run: RunDir, text: str) -> None:
     run.lock.write_text(text)
     with pytest.raises(ConfigError) as caught, run_lock(run, log=print):
         pass

@@ -1,4 +1,4 @@
-"""What happens after an attempt, and which rank failed first: decisions as tables."""
+"""The restart policy, and which rank failed first, as tables."""
 
 from pathlib import Path
 
@@ -75,16 +75,18 @@ def test_what_happens_after_an_attempt(
     assert decided == decision
 
 
-def test_attempts_in_vain_are_counted_since_the_last_progress_or_the_last_asking() -> None:
-    vain, progress, asked = (
+def test_stalled_attempts_are_counted_since_the_last_progress_or_request() -> None:
+    stalled, progress, requested = (
         {"event": "attempt_finished", "progressed": False},
         {"event": "attempt_finished", "progressed": True},
         {"event": "run_requested"},
     )
     assert attempts_without_progress([]) == 0
-    assert attempts_without_progress([asked, vain, vain]) == 2
-    assert attempts_without_progress([asked, vain, progress, vain, {"event": "other"}]) == 1
-    assert attempts_without_progress([asked, vain, vain, asked]) == 0
+    assert attempts_without_progress([requested, stalled, stalled]) == 2
+    assert (
+        attempts_without_progress([requested, stalled, progress, stalled, {"event": "other"}]) == 1
+    )
+    assert attempts_without_progress([requested, stalled, stalled, requested]) == 0
 
 
 # Which rank failed first
@@ -102,7 +104,7 @@ def failure(rank: int, at: float, problem: str, code: int = 70) -> RankFailure:
     )
 
 
-def test_the_cause_is_shown_not_its_earlier_echo() -> None:
+def test_the_cause_is_shown_rather_than_an_earlier_echo() -> None:
     echo = failure(0, 10.0, "Rank 0 failed: RuntimeError: Connection closed by peer [127.0.0.1]")
     cause = failure(1, 11.0, "Rank 1 failed: ValueError: row 7 has no answer")
     assert first_failure([echo, cause]) == cause
@@ -116,7 +118,7 @@ def test_a_killed_rank_comes_before_the_echoes_that_it_left() -> None:
     assert killed.cause == NO_EXIT_FILE
 
 
-def test_echoes_alone_say_that_ranks_lost_each_other() -> None:
+def test_only_echoes_mean_that_ranks_lost_each_other() -> None:
     early, late = failure(0, 1.0, "Broken pipe"), failure(1, 2.0, "Connection reset by peer")
     first = first_failure([late, early])
     assert first == early
@@ -124,7 +126,7 @@ def test_echoes_alone_say_that_ranks_lost_each_other() -> None:
     assert first_failure([]) is None
 
 
-def test_a_rank_keeps_its_first_reason(tmp_path: Path) -> None:
+def test_the_first_failure_of_a_rank_is_kept(tmp_path: Path) -> None:
     write_failure(tmp_path, failure(0, 1.0, "first"))
     write_failure(tmp_path, failure(0, 2.0, "second"))
-    assert [kept.problem for kept in read_failures(tmp_path)] == ["first"]
+    assert [failure.problem for failure in read_failures(tmp_path)] == ["first"]

@@ -15,7 +15,7 @@ import pytest
 from ftdist_launch.local import supervisor as supervising
 from ftdist_launch.local.monitor import StopPolicy
 from ftdist_launch.local.processes import ProcessId, children_of
-from ftdist_launch.local.supervisor import SINGLE, Supervisor, refuse_leftover_ranks
+from ftdist_launch.local.supervisor import SINGLE_STAGES, Supervisor, refuse_leftover_ranks
 from ftdist_launch.rank_failures import exit_path, start_path
 from ftdist_launch.rank_process import RankInfo
 from ftdist_launch.run_setup import output_problems
@@ -40,18 +40,18 @@ def run(tmp_path: Path) -> RunDir:
 def in_native_code(run_dir: str) -> None:
     """A rank that hears no signal for minutes, as in one batch that is far too large."""
 
-    def body(facts: RankInfo) -> int:
+    def rank_main(rank: RankInfo) -> int:
         (Path(run_dir) / READY).touch()
         hashlib.pbkdf2_hmac("sha256", b"word", b"salt", 2_000_000_000)
         return 0
 
-    run_rank(RunDir(Path(run_dir)).attempts / "compare", body)
+    run_rank(RunDir(Path(run_dir)).attempts / "compare", rank_main)
 
 
 def in_python(run_dir: str) -> None:
     """A rank that hears signals and tidies up."""
 
-    def body(facts: RankInfo) -> int:
+    def rank_main(rank: RankInfo) -> int:
         try:
             (Path(run_dir) / READY).touch()
             time.sleep(80)
@@ -59,13 +59,13 @@ def in_python(run_dir: str) -> None:
             (Path(run_dir) / TIDY).touch()
         return 0
 
-    run_rank(RunDir(Path(run_dir)).attempts / "compare", body)
+    run_rank(RunDir(Path(run_dir)).attempts / "compare", rank_main)
 
 
 def that_trains(run_dir: str) -> None:
     """A rank that saves once it is asked to."""
 
-    def body(facts: RankInfo) -> int:
+    def rank_main(rank: RankInfo) -> int:
         heard: list[int] = []
         signal.signal(signal.SIGUSR2, lambda number, _: heard.append(number))
         (Path(run_dir) / READY).touch()
@@ -73,10 +73,10 @@ def that_trains(run_dir: str) -> None:
             time.sleep(0.05)
         return 75
 
-    run_rank(RunDir(Path(run_dir)).attempt(1), body)
+    run_rank(RunDir(Path(run_dir)).attempt(1), rank_main)
 
 
-class _Unseen:
+class _FakeView:
     def __init__(self, act: Callable[[], None]) -> None:
         self.act = act
 
@@ -88,24 +88,24 @@ class _Unseen:
 
 
 def supervisor(
-    run: RunDir, function: Callable[[str], None], act: Callable[[], None], said: list[str]
+    run: RunDir, function: Callable[[str], None], act: Callable[[], None], messages: list[str]
 ) -> Supervisor:
     return Supervisor(
         run=run,
         config=some_config(),
-        make_view=lambda _: _Unseen(act),
-        log=said.append,
+        make_view=lambda _: _FakeView(act),
+        log=messages.append,
         callables={"compare": function, "train": function},
     )
 
 
-def test_a_batch_in_native_code_is_killed_soon_after_the_first_wish(
+def test_a_batch_in_native_code_is_killed_soon_after_the_first_interrupt(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert {stopping.patience_s for stopping in SINGLE.values()} == {10.0}
-    quick = StopPolicy.without_saving("the comparison", patience_s=1.0)
-    monkeypatch.setitem(SINGLE, "compare", quick)
-    said: list[str] = []
+    assert {policy.timeout_s for policy in SINGLE_STAGES.values()} == {10.0}
+    quick = StopPolicy.without_saving("the comparison", timeout_s=1.0)
+    monkeypatch.setitem(SINGLE_STAGES, "compare", quick)
+    messages: list[str] = []
     asked: list[float] = []
 
     def ask_once() -> None:
@@ -113,33 +113,31 @@ def test_a_batch_in_native_code_is_killed_soon_after_the_first_wish(
             asked.append(time.monotonic())
             os.kill(os.getpid(), signal.SIGTERM)
 
-    watched = supervisor(run, in_native_code, ask_once, said)
+    watched = supervisor(run, in_native_code, ask_once, messages)
     with watched.exclusive():
         finished = watched.once("compare")
     assert time.monotonic() - asked[0] < 15
     assert (finished.outcome, finished.exit_code, finished.failure) == ("stopped", 143, None)
-    assert said == [
-        "Asked to stop: the comparison ends within 1 seconds. Ask once more to kill it.",
-        "It has not ended within 1 seconds: it is killed.",
+    assert messages == [
+        "Stopping the comparison within 1 second. Interrupt again to kill it.",
+        "It did not stop within 1 second: killing it.",
     ]
     refuse_leftover_ranks(run)
 
 
-def test_a_stage_that_hears_tidies_up_and_is_not_killed(run: RunDir) -> None:
-    said: list[str] = []
+def test_a_stage_that_handles_signals_cleans_up_and_is_not_killed(run: RunDir) -> None:
+    messages: list[str] = []
 
     def ask_once() -> None:
-        if not said and (run.root / READY).exists():
+        if not messages and (run.root / READY).exists():
             os.kill(os.getpid(), signal.SIGINT)
 
-    watched = supervisor(run, in_python, ask_once, said)
+    watched = supervisor(run, in_python, ask_once, messages)
     with watched.exclusive():
         finished = watched.once("compare")
     assert (finished.outcome, finished.exit_code) == ("stopped", 130)
     assert (run.root / TIDY).exists()
-    assert said == [
-        "Asked to stop: the comparison ends within 10 seconds. Ask once more to kill it."
-    ]
+    assert messages == ["Stopping the comparison within 10 seconds. Interrupt again to kill it."]
 
 
 _SUPERVISE = (
@@ -156,7 +154,7 @@ def work_alone(run: RunDir, name: str) -> None:
     watched = supervisor(run, globals()[name], lambda: None, [])
     with watched.exclusive():
         if name == that_trains.__name__:
-            watched.train(plan_of(watched.config, ranks=1), asked_by="train")
+            watched.train(plan_of(watched.config, ranks=1), requested_by="train")
         else:
             watched.once("compare")
 
@@ -193,18 +191,18 @@ def test_a_stage_ends_when_its_ftdist_is_killed(
         rank.send(signal.SIGKILL)
 
 
-def test_training_goes_on_when_its_ftdist_is_killed(run: RunDir) -> None:
+def test_training_continues_when_its_ftdist_is_killed(run: RunDir) -> None:
     rank = orphaned(run, that_trains, folder="1")
     try:
         time.sleep(2.0)
         with pytest.raises(ConfigError) as caught:
             refuse_leftover_ranks(run)
         assert caught.value.problem == (
-            "A rank of run r still runs, although the ftdist that started it has ended: "
-            f"process {rank.pid}."
+            "1 rank of run r still running without the ftdist that started the run: "
+            f"PID {rank.pid}."
         )
         assert caught.value.remedy == (
-            f"let it save and end: `kill -USR2 {rank.pid}`, then ask again."
+            f"let it save and exit with `kill -USR2 {rank.pid}`, then retry."
         )
         rank.send(signal.SIGUSR2)
         _wait_for(lambda: not rank.alive)
@@ -212,7 +210,7 @@ def test_training_goes_on_when_its_ftdist_is_killed(run: RunDir) -> None:
         rank.send(signal.SIGKILL)
 
 
-def test_a_leftover_that_does_not_end_has_nothing_to_save(
+def test_a_leftover_single_stage_may_be_killed(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervising, "LEFTOVER_S", 0.5)
@@ -227,8 +225,8 @@ def test_a_leftover_that_does_not_end_has_nothing_to_save(
             refuse_leftover_ranks(run)
         rank.kill()
     assert str(caught.value) == (
-        f"`ftdist merge` of run r has ended, and what it started has not: process {own.pid}.\n"
-        f"To fix: end it, it has nothing to save: `kill -9 {own.pid}`, then ask again."
+        f"Process {own.pid} of `ftdist merge` of run r is still running, although the command has "
+        f"ended.\nTo fix: kill it with `kill -9 {own.pid}` (it has nothing to save), then retry."
     )
 
 
@@ -245,7 +243,7 @@ with rank_process(Path(sys.argv[1])):
 
 
 @pytest.mark.parametrize(("works_s", "code"), [(60.0, 75), (0.0, 0)])
-def test_a_second_wish_does_not_break_into_the_end(
+def test_a_second_stop_signal_does_not_interrupt_the_shutdown(
     tmp_path: Path, works_s: float, code: int
 ) -> None:
     place = {
@@ -272,23 +270,22 @@ def test_a_second_wish_does_not_break_into_the_end(
 
 
 @pytest.mark.parametrize("stage", ["compare", "merge"])
-def test_a_file_in_the_place_of_results_is_refused_before_models_are_loaded(
+def test_a_file_in_place_of_the_result_folder_is_refused_before_models_are_loaded(
     run: RunDir, stage: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run.export.mkdir()
     (run.export / "config.json").write_text("{}")
     place = run.report if stage == "compare" else run.merge
-    what = "answers" if stage == "compare" else "merged models"
     for thing in (lambda: place.write_text("x"), lambda: place.symlink_to("nowhere")):
         thing()
         (problem,) = output_problems(run, stage=stage)  # type: ignore[arg-type]
         assert problem.exit_code == 74
         assert str(problem) == (
-            f"{place} is no folder, and the {what} of run r belong there.\n"
-            "To fix: move it elsewhere, then ask again."
+            f"{place} is not a folder, but run r writes its files there.\n"
+            "To fix: move it elsewhere, then retry."
         )
         assert main([stage, str(run.root)]) != 70
-        assert f"{place} is no folder" in capsys.readouterr().err
+        assert f"{place} is not a folder" in capsys.readouterr().err
         place.unlink()
     place.mkdir()
     assert list(output_problems(run, stage=stage)) == []  # type: ignore[arg-type]
@@ -304,7 +301,7 @@ _LOOK = (
 )
 
 
-def test_a_report_that_is_not_ours_to_write_is_refused(run: RunDir) -> None:
+def test_a_read_only_report_folder_is_refused(run: RunDir) -> None:
     run.report.mkdir()
     run.report.chmod(0o500)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A run's stages on a cluster: asked for once, made way for, cancelled, ended."""
+"""Stages of a run on a cluster: submitted once, preempted, cancelled, finished."""
 
 import dataclasses
 from collections.abc import Callable
@@ -33,19 +33,19 @@ def last_event(run: RunDir) -> dict[str, object]:
     return list(run.read_events())[-1]
 
 
-def test_a_stage_that_was_made_way_for_is_requeued_and_not_for_ever(
+def test_a_preempted_stage_is_requeued_a_limited_number_of_times(
     stage: RunDir, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command("scontrol", f'echo "$*" >> {stage.root}/asked')
+    command("scontrol", f'echo "$*" >> {stage.root}/calls')
     monkeypatch.setattr("ftdist_launch.slurm.batch_hooks.REQUEUED_S", 0.0)
     leave(stage.attempts / "prepare", 0, 75)
     # srun saw no failure: a rank that was asked to end does so with 0.
     assert [main(["end", "prepare", str(stage.root), "0"]) for _ in range(3)] == [75] * 3
-    assert (stage.root / "asked").read_text() == "requeue 7\n" * 2
-    assert last_event(stage)["cause"] == "It was stopped time and again."
+    assert (stage.root / "calls").read_text() == "requeue 7\n" * 2
+    assert last_event(stage)["cause"] == "It was stopped too often."
 
 
-def test_a_cancelled_stage_is_stopped_and_has_not_failed(stage: RunDir) -> None:
+def test_a_cancelled_stage_is_stopped_rather_than_failed(stage: RunDir) -> None:
     stage.append_event("cancel_requested", by="cancel")
     assert main(["end", "prepare", str(stage.root), "137"]) == 75
     ended = last_event(stage)
@@ -54,10 +54,10 @@ def test_a_cancelled_stage_is_stopped_and_has_not_failed(stage: RunDir) -> None:
 
 def test_a_stage_that_was_killed_has_failed(stage: RunDir) -> None:
     assert main(["end", "prepare", str(stage.root), "137"]) == 137
-    assert "ended without a word" in str(last_event(stage)["cause"])
+    assert "exited without an error report" in str(last_event(stage)["cause"])
 
 
-def test_a_run_in_the_queue_is_not_worked_on_here_and_no_stage_is_asked_for_twice(
+def test_a_queued_run_is_refused_locally_and_a_stage_is_submitted_once(
     stage: RunDir, command: Callable[[str, str], None]
 ) -> None:
     stage.append_event("job_submitted", stage="export", job="7")
@@ -72,7 +72,7 @@ def test_a_run_in_the_queue_is_not_worked_on_here_and_no_stage_is_asked_for_twic
     refuse_second_job("export", stage, queue=Queue())
 
 
-def test_a_submission_that_slurm_refuses_leaves_what_was_there_before(
+def test_a_rejected_submission_leaves_existing_files_alone(
     tmp_path: Path, command: Callable[[str, str], None]
 ) -> None:
     command("srun", "exit 0")
@@ -102,7 +102,7 @@ def test_a_submission_that_slurm_refuses_leaves_what_was_there_before(
         (["export", "run_requested", "cancel_requested"], True, True),
     ],
 )
-def test_a_cancellation_counts_until_its_stage_is_asked_for_again(
+def test_a_cancellation_counts_until_its_stage_is_requested_again(
     events: list[str], train: bool, export: bool, tmp_path: Path
 ) -> None:
     run = RunDir(tmp_path)
@@ -115,17 +115,17 @@ def test_a_cancellation_counts_until_its_stage_is_asked_for_again(
     assert run.was_cancelled("export") == export
 
 
-def test_a_run_whose_record_cannot_be_written_is_ended_all_the_same(
+def test_a_run_whose_events_cannot_be_written_is_cancelled_anyway(
     stage: RunDir, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.append_event("job_submitted", stage="train", job="7")
     command("squeue", 'echo "7|RUNNING|None|node1|N/A"')
-    command("scancel", f'echo "$*" > {stage.root}/asked')
+    command("scancel", f'echo "$*" > {stage.root}/calls')
 
     def full(self: RunDir, kind: str, **fields: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(RunDir, "append_event", full)
-    told = cancel(stage, now=False, queue=Queue())
-    assert "No space left on device" in told[0]
-    assert (stage.root / "asked").read_text() == "7\n"
+    messages = cancel(stage, now=False, queue=Queue())
+    assert "No space left on device" in messages[0]
+    assert (stage.root / "calls").read_text() == "7\n"

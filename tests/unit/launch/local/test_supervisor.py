@@ -32,7 +32,7 @@ def run(tmp_path: Path) -> RunDir:
 
 @dataclass
 class Watcher:
-    """A view that notes what it saw, and may act once the ranks run."""
+    """A view that may act once the ranks run."""
 
     folder: Callable[[], Path]
     ranks: int
@@ -52,11 +52,11 @@ class Watcher:
 
 @dataclass
 class Trial:
-    """One call of the supervisor with ranks of the test's own."""
+    """One call of the supervisor with test ranks."""
 
     run: RunDir
     config: RunConfig
-    said: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     times: int = 1
 
     def train(
@@ -78,11 +78,11 @@ class Trial:
             run=self.run,
             config=self.config,
             make_view=make_view,
-            log=lambda words: self.said.append(words),
+            log=lambda message: self.messages.append(message),
             callables={"train": function},
         )
         with supervisor.exclusive():
-            return supervisor.train(plan_of(self.config, ranks=ranks), asked_by="train")
+            return supervisor.train(plan_of(self.config, ranks=ranks), requested_by="train")
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def folder_of(run_dir: str) -> Path:
     return run.attempt(run.newest_attempt())
 
 
-def ready(run_dir: str, facts: RankInfo) -> None:
-    (folder_of(run_dir) / f"rank-{facts.rank}.ready").touch()
+def ready(run_dir: str, rank: RankInfo) -> None:
+    (folder_of(run_dir) / f"rank-{rank.rank}.ready").touch()
 
 
 def commit_step(run_dir: str, step: int) -> None:
@@ -109,93 +109,93 @@ def commit_step(run_dir: str, step: int) -> None:
 
 
 def succeed(run_dir: str) -> None:
-    def body(facts: RankInfo) -> int:
-        print("hello from", facts)
+    def rank_main(rank: RankInfo) -> int:
+        print("hello from", rank)
         variables = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "HF_HUB_OFFLINE")}
-        place = folder_of(run_dir) / f"seen-{facts.rank}.json"
-        place.write_text(json.dumps({"size": facts.size, **variables}))
+        place = folder_of(run_dir) / f"seen-{rank.rank}.json"
+        place.write_text(json.dumps({"size": rank.size, **variables}))
         return 0
 
-    run_rank(folder_of(run_dir), body)
+    run_rank(folder_of(run_dir), rank_main)
 
 
 def rank_one_refuses(run_dir: str) -> None:
-    def body(facts: RankInfo) -> int:
-        if facts.rank == 1:
+    def rank_main(rank: RankInfo) -> int:
+        if rank.rank == 1:
             raise StorageError("The disk has 0 bytes free.", remedy="free some.")
         time.sleep(60)
         return 0
 
-    run_rank(folder_of(run_dir), body)
+    run_rank(folder_of(run_dir), rank_main)
 
 
 def rank_one_breaks_and_the_other_echoes(run_dir: str) -> None:
-    def body(facts: RankInfo) -> int:
-        if facts.rank == 0:
+    def rank_main(rank: RankInfo) -> int:
+        if rank.rank == 0:
             raise RuntimeError("Connection closed by peer [127.0.0.1]:1234")
         time.sleep(0.5)
         raise ValueError("row 7 has no answer")
 
-    run_rank(folder_of(run_dir), body)
+    run_rank(folder_of(run_dir), rank_main)
 
 
 def rank_one_is_killed(run_dir: str) -> None:
-    def body(facts: RankInfo) -> int:
-        if facts.rank == 1:
+    def rank_main(rank: RankInfo) -> int:
+        if rank.rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(60)
         return 0
 
-    run_rank(folder_of(run_dir), body)
+    run_rank(folder_of(run_dir), rank_main)
 
 
-def waits_in_vain(run_dir: str) -> None:
-    def body(facts: RankInfo) -> int:
-        if facts.rank == 0:
+def times_out(run_dir: str) -> None:
+    def rank_main(rank: RankInfo) -> int:
+        if rank.rank == 0:
             raise RuntimeError("[gloo] Timed out waiting 2000ms for recv operation to complete")
         time.sleep(60)
         return 0
 
-    run_rank(folder_of(run_dir), body)
+    run_rank(folder_of(run_dir), rank_main)
 
 
 def stops_after_a_step_then_is_done(run_dir: str) -> None:
-    def body(facts: RankInfo) -> int:
+    def rank_main(rank: RankInfo) -> int:
         if RunDir(Path(run_dir)).newest_attempt() > 1:
             return 0
-        if facts.rank == 0:
+        if rank.rank == 0:
             commit_step(run_dir, 3)
         return 75
 
-    run_rank(folder_of(run_dir), body)
+    run_rank(folder_of(run_dir), rank_main)
 
 
-def saves_when_asked(run_dir: str) -> None:
-    def body(facts: RankInfo) -> int:
+def saves_on_request(run_dir: str) -> None:
+    def rank_main(rank: RankInfo) -> int:
         heard: list[int] = []
         signal.signal(signal.SIGUSR2, lambda number, _: heard.append(number))
-        ready(run_dir, facts)
+        ready(run_dir, rank)
         while not heard:
             time.sleep(0.05)
-        if facts.rank == 0:
+        if rank.rank == 0:
             commit_step(run_dir, 7)
         return 75
 
-    run_rank(folder_of(run_dir), body)
+    run_rank(folder_of(run_dir), rank_main)
 
 
 def deaf(run_dir: str) -> None:
-    def body(facts: RankInfo) -> int:
+    def rank_main(rank: RankInfo) -> int:
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-        ready(run_dir, facts)
+        ready(run_dir, rank)
         time.sleep(60)
         return 0
 
-    run_rank(folder_of(run_dir), body)
+    run_rank(folder_of(run_dir), rank_main)
 
 
 @pytest.mark.timeout(60)
-def test_ranks_get_their_place_and_surroundings_and_the_run_is_done(trial: Trial) -> None:
+def test_ranks_get_their_numbers_and_environment_and_the_run_is_done(trial: Trial) -> None:
     finished = trial.train(succeed)
     assert (finished.outcome, finished.exit_code, finished.failure) == ("done", 0, None)
     for rank in (0, 1):
@@ -218,11 +218,11 @@ def test_one_rank_that_fails_ends_the_others_within_seconds(trial: Trial) -> Non
     assert finished.failure.problem == "The disk has 0 bytes free."
     assert not ranks_alive(trial.run)
     # The rank that was waiting wrote where it was before it was ended.
-    assert "body" in (trial.run.attempt(1) / "stacks-00000.txt").read_text()
+    assert "rank_main" in (trial.run.attempt(1) / "stacks-00000.txt").read_text()
 
 
 @pytest.mark.timeout(60)
-def test_the_first_failure_is_shown_with_its_traceback_not_the_echo(trial: Trial) -> None:
+def test_the_first_failure_is_shown_with_its_traceback_rather_than_the_echo(trial: Trial) -> None:
     finished = trial.train(rank_one_breaks_and_the_other_echoes)
     assert (finished.outcome, finished.exit_code) == ("failed", 70)
     assert finished.failure is not None
@@ -235,19 +235,21 @@ def test_the_first_failure_is_shown_with_its_traceback_not_the_echo(trial: Trial
 
 
 @pytest.mark.timeout(90)
-def test_a_rank_that_is_killed_again_and_again_ends_in_a_crash_loop(trial: Trial) -> None:
+def test_a_rank_that_is_killed_repeatedly_ends_in_a_crash_loop(trial: Trial) -> None:
     finished = trial.train(rank_one_is_killed)
     assert (finished.outcome, finished.exit_code) == ("crash_loop", 99)
     assert finished.failure is not None
-    assert finished.failure.problem == "Rank 1 ended without a word: something killed it."
+    assert (
+        finished.failure.problem == "Rank 1 exited without an error report; it was probably killed."
+    )
     outcomes = [attempt.outcome for attempt in read_status(trial.run).attempts]
     assert outcomes == ["requeue", "crash_loop"]
     assert not ranks_alive(trial.run)
 
 
 @pytest.mark.timeout(90)
-def test_a_rank_that_waited_in_vain_is_a_hang_and_tried_again(trial: Trial) -> None:
-    finished = trial.train(waits_in_vain)
+def test_a_collective_timeout_is_a_hang_and_retried(trial: Trial) -> None:
+    finished = trial.train(times_out)
     assert finished.outcome == "crash_loop"
     assert finished.failure is not None
     assert finished.failure.exit_code == 76
@@ -266,17 +268,17 @@ def test_a_rank_that_waited_in_vain_is_a_hang_and_tried_again(trial: Trial) -> N
         ("mat1 and mat2 shapes cannot be multiplied", False),
     ],
 )
-def test_a_peer_that_hangs_is_told_from_one_that_has_gone(words: str, hangs: bool) -> None:
+def test_a_hanging_peer_differs_from_one_that_exited(words: str, hangs: bool) -> None:
     assert _is_hang(RuntimeError(words)) is hangs
     assert not _is_hang(ValueError(words))
 
 
 @pytest.mark.timeout(60)
-def test_an_attempt_that_asks_for_it_is_followed_by_the_next(trial: Trial) -> None:
+def test_a_stopped_attempt_is_followed_by_the_next(trial: Trial) -> None:
     finished = trial.train(stops_after_a_step_then_is_done)
     assert (finished.outcome, finished.exit_code, finished.step) == ("done", 0, 3)
-    assert trial.said == [
-        "Attempt 1 ended: it was asked to save and end. Starting attempt 2 from step 3."
+    assert trial.messages == [
+        "Attempt 1 ended: it stopped on request. Starting attempt 2 from step 3."
     ]
     assert [a.checkpoint for a in read_status(trial.run).attempts] == [3, 3]
 
@@ -286,7 +288,7 @@ def test_an_attempt_that_asks_for_it_is_followed_by_the_next(trial: Trial) -> No
 )
 @pytest.mark.timeout(60)
 def test_one_signal_lets_every_rank_save(trial: Trial, number: signal.Signals, code: int) -> None:
-    finished = trial.train(saves_when_asked, act=lambda: os.kill(os.getpid(), number))
+    finished = trial.train(saves_on_request, act=lambda: os.kill(os.getpid(), number))
     assert (finished.outcome, finished.exit_code, finished.step) == ("stopped", code, 7)
     assert read_status(trial.run).state == "stopped"
     assert signal.getsignal(signal.SIGTERM) != signal.SIG_IGN
@@ -300,18 +302,21 @@ def test_the_second_signal_kills(trial: Trial) -> None:
     assert (finished.outcome, finished.exit_code, finished.step) == ("stopped", 130, None)
     assert time.monotonic() - begun < 20
     assert not ranks_alive(trial.run)
-    assert [words.split(":")[0] for words in trial.said] == ["Asked to stop", "Asked again"]
+    assert [message.partition(":")[0] for message in trial.messages] == [
+        "Stopping",
+        "Killing the ranks.",
+    ]
 
 
 @pytest.mark.timeout(60)
 def test_a_closed_terminal_lets_every_rank_save(trial: Trial) -> None:
     # Whatever is written to it fails from then on; nobody reads what is said.
     def hang_up() -> None:
-        trial.said = Gone()
+        trial.messages = Gone()
         os.kill(os.getpid(), signal.SIGHUP)
         raise OSError(5, "Input/output error")
 
-    finished = trial.train(saves_when_asked, act=hang_up)
+    finished = trial.train(saves_on_request, act=hang_up)
     assert (finished.outcome, finished.exit_code, finished.step) == ("stopped", 129, 7)
     assert not ranks_alive(trial.run)
 
@@ -324,25 +329,25 @@ class Gone(list[str]):
 
 
 @pytest.mark.timeout(60)
-def test_a_mistake_of_the_watcher_leaves_no_rank_behind(trial: Trial) -> None:
+def test_an_error_of_the_view_leaves_no_rank_behind(trial: Trial) -> None:
     def stumble() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        trial.train(saves_when_asked, act=stumble)
+        trial.train(saves_on_request, act=stumble)
     assert not ranks_alive(trial.run)
     assert newest_step(trial.run) == 7
 
 
 @pytest.mark.timeout(60)
-def test_ctrl_c_in_a_terminal_does_not_reach_the_ranks_behind_our_back(trial: Trial) -> None:
+def test_ctrl_c_in_a_terminal_does_not_reach_the_ranks_directly(trial: Trial) -> None:
     # A terminal signals the whole process group: here to submitit's controller, by hand.
     def press() -> None:
         for child in children_of(os.getpid()):
             child.send(signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
 
-    finished = trial.train(saves_when_asked, act=press)
+    finished = trial.train(saves_on_request, act=press)
     assert (finished.outcome, finished.step) == ("stopped", 7)
 
 
@@ -354,7 +359,7 @@ def ranks_alive(run: RunDir) -> bool:
     return False
 
 
-def test_ranks_that_outlived_their_ftdist_keep_others_out(run: RunDir) -> None:
+def test_ranks_that_outlived_their_ftdist_block_the_run(run: RunDir) -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as rank:
         own = ProcessId.from_pid(rank.pid)
         assert own is not None

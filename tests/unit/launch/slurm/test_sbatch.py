@@ -1,4 +1,4 @@
-"""What goes to SLURM and what comes back: scripts word for word, demands checked, answers read."""
+"""Batch scripts word for word, preflight checks, and parsing of SLURM's output."""
 
 import dataclasses
 import subprocess
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ftdist_launch import code_snapshot
 from ftdist_launch import entrypoints as jobs
+from ftdist_launch.code_snapshot import take_snapshot, verify_snapshot
 from ftdist_launch.slurm.client import Partition, Queue, SlurmError, minutes
 from ftdist_launch.slurm.preflight import (
     gpus_per_node,
@@ -65,7 +65,7 @@ def request(
         ("compare", "compare", 1, ()),
     ],
 )
-def test_the_script_is_word_for_word_what_was_looked_at(
+def test_the_script_matches_the_golden_file(
     name: str,
     stage: Stage,
     runs: int,
@@ -96,7 +96,7 @@ def test_the_script_is_word_for_word_what_was_looked_at(
     assert text == (GOLDEN / f"{name}.sbatch").read_text()
 
 
-def test_a_script_is_one_that_bash_can_read(command: Callable[[str, str], None]) -> None:
+def test_bash_can_parse_the_script(command: Callable[[str, str], None]) -> None:
     command("srun", "exit 0")
     config = slurm_config("cluster.env.WORDS='a b; $(c) \"d\"'")
     text = script(request(config, root=Path("/shared/it's mine")), function=jobs.train)
@@ -109,8 +109,8 @@ def test_a_script_is_one_that_bash_can_read(command: Callable[[str, str], None])
 
 
 @pytest.mark.parametrize("path", ["/shared/a\nrm -rf b", "/shared/50%j", "/shared/back\\slash"])
-def test_a_path_that_slurm_would_read_in_its_own_way_is_refused(path: str) -> None:
-    with pytest.raises(ConfigError, match="would read in its own way"):
+def test_a_path_that_slurm_would_interpret_is_refused(path: str) -> None:
+    with pytest.raises(ConfigError, match="a character that SLURM interprets"):
         setup(request(slurm_config(), root=Path(path)))
 
 
@@ -127,13 +127,13 @@ def test_a_path_that_slurm_would_read_in_its_own_way_is_refused(path: str) -> No
         "cluster.container='x y'",
     ],
 )
-def test_a_value_that_a_shell_would_run_is_refused(override: str) -> None:
+def test_a_value_that_a_shell_would_execute_is_refused(override: str) -> None:
     with pytest.raises(ConfigError):
         slurm_config(override)
 
 
 @pytest.mark.parametrize(("name", "value"), [("A-B", "1"), ("A", "one\ntwo"), ("1A", "1")])
-def test_a_variable_that_a_script_cannot_set_is_refused(name: str, value: str) -> None:
+def test_an_invalid_environment_variable_is_refused(name: str, value: str) -> None:
     config = slurm_config()
     cluster = dataclasses.replace(config.cluster, env={name: value})
     config = dataclasses.replace(config, cluster=cluster)
@@ -146,7 +146,7 @@ def test_a_key_in_the_environment_of_a_cluster_is_refused() -> None:
         slurm_config("cluster.env.WANDB_API_KEY=" + "0123456789" * 4)
 
 
-def test_only_training_and_comparing_ask_for_gpus_and_the_rest_goes_to_the_cpu_partition() -> None:
+def test_only_training_and_comparison_request_gpus_and_the_rest_uses_the_cpu_partition() -> None:
     config = slurm_config(
         *("cluster.gpus_per_node=4", "cluster.cpu_partition=cpu", "cluster.nodes=2"),
         "cluster.partition=main",
@@ -206,7 +206,7 @@ FITS = ("cluster.timeout_min=60", "cluster.cpus_per_task=4")
 
 
 @pytest.mark.parametrize(
-    ("overrides", "said"),
+    ("overrides", "message"),
     [
         ((), None),
         (("cluster.partition=mian",), "set it to main"),
@@ -215,23 +215,23 @@ FITS = ("cluster.timeout_min=60", "cluster.cpus_per_task=4")
         (("cluster.tasks_per_node=2",), "set cluster.cpus_per_task to 2"),
         (("cluster.memory_gib=9",), "at most 8"),
         (("cluster.gpus_per_node=3",), "set cluster.gpus_per_node=2"),
-        (("cluster.partition=dead", "cluster.nodes=1"), "not up"),
-        (("cluster.partition=dead", "cluster.device=cuda"), "not up"),
+        (("cluster.partition=dead", "cluster.nodes=1"), "is down"),
+        (("cluster.partition=dead", "cluster.device=cuda"), "is down"),
     ],
 )
-def test_what_a_partition_cannot_give_is_refused_with_what_it_can(
-    overrides: tuple[str, ...], said: str | None
+def test_requests_beyond_a_partition_are_refused_with_its_limit(
+    overrides: tuple[str, ...], message: str | None
 ) -> None:
     chosen = {override.partition("=")[0]: override for override in (*FITS, *overrides)}
     config = slurm_config(*chosen.values())
-    told = [str(problem) for problem in partition_problems(config, NODES)]
-    if said is None:
-        assert told == []
+    problems = [str(problem) for problem in partition_problems(config, NODES)]
+    if message is None:
+        assert problems == []
     else:
-        assert any(said in each for each in told), told
+        assert any(message in problem for problem in problems), problems
 
 
-def test_gpus_are_one_a_task_as_far_as_the_partition_has_them() -> None:
+def test_gpus_default_to_one_per_task_as_far_as_the_partition_has_them() -> None:
     def asked(*overrides: str) -> int:
         return gpus_per_node(slurm_config(*overrides), NODES)
 
@@ -241,7 +241,7 @@ def test_gpus_are_one_a_task_as_far_as_the_partition_has_them() -> None:
     assert asked("cluster.device=cpu") == 0
 
 
-def test_a_notice_that_is_the_whole_time_limit_is_refused() -> None:
+def test_a_signal_delay_as_long_as_the_time_limit_is_refused() -> None:
     (problem,) = time_problems(slurm_config("cluster.timeout_min=5", "cluster.signal_delay_s=300"))
     assert "set cluster.signal_delay_s below 300" in str(problem)
 
@@ -262,7 +262,7 @@ def test_online_tracking_without_a_key_is_refused(tmp_path: Path) -> None:
     assert has_wandb_key(nowhere)
 
 
-# What SLURM answers
+# Output of SLURM
 
 
 def test_states_are_those_of_jobs_in_the_queue(command: Callable[[str, str], None]) -> None:
@@ -279,7 +279,7 @@ def test_states_are_those_of_jobs_in_the_queue(command: Callable[[str, str], Non
     }
 
 
-def test_jobs_that_slurm_has_forgotten_are_not_in_the_queue(
+def test_jobs_unknown_to_slurm_are_not_in_the_queue(
     command: Callable[[str, str], None],
 ) -> None:
     command(
@@ -290,7 +290,7 @@ def test_jobs_that_slurm_has_forgotten_are_not_in_the_queue(
     assert list(Queue().states(["7", "8"])) == ["7"]
 
 
-def test_a_command_that_hangs_is_given_up_in_one_sentence(
+def test_a_command_that_hangs_times_out(
     command: Callable[[str, str], None],
 ) -> None:
     command("squeue", "exec sleep 60")
@@ -332,30 +332,30 @@ def test_time_limits_are_read(text: str, expected: int | None) -> None:
     assert minutes(text) == expected
 
 
-# The code that runs
+# Code snapshots
 
 
 def test_a_snapshot_that_was_changed_is_refused(tmp_path: Path) -> None:
     run = RunDir(tmp_path / "r")
     run.create(private=True)
-    code_snapshot.take(run)
-    code_snapshot.verify(run)
+    take_snapshot(run)
+    verify_snapshot(run)
     assert (run.code / "ftdist" / "conf" / "train.yaml").is_file()
     with (run.code / "ftdist" / "nn" / "loss.py").open("a") as file:
         file.write("\n")
     with pytest.raises(ConfigError, match="not the code that was submitted"):
-        code_snapshot.verify(run)
-    code_snapshot.take(run)
-    code_snapshot.verify(run)
+        verify_snapshot(run)
+    take_snapshot(run)
+    verify_snapshot(run)
     (run.code / "ftdist" / "more.py").touch()
     with pytest.raises(ConfigError, match="not the code that was submitted"):
-        code_snapshot.verify(run)
+        verify_snapshot(run)
 
 
 @pytest.mark.parametrize(
     "name", ["SQUEUE_PARTITION", "SINFO_PARTITION", "SBATCH_QOS", "SLURM_JOB_ID"]
 )
-def test_how_a_user_likes_slurms_answers_does_not_change_ours(
+def test_output_preferences_of_the_user_do_not_matter(
     name: str, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, "canary")
