@@ -22,7 +22,8 @@ from rich.console import Console
 
 from examples import smollm2
 from examples.a45 import make as a45
-from ftdist.config.compose import compose, dump_config
+from ftdist.config.compose import compose
+from ftdist.config.saved_config import dump_config
 from ftdist.errors import FtdistError
 from ftdist.evaluation.probes import PROBES_NAME
 from ftdist.io.units import format_duration

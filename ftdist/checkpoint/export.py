@@ -16,7 +16,7 @@ from ftdist.checkpoint.manifest import Manifest, read_manifest
 from ftdist.checkpoint.model_card import model_card
 from ftdist.checkpoint.state import REFERENCE_LOGITS
 from ftdist.checkpoint.store import CheckpointStore
-from ftdist.config.compose import load_config
+from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.data.chat_template import ensure_chat_template
 from ftdist.data.prompt_builder import PromptBuilder

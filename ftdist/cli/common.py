@@ -126,7 +126,7 @@ def named_run(
 
 
 def _refuse_secrets(arguments: Iterable[str]) -> None:
-    from ftdist.config.validation import as_error, secret_problem
+    from ftdist.config.problems import as_error, secret_problem
 
     checked = [secret_problem("an argument", argument.lstrip("-")) for argument in arguments]
     problems = [problem for problem in checked if problem is not None]

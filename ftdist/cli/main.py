@@ -142,7 +142,7 @@ def _run(arguments: list[str]) -> int:
 
 def _refuse_secret(argument: str) -> None:
     """Do not echo what looks like a key or password."""
-    from ftdist.config.validation import as_error, secret_problem
+    from ftdist.config.problems import as_error, secret_problem
 
     name, _, value = argument.partition("=")
     problem = secret_problem(name, value) or secret_problem("an argument", argument)

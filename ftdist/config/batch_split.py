@@ -1,4 +1,4 @@
-"""One step's sequences, shared among ranks."""
+"""The batch arithmetic: tokens per step to sequences, ranks and micro-steps."""
 
 import math
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from ftdist.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatchCut:
-    """One step's sequences, cut into micro-batches."""
+class BatchSplit:
+    """One step's sequences, split into micro-batches."""
 
     global_sequences: int
     micro_batch_size: int
@@ -17,46 +17,52 @@ class BatchCut:
     uneven: bool
 
 
-def cut_batch(
+def split_batch(
     *,
-    global_sequences: int,
+    tokens: int,
+    sequence_length: int,
     micro_batch_size: int,
     world_size: int,
     allow_uneven: bool = False,
-    sequence_length: int | None = None,
-) -> BatchCut:
-    """Cut one global batch into equal micro-batches.
+) -> BatchSplit:
+    """Split one step's tokens into equal micro-batches.
 
     Args:
-        global_sequences: packed sequences of one step.
-        micro_batch_size: packed sequences that a rank computes at once.
-        world_size: ranks.
-        allow_uneven: round the micro-steps up; ranks that run short compute empty micro-batches.
-        sequence_length: lets an error speak of `batch.tokens`, the key that the user sets.
+        tokens: per step, over all ranks.
+        sequence_length: tokens per packed sequence.
+        micro_batch_size: packed sequences per rank and micro-step.
+        world_size: number of ranks.
+        allow_uneven: round the micro-steps up; ranks with fewer sequences compute empty
+            micro-batches.
 
     Raises:
-        ConfigError: `global_sequences` is not a multiple of `micro_batch_size * world_size`.
+        ConfigError: `tokens` is not a multiple of `sequence_length`, or the sequences are not a
+            multiple of `micro_batch_size * world_size`.
     """
+    global_sequences, rest = divmod(tokens, sequence_length)
+    if rest:
+        raise ConfigError(
+            f"batch.tokens={tokens} is not a multiple of batch.sequence_length={sequence_length}.",
+            remedy=f"set batch.tokens to {_nearest_multiples(tokens, of=sequence_length)}.",
+        )
     per_micro_step = micro_batch_size * world_size
     uneven = global_sequences % per_micro_step != 0
     if uneven and not allow_uneven:
-        below = global_sequences // per_micro_step * per_micro_step
-        sizes = [size for size in (below, below + per_micro_step) if size]
-        key, batch = "batch.global_sequences", f"batch.global_sequences={global_sequences}"
-        if sequence_length is not None:
-            tokens = global_sequences * sequence_length
-            key = "batch.tokens"
-            batch = f"batch.tokens={tokens} ({global_sequences} sequences of {sequence_length})"
-            sizes = [size * sequence_length for size in sizes]
+        sizes = _nearest_multiples(tokens, of=per_micro_step * sequence_length)
         raise ConfigError(
-            f"{batch} cannot be shared equally by {world_size} ranks in micro-batches of "
-            f"{micro_batch_size}.",
-            remedy=f"set {key} to {' or '.join(map(str, sizes))}.",
+            f"batch.tokens={tokens} ({global_sequences} sequences of {sequence_length}) cannot be "
+            f"shared equally by {world_size} ranks in micro-batches of {micro_batch_size}.",
+            remedy=f"set batch.tokens to {sizes}.",
         )
-    return BatchCut(
+    return BatchSplit(
         global_sequences=global_sequences,
         micro_batch_size=micro_batch_size,
         world_size=world_size,
         micro_steps=math.ceil(global_sequences / per_micro_step),
         uneven=uneven,
     )
+
+
+def _nearest_multiples(number: int, *, of: int) -> str:
+    below = number // of * of
+    return f"{below} or {below + of}" if below else str(of)

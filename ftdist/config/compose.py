@@ -5,7 +5,6 @@ are composed, the result is validated, and all problems are told in one answer.
 """
 
 import contextlib
-import dataclasses
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from ftdist.config.help import help_text
 from ftdist.config.keys import CURATE, TRAIN, Form
 from ftdist.config.overrides import Parsed, Reading, read_overrides
+from ftdist.config.problems import Problem, as_error, unset_key
 from ftdist.config.schema import RunConfig
 from ftdist.config.schema.curate import CurateConfig
-from ftdist.config.validation import Problem, as_error, unset_key, validate, validate_as
+from ftdist.config.validation import validate, validate_as
 from ftdist.errors import ConfigError
-from ftdist.io.jsonl import write_whole
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
@@ -175,42 +174,6 @@ def run_hydra_flags(arguments: Sequence[str], *, form: Form = TRAIN) -> str:
     return printed.getvalue()
 
 
-def load_config(path: Path) -> RunConfig:
-    """The config that `dump_config` wrote.
-
-    Raises:
-        ConfigError: it is not there, or not a config of this version.
-    """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    try:
-        values = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (OSError, YAMLError, OmegaConfBaseException) as error:
-        raise ConfigError(
-            f"{path} cannot be read: {error}", remedy="name a run directory made by ftdist."
-        ) from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} holds no config.", remedy="name a run directory made by ftdist.")
-    config, problems = validate({str(k): value for k, value in values.items()})
-    if config is None:
-        raise as_error(problems, where=str(path))
-    return config
-
-
-def dump_config(config: RunConfig) -> str:
-    """A config as YAML; `load_config` gives the same object back."""
-    from omegaconf import OmegaConf
-
-    return OmegaConf.to_yaml(OmegaConf.create(dataclasses.asdict(config)))
-
-
-def save_config(config: RunConfig, path: Path) -> None:
-    """Write a config so that it appears whole."""
-    write_whole(path, dump_config(config))
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Checked:
     """What became of a command line."""
@@ -255,9 +218,11 @@ def _compose(overrides: Sequence[str], *, hydra: "Hydra", form: Form) -> _Compos
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    reading = read_overrides(overrides, parse=_parse, groups=group_options(form), form=form)
+    reading = read_overrides(overrides, parse=parse_override, groups=group_options(form), form=form)
+    if form is TRAIN:
+        reading.unset_other_lengths()
     try:
-        values = _composed(list(reading.overrides.values()), hydra=hydra, form=form)
+        values = _composed(reading.lines(), hydra=hydra, form=form)
     except (HydraException, OmegaConfBaseException) as error:
         reason = " ".join(str(error).split())
         problem = Problem(f"Hydra cannot compose this: {reason}", "change what it names.")
@@ -273,20 +238,26 @@ def _soundness(reading: Reading, *, groups: Mapping[str, Sequence[str]]) -> Call
         if key in reading.meant:
             return False
         from_mistaken = "experiment" in mistaken or key.partition(".")[0] in mistaken
-        return key in reading.overrides or not from_mistaken
+        return key in reading.accepted or not from_mistaken
 
     return is_sound
 
 
-def _parse(text: str, as_text: bool) -> Parsed | None:
-    """Hydra's grammar; quotes the value first if it is to be taken `as_text`."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
+def quoted(text: str) -> str:
+    """A text in quotes, for Hydra's grammar."""
     from hydra.core.override_parser.types import Quote, QuotedString
+
+    return QuotedString(text=text, quote=Quote.single).with_quotes()
+
+
+def parse_override(text: str, as_text: bool) -> Parsed | None:
+    """One override by Hydra's grammar, the value quoted first if `as_text`; None: unreadable."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
     if as_text:
         name, _, value = text.partition("=")
-        text = f"{name}={QuotedString(text=value, quote=Quote.single).with_quotes()}"
+        text = f"{name}={quoted(value)}"
     try:
         (override,) = OverridesParser.create().parse_overrides([text])
     except HydraException:
@@ -360,7 +331,7 @@ def _answer(hydra: "Hydra", flags: Any, *, form: Form) -> None:
         problems = _check(flags.overrides, hydra=hydra).problems
     if problems:
         raise as_error(problems, form=form)
-    lines = list(composed.reading.overrides.values())
+    lines = composed.reading.lines()
     if flags.cfg:
         hydra.show_cfg(form.verb, lines, flags.cfg, flags.package, flags.resolve)
     else:

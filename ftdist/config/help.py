@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ftdist.config.keys import TRAIN, Form, config_keys
-from ftdist.config.validation import show
+from ftdist.config.keys import TRAIN, Form, config_keys, format_value
 
 
 def help_text(
@@ -27,7 +26,9 @@ def help_text(
         value: Any = values
         for part in key.name.split("."):
             value = value.get(part, ...) if isinstance(value, Mapping) else ...
-        default = "" if value is ... else f" [{'not set' if value == '???' else show(value)}]"
+        default = (
+            "" if value is ... else f" [{'not set' if value == '???' else format_value(value)}]"
+        )
         lines.append(f"  {key.name.replace('*', 'NAME')}{default}: {key.fits}")
         lines.append(f"      {key.meaning}")
     sweeps = ", -m (a run for each of key=a,b)" if form is TRAIN else ""

@@ -206,6 +206,13 @@ def read_integer(text: str) -> int | None:
     return int(scaled) if scaled == int(scaled) else None
 
 
+def format_value(value: Any) -> str:
+    """A value as a person types it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value)
+
+
 def _walk(section: type, *, prefix: str) -> Iterator[ConfigKey]:
     fields = typing.cast(Any, section).__pydantic_fields__
     for name, annotation in typing.get_type_hints(section, include_extras=True).items():
@@ -213,13 +220,14 @@ def _walk(section: type, *, prefix: str) -> Iterator[ConfigKey]:
         if is_dataclass(inner):
             yield from _walk(typing.cast(type, inner), prefix=f"{dotted}.")
             continue
-        yield _key(dotted, annotation, meaning=" ".join(fields[name].description.split()))
+        yield config_key(dotted, annotation, meaning=" ".join(fields[name].description.split()))
         arguments = typing.get_args(annotation)
         if typing.get_origin(annotation) is dict and is_dataclass(arguments[1]):
             yield from _walk(typing.cast(type, arguments[1]), prefix=f"{dotted}.*.")
 
 
-def _key(name: str, annotation: Any, *, meaning: str) -> ConfigKey:
+def config_key(name: str, annotation: Any, *, meaning: str = "") -> ConfigKey:
+    """The key `name` with values of type `annotation`."""
     plain, nullable, metadata = _peel(annotation)
     limits = _limits(metadata)
     origin = typing.get_origin(plain)

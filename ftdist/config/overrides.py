@@ -2,11 +2,20 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ftdist.config.keys import TRAIN, ConfigKey, Form, config_keys, find_key, nearest
-from ftdist.config.validation import LENGTHS, Problem, secret_problem, show, unknown_key
+from ftdist.config.keys import (
+    TRAIN,
+    ConfigKey,
+    Form,
+    config_keys,
+    find_key,
+    format_value,
+    nearest,
+)
+from ftdist.config.problems import Problem, secret_problem, unknown_key
+from ftdist.config.validation import LENGTHS
 
 FLAGS = ("--help", "--cfg", "--info", "--multirun", "--hydra-help", "--version", "--resolve")
 
@@ -33,12 +42,24 @@ Parse = Callable[[str, bool], Parsed | None]
 class Reading:
     """The overrides that are sound, and what is wrong with the others."""
 
-    overrides: dict[str, str] = field(default_factory=dict)
-    """Key to the override that Hydra gets."""
+    accepted: dict[str, Parsed] = field(default_factory=dict)
+    """The sound overrides by key."""
 
     problems: list[Problem] = field(default_factory=list)
     meant: set[str] = field(default_factory=set)
     """Keys whose overrides were left out, as typed and as they were probably meant."""
+
+    def lines(self) -> list[str]:
+        """The sound overrides as Hydra gets them."""
+        return [parsed.line for parsed in self.accepted.values()]
+
+    def unset_other_lengths(self) -> None:
+        """Let the length of training that is typed replace the default one."""
+        typed = [key for key in LENGTHS if key in self.accepted]
+        if any(self.accepted[key].value is not None for key in typed):
+            for key in LENGTHS:
+                unset = Parsed(line=f"{key}=null", value=None, several=False, deletes=False)
+                self.accepted.setdefault(key, unset)
 
 
 def read_overrides(
@@ -69,9 +90,6 @@ def read_overrides(
         if problem is not None:
             reading.problems.append(problem)
             reading.meant |= {problem.key, name}
-    typed = {key for key in LENGTHS if not reading.overrides.get(key, "=null").endswith("=null")}
-    for key in LENGTHS if typed and form is TRAIN else ():
-        reading.overrides.setdefault(key, f"{key}=null")
     return reading
 
 
@@ -126,7 +144,7 @@ def _accept(
             name,
         )
     if of_hydra:
-        reading.overrides[text.partition("=")[0]] = text
+        reading.accepted[text.partition("=")[0]] = parsed
         return None
     problem = _use_problem(name, parsed, key=key, form=form)
     if problem is None and name in groups:
@@ -139,10 +157,11 @@ def _accept(
         line = f"++{line}"  # Hydra adds what is not in conf/ only when it is told to
     if name in groups and parsed.value is None:
         line = f"~{name}"  # Hydra takes no null for a group
-    if reading.overrides.setdefault(name, line) != line:
-        before = reading.overrides[name].partition("=")[2] or "null"
+    accepted = replace(parsed, line=line)
+    if reading.accepted.setdefault(name, accepted) != accepted:
+        before = format_value(reading.accepted[name].value)
         return Problem(
-            f"{name} is set twice, to {before} and to {show(parsed.value)}.",
+            f"{name} is set twice, to {before} and to {format_value(parsed.value)}.",
             "keep one of them.",
             name,
         )
@@ -213,7 +232,7 @@ def _key_problem(
 
 def _option_problem(name: str, value: Any, *, options: Sequence[str]) -> Problem | None:
     allowed = (*options, "null") if name == "experiment" else tuple(options)
-    shown = "{...}" if isinstance(value, dict) else show(value)
+    shown = "{...}" if isinstance(value, dict) else format_value(value)
     if shown in allowed:
         return None
     meant = nearest(shown, allowed, least=0.4)

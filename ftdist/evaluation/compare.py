@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ftdist.checkpoint.model_card import with_scores
-from ftdist.config.compose import load_config
+from ftdist.config.saved_config import load_config
 from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.dist.device import choose_device
 from ftdist.errors import ConfigError, ModelError

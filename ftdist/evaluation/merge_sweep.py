@@ -22,7 +22,7 @@ from typing import Any
 
 from ftdist.checkpoint.model_card import with_scores
 from ftdist.checkpoint.weight_interpolation import write_merged_model
-from ftdist.config.compose import load_config
+from ftdist.config.saved_config import load_config
 from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.dist.device import choose_device
 from ftdist.evaluation.compare import judge_all, requested_config

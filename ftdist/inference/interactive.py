@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ftdist.config.compose import load_config
+from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.data.messages import Message, is_text
 from ftdist.dist.device import choose_device, give_memory_back

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from ftdist.config.batch_split import BatchCut, cut_batch
+from ftdist.config.batch_split import BatchSplit, split_batch
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, DataError
 from ftdist.plan.dataset_info import LibraryFacts, SourceFacts
@@ -22,13 +22,11 @@ from ftdist.plan.model_info import ModelFacts, read_model_facts
 from ftdist.plan.param_names import frozen_elements
 
 __all__ = [
-    "BatchCut",
     "LibraryFacts",
     "ModelFacts",
     "Plan",
     "SourceFacts",
     "check_context",
-    "cut_batch",
     "describe",
     "make_plan",
     "read_model_facts",
@@ -98,7 +96,7 @@ class Plan:
     host_load_gib: float
     """Peak of host memory while loading: each rank reads its own slices of the files, so its
     shard N b / W and, while modules are made, two whole parameters, at most the largest: input
-    and output embedding, before they are tied or cut."""
+    and output embedding, before they are tied or split."""
 
     checkpoint_gib: float
     """One checkpoint, all ranks: 12 N_t, and (N - N_t) b of what is frozen."""
@@ -190,37 +188,37 @@ def make_plan(
     """
     batch = config.batch
     check_context(config, model=model)
-    cut = cut_batch(
-        global_sequences=batch.tokens // batch.sequence_length,
+    split = split_batch(
+        tokens=batch.tokens,
+        sequence_length=batch.sequence_length,
         micro_batch_size=batch.micro_batch_size,
         world_size=config.cluster.nodes * config.cluster.tasks_per_node,
         allow_uneven=batch.allow_uneven,
-        sequence_length=batch.sequence_length,
     )
     first = library.sources[0]
     rows_per_epoch = first.weight * first.sequences / row_shares(library.sources)[0]
-    steps = _steps(config, library=library, rows_per_epoch=rows_per_epoch, cut=cut)
+    steps = _steps(config, library=library, rows_per_epoch=rows_per_epoch, split=split)
     guessed = ("device", "dtype") if device is None and config.cluster.device == "auto" else ()
     device = device or _expected_device(config.cluster.device)
     dtype = choose_dtype(config.model.dtype, device=device)
     memory = memory_terms(
         config,
         model=model,
-        world_size=cut.world_size,
+        world_size=split.world_size,
         dtype=dtype,
         steps=steps,
         asks_base=any(source.kl_to_base for source in library.sources),
     )
     return Plan(
-        world_size=cut.world_size,
+        world_size=split.world_size,
         steps=steps,
-        global_sequences=cut.global_sequences,
-        micro_batch_size=cut.micro_batch_size,
-        micro_steps=cut.micro_steps,
+        global_sequences=split.global_sequences,
+        micro_batch_size=split.micro_batch_size,
+        micro_steps=split.micro_steps,
         sequence_length=batch.sequence_length,
         library=library,
-        epochs=steps * cut.global_sequences / rows_per_epoch,
-        tokens=steps * cut.global_sequences * batch.sequence_length,
+        epochs=steps * split.global_sequences / rows_per_epoch,
+        tokens=steps * split.global_sequences * batch.sequence_length,
         device=device,
         dtype=dtype,
         parameters=model.parameters,
@@ -231,7 +229,7 @@ def make_plan(
 
 
 def _steps(
-    config: RunConfig, *, library: LibraryFacts, rows_per_epoch: float, cut: BatchCut
+    config: RunConfig, *, library: LibraryFacts, rows_per_epoch: float, split: BatchSplit
 ) -> int:
     """Optimizer steps of the whole run."""
     length = config.train
@@ -242,7 +240,7 @@ def _steps(
     else:
         assert length.epochs is not None, "exactly one of the three: compose checks"
         epochs = length.epochs
-    return max(1, math.ceil(epochs * rows_per_epoch / cut.global_sequences - _DRAWN))
+    return max(1, math.ceil(epochs * rows_per_epoch / split.global_sequences - _DRAWN))
 
 
 def _exposures_per_pass(library: LibraryFacts) -> float:

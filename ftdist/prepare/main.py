@@ -16,7 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ftdist.config.compose import load_config
+from ftdist.config.saved_config import load_config
 from ftdist.config.schema import ModelConfig, RunConfig
 from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.packed_dataset import CARD, PackedLibrary, source_folder

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from ftdist.checkpoint.state import Identity
-from ftdist.config.compose import load_config
+from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.dist.device import choose_device, torch_device, use_device
 from ftdist.dist.preemption import StopRequest

@@ -11,7 +11,6 @@ import torch.distributed
 from jaxtyping import Float
 from torch import Tensor
 
-from ftdist.config.deepspeed_keys import deepspeed_config
 from ftdist.config.schema import RunConfig
 from ftdist.data.collate import Batch
 from ftdist.dist.device import (
@@ -25,6 +24,7 @@ from ftdist.dist.world import World
 from ftdist.nn.loss import Loss
 from ftdist.nn.model import Head, PackedCausalLM
 from ftdist.plan.plan import Plan
+from ftdist.zero.ds_config import build_ds_config
 from ftdist.zero.load import load_sharded_model
 from ftdist.zero.optimizer import RATE_SCALE, adamw, freeze
 from ftdist.zero.reference_model import ReferenceModel
@@ -101,7 +101,7 @@ class Zero3Engine:
         parameters (at most the largest) while their modules are built.
         """
         deepspeed = import_deepspeed(device, world=world)
-        settings = deepspeed_config(config, plan, device=device, dtype=dtype)
+        settings = build_ds_config(config, plan, device=device, dtype=dtype)
         with large_blocks_apart():
             base = load_sharded_model(
                 config.model,

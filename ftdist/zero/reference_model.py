@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 
-from ftdist.config.deepspeed_keys import without_optimizer
 from ftdist.config.schema import ModelConfig
 from ftdist.data.collate import Batch
 from ftdist.dist.device import Device, Dtype
 from ftdist.dist.world import World
 from ftdist.nn.loss import BaseRows
 from ftdist.nn.model import PackedBase
+from ftdist.zero.ds_config import without_optimizer
 from ftdist.zero.load import load_sharded_model
 
 _MIN_ROW_TOKENS = 8

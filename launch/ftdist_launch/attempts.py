@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftdist.checkpoint.store import CheckpointStore
-from ftdist.config.compose import dump_config
+from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import RequeueError
 from ftdist.io.jsonl import write_whole

@@ -43,7 +43,7 @@ def prepare(run_dir: str) -> None:
     """Tokenise and pack a run's library, and plan the run: one process."""
     run = RunDir(Path(run_dir))
     with rank_process(run.attempts / "prepare"):
-        from ftdist.config.compose import load_config
+        from ftdist.config.saved_config import load_config
         from ftdist.prepare.main import prepare as prepare_library
         from ftdist_launch.run_setup import write_first_plan
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.checkpoint.store import CheckpointStore
-from ftdist.config.deepspeed_keys import FIX_DEEPSPEED, check_deepspeed_keys
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, StorageError
 from ftdist.evaluation.eval_set import read_inputs
@@ -16,7 +15,7 @@ from ftdist.evaluation.scoring.distractors import can_rank
 from ftdist.io.filesystem import free_gib
 from ftdist.plan.model_info import untrainable
 from ftdist.plan.param_names import check_parameters
-from ftdist.plan.plan import Plan, check_context, cut_batch, read_model_facts
+from ftdist.plan.plan import Plan, check_context, read_model_facts
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import visible_gpus
 
@@ -59,11 +58,9 @@ def check_run(
     checks: list[Callable[[], Iterator[FtdistError]]] = [
         lambda: model_problems(Path(config.model.path)),
         lambda: library_problems(config),
-        lambda: batch_problems(config),
         lambda: context_problems(config),
         lambda: measure_problems(config),
         executor_problems,
-        lambda: deepspeed_problems(config.engine.deepspeed),
     ]
     if new:
         checks.append(lambda: run_problems(run_dir(config)))
@@ -196,21 +193,6 @@ def measure_problems(config: RunConfig) -> Iterator[FtdistError]:
         )
 
 
-def batch_problems(config: RunConfig) -> Iterator[FtdistError]:
-    """A batch that cannot be cut for this many ranks."""
-    batch = config.batch
-    try:
-        cut_batch(
-            global_sequences=batch.tokens // batch.sequence_length,
-            micro_batch_size=batch.micro_batch_size,
-            world_size=config.cluster.nodes * config.cluster.tasks_per_node,
-            allow_uneven=batch.allow_uneven,
-            sequence_length=batch.sequence_length,
-        )
-    except ConfigError as error:
-        yield error
-
-
 def context_problems(config: RunConfig) -> Iterator[FtdistError]:
     """Sequences longer than the model's context, and names of parameters that it has not."""
     try:
@@ -256,15 +238,6 @@ def machine_notes(config: RunConfig, *, machine: Machine) -> list[str]:
             f"{machine.cores} cores; each step takes longer for it."
         ]
     return []
-
-
-def deepspeed_problems(settings: dict[str, Any]) -> Iterator[FtdistError]:
-    """Settings that DeepSpeed does not know; it is asked in a child process."""
-    try:
-        for sentence in check_deepspeed_keys(settings):
-            yield ConfigError(sentence, remedy=FIX_DEEPSPEED)
-    except FtdistError as error:
-        yield error
 
 
 def run_problems(run: RunDir) -> Iterator[FtdistError]:

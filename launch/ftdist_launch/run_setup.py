@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ftdist.config.compose import dump_config
+from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
 from ftdist.evaluation.eval_set import NONE

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ftdist.checkpoint.export import export
-from ftdist.config.compose import dump_config, load_config
+from ftdist.config.saved_config import dump_config, load_config
 from ftdist.data.collate import build_batch
 from ftdist.dist.world import World
 from ftdist.errors import StorageError

@@ -8,7 +8,7 @@ import pytest
 
 from ftdist.checkpoint.export import export
 from ftdist.checkpoint.store import CheckpointStore
-from ftdist.config.compose import load_config
+from ftdist.config.saved_config import load_config
 from ftdist.evaluation.eval_set import read_inputs
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.inference.hf_model import HFModel

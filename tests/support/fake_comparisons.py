@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ftdist.config.compose import dump_config, load_config
+from ftdist.config.saved_config import dump_config, load_config
 from ftdist.observe.wandb import api, comparison_upload, sync
 from ftdist.rundir import RunDir
 from tests.support.fake_wandb_run import Done, make_config, wandb_core

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from ftdist.config.compose import compose, save_config
+from ftdist.config.compose import compose
+from ftdist.config.saved_config import save_config
 from ftdist.evaluation.report.html import write_page
 from ftdist.rundir import RunDir
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from ftdist_launch.rank_failures import exit_path, start_path
 from ftdist_launch.rank_process import RankInfo, rank_process
 
-from ftdist.config.compose import compose, dump_config
+from ftdist.config.compose import compose
+from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
 from ftdist.plan.plan import LibraryFacts, ModelFacts, Plan, SourceFacts, make_plan
 from ftdist.rundir import RunDir

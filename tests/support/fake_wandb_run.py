@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ftdist.config.compose import compose, dump_config
+from ftdist.config.compose import compose
+from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
 from ftdist.observe.loggers import open_metric_logger
 from ftdist.observe.wandb import api, client, uploader

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from ftdist.checkpoint.manifest import read_manifest
-from ftdist.config.compose import compose, dump_config, load_config
+from ftdist.config.compose import compose
+from ftdist.config.saved_config import dump_config, load_config
 from ftdist.config.schema import RunConfig
 from ftdist.dist.world import World
 from ftdist.errors import FtdistError

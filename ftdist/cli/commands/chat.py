@@ -39,10 +39,12 @@ def main(arguments: Sequence[str]) -> int:
     import json
 
     from ftdist_launch.preflight import base_missing, export_missing, raise_together
-    from ftdist_launch.resume import changed, read_config
+    from ftdist_launch.resume import read_config
     from ftdist_launch.subprocesses import run_interactive
 
-    config = changed(read_config(run), parsed.overrides, allowed=("eval.", "cluster."))
+    from ftdist.config.saved_config import override_config
+
+    config = override_config(read_config(run), parsed.overrides, allowed=("eval.", "cluster."))
     problems = [] if names == ["base"] else list(export_missing(run, verb="chat"))
     if "base" in names:
         remedy = f"restore it; `ftdist chat {run.cli_name}` needs only the tuned model."

@@ -43,17 +43,18 @@ def measure(words: Sequence[str], *, stage: Literal["compare", "merge"]) -> int:
     from ftdist_launch.attempts import step_to_export
     from ftdist_launch.local.supervisor import Supervisor, exported_step, write_eval_request
     from ftdist_launch.preflight import compare_problems, raise_together
-    from ftdist_launch.resume import changed, read_config
+    from ftdist_launch.resume import read_config
     from ftdist_launch.run_setup import absolute_paths, output_problems
     from rich.console import Console
 
     from ftdist.cli.exit_messages import report_stage
     from ftdist.cli.progress import progress_view_factory
+    from ftdist.config.saved_config import override_config
     from ftdist.evaluation.selection import check_alphas
     from ftdist.observe.wandb.comparison_table import ANSWERS_ASKED
 
     allowed = ("eval.", "cluster.", ANSWERS_ASKED if stage == "compare" else "merge.")
-    config = changed(read_config(run), overrides, allowed=allowed)
+    config = override_config(read_config(run), overrides, allowed=allowed)
     config = dataclasses.replace(config, eval=absolute_paths(config.eval))
     if stage == "merge":
         check_alphas(config.merge.alphas)

@@ -34,24 +34,18 @@ def main(arguments: Sequence[str]) -> int:
         refuse_all_damaged,
     )
     from ftdist_launch.preflight import export_problems, raise_together
-    from ftdist_launch.resume import changed, read_config
+    from ftdist_launch.resume import read_config
     from ftdist_launch.run_setup import read_plan
 
     from ftdist.cli.common import print_result
     from ftdist.cli.exit_messages import report_stage
     from ftdist.cli.progress import progress_view_factory
-    from ftdist.config.compose import save_config
+    from ftdist.config.saved_config import override_config, save_config
 
     before = read_config(run)
-    allowed = (
-        "export.checkpoint",
-        "export.dtype",
-        "export.max_shard_gib",
-        "cluster.",
-    )
-    config = changed(before, overrides, allowed=allowed)
+    config = override_config(before, overrides, allowed=("export.", "cluster."))
     if config.cluster.executor == "slurm":
-        return _submit(run, config, saved=replace(before, checkpoint=config.checkpoint))
+        return _submit(run, config, saved=replace(before, export=config.export))
     steps = read_plan(run).steps
     refuse_all_damaged(run)
     raise_together(list(export_problems(run)))
@@ -61,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     with supervisor.exclusive():
         known = len(damages(run))
         # Only the export's format is saved; where this export runs does not concern the run.
-        saved = replace(before, checkpoint=config.checkpoint)
+        saved = replace(before, export=config.export)
         if saved != before:
             save_config(saved, run.config)
         finished = supervisor.once("export")
@@ -89,7 +83,7 @@ def _submit(run: "RunDir", config: "RunConfig", *, saved: "RunConfig") -> int:
     from ftdist_launch.slurm.submit import submit_stage
 
     from ftdist.cli.common import print_result
-    from ftdist.config.compose import save_config
+    from ftdist.config.saved_config import save_config
 
     queue = Queue()
     after = queued_jobs_of(run, stages=("prepare", "train"), queue=queue)

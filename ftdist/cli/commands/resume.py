@@ -26,15 +26,16 @@ def main(arguments: Sequence[str]) -> int:
 
     from ftdist_launch.attempts import newest_step
     from ftdist_launch.local.supervisor import Supervisor, refuse_all_damaged
-    from ftdist_launch.resume import MAY_CHANGE, changed, read_config, replan
+    from ftdist_launch.resume import MAY_CHANGE, read_config, replan
     from ftdist_launch.run_setup import read_plan, write_plan
 
     from ftdist.cli.common import print_result
     from ftdist.cli.exit_messages import report_training
     from ftdist.cli.progress import progress_view_factory
+    from ftdist.config.saved_config import override_config
     from ftdist.io.units import format_count
 
-    config = changed(read_config(run), overrides, allowed=MAY_CHANGE)
+    config = override_config(read_config(run), overrides, allowed=MAY_CHANGE)
     refuse_all_damaged(run)
     if config.cluster.executor == "slurm":
         return _submit(run, config, overrides)
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     if newest is not None and newest >= steps:
         print_result(f"Run {run.name} is complete: all {format_count(steps, 'step')} are done.")
         return 0
-    planned = replan(run, overrides, log=log)
+    planned = replan(run, config, log=log)
     supervisor = Supervisor.for_run(
         run, planned.config, make_view=progress_view_factory(run, steps=steps), log=log
     )
@@ -69,7 +70,7 @@ def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int
     with exclusive(run, queue=queue, log=log):
         plan = None
         if run.plan.is_file():
-            planned = replan(run, overrides, log=log)
+            planned = replan(run, config, log=log)
             config, plan = planned.config, planned.plan
             newest = newest_step(run)
             if newest is not None and newest >= plan.steps:

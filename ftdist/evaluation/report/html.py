@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.checkpoint.store import CheckpointStore
-from ftdist.config.compose import load_config
+from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.evaluation.metric_docs import GROUPS
 from ftdist.evaluation.report.charts import curves

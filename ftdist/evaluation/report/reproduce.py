@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from ftdist.config.compose import quoted
 from ftdist.config.schema import RunConfig
 from ftdist.library.store.dataset import MANIFEST
 from ftdist.observe.redact import redacted
@@ -75,15 +76,14 @@ def compare_overrides(config: RunConfig, scores: Mapping[str, Any]) -> list[str]
 
 def _value(value: Any) -> str:
     if isinstance(value, list):
-        return f"[{','.join(_item(str(item)) for item in value)}]"
-    return "null" if value is None else str(value)
+        items = [_text(str(item), plain=r"[\w./-]+") for item in value]
+        return f"[{','.join(items)}]"
+    return "null" if value is None else _text(str(value), plain=r"[\w./ -]+")
 
 
-def _item(text: str) -> str:
-    """An item of a list, as `ftdist compare` reads one: YAML's."""
-    if re.fullmatch(r"[\w./-]+", text):
-        return text
-    return json.dumps(text, ensure_ascii=False)
+def _text(text: str, *, plain: str) -> str:
+    """A text as the command line takes it: in quotes unless it is `plain`."""
+    return text if re.fullmatch(plain, text) else quoted(text)
 
 
 def _command(command: str, overrides: Sequence[str]) -> str:

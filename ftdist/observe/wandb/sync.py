@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-from ftdist.config.compose import load_config
+from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError
 from ftdist.observe.metrics_tail import MetricsTail

@@ -21,7 +21,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from ftdist.config.compose import load_config
+from ftdist.config.saved_config import load_config
 from ftdist.config.schema import ClusterConfig, RunConfig
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import CrashLoopError, FtdistError, RequeueError

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ftdist import __version__
-from ftdist.config.compose import dump_config
+from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError
 from ftdist.io.jsonl import write_whole

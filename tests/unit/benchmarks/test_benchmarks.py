@@ -30,8 +30,8 @@ from benchmarks.report import BARE, OURS, TRL_PACKED, data_verdicts, document, v
 from benchmarks.settings import PeerSettings, answer_mask
 from benchmarks.tokenise import measure
 from ftdist.config.compose import compose
-from ftdist.config.deepspeed_keys import deepspeed_config
 from ftdist.plan.plan import LibraryFacts, ModelFacts, SourceFacts, make_plan
+from ftdist.zero.ds_config import build_ds_config
 from tests.support.runs import write_tokenizer
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -206,7 +206,7 @@ def test_peers_are_given_the_zero_sizes_and_the_optimizer_of_ftdist() -> None:
     config = compose(overrides(model=Path("m"), library=Path("l"), steps=6, folder=Path("f")))
     peers = peer_settings(config, rows=Path("l/rows.jsonl"))
     plan = make_plan(config, model=MODEL, library=LIBRARY, device="cpu")
-    ours = deepspeed_config(config, plan, device="cpu", dtype="float32")
+    ours = build_ds_config(config, plan, device="cpu", dtype="float32")
     theirs = peers.deepspeed()
     assert theirs["zero_optimization"] == ours["zero_optimization"]
     assert theirs["gradient_clipping"] == ours["gradient_clipping"]

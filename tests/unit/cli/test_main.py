@@ -16,7 +16,8 @@ from rich.console import Console
 from ftdist.cli import main as cli
 from ftdist.cli.exit_messages import report_stage, report_training
 from ftdist.cli.progress import Bar, Copy, Tail, summary
-from ftdist.config.compose import compose, dump_config
+from ftdist.config.compose import compose
+from ftdist.config.saved_config import dump_config
 from ftdist.plan.plan import LibraryFacts, ModelFacts, Plan, SourceFacts, make_plan
 from ftdist.rundir import RunDir
 

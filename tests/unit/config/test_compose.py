@@ -10,12 +10,10 @@ import yaml
 from ftdist.config.compose import (
     compose,
     conf_dir,
-    dump_config,
-    load_config,
-    save_config,
 )
 from ftdist.config.keys import read_integer
-from ftdist.errors import ConfigError
+from ftdist.config.saved_config import dump_config, load_config, save_config
+from ftdist.errors import ConfigError, StorageError
 
 NEEDED = ["run.name=r", "model.path=m", "library.path=l"]
 
@@ -120,7 +118,7 @@ def test_a_run_name_that_no_folder_could_have_is_refused() -> None:
 def test_a_list_is_taken_where_deepspeed_or_a_variable_has_one() -> None:
     config = compose([*NEEDED, "engine.deepspeed.comms_logger.prof_ops=[all_reduce]"])
     assert config.engine.deepspeed == {"comms_logger": {"prof_ops": ["all_reduce"]}}
-    assert "is not tested with ftdist" in str(
+    assert "is not one of the DeepSpeed settings that are tested with ftdist" in str(
         _refused(*NEEDED, "engine.deepspeed.elasticity.micro_batch_sizes=[2,4]")
     )
 
@@ -272,8 +270,11 @@ def test_deepspeed_settings_are_free_but_for_those_that_ftdist_owns() -> None:
         "engine.deepspeed.gradient_accumulation_steps=2",
     )
     assert "has 5 problems" in error.problem
-    assert "gradient_clipping is owned by ftdist. Set optim.max_grad_norm instead." in error.problem
-    assert "train_batch_size is owned by ftdist. Set batch.tokens" in error.problem
+    assert (
+        "gradient_clipping is set by ftdist itself. Set optim.max_grad_norm instead."
+        in error.problem
+    )
+    assert "train_batch_size is set by ftdist itself. Set batch.tokens" in error.problem
 
 
 @pytest.mark.parametrize(
@@ -331,7 +332,7 @@ def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
 
 
 def test_a_config_file_that_cannot_be_used_says_where(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"absent\.yaml cannot be read"):
+    with pytest.raises(StorageError, match=r"absent\.yaml cannot be read"):
         load_config(tmp_path / "absent.yaml")
     torn = tmp_path / "config.yaml"
     text = dump_config(compose(NEEDED)).replace("peak_lr", "peek_lr").replace("seed: 1", "seed: x")
@@ -395,7 +396,8 @@ def test_other_trainers_names_are_answered_with_the_key() -> None:
         "max_length=512": "batch.sequence_length",
         "output_dir=/x": "run.root",
         "report_to=none": "tracking.wandb",
-        "library.extra_sources.chats.path=/x": "library.extra_sources.chats.path",
+        "library.sources.chats.path=/x": "library.extra_sources.chats.path",
+        "compare.alphas=[1]": "merge.alphas",
     }
     answer = str(_refused(*NEEDED, *told))
     for typed, meant in told.items():
@@ -427,9 +429,9 @@ def test_an_owned_deepspeed_key_hides_no_typing_mistake_beside_it() -> None:
         "engine.deepspeed.tensor_parallel.autotp_size=2",
     )
     assert "has 4 problems" in error.problem
-    assert "near it, is not set here: set batch.tokens and batch.micro_batch_size" in error.problem
+    assert "train_batch_size? ftdist sets that itself. Set batch.tokens and" in error.problem
     assert "did you mean engine.deepspeed.wall_clock_breakdown?" in error.problem
-    assert "tensor_parallel.autotp_size is not tested with ftdist's sharding" in error.problem
+    assert "tensor_parallel.autotp_size is not one of the DeepSpeed settings" in error.problem
 
 
 def test_an_empty_text_is_no_value() -> None:

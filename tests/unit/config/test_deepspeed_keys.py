@@ -1,149 +1,125 @@
-"""RunConfig and Plan become DeepSpeed's dictionary, and DeepSpeed itself is asked about it."""
+"""The settings that `engine.deepspeed` may hold, and what is said of all others."""
 
-import json
-import sys
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ftdist.config.compose import compose
-from ftdist.config.deepspeed_keys import (
-    OWNED,
-    check_deepspeed_keys,
-    deepspeed_config,
-    owned_deepspeed_keys,
-)
-from ftdist.config.schema import RunConfig
-from ftdist.plan.plan import LibraryFacts, ModelFacts, Plan, SourceFacts, make_plan
-
-GOLDEN = Path(__file__).with_name("golden")
-NEEDED = ["run.name=r", "model.path=m", "library.path=l"]
+from ftdist.config.deepspeed_keys import ALLOWED, OWNED, deepspeed_problems
 
 
-def _plan(config: RunConfig) -> Plan:
-    source = SourceFacts(
-        name="library",
-        weight=1.0,
-        samples=80,
-        sequences=32,
-        tokens=100_000,
-        loss_tokens=50_000,
-        held_out_samples=4,
-        held_out_sequences=2,
+def texts(settings: dict[str, Any]) -> list[str]:
+    return [f"{problem.problem} {problem.remedy}" for problem in deepspeed_problems(settings)]
+
+
+def values_by_section() -> dict[str, dict[str, Any]]:
+    """Every allowed key by its section, with a value of its type."""
+    values: dict[str, dict[str, Any]] = {}
+    for key, kind in ALLOWED.items():
+        section, _, name = key.rpartition(".")
+        value = {bool: True, str: "x", list[str]: ["all_reduce"]}.get(kind, 1)
+        values.setdefault(section, {})[name] = value
+    return values
+
+
+def test_every_allowed_name_is_one_that_the_installed_deepspeed_reads() -> None:
+    from deepspeed.comm.config import CommsLoggerConfig
+    from deepspeed.profiling.config import DeepSpeedFlopsProfilerConfig
+    from deepspeed.runtime.config import DeepSpeedConfig
+    from deepspeed.runtime.zero.config import DeepSpeedZeroConfig
+    from deepspeed.runtime.zero.offload_config import (
+        DeepSpeedZeroOffloadOptimizerConfig,
+        DeepSpeedZeroOffloadParamConfig,
     )
-    model = ModelFacts(
-        parameters=1_000_000,
-        largest_parameter=200_000,
-        hidden_size=64,
-        layers=2,
-        vocab_size=3_125,
-        max_position=None,
-        model_type="llama",
-        tied=True,
-    )
-    library = LibraryFacts(path="/cache/k", key="k", sources=(source,))
-    return make_plan(config, model=model, library=library, device="cpu")
+
+    given = values_by_section()
+    top = given.pop("")
+    read = DeepSpeedConfig({"train_batch_size": 1, "zero_optimization": {"stage": 3}, **top})
+    assert {name: getattr(read, name) for name in top} == top
+    profiler = vars(DeepSpeedFlopsProfilerConfig({"flops_profiler": given["flops_profiler"]}))
+    assert profiler.items() >= given.pop("flops_profiler").items()
+    for section, model in {
+        "comms_logger": CommsLoggerConfig,
+        "zero_optimization": DeepSpeedZeroConfig,
+        "zero_optimization.offload_optimizer": DeepSpeedZeroOffloadOptimizerConfig,
+        "zero_optimization.offload_param": DeepSpeedZeroOffloadParamConfig,
+    }.items():
+        values = given.pop(section)
+        fields = model(**values).model_dump(by_alias=True)  # unknown names are refused
+        assert {name: fields[name] for name in values} == values
+    assert given == {}
 
 
-@pytest.mark.parametrize(
-    ("name", "overrides", "device", "dtype"),
-    [
-        ("zero3-cuda-bfloat16", ["cluster.tasks_per_node=8"], "cuda", "bfloat16"),
-        ("zero3-cpu-float32", ["experiment=tiny"], "cpu", "float32"),
-        (
-            "offload-cuda-bfloat16",
-            [
-                "engine=zero3_offload",
-                "engine.accumulation_dtype=bfloat16",
-                "engine.communication_dtype=bfloat16",
-                "engine.deepspeed.zero_optimization.overlap_comm=false",
-                "engine.deepspeed.zero_optimization.offload_optimizer.ratio=0.5",
-                "engine.deepspeed.wall_clock_breakdown=true",
-            ],
-            "cuda",
-            "bfloat16",
-        ),
-    ],
-)
-def test_deepspeed_reads_the_golden_dictionary(
-    name: str, overrides: list[str], device: str, dtype: str
-) -> None:
-    config = compose([*NEEDED, *overrides])
-    made = deepspeed_config(config, _plan(config), device=device, dtype=dtype)  # type: ignore[arg-type]
-    assert made == json.loads((GOLDEN / f"deepspeed-{name}.json").read_text(encoding="utf-8"))
+def test_every_owned_setting_of_zero_is_one_of_the_installed_deepspeed() -> None:
+    from deepspeed.runtime.zero.config import DeepSpeedZeroConfig
+
+    fields = DeepSpeedZeroConfig.model_fields
+    names = set(fields) | {field.alias for field in fields.values() if field.alias}
+    owned = {key.split(".")[1] for key in OWNED if key.startswith("zero_optimization.")}
+    assert owned <= names
 
 
-def test_every_key_of_the_golden_dictionaries_is_one_that_deepspeed_knows() -> None:
-    files = sorted(GOLDEN.glob("deepspeed-*.json"))
-    read = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    whole = {key: value for settings in read for key, value in settings.items()}
-    whole["zero_optimization"] = {
-        key: value for settings in read for key, value in settings["zero_optimization"].items()
-    }
-    # batch sizes are those of several ranks, which only a world of as many can check
-    del whole["train_batch_size"], whole["train_micro_batch_size_per_gpu"]
-    assert [line for line in check_deepspeed_keys(whole) if "owned by ftdist" not in line] == []
+def test_allowed_settings_have_no_problems() -> None:
+    assert deepspeed_problems({}) == []
+    assert deepspeed_problems(values_by_section()[""]) == []
+    offload = {"pin_memory": True, "ratio": 0.5}
+    assert deepspeed_problems({"zero_optimization": {"offload_optimizer": offload}}) == []
 
 
-def test_what_ftdist_sets_is_what_it_owns_or_leaves_free_on_purpose() -> None:
-    config = compose([*NEEDED, "engine=zero3_offload"])
-    made = deepspeed_config(config, _plan(config), device="cuda", dtype="bfloat16")
-    owned = {key.removeprefix("engine.deepspeed.") for key, _ in owned_deepspeed_keys(made)}
-    flat = set(made) - {"zero_optimization"}
-    assert {key for key in flat if not any(o.split(".")[0] == key for o in owned)} == {
-        "steps_per_print"
-    }
-
-
-def test_mistyped_settings_are_told_all_at_once_with_the_nearest_name() -> None:
-    problems = check_deepspeed_keys(
+def test_mistyped_settings_are_reported_together_with_the_nearest_name() -> None:
+    problems = texts(
         {
-            "zero_optimisation": {"stage": 3},
+            "zero_optimisation": {"overlap_comm": True},
             "wall_clock_breakdwn": True,
             "zero_optimization": {
                 "overlap_com": True,
                 "sub_group_size": -1,
+                "contiguous_gradients": "yes",
                 "offload_optimizer": {"pin_memry": True},
             },
             "comms_logger": {"enabledd": True},
             "flops_profiler": {"enabled": False, "profile_stp": 1},
             "nebula": {"enabled": True},
             "gradient_clipping": 1.0,
+            "train_batch_sise": 8,
         }
     )
     whole = "\n".join(problems)
-    for said in (
-        "gradient_clipping is owned by ftdist: set optim.max_grad_norm instead.",
-        "zero_optimisation is not a setting of DeepSpeed: did you mean "
-        "engine.deepspeed.zero_optimization?",
+    for expected in (
+        "gradient_clipping is set by ftdist itself. set optim.max_grad_norm instead.",
+        "zero_optimisation.overlap_comm is not one of the DeepSpeed settings that are tested with "
+        "ftdist: did you mean engine.deepspeed.zero_optimization.overlap_comm?",
         "did you mean engine.deepspeed.wall_clock_breakdown?",
         "did you mean engine.deepspeed.zero_optimization.overlap_comm?",
-        "sub_group_size=-1 is refused: Input should be greater than or equal to 0.",
+        "sub_group_size=-1 is out of range. set engine.deepspeed.zero_optimization.sub_group_size "
+        "to a whole number of at least 0.",
+        "contiguous_gradients=yes is not true or false.",
         "did you mean engine.deepspeed.zero_optimization.offload_optimizer.pin_memory?",
         "did you mean engine.deepspeed.comms_logger.enabled?",
         "did you mean engine.deepspeed.flops_profiler.profile_step?",
-        "engine.deepspeed.nebula.enabled is not tested with ftdist's sharding and checkpoints",
+        "engine.deepspeed.nebula.enabled is not one of the DeepSpeed settings that are tested with "
+        "ftdist. leave it out.",
+        "did you mean engine.deepspeed.train_batch_size? ftdist sets that itself. set "
+        "batch.tokens and batch.micro_batch_size instead.",
     ):
-        assert said in whole
-    assert len(problems) == 9
-
-
-def test_an_empty_mapping_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/no/such/python")
-    assert check_deepspeed_keys({}) == []
+        assert expected in whole
+    assert len(problems) == 11
 
 
 def test_owned_settings_are_found_at_any_depth_and_whole_sections_are_not_replaced() -> None:
-    assert dict(
-        owned_deepspeed_keys({"zero_optimization": {"stage": 2, "overlap_comm": True}})
-    ) == {"zero_optimization.stage": OWNED["zero_optimization.stage"]}
-    assert dict(owned_deepspeed_keys({"bf16": {"enabled": True}})) == {
-        "bf16.enabled": "set model.dtype instead."
-    }
-    assert dict(owned_deepspeed_keys({"zero_optimization": True})) == {
-        "zero_optimization": "set the keys in it one by one."
-    }
-    assert owned_deepspeed_keys({"steps_per_print": 10}) == []
+    zero = {"stage": 2, "overlap_comm": True, "stage3_max_live_parameters": 1}
+    assert texts({"zero_optimization": zero}) == [
+        "engine.deepspeed.zero_optimization.stage is set by ftdist itself. leave it out: ftdist "
+        "runs stage 3.",
+        "engine.deepspeed.zero_optimization.stage3_max_live_parameters is set by ftdist itself. "
+        "set engine.max_live_parameters instead.",
+    ]
+    assert texts({"bf16": {"enabled": True}}) == [
+        "engine.deepspeed.bf16.enabled is set by ftdist itself. set model.dtype instead."
+    ]
+    assert texts({"zero_optimization": True}) == [
+        "engine.deepspeed.zero_optimization is a section of DeepSpeed. set the keys in it one by "
+        "one."
+    ]
 
 
 @pytest.mark.parametrize(
@@ -157,8 +133,8 @@ def test_owned_settings_are_found_at_any_depth_and_whole_sections_are_not_replac
         {"pipeline": {"stages": 2}},
     ],
 )
-def test_settings_that_checkpoints_were_never_tested_with_are_refused(
+def test_settings_that_could_break_sharding_or_checkpoints_are_refused(
     settings: dict[str, object],
 ) -> None:
-    (said,) = check_deepspeed_keys(settings)
-    assert "is not tested with ftdist's sharding and checkpoints: leave it out" in said
+    (said,) = texts(settings)
+    assert "is not one of the DeepSpeed settings that are tested with ftdist" in said

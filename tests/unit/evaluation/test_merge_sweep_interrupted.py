@@ -15,7 +15,8 @@ from transformers import AutoModelForCausalLM
 
 from ftdist.checkpoint.weight_interpolation import write_merged_model
 from ftdist.cli.main import main
-from ftdist.config.compose import compose, save_config
+from ftdist.config.compose import compose
+from ftdist.config.saved_config import save_config
 from ftdist.errors import ConfigError, StorageError
 from ftdist.evaluation import merge_sweep
 from ftdist.evaluation.merge_sweep import merge_models

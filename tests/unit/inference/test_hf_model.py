@@ -10,7 +10,8 @@ import torch
 from rich.console import Console
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from ftdist.config.compose import compose, save_config
+from ftdist.config.compose import compose
+from ftdist.config.saved_config import save_config
 from ftdist.errors import DataError, ModelError, StorageError
 from ftdist.evaluation.compare import compare
 from ftdist.evaluation.probes import read_probes

@@ -16,7 +16,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from ftdist.cli.main import main
-from ftdist.config.compose import compose, load_config, save_config
+from ftdist.config.compose import compose
+from ftdist.config.saved_config import load_config, save_config
 from ftdist.data.messages import Message
 from ftdist.evaluation.report.merge_sweep import POINTS
 from ftdist.inference.hf_model import HFModel

@@ -8,7 +8,8 @@ import pytest
 from ftdist_launch.preflight import context_problems, measure_problems, model_problems
 from ftdist_launch.run_setup import PlannedRun, make_run_dir
 
-from ftdist.config.compose import compose, load_config
+from ftdist.config.compose import compose
+from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ModelError
 from ftdist.plan.plan import LibraryFacts, ModelFacts, SourceFacts, make_plan

@@ -1,26 +1,27 @@
 """Keys that a resume changes, and those that it may not."""
 
 import pytest
-from ftdist_launch.resume import MAY_CHANGE, changed
+from ftdist_launch.resume import MAY_CHANGE
 
+from ftdist.config.saved_config import override_config
 from ftdist.errors import ConfigError
 from tests.support.fake_runs import some_config
 
 
 def test_keys_that_would_change_the_run_are_refused_with_all_other_problems() -> None:
     with pytest.raises(ConfigError) as caught:
-        changed(
+        override_config(
             some_config(),
             ["optim.peak_lr=1", "cluster.tasks_per_nodes=2", "cluster.tasks_per_node=3"],
             allowed=MAY_CHANGE,
         )
-    assert "optim.peak_lr cannot change in a run that has begun" in caught.value.problem
+    assert "optim.peak_lr cannot change in an existing run" in caught.value.problem
     assert "Write cluster.tasks_per_node=2" in caught.value.problem
 
 
 def test_allowed_keys_change_and_the_rest_stays() -> None:
     before = some_config()
-    after = changed(
+    after = override_config(
         before, ["cluster.tasks_per_node=3", "checkpoint.every_steps=5"], allowed=MAY_CHANGE
     )
     assert after.cluster.tasks_per_node == 3
@@ -31,15 +32,15 @@ def test_allowed_keys_change_and_the_rest_stays() -> None:
 
 def test_an_allowed_key_with_a_value_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"cluster\.tasks_per_node=0"):
-        changed(some_config(), ["cluster.tasks_per_node=0"], allowed=MAY_CHANGE)
+        override_config(some_config(), ["cluster.tasks_per_node=0"], allowed=MAY_CHANGE)
 
 
 def test_texts_and_choices_are_taken_as_typed() -> None:
     asked = ["tracking.wandb=off", "tracking.project=007", "tracking.tags=[off,1]"]
-    tracking = changed(some_config(), asked, allowed=MAY_CHANGE).tracking
+    tracking = override_config(some_config(), asked, allowed=MAY_CHANGE).tracking
     assert (tracking.wandb, tracking.project, tracking.tags) == ("off", "007", ["off", "1"])
     asked = ["tracking.entity=null", "checkpoint.every_steps=1k"]
-    after = changed(some_config("tracking.entity=me"), asked, allowed=MAY_CHANGE)
+    after = override_config(some_config("tracking.entity=me"), asked, allowed=MAY_CHANGE)
     assert after.tracking.entity is None
     assert after.checkpoint.every_steps == 1000
 
@@ -61,7 +62,7 @@ def test_numbers_of_a_list_are_told_one_by_one_with_their_range(asked: str, prob
     with pytest.raises(ConfigError) as new:
         some_config(typed)
     with pytest.raises(ConfigError) as later:
-        changed(some_config(), [typed], allowed=("merge.",))
+        override_config(some_config(), [typed], allowed=("merge.",))
     for error in (new.value, later.value):
         assert error.problem == problem
         numbers = "a list of numbers, each at least 0 and at most 1, such as [0.4,1]"
@@ -72,7 +73,7 @@ def test_numbers_of_a_list_are_told_one_by_one_with_their_range(asked: str, prob
     ("asked", "told"),
     [
         (["tracking=off"], ["write tracking.wandb=off"]),
-        (["optim=wsd"], ["chooses a group", "leave it out"]),
+        (["optim=wsd"], ["selects a group", "leave it out"]),
         (["cluster.nodes=1", "cluster.nodes=2"], ["cluster.nodes is set twice, to 1 and to 2."]),
         (
             ["cluster.nods=1", "checkpoint.keep_latest=x"],
@@ -84,7 +85,7 @@ def test_numbers_of_a_list_are_told_one_by_one_with_their_range(asked: str, prob
 )
 def test_what_is_wrong_with_a_resume_is_told_at_once(asked: list[str], told: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
-        changed(some_config(), asked, allowed=MAY_CHANGE)
+        override_config(some_config(), asked, allowed=MAY_CHANGE)
     for words in told:
         assert words in str(caught.value)
 
@@ -93,7 +94,7 @@ def test_what_is_wrong_with_a_resume_is_told_at_once(asked: list[str], told: lis
 def test_a_secret_on_the_way_back_in_is_refused_and_not_repeated(name: str) -> None:
     secret = "hf_" + "a1B2" * 6
     with pytest.raises(ConfigError) as caught:
-        changed(some_config(), [f"{name}={secret}", "cluster.nodes=x"], allowed=MAY_CHANGE)
+        override_config(some_config(), [f"{name}={secret}", "cluster.nodes=x"], allowed=MAY_CHANGE)
     assert "looks like a secret" in str(caught.value)
     assert "cluster.nodes=x" in str(caught.value)
     assert secret not in str(caught.value)

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 from ftdist_launch.preflight import context_problems
-from ftdist_launch.resume import MAY_CHANGE, changed
+from ftdist_launch.resume import MAY_CHANGE
 from torch import nn
 
 from ftdist.config.compose import compose
+from ftdist.config.saved_config import override_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError
 from ftdist.nn.loss import BaseRows, summed_divergence
@@ -213,8 +214,8 @@ def test_a_pattern_that_the_built_model_does_not_know_stops_it_before_its_first_
     "override", ["optim.freeze_params=[lm_head.*]", "optim.layerwise_lr_decay=0.5"]
 )
 def test_a_run_that_has_begun_keeps_its_recipe(override: str) -> None:
-    with pytest.raises(ConfigError, match="cannot change in a run that has begun"):
-        changed(asked(), [override], allowed=MAY_CHANGE)
+    with pytest.raises(ConfigError, match="cannot change in an existing run"):
+        override_config(asked(), [override], allowed=MAY_CHANGE)
 
 
 def test_facts_hold_the_shape_of_every_tensor(tmp_path: Path) -> None:

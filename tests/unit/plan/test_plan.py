@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from ftdist.config.batch_split import BatchSplit, split_batch
 from ftdist.config.compose import compose
 from ftdist.errors import ConfigError, DataError, ModelError
 from ftdist.plan.plan import (
-    BatchCut,
     LibraryFacts,
     ModelFacts,
     Plan,
     SourceFacts,
-    cut_batch,
     describe,
     make_plan,
     read_model_facts,
@@ -64,18 +63,21 @@ def _plan(*overrides: str, model: ModelFacts = MODEL, library: LibraryFacts | No
 
 
 def test_a_batch_that_divides_is_cut_into_equal_micro_steps() -> None:
-    assert cut_batch(global_sequences=96, micro_batch_size=4, world_size=8) == BatchCut(
+    assert split_batch(
+        tokens=768, sequence_length=8, micro_batch_size=4, world_size=8
+    ) == BatchSplit(
         global_sequences=96, micro_batch_size=4, world_size=8, micro_steps=3, uneven=False
     )
 
 
 def test_batch_that_does_not_divide_names_the_two_nearest_sizes() -> None:
     with pytest.raises(ConfigError) as caught:
-        cut_batch(global_sequences=100, micro_batch_size=4, world_size=8)
+        split_batch(tokens=800, sequence_length=8, micro_batch_size=4, world_size=8)
     assert caught.value.problem == (
-        "batch.global_sequences=100 cannot be shared equally by 8 ranks in micro-batches of 4."
+        "batch.tokens=800 (100 sequences of 8) cannot be shared equally by 8 ranks in "
+        "micro-batches of 4."
     )
-    assert caught.value.remedy == "set batch.global_sequences to 96 or 128."
+    assert caught.value.remedy == "set batch.tokens to 768 or 1024."
 
 
 def test_batch_that_does_not_divide_speaks_of_the_key_that_the_user_sets() -> None:
@@ -90,15 +92,17 @@ def test_batch_that_does_not_divide_speaks_of_the_key_that_the_user_sets() -> No
 
 def test_a_batch_smaller_than_one_micro_step_names_the_one_size() -> None:
     with pytest.raises(ConfigError) as caught:
-        cut_batch(global_sequences=2, micro_batch_size=1, world_size=4, sequence_length=8)
+        split_batch(tokens=16, sequence_length=8, micro_batch_size=1, world_size=4)
     assert caught.value.remedy == "set batch.tokens to 32."
 
 
 def test_an_uneven_batch_rounds_micro_steps_up_where_it_is_allowed() -> None:
-    cut = cut_batch(global_sequences=100, micro_batch_size=4, world_size=8, allow_uneven=True)
-    assert (cut.micro_steps, cut.uneven) == (4, True)
-    assert not cut_batch(
-        global_sequences=8, micro_batch_size=1, world_size=8, allow_uneven=True
+    split = split_batch(
+        tokens=800, sequence_length=8, micro_batch_size=4, world_size=8, allow_uneven=True
+    )
+    assert (split.micro_steps, split.uneven) == (4, True)
+    assert not split_batch(
+        tokens=64, sequence_length=8, micro_batch_size=1, world_size=8, allow_uneven=True
     ).uneven
 
 

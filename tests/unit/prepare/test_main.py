@@ -15,7 +15,8 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from ftdist.config.compose import compose, dump_config
+from ftdist.config.compose import compose
+from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig, SourceConfig
 from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.packed_dataset import PackedLibrary, PackedSource

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ftdist_launch.resume import changed
 from rich.console import Console
 
 from ftdist.cli.main import main
 from ftdist.config.compose import compose
+from ftdist.config.saved_config import override_config
 from ftdist.evaluation.report.charts import curves, thinned
 from ftdist.evaluation.report.deltas import changes
 from ftdist.evaluation.report.reproduce import compare_overrides
@@ -346,7 +346,7 @@ def test_the_command_of_a_comparison_asks_what_was_asked(run: RunDir) -> None:
     )
     config = compose(["model.path=m", "library.path=l", "run.name=r"])
     words = compare_overrides(config, {"eval_config": asked})
-    found = asdict(changed(config, words, allowed=("eval.",)).eval)
+    found = asdict(override_config(config, words, allowed=("eval.",)).eval)
     assert {name: found[name] for name in asked} == asked
 
 

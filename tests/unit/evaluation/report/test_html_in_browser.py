@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ftdist.config.compose import compose, save_config
+from ftdist.config.compose import compose
+from ftdist.config.saved_config import save_config
 from ftdist.evaluation.report.html import write_page
 from ftdist.rundir import RunDir
 from tests.support.browser import Browser, browser

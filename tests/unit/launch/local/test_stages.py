@@ -11,7 +11,7 @@ from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.run_jobs import refuse_queued, refuse_second_job
 from ftdist_launch.slurm.submit import SubmitRequest, submit
 
-from ftdist.config.compose import dump_config
+from ftdist.config.saved_config import dump_config
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
 from tests.support.fake_runs import leave, slurm_config

@@ -1,0 +1,156 @@
+"""Problems of a command line or config file, each with its remedy."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ftdist.config.aliases import ALIASES, ALIASES_THAT_DIFFER
+from ftdist.config.keys import (
+    CURATE,
+    TRAIN,
+    ConfigKey,
+    Form,
+    find_key,
+    format_value,
+    nearest,
+    nearest_key,
+    with_chosen_name,
+)
+from ftdist.errors import ConfigError
+
+_SECRET_NAME = re.compile(
+    r"(^|[._-])(api_?keys?|access_?keys?|private_?key|auth|(auth|access)_?token|token|"
+    r"passwords?|passwd|secrets?|credentials?|[a-z0-9_]+_(api_?key|token|secret|password))$",
+    re.IGNORECASE,
+)
+_SECRET_VALUE = re.compile(
+    r"(?<![\w/.-])([0-9a-f]{40}|wandb_v\d_\w{20,}|local-[0-9a-f]{40}|hf_[A-Za-z0-9]{20,}"
+    r"|sk-[\w-]{20,}|gh[pousr]_\w{30,}|github_pat_\w{30,})(?![\w/.-])|://[^/\s:@]*:[^/\s@]+@"
+)
+_RANGE_ERRORS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: a sentence that says it, and one that begins with a verb."""
+
+    problem: str
+    remedy: str
+    key: str = ""
+
+
+def as_error(
+    problems: Sequence[Problem], *, where: str = "The command line", form: Form = TRAIN
+) -> ConfigError:
+    """One error that tells all `problems`."""
+    if len(problems) == 1:
+        return ConfigError(problems[0].problem, remedy=problems[0].remedy)
+    lines = [f"  - {p.problem} {p.remedy[0].upper()}{p.remedy[1:]}" for p in problems]
+    return ConfigError(
+        f"{where} has {len(problems)} problems:\n" + "\n".join(lines),
+        remedy=f"correct these {len(problems)}; `ftdist {form.verb} --help` explains every key.",
+    )
+
+
+def secret_problem(name: str, value: str, *, form: Form = TRAIN) -> Problem | None:
+    """A key or value that looks like a password or an access key; the value is never repeated."""
+    known = find_key(name, form=form)
+    named = (known is None or known.kind == "table") and _SECRET_NAME.search(name)
+    shown = name != "model.revision" and _SECRET_VALUE.search(value)
+    if not named and not shown:
+        return None
+    return Problem(
+        f"{name} looks like a secret, and a config is kept in the run directory.",
+        "put it in the environment (WANDB_API_KEY, HF_TOKEN) or in ~/.netrc, and renew it if "
+        "others could see it.",
+        name,
+    )
+
+
+def unknown_key(
+    name: str,
+    *,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    value: str = "",
+    form: Form = TRAIN,
+) -> Problem:
+    """A key that is in no group and not in the schema."""
+    other = CURATE if form is TRAIN else TRAIN
+    elsewhere = ALIASES.get(name, name)
+    if _is_known(elsewhere, form=other) and not _is_known(elsewhere, form=form):
+        kind = "group" if elsewhere in other.groups else "key"
+        return Problem(
+            f"{elsewhere} is a {kind} of a {other.thing} (`ftdist {other.verb} --help`), not of a "
+            f"{form.thing}.",
+            "take it out here.",
+        )
+    groups = groups or {}
+    # a whole group is meant by a bare name only, a table only by a value that is one
+    meant = nearest_key(
+        name,
+        groups=() if "." in name else groups,
+        tables=value.strip().startswith("{"),
+        form=form,
+    )
+    if meant is not None and meant in groups:
+        return _unknown_group(name, value=value, meant=meant, options=groups[meant])
+    meant = meant and with_chosen_name(meant, name=name)
+    remedy = (
+        f"write {meant}{value and f'={value}'}." if meant else f"see `ftdist {form.verb} --help`."
+    )
+    last = name.split(".")[-1]
+    if remark := ALIASES_THAT_DIFFER.get(last):
+        remedy = remark if meant and meant == ALIASES.get(name, ALIASES.get(last)) else remedy
+    asked = f": did you mean {meant}?" if meant else "."
+    return Problem(f"{name} is not a key of the config{asked}", remedy, meant or "")
+
+
+def _is_known(name: str, *, form: Form) -> bool:
+    return name in form.groups or find_key(name, form=form) is not None
+
+
+def _unknown_group(name: str, *, value: str, meant: str, options: Sequence[str]) -> Problem:
+    """A mistyped group: its name and, where the option is mistyped as well, that too."""
+    option = value if value in options else nearest(value, options, least=0.4)
+    if option is None:
+        remedy = f"write {meant}=..., with one of {', '.join(options)}."
+        return Problem(f"{name} is not a key of the config: did you mean {meant}?", remedy, meant)
+    asked = f"did you mean {meant}={option}?"
+    return Problem(f"{name} is not a key of the config: {asked}", f"write {meant}={option}.", meant)
+
+
+def unset_key(name: str, *, form: Form = TRAIN) -> Problem:
+    """A key that only the user can set, and did not."""
+    key = find_key(name, form=form)
+    meaning = f": {key.meaning.split('. ')[0].rstrip('.')}." if key else "."
+    return Problem(f"{name} is not set.", f"add {name}=...{meaning}", name)
+
+
+def value_problem(
+    key: ConfigKey, name: str, value: Any, *, error: str = "", of_item: bool = False
+) -> Problem:
+    """A value that does not fit its key.
+
+    Args:
+        key: what fits.
+        name: as the user knows it.
+        value: that does not fit.
+        error: pydantic's name of what is wrong.
+        of_item: whether `value` is one of a list.
+    """
+    shown = format_value(value)
+    if key.choices:
+        meant = nearest(shown, key.choices)
+        hint = f"; did you mean {meant}?" if meant else "."
+        problem = f"{name}={shown} is not one of {', '.join(key.choices)}{hint}"
+    elif of_item and key.kind == "numbers":
+        reason = "out of range" if error in _RANGE_ERRORS else "not a number"
+        problem = f"{name} holds {shown}, which is {reason}."
+    elif error == "too_short":
+        problem = f"{name}={shown} is empty."
+    elif error in _RANGE_ERRORS:
+        problem = f"{name}={shown} is out of range."
+    else:
+        problem = f"{name}={shown} is not {key.described}."
+    return Problem(problem, f"set {name} to {key.fits}.", name)

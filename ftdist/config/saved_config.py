@@ -1,0 +1,114 @@
+"""The config in a run directory: written, read back, and changed by later commands."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ftdist.config.compose import group_options, parse_override
+from ftdist.config.keys import config_keys
+from ftdist.config.overrides import Parsed, read_overrides
+from ftdist.config.problems import Problem, as_error
+from ftdist.config.schema import RunConfig
+from ftdist.config.validation import validate
+from ftdist.errors import StorageError
+from ftdist.io.jsonl import write_whole
+
+
+def dump_config(config: RunConfig) -> str:
+    """A config as YAML; `load_config` gives the same object back."""
+    text: str = yaml.safe_dump(dataclasses.asdict(config), sort_keys=False, allow_unicode=True)
+    return text
+
+
+def save_config(config: RunConfig, path: Path) -> None:
+    """Write a config so that it appears whole."""
+    write_whole(path, dump_config(config))
+
+
+def load_config(path: Path, *, remedy: str = "put it back from a copy.") -> RunConfig:
+    """The config that `save_config` wrote.
+
+    Raises:
+        StorageError: the file cannot be read, or is damaged.
+        ConfigError: it is not a config of this version.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be read: {error.strerror}.",
+            remedy="name a run directory made by ftdist, and make it readable for yourself.",
+        ) from None
+    except (UnicodeDecodeError, yaml.YAMLError):
+        raise StorageError(f"{path} is damaged: it is not YAML.", remedy=remedy) from None
+    if not isinstance(values, dict):
+        raise StorageError(f"{path} is damaged: it holds no config.", remedy=remedy)
+    config, problems = validate(values)
+    if config is None:
+        raise as_error(problems, where=str(path))
+    return config
+
+
+def override_config(
+    config: RunConfig, overrides: Sequence[str], *, allowed: tuple[str, ...]
+) -> RunConfig:
+    """The config of an existing run with other values for some keys.
+
+    Args:
+        config: of the run.
+        overrides: `key=value`, read as `ftdist train` reads them.
+        allowed: keys that may change, and prefixes of keys that end in a dot.
+
+    Raises:
+        ConfigError: everything that is wrong: secrets, unknown keys, keys that may not change,
+            values that do not fit.
+    """
+    reading = read_overrides(overrides, parse=parse_override, groups=group_options())
+    values = dataclasses.asdict(config)
+    problems = list(reading.problems)
+    for name, parsed in reading.accepted.items():
+        problem = _change_problem(name, parsed, allowed=allowed)
+        if problem is not None:
+            problems.append(problem)
+        else:
+            _set(values, name, parsed)
+    changed, wrong = validate(values)
+    problems += [problem for problem in wrong if problem.key not in reading.meant]
+    if problems or changed is None:
+        raise as_error(problems)
+    return changed
+
+
+def _change_problem(name: str, parsed: Parsed, *, allowed: tuple[str, ...]) -> Problem | None:
+    """An override of a key that may not change, or of a whole group."""
+    if any(name == each or (each.endswith(".") and name.startswith(each)) for each in allowed):
+        return None
+    if name not in group_options():
+        return Problem(
+            f"{name} cannot change in an existing run: it would be another run.",
+            "leave it out, or start a new run with `ftdist train`.",
+            name,
+        )
+    inside = [key for key in config_keys() if key.startswith(f"{name}.")]
+    free = [key for key in inside if key.startswith(allowed)]
+    chosen = [key for key in free if parsed.value in config_keys()[key].choices]
+    remedy = f"set its keys: {', '.join(free)}." if free else "leave it out."
+    if chosen:
+        remedy = f"write {chosen[0]}={parsed.value}."
+    problem = f"{name}={parsed.value} selects a group, but an existing run takes single keys."
+    return Problem(problem, remedy, name)
+
+
+def _set(values: dict[str, Any], name: str, parsed: Parsed) -> None:
+    *sections, last = name.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+    if parsed.deletes:
+        values.pop(last, None)
+    elif isinstance(parsed.value, Mapping) and isinstance(values.get(last), Mapping):
+        values[last] = {**values[last], **parsed.value}
+    else:
+        values[last] = parsed.value
