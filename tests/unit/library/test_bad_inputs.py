@@ -102,7 +102,7 @@ BAD: list[tuple[str, str, bytes, str]] = [
     ),
     (
         "a.pdf", "pdf", pdf_of_pages("", ""),
-        "a.pdf holds pictures of pages and no text - "
+        "a.pdf contains images of pages and no text - "
         "Run optical character recognition over it, for example with ocrmypdf.",
     ),
 ]  # fmt: skip
@@ -150,7 +150,7 @@ def test_a_pdf_that_opens_without_a_password_is_read_and_its_pictures_are_noted(
     document = read_document(tmp_path / "a.pdf", name="a.pdf", kind="pdf")
     assert isinstance(document, Document)
     assert [block.text for block in document.blocks] == ["Hold the button."]
-    assert document.notes == ("2 pages hold no text (2, 3)",)
+    assert document.notes == ("2 pages without text (2, 3)",)
 
 
 def test_a_pdf_s_damaged_page_is_told_by_its_number(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Lines of printed pages made into blocks: pure functions of what stands where."""
+"""Page layout: lines of printed pages into headings, paragraphs, items and code; pure functions."""
 
 import re
 from collections import Counter
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ftdist.library.schema import Block
 
 _MARGIN = 0.09
-"""Share of a page's height, above and below, in which headers and footers stand."""
+"""Share of a page's height, at the top and the bottom, for headers and footers."""
 
 _LEADERS = re.compile(r"(\.\s*){4,}\s*\w{0,6}$|\s\d{1,4}$")
 _BULLET = re.compile(
@@ -17,78 +17,76 @@ _BULLET = re.compile(
 _MARK = re.compile(r"^(?:[\u2022\u2023\u25aa\u25ab\u25cf\u25cb\u25e6\u2043\u2219*\u2013-])\s+")
 _NUMBERED = re.compile(r"^((?:\d{1,2}\.)*\d{1,2}|[A-Z]|[A-Z]\.\d{1,2}(?:\.\d{1,2})*)\.?\s+\S")
 _LARGER = 1.12
-"""How much larger than the text a heading is set, at least."""
+"""Smallest ratio of a heading's font size to the body's."""
 
 _MAX_HEADING = 120
-SOFT = "\ufffe"
-"""What stands where a word was divided at a line's end."""
+SOFT_HYPHEN = "\ufffe"
+"""Marks where a word was hyphenated at the end of a line."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A line of a page; places and sizes in points, from the page's lower left corner."""
+    """A line of a page, or a table; coordinates in points, from the page's lower left corner."""
 
     text: str
     page: int
     left: float
     bottom: float
     top: float
-    height: float
-    """Of the page."""
-
+    page_height: float
     size: float
     is_mono: bool
     is_bold: bool
-    """Of a table its first row alone: it names the columns."""
+    """Of a table: whether only its first row is bold, which names the columns."""
 
     rows: tuple[tuple[str, ...], ...] = ()
-    """Cells, where it is no line but a table; `text` is then all they say."""
+    """The cells of a table; `text` is then their text."""
 
 
-def bare(text: str) -> str:
-    """Letters and digits of a text, in small letters: what a title is known by."""
+def normalize_title(text: str) -> str:
+    """Letters and digits of a title, in lower case, for comparison."""
     return "".join(filter(str.isalnum, text.casefold()))
 
 
-def without_repeated(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Line]], int]:
-    """Pages without what stands at the head or foot of many, and how many lines went.
+def drop_headers_and_footers(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Line]], int]:
+    """Pages without lines repeated in the margins of many pages, and how many lines were dropped.
 
-    Digits count as equal, for page numbers run on. Left and right pages may differ: a third of the
-    pages, and at least three, is many.
+    Numbers count as equal, since page numbers increase. Left and right pages may differ: many means
+    a third of the pages, and at least three.
     """
-    where = Counter(key for page in pages for key in {_edge(line) for line in page} if key)
+    counts = Counter(key for page in pages for key in {_margin_key(line) for line in page} if key)
     many = max(3, len(pages) / 3)
-    repeated = {key for key, count in where.items() if count >= many}
-    kept = [[line for line in page if _edge(line) not in repeated] for page in pages]
-    return kept, sum(map(len, pages)) - sum(map(len, kept))
+    repeated = {key for key, count in counts.items() if count >= many}
+    left = [[line for line in page if _margin_key(line) not in repeated] for page in pages]
+    return left, sum(map(len, pages)) - sum(map(len, left))
 
 
-def _edge(line: Line) -> str:
-    """What a line in the margin says, digits apart; "" for any other line."""
-    if _MARGIN * line.height < line.bottom and line.top < (1 - _MARGIN) * line.height:
+def _margin_key(line: Line) -> str:
+    """The text of a line in the margin, without numbers; "" for any other line."""
+    if _MARGIN * line.page_height < line.bottom and line.top < (1 - _MARGIN) * line.page_height:
         return ""
     return re.sub(r"\d+|\b[ivxl]+\b", "#", " ".join(line.text.split())) or "#"
 
 
-def without_contents(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Line]], int]:
-    """Pages without tables of contents, and how many pages went."""
-    kept: list[list[Line]] = []
-    gone = 0
+def drop_contents(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Line]], int]:
+    """Pages without tables of contents, and how many pages were dropped."""
+    left: list[list[Line]] = []
+    num_dropped = 0
     for page in pages:
         listed = sum(_LEADERS.search(line.text) is not None for line in page)
         dotted = sum(re.search(r"(\.\s*){4,}", line.text) is not None for line in page)
         is_contents = len(page) >= 8 and listed > 0.6 * len(page) and dotted > 0.3 * len(page)
-        gone += is_contents
-        kept.append([] if is_contents else list(page))
-    return kept, gone
+        num_dropped += is_contents
+        left.append([] if is_contents else list(page))
+    return left, num_dropped
 
 
-def blocks_of(lines: Sequence[Line], *, outline: Mapping[tuple[int, str], int]) -> list[Block]:
-    """Lines as blocks.
+def build_blocks(lines: Sequence[Line], *, outline: Mapping[tuple[int, str], int]) -> list[Block]:
+    """Join lines into blocks.
 
     Args:
-        lines: of all pages, in the order in which they are read.
-        outline: (page, bare title) to level, from the bookmarks; may be empty.
+        lines: of all pages, in reading order.
+        outline: (page, normalised title) to level, from the bookmarks; may be empty.
     """
     if not lines:
         return []
@@ -97,7 +95,8 @@ def blocks_of(lines: Sequence[Line], *, outline: Mapping[tuple[int, str], int]) 
         body[line.size] += 0 if line.rows else len(line.text)
     size = body.most_common(1)[0][0]
     levels = _levels([line for line in lines if not line.rows], size=size)
-    words = Counter(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", " ".join(_plain(lines)).casefold()))
+    text = " ".join(line.text for line in lines if SOFT_HYPHEN not in line.text)
+    words = Counter(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.casefold()))
     blocks: list[Block] = []
     waiting: list[Line] = []
 
@@ -106,9 +105,9 @@ def blocks_of(lines: Sequence[Line], *, outline: Mapping[tuple[int, str], int]) 
             blocks.append(_block(waiting, words=words))
             waiting.clear()
 
-    at = 0
-    while at < len(lines):
-        line, (level, taken) = lines[at], _bookmarked(lines, at, outline=outline, size=size)
+    i = 0
+    while i < len(lines):
+        line, (level, taken) = lines[i], _bookmarked(lines, i, outline=outline, size=size)
         level = level or _heading_level(line, levels=levels)
         if line.rows:
             flush()
@@ -116,39 +115,35 @@ def blocks_of(lines: Sequence[Line], *, outline: Mapping[tuple[int, str], int]) 
             taken = 1
         elif level:
             flush()
-            _add_heading(blocks, lines[at : at + taken], level, is_marked=taken > 1)
+            _add_heading(blocks, lines[i : i + taken], level, is_marked=taken > 1)
         else:
-            if waiting and not _goes_on(waiting, line):
+            if waiting and not _continues(waiting, line):
                 flush()
             waiting.append(line)
-        at += taken
+        i += taken
     flush()
     return blocks
 
 
-def _plain(lines: Sequence[Line]) -> list[str]:
-    return [line.text for line in lines if SOFT not in line.text]
-
-
 def _levels(lines: Sequence[Line], *, size: float) -> dict[float, int]:
-    """Sizes larger than the text's, to levels from 1."""
+    """Font sizes larger than the body's, to levels from 1."""
     larger = sorted({line.size for line in lines if line.size >= _LARGER * size}, reverse=True)
-    return {each: min(6, at + 1) for at, each in enumerate(larger)}
+    return {each: min(6, i) for i, each in enumerate(larger, start=1)}
 
 
-_LINES_OF_A_HEADING = 4
+_MAX_HEADING_LINES = 4
 
 
 def _bookmarked(
-    lines: Sequence[Line], at: int, *, outline: Mapping[tuple[int, str], int], size: float
+    lines: Sequence[Line], start: int, *, outline: Mapping[tuple[int, str], int], size: float
 ) -> tuple[int, int]:
-    """The level of a heading that bookmarks know, or 0, and how many lines it takes."""
-    if not (lines[at].is_bold or lines[at].size >= size):
+    """The level of a heading in the bookmarks, or 0, and how many lines it takes."""
+    first, text = lines[start], ""
+    if not (first.is_bold or first.size >= size):
         return 0, 1
-    first, text = lines[at], ""
-    for taken, line in enumerate(lines[at : at + _LINES_OF_A_HEADING], start=1):
+    for taken, line in enumerate(lines[start : start + _MAX_HEADING_LINES], start=1):
         text = f"{text} {line.text}".strip()
-        titles = (bare(text), bare(_NUMBERED_PREFIX.sub("", text)))
+        titles = (normalize_title(text), normalize_title(_NUMBERED_PREFIX.sub("", text)))
         for page in (first.page, first.page - 1, first.page + 1):
             for title in titles:
                 if title and (page, title) in outline:
@@ -157,7 +152,7 @@ def _bookmarked(
 
 
 def _heading_level(line: Line, *, levels: Mapping[float, int]) -> int:
-    """The level of a heading that is set larger than the text, or 0."""
+    """The level of a heading in a larger font than the body, or 0."""
     is_short = len(line.text) <= _MAX_HEADING and any(map(str.isalpha, line.text))
     if line.is_mono or not is_short or line.text.rstrip().endswith((".", ",", ";")):
         return 0
@@ -173,8 +168,8 @@ _NUMBERED_PREFIX = re.compile(r"^(?:Chapter|Appendix)?\s*(?:[A-Z]|\d{1,2})(?:\.\
 def _add_heading(
     blocks: list[Block], lines: Sequence[Line], level: int, *, is_marked: bool
 ) -> None:
-    """A heading; one that goes on in the next line of the same page is one heading."""
-    text = " ".join(" ".join(line.text for line in lines).replace(SOFT, "").split())
+    """Add a heading; one that continues in the next line of the same page is one heading."""
+    text = " ".join(" ".join(line.text for line in lines).replace(SOFT_HYPHEN, "").split())
     page = lines[0].page
     last = blocks[-1] if blocks else None
     follows = last is not None and (last.kind, last.level, last.page) == ("heading", level, page)
@@ -184,8 +179,8 @@ def _add_heading(
         blocks.append(Block(kind="heading", text=text, level=level, page=page))
 
 
-def _goes_on(waiting: Sequence[Line], line: Line) -> bool:
-    """Whether a line belongs to the block before it."""
+def _continues(waiting: Sequence[Line], line: Line) -> bool:
+    """Whether a line continues the block before it."""
     last = waiting[-1]
     if line.is_mono != last.is_mono or _BULLET.match(line.text):
         return False
@@ -201,21 +196,26 @@ def _goes_on(waiting: Sequence[Line], line: Line) -> bool:
 def _block(lines: Sequence[Line], *, words: Mapping[str, int]) -> Block:
     first = lines[0]
     if first.is_mono:
-        text = "\n".join(line.text.replace(SOFT, "-") for line in lines)
+        text = "\n".join(line.text.replace(SOFT_HYPHEN, "-") for line in lines)
         return Block(kind="code", text=text, page=first.page)
     text = lines[0].text
     for line in lines[1:]:
-        text = f"{text}{SOFT}{line.text}" if _is_divided(text, line.text) else f"{text} {line.text}"
-    text = " ".join(_joined(text, words=words).split())
+        text = (
+            f"{text}{SOFT_HYPHEN}{line.text}"
+            if _is_hyphenated(text, line.text)
+            else f"{text} {line.text}"
+        )
+    text = " ".join(_join_hyphenated(text, words=words).split())
     if _BULLET.match(text):
         return Block(kind="item", text=_MARK.sub("", text), level=1, page=first.page)
     return Block(kind="paragraph", text=text, page=first.page)
 
 
 def _table(line: Line, last: Block | None, *, words: Mapping[str, int]) -> Block:
-    """A table; one that goes on from the page before has the headings of that."""
+    """A table; a continuation from the page before gets its header."""
     rows = tuple(
-        tuple(" ".join(_joined(cell, words=words).split()) for cell in row) for row in line.rows
+        tuple(" ".join(_join_hyphenated(cell, words=words).split()) for cell in row)
+        for row in line.rows
     )
     has_header = line.is_bold
     if last is not None and last.kind == "table" and last.page == line.page - 1:
@@ -226,14 +226,14 @@ def _table(line: Line, last: Block | None, *, words: Mapping[str, int]) -> Block
     return Block(kind="table", text="", page=line.page, rows=rows, has_header=has_header)
 
 
-def _is_divided(text: str, more: str) -> bool:
+def _is_hyphenated(text: str, more: str) -> bool:
     return text.endswith("-") and text[-2:-1].isalpha() and more[:1].islower()
 
 
-def _joined(text: str, *, words: Mapping[str, int]) -> str:
-    """A text in which divided words are whole.
+def _join_hyphenated(text: str, *, words: Mapping[str, int]) -> str:
+    """A text with hyphenated words joined.
 
-    A hyphen stays only where the document writes the word with it elsewhere and never without.
+    The hyphen stays only if the document writes the word with it more often than without.
     """
 
     def join(match: re.Match[str]) -> str:
@@ -242,5 +242,5 @@ def _joined(text: str, *, words: Mapping[str, int]) -> str:
         keeps = words.get(hyphened.casefold(), 0) > words.get(whole.casefold(), 0)
         return hyphened if keeps else whole
 
-    joined = re.sub(rf"([^\W\d_]+-?){SOFT}\s*([^\W\d_]+)", join, text)
-    return joined.replace(SOFT, "")
+    joined = re.sub(rf"([^\W\d_]+-?){SOFT_HYPHEN}\s*([^\W\d_]+)", join, text)
+    return joined.replace(SOFT_HYPHEN, "")

@@ -1,47 +1,47 @@
-"""Ruled tables of printed pages: crossing lines made into grids of cells, pure functions.
+"""Tables with ruling lines in both directions: grids of cells from crossing lines.
 
-A table has lines between its rows at least (`bands` finds those that have no others); text that
-stands in columns without any lines is read as text.
+Pure functions. `unruled_tables` finds tables with lines between rows only; text in columns without
+any lines is read as text.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 NEAR = 2.5
-"""Points within which borders are one: rules have a breadth, and are drawn cell by cell."""
+"""Points within which borders are the same: lines have a width, and are drawn cell by cell."""
 
 _MAX_RULES = 4000
-"""A page with more of them is a drawing."""
+"""A page with more lines is a drawing."""
 
 MAX_CELL = 0.4
-"""Share of a page that a cell takes at most: what takes more is a frame around the text."""
+"""Share of a page that a cell may take; a larger one is a frame around the text."""
 
 _MIN_FILLED = 0.3
-"""Share of a table's cells that hold text, at least: a chart's grid is empty."""
+"""Share of a table's cells that contain text; the grid of a chart has less."""
 
 
 @dataclass(frozen=True, order=True)
 class Rule:
-    """A straight line; places in points, from the page's lower left corner."""
+    """A straight line; coordinates in points, from the page's lower left corner."""
 
-    is_level: bool
-    at: float
-    """Height of a level line; of an upright one how far to the right."""
+    is_horizontal: bool
+    position: float
+    """y of a horizontal line, x of a vertical one."""
 
     start: float
     end: float
     is_edge: bool = False
-    """Whether it bounds an area, such as the shade behind a listing."""
+    """Whether it bounds an area, such as the shading behind a code listing."""
 
     @classmethod
-    def between(
+    def from_points(
         cls, first: tuple[float, float], last: tuple[float, float], *, is_edge: bool
     ) -> Self | None:
-        """The line between two points; None: it is slanted, or too short to part anything."""
+        """The line between two points; None if it is slanted or too short."""
         (left, bottom), (right, top) = first, last
         width, height = abs(right - left), abs(top - bottom)
         if min(width, height) > NEAR / 2 or max(width, height) <= NEAR:
@@ -53,7 +53,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Borders of rows and columns; cells that no line parts are one."""
+    """Borders of rows and columns; positions that no line separates are one cell."""
 
     lefts: npt.NDArray[np.float64]
     """Borders of columns, one more than columns, from the left."""
@@ -62,56 +62,57 @@ class Grid:
     """Borders of rows, one more than rows, from the top."""
 
     cells: npt.NDArray[np.int64]
-    """int64[rows, columns]: the cell that a place belongs to, by its first place; -1: a frame."""
+    """int64[rows, columns]: the cell, named by its first position in row order; -1: a frame."""
 
     def cells_at(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-        """Of each point (x, y) its cell, or -1."""
+        """The cell of each point (x, y), or -1."""
         rows, columns = self.cells.shape
         column = np.searchsorted(self.lefts, points[:, 0], side="right") - 1
         row = np.searchsorted(-self.tops, -points[:, 1], side="right") - 1
         is_inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
         return np.where(is_inside, self.cells[row % rows, column % columns], -1)
 
-    def filled(self, texts: Mapping[int, str]) -> tuple[tuple[str, ...], ...]:
-        """Rows of texts, those and columns without any left out; (): it is no table.
+    def fill(self, texts: Mapping[int, str]) -> tuple[tuple[str, ...], ...]:
+        """Rows of texts without empty rows and columns; () if it is not a table.
 
-        What stands in a cell of several rows or columns stands in the first of them.
+        The text of a cell that spans several rows or columns is in the first of them.
         """
         rows, columns = self.cells.shape
         table = [
             [texts.get(row * columns + column, "") for column in range(columns)]
             for row in range(rows)
         ]
-        used = [at for at in range(columns) if any(row[at] for row in table)]
-        found = tuple(tuple(row[at] for at in used) for row in table if any(row))
-        size = len(found) * len(used)
-        is_table = len(found) > 1 and len(used) > 1
-        is_filled = sum(cell != "" for row in found for cell in row) >= _MIN_FILLED * size
-        is_filled &= 2 * sum(sum(map(bool, row)) > 1 for row in found) >= len(found)
-        return found if is_table and is_filled else ()
+        used = [column for column in range(columns) if any(row[column] for row in table)]
+        filled = tuple(tuple(row[column] for column in used) for row in table if any(row))
+        if len(filled) < 2 or len(used) < 2:
+            return ()
+        cells = [sum(map(bool, row)) for row in filled]
+        is_sparse = sum(cells) < _MIN_FILLED * len(filled) * len(used)
+        is_list = 2 * sum(count > 1 for count in cells) < len(filled)
+        return () if is_sparse or is_list else filled
 
 
-def grids(rules: Sequence[Rule], *, width: float, height: float) -> list[Grid]:
-    """The grids that lines of a page make, from the top; `width` and `height` are the page's."""
+def find_grids(rules: Sequence[Rule], *, width: float, height: float) -> list[Grid]:
+    """The grids of a page's lines, from the top; `width` and `height` are the page's."""
     if len(rules) > _MAX_RULES:
         return []
-    level = merged([rule for rule in rules if rule.is_level])
-    upright = merged([rule for rule in rules if not rule.is_level])
-    if len(level) < 2 or len(upright) < 1:
+    horizontal = merge_rules([rule for rule in rules if rule.is_horizontal])
+    vertical = merge_rules([rule for rule in rules if not rule.is_horizontal])
+    if len(horizontal) < 2 or len(vertical) < 1:
         return []
-    found = [
-        _grid(rows, columns, most=MAX_CELL * width * height)
-        for rows, columns in _connected(level, upright)
+    grids = [
+        _build_grid(rows, columns, max_area=MAX_CELL * width * height)
+        for rows, columns in _connected(horizontal, vertical)
         if len(rows) > 1
     ]
     return sorted(
-        (grid for grid in found if min(grid.cells.shape) > 1 and _is_of_oblongs(grid.cells)),
+        (grid for grid in grids if min(grid.cells.shape) > 1 and _has_only_rectangles(grid.cells)),
         key=lambda grid: (-grid.tops[0], grid.lefts[0]),
     )
 
 
-def _is_of_oblongs(cells: npt.NDArray[np.int64]) -> bool:
-    """Whether each cell is one: between the boxes of a drawing there are other shapes."""
+def _has_only_rectangles(cells: npt.NDArray[np.int64]) -> bool:
+    """Whether all cells are rectangles; the areas between the boxes of a drawing are not."""
     for cell in np.unique(cells[cells >= 0]).tolist():
         rows, columns = np.nonzero(cells == cell)
         if len(rows) != (np.ptp(rows) + 1) * (np.ptp(columns) + 1):
@@ -119,44 +120,23 @@ def _is_of_oblongs(cells: npt.NDArray[np.int64]) -> bool:
     return True
 
 
-def word_starts(places: npt.NDArray[np.int64], boxes: npt.NDArray[np.float64]) -> list[int]:
-    """Where words begin among characters: a word stands whole in the cell in which it begins.
-
-    One that is too long for its cell crosses the border, and may stand on the next cell's text.
-
-    Args:
-        places: of the characters in the page's text; what parts words there is no character.
-        boxes: left, bottom, right and top of each.
-    """
-    is_first = np.ones(len(places), dtype=np.bool_)
-    back = boxes[1:, 0] < boxes[:-1, 0] - NEAR
-    other_line = (boxes[1:, 1] > boxes[:-1, 3]) | (boxes[1:, 3] < boxes[:-1, 1])
-    is_first[1:] = (np.diff(places) > 1) | back | other_line
-    return np.flatnonzero(is_first).tolist()
+def merge_rules(rules: Sequence[Rule]) -> list[Rule]:
+    """Lines of one direction, with lines that continue each other merged."""
+    positions = _cluster([rule.position for rule in rules])
+    moved = [replace(rule, position=_nearest(positions, rule.position)) for rule in rules]
+    merged: list[Rule] = []
+    for rule in sorted(moved, key=lambda rule: (rule.position, rule.start)):
+        last = merged[-1] if merged else None
+        if last and last.position == rule.position and rule.start <= last.end + NEAR:
+            merged[-1] = replace(last, end=max(last.end, rule.end))
+        else:
+            merged.append(replace(rule, is_edge=False))
+    return merged
 
 
-def merged(rules: Sequence[Rule]) -> list[Rule]:
-    """Lines of one direction, those that go on in each other as one."""
-    places = _borders([rule.at for rule in rules])
-    by_place: dict[float, list[Rule]] = {}
-    for rule in rules:
-        by_place.setdefault(float(_nearest(places, rule.at)), []).append(rule)
-    found: list[Rule] = []
-    for at, beside in sorted(by_place.items()):
-        start, end = None, 0.0
-        for rule in sorted(beside, key=lambda rule: rule.start):
-            if start is not None and rule.start > end + NEAR:
-                found.append(Rule(rule.is_level, at, start, end))
-                start = None
-            start, end = (rule.start, rule.end) if start is None else (start, max(end, rule.end))
-        if start is not None:
-            found.append(Rule(beside[0].is_level, at, start, end))
-    return found
-
-
-def _borders(places: Sequence[float]) -> npt.NDArray[np.float64]:
-    """Places, those that are near each other as one; sorted."""
-    ordered = np.sort(np.array(places, dtype=np.float64))
+def _cluster(positions: Sequence[float]) -> npt.NDArray[np.float64]:
+    """Sorted positions, with those near each other replaced by their mean."""
+    ordered = np.sort(np.array(positions, dtype=np.float64))
     if not len(ordered):
         return ordered
     groups = np.cumsum(np.concatenate([[0], np.diff(ordered) > NEAR]))
@@ -164,84 +144,75 @@ def _borders(places: Sequence[float]) -> npt.NDArray[np.float64]:
     return means
 
 
-def _nearest(places: npt.NDArray[np.float64], at: float) -> np.float64:
-    nearest: np.float64 = places[np.abs(places - at).argmin()]
-    return nearest
+def _nearest(positions: npt.NDArray[np.float64], position: float) -> float:
+    return float(positions[np.abs(positions - position).argmin()])
 
 
 def _connected(
-    level: Sequence[Rule], upright: Sequence[Rule]
+    horizontal: Sequence[Rule], vertical: Sequence[Rule]
 ) -> Iterator[tuple[list[Rule], list[Rule]]]:
-    """Level and upright lines that hang together by crossing or touching each other."""
-    across, down = _arrays(level), _arrays(upright)
+    """Groups of horizontal and vertical lines that are connected by crossing or touching."""
+    across, down = _arrays(horizontal), _arrays(vertical)
     meets = (
         (across[1][:, None] <= down[0] + NEAR)
         & (across[2][:, None] >= down[0] - NEAR)
         & (down[1] <= across[0][:, None] + NEAR)
         & (down[2] >= across[0][:, None] - NEAR)
     )
-    left = meets.any(axis=1)
-    while left.any():
-        rows = np.zeros(len(level), dtype=np.bool_)
-        rows[left.argmax()] = True
-        while True:
-            columns = meets[rows].any(axis=0)
-            grown = meets[:, columns].any(axis=1)
-            if (grown == rows).all():
-                break
-            rows = grown
-        left &= ~rows
-        yield (
-            [level[at] for at in np.flatnonzero(rows).tolist()],
-            [upright[at] for at in np.flatnonzero(columns).tolist()],
-        )
+    group = np.arange(len(horizontal))
+    while True:
+        of_vertical = np.where(meets, group[:, None], len(group)).min(axis=0)
+        grown = np.where(meets, of_vertical, group[:, None]).min(axis=1)
+        if (grown == group).all():
+            break
+        group = grown
+    for first in np.unique(group[meets.any(axis=1)]).tolist():
+        rows = np.flatnonzero(group == first)
+        columns = np.flatnonzero(meets[rows].any(axis=0))
+        yield [horizontal[i] for i in rows.tolist()], [vertical[i] for i in columns.tolist()]
 
 
 def _arrays(rules: Sequence[Rule]) -> npt.NDArray[np.float64]:
-    return np.array([(rule.at, rule.start, rule.end) for rule in rules]).T
+    return np.array([(rule.position, rule.start, rule.end) for rule in rules]).T
 
 
-def _grid(level: Sequence[Rule], upright: Sequence[Rule], *, most: float) -> Grid:
-    """The grid of lines that hang together; a table may have no lines at its left and right."""
-    ends = [end for rule in level for end in (rule.start, rule.end)]
-    lefts = _borders([*(rule.at for rule in upright), *ends])
-    ends = [end for rule in upright for end in (rule.start, rule.end)]
-    tops = _borders([*(rule.at for rule in level), *ends])[::-1]
+def _build_grid(horizontal: Sequence[Rule], vertical: Sequence[Rule], *, max_area: float) -> Grid:
+    """The grid of connected lines; a table may have no lines at its left and right edges."""
+    ends = [end for rule in horizontal for end in (rule.start, rule.end)]
+    lefts = _cluster([*(rule.position for rule in vertical), *ends])
+    ends = [end for rule in vertical for end in (rule.start, rule.end)]
+    tops = _cluster([*(rule.position for rule in horizontal), *ends])[::-1]
     rows, columns = len(tops) - 1, len(lefts) - 1
+    middles = (tops[:-1] + tops[1:]) / 2
     walls = np.zeros((rows, columns + 1), dtype=np.bool_)
-    for rule in upright:
-        middles = (tops[:-1] + tops[1:]) / 2
-        at = int(np.abs(lefts - rule.at).argmin())
-        walls[:, at] |= (rule.start < middles) & (middles < rule.end)
+    for rule in vertical:
+        index = int(np.abs(lefts - rule.position).argmin())
+        walls[:, index] |= (rule.start < middles) & (middles < rule.end)
+    middles = (lefts[:-1] + lefts[1:]) / 2
     floors = np.zeros((rows + 1, columns), dtype=np.bool_)
-    for rule in level:
-        middles = (lefts[:-1] + lefts[1:]) / 2
-        at = int(np.abs(tops - rule.at).argmin())
-        floors[at] |= (rule.start < middles) & (middles < rule.end)
-    cells = _joined(walls, floors)
+    for rule in horizontal:
+        index = int(np.abs(tops - rule.position).argmin())
+        floors[index] |= (rule.start < middles) & (middles < rule.end)
+    cells = _join_open(walls, floors)
     areas = np.outer(tops[:-1] - tops[1:], np.diff(lefts))
     sizes = np.bincount(cells.ravel(), weights=areas.ravel(), minlength=cells.size)
-    return Grid(lefts=lefts, tops=tops, cells=np.where(sizes[cells] > most, -1, cells))
+    return Grid(lefts=lefts, tops=tops, cells=np.where(sizes[cells] > max_area, -1, cells))
 
 
-def _joined(walls: npt.NDArray[np.bool_], floors: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Places that no line parts, named by the first of them."""
-    rows, columns = len(walls), floors.shape[1]
-    cells = np.full((rows, columns), -1, dtype=np.int64)
-    for first in range(rows * columns):
-        if cells[divmod(first, columns)] >= 0:
-            continue
-        waiting = [divmod(first, columns)]
-        while waiting:
-            row, column = waiting.pop()
-            if cells[row, column] >= 0:
-                continue
-            cells[row, column] = first
-            beside = (
-                (row, column + 1, column + 1 < columns and not walls[row, column + 1]),
-                (row, column - 1, column > 0 and not walls[row, column]),
-                (row + 1, column, row + 1 < rows and not floors[row + 1, column]),
-                (row - 1, column, row > 0 and not floors[row, column]),
-            )
-            waiting += [(down, right) for down, right, is_open in beside if is_open]
-    return cells
+def _join_open(
+    walls: npt.NDArray[np.bool_], floors: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int64]:
+    """Positions that no line separates, named by the first of them."""
+    is_open_right, is_open_below = ~walls[:, 1:-1], ~floors[1:-1]
+    cells = np.arange(len(walls) * floors.shape[1]).reshape(len(walls), floors.shape[1])
+    while True:
+        before = cells.copy()
+        for a, b, is_open in (
+            (cells[:, :-1], cells[:, 1:], is_open_right),
+            (cells[:-1], cells[1:], is_open_below),
+        ):
+            lowest = np.minimum(a, b)
+            np.copyto(a, np.minimum(a, lowest), where=is_open)
+            np.copyto(b, np.minimum(b, lowest), where=is_open)
+        if (cells == before).all():
+            return cells
