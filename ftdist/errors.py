@@ -1,17 +1,17 @@
-"""The errors that a user can meet, each with its exit code.
+"""The exceptions that a user can meet, each with its exit code.
 
-    FtdistError          70  our own mistake
-      ConfigError        78  a key, a value, or an arithmetic that cannot work
-      DataError          78  a document, a conversation or a probe that cannot be used
-      ModelError         78  a model folder that cannot be trained as it is
-      StorageError       74  a disk that is full, a file that is damaged or cannot be written
-      SlurmError         69  SLURM did not do what it was asked (ftdist_launch.slurm.client)
-      HangError          76  a rank that stopped answering
-      RequeueError       75  the run is whole and asks to be started again
-      CrashLoopError     99  several attempts in a row without progress
+    FtdistError          70  internal error
+      ConfigError        78  invalid key, value or combination of them
+      DataError          78  unusable document, conversation or probe
+      ModelError         78  untrainable model folder
+      StorageError       74  full disk, damaged or unwritable file
+      SlurmError         69  SLURM failed (ftdist_launch.slurm.client)
+      HangError          76  a rank stopped responding
+      RequeueError       75  the run was saved and should be started again
+      CrashLoopError     99  several consecutive attempts without progress
 
-An error is one sentence that says what is wrong, with the numbers, and one that says what to do.
-`ftdist.cli` prints both and exits with the code; a traceback is for our own mistakes alone.
+An error has one sentence for the problem, with the numbers, and one for the remedy. `ftdist.cli`
+prints both and exits with the code; only internal errors show a traceback.
 """
 
 from typing import ClassVar
@@ -21,7 +21,7 @@ INTERRUPTED = 130
 
 
 class FtdistError(Exception):
-    """Something went wrong that one sentence can say.
+    """An error that is reported to the user as problem and remedy.
 
     Args:
         problem: what is wrong, with the numbers; a full sentence.
@@ -40,7 +40,7 @@ class FtdistError(Exception):
         return f"{self.problem}\nTo fix: {self.remedy}"
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Errors cross process borders: keep both sentences."""
+        """Errors cross process boundaries: keep both sentences."""
         return (_rebuild, (type(self), self.problem, self.remedy))
 
 
@@ -49,42 +49,42 @@ def _rebuild(kind: type[FtdistError], problem: str, remedy: str) -> FtdistError:
 
 
 class ConfigError(FtdistError):
-    """A key, a value, or an arithmetic that cannot work."""
+    """Invalid key, value or combination of them."""
 
     exit_code = 78
 
 
 class DataError(FtdistError):
-    """A document, a conversation or a probe that cannot be used."""
+    """Unusable document, conversation or probe."""
 
     exit_code = 78
 
 
 class ModelError(FtdistError):
-    """A model that cannot be trained as it is."""
+    """Untrainable model."""
 
     exit_code = 78
 
 
 class StorageError(FtdistError):
-    """A disk that is full, or a file that is damaged or cannot be written."""
+    """Full disk, or damaged or unwritable file."""
 
     exit_code = 74
 
 
 class HangError(FtdistError):
-    """A rank stopped answering."""
+    """A rank stopped responding."""
 
     exit_code = 76
 
 
 class RequeueError(FtdistError):
-    """The run is whole and asks to be started again."""
+    """The run was saved and should be started again."""
 
     exit_code = 75
 
 
 class CrashLoopError(FtdistError):
-    """Several attempts in a row made no progress."""
+    """Several consecutive attempts made no progress."""
 
     exit_code = 99

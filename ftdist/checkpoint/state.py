@@ -69,8 +69,8 @@ def save_state(
         engine: between two steps.
         store: of the run; the same folder on every rank.
         step: optimizer steps done.
-        attempt: number of this attempt.
-        identity: stored with the state, compared when it is loaded.
+        attempt: its number.
+        identity: compared when the state is loaded.
         reference_row: a short row of real tokens.
 
     Raises:
@@ -78,13 +78,7 @@ def save_state(
             written is removed, and the training state is unchanged.
     """
     world = engine.world
-    metadata = {
-        **asdict(identity),
-        "world_size": world.size,
-        "optimizer_steps": optimizer_steps(engine),
-        "shapes": parameter_shapes(engine),
-        "frozen": list(engine.frozen),
-    }
+    metadata = _metadata(engine, identity)
     reference = _reference_tensors(engine, reference_row)
 
     def write(folder: Path) -> list[dict[str, Any]]:
@@ -106,6 +100,16 @@ def save_state(
         if world.is_rank0:
             store.discard(step, attempt)
         raise
+
+
+def _metadata(engine: Zero3Engine, identity: Identity) -> dict[str, Any]:
+    return {
+        **asdict(identity),
+        "world_size": engine.world.size,
+        "optimizer_steps": optimizer_steps(engine),
+        "shapes": parameter_shapes(engine),
+        "frozen": list(engine.frozen),
+    }
 
 
 def restore_state(

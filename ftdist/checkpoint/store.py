@@ -1,15 +1,16 @@
-"""Where checkpoints lie: written beside, verified, committed by one rename. No torch.
+"""The checkpoints of a run: written to a temporary folder, verified, committed by one rename.
 
-    checkpoints/step-00001200/               committed: every file named in its manifest.json
-                step-00001400.partial-3/     being written by attempt 3; nobody reads it
+    checkpoints/step-00001200/               committed: every file listed in its manifest.json
+                step-00001400.partial-3/     being written by attempt 3; never read
                 step-00001000.damaged/       set aside; step-00001000.damaged.txt says why
-                .trash-step-00000800-1f2e/   on its way out
-                best.json                    names the one to export, which stays
+                .trash-step-00000800-1f2e/   being deleted
+                best.json                    names the one to export, which is kept
 
-The lead begins, every rank writes and describes its own files, the lead commits. A process killed
-at any instant leaves either the new checkpoint whole or the one before it: a folder gets its
-committed name by one rename after all in it is on disk, and loses it by one rename before anything
-in it is deleted. A reader trusts the name for *committed* and the manifest for *undamaged*.
+Rank 0 begins, every rank writes and describes its own files, rank 0 commits. A process killed at
+any instant leaves either the new checkpoint whole or the one before it: a folder gets its
+committed name by one rename after its content is on disk, and loses it by one rename before
+anything in it is deleted. Readers trust the name for *committed* and the manifest for *undamaged*.
+Imports no torch.
 """
 
 import json
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftdist.checkpoint.damage import damaged_names, describe_loss, set_aside
 from ftdist.checkpoint.manifest import (
     DamagedCheckpointError,
     FileRecord,
@@ -35,18 +37,8 @@ from ftdist.errors import StorageError
 from ftdist.io import filesystem
 from ftdist.io.jsonl import write_whole
 
-__all__ = [
-    "CheckpointInfo",
-    "CheckpointStore",
-    "DamagedCheckpointError",
-    "FileRecord",
-    "Manifest",
-    "checkpoint_name",
-]
-
 _COMMITTED = re.compile(r"step-(\d{8,})")
 _PARTIAL = re.compile(r"step-\d{8,}\.partial-(\d+)")
-_DAMAGED = re.compile(r"step-\d{8,}\.damaged(-\d+)?")
 _TRASH = ".trash-"
 _BEST = "best.json"
 
@@ -58,24 +50,21 @@ def checkpoint_name(step: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointInfo:
-    """One committed checkpoint."""
+    """One committed checkpoint: optimizer steps done, and its folder."""
 
     step: int
-    """Optimizer steps done when it was taken."""
-
     path: Path
-    """Its folder."""
 
 
 class CheckpointStore:
     """The committed checkpoints of one run.
 
-    Only the lead of the newest attempt begins, commits, discards and clears; every rank describes.
-    Not for use by two attempts at once: the run's lock sees to that.
+    Rank 0 of the newest attempt calls all methods but `describe`, which every rank calls. Not for
+    use by two attempts at once: the run's lock prevents that.
 
     Args:
-        root: the folder that holds them; made when first written to.
-        keep: how many of the newest committed ones stay, at least 1; the best one stays too.
+        root: the folder that holds them; created at the first write.
+        keep: how many of the newest are kept, at least 1; the best one is kept too.
     """
 
     def __init__(self, root: Path, *, keep: int) -> None:
@@ -84,15 +73,14 @@ class CheckpointStore:
         self._keep = keep
 
     def begin(self, step: int, attempt: int) -> Path:
-        """An empty folder to write the checkpoint of `step` into; a failed try's rest is removed.
+        """An empty folder to write the checkpoint of `step` into; replaces that of a failed save.
 
         Raises:
-            StorageError: the folder cannot be made, or `step` is committed already (ask
-                `is_committed` first: a run resumed at its last step has nothing to save).
+            StorageError: the folder cannot be created, or `step` is already committed.
         """
         if self.is_committed(step):
             raise StorageError(
-                f"{checkpoint_name(step)} is committed already, in {self._root}.",
+                f"{checkpoint_name(step)} is already committed in {self._root}.",
                 remedy="resume from it instead of writing it again.",
             )
         partial = self._partial(step, attempt)
@@ -103,17 +91,17 @@ class CheckpointStore:
         return partial
 
     def describe(self, files: Sequence[Path]) -> list[FileRecord]:
-        """Bring this rank's files and their names to disk, and say what they hold.
+        """Flush this rank's files and their names to disk, and hash them.
 
         Raises:
-            StorageError: a file is not there or cannot be brought to disk.
+            StorageError: a file is missing or cannot be flushed.
         """
         records = []
         for path in files:
-            with filesystem.storage_errors("bring to disk", path):
+            with filesystem.storage_errors("flush to disk", path):
                 records.append(describe_file(path))
         for folder in {path.parent for path in files}:
-            with filesystem.storage_errors("bring to disk", folder):
+            with filesystem.storage_errors("flush to disk", folder):
                 filesystem.fsync_paths(folder)
         return records
 
@@ -124,26 +112,17 @@ class CheckpointStore:
         records: Sequence[FileRecord],
         metadata: dict[str, Any],
     ) -> Path:
-        """Make a checkpoint visible, once all ranks have described theirs; then let old ones go.
-
-        Args:
-            step: as begun.
-            attempt: as begun.
-            records: of all ranks together.
-            metadata: anything JSON, for people and for loading.
-
-        Returns:
-            The committed folder.
+        """Make a checkpoint visible, given the `records` of all ranks; delete old ones.
 
         Raises:
-            StorageError: a file is missing, of another size or not described; or the folder cannot
-                be written. Nothing has become visible then; `discard` removes the rest.
+            StorageError: a file is missing, has another size or is not described, or the folder
+                cannot be written. Nothing became visible; `discard` removes what is left.
         """
         partial, final = self._partial(step, attempt), self._root / checkpoint_name(step)
         with filesystem.storage_errors("commit", partial):
             problems = check_presence(partial, records)
             if len({record.name for record in records}) != len(records):
-                problems.append("two ranks describe a file of the same name")
+                problems.append("two ranks describe files of the same name")
             if problems:
                 raise StorageError(
                     f"{partial.name} cannot be committed: {'; '.join(problems)}.",
@@ -162,13 +141,13 @@ class CheckpointStore:
         return final
 
     def discard(self, step: int, attempt: int) -> None:
-        """Remove what a failed save left; safe to call when there is nothing."""
+        """Remove what a failed save left, if anything."""
         shutil.rmtree(self._partial(step, attempt), ignore_errors=True)
 
     def clean_leftovers(self, attempt: int) -> None:
         """Remove what earlier attempts left half written or half deleted. At an attempt's start.
 
-        A later attempt's folders stay: they are not this one's to judge.
+        Folders of later attempts stay.
         """
         for path in self._folders():
             partial = _PARTIAL.fullmatch(path.name)
@@ -181,29 +160,29 @@ class CheckpointStore:
         return (self._root / checkpoint_name(step)).is_dir()
 
     def committed(self) -> list[CheckpointInfo]:
-        """Committed checkpoints, newest first; names alone, nothing is read."""
-        found = [
+        """Committed checkpoints, newest first, by their names alone."""
+        checkpoints = [
             CheckpointInfo(step=int(match[1]), path=path)
             for path in self._folders()
             if (match := _COMMITTED.fullmatch(path.name))
         ]
-        return sorted(found, key=lambda info: info.step, reverse=True)
+        return sorted(checkpoints, key=lambda info: info.step, reverse=True)
 
     def keep_best(self, step: int) -> None:
-        """Have the checkpoint of `step` stay until another one is the best. On the lead.
+        """Keep the checkpoint of `step` until another one is the best.
 
         Raises:
-            StorageError: this cannot be written down.
+            StorageError: best.json cannot be written.
         """
         with filesystem.storage_errors("name the best checkpoint in", self._root):
             write_whole(self._root / _BEST, json.dumps({"step": step}) + "\n")
         self._retain(step)
 
     def best(self) -> CheckpointInfo | None:
-        """The checkpoint that is named the best; None where none is, or it is not there.
+        """The checkpoint that best.json names, if it exists.
 
         Raises:
-            StorageError: what names it cannot be read just now, or is damaged.
+            StorageError: best.json cannot be read, or is damaged.
         """
         path = self._root / _BEST
         with filesystem.storage_errors("read", path):
@@ -216,27 +195,14 @@ class CheckpointStore:
         except (ValueError, LookupError, TypeError) as error:
             raise StorageError(
                 f"{path} does not name a checkpoint.",
-                remedy="delete it: the newest checkpoint is exported then.",
+                remedy="delete it; then the newest checkpoint is exported.",
             ) from error
         return next((info for info in self.committed() if info.step == step), None)
 
-    def verify(self, path: Path) -> Manifest:
-        """Check every file of a checkpoint by presence, size and hash; reads all of it.
-
-        Raises:
-            DamagedCheckpointError: names every file that is missing, too many, cut or changed.
-            StorageError: a file cannot be read just now.
-        """
-        return verify_folder(path)
-
     def best_verified(self, on_damaged: Callable[[Path, str], None]) -> CheckpointInfo | None:
-        """The best checkpoint, if one is named; a damaged one is set aside. On the lead.
+        """The best checkpoint; None where none is named or it is damaged.
 
-        Args:
-            on_damaged: as for `latest_verified`.
-
-        Returns:
-            None where none is named, or it is damaged: `latest_verified` has the next best.
+        A damaged one is set aside, as by `latest_verified`.
 
         Raises:
             StorageError: it cannot be read just now.
@@ -247,26 +213,25 @@ class CheckpointStore:
         try:
             verify_folder(best.path)
         except DamagedCheckpointError as error:
-            aside = self._set_aside(best, error.problem)
-            on_damaged(aside.path, f"{error.problem} It was the best.")
+            damaged_path = set_aside(best.path, error.problem)
+            on_damaged(damaged_path, f"{error.problem} It was the best.")
             return None
         return best
 
     def latest_verified(self, on_damaged: Callable[[Path, str], None]) -> CheckpointInfo | None:
-        """The newest undamaged checkpoint. Damaged ones on the way are set aside. On the lead.
+        """The newest undamaged checkpoint; None only where none was ever committed.
+
+        Damaged ones that are newer are set aside. A run whose checkpoints are all damaged does not
+        silently start again at step 0.
 
         Args:
-            on_damaged: told of each one set aside: where it is now, and a sentence on what was
-                wrong, which one is used instead and how many steps are lost.
-
-        Returns:
-            None where none was ever committed, and only there: a run whose checkpoints are all
-            damaged does not quietly begin again at step 0.
+            on_damaged: called for each one that was set aside, with its new path and a sentence:
+                what is wrong, which one is used instead and how many steps are lost.
 
         Raises:
             StorageError: all are damaged, or one cannot be read just now.
         """
-        aside: list[tuple[CheckpointInfo, str]] = []
+        damaged_ones: list[tuple[int, Path, str]] = []
         good: CheckpointInfo | None = None
         for info in self.committed():
             try:
@@ -274,42 +239,39 @@ class CheckpointStore:
                 if manifest.step != info.step:
                     raise damaged(info.path, [f"its manifest is of step {manifest.step}"])
             except DamagedCheckpointError as error:
-                aside.append((self._set_aside(info, error.problem), error.problem))
+                path = set_aside(info.path, error.problem)
+                damaged_ones.append((info.step, path, error.problem))
             else:
                 good = info
                 break
-        for info, problem in aside:
-            on_damaged(info.path, f"{problem} {_instead(info.step, good)}")
-        set_aside = sorted(path.name for path in self._folders() if _DAMAGED.fullmatch(path.name))
-        if good is None and set_aside:
+        used_step = None if good is None else good.step
+        for step, path, problem in damaged_ones:
+            on_damaged(path, describe_loss(problem, step=step, used_step=used_step))
+        names = damaged_names(self._root)
+        if good is None and names:
             raise StorageError(
-                f"No undamaged checkpoint is left in {self._root}: {', '.join(set_aside)} "
-                "cannot be used.",
-                remedy="put the files back from a copy and take `.damaged` off the folder's name, "
-                "or delete these folders to begin at step 0.",
+                f"No undamaged checkpoint is left in {self._root}; damaged: {', '.join(names)}.",
+                remedy="restore the files from a copy and remove `.damaged` from the folder's "
+                "name, or delete these folders to start at step 0.",
             )
         return good
 
-    def free_gib(self) -> float:
-        """Room left on the checkpoints' disk, GiB; quotas are not seen."""
-        with filesystem.storage_errors("look at", self._root):
-            return filesystem.free_gib(self._root)
-
     def require_space(self, gib: float) -> None:
-        """Refuse to go on with less than `gib` GiB free.
+        """Refuse to continue with less than `gib` GiB free; quotas are not seen.
 
         Raises:
             StorageError: there is less.
         """
-        free = self.free_gib()
+        with filesystem.storage_errors("look at", self._root):
+            free = filesystem.free_gib(self._root)
         if free >= gib:
             return
-        set_aside = sorted(path.name for path in self._folders() if _DAMAGED.fullmatch(path.name))
+        names = damaged_names(self._root)
         raise StorageError(
             f"Checkpoints need {gib:.2f} GiB, but the disk of {self._root} has {free:.2f} GiB "
             "free.",
             remedy=f"free {gib - free:.2f} GiB"
-            + (f" (damaged ones: {', '.join(set_aside)})" if set_aside else "")
+            + (f" (damaged checkpoints: {', '.join(names)})" if names else "")
             + ", lower checkpoint.keep_latest, or set run.root to another disk.",
         )
 
@@ -322,7 +284,7 @@ class CheckpointStore:
                 yield from [path for path in self._root.iterdir() if path.is_dir()]
 
     def _retain(self, just_committed: int) -> None:
-        """Let all but the newest `keep` and the best go; failing here is no error."""
+        """Delete all but the newest `keep` and the best; the next commit retries what failed."""
         try:
             best = self.best()
             stay = {just_committed} if best is None else {just_committed, best.step}
@@ -332,34 +294,10 @@ class CheckpointStore:
                     info.path.rename(self._root / trash)
             self._empty_trash()
         except (OSError, StorageError):
-            return  # The next commit tries again.
+            return
 
     def _empty_trash(self) -> None:
         for path in self._folders():
             if path.name.startswith(_TRASH):
-                # A file that a reader on another node holds open stays; the next try gets it.
+                # A file that another node holds open stays until the next time.
                 shutil.rmtree(path, ignore_errors=True)
-
-    def _set_aside(self, info: CheckpointInfo, problem: str) -> CheckpointInfo:
-        taken = {path.name for path in self._folders()}
-        name = f"{info.path.name}.damaged"
-        again = 2
-        while name in taken:
-            name = f"{info.path.name}.damaged-{again}"
-            again += 1
-        place = self._root / name
-        with filesystem.storage_errors("set aside", info.path):
-            info.path.rename(place)
-            write_whole(self._root / f"{name}.txt", problem + "\n")
-            filesystem.fsync_paths(self._root)
-        return CheckpointInfo(step=info.step, path=place)
-
-
-def _instead(step: int, good: CheckpointInfo | None) -> str:
-    if good is None:
-        return f"No older checkpoint is left: {_steps(step)} lost."
-    return f"{good.path.name} is used instead: {_steps(step - good.step)} lost."
-
-
-def _steps(count: int) -> str:
-    return "1 step is" if count == 1 else f"{count} steps are"

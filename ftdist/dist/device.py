@@ -1,4 +1,4 @@
-"""The only place that says cuda, cpu, nccl or gloo."""
+"""Devices, dtypes and backends: the only module that names cuda, cpu, nccl or gloo."""
 
 import ctypes
 import gc
@@ -50,8 +50,8 @@ def torch_device(device: Device, *, local_rank: int) -> torch.device:
 def free_memory() -> list[int]:
     """Free bytes of each GPU that this process sees.
 
-    Who looks keeps a context on each, and some clusters allow one process a GPU: where there are
-    several, a process of its own looks.
+    Asking creates a context on each GPU, and some clusters allow one process per GPU: with several
+    GPUs a separate process asks.
     """
     if torch.cuda.device_count() == 1:
         return _free_memory()
@@ -65,7 +65,7 @@ def _free_memory() -> list[int]:
 
 
 def give_memory_back() -> None:
-    """Have the GPUs show as free what nothing in this process refers to any more."""
+    """Return GPU memory that nothing in this process refers to any more."""
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
@@ -79,11 +79,11 @@ def use_device(device: torch.device) -> None:
 
 @contextmanager
 def large_blocks_apart() -> Iterator[None]:
-    """Within a `with` block, what is freed goes back to the system at once, not at last.
+    """Within a `with` block, return freed memory to the system at once.
 
-    Building a sharded model frees large blocks between small ones that stay. glibc would take
-    all from one heap, keep the holes, and a rank would hold much of the whole model: here memory
-    of 1 MiB and more is mapped on its own. Other C libraries are left as they are.
+    Building a sharded model frees large blocks between small ones that stay. glibc would take all
+    from one heap and keep the holes, so that a rank would hold much of the whole model: here blocks
+    of 1 MiB and more are mapped separately. Other C libraries are not changed.
     """
     library = ctypes.CDLL(None)
     if not hasattr(library, "malloc_trim"):

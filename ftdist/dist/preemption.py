@@ -1,7 +1,7 @@
-"""A wish to stop, heard at any time, obeyed at a step's end.
+"""Graceful stop flag, set by signals and checked at step boundaries.
 
-A signal only sets a flag here. Nothing collective runs in a handler: ranks would run into it at
-different places. The loop adds the flag to what the ranks agree on after each step.
+No collective runs in a signal handler: ranks would enter it at different points. The loop shares
+the flag with the other ranks after each step.
 """
 
 import signal
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 STOP_SIGNALS = (signal.SIGUSR2, signal.SIGTERM, signal.SIGINT)
-"""USR2: the launcher (NCCL may catch USR1); TERM: a preempting cluster; INT: a person."""
+"""USR2: the launcher (NCCL may catch USR1); TERM: preemption; INT: a person."""
 
 
 class StopRequest:
@@ -32,7 +32,7 @@ class StopRequest:
     @classmethod
     @contextmanager
     def listening(cls) -> "Iterator[StopRequest]":
-        """Listen for `STOP_SIGNALS` within a `with` block, then hand them back."""
+        """Handle `STOP_SIGNALS` within a `with` block, then restore the handlers."""
         stop = cls()
         before = {number: signal.signal(number, stop.request) for number in STOP_SIGNALS}
         try:

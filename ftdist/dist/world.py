@@ -1,4 +1,4 @@
-"""This process's place among its peers, and how the peers find each other."""
+"""This process's rank, and the process group."""
 
 import socket
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from ftdist.errors import HangError
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """This process's place among its peers: read once at start, then passed as a value."""
+    """This process's rank among its peers: read once at start, then passed as a value."""
 
     rank: int
     size: int
@@ -26,13 +26,13 @@ class World:
 
     @property
     def is_rank0(self) -> bool:
-        """Whether this rank decides, writes and speaks for all."""
+        """Whether this rank decides, writes and logs for all."""
         return self.rank == 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """Where ranks of several nodes meet: the lead listens there."""
+    """Where ranks of several nodes meet: rank 0 listens there."""
 
     host: str
     port: int
@@ -50,7 +50,7 @@ def init_process_group(
     timeout_s: float,
     init_timeout_s: float | None = None,
 ) -> None:
-    """Meet the other ranks. Collective.
+    """Join the other ranks. Collective.
 
     A collective that some rank never joins ends in an error after `timeout_s`.
 
@@ -62,7 +62,7 @@ def init_process_group(
         init_timeout_s: seconds to wait for them here; None: as long as later.
 
     Raises:
-        HangError: some rank did not come in time.
+        HangError: some rank did not join in time.
     """
     patience_s = init_timeout_s or timeout_s
     try:
@@ -75,21 +75,21 @@ def init_process_group(
             timeout=timedelta(seconds=timeout_s),
         )
     except RuntimeError as error:
-        words = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if isinstance(rendezvous, Address) and "in use" in words.lower():
+        message = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(rendezvous, Address) and "in use" in message.lower():
             raise HangError(
-                f"Port {rendezvous.port} of {rendezvous.host} is taken by another program.",
+                f"Port {rendezvous.port} of {rendezvous.host} is used by another program.",
                 remedy="start the run again for another port, or set cluster.master_port.",
             ) from error
-        if "time" not in words.lower():
+        if "time" not in message.lower():
             raise
-        place = ""
+        address = ""
         if isinstance(rendezvous, Address):
-            place = f" at {rendezvous.host}:{rendezvous.port}"
+            address = f" at {rendezvous.host}:{rendezvous.port}"
         raise HangError(
             f"Rank {world.rank} on {socket.gethostname()} waited {patience_s:.0f} s for "
-            f"{world.size} ranks{place} and not all came: {words}",
-            remedy="look for the rank that failed first; where nodes cannot reach each other, set "
+            f"{world.size} ranks{address}, and not all joined: {message}",
+            remedy="look for the rank that failed first; if nodes cannot reach each other, set "
             "cluster.network_interface; raise cluster.init_timeout_s if they are slow to start.",
         ) from error
 

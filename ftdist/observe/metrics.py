@@ -32,7 +32,7 @@ LOSS = Metric(
     "train/loss", "mean over the loss tokens of the whole global batch, before the step", "nats"
 )
 SOURCE_LOSS = Metric(
-    "train/loss_of/*",
+    "train/loss/*",
     "of one source, * its name: mean over its loss tokens of the global batch, before the step; "
     "KL(base || model) where the source follows the base model",
     "nats",

@@ -173,7 +173,15 @@ def _open_logger(
     """On rank 0, the attempt's logger, which has noted its start; None on the others."""
     if not engine.world.is_rank0:
         return nullcontext()
-    logger = open_metric_logger(run, config, plan, attempt=attempt, first_step=first_step)
+    logger = open_metric_logger(
+        run,
+        config,
+        plan,
+        attempt=attempt,
+        first_step=first_step,
+        # As `ftdist cancel` does it: the guard of this attempt and the launcher read the event.
+        on_stop=lambda: run.record_event("cancel_requested", by="wandb", now=False),
+    )
     run.record_event(
         "training_started",
         step=first_step,

@@ -15,7 +15,7 @@ from ftdist_launch.restart_policy import LOST_PEER, NO_EXIT_FILE
 
 ECHO = re.compile(
     r"connection (was )?(closed|reset|refused|aborted)|broken pipe|closed by (the )?(remote )?peer"
-    r"|remote process exited|socket closed|peer (rank )?(left|gone|exited)|not all came"
+    r"|remote process exited|socket closed|peer (rank )?(left|gone|exited)|not all joined"
     r"|failed to recv|recvbytes|sendbytes|nccl communicator was aborted",
     re.IGNORECASE,
 )

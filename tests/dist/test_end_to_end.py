@@ -68,10 +68,10 @@ def test_tiny_experiment_needs_nothing_but_its_name_and_no_compiler(trained: Pat
     ]
     assert [row["step"] for row in rows] == list(range(1, 13))
     assert all(row.keys() >= STEP_KEYS for row in rows)
-    assert rows[-1]["train/loss_of/library"] < rows[0]["train/loss_of/library"]
+    assert rows[-1]["train/loss/library"] < rows[0]["train/loss/library"]
     # In the first step the model is its own base, and the rate is 0 after it.
-    assert abs(rows[0]["train/loss_of/replay"]) < 1e-5
-    assert rows[-1]["train/loss_of/replay"] > 1e-3
+    assert abs(rows[0]["train/loss/replay"]) < 1e-5
+    assert rows[-1]["train/loss/replay"] > 1e-3
     assert [row["step"] for row in rows if "eval/held_out_loss" in row] == [6, 12]
     kept = sorted(path.name for path in (trained / "runs/r/checkpoints").iterdir())
     assert kept == ["step-00000008", "step-00000012"]

@@ -40,7 +40,7 @@ def test_ranks_meet_at_the_leads_address(run_ranks: RunRanks, port: int) -> None
 def test_a_rank_that_does_not_come_is_told_with_the_address(run_ranks: RunRanks, port: int) -> None:
     (told,) = run_ranks(1, meet, 2, port, 3.0, group=False)
     assert isinstance(told, str)
-    assert f"waited 3 s for 2 ranks at localhost:{port} and not all came" in told
+    assert f"waited 3 s for 2 ranks at localhost:{port}, and not all joined" in told
     assert "cluster.network_interface" in told
 
 

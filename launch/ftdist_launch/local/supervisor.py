@@ -1,6 +1,7 @@
 """Run attempts on this machine until the run is done or given up; and single-process stages."""
 
 import json
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -145,11 +146,14 @@ class Supervisor:
                     interrupts=interrupts,
                     attempt=number,
                 )
+                stop_signal = interrupts.first
+                if stop_signal is None and run.was_cancelled():
+                    stop_signal = signal.SIGINT
                 verdict = finish_attempt(
-                    run, number, job_exit, stop_signal=interrupts.first, limit=limit
+                    run, number, job_exit, stop_signal=stop_signal, limit=limit
                 )
                 decision = verdict.decision
-                if decision.outcome == "requeue" and interrupts.first is None:
+                if decision.outcome == "requeue" and stop_signal is None:
                     self.log(_restart_message(job_exit, number=number, step=verdict.step))
                     continue
                 return Finished(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ftdist.checkpoint.manifest import verify_folder
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.errors import StorageError
 from tests.support.fake_checkpoints import names, never, save
@@ -33,7 +34,7 @@ def test_committed_checkpoint_is_found_with_manifest_and_nothing_else_beside(
     assert (found.step, found.path) == (1200, path)
     assert names(tmp_path / "checkpoints") == ["step-00001200"]
     assert names(path) == ["manifest.json", "rank-0.bin", "rank-1.bin"]
-    manifest = store.verify(path)
+    manifest = verify_folder(path)
     assert (manifest.step, manifest.attempt, manifest.metadata) == (1200, 1, {"step": 1200})
     # sha256sum of "step 1200 rank 0 " and 23 dots
     assert manifest.files[0].size == 40
@@ -160,14 +161,14 @@ def test_two_ranks_with_one_file_name_are_refused(store: CheckpointStore) -> Non
     partial = store.begin(5, 1)
     (partial / "a.bin").write_bytes(b"0123")
     twice = store.describe([partial / "a.bin", partial / "a.bin"])
-    with pytest.raises(StorageError, match="two ranks describe a file of the same name"):
+    with pytest.raises(StorageError, match="two ranks describe files of the same name"):
         store.commit(5, 1, twice, {})
 
 
 def test_a_committed_step_is_not_written_again(store: CheckpointStore) -> None:
     save(store, 5)
     assert store.is_committed(5)
-    with pytest.raises(StorageError, match="committed already"):
+    with pytest.raises(StorageError, match="already committed"):
         store.begin(5, 2)
 
 
@@ -204,8 +205,6 @@ def test_an_attempt_whose_folder_was_cleared_by_the_next_cannot_commit(
 
 def test_too_little_room_is_refused_in_gib(store: CheckpointStore) -> None:
     store.require_space(0.0)
-    free = store.free_gib()
-    assert free > 0
     with pytest.raises(StorageError, match=r"need 1000000000\.00 GiB, but .* GiB free"):
         store.require_space(1e9)
 

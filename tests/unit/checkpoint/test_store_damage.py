@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from ftdist.checkpoint.store import CheckpointStore, DamagedCheckpointError
+from ftdist.checkpoint.manifest import DamagedCheckpointError, verify_folder
+from ftdist.checkpoint.store import CheckpointStore
 from ftdist.errors import StorageError
 from tests.support.fake_checkpoints import in_child, names, never, save
 
@@ -68,7 +69,7 @@ def test_a_damaged_checkpoint_is_named_set_aside_and_the_one_before_it_used(
     save(store, 10)
     damage(save(store, 12))
     with pytest.raises(DamagedCheckpointError, match=DAMAGES[damage]):
-        store.verify(tmp_path / "checkpoints" / "step-00000012")
+        verify_folder(tmp_path / "checkpoints" / "step-00000012")
 
     told: list[tuple[Path, str]] = []
     found = store.latest_verified(lambda path, reason: told.append((path, reason)))
@@ -105,7 +106,7 @@ def test_all_damaged_is_an_error_every_time_and_never_a_quiet_step_0(
     flip_bit(save(store, 10))
     told: list[str] = []
     for _ in range(2):
-        with pytest.raises(StorageError, match=r"step-00000010\.damaged cannot be used"):
+        with pytest.raises(StorageError, match=r"damaged: step-00000010\.damaged"):
             store.latest_verified(lambda _, reason: told.append(reason))
     [reason] = told
     assert reason.endswith("No older checkpoint is left: 10 steps are lost.")
@@ -144,4 +145,4 @@ def test_a_checkpoint_that_cannot_be_read_just_now_is_not_set_aside(
 
     assert in_child(read_while_stale) == 42
     assert store.is_committed(10)
-    store.verify(path)
+    verify_folder(path)

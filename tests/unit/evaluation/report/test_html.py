@@ -41,7 +41,7 @@ def _trained(run: RunDir) -> None:
             "optim/learning_rate": 0.001 * step, "time/step_s": 1799.0, "time/data_s": 1.0,
         }  # fmt: skip
         if step == 3:
-            row |= {"eval/held_out_loss": 2.5, "train/loss_of/<b>manual": 2.25}
+            row |= {"eval/held_out_loss": 2.5, "train/loss/<b>manual": 2.25}
         with run.metrics.open("a") as file:
             file.write(json.dumps(row) + "\n")
     for time, event, more in (

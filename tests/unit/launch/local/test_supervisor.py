@@ -184,6 +184,16 @@ def saves_on_request(run_dir: str) -> None:
     run_rank(folder_of(run_dir), rank_main)
 
 
+def stops_because_it_was_cancelled(run_dir: str) -> None:
+    def body(facts: RankInfo) -> int:
+        if facts.rank == 0:
+            commit_step(run_dir, 5)
+            RunDir(Path(run_dir)).append_event("cancel_requested", by="wandb", now=False)
+        return 75
+
+    run_rank(folder_of(run_dir), body)
+
+
 def deaf(run_dir: str) -> None:
     def rank_main(rank: RankInfo) -> int:
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
@@ -232,6 +242,13 @@ def test_the_first_failure_is_shown_with_its_traceback_rather_than_the_echo(tria
     kept = trial.run.attempt(1) / "rank-00001.traceback.txt"
     assert str(kept) in finished.failure.remedy
     assert "raise ValueError" in kept.read_text()
+
+
+@pytest.mark.timeout(60)
+def test_cancelled_run_saves_and_is_not_started_again(trial: Trial) -> None:
+    finished = trial.train(stops_because_it_was_cancelled)
+    assert (finished.outcome, finished.exit_code, finished.step) == ("stopped", 130, 5)
+    assert [attempt.outcome for attempt in read_status(trial.run).attempts] == ["stopped"]
 
 
 @pytest.mark.timeout(90)
