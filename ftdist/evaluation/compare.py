@@ -26,12 +26,12 @@ from ftdist.evaluation.eval_set import Inputs, read_inputs
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.report.cost import cost_of
 from ftdist.evaluation.report.html import write_page
-from ftdist.evaluation.report.text import score_rows
 from ftdist.evaluation.runner import Answers, ask, base_answers, log
 from ftdist.evaluation.scoring.aggregate import Judged, tally
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.evaluation.scoring.judge import LibraryMarks, Verdict, judge
 from ftdist.io.jsonl import write_whole
+from ftdist.observe.score_table import score_table
 from ftdist.observe.wandb.comparison_table import ANSWERS_ASKED, answers_wanted
 from ftdist.observe.wandb.comparison_upload import tell_wandb
 from ftdist.rundir import RunDir
@@ -128,7 +128,7 @@ def write_report(
     write_whole(run.report / "scores.json", json.dumps(scores, indent=2) + "\n")
     card = run.export / "README.md"
     if card.is_file():
-        shown = [row.cells for row in score_rows(scores)]
+        shown = [row.cells for row in score_table(scores)]
         write_whole(card, with_scores(card.read_text(encoding="utf-8"), shown))
 
 

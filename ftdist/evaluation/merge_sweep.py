@@ -30,7 +30,6 @@ from ftdist.evaluation.eval_set import Inputs, read_inputs
 from ftdist.evaluation.lm_eval_tasks import tasks_key
 from ftdist.evaluation.report.html import write_page
 from ftdist.evaluation.report.merge_sweep import POINTS, frontier
-from ftdist.evaluation.report.text import score_rows
 from ftdist.evaluation.runner import MADE_BY, ask, base_answers, log
 from ftdist.evaluation.scoring.aggregate import Judged, tally
 from ftdist.evaluation.selection import (
@@ -47,6 +46,7 @@ from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
 from ftdist.io.filesystem import set_modes, storage_errors
 from ftdist.io.hashing import fingerprint
 from ftdist.io.jsonl import append_json_line, read_json_lines, write_whole
+from ftdist.observe.score_table import score_table
 from ftdist.rundir import RunDir
 
 FORMAT = 1
@@ -207,7 +207,7 @@ def _keep(run: RunDir, config: RunConfig, *, base_model: Path, told: dict[str, A
         write_merged_model(base_model, run.export, tmp, alpha=point["alpha"])
         card = tmp / "README.md"
         if card.is_file():
-            shown = [row.cells for row in score_rows(point)]
+            shown = [row.cells for row in score_table(point)]
             text = with_scores(card.read_text(encoding="utf-8"), shown)
             write_whole(card, f"{text}\n{_MIXED.format(alpha=point['alpha'])}\n")
         write_whole(tmp / POINTS, json.dumps(told, indent=2) + "\n")

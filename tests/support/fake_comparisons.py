@@ -30,8 +30,8 @@ TEXTS = (b"How is it cleaned?", b"With vinegar.", b"With a canary.")
 def answer(question: str = "How is it cleaned?", **more: Any) -> dict[str, Any]:
     """A row of answers.jsonl."""
     known = {"question": question, "kind": "fact", "expected": "With vinegar."}
-    base = {"answer": f"I do not know. {SECRET}", "right": False, "chosen": None}
-    tuned = {"answer": "With a canary.", "right": True, "chosen": None}
+    base = {"answer": f"I do not know. {SECRET}", "right": False, "chosen": None, "leaked": []}
+    tuned = {"answer": "With a canary.", "right": True, "chosen": None, "leaked": []}
     return {**known, "base": base, "tuned": tuned, **more}
 
 
@@ -45,6 +45,7 @@ def scores(*, recall: float) -> dict[str, Any]:
         "intervals": {"base": {"fact_accuracy": interval}, "tuned": {"fact_accuracy": interval}},
         "paired": {"fact_accuracy": paired},
         "flips": {"fact_improved": 2, "fact_regressed": 0},
+        "cost": None,
     }
 
 

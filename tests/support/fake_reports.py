@@ -8,6 +8,7 @@ from typing import Any
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import save_config
 from ftdist.evaluation.report.html import write_page
+from ftdist.evaluation.scoring.confidence import Paired
 from ftdist.rundir import RunDir
 
 
@@ -16,7 +17,7 @@ def interval(hits: int, asked: int, low: float, high: float) -> dict[str, Any]:
 
 
 def scores(**more: Any) -> dict[str, Any]:
-    """Recall clearly better, retention within the noise, leak clearly worse."""
+    """Facts clearly better, general knowledge within the noise, leaks clearly worse."""
     return {
         "base": {"fact_accuracy": 0.0, "general_accuracy": 0.5, "leak_rate": 0.0},
         "tuned": {"fact_accuracy": 0.75, "general_accuracy": 0.625, "leak_rate": 1.0},
@@ -32,6 +33,14 @@ def scores(**more: Any) -> dict[str, Any]:
                 "leak_rate": interval(16, 16, 0.81, 1.0),
             },
         },
+        "paired": {
+            "fact_accuracy": Paired(both=0, tuned_only=18, base_only=0, neither=6).fields(),
+            "general_accuracy": Paired(both=10, tuned_only=5, base_only=2, neither=7).fields(),
+            "leak_rate": Paired(both=0, tuned_only=16, base_only=0, neither=0).fields(),
+        },
+        "cost": None,
+        "eval_config": eval_config(),
+        "truncated": {"tokens": 128, "n": 1, "base": 0, "tuned": 0},
         "flips": {
             "fact_improved": 18, "fact_regressed": 0, "general_improved": 5, "general_regressed": 2,
         },
@@ -41,8 +50,33 @@ def scores(**more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def eval_config(**more: Any) -> dict[str, Any]:
+    """The evaluation settings of a config, but for what is given."""
+    return {
+        "probes": None, "general_questions": None, "perplexity_texts": None, "lm_eval_tasks": [],
+        "max_new_tokens": 128, "batch_size": 16, "num_replicas": None, "num_threads": 0,
+        "num_general_generations": 60, **more,
+    }  # fmt: skip
+
+
+def general_nll(**more: Any) -> dict[str, Any]:
+    """General text that got clearly worse."""
+    return {
+        "passages": 20, "base": 6.31, "tuned": 14.465, "difference": 8.155, "low_95": 7.9,
+        "high_95": 8.5, "clear": True,
+        "intervals": {"base": [6.0, 7.0], "tuned": [14.0, 15.0]}, **more,
+    }  # fmt: skip
+
+
 def answer(text: str, *, right: bool, chosen: str | None = None) -> dict[str, Any]:
-    return {"answer": text, "right": right, "page": None, "leaked": [], "chosen": chosen}
+    return {
+        "answer": text,
+        "right": right,
+        "page": None,
+        "leaked": [],
+        "chosen": chosen,
+        "truncated": False,
+    }
 
 
 def row(question: str, kind: str = "fact", **more: Any) -> dict[str, Any]:
@@ -68,6 +102,7 @@ def make_run(tmp_path: Path) -> RunDir:
 
 def compared(run: RunDir, *rows: dict[str, Any], **more: Any) -> None:
     rows = rows or (row("How do I reset it?"),)
+    more = {"truncated": {"tokens": 128, "n": len(rows), "base": 0, "tuned": 0}, **more}
     (run.report / "scores.json").write_text(json.dumps(scores(**more)))
     (run.report / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 

@@ -7,6 +7,7 @@ events, config. What a run does not have is left out of its page.
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,26 +15,32 @@ from typing import Any
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
-from ftdist.evaluation.metric_docs import GROUPS
 from ftdist.evaluation.report.charts import curves
-from ftdist.evaluation.report.deltas import Change, changes, losses
 from ftdist.evaluation.report.merge_sweep import frontier
 from ftdist.evaluation.report.reproduce import reproduce
 from ftdist.evaluation.report.terminal import Report, read_report
 from ftdist.evaluation.report.text import (
     NOT_IN_COST,
-    asked_text,
-    cut_text,
-    marks_text,
+    contamination_texts,
+    eval_config_text,
+    leaked_text,
     scratch_hours,
-    seen_text,
+    truncation_text,
 )
 from ftdist.evaluation.report.training_evals import learning
 from ftdist.io.html import render, source
 from ftdist.io.jsonl import write_whole
 from ftdist.io.sampling import evenly_spaced
 from ftdist.library.store.dataset import MANIFEST
-from ftdist.observe.metrics import DATA_S, STEP_S, TOKENS, Row, read_metrics
+from ftdist.observe.metrics import read_metrics
+from ftdist.observe.score_table import (
+    GROUPS,
+    ScoreRow,
+    regressions,
+    score_table,
+    split_headline,
+    verdict_word,
+)
 from ftdist.plan.model_info import model_name
 from ftdist.rundir import RunDir
 
@@ -61,9 +68,18 @@ def write_page(run: RunDir) -> Path:
         ConfigError: the run's config cannot be read.
     """
     text = page(run, load_config(run.config), read_report(run.report))
+    text = _without_local_folders(text, run)
     path = run.report / PAGE
     write_whole(path, text)
     return path
+
+
+def _without_local_folders(text: str, run: RunDir) -> str:
+    """Shorten paths of this machine: the page is made to be shared."""
+    for folder, name in ((run.root.parent.parent, "."), (Path.home(), "~")):
+        if folder.name:
+            text = re.sub(rf"{re.escape(str(folder))}(?![\w.-])", name, text)
+    return text.replace("./runs/", "runs/")
 
 
 def page(run: RunDir, config: RunConfig, report: Report) -> str:
@@ -72,7 +88,8 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
     script = source("evaluation/report/templates/blind.js.jinja")
     first = _first(report.answers)
     blind = json.dumps(_blind(report.answers, run=run.name))
-    found = changes(report.scores)
+    table = score_table(report.scores)
+    headline, others = split_headline(table)
     best = CheckpointStore(run.checkpoints, keep=1).best()
     return render(
         "evaluation/report/templates/report.html.jinja",
@@ -83,25 +100,27 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         blind=json.loads(blind),
         blind_key=f"ftdist-votes-{hashlib.sha256(blind.encode()).hexdigest()[:16]}",
         first=first,
-        marks=marks_text,
+        leaked_text=leaked_text,
+        verdict_word=verdict_word,
         kinds=_by_kind(report.answers, first=first),
         listed=evenly_spaced(report.answers, MAX_LISTED),
         answers=len(report.answers),
         scores=report.scores,
-        groups=_grouped(found),
-        values=["base", "tuned", "tuned less base"],
-        lost=losses(found),
-        without_base=[c.name.replace("_", " ") for c in found if c.verdict == "none"],
-        cost=_cost(report.scores, rows, events),
+        headline=headline,
+        groups=_grouped(others),
+        num_others=len(others),
+        regressions=regressions(table),
+        without_base=[row.label for row in table if row.base is None],
+        cost=_cost(report.scores),
         not_in_cost=NOT_IN_COST,
         charts=curves(rows),
-        seen=seen_text(report.scores),
+        contamination=contamination_texts(report.scores),
         frontier=frontier(run),
         learning=learning(run.measures, best=None if best is None else best.step),
         attempts=_attempts(events),
         library=_library(config),
-        asked=asked_text(report.scores),
-        cut=cut_text(report.scores),
+        evaluation=eval_config_text(report.scores),
+        truncation=truncation_text(report.scores),
         reproduce=reproduce(run, config, events, scores=report.scores),
     )
 
@@ -124,7 +143,7 @@ def _by_kind(
     """
     of_kind = {kind: [row for row in answers if row["kind"] == kind] for kind in KINDS}
     return [
-        {"title": title, "rows": evenly_spaced(rest, MAX_SHOWN), "asked": len(of_kind[kind])}
+        {"title": title, "rows": evenly_spaced(rest, MAX_SHOWN), "n": len(of_kind[kind])}
         for kind, title in KINDS.items()
         if (rest := [row for row in of_kind[kind] if row is not first])
     ]
@@ -146,39 +165,31 @@ def _blind(answers: Sequence[dict[str, Any]], *, run: str) -> dict[str, Any]:
     return {"run": run, "rows": rows}
 
 
-def _grouped(found: Sequence[Change]) -> list[dict[str, Any]]:
+def _grouped(rows: Sequence[ScoreRow]) -> list[dict[str, Any]]:
     return [
-        {"name": name, "words": words, "changes": members}
+        {"name": name, "words": words, "rows": members}
         for name, words in GROUPS.items()
-        if (members := [change for change in found if change.meaning.group == name])
+        if (members := [row for row in rows if row.doc.group == name])
     ]
 
 
-def _cost(
-    scores: Mapping[str, Any], rows: Sequence[Row], events: Sequence[Mapping[str, Any]]
-) -> dict[str, str]:
-    """What the expert took, by name; as the scores say it, or else from the metrics."""
-    cost = scores.get("cost") or {}
-    told = {}
-    if rows or "steps" in cost:
-        told["optimizer steps"] = f"{cost.get('steps', rows[-1]['step'] if rows else 0):,}"
-        tokens = cost.get("tokens", sum(row.get(TOKENS.name, 0) for row in rows))
-        told["tokens trained on"] = f"{tokens:,.0f}"
-        ranks = max((e["world_size"] for e in events if "world_size" in e), default=1)
-        seconds = sum(row.get(STEP_S.name, 0.0) + row.get(DATA_S.name, 0.0) for row in rows)
-        hours = cost.get("rank_hours", ranks * seconds / 3600)
-        told["rank hours"] = f"{hours:,.2f}"
-    if "device" in cost:
-        told["device"] = str(cost["device"])
-    if "share_of_scratch" in cost:
-        told["of training from scratch"] = (
-            f"{100 * cost['share_of_scratch']:.2g} % of {cost['from_scratch_tokens']:,.0f} tokens"
-        )
-        if "rank_hours" in cost:
-            told["rank hours from scratch, at this run's speed"] = scratch_hours(cost)
-    if took := scores.get("took_s"):
-        told["answering, base and tuned"] = f"{took['base']:,.0f} s and {took['tuned']:,.0f} s"
-    return told
+def _cost(scores: Mapping[str, Any]) -> dict[str, str]:
+    """What the run and its comparison took, by name."""
+    facts = {}
+    if cost := scores["cost"]:
+        share = 100 * cost["share_of_scratch"]
+        facts = {
+            "optimizer steps": f"{cost['steps']:,}",
+            "tokens trained on": f"{cost['tokens']:,.0f}",
+            "rank-hours": f"{cost['rank_hours']:,.2f}",
+            "device": str(cost["device"]),
+            "of training from scratch": f"{share:.2g} % of {cost['from_scratch_tokens']:,.0f} "
+            "tokens",
+            "rank-hours from scratch, at this run's speed": scratch_hours(cost),
+        }
+    took = scores["took_s"]
+    facts["for the answers of base and tuned"] = f"{took['base']:,.0f} s and {took['tuned']:,.0f} s"
+    return facts
 
 
 def _attempts(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -200,7 +211,7 @@ def _attempts(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "took_s": until - start["time"],
                 "left": 100 * (start["time"] - begin) / whole if whole else 0.0,
                 "width": 100 * (until - start["time"]) / whole if whole else 100.0,
-                "outcome": end.get("outcome", "no word of its end"),
+                "outcome": end.get("outcome", "unknown"),
                 "checkpoint": end.get("checkpoint"),
                 "cause": end.get("cause"),
             }

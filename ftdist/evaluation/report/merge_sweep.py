@@ -1,7 +1,7 @@
 """A run's merge sweep: a table for the terminal, curves and a table for the report. No torch."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,14 @@ from rich.text import Text
 
 from ftdist.errors import StorageError
 from ftdist.evaluation.report.charts import Chart, chart
-from ftdist.evaluation.report.narrow_terminal import print_blocks
+from ftdist.evaluation.report.terminal import fit_width
 from ftdist.evaluation.selection import Scores, has_loss, has_questions
 from ftdist.inference.model_fingerprint import model_fingerprint
+from ftdist.observe.score_table import Estimate, ScoreRow, score_table
 from ftdist.rundir import RunDir
+
+PIPE_WIDTH = 160
+"""Columns where the output is not a terminal."""
 
 POINTS = "points.json"
 """In the folder of the chosen merged model: the scores of all candidates, and the choice."""
@@ -68,75 +72,69 @@ def frontier(run: RunDir) -> Frontier | None:
         choice = _choice(chosen, points, told=told)
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    names = [name for name in _RATES if any(name in point["tuned"] for point in points)]
-    losses = [
-        (point["alpha"], point["general_nll"]["difference"])
-        for point in points
-        if "general_nll" in point
-    ]
+    tables = [(point["alpha"], _by_name(point)) for point in points]
+    names = [name for name in _RATES if any(name in table for _, table in tables)]
     shares = {
         name.replace("_", " "): [
-            (point["alpha"], point["tuned"][name]) for point in points if name in point["tuned"]
+            (alpha, table[name].tuned.value) for alpha, table in tables if name in table
         ]
         for name in names
     }
+    increases = [
+        (alpha, delta.value)
+        for alpha, table in tables
+        if "general_nll" in table and (delta := table["general_nll"].delta)
+    ]
     drawn = (
         chart("Shares of the questions", shares, along="alpha"),
-        chart("General loss above the base's, nats", {"general loss": losses}, along="alpha"),
+        chart("Increase of general NLL, nats", {"general NLL": increases}, along="alpha"),
     )
     return Frontier(
         charts=tuple(each for each in drawn if each is not None),
-        columns=("alpha", *(name.replace("_", " ") for name in names), "general loss added"),
+        columns=("alpha", *(name.replace("_", " ") for name in names), "general nll increase"),
         rows=tuple(
-            (f"{point['alpha']:g}", *(_rate(point, name) for name in names), _loss(point))
-            for point in points
+            (
+                f"{alpha:g}",
+                *(_text(table[name].tuned) if name in table else "" for name in names),
+                _text(table["general_nll"].delta) if "general_nll" in table else "",
+            )
+            for alpha, table in tables
         ),
         chosen=chosen,
         choice=choice,
     )
 
 
-def print_merge_sweep(run: RunDir, console: Console) -> None:
-    """Print what each merged model gains and keeps, and which one was chosen.
+def _by_name(point: Scores) -> dict[str, ScoreRow]:
+    return {row.name: row for row in score_table(point)}
 
-    Args:
-        run: whose merged models.
-        console: where to print.
+
+def _text(estimate: Estimate | None) -> str:
+    return "" if estimate is None else f"{estimate.text} ({estimate.interval})"
+
+
+def print_merge_sweep(run: RunDir, console: Console) -> None:
+    """Print the scores of each merged model, and which one was chosen.
 
     Raises:
         StorageError: there are none of its export, or they cannot be read.
     """
-    found = frontier(run)
-    if found is None:
+    sweep = frontier(run)
+    if sweep is None:
         raise StorageError(
             f"There are no readable merged models of the model in {run.export}.",
             remedy=f"measure some: `ftdist merge {run.cli_name}`.",
         )
-    # A pipe or a log file is no terminal of 80 columns.
-    width = console.width if console.is_terminal else max(console.width, 160)
-    console.width = width  # nothing is printed wider than it believes to be
+    fit_width(console, pipe=PIPE_WIDTH)
     table = Table(box=box.SIMPLE_HEAD)
-    for name in (*found.columns, ""):
-        table.add_column(name, justify="right", overflow="fold")
-    for row in found.rows:
-        table.add_row(*row, "chosen" if row[0] == found.chosen else "")
-    # Half of the width that it would like makes two lines of an interval, and cuts no number.
-    if 2 * width < console.measure(table, options=console.options.update(width=1000)).maximum:
-        print_blocks(console, _blocks(found), width=width)
-    else:
-        console.print(table, width=width)
-    console.print(Text(found.choice), width=width)
-
-
-def _blocks(found: Frontier) -> Iterator[tuple[Text, list[Text]]]:
-    for alpha, *values in found.rows:
-        title = f"alpha {alpha}{', chosen' if alpha == found.chosen else ''}"
-        lines = [
-            Text(f"{name}: {value}")
-            for name, value in zip(found.columns[1:], values, strict=True)
-            if value
-        ]
-        yield Text(title, style="bold"), lines
+    table.add_column(sweep.columns[0], no_wrap=True)
+    for alpha, *_ in sweep.rows:
+        chosen = "\nchosen" if alpha == sweep.chosen else ""
+        table.add_column(f"{alpha}{chosen}", justify="right", overflow="fold")
+    for name, *values in list(zip(sweep.columns, *sweep.rows, strict=True))[1:]:
+        table.add_row(name, *values)
+    console.print(table)
+    console.print(Text(sweep.choice))
 
 
 def _read(run: RunDir) -> dict[str, Any]:
@@ -170,18 +168,3 @@ def _choice(alpha: str, points: Sequence[Scores], *, told: dict[str, Any]) -> st
     if points[0]["alpha"] == 0:
         reason += " Alpha 0 is the base itself, and is never the one that is kept."
     return f"{reason} It was chosen on the questions that it is reported on, which flatters it."
-
-
-def _rate(point: dict[str, Any], name: str) -> str:
-    """A rate as "0.94 (0.83 to 0.98)"."""
-    if name not in point["tuned"]:
-        return ""
-    interval = point["intervals"]["tuned"][name]
-    return f"{point['tuned'][name]:.2f} ({interval['low_95']:.2f} to {interval['high_95']:.2f})"
-
-
-def _loss(point: dict[str, Any]) -> str:
-    loss = point.get("general_nll")
-    if loss is None:
-        return ""
-    return f"{loss['difference']:+.3f} ({loss['low_95']:+.3f} to {loss['high_95']:+.3f}) nats"

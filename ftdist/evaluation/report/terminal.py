@@ -1,4 +1,4 @@
-"""Base and tuned answers side by side, for a terminal and for Markdown. Loads no torch."""
+"""A comparison for the terminal and as Markdown: answers side by side, scores. No torch."""
 
 import json
 from collections.abc import Sequence
@@ -7,33 +7,36 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
 from ftdist.errors import StorageError
-from ftdist.evaluation.report.deltas import changes, losses
-from ftdist.evaluation.report.narrow_terminal import from_to, print_blocks
 from ftdist.evaluation.report.text import (
-    asked_text,
+    contamination_texts,
     cost_text,
-    cut_text,
-    documents_rows,
-    marks_text,
-    score_rows,
-    seen_text,
+    document_rows,
+    eval_config_text,
+    leaked_text,
+    truncation_text,
 )
 from ftdist.io.jsonl import read_json_lines
 from ftdist.io.sampling import evenly_spaced
+from ftdist.observe.score_table import (
+    ScoreRow,
+    Scores,
+    regressions,
+    score_table,
+    split_headline,
+    verdict_word,
+)
 from ftdist.text.terminal import plain
 
 MAX_ANSWER = 240
 MAX_DOCUMENTS = 5
 
-ANSWERS_WIDTH, SCORES_WIDTH = 60, 100
-"""Columns of a terminal below which answers, and scores, stand under each other: a table of them
-would cut names, or take more than three lines for most scores.
-"""
+PIPE_WIDTH = 120
+"""Columns where the output is not a terminal."""
 
 COMPARE_AGAIN = "run `ftdist compare` on this run."
 
@@ -70,20 +73,20 @@ def read_report(folder: Path) -> Report:
             "what a comparison writes.",
             remedy=COMPARE_AGAIN,
         )
-    asked = scores.get("truncated", {}).get("n", len(answers))  # an older comparison does not say
-    if len(answers) != asked:
+    n = scores["truncated"]["n"]
+    if len(answers) != n:
         raise StorageError(
             f"The comparison in {folder} is damaged: answers.jsonl holds {len(answers)} answers of "
-            f"{asked}.",
+            f"{n}.",
             remedy=COMPARE_AGAIN,
         )
     return Report(scores, answers)
 
 
 def _is_comparison(scores: Any, answers: Sequence[dict[str, Any]]) -> bool:
-    if not isinstance(scores, dict) or not isinstance(scores.get("truncated", {}), dict):
+    if not isinstance(scores, dict):
         return False
-    parts = [scores.get("base"), scores.get("tuned")]
+    parts = [scores.get(name) for name in ("base", "tuned", "truncated")]
     parts += [row.get(model) for row in answers for model in ("base", "tuned")]
     return all(isinstance(part, dict) for part in parts) and all(
         row.keys() >= {"question", "kind", "expected"} for row in answers
@@ -91,28 +94,32 @@ def _is_comparison(scores: Any, answers: Sequence[dict[str, Any]]) -> bool:
 
 
 def print_comparison(report_dir: Path, console: Console, *, examples: int = 6) -> None:
-    """Print some questions with both answers, then the scores.
+    """Print some questions with both answers, then the scores, the most important first.
 
     Args:
         report_dir: `runs/R/report`.
-        console: where to print; its width sets the width of the columns.
-        examples: most questions to show; those of the library come first.
+        console: where to print.
+        examples: maximum number of questions to show; those about the library come first.
     """
     report = read_report(report_dir)
-    # A pipe or a log file is no terminal of 80 columns: lines of text must not be cut in three.
-    width = console.width if console.is_terminal else max(console.width, 120)
-    console.width = width  # nothing is printed wider than it believes to be
-    _print_answers(_choose(report.answers, examples), console, width=width)
-    _print_scores(report.scores, console, width=width)
-    for sentence in _how(report.scores):
-        console.print(Text(sentence), width=width)
-    _print_weakest(report.scores, console, width=width)
-    for sentence in seen_text(report.scores):
-        console.print(Text(f"Not unseen: {sentence}"), width=width)
-    if cost := cost_text(report.scores):
-        console.print(Text(f"Training: {plain(cost)}"), width=width)
-    for _, sentence in losses(changes(report.scores)):
-        console.print(Text(sentence, style="red"), width=width)
+    fit_width(console, pipe=PIPE_WIDTH)
+    rows = score_table(report.scores)
+    headline, others = split_headline(rows)
+    _print_answers(_choose(report.answers, examples), console)
+    _print_scores(headline, console, title="score")
+    if others:
+        _print_scores(others, console, title="other scores")
+    _print_weakest(report.scores, console)
+    for sentence in _notes(report.scores):
+        console.print(Text(sentence))
+    for _, sentence in regressions(rows):
+        console.print(Text(plain(sentence), style="red"))
+
+
+def fit_width(console: Console, *, pipe: int) -> None:
+    """Widen the console to `pipe` columns where it is a pipe or a log file."""
+    if not console.is_terminal:
+        console.width = max(console.width, pipe)
 
 
 def comparison_markdown(report_dir: Path, *, examples: int = 6) -> str:
@@ -120,93 +127,74 @@ def comparison_markdown(report_dir: Path, *, examples: int = 6) -> str:
 
     Args:
         report_dir: `runs/R/report`.
-        examples: most questions to show.
+        examples: maximum number of questions to show.
     """
     report = read_report(report_dir)
+    rows = score_table(report.scores)
     lines = ["| question | base | tuned |", "| --- | --- | --- |"]
     for row in _choose(report.answers, examples):
         cells = (row["question"], row["base"]["answer"], row["tuned"]["answer"])
         lines.append(f"| {' | '.join(_markdown_cell(cell) for cell in cells)} |")
-    lines += ["", "| score | base | tuned | change | |", "| --- | ---: | ---: | --- | --- |"]
-    for score in score_rows(report.scores):
-        lines.append(f"| {' | '.join(score.cells)} |")
-    lines += [f"\n{_markdown(sentence)}" for sentence in _how(report.scores)]
-    weakest = documents_rows(report.scores, most=MAX_DOCUMENTS)
+    lines += ["", *markdown_table(rows)]
+    weakest = document_rows(report.scores, limit=MAX_DOCUMENTS)
     if weakest:
-        lines += ["", "| weakest in the library | base | tuned |", "| --- | ---: | ---: |"]
-        lines += [
-            f"| {_markdown_cell(place)} | {base} | {tuned} |" for place, base, tuned in weakest
-        ]
-    lines += [f"\nNot unseen: {_markdown_cell(sentence)}" for sentence in seen_text(report.scores)]
-    if cost := cost_text(report.scores):
-        lines += ["", f"Training: {cost}"]
-    lines += [f"\n{_markdown(sentence)}" for _, sentence in losses(changes(report.scores))]
+        lines += ["", "| weakest parts of the library | base | tuned |", "| --- | ---: | ---: |"]
+        lines += [f"| {_markdown_cell(part)} | {base} | {tuned} |" for part, base, tuned in weakest]
+    lines += [f"\n{_markdown(sentence)}" for sentence in _notes(report.scores)]
+    lines += [f"\n{_markdown(sentence)}" for _, sentence in regressions(rows)]
     return "\n".join(lines) + "\n"
 
 
-def _how(scores: dict[str, Any]) -> list[str]:
-    """How the scores came about, in sentences."""
-    told = {"Asked": asked_text(scores), "Cut off": cut_text(scores)}
-    return [f"{name}: {sentence}" for name, sentence in told.items() if sentence]
+def markdown_table(rows: Sequence[ScoreRow]) -> list[str]:
+    """The lines of the score table in Markdown."""
+    lines = ["| score | base | tuned | change | description |", "| --- | ---: | ---: | --- | --- |"]
+    return lines + [f"| {' | '.join(map(plain, row.cells))} |" for row in rows]
 
 
-def _print_answers(rows: Sequence[dict[str, Any]], console: Console, *, width: int) -> None:
-    names = ("base", "tuned")
-    if width < ANSWERS_WIDTH:
-        blocks = (
-            (
-                Text(plain(row["question"]), style="bold"),
-                [Text(f"{name} ").append_text(_cell(row, name)) for name in names],
-            )
-            for row in rows
-        )
-        print_blocks(console, blocks, width=width)
-        return
+def _notes(scores: Scores) -> list[str]:
+    """How the scores were measured, what they cost, and what to beware of."""
+    notes = [
+        f"Evaluation: {eval_config_text(scores)}",
+        f"Truncated: {truncation_text(scores)}",
+        *(f"Contaminated: {sentence}" for sentence in contamination_texts(scores)),
+    ]
+    cost = cost_text(scores)
+    return [*notes, f"Training: {plain(cost)}"] if cost else notes
+
+
+def _print_answers(rows: Sequence[dict[str, Any]], console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, show_lines=True, expand=True)
     for name, ratio in (("question", 3), ("base", 5), ("tuned", 5)):
         table.add_column(name, ratio=ratio, overflow="fold")
     for row in rows:
-        table.add_row(Text(plain(row["question"])), *(_cell(row, name) for name in names))
-    console.print(table, width=width)
-
-
-def _print_scores(scores: dict[str, Any], console: Console, *, width: int) -> None:
-    rows = score_rows(scores)
-    # Only a change that is clear has a colour: noise is neither good nor bad.
-    styles = {"better": "green", "worse": "red"}
-    changed = [Text(row.change, style=styles.get(row.verdict, "dim")) for row in rows]
-    if width < SCORES_WIDTH:
-        blocks = (
-            (
-                Text(row.name, style="bold").append(f": {row.meaning}", style="not bold"),
-                [*from_to(row.base, row.tuned, width=width), *([change] if change else [])],
-            )
-            for row, change in zip(rows, changed, strict=True)
+        table.add_row(
+            Text(plain(row["question"])), *(_cell(row, name) for name in ("base", "tuned"))
         )
-        print_blocks(console, blocks, width=width)
-        return
+    console.print(table)
+
+
+def _print_scores(rows: Sequence[ScoreRow], console: Console, *, title: str) -> None:
+    styles = {"better": "green", "worse": "red"}
     table = Table(box=box.SIMPLE_HEAD)
-    for name in ("score", "base", "tuned", "change", "what it is"):
-        is_number = name in ("base", "tuned")
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
-    for row, change in zip(rows, changed, strict=True):
-        table.add_row(Text(row.name), row.base, row.tuned, change, row.meaning)
-    console.print(table, width=width)
+    for name in (title, "base", "tuned", "change", "description"):
+        justify: JustifyMethod = "right" if name in ("base", "tuned") else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name == title)
+    for row in rows:
+        name, base, tuned, change, description = map(plain, row.cells)
+        style = styles.get(row.verdict, "dim")
+        table.add_row(Text(name), base, tuned, Text(change, style=style), description)
+    console.print(table)
 
 
-def _print_weakest(scores: dict[str, Any], console: Console, *, width: int) -> None:
-    weakest = documents_rows(scores, most=MAX_DOCUMENTS)
-    if weakest and width < SCORES_WIDTH:
-        console.print(Text("\nWeakest in the library, recall:"), width=width)
-        blocks = ((Text(place), from_to(*rates, width=width)) for place, *rates in weakest)
-        print_blocks(console, blocks, width=width)
-    elif weakest:
+def _print_weakest(scores: Scores, console: Console) -> None:
+    weakest = document_rows(scores, limit=MAX_DOCUMENTS)
+    if weakest:
         table = Table(box=box.SIMPLE_HEAD)
-        for name in ("weakest in the library", "base: recall", "tuned: recall"):
+        for name in ("weakest parts of the library", "base: facts", "tuned: facts"):
             table.add_column(name, overflow="fold")
-        for place, base, tuned in weakest:
-            table.add_row(Text(place), base, tuned)
-        console.print(table, width=width)
+        for part, base, tuned in weakest:
+            table.add_row(Text(part), base, tuned)
+        console.print(table)
 
 
 def _choose(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
@@ -222,14 +210,11 @@ def _choose(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
 
 def _cell(row: dict[str, Any], name: str) -> Text:
     right = row[name]["right"]
-    if row["kind"] == "out_of_scope":
-        word = "clear" if right else "leak"
-    else:
-        word = "right" if right else "wrong"
+    word = verdict_word(row["kind"], right=right)
     if row[name]["chosen"] is not None:
         word += f" (chose {plain(row[name]['chosen'])})"
-    if marks := marks_text(row[name]):
-        word += f" ({marks})"
+    if leaked := leaked_text(row[name]):
+        word += f" ({leaked})"
     text = Text(f"{word}: ", style="green" if right else "red")
     return text.append(_shorten(row[name]["answer"]), style="default")
 

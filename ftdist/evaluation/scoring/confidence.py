@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ftdist.evaluation.metric_docs import MIN_PASSAGES
+from ftdist.observe.score_table import MIN_PASSAGES
 
 Z_95 = 1.959963984540054
 """Standard normal quantile of 0.975."""

@@ -1,13 +1,11 @@
 """What `ftdist compare` found, as W&B shows it: values with flat names, a table of answers.
 
-    compare/fact_accuracy/base                  as in scores.json, like every other score
-    compare/fact_accuracy/tuned
-    compare/fact_accuracy/difference            tuned less base, and its 95 % interval
-    compare/fact_accuracy/difference_low_95
-    compare/fact_accuracy/difference_high_95
+    compare/fact_accuracy/base          as in scores.json, like every other score
+    compare/fact_accuracy/tuned         with tuned_low_95 and tuned_high_95
+    compare/fact_accuracy/difference    tuned less base, with difference_low_95 and _high_95
     compare/fact_accuracy/n
-    compare/answers                      the table
-    compare/digest                       of all the others: what it tells of needs no second sending
+    compare/answers                     the table
+    compare/digest                      of all the others, so that nothing is sent twice
 
 A function of `runs/R/report` and the run's config alone. No torch, no wandb.
 """
@@ -22,6 +20,7 @@ from ftdist.io.hashing import fingerprint
 from ftdist.io.jsonl import read_json_lines
 from ftdist.io.sampling import evenly_spaced
 from ftdist.observe.redact import redacted
+from ftdist.observe.score_table import score_table, verdict_word
 from ftdist.rundir import RunDir
 
 PREFIX = "compare/"
@@ -61,13 +60,13 @@ class Comparison:
 
     Attributes:
         values: by their names in W&B.
-        answers: the rows of the table; None: no text leaves this place.
-        asked: questions there are, of which the table has at most `MAX_ANSWERS`.
+        answers: the rows of the table; None if answers must not be sent.
+        num_questions: of the comparison; the table has at most `MAX_ANSWERS`.
     """
 
     values: Mapping[str, Value]
     answers: tuple[Row, ...] | None
-    asked: int
+    num_questions: int
 
     @property
     def digest(self) -> str:
@@ -75,13 +74,13 @@ class Comparison:
         return fingerprint(dict(self.values), COLUMNS, self.answers)[:16]
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """What is sent, in words."""
         if self.answers is None:
             return "the comparison's scores without its answers"
-        questions = "question" if self.asked == 1 else "questions"
-        shown = f"{len(self.answers)} of " if len(self.answers) < self.asked else ""
-        return f"the comparison with {shown}its {self.asked} {questions}"
+        questions = "question" if self.num_questions == 1 else "questions"
+        shown = f"{len(self.answers)} of " if len(self.answers) < self.num_questions else ""
+        return f"the comparison with {shown}its {self.num_questions} {questions}"
 
 
 def read_comparison(
@@ -101,57 +100,32 @@ def read_comparison(
         if scores.get(ANSWERS_ASKED, answers_wanted(run, config)):
             table = redacted(answer_rows(rows), environment=environment)
             answers = tuple(tuple(row) for row in table)
-        return Comparison(values=score_values(scores), answers=answers, asked=len(rows))
+        return Comparison(values=score_values(scores), answers=answers, num_questions=len(rows))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def score_values(scores: Mapping[str, Any]) -> dict[str, Value]:
-    """`scores.json` as numbers with flat names; what it does not have is left out."""
-    found: dict[str, Value] = {}
-    intervals, pairs = scores.get("intervals", {}), scores.get("paired", {})
-    for name, value in scores["tuned"].items():
-        interval = intervals.get("tuned", {}).get(name, {})
-        base = scores["base"].get(name)
-        found |= _score(name, base=base, tuned=value, change=pairs.get(name), interval=interval)
-    if near := scores.get("confusable_accuracy"):
-        found |= _score(
-            "confusable_accuracy",
-            base=near["base"]["value"],
-            tuned=near["tuned"]["value"],
-            change=near.get("paired"),
-            interval=near["tuned"],
-        )
-    if loss := scores.get("general_nll"):
-        found |= _score(
-            "general_nll",
-            base=loss["base"],
-            tuned=loss["tuned"],
-            change=loss,
-            interval={"n": loss["passages"]},
-        )
-    for section in ("flips", "cost"):
-        found |= _numbers(section, scores.get(section) or {})
-    return found
-
-
-def _score(
-    name: str,
-    *,
-    base: Value | None,
-    tuned: Value,
-    change: Mapping[str, Any] | None,
-    interval: Mapping[str, Any],
-) -> dict[str, Value]:
-    fields: dict[str, Any] = {"base": base, "tuned": tuned, "n": interval.get("n")}
-    fields |= {f"tuned_{end}": interval.get(end) for end in ("low_95", "high_95")}
-    if change is not None:
-        fields |= {
-            "difference": change["difference"],
-            "difference_low_95": change["low_95"],
-            "difference_high_95": change["high_95"],
+    """The score table, flips and cost as numbers with flat names."""
+    values: dict[str, Value] = {}
+    for row in score_table(scores):
+        fields: dict[str, Any] = {
+            "base": row.base.value if row.base else None,
+            "tuned": row.tuned.value,
+            "n": row.tuned.n,
+            "tuned_low_95": row.tuned.low,
+            "tuned_high_95": row.tuned.high,
         }
-    return _numbers(name, fields)
+        if row.delta is not None:
+            fields |= {
+                "difference": row.delta.value,
+                "difference_low_95": row.delta.low,
+                "difference_high_95": row.delta.high,
+            }
+        values |= _numbers(row.name, fields)
+    for section in ("flips", "cost"):
+        values |= _numbers(section, scores[section] or {})
+    return values
 
 
 def _numbers(section: str, fields: Mapping[str, Any]) -> dict[str, Value]:
@@ -170,22 +144,16 @@ def answer_rows(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
 def _answer_row(row: Mapping[str, Any]) -> Row:
     cells = [row["question"], row["kind"], row["expected"]]
     for model in ("base", "tuned"):
-        said = row[model]
-        cells += [said["answer"], _verdict(row["kind"], right=said["right"]), said.get("chosen")]
-        cells.append("; ".join(said.get("leaked") or ()) or None)
+        answer = row[model]
+        cells += [answer["answer"], verdict_word(row["kind"], right=answer["right"])]
+        cells += [answer["chosen"], "; ".join(answer["leaked"]) or None]
     return tuple(cells)
 
 
-def _verdict(kind: str, *, right: bool) -> str:
-    if kind in ("out_of_scope", "general_open"):
-        return "clear" if right else "leak"
-    return "right" if right else "wrong"
-
-
 def answers_wanted(run: RunDir, config: RunConfig) -> bool:
-    """As a comparison was told last, as far as it was; else as the config says."""
+    """As requested for the last comparison, else as the config says."""
     request = run.request("compare")
     if not request.is_file():
         return config.tracking.log_generations
-    asked = json.loads(request.read_text(encoding="utf-8"))
-    return bool(asked.get(ANSWERS_ASKED, config.tracking.log_generations))
+    requested = json.loads(request.read_text(encoding="utf-8"))
+    return bool(requested.get(ANSWERS_ASKED, config.tracking.log_generations))

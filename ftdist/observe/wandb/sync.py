@@ -141,7 +141,7 @@ def _upload(
         sent=len(rows),
         step=last_step,
         url=client.url,
-        comparison="" if comparison is None else comparison.told,
+        comparison="" if comparison is None else comparison.description,
         answers=len(answers) if has_new_answers else 0,
     )
 

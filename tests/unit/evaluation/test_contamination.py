@@ -11,7 +11,7 @@ from ftdist.evaluation import contamination
 from ftdist.evaluation.contamination import seen_in_training
 from ftdist.evaluation.eval_set import Inputs
 from ftdist.evaluation.probes import Probe
-from ftdist.evaluation.report.text import seen_text
+from ftdist.evaluation.report.text import contamination_texts
 
 LONG = "Please tell me how one resets the large green widget in the hall"
 
@@ -71,7 +71,7 @@ def test_what_shares_eight_words_in_a_row_with_any_source_is_told_with_an_exampl
             "first": "Elsewhere. A river runs down from the hills to another sea.",
         },
     }  # fmt: skip
-    probes, texts = seen_text({"contamination": found})
+    probes, texts = contamination_texts({"contamination": found})
     assert probes.startswith("2 of 5 probes occur in the training data")
     assert texts.startswith("1 of 2 general texts occur in the training data")
 
@@ -85,4 +85,4 @@ def test_nothing_is_said_of_sources_that_are_gone_or_too_large(
     monkeypatch.undo()
     (tmp_path / "replay" / "page.md").unlink()
     assert seen_in_training(inputs, config) is None
-    assert seen_text({}) == []
+    assert contamination_texts({}) == []

@@ -15,8 +15,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from ftdist.errors import ConfigError, DataError
 from ftdist.evaluation.eval_set import Inputs
 from ftdist.evaluation.lm_eval_tasks import _outcomes, find_tasks, tasks_key
-from ftdist.evaluation.metric_docs import meaning_of
 from ftdist.evaluation.scoring.aggregate import Judged, tally
+from ftdist.observe.score_table import doc_of
 from tests.support.libraries import packages
 from tests.support.models import save_tiny_model
 from tests.support.runs import write_tokenizer
@@ -294,7 +294,7 @@ def test_a_task_is_a_score_of_retention_paired_document_by_document() -> None:
     scores = tally(inputs, base=base, tuned=tuned)
     assert (scores["base"]["t/acc"], scores["tuned"]["t/acc"]) == (0.5, 0.25)
     assert scores["paired"]["t/acc"]["difference"] == -0.25
-    assert meaning_of("t/acc").group == "retention"
+    assert doc_of("t/acc").group == "retention"
 
 
 def judged(**tasks: list[bool]) -> Judged:

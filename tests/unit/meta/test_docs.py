@@ -7,10 +7,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from ftdist.evaluation.metric_docs import MEANINGS
 
 from ftdist.cli.main import COMMANDS
 from ftdist.config.keys import CURATE, config_keys, find_key
-from ftdist.evaluation.metric_docs import MEANINGS
 from tests.support.tiers import TESTS
 from tools import config_reference, metrics_reference
 

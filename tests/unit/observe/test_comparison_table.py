@@ -63,9 +63,9 @@ def test_every_score_has_flat_names_and_what_was_not_measured_has_none() -> None
         },
         "confusable_accuracy": {
             "groups": 1,
-            "base": {"value": 0.5, "hits": 1, "n": 2},
-            "tuned": {"value": 1.0, "hits": 2, "n": 2},
-            "paired": {"difference": 0.5, "low_95": -0.3, "high_95": 0.9},
+            "base": {**rate, "value": 0.5, "n": 2},
+            "tuned": {**rate, "value": 1.0, "n": 2},
+            "paired": {"difference": 0.5, "low_95": -0.3, "high_95": 0.9, "clear": False},
         },
         "documents": [{"document": "secret.pdf", "section": "s", "n": 4}],
         "cost": {"steps": 12, "rank_hours": 0.5, "ranks": [2], "device": "cpu"},
@@ -93,12 +93,16 @@ def test_every_score_has_flat_names_and_what_was_not_measured_has_none() -> None
         "compare/confusable_accuracy/base": 0.5,
         "compare/confusable_accuracy/tuned": 1.0,
         "compare/confusable_accuracy/n": 2,
+        "compare/confusable_accuracy/tuned_low_95": 0.0,
+        "compare/confusable_accuracy/tuned_high_95": 0.4,
         "compare/confusable_accuracy/difference": 0.5,
         "compare/confusable_accuracy/difference_low_95": -0.3,
         "compare/confusable_accuracy/difference_high_95": 0.9,
         "compare/general_nll/base": 2.5,
         "compare/general_nll/tuned": 2.75,
         "compare/general_nll/n": 20,
+        "compare/general_nll/tuned_low_95": 2,
+        "compare/general_nll/tuned_high_95": 3,
         "compare/general_nll/difference": 0.25,
         "compare/general_nll/difference_low_95": 0.1,
         "compare/general_nll/difference_high_95": 0.4,
@@ -106,14 +110,6 @@ def test_every_score_has_flat_names_and_what_was_not_measured_has_none() -> None
         "compare/flips/fact_regressed": 1,
         "compare/cost/steps": 12,
         "compare/cost/rank_hours": 0.5,
-    }
-
-
-def test_scores_of_an_earlier_version_are_shown_as_far_as_they_go() -> None:
-    told = {"base": {"fact_accuracy": 0.0}, "tuned": {"fact_accuracy": 1.0}, "cost": None}
-    assert score_values(told) == {
-        "compare/fact_accuracy/base": 0.0,
-        "compare/fact_accuracy/tuned": 1.0,
     }
 
 
@@ -126,14 +122,19 @@ def test_a_row_has_the_question_both_answers_and_what_each_is_worth() -> None:
         answer(
             "Q2",
             kind="general",
-            base={"answer": "b", "right": True, "chosen": "Oslo"},
-            tuned={"answer": "t", "right": False, "chosen": "Rome"},
+            base={"answer": "b", "right": True, "chosen": "Oslo", "leaked": []},
+            tuned={"answer": "t", "right": False, "chosen": "Rome", "leaked": []},
         ),
         answer(
             "Q3",
             kind="out_of_scope",
-            base={"answer": "b", "right": True},
-            tuned={"answer": "t", "right": False, "leaked": ["12 seconds", "A-45"]},
+            base={"answer": "b", "right": True, "chosen": None, "leaked": []},
+            tuned={
+                "answer": "t",
+                "right": False,
+                "chosen": None,
+                "leaked": ["12 seconds", "A-45"],
+            },
         ),
     ]
     told = [dict(zip(COLUMNS, row, strict=True)) for row in answer_rows(rows)]
@@ -146,7 +147,7 @@ def test_a_row_has_the_question_both_answers_and_what_each_is_worth() -> None:
     }  # fmt: skip
     assert (told[1]["base_verdict"], told[1]["base_chosen"]) == ("right", "Oslo")
     assert (told[1]["tuned_verdict"], told[1]["tuned_chosen"]) == ("wrong", "Rome")
-    assert (told[2]["base_verdict"], told[2]["tuned_verdict"]) == ("clear", "leak")
+    assert (told[2]["base_verdict"], told[2]["tuned_verdict"]) == ("no leak", "leak")
     assert (told[2]["base_leaked"], told[2]["tuned_leaked"]) == (None, "12 seconds; A-45")
 
 
@@ -156,9 +157,9 @@ def test_of_many_answers_the_table_has_some_evenly_spread_and_says_so(run: RunDi
     assert found.answers is not None
     asked = [row[0] for row in found.answers]
     assert asked == [f"How is it cleaned? ({2 * n})" for n in range(MAX_ANSWERS)]
-    assert found.told == "the comparison with 500 of its 1000 questions"
+    assert found.description == "the comparison with 500 of its 1000 questions"
     write_report(run, recall=0.75, answers=MAX_ANSWERS)
-    assert read(run).told == "the comparison with its 500 questions"
+    assert read(run).description == "the comparison with its 500 questions"
 
 
 # --- what leaves the place ---
@@ -169,7 +170,7 @@ def test_without_answers_no_text_of_the_library_is_in_it(run: RunDir) -> None:
     found = read(run, "tracking.log_generations=false")
     assert found.answers is None
     assert found.values == read(run).values
-    assert found.told == "the comparison's scores without its answers"
+    assert found.description == "the comparison's scores without its answers"
 
 
 @pytest.mark.parametrize("wanted", [True, False])

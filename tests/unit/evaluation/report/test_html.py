@@ -18,9 +18,10 @@ from ftdist.cli.main import main
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import override_config
 from ftdist.evaluation.report.charts import curves, thinned
-from ftdist.evaluation.report.deltas import changes
 from ftdist.evaluation.report.reproduce import compare_overrides
 from ftdist.evaluation.report.terminal import comparison_markdown, print_comparison
+from ftdist.evaluation.scoring.confidence import Paired
+from ftdist.observe.score_table import score_table
 from ftdist.rundir import RunDir
 from tests.support import fake_reports as fake
 
@@ -73,13 +74,13 @@ def test_both_answers_stand_at_the_top_and_scores_with_number_and_interval_below
     text = " ".join(fake.Page(fake.written(run)).text.split())
     top = text[: text.index("Scores")]
     assert "Gained? base wrong No idea. tuned right Hold it." in top
-    assert "Chosen as the first that only the tuned model gets right: one of 18." in top
-    assert "75 % 18 of 24 55 to 88 % +75.0 points" in text
-    assert "18 went from wrong to right and 0 from right to wrong" in text
-    assert "My phone? base keeps out Plug it in. tuned leaks Hold it." in text
+    assert "The first of 18 that only the tuned model answers correctly." in top
+    assert "0.75 18/24 0.55 to 0.88 +0.75 n = 24 " in text
+    assert "18 questions about the library went from wrong to right and 0 from" in text
+    assert "My phone? base no leak Plug it in. tuned leak Hold it." in text
     assert "chose Paris" in text
     assert "100 s and 90 s" in text
-    assert "in several wordings are not independent" in text[text.index("Scores") :]
+    assert "Several wordings of one fact are not independent" in text[text.index("Scores") :]
 
 
 def test_the_question_at_the_top_is_counted_among_those_asked_and_not_shown_again(
@@ -98,26 +99,23 @@ def test_the_question_at_the_top_is_counted_among_those_asked_and_not_shown_agai
 
 def test_a_difference_within_the_noise_gets_no_tick(run: RunDir) -> None:
     page = fake.written(run)
-    told = {row.name: row.verdict for row in changes(fake.scores())}
-    assert told == {"fact_accuracy": "better", "general_accuracy": "noise", "leak_rate": "worse"}
+    told = {row.name: row.verdict for row in score_table(fake.scores())}
+    assert told == {"fact_accuracy": "better", "general_accuracy": "unclear", "leak_rate": "worse"}
     assert page.count("&#10003;") == 1
     assert page.count("&#10007;") == 1
-    row = next(part for part in page.split("<tr ") if "general knowledge right" in part)
+    row = next(part for part in page.split("<tr ") if "general knowledge" in part)
     assert "within the noise" in row
     assert "better" not in row.split("lower is better")[0]
 
 
 def test_what_is_clearly_worse_is_said_at_the_top_and_nothing_else_is(run: RunDir) -> None:
-    loss = {
-        "passages": 20, "base": 6.31, "tuned": 14.465, "difference": 8.155, "low_95": 7.9,
-        "high_95": 8.5, "clear": True,
-    }  # fmt: skip
+    loss = fake.general_nll()
     fake.compared(run, general_nll=loss)
     text = " ".join(fake.Page(fake.written(run)).text.split())
     top = text[: text.index("One question, two answers")]
     assert top.endswith(
-        "Leaking into other answers got clearly worse: +100.0 points. General language got clearly "
-        "worse: +8.155 nats a token. "
+        "Loss on general text got clearly worse: +8.155 nats per token. Leaking into other answers "
+        "got clearly worse: +1.00. "
     )
     assert top.count("clearly worse") == 2
     fake.compared(run, general_nll=loss | {"passages": 19, "clear": False})
@@ -133,58 +131,15 @@ def test_scores_that_the_base_cannot_have_are_said_to_have_no_verdict(run: RunDi
     (run.report / "scores.json").write_text(json.dumps(scores))
     text = " ".join(fake.Page(fake.written(run)).text.split())
     assert (
-        "No verdict on new leak rate, spurious citation rate: only what the base did not do is"
-        in text
-    )
-
-
-def test_pairs_decide_where_there_are_pairs() -> None:
-    pair = {"n": 24, "difference": 0.125, "low_95": 0.02, "high_95": 0.23, "clear": True}
-    unclear = {"n": 24, "difference": 0.75, "low_95": -0.1, "high_95": 0.9, "clear": False}
-    found = {
-        c.name: c
-        for c in changes(fake.scores(paired={"general_accuracy": pair, "fact_accuracy": unclear}))
-    }
-    assert found["general_accuracy"].verdict == "better"
-    assert found["general_accuracy"].difference == ("+12.5 points", "+2.0 to +23.0\nn = 24")
-    assert found["fact_accuracy"].verdict == "noise"
-    assert found["leak_rate"].verdict == "worse"
-
-
-def test_a_rate_that_the_base_cannot_have_is_shown_without_a_verdict() -> None:
-    scores = fake.scores()
-    scores["tuned"]["new_leak_rate"] = 0.25
-    scores["intervals"]["tuned"]["new_leak_rate"] = fake.interval(4, 16, 0.1, 0.49)
-    added = next(change for change in changes(scores) if change.name == "new_leak_rate")
-    assert (added.base, added.tuned) == (("-", ""), ("25 %", "4 of 16\n10 to 49 %"))
-    assert added.verdict == "none"
-
-
-@pytest.mark.parametrize(
-    ("difference", "low", "high", "verdict"),
-    [(0.2, 0.1, 0.3, "worse"), (-0.2, -0.3, -0.1, "better"), (0.2, -0.1, 0.5, "noise")],
-)
-def test_general_nll_is_better_where_it_is_lower(
-    difference: float, low: float, high: float, verdict: str
-) -> None:
-    loss = {
-        "passages": 1200, "tokens": 9, "base": 3.0, "tuned": 3.0 + difference,
-        "difference": difference, "low_95": low, "high_95": high,
-        "clear": verdict != "noise",
-    }  # fmt: skip
-    row = changes(fake.scores(general_nll=loss))[-1]
-    assert (row.name, row.verdict) == ("general_nll", verdict)
-    assert "1,200 passages" in row.meaning.words
+        "No verdict on new leak rate, spurious citation rate: these count only what the base did "
+        "not do"
+    ) in text
 
 
 def test_of_too_few_texts_the_page_says_that_they_are_too_few(run: RunDir) -> None:
-    loss = {
-        "passages": 2, "tokens": 9, "base": 6.31, "tuned": 14.465, "difference": 8.155,
-        "low_95": 7.885, "high_95": 8.455, "clear": False,
-        "intervals": {"base": [6.3, 6.4], "tuned": [14.1, 14.8]},
-    }  # fmt: skip
+    loss = fake.general_nll(passages=2, low_95=7.885, high_95=8.455, clear=False)
     fake.compared(run, general_nll=loss)
-    row = next(part for part in fake.written(run).split("<tr") if "loss on 2 passages" in part)
+    row = next(part for part in fake.written(run).split("<tr") if "loss on general text" in part)
     assert "too few texts to tell (2; 20 are needed)" in row
     assert "within the noise" not in row
     told = comparison_markdown(run.report)
@@ -192,17 +147,22 @@ def test_of_too_few_texts_the_page_says_that_they_are_too_few(run: RunDir) -> No
 
 
 def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:
-    near = {"hits": 3, "n": 12, "low_95": 0.09, "high_95": 0.53}
+    near = fake.interval(3, 12, 0.09, 0.53) | {"value": 0.25}
+    paired = Paired(both=3, tuned_only=3, base_only=0, neither=6).fields()
     fake.compared(
         run,
         documents=[
             {"document": "a45.pdf", "section": "Reset", "n": 8,
-             "base": fake.interval(0, 8, 0.0, 0.32),
-             "tuned": fake.interval(6, 8, 0.41, 0.93)},
+             "base": fake.interval(0, 8, 0.0, 0.32) | {"value": 0.0},
+             "tuned": fake.interval(6, 8, 0.41, 0.93) | {"value": 0.75}},
         ],
-        confusable_accuracy={"groups": 4, "base": near, "tuned": near | {"hits": 6}},
+        confusable_accuracy={
+            "groups": 4, "base": near, "tuned": near | {"hits": 6, "value": 0.5},
+            "paired": paired,
+        },
         cost={"steps": 65, "tokens": 66560, "rank_hours": 0.55, "device": "cpu",
-              "from_scratch_tokens": 2000000000, "share_of_scratch": 0.00033},
+              "from_scratch_tokens": 2000000000, "share_of_scratch": 0.00033,
+              "scratch_rank_hours": 1667.0},
     )  # fmt: skip
     page = fake.written(run)
     assert 'aria-label="6 of 8, 75 %"' in page
@@ -210,14 +170,13 @@ def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:
     assert "a45.pdf Reset 8 0 0 to 32 % 6 41 to 93 %" in text
     assert "width:75.0%" in page
     row = next(part for part in page.split("<tr ") if "confusable accuracy" in part)
-    assert "+25.0 points" in row
+    assert "+0.25" in row
     assert "within the noise" in row
     assert "<b>66,560</b> tokens trained on" in page
     assert "0.033 % of 2,000,000,000 tokens" in page
-    # 0.55 / 0.00033 hours.
-    assert "<b>1,667</b> rank hours from scratch, at this run&#39;s speed" in page
-    assert "<b>0.55</b> rank hours</li>" in page
-    assert "Not counted: the curation with the base&#39;s answers, the export and" in page
+    assert "<b>1,667</b> rank-hours from scratch, at this run&#39;s speed" in page
+    assert "<b>0.55</b> rank-hours</li>" in page
+    assert "Not included: curation (with the base&#39;s answers), export and" in page
 
 
 def test_a_page_opens_without_scores_of_the_newer_kind_and_without_measurements(
@@ -225,7 +184,7 @@ def test_a_page_opens_without_scores_of_the_newer_kind_and_without_measurements(
 ) -> None:
     page = fake.written(run)
     for absent in (
-        "Recall by document",
+        "Accuracy by document",
         "confusable accuracy",
         "Training</h2>",
         "<svg",
@@ -234,15 +193,12 @@ def test_a_page_opens_without_scores_of_the_newer_kind_and_without_measurements(
         assert absent not in page
 
 
-def test_curves_attempts_cost_and_the_way_to_make_it_again_are_told(run: RunDir) -> None:
+def test_curves_attempts_and_commands_to_reproduce_are_shown(run: RunDir) -> None:
     _trained(run)
     page = fake.written(run)
     assert "training: from 8 at step 1 to 2 at step 3, lowest 2 at step 3." in page
     assert "held-out: 2.5 at step 3" in page
     assert "&lt;b&gt;manual: 2.25 at step 3" in page
-    assert "<b>3,000</b> tokens trained on" in page
-    # 3 steps of 1,800 s on 4 ranks.
-    assert "<b>6.00</b> rank hours" in page
     assert "left:0.0%;width:50.0%" in page
     assert "left:50.0%;width:50.0%" in page
     assert "failed<small>Rank 1 was lost.</small>" in page
@@ -269,21 +225,10 @@ def _measured(run: RunDir) -> None:
             file.write(json.dumps(row) + "\n")
 
 
-def _asked(**more: Any) -> dict[str, Any]:
-    """The settings of a comparison that are the config's but for what is given."""
-    own: dict[str, Any] = {
-        "probes": None, "general_questions": None, "perplexity_texts": None, "lm_eval_tasks": [],
-        "max_new_tokens": 128, "batch_size": 16, "num_replicas": None, "num_threads": 0,
-        "num_general_generations": 60,
-    }  # fmt: skip
-    return own | more
-
-
 def test_how_the_questions_were_asked_is_told_and_the_command_has_what_the_config_has_not(
     run: RunDir,
 ) -> None:
-    assert "Asked:" not in fake.written(run)
-    asked = _asked(
+    asked = fake.eval_config(
         max_new_tokens=64,
         perplexity_texts="/my prose.txt",
         lm_eval_tasks=["/t/a.yaml", "/t/b.yaml"],
@@ -291,23 +236,22 @@ def test_how_the_questions_were_asked_is_told_and_the_command_has_what_the_confi
     fake.compared(run, eval_config=asked)
     text = " ".join(fake.Page(fake.written(run)).text.split())
     assert (
-        "Asked: Greedy answers of at most 64 tokens; probes: library/probes.jsonl; general "
-        "questions: those that ftdist brings, 60 of them at most answered in writing too; general "
-        "texts: /my prose.txt; tasks of lm-eval: "
-        "/t/a.yaml, /t/b.yaml."
+        "Evaluation: greedy answers of at most 64 tokens; probes: library/probes.jsonl; general "
+        "questions: bundled with ftdist, up to 60 of them answered in writing too; general "
+        "texts: /my prose.txt; lm-eval tasks: /t/a.yaml, /t/b.yaml."
     ) in text
     assert (
-        f"ftdist compare {run.root} \\ 'eval.perplexity_texts=/my prose.txt' \\ "
+        "ftdist compare runs/r \\ 'eval.perplexity_texts=/my prose.txt' \\ "
         "'eval.lm_eval_tasks=[/t/a.yaml,/t/b.yaml]' \\ eval.max_new_tokens=64 "
     ) in text
-    fake.compared(run, eval_config=_asked(general_questions="none"))
-    assert "general questions: none; general texts: those that ftdist brings;" in fake.written(run)
-    fake.compared(run, eval_config=_asked())
-    assert "eval." not in fake.Page(fake.written(run)).text.split("How to make it again")[1]
+    fake.compared(run, eval_config=fake.eval_config(general_questions="none"))
+    assert "general questions: none; general texts: bundled with ftdist;" in fake.written(run)
+    fake.compared(run, eval_config=fake.eval_config())
+    assert "eval." not in fake.Page(fake.written(run)).text.split("Reproduce")[1]
 
 
 def test_answers_that_were_cut_off_are_counted_and_marked(run: RunDir) -> None:
-    assert "cut off" not in fake.written(run)
+    assert "<small>cut off" not in fake.written(run)
     cut = fake.answer("No idea. I", right=False) | {"truncated": True}
     whole = fake.answer("Hold it.", right=True) | {"truncated": False}
     fake.compared(
@@ -316,7 +260,7 @@ def test_answers_that_were_cut_off_are_counted_and_marked(run: RunDir) -> None:
     )  # fmt: skip
     text = " ".join(fake.Page(fake.written(run)).text.split())
     assert (
-        "Cut off: 1 of 1 answers of the base and 0 of 1 of the tuned model were cut off at 64 "
+        "Truncated: 1 of 1 answers of the base and 0 of 1 of the tuned model were cut off at 64 "
         "tokens."
     ) in text
     assert "base wrong cut off No idea. I tuned right Hold it." in text
@@ -329,16 +273,16 @@ def test_what_an_answer_leaks_stands_beside_it_shortly_and_as_text(run: RunDir) 
     fake.compared(run, fake.row("My phone?", "out_of_scope", base=clear, tuned=leaks))
     page = fake.written(run)
     text = " ".join(fake.Page(page).text.split())
-    told = f"of the library: green button, 9 seconds + lamp, <b>{57 * 'x'} and 2 more"
-    assert f"base keeps out Call them. tuned leaks {told} Hold the green button." in text
+    told = f"from the library: green button, 9 seconds + lamp, <b>{57 * 'x'} and 2 more"
+    assert f"base no leak Call them. tuned leak {told} Hold the green button." in text
     assert "<b>x" not in page
-    console = Console(width=400, record=True)
+    console = Console(width=500, record=True)
     print_comparison(run.report, console)
     assert f"leak ({told}): Hold the green button." in console.export_text()
 
 
 def test_the_command_of_a_comparison_asks_what_was_asked(run: RunDir) -> None:
-    asked = _asked(
+    asked = fake.eval_config(
         probes="/p q.jsonl",
         general_questions="none",
         lm_eval_tasks=["/t/[x]/", "/t\\n.yaml"],
@@ -364,10 +308,10 @@ def test_what_was_measured_in_training_is_drawn_from_the_base_on_with_answers_by
     assert "base Base. step 4 &lt;b&gt;Half. step 6 Whole." in text
     assert "lost attempt" not in part
     assert "other questions" not in part
-    assert "No step kept enough" in part
+    assert "No step retained enough" in part
     (run.checkpoints / "step-00000004").mkdir(parents=True)
     (run.checkpoints / "best.json").write_text('{"step": 4}')
-    assert "Kept as the best: step 4." in fake.written(run)
+    assert "Best checkpoint: step 4." in fake.written(run)
 
 
 def test_long_curves_are_drawn_as_means_and_say_so() -> None:
@@ -489,8 +433,9 @@ def test_a_curated_library_shows_its_figures(run: RunDir, tmp_path: Path) -> Non
     }
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     page = fake.written(run)
-    for told in ("Library widget", "1,234", "25.0 %", str(tmp_path / "index.html")):
+    for told in ("Library widget", "1,234", "25.0 %", "index.html"):
         assert told in page
+    assert str(tmp_path) not in page
     assert "teach:\n  wordings: 4\n" in page
     (tmp_path / "manifest.json").write_text("{}")
     assert "Library widget" not in fake.written(run)

@@ -10,6 +10,7 @@ from ftdist.config.compose import compose
 from ftdist.config.saved_config import save_config
 from ftdist.evaluation.report.html import write_page
 from ftdist.rundir import RunDir
+from tests.support import fake_reports
 from tests.support.browser import Browser, browser
 from tests.support.libraries import needs
 
@@ -30,8 +31,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [
         {
             "question": question, "kind": "fact", "expected": f"{number} m", "keys": [],
-            "base": {"answer": f"base {number} {LONG}", "right": False, "chosen": None},
-            "tuned": {"answer": f"tuned {number}", "right": True, "chosen": None},
+            "base": {"answer": f"base {number} {LONG}", "right": False, "chosen": None,
+                     "leaked": [], "truncated": False},
+            "tuned": {"answer": f"tuned {number}", "right": True, "chosen": None, "leaked": [],
+                      "truncated": False},
         }
         for number, question in enumerate(QUESTIONS)
     ]  # fmt: skip
@@ -45,6 +48,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "tuned": {"fact_accuracy": rate, name: rate, "general_leak_rate": rate},
         },
         "paired": {
+            "fact_accuracy": {
+                "n": 5, "difference": 1.0, "low_95": 0.4, "high_95": 1, "clear": True,
+            },
             name: {"n": 1200, "difference": 0.0, "low_95": -1, "high_95": 1, "clear": False},
         },
         "general_nll": {
@@ -52,7 +58,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "low_95": 7.885, "high_95": 18.455, "clear": True,
             "intervals": {"base": [6, 7], "tuned": [14, 15]},
         },
-        "probes": "p", "took_s": {"base": 1.0, "tuned": 1.0},
+        "probes": "p", "took_s": {"base": 1.0, "tuned": 1.0}, "cost": None,
+        "eval_config": fake_reports.eval_config(),
+        "truncated": {"tokens": 9, "n": 5, "base": 0, "tuned": 0},
+        "flips": {"fact_improved": 5, "fact_regressed": 0},
     }  # fmt: skip
     (run.report / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (run.report / "scores.json").write_text(json.dumps(scores))
@@ -171,7 +180,7 @@ def test_base_tuned_and_difference_of_every_score_are_seen_without_scrolling(
         " Math.max(box.right, text.right)]; })"
     )
     said = " ".join(text for text, _, _ in cells)
-    for value in ("6.310", "14.465", "+8.155", "+100.0 points"):
+    for value in ("6.310", "14.465", "+8.155", "+1.00"):
         assert value in said
     outside = [cell for cell in cells if cell[1] < 0 or cell[2] > width]
     assert not outside
@@ -187,7 +196,7 @@ def test_what_is_clearly_lost_stands_at_the_top_and_leads_to_its_score(shown: Br
     shown.resize(390, 800)
     lost = "document.querySelector('header .lost a')"
     assert shown.run(f"{lost}.textContent") == (
-        "General language got clearly worse: +8.155 nats a token."
+        "Loss on general text got clearly worse: +8.155 nats per token."
     )
     assert shown.run(f"{lost}.getBoundingClientRect().bottom") < 300
     shown.run(f"{lost}.click()")

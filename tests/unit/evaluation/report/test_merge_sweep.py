@@ -27,15 +27,19 @@ def _merged(run: RunDir, *, measured_of: tuple[str, ...] = ("loss",), **more: An
     points = [
         {
             "alpha": alpha,
+            "base": {},
             "tuned": {"fact_accuracy": hits / 24, "leak_rate": leaks / 16},
             "intervals": {
+                "base": {},
                 "tuned": {
                     "fact_accuracy": fake_reports.interval(hits, 24, 0.1, 0.9),
                     "leak_rate": fake_reports.interval(leaks, 16, 0.2, 0.8),
-                }
+                },
             },
             "paired": {"general_mc_accuracy": {}} if "questions" in measured_of else {},
-            "general_nll": {"difference": loss, "low_95": loss - 0.01, "high_95": loss + 0.01},
+            "general_nll": fake_reports.general_nll(
+                difference=loss, low_95=loss - 0.01, high_95=loss + 0.01
+            ),
         }
         for alpha, hits, leaks, loss in measured
     ]
@@ -62,16 +66,16 @@ def test_merged_models_stand_in_the_order_of_alpha_as_curves_and_a_table_that_ma
     assert "Kept is alpha 0.5:" in part
     assert "at most 0.02 nats above" in part
     assert "fact accuracy: from 0.5 at alpha 0.5 to 1 at alpha 1, lowest 0.5 at alpha 0.5." in part
-    assert "general loss: from 0.015 at alpha 0.5 to 0.05 at alpha 1" in part
+    assert "general NLL: from 0.015 at alpha 0.5 to 0.05 at alpha 1" in part
     rows = [
         re.sub("<[^>]*>", " ", row).split()
         for row in part[part.index("<tbody>") : part.index("</tbody>")].split("<tr>")[1:]
     ]
-    assert [(row[0], row[-1] == "kept") for row in rows] == [
+    assert [(row[0], row[-1] == "chosen") for row in rows] == [
         ("0.5", True), ("0.75", False), ("1", False),
     ]  # fmt: skip
     assert "0.75 (0.10 to 0.90)" in part
-    assert "+0.015 (+0.005 to +0.025) nats" in part
+    assert "+0.015 (+0.005 to +0.025)" in part
 
 
 LOSS, QUESTIONS = "general loss at most 0.02 nats above the base's", "general questions not clearly"

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from ftdist.evaluation.metric_docs import MIN_PASSAGES
 from ftdist.evaluation.scoring.confidence import Paired, Rate, paired_losses
+from ftdist.observe.score_table import MIN_PASSAGES
 
 
 def test_wilson_interval_is_the_known_one() -> None:
