@@ -7,10 +7,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from ftdist.evaluation.metric_docs import MEANINGS
 
 from ftdist.cli.main import COMMANDS
 from ftdist.config.keys import CURATE, config_keys, find_key
+from ftdist.observe.score_table import SCORE_DOCS
 from tests.support.tiers import TESTS
 from tools import config_reference, metrics_reference
 
@@ -178,7 +178,7 @@ def test_every_score_is_in_the_reference_and_the_other_way_round() -> None:
     documented = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
     evaluation = (ROOT / "ftdist" / "evaluation").rglob("*.py")
     source = "".join(path.read_text(encoding="utf-8") for path in evaluation)
-    assert set(MEANINGS) - documented == set()
+    assert set(SCORE_DOCS) - documented == set()
     assert {score for score in documented if f'"{score}"' not in source} == set()
 
 
