@@ -160,7 +160,7 @@ def test_status_tells_state_step_and_the_cause_of_each_end(
     assert cli.main(["status", "r"]) == 0
     told = capsys.readouterr().out
     assert told.startswith(
-        "Run r: not running: whoever watched it ended without a word.\n"
+        "Run r: lost: the `ftdist` that ran it ended without recording an end.\n"
         "Step 11 of 20, loss 2.0000.\n"
     )
     assert "Rank 1 was killed." in told
@@ -259,7 +259,7 @@ def test_status_tells_of_damaged_checkpoints(tmp_path: Path, capsys: Captured) -
     run.append_event("checkpoint_corrupt", path="p", problem="step-8 is cut. 4 steps are lost.")
     assert cli.main(["status", str(run.root)]) == 0
     told = capsys.readouterr().out
-    assert "Damaged checkpoint set aside: step-8 is cut. 4 steps are lost.\n" in told
+    assert "Corrupt checkpoint set aside: step-8 is cut. 4 steps are lost.\n" in told
 
 
 @pytest.mark.parametrize(

@@ -286,8 +286,8 @@ def test_the_merged_model_answers_for_the_tuned_model_where_it_is_asked(
     assert main(["chat", str(own.root), "--both", "-p", FIRST, "--merged"]) == 0
     said = capfd.readouterr()
     first, _, second = said.out.partition("\n\n")
-    assert second.startswith("merged model: ")
-    assert first.removeprefix("base: ").strip() == second.removeprefix("merged model: ").strip()
+    assert second.startswith("merged: ")
+    assert first.removeprefix("base: ").strip() == second.removeprefix("merged: ").strip()
     assert str(own.merged_model) in said.err
     (own.export / "generation_config.json").write_text("{}")
     for words in (["-p", FIRST], []):
