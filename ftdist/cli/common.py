@@ -72,57 +72,12 @@ class RunParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print."""
-        _refuse_secrets(word.partition("=")[2] for word in message.split() if "=" in word)
+        _refuse_secrets(part for word in message.split() for part in word.split("="))
         unknown = message.removeprefix("unrecognized arguments: ")
         if unknown != message:
             flag = unknown.split()[0].partition("=")[0]
             message = f"{flag} is not a flag of `{self.prog}`"
         raise ConfigError(f"{message}.", remedy=f"see `{self.prog} --help`.")
-
-
-def wants_help(words: Sequence[str], text: str) -> bool:
-    """Print a verb's help where it is asked for; tell whether it was."""
-    if "--help" in words or "-h" in words:
-        sys.stdout.write(text)
-        return True
-    return False
-
-
-def named_run(
-    words: Sequence[str], *, verb: str, takes_keys: bool = True
-) -> tuple[RunDir, list[str]]:
-    """The run that the first word names, and the overrides after it.
-
-    `run.root=DIR` among them says where runs are, if not in `runs`.
-
-    Args:
-        words: after the verb.
-        verb: for what is said.
-        takes_keys: whether there may be keys beside run.root.
-
-    Raises:
-        ConfigError: no run is named, there is none of that name, or a word has no place here.
-    """
-    plain = [word for word in words if "=" not in word or word.startswith("-")]
-    overrides = [word for word in words if word not in plain]
-    roots = [word.partition("=")[2] for word in overrides if word.startswith("run.root=")]
-    overrides = [word for word in overrides if not word.startswith("run.root=")]
-    _refuse_secrets([*plain, *roots])
-    flags = [word.partition("=")[0] for word in plain if word.startswith("-")]
-    if flags:
-        raise ConfigError(
-            f"{', '.join(flags)} is not a flag of `ftdist {verb}`.",
-            remedy=f"leave it out; `ftdist {verb} --help` says what it takes.",
-        )
-    if len(plain) != 1:
-        raise _not_one_run(plain, command=verb)
-    if overrides and not takes_keys:
-        names = ", ".join(word.partition("=")[0] for word in overrides)
-        raise ConfigError(
-            f"`ftdist {verb}` takes no keys, and was given {names}.",
-            remedy=f"leave it out: `ftdist {verb} {plain[0]}`.",
-        )
-    return find_run(plain[0], runs_root=Path(roots[-1]) if roots else RUNS_ROOT), overrides
 
 
 def _refuse_secrets(arguments: Iterable[str]) -> None:

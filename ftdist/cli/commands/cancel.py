@@ -1,32 +1,31 @@
-"""`ftdist cancel`: cancel the jobs of a run; a running training saves a checkpoint first."""
+"""`ftdist cancel`: checkpoint and stop a run's jobs, or remove them from the queue."""
 
 from collections.abc import Sequence
 
-from ftdist.cli.common import log, named_run, print_result, wants_help
+from ftdist.cli.common import RunParser, log, print_result
 
-HELP = """Usage: ftdist cancel R [--now]
-
-Asks the training job of run R to finish its step, save a checkpoint and exit; its other jobs are
-cancelled. `ftdist resume R` continues from the checkpoint. --now cancels all jobs at once: training
-after the last checkpoint is lost.
-"""
+DESCRIPTION = """\
+Ask the training job of a run to finish its step, save a checkpoint and exit, and cancel its other
+jobs. `ftdist resume R` continues from the checkpoint."""
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Cancel the jobs of a run.
 
     Raises:
         FtdistError: the run does not exist, has no jobs in the queue, or SLURM is unavailable.
     """
-    if wants_help(words, HELP):
-        return 0
-    now = "--now" in words
-    run, _ = named_run([w for w in words if w != "--now"], verb="cancel", takes_keys=False)
+    parser = RunParser("cancel", description=DESCRIPTION, takes_keys=False)
+    parser.add_argument(
+        "--now", action="store_true", help="stop at once, losing steps after the last checkpoint"
+    )
+    parsed = parser.parse_run(arguments)
+    run = parsed.run
 
     from ftdist_launch.slurm.cancel import cancel
     from ftdist_launch.slurm.client import Queue
 
-    for message in cancel(run, now=now, queue=Queue()):
+    for message in cancel(run, now=parsed.flags.now, queue=Queue()):
         log(message)
     print_result(f"Resume run {run.name} with `ftdist resume {run.cli_name}`.")
     return 0

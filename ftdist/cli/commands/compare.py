@@ -3,41 +3,36 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from ftdist.cli.common import log, named_run, print_result, wants_help
+from ftdist.cli.common import RunParser, log, print_result
 
 if TYPE_CHECKING:
     from ftdist.config.schema import RunConfig
     from ftdist.rundir import RunDir
 
-HELP = """Usage: ftdist compare R [eval.probes=FILE.jsonl] [eval.KEY=VALUE ...]
-
-Asks the base model and the exported model of run R the same questions with known answers, and
-writes R/report: answers.jsonl, scores.json, and index.html, a page that shows them. Probes: rows of
-question, answer, keys, kind. eval.general_questions and eval.perplexity_texts name other general
-questions and texts, or none. Scores and answers go to the run's page in W&B, where there is one;
-tracking.log_generations=false sends the scores alone.
-"""
+DESCRIPTION = """\
+Evaluate the base and the exported model of a run on the same questions and write R/report:
+answers.jsonl, scores.json and index.html. Probes (eval.probes) are rows of question, answer, keys
+and kind; eval.general_questions and eval.perplexity_texts name other general questions and texts,
+or none. Scores and answers are uploaded to the run's W&B page, if there is one;
+tracking.log_generations=false uploads scores only."""
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Compare the base with the tuned model of a run.
 
     Raises:
         FtdistError: there is no such run, no exported model or no questions.
     """
-    if wants_help(words, HELP):
-        return 0
-    return measure(words, stage="compare")
+    parsed = RunParser("compare", description=DESCRIPTION).parse_run(arguments)
+    return evaluate(parsed.run, parsed.overrides, stage="compare")
 
 
-def measure(words: Sequence[str], *, stage: Literal["compare", "merge"]) -> int:
-    """Ask models of a run questions, here or as a job, and print what came out.
+def evaluate(run: "RunDir", overrides: Sequence[str], *, stage: Literal["compare", "merge"]) -> int:
+    """Evaluate models of a run, here or as a job, and print the scores.
 
     Raises:
-        FtdistError: there is no such run, no exported model or no questions.
+        FtdistError: there is no exported model, or there are no questions.
     """
-    run, overrides = named_run(words, verb=stage)
-
     import dataclasses
 
     from ftdist_launch.attempts import step_to_export

@@ -7,10 +7,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from ftdist.cli.common import log, named_run, wants_help
-from ftdist.errors import INTERRUPTED, ConfigError
+from ftdist.cli.common import RunParser, log
+from ftdist.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from ftdist_launch.logs.files import LogSelection
@@ -18,13 +18,9 @@ if TYPE_CHECKING:
 
     from ftdist.rundir import RunDir
 
-HELP = """Usage: ftdist logs R [-f] [--rank N] [--stage STAGE] [--attempt N]
-
-Prints the logs of all ranks of run R, merged by time: [rank] time line. -f (--follow) continues
-until the run ends, across restarts. By default the logs of the newest training attempt are shown
-(on a cluster: all attempts of the newest job); --stage (prepare, train, export, compare, merge),
---attempt and --rank select others.
-"""
+DESCRIPTION = """\
+Show the logs of all ranks of a run, merged by time: [rank] time line. Default: those of the newest
+training attempt (on a cluster: all attempts of the newest job)."""
 
 POLL_S = 0.5
 POLL_S_PER_LOG = 0.005
@@ -46,42 +42,36 @@ _ESCAPES = re.compile(
 PrintLines = Callable[[Iterable["Line"]], None]
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Print the logs of a run.
 
     Raises:
         FtdistError: the run, stage, attempt or rank does not exist, or has no log yet.
     """
-    if wants_help(words, HELP):
-        return 0
-    selection, follow, rest = _parse(words)
-    run, _ = named_run(rest, verb="logs", takes_keys=False)
+    parsed = _parser().parse_run(arguments)
+    flags = parsed.flags
+
+    from ftdist_launch.logs.files import LogSelection
+
+    selection = LogSelection(stage=flags.stage, rank=flags.rank, attempt=flags.attempt)
     try:
-        (_follow if follow else _print)(run, selection)
+        (_follow if flags.follow else _print)(parsed.run, selection)
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(
-            f"`ftdist logs`: {message}.", remedy="see `ftdist logs --help` for its flags."
-        )
+def _parser() -> RunParser:
+    from ftdist_launch.logs.files import STAGES
 
-
-def _parse(words: Sequence[str]) -> tuple["LogSelection", bool, list[str]]:
-    """The selection, whether to follow, and the remaining arguments."""
-    from ftdist_launch.logs.files import STAGES, LogSelection
-
-    parser = _Parser(add_help=False, allow_abbrev=False)
-    parser.add_argument("-f", "--follow", action="store_true")
-    parser.add_argument("--stage", choices=STAGES, default="train")
+    parser = RunParser("logs", description=DESCRIPTION, takes_keys=False)
+    parser.add_argument(
+        "-f", "--follow", action="store_true", help="continue until the run ends, across restarts"
+    )
+    parser.add_argument("--stage", choices=STAGES, default="train", help="default: train")
     for name in ("--rank", "--attempt"):
-        parser.add_argument(name, type=_number)
-    flags, rest = parser.parse_known_args(list(words))
-    selection = LogSelection(stage=flags.stage, rank=flags.rank, attempt=flags.attempt)
-    return selection, flags.follow, rest
+        parser.add_argument(name, type=_number, metavar="N", help=f"only this {name[2:]}")
+    return parser
 
 
 def _number(text: str) -> int:

@@ -1,25 +1,22 @@
-"""`ftdist merge`: models between the base and the tuned one, measured."""
+"""`ftdist merge`: interpolate base and tuned weights and evaluate the results."""
 
 from collections.abc import Sequence
 
-from ftdist.cli.commands.compare import measure
-from ftdist.cli.common import wants_help
+from ftdist.cli.commands.compare import evaluate
+from ftdist.cli.common import RunParser
 
-HELP = """Usage: ftdist merge R [merge.alphas=[0.4,0.6,0.8,1.0]] [eval.KEY=VALUE ...]
-
-Mixes the weights of base and tuned model (base + alpha (tuned - base)), asks every such model what
-`ftdist compare` asks, and keeps in R/merge/model the one that gains most of those that keep what
-the base knows (merge.max_loss_increase), with all scores in its points.json. What an attempt that
-was stopped has measured is not measured again.
-"""
+DESCRIPTION = """\
+Interpolate the weights of base and tuned model (base + alpha (tuned - base)) for each alpha of
+merge.alphas, evaluate each merged model as `ftdist compare` does, and keep in R/merge/model the one
+with the largest gain whose general loss rises by at most merge.max_loss_increase. Finished
+evaluations of an interrupted sweep are reused."""
 
 
-def main(words: Sequence[str]) -> int:
-    """Measure models between a run's base and its tuned model.
+def main(arguments: Sequence[str]) -> int:
+    """Evaluate interpolations of a run's base and tuned model.
 
     Raises:
         FtdistError: there is no such run, no exported model or no questions.
     """
-    if wants_help(words, HELP):
-        return 0
-    return measure(words, stage="merge")
+    parsed = RunParser("merge", description=DESCRIPTION).parse_run(arguments)
+    return evaluate(parsed.run, parsed.overrides, stage="merge")

@@ -2,24 +2,20 @@
 
 from collections.abc import Sequence
 
-from ftdist.cli.common import named_run, print_result, wants_help
+from ftdist.cli.common import RunParser, print_result
 
-HELP = """Usage: ftdist report R
-
-Writes R/report/index.html anew from what run R has on record: the answers and scores of the last
-`ftdist compare`, metrics, attempts, config. No model is asked. One file, which opens anywhere.
-"""
+DESCRIPTION = """\
+Regenerate R/report/index.html from the run directory: answers and scores of the last comparison,
+metrics, attempts, config. Loads no model. The page is one self-contained file."""
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Write a run's page.
 
     Raises:
         FtdistError: there is no such run, or it was never compared.
     """
-    if wants_help(words, HELP):
-        return 0
-    run, _ = named_run(words, verb="report", takes_keys=False)
+    run = RunParser("report", description=DESCRIPTION, takes_keys=False).parse_run(arguments).run
 
     from ftdist_launch.local.submit import private_umask
     from ftdist_launch.resume import read_config

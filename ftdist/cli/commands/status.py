@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftdist.cli.common import named_run, print_result, wants_help
+from ftdist.cli.common import RunParser, print_result
 from ftdist.io.units import format_duration
 from ftdist.rundir import RUNS_ROOT
 
@@ -20,12 +20,9 @@ if TYPE_CHECKING:
     from ftdist_launch.status import AttemptStatus, RunStatus
     from rich.table import Table
 
-HELP = """Usage: ftdist status [R] [--json]
-
-Shows the state of run R: step, loss, throughput, remaining time; where it runs, or what it waits
-for; how each attempt ended. Without R: all runs, newest first, grouped by sweep. run.root=DIR sets
-the folder of the runs (default: runs). --json prints the same fields for scripts.
-"""
+DESCRIPTION = """\
+Show the state of a run: step, loss, throughput, remaining time; where it runs, what it waits for,
+and how each attempt ended. Without a run: all runs, newest first, grouped by sweep."""
 
 STATES = {
     "new": "never started",
@@ -43,25 +40,25 @@ OUTCOMES = {"requeue": "restarted", "crash_loop": "given up", "stopped": "stoppe
 """How an attempt ended, where it differs from `ftdist_launch.restart_policy.Outcome`."""
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Print the state of one run, or of all.
 
     Raises:
         FtdistError: the run does not exist.
     """
-    if wants_help(words, HELP):
-        return 0
-    as_json = "--json" in words
-    words = [word for word in words if word != "--json"]
+    parser = RunParser("status", description=DESCRIPTION, takes_keys=False)
+    parser.add_argument("--json", action="store_true", help="print all fields as JSON, for scripts")
+    flags = parser.parse_intermixed_args(arguments)
+    words = [word for word in (flags.run, *flags.overrides) if word is not None]
 
     from ftdist_launch.run_records import find_runs
     from ftdist_launch.slurm.client import Queue
     from ftdist_launch.status import read_all, read_status
 
     if any(not word.startswith("run.root=") for word in words):
-        run, _ = named_run(words, verb="status", takes_keys=False)
+        run = parser.parse_run(arguments).run
         status = read_status(run, queue=Queue())
-        if as_json:
+        if flags.json:
             print_result(_json(asdict(status)))
         else:
             _print_run(status, cli_name=run.cli_name)
@@ -70,7 +67,7 @@ def main(words: Sequence[str]) -> int:
     statuses = sorted(
         read_all(find_runs(root), queue=Queue()), key=lambda s: s.created, reverse=True
     )
-    if as_json:
+    if flags.json:
         print_result(_json([asdict(status) for status in statuses]))
     elif statuses:
         _print_runs(statuses)

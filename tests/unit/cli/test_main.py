@@ -266,7 +266,7 @@ def test_status_tells_of_damaged_checkpoints(tmp_path: Path, capsys: Captured) -
     ("words", "first", "second"),
     [
         (["status", "R", "--foo"], "--foo is not a flag of `ftdist status`.", "--help"),
-        (["status", "R", "foo=1"], "`ftdist status` takes no keys, and was given foo.", "leave"),
+        (["status", "R", "foo=1"], "`ftdist status` takes no keys, but got foo.", "run `ftdist"),
         (
             ["compare", "R", "probes.jsonl"],
             "'probes.jsonl' is not of the form key=value.",
