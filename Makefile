@@ -17,8 +17,8 @@ PY := .venv/bin/python
 NEWS := sed -u -E '/already satisfied|^Looking |^ *(Created wheel|Stored in|Attempting|Found existing|Uninstalling|Successfully uninstalled)/d'
 SHELL_FILES = .ci/run $(shell find docker launch tests -name '*.sh')
 
-.PHONY: help .venv demo test cluster-packages bench docs check check-words check-format check-lint check-types check-layers \
-        check-dependencies check-spelling check-shell format clean
+.PHONY: help .venv demo test cluster-packages bench docs check check-format check-lint check-types check-layers \
+        check-dependencies check-spelling check-words check-shell format clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z.][a-z.-]*):.*## (.*)$$/  make \1\t\2/p' Makefile | expand -t 22
@@ -61,7 +61,7 @@ docs: .venv/installed ## write the pages that are made from the code (docs/refer
 	@$(PY) -m tools.config_reference
 	@$(PY) -m tools.metrics_reference
 
-check: check-format check-lint check-types check-layers check-dependencies check-spelling check-shell ## all checks of the source
+check: check-format check-lint check-types check-layers check-dependencies check-spelling check-words check-shell ## all checks of the source
 
 check-format: .venv/installed
 	$(PY) -m ruff format --check .

@@ -37,7 +37,8 @@ TINY_FOLDER = Path(".cache/ftdist/tiny")
 
 NO_REPLAY_WARNING = (
     "Warning: no replay data. The model may forget general knowledge; curate with "
-    "retention=recommended to add replay and out-of-scope examples (see docs/keep.md)."
+    "retention=recommended to add replay and out-of-scope examples "
+    "(see docs/how-to/keep-general-knowledge.md)."
 )
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
