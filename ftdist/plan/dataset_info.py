@@ -1,4 +1,4 @@
-"""Sizes of a packed library, as `prepare` found them."""
+"""Sizes of a packed library, as `prepare` counts them."""
 
 import dataclasses
 import json
@@ -20,18 +20,17 @@ class SourceFacts:
     loss_tokens: int
     held_out_samples: int
     held_out_sequences: int
-    answered_samples: int | None = None
-    """Those that are conversations, not text; None: packed by an earlier ftdist, which did not
-    count them."""
+    answered_samples: int = 0
+    """Conversations among the samples."""
 
-    answers: int | None = None
-    """What these learn, each once: several samples ask for one answer in several wordings."""
+    answers: int = 0
+    """Distinct answers in them: several samples may ask for one answer in several wordings."""
 
     own: bool = True
-    """Whether it is the library's, not replay, out_of_scope or another source beside it."""
+    """Whether it is the library's own, not replay, out_of_scope or an extra source."""
 
     kl_to_base: bool = False
-    """Whether the base model's distribution is what its loss tokens are learned from."""
+    """Whether its loss is KL(base || model), as `library.kl_to_base` says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +38,7 @@ class LibraryFacts:
     """The packed sources of a run.
 
     The first is the library itself, with weight 1. A curated library has several of its own: then
-    weights count in tokens of the first, which is seen `weight` times in a pass.
+    weights count in tokens of the first, which a pass shows `weight` times.
     """
 
     path: str
@@ -51,21 +50,17 @@ class LibraryFacts:
     sources: tuple[SourceFacts, ...]
 
     @property
-    def answers(self) -> int | None:
-        """Answers in the library's own sources, distinct in each; None: not counted."""
-        counted = [source.answers for source in self.sources if source.own]
-        return None if None in counted else sum(filter(None, counted))
+    def answers(self) -> int:
+        """Answers in the library's own sources, distinct within each source."""
+        return sum(source.answers for source in self.sources if source.own)
 
     @property
-    def exposures_per_pass(self) -> float | None:
-        """How often one pass over the library shows an answer, on average.
+    def exposures_per_pass(self) -> float:
+        """Exposures per answer in one pass over the library, on average.
 
-        A pass shows w_i T / t_i times the s_i answered samples of its source i, of weight w_i and
-        t_i tokens, where T are the tokens of the first source. Where all is text, as often as a
-        piece of it: once. None: answers were not counted.
+        A pass shows w_i T / t_i times the s_i conversations of source i with weight w_i and t_i
+        tokens, where T are the tokens of the first source. A library of texts alone counts as 1.
         """
-        if self.answers is None:
-            return None
         if self.answers == 0:
             return 1.0
         shown = [

@@ -1,4 +1,4 @@
-"""Parameters by their names: which of them are frozen, and in which layer each lies. No torch."""
+"""Parameters by name: which are frozen, and the layer of each. No torch."""
 
 import difflib
 import math
@@ -20,7 +20,7 @@ _SHOWN = 4
 
 
 def frozen_names(patterns: Sequence[str], names: Mapping[str, Sequence[str]]) -> frozenset[str]:
-    """The parameters that `optim.freeze_params` keeps as the base has them.
+    """The parameters that `optim.freeze_params` freezes.
 
     Args:
         patterns: shell-style, as `fnmatch` reads them, matched against whole names.
@@ -32,25 +32,25 @@ def frozen_names(patterns: Sequence[str], names: Mapping[str, Sequence[str]]) ->
     """
     idle = [p for p in patterns if not any(_matches([p], all_of) for all_of in names.values())]
     if idle:
-        told = f"{', '.join(idle)} matches" if len(idle) == 1 else f"{', '.join(idle)} match"
+        verb = "matches" if len(idle) == 1 else "match"
         raise ConfigError(
-            f"optim.freeze_params: {told} none of the model's {len(names)} parameters.",
+            f"optim.freeze_params: {', '.join(idle)} {verb} none of the model's {len(names)} "
+            "parameters.",
             remedy=f"write patterns over names such as {', '.join(_like(idle[0], names))}.",
         )
     frozen = frozenset(name for name, all_of in names.items() if _matches(patterns, all_of))
     if names and len(frozen) == len(names):
         raise ConfigError(
-            f"optim.freeze_params keeps all {len(names)} parameters as the base has them: nothing "
-            "would be trained.",
+            f"optim.freeze_params freezes all {len(names)} parameters: nothing would be trained.",
             remedy=f"leave some out of its patterns, such as {', '.join(_like('', names))}.",
         )
     return frozen
 
 
 def layers_by_name(names: Iterable[str]) -> dict[str, int]:
-    """The layer of each parameter that lies in one, counted from 0 at the input.
+    """The layer of each parameter in a layer, counted from 0 at the input.
 
-    A layer is the first number in a name: `model.layers.3.mlp.up_proj.weight` lies in layer 3.
+    A layer is the first number in a name: `model.layers.3.mlp.up_proj.weight` is in layer 3.
 
     Raises:
         ConfigError: there is no single list of layers, numbered from 0.
@@ -59,7 +59,7 @@ def layers_by_name(names: Iterable[str]) -> dict[str, int]:
     lists: set[str] = set()
     for name in names:
         parts = name.split(".")
-        first = next((place for place, part in enumerate(parts) if part.isdecimal()), None)
+        first = next((index for index, part in enumerate(parts) if part.isdecimal()), None)
         if first is not None:
             placed[name] = int(parts[first])
             lists.add(".".join(parts[:first]))

@@ -1,4 +1,4 @@
-"""What a run will take, computed before it waits in a queue: pure arithmetic, no torch.
+"""The plan of a run: steps, memory and disk, computed before it is queued. No torch.
 
 Sizes are GiB (2**30 bytes) on one rank unless a name says otherwise. Symbols in the formulas:
 N parameters, N_t of them trained, L layers, H hidden size, V vocabulary, W world size, T tokens of
@@ -27,19 +27,18 @@ __all__ = [
     "Plan",
     "SourceFacts",
     "check_context",
-    "describe",
     "make_plan",
     "read_model_facts",
     "row_shares",
 ]
 
-_DRAWN = 1e-9
+_ROUNDING = 1e-9
 """Room for rounding when a product of floats is rounded up to whole steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a run will take. Fields named in `estimates` come from rules of thumb."""
+    """Steps, memory and disk of a run. The fields named in `estimates` are rules of thumb."""
 
     world_size: int
     steps: int
@@ -60,64 +59,60 @@ class Plan:
     """Of the whole model."""
 
     frozen_parameters: int = 0
-    """Of these, as far as the model's files tell, those that `optim.freeze_params` keeps."""
+    """Of these, frozen by `optim.freeze_params`, by the names in the model's files."""
 
     parameters_gib: float
-    """N b / W, this rank's shard; with parameter offload it waits in host memory."""
+    """N b / W, this rank's shard; in host memory with parameter offload."""
 
     gradients_gib: float
-    """N_t a / W accumulated, and one bucket that is being reduced: min(N_t, bucket) b."""
+    """N_t a / W accumulated, and one bucket in the reduction: min(N_t, bucket) b."""
 
     optimizer_gib: float
-    """12 N_t / W: float32 master weights and two moments; with offload in host memory."""
+    """12 N_t / W: float32 master weights and two moments; in host memory with offload."""
 
     base_gib: float = 0.0
-    """N b / W, this rank's shard of the base, where a source follows it; else 0."""
+    """N b / W, this rank's shard of the base model, with `library.kl_to_base`; else 0."""
 
     gathered_gib: float
-    """Parameters that stand whole at once, at most: min(N, max(live, largest)) b."""
+    """Maximum parameters gathered at once: min(N, max(live, largest)) b."""
 
     activations_gib: float
-    """17 T H b a layer: L of them, or with activation checkpointing one, and L inputs T H b."""
+    """17 T H b per layer: L of them, or with activation checkpointing one, and L inputs T H b."""
 
     logits_gib: float
     """One chunk of logits in float32 and in the model's dtype, and the head's gradient V H b.
 
-    Where a source follows the base, its chunk and the difference of both too, its head V H b, and
-    the head's gradient once more in float32.
+    With `library.kl_to_base` also the base model's chunk, the difference of both, its head V H b,
+    and the head's gradient in float32.
     """
 
     device_gib: float
-    """Sum of what stands on the device."""
+    """Sum of the terms in device memory."""
 
     host_offload_gib: float
-    """Sum of what offloading keeps in host memory."""
+    """Sum of the offloaded terms in host memory."""
 
     host_load_gib: float
     """Peak of host memory while loading: each rank reads its own slices of the files, so its
     shard N b / W and, while modules are made, two whole parameters, at most the largest: input
-    and output embedding, before they are tied or split."""
+    and output embedding, before they are tied or sharded."""
 
     checkpoint_gib: float
-    """One checkpoint, all ranks: 12 N_t, and (N - N_t) b of what is frozen."""
+    """One checkpoint, all ranks: 12 N_t, and (N - N_t) b of frozen parameters."""
 
     export_gib: float
     """The exported model: N times the bytes of its dtype."""
 
     disk_gib: float
-    """min(keep + 1, all) checkpoints, for one is being written before the oldest goes, one more
-    where the best is kept too, and the export."""
+    """min(keep_latest + 1, all) checkpoints (one is written before the oldest is deleted), one
+    more if the best is kept, and the export."""
 
     estimates: tuple[str, ...]
 
     @property
-    def exposures(self) -> float | None:
-        """How often an answer of the library is seen, on average.
-
-        None: the library was packed by an earlier ftdist, which did not count answers.
-        """
-        per_pass = self.library.exposures_per_pass
-        return None if per_pass is None else self.epochs * per_pass
+    def exposures(self) -> float:
+        """Exposures per answer of the library, on average over the run."""
+        return self.epochs * self.library.exposures_per_pass
 
     def to_json(self) -> str:
         """As JSON text."""
@@ -152,7 +147,7 @@ def row_shares(sources: tuple[SourceFacts, ...]) -> tuple[float, ...]:
 
 
 def check_context(config: RunConfig, *, model: ModelFacts) -> None:
-    """Refuse sequences that are longer than the model's context.
+    """Refuse sequences longer than the model's context.
 
     Raises:
         ConfigError: they are.
@@ -160,8 +155,7 @@ def check_context(config: RunConfig, *, model: ModelFacts) -> None:
     length, most = config.batch.sequence_length, model.max_position
     if most is not None and length > most:
         raise ConfigError(
-            f"batch.sequence_length={length} is more than the {most} positions that the model "
-            "knows.",
+            f"batch.sequence_length={length} is more than the model's {most} positions.",
             remedy=f"set batch.sequence_length to at most {most}.",
         )
 
@@ -173,7 +167,7 @@ def make_plan(
     library: LibraryFacts,
     device: Literal["cpu", "cuda"] | None = None,
 ) -> Plan:
-    """Compute what a run will take.
+    """Compute the plan of a run.
 
     Args:
         config: the run.
@@ -183,8 +177,8 @@ def make_plan(
             machine has an NVIDIA driver (then `device` and `dtype` are among the estimates).
 
     Raises:
-        ConfigError: the batch cannot be cut, or a sequence is longer than the model's context.
-        DataError: a source is empty, or answers are asked for and were not counted.
+        ConfigError: the batch cannot be split, or a sequence is longer than the model's context.
+        DataError: a source is empty.
     """
     batch = config.batch
     check_context(config, model=model)
@@ -236,77 +230,11 @@ def _steps(
     if length.steps is not None:
         return length.steps
     if length.exposures is not None:
-        epochs = length.exposures / _exposures_per_pass(library)
+        epochs = length.exposures / library.exposures_per_pass
     else:
         assert length.epochs is not None, "exactly one of the three: compose checks"
         epochs = length.epochs
-    return max(1, math.ceil(epochs * rows_per_epoch / split.global_sequences - _DRAWN))
-
-
-def _exposures_per_pass(library: LibraryFacts) -> float:
-    if library.exposures_per_pass is None:
-        raise DataError(
-            f"{library.path} was packed by an earlier ftdist, which did not count answers.",
-            remedy="remove that folder (it is packed anew), or set train.epochs.",
-        )
-    return library.exposures_per_pass
-
-
-def describe(plan: Plan) -> list[tuple[str, str]]:
-    """Rows of a table: what, and how much; an estimate begins with "about"."""
-
-    def told(field: str, text: str) -> str:
-        return f"about {text}" if field in plan.estimates else text
-
-    frozen = f", {plan.frozen_parameters:,} of them frozen" if plan.frozen_parameters else ""
-    rows = [
-        ("steps", f"{plan.steps:,}"),
-        ("passes over the library", f"{plan.epochs:.2f}"),
-        ("tokens", f"{plan.tokens:,}"),
-        (
-            "one step",
-            f"{plan.global_sequences} sequences of {plan.sequence_length} tokens = "
-            f"{plan.world_size} ranks x {plan.micro_steps} micro-steps x {plan.micro_batch_size}",
-        ),
-        ("parameters", f"{plan.parameters:,}{frozen}"),
-        ("device and dtype", told("dtype", f"{plan.device}, {plan.dtype}")),
-    ]
-    if how_often := seen(plan):
-        rows.insert(2, (f"each of {plan.library.answers:,} answers", how_often))
-    for source, share in zip(plan.library.sources, row_shares(plan.library.sources), strict=True):
-        size = f"{source.samples:,} samples, {source.tokens:,} tokens in {source.sequences:,} rows"
-        follows = ", follows the base" if source.kl_to_base else ""
-        rows.append((f"source {source.name}", f"{size}, {share:.1%} of the stream{follows}"))
-    rows += [
-        (label, told(field, f"{getattr(plan, field):.2f} GiB"))
-        for field, label in _MEMORY_LABELS.items()
-        if field != "base_gib" or plan.base_gib
-    ]
-    return rows
-
-
-def seen(plan: Plan) -> str:
-    """How often an answer is seen, as a person reads it; empty: not known, or there are none."""
-    if plan.exposures is None or not plan.library.answers:
-        return ""
-    return f"seen {plan.exposures:.{1 if plan.exposures < 9.95 else 0}f} times on average"
-
-
-_MEMORY_LABELS = {
-    "parameters_gib": "parameters, a rank",
-    "gradients_gib": "gradients, a rank",
-    "optimizer_gib": "optimizer, a rank",
-    "base_gib": "base model beside it, a rank",
-    "gathered_gib": "gathered parameters, a rank",
-    "activations_gib": "activations, a rank",
-    "logits_gib": "logits, a rank",
-    "device_gib": "device memory, a rank",
-    "host_offload_gib": "host memory by offload, a rank",
-    "host_load_gib": "host memory while loading, a rank",
-    "checkpoint_gib": "one checkpoint",
-    "export_gib": "exported model",
-    "disk_gib": "disk",
-}
+    return max(1, math.ceil(epochs * rows_per_epoch / split.global_sequences - _ROUNDING))
 
 
 def _expected_device(choice: Literal["auto", "cpu", "cuda"]) -> Literal["cpu", "cuda"]:

@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> int:
     from rich.table import Table
 
     from ftdist.cli.common import log
-    from ftdist.plan.plan import describe
+    from ftdist.plan.describe import describe
 
     planned = plan_run(compose(words, name=NAMELESS), new=False, log=log)
     name = planned.config.run.name

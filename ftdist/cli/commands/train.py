@@ -36,12 +36,12 @@ def train(overrides: Sequence[str]) -> int:
     from ftdist.cli.common import log
     from ftdist.cli.exit_messages import report_training
     from ftdist.cli.progress import progress_view_factory
-    from ftdist.plan.plan import seen
+    from ftdist.plan.describe import describe_exposures
 
     planned = plan_run(compose(overrides), new=True, log=log)
     plan = planned.plan
     run = make_run_dir(planned, overrides=overrides)
-    each = f", each answer {how_often}" if (how_often := seen(plan)) else ""
+    each = f", each answer {how_often}" if (how_often := describe_exposures(plan)) else ""
     log(
         f"Run {run.name}: {plan.steps} steps of {plan.global_sequences} sequences of "
         f"{plan.sequence_length} tokens on {plan.world_size} ranks; {plan.epochs:.2f} passes over "

@@ -14,6 +14,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError
 from ftdist.nn.loss import BaseRows, summed_divergence
 from ftdist.nn.optim import ParameterGroup, layer_scales, parameter_groups
+from ftdist.plan.describe import describe
 from ftdist.plan.model_info import ModelFacts, model_name, read_model_facts
 from ftdist.plan.param_names import (
     check_parameters,
@@ -21,7 +22,7 @@ from ftdist.plan.param_names import (
     frozen_names,
     layers_by_name,
 )
-from ftdist.plan.plan import LibraryFacts, SourceFacts, describe, make_plan
+from ftdist.plan.plan import LibraryFacts, SourceFacts, make_plan
 from ftdist.zero.optimizer import freeze
 
 EMBEDDING, HEAD, NORM = "model.embed_tokens.weight", "lm_head.weight", "model.norm.weight"

@@ -12,12 +12,12 @@ import pytest
 from ftdist.config.batch_split import BatchSplit, split_batch
 from ftdist.config.compose import compose
 from ftdist.errors import ConfigError, DataError, ModelError
+from ftdist.plan.describe import describe
 from ftdist.plan.plan import (
     LibraryFacts,
     ModelFacts,
     Plan,
     SourceFacts,
-    describe,
     make_plan,
     read_model_facts,
     row_shares,
@@ -186,17 +186,6 @@ def test_text_alone_is_seen_once_a_pass() -> None:
     assert not [what for what, _ in describe(plan) if "answers" in what]
 
 
-def test_a_library_whose_answers_were_not_counted_says_so_where_they_are_needed() -> None:
-    with pytest.raises(DataError) as caught:
-        _plan("train.exposures=30")
-    assert caught.value.problem == (
-        "/cache/k was packed by an earlier ftdist, which did not count answers."
-    )
-    plan = _plan("train.epochs=3")
-    assert plan.exposures is None
-    assert not [what for what, _ in describe(plan) if "answers" in what]
-
-
 def test_memory_of_a_rank_by_hand() -> None:
     plan = _plan(
         "cluster.tasks_per_node=4",
@@ -311,8 +300,8 @@ def test_the_table_marks_estimates() -> None:
     rows = dict(describe(_plan("cluster.tasks_per_node=2", "train.steps=25")))
     assert rows["steps"] == "25"
     assert rows["one step"] == "32 sequences of 4096 tokens = 2 ranks x 16 micro-steps x 1"
-    assert rows["optimizer, a rank"] == "6.00 GiB"
-    assert rows["activations, a rank"].startswith("about ")
+    assert rows["optimizer, per rank"] == "6.00 GiB"
+    assert rows["activations, per rank"].startswith("about ")
     assert rows["source library"] == "300 samples, 400,000 tokens in 100 rows, 100.0% of the stream"
     assert rows["disk"] == "16.00 GiB"
 
