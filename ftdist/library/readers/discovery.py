@@ -1,4 +1,4 @@
-"""Which files a curation reads: files, folders and globs, each file once."""
+"""Source discovery: expand files, folders and globs to the files of a curation, each once."""
 
 import errno
 import glob
@@ -17,7 +17,7 @@ _ASSETS = (
     *(".css", ".js", ".map", ".png", ".gif", ".jpg", ".jpeg", ".svg", ".webp", ".ico", ".bmp"),
     *(".woff", ".woff2", ".ttf", ".otf", ".eot", ".mp3", ".mp4", ".webm"),
 )
-"""What pages are decorated with; left out without a word but in the list of ignored files."""
+"""Files that decorate pages; only listed among the ignored files."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class FoundFile:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundSource:
-    """One source: what is read, what cannot be, and what was passed over."""
+    """One source: files to read, files that cannot be read, and files ignored."""
 
     name: str
     files: tuple[FoundFile, ...]
@@ -40,14 +40,14 @@ class FoundSource:
 
 
 def find_sources(entries: Sequence[str], *, key: str) -> tuple[FoundSource, ...]:
-    """The files of each entry, in the order of their names.
+    """Find the files of each entry, sorted by name.
 
     Args:
-        entries: files, folders (with all below them) and globs; `name=path` names a source.
-        key: the config key that holds them, for errors.
+        entries: files, folders (recursively) and globs; `name=path` names a source.
+        key: the config key of the entries, for messages.
 
     Raises:
-        DataError: an entry is not there, or holds nothing to read.
+        DataError: an entry does not exist, or contains nothing to read.
     """
     taken: set[str] = set()
     seen: dict[str, str] = {}
@@ -61,21 +61,21 @@ def find_sources(entries: Sequence[str], *, key: str) -> tuple[FoundSource, ...]
 
 def _find(entry: str, *, key: str, taken: set[str], seen: dict[str, str]) -> FoundSource:
     given, path = _split(entry)
-    name = _free(given or _own_name(path), taken)
+    name = _unique(given or _default_name(path), taken)
     files: list[FoundFile] = []
     bad: list[BadRow] = []
     ignored: list[str] = []
     named = Path(path).expanduser()
-    root, found = _paths(named, key=key, bad=bad, source=name)
+    root, paths = _expand(named, key=key, bad=bad, source=name)
     home = os.path.realpath(root)
-    for file in found:
+    for file in paths:
         below = printable(file.relative_to(root).as_posix())
         place = Place(f"{name}: {below}")
         real = os.path.realpath(file)
         if file.suffix.lower() in _ASSETS or _is_probes(file):
             ignored.append(below)
         elif file != named and not Path(real).is_relative_to(home):
-            bad.append(BadRow("is a link that leads out of its folder", place, _REMEDY_LINK))
+            bad.append(BadRow("is a link that points outside its folder", place, _REMEDY_LINK))
         elif real in seen:
             ignored.append(f"{below} (the same file as {seen[real]})")
         else:
@@ -87,73 +87,73 @@ def _find(entry: str, *, key: str, taken: set[str], seen: dict[str, str]) -> Fou
             files.append(FoundFile(file, below, kind))
     if not files and not bad:
         raise DataError(
-            f"{key}: {path} holds nothing to read.",
-            remedy="name a folder or file of documents or conversations.",
+            f"{key}: {path} contains nothing to read.",
+            remedy="name a file or folder of documents or conversations.",
         )
     return FoundSource(name=name, files=tuple(files), bad=tuple(bad), ignored=tuple(ignored))
 
 
 def _kind(file: Path) -> str | UnsupportedFile:
     try:
-        if not stat.S_ISREG(file.stat().st_mode):  # a pipe would keep its reader waiting
-            return UnsupportedFile("is no file, but a pipe, socket or device", "Leave it out.")
+        if not stat.S_ISREG(file.stat().st_mode):  # reading a pipe would block
+            return UnsupportedFile("is not a file but a pipe, socket or device", "Remove it.")
         return detect_kind(file)
     except OSError as error:
         remedy = _REMEDY_RIGHT if error.errno in (errno.EACCES, errno.EPERM) else _REMEDY_GONE
         return UnsupportedFile(f"cannot be read: {error.strerror}", remedy)
 
 
-_REMEDY_GONE = "Put the file in its place, or remove what leads to it."
-_REMEDY_LINK = "Put a copy of the file in its place, or name the file itself as a source."
-_REMEDY_RIGHT = "Give yourself the right to read it, or leave it out."
+_REMEDY_GONE = "Restore the file, or remove the link to it."
+_REMEDY_LINK = "Replace the link with a copy, or add its target as a source."
+_REMEDY_RIGHT = "Grant yourself permission to read it, or remove it."
 
 
 def _split(entry: str) -> tuple[str, str]:
-    """Name and path of an entry; a path that holds a `=` itself has no name."""
+    """Name and path of an entry; an existing path that contains `=` has no name."""
     name, equals, path = entry.partition("=")
     if not equals or "/" in name or Path(entry).expanduser().exists():
         return "", entry
     return name, path
 
 
-def _own_name(path: str) -> str:
+def _default_name(path: str) -> str:
     fixed = path.split("*")[0] if "*" in path else path
     stem = Path(fixed.rstrip("/") or "/").absolute()
     name = stem.name if stem.is_dir() else stem.stem
     return "".join(c if c.isalnum() or c in "._-" else "-" for c in name) or "source"
 
 
-def _free(name: str, taken: set[str]) -> str:
-    number, free = 1, name
-    while free in taken:
+def _unique(name: str, taken: set[str]) -> str:
+    number, unique = 1, name
+    while unique in taken:
         number += 1
-        free = f"{name}-{number}"
-    taken.add(free)
-    return free
+        unique = f"{name}-{number}"
+    taken.add(unique)
+    return unique
 
 
-def _paths(named: Path, *, key: str, bad: list[BadRow], source: str) -> tuple[Path, list[Path]]:
-    """The folder that names are told from, and all files."""
+def _expand(named: Path, *, key: str, bad: list[BadRow], source: str) -> tuple[Path, list[Path]]:
+    """The folder that file names are relative to, and all files."""
     if named.is_dir():
         return named, list(_below(named, bad=bad, source=source))
     if named.exists():
         return named.parent, [named]
     if not glob.has_magic(str(named)):
         raise DataError(
-            f"{key}: there is no {named}.", remedy="name a folder or file that is there."
+            f"{key}: {named} does not exist.", remedy="name an existing file or folder."
         )
-    first = next(at for at, part in enumerate(named.parts) if glob.has_magic(part))
+    first = next(i for i, part in enumerate(named.parts) if glob.has_magic(part))
     root, pattern = Path(*named.parts[:first]), Path(*named.parts[first:])
     try:
-        found = sorted(root.glob(str(pattern / "*" if pattern.name == "**" else pattern)))
+        matches = sorted(root.glob(str(pattern / "*" if pattern.name == "**" else pattern)))
     except ValueError as error:
         raise DataError(
-            f"{key}: {named} is no pattern of files.",
-            remedy="let ** stand alone between slashes: docs/**/*.html.",
+            f"{key}: {named} is not a valid glob pattern.",
+            remedy="write ** alone between slashes: docs/**/*.html.",
         ) from error
-    files = [file for file in found if file.is_file() and not _is_hidden(file.relative_to(root))]
+    files = [file for file in matches if file.is_file() and not _is_hidden(file.relative_to(root))]
     if not files:
-        raise DataError(f"{key}: no file is like {named}.", remedy="correct the pattern.")
+        raise DataError(f"{key}: no file matches {named}.", remedy="correct the pattern.")
     return root, files
 
 
@@ -162,24 +162,24 @@ def _is_hidden(below: Path) -> bool:
 
 
 def _below(root: Path, *, bad: list[BadRow], source: str) -> Iterator[Path]:
-    """All files below a folder, by name; links to folders outside are told, not followed."""
+    """All files below a folder, by name; links to folders outside are reported, not followed."""
 
-    def tell(reason: str, folder: Path, remedy: str) -> None:
+    def report(reason: str, folder: Path, remedy: str) -> None:
         below = folder.relative_to(root)
-        told = printable(f"{root if below == Path() else below.as_posix()}/")
-        bad.append(BadRow(reason, Place(f"{source}: {told}"), remedy))
+        folder_name = printable(f"{root if below == Path() else below.as_posix()}/")
+        bad.append(BadRow(reason, Place(f"{source}: {folder_name}"), remedy))
 
-    def refused(error: OSError) -> None:
-        tell(f"cannot be read: {error.strerror}", Path(error.filename), _REMEDY_RIGHT)
+    def report_error(error: OSError) -> None:
+        report(f"cannot be read: {error.strerror}", Path(error.filename), _REMEDY_RIGHT)
 
     home = os.path.realpath(root)
-    for here, folders, names in os.walk(root, onerror=refused):
+    for here, folders, names in os.walk(root, onerror=report_error):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for inner in [Path(here) / name for name in folders]:
-            if os.path.islink(inner):  # noqa: PTH114 - False where one may not look
+            if os.path.islink(inner):  # noqa: PTH114 - False without permission
                 folders.remove(inner.name)
                 if not Path(os.path.realpath(inner)).is_relative_to(home):
-                    tell("is a link that leads out of its folder", inner, _REMEDY_LINK)
+                    report("is a link that points outside its folder", inner, _REMEDY_LINK)
         yield from (Path(here) / name for name in sorted(names) if not name.startswith("."))
 
 

@@ -1,4 +1,4 @@
-"""Files that cannot be used: each told by its name, its row or page, why, and what to do."""
+"""Files that cannot be used: each reported with its location, the reason and a remedy."""
 
 import gzip
 import json
@@ -111,14 +111,14 @@ BAD: list[tuple[str, str, bytes, str]] = [
 @pytest.mark.parametrize(
     ("name", "kind", "content", "told"), BAD, ids=[told.partition(" - ")[0] for *_, told in BAD]
 )
-def test_a_file_that_cannot_be_used_is_told_by_place_reason_and_remedy(
+def test_unusable_file_is_reported_with_location_reason_and_remedy(
     tmp_path: Path, name: str, kind: str, content: bytes, told: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
     assert _told(_read(tmp_path / name, kind)) == [told]
 
 
-def test_a_page_that_is_too_deep_for_its_reader_is_told(tmp_path: Path) -> None:
+def test_html_nested_too_deep_for_its_parser_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_bytes(b"<html>" + b"<div>" * 5000 + b"x")
     [told] = _told(_read(tmp_path / "a.html", "html"))
     assert told.startswith("a.html breaks what reads it (RecursionError: maximum recursion depth")
@@ -126,7 +126,7 @@ def test_a_page_that_is_too_deep_for_its_reader_is_told(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache" / "read").iterdir())
 
 
-def test_a_parquet_file_of_other_bytes_than_utf8_is_told(tmp_path: Path) -> None:
+def test_parquet_with_invalid_utf8_is_reported(tmp_path: Path) -> None:
     buffers = pyarrow.array([b"good", b"\xff\xfe"], pyarrow.binary()).buffers()
     texts = pyarrow.Array.from_buffers(pyarrow.string(), 2, buffers)
     pyarrow.parquet.write_table(pyarrow.table({"text": texts}), tmp_path / "a.parquet")
@@ -134,7 +134,7 @@ def test_a_parquet_file_of_other_bytes_than_utf8_is_told(tmp_path: Path) -> None
     assert told == ["a.parquet, row 1 is not UTF-8 text - Write it as UTF-8."]
 
 
-def test_text_of_one_other_encoding_is_read_and_noted(tmp_path: Path) -> None:
+def test_text_in_latin_1_is_read_with_a_note(tmp_path: Path) -> None:
     text = "Die Stra\u00dfe f\u00fchrt \u00fcber die gro\u00dfe Br\u00fccke. " * 20
     (tmp_path / "a.txt").write_bytes(text.encode("latin-1"))
     document = read_document(tmp_path / "a.txt", name="a.txt", kind="text")
@@ -143,7 +143,7 @@ def test_text_of_one_other_encoding_is_read_and_noted(tmp_path: Path) -> None:
     assert document.notes[0].startswith("is not UTF-8; was read as ")
 
 
-def test_a_pdf_that_opens_without_a_password_is_read_and_its_pictures_are_noted(
+def test_pdf_with_empty_password_is_read_and_pages_without_text_are_noted(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "a.pdf").write_bytes(pdf_of_pages("Hold the button.", "", "", password=""))
@@ -153,7 +153,7 @@ def test_a_pdf_that_opens_without_a_password_is_read_and_its_pictures_are_noted(
     assert document.notes == ("2 pages without text (2, 3)",)
 
 
-def test_a_pdf_s_damaged_page_is_told_by_its_number(tmp_path: Path) -> None:
+def test_damaged_pdf_page_is_reported_by_number(tmp_path: Path) -> None:
     data = pdf_of_pages("One.", "Two.")
     (tmp_path / "a.pdf").write_bytes(data.replace(b"/Kids [4 0 R 6 0 R]", b"/Kids [4 0 R 9 0 R]"))
     bad = read_document(tmp_path / "a.pdf", name="a.pdf", kind="pdf")
@@ -173,7 +173,7 @@ print(json.dumps([told, int(peak.split()[1]) // 1024]))
 """
 
 
-def test_a_line_of_one_gib_is_told_in_the_memory_of_the_longest_that_is_read(
+def test_line_of_one_gib_is_reported_within_the_memory_of_the_longest_allowed_line(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "a.jsonl"
@@ -190,7 +190,7 @@ def test_a_line_of_one_gib_is_told_in_the_memory_of_the_longest_that_is_read(
     assert peak_mib < 600, f"{peak_mib} MiB in {time.monotonic() - began:.0f} s"
 
 
-def test_what_changes_while_it_is_read_is_told_and_not_kept(tmp_path: Path) -> None:
+def test_file_that_changes_while_being_read_is_reported_and_not_cached(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("Read before it was whole.")
     size, *rest = file_stamp(path)
@@ -216,10 +216,10 @@ def _pipe(folder: Path) -> None:
     [
         (_loop, "s: round cannot be read: Too many levels of symbolic links"),
         (_nowhere, "s: link.md cannot be read: No such file or directory"),
-        (_pipe, "s: pipe.md is no file, but a pipe, socket or device"),
+        (_pipe, "s: pipe.md is not a file but a pipe, socket or device"),
     ],
 )
-def test_what_is_no_file_is_told_and_keeps_nobody_waiting(
+def test_link_loops_dangling_links_and_pipes_are_reported_without_blocking(
     tmp_path: Path, make: Callable[[Path], None], told: str
 ) -> None:
     folder = tmp_path / "s"
@@ -229,7 +229,7 @@ def test_what_is_no_file_is_told_and_keeps_nobody_waiting(
     assert bad.startswith(f"{told} - ")
 
 
-def test_links_that_lead_round_or_out_are_not_followed_by_folder_or_pattern(
+def test_links_in_a_circle_or_outside_the_folder_are_not_followed(
     tmp_path: Path,
 ) -> None:
     folder, out = tmp_path / "s", tmp_path / "out"
@@ -242,29 +242,29 @@ def test_links_that_lead_round_or_out_are_not_followed_by_folder_or_pattern(
     whole, pattern = _find(folder), _find(folder / "**" / "*.md")
     assert [file.name for file in (*whole.files, *pattern.files)] == ["sub/sub.md"] * 2
     assert [bad.partition(" - ")[0] for bad in _bad(whole)] == [
-        "s: sub/out/ is a link that leads out of its folder"
+        "s: sub/out/ is a link that points outside its folder"
     ]
     (folder / "only").mkdir()
     (folder / "only" / "link.md").symlink_to(out / "out.md")
     [bad] = _bad(_find(folder / "only"))
-    assert bad.startswith("only: link.md is a link that leads out of its folder - ")
+    assert bad.startswith("only: link.md is a link that points outside its folder - ")
 
 
-def test_a_link_that_is_named_itself_is_followed(tmp_path: Path) -> None:
+def test_link_named_as_a_source_is_followed(tmp_path: Path) -> None:
     (tmp_path / "v2").mkdir()
     (tmp_path / "v2" / "a.md").write_text("Some text.\n")
     (tmp_path / "a.md").symlink_to(tmp_path / "v2" / "a.md")
     assert [file.name for file in _find(tmp_path / "a.md").files] == ["a.md"]
 
 
-def test_an_empty_folder_and_a_pattern_of_nothing_are_refused(tmp_path: Path) -> None:
+def test_empty_folder_and_pattern_without_matches_are_refused(tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
-    with pytest.raises(DataError, match="s holds nothing to read") as caught:
+    with pytest.raises(DataError, match="s contains nothing to read") as caught:
         _find(tmp_path / "s")
-    assert caught.value.remedy == "name a folder or file of documents or conversations."
-    with pytest.raises(DataError, match=r"no file is like .*\*\.md"):
+    assert caught.value.remedy == "name a file or folder of documents or conversations."
+    with pytest.raises(DataError, match=r"no file matches .*\*\.md"):
         _find(tmp_path / "s" / "*.md")
-    with pytest.raises(DataError, match="is no pattern of files"):
+    with pytest.raises(DataError, match="is not a valid glob pattern"):
         _find(tmp_path / "s" / "**.md")
 
 
@@ -281,7 +281,7 @@ for path in sys.argv[1:]:
 """
 
 
-def test_folders_and_files_without_rights_are_told(tmp_path: Path) -> None:
+def test_folders_and_files_without_permission_are_reported(tmp_path: Path) -> None:
     shut, inner, unsearchable = (tmp_path / name for name in ("shut", "inner", "list"))
     for folder in (shut, inner / "shut", unsearchable / "sub"):
         folder.mkdir(parents=True)
@@ -294,7 +294,7 @@ def test_folders_and_files_without_rights_are_told(tmp_path: Path) -> None:
         [*without_superuser(), sys.executable, "-c", FIND, *places],
         capture_output=True, text=True, check=True, timeout=200,
     )  # fmt: skip
-    remedy = "Give yourself the right to read it, or leave it out."
+    remedy = "Grant yourself permission to read it, or remove it."
     assert done.stdout.splitlines() == [
         f"shut: {shut}/ cannot be read: Permission denied - {remedy}",
         f"inner: shut/ cannot be read: Permission denied - {remedy}",
@@ -313,7 +313,7 @@ def _curate(tmp_path: Path, source: Path, *more: str, model: Any = None) -> Path
     return curate(compose_curation(keys), model=model, log=lambda _: None).folder
 
 
-def test_names_and_keys_that_are_no_utf8_are_shown_and_break_nothing(tmp_path: Path) -> None:
+def test_file_names_and_keys_that_are_not_utf8_are_shown_escaped(tmp_path: Path) -> None:
     folder = tmp_path / "s"
     folder.mkdir()
     Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.md")).write_text("Open from nine.\n")

@@ -237,7 +237,7 @@ def test_what_cannot_be_read_is_named_with_a_reason(
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path, manual: Path) -> None:
     (tmp_path / "secret.txt").write_text("The secret text of somebody else.")
     (manual / "link.txt").symlink_to(tmp_path / "secret.txt")
-    with pytest.raises(DataError, match="is a link that leads out of its folder"):
+    with pytest.raises(DataError, match="is a link that points outside its folder"):
         _curate(tmp_path, [f"{manual}"])
     folder = _curate(
         tmp_path, [f"{manual}"], "library.on_invalid_row=skip", "library.max_invalid_fraction=1"

@@ -65,7 +65,7 @@ def _taught(folder: Path) -> list[str]:
     ]
 
 
-def test_a_section_that_an_earlier_manual_has_is_taught_once_and_the_card_shows_both(
+def test_section_of_an_earlier_manual_is_trained_once_and_the_card_shows_both(
     tmp_path: Path,
 ) -> None:
     _manual(tmp_path / "a.md", "crane", Lifting=_words(80, of="hook"), Licence=LICENCE)
@@ -82,7 +82,7 @@ def test_a_section_that_an_earlier_manual_has_is_taught_once_and_the_card_shows_
     assert "exact duplicate section" in (folder / "index.html").read_text()
 
 
-def test_sections_alike_go_unless_a_number_differs(tmp_path: Path) -> None:
+def test_similar_sections_are_dropped_unless_a_number_differs(tmp_path: Path) -> None:
     torque = _words(99, of="bolt")
     # 100 words and a heading of one are 97 runs of five; the last word is in one of them.
     # So 96 of 98 are shared, 0.98.
@@ -96,7 +96,7 @@ def test_sections_alike_go_unless_a_number_differs(tmp_path: Path) -> None:
     assert sum(torque in text for text in _taught(folder)) == 2
 
 
-def test_a_section_of_a_manual_that_is_dropped_itself_takes_none_with_it(tmp_path: Path) -> None:
+def test_sections_of_a_dropped_manual_drop_no_other_section(tmp_path: Path) -> None:
     more = _words(60, of="new")
     _manual(tmp_path / "a.md", "crane", Old=_words(200, of="old"))
     _manual(tmp_path / "b.md", "crane", Old=f"{_words(199, of='old')} end", New=more)
@@ -138,7 +138,7 @@ def test_a_section_that_held_out_and_trained_manuals_share_is_trained(tmp_path: 
     assert sum(LICENCE in text for text in _taught(folder)) == 1
 
 
-def test_short_sections_and_what_stands_before_the_first_heading_are_not_compared() -> None:
+def test_short_sections_and_text_before_the_first_heading_are_not_compared() -> None:
     def blocks(*said: tuple[str, str]) -> tuple[Block, ...]:
         return tuple(
             Block(kind="heading", text=text, level=1)

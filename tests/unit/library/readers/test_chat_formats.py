@@ -1,4 +1,4 @@
-"""Conversations in the forms in which people keep them, and rows that are no use."""
+"""Chat formats, and rows that cannot be used."""
 
 import json
 from pathlib import Path
@@ -52,7 +52,7 @@ def openai(*messages: tuple[str, Any], **more: Any) -> dict[str, Any]:
         {"q": "Reset?", "a": "Hold it.", "id": 7},
     ],
 )
-def test_every_known_form_gives_the_same_conversation(tmp_path: Path, row: Any) -> None:
+def test_every_known_format_gives_the_same_conversation(tmp_path: Path, row: Any) -> None:
     assert said(read_row(tmp_path, row)) == RESET
 
 
@@ -66,7 +66,7 @@ def test_alpaca_s_history_comes_first(tmp_path: Path) -> None:
     assert said(read_row(tmp_path, row)) == [*RESET, ("user", "And?"), ("assistant", "Wait.")]
 
 
-def test_a_system_message_beside_the_conversation_comes_first(tmp_path: Path) -> None:
+def test_system_key_becomes_the_first_message(tmp_path: Path) -> None:
     row = {"conversations": openai(*RESET)["messages"], "system": "Be brief."}
     assert said(read_row(tmp_path, row)) == [("system", "Be brief."), *RESET]
 
@@ -122,7 +122,7 @@ BAD: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("row", "reason"), BAD, ids=[reason for _, reason in BAD])
-def test_a_bad_row_is_named_with_what_is_wrong(tmp_path: Path, row: Any, reason: str) -> None:
+def test_bad_row_has_its_location_and_reason(tmp_path: Path, row: Any, reason: str) -> None:
     bad = read_row(tmp_path, row)
     assert isinstance(bad, BadRow)
     assert reason in bad.reason
@@ -176,7 +176,7 @@ def test_a_damaged_parquet_file_is_a_bad_row(tmp_path: Path) -> None:
     assert bad.reason.startswith("cannot be read as Parquet")
 
 
-def test_messages_keep_their_text_as_it_is(tmp_path: Path) -> None:
+def test_message_text_is_not_changed(tmp_path: Path) -> None:
     text = "  <|im_start|>\tA\u00e9\n\n"
     row = read_row(tmp_path, openai(("user", text), ("assistant", text)))
     assert isinstance(row, Conversation)
@@ -195,7 +195,9 @@ def test_messages_keep_their_text_as_it_is(tmp_path: Path) -> None:
         ("[" * 100_000, "is not JSON that can be read (maximum recursion"),
     ],
 )
-def test_a_row_that_breaks_its_reader_is_a_bad_row(tmp_path: Path, line: str, reason: str) -> None:
+def test_row_that_the_parser_cannot_read_is_a_bad_row(
+    tmp_path: Path, line: str, reason: str
+) -> None:
     file = tmp_path / "a.jsonl"
     file.write_text(line + "\n")
     (row,) = read_conversations(file, name="a.jsonl")

@@ -1,4 +1,4 @@
-"""Tables of PDF files that are drawn by hand: lines and words stand where the test puts them."""
+"""Tables of generated PDF files: the test places lines and words."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +40,7 @@ def _table(rows: Sequence[Sequence[str]], *, top: int, bold: bool = True) -> lis
 ALARMS = (("Alarm", "Remedy"), ("No air", "Open the valve"), ("Low oil", "Fill up the tank"))
 
 
-def test_a_ruled_table_stands_between_the_paragraphs_around_it_and_nowhere_else(
+def test_ruled_table_is_one_block_between_the_paragraphs_around_it(
     tmp_path: Path,
 ) -> None:
     page = [
@@ -56,7 +56,7 @@ def test_a_ruled_table_stands_between_the_paragraphs_around_it_and_nowhere_else(
     assert (after.kind, after.text) == ("paragraph", "Call us for all others.")
 
 
-def test_a_ruled_table_of_alarms_is_asked_for_each_remedy(tmp_path: Path) -> None:
+def test_table_of_alarms_gives_a_question_per_row(tmp_path: Path) -> None:
     asked = questions(_read(tmp_path, _table(ALARMS, top=740)))
     assert [(each.question, each.answer, each.page) for each in asked] == [
         ("What should I do about this alarm: No air?", "Open the valve", 1),
@@ -64,7 +64,7 @@ def test_a_ruled_table_of_alarms_is_asked_for_each_remedy(tmp_path: Path) -> Non
     ]
 
 
-def test_a_table_over_two_pages_keeps_each_page_and_takes_a_repeated_heading_for_no_row(
+def test_table_on_two_pages_is_two_blocks_and_a_repeated_header_is_no_row(
     tmp_path: Path,
 ) -> None:
     more = (ALARMS[0], ("Too hot", "Wait an hour"))
@@ -73,13 +73,13 @@ def test_a_table_over_two_pages_keeps_each_page_and_takes_a_repeated_heading_for
     assert (second.page, second.rows, second.has_header) == (2, more, True)
 
 
-def test_a_part_of_a_table_without_a_heading_takes_that_of_the_page_before(tmp_path: Path) -> None:
+def test_continued_table_without_header_gets_that_of_the_page_before(tmp_path: Path) -> None:
     more = (("Too hot", "Wait an hour"), ("Too cold", "Close the lid"))
     _, second = _blocks(tmp_path, _table(ALARMS, top=740), _table(more, top=740, bold=False))
     assert (second.page, second.rows, second.has_header) == (2, (ALARMS[0], *more), True)
 
 
-def test_a_cell_over_two_rows_stands_in_the_first_of_them(tmp_path: Path) -> None:
+def test_cell_spanning_two_rows_is_in_the_first(tmp_path: Path) -> None:
     page = [
         box(60, 680, 320, 740),
         line(160, 680, 160, 740),
@@ -95,7 +95,7 @@ def test_a_cell_over_two_rows_stands_in_the_first_of_them(tmp_path: Path) -> Non
     assert table.rows == (("Mode", "Lamp"), ("Eco", "green"), ("", "off at night"))
 
 
-def test_lines_between_rows_alone_make_a_table_whose_columns_the_blanks_tell(
+def test_columns_of_a_table_with_lines_between_rows_only_are_found_from_gaps(
     tmp_path: Path,
 ) -> None:
     page = [line(60, y, 400, y) for y in (740, 720, 690, 670)] + [
@@ -116,7 +116,7 @@ def test_lines_between_rows_alone_make_a_table_whose_columns_the_blanks_tell(
     assert table.has_header
 
 
-def test_a_table_with_one_line_below_its_heading_has_a_row_for_each_first_cell(
+def test_table_with_one_line_below_its_header_has_a_row_per_first_cell(
     tmp_path: Path,
 ) -> None:
     page = [line(60, y, 400, y) for y in (740, 720, 660)] + [
@@ -136,14 +136,14 @@ def test_a_table_with_one_line_below_its_heading_has_a_row_for_each_first_cell(
     )
 
 
-def test_a_word_that_is_too_long_for_its_cell_stays_whole(tmp_path: Path) -> None:
+def test_word_too_long_for_its_cell_stays_whole(tmp_path: Path) -> None:
     rows = (("Name", "Value"), ("battery.charge.low.warning", "20"))
     drawn = [*_table(rows, top=740)[:-1], text(190, 706, "20")]
     (table,) = _blocks(tmp_path, drawn)
     assert table.rows == rows
 
 
-def test_columns_with_lines_and_rows_without_have_a_row_a_line(tmp_path: Path) -> None:
+def test_table_with_lines_between_columns_only_has_a_row_per_text_line(tmp_path: Path) -> None:
     page = [box(60, 660, 320, 740), line(60, 720, 320, 720), line(160, 660, 160, 740)]
     rows = (("Bit", "Side"), ("1", "bottom"), ("2", "left"), ("4", "top"))
     for number, cells in enumerate(rows):
@@ -152,7 +152,7 @@ def test_columns_with_lines_and_rows_without_have_a_row_a_line(tmp_path: Path) -
     assert table.rows == rows
 
 
-def test_a_frame_around_a_page_is_no_table(tmp_path: Path) -> None:
+def test_frame_around_a_page_is_not_a_table(tmp_path: Path) -> None:
     page = [
         box(40, 40, 555, 800),
         line(40, 90, 555, 90),
@@ -165,7 +165,7 @@ def test_a_frame_around_a_page_is_no_table(tmp_path: Path) -> None:
     assert {block.kind for block in _blocks(tmp_path, page)} == {"paragraph"}
 
 
-def test_shades_behind_listings_are_no_table(tmp_path: Path) -> None:
+def test_shading_behind_listings_is_not_a_table(tmp_path: Path) -> None:
     page = [box(60, low, 400, low + 30) for low in (700, 640)] + [
         text(64, 710, "run     --now"),
         text(64, 680, "or"),
@@ -174,7 +174,7 @@ def test_shades_behind_listings_are_no_table(tmp_path: Path) -> None:
     assert {block.kind for block in _blocks(tmp_path, page)} == {"paragraph"}
 
 
-def test_boxes_of_a_drawing_are_no_table(tmp_path: Path) -> None:
+def test_boxes_of_a_drawing_are_not_a_table(tmp_path: Path) -> None:
     page = [
         box(60, 700, 160, 740),
         box(260, 680, 360, 740),

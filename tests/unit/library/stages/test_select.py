@@ -25,14 +25,14 @@ def _document(*texts: str) -> Document:
     return Document(title="t", blocks=blocks, place=Place("f"))
 
 
-def test_a_text_in_other_case_and_blanks_is_an_exact_duplicate_of_the_first() -> None:
+def test_text_in_other_case_and_whitespace_is_an_exact_duplicate() -> None:
     found = signatures(["Press the red button.", "Something else.", "press  the RED button."])
     result = find_duplicates([(found.exact, found.minhash)], threshold=0.8)
     assert result.duplicate_of.tolist() == [-1, -1, 0]
     assert result.near.tolist() == [False, False, False]
 
 
-def test_a_text_with_one_word_changed_in_sixty_is_a_near_duplicate_across_shards() -> None:
+def test_text_with_one_word_of_sixty_changed_is_a_near_duplicate_across_shards() -> None:
     words = [f"word{n}" for n in range(60)]
     changed = [*words[:-1], "other"]
     first, second = signatures([" ".join(words), LONG]), signatures([" ".join(changed)])
@@ -52,7 +52,7 @@ def test_short_texts_that_differ_in_one_word_both_stay() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 3), min_size=12, max_size=16), max_size=25))
-def test_near_duplicates_are_those_that_comparing_all_pairs_finds(texts: list[list[int]]) -> None:
+def test_near_duplicates_equal_those_of_comparing_all_pairs(texts: list[list[int]]) -> None:
     found = signatures(" ".join(f"w{n}" for n in text) for text in texts)
     result = find_duplicates([(found.exact, found.minhash)], threshold=0.9)
     kept: list[int] = []
@@ -64,7 +64,7 @@ def test_near_duplicates_are_those_that_comparing_all_pairs_finds(texts: list[li
     assert np.flatnonzero(result.duplicate_of < 0).tolist() == kept
 
 
-def test_navigation_at_the_edges_of_many_pages_goes_and_headings_inside_stay() -> None:
+def test_navigation_at_the_edges_of_pages_is_dropped_and_inner_headings_stay() -> None:
     pages = [
         _document("Home | News", f"Page {n}", "See also", f"More {n}", "Imprint") for n in range(6)
     ]
@@ -99,7 +99,7 @@ def test_a_fifth_is_a_fifth_and_most_is_a_limit() -> None:
     assert choose_heldout(hashes[: MIN_DOCS - 1], fraction=0.9, max_docs=99, seed=3).sum() == 0
 
 
-def test_what_shares_three_words_with_training_goes_back_and_takes_others_with_it() -> None:
+def test_text_sharing_three_words_with_training_moves_back_and_takes_others_with_it() -> None:
     held = [ngram_hashes(text, n=3) for text in ("a b c d", "c d e f", "x y z w", "d e f q")]
     training = [ngram_hashes("z a b c", n=3)]
     found = decontaminate(held, lambda: training)
@@ -115,7 +115,7 @@ def test_what_shares_three_words_with_training_goes_back_and_takes_others_with_i
     st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=8), max_size=6),
     st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=12), max_size=6),
 )
-def test_nothing_that_stays_held_out_shares_a_run_of_words_with_what_is_trained(
+def test_no_heldout_text_shares_an_ngram_with_training(
     held: list[list[int]], trained: list[list[int]]
 ) -> None:
     def grams(words: list[int]) -> set[tuple[int, ...]]:
@@ -134,7 +134,7 @@ def test_nothing_that_stays_held_out_shares_a_run_of_words_with_what_is_trained(
     assert all(not grams(words) & seen for words in stay)
 
 
-def test_runs_of_many_texts_cross_no_border_and_a_short_text_is_one_run() -> None:
+def test_ngrams_cross_no_text_boundary_and_a_short_text_is_one_ngram() -> None:
     [found] = ngrams_of_texts(["A b, c", "", "d e", "b c d e"], sizes=(3,))
     expected = [ngram_hashes(text, n=3) for text in ("a b c", "d e", "b c d", "c d e")]
     assert sorted(found.tolist()) == sorted(np.concatenate(expected).tolist())
@@ -146,7 +146,7 @@ def test_runs_of_many_texts_cross_no_border_and_a_short_text_is_one_run() -> Non
     st.sampled_from([(1,), (3,), (8, 1, 2)]),
     st.sampled_from([1, 20, 1 << 16]),
 )
-def test_runs_are_those_of_each_text_however_many_are_taken_together(
+def test_ngrams_do_not_depend_on_batching(
     texts: list[str], lengths: tuple[int, ...], room: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -162,7 +162,7 @@ def test_runs_are_those_of_each_text_however_many_are_taken_together(
     )
 
 
-def test_every_letter_mark_and_number_is_a_part_of_a_word() -> None:
+def test_letters_marks_and_numbers_are_parts_of_words() -> None:
     points = range(sys.maxunicode + 1)
     letters = [at for at in points if unicodedata.category(chr(at))[0] in "LMN"]
     kinds = word_tables._char_kinds()
