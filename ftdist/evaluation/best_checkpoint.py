@@ -1,4 +1,4 @@
-"""Measurements of one run in their order, set against the one whose checkpoint is kept."""
+"""The best checkpoint of a run, and early stopping."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,28 +10,28 @@ STEP = "step"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judgement:
-    """What a measurement means for the run.
+class Verdict:
+    """What an evaluation means for the run.
 
     Attributes:
-        is_best: it keeps enough, and gains more than the one that is kept.
-        ends: training has gone on for long enough without a better one.
-        told: both, for people.
+        is_best: it retains enough, and gains more than the best so far.
+        ends: training should stop early.
+        summary: both, for people.
     """
 
     is_best: bool
     ends: bool
-    told: str
+    summary: str
 
 
-class Standing:
-    """Which step is the best, and for how long it has been.
+class BestCheckpointTracker:
+    """Tracks which evaluated step is the best, and for how long.
 
-    Only a step whose checkpoint is on disk is one to go back to: `keep` says so, not `judge`.
+    Only a step whose checkpoint is on disk can be the best: `keep` records it, not `judge`.
 
     Args:
-        max_loss_increase: general loss above the base's, in nats a token, up to which a step keeps.
-        patience: measurements in a row without a better one after which training ends; 0: never.
+        max_loss_increase: acceptable increase of general loss over the base, in nats per token.
+        patience: evaluations without a better one after which training stops; 0: never.
     """
 
     def __init__(self, *, max_loss_increase: float, patience: int) -> None:
@@ -40,36 +40,38 @@ class Standing:
         self._points: list[Scores] = []
         self._kept: Scores | None = None
 
-    def take_up(self, points: Sequence[Scores], *, best: int | None) -> None:
-        """Begin with what was measured before, in order, and the step that is kept as the best."""
+    def load_history(self, points: Sequence[Scores], *, best: int | None) -> None:
+        """Start from earlier evaluations, in order, and the step of the best checkpoint."""
         self._points = list(points)
-        self._kept = self.at(best)
+        self._kept = self.evaluation_of(best)
 
-    def at(self, step: int | None) -> Scores | None:
-        """The measurement of a step; None: there is none."""
+    def evaluation_of(self, step: int | None) -> Scores | None:
+        """The evaluation of a step; None if there is none."""
         return next((point for point in self._points if point[STEP] == step), None)
 
     def add(self, point: Scores) -> None:
-        """Take a measurement in, the newest of all; what was measured at or after its step goes."""
+        """Add the newest evaluation; earlier ones of the same or a later step are dropped."""
         self._points = [other for other in self._points if other[STEP] < point[STEP]] + [point]
 
     def keep(self, step: int) -> None:
-        """Set later measurements against `step`: its checkpoint is kept as the best."""
-        self._kept = self.at(step)
+        """Record that the checkpoint of `step` is the best: later evaluations compete with it."""
+        self._kept = self.evaluation_of(step)
 
-    def judge(self, step: int) -> Judgement:
-        """What the measurement of a step means."""
-        point = self.at(step)
+    def judge(self, step: int) -> Verdict:
+        """Whether a step is the best so far, and whether training should stop."""
+        point = self.evaluation_of(step)
         assert point is not None, step
-        rivals = [point] if self._kept in (None, point) else [self._kept, point]
-        best = choose(rivals, max_loss_increase=self._max_loss_increase, order=STEP)
-        if best is not None and rivals[best] is point:
-            return Judgement(is_best=True, ends=False, told="the best so far")
+        candidates = [point] if self._kept in (None, point) else [self._kept, point]
+        best = choose(candidates, max_loss_increase=self._max_loss_increase, order=STEP)
+        if best is not None and candidates[best] is point:
+            return Verdict(is_best=True, ends=False, summary="the best so far")
         if self._kept is None:
-            # There is none to go back to, and nothing to wait for.
-            return Judgement(is_best=False, ends=False, told="too little is kept")
+            # Without a best checkpoint there is nothing to stop for.
+            return Verdict(
+                is_best=False, ends=False, summary="too little general knowledge is retained"
+            )
         since = sum(self._kept[STEP] < other[STEP] <= step for other in self._points)
         ends = 0 < self._patience <= since
-        told = f"step {self._kept[STEP]} is the best"
-        told += f"; none of {since} since is better, so training ends" if ends else ""
-        return Judgement(is_best=False, ends=ends, told=told)
+        summary = f"step {self._kept[STEP]} is the best"
+        summary += f"; none of {since} since is better, so training stops" if ends else ""
+        return Verdict(is_best=False, ends=ends, summary=summary)

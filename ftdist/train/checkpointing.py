@@ -6,7 +6,7 @@ from ftdist.checkpoint.state import Identity, restore_state, save_state
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.data.collate import Batch
 from ftdist.dist.collectives import all_or_none
-from ftdist.evaluation.best_checkpoint import Standing
+from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
 from ftdist.rundir import RunDir
 from ftdist.train.attempt_guard import AttemptGuard
 from ftdist.zero.engine import Zero3Engine
@@ -33,7 +33,7 @@ class Checkpointer:
         keep: int,
         identity: Identity,
         reference_row: Batch,
-        best: Standing,
+        best: BestCheckpointTracker,
         guard: AttemptGuard,
     ) -> None:
         self._run = run

@@ -15,7 +15,7 @@ from ftdist.dist.device import choose_device, torch_device, use_device
 from ftdist.dist.preemption import StopRequest
 from ftdist.dist.world import Rendezvous, World, process_group
 from ftdist.errors import ConfigError, RequeueError
-from ftdist.evaluation.best_checkpoint import Standing
+from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
 from ftdist.observe.loggers import MetricLogger, open_metric_logger
 from ftdist.observe.memory import peak_memory_gib
 from ftdist.observe.system_metrics import monitor_node
@@ -47,7 +47,7 @@ def main(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | 
         engine, summary = _build_engine(config, plan, world=world)
         guard = AttemptGuard(run, attempt=attempt, stop=stop, world=world)
         batches = BatchSource(plan, seed=config.run.seed, world=world, device=engine.device)
-        best = Standing(
+        best = BestCheckpointTracker(
             max_loss_increase=config.merge.max_loss_increase,
             patience=config.early_stopping.patience,
         )
@@ -150,7 +150,12 @@ def _build_engine(config: RunConfig, plan: Plan, *, world: World) -> tuple[Zero3
 
 
 def _build_probe_eval(
-    run: RunDir, config: RunConfig, engine: Zero3Engine, *, best: Standing, attempt: int
+    run: RunDir,
+    config: RunConfig,
+    engine: Zero3Engine,
+    *,
+    best: BestCheckpointTracker,
+    attempt: int,
 ) -> ProbeEval | None:
     """The evaluations in training, if there are any; the engine must still hold the base model."""
     if not config.eval.probes_every_steps:

@@ -23,7 +23,7 @@ from ftdist.data.messages import Message
 from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.dist.collectives import all_gather_json, broadcast_json, sum_over_ranks
 from ftdist.errors import DataError, FtdistError
-from ftdist.evaluation.best_checkpoint import STEP, Judgement, Standing
+from ftdist.evaluation.best_checkpoint import STEP, BestCheckpointTracker, Verdict
 from ftdist.evaluation.eval_set import Inputs, read_inputs
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.selection import Scores
@@ -45,7 +45,7 @@ class EvalResult:
     row: dict[str, float]
     """By the names in `metrics`; empty where it was logged before."""
 
-    verdict: Judgement
+    verdict: Verdict
     summary: str
     """One line for the log."""
 
@@ -70,7 +70,7 @@ class ProbeEval:
         config: RunConfig,
         engine: Zero3Engine,
         *,
-        best: Standing,
+        best: BestCheckpointTracker,
         attempt: int,
     ) -> None:
         self._run, self._config, self._engine = run, config, engine
@@ -133,7 +133,7 @@ class ProbeEval:
             for row in broadcast_json(self._recorded(last_step=step), world=self._world)
             if row[STEP] > 0
         ]
-        self._best.take_up(points, best=best)
+        self._best.load_history(points, best=best)
 
     def is_due(self, step: int, *, last: bool) -> bool:
         """Whether the model is evaluated after `step` steps."""
@@ -150,7 +150,7 @@ class ProbeEval:
         """
         if step == 0 or not self.is_due(step, last=False):
             return None
-        if self._best.at(step) is None:
+        if self._best.evaluation_of(step) is None:
             return self.run(step, should_stop=should_stop)
         return self._result(step, row={}, summary="evaluated before")
 
@@ -168,7 +168,7 @@ class ProbeEval:
 
     def _result(self, step: int, *, row: dict[str, float], summary: str) -> EvalResult:
         verdict = self._best.judge(step)
-        summary = f"Evaluation at step {step}: {summary}: {verdict.told}."
+        summary = f"Evaluation at step {step}: {summary}: {verdict.summary}."
         return EvalResult(row=row, verdict=verdict, summary=summary)
 
     def _evaluate(self, *, step: int, should_stop: ShouldStop) -> ItemScores | None:

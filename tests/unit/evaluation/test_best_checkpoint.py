@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ftdist.evaluation.best_checkpoint import Standing
+from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
 
 
 def point(step: int, *, known: float, loss: float = 0.0, worse: bool = False) -> dict[str, Any]:
@@ -14,11 +14,11 @@ def point(step: int, *, known: float, loss: float = 0.0, worse: bool = False) ->
     }
 
 
-def standing(*, patience: int = 0) -> Standing:
-    return Standing(max_loss_increase=0.02, patience=patience)
+def standing(*, patience: int = 0) -> BestCheckpointTracker:
+    return BestCheckpointTracker(max_loss_increase=0.02, patience=patience)
 
 
-def measured(found: Standing, step: int, **more: Any) -> tuple[bool, bool]:
+def measured(found: BestCheckpointTracker, step: int, **more: Any) -> tuple[bool, bool]:
     found.add(point(step, **more))
     judgement = found.judge(step)
     return judgement.is_best, judgement.ends
@@ -40,7 +40,7 @@ def test_a_better_step_whose_checkpoint_was_not_written_is_none_to_go_back_to() 
     found.keep(2)
     assert measured(found, 4, known=-1.0) == (True, False)  # and its save failed
     assert measured(found, 6, known=-2.0) == (True, False)
-    assert found.judge(6).told == "the best so far"
+    assert found.judge(6).summary == "the best so far"
 
 
 def test_training_ends_after_so_many_measurements_without_a_better_one() -> None:
@@ -49,8 +49,8 @@ def test_training_ends_after_so_many_measurements_without_a_better_one() -> None
     found.keep(2)
     assert measured(found, 4, known=-3.0) == (False, False)
     assert measured(found, 6, known=-3.0) == (False, True)
-    assert found.judge(6).told == (
-        "step 2 is the best; none of 2 since is better, so training ends"
+    assert found.judge(6).summary == (
+        "step 2 is the best; none of 2 since is better, so training stops"
     )
 
 
@@ -58,14 +58,14 @@ def test_where_no_step_keeps_enough_training_goes_on_and_none_is_the_best() -> N
     found = standing(patience=1)
     assert measured(found, 2, known=-1.0, loss=0.5) == (False, False)
     assert measured(found, 4, known=-0.5, loss=0.5) == (False, False)
-    assert found.judge(4).told == "too little is kept"
+    assert found.judge(4).summary == "too little general knowledge is retained"
 
 
 def test_a_step_that_was_measured_and_not_kept_before_a_break_is_the_best_after_it() -> None:
     found = standing()
-    found.take_up([point(2, known=-2.0), point(4, known=-1.0)], best=2)
+    found.load_history([point(2, known=-2.0), point(4, known=-1.0)], best=2)
     assert found.judge(4).is_best
-    found.take_up([point(2, known=-2.0), point(4, known=-3.0)], best=2)
+    found.load_history([point(2, known=-2.0), point(4, known=-3.0)], best=2)
     assert not found.judge(4).is_best
 
 
