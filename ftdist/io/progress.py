@@ -15,6 +15,12 @@ def no_log(_: str) -> None:
     """Told of progress that nobody waits for."""
 
 
+def count(number: int, noun: str) -> str:
+    """A number with its noun, such as "1 shard" or "2 processes"."""
+    plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
+
+
 def told(results: Iterable[Result], *, sizes: Sequence[int], log: LogFn) -> Iterator[Result]:
     """The same results, one by one; now and then it is told how far they are.
 

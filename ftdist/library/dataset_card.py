@@ -1,4 +1,4 @@
-"""The card of a library: one HTML file that opens anywhere, and a text for the terminal."""
+"""The dataset card of a library: a self-contained HTML page, and a text for the terminal."""
 
 import io
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from ftdist.io.html import number, percent, render
 _WIDTH = 80
 _MAX_SOURCES = 12
 _MAX_BAD_ROWS = 3
-"""Of each what the terminal shows; the page shows more."""
+"""Limits of the terminal; the page shows more."""
 
 
 def html_card(card: Mapping[str, Any]) -> str:
@@ -23,9 +23,9 @@ def html_card(card: Mapping[str, Any]) -> str:
 
 
 def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
-    """The card for a terminal: what there is, what went, what is missing."""
+    """The card for a terminal: sources, cleaning, split, and what is missing."""
     out = io.StringIO()
-    # What stands in sources is text, and none of it markup.
+    # Texts of sources are never markup.
     console = Console(file=out, width=_WIDTH, markup=False, highlight=False, emoji=False)
     console.print(_sources(card))
     if len(card["sources"]) > _MAX_SOURCES:
@@ -34,10 +34,9 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
         console.print(_rules(card))
     split, probes = card["split"], card["probes"]
     console.print(
-        f"Held out: {split['held_out_units']} conversations and documents; "
-        f"decontaminated: {number(split['ngrams_checked'])} of their {split['words']}-grams were "
-        f"compared with {number(split['training_ngrams'])} of training. "
-        f"Probes: {probes['fact']} fact and {probes['out_of_scope']} out of scope."
+        f"Held out: {number(split['held_out'])} documents and conversations. "
+        f"Probes: {number(probes['fact'])} of facts, {number(probes['out_of_scope'])} out of "
+        f"scope. None shares {split['words']} words in a row with training."
     )
     for row in card["bad_rows"][:_MAX_BAD_ROWS]:
         console.print(_plain(f"Left out: {row['place']} {row['reason']}."))
@@ -52,7 +51,7 @@ def _sources(card: Mapping[str, Any]) -> Table:
     unit = next((size["unit"] for size in card["sizes"].values()), "words")
     table = Table(title=f"Library {card['name']}", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("source", overflow="ellipsis")
-    for name in ("rows", "bad", "duplicates", "samples", unit, "share", "seen"):
+    for name in ("rows", "invalid", "duplicates", "samples", unit, "share", "seen"):
         table.add_column(name, justify="right", no_wrap=True)
     for source in card["sources"][:_MAX_SOURCES]:
         size, mix = card["sizes"][source["name"]], card["mix"][source["name"]]
@@ -80,7 +79,7 @@ def _rules(card: Mapping[str, Any]) -> Table:
     table.add_column("times", justify="right", no_wrap=True)
     table.add_column("for example", no_wrap=True, overflow="ellipsis")
     for name, rule in card["rules"].items():
-        first = next((v for v in rule["victims"] if v["place"]), None)
+        first = next((v for v in rule["examples"] if v["place"]), None)
         example = "" if first is None else f"{first['place']}: {first['excerpt']}"
         table.add_row(_plain(name), number(rule["count"]), _plain(example.removesuffix(": ")))
     return table

@@ -1,307 +1,233 @@
-"""From sources to a curated library: read, sift, teach, keep, publish.
+"""From sources to a curated library: read, select, build samples, add retention, publish.
 
-Each stage leaves what it made in the cache under a fingerprint of what went into it, so a curation
-that was interrupted goes on, and one whose sources changed in part reads that part. What comes out
-depends on sources, settings and versions alone: never on how many processes worked, or when.
+Each stage caches its results under a fingerprint of its inputs, so an interrupted curation
+continues, and one with some changed sources reads only those. The library depends only on sources,
+settings and versions, never on the number of processes or the time.
 """
 
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
 
 from ftdist.config.schema.curate import CurateConfig
-from ftdist.errors import ConfigError, DataError, StorageError
+from ftdist.errors import DataError, StorageError
+from ftdist.inference.openai_client import OpenAiEndpoint
 from ftdist.io.atomic_dir import remove_stale_dirs
 from ftdist.io.hashing import fingerprint
-from ftdist.io.jsonl import read_json_lines
-from ftdist.io.progress import LogFn, told
+from ftdist.io.progress import LogFn, count, told
 from ftdist.io.worker_pool import in_order, processes_for
-from ftdist.library.readers.discovery import FoundSource, find_sources
-from ftdist.library.retention.replay import Asked, BaseReplies, Kept, kept_samples
-from ftdist.library.retention.response_cache import Ask
-from ftdist.library.stages.build_samples import Lesson, TeachSettings, teach_piece, written_for
-from ftdist.library.stages.generate import Writer
-from ftdist.library.stages.publish import (
-    Published,
-    Taught,
-    place_of,
-    publish,
-    reason_of,
-    refuse_others,
+from ftdist.library.base_model import BaseModel
+from ftdist.library.check_config import check_curation
+from ftdist.library.readers.discovery import FoundSource
+from ftdist.library.retention.replay import (
+    BasePrompters,
+    CachedPrompter,
+    RetentionSet,
+    build_retention_set,
 )
-from ftdist.library.stages.read import Work, judge_bad_rows, read_sources
-from ftdist.library.stages.select import LIBRARY, ReadSource, Sifted, sift
-from ftdist.library.stages.validate_roles import refused_rows
-from ftdist.library.stats import Account
-
-REPLAY = "replay"
-
-
-@runtime_checkable
-class Base(Protocol):
-    """The base model, as far as a curation needs it."""
-
-    path: str
-
-    @property
-    def key(self) -> str:
-        """Fingerprint of the model."""
-
-    @property
-    def encoder(self) -> Any:
-        """A `ChatEncoder` of its tokenizer."""
-
-    def ask(self, *, answer_tokens: int) -> Ask:
-        """A function from prompts to greedy answers."""
-
-    def continue_texts(self, *, text_tokens: int, seed: int) -> Ask:
-        """A function from numbered openings to texts drawn by chance."""
-
-
-@runtime_checkable
-class Endpoint(Protocol):
-    """A language model that is asked over the network."""
-
-    @property
-    def key(self) -> str:
-        """Fingerprint of the model and of what its answers depend on."""
-
-    def ask(self) -> Ask:
-        """A function from prompts to answers; an error for a prompt that is refused."""
+from ftdist.library.retention.response_cache import AnswerFn
+from ftdist.library.stages.build_samples import (
+    BuildSettings,
+    SampleBuildTask,
+    build_samples,
+    with_generated_qa,
+)
+from ftdist.library.stages.generate import Generator
+from ftdist.library.stages.publish import (
+    CurationResult,
+    Published,
+    SourceSamples,
+    os_error_reason,
+    publish,
+)
+from ftdist.library.stages.read import StageContext, check_invalid_rows, read_sources
+from ftdist.library.stages.read_shard import CHAT_KINDS
+from ftdist.library.stages.select import LIBRARY, ReadSource, Selection, select_rows
+from ftdist.library.stages.validate_roles import find_refused_rows
+from ftdist.library.stats import CurationStats
 
 
 def curate(
-    config: CurateConfig, *, model: Base | None, endpoint: Endpoint | None = None, log: LogFn
+    config: CurateConfig,
+    *,
+    model: BaseModel | None,
+    endpoint: OpenAiEndpoint | None = None,
+    log: LogFn,
 ) -> Published:
     """Make a library.
 
     Args:
         config: of the curation.
-        model: counts tokens and answers prompts; None: neither is done.
-        endpoint: writes questions and wordings, where `generator.backend=endpoint`.
-        log: is told how the work goes on.
+        model: counts tokens and answers prompts; None: words are counted.
+        endpoint: writes questions and paraphrases, if `generator.backend=endpoint`.
+        log: receives progress lines.
 
     Raises:
         ConfigError: settings that contradict each other.
-        DataError: a source is not there, or holds what cannot be used and is not to be skipped.
+        DataError: a source is not there, or has invalid rows that may not be skipped.
         StorageError: the library or the cache cannot be written.
     """
-    _refuse_contradictions(config)
-    refuse_others(place_of(config))
-    cache = Path(config.work.cache_dir).expanduser().absolute()
-    work = Work(
-        config=config, cache_dir=cache, num_proc=processes_for(config.work.num_proc), log=log
+    sources = check_curation(config)
+    context = StageContext(
+        config=config,
+        cache_dir=Path(config.work.cache_dir).expanduser().absolute(),
+        num_proc=processes_for(config.work.num_proc),
+        log=log,
     )
     try:
-        return _curate(work, model=model, endpoint=endpoint)
+        return _curate(context, sources, model=model, endpoint=endpoint)
     except OSError as error:
+        path = error.filename or context.cache_dir
         raise StorageError(
-            f"{error.filename or cache} cannot be read or written: {reason_of(error)}.",
-            remedy="free some space there and see to its rights, or set work.cache_dir to a folder "
-            "of your own.",
+            f"{path} cannot be read or written: {os_error_reason(error)}.",
+            remedy="free some space there and check its permissions, or set work.cache_dir to a "
+            "folder of your own.",
         ) from error
 
 
-def _curate(work: Work, *, model: Base | None, endpoint: Endpoint | None) -> Published:
-    config, cache = work.config, work.cache_dir
-    _make_cache(cache)
-    found = find_sources(config.library.sources, key="library.sources")
-    general = (
-        find_sources(config.retention.replay_sources, key="retention.replay_sources")
-        if config.retention.replay_sources
-        else ()
-    )
-    _refuse_unknown_weights(config, found)
-    roles = [(source, LIBRARY) for source in found] + [(source, REPLAY) for source in general]
-    read = read_sources(roles, work=work)
+def _curate(
+    context: StageContext,
+    sources: Sequence[tuple[FoundSource, str]],
+    *,
+    model: BaseModel | None,
+    endpoint: OpenAiEndpoint | None,
+) -> Published:
+    config, cache_dir = context.config, context.cache_dir
+    for folder in (cache_dir / "read", cache_dir / "samples", cache_dir):
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_stale_dirs(folder)
+    cache_dir.chmod(0o700)
+    read = read_sources(sources, context=context)
     encoder = None if model is None else model.encoder
-    refused = {} if encoder is None else refused_rows(read, encoder=encoder)
-    judge_bad_rows(read, config=config)
-    sifted = sift(read, config=config, refused=refused)
-    writer = _writer(config, model=model, endpoint=endpoint, work=work)
-    taught = _teach(read, sifted, writer=writer, work=work)
-    kept = _keep(taught, model=model, work=work)
-    return publish(
-        config,
-        taught=taught,
-        kept=kept,
-        found=(*found, *general),
-        decontamination=sifted.decontamination,
+    refused = {} if encoder is None else find_refused_rows(read, encoder=encoder)
+    check_invalid_rows(read, config=config)
+    selection = select_rows(read, config=config, refused=refused)
+    generator = _generator(context, model=model, endpoint=endpoint)
+    samples = _build_samples(read, selection, generator=generator, context=context)
+    result = CurationResult(
+        config=config,
+        sources=samples,
+        retention=_retention(samples, model=model, context=context),
+        found=[source for source, _ in sources],
+        decontamination=selection.decontamination,
         model=model,
-        log=work.log,
     )
+    return publish(result, log=context.log)
 
 
-def _make_cache(cache: Path) -> None:
-    for name in ("read", "taught"):
-        (cache / name).mkdir(parents=True, exist_ok=True)
-        remove_stale_dirs(cache / name)
-    remove_stale_dirs(cache)
-    cache.chmod(0o700)
-
-
-def check_curation(config: CurateConfig) -> None:
-    """Refuse what cannot become a library, as far as that shows before anything is read.
-
-    Raises:
-        ConfigError: settings that contradict each other, or the place is taken.
-        DataError: a source is not there.
-    """
-    _refuse_contradictions(config)
-    refuse_others(place_of(config))
-    _refuse_unknown_weights(config, find_sources(config.library.sources, key="library.sources"))
-    if config.retention.replay_sources:
-        find_sources(config.retention.replay_sources, key="retention.replay_sources")
-
-
-def _refuse_contradictions(config: CurateConfig) -> None:
-    has_model = config.model.path is not None
-    asks = [
-        key
-        for key, value in (
-            ("retention.num_replay_answers", config.retention.num_replay_answers),
-            ("retention.num_replay_texts", config.retention.num_replay_texts),
-            ("retention.num_out_of_scope_answers", config.retention.num_out_of_scope_answers),
-        )
-        if value
-    ]
-    if asks and not has_model:
-        raise ConfigError(
-            f"{' and '.join(asks)} {'asks' if len(asks) == 1 else 'ask'} the base model, and "
-            "model.path is not set.",
-            remedy=f"set model.path to the base model's folder, or {asks[0]}=0"
-            + (", or retention=none for all." if len(asks) > 1 else "."),
-        )
-    if config.generator.backend == "base" and not has_model:
-        raise ConfigError(
-            "generator.backend=base asks the base model, and model.path is not set.",
-            remedy="set model.path to the base model's folder, or generator.backend=rules.",
-        )
-    replay, out_of_scope = (
-        config.retention.replay_fraction,
-        config.retention.out_of_scope_fraction,
-    )
-    if replay + out_of_scope >= 1:
-        raise ConfigError(
-            f"retention.replay_fraction={replay} and "
-            f"retention.out_of_scope_fraction={out_of_scope} leave no room for the library.",
-            remedy="set them to less than 1 together.",
-        )
-
-
-def _refuse_unknown_weights(config: CurateConfig, found: Sequence[FoundSource]) -> None:
-    names = [source.name for source in found]
-    unknown = sorted(set(config.library.weights) - set(names))
-    if unknown:
-        raise ConfigError(
-            f"library.weights names {', '.join(unknown)}, and the sources are {', '.join(names)}.",
-            remedy="use those names, or give a source its own: library.sources=[NAME=PATH].",
-        )
-
-
-def _writer(
-    config: CurateConfig, *, model: Base | None, endpoint: Endpoint | None, work: Work
-) -> Writer | None:
-    """Who writes questions and wordings; None: rules alone."""
-    asked = config.generator
-    if asked.backend == "rules" or not (
-        asked.questions_per_passage or asked.paraphrases_per_question
-    ):
+def _generator(
+    context: StageContext, *, model: BaseModel | None, endpoint: OpenAiEndpoint | None
+) -> Generator | None:
+    """The language model that writes questions and paraphrases; None: rules alone do."""
+    settings = context.config.generator
+    questions, paraphrases = settings.questions_per_passage, settings.paraphrases_per_question
+    if settings.backend == "rules" or not (questions or paraphrases):
         return None
-    if asked.backend == "base":
+    if settings.backend == "base":
         assert model is not None
-        ask, model_fingerprint = model.ask(answer_tokens=asked.max_tokens), model.key
+        ask, model_key = model.answers(settings.max_tokens), model.key
     else:
         assert endpoint is not None
-        ask, model_fingerprint = endpoint.ask(), endpoint.key
-    key = fingerprint(model_fingerprint, asked.max_tokens)
-    replies = work.cache_dir / "answers" / f"{key}.jsonl"
-    return Writer(
-        ask=ask,
+        ask, model_key = endpoint.ask(), endpoint.key
+    key = fingerprint(model_key, settings.max_tokens)
+    return Generator(
+        ask,
         key=key,
-        replies=replies,
-        questions=asked.questions_per_passage,
-        wordings=asked.paraphrases_per_question,
-        log=work.about("written"),
-        has_spoken=any(row.get("answer") for row in read_json_lines(replies)),
+        cache=context.cache_dir / "answers" / f"{key}.jsonl",
+        questions=questions,
+        paraphrases=paraphrases,
+        log=context.log_as("written"),
     )
 
 
-def _teach(
-    read: Sequence[ReadSource], sifted: Sifted, *, writer: Writer | None, work: Work
-) -> list[Taught]:
-    """Make samples of what is kept, each piece in a process of its own."""
-    settings, split = work.config.synthesis, work.config.split
-    documents = max(1, sum(1 for s in read for p in s.pieces if p.kind not in _CHATS))
-    probes = -(-split.num_probes // documents) if split.num_probes else 0
-    lessons = []
-    for source in read:
-        is_library = source.role == LIBRARY
-        taught = TeachSettings(
-            passages=settings.passages or not is_library,
-            passage_words=settings.passage_words,
-            questions=settings.extract_questions and is_library,
-            wordings=settings.paraphrases if is_library else 1,
-            cite=settings.cite_sources,
-            probes=probes if is_library else 0,
-            overlap_words=split.decontamination_ngram,
-            seed=work.config.library.seed,
-        )
-        own = [
-            Lesson(piece=piece, decision=decision, source=source.name, settings=taught)
-            for piece, decision in zip(source.pieces, sifted.decisions[source.name], strict=True)
-        ]
-        if writer is not None and is_library:
-            own = [written_for(lesson, writer=writer) for lesson in own]
-        lessons.append(own)
-    if writer is not None:
-        writer.end_if_mute()
-    work.log(f"curate: teaching {sum(map(len, lessons))} pieces")
-    everything = list(chain(*lessons))
-    results = told(
-        in_order(teach_piece, everything, processes=work.num_proc, if_it_dies=_no_lesson),
-        sizes=[0 if lesson.is_taught else lesson.piece.size for lesson in everything],
-        log=work.about("teaching"),
-    )
-    taught_sources = []
-    for source, own in zip(read, lessons, strict=True):
-        account = source.account
-        for one in [next(results) for _ in own]:
-            account.add(one)
-        taught_sources.append(
-            Taught(
-                name=source.name,
-                role=source.role,
-                account=account,
-                folders=tuple(lesson.folder for lesson in own),
-                units=tuple(
-                    (len(lesson.decision.kept), int(lesson.decision.kept.sum())) for lesson in own
-                ),
-                held_out_units=sum(int(lesson.decision.held_out.sum()) for lesson in own),
+def _build_samples(
+    read: Sequence[ReadSource],
+    selection: Selection,
+    *,
+    generator: Generator | None,
+    context: StageContext,
+) -> list[SourceSamples]:
+    """Make samples of the selected rows, a shard per worker process."""
+    library, replay = _build_settings(read, context.config)
+    tasks = {
+        source.name: [
+            SampleBuildTask(
+                shard=shard,
+                selection=rows,
+                source=source.name,
+                settings=library if source.role == LIBRARY else replay,
             )
+            for shard, rows in zip(source.shards, selection.by_source[source.name], strict=True)
+        ]
+        for source in read
+    }
+    if generator is not None:
+        for source in read:
+            if source.role == LIBRARY:
+                tasks[source.name] = [
+                    with_generated_qa(task, generator=generator) for task in tasks[source.name]
+                ]
+        generator.check_answers()
+    all_tasks = list(chain.from_iterable(tasks.values()))
+    context.log(f"curate: building samples of {count(len(all_tasks), 'shard')}")
+    results = told(
+        in_order(build_samples, all_tasks, processes=context.num_proc, if_it_dies=_failed_task),
+        sizes=[0 if task.is_built else task.shard.size for task in all_tasks],
+        log=context.log_as("samples"),
+    )
+    for source in read:
+        for _ in tasks[source.name]:
+            source.stats.add(next(results))
+    return [
+        SourceSamples(
+            name=source.name,
+            role=source.role,
+            stats=source.stats,
+            folders=tuple(task.folder for task in tasks[source.name]),
+            held_out_rows=sum(int(task.selection.held_out.sum()) for task in tasks[source.name]),
         )
-    return taught_sources
+        for source in read
+    ]
 
 
-_CHATS = ("json", "jsonl", "csv", "parquet", "yaml")
+def _build_settings(
+    read: Sequence[ReadSource], config: CurateConfig
+) -> tuple[BuildSettings, BuildSettings]:
+    """For the library's sources, and for replay sources, which are used as written."""
+    synthesis, split = config.synthesis, config.split
+    documents = sum(shard.kind not in CHAT_KINDS for source in read for shard in source.shards)
+
+    def settings(*, is_library: bool) -> BuildSettings:
+        return BuildSettings(
+            passages=synthesis.passages or not is_library,
+            passage_words=synthesis.passage_words,
+            questions=synthesis.extract_questions and is_library,
+            paraphrases=synthesis.paraphrases if is_library else 1,
+            cite=synthesis.cite_sources,
+            probes=-(-split.num_probes // max(1, documents)) if is_library else 0,
+            ngram=split.decontamination_ngram,
+            seed=config.library.seed,
+        )
+
+    return settings(is_library=True), settings(is_library=False)
 
 
-def _no_lesson(lesson: Lesson) -> Account:
+def _failed_task(task: SampleBuildTask) -> CurationStats:
     raise DataError(
-        f"{lesson.piece.name} ends the program that makes samples of it.",
-        remedy="leave it out, and report it.",
+        f"The process that makes samples of {task.shard.name} died.",
+        remedy="leave the file out, and report it.",
     )
 
 
-def _keep(taught: Sequence[Taught], *, model: Base | None, work: Work) -> Kept:
+def _retention(
+    samples: Sequence[SourceSamples], *, model: BaseModel | None, context: StageContext
+) -> RetentionSet:
     """Replay and out-of-scope samples with the base model's own answers."""
-    config = work.config
-    base = None if model is None else _asked(model, work=work)
-    return kept_samples(
+    config = context.config
+    return build_retention_set(
         [
             folder / "train.arrow"
-            for source in taught
+            for source in samples
             if source.role == LIBRARY
             for folder in source.folders
         ],
@@ -309,27 +235,27 @@ def _keep(taught: Sequence[Taught], *, model: Base | None, work: Work) -> Kept:
         forms=config.synthesis.paraphrases,
         probes=config.split.num_out_of_scope_probes,
         seed=config.library.seed,
-        base=base,
+        base=None if model is None else _base_prompters(model, context=context),
     )
 
 
-def _asked(model: Base, *, work: Work) -> BaseReplies:
-    """The base model's answers and texts, each in a file by what they depend on."""
-    retention, seed = work.config.retention, work.config.library.seed
+def _base_prompters(model: BaseModel, *, context: StageContext) -> BasePrompters:
+    """The base model with its answers cached, in a file per setting."""
+    retention, seed = context.config.retention, context.config.library.seed
 
-    def asked(ask: Ask, *settings: object, what: str) -> Asked:
-        cache = work.cache_dir / "answers" / f"{fingerprint(model.key, *settings)}.jsonl"
-        return Asked(ask=ask, cache=cache, log=work.about(f"base: {what}"))
+    def prompter(ask: AnswerFn, *settings: object, what: str) -> CachedPrompter:
+        cache = context.cache_dir / "answers" / f"{fingerprint(model.key, *settings)}.jsonl"
+        return CachedPrompter(ask=ask, cache=cache, log=context.log_as(f"base model: {what}"))
 
-    def answers(most: int) -> Asked:
-        what = f"answers of at most {most} tokens"
-        return asked(model.ask(answer_tokens=most), most, what=what)
+    def answers(max_tokens: int) -> CachedPrompter:
+        what = f"answers of at most {max_tokens} tokens"
+        return prompter(model.answers(max_tokens), max_tokens, what=what)
 
-    return BaseReplies(
+    return BasePrompters(
         answers=answers(retention.max_answer_tokens),
         long_answers=answers(retention.max_long_answer_tokens),
-        texts=asked(
-            model.continue_texts(text_tokens=retention.max_text_tokens, seed=seed),
+        texts=prompter(
+            model.texts(retention.max_text_tokens, seed),
             "texts",
             retention.max_text_tokens,
             seed,

@@ -1,6 +1,7 @@
-"""What sources are read into: conversations, documents, passages of text, and rows of no use."""
+"""Rows that sources are read into, and the samples and probes that are made of them."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from ftdist.data.messages import Message
@@ -91,3 +92,52 @@ class BadRow:
 
 
 Row = Conversation | Passage | Document | BadRow
+
+MadeBy = Literal[
+    "as written",
+    "passage",
+    "faq",
+    "heading",
+    "table",
+    "symptom",
+    "definition",
+    "wording",
+    "written",
+    "written wording",
+    "replay",
+    "out_of_scope",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A training sample: a conversation or a passage; either `messages` or `text` is set."""
+
+    messages: tuple[Message, ...] = ()
+    text: str = ""
+    place: str
+    """File, page and row that it comes from, as errors name them."""
+
+    section: str = ""
+    """Headings above it, outermost first, joined by " > "."""
+
+    made_by: MadeBy
+    doc_id: str
+    """The document or conversation that it comes from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A question of `probes.jsonl`, with what a right answer contains."""
+
+    question: str
+    answer: str
+    keys: tuple[str, ...]
+    kind: Literal["fact", "out_of_scope"] = "fact"
+    document: str = ""
+    section: str = ""
+
+    def to_json(self) -> str:
+        """A line of `probes.jsonl`; empty fields other than `keys` are left out."""
+        row = {name: value for name, value in asdict(self).items() if value or name == "keys"}
+        return json.dumps(row, ensure_ascii=False) + "\n"

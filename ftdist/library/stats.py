@@ -1,4 +1,4 @@
-"""What was read, dropped by which rule and kept: counted while it happens, told by the card."""
+"""Counts of a curation: rows read, invalid rows, cleaning rules applied, with a few examples."""
 
 import dataclasses
 import json
@@ -6,65 +6,70 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-_VICTIMS = 5
-"""Victims of a rule that are shown; all are counted."""
+MAX_EXAMPLES = 5
+"""Examples of a rule that are kept; all applications are counted."""
 
-_BAD_NAMED = 20
-_EXCERPT = 160
+_MAX_BAD_ROWS = 20
+_MAX_EXCERPT = 160
 
 
 @dataclass
 class Rule:
-    """How often a rule struck, and a few of its victims."""
+    """How often a cleaning rule applied, and the first examples."""
 
     count: int = 0
-    victims: list[dict[str, Any]] = field(default_factory=list)
+    examples: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
-class Account:
-    """Counts of one shard, or of all together."""
+class CurationStats:
+    """Counts of one shard, or the sum of several."""
 
     rows: int = 0
-    """Documents, conversations and passages met, the bad ones among them."""
+    """Documents, conversations and passages read, the bad ones included."""
 
     bad: int = 0
     bad_rows: list[dict[str, str]] = field(default_factory=list)
-    """The first bad ones: place, reason, remedy."""
+    """The first bad rows: place, reason, remedy."""
 
     rules: dict[str, Rule] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     made_by: dict[str, int] = field(default_factory=dict)
-    """Samples by how they came to be."""
+    """Samples by how they were made."""
 
-    def strike(
-        self, rule: str, *, place: str, excerpt: str = "", times: int = 1, **more: Any
+    def record(
+        self, rule: str, *, place: str = "", excerpt: str = "", times: int = 1, **more: Any
     ) -> None:
-        """Count a rule, and keep the first victims."""
+        """Count a rule, and keep the first examples that have a place."""
         entry = self.rules.setdefault(rule, Rule())
         entry.count += times
-        if len(entry.victims) < _VICTIMS:
-            entry.victims.append({"place": place, "excerpt": _short(excerpt), **more})
+        if place and len(entry.examples) < MAX_EXAMPLES:
+            entry.examples.append({"place": place, "excerpt": _shorten(excerpt), **more})
 
-    def bad_row(self, place: str, reason: str, remedy: str) -> None:
-        """Count a file or row that could not be read."""
+    def needs_example(self, rule: str) -> bool:
+        """Whether an example of the rule would be kept."""
+        return rule not in self.rules or len(self.rules[rule].examples) < MAX_EXAMPLES
+
+    def record_invalid_row(self, place: str, reason: str, remedy: str) -> None:
+        """Count a file or row that cannot be used."""
         self.bad += 1
-        if len(self.bad_rows) < _BAD_NAMED:
-            told = reason.encode("utf-8", "backslashreplace").decode()  # a key may be half a letter
-            self.bad_rows.append({"place": place, "reason": told, "remedy": remedy})
+        if len(self.bad_rows) < _MAX_BAD_ROWS:
+            # A key of the row may hold a lone surrogate.
+            text = reason.encode("utf-8", "backslashreplace").decode()
+            self.bad_rows.append({"place": place, "reason": text, "remedy": remedy})
 
-    def add(self, other: "Account") -> None:
-        """Take another account into this one."""
+    def add(self, other: "CurationStats") -> None:
+        """Add the counts of another shard or source."""
         self.rows += other.rows
         self.bad += other.bad
-        self.bad_rows = [*self.bad_rows, *other.bad_rows][:_BAD_NAMED]
+        self.bad_rows = [*self.bad_rows, *other.bad_rows][:_MAX_BAD_ROWS]
         self.notes += other.notes
         for name, count in other.made_by.items():
             self.made_by[name] = self.made_by.get(name, 0) + count
         for name, rule in other.rules.items():
             mine = self.rules.setdefault(name, Rule())
             mine.count += rule.count
-            mine.victims = [*mine.victims, *rule.victims][:_VICTIMS]
+            mine.examples = [*mine.examples, *rule.examples][:MAX_EXAMPLES]
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -77,11 +82,11 @@ class Account:
 
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> Self:
-        """From what `dataclasses.asdict` makes of one."""
+        """The inverse of `dataclasses.asdict`."""
         rules = {name: Rule(**rule) for name, rule in values["rules"].items()}
         return cls(**{**values, "rules": rules})
 
 
-def _short(text: str) -> str:
-    words = " ".join(text.split())
-    return words if len(words) <= _EXCERPT else words[: _EXCERPT - 3] + "..."
+def _shorten(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_EXCERPT else line[: _MAX_EXCERPT - 3] + "..."

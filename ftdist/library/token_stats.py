@@ -1,4 +1,4 @@
-"""Sizes of a curated library's samples: in tokens with the model's tokenizer, else in words."""
+"""Lengths of a curated library's samples: in tokens with the model's tokenizer, else in words."""
 
 import tempfile
 from array import array
@@ -13,17 +13,17 @@ import numpy as np
 from ftdist.errors import DataError
 from ftdist.io.sampling import evenly_spaced
 from ftdist.io.worker_pool import in_order
-from ftdist.library.samples import Sample
+from ftdist.library.schema import Sample
 from ftdist.library.store.dataset import read_samples, samples_of_batches
 
-_AT_ONCE = 256
-_SAMPLES_OF_SPAN = 4096
-_SPANS_OF_PROCESS = 8
-_SPANS_ALONE = 2
-"""So many spans are measured before other processes would have started."""
+_BATCH = 256
+_SPAN_SAMPLES = 4096
+_SPANS_PER_PROCESS = 8
+_MAX_SERIAL_SPANS = 2
+"""Up to this many spans are measured in this process, before others would have started."""
 
 _SHOWN = 4
-"""Samples of each source that the card shows, from its beginning, and evenly on."""
+"""Samples of each source on the card, evenly spaced from the first."""
 
 
 @dataclass
@@ -86,7 +86,7 @@ class _Span(NamedTuple):
     """Pickled `ChatEncoder`; None: words are counted."""
 
 
-def measure(
+def measure_sources(
     sources: Sequence[tuple[str, Sequence[Path]]],
     *,
     encoder: Any,
@@ -101,21 +101,21 @@ def measure(
         encoder: a `ChatEncoder`; None: words are counted.
         sequence_length: tokens of a packed sequence.
         processes: that may work at once.
-        folder: that takes a file for as long as they do.
+        folder: for a temporary file.
 
     Raises:
-        DataError: the chat template refuses a sample for what it says.
+        DataError: the chat template rejects a sample for its text.
     """
     spans = [_spans(train, processes=processes) for _, (train, _) in sources]
-    found = iter(_measured(list(chain(*spans)), encoder, processes=processes, folder=folder))
+    measured = iter(_measure(list(chain(*spans)), encoder, processes=processes, folder=folder))
     sizes = {}
     for (name, (train, held_out)), of_source in zip(sources, spans, strict=True):
         size = SourceSizes(in_tokens=encoder is not None)
-        for part in islice(found, len(of_source)):
+        for part in islice(measured, len(of_source)):
             size.lengths += part.lengths
             size.trained += part.trained
         size.held_out = sum(samples_of_batches(held_out))
-        size.shown = [_shown(sample, source=name) for sample in _spread(train)]
+        size.shown = [_shown(sample, source=name) for sample in _examples(train)]
         if encoder is not None and len(size.lengths):
             _pack(size, sequence_length=sequence_length)
         sizes[name] = size
@@ -123,33 +123,33 @@ def measure(
 
 
 def _spans(path: Path, *, processes: int) -> list[_Span]:
-    """A file's batches in runs of many samples, and no more runs than keep all processes busy."""
+    """A file's record batches as spans: enough to keep all processes busy, none of them small."""
     rows = samples_of_batches(path)
-    wanted = max(_SAMPLES_OF_SPAN, sum(rows) // (_SPANS_OF_PROCESS * processes))
+    wanted = max(_SPAN_SAMPLES, sum(rows) // (_SPANS_PER_PROCESS * processes))
     spans, begin, samples = [], 0, 0
-    for at, number in enumerate(rows, start=1):
+    for end, number in enumerate(rows, start=1):
         samples += number
-        if samples >= wanted or at == len(rows):
-            spans.append(_Span(path, range(begin, at), None))
-            begin, samples = at, 0
+        if samples >= wanted or end == len(rows):
+            spans.append(_Span(path, range(begin, end), None))
+            begin, samples = end, 0
     return spans
 
 
-def _measured(spans: Sequence[_Span], encoder: Any, *, processes: int, folder: Path) -> list[Sizes]:
-    if len(spans) <= _SPANS_ALONE:
+def _measure(spans: Sequence[_Span], encoder: Any, *, processes: int, folder: Path) -> list[Sizes]:
+    if len(spans) <= _MAX_SERIAL_SPANS:
         return [_sizes(read_samples(each.path, batches=each.batches), encoder) for each in spans]
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".measure-") as own:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".measure-") as tmp:
         if encoder is not None:
             from ftdist.data.chat_encoder import save_encoder
 
-            saved = Path(own) / "encoder.pickle"
+            saved = Path(tmp) / "encoder.pickle"
             save_encoder(encoder, saved)
             spans = [each._replace(encoder=saved) for each in spans]
         return list(in_order(measure_span, spans, processes=processes, if_it_dies=_dead))
 
 
 def measure_span(span: _Span) -> Sizes:
-    """Sizes of the samples of a span, in a process of its own."""
+    """Sizes of the samples of a span, in a worker process."""
     encoder = None
     if span.encoder is not None:
         from ftdist.data.chat_encoder import load_encoder
@@ -160,8 +160,8 @@ def measure_span(span: _Span) -> Sizes:
 
 def _dead(span: _Span) -> Sizes:
     raise DataError(
-        f"Samples of {span.path.stem} end the program that measures them.",
-        remedy="make sure that there is memory for it; else report it.",
+        f"The process that measures samples of {span.path.stem} died.",
+        remedy="make sure that it has enough memory; otherwise report it.",
     )
 
 
@@ -169,23 +169,23 @@ def _sizes(samples: Iterator[Sample], encoder: Any) -> Sizes:
     if encoder is None:
         return Sizes(array("q", map(_words, samples)), array("q"))
     sizes = Sizes(array("q"), array("q"))
-    while batch := list(islice(samples, _AT_ONCE)):
+    while batch := list(islice(samples, _BATCH)):
         for tokens in _encoded(batch, encoder):
             sizes.lengths.append(len(tokens.input_ids))
             sizes.trained.append(tokens.loss_tokens)
     return sizes
 
 
-def _spread(path: Path) -> list[Sample]:
-    """A few samples of a file, evenly spread from its beginning."""
+def _examples(path: Path) -> list[Sample]:
+    """A few samples of a file, evenly spaced from the first."""
     rows = samples_of_batches(path)
     ends = np.cumsum(rows)
-    found = []
-    for at in evenly_spaced(range(sum(rows)), _SHOWN):
-        batch = int(np.searchsorted(ends, at, side="right"))
+    examples = []
+    for index in evenly_spaced(range(sum(rows)), _SHOWN):
+        batch = int(np.searchsorted(ends, index, side="right"))
         samples = read_samples(path, batches=range(batch, batch + 1))
-        found.append(next(islice(samples, at - int(ends[batch]) + rows[batch], None)))
-    return found
+        examples.append(next(islice(samples, index - int(ends[batch]) + rows[batch], None)))
+    return examples
 
 
 def _encoded(batch: Sequence[Sample], encoder: Any) -> list[Any]:
@@ -215,10 +215,10 @@ def _words(sample: Sample) -> int:
 
 
 def _shown(sample: Sample, *, source: str) -> dict[str, Any]:
-    """A sample as the model will see it: who says what, and which of it is trained."""
+    """A sample for the card: its messages, and which of them are trained."""
     parts = [
-        {"role": said["role"], "text": said["content"], "trained": said["role"] == "assistant"}
-        for said in sample.messages
+        {"role": each["role"], "text": each["content"], "trained": each["role"] == "assistant"}
+        for each in sample.messages
     ] or [{"role": "text", "text": sample.text, "trained": True}]
     return {
         "source": source, "place": sample.place, "made_by": sample.made_by, "parts": parts,

@@ -34,9 +34,9 @@ def curate(work_dir: str) -> None:
     work = RunDir(Path(work_dir))
     _choose_accelerator()
     with rank_process(work.attempts / "curate"):
-        from ftdist.library.main import curate_as_asked
+        from ftdist.library.main import curate_config_file
 
-        sys.stdout.write(curate_as_asked(work.root / CURATION).card + "\n")
+        sys.stdout.write(curate_config_file(work.root / CURATION).card + "\n")
 
 
 def prepare(run_dir: str) -> None:

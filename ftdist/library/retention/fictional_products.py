@@ -27,7 +27,7 @@ ABBREVIATIONS = frozenset(_WORDS["abbreviations"])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Supply:
+class NamePool:
     """What names and questions are made of."""
 
     makers: tuple[str, ...]
@@ -41,7 +41,7 @@ class Supply:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Name:
+class FictionalProduct:
     """A product that nobody sells."""
 
     maker: str
@@ -64,7 +64,7 @@ class Name:
         return self.maker, self.model, self.thing
 
 
-def _supply(*, reserved: bool) -> Supply:
+def _pool(*, reserved: bool) -> NamePool:
     """What is reserved for probes, or what is not."""
     parts = {
         part: tuple(
@@ -74,31 +74,31 @@ def _supply(*, reserved: bool) -> Supply:
         )
         for part in ("makers", "models", "things", "questions", "topics")
     }
-    return Supply(**parts)
+    return NamePool(**parts)
 
 
-TRAINED = _supply(reserved=False)
-RESERVED = _supply(reserved=True)
+TRAINED = _pool(reserved=False)
+RESERVED = _pool(reserved=True)
 
 
-def names(supply: Supply, *, seed: int, said: str) -> Iterator[Name]:
+def fictional_products(pool: NamePool, *, seed: int, said: str) -> Iterator[FictionalProduct]:
     """Products of none of the library's words, each full name once: thousands of `TRAINED`.
 
     Args:
-        supply: what they are made of.
+        pool: their parts.
         seed: another gives another order.
         said: the library's words, in small letters.
     """
     words = set(re.findall(r"\w[\w-]*", said))
     makers, models = (
         [word for word in part if word.casefold() not in words]
-        for part in (supply.makers, supply.models)
+        for part in (pool.makers, pool.models)
     )
     met: set[str] = set()
-    combinations = list(product(makers, models, supply.things))
+    combinations = list(product(makers, models, pool.things))
     for maker, model, thing in shuffled(combinations, seed=seed):
         short = f"{maker} {model}"
-        full = _one_of([f"{short} {thing}", short, f"{maker} {thing}"], by=short)
+        full = _pick([f"{short} {thing}", short, f"{maker} {thing}"], by=short)
         if full not in met:
             met.add(full)
             ways = [short, f"{model} {thing}"]
@@ -106,11 +106,11 @@ def names(supply: Supply, *, seed: int, said: str) -> Iterator[Name]:
                 ways.append(thing)
             if _CODE.search(model):
                 ways.append(model)
-            spoken = _one_of(ways, by=f"{short} {thing}")
-            yield Name(maker=maker, model=model, thing=thing, full=full, spoken=spoken)
+            spoken = _pick(ways, by=f"{short} {thing}")
+            yield FictionalProduct(maker=maker, model=model, thing=thing, full=full, spoken=spoken)
 
 
-def _one_of(ways: Sequence[str], *, by: str) -> str:
+def _pick(ways: Sequence[str], *, by: str) -> str:
     return ways[hashlib.blake2b(by.encode()).digest()[0] % len(ways)]
 
 

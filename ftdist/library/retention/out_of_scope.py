@@ -11,10 +11,10 @@ from ftdist.library.retention.fictional_products import (
     RESERVED,
     TRAINED,
     about_thing,
-    names,
+    fictional_products,
     shuffled,
 )
-from ftdist.library.synthesis.paraphrases import wordings
+from ftdist.library.synthesis.paraphrases import paraphrases
 from ftdist.library.synthesis.probe_variants import other_forms
 
 _NAME = re.compile(
@@ -24,7 +24,7 @@ _NAME = re.compile(
 _MIN_SHARE = 0.05
 _MAX_PRODUCTS = 5
 
-Worded = Sequence[str]
+Paraphrases = Sequence[str]
 """One question of the library in all its wordings, its own first."""
 
 
@@ -49,7 +49,7 @@ def find_products(questions: Sequence[str]) -> list[str]:
 
 
 def out_of_scope_questions(
-    library: Sequence[Worded], *, products: Sequence[str], count: int, forms: int, seed: int
+    library: Sequence[Paraphrases], *, products: Sequence[str], count: int, forms: int, seed: int
 ) -> list[str]:
     """Questions about products that the library does not know, each about a product of its own.
 
@@ -67,15 +67,15 @@ def out_of_scope_questions(
         forms: wordings in which each question of the library is trained.
         seed: another seed makes others.
     """
-    known, said = _known(library, products=products)
+    known, said = _known_questions(library, products=products)
     own = _in_rounds(_with_place(library, products=products), seed=seed)
     common, topics = (
-        cycle(_in_rounds([wordings(text, count=forms, seed=seed) for text in part], seed=seed))
+        cycle(_in_rounds([paraphrases(text, count=forms, seed=seed) for text in part], seed=seed))
         for part in (TRAINED.questions, TRAINED.topics)
     )
     renamed = cycle(own)
     found: dict[str, None] = {}
-    for number, name in enumerate(names(TRAINED, seed=seed, said=said)):
+    for number, name in enumerate(fictional_products(TRAINED, seed=seed, said=said)):
         if len(found) >= count:
             break
         if own and number % 3 < 2:
@@ -95,7 +95,7 @@ def out_of_scope_questions(
 
 
 def out_of_scope_probes(
-    library: Sequence[Worded], *, products: Sequence[str], seed: int
+    library: Sequence[Paraphrases], *, products: Sequence[str], seed: int
 ) -> Iterator[OutOfScopeQuestion]:
     """Questions that training never asks, under names and about things reserved for them.
 
@@ -103,10 +103,10 @@ def out_of_scope_probes(
     and those that are asked of any product, or of things of its kind. The same question may come
     again in another form: not every one turns out to share no words with training.
     """
-    known, said = _known(library, products=products)
+    known, said = _known_questions(library, products=products)
     own = shuffled([worded[0] for worded in _with_place(library, products=products)], seed=seed)
     forms = [[text, *other_forms(text)] for text in own]
-    for number, name in enumerate(names(RESERVED, seed=seed, said=said)):
+    for number, name in enumerate(fictional_products(RESERVED, seed=seed, said=said)):
         turn = number // 4
         words: tuple[str, ...]
         if forms and number % 2 == 0:
@@ -127,13 +127,15 @@ def out_of_scope_probes(
             yield OutOfScopeQuestion(question=question, words=words)
 
 
-def _known(library: Sequence[Worded], *, products: Sequence[str]) -> tuple[set[str], str]:
+def _known_questions(
+    library: Sequence[Paraphrases], *, products: Sequence[str]
+) -> tuple[set[str], str]:
     """The library's questions, and all its words, in small letters."""
     known = {text.casefold() for worded in library for text in worded}
     return known, " ".join([*sorted(known), *products]).casefold()
 
 
-def _with_place(library: Sequence[Worded], *, products: Sequence[str]) -> list[list[str]]:
+def _with_place(library: Sequence[Paraphrases], *, products: Sequence[str]) -> list[list[str]]:
     """The library's questions that name one product, with {name} in its place.
 
     Where two are named, one name for both would make no sense; braces of a question's own stay.
@@ -151,7 +153,7 @@ def _with_place(library: Sequence[Worded], *, products: Sequence[str]) -> list[l
     ]
 
 
-def _in_rounds(worded: Sequence[Worded], *, seed: int) -> list[str]:
+def _in_rounds(worded: Sequence[Paraphrases], *, seed: int) -> list[str]:
     """Every question in one of its wordings, then every one in another of them, and so on."""
     each = [shuffled(texts, seed=seed) for texts in worded]
     rounds = zip_longest(*shuffled(each, seed=seed))

@@ -16,12 +16,17 @@ from ftdist.library.retention.out_of_scope import (
     out_of_scope_probes,
     out_of_scope_questions,
 )
-from ftdist.library.retention.response_cache import Ask, answered, in_circles, whole_sentences
-from ftdist.library.samples import MadeBy, Sample
+from ftdist.library.retention.response_cache import (
+    AnswerFn,
+    answer_with_cache,
+    is_repetitive,
+    whole_sentences,
+)
+from ftdist.library.schema import MadeBy, Sample
 from ftdist.library.store.dataset import read_samples
 
-_LOOKED_AT = 20_000
-"""Questions of the library that are looked at for its products' names."""
+_MAX_QUESTIONS = 20_000
+"""Questions of the library that are searched for its products' names."""
 
 _CANDIDATES = 5
 """Candidates for one out-of-scope probe: some share words with training."""
@@ -30,66 +35,66 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
-    """Samples that the base model answered, and what was never trained, to probe with."""
+class RetentionSet:
+    """Samples answered by the base model, and questions that training never contains."""
 
     replay: tuple[Sample, ...]
     out_of_scope: tuple[Sample, ...]
-    strange: tuple[OutOfScopeQuestion, ...]
-    """Questions about other products that may become probes."""
+    candidates: tuple[OutOfScopeQuestion, ...]
+    """Candidates for out-of-scope probes."""
 
     products: tuple[str, ...]
     """The library's products, from which out-of-scope questions stay away."""
 
-    named: bool
-    """Whether `retention.product_names` names them; else they were guessed from the questions."""
+    is_named: bool
+    """Whether `retention.product_names` names them; otherwise they are guessed."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """One thing that the base model is asked for, and where what it said before is kept."""
+class CachedPrompter:
+    """A way of prompting the base model, with its answers cached on disk."""
 
-    ask: Ask
+    ask: AnswerFn
     cache: Path
     log: LogFn = no_log
 
     def __call__(self, prompts: Sequence[str]) -> list[Pair]:
-        """Prompts with what it says, less those to which it says nothing, or runs in circles."""
-        pairs = answered(prompts, ask=self.ask, cache=self.cache, log=self.log)
-        return [pair for pair in pairs if not in_circles(pair[1])]
+        """Prompts with their answers; empty and repetitive answers are left out."""
+        pairs = answer_with_cache(prompts, ask=self.ask, cache=self.cache, log=self.log)
+        return [pair for pair in pairs if not is_repetitive(pair[1])]
 
 
 @dataclass(frozen=True, kw_only=True)
-class BaseReplies:
-    """What the base model is asked for."""
+class BasePrompters:
+    """The ways in which a curation prompts the base model."""
 
-    answers: Asked
-    """Its answers to prompts."""
+    answers: CachedPrompter
+    """Short answers to prompts."""
 
-    long_answers: Asked
-    """The same, cut off later."""
+    long_answers: CachedPrompter
+    """Long answers to prompts."""
 
-    texts: Asked
-    """Its texts after openings that are numbered, such as "0 The"."""
+    texts: CachedPrompter
+    """Texts that continue numbered openings, such as "0 The"."""
 
-    def to(self, prompts: Sequence[str], *, long: float) -> list[Pair]:
-        """Its answers to prompts, a share of them long, in the order of the prompts."""
+    def answer(self, prompts: Sequence[str], *, long: float) -> list[Pair]:
+        """Prompts with their answers, a share of them long, in the order of the prompts."""
         may_be_long = {prompt for prompt in prompts if crc32(prompt.encode()) < long * 2**32}
         pairs = dict(self.long_answers([text for text in prompts if text in may_be_long]))
         pairs |= dict(self.answers([text for text in prompts if text not in may_be_long]))
         return [(prompt, pairs[prompt]) for prompt in prompts if prompt in pairs]
 
 
-def kept_samples(
+def build_retention_set(
     trained: Sequence[Path],
     *,
     settings: RetentionConfig,
     forms: int,
     probes: int,
     seed: int,
-    base: BaseReplies | None,
-) -> Kept:
-    """Ask the base model general prompts and about other products; find what to probe with.
+    base: BasePrompters | None,
+) -> RetentionSet:
+    """Make replay and out-of-scope samples, and candidates for out-of-scope probes.
 
     Args:
         trained: files of the library's samples.
@@ -113,18 +118,18 @@ def kept_samples(
             seed=seed,
         )
         long = settings.long_answer_fraction
-        replay = [_sample(pair, made_by="replay") for pair in base.to(general, long=long)]
+        replay = [_sample(pair, made_by="replay") for pair in base.answer(general, long=long)]
         replay += [_text(pair) for pair in base.texts(openings(settings.num_replay_texts))]
         out_of_scope = [
-            _sample(pair, made_by="out_of_scope") for pair in base.to(others, long=long)
+            _sample(pair, made_by="out_of_scope") for pair in base.answer(others, long=long)
         ]
-    strange = out_of_scope_probes(library, products=products, seed=seed)
-    return Kept(
+    candidates = out_of_scope_probes(library, products=products, seed=seed)
+    return RetentionSet(
         replay=tuple(replay),
         out_of_scope=tuple(out_of_scope),
-        strange=tuple(islice(strange, probes * _CANDIDATES)),
+        candidates=tuple(islice(candidates, probes * _CANDIDATES)),
         products=products,
-        named=bool(settings.product_names),
+        is_named=bool(settings.product_names),
     )
 
 
@@ -148,14 +153,15 @@ def _mixed(name: str) -> list[str]:
 
 
 def _questions(trained: Sequence[Path]) -> list[list[str]]:
-    """The first questions of the library, each with its wordings."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """The first questions of the library, each with its paraphrases."""
+    questions: dict[tuple[str, str], list[str]] = {}
     samples = (sample for path in trained for sample in read_samples(path) if sample.messages)
-    for sample in islice(samples, _LOOKED_AT):
-        asked = next((m["content"] for m in sample.messages if m["role"] == "user"), "")
-        if asked:
-            found.setdefault((sample.place, sample.messages[-1]["content"]), []).append(asked)
-    return list(found.values())
+    for sample in islice(samples, _MAX_QUESTIONS):
+        question = next((m["content"] for m in sample.messages if m["role"] == "user"), "")
+        if question:
+            key = sample.place, sample.messages[-1]["content"]
+            questions.setdefault(key, []).append(question)
+    return list(questions.values())
 
 
 def _sample(pair: Pair, *, made_by: MadeBy) -> Sample:
@@ -168,11 +174,11 @@ def _sample(pair: Pair, *, made_by: MadeBy) -> Sample:
         ),
         place=place,
         made_by=made_by,
-        unit=place,
+        doc_id=place,
     )
 
 
 def _text(pair: Pair) -> Sample:
     opening, text = pair
     place = f"replay: {opening}"
-    return Sample(text=whole_sentences(text), place=place, made_by="replay", unit=place)
+    return Sample(text=whole_sentences(text), place=place, made_by="replay", doc_id=place)

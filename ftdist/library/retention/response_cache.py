@@ -9,10 +9,10 @@ from ftdist.errors import DataError
 from ftdist.io.jsonl import append_json_line, read_json_lines
 from ftdist.io.progress import LogFn, no_log
 
-Ask = Callable[[Sequence[str]], Sequence[str | DataError]]
+AnswerFn = Callable[[Sequence[str]], Sequence[str | DataError]]
 """From prompts to answers; an error, not raised, for a prompt that is refused."""
 
-ANSWERED_AT_ONCE = 32
+PROMPTS_PER_BATCH = 32
 """Prompts asked together, one batch of the base model; an interruption loses no more than these."""
 
 _SAY_EVERY_S = 5.0
@@ -21,8 +21,8 @@ _MIN_DISTINCT = 0.5
 _SENTENCE_END = re.compile(r"[.!?][\"')\]\u201d\u2019]*(?=\s|$)")
 
 
-def answered(
-    prompts: Sequence[str], *, ask: Ask, cache: Path, log: LogFn = no_log
+def answer_with_cache(
+    prompts: Sequence[str], *, ask: AnswerFn, cache: Path, log: LogFn = no_log
 ) -> list[tuple[str, str]]:
     """Prompts with their answers, in the order of the prompts; those without one are left out.
 
@@ -41,8 +41,8 @@ def answered(
     _end_torn_line(cache)
     new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in known]
     began = told = time.monotonic()
-    for first in range(0, len(new), ANSWERED_AT_ONCE):
-        asked = new[first : first + ANSWERED_AT_ONCE]
+    for first in range(0, len(new), PROMPTS_PER_BATCH):
+        asked = new[first : first + PROMPTS_PER_BATCH]
         for prompt, answer in zip(asked, ask(asked), strict=True):
             if isinstance(answer, str):
                 known[prompt] = answer
@@ -54,7 +54,7 @@ def answered(
     return [(prompt, known[prompt]) for prompt in prompts if known.get(prompt, "").strip()]
 
 
-def in_circles(text: str) -> bool:
+def is_repetitive(text: str) -> bool:
     """Whether most of a text's runs of four words are there more than once."""
     words = text.split()
     runs = [tuple(words[at : at + 4]) for at in range(len(words) - 3)]

@@ -1,17 +1,14 @@
-"""Teaching one piece, in a process of its own: its rows that are kept become samples and probes.
+"""Make samples and probes of the selected rows of one shard, in a worker process.
 
-CACHE/taught/KEY/  train.arrow held_out.arrow   samples
-                   probes.jsonl                 questions withheld from training
-                   account.json
+CACHE/samples/KEY/  train.arrow held_out.arrow   samples
+                    probes.jsonl                 questions withheld from training
+                    stats.json
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,297 +17,274 @@ from ftdist.io.atomic_dir import atomic_dir
 from ftdist.io.hashing import fingerprint
 from ftdist.library.cleaning.boilerplate import drop_boilerplate
 from ftdist.library.dedup.sections import drop_sections
-from ftdist.library.samples import Sample
-from ftdist.library.schema import Conversation, Document, Passage, Row
-from ftdist.library.stages.generate import Matter, Writer, Written, write_piece
-from ftdist.library.stages.read_shard import Piece
-from ftdist.library.stages.select import Decision
-from ftdist.library.stats import Account
+from ftdist.library.schema import Conversation, Document, MadeBy, Passage, Probe, Row, Sample
+from ftdist.library.stages.generate import GeneratedQA, GenerationInput, Generator, generate_qa
+from ftdist.library.stages.read_shard import SourceShard
+from ftdist.library.stages.select import RowSelection
+from ftdist.library.stats import CurationStats
 from ftdist.library.store.dataset import write_samples
 from ftdist.library.store.row_cache import read_rows
-from ftdist.library.synthesis.paraphrases import wordings
+from ftdist.library.synthesis.paraphrases import paraphrases
 from ftdist.library.synthesis.passages import passages
 from ftdist.library.synthesis.probe_selection import (
+    answer_keys,
     common_names,
-    is_chosen,
-    keys_of,
-    probe,
-    withheld,
+    is_probe_question,
+    withhold_probe,
 )
-from ftdist.library.synthesis.qa_extraction import Exchange, cited, questions
+from ftdist.library.synthesis.qa_extraction import QAPair, questions, with_citation
 
-FORMAT = 5
-"""Raised whenever the same rows would be taught in another way."""
+FORMAT = 6
+"""Raised whenever the same rows would give other samples."""
 
 PARTS = ("train", "held_out")
-_ACCOUNT = "account.json"
+_STATS = "stats.json"
+_MAX_QUESTION_WORDS = 40
+_ONE_CONVERSATION_IN = 10
+"""Of single questions with an answer, one in this many gives a probe."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TeachSettings:
-    """What decides how rows are taught."""
+class BuildSettings:
+    """What decides which samples a row gives."""
 
     passages: bool
     passage_words: int
     questions: bool
-    wordings: int
+    paraphrases: int
     cite: bool
     probes: int
-    """Most questions withheld of each document or conversation file."""
+    """Most probes of one document."""
 
-    overlap_words: int
-    """Words in a row that they may not share with training."""
+    ngram: int
+    """Words in a row that a probe may not share with training."""
 
     seed: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lesson:
-    """A piece, what was decided on its rows, and how to teach it."""
+class SampleBuildTask:
+    """A shard, its selected rows, and how samples are made of them."""
 
-    piece: Piece
-    decision: Decision
+    shard: SourceShard
+    selection: RowSelection
     source: str
-    settings: TeachSettings
-    written: Path | None = None
-    """What a language model wrote for it (`written_for`); None: nothing was."""
+    settings: BuildSettings
+    generated: Path | None = None
+    """The file of what a language model wrote for it; None: there is none."""
 
     @property
     def key(self) -> str:
-        """Fingerprint of everything that decides what comes out."""
-        digest = hashlib.sha256()
-        decision = self.decision
-        for array in (decision.kept, decision.held_out, decision.repeated, decision.copied):
+        """Fingerprint of everything that decides the result."""
+        selection, digest = self.selection, sha256()
+        for array in (
+            selection.keep,
+            selection.held_out,
+            selection.boilerplate,
+            selection.duplicate_sections,
+        ):
             digest.update(np.ascontiguousarray(array).tobytes() + b"|")
-        written = self.written.name if self.written else None
-        content = [self.piece.key, self.source, asdict(self.settings), digest.hexdigest()]
-        return fingerprint(FORMAT, content, written)
+        content = [self.shard.key, self.source, asdict(self.settings), digest.hexdigest()]
+        return fingerprint(FORMAT, *content, self.generated.name if self.generated else None)
 
     @property
     def folder(self) -> Path:
-        """Where what comes out lies, once it is whole."""
-        return self.piece.cache / "taught" / self.key
+        """Where the result is, once it is complete."""
+        return self.shard.cache / "samples" / self.key
 
     @property
-    def is_taught(self) -> bool:
-        """Whether it was made before."""
-        return (self.folder / _ACCOUNT).is_file()
+    def is_built(self) -> bool:
+        """Whether the result is in the cache."""
+        return (self.folder / _STATS).is_file()
+
+    def rows(self, part: str) -> Iterator[Row]:
+        """The selected rows of one part, documents without duplicate sections."""
+        keep, held_out = self.selection.keep, self.selection.held_out
+        chosen = keep & (held_out if part == "held_out" else ~held_out)
+        if not chosen.any():
+            return
+        duplicates: dict[int, set[int]] = {}
+        for number, section in self.selection.duplicate_sections.tolist():
+            duplicates.setdefault(number, set()).add(section)
+        rows = zip(read_rows(self.shard.folder / "rows.arrow"), chosen, strict=True)
+        for number, (row, is_chosen) in enumerate(rows):
+            if is_chosen and isinstance(row, Document):
+                yield drop_sections(row, duplicates.get(number, ()))
+            elif is_chosen:
+                yield row
 
 
-def teach_piece(lesson: Lesson) -> Account:
-    """Make the samples of one piece, unless that has been done before; its account."""
-    if not lesson.is_taught:
-        with atomic_dir(lesson.folder) as tmp:
-            _teach_into(tmp, lesson)
-    return Account.load(lesson.folder / _ACCOUNT)
+def build_samples(task: SampleBuildTask) -> CurationStats:
+    """Make the samples of one shard unless they are in the cache; its stats."""
+    if not task.is_built:
+        with atomic_dir(task.folder) as tmp:
+            builder = _Builder(task)
+            for part in PARTS:
+                write_samples(tmp / f"{part}.arrow", builder.samples(part))
+            lines = "".join(probe.to_json() for probe in builder.probes)
+            (tmp / "probes.jsonl").write_text(lines, encoding="utf-8")
+            builder.stats.save(tmp / _STATS)
+    return CurationStats.load(task.folder / _STATS)
 
 
-def written_for(lesson: Lesson, *, writer: Writer) -> Lesson:
-    """The lesson with what a language model writes for what is trained of it."""
+def with_generated_qa(task: SampleBuildTask, *, generator: Generator) -> SampleBuildTask:
+    """The task with what a language model writes for its training rows."""
+    settings = task.settings
 
-    def matter() -> Iterator[Matter]:
-        settings = lesson.settings
-        for row in _rows(lesson, part="train"):
+    def inputs() -> Iterator[GenerationInput]:
+        for row in task.rows("train"):
             match row:
                 case Document():
-                    document, _ = drop_boilerplate(row, lesson.decision.repeated)
-                    asked = questions(document) if settings.questions else []
-                    yield Matter(
+                    document, _ = drop_boilerplate(row, task.selection.boilerplate)
+                    pairs = questions(document) if settings.questions else []
+                    yield GenerationInput(
                         document=document,
                         passages=list(passages(document, words=settings.passage_words)),
-                        questions=[exchange.question for exchange in asked],
+                        questions=[pair.question for pair in pairs],
                     )
-                case Conversation() if _is_asked(row):
-                    yield Matter(document=None, passages=(), questions=[row.messages[0]["content"]])
+                case Conversation() if _is_single_question(row):
+                    yield GenerationInput(
+                        document=None, passages=(), questions=[row.messages[0]["content"]]
+                    )
 
-    path = write_piece(matter, key=lesson.key, writer=writer, cache=lesson.piece.cache)
-    return replace(lesson, written=path)
-
-
-def _teach_into(folder: Path, lesson: Lesson) -> None:
-    written = Written.load(lesson.written)
-    account = written.account
-    with (folder / "probes.jsonl").open("w", encoding="utf-8") as probes:
-
-        def taught(part: str) -> Iterator[Sample]:
-            for row in _rows(lesson, part=part):
-                samples, withheld = _taught(
-                    row, lesson, part=part, written=written, account=account
-                )
-                for probe in withheld:
-                    probes.write(json.dumps(probe, ensure_ascii=False) + "\n")
-                for sample in samples:
-                    account.made_by[sample.made_by] = account.made_by.get(sample.made_by, 0) + 1
-                    yield sample
-
-        for part in PARTS:
-            write_samples(folder / f"{part}.arrow", taught(part))
-    account.save(folder / _ACCOUNT)
+    path = generate_qa(inputs, key=task.key, generator=generator, cache=task.shard.cache)
+    return replace(task, generated=path)
 
 
-def _rows(lesson: Lesson, *, part: str) -> Iterator[Row]:
-    """The kept rows of one part, documents without the sections that another has."""
-    decision = lesson.decision
-    chosen = decision.kept & (decision.held_out if part == "held_out" else ~decision.held_out)
-    if not chosen.any():
-        return
-    copied: dict[int, set[int]] = {}
-    for at, section in decision.copied.tolist():
-        copied.setdefault(at, set()).add(section)
-    rows = read_rows(lesson.piece.folder / "rows.arrow")
-    for at, (row, is_chosen_row) in enumerate(zip(rows, chosen, strict=True)):
-        if is_chosen_row:
-            gone = copied.get(at, ())
-            yield drop_sections(row, gone) if isinstance(row, Document) else row
-
-
-Probe = dict[str, Any]
-
-
-def _taught(
-    row: Row, lesson: Lesson, *, part: str, written: Written, account: Account
-) -> tuple[list[Sample], list[Probe]]:
-    """What one row teaches."""
-    match row:
-        case Passage():
-            place = str(row.place)
-            return [Sample(text=row.text, place=place, made_by="as written", unit=place)], []
-        case Conversation():
-            return _of_conversation(row, lesson, part=part, written=written)
-        case Document():
-            document, gone = drop_boilerplate(row, lesson.decision.repeated)
-            for block in gone:
-                account.strike("repeated text", place=str(row.place), excerpt=block.text)
-            return _of_document(document, lesson, part=part, written=written)
-    raise AssertionError(row)
-
-
-def _of_document(
-    document: Document, lesson: Lesson, *, part: str, written: Written
-) -> tuple[list[Sample], list[Probe]]:
-    settings = lesson.settings
-    samples: list[Sample] = []
-    probes: list[Probe] = []
-    texts = list(passages(document, words=settings.passage_words))
-    if settings.passages:
-        samples += texts
-    asked = questions(document) if settings.questions else []
-    known = {exchange.question.casefold() for exchange in asked}
-    asked += [
-        exchange
-        for text in texts
-        for exchange in written.questions.get(text.text, [])
-        if exchange.question.casefold() not in known
-    ]
-    one_in = -(-len(asked) // settings.probes) if settings.probes else 0
-    given = f"{document.title} {common_names(exchange.answer for exchange in asked)}"
-    for exchange in asked:
-        answer = exchange.answer
-        if settings.cite:
-            answer = cited(
-                answer, title=document.title, page=exchange.page, section=exchange.section
-            )
-        page = "" if exchange.page is None else f", page {exchange.page}"
-        like = Sample(
-            text="-",
-            place=f"{document.place}{page}",
-            section=exchange.section,
-            made_by=exchange.made_by,
-            unit=str(document.place),
-        )
-        more, held = _worded(
-            exchange.question,
-            answer,
-            like=like,
-            keys=partial(_keys, exchange, given=given),
-            one_in=one_in if part == "train" else 0,
-            settings=settings,
-            written=written,
-        )
-        samples += more
-        place = {"document": str(document.place), "section": exchange.section}
-        probes += [probe | place for probe in held]
-    return samples, probes
-
-
-def _keys(exchange: Exchange, *, given: str) -> list[str]:
-    if exchange.key:
-        return [exchange.key]
-    return keys_of(exchange.answer, question=exchange.question, given=given)
-
-
-def _of_conversation(
-    row: Conversation, lesson: Lesson, *, part: str, written: Written
-) -> tuple[list[Sample], list[Probe]]:
-    """A conversation as it is; a single question and answer in several wordings."""
-    place = str(row.place)
-    like = Sample(messages=row.messages, place=place, made_by="as written", unit=place)
-    question, answer = row.messages[0]["content"], row.messages[-1]["content"]
-    if part != "train" or not _is_asked(row) or lesson.settings.wordings == 1:
-        return [like], []
-    samples, held = _worded(
-        question,
-        answer,
-        like=like,
-        keys=partial(keys_of, answer, question=question),
-        one_in=_ONE_CONVERSATION_IN if lesson.settings.probes else 0,
-        settings=lesson.settings,
-        written=written,
-    )
-    return samples, [probe | {"document": row.place.file} for probe in held]
-
-
-def _is_asked(row: Conversation) -> bool:
+def _is_single_question(row: Conversation) -> bool:
     """Whether a conversation is one question and its answer."""
     first = row.messages[0]
-    is_one = len(row.messages) == 2 and first["role"] == "user"
     question = first["content"].rstrip()
-    return is_one and question.endswith("?") and len(question.split()) <= _QUESTION_WORDS
+    return (
+        len(row.messages) == 2
+        and first["role"] == "user"
+        and question.endswith("?")
+        and len(question.split()) <= _MAX_QUESTION_WORDS
+    )
 
 
-_QUESTION_WORDS = 40
-_ONE_CONVERSATION_IN = 10
-"""Of conversations that are a question and an answer, one in so many gives a probe."""
+class _Builder:
+    """Makes samples of rows, and collects probes and stats on the way."""
 
+    def __init__(self, task: SampleBuildTask) -> None:
+        self._task = task
+        self._settings = task.settings
+        self._generated = GeneratedQA.load(task.generated)
+        self.stats = self._generated.stats
+        self.probes: list[Probe] = []
 
-def _worded(
-    question: str,
-    answer: str,
-    *,
-    like: Sample,
-    keys: Callable[[], list[str]],
-    one_in: int,
-    settings: TeachSettings,
-    written: Written,
-) -> tuple[list[Sample], list[Probe]]:
-    """A question in several wordings, each a sample, and a further one that is a probe.
+    def samples(self, part: str) -> Iterator[Sample]:
+        """The samples of one part."""
+        for row in self._task.rows(part):
+            for sample in self._of_row(row, is_train=part == "train"):
+                self.stats.made_by[sample.made_by] = self.stats.made_by.get(sample.made_by, 0) + 1
+                yield sample
 
-    `keys` tells what makes an answer to it right; it is asked where there may be a probe.
-    """
-    chosen = bool(one_in) and is_chosen(question, one_in=one_in, seed=settings.seed)
-    known = keys() if chosen else []
-    is_probe = bool(known)
-    by_rule = wordings(question, count=settings.wordings + is_probe, seed=settings.seed)
-    by_model = written.wordings.get(question, [])
-    worded = list(dict.fromkeys([by_rule[0], *by_model, *by_rule[1:]]))
-    held: str | None = None
-    if is_probe:
-        trained = len(by_model) + settings.wordings
-        worded, held = withheld(worded, trained=trained, overlap_words=settings.overlap_words)
-    samples = [
-        replace(
-            like,
-            text="",
-            messages=(
-                Message(role="user", content=text),
-                Message(role="assistant", content=answer),
-            ),
-            made_by=like.made_by
-            if number == 0
-            else "written wording"
-            if text in by_model
-            else "wording",
+    def _of_row(self, row: Row, *, is_train: bool) -> Sequence[Sample]:
+        match row:
+            case Passage():
+                place = str(row.place)
+                return [Sample(text=row.text, place=place, made_by="as written", doc_id=place)]
+            case Conversation():
+                return self._of_conversation(row, is_train=is_train)
+            case Document():
+                document, dropped = drop_boilerplate(row, self._task.selection.boilerplate)
+                for block in dropped:
+                    self.stats.record("repeated text", place=str(row.place), excerpt=block.text)
+                return self._of_document(document, is_train=is_train)
+        raise AssertionError(row)
+
+    def _of_conversation(self, row: Conversation, *, is_train: bool) -> Sequence[Sample]:
+        """A conversation as written; a single question with its answer in several paraphrases."""
+        place = str(row.place)
+        sample = Sample(messages=row.messages, place=place, made_by="as written", doc_id=place)
+        if not is_train or not _is_single_question(row) or self._settings.paraphrases == 1:
+            return [sample]
+        question, answer = row.messages[0]["content"], row.messages[1]["content"]
+        one_in = _ONE_CONVERSATION_IN if self._settings.probes else 0
+        keys = answer_keys(answer, question=question) if self._is_probe(question, one_in) else []
+        return self._paraphrased(sample, keys=keys, document=row.place.file)
+
+    def _of_document(self, document: Document, *, is_train: bool) -> Sequence[Sample]:
+        """Its passages, and the questions that it answers in several paraphrases."""
+        settings, doc_id = self._settings, str(document.place)
+        texts = list(passages(document, words=settings.passage_words))
+        samples = list(texts) if settings.passages else []
+        pairs = self._qa_pairs(document, texts)
+        one_in = -(-len(pairs) // settings.probes) if settings.probes and is_train else 0
+        given = f"{document.title} {common_names(pair.answer for pair in pairs)}"
+        for pair in pairs:
+            answer = pair.answer
+            if settings.cite:
+                answer = with_citation(
+                    answer, title=document.title, page=pair.page, section=pair.section
+                )
+            sample = Sample(
+                messages=_messages(pair.question, answer),
+                place=str(replace(document.place, page=pair.page)),
+                section=pair.section,
+                made_by=pair.made_by,
+                doc_id=doc_id,
+            )
+            keys = _pair_keys(pair, given=given) if self._is_probe(pair.question, one_in) else []
+            samples += self._paraphrased(sample, keys=keys, document=doc_id)
+        return samples
+
+    def _qa_pairs(self, document: Document, texts: Sequence[Sample]) -> list[QAPair]:
+        """Questions extracted from the document, and those generated for its passages."""
+        pairs = questions(document) if self._settings.questions else []
+        known = {pair.question.casefold() for pair in pairs}
+        generated = (
+            pair for text in texts for pair in self._generated.questions.get(text.text, [])
         )
-        for number, text in enumerate(worded)
-    ]
-    return samples, [] if held is None else [probe(held, answer, known)]
+        return [*pairs, *(pair for pair in generated if pair.question.casefold() not in known)]
+
+    def _is_probe(self, question: str, one_in: int) -> bool:
+        return bool(one_in) and is_probe_question(question, one_in=one_in, seed=self._settings.seed)
+
+    def _paraphrased(
+        self, sample: Sample, *, keys: Sequence[str], document: str
+    ) -> Sequence[Sample]:
+        """A question in several paraphrases; where it has keys, one of them becomes a probe."""
+        question, answer = sample.messages[0]["content"], sample.messages[-1]["content"]
+        count = self._settings.paraphrases
+        own, *by_rule = paraphrases(question, count=count + bool(keys), seed=self._settings.seed)
+        by_model = self._generated.paraphrases.get(question, [])
+        texts = list(dict.fromkeys([own, *by_model, *by_rule]))
+        if keys:
+            texts, held = withhold_probe(
+                texts, trained=len(by_model) + count, overlap_words=self._settings.ngram
+            )
+            if held is not None:
+                self.probes.append(
+                    Probe(
+                        question=held,
+                        answer=answer,
+                        keys=tuple(keys),
+                        document=document,
+                        section=sample.section,
+                    )
+                )
+
+        def made_by(number: int, text: str) -> MadeBy:
+            if number == 0:
+                return sample.made_by
+            return "written wording" if text in by_model else "wording"
+
+        return [
+            replace(sample, messages=_messages(text, answer), made_by=made_by(number, text))
+            for number, text in enumerate(texts)
+        ]
+
+
+def _messages(question: str, answer: str) -> tuple[Message, ...]:
+    return (
+        Message(role="user", content=question),
+        Message(role="assistant", content=answer),
+    )
+
+
+def _pair_keys(pair: QAPair, *, given: str) -> Sequence[str]:
+    if pair.key:
+        return [pair.key]
+    return answer_keys(pair.answer, question=pair.question, given=given)

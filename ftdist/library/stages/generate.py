@@ -1,10 +1,8 @@
-"""The stage in which a language model writes: questions about passages, wordings of questions.
+"""Questions and paraphrases that a language model writes for one shard, checked and cached.
 
-It reads what is kept of one piece and leaves what was written, and checked, in one file:
+CACHE/generated/KEY.json  {"questions": {PASSAGE: [pair]}, "paraphrases": {QUESTION: [text]}}
 
-CACHE/written/KEY.json  {"questions": {PASSAGE: [exchange]}, "wordings": {QUESTION: [wording]}}
-
-What lacks replies, since the model refused prompts, has another name: they are asked again.
+Where the model refused prompts, KEY includes them, so that they are asked again.
 """
 
 import json
@@ -15,90 +13,95 @@ from typing import Self
 
 from ftdist.errors import DataError
 from ftdist.io.hashing import fingerprint
-from ftdist.io.jsonl import write_whole
+from ftdist.io.jsonl import read_json_lines, write_whole
 from ftdist.io.progress import LogFn, no_log
-from ftdist.library.retention.response_cache import ANSWERED_AT_ONCE, Ask, answered
-from ftdist.library.samples import Sample
-from ftdist.library.schema import Block, Document
-from ftdist.library.stats import Account
-from ftdist.library.synthesis.llm_outputs import (
-    ask_for_questions,
-    ask_for_wordings,
-    claims,
-    why_not,
-    written_wordings,
+from ftdist.library.retention.response_cache import (
+    PROMPTS_PER_BATCH,
+    AnswerFn,
+    answer_with_cache,
 )
-from ftdist.library.synthesis.qa_extraction import Exchange
+from ftdist.library.schema import Block, Document, Sample
+from ftdist.library.stats import CurationStats
+from ftdist.library.synthesis.llm_outputs import (
+    paraphrase_prompt,
+    parse_candidates,
+    parse_paraphrases,
+    question_prompt,
+    rejection_reason,
+)
+from ftdist.library.synthesis.qa_extraction import QAPair
 
-FORMAT = 1
-"""Raised whenever the same replies would be taken in another way."""
+FORMAT = 2
+"""Raised whenever the same answers would be used in another way."""
 
 
-@dataclass(kw_only=True)
-class Writer:
-    """A language model, and how much it is asked.
+class Generator:
+    """A language model that writes questions and paraphrases, with its answers cached.
 
     Args:
-        ask: gives its replies.
+        ask: gives its answers.
         key: fingerprint of the model and its settings.
-        replies: JSON lines of what it said.
-        questions: of each passage.
-        wordings: of each question.
-        log: is told how it goes on.
-        has_spoken: whether it ever gave a reply.
+        cache: JSON lines of its answers.
+        questions: per passage.
+        paraphrases: per question.
+        log: receives its progress.
     """
 
-    ask: Ask
-    key: str
-    replies: Path
-    questions: int
-    wordings: int
-    log: LogFn = no_log
-    has_spoken: bool = False
-    refused: dict[str, DataError] = field(default_factory=dict)
-    """Prompts that it refuses, and why."""
+    def __init__(
+        self,
+        ask: AnswerFn,
+        *,
+        key: str,
+        cache: Path,
+        questions: int,
+        paraphrases: int,
+        log: LogFn = no_log,
+    ) -> None:
+        self.key, self.questions, self.paraphrases = key, questions, paraphrases
+        self.refused: dict[str, DataError] = {}
+        self._ask, self._cache, self._log = ask, cache, log
+        self._has_answered = any(row.get("answer") for row in read_json_lines(cache))
 
-    def replies_to(self, prompts: Sequence[str]) -> dict[str, str]:
-        """What it says to prompts, now or before, where it says anything.
+    def answer(self, prompts: Sequence[str]) -> dict[str, str]:
+        """Its answers to prompts, from the cache where they are there; empty ones are left out.
 
         Raises:
-            DataError: it refuses whatever it is asked.
+            DataError: it refuses every prompt.
         """
-        replies = dict(answered(prompts, ask=self._asked, cache=self.replies, log=self.log))
-        self.has_spoken = self.has_spoken or bool(replies)
-        return replies
+        answers = answer_with_cache(prompts, ask=self._ask_batch, cache=self._cache, log=self._log)
+        return dict(answers)
 
-    def end_if_mute(self) -> None:
-        """Raise the first refusal if there were refusals alone."""
-        if self.refused and not self.has_spoken:
+    def check_answers(self) -> None:
+        """Raise the first refusal if the model never gave an answer."""
+        if self.refused and not self._has_answered:
             raise next(iter(self.refused.values()))
 
-    def _asked(self, prompts: Sequence[str]) -> Sequence[str | DataError]:
-        replies = self.ask(prompts)
-        for prompt, reply in zip(prompts, replies, strict=True):
-            if isinstance(reply, DataError):
-                self.refused[prompt] = reply
+    def _ask_batch(self, prompts: Sequence[str]) -> Sequence[str | DataError]:
+        answers = self._ask(prompts)
+        for prompt, answer in zip(prompts, answers, strict=True):
+            if isinstance(answer, DataError):
+                self.refused[prompt] = answer
             else:
                 self.refused.pop(prompt, None)
-                self.has_spoken = self.has_spoken or bool(reply.strip())
-        if len(self.refused) >= ANSWERED_AT_ONCE:
-            self.end_if_mute()
-        return replies
+                self._has_answered = self._has_answered or bool(answer.strip())
+        if len(self.refused) >= PROMPTS_PER_BATCH:
+            self.check_answers()
+        return answers
 
 
 @dataclass(kw_only=True)
-class Written:
-    """What was written for one piece, and believed."""
+class GeneratedQA:
+    """What a language model wrote for one shard and passed the checks."""
 
-    questions: dict[str, list[Exchange]] = field(default_factory=dict)
+    questions: dict[str, list[QAPair]] = field(default_factory=dict)
     """By the passage's text."""
 
-    wordings: dict[str, list[str]] = field(default_factory=dict)
+    paraphrases: dict[str, list[str]] = field(default_factory=dict)
     """By the question."""
 
-    account: Account = field(default_factory=Account)
+    stats: CurationStats = field(default_factory=CurationStats)
     refused: list[str] = field(default_factory=list)
-    """Prompts to which there is no reply."""
+    """Prompts that the model refused."""
 
     @classmethod
     def load(cls, path: Path | None) -> Self:
@@ -108,11 +111,11 @@ class Written:
         values = json.loads(path.read_text(encoding="utf-8"))
         return cls(
             questions={
-                passage: [Exchange(**exchange) for exchange in exchanges]
-                for passage, exchanges in values["questions"].items()
+                passage: [QAPair(**pair) for pair in pairs]
+                for passage, pairs in values["questions"].items()
             },
-            wordings=values["wordings"],
-            account=Account.from_values(values["account"]),
+            paraphrases=values["paraphrases"],
+            stats=CurationStats.from_values(values["stats"]),
         )
 
     def save(self, path: Path) -> None:
@@ -122,97 +125,113 @@ class Written:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Matter:
-    """What a writer is given of one row."""
+class GenerationInput:
+    """The part of one row that a language model writes about."""
 
     document: Document | None
     passages: Sequence[Sample]
     questions: Sequence[str]
 
 
-def write_piece(
-    rows: Callable[[], Iterable[Matter]], *, key: str, writer: Writer, cache: Path
+def generate_qa(
+    inputs: Callable[[], Iterable[GenerationInput]], *, key: str, generator: Generator, cache: Path
 ) -> Path:
-    """Have questions and wordings written for one piece, unless that has been done before.
+    """Have questions and paraphrases written for one shard unless they are in the cache.
 
     Args:
-        rows: what the piece teaches; read only if it is needed, and more than once.
+        inputs: gives the shard's rows; called only if needed, and more than once.
         key: fingerprint of those rows.
-        writer: asked, as far as it has not said so before.
+        generator: the language model.
         cache: of the curation.
 
     Returns:
-        the file of what was written.
+        the file of what was written (`GeneratedQA`).
 
     Raises:
-        DataError: the writer refuses whatever it is asked.
+        DataError: the model refuses every prompt.
     """
-    settings = [FORMAT, key, writer.key, writer.questions, writer.wordings]
-    path = _place(cache, settings)
+    parts = [FORMAT, key, generator.key, generator.questions, generator.paraphrases]
+    path = _cache_file(cache, parts)
     if path.is_file():
         return path
-    written = Written()
-    if writer.questions:
-        _questions(rows(), writer=writer, into=written)
-    if writer.wordings:
-        new = [
-            exchange.question for exchanges in written.questions.values() for exchange in exchanges
-        ]
-        asked = [question for row in rows() for question in row.questions]
-        _wordings([*asked, *new], writer=writer, into=written)
-    if written.refused:
-        path = _place(cache, [*settings, written.refused])
-    written.save(path)
+    result = GeneratedQA()
+    if generator.questions:
+        _add_questions(result, inputs(), generator=generator)
+    if generator.paraphrases:
+        known = [question for item in inputs() for question in item.questions]
+        new = [pair.question for pairs in result.questions.values() for pair in pairs]
+        _add_paraphrases(result, [*known, *new], generator=generator)
+    if result.refused:
+        path = _cache_file(cache, [*parts, result.refused])
+    result.save(path)
     return path
 
 
-def _place(cache: Path, parts: Sequence[object]) -> Path:
-    return cache / "written" / f"{fingerprint(*parts)}.json"
+def _cache_file(cache: Path, parts: Sequence[object]) -> Path:
+    return cache / "generated" / f"{fingerprint(*parts)}.json"
 
 
-def _refused(prompt: str, *, writer: Writer, into: Written, place: str, what: str) -> None:
-    """Count a prompt that the writer refuses, if it does."""
-    if error := writer.refused.get(prompt):
-        into.refused.append(prompt)
-        into.account.strike(
-            f"no {what} written: the model refuses to be asked",
-            place=place,
-            excerpt=error.problem,
+def _add_questions(
+    result: GeneratedQA, inputs: Iterable[GenerationInput], *, generator: Generator
+) -> None:
+    given = [(item.document, passage) for item in inputs for passage in item.passages]
+    prompts = [question_prompt(passage, count=generator.questions) for _, passage in given]
+    answers = generator.answer(prompts)
+    for (document, passage), prompt in zip(given, prompts, strict=True):
+        _record_refusal(result, generator.refused, prompt, place=passage.place, what="question")
+        pairs: dict[str, QAPair] = {}
+        for candidate in parse_candidates(answers.get(prompt, "")):
+            reason = rejection_reason(candidate, passage)
+            if reason:
+                result.stats.record(
+                    f"written question refused: it {_rule(reason)}",
+                    place=passage.place,
+                    excerpt=f"{candidate.question} {candidate.answer} ({reason})",
+                )
+            elif len(pairs) < generator.questions:
+                pair = QAPair(
+                    question=candidate.question,
+                    answer=candidate.answer,
+                    made_by="written",
+                    section=passage.section,
+                    page=_page_of(candidate.quote, document),
+                )
+                pairs.setdefault(pair.question.casefold(), pair)
+        if pairs:
+            result.questions[passage.text] = list(pairs.values())
+
+
+def _add_paraphrases(
+    result: GeneratedQA, questions: Sequence[str], *, generator: Generator
+) -> None:
+    prompts = [paraphrase_prompt(question, count=generator.paraphrases) for question in questions]
+    answers = generator.answer(prompts)
+    for question, prompt in zip(questions, prompts, strict=True):
+        _record_refusal(result, generator.refused, prompt, place=question, what="wording")
+        accepted, rejected = parse_paraphrases(
+            answers.get(prompt, ""), question=question, count=generator.paraphrases
+        )
+        if accepted:
+            result.paraphrases[question] = accepted
+        for text in rejected:
+            result.stats.record(
+                "written wording refused: it asks something else", place=question, excerpt=text
+            )
+
+
+def _record_refusal(
+    result: GeneratedQA, refused: dict[str, DataError], prompt: str, *, place: str, what: str
+) -> None:
+    """Count a prompt if the model refused it."""
+    if error := refused.get(prompt):
+        result.refused.append(prompt)
+        result.stats.record(
+            f"no {what} written: the model refuses to be asked", place=place, excerpt=error.problem
         )
 
 
-def _questions(rows: Iterable[Matter], *, writer: Writer, into: Written) -> None:
-    given = [(row.document, passage) for row in rows for passage in row.passages]
-    prompts = [ask_for_questions(passage, count=writer.questions) for _, passage in given]
-    replies = writer.replies_to(prompts)
-    for (document, passage), prompt in zip(given, prompts, strict=True):
-        _refused(prompt, writer=writer, into=into, place=passage.place, what="question")
-        taken: dict[str, Exchange] = {}
-        for claim in claims(replies.get(prompt, "")):
-            reason = why_not(claim, passage)
-            if reason:
-                into.account.strike(
-                    f"written question refused: it {_rule(reason)}",
-                    place=passage.place,
-                    excerpt=f"{claim.question} {claim.answer} ({reason})",
-                )
-            elif len(taken) < writer.questions:
-                taken.setdefault(
-                    claim.question.casefold(),
-                    Exchange(
-                        question=claim.question,
-                        answer=claim.answer,
-                        made_by="written",
-                        section=passage.section,
-                        page=_page_of(claim.quote, document),
-                    ),
-                )
-        if taken:
-            into.questions[passage.text] = list(taken.values())
-
-
 def _rule(reason: str) -> str:
-    """A reason without what it names, so that like ones are counted together."""
+    """A reason without the words that it quotes, so that equal reasons are counted together."""
     return "says what the text does not" if reason.startswith("says ") else reason
 
 
@@ -222,28 +241,10 @@ def _page_of(quote: str, document: Document | None) -> int | None:
         return None
     words = quote.casefold().split()
 
-    def shared(block: Block) -> int:
+    def shared_words(block: Block) -> int:
         text = " ".join(block.text.casefold().split())
-        return next(
-            (size for size in range(len(words), 0, -1) if " ".join(words[:size]) in text), 0
-        )
+        sizes = range(len(words), 0, -1)
+        return next((size for size in sizes if " ".join(words[:size]) in text), 0)
 
     paged = [block for block in document.blocks if block.page is not None]
-    return max(paged, key=shared).page if paged else None
-
-
-def _wordings(questions: Sequence[str], *, writer: Writer, into: Written) -> None:
-    prompts = [ask_for_wordings(question, count=writer.wordings) for question in questions]
-    replies = writer.replies_to(prompts)
-    for question, prompt in zip(questions, prompts, strict=True):
-        _refused(prompt, writer=writer, into=into, place=question, what="wording")
-        reply: str = replies.get(prompt, "")
-        taken, refused = written_wordings(reply, question=question, count=writer.wordings)
-        if taken:
-            into.wordings[question] = taken
-        for wording in refused:
-            into.account.strike(
-                "written wording refused: it asks something else",
-                place=question,
-                excerpt=wording,
-            )
+    return max(paged, key=shared_words).page if paged else None

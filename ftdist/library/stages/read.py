@@ -1,95 +1,93 @@
-"""The first stage of a curation: all sources read and cleaned, and what cannot be used judged."""
+"""Read and clean all sources, and check how many of their rows are invalid."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import DataError
 from ftdist.io.hashing import FileHashes, file_stamp
-from ftdist.io.progress import LogFn, told
+from ftdist.io.progress import LogFn, count, told
 from ftdist.io.worker_pool import in_order
-from ftdist.library.readers.discovery import FoundSource
+from ftdist.library.readers.discovery import FoundFile, FoundSource
 from ftdist.library.readers.records import split_jsonl
-from ftdist.library.stages.read_shard import Piece, ReadSettings, read_piece, unreadable
+from ftdist.library.stages.read_shard import ReadSettings, SourceShard, read_shard, unreadable
 from ftdist.library.stages.select import ReadSource
-from ftdist.library.stats import Account
+from ftdist.library.stats import CurationStats
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work:
-    """What every stage is given."""
+class StageContext:
+    """What all stages share."""
 
     config: CurateConfig
     cache_dir: Path
     num_proc: int
     log: LogFn
 
-    def about(self, what: str) -> LogFn:
-        """What is told of one thing, under its name."""
-        return lambda words: self.log(f"curate: {what}: {words}")
+    def log_as(self, name: str) -> LogFn:
+        """A log whose lines begin with the name of a stage."""
+        return lambda line: self.log(f"curate: {name}: {line}")
 
 
-def read_sources(roles: Sequence[tuple[FoundSource, str]], *, work: Work) -> list[ReadSource]:
-    """Read and clean all sources, each piece in a process of its own."""
-    digests = FileHashes.load(work.cache_dir / "digests.json")
-    settings = ReadSettings(
-        columns=tuple(sorted(work.config.library.columns.items())),
-        assistant=tuple(work.config.library.assistant_senders),
-        secrets=work.config.clean.secrets,
-        personal=work.config.clean.pii,
-        keep=tuple(work.config.clean.allowlist),
-    )
-    pieces = [
-        [piece for file in source.files for piece in _pieces(source, file, digests, settings, work)]
+def read_sources(
+    roles: Sequence[tuple[FoundSource, str]], *, context: StageContext
+) -> list[ReadSource]:
+    """Read and clean all sources, a shard per worker process."""
+    hashes = FileHashes.load(context.cache_dir / "digests.json")
+    shards = [
+        [shard for file in source.files for shard in _shards(source, file, hashes, context=context)]
         for source, _ in roles
     ]
-    digests.save()
-    everything = list(chain(*pieces))
-    known = [piece.is_read for piece in everything]
-    work.log(
-        f"curate: reading {len(everything)} pieces of {sum(len(s.files) for s, _ in roles)} files "
-        f"in {work.num_proc} processes; {sum(known)} are known already"
+    hashes.save()
+    all_shards = list(chain(*shards))
+    sizes = [0 if shard.is_read else shard.size for shard in all_shards]
+    cached = sum(shard.is_read for shard in all_shards)
+    context.log(
+        f"curate: reading {count(len(all_shards), 'shard')} with "
+        f"{count(context.num_proc, 'process')}, {cached} from the cache"
     )
     results = told(
-        in_order(read_piece, everything, processes=work.num_proc, if_it_dies=unreadable),
-        sizes=[
-            0 if is_read else piece.size for piece, is_read in zip(everything, known, strict=True)
-        ],
-        log=work.about("reading"),
+        in_order(read_shard, all_shards, processes=context.num_proc, if_it_dies=unreadable),
+        sizes=sizes,
+        log=context.log_as("reading"),
     )
     sources = []
-    for (source, role), own in zip(roles, pieces, strict=True):
-        account = Account()
-        whole: list[Piece] = []
+    for (source, role), own in zip(roles, shards, strict=True):
+        stats = CurationStats(rows=len(source.bad))
+        readable: list[SourceShard] = []
         for bad in source.bad:
-            account.rows += 1
-            account.bad_row(str(bad.place), bad.reason, bad.remedy)
-        for piece, one in zip(own, results, strict=False):
-            account.add(one)
-            if piece.is_read:
-                whole.append(piece)
-        work.log(f"curate: {source.name}: {account.rows} rows read, {account.bad} bad")
-        sources.append(
-            ReadSource(name=source.name, role=role, pieces=tuple(whole), account=account)
-        )
+            stats.record_invalid_row(str(bad.place), bad.reason, bad.remedy)
+        for shard, of_shard in zip(own, results, strict=False):
+            stats.add(of_shard)
+            if shard.is_read:
+                readable.append(shard)
+        context.log(f"curate: {source.name}: {count(stats.rows, 'row')}, {stats.bad} invalid")
+        sources.append(ReadSource(name=source.name, role=role, shards=tuple(readable), stats=stats))
     return sources
 
 
-def _pieces(
-    source: FoundSource, file: Any, digests: FileHashes, settings: ReadSettings, work: Work
-) -> list[Piece]:
-    """A file as pieces: one, or spans of a long JSONL file."""
-    span_bytes = work.config.work.shard_mib * 2**20
+def _shards(
+    source: FoundSource, file: FoundFile, hashes: FileHashes, *, context: StageContext
+) -> list[SourceShard]:
+    """A file as one shard, or a long JSONL file as several."""
+    config = context.config
+    settings = ReadSettings(
+        columns=tuple(sorted(config.library.columns.items())),
+        assistant=tuple(config.library.assistant_senders),
+        secrets=config.clean.secrets,
+        personal=config.clean.pii,
+        keep=tuple(config.clean.allowlist),
+    )
+    span_bytes = config.work.shard_mib * 2**20
     stamp = file_stamp(file.path)
     is_long = file.kind == "jsonl" and file.path.stat().st_size > span_bytes
     is_spanned = is_long and "thread" not in dict(settings.columns)
     spans = split_jsonl(file.path, span_bytes=span_bytes) if is_spanned else [(None, 1)]
-    digest = digests.sha256(file.path)
+    digest = hashes.sha256(file.path)
     return [
-        Piece(
+        SourceShard(
             path=file.path,
             name=f"{source.name}: {file.name}",
             kind=file.kind,
@@ -98,50 +96,51 @@ def _pieces(
             span=span,
             first_row=first_row,
             settings=settings,
-            cache=work.cache_dir,
+            cache=context.cache_dir,
         )
         for span, first_row in spans
     ]
 
 
-def judge_bad_rows(sources: Sequence[ReadSource], *, config: CurateConfig) -> None:
-    """Stop at what cannot be used, unless it is to be skipped and is no more than the limit.
+def check_invalid_rows(sources: Sequence[ReadSource], *, config: CurateConfig) -> None:
+    """Check that invalid rows may be skipped and are not too many, and that nothing is forbidden.
 
     Raises:
-        DataError: a row is bad, or holds what is refused.
+        DataError: an invalid row, too many of them, or sensitive data with the policy `error`.
     """
     for source in sources:
-        account, first = source.account, next(iter(source.account.bad_rows), None)
-        for kind, policy in (("secret", config.clean.secrets), ("", config.clean.pii)):
-            found = [
-                (name, rule)
-                for name, rule in account.rules.items()
-                if name.startswith("private: ")
-                and (name == "private: secret") == (kind == "secret")
-            ]
-            if policy == "error" and found:
-                name, rule = found[0]
-                key = "clean.secrets" if kind else "clean.pii"
-                raise DataError(
-                    f"{rule.victims[0]['place']} holds a {name.removeprefix('private: ')}, and "
-                    f"{key}=error.",
-                    remedy=f"take it out, or set {key}=mask.",
-                )
-        if first is None:
+        _check_sensitive(source.stats, config=config)
+        stats = source.stats
+        if not stats.bad_rows:
             continue
-        told = f"{first['place']} {first['reason']}."
+        first = stats.bad_rows[0]
+        problem = f"{first['place']} {first['reason']}."
         remedy = first["remedy"] or "Correct it."
         if config.library.on_invalid_row == "error":
-            more = f" So are {account.bad - 1} more of this source." if account.bad > 1 else ""
+            more = f" {stats.bad - 1} more of this source are invalid too." if stats.bad > 1 else ""
             raise DataError(
-                f"{told}{more}",
+                f"{problem}{more}",
                 remedy=f"{remedy[0].lower()}{remedy[1:].rstrip('.')}; or set "
                 "library.on_invalid_row=skip to leave such rows out.",
             )
-        if account.bad > config.library.max_invalid_fraction * account.rows:
+        limit = config.library.max_invalid_fraction
+        if stats.bad > limit * stats.rows:
             raise DataError(
-                f"Of {account.rows} rows of source {source.name!r} {account.bad} are bad, more "
-                f"than library.max_invalid_fraction={config.library.max_invalid_fraction:g} "
-                f"allows. The first: {told}",
+                f"{stats.bad} of {stats.rows} rows of source {source.name!r} are invalid, more "
+                f"than library.max_invalid_fraction={limit:g} allows. The first: {problem}",
                 remedy="correct them, or raise library.max_invalid_fraction.",
+            )
+
+
+def _check_sensitive(stats: CurationStats, *, config: CurateConfig) -> None:
+    for name, rule in stats.rules.items():
+        if not name.startswith("private: "):
+            continue
+        what = name.removeprefix("private: ")
+        key = "clean.secrets" if what == "secret" else "clean.pii"
+        policy = config.clean.secrets if what == "secret" else config.clean.pii
+        if policy == "error":
+            raise DataError(
+                f"{rule.examples[0]['place']} contains a {what}, and {key}=error.",
+                remedy=f"remove it, or set {key}=mask.",
             )

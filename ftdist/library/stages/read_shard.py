@@ -35,10 +35,10 @@ from ftdist.library.dedup.signatures import signatures
 from ftdist.library.readers import read_document
 from ftdist.library.readers.chat_formats import read_conversations
 from ftdist.library.schema import BadRow, BadRowError, Conversation, Document, Passage, Row
-from ftdist.library.stats import Account
+from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_rows, write_rows
 
-FORMAT = 4
+FORMAT = 5
 """Raised whenever the same bytes would be read in another way."""
 
 _ACCOUNT = "account.json"
@@ -62,7 +62,7 @@ class ReadSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
+class SourceShard:
     """A file, or a span of a long one."""
 
     path: Path
@@ -117,39 +117,41 @@ def converter_versions() -> dict[str, str]:
     return found
 
 
-def read_piece(piece: Piece) -> Account:
+def read_shard(shard: SourceShard) -> CurationStats:
     """Read, clean and keep one piece, unless that has been done before; its account.
 
     What a file does to its reader is told of that file, as a bad row, and not kept.
     """
-    if not piece.is_read:
+    if not shard.is_read:
         try:
-            with atomic_dir(piece.folder) as tmp:
-                _read_into(tmp, piece)
-                if not _is_as_found(piece):
+            with atomic_dir(shard.folder) as tmp:
+                _read_into(tmp, shard)
+                if not _is_as_found(shard):
                     raise BadRowError("changes while it is read", "Curate once it is written.")
         except BadRowError as error:
-            account = Account(rows=1)
-            account.bad_row(piece.name, str(error), error.remedy)
-            return account
-    return Account.load(piece.folder / _ACCOUNT)
+            stats = CurationStats(rows=1)
+            stats.record_invalid_row(shard.name, str(error), error.remedy)
+            return stats
+    return CurationStats.load(shard.folder / _ACCOUNT)
 
 
-def _is_as_found(piece: Piece) -> bool:
+def _is_as_found(shard: SourceShard) -> bool:
     try:
-        return file_stamp(piece.path) == piece.stamp
+        return file_stamp(shard.path) == shard.stamp
     except OSError:
         return False
 
 
-def unreadable(piece: Piece) -> Account:
+def unreadable(shard: SourceShard) -> CurationStats:
     """The account of a piece whose reader died."""
-    account = Account(rows=1)
-    account.bad_row(piece.name, "ends the program that reads it", "leave it out, or save it anew.")
-    return account
+    stats = CurationStats(rows=1)
+    stats.record_invalid_row(
+        shard.name, "ends the program that reads it", "leave it out, or save it anew."
+    )
+    return stats
 
 
-def unit_text(row: Row) -> str:
+def row_text(row: Row) -> str:
     """All that a row says, for what compares rows."""
     match row:
         case Conversation():
@@ -165,11 +167,11 @@ def unit_text(row: Row) -> str:
     raise AssertionError(row)
 
 
-def _read_into(folder: Path, piece: Piece) -> None:
-    account = Account()
-    write_rows(folder / "rows.arrow", _usable(piece, account))
+def _read_into(folder: Path, shard: SourceShard) -> None:
+    stats = CurationStats()
+    write_rows(folder / "rows.arrow", _usable(shard, stats))
     rows = list(map(_is_document, read_rows(folder / "rows.arrow")))
-    found = signatures(map(unit_text, read_rows(folder / "rows.arrow")))
+    found = signatures(map(row_text, read_rows(folder / "rows.arrow")))
     np.save(folder / "exact.npy", found.exact)
     np.save(folder / "minhash.npy", found.minhash)
     np.save(folder / "documents.npy", np.array(rows, dtype=np.bool_))
@@ -179,27 +181,27 @@ def _read_into(folder: Path, piece: Piece) -> None:
     np.save(
         folder / "block_ends.npy", np.cumsum([len(hashes) for hashes in blocks], dtype=np.int64)
     )
-    account.save(folder / _ACCOUNT)
+    stats.save(folder / _ACCOUNT)
 
 
 def _is_document(row: Row) -> TypeGuard[Document]:
     return isinstance(row, Document)
 
 
-def _usable(piece: Piece, account: Account) -> Iterator[Row]:
+def _usable(shard: SourceShard, stats: CurationStats) -> Iterator[Row]:
     """Rows that can be learned from, cleaned and masked; the others are counted."""
-    settings = piece.settings
-    for row in _rows(piece):
-        account.rows += 1
+    settings = shard.settings
+    for row in _rows(shard):
+        stats.rows += 1
         cleaned = row if isinstance(row, BadRow) else clean_row(row)
         if isinstance(cleaned, BadRow):
-            account.bad_row(str(cleaned.place), cleaned.reason, cleaned.remedy)
+            stats.record_invalid_row(str(cleaned.place), cleaned.reason, cleaned.remedy)
             continue
         masked, found = _masked(cleaned, settings)
         for kind, count in sorted(found.items()):
-            account.strike(f"private: {kind}", place=str(row.place), times=count)
+            stats.record(f"private: {kind}", place=str(row.place), times=count)
         if isinstance(masked, Document):
-            account.notes += [f"{masked.place}: {note}" for note in masked.notes]
+            stats.notes += [f"{masked.place}: {note}" for note in masked.notes]
         yield masked
 
 
@@ -235,14 +237,14 @@ def _masked(row: Row, settings: ReadSettings) -> tuple[Row, Counter[str]]:
     raise AssertionError(row)
 
 
-def _rows(piece: Piece) -> Iterator[Row]:
+def _rows(shard: SourceShard) -> Iterator[Row]:
     """The rows of a piece.
 
     Raises:
         BadRowError: the file, or what stands in it, is too much for its reader.
     """
     try:
-        yield from _read(piece)
+        yield from _read(shard)
     except BadRowError:
         raise
     except OSError as error:
@@ -259,16 +261,16 @@ def _rows(piece: Piece) -> Iterator[Row]:
 _WORDS_OF_ERROR = 100
 
 
-def _read(piece: Piece) -> Iterator[Row]:
-    if piece.kind in CHAT_KINDS:
+def _read(shard: SourceShard) -> Iterator[Row]:
+    if shard.kind in CHAT_KINDS:
         yield from read_conversations(
-            piece.path,
-            name=piece.name,
-            kind=piece.kind,
-            columns=dict(piece.settings.columns),
-            assistant=piece.settings.assistant,
-            span=piece.span,
-            first_row=piece.first_row,
+            shard.path,
+            name=shard.name,
+            kind=shard.kind,
+            columns=dict(shard.settings.columns),
+            assistant=shard.settings.assistant,
+            span=shard.span,
+            first_row=shard.first_row,
         )
     else:
-        yield read_document(piece.path, name=piece.name, kind=piece.kind)
+        yield read_document(shard.path, name=shard.name, kind=shard.kind)

@@ -1,8 +1,9 @@
-"""What of all that was read is kept, and what of that is held out: decided over all sources."""
+"""Deduplication, held-out split and decontamination, decided over the rows of all sources."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,270 +14,295 @@ from ftdist.library.dedup.near_duplicates import Duplicates, find_duplicates
 from ftdist.library.dedup.sections import MIN_SIMILARITY, SectionSignatures, describe_section
 from ftdist.library.schema import Document, Row
 from ftdist.library.splits.holdout import choose_heldout
-from ftdist.library.stages.read_shard import Piece, unit_text
-from ftdist.library.stats import Account
+from ftdist.library.stages.read_shard import SourceShard, row_text
+from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_rows
 from ftdist.text.decontamination import Decontamination, decontaminate
 from ftdist.text.ngram_hashes import ngram_hashes, ngrams_of_texts
 
 LIBRARY = "library"
 
+Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReadSource:
-    """A source, read."""
+    """A source after reading."""
 
     name: str
     role: str
     """library, or replay."""
 
-    pieces: tuple[Piece, ...]
-    account: Account
+    shards: tuple[SourceShard, ...]
+    stats: CurationStats
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
-    """What becomes of the rows of one piece; bool, one a row."""
+class RowSelection:
+    """What becomes of the rows of one shard."""
 
-    kept: npt.NDArray[np.bool_]
-    held_out: npt.NDArray[np.bool_]
-    repeated: npt.NDArray[np.uint64]
-    """Hashes of blocks that are repeated all over the source."""
+    keep: Mask
+    held_out: Mask
+    boilerplate: npt.NDArray[np.uint64]
+    """Hashes of blocks that most documents of the source repeat."""
 
-    copied: npt.NDArray[np.int64]
-    """int64[n, 2]: row and number of each section that says what an earlier one says."""
+    duplicate_sections: Indices
+    """int64[n, 2]: row and section number of each section that repeats an earlier one."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sifted:
-    """Decisions on each source's pieces, and what the split proved."""
+class Selection:
+    """The selections of each source's shards, and how held-out rows were decontaminated."""
 
-    decisions: dict[str, list[Decision]]
+    by_source: dict[str, list[RowSelection]]
     decontamination: Decontamination
 
 
-def sift(
+@dataclass(kw_only=True)
+class RowTable:
+    """One entry per row of all sources, in reading order."""
+
+    shards: tuple[SourceShard, ...]
+    source: Indices
+    """Index of the row's source."""
+
+    shard: Indices
+    """Index of its shard in `shards`."""
+
+    row: Indices
+    """Its number in the shard."""
+
+    is_document: Mask
+    keep: Mask
+    held_out: Mask
+
+    @classmethod
+    def from_sources(cls, sources: Sequence[ReadSource]) -> Self:
+        """All rows, kept and not held out."""
+        shards = tuple(shard for source in sources for shard in source.shards)
+        owners = [index for index, source in enumerate(sources) for _ in source.shards]
+        documents = [_load(shard, "documents") for shard in shards]
+        counts = list(map(len, documents))
+        total = sum(counts)
+        return cls(
+            shards=shards,
+            source=np.repeat(np.array(owners, dtype=np.int64), counts),
+            shard=np.repeat(np.arange(len(shards)), counts),
+            row=np.concatenate([_NO_ROWS, *map(np.arange, counts)]),
+            is_document=np.concatenate([np.empty(0, dtype=np.bool_), *documents]),
+            keep=np.ones(total, dtype=np.bool_),
+            held_out=np.zeros(total, dtype=np.bool_),
+        )
+
+    @property
+    def starts(self) -> Indices:
+        """The first entry of each shard."""
+        return np.searchsorted(self.shard, np.arange(len(self.shards)))
+
+    def by_shard(self, entries: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """A column's entries, split by shard."""
+        return np.split(entries, self.starts[1:]) if self.shards else []
+
+    def read(self, entry: int) -> Row:
+        """One row."""
+        rows = read_rows(self.shards[self.shard[entry]].folder / "rows.arrow")
+        return next(islice(rows, int(self.row[entry]), None))
+
+    def texts(self, chosen: Mask) -> Iterator[str]:
+        """The texts of chosen rows; shards without any are not read."""
+        for shard, mask in zip(self.shards, self.by_shard(chosen), strict=True):
+            if mask.any():
+                rows = read_rows(shard.folder / "rows.arrow")
+                yield from (row_text(row) for row, use in zip(rows, mask, strict=True) if use)
+
+
+_NO_ROWS: Indices = np.empty(0, dtype=np.int64)
+_NO_HASHES = np.empty(0, dtype=np.uint64)
+
+
+def select_rows(
     sources: Sequence[ReadSource],
     *,
     config: CurateConfig,
-    refused: Mapping[str, Sequence[npt.NDArray[np.bool_]]],
-) -> Sifted:
-    """Decide on every row of every source.
+    refused: Mapping[str, Sequence[Mask]],
+) -> Selection:
+    """Decide which rows are kept and which of those are held out.
 
     Args:
-        sources: the library's first; of two rows that are alike the first one met stays.
+        sources: the library's first; the first of several duplicates is kept.
         config: of the curation.
-        refused: of a source's pieces the rows that cannot be used; none where it is not named.
+        refused: per source and shard, the rows that the chat template refuses.
     """
-    pieces = [piece for source in sources for piece in source.pieces]
-    counts = [len(_load(piece, "documents")) for piece in pieces]
-    ends = np.cumsum([0, *counts])
-    kept = np.ones(int(ends[-1]), dtype=np.bool_)
-    unusable = [rows for source in sources for rows in refused.get(source.name, ())]
-    if unusable:
-        kept &= ~np.concatenate(unusable)
-    owners = [source for source in sources for _ in source.pieces]
-    if config.clean.dedup and len(kept):
-        kept = _without_duplicates(pieces, owners, ends, kept, config=config)
-    copied = [_NO_PLACES for _ in pieces]
-    if config.clean.dedup_sections and len(kept):
-        copied = _copied_sections(pieces, owners, ends, kept, config=config)
-    held_out = np.zeros(len(kept), dtype=np.bool_)
-    place = 0
-    for source in sources:
-        first = place
-        place += len(source.pieces)
-        span = slice(ends[first], ends[place])
-        if source.role == LIBRARY:
-            held_out[span] = _held_out(source.pieces, kept[span], config=config)
-    decontamination = _decontaminate(
-        pieces, ends, kept, held_out, words=config.split.decontamination_ngram
+    table = RowTable.from_sources(sources)
+    masks = [mask for source in sources for mask in refused.get(source.name, ())]
+    if masks:
+        table.keep &= ~np.concatenate(masks)
+    if config.clean.dedup and len(table.keep):
+        _drop_duplicates(table, sources, config=config)
+    sections = np.empty((0, 2), dtype=np.int64)
+    if config.clean.dedup_sections and len(table.keep):
+        sections = _duplicate_sections(table, sources, config=config)
+    _hold_out(table, sources, config=config)
+    decontamination = _decontaminate(table, words=config.split.decontamination_ngram)
+    by_source = _by_source(table, sources, sections, config=config)
+    return Selection(by_source=by_source, decontamination=decontamination)
+
+
+def _by_source(
+    table: RowTable, sources: Sequence[ReadSource], sections: Indices, *, config: CurateConfig
+) -> dict[str, list[RowSelection]]:
+    """The table by source and shard; `sections` holds table entries and section numbers."""
+    shard_of_section = table.shard[sections[:, 0]]
+    in_shard = np.stack([table.row[sections[:, 0]], sections[:, 1]], axis=1)
+    columns = enumerate(
+        zip(table.by_shard(table.keep), table.by_shard(table.held_out), strict=True)
     )
-    decisions: dict[str, list[Decision]] = {}
-    place = 0
+    selections = {}
     for source in sources:
-        repeated = _repeated(source.pieces) if config.clean.remove_boilerplate else _NO_HASHES
-        decisions[source.name] = []
-        for _ in source.pieces:
-            span = slice(ends[place], ends[place + 1])
-            decisions[source.name].append(
-                Decision(
-                    kept=kept[span],
-                    held_out=held_out[span],
-                    repeated=repeated,
-                    copied=copied[place],
-                )
+        boilerplate = _boilerplate(source.shards) if config.clean.remove_boilerplate else _NO_HASHES
+        selections[source.name] = [
+            RowSelection(
+                keep=keep,
+                held_out=held_out,
+                boilerplate=boilerplate,
+                duplicate_sections=in_shard[shard_of_section == index],
             )
-            place += 1
-    return Sifted(decisions=decisions, decontamination=decontamination)
+            for index, (keep, held_out) in islice(columns, len(source.shards))
+        ]
+    return selections
 
 
-_NO_HASHES = np.empty(0, dtype=np.uint64)
-_NO_PLACES = np.empty((0, 2), dtype=np.int64)
-
-
-def _load(piece: Piece, name: str) -> npt.NDArray[Any]:
-    loaded: npt.NDArray[Any] = np.load(piece.folder / f"{name}.npy", mmap_mode="r")
+def _load(shard: SourceShard, name: str) -> npt.NDArray[Any]:
+    loaded: npt.NDArray[Any] = np.load(shard.folder / f"{name}.npy", mmap_mode="r")
     return loaded
 
 
-def _without_duplicates(
-    pieces: Sequence[Piece],
-    owners: Sequence[ReadSource],
-    ends: npt.NDArray[np.int64],
-    kept: npt.NDArray[np.bool_],
-    *,
-    config: CurateConfig,
-) -> npt.NDArray[np.bool_]:
-    """Which rows stay, of those that are usable; those that go are counted, the first one shown."""
-    usable = [np.flatnonzero(of_piece) for of_piece in np.split(kept, ends[1:-1])]
-    found = find_duplicates(
+def _drop_duplicates(
+    table: RowTable, sources: Sequence[ReadSource], *, config: CurateConfig
+) -> None:
+    """Drop kept rows that repeat an earlier one."""
+    entries = np.flatnonzero(table.keep)
+    duplicates = find_duplicates(
         (
-            (_load(piece, "exact")[at], _load(piece, "minhash")[at])
-            for piece, at in zip(pieces, usable, strict=True)
+            (_load(shard, "exact")[keep], _load(shard, "minhash")[keep])
+            for shard, keep in zip(table.shards, table.by_shard(table.keep), strict=True)
         ),
         threshold=config.clean.dedup_threshold,
     )
-    rows = np.flatnonzero(kept)
 
-    def told(at: int) -> tuple[str, str]:
-        row = _row(pieces, ends, int(rows[at]))
-        return str(row.place), unit_text(row)
+    def describe(candidate: int) -> tuple[str, str]:
+        row = table.read(int(entries[candidate]))
+        return str(row.place), row_text(row)
 
-    usable_ends = np.cumsum([0, *map(len, usable)])
-    _strike(found, owners, usable_ends, rule="duplicate", told=told)
-    stays = kept.copy()
-    stays[rows[found.duplicate_of >= 0]] = False
-    return stays
+    owners = [sources[index].stats for index in table.source[entries].tolist()]
+    _record(duplicates, owners, rule="duplicate", describe=describe)
+    table.keep[entries[duplicates.duplicate_of >= 0]] = False
 
 
-def _copied_sections(
-    pieces: Sequence[Piece],
-    owners: Sequence[ReadSource],
-    ends: npt.NDArray[np.int64],
-    kept: npt.NDArray[np.bool_],
-    *,
-    config: CurateConfig,
-) -> list[npt.NDArray[np.int64]]:
-    """Of each piece the sections that go: rows that are gone already count for nothing.
+def _duplicate_sections(
+    table: RowTable, sources: Sequence[ReadSource], *, config: CurateConfig
+) -> Indices:
+    """int64[n, 2]: table entry and section number of sections of kept rows that repeat others.
 
     Near duplicates hold the same numbers: two devices' sections may differ in a torque alone.
     """
-    signed = [SectionSignatures.load(piece.folder) for piece in pieces]
-    chosen = [
-        np.flatnonzero(kept[first + each.indices[:, 0]])
-        for each, first in zip(signed, ends[:-1], strict=True)
+    signatures = [SectionSignatures.load(shard.folder) for shard in table.shards]
+    used = [
+        keep[each.indices[:, 0]]
+        for each, keep in zip(signatures, table.by_shard(table.keep), strict=True)
     ]
-    found = find_duplicates(
-        ((each.exact[at], each.minhash[at]) for each, at in zip(signed, chosen, strict=True)),
-        threshold=max(config.clean.dedup_threshold, MIN_SIMILARITY),
-        groups=np.concatenate([each.numbers[at] for each, at in zip(signed, chosen, strict=True)]),
+    sections = np.concatenate(
+        [
+            each.indices[mask] + (start, 0)
+            for each, mask, start in zip(signatures, used, table.starts, strict=True)
+        ]
     )
-    places = [each.indices[at] for each, at in zip(signed, chosen, strict=True)]
-    section_ends = np.cumsum([0, *map(len, places)])
+    duplicates = find_duplicates(
+        (
+            (each.exact[mask], each.minhash[mask])
+            for each, mask in zip(signatures, used, strict=True)
+        ),
+        threshold=max(config.clean.dedup_threshold, MIN_SIMILARITY),
+        groups=np.concatenate(
+            [each.numbers[mask] for each, mask in zip(signatures, used, strict=True)]
+        ),
+    )
 
-    def told(at: int) -> tuple[str, str]:
-        piece = int(np.searchsorted(section_ends, at, side="right")) - 1
-        row, ordinal = places[piece][at - int(section_ends[piece])].tolist()
-        document = _row(pieces, ends, int(ends[piece]) + row)
+    def describe(candidate: int) -> tuple[str, str]:
+        entry, ordinal = sections[candidate].tolist()
+        document = table.read(entry)
         assert isinstance(document, Document)
         return describe_section(document, ordinal)
 
-    _strike(found, owners, section_ends, rule="duplicate section", told=told)
-    gone = np.split(found.duplicate_of >= 0, section_ends[1:-1])
-    return [of_piece[is_gone] for of_piece, is_gone in zip(places, gone, strict=True)]
+    owners = [sources[index].stats for index in table.source[sections[:, 0]].tolist()]
+    _record(duplicates, owners, rule="duplicate section", describe=describe)
+    repeated: Indices = sections[duplicates.duplicate_of >= 0]
+    return repeated
 
 
-def _strike(
-    found: Duplicates,
-    owners: Sequence[ReadSource],
-    ends: npt.NDArray[np.int64],
+def _record(
+    duplicates: Duplicates,
+    owners: Sequence[CurationStats],
     *,
     rule: str,
-    told: Callable[[int], tuple[str, str]],
+    describe: Callable[[int], tuple[str, str]],
 ) -> None:
-    """Count what goes; of the first few of a source show place and text, and what stays instead."""
-    shown: dict[tuple[str, str], int] = {}
-    for at in np.flatnonzero(found.duplicate_of >= 0).tolist():
-        owner = owners[int(np.searchsorted(ends, at, side="right")) - 1]
-        name = f"{'near' if found.near[at] else 'exact'} {rule}"
-        shown[owner.name, name] = shown.get((owner.name, name), 0) + 1
-        if shown[owner.name, name] > _SHOWN:
-            owner.account.strike(name, place="", excerpt="")
+    """Count duplicates, and describe the first of each source with what is kept instead."""
+    for candidate in np.flatnonzero(duplicates.duplicate_of >= 0).tolist():
+        stats = owners[candidate]
+        name = f"{'near' if duplicates.near[candidate] else 'exact'} {rule}"
+        if not stats.needs_example(name):
+            stats.record(name)
             continue
-        (place, text), (kept, kept_text) = told(at), told(int(found.duplicate_of[at]))
-        owner.account.strike(
+        place, text = describe(candidate)
+        kept, kept_text = describe(int(duplicates.duplicate_of[candidate]))
+        stats.record(
             name,
             place=place,
             excerpt=text,
             kept=kept,
             kept_excerpt=" ".join(kept_text.split())[:160],
-            similarity=round(float(found.similarity[at]), 2),
+            similarity=round(float(duplicates.similarity[candidate]), 2),
         )
 
 
-_SHOWN = 5
-
-
-def _row(pieces: Sequence[Piece], ends: npt.NDArray[np.int64], row: int) -> Row:
-    piece = int(np.searchsorted(ends, row, side="right")) - 1
-    at = row - int(ends[piece])
-    return next(r for i, r in enumerate(read_rows(pieces[piece].folder / "rows.arrow")) if i == at)
-
-
-def _held_out(
-    pieces: Sequence[Piece], kept: npt.NDArray[np.bool_], *, config: CurateConfig
-) -> npt.NDArray[np.bool_]:
-    """Documents and conversations of one source that are kept out, each kind by its share."""
-    hashes = np.concatenate([_NO_HASHES, *(_load(piece, "exact") for piece in pieces)])
-    documents = np.concatenate(
-        [np.empty(0, dtype=np.bool_), *(_load(piece, "documents") for piece in pieces)]
-    )
-    chosen = np.zeros(len(kept), dtype=np.bool_)
+def _hold_out(table: RowTable, sources: Sequence[ReadSource], *, config: CurateConfig) -> None:
+    """Hold out documents and conversations of the library's sources, each kind by its fraction."""
+    hashes = np.concatenate([_NO_HASHES, *(_load(shard, "exact") for shard in table.shards)])
     split = config.split
-    for of_kind, share in (
-        (documents, split.held_out_documents),
-        (~documents, split.held_out_conversations),
-    ):
-        rows = np.flatnonzero(of_kind & kept)
-        chosen[rows] = choose_heldout(
-            hashes[rows], fraction=share, max_docs=split.max_held_out, seed=config.library.seed
-        )
-    return chosen
+    for index, source in enumerate(sources):
+        if source.role != LIBRARY:
+            continue
+        for is_kind, fraction in (
+            (table.is_document, split.held_out_documents),
+            (~table.is_document, split.held_out_conversations),
+        ):
+            entries = np.flatnonzero((table.source == index) & is_kind & table.keep)
+            table.held_out[entries] = choose_heldout(
+                hashes[entries],
+                fraction=fraction,
+                max_docs=split.max_held_out,
+                seed=config.library.seed,
+            )
 
 
-def _decontaminate(
-    pieces: Sequence[Piece],
-    ends: npt.NDArray[np.int64],
-    kept: npt.NDArray[np.bool_],
-    held_out: npt.NDArray[np.bool_],
-    *,
-    words: int,
-) -> Decontamination:
-    """Give back to training what shares text with it; `held_out` is changed in place."""
-
-    def texts(chosen: npt.NDArray[np.bool_]) -> Iterator[str]:
-        for piece, first, end in zip(pieces, ends[:-1], ends[1:], strict=True):
-            if not chosen[first:end].any():
-                continue
-            for at, row in enumerate(read_rows(piece.folder / "rows.arrow")):
-                if chosen[first + at]:
-                    yield unit_text(row)
-
-    units = np.flatnonzero(held_out)
+def _decontaminate(table: RowTable, *, words: int) -> Decontamination:
+    """Move held-out rows that share text with training rows back to training."""
+    entries = np.flatnonzero(table.held_out)
     result = decontaminate(
-        [ngram_hashes(text, n=words) for text in texts(held_out)],
-        lambda: ngrams_of_texts(texts(kept & ~held_out), sizes=(words,)),
+        [ngram_hashes(text, n=words) for text in table.texts(table.held_out)],
+        lambda: ngrams_of_texts(table.texts(table.keep & ~table.held_out), sizes=(words,)),
     )
-    held_out[units[result.moved]] = False
+    table.held_out[entries[result.moved]] = False
     return result
 
 
-def _repeated(pieces: Sequence[Piece]) -> npt.NDArray[np.uint64]:
+def _boilerplate(shards: Sequence[SourceShard]) -> npt.NDArray[np.uint64]:
     def per_document() -> Iterator[npt.NDArray[np.uint64]]:
-        for piece in pieces:
-            blocks, block_ends = _load(piece, "blocks"), _load(piece, "block_ends")
-            yield from np.split(blocks, block_ends[:-1]) if len(block_ends) else ()
+        for shard in shards:
+            blocks, ends = _load(shard, "blocks"), _load(shard, "block_ends")
+            yield from np.split(blocks, ends[:-1]) if len(ends) else ()
 
-    documents = sum(len(_load(piece, "block_ends")) for piece in pieces)
+    documents = sum(len(_load(shard, "block_ends")) for shard in shards)
     return find_boilerplate(per_document(), documents=documents)

@@ -1,4 +1,4 @@
-"""Conversations whose roles the model's chat template refuses: known before they are taught."""
+"""Find conversations whose roles the model's chat template rejects, before samples are made."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,11 +15,11 @@ from ftdist.library.store.row_cache import read_rows
 Rows = npt.NDArray[np.bool_]
 
 
-def refused_rows(sources: Sequence[ReadSource], *, encoder: Any) -> dict[str, list[Rows]]:
-    """Of each source's pieces which rows are refused; those are counted as bad.
+def find_refused_rows(sources: Sequence[ReadSource], *, encoder: Any) -> dict[str, list[Rows]]:
+    """Per source and shard, which rows the template rejects; they are counted as invalid.
 
-    The template is asked once for each order of roles, with a word or two in each message; what it
-    refuses for its text is met when the library is measured.
+    Each order of roles is rendered once, with a placeholder in each message. What the template
+    rejects for its text is found when the samples are measured.
 
     Args:
         sources: as read.
@@ -27,7 +27,7 @@ def refused_rows(sources: Sequence[ReadSource], *, encoder: Any) -> dict[str, li
     """
     known: dict[tuple[str, ...], str] = {}
 
-    def why(row: Row) -> str:
+    def reason_for(row: Row) -> str:
         if not isinstance(row, Conversation):
             return ""
         roles = tuple(message["role"] for message in row.messages)
@@ -38,14 +38,14 @@ def refused_rows(sources: Sequence[ReadSource], *, encoder: Any) -> dict[str, li
     refused: dict[str, list[Rows]] = {}
     for source in sources:
         refused[source.name] = []
-        for piece in source.pieces:
-            of_piece = []
-            for row in read_rows(piece.folder / "rows.arrow"):
-                reason = why(row)
-                of_piece.append(bool(reason))
+        for shard in source.shards:
+            of_shard = []
+            for row in read_rows(shard.folder / "rows.arrow"):
+                reason = reason_for(row)
+                of_shard.append(bool(reason))
                 if reason:
-                    source.account.bad_row(str(row.place), reason, _REMEDY)
-            refused[source.name].append(np.array(of_piece, dtype=np.bool_))
+                    source.stats.record_invalid_row(str(row.place), reason, _REMEDY)
+            refused[source.name].append(np.array(of_shard, dtype=np.bool_))
     return refused
 
 

@@ -1,23 +1,22 @@
-"""`probes.jsonl` of a library: what `ftdist compare` asks, shown to be apart from training.
+"""`probes.jsonl` of a library: the questions of `ftdist compare`, decontaminated.
 
-fact          a question of the library in a form that is not trained; shares no run of
-              `split.decontamination_ngram` words with anything that is trained.
-out_of_scope  a question about something else; shares no run of `OUT_OF_SCOPE_NGRAM` words with
-              it, and neither the name in it nor the thing it is about is anywhere in training.
+fact          a question of the library in a form that is not trained; shares no
+              `split.decontamination_ngram` words in a row with training.
+out_of_scope  a question about something else; shares no `OUT_OF_SCOPE_NGRAM` words in a row with
+              training, and training contains neither the name in it nor the thing it is about.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ftdist.config.schema.curate import SplitConfig
-from ftdist.io.jsonl import write_whole
+from ftdist.io.jsonl import read_json_lines, write_whole
 from ftdist.library.retention.out_of_scope import OutOfScopeQuestion
-from ftdist.library.retention.replay import Kept
+from ftdist.library.retention.replay import RetentionSet
+from ftdist.library.schema import Probe
 from ftdist.library.store.dataset import read_samples
 from ftdist.text.decontamination import Decontamination, decontaminate, find_contaminated
 from ftdist.text.ngram_hashes import Hashes, ngrams_of_texts, word_hashes, word_ngrams
@@ -28,103 +27,106 @@ OUT_OF_SCOPE_NGRAM = 8
 _NAME_WORDS = (1, 2, 3)
 """Words of a name or thing: K-88 has two."""
 
-_NOT_KNOWN = "The library says nothing of it."
-
-Row = dict[str, Any]
+_NO_ANSWER = "The library says nothing of it."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probes:
-    """How many were written, and what was compared."""
+class ProbeCounts:
+    """How many probes were written, and what they were compared with."""
 
     fact: int
     out_of_scope: int
     dropped: int
-    """Fact probes that training asks in the same words."""
+    """Fact probes that share an n-gram with training."""
 
     ngrams_checked: int
     training_ngrams: int
 
     def values(self) -> dict[str, int]:
-        """As the manifest holds them."""
-        number = self.fact + self.out_of_scope
-        return {"number": number, "out_of_scope_ngram": OUT_OF_SCOPE_NGRAM, **asdict(self)}
+        """For the manifest."""
+        total = self.fact + self.out_of_scope
+        return {"number": total, "out_of_scope_ngram": OUT_OF_SCOPE_NGRAM, **asdict(self)}
 
 
-def write_probes(aside: Path, found: Sequence[Path], *, kept: Kept, split: SplitConfig) -> Probes:
-    """Write the probes that share nothing with training; no file where there are none.
+def write_probes(
+    folder: Path, files: Sequence[Path], *, retention: RetentionSet, split: SplitConfig
+) -> ProbeCounts:
+    """Write the probes that share nothing with training; no file if there are none.
 
-    Out-of-scope probes need to know what a leak would be: what fact probes ask, and the products
-    that the curation names; guessed ones only where there are no fact probes.
+    Out-of-scope probes need to know what a leak would be: what fact probes ask, or the product
+    names of the config; guessed names only if there are no fact probes.
 
     Args:
-        aside: the library, with its data.
-        found: files of fact probes.
-        kept: candidates for out-of-scope probes.
+        folder: of the library, with its data.
+        files: of candidates for fact probes.
+        retention: has candidates for out-of-scope probes.
         split: of the curation.
     """
-    fact, proof = _fact(aside, found, split=split)
-    keys = list(kept.products) if kept.named or not fact else []
-    out_of_scope = _out_of_scope(aside, kept.strange) if fact or keys else []
-    rows = fact + [
-        {"question": question, "answer": _NOT_KNOWN, "keys": keys, "kind": "out_of_scope"}
-        for question in out_of_scope[: split.num_out_of_scope_probes]
+    facts, result = _fact_probes(folder, files, split=split)
+    keys = retention.products if retention.is_named or not facts else ()
+    others = _out_of_scope(folder, retention.candidates) if facts or keys else []
+    probes = facts + [
+        Probe(question=question, answer=_NO_ANSWER, keys=keys, kind="out_of_scope")
+        for question in others[: split.num_out_of_scope_probes]
     ]
-    if rows:
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        write_whole(aside / "probes.jsonl", text)
-    return Probes(
-        fact=len(fact),
-        out_of_scope=len(rows) - len(fact),
-        dropped=int(proof.moved.sum()),
-        ngrams_checked=proof.heldout_ngrams,
-        training_ngrams=proof.training_ngrams,
+    if probes:
+        write_whole(folder / "probes.jsonl", "".join(probe.to_json() for probe in probes))
+    return ProbeCounts(
+        fact=len(facts),
+        out_of_scope=len(probes) - len(facts),
+        dropped=int(result.moved.sum()),
+        ngrams_checked=result.heldout_ngrams,
+        training_ngrams=result.training_ngrams,
     )
 
 
-def _fact(
-    aside: Path, found: Sequence[Path], *, split: SplitConfig
-) -> tuple[list[Row], Decontamination]:
-    rows: dict[str, Row] = {}
-    for path in found:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            rows.setdefault(row["question"].casefold(), row)
+def _fact_probes(
+    folder: Path, files: Sequence[Path], *, split: SplitConfig
+) -> tuple[list[Probe], Decontamination]:
+    """Each question once, those of training left out."""
+    by_question: dict[str, Probe] = {}
+    for path in files:
+        for row in read_json_lines(path):
+            probe = Probe(**{**row, "keys": tuple(row["keys"])})
+            by_question.setdefault(probe.question.casefold(), probe)
+    probes = list(by_question.values())
     lengths = (split.decontamination_ngram,)
-    asked = [_runs(row["question"], lengths=lengths) for row in rows.values()]
-    proof = decontaminate(asked, lambda: _trained(aside, lengths=lengths))
-    clean = [row for row, gone in zip(rows.values(), proof.moved, strict=True) if not gone]
-    return clean[: split.num_probes], proof
+    ngrams = [_ngrams(probe.question, lengths=lengths) for probe in probes]
+    result = decontaminate(ngrams, lambda: _training_ngrams(folder, lengths=lengths))
+    clean = [probe for probe, dropped in zip(probes, result.moved, strict=True) if not dropped]
+    return clean[: split.num_probes], result
 
 
-def _out_of_scope(aside: Path, candidates: Sequence[OutOfScopeQuestion]) -> list[str]:
-    """The candidates that are strange to training; each question once, its first form."""
-    units = [
+def _out_of_scope(folder: Path, candidates: Sequence[OutOfScopeQuestion]) -> list[str]:
+    """The candidates that training does not contain."""
+    ngrams = [
         np.concatenate(
             [
-                _runs(strange.question, lengths=(OUT_OF_SCOPE_NGRAM,)),
-                *(_runs(words, lengths=_NAME_WORDS[-1:]) for words in strange.words),
+                _ngrams(candidate.question, lengths=(OUT_OF_SCOPE_NGRAM,)),
+                *(_ngrams(words, lengths=_NAME_WORDS[-1:]) for words in candidate.words),
             ]
         )
-        for strange in candidates
+        for candidate in candidates
     ]
-    if not units:
+    if not ngrams:
         return []
-    met = find_contaminated(units, _trained(aside, lengths=(OUT_OF_SCOPE_NGRAM, *_NAME_WORDS)))
-    return [strange.question for strange, known in zip(candidates, met, strict=True) if not known]
+    trained = find_contaminated(
+        ngrams, _training_ngrams(folder, lengths=(OUT_OF_SCOPE_NGRAM, *_NAME_WORDS))
+    )
+    return [each.question for each, known in zip(candidates, trained, strict=True) if not known]
 
 
-def _trained(aside: Path, *, lengths: Sequence[int]) -> Iterator[Hashes]:
-    """All runs of so many words in all that is read or trained."""
+def _training_ngrams(folder: Path, *, lengths: Sequence[int]) -> Iterator[Hashes]:
+    """All n-grams of the given lengths in all training samples."""
     texts = (
         text
-        for path in sorted((aside / "data").glob("*-train.arrow"))
+        for path in sorted((folder / "data").glob("*-train.arrow"))
         for sample in read_samples(path)
         for text in (sample.text, *(message["content"] for message in sample.messages))
     )
     return ngrams_of_texts(texts, sizes=lengths)
 
 
-def _runs(text: str, *, lengths: Sequence[int]) -> Hashes:
+def _ngrams(text: str, *, lengths: Sequence[int]) -> Hashes:
     words = word_hashes(text)
     return np.concatenate([word_ngrams(words, n=length) for length in lengths])

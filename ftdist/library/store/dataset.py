@@ -15,8 +15,7 @@ from typing import Any
 import pyarrow
 
 from ftdist.errors import DataError
-from ftdist.library.samples import Sample
-from ftdist.library.schema import Conversation, Passage, Place
+from ftdist.library.schema import Conversation, Passage, Place, Sample
 
 MANIFEST = "manifest.json"
 SUFFIX = ".arrow"
@@ -35,7 +34,7 @@ SCHEMA = pyarrow.schema(
         ("place", pyarrow.string()),
         ("section", pyarrow.string()),
         ("made_by", pyarrow.string()),
-        ("unit", pyarrow.string()),
+        ("doc_id", pyarrow.string()),
     ]
 )
 """A row is a conversation where `messages` is not empty, else a passage."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ftdist.library.samples import Sample
+from ftdist.library.schema import Sample
 
 _ASK_QUESTIONS = """\
 Read this text from {title}.
@@ -47,7 +47,7 @@ _MIN_SHARED = 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Claim:
+class CandidateQA:
     """A question with its answer, as a model wrote them, and what it says they stand on."""
 
     question: str
@@ -55,18 +55,18 @@ class Claim:
     quote: str
 
 
-def ask_for_questions(passage: Sample, *, count: int) -> str:
+def question_prompt(passage: Sample, *, count: int) -> str:
     """The prompt for questions about a passage."""
     title, _, text = passage.text.partition("\n\n")
     return _ASK_QUESTIONS.format(title=title, text=text, count=count)
 
 
-def ask_for_wordings(question: str, *, count: int) -> str:
+def paraphrase_prompt(question: str, *, count: int) -> str:
     """The prompt for other wordings of a question."""
     return _ASK_WORDINGS.format(question=question, count=count)
 
 
-def claims(reply: str) -> Iterator[Claim]:
+def parse_candidates(reply: str) -> Iterator[CandidateQA]:
     """The questions in a model's reply, as far as it kept to the form."""
     parts: dict[str, list[str]] = {}
     label = ""
@@ -75,7 +75,7 @@ def claims(reply: str) -> Iterator[Claim]:
             label = match["label"][0].upper() if match["label"].upper() != "QUOTE" else "QUOTE"
             if label == "Q":
                 if parts.keys() >= {"Q", "A", "QUOTE"}:
-                    yield Claim(
+                    yield CandidateQA(
                         question=_one(parts["Q"]),
                         answer="\n".join(parts["A"]).strip(),
                         quote=_unquoted(_one(parts["QUOTE"])),
@@ -86,7 +86,7 @@ def claims(reply: str) -> Iterator[Claim]:
             parts[label].append(line.strip())
 
 
-def why_not(claim: Claim, passage: Sample) -> str:
+def rejection_reason(claim: CandidateQA, passage: Sample) -> str:
     """What speaks against a question about a passage; "" where nothing does."""
     title, _, text = passage.text.partition("\n\n")
     if not claim.question.endswith("?") or not 4 <= len(claim.question.split()) <= 40:
@@ -109,7 +109,7 @@ def why_not(claim: Claim, passage: Sample) -> str:
     return ""
 
 
-def written_wordings(reply: str, *, question: str, count: int) -> tuple[list[str], list[str]]:
+def parse_paraphrases(reply: str, *, question: str, count: int) -> tuple[list[str], list[str]]:
     """The wordings in a model's reply: those that ask the same, and those refused."""
     taken: dict[str, str] = {}
     refused: list[str] = []

@@ -68,7 +68,7 @@ _ENGLISH = re.compile(
 )
 
 
-def wordings(question: str, *, count: int, seed: int) -> list[str]:
+def paraphrases(question: str, *, count: int, seed: int) -> list[str]:
     """A question in up to `count` wordings, its own first; the same for the same question and seed.
 
     A question that does not look English gets no more than a form without its mark.

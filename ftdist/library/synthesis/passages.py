@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from ftdist.library.samples import Sample
-from ftdist.library.schema import Block, Document
+from ftdist.library.schema import Block, Document, Sample
 from ftdist.library.synthesis.sections import Section, block_text, joined, sections
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -52,7 +51,7 @@ def _cut(document: Document, group: list[Section], *, words: int) -> Iterator[Sa
         rest = section.path[len(above) :]
         if rest:
             blocks.append(Block(kind="heading", text=rest[-1], page=section.page))
-        blocks += [piece for block in section.blocks for piece in _pieces(block, words=words)]
+        blocks += [piece for block in section.blocks for piece in _split_block(block, words=words)]
     waiting: list[Block] = []
     for block in blocks:
         size = sum(len(block_text(each).split()) for each in [*waiting, block])
@@ -73,7 +72,7 @@ def _common(group: list[Section]) -> tuple[str, ...]:
     return ()
 
 
-def _pieces(block: Block, *, words: int) -> Iterator[Block]:
+def _split_block(block: Block, *, words: int) -> Iterator[Block]:
     if block.kind in ("code", "table") or len(block.text.split()) <= 2 * words:
         yield block
         return
@@ -98,5 +97,5 @@ def _passage(
         place=place,
         section=" > ".join(above),
         made_by="passage",
-        unit=str(document.place),
+        doc_id=str(document.place),
     )

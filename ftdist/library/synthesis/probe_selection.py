@@ -30,7 +30,7 @@ _MAX_KEYS = 2
 _SHORT_ANSWER_WORDS = 6
 
 
-def withheld(
+def withhold_probe(
     wordings: Sequence[str], *, trained: int, overlap_words: int
 ) -> tuple[list[str], str | None]:
     """Wordings for training, and a form of the question that is kept from it; None: none can be.
@@ -53,7 +53,7 @@ def withheld(
     return list(wordings[:trained]), None
 
 
-def is_chosen(question: str, *, one_in: int, seed: int) -> bool:
+def is_probe_question(question: str, *, one_in: int, seed: int) -> bool:
     """Whether a question gives a probe: one in so many do, by a hash of the question."""
     digest = hashlib.blake2b(f"{seed} {question}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) % max(1, one_in) == 0
@@ -67,7 +67,7 @@ def common_names(answers: Iterable[str]) -> str:
     return " ".join(sorted(name for name, times in found.items() if times >= least))
 
 
-def keys_of(answer: str, *, question: str, given: str = "") -> list[str]:
+def answer_keys(answer: str, *, question: str, given: str = "") -> list[str]:
     """Short pieces of an answer that a right one must hold; empty where none stands out.
 
     A short answer as a whole; else options and file names, quantities, names, as far as neither

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ftdist.library.samples import MadeBy
-from ftdist.library.schema import Block, Document
+from ftdist.library.schema import Block, Document, MadeBy
 from ftdist.library.synthesis.sections import Section, joined, sections
 
 MAX_ANSWER_WORDS = 160
@@ -61,7 +60,7 @@ _BASE_FORMS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exchange:
+class QAPair:
     """A question, and the answer that the document gives."""
 
     question: str
@@ -73,9 +72,9 @@ class Exchange:
     """What a right answer holds, where the document itself says it (a table's value)."""
 
 
-def questions(document: Document) -> list[Exchange]:
+def questions(document: Document) -> list[QAPair]:
     """The questions that a document answers, in its order, each once."""
-    found: list[Exchange] = []
+    found: list[QAPair] = []
     for section in sections(document):
         found += _of_heading(section, document)
         found += _of_blocks(section)
@@ -83,13 +82,13 @@ def questions(document: Document) -> list[Exchange]:
         for block in section.blocks:
             if block.kind == "table":
                 found += _of_table(block, section, document)
-    unique: dict[str, Exchange] = {}
+    unique: dict[str, QAPair] = {}
     for exchange in found:
         unique.setdefault(exchange.question.casefold(), exchange)
     return list(unique.values())
 
 
-def cited(answer: str, *, title: str, page: int | None, section: str) -> str:
+def with_citation(answer: str, *, title: str, page: int | None, section: str) -> str:
     """An answer that ends with where it stands, such as (User Manual, page 12)."""
     last = section.rpartition(" > ")[2]
     where = f"page {page}" if page is not None else f'section "{last}"' if last else ""
@@ -97,7 +96,7 @@ def cited(answer: str, *, title: str, page: int | None, section: str) -> str:
     return f"{answer} ({source})" if "\n" not in answer else f"{answer}\n\n({source})"
 
 
-def _of_heading(section: Section, document: Document) -> Iterator[Exchange]:
+def _of_heading(section: Section, document: Document) -> Iterator[QAPair]:
     heading = _NUMBER.sub("", section.heading)
     if not heading:
         return
@@ -109,7 +108,7 @@ def _of_heading(section: Section, document: Document) -> Iterator[Exchange]:
         question = f"How do I {_small(what)} ({document.title})?"
     answer = _answer(section.blocks)
     if question and answer:
-        yield Exchange(
+        yield QAPair(
             question=question,
             answer=answer,
             made_by="faq" if made_by == "faq" else "heading",
@@ -118,14 +117,14 @@ def _of_heading(section: Section, document: Document) -> Iterator[Exchange]:
         )
 
 
-def _of_blocks(section: Section) -> Iterator[Exchange]:
+def _of_blocks(section: Section) -> Iterator[QAPair]:
     """Paragraphs and items that are questions, with what follows up to the next one."""
     at = [number for number, block in enumerate(section.blocks) if _asked(block)]
     for number, end in pairwise([*at, len(section.blocks)]):
         block = section.blocks[number]
         answer = _answer(section.blocks[number + 1 : end])
         if answer and not _is_question(answer):
-            yield Exchange(
+            yield QAPair(
                 question=_asked(block),
                 answer=answer,
                 made_by="faq",
@@ -166,7 +165,7 @@ def _answer(blocks: Sequence[Block]) -> str:
     return text if len(text.split()) >= _MIN_ANSWER_WORDS and not is_announced else ""
 
 
-def _of_definitions(section: Section, document: Document) -> Iterator[Exchange]:
+def _of_definitions(section: Section, document: Document) -> Iterator[QAPair]:
     """Terms with what is said of them; asked under the title, for many pages explain --help."""
     blocks = section.blocks
     for number, block in enumerate(blocks):
@@ -181,7 +180,7 @@ def _of_definitions(section: Section, document: Document) -> Iterator[Exchange]:
             is_option = term.startswith("-") or "=" in term or "_" in term
             term = f"{term} ({document.title})"
             question = f"What does {term} do?" if is_option else f"What is {term}?"
-            yield Exchange(
+            yield QAPair(
                 question=question,
                 answer=answer,
                 made_by="definition",
@@ -190,7 +189,7 @@ def _of_definitions(section: Section, document: Document) -> Iterator[Exchange]:
             )
 
 
-def _of_table(block: Block, section: Section, document: Document) -> Iterator[Exchange]:
+def _of_table(block: Block, section: Section, document: Document) -> Iterator[QAPair]:
     rows = block.rows
     if len(rows) < 2 or len(rows[0]) < 2:
         return
@@ -213,7 +212,7 @@ def _symptoms(
     *,
     section: Section,
     page: int | None,
-) -> Iterator[Exchange]:
+) -> Iterator[QAPair]:
     for row in body:
         told = [(head[at], row[at]) for at in tells if at != asks and row[at]]
         if not row[asks] or not told:
@@ -226,21 +225,21 @@ def _symptoms(
             if does
             else f"What does this {head[asks].lower()} mean: {subject}?"
         )
-        yield Exchange(
+        yield QAPair(
             question=question, answer=answer, made_by="symptom", section=section.name, page=page
         )
 
 
 def _properties(
     body: Sequence[tuple[str, ...]], *, section: Section, document: Document, page: int | None
-) -> Iterator[Exchange]:
+) -> Iterator[QAPair]:
     subject = section.heading
     subject = document.title if not subject or subject.endswith("?") else subject
     for name, value in body:
         is_name = 0 < len(name.split()) <= 6 and not name.replace(".", "").isdigit()
         if is_name and 0 < len(value.split()) <= 40:
             plain = name.rstrip(":")
-            yield Exchange(
+            yield QAPair(
                 question=f"What does {subject} say about {plain}?",
                 answer=f"{plain}: {value}",
                 made_by="table",

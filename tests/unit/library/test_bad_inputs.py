@@ -22,8 +22,8 @@ from ftdist.library.readers import read_document
 from ftdist.library.readers.discovery import FoundSource, find_sources
 from ftdist.library.readers.records import MAX_LINE
 from ftdist.library.schema import BadRow, Document
-from ftdist.library.stages.read_shard import Piece, ReadSettings, read_piece
-from ftdist.library.stats import Account
+from ftdist.library.stages.read_shard import ReadSettings, SourceShard, read_shard
+from ftdist.library.stats import CurationStats
 from tests.support.pdfs import pdf_of_pages
 from tests.support.superuser import without_superuser
 
@@ -37,16 +37,16 @@ def _find(path: Path) -> FoundSource:
     return source
 
 
-def _read(path: Path, kind: str, **more: Any) -> Account:
+def _read(path: Path, kind: str, **more: Any) -> CurationStats:
     asked = {"stamp": file_stamp(path), "digest": path.name, "span": None, "first_row": 1, **more}
-    return read_piece(
-        Piece(path=path, name=path.name, kind=kind, settings=SETTINGS,
+    return read_shard(
+        SourceShard(path=path, name=path.name, kind=kind, settings=SETTINGS,
               cache=path.parent / "cache", **asked)
     )  # fmt: skip
 
 
-def _told(account: Account) -> list[str]:
-    return [f"{row['place']} {row['reason']} - {row['remedy']}" for row in account.bad_rows]
+def _told(stats: CurationStats) -> list[str]:
+    return [f"{row['place']} {row['reason']} - {row['remedy']}" for row in stats.bad_rows]
 
 
 def _bad(source: FoundSource) -> list[str]:
@@ -194,8 +194,8 @@ def test_file_that_changes_while_being_read_is_reported_and_not_cached(tmp_path:
     path = tmp_path / "a.txt"
     path.write_text("Read before it was whole.")
     size, *rest = file_stamp(path)
-    account = _read(path, "text", stamp=(size + 1, *rest))
-    assert _told(account) == ["a.txt changes while it is read - Curate once it is written."]
+    stats = _read(path, "text", stamp=(size + 1, *rest))
+    assert _told(stats) == ["a.txt changes while it is read - Curate once it is written."]
     assert _read(path, "text").bad == 0
 
 

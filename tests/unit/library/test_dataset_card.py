@@ -27,9 +27,7 @@ def _source(name: str, role: str = "library", **more: Any) -> dict[str, Any]:
 
 
 def _card(**more: Any) -> dict[str, Any]:
-    out_of_scope = {
-        key: v for key, v in _source("out_of_scope", "out_of_scope").items() if key != "held_out"
-    }
+    out_of_scope = _source("out_of_scope", "out_of_scope")
     return {
         "name": "widget",
         "sources": [_source("manuals"), out_of_scope],
@@ -40,12 +38,11 @@ def _card(**more: Any) -> dict[str, Any]:
         },
         "settings": {"library": {"name": "widget"}, "model": {"sequence_length": 1024}},
         "versions": {"pypdfium2": "5.15.2"},
-        "model": {"path": "base", "key": "abc"},
         "files": [{"source": "manuals", "name": "a45.pdf", "kind": "pdf"}],
         "rules": {
             "near duplicate": {
                 "count": 7,
-                "victims": [
+                "examples": [
                     {
                         "place": "manuals: b.pdf, page 3", "excerpt": "Hold the button.",
                         "kept": "manuals: a.pdf, page 2", "kept_excerpt": "Hold the red button.",
@@ -55,7 +52,7 @@ def _card(**more: Any) -> dict[str, Any]:
             },
             "private: e-mail": {
                 "count": 2,
-                "victims": [{"place": "manuals: a.pdf", "excerpt": ""}],
+                "examples": [{"place": "manuals: a.pdf", "excerpt": ""}],
             },
         },
         "bad_rows": [{"place": "manuals: x.jsonl, row 3", "reason": "is no JSON", "remedy": ""}],
@@ -63,7 +60,7 @@ def _card(**more: Any) -> dict[str, Any]:
         "ignored": ["manuals: a.zip"],
         "made_by": {"passage": 30, "wording": 10},
         "split": {
-            "words": 13, "held_out_units": 4, "moved_back": 1, "ngrams_checked": 1723,
+            "words": 13, "held_out": 4, "moved_back": 1, "ngrams_checked": 1723,
             "training_ngrams": 403051,
         },
         "probes": {
@@ -138,7 +135,7 @@ def test_trained_text_alone_is_marked() -> None:
 def test_counts_shares_and_pairs_are_told() -> None:
     page = html_card(_card())
     for told in (
-        "12,345", "25.0 %", "97.7 %", "2.125", "stays: manuals: a.pdf, page 2 (88 % alike)",
+        "12,345", "25.0 %", "97.7 %", "2.125", "kept: manuals: a.pdf, page 2 (88 % alike)",
         "Hold the red button.", "2 pages hold only pictures", "is no JSON", "a.zip",
         "Nothing protects what the base model knows.", "A-45",
     ):  # fmt: skip
@@ -150,7 +147,7 @@ def test_hostile_text_is_text_wherever_it_stands() -> None:
     part = {"role": "user", "text": HOSTILE, "trained": True}
     card = _card(
         missing=[HOSTILE], notes=[HOSTILE], ignored=[HOSTILE], products=[HOSTILE],
-        rules={HOSTILE: {"count": 1, "victims": [victim]}}, settings={"model": {
+        rules={HOSTILE: {"count": 1, "examples": [victim]}}, settings={"model": {
         "sequence_length": 8}, "x": HOSTILE}, bad_rows=[{"place": HOSTILE, "reason": HOSTILE,
         "remedy": HOSTILE}], files=[{"source": HOSTILE, "name": HOSTILE, "kind": "pdf"}],
         samples=[{"source": HOSTILE, "place": HOSTILE, "made_by": "faq", "parts": [part]}],
@@ -171,7 +168,7 @@ def test_the_same_card_gives_the_same_bytes() -> None:
 
 def test_without_a_model_sizes_are_words_and_packing_is_not_told() -> None:
     words = _size(unit="words", trained=None, zero_label=None, sequences=0, fill=0.0)
-    page = html_card(_card(model=None, sizes={"manuals": words, "out_of_scope": words}))
+    page = html_card(_card(sizes={"manuals": words, "out_of_scope": words}))
     assert "Words of a sample." in page
     assert "packing" not in page
 
@@ -179,7 +176,7 @@ def test_without_a_model_sizes_are_words_and_packing_is_not_told() -> None:
 @pytest.mark.parametrize("name", ["manuals", "a" * 64])
 def test_the_text_fits_eighty_columns_and_forty_lines(name: str) -> None:
     rules = {
-        f"rule {n}": {"count": n, "victims": [{"place": "p" * 90, "excerpt": "e" * 90}]}
+        f"rule {n}": {"count": n, "examples": [{"place": "p" * 90, "excerpt": "e" * 90}]}
         for n in range(12)
     }
     mix = {

@@ -9,8 +9,9 @@ import pytest
 
 from ftdist.config.compose import compose, compose_curation
 from ftdist.errors import ConfigError, DataError
+from ftdist.library.base_model import BaseModel
 from ftdist.library.pipeline import curate
-from ftdist.library.samples import Sample
+from ftdist.library.schema import Sample
 from ftdist.library.store.dataset import is_curated, open_curated, read_samples
 from ftdist.plan.dataset_info import SourceFacts
 from ftdist.prepare.mixture import weighed
@@ -136,7 +137,7 @@ def test_a_second_curation_reads_only_what_changed(tmp_path: Path, manual: Path)
     (manual / "b.md").write_text("# B\n\nSome other page of the manual about cranes.\n")
     said: list[str] = []
     config = compose_curation(_keys(tmp_path, [f"{manual}"]))
-    for expected in ("0 are known already", "2 are known already", "1 are known already"):
+    for expected in ("0 from the cache", "2 from the cache", "1 from the cache"):
         said.clear()
         curate(config, model=None, log=said.append)
         assert any(expected in words for words in said), said
@@ -164,8 +165,8 @@ def test_a_row_that_is_met_again_in_another_source_goes_and_the_card_shows_both(
     folder = _curate(tmp_path, [f"{tmp_path / 'a.jsonl'}", f"{tmp_path / 'b.jsonl'}"])
     rule = _manifest(folder)["rules"]["exact duplicate"]
     assert rule["count"] == 3
-    assert rule["victims"][0]["place"] == "b: b.jsonl, row 1"
-    assert rule["victims"][0]["kept"] == "a: a.jsonl, row 1"
+    assert rule["examples"][0]["place"] == "b: b.jsonl, row 1"
+    assert rule["examples"][0]["kept"] == "a: a.jsonl, row 1"
     assert "a: a.jsonl, row 1" in (folder / "index.html").read_text()
 
 
@@ -179,7 +180,7 @@ def test_held_out_conversations_share_no_thirteen_words_with_training(tmp_path: 
                      "split.held_out_conversations=0.2")  # fmt: skip
     split = _manifest(folder)["split"]
     assert split["moved_back"] > 10  # about half of the chosen hold the sentence
-    assert split["held_out_units"] > 10
+    assert split["held_out"] > 10
     [source] = open_curated(folder).sources
     assert not _thirteen_grams(source.held_out) & _thirteen_grams(source.train)
 
@@ -253,7 +254,7 @@ def test_secrets_are_masked_and_refused_if_asked_and_never_repeated(tmp_path: Pa
     everything = b"".join(_bytes(folder).values()).decode(errors="replace")
     assert key not in everything
     assert _train(folder)[0].messages[1]["content"] == "Use <secret> and <e-mail>"
-    with pytest.raises(DataError, match=r"holds a secret, and clean\.secrets=error") as caught:
+    with pytest.raises(DataError, match=r"contains a secret, and clean\.secrets=error") as caught:
         _curate(tmp_path, [f"{path}"], "clean.secrets=error")
     assert key not in str(caught.value)
 
@@ -277,45 +278,34 @@ def test_hostile_text_stays_text_in_the_card(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert(1)" in page
 
 
-class _Base:
-    """A base model that answers by rote, and counts how often it is asked."""
-
-    path = "base"
-    key = "base"
-    encoder = None
-    asked = 0
-
-    def ask(self, **_: Any) -> Any:
-        def answers(prompts: Sequence[str]) -> list[str]:
-            self.asked += len(prompts)
-            return [f"Answer to {prompt}" for prompt in prompts]
-
-        return answers
-
-    def continue_texts(self, **_: Any) -> Any:
-        def texts(openings: Sequence[str]) -> list[str]:
-            self.asked += len(openings)
-            return [f"{opening} is round. So" for opening in openings]
-
-        return texts
-
-
 def test_replay_and_out_of_scope_are_asked_of_the_base_once_and_get_their_shares(
     tmp_path: Path, manual: Path
 ) -> None:
-    base = _Base()
+    prompted: list[str] = []
+
+    def answers(prompts: Sequence[str]) -> list[str]:
+        prompted.extend(prompts)
+        return [f"Answer to {prompt}" for prompt in prompts]
+
+    def texts(openings: Sequence[str]) -> list[str]:
+        prompted.extend(openings)
+        return [f"{opening} is round. So" for opening in openings]
+
+    base = BaseModel(
+        path="base", key="base", encoder=None, answers=lambda _: answers, texts=lambda *_: texts
+    )
     keys = _keys(tmp_path, [f"{manual}"], "model.path=base", "retention.num_replay_answers=5",
                  "retention.num_replay_texts=7", "retention.num_out_of_scope_answers=6",
                  "retention.replay_fraction=0.3",
                  "retention.out_of_scope_fraction=0.2")  # fmt: skip
     for _ in range(2):
         folder = curate(compose_curation(keys), model=base, log=lambda _: None).folder
-    assert base.asked == 18
+    assert len(prompted) == 18
     sources = {source.name: source for source in open_curated(folder).sources}
     assert sources["replay"].samples == 12
-    texts = [sample.text for sample in read_samples(sources["replay"].train) if sample.text]
-    assert len(texts) == 7
-    assert all(text.endswith(" is round.") for text in texts)
+    replay = [sample.text for sample in read_samples(sources["replay"].train) if sample.text]
+    assert len(replay) == 7
+    assert all(text.endswith(" is round.") for text in replay)
     assert sources["out_of_scope"].samples == 6
     assert open_curated(folder).shares == {"replay": 0.3, "out_of_scope": 0.2}
     assert is_curated(folder)

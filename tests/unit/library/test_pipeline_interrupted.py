@@ -145,7 +145,7 @@ def test_a_curation_that_is_killed_leaves_no_process_and_the_next_reads_only_the
     said: list[str] = []
     folder = _curate(bench.sources, tmp_path, said=said)
     assert 0 < known < FILES
-    assert said[0].endswith(f"in 2 processes; {known} are known already")
+    assert said[0].endswith(f"with 2 processes, {known} from the cache")
     assert _bytes(folder) == bench.expected
     assert _left(tmp_path) == []
 
@@ -161,7 +161,7 @@ def test_ctrl_c_ends_a_curation_with_one_sentence_and_leaves_nothing_behind(
     assert lines == ["Interrupted; nothing was started that still runs."]
     _until(lambda: all(map(is_over, others)))
     assert not (tmp_path / "libraries").exists()
-    assert _left(tmp_path / "cache" / "taught") == []
+    assert _left(tmp_path / "cache" / "samples") == []
 
 
 def test_a_full_disk_is_one_sentence_and_exit_code_74(bench: Bench, tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_a_disk_that_is_full_where_numpy_writes_is_told_too(
         with Path("/dev/full").open("wb", buffering=0) as full:
             np.zeros(1 << 20).tofile(full)  # an error without a number
 
-    monkeypatch.setattr(stages, "sift", on_a_full_disk)
+    monkeypatch.setattr(stages, "select_rows", on_a_full_disk)
     with pytest.raises(StorageError, match="cannot be read or written: 1048576 requested") as error:
         _curate(bench.sources, tmp_path)
     assert error.value.remedy is not None
@@ -251,5 +251,5 @@ def test_one_process_and_three_a_change_and_back_give_the_same_bytes(
     back = _bytes(_curate(sources, tmp_path, processes=3, said=said))
     assert changed != one
     assert back == one
-    known = [line.rpartition("; ")[2] for line in said if "are known" in line]
-    assert known == [f"{number} are known already" for number in (0, 3, 4)]
+    known = [line.rpartition(", ")[2] for line in said if "from the cache" in line]
+    assert known == [f"{number} from the cache" for number in (0, 3, 4)]

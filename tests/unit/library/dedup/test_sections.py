@@ -76,7 +76,7 @@ def test_section_of_an_earlier_manual_is_trained_once_and_the_card_shows_both(
     assert list(_rules(folder)) == ["exact duplicate section"]
     rule = _rules(folder)["exact duplicate section"]
     assert rule["count"] == 1
-    (victim,) = rule["victims"]
+    (victim,) = rule["examples"]
     assert (victim["place"], victim["kept"]) == ("b: b.md", "a: a.md")
     assert victim["excerpt"].startswith("Licence: grantaaa grantaab")
     assert "exact duplicate section" in (folder / "index.html").read_text()
@@ -91,8 +91,8 @@ def test_similar_sections_are_dropped_unless_a_number_differs(tmp_path: Path) ->
     folder = _curate(tmp_path, ["a.md", "b.md", "c.md"], "clean.dedup=false")
     rule = _rules(folder)["near duplicate section"]
     assert rule["count"] == 1
-    assert (rule["victims"][0]["place"], rule["victims"][0]["kept"]) == ("b: b.md", "a: a.md")
-    assert rule["victims"][0]["similarity"] == pytest.approx(0.98, abs=0.05)
+    assert (rule["examples"][0]["place"], rule["examples"][0]["kept"]) == ("b: b.md", "a: a.md")
+    assert rule["examples"][0]["similarity"] == pytest.approx(0.98, abs=0.05)
     assert sum(torque in text for text in _taught(folder)) == 2
 
 
@@ -103,7 +103,7 @@ def test_sections_of_a_dropped_manual_drop_no_other_section(tmp_path: Path) -> N
     _manual(tmp_path / "c.md", "pump", New=more, Flow=_words(200, of="valve"))
     # About 200 of 262 runs of words are shared by a and b, 0.76, and none by c and a.
     folder = _curate(tmp_path, ["a.md", "b.md", "c.md"], "clean.dedup_threshold=0.5")
-    assert _manifest(folder)["rules"]["near duplicate"]["victims"][0]["place"] == "b: b.md"
+    assert _manifest(folder)["rules"]["near duplicate"]["examples"][0]["place"] == "b: b.md"
     assert not _rules(folder)
     assert sum(more in text for text in _taught(folder)) == 1
 

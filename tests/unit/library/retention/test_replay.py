@@ -11,9 +11,13 @@ from ftdist.errors import DataError
 from ftdist.library.retention import response_cache
 from ftdist.library.retention.fictional_products import RESERVED, TRAINED
 from ftdist.library.retention.out_of_scope import find_products, out_of_scope_questions
-from ftdist.library.retention.replay import Asked, BaseReplies, general_prompts, openings
-from ftdist.library.retention.response_cache import answered, in_circles, whole_sentences
-from ftdist.library.synthesis.paraphrases import wordings
+from ftdist.library.retention.replay import BasePrompters, CachedPrompter, general_prompts, openings
+from ftdist.library.retention.response_cache import (
+    answer_with_cache,
+    is_repetitive,
+    whole_sentences,
+)
+from ftdist.library.synthesis.paraphrases import paraphrases
 
 OWN = [
     ["How do I reset my A-45 widget?"],
@@ -52,9 +56,9 @@ def test_openings_are_all_different_and_begin_again_under_another_number() -> No
 
 
 def test_text_in_circles_is_known_by_its_runs_of_four_words() -> None:
-    assert in_circles("I do not know. " * 6)
-    assert not in_circles("no no no no no")
-    assert not in_circles("one two three four five six seven eight nine ten eleven")
+    assert is_repetitive("I do not know. " * 6)
+    assert not is_repetitive("no no no no no")
+    assert not is_repetitive("one two three four five six seven eight nine ten eleven")
 
 
 def test_a_text_is_cut_after_its_last_whole_sentence_unless_little_is_left() -> None:
@@ -123,7 +127,7 @@ def test_nothing_reserved_for_probes_stands_in_what_training_is_made_of() -> Non
 
 def test_every_wording_comes_under_other_names_spread_evenly_over_the_questions() -> None:
     """300 questions: 200 of the library's, two of which name one product: 100 of each."""
-    library = [wordings(text, count=4, seed=1) for (text,) in OWN]
+    library = [paraphrases(text, count=4, seed=1) for (text,) in OWN]
     names = ["A-45", "B-46"]
     asked = out_of_scope_questions(library, products=names, count=300, forms=4, seed=1)
     forms = [re.escape(text).replace("A\\-45", ".+") for at in (0, 1) for text in library[at]]
@@ -189,18 +193,18 @@ def test_names_that_come_equally_often_stand_in_order_of_the_alphabet() -> None:
 
 def test_the_base_is_asked_each_prompt_once(tmp_path: Path) -> None:
     cache, base = tmp_path / "answers" / "key.jsonl", _Base()
-    first = answered(["a", "b", "a"], ask=base, cache=cache)
+    first = answer_with_cache(["a", "b", "a"], ask=base, cache=cache)
     assert first == [("a", "Answer to a"), ("b", "Answer to b"), ("a", "Answer to a")]
-    assert answered(["b", "c"], ask=base, cache=cache)[1] == ("c", "Answer to c")
+    assert answer_with_cache(["b", "c"], ask=base, cache=cache)[1] == ("c", "Answer to c")
     assert base.batches == [["a", "b"], ["c"]]
 
 
 def test_asking_that_was_interrupted_goes_on_where_it_stopped(tmp_path: Path) -> None:
     prompts, cache = [str(number) for number in range(70)], tmp_path / "a.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        answered(prompts, ask=_Base(stop_at=1), cache=cache)
+        answer_with_cache(prompts, ask=_Base(stop_at=1), cache=cache)
     base = _Base()
-    assert len(answered(prompts, ask=base, cache=cache)) == 70
+    assert len(answer_with_cache(prompts, ask=base, cache=cache)) == 70
     assert [len(batch) for batch in base.batches] == [32, 6]
 
 
@@ -208,28 +212,30 @@ def test_asking_tells_how_many_of_how_many_are_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache, told = tmp_path / "a.jsonl", list[str]()
-    answered(["0", "1"], ask=_Base(), cache=cache, log=told.append)
+    answer_with_cache(["0", "1"], ask=_Base(), cache=cache, log=told.append)
     assert told == ["2/2, 0 s left"]
     monkeypatch.setattr(response_cache, "_SAY_EVERY_S", -1)
-    answered([str(number) for number in range(70)], ask=_Base(), cache=cache, log=told.append)
+    answer_with_cache(
+        [str(number) for number in range(70)], ask=_Base(), cache=cache, log=told.append
+    )
     # Two were known.
     assert [words.partition(",")[0] for words in told] == ["2/2", "32/68", "64/68", "68/68"]
 
 
 def test_a_torn_last_line_is_asked_again_and_then_kept(tmp_path: Path) -> None:
     cache = tmp_path / "a.jsonl"
-    answered(["a", "b"], ask=_Base(), cache=cache)
+    answer_with_cache(["a", "b"], ask=_Base(), cache=cache)
     cache.write_bytes(cache.read_bytes()[:-9])
     base = _Base()
     for _ in range(2):
-        assert len(answered(["a", "b", "c"], ask=base, cache=cache)) == 3
+        assert len(answer_with_cache(["a", "b", "c"], ask=base, cache=cache)) == 3
     assert base.batches == [["b", "c"]]
 
 
 def test_a_prompt_without_an_answer_is_left_out_and_not_asked_again(tmp_path: Path) -> None:
     base = _Base()
     for _ in range(2):
-        assert answered(["mute", "a"], ask=base, cache=tmp_path / "a.jsonl") == [
+        assert answer_with_cache(["mute", "a"], ask=base, cache=tmp_path / "a.jsonl") == [
             ("a", "Answer to a")
         ]
     assert len(base.batches) == 1
@@ -238,28 +244,31 @@ def test_a_prompt_without_an_answer_is_left_out_and_not_asked_again(tmp_path: Pa
 def test_a_prompt_that_is_refused_is_left_out_and_asked_again(tmp_path: Path) -> None:
     refusal, base, cache = DataError("No.", remedy="None."), _Base(), tmp_path / "a.jsonl"
     refusing = lambda prompts: [refusal if text == "b" else text for text in prompts]  # noqa: E731
-    assert answered(["a", "b"], ask=refusing, cache=cache) == [("a", "a")]
-    assert answered(["a", "b"], ask=base, cache=cache) == [("a", "a"), ("b", "Answer to b")]
+    assert answer_with_cache(["a", "b"], ask=refusing, cache=cache) == [("a", "a")]
+    assert answer_with_cache(["a", "b"], ask=base, cache=cache) == [
+        ("a", "a"),
+        ("b", "Answer to b"),
+    ]
     assert base.batches == [["b"]]
 
 
 def test_a_share_of_the_answers_may_be_long_and_each_prompt_keeps_its_kind(tmp_path: Path) -> None:
     short, long, texts = _Base(), _Base(), _Base()
-    base = BaseReplies(
-        answers=Asked(ask=short, cache=tmp_path / "short.jsonl"),
-        long_answers=Asked(ask=long, cache=tmp_path / "long.jsonl"),
-        texts=Asked(ask=texts, cache=tmp_path / "texts.jsonl"),
+    base = BasePrompters(
+        answers=CachedPrompter(ask=short, cache=tmp_path / "short.jsonl"),
+        long_answers=CachedPrompter(ask=long, cache=tmp_path / "long.jsonl"),
+        texts=CachedPrompter(ask=texts, cache=tmp_path / "texts.jsonl"),
     )
     prompts = ["mute", *map(str, range(1000))]
-    assert [prompt for prompt, _ in base.to(prompts, long=0.2)] == prompts[1:]
+    assert [prompt for prompt, _ in base.answer(prompts, long=0.2)] == prompts[1:]
     asked_long = {prompt for batch in long.batches for prompt in batch}
     asked_short = {prompt for batch in short.batches for prompt in batch}
     assert 150 < len(asked_long) < 250
     assert not asked_long & asked_short
     assert asked_long | asked_short == set(prompts)
     before = len(long.batches), len(short.batches)
-    base.to(prompts[:500], long=0.2)
+    base.answer(prompts[:500], long=0.2)
     assert (len(long.batches), len(short.batches)) == before
-    base.to(["new"], long=0.0)
-    base.to(["new"], long=1.0)
+    base.answer(["new"], long=0.0)
+    base.answer(["new"], long=1.0)
     assert (short.batches[-1], long.batches[-1]) == (["new"], ["new"])

@@ -17,7 +17,7 @@ from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.messages import Message
 from ftdist.errors import DataError
 from ftdist.library import token_stats
-from ftdist.library.samples import Sample
+from ftdist.library.schema import Sample
 from ftdist.library.store import dataset
 from ftdist.library.store.dataset import write_samples
 from ftdist.library.token_stats import SourceSizes
@@ -165,7 +165,7 @@ def samples(number: int) -> list[Sample]:
             else (),
             place=f"row {at}",
             made_by="as written",
-            unit="u",
+            doc_id="u",
         )
         for at, text in enumerate(whole)
     ]
@@ -176,8 +176,8 @@ def test_sizes_are_those_of_each_sample_whoever_measures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: int
 ) -> None:
     monkeypatch.setattr(dataset, "_SAMPLES_AT_ONCE", 8)
-    monkeypatch.setattr(token_stats, "_SAMPLES_OF_SPAN", 20)
-    monkeypatch.setattr(token_stats, "_SPANS_ALONE", alone)
+    monkeypatch.setattr(token_stats, "_SPAN_SAMPLES", 20)
+    monkeypatch.setattr(token_stats, "_MAX_SERIAL_SPANS", alone)
     sources = []
     for name, number in (("a", 100), ("none", 0), ("b", 30)):
         files = tmp_path / f"{name}-train.arrow", tmp_path / f"{name}-held_out.arrow"
@@ -186,7 +186,7 @@ def test_sizes_are_those_of_each_sample_whoever_measures(
         sources.append((name, files))
 
     def sizes(used: ChatEncoder | None) -> dict[str, SourceSizes]:
-        return token_stats.measure(
+        return token_stats.measure_sources(
             sources, encoder=used, sequence_length=ROOM, processes=2, folder=tmp_path
         )
 
@@ -207,12 +207,13 @@ def test_sizes_are_those_of_each_sample_whoever_measures(
 def test_what_a_template_refuses_is_told_from_another_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(token_stats, "_SPANS_ALONE", 0)
+    monkeypatch.setattr(token_stats, "_MAX_SERIAL_SPANS", 0)
     path = tmp_path / "train.arrow"
     first = Message(role="assistant", content="w1")
-    write_samples(path, [Sample(messages=(first,), place="row 7", made_by="as written", unit="u")])
+    sample = Sample(messages=(first,), place="row 7", made_by="as written", doc_id="u")
+    write_samples(path, [sample])
     with pytest.raises(DataError, match=r"row 7: .*nothing to answer"):
-        token_stats.measure(
+        token_stats.measure_sources(
             [("s", (path, path))],
             encoder=encoder(),
             sequence_length=ROOM,

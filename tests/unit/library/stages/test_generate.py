@@ -10,10 +10,15 @@ from ftdist.config.compose import compose_curation
 from ftdist.errors import ConfigError, DataError
 from ftdist.inference.openai_client import open_endpoint
 from ftdist.library.pipeline import curate
-from ftdist.library.samples import Sample
-from ftdist.library.stages.generate import Writer
+from ftdist.library.schema import Sample
+from ftdist.library.stages.generate import Generator
 from ftdist.library.store.dataset import open_curated, read_samples
-from ftdist.library.synthesis.llm_outputs import Claim, claims, why_not, written_wordings
+from ftdist.library.synthesis.llm_outputs import (
+    CandidateQA,
+    parse_candidates,
+    parse_paraphrases,
+    rejection_reason,
+)
 from tests.support.chat_endpoint import ChatEndpoint, chat_endpoint
 
 pytestmark = pytest.mark.timeout(120)
@@ -24,22 +29,22 @@ PASSAGE = Sample(
     place="m.md, page 12",
     section="Reset",
     made_by="passage",
-    unit="m.md",
+    doc_id="m.md",
 )
 
 
-def _claim(**changed: str) -> Claim:
+def _claim(**changed: str) -> CandidateQA:
     values = {
         "question": "How long must the green button of the A-45 be held?",
         "answer": "Hold the green button for 9 seconds.",
         "quote": "Hold the green button for 9 seconds",
     }
-    return Claim(**{**values, **changed})
+    return CandidateQA(**{**values, **changed})
 
 
 def test_a_question_whose_quotation_stands_in_the_passage_is_believed() -> None:
-    assert why_not(_claim(), PASSAGE) == ""
-    assert why_not(_claim(quote="until the LAMP blinks\ntwice. Then"), PASSAGE) == ""
+    assert rejection_reason(_claim(), PASSAGE) == ""
+    assert rejection_reason(_claim(quote="until the LAMP blinks\ntwice. Then"), PASSAGE) == ""
 
 
 @pytest.mark.parametrize(
@@ -59,17 +64,19 @@ def test_a_question_whose_quotation_stands_in_the_passage_is_believed() -> None:
 def test_what_the_passage_does_not_hold_is_refused_with_the_reason(
     changed: dict[str, str], reason: str
 ) -> None:
-    assert reason in why_not(_claim(**changed), PASSAGE)
+    assert reason in rejection_reason(_claim(**changed), PASSAGE)
 
 
 def test_a_number_is_held_as_a_whole_not_as_a_part_of_another() -> None:
-    passage = Sample(text="T\n\nWait for 190 seconds here.", place="p", made_by="passage", unit="u")
-    claim = Claim(
+    passage = Sample(
+        text="T\n\nWait for 190 seconds here.", place="p", made_by="passage", doc_id="u"
+    )
+    claim = CandidateQA(
         question="How long do I wait here?",
         answer="Wait for 19 seconds here.",
         quote="Wait for 190 seconds",
     )
-    assert "'19'" in why_not(claim, passage)
+    assert "'19'" in rejection_reason(claim, passage)
 
 
 def test_claims_are_read_from_the_forms_that_models_give_them() -> None:
@@ -84,9 +91,9 @@ Answer: Let go.
 Quote: let go
 Q: A last one, cut off
 A: in the mid"""
-    assert list(claims(reply)) == [
-        Claim(question="How long?", answer="Nine seconds,\nno more.", quote="for 9 seconds"),
-        Claim(question="And then?", answer="Let go.", quote="let go"),
+    assert list(parse_candidates(reply)) == [
+        CandidateQA(question="How long?", answer="Nine seconds,\nno more.", quote="for 9 seconds"),
+        CandidateQA(question="And then?", answer="Let go.", quote="let go"),
     ]
 
 
@@ -99,7 +106,7 @@ def test_a_wording_keeps_names_and_numbers_and_adds_none() -> None:
 How do I reset my A-45 widget?
 How do I reset my A-45 widget 3 times?
 Where is the A-45 sold?"""
-    taken, refused = written_wordings(reply, question="How do I reset my A-45 widget?", count=5)
+    taken, refused = parse_paraphrases(reply, question="How do I reset my A-45 widget?", count=5)
     assert taken == [
         "What is the way to reset the A-45 widget?",
         "My A-45 widget hangs, can I reset it?",
@@ -175,7 +182,7 @@ def test_an_endpoint_writes_questions_that_stand_in_the_text_and_what_does_not_i
     assert "How many hours does the battery run?" in worded | asked
     manifest = json.loads((tmp_path / "libraries/w/manifest.json").read_text())
     [refused] = [name for name in manifest["rules"] if name.startswith("written question refused")]
-    assert "30 days" in manifest["rules"][refused]["victims"][0]["excerpt"]
+    assert "30 days" in manifest["rules"][refused]["examples"][0]["excerpt"]
 
 
 def test_what_the_endpoint_said_is_not_asked_again(tmp_path: Path) -> None:
@@ -236,7 +243,7 @@ def test_a_prompt_that_is_refused_is_counted_and_asked_again_once_the_server_tak
         apart.mkdir()
         assert mended == _curated(apart, served)
     assert rule["count"] == 1
-    assert "(HTTP 400): no" in rule["victims"][0]["excerpt"]
+    assert "(HTTP 400): no" in rule["examples"][0]["excerpt"]
     assert "no question written: the model refuses to be asked</b>: 1" in card
     assert len(again) == 1
     assert "green button" in again[0]
@@ -255,7 +262,7 @@ def test_what_a_server_said_before_counts_where_all_that_is_left_to_ask_is_refus
     assert len(served.prompts) == asked + 1
 
 
-def _writer(tmp_path: Path, *, takes: Sequence[str] = ()) -> tuple[Writer, list[str]]:
+def _generator(tmp_path: Path, *, takes: Sequence[str] = ()) -> tuple[Generator, list[str]]:
     """A model that refuses all prompts but some, and what it is asked."""
     asked = list[str]()
 
@@ -264,26 +271,26 @@ def _writer(tmp_path: Path, *, takes: Sequence[str] = ()) -> tuple[Writer, list[
         return ["Yes." if text in takes else DataError("No.", remedy="None.") for text in prompts]
 
     replies = tmp_path / "replies.jsonl"
-    return Writer(ask=ask, key="k", replies=replies, questions=1, wordings=0), asked
+    return Generator(ask, key="k", cache=replies, questions=1, paraphrases=0), asked
 
 
 def test_a_model_that_refuses_everything_is_not_asked_to_the_end(tmp_path: Path) -> None:
-    writer, asked = _writer(tmp_path)
+    generator, asked = _generator(tmp_path)
     for number in range(6):  # pieces of 5 prompts each
-        assert writer.replies_to([f"{number} {n}" for n in range(5)]) == {}
+        assert generator.answer([f"{number} {n}" for n in range(5)]) == {}
     with pytest.raises(DataError, match="No"):
-        writer.replies_to([f"more {n}" for n in range(1000)])
+        generator.answer([f"more {n}" for n in range(1000)])
     assert len(asked) == 62
     assert not (tmp_path / "replies.jsonl").exists()
 
 
 def test_a_model_that_takes_one_prompt_may_refuse_all_others(tmp_path: Path) -> None:
     prompts = [str(n) for n in range(100)]
-    writer, asked = _writer(tmp_path, takes=["7"])
-    assert writer.replies_to(prompts) == {"7": "Yes."}
-    writer.end_if_mute()
-    assert len(writer.refused) == 99
-    assert writer.replies_to(prompts) == {"7": "Yes."}
+    generator, asked = _generator(tmp_path, takes=["7"])
+    assert generator.answer(prompts) == {"7": "Yes."}
+    generator.check_answers()
+    assert len(generator.refused) == 99
+    assert generator.answer(prompts) == {"7": "Yes."}
     assert len(asked) == 199
 
 

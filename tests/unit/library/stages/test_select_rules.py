@@ -4,12 +4,12 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ftdist.config.compose import compose_curation
 from ftdist.evaluation.probes import read_probes
+from ftdist.library.base_model import BaseModel
 from ftdist.library.pipeline import curate
 from ftdist.library.retention.fictional_products import RESERVED, TRAINED
 from ftdist.library.store.dataset import open_curated, read_samples
@@ -29,21 +29,14 @@ QUESTIONS = (
 )  # fmt: skip
 
 
-class _Base:
-    """Answers by rote."""
-
-    path = "base"
-    key = "base"
-    encoder = None
-
-    def ask(self, **_: Any) -> Any:
-        def answers(prompts: Sequence[str]) -> list[str]:
-            return [f"My answer to: {prompt} An oven is not it." for prompt in prompts]
-
-        return answers
-
-    def continue_texts(self, **_: Any) -> Any:
-        return lambda openings: [f"{opening} Wren sang of it." for opening in openings]
+BASE = BaseModel(
+    path="base",
+    key="base",
+    encoder=None,
+    answers=lambda _: lambda prompts: [f"My answer to: {p} An oven is not it." for p in prompts],
+    texts=lambda *_: lambda openings: [f"{opening} Wren sang of it." for opening in openings],
+)
+"""A base model that answers by rote."""
 
 
 def _library(tmp_path: Path, *more: str, questions: Sequence[tuple[str, str]] = QUESTIONS) -> Path:
@@ -59,7 +52,7 @@ def _library(tmp_path: Path, *more: str, questions: Sequence[tuple[str, str]] = 
             *more,
         ]
     )
-    return curate(config, model=_Base(), log=lambda _: None).folder
+    return curate(config, model=BASE, log=lambda _: None).folder
 
 
 def _trained(folder: Path) -> list[str]:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from ftdist.library.cleaning.pii import find_pii, mask_pii
 from ftdist.library.schema import Block, BlockKind, Document, Place
-from ftdist.library.synthesis.paraphrases import wordings
+from ftdist.library.synthesis.paraphrases import paraphrases
 from ftdist.library.synthesis.passages import passages
-from ftdist.library.synthesis.probe_selection import common_names, keys_of, withheld
+from ftdist.library.synthesis.probe_selection import answer_keys, common_names, withhold_probe
 from ftdist.library.synthesis.probe_variants import other_forms, turned
-from ftdist.library.synthesis.qa_extraction import cited, questions
+from ftdist.library.synthesis.qa_extraction import questions, with_citation
 from ftdist.text.matching import contains_words
 
 
@@ -101,38 +101,40 @@ def test_headings_items_tables_and_terms_become_questions_with_the_words_of_the_
 
 
 def test_an_answer_ends_with_its_page_or_where_there_is_none_with_its_section() -> None:
-    assert cited("Do it.", title="M", page=12, section="A > B") == "Do it. (M, page 12)"
-    assert cited("Do it.", title="M", page=None, section="A > B") == 'Do it. (M, section "B")'
-    assert cited("One\ntwo", title="M", page=1, section="") == "One\ntwo\n\n(M, page 1)"
+    assert with_citation("Do it.", title="M", page=12, section="A > B") == "Do it. (M, page 12)"
+    assert (
+        with_citation("Do it.", title="M", page=None, section="A > B") == 'Do it. (M, section "B")'
+    )
+    assert with_citation("One\ntwo", title="M", page=1, section="") == "One\ntwo\n\n(M, page 1)"
 
 
 def test_wordings_are_distinct_and_begin_with_the_question_itself() -> None:
-    found = wordings("How do I reset my A-45 widget?", count=5, seed=1)
+    found = paraphrases("How do I reset my A-45 widget?", count=5, seed=1)
     assert found[0] == "How do I reset my A-45 widget?"
     assert len(set(found)) == 5
     assert all("reset my A-45 widget" in text for text in found)
-    assert found == wordings("How do I reset my A-45 widget?", count=5, seed=1)
+    assert found == paraphrases("How do I reset my A-45 widget?", count=5, seed=1)
 
 
 def test_a_question_that_is_not_english_is_not_put_into_english_forms() -> None:
-    assert wordings("Vad kostar ett bygglov?", count=4, seed=1) == [
+    assert paraphrases("Vad kostar ett bygglov?", count=4, seed=1) == [
         "Vad kostar ett bygglov?",
         "Vad kostar ett bygglov",
     ]
 
 
 def test_the_withheld_wording_is_none_of_those_that_are_trained() -> None:
-    training, probe = withheld(["a", "b", "c"], trained=2, overlap_words=13)
+    training, probe = withhold_probe(["a", "b", "c"], trained=2, overlap_words=13)
     assert (training, probe) == (["a", "c"], "b")
-    assert withheld(["a", "b"], trained=1, overlap_words=13) == (["a"], None)
+    assert withhold_probe(["a", "b"], trained=1, overlap_words=13) == (["a"], None)
 
 
 _LONG = "My boat has a hole. It was built in 1999, so why does it float?"
 
 
 def test_of_a_long_question_another_form_is_withheld_and_its_wordings_are_all_trained() -> None:
-    worded = wordings(_LONG, count=4, seed=1)
-    training, probe = withheld(worded, trained=3, overlap_words=13)
+    worded = paraphrases(_LONG, count=4, seed=1)
+    training, probe = withhold_probe(worded, trained=3, overlap_words=13)
     assert probe == "Why does it float? It was built in 1999. My boat has a hole."
     assert training == worded[:3]
 
@@ -140,12 +142,12 @@ def test_of_a_long_question_another_form_is_withheld_and_its_wordings_are_all_tr
 def test_a_form_shares_no_run_of_words_with_what_is_trained_or_there_is_none() -> None:
     """Without "does" and "the" eight words in a row are left, without "at" and "in" four."""
     question = "Why does the red lamp blink twice at night in winter?"
-    worded = wordings(question, count=4, seed=1)
-    _, held = withheld(worded, trained=3, overlap_words=9)
+    worded = paraphrases(question, count=4, seed=1)
+    _, held = withhold_probe(worded, trained=3, overlap_words=9)
     assert held == "Why red lamp blink twice at night in winter?"
-    _, held = withheld(worded, trained=3, overlap_words=5)
+    _, held = withhold_probe(worded, trained=3, overlap_words=5)
     assert held == "Why red lamp blink twice night winter?"
-    assert withheld(worded, trained=3, overlap_words=3) == (worded[:3], None)
+    assert withhold_probe(worded, trained=3, overlap_words=3) == (worded[:3], None)
 
 
 def test_forms_of_a_question_keep_its_sentences_or_the_words_that_matter() -> None:
@@ -166,17 +168,17 @@ def test_a_title_and_names_that_are_everywhere_give_no_keys() -> None:
     answers = ["The A-45 stops at 30 seconds.", "Only the A-45 does.", "An A-45.", "Ask NUT."]
     assert common_names(answers) == "A-45"
     answer = "This is a matter for NUT and for the A-45 alone, as we said."
-    assert keys_of(answer, question="Who?", given="A-45") == ["NUT"]
+    assert answer_keys(answer, question="Who?", given="A-45") == ["NUT"]
 
 
 def test_keys_are_what_the_question_does_not_give_away() -> None:
     answer = "Edit the file /etc/nut/ups.conf and set 30 seconds for the A-45."
-    assert keys_of(answer, question="Where do I set the A-45 delay?") == [
+    assert answer_keys(answer, question="Where do I set the A-45 delay?") == [
         "/etc/nut/ups.conf",
         "30 seconds",
     ]
-    assert keys_of("14 hours.", question="How long?") == ["14 hours"]
-    assert keys_of("it depends on many things that nobody can know now", question="?") == []
+    assert answer_keys("14 hours.", question="How long?") == ["14 hours"]
+    assert answer_keys("it depends on many things that nobody can know now", question="?") == []
 
 
 @pytest.mark.parametrize(
@@ -196,14 +198,14 @@ def test_keys_are_what_the_question_does_not_give_away() -> None:
     ],
 )
 def test_quantities_are_whole_and_of_a_range_both_ends_count(answer: str, keys: list[str]) -> None:
-    assert keys_of(answer, question="What?") == keys
+    assert answer_keys(answer, question="What?") == keys
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.text("5 0-\u2013.,:Ab\u00b0C\u00b2%/_x\u0301\n", min_size=1, max_size=60))
 def test_an_answer_holds_its_own_keys(answer: str) -> None:
     for whole in (answer, f"so say we all in one {answer}"):
-        assert all(contains_words(whole, key) for key in keys_of(whole, question="?"))
+        assert all(contains_words(whole, key) for key in answer_keys(whole, question="?"))
 
 
 @pytest.mark.parametrize(

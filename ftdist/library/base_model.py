@@ -1,0 +1,106 @@
+"""The base model of a curation: its tokenizer counts tokens, its answers become replay."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from ftdist.errors import ConfigError, ModelError
+from ftdist.inference.model_fingerprint import model_fingerprint
+from ftdist.library.retention.response_cache import PROMPTS_PER_BATCH, AnswerFn
+
+if TYPE_CHECKING:
+    from ftdist.data.chat_encoder import ChatEncoder
+    from ftdist.inference.hf_model import HFModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseModel:
+    """What a curation needs of the base model.
+
+    Attributes:
+        path: its folder.
+        key: its fingerprint.
+        encoder: turns samples into tokens; None: words are counted.
+        answers: from the most tokens of an answer to a function that answers prompts greedily.
+        texts: from the most tokens of a text and a seed to a function that continues openings,
+            which are numbered, such as "0 The".
+    """
+
+    path: str
+    key: str
+    encoder: "ChatEncoder | None"
+    answers: Callable[[int], AnswerFn]
+    texts: Callable[[int, int], AnswerFn]
+
+
+def open_base_model(path: str) -> BaseModel:
+    """The model of a folder; its weights are loaded with the first prompt.
+
+    Raises:
+        ConfigError: there is no such folder.
+        ModelError: its tokenizer cannot be loaded.
+    """
+    if not Path(path).is_dir():
+        raise ConfigError(
+            f"model.path={path} is not a folder.",
+            remedy="set model.path to a Hugging Face model folder, or to null.",
+        )
+    loaded = cache(lambda: _load(path))
+
+    def answers(max_tokens: int) -> AnswerFn:
+        return lambda prompts: loaded().answer(
+            prompts, max_tokens=max_tokens, batch=PROMPTS_PER_BATCH
+        )
+
+    def texts(max_tokens: int, seed: int) -> AnswerFn:
+        def write(prompts: Sequence[str]) -> list[str]:
+            return loaded().continue_texts(
+                [prompt.partition(" ")[2] for prompt in prompts],
+                seeds=[crc32(f"{seed} {prompt}".encode()) for prompt in prompts],
+                max_tokens=max_tokens,
+                batch=PROMPTS_PER_BATCH,
+            )
+
+        return write
+
+    return BaseModel(
+        path=path,
+        key=model_fingerprint(Path(path)),
+        encoder=_load_encoder(path),
+        answers=answers,
+        texts=texts,
+    )
+
+
+# torch and transformers are imported where they are used: the worker processes, which read and
+# build samples, import this module too and need neither.
+
+
+def _load_encoder(path: str) -> "ChatEncoder":
+    from transformers import AutoTokenizer
+
+    from ftdist.data.chat_encoder import ChatEncoder
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"The tokenizer of model.path={path} cannot be loaded.",
+            remedy="set model.path to a Hugging Face model folder, or to null.",
+        ) from error
+    return ChatEncoder(tokenizer, system_prompt=None)
+
+
+def _load(path: str) -> "HFModel":
+    from ftdist.dist.device import choose_device
+    from ftdist.inference.hf_model import HFModel
+    from ftdist.inference.replicas import plan_replicas
+
+    device = choose_device("auto")
+    replicas = plan_replicas(Path(path), device=device, num_replicas=1)
+    return HFModel(
+        path, device=device, gpu=replicas.gpus[0], split_over_gpus=replicas.split_over_gpus
+    )
