@@ -5,7 +5,7 @@ runs/R/  config.yaml plan.json overrides.txt   what was asked, what was computed
          jobs/                                 submitit's files and the logs of every rank
          attempts/N/                           host facts and stacks of one start
          events.jsonl metrics.jsonl            the records of truth
-         measures.jsonl                        what was known and kept, a line a measurement
+         measures.jsonl                        evaluations during training, one per line
          checkpoints/step-00001200/            committed; a `.partial` is not one
          wandb/ export/ report/ lock
 """
@@ -54,12 +54,12 @@ class RunDir:
 
     @property
     def plan(self) -> Path:
-        """What was computed from the config and the packed library."""
+        """The plan: computed from the config and the packed library."""
         return self.root / "plan.json"
 
     @property
     def overrides(self) -> Path:
-        """The command line as typed, one override a line."""
+        """The overrides as typed, one per line."""
         return self.root / "overrides.txt"
 
     @property
@@ -79,17 +79,17 @@ class RunDir:
 
     @property
     def events(self) -> Path:
-        """What happened: one JSON object a line."""
+        """Events: one JSON object per line."""
         return self.root / "events.jsonl"
 
     @property
     def metrics(self) -> Path:
-        """What was measured: one JSON object a step."""
+        """Metrics: one JSON object per step."""
         return self.root / "metrics.jsonl"
 
     @property
     def measures(self) -> Path:
-        """What the model knew and kept while it learned: one JSON object a measurement."""
+        """Evaluations during training: one JSON object per evaluation."""
         return self.root / "measures.jsonl"
 
     @property
@@ -109,7 +109,7 @@ class RunDir:
 
     @property
     def report(self) -> Path:
-        """Base and tuned answers, and their scores."""
+        """Answers and scores of base and tuned model."""
         return self.root / "report"
 
     @property
@@ -129,7 +129,7 @@ class RunDir:
 
     @property
     def lock(self) -> Path:
-        """Held by the one attempt that writes here."""
+        """Held by the one attempt that writes to the run."""
         return self.root / "lock"
 
     def request(self, stage: str) -> Path:
@@ -151,10 +151,10 @@ class RunDir:
         return self.config.is_file()
 
     def create(self, *, private: bool) -> None:
-        """Make the folders of a new run. Of several who try at once, one succeeds.
+        """Create the folders of a new run. Of several concurrent calls, one succeeds.
 
         Raises:
-            ConfigError: somebody else has made it, or there is something in its folder.
+            ConfigError: it exists already, or its folder is not empty.
         """
         self.root.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -165,7 +165,7 @@ class RunDir:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
             raise ConfigError(
-                f"There is a run {self.name} already, in {self.root}.",
+                f"Run {self.name} already exists in {self.root}.",
                 remedy="set another run.name.",
             ) from None
         if private:
@@ -183,7 +183,7 @@ class RunDir:
             self.append_event(kind, **fields)
 
     def was_cancelled(self, stage: str = "train") -> bool:
-        """Whether somebody asked for the end since a stage was last asked to go."""
+        """Whether the run was cancelled since a stage was last requested."""
         cancelled = False
         for event in self.read_events():
             match event.get("event"):
@@ -196,7 +196,7 @@ class RunDir:
         return cancelled
 
     def read_events(self) -> Iterator[dict[str, Any]]:
-        """What happened, oldest first; a torn last line is passed over."""
+        """The events, oldest first; a truncated last line is skipped."""
         yield from read_json_lines(self.events)
 
 

@@ -1,4 +1,4 @@
-"""A committed checkpoint as a Hugging Face model folder, checked by reloading it."""
+"""Exports a committed checkpoint as a Hugging Face model folder, checked by reloading it."""
 
 import json
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def export(run_dir: Path) -> Exported:
     """
     run = RunDir(run_dir)
     config = load_config(run.config)
-    manifest, checkpoint = _chosen(run, config)
+    manifest, checkpoint = _choose_checkpoint(run, config)
     dtype = config.export.dtype
     if dtype == "auto":
         dtype = manifest.metadata["dtype"]
@@ -81,32 +81,32 @@ def export(run_dir: Path) -> Exported:
     )
 
 
-def _chosen(run: RunDir, config: RunConfig) -> tuple[Manifest, Path]:
+def _choose_checkpoint(run: RunDir, config: RunConfig) -> tuple[Manifest, Path]:
     store = CheckpointStore(run.checkpoints, keep=config.checkpoint.keep_latest)
 
     def on_damaged(path: Path, why: str) -> None:
         run.append_event("checkpoint_corrupt", path=str(path), problem=why)
 
     best = store.best_verified(on_damaged) if config.export.checkpoint == "best" else None
-    found = best or store.latest_verified(on_damaged)
-    if found is None:
+    chosen = best or store.latest_verified(on_damaged)
+    if chosen is None:
         raise StorageError(
             f"Run {run.name} has no committed checkpoint.",
             remedy=f"let it train first: ftdist resume {run.name}.",
         )
-    return read_manifest(found.path), found.path
+    return read_manifest(chosen.path), chosen.path
 
 
 def _write_weights(
     checkpoint: Path, manifest: Manifest, folder: Path, *, dtype: torch.dtype, limit_bytes: int
 ) -> None:
     shapes: dict[str, list[int]] = manifest.metadata["shapes"]
-    groups = _shards_of(shapes, item_bytes=dtype.itemsize, limit_bytes=limit_bytes)
+    groups = _group_by_file(shapes, item_bytes=dtype.itemsize, limit_bytes=limit_bytes)
     names = [f"model-{i + 1:05d}-of-{len(groups):05d}.safetensors" for i in range(len(groups))]
     if len(groups) == 1:
         names = ["model.safetensors"]
     for file, group in zip(names, groups, strict=True):
-        tensors = dict(_whole(checkpoint, manifest, group, dtype=dtype))
+        tensors = dict(_unsharded(checkpoint, manifest, group, dtype=dtype))
         write_tensors(tensors, folder / file)
     if len(groups) > 1:
         total = sum(_elements(shape) for shape in shapes.values()) * dtype.itemsize
@@ -117,7 +117,7 @@ def _write_weights(
         write_whole(folder / "model.safetensors.index.json", json.dumps(index, indent=2) + "\n")
 
 
-def _shards_of(
+def _group_by_file(
     shapes: dict[str, list[int]], *, item_bytes: int, limit_bytes: int
 ) -> list[list[str]]:
     """Names in order, cut where the next parameter would make a file larger than the limit."""
@@ -133,7 +133,7 @@ def _shards_of(
     return groups
 
 
-def _whole(
+def _unsharded(
     checkpoint: Path, manifest: Manifest, names: list[str], *, dtype: torch.dtype
 ) -> Iterator[tuple[str, Tensor]]:
     """Parameters put together from the master shards of all ranks, one at a time."""

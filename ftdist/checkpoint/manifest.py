@@ -1,10 +1,10 @@
-"""What a checkpoint folder must hold: the name, size and SHA-256 of every file in it.
+"""The manifest of a checkpoint folder: name, size and SHA-256 of every file in it.
 
     {"format": 1, "step": 1200, "attempt": 3, "metadata": {...},
      "files": [{"name": "rank-00000-of-00002.safetensors", "size": 1048576, "sha256": "..."}],
      "sha256": "..."}
 
-The last line is the manifest's own hash, so that a bit flipped in it is found like any other.
+The last line is the manifest's own hash, which covers all the rest.
 """
 
 import hashlib
@@ -52,7 +52,7 @@ class FileRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What the lead wrote down when it committed."""
+    """Written by rank 0 when it commits."""
 
     step: int
     attempt: int
@@ -61,17 +61,17 @@ class Manifest:
 
 
 def describe_file(path: Path) -> FileRecord:
-    """Bring a file to disk and say what it holds; read in chunks, never whole in memory."""
+    """Flush a file to disk and hash it."""
     fsync_paths(path)
     return FileRecord(name=path.name, size=path.stat().st_size, sha256=file_sha256(path))
 
 
 def check_presence(folder: Path, records: Sequence[FileRecord]) -> list[str]:
-    """What is missing from `folder`, too many in it, or of another size; a sentence part each."""
+    """Files that are missing from `folder`, unexpected, or of another size; one clause each."""
     problems = []
     for record in records:
         try:
-            # Opened, not just looked up: a network file system asks the server anew on open.
+            # Opened, not just looked up: on open a network file system asks the server.
             with (folder / record.name).open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
         except FileNotFoundError:
@@ -81,11 +81,11 @@ def check_presence(folder: Path, records: Sequence[FileRecord]) -> list[str]:
             problems.append(f"{record.name} has {size} bytes instead of {record.size}")
     expected = {record.name for record in records} | {MANIFEST}
     extra = sorted({entry.name for entry in folder.iterdir()} - expected)
-    return problems + [f"{name} does not belong to it" for name in extra]
+    return problems + [f"{name} is unexpected" for name in extra]
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest and bring it and the folder's names to disk."""
+    """Write the manifest, and flush it and the folder to disk."""
     body = {"format": FORMAT, **asdict(manifest)}
     body["sha256"] = _own_hash(body)
     write_whole(folder / MANIFEST, json.dumps(body, indent=1, sort_keys=True) + "\n")
@@ -96,7 +96,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of a checkpoint, its own hash checked.
 
     Raises:
-        DamagedCheckpointError: it is missing, torn, changed, or of another format.
+        DamagedCheckpointError: it is missing, truncated, changed, or of another format.
         StorageError: it cannot be read just now.
     """
     with storage_errors("read", folder):
@@ -107,7 +107,7 @@ def read_manifest(folder: Path) -> Manifest:
         except ValueError:
             raise damaged(folder, [f"{MANIFEST} is not JSON"]) from None
     if not isinstance(body, dict) or body.pop("sha256", None) != _own_hash(body):
-        raise damaged(folder, [f"{MANIFEST} is not as it was written"])
+        raise damaged(folder, [f"{MANIFEST} was changed"])
     if body["format"] != FORMAT:
         raise damaged(folder, [f"{MANIFEST} has format {body['format']}, not {FORMAT}"])
     return Manifest(
@@ -130,11 +130,11 @@ def verify_folder(folder: Path) -> Manifest:
         problems = check_presence(folder, manifest.files)
         if not problems:
             with ThreadPoolExecutor(_HASHING_THREADS) as pool:
-                found = pool.map(lambda record: file_sha256(folder / record.name), manifest.files)
+                digests = pool.map(lambda record: file_sha256(folder / record.name), manifest.files)
                 problems = [
                     f"the content of {record.name} has changed (SHA-256 {digest[:12]}... instead "
                     f"of {record.sha256[:12]}...)"
-                    for record, digest in zip(manifest.files, found, strict=True)
+                    for record, digest in zip(manifest.files, digests, strict=True)
                     if digest != record.sha256
                 ]
     if problems:

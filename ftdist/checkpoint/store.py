@@ -145,10 +145,7 @@ class CheckpointStore:
         shutil.rmtree(self._partial(step, attempt), ignore_errors=True)
 
     def clean_leftovers(self, attempt: int) -> None:
-        """Remove what earlier attempts left half written or half deleted. At an attempt's start.
-
-        Folders of later attempts stay.
-        """
+        """Remove what attempts before this one left half written or half deleted."""
         for path in self._folders():
             partial = _PARTIAL.fullmatch(path.name)
             if partial is not None and int(partial[1]) < attempt:
@@ -160,7 +157,7 @@ class CheckpointStore:
         return (self._root / checkpoint_name(step)).is_dir()
 
     def committed(self) -> list[CheckpointInfo]:
-        """Committed checkpoints, newest first, by their names alone."""
+        """Committed checkpoints, newest first."""
         checkpoints = [
             CheckpointInfo(step=int(match[1]), path=path)
             for path in self._folders()

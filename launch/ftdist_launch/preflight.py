@@ -249,7 +249,7 @@ def run_problems(run: RunDir) -> Iterator[FtdistError]:
         )
     elif run.exists():
         yield ConfigError(
-            f"There is a run {run.name} already, in {run.root}.",
+            f"Run {run.name} already exists in {run.root}.",
             remedy=f"go on with it: `ftdist resume {run.name}`, or set another run.name.",
         )
     elif run.root.exists() and not run.root.is_dir():

@@ -60,7 +60,7 @@ def records(run: RunDir) -> dict[int, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("world_size", [1, 3])
-def test_what_ranks_weigh_and_write_is_what_the_exported_model_says(
+def test_scores_and_generations_of_shards_equal_those_of_the_exported_model(
     run_ranks: RunRanks,
     tmp_path: Path,
     ingredients: Path,
@@ -110,7 +110,7 @@ def test_what_ranks_weigh_and_write_is_what_the_exported_model_says(
         )
 
 
-def test_a_run_that_is_resumed_measures_on_as_if_it_had_not_been_stopped(
+def test_resumed_run_evaluates_as_if_it_had_not_been_stopped(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path, asked: tuple[str, ...]
 ) -> None:
     keys = (*asked, "eval.probes_every_steps=2", "merge.max_loss_increase=100")
@@ -132,7 +132,7 @@ def test_a_run_that_is_resumed_measures_on_as_if_it_had_not_been_stopped(
     assert best_step(parts) == best_step(whole)
 
 
-def test_measuring_leaves_what_is_learned_as_it_is(
+def test_evaluation_does_not_change_training(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path, asked: tuple[str, ...]
 ) -> None:
     hashes = []
@@ -144,7 +144,7 @@ def test_measuring_leaves_what_is_learned_as_it_is(
     assert hashes[0] == hashes[1]
 
 
-def test_training_ends_without_a_better_step_and_the_best_is_kept_and_exported(
+def test_early_stopping_keeps_and_exports_the_best_checkpoint(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path, asked: tuple[str, ...]
 ) -> None:
     # So low a rate changes no parameter: no later measurement is better than the first.

@@ -41,7 +41,7 @@ def test_interrupted_and_resumed_equals_uninterrupted_bit_for_bit(
     ("dtype", "before", "after", "next_loss", "twenty_steps"),
     [("float32", 3, 4, 1e-6, 1e-3), ("bfloat16", 3, 1, 1e-2, 5e-2)],
 )
-def test_run_goes_on_with_another_number_of_ranks(
+def test_run_resumes_with_another_number_of_ranks(
     run_ranks: RunRanks,
     tmp_path: Path,
     ingredients: Path,

@@ -83,19 +83,19 @@ def failing_on(world: World, failing: int) -> tuple[list[int], str]:
     raise AssertionError("nobody noticed")
 
 
-def test_what_fails_on_one_rank_fails_on_all_with_the_same_sentence(run_ranks: RunRanks) -> None:
+def test_failure_on_one_rank_fails_on_all_with_the_same_message(run_ranks: RunRanks) -> None:
     for values, problem in run_ranks(3, failing_on, 1):
         assert values == [0, 10, 20]
         assert problem == "Rank 1: [Errno 28] No space left on device."
 
 
-def told(world: World) -> tuple[dict[str, int], list[str]]:
+def exchanged(world: World) -> tuple[dict[str, int], list[str]]:
     return broadcast_json({"pid": os.getpid()}, world=world), all_gather_json(
         "x" * world.rank, world=world
     )
 
 
-def test_lead_tells_all_and_all_tell_each_other(run_ranks: RunRanks) -> None:
-    answers = run_ranks(3, told)
+def test_broadcast_and_all_gather_carry_json(run_ranks: RunRanks) -> None:
+    answers = run_ranks(3, exchanged)
     assert len({answer[0]["pid"] for answer in answers}) == 1
     assert [answer[1] for answer in answers] == [["", "x", "xx"]] * 3

@@ -33,20 +33,20 @@ def port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_ranks_meet_at_the_leads_address(run_ranks: RunRanks, port: int) -> None:
+def test_ranks_meet_at_the_address_of_rank_0(run_ranks: RunRanks, port: int) -> None:
     assert run_ranks(3, meet, 3, port, 60.0, group=False) == [6.0, 6.0, 6.0]
 
 
-def test_a_rank_that_does_not_come_is_told_with_the_address(run_ranks: RunRanks, port: int) -> None:
+def test_missing_rank_is_reported_with_the_address(run_ranks: RunRanks, port: int) -> None:
     (told,) = run_ranks(1, meet, 2, port, 3.0, group=False)
     assert isinstance(told, str)
     assert f"waited 3 s for 2 ranks at localhost:{port}, and not all joined" in told
     assert "cluster.network_interface" in told
 
 
-def test_a_port_that_is_taken_is_told(run_ranks: RunRanks) -> None:
+def test_port_in_use_is_reported(run_ranks: RunRanks) -> None:
     with socket.create_server(("", 0)) as other:
         port = int(other.getsockname()[1])
         (told,) = run_ranks(1, meet, 2, port, 10.0, group=False)
     assert isinstance(told, str)
-    assert f"Port {port} of localhost is taken" in told
+    assert f"Port {port} of localhost is used" in told

@@ -149,7 +149,7 @@ def test_commit_that_lacks_a_ranks_file_names_it_and_shows_nothing(store: Checkp
         store.commit(5, 1, records, {})
     assert caught.value.problem == (
         "step-00000005.partial-1 cannot be committed: rank-0.bin has 3 bytes instead of 4; "
-        "rank-1.bin is missing; stray.bin does not belong to it."
+        "rank-1.bin is missing; stray.bin is unexpected."
     )
     assert store.committed() == []
     store.discard(5, 1)

@@ -53,12 +53,12 @@ def change_manifest(path: Path) -> None:
 
 DAMAGES: dict[Callable[[Path], None], str] = {
     remove: "rank-1.bin is missing",
-    add: "rank-2.bin does not belong to it",
+    add: "rank-2.bin is unexpected",
     cut: "rank-1.bin has 39 bytes instead of 40",
     flip_bit: "the content of rank-1.bin has changed",
     lose_manifest: "manifest.json is missing",
     tear_manifest: "manifest.json is not JSON",
-    change_manifest: "manifest.json is not as it was written",
+    change_manifest: "manifest.json was changed",
 }
 
 

@@ -87,7 +87,7 @@ def test_a_rejected_submission_leaves_existing_files_alone(
 
     (tmp_path / "runs" / "r").mkdir()
     (tmp_path / "runs" / "r" / "notes.txt").write_text("mine")
-    with pytest.raises(ConfigError, match="There is a run r already"):
+    with pytest.raises(ConfigError, match="Run r already exists in"):
         submit([SubmitRequest(config=config, overrides=())], sweep=None, queue=Queue())
     assert (tmp_path / "runs" / "r" / "notes.txt").read_text() == "mine"
 
