@@ -59,8 +59,8 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
 @pytest.fixture(scope="session")
 def ingredients(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny model, its tokenizer, and a library."""
-    from tests.support.models import save_tiny_model
-    from tests.support.runs import write_library, write_tokenizer
+    from tests.support.models.tiny_models import save_tiny_model
+    from tests.support.runs.tiny_runs import write_library, write_tokenizer
 
     folder = tmp_path_factory.mktemp("ingredients")
     save_tiny_model(folder / "model", "llama_tied")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cluster import Login, SlurmLab, logged_in
+from tests.support.slurm.cluster import Login, SlurmLab, logged_in
 from tests.support.tiers import missing_cluster
 
 

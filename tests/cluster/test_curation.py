@@ -2,7 +2,7 @@
 
 import json
 
-from tests.support.cluster import Login
+from tests.support.slurm.cluster import Login
 
 MANUAL = "# A-45 Manual\n\n## Reset\n\nHold the green button for 9 seconds, then let go of it.\n"
 KEYS = (

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.support.cluster import ROOT, SlurmLab
+from tests.support.slurm.cluster import ROOT, SlurmLab
 
 SUM = """
 import os, socket, torch
@@ -26,7 +26,7 @@ print(socket.gethostname(), int(total))
 
 OWNER = """
 import time
-from tests.support.cluster import SlurmLab
+from tests.support.slurm.cluster import SlurmLab
 
 with SlurmLab.running(nodes=1) as lab:
     print(lab.folder, flush=True)

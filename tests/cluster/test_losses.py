@@ -9,9 +9,9 @@ import pytest
 
 from ftdist.errors import CrashLoopError
 from ftdist.rundir import RunDir
-from tests.support.cluster import Login, NodeProcess, SlurmLab, logged_in
-from tests.support.runs import curve
-from tests.support.stops import (
+from tests.support.runs.tiny_runs import curve
+from tests.support.slurm.cluster import Login, NodeProcess, SlurmLab, logged_in
+from tests.support.slurm.queued_runs import (
     STEPS,
     committed,
     events,

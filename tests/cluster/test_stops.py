@@ -8,9 +8,9 @@ import pytest
 from ftdist.errors import RequeueError
 from ftdist.observe.metrics import read_metrics
 from ftdist.rundir import RunDir
-from tests.support.cluster import Login, SlurmLab, logged_in
-from tests.support.runs import curve, state_hash
-from tests.support.stops import (
+from tests.support.runs.tiny_runs import curve, state_hash
+from tests.support.slurm.cluster import Login, SlurmLab, logged_in
+from tests.support.slurm.queued_runs import (
     STEPS,
     committed,
     events,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ftdist.observe.metrics import read_metrics
 from ftdist.rundir import RunDir
-from tests.support.cluster import Login, copy_checkout, logged_in
-from tests.support.runs import curve, state_hash
-from tests.support.stops import STEPS, committed, events, left_over, submit
+from tests.support.runs.tiny_runs import curve, state_hash
+from tests.support.slurm.cluster import Login, copy_checkout, logged_in
+from tests.support.slurm.queued_runs import STEPS, committed, events, left_over, submit
 
 
 def local_twin(run: RunDir, folder: Path) -> RunDir:

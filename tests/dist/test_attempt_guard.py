@@ -6,7 +6,7 @@ from ftdist.dist.world import World
 from ftdist.errors import RequeueError
 from ftdist.rundir import RunDir
 from tests.support.ranks import RunRanks
-from tests.support.runs import attempt, make_run, run_attempt
+from tests.support.runs.tiny_runs import attempt, make_run, run_attempt
 
 
 def test_superseded_attempt_commits_nothing_and_requests_nothing(

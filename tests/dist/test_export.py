@@ -16,7 +16,7 @@ from ftdist.checkpoint.manifest import describe_file, read_manifest, write_manif
 from ftdist.errors import StorageError
 from ftdist.rundir import RunDir
 from tests.support.ranks import RunRanks
-from tests.support.runs import STEPS, make_run, run_attempt
+from tests.support.runs.tiny_runs import STEPS, make_run, run_attempt
 
 
 @pytest.fixture(scope="module")

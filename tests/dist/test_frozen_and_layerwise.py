@@ -26,10 +26,10 @@ from tests.dist.test_gradient import (
     plain_gradients,
     relative_error,
 )
-from tests.support.models import save_tiny_model
-from tests.support.packed_rows import loss_tokens, sequences
+from tests.support.models.packed_rows import loss_tokens, sequences
+from tests.support.models.tiny_models import save_tiny_model
 from tests.support.ranks import RunRanks
-from tests.support.runs import (
+from tests.support.runs.tiny_runs import (
     STEPS,
     curve,
     make_run,

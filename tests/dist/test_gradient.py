@@ -12,8 +12,8 @@ from ftdist.data.collate import build_batch
 from ftdist.dist.world import World
 from ftdist.train.step import train_step
 from ftdist.zero.engine import Zero3Engine
-from tests.support.models import save_tiny_model, tiny_config, tiny_plan
-from tests.support.packed_rows import loss_tokens, sequences
+from tests.support.models.packed_rows import loss_tokens, sequences
+from tests.support.models.tiny_models import save_tiny_model, tiny_config, tiny_plan
 from tests.support.ranks import RunRanks
 
 SEQUENCES = 7

@@ -14,8 +14,8 @@ from ftdist.dist.world import World
 from ftdist.train.step import train_step
 from ftdist.zero.engine import Zero3Engine
 from tests.dist.test_gradient import relative_error
-from tests.support.models import save_tiny_model, tiny_config, tiny_plan
-from tests.support.packed_rows import loss_tokens, sequences
+from tests.support.models.packed_rows import loss_tokens, sequences
+from tests.support.models.tiny_models import save_tiny_model, tiny_config, tiny_plan
 from tests.support.ranks import RunRanks
 
 SEQUENCES = 7

@@ -14,8 +14,14 @@ from ftdist.errors import ModelError
 from ftdist.observe.memory import anonymous_memory_gib, peak_memory_gib
 from ftdist.train.model_checks import check_model
 from ftdist.zero.engine import Zero3Engine
-from tests.support.models import FAMILIES, VOCAB, save_tiny_model, tiny_config, tiny_plan
-from tests.support.packed_rows import sequences
+from tests.support.models.packed_rows import sequences
+from tests.support.models.tiny_models import (
+    FAMILIES,
+    VOCAB,
+    save_tiny_model,
+    tiny_config,
+    tiny_plan,
+)
 from tests.support.ranks import RunRanks
 
 OWN_HEAD = {"gemma2", "granite"}

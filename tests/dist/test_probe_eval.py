@@ -15,7 +15,14 @@ from ftdist.inference.hf_model import HFModel
 from ftdist.io.jsonl import read_json_lines
 from ftdist.rundir import RunDir
 from tests.support.ranks import RunRanks
-from tests.support.runs import STEPS, curve, make_run, run_attempt, state_hash, stop_and_resume
+from tests.support.runs.tiny_runs import (
+    STEPS,
+    curve,
+    make_run,
+    run_attempt,
+    state_hash,
+    stop_and_resume,
+)
 
 CLOSE = 1e-4
 """Relative; a sum over shards is added up in another order."""

@@ -8,7 +8,7 @@ import pytest
 from ftdist.observe.metrics import Row, read_metrics
 from ftdist.rundir import RunDir
 from tests.support.ranks import RunRanks
-from tests.support.runs import (
+from tests.support.runs.tiny_runs import (
     STEPS,
     curve,
     make_run,

@@ -15,7 +15,7 @@ from ftdist.errors import StorageError
 from ftdist.observe.metrics import read_metrics
 from ftdist.rundir import RunDir
 from tests.support.ranks import RunRanks
-from tests.support.runs import STEPS, make_run
+from tests.support.runs.tiny_runs import STEPS, make_run
 
 
 def attempt_on_a_full_disk(world: World, run_dir: Path, room_from_step: int) -> int:

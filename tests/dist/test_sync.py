@@ -12,7 +12,7 @@ from ftdist.observe.metrics import read_metrics
 from ftdist.observe.wandb.api import WandbError
 from ftdist.observe.wandb.state import SenderLock, wandb_id
 from ftdist.observe.wandb.sync import sync as send
-from tests.support.fake_wandb_run import (
+from tests.support.wandb.fake_run import (
     STEPS,
     as_recorded,
     make_run,
@@ -21,7 +21,7 @@ from tests.support.fake_wandb_run import (
     start,
     without_time,
 )
-from tests.support.wandb_uploads import NO_KEY, Loopback, by_attempt, sync
+from tests.support.wandb.uploads import NO_KEY, Loopback, by_attempt, sync
 
 
 def test_sync_sends_each_step_once_while_the_run_goes_on_and_a_whole_new_run_if_asked(

@@ -17,8 +17,8 @@ import pytest
 from ftdist.io.jsonl import append_json_line
 from ftdist.observe.wandb.state import SyncState, wandb_id
 from ftdist.rundir import RunDir
-from tests.support import wandb_reader
-from tests.support.fake_wandb_run import (
+from tests.support.wandb import reader as wandb_reader
+from tests.support.wandb.fake_run import (
     CLOSE_TIMEOUT_S,
     STEPS,
     Done,
@@ -29,8 +29,8 @@ from tests.support.fake_wandb_run import (
     wait_for,
     without_time,
 )
-from tests.support.wandb_loopback import WandbLoopback
-from tests.support.wandb_uploads import FAULTS, Loopback, by_attempt, offline_rows, sync
+from tests.support.wandb.loopback import WandbLoopback
+from tests.support.wandb.uploads import FAULTS, Loopback, by_attempt, offline_rows, sync
 
 SECRET = "canary-of-the-environment-0123456789abcdef"
 

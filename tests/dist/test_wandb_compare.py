@@ -15,10 +15,17 @@ import pytest
 from ftdist.observe.wandb.comparison_table import COLUMNS
 from ftdist.observe.wandb.state import SenderLock, SyncState, wandb_id
 from ftdist.rundir import RunDir
-from tests.support.fake_comparisons import SECRET, TEXTS, WAIT_S, set_tracking, tell, write_report
-from tests.support.fake_wandb_run import STEPS, Done, make_run, record, start
-from tests.support.wandb_loopback import Answer
-from tests.support.wandb_uploads import Loopback, sync
+from tests.support.runs.fake_comparisons import (
+    SECRET,
+    TEXTS,
+    WAIT_S,
+    set_tracking,
+    tell,
+    write_report,
+)
+from tests.support.wandb.fake_run import STEPS, Done, make_run, record, start
+from tests.support.wandb.loopback import Answer
+from tests.support.wandb.uploads import Loopback, sync
 
 
 def summary(server: Loopback, run: RunDir) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from ftdist.io.jsonl import append_json_line
 from ftdist.observe.training_evals import ANSWERED, COLUMNS
 from ftdist.observe.wandb.state import SyncState, wandb_id
 from ftdist.rundir import RunDir
-from tests.support.fake_comparisons import SECRET, set_tracking
-from tests.support.fake_wandb_run import STEPS, make_run, record, start, wait_for
-from tests.support.wandb_uploads import Loopback, sync
+from tests.support.runs.fake_comparisons import SECRET, set_tracking
+from tests.support.wandb.fake_run import STEPS, make_run, record, start, wait_for
+from tests.support.wandb.uploads import Loopback, sync
 
 QUESTION, EXPECTED = "How is it cleaned?", "With vinegar."
 

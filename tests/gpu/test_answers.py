@@ -10,7 +10,7 @@ from ftdist.dist.device import free_memory
 from ftdist.evaluation.eval_set import read_inputs
 from ftdist.evaluation.runner import ask
 from ftdist.inference.hf_model import HFModel
-from tests.support.models import spread_tiny
+from tests.support.models.tiny_models import spread_tiny
 
 QUESTIONS = ["How do I charge the Fernbot?", "Hello!"]
 

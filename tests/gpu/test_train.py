@@ -5,7 +5,7 @@ from pathlib import Path
 from ftdist.checkpoint.export import export
 from ftdist.observe.metrics import read_metrics
 from tests.support.ranks import RunRanks
-from tests.support.runs import STEPS, make_run, run_attempt
+from tests.support.runs.tiny_runs import STEPS, make_run, run_attempt
 
 
 def test_run_on_one_gpu_learns_resumes_and_exports(

@@ -72,57 +72,44 @@ def partition_problems(config: RunConfig, partitions: list[Partition]) -> Iterat
         yield ConfigError(
             f"Partition {name} is down.", remedy="set cluster.partition to another one, or wait."
         )
-    limit = kinds[0].time_limit_min
-    if limit is not None and cluster.timeout_min > limit:
-        yield ConfigError(
-            f"cluster.timeout_min={cluster.timeout_min} exceeds the limit of partition {name}, "
-            f"{limit} minutes.",
-            remedy=f"set cluster.timeout_min to at most {limit}; the run continues in more jobs.",
-        )
-    yield from _node_problems(config, kinds)
+    yield from _limit_problems(config, kinds)
 
 
-def _node_problems(config: RunConfig, kinds: list[Partition]) -> Iterator[FtdistError]:
-    """Requests that exceed the nodes of the partition."""
+def _limit_problems(config: RunConfig, kinds: list[Partition]) -> Iterator[FtdistError]:
+    """Requests that exceed the partition or its nodes."""
     cluster, name = config.cluster, kinds[0].name
-    nodes = sum(kind.nodes for kind in kinds)
-    if cluster.nodes > nodes:
-        yield ConfigError(
-            f"cluster.nodes={cluster.nodes}, but partition {name} has {nodes} nodes.",
-            remedy=f"set cluster.nodes to at most {nodes}.",
-        )
-    cores = cluster.tasks_per_node * cluster.threads
-    max_cores = max(kind.cores for kind in kinds)
-    if cores > max_cores:
-        yield ConfigError(
-            f"{cluster.tasks_per_node} tasks of {cluster.threads} threads need {cores} "
-            f"cores per node, but nodes of partition {name} have {max_cores}.",
-            remedy=f"set cluster.cpus_per_task to {max(1, max_cores // cluster.tasks_per_node)}"
-            + (
-                f" and cluster.tasks_per_node to at most {max_cores}."
-                if cluster.tasks_per_node > max_cores
-                else "."
-            ),
-        )
-    memory_gib = max(kind.memory_mib for kind in kinds) / 1024
-    if cluster.memory_gib is not None and cluster.memory_gib > memory_gib:
-        yield ConfigError(
-            f"cluster.memory_gib={cluster.memory_gib}, but nodes of partition {name} have "
-            f"{memory_gib:.1f} GiB.",
-            remedy=f"set cluster.memory_gib to at most {int(memory_gib)}, or to 0 for all of it.",
-        )
     gpus = max(kind.gpus for kind in kinds)
-    if cluster.device == "cuda" and not gpus:
+    no_gpus = cluster.device == "cuda" and not gpus
+    if no_gpus:
         yield ConfigError(
             f"cluster.device=cuda, but nodes of partition {name} have no GPUs.",
             remedy="set cluster.partition to another one, or set cluster.device=cpu.",
         )
-    elif cluster.gpus_per_node is not None and cluster.gpus_per_node > gpus:
+    memory_gib = max(kind.memory_mib for kind in kinds) // 1024
+    for key, requested, limit, note in (
+        ("nodes", cluster.nodes, sum(kind.nodes for kind in kinds), ""),
+        ("timeout_min", cluster.timeout_min, kinds[0].time_limit_min, _CONTINUES),
+        ("memory_gib", cluster.memory_gib, memory_gib, ", or to 0 for all of it"),
+        ("gpus_per_node", None if no_gpus else cluster.gpus_per_node, gpus, ""),
+    ):
+        if requested is not None and limit is not None and requested > limit:
+            yield ConfigError(
+                f"cluster.{key}={requested} exceeds the limit of partition {name}, {limit}.",
+                remedy=f"set cluster.{key} to at most {limit}{note}.",
+            )
+    cores, max_cores = cluster.tasks_per_node * cluster.threads, max(kind.cores for kind in kinds)
+    if cores > max_cores:
+        remedy = f"set cluster.cpus_per_task to {max(1, max_cores // cluster.tasks_per_node)}"
+        if cluster.tasks_per_node > max_cores:
+            remedy += f" and cluster.tasks_per_node to at most {max_cores}"
         yield ConfigError(
-            f"cluster.gpus_per_node={cluster.gpus_per_node}, but nodes of partition {name} have "
-            f"{gpus}.",
-            remedy=f"set cluster.gpus_per_node={gpus}.",
+            f"{cluster.tasks_per_node} tasks of {cluster.threads} threads need {cores} "
+            f"cores per node, but nodes of partition {name} have {max_cores}.",
+            remedy=f"{remedy}.",
         )
+
+
+_CONTINUES = "; the run continues in more jobs"
 
 
 def with_resources(config: RunConfig, partitions: list[Partition]) -> RunConfig:

@@ -32,7 +32,7 @@ from benchmarks.tokenise import measure
 from ftdist.config.compose import compose
 from ftdist.plan.plan import LibraryFacts, ModelFacts, SourceFacts, make_plan
 from ftdist.zero.ds_config import build_ds_config
-from tests.support.runs import write_tokenizer
+from tests.support.runs.tiny_runs import write_tokenizer
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 

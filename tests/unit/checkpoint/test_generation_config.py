@@ -6,7 +6,7 @@ import pytest
 from transformers import GenerationConfig, LlamaConfig
 
 from ftdist.checkpoint.export import _generation_config
-from tests.support.families import tokenizer_of
+from tests.support.models.families import tokenizer_of
 
 
 def _ids(family: str, *tokens: str) -> list[int]:

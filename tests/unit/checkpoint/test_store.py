@@ -12,7 +12,7 @@ import pytest
 from ftdist.checkpoint.manifest import verify_folder
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.errors import StorageError
-from tests.support.fake_checkpoints import names, never, save
+from tests.support.models.fake_checkpoints import names, never, save
 
 
 @pytest.fixture

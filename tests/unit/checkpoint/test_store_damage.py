@@ -12,7 +12,7 @@ import pytest
 from ftdist.checkpoint.manifest import DamagedCheckpointError, verify_folder
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.errors import StorageError
-from tests.support.fake_checkpoints import in_child, names, never, save
+from tests.support.models.fake_checkpoints import in_child, names, never, save
 
 
 @pytest.fixture

@@ -15,7 +15,15 @@ import pytest
 from ftdist.checkpoint.manifest import verify_folder
 from ftdist.checkpoint.store import CheckpointStore, checkpoint_name
 from ftdist.errors import StorageError
-from tests.support.fake_checkpoints import PROCESSES, RANKS, content, in_child, names, never, save
+from tests.support.models.fake_checkpoints import (
+    PROCESSES,
+    RANKS,
+    content,
+    in_child,
+    names,
+    never,
+    save,
+)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from ftdist_launch.slurm.job_status import QueueSnapshot
 from ftdist_launch.slurm.reason_text import REASONS, waiting_reason
 from ftdist_launch.status import open_jobs, query_slurm, read_all, read_status, status_of
 
-from tests.support.slurm_records import (
+from tests.support.slurm.records import (
     PREPARED,
     SUBMITTED,
     Event,

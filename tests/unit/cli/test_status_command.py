@@ -15,7 +15,7 @@ from ftdist_launch.status import RunStatus
 
 from ftdist.cli import main as cli
 from ftdist.cli.commands.status import swept_overrides
-from tests.support.slurm_records import (
+from tests.support.slurm.records import (
     PREPARED,
     SUBMITTED,
     attempt_finished,

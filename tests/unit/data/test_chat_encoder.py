@@ -17,7 +17,7 @@ from ftdist.data.chat_template import ChatTemplate, default_chat_template, ensur
 from ftdist.data.messages import Message
 from ftdist.data.special_tokens import SpecialTokens
 from ftdist.errors import DataError
-from tests.support.families import MISTRAL, tokenizer_of
+from tests.support.models.families import MISTRAL, tokenizer_of
 
 
 def talk(*texts: str, system: str | None = None) -> list[Message]:

@@ -5,7 +5,7 @@ import pytest
 from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.messages import Message
 from ftdist.data.prompt_builder import PromptBuilder
-from tests.support.families import TOKENS, tokenizer_of
+from tests.support.models.families import TOKENS, tokenizer_of
 
 QUESTION = Message(role="user", content="How do I reset the widget?")
 ANSWER = "Hold the red button.\n\nThen wait."

@@ -17,9 +17,9 @@ from ftdist.evaluation.eval_set import Inputs
 from ftdist.evaluation.lm_eval_tasks import _outcomes, find_tasks, tasks_key
 from ftdist.evaluation.scoring.aggregate import Judged, tally
 from ftdist.observe.score_table import doc_of
-from tests.support.libraries import packages
-from tests.support.models import save_tiny_model
-from tests.support.runs import write_tokenizer
+from tests.support.documents.real_libraries import packages
+from tests.support.models.tiny_models import save_tiny_model
+from tests.support.runs.tiny_runs import write_tokenizer
 
 ROOT = Path(__file__).resolve().parents[3]
 LM_EVAL = (

@@ -23,7 +23,7 @@ from ftdist.evaluation.merge_sweep import merge_models
 from ftdist.evaluation.report.merge_sweep import POINTS, frontier, is_of_export
 from ftdist.evaluation.runner import ask
 from ftdist.rundir import RunDir
-from tests.support.models import spread_tiny
+from tests.support.models.tiny_models import spread_tiny
 
 WEIGHTS = "model.safetensors"
 

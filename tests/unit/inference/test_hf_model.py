@@ -23,7 +23,7 @@ from ftdist.inference.sampling import SeededTopPSampling
 from ftdist.io.jsonl import read_json_lines
 from ftdist.rundir import RunDir
 from ftdist.testing import tiny
-from tests.support.models import spread_tiny
+from tests.support.models.tiny_models import spread_tiny
 
 QUESTIONS = (
     "How do I charge the Fernbot?",

@@ -25,7 +25,7 @@ from ftdist.inference.interactive import Settings, chat
 from ftdist.inference.model_fingerprint import model_fingerprint
 from ftdist.rundir import RunDir
 from ftdist.testing import tiny
-from tests.support.models import spread_weights
+from tests.support.models.tiny_models import spread_weights
 
 FIRST, SECOND = "How do I charge the Fernbot?", "And now?"
 SETTINGS = Settings(prompt=None, models=["tuned"], max_answer_tokens=6, threads=1, device="cpu")

@@ -12,7 +12,7 @@ from ftdist.evaluation.eval_set import Inputs, read_inputs
 from ftdist.evaluation.runner import Answers, Asked, ask
 from ftdist.inference.hf_model import HFModel
 from ftdist.inference.replicas import ReplicaPlan, replicas_on_gpus
-from tests.support.models import spread_tiny
+from tests.support.models.tiny_models import spread_tiny
 
 GIB = 2**30
 

@@ -10,7 +10,7 @@ from ftdist_launch.lock import _unlink_stale, is_held, run_lock
 
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
-from tests.support.fake_runs import launched_run
+from tests.support.runs.fake_runs import launched_run
 
 
 @pytest.fixture

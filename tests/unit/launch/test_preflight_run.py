@@ -18,7 +18,7 @@ from ftdist_launch.preflight import (
 from ftdist.config.compose import compose
 from ftdist.errors import ConfigError, StorageError
 from ftdist.rundir import RunDir
-from tests.support.fake_runs import plan_of, some_config
+from tests.support.runs.fake_runs import plan_of, some_config
 
 
 def model_folder(folder: Path) -> Path:

@@ -5,7 +5,7 @@ from ftdist_launch.resume import MAY_CHANGE
 
 from ftdist.config.saved_config import override_config
 from ftdist.errors import ConfigError
-from tests.support.fake_runs import some_config
+from tests.support.runs.fake_runs import some_config
 
 
 def test_keys_that_would_change_the_run_are_refused_with_all_other_problems() -> None:

@@ -24,7 +24,7 @@ from ftdist.library.readers.records import MAX_LINE
 from ftdist.library.schema import BadRow, Document
 from ftdist.library.stages.read_shard import ReadSettings, SourceShard, read_shard
 from ftdist.library.stats import CurationStats
-from tests.support.pdfs import pdf_of_pages
+from tests.support.documents.small_pdfs import pdf_of_pages
 from tests.support.superuser import without_superuser
 
 pytestmark = pytest.mark.timeout(280)

@@ -20,7 +20,7 @@ from ftdist.library.schema import BadRow, Block, Conversation, Document, Row
 from ftdist.library.store.dataset import open_curated, read_samples
 from ftdist.library.synthesis.passages import passages
 from ftdist.library.synthesis.qa_extraction import questions
-from tests.support.libraries import debian_docs, needs, wheel_files
+from tests.support.documents.real_libraries import debian_docs, needs, wheel_files
 
 pytestmark = pytest.mark.timeout(280)
 

@@ -16,8 +16,8 @@ from ftdist.observe.wandb.comparison_table import (
     score_values,
 )
 from ftdist.rundir import RunDir
-from tests.support.fake_comparisons import SECRET, answer, scores, write_report
-from tests.support.fake_wandb_run import make_config, make_run
+from tests.support.runs.fake_comparisons import SECRET, answer, scores, write_report
+from tests.support.wandb.fake_run import make_config, make_run
 
 
 @pytest.fixture

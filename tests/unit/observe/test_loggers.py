@@ -20,7 +20,7 @@ from ftdist.observe.metrics import read_metrics
 from ftdist.observe.redact import HIDDEN, redacted
 from ftdist.observe.wandb.state import wandb_id
 from ftdist.rundir import RunDir
-from tests.support.fake_wandb_run import STEPS, make_config, make_plan, raw_rows, record
+from tests.support.wandb.fake_run import STEPS, make_config, make_plan, raw_rows, record
 
 
 @pytest.fixture

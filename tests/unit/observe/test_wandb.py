@@ -20,8 +20,8 @@ from ftdist.observe.wandb.api import DEFAULT_URL, WandbError, find_server
 from ftdist.observe.wandb.run_config import wandb_config
 from ftdist.observe.wandb.state import SenderLock, SyncState
 from ftdist.rundir import RunDir
-from tests.support.fake_wandb_run import make_config, make_plan, make_run
-from tests.support.wandb_loopback import WandbLoopback
+from tests.support.wandb.fake_run import make_config, make_plan, make_run
+from tests.support.wandb.loopback import WandbLoopback
 
 KEY = "k" * 40
 

@@ -146,7 +146,7 @@ def test_each_rate_has_a_group_that_decays_and_one_that_does_not() -> None:
 
 
 def test_what_the_files_tell_is_refused_before_anything_is_started(tmp_path: Path) -> None:
-    from tests.support.models import save_tiny_model
+    from tests.support.models.tiny_models import save_tiny_model
 
     model = save_tiny_model(tmp_path / "m", "llama_tied")
 
@@ -220,7 +220,7 @@ def test_a_run_that_has_begun_keeps_its_recipe(override: str) -> None:
 
 
 def test_facts_hold_the_shape_of_every_tensor(tmp_path: Path) -> None:
-    from tests.support.models import save_tiny_model
+    from tests.support.models.tiny_models import save_tiny_model
 
     model = read_model_facts(save_tiny_model(tmp_path / "m", "llama_tied"))
     assert model.shapes[EMBEDDING] == (503, 32)

@@ -8,7 +8,7 @@ import pytest
 from ftdist.evaluation.report.cost import cost_of
 from ftdist.io.jsonl import append_json_line
 from ftdist.rundir import RunDir
-from tests.support.fake_wandb_run import make_plan
+from tests.support.wandb.fake_run import make_plan
 
 
 @pytest.fixture

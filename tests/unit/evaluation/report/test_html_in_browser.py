@@ -12,7 +12,7 @@ from ftdist.evaluation.report.html import write_page
 from ftdist.rundir import RunDir
 from tests.support import fake_reports
 from tests.support.browser import Browser, browser
-from tests.support.libraries import needs
+from tests.support.documents.real_libraries import needs
 
 pytestmark = pytest.mark.timeout(180)
 

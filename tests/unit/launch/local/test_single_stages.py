@@ -23,7 +23,7 @@ from ftdist_launch.run_setup import output_problems
 from ftdist.cli.main import main
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
-from tests.support.fake_runs import launched_run, plan_of, run_rank, some_config
+from tests.support.runs.fake_runs import launched_run, plan_of, run_rank, some_config
 from tests.support.superuser import without_superuser
 
 pytestmark = pytest.mark.timeout(90)

@@ -14,7 +14,7 @@ from ftdist_launch.slurm.submit import SubmitRequest, submit
 from ftdist.config.saved_config import dump_config
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
-from tests.support.fake_runs import leave, slurm_config
+from tests.support.runs.fake_runs import leave, slurm_config
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, StorageError
 from ftdist.rundir import RunDir
-from tests.support.fake_runs import launched_run, plan_of, run_rank, some_config
+from tests.support.runs.fake_runs import launched_run, plan_of, run_rank, some_config
 
 
 @pytest.fixture

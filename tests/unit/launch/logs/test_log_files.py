@@ -22,7 +22,7 @@ from ftdist.cli import main as cli
 from ftdist.cli.commands.logs import prefix, without_escapes
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
-from tests.support.logs import at, merged, texts, write
+from tests.support.runs.rank_logs import at, merged, texts, write
 
 Captured = pytest.CaptureFixture[str]
 

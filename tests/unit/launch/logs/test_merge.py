@@ -6,7 +6,7 @@ import pytest
 from ftdist_launch.logs.merge import CHUNK_BYTES, LogFile
 from ftdist_launch.logs.timestamps import MAX_LINE_CHARS
 
-from tests.support.logs import at, merged, texts, write
+from tests.support.runs.rank_logs import at, merged, texts, write
 
 
 def test_lines_of_all_ranks_come_in_order_of_time(tmp_path: Path) -> None:

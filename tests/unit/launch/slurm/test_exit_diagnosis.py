@@ -7,7 +7,7 @@ from ftdist_launch.rank_failures import RankFailure, start_path, write_failure
 from ftdist_launch.restart_policy import NO_EXIT_FILE
 from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, read_job_exit
 
-from tests.support.fake_runs import leave
+from tests.support.runs.fake_runs import leave
 
 
 @pytest.fixture

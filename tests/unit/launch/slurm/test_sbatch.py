@@ -30,7 +30,7 @@ from ftdist_launch.slurm.sbatch import (
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, StorageError
 from ftdist.rundir import RunDir
-from tests.support.fake_runs import slurm_config
+from tests.support.runs.fake_runs import slurm_config
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -214,7 +214,7 @@ FITS = ("cluster.timeout_min=60", "cluster.cpus_per_task=4")
         (("cluster.timeout_min=61",), "at most 60"),
         (("cluster.tasks_per_node=2",), "set cluster.cpus_per_task to 2"),
         (("cluster.memory_gib=9",), "at most 8"),
-        (("cluster.gpus_per_node=3",), "set cluster.gpus_per_node=2"),
+        (("cluster.gpus_per_node=3",), "set cluster.gpus_per_node to at most 2"),
         (("cluster.partition=dead", "cluster.nodes=1"), "is down"),
         (("cluster.partition=dead", "cluster.device=cuda"), "is down"),
     ],

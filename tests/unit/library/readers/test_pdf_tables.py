@@ -6,7 +6,7 @@ from pathlib import Path
 from ftdist.library.readers.pdf.extract import read_pdf
 from ftdist.library.schema import Block, Document
 from ftdist.library.synthesis.qa_extraction import questions
-from tests.support.captured_output import box, draw, line, text
+from tests.support.documents.drawn_pdfs import box, draw, line, text
 
 LEFTS = (60, 160, 320)
 """Borders of two columns."""

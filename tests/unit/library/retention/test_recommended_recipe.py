@@ -15,7 +15,7 @@ from ftdist.config.keys import CURATE
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
 from ftdist.prepare.mixture import followers
-from tests.support.fake_runs import plan_of, some_config
+from tests.support.runs.fake_runs import plan_of, some_config
 
 LIBRARY = ["library.name=w", "library.sources=[x]"]
 PLACES = ["model.path=m", "library.path=l"]

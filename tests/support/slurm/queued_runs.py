@@ -10,7 +10,7 @@ from typing import Any
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.observe.metrics import read_metrics
 from ftdist.rundir import RunDir
-from tests.support.cluster import Login, NodeProcess
+from tests.support.slurm.cluster import Login, NodeProcess
 
 STEPS = 60
 """Some seconds: long enough to be caught in the midst of them."""

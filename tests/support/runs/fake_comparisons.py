@@ -16,7 +16,7 @@ from typing import Any
 from ftdist.config.saved_config import dump_config, load_config
 from ftdist.observe.wandb import api, comparison_upload, sync
 from ftdist.rundir import RunDir
-from tests.support.fake_wandb_run import Done, make_config, wandb_core
+from tests.support.wandb.fake_run import Done, make_config, wandb_core
 
 WAIT_S = 15.0
 """Longest that a comparison of a test waits for W&B."""
@@ -66,7 +66,7 @@ def set_tracking(run: RunDir, *words: str) -> None:
 def tell(run: RunDir, environment: Mapping[str, str]) -> Done:
     """Tell W&B of a run's comparison as `ftdist compare` does at its end."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.support.fake_comparisons", str(run.root)],
+        [sys.executable, "-m", "tests.support.runs.fake_comparisons", str(run.root)],
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         capture_output=True,
         text=True,

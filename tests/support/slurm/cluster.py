@@ -16,8 +16,8 @@ from pathlib import Path
 
 from ftdist.rundir import RunDir
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = Path(__file__).with_name("slurmlab.sh")
+ROOT = Path(__file__).resolve().parents[3]
+SCRIPT = Path(__file__).parents[1] / "slurmlab.sh"
 START_S = 180.0
 ANSWER_S = 30.0
 POLL_S = 0.2

@@ -10,9 +10,9 @@ from typing import Any
 
 from ftdist.observe.wandb.state import wandb_id
 from ftdist.rundir import RunDir
-from tests.support import wandb_reader
-from tests.support.fake_wandb_run import Done, as_recorded, raw_rows, without_time
-from tests.support.wandb_loopback import Answer, Fault, WandbLoopback
+from tests.support.wandb import reader as wandb_reader
+from tests.support.wandb.fake_run import Done, as_recorded, raw_rows, without_time
+from tests.support.wandb.loopback import Answer, Fault, WandbLoopback
 
 NO_KEY = {"WANDB_MODE": "online", "WANDB_API_KEY": "", "NETRC": "/dev/null"}
 FAULTS: dict[str, Fault] = {"500": "500", "429": "429", "401": "401", "hang": "hang"}

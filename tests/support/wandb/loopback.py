@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 from urllib.parse import unquote
 
-from tests.support.wandb_artifacts import Artifacts
+from tests.support.wandb.artifacts import Artifacts
 
 ENTITY = "loopback"
 API_KEY = "0123456789" * 4

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ftdist.data.packed_dataset import PackedSequence
-from tests.support.models import VOCAB
+from tests.support.models.tiny_models import VOCAB
 
 
 def sequences(count: int, *, seed: int = 0) -> list[PackedSequence]:

@@ -5,7 +5,7 @@
     started.go_on()
     done = started.wait()   # exit code, words, and how long its calls took
 
-It runs as `python -m tests.support.fake_wandb_run RUN ...`, in its own process, since it may be
+It runs as `python -m tests.support.wandb.fake_run RUN ...`, in its own process, since it may be
 killed.
 """
 
@@ -161,7 +161,7 @@ def start(
         [
             sys.executable,
             "-m",
-            "tests.support.fake_wandb_run",
+            "tests.support.wandb.fake_run",
             str(run.root),
             *words,
             f"--{CANARY}",

@@ -1,0 +1,1 @@
+"""PDFs and real libraries for tests."""

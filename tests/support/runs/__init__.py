@@ -1,0 +1,1 @@
+"""Run directories, reports and logs for tests."""

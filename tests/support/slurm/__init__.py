@@ -1,0 +1,1 @@
+"""SLURM clusters and their records for tests."""

@@ -1,0 +1,1 @@
+"""W&B servers and runs for tests."""
