@@ -23,7 +23,7 @@ from ftdist.evaluation.report.terminal import comparison_markdown, print_compari
 from ftdist.evaluation.scoring.confidence import Paired
 from ftdist.observe.score_table import score_table
 from ftdist.rundir import RunDir
-from tests.support.runs.tiny_runs import fake_reports as fake
+from tests.support.runs import fake_reports as fake
 
 HOSTILE = "</pre></script><script>alert(1)</script><img src=x onerror=alert(2)>&amp; {{ 7 * 7 }}"
 

@@ -12,7 +12,7 @@ from ftdist.errors import StorageError
 from ftdist.evaluation.report.merge_sweep import POINTS, print_merge_sweep
 from ftdist.inference.model_fingerprint import model_fingerprint
 from ftdist.rundir import RunDir
-from tests.support.runs.tiny_runs import fake_reports
+from tests.support.runs import fake_reports
 
 
 @pytest.fixture
