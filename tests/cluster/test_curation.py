@@ -1,4 +1,4 @@
-"""A library made by a job of a cluster."""
+"""Curation as a SLURM job."""
 
 import json
 
@@ -13,7 +13,7 @@ KEYS = (
 )
 
 
-def test_a_curation_is_a_job_that_reads_from_where_it_was_asked_for(login: Login) -> None:
+def test_a_curation_job_reads_paths_relative_to_where_it_was_submitted(login: Login) -> None:
     (login.folder / "manual.md").write_text(MANUAL)
     told = login("curate", *KEYS).stdout
     job = told.split()[1]
@@ -27,7 +27,7 @@ def test_a_curation_is_a_job_that_reads_from_where_it_was_asked_for(login: Login
     assert "w" in log.read_text()
 
 
-def test_a_library_that_cannot_be_made_says_why_in_the_log_and_the_job_fails(login: Login) -> None:
+def test_a_failed_curation_job_reports_why_in_its_log(login: Login) -> None:
     (login.folder / "manual.jsonl").write_text('{"text": \n')
     keys = ("library.name=w", "library.sources=[manual.jsonl]", *KEYS[2:])
     told = login("curate", *keys).stdout
@@ -38,7 +38,7 @@ def test_a_library_that_cannot_be_made_says_why_in_the_log_and_the_job_fails(log
     assert "Traceback" not in log.read_text()
 
 
-def test_what_cannot_become_a_library_is_told_before_a_job_is_queued(login: Login) -> None:
+def test_a_curation_that_cannot_work_is_refused_before_submission(login: Login) -> None:
     missing = login("curate", *KEYS, code=78)
     assert "manual.md" in missing.stderr
     (login.folder / "manual.md").write_text(MANUAL)
@@ -51,7 +51,7 @@ def test_what_cannot_become_a_library_is_told_before_a_job_is_queued(login: Logi
     assert not (login.folder / "libraries/.jobs").exists()
 
 
-def test_a_curation_that_is_asked_to_make_way_is_started_again_and_goes_on(login: Login) -> None:
+def test_a_preempted_curation_restarts_and_continues(login: Login) -> None:
     rows = ({"text": f"Part {n} of crane {n * 7} weighs {n * 13} tons."} for n in range(60_000))
     (login.folder / "parts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     keys = ("library.name=w", "library.sources=[parts.jsonl]", *KEYS[2:], "work.shard_mib=1")

@@ -34,7 +34,7 @@ with SlurmLab.running(nodes=1) as lab:
 """
 
 
-def test_tasks_run_on_nodes_with_names_and_addresses_of_their_own(slurm_lab: SlurmLab) -> None:
+def test_tasks_run_on_nodes_with_their_own_names_and_addresses(slurm_lab: SlurmLab) -> None:
     ask = "echo $SLURM_PROCID $(hostname) $(hostname -I)"
     words = ("srun", "--nodes=2", "--ntasks-per-node=2", "sh", "-c", ask)
     said = sorted(line.split() for line in slurm_lab.client(*words).splitlines())

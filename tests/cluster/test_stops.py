@@ -1,4 +1,4 @@
-"""Contract 7: a run that is asked to stop saves once, makes way, and goes on as if nothing was."""
+"""Contract 7: a stopped run saves once, exits in time, and resumes bit-identically."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +27,7 @@ from tests.support.slurm.queued_runs import (
 def uninterrupted(
     slurm_lab: SlurmLab, ingredients: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunDir]:
-    """A run that nothing stopped."""
+    """An uninterrupted run."""
     with logged_in(slurm_lab, tmp_path_factory.mktemp("whole")) as login:
         job = submit(login, ingredients, "whole")
         login.wait_for_state(job, "COMPLETED")
@@ -66,7 +66,7 @@ def test_run_near_its_time_limit_saves_once_is_requeued_and_ends_as_if_uninterru
     assert left_over(login) == []
 
 
-def test_preempted_run_saves_once_makes_way_within_its_grace_and_goes_on_by_itself(
+def test_preempted_run_saves_once_within_its_grace_time_and_resumes_automatically(
     login: Login, ingredients: Path, uninterrupted: RunDir
 ) -> None:
     job = submit(login, ingredients, "r")
@@ -88,7 +88,7 @@ def test_preempted_run_saves_once_makes_way_within_its_grace_and_goes_on_by_itse
     assert left_over(login) == []
 
 
-def test_run_that_is_requeued_by_hand_goes_on_from_its_newest_checkpoint(
+def test_run_requeued_by_hand_resumes_from_its_newest_checkpoint(
     login: Login, ingredients: Path, uninterrupted: RunDir
 ) -> None:
     job = submit(login, ingredients, "r", "checkpoint.every_steps=5")
@@ -107,7 +107,7 @@ def test_run_that_is_requeued_by_hand_goes_on_from_its_newest_checkpoint(
     assert left_over(login) == []
 
 
-def test_cancelled_run_saves_once_is_not_requeued_and_is_finished_on_one_node_when_resumed(
+def test_cancelled_run_saves_once_is_not_requeued_and_can_finish_on_one_node(
     login: Login, ingredients: Path, uninterrupted: RunDir
 ) -> None:
     job = submit(login, ingredients, "r")

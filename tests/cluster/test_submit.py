@@ -1,4 +1,4 @@
-"""A run in a cluster's queue, from `ftdist submit` to the comparison with its base."""
+"""A cluster run, from `ftdist submit` to the comparison with its base."""
 
 import json
 import subprocess
@@ -95,7 +95,7 @@ def test_two_nodes_compute_bit_for_bit_what_two_ranks_of_one_machine_do_and_expo
     assert left_over(login) == []
 
 
-def test_a_sweep_is_one_array_with_a_run_for_each_value(login: Login, ingredients: Path) -> None:
+def test_a_sweep_is_one_job_array_with_one_run_per_value(login: Login, ingredients: Path) -> None:
     login(
         *("submit", "-m", "optim.peak_lr=1e-3,2e-3", "run.name=s", "train.steps=4", "tracking=off"),
         *(f"model.path={ingredients / 'model'}", f"library.path={ingredients / 'library'}"),
@@ -138,7 +138,7 @@ def test_a_job_runs_the_code_that_was_submitted_and_refuses_any_other(
         assert events(user.run("changed"), "attempt_started") == []
 
 
-def test_what_the_cluster_cannot_do_is_told_at_once_and_nothing_is_submitted(
+def test_requests_beyond_the_cluster_are_refused_before_submission(
     login: Login, ingredients: Path
 ) -> None:
     before = login.lab.client("squeue", "--noheader", "--states=all")

@@ -1,4 +1,4 @@
-"""A page in headless Chromium: clicked, read and looked at, over its debugging pipe.
+"""Drive a page in headless Chromium over its debugging pipe.
 
 Protocol: https://chromedevtools.github.io/devtools-protocol/, JSON ended by a zero byte.
 """

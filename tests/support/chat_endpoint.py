@@ -1,4 +1,4 @@
-"""An OpenAI-compatible chat endpoint on the loopback address, its replies by a function."""
+"""An OpenAI-compatible chat endpoint on the loopback address, with replies from a function."""
 
 import json
 import threading

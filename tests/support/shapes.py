@@ -1,4 +1,4 @@
-"""The checker of types and tensor shapes that tests switch on for the whole of `ftdist`."""
+"""The runtime checker of types and tensor shapes that tests enable for `ftdist`."""
 
 from collections.abc import Callable
 from typing import Any

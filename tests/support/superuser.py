@@ -1,4 +1,4 @@
-"""Commands for which the modes of files count, also where tests run as root."""
+"""Run commands that respect file permissions, even if the tests run as root."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The tiers of tests: where each lies, how pytest runs it, and what it needs."""
+"""The tiers of tests: their folders, pytest arguments and requirements."""
 
 import os
 import shutil

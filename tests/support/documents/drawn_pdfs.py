@@ -1,4 +1,4 @@
-"""PDF files drawn by hand: text and lines at places given in points, on A4."""
+"""PDF files with text and lines at given positions, on A4."""
 
 from collections.abc import Sequence
 from pathlib import Path

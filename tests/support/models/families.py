@@ -1,4 +1,4 @@
-"""Tokenizers of the known families of models, small, each with a chat template in its shape."""
+"""Small tokenizers with the chat templates of known model families."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""Logs of ranks, written by hand."""
+"""Hand-written logs of ranks."""
 
 from collections.abc import Iterator
 from pathlib import Path

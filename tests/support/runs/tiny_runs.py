@@ -1,4 +1,4 @@
-"""Runs as the launcher makes them, and their attempts, on tiny ingredients."""
+"""Run directories as the launcher makes them, and their attempts, with tiny models."""
 
 import hashlib
 import json

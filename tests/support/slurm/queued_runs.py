@@ -1,4 +1,4 @@
-"""Runs in a queue, and the ways in which they are stopped there."""
+"""Queued runs, and the ways in which they are stopped."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Records of runs, and what SLURM says of their jobs, written by hand."""
+"""Hand-written events of runs and states of their SLURM jobs."""
 
 from collections.abc import Mapping
 from pathlib import Path
