@@ -6,7 +6,7 @@ import pytest
 
 from ftdist.evaluation.scoring.confidence import Paired, Rate, paired_losses
 from ftdist.observe.score_table import regressions, score_table, split_headline
-from tests.support import fake_reports as fake
+from tests.support.runs import fake_reports as fake
 
 
 def paired(difference: float, low: float, high: float, *, clear: bool) -> dict[str, Any]:

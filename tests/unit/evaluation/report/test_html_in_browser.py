@@ -10,9 +10,9 @@ from ftdist.config.compose import compose
 from ftdist.config.saved_config import save_config
 from ftdist.evaluation.report.html import write_page
 from ftdist.rundir import RunDir
-from tests.support import fake_reports
 from tests.support.browser import Browser, browser
 from tests.support.documents.real_libraries import needs
+from tests.support.runs import fake_reports
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -13,7 +13,7 @@ from ftdist.evaluation.report.merge_sweep import Frontier, print_merge_sweep
 from ftdist.evaluation.report.terminal import comparison_markdown, print_comparison
 from ftdist.evaluation.scoring.confidence import Paired, Rate, paired_losses
 from ftdist.rundir import RunDir
-from tests.support import fake_reports
+from tests.support.runs import fake_reports
 
 STEERED = "\x1b[31m\x1b]0;pwned\x07\x9b\x7f"
 LEFT = "[31m]0;pwned"

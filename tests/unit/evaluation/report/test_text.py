@@ -11,7 +11,7 @@ from ftdist.evaluation.report.text import (
 )
 from ftdist.evaluation.scoring.confidence import Rate
 from ftdist.text.terminal import plain
-from tests.support import fake_reports as fake
+from tests.support.runs import fake_reports as fake
 
 
 def scores() -> dict[str, Any]:
