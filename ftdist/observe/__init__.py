@@ -1,1 +1,1 @@
-"""What is measured, and who is told: metrics.jsonl (the record), the console, Weights & Biases."""
+"""Metrics and where they go: metrics.jsonl, the console, Weights & Biases."""

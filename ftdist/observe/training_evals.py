@@ -31,7 +31,7 @@ def digest_of(rows: Sequence[Row]) -> str:
 
 
 def read_training_evals(path: Path) -> list[dict[str, Any]]:
-    """The newest measurement of each step, of the questions that were asked last, in order.
+    """The newest evaluation of each step with the latest set of questions, in order.
 
     None at all where the base was not measured with these questions.
     """

@@ -22,15 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         FtdistError: there is no such run, no such model, or the prompt is not text.
     """
-    parser = RunParser("chat", description=DESCRIPTION)
-    parser.add_argument("-p", "--prompt", metavar="TEXT", help="answer this and end")
-    models = parser.add_mutually_exclusive_group()
-    models.add_argument("--base", action="store_true", help="the base model in place of the tuned")
-    models.add_argument("--both", action="store_true", help="with -p: the base and the tuned model")
-    parser.add_argument(
-        "--merged", action="store_true", help="the model of `ftdist merge` in place of the tuned"
-    )
-    parsed = parser.parse_run(arguments)
+    parsed = _parser().parse_run(arguments)
     run, flags = parsed.run, parsed.flags
     _check_prompt(flags.prompt, is_required=flags.both)
     tuned = "merged" if flags.merged else "tuned"
@@ -68,6 +60,18 @@ def main(arguments: Sequence[str]) -> int:
             remedy="see the output above; if it does not help, report a bug in ftdist.",
         )
     return code
+
+
+def _parser() -> RunParser:
+    parser = RunParser("chat", description=DESCRIPTION)
+    parser.add_argument("-p", "--prompt", metavar="TEXT", help="answer this and end")
+    models = parser.add_mutually_exclusive_group()
+    models.add_argument("--base", action="store_true", help="the base model in place of the tuned")
+    models.add_argument("--both", action="store_true", help="with -p: the base and the tuned model")
+    parser.add_argument(
+        "--merged", action="store_true", help="the model of `ftdist merge` in place of the tuned"
+    )
+    return parser
 
 
 def _check_prompt(prompt: str | None, *, is_required: bool) -> None:

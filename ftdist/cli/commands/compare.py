@@ -1,4 +1,4 @@
-"""`ftdist compare`: the base and the tuned model, asked the same questions."""
+"""`ftdist compare`: evaluate the base and the tuned model on the same questions."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -35,8 +35,7 @@ def evaluate(run: "RunDir", overrides: Sequence[str], *, stage: Literal["compare
     """
     import dataclasses
 
-    from ftdist_launch.attempts import step_to_export
-    from ftdist_launch.local.supervisor import Supervisor, exported_step, write_eval_request
+    from ftdist_launch.local.supervisor import Supervisor, write_eval_request
     from ftdist_launch.preflight import compare_problems, raise_together
     from ftdist_launch.resume import read_config
     from ftdist_launch.run_setup import absolute_paths, output_problems
@@ -56,12 +55,7 @@ def evaluate(run: "RunDir", overrides: Sequence[str], *, stage: Literal["compare
     if config.cluster.executor == "slurm":
         return _submit(run, config, stage=stage)
     raise_together([*output_problems(run, stage=stage), *compare_problems(run, config)])
-    exported, wanted = exported_step(run), step_to_export(run, config)
-    if exported is not None and wanted is not None and exported != wanted:
-        log(
-            f"Note: the exported model is of step {exported}, and the checkpoint to export is of "
-            f"step {wanted}: `ftdist export {run.cli_name}` brings it up to date."
-        )
+    _warn_of_outdated_export(run, config)
     supervisor = Supervisor.for_run(
         run, config, make_view=progress_view_factory(run, steps=None), log=log
     )
@@ -82,24 +76,33 @@ def evaluate(run: "RunDir", overrides: Sequence[str], *, stage: Literal["compare
     return 0
 
 
+def _warn_of_outdated_export(run: "RunDir", config: "RunConfig") -> None:
+    from ftdist_launch.attempts import step_to_export
+    from ftdist_launch.local.supervisor import exported_step
+
+    exported, wanted = exported_step(run), step_to_export(run, config)
+    if exported is not None and wanted is not None and exported != wanted:
+        log(
+            f"Warning: the exported model is of step {exported}, but the checkpoint to export is "
+            f"of step {wanted}. Run `ftdist export {run.cli_name}` to update it."
+        )
+
+
 def _request(
     run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "merge"]
 ) -> dict[str, object]:
-    """What the job goes by, and what `ftdist sync` goes by when it sends a comparison.
-
-    These are the keys whose values differ from the run's config.
-    """
+    """Keys whose values differ from the run's config; read by the job and by `ftdist sync`."""
     import dataclasses
 
     from ftdist_launch.resume import read_config
 
     from ftdist.observe.wandb.comparison_table import ANSWERS_ASKED
 
-    own, asked = dataclasses.asdict(read_config(run)), dataclasses.asdict(config)
+    own, requested = dataclasses.asdict(read_config(run)), dataclasses.asdict(config)
     changed_keys = {
         f"{section}.{name}": value
         for section in ("eval", "merge")
-        for name, value in asked[section].items()
+        for name, value in requested[section].items()
         if value != own[section][name]
     }
     shown = {ANSWERS_ASKED: config.tracking.log_generations} if stage == "compare" else {}

@@ -36,12 +36,12 @@ def main(words: Sequence[str]) -> int:
 
     config = compose_curation(words)
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
-        asked = Path(folder) / "config.json"
-        asked.write_text(json.dumps(dataclasses.asdict(config)), encoding="utf-8")
+        path = Path(folder) / "config.json"
+        path.write_text(json.dumps(dataclasses.asdict(config)), encoding="utf-8")
         if config.cluster.executor == "slurm":
-            call_child("ftdist.library.main", ["check", str(asked)])
+            call_child("ftdist.library.main", ["check", str(path)])
             return _submit(config)
-        answer = call_child("ftdist.library.main", [str(asked)])
+        answer = call_child("ftdist.library.main", [str(path)])
     print_result(str(answer["card"]))
     return 0
 

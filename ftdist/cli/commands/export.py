@@ -37,7 +37,6 @@ def main(arguments: Sequence[str]) -> int:
     from ftdist_launch.resume import read_config
     from ftdist_launch.run_setup import read_plan
 
-    from ftdist.cli.common import print_result
     from ftdist.cli.exit_messages import report_stage
     from ftdist.cli.progress import progress_view_factory
     from ftdist.config.saved_config import override_config, save_config
@@ -60,18 +59,23 @@ def main(arguments: Sequence[str]) -> int:
             save_config(saved, run.config)
         finished = supervisor.once("export")
     for problem in damages(run)[known:]:
-        log(f"Damaged checkpoint set aside: {problem}")
+        log(f"Corrupt checkpoint set aside: {problem}")
     if finished.exit_code:
         return report_stage(finished, run=run, verb="export")
+    _print_export(run, step=exported_step(run), steps=steps)
+    return 0
+
+
+def _print_export(run: "RunDir", *, step: int | None, steps: int) -> None:
+    from ftdist.cli.common import print_result
+
     if not (run.export / "config.json").is_file():
         raise ConfigError(
             f"The export of run {run.name} succeeded, but {run.export} does not exist.",
             remedy=f"read the logs in {run.jobs / 'export'}.",
         )
-    step = exported_step(run)
-    of = "" if step is None else f", of step {step} of {steps},"
+    of = "" if step is None else f" (step {step} of {steps})"
     print_result(f"The tuned model of run {run.name}{of} is in {run.export}.")
-    return 0
 
 
 def _submit(run: "RunDir", config: "RunConfig", *, saved: "RunConfig") -> int:

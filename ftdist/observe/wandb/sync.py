@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,10 +21,10 @@ from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError
 from ftdist.observe.metrics_tail import MetricsTail
-from ftdist.observe.training_evals import ANSWERED, COLUMNS, answered, digest_of
+from ftdist.observe.training_evals import ANSWERED, COLUMNS, Row, answered, digest_of
 from ftdist.observe.wandb.api import WandbError, WandbServer, find_server
 from ftdist.observe.wandb.client import WandbClient, kill_wandb_core, teardown
-from ftdist.observe.wandb.comparison_table import read_comparison
+from ftdist.observe.wandb.comparison_table import Comparison, read_comparison
 from ftdist.observe.wandb.run_config import wandb_config
 from ftdist.observe.wandb.state import (
     SenderLock,
@@ -122,21 +122,9 @@ def _upload(
         if has_new_answers:
             client.log_table(ANSWERED, answers, columns=COLUMNS)
         client.finish(exit_code=int(ended == "failed"), preempting=not ended)
-    tracking = config.tracking
-    last_step = _poll(lambda: server.last_step(run, tracking), lambda step: step >= tail.last)
-    compared = state.compared
-    if comparison is not None:
-        compared = _poll(
-            lambda: server.comparison_digest(run, tracking),
-            lambda digest: digest == comparison.digest,
-        )
-    SyncState(step=last_step, ended=ended, compared=compared, answered=digest_of(answers)).write(
-        run
+    last_step = _confirm(
+        run, config, server, step=tail.last, ended=ended, comparison=comparison, answers=answers
     )
-    if last_step < tail.last:
-        raise _incomplete(run, f"W&B has {last_step} of {tail.last} steps of run {run.name}.")
-    if comparison is not None and compared != comparison.digest:
-        raise _incomplete(run, f"W&B did not accept the comparison of run {run.name}.")
     return SyncResult(
         sent=len(rows),
         step=last_step,
@@ -187,6 +175,39 @@ def _poll(query: Callable[[], Value], is_done: Callable[[Value], bool]) -> Value
 
 def _incomplete(run: RunDir, problem: str) -> WandbError:
     return WandbError(problem, remedy=f"run `ftdist sync {run.cli_name}` again for the rest.")
+
+
+def _confirm(
+    run: RunDir,
+    config: RunConfig,
+    server: WandbServer,
+    *,
+    step: int,
+    ended: str,
+    comparison: Comparison | None,
+    answers: Sequence[Row],
+) -> int:
+    """Store what the server has accepted. Returns its last step.
+
+    Raises:
+        WandbError: it has not accepted everything.
+    """
+    tracking = config.tracking
+    last_step = _poll(lambda: server.last_step(run, tracking), lambda last: last >= step)
+    compared = SyncState.read(run).compared
+    if comparison is not None:
+        compared = _poll(
+            lambda: server.comparison_digest(run, tracking),
+            lambda digest: digest == comparison.digest,
+        )
+    SyncState(step=last_step, ended=ended, compared=compared, answered=digest_of(answers)).write(
+        run
+    )
+    if last_step < step:
+        raise _incomplete(run, f"W&B has {last_step} of {step} steps of run {run.name}.")
+    if comparison is not None and compared != comparison.digest:
+        raise _incomplete(run, f"W&B did not accept the comparison of run {run.name}.")
+    return last_step
 
 
 def _outcome(run: RunDir) -> str:
