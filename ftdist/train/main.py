@@ -47,10 +47,7 @@ def main(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | 
         engine, summary = _build_engine(config, plan, world=world)
         guard = AttemptGuard(run, attempt=attempt, stop=stop, world=world)
         batches = BatchSource(plan, seed=config.run.seed, world=world, device=engine.device)
-        best = BestCheckpointTracker(
-            max_loss_increase=config.merge.max_loss_increase,
-            patience=config.early_stopping.patience,
-        )
+        best = _build_tracker(config)
         checkpointer = Checkpointer(
             run,
             engine,
@@ -146,6 +143,13 @@ def _build_engine(config: RunConfig, plan: Plan, *, world: World) -> tuple[Zero3
     return engine, (
         f"{world.size} ranks on {device} in {dtype}; {check.summary}; {loaded_gib:.2f} GiB per "
         "rank after loading"
+    )
+
+
+def _build_tracker(config: RunConfig) -> BestCheckpointTracker:
+    return BestCheckpointTracker(
+        max_loss_increase=config.merge.max_loss_increase,
+        patience=config.early_stopping.patience,
     )
 
 
