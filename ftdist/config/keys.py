@@ -113,6 +113,13 @@ def config_keys(form: Form = TRAIN) -> dict[str, ConfigKey]:
     return {key.name: key for key in _walk(form.schema, prefix="")}
 
 
+def comparison_keys() -> tuple[str, ...]:
+    """The keys of `eval` that `ftdist compare` reads."""
+    return tuple(
+        key for key in config_keys() if key.startswith("eval.") and key not in TRAINING_EVAL_KEYS
+    )
+
+
 def find_key(name: str, *, form: Form = TRAIN) -> ConfigKey | None:
     """The key called `name`; names chosen by the user and what lies in free tables included."""
     keys = config_keys(form)

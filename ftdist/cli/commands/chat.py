@@ -34,9 +34,12 @@ def main(arguments: Sequence[str]) -> int:
     from ftdist_launch.resume import read_config
     from ftdist_launch.subprocesses import run_interactive
 
+    from ftdist.config.keys import comparison_keys
     from ftdist.config.saved_config import override_config
 
-    config = override_config(read_config(run), parsed.overrides, allowed=("eval.", "cluster."))
+    config = override_config(
+        read_config(run), parsed.overrides, allowed=(*comparison_keys(), "cluster.")
+    )
     problems = [] if names == ["base"] else list(export_missing(run, verb="chat"))
     if "base" in names:
         remedy = f"restore it; `ftdist chat {run.cli_name}` needs only the tuned model."

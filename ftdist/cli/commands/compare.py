@@ -43,11 +43,12 @@ def evaluate(run: "RunDir", overrides: Sequence[str], *, stage: Literal["compare
 
     from ftdist.cli.exit_messages import report_stage
     from ftdist.cli.progress import progress_view_factory
+    from ftdist.config.keys import comparison_keys
     from ftdist.config.saved_config import override_config
     from ftdist.evaluation.selection import check_alphas
     from ftdist.observe.wandb.comparison_table import ANSWERS_ASKED
 
-    allowed = ("eval.", "cluster.", ANSWERS_ASKED if stage == "compare" else "merge.")
+    allowed = (*comparison_keys(), "cluster.", ANSWERS_ASKED if stage == "compare" else "merge.")
     config = override_config(read_config(run), overrides, allowed=allowed)
     config = dataclasses.replace(config, eval=absolute_paths(config.eval))
     if stage == "merge":
