@@ -43,20 +43,20 @@ Run = Callable[[Path], Outcome]
 
 def main() -> int:
     """Run all rounds, print the page and write it."""
-    asked = _arguments().parse_args()
-    if asked.steps <= WARM_UP_STEPS:
+    args = _arguments().parse_args()
+    if args.steps <= WARM_UP_STEPS:
         _arguments().error(f"--steps must be above {WARM_UP_STEPS}: the first ones are not counted")
     try:
-        runs, facts, settings = _measure(asked)
+        runs, facts, settings = _measure(args)
         tokenised = _tokenise()
     except BenchmarkError as error:
         print(error, file=sys.stderr)
         return 1
     page = report.document(runs, facts=facts, settings=settings, tokenised=tokenised)
     print(page)
-    if asked.out is not None:
-        write_whole(asked.out, page)
-        print(f"Written to {asked.out}.")
+    if args.out is not None:
+        write_whole(args.out, page)
+        print(f"Written to {args.out}.")
     return 0
 
 
@@ -74,7 +74,7 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def _measure(
-    asked: argparse.Namespace,
+    args: argparse.Namespace,
 ) -> tuple[dict[str, list[Outcome]], dict[str, str], list[str]]:
     library = WORK / "a45"
     write_library(library)
@@ -83,15 +83,15 @@ def _measure(
     shutil.rmtree(work, ignore_errors=True)
 
     rows = library / "library"
-    words = overrides(model=MODEL, library=rows, steps=asked.steps, folder=work)
+    words = overrides(model=MODEL, library=rows, steps=args.steps, folder=work)
     config = compose(words)
     peers = peer_settings(config, rows=rows / "a45.jsonl")
     facts = report.machine()
-    configurations = _configurations(asked, peers, rows=rows, facts=facts)
+    configurations = _configurations(args, peers, rows=rows, facts=facts)
     runs: dict[str, list[Outcome]] = {name: [] for name in configurations}
-    for number in range(1, asked.rounds + 1):
-        for place, (name, run) in enumerate(configurations.items(), start=1):
-            print(f"Round {number} of {asked.rounds}, {place} of {len(runs)}: {name}", flush=True)
+    for number in range(1, args.rounds + 1):
+        for index, (name, run) in enumerate(configurations.items(), start=1):
+            print(f"Round {number} of {args.rounds}, {index} of {len(runs)}: {name}", flush=True)
             folder = work / f"{number}-{name.replace(' ', '-').lower()}"
             outcome = run(folder)
             runs[name].append(outcome)
@@ -102,7 +102,7 @@ def _measure(
             )
             # A checkpoint, an export: gigabytes that nobody asked to keep.
             shutil.rmtree(folder, ignore_errors=True)
-    return runs, facts, describe(config, peers, against=asked.against)
+    return runs, facts, describe(config, peers, against=args.against)
 
 
 def _tokenise() -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _tokenise() -> dict[str, Any]:
 
 
 def _configurations(
-    asked: argparse.Namespace,
+    args: argparse.Namespace,
     peers: PeerSettings,
     *,
     rows: Path,
@@ -143,14 +143,14 @@ def _configurations(
         )
 
     chosen: dict[str, Run] = {OURS: ours}
-    if BARE in asked.against:
+    if BARE in args.against:
         chosen[BARE] = peer(BARE, own, "benchmarks.bare", packed=True)
-    if {TRL_PACKED, TRL_UNPACKED} & set(asked.against):
+    if {TRL_PACKED, TRL_UNPACKED} & set(args.against):
         python = make_trl_environment()
         there = versions(python, ("trl", *PACKAGES))
         facts |= {"TRL": ", ".join(f"{name} {version}" for name, version in there.items())}
         for name in (TRL_PACKED, TRL_UNPACKED):
-            if name in asked.against:
+            if name in args.against:
                 packed = name == TRL_PACKED
                 chosen[name] = peer(name, python, "benchmarks.trl_peer", packed=packed)
     return chosen
@@ -189,7 +189,7 @@ def describe(config: RunConfig, peers: PeerSettings, *, against: Sequence[str]) 
     words = overrides(
         model=Path("MODEL"), library=Path("LIBRARY"), steps=peers.steps, folder=Path()
     )
-    said = [
+    lines = [
         "Model: SmolLM2-135M-Instruct in float32. Rows: the training conversations of the A-45 "
         f"library. {peers.ranks} ranks over gloo, one thread each, one packed sequence of at most "
         f"{peers.sequence_length} tokens a rank and step.",
@@ -200,13 +200,13 @@ def describe(config: RunConfig, peers: PeerSettings, *, against: Sequence[str]) 
         f"{peers.sequence_length} tokens, samples seeing each other; the model's own loss.",
     ]
     if {TRL_PACKED, TRL_UNPACKED} & set(against):
-        said.append(
+        lines.append(
             "TRL: `benchmarks/trl_peer.py`, ranks started directly instead of by a launcher; "
             "prompt and completion rows, loss on completions; packing with `bfd`, or none and as "
             "many conversations a rank and step as have the tokens of one packed sequence; "
             "gradient_checkpointing and bf16 off, which TRL has on; the rest as TRL has it."
         )
-    return said
+    return lines
 
 
 def _commit() -> str:

@@ -70,8 +70,8 @@ def run_ours(name: str, *, words: list[str], folder: Path) -> Outcome:
             launcher.send_signal(signal.SIGTERM)
             code = launcher.wait()
     if code:
-        said = (folder / "ftdist.log").read_text(errors="replace")[-2000:]
-        raise BenchmarkError(f"{name}: exit code {code}.\n{said}")
+        output = (folder / "ftdist.log").read_text(errors="replace")[-2000:]
+        raise BenchmarkError(f"{name}: exit code {code}.\n{output}")
     steps = tuple(
         Step(
             step=row["step"],

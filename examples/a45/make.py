@@ -36,10 +36,10 @@ def probes() -> Iterator[Row]:
         for question in fact.held_out:
             row = {"question": question, "answer": fact.answer, "keys": list(fact.keys)}
             yield row | {"kind": "fact", "document": MANUAL, "section": f"page {fact.page}"}
-    for place, (question, right, wrong) in enumerate(GENERAL):
+    for index, (question, right, wrong) in enumerate(GENERAL):
         # The right choice stands now here, now there.
         choices = list(wrong)
-        choices.insert(place % (len(wrong) + 1), right)
+        choices.insert(index % (len(wrong) + 1), right)
         row = {"question": question, "answer": right, "keys": [right], "kind": "general"}
         yield row | {"choices": choices}
     for question, answer in OUT_OF_SCOPE:

@@ -129,7 +129,7 @@ class ChatEncoder:
     def wrap_text(self, ids: list[int], *, is_end: bool) -> Tokens:
         """A sample of consecutive ids of a text; `is_end`: they are its last."""
         whole = [*self.begin_ids, *ids, *(self.end_ids if is_end else [])]
-        return Tokens(whole, [at > 0 for at in range(len(whole))])
+        return Tokens(whole, [index > 0 for index in range(len(whole))])
 
     def _prepared(self, messages: Sequence[Message]) -> list[Message]:
         """The messages with our system prompt, and with special-token strings shielded."""

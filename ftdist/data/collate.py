@@ -1,4 +1,4 @@
-"""Packed sequences as tensors: one flattened row of whole samples."""
+"""Collate packed sequences into one flattened row of whole samples."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -16,9 +16,10 @@ class Batch:
     """One micro-batch as a single row of T tokens, in S samples that do not see each other.
 
     There is no attention mask: `position_ids` restart at each sample and `cu_lengths` holds the
-    samples' borders. A padded tail is a sample of its own. `loss_positions[k]` is the place of the
-    hidden state that predicts `targets[k]`, in the same sample; L of them, none for padding. The
-    places after those of the targets are of tokens whose target is the base model's distribution.
+    samples' borders. Padding at the end is a sample of its own. `loss_positions[k]` is the position
+    of the hidden state that predicts `targets[k]`, in the same sample; L of them, none for padding.
+    The positions after those of the targets belong to tokens whose target is the base model's
+    distribution.
     """
 
     input_ids: Int64[Tensor, "1 T"]
@@ -26,16 +27,16 @@ class Batch:
     loss_positions: Int64[Tensor, " L"]
     targets: Int64[Tensor, " targets"]
     sources: Int64[Tensor, " L"]
-    """Number of the source that each loss token comes from."""
+    """Index of the source of each loss token."""
 
     cu_lengths: Int32[Tensor, " borders"]
     max_length: int
     asks_base: bool
-    """Whether the base model is asked in this micro-step, for any rank: all take part."""
+    """Whether any rank needs the base model in this micro-step; all ranks then take part."""
 
     @property
     def base_positions(self) -> Int64[Tensor, " K"]:
-        """Places at which the base model's distribution is the target."""
+        """Positions at which the base model's distribution is the target."""
         return self.loss_positions[len(self.targets) :]
 
     def to(self, device: torch.device) -> "Batch":
@@ -60,15 +61,15 @@ def build_batch(
     kl_to_base: Collection[int] = (),
     asks_base: bool = False,
 ) -> Batch:
-    """Lay packed sequences out in one row, filled up to a multiple of `pad_multiple` tokens.
+    """Concatenate packed sequences into one row, padded to a multiple of `pad_multiple` tokens.
 
     Args:
         sequences: of one micro-batch; none gives a row of padding without loss.
-        pad_token_id: stands in the tail; never a target.
+        pad_token_id: fills the end of the row; never a target.
         pad_multiple: even row lengths suit GPU kernels.
-        sources: number of the source of each sequence; empty: all come from the first.
+        sources: index of the source of each sequence; empty: all come from the first.
         kl_to_base: sources for whose loss tokens the base model's distribution is the target.
-        asks_base: whether this rank or another asks the base model in this micro-step.
+        asks_base: whether any rank needs the base model in this micro-step.
     """
     lengths = [int(length) for sequence in sequences for length in sequence.lengths]
     tokens = sum(lengths)
@@ -82,21 +83,20 @@ def build_batch(
         learned[:tokens] = np.concatenate([sequence.loss for sequence in sequences])
     borders = np.concatenate([[0], np.cumsum(lengths)])
     learned[borders[:-1]] = False  # nothing in its sample predicts a first token
-    targets_at = np.flatnonzero(learned)
+    target_indices = np.flatnonzero(learned)
     numbers = list(sources) or [0] * len(sequences)
     sizes = [len(sequence.input_ids) for sequence in sequences]
-    source_of = np.repeat(np.array([*numbers, 0]), [*sizes, padding])[targets_at]
-    is_shown = np.isin(source_of, list(kl_to_base))
-    # Those with a target of their own come first.
-    order = np.argsort(is_shown, kind="stable")
-    targets_at, source_of = targets_at[order], source_of[order]
-    told = targets_at[: len(targets_at) - int(is_shown.sum())]
+    source_of = np.repeat(np.array([*numbers, 0]), [*sizes, padding])[target_indices]
+    uses_kl = np.isin(source_of, list(kl_to_base))
+    order = np.argsort(uses_kl, kind="stable")  # cross-entropy targets first
+    target_indices, source_of = target_indices[order], source_of[order]
+    labelled = target_indices[: len(uses_kl) - int(uses_kl.sum())]
     positions = np.arange(len(ids)) - np.repeat(borders[:-1], lengths)
     return Batch(
         input_ids=torch.from_numpy(ids)[None],
         position_ids=torch.from_numpy(positions)[None],
-        loss_positions=torch.from_numpy(targets_at - 1),
-        targets=torch.from_numpy(ids[told]),
+        loss_positions=torch.from_numpy(target_indices - 1),
+        targets=torch.from_numpy(ids[labelled]),
         sources=torch.from_numpy(source_of),
         cu_lengths=torch.from_numpy(borders.astype(np.int32)),
         max_length=max(lengths),

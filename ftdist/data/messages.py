@@ -10,6 +10,6 @@ class Message(TypedDict):
     content: str
 
 
-def is_text(words: str) -> bool:
-    """Whether a tokenizer takes them: bytes that are not UTF-8 come as lone surrogates."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in words)
+def is_text(text: str) -> bool:
+    """Whether a string is valid Unicode: undecodable bytes become lone surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)

@@ -66,7 +66,7 @@ class PackedSource:
         """Sequence `index`, read from disk."""
         first, end = self._packing.offsets[index : index + 2]
         samples = self._packing.samples[first:end]
-        spans = [slice(self._offsets[at], self._offsets[at + 1]) for at in samples]
+        spans = [slice(self._offsets[sample], self._offsets[sample + 1]) for sample in samples]
         return PackedSequence(
             input_ids=np.concatenate([self._ids[span] for span in spans]),
             loss=np.concatenate([self._loss[span] for span in spans]).astype(np.bool_),

@@ -49,15 +49,15 @@ def pack_samples(lengths: npt.NDArray[np.int64], *, sequence_length: int) -> Pac
     rooms: list[int] = []  # the keys of by_room, ascending
     sequences = 0
     for sample, length in _longest_first(lengths):
-        at = bisect_left(rooms, length)
-        if at == len(rooms):
+        index = bisect_left(rooms, length)
+        if index == len(rooms):
             sequence, room = sequences, sequence_length
             sequences += 1
         else:
-            room = rooms[at]
+            room = rooms[index]
             sequence = by_room[room].pop()
             if not by_room[room]:
-                del by_room[room], rooms[at]
+                del by_room[room], rooms[index]
         sequence_of[sample] = sequence
         left = room - length
         if left not in by_room:

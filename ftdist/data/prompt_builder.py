@@ -1,8 +1,8 @@
-"""Prompts and answers apart, in the tokens in which training writes them together.
+"""Prompts for generation, tokenised exactly as in training.
 
-Between its prompt and the answer a chat template may write something of its own (an empty thought,
-a space), and it may end an answer with another token than the tokenizer's end-of-sequence token. A
-trained model has learned both, so it is asked behind the one and stops at the other.
+A chat template may write something of its own between prompt and answer (an empty thought, a
+space), and may end an answer with another token than the tokenizer's end-of-sequence token. A
+trained model has learned both: prompts include the former, and generation stops at the latter.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _ANSWER = Message(role="assistant", content="sentence2probe")
 
 
 class PromptBuilder:
-    """What a model is asked, and what it may answer, as token ids.
+    """Tokenises prompts and answers.
 
     Args:
         tokenizer: has a chat template.
@@ -30,26 +30,28 @@ class PromptBuilder:
         self._system_prompt = system_prompt
         around = _around_answer(tokenizer)
         is_written = bool(around.opening.strip())  # blanks belong to the answer's first word
-        self._opening = self._behind(around.prompt, around.opening) if is_written else []
+        self._opening = self._tokens_after(around.prompt, around.opening) if is_written else []
         self._before = around.prompt + (around.opening if is_written else "")
         self._blank = "" if is_written else around.opening
-        special = {at for at, token in tokenizer.added_tokens_decoder.items() if token.special}
+        special = {
+            index for index, token in tokenizer.added_tokens_decoder.items() if token.special
+        }
         self._end = [token for token in self._ids(around.tail) if token in special][:1]
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
-        """A conversation, up to where the answer begins."""
+        """A conversation up to where the answer begins."""
         messages = list(messages)
         if self._system_prompt is not None:
             messages.insert(0, Message(role="system", content=self._system_prompt))
-        # What looks like a special token in a question is text.
+        # Special-token strings in a question are text.
         ids: list[int] = self._tokenizer.apply_chat_template(
             messages, add_generation_prompt=True, return_dict=False, sanitize_control_tokens=True
         )
         return ids + self._opening
 
     def answer(self, text: str) -> list[int]:
-        """An answer as it stands behind a prompt, without the end of its turn."""
-        return self._behind(self._before, self._blank + text) or self._ids(text)
+        """An answer as tokenised after a prompt, without the end of its turn."""
+        return self._tokens_after(self._before, self._blank + text) or self._ids(text)
 
     def ends(self, named: int | Sequence[int] | None) -> list[int]:
         """Tokens that end an answer.
@@ -61,8 +63,8 @@ class PromptBuilder:
         first = [named] if isinstance(named, int) else list(named or [])
         return list(dict.fromkeys([*first, *self._end, *own]))
 
-    def _behind(self, before: str, text: str) -> list[int]:
-        """The tokens of a text behind another; [] where they run into each other."""
+    def _tokens_after(self, before: str, text: str) -> list[int]:
+        """The tokens of `text` after `before`; [] if a token spans both."""
         known, ids = self._ids(before), self._ids(before + text)
         return ids[len(known) :] if ids[: len(known)] == known else []
 
@@ -73,7 +75,7 @@ class PromptBuilder:
 
 @dataclass(frozen=True, kw_only=True)
 class _Around:
-    """What a chat template writes around an answer.
+    """What a chat template writes before and after an answer.
 
     Attributes:
         prompt: with the question, up to where it asks for the answer.
@@ -93,8 +95,8 @@ def _around_answer(tokenizer: Any) -> _Around:
         )
         whole = tokenizer.apply_chat_template([_QUESTION, _ANSWER], tokenize=False)
     except (TemplateError, TypeError, ValueError, LookupError, AttributeError):
-        return _Around()  # who asks for a conversation is told
-    written, found, tail = whole.rpartition(_ANSWER["content"])
-    if not found or not written.startswith(prompt):
-        return _Around(prompt=prompt, tail=tail if found else "")
+        return _Around()  # rendering a real conversation reports the error
+    written, separator, tail = whole.rpartition(_ANSWER["content"])
+    if not separator or not written.startswith(prompt):
+        return _Around(prompt=prompt, tail=tail if separator else "")
     return _Around(prompt=prompt, opening=written[len(prompt) :], tail=tail)

@@ -26,7 +26,7 @@ from ftdist.inference.model_folder import resolve_model_folder
 from ftdist.inference.replicas import ReplicaPlan, plan_replicas
 from ftdist.io.hashing import fingerprint
 from ftdist.io.jsonl import write_whole
-from ftdist.io.worker_pool import in_order
+from ftdist.io.worker_pool import map_in_order
 from ftdist.rundir import RunDir
 
 Item = TypeVar("Item")
@@ -181,12 +181,12 @@ def ask(
         answers = [_answers_of_copy(shares[0])]
     else:
         # Where memory is too little for all, it is too little again: none is tried twice.
-        results = in_order(
+        results = map_in_order(
             _answers_of_copy,
             shares,
             processes=copies.count,
-            if_it_dies=_no_answers,
-            again=False,
+            on_crash=_no_answers,
+            retry=False,
         )
         answers = list(results)
     return Answers.together(answers, took_s=time.monotonic() - started)

@@ -111,12 +111,12 @@ def _load(run: RunDir, config: RunConfig, settings: Settings, *, name: str) -> H
     # A base model without a chat template gets the one that the tuned model was trained with.
     template = run.export / "chat_template.jinja"
     _note(f"Loading the {_label(name)} from {folder}.")
-    place = plan_replicas(folder, device=device, num_replicas=1)
+    plan = plan_replicas(folder, device=device, num_replicas=1)
     return HFModel(
         folder,
         device=device,
-        gpu=place.gpus[0],
-        split_over_gpus=place.split_over_gpus,
+        gpu=plan.gpus[0],
+        split_over_gpus=plan.split_over_gpus,
         system_prompt=config.library.system_prompt,
         chat_template=template.read_text(encoding="utf-8") if template.is_file() else None,
         threads=settings.threads,

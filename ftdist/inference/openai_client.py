@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 _RETRIES = 4
 _SEED = 1
-_MAX_SAID = 300
-"""Letters of what a server says that are shown."""
+_MAX_MESSAGE_CHARACTERS = 300
+"""Longer error messages of a server are truncated."""
 
 
 class OpenAiEndpoint:
@@ -26,19 +26,19 @@ class OpenAiEndpoint:
         asked: the settings.
     """
 
-    def __init__(self, client: "OpenAI", asked: GeneratorConfig) -> None:
-        self._client, self._asked = client, asked
+    def __init__(self, client: "OpenAI", config: GeneratorConfig) -> None:
+        self._client, self._config = client, config
 
     @property
     def key(self) -> str:
         """Fingerprint of the address and the model."""
-        return fingerprint(self._asked.base_url, self._asked.model)
+        return fingerprint(self._config.base_url, self._config.model)
 
     def ask(self) -> Callable[[Sequence[str]], list[str | DataError]]:
         """A function from prompts to replies; an error for a prompt that the endpoint refuses."""
 
         def replies(prompts: Sequence[str]) -> list[str | DataError]:
-            with ThreadPoolExecutor(self._asked.max_concurrency) as pool:
+            with ThreadPoolExecutor(self._config.max_concurrency) as pool:
                 return list(pool.map(self._reply, prompts))
 
         return replies
@@ -46,33 +46,33 @@ class OpenAiEndpoint:
     def _reply(self, prompt: str) -> str | DataError:
         import openai
 
-        assert self._asked.model is not None
-        where = f"generator.base_url={self._asked.base_url}"
+        assert self._config.model is not None
+        where = f"generator.base_url={self._config.base_url}"
         try:
             answer = self._client.chat.completions.create(
-                model=self._asked.model,
+                model=self._config.model,
                 messages=[{"role": "user", "content": prompt}],
-                max_tokens=self._asked.max_tokens,
+                max_tokens=self._config.max_tokens,
                 temperature=0,
                 seed=_SEED,
             )
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             # A prompt may be too long, or unwanted; the settings are at fault if all are refused.
             return DataError(
-                f"{where} refuses what it is asked (HTTP {error.status_code}): {_said(error)}",
+                f"{where} rejects the request (HTTP {error.status_code}): {_message_of(error)}",
                 remedy="set generator.max_tokens below the model's context, or generator.model "
                 "to one that takes max_tokens and temperature=0; or set generator.backend=rules.",
             )
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise ConfigError(
-                f"{where} refuses the key in ${self._asked.api_key_env} "
+                f"{where} refuses the key in ${self._config.api_key_env} "
                 f"(HTTP {error.status_code}).",
-                remedy=f"export {self._asked.api_key_env} with a key that it takes, or set "
+                remedy=f"export {self._config.api_key_env} with a key that it takes, or set "
                 "generator.api_key_env.",
             ) from error
         except openai.NotFoundError as error:
             raise ConfigError(
-                f"{where} knows no model {self._asked.model!r}, or is not the endpoint's address.",
+                f"{where} knows no model {self._config.model!r}, or is not the endpoint's address.",
                 remedy="give generator.base_url up to and with /v1, and generator.model as "
                 "GET /v1/models names it.",
             ) from error
@@ -87,27 +87,33 @@ class OpenAiEndpoint:
         return (choices[0].message.content or "") if choices else ""
 
 
-def _said(error: "APIStatusError") -> str:
-    """What the server says of a refusal, on one line."""
-    told = error.body.get("message") if isinstance(error.body, dict) else None
-    text = " ".join((told if isinstance(told, str) and told.strip() else error.message).split())
-    return f"{text.rstrip('.')}." if len(text) <= _MAX_SAID else f"{text[:_MAX_SAID]}..."
+def _message_of(error: "APIStatusError") -> str:
+    """The error message of the server, on one line."""
+    message = error.body.get("message") if isinstance(error.body, dict) else None
+    text = " ".join(
+        (message if isinstance(message, str) and message.strip() else error.message).split()
+    )
+    return (
+        f"{text.rstrip('.')}."
+        if len(text) <= _MAX_MESSAGE_CHARACTERS
+        else f"{text[:_MAX_MESSAGE_CHARACTERS]}..."
+    )
 
 
-def open_endpoint(asked: GeneratorConfig) -> OpenAiEndpoint:
+def open_endpoint(config: GeneratorConfig) -> OpenAiEndpoint:
     """The endpoint of a curation.
 
     Raises:
         ConfigError: no model is named, the address is none, or the client is not installed.
     """
-    if asked.model is None:
+    if config.model is None:
         raise ConfigError(
             "generator.backend=endpoint, and generator.model does not name the model.",
             remedy="set generator.model to a name that GET /v1/models lists at generator.base_url.",
         )
-    if not asked.base_url.startswith(("http://", "https://")):
+    if not config.base_url.startswith(("http://", "https://")):
         raise ConfigError(
-            f"generator.base_url={asked.base_url} is no address.",
+            f"generator.base_url={config.base_url} is no address.",
             remedy="give it as http://host:port/v1.",
         )
     try:
@@ -118,8 +124,8 @@ def open_endpoint(asked: GeneratorConfig) -> OpenAiEndpoint:
             remedy="run `pip install 'ftdist[endpoint]'`.",
         ) from error
     # A server of one's own takes any key; the client insists on having one.
-    key = os.environ.get(asked.api_key_env) or "none"
+    key = os.environ.get(config.api_key_env) or "none"
     client = OpenAI(
-        base_url=asked.base_url, api_key=key, timeout=float(asked.timeout_s), max_retries=_RETRIES
+        base_url=config.base_url, api_key=key, timeout=float(config.timeout_s), max_retries=_RETRIES
     )
-    return OpenAiEndpoint(client, asked)
+    return OpenAiEndpoint(client, config)

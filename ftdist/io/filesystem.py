@@ -1,4 +1,4 @@
-"""Disks as a user sees them: room in GiB, and what an operating system error means."""
+"""Disk space, fsync, file modes, and user-readable operating system errors."""
 
 import errno
 import os
@@ -15,14 +15,12 @@ _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def free_gib(path: Path) -> float:
-    """Room that this user may still fill on the disk of `path` (or of its nearest parent), GiB.
+    """Space available to this user on the disk of `path` or its nearest existing parent, in GiB.
 
-    Quotas are invisible here: one that is used up shows as a StorageError when writing.
+    Quotas are invisible here; an exhausted quota raises a StorageError on writing.
     """
-    place = path
-    while not place.exists():
-        place = place.parent
-    return shutil.disk_usage(place).free / GIB
+    folder = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    return shutil.disk_usage(folder).free / GIB
 
 
 def fsync_paths(*paths: Path) -> None:
@@ -37,11 +35,11 @@ def fsync_paths(*paths: Path) -> None:
 
 @contextmanager
 def storage_errors(action: str, path: Path) -> Iterator[None]:
-    """Turn an OSError of the body into a StorageError that a user can act on.
+    """Convert an OSError of the body into a StorageError with a remedy.
 
     Args:
         action: what the body does to `path`, as a verb: "write", "commit".
-        path: where; a file name in the error itself is preferred to it.
+        path: named in the error unless the OSError names a file itself.
 
     Raises:
         StorageError: the body met an OSError.
@@ -49,8 +47,8 @@ def storage_errors(action: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        place = error.filename if isinstance(error.filename, str) else str(path)
-        problem = f"Cannot {action} {place}: {error.strerror or error}."
+        name = error.filename if isinstance(error.filename, str) else str(path)
+        problem = f"Cannot {action} {name}: {error.strerror or error}."
         raise StorageError(problem, remedy=_remedy(error, path)) from error
 
 
@@ -74,7 +72,7 @@ def _free_text(path: Path) -> str:
 
 
 def set_modes(folder: Path, *, private: bool) -> None:
-    """Let only the user read a folder and what is in it, or everybody."""
+    """Make a folder and its content readable by the user only, or by everybody."""
     folder.chmod(0o700 if private else 0o755)
     for file in folder.rglob("*"):
         file.chmod(

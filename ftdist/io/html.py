@@ -1,4 +1,4 @@
-"""Pages of ours: one HTML file each, which opens anywhere and asks the network for nothing."""
+"""Self-contained HTML pages, rendered with Jinja."""
 
 from importlib.resources import files
 from typing import Any
@@ -7,11 +7,11 @@ import jinja2
 
 
 def render(template: str, **values: Any) -> str:
-    """A template of ftdist, filled in; every value is text and none of it markup.
+    """Render a template of the package; all values are escaped.
 
     Args:
         template: its path inside the package, such as `library/card.html.jinja`.
-        values: by the names that it uses; one that is missing is our own mistake.
+        values: by name; a missing one is an error.
     """
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(source),
@@ -26,12 +26,12 @@ def render(template: str, **values: Any) -> str:
 
 
 def number(value: float) -> str:
-    """A count with its thousands apart."""
+    """A number with thousands separators."""
     return f"{value:,}"
 
 
 def percent(share: float) -> str:
-    """A proportion in percent."""
+    """A fraction in percent."""
     return f"{100 * share:.1f} %"
 
 

@@ -1,4 +1,4 @@
-"""What is told of work that takes long: how much is done, how fast, how long the rest takes."""
+"""Progress lines of long work: how much is done, how fast, and the time left."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ _MIB = 2**20
 
 
 def no_log(_: str) -> None:
-    """Told of progress that nobody waits for."""
+    """Discard progress lines."""
 
 
 def count(number: int, noun: str) -> str:
@@ -21,23 +21,25 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else plural}"
 
 
-def told(results: Iterable[Result], *, sizes: Sequence[int], log: LogFn) -> Iterator[Result]:
-    """The same results, one by one; now and then it is told how far they are.
+def report_progress(
+    results: Iterable[Result], *, sizes: Sequence[int], log: LogFn
+) -> Iterator[Result]:
+    """Pass results on, and log the progress now and then.
 
     Args:
-        results: as they become ready; no fewer than there are sizes.
-        sizes: bytes that each is made of; 0 for what was made before, and costs nothing now.
-        log: is told, at most a hundred times and every five seconds.
+        results: in order of completion; at least as many as there are sizes.
+        sizes: input bytes of each result; 0 for cached results, which cost nothing.
+        log: called at most once per percent and once in five seconds.
     """
-    whole, done, shown = sum(sizes), 0, 0
+    total, done, logged = sum(sizes), 0, 0
     began = last = time.monotonic()
     for size, result in zip(sizes, results, strict=False):
         done += size
         now = time.monotonic()
-        if now - last >= _EVERY_S and done - shown >= whole / 100 > 0:
-            last, shown, rate = now, done, done / (now - began)
+        if now - last >= _EVERY_S and done - logged >= total / 100 > 0:
+            last, logged, rate = now, done, done / (now - began)
             log(
-                f"{done / _MIB:,.0f} of {whole / _MIB:,.0f} MiB, {rate / _MIB:.1f} MiB a second, "
-                f"{(whole - done) / rate:.0f} s left"
+                f"{done / _MIB:,.0f} of {total / _MIB:,.0f} MiB, {rate / _MIB:.1f} MiB/s, "
+                f"{(total - done) / rate:.0f} s left"
             )
         yield result

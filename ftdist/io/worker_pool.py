@@ -1,4 +1,4 @@
-"""Work for all cores, its results in the order of the tasks, whatever becomes of a process."""
+"""A process pool with ordered results that survives crashes of its workers."""
 
 import multiprocessing
 import os
@@ -13,31 +13,31 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-def processes_for(asked: int) -> int:
-    """How many processes to start; 0 asks for one a core."""
-    return asked or len(os.sched_getaffinity(0))
+def resolve_num_proc(num_proc: int) -> int:
+    """The number of processes to start; 0 means one per core."""
+    return num_proc or len(os.sched_getaffinity(0))
 
 
-def in_order(
+def map_in_order(
     work: Callable[[Task], Result],
     tasks: Sequence[Task],
     *,
     processes: int,
-    if_it_dies: Callable[[Task], Result],
-    again: bool = True,
+    on_crash: Callable[[Task], Result],
+    retry: bool = True,
 ) -> Iterator[Result]:
     """Results of `work` on each task, in the order of the tasks, as they become ready.
 
-    A process that dies (a file broke a reader's native code) takes no other task with it: what was
-    under way is done again alone, and the task that dies once more gets `if_it_dies`. When the
-    last result is there, or an error ends it, no process is left and nothing that one held.
+    A worker that crashes (a file broke a reader's native code) does not affect other tasks: its
+    task is retried in a process of its own, and gets the result of `on_crash` if it crashes again.
+    After the last result, or an error, no worker process is left.
 
     Args:
         work: a function of a module; it and the tasks are pickled.
         tasks: each independent of the others.
-        processes: how many at once.
-        if_it_dies: what stands in for a result.
-        again: whether a task is tried once more before.
+        processes: maximum number of workers.
+        on_crash: makes the result of a task whose worker crashed.
+        retry: whether a crashed task is tried once more.
     """
     spawn = multiprocessing.get_context("spawn")
     done, others = 0, multiprocessing.active_children()
@@ -45,7 +45,7 @@ def in_order(
         pool = ProcessPoolExecutor(
             max_workers=min(processes, len(tasks) - done),
             mp_context=spawn,
-            initializer=_begin,
+            initializer=_initialise,
         )
         try:
             ahead: deque[Future[Result]] = deque(pool.submit(work, task) for task in tasks[done:])
@@ -53,52 +53,52 @@ def in_order(
                 result = ahead.popleft().result()
                 done += 1
                 if not ahead:
-                    pool.shutdown()  # who takes the last one may never come back
+                    pool.shutdown()  # the caller may never ask for more after the last result
                 yield result
         except BrokenProcessPool:
             pool.shutdown(wait=False, cancel_futures=True)
             task = tasks[done]
-            yield _alone(work, task, if_it_dies=if_it_dies) if again else if_it_dies(task)
+            yield _run_alone(work, task, on_crash=on_crash) if retry else on_crash(task)
             done += 1
         except BaseException:
             for process in multiprocessing.active_children():
                 if process not in others:
-                    process.kill()  # the interpreter's end would wait for what it does
+                    process.kill()  # the interpreter would wait for it at exit
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _alone(
-    work: Callable[[Task], Result], task: Task, *, if_it_dies: Callable[[Task], Result]
+def _run_alone(
+    work: Callable[[Task], Result], task: Task, *, on_crash: Callable[[Task], Result]
 ) -> Result:
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=1, mp_context=spawn, initializer=_begin) as pool:
+    with ProcessPoolExecutor(max_workers=1, mp_context=spawn, initializer=_initialise) as pool:
         try:
             return pool.submit(work, task).result()
         except BrokenProcessPool:
-            return if_it_dies(task)
+            return on_crash(task)
 
 
-def _begin() -> None:
-    _tokenise_alone()
-    _end_with_parent()
+def _initialise() -> None:
+    _use_one_tokenizer_thread()
+    _exit_with_parent()
 
 
-def _tokenise_alone() -> None:
-    """Have tokenizers use one thread in this process: there is one a core already.
+def _use_one_tokenizer_thread() -> None:
+    """Have tokenizers use one thread in this process, since there is one process per core.
 
-    One of its own, which its memory is taken from: without any it takes a third longer.
+    One thread of its own: without any, tokenizing takes a third longer.
     """
     os.environ |= {"RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "true"}
 
 
-def _end_with_parent() -> None:
-    """End this process when the one that started it does, in whatever way that ends."""
+def _exit_with_parent() -> None:
+    """Exit when the parent process ends, however it ends."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
     def wait() -> None:
         parent.join()
-        os._exit(1)  # the executor's queue would keep it waiting for ever
+        os._exit(1)  # the executor's queue would block a normal exit
 
     threading.Thread(target=wait, daemon=True).start()

@@ -14,8 +14,8 @@ from ftdist.errors import DataError, StorageError
 from ftdist.inference.openai_client import OpenAiEndpoint
 from ftdist.io.atomic_dir import remove_stale_dirs
 from ftdist.io.hashing import fingerprint
-from ftdist.io.progress import LogFn, count, told
-from ftdist.io.worker_pool import in_order, processes_for
+from ftdist.io.progress import LogFn, count, report_progress
+from ftdist.io.worker_pool import map_in_order, resolve_num_proc
 from ftdist.library.base_model import BaseModel
 from ftdist.library.check_config import check_curation
 from ftdist.library.readers.discovery import FoundSource
@@ -71,7 +71,7 @@ def curate(
     context = StageContext(
         config=config,
         cache_dir=Path(config.work.cache_dir).expanduser().absolute(),
-        num_proc=processes_for(config.work.num_proc),
+        num_proc=resolve_num_proc(config.work.num_proc),
         log=log,
     )
     try:
@@ -170,8 +170,8 @@ def _build_samples(
         generator.check_answers()
     all_tasks = list(chain.from_iterable(tasks.values()))
     context.log(f"curate: building samples of {count(len(all_tasks), 'shard')}")
-    results = told(
-        in_order(build_samples, all_tasks, processes=context.num_proc, if_it_dies=_failed_task),
+    results = report_progress(
+        map_in_order(build_samples, all_tasks, processes=context.num_proc, on_crash=_failed_task),
         sizes=[0 if task.is_built else task.shard.size for task in all_tasks],
         log=context.log_as("samples"),
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from ftdist.errors import DataError
 from ftdist.io.sampling import evenly_spaced
-from ftdist.io.worker_pool import in_order
+from ftdist.io.worker_pool import map_in_order
 from ftdist.library.schema import Sample
 from ftdist.library.store.dataset import read_samples, samples_of_batches
 
@@ -145,7 +145,7 @@ def _measure(spans: Sequence[_Span], encoder: Any, *, processes: int, folder: Pa
             saved = Path(tmp) / "encoder.pickle"
             save_encoder(encoder, saved)
             spans = [each._replace(encoder=saved) for each in spans]
-        return list(in_order(measure_span, spans, processes=processes, if_it_dies=_dead))
+        return list(map_in_order(measure_span, spans, processes=processes, on_crash=_dead))
 
 
 def measure_span(span: _Span) -> Sizes:

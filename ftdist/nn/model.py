@@ -177,9 +177,9 @@ def build_model(
         attention: `model.attention` of the config.
         device: "cpu" or "cuda", which decides what `auto` means.
         activation_checkpointing: whether layers compute their activations again in backward.
-        sharding: entered for the length of the construction alone; it may cut parameters into
-            shards as modules make them. Nothing is imported inside: `deepspeed.zero.Init`
-            replaces torch's constructors, which torch's own late imports do not stand.
+        sharding: entered for the length of the construction alone; it may shard
+            parameters as modules create them. Nothing is imported inside, since
+            `deepspeed.zero.Init` replaces torch's constructors and breaks torch's late imports.
 
     Raises:
         ModelError: the folder is no dense causal LM, or has no such attention kernel.

@@ -1,4 +1,4 @@
-"""Plain text and Markdown, cut into samples where a reader would pause."""
+"""Split plain text and Markdown into samples at paragraphs, lines, sentences or words."""
 
 import re
 from collections.abc import Iterator
@@ -26,12 +26,12 @@ _PAUSES = (
 
 def read_document(path: Path, *, name: str) -> Row:
     """The text of one file."""
-    place = Place(name)
+    location = Place(name)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        return BadRow(f"is not UTF-8 text (byte {error.start + 1})", place)
-    return Passage(text, place) if text.strip() else BadRow("holds no text", place)
+        return BadRow(f"is not UTF-8 text (byte {error.start + 1})", location)
+    return Passage(text, location) if text.strip() else BadRow("holds no text", location)
 
 
 def cut_text(text: str, *, encoder: ChatEncoder, sequence_length: int) -> Iterator[Tokens]:
@@ -64,10 +64,10 @@ def _cut(first: int, end: int, *, pauses: list[npt.NDArray[np.int64]], room: int
     """Where the sample that begins at token `first` ends."""
     if end - first <= room:
         return end
-    for places in pauses:
-        last = int(np.searchsorted(places, first + room, side="right")) - 1
-        if last >= 0 and places[last] > first + room // 4:
-            return int(places[last])
+    for cuts in pauses:
+        last = int(np.searchsorted(cuts, first + room, side="right")) - 1
+        if last >= 0 and cuts[last] > first + room // 4:
+            return int(cuts[last])
     return first + room
 
 
@@ -77,9 +77,9 @@ def _blocks(text: str) -> Iterator[str]:
     while len(text) - first > _BLOCK_CHARACTERS:
         limit = first + _BLOCK_CHARACTERS
         for border in ("\n\n", "\n", " "):
-            at = text.rfind(border, first + _BLOCK_CHARACTERS // 2, limit)
-            if at >= 0:
-                limit = at + len(border)
+            index = text.rfind(border, first + _BLOCK_CHARACTERS // 2, limit)
+            if index >= 0:
+                limit = index + len(border)
                 break
         yield text[first:limit]
         first = limit

@@ -1,4 +1,4 @@
-"""Which files of a folder belong to a library."""
+"""Find the data files of a source."""
 
 import os
 from dataclasses import dataclass
@@ -62,11 +62,11 @@ def find_files(path: Path, *, key: str) -> SourceFiles:
             raise DataError(
                 f"{key}={path} does not exist.", remedy=f"set {key} to a folder or file."
             )
-        found = sorted(_below(path)) if path.is_dir() else [path]
+        paths = sorted(_below(path)) if path.is_dir() else [path]
     except OSError as error:
         raise _unreadable(Path(error.filename or path), error, key=key) from error
-    files = tuple(file for file in found if _is_data(file))
-    ignored = tuple(file for file in found if not _is_data(file))
+    files = tuple(file for file in paths if _is_data(file))
+    ignored = tuple(file for file in paths if not _is_data(file))
     if not files:
         kinds = sorted({file.suffix or file.name for file in ignored})
         holds = f"only {', '.join(kinds)}" if kinds else "no file"
@@ -82,7 +82,7 @@ def find_files(path: Path, *, key: str) -> SourceFiles:
 
 
 def _below(folder: Path) -> list[Path]:
-    found: list[Path] = []
+    files: list[Path] = []
     seen: set[str] = set()  # real folders: links may lead round in a circle
     for here, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
         if os.path.realpath(here) in seen:
@@ -90,8 +90,8 @@ def _below(folder: Path) -> list[Path]:
             continue
         seen.add(os.path.realpath(here))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(here) / name for name in names if not name.startswith(".")]
-    return found
+        files += [Path(here) / name for name in names if not name.startswith(".")]
+    return files
 
 
 def _raise(error: OSError) -> None:

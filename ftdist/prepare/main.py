@@ -1,12 +1,12 @@
-"""A config's library and further sources, tokenised and packed once, in a cache for all runs.
+"""Tokenise and pack the library and extra sources of a config into a cache shared by all runs.
 
-The folder's name is a fingerprint of everything that went into it, so that a changed page, template
-or length makes another folder and an unchanged one is used again. It is built aside and appears by
-one rename: however many processes prepare the same library, one folder appears, and all use it.
+The cache key is a fingerprint of everything that decides the packed bytes: a changed page, template
+or length makes another folder. Folders appear atomically, so any number of processes may prepare
+the same library.
 
     python -m ftdist.prepare.main CONFIG.yaml OUT.json
 
-writes the facts of the packed library to OUT.json, or what is wrong.
+writes the facts of the packed library, or the error, to OUT.json.
 """
 
 import json
@@ -132,8 +132,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         answer = prepare(load_config(config_file)).to_json()
     except FtdistError as error:
-        told = {"problem": error.problem, "remedy": error.remedy, "exit_code": error.exit_code}
-        write_whole(out, json.dumps(told))
+        failure = {"problem": error.problem, "remedy": error.remedy, "exit_code": error.exit_code}
+        write_whole(out, json.dumps(failure))
         return error.exit_code
     write_whole(out, answer)
     return 0
@@ -176,7 +176,7 @@ def _build(
 
 
 def _write_sources(
-    aside: Path,
+    tmp: Path,
     folder: Path,
     *,
     sources: dict[str, SourceFiles],
@@ -185,14 +185,14 @@ def _write_sources(
 ) -> None:
     facts, cards = [], []
     for number, (name, files) in enumerate(sources.items()):
-        place = aside / source_folder(number)
-        place.mkdir()
-        kept_out = settings.held_out if name == LIBRARY else 0.0
+        source = tmp / source_folder(number)
+        source.mkdir()
+        held_out = settings.held_out if name == LIBRARY else 0.0
         builder = SourceBuilder(
             name=name,
-            folder=place,
+            folder=source,
             encoder=encoder,
-            settings=replace(settings, held_out=kept_out),
+            settings=replace(settings, held_out=held_out),
         )
         source_facts, card = builder.build(files, weight=1.0)
         facts.append(source_facts)
@@ -205,7 +205,7 @@ def _write_sources(
         "sources": cards,
         "chat_template": encoder.template,
     }
-    (aside / CARD).write_text(json.dumps(card, indent=2), encoding="utf-8")
+    (tmp / CARD).write_text(json.dumps(card, indent=2), encoding="utf-8")
 
 
 if __name__ == "__main__":

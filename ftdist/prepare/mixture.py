@@ -1,4 +1,4 @@
-"""Which sources a run trains on, and how much of each: the library's, and what is mixed in."""
+"""The sources of a run and their weights in the mixture."""
 
 import math
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from ftdist.prepare.data_files import SourceFiles, find_files
 LIBRARY = "library"
 """Name of the first source, where the library is no curated one."""
 
-KEPT = ("replay", "out_of_scope")
-"""Roles of what a curation adds beside the library, so that the model keeps what it knows."""
+RETENTION = ("replay", "out_of_scope")
+"""Roles of the sources that a curation adds so that the model does not forget."""
 
 
 def find_sources(config: RunConfig) -> dict[str, SourceFiles]:
@@ -79,15 +79,15 @@ def followers(config: RunConfig, *, names: Sequence[str]) -> set[str]:
     roles = {name: name for name in names}
     if is_curated(folder):
         roles |= {source.name: source.role for source in open_curated(folder).sources}
-    asked = set(config.library.kl_to_base)
-    unknown = sorted(asked - set(names) - set(roles.values()))
+    kl_sources = set(config.library.kl_to_base)
+    unknown = sorted(kl_sources - set(names) - set(roles.values()))
     if unknown:
         known = dict.fromkeys([*names, *roles.values()])
         curate = ""
-        if kept := [name for name in KEPT if name in unknown]:
+        if retention := [name for name in RETENTION if name in unknown]:
             curate = (
                 "curate the library with retention=recommended, which adds "
-                f"{' and '.join(kept)}; or "
+                f"{' and '.join(retention)}; or "
             )
         raise ConfigError(
             f"library.kl_to_base names {', '.join(unknown)}, and the sources are "
@@ -95,7 +95,7 @@ def followers(config: RunConfig, *, names: Sequence[str]) -> set[str]:
             remedy=f"{curate}name sources that there are, or add them by "
             "library.extra_sources.NAME.path.",
         )
-    followed = {name for name in names if name in asked or roles[name] in asked}
+    followed = {name for name in names if name in kl_sources or roles[name] in kl_sources}
     if followed == set(names):
         raise ConfigError(
             "library.kl_to_base names all sources: nothing would be learned.",

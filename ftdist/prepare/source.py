@@ -16,7 +16,7 @@ from ftdist.data.chat_encoder import ChatEncoder, save_encoder
 from ftdist.data.packed_dataset import IDS, LOSS, OFFSETS
 from ftdist.data.packing import pack_samples
 from ftdist.errors import DataError
-from ftdist.io.worker_pool import in_order, processes_for
+from ftdist.io.worker_pool import map_in_order, resolve_num_proc
 from ftdist.plan.plan import SourceFacts
 from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.tokenize_shard import (
@@ -88,7 +88,7 @@ class SourceBuilder:
         """Tokenise files portion by portion, and put what comes of them after what is there."""
         portions = portions_of(files, source=self._name)
         is_long = len(portions) > _PORTIONS_ALONE
-        processes = min(processes_for(0), len(portions)) if is_long else 0
+        processes = min(resolve_num_proc(0), len(portions)) if is_long else 0
         with tempfile.TemporaryDirectory(dir=self._folder, prefix=".portions-") as folder:
             encoder = Path(folder) / "encoder.pickle"
             save_encoder(self._encoder, encoder)
@@ -103,7 +103,7 @@ class SourceBuilder:
                 for number, parts in enumerate(portions)
             ]
             results = (
-                in_order(encode_task, tasks, processes=processes, if_it_dies=_dead)
+                map_in_order(encode_task, tasks, processes=processes, on_crash=_dead)
                 if processes
                 else map(encode_task, tasks)
             )

@@ -1,4 +1,4 @@
-"""Portions of a source, each read and tokenised by one process."""
+"""Read and tokenise one shard of a source in a worker process."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -88,29 +88,29 @@ class Part:
 
 def parts_of(files: SourceFiles, *, source: str, portion_bytes: int) -> list[tuple[int, Part]]:
     """The parts of all files in order, each with its bytes."""
-    found: list[tuple[int, Part]] = []
+    parts: list[tuple[int, Part]] = []
     for file in files.files:
         if file == files.held_out:
             continue
         size = file.stat().st_size
         part = Part(path=file, name=f"{source}: {files.name(file)}")
         if size <= portion_bytes:
-            found.append((size, part))
+            parts.append((size, part))
         elif file.suffix == dataset.SUFFIX:
             batches = len(dataset.samples_of_batches(file))
             step = max(1, batches * portion_bytes // size)
-            found += [
-                (portion_bytes, replace(part, batches=range(at, min(at + step, batches))))
-                for at in range(0, batches, step)
+            parts += [
+                (portion_bytes, replace(part, batches=range(first, min(first + step, batches))))
+                for first in range(0, batches, step)
             ]
         elif file.suffix.lower() in (".jsonl", ".ndjson"):
-            found += [
+            parts += [
                 (span[1] - span[0], replace(part, span=span, first_row=row))
                 for span, row in split_jsonl(file, span_bytes=portion_bytes)
             ]
         else:
-            found.append((size, part))
-    return found
+            parts.append((size, part))
+    return parts
 
 
 def portions_of(files: SourceFiles, *, source: str) -> list[tuple[Part, ...]]:
@@ -226,12 +226,12 @@ class _Encoding:
                             self._counts.conversations += 1
                             yield False, [tokens]
 
-    def _usable(self, tokens: Tokens | DataError, place: Place) -> Tokens | None:
+    def _usable(self, tokens: Tokens | DataError, location: Place) -> Tokens | None:
         if isinstance(tokens, DataError):
-            self._bad(place, f"{place} cannot be used. {tokens.problem}", tokens.remedy)
+            self._bad(location, f"{location} cannot be used. {tokens.problem}", tokens.remedy)
             return None
         if not any(tokens.loss):
-            self._bad(place, f"{place} has no token to learn.")
+            self._bad(location, f"{location} has no token to learn.")
             return None
         room, length = self._settings.sequence_length, len(tokens.input_ids)
         if length <= room:
@@ -244,15 +244,15 @@ class _Encoding:
                 self._counts.dropped += 1
                 return None
         raise DataError(
-            f"{place} is {length} tokens long, but batch.sequence_length={room}.",
+            f"{location} is {length} tokens long, but batch.sequence_length={room}.",
             remedy=f"set batch.sequence_length to {length} or more (if the model allows), "
             "shorten the conversation, or set library.overlong to drop or truncate.",
         )
 
-    def _bad(self, place: Place, problem: str, remedy: str | None = None) -> None:
+    def _bad(self, location: Place, problem: str, remedy: str | None = None) -> None:
         """Skip a row, or refuse to go on."""
         if self._settings.on_invalid_row == "error":
-            what = f"correct {place}" if remedy is None else remedy.removesuffix(".")
+            what = f"correct {location}" if remedy is None else remedy.removesuffix(".")
             raise DataError(
                 problem,
                 remedy=f"{what}, or set library.on_invalid_row=skip to leave such rows out.",

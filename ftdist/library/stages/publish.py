@@ -15,7 +15,7 @@ from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
 from ftdist.io.hashing import file_sha256
 from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
-from ftdist.io.worker_pool import processes_for
+from ftdist.io.worker_pool import resolve_num_proc
 from ftdist.library.base_model import BaseModel
 from ftdist.library.dataset_card import html_card, text_card
 from ftdist.library.readers.discovery import FoundSource
@@ -150,7 +150,7 @@ def _write_library(folder: Path, result: CurationResult, *, log: LogFn) -> dict[
         ],
         encoder=None if model is None else model.encoder,
         sequence_length=config.model.sequence_length,
-        processes=processes_for(config.work.num_proc),
+        processes=resolve_num_proc(config.work.num_proc),
         folder=folder,
     )
     manifest = _manifest(result, sources, sizes=sizes, probes=probes)

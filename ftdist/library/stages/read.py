@@ -8,8 +8,8 @@ from pathlib import Path
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import DataError
 from ftdist.io.hashing import FileHashes, file_stamp
-from ftdist.io.progress import LogFn, count, told
-from ftdist.io.worker_pool import in_order
+from ftdist.io.progress import LogFn, count, report_progress
+from ftdist.io.worker_pool import map_in_order
 from ftdist.library.readers.discovery import FoundFile, FoundSource
 from ftdist.library.readers.records import split_jsonl
 from ftdist.library.stages.read_shard import ReadSettings, SourceShard, read_shard, unreadable
@@ -48,8 +48,8 @@ def read_sources(
         f"curate: reading {count(len(all_shards), 'shard')} with "
         f"{count(context.num_proc, 'process')}, {cached} from the cache"
     )
-    results = told(
-        in_order(read_shard, all_shards, processes=context.num_proc, if_it_dies=unreadable),
+    results = report_progress(
+        map_in_order(read_shard, all_shards, processes=context.num_proc, on_crash=unreadable),
         sizes=sizes,
         log=context.log_as("reading"),
     )

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from ftdist.io import progress
-from ftdist.io.progress import told
+from ftdist.io.progress import report_progress
 
 
 class Clock:
@@ -29,7 +29,7 @@ def test_how_far_how_fast_and_how_long_is_told_and_what_was_made_before_does_not
     clock: Clock,
 ) -> None:
     said: list[str] = []
-    results = told("abcd", sizes=[0, 6 << 20, 2 << 20, 4 << 20], log=said.append)
+    results = report_progress("abcd", sizes=[0, 6 << 20, 2 << 20, 4 << 20], log=said.append)
     assert next(results) == "a"
     clock.now = 3.0
     assert next(results) == "b"
@@ -37,19 +37,19 @@ def test_how_far_how_fast_and_how_long_is_told_and_what_was_made_before_does_not
     clock.now = 8.0
     assert list(results) == ["c", "d"]
     # 8 of 12 MiB in 8 seconds: the other 4 take 4 more.
-    assert said == ["8 of 12 MiB, 1.0 MiB a second, 4 s left"]
+    assert said == ["8 of 12 MiB, 1.0 MiB/s, 4 s left"]
 
 
 def test_nothing_is_told_where_nothing_is_made(clock: Clock) -> None:
     said: list[str] = []
-    for _ in told("ab", sizes=[0, 0], log=said.append):
+    for _ in report_progress("ab", sizes=[0, 0], log=said.append):
         clock.now += 60
     assert said == []
 
 
 def test_a_hundred_lines_are_the_most(clock: Clock) -> None:
     said: list[str] = []
-    for _ in told(range(1_000), sizes=[1 << 20] * 1_000, log=said.append):
+    for _ in report_progress(range(1_000), sizes=[1 << 20] * 1_000, log=said.append):
         clock.now += 60
     assert len(said) == 100
-    assert all(re.fullmatch(r"[\d,]+ of 1,000 MiB, 0\.0 MiB a second, \d+ s left", s) for s in said)
+    assert all(re.fullmatch(r"[\d,]+ of 1,000 MiB, 0\.0 MiB/s, \d+ s left", s) for s in said)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ftdist.io.worker_pool import in_order
+from ftdist.io.worker_pool import map_in_order
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -25,18 +25,18 @@ def _dies_of_three(task: int) -> int:
 
 
 def test_results_come_in_the_order_of_the_tasks_whichever_is_done_first() -> None:
-    results = in_order(_double_late_first, range(6), processes=2, if_it_dies=lambda _: -1)
+    results = map_in_order(_double_late_first, range(6), processes=2, on_crash=lambda _: -1)
     assert list(results) == [0, 2, 4, 6, 8, 10]
 
 
 def test_a_task_that_ends_its_process_is_replaced_and_all_others_are_done() -> None:
-    results = in_order(_dies_of_three, range(6), processes=2, if_it_dies=lambda task: -task)
+    results = map_in_order(_dies_of_three, range(6), processes=2, on_crash=lambda task: -task)
     assert list(results) == [0, 2, 4, -3, 8, 10]
 
 
 def test_with_the_last_result_no_process_is_left() -> None:
     others = multiprocessing.active_children()
-    results = in_order(_double_late_first, [1, 2], processes=2, if_it_dies=lambda _: -1)
+    results = map_in_order(_double_late_first, [1, 2], processes=2, on_crash=lambda _: -1)
     assert [next(results), next(results)] == [2, 4]
     assert multiprocessing.active_children() == others
 
@@ -55,7 +55,7 @@ def test_an_error_of_one_task_ends_those_beside_it(tmp_path: Path) -> None:
     others = multiprocessing.active_children()
     tasks = [(tmp_path / "begun", False), (tmp_path / "begun", True)]
     with pytest.raises(ValueError, match="no room"):
-        list(in_order(_fails_when_it_is_there, tasks, processes=2, if_it_dies=lambda _: None))
+        list(map_in_order(_fails_when_it_is_there, tasks, processes=2, on_crash=lambda _: None))
     left = [child for child in multiprocessing.active_children() if child not in others]
     # its end itself: `is_alive` is wrong for a moment while the pool's thread takes the exit status
     assert all(connection.wait([child.sentinel], timeout=20) for child in left)
@@ -63,7 +63,7 @@ def test_an_error_of_one_task_ends_those_beside_it(tmp_path: Path) -> None:
 
 def test_a_task_that_is_not_to_be_tried_again_is_replaced_at_once(tmp_path: Path) -> None:
     tasks = [tmp_path / "tries"]
-    assert list(in_order(_dies_and_counts, tasks, processes=1, if_it_dies=str, again=False)) == [
+    assert list(map_in_order(_dies_and_counts, tasks, processes=1, on_crash=str, retry=False)) == [
         str(tasks[0])
     ]
     assert tasks[0].read_text() == "x"

@@ -147,7 +147,7 @@ def test_processes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [{"question": WORDS[at % 50], "answer": WORDS[at % 7]} for at in range(200)]
     whole = pack(rows, held_out=0.1)
     monkeypatch.setattr(tokenize_shard, "PORTION_BYTES", 1024)
-    monkeypatch.setattr(source, "processes_for", lambda _: 2)
+    monkeypatch.setattr(source, "resolve_num_proc", lambda _: 2)
     assert pack(rows, held_out=0.1) == whole
 
 
