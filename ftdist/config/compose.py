@@ -1,7 +1,7 @@
 """Command line and `conf/` to a frozen RunConfig. The only importer of hydra and omegaconf.
 
-Hydra stops at the first problem; here every override is read and checked first, the sound ones
-are composed, the result is validated, and all problems are told in one answer.
+Hydra stops at the first problem. Here every override is read and checked first, the valid ones
+are composed, the result is validated, and one error reports all problems.
 """
 
 import contextlib
@@ -97,7 +97,7 @@ def compose_curation(overrides: Sequence[str]) -> CurateConfig:
 def sweep(arguments: Sequence[str]) -> list[list[str]]:
     """The single runs of a sweep (`-m optim.peak_lr=1e-4,1e-5`), in Hydra's own order.
 
-    Each run gets a name of its own: unless `run.name` is swept, its place in the sweep is added.
+    Each run gets a name of its own: unless `run.name` is swept, its index in the sweep is appended.
 
     Raises:
         ConfigError: all that is wrong with any of them.
@@ -114,7 +114,7 @@ def sweep(arguments: Sequence[str]) -> list[list[str]]:
         try:
             (runs,) = BasicSweeper.split_arguments(parser.parse_overrides(overrides), None)
         except HydraException:
-            runs = [overrides]  # what cannot be read or counted is told by the usual checks
+            runs = [overrides]  # the usual checks report what cannot be read
         for run in runs:
             checked = _check(run, hydra=hydra)
             problems += checked.problems + checked.unset
@@ -123,7 +123,7 @@ def sweep(arguments: Sequence[str]) -> list[list[str]]:
         raise as_error(list(dict.fromkeys(problems)))
     if len(set(names)) == len(names):
         return [list(run) for run in runs]
-    return [_named(run, place=place, name=names[place]) for place, run in enumerate(runs)]
+    return [_named(run, index=index, name=names[index]) for index, run in enumerate(runs)]
 
 
 def is_sweep(arguments: Sequence[str]) -> bool:
@@ -176,7 +176,7 @@ def run_hydra_flags(arguments: Sequence[str], *, form: Form = TRAIN) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _Checked:
-    """What became of a command line."""
+    """A command line, composed and validated."""
 
     config: RunConfig | None
     problems: list[Problem]
@@ -197,11 +197,11 @@ def _check(overrides: Sequence[str], *, hydra: "Hydra", name: str | None = None)
     config, wrong = validate(values, is_sound=is_sound, is_new=True)
     problems = reading.problems + [p for p in wrong if p.key not in unset | reading.meant]
     # an experiment that was mistyped might have set them
-    told = set() if "experiment" in reading.meant else unset - reading.meant
+    reported = set() if "experiment" in reading.meant else unset - reading.meant
     return _Checked(
         config=None if problems or unset else config,
         problems=problems,
-        unset=[unset_key(key) for key in sorted(told)],
+        unset=[unset_key(key) for key in sorted(reported)],
     )
 
 
@@ -279,10 +279,10 @@ def _set_twice(overrides: Sequence[str]) -> list[Problem]:
     return [Problem(f"{name} is set twice.", "keep one of them.", name) for name in twice]
 
 
-def _named(run: Sequence[str], *, place: int, name: str) -> list[str]:
+def _named(run: Sequence[str], *, index: int, name: str) -> list[str]:
     """One run of a sweep under a name of its own."""
     others = [text for text in run if not text.startswith("run.name=")]
-    return [*others, f"run.name={name}-{place}"]
+    return [*others, f"run.name={name}-{index}"]
 
 
 def _composed(overrides: list[str], *, hydra: "Hydra", form: Form) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a command line says: every override read, and its key checked, before Hydra composes."""
+"""The overrides of a command line, each parsed and its key checked, before Hydra composes."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -196,7 +196,7 @@ def _use_problem(name: str, parsed: Parsed, *, key: ConfigKey | None, form: Form
     if parsed.value == "" and key is not None and key.kind == "text":
         return Problem(f"{name} has an empty value.", "write a value, or leave it out.", name)
     if parsed.deletes and (key is None or key.kind != "table" or key.name == name):
-        return Problem(f"{name} cannot be taken out.", f"set it instead: {name}=...", name)
+        return Problem(f"{name} cannot be removed.", f"set it instead: {name}=...", name)
     if parsed.several:
         value = parsed.line.partition("=")[2]
         return Problem(

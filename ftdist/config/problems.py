@@ -33,7 +33,7 @@ _RANGE_ERRORS = {"greater_than", "greater_than_equal", "less_than", "less_than_e
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: a sentence that says it, and one that begins with a verb."""
+    """One problem as a sentence, and its remedy as a clause that begins with a verb."""
 
     problem: str
     remedy: str
@@ -43,7 +43,7 @@ class Problem:
 def as_error(
     problems: Sequence[Problem], *, where: str = "The command line", form: Form = TRAIN
 ) -> ConfigError:
-    """One error that tells all `problems`."""
+    """One error that reports all `problems`."""
     if len(problems) == 1:
         return ConfigError(problems[0].problem, remedy=problems[0].remedy)
     lines = [f"  - {p.problem} {p.remedy[0].upper()}{p.remedy[1:]}" for p in problems]
@@ -83,7 +83,7 @@ def unknown_key(
         return Problem(
             f"{elsewhere} is a {kind} of a {other.thing} (`ftdist {other.verb} --help`), not of a "
             f"{form.thing}.",
-            "take it out here.",
+            "leave it out here.",
         )
     groups = groups or {}
     # a whole group is meant by a bare name only, a table only by a value that is one
@@ -102,8 +102,8 @@ def unknown_key(
     last = name.split(".")[-1]
     if remark := ALIASES_THAT_DIFFER.get(last):
         remedy = remark if meant and meant == ALIASES.get(name, ALIASES.get(last)) else remedy
-    asked = f": did you mean {meant}?" if meant else "."
-    return Problem(f"{name} is not a key of the config{asked}", remedy, meant or "")
+    hint = f": did you mean {meant}?" if meant else "."
+    return Problem(f"{name} is not a key of the config{hint}", remedy, meant or "")
 
 
 def _is_known(name: str, *, form: Form) -> bool:
@@ -116,8 +116,8 @@ def _unknown_group(name: str, *, value: str, meant: str, options: Sequence[str])
     if option is None:
         remedy = f"write {meant}=..., with one of {', '.join(options)}."
         return Problem(f"{name} is not a key of the config: did you mean {meant}?", remedy, meant)
-    asked = f"did you mean {meant}={option}?"
-    return Problem(f"{name} is not a key of the config: {asked}", f"write {meant}={option}.", meant)
+    hint = f"did you mean {meant}={option}?"
+    return Problem(f"{name} is not a key of the config: {hint}", f"write {meant}={option}.", meant)
 
 
 def unset_key(name: str, *, form: Form = TRAIN) -> Problem:

@@ -66,7 +66,7 @@ MISTAKES: list[dict[str, str]] = [
         "optim.peak_lr?",
         "steps=5": "did you mean train.steps?",
         "+foo_bar=1": "foo_bar is not a key of the config. See",
-        "~optim.beta1": "optim.beta1 cannot be taken out.",
+        "~optim.beta1": "optim.beta1 cannot be removed.",
         "optim.beta2.x=1": "optim.beta2.x is not a key of the config",
         "run=3": "run is a section, not a key.",
         "train.epochs": "'train.epochs' is not of the form key=value.",
@@ -92,9 +92,9 @@ MISTAKES: list[dict[str, str]] = [
     },
     {
         "retention=recommended": "retention is a group of a library (`ftdist curate --help`), not "
-        "of a run. Take it out here.",
+        "of a run. Leave it out here.",
         "retention.replay_fraction=0.2": "retention.replay_fraction is a key of a library "
-        "(`ftdist curate --help`), not of a run. Take it out here.",
+        "(`ftdist curate --help`), not of a run. Leave it out here.",
         "cluster.env=[A]": "cluster.env=[A] is a list. Name each: cluster.env.NAME=...",
         "engine.deepspeed={a: 1},{b: 2}": "engine.deepspeed={a: 1},{b: 2} has several values",
         "library.extra_sources=[manuals/,b]": "Name each: library.extra_sources.NAME.path=...",

@@ -91,7 +91,7 @@ def test_recommended_is_the_measured_recipe_and_typed_keys_beat_it() -> None:
         (
             "experiment=expert",
             "experiment is a group of a run (`ftdist train --help`), not of a library.",
-            "take it out here.",
+            "leave it out here.",
         ),
     ],
 )
