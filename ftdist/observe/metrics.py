@@ -1,4 +1,4 @@
-"""The table of every metric, and the reader of `metrics.jsonl`. No torch."""
+"""The table of all metrics, and the reader of `metrics.jsonl`. No torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,20 +12,20 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Metric:
-    """One thing that is measured."""
+    """The name, meaning and unit of a metric."""
 
     name: str
     """As in metrics.jsonl and in Weights & Biases."""
 
     meaning: str
-    """What the number says, over what it is taken."""
+    """What it measures, and over what."""
 
     unit: str
-    """Of the number; 1 for a proportion or a plain count."""
+    """1 for a proportion or a count."""
 
 
-STEP = Metric("step", "optimizer steps done, this one included", "steps")
-ATTEMPT = Metric("attempt", "the start of the run that wrote the row", "1")
+STEP = Metric("step", "optimizer steps done, including this one", "steps")
+ATTEMPT = Metric("attempt", "the attempt that wrote the row", "1")
 TIME = Metric("time", "when the row was written, seconds since 1970", "s")
 
 LOSS = Metric(
@@ -40,15 +40,17 @@ SOURCE_LOSS = Metric(
 LOSS_TOKENS = Metric("train/loss_tokens", "loss tokens of the global batch", "tokens")
 TOKENS = Metric("train/tokens", "loss and context tokens of the global batch, no padding", "tokens")
 EPOCH = Metric("train/epoch", "passes over the library since the start of the run", "epochs")
-SKIPPED = Metric("train/skipped", "1 where the step was left out as not finite, else 0", "1")
+SKIPPED = Metric(
+    "train/skipped", "1 if the update was skipped because of non-finite gradients, else 0", "1"
+)
 GRAD_NORM = Metric("optim/grad_norm", "L2 norm of the whole gradient before clipping", "nats")
-LEARNING_RATE = Metric("optim/learning_rate", "as used in this step", "1")
+LEARNING_RATE = Metric("optim/learning_rate", "learning rate of this step", "1")
 HELD_OUT_LOSS = Metric(
     "eval/held_out_loss", "mean over the loss tokens of the held-out part, after the step", "nats"
 )
 FACT_ACCURACY_RANKED = Metric(
     "eval/fact_accuracy_ranked",
-    "share of the library's questions whose known answer is the likeliest, after the step",
+    "share of the library's questions whose known answer is the most likely, after the step",
     "1",
 )
 ANSWER_LOGPROB_PER_BYTE = Metric(
@@ -58,36 +60,38 @@ ANSWER_LOGPROB_PER_BYTE = Metric(
 )
 GENERAL_MC_ACCURACY = Metric(
     "eval/general_mc_accuracy",
-    "share of the general questions whose right choice is the likeliest",
+    "share of the general questions whose right choice has the highest likelihood",
     "1",
 )
 GENERAL_NLL = Metric("eval/general_nll", "mean over the tokens of general texts", "nats")
-GENERAL_NLL_DELTA = Metric(
-    "eval/general_nll_delta", "the general loss less the base model's", "nats"
-)
+GENERAL_NLL_DELTA = Metric("eval/general_nll_delta", "general loss minus the base model's", "nats")
 TOKENS_PER_S = Metric(
     "throughput/tokens_per_s",
     "loss and context tokens, all ranks, over wall time with data waits",
     "tokens/s",
 )
-STEP_S = Metric("time/step_s", "wall time of the step without data waits", "s")
+STEP_S = Metric("time/step_s", "wall time of the step, without waiting for data", "s")
 DATA_S = Metric("time/data_s", "wall time spent waiting for the step's data", "s")
-ETA_S = Metric("time/eta_s", "estimate of the wall time to the end of the run", "s")
-EVALUATE_S = Metric("time/evaluate_s", "wall time of the held-out measurement after it", "s")
-MEASURE_S = Metric("time/measure_s", "wall time of measuring what is known and kept", "s")
-SAVE_S = Metric("time/save_s", "wall time of the checkpoint before this step, begin to commit", "s")
+ETA_S = Metric("time/eta_s", "estimated wall time to the end of the run", "s")
+EVALUATE_S = Metric("time/evaluate_s", "wall time of the held-out evaluation after the step", "s")
+MEASURE_S = Metric("time/measure_s", "wall time of the probe evaluation after the step", "s")
+SAVE_S = Metric(
+    "time/save_s", "wall time of the checkpoint before this step, from start to commit", "s"
+)
 PEAK_GIB = Metric(
     "memory/peak_gib",
-    "highest so far on the worst rank: allocated on its GPU, or its anonymous memory",
+    "peak so far of the rank with the highest: GPU allocations, or anonymous host memory",
     "GiB",
 )
 
-CPU_PERCENT = Metric("cpu_percent", "busy share of the node's cores, of all users", "%")
-MEMORY_GIB = Metric("memory_gib", "memory of the node in use, caches left out", "GiB")
-RANKS_GIB = Metric("ranks_gib", "resident memory of the node's ranks, mapped files included", "GiB")
-GPU_PERCENT = Metric("gpu_percent", "share of time in which kernels ran, mean over GPUs", "%")
-GPU_MIN_PERCENT = Metric("gpu_least_percent", "the same, of the GPU where it is least", "%")
-GPU_MEMORY_GIB = Metric("gpu_memory_gib", "memory in use on the GPU where it is most", "GiB")
+CPU_PERCENT = Metric("cpu_percent", "utilisation of the node's cores, by all users", "%")
+MEMORY_GIB = Metric("memory_gib", "memory in use on the node, without caches", "GiB")
+RANKS_GIB = Metric(
+    "ranks_gib", "resident memory of the node's ranks, including mapped files", "GiB"
+)
+GPU_PERCENT = Metric("gpu_percent", "GPU utilisation, mean over the GPUs", "%")
+GPU_MIN_PERCENT = Metric("gpu_least_percent", "GPU utilisation of the least used GPU", "%")
+GPU_MEMORY_GIB = Metric("gpu_memory_gib", "memory in use on the fullest GPU", "GiB")
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -105,7 +109,7 @@ METRICS: dict[str, Metric] = {
         *(TOKENS_PER_S, STEP_S, DATA_S, ETA_S, EVALUATE_S, MEASURE_S, SAVE_S, PEAK_GIB),
     )
 }
-"""Every metric by name; a sink refuses others."""
+"""All metrics by name; others are rejected."""
 
 SYSTEM_METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -114,16 +118,16 @@ SYSTEM_METRICS: dict[str, Metric] = {
         *(GPU_PERCENT, GPU_MIN_PERCENT, GPU_MEMORY_GIB),
     )
 }
-"""What each node measures of itself, into `attempts/N/system-HOST.jsonl`; W&B: `sys/HOST/NAME`."""
+"""Metrics of each node, in `attempts/N/system-HOST.jsonl`; in W&B `sys/HOST/NAME`."""
 
 
 def source_loss(source: str) -> str:
-    """Name of the loss of one source."""
+    """Name of the loss metric of one source."""
     return SOURCE_LOSS.name.replace("*", source)
 
 
 def metric_of(name: str) -> Metric | None:
-    """The metric that goes by a name; None: there is none."""
+    """The metric of this name; None if there is none."""
     is_source = name.startswith(SOURCE_LOSS.name.removesuffix("*"))
     return SOURCE_LOSS if is_source else METRICS.get(name)
 
@@ -132,23 +136,23 @@ UNITS: dict[str, str] = {
     **{name: metric.unit for name, metric in METRICS.items()},
     **{f"sys/*/{name}": metric.unit for name, metric in SYSTEM_METRICS.items()},
 }
-"""The unit of every number in W&B, by its name there."""
+"""The unit of every metric in W&B, by its name there."""
 
 
 def read_metrics(path: Path) -> list[Row]:
-    """The run's rows, each step once, in order of steps; a torn line is passed over.
+    """The run's rows, each step once, in order; torn lines are skipped.
 
-    The file is only ever added to. An attempt that resumes from a checkpoint older than the last
-    row computes some steps again and writes their rows again; what it computes is the history of
-    the parameters that go on, so the last attempt wins:
+    The file is append-only. An attempt that resumes from a checkpoint older than the last row
+    computes some steps again and writes their rows again. The last attempt wins, since it made the
+    current parameters:
 
-    - rows of earlier attempts after the first step of a later one are left out, even those that
-      the later one has not reached yet;
-    - rows of one step that remain are merged, later attempts and later lines over earlier ones
-      (a held-out loss may come in a line of its own).
+    - rows of earlier attempts after the first step of a later one are dropped, even those that the
+      later one has not reached yet;
+    - remaining rows of one step are merged, later attempts and lines over earlier ones (a held-out
+      loss may be in its own line).
 
-    Rewriting the file instead would break whoever follows it with `tail -f`, and would let a
-    mistake of one attempt destroy what another measured.
+    Rewriting the file instead would break readers that follow it with `tail -f`, and a bug in one
+    attempt could destroy the rows of another.
     """
     by_attempt: dict[int, dict[int, Row]] = {}
     for line in read_json_lines(path):
@@ -166,7 +170,7 @@ def read_metrics(path: Path) -> list[Row]:
 
 
 def last_recorded_step(path: Path) -> int | None:
-    """The highest step that any attempt wrote a row of; None for no row."""
+    """The highest step with a row of any attempt; None without rows."""
     steps = [
         row["step"] for row in read_json_lines(path) if isinstance(row, dict) and "step" in row
     ]
