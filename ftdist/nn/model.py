@@ -44,11 +44,11 @@ class LossHead(nn.Module):
         """
         if targets is None:
             return functional.linear(hidden, self.weight, self.bias)
-        told, shown = hidden[: len(targets)], hidden[len(targets) :]
-        loss, losses = summed_cross_entropy(told, self.weight, targets, self.bias)
+        with_targets, with_base = hidden[: len(targets)], hidden[len(targets) :]
+        loss, losses = summed_cross_entropy(with_targets, self.weight, targets, self.bias)
         if base is None:
             return loss, losses
-        divergence, divergences = summed_divergence(shown, self.weight, base, self.bias)
+        divergence, divergences = summed_divergence(with_base, self.weight, base, self.bias)
         return loss + divergence, torch.cat([losses, divergences])
 
 
