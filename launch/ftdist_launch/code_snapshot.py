@@ -10,6 +10,7 @@ from pathlib import Path
 import ftdist
 from ftdist.config.compose import conf_dir
 from ftdist.errors import ConfigError, StorageError
+from ftdist.io.atomic_dir import atomic_dir
 from ftdist.io.jsonl import write_whole
 from ftdist.rundir import RunDir
 
@@ -37,16 +38,11 @@ def take_snapshot(run: RunDir) -> str:
     Raises:
         StorageError: it cannot be written.
     """
+    ignore = shutil.ignore_patterns("__pycache__")
     try:
-        if run.code.exists():
-            shutil.rmtree(run.code)
-        for name, folder in sources().items():
-            shutil.copytree(
-                folder,
-                run.code / name,
-                ignore=shutil.ignore_patterns("__pycache__"),
-                dirs_exist_ok=True,
-            )
+        with atomic_dir(run.code, replace=True) as tmp:
+            for name, folder in sources().items():
+                shutil.copytree(folder, tmp / name, ignore=ignore, dirs_exist_ok=True)
         digest = hash_folder(run.code)
         write_whole(digest_file(run), digest + "\n")
     except OSError as error:
