@@ -204,7 +204,7 @@ def test_a_bad_row_stops_the_curation_and_names_file_row_reason_and_remedy(tmp_p
 def test_more_bad_rows_than_the_limit_end_a_curation_that_skips_them(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_text('{"question": "A?", "answer": "b"}\n' * 9 + "{\n" * 2)
-    with pytest.raises(DataError, match="Of 11 rows of source 'bad' 2 are bad"):
+    with pytest.raises(DataError, match="2 of 11 rows of source 'bad' are invalid"):
         _curate(
             tmp_path, [f"{path}"], "library.on_invalid_row=skip", "library.max_invalid_fraction=0.1"
         )
@@ -266,7 +266,7 @@ def test_a_weight_for_no_source_and_a_folder_of_others_are_refused(
         _curate(tmp_path, [f"{manual}"], "library.weights={other: 2}")
     (tmp_path / "libraries" / "w").mkdir(parents=True)
     (tmp_path / "libraries" / "w" / "mine.txt").write_text("not a library")
-    with pytest.raises(ConfigError, match="is there already, and is no curated library"):
+    with pytest.raises(ConfigError, match="exists already and is not a curated library"):
         _curate(tmp_path, [f"{manual}"])
 
 
