@@ -21,12 +21,14 @@ from ftdist.config.saved_config import load_config
 from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.dist.device import choose_device
 from ftdist.errors import ConfigError, ModelError
+from ftdist.evaluation.base_answers import base_answers
 from ftdist.evaluation.contamination import seen_in_training
+from ftdist.evaluation.eval_requests import Answers
 from ftdist.evaluation.eval_set import Inputs, read_inputs
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.report.cost import cost_of
 from ftdist.evaluation.report.html import write_page
-from ftdist.evaluation.runner import Answers, ask, base_answers, log
+from ftdist.evaluation.runner import ask, log
 from ftdist.evaluation.scoring.aggregate import Judged, tally
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.evaluation.scoring.judge import LibraryMarks, Verdict, judge
@@ -110,16 +112,16 @@ def write_report(
     scores["truncated"] = {
         "tokens": settings.max_new_tokens,
         "n": len(inputs.probes),
-        "base": sum(base.cut),
-        "tuned": sum(tuned.cut),
+        "base": sum(base.truncated),
+        "tuned": sum(tuned.truncated),
     }
     scores["probes"] = str(inputs.source)
     scores["took_s"] = {"base": round(base.took_s, 1), "tuned": round(tuned.took_s, 1)}
     rows = [
         {
             **_asked(probe),
-            "base": _row(base.texts[n], judged["base"].probes[n], is_cut=base.cut[n]),
-            "tuned": _row(tuned.texts[n], judged["tuned"].probes[n], is_cut=tuned.cut[n]),
+            "base": _row(base, judged["base"].probes[n], index=n),
+            "tuned": _row(tuned, judged["tuned"].probes[n], index=n),
         }
         for n, probe in enumerate(inputs.probes)
     ]
@@ -173,8 +175,12 @@ def _asked(probe: Probe) -> dict[str, Any]:
     }
 
 
-def _row(answer: str, verdict: Verdict, *, is_cut: bool) -> dict[str, Any]:
-    return {"answer": answer, "truncated": is_cut, **asdict(verdict)}
+def _row(answers: Answers, verdict: Verdict, *, index: int) -> dict[str, Any]:
+    return {
+        "answer": answers.texts[index],
+        "truncated": answers.truncated[index],
+        **asdict(verdict),
+    }
 
 
 def requested_config(run: RunDir, config: RunConfig, *, stage: str) -> RunConfig:

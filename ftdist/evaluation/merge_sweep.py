@@ -25,12 +25,13 @@ from ftdist.checkpoint.weight_interpolation import write_merged_model
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.dist.device import choose_device
+from ftdist.evaluation.base_answers import MADE_BY, base_answers
 from ftdist.evaluation.compare import judge_all, requested_config
 from ftdist.evaluation.eval_set import Inputs, read_inputs
 from ftdist.evaluation.lm_eval_tasks import tasks_key
 from ftdist.evaluation.report.html import write_page
 from ftdist.evaluation.report.merge_sweep import POINTS, frontier
-from ftdist.evaluation.runner import MADE_BY, ask, base_answers, log
+from ftdist.evaluation.runner import ask, log
 from ftdist.evaluation.scoring.aggregate import Judged, tally
 from ftdist.evaluation.selection import (
     Scores,

@@ -330,7 +330,7 @@ def test_base_is_asked_once_and_settings_of_the_request_are_used(
     first = (run.report / "answers.jsonl").read_text()
     assert "base: loading" in capfd.readouterr().out
     compare(run.root)
-    assert "base: answered before" in capfd.readouterr().out
+    assert "base: answers read from the cache" in capfd.readouterr().out
     assert (run.report / "answers.jsonl").read_text() == first
     request = {
         "eval.general_questions": "none",

@@ -8,8 +8,9 @@ import pytest
 from ftdist.config.compose import compose
 from ftdist.config.schema import EvalConfig
 from ftdist.errors import ModelError
+from ftdist.evaluation.eval_requests import Answers, EvalRequests
 from ftdist.evaluation.eval_set import Inputs, read_inputs
-from ftdist.evaluation.runner import Answers, Asked, ask
+from ftdist.evaluation.runner import ask
 from ftdist.inference.hf_model import HFModel
 from ftdist.inference.replicas import ReplicaPlan, replicas_on_gpus
 from tests.support.models.tiny_models import spread_tiny
@@ -65,7 +66,7 @@ def test_there_is_a_copy_on_each_gpu_that_has_room_or_one_over_all(
 
 
 def test_everything_is_asked_of_one_copy_and_comes_back_in_its_order() -> None:
-    asked = Asked(
+    asked = EvalRequests(
         questions=list("abcde"),
         choices=[(letter,) for letter in "abcde"],
         general=[("f", ("x", "y"))],
@@ -77,7 +78,7 @@ def test_everything_is_asked_of_one_copy_and_comes_back_in_its_order() -> None:
     said = [
         Answers(
             texts=[text.upper() for text in share.questions],
-            cut=[text in "bd" for text in share.questions],
+            truncated=[text in "bd" for text in share.questions],
             likelihoods=[[float(ord(choice)) for choice in row] for row in share.choices],
             general=[[1.0, 2.0] for _ in share.general],
             losses=[(float(ord(text)), 1) for text in share.texts],
@@ -86,9 +87,9 @@ def test_everything_is_asked_of_one_copy_and_comes_back_in_its_order() -> None:
         )
         for share in shares
     ]
-    whole = Answers.together(said, took_s=5.0)
+    whole = Answers.merged(said, took_s=5.0)
     assert whole.texts == list("ABCDE")
-    assert whole.cut == [False, True, False, True, False]
+    assert whole.truncated == [False, True, False, True, False]
     assert whole.likelihoods == [[float(ord(letter))] for letter in "abcde"]
     assert whole.general == [[1.0, 2.0]]
     assert whole.losses == [(float(ord(letter)), 1) for letter in "ghij"]
