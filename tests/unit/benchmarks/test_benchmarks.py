@@ -128,7 +128,7 @@ def test_steps_of_two_ranks_are_summed(tmp_path: Path) -> None:
     assert read_steps(tmp_path, ranks=2) == (step(1, time=5.0, tokens=912, loss_tokens=80),)
 
 
-def test_a_rank_that_wrote_fewer_steps_is_told_of(tmp_path: Path) -> None:
+def test_a_rank_with_fewer_steps_is_reported(tmp_path: Path) -> None:
     StepLog(tmp_path, rank=0).add(step(1, time=5.0))
     with pytest.raises(ValueError, match=r"\[1, 0\] steps"):
         read_steps(tmp_path, ranks=2)
@@ -152,7 +152,7 @@ def test_own_process_has_memory_and_a_past() -> None:
     assert times.cpu_s > 0
 
 
-def test_goals_are_told_as_they_are() -> None:
+def test_goals_are_reported_as_met_or_missed() -> None:
     fast, slow = [outcome(1.0, 2.0, 3.0)], [outcome(1.0, 2.0, 3.1, peaks_gib=(1.5, 1.5))]
     met, missed, memory = verdicts({OURS: fast, BARE: slow, TRL_PACKED: slow})
     assert met == "Met: not slower than bare DeepSpeed. Measured: 1.10 times its tokens/s."
@@ -174,7 +174,7 @@ TOKENISED = {
 }
 
 
-def test_goals_of_the_data_are_told_as_they_are() -> None:
+def test_data_goals_are_reported_as_met_or_missed() -> None:
     assert data_verdicts(TOKENISED) == [
         "NOT met: rows to packed tokens at 0.8 of the speed of tokenizers alone. Measured: 0.75 "
         "(0.70, 0.90, 0.75), 0.62 of its speed without offsets, 12,000 tokens, 2 cores.",
@@ -238,7 +238,7 @@ class Characters:
 CHAT = [{"role": "user", "content": "Hi?"}, {"role": "assistant", "content": "Ho"}]
 
 
-def test_answer_is_what_the_whole_has_more_than_the_question() -> None:
+def test_answer_tokens_are_the_conversation_minus_the_prompt() -> None:
     ids, answered = answer_mask(Characters(), CHAT)
     assert "".join(map(chr, ids)) == "uHi?|aHo|"
     assert answered == [False] * 6 + [True] * 3

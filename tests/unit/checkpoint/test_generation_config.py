@@ -15,9 +15,7 @@ def _ids(family: str, *tokens: str) -> list[int]:
 
 
 @pytest.mark.parametrize("named", ["by the base's own", "by the model's config"])
-def test_the_chat_templates_own_end_of_turn_is_named_beside_the_end_of_text(
-    tmp_path: Path, named: str
-) -> None:
+def test_generation_config_lists_end_of_turn_and_end_of_text(tmp_path: Path, named: str) -> None:
     end, end_of_text = _ids("phi", "<|end|>", "<|endoftext|>")
     if named == "by the base's own":
         GenerationConfig(eos_token_id=end_of_text, temperature=0.5, do_sample=True).save_pretrained(
@@ -30,7 +28,7 @@ def test_the_chat_templates_own_end_of_turn_is_named_beside_the_end_of_text(
     assert found.do_sample == (True if named == "by the base's own" else None)
 
 
-def test_a_single_end_of_all_stays_a_single_one(tmp_path: Path) -> None:
+def test_a_single_eos_token_stays_single(tmp_path: Path) -> None:
     [end] = _ids("smollm2", "<|im_end|>")
     GenerationConfig(eos_token_id=end).save_pretrained(tmp_path)
     found = _generation_config(tmp_path, LlamaConfig(), tokenizer_of("smollm2"))

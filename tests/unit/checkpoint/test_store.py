@@ -25,7 +25,7 @@ def test_empty_or_absent_folder_has_no_checkpoint(store: CheckpointStore) -> Non
     assert store.latest_verified(never) is None
 
 
-def test_committed_checkpoint_is_found_with_manifest_and_nothing_else_beside(
+def test_commit_leaves_only_the_checkpoint_and_its_manifest(
     store: CheckpointStore, tmp_path: Path
 ) -> None:
     path = save(store, 1200)
@@ -43,7 +43,7 @@ def test_committed_checkpoint_is_found_with_manifest_and_nothing_else_beside(
     )
 
 
-def test_the_best_stays_beside_the_newest_until_another_one_is_the_best(tmp_path: Path) -> None:
+def test_the_best_checkpoint_is_retained_until_a_better_one_replaces_it(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path, keep=1)
     assert store.best() is None
     save(store, 1)
@@ -58,7 +58,7 @@ def test_the_best_stays_beside_the_newest_until_another_one_is_the_best(tmp_path
     assert [info.step for info in store.committed()] == [3]
 
 
-def test_a_best_checkpoint_that_is_damaged_is_set_aside_and_the_newest_is_left(
+def test_a_damaged_best_checkpoint_is_set_aside_and_the_newest_retained(
     tmp_path: Path,
 ) -> None:
     store = CheckpointStore(tmp_path, keep=1)
@@ -75,7 +75,7 @@ def test_a_best_checkpoint_that_is_damaged_is_set_aside_and_the_newest_is_left(
     ]  # fmt: skip
 
 
-def test_a_best_one_that_cannot_be_told_just_now_is_not_deleted(
+def test_an_unreadable_best_checkpoint_is_not_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = CheckpointStore(tmp_path, keep=1)
@@ -104,14 +104,14 @@ def test_a_best_one_that_cannot_be_told_just_now_is_not_deleted(
 
 
 @pytest.mark.parametrize("text", ['{"step": 7}', '{"step": "1"}'])
-def test_a_name_of_no_checkpoint_is_no_best_one(tmp_path: Path, text: str) -> None:
+def test_a_best_file_naming_no_checkpoint_is_ignored(tmp_path: Path, text: str) -> None:
     store = CheckpointStore(tmp_path, keep=1)
     save(store, 1)
     (tmp_path / "best.json").write_text(text)
     assert store.best() is None
 
 
-def test_what_is_begun_but_not_committed_is_never_seen(store: CheckpointStore) -> None:
+def test_uncommitted_checkpoints_are_never_listed(store: CheckpointStore) -> None:
     save(store, 1)
     partial = store.begin(2, 1)
     (partial / "rank-0.bin").write_bytes(b"half")
@@ -125,13 +125,13 @@ def test_newest_is_by_number_not_by_name_or_time(tmp_path: Path) -> None:
     assert [info.step for info in store.committed()] == [100_000_000, 99_999_999, 7]
 
 
-def test_only_the_last_k_stay_and_no_trash(store: CheckpointStore, tmp_path: Path) -> None:
+def test_only_the_last_k_checkpoints_remain(store: CheckpointStore, tmp_path: Path) -> None:
     for step in (1, 2, 3, 4):
         save(store, step)
     assert names(tmp_path / "checkpoints") == ["step-00000003", "step-00000004"]
 
 
-def test_retention_never_takes_the_one_just_committed(store: CheckpointStore) -> None:
+def test_retention_never_deletes_the_checkpoint_just_committed(store: CheckpointStore) -> None:
     for step in (8, 9, 3):
         save(store, step)
     assert [info.step for info in store.committed()] == [9, 8, 3]

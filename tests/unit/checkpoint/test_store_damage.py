@@ -100,7 +100,7 @@ def test_a_step_damaged_twice_is_set_aside_under_two_names(
     ]
 
 
-def test_all_damaged_is_an_error_every_time_and_never_a_quiet_step_0(
+def test_all_checkpoints_damaged_is_an_error_and_never_restarts_from_step_0(
     store: CheckpointStore,
 ) -> None:
     flip_bit(save(store, 10))
@@ -124,7 +124,7 @@ def test_a_checkpoint_copied_under_another_number_is_damaged(
     assert "its manifest is of step 12" in told[0]
 
 
-def test_a_checkpoint_that_cannot_be_read_just_now_is_not_set_aside(
+def test_a_temporarily_unreadable_checkpoint_is_not_set_aside(
     store: CheckpointStore,
 ) -> None:
     """A network file system's ESTALE passes; a whole checkpoint must not be lost to it."""

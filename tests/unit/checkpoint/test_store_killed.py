@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> CheckpointStore:
     return CheckpointStore(tmp_path / "checkpoints", keep=2)
 
 
-def test_a_file_that_may_not_grow_is_a_storage_error_and_the_one_before_stays(
+def test_a_file_size_limit_is_a_storage_error_and_keeps_the_previous_checkpoint(
     store: CheckpointStore,
 ) -> None:
     save(store, 1)

@@ -52,7 +52,7 @@ def made(root: Path) -> RunDir:
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
-def test_help_names_every_verb(words: list[str], capsys: Captured) -> None:
+def test_help_lists_every_command(words: list[str], capsys: Captured) -> None:
     assert cli.main(words) == 0
     told = capsys.readouterr().out
     for verb in ("train", "plan", "resume", "export", "compare", "status", "logs"):
@@ -68,7 +68,7 @@ def test_help_names_every_verb(words: list[str], capsys: Captured) -> None:
         ("zzz", "use one of curate, train, submit"),
     ],
 )
-def test_unknown_verb_gives_the_nearest_one(typed: str, advice: str, capsys: Captured) -> None:
+def test_unknown_command_suggests_the_nearest(typed: str, advice: str, capsys: Captured) -> None:
     assert cli.main([typed]) == 78
     first, second = capsys.readouterr().err.splitlines()
     assert first == f"Unknown command {typed!r}."
@@ -77,7 +77,7 @@ def test_unknown_verb_gives_the_nearest_one(typed: str, advice: str, capsys: Cap
 
 
 @pytest.mark.parametrize("verb", ["resume", "export", "compare", "merge", "logs"])
-def test_verbs_of_a_run_ask_for_one(verb: str, capsys: Captured) -> None:
+def test_run_commands_require_a_run(verb: str, capsys: Captured) -> None:
     assert cli.main([verb]) == 78
     told = capsys.readouterr().err.splitlines()
     assert told == [
@@ -88,7 +88,7 @@ def test_verbs_of_a_run_ask_for_one(verb: str, capsys: Captured) -> None:
     assert capsys.readouterr().out.lower().startswith(f"usage: ftdist {verb} ")
 
 
-def test_a_mistyped_key_and_a_mistyped_value_come_in_one_answer(capsys: Captured) -> None:
+def test_key_and_value_typos_are_reported_together(capsys: Captured) -> None:
     code = cli.main(["train", "experiment=tiny", "optim.peak_lrr=1", "model.dtype=floot32"])
     told = capsys.readouterr().err
     assert code == 78
@@ -111,7 +111,7 @@ def test_a_command_answers_in_about_a_second(tmp_path: Path) -> None:
     assert took < 5  # a second on an idle machine
 
 
-def test_no_such_folders_are_told_together_and_nothing_is_written(tmp_path: Path) -> None:
+def test_missing_folders_are_reported_together_and_nothing_is_written(tmp_path: Path) -> None:
     words = ["train", "model.path=nowhere", "library.path=missing", "run.name=r"]
     done = ftdist(*words, "cluster.device=cpu", folder=tmp_path)
     assert done.returncode == 78
@@ -121,7 +121,7 @@ def test_no_such_folders_are_told_together_and_nothing_is_written(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_our_own_mistake_is_one_line_and_a_file(
+def test_an_internal_error_prints_one_line_and_writes_a_file(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -145,7 +145,7 @@ def test_ctrl_c_before_anything_runs_is_130(tmp_path: Path) -> None:
     assert done.returncode == 130
 
 
-def test_status_tells_state_step_and_the_cause_of_each_end(
+def test_status_shows_state_step_and_the_cause_of_each_exit(
     tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -166,7 +166,7 @@ def test_status_tells_state_step_and_the_cause_of_each_end(
     assert "Rank 1 was killed." in told
 
 
-def test_copy_passes_on_whole_lines_and_keeps_submitits_to_itself(
+def test_copy_forwards_whole_lines_and_hides_those_of_submitit(
     tmp_path: Path, capsys: Captured
 ) -> None:
     log = tmp_path / "0_log.out"
@@ -179,7 +179,7 @@ def test_copy_passes_on_whole_lines_and_keeps_submitits_to_itself(
     assert capsys.readouterr().out == "step 2 lo\n"
 
 
-def test_a_tail_that_starts_at_the_end_gives_only_what_is_new(tmp_path: Path) -> None:
+def test_a_tail_from_the_end_yields_only_new_lines(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text("old\n")
     tail = Tail(path, from_end=True)
@@ -214,7 +214,7 @@ def test_summary_has_both_losses() -> None:
     assert summary({"train/loss": 2.0}, 2.5) == "loss 2.0000  held-out 2.5000"
 
 
-def test_last_words_name_the_cause_and_the_way_on(
+def test_the_final_message_names_the_cause_and_the_next_command(
     tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -237,13 +237,15 @@ def test_last_words_name_the_cause_and_the_way_on(
     ]
 
 
-def test_the_way_on_is_a_path_where_runs_are_elsewhere(tmp_path: Path, capsys: Captured) -> None:
+def test_the_next_command_uses_a_path_for_runs_stored_elsewhere(
+    tmp_path: Path, capsys: Captured
+) -> None:
     finished = Finished(outcome="stopped", exit_code=130, failure=None, step=5)
     assert report_training(finished, run=RunDir(tmp_path / "r")) == 130
     assert f"`ftdist resume {tmp_path}/r`" in capsys.readouterr().err
 
 
-def test_a_stopped_stage_says_what_is_kept(tmp_path: Path, capsys: Captured) -> None:
+def test_a_stopped_stage_lists_what_was_saved(tmp_path: Path, capsys: Captured) -> None:
     finished = Finished(outcome="stopped", exit_code=130, failure=None, step=5)
     assert report_stage(finished, run=RunDir(tmp_path / "r"), verb="export") == 130
     told = capsys.readouterr().err
@@ -254,7 +256,7 @@ def test_a_stopped_stage_says_what_is_kept(tmp_path: Path, capsys: Captured) -> 
     assert "reuses the base's answers if they were complete" in capsys.readouterr().err
 
 
-def test_status_tells_of_damaged_checkpoints(tmp_path: Path, capsys: Captured) -> None:
+def test_status_shows_damaged_checkpoints(tmp_path: Path, capsys: Captured) -> None:
     run = made(tmp_path / "r")
     run.append_event("checkpoint_corrupt", path="p", problem="step-8 is cut. 4 steps are lost.")
     assert cli.main(["status", str(run.root)]) == 0
@@ -274,7 +276,7 @@ def test_status_tells_of_damaged_checkpoints(tmp_path: Path, capsys: Captured) -
         ),
     ],
 )
-def test_words_without_a_place_get_a_sentence(
+def test_unexpected_arguments_are_explained(
     words: list[str], first: str, second: str, capsys: Captured
 ) -> None:
     assert cli.main(words) == 78
@@ -296,9 +298,7 @@ SECRET = "hf_" + "a1B2" * 6
         [f"HF_TOKEN={SECRET}"],
     ],
 )
-def test_what_looks_like_a_secret_is_refused_and_not_repeated(
-    words: list[str], capsys: Captured
-) -> None:
+def test_secret_like_values_are_refused_and_not_echoed(words: list[str], capsys: Captured) -> None:
     assert cli.main(words) == 78
     told = capsys.readouterr().err
     assert "looks like a secret" in told
@@ -307,7 +307,7 @@ def test_what_looks_like_a_secret_is_refused_and_not_repeated(
 
 @pytest.mark.parametrize("verb", ["resume", "export"])
 @pytest.mark.parametrize("text", [None, "{", "[]", "{}"])
-def test_a_plan_that_is_no_plan_is_damage_not_a_mistake(
+def test_a_malformed_plan_is_reported_as_damaged(
     verb: str, text: str | None, tmp_path: Path, capsys: Captured
 ) -> None:
     run = complete(tmp_path / "r")
@@ -319,7 +319,7 @@ def test_a_plan_that_is_no_plan_is_damage_not_a_mistake(
     assert "To fix: put it back from a copy" in told
 
 
-def test_a_config_that_is_no_text_is_damage_with_a_copy_to_take(
+def test_a_binary_config_is_reported_as_damaged_with_the_copy_to_restore(
     tmp_path: Path, capsys: Captured
 ) -> None:
     run = complete(tmp_path / "r")
@@ -331,7 +331,7 @@ def test_a_config_that_is_no_text_is_damage_with_a_copy_to_take(
     assert f"To fix: copy {copy} there." in capsys.readouterr().err
 
 
-def test_a_file_that_one_may_not_read_is_74(
+def test_an_unreadable_file_exits_with_74(
     capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(words: list[str]) -> int:
@@ -345,7 +345,7 @@ def test_a_file_that_one_may_not_read_is_74(
 
 
 @pytest.mark.parametrize("verb", ["resume", "export"])
-def test_a_run_whose_checkpoints_are_all_damaged_says_how_to_mend_it(
+def test_a_run_with_only_damaged_checkpoints_shows_how_to_repair_it(
     verb: str, tmp_path: Path, capsys: Captured
 ) -> None:
     run = complete(tmp_path / "r")
@@ -390,12 +390,12 @@ def small_plan() -> Plan:
     return make_plan(config, model=model, library=library, device="cpu")
 
 
-def test_plan_help_speaks_of_plan(capsys: Captured) -> None:
+def test_plan_help_is_about_plan(capsys: Captured) -> None:
     assert cli.main(["plan", "--help"]) == 0
     assert capsys.readouterr().out.startswith("Usage: ftdist plan ")
 
 
-def test_plan_asks_for_no_name(capsys: Captured) -> None:
+def test_plan_needs_no_name(capsys: Captured) -> None:
     assert cli.main(["plan", "model.path=nowhere"]) == 78
     told = capsys.readouterr().err
     assert "library.path is not set" in told

@@ -25,7 +25,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_how_far_how_fast_and_how_long_is_told_and_what_was_made_before_does_not_count(
+def test_progress_shows_done_rate_and_eta_without_counting_earlier_work(
     clock: Clock,
 ) -> None:
     said: list[str] = []
@@ -40,14 +40,14 @@ def test_how_far_how_fast_and_how_long_is_told_and_what_was_made_before_does_not
     assert said == ["8 of 12 MiB, 1.0 MiB/s, 4 s left"]
 
 
-def test_nothing_is_told_where_nothing_is_made(clock: Clock) -> None:
+def test_no_progress_is_printed_without_work(clock: Clock) -> None:
     said: list[str] = []
     for _ in report_progress("ab", sizes=[0, 0], log=said.append):
         clock.now += 60
     assert said == []
 
 
-def test_a_hundred_lines_are_the_most(clock: Clock) -> None:
+def test_progress_prints_at_most_100_lines(clock: Clock) -> None:
     said: list[str] = []
     for _ in report_progress(range(1_000), sizes=[1 << 20] * 1_000, log=said.append):
         clock.now += 60

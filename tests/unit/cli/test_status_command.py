@@ -73,7 +73,7 @@ def test_a_waiting_run_shows_what_it_waits_for(
     assert "12  │ train " in told
 
 
-def test_a_running_run_shows_where_how_fast_and_how_long(
+def test_a_running_run_shows_step_speed_and_time_remaining(
     runs_root: Path, squeue: Callable[[str], None], capsys: Captured
 ) -> None:
     run = make_run(

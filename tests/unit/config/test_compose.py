@@ -24,7 +24,7 @@ def _refused(*overrides: str) -> ConfigError:
     return caught.value
 
 
-def test_a_mistyped_key_and_a_mistyped_value_are_told_in_one_answer() -> None:
+def test_key_and_value_typos_are_reported_together() -> None:
     error = _refused(*NEEDED, "optim.peek_lr=1", "engine=zero4", "batch.tokens=abc")
     assert error.problem == (
         "The command line has 3 problems:\n"
@@ -38,7 +38,7 @@ def test_a_mistyped_key_and_a_mistyped_value_are_told_in_one_answer() -> None:
     assert error.exit_code == 78
 
 
-def test_what_the_user_must_give_is_told_with_what_else_is_wrong() -> None:
+def test_missing_required_keys_are_reported_with_the_other_problems() -> None:
     error = _refused("optim.beta1=2", "run.name=r")
     assert "optim.beta1=2 is out of range. Set optim.beta1 to a number of at least 0" in str(error)
     assert "model.path is not set. Add model.path=...: Hugging Face model folder" in str(error)
@@ -46,13 +46,13 @@ def test_what_the_user_must_give_is_told_with_what_else_is_wrong() -> None:
     assert "run.name" not in error.problem
 
 
-def test_a_key_that_was_meant_is_not_called_unset() -> None:
+def test_a_misspelt_required_key_is_not_reported_as_unset() -> None:
     error = _refused("run.name=r", "library.path=l", "model.pth=m")
     assert error.problem.startswith("model.pth is not a key of the config: did you mean model.path")
     assert error.remedy == "write model.path=m."
 
 
-def test_a_mistyped_experiment_does_not_make_its_values_look_unset() -> None:
+def test_an_experiment_typo_does_not_report_its_values_as_unset() -> None:
     error = _refused("experiment=tny", "batch.tokens=1024")
     assert error.problem == "experiment=tny is not an option: did you mean experiment=tiny?"
     assert error.remedy == "choose one of demo, expert, tiny, null."
@@ -103,13 +103,13 @@ MISTAKES: list[dict[str, str]] = [
 
 
 @pytest.mark.parametrize("mistakes", MISTAKES)
-def test_each_mistake_is_said_in_plain_words(mistakes: dict[str, str]) -> None:
+def test_each_problem_has_a_plain_message(mistakes: dict[str, str]) -> None:
     answer = str(_refused(*NEEDED, *mistakes))
     assert [said for said in mistakes.values() if said not in answer] == []
     assert f"has {len(mistakes)} problems" in answer
 
 
-def test_a_run_name_that_no_folder_could_have_is_refused() -> None:
+def test_a_run_name_that_is_not_a_valid_folder_name_is_refused() -> None:
     assert "run.name=a b is not a name of up to 64 letters" in str(
         _refused(*NEEDED[1:], "run.name='a b'")
     )
@@ -123,17 +123,17 @@ def test_a_list_is_taken_where_deepspeed_or_a_variable_has_one() -> None:
     )
 
 
-def test_what_hydra_refuses_is_told_too() -> None:
+def test_hydra_errors_are_reported_with_the_others() -> None:
     assert "Hydra cannot compose this: " in str(_refused(*NEEDED, "hydra.job.nmae=x"))
 
 
-def test_a_step_that_is_no_whole_number_of_sequences_names_the_two_nearest_sizes() -> None:
+def test_a_fractional_batch_suggests_the_two_nearest_sizes() -> None:
     error = _refused(*NEEDED, "batch.tokens=10_000", "batch.sequence_length=4096")
     assert error.problem == "batch.tokens=10000 is not a multiple of batch.sequence_length=4096."
     assert error.remedy == "set batch.tokens to 8192 or 12288."
 
 
-def test_a_step_shorter_than_a_sequence_names_the_one_size() -> None:
+def test_a_batch_shorter_than_one_sequence_suggests_the_smallest_size() -> None:
     assert _refused(*NEEDED, "batch.tokens=1k").remedy == "set batch.tokens to 4096."
 
 
@@ -143,7 +143,7 @@ def test_contradicting_duplicates_are_refused_and_equal_ones_are_not() -> None:
     assert compose([*NEEDED, "run.seed=7", "run.seed=7"]).run.seed == 7
 
 
-def test_whole_numbers_may_be_written_as_people_do() -> None:
+def test_integers_accept_suffixes_and_separators() -> None:
     engine = compose(
         [
             *NEEDED,
@@ -163,9 +163,7 @@ def test_whole_numbers_may_be_written_as_people_do() -> None:
     ("text", "number"),
     [("1.5k", 1_500), ("2Gi", 2**31), ("-3", -3), ("1.0001k", None), ("k", None), ("4kB", None)],
 )
-def test_a_suffix_is_read_only_where_a_whole_number_comes_of_it(
-    text: str, number: int | None
-) -> None:
+def test_number_suffixes_must_give_a_whole_number(text: str, number: int | None) -> None:
     assert read_integer(text) == number
 
 
@@ -175,7 +173,7 @@ def test_a_suffix_that_leaves_a_fraction_is_refused() -> None:
     )
 
 
-def test_the_typed_length_makes_the_default_length_yield() -> None:
+def test_a_typed_length_overrides_the_default_length() -> None:
     by_default = compose(NEEDED).train
     by_steps = compose([*NEEDED, "train.steps=5"]).train
     by_epochs = compose([*NEEDED, "train.epochs=2"]).train
@@ -186,7 +184,7 @@ def test_the_typed_length_makes_the_default_length_yield() -> None:
     assert (by_exposures.epochs, by_exposures.exposures, by_exposures.steps) == (None, 40.0, None)
 
 
-def test_two_typed_lengths_and_none_at_all_are_refused() -> None:
+def test_exactly_one_training_length_is_required() -> None:
     both = _refused(*NEEDED, "train.epochs=2", "train.steps=5")
     assert both.problem == "train.epochs=2 and train.steps=5 are both set."
     every = _refused(*NEEDED, "train.epochs=2", "train.steps=5", "train.exposures=7.5")
@@ -197,7 +195,7 @@ def test_two_typed_lengths_and_none_at_all_are_refused() -> None:
     )
 
 
-def test_a_wsd_schedule_that_decays_before_it_is_warm_is_refused() -> None:
+def test_a_wsd_schedule_that_decays_during_warmup_is_refused() -> None:
     error = _refused(*NEEDED, "optim=wsd", "optim.warmup_ratio=0.3", "optim.decay_ratio=0.8")
     assert error.remedy == "set optim.decay_ratio to at most 0.7."
 
@@ -211,7 +209,7 @@ def test_the_command_line_overrides_the_experiment_and_the_experiment_the_group(
     assert compose([*NEEDED]).optim.peak_lr == 1e-5
 
 
-def test_no_experiment_may_be_asked_for_by_null() -> None:
+def test_experiment_null_selects_no_experiment() -> None:
     assert compose([*NEEDED, "experiment=null"]) == compose(NEEDED)
     twice = _refused(*NEEDED, "experiment=null", "experiment=tiny")
     assert twice.problem == "experiment is set twice, to null and to tiny."
@@ -230,7 +228,7 @@ def test_tiny_needs_nothing_else_and_demo_is_the_demo() -> None:
 @pytest.mark.parametrize(
     "path", ["/data/my lib", "/data/x (v2)", "/scratch/lr=1e-5/lib", "it's", "/d/[a]", "007", "1e5"]
 )
-def test_a_text_is_taken_as_it_is_typed(path: str) -> None:
+def test_strings_are_taken_literally(path: str) -> None:
     assert compose([*NEEDED[:2], f"library.path={path}"]).library.path == path
 
 
@@ -238,11 +236,11 @@ def test_a_run_may_be_named_by_a_number() -> None:
     assert compose([*NEEDED[1:], "run.name=2026_11"]).run.name == "2026_11"
 
 
-def test_null_stays_null_for_a_text() -> None:
+def test_null_stays_null_for_strings() -> None:
     assert compose([*NEEDED, "library.system_prompt=null"]).library.system_prompt is None
 
 
-def test_off_is_a_text_and_no_switch() -> None:
+def test_off_is_a_string_rather_than_a_boolean() -> None:
     assert compose([*NEEDED, "tracking=off"]).tracking.wandb == "off"
     assert compose([*NEEDED, "tracking.wandb=off"]).tracking.wandb == "off"
 
@@ -291,7 +289,7 @@ def test_deepspeed_settings_are_free_but_for_those_that_ftdist_owns() -> None:
         "0123456789abcdef" * 2 + "01234567",
     ],
 )
-def test_a_secret_is_refused_and_never_repeated(override: str) -> None:
+def test_secrets_are_refused_and_never_echoed(override: str) -> None:
     error = _refused(*NEEDED, override)
     assert "looks like a secret" in str(error)
     assert "WANDB_API_KEY" in error.remedy
@@ -331,7 +329,7 @@ def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
     assert dump_config(load_config(file)) == dump_config(config)
 
 
-def test_a_config_file_that_cannot_be_used_says_where(tmp_path: Path) -> None:
+def test_an_unusable_config_file_is_reported_with_its_location(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"absent\.yaml cannot be read"):
         load_config(tmp_path / "absent.yaml")
     torn = tmp_path / "config.yaml"
@@ -343,7 +341,7 @@ def test_a_config_file_that_cannot_be_used_says_where(tmp_path: Path) -> None:
     assert "did you mean optim.peak_lr" in caught.value.problem
 
 
-def test_conf_lies_beside_the_package() -> None:
+def test_conf_is_next_to_the_package() -> None:
     assert (conf_dir() / "train.yaml").is_file()
 
 
@@ -359,7 +357,7 @@ def test_importing_compose_loads_neither_hydra_nor_torch() -> None:
     assert heavy & set(loaded) == set()
 
 
-def test_a_batch_that_cannot_be_shared_is_told_with_mistyped_keys_and_values() -> None:
+def test_an_indivisible_batch_is_reported_together_with_typos() -> None:
     error = _refused(
         *NEEDED,
         "optim.peek_lr=1",
@@ -375,18 +373,18 @@ def test_a_batch_that_cannot_be_shared_is_told_with_mistyped_keys_and_values() -
     )
 
 
-def test_a_mistyped_group_does_not_hide_what_other_keys_say_against_each_other() -> None:
+def test_a_group_typo_does_not_hide_conflicts_between_other_keys() -> None:
     error = _refused(*NEEDED, "engine=zero4", "batch.tokens=10_000")
     assert "engine=zero4 is not an option" in error.problem
     assert "batch.tokens=10000 is not a multiple" in error.problem
 
 
-def test_keys_that_a_mistyped_override_was_meant_to_set_are_not_held_against_others() -> None:
+def test_intended_keys_of_misspelt_overrides_cause_no_conflicts() -> None:
     assert "has" not in _refused(*NEEDED, "batch.tokns=3", "cluster.tasks_per_node=3").problem
     assert "multiple" not in _refused(*NEEDED, "batch=defualt", "batch.tokens=10_000").problem
 
 
-def test_other_trainers_names_are_answered_with_the_key() -> None:
+def test_names_from_other_trainers_suggest_our_key() -> None:
     told = {
         "lr=1": "optim.peak_lr",
         "batch.size=8": "batch.tokens",
@@ -405,7 +403,7 @@ def test_other_trainers_names_are_answered_with_the_key() -> None:
         assert f"{name} is not a key of the config: did you mean {meant}?" in answer
 
 
-def test_a_mistyped_group_names_its_nearest_option_too() -> None:
+def test_a_group_typo_suggests_the_nearest_option() -> None:
     assert _refused(*NEEDED, "enigne=zero2").remedy == "write engine=zero3."
 
 
@@ -415,12 +413,12 @@ def test_no_group_and_no_free_table_is_suggested_for_an_unknown_leaf() -> None:
     assert answer.count("See `ftdist train --help`.") == 4
 
 
-def test_null_is_offered_only_where_it_fits() -> None:
+def test_null_is_suggested_only_where_it_is_valid() -> None:
     assert _refused(*NEEDED[:1], "library.path=l", "model.path=").remedy == "write a value."
     assert "or library.system_prompt=null" in _refused(*NEEDED, "library.system_prompt=").remedy
 
 
-def test_an_owned_deepspeed_key_hides_no_typing_mistake_beside_it() -> None:
+def test_a_reserved_deepspeed_key_does_not_hide_other_typos() -> None:
     error = _refused(
         *NEEDED,
         "engine.deepspeed.gradient_clipping=1",
@@ -434,7 +432,7 @@ def test_an_owned_deepspeed_key_hides_no_typing_mistake_beside_it() -> None:
     assert "tensor_parallel.autotp_size is not one of the DeepSpeed settings" in error.problem
 
 
-def test_an_empty_text_is_no_value() -> None:
+def test_an_empty_string_is_not_a_value() -> None:
     with pytest.raises(ConfigError, match=r"library\.path has an empty value"):
         compose(["model.path=M", 'library.path=""', "run.name=r"])
 

@@ -14,7 +14,7 @@ from ftdist.errors import ConfigError
 NEEDED = ["run.name=r", "model.path=m", "library.path=l"]
 
 
-def test_a_sweep_is_cut_into_single_runs_with_names_of_their_own() -> None:
+def test_a_sweep_expands_into_runs_with_unique_names() -> None:
     runs = sweep(["-m", *NEEDED, "optim.peak_lr=1e-4,1e-5", "engine=zero3,zero3_offload"])
     assert [run[2:] for run in runs] == [
         ["optim.peak_lr=0.0001", "engine=zero3", "run.name=r-0"],
@@ -34,7 +34,7 @@ def test_a_sweep_over_names_keeps_them_and_an_experiment_gives_one() -> None:
     ]
 
 
-def test_a_sweep_tells_the_problems_of_all_its_runs() -> None:
+def test_a_sweep_reports_the_problems_of_all_its_runs() -> None:
     with pytest.raises(ConfigError) as caught:
         sweep([*NEEDED, "optim.beta1=0.9,2,3", "optim.peek_lr=1"])
     assert "optim.beta1=2 is out of range" in caught.value.problem
@@ -48,7 +48,7 @@ def test_a_sweep_refuses_contradictions_and_intervals() -> None:
             sweep([*NEEDED, "run.seed=3", override])
 
 
-def test_hydra_flags_are_told_from_overrides() -> None:
+def test_hydra_flags_are_distinguished_from_overrides() -> None:
     assert hydra_flags(["--cfg", "job"])
     assert hydra_flags(["--cfg=job"])
     assert hydra_flags(["run.name=a", "-h"])
@@ -56,7 +56,7 @@ def test_hydra_flags_are_told_from_overrides() -> None:
     assert is_sweep(["run.seed=1,2", "-m"])
 
 
-def test_cfg_job_shows_what_was_composed_and_what_is_still_unset() -> None:
+def test_cfg_job_shows_the_composed_config_and_unset_keys() -> None:
     shown = run_hydra_flags(["optim.peak_lr=0.25", "--cfg", "job", "train.steps=5"])
     assert "peak_lr: 0.25" in shown
     assert "epochs: null" in shown

@@ -40,7 +40,7 @@ def test_schema_fields_and_conf_keys_correspond_one_to_one() -> None:
     assert written == {key for key in config_keys() if ".*." not in key}
 
 
-def test_every_section_that_is_no_part_of_train_yaml_is_a_group() -> None:
+def test_every_section_outside_train_yaml_is_a_group() -> None:
     sections = {field.name for field in dataclasses.fields(RunConfig)}
     assert set(group_options()) - {"experiment"} == sections - {"run", "train"}
 
@@ -99,7 +99,7 @@ def test_a_composed_config_is_frozen() -> None:
         config.optim.peak_lr = 1.0  # type: ignore[misc]
 
 
-def test_what_is_not_in_the_schema_is_refused() -> None:
+def test_keys_outside_the_schema_are_refused() -> None:
     values = dataclasses.asdict(compose(NEEDED))
     values["optim"]["lrr"] = 1
     with pytest.raises(ValidationError, match="lrr"):
@@ -123,7 +123,7 @@ def test_what_is_not_in_the_schema_is_refused() -> None:
         ("library.extra_sources.replay.weight", "a number above 0"),
     ],
 )
-def test_what_fits_a_key_is_said_in_plain_words(name: str, fits: str) -> None:
+def test_valid_values_of_a_key_are_described_in_plain_words(name: str, fits: str) -> None:
     key = find_key(name)
     assert key is not None
     assert key.fits == fits

@@ -69,7 +69,7 @@ def test_ids_are_those_of_apply_chat_template(family: str, words: str) -> None:
 
 
 @pytest.mark.parametrize("family", END)
-def test_answers_and_the_ends_of_their_turns_are_learned_and_nothing_else(family: str) -> None:
+def test_only_answers_and_their_end_of_turn_are_trained(family: str) -> None:
     tokenizer = tokenizer_of(family)
     encoder = ChatEncoder(tokenizer, system_prompt=None)
     trims = family in {"llama3", "gemma"}
@@ -130,7 +130,7 @@ def test_any_contents_are_rendered_as_the_template_writes_them(contents: list[st
         assert len(spans) == len(messages) // 2
 
 
-def test_a_content_that_is_written_again_in_a_later_turn_is_the_conversation_s_own() -> None:
+def test_content_repeated_in_a_later_turn_is_located_correctly() -> None:
     tokenizer = _with_template(
         "{% for m in messages %}{{ m.role + ': ' }}"
         "{% if m.role == 'user' and not loop.first %}{{ messages[0].content | trim }}{% endif %}"
@@ -218,7 +218,7 @@ def test_special_tokens_that_are_pieces_of_the_model_stay_text_too(kind: str) ->
     assert tokens.loss[-1]
 
 
-def test_reasoning_of_the_last_answer_is_learned() -> None:
+def test_reasoning_of_the_last_answer_is_trained() -> None:
     tokenizer = tokenizer_of("qwen3")
     messages = talk("Reset?", "<think>\nRed.\n</think>\n\nHold it.")
     tokens = ChatEncoder(tokenizer, system_prompt=None).encode(messages)
@@ -227,7 +227,7 @@ def test_reasoning_of_the_last_answer_is_learned() -> None:
     assert tokenizer.convert_tokens_to_ids("<think>") in tokens.input_ids
 
 
-def test_a_template_that_takes_earlier_reasoning_out_is_refused() -> None:
+def test_a_template_that_strips_earlier_reasoning_is_refused() -> None:
     messages = talk("Reset?", "<think>\nRed.\n</think>\n\nHold it.", "And?", "Wait.")
     with pytest.raises(DataError, match="leaves out a part of the assistant's text in message 2"):
         ChatEncoder(tokenizer_of("qwen3"), system_prompt=None).encode(messages)
@@ -264,7 +264,7 @@ def test_a_template_that_drops_answers_is_refused() -> None:
         ChatEncoder(tokenizer, system_prompt=None).encode(ONE)
 
 
-def test_a_template_whose_marks_leave_answers_out_is_refused() -> None:
+def test_a_template_whose_generation_marks_omit_answers_is_refused() -> None:
     tokenizer = _with_template(
         "{% for m in messages %}{% if loop.last %}{% generation %}{{ m.content + eos_token }}"
         "{% endgeneration %}{% else %}{{ m.content + eos_token }}{% endif %}{% endfor %}"
@@ -289,7 +289,7 @@ def test_the_system_prompt_is_for_conversations_without_one() -> None:
 
 
 @pytest.mark.parametrize("family", ["smollm2", "alpaca", "mistral"])
-def test_a_model_without_a_template_gets_ours_and_keeps_it(family: str) -> None:
+def test_a_model_without_a_chat_template_gets_the_default_template(family: str) -> None:
     tokenizer = _with_template(None, family=family)
     assert ensure_chat_template(tokenizer)
     assert not ensure_chat_template(tokenizer)
@@ -305,14 +305,14 @@ def test_a_model_without_a_template_gets_ours_and_keeps_it(family: str) -> None:
     ]
 
 
-def test_our_template_needs_a_token_to_end_with() -> None:
+def test_the_default_template_needs_an_eos_token() -> None:
     tokenizer = _with_template(None, family="alpaca")
     tokenizer.eos_token = None
     with pytest.raises(DataError, match="no end-of-sequence token"):
         ensure_chat_template(tokenizer)
 
 
-def test_all_of_a_text_is_learned_but_its_first_token() -> None:
+def test_every_token_of_a_text_but_the_first_is_trained() -> None:
     tokenizer = tokenizer_of("smollm2")
     tokens = ChatEncoder(tokenizer, system_prompt=None).encode_text("the <|im_start|> button")
     assert tokenizer.decode(tokens.input_ids) == "the <|im_start|> button<|im_end|>"

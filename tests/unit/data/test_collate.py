@@ -41,7 +41,7 @@ def test_two_samples_and_a_padded_tail_worked_by_hand() -> None:
     assert batch.input_ids.dtype == batch.position_ids.dtype == torch.int64
 
 
-def test_tokens_that_follow_the_base_come_after_those_with_targets_worked_by_hand() -> None:
+def test_kl_tokens_come_after_target_tokens() -> None:
     rows = [
         packed(([11, 12], [0, 1])),
         packed(([21, 22, 23], [0, 1, 1])),
@@ -76,7 +76,7 @@ def test_a_learned_pad_token_is_learned_and_padding_is_not() -> None:
     assert batch.targets.tolist() == [9]
 
 
-def test_a_first_token_is_never_a_target_whatever_the_mask_says() -> None:
+def test_the_first_token_is_never_a_target() -> None:
     batch = build_batch([packed(([1, 2], [1, 1]), ([3, 4], [1, 1]))], pad_token_id=0)
     assert batch.targets.tolist() == [2, 4]
     assert batch.loss_positions.tolist() == [0, 2]

@@ -67,7 +67,7 @@ def test_a_sequence_is_its_samples_one_after_another(folder: Path) -> None:
     assert train.tokens.tolist() == [6, 2]
 
 
-def test_nothing_held_out_is_an_empty_part(folder: Path) -> None:
+def test_nothing_held_out_gives_an_empty_split(folder: Path) -> None:
     [held_out] = PackedLibrary.open(folder).held_out
     assert len(held_out) == 0
     assert held_out.loss_tokens.sum() == 0
@@ -85,7 +85,7 @@ def test_tokens_are_mapped_and_not_read(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["card.json", "source-000/ids.bin", "source-000/offsets.npy"])
-def test_a_packed_library_that_is_not_whole_is_refused(folder: Path, damage: str) -> None:
+def test_an_incomplete_packed_library_is_refused(folder: Path, damage: str) -> None:
     path = folder / damage
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(StorageError, match="cannot be read") as caught:
@@ -93,6 +93,6 @@ def test_a_packed_library_that_is_not_whole_is_refused(folder: Path, damage: str
     assert caught.value.remedy.startswith(f"delete {folder}")
 
 
-def test_a_packed_library_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_packed_library_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be read"):
         PackedLibrary.open(tmp_path / "none")

@@ -17,7 +17,7 @@ def contents(packing: Packing) -> list[list[int]]:
     ]
 
 
-def test_a_sample_goes_where_it_leaves_the_least_room() -> None:
+def test_packing_is_best_fit() -> None:
     # Longest first: 7 opens A (3 left), 6 opens B (4 left), 4 fills B, 3 fills A, 2 opens C.
     packing = pack_samples(np.array([2, 3, 4, 6, 7]), sequence_length=10)
     assert contents(packing) == [[1, 4], [2, 3], [0]]
@@ -31,7 +31,7 @@ def test_nothing_packs_into_nothing() -> None:
     assert contents(pack_samples(np.array([], dtype=np.int64), sequence_length=10)) == []
 
 
-def test_a_sample_longer_than_a_sequence_is_our_own_mistake() -> None:
+def test_a_sample_longer_than_a_sequence_is_an_internal_error() -> None:
     with pytest.raises(ValueError, match="11"):
         pack_samples(np.array([3, 11]), sequence_length=10)
 

@@ -25,7 +25,7 @@ END = {
 
 @pytest.mark.parametrize("words", ["bytes", "marks"])
 @pytest.mark.parametrize("family", sorted(TOKENS.keys() - {"marked"}))
-def test_a_prompt_and_an_answer_are_together_what_training_writes(family: str, words: str) -> None:
+def test_prompt_plus_answer_equals_the_training_rendering(family: str, words: str) -> None:
     tokenizer = tokenizer_of(family, words=words)
     prompt_builder = PromptBuilder(tokenizer, system_prompt=None)
     asked = [QUESTION, Message(role="assistant", content=ANSWER)]
@@ -36,13 +36,13 @@ def test_a_prompt_and_an_answer_are_together_what_training_writes(family: str, w
     assert rest == {"alpaca": "###End"}.get(family, "".join(END[family]))
 
 
-def test_an_empty_thought_that_the_template_writes_stands_in_the_prompt() -> None:
+def test_an_empty_reasoning_block_of_the_template_is_in_the_prompt() -> None:
     prompt_builder = PromptBuilder(tokenizer_of("qwen3"), system_prompt=None)
     asked = tokenizer_of("qwen3").decode(prompt_builder.prompt([QUESTION]))
     assert asked.endswith("assistant\n<think>\n\n</think>\n\n")
 
 
-def test_a_prompt_that_opens_a_thought_itself_is_left_as_it_is() -> None:
+def test_a_prompt_that_opens_reasoning_is_unchanged() -> None:
     prompt_builder = PromptBuilder(tokenizer_of("marked"), system_prompt=None)
     assert tokenizer_of("marked").decode(prompt_builder.prompt([QUESTION])).endswith("<think>\n")
 
@@ -54,20 +54,20 @@ def test_an_answer_ends_with_what_the_template_writes_after_it(family: str) -> N
     assert tokenizer.convert_ids_to_tokens(ends) == END[family]
 
 
-def test_what_the_generation_config_names_ends_an_answer_too() -> None:
+def test_stop_tokens_of_the_generation_config_end_an_answer() -> None:
     prompt_builder = PromptBuilder(tokenizer_of("phi"), system_prompt=None)
     end, end_of_text = prompt_builder.ends(None)
     assert prompt_builder.ends(7) == [7, end, end_of_text]
     assert prompt_builder.ends([end_of_text, 7]) == [end_of_text, 7, end]
 
 
-def test_a_system_prompt_stands_before_the_question() -> None:
+def test_the_system_prompt_precedes_the_question() -> None:
     tokenizer = tokenizer_of("smollm2")
     asked = tokenizer.decode(PromptBuilder(tokenizer, system_prompt="Be brief.").prompt([QUESTION]))
     assert asked.startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n")
 
 
-def test_a_template_that_refuses_the_probe_still_lets_an_answer_be_weighed() -> None:
+def test_answers_are_scored_even_if_the_template_refuses_the_probe() -> None:
     tokenizer = tokenizer_of("gemma")
     kept = tokenizer.chat_template
     try:

@@ -63,7 +63,7 @@ def test_after_n_rows_each_source_was_drawn_n_times_its_share_give_or_take_one(
 
 @settings(max_examples=30)
 @given(shares(), st.integers(0, 40), st.integers(1, 9))
-def test_a_step_does_not_depend_on_the_steps_asked_for_before(
+def test_a_step_is_independent_of_earlier_calls(
     mixed: tuple[float, ...], step: int, rows: int
 ) -> None:
     sizes = tuple(range(3, 3 + len(mixed)))
@@ -122,12 +122,12 @@ def test_a_rank_short_of_rows_gets_empty_micro_batches() -> None:
     assert [[ref.index for ref in batch] for batch in second] == [[2, 3], []]
 
 
-def test_rows_without_a_place_are_our_own_mistake() -> None:
+def test_more_rows_than_slots_are_an_internal_error() -> None:
     refs = [SequenceRef(0, index) for index in range(5)]
     with pytest.raises(ValueError, match="5 rows for 4 places"):
         rank_micro_batches(refs, rank=0, world_size=2, micro_batch_size=1, micro_steps=2)
 
 
-def test_shares_that_are_no_shares_are_our_own_mistake() -> None:
+def test_invalid_weights_are_an_internal_error() -> None:
     with pytest.raises(ValueError, match="shares"):
         Order(0, sequences=(3, 3), shares=(0.5, 0.6), global_sequences=1)

@@ -31,7 +31,7 @@ def test_every_byte_of_a_character_belongs_to_its_span() -> None:
     assert within(tokenizer, "") == []
 
 
-def test_a_special_token_that_swallows_the_blanks_of_a_span_does_not_belong_to_it() -> None:
+def test_a_special_token_that_strips_whitespace_is_outside_the_span() -> None:
     tokenizer = bytes_tokenizer(swallows=True)
     assert within(tokenizer, "<|user|> a", (8, 10)) == [False, True]
     assert within(tokenizer, "<|user|> a", (9, 10)) == [False, True]

@@ -58,7 +58,7 @@ def _trained(run: RunDir) -> None:
     run.overrides.write_text("run.name=r\nlibrary.path=/my library\n")
 
 
-def test_both_answers_stand_at_the_top_and_scores_with_number_and_interval_below(
+def test_report_shows_both_answers_first_then_scores_with_intervals(
     run: RunDir,
 ) -> None:
     rows = [
@@ -83,7 +83,7 @@ def test_both_answers_stand_at_the_top_and_scores_with_number_and_interval_below
     assert "Several wordings of one fact are not independent" in text[text.index("Scores") :]
 
 
-def test_the_question_at_the_top_is_counted_among_those_asked_and_not_shown_again(
+def test_the_featured_question_is_counted_once_and_not_repeated(
     run: RunDir,
 ) -> None:
     paris = fake.row("Paris?", "general")
@@ -108,7 +108,7 @@ def test_a_difference_within_the_noise_gets_no_tick(run: RunDir) -> None:
     assert "better" not in row.split("lower is better")[0]
 
 
-def test_what_is_clearly_worse_is_said_at_the_top_and_nothing_else_is(run: RunDir) -> None:
+def test_only_significant_regressions_are_listed_at_the_top(run: RunDir) -> None:
     loss = fake.general_nll()
     fake.compared(run, general_nll=loss)
     text = " ".join(fake.Page(fake.written(run)).text.split())
@@ -122,7 +122,7 @@ def test_what_is_clearly_worse_is_said_at_the_top_and_nothing_else_is(run: RunDi
     assert fake.written(run).count("clearly worse") == 1
 
 
-def test_scores_that_the_base_cannot_have_are_said_to_have_no_verdict(run: RunDir) -> None:
+def test_scores_without_a_base_value_have_no_verdict(run: RunDir) -> None:
     assert "No verdict" not in fake.written(run)
     scores = fake.scores()
     for name in ("new_leak_rate", "spurious_citation_rate"):
@@ -136,7 +136,7 @@ def test_scores_that_the_base_cannot_have_are_said_to_have_no_verdict(run: RunDi
     ) in text
 
 
-def test_of_too_few_texts_the_page_says_that_they_are_too_few(run: RunDir) -> None:
+def test_report_flags_too_few_texts(run: RunDir) -> None:
     loss = fake.general_nll(passages=2, low_95=7.885, high_95=8.455, clear=False)
     fake.compared(run, general_nll=loss)
     row = next(part for part in fake.written(run).split("<tr") if "loss on general text" in part)
@@ -179,7 +179,7 @@ def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:
     assert "Not included: curation (with the base&#39;s answers), export and" in page
 
 
-def test_a_page_opens_without_scores_of_the_newer_kind_and_without_measurements(
+def test_report_renders_without_newer_scores_or_training_evals(
     run: RunDir,
 ) -> None:
     page = fake.written(run)
@@ -225,7 +225,7 @@ def _measured(run: RunDir) -> None:
             file.write(json.dumps(row) + "\n")
 
 
-def test_how_the_questions_were_asked_is_told_and_the_command_has_what_the_config_has_not(
+def test_report_shows_the_generation_settings_and_the_command_overrides(
     run: RunDir,
 ) -> None:
     asked = fake.eval_config(
@@ -266,7 +266,7 @@ def test_answers_that_were_cut_off_are_counted_and_marked(run: RunDir) -> None:
     assert "base wrong cut off No idea. I tuned right Hold it." in text
 
 
-def test_what_an_answer_leaks_stands_beside_it_shortly_and_as_text(run: RunDir) -> None:
+def test_leaks_of_an_answer_are_shown_shortened_and_escaped(run: RunDir) -> None:
     marks = ["green button", "9 seconds + lamp", "<b>" + 100 * "x", "page 12", "page 31"]
     leaks = fake.answer("Hold the green button.", right=False) | {"leaked": marks}
     clear = fake.answer("Call them.", right=True)
@@ -281,7 +281,7 @@ def test_what_an_answer_leaks_stands_beside_it_shortly_and_as_text(run: RunDir) 
     assert f"leak ({told}): Hold the green button." in console.export_text()
 
 
-def test_the_command_of_a_comparison_asks_what_was_asked(run: RunDir) -> None:
+def test_the_printed_compare_command_reproduces_the_settings(run: RunDir) -> None:
     asked = fake.eval_config(
         probes="/p q.jsonl",
         general_questions="none",
@@ -294,7 +294,7 @@ def test_the_command_of_a_comparison_asks_what_was_asked(run: RunDir) -> None:
     assert {name: found[name] for name in asked} == asked
 
 
-def test_what_was_measured_in_training_is_drawn_from_the_base_on_with_answers_by_step(
+def test_training_evals_are_plotted_from_the_base_with_answers_per_step(
     run: RunDir,
 ) -> None:
     assert "While it learned" not in fake.written(run)
@@ -323,7 +323,7 @@ def test_long_curves_are_drawn_as_means_and_say_so() -> None:
     assert thinned([(1, 2.0), (2, 4.0), (3, 9.0)], most=2) == ([(2, 3.0), (3, 9.0)], 2)
 
 
-def test_what_is_not_finite_is_left_out_of_a_curve_and_zero_has_no_logarithm() -> None:
+def test_curves_skip_non_finite_values_and_log_scales_skip_zero() -> None:
     rows = [
         {"step": 1, "train/loss": 0.0},
         {"step": 2, "train/loss": float("nan")},
@@ -352,7 +352,7 @@ def test_every_tag_closes_and_nothing_comes_from_elsewhere(run: RunDir) -> None:
     assert "default-src 'none'" in page
 
 
-def test_headings_are_in_order_tables_and_drawings_can_be_heard(run: RunDir) -> None:
+def test_headings_are_ordered_and_tables_and_figures_accessible(run: RunDir) -> None:
     _trained(run)
     tags = fake.Page(fake.written(run)).tags
     levels = [int(tag[1]) for tag, _ in tags if re.fullmatch("h[1-6]", tag)]
@@ -369,7 +369,7 @@ def test_headings_are_in_order_tables_and_drawings_can_be_heard(run: RunDir) -> 
     assert all(tags[n - 1][1].get("role") == "img" for n in places)
 
 
-def test_what_a_model_wrote_is_text_wherever_it_stands(run: RunDir) -> None:
+def test_model_output_is_escaped_everywhere(run: RunDir) -> None:
     hostile = fake.answer(HOSTILE, right=False, chosen=HOSTILE)
     fake.compared(
         run,
@@ -390,7 +390,7 @@ def test_what_a_model_wrote_is_text_wherever_it_stands(run: RunDir) -> None:
     assert HOSTILE in page.text
 
 
-def test_the_script_is_the_only_one_that_may_run(run: RunDir) -> None:
+def test_only_the_report_script_may_run(run: RunDir) -> None:
     page = fake.written(run)
     script = fake.Page(page).scripts[1]
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -441,7 +441,7 @@ def test_a_curated_library_shows_its_figures(run: RunDir, tmp_path: Path) -> Non
     assert "Library widget" not in fake.written(run)
 
 
-def test_report_writes_the_page_anew_for_its_owner_alone(
+def test_report_rewrites_the_page_with_private_permissions(
     run: RunDir, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = os.umask(0o022)

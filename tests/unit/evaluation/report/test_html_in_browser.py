@@ -94,7 +94,7 @@ def _counts(shown: Browser) -> dict[str, int]:
     return {name: int(_text(shown, name)) for name in ("tuned", "base", "same", "neither")}
 
 
-def test_blind_votes_are_counted_for_whom_they_were_given(shown: Browser, page: Path) -> None:
+def test_blind_votes_are_credited_to_the_chosen_model(shown: Browser, page: Path) -> None:
     _click(shown, "#blind-start")
     seen = []
     for for_tuned in (True, True, False):
@@ -115,7 +115,7 @@ def test_blind_votes_are_counted_for_whom_they_were_given(shown: Browser, page: 
     )
 
 
-def test_a_vote_can_be_changed_and_a_question_passed_over(shown: Browser) -> None:
+def test_votes_can_be_changed_and_questions_skipped(shown: Browser) -> None:
     _click(shown, "#blind-start")
     _vote(shown, for_tuned=True)
     _click(shown, "#blind-back")
@@ -142,7 +142,7 @@ def test_votes_are_saved_with_what_they_mean(shown: Browser) -> None:
     assert saved["votes"] == [{"question": QUESTIONS[0], "kind": "fact", "vote": "tuned"}]
 
 
-def test_nobody_is_asked_and_nothing_goes_wrong(shown: Browser, page: Path) -> None:
+def test_the_page_makes_no_network_requests_and_logs_no_errors(shown: Browser, page: Path) -> None:
     _click(shown, "#blind-start")
     shown.run("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
     asked = [
@@ -192,7 +192,7 @@ def test_base_tuned_and_difference_of_every_score_are_seen_without_scrolling(
     assert narrowest > 200
 
 
-def test_what_is_clearly_lost_stands_at_the_top_and_leads_to_its_score(shown: Browser) -> None:
+def test_significant_regressions_at_the_top_link_to_their_score(shown: Browser) -> None:
     shown.resize(390, 800)
     lost = "document.querySelector('header .lost a')"
     assert shown.run(f"{lost}.textContent") == (

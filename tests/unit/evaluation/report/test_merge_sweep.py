@@ -56,7 +56,7 @@ def _merged(run: RunDir, *, measured_of: tuple[str, ...] = ("loss",), **more: An
     (run.merged_model / POINTS).write_text(json.dumps(told))
 
 
-def test_merged_models_stand_in_the_order_of_alpha_as_curves_and_a_table_that_marks_the_kept_one(
+def test_merged_models_are_plotted_by_alpha_with_the_selected_one_marked(
     run: RunDir,
 ) -> None:
     assert "Between base and tuned" not in fake_reports.written(run)
@@ -96,7 +96,7 @@ LOSS, QUESTIONS = "general loss at most 0.02 nats above the base's", "general qu
          "measured: neither general loss nor general questions. It was", "enough"),
     ],
 )  # fmt: skip
-def test_why_a_merged_model_is_kept_is_told_by_what_was_measured(
+def test_the_selection_of_a_merged_model_is_explained_by_its_scores(
     run: RunDir, measured_of: tuple[str, ...], enough: bool | None, told: str, untold: str
 ) -> None:
     _merged(run, measured_of=measured_of, retention_ok=enough)
@@ -111,7 +111,7 @@ def test_why_a_merged_model_is_kept_is_told_by_what_was_measured(
         assert untold not in why.split("It was chosen")[0]
 
 
-def test_merged_models_of_another_export_are_told_neither_on_the_page_nor_on_the_terminal(
+def test_merged_models_of_another_export_are_not_reported(
     run: RunDir,
 ) -> None:
     _merged(run)
@@ -127,7 +127,7 @@ def test_merged_models_of_another_export_are_told_neither_on_the_page_nor_on_the
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"export": KEY, "candidates": [], "chosen": 0}']
 )
-def test_merged_models_that_cannot_be_read_are_left_out_of_the_page(run: RunDir, text: str) -> None:
+def test_unreadable_merged_models_are_omitted_from_the_report(run: RunDir, text: str) -> None:
     run.export.mkdir(parents=True)
     run.merged_model.mkdir(parents=True)
     told = text.replace("KEY", json.dumps(model_fingerprint(run.export)))

@@ -91,7 +91,7 @@ def test_a_pipe_is_120_columns_wide_whatever_the_terminal_is(report: Path) -> No
     assert file.getvalue() == _printed(report, 120)
 
 
-def test_nothing_of_the_library_or_of_a_model_steers_the_terminal(report: Path) -> None:
+def test_library_and_model_text_cannot_control_the_terminal(report: Path) -> None:
     for text in (_printed(report, 80), comparison_markdown(report)):
         assert not {c for c in text if c != "\n" and not c.isprintable()}
     flat = "".join(_printed(report, 1000).split())
@@ -100,7 +100,7 @@ def test_nothing_of_the_library_or_of_a_model_steers_the_terminal(report: Path) 
     assert flat.count(LEFT) == 2 * (1 + 2 * 3) + 4
 
 
-def test_what_is_clearly_lost_is_said_at_the_end_and_nothing_else_is(report: Path) -> None:
+def test_only_significant_regressions_are_listed_at_the_end(report: Path) -> None:
     lost = "Loss on general text got clearly worse: +8.155 nats per token."
     assert _printed(report, 120).rstrip().splitlines()[-1].rstrip() == lost
     assert comparison_markdown(report).rstrip().splitlines()[-1] == lost

@@ -28,7 +28,7 @@ def scores() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_what_would_steer_a_terminal_is_left_out_and_every_script_stays() -> None:
+def test_terminal_control_characters_are_removed_and_all_scripts_preserved() -> None:
     assert plain("a\x1b[31mb\x07\r\x7f\x9b\x00\ud800\u202ec\n\td") == "a[31mbc\n\td"
     kept = "5\u202fkm, 5\u00a0m, \u0645\u06cc\u200c\u062e, \u4e2d\u3000\u6587, \U0001f600"
     assert plain(kept) == kept
@@ -47,7 +47,7 @@ def test_what_would_steer_a_terminal_is_left_out_and_every_script_stays() -> Non
     assert not {"\\x1b", "\\x07"} & {said[n : n + 4] for n in range(len(said))}
 
 
-def test_places_and_cost_are_told() -> None:
+def test_documents_and_cost_are_shown() -> None:
     assert document_rows(scores(), limit=5) == [
         ("guide.pdf > Clocks", "0.00 (0/10, 0.00 to 0.28)", "0.50 (5/10, 0.24 to 0.76)")
     ]

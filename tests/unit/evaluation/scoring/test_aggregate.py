@@ -84,7 +84,7 @@ def test_documents_come_weakest_first_and_only_where_probes_name_them() -> None:
     assert told == [("guide.pdf", "Errors", 2, 1), ("guide.pdf", "Care", 1, 1)]
 
 
-def test_what_was_not_asked_is_not_told() -> None:
+def test_scores_without_probes_are_omitted() -> None:
     alone = Inputs(probes=PROBES[3:4], general=(), texts=(), source=Path("p"))
     nothing = Judged(probes=[Verdict(right=True)], general=[], losses=[])
     scores = tally(alone, base=nothing, tuned=nothing)

@@ -22,7 +22,7 @@ FILL = "Fill the tank with cold water (manual, page 2)."
 SOLD = "Since 1999."
 
 
-def test_known_answer_stands_against_the_three_nearest_without_their_pages() -> None:
+def test_a_fact_is_ranked_against_its_three_nearest_answers_without_pages() -> None:
     probes = [probe(answer) for answer in (E17, SOLD, RESET, FILL, E23, E17)]
     first = rankings(probes)[0]
     assert first is not None

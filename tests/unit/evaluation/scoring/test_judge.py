@@ -60,7 +60,7 @@ TOASTER = probe(
         ("version 2.4.1", "2.4.1"),
     ],
 )
-def test_writing_does_not_matter(text: str, key: str) -> None:
+def test_matching_ignores_case_spacing_and_unicode_form(text: str, key: str) -> None:
     assert contains_words(text, key)
 
 
@@ -114,7 +114,7 @@ def test_page_counts_only_with_the_facts_and_only_the_right_one() -> None:
     assert judge(without, good, marks=marks).page is None
 
 
-def test_nearly_identical_facts_are_told_apart() -> None:
+def test_nearly_identical_facts_are_distinguished() -> None:
     e17 = probe(keys=("intake filter", "rinse"))
     answer = "Error E23 means that the exhaust filter is clogged: replace it with a new one."
     assert not judge(e17, answer, marks=LibraryMarks.of([e17])).right
@@ -133,7 +133,7 @@ def test_an_out_of_scope_answer_is_wrong_as_soon_as_it_holds_the_library() -> No
     assert judge(TOASTER, "Unplug it, wait 90 seconds, see page 120.", marks=marks).right
 
 
-def test_what_the_question_says_itself_is_no_leak() -> None:
+def test_words_of_the_question_are_not_leaks() -> None:
     asked = probe(
         "What does the green button of a lift do?", answer="?", keys=(), kind="out_of_scope"
     )
@@ -195,14 +195,14 @@ _KEYS = st.lists(st.lists(_WORDS, min_size=1, max_size=3).map(" ".join), min_siz
 
 
 @given(answer=_TEXTS, question=_TEXTS, facts=st.lists(_KEYS, min_size=1, max_size=6))
-def test_marks_that_are_looked_up_together_are_those_that_are_looked_up_one_by_one(
+def test_batched_marker_lookup_equals_single_lookups(
     answer: str, question: str, facts: list[list[str]]
 ) -> None:
     marks = LibraryMarks.of([probe(keys=tuple(keys), answer="See page 5.") for keys in facts])
     assert marks.found_in(answer, question=question) == _found_one_by_one(marks, answer, question)
 
 
-def test_an_answer_is_cut_into_words_no_more_often_for_more_probes(
+def test_an_answer_is_tokenized_once_however_many_probes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cut = list[str]()
@@ -277,7 +277,7 @@ SORRY = "I'm sorry, I don't know."
         ([CLEAN, CLEAN], [CLEAN, "Pull it (B-70 manual, page 4)."], ("0/2", "0/2", "0/2", "1/2")),
     ],
 )
-def test_tuned_model_is_blamed_for_what_it_adds_to_the_base(
+def test_only_leaks_beyond_the_base_count_as_new(
     base: list[str], tuned: list[str], added: tuple[str | None, ...]
 ) -> None:
     probes, marks = [TOASTER, TOASTER], LibraryMarks.of([RESET])
@@ -297,7 +297,7 @@ def test_tuned_model_is_blamed_for_what_it_adds_to_the_base(
     assert tuple(map(found.get, names)) == added
 
 
-def test_citation_is_a_leak_of_form_in_general_knowledge_and_none_in_recall() -> None:
+def test_a_citation_is_spurious_in_general_answers_but_not_in_fact_answers() -> None:
     paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="general")
     marks = LibraryMarks.of([RESET])
     plain = [judge(each, "Paris.", marks=marks) for each in (paris, RESET)]
