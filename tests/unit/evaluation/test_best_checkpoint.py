@@ -24,7 +24,7 @@ def measured(found: BestCheckpointTracker, step: int, **more: Any) -> tuple[bool
     return judgement.is_best, judgement.ends
 
 
-def test_the_best_gains_more_than_the_one_that_is_kept_and_keeps_enough() -> None:
+def test_the_best_gains_more_and_retains_enough() -> None:
     found = standing()
     assert measured(found, 2, known=-2.0) == (True, False)
     found.keep(2)
@@ -34,7 +34,7 @@ def test_the_best_gains_more_than_the_one_that_is_kept_and_keeps_enough() -> Non
     assert measured(found, 10, known=-1.9, loss=0.02) == (True, False)
 
 
-def test_a_better_step_whose_checkpoint_was_not_written_is_none_to_go_back_to() -> None:
+def test_a_better_step_without_a_checkpoint_is_not_the_best() -> None:
     found = standing()
     measured(found, 2, known=-3.0)
     found.keep(2)
@@ -43,7 +43,7 @@ def test_a_better_step_whose_checkpoint_was_not_written_is_none_to_go_back_to() 
     assert found.judge(6).summary == "the best so far"
 
 
-def test_training_ends_after_so_many_measurements_without_a_better_one() -> None:
+def test_early_stopping_ends_after_patience_evaluations_without_improvement() -> None:
     found = standing(patience=2)
     measured(found, 2, known=-2.0)
     found.keep(2)
@@ -54,14 +54,14 @@ def test_training_ends_after_so_many_measurements_without_a_better_one() -> None
     )
 
 
-def test_where_no_step_keeps_enough_training_goes_on_and_none_is_the_best() -> None:
+def test_no_best_step_without_enough_retention_and_training_continues() -> None:
     found = standing(patience=1)
     assert measured(found, 2, known=-1.0, loss=0.5) == (False, False)
     assert measured(found, 4, known=-0.5, loss=0.5) == (False, False)
     assert found.judge(4).summary == "too little general knowledge is retained"
 
 
-def test_a_step_that_was_measured_and_not_kept_before_a_break_is_the_best_after_it() -> None:
+def test_a_step_evaluated_before_an_interruption_can_be_the_best_after_it() -> None:
     found = standing()
     found.load_history([point(2, known=-2.0), point(4, known=-1.0)], best=2)
     assert found.judge(4).is_best
@@ -69,5 +69,5 @@ def test_a_step_that_was_measured_and_not_kept_before_a_break_is_the_best_after_
     assert not found.judge(4).is_best
 
 
-def test_what_is_no_number_is_never_the_best() -> None:
+def test_nan_scores_are_never_the_best() -> None:
     assert measured(standing(), 2, known=float("nan")) == (False, False)

@@ -46,7 +46,7 @@ def config(tmp_path: Path) -> RunConfig:
     )
 
 
-def test_what_shares_eight_words_in_a_row_with_any_source_is_told_with_an_example(
+def test_contamination_reports_shared_8_grams_with_an_example(
     config: RunConfig,
 ) -> None:
     inputs = Inputs(
@@ -76,7 +76,7 @@ def test_what_shares_eight_words_in_a_row_with_any_source_is_told_with_an_exampl
     assert texts.startswith("1 of 2 general texts occur in the training data")
 
 
-def test_nothing_is_said_of_sources_that_are_gone_or_too_large(
+def test_contamination_skips_missing_and_oversized_sources(
     config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs = Inputs(probes=(recall(LONG),), general=(), texts=(), source=Path("p"))

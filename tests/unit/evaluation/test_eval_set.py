@@ -27,13 +27,13 @@ def settings(*, general: str, texts: str) -> EvalConfig:
     ).eval
 
 
-def test_none_asks_nothing_beside_the_probes(tmp_path: Path) -> None:
+def test_none_adds_no_questions_to_the_probes(tmp_path: Path) -> None:
     found = read(tmp_path)
     assert len(found.probes) == 1
     assert (found.general, found.texts) == ((), ())
 
 
-def test_passages_are_parted_by_blank_lines_or_rows(tmp_path: Path) -> None:
+def test_passages_are_split_at_blank_lines_or_rows(tmp_path: Path) -> None:
     plain, rows = tmp_path / "texts.txt", tmp_path / "texts.jsonl"
     plain.write_text("\ufeff\n One line\nand another.\r\n \t\n\n\nA second.\n")
     rows.write_text('{"text": "One\\n\\npassage."}\n\n{"text": "A second.", "id": 7}\n')
@@ -52,7 +52,9 @@ def test_passages_are_parted_by_blank_lines_or_rows(tmp_path: Path) -> None:
         ("t.jsonl", b'{"text": "\\ud83d"}', "t.jsonl:1 holds half a character"),
     ],
 )
-def test_unusable_texts_are_named(tmp_path: Path, name: str, content: bytes, problem: str) -> None:
+def test_unusable_texts_are_reported(
+    tmp_path: Path, name: str, content: bytes, problem: str
+) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError) as caught:
         read(tmp_path, texts=str(tmp_path / name))
@@ -60,7 +62,7 @@ def test_unusable_texts_are_named(tmp_path: Path, name: str, content: bytes, pro
     assert caught.value.remedy.endswith(".")
 
 
-def test_files_that_are_not_there_are_named_with_their_key(tmp_path: Path) -> None:
+def test_missing_files_are_reported_with_their_key(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read(tmp_path, texts=str(tmp_path / "gone.txt"))
     assert "eval.perplexity_texts" in caught.value.remedy
@@ -85,7 +87,7 @@ def test_general_questions_have_choices(tmp_path: Path) -> None:
             read(tmp_path, general=str(path))
 
 
-def test_some_general_questions_are_answered_in_writing_too(tmp_path: Path) -> None:
+def test_some_general_questions_are_also_generated(tmp_path: Path) -> None:
     rows = [
         {"question": f"What is {n} + {n}?", "answer": str(2 * n), "kind": "general",
          "choices": [str(2 * n), str(2 * n + 1)]}

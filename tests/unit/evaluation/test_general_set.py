@@ -24,15 +24,13 @@ def test_a_thousand_items_are_general_probes_with_the_answer_among_four_choices(
         assert item.keys == (item.answer,)
 
 
-def test_the_right_choice_stands_in_each_place_equally_often() -> None:
+def test_correct_choices_are_evenly_distributed_over_positions() -> None:
     items = general_items()
     places = Counter(item.right_choice for item in items)
     assert all(abs(places[place] / len(items) - 0.25) < 0.01 for place in range(4))
 
 
-def test_the_right_choice_is_neither_the_longest_nor_the_shortest_more_often_than_by_chance() -> (
-    None
-):
+def test_correct_choices_are_not_recognizable_by_length() -> None:
     # Of four choices of different lengths, the right one is the longest in a quarter of all.
     items = general_items()
     longest = shortest = 0
@@ -81,7 +79,7 @@ def test_no_product_of_an_out_of_scope_question_is_named() -> None:
         assert not found & names, text
 
 
-def test_nothing_looks_like_a_model_name_a_manual_or_a_page() -> None:
+def test_no_item_looks_like_a_model_name_manual_or_page() -> None:
     looks = re.compile(r"\b[A-Z]{1,4}-?\d+\b|\bmanuals?\b|\bpage \d", re.IGNORECASE)
     assert [text for text in own_texts() if looks.search(text)] == []
 

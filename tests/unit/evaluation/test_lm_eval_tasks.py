@@ -89,7 +89,7 @@ def run_with_lm_eval(script: str, *arguments: object, home: Path) -> Any:
 
 
 @pytest.mark.timeout(600)
-def test_a_task_of_lm_eval_finds_right_what_the_model_finds_likeliest(tmp_path: Path) -> None:
+def test_an_lm_eval_task_scores_the_most_likely_choice(tmp_path: Path) -> None:
     model = save_tiny_model(tmp_path / "model", "llama")
     write_tokenizer(model)
     path = task_file(tmp_path)
@@ -106,7 +106,7 @@ def test_a_task_of_lm_eval_finds_right_what_the_model_finds_likeliest(tmp_path: 
 
 
 @pytest.mark.timeout(600)
-def test_each_filter_of_a_task_is_a_score_with_one_outcome_a_document(tmp_path: Path) -> None:
+def test_each_filter_of_a_task_is_a_score_with_one_outcome_per_document(tmp_path: Path) -> None:
     """The real lm-eval, with answers put in the model's mouth: to 2 + 2, 2 + 3 and 2 + 4."""
     model = save_tiny_model(tmp_path / "model", "llama")
     write_tokenizer(model)
@@ -154,7 +154,7 @@ def right_by_hand(folder: Path) -> list[bool]:
     return found
 
 
-def test_tasks_that_are_not_there_and_a_missing_lm_eval_are_told_in_a_sentence(
+def test_missing_tasks_and_missing_lm_eval_are_one_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert find_tasks([]) == ()
@@ -168,7 +168,7 @@ def test_tasks_that_are_not_there_and_a_missing_lm_eval_are_told_in_a_sentence(
     assert find_tasks([str(tmp_path), str(path)]) == (path,)
 
 
-def test_a_changed_task_or_changed_data_beside_it_is_another_key(tmp_path: Path) -> None:
+def test_a_changed_task_or_local_data_changes_its_cache_key(tmp_path: Path) -> None:
     path = task_file(tmp_path)
     keys = [tasks_key([path]), tasks_key([path])]
     path.write_text(path.read_text() + "\n")
@@ -181,7 +181,7 @@ def test_a_changed_task_or_changed_data_beside_it_is_another_key(tmp_path: Path)
 
 
 @pytest.mark.parametrize("how", ["text", "list", "mapping", "pattern", "data_dir", "folder"])
-def test_changed_data_that_lies_elsewhere_is_another_key(tmp_path: Path, how: str) -> None:
+def test_changed_data_in_another_folder_changes_the_cache_key(tmp_path: Path, how: str) -> None:
     data = tmp_path / "data" / "asked.jsonl"
     data.parent.mkdir()
     write_rows(data, ASKED)
@@ -201,7 +201,7 @@ def test_changed_data_that_lies_elsewhere_is_another_key(tmp_path: Path, how: st
     assert tasks_key([path]) != key
 
 
-def test_a_changed_file_that_a_task_includes_or_that_names_its_data_is_another_key(
+def test_a_changed_include_of_a_task_changes_its_cache_key(
     tmp_path: Path,
 ) -> None:
     for name in ("tasks", "common", "data"):
@@ -250,7 +250,7 @@ def test_one_name_of_two_tasks_is_refused_with_both_files(
         ("after\n", "bad.yaml holds no keys"),
     ],
 )
-def test_a_task_file_that_cannot_be_read_is_told_in_a_sentence(
+def test_an_unreadable_task_file_is_one_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, why: str
 ) -> None:
     monkeypatch.setattr("ftdist.evaluation.lm_eval_tasks.find_spec", lambda _: object())
@@ -260,7 +260,7 @@ def test_a_task_file_that_cannot_be_read_is_told_in_a_sentence(
         find_tasks([str(path)])
 
 
-def test_groups_of_the_same_tasks_are_told_apart_by_their_own_names(
+def test_groups_of_the_same_tasks_are_distinguished_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ftdist.evaluation.lm_eval_tasks.find_spec", lambda _: object())
@@ -271,7 +271,7 @@ def test_groups_of_the_same_tasks_are_told_apart_by_their_own_names(
     assert tasks_key(groups) == tasks_key(groups)
 
 
-def test_only_metrics_of_right_and_wrong_are_taken() -> None:
+def test_only_binary_metrics_are_used() -> None:
     rows = [
         {"filter": "none", "metrics": ["acc", "bleu"], "acc": 1.0, "bleu": 0.31},
         {"filter": "none", "metrics": ["acc", "bleu"], "acc": 0.0, "bleu": 0.0},
@@ -287,7 +287,7 @@ def test_a_filter_alone_is_named_unless_it_is_none() -> None:
     assert _outcomes({"t": rows}, file=Path("t.yaml")) == {"t/acc,strict": [True]}
 
 
-def test_a_task_is_a_score_of_retention_paired_document_by_document() -> None:
+def test_a_task_is_a_retention_score_paired_by_document() -> None:
     inputs = Inputs(probes=(), general=(), texts=(), source=Path("p"))
     base = Judged(probes=(), general=(), losses=(), tasks={"t/acc": [True, True, False, False]})
     tuned = Judged(probes=(), general=(), losses=(), tasks={"t/acc": [True, False, False, False]})
@@ -308,7 +308,7 @@ def test_a_task_with_other_documents_for_the_base_is_one_clear_error() -> None:
         tally(inputs, base=judged(acc=[True, False, True]), tuned=judged(acc=[True, False]))
 
 
-def test_a_metric_that_is_right_or_wrong_for_one_model_by_chance_is_no_score() -> None:
+def test_a_metric_that_is_binary_only_by_chance_is_not_a_score() -> None:
     """F1 of 0 for each of the base's answers, and of shares for the tuned model's."""
     inputs = Inputs(probes=(), general=(), texts=(), source=Path("p"))
     base, tuned = judged(acc=[True, False], f1=[False, False]), judged(acc=[True, True])

@@ -26,7 +26,7 @@ def folder(path: Path, **weights: list[float]) -> Path:
     return path
 
 
-def test_a_merged_model_lies_between_base_and_tuned_worked_by_hand(tmp_path: Path) -> None:
+def test_a_merged_model_interpolates_base_and_tuned(tmp_path: Path) -> None:
     base = folder(tmp_path / "base", a=[1.0, 2.0], b=[0.0])
     tuned = folder(tmp_path / "tuned", a=[2.0, 0.0], b=[8.0])
     for alpha, a, b in (
@@ -57,7 +57,7 @@ def test_a_merged_model_of_bfloat16_is_rounded_once(tmp_path: Path) -> None:
     assert mixed.tolist() == [-0.005859375, 1.0078125]
 
 
-def test_another_base_is_refused_by_the_weight_that_differs(tmp_path: Path) -> None:
+def test_a_different_base_is_refused_with_the_differing_weight(tmp_path: Path) -> None:
     tuned = folder(tmp_path / "tuned", a=[2.0, 0.0])
     with pytest.raises(ModelError, match=r"tuned model's a is \[2\], and the base model does not"):
         write_merged_model(folder(tmp_path / "empty", b=[1.0]), tuned, tmp_path / "out", alpha=0.5)
@@ -67,7 +67,7 @@ def test_another_base_is_refused_by_the_weight_that_differs(tmp_path: Path) -> N
         )
 
 
-def test_beyond_base_and_tuned_there_is_no_merged_model(tmp_path: Path) -> None:
+def test_an_alpha_outside_0_to_1_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"alpha=1\.5 is not between 0 and 1"):
         write_merged_model(tmp_path, tmp_path, tmp_path / "out", alpha=1.5)
 
@@ -85,7 +85,7 @@ def point(
     }
 
 
-def test_of_those_that_keep_the_one_that_gains_most_is_chosen() -> None:
+def test_the_largest_gain_among_models_with_retention_is_selected() -> None:
     points = [
         point(0.5, recall=0.6, leak=0.1, loss=0.0),
         point(0.75, recall=0.9, leak=0.2, loss=0.02),  # 0.7: the most, and just keeps
@@ -114,12 +114,12 @@ def test_general_questions_are_kept_if_not_clearly_worse_and_of_many_if_few_can_
     assert keeps(found, max_loss_increase=0.02) is is_kept
 
 
-def test_of_equal_merged_models_the_nearest_to_the_base_is_chosen() -> None:
+def test_ties_select_the_merged_model_nearest_to_the_base() -> None:
     points = [point(alpha, recall=0.9, leak=0.1, loss=0.0) for alpha in (1.0, 0.6, 0.8)]
     assert choose(points, max_loss_increase=0.02, order="alpha") == 1
 
 
-def test_where_none_keeps_the_least_loss_is_chosen() -> None:
+def test_without_retention_the_smallest_loss_is_selected() -> None:
     points = [
         point(0.5, recall=0.1, leak=0.0, loss=0.3),
         point(0.25, recall=0.0, leak=0.0, loss=0.1),
@@ -132,7 +132,7 @@ def test_where_none_keeps_the_least_loss_is_chosen() -> None:
     assert (told["chosen"], told["retention_ok"]) == (0, True)
 
 
-def test_the_base_itself_is_never_the_merged_model_that_is_kept() -> None:
+def test_the_base_is_never_selected_as_the_merged_model() -> None:
     base = point(0.0, recall=0.9, leak=0.0, loss=0.0)  # gains most, and loses nothing
     points = [base, point(1.0, recall=0.1, leak=0.0, loss=0.3),
               point(0.5, recall=0.0, leak=0.0, loss=0.1)]  # fmt: skip
@@ -144,13 +144,13 @@ def test_the_base_itself_is_never_the_merged_model_that_is_kept() -> None:
 
 
 @pytest.mark.parametrize("alphas", [[0.0], [0.0, -0.0]])
-def test_alphas_that_are_all_the_base_are_refused(alphas: list[float]) -> None:
+def test_alphas_of_zero_alone_are_refused(alphas: list[float]) -> None:
     with pytest.raises(ConfigError, match="leaves no merged model to keep") as caught:
         check_alphas(alphas)
     assert caught.value.remedy == "add one above 0, such as merge.alphas=[0,0.5,1]."
 
 
-def test_nothing_is_said_to_be_kept_where_nothing_of_it_was_measured() -> None:
+def test_retention_ok_is_none_without_measurements() -> None:
     points = [point(alpha, recall=alpha, leak=0.0, loss=0.0) for alpha in (1.0, 0.5)]
     for measured in points:
         del measured["general_nll"]
@@ -166,7 +166,7 @@ def test_nothing_is_said_to_be_kept_where_nothing_of_it_was_measured() -> None:
     assert (told["chosen"], told["retention_ok"]) == (0, None)
 
 
-def test_known_is_the_right_answer_and_where_there_is_one_the_right_page() -> None:
+def test_a_fact_needs_the_correct_answer_and_any_correct_page() -> None:
     recall = Probe(question="q", answer="a", keys=("a",), kind="fact")
     other = Probe(question="o", answer="a", keys=(), kind="out_of_scope")
     inputs = Inputs(probes=(recall, recall, recall, other), general=(), texts=(), source=Path("p"))

@@ -99,9 +99,7 @@ def _alpha_of_weights(run: RunDir, made: Path) -> float:
     return float((mixed - base).mean())
 
 
-def test_what_a_stopped_merge_measured_is_not_measured_again(
-    run: RunDir, measured: list[str]
-) -> None:
+def test_an_interrupted_merge_reuses_finished_evaluations(run: RunDir, measured: list[str]) -> None:
     _ask_for(run, [0.25, 0.5, 1.0])
     with pytest.raises(StoppedError):
         merge_models(run.root)
@@ -122,7 +120,7 @@ def test_what_a_stopped_merge_measured_is_not_measured_again(
     assert _points(run) == points
 
 
-def test_the_base_is_measured_once_and_not_kept_and_what_is_replaced_is_named(
+def test_the_base_is_evaluated_once_and_replaced_folders_are_named(
     run: RunDir, made: Path, measured: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _ask_for(run, [0.5])
@@ -144,7 +142,7 @@ def test_the_base_is_measured_once_and_not_kept_and_what_is_replaced_is_named(
         merge_models(run.root)
 
 
-def test_alphas_of_the_base_alone_are_refused_before_anything_starts(
+def test_alphas_of_the_base_alone_are_refused_before_any_work(
     run: RunDir, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["merge", str(run.root), "merge.alphas=[0,0]"]) == 78
@@ -152,9 +150,7 @@ def test_alphas_of_the_base_alone_are_refused_before_anything_starts(
     assert not run.request("merge").exists()
 
 
-def test_other_questions_and_another_export_are_measured_anew(
-    run: RunDir, measured: list[str]
-) -> None:
+def test_changed_questions_or_exports_are_evaluated_again(run: RunDir, measured: list[str]) -> None:
     _ask_for(run, [0.5])
     merge_models(run.root)
     _ask_for(run, [0.5], **{"eval.batch_size": 3})
@@ -175,7 +171,7 @@ def test_other_questions_and_another_export_are_measured_anew(
     assert is_of_export(run)
 
 
-def test_a_disk_that_is_full_for_the_kept_merged_model_loses_no_measurement(
+def test_a_full_disk_while_saving_the_merged_model_loses_no_scores(
     run: RunDir, measured: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _ask_for(run, [0.5, 1.0])
@@ -195,7 +191,7 @@ def test_a_disk_that_is_full_for_the_kept_merged_model_loses_no_measurement(
 
 
 @pytest.mark.parametrize(("stops_at", "kept"), [("set_modes", 1.0), ("write_page", 0.25)])
-def test_wherever_a_merge_is_stopped_the_page_names_the_merged_model_that_is_kept(
+def test_an_interrupted_merge_always_reports_the_model_on_disk(
     run: RunDir, made: Path, monkeypatch: pytest.MonkeyPatch, stops_at: str, kept: float
 ) -> None:
     run.report.mkdir()

@@ -60,7 +60,7 @@ def test_bad_row_is_named_by_file_and_line(tmp_path: Path, row: Any, problem: st
 @pytest.mark.parametrize(
     ("content", "problem"), [(b"", "holds no probe"), (b"\xff\xfe{}", "is not UTF-8")]
 )
-def test_unusable_file_is_named(tmp_path: Path, content: bytes, problem: str) -> None:
+def test_unusable_probe_files_are_named(tmp_path: Path, content: bytes, problem: str) -> None:
     path = tmp_path / "probes.jsonl"
     path.write_bytes(content)
     with pytest.raises(DataError, match=problem):
@@ -69,7 +69,7 @@ def test_unusable_file_is_named(tmp_path: Path, content: bytes, problem: str) ->
         read_probes(tmp_path / "none.jsonl")
 
 
-def test_an_out_of_scope_probe_needs_something_that_a_leak_would_hold(tmp_path: Path) -> None:
+def test_an_out_of_scope_probe_needs_leak_keys(tmp_path: Path) -> None:
     path = tmp_path / "probes.jsonl"
     out_of_scope = GOOD | {"kind": "out_of_scope", "keys": []}
     path.write_text(json.dumps(out_of_scope))
@@ -93,7 +93,7 @@ def test_right_choice_is_found_by_answer_or_by_keys(tmp_path: Path) -> None:
         assert read_probes(path)[0].right_choice == 1
 
 
-def test_fields_of_the_writers_own_are_passed_over(tmp_path: Path) -> None:
+def test_unknown_probe_fields_are_ignored(tmp_path: Path) -> None:
     path = tmp_path / "probes.jsonl"
     path.write_text("\ufeff" + json.dumps(GOOD | {"id": 7, "source": "manual"}))
     assert len(read_probes(path)) == 1
@@ -108,7 +108,7 @@ def test_document_and_section_are_kept(tmp_path: Path) -> None:
     assert (second.document, second.section) == ("", "")
 
 
-def test_probes_are_looked_for_in_the_library_then_beside_it(tmp_path: Path) -> None:
+def test_probes_are_found_in_the_library_then_in_its_parent(tmp_path: Path) -> None:
     library = tmp_path / "library"
     library.mkdir()
     with pytest.raises(DataError, match=r"There is no probes\.jsonl in or beside"):
@@ -136,7 +136,7 @@ def test_probes_are_looked_for_in_the_library_then_beside_it(tmp_path: Path) -> 
         ),
     ],
 )
-def test_a_probe_that_cannot_be_right_or_read_is_refused(
+def test_unanswerable_or_malformed_probes_are_refused(
     tmp_path: Path, line: str, reason: str
 ) -> None:
     file = tmp_path / "probes.jsonl"

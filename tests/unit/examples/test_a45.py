@@ -37,7 +37,7 @@ def test_library_is_as_large_as_promised(tmp_path: Path) -> None:
     assert kinds.count("out_of_scope") >= 12
 
 
-def test_what_is_asked_are_the_example_s_probes_and_the_curated_library_s(tmp_path: Path) -> None:
+def test_eval_uses_the_probes_of_the_example_and_the_curated_library(tmp_path: Path) -> None:
     write(tmp_path)
     curated = tmp_path / "curated.jsonl"
     strange = {"question": "How loud is it?", "answer": "?", "keys": [], "kind": "out_of_scope"}
@@ -60,7 +60,7 @@ def test_writing_again_changes_nothing(tmp_path: Path) -> None:
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.jsonl")}
 
 
-def test_no_held_out_wording_is_near_a_training_wording() -> None:
+def test_no_held_out_paraphrase_resembles_a_training_paraphrase() -> None:
     trained = [question for fact in FACTS for question in fact.train]
     learned = set().union(*map(grams, trained))
     equal = {words(question) for question in trained}
@@ -76,7 +76,7 @@ def test_no_wording_is_used_twice() -> None:
     assert len(set(wordings)) == len(wordings)
 
 
-def test_every_answer_holds_its_keys_and_its_page_and_no_other_fact_passes_for_it() -> None:
+def test_answers_hold_their_own_keys_and_page_only() -> None:
     for fact in FACTS:
         assert contains_all(fact.answer, fact.keys)
         assert cited_pages(fact.answer) == {fact.page}
@@ -93,7 +93,7 @@ def test_e17_and_e23_differ_in_two_words_only() -> None:
     )
 
 
-def test_nothing_asked_is_a_prompt_or_names_a_product_that_curating_brings() -> None:
+def test_eval_questions_share_no_prompt_or_product_with_curation() -> None:
     prompts = general_prompts()
     brought = {words(prompt) for prompt in prompts}
     learned = set().union(*map(grams, prompts))

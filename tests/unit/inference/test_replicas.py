@@ -55,7 +55,7 @@ def settings(tmp_path: Path) -> EvalConfig:
         ([12, 24], 1, ReplicaPlan(gpus=(1,))),
     ],
 )
-def test_there_is_a_copy_on_each_gpu_that_has_room_or_one_over_all(
+def test_one_replica_per_gpu_with_room_or_one_over_all_gpus(
     free: list[int], wanted: int | None, expected: ReplicaPlan
 ) -> None:
     """10 GiB of weights take 13 while they answer."""
@@ -65,7 +65,7 @@ def test_there_is_a_copy_on_each_gpu_that_has_room_or_one_over_all(
     )
 
 
-def test_everything_is_asked_of_one_copy_and_comes_back_in_its_order() -> None:
+def test_each_request_goes_to_one_replica_and_results_keep_their_order() -> None:
     asked = EvalRequests(
         questions=list("abcde"),
         choices=[(letter,) for letter in "abcde"],
@@ -97,7 +97,7 @@ def test_everything_is_asked_of_one_copy_and_comes_back_in_its_order() -> None:
 
 
 @pytest.mark.timeout(300)
-def test_two_copies_answer_as_one_does(
+def test_two_replicas_answer_like_one(
     made: Path, inputs: Inputs, settings: EvalConfig, capfd: pytest.CaptureFixture[str]
 ) -> None:
     one, two = (
@@ -123,7 +123,7 @@ def test_two_copies_answer_as_one_does(
 
 
 @pytest.mark.timeout(300)
-def test_a_copy_that_ends_is_told_in_a_sentence(
+def test_a_replica_that_dies_is_one_clear_error(
     made: Path,
     inputs: Inputs,
     settings: EvalConfig,
@@ -139,7 +139,7 @@ def test_a_copy_that_ends_is_told_in_a_sentence(
     assert "eval.num_replicas" in caught.value.remedy
 
 
-def test_layer_by_layer_over_what_there_is_a_model_answers_the_same(made: Path) -> None:
+def test_a_model_split_over_devices_answers_the_same(made: Path) -> None:
     questions = ["How do I charge the Fernbot?", "Hello!"]
     whole, spread = (
         HFModel(made / "model", device="cpu", split_over_gpus=split_over_gpus, threads=1)

@@ -46,7 +46,7 @@ def test_a_killed_writers_folder_is_removed_and_a_living_writers_is_not(tmp_path
     assert (tmp_path / "v" / "a").read_text() == "a"
 
 
-def test_another_hosts_folder_is_kept_for_a_week(tmp_path: Path) -> None:
+def test_folders_of_other_hosts_are_kept_for_a_week(tmp_path: Path) -> None:
     # Shared file systems often do not show its lock here.
     young, old = (tmp_path / f".w.{'0' * 8}{digit * 24}.tmp" for digit in "12")
     for folder, days in ((young, 6), (old, 8)):

@@ -51,7 +51,7 @@ def _fails_when_it_is_there(task: tuple[Path, bool]) -> None:
     raise ValueError("no room")
 
 
-def test_an_error_of_one_task_ends_those_beside_it(tmp_path: Path) -> None:
+def test_an_error_in_one_task_ends_the_others(tmp_path: Path) -> None:
     others = multiprocessing.active_children()
     tasks = [(tmp_path / "begun", False), (tmp_path / "begun", True)]
     with pytest.raises(ValueError, match="no room"):
@@ -61,7 +61,7 @@ def test_an_error_of_one_task_ends_those_beside_it(tmp_path: Path) -> None:
     assert all(connection.wait([child.sentinel], timeout=20) for child in left)
 
 
-def test_a_task_that_is_not_to_be_tried_again_is_replaced_at_once(tmp_path: Path) -> None:
+def test_a_task_without_retries_is_replaced_at_once(tmp_path: Path) -> None:
     tasks = [tmp_path / "tries"]
     assert list(map_in_order(_dies_and_counts, tasks, processes=1, on_crash=str, retry=False)) == [
         str(tasks[0])

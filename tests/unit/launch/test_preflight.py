@@ -74,7 +74,7 @@ def test_counters_and_masks_may_be_integers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["[]", "{", "3", '{"hidden_size": "8"}', "[" * 100_000])
-def test_a_config_that_is_no_config_is_told_once_in_one_sentence(tmp_path: Path, text: str) -> None:
+def test_a_malformed_model_config_is_reported_once(tmp_path: Path, text: str) -> None:
     folder = model_folder(tmp_path / "m")
     (folder / "config.json").write_text(text)
     (problem,) = model_problems(folder)
@@ -83,22 +83,20 @@ def test_a_config_that_is_no_config_is_told_once_in_one_sentence(tmp_path: Path,
 
 
 @pytest.mark.parametrize("positions", ["many", [1], True, -5])
-def test_positions_that_are_no_number_are_refused(tmp_path: Path, positions: Any) -> None:
+def test_non_numeric_max_positions_are_refused(tmp_path: Path, positions: Any) -> None:
     (problem,) = model_problems(model_folder(tmp_path / "m", max_position_embeddings=positions))
     assert "max_position_embeddings=" in problem.problem
 
 
 @pytest.mark.parametrize("index", [[], {"weight_map": {"w": 5}}, {"weight_map": [1]}, {}])
-def test_an_index_that_is_no_table_of_files_is_told_in_one_sentence(
-    tmp_path: Path, index: Any
-) -> None:
+def test_a_malformed_weight_index_is_one_clear_error(tmp_path: Path, index: Any) -> None:
     folder = model_folder(tmp_path / "m")
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     (problem,) = model_problems(folder)
     assert "is not a table of tensors and the files that hold them" in problem.problem
 
 
-def test_code_named_in_an_odd_way_is_refused_still(tmp_path: Path) -> None:
+def test_a_malformed_auto_map_is_refused_too(tmp_path: Path) -> None:
     (problem,) = model_problems(model_folder(tmp_path / "m", auto_map=5))
     assert "asks for code of its own" in problem.problem
 
@@ -113,7 +111,7 @@ def test_sequences_longer_than_the_context_are_found_without_the_library(tmp_pat
     assert list(context_problems(fitting)) == []
 
 
-def test_measuring_without_questions_is_refused_before_anything_starts(tmp_path: Path) -> None:
+def test_probe_evals_without_questions_are_refused_before_start(tmp_path: Path) -> None:
     def told(*overrides: str) -> list[str]:
         config = some_config(tmp_path, *overrides)
         return [problem.problem for problem in measure_problems(config)]

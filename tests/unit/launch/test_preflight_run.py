@@ -41,7 +41,7 @@ def test_a_whole_model_folder_has_no_problem(tmp_path: Path) -> None:
     assert list(model_problems(model_folder(tmp_path / "m"))) == []
 
 
-def test_a_model_that_brings_its_own_code_is_refused_by_name(tmp_path: Path) -> None:
+def test_models_with_remote_code_are_refused_by_name(tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "m")
     fields = json.loads((folder / "config.json").read_text())
     fields["auto_map"] = {"AutoModelForCausalLM": "modeling_evil.EvilForCausalLM"}
@@ -57,7 +57,7 @@ def test_a_model_without_tokenizer_is_refused(tmp_path: Path) -> None:
     assert "has no tokenizer" in problem.problem
 
 
-def test_all_problems_of_a_run_are_told_in_one_answer(tmp_path: Path) -> None:
+def test_all_problems_of_a_run_are_reported_together(tmp_path: Path) -> None:
     taken = RunDir(tmp_path / "runs" / "r")
     taken.create(private=True)
     taken.config.write_text("x")
@@ -89,7 +89,7 @@ def test_all_problems_of_a_run_are_told_in_one_answer(tmp_path: Path) -> None:
         (["cluster.nodes=2"], 0, "this machine alone"),
     ],
 )
-def test_more_ranks_than_the_machine_holds_are_refused(
+def test_more_ranks_than_the_machine_fits_are_refused(
     overrides: list[str], gpus: int, problem: str
 ) -> None:
     base = ["model.path=m", "library.path=l", "run.name=r"]
@@ -97,14 +97,14 @@ def test_more_ranks_than_the_machine_holds_are_refused(
     assert problem in found.problem
 
 
-def test_more_threads_than_cores_are_said_not_refused() -> None:
+def test_more_threads_than_cores_give_a_warning() -> None:
     config = some_config("cluster.tasks_per_node=4", "cluster.cpus_per_task=2")
     (note,) = machine_notes(config, machine=Machine(cores=2, gpus=0))
     assert "4 ranks of 2 threads share 2 cores" in note
     assert machine_notes(config, machine=Machine(cores=8, gpus=0)) == []
 
 
-def test_a_disk_too_small_is_refused_with_both_sizes(tmp_path: Path) -> None:
+def test_an_insufficient_disk_is_refused_with_both_sizes(tmp_path: Path) -> None:
     import dataclasses
 
     plan = dataclasses.replace(plan_of(some_config(), ranks=1), disk_gib=1e9)

@@ -35,7 +35,7 @@ def test_an_allowed_key_with_a_value_that_does_not_fit_is_refused() -> None:
         override_config(some_config(), ["cluster.tasks_per_node=0"], allowed=MAY_CHANGE)
 
 
-def test_texts_and_choices_are_taken_as_typed() -> None:
+def test_strings_and_choices_are_taken_literally() -> None:
     asked = ["tracking.wandb=off", "tracking.project=007", "tracking.tags=[off,1]"]
     tracking = override_config(some_config(), asked, allowed=MAY_CHANGE).tracking
     assert (tracking.wandb, tracking.project, tracking.tags) == ("off", "007", ["off", "1"])
@@ -57,7 +57,7 @@ def test_texts_and_choices_are_taken_as_typed() -> None:
         ("0.5", "merge.alphas=0.5 is not a list of numbers."),
     ],
 )
-def test_numbers_of_a_list_are_told_one_by_one_with_their_range(asked: str, problem: str) -> None:
+def test_list_values_are_checked_one_by_one_with_their_range(asked: str, problem: str) -> None:
     typed = f"merge.alphas={asked}"
     with pytest.raises(ConfigError) as new:
         some_config(typed)
@@ -83,7 +83,7 @@ def test_numbers_of_a_list_are_told_one_by_one_with_their_range(asked: str, prob
         (["tracking.project=${oc.env:HF_TOKEN}"], ["interpolation"]),
     ],
 )
-def test_what_is_wrong_with_a_resume_is_told_at_once(asked: list[str], told: list[str]) -> None:
+def test_problems_of_a_resume_are_reported_at_once(asked: list[str], told: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
         override_config(some_config(), asked, allowed=MAY_CHANGE)
     for words in told:
@@ -91,7 +91,7 @@ def test_what_is_wrong_with_a_resume_is_told_at_once(asked: list[str], told: lis
 
 
 @pytest.mark.parametrize("name", ["tracking.project", "tracking.api_key", "tracking.tags"])
-def test_a_secret_on_the_way_back_in_is_refused_and_not_repeated(name: str) -> None:
+def test_a_secret_in_a_resume_override_is_refused_and_not_echoed(name: str) -> None:
     secret = "hf_" + "a1B2" * 6
     with pytest.raises(ConfigError) as caught:
         override_config(some_config(), [f"{name}={secret}", "cluster.nodes=x"], allowed=MAY_CHANGE)

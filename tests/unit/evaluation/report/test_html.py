@@ -481,7 +481,7 @@ def test_a_damaged_comparison_is_named_and_the_page_stays(
     assert (run.report / "index.html").read_bytes() == page
 
 
-def test_report_of_a_run_that_was_not_compared_says_how_to(
+def test_a_report_without_comparison_shows_how_to_compare(
     run: RunDir, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (run.report / "scores.json").unlink()

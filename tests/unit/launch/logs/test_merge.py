@@ -67,7 +67,7 @@ def test_part_of_a_log_is_by_bytes_or_by_time(tmp_path: Path) -> None:
     assert texts(merged(by_time).remaining()) == ["0 b", "0 C++"]
 
 
-def test_a_growing_log_gives_whole_lines_and_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_growing_log_is_followed_in_whole_lines(tmp_path: Path) -> None:
     file = write(tmp_path / "1_0_log.out", f"{at(1)} a")
     merge = merged(file)
     with file.path.open("a") as log:

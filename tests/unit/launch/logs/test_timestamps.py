@@ -47,7 +47,7 @@ def test_a_stamp_is_read_as_it_was_written() -> None:
 @pytest.mark.parametrize(
     "line", ["", "step 1", "2026-11-23 21:30:01 x", "2026-13-23T21:30:01.123Z x", f"x {AT} y"]
 )
-def test_a_line_without_a_stamp_stays_as_it_is(line: str) -> None:
+def test_lines_without_a_timestamp_are_unchanged(line: str) -> None:
     assert split_timestamp(line) == (None, line)
 
 
@@ -71,7 +71,7 @@ def test_a_line_without_an_end_comes_out_when_the_process_ends(
     assert written.getvalue() == f"{AT} last words\n"
 
 
-def test_of_a_bar_only_its_last_state_is_kept(
+def test_only_the_last_state_of_a_progress_bar_is_logged(
     stamped: TimestampedStream, written: io.StringIO
 ) -> None:
     for percent in range(0, 101, 10):
@@ -97,14 +97,14 @@ def test_lines_of_two_threads_do_not_mix(stamped: TimestampedStream, written: io
     assert written.getvalue() == f"{AT} of the other\n{AT} of the first\n"
 
 
-def test_a_closed_output_stops_nobody(stamped: TimestampedStream, written: io.StringIO) -> None:
+def test_a_closed_output_stops_no_process(stamped: TimestampedStream, written: io.StringIO) -> None:
     written.close()
     assert stamped.write("x\n") == 2
     stamped.flush()
     stamped.finish()
 
 
-def test_a_full_disk_stops_nobody() -> None:
+def test_a_full_disk_stops_no_process() -> None:
     class Full(io.StringIO):
         def write(self, text: str) -> int:  # noqa: ARG002 - a stream's shape
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -114,7 +114,7 @@ def test_a_full_disk_stops_nobody() -> None:
     stamped.finish()
 
 
-def test_what_the_encoding_lacks_is_spelt_out() -> None:
+def test_unencodable_characters_are_escaped() -> None:
     raw = io.BytesIO()
     stamped = TimestampedStream(io.TextIOWrapper(raw, encoding="ascii"), clock=lambda: "T")
     stamped.write("f\u00fcr\n")
@@ -122,7 +122,7 @@ def test_what_the_encoding_lacks_is_spelt_out() -> None:
     assert raw.getvalue() == b"T f\\xfcr\n"
 
 
-def test_it_is_otherwise_the_stream_that_it_wraps(tmp_path: Path) -> None:
+def test_other_attributes_are_those_of_the_wrapped_stream(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w", encoding="utf-8") as file:
         stamped = TimestampedStream(file)
         assert stamped.fileno() == file.fileno()
@@ -133,7 +133,7 @@ def test_it_is_otherwise_the_stream_that_it_wraps(tmp_path: Path) -> None:
         stamped.write(b"bytes")  # type: ignore[arg-type]
 
 
-def test_the_view_on_a_terminal_shows_no_stamps_and_keeps_to_itself_what_it_kept(
+def test_the_terminal_shows_neither_timestamps_nor_hidden_lines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log, shown = tmp_path / "log", io.StringIO()
