@@ -128,11 +128,11 @@ def test_tables_have_captions_and_scopes_and_bars_a_text() -> None:
     assert all(attrs["tabindex"] == "0" and attrs["aria-label"] for attrs in scrolling)
 
 
-def test_trained_text_alone_is_marked() -> None:
+def test_only_trained_text_is_marked() -> None:
     assert _Page(html_card(_card())).marked == "marked and underlined|I do.|"
 
 
-def test_counts_shares_and_pairs_are_told() -> None:
+def test_card_shows_counts_shares_and_pairs() -> None:
     page = html_card(_card())
     for told in (
         "12,345", "25.0 %", "97.7 %", "2.125", "kept: manuals: a.pdf, page 2 (88 % alike)",
@@ -142,7 +142,7 @@ def test_counts_shares_and_pairs_are_told() -> None:
         assert told in page
 
 
-def test_hostile_text_is_text_wherever_it_stands() -> None:
+def test_hostile_text_is_escaped_everywhere() -> None:
     victim = {"place": HOSTILE, "excerpt": HOSTILE}
     part = {"role": "user", "text": HOSTILE, "trained": True}
     card = _card(
@@ -166,7 +166,7 @@ def test_the_same_card_gives_the_same_bytes() -> None:
     assert html_card(_card()) == html_card(_card())
 
 
-def test_without_a_model_sizes_are_words_and_packing_is_not_told() -> None:
+def test_without_a_model_sizes_are_in_words_and_packing_is_omitted() -> None:
     words = _size(unit="words", trained=None, zero_label=None, sequences=0, fill=0.0)
     page = html_card(_card(sizes={"manuals": words, "out_of_scope": words}))
     assert "Words of a sample." in page
@@ -194,7 +194,7 @@ def test_the_text_fits_eighty_columns_and_forty_lines(name: str) -> None:
     assert "123,456,789" in "\n".join(lines)
 
 
-def test_of_many_sources_the_text_shows_the_first_and_tells_how_many_more_there_are() -> None:
+def test_a_long_source_list_is_truncated_with_the_remaining_count() -> None:
     names = [f"source{number}" for number in range(30)]
     card = _card(
         sources=[_source(name) for name in names],

@@ -107,7 +107,7 @@ def test_a_manual_becomes_passages_and_questions_that_end_with_their_source(
     assert "weight: 2.4 kg" in next(a for q, a in answers.items() if "weight" in q)
 
 
-def test_a_probe_is_a_wording_that_training_never_sees(tmp_path: Path, manual: Path) -> None:
+def test_probes_use_paraphrases_absent_from_training(tmp_path: Path, manual: Path) -> None:
     folder = _curate(tmp_path, [f"{manual}"])
     probes = [json.loads(line) for line in (folder / "probes.jsonl").read_text().splitlines()]
     asked = {s.messages[0]["content"].casefold() for s in _train(folder) if s.messages}
@@ -157,7 +157,7 @@ def test_a_long_file_is_read_in_pieces_with_the_row_numbers_of_the_whole(tmp_pat
     assert _manifest(folder)["bad_rows"][0]["place"] == "long: long.jsonl, row 3001"
 
 
-def test_a_row_that_is_met_again_in_another_source_goes_and_the_card_shows_both(
+def test_duplicates_across_sources_are_dropped_and_listed_on_the_card(
     tmp_path: Path,
 ) -> None:
     _tickets(tmp_path / "a.jsonl", 3)
@@ -201,7 +201,7 @@ def test_a_bad_row_stops_the_curation_and_names_file_row_reason_and_remedy(tmp_p
     assert not (tmp_path / "libraries").exists()
 
 
-def test_more_bad_rows_than_the_limit_end_a_curation_that_skips_them(tmp_path: Path) -> None:
+def test_too_many_skipped_rows_fail_the_curation(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
     path.write_text('{"question": "A?", "answer": "b"}\n' * 9 + "{\n" * 2)
     with pytest.raises(DataError, match="2 of 11 rows of source 'bad' are invalid"):
@@ -225,7 +225,7 @@ def test_more_bad_rows_than_the_limit_end_a_curation_that_skips_them(tmp_path: P
         ("alone.jsonl", b'{"messages": [{"role": "user", "content": "hi"}]}', "has no answer"),
     ],
 )
-def test_what_cannot_be_read_is_named_with_a_reason(
+def test_unreadable_files_are_listed_with_a_reason(
     tmp_path: Path, name: str, content: bytes, reason: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
@@ -246,7 +246,7 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path, manual: Path) 
     assert b"secret text" not in b"".join(_bytes(folder).values())
 
 
-def test_secrets_are_masked_and_refused_if_asked_and_never_repeated(tmp_path: Path) -> None:
+def test_secrets_are_masked_or_refused_and_never_echoed(tmp_path: Path) -> None:
     key = "AKIA" + "A1B2C3D4E5F6G7H8"
     path = tmp_path / "t.jsonl"
     path.write_text(json.dumps({"question": "Which key?", "answer": f"Use {key} and a@b.org"}))
@@ -259,7 +259,7 @@ def test_secrets_are_masked_and_refused_if_asked_and_never_repeated(tmp_path: Pa
     assert key not in str(caught.value)
 
 
-def test_a_weight_for_no_source_and_a_folder_of_others_are_refused(
+def test_unknown_source_weights_and_unrelated_output_folders_are_refused(
     tmp_path: Path, manual: Path
 ) -> None:
     with pytest.raises(ConfigError, match=r"library\.weights names other"):
@@ -278,7 +278,7 @@ def test_hostile_text_stays_text_in_the_card(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert(1)" in page
 
 
-def test_replay_and_out_of_scope_are_asked_of_the_base_once_and_get_their_shares(
+def test_replay_and_out_of_scope_are_generated_once_with_their_fractions(
     tmp_path: Path, manual: Path
 ) -> None:
     prompted: list[str] = []
@@ -323,7 +323,7 @@ def test_replay_and_out_of_scope_are_asked_of_the_base_once_and_get_their_shares
     assert weights == pytest.approx({own: 1.0, "replay": 0.6, "out_of_scope": 0.4})
 
 
-def test_answers_of_the_base_without_a_base_are_refused_before_anything_is_read(
+def test_base_answers_without_a_base_model_are_refused_before_reading(
     tmp_path: Path, manual: Path
 ) -> None:
     with pytest.raises(ConfigError, match=r"retention\.num_replay_answers asks the base"):
@@ -331,5 +331,5 @@ def test_answers_of_the_base_without_a_base_are_refused_before_anything_is_read(
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_library_is_private_unless_asked_otherwise(tmp_path: Path, manual: Path) -> None:
+def test_a_library_is_private_by_default(tmp_path: Path, manual: Path) -> None:
     assert (_curate(tmp_path, [f"{manual}"]).stat().st_mode & 0o777) == 0o700

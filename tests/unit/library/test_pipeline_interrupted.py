@@ -121,7 +121,7 @@ def _left(place: Path) -> list[str]:
     ]
 
 
-def test_readers_that_are_killed_are_started_again_and_the_library_is_the_same(
+def test_killed_readers_are_restarted_and_the_library_is_identical(
     bench: Bench, tmp_path: Path, started: "subprocess.Popen[str]"
 ) -> None:
     for reader in _readers(started):
@@ -131,7 +131,7 @@ def test_readers_that_are_killed_are_started_again_and_the_library_is_the_same(
     assert _bytes(tmp_path / "libraries" / "w") == bench.expected
 
 
-def test_a_curation_that_is_killed_leaves_no_process_and_the_next_reads_only_the_rest(
+def test_a_killed_curation_leaves_no_process_and_resumes(
     bench: Bench, tmp_path: Path, started: "subprocess.Popen[str]"
 ) -> None:
     others = family(started.pid)
@@ -150,7 +150,7 @@ def test_a_curation_that_is_killed_leaves_no_process_and_the_next_reads_only_the
     assert _left(tmp_path) == []
 
 
-def test_ctrl_c_ends_a_curation_with_one_sentence_and_leaves_nothing_behind(
+def test_ctrl_c_ends_a_curation_with_one_message_and_no_leftovers(
     tmp_path: Path, started: "subprocess.Popen[str]"
 ) -> None:
     others = family(started.pid)
@@ -164,7 +164,7 @@ def test_ctrl_c_ends_a_curation_with_one_sentence_and_leaves_nothing_behind(
     assert _left(tmp_path / "cache" / "samples") == []
 
 
-def test_a_full_disk_is_one_sentence_and_exit_code_74(bench: Bench, tmp_path: Path) -> None:
+def test_a_full_disk_prints_one_message_and_exits_with_74(bench: Bench, tmp_path: Path) -> None:
     def no_file_above_four_kib() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
@@ -181,7 +181,7 @@ def test_a_full_disk_is_one_sentence_and_exit_code_74(bench: Bench, tmp_path: Pa
     assert not (tmp_path / "libraries" / "w").exists()
 
 
-def test_a_disk_that_is_full_where_numpy_writes_is_told_too(
+def test_a_full_disk_in_numpy_writes_is_reported(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def on_a_full_disk(*_: object, **__: object) -> None:
@@ -195,7 +195,7 @@ def test_a_disk_that_is_full_where_numpy_writes_is_told_too(
     assert error.value.remedy.startswith("free some space there")
 
 
-def test_a_root_that_is_not_one_s_own_is_one_sentence_and_exit_code_74(
+def test_an_unwritable_output_prints_one_message_and_exits_with_74(
     bench: Bench, tmp_path: Path
 ) -> None:
     root = tmp_path / "libraries"
@@ -212,7 +212,7 @@ def test_a_root_that_is_not_one_s_own_is_one_sentence_and_exit_code_74(
     ]
 
 
-def test_of_two_curations_at_once_one_wins_whole(bench: Bench, tmp_path: Path) -> None:
+def test_concurrent_curations_leave_one_complete_library(bench: Bench, tmp_path: Path) -> None:
     both = [
         subprocess.Popen(
             _command(
@@ -234,7 +234,7 @@ def test_of_two_curations_at_once_one_wins_whole(bench: Bench, tmp_path: Path) -
     assert _left(tmp_path) == []
 
 
-def test_one_process_and_three_a_change_and_back_give_the_same_bytes(
+def test_output_is_identical_for_any_num_proc_and_after_reverted_changes(
     bench: Bench, tmp_path: Path
 ) -> None:
     sources = tmp_path / "sources"

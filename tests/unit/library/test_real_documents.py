@@ -135,7 +135,7 @@ def test_slurm_pages_lose_no_words_but_those_of_navigation() -> None:
         assert len(_words(said)) == pytest.approx(len(_words(soup.get_text(" "))), rel=0.01), name
 
 
-def test_icinga_pages_have_the_headings_that_stand_outside_of_code() -> None:
+def test_icinga_pages_have_the_headings_outside_of_code() -> None:
     files = sorted((debian_docs("icinga2-doc") / "usr/share/doc").rglob("*.md.gz"))
     assert len(files) == 24
     for path in files:
@@ -144,7 +144,7 @@ def test_icinga_pages_have_the_headings_that_stand_outside_of_code() -> None:
         assert ours == pytest.approx(theirs, abs=1), path.name
 
 
-def test_zaragoza_says_the_same_in_all_its_forms() -> None:
+def test_zaragoza_reads_the_same_in_every_format() -> None:
     data = wheel_files("zaragoza-construction-faq", "1.2.1") / "zaragoza_construction_faq/data"
     with (data / "faq-en.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -175,7 +175,7 @@ def test_chitchat_conversations_hold_every_utterance_up_to_the_last_answer() -> 
     assert 0.9 * 258_000 < lines < 1.05 * 258_000
 
 
-def test_chatterbot_lists_become_exchanges_and_what_is_none_is_named() -> None:
+def test_chatterbot_lists_become_exchanges_and_others_are_reported() -> None:
     folder = wheel_files("chatterbot-corpus", "1.3.3") / "chatterbot_corpus/data/english"
     bad = 0
     for path in sorted(folder.glob("*.yml")):

@@ -41,7 +41,7 @@ def test_banned_identifiers_are_found_with_their_line_also_behind_an_underscore(
         "renewed = 'x'\ntext = 'a new folder, renew'",
     ],
 )
-def test_other_words_comments_and_exempted_lines_are_no_findings(source: str) -> None:
+def test_other_words_comments_and_exempt_lines_are_not_reported(source: str) -> None:
     assert lines_of(source) == []
 
 

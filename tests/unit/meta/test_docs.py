@@ -54,7 +54,7 @@ def headings(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title).lower().replace(" ", "-") for title in titles}
 
 
-def test_a_link_to_a_missing_file_or_heading_is_seen(tmp_path: Path) -> None:
+def test_a_link_to_a_missing_file_or_heading_is_detected(tmp_path: Path) -> None:
     (tmp_path / "other.md").write_text("# One, two\n")
     text = (
         "[a](other.md) [b](other.md#one-two) [c](none.md) [d](other.md#three) [e](https://x.org/y)"
@@ -112,7 +112,7 @@ def unknown_keys(text: str) -> list[str]:
 FILE_SUFFIXES = (".py", ".json", ".jsonl", ".yaml", ".md", ".txt")
 
 
-def test_a_key_that_is_named_and_missing_is_seen() -> None:
+def test_a_reference_to_a_missing_key_is_detected() -> None:
     text = "Set `run.name=R`, `library.extra.stuff` or `optim.peak_lrr=1`; not run.nothing=1.\n"
     assert unknown_keys(text) == ["library.extra.stuff", "optim.peak_lrr"]
 
@@ -149,7 +149,7 @@ ELSEWHERE = {
 """Paths that documents name and that are not in the repository."""
 
 
-def test_every_event_is_in_the_reference_and_the_other_way_round() -> None:
+def test_events_and_their_reference_correspond_one_to_one() -> None:
     page = (ROOT / "docs" / "reference" / "run-directory.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"`([a-z]+_[a-z_]+)`", page.partition("## Events")[2]))
     source = "".join(
@@ -173,7 +173,7 @@ def test_every_hop_of_the_architecture_exists() -> None:
         assert re.search(definition, path.read_text(encoding="utf-8"), re.MULTILINE), (file, name)
 
 
-def test_every_score_is_in_the_reference_and_the_other_way_round() -> None:
+def test_scores_and_their_reference_correspond_one_to_one() -> None:
     page = (ROOT / "docs" / "reference" / "scores.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
     evaluation = (ROOT / "ftdist" / "evaluation").rglob("*.py")

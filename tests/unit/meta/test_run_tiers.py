@@ -23,7 +23,7 @@ def folder_with_a_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("in_ci", "may_skip_in_ci", "is_failure"),
     [(False, False, False), (True, False, True), (True, True, False)],
 )
-def test_a_tier_that_cannot_run_says_why_and_fails_in_ci_unless_it_may_skip_there(
+def test_an_unavailable_tier_explains_why_and_fails_in_ci_unless_optional(
     in_ci: bool, may_skip_in_ci: bool, is_failure: bool
 ) -> None:
     tier = Tier(name="some", may_skip_in_ci=may_skip_in_ci, why_not_here=lambda: "no moon")
@@ -64,7 +64,7 @@ def test_the_last_lines_count_over_all_tiers_and_name_the_failed_ones() -> None:
     ]
 
 
-def test_an_unknown_tier_is_answered_with_the_known_ones(
+def test_an_unknown_tier_lists_the_known_ones(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["moon"]) == 2

@@ -8,7 +8,7 @@ from ftdist.nn.loss import summed_cross_entropy
 from ftdist.rundir import RunDir
 
 
-def test_a_tensor_of_the_wrong_shape_is_refused_where_it_enters() -> None:
+def test_a_tensor_of_the_wrong_shape_is_refused() -> None:
     with pytest.raises(TypeCheckError, match="head"):
         summed_cross_entropy(
             torch.zeros(3, 4), torch.zeros(7, 5), torch.zeros(3, dtype=torch.int64)

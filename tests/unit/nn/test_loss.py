@@ -54,7 +54,7 @@ def test_uniform_logits_cost_the_logarithm_of_the_vocabulary() -> None:
     assert each.tolist() == pytest.approx([math.log(600)] * 5)
 
 
-def test_no_tokens_cost_nothing_and_reach_every_input() -> None:
+def test_loss_without_tokens_is_zero_and_reaches_every_input() -> None:
     hidden, head, targets, bias = inputs(0, torch.bfloat16)
     loss, each = summed_cross_entropy(hidden, head, targets, bias)
     assert loss.item() == 0.0
@@ -135,7 +135,7 @@ def test_a_model_does_not_diverge_from_itself() -> None:
         assert float(gradient.abs().max()) < 1e-4
 
 
-def test_no_places_to_follow_the_base_at_cost_nothing() -> None:
+def test_kl_without_positions_is_zero() -> None:
     hidden, head, _, bias = inputs(0, torch.bfloat16)
     loss, each = summed_divergence(hidden, head, base_rows(0, torch.bfloat16), bias)
     assert loss.item() == 0.0

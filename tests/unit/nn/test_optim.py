@@ -40,7 +40,7 @@ def test_linear_falls_by_equal_parts(optim: OptimConfig) -> None:
     assert rates(config, 10, 54, 99) == pytest.approx([1.0 - 0.9 / 90, 0.55, 0.1])
 
 
-def test_constant_stays(optim: OptimConfig) -> None:
+def test_constant_schedule_is_constant(optim: OptimConfig) -> None:
     assert rates(replace(optim, schedule="constant"), 10, 99) == [1.0, 1.0]
 
 

@@ -69,7 +69,7 @@ def test_borders_are_where_positions_restart() -> None:
     ("others", "said"),
     [({"softcap": 50.0, BORDERS: [0, 15]}, "soft cap"), ({}, "hand the samples")],
 )
-def test_what_it_cannot_do_it_refuses(others: dict[str, Any], said: str) -> None:
+def test_unsupported_arguments_are_refused(others: dict[str, Any], said: str) -> None:
     row = torch.zeros(1, 1, 15, 8)
     with pytest.raises(ModelError, match=said):
         attend_by_sample(SimpleNamespace(), row, row, row, None, **others)

@@ -65,7 +65,7 @@ def _taught(folder: Path) -> list[str]:
     ]
 
 
-def test_section_of_an_earlier_manual_is_trained_once_and_the_card_shows_both(
+def test_a_section_repeated_in_a_later_manual_is_trained_once(
     tmp_path: Path,
 ) -> None:
     _manual(tmp_path / "a.md", "crane", Lifting=_words(80, of="hook"), Licence=LICENCE)
@@ -108,7 +108,7 @@ def test_sections_of_a_dropped_manual_drop_no_other_section(tmp_path: Path) -> N
     assert sum(more in text for text in _taught(folder)) == 1
 
 
-def test_sections_go_the_same_with_any_number_of_processes_and_stay_if_asked(
+def test_section_dedup_ignores_num_proc_and_can_be_disabled(
     tmp_path: Path,
 ) -> None:
     for name in "abcd":

@@ -55,7 +55,7 @@ def _kept(*overrides: str) -> dict[str, Any]:
 # Curation
 
 
-def test_nothing_is_mixed_in_unless_it_is_asked_for() -> None:
+def test_no_retention_data_is_added_by_default() -> None:
     assert _kept() == _kept("retention=none") == NONE
 
 
@@ -95,9 +95,7 @@ def test_recommended_is_the_measured_recipe_and_typed_keys_beat_it() -> None:
         ),
     ],
 )
-def test_a_mistyped_recipe_is_told_with_what_is_right(
-    typed: str, problem: str, remedy: str
-) -> None:
+def test_a_recipe_typo_suggests_the_valid_values(typed: str, problem: str, remedy: str) -> None:
     with pytest.raises(ConfigError) as caught:
         compose_curation([*LIBRARY, typed])
     assert (caught.value.problem, caught.value.remedy) == (problem, remedy)
@@ -115,7 +113,7 @@ def test_help_of_curate_lists_the_options_and_every_key_with_its_default() -> No
 # Training
 
 
-def test_experiment_expert_sets_what_was_measured_and_nothing_else() -> None:
+def test_experiment_expert_sets_only_the_measured_recipe() -> None:
     plain = dataclasses.asdict(compose([*PLACES, "run.name=r"]))
     expert = dataclasses.asdict(compose([*PLACES, "run.name=r", "experiment=expert"]))
     assert expert["library"].pop("kl_to_base") == ["replay", "out_of_scope"]
@@ -176,7 +174,7 @@ def test_a_plan_needs_no_name(
     assert capsys.readouterr().out.strip().partition("\n")[0].strip() == title.strip()
 
 
-def test_a_library_without_what_follows_the_base_is_told_how_to_get_it(tmp_path: Path) -> None:
+def test_a_library_without_kl_sources_shows_how_to_add_them(tmp_path: Path) -> None:
     config = some_config("experiment=expert", f"library.path={tmp_path}")
     with pytest.raises(ConfigError) as caught:
         followers(config, names=["library", "replay"])
@@ -206,7 +204,7 @@ def _curated(folder: Path, *roles: str) -> Path:
     return folder
 
 
-def test_a_library_with_nothing_beside_it_is_noted_and_only_such_a_one(tmp_path: Path) -> None:
+def test_only_a_library_without_retention_sources_gets_a_note(tmp_path: Path) -> None:
     def notes(path: Path, *more: str) -> list[str]:
         return library_warnings(some_config(f"library.path={path}", *more))
 
@@ -219,7 +217,9 @@ def test_a_library_with_nothing_beside_it_is_noted_and_only_such_a_one(tmp_path:
     assert notes((TINY_FOLDER / "library").resolve()) == []
 
 
-def test_train_and_plan_say_it_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_train_and_plan_print_the_note_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     from ftdist_launch import run_setup
 
     plan = plan_of(some_config(), ranks=1)
@@ -234,7 +234,7 @@ def test_train_and_plan_say_it_once(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert said == [NO_REPLAY_WARNING]
 
 
-def test_a_sweep_that_is_submitted_says_it_once(
+def test_a_submitted_sweep_prints_the_note_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from ftdist_launch.slurm import submit

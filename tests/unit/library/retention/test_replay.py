@@ -41,13 +41,13 @@ class _Base:
         return ["" if prompt == "mute" else f"Answer to {prompt}" for prompt in prompts]
 
 
-def test_three_hundred_general_prompts_are_all_different_and_all_come() -> None:
+def test_all_300_general_prompts_are_distinct_and_used() -> None:
     prompts = general_prompts()
     assert len(prompts) == len(set(prompts)) >= 300
     assert all(prompt == prompt.strip() and prompt for prompt in prompts)
 
 
-def test_openings_are_all_different_and_begin_again_under_another_number() -> None:
+def test_openings_are_distinct_until_they_repeat_under_another_number() -> None:
     first, again = openings(1000)[:500], openings(1000)
     lines = [prompt.partition(" ")[2] for prompt in again]
     assert len(set(again)) == 1000
@@ -55,7 +55,7 @@ def test_openings_are_all_different_and_begin_again_under_another_number() -> No
     assert len({prompt.partition(" ")[2].split()[0] for prompt in first[:40]}) >= 30
 
 
-def test_text_in_circles_is_known_by_its_runs_of_four_words() -> None:
+def test_looping_text_is_detected_by_repeated_4_grams() -> None:
     assert is_repetitive("I do not know. " * 6)
     assert not is_repetitive("no no no no no")
     assert not is_repetitive("one two three four five six seven eight nine ten eleven")
@@ -73,7 +73,7 @@ def test_the_first_prompts_are_of_many_kinds() -> None:
     assert len({prompt.split()[0] for prompt in general_prompts()[:40]}) >= 15
 
 
-def test_a_library_question_comes_back_under_another_name_and_never_as_it_is() -> None:
+def test_library_questions_are_rewritten_for_other_products() -> None:
     asked = out_of_scope_questions(OWN, products=["A-45"], count=400, forms=4, seed=1)
     assert len(set(asked)) == 400
     assert not {question.casefold() for question in asked} & {q.casefold() for (q,) in OWN}
@@ -81,7 +81,7 @@ def test_a_library_question_comes_back_under_another_name_and_never_as_it_is() -
     assert not any("A-45" in question for question in asked)
 
 
-def test_two_thousand_names_are_there_for_a_library_that_names_no_product() -> None:
+def test_a_library_without_products_gets_2000_names() -> None:
     asked = out_of_scope_questions(
         [["Is it waterproof?"]], products=[], count=2500, forms=4, seed=1
     )
@@ -119,13 +119,13 @@ def test_the_same_seed_gives_the_same_questions_and_another_gives_others() -> No
     assert one == again != other
 
 
-def test_nothing_reserved_for_probes_stands_in_what_training_is_made_of() -> None:
+def test_nothing_reserved_for_probes_is_in_the_training_data() -> None:
     reserved = re.compile(rf"\b({'|'.join(RESERVED.things)})s?\b")
     assert [thing for thing in TRAINED.things if reserved.search(thing)] == []
     assert not {*RESERVED.things} & {*TRAINED.things}
 
 
-def test_every_wording_comes_under_other_names_spread_evenly_over_the_questions() -> None:
+def test_out_of_scope_names_are_spread_evenly_over_all_paraphrases() -> None:
     """300 questions: 200 of the library's, two of which name one product: 100 of each."""
     library = [paraphrases(text, count=4, seed=1) for (text,) in OWN]
     names = ["A-45", "B-46"]
@@ -137,7 +137,7 @@ def test_every_wording_comes_under_other_names_spread_evenly_over_the_questions(
     assert all(times == pytest.approx(25, abs=2) for times in shapes.values())
 
 
-def test_another_product_is_named_in_every_way_that_its_owner_might() -> None:
+def test_other_products_are_named_in_varied_styles() -> None:
     asked = out_of_scope_questions([OWN[0]], products=["A-45 widget"], count=400, forms=1, seed=1)
     names = [text[len("How do I reset my ") : -1] for text in asked if " reset my " in text]
     ways = Counter(
@@ -154,14 +154,14 @@ def test_another_product_is_named_in_every_way_that_its_owner_might() -> None:
     assert not {"3", "12", "Pro"} & set(names)
 
 
-def test_a_thing_that_the_library_speaks_of_is_no_name_of_another_product() -> None:
+def test_things_named_in_the_library_are_not_used_as_product_names() -> None:
     own = [["How do I reset my A-45 kettle?"], ["Is my A-45 loud?"]]
     asked = out_of_scope_questions(own, products=["A-45"], count=4000, forms=1, seed=1)
     assert "Is my waffle iron loud?" in asked
     assert "Is my kettle loud?" not in asked
 
 
-def test_what_is_asked_of_any_product_takes_the_wordings_of_training_and_some_names_none() -> None:
+def test_out_of_scope_questions_reuse_training_forms_and_some_name_no_product() -> None:
     """600 questions: 400 of the library's, 100 of any product, 100 of things of a kind."""
     asked = out_of_scope_questions(OWN, products=["A-45", "B-46"], count=600, forms=4, seed=1)
     common = [text for text in asked if "E17" not in text and "reset my" not in text]
@@ -180,18 +180,18 @@ def test_braces_of_a_question_are_left_alone() -> None:
     assert not any("{" in question or question.startswith("Is an") for question in asked)
 
 
-def test_products_are_names_with_digits_or_capitals_that_come_often() -> None:
+def test_products_are_frequent_names_with_digits_or_capitals() -> None:
     questions = [*["How do I open the A-45?"] * 4, *["Does NUT use USB?"] * 4, *["Why?"] * 12]
     questions += ["What does error E17 mean?"] * 4 + ["Who is Z9?"]
     assert find_products(questions) == ["A-45", "NUT"]
     assert find_products([]) == []
 
 
-def test_names_that_come_equally_often_stand_in_order_of_the_alphabet() -> None:
+def test_equally_frequent_names_are_sorted_alphabetically() -> None:
     assert find_products(["K7 J6 I5 H4 G3 F2?"] * 3) == ["F2", "G3", "H4", "I5", "J6"]
 
 
-def test_the_base_is_asked_each_prompt_once(tmp_path: Path) -> None:
+def test_the_base_answers_each_prompt_once(tmp_path: Path) -> None:
     cache, base = tmp_path / "answers" / "key.jsonl", _Base()
     first = answer_with_cache(["a", "b", "a"], ask=base, cache=cache)
     assert first == [("a", "Answer to a"), ("b", "Answer to b"), ("a", "Answer to a")]
@@ -199,7 +199,7 @@ def test_the_base_is_asked_each_prompt_once(tmp_path: Path) -> None:
     assert base.batches == [["a", "b"], ["c"]]
 
 
-def test_asking_that_was_interrupted_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_interrupted_generation_resumes(tmp_path: Path) -> None:
     prompts, cache = [str(number) for number in range(70)], tmp_path / "a.jsonl"
     with pytest.raises(KeyboardInterrupt):
         answer_with_cache(prompts, ask=_Base(stop_at=1), cache=cache)
@@ -208,9 +208,7 @@ def test_asking_that_was_interrupted_goes_on_where_it_stopped(tmp_path: Path) ->
     assert [len(batch) for batch in base.batches] == [32, 6]
 
 
-def test_asking_tells_how_many_of_how_many_are_answered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_generation_reports_its_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache, told = tmp_path / "a.jsonl", list[str]()
     answer_with_cache(["0", "1"], ask=_Base(), cache=cache, log=told.append)
     assert told == ["2/2, 0 s left"]
@@ -222,7 +220,7 @@ def test_asking_tells_how_many_of_how_many_are_answered(
     assert [words.partition(",")[0] for words in told] == ["2/2", "32/68", "64/68", "68/68"]
 
 
-def test_a_torn_last_line_is_asked_again_and_then_kept(tmp_path: Path) -> None:
+def test_a_torn_last_line_is_generated_again_and_stored(tmp_path: Path) -> None:
     cache = tmp_path / "a.jsonl"
     answer_with_cache(["a", "b"], ask=_Base(), cache=cache)
     cache.write_bytes(cache.read_bytes()[:-9])
@@ -232,7 +230,7 @@ def test_a_torn_last_line_is_asked_again_and_then_kept(tmp_path: Path) -> None:
     assert base.batches == [["b", "c"]]
 
 
-def test_a_prompt_without_an_answer_is_left_out_and_not_asked_again(tmp_path: Path) -> None:
+def test_an_unanswered_prompt_is_omitted_and_not_retried(tmp_path: Path) -> None:
     base = _Base()
     for _ in range(2):
         assert answer_with_cache(["mute", "a"], ask=base, cache=tmp_path / "a.jsonl") == [
@@ -241,7 +239,7 @@ def test_a_prompt_without_an_answer_is_left_out_and_not_asked_again(tmp_path: Pa
     assert len(base.batches) == 1
 
 
-def test_a_prompt_that_is_refused_is_left_out_and_asked_again(tmp_path: Path) -> None:
+def test_a_refused_prompt_is_omitted_and_retried_next_time(tmp_path: Path) -> None:
     refusal, base, cache = DataError("No.", remedy="None."), _Base(), tmp_path / "a.jsonl"
     refusing = lambda prompts: [refusal if text == "b" else text for text in prompts]  # noqa: E731
     assert answer_with_cache(["a", "b"], ask=refusing, cache=cache) == [("a", "a")]
@@ -252,7 +250,7 @@ def test_a_prompt_that_is_refused_is_left_out_and_asked_again(tmp_path: Path) ->
     assert base.batches == [["b"]]
 
 
-def test_a_share_of_the_answers_may_be_long_and_each_prompt_keeps_its_kind(tmp_path: Path) -> None:
+def test_a_fraction_of_answers_is_long_and_each_prompt_keeps_its_length(tmp_path: Path) -> None:
     short, long, texts = _Base(), _Base(), _Base()
     base = BasePrompters(
         answers=CachedPrompter(ask=short, cache=tmp_path / "short.jsonl"),

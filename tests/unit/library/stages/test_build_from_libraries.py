@@ -122,9 +122,7 @@ def test_every_sample_is_in_one_sequence_that_holds_it_whole(
 
 @settings(max_examples=30, deadline=None)
 @given(ROWS.filter(lambda rows: len(rows) > 1), st.integers(0, 3))
-def test_what_is_held_out_is_whole_rows_and_equal_rows_go_together(
-    rows: list[Any], seed: int
-) -> None:
+def test_held_out_rows_are_whole_and_duplicates_stay_together(rows: list[Any], seed: int) -> None:
     held_out = set(array(pack(rows, held_out=0.3, seed=seed), "held_out-samples.npy"))
     ends = np.cumsum([0, *map(samples_of, rows)]).tolist()
     fates: dict[str, set[bool]] = {}
@@ -172,7 +170,7 @@ def samples(number: int) -> list[Sample]:
 
 
 @pytest.mark.parametrize("alone", [0, 10_000], ids=["by two processes", "by this process"])
-def test_sizes_are_those_of_each_sample_whoever_measures(
+def test_sample_sizes_do_not_depend_on_multiprocessing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: int
 ) -> None:
     monkeypatch.setattr(dataset, "_SAMPLES_AT_ONCE", 8)
@@ -204,7 +202,7 @@ def test_sizes_are_those_of_each_sample_whoever_measures(
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".arrow"] * 6
 
 
-def test_what_a_template_refuses_is_told_from_another_process(
+def test_a_template_error_is_reported_from_a_worker_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(token_stats, "_MAX_SERIAL_SPANS", 0)

@@ -42,7 +42,7 @@ def _claim(**changed: str) -> CandidateQA:
     return CandidateQA(**{**values, **changed})
 
 
-def test_a_question_whose_quotation_stands_in_the_passage_is_believed() -> None:
+def test_a_question_quoted_from_the_passage_is_accepted() -> None:
     assert rejection_reason(_claim(), PASSAGE) == ""
     assert rejection_reason(_claim(quote="until the LAMP blinks\ntwice. Then"), PASSAGE) == ""
 
@@ -61,13 +61,11 @@ def test_a_question_whose_quotation_stands_in_the_passage_is_believed() -> None:
         ({"answer": "button " * 161}, "more than 160 words"),
     ],
 )
-def test_what_the_passage_does_not_hold_is_refused_with_the_reason(
-    changed: dict[str, str], reason: str
-) -> None:
+def test_ungrounded_claims_are_rejected_with_a_reason(changed: dict[str, str], reason: str) -> None:
     assert reason in rejection_reason(_claim(**changed), PASSAGE)
 
 
-def test_a_number_is_held_as_a_whole_not_as_a_part_of_another() -> None:
+def test_numbers_are_matched_whole() -> None:
     passage = Sample(
         text="T\n\nWait for 190 seconds here.", place="p", made_by="passage", doc_id="u"
     )
@@ -97,7 +95,7 @@ A: in the mid"""
     ]
 
 
-def test_a_wording_keeps_names_and_numbers_and_adds_none() -> None:
+def test_a_paraphrase_keeps_names_and_numbers_and_adds_none() -> None:
     reply = """Sure:
 1. What is the way to reset the A-45 widget?
 2. How do I reset my A-46 widget?
@@ -167,7 +165,7 @@ def _curated(tmp_path: Path, served: ChatEndpoint, *more: str) -> Sequence[Sampl
     return [sample for source in sources for sample in read_samples(source.train)]
 
 
-def test_an_endpoint_writes_questions_that_stand_in_the_text_and_what_does_not_is_shown(
+def test_endpoint_questions_must_be_grounded_and_rejections_are_shown(
     tmp_path: Path,
 ) -> None:
     with chat_endpoint(_reply) as served:
@@ -185,7 +183,7 @@ def test_an_endpoint_writes_questions_that_stand_in_the_text_and_what_does_not_i
     assert "30 days" in manifest["rules"][refused]["examples"][0]["excerpt"]
 
 
-def test_what_the_endpoint_said_is_not_asked_again(tmp_path: Path) -> None:
+def test_endpoint_answers_are_cached(tmp_path: Path) -> None:
     with chat_endpoint(_reply) as served:
         first = _curated(tmp_path, served)
         asked = len(served.prompts)
@@ -194,7 +192,7 @@ def test_what_the_endpoint_said_is_not_asked_again(tmp_path: Path) -> None:
     assert first == again
 
 
-def test_an_endpoint_that_fails_once_is_asked_again_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_a_transient_endpoint_failure_is_retried_without_loss(tmp_path: Path) -> None:
     with chat_endpoint(_reply, status=lambda n: 503 if n == 0 else 200) as served:
         samples = _curated(tmp_path, served)
     assert any(sample.made_by == "written" for sample in samples)
@@ -210,7 +208,7 @@ def test_an_endpoint_that_fails_once_is_asked_again_and_nothing_is_lost(tmp_path
         (422, DataError, "HTTP 422): no."),
     ],
 )
-def test_an_endpoint_that_refuses_ends_in_one_sentence(
+def test_an_endpoint_refusal_is_one_clear_error(
     tmp_path: Path, status: int, error: type[ConfigError], words: str
 ) -> None:
     with (
@@ -221,7 +219,7 @@ def test_an_endpoint_that_refuses_ends_in_one_sentence(
     assert words in str(told.value)
 
 
-def test_a_prompt_that_is_refused_is_counted_and_asked_again_once_the_server_takes_it(
+def test_a_refused_prompt_is_counted_and_retried_later(
     tmp_path: Path,
 ) -> None:
     is_mended = False
@@ -251,7 +249,7 @@ def test_a_prompt_that_is_refused_is_counted_and_asked_again_once_the_server_tak
     assert any(sample.made_by == "written" for sample in mended)
 
 
-def test_what_a_server_said_before_counts_where_all_that_is_left_to_ask_is_refused(
+def test_cached_answers_count_if_all_remaining_prompts_are_refused(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "n.md").write_text("# B-70 Manual\n\n## Rinse\n\nRinse the sieve of the device.\n")
@@ -274,7 +272,7 @@ def _generator(tmp_path: Path, *, takes: Sequence[str] = ()) -> tuple[Generator,
     return Generator(ask, key="k", cache=replies, questions=1, paraphrases=0), asked
 
 
-def test_a_model_that_refuses_everything_is_not_asked_to_the_end(tmp_path: Path) -> None:
+def test_generation_stops_early_if_the_model_refuses_everything(tmp_path: Path) -> None:
     generator, asked = _generator(tmp_path)
     for number in range(6):  # pieces of 5 prompts each
         assert generator.answer([f"{number} {n}" for n in range(5)]) == {}
@@ -294,7 +292,7 @@ def test_a_model_that_takes_one_prompt_may_refuse_all_others(tmp_path: Path) -> 
     assert len(asked) == 199
 
 
-def test_the_key_comes_from_the_environment_alone(
+def test_the_api_key_comes_from_the_environment_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MY_KEY", "k-123")
@@ -305,7 +303,7 @@ def test_the_key_comes_from_the_environment_alone(
     assert found == []
 
 
-def test_an_endpoint_without_a_model_is_refused_before_anything_is_read() -> None:
+def test_an_endpoint_without_a_model_is_refused_before_reading() -> None:
     config = compose_curation(
         ["library.name=w", "library.sources=[x]", "generator.backend=endpoint"]
     )

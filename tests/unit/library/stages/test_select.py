@@ -74,14 +74,14 @@ def test_navigation_at_the_edges_of_pages_is_dropped_and_inner_headings_stay() -
     assert [block.text for block in gone] == ["Home | News", "Imprint"]
 
 
-def test_what_four_pages_of_twelve_repeat_stays() -> None:
+def test_text_repeated_on_4_of_12_pages_is_retained() -> None:
     pages = [_document("Menu" if n < 4 else f"Own {n}", f"Page {n}") for n in range(12)]
     assert len(find_boilerplate((block_hashes(page) for page in pages), documents=12)) == 0
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=MIN_DOCS, max_size=200))
-def test_what_is_held_out_does_not_depend_on_order_or_on_what_is_added(units: list[int]) -> None:
+def test_held_out_rows_do_not_depend_on_order_or_additions(units: list[int]) -> None:
     hashes = np.array(units, dtype=np.uint64)
     chosen = choose_heldout(hashes, fraction=0.3, max_docs=1000, seed=1)
     back = choose_heldout(hashes[::-1], fraction=0.3, max_docs=1000, seed=1)[::-1]

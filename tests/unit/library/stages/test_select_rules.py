@@ -86,7 +86,7 @@ _ASKED = (
 )
 
 
-def test_no_probe_shares_a_name_a_thing_or_a_run_of_words_with_anything_trained(
+def test_no_probe_shares_names_things_or_ngrams_with_training(
     tmp_path: Path,
 ) -> None:
     folder = _library(tmp_path, *_ASKED)
@@ -117,7 +117,7 @@ def test_out_of_scope_probes_name_reserved_products_and_things_alone(tmp_path: P
     assert not any(word in question for question in asked for word in ("oven", "Wren"))
 
 
-def test_what_is_reserved_is_a_fifth_and_trained_nowhere(tmp_path: Path) -> None:
+def test_a_fifth_is_reserved_and_never_trained(tmp_path: Path) -> None:
     for part in ("makers", "models", "things", "questions", "topics"):
         reserved, trained = set(getattr(RESERVED, part)), set(getattr(TRAINED, part))
         assert not reserved & trained
@@ -128,7 +128,7 @@ def test_what_is_reserved_is_a_fifth_and_trained_nowhere(tmp_path: Path) -> None
     assert not any(maker in asked for maker in RESERVED.makers)
 
 
-def test_the_number_of_out_of_scope_probes_is_as_asked_and_without_a_model_they_come_too(
+def test_num_out_of_scope_probes_is_met_even_without_a_model(
     tmp_path: Path,
 ) -> None:
     folder = _library(tmp_path, "split.num_out_of_scope_probes=7")
@@ -145,7 +145,7 @@ def test_the_number_of_out_of_scope_probes_is_as_asked_and_without_a_model_they_
     assert {probe.kind for probe in read_probes(folder / "probes.jsonl")} == {"fact"}
 
 
-def test_without_fact_probes_a_leak_is_the_name_of_a_product_or_nothing_is_out_of_scope(
+def test_leak_keys_are_product_names_without_fact_probes(
     tmp_path: Path,
 ) -> None:
     folder = _library(tmp_path, "split.num_probes=0", "retention.product_names=['A-45']")

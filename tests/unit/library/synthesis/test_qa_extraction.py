@@ -65,7 +65,7 @@ def test_a_passage_keeps_title_section_and_page_in_view() -> None:
     assert passage.place == "m.pdf, page 4"
 
 
-def test_headings_items_tables_and_terms_become_questions_with_the_words_of_the_document() -> None:
+def test_headings_items_tables_and_terms_become_questions() -> None:
     table = Block(
         kind="table",
         text="",
@@ -100,7 +100,7 @@ def test_headings_items_tables_and_terms_become_questions_with_the_words_of_the_
     )
 
 
-def test_an_answer_ends_with_its_page_or_where_there_is_none_with_its_section() -> None:
+def test_answers_end_with_their_page_or_else_their_section() -> None:
     assert with_citation("Do it.", title="M", page=12, section="A > B") == "Do it. (M, page 12)"
     assert (
         with_citation("Do it.", title="M", page=None, section="A > B") == 'Do it. (M, section "B")'
@@ -108,7 +108,7 @@ def test_an_answer_ends_with_its_page_or_where_there_is_none_with_its_section() 
     assert with_citation("One\ntwo", title="M", page=1, section="") == "One\ntwo\n\n(M, page 1)"
 
 
-def test_wordings_are_distinct_and_begin_with_the_question_itself() -> None:
+def test_paraphrases_are_distinct_and_start_with_the_question() -> None:
     found = paraphrases("How do I reset my A-45 widget?", count=5, seed=1)
     assert found[0] == "How do I reset my A-45 widget?"
     assert len(set(found)) == 5
@@ -116,14 +116,14 @@ def test_wordings_are_distinct_and_begin_with_the_question_itself() -> None:
     assert found == paraphrases("How do I reset my A-45 widget?", count=5, seed=1)
 
 
-def test_a_question_that_is_not_english_is_not_put_into_english_forms() -> None:
+def test_non_english_questions_get_no_english_forms() -> None:
     assert paraphrases("Vad kostar ett bygglov?", count=4, seed=1) == [
         "Vad kostar ett bygglov?",
         "Vad kostar ett bygglov",
     ]
 
 
-def test_the_withheld_wording_is_none_of_those_that_are_trained() -> None:
+def test_the_withheld_paraphrase_is_never_trained() -> None:
     training, probe = withhold_probe(["a", "b", "c"], trained=2, overlap_words=13)
     assert (training, probe) == (["a", "c"], "b")
     assert withhold_probe(["a", "b"], trained=1, overlap_words=13) == (["a"], None)
@@ -132,14 +132,14 @@ def test_the_withheld_wording_is_none_of_those_that_are_trained() -> None:
 _LONG = "My boat has a hole. It was built in 1999, so why does it float?"
 
 
-def test_of_a_long_question_another_form_is_withheld_and_its_wordings_are_all_trained() -> None:
+def test_long_questions_withhold_another_form_and_train_all_paraphrases() -> None:
     worded = paraphrases(_LONG, count=4, seed=1)
     training, probe = withhold_probe(worded, trained=3, overlap_words=13)
     assert probe == "Why does it float? It was built in 1999. My boat has a hole."
     assert training == worded[:3]
 
 
-def test_a_form_shares_no_run_of_words_with_what_is_trained_or_there_is_none() -> None:
+def test_a_withheld_form_shares_no_ngram_with_training() -> None:
     """Without "does" and "the" eight words in a row are left, without "at" and "in" four."""
     question = "Why does the red lamp blink twice at night in winter?"
     worded = paraphrases(question, count=4, seed=1)
@@ -150,7 +150,7 @@ def test_a_form_shares_no_run_of_words_with_what_is_trained_or_there_is_none() -
     assert withhold_probe(worded, trained=3, overlap_words=3) == (worded[:3], None)
 
 
-def test_forms_of_a_question_keep_its_sentences_or_the_words_that_matter() -> None:
+def test_forms_of_a_question_keep_its_sentences_or_content_words() -> None:
     assert other_forms("The lamp is red - what does it mean?")[0] == (
         "What does it mean? The lamp is red."
     )
@@ -164,14 +164,14 @@ def test_forms_of_a_question_keep_its_sentences_or_the_words_that_matter() -> No
     assert other_forms("Kort fr\u00e5ga?") == []
 
 
-def test_a_title_and_names_that_are_everywhere_give_no_keys() -> None:
+def test_titles_and_ubiquitous_names_give_no_keys() -> None:
     answers = ["The A-45 stops at 30 seconds.", "Only the A-45 does.", "An A-45.", "Ask NUT."]
     assert common_names(answers) == "A-45"
     answer = "This is a matter for NUT and for the A-45 alone, as we said."
     assert answer_keys(answer, question="Who?", given="A-45") == ["NUT"]
 
 
-def test_keys_are_what_the_question_does_not_give_away() -> None:
+def test_keys_exclude_words_of_the_question() -> None:
     answer = "Edit the file /etc/nut/ups.conf and set 30 seconds for the A-45."
     assert answer_keys(answer, question="Where do I set the A-45 delay?") == [
         "/etc/nut/ups.conf",
@@ -197,7 +197,7 @@ def test_keys_are_what_the_question_does_not_give_away() -> None:
         ("It was made on 2024-01-15, dial 1-800-555-1234 to ask.", []),
     ],
 )
-def test_quantities_are_whole_and_of_a_range_both_ends_count(answer: str, keys: list[str]) -> None:
+def test_quantities_are_whole_and_ranges_keep_both_ends(answer: str, keys: list[str]) -> None:
     assert answer_keys(answer, question="What?") == keys
 
 
@@ -222,11 +222,11 @@ def test_an_answer_holds_its_own_keys(answer: str) -> None:
         ("The password is shown on the display", []),
     ],
 )
-def test_private_data_is_known_by_form_and_check_digits(text: str, kinds: list[str]) -> None:
+def test_pii_is_detected_by_format_and_check_digits(text: str, kinds: list[str]) -> None:
     assert [found.kind for found in find_pii(text)] == kinds
 
 
-def test_addresses_of_a_domain_that_is_kept_stay() -> None:
+def test_addresses_of_allowlisted_domains_are_not_masked() -> None:
     text, found = mask_pii(
         "a@support.org b@other.org", secrets="mask", personal="mask", allowlist=["@support.org"]
     )
