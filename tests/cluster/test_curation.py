@@ -38,7 +38,7 @@ def test_a_failed_curation_job_reports_why_in_its_log(login: Login) -> None:
     assert "Traceback" not in log.read_text()
 
 
-def test_a_curation_that_cannot_work_is_refused_before_submission(login: Login) -> None:
+def test_an_invalid_curation_is_refused_before_submission(login: Login) -> None:
     missing = login("curate", *KEYS, code=78)
     assert "manual.md" in missing.stderr
     (login.folder / "manual.md").write_text(MANUAL)
@@ -69,7 +69,7 @@ def test_a_preempted_curation_restarts_and_continues(login: Login) -> None:
     assert (login.folder / "libraries/w/manifest.json").is_file()
 
 
-def test_what_slurm_would_refuse_is_told_at_once(login: Login) -> None:
+def test_requests_that_slurm_would_reject_are_reported_at_once(login: Login) -> None:
     (login.folder / "manual.md").write_text(MANUAL)
     refused = login("curate", *KEYS, "cluster.partition=nowhere", code=69)
     assert "SLURM would reject the job" in refused.stderr

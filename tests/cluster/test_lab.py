@@ -49,13 +49,13 @@ def test_tasks_run_on_nodes_with_their_own_names_and_addresses(slurm_lab: SlurmL
     assert len(set(addresses.values())) == 2
 
 
-def test_ranks_of_two_nodes_meet_over_the_network_between_them(slurm_lab: SlurmLab) -> None:
+def test_ranks_of_two_nodes_rendezvous_over_their_network(slurm_lab: SlurmLab) -> None:
     command = ("srun", "--nodes=2", f"--chdir={ROOT}", sys.executable, "-c", SUM)
     said = slurm_lab.client(*command, timeout_s=120)
     assert sorted(said.splitlines()) == ["node1 21", "node2 21"]
 
 
-def test_a_test_run_that_is_killed_leaves_no_cluster_behind() -> None:
+def test_a_killed_test_run_leaves_no_cluster() -> None:
     owner = subprocess.Popen([sys.executable, "-c", OWNER], cwd=ROOT, stdout=subprocess.PIPE)
     assert owner.stdout is not None
     folder = Path(owner.stdout.readline().decode().strip())

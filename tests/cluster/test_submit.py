@@ -53,7 +53,7 @@ def write_probes(path: Path) -> Path:
     return path
 
 
-def test_two_nodes_compute_bit_for_bit_what_two_ranks_of_one_machine_do_and_export_and_compare_it(
+def test_two_nodes_are_bit_identical_to_two_local_ranks_and_export_and_compare(
     login: Login, ingredients: Path, tmp_path: Path
 ) -> None:
     probes = write_probes(tmp_path / "probes.jsonl")

@@ -62,9 +62,7 @@ exporting.export(Path(sys.argv[1]))
 
 @pytest.mark.parametrize("killed_at", ["_write_companions", "_check", "set_modes"])
 @pytest.mark.timeout(120)
-def test_an_export_that_is_killed_leaves_the_one_before_whole(
-    trained: RunDir, killed_at: str
-) -> None:
+def test_a_killed_export_leaves_the_previous_one_intact(trained: RunDir, killed_at: str) -> None:
     export(trained.root)
     before = {path.name: path.read_bytes() for path in trained.export.iterdir()}
     done = subprocess.run(
@@ -95,7 +93,7 @@ def test_large_export_comes_in_several_files_with_an_index(trained: RunDir) -> N
     AutoModelForCausalLM.from_pretrained(trained.export)
 
 
-def test_export_that_answers_otherwise_is_refused_and_the_old_one_stays(
+def test_an_export_with_different_logits_is_refused_and_the_old_one_retained(
     trained: RunDir, tmp_path: Path
 ) -> None:
     copy = RunDir(tmp_path / "run")
@@ -122,7 +120,7 @@ def test_export_that_answers_otherwise_is_refused_and_the_old_one_stays(
     assert (copy.export / "config.json").stat().st_ino == before
 
 
-def test_run_without_a_checkpoint_says_how_to_get_one(
+def test_a_run_without_checkpoint_shows_how_to_create_one(
     ingredients: Path,
     tmp_path: Path,
 ) -> None:

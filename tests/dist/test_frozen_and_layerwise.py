@@ -63,7 +63,7 @@ def require_frozen_as_base(run: RunDir, base: Path, *, dtype: torch.dtype) -> No
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_frozen_weights_are_exported_bit_for_bit_as_the_base_has_them_and_the_others_moved(
+def test_frozen_weights_export_bit_identical_to_the_base_and_others_change(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path, dtype: str
 ) -> None:
     run = make_run(tmp_path / "run", ingredients, *BOTH, world_size=2, dtype=dtype)
@@ -81,7 +81,7 @@ def test_frozen_weights_are_exported_bit_for_bit_as_the_base_has_them_and_the_ot
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_run_with_frozen_parameters_and_a_base_beside_it_goes_on_bit_for_bit(
+def test_resume_with_frozen_parameters_and_kl_is_bit_identical(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path, dtype: str
 ) -> None:
     follows = (
@@ -99,7 +99,7 @@ def test_run_with_frozen_parameters_and_a_base_beside_it_goes_on_bit_for_bit(
     assert state_hash(parts, step=STEPS) == state_hash(whole, step=STEPS)
 
 
-def test_frozen_weights_come_from_the_checkpoint_when_a_run_goes_on_with_other_ranks(
+def test_frozen_weights_survive_a_resume_with_another_world_size(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path
 ) -> None:
     copy = shutil.copytree(ingredients, tmp_path / "ingredients")
@@ -118,7 +118,7 @@ def test_frozen_weights_come_from_the_checkpoint_when_a_run_goes_on_with_other_r
     assert ours == pytest.approx(theirs, rel=1e-5)
 
 
-def test_checkpoint_in_which_other_parameters_were_trained_is_refused(
+def test_a_checkpoint_with_other_trained_parameters_is_refused(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path
 ) -> None:
     run = make_run(tmp_path / "run", ingredients, *BOTH, world_size=2)
@@ -175,7 +175,7 @@ def gradients(world: World, model: Path, dtype: str, *overrides: str) -> dict[st
         (["model.*"], ("model.activation_checkpointing=true",)),
     ],
 )
-def test_what_is_trained_has_the_gradient_that_it_has_when_all_is(
+def test_trained_parameters_have_the_same_gradient_as_without_freezing(
     run_ranks: RunRanks, tmp_path: Path, frozen: list[str], more: tuple[str, ...]
 ) -> None:
     model = save_tiny_model(tmp_path / "model", "llama")

@@ -75,7 +75,7 @@ def relative_error(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-6), ("bfloat16", 2e-2)])
-def test_gradient_does_not_depend_on_how_the_batch_is_cut(
+def test_the_gradient_is_independent_of_the_batch_split(
     run_ranks: RunRanks, tmp_path: Path, dtype: str, tolerance: float
 ) -> None:
     model = save_tiny_model(tmp_path / "model", "llama_tied")
@@ -128,7 +128,7 @@ def held_between_steps(world: World, model: Path) -> tuple[int, int, int]:
     return whole, shards, masters
 
 
-def test_between_steps_a_rank_holds_its_share_and_the_persistent_few(
+def test_between_steps_a_rank_holds_its_shard_and_persistent_parameters(
     run_ranks: RunRanks, tmp_path: Path
 ) -> None:
     model = save_tiny_model(tmp_path / "model", "llama")

@@ -113,7 +113,7 @@ def two_models(folder: Path, family: str) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-6), ("bfloat16", 2e-2)])
-def test_gradient_towards_the_base_does_not_depend_on_how_the_batch_is_cut(
+def test_the_kl_gradient_is_independent_of_the_batch_split(
     run_ranks: RunRanks, tmp_path: Path, dtype: str, tolerance: float
 ) -> None:
     model, base = two_models(tmp_path, "llama_tied")
@@ -132,7 +132,7 @@ def sums_of_steps(world: World, model: Path, base: Path) -> list[list[float]]:
     return [result.loss_sums.tolist() for result in results]
 
 
-def test_each_source_has_its_own_loss_and_the_base_stays_as_it_was(
+def test_each_source_has_its_own_loss_and_the_base_is_unchanged(
     run_ranks: RunRanks, tmp_path: Path
 ) -> None:
     model, base = two_models(tmp_path, "qwen3")

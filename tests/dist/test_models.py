@@ -153,7 +153,7 @@ def load(world: World, model: Path) -> tuple[float, float]:
     return before, peaks[0]
 
 
-def test_loading_takes_a_rank_its_shard_and_two_parameters(
+def test_loading_needs_memory_for_a_shard_and_two_parameters(
     run_ranks: RunRanks, tmp_path: Path
 ) -> None:
     model = save_tiny_model(

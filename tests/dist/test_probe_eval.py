@@ -117,7 +117,7 @@ def test_scores_and_generations_of_shards_equal_those_of_the_exported_model(
         )
 
 
-def test_resumed_run_evaluates_as_if_it_had_not_been_stopped(
+def test_a_resumed_run_evaluates_like_an_uninterrupted_one(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path, asked: tuple[str, ...]
 ) -> None:
     keys = (*asked, "eval.probes_every_steps=2", "merge.max_loss_increase=100")

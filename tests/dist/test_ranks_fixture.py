@@ -20,7 +20,7 @@ def sum_of_ranks_plus(world: World, base: int, *, factor: int) -> tuple[int, tor
     return world.rank, value
 
 
-def test_every_rank_gets_the_sum_of_all_three_and_answers_come_in_order_of_ranks(
+def test_all_reduce_sums_all_ranks_and_results_come_in_rank_order(
     run_ranks: RunRanks,
 ) -> None:
     results = run_ranks(3, sum_of_ranks_plus, 10, factor=2)
@@ -47,7 +47,7 @@ def raise_on_rank_1(world: World) -> None:
     torch.distributed.barrier()
 
 
-def test_the_rank_that_raised_is_shown_with_its_traceback_before_those_that_waited_for_it(
+def test_the_raising_rank_is_shown_before_the_waiting_ones(
     run_ranks: RunRanks,
 ) -> None:
     with pytest.raises(RankFailedError) as caught:
@@ -65,7 +65,7 @@ def die_on_rank_0(world: World) -> None:
     torch.distributed.barrier()
 
 
-def test_a_rank_that_is_killed_is_named_with_its_signal_and_its_last_output(
+def test_a_killed_rank_is_reported_with_its_signal_and_last_output(
     run_ranks: RunRanks,
 ) -> None:
     with pytest.raises(RankFailedError) as caught:

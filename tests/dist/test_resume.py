@@ -20,7 +20,7 @@ from tests.support.runs.tiny_runs import (
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_interrupted_and_resumed_equals_uninterrupted_bit_for_bit(
+def test_resume_is_bit_identical(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path, dtype: str
 ) -> None:
     whole = make_run(tmp_path / "whole", ingredients, world_size=3, dtype=dtype)
@@ -41,7 +41,7 @@ def test_interrupted_and_resumed_equals_uninterrupted_bit_for_bit(
     ("dtype", "before", "after", "next_loss", "twenty_steps"),
     [("float32", 3, 4, 1e-6, 1e-3), ("bfloat16", 3, 1, 1e-2, 5e-2)],
 )
-def test_run_resumes_with_another_number_of_ranks(
+def test_a_run_resumes_with_another_world_size(
     run_ranks: RunRanks,
     tmp_path: Path,
     ingredients: Path,
@@ -75,7 +75,7 @@ def losses(run: RunDir) -> list[float]:
     return [loss(row) for row in read_metrics(run.metrics)]
 
 
-def test_damaged_checkpoint_is_set_aside_and_the_one_before_is_used(
+def test_a_damaged_checkpoint_is_set_aside_and_the_previous_one_used(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path
 ) -> None:
     run = make_run(tmp_path / "run", ingredients, world_size=2)

@@ -52,7 +52,7 @@ def attempt_on_a_full_disk(world: World, run_dir: Path, room_from_step: int) -> 
     ],
     ids=["room in time", "never room"],
 )
-def test_full_disk_of_one_rank_fails_the_save_on_all_and_training_goes_on(
+def test_a_full_disk_on_one_rank_fails_the_save_and_training_continues(
     run_ranks: RunRanks,
     tmp_path: Path,
     ingredients: Path,

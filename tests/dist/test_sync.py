@@ -24,7 +24,7 @@ from tests.support.wandb.fake_run import (
 from tests.support.wandb.uploads import NO_KEY, Loopback, by_attempt, sync
 
 
-def test_sync_sends_each_step_once_while_the_run_goes_on_and_a_whole_new_run_if_asked(
+def test_sync_sends_each_step_once_or_a_new_run_on_request(
     tmp_path: Path,
 ) -> None:
     run = make_run(tmp_path / "r", wandb="offline")
@@ -59,7 +59,7 @@ def test_sync_sends_each_step_once_while_the_run_goes_on_and_a_whole_new_run_if_
     assert "/runs/" + wandb_id(run) in (run.wandb / "url").read_text()
 
 
-def test_an_attempt_online_brings_what_earlier_ones_could_not(tmp_path: Path) -> None:
+def test_an_online_attempt_sends_the_rows_of_offline_ones(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="auto")
     record(run, attempt=1, steps=range(1, 7))
     with Loopback() as server:
@@ -70,7 +70,7 @@ def test_an_attempt_online_brings_what_earlier_ones_could_not(tmp_path: Path) ->
     assert [row for row in rows if row not in without_time(raw_rows(run))] == []
 
 
-def test_sync_refuses_in_one_sentence_with_a_remedy(
+def test_sync_problems_are_one_message_with_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = make_run(tmp_path / "r", wandb="offline")
@@ -94,7 +94,7 @@ def test_sync_refuses_in_one_sentence_with_a_remedy(
             monkeypatch.undo()
 
 
-def test_sync_leaves_a_run_that_is_being_sent_alone(tmp_path: Path) -> None:
+def test_sync_skips_a_run_that_is_being_sent(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="online")
     record(run, attempt=1, steps=range(1, 3))
     with Loopback() as server:

@@ -44,7 +44,7 @@ def page(server: WandbLoopback, run: RunDir) -> dict[str, Any]:
 # --- one run over all attempts ---
 
 
-def test_two_attempts_online_are_one_run_with_each_step_once_its_facts_and_no_secret(
+def test_two_online_attempts_are_one_run_with_facts_and_no_secrets(
     tmp_path: Path,
 ) -> None:
     run = make_run(tmp_path / "r", wandb="auto")
@@ -89,7 +89,7 @@ def test_two_attempts_online_are_one_run_with_each_step_once_its_facts_and_no_se
     refuse_canaries(run)
 
 
-def test_two_attempts_offline_are_one_run_with_each_step_once_and_no_secret(
+def test_two_offline_attempts_are_one_run_without_duplicates_or_secrets(
     tmp_path: Path,
 ) -> None:
     run = make_run(tmp_path / "r", wandb="offline")
@@ -152,7 +152,7 @@ def begun_in_trouble(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tupl
 
 
 @pytest.mark.parametrize("trouble", AT_START)
-def test_wandb_in_trouble_at_the_start_is_one_line_and_a_run_offline(
+def test_a_wandb_failure_at_start_prints_one_line_and_goes_offline(
     begun_in_trouble: Mapping[str, tuple[RunDir, Done]], trouble: str
 ) -> None:
     run, done = begun_in_trouble[trouble]
@@ -225,7 +225,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Broken]:
 
 
 @pytest.mark.parametrize("trouble", MIDWAY)
-def test_wandb_in_trouble_in_mid_run_holds_up_neither_the_steps_nor_the_end(
+def test_a_wandb_failure_in_mid_run_delays_neither_steps_nor_exit(
     broken: Mapping[str, Broken], trouble: str
 ) -> None:
     run, done = broken[trouble].run, broken[trouble].done
@@ -241,7 +241,7 @@ def test_wandb_in_trouble_in_mid_run_holds_up_neither_the_steps_nor_the_end(
 
 
 @pytest.mark.parametrize("trouble", MIDWAY)
-def test_sync_brings_what_a_broken_mirror_could_not_and_no_step_twice(
+def test_sync_sends_rows_a_broken_mirror_missed_exactly_once(
     broken: Mapping[str, Broken], trouble: str
 ) -> None:
     case = broken[trouble]
@@ -256,7 +256,7 @@ def test_sync_brings_what_a_broken_mirror_could_not_and_no_step_twice(
 # --- files ---
 
 
-def test_all_killed_leaves_wandbs_rows_on_disk_up_to_the_last_second(tmp_path: Path) -> None:
+def test_a_killed_run_has_its_wandb_rows_on_disk(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="offline")
     assert start(run, {}, wandb="offline", trouble="die").wait().exit_code == -9
     assert offline_rows(run) == without_time(raw_rows(run))
@@ -264,7 +264,7 @@ def test_all_killed_leaves_wandbs_rows_on_disk_up_to_the_last_second(tmp_path: P
     assert wandb_reader.exit_code(log) is None
 
 
-def test_wandb_that_cannot_write_is_one_line_and_the_record_is_whole(tmp_path: Path) -> None:
+def test_a_wandb_write_failure_prints_one_line_and_metrics_are_complete(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="offline")
     run.wandb.rmdir()
     run.wandb.write_text("a file where the folder should be")

@@ -66,7 +66,7 @@ def trained(folder: Path, *, wandb: str = "auto") -> RunDir:
     return run
 
 
-def test_a_comparison_is_in_the_run_that_training_logged_to_and_a_newer_one_takes_its_place(
+def test_a_comparison_is_logged_to_the_training_run_and_replaces_older_ones(
     tmp_path: Path,
 ) -> None:
     run = make_run(tmp_path / "r", wandb="auto")
@@ -122,7 +122,7 @@ def test_a_comparison_is_in_the_run_that_training_logged_to_and_a_newer_one_take
         assert SECRET.encode() not in everything(server)
 
 
-def test_a_comparison_made_offline_goes_with_the_next_sync_once(tmp_path: Path) -> None:
+def test_an_offline_comparison_is_sent_once_by_the_next_sync(tmp_path: Path) -> None:
     run = trained(tmp_path / "r", wandb="offline")
     write_report(run, recall=0.75)
     with Loopback() as server:
@@ -149,7 +149,7 @@ def test_a_comparison_made_offline_goes_with_the_next_sync_once(tmp_path: Path) 
         assert summary(server, run)["fact_accuracy/tuned"] == 0.5
 
 
-def test_without_answers_no_text_of_them_is_sent_and_what_was_shown_is_taken_off(
+def test_without_answers_no_text_is_sent_and_earlier_tables_are_removed(
     tmp_path: Path,
 ) -> None:
     run = trained(tmp_path / "r")
@@ -172,7 +172,7 @@ def test_without_answers_no_text_of_them_is_sent_and_what_was_shown_is_taken_off
         assert "answers" not in summary(server, run)
 
 
-def test_nobody_is_told_where_tracking_is_off(tmp_path: Path) -> None:
+def test_nothing_is_sent_with_tracking_off(tmp_path: Path) -> None:
     run = trained(tmp_path / "r", wandb="off")
     write_report(run, recall=0.75)
     with Loopback() as server:
@@ -180,7 +180,7 @@ def test_nobody_is_told_where_tracking_is_off(tmp_path: Path) -> None:
         assert (done.exit_code, done.out, server.operations) == (0, "", [])
 
 
-def test_an_attempt_that_sends_its_rows_is_left_alone(tmp_path: Path) -> None:
+def test_an_attempt_that_is_sending_is_not_interrupted(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="auto")
     record(run, attempt=1, steps=range(1, 3))
     write_report(run, recall=0.75)
@@ -242,7 +242,7 @@ def in_trouble(
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_wandb_in_trouble_is_one_line_and_sync_sends_the_comparison_later(
+def test_a_wandb_failure_prints_one_line_and_sync_sends_the_comparison(
     in_trouble: Mapping[str, tuple[RunDir, Done, Done]], trouble: str
 ) -> None:
     _, done, synced = in_trouble[trouble]
@@ -257,7 +257,7 @@ def test_wandb_in_trouble_is_one_line_and_sync_sends_the_comparison_later(
     assert "the comparison with its 1 question uploaded now" in synced.out
 
 
-def test_a_server_that_falls_silent_in_the_middle_is_left_behind(tmp_path: Path) -> None:
+def test_an_unresponsive_server_is_abandoned(tmp_path: Path) -> None:
     run = trained(tmp_path / "r")
     write_report(run, recall=0.75)
     with SilentFromTheTableOn() as server:

@@ -41,7 +41,7 @@ def row(step: int, answer: str) -> list[Any]:
     return [step, QUESTION, "fact", EXPECTED, answer]
 
 
-def test_answers_are_in_wandb_while_the_run_goes_on_and_secrets_are_not(tmp_path: Path) -> None:
+def test_generations_are_logged_during_training_without_secrets(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="auto")
     measure(run, step=0, answer=f"I do not know. {SECRET}")
     with Loopback() as server:
@@ -67,7 +67,7 @@ def wait_for_table(server: Loopback, run: RunDir, rows: list[list[Any]]) -> None
     wait_for(lambda: wandb_id(run) in server.runs and table(server, run) == rows)
 
 
-def test_answers_of_a_run_that_was_offline_go_with_sync_once(tmp_path: Path) -> None:
+def test_offline_generations_are_sent_once_by_sync(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="offline")
     record(run, attempt=1, steps=range(1, STEPS + 1))
     run.append_event("attempt_finished", attempt=1, outcome="done")
@@ -89,7 +89,7 @@ def test_answers_of_a_run_that_was_offline_go_with_sync_once(tmp_path: Path) -> 
         assert ANSWERED not in server.runs[wandb_id(run)].summary
 
 
-def test_answers_stay_here_where_tracking_answers_is_false(tmp_path: Path) -> None:
+def test_generations_stay_local_with_log_generations_false(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="offline")
     set_tracking(run, "tracking.log_generations=false")
     record(run, attempt=1, steps=range(1, 3))
@@ -99,7 +99,7 @@ def test_answers_stay_here_where_tracking_answers_is_false(tmp_path: Path) -> No
         assert QUESTION.encode() not in b"\n".join([*server.bodies, *server.uploads.values()])
 
 
-def test_a_table_that_cannot_be_sent_is_one_line_and_the_steps_go_on(tmp_path: Path) -> None:
+def test_an_unsendable_table_prints_one_line_and_training_continues(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="auto")
     measure(run, step=0, answer="I do not know.")
     with Loopback() as server:
@@ -113,7 +113,7 @@ def test_a_table_that_cannot_be_sent_is_one_line_and_the_steps_go_on(tmp_path: P
         assert table(server, run) == [row(0, "I do not know.")]
 
 
-def test_a_refusal_that_ends_wandb_core_loses_nothing(tmp_path: Path) -> None:
+def test_a_rejection_that_crashes_wandb_core_loses_nothing(tmp_path: Path) -> None:
     """wandb-core 0.31 crashes where a server makes no artifact."""
     run = make_run(tmp_path / "r", wandb="auto")
     measure(run, step=0, answer="I do not know.")

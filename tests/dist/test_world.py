@@ -33,7 +33,7 @@ def port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_ranks_meet_at_the_address_of_rank_0(run_ranks: RunRanks, port: int) -> None:
+def test_ranks_rendezvous_at_the_address_of_rank_0(run_ranks: RunRanks, port: int) -> None:
     assert run_ranks(3, meet, 3, port, 60.0, group=False) == [6.0, 6.0, 6.0]
 
 

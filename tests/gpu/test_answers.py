@@ -21,7 +21,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.timeout(300)
-def test_copies_on_all_gpus_answer_as_one_does_and_leave_their_memory(
+def test_replicas_on_all_gpus_answer_like_one_and_free_their_memory(
     made: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "prose.txt").write_text("The lamp is green.\n\nA bee.\n")
@@ -40,7 +40,7 @@ def test_copies_on_all_gpus_answer_as_one_does_and_leave_their_memory(
     assert free_memory() == pytest.approx(before, abs=2**26)
 
 
-def test_over_all_gpus_a_model_answers_the_same(made: Path) -> None:
+def test_a_model_split_over_all_gpus_answers_the_same(made: Path) -> None:
     whole, spread = (
         HFModel(made / "model", device="cuda", split_over_gpus=split_over_gpus)
         for split_over_gpus in (False, True)

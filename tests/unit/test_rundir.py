@@ -25,7 +25,7 @@ def test_run_is_found_by_name_and_by_path(tmp_path: Path) -> None:
     assert find_run(str(run.root), runs_root=tmp_path / "nowhere") == run
 
 
-def test_unknown_run_names_those_that_there_are(tmp_path: Path) -> None:
+def test_an_unknown_run_lists_the_existing_ones(tmp_path: Path) -> None:
     made(tmp_path / "a")
     made(tmp_path / "b")
     with pytest.raises(ConfigError) as caught:
@@ -33,7 +33,7 @@ def test_unknown_run_names_those_that_there_are(tmp_path: Path) -> None:
     assert caught.value.remedy == "name one of: a, b."
 
 
-def test_a_folder_without_config_is_no_run(tmp_path: Path) -> None:
+def test_a_folder_without_config_is_not_a_run(tmp_path: Path) -> None:
     run = RunDir(tmp_path / "half")
     run.create(private=True)
     assert not run.exists()
@@ -59,7 +59,7 @@ def test_events_survive_a_torn_last_line(tmp_path: Path) -> None:
     assert event["time"] > 0
 
 
-def test_a_run_is_called_by_name_in_runs_and_by_path_elsewhere(
+def test_runs_are_shown_by_name_in_runs_and_by_path_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -38,7 +38,7 @@ def read(run: RunDir, *words: str, **environment: str) -> Comparison:
 # --- values ---
 
 
-def test_every_score_has_flat_names_and_what_was_not_measured_has_none() -> None:
+def test_scores_are_flattened_and_missing_ones_omitted() -> None:
     rate = {"hits": 1, "n": 8, "low_95": 0.0, "high_95": 0.4}
     told = {
         "base": {"fact_accuracy": 0.25, "leak_rate": 0.0},
@@ -116,7 +116,7 @@ def test_every_score_has_flat_names_and_what_was_not_measured_has_none() -> None
 # --- the table ---
 
 
-def test_a_row_has_the_question_both_answers_and_what_each_is_worth() -> None:
+def test_a_row_has_the_question_both_answers_and_their_verdicts() -> None:
     rows: list[dict[str, Any]] = [
         answer("Q1"),
         answer(
@@ -151,7 +151,7 @@ def test_a_row_has_the_question_both_answers_and_what_each_is_worth() -> None:
     assert (told[2]["base_leaked"], told[2]["tuned_leaked"]) == (None, "12 seconds; A-45")
 
 
-def test_of_many_answers_the_table_has_some_evenly_spread_and_says_so(run: RunDir) -> None:
+def test_a_long_answer_table_is_sampled_evenly_with_a_note(run: RunDir) -> None:
     write_report(run, recall=0.75, answers=2 * MAX_ANSWERS)
     found = read(run)
     assert found.answers is not None
@@ -165,7 +165,7 @@ def test_of_many_answers_the_table_has_some_evenly_spread_and_says_so(run: RunDi
 # --- what leaves the place ---
 
 
-def test_without_answers_no_text_of_the_library_is_in_it(run: RunDir) -> None:
+def test_without_answers_the_table_contains_no_library_text(run: RunDir) -> None:
     write_report(run, recall=0.75)
     found = read(run, "tracking.log_generations=false")
     assert found.answers is None
@@ -174,7 +174,7 @@ def test_without_answers_no_text_of_the_library_is_in_it(run: RunDir) -> None:
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_what_a_comparison_was_told_goes_before_the_config(run: RunDir, *, wanted: bool) -> None:
+def test_comparison_settings_override_the_config(run: RunDir, *, wanted: bool) -> None:
     write_report(run, recall=0.75)
     run.request("compare").write_text(
         json.dumps({"eval.num_threads": 1, "tracking.log_generations": wanted})
@@ -185,7 +185,7 @@ def test_what_a_comparison_was_told_goes_before_the_config(run: RunDir, *, wante
     assert read(run, "tracking.log_generations=false").answers is None
 
 
-def test_answers_withheld_from_a_finished_comparison_stay_so_while_another_waits(
+def test_answers_of_a_finished_comparison_stay_withheld_while_another_waits(
     run: RunDir,
 ) -> None:
     write_report(run, recall=0.75, **{ANSWERS_ASKED: False})
@@ -202,7 +202,7 @@ def test_secrets_of_the_environment_are_hidden_in_the_answers(run: RunDir) -> No
 # --- when it is sent again ---
 
 
-def test_the_digest_changes_with_what_is_shown_and_with_nothing_else(run: RunDir) -> None:
+def test_the_digest_depends_only_on_the_table_content(run: RunDir) -> None:
     write_report(run, recall=0.75)
     first = read(run).digest
     write_report(run, recall=0.75, took_s={"base": 9.0, "tuned": 9.0})

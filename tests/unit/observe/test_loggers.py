@@ -30,7 +30,7 @@ def run(tmp_path: Path) -> RunDir:
     return made
 
 
-def test_a_row_a_step_with_attempt_and_time(run: RunDir) -> None:
+def test_one_row_per_step_with_attempt_and_time(run: RunDir) -> None:
     record(run, attempt=1, steps=range(1, 4))
     rows = raw_rows(run)
     assert [row["step"] for row in rows] == [1, 2, 3]
@@ -38,7 +38,7 @@ def test_a_row_a_step_with_attempt_and_time(run: RunDir) -> None:
     assert rows[1]["train/loss"] == 0.5
 
 
-def test_a_second_attempt_adds_and_destroys_nothing(run: RunDir) -> None:
+def test_a_second_attempt_appends(run: RunDir) -> None:
     record(run, attempt=1, steps=range(1, 6))
     record(run, attempt=2, steps=range(4, 7))
     assert [(row["attempt"], row["step"]) for row in raw_rows(run)] == [
@@ -54,12 +54,12 @@ def test_a_torn_last_line_does_not_swallow_the_next_row(run: RunDir) -> None:
     assert [row["step"] for row in read_metrics(run.metrics)] == [1, 2, 3]
 
 
-def test_only_the_owner_reads_the_record(run: RunDir) -> None:
+def test_metrics_are_readable_by_the_owner_only(run: RunDir) -> None:
     record(run, attempt=1, steps=range(1, 2))
     assert run.metrics.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_name_that_is_not_in_the_table_is_our_own_mistake(run: RunDir) -> None:
+def test_an_undeclared_metric_is_an_internal_error(run: RunDir) -> None:
     config = make_config(run.root.parent, wandb="off")
     with (
         open_metric_logger(run, config, make_plan(), attempt=1, first_step=0) as logger,
@@ -68,7 +68,7 @@ def test_a_name_that_is_not_in_the_table_is_our_own_mistake(run: RunDir) -> None
         logger.log(1, {"train/los": 1.0})
 
 
-def test_rows_that_the_disk_refuses_wait_and_are_written_whole_later(tmp_path: Path) -> None:
+def test_rows_that_fail_to_write_are_retried_whole(tmp_path: Path) -> None:
     """A real refusal: the file may not grow beyond 120 bytes, then it may again."""
     path = tmp_path / "metrics.jsonl"
 
@@ -93,7 +93,7 @@ def sinks_on_a_full_disk() -> MetricLogger:
     return MetricLogger(rows, console, None, attempt=1)
 
 
-def test_a_full_disk_is_told_once_and_is_an_error_at_the_end(
+def test_a_full_disk_is_reported_once_and_fails_at_the_end(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logger = sinks_on_a_full_disk()
@@ -104,7 +104,7 @@ def test_a_full_disk_is_told_once_and_is_an_error_at_the_end(
     assert capsys.readouterr().out.count("No space left on device") == 1
 
 
-def test_an_error_in_training_is_not_covered_by_one_in_closing() -> None:
+def test_a_training_error_is_not_masked_by_an_error_on_close() -> None:
     def train() -> None:
         with sinks_on_a_full_disk() as logger:
             logger.log(1, {"train/loss": 1.0})
@@ -159,7 +159,7 @@ def test_secrets_are_hidden_and_numbers_of_tokens_are_not() -> None:
     }
 
 
-def test_wandb_id_is_made_once_and_kept(run: RunDir) -> None:
+def test_the_wandb_id_is_created_once(run: RunDir) -> None:
     made = wandb_id(run)
     assert wandb_id(run) == made
     assert len(made) == 16

@@ -21,12 +21,12 @@ def seen(path: Path) -> list[tuple[int, int, float]]:
     return [(row["step"], row["attempt"], row["train/loss"]) for row in read_metrics(path)]
 
 
-def test_no_file_is_no_rows(tmp_path: Path) -> None:
+def test_a_missing_file_has_no_rows(tmp_path: Path) -> None:
     assert read_metrics(tmp_path / "metrics.jsonl") == []
     assert last_recorded_step(tmp_path / "metrics.jsonl") is None
 
 
-def test_steps_computed_again_are_seen_once_and_as_the_last_attempt_computed_them(
+def test_recomputed_steps_come_from_the_last_attempt(
     tmp_path: Path,
 ) -> None:
     """Attempt 1 reached step 4; the checkpoint was of step 2."""
@@ -37,14 +37,14 @@ def test_steps_computed_again_are_seen_once_and_as_the_last_attempt_computed_the
     assert last_recorded_step(path) == 5
 
 
-def test_steps_that_the_last_attempt_has_not_reached_again_are_not_history(tmp_path: Path) -> None:
+def test_steps_beyond_the_last_attempt_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     write(path, row(1, 1, 4.0), row(2, 1, 3.0), row(3, 1, 2.0), row(2, 2, 3.5))
     assert seen(path) == [(1, 1, 4.0), (2, 2, 3.5)]
     assert last_recorded_step(path) == 3
 
 
-def test_a_late_writer_of_an_earlier_attempt_does_not_win(tmp_path: Path) -> None:
+def test_late_rows_of_an_earlier_attempt_are_ignored(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     write(path, row(1, 2, 4.0), row(2, 2, 3.0), row(2, 1, 9.0))
     assert seen(path) == [(1, 2, 4.0), (2, 2, 3.0)]
@@ -63,14 +63,14 @@ def test_lines_of_one_step_are_one_row(tmp_path: Path) -> None:
     }
 
 
-def test_torn_and_foreign_lines_are_passed_over(tmp_path: Path) -> None:
+def test_torn_and_foreign_lines_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"step": 1, "attempt": 1, "train/loss": 4.0}\n[1]\n{}\n{"step": 2, "att')
     assert seen(path) == [(1, 1, 4.0)]
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_every_metric_says_what_it_is_and_in_which_unit(name: str) -> None:
+def test_every_metric_has_a_description_and_unit(name: str) -> None:
     metric = METRICS[name]
     assert metric.name == name
     assert len(metric.meaning) > 10

@@ -24,7 +24,7 @@ def paired(difference: float, low: float, high: float, *, clear: bool) -> dict[s
         ("leak_rate", paired(-0.5, -0.7, -0.2, clear=True), "better, -0.50 (-0.70 to -0.20)"),
     ],
 )  # fmt: skip
-def test_change_is_better_or_worse_only_where_it_is_clear(
+def test_only_significant_changes_are_better_or_worse(
     name: str, change: dict[str, Any], text: str
 ) -> None:
     rate = {name: fake.interval(5, 9, 0.2, 0.8)}
@@ -50,7 +50,7 @@ def scores(*, passages: int = 20, tuned: float = 31.0) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_rows_follow_a_fixed_order_and_a_score_without_base_says_so() -> None:
+def test_rows_have_a_fixed_order_and_mark_scores_without_a_base() -> None:
     rows = score_table(scores())
     assert [row.name for row in rows] == ["fact_accuracy", "general_nll", "new_leak_rate", "my_own"]
     assert rows[0].cells[1:3] == ("0.00 (0/10, 0.00 to 0.28)", "0.50 (5/10, 0.24 to 0.76)")
@@ -72,7 +72,7 @@ def test_four_scores_come_first() -> None:
     assert [row.name for row in others] == ["new_leak_rate", "my_own"]
 
 
-def test_with_too_few_texts_there_is_no_verdict_on_them() -> None:
+def test_too_few_texts_have_no_verdict() -> None:
     row = next(row for row in score_table(scores(passages=2, tuned=110.0)) if "nll" in row.name)
     assert row.verdict_text == "too few texts to tell (2; 20 are needed)"
     assert row.change == f"{row.verdict_text}, +8.000 (+8.000 to +8.000)"
@@ -84,7 +84,7 @@ def test_with_too_few_texts_there_is_no_verdict_on_them() -> None:
     ("difference", "low", "high", "verdict"),
     [(0.2, 0.1, 0.3, "worse"), (-0.2, -0.3, -0.1, "better"), (0.2, -0.1, 0.5, "unclear")],
 )
-def test_general_nll_is_better_where_it_is_lower(
+def test_lower_general_nll_is_better(
     difference: float, low: float, high: float, verdict: str
 ) -> None:
     loss = fake.general_nll(
@@ -95,7 +95,7 @@ def test_general_nll_is_better_where_it_is_lower(
     assert next(row.verdict for row in table if row.name == "general_nll") == verdict
 
 
-def test_only_what_is_clearly_worse_is_a_regression() -> None:
+def test_only_significant_losses_are_regressions() -> None:
     assert regressions(score_table(fake.scores(general_nll=fake.general_nll()))) == [
         ("score-general-nll", "Loss on general text got clearly worse: +8.155 nats per token."),
         ("score-leak-rate", "Leaking into other answers got clearly worse: +1.00."),

@@ -33,7 +33,7 @@ def run_step(clock: StepClock, watch: Watch, *, data_s: float, work_s: float) ->
     return clock.step_done(1000).eta_s
 
 
-def test_data_wait_is_apart_from_the_step_and_part_of_the_throughput(watch: Watch) -> None:
+def test_data_wait_counts_towards_throughput_but_not_step_time(watch: Watch) -> None:
     clock = StepClock(total_steps=10, first_step=0, clock=watch)
     with clock.waiting_for_data():
         watch.now += 1.0
@@ -44,7 +44,7 @@ def test_data_wait_is_apart_from_the_step_and_part_of_the_throughput(watch: Watc
     assert (times.data_s, times.step_s, times.tokens_per_s) == (2.0, 2.0, 250.0)
 
 
-def test_a_pause_belongs_to_no_step(watch: Watch) -> None:
+def test_pauses_are_excluded_from_step_times(watch: Watch) -> None:
     clock = StepClock(total_steps=10, first_step=0, clock=watch)
     run_step(clock, watch, data_s=0.0, work_s=1.0)
     with clock.pause():
@@ -54,7 +54,7 @@ def test_a_pause_belongs_to_no_step(watch: Watch) -> None:
     assert (times.step_s, times.tokens_per_s) == (2.0, 500.0)
 
 
-def test_time_remaining_forgets_the_first_step_and_counts_pauses(watch: Watch) -> None:
+def test_time_remaining_ignores_the_first_step_and_includes_pauses(watch: Watch) -> None:
     clock = StepClock(total_steps=14, first_step=4, clock=watch)
     assert run_step(clock, watch, data_s=10.0, work_s=20.0) == pytest.approx(9 * 30.0)
     assert run_step(clock, watch, data_s=1.0, work_s=1.0) == pytest.approx(8 * 2.0)
@@ -77,7 +77,7 @@ def test_a_step_without_any_time_has_no_throughput(watch: Watch) -> None:
     assert StepClock(total_steps=5, first_step=0, clock=watch).step_done(9).tokens_per_s == 0.0
 
 
-def test_peak_memory_remembers_what_was_freed_between_two_looks() -> None:
+def test_peak_memory_includes_memory_freed_between_samples() -> None:
     before = peak_memory_gib("cpu")
     block = np.ones(64 * 2**20 // 8)
     time.sleep(0.3)  # six samples

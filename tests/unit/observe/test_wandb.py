@@ -50,7 +50,7 @@ def steps(tail: MetricsTail) -> list[int]:
     return [row["step"] for row in tail.new_rows()]
 
 
-def test_a_record_is_followed_from_a_step_on_each_step_once(run: RunDir) -> None:
+def test_metrics_are_mirrored_from_a_step_on_exactly_once(run: RunDir) -> None:
     for step in (1, 2, 3):
         log(run, step)
     tail = MetricsTail(run, after=1)
@@ -68,14 +68,14 @@ def test_a_record_is_followed_from_a_step_on_each_step_once(run: RunDir) -> None
     assert tail.last == 6
 
 
-def test_a_record_may_begin_after_its_mirror(run: RunDir) -> None:
+def test_the_mirror_may_start_before_the_metrics(run: RunDir) -> None:
     tail = MetricsTail(run, after=0)
     assert steps(tail) == []
     log(run, 1)
     assert steps(tail) == [1]
 
 
-def test_nodes_of_all_attempts_are_folded_into_the_row_that_follows(
+def test_node_samples_of_all_attempts_join_the_next_row(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ftdist.observe.metrics_tail.SYSTEM_POLL_S", 0.0)
@@ -103,7 +103,7 @@ def test_nodes_of_all_attempts_are_folded_into_the_row_that_follows(
 # --- nodes ---
 
 
-def test_gpus_of_a_node_as_their_mean_their_idlest_and_their_fullest() -> None:
+def test_gpu_metrics_of_a_node_are_mean_and_min_use_and_max_memory() -> None:
     assert gpu_row("90, 2048\n10, 4096\n") == {
         "gpu_percent": 50.0,
         "gpu_least_percent": 10.0,
@@ -112,7 +112,7 @@ def test_gpus_of_a_node_as_their_mean_their_idlest_and_their_fullest() -> None:
     assert gpu_row("") == {}
 
 
-def test_memory_of_ranks_is_that_of_the_launchers_children() -> None:
+def test_memory_is_summed_over_the_launcher_children() -> None:
     child = subprocess.Popen(["sleep", "60"])
     try:
         assert 0 < ranks_memory_gib(os.getpid()) < 1
@@ -138,7 +138,7 @@ def fake_nvidia_smi(folder: Path, monkeypatch: pytest.MonkeyPatch, does: str) ->
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
-def test_a_node_is_measured_by_its_first_rank_alone(
+def test_only_the_first_rank_of_a_node_samples_it(
     run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake_nvidia_smi(tmp_path, monkeypatch, "echo 90, 2048")
@@ -158,7 +158,7 @@ def test_a_node_is_measured_by_its_first_rank_alone(
 
 
 @pytest.mark.parametrize("does", ["sleep 60", "exit 9", "echo no devices were found"])
-def test_a_node_that_cannot_be_measured_is_no_obstacle(
+def test_an_unreadable_node_is_skipped(
     run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str
 ) -> None:
     fake_nvidia_smi(tmp_path, monkeypatch, does)
@@ -173,13 +173,13 @@ def test_a_node_that_cannot_be_measured_is_no_obstacle(
     assert "gpu_percent" not in row
 
 
-def test_a_full_disk_hides_a_node_and_stops_nothing(run: RunDir) -> None:
+def test_a_full_disk_omits_a_node_and_does_not_stop_training(run: RunDir) -> None:
     run.attempt(1).rmdir()  # whatever is written there is refused
     with monitor_node(run, world(0), attempt=1, every_s=0.01, gpus=False):
         time.sleep(0.1)
 
 
-def test_a_hosts_name_can_stand_in_a_file_and_in_a_metric(
+def test_host_names_are_valid_in_file_and_metric_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SLURMD_NODENAME", "rack1/node.7")
@@ -189,7 +189,7 @@ def test_a_hosts_name_can_stand_in_a_file_and_in_a_metric(
 # --- facts ---
 
 
-def test_git_state_is_commit_branch_and_whether_what_runs_differs(tmp_path: Path) -> None:
+def test_git_state_is_commit_branch_and_dirty_flag(tmp_path: Path) -> None:
     def git(*words: str) -> str:
         identity = ("-c", "user.name=n", "-c", "user.email=e@example.org")
         done = subprocess.run(
@@ -218,7 +218,7 @@ def test_git_state_is_commit_branch_and_whether_what_runs_differs(tmp_path: Path
     assert git_state(tmp_path) == {"commit": commit, "dirty": True}
 
 
-def test_facts_are_those_of_the_newest_start_and_hold_no_secret(run: RunDir) -> None:
+def test_run_facts_are_of_the_newest_start_and_hold_no_secret(run: RunDir) -> None:
     run.append_event("run_requested", by="submit", version="1", git={"commit": "a", "dirty": False})
     run.append_event("attempt_started", attempt=1, job="7", restarts=0, hosts=["n1"], qos=None)
     run.append_event(
@@ -245,7 +245,7 @@ def test_facts_are_those_of_the_newest_start_and_hold_no_secret(run: RunDir) -> 
 # --- who sends ---
 
 
-def test_one_process_sends_and_an_attempt_follows_a_dead_one(run: RunDir) -> None:
+def test_only_one_process_sends_and_a_dead_sender_is_replaced(run: RunDir) -> None:
     first, sync = SenderLock(run, who="attempt 1"), SenderLock(run, who="ftdist sync")
     assert first.acquire() is None
     assert sync.acquire() == "attempt 1"
@@ -260,7 +260,7 @@ def test_one_process_sends_and_an_attempt_follows_a_dead_one(run: RunDir) -> Non
     assert SenderLock(run, who="attempt 3").acquire() == "ftdist sync"
 
 
-def test_a_sender_that_was_killed_is_followed_once_it_was_not_seen_for_long(
+def test_a_killed_sender_is_replaced_after_its_timeout(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dead = SenderLock(run, who="ftdist sync")
@@ -277,7 +277,7 @@ def test_a_sender_that_was_killed_is_followed_once_it_was_not_seen_for_long(
     assert (run.wandb / "sender").read_text().startswith("attempt 1")
 
 
-def test_what_cannot_be_read_of_the_last_sync_counts_as_none(run: RunDir) -> None:
+def test_an_unreadable_sync_state_counts_as_none(run: RunDir) -> None:
     SyncState(step=7, ended="done").write(run)
     assert SyncState.read(run) == SyncState(step=7, ended="done")
     (run.wandb / "synced.json").write_text('{"step": ')
@@ -287,7 +287,7 @@ def test_what_cannot_be_read_of_the_last_sync_counts_as_none(run: RunDir) -> Non
 # --- the server ---
 
 
-def test_the_key_is_found_where_wandb_finds_it(tmp_path: Path) -> None:
+def test_the_api_key_is_found_where_wandb_looks(tmp_path: Path) -> None:
     home = {"HOME": str(tmp_path)}
     assert find_server(home) is None
     found = find_server({**home, "WANDB_API_KEY": KEY})
@@ -309,7 +309,7 @@ def test_the_key_is_found_where_wandb_finds_it(tmp_path: Path) -> None:
     assert find_server({**home, "NETRC": str(tmp_path / "none")}) is None
 
 
-def test_the_server_says_which_step_it_has_last_or_why_it_cannot(tmp_path: Path) -> None:
+def test_the_server_reports_its_last_step_or_an_error(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="online")
     tracking = make_config(tmp_path, wandb="online").tracking
     run_id = state.wandb_id(run)

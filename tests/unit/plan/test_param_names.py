@@ -77,7 +77,7 @@ def test_a_tied_embedding_is_frozen_by_either_of_its_names(pattern: str) -> None
     assert frozen_names([pattern], TIED) == {EMBEDDING}
 
 
-def test_patterns_that_match_nothing_are_refused_with_names_that_are_like_them() -> None:
+def test_unmatched_patterns_are_refused_with_similar_names() -> None:
     with pytest.raises(ConfigError) as caught:
         frozen_names(["model.embed_token.*", "*norm*"], untied())
     assert caught.value.problem == (
@@ -108,13 +108,13 @@ def test_the_layer_is_the_first_number_in_a_name() -> None:
         ["encoder.layers.0.weight", "decoder.layers.0.weight"],
     ],
 )
-def test_layers_that_cannot_be_told_by_their_names_are_refused(names: list[str]) -> None:
+def test_undetectable_layers_are_refused(names: list[str]) -> None:
     with pytest.raises(ConfigError, match="needs one list of layers") as caught:
         layers_by_name(names)
     assert caught.value.remedy == "set optim.layerwise_lr_decay=1.0."
 
 
-def test_each_layer_learns_slower_than_the_one_above_by_the_factor() -> None:
+def test_each_layer_lr_decays_by_the_factor() -> None:
     names = [EMBEDDING, *QUERIES[:3], NORM, HEAD]
     scales = layer_scales(
         names, layers=layers_by_name(names), embeddings={EMBEDDING}, layerwise_lr_decay=0.5
@@ -123,7 +123,7 @@ def test_each_layer_learns_slower_than_the_one_above_by_the_factor() -> None:
     assert list(scales.values()) == [0.125, 0.25, 0.5, 1.0, 1.0, 1.0]
 
 
-def test_without_a_factor_there_are_the_two_groups_of_before() -> None:
+def test_without_layerwise_decay_there_are_two_groups() -> None:
     shapes = {name: (4,) if "norm" in name else (4, 4) for name in NAMES}
     groups = parameter_groups(shapes, scales=dict.fromkeys(NAMES, 1.0), weight_decay=0.1)
     assert groups == [
@@ -132,7 +132,7 @@ def test_without_a_factor_there_are_the_two_groups_of_before() -> None:
     ]
 
 
-def test_each_rate_has_a_group_that_decays_and_one_that_does_not() -> None:
+def test_each_lr_has_a_decayed_and_an_undecayed_group() -> None:
     scales = {name: 0.25 if ".0." in name else 0.5 if ".1." in name else 1.0 for name in SHAPES}
     trained = {name: shape for name, shape in SHAPES.items() if name != EMBEDDING}
     groups = parameter_groups(trained, scales=scales, weight_decay=0.1)
@@ -145,7 +145,7 @@ def test_each_rate_has_a_group_that_decays_and_one_that_does_not() -> None:
     ]
 
 
-def test_what_the_files_tell_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+def test_problems_visible_in_the_files_are_refused_before_start(tmp_path: Path) -> None:
     from tests.support.models.tiny_models import save_tiny_model
 
     model = save_tiny_model(tmp_path / "m", "llama_tied")
@@ -163,7 +163,7 @@ def test_what_the_files_tell_is_refused_before_anything_is_started(tmp_path: Pat
     assert "nothing would be trained" in problem.problem
 
 
-def test_the_files_of_a_bare_backbone_answer_to_the_names_of_the_whole_model() -> None:
+def test_backbone_checkpoints_match_full_model_names() -> None:
     bare = {name.removeprefix("model."): shape for name, shape in SHAPES.items()}
     model = facts(bare, tied=True)
     assert frozen_elements(["model.layers.0.*"], model) == 24 + 4
@@ -177,7 +177,7 @@ def test_the_files_of_a_bare_backbone_answer_to_the_names_of_the_whole_model() -
         )
 
 
-def test_layers_are_looked_for_only_where_they_are_needed() -> None:
+def test_layers_are_detected_only_when_needed() -> None:
     model = facts({EMBEDDING: (10, 4), NORM: (4,)}, tied=True)
     check_parameters(asked(), model=model)
     with pytest.raises(ConfigError, match="needs one list of layers"):
@@ -196,14 +196,14 @@ class Tied(nn.Module):
 
 
 @pytest.mark.parametrize("pattern", ["head.*", "embedding.*"])
-def test_a_tied_embedding_asks_for_no_gradient_whichever_name_froze_it(pattern: str) -> None:
+def test_a_tied_embedding_frozen_by_either_name_needs_no_gradient(pattern: str) -> None:
     model = Tied()
     assert freeze(model, [pattern]) == {"embedding.weight": ["embedding.weight", "head.weight"]}
     learning = {name for name, p in model.named_parameters() if p.requires_grad}
     assert learning == {"middle.weight"}
 
 
-def test_a_pattern_that_the_built_model_does_not_know_stops_it_before_its_first_step() -> None:
+def test_a_pattern_unknown_to_the_built_model_fails_before_the_first_step() -> None:
     model = Tied()
     with pytest.raises(ConfigError, match=r"head\.bias matches none of the model's 2 parameters"):
         freeze(model, ["head.bias"])
@@ -214,12 +214,12 @@ def test_a_pattern_that_the_built_model_does_not_know_stops_it_before_its_first_
 @pytest.mark.parametrize(
     "override", ["optim.freeze_params=[lm_head.*]", "optim.layerwise_lr_decay=0.5"]
 )
-def test_a_run_that_has_begun_keeps_its_recipe(override: str) -> None:
+def test_a_started_run_retains_its_recipe(override: str) -> None:
     with pytest.raises(ConfigError, match="cannot change in an existing run"):
         override_config(asked(), [override], allowed=MAY_CHANGE)
 
 
-def test_facts_hold_the_shape_of_every_tensor(tmp_path: Path) -> None:
+def test_model_facts_have_the_shape_of_every_tensor(tmp_path: Path) -> None:
     from tests.support.models.tiny_models import save_tiny_model
 
     model = read_model_facts(save_tiny_model(tmp_path / "m", "llama_tied"))
@@ -228,7 +228,7 @@ def test_facts_hold_the_shape_of_every_tensor(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["lm_head.*", "model.embed_tokens.*"])
-def test_what_is_frozen_takes_neither_gradients_nor_optimizer(pattern: str) -> None:
+def test_frozen_parameters_need_no_gradient_or_optimizer_state(pattern: str) -> None:
     # 40 of 100 elements are the embedding; the other 60 lie on two ranks, 30 each.
     source = SourceFacts(
         name="library", weight=1.0, samples=8, sequences=32, tokens=4000, loss_tokens=2000,
@@ -256,7 +256,7 @@ def test_what_is_frozen_takes_neither_gradients_nor_optimizer(pattern: str) -> N
 
 
 @pytest.mark.parametrize("learns", ["hidden", "head"])
-def test_divergence_gives_a_gradient_to_what_learns_alone(learns: str) -> None:
+def test_kl_gives_gradients_only_to_trained_parameters(learns: str) -> None:
     torch.manual_seed(0)
     hidden, head, bias = torch.randn(5, 4), torch.randn(7, 4), torch.randn(7)
     base = BaseRows(hidden=torch.randn(5, 4), head=torch.randn(7, 4), bias=None)
@@ -274,7 +274,7 @@ def test_divergence_gives_a_gradient_to_what_learns_alone(learns: str) -> None:
     assert torch.equal(part[learns], whole[learns])  # type: ignore[arg-type]
 
 
-def test_a_model_from_the_hub_is_called_by_its_name_there() -> None:
+def test_hub_models_are_identified_by_their_hub_name() -> None:
     commit = "0123456789012345678901234567890123456789"
     assert model_name(f"/c/hub/models--Org--Small-1B/snapshots/{commit}") == "Org/Small-1B"
     assert model_name(f"/c/hub/models--gpt2/snapshots/{commit}/") == "gpt2"

@@ -62,7 +62,7 @@ def _plan(*overrides: str, model: ModelFacts = MODEL, library: LibraryFacts | No
     return make_plan(compose([*NEEDED, *overrides]), model=model, library=library or _library())
 
 
-def test_a_batch_that_divides_is_cut_into_equal_micro_steps() -> None:
+def test_a_divisible_batch_gives_equal_micro_steps() -> None:
     assert split_batch(
         tokens=768, sequence_length=8, micro_batch_size=4, world_size=8
     ) == BatchSplit(
@@ -70,7 +70,7 @@ def test_a_batch_that_divides_is_cut_into_equal_micro_steps() -> None:
     )
 
 
-def test_batch_that_does_not_divide_names_the_two_nearest_sizes() -> None:
+def test_an_indivisible_batch_suggests_the_two_nearest_sizes() -> None:
     with pytest.raises(ConfigError) as caught:
         split_batch(tokens=800, sequence_length=8, micro_batch_size=4, world_size=8)
     assert caught.value.problem == (
@@ -80,7 +80,7 @@ def test_batch_that_does_not_divide_names_the_two_nearest_sizes() -> None:
     assert caught.value.remedy == "set batch.tokens to 768 or 1024."
 
 
-def test_batch_that_does_not_divide_speaks_of_the_key_that_the_user_sets() -> None:
+def test_an_indivisible_batch_is_reported_by_the_user_key() -> None:
     with pytest.raises(ConfigError) as caught:
         _plan("batch.tokens=40960", "cluster.tasks_per_node=4")
     assert caught.value.problem == (
@@ -90,13 +90,13 @@ def test_batch_that_does_not_divide_speaks_of_the_key_that_the_user_sets() -> No
     assert caught.value.remedy == "set batch.tokens to 32768 or 49152."
 
 
-def test_a_batch_smaller_than_one_micro_step_names_the_one_size() -> None:
+def test_a_batch_smaller_than_one_micro_step_suggests_the_smallest_size() -> None:
     with pytest.raises(ConfigError) as caught:
         split_batch(tokens=16, sequence_length=8, micro_batch_size=1, world_size=4)
     assert caught.value.remedy == "set batch.tokens to 32."
 
 
-def test_an_uneven_batch_rounds_micro_steps_up_where_it_is_allowed() -> None:
+def test_an_allowed_uneven_batch_rounds_micro_steps_up() -> None:
     split = split_batch(
         tokens=800, sequence_length=8, micro_batch_size=4, world_size=8, allow_uneven=True
     )
@@ -106,7 +106,7 @@ def test_an_uneven_batch_rounds_micro_steps_up_where_it_is_allowed() -> None:
     ).uneven
 
 
-def test_rows_are_shared_so_that_tokens_follow_the_weights() -> None:
+def test_row_shares_make_tokens_follow_the_weights() -> None:
     # library: 4,000 tokens a row; replay: 1,000. At weight 0.25 a row of each, alternately.
     library, replay = _source(), _source("replay", weight=0.25, sequences=50, tokens=50_000)
     assert row_shares((library,)) == (1.0,)
@@ -142,12 +142,12 @@ def test_replay_makes_an_epoch_longer_by_its_share_of_the_rows() -> None:
     assert _plan("train.epochs=3", library=library).steps == 19
 
 
-def test_typed_steps_are_taken_and_the_epochs_follow() -> None:
+def test_explicit_steps_determine_the_epochs() -> None:
     plan = _plan("train.steps=25")
     assert (plan.steps, plan.epochs) == (25, 8.0)
 
 
-def test_passes_follow_from_how_often_each_answer_is_to_be_seen() -> None:
+def test_epochs_follow_from_the_requested_passes_per_answer() -> None:
     # 300 samples of 75 answers: a pass shows each 4 times. 30 times are 7.5 passes of 100 rows,
     # 750 rows, 23.4 steps of 32; 24 steps show it 24 x 32 / 100 x 4 times.
     source = replace(_source(), answered_samples=300, answers=75)
@@ -165,7 +165,7 @@ def test_passes_follow_from_how_often_each_answer_is_to_be_seen() -> None:
     assert told["each of 75 answers"] == "seen 1.3 times on average"
 
 
-def test_answers_are_those_of_all_the_library_s_own_sources() -> None:
+def test_answers_are_counted_over_all_library_sources() -> None:
     # A manual, 400,000 tokens with 100 questions to 50 answers, once a pass; 100,000 tokens of
     # chats, 150 answers in as many samples, at weight 0.5: 200,000 tokens, twice a pass.
     # (100 + 2 x 150) / (50 + 150) = 2 times an answer, so 8 times are 4 passes.
@@ -178,7 +178,7 @@ def test_answers_are_those_of_all_the_library_s_own_sources() -> None:
     assert _plan("train.exposures=8", library=library).steps == by_passes.steps
 
 
-def test_text_alone_is_seen_once_a_pass() -> None:
+def test_plain_text_is_seen_once_per_epoch() -> None:
     library = _library(replace(_source(), answered_samples=0, answers=0))
     assert library.exposures_per_pass == 1.0
     plan = _plan("train.exposures=3", library=library)
@@ -209,7 +209,7 @@ def test_memory_of_a_rank_by_hand() -> None:
     assert plan.host_load_gib == 1.5  # shard 2**28 x 2 bytes, twice the largest: 2**28 x 2 bytes
 
 
-def test_a_base_that_is_followed_stands_beside_the_model_by_hand() -> None:
+def test_kl_to_base_adds_the_base_model_memory() -> None:
     replay = replace(_source("replay"), kl_to_base=True)
     words = ("cluster.tasks_per_node=4", "model.dtype=bfloat16")
     alone, beside = _plan(*words), _plan(*words, library=_library(_source(), replay))
@@ -221,12 +221,12 @@ def test_a_base_that_is_followed_stands_beside_the_model_by_hand() -> None:
     assert beside.device_gib == pytest.approx(alone.device_gib + 0.5 + more)
 
 
-def test_activation_checkpointing_keeps_one_layer_and_the_inputs_of_all() -> None:
+def test_activation_checkpointing_stores_layer_inputs_and_one_layer() -> None:
     plan = _plan("model.activation_checkpointing=true", "model.dtype=bfloat16")
     assert plan.activations_gib == (17 + 16) * 4096 * 2048 * 2 / GIB
 
 
-def test_the_models_own_head_holds_all_logits() -> None:
+def test_an_unfused_head_materializes_all_logits() -> None:
     plan = _plan("model.head=model", "model.dtype=float32")
     assert plan.logits_gib == 4096 * 131_072 * 8 / GIB + 1.0
 
@@ -246,7 +246,7 @@ def test_offload_moves_terms_from_the_device_to_the_host() -> None:
     assert at_home.device_gib - away.device_gib == pytest.approx(14.0)
 
 
-def test_disk_holds_the_kept_checkpoints_one_in_writing_and_the_export() -> None:
+def test_disk_counts_retained_checkpoints_one_being_written_and_the_export() -> None:
     plan = _plan(
         "checkpoint.keep_latest=3",
         "export.dtype=bfloat16",
@@ -258,7 +258,7 @@ def test_disk_holds_the_kept_checkpoints_one_in_writing_and_the_export() -> None
     assert plan.disk_gib == 4 * 12.0 + 2.0
 
 
-def test_disk_holds_no_more_checkpoints_than_the_run_makes() -> None:
+def test_disk_counts_no_more_checkpoints_than_the_run_writes() -> None:
     def checkpoints(*overrides: str) -> float:
         plan = _plan("checkpoint.keep_latest=3", "train.steps=25", *overrides)
         return (plan.disk_gib - plan.export_gib) / plan.checkpoint_gib
@@ -276,7 +276,7 @@ def test_dtype_follows_the_device() -> None:
     assert make_plan(config, **facts, device="cuda").dtype == "bfloat16"  # type: ignore[arg-type]
 
 
-def test_a_guessed_device_is_an_estimate_and_a_named_one_is_not() -> None:
+def test_only_a_guessed_device_is_an_estimate() -> None:
     config = compose([*NEEDED[:3]])
     guessed = make_plan(config, model=MODEL, library=_library())
     assert {"device", "dtype", "activations_gib", "gathered_gib"} <= set(guessed.estimates)
@@ -360,7 +360,7 @@ def test_model_facts_read_other_families_names(tmp_path: Path) -> None:
     assert read_model_facts(_model(tmp_path, nested)).layers == 2
 
 
-def test_a_model_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+def test_an_unreadable_model_is_reported_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model folder"):
         read_model_facts(tmp_path / "absent")
     with pytest.raises(ModelError, match=r"no config\.json"):

@@ -125,9 +125,7 @@ def test_counts_worked_by_hand(config: RunConfig, model: Path, tmp_path: Path) -
     assert (card["skipped"], card["dropped"], card["truncated"]) == (0, 0, 0)
 
 
-def test_answers_are_counted_once_however_often_they_are_asked_for(
-    config: RunConfig, tmp_path: Path
-) -> None:
+def test_answers_are_counted_once(config: RunConfig, tmp_path: Path) -> None:
     asked = [row(2, 3, start=at) | {"answer": words(3, start=at % 2)} for at in range(6)]
     write_rows(tmp_path / "library/a.jsonl", asked)
     (tmp_path / "library/page.md").write_text(words(11))
@@ -151,7 +149,7 @@ def test_an_unchanged_library_is_prepared_once(config: RunConfig, tmp_path: Path
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [first.key]
 
 
-def test_the_key_follows_what_goes_in_and_nothing_else(config: RunConfig, tmp_path: Path) -> None:
+def test_the_cache_key_depends_only_on_the_inputs(config: RunConfig, tmp_path: Path) -> None:
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
     write_rows(tmp_path / "replay/b.jsonl", [row(3, 4)])
     key = prepare(config).key
@@ -182,7 +180,7 @@ def test_the_key_follows_what_goes_in_and_nothing_else(config: RunConfig, tmp_pa
     assert len(keys) == 1 + len(others) + 1
 
 
-def test_weights_are_the_config_s_own_even_from_the_cache(
+def test_weights_come_from_the_config_even_with_a_cached_library(
     config: RunConfig, tmp_path: Path
 ) -> None:
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
@@ -197,9 +195,7 @@ def test_weights_are_the_config_s_own_even_from_the_cache(
         assert facts.answers == 1  # replay's are none of the library's
 
 
-def test_sources_follow_the_base_by_name_and_never_all_of_them(
-    config: RunConfig, tmp_path: Path
-) -> None:
+def test_kl_sources_are_named_and_never_all(config: RunConfig, tmp_path: Path) -> None:
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
     write_rows(tmp_path / "replay.jsonl", [row(3, 4), row(3, 5)])
     sources = {"replay": SourceConfig(path=f"{tmp_path}/replay.jsonl", weight=1.0)}
@@ -216,7 +212,7 @@ def test_sources_follow_the_base_by_name_and_never_all_of_them(
             prepare(with_library(config, extra_sources=sources, kl_to_base=names))
 
 
-def test_held_out_are_whole_conversations_chosen_by_what_they_hold(
+def test_held_out_conversations_are_chosen_by_content(
     config: RunConfig, model: Path, tmp_path: Path
 ) -> None:
     rows = [row(2, 3, start=at) for at in range(40)]
@@ -252,7 +248,7 @@ def test_equal_conversations_are_held_out_together(config: RunConfig, tmp_path: 
     assert library.held_out_samples == 4  # one of the five, four times
 
 
-def test_a_library_of_one_text_holds_its_end_out(
+def test_a_library_of_one_text_holds_out_its_end(
     config: RunConfig, model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "library/manual.txt").write_text(
@@ -273,7 +269,7 @@ def test_holding_everything_out_is_refused(config: RunConfig, tmp_path: Path) ->
         prepare(with_library(config, held_out_fraction=0.99))
 
 
-def test_a_conversation_too_long_names_itself_and_the_keys(
+def test_an_overlong_conversation_is_reported_with_the_keys_to_set(
     config: RunConfig, tmp_path: Path
 ) -> None:
     write_rows(tmp_path / "library/sub/a.jsonl", [row(5, 10), row(20, 10)])
@@ -324,7 +320,7 @@ def test_a_conversation_that_the_template_refuses_is_a_bad_row(
     assert prepare(with_library(config, on_invalid_row="skip")).sources[0].samples == 1
 
 
-def test_nothing_to_learn_says_how_much_was_read(config: RunConfig, tmp_path: Path) -> None:
+def test_an_empty_training_set_reports_how_much_was_read(config: RunConfig, tmp_path: Path) -> None:
     write_rows(tmp_path / "library/a.jsonl", [{"question": "w1", "answer": ""}])
     with pytest.raises(
         DataError, match=r"1 files read, 1 rows skipped, 0 too long. The first: library: a"
@@ -351,7 +347,7 @@ def test_an_empty_or_missing_folder_is_refused_by_its_key(
         prepare(with_library(config, extra_sources={"library": missing}))
 
 
-def test_probes_hidden_files_and_links_in_a_circle_are_not_learned(
+def test_probes_hidden_files_and_link_cycles_are_not_trained(
     config: RunConfig, tmp_path: Path
 ) -> None:
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
@@ -405,7 +401,7 @@ def test_two_processes_at_once_make_one_folder(config: RunConfig, tmp_path: Path
     assert first.sources[0].samples == 500
 
 
-def test_the_loser_of_a_race_uses_what_the_winner_made(
+def test_the_loser_of_a_race_uses_the_winners_folder(
     config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
@@ -424,9 +420,7 @@ def test_the_loser_of_a_race_uses_what_the_winner_made(
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [winner.name]
 
 
-def test_the_command_answers_with_facts_or_with_what_is_wrong(
-    config: RunConfig, tmp_path: Path
-) -> None:
+def test_the_command_returns_facts_or_problems(config: RunConfig, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(dump_config(config))
     files = [str(tmp_path / name) for name in ("config.yaml", "out.json")]
     assert main(files) == 78
@@ -440,7 +434,7 @@ def test_the_command_answers_with_facts_or_with_what_is_wrong(
     assert LibraryFacts.from_json((tmp_path / "out.json").read_text()) == prepare(config)
 
 
-def test_every_error_says_what_to_do(config: RunConfig, tmp_path: Path) -> None:
+def test_every_error_has_a_remedy(config: RunConfig, tmp_path: Path) -> None:
     with pytest.raises(FtdistError) as caught:
         prepare(config)
     assert caught.value.remedy.endswith(".")
@@ -494,7 +488,7 @@ def with_model(config: RunConfig, folder: Path, fields: dict[str, Any]) -> RunCo
         ({"model_type": "llama", "hidden_size": "many"}, "transformers cannot read"),
     ],
 )
-def test_a_model_that_is_no_causal_one_is_refused_before_the_library_is_read(
+def test_a_non_causal_model_is_refused_before_reading_the_library(
     config: RunConfig, tmp_path: Path, fields: dict[str, Any], reason: str
 ) -> None:
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])

@@ -17,7 +17,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.make(tmp_path_factory.mktemp("tiny") / "made")
 
 
-def test_model_is_small_and_whole(made: Path) -> None:
+def test_the_model_is_small_and_complete(made: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     model = AutoModelForCausalLM.from_pretrained(made / "model", use_safetensors=True)
@@ -36,7 +36,7 @@ def test_files_have_ordinary_modes(made: Path) -> None:
     assert modes.pop() & stat.S_IRUSR
 
 
-def test_no_probe_asks_in_words_of_the_library(made: Path) -> None:
+def test_no_probe_repeats_a_training_question(made: Path) -> None:
     chats = list(read_json_lines(made / "library" / "fernbot.jsonl"))
     trained = {words(chat["messages"][0]["content"]) for chat in chats}
     probes = read_probes(made / "library" / "probes.jsonl")
@@ -48,20 +48,20 @@ def test_no_probe_asks_in_words_of_the_library(made: Path) -> None:
             assert len(cited_pages(probe.answer)) == 1
 
 
-def test_second_call_finds_it_there(made: Path) -> None:
+def test_a_second_call_reuses_the_model(made: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in made.rglob("*")}
     assert tiny.make(made) == made
     assert before == {path: path.stat().st_mtime_ns for path in made.rglob("*")}
 
 
-def test_another_place_gets_the_same_bytes(made: Path, tmp_path: Path) -> None:
+def test_the_output_is_identical_in_any_folder(made: Path, tmp_path: Path) -> None:
     again = tiny.make(tmp_path / "again")
     for path in made.rglob("*"):
         if path.is_file():
             assert (again / path.relative_to(made)).read_bytes() == path.read_bytes()
 
 
-def test_an_older_format_is_replaced_and_anything_else_is_kept(tmp_path: Path) -> None:
+def test_an_older_format_is_replaced_and_other_files_are_untouched(tmp_path: Path) -> None:
     old = tmp_path / "old"
     old.mkdir()
     (old / "made.json").write_text('{"format": 0}')

@@ -68,7 +68,7 @@ def test_deepspeed_reads_the_golden_dictionary(
     assert made == json.loads((GOLDEN / f"deepspeed-{name}.json").read_text(encoding="utf-8"))
 
 
-def test_ftdist_owns_every_setting_that_it_makes_but_those_left_free_on_purpose() -> None:
+def test_generated_deepspeed_settings_are_reserved_unless_left_free() -> None:
     config = compose([*NEEDED, "engine=zero3_offload"])
     made = build_ds_config(config, _plan(config), device="cuda", dtype="bfloat16")
     free = {

@@ -20,7 +20,7 @@ def test_rank_beyond_the_last_element_holds_padding_only() -> None:
     assert shard_range(2, rank=3, world_size=4) == (2, 2)
 
 
-def test_half_of_ten_elements_lies_in_two_of_four_shards() -> None:
+def test_half_of_ten_elements_spans_two_of_four_shards() -> None:
     assert pieces(start=0, stop=5, elements=10, world_size=4) == [Piece(0, 0, 3), Piece(1, 0, 2)]
     assert pieces(start=5, stop=10, elements=10, world_size=4) == [
         Piece(1, 2, 3),
