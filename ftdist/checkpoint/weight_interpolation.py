@@ -60,9 +60,9 @@ def write_merged_model(base: Path, tuned: Path, out: Path, *, alpha: float) -> N
 def _mixed(tuned: Tensor, *, name: str, of_base: dict[str, Path], alpha: float) -> Tensor:
     base = _base_tensor(name, of_base)
     if base is None or base.shape != tuned.shape:
-        told = "does not hold it" if base is None else f"has it as {list(base.shape)}"
+        difference = "does not hold it" if base is None else f"has it as {list(base.shape)}"
         raise ModelError(
-            f"The tuned model's {name} is {list(tuned.shape)}, and the base model {told}.",
+            f"The tuned model's {name} is {list(tuned.shape)}, and the base model {difference}.",
             remedy="merge a run with the model folder that it was trained from (model.path).",
         )
     return torch.lerp(base.float(), tuned.float(), alpha).to(tuned.dtype)

@@ -12,7 +12,7 @@ from typing import Any
 from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.dist.device import Device
 from ftdist.evaluation.eval_requests import Answers, EvalRequests
-from ftdist.evaluation.eval_set import Inputs
+from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.lm_eval_tasks import tasks_key
 from ftdist.evaluation.runner import ask, log
 from ftdist.inference.model_fingerprint import model_fingerprint
@@ -30,7 +30,7 @@ MADE_BY = {"format": CACHE_FORMAT, "transformers": version("transformers")}
 
 def base_answers(
     config: RunConfig,
-    inputs: Inputs,
+    eval_set: EvalSet,
     settings: EvalConfig,
     *,
     run: RunDir,
@@ -41,7 +41,7 @@ def base_answers(
     # A base model without a chat template uses the one that the tuned model learned.
     template = run.export / "chat_template.jinja"
     chat_template = template.read_text(encoding="utf-8") if template.is_file() else None
-    requests = EvalRequests.from_inputs(inputs)
+    requests = EvalRequests.from_inputs(eval_set)
     depends_on = {
         **MADE_BY,
         "model": model_fingerprint(folder),
@@ -60,7 +60,7 @@ def base_answers(
         answers = _from_json(json.loads(cached.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError):
         answers = ask(
-            str(folder), inputs, settings, name="base", device=device,
+            str(folder), eval_set, settings, name="base", device=device,
             system_prompt=config.library.system_prompt, chat_template=chat_template,
         )  # fmt: skip
         cached.parent.mkdir(parents=True, exist_ok=True)

@@ -38,12 +38,12 @@ class BestCheckpointTracker:
         self._max_loss_increase = max_loss_increase
         self._patience = patience
         self._points: list[Scores] = []
-        self._kept: Scores | None = None
+        self._best: Scores | None = None
 
     def load_history(self, points: Sequence[Scores], *, best: int | None) -> None:
         """Start from earlier evaluations, in order, and the step of the best checkpoint."""
         self._points = list(points)
-        self._kept = self.evaluation_of(best)
+        self._best = self.evaluation_of(best)
 
     def evaluation_of(self, step: int | None) -> Scores | None:
         """The evaluation of a step; None if there is none."""
@@ -55,23 +55,23 @@ class BestCheckpointTracker:
 
     def keep(self, step: int) -> None:
         """Record that the checkpoint of `step` is the best: later evaluations compete with it."""
-        self._kept = self.evaluation_of(step)
+        self._best = self.evaluation_of(step)
 
     def judge(self, step: int) -> Verdict:
         """Whether a step is the best so far, and whether training should stop."""
         point = self.evaluation_of(step)
         assert point is not None, step
-        candidates = [point] if self._kept in (None, point) else [self._kept, point]
+        candidates = [point] if self._best in (None, point) else [self._best, point]
         best = choose(candidates, max_loss_increase=self._max_loss_increase, order=STEP)
         if best is not None and candidates[best] is point:
             return Verdict(is_best=True, ends=False, summary="the best so far")
-        if self._kept is None:
+        if self._best is None:
             # Without a best checkpoint there is nothing to stop for.
             return Verdict(
                 is_best=False, ends=False, summary="too little general knowledge is retained"
             )
-        since = sum(self._kept[STEP] < other[STEP] <= step for other in self._points)
+        since = sum(self._best[STEP] < other[STEP] <= step for other in self._points)
         ends = 0 < self._patience <= since
-        summary = f"step {self._kept[STEP]} is the best"
+        summary = f"step {self._best[STEP]} is the best"
         summary += f"; none of {since} since is better, so training stops" if ends else ""
         return Verdict(is_best=False, ends=ends, summary=summary)

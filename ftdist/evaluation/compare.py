@@ -1,10 +1,10 @@
-"""Ask base and tuned model the same questions, and write down what each answered and scored.
+"""Evaluate the base and the tuned model on the same questions and write the report.
 
-    runs/R/report/answers.jsonl   a line a probe: question, both answers, both verdicts
+    runs/R/report/answers.jsonl   one line per probe: question, both answers, both verdicts
     runs/R/report/scores.json     {"base": {"fact_accuracy": ...}, "tuned": {...}, ...}
-    runs/R/report/index.html      the page that shows them
+    runs/R/report/index.html      the report page
 
-One model after the other; its copies, where it has some, each in a process of its own.
+The models run one after the other; the replicas of a model run in separate processes.
 """
 
 import json
@@ -24,23 +24,23 @@ from ftdist.errors import ConfigError, ModelError
 from ftdist.evaluation.base_answers import base_answers
 from ftdist.evaluation.contamination import seen_in_training
 from ftdist.evaluation.eval_requests import Answers
-from ftdist.evaluation.eval_set import Inputs, read_inputs
+from ftdist.evaluation.eval_set import EvalSet, read_eval_set
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.report.cost import cost_of
 from ftdist.evaluation.report.html import write_page
 from ftdist.evaluation.runner import ask, log
-from ftdist.evaluation.scoring.aggregate import Judged, tally
+from ftdist.evaluation.scoring.aggregate import JudgedAnswers, aggregate_scores
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.evaluation.scoring.judge import LibraryMarks, Verdict, judge
 from ftdist.io.jsonl import write_whole
 from ftdist.observe.score_table import score_table
-from ftdist.observe.wandb.comparison_table import ANSWERS_ASKED, answers_wanted
+from ftdist.observe.wandb.comparison_table import LOG_GENERATIONS_KEY, answers_wanted
 from ftdist.observe.wandb.comparison_upload import tell_wandb
 from ftdist.rundir import RunDir
 
 
 def compare(run_dir: Path) -> None:
-    """Ask both models, write the report, and show it in W&B.
+    """Evaluate both models, write the report, and upload it to W&B.
 
     Args:
         run_dir: of a run that has been exported. The keys in `report/compare.json`, if there
@@ -60,22 +60,22 @@ def compare(run_dir: Path) -> None:
             f"The run {run.name} has not been exported: there is no model in {run.export}.",
             remedy=f"run `ftdist export {run.name}`, then compare again.",
         )
-    inputs = read_inputs(settings, library=Path(config.library.path))
+    eval_set = read_eval_set(settings, library=Path(config.library.path))
     device = choose_device(config.cluster.device)
-    written = sum(probe.kind == "general_open" for probe in inputs.probes)
+    num_generations = sum(probe.kind == "general_open" for probe in eval_set.probes)
     log(
-        f"compare: {len(inputs.probes) - written} probes from {inputs.source}, "
-        f"{len(inputs.general)} general questions ({written} answered in writing too), "
-        f"{len(inputs.texts)} general texts"
+        f"compare: {len(eval_set.probes) - num_generations} probes from {eval_set.source}, "
+        f"{len(eval_set.general)} general questions ({num_generations} also answered in writing), "
+        f"{len(eval_set.texts)} general texts"
     )
-    base = base_answers(config, inputs, settings, run=run, device=device)
+    base = base_answers(config, eval_set, settings, run=run, device=device)
     tuned = ask(
-        str(run.export), inputs, settings, name="tuned", device=device,
+        str(run.export), eval_set, settings, name="tuned", device=device,
         system_prompt=config.library.system_prompt,
     )  # fmt: skip
-    seen = seen_in_training(inputs, config)
+    seen = seen_in_training(eval_set, config)
     write_report(
-        run, inputs, settings, base=base, tuned=tuned, seen=seen, show_answers=show_answers
+        run, eval_set, settings, base=base, tuned=tuned, seen=seen, show_answers=show_answers
     )
     write_page(run)
     log(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
@@ -84,7 +84,7 @@ def compare(run_dir: Path) -> None:
 
 def write_report(
     run: RunDir,
-    inputs: Inputs,
+    eval_set: EvalSet,
     settings: EvalConfig,
     *,
     base: Answers,
@@ -96,34 +96,34 @@ def write_report(
 
     Args:
         run: whose report it is.
-        inputs: what was asked.
-        settings: how.
+        eval_set: probes, general questions and texts.
+        settings: evaluation settings.
         base: what the base answered.
         tuned: what the tuned model answered.
-        seen: of what was asked, what was trained on.
+        seen: contamination of the evaluation set, from `seen_in_training`.
         show_answers: whether W&B may have the answers too.
     """
-    judged = {"base": judge_all(inputs, base), "tuned": judge_all(inputs, tuned)}
-    scores = tally(inputs, base=judged["base"], tuned=judged["tuned"])
+    judged = {"base": judge_all(eval_set, base), "tuned": judge_all(eval_set, tuned)}
+    scores = aggregate_scores(eval_set, base=judged["base"], tuned=judged["tuned"])
     scores["cost"] = cost_of(run)
     scores |= {} if seen is None else {"contamination": seen}
     scores["eval_config"] = asdict(settings)
-    scores[ANSWERS_ASKED] = show_answers
+    scores[LOG_GENERATIONS_KEY] = show_answers
     scores["truncated"] = {
         "tokens": settings.max_new_tokens,
-        "n": len(inputs.probes),
+        "n": len(eval_set.probes),
         "base": sum(base.truncated),
         "tuned": sum(tuned.truncated),
     }
-    scores["probes"] = str(inputs.source)
+    scores["probes"] = str(eval_set.source)
     scores["took_s"] = {"base": round(base.took_s, 1), "tuned": round(tuned.took_s, 1)}
     rows = [
         {
-            **_asked(probe),
+            **_question_row(probe),
             "base": _row(base, judged["base"].probes[n], index=n),
             "tuned": _row(tuned, judged["tuned"].probes[n], index=n),
         }
-        for n, probe in enumerate(inputs.probes)
+        for n, probe in enumerate(eval_set.probes)
     ]
     run.report.mkdir(parents=True, exist_ok=True)
     write_whole(run.report / "answers.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
@@ -134,13 +134,13 @@ def write_report(
         write_whole(card, with_scores(card.read_text(encoding="utf-8"), shown))
 
 
-def judge_all(inputs: Inputs, answers: Answers) -> Judged:
-    """Verdicts on everything that one model said."""
-    marks = LibraryMarks.of(inputs.probes)
-    asked = zip(
-        inputs.probes, answers.texts, answers.likelihoods, rankings(inputs.probes), strict=True
+def judge_all(eval_set: EvalSet, answers: Answers) -> JudgedAnswers:
+    """Judge all answers of one model."""
+    marks = LibraryMarks.of(eval_set.probes)
+    items = zip(
+        eval_set.probes, answers.texts, answers.likelihoods, rankings(eval_set.probes), strict=True
     )
-    return Judged(
+    return JudgedAnswers(
         probes=[
             judge(
                 probe,
@@ -149,11 +149,11 @@ def judge_all(inputs: Inputs, answers: Answers) -> Judged:
                 likelihoods=likelihoods,
                 right_choice=ranking.right if ranking else None,
             )
-            for probe, text, likelihoods, ranking in asked
+            for probe, text, likelihoods, ranking in items
         ],
         general=[
             _likeliest(likelihoods) == item.right_choice
-            for item, likelihoods in zip(inputs.general, answers.general, strict=True)
+            for item, likelihoods in zip(eval_set.general, answers.general, strict=True)
         ],
         losses=answers.losses,
         tasks=answers.tasks,
@@ -161,17 +161,17 @@ def judge_all(inputs: Inputs, answers: Answers) -> Judged:
 
 
 def _likeliest(likelihoods: Sequence[float]) -> int:
-    return max(range(len(likelihoods)), key=lambda place: likelihoods[place])
+    return max(range(len(likelihoods)), key=lambda index: likelihoods[index])
 
 
-def _asked(probe: Probe) -> dict[str, Any]:
-    place = {"document": probe.document, "section": probe.section}
+def _question_row(probe: Probe) -> dict[str, Any]:
+    location = {"document": probe.document, "section": probe.section}
     return {
         "question": probe.question,
         "kind": probe.kind,
         "expected": probe.answer,
         "keys": list(probe.keys),
-        **{name: text for name, text in place.items() if text},
+        **{name: text for name, text in location.items() if text},
     }
 
 
@@ -194,9 +194,9 @@ def requested_config(run: RunDir, config: RunConfig, *, stage: str) -> RunConfig
         return config
     values = asdict(config)
     try:
-        asked = TypeAdapter(dict[str, Any]).validate_json(request.read_bytes())
-        asked.pop(ANSWERS_ASKED, None)  # of no concern to what is asked and measured
-        for key, value in asked.items():
+        items = TypeAdapter(dict[str, Any]).validate_json(request.read_bytes())
+        items.pop(LOG_GENERATIONS_KEY, None)  # does not affect the evaluation
+        for key, value in items.items():
             section, _, name = key.partition(".")
             values[section][name] = value
         return TypeAdapter(RunConfig).validate_python(values)

@@ -1,11 +1,11 @@
-"""Whether what a comparison asks was trained on: words in a row shared with training text."""
+"""Detect evaluation questions that occur in the training text, by shared word n-grams."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ftdist.config.schema import RunConfig
 from ftdist.errors import FtdistError
-from ftdist.evaluation.eval_set import Inputs
+from ftdist.evaluation.eval_set import EvalSet
 from ftdist.library.schema import Conversation, Passage
 from ftdist.prepare.mixture import find_sources
 from ftdist.prepare.tokenize_shard import PORTION_BYTES, parts_of
@@ -13,43 +13,43 @@ from ftdist.text.decontamination import find_contaminated
 from ftdist.text.ngram_hashes import Hashes, ngram_hashes, ngrams_of_texts
 
 WORDS = 8
-"""In a row. Of a shorter question all words, which are then looked for among short texts."""
+"""Length of the n-grams. A shorter question is matched with all its words."""
 
 MAX_BYTES = 1 << 30
-"""Larger libraries are not looked through: their words alone take 0.7 minutes a GiB on one core."""
+"""Larger libraries are not searched: one core needs 0.7 minutes per GiB."""
 
 
-def seen_in_training(inputs: Inputs, config: RunConfig) -> dict[str, dict[str, Any]] | None:
-    """What shares words in a row with the sources of a run, by kind.
+def seen_in_training(eval_set: EvalSet, config: RunConfig) -> dict[str, dict[str, Any]] | None:
+    """Find the evaluation items that share n-grams with the sources of a run.
 
     Args:
-        inputs: what is asked.
-        config: of the run; its sources are read as they are now.
+        eval_set: probes, general questions and texts.
+        config: of the run, whose current sources are read.
 
     Returns:
-        For probes, general questions and texts: how many of how many, and the first of them. None
-        where the sources are too large, or no longer there.
+        For probes, general questions and texts: the number of contaminated items, the number of
+        items, and the first contaminated one. None if the sources are too large or missing.
     """
-    asked = {
-        "probes": [probe.question for probe in inputs.probes if probe.kind != "general_open"],
-        "general": [item.question for item in inputs.general],
-        "texts": list(inputs.texts),
+    questions = {
+        "probes": [probe.question for probe in eval_set.probes if probe.kind != "general_open"],
+        "general": [item.question for item in eval_set.general],
+        "texts": list(eval_set.texts),
     }
-    units = [ngram_hashes(text, n=WORDS) for texts in asked.values() for text in texts]
+    units = [ngram_hashes(text, n=WORDS) for texts in questions.values() for text in texts]
     try:
         training = _training(config)
         if training is None:
             return None
-        met = iter(find_contaminated(units, training).tolist())
+        contaminated = iter(find_contaminated(units, training).tolist())
     except (FtdistError, OSError):
         return None
-    found = {}
-    for kind, texts in asked.items():
-        known = [text for text in texts if next(met)]
+    contamination = {}
+    for kind, texts in questions.items():
+        known = [text for text in texts if next(contaminated)]
         if texts:
             first = known[0] if known else ""
-            found[kind] = {"contaminated": len(known), "n": len(texts), "first": first}
-    return found
+            contamination[kind] = {"contaminated": len(known), "n": len(texts), "first": first}
+    return contamination
 
 
 def _training(config: RunConfig) -> Iterator[Hashes] | None:

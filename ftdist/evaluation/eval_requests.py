@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from ftdist.evaluation.eval_set import Inputs
+from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.lm_eval_tasks import Outcomes
 from ftdist.evaluation.scoring.distractors import rankings
 
@@ -31,14 +31,14 @@ class EvalRequests:
     tasks: Sequence[Path]
 
     @classmethod
-    def from_inputs(cls, inputs: Inputs) -> "EvalRequests":
+    def from_inputs(cls, eval_set: EvalSet) -> "EvalRequests":
         """Everything that an evaluation asks."""
         return cls(
-            questions=[probe.question for probe in inputs.probes],
-            choices=[ranking.choices if ranking else () for ranking in rankings(inputs.probes)],
-            general=[(item.question, item.choices) for item in inputs.general],
-            texts=inputs.texts,
-            tasks=inputs.tasks,
+            questions=[probe.question for probe in eval_set.probes],
+            choices=[ranking.choices if ranking else () for ranking in rankings(eval_set.probes)],
+            general=[(item.question, item.choices) for item in eval_set.general],
+            texts=eval_set.texts,
+            tasks=eval_set.tasks,
         )
 
     def share(self, number: int, *, of: int) -> "EvalRequests":

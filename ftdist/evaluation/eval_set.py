@@ -1,4 +1,4 @@
-"""What a comparison asks: probes, general questions and passages of text. Loads no torch."""
+"""Read the evaluation set: probes, general questions and texts. Loads no torch."""
 
 import json
 from collections.abc import Sequence
@@ -9,23 +9,23 @@ from ftdist.config.schema import EvalConfig
 from ftdist.errors import DataError
 from ftdist.evaluation.general_set import general_items, general_passages
 from ftdist.evaluation.lm_eval_tasks import find_tasks
-from ftdist.evaluation.probes import Probe, find_probes, read_probes, refuse_half_characters
+from ftdist.evaluation.probes import Probe, find_probes, read_probes, reject_lone_surrogates
 from ftdist.io.sampling import evenly_spaced
 
 NONE = "none"
-"""As `eval.perplexity_texts` or `eval.general_questions`: nothing of the kind."""
+"""Value of `eval.perplexity_texts` or `eval.general_questions` for no items."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inputs:
-    """What both models are asked.
+class EvalSet:
+    """The items on which models are evaluated.
 
     Attributes:
-        probes: questions to answer, about the library and beside it; some general ones last.
-        general: questions of general knowledge with choices, weighed and not answered.
-        texts: passages of general text, of which the loss is measured.
-        tasks: files of lm-eval's tasks.
-        source: file of the probes.
+        probes: questions to answer, with the general questions to generate last.
+        general: multiple-choice questions of general knowledge, ranked by likelihood.
+        texts: passages of general text whose loss is measured.
+        tasks: lm-eval task files.
+        source: the probe file.
     """
 
     probes: tuple[Probe, ...]
@@ -35,20 +35,20 @@ class Inputs:
     tasks: tuple[Path, ...] = ()
 
 
-def read_inputs(settings: EvalConfig, *, library: Path) -> Inputs:
-    """Everything that a comparison asks.
+def read_eval_set(settings: EvalConfig, *, library: Path) -> EvalSet:
+    """Read the evaluation set that the settings name.
 
     Args:
-        settings: say which files.
-        library: `library.path`, where probes are looked for.
+        settings: evaluation settings.
+        library: `library.path`, the default location of the probes.
 
     Raises:
-        DataError: a file is not there or cannot be used.
-        ConfigError: tasks of lm-eval are asked for, and it is not installed.
+        DataError: a file is missing or invalid.
+        ConfigError: there are lm-eval tasks, but lm-eval is not installed.
     """
     source = find_probes(settings.probes, library=library)
     general = _general(settings.general_questions)
-    return Inputs(
+    return EvalSet(
         probes=(*read_probes(source), *_written(general, settings.num_general_generations)),
         general=general,
         texts=_texts(settings.perplexity_texts),
@@ -58,7 +58,7 @@ def read_inputs(settings: EvalConfig, *, library: Path) -> Inputs:
 
 
 def _written(general: Sequence[Probe], most: int) -> list[Probe]:
-    """General questions to answer in writing, evenly spread."""
+    """Evenly spaced general questions to answer in writing."""
     return [
         Probe(
             question=item.question,
@@ -70,32 +70,32 @@ def _written(general: Sequence[Probe], most: int) -> list[Probe]:
     ]
 
 
-def _general(asked: str | None) -> tuple[Probe, ...]:
-    if asked == NONE:
+def _general(setting: str | None) -> tuple[Probe, ...]:
+    if setting == NONE:
         return ()
-    if asked is None:
+    if setting is None:
         return general_items()
-    items = read_probes(Path(asked), key="eval.general_questions")
+    items = read_probes(Path(setting), key="eval.general_questions")
     for number, item in enumerate(items, 1):
         if item.kind != "general" or not item.choices:
             raise DataError(
-                f"{asked}: question {number} is of the kind {item.kind!r} with "
+                f"{setting}: question {number} is of the kind {item.kind!r} with "
                 f"{len(item.choices)} choices.",
                 remedy='give every general question the kind "general" and at least 2 choices.',
             )
     return items
 
 
-def _texts(asked: str | None) -> tuple[str, ...]:
-    if asked == NONE:
+def _texts(setting: str | None) -> tuple[str, ...]:
+    if setting == NONE:
         return ()
-    if asked is None:
+    if setting is None:
         return general_passages()
     remedy = (
         "set eval.perplexity_texts to a .txt file with blank lines between passages, to a "
         '.jsonl file with rows of {"text": "..."}, or to none.'
     )
-    path = Path(asked)
+    path = Path(setting)
     try:
         content = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -127,5 +127,5 @@ def _text_of(line: str, *, where: str, remedy: str) -> str:
     text = row.get("text") if isinstance(row, dict) else None
     if not isinstance(text, str) or not text.strip():
         raise DataError(f'{where} has no "text".', remedy=remedy)
-    refuse_half_characters(row, where=where)
+    reject_lone_surrogates(row, where=where)
     return text.strip()

@@ -67,11 +67,11 @@ def _refuse_one_name_twice(files: Sequence[Path]) -> None:
     """Outcomes are kept by the task's name: of two that share one, one would be lost."""
     by_name: dict[str, Path] = {}
     for file in files:
-        says: dict[str, Any] = {}
+        keys: dict[str, Any] = {}
         for part in _with_included(file).values():
-            says |= part
+            keys |= part
         # A group has a list of tasks.
-        named = [says.get(key) for key in ("task", "group")]
+        named = [keys.get(key) for key in ("task", "group")]
         name = next((name for name in named if isinstance(name, str)), str(file))
         first = by_name.setdefault(name, file)
         if first != file:
@@ -98,9 +98,9 @@ def tasks_key(files: Sequence[Path]) -> str:
         by = ""
     for file in files:
         digest.update(f"{KEY_FORMAT} {by}\n".encode())
-        says = _with_included(file)
+        keys = _with_included(file)
         needed: set[Path] = set()
-        for path, part in says.items():
+        for path, part in keys.items():
             digest.update(path.read_bytes())
             needed.update(path.parent.iterdir(), _data_of(part))
         for path in sorted(path for path in needed if path.is_file()):
@@ -122,7 +122,7 @@ def _with_included(file: Path, *, by: tuple[Path, ...] = ()) -> dict[Path, dict[
         return {}  # a circle, of which lm-eval tells
     remedy = "name task files of lm-eval (*.yaml), with what they include, in eval.lm_eval_tasks."
     try:
-        says = yaml.load(file.read_bytes(), Loader=_Loader)
+        keys = yaml.load(file.read_bytes(), Loader=_Loader)
     except OSError as error:
         whose = f", which {by[-1]} includes," if by else ""
         raise DataError(
@@ -131,21 +131,21 @@ def _with_included(file: Path, *, by: tuple[Path, ...] = ()) -> dict[Path, dict[
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())[:300]
         raise DataError(f"The task file {file} is not YAML: {why}", remedy=remedy) from error
-    if not isinstance(says, dict):
+    if not isinstance(keys, dict):
         raise DataError(f"The task file {file} holds no keys and values.", remedy=remedy)
-    included = says.pop("include", None) or []
+    included = keys.pop("include", None) or []
     found: dict[Path, dict[str, Any]] = {}
     for name in included if isinstance(included, list) else [included]:
         path = file.parent / str(name).replace("\0", "")
         found |= _with_included(path.resolve(), by=(*by, file))
-    return found | {file: says}
+    return found | {file: keys}
 
 
-def _data_of(says: Any) -> Iterator[Path]:
+def _data_of(keys: Any) -> Iterator[Path]:
     """Local files of data that a task file names; those of a group's tasks lie deeper in it."""
-    if isinstance(says, dict):
-        yield from _files_below(says.get("dataset_path"))
-        arguments = says.get("dataset_kwargs")
+    if isinstance(keys, dict):
+        yield from _files_below(keys.get("dataset_path"))
+        arguments = keys.get("dataset_kwargs")
         if isinstance(arguments, dict):
             names = list(_texts(arguments.get("data_files")))
             folder = arguments.get("data_dir")
@@ -156,8 +156,8 @@ def _data_of(says: Any) -> Iterator[Path]:
                 for meant in (pattern, glob.escape(pattern)):
                     # Path.glob takes no whole paths.
                     yield from map(Path, glob.iglob(meant, recursive=True))  # noqa: PTH207
-    if isinstance(says, dict | list):
-        for part in says.values() if isinstance(says, dict) else says:
+    if isinstance(keys, dict | list):
+        for part in keys.values() if isinstance(keys, dict) else keys:
             yield from _data_of(part)
 
 
@@ -203,12 +203,12 @@ def ask_tasks(model: Any, tokenizer: Any, files: Sequence[Path], *, batch: int) 
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 
-    asked = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch)
+    lm = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch)
     found: Outcomes = {}
     for file in files:
         try:
-            told = simple_evaluate(
-                model=asked,
+            results = simple_evaluate(
+                model=lm,
                 tasks=[str(file)],
                 task_manager=TaskManager(include_defaults=False),
                 bootstrap_iters=0,
@@ -221,7 +221,7 @@ def ask_tasks(model: Any, tokenizer: Any, files: Sequence[Path], *, batch: int) 
                 f"lm-eval cannot run the task in {file}: {why}",
                 remedy="try it alone with `lm_eval run`, or leave it out of eval.lm_eval_tasks.",
             ) from error
-        found |= _outcomes(told["samples"], file=file)
+        found |= _outcomes(results["samples"], file=file)
     return found
 
 

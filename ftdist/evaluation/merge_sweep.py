@@ -27,12 +27,12 @@ from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.dist.device import choose_device
 from ftdist.evaluation.base_answers import MADE_BY, base_answers
 from ftdist.evaluation.compare import judge_all, requested_config
-from ftdist.evaluation.eval_set import Inputs, read_inputs
+from ftdist.evaluation.eval_set import EvalSet, read_eval_set
 from ftdist.evaluation.lm_eval_tasks import tasks_key
 from ftdist.evaluation.report.html import write_page
-from ftdist.evaluation.report.merge_sweep import POINTS, frontier
+from ftdist.evaluation.report.merge_sweep import POINTS_NAME, read_merge_sweep
 from ftdist.evaluation.runner import ask, log
-from ftdist.evaluation.scoring.aggregate import Judged, tally
+from ftdist.evaluation.scoring.aggregate import JudgedAnswers, aggregate_scores
 from ftdist.evaluation.selection import (
     Scores,
     check_alphas,
@@ -73,11 +73,11 @@ def merge_models(run_dir: Path) -> None:
     config = requested_config(run, load_config(run.config), stage="merge")
     settings = config.eval
     check_alphas(config.merge.alphas)
-    inputs = read_inputs(settings, library=Path(config.library.path))
+    eval_set = read_eval_set(settings, library=Path(config.library.path))
     base_model = resolve_model_folder(config.model.path, config.model.revision)
     run.merge.mkdir(exist_ok=True)
     remove_stale_dirs(run.merge, name=run.merged_model.name)
-    of = _measured_of(run, config, inputs, settings, base_model=base_model)
+    of = _measured_of(run, config, eval_set, settings, base_model=base_model)
     measured = {
         row["point"]["alpha"]: row["point"]
         for row in read_json_lines(run.merge_candidates)
@@ -88,17 +88,17 @@ def merge_models(run_dir: Path) -> None:
         log(f"merge: {', '.join(known_ones)}: measured before, read from {run.merge_candidates}")
     if missing := [alpha for alpha in alphas if alpha not in measured]:
         measured |= _measure(
-            run, config, inputs, settings, base_model=base_model, of=of, alphas=missing
+            run, config, eval_set, settings, base_model=base_model, of=of, alphas=missing
         )
     points = [measured[alpha] for alpha in alphas]
-    told = {**of, **with_choice(points, max_loss_increase=config.merge.max_loss_increase)}
-    before = frontier(run)
+    choice = {**of, **with_choice(points, max_loss_increase=config.merge.max_loss_increase)}
+    before = read_merge_sweep(run)
     with storage_errors("write", run.merged_model):
-        _keep(run, config, base_model=base_model, told=told)
+        _write_chosen(run, config, base_model=base_model, choice=choice)
     if (run.report / "scores.json").is_file():
         write_page(run)
-    reason = "no merged model keeps enough: " if told["retention_ok"] is False else ""
-    chosen = f"{points[told['chosen']]['alpha']:g}"
+    reason = "no merged model keeps enough: " if choice["retention_ok"] is False else ""
+    chosen = f"{points[choice['chosen']]['alpha']:g}"
     replaced = f" in place of {before.chosen}" if before and before.chosen != chosen else ""
     log(
         f"merge: {reason}chose {chosen}{replaced}, in {run.merged_model}, "
@@ -107,17 +107,17 @@ def merge_models(run_dir: Path) -> None:
 
 
 def _measured_of(
-    run: RunDir, config: RunConfig, inputs: Inputs, settings: EvalConfig, *, base_model: Path
+    run: RunDir, config: RunConfig, eval_set: EvalSet, settings: EvalConfig, *, base_model: Path
 ) -> dict[str, str]:
     """What scores hang on, but for alpha: the export, and what was asked of it, as fingerprints."""
     asked = {
         "format": FORMAT,
         "made_by": MADE_BY,
         "base": model_fingerprint(base_model),
-        "probes": [asdict(probe) for probe in inputs.probes],
-        "general": [asdict(item) for item in inputs.general],
-        "texts": inputs.texts,
-        "tasks": tasks_key(inputs.tasks),
+        "probes": [asdict(probe) for probe in eval_set.probes],
+        "general": [asdict(item) for item in eval_set.general],
+        "texts": eval_set.texts,
+        "tasks": tasks_key(eval_set.tasks),
         "max_answer_tokens": settings.max_new_tokens,
         "system_prompt": config.library.system_prompt,
         "device": choose_device(config.cluster.device),
@@ -129,7 +129,7 @@ def _measured_of(
 def _measure(
     run: RunDir,
     config: RunConfig,
-    inputs: Inputs,
+    eval_set: EvalSet,
     settings: EvalConfig,
     *,
     base_model: Path,
@@ -138,25 +138,25 @@ def _measure(
 ) -> dict[float, Scores]:
     """Scores of each alpha against the base, written down one by one."""
     device = choose_device(config.cluster.device)
-    of_base = base_answers(config, inputs, settings, run=run, device=device)
-    base = judge_all(inputs, of_base)
-    aside = run.merge / "model.partial"
+    of_base = base_answers(config, eval_set, settings, run=run, device=device)
+    base = judge_all(eval_set, of_base)
+    candidate_dir = run.merge / "model.partial"
     measured = {}
     try:
         for alpha in alphas:
-            write_merged_model(base_model, run.export, aside, alpha=alpha)
+            write_merged_model(base_model, run.export, candidate_dir, alpha=alpha)
             answers = ask(
-                str(aside), inputs, settings, name=f"merged {alpha:g}", device=device,
+                str(candidate_dir), eval_set, settings, name=f"merged {alpha:g}", device=device,
                 system_prompt=config.library.system_prompt,
             )  # fmt: skip
-            judged = judge_all(inputs, answers)
-            scores = tally(inputs, base=base, tuned=judged)
-            measured[alpha] = {"alpha": alpha, "gain_score": gain_score(inputs, judged), **scores}
+            judged = judge_all(eval_set, answers)
+            scores = aggregate_scores(eval_set, base=base, tuned=judged)
+            measured[alpha] = {"alpha": alpha, "gain_score": gain_score(eval_set, judged), **scores}
             with storage_errors("write", run.merge_candidates):
                 append_json_line(run.merge_candidates, {**of, "point": measured[alpha]})
-            log(f"merge: {alpha:g}: {_told(scores)}")
+            log(f"merge: {alpha:g}: {_summary(scores)}")
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(candidate_dir, ignore_errors=True)
     return measured
 
 
@@ -165,29 +165,29 @@ def with_choice(points: Sequence[Scores], *, max_loss_increase: float) -> dict[s
 
     The base itself, at alpha 0, is measured for the curve and never taken.
     """
-    places = [place for place, point in enumerate(points) if point["alpha"] > 0]
-    merged = [points[place] for place in places]
+    indices = [index for index, point in enumerate(points) if point["alpha"] > 0]
+    merged = [points[index] for index in indices]
     chosen = choose(merged, max_loss_increase=max_loss_increase, order="alpha")
     tells = any(has_loss(point) or has_questions(point) for point in points)
     return {
         "candidates": points,
-        "chosen": places[nearest(merged) if chosen is None else chosen],
+        "chosen": indices[nearest(merged) if chosen is None else chosen],
         "retention_ok": chosen is not None if tells else None,
         "max_loss_increase": max_loss_increase,
     }
 
 
-def gain_score(inputs: Inputs, judged: Judged) -> float:
+def gain_score(eval_set: EvalSet, judged: JudgedAnswers) -> float:
     """Share of the recall probes that are right, with the right page where there is one."""
     right = [
         verdict.right if verdict.page is None else verdict.page
-        for probe, verdict in zip(inputs.probes, judged.probes, strict=True)
+        for probe, verdict in zip(eval_set.probes, judged.probes, strict=True)
         if probe.kind == "fact"
     ]
     return sum(right) / len(right) if right else 0.0
 
 
-def _told(scores: Scores) -> str:
+def _summary(scores: Scores) -> str:
     names = (
         "fact_accuracy",
         "citation_accuracy",
@@ -195,15 +195,17 @@ def _told(scores: Scores) -> str:
         "leak_rate",
         "out_of_scope_failure_rate",
     )
-    told = [f"{name} {scores['tuned'][name]:.2f}" for name in names if name in scores["tuned"]]
+    choice = [f"{name} {scores['tuned'][name]:.2f}" for name in names if name in scores["tuned"]]
     if "general_nll" in scores:
-        told.append(f"general loss {scores['general_nll']['difference']:+.3f} nats")
-    return ", ".join(told)
+        choice.append(f"general loss {scores['general_nll']['difference']:+.3f} nats")
+    return ", ".join(choice)
 
 
-def _keep(run: RunDir, config: RunConfig, *, base_model: Path, told: dict[str, Any]) -> None:
+def _write_chosen(
+    run: RunDir, config: RunConfig, *, base_model: Path, choice: dict[str, Any]
+) -> None:
     """Put the chosen merged model in place of the one before, with why, whole or not at all."""
-    point = told["candidates"][told["chosen"]]
+    point = choice["candidates"][choice["chosen"]]
     with atomic_dir(run.merged_model, private=config.run.private, replace=True) as tmp:
         write_merged_model(base_model, run.export, tmp, alpha=point["alpha"])
         card = tmp / "README.md"
@@ -211,7 +213,7 @@ def _keep(run: RunDir, config: RunConfig, *, base_model: Path, told: dict[str, A
             shown = [row.cells for row in score_table(point)]
             text = with_scores(card.read_text(encoding="utf-8"), shown)
             write_whole(card, f"{text}\n{_MIXED.format(alpha=point['alpha'])}\n")
-        write_whole(tmp / POINTS, json.dumps(told, indent=2) + "\n")
+        write_whole(tmp / POINTS_NAME, json.dumps(choice, indent=2) + "\n")
         set_modes(tmp, private=config.run.private)
 
 

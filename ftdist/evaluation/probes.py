@@ -1,16 +1,16 @@
-"""Probes: questions with known answers, one JSON object a line.
+"""Read probes: questions with known answers, one JSON object per line.
 
     {"question": ..., "answer": ..., "keys": [...], "kind": "fact", "choices": [...]}
 
-fact           asks what the library says. Right if the answer holds every key.
-general        asks general knowledge. With `choices`, right if the model finds the right choice
-               the likeliest; else if the answer holds every key.
-out_of_scope   asks about something that the library does not cover. Right if the answer holds
-               nothing of the library; its own `keys` name further content that would be a leak.
+fact           asks about the library. Right if the answer contains every key.
+general        asks general knowledge. With `choices`, right if the right choice is the most
+               likely; otherwise if the answer contains every key.
+out_of_scope   asks about something that the library does not cover. Right if the answer
+               contains no library content; its `keys` name further content that is a leak.
 
-Without `keys`, the whole `answer` (its citation apart) is the one key of a fact or general probe.
-`choices` holds the right answer and the wrong ones, in any order. `document` and `section`, if
-there, name where the library has the answer: scores are then reported for each of them too.
+Without `keys`, the whole `answer` without its citation is the key of a fact or general probe.
+`choices` lists the right answer and the wrong ones in any order. The optional `document` and
+`section` locate the answer in the library; scores are then also reported by section.
 """
 
 import json
@@ -24,10 +24,10 @@ from ftdist.errors import DataError
 from ftdist.text.matching import contains_all, contains_words, strip_citation, words
 
 Kind = Literal["fact", "general", "out_of_scope", "general_open"]
-"""`general_open` is no kind of a file: a bundled general question, answered without its choices, to
-see whether the answer holds something of the library."""
+"""`general_open` does not occur in files: a bundled general question answered without its
+choices, to detect library content in the answer."""
 
-OF_FILES = ("fact", "general", "out_of_scope")
+FILE_KINDS = ("fact", "general", "out_of_scope")
 
 PROBES_NAME = "probes.jsonl"
 FIELDS = ("question", "answer", "keys", "kind", "choices", "document", "section")
@@ -38,11 +38,11 @@ class Probe:
     """One question with its known answer.
 
     Attributes:
-        keys: what a right answer holds; of an out-of-scope probe, what a leak would hold.
-        choices: answers to choose from; empty: the model answers freely.
-        right_choice: place of the right one in `choices`; -1 without choices.
-        document: what the answer comes from; empty: not said.
-        section: headings above it; empty: not said.
+        keys: texts in a right answer; of an out-of-scope probe, texts that are a leak.
+        choices: answers to rank; empty: the model generates its answer.
+        right_choice: index of the right one in `choices`; -1 without choices.
+        document: source of the answer; empty: unknown.
+        section: headings above it; empty: unknown.
     """
 
     question: str
@@ -55,38 +55,38 @@ class Probe:
     section: str = ""
 
 
-_ASKED_FOR = {
+_DESCRIPTIONS = {
     "eval.probes": ("probes", "a JSONL file of questions with known answers"),
     "eval.general_questions": (
         "general questions",
-        "a JSONL file of questions with choices, to null for those that ftdist brings, or to none",
+        "a JSONL file of questions with choices, to null for the bundled ones, or to none",
     ),
 }
-"""What a key names, and what to set it to."""
+"""For each config key, the name of its rows and its valid values."""
 
 
-def find_probes(asked: str | None, *, library: Path) -> Path:
-    """The file of probes that is asked for, or the one in or beside the library.
+def find_probes(setting: str | None, *, library: Path) -> Path:
+    """The configured probe file, or `probes.jsonl` in the library or next to it.
 
     Args:
-        asked: `eval.probes`.
+        setting: `eval.probes`.
         library: `library.path`, a folder or a file.
 
     Raises:
         DataError: there is none.
     """
-    remedy = f"set eval.probes to {_ASKED_FOR['eval.probes'][1]}."
-    if asked is not None:
-        if Path(asked).is_dir():
-            raise DataError(f"{asked} is a folder, not a file of probes.", remedy=remedy)
-        if Path(asked).is_file():
-            return Path(asked)
-        raise DataError(f"There is no file of probes {asked!r}.", remedy=remedy)
+    remedy = f"set eval.probes to {_DESCRIPTIONS['eval.probes'][1]}."
+    if setting is not None:
+        if Path(setting).is_dir():
+            raise DataError(f"{setting} is a folder, not a probe file.", remedy=remedy)
+        if Path(setting).is_file():
+            return Path(setting)
+        raise DataError(f"There is no probe file {setting!r}.", remedy=remedy)
     for folder in (library, library.parent):
         if (folder / PROBES_NAME).is_file():
             return folder / PROBES_NAME
     raise DataError(
-        f"There is no {PROBES_NAME} in or beside the library {library}.",
+        f"There is no {PROBES_NAME} in or next to the library {library}.",
         remedy=f"write one, or {remedy}",
     )
 
@@ -94,22 +94,22 @@ def find_probes(asked: str | None, *, library: Path) -> Path:
 def read_probes(
     path: Path, *, key: Literal["eval.probes", "eval.general_questions"] = "eval.probes"
 ) -> tuple[Probe, ...]:
-    """The probes of a JSONL file, or general questions, in its order.
+    """Read the probes or general questions of a JSONL file, in order.
 
     Args:
         path: of the file.
-        key: of the config, that names it; general questions may be none.
+        key: config key that names the file, for messages.
 
     Raises:
-        DataError: no such file, no probe in it, or a row that cannot be used (named by its line).
+        DataError: the file is missing or has no probes, or a row is invalid (named by its line).
     """
-    what, asked = _ASKED_FOR[key]
+    what, setting = _DESCRIPTIONS[key]
     try:
         lines = path.read_bytes().decode("utf-8-sig").split("\n")
     except OSError as error:
         raise DataError(
             f"The {what} cannot be read from {path}: {error.strerror}.",
-            remedy=f"set {key} to {asked}.",
+            remedy=f"set {key} to {setting}.",
         ) from error
     except UnicodeDecodeError as error:
         raise DataError(
@@ -141,13 +141,13 @@ def _read(line: str, *, where: str) -> Probe:
             f"{where} holds {type(row).__name__}, not an object.",
             remedy='write an object with "question", "answer", "keys" and "kind".',
         )
-    refuse_half_characters(row, where=where)
+    reject_lone_surrogates(row, where=where)
     _check_names(row, where=where)
     kind: Kind | None = row.get("kind")
-    if kind is None or kind not in OF_FILES:
+    if kind is None or kind not in FILE_KINDS:
         raise DataError(
             f"{where} has the kind {kind!r}." if "kind" in row else f"{where} has no kind.",
-            remedy=f'set "kind" to one of {", ".join(OF_FILES)}.',
+            remedy=f'set "kind" to one of {", ".join(FILE_KINDS)}.',
         )
     question, answer = (_text(row, field, where=where) for field in ("question", "answer"))
     keys = _texts(row, "keys", where=where)
@@ -158,7 +158,7 @@ def _read(line: str, *, where: str) -> Probe:
         raise DataError(
             f"{where}: its answer does not hold its own key {absent[0]!r}, so the right answer "
             "would count as wrong.",
-            remedy='write keys that stand in "answer", word for word.',
+            remedy='copy the keys from "answer", word for word.',
         )
     choices = _texts(row, "choices", where=where)
     right = _right_choice(choices, answer=answer, keys=keys, where=where) if choices else -1
@@ -169,28 +169,28 @@ def _read(line: str, *, where: str) -> Probe:
         kind=kind,
         choices=choices,
         right_choice=right,
-        document=_place(row, "document", where=where),
-        section=_place(row, "section", where=where),
+        document=_location(row, "document", where=where),
+        section=_location(row, "section", where=where),
     )
 
 
-def refuse_half_characters(row: object, *, where: str) -> None:
-    """Refuse a row with a lone surrogate, which no tokenizer reads.
+def reject_lone_surrogates(row: object, *, where: str) -> None:
+    """Reject a row with a lone surrogate, which no tokenizer accepts.
 
     Raises:
-        DataError: it holds one.
+        DataError: the row contains one.
     """
     try:
         json.dumps(row, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise DataError(
-            f"{where} holds half a character (a lone surrogate).",
+            f"{where} contains half a character (a lone surrogate).",
             remedy="take it out, or write the whole character.",
         ) from error
 
 
 def _check_names(row: dict[str, Any], *, where: str) -> None:
-    # Further fields (an id, a source) are the writer's own; a slip of the pen is not.
+    # Unknown fields (an id, a source) are allowed; misspelt ones are not.
     for field in sorted(set(row) - set(FIELDS)):
         meant = get_close_matches(field, FIELDS, n=1, cutoff=0.8)
         if meant:
@@ -212,7 +212,7 @@ def _text(row: dict[str, Any], field: str, *, where: str) -> str:
     return value.strip()
 
 
-def _place(row: dict[str, Any], field: str, *, where: str) -> str:
+def _location(row: dict[str, Any], field: str, *, where: str) -> str:
     value = row.get(field)
     if value is not None and not isinstance(value, str):
         raise DataError(
@@ -243,7 +243,7 @@ def _texts(row: dict[str, Any], field: str, *, where: str) -> tuple[str, ...]:
 def _right_choice(
     choices: tuple[str, ...], *, answer: str, keys: tuple[str, ...], where: str
 ) -> int:
-    """Place of the choice that is the answer, else of the only one that the keys or answer name."""
+    """Index of the choice that equals the answer, else of the only one that matches it."""
     if len(choices) < 2 or len({words(choice) for choice in choices}) < len(choices):
         raise DataError(
             f"{where} has {len(choices)} choices, or two that are the same.",
@@ -257,7 +257,7 @@ def _right_choice(
             return found[0]
     raise DataError(
         f"{where}: none of its {len(choices)} choices is its answer, {answer!r}.",
-        remedy='write the right choice into "choices" just as it stands in "answer".',
+        remedy='write the right choice into "choices" exactly as in "answer".',
     )
 
 

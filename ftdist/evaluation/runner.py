@@ -11,7 +11,7 @@ from ftdist.config.schema import EvalConfig
 from ftdist.dist.device import Device, OutOfGpuMemory, give_memory_back
 from ftdist.errors import ModelError
 from ftdist.evaluation.eval_requests import Answers, EvalRequests
-from ftdist.evaluation.eval_set import Inputs
+from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.lm_eval_tasks import Outcomes, ask_tasks
 from ftdist.inference.hf_model import HFModel
 from ftdist.inference.replicas import ReplicaPlan, plan_replicas
@@ -39,7 +39,7 @@ class _Replica:
 
 def ask(
     model: str,
-    inputs: Inputs,
+    eval_set: EvalSet,
     settings: EvalConfig,
     *,
     name: str,
@@ -56,7 +56,7 @@ def ask(
         DataError: a question leaves no room for an answer.
     """
     started = time.monotonic()
-    requests = EvalRequests.from_inputs(inputs)
+    requests = EvalRequests.from_inputs(eval_set)
     copies = plan_replicas(Path(model), device=device, num_replicas=settings.num_replicas)
     shares = [
         _Replica(

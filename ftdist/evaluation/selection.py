@@ -12,10 +12,10 @@ library it has learned; higher is better.
 """
 
 
-MAX_LOST = 0.03
+MAX_GENERAL_LOSS_RATE = 0.03
 """Share of the general questions that a model may have lost, at the interval's lower end."""
 
-ENOUGH = 1000
+MIN_GENERAL_QUESTIONS = 1000
 """General questions; the interval of their difference is then about 0.02 to either side."""
 
 
@@ -30,11 +30,13 @@ def choose(points: Sequence[Scores], *, max_loss_increase: float, order: str) ->
     Returns:
         None where no point keeps.
     """
-    places = sorted(range(len(points)), key=lambda place: float(points[place][order]))
-    keeping = [
-        place for place in places if keeps(points[place], max_loss_increase=max_loss_increase)
+    indices = sorted(range(len(points)), key=lambda index: float(points[index][order]))
+    eligible = [
+        index
+        for index in indices
+        if retains_general_knowledge(points[index], max_loss_increase=max_loss_increase)
     ]
-    return max(keeping, key=lambda place: gain(points[place]), default=None)
+    return max(eligible, key=lambda index: gain(points[index]), default=None)
 
 
 def check_alphas(alphas: Sequence[float]) -> None:
@@ -58,7 +60,7 @@ def nearest(points: Sequence[Scores]) -> int:
     Of equal ones, as where it was not measured, the nearest to the base.
     """
     return min(
-        range(len(points)), key=lambda place: (loss_added(points[place]), points[place]["alpha"])
+        range(len(points)), key=lambda index: (loss_increase(points[index]), points[index]["alpha"])
     )
 
 
@@ -70,7 +72,7 @@ def gain(scores: Scores) -> float:
     )
 
 
-def keeps(scores: Scores, *, max_loss_increase: float) -> bool:
+def retains_general_knowledge(scores: Scores, *, max_loss_increase: float) -> bool:
     """Whether what the base knew is there still, as far as was measured.
 
     Its general loss is at most `max_loss_increase` above the base's, its general questions are
@@ -79,10 +81,13 @@ def keeps(scores: Scores, *, max_loss_increase: float) -> bool:
     """
     general = scores["paired"].get("general_mc_accuracy")
     is_kept = general is None or (
-        general["high_95"] >= 0 and (general["n"] < ENOUGH or general["low_95"] > -MAX_LOST)
+        general["high_95"] >= 0
+        and (general["n"] < MIN_GENERAL_QUESTIONS or general["low_95"] > -MAX_GENERAL_LOSS_RATE)
     )
     return (
-        is_kept and loss_added(scores) <= max_loss_increase and math.isfinite(scores["gain_score"])
+        is_kept
+        and loss_increase(scores) <= max_loss_increase
+        and math.isfinite(scores["gain_score"])
     )
 
 
@@ -96,7 +101,7 @@ def has_questions(scores: Scores) -> bool:
     return "general_mc_accuracy" in scores["paired"]
 
 
-def loss_added(scores: Scores) -> float:
+def loss_increase(scores: Scores) -> float:
     """General loss above the base's, in nats a token; 0 where it was not measured."""
     loss = scores.get("general_nll")
     return 0.0 if loss is None else float(loss["difference"])

@@ -17,7 +17,7 @@ from ftdist.data.messages import Message
 from ftdist.data.packed_dataset import PackedSequence
 from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.dist.world import World
-from ftdist.evaluation.eval_set import Inputs
+from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.scoring.confidence import Paired, paired_losses
 from ftdist.evaluation.scoring.distractors import rankings
@@ -79,7 +79,7 @@ class EvalItems:
 
     def __init__(
         self,
-        inputs: Inputs,
+        inputs: EvalSet,
         tokenizer: Any,
         *,
         system_prompt: str | None,

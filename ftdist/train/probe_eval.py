@@ -24,7 +24,7 @@ from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.dist.collectives import all_gather_json, broadcast_json, sum_over_ranks
 from ftdist.errors import DataError, FtdistError
 from ftdist.evaluation.best_checkpoint import STEP, BestCheckpointTracker, Verdict
-from ftdist.evaluation.eval_set import Inputs, read_inputs
+from ftdist.evaluation.eval_set import EvalSet, read_eval_set
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.selection import Scores
 from ftdist.io.jsonl import append_json_line, read_json_lines
@@ -80,7 +80,7 @@ class ProbeEval:
         self._prompt_builder = PromptBuilder(
             self._tokenizer, system_prompt=config.library.system_prompt
         )
-        inputs = _read_inputs(config)
+        inputs = _read_eval_set(config)
         max_tokens = config.batch.sequence_length
         self._items = EvalItems(
             inputs,
@@ -230,9 +230,9 @@ class ProbeEval:
         return [rows[step] for step in sorted(rows)]
 
 
-def _read_inputs(config: RunConfig) -> Inputs:
+def _read_eval_set(config: RunConfig) -> EvalSet:
     try:
-        return read_inputs(
+        return read_eval_set(
             replace(config.eval, lm_eval_tasks=[], num_general_generations=0),
             library=Path(config.library.path),
         )

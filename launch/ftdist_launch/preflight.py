@@ -10,7 +10,7 @@ from typing import Any
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, StorageError
-from ftdist.evaluation.eval_set import read_inputs
+from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.evaluation.scoring.distractors import can_rank
 from ftdist.io.filesystem import free_gib
 from ftdist.plan.model_info import untrainable
@@ -182,7 +182,7 @@ def measure_problems(config: RunConfig) -> Iterator[FtdistError]:
         return
     try:
         asked = replace(config.eval, lm_eval_tasks=[])
-        inputs = read_inputs(asked, library=Path(config.library.path))
+        inputs = read_eval_set(asked, library=Path(config.library.path))
     except FtdistError as error:
         yield error
         return
@@ -317,6 +317,6 @@ def compare_problems(
         yield from export_missing(run, verb="compare")
     yield from base_missing(run, config, remedy="put it back: the tuned model is compared with it.")
     try:
-        read_inputs(config.eval, library=Path(config.library.path))
+        read_eval_set(config.eval, library=Path(config.library.path))
     except FtdistError as error:
         yield error

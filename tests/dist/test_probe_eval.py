@@ -9,7 +9,7 @@ import pytest
 from ftdist.checkpoint.export import export
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.saved_config import load_config
-from ftdist.evaluation.eval_set import read_inputs
+from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.inference.hf_model import HFModel
 from ftdist.io.jsonl import read_json_lines
@@ -81,7 +81,7 @@ def test_scores_and_generations_of_shards_equal_those_of_the_exported_model(
     assert run_attempt(run_ranks, run, 1, world_size=world_size) == [0] * world_size
     export(run.root)
     config = load_config(run.config)
-    inputs = read_inputs(config.eval, library=Path(config.library.path))
+    inputs = read_eval_set(config.eval, library=Path(config.library.path))
     recall = [
         (probe.question, ranking.choices)
         for probe, ranking in zip(inputs.probes, rankings(inputs.probes), strict=True)

@@ -7,7 +7,7 @@ import pytest
 
 from ftdist.config.compose import compose
 from ftdist.dist.device import free_memory
-from ftdist.evaluation.eval_set import read_inputs
+from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.evaluation.runner import ask
 from ftdist.inference.hf_model import HFModel
 from tests.support.models.tiny_models import spread_tiny
@@ -31,7 +31,7 @@ def test_replicas_on_all_gpus_answer_like_one_and_free_their_memory(
         general_questions="none",
         max_new_tokens=8,
     )
-    inputs = read_inputs(settings, library=made / "library")
+    inputs = read_eval_set(settings, library=made / "library")
     model = str(made / "model")
     one = ask(model, inputs, replace(settings, num_replicas=1), name="one", device="cuda")
     before = free_memory()

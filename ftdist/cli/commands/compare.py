@@ -46,9 +46,13 @@ def evaluate(run: "RunDir", overrides: Sequence[str], *, stage: Literal["compare
     from ftdist.config.keys import comparison_keys
     from ftdist.config.saved_config import override_config
     from ftdist.evaluation.selection import check_alphas
-    from ftdist.observe.wandb.comparison_table import ANSWERS_ASKED
+    from ftdist.observe.wandb.comparison_table import LOG_GENERATIONS_KEY
 
-    allowed = (*comparison_keys(), "cluster.", ANSWERS_ASKED if stage == "compare" else "merge.")
+    allowed = (
+        *comparison_keys(),
+        "cluster.",
+        LOG_GENERATIONS_KEY if stage == "compare" else "merge.",
+    )
     config = override_config(read_config(run), overrides, allowed=allowed)
     config = dataclasses.replace(config, eval=absolute_paths(config.eval))
     if stage == "merge":
@@ -97,7 +101,7 @@ def _request(
 
     from ftdist_launch.resume import read_config
 
-    from ftdist.observe.wandb.comparison_table import ANSWERS_ASKED
+    from ftdist.observe.wandb.comparison_table import LOG_GENERATIONS_KEY
 
     own, requested = dataclasses.asdict(read_config(run)), dataclasses.asdict(config)
     changed_keys = {
@@ -106,7 +110,7 @@ def _request(
         for name, value in requested[section].items()
         if value != own[section][name]
     }
-    shown = {ANSWERS_ASKED: config.tracking.log_generations} if stage == "compare" else {}
+    shown = {LOG_GENERATIONS_KEY: config.tracking.log_generations} if stage == "compare" else {}
     return changed_keys | shown
 
 

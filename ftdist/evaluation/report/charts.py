@@ -1,4 +1,4 @@
-"""Curves of a run as inline SVG, each with words and a table that say the same."""
+"""Draw a run's curves as inline SVG, each with a text summary and a table."""
 
 import math
 import statistics
@@ -13,30 +13,30 @@ from pygal.style import Style
 from ftdist.io.sampling import evenly_spaced
 from ftdist.observe.metrics import HELD_OUT_LOSS, LEARNING_RATE, LOSS, Row, source_loss
 
-# pygal has every later import of the process ask a finder of its plugins, of a form that Python no
-# longer knows and warns of. No plugin is used here.
+# pygal installs an import finder for its plugins in a form that Python has deprecated and warns
+# about. No plugin is used here.
 sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, pygal.PluginImportFixer)]
 
 MAX_POINTS = 240
-"""Of a curve; more are drawn as the mean of neighbours."""
+"""Points per curve; longer curves are averaged over neighbouring points."""
 
 MAX_ROWS = 12
-"""Of the table under a chart."""
+"""Rows of the table under a chart."""
 
 Points = list[tuple[float, float]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A drawing, and the same for those who cannot see it.
+    """A drawing with its text alternative for screen readers.
 
     Attributes:
-        title: what is drawn, and its unit.
-        svg: the drawing, which is markup, without colours: they are the page's.
-        words: where each curve begins and ends.
+        title: quantity and unit.
+        svg: the drawing as markup; the page sets its colours.
+        words: first, last and lowest value of each curve.
         columns: names of the curves.
-        rows: some steps, and the value of each curve there; "" where it has none.
-        averaged: how many steps' mean one point of the longest curve is.
+        rows: evenly spaced steps with the value of each curve; "" if it has none.
+        averaged: steps averaged per point of the longest curve.
     """
 
     title: str
@@ -48,7 +48,7 @@ class Chart:
 
 
 def curves(rows: Sequence[Row]) -> list[Chart]:
-    """The charts of a run's measurements, of those there are: loss, sources, learning rate."""
+    """The charts of a run's metrics that exist: loss, loss per source, learning rate."""
     losses = {
         "training": points(rows, LOSS.name),
         "held-out": points(rows, HELD_OUT_LOSS.name),
@@ -73,22 +73,48 @@ def points(rows: Sequence[Row], name: str) -> Points:
 
 
 def thinned(curve: Points, *, most: int) -> tuple[Points, int]:
-    """A curve of at most `most` points, each the mean of its neighbours, and of how many."""
+    """The curve averaged to at most `most` points, and the number of points in each mean."""
     width = -(-len(curve) // most) or 1
     parts = [curve[start : start + width] for start in range(0, len(curve), width)]
     return [(part[-1][0], statistics.fmean(value for _, value in part)) for part in parts], width
 
 
 def chart(
-    title: str, series: Mapping[str, Points], *, logarithmic: bool = False, along: str = "step"
+    title: str, series: Mapping[str, Points], *, logarithmic: bool = False, x_title: str = "step"
 ) -> Chart | None:
-    """Draw curves by name, of those that have points; `along`: what the horizontal axis is."""
+    """Draw the named curves that have points; `x_title` names the horizontal axis."""
     series = {name: curve for name, curve in series.items() if curve}
     if not series:
         return None
     logarithmic = logarithmic and all(value > 0 for curve in series.values() for _, value in curve)
-    drawing = pygal.XY(
-        # No script, no style and no size of its own: the page brings what it needs.
+    drawing = _empty_drawing(x_title, show_legend=len(series) > 1)
+    if logarithmic:
+        # pygal's logarithmic scale would apply to the steps too.
+        marks = _decades(series)
+        drawing.y_labels = [{"value": math.log10(m), "label": _value_text(m)} for m in marks]
+    averaged = 1
+    for name, curve in series.items():
+        drawn, width = thinned(curve, most=MAX_POINTS)
+        averaged = max(averaged, width)
+        if logarithmic:
+            drawn = [(step, math.log10(value)) for step, value in drawn]
+        drawing.add(name, drawn, show_dots=len(drawn) < 10, dots_size=4)
+    # A fixed identifier instead of a random one: the same run gives the same bytes.
+    drawing.uuid = "-".join(title.lower().replace(",", "").split())
+    drawing.add_xml_filter(_strip_styles)
+    return Chart(
+        title=title,
+        svg=drawing.render(is_unicode=True),
+        words=". ".join(_curve_text(name, curve, x_title) for name, curve in series.items()) + ".",
+        columns=tuple(series),
+        rows=_table(series),
+        averaged=averaged,
+    )
+
+
+def _empty_drawing(x_title: str, *, show_legend: bool) -> Any:
+    return pygal.XY(
+        # The page brings the style and the size; there is no script.
         js=[],
         css=[],
         style=Style(label_font_size=13, major_label_font_size=13, legend_font_size=14),
@@ -98,42 +124,20 @@ def chart(
         height=316,
         margin=8,
         margin_bottom=24,
-        x_title=along,
-        show_legend=len(series) > 1,
+        x_title=x_title,
+        show_legend=show_legend,
         legend_at_bottom=True,
         legend_at_bottom_columns=2,
         truncate_legend=-1,
-        x_value_formatter=_place,
-        value_formatter=_short,
+        x_value_formatter=_x_text,
+        value_formatter=_value_text,
         include_x_axis=False,
         max_scale=7,
-    )
-    if logarithmic:
-        # pygal's own logarithm would bend the steps as well.
-        marks = _decades(series)
-        drawing.y_labels = [{"value": math.log10(m), "label": _short(m)} for m in marks]
-    averaged = 1
-    for name, curve in series.items():
-        drawn, width = thinned(curve, most=MAX_POINTS)
-        averaged = max(averaged, width)
-        if logarithmic:
-            drawn = [(step, math.log10(value)) for step, value in drawn]
-        drawing.add(name, drawn, show_dots=len(drawn) < 10, dots_size=4)
-    # A mark of its own in place of a random one: the same run gives the same bytes.
-    drawing.uuid = "-".join(title.lower().replace(",", "").split())
-    drawing.add_xml_filter(_bare)
-    return Chart(
-        title=title,
-        svg=drawing.render(is_unicode=True),
-        words=". ".join(_told(name, curve, along) for name, curve in series.items()) + ".",
-        columns=tuple(series),
-        rows=_table(series),
-        averaged=averaged,
     )
 
 
 def _decades(series: Mapping[str, Points]) -> list[float]:
-    """1, 3 and 10 of each power of ten that the curves reach into, and one beyond on each side."""
+    """Axis marks at 1 and 3 times each power of ten that enclose the curves."""
     values = [value for curve in series.values() for _, value in curve]
     low, high = (math.floor(math.log10(end)) for end in (min(values), max(values)))
     steps = [factor * 10.0**power for power in range(low, high + 1) for factor in (1, 3)]
@@ -143,43 +147,44 @@ def _decades(series: Mapping[str, Points]) -> list[float]:
     return steps[first : last + 1]
 
 
-def _bare(svg: Any) -> Any:
-    """A drawing without pygal's own styles and script, and its comments with addresses and date."""
+def _strip_styles(svg: Any) -> Any:
+    """Remove pygal's styles, scripts and comments from a drawing."""
     for child in list(svg):
         if callable(child.tag) or child.tag == "defs":
             svg.remove(child)
     return svg
 
 
-def _short(value: float) -> str:
+def _value_text(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _place(along: float) -> str:
-    return f"{along:,.9g}"
+def _x_text(x_title: float) -> str:
+    return f"{x_title:,.9g}"
 
 
-def _told(name: str, curve: Points, along: str) -> str:
+def _curve_text(name: str, curve: Points, x_title: str) -> str:
     (first, begin), (last, end) = curve[0], curve[-1]
     if first == last:
-        return f"{name}: {_short(end)} at {along} {_place(last)}"
+        return f"{name}: {_value_text(end)} at {x_title} {_x_text(last)}"
     lowest, least = min(curve, key=lambda point: point[1])
     return (
-        f"{name}: from {_short(begin)} at {along} {_place(first)} to {_short(end)} at {along} "
-        f"{_place(last)}, lowest {_short(least)} at {along} {_place(lowest)}"
+        f"{name}: from {_value_text(begin)} at {x_title} {_x_text(first)} "
+        f"to {_value_text(end)} at {x_title} {_x_text(last)}, "
+        f"lowest {_value_text(least)} at {x_title} {_x_text(lowest)}"
     )
 
 
 def _table(series: Mapping[str, Points]) -> tuple[tuple[float, tuple[str, ...]], ...]:
-    """Some steps of the fullest curve and of the rarest, evenly spread, the last one among them."""
-    fullest, rarest = max(series.values(), key=len), min(series.values(), key=len)
+    """Evenly spaced steps of the longest and the shortest curve, including the last one."""
+    longest, shortest = max(series.values(), key=len), min(series.values(), key=len)
     steps = {
         step
-        for curve in (fullest, rarest)
+        for curve in (longest, shortest)
         for step, _ in evenly_spaced(curve, MAX_ROWS, with_last=True)
     }
     values = {name: dict(curve) for name, curve in series.items()}
     return tuple(
-        (step, tuple(_short(v[step]) if step in v else "" for v in values.values()))
+        (step, tuple(_value_text(v[step]) if step in v else "" for v in values.values()))
         for step in sorted(steps)
     )

@@ -1,4 +1,4 @@
-"""What a run cost, as far as its records tell."""
+"""Compute the cost of a run from its records."""
 
 from typing import Any
 
@@ -7,23 +7,22 @@ from ftdist.observe.metrics import ATTEMPT, LOSS_TOKENS, STEP, TIME, TOKENS, rea
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 
-TOKENS_A_PARAMETER = 20
-"""Of a model trained from scratch with its compute well spent.
+TOKENS_PER_PARAMETER = 20
+"""Compute-optimal training tokens of a model trained from scratch.
 
 Source: J. Hoffmann et al., "Training Compute-Optimal Large Language Models" (2022),
-arXiv 2203.15556: about 20 tokens a parameter over the range that they measured.
+arXiv 2203.15556: about 20 tokens per parameter over the measured range.
 """
 
 
 def cost_of(run: RunDir) -> dict[str, Any] | None:
-    """Steps, tokens and rank-hours of a run, and what the model would cost from scratch.
+    """Steps, tokens and rank-hours of a run, and the estimated cost of training from scratch.
 
-    Rank-hours are ranks times wall time, summed over attempts: loading, measurements, checkpoints
-    and steps that a later attempt computed again are in them; a curation, an export and a
-    comparison are not.
+    Rank-hours are ranks times wall time, summed over attempts. They include loading, evaluations,
+    checkpoints and repeated steps, but no curation, export or comparison.
 
     Returns:
-        None where the run has no plan or no measured step.
+        None if the run has no plan or no logged step.
     """
     try:
         plan = Plan.from_json(run.plan.read_text(encoding="utf-8"))
@@ -39,7 +38,7 @@ def cost_of(run: RunDir) -> dict[str, Any] | None:
     spans = _spans(run)
     rank_hours = sum(ranks * seconds for ranks, seconds in spans) / 3600
     tokens, all_tokens = (sum(int(row.get(TOKENS.name, 0)) for row in of) for of in (rows, trained))
-    from_scratch = TOKENS_A_PARAMETER * plan.parameters
+    from_scratch = TOKENS_PER_PARAMETER * plan.parameters
     return {
         "steps": rows[-1][STEP.name],
         "tokens": tokens,
@@ -52,15 +51,15 @@ def cost_of(run: RunDir) -> dict[str, Any] | None:
         "parameters": plan.parameters,
         "from_scratch_tokens": from_scratch,
         "share_of_scratch": tokens / from_scratch,
-        # At the speed of the whole run: the hours behind the exported step are in it too.
+        # At the speed of the whole run, including the steps after the exported one.
         "scratch_rank_hours": rank_hours * from_scratch / max(1, all_tokens),
     }
 
 
 def _spans(run: RunDir) -> list[tuple[int, float]]:
-    """For each attempt its ranks and the seconds from its start to its last sign of life.
+    """For each attempt, its ranks and the seconds from its start to its last record.
 
-    That it has ended may be put on record much later, where its node was lost.
+    `attempt_finished` is ignored: after a lost node it may be recorded much later.
     """
     events, rows = list(run.read_events()), list(read_json_lines(run.metrics))
     spans = []
@@ -68,10 +67,10 @@ def _spans(run: RunDir) -> list[tuple[int, float]]:
         if start.get("event") != "attempt_started":
             continue
         number, began = start["attempt"], float(start["time"])
-        own = [sign for sign in (*events, *rows) if sign.get(ATTEMPT.name) == number]
-        own = [sign for sign in own if sign.get("event") != "attempt_finished"]
+        own = [record for record in (*events, *rows) if record.get(ATTEMPT.name) == number]
+        own = [record for record in own if record.get("event") != "attempt_finished"]
         for path in run.attempt(number).glob("system-*.jsonl"):
             own += read_json_lines(path)
-        last = max(float(sign.get(TIME.name, began)) for sign in own)
+        last = max(float(record.get(TIME.name, began)) for record in own)
         spans.append((int(start["world_size"]), last - began))
     return spans

@@ -1,7 +1,7 @@
-"""`runs/R/report/index.html`: how an expert is shown, in one file that opens anywhere. No torch.
+"""Write `runs/R/report/index.html`, a self-contained report page of a run. Loads no torch.
 
-Written anew from what lies in the run directory: answers and scores of `ftdist compare`, metrics,
-events, config. What a run does not have is left out of its page.
+Every call renders it from the run directory: answers and scores of `ftdist compare`, metrics,
+events, config. Sections without data are left out.
 """
 
 import base64
@@ -16,7 +16,7 @@ from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.evaluation.report.charts import curves
-from ftdist.evaluation.report.merge_sweep import frontier
+from ftdist.evaluation.report.merge_sweep import read_merge_sweep
 from ftdist.evaluation.report.reproduce import reproduce
 from ftdist.evaluation.report.terminal import Report, read_report
 from ftdist.evaluation.report.text import (
@@ -115,7 +115,7 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         not_in_cost=NOT_IN_COST,
         charts=curves(rows),
         contamination=contamination_texts(report.scores),
-        frontier=frontier(run),
+        sweep=read_merge_sweep(run),
         learning=learning(run.measures, best=None if best is None else best.step),
         attempts=_attempts(events),
         library=_library(config),

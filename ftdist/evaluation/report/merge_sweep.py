@@ -21,7 +21,7 @@ from ftdist.rundir import RunDir
 PIPE_WIDTH = 160
 """Columns where the output is not a terminal."""
 
-POINTS = "points.json"
+POINTS_NAME = "points.json"
 """In the folder of the chosen merged model: the scores of all candidates, and the choice."""
 
 _RATES = (
@@ -35,15 +35,15 @@ _RATES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Frontier:
-    """What merged models gain against what they keep.
+class MergeSweep:
+    """Scores of the merged models over alpha.
 
     Attributes:
         charts: shares, and general loss, over alpha.
         columns: names of what a row holds.
         rows: alpha of each merged model and its values with intervals, in the order of alpha.
-        chosen: alpha of the one that is kept.
-        choice: why it is kept, in sentences.
+        chosen: alpha of the chosen model.
+        choice: why it was chosen, in sentences.
     """
 
     charts: tuple[Chart, ...]
@@ -54,22 +54,22 @@ class Frontier:
 
 
 def is_of_export(run: RunDir) -> bool:
-    """Whether the merged model that is kept is of the model that is exported now."""
+    """Whether the saved merged model was made from the current export."""
     try:
         return bool(_read(run)["export"] == model_fingerprint(run.export))
     except (OSError, ValueError, LookupError, TypeError):
         return False
 
 
-def frontier(run: RunDir) -> Frontier | None:
-    """The merged models of a run's export; None: there are none that can be read."""
+def read_merge_sweep(run: RunDir) -> MergeSweep | None:
+    """The merge sweep of a run's export; None if there is no readable one."""
     if not is_of_export(run):
         return None
     try:
-        told = _read(run)
-        points = sorted(told["candidates"], key=lambda point: float(point["alpha"]))
-        chosen = f"{told['candidates'][told['chosen']]['alpha']:g}"
-        choice = _choice(chosen, points, told=told)
+        record = _read(run)
+        points = sorted(record["candidates"], key=lambda point: float(point["alpha"]))
+        chosen = f"{record['candidates'][record['chosen']]['alpha']:g}"
+        choice = _choice(chosen, points, record=record)
     except (OSError, ValueError, LookupError, TypeError):
         return None
     tables = [(point["alpha"], _by_name(point)) for point in points]
@@ -86,10 +86,10 @@ def frontier(run: RunDir) -> Frontier | None:
         if "general_nll" in table and (delta := table["general_nll"].delta)
     ]
     drawn = (
-        chart("Shares of the questions", shares, along="alpha"),
-        chart("Increase of general NLL, nats", {"general NLL": increases}, along="alpha"),
+        chart("Shares of the questions", shares, x_title="alpha"),
+        chart("Increase of general NLL, nats", {"general NLL": increases}, x_title="alpha"),
     )
-    return Frontier(
+    return MergeSweep(
         charts=tuple(each for each in drawn if each is not None),
         columns=("alpha", *(name.replace("_", " ") for name in names), "general nll increase"),
         rows=tuple(
@@ -119,7 +119,7 @@ def print_merge_sweep(run: RunDir, console: Console) -> None:
     Raises:
         StorageError: there are none of its export, or they cannot be read.
     """
-    sweep = frontier(run)
+    sweep = read_merge_sweep(run)
     if sweep is None:
         raise StorageError(
             f"There are no readable merged models of the model in {run.export}.",
@@ -138,17 +138,19 @@ def print_merge_sweep(run: RunDir, console: Console) -> None:
 
 
 def _read(run: RunDir) -> dict[str, Any]:
-    """What the merged model that is kept says of itself and of the others."""
-    told: dict[str, Any] = json.loads((run.merged_model / POINTS).read_text(encoding="utf-8"))
-    return told
+    """The scores of all candidates and the choice, as saved with the chosen merged model."""
+    record: dict[str, Any] = json.loads(
+        (run.merged_model / POINTS_NAME).read_text(encoding="utf-8")
+    )
+    return record
 
 
-def _choice(alpha: str, points: Sequence[Scores], *, told: dict[str, Any]) -> str:
-    """Why a merged model is kept, by what was measured."""
+def _choice(alpha: str, points: Sequence[Scores], *, record: dict[str, Any]) -> str:
+    """Explain why this merged model was chosen."""
     by_loss = any(has_loss(point) for point in points)
     limits = []
     if by_loss:
-        limits.append(f"general loss at most {told['max_loss_increase']:g} nats above the base's")
+        limits.append(f"general loss at most {record['max_loss_increase']:g} nats above the base's")
     if any(has_questions(point) for point in points):
         limits.append("general questions not clearly worse")
     enough = ", and ".join(limits)
@@ -157,7 +159,7 @@ def _choice(alpha: str, points: Sequence[Scores], *, told: dict[str, Any]) -> st
             f"Kept is alpha {alpha}, the one that gains most. What it keeps of the base was not "
             "measured: neither general loss nor general questions."
         )
-    elif told["retention_ok"]:
+    elif record["retention_ok"]:
         reason = (
             f"Kept is alpha {alpha}: of the merged models that keep enough ({enough}), the one "
             "that gains most."

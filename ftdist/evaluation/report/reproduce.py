@@ -1,4 +1,4 @@
-"""How a run, its comparison and its library are made again. Loads no torch."""
+"""Show how to reproduce a run, its comparison and its library. Loads no torch."""
 
 import importlib.metadata
 import json
@@ -29,16 +29,16 @@ def reproduce(
     *,
     scores: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The commands, the code, the versions and the settings, without secrets."""
+    """The commands, code, versions and settings, with secrets redacted."""
     typed = run.overrides.read_text(encoding="utf-8") if run.overrides.is_file() else ""
-    asked = next(
+    request = next(
         (e for e in events if e.get("event") in ("run_requested", "job_submitted") and "git" in e),
         {},
     )
-    git = asked.get("git") or {}
+    git = request.get("git") or {}
     digest = run.root / "code.sha256"
     code = {
-        "ftdist": asked.get("version"),
+        "ftdist": request.get("version"),
         "commit": git.get("commit"),
         "changed after it": {True: "yes", False: "no", None: None}[git.get("dirty")],
         "snapshot": digest.read_text(encoding="utf-8").strip() if digest.is_file() else None,
@@ -54,9 +54,7 @@ def reproduce(
     )
     return {
         "command": _command("ftdist train", shown["typed"]),
-        "compare": _command(f"ftdist compare {run.cli_name}", shown["compared"])
-        if "eval_config" in scores
-        else "",  # an older comparison, which does not say how it was made
+        "compare": _command(f"ftdist compare {run.cli_name}", shown["compared"]),
         "code": {name: value for name, value in code.items() if value},
         "versions": {"python": platform.python_version(), **_versions()},
         "config": _as_yaml(shown["config"]),
@@ -65,11 +63,11 @@ def reproduce(
 
 
 def compare_overrides(config: RunConfig, scores: Mapping[str, Any]) -> list[str]:
-    """What a comparison was told that the run's config does not say, as overrides."""
+    """The evaluation settings that differ from the run's config, as overrides."""
     own = asdict(config.eval)
     return [
         f"eval.{name}={_value(value)}"
-        for name, value in (scores.get("eval_config") or {}).items()
+        for name, value in scores["eval_config"].items()
         if name not in own or own[name] != value
     ]
 
@@ -82,7 +80,7 @@ def _value(value: Any) -> str:
 
 
 def _text(text: str, *, plain: str) -> str:
-    """A text as the command line takes it: in quotes unless it is `plain`."""
+    """Quote a text for the command line unless it matches `plain`."""
     return text if re.fullmatch(plain, text) else quoted(text)
 
 
@@ -91,7 +89,7 @@ def _command(command: str, overrides: Sequence[str]) -> str:
 
 
 def _curated(config: RunConfig) -> Any:
-    """The settings that a curated library was made with; None for files as they are."""
+    """The settings of a curated library; None for uncurated files."""
     try:
         manifest = json.loads((Path(config.library.path) / MANIFEST).read_text(encoding="utf-8"))
         return manifest["settings"]

@@ -1,4 +1,4 @@
-"""What was measured while a model learned, as curves and as answers side by side. No torch."""
+"""Show the evaluations made during training as curves and answers. Loads no torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from ftdist.io.sampling import evenly_spaced
 from ftdist.observe.training_evals import read_training_evals
 
 MAX_STEPS = 5
-"""Of which written answers are shown: the base's, the last, and those evenly between."""
+"""Steps whose answers are shown: the base's, the last, and evenly spaced ones between."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """One question, and what was answered to it in the course of training.
+    """One question with its answers during training.
 
     Attributes:
-        question: as asked.
+        question: the question.
         expected: the known answer.
-        answers: by step, the base's of step 0.
+        answers: answers with their step; step 0 is the base.
     """
 
     question: str
@@ -30,12 +30,12 @@ class Written:
 
 @dataclass(frozen=True, kw_only=True)
 class Learning:
-    """What was known and kept, by step.
+    """The evaluations during training.
 
     Attributes:
-        charts: shares of the questions, and general loss above the base's.
-        best: the step that was kept as the best; None: none kept enough.
-        written: answers that were written on the way.
+        charts: accuracies, and the increase of general loss over the base.
+        best: step of the best checkpoint; None: no step retained enough.
+        written: generated answers.
     """
 
     charts: tuple[Chart, ...]
@@ -44,11 +44,11 @@ class Learning:
 
 
 def learning(measures: Path, *, best: int | None) -> Learning | None:
-    """What `measures.jsonl` tells; None where nothing was measured.
+    """The evaluations in `measures.jsonl`; None without any.
 
     Args:
         measures: the file.
-        best: step of the checkpoint that was kept as the best.
+        best: step of the best checkpoint.
     """
     rows = read_training_evals(measures)
     if len(rows) < 2:
@@ -79,7 +79,7 @@ def _share(hits: Sequence[bool]) -> float:
 
 
 def _loss(row: dict[str, Any]) -> float | None:
-    """Mean loss of the general texts, in nats a token."""
+    """Mean loss of the general texts, in nats per token."""
     tokens = sum(tokens for _, tokens in row["losses"])
     return sum(nats for nats, _ in row["losses"]) / tokens if tokens else None
 

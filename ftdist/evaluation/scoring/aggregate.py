@@ -1,11 +1,11 @@
-"""`scores.json`: everything that is counted over two models' verdicts on the same questions."""
+"""Aggregate the verdicts on two models into the scores of `scores.json`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ftdist.errors import DataError
-from ftdist.evaluation.eval_set import Inputs
+from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.scoring.confidence import Losses, Paired, Rate, paired_losses
 from ftdist.evaluation.scoring.distractors import confusable_groups
@@ -13,14 +13,14 @@ from ftdist.evaluation.scoring.judge import Verdict, added_rates, outcomes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """What one model's answers are worth.
+class JudgedAnswers:
+    """The verdicts on all answers of one model.
 
     Attributes:
         probes: a verdict for each probe.
-        general: for each general question, whether the right choice was the likeliest.
-        losses: for each passage of general text the summed loss in nats, and its tokens.
-        tasks: by "TASK/METRIC" or "TASK/METRIC,FILTER" of lm-eval, whether each document was right.
+        general: for each general question, whether the right choice was the most likely.
+        losses: for each passage of general text, the summed loss in nats and the number of tokens.
+        tasks: whether each document was right, by lm-eval's "TASK/METRIC" or "TASK/METRIC,FILTER".
     """
 
     probes: Sequence[Verdict]
@@ -29,46 +29,53 @@ class Judged:
     tasks: Mapping[str, Sequence[bool]] = field(default_factory=dict)
 
 
-def tally(inputs: Inputs, *, base: Judged, tuned: Judged) -> dict[str, Any]:
-    """The scores of both models and their differences, each with its count and interval.
+def aggregate_scores(
+    eval_set: EvalSet, *, base: JudgedAnswers, tuned: JudgedAnswers
+) -> dict[str, Any]:
+    """Compute both models' scores and their differences, with counts and intervals.
 
-    Sections for which nothing was asked are left out.
+    Sections without questions are left out.
 
     Raises:
-        DataError: the models were asked different numbers of documents of a task.
+        DataError: the models answered different numbers of documents of a task.
     """
-    probes = inputs.probes
+    probes = eval_set.probes
     tasks = _shared_tasks(base, tuned)
-    so = {
-        name: _outcomes(inputs, judged, tasks=tasks)
+    outcomes_by_model = {
+        name: _outcomes(eval_set, judged, tasks=tasks)
         for name, judged in (("base", base), ("tuned", tuned))
     }
-    asked = [name for name, hits in so["base"].items() if hits]
+    names = [name for name, hits in outcomes_by_model["base"].items() if hits]
     rates = {
-        model: {name: Rate(sum(so[model][name]), len(so[model][name])) for name in asked}
-        for model in so
+        model: {
+            name: Rate(sum(outcomes_by_model[model][name]), len(outcomes_by_model[model][name]))
+            for name in names
+        }
+        for model in outcomes_by_model
     }
     rates["tuned"] |= added_rates(probes, base.probes, tuned.probes)
     scores: dict[str, Any] = {
-        model: {name: rate.value for name, rate in found.items()} for model, found in rates.items()
+        model: {name: rate.value for name, rate in model_rates.items()}
+        for model, model_rates in rates.items()
     }
     scores["intervals"] = {
-        model: {name: _interval(rate) for name, rate in found.items()}
-        for model, found in rates.items()
+        model: {name: _interval(rate) for name, rate in model_rates.items()}
+        for model, model_rates in rates.items()
     }
     scores["paired"] = {
-        name: Paired.of(so["base"][name], so["tuned"][name]).fields() for name in asked
+        name: Paired.of(outcomes_by_model["base"][name], outcomes_by_model["tuned"][name]).fields()
+        for name in names
     }
-    scores["flips"] = _flips(so)
+    scores["flips"] = _flips(outcomes_by_model)
     general_nll = paired_losses(base.losses, tuned.losses)
     if general_nll is not None:
         scores["general_nll"] = general_nll
     groups = confusable_groups(probes)
     if groups:
-        places = [place for group in groups for place in group]
+        indices = [index for group in groups for index in group]
         scores["confusable_accuracy"] = {
             "groups": len(groups),
-            **_recall_of(places, base=base, tuned=tuned),
+            **_fact_accuracy(indices, base=base, tuned=tuned),
         }
     documents = _documents(probes, base=base, tuned=tuned)
     if documents:
@@ -76,30 +83,32 @@ def tally(inputs: Inputs, *, base: Judged, tuned: Judged) -> dict[str, Any]:
     return scores
 
 
-def _shared_tasks(base: Judged, tuned: Judged) -> list[str]:
-    """Scores of tasks that both models have.
+def _shared_tasks(base: JudgedAnswers, tuned: JudgedAnswers) -> list[str]:
+    """Names of the task scores that both models have.
 
-    A metric of shares, such as F1, can be 0 or 1 of every document by chance, for one of them.
+    A fractional metric such as F1 may be 0 or 1 for every document of one model by chance.
     """
     names = [name for name in base.tasks if name in tuned.tasks]
     for name in names:
-        asked, now = len(base.tasks[name]), len(tuned.tasks[name])
-        if asked != now:
+        num_base, num_tuned = len(base.tasks[name]), len(tuned.tasks[name])
+        if num_base != num_tuned:
             raise DataError(
-                f"{name} cannot be compared: the base was asked {asked} documents, the tuned "
-                f"model {now}.",
-                remedy="`touch` the task's file, so that the base is asked anew, then compare "
-                "again.",
+                f"{name} cannot be compared: the base answered {num_base} documents, the "
+                f"tuned model {num_tuned}.",
+                remedy="`touch` the task file to evaluate the base again, then rerun the "
+                "comparison.",
             )
     return names
 
 
-def _outcomes(inputs: Inputs, judged: Judged, *, tasks: Sequence[str]) -> dict[str, list[bool]]:
-    of_tasks = {name: list(judged.tasks[name]) for name in tasks}
+def _outcomes(
+    eval_set: EvalSet, judged: JudgedAnswers, *, tasks: Sequence[str]
+) -> dict[str, list[bool]]:
+    task_outcomes = {name: list(judged.tasks[name]) for name in tasks}
     return (
-        outcomes(inputs.probes, judged.probes)
+        outcomes(eval_set.probes, judged.probes)
         | {"general_mc_accuracy": list(judged.general)}
-        | of_tasks
+        | task_outcomes
     )
 
 
@@ -107,21 +116,23 @@ def _interval(rate: Rate) -> dict[str, float | int]:
     return {name: value for name, value in rate.fields().items() if name != "value"}
 
 
-def _flips(so: dict[str, dict[str, list[bool]]]) -> dict[str, int]:
-    """Probes of recall and retention by who is right: the change, not only the two sums."""
+def _flips(outcomes_by_model: dict[str, dict[str, list[bool]]]) -> dict[str, int]:
+    """Count the fact and general probes that improved and those that regressed."""
     flips: dict[str, int] = {}
     for kind in ("fact", "general"):
         name = f"{kind}_accuracy"
-        paired = Paired.of(so["base"][name], so["tuned"][name])
+        paired = Paired.of(outcomes_by_model["base"][name], outcomes_by_model["tuned"][name])
         flips[f"{kind}_improved"] = paired.tuned_only
         flips[f"{kind}_regressed"] = paired.base_only
     return flips
 
 
-def _recall_of(places: Sequence[int], *, base: Judged, tuned: Judged) -> dict[str, Any]:
-    """Recall of some of the probes."""
+def _fact_accuracy(
+    indices: Sequence[int], *, base: JudgedAnswers, tuned: JudgedAnswers
+) -> dict[str, Any]:
+    """Fact accuracy of both models on the probes at `indices`."""
     right = {
-        model: [judged.probes[place].right for place in places]
+        model: [judged.probes[index].right for index in indices]
         for model, judged in (("base", base), ("tuned", tuned))
     }
     return {
@@ -130,19 +141,21 @@ def _recall_of(places: Sequence[int], *, base: Judged, tuned: Judged) -> dict[st
     }
 
 
-def _documents(probes: Sequence[Probe], *, base: Judged, tuned: Judged) -> list[dict[str, Any]]:
-    """Recall by document and section, the weakest first; of equally weak ones, the most asked."""
-    places: dict[tuple[str, str], list[int]] = {}
-    for place, probe in enumerate(probes):
+def _documents(
+    probes: Sequence[Probe], *, base: JudgedAnswers, tuned: JudgedAnswers
+) -> list[dict[str, Any]]:
+    """Fact accuracy by document and section, weakest first; ties by number of probes."""
+    indices: dict[tuple[str, str], list[int]] = {}
+    for index, probe in enumerate(probes):
         if probe.kind == "fact" and (probe.document or probe.section):
-            places.setdefault((probe.document, probe.section), []).append(place)
+            indices.setdefault((probe.document, probe.section), []).append(index)
     rows = [
         {
             "document": document,
             "section": section,
-            "n": len(found),
-            **_recall_of(found, base=base, tuned=tuned),
+            "n": len(members),
+            **_fact_accuracy(members, base=base, tuned=tuned),
         }
-        for (document, section), found in places.items()
+        for (document, section), members in indices.items()
     ]
     return sorted(rows, key=lambda row: (row["tuned"]["value"], -row["n"]))

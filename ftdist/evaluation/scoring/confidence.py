@@ -15,23 +15,23 @@ Z_95 = 1.959963984540054
 
 RESAMPLES = 10_000
 SEED = 20_221_129
-"""Of the resamples: the same answers give the same interval."""
+"""Seed of the resampling: the same answers give the same interval."""
 
-AT_ONCE = 500
-"""Resamples drawn together, so that memory stays small for many passages."""
+RESAMPLE_BATCH = 500
+"""Resamples per draw; bounds the memory for many passages."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """How many of how many.
+    """A proportion of questions with its confidence interval.
 
     Attributes:
-        hits: how often it was so.
-        asked: how often it was looked at, at least once.
+        hits: questions with the outcome.
+        num_questions: all questions, at least 1.
     """
 
     hits: int
-    asked: int
+    num_questions: int
 
     @classmethod
     def of(cls, outcomes: Sequence[bool]) -> "Rate | None":
@@ -41,15 +41,15 @@ class Rate:
     @property
     def value(self) -> float:
         """Proportion, 0 to 1."""
-        return self.hits / self.asked
+        return self.hits / self.num_questions
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval: honest for few questions, and near 0 and 1.
+        """Wilson's 95 % score interval, accurate for few questions and near 0 and 1.
 
         Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927) 209-212.
         """
-        n, share, z2 = self.asked, self.value, Z_95**2
+        n, share, z2 = self.num_questions, self.value, Z_95**2
         middle = (share + z2 / (2 * n)) / (1 + z2 / n)
         half = Z_95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
         # At 0 and at n the formula's ends are 0 and 1; rounding would miss them by 1e-17.
@@ -61,7 +61,7 @@ class Rate:
         low, high = self.interval
         return {
             "hits": self.hits,
-            "n": self.asked,
+            "n": self.num_questions,
             "value": self.value,
             "low_95": low,
             "high_95": high,
@@ -70,13 +70,13 @@ class Rate:
 
 @dataclass(frozen=True, kw_only=True)
 class Paired:
-    """The same questions, asked of two models.
+    """Outcomes of two models on the same questions.
 
     Attributes:
-        both: so for both models.
-        tuned_only: so for the tuned model alone.
-        base_only: so for the base alone.
-        neither: so for none.
+        both: questions with the outcome for both models.
+        tuned_only: for the tuned model alone.
+        base_only: for the base alone.
+        neither: for neither model.
     """
 
     both: int
@@ -96,14 +96,14 @@ class Paired:
         )
 
     @property
-    def asked(self) -> int:
-        """Questions."""
+    def num_questions(self) -> int:
+        """The number of questions."""
         return self.both + self.tuned_only + self.base_only + self.neither
 
     @property
     def difference(self) -> float:
         """Tuned minus base, -1 to 1."""
-        return (self.tuned_only - self.base_only) / self.asked
+        return (self.tuned_only - self.base_only) / self.num_questions
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -112,8 +112,8 @@ class Paired:
         Source: R. G. Newcombe, "Improved confidence intervals for the difference between binomial
         proportions based on paired data", Statistics in Medicine 17 (1998) 2635-2650, method 10.
         """
-        tuned = Rate(self.both + self.tuned_only, self.asked)
-        base = Rate(self.both + self.base_only, self.asked)
+        tuned = Rate(self.both + self.tuned_only, self.num_questions)
+        base = Rate(self.both + self.base_only, self.num_questions)
         below = tuned.value - tuned.interval[0], base.interval[1] - base.value
         above = tuned.interval[1] - tuned.value, base.value - base.interval[0]
         phi = self._correlation()
@@ -126,7 +126,7 @@ class Paired:
         return low > 0 or high < 0
 
     def _correlation(self) -> float:
-        """Phi of the four cells, corrected for continuity where it is positive."""
+        """Phi coefficient of the four cells, with a continuity correction where positive."""
         right, wrong = self.both + self.tuned_only, self.base_only + self.neither
         base_right, base_wrong = self.both + self.base_only, self.tuned_only + self.neither
         margins = right * wrong * base_right * base_wrong
@@ -134,14 +134,14 @@ class Paired:
             return 0.0
         product: float = self.both * self.neither - self.tuned_only * self.base_only
         if product > 0:
-            product = max(product - self.asked / 2, 0.0)
+            product = max(product - self.num_questions / 2, 0.0)
         return product / math.sqrt(margins)
 
     def fields(self) -> dict[str, Any]:
         """Count, difference and interval, for a report."""
         low, high = self.interval
         return {
-            "n": self.asked,
+            "n": self.num_questions,
             "difference": self.difference,
             "low_95": low,
             "high_95": high,
@@ -150,26 +150,26 @@ class Paired:
 
 
 def _joined(first: float, second: float, phi: float) -> float:
-    # Rounding may bring a sum that is 0 below it.
+    # Rounding may turn a sum of 0 negative.
     return math.sqrt(max(0.0, first**2 - 2 * phi * first * second + second**2))
 
 
 Losses = Sequence[tuple[float, int]]
-"""A passage each: summed loss in nats, and the tokens that it is a sum over."""
+"""For each passage, the summed loss in nats and the number of tokens."""
 
 
 def paired_losses(base: Losses, tuned: Losses) -> dict[str, Any] | None:
     """Mean loss of two models on the same passages, and the difference with its interval.
 
-    A mean is the ratio of two sums, so that each token weighs the same. Passages, not tokens, are
-    drawn again: tokens of one passage hang together. Both models are drawn the same passages, so
-    that what makes a passage hard cancels out.
+    The mean is the ratio of two sums, so that every token has the same weight. The bootstrap
+    resamples passages, not tokens, because tokens of one passage are correlated, and the same
+    passages for both models, so that a passage's difficulty cancels out.
 
     Source: percentile bootstrap, B. Efron, R. Tibshirani, "An Introduction to the Bootstrap",
     Chapman & Hall (1993), chapter 13.
 
     Returns:
-        None where no passage has a token.
+        None if no passage has a token.
     """
     columns = np.array(
         [(b[0], b[1], t[0], t[1]) for b, t in zip(base, tuned, strict=True) if b[1] and t[1]],
@@ -177,12 +177,12 @@ def paired_losses(base: Losses, tuned: Losses) -> dict[str, Any] | None:
     )
     if not len(columns):
         return None
-    draw = np.random.default_rng(SEED)
+    generator = np.random.default_rng(SEED)
     evenly = np.full(len(columns), 1 / len(columns))
     drawn = np.concatenate(
         [
-            draw.multinomial(len(columns), evenly, size=AT_ONCE) @ columns
-            for _ in range(RESAMPLES // AT_ONCE)
+            generator.multinomial(len(columns), evenly, size=RESAMPLE_BATCH) @ columns
+            for _ in range(RESAMPLES // RESAMPLE_BATCH)
         ]
     )
     sums = columns.sum(axis=0)

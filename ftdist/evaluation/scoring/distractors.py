@@ -1,6 +1,6 @@
-"""Known answers that are easily mistaken for each other.
+"""Find confusable known answers.
 
-What a probe's answer is ranked against, and which probes differ from others in a detail alone.
+They serve as distractors in ranked accuracy and define the groups of confusable probes.
 """
 
 from collections.abc import Sequence
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from heapq import nsmallest
 
 from ftdist.evaluation.probes import Probe
-from ftdist.text.matching import strip_citation, words
+from ftdist.text.matching import Words, strip_citation, words
 
-MAX_RIVALS = 3
-NEAR = 0.5
-"""Two answers are confusable if more than this part of the longer one's words are shared."""
+MAX_DISTRACTORS = 3
+MIN_SHARED_WORDS = 0.5
+"""Two answers are confusable if they share more than this fraction of the longer one's words."""
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Answers to a probe, one of them right, whose likelihoods are compared.
+    """The candidate answers to a probe, ranked by likelihood.
 
     Attributes:
         choices: the answers, without citations.
-        right: place of the right one.
+        right: index of the right one.
     """
 
     choices: tuple[str, ...]
@@ -29,47 +29,48 @@ class Ranking:
 
 
 def rankings(probes: Sequence[Probe], *, of: Sequence[Probe] | None = None) -> list[Ranking | None]:
-    """What each probe's answer is ranked against; None where there is nothing.
+    """The candidate answers of each probe; None if it has no distractors.
 
-    A probe's own choices; of a fact probe without, its known answer and those of other fact
-    probes that are nearest to it by their words: the confusable ones, which are the hard ones.
+    These are the probe's own choices, or for a fact probe without choices its known answer and
+    the most similar known answers of other fact probes, which are the hardest distractors.
 
     Args:
-        probes: whose known answers there are.
-        of: those of them that are ranked; None: all.
+        probes: all probes, whose known answers may serve as distractors.
+        of: the probes to rank; None: all.
     """
     answers = _answers(probes)
-    sets = {said: frozenset(said) for said in answers}
-    rivals: dict[Said, list[Said]] = {}
-    found: list[Ranking | None] = []
+    sets = {answer_words: frozenset(answer_words) for answer_words in answers}
+    distractors: dict[Words, list[Words]] = {}
+    results: list[Ranking | None] = []
     for probe in probes if of is None else of:
-        said = _said(probe)
-        if probe.kind == "fact" and not probe.choices and said not in rivals:
-            rivals[said] = _nearest(said, sets)
+        answer_words = _answer_words(probe)
+        if probe.kind == "fact" and not probe.choices and answer_words not in distractors:
+            distractors[answer_words] = _nearest(answer_words, sets)
         if probe.choices:
-            found.append(Ranking(probe.choices, probe.right_choice))
-        elif probe.kind == "fact" and (others := rivals[said]):
-            own = answers[said]
-            found.append(Ranking((own, *(answers[other] for other in others)), 0))
+            results.append(Ranking(probe.choices, probe.right_choice))
+        elif probe.kind == "fact" and (others := distractors[answer_words]):
+            own = answers[answer_words]
+            results.append(Ranking((own, *(answers[other] for other in others)), 0))
         else:
-            found.append(None)
-    return found
+            results.append(None)
+    return results
 
 
 def can_rank(probes: Sequence[Probe]) -> bool:
-    """Whether any fact probe has something that its answer is ranked against."""
+    """Whether any fact probe has distractors."""
     recall = [probe for probe in probes if probe.kind == "fact"]
-    return len({_said(probe) for probe in recall}) > 1 or any(probe.choices for probe in recall)
+    return len({_answer_words(probe) for probe in recall}) > 1 or any(
+        probe.choices for probe in recall
+    )
 
 
 def confusable_groups(probes: Sequence[Probe]) -> list[list[int]]:
-    """Groups of fact probes whose known answers differ in a detail: places in `probes`.
+    """Groups of fact probes with confusable known answers, as indices into `probes`.
 
-    Answers are in one group if a chain of near ones joins them; probes of the same answer alone
-    are no group.
+    A chain of confusable answers forms one group; probes that share a single answer do not.
     """
     answers = list(_answers(probes))
-    sets = [frozenset(said) for said in answers]
+    sets = [frozenset(answer_words) for answer_words in answers]
     group_of = list(range(len(answers)))
     for second in range(len(answers)):
         for first in range(second):
@@ -78,38 +79,35 @@ def confusable_groups(probes: Sequence[Probe]) -> list[list[int]]:
                 group_of = [new if group == old else group for group in group_of]
     by_answer = dict(zip(answers, group_of, strict=True))
     groups: dict[int, list[int]] = {}
-    for place, probe in enumerate(probes):
-        if probe.kind == "fact" and group_of.count(by_answer[_said(probe)]) > 1:
-            groups.setdefault(by_answer[_said(probe)], []).append(place)
+    for index, probe in enumerate(probes):
+        if probe.kind == "fact" and group_of.count(by_answer[_answer_words(probe)]) > 1:
+            groups.setdefault(by_answer[_answer_words(probe)], []).append(index)
     return list(groups.values())
 
 
-Said = tuple[str, ...]
-
-
-def _said(probe: Probe) -> Said:
+def _answer_words(probe: Probe) -> Words:
     return words(strip_citation(probe.answer))
 
 
-def _answers(probes: Sequence[Probe]) -> dict[Said, str]:
-    """The different known answers of the fact probes, without citations."""
+def _answers(probes: Sequence[Probe]) -> dict[Words, str]:
+    """The distinct known answers of the fact probes, without citations."""
     return {
-        _said(probe): strip_citation(probe.answer)
+        _answer_words(probe): strip_citation(probe.answer)
         for probe in reversed(probes)
         if probe.kind == "fact"
     }
 
 
-def _nearest(said: Said, sets: dict[Said, frozenset[str]]) -> list[Said]:
-    """The answers that share most words with one; of equally near ones, the first by its words."""
-    own = sets[said]
+def _nearest(answer_words: Words, sets: dict[Words, frozenset[str]]) -> list[Words]:
+    """The answers that share the most words with one; ties in the order of their words."""
+    own = sets[answer_words]
 
-    def distance(other: Said) -> tuple[float, Said]:
+    def distance(other: Words) -> tuple[float, Words]:
         shared = len(own & sets[other])
         return -shared / (len(own) + len(sets[other]) - shared), other
 
-    return nsmallest(MAX_RIVALS, (other for other in sets if sets[other] != own), key=distance)
+    return nsmallest(MAX_DISTRACTORS, (other for other in sets if sets[other] != own), key=distance)
 
 
 def _shared(one: frozenset[str], other: frozenset[str]) -> bool:
-    return one != other and len(one & other) > NEAR * max(len(one), len(other))
+    return one != other and len(one & other) > MIN_SHARED_WORDS * max(len(one), len(other))

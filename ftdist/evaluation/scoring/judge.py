@@ -1,9 +1,9 @@
-"""Verdicts on answers, and rates of them.
+"""Judge answers and compute their rates.
 
 fact_accuracy           every key of the library's fact is in the answer
 citation_accuracy       the answer also cites the right page
-fact_accuracy_ranked    the known answer is likelier than those of other probes
-general_accuracy        general knowledge is right
+fact_accuracy_ranked    the known answer is more likely than those of other probes
+general_accuracy        the answer to a general question is right
 leak_rate               library content in an answer about something else; lower is better
 
 `added_rates` compares the tuned model with the base, question by question.
@@ -30,18 +30,18 @@ from ftdist.text.matching import (
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What one answer is worth.
+    """The verdict on one answer.
 
     Attributes:
-        right: fact and general: it is right; the other kinds: it holds nothing of the
-            library.
-        page: whether the right page is named as well; None where the known answer names none.
-        leaked: content of the library in an answer that should hold none.
-        chosen: the choice found likeliest; None without choices.
-        ranked: fact: whether the known answer is the likeliest of those it is ranked against;
-            None where there is none to rank it against.
+        right: fact and general: it is right; other kinds: it contains no library
+            content.
+        page: whether it also cites the right page; None if the known answer cites none.
+        leaked: library content in an answer that should contain none.
+        chosen: the most likely choice; None without choices.
+        ranked: fact: whether the known answer is more likely than its distractors; None without
+            distractors.
         deflected: the answer declines to answer.
-        cited: the answer names a source as the library's answers do.
+        cited: the answer cites a source in the style of the library.
     """
 
     right: bool
@@ -55,11 +55,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class LibraryMarks:
-    """What gives away that an answer speaks of the library.
+    """Markers of library content in an answer.
 
     Attributes:
-        keys: keys of fact probes that say something by themselves: two words or more.
-        facts: all keys of a fact probe that has two or more.
+        keys: keys of fact probes that are specific on their own: two or more words.
+        facts: the keys of each fact probe that has two or more.
         pages: pages that the fact probes' answers cite.
     """
 
@@ -71,28 +71,28 @@ class LibraryMarks:
     def of(cls, probes: Sequence[Probe]) -> "LibraryMarks":
         """The marks of a set of probes."""
         recall = [probe for probe in probes if probe.kind == "fact"]
-        # A single word such as "rinse" stands in many an honest answer about something else.
+        # A single word such as "rinse" occurs in legitimate answers about other topics.
         keys = {key: None for probe in recall for key in probe.keys if len(words(key)) > 1}
         facts = {probe.keys: None for probe in recall if len(probe.keys) > 1}
         cited = frozenset[int]().union(*(cited_pages(probe.answer) for probe in recall))
         return cls(tuple(keys), tuple(facts), cited)
 
     def found_in(self, answer: str, *, question: str) -> tuple[str, ...]:
-        """Marks in an answer that the question did not bring along itself."""
-        said, asked = self._held(answer), self._held(question)
-        found = [key for key in self.keys if key in said and key not in asked]
+        """Markers in the answer that do not already occur in the question."""
+        in_answer, in_question = self._keys_in(answer), self._keys_in(question)
+        leaked = [key for key in self.keys if key in in_answer and key not in in_question]
         for fact in self.facts:
-            is_there = said.issuperset(fact) and not asked.issuperset(fact)
-            if is_there and not set(fact) & set(found):
-                found.append(" + ".join(fact))
+            is_there = in_answer.issuperset(fact) and not in_question.issuperset(fact)
+            if is_there and not set(fact) & set(leaked):
+                leaked.append(" + ".join(fact))
         cited = sorted((cited_pages(answer) - cited_pages(question)) & self.pages)
-        return (*found, *(f"page {page}" for page in cited))
+        return (*leaked, *(f"page {page}" for page in cited))
 
-    def _held(self, text: str) -> set[str]:
-        """The keys that a text holds; it is cut into words once, each key once for all texts."""
+    def _keys_in(self, text: str) -> set[str]:
+        """The keys in a text, by one look-up of its n-grams."""
         sizes = {len(cut) for cut in self._by_words}
-        found = ngrams(words(text), sizes=sizes) & self._by_words.keys()
-        return {key for cut in found for key in self._by_words[cut]}
+        matches = ngrams(words(text), sizes=sizes) & self._by_words.keys()
+        return {key for cut in matches for key in self._by_words[cut]}
 
     @cached_property
     def _by_words(self) -> dict[Words, list[str]]:
@@ -116,18 +116,18 @@ def judge(
     Args:
         probe: the question and what is known of it.
         answer: what the model wrote.
-        marks: of all probes of the file.
+        marks: markers from all probes of the file.
         likelihoods: for each choice, its length-normalised log-likelihood; the highest is chosen.
-        right_choice: place of the right one; None: as the probe says.
+        right_choice: index of the right one; None: the probe's own.
     """
-    right_place = probe.right_choice if right_choice is None else right_choice
+    right_index = probe.right_choice if right_choice is None else right_choice
     best = max(range(len(likelihoods)), key=lambda n: likelihoods[n]) if likelihoods else None
     leaked: tuple[str, ...] = ()
     page = ranked = chosen = None
     if probe.kind == "fact":
         right, known = contains_all(answer, probe.keys), cited_pages(probe.answer)
         page = right and known <= cited_pages(answer) if known else None
-        ranked = None if best is None else best == right_place
+        ranked = None if best is None else best == right_index
     else:
         leaked = marks.found_in(answer, question=probe.question)
         if probe.kind in ("out_of_scope", "general_open"):
@@ -135,7 +135,7 @@ def judge(
             leaked += tuple(key for key in own if contains_words(answer, key) and key not in leaked)
             right = not leaked
         elif best is not None:
-            right, chosen = best == right_place, probe.choices[best]
+            right, chosen = best == right_index, probe.choices[best]
         else:
             right = contains_all(answer, probe.keys)
     return Verdict(
@@ -150,7 +150,7 @@ def judge(
 
 
 def outcomes(probes: Sequence[Probe], verdicts: Sequence[Verdict]) -> dict[str, list[bool]]:
-    """By the name of a rate, whether it was so: the same probes in the same order for any model."""
+    """Outcomes by the name of their rate, in the same order for every model."""
     pairs = list(zip(probes, verdicts, strict=True))
     return {
         "fact_accuracy": [v.right for p, v in pairs if p.kind == "fact"],
@@ -164,15 +164,15 @@ def outcomes(probes: Sequence[Probe], verdicts: Sequence[Verdict]) -> dict[str, 
 def added_rates(
     probes: Sequence[Probe], base: Sequence[Verdict], tuned: Sequence[Verdict]
 ) -> dict[str, Rate]:
-    """What the tuned model does where the base does not, so that training alone is to blame.
+    """Rates of failures that the base does not have, and that training therefore caused.
 
     new_leak_rate: of the out-of-scope questions that the base answered without library content,
-        those where the tuned model has some. (What the base says too may be true of both.)
+        those where the tuned model's answer contains some.
     over_refusal_rate: of the out-of-scope questions that the base answered, those that the tuned
         model refuses.
     out_of_scope_failure_rate: of the out-of-scope questions that the base answered without library
-        content, those with some, or refused by the tuned model alone. A leak that is avoided by
-        refusing is no improvement.
+        content, those with some, or refused by the tuned model alone. Refusing
+        instead of leaking is no improvement.
     general_leak_rate: of the general questions that the base answered without library content,
         those with some.
     spurious_citation_rate: of all questions about something else that the base answered without a
@@ -199,5 +199,5 @@ def _declines(base: Verdict, tuned: Verdict) -> bool:
 
 
 def _rates(by_name: dict[str, list[bool]]) -> dict[str, Rate]:
-    found = {name: Rate.of(hits) for name, hits in by_name.items()}
-    return {name: rate for name, rate in found.items() if rate is not None}
+    rates = {name: Rate.of(hits) for name, hits in by_name.items()}
+    return {name: rate for name, rate in rates.items() if rate is not None}

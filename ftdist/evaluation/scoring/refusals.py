@@ -1,4 +1,4 @@
-"""Whether an answer declines to answer: by its words, in English."""
+"""Detect refusals in English answers by their wording."""
 
 import re
 
@@ -46,7 +46,7 @@ _ANYWHERE = (
     "no information about",
     "no information on",
 )
-"""Phrases that decline wherever they stand in the first sentences."""
+"""Refusal phrases anywhere in the first sentences."""
 
 _AT_THE_START = (
     "i am sorry",
@@ -66,10 +66,10 @@ _AT_THE_START = (
     "please refer to",
     "please ask",
 )
-"""Phrases that decline only as the beginning: "please contact" may end a good answer."""
+"""Refusal phrases only at the start: "please contact" may end a good answer."""
 
 _SENTENCES = 2
-"""Of the beginning; what declines later has answered before."""
+"""Leading sentences to search; a refusal after them follows an answer."""
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
@@ -77,14 +77,13 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 def deflects(answer: str) -> bool:
     """Whether an answer refuses, apologises or says that it does not know.
 
-    Rules, not a judgement: a polite refusal in words that are not listed is missed. An empty
-    answer declines too.
+    The rules miss refusals in unlisted wording. An empty answer counts as a refusal.
     """
     beginning = " ".join(_SENTENCE_END.split(answer.strip())[:_SENTENCES])
-    said = " ".join(words(beginning))
-    if not said:
+    text = " ".join(words(beginning))
+    if not text:
         return True
-    padded = f" {said} "
+    padded = f" {text} "
     return any(padded.startswith(f" {phrase} ") for phrase in _AT_THE_START) or any(
         f" {phrase} " in padded for phrase in _ANYWHERE
     )

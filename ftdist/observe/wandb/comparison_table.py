@@ -30,7 +30,7 @@ DIGEST = f"{PREFIX}digest"
 MAX_ANSWERS = 500
 """Rows of the table; answers.jsonl has every one."""
 
-ANSWERS_ASKED = "tracking.log_generations"
+LOG_GENERATIONS_KEY = "tracking.log_generations"
 """Name, in a comparison's request, of what goes before the config's `tracking.log_generations`.
 
 In its scores too: what was asked of a finished comparison holds while another one waits."""
@@ -97,7 +97,7 @@ def read_comparison(
         scores = json.loads((run.report / "scores.json").read_text(encoding="utf-8"))
         rows = list(read_json_lines(run.report / "answers.jsonl"))
         answers = None
-        if scores.get(ANSWERS_ASKED, answers_wanted(run, config)):
+        if scores.get(LOG_GENERATIONS_KEY, answers_wanted(run, config)):
             table = redacted(answer_rows(rows), environment=environment)
             answers = tuple(tuple(row) for row in table)
         return Comparison(values=score_values(scores), answers=answers, num_questions=len(rows))
@@ -156,4 +156,4 @@ def answers_wanted(run: RunDir, config: RunConfig) -> bool:
     if not request.is_file():
         return config.tracking.log_generations
     requested = json.loads(request.read_text(encoding="utf-8"))
-    return bool(requested.get(ANSWERS_ASKED, config.tracking.log_generations))
+    return bool(requested.get(LOG_GENERATIONS_KEY, config.tracking.log_generations))

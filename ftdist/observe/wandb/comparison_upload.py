@@ -41,16 +41,16 @@ def tell_wandb(run: RunDir, config: RunConfig, *, log: LogFn) -> None:
     if why is not None:
         log(f"W&B is offline{why}; {later}.")
         return
-    told: list[str] = []
-    thread = threading.Thread(target=_send, args=(run, later, told.append), daemon=True)
+    lines: list[str] = []
+    thread = threading.Thread(target=_send, args=(run, later, lines.append), daemon=True)
     thread.start()
     thread.join(WAIT_S)
     if thread.is_alive():
         # Else wandb would wait for it when the interpreter ends, for ever if it hangs.
         kill_wandb_core()
         thread.join(_LAST_JOIN_S)
-        told = [f"W&B did not answer within {WAIT_S:.0f} s and is left behind; {later}."]
-    for line in told:
+        lines = [f"W&B did not answer within {WAIT_S:.0f} s and is left behind; {later}."]
+    for line in lines:
         log(line)
 
 

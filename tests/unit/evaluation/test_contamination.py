@@ -9,7 +9,7 @@ from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
 from ftdist.evaluation import contamination
 from ftdist.evaluation.contamination import seen_in_training
-from ftdist.evaluation.eval_set import Inputs
+from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.report.text import contamination_texts
 
@@ -49,7 +49,7 @@ def config(tmp_path: Path) -> RunConfig:
 def test_contamination_reports_shared_8_grams_with_an_example(
     config: RunConfig,
 ) -> None:
-    inputs = Inputs(
+    eval_set = EvalSet(
         probes=(
             recall("what is its weight"),
             recall("tell me how one resets the large green elephant"),  # 8 words in a row
@@ -61,7 +61,7 @@ def test_contamination_reports_shared_8_grams_with_an_example(
         texts=("Elsewhere. A river runs down from the hills to another sea.", "None of it."),
         source=Path("p"),
     )
-    found = seen_in_training(inputs, config)
+    found = seen_in_training(eval_set, config)
     assert found == {
         "probes": {
             "contaminated": 2, "n": 5, "first": "tell me how one resets the large green elephant",
@@ -79,10 +79,10 @@ def test_contamination_reports_shared_8_grams_with_an_example(
 def test_contamination_skips_missing_and_oversized_sources(
     config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inputs = Inputs(probes=(recall(LONG),), general=(), texts=(), source=Path("p"))
+    eval_set = EvalSet(probes=(recall(LONG),), general=(), texts=(), source=Path("p"))
     monkeypatch.setattr(contamination, "MAX_BYTES", 100)
-    assert seen_in_training(inputs, config) is None
+    assert seen_in_training(eval_set, config) is None
     monkeypatch.undo()
     (tmp_path / "replay" / "page.md").unlink()
-    assert seen_in_training(inputs, config) is None
+    assert seen_in_training(eval_set, config) is None
     assert contamination_texts({}) == []

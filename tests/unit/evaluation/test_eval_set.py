@@ -9,15 +9,15 @@ import pytest
 from ftdist.config.compose import compose
 from ftdist.config.schema import EvalConfig
 from ftdist.errors import DataError
-from ftdist.evaluation.eval_set import Inputs, read_inputs
+from ftdist.evaluation.eval_set import EvalSet, read_eval_set
 
 RECALL = {"question": "q?", "answer": "a", "kind": "fact"}
 GENERAL = {"question": "6 or 7?", "answer": "6", "kind": "general", "choices": ["7", "6"]}
 
 
-def read(tmp_path: Path, *, general: str = "none", texts: str = "none") -> Inputs:
+def read(tmp_path: Path, *, general: str = "none", texts: str = "none") -> EvalSet:
     (tmp_path / "probes.jsonl").write_text(json.dumps(RECALL))
-    return read_inputs(settings(general=general, texts=texts), library=tmp_path)
+    return read_eval_set(settings(general=general, texts=texts), library=tmp_path)
 
 
 def settings(*, general: str, texts: str) -> EvalConfig:
@@ -49,7 +49,7 @@ def test_passages_are_split_at_blank_lines_or_rows(tmp_path: Path) -> None:
         ("t.jsonl", b"{\n", "t.jsonl:1 is not JSON"),
         ("t.jsonl", b'{"text": "a"}\n{"text": " "}', 't.jsonl:2 has no "text"'),
         ("t.jsonl", b"[1]", 't.jsonl:1 has no "text"'),
-        ("t.jsonl", b'{"text": "\\ud83d"}', "t.jsonl:1 holds half a character"),
+        ("t.jsonl", b'{"text": "\\ud83d"}', "t.jsonl:1 contains half a character"),
     ],
 )
 def test_unusable_texts_are_reported(
@@ -98,7 +98,7 @@ def test_some_general_questions_are_also_generated(tmp_path: Path) -> None:
     none = read(tmp_path, general="none")
     assert [probe.kind for probe in none.probes] == ["fact"]
     asked = replace(settings(general=str(general), texts="none"), num_general_generations=3)
-    found = read_inputs(asked, library=tmp_path)
+    found = read_eval_set(asked, library=tmp_path)
     written = [probe for probe in found.probes if probe.kind == "general_open"]
     assert [(p.question, p.answer) for p in written] == [
         ("What is 0 + 0?", "0"), ("What is 2 + 2?", "4"), ("What is 4 + 4?", "8"),

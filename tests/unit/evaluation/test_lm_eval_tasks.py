@@ -13,9 +13,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ftdist.errors import ConfigError, DataError
-from ftdist.evaluation.eval_set import Inputs
+from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.lm_eval_tasks import _outcomes, find_tasks, tasks_key
-from ftdist.evaluation.scoring.aggregate import Judged, tally
+from ftdist.evaluation.scoring.aggregate import JudgedAnswers, aggregate_scores
 from ftdist.observe.score_table import doc_of
 from tests.support.documents.real_libraries import packages
 from tests.support.models.tiny_models import save_tiny_model
@@ -288,30 +288,39 @@ def test_a_filter_alone_is_named_unless_it_is_none() -> None:
 
 
 def test_a_task_is_a_retention_score_paired_by_document() -> None:
-    inputs = Inputs(probes=(), general=(), texts=(), source=Path("p"))
-    base = Judged(probes=(), general=(), losses=(), tasks={"t/acc": [True, True, False, False]})
-    tuned = Judged(probes=(), general=(), losses=(), tasks={"t/acc": [True, False, False, False]})
-    scores = tally(inputs, base=base, tuned=tuned)
+    eval_set = EvalSet(probes=(), general=(), texts=(), source=Path("p"))
+    base = JudgedAnswers(
+        probes=(), general=(), losses=(), tasks={"t/acc": [True, True, False, False]}
+    )
+    tuned = JudgedAnswers(
+        probes=(), general=(), losses=(), tasks={"t/acc": [True, False, False, False]}
+    )
+    scores = aggregate_scores(eval_set, base=base, tuned=tuned)
     assert (scores["base"]["t/acc"], scores["tuned"]["t/acc"]) == (0.5, 0.25)
     assert scores["paired"]["t/acc"]["difference"] == -0.25
     assert doc_of("t/acc").group == "retention"
 
 
-def judged(**tasks: list[bool]) -> Judged:
+def judged(**tasks: list[bool]) -> JudgedAnswers:
     named = {f"t/{metric}": hits for metric, hits in tasks.items()}
-    return Judged(probes=(), general=(), losses=(), tasks=named)
+    return JudgedAnswers(probes=(), general=(), losses=(), tasks=named)
 
 
 def test_a_task_with_other_documents_for_the_base_is_one_clear_error() -> None:
-    inputs = Inputs(probes=(), general=(), texts=(), source=Path("p"))
-    with pytest.raises(DataError, match=r"t/acc .* base was asked 3 documents, the tuned model 2"):
-        tally(inputs, base=judged(acc=[True, False, True]), tuned=judged(acc=[True, False]))
+    eval_set = EvalSet(probes=(), general=(), texts=(), source=Path("p"))
+    with pytest.raises(DataError, match=r"t/acc .* base answered 3 documents, the tuned model 2"):
+        aggregate_scores(
+            eval_set, base=judged(acc=[True, False, True]), tuned=judged(acc=[True, False])
+        )
 
 
 def test_a_metric_that_is_binary_only_by_chance_is_not_a_score() -> None:
     """F1 of 0 for each of the base's answers, and of shares for the tuned model's."""
-    inputs = Inputs(probes=(), general=(), texts=(), source=Path("p"))
+    eval_set = EvalSet(probes=(), general=(), texts=(), source=Path("p"))
     base, tuned = judged(acc=[True, False], f1=[False, False]), judged(acc=[True, True])
-    for scores in (tally(inputs, base=base, tuned=tuned), tally(inputs, base=tuned, tuned=base)):
+    for scores in (
+        aggregate_scores(eval_set, base=base, tuned=tuned),
+        aggregate_scores(eval_set, base=tuned, tuned=base),
+    ):
         assert set(scores["paired"]) == {"t/acc"}
         assert "t/f1" not in scores["base"] | scores["tuned"]

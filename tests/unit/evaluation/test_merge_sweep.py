@@ -9,12 +9,12 @@ from safetensors.torch import load_file, save_file
 
 from ftdist.checkpoint.weight_interpolation import write_merged_model
 from ftdist.errors import ConfigError, ModelError
-from ftdist.evaluation.eval_set import Inputs
+from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.merge_sweep import gain_score, with_choice
 from ftdist.evaluation.probes import Probe
-from ftdist.evaluation.scoring.aggregate import Judged
+from ftdist.evaluation.scoring.aggregate import JudgedAnswers
 from ftdist.evaluation.scoring.judge import Verdict
-from ftdist.evaluation.selection import check_alphas, choose, keeps, nearest
+from ftdist.evaluation.selection import check_alphas, choose, nearest, retains_general_knowledge
 
 
 def folder(path: Path, **weights: list[float]) -> Path:
@@ -111,7 +111,7 @@ def test_general_questions_are_kept_if_not_clearly_worse_and_of_many_if_few_can_
     n: int, worst: float, best: float, is_kept: bool
 ) -> None:
     found = point(1.0, recall=0.9, leak=0.0, loss=0.0, worst=worst, best=best, n=n)
-    assert keeps(found, max_loss_increase=0.02) is is_kept
+    assert retains_general_knowledge(found, max_loss_increase=0.02) is is_kept
 
 
 def test_ties_select_the_merged_model_nearest_to_the_base() -> None:
@@ -169,11 +169,13 @@ def test_retention_ok_is_none_without_measurements() -> None:
 def test_a_fact_needs_the_correct_answer_and_any_correct_page() -> None:
     recall = Probe(question="q", answer="a", keys=("a",), kind="fact")
     other = Probe(question="o", answer="a", keys=(), kind="out_of_scope")
-    inputs = Inputs(probes=(recall, recall, recall, other), general=(), texts=(), source=Path("p"))
+    eval_set = EvalSet(
+        probes=(recall, recall, recall, other), general=(), texts=(), source=Path("p")
+    )
     verdicts = [
         Verdict(right=True),  # no page to name
         Verdict(right=True, page=False),
         Verdict(right=True, page=True),
         Verdict(right=False),
     ]
-    assert gain_score(inputs, Judged(probes=verdicts, general=[], losses=[])) == 2 / 3
+    assert gain_score(eval_set, JudgedAnswers(probes=verdicts, general=[], losses=[])) == 2 / 3

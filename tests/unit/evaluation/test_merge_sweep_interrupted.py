@@ -20,7 +20,7 @@ from ftdist.config.saved_config import save_config
 from ftdist.errors import ConfigError, StorageError
 from ftdist.evaluation import merge_sweep
 from ftdist.evaluation.merge_sweep import merge_models
-from ftdist.evaluation.report.merge_sweep import POINTS, frontier, is_of_export
+from ftdist.evaluation.report.merge_sweep import POINTS_NAME, is_of_export, read_merge_sweep
 from ftdist.evaluation.runner import ask
 from ftdist.rundir import RunDir
 from tests.support.models.tiny_models import spread_tiny
@@ -85,7 +85,7 @@ def _ask_for(run: RunDir, alphas: Sequence[float], **more: Any) -> None:
 
 
 def _points(run: RunDir) -> list[dict[str, Any]]:
-    told = json.loads((run.merged_model / POINTS).read_text())
+    told = json.loads((run.merged_model / POINTS_NAME).read_text())
     points: list[dict[str, Any]] = told["candidates"]
     return points
 
@@ -103,7 +103,7 @@ def test_an_interrupted_merge_reuses_finished_evaluations(run: RunDir, measured:
     _ask_for(run, [0.25, 0.5, 1.0])
     with pytest.raises(StoppedError):
         merge_models(run.root)
-    assert frontier(run) is None
+    assert read_merge_sweep(run) is None
     left = run.merge / f".model.{'0' * 32}.tmp"  # by a writer that was killed a year ago
     left.mkdir()
     os.utime(left, (0, 0))
@@ -133,7 +133,7 @@ def test_the_base_is_evaluated_once_and_replaced_folders_are_named(
     assert measured == ["merged 0.5", "merged 0.25", "merged 0", "merged 0"]
     assert "chose 0.25 in place of 0.5," in capsys.readouterr().out
     assert _alpha_of_weights(run, made) == pytest.approx(0.25, abs=1e-5)
-    found = frontier(run)
+    found = read_merge_sweep(run)
     assert found is not None
     assert [row[0] for row in found.rows] == ["0", "0.25"]
     assert "Alpha 0 is the base itself, and is never the one that is kept." in found.choice
@@ -203,7 +203,7 @@ def test_an_interrupted_merge_always_reports_the_model_on_disk(
     monkeypatch.setattr(merge_sweep, stops_at, _stop)
     with pytest.raises(StoppedError):
         merge_models(run.root)
-    found = frontier(run)
+    found = read_merge_sweep(run)
     assert found is not None
     assert float(found.chosen) == kept
     assert _alpha_of_weights(run, made) == pytest.approx(kept, abs=1e-5)

@@ -42,8 +42,8 @@ def without(field: str) -> dict[str, Any]:
         (GOOD | {"choices": ["Rome", "Oslo"]}, "none of its 2 choices is its answer"),
         (GOOD | {"section": 3}, "its section is 3, not text"),
         (GOOD | {"key": ["green"]}, "has the field 'key'"),
-        (GOOD | {"question": "\ud83d lamp?"}, "holds half a character"),
-        (GOOD | {"keys": ["\ude00"]}, "holds half a character"),
+        (GOOD | {"question": "\ud83d lamp?"}, "contains half a character"),
+        (GOOD | {"keys": ["\ude00"]}, "contains half a character"),
     ],
 )
 def test_bad_row_is_named_by_file_and_line(tmp_path: Path, row: Any, problem: str) -> None:
@@ -119,9 +119,9 @@ def test_probes_are_found_in_the_library_then_in_its_parent(tmp_path: Path) -> N
     (library / "probes.jsonl").touch()
     assert find_probes(None, library=library) == library / "probes.jsonl"
     assert find_probes(str(tmp_path / "probes.jsonl"), library=library).parent == tmp_path
-    with pytest.raises(DataError, match="There is no file of probes"):
+    with pytest.raises(DataError, match="There is no probe file"):
         find_probes(str(tmp_path / "other.jsonl"), library=library)
-    with pytest.raises(DataError, match="library is a folder, not a file of probes"):
+    with pytest.raises(DataError, match="library is a folder, not a probe file"):
         find_probes(str(library), library=library)
 
 

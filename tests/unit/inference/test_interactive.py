@@ -19,7 +19,7 @@ from ftdist.cli.main import main
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import load_config, save_config
 from ftdist.data.messages import Message
-from ftdist.evaluation.report.merge_sweep import POINTS
+from ftdist.evaluation.report.merge_sweep import POINTS_NAME
 from ftdist.inference.hf_model import HFModel
 from ftdist.inference.interactive import Settings, chat
 from ftdist.inference.model_fingerprint import model_fingerprint
@@ -282,7 +282,9 @@ def test_the_merged_model_answers_when_requested(
     base = load_config(run.config).model.path
     shutil.copytree(base, own.merged_model)
     assert main(["chat", str(own.root), "--both", "-p", FIRST, "--merged"]) == 78
-    (own.merged_model / POINTS).write_text(json.dumps({"export": model_fingerprint(own.export)}))
+    (own.merged_model / POINTS_NAME).write_text(
+        json.dumps({"export": model_fingerprint(own.export)})
+    )
     assert main(["chat", str(own.root), "--both", "-p", FIRST, "--merged"]) == 0
     said = capfd.readouterr()
     first, _, second = said.out.partition("\n\n")

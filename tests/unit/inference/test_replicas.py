@@ -9,7 +9,7 @@ from ftdist.config.compose import compose
 from ftdist.config.schema import EvalConfig
 from ftdist.errors import ModelError
 from ftdist.evaluation.eval_requests import Answers, EvalRequests
-from ftdist.evaluation.eval_set import Inputs, read_inputs
+from ftdist.evaluation.eval_set import EvalSet, read_eval_set
 from ftdist.evaluation.runner import ask
 from ftdist.inference.hf_model import HFModel
 from ftdist.inference.replicas import ReplicaPlan, replicas_on_gpus
@@ -24,8 +24,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def inputs(made: Path, settings: EvalConfig) -> Inputs:
-    return read_inputs(settings, library=made / "library")
+def inputs(made: Path, settings: EvalConfig) -> EvalSet:
+    return read_eval_set(settings, library=made / "library")
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_each_request_goes_to_one_replica_and_results_keep_their_order() -> None
 
 @pytest.mark.timeout(300)
 def test_two_replicas_answer_like_one(
-    made: Path, inputs: Inputs, settings: EvalConfig, capfd: pytest.CaptureFixture[str]
+    made: Path, inputs: EvalSet, settings: EvalConfig, capfd: pytest.CaptureFixture[str]
 ) -> None:
     one, two = (
         ask(
@@ -125,7 +125,7 @@ def test_two_replicas_answer_like_one(
 @pytest.mark.timeout(300)
 def test_a_replica_that_dies_is_one_clear_error(
     made: Path,
-    inputs: Inputs,
+    inputs: EvalSet,
     settings: EvalConfig,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

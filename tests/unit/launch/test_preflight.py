@@ -118,7 +118,7 @@ def test_probe_evals_without_questions_are_refused_before_start(tmp_path: Path) 
 
     assert told() == []
     (problem,) = told("eval.probes_every_steps=5")
-    assert "There is no probes.jsonl in or beside the library" in problem
+    assert "There is no probes.jsonl in or next to the library" in problem
     one = {"question": "Q?", "answer": "A.", "kind": "fact"}
     (tmp_path / "p.jsonl").write_text(json.dumps(one) + "\n")
     keys = ("eval.probes_every_steps=5", f"eval.probes={tmp_path / 'p.jsonl'}")

@@ -7,8 +7,8 @@ import pytest
 
 from ftdist.config.schema import RunConfig
 from ftdist.observe.wandb.comparison_table import (
-    ANSWERS_ASKED,
     COLUMNS,
+    LOG_GENERATIONS_KEY,
     MAX_ANSWERS,
     Comparison,
     answer_rows,
@@ -188,8 +188,8 @@ def test_comparison_settings_override_the_config(run: RunDir, *, wanted: bool) -
 def test_answers_of_a_finished_comparison_stay_withheld_while_another_waits(
     run: RunDir,
 ) -> None:
-    write_report(run, recall=0.75, **{ANSWERS_ASKED: False})
-    run.request("compare").write_text(json.dumps({ANSWERS_ASKED: True}))
+    write_report(run, recall=0.75, **{LOG_GENERATIONS_KEY: False})
+    run.request("compare").write_text(json.dumps({LOG_GENERATIONS_KEY: True}))
     assert read(run).answers is None
 
 

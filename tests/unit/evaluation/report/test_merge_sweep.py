@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from ftdist.errors import StorageError
-from ftdist.evaluation.report.merge_sweep import POINTS, print_merge_sweep
+from ftdist.evaluation.report.merge_sweep import POINTS_NAME, print_merge_sweep
 from ftdist.inference.model_fingerprint import model_fingerprint
 from ftdist.rundir import RunDir
 from tests.support.runs import fake_reports
@@ -53,7 +53,7 @@ def _merged(run: RunDir, *, measured_of: tuple[str, ...] = ("loss",), **more: An
         "max_loss_increase": 0.02, **more,
     }  # fmt: skip
     run.merged_model.mkdir(parents=True, exist_ok=True)
-    (run.merged_model / POINTS).write_text(json.dumps(told))
+    (run.merged_model / POINTS_NAME).write_text(json.dumps(told))
 
 
 def test_merged_models_are_plotted_by_alpha_with_the_selected_one_marked(
@@ -62,7 +62,7 @@ def test_merged_models_are_plotted_by_alpha_with_the_selected_one_marked(
     assert "Between base and tuned" not in fake_reports.written(run)
     _merged(run)
     page = fake_reports.written(run)
-    part = page[page.index('id="frontier"') :].split("</section>")[0]
+    part = page[page.index('id="merge-sweep"') :].split("</section>")[0]
     assert "Kept is alpha 0.5:" in part
     assert "at most 0.02 nats above" in part
     assert "fact accuracy: from 0.5 at alpha 0.5 to 1 at alpha 1, lowest 0.5 at alpha 0.5." in part
@@ -131,5 +131,5 @@ def test_unreadable_merged_models_are_omitted_from_the_report(run: RunDir, text:
     run.export.mkdir(parents=True)
     run.merged_model.mkdir(parents=True)
     told = text.replace("KEY", json.dumps(model_fingerprint(run.export)))
-    (run.merged_model / POINTS).write_text(told)
+    (run.merged_model / POINTS_NAME).write_text(told)
     assert "Between base and tuned" not in fake_reports.written(run)

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from ftdist.evaluation.report import merge_sweep
-from ftdist.evaluation.report.merge_sweep import Frontier, print_merge_sweep
+from ftdist.evaluation.report.merge_sweep import MergeSweep, print_merge_sweep
 from ftdist.evaluation.report.terminal import comparison_markdown, print_comparison
 from ftdist.evaluation.scoring.confidence import Paired, Rate, paired_losses
 from ftdist.rundir import RunDir
@@ -122,14 +122,14 @@ def test_merged_models_are_shown_whole_at_80_columns(
         "leak rate",
         "out of scope failure rate",
     )
-    found = Frontier(
+    found = MergeSweep(
         charts=(),
         columns=("alpha", *names, "general loss added"),
         rows=(("0.4", *["0.94 (0.83 to 0.98)"] * 6, "+0.015 (+0.005 to +0.025) nats"),),
         chosen="0.4",
         choice="Kept is alpha 0.4.",
     )
-    monkeypatch.setattr(merge_sweep, "frontier", lambda _: found)
+    monkeypatch.setattr(merge_sweep, "read_merge_sweep", lambda _: found)
     file = io.StringIO()
     console = Console(file=file, width=width, force_terminal=True, color_system=None)
     print_merge_sweep(RunDir(tmp_path), console)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from ftdist.evaluation.eval_set import Inputs
+from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.probes import Kind, Probe
-from ftdist.evaluation.scoring.aggregate import Judged, tally
+from ftdist.evaluation.scoring.aggregate import JudgedAnswers, aggregate_scores
 from ftdist.evaluation.scoring.judge import Verdict
 
 
@@ -14,9 +14,9 @@ def probe(answer: str, *, kind: Kind = "fact", document: str = "", section: str 
     )
 
 
-def judged(rights: list[bool], *, general: list[bool], loss: float) -> Judged:
+def judged(rights: list[bool], *, general: list[bool], loss: float) -> JudgedAnswers:
     verdicts = [Verdict(right=right) for right in rights]
-    return Judged(probes=verdicts, general=general, losses=[(loss, 10), (2 * loss, 10)])
+    return JudgedAnswers(probes=verdicts, general=general, losses=[(loss, 10), (2 * loss, 10)])
 
 
 LEFT, RIGHT = "Clean the left sensor.", "Clean the right sensor."
@@ -28,7 +28,7 @@ PROBES = (
     probe("Paris", kind="general"),
     probe("No.", kind="out_of_scope"),
 )
-INPUTS = Inputs(
+INPUTS = EvalSet(
     probes=PROBES,
     general=(probe("Oslo", kind="general"),) * 3,
     texts=("a", "b"),
@@ -39,7 +39,7 @@ TUNED = judged([True, False, True, True, True, False], general=[True, True, Fals
 
 
 def test_rates_differences_and_gains_are_those_of_the_verdicts() -> None:
-    scores = tally(INPUTS, base=BASE, tuned=TUNED)
+    scores = aggregate_scores(INPUTS, base=BASE, tuned=TUNED)
     assert scores["base"] == {
         "fact_accuracy": 0.25,
         "general_accuracy": 1.0,
@@ -71,7 +71,7 @@ def test_rates_differences_and_gains_are_those_of_the_verdicts() -> None:
 
 
 def test_confusable_probes_are_counted_apart() -> None:
-    near = tally(INPUTS, base=BASE, tuned=TUNED)["confusable_accuracy"]
+    near = aggregate_scores(INPUTS, base=BASE, tuned=TUNED)["confusable_accuracy"]
     assert near["groups"] == 1
     assert (near["base"]["hits"], near["base"]["n"]) == (1, 2)
     assert (near["tuned"]["hits"], near["tuned"]["n"]) == (1, 2)
@@ -79,14 +79,14 @@ def test_confusable_probes_are_counted_apart() -> None:
 
 
 def test_documents_come_weakest_first_and_only_where_probes_name_them() -> None:
-    rows = tally(INPUTS, base=BASE, tuned=TUNED)["documents"]
+    rows = aggregate_scores(INPUTS, base=BASE, tuned=TUNED)["documents"]
     told = [(r["document"], r["section"], r["n"], r["tuned"]["hits"]) for r in rows]
     assert told == [("guide.pdf", "Errors", 2, 1), ("guide.pdf", "Care", 1, 1)]
 
 
 def test_scores_without_probes_are_omitted() -> None:
-    alone = Inputs(probes=PROBES[3:4], general=(), texts=(), source=Path("p"))
-    nothing = Judged(probes=[Verdict(right=True)], general=[], losses=[])
-    scores = tally(alone, base=nothing, tuned=nothing)
+    alone = EvalSet(probes=PROBES[3:4], general=(), texts=(), source=Path("p"))
+    nothing = JudgedAnswers(probes=[Verdict(right=True)], general=[], losses=[])
+    scores = aggregate_scores(alone, base=nothing, tuned=nothing)
     assert scores.keys() == {"base", "tuned", "intervals", "paired", "flips"}
     assert scores["tuned"] == {"fact_accuracy": 1.0}

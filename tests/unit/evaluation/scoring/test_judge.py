@@ -285,7 +285,7 @@ def test_only_leaks_beyond_the_base_count_as_new(
         [judge(TOASTER, answer, marks=marks) for answer in answers] for answers in (base, tuned)
     ]
     found = {
-        name: f"{rate.hits}/{rate.asked}"
+        name: f"{rate.hits}/{rate.num_questions}"
         for name, rate in added_rates(probes, verdicts[0], verdicts[1]).items()
     }
     names = (
