@@ -4,7 +4,7 @@ from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import ConfigError
 from ftdist.library.readers.discovery import FoundSource, find_sources
 from ftdist.library.stages.publish import check_replaceable, library_folder
-from ftdist.library.stages.select import LIBRARY
+from ftdist.library.stages.row_table import LIBRARY
 
 REPLAY = "replay"
 

@@ -33,16 +33,12 @@ from ftdist.library.stages.build_samples import (
     with_generated_qa,
 )
 from ftdist.library.stages.generate import Generator
-from ftdist.library.stages.publish import (
-    CurationResult,
-    Published,
-    SourceSamples,
-    os_error_reason,
-    publish,
-)
+from ftdist.library.stages.manifest import CurationResult, SourceSamples
+from ftdist.library.stages.publish import Published, os_error_reason, publish
 from ftdist.library.stages.read import StageContext, check_invalid_rows, read_sources
 from ftdist.library.stages.read_shard import CHAT_KINDS
-from ftdist.library.stages.select import LIBRARY, ReadSource, Selection, select_rows
+from ftdist.library.stages.row_table import LIBRARY, ReadSource
+from ftdist.library.stages.select import Selection, select_rows
 from ftdist.library.stages.validate_roles import find_refused_rows
 from ftdist.library.stats import CurationStats
 

@@ -81,15 +81,17 @@ TRAINED = _pool(reserved=False)
 RESERVED = _pool(reserved=True)
 
 
-def fictional_products(pool: NamePool, *, seed: int, said: str) -> Iterator[FictionalProduct]:
-    """Products of none of the library's words, each full name once: thousands of `TRAINED`.
+def fictional_products(
+    pool: NamePool, *, seed: int, library_text: str
+) -> Iterator[FictionalProduct]:
+    """Products whose makers and models the library does not name, each full name once.
 
     Args:
-        pool: their parts.
-        seed: another gives another order.
-        said: the library's words, in small letters.
+        pool: the parts of their names; `TRAINED` gives thousands.
+        seed: of their order.
+        library_text: the library's questions and product names, in lower case.
     """
-    words = set(re.findall(r"\w[\w-]*", said))
+    words = set(re.findall(r"\w[\w-]*", library_text))
     makers, models = (
         [word for word in part if word.casefold() not in words]
         for part in (pool.makers, pool.models)
@@ -102,7 +104,7 @@ def fictional_products(pool: NamePool, *, seed: int, said: str) -> Iterator[Fict
         if full not in met:
             met.add(full)
             ways = [short, f"{model} {thing}"]
-            if thing not in said:
+            if thing not in library_text:
                 ways.append(thing)
             if _CODE.search(model):
                 ways.append(model)

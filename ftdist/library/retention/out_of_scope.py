@@ -1,4 +1,4 @@
-"""Questions about other products than the library's, so that a model learns where its lane ends."""
+"""Out-of-scope questions: about products that the library does not cover."""
 
 import re
 from collections import Counter
@@ -25,99 +25,105 @@ _MIN_SHARE = 0.05
 _MAX_PRODUCTS = 5
 
 Paraphrases = Sequence[str]
-"""One question of the library in all its wordings, its own first."""
+"""One question of the library in all its wordings, the original first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutOfScopeQuestion:
-    """A question that was never trained, and the words in it that no training text may hold."""
+    """A question outside the training data, and its words that no training text may contain."""
 
     question: str
     words: tuple[str, ...]
 
 
 def find_products(questions: Sequence[str]) -> list[str]:
-    """Names in a twentieth of the questions that look like a product's, most frequent first.
+    """Likely product names in at least a twentieth of the questions, most frequent first.
 
-    Such a name has a digit, or is in capitals and no abbreviation that everybody uses. Give
-    `retention.product_names` where it is another.
+    Such a name has a digit or is in capitals, and is no common abbreviation. Users set
+    `retention.product_names` for names of another form.
     """
-    found = Counter(name for text in questions for name in set(_NAME.findall(text)) - ABBREVIATIONS)
-    least = max(2, _MIN_SHARE * len(questions))
-    frequent = [name for name, count in found.items() if count >= least]
-    return sorted(frequent, key=lambda name: (-found[name], name))[:_MAX_PRODUCTS]
+    counts = Counter(
+        name for text in questions for name in set(_NAME.findall(text)) - ABBREVIATIONS
+    )
+    min_count = max(2, _MIN_SHARE * len(questions))
+    frequent = [name for name, count in counts.items() if count >= min_count]
+    return sorted(frequent, key=lambda name: (-counts[name], name))[:_MAX_PRODUCTS]
 
 
 def out_of_scope_questions(
     library: Sequence[Paraphrases], *, products: Sequence[str], count: int, forms: int, seed: int
 ) -> list[str]:
-    """Questions about products that the library does not know, each about a product of its own.
+    """Questions about products that the library does not cover, each about a different product.
 
-    Two thirds are the library's own under another name, where they name one product, for these
-    are what a model mistakes for the library's: each question once, then each once more in another
-    of its wordings, and so on; the name is said as people do, with its maker, with what it is, or
-    by one of them alone. A sixth are what people ask of any product, a sixth what they ask of
-    things of a kind, without any name; both take the wordings that the library's questions take,
-    so that no form tells them from it.
+    Two thirds are library questions that name one product, with another product's name instead:
+    a model confuses these with the library's most easily. Each question comes once, then each
+    again in another wording, and so on. The name is as people write it: the maker, the model or
+    the kind of product, alone or combined. A sixth are questions about any product, a sixth
+    questions about a kind of product without a name. Both have the wordings that the library's
+    questions have, so that their form does not give them away.
 
     Args:
-        library: its questions.
-        products: its products' names.
-        count: how many to make; fewer come where names run out, at some thousands.
+        library: the library's questions.
+        products: the names of its products.
+        count: how many to make; fewer if the names run out, after some thousands.
         forms: wordings in which each question of the library is trained.
-        seed: another seed makes others.
+        seed: of the products and the order.
     """
-    known, said = _known_questions(library, products=products)
-    own = _in_rounds(_with_place(library, products=products), seed=seed)
+    known, library_text = _known_questions(library, products=products)
+    own = _in_rounds(_name_templates(library, products=products), seed=seed)
     common, topics = (
         cycle(_in_rounds([paraphrases(text, count=forms, seed=seed) for text in part], seed=seed))
         for part in (TRAINED.questions, TRAINED.topics)
     )
     renamed = cycle(own)
-    found: dict[str, None] = {}
-    for number, name in enumerate(fictional_products(TRAINED, seed=seed, said=said)):
-        if len(found) >= count:
+    questions: dict[str, None] = {}
+    for number, name in enumerate(
+        fictional_products(TRAINED, seed=seed, library_text=library_text)
+    ):
+        if len(questions) >= count:
             break
         if own and number % 3 < 2:
             text = next(renamed)
             question = text.replace("{name}", name.spoken)
-            if question in found:
+            if question in questions:
                 question = text.replace("{name}", name.short)
         elif number % 6 < 3:
             question = next(common).replace("{name}", name.full)
-        elif name.thing in said:
+        elif name.thing in library_text:
             continue
         else:
             question = about_thing(next(topics), name.thing)
         if question.casefold() not in known:
-            found[question] = None
-    return list(found)
+            questions[question] = None
+    return list(questions)
 
 
 def out_of_scope_probes(
     library: Sequence[Paraphrases], *, products: Sequence[str], seed: int
 ) -> Iterator[OutOfScopeQuestion]:
-    """Questions that training never asks, under names and about things reserved for them.
+    """Candidate out-of-scope probes, about names and things that training never uses.
 
-    By turns the library's own under another name, as it stands or in a form that is no wording,
-    and those that are asked of any product, or of things of its kind. The same question may come
-    again in another form: not every one turns out to share no words with training.
+    Alternately library questions with another product's name (unchanged, or in a form that is no
+    training wording), and questions about any product or about a kind of product. The same
+    question may come again in another form, since some candidates share words with training.
     """
-    known, said = _known_questions(library, products=products)
-    own = shuffled([worded[0] for worded in _with_place(library, products=products)], seed=seed)
+    known, library_text = _known_questions(library, products=products)
+    own = shuffled([worded[0] for worded in _name_templates(library, products=products)], seed=seed)
     forms = [[text, *other_forms(text)] for text in own]
-    for number, name in enumerate(fictional_products(RESERVED, seed=seed, said=said)):
+    for number, name in enumerate(
+        fictional_products(RESERVED, seed=seed, library_text=library_text)
+    ):
         turn = number // 4
         words: tuple[str, ...]
         if forms and number % 2 == 0:
-            # The first question as it stands, the second in another form; each later in its next.
-            at, again = number // 2 % len(forms), number // 2 // len(forms)
-            text = _taking_turns(forms[at], at + again)
+            # The first question unchanged, the second in another form; each later in its next.
+            index, round_number = number // 2 % len(forms), number // 2 // len(forms)
+            text = _taking_turns(forms[index], index + round_number)
             question, words = text.replace("{name}", name.short), (name.maker, name.model)
         elif number % 4 < 2:
             question = _taking_turns(RESERVED.questions, turn).replace("{name}", name.full)
             words = tuple(part for part in name.parts if part in name.full)
-        elif name.thing in said:
+        elif name.thing in library_text:
             continue
         else:
             question = about_thing(_taking_turns(RESERVED.topics, turn), name.thing)
@@ -130,15 +136,15 @@ def out_of_scope_probes(
 def _known_questions(
     library: Sequence[Paraphrases], *, products: Sequence[str]
 ) -> tuple[set[str], str]:
-    """The library's questions, and all its words, in small letters."""
+    """The library's questions, and one text of them and the product names, in lower case."""
     known = {text.casefold() for worded in library for text in worded}
     return known, " ".join([*sorted(known), *products]).casefold()
 
 
-def _with_place(library: Sequence[Paraphrases], *, products: Sequence[str]) -> list[list[str]]:
-    """The library's questions that name one product, with {name} in its place.
+def _name_templates(library: Sequence[Paraphrases], *, products: Sequence[str]) -> list[list[str]]:
+    """The library's questions that name exactly one product, with {name} instead of the name.
 
-    Where two are named, one name for both would make no sense; braces of a question's own stay.
+    Questions with braces of their own are left out.
     """
     if not products:
         return []
@@ -154,7 +160,7 @@ def _with_place(library: Sequence[Paraphrases], *, products: Sequence[str]) -> l
 
 
 def _in_rounds(worded: Sequence[Paraphrases], *, seed: int) -> list[str]:
-    """Every question in one of its wordings, then every one in another of them, and so on."""
+    """Every question in one of its wordings, then every question in another, and so on."""
     each = [shuffled(texts, seed=seed) for texts in worded]
     rounds = zip_longest(*shuffled(each, seed=seed))
     return [text for text in chain.from_iterable(rounds) if text is not None]

@@ -105,8 +105,8 @@ def build_retention_set(
         base: the base model; None: nothing is asked.
     """
     library = _questions(trained) if settings.num_out_of_scope_answers or probes else []
-    asked = [text for worded in library for text in worded]
-    products = tuple(settings.product_names or find_products(asked))
+    questions = [text for worded in library for text in worded]
+    products = tuple(settings.product_names or find_products(questions))
     replay, out_of_scope = list[Sample](), list[Sample]()
     if base is not None:
         general = general_prompts()[: settings.num_replay_answers]

@@ -13,7 +13,7 @@ from ftdist.io.worker_pool import map_in_order
 from ftdist.library.readers.discovery import FoundFile, FoundSource
 from ftdist.library.readers.records import split_jsonl
 from ftdist.library.stages.read_shard import ReadSettings, SourceShard, read_shard, unreadable
-from ftdist.library.stages.select import ReadSource
+from ftdist.library.stages.row_table import ReadSource
 from ftdist.library.stats import CurationStats
 
 

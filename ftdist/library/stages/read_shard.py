@@ -1,17 +1,16 @@
-"""Reading and cleaning one piece of a source, in a process of its own, once for ever.
+"""Read and clean one shard of a source in a worker process, and cache the result.
 
-What comes out lies in the cache under a fingerprint of what went in: the piece's bytes, the
-settings that matter here, the versions of the converters. A second curation, or one that goes on
-after an interruption, finds it there.
+The cache key is a fingerprint of the input: the shard's bytes, the settings that affect reading,
+and the versions of the converters. A second or a resumed curation reuses the cached shard.
 
     CACHE/read/KEY/  rows.arrow      documents, conversations and passages, cleaned and masked
-                     exact.npy       uint64[n], what a row says, normalised
-                     minhash.npy     uint16[n, k], what it resembles
+                     exact.npy       uint64[n], hashes of the rows' normalised texts
+                     minhash.npy     uint16[n, k], MinHash signatures of the rows
                      documents.npy   bool[n], which rows are documents
-                     blocks.npy      uint64, what the blocks of each document say
-                     block_ends.npy  int64, where each document's end in it
-                     section_*.npy   what its sections say and resemble (`copied`)
-                     account.json    what was counted
+                     blocks.npy      uint64, hashes of the blocks of all documents
+                     block_ends.npy  int64, the end of each document in blocks.npy
+                     section_*.npy   signatures of the documents' sections
+                     account.json    counts of the rows and of each rule
 """
 
 from collections import Counter
@@ -39,20 +38,22 @@ from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_rows, write_rows
 
 FORMAT = 5
-"""Raised whenever the same bytes would be read in another way."""
+"""Increase it whenever the same bytes are read differently."""
 
 _ACCOUNT = "account.json"
-"""The last file that is written."""
+"""Written last: it marks a complete shard."""
+
+_MAX_ERROR_CHARACTERS = 100
 
 CHAT_KINDS = ("json", "jsonl", "csv", "parquet", "yaml")
 
 CONVERTERS = ("pypdfium2", "beautifulsoup4", "lxml", "mammoth", "markdown-it-py", "ftfy", "rensa")
-"""Packages whose version may change what is read."""
+"""Packages whose versions affect the rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadSettings:
-    """What decides how a piece is read."""
+    """The settings that affect reading."""
 
     columns: tuple[tuple[str, str], ...]
     assistant: tuple[str, ...]
@@ -63,21 +64,21 @@ class ReadSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceShard:
-    """A file, or a span of a long one."""
+    """A file, or a span of a long file."""
 
     path: Path
     name: str
-    """What errors call it: its source and its path below that."""
+    """Its name in messages: its source and its path in the source."""
 
     kind: str
     digest: str
     """sha256 of the whole file."""
 
     stamp: FileStamp
-    """Of the file when it was found: what is read of another is not kept."""
+    """The file's stamp at discovery; if it changes, the shard is not cached."""
 
     span: tuple[int, int] | None
-    """First byte and the one after the last; None: the whole file."""
+    """Start and end offset in bytes; None: the whole file."""
 
     first_row: int
     settings: ReadSettings
@@ -85,49 +86,51 @@ class SourceShard:
 
     @property
     def key(self) -> str:
-        """Fingerprint of everything that decides what is read."""
+        """Fingerprint of everything that affects the result."""
         content = [self.name, self.kind, self.digest, self.span, self.first_row]
         return fingerprint(FORMAT, content, asdict(self.settings), converter_versions())
 
     @property
     def folder(self) -> Path:
-        """Where what was read lies, once it is whole."""
+        """The folder of the cached shard."""
         return self.cache / "read" / self.key
 
     @property
     def size(self) -> int:
-        """Bytes of the file that it is made of."""
+        """Its size in bytes of the file."""
         first, end = self.span or (0, self.stamp[0])
         return end - first
 
     @property
     def is_read(self) -> bool:
-        """Whether it was read before."""
+        """Whether the cache holds it."""
         return (self.folder / _ACCOUNT).is_file()
 
 
 def converter_versions() -> dict[str, str]:
-    """Installed versions of what reads documents."""
-    found = {}
+    """Installed versions of the converters."""
+    versions = {}
     for package in CONVERTERS:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "none"
-    return found
+            versions[package] = "none"
+    return versions
 
 
 def read_shard(shard: SourceShard) -> CurationStats:
-    """Read, clean and keep one piece, unless that has been done before; its account.
+    """Read, clean and cache a shard, or reuse the cached one; the counts of its rows.
 
-    What a file does to its reader is told of that file, as a bad row, and not kept.
+    If the file cannot be read, that is recorded as an invalid row and not cached.
     """
     if not shard.is_read:
         try:
             with atomic_dir(shard.folder) as tmp:
                 _read_into(tmp, shard)
-                if not _is_as_found(shard):
-                    raise BadRowError("changes while it is read", "Curate once it is written.")
+                if not _is_unchanged(shard):
+                    raise BadRowError(
+                        "changes while it is read", "Curate again once the file is complete."
+                    )
         except BadRowError as error:
             stats = CurationStats(rows=1)
             stats.record_invalid_row(shard.name, str(error), error.remedy)
@@ -135,7 +138,7 @@ def read_shard(shard: SourceShard) -> CurationStats:
     return CurationStats.load(shard.folder / _ACCOUNT)
 
 
-def _is_as_found(shard: SourceShard) -> bool:
+def _is_unchanged(shard: SourceShard) -> bool:
     try:
         return file_stamp(shard.path) == shard.stamp
     except OSError:
@@ -143,16 +146,16 @@ def _is_as_found(shard: SourceShard) -> bool:
 
 
 def unreadable(shard: SourceShard) -> CurationStats:
-    """The account of a piece whose reader died."""
+    """The counts of a shard whose worker process died."""
     stats = CurationStats(rows=1)
     stats.record_invalid_row(
-        shard.name, "ends the program that reads it", "leave it out, or save it anew."
+        shard.name, "crashes the process that reads it", "remove the file, or save it again."
     )
     return stats
 
 
 def row_text(row: Row) -> str:
-    """All that a row says, for what compares rows."""
+    """The whole text of a row, for deduplication."""
     match row:
         case Conversation():
             return "\n".join(message["content"] for message in row.messages)
@@ -170,11 +173,11 @@ def row_text(row: Row) -> str:
 def _read_into(folder: Path, shard: SourceShard) -> None:
     stats = CurationStats()
     write_rows(folder / "rows.arrow", _usable(shard, stats))
-    rows = list(map(_is_document, read_rows(folder / "rows.arrow")))
-    found = signatures(map(row_text, read_rows(folder / "rows.arrow")))
-    np.save(folder / "exact.npy", found.exact)
-    np.save(folder / "minhash.npy", found.minhash)
-    np.save(folder / "documents.npy", np.array(rows, dtype=np.bool_))
+    is_document = list(map(_is_document, read_rows(folder / "rows.arrow")))
+    row_signatures = signatures(map(row_text, read_rows(folder / "rows.arrow")))
+    np.save(folder / "exact.npy", row_signatures.exact)
+    np.save(folder / "minhash.npy", row_signatures.minhash)
+    np.save(folder / "documents.npy", np.array(is_document, dtype=np.bool_))
     SectionSignatures.from_rows(read_rows(folder / "rows.arrow")).save(folder)
     blocks = [block_hashes(row) for row in read_rows(folder / "rows.arrow") if _is_document(row)]
     np.save(folder / "blocks.npy", np.concatenate([np.empty(0, dtype=np.uint64), *blocks]))
@@ -189,7 +192,7 @@ def _is_document(row: Row) -> TypeGuard[Document]:
 
 
 def _usable(shard: SourceShard, stats: CurationStats) -> Iterator[Row]:
-    """Rows that can be learned from, cleaned and masked; the others are counted."""
+    """Valid rows, cleaned and masked; invalid rows are counted."""
     settings = shard.settings
     for row in _rows(shard):
         stats.rows += 1
@@ -197,8 +200,8 @@ def _usable(shard: SourceShard, stats: CurationStats) -> Iterator[Row]:
         if isinstance(cleaned, BadRow):
             stats.record_invalid_row(str(cleaned.place), cleaned.reason, cleaned.remedy)
             continue
-        masked, found = _masked(cleaned, settings)
-        for kind, count in sorted(found.items()):
+        masked, counts = _masked(cleaned, settings)
+        for kind, count in sorted(counts.items()):
             stats.record(f"private: {kind}", place=str(row.place), times=count)
         if isinstance(masked, Document):
             stats.notes += [f"{masked.place}: {note}" for note in masked.notes]
@@ -206,24 +209,25 @@ def _usable(shard: SourceShard, stats: CurationStats) -> Iterator[Row]:
 
 
 def _masked(row: Row, settings: ReadSettings) -> tuple[Row, Counter[str]]:
-    """A row without what is private, and how often each kind of it was met."""
-    found: Counter[str] = Counter()
+    """A row with its secrets and personal data masked, and the count of each kind."""
+    counts: Counter[str] = Counter()
 
     def masked(text: str) -> str:
         text, kinds = mask_pii(
             text, secrets=settings.secrets, personal=settings.personal, allowlist=settings.keep
         )
-        found.update(kinds)
+        counts.update(kinds)
         return text
 
     match row:
         case Conversation():
             messages = (
-                Message(role=said["role"], content=masked(said["content"])) for said in row.messages
+                Message(role=message["role"], content=masked(message["content"]))
+                for message in row.messages
             )
-            return replace(row, messages=tuple(messages)), found
+            return replace(row, messages=tuple(messages)), counts
         case Passage():
-            return replace(row, text=masked(row.text)), found
+            return replace(row, text=masked(row.text)), counts
         case Document():
             blocks = (
                 replace(
@@ -233,15 +237,15 @@ def _masked(row: Row, settings: ReadSettings) -> tuple[Row, Counter[str]]:
                 )
                 for block in row.blocks
             )
-            return replace(row, blocks=tuple(blocks), title=masked(row.title)), found
+            return replace(row, blocks=tuple(blocks), title=masked(row.title)), counts
     raise AssertionError(row)
 
 
 def _rows(shard: SourceShard) -> Iterator[Row]:
-    """The rows of a piece.
+    """The rows of a shard.
 
     Raises:
-        BadRowError: the file, or what stands in it, is too much for its reader.
+        BadRowError: the file cannot be opened, or its content crashes its reader.
     """
     try:
         yield from _read(shard)
@@ -249,16 +253,15 @@ def _rows(shard: SourceShard) -> Iterator[Row]:
         raise
     except OSError as error:
         why = error.strerror or error
-        raise BadRowError(f"cannot be read: {why}", "See to its rights and its disk.") from error
-    except Exception as error:
-        words = " ".join(str(error).split())[:_WORDS_OF_ERROR]
         raise BadRowError(
-            f"breaks what reads it ({type(error).__name__}: {words})",
-            "Leave it out, or save it anew.",
+            f"cannot be read: {why}", "Check its permissions and its disk."
         ) from error
-
-
-_WORDS_OF_ERROR = 100
+    except Exception as error:
+        message = " ".join(str(error).split())[:_MAX_ERROR_CHARACTERS]
+        raise BadRowError(
+            f"crashes its reader ({type(error).__name__}: {message})",
+            "Remove the file, or save it again.",
+        ) from error
 
 
 def _read(shard: SourceShard) -> Iterator[Row]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,35 +12,27 @@ from ftdist.config.schema.curate import CurateConfig
 from ftdist.library.cleaning.boilerplate import find_boilerplate
 from ftdist.library.dedup.near_duplicates import Duplicates, find_duplicates
 from ftdist.library.dedup.sections import MIN_SIMILARITY, SectionSignatures, describe_section
-from ftdist.library.schema import Document, Row
+from ftdist.library.schema import Document
 from ftdist.library.splits.holdout import choose_heldout
 from ftdist.library.stages.read_shard import SourceShard, row_text
+from ftdist.library.stages.row_table import (
+    LIBRARY,
+    Indices,
+    Mask,
+    ReadSource,
+    RowTable,
+    load_column,
+)
 from ftdist.library.stats import CurationStats
-from ftdist.library.store.row_cache import read_rows
 from ftdist.text.decontamination import Decontamination, decontaminate
 from ftdist.text.ngram_hashes import ngram_hashes, ngrams_of_texts
 
-LIBRARY = "library"
-
-Mask = npt.NDArray[np.bool_]
-Indices = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadSource:
-    """A source after reading."""
-
-    name: str
-    role: str
-    """library, or replay."""
-
-    shards: tuple[SourceShard, ...]
-    stats: CurationStats
+_NO_HASHES = np.empty(0, dtype=np.uint64)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowSelection:
-    """What becomes of the rows of one shard."""
+    """Which rows of one shard are kept, held out or shortened."""
 
     keep: Mask
     held_out: Mask
@@ -57,68 +49,6 @@ class Selection:
 
     by_source: dict[str, list[RowSelection]]
     decontamination: Decontamination
-
-
-@dataclass(kw_only=True)
-class RowTable:
-    """One entry per row of all sources, in reading order."""
-
-    shards: tuple[SourceShard, ...]
-    source: Indices
-    """Index of the row's source."""
-
-    shard: Indices
-    """Index of its shard in `shards`."""
-
-    row: Indices
-    """Its number in the shard."""
-
-    is_document: Mask
-    keep: Mask
-    held_out: Mask
-
-    @classmethod
-    def from_sources(cls, sources: Sequence[ReadSource]) -> Self:
-        """All rows, kept and not held out."""
-        shards = tuple(shard for source in sources for shard in source.shards)
-        owners = [index for index, source in enumerate(sources) for _ in source.shards]
-        documents = [_load(shard, "documents") for shard in shards]
-        counts = list(map(len, documents))
-        total = sum(counts)
-        return cls(
-            shards=shards,
-            source=np.repeat(np.array(owners, dtype=np.int64), counts),
-            shard=np.repeat(np.arange(len(shards)), counts),
-            row=np.concatenate([_NO_ROWS, *map(np.arange, counts)]),
-            is_document=np.concatenate([np.empty(0, dtype=np.bool_), *documents]),
-            keep=np.ones(total, dtype=np.bool_),
-            held_out=np.zeros(total, dtype=np.bool_),
-        )
-
-    @property
-    def starts(self) -> Indices:
-        """The first entry of each shard."""
-        return np.searchsorted(self.shard, np.arange(len(self.shards)))
-
-    def by_shard(self, entries: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-        """A column's entries, split by shard."""
-        return np.split(entries, self.starts[1:]) if self.shards else []
-
-    def read(self, entry: int) -> Row:
-        """One row."""
-        rows = read_rows(self.shards[self.shard[entry]].folder / "rows.arrow")
-        return next(islice(rows, int(self.row[entry]), None))
-
-    def texts(self, chosen: Mask) -> Iterator[str]:
-        """The texts of chosen rows; shards without any are not read."""
-        for shard, mask in zip(self.shards, self.by_shard(chosen), strict=True):
-            if mask.any():
-                rows = read_rows(shard.folder / "rows.arrow")
-                yield from (row_text(row) for row, use in zip(rows, mask, strict=True) if use)
-
-
-_NO_ROWS: Indices = np.empty(0, dtype=np.int64)
-_NO_HASHES = np.empty(0, dtype=np.uint64)
 
 
 def select_rows(
@@ -173,11 +103,6 @@ def _by_source(
     return selections
 
 
-def _load(shard: SourceShard, name: str) -> npt.NDArray[Any]:
-    loaded: npt.NDArray[Any] = np.load(shard.folder / f"{name}.npy", mmap_mode="r")
-    return loaded
-
-
 def _drop_duplicates(
     table: RowTable, sources: Sequence[ReadSource], *, config: CurateConfig
 ) -> None:
@@ -185,7 +110,7 @@ def _drop_duplicates(
     entries = np.flatnonzero(table.keep)
     duplicates = find_duplicates(
         (
-            (_load(shard, "exact")[keep], _load(shard, "minhash")[keep])
+            (load_column(shard, "exact")[keep], load_column(shard, "minhash")[keep])
             for shard, keep in zip(table.shards, table.by_shard(table.keep), strict=True)
         ),
         threshold=config.clean.dedup_threshold,
@@ -248,7 +173,7 @@ def _record(
     rule: str,
     describe: Callable[[int], tuple[str, str]],
 ) -> None:
-    """Count duplicates, and describe the first of each source with what is kept instead."""
+    """Count duplicates, with examples of each source and the rows that they repeat."""
     for candidate in np.flatnonzero(duplicates.duplicate_of >= 0).tolist():
         stats = owners[candidate]
         name = f"{'near' if duplicates.near[candidate] else 'exact'} {rule}"
@@ -256,20 +181,18 @@ def _record(
             stats.record(name)
             continue
         place, text = describe(candidate)
-        kept, kept_text = describe(int(duplicates.duplicate_of[candidate]))
-        stats.record(
-            name,
-            place=place,
-            excerpt=text,
-            kept=kept,
-            kept_excerpt=" ".join(kept_text.split())[:160],
-            similarity=round(float(duplicates.similarity[candidate]), 2),
-        )
+        first_place, first_text = describe(int(duplicates.duplicate_of[candidate]))
+        details: dict[str, Any] = {
+            "kept": first_place,
+            "kept_excerpt": " ".join(first_text.split())[:160],
+            "similarity": round(float(duplicates.similarity[candidate]), 2),
+        }
+        stats.record(name, place=place, excerpt=text, **details)
 
 
 def _hold_out(table: RowTable, sources: Sequence[ReadSource], *, config: CurateConfig) -> None:
     """Hold out documents and conversations of the library's sources, each kind by its fraction."""
-    hashes = np.concatenate([_NO_HASHES, *(_load(shard, "exact") for shard in table.shards)])
+    hashes = np.concatenate([_NO_HASHES, *(load_column(shard, "exact") for shard in table.shards)])
     split = config.split
     for index, source in enumerate(sources):
         if source.role != LIBRARY:
@@ -301,8 +224,8 @@ def _decontaminate(table: RowTable, *, words: int) -> Decontamination:
 def _boilerplate(shards: Sequence[SourceShard]) -> npt.NDArray[np.uint64]:
     def per_document() -> Iterator[npt.NDArray[np.uint64]]:
         for shard in shards:
-            blocks, ends = _load(shard, "blocks"), _load(shard, "block_ends")
+            blocks, ends = load_column(shard, "blocks"), load_column(shard, "block_ends")
             yield from np.split(blocks, ends[:-1]) if len(ends) else ()
 
-    documents = sum(len(_load(shard, "block_ends")) for shard in shards)
+    documents = sum(len(load_column(shard, "block_ends")) for shard in shards)
     return find_boilerplate(per_document(), documents=documents)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ftdist.data.messages import Message
 from ftdist.errors import DataError
 from ftdist.library.schema import Conversation, Row
-from ftdist.library.stages.select import ReadSource
+from ftdist.library.stages.row_table import ReadSource
 from ftdist.library.store.row_cache import read_rows
 
 Rows = npt.NDArray[np.bool_]

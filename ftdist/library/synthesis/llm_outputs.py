@@ -1,8 +1,7 @@
-"""Questions and wordings that a language model writes, each checked against what it was given.
+"""Prompts for questions and paraphrases, and the checks of a language model's outputs.
 
-A model is asked in words and answers in lines; what it says is believed only as far as the text
-holds it. A question needs a quotation that stands in the passage, and an answer that brings no
-number, option or name from elsewhere; a wording must keep those of the question.
+A question is accepted only if it quotes the passage, and if its answer contains no number, option
+or name that the passage lacks. A paraphrase must keep those of its question.
 """
 
 import re
@@ -32,10 +31,10 @@ _LABEL = re.compile(
     r"^[\W\d]*(?P<label>Q|QUESTION|A|ANSWER|QUOTE)\W*\d*\W*:[\s*_]*(?P<text>\S.*)$", re.IGNORECASE
 )
 _LED = re.compile(r"^\s*(?:[-*\u2022]|\(?\d{1,2}[.):])\s+")
-_TELLS_APART = re.compile(
+_DETAILS = re.compile(
     r"--?[A-Za-z][\w-]+|\w+(?:[_./-]\w+)+|\d+(?:[.,]\d+)*|\b[A-Z]\w*[A-Z0-9]\w*\b"
 )
-"""What an answer stands or falls with: options, file names, numbers, abbreviations."""
+"""The details that make an answer right or wrong: options, file names, numbers, abbreviations."""
 
 _OF_THE_TEXT = re.compile(
     r"\b(?:the|this|that) (?:text|passage|document|section|excerpt|paragraph)\b|\baccording to\b",
@@ -43,12 +42,12 @@ _OF_THE_TEXT = re.compile(
 )
 _MIN_QUOTE_WORDS = 4
 _MIN_SHARED = 0.6
-"""Of an answer's longer words, the share that the passage has too."""
+"""The minimum share of an answer's longer words that the passage has too."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateQA:
-    """A question with its answer, as a model wrote them, and what it says they stand on."""
+    """A question and an answer by a model, and its quotation from the passage."""
 
     question: str
     answer: str
@@ -62,12 +61,12 @@ def question_prompt(passage: Sample, *, count: int) -> str:
 
 
 def paraphrase_prompt(question: str, *, count: int) -> str:
-    """The prompt for other wordings of a question."""
+    """The prompt for paraphrases of a question."""
     return _ASK_WORDINGS.format(question=question, count=count)
 
 
 def parse_candidates(reply: str) -> Iterator[CandidateQA]:
-    """The questions in a model's reply, as far as it kept to the form."""
+    """The questions in a model's reply that have the requested form."""
     parts: dict[str, list[str]] = {}
     label = ""
     for line in [*reply.splitlines(), "Q: end"]:
@@ -76,9 +75,9 @@ def parse_candidates(reply: str) -> Iterator[CandidateQA]:
             if label == "Q":
                 if parts.keys() >= {"Q", "A", "QUOTE"}:
                     yield CandidateQA(
-                        question=_one(parts["Q"]),
+                        question=_one_line(parts["Q"]),
                         answer="\n".join(parts["A"]).strip(),
-                        quote=_unquoted(_one(parts["QUOTE"])),
+                        quote=_unquoted(_one_line(parts["QUOTE"])),
                     )
                 parts = {}
             parts[label] = [match["text"].strip()]
@@ -87,7 +86,7 @@ def parse_candidates(reply: str) -> Iterator[CandidateQA]:
 
 
 def rejection_reason(claim: CandidateQA, passage: Sample) -> str:
-    """What speaks against a question about a passage; "" where nothing does."""
+    """Why a question about a passage is rejected; "" if it is accepted."""
     title, _, text = passage.text.partition("\n\n")
     if not claim.question.endswith("?") or not 4 <= len(claim.question.split()) <= 40:
         return "is no question of 4 to 40 words"
@@ -101,8 +100,10 @@ def rejection_reason(claim: CandidateQA, passage: Sample) -> str:
     if quote not in _plain(text):
         return "quotes words that are not in the text"
     known = f"{title}\n{text}\n{claim.question}"
-    if strange := _strange(claim.answer, known) or _strange(claim.question, passage.text):
-        return f"says {strange!r}, which the text does not"
+    if detail := _unknown_detail(claim.answer, known) or _unknown_detail(
+        claim.question, passage.text
+    ):
+        return f"says {detail!r}, which the text does not"
     answer = {word for word in _plain(claim.answer).split() if len(word) > 3}
     if len(answer & set(_plain(known).split())) < _MIN_SHARED * len(answer):
         return "has an answer in other words than the text"
@@ -110,30 +111,30 @@ def rejection_reason(claim: CandidateQA, passage: Sample) -> str:
 
 
 def parse_paraphrases(reply: str, *, question: str, count: int) -> tuple[list[str], list[str]]:
-    """The wordings in a model's reply: those that ask the same, and those refused."""
-    taken: dict[str, str] = {}
-    refused: list[str] = []
+    """The accepted and the rejected paraphrases in a model's reply."""
+    accepted: dict[str, str] = {}
+    rejected: list[str] = []
     for line in reply.splitlines():
         text = _unquoted(" ".join(_LED.sub("", line).split()))
         if not text or text.endswith(":"):
             continue
         if _asks_the_same(text, question):
-            taken.setdefault(_plain(text), text)
+            accepted.setdefault(_plain(text), text)
         else:
-            refused.append(text)
-    taken.pop(_plain(question), None)
-    return list(taken.values())[:count], refused
+            rejected.append(text)
+    accepted.pop(_plain(question), None)
+    return list(accepted.values())[:count], rejected
 
 
 def _asks_the_same(text: str, question: str) -> bool:
-    """Whether a wording keeps what tells the question apart, adds nothing, and has its length."""
-    apart = {_plain(match) for match in _TELLS_APART.findall(question)}
+    """Whether a paraphrase keeps the question's details, adds none, and has a similar length."""
+    details = {_plain(match) for match in _DETAILS.findall(question)}
     names = {_plain(word) for word in question.split()[1:] if word[:1].isupper()} - {"i", ""}
     words = len(text.split())
     return (
         3 <= words <= 3 * len(question.split()) + 12
-        and all(_holds(text, part) for part in apart | names)
-        and not _strange(text, question)
+        and all(_contains(text, part) for part in details | names)
+        and not _unknown_detail(text, question)
         and bool(_long_words(text) & _long_words(question) or not _long_words(question))
     )
 
@@ -149,22 +150,22 @@ _ASKING = {
 }
 
 
-def _strange(text: str, known: str) -> str:
-    """The first thing in `text` that tells apart and is not in `known`; "": there is none."""
-    parts = (part.strip() for part in _TELLS_APART.findall(text))
-    return next((part for part in parts if not _holds(known, _plain(part))), "")
+def _unknown_detail(text: str, known: str) -> str:
+    """The first detail in `text` that is not in `known`; "" if there is none."""
+    parts = (part.strip() for part in _DETAILS.findall(text))
+    return next((part for part in parts if not _contains(known, _plain(part))), "")
 
 
-def _holds(text: str, part: str) -> bool:
+def _contains(text: str, part: str) -> bool:
     return f" {part} " in f" {_plain(text)} " if part.isdigit() else part in _plain(text)
 
 
 def _plain(text: str) -> str:
-    """Words alone, small, so that line breaks, quotation marks and dashes do not count."""
+    """The words in lower case, without line breaks, quotation marks and dashes."""
     return " ".join(re.findall(r"\w+", text.casefold()))
 
 
-def _one(lines: list[str]) -> str:
+def _one_line(lines: list[str]) -> str:
     return " ".join(" ".join(lines).split())
 
 

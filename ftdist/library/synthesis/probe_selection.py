@@ -77,13 +77,13 @@ def answer_keys(answer: str, *, question: str, given: str = "") -> list[str]:
     if len(answer.split()) <= _SHORT_ANSWER_WORDS:
         whole = answer.strip().rstrip(".")
         return [whole] if contains_words(answer, whole) else []
-    asked = f"{question} {given}".casefold()
+    known = f"{question} {given}".casefold()
     first = answer.split("\n")[0]
     found = [
         key.strip()
         for key in (*_CODE.findall(first), *_quantities(first), *_names(first))
         if len(key.strip()) > 1
-        and key.strip().casefold() not in asked
+        and key.strip().casefold() not in known
         and contains_words(answer, key)
     ]
     return list(dict.fromkeys(found))[:_MAX_KEYS]

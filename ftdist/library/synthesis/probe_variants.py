@@ -64,10 +64,14 @@ def in_haste(question: str, *, small: frozenset[str]) -> str:
 def _hurried(sentence: str, *, small: frozenset[str]) -> list[str]:
     """Words of one sentence that stay; the mark after a word that goes is the one's before it."""
     words = sentence.split()
-    return words if len(words) <= _SHORT_SENTENCE_WORDS else list(_kept(words, small=small))
+    return (
+        words
+        if len(words) <= _SHORT_SENTENCE_WORDS
+        else list(_drop_small_words(words, small=small))
+    )
 
 
-def _kept(words: list[str], *, small: frozenset[str]) -> Iterator[str]:
+def _drop_small_words(words: list[str], *, small: frozenset[str]) -> Iterator[str]:
     waiting = before = ""
     for word in words:
         plain = _LAST_MARK.sub("", word).replace("\u2019", "'").casefold()

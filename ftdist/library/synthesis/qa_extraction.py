@@ -1,6 +1,6 @@
-"""Questions and answers from what already is one: FAQs, headings, tables, definition lists.
+"""Extract questions and answers from FAQs, headings, tables and definition lists.
 
-No answer is made up: each is what the document says there, word for word.
+Every answer quotes the document word for word.
 """
 
 import re
@@ -12,7 +12,7 @@ from ftdist.library.schema import Block, Document, MadeBy
 from ftdist.library.synthesis.sections import Section, joined, sections
 
 MAX_ANSWER_WORDS = 160
-"""Longer answers are cut after a block; a first block that is longer still makes no answer."""
+"""A longer answer is cut after a block; a longer first block gives no answer."""
 
 _MIN_ANSWER_WORDS = 3
 _MAX_QUESTION_WORDS = 40
@@ -61,7 +61,7 @@ _BASE_FORMS = {
 
 @dataclass(frozen=True, kw_only=True)
 class QAPair:
-    """A question, and the answer that the document gives."""
+    """A question with the document's answer."""
 
     question: str
     answer: str
@@ -69,34 +69,34 @@ class QAPair:
     section: str
     page: int | None
     key: str = ""
-    """What a right answer holds, where the document itself says it (a table's value)."""
+    """The text that a correct answer must contain, if the document gives it (a table's value)."""
 
 
 def questions(document: Document) -> list[QAPair]:
     """The questions that a document answers, in its order, each once."""
-    found: list[QAPair] = []
+    pairs: list[QAPair] = []
     for section in sections(document):
-        found += _of_heading(section, document)
-        found += _of_blocks(section)
-        found += _of_definitions(section, document)
+        pairs += _from_heading(section, document)
+        pairs += _from_blocks(section)
+        pairs += _from_definitions(section, document)
         for block in section.blocks:
             if block.kind == "table":
-                found += _of_table(block, section, document)
+                pairs += _from_table(block, section, document)
     unique: dict[str, QAPair] = {}
-    for exchange in found:
-        unique.setdefault(exchange.question.casefold(), exchange)
+    for pair in pairs:
+        unique.setdefault(pair.question.casefold(), pair)
     return list(unique.values())
 
 
 def with_citation(answer: str, *, title: str, page: int | None, section: str) -> str:
-    """An answer that ends with where it stands, such as (User Manual, page 12)."""
+    """An answer followed by its source, such as (User Manual, page 12)."""
     last = section.rpartition(" > ")[2]
     where = f"page {page}" if page is not None else f'section "{last}"' if last else ""
     source = f"{title}, {where}" if where else title
     return f"{answer} ({source})" if "\n" not in answer else f"{answer}\n\n({source})"
 
 
-def _of_heading(section: Section, document: Document) -> Iterator[QAPair]:
+def _from_heading(section: Section, document: Document) -> Iterator[QAPair]:
     heading = _NUMBER.sub("", section.heading)
     if not heading:
         return
@@ -105,7 +105,7 @@ def _of_heading(section: Section, document: Document) -> Iterator[QAPair]:
         question, made_by = heading, "faq"
     elif match := _HOW_TO.match(heading):
         what = match["how"] or f"{_BASE_FORMS[match['ing']]} {match['what']}"
-        question = f"How do I {_small(what)} ({document.title})?"
+        question = f"How do I {_lower_first(what)} ({document.title})?"
     answer = _answer(section.blocks)
     if question and answer:
         yield QAPair(
@@ -117,15 +117,15 @@ def _of_heading(section: Section, document: Document) -> Iterator[QAPair]:
         )
 
 
-def _of_blocks(section: Section) -> Iterator[QAPair]:
-    """Paragraphs and items that are questions, with what follows up to the next one."""
-    at = [number for number, block in enumerate(section.blocks) if _asked(block)]
-    for number, end in pairwise([*at, len(section.blocks)]):
+def _from_blocks(section: Section) -> Iterator[QAPair]:
+    """Questions in paragraphs and items, answered by the blocks up to the next question."""
+    starts = [number for number, block in enumerate(section.blocks) if _question_in(block)]
+    for number, end in pairwise([*starts, len(section.blocks)]):
         block = section.blocks[number]
         answer = _answer(section.blocks[number + 1 : end])
         if answer and not _is_question(answer):
             yield QAPair(
-                question=_asked(block),
+                question=_question_in(block),
                 answer=answer,
                 made_by="faq",
                 section=section.name,
@@ -133,8 +133,8 @@ def _of_blocks(section: Section) -> Iterator[QAPair]:
             )
 
 
-def _asked(block: Block) -> str:
-    """The question that a block is, or ""."""
+def _question_in(block: Block) -> str:
+    """The text of a block that is a question; "" for any other block."""
     if block.kind not in ("paragraph", "item", "term"):
         return ""
     if marked := _MARKED.match(block.text):
@@ -150,7 +150,7 @@ def _is_question(text: str) -> bool:
 
 
 def _answer(blocks: Sequence[Block]) -> str:
-    """What blocks say, as far as it is no longer than an answer may be; "": nothing that short."""
+    """The text of blocks up to the maximum length of an answer; "" if there is no answer."""
     chosen: list[Block] = []
     size = 0
     for block in blocks:
@@ -159,14 +159,14 @@ def _answer(blocks: Sequence[Block]) -> str:
             break
         chosen.append(block)
     while chosen and chosen[-1].text.rstrip().endswith(":") and len(chosen) < len(blocks):
-        chosen.pop()  # what it announces does not follow
+        chosen.pop()  # the text that it announces does not follow
     text = _ANSWER_MARK.sub("", joined(chosen)).strip()
     is_announced = len(text.split()) <= 8 and text.endswith((":", "...", ". . ."))
     return text if len(text.split()) >= _MIN_ANSWER_WORDS and not is_announced else ""
 
 
-def _of_definitions(section: Section, document: Document) -> Iterator[QAPair]:
-    """Terms with what is said of them; asked under the title, for many pages explain --help."""
+def _from_definitions(section: Section, document: Document) -> Iterator[QAPair]:
+    """Terms with their definitions; the title is in the question: many pages define --help."""
     blocks = section.blocks
     for number, block in enumerate(blocks):
         if block.kind != "term" or _is_question(block.text) or len(block.text.split()) > 8:
@@ -189,15 +189,17 @@ def _of_definitions(section: Section, document: Document) -> Iterator[QAPair]:
             )
 
 
-def _of_table(block: Block, section: Section, document: Document) -> Iterator[QAPair]:
+def _from_table(block: Block, section: Section, document: Document) -> Iterator[QAPair]:
     rows = block.rows
     if len(rows) < 2 or len(rows[0]) < 2:
         return
     head, body = rows[0], rows[1:]
-    asks = [at for at, cell in enumerate(head) if _SYMPTOM.search(cell)]
-    tells = [at for at, cell in enumerate(head) if _REMEDY.search(cell) or _MEANING.search(cell)]
-    if block.has_header and asks and tells and asks[0] != tells[-1]:
-        yield from _symptoms(body, head, asks[0], tells, section=section, page=block.page)
+    symptoms = [column for column, cell in enumerate(head) if _SYMPTOM.search(cell)]
+    answers = [
+        column for column, cell in enumerate(head) if _REMEDY.search(cell) or _MEANING.search(cell)
+    ]
+    if block.has_header and symptoms and answers and symptoms[0] != answers[-1]:
+        yield from _symptoms(body, head, symptoms[0], answers, section=section, page=block.page)
     elif len(head) == 2:
         yield from _properties(
             body if block.has_header else rows, section=section, document=document, page=block.page
@@ -207,23 +209,25 @@ def _of_table(block: Block, section: Section, document: Document) -> Iterator[QA
 def _symptoms(
     body: Sequence[tuple[str, ...]],
     head: tuple[str, ...],
-    asks: int,
-    tells: Sequence[int],
+    symptom: int,
+    answers: Sequence[int],
     *,
     section: Section,
     page: int | None,
 ) -> Iterator[QAPair]:
     for row in body:
-        told = [(head[at], row[at]) for at in tells if at != asks and row[at]]
-        if not row[asks] or not told:
+        cells = [
+            (head[column], row[column]) for column in answers if column != symptom and row[column]
+        ]
+        if not row[symptom] or not cells:
             continue
-        answer = told[0][1] if len(told) == 1 else "\n".join(f"{h}: {cell}" for h, cell in told)
-        does = any(_REMEDY.search(name) for name, _ in told)
-        subject = row[asks].rstrip(".")
+        answer = cells[0][1] if len(cells) == 1 else "\n".join(f"{h}: {cell}" for h, cell in cells)
+        has_remedy = any(_REMEDY.search(name) for name, _ in cells)
+        subject = row[symptom].rstrip(".")
         question = (
-            f"What should I do about this {head[asks].lower()}: {subject}?"
-            if does
-            else f"What does this {head[asks].lower()} mean: {subject}?"
+            f"What should I do about this {head[symptom].lower()}: {subject}?"
+            if has_remedy
+            else f"What does this {head[symptom].lower()} mean: {subject}?"
         )
         yield QAPair(
             question=question, answer=answer, made_by="symptom", section=section.name, page=page
@@ -249,7 +253,7 @@ def _properties(
             )
 
 
-def _small(text: str) -> str:
-    """A text with a small first letter, unless its first word is a name or an abbreviation."""
+def _lower_first(text: str) -> str:
+    """A text with a lower-case first letter, unless it starts with a name or an abbreviation."""
     first = text.split()[0]
     return text if first[1:] != first[1:].lower() else text[0].lower() + text[1:]

@@ -61,7 +61,7 @@ def unnumbered(heading: str) -> str:
 
 
 def block_text(block: Block) -> str:
-    """A block as it is written out: items with dashes, cells between bars."""
+    """A block as text: items with dashes, cells between bars."""
     match block.kind:
         case "item":
             return f"{'  ' * max(0, block.level - 1)}- {block.text}"

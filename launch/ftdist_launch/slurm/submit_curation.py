@@ -1,10 +1,10 @@
-"""A curation as a job of a cluster.
+"""Submit a curation to SLURM.
 
-    ROOT/.jobs/NAME/  curation.json   what was asked
-                      code/           the code that does it
+    ROOT/.jobs/NAME/  curation.json   its configuration
+                      code/           a snapshot of the code
                       jobs/curate/    logs
 
-It is no part of a run. Started again by SLURM, it goes on from its cache.
+The job belongs to no run. If SLURM requeues it, it continues from its cache.
 """
 
 import dataclasses
@@ -26,19 +26,19 @@ from ftdist_launch.slurm.sbatch import CURATION, JobRequest, executor_of, gpus_o
 
 @dataclass(frozen=True, kw_only=True)
 class SubmittedCuration:
-    """A curation that SLURM has taken."""
+    """A curation in SLURM's queue."""
 
     job: str
     log: Path
 
 
 def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
-    """Hand a curation to SLURM.
+    """Submit a curation to SLURM.
 
     Raises:
-        ConfigError: there is no SLURM here, or a job makes this library already.
-        SlurmError: SLURM does not take the job.
-        StorageError: the disk does not take its files.
+        ConfigError: this machine has no SLURM, or another job already curates this library.
+        SlurmError: SLURM rejects the job.
+        StorageError: its files cannot be written.
     """
     from submitit.core.utils import FailedJobError
 
@@ -49,7 +49,7 @@ def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
         )
     name = config.library.name
     work = RunDir(Path(config.library.root).expanduser().absolute() / ".jobs" / name)
-    _refuse_second(work, name=name, queue=queue)
+    _check_no_other_job(work, name=name, queue=queue)
     request = JobRequest(
         stage="curate",
         runs=(work,),
@@ -66,24 +66,24 @@ def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
         write_whole(work.root / CURATION, json.dumps(dataclasses.asdict(config)))
         try:
             with outside_any_job():
-                taken = executor_of(request).submit(jobs.curate, str(work.root))
+                submitted = executor_of(request).submit(jobs.curate, str(work.root))
         except (FailedJobError, OSError) as error:
             raise SlurmError(
-                f"SLURM did not take the job: {' '.join(str(error).split())[-500:]}",
-                remedy="change what it names, then ask again; nothing of it is in the queue.",
+                f"SLURM rejected the job: {' '.join(str(error).split())[-500:]}",
+                remedy="correct the setting that it names, then submit again; nothing was queued.",
             ) from error
-    job = str(taken.job_id)
+    job = str(submitted.job_id)
     write_whole(work.root / "job.txt", job + "\n")
     return SubmittedCuration(job=job, log=request.folder / f"{job}_0_log.out")
 
 
-def _refuse_second(work: RunDir, *, name: str, queue: Queue) -> None:
+def _check_no_other_job(work: RunDir, *, name: str, queue: Queue) -> None:
     try:
-        before = (work.root / "job.txt").read_text(encoding="utf-8").strip()
+        job = (work.root / "job.txt").read_text(encoding="utf-8").strip()
     except OSError:
         return
-    if before in queue.states([before]):
+    if job in queue.states([job]):
         raise ConfigError(
-            f"Job {before} makes the library {name} already.",
-            remedy=f"wait for it, or end it: `scancel {before}`.",
+            f"Job {job} already curates the library {name}.",
+            remedy=f"wait for it, or cancel it: `scancel {job}`.",
         )

@@ -121,8 +121,8 @@ def test_unusable_file_is_reported_with_location_reason_and_remedy(
 def test_too_deeply_nested_html_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_bytes(b"<html>" + b"<div>" * 5000 + b"x")
     [told] = _told(_read(tmp_path / "a.html", "html"))
-    assert told.startswith("a.html breaks what reads it (RecursionError: maximum recursion depth")
-    assert told.endswith(") - Leave it out, or save it anew.")
+    assert told.startswith("a.html crashes its reader (RecursionError: maximum recursion depth")
+    assert told.endswith(") - Remove the file, or save it again.")
     assert not list((tmp_path / "cache" / "read").iterdir())
 
 
@@ -195,7 +195,9 @@ def test_a_file_that_changes_while_read_is_reported_and_not_cached(tmp_path: Pat
     path.write_text("Read before it was whole.")
     size, *rest = file_stamp(path)
     stats = _read(path, "text", stamp=(size + 1, *rest))
-    assert _told(stats) == ["a.txt changes while it is read - Curate once it is written."]
+    assert _told(stats) == [
+        "a.txt changes while it is read - Curate again once the file is complete."
+    ]
     assert _read(path, "text").bad == 0
 
 

@@ -212,7 +212,7 @@ def test_generation_reports_its_progress(tmp_path: Path, monkeypatch: pytest.Mon
     cache, told = tmp_path / "a.jsonl", list[str]()
     answer_with_cache(["0", "1"], ask=_Base(), cache=cache, log=told.append)
     assert told == ["2/2, 0 s left"]
-    monkeypatch.setattr(response_cache, "_SAY_EVERY_S", -1)
+    monkeypatch.setattr(response_cache, "_LOG_EVERY_S", -1)
     answer_with_cache(
         [str(number) for number in range(70)], ask=_Base(), cache=cache, log=told.append
     )
