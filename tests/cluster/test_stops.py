@@ -43,7 +43,7 @@ def assert_same(run: RunDir, other: RunDir) -> None:
     assert state_hash(run, step=STEPS) == state_hash(other, step=STEPS)
 
 
-def test_requeue_near_the_time_limit_saves_once_and_ends_like_an_uninterrupted_run(
+def test_requeue_near_the_time_limit_saves_once_and_ends_as_if_uninterrupted(
     login: Login, ingredients: Path, uninterrupted: RunDir
 ) -> None:
     job = submit(login, ingredients, "r", "cluster.signal_delay_s=60")

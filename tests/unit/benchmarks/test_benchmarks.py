@@ -111,7 +111,7 @@ def test_memory_after_the_last_step_is_not_counted() -> None:
     assert peaks(samples, until=3.5) == (2.0, 1.2)
 
 
-def test_processor_time_is_summed_over_ranks_between_two_times() -> None:
+def test_cpu_time_between_two_times_is_summed_over_ranks() -> None:
     samples = [
         Sample(time=time, process=process, gib=1.0, cpu_s=used)
         for time, process, used in (
@@ -134,7 +134,7 @@ def test_a_rank_with_fewer_steps_is_reported(tmp_path: Path) -> None:
         read_steps(tmp_path, ranks=2)
 
 
-def test_sampler_sees_what_another_process_held_for_a_moment() -> None:
+def test_the_sampler_sees_brief_memory_peaks_of_other_processes() -> None:
     held = "import time; time.sleep(.3); x = bytearray(300 << 20); time.sleep(.3); del x"
     with subprocess.Popen([sys.executable, "-c", held]) as child:
         before = time.time()
@@ -145,7 +145,7 @@ def test_sampler_sees_what_another_process_held_for_a_moment() -> None:
     assert abs(sampler.started[child.pid] - before) < 2
 
 
-def test_own_process_has_memory_and_a_past() -> None:
+def test_memory_and_cpu_time_of_this_process_are_positive() -> None:
     assert (anonymous_memory_gib(os.getpid()) or 0) > 0.005
     times = process_times(os.getpid())
     assert times.started < time.time()
@@ -183,7 +183,7 @@ def test_data_goals_are_reported_as_met_or_missed() -> None:
     ]
 
 
-def test_rows_are_tokenised_turn_about_to_the_same_tokens(tmp_path: Path) -> None:
+def test_peers_tokenize_rows_to_the_same_tokens(tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
     rows.write_text((json.dumps({"messages": CHAT}) + "\n") * 3)
     write_tokenizer(tmp_path / "model")
@@ -214,7 +214,7 @@ def test_peers_are_given_the_zero_sizes_and_the_optimizer_of_ftdist() -> None:
     assert peers.learning_rate == config.optim.peak_lr
 
 
-def test_settings_come_back_as_they_were_written(tmp_path: Path) -> None:
+def test_settings_round_trip(tmp_path: Path) -> None:
     settings = peer_settings_of(tmp_path)
     settings.write(tmp_path / "settings.json")
     assert PeerSettings.read(tmp_path / "settings.json") == settings

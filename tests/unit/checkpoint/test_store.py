@@ -137,7 +137,7 @@ def test_retention_never_deletes_the_checkpoint_just_committed(store: Checkpoint
     assert [info.step for info in store.committed()] == [9, 8, 3]
 
 
-def test_commit_that_lacks_a_ranks_file_names_it_and_shows_nothing(store: CheckpointStore) -> None:
+def test_a_commit_missing_a_rank_file_names_it_and_is_not_listed(store: CheckpointStore) -> None:
     partial = store.begin(5, 1)
     (partial / "rank-0.bin").write_bytes(b"0123")
     (partial / "rank-1.bin").write_bytes(b"0123")
@@ -172,12 +172,12 @@ def test_a_committed_step_is_not_written_again(store: CheckpointStore) -> None:
         store.begin(5, 2)
 
 
-def test_a_second_try_of_a_save_starts_from_an_empty_folder(store: CheckpointStore) -> None:
+def test_a_retried_save_starts_from_an_empty_folder(store: CheckpointStore) -> None:
     (store.begin(5, 1) / "old.bin").write_bytes(b"rest of a failed try")
     assert list(store.begin(5, 1).iterdir()) == []
 
 
-def test_leftovers_of_earlier_attempts_go_and_those_of_later_ones_stay(
+def test_only_leftovers_of_earlier_attempts_are_removed(
     store: CheckpointStore, tmp_path: Path
 ) -> None:
     save(store, 1)
@@ -203,7 +203,7 @@ def test_an_attempt_whose_folder_was_cleared_by_the_next_cannot_commit(
         store.commit(2, 1, records, {})
 
 
-def test_too_little_room_is_refused_in_gib(store: CheckpointStore) -> None:
+def test_insufficient_space_is_refused_in_gib(store: CheckpointStore) -> None:
     store.require_space(0.0)
     with pytest.raises(StorageError, match=r"need 1000000000\.00 GiB, but .* GiB free"):
         store.require_space(1e9)
@@ -235,7 +235,7 @@ def test_operating_system_errors_say_what_to_do(
     assert partial.exists()
 
 
-def test_everything_is_on_disk_before_the_name_that_promises_it(
+def test_data_is_synced_before_the_commit_rename(
     store: CheckpointStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A power cut cannot be had here: the order of syncs and renames is looked at instead."""

@@ -63,7 +63,7 @@ DAMAGES: dict[Callable[[Path], None], str] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-def test_a_damaged_checkpoint_is_named_set_aside_and_the_one_before_it_used(
+def test_a_damaged_checkpoint_is_set_aside_and_the_previous_one_used(
     store: CheckpointStore, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
     save(store, 10)

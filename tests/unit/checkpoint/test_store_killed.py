@@ -68,7 +68,7 @@ def assert_whole(store: CheckpointStore, *, at_least: int, newest_allowed: int, 
     assert len(store.committed()) >= min(2, step)
 
 
-def test_killed_at_every_single_file_operation_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
+def test_a_kill_at_any_file_operation_leaves_a_complete_checkpoint(tmp_path: Path) -> None:
     """A real process kills itself before its k-th file operation, for every k there is."""
     size, steps = 64, 3
     for k in itertools.count(1):
@@ -110,7 +110,7 @@ def names_or_none(store: CheckpointStore) -> list[str]:
     return names(root) if root.exists() else []
 
 
-def test_killed_at_random_instants_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
+def test_a_kill_at_random_times_leaves_a_complete_checkpoint(tmp_path: Path) -> None:
     """One store, forty attempts, each killed in its saves; the next goes on from there."""
     size = 300_000
     store = CheckpointStore(tmp_path, keep=2)

@@ -173,7 +173,7 @@ def test_a_suffix_that_leaves_a_fraction_is_refused() -> None:
     )
 
 
-def test_a_typed_length_overrides_the_default_length() -> None:
+def test_an_explicit_length_overrides_the_default_length() -> None:
     by_default = compose(NEEDED).train
     by_steps = compose([*NEEDED, "train.steps=5"]).train
     by_epochs = compose([*NEEDED, "train.epochs=2"]).train
@@ -256,7 +256,7 @@ def test_sources_are_added_by_name() -> None:
     assert config.library.extra_sources["replay"].weight == 0.25
 
 
-def test_deepspeed_settings_are_free_but_for_those_that_ftdist_owns() -> None:
+def test_deepspeed_settings_are_free_except_reserved_ones() -> None:
     config = compose([*NEEDED, "engine.deepspeed.zero_optimization.overlap_comm=false"])
     assert config.engine.deepspeed == {"zero_optimization": {"overlap_comm": False}}
     error = _refused(
@@ -296,7 +296,7 @@ def test_secrets_are_refused_and_never_echoed(override: str) -> None:
     assert override.rpartition("=")[2] not in str(error)
 
 
-def test_a_commit_and_keys_that_count_tokens_are_no_secrets() -> None:
+def test_commit_hashes_and_token_counts_are_not_secrets() -> None:
     commit = "0123456789abcdef" * 2 + "01234567"
     config = compose([*NEEDED, f"model.revision={commit}", "eval.max_new_tokens=7"])
     assert config.model.revision == commit
@@ -312,7 +312,7 @@ def test_interpolations_cannot_carry_the_environment_into_a_file(
     assert "hunter2" not in str(error)
 
 
-def test_a_config_survives_being_written_and_read(tmp_path: Path) -> None:
+def test_configs_round_trip(tmp_path: Path) -> None:
     config = compose(
         [
             *NEEDED[1:],

@@ -21,7 +21,7 @@ def values_by_section() -> dict[str, dict[str, Any]]:
     return values
 
 
-def test_every_allowed_name_is_one_that_the_installed_deepspeed_reads() -> None:
+def test_every_allowed_setting_is_read_by_the_installed_deepspeed() -> None:
     from deepspeed.comm.config import CommsLoggerConfig
     from deepspeed.profiling.config import DeepSpeedFlopsProfilerConfig
     from deepspeed.runtime.config import DeepSpeedConfig
@@ -49,7 +49,7 @@ def test_every_allowed_name_is_one_that_the_installed_deepspeed_reads() -> None:
     assert given == {}
 
 
-def test_every_owned_setting_of_zero_is_one_of_the_installed_deepspeed() -> None:
+def test_every_reserved_zero_setting_exists_in_the_installed_deepspeed() -> None:
     from deepspeed.runtime.zero.config import DeepSpeedZeroConfig
 
     fields = DeepSpeedZeroConfig.model_fields
@@ -105,7 +105,7 @@ def test_mistyped_settings_are_reported_together_with_the_nearest_name() -> None
     assert len(problems) == 11
 
 
-def test_owned_settings_are_found_at_any_depth_and_whole_sections_are_not_replaced() -> None:
+def test_reserved_settings_are_found_at_any_depth() -> None:
     zero = {"stage": 2, "overlap_comm": True, "stage3_max_live_parameters": 1}
     assert texts({"zero_optimization": zero}) == [
         "engine.deepspeed.zero_optimization.stage is set by ftdist itself. leave it out: ftdist "

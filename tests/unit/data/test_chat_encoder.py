@@ -103,7 +103,7 @@ CONDITIONAL = {
 
 
 @pytest.mark.parametrize("content", CONDITIONAL.values(), ids=CONDITIONAL)
-def test_ids_are_right_for_templates_that_depend_on_contents(content: str) -> None:
+def test_ids_are_correct_for_content_dependent_templates(content: str) -> None:
     tokenizer = _with_template(
         "{% for m in messages %}{{ m.role + ': ' }}" + content + "{{ eos_token }}{% endfor %}"
         "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
@@ -120,7 +120,7 @@ UNCONDITIONAL = ("alpaca", "gemma", "llama3", "mistral", "phi", "smollm2")
 
 @settings(deadline=None, max_examples=60)
 @given(contents=st.lists(st.text(max_size=12), min_size=2, max_size=6))
-def test_any_contents_are_rendered_as_the_template_writes_them(contents: list[str]) -> None:
+def test_any_content_is_rendered_like_apply_chat_template(contents: list[str]) -> None:
     messages = talk(*contents, *["ends"] * (len(contents) % 2))
     for family in UNCONDITIONAL:
         tokenizer = tokenizer_of(family)
@@ -143,7 +143,7 @@ def test_content_repeated_in_a_later_turn_is_located_correctly() -> None:
         assert encoder.encode(messages).input_ids == own_ids(tokenizer, messages)
 
 
-def test_word_marks_put_in_by_the_tokenizer_belong_to_the_answer() -> None:
+def test_tokenizer_word_markers_belong_to_the_answer() -> None:
     tokenizer = tokenizer_of("llama3", words="marks")
     tokens = ChatEncoder(tokenizer, system_prompt=None).encode(talk("Hi", "Wait"))
     pieces = tokenizer.convert_ids_to_tokens(
@@ -188,7 +188,7 @@ def test_special_tokens_in_a_message_do_not_change_how_the_rest_is_encoded() -> 
 
 
 @pytest.mark.parametrize("kind", ["unigram", "wordpiece"])
-def test_special_tokens_that_are_pieces_of_the_model_stay_text_too(kind: str) -> None:
+def test_special_tokens_in_the_base_vocabulary_stay_text(kind: str) -> None:
     words = [
         "<s>",
         "</s>",
@@ -320,7 +320,7 @@ def test_every_token_of_a_text_but_the_first_is_trained() -> None:
     assert tokens.loss == [False] + [True] * (len(tokens.input_ids) - 1)
 
 
-def test_the_fingerprint_follows_template_and_system_prompt() -> None:
+def test_the_fingerprint_depends_on_template_and_system_prompt() -> None:
     plain = ChatEncoder(tokenizer_of("smollm2"), system_prompt=None).fingerprint()
     assert ChatEncoder(tokenizer_of("smollm2"), system_prompt=None).fingerprint() == plain
     assert ChatEncoder(tokenizer_of("smollm2"), system_prompt="Be brief").fingerprint() != plain

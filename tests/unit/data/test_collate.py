@@ -61,7 +61,7 @@ def test_a_row_that_needs_no_padding_gets_none() -> None:
     assert batch.cu_lengths.tolist() == [0, 4]
 
 
-def test_no_sequences_make_a_row_of_padding_without_loss() -> None:
+def test_no_sequences_give_a_padding_row_without_loss() -> None:
     batch = build_batch([], pad_token_id=9)
     assert batch.input_ids.tolist() == [[9] * 8]
     assert batch.position_ids.tolist() == [list(range(8))]
@@ -70,7 +70,7 @@ def test_no_sequences_make_a_row_of_padding_without_loss() -> None:
     assert len(batch.loss_positions) == len(batch.targets) == 0
 
 
-def test_a_learned_pad_token_is_learned_and_padding_is_not() -> None:
+def test_a_pad_token_in_the_text_is_trained_and_padding_is_not() -> None:
     # eos is the pad token of many models: the mask decides, never the id.
     batch = build_batch([packed(([5, 9], [0, 1]))], pad_token_id=9, pad_multiple=4)
     assert batch.targets.tolist() == [9]

@@ -54,7 +54,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "abc"
 
 
-def test_a_sequence_is_its_samples_one_after_another(folder: Path) -> None:
+def test_a_sequence_concatenates_its_samples(folder: Path) -> None:
     library = PackedLibrary.open(folder)
     [train] = library.train
     assert len(train) == 2
@@ -77,7 +77,7 @@ def test_facts_name_the_folder_where_it_is_now(folder: Path) -> None:
     assert PackedLibrary.open(folder).facts == replace(FACTS, path=str(folder))
 
 
-def test_tokens_are_mapped_and_not_read(folder: Path) -> None:
+def test_tokens_are_memory_mapped(folder: Path) -> None:
     source = PackedSource(folder / "source-000", part="train")
     assert isinstance(source._ids, np.memmap)
     with pytest.raises(ValueError, match="read-only"):

@@ -37,9 +37,7 @@ def test_a_sample_longer_than_a_sequence_is_an_internal_error() -> None:
 
 
 @given(st.lists(st.integers(1, 64), max_size=300), st.integers(64, 200))
-def test_every_sample_is_packed_whole_and_once_in_few_sequences(
-    lengths: list[int], room: int
-) -> None:
+def test_every_sample_is_packed_whole_and_once(lengths: list[int], room: int) -> None:
     packing = pack_samples(np.array(lengths, dtype=np.int64), sequence_length=room)
 
     packed = contents(packing)

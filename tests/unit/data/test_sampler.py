@@ -19,7 +19,7 @@ def shares(draw: st.DrawFn) -> tuple[float, ...]:
     return tuple(weight / sum(weights) for weight in weights)
 
 
-def test_each_pass_shows_every_sequence_once_and_in_another_order() -> None:
+def test_each_epoch_has_every_sequence_once_in_a_new_order() -> None:
     order = Order(7, sequences=(10,), shares=(1.0,), global_sequences=4)
     indices = [ref.index for ref in refs_of(order, 10)]
     passes = [tuple(indices[first : first + 10]) for first in range(0, 40, 10)]
@@ -27,7 +27,7 @@ def test_each_pass_shows_every_sequence_once_and_in_another_order() -> None:
     assert len(set(passes)) == 4
 
 
-def test_the_order_of_a_seed_never_changes() -> None:
+def test_the_order_is_pinned_per_seed() -> None:
     """These rows were written down once; another numpy, machine or version must give them too."""
     order = Order(17, sequences=(5, 3), shares=(0.75, 0.25), global_sequences=4)
     rows = [(ref.source, ref.index) for ref in order.step(1)]
@@ -37,12 +37,12 @@ def test_the_order_of_a_seed_never_changes() -> None:
 GOLDEN = [(0, 2), (0, 1), (1, 2), (0, 2)]
 
 
-def test_two_seeds_give_two_orders() -> None:
+def test_different_seeds_give_different_orders() -> None:
     one, two = (Order(s, sequences=(50,), shares=(1.0,), global_sequences=50) for s in (1, 2))
     assert one.step(0) != two.step(0)
 
 
-def test_three_quarters_and_one_quarter_take_turns() -> None:
+def test_sources_are_interleaved_by_their_shares() -> None:
     order = Order(0, sequences=(100, 100), shares=(0.75, 0.25), global_sequences=4)
     for step in range(20):
         assert Counter(ref.source for ref in order.step(step)) == {0: 3, 1: 1}
@@ -50,7 +50,7 @@ def test_three_quarters_and_one_quarter_take_turns() -> None:
 
 @settings(max_examples=30)
 @given(shares(), st.integers(1, 7))
-def test_after_n_rows_each_source_was_drawn_n_times_its_share_give_or_take_one(
+def test_each_source_is_drawn_by_its_share_within_one_row(
     mixed: tuple[float, ...], rows: int
 ) -> None:
     order = Order(3, sequences=(2,) * len(mixed), shares=mixed, global_sequences=rows)
@@ -81,7 +81,7 @@ def test_rows_do_not_depend_on_how_many_make_a_step(rows: int, cut: int) -> None
     assert refs_of(small, cut) == list(large.step(0))
 
 
-def test_a_late_step_counts_on_from_the_rows_before_it() -> None:
+def test_a_late_step_starts_after_the_rows_before_it() -> None:
     # 20,000 rows, past several marks: source 1 has half of them, 10,000, and 7 sequences.
     order = Order(0, sequences=(11, 7), shares=(0.5, 0.5), global_sequences=10)
     late = [ref for step in range(1000, 2000) for ref in order.step(step) if ref.source == 1]
@@ -91,7 +91,7 @@ def test_a_late_step_counts_on_from_the_rows_before_it() -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 6), st.integers(1, 4))
-def test_the_ranks_together_compute_every_row_once_whatever_the_world_size(
+def test_every_row_is_computed_once_for_any_world_size(
     rows: int, world_size: int, micro_batch_size: int
 ) -> None:
     refs = [SequenceRef(0, index) for index in range(rows)]

@@ -38,7 +38,7 @@ def test_a_special_token_that_strips_whitespace_is_outside_the_span() -> None:
     assert within(tokenizer, "<|user|> a", (0, 8)) == [True, False]
 
 
-def test_added_tokens_that_are_not_special_belong_to_the_text() -> None:
+def test_non_special_added_tokens_belong_to_the_text() -> None:
     tokenizer = bytes_tokenizer(swallows=True)
     tokenizer.add_tokens(["\u00e9", "\u8a9e"])
     # U+9AD8 has three bytes; the special token takes the blank before it.

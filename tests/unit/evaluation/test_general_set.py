@@ -54,7 +54,7 @@ def test_the_first_items_are_of_many_topics() -> None:
     assert len(set(topics[:100])) >= 0.8 * len(set(topics))
 
 
-def test_two_hundred_passages_have_fifty_to_ninety_words_and_nothing_in_common() -> None:
+def test_the_200_passages_have_50_to_90_words_and_nothing_in_common() -> None:
     passages = general_passages()
     assert len(passages) >= 200
     assert all(50 <= len(passage.split()) <= 90 for passage in passages)

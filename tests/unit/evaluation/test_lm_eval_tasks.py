@@ -224,7 +224,7 @@ def test_a_changed_include_of_a_task_changes_its_cache_key(
     assert len(set(keys)) == 4
 
 
-def test_one_name_of_two_tasks_is_refused_with_both_files(
+def test_a_duplicate_task_name_is_refused_with_both_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ftdist.evaluation.lm_eval_tasks.find_spec", lambda _: object())
@@ -282,7 +282,7 @@ def test_only_binary_metrics_are_used() -> None:
         _outcomes({"t": rows}, file=Path("t.yaml"))
 
 
-def test_a_filter_alone_is_named_unless_it_is_none() -> None:
+def test_a_single_filter_is_named_unless_it_is_none() -> None:
     rows = [{"filter": "strict", "metrics": ["acc"], "acc": 1.0}]
     assert _outcomes({"t": rows}, file=Path("t.yaml")) == {"t/acc,strict": [True]}
 
@@ -314,7 +314,7 @@ def test_a_task_with_other_documents_for_the_base_is_one_clear_error() -> None:
         )
 
 
-def test_a_metric_that_is_binary_only_by_chance_is_not_a_score() -> None:
+def test_metrics_that_are_binary_only_by_chance_are_not_scores() -> None:
     """F1 of 0 for each of the base's answers, and of shares for the tuned model's."""
     eval_set = EvalSet(probes=(), general=(), texts=(), source=Path("p"))
     base, tuned = judged(acc=[True, False], f1=[False, False]), judged(acc=[True, True])

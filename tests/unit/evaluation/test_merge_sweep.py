@@ -107,7 +107,7 @@ def test_the_largest_gain_among_models_with_retention_is_selected() -> None:
         (999, -0.2, -0.006, False),
     ],
 )
-def test_general_questions_are_kept_if_not_clearly_worse_and_of_many_if_few_can_be_lost(
+def test_general_retention_depends_on_significance_and_number_of_questions(
     n: int, worst: float, best: float, is_kept: bool
 ) -> None:
     found = point(1.0, recall=0.9, leak=0.0, loss=0.0, worst=worst, best=best, n=n)

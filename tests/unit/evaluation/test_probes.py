@@ -99,7 +99,7 @@ def test_unknown_probe_fields_are_ignored(tmp_path: Path) -> None:
     assert len(read_probes(path)) == 1
 
 
-def test_document_and_section_are_kept(tmp_path: Path) -> None:
+def test_document_and_section_are_preserved(tmp_path: Path) -> None:
     path = tmp_path / "probes.jsonl"
     place = {"document": " guide.pdf ", "section": "Errors > E17"}
     path.write_text(f"{json.dumps(GOOD | place)}\n{json.dumps(GOOD | {'document': None})}")

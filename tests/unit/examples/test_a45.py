@@ -53,7 +53,7 @@ def test_eval_uses_the_probes_of_the_example_and_the_curated_library(tmp_path: P
     assert asked[-1].question == "How loud is it?"
 
 
-def test_writing_again_changes_nothing(tmp_path: Path) -> None:
+def test_writing_twice_is_idempotent(tmp_path: Path) -> None:
     write(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.jsonl")}
     write(tmp_path)
@@ -71,7 +71,7 @@ def test_no_held_out_paraphrase_resembles_a_training_paraphrase() -> None:
             assert not grams(question) & learned, question
 
 
-def test_no_wording_is_used_twice() -> None:
+def test_no_paraphrase_is_used_twice() -> None:
     wordings = [words(q) for fact in FACTS for q in (*fact.train, *fact.held_out)]
     assert len(set(wordings)) == len(wordings)
 

@@ -59,7 +59,7 @@ def load(folder: Path, **options: Any) -> HFModel:
 OPENINGS = ("The lamp", "A", "If the blades are", "12", "Hello! Is")
 
 
-def test_a_text_depends_on_its_opening_and_seed_and_not_on_its_batch(made: Path) -> None:
+def test_sampled_text_depends_on_opening_and_seed_but_not_on_the_batch(made: Path) -> None:
     hf_model = load(made / "model")
     seeds = (1, 2, 3, 4, 5)
     alone = hf_model.continue_texts(OPENINGS, seeds=seeds, max_tokens=12, batch=1)
@@ -82,7 +82,7 @@ def test_draws_follow_the_probabilities_of_the_likeliest_tokens() -> None:
     torch.testing.assert_close(shares, expected, atol=0.025, rtol=0)
 
 
-def test_answers_are_the_greedy_ones_whatever_the_batch(made: Path) -> None:
+def test_answers_are_greedy_for_any_batch_size(made: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(made / "model")
     tokenizer = AutoTokenizer.from_pretrained(made / "model")
     expected = []
@@ -103,7 +103,7 @@ def test_answers_are_the_greedy_ones_whatever_the_batch(made: Path) -> None:
     assert told == [3, 2]
 
 
-def test_likelihoods_are_those_of_the_whole_text(made: Path) -> None:
+def test_likelihoods_equal_those_of_the_whole_text(made: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(made / "model")
     tokenizer = AutoTokenizer.from_pretrained(made / "model")
     ranked = load(made / "model").choice_loglikelihoods(QUESTIONS, CHOICES, batch=3)
@@ -147,7 +147,7 @@ def test_answer_scores_do_not_depend_on_the_logits_chunk_size(
 
 
 @pytest.mark.parametrize("most_logits", [loglikelihood.MAX_LOGITS, 7000])
-def test_losses_are_those_of_each_text_alone_whatever_the_batch_and_the_piece(
+def test_losses_do_not_depend_on_batch_or_chunk_size(
     made: Path, monkeypatch: pytest.MonkeyPatch, most_logits: int
 ) -> None:
     monkeypatch.setattr(loglikelihood, "MAX_LOGITS", most_logits)
@@ -174,7 +174,7 @@ def test_text_longer_than_the_context_is_cut(made: Path) -> None:
     assert tokens == 511
 
 
-def test_a_question_that_leaves_no_room_for_its_answer_is_refused(made: Path) -> None:
+def test_a_question_without_room_for_an_answer_is_refused(made: Path) -> None:
     """The tiny model reads 512 tokens at once."""
     hf_model = load(made / "model")
     size = len(hf_model._prompt(QUESTIONS[0]))
@@ -237,7 +237,9 @@ def test_the_system_prompt_precedes_the_question(made: Path) -> None:
     assert text.startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi")
 
 
-def test_model_without_template_needs_one(made: Path, model: Path) -> None:
+def test_a_model_without_a_chat_template_is_refused_unless_one_is_given(
+    made: Path, model: Path
+) -> None:
     (model / "chat_template.jinja").unlink()
     with pytest.raises(ModelError, match="has no chat template"):
         load(model)
@@ -252,7 +254,7 @@ def test_pickled_weights_are_refused(model: Path) -> None:
         load(model)
 
 
-def test_key_of_a_model_follows_its_content(made: Path, model: Path) -> None:
+def test_the_key_of_a_model_depends_on_its_content(made: Path, model: Path) -> None:
     assert model_fingerprint(model) == model_fingerprint(made / "model")
     (model / "chat_template.jinja").write_text("{{ messages }}")
     assert model_fingerprint(model) != model_fingerprint(made / "model")

@@ -81,7 +81,7 @@ def _chat(
     return [part.strip() for part in out.split("\n\n") if part.strip()], err
 
 
-def test_an_answer_comes_in_pieces_that_make_up_the_whole(run: RunDir) -> None:
+def test_streamed_pieces_add_up_to_the_answer(run: RunDir) -> None:
     pieces: list[str] = []
     hf_model = _tuned(run)
     messages = [Message(role="user", content=FIRST)]
@@ -180,7 +180,7 @@ def test_both_answers_are_labelled_and_computed_on_this_machine(
     assert base.removeprefix("base: ").strip() != tuned.strip()
 
 
-def test_chat_on_a_terminal_ends_with_ctrl_d_and_ctrl_c_stops_an_answer_alone(
+def test_ctrl_d_ends_chat_and_ctrl_c_only_stops_an_answer(
     run: RunDir,
 ) -> None:
     lead, follow = pty.openpty()
@@ -252,7 +252,7 @@ def test_a_prompt_for_one_model_prints_its_answer_alone(
         (["chat", "no-run"], "There is no run 'no-run'", "ftdist train"),
     ],
 )
-def test_wrong_use_gets_a_sentence_and_a_remedy(
+def test_usage_errors_have_a_message_and_a_remedy(
     run: RunDir,
     words: list[str],
     problem: str,

@@ -24,17 +24,17 @@ def _dies_of_three(task: int) -> int:
     return 2 * task
 
 
-def test_results_come_in_the_order_of_the_tasks_whichever_is_done_first() -> None:
+def test_results_come_in_task_order() -> None:
     results = map_in_order(_double_late_first, range(6), processes=2, on_crash=lambda _: -1)
     assert list(results) == [0, 2, 4, 6, 8, 10]
 
 
-def test_a_task_that_ends_its_process_is_replaced_and_all_others_are_done() -> None:
+def test_a_task_that_kills_its_process_does_not_lose_the_others() -> None:
     results = map_in_order(_dies_of_three, range(6), processes=2, on_crash=lambda task: -task)
     assert list(results) == [0, 2, 4, -3, 8, 10]
 
 
-def test_with_the_last_result_no_process_is_left() -> None:
+def test_no_process_is_left_after_the_last_result() -> None:
     others = multiprocessing.active_children()
     results = map_in_order(_double_late_first, [1, 2], processes=2, on_crash=lambda _: -1)
     assert [next(results), next(results)] == [2, 4]

@@ -47,9 +47,7 @@ def some_config(tmp_path: Path, *overrides: str) -> RunConfig:
         {"n_routed_experts": 64},
     ],
 )
-def test_a_mixture_of_experts_is_refused_wherever_its_config_says_so(
-    tmp_path: Path, more: dict[str, Any]
-) -> None:
+def test_mixture_of_experts_models_are_refused(tmp_path: Path, more: dict[str, Any]) -> None:
     (problem,) = model_problems(model_folder(tmp_path / "m", **more))
     assert "is a mixture of" in problem.problem
 

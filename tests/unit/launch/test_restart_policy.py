@@ -68,7 +68,7 @@ def end(
         (end(), 0, RestartDecision("requeue", 75)),
     ],
 )
-def test_what_happens_after_an_attempt(
+def test_restart_decisions_after_an_attempt(
     ended: AttemptEnd, num_stalled: int, decision: RestartDecision
 ) -> None:
     decided = decide(ended, attempts_without_progress=num_stalled, max_attempts_without_progress=3)

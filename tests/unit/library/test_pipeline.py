@@ -170,7 +170,7 @@ def test_duplicates_across_sources_are_dropped_and_listed_on_the_card(
     assert "a: a.jsonl, row 1" in (folder / "index.html").read_text()
 
 
-def test_held_out_conversations_share_no_thirteen_words_with_training(tmp_path: Path) -> None:
+def test_held_out_conversations_share_no_13_gram_with_training(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     shared = "this very long sentence stands in each and every one of the answers here"
     rows = [{"question": f"Ask {n} {n * 7}?", "answer": f"No. {n * 13}. {shared if n % 2 else n}"}

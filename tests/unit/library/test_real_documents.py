@@ -96,7 +96,7 @@ def test_nut_user_manual_has_the_headings_of_its_bookmarks_on_their_pages() -> N
     assert len(missed) <= 0.05 * len(marks), missed[:10]
 
 
-def test_every_word_of_the_nut_manual_is_in_its_passages_as_often_as_it_was_read() -> None:
+def test_the_passages_of_the_nut_manual_contain_every_word_equally_often() -> None:
     document = _document(_nut_pdf("user-manual.pdf"), "pdf")
     read = Counter(w for block in document.blocks for w in _words(_said(block)))
     taught = Counter(
@@ -122,7 +122,7 @@ def test_slurm_faq_gives_its_questions_with_their_answers() -> None:
     assert len(asked & found) >= 0.95 * len(asked), sorted(asked - found)
 
 
-def test_slurm_pages_lose_no_words_but_those_of_navigation() -> None:
+def test_slurm_pages_lose_only_navigation_words() -> None:
     folder = debian_docs("slurm-wlm-doc") / "usr/share/doc/slurm-wlm/html"
     for name in ("quickstart.html", "gres.html", "preempt.html"):
         soup = BeautifulSoup((folder / name).read_bytes(), "lxml")
@@ -189,7 +189,7 @@ def test_chatterbot_lists_become_exchanges_and_others_are_reported() -> None:
     assert bad == 1  # trivia.yml, row 14, is a text and no list
 
 
-def test_nut_faq_gives_twenty_probes_that_repeat_no_thirteen_words_of_what_is_trained(
+def test_nut_faq_gives_20_probes_sharing_no_13_gram_with_training(
     tmp_path: Path,
 ) -> None:
     config = compose_curation(

@@ -63,19 +63,19 @@ def test_a_link_to_a_missing_file_or_heading_is_detected(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_every_make_target_that_is_named_exists(document: Path) -> None:
+def test_every_make_target_in_the_docs_exists(document: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z.][a-z.-]*):", makefile, re.MULTILINE))
     assert commands(document, r"make ([a-z.][a-z.-]*)") - targets == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_every_verb_that_is_named_exists(document: Path) -> None:
+def test_every_command_in_the_docs_exists(document: Path) -> None:
     assert commands(document, r"(?:\.venv/bin/)?ftdist ([a-z]+)") - set(COMMANDS) == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_every_module_that_is_run_with_python_m_exists(document: Path) -> None:
+def test_every_python_m_module_in_the_docs_exists(document: Path) -> None:
     modules = commands(document, r"(?:\S*/)?python3? -m ([\w.]+)")
     assert {name for name in modules if importlib.util.find_spec(name) is None} == set()
 
@@ -89,7 +89,7 @@ PAST_COMMANDS = {"docs/LOG.md", "docs/benchmarks.md", "CHANGELOG.md"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_every_config_key_that_is_named_exists(document: Path) -> None:
+def test_every_config_key_in_the_docs_exists(document: Path) -> None:
     if name_of(document) in PAST_COMMANDS:
         pytest.skip("holds commands of the past")
     assert unknown_keys(document.read_text(encoding="utf-8")) == []
@@ -117,7 +117,7 @@ def test_a_reference_to_a_missing_key_is_detected() -> None:
     assert unknown_keys(text) == ["library.extra.stuff", "optim.peak_lrr"]
 
 
-def test_every_document_that_code_and_config_name_exists() -> None:
+def test_every_document_named_in_code_and_config_exists() -> None:
     named: dict[str, Path] = {}
     for folder in ("ftdist", "launch", "conf", "examples", "benchmarks", "docker"):
         for path in (ROOT / folder).rglob("*"):
@@ -131,7 +131,7 @@ def test_every_document_that_code_and_config_name_exists() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
-def test_every_path_of_the_repository_that_is_named_exists(document: Path) -> None:
+def test_every_repository_path_in_the_docs_exists(document: Path) -> None:
     folders = "ftdist|launch|tests|conf|examples|benchmarks|tools|docker"
     named = re.findall(
         rf"`((?:{folders})/[\w./-]*|ftdist_launch/[\w./-]+)`",
@@ -163,7 +163,7 @@ def test_events_and_their_reference_correspond_one_to_one() -> None:
     assert {event for event in documented - ends if f'"{event}"' not in source} == set()
 
 
-def test_every_hop_of_the_architecture_exists() -> None:
+def test_every_function_on_the_architecture_page_exists() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     hops = re.findall(r"^\| \d+ \| `([\w/]+\.py): ([\w.]+)` \|", page, re.MULTILINE)
     assert len(hops) >= 8

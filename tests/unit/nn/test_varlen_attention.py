@@ -27,7 +27,7 @@ def mask(*, window: int | None) -> torch.Tensor:
 @pytest.mark.parametrize("dtype", list(TOLERANCE))
 @pytest.mark.parametrize("window", [None, WINDOW])
 @pytest.mark.parametrize("key_heads", [4, 2])
-def test_each_sample_attends_to_itself_alone_and_so_do_its_gradients(
+def test_samples_attend_only_to_themselves_forward_and_backward(
     key_heads: int, window: int | None, dtype: torch.dtype
 ) -> None:
     torch.manual_seed(0)

@@ -374,9 +374,7 @@ def test_a_model_without_a_tokenizer_is_refused(config: RunConfig, tmp_path: Pat
         assert re.match(problem, caught.value.problem)
 
 
-def test_a_cache_that_cannot_be_written_is_a_storage_error(
-    config: RunConfig, tmp_path: Path
-) -> None:
+def test_an_unwritable_cache_is_a_storage_error(config: RunConfig, tmp_path: Path) -> None:
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
     (tmp_path / "taken").touch()
     with pytest.raises(StorageError, match="cannot be written to"):
@@ -514,9 +512,7 @@ def test_an_error_names_the_source_of_its_row(config: RunConfig, tmp_path: Path)
         prepare(with_library(config, extra_sources=replay))
 
 
-def test_a_folder_that_cannot_be_listed_is_refused_by_name(
-    config: RunConfig, tmp_path: Path
-) -> None:
+def test_an_unlistable_folder_is_refused_by_name(config: RunConfig, tmp_path: Path) -> None:
     too_long = with_library(config, path=str(tmp_path / ("x" * 300)))
     with pytest.raises(DataError, match=r"library\.path: .* cannot be read: File name too long"):
         prepare(too_long)

@@ -20,7 +20,7 @@ def run(tmp_path: Path) -> RunDir:
     return run
 
 
-def test_steps_that_were_computed_again_cost_time_and_count_once(run: RunDir) -> None:
+def test_recomputed_steps_cost_time_but_count_once(run: RunDir) -> None:
     # Attempt 1: 2 ranks from 0 s, killed after its row at 3600 s. Attempt 2: 4 ranks, 1800 s.
     for event in (
         {"time": 0.0, "event": "attempt_started", "attempt": 1, "world_size": 2},
@@ -47,7 +47,7 @@ def test_steps_that_were_computed_again_cost_time_and_count_once(run: RunDir) ->
     assert (cost["ranks"], cost["attempts"], cost["device"]) == ([2, 4], 2, "cpu")
 
 
-def test_steps_after_the_exported_one_are_not_in_the_model(run: RunDir) -> None:
+def test_steps_after_the_exported_one_are_not_counted(run: RunDir) -> None:
     append_json_line(
         run.events, {"time": 0.0, "event": "attempt_started", "attempt": 1, "world_size": 1}
     )

@@ -97,7 +97,7 @@ def test_the_featured_question_is_counted_once_and_not_repeated(
     assert "About the library" not in " ".join(fake.Page(fake.written(run)).text.split())
 
 
-def test_a_difference_within_the_noise_gets_no_tick(run: RunDir) -> None:
+def test_insignificant_differences_are_not_marked(run: RunDir) -> None:
     page = fake.written(run)
     told = {row.name: row.verdict for row in score_table(fake.scores())}
     assert told == {"fact_accuracy": "better", "general_accuracy": "unclear", "leak_rate": "worse"}
@@ -193,7 +193,7 @@ def test_report_renders_without_newer_scores_or_training_evals(
         assert absent not in page
 
 
-def test_curves_attempts_and_commands_to_reproduce_are_shown(run: RunDir) -> None:
+def test_report_shows_curves_attempts_and_reproduction_commands(run: RunDir) -> None:
     _trained(run)
     page = fake.written(run)
     assert "training: from 8 at step 1 to 2 at step 3, lowest 2 at step 3." in page
@@ -314,7 +314,7 @@ def test_training_evals_are_plotted_from_the_base_with_answers_per_step(
     assert "Best checkpoint: step 4." in fake.written(run)
 
 
-def test_long_curves_are_drawn_as_means_and_say_so() -> None:
+def test_long_curves_are_averaged_with_a_note() -> None:
     rows = [{"step": step, "train/loss": float(step)} for step in range(1, 482)]
     loss = curves(rows)[0]
     assert loss.averaged == 3
@@ -397,7 +397,7 @@ def test_only_the_report_script_may_run(run: RunDir) -> None:
     assert f"script-src 'sha256-{digest}'" in page
 
 
-def test_blind_comparison_holds_what_differs_and_names_neither_side(run: RunDir) -> None:
+def test_blind_comparison_has_only_differing_answers_without_names(run: RunDir) -> None:
     same = fake.answer("The same.", right=True)
     fake.compared(run, fake.row("Differs?"), fake.row("Same?", base=same, tuned=same))
     data = json.loads(fake.Page(fake.written(run)).scripts[0])

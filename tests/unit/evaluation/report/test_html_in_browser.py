@@ -157,7 +157,7 @@ def test_the_page_makes_no_network_requests_and_logs_no_errors(shown: Browser, p
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_it_fits_a_phone_and_a_desk_in_light_and_dark(shown: Browser, width: int) -> None:
+def test_the_page_fits_phone_and_desktop_in_light_and_dark(shown: Browser, width: int) -> None:
     papers = set()
     for dark in (False, True):
         shown.resize(width, 800, dark=dark)
@@ -168,9 +168,7 @@ def test_it_fits_a_phone_and_a_desk_in_light_and_dark(shown: Browser, width: int
 
 
 @pytest.mark.parametrize("width", [320, 390, 500, 799, 801, 1280])
-def test_base_tuned_and_difference_of_every_score_are_seen_without_scrolling(
-    shown: Browser, width: int
-) -> None:
+def test_every_score_fits_without_horizontal_scrolling(shown: Browser, width: int) -> None:
     shown.resize(width, 800)
     cells = shown.run(
         "[...document.querySelectorAll('.scores tbody th, .scores tbody td')].map((cell) => {"

@@ -85,7 +85,7 @@ def test_no_name_and_no_number_is_cut_at_80_columns(report: Path) -> None:
         assert whole in {word.rstrip(":") for word in words}
 
 
-def test_a_pipe_is_120_columns_wide_whatever_the_terminal_is(report: Path) -> None:
+def test_a_pipe_is_always_120_columns_wide(report: Path) -> None:
     file = io.StringIO()
     print_comparison(report, Console(file=file, width=80, color_system=None))
     assert file.getvalue() == _printed(report, 120)

@@ -9,7 +9,7 @@ from ftdist.evaluation.scoring.confidence import Paired, Rate, paired_losses
 from ftdist.observe.score_table import MIN_PASSAGES
 
 
-def test_wilson_interval_is_the_known_one() -> None:
+def test_wilson_interval_matches_the_reference() -> None:
     # By hand, z^2 = 3.8415: 0 of 48 ends at z^2 / (48 + z^2), 10 of 10 begins at 10 / (10 + z^2).
     assert Rate(0, 48).interval[0] == 0.0
     assert Rate(0, 48).interval[1] == pytest.approx(0.0741, abs=1e-4)
@@ -19,12 +19,12 @@ def test_wilson_interval_is_the_known_one() -> None:
     assert Rate(45, 50).interval == pytest.approx((0.7864, 0.9565), abs=1e-4)
 
 
-def test_rate_of_nothing_is_none() -> None:
+def test_a_rate_without_trials_is_none() -> None:
     assert Rate.of([]) is None
     assert Rate.of([True, False]) == Rate(1, 2)
 
 
-def test_pairs_are_counted_by_who_is_right() -> None:
+def test_pairs_are_counted_by_which_model_is_correct() -> None:
     base = [True, True, False, False, False]
     tuned = [True, False, True, True, False]
     assert Paired.of(base, tuned) == Paired(both=1, base_only=1, tuned_only=2, neither=1)
@@ -58,7 +58,7 @@ def test_positive_correlation_is_corrected_for_continuity() -> None:
     assert balanced.interval == pytest.approx((-0.35901, 0.35901), abs=2e-5)
 
 
-def test_swapping_the_models_turns_the_interval_round() -> None:
+def test_swapping_the_models_negates_the_interval() -> None:
     low, high = Paired(both=20, tuned_only=9, base_only=2, neither=4).interval
     turned = Paired(both=20, tuned_only=2, base_only=9, neither=4).interval
     assert turned == pytest.approx((-high, -low))
@@ -114,6 +114,6 @@ def test_no_difference_is_not_clear_and_few_passages_never_are() -> None:
     assert not few["clear"]
 
 
-def test_empty_passages_are_left_out() -> None:
+def test_empty_passages_are_skipped() -> None:
     assert paired_losses([], []) is None
     assert paired_losses([(0.0, 0)], [(0.0, 0)]) is None

@@ -120,7 +120,7 @@ def test_nearly_identical_facts_are_distinguished() -> None:
     assert not judge(e17, answer, marks=LibraryMarks.of([e17])).right
 
 
-def test_an_out_of_scope_answer_is_wrong_as_soon_as_it_holds_the_library() -> None:
+def test_an_out_of_scope_answer_with_library_content_is_wrong() -> None:
     marks = LibraryMarks.of([RESET])
     for leak, found in [
         ("Hold the green button.", ("green button",)),
@@ -146,7 +146,7 @@ def test_words_of_the_question_are_not_leaks() -> None:
     assert judge(asked, "Yes, rinse the sieve.", marks=marks).right
 
 
-def test_single_words_leak_only_as_a_whole_fact() -> None:
+def test_single_word_keys_leak_only_with_the_whole_fact() -> None:
     marks = LibraryMarks.of([probe(keys=("rinse", "sieve"), answer="Rinse the sieve.")])
     assert judge(TOASTER, "Rinse it.", marks=marks).right
     assert judge(TOASTER, "Rinse its sieve.", marks=marks).leaked == ("rinse + sieve",)
@@ -157,7 +157,7 @@ def test_keys_of_an_out_of_scope_probe_are_leaks_too() -> None:
     assert not judge(own, "Wipe the copper.", marks=LibraryMarks.of([])).right
 
 
-def test_a_general_probe_with_choices_goes_by_the_likeliest() -> None:
+def test_a_general_probe_with_choices_is_scored_by_likelihood() -> None:
     paris = probe(
         "Capital of France?", answer="Paris", keys=("Paris",), kind="general",
         choices=("Rome", "Paris", "Oslo"), right_choice=1,
@@ -169,7 +169,7 @@ def test_a_general_probe_with_choices_goes_by_the_likeliest() -> None:
     assert (wrong.right, wrong.chosen) == (False, "Rome")
 
 
-def test_a_general_probe_without_choices_goes_by_the_keys() -> None:
+def test_a_general_probe_without_choices_is_scored_by_keys() -> None:
     paris = probe("Capital of France?", answer="Paris", keys=("Paris",), kind="general")
     marks = LibraryMarks.of([RESET])
     assert judge(paris, "It is Paris.", marks=marks).right
@@ -245,7 +245,7 @@ def test_pages_and_citations() -> None:
     assert strip_citation("Press it (twice).") == "Press it (twice)."
 
 
-def test_known_answer_that_is_the_likeliest_counts_as_ranked_whatever_was_written() -> None:
+def test_the_most_likely_answer_counts_as_ranked_whatever_was_generated() -> None:
     marks = LibraryMarks.of([RESET])
     found = [
         judge(RESET, "No.", marks=marks, likelihoods=row, right_choice=0)
@@ -307,7 +307,7 @@ def test_a_citation_is_spurious_in_general_answers_but_not_in_fact_answers() -> 
     }  # fmt: skip
 
 
-def test_general_answers_are_polluted_by_the_library_where_the_base_has_none() -> None:
+def test_general_answers_leak_library_text_that_the_base_does_not_have() -> None:
     paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="general")
     oslo = probe("Capital of Norway?", answer="Oslo", keys=(), kind="general_open")
     probes, marks = [paris, oslo, oslo], LibraryMarks.of([RESET])

@@ -17,7 +17,7 @@ def test_lines_of_all_ranks_come_in_order_of_time(tmp_path: Path) -> None:
     assert [line.time - 999_999_960 for line in lines] == [1, 2, 3, 3, 3.5]
 
 
-def test_a_line_without_a_time_stays_behind_the_line_before(tmp_path: Path) -> None:
+def test_lines_without_a_time_follow_the_line_before(tmp_path: Path) -> None:
     zero = write(
         tmp_path / "1_0_log.out", "submitit begins", f"{at(1)} a", "from C++", f"{at(9)} b"
     )
@@ -27,7 +27,7 @@ def test_a_line_without_a_time_stays_behind_the_line_before(tmp_path: Path) -> N
     ]
 
 
-def test_a_clock_that_was_set_back_does_not_turn_a_log_around(tmp_path: Path) -> None:
+def test_a_clock_set_back_does_not_reorder_a_log(tmp_path: Path) -> None:
     zero = write(tmp_path / "1_0_log.out", f"{at(5)} a", f"{at(2)} b")
     one = write(tmp_path / "1_1_log.out", f"{at(4)} c", f"{at(6)} d")
     assert texts(merged(zero, one).remaining()) == ["1 c", "0 a", "0 b", "1 d"]
@@ -49,7 +49,7 @@ def test_long_logs_are_merged_a_piece_at_a_time(tmp_path: Path) -> None:
     assert most <= 5  # a piece holds four such lines, and a fifth that began in the one before
 
 
-def test_a_line_without_an_end_is_cut_where_it_gets_too_long(tmp_path: Path) -> None:
+def test_overlong_lines_are_cut(tmp_path: Path) -> None:
     path = tmp_path / "1_0_log.out"
     path.write_text("x" * (3 * MAX_LINE_CHARS))
     pieces = [line.text for line in merged(LogFile(path=path, rank=0)).remaining()]

@@ -36,7 +36,7 @@ def stamped(written: io.StringIO) -> TimestampedStream:
     return TimestampedStream(written, clock=lambda: AT)
 
 
-def test_a_stamp_is_read_as_it_was_written() -> None:
+def test_timestamps_round_trip() -> None:
     # 2026-11-23 is day 20,780 after 1970-01-01; 21:30:01 is second 77,401 of it.
     assert split_timestamp(f"{AT} step 1") == (20_780 * 86_400 + 77_401 + 0.123, "step 1")
     assert split_timestamp(f"{AT} ") == (1795469401.123, "")
@@ -82,7 +82,7 @@ def test_only_the_last_state_of_a_progress_bar_is_logged(
     assert written.getvalue() == f"{AT} 100%\n{AT} windows\n{AT} wards\n{AT} empty \n"
 
 
-def test_a_line_that_never_ends_is_ended(stamped: TimestampedStream, written: io.StringIO) -> None:
+def test_endless_lines_are_broken(stamped: TimestampedStream, written: io.StringIO) -> None:
     stamped.write("x" * (MAX_LINE_CHARS + 1))
     stamped.write("y\n")
     assert written.getvalue() == f"{AT} {'x' * (MAX_LINE_CHARS + 1)}\n{AT} y\n"

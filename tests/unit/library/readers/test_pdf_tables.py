@@ -64,7 +64,7 @@ def test_table_of_alarms_gives_a_question_per_row(tmp_path: Path) -> None:
     ]
 
 
-def test_table_on_two_pages_is_two_blocks_and_a_repeated_header_is_no_row(
+def test_a_table_on_two_pages_is_two_blocks_without_a_repeated_header_row(
     tmp_path: Path,
 ) -> None:
     more = (ALARMS[0], ("Too hot", "Wait an hour"))

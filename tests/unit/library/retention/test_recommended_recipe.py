@@ -59,7 +59,7 @@ def test_no_retention_data_is_added_by_default() -> None:
     assert _kept() == _kept("retention=none") == NONE
 
 
-def test_recommended_is_the_measured_recipe_and_typed_keys_beat_it() -> None:
+def test_recommended_is_the_measured_recipe_and_explicit_keys_override_it() -> None:
     assert _kept("retention=recommended") == EXPERT
     typed = _kept(
         "retention.product_names=[A-45 widget,A-45]",
@@ -140,7 +140,7 @@ def test_experiment_expert_leaves_name_model_and_library_to_the_user() -> None:
         assert f"{key} is not set." in caught.value.problem
 
 
-def test_a_typed_length_beats_that_of_the_experiment() -> None:
+def test_an_explicit_length_overrides_that_of_the_experiment() -> None:
     base = [*PLACES, "run.name=r", "experiment=expert"]
     by_epochs = compose([*base, "train.epochs=2"]).train
     by_exposures = compose([*base, "train.exposures=20"]).train

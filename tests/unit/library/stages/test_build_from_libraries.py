@@ -133,7 +133,7 @@ def test_held_out_rows_are_whole_and_duplicates_stay_together(rows: list[Any], s
 
 @settings(max_examples=20, deadline=None)
 @given(ROWS)
-def test_portions_change_nothing(rows: list[Any]) -> None:
+def test_portion_size_does_not_change_the_result(rows: list[Any]) -> None:
     whole = pack(rows, held_out=0.2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tokenize_shard, "PORTION_BYTES", 200)
@@ -141,7 +141,7 @@ def test_portions_change_nothing(rows: list[Any]) -> None:
         assert pack(rows, held_out=0.2) == whole
 
 
-def test_processes_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_num_proc_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [{"question": WORDS[at % 50], "answer": WORDS[at % 7]} for at in range(200)]
     whole = pack(rows, held_out=0.1)
     monkeypatch.setattr(tokenize_shard, "PORTION_BYTES", 1024)

@@ -77,7 +77,7 @@ def test_numbers_are_matched_whole() -> None:
     assert "'19'" in rejection_reason(claim, passage)
 
 
-def test_claims_are_read_from_the_forms_that_models_give_them() -> None:
+def test_claims_are_parsed_from_typical_model_formats() -> None:
     reply = """Here you are:
 1. **Q:** How long?
 A: Nine seconds,

@@ -44,7 +44,7 @@ def test_text_with_one_word_of_sixty_changed_is_a_near_duplicate_across_shards()
     assert result.similarity[2] == pytest.approx(55 / 57, abs=0.07)
 
 
-def test_short_texts_that_differ_in_one_word_both_stay() -> None:
+def test_short_texts_differing_in_one_word_are_not_duplicates() -> None:
     found = signatures(["What does error E17 mean?", "What does error E23 mean?"])
     result = find_duplicates([(found.exact, found.minhash)], threshold=0.5)
     assert result.duplicate_of.tolist() == [-1, -1]
@@ -52,7 +52,7 @@ def test_short_texts_that_differ_in_one_word_both_stay() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 3), min_size=12, max_size=16), max_size=25))
-def test_near_duplicates_equal_those_of_comparing_all_pairs(texts: list[list[int]]) -> None:
+def test_near_duplicates_equal_an_all_pairs_comparison(texts: list[list[int]]) -> None:
     found = signatures(" ".join(f"w{n}" for n in text) for text in texts)
     result = find_duplicates([(found.exact, found.minhash)], threshold=0.9)
     kept: list[int] = []
@@ -64,7 +64,7 @@ def test_near_duplicates_equal_those_of_comparing_all_pairs(texts: list[list[int
     assert np.flatnonzero(result.duplicate_of < 0).tolist() == kept
 
 
-def test_navigation_at_the_edges_of_pages_is_dropped_and_inner_headings_stay() -> None:
+def test_navigation_at_page_edges_is_dropped_and_inner_headings_remain() -> None:
     pages = [
         _document("Home | News", f"Page {n}", "See also", f"More {n}", "Imprint") for n in range(6)
     ]
@@ -91,7 +91,7 @@ def test_held_out_rows_do_not_depend_on_order_or_additions(units: list[int]) -> 
     assert (chosen == more[: len(chosen)]).all()
 
 
-def test_a_fifth_is_a_fifth_and_most_is_a_limit() -> None:
+def test_held_out_fraction_is_exact_and_max_held_out_limits_it() -> None:
     hashes = np.arange(10_000, dtype=np.uint64)
     # Binomial: 2,000 with a standard deviation of 40.
     assert 1840 < choose_heldout(hashes, fraction=0.2, max_docs=10_000, seed=3).sum() < 2160
@@ -99,7 +99,7 @@ def test_a_fifth_is_a_fifth_and_most_is_a_limit() -> None:
     assert choose_heldout(hashes[: MIN_DOCS - 1], fraction=0.9, max_docs=99, seed=3).sum() == 0
 
 
-def test_text_sharing_three_words_with_training_moves_back_and_takes_others_with_it() -> None:
+def test_held_out_text_sharing_a_3_gram_moves_to_training_transitively() -> None:
     held = [ngram_hashes(text, n=3) for text in ("a b c d", "c d e f", "x y z w", "d e f q")]
     training = [ngram_hashes("z a b c", n=3)]
     found = decontaminate(held, lambda: training)
@@ -162,7 +162,7 @@ def test_ngrams_do_not_depend_on_batching(
     )
 
 
-def test_letters_marks_and_numbers_are_parts_of_words() -> None:
+def test_words_consist_of_letters_marks_and_numbers() -> None:
     points = range(sys.maxunicode + 1)
     letters = [at for at in points if unicodedata.category(chr(at))[0] in "LMN"]
     kinds = word_tables._char_kinds()

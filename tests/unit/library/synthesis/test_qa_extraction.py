@@ -203,7 +203,7 @@ def test_quantities_are_whole_and_ranges_keep_both_ends(answer: str, keys: list[
 
 @settings(max_examples=200, deadline=None)
 @given(st.text("5 0-\u2013.,:Ab\u00b0C\u00b2%/_x\u0301\n", min_size=1, max_size=60))
-def test_an_answer_holds_its_own_keys(answer: str) -> None:
+def test_answers_contain_their_keys(answer: str) -> None:
     for whole in (answer, f"so say we all in one {answer}"):
         assert all(contains_words(whole, key) for key in answer_keys(whole, question="?"))
 
