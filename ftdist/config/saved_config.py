@@ -28,7 +28,7 @@ def save_config(config: RunConfig, path: Path) -> None:
     write_whole(path, dump_config(config))
 
 
-def load_config(path: Path, *, remedy: str = "put it back from a copy.") -> RunConfig:
+def load_config(path: Path, *, remedy: str = "restore it from a backup.") -> RunConfig:
     """The config that `save_config` wrote.
 
     Raises:

@@ -81,7 +81,7 @@ def read_config(run: RunDir) -> RunConfig:
         ConfigError: it is not a config of this version.
     """
     copy = run.attempt(run.newest_attempt()) / "config.yaml"
-    remedy = f"copy {copy} there." if copy.is_file() else "put it back from a copy."
+    remedy = f"copy {copy} there." if copy.is_file() else "restore it from a backup."
     return load_config(run.config, remedy=remedy)
 
 

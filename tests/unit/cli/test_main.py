@@ -316,7 +316,7 @@ def test_a_malformed_plan_is_reported_as_damaged(
     assert cli.main([verb, str(run.root)]) == 74
     told = capsys.readouterr().err
     assert str(run.plan) in told
-    assert "To fix: put it back from a copy" in told
+    assert "To fix: restore it from a backup" in told
 
 
 def test_a_binary_config_is_reported_as_damaged_with_the_copy_to_restore(
@@ -354,7 +354,7 @@ def test_a_run_with_only_damaged_checkpoints_shows_how_to_repair_it(
     assert cli.main([verb, str(run.root)]) == 74
     told = capsys.readouterr().err
     assert "step-00000004.damaged" in told
-    assert "or delete these folders to begin at step 0" in told
+    assert "or delete these folders to start at step 0" in told
 
 
 def complete(root: Path) -> RunDir:

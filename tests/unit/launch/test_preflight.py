@@ -102,9 +102,7 @@ def test_a_malformed_auto_map_is_refused_too(tmp_path: Path) -> None:
 def test_sequences_longer_than_the_context_are_found_without_the_library(tmp_path: Path) -> None:
     model_folder(tmp_path / "m")
     (problem,) = context_problems(some_config(tmp_path))
-    assert problem.problem == (
-        "batch.sequence_length=4096 is more than the 512 positions that the model knows."
-    )
+    assert problem.problem == ("batch.sequence_length=4096 is more than the model's 512 positions.")
     fitting = some_config(tmp_path, "batch.sequence_length=512")
     assert list(context_problems(fitting)) == []
 

@@ -17,6 +17,7 @@ import pytest
 from ftdist.config.compose import compose_curation
 from ftdist.errors import DataError
 from ftdist.io.hashing import file_stamp
+from ftdist.library.base_model import BaseModel
 from ftdist.library.pipeline import curate
 from ftdist.library.readers import read_document
 from ftdist.library.readers.discovery import FoundSource, find_sources
@@ -329,23 +330,9 @@ def test_file_names_and_keys_that_are_not_utf8_are_shown_escaped(tmp_path: Path)
     assert manifest["bad_rows"][0]["reason"].endswith("its keys: \\ud83d")
 
 
-class _Model:
-    """A base model that is asked nothing."""
-
-    path = "base"
-    key = "base"
-
-    def __init__(self, encoder: Any) -> None:
-        self.encoder = encoder
-
-    def ask(self, **_: Any) -> Any:
-        return self._asked
-
-    continue_texts = ask
-
-    def _asked(self, prompts: Sequence[str]) -> list[str]:
-        assert not prompts, "nothing is asked here"
-        return []
+def _no_answers(prompts: Sequence[str]) -> list[str]:
+    assert not prompts, "these libraries prompt no model"
+    return []
 
 
 @pytest.fixture(scope="module")
@@ -361,7 +348,13 @@ def model(ingredients: Path) -> Any:
         "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system here') }}{% endif %}"
         + default_chat_template(tokenizer)
     )
-    return _Model(ChatEncoder(tokenizer, system_prompt=None))
+    return BaseModel(
+        path="base",
+        key="base",
+        encoder=ChatEncoder(tokenizer, system_prompt=None),
+        answers=lambda max_tokens: _no_answers,  # noqa: ARG005
+        texts=lambda max_tokens, seed: _no_answers,  # noqa: ARG005
+    )
 
 
 def _write(path: Path, *rows: dict[str, Any]) -> Path:

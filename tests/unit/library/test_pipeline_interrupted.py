@@ -158,7 +158,7 @@ def test_ctrl_c_ends_a_curation_with_one_message_and_no_leftovers(
     _, told = started.communicate(timeout=_WAIT_S)
     assert started.returncode == 130
     lines = [line for line in told.splitlines() if not line.startswith("curate: ")]
-    assert lines == ["Interrupted; nothing was started that still runs."]
+    assert lines == ["Interrupted; no process is left running."]
     _until(lambda: all(map(is_over, others)))
     assert not (tmp_path / "libraries").exists()
     assert _left(tmp_path / "cache" / "samples") == []

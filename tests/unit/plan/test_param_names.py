@@ -90,7 +90,7 @@ def test_unmatched_patterns_are_refused_with_similar_names() -> None:
 
 
 def test_freezing_everything_is_refused() -> None:
-    with pytest.raises(ConfigError, match="keeps all 15 parameters") as caught:
+    with pytest.raises(ConfigError, match="freezes all 15 parameters") as caught:
         frozen_names(["model.*", "lm_head.*"], untied())
     assert caught.value.remedy.startswith("leave some out")
 

@@ -508,7 +508,7 @@ def test_an_error_names_the_source_of_its_row(config: RunConfig, tmp_path: Path)
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
     write_rows(tmp_path / "replay/a.jsonl", [{"question": "w1", "answer": ""}])
     replay = {"replay": SourceConfig(path=str(tmp_path / "replay"), weight=1.0)}
-    with pytest.raises(DataError, match=r"^replay: a\.jsonl, row 1 has nothing"):
+    with pytest.raises(DataError, match=r"^replay: a\.jsonl, row 1 has no text in the answer"):
         prepare(with_library(config, extra_sources=replay))
 
 
