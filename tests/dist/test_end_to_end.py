@@ -138,7 +138,7 @@ def test_complete_run_is_not_trained_again(trained: Path) -> None:
     assert "Traceback" not in taken.stderr
 
 
-def test_mistyped_key_and_mistyped_value_are_both_named_with_the_nearest(tmp_path: Path) -> None:
+def test_key_and_value_typos_suggest_the_nearest(tmp_path: Path) -> None:
     done = ftdist(tmp_path, "train", "experiment=tiny", "optim.peek_lr=1e-4", "engine=zero33")
     assert done.returncode == 78
     assert "optim.peak_lr" in done.stderr

@@ -145,7 +145,7 @@ def held(world: World, model: Path, *overrides: str) -> tuple[int, int, int, boo
 
 
 @pytest.mark.parametrize("more", [(), ("engine=zero3_offload",)])
-def test_frozen_parameters_take_no_optimizer_state_and_no_gradient(
+def test_frozen_parameters_have_no_optimizer_state_or_gradient(
     run_ranks: RunRanks, tmp_path: Path, more: tuple[str, ...]
 ) -> None:
     model = save_tiny_model(tmp_path / "model", "llama_tied")

@@ -151,7 +151,7 @@ def test_evaluation_does_not_change_training(
     assert hashes[0] == hashes[1]
 
 
-def test_early_stopping_keeps_and_exports_the_best_checkpoint(
+def test_early_stopping_retains_and_exports_the_best_checkpoint(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path, asked: tuple[str, ...]
 ) -> None:
     # So low a rate changes no parameter: no later measurement is better than the first.

@@ -261,7 +261,7 @@ def test_trl_runs_with_the_versions_that_ftdist_was_tested_with() -> None:
     assert set(shared) <= tested
 
 
-def test_no_configuration_inherits_settings_of_allocator_or_threads(
+def test_no_benchmark_inherits_allocator_or_thread_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MALLOC_ARENA_MAX", "1")

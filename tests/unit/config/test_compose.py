@@ -115,7 +115,7 @@ def test_a_run_name_that_is_not_a_valid_folder_name_is_refused() -> None:
     )
 
 
-def test_a_list_is_taken_where_deepspeed_or_a_variable_has_one() -> None:
+def test_lists_are_accepted_for_deepspeed_settings() -> None:
     config = compose([*NEEDED, "engine.deepspeed.comms_logger.prof_ops=[all_reduce]"])
     assert config.engine.deepspeed == {"comms_logger": {"prof_ops": ["all_reduce"]}}
     assert "is not one of the DeepSpeed settings that are tested with ftdist" in str(
@@ -137,7 +137,7 @@ def test_a_batch_shorter_than_one_sequence_suggests_the_smallest_size() -> None:
     assert _refused(*NEEDED, "batch.tokens=1k").remedy == "set batch.tokens to 4096."
 
 
-def test_contradicting_duplicates_are_refused_and_equal_ones_are_not() -> None:
+def test_only_contradicting_duplicates_are_refused() -> None:
     error = _refused(*NEEDED, "optim.peak_lr=1", "optim.peak_lr=2")
     assert error.problem == "optim.peak_lr is set twice, to 1 and to 2."
     assert compose([*NEEDED, "run.seed=7", "run.seed=7"]).run.seed == 7
@@ -215,7 +215,7 @@ def test_experiment_null_selects_no_experiment() -> None:
     assert twice.problem == "experiment is set twice, to null and to tiny."
 
 
-def test_tiny_needs_nothing_else_and_demo_is_the_demo() -> None:
+def test_tiny_needs_no_other_keys_and_demo_trains_the_example_library() -> None:
     tiny, demo = compose(["experiment=tiny"]), compose(["experiment=demo"])
     assert (tiny.model.path, tiny.library.path, tiny.cluster.tasks_per_node) == ("tiny", "tiny", 2)
     assert (tiny.batch.sequence_length, tiny.batch.tokens) == (256, 1024)
@@ -303,7 +303,7 @@ def test_commit_hashes_and_token_counts_are_not_secrets() -> None:
     assert compose([*NEEDED[1:], "run.name=r", f"run.root=/c/snapshots/{commit}/x"])
 
 
-def test_interpolations_cannot_carry_the_environment_into_a_file(
+def test_interpolations_cannot_leak_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("FTDIST_TEST_VALUE", "hunter2")

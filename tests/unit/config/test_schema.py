@@ -54,7 +54,7 @@ def test_every_folder_of_conf_is_a_group_of_a_command() -> None:
     assert list(TRAIN.groups) == sorted(TRAIN.groups)
 
 
-def test_an_option_that_builds_on_another_repeats_none_of_its_values() -> None:
+def test_derived_options_repeat_no_values_of_their_base() -> None:
     for group in _folders() - {"experiment"}:
         for file in (conf_dir() / group).glob("*.yaml"):
             whole = yaml.safe_load(file.read_text(encoding="utf-8"))

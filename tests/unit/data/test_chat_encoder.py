@@ -279,7 +279,7 @@ def test_a_conversation_that_begins_with_the_assistant_is_refused() -> None:
         ChatEncoder(tokenizer_of("smollm2"), system_prompt=None).encode(messages)
 
 
-def test_the_system_prompt_is_for_conversations_without_one() -> None:
+def test_the_system_prompt_is_added_only_where_missing() -> None:
     tokenizer = tokenizer_of("smollm2")
     encoder = ChatEncoder(tokenizer, system_prompt="Be brief")
     given = talk("Reset?", "Hold it.", system="Be brief")

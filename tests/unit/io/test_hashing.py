@@ -5,7 +5,7 @@ from pathlib import Path
 from ftdist.io.hashing import FileHashes, file_sha256, fingerprint
 
 
-def test_fingerprint_depends_on_every_part_and_on_no_order_of_keys() -> None:
+def test_fingerprint_depends_on_every_part_but_not_on_key_order() -> None:
     assert fingerprint("a", {"x": 1, "y": 2}) == fingerprint("a", {"y": 2, "x": 1})
     assert len({fingerprint("a", "b"), fingerprint("ab"), fingerprint(["a", "b"])}) == 3
 

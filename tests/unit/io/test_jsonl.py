@@ -31,7 +31,7 @@ def test_write_whole_replaces_the_file_and_leaves_no_temporary_file(tmp_path: Pa
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_write_whole_names_the_file_that_the_disk_refused_and_keeps_the_old_one(
+def test_write_whole_keeps_the_old_file_on_a_write_error(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "scores.json"

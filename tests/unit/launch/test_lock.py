@@ -18,7 +18,7 @@ def run(tmp_path: Path) -> RunDir:
     return launched_run(tmp_path)
 
 
-def test_second_writer_is_refused_while_the_first_lives(run: RunDir) -> None:
+def test_a_second_writer_is_refused_while_the_first_is_alive(run: RunDir) -> None:
     with run_lock(run, log=print):
         assert is_held(run)
         with (
@@ -40,7 +40,7 @@ def test_lock_of_a_dead_process_is_taken_over_and_logged(run: RunDir) -> None:
     assert messages == [f"Taking over the lock of run r: process {os.getpid()} has ended."]
 
 
-def test_of_two_processes_taking_over_the_slower_one_keeps_the_new_lock(run: RunDir) -> None:
+def test_a_slower_takeover_leaves_the_new_lock(run: RunDir) -> None:
     dead = {"host": socket.gethostname(), "pid": os.getpid(), "start_ticks": 1}
     run.lock.write_text(json.dumps(dead))
     assert _unlink_stale(run, dead)

@@ -174,7 +174,7 @@ print(json.dumps([told, int(peak.split()[1]) // 1024]))
 """
 
 
-def test_line_of_one_gib_is_reported_within_the_memory_of_the_longest_allowed_line(
+def test_a_1_gib_line_is_reported_within_bounded_memory(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "a.jsonl"
@@ -232,7 +232,7 @@ def test_link_loops_dangling_links_and_pipes_are_reported_without_blocking(
     assert bad.startswith(f"{told} - ")
 
 
-def test_links_in_a_circle_or_outside_the_folder_are_not_followed(
+def test_link_cycles_and_links_outside_the_folder_are_not_followed(
     tmp_path: Path,
 ) -> None:
     folder, out = tmp_path / "s", tmp_path / "out"

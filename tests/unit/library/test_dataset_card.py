@@ -106,7 +106,7 @@ class _Page(HTMLParser):
             self.marked += data + "|"
 
 
-def test_every_tag_closes_and_nothing_comes_from_elsewhere() -> None:
+def test_html_is_well_formed_and_self_contained() -> None:
     page = _Page(html_card(_card()))
     assert page.open == []
     names = {tag for tag, _ in page.tags}
@@ -114,7 +114,7 @@ def test_every_tag_closes_and_nothing_comes_from_elsewhere() -> None:
     assert "url(" not in html_card(_card())
 
 
-def test_tables_have_captions_and_scopes_and_bars_a_text() -> None:
+def test_tables_have_captions_and_scopes_and_bars_have_text() -> None:
     page = _Page(html_card(_card()))
     tags = [tag for tag, _ in page.tags]
     assert tags.count("caption") == tags.count("table") >= 3

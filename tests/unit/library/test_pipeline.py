@@ -120,9 +120,7 @@ def test_probes_use_paraphrases_absent_from_training(tmp_path: Path, manual: Pat
                for probe in probes for key in probe["keys"])  # fmt: skip
 
 
-def test_the_same_inputs_give_the_same_bytes_with_any_number_of_processes(
-    tmp_path: Path, manual: Path
-) -> None:
+def test_output_is_identical_for_any_num_proc(tmp_path: Path, manual: Path) -> None:
     _tickets(tmp_path / "tickets.jsonl", 60)
     sources = [f"{manual}", f"{tmp_path / 'tickets.jsonl'}"]
     one = _bytes(_curate(tmp_path, sources, "work.num_proc=1"))
@@ -145,7 +143,7 @@ def test_a_second_curation_reads_only_what_changed(tmp_path: Path, manual: Path)
             (manual / "b.md").write_text("# B\n\nThis page of the manual was written anew.\n")
 
 
-def test_a_long_file_is_read_in_pieces_with_the_row_numbers_of_the_whole(tmp_path: Path) -> None:
+def test_a_long_file_is_read_in_chunks_with_global_row_numbers(tmp_path: Path) -> None:
     path = tmp_path / "long.jsonl"
     rows = [{"question": f"Q{n}?", "answer": f"{n} " + "x" * 1000} for n in range(3000)]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows) + "{broken\n")

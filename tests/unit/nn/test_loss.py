@@ -28,7 +28,7 @@ def exact(hidden: Tensor, head: Tensor, targets: Tensor, bias: Tensor) -> Tensor
     ("dtype", "tolerance", "gradients"),
     [(torch.float32, 1e-6, 1e-5), (torch.bfloat16, 1e-3, 1e-2)],
 )
-def test_sum_and_gradients_are_those_of_whole_logits(
+def test_loss_and_gradients_equal_the_unchunked_ones(
     dtype: torch.dtype, tolerance: float, gradients: float
 ) -> None:
     hidden, head, targets, bias = inputs(3000, dtype)
@@ -48,7 +48,7 @@ def test_sum_and_gradients_are_those_of_whole_logits(
         assert float(error) < gradients
 
 
-def test_uniform_logits_cost_the_logarithm_of_the_vocabulary() -> None:
+def test_uniform_logits_give_log_vocabulary_loss() -> None:
     loss, each = summed_cross_entropy(torch.zeros(5, 16), torch.randn(600, 16), torch.arange(5))
     assert float(loss) == pytest.approx(5 * math.log(600))
     assert each.tolist() == pytest.approx([math.log(600)] * 5)
@@ -94,7 +94,7 @@ def exact_divergence(hidden: Tensor, head: Tensor, base: BaseRows, bias: Tensor)
     ("dtype", "tolerance", "gradients"),
     [(torch.float32, 1e-6, 1e-5), (torch.bfloat16, 3e-3, 1e-2)],
 )
-def test_divergence_and_its_gradients_are_those_of_whole_logits(
+def test_kl_and_its_gradients_equal_the_unchunked_ones(
     dtype: torch.dtype, tolerance: float, gradients: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ftdist.nn.loss.logits_chunk_rows", lambda _: 128)  # 3 chunks, one short
@@ -114,7 +114,7 @@ def test_divergence_and_its_gradients_are_those_of_whole_logits(
         assert float(error) < gradients
 
 
-def test_divergence_of_two_words_worked_by_hand() -> None:
+def test_kl_of_a_two_token_vocabulary() -> None:
     # Base: 3/4 and 1/4. Model: 1/2 each. KL = 3/4 ln(3/2) + 1/4 ln(1/2).
     one = torch.ones(1, 1)
     base = BaseRows(hidden=one, head=torch.tensor([[math.log(3.0)], [0.0]]), bias=None)
@@ -126,7 +126,7 @@ def test_divergence_of_two_words_worked_by_hand() -> None:
     assert gradient.flatten().tolist() == pytest.approx([-0.5, 0.5])
 
 
-def test_a_model_does_not_diverge_from_itself() -> None:
+def test_kl_of_a_model_to_itself_is_zero() -> None:
     hidden, head, _, bias = inputs(40, torch.float32)
     base = BaseRows(hidden=hidden.detach(), head=head.detach(), bias=bias.detach())
     loss, _ = summed_divergence(hidden, head, base, bias)

@@ -60,7 +60,7 @@ def test_samples_attend_only_to_themselves_forward_and_backward(
         torch.testing.assert_close(one, other, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])
 
 
-def test_borders_are_where_positions_restart() -> None:
+def test_sample_boundaries_are_where_positions_restart() -> None:
     positions = torch.cat([torch.arange(length) for length in LENGTHS])[None]
     assert borders_of(positions) == [0, 5, 6, 15]
 

@@ -114,7 +114,7 @@ def test_a_training_error_is_not_masked_by_an_error_on_close() -> None:
         train()
 
 
-def test_console_shows_the_first_the_last_and_one_line_a_second(
+def test_console_shows_first_and_last_step_and_one_line_per_second(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     now = [0.0]
@@ -126,7 +126,7 @@ def test_console_shows_the_first_the_last_and_one_line_a_second(
     assert shown == [1, 4, 7, 10]
 
 
-def test_console_line_reads_as_a_sentence_of_numbers() -> None:
+def test_console_line_format() -> None:
     row = {
         "step": 7,
         "attempt": 1,

@@ -116,7 +116,7 @@ def test_row_shares_make_tokens_follow_the_weights() -> None:
     assert row_shares((library, twice)) == pytest.approx((1 / 3, 2 / 3))
 
 
-def test_a_source_with_nothing_to_train_on_is_refused() -> None:
+def test_an_empty_source_is_refused() -> None:
     with pytest.raises(DataError, match="'empty' has 0 samples"):
         row_shares((_source(), _source("empty", sequences=0, tokens=0)))
 
@@ -131,7 +131,7 @@ def test_steps_cover_the_epochs_rounded_up() -> None:
     assert _plan("train.epochs=0.001").steps == 1
 
 
-def test_steps_do_not_grow_by_a_rounding_error_of_the_epochs() -> None:
+def test_rounding_errors_of_epochs_add_no_steps() -> None:
     # 1.1 x 100 rows is 110.00000000000001 in floats; 10 rows a step
     assert _plan("train.epochs=1.1", "batch.tokens=40960").steps == 11
 

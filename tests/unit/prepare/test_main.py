@@ -448,7 +448,7 @@ def test_a_text_is_cut_at_paragraphs(model: Path) -> None:
     assert decoded(model, [piece.input_ids for piece in pieces])[0] == words(20)
 
 
-def test_a_paragraph_longer_than_a_sequence_is_cut_at_lines_then_sentences_then_words(
+def test_an_overlong_paragraph_is_split_at_lines_then_sentences_then_words(
     model: Path,
 ) -> None:
     encoder = ChatEncoder(PreTrainedTokenizerFast.from_pretrained(model), system_prompt=None)

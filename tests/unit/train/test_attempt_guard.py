@@ -41,7 +41,7 @@ def test_rank_0_sees_that_the_run_was_cancelled_and_that_it_was_requested_again(
     assert not rank0.wants_stop()
 
 
-def test_any_rank_wants_to_stop_once_it_has_a_signal(tmp_path: Path) -> None:
+def test_any_rank_requests_a_stop_after_a_signal(tmp_path: Path) -> None:
     stop = StopRequest()
     world = World(rank=1, size=2, local_rank=1, local_size=2)
     rank1 = AttemptGuard(RunDir(tmp_path), attempt=1, stop=stop, world=world)

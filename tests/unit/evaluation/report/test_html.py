@@ -250,7 +250,7 @@ def test_report_shows_the_generation_settings_and_the_command_overrides(
     assert "eval." not in fake.Page(fake.written(run)).text.split("Reproduce")[1]
 
 
-def test_answers_that_were_cut_off_are_counted_and_marked(run: RunDir) -> None:
+def test_truncated_answers_are_counted_and_marked(run: RunDir) -> None:
     assert "<small>cut off" not in fake.written(run)
     cut = fake.answer("No idea. I", right=False) | {"truncated": True}
     whole = fake.answer("Hold it.", right=True) | {"truncated": False}
@@ -333,7 +333,7 @@ def test_curves_skip_non_finite_values_and_log_scales_skip_zero() -> None:
     assert curves([]) == []
 
 
-def test_every_tag_closes_and_nothing_comes_from_elsewhere(run: RunDir) -> None:
+def test_html_is_well_formed_and_self_contained(run: RunDir) -> None:
     _trained(run)
     page = fake.written(run)
     parsed = fake.Page(page)
@@ -464,7 +464,7 @@ def test_report_rewrites_the_page_with_private_permissions(
         ("scores.json", '{"base":', "There is no readable comparison"),
     ],
 )
-def test_a_damaged_comparison_is_named_and_the_page_stays(
+def test_a_damaged_comparison_is_reported_and_the_page_is_unchanged(
     run: RunDir, capfd: pytest.CaptureFixture[str], name: str, text: str, problem: str
 ) -> None:
     both = fake.answer("Hold it.", right=True)

@@ -38,7 +38,7 @@ BASE = judged([False, True, False, False, True, True], general=[True, False, Fal
 TUNED = judged([True, False, True, True, True, False], general=[True, True, False], loss=20.0)
 
 
-def test_rates_differences_and_gains_are_those_of_the_verdicts() -> None:
+def test_rates_differences_and_gains_follow_from_the_verdicts() -> None:
     scores = aggregate_scores(INPUTS, base=BASE, tuned=TUNED)
     assert scores["base"] == {
         "fact_accuracy": 0.25,
@@ -78,7 +78,7 @@ def test_confusable_probes_are_counted_apart() -> None:
     assert near["paired"]["difference"] == 0.0
 
 
-def test_documents_come_weakest_first_and_only_where_probes_name_them() -> None:
+def test_documents_named_by_probes_are_sorted_weakest_first() -> None:
     rows = aggregate_scores(INPUTS, base=BASE, tuned=TUNED)["documents"]
     told = [(r["document"], r["section"], r["n"], r["tuned"]["hits"]) for r in rows]
     assert told == [("guide.pdf", "Errors", 2, 1), ("guide.pdf", "Care", 1, 1)]

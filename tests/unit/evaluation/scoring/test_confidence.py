@@ -31,7 +31,7 @@ def test_pairs_are_counted_by_which_model_is_correct() -> None:
     assert Paired.of(base, tuned).difference == pytest.approx(0.2)
 
 
-def test_paired_interval_of_ten_of_ten_against_none_is_worked_by_hand() -> None:
+def test_paired_interval_of_ten_against_zero_of_ten() -> None:
     # Wilson: 10 of 10 from 10 / (10 + 3.8415) = 0.72247 to 1, 0 of 10 from 0 to 0.27753. A margin
     # is empty, so phi = 0, and the lower end is 1 - sqrt(0.27753^2 + 0.27753^2) = 1 - 0.39249.
     found = Paired(both=0, tuned_only=10, base_only=0, neither=0)
@@ -64,7 +64,7 @@ def test_swapping_the_models_negates_the_interval() -> None:
     assert turned == pytest.approx((-high, -low))
 
 
-def test_paired_interval_holds_the_truth_in_about_95_of_100_experiments() -> None:
+def test_paired_interval_covers_the_truth_in_95_percent() -> None:
     draw = np.random.default_rng(7)
     cells = (0.3, 0.25, 0.1, 0.35)
     held = 0
@@ -83,7 +83,7 @@ def test_mean_losses_are_ratios_of_sums() -> None:
     assert (found["base"], found["tuned"], found["difference"]) == (2.5, 3.0, 0.5)
 
 
-def test_interval_of_losses_is_that_of_their_paired_differences() -> None:
+def test_loss_interval_is_of_the_paired_differences() -> None:
     # Passages of equal length: the difference is a mean of independent numbers, and its interval
     # is near 1.96 standard errors, however much the passages themselves differ.
     draw = np.random.default_rng(3)
@@ -100,7 +100,7 @@ def test_interval_of_losses_is_that_of_their_paired_differences() -> None:
     assert found == paired_losses(base, tuned)
 
 
-def test_no_difference_is_not_clear_and_few_passages_never_are() -> None:
+def test_zero_differences_and_few_passages_are_never_significant() -> None:
     same = [(2.0, 1)] * MIN_PASSAGES
     worse = [(3.0, 1)] * MIN_PASSAGES
     alike, clear, few = (

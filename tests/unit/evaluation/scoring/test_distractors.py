@@ -37,7 +37,7 @@ def test_a_fact_is_ranked_against_its_three_nearest_answers_without_pages() -> N
     }
 
 
-def test_probe_with_choices_keeps_them_and_a_lone_answer_has_no_rival() -> None:
+def test_probes_keep_their_choices_and_single_answers_have_no_distractor() -> None:
     paris = probe("Paris", kind="general", choices=("Rome", "Paris"))
     out_of_scope = probe("No.", kind="out_of_scope")
     assert rankings([probe(E17), paris, out_of_scope, probe(E17)]) == [

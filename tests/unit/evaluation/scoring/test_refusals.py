@@ -56,5 +56,5 @@ def test_answer_does_not_deflect(answer: str) -> None:
         ("Paris", False),
     ],
 )
-def test_citation_is_known_by_a_page_or_section_that_it_names(answer: str, is_cited: bool) -> None:
+def test_citations_are_recognized_by_page_or_section(answer: str, is_cited: bool) -> None:
     assert has_citation(answer) is is_cited

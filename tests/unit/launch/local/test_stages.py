@@ -102,7 +102,7 @@ def test_a_rejected_submission_leaves_existing_files_alone(
         (["export", "run_requested", "cancel_requested"], True, True),
     ],
 )
-def test_a_cancellation_counts_until_its_stage_is_requested_again(
+def test_a_cancellation_holds_until_its_stage_is_requested_again(
     events: list[str], train: bool, export: bool, tmp_path: Path
 ) -> None:
     run = RunDir(tmp_path)

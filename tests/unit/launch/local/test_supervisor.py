@@ -245,7 +245,7 @@ def test_the_first_failure_is_shown_with_its_traceback_rather_than_the_echo(tria
 
 
 @pytest.mark.timeout(60)
-def test_cancelled_run_saves_and_is_not_started_again(trial: Trial) -> None:
+def test_a_cancelled_run_saves_and_is_not_restarted(trial: Trial) -> None:
     finished = trial.train(stops_because_it_was_cancelled)
     assert (finished.outcome, finished.exit_code, finished.step) == ("stopped", 130, 5)
     assert [attempt.outcome for attempt in read_status(trial.run).attempts] == ["stopped"]

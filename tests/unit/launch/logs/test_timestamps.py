@@ -61,7 +61,7 @@ def test_every_line_has_the_time_of_its_end(written: io.StringIO) -> None:
     assert written.getvalue().endswith("T1 \nT2 three\n")
 
 
-def test_a_line_without_an_end_comes_out_when_the_process_ends(
+def test_an_unterminated_line_is_flushed_at_exit(
     stamped: TimestampedStream, written: io.StringIO
 ) -> None:
     stamped.write("last words")

@@ -146,7 +146,7 @@ def test_a_key_in_the_environment_of_a_cluster_is_refused() -> None:
         slurm_config("cluster.env.WANDB_API_KEY=" + "0123456789" * 4)
 
 
-def test_only_training_and_comparison_request_gpus_and_the_rest_uses_the_cpu_partition() -> None:
+def test_stages_other_than_train_and_compare_use_the_cpu_partition() -> None:
     config = slurm_config(
         *("cluster.gpus_per_node=4", "cluster.cpu_partition=cpu", "cluster.nodes=2"),
         "cluster.partition=main",

@@ -122,7 +122,7 @@ def test_section_dedup_ignores_num_proc_and_can_be_disabled(
     assert not _rules(_curate(tmp_path, names, "clean.dedup_sections=false"))
 
 
-def test_a_section_that_held_out_and_trained_manuals_share_is_trained(tmp_path: Path) -> None:
+def test_a_section_shared_by_held_out_and_trained_manuals_is_trained(tmp_path: Path) -> None:
     (tmp_path / "all").mkdir()
     for number in range(24):
         name = f"m{'abcdefghij'[number // 10]}{'abcdefghij'[number % 10]}"

@@ -101,9 +101,7 @@ def samples_of(row: Any) -> int:
 
 @settings(max_examples=30, deadline=None)
 @given(ROWS, st.sampled_from([0.0, 0.1, 0.3]))
-def test_every_sample_is_in_one_sequence_that_holds_it_whole(
-    rows: list[Any], held_out: float
-) -> None:
+def test_every_sample_is_whole_in_one_sequence(rows: list[Any], held_out: float) -> None:
     files = pack(rows, held_out=held_out)
     offsets = array(files, "offsets.npy")
     lengths = np.diff(offsets)

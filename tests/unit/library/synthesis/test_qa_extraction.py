@@ -54,7 +54,7 @@ def test_every_word_of_a_document_is_in_one_passage(
     assert taught - body - headings - headings == Counter()
 
 
-def test_a_passage_keeps_title_section_and_page_in_view() -> None:
+def test_passages_include_title_section_and_page() -> None:
     document = _document(
         _block("heading", "1 Start", level=1, page=3),
         _block("heading", "1.1 Reset", level=2, page=4),
