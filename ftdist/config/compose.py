@@ -1,4 +1,4 @@
-"""Command line and `conf/` to a frozen RunConfig. The only importer of hydra and omegaconf.
+"""Compose a command line and `conf/` into a frozen RunConfig or CurateConfig.
 
 Hydra stops at the first problem. Here every override is read and checked first, the valid ones
 are composed, the result is validated, and one error reports all problems.
@@ -8,12 +8,20 @@ import contextlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftdist.config.help import help_text
-from ftdist.config.keys import CURATE, TRAIN, Form
-from ftdist.config.overrides import Parsed, Reading, read_overrides
+from ftdist.config.hydra_adapter import (
+    CompositionError,
+    compose_values,
+    flag_parser,
+    group_options,
+    open_hydra,
+    parse_override,
+    split_sweep,
+)
+from ftdist.config.keys import CURATE, TRAIN, CommandSpec
+from ftdist.config.overrides import Reading, read_overrides
 from ftdist.config.problems import Problem, as_error, unset_key
 from ftdist.config.schema import RunConfig
 from ftdist.config.schema.curate import CurateConfig
@@ -21,7 +29,7 @@ from ftdist.config.validation import validate, validate_as
 from ftdist.errors import ConfigError
 
 if TYPE_CHECKING:
-    from hydra._internal.hydra import Hydra
+    from ftdist.config.hydra_adapter import Hydra
 
 MISSING = "???"
 _PRINTING_FLAGS = frozenset(
@@ -35,28 +43,6 @@ _REFUSED_FLAGS = frozenset(
 _SWEEP_FLAGS = frozenset({"--multirun", "-m"})
 
 
-def conf_dir() -> Path:
-    """The folder of Hydra groups: inside the package when installed, beside it in a checkout.
-
-    Raises:
-        ConfigError: the installation lacks it.
-    """
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "train.yaml").is_file():
-            return folder
-    raise ConfigError(f"No config found in {package}.", remedy="reinstall ftdist.")
-
-
-def group_options(form: Form = TRAIN) -> dict[str, tuple[str, ...]]:
-    """Groups in `conf/` that a command's config is composed of, each with its options' names."""
-    folder = conf_dir()
-    return {
-        name: tuple(sorted(file.stem for file in (folder / name).glob("*.yaml")))
-        for name in form.groups
-    }
-
-
 def compose(overrides: Sequence[str], *, name: str | None = None) -> RunConfig:
     """The run that a command line asks for.
 
@@ -67,7 +53,7 @@ def compose(overrides: Sequence[str], *, name: str | None = None) -> RunConfig:
     Raises:
         ConfigError: all that is wrong with them, each problem with its remedy.
     """
-    with _hydra() as hydra:
+    with open_hydra() as hydra:
         checked = _check(overrides, hydra=hydra, name=name)
     if checked.config is None:
         raise as_error(checked.problems + checked.unset)
@@ -80,17 +66,17 @@ def compose_curation(overrides: Sequence[str]) -> CurateConfig:
     Raises:
         ConfigError: all that is wrong with it, each problem with its remedy.
     """
-    with _hydra() as hydra:
-        composed = _compose(overrides, hydra=hydra, form=CURATE)
+    with open_hydra() as hydra:
+        composed = _compose(overrides, hydra=hydra, command=CURATE)
     if composed.values is None:
-        raise as_error(composed.problems, form=CURATE)
+        raise as_error(composed.problems, command=CURATE)
     unset = set(_unset(composed.values))
-    config, _, wrong = validate_as(CurateConfig, composed.values, form=CURATE)
+    config, _, wrong = validate_as(CurateConfig, composed.values, command=CURATE)
     meant = composed.reading.meant
     problems = composed.problems + [p for p in wrong if p.key not in unset | meant]
-    problems += [unset_key(key, form=CURATE) for key in sorted(unset - meant)]
+    problems += [unset_key(key, command=CURATE) for key in sorted(unset - meant)]
     if config is None or problems:
-        raise as_error(problems, form=CURATE)
+        raise as_error(problems, command=CURATE)
     return config
 
 
@@ -102,19 +88,11 @@ def sweep(arguments: Sequence[str]) -> list[list[str]]:
     Raises:
         ConfigError: all that is wrong with any of them.
     """
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
     overrides = [argument for argument in arguments if argument not in _SWEEP_FLAGS]
     problems = _set_twice(overrides)
     names: list[str] = []
-    with _hydra() as hydra:
-        parser = OverridesParser.create(config_loader=hydra.config_loader)
-        try:
-            (runs,) = BasicSweeper.split_arguments(parser.parse_overrides(overrides), None)
-        except HydraException:
-            runs = [overrides]  # the usual checks report what cannot be read
+    with open_hydra() as hydra:
+        runs = split_sweep(overrides, hydra=hydra)
         for run in runs:
             checked = _check(run, hydra=hydra)
             problems += checked.problems + checked.unset
@@ -137,14 +115,12 @@ def hydra_flags(arguments: Sequence[str]) -> bool:
     return bool(flags & (_PRINTING_FLAGS | _REFUSED_FLAGS))
 
 
-def run_hydra_flags(arguments: Sequence[str], *, form: Form = TRAIN) -> str:
+def run_hydra_flags(arguments: Sequence[str], *, command: CommandSpec = TRAIN) -> str:
     """What `--help`, `--cfg job`, `--info defaults` and their kin print.
 
     Raises:
         ConfigError: a flag or an override that cannot be used; keys may still be unset.
     """
-    from hydra._internal.utils import get_args_parser
-
     refused = [a for a in arguments if a.split("=")[0] in _REFUSED_FLAGS]
     if refused:
         raise ConfigError(
@@ -153,7 +129,7 @@ def run_hydra_flags(arguments: Sequence[str], *, form: Form = TRAIN) -> str:
         )
     printed, complaint = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complaint):
-        parser = get_args_parser()
+        parser = flag_parser()
         try:
             flags = parser.parse_intermixed_args(list(arguments))
         except SystemExit as end:
@@ -163,14 +139,14 @@ def run_hydra_flags(arguments: Sequence[str], *, form: Form = TRAIN) -> str:
             raise ConfigError(
                 f"These flags cannot be read: {reason}.", remedy="see `ftdist train --hydra-help`."
             ) from None
-        with _hydra() as hydra:
+        with open_hydra() as hydra:
             if flags.help:
-                values = _composed([], hydra=hydra, form=form)
-                return help_text(groups=group_options(form), values=values, form=form)
+                values = compose_values([], hydra=hydra, command=command)
+                return help_text(groups=group_options(command), values=values, command=command)
             if flags.hydra_help:
-                hydra.hydra_help(form.verb, args_parser=parser, args=flags)
+                hydra.hydra_help(command.verb, args_parser=parser, args=flags)
                 return printed.getvalue()
-            _answer(hydra, flags, form=form)
+            _answer(hydra, flags, command=command)
     return printed.getvalue()
 
 
@@ -186,7 +162,7 @@ class _Checked:
 
 def _check(overrides: Sequence[str], *, hydra: "Hydra", name: str | None = None) -> _Checked:
     """Compose and validate what is sound, even where other overrides are not."""
-    composed = _compose(overrides, hydra=hydra, form=TRAIN)
+    composed = _compose(overrides, hydra=hydra, command=TRAIN)
     reading, values = composed.reading, composed.values
     if values is None:
         return _Checked(config=None, problems=composed.problems, unset=[])
@@ -207,31 +183,29 @@ def _check(overrides: Sequence[str], *, hydra: "Hydra", name: str | None = None)
 
 @dataclass(frozen=True, kw_only=True)
 class _Composed:
-    """A command line as read, and what Hydra makes of what is sound in it; None: nothing."""
+    """The parsed overrides, and the values composed of the sound ones (None: Hydra fails)."""
 
     reading: Reading
     values: dict[str, Any] | None
     problems: list[Problem]
 
 
-def _compose(overrides: Sequence[str], *, hydra: "Hydra", form: Form) -> _Composed:
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    reading = read_overrides(overrides, parse=parse_override, groups=group_options(form), form=form)
-    if form is TRAIN:
+def _compose(overrides: Sequence[str], *, hydra: "Hydra", command: CommandSpec) -> _Composed:
+    reading = read_overrides(
+        overrides, parse=parse_override, groups=group_options(command), command=command
+    )
+    if command is TRAIN:
         reading.unset_other_lengths()
     try:
-        values = _composed(reading.lines(), hydra=hydra, form=form)
-    except (HydraException, OmegaConfBaseException) as error:
-        reason = " ".join(str(error).split())
-        problem = Problem(f"Hydra cannot compose this: {reason}", "change what it names.")
+        values = compose_values(reading.lines(), hydra=hydra, command=command)
+    except CompositionError as error:
+        problem = Problem(f"Hydra cannot compose this: {error}", "change what it names.")
         return _Composed(reading=reading, values=None, problems=[*reading.problems, problem])
     return _Composed(reading=reading, values=values, problems=reading.problems)
 
 
 def _soundness(reading: Reading, *, groups: Mapping[str, Sequence[str]]) -> Callable[[str], bool]:
-    """Tells keys whose value is as asked from those that a mistyped override was meant to set."""
+    """A predicate: False for a key that a mistyped override was probably meant to set."""
     mistaken = reading.meant & set(groups)
 
     def is_sound(key: str) -> bool:
@@ -241,35 +215,6 @@ def _soundness(reading: Reading, *, groups: Mapping[str, Sequence[str]]) -> Call
         return key in reading.accepted or not from_mistaken
 
     return is_sound
-
-
-def quoted(text: str) -> str:
-    """A text in quotes, for Hydra's grammar."""
-    from hydra.core.override_parser.types import Quote, QuotedString
-
-    return QuotedString(text=text, quote=Quote.single).with_quotes()
-
-
-def parse_override(text: str, as_text: bool) -> Parsed | None:
-    """One override by Hydra's grammar, the value quoted first if `as_text`; None: unreadable."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    if as_text:
-        name, _, value = text.partition("=")
-        text = f"{name}={quoted(value)}"
-    try:
-        (override,) = OverridesParser.create().parse_overrides([text])
-    except HydraException:
-        return None
-    if override.package is not None:
-        return None
-    return Parsed(
-        line=text,
-        value=override.value(),
-        several=override.is_sweep_override(),
-        deletes=override.is_delete(),
-    )
 
 
 def _set_twice(overrides: Sequence[str]) -> list[Problem]:
@@ -285,24 +230,6 @@ def _named(run: Sequence[str], *, index: int, name: str) -> list[str]:
     return [*others, f"run.name={name}-{index}"]
 
 
-def _composed(overrides: list[str], *, hydra: "Hydra", form: Form) -> dict[str, Any]:
-    from hydra.types import RunMode
-    from omegaconf import OmegaConf, open_dict
-
-    tree = hydra.compose_config(
-        config_name=form.verb,
-        overrides=overrides,
-        run_mode=RunMode.RUN,
-        from_shell=False,
-        with_log_configuration=False,
-    )
-    with open_dict(tree):
-        del tree["hydra"]
-    values = OmegaConf.to_container(tree, resolve=True, throw_on_missing=False)
-    assert isinstance(values, dict), "conf/train.yaml is a mapping"
-    return {str(key): value for key, value in values.items()}
-
-
 def _unset(values: Mapping[str, Any], *, prefix: str = "") -> Iterator[str]:
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -311,28 +238,16 @@ def _unset(values: Mapping[str, Any], *, prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}"
 
 
-@contextlib.contextmanager
-def _hydra() -> Iterator["Hydra"]:
-    """Hydra, looking at `conf/`; whatever was there before is there again afterwards."""
-    from hydra import initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-
-    with initialize_config_dir(str(conf_dir()), job_name="ftdist", version_base="1.3"):
-        hydra = GlobalHydra.instance().hydra
-        assert hydra is not None, "initialize_config_dir makes one"
-        yield hydra
-
-
-def _answer(hydra: "Hydra", flags: Any, *, form: Form) -> None:
+def _answer(hydra: "Hydra", flags: Any, *, command: CommandSpec) -> None:
     """Let Hydra print what `--cfg` or `--info` asks for, once the overrides are sound."""
-    composed = _compose(flags.overrides, hydra=hydra, form=form)
+    composed = _compose(flags.overrides, hydra=hydra, command=command)
     problems = composed.problems
-    if form is TRAIN:
+    if command is TRAIN:
         problems = _check(flags.overrides, hydra=hydra).problems
     if problems:
-        raise as_error(problems, form=form)
+        raise as_error(problems, command=command)
     lines = composed.reading.lines()
     if flags.cfg:
-        hydra.show_cfg(form.verb, lines, flags.cfg, flags.package, flags.resolve)
+        hydra.show_cfg(command.verb, lines, flags.cfg, flags.package, flags.resolve)
     else:
-        hydra.show_info(flags.info or "all", config_name=form.verb, overrides=lines)
+        hydra.show_info(flags.info or "all", config_name=command.verb, overrides=lines)

@@ -1,4 +1,4 @@
-"""The table of config keys, read off the schema, and what fits each of them in plain words."""
+"""The table of config keys, derived from the schema, with their valid values in plain words."""
 
 import difflib
 import functools
@@ -38,7 +38,7 @@ _SUFFIXED = re.compile(r"([+-]?\d[\d_]*(?:\.\d+)?)(k|M|G|Ki|Mi|Gi)?")
 
 @dataclass(frozen=True, kw_only=True)
 class ConfigKey:
-    """One leaf of the config: where it is, what it means, what fits."""
+    """One leaf of the config: its name, meaning and valid values."""
 
     name: str
     """Dotted; `*` stands for a name that the user chooses."""
@@ -57,7 +57,7 @@ class ConfigKey:
 
     @property
     def fits(self) -> str:
-        """What fits, such as `a whole number of at least 1, or null`."""
+        """The valid values, such as `a whole number of at least 1, or null`."""
         words = self.described
         if self.kind == "numbers":
             return f"{words}, each {' and '.join(self.bounds)}, such as [0.4,1]"
@@ -70,23 +70,23 @@ class ConfigKey:
 
 
 @dataclass(frozen=True)
-class Form:
-    """What a command's config looks like."""
+class CommandSpec:
+    """The config of one command: its schema and its groups."""
 
     verb: str
-    """The command, and the file `conf/VERB.yaml` that Hydra begins with."""
+    """The command, and the name of `conf/VERB.yaml`, the root of its config."""
 
     thing: str
-    """What it makes."""
+    """What the command makes, such as a run."""
 
     schema: type
-    """The dataclass that it becomes."""
+    """The dataclass of the composed config."""
 
     groups: tuple[str, ...]
-    """Groups of `conf/` that it is composed of."""
+    """The groups of `conf/` in it."""
 
 
-TRAIN = Form(
+TRAIN = CommandSpec(
     "train",
     "run",
     RunConfig,
@@ -95,7 +95,7 @@ TRAIN = Form(
         *("export", "library", "merge", "model", "optim", "tracking"),
     ),
 )
-CURATE = Form("curate", "library", CurateConfig, groups=("cluster", "retention"))
+CURATE = CommandSpec("curate", "library", CurateConfig, groups=("cluster", "retention"))
 
 TRAINING_EVAL_KEYS = (
     "eval.loss_every_steps",
@@ -108,9 +108,9 @@ TRAINING_EVAL_KEYS = (
 
 
 @functools.cache
-def config_keys(form: Form = TRAIN) -> dict[str, ConfigKey]:
+def config_keys(command: CommandSpec = TRAIN) -> dict[str, ConfigKey]:
     """Every leaf of a config by its dotted name, in the schema's order."""
-    return {key.name: key for key in _walk(form.schema, prefix="")}
+    return {key.name: key for key in _walk(command.schema, prefix="")}
 
 
 def comparison_keys() -> tuple[str, ...]:
@@ -120,9 +120,9 @@ def comparison_keys() -> tuple[str, ...]:
     )
 
 
-def find_key(name: str, *, form: Form = TRAIN) -> ConfigKey | None:
-    """The key called `name`; names chosen by the user and what lies in free tables included."""
-    keys = config_keys(form)
+def find_key(name: str, *, command: CommandSpec = TRAIN) -> ConfigKey | None:
+    """The key called `name`; including names chosen by the user and entries of free tables."""
+    keys = config_keys(command)
     if name in keys:
         return keys[name]
     parts = name.split(".")
@@ -140,7 +140,7 @@ def find_key(name: str, *, form: Form = TRAIN) -> ConfigKey | None:
 
 
 def nearest(word: str, options: Iterable[str], *, least: float = 0.55) -> str | None:
-    """The option that looks most like `word`, by its whole name or by its last part."""
+    """The option most similar to `word`, by its whole name or by its last part."""
 
     def likeness(option: str) -> float:
         shown = with_chosen_name(option, name=word)
@@ -161,25 +161,25 @@ def with_chosen_name(key: str, *, name: str) -> str:
 
 
 def nearest_key(
-    name: str, *, groups: Iterable[str], tables: bool = False, form: Form = TRAIN
+    name: str, *, groups: Iterable[str], tables: bool = False, command: CommandSpec = TRAIN
 ) -> str | None:
-    """The key or group that `name` was meant to be: by other trainers' name, letters, meaning.
+    """The key or group that an unknown `name` probably means: by alias, spelling or description.
 
     Args:
-        name: that is none.
-        groups: that may be meant.
-        tables: whether a key that holds a table may be meant.
-        form: whose keys.
+        name: the unknown key.
+        groups: the groups to consider.
+        tables: whether to consider keys that hold a table.
+        command: the command whose keys to consider.
     """
     groups = tuple(groups)
-    alias = _alias(name, groups=groups, form=form)
+    alias = _alias(name, groups=groups, command=command)
     if alias is not None:
         return alias
-    keys = [key for key in config_keys(form).values() if tables or key.kind != "table"]
+    keys = [key for key in config_keys(command).values() if tables or key.kind != "table"]
     options = [*(key.name for key in keys), *groups]
-    found = nearest(name, options, least=0.7)
-    if found is not None:
-        return found
+    match = nearest(name, options, least=0.7)
+    if match is not None:
+        return match
     last = name.split(".")[-1].lower()
     words = set(last.split("_"))
     holding = [k.name for k in keys if words <= set(k.name.split(".")[-1].split("_"))]
@@ -191,16 +191,16 @@ def nearest_key(
     return nearest(name, options, least=0.65)
 
 
-def _alias(name: str, *, groups: Sequence[str], form: Form) -> str | None:
-    """The key or group for a name of another trainer, whole, by its first parts or its last."""
+def _alias(name: str, *, groups: Sequence[str], command: CommandSpec) -> str | None:
+    """The key or group for another trainer's name, matched whole or by its first or last part."""
     parts = name.split(".")
     for cut in range(len(parts), 0, -1):
         alias = ALIASES.get(".".join(parts[:cut]))
         meant = None if alias is None else ".".join([alias, *parts[cut:]])
-        if meant is not None and (meant in groups or find_key(meant, form=form)):
+        if meant is not None and (meant in groups or find_key(meant, command=command)):
             return meant
     alias = ALIASES.get(parts[-1])
-    return alias if alias in config_keys(form) else None
+    return alias if alias in config_keys(command) else None
 
 
 def read_integer(text: str) -> int | None:
@@ -214,7 +214,7 @@ def read_integer(text: str) -> int | None:
 
 
 def format_value(value: Any) -> str:
-    """A value as a person types it."""
+    """A value as a user types it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value)

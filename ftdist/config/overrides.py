@@ -1,4 +1,4 @@
-"""The overrides of a command line, each parsed and its key checked, before Hydra composes."""
+"""Parse the overrides of a command line and check their keys, before Hydra composes them."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -7,8 +7,8 @@ from typing import Any
 
 from ftdist.config.keys import (
     TRAIN,
+    CommandSpec,
     ConfigKey,
-    Form,
     config_keys,
     find_key,
     format_value,
@@ -22,10 +22,10 @@ FLAGS = ("--help", "--cfg", "--info", "--multirun", "--hydra-help", "--version",
 
 @dataclass(frozen=True, kw_only=True)
 class Parsed:
-    """One override as Hydra's grammar reads it."""
+    """One override, parsed by Hydra's grammar."""
 
     line: str
-    """The override as Hydra gets it."""
+    """The override in the form that Hydra composes."""
 
     value: Any
     several: bool
@@ -35,26 +35,26 @@ class Parsed:
 
 
 Parse = Callable[[str, bool], Parsed | None]
-"""Reads an override, its value as a text throughout if the flag is set; None: it cannot be read."""
+"""Parses an override, with its value as text if the flag is set; None: a syntax error."""
 
 
 @dataclass
 class Reading:
-    """The overrides that are sound, and what is wrong with the others."""
+    """The valid overrides, and the problems of the others."""
 
     accepted: dict[str, Parsed] = field(default_factory=dict)
-    """The sound overrides by key."""
+    """The valid overrides by key."""
 
     problems: list[Problem] = field(default_factory=list)
     meant: set[str] = field(default_factory=set)
-    """Keys whose overrides were left out, as typed and as they were probably meant."""
+    """Keys of the rejected overrides, as typed and as probably meant."""
 
     def lines(self) -> list[str]:
-        """The sound overrides as Hydra gets them."""
+        """The valid overrides in the form that Hydra composes."""
         return [parsed.line for parsed in self.accepted.values()]
 
     def unset_other_lengths(self) -> None:
-        """Let the length of training that is typed replace the default one."""
+        """Make the length of training on the command line replace the default one."""
         typed = [key for key in LENGTHS if key in self.accepted]
         if any(self.accepted[key].value is not None for key in typed):
             for key in LENGTHS:
@@ -67,15 +67,15 @@ def read_overrides(
     *,
     parse: Parse,
     groups: Mapping[str, Sequence[str]],
-    form: Form = TRAIN,
+    command: CommandSpec = TRAIN,
 ) -> Reading:
-    """Read every override and check its key; values are checked once all are composed.
+    """Parse every override and check its key; values are validated after composition.
 
     Args:
         overrides: as typed.
         parse: Hydra's grammar.
         groups: groups of `conf/` and their options.
-        form: whose keys.
+        command: the command whose keys are valid.
     """
     reading = Reading()
     for text in overrides:
@@ -83,10 +83,12 @@ def read_overrides(
         name = name.lstrip("+~").strip()
         if "=" not in text and secret_problem("", text):
             name, value = "an argument", text  # never repeat it
-        problem = secret_problem(name, value, form=form)
-        problem = problem or _shape_problem(text, name, groups=groups, form=form)
+        problem = secret_problem(name, value, command=command)
+        problem = problem or _shape_problem(text, name, groups=groups, command=command)
         if problem is None:
-            problem = _accept(text, name, reading=reading, parse=parse, groups=groups, form=form)
+            problem = _accept(
+                text, name, reading=reading, parse=parse, groups=groups, command=command
+            )
         if problem is not None:
             reading.problems.append(problem)
             reading.meant |= {problem.key, name}
@@ -94,15 +96,15 @@ def read_overrides(
 
 
 def _shape_problem(
-    text: str, name: str, *, groups: Mapping[str, Sequence[str]], form: Form
+    text: str, name: str, *, groups: Mapping[str, Sequence[str]], command: CommandSpec
 ) -> Problem | None:
-    """What can be said of an override before it is parsed."""
-    value, key = text.partition("=")[2], find_key(name, form=form)
+    """The problem of an override that shows before it is parsed."""
+    value, key = text.partition("=")[2], find_key(name, command=command)
     if text.startswith("-"):
         meant = nearest(text.split("=")[0], FLAGS, least=0.7)
         return Problem(f"{text} is not a flag.", f"write {meant or 'key=value'}.")
     if "=" not in text and not text.startswith("~"):
-        leaves = [leaf.name for leaf in config_keys(form).values() if leaf.kind != "table"]
+        leaves = [leaf.name for leaf in config_keys(command).values() if leaf.kind != "table"]
         meant = nearest(name, (*leaves, *groups), least=0.85)
         remedy = f"write {meant}=..." if meant else "write key=value, such as train.epochs=2."
         return Problem(f"{text!r} is not of the form key=value.", remedy, meant or "")
@@ -130,12 +132,12 @@ def _accept(
     reading: Reading,
     parse: Parse,
     groups: Mapping[str, Sequence[str]],
-    form: Form,
+    command: CommandSpec,
 ) -> Problem | None:
-    """Keep one override for Hydra, or say what is wrong with it."""
-    key, of_hydra = find_key(name, form=form), name.startswith(("hydra.", "hydra/"))
+    """Accept one override for Hydra, or return its problem."""
+    key, of_hydra = find_key(name, command=command), name.startswith(("hydra.", "hydra/"))
     if key is None and name not in groups and not of_hydra:
-        return _key_problem(name, text.partition("=")[2], groups=groups, form=form)
+        return _key_problem(name, text.partition("=")[2], groups=groups, command=command)
     parsed = _parse(text, key=key, parse=parse)
     if parsed is None:
         return Problem(
@@ -146,7 +148,7 @@ def _accept(
     if of_hydra:
         reading.accepted[text.partition("=")[0]] = parsed
         return None
-    problem = _use_problem(name, parsed, key=key, form=form)
+    problem = _use_problem(name, parsed, key=key, command=command)
     if problem is None and name in groups:
         problem = _option_problem(name, parsed.value, options=groups[name])
     if problem is not None:
@@ -154,7 +156,7 @@ def _accept(
     line = parsed.line.lstrip("+")
     chosen_name = key is not None and (key.kind == "table" or key.name != name)
     if chosen_name and not parsed.deletes:
-        line = f"++{line}"  # Hydra adds what is not in conf/ only when it is told to
+        line = f"++{line}"  # Hydra adds keys that are not in conf/ only with ++
     if name in groups and parsed.value is None:
         line = f"~{name}"  # Hydra takes no null for a group
     accepted = replace(parsed, line=line)
@@ -169,7 +171,7 @@ def _accept(
 
 
 def _parse(text: str, *, key: ConfigKey | None, parse: Parse) -> Parsed | None:
-    """Parse, with texts taken as typed: a name such as 007, a path with brackets."""
+    """Parse one override, with texts as typed: a name such as 007, a path with brackets."""
     parsed = parse(text, False)
     if parsed is None and key is not None and key.kind in ("texts", "numbers"):
         return parse(_quoted_list(text), False)
@@ -183,7 +185,7 @@ def _parse(text: str, *, key: ConfigKey | None, parse: Parse) -> Parsed | None:
 
 
 def _quoted_list(text: str) -> str:
-    """A list of words that Hydra's grammar does not take bare, such as `[name=folder/]`, quoted."""
+    """A list with its words quoted, for those that Hydra cannot parse bare: `[name=folder/]`."""
     name, _, value = text.partition("=")
     inside = re.fullmatch(r"\s*\[([^'\"\[\]]*)\]\s*", value)
     if inside is None:
@@ -192,7 +194,9 @@ def _quoted_list(text: str) -> str:
     return f"{name}=[{words}]"
 
 
-def _use_problem(name: str, parsed: Parsed, *, key: ConfigKey | None, form: Form) -> Problem | None:
+def _use_problem(
+    name: str, parsed: Parsed, *, key: ConfigKey | None, command: CommandSpec
+) -> Problem | None:
     if parsed.value == "" and key is not None and key.kind == "text":
         return Problem(f"{name} has an empty value.", "write a value, or leave it out.", name)
     if parsed.deletes and (key is None or key.kind != "table" or key.name == name):
@@ -206,28 +210,28 @@ def _use_problem(name: str, parsed: Parsed, *, key: ConfigKey | None, form: Form
         )
     is_table = key is not None and key.name == name and key.kind == "table"
     if is_table and isinstance(parsed.value, list):
-        return _list_problem(name, parsed, form=form)
+        return _list_problem(name, parsed, command=command)
     return None
 
 
-def _list_problem(name: str, parsed: Parsed, *, form: Form) -> Problem:
-    """A list where names are to be chosen, which Hydra would not merge."""
+def _list_problem(name: str, parsed: Parsed, *, command: CommandSpec) -> Problem:
+    """A list in place of a table of chosen names, which Hydra would not merge."""
     shown = parsed.line.partition("=")[2]
-    inside = [key for key in config_keys(form) if key.startswith(f"{name}.*.")]
+    inside = [key for key in config_keys(command) if key.startswith(f"{name}.*.")]
     entry = (inside[0] if inside else f"{name}.*").replace("*", "NAME")
     return Problem(f"{name}={shown} is a list.", f"name each: {entry}=...", name)
 
 
 def _key_problem(
-    name: str, value: str, *, groups: Mapping[str, Sequence[str]], form: Form
+    name: str, value: str, *, groups: Mapping[str, Sequence[str]], command: CommandSpec
 ) -> Problem:
-    """A key that is none: a section, or a typing mistake."""
-    inside = [key for key in config_keys(form) if key.startswith(f"{name}.")]
+    """The problem of an unknown key: a section, or a typing mistake."""
+    inside = [key for key in config_keys(command) if key.startswith(f"{name}.")]
     if inside:
         return Problem(
             f"{name} is a section, not a key.", f"set its keys: {', '.join(inside)}.", name
         )
-    return unknown_key(name, groups=groups, value=value, form=form)
+    return unknown_key(name, groups=groups, value=value, command=command)
 
 
 def _option_problem(name: str, value: Any, *, options: Sequence[str]) -> Problem | None:

@@ -9,8 +9,8 @@ from ftdist.config.aliases import ALIASES, ALIASES_THAT_DIFFER
 from ftdist.config.keys import (
     CURATE,
     TRAIN,
+    CommandSpec,
     ConfigKey,
-    Form,
     find_key,
     format_value,
     nearest,
@@ -41,7 +41,7 @@ class Problem:
 
 
 def as_error(
-    problems: Sequence[Problem], *, where: str = "The command line", form: Form = TRAIN
+    problems: Sequence[Problem], *, where: str = "The command line", command: CommandSpec = TRAIN
 ) -> ConfigError:
     """One error that reports all `problems`."""
     if len(problems) == 1:
@@ -49,13 +49,13 @@ def as_error(
     lines = [f"  - {p.problem} {p.remedy[0].upper()}{p.remedy[1:]}" for p in problems]
     return ConfigError(
         f"{where} has {len(problems)} problems:\n" + "\n".join(lines),
-        remedy=f"correct these {len(problems)}; `ftdist {form.verb} --help` explains every key.",
+        remedy=f"correct these {len(problems)}; `ftdist {command.verb} --help` explains every key.",
     )
 
 
-def secret_problem(name: str, value: str, *, form: Form = TRAIN) -> Problem | None:
+def secret_problem(name: str, value: str, *, command: CommandSpec = TRAIN) -> Problem | None:
     """A key or value that looks like a password or an access key; the value is never repeated."""
-    known = find_key(name, form=form)
+    known = find_key(name, command=command)
     named = (known is None or known.kind == "table") and _SECRET_NAME.search(name)
     shown = name != "model.revision" and _SECRET_VALUE.search(value)
     if not named and not shown:
@@ -73,16 +73,16 @@ def unknown_key(
     *,
     groups: Mapping[str, Sequence[str]] | None = None,
     value: str = "",
-    form: Form = TRAIN,
+    command: CommandSpec = TRAIN,
 ) -> Problem:
     """A key that is in no group and not in the schema."""
-    other = CURATE if form is TRAIN else TRAIN
+    other = CURATE if command is TRAIN else TRAIN
     elsewhere = ALIASES.get(name, name)
-    if _is_known(elsewhere, form=other) and not _is_known(elsewhere, form=form):
+    if _is_known(elsewhere, command=other) and not _is_known(elsewhere, command=command):
         kind = "group" if elsewhere in other.groups else "key"
         return Problem(
             f"{elsewhere} is a {kind} of a {other.thing} (`ftdist {other.verb} --help`), not of a "
-            f"{form.thing}.",
+            f"{command.thing}.",
             "leave it out here.",
         )
     groups = groups or {}
@@ -91,13 +91,15 @@ def unknown_key(
         name,
         groups=() if "." in name else groups,
         tables=value.strip().startswith("{"),
-        form=form,
+        command=command,
     )
     if meant is not None and meant in groups:
         return _unknown_group(name, value=value, meant=meant, options=groups[meant])
     meant = meant and with_chosen_name(meant, name=name)
     remedy = (
-        f"write {meant}{value and f'={value}'}." if meant else f"see `ftdist {form.verb} --help`."
+        f"write {meant}{value and f'={value}'}."
+        if meant
+        else f"see `ftdist {command.verb} --help`."
     )
     last = name.split(".")[-1]
     if remark := ALIASES_THAT_DIFFER.get(last):
@@ -106,8 +108,8 @@ def unknown_key(
     return Problem(f"{name} is not a key of the config{hint}", remedy, meant or "")
 
 
-def _is_known(name: str, *, form: Form) -> bool:
-    return name in form.groups or find_key(name, form=form) is not None
+def _is_known(name: str, *, command: CommandSpec) -> bool:
+    return name in command.groups or find_key(name, command=command) is not None
 
 
 def _unknown_group(name: str, *, value: str, meant: str, options: Sequence[str]) -> Problem:
@@ -120,9 +122,9 @@ def _unknown_group(name: str, *, value: str, meant: str, options: Sequence[str])
     return Problem(f"{name} is not a key of the config: {hint}", f"write {meant}={option}.", meant)
 
 
-def unset_key(name: str, *, form: Form = TRAIN) -> Problem:
+def unset_key(name: str, *, command: CommandSpec = TRAIN) -> Problem:
     """A key that only the user can set, and did not."""
-    key = find_key(name, form=form)
+    key = find_key(name, command=command)
     meaning = f": {key.meaning.split('. ')[0].rstrip('.')}." if key else "."
     return Problem(f"{name} is not set.", f"add {name}=...{meaning}", name)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from ftdist.config.compose import group_options, parse_override
+from ftdist.config.hydra_adapter import group_options, parse_override
 from ftdist.config.keys import config_keys
 from ftdist.config.overrides import Parsed, read_overrides
 from ftdist.config.problems import Problem, as_error

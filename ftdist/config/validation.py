@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from ftdist.config.batch_split import split_batch
 from ftdist.config.deepspeed_keys import deepspeed_problems
-from ftdist.config.keys import TRAIN, Form, find_key, format_value, read_integer
+from ftdist.config.keys import TRAIN, CommandSpec, find_key, format_value, read_integer
 from ftdist.config.problems import Problem, unknown_key, unset_key, value_problem
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
@@ -43,10 +43,10 @@ def validate(
         values: composed, as nested mappings.
         is_sound: whether a key's value is what was asked for; only such keys are held against
             each other.
-        is_new: whether the batch must be one that this many ranks can share. A run that exists
-            is told so when its next attempt is planned.
+        is_new: whether the batch must be one that this many ranks can share. For an existing run,
+            the plan of its next attempt checks that.
     """
-    config, plain, problems = validate_as(RunConfig, values, form=TRAIN)
+    config, plain, problems = validate_as(RunConfig, values, command=TRAIN)
     deepspeed = _look_up(plain, "engine.deepspeed")
     problems += deepspeed_problems(deepspeed) if isinstance(deepspeed, Mapping) else []
     wrong = {p.key for p in problems}
@@ -57,27 +57,29 @@ def validate(
 
 
 def validate_as(
-    schema: type[Schema], values: Mapping[str, Any], *, form: Form
+    schema: type[Schema], values: Mapping[str, Any], *, command: CommandSpec
 ) -> tuple[Schema | None, dict[str, Any], list[Problem]]:
     """The frozen config, the values it is made of, and what is wrong with single keys."""
-    plain = _plain_numbers(values, form=form)
+    plain = _plain_numbers(values, command=command)
     try:
         return TypeAdapter(schema).validate_python(plain), plain, []
     except ValidationError as error:
         details = error.errors(include_url=False)
-        return None, plain, [_translate(detail, form=form) for detail in details]
+        return None, plain, [_translate(detail, command=command) for detail in details]
 
 
-def _plain_numbers(values: Mapping[str, Any], *, form: Form, prefix: str = "") -> dict[str, Any]:
+def _plain_numbers(
+    values: Mapping[str, Any], *, command: CommandSpec, prefix: str = ""
+) -> dict[str, Any]:
     """`values` with "64k" read as 64,000, numbers as texts where a list of texts is meant."""
     plain: dict[str, Any] = {}
     for name, value in values.items():
         dotted = f"{prefix}{name}"
-        key = find_key(dotted, form=form)
+        key = find_key(dotted, command=command)
         if isinstance(value, Mapping) and dotted == "cluster.env":
             value = {str(k): format_value(v) for k, v in value.items()}  # a shell has texts only
         elif isinstance(value, Mapping) and dotted != "engine.deepspeed":
-            value = _plain_numbers(value, form=form, prefix=f"{dotted}.")
+            value = _plain_numbers(value, command=command, prefix=f"{dotted}.")
         elif key is not None and key.kind == "integer" and isinstance(value, str):
             number = read_integer(value)
             value = value if number is None else number
@@ -89,13 +91,13 @@ def _plain_numbers(values: Mapping[str, Any], *, form: Form, prefix: str = "") -
     return plain
 
 
-def _translate(detail: ErrorDetails, *, form: Form) -> Problem:
+def _translate(detail: ErrorDetails, *, command: CommandSpec) -> Problem:
     name = ".".join(str(part) for part in detail["loc"] if not isinstance(part, int))
-    key = find_key(name, form=form)
+    key = find_key(name, command=command)
     if detail["type"] == "missing":
-        return unset_key(name, form=form)
+        return unset_key(name, command=command)
     if key is None or detail["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return unknown_key(name, form=form)
+        return unknown_key(name, command=command)
     of_item = any(isinstance(part, int) for part in detail["loc"])
     return value_problem(key, name, detail["input"], error=detail["type"], of_item=of_item)
 

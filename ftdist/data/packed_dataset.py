@@ -1,12 +1,12 @@
-"""A packed library on disk: memory-mapped, read-only, whole.
+"""The packed dataset on disk, memory-mapped and read-only.
 
-CACHE/KEY/  card.json           what it was made of, and what was counted
-            source-000/         the library; source-001 and on: further sources
-                ids.bin             uint32, tokens of all samples in the order of reading
-                loss.bin            uint8, 1 where the token is learned
+CACHE/KEY/  card.json           its inputs and counts
+            source-000/         the library; source-001 onwards: further sources
+                ids.bin             uint32, token ids of all samples in the order of reading
+                loss.bin            uint8, the loss mask: 1 for tokens with loss
                 offsets.npy         int64, sample -> first token
                 train-*.npy         samples of each sequence, and loss tokens of each sequence
-                held_out-*.npy      the same for what is kept out of training
+                held_out-*.npy      the same for held-out samples
 """
 
 import json
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from ftdist.data.packing import Packing
 from ftdist.errors import StorageError
-from ftdist.plan.plan import LibraryFacts
+from ftdist.plan.plan import PackedDatasetInfo
 
 CARD = "card.json"
 IDS = "ids.bin"
@@ -32,7 +32,7 @@ PARTS = ("train", "held_out")
 class PackedSequence:
     """Whole samples, one after another.
 
-    `input_ids` uint32[T] and `loss` bool[T]; `lengths` int64[S], one a sample, sums to T.
+    `input_ids` uint32[T] and `loss` bool[T]; `lengths` int64[S], one per sample, sums to T.
     """
 
     input_ids: npt.NDArray[np.uint32]
@@ -52,14 +52,14 @@ class PackedSource:
             offsets=np.load(folder / f"{part}-offsets.npy", mmap_mode="r"),
         )
         self.loss_tokens: npt.NDArray[np.int64] = np.load(folder / f"{part}-loss_tokens.npy")
-        """Learned tokens of each sequence."""
+        """Loss tokens of each sequence."""
         self.tokens: npt.NDArray[np.int64] = np.load(folder / f"{part}-tokens.npy")
         """Tokens of each sequence, padding not counted."""
         if len(self._ids) != len(self._loss) or len(self._ids) != int(self._offsets[-1]):
             raise ValueError(f"{folder}: {len(self._ids)} ids, {int(self._offsets[-1])} expected")
 
     def __len__(self) -> int:
-        """How many sequences there are."""
+        """The number of sequences."""
         return len(self._packing)
 
     def sequence(self, index: int) -> PackedSequence:
@@ -76,25 +76,25 @@ class PackedSource:
 
 @dataclass(frozen=True)
 class PackedLibrary:
-    """A library and its further sources, packed. `train` and `held_out` hold one entry a source."""
+    """A packed library and its further sources, with one entry per source in each part."""
 
     folder: Path
-    facts: LibraryFacts
-    """What was counted. Weights are all 1 here: they are a run's own, and stand in its plan."""
+    facts: PackedDatasetInfo
+    """Its counts. All weights are 1 here; the weights of a run are in its plan."""
     card: dict[str, Any]
     train: tuple[PackedSource, ...]
     held_out: tuple[PackedSource, ...]
 
     @classmethod
     def open(cls, folder: Path) -> "PackedLibrary":
-        """Map a packed library; nothing is read into memory but its counts.
+        """Memory-map a packed library; only its counts are read.
 
         Raises:
-            StorageError: it is not there, or not whole.
+            StorageError: it does not exist or is incomplete.
         """
         try:
             card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-            facts = LibraryFacts.from_json(json.dumps({**card["facts"], "path": str(folder)}))
+            facts = PackedDatasetInfo.from_json(json.dumps({**card["facts"], "path": str(folder)}))
             folders = [folder / source_folder(number) for number in range(len(facts.sources))]
             train, held_out = (
                 tuple(PackedSource(source, part=part) for source in folders) for part in PARTS

@@ -1,8 +1,8 @@
-"""Whole samples into sequences of bounded length, leaving little room unused.
+"""Pack whole samples into sequences of bounded length with little padding.
 
-Best fit, longest first: each sample goes where it leaves the least room. No sample is ever split.
-Source: D. S. Johnson, "Near-optimal bin packing algorithms" (1973): at most 11/9 of the fewest
-sequences possible, plus 4; in practice within a percent of full.
+Best-fit decreasing: each sample goes where it leaves the least room. No sample is split.
+Source: D. S. Johnson, "Near-optimal bin packing algorithms" (1973): at most 11/9 of the
+minimum number of sequences, plus 4; in practice sequences are 99 percent full.
 """
 
 from bisect import bisect_left, insort
@@ -17,7 +17,7 @@ _SAMPLES_AT_ONCE = 1 << 16
 
 @dataclass(frozen=True)
 class Packing:
-    """Which samples make up which sequence.
+    """The assignment of samples to sequences.
 
     Sequence `s` holds `samples[offsets[s]:offsets[s + 1]]`, in the order in which they were read.
     """
@@ -26,7 +26,7 @@ class Packing:
     offsets: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
-        """How many sequences there are."""
+        """The number of sequences."""
         return len(self.offsets) - 1
 
 
@@ -35,7 +35,7 @@ def pack_samples(lengths: npt.NDArray[np.int64], *, sequence_length: int) -> Pac
 
     Args:
         lengths: tokens of each sample, 1 to `sequence_length`.
-        sequence_length: most tokens of one sequence.
+        sequence_length: maximum tokens per sequence.
 
     Raises:
         ValueError: a sample is empty or longer than a sequence.
@@ -45,7 +45,7 @@ def pack_samples(lengths: npt.NDArray[np.int64], *, sequence_length: int) -> Pac
             f"samples of {lengths.min()} to {lengths.max()} tokens, room {sequence_length}"
         )
     sequence_of = np.empty(len(lengths), dtype=np.int64)
-    by_room: dict[int, list[int]] = {}  # unused tokens -> sequences that have so many
+    by_room: dict[int, list[int]] = {}  # unused tokens -> sequences with that many
     rooms: list[int] = []  # the keys of by_room, ascending
     sequences = 0
     for sample, length in _longest_first(lengths):
@@ -70,7 +70,7 @@ def pack_samples(lengths: npt.NDArray[np.int64], *, sequence_length: int) -> Pac
 
 
 def _longest_first(lengths: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Samples and their lengths; never all of them as Python's numbers, five times as large."""
+    """Samples and their lengths, in batches: all as Python integers need 5 times the memory."""
     order = np.argsort(-lengths, kind="stable")
     for first in range(0, len(order), _SAMPLES_AT_ONCE):
         samples = order[first : first + _SAMPLES_AT_ONCE]

@@ -1,8 +1,9 @@
-"""Which sequences make which step: a pure function of (seed, step).
+"""The sampler: the sequences of a step as a pure function of (seed, step).
 
-World size, micro-batches and what ran before have no say, so a resumed or resized run sees exactly
-the sequences that an uninterrupted one would have seen. Rows are numbered through all steps: step
-`s` holds rows `s * global_sequences` to `(s + 1) * global_sequences - 1`. Which source a row comes
+They depend neither on world size and micro-batches nor on earlier steps, so a resumed or resized
+run sees exactly the sequences that an uninterrupted one would have seen.
+
+Rows are numbered through all steps: step `s` holds rows `s * global_sequences` to `(s + 1) * global_sequences - 1`. Which source a row comes
 from follows the shares evenly; a source's own rows go through all its sequences, newly shuffled in
 each pass.
 """
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True)
 class SequenceRef:
-    """One packed sequence: number of its source, and its number within the source."""
+    """One packed sequence: the index of its source, and its index within the source."""
 
     source: int
     index: int
@@ -71,8 +72,8 @@ def rank_micro_batches(
 ) -> list[list[SequenceRef]]:
     """The part of a step's sequences that one rank computes, cut into micro-batches.
 
-    Rows are dealt out in order, `micro_batch_size` to each rank in turn. Ranks get `micro_steps`
-    lists, so that they take part in the same collectives; where rows run out, lists are empty.
+    Rows are assigned in order, `micro_batch_size` to each rank in turn. Every rank gets
+    `micro_steps` lists, so that all take part in the same collectives; lists are empty once rows run out.
 
     Raises:
         ValueError: there are more rows than micro-batches hold.
@@ -90,20 +91,20 @@ def rank_micro_batches(
 def _permutation(seed: int, source: int, shuffle: int, length: int) -> npt.NDArray[np.int64]:
     """A shuffle of `length` sequences.
 
-    Sorted raw bits: numpy promises the bit streams to stay as they are, not what
-    `Generator.permutation` makes of them, and a run may be resumed under a later numpy.
+    Sorts raw bits: numpy guarantees stable bit streams across versions, but not the results of
+    `Generator.permutation`, and a run may be resumed under a later numpy.
     """
     bits = np.random.Philox(np.random.SeedSequence([seed, source, shuffle])).random_raw(length)
     return np.argsort(bits, kind="stable")
 
 
 class _Mix:
-    """Which source each row comes from: as evenly as can be.
+    """The source of each row, interleaved as evenly as possible.
 
-    After n rows, source i has been drawn n * share_i times, give or take less than one.
+    After n rows, source i has been drawn n * share_i times, to within less than one.
     Source: R. Tijdeman, "The chairman assignment problem", Discrete Mathematics 32 (1980): of the
-    sources that are due, the one is drawn whose time runs out first. Rows are worked out from the
-    first on, once, and kept (a byte or two each): about a second for a million.
+    sources that are due, the one with the earliest deadline is drawn. Rows are computed once, from
+    the first on, and cached (a byte or two each): about 1 second per million.
     """
 
     def __init__(self, shares: tuple[float, ...]) -> None:
@@ -144,7 +145,7 @@ class _Mix:
         self._sources = np.append(self._sources, np.array(drawn, dtype=self._sources.dtype))
 
     def _blocks_at_once(self) -> int:
-        """Growing with what is there, so that adding on stays linear."""
+        """Grows with the number of rows, so that the total cost of appending stays linear."""
         return max(1, len(self._sources) // (4 * self._block))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftdist.dist.device import Device, free_memory
-from ftdist.plan.model_info import read_model_facts
+from ftdist.plan.model_info import read_model_info
 
 MEMORY_FACTOR = 1.3
 """Memory for inference as a multiple of the weights: the key-value cache is included."""
@@ -47,7 +47,7 @@ def plan_replicas(folder: Path, *, device: Device, num_replicas: int | None) -> 
     """
     if device == "cpu":
         return ReplicaPlan(gpus=(0,) * (num_replicas or 1))
-    weights = read_model_facts(folder).parameters * BYTES_PER_PARAMETER
+    weights = read_model_info(folder).parameters * BYTES_PER_PARAMETER
     return replicas_on_gpus(weights, free=free_memory(), num_replicas=num_replicas)
 
 

@@ -1,4 +1,4 @@
-"""The losses of a step's tokens, summed: cross-entropy, and divergence from the base model."""
+"""Summed token losses: cross-entropy, and KL divergence from the base model."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from torch.nn import LinearCrossEntropyOptions, functional
 from ftdist.plan.memory import logits_chunk_rows
 
 Loss = tuple[Float[Tensor, ""], Float[Tensor, " loss_token"]]
-"""Sum over the tokens, which gradients go through, and each token's part, which none does.
+"""The sum over the tokens, which is differentiable, and the loss of each token, which is detached.
 
 float32, in nats. A sum, not a mean: micro-batches hold different numbers of loss tokens, so a mean
 of their means would weigh short answers more. The caller divides by the step's count.
@@ -25,7 +25,7 @@ def summed_cross_entropy(
     targets: Int[Tensor, " token"],
     bias: Float[Tensor, " vocab"] | None = None,
 ) -> Loss:
-    """Negative log-likelihood of `targets`, without ever holding all logits.
+    """Negative log-likelihood of `targets`, without materialising all logits.
 
     Args:
         hidden: last hidden states of the loss tokens only, any float dtype.
@@ -34,9 +34,9 @@ def summed_cross_entropy(
         bias: of the output embedding, where the model has one.
 
     Returns:
-        sum and parts. Summed here: `reduction="sum"` of the chunked torch function answers in
-        the input's dtype, which in bfloat16 is off by a percent. For no tokens the sum is 0.0 and
-        still reaches every input, so that a rank without loss tokens takes part in the
+        sum and parts. Summed here: `reduction="sum"` of the chunked torch function returns the
+        input's dtype, which in bfloat16 is off by a percent. Without tokens the sum is 0.0 and
+        still depends on every input, so that a rank without loss tokens takes part in the
         backward pass, with gradients of zero.
 
     Raises:
@@ -56,9 +56,9 @@ def summed_cross_entropy(
 
 @dataclass(frozen=True)
 class BaseRows:
-    """The base model's last hidden states at some places, and its output embedding.
+    """The base model's last hidden states at some positions, and its output embedding.
 
-    Together they are its distribution over the next token there. No gradient reaches them.
+    Together they give its distribution over the next token there. They get no gradient.
     """
 
     hidden: Float[Tensor, "token base_width"]
@@ -72,31 +72,31 @@ def summed_divergence(
     base: BaseRows,
     bias: Float[Tensor, " vocab"] | None = None,
 ) -> Loss:
-    """KL(base || model) of the next token's distribution, without ever holding all logits.
+    """KL(base || model) of the next token's distribution, without materialising all logits.
 
-    Torch's chunked head takes no distributions for targets. Here each chunk's gradient is worked
-    out with its loss (of the logits it is model - base) and kept multiplied by the head, so that
+    Torch's chunked head takes no distributions as targets. Here each chunk's gradient is computed
+    with its loss (of the logits it is model - base) and stored multiplied by the head, so that
     neither logits nor the base's head are needed again in the backward pass.
 
     Args:
-        hidden: last hidden states at the places that `base` speaks of, any float dtype.
+        hidden: last hidden states at the positions of `base`, any float dtype.
         head: output embedding; under ZeRO-3 the caller holds it gathered.
-        base: the same of the base model; it may be of another width.
+        base: the same of the base model; its width may differ.
         bias: of the output embedding, where the model has one.
     """
-    learns = torch.is_grad_enabled()  # inside a Function it always is not
+    learns = torch.is_grad_enabled()  # always False inside a Function
     loss: Loss = _Divergence.apply(hidden, head, bias, base, learns)  # type: ignore[no-untyped-call]
     return loss
 
 
 class _Divergence(torch.autograd.Function):
-    """See `summed_divergence`. The second result is marked as one that no gradient goes through."""
+    """See `summed_divergence`. The second result is marked as not differentiable."""
 
     @staticmethod
     def forward(
         ctx: Any, hidden: Tensor, head: Tensor, bias: Tensor | None, base: BaseRows, learns: bool
     ) -> tuple[Tensor, Tensor]:
-        """Loss, and what its gradient would be for a sum that is not scaled, of what learns."""
+        """The loss; stores the unscaled gradients of the inputs that need them."""
         each = torch.zeros(len(hidden), dtype=torch.float32, device=hidden.device)
         needs = [learns and needed for needed in ctx.needs_input_grad[:3]]
         of_hidden = torch.zeros_like(hidden) if needs[0] else None
@@ -128,7 +128,7 @@ class _Divergence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, scale: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        """The kept gradients, scaled, and kept no longer: the graph may outlive this."""
+        """The stored gradients, scaled; they are freed, since the graph may outlive this call."""
         gradients, ctx.gradients = ctx.gradients, None
         scaled = (None if g is None else g.mul_(scale).to(ctx.dtype) for g in gradients)
         return (*scaled, None, None)

@@ -17,10 +17,10 @@ Head = Literal["chunked", "model"]
 
 
 class LossHead(nn.Module):
-    """The output embedding, able to give the loss itself so that logits never stand whole.
+    """The output embedding, able to compute the loss without ever holding all logits.
 
-    It takes the place of the model's `nn.Linear` and shares its parameters. Head and loss are
-    one module because ZeRO-3 gathers a module's parameters for the length of its forward only.
+    It replaces the model's `nn.Linear` and shares its parameters. Head and loss are
+    one module because ZeRO-3 gathers a module's parameters only during its forward.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
@@ -184,17 +184,11 @@ def build_model(
     Raises:
         ModelError: the folder is no dense causal LM, or has no such attention kernel.
     """
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
+    from transformers import AutoConfig
     from transformers.initialization import no_init_weights
 
     config = AutoConfig.from_pretrained(model_path, trust_remote_code=False)
-    refuse_experts(config)
-    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
-        raise ModelError(
-            f"{model_path} holds a {config.model_type} model, which is no causal language model.",
-            remedy="choose a model that transformers' AutoModelForCausalLM loads.",
-        )
-    architecture = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    architecture = _architecture(config, model_path=model_path)
     kernel = attention_kernel(attention, config, device=device)
     register_by_sample()
     try:
@@ -218,11 +212,24 @@ def build_model(
     return module
 
 
+def _architecture(config: Any, *, model_path: str) -> Any:
+    """The dense causal LM class of transformers for a config."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    refuse_experts(config)
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ModelError(
+            f"{model_path} holds a {config.model_type} model, which is no causal language model.",
+            remedy="choose a model that transformers' AutoModelForCausalLM loads.",
+        )
+    return MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+
+
 def attention_kernel(choice: str, config: Any, *, device: str) -> str:
     """Transformers' name of the attention kernel that `model.attention` means for a model.
 
-    auto: eager where scores are capped, which no other kernel here does; else a sample at a time
-    on CPUs, and torch's on GPUs.
+    auto: eager if the model caps scores, which no other kernel here supports; otherwise by sample
+    on CPUs and torch's SDPA on GPUs.
     """
     if choice == "auto":
         capped = getattr(config.get_text_config(), "attn_logit_softcapping", None) is not None
@@ -231,7 +238,7 @@ def attention_kernel(choice: str, config: Any, *, device: str) -> str:
 
 
 def refuse_experts(config: Any) -> None:
-    """Refuse a mixture of experts: its ranks would gather different experts and wait for ever.
+    """Refuse a mixture of experts: its ranks would gather different experts and never finish.
 
     Raises:
         ModelError: the config names more than one expert.

@@ -11,7 +11,7 @@ def learning_rate(step: int, *, total_steps: int, config: OptimConfig) -> float:
     """Learning rate of optimizer step `step`, counted from 0.
 
     Linear warm-up reaches the peak at step `warmup - 1`; the schedule then falls to
-    `final_lr_ratio * peak_lr`, which the last step takes. With w warm-up steps, T in all and
+    `final_lr_ratio * peak_lr`, reached at the last step. With w warm-up steps, T in all and
     progress p = (step - w + 1) / (T - w):
 
         cosine    final + (peak - final) * (1 + cos(pi p)) / 2    https://arxiv.org/abs/1608.03983
@@ -21,7 +21,7 @@ def learning_rate(step: int, *, total_steps: int, config: OptimConfig) -> float:
 
     Args:
         step: in [0, total_steps).
-        total_steps: of the whole run, however often it is interrupted.
+        total_steps: of the whole run, across all interruptions.
         config: rates and ratios.
     """
     warmup_steps = round(config.warmup_ratio * total_steps)
@@ -43,10 +43,10 @@ def learning_rate(step: int, *, total_steps: int, config: OptimConfig) -> float:
 
 
 def decayed_names(shapes: Mapping[str, Sequence[int]]) -> frozenset[str]:
-    """Names of the parameters that weight decay applies to: matrices, not norms and biases.
+    """Names of the parameters with weight decay: matrices, not norms and biases.
 
     Args:
-        shapes: of every parameter by name, whole (not a rank's shard).
+        shapes: full shape of every parameter by name (not of a rank's shard).
     """
     return frozenset(name for name, shape in shapes.items() if len(shape) >= 2)
 
@@ -64,17 +64,17 @@ def layer_scales(
 
         layer l, 0 at the input        d^(L - 1 - l)
         embeddings, a tied head too    d^L
-        final norm, head of its own    1
+        final norm, untied head        1
 
     As "discriminative fine-tuning" of J. Howard and S. Ruder, "Universal Language Model
     Fine-tuning for Text Classification" (2018), https://arxiv.org/abs/1801.06146, section 3.1:
-    the last layer has the rate that was chosen, each one below it a fixed proportion of it
-    (theirs is 1/2.6).
+    the last layer has the chosen rate, and each lower layer a fixed proportion of the layer above
+    (1/2.6 in the paper).
 
     Args:
         names: of all parameters.
-        layers: of those that lie in one.
-        embeddings: holds the names of embeddings.
+        layers: layer index of each parameter within a layer.
+        embeddings: names of the embeddings.
         layerwise_lr_decay: in (0, 1].
     """
     count = max(layers.values()) + 1
@@ -89,7 +89,7 @@ def layer_scales(
 
 @dataclass(frozen=True, kw_only=True)
 class ParameterGroup:
-    """Parameters that AdamW treats alike."""
+    """Parameters with the same AdamW settings."""
 
     names: tuple[str, ...]
     weight_decay: float
@@ -101,15 +101,15 @@ class ParameterGroup:
 def parameter_groups(
     shapes: Mapping[str, Sequence[int]], *, scales: Mapping[str, float], weight_decay: float
 ) -> list[ParameterGroup]:
-    """For each learning rate matrices, which decay, then norms and biases, which do not.
+    """Per learning rate, a group of matrices with weight decay, then norms and biases without.
 
     Args:
-        shapes: of every trained parameter by name, whole.
+        shapes: full shape of every trained parameter by name.
         scales: learning rate of each, as a proportion of the schedule's.
         weight_decay: of the matrices.
 
     Returns:
-        groups that hold a parameter.
+        the groups that are not empty.
     """
     decayed = decayed_names(shapes)
     groups = [

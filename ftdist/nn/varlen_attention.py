@@ -1,11 +1,11 @@
-"""Attention of a packed row, a sample at a time: the kernel for CPUs.
+"""Attention over a packed row, one sample at a time: the kernel for CPUs.
 
 A masked kernel computes all T x T scores of a row and then ignores those between samples. With
-samples of t tokens this one computes t x t for each, T / t times less, and needs no mask. On a GPU
-the many small launches would cost more than they save; there flash attention takes the borders.
+samples of t tokens this one computes t x t for each, T / t times fewer, and needs no mask. On GPUs
+many small launches would cost more than they save; flash attention uses the borders there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -20,22 +20,22 @@ BY_SAMPLE = "ftdist_by_sample"
 """Name under which transformers finds `attend_by_sample`."""
 
 BORDERS = "sample_borders"
-"""Keyword by which the model's forward hands the borders down to every attention."""
+"""Keyword argument by which the model's forward passes the borders to each attention layer."""
 
 
 def register() -> None:
-    """Make the kernel known to transformers, which makes no mask for a name it does not know."""
+    """Register the kernel with transformers, which makes no mask for kernels it does not know."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(BY_SAMPLE, attend_by_sample)
 
 
 def attend_by_sample(
-    module: Any,  # noqa: ARG001 - all that matters of it comes as arguments
+    module: Any,  # noqa: ARG001 - part of transformers' interface
     query: Float[Tensor, "1 heads tokens width"],
     key: Float[Tensor, "1 key_heads tokens width"],
     value: Float[Tensor, "1 key_heads tokens value_width"],
-    attention_mask: Tensor | None,  # noqa: ARG001 - none is made for this kernel
+    attention_mask: Tensor | None,  # noqa: ARG001 - transformers makes none for this kernel
     *,
     dropout: float = 0.0,
     scaling: float | None = None,
@@ -46,31 +46,20 @@ def attend_by_sample(
 
     Args:
         module: the attention layer.
-        query: of the whole row; keys and values may have fewer heads, each shared by several.
+        query: of the whole row; keys and values may have fewer heads (grouped-query attention).
         key: of the whole row.
         value: of the whole row.
         attention_mask: not used.
         dropout: probability, in training.
         scaling: of scores; None: 1 / sqrt(width).
-        sliding_window: most tokens that one sees, itself included; None: all before it.
-        **others: hold the borders, by `BORDERS`; others of other kernels are passed over.
+        sliding_window: maximum tokens that a token attends to, itself included; None: no limit.
+        **others: the borders under `BORDERS`; options of other kernels are ignored.
 
     Raises:
-        ModelError: the layer's scores are capped, or the model did not hand the borders down.
+        ModelError: the layer's scores are capped, or the model did not pass the borders on.
     """
-    if others.get("softcap") is not None:
-        raise ModelError(
-            "model.attention=by_sample has no soft cap of scores, which this model has.",
-            remedy="set model.attention=eager.",
-        )
-    borders = others.get(BORDERS)
-    if borders is None:
-        raise ModelError(
-            "This model does not hand the samples' borders down to its attention layers.",
-            remedy="set model.attention=sdpa, or eager.",
-        )
     outputs = []
-    for start, end in pairwise(borders):
+    for start, end in pairwise(_sample_borders(others)):
         mask = _window(end - start, sliding_window, device=query.device)
         outputs.append(
             functional.scaled_dot_product_attention(
@@ -87,14 +76,30 @@ def attend_by_sample(
     return torch.cat(outputs, dim=2).transpose(1, 2).contiguous(), None
 
 
+def _sample_borders(options: Mapping[str, Any]) -> Sequence[int]:
+    """The borders among the options of an attention call, which must not cap the scores."""
+    if options.get("softcap") is not None:
+        raise ModelError(
+            "model.attention=by_sample has no soft cap of scores, which this model has.",
+            remedy="set model.attention=eager.",
+        )
+    borders: Sequence[int] | None = options.get(BORDERS)
+    if borders is None:
+        raise ModelError(
+            "This model does not pass the borders of samples to its attention layers.",
+            remedy="set model.attention=sdpa, or eager.",
+        )
+    return borders
+
+
 def borders_of(position_ids: Tensor) -> Sequence[int]:
-    """Where samples begin, and where the row ends, from positions that restart at each sample."""
+    """The start of each sample and the end of the row, from the restarts of the positions."""
     starts: list[int] = torch.nonzero(position_ids[0] == 0).flatten().tolist()
     return [*starts, position_ids.shape[1]]
 
 
 def _window(tokens: int, sliding_window: int | None, *, device: torch.device) -> Tensor | None:
-    """Which token sees which, where a window keeps it from seeing all before it; else None."""
+    """The attention mask of a sample longer than the sliding window; None: plain causal."""
     if sliding_window is None or tokens <= sliding_window:
         return None
     ones = torch.ones(tokens, tokens, dtype=torch.bool, device=device)

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceFacts:
+class PackedSourceInfo:
     """One tokenised and packed source."""
 
     name: str
@@ -34,7 +34,7 @@ class SourceFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LibraryFacts:
+class PackedDatasetInfo:
     """The packed sources of a run.
 
     The first is the library itself, with weight 1. A curated library has several of its own: then
@@ -47,7 +47,7 @@ class LibraryFacts:
     key: str
     """Fingerprint of everything that went into it."""
 
-    sources: tuple[SourceFacts, ...]
+    sources: tuple[PackedSourceInfo, ...]
 
     @property
     def answers(self) -> int:
@@ -82,5 +82,5 @@ class LibraryFacts:
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
         """From what `dataclasses.asdict` makes of one."""
-        sources = tuple(SourceFacts(**source) for source in values["sources"])
+        sources = tuple(PackedSourceInfo(**source) for source in values["sources"])
         return cls(path=values["path"], key=values["key"], sources=sources)

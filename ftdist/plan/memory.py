@@ -1,33 +1,33 @@
-"""Memory and disk of a run, term by term, in GiB; each formula stands at its field of `Plan`."""
+"""Estimate the memory and disk of a run in GiB, term by term; `Plan` documents each formula."""
 
 import math
 
 from ftdist.config.schema import RunConfig
 from ftdist.io.units import GIB
-from ftdist.plan.model_info import ModelFacts
+from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.param_names import frozen_elements
 
 DTYPE_BYTES = {"bfloat16": 2, "float32": 4}
 OPTIMIZER_BYTES = 12
-"""Of one parameter: float32 master weight and AdamW's two moments."""
+"""Bytes per parameter: float32 master weight and AdamW's two moments."""
 
 LAYER_ELEMENTS = 17
-"""Elements that one layer keeps for the backward pass, for each token and unit of width.
+"""Elements that one layer saves for the backward pass, per token and unit of width.
 
-34 bytes in 16 bit, without attention scores, which no fused kernel keeps.
+34 bytes in 16 bit, without attention scores, which no fused kernel saves.
 Source: Korthikanti et al. 2022, https://arxiv.org/abs/2205.05198, section 4.1.
 """
 
 
 LOGITS_CHUNK_BYTES = 64 * 2**20
-"""Most that one chunk of logits takes in float32."""
+"""Maximum size of one chunk of logits in float32."""
 
 
 def logits_chunk_rows(vocab_size: int) -> int:
     """Tokens whose logits the chunked head computes at once: a power of two, at least 16.
 
-    Enough rows for the matrix product to be one; torch's own choice, about T H / V of T tokens,
-    was 8 rows for a small model with a large vocabulary, and 25 times as slow (docs/LOG.md).
+    Enough rows for an efficient matrix product; torch's own choice, about T H / V of T tokens,
+    was 8 rows for a small model with a large vocabulary, and 25 times slower (docs/LOG.md).
     """
     rows = LOGITS_CHUNK_BYTES // (4 * vocab_size)
     return max(16, 1 << (rows.bit_length() - 1) if rows else 0)
@@ -36,74 +36,80 @@ def logits_chunk_rows(vocab_size: int) -> int:
 def memory_terms(
     config: RunConfig,
     *,
-    model: ModelFacts,
+    model: ModelInfo,
     world_size: int,
     dtype: str,
     steps: int,
-    asks_base: bool,
+    uses_base: bool,
 ) -> dict[str, float]:
-    """The memory and disk terms; each formula stands at its field of `Plan`."""
+    """The memory and disk terms; the fields of `Plan` document their formulas."""
     engine, size = config.engine, DTYPE_BYTES[dtype]
     total, shard = model.parameters, model.parameters / world_size
     trained = total - frozen_elements(config.optim.freeze_params, model)
     tokens = config.batch.micro_batch_size * config.batch.sequence_length
     layer, inputs = LAYER_ELEMENTS * tokens * model.hidden_size, tokens * model.hidden_size
-    kept = layer + model.layers * inputs
+    activations = layer + model.layers * inputs
     if not config.model.activation_checkpointing:
-        kept = model.layers * layer
-    export = config.export.dtype
-    export_size = size if export == "auto" else DTYPE_BYTES[export]
+        activations = model.layers * layer
     gathered = min(total, max(engine.max_live_parameters, model.largest_parameter))
-    placed = {
+    device_terms = {
         "parameters_gib": shard * size,
         "gradients_gib": trained / world_size * DTYPE_BYTES[engine.accumulation_dtype]
         + min(trained, engine.reduce_bucket_size) * size,
         "optimizer_gib": trained / world_size * OPTIMIZER_BYTES,
-        "base_gib": shard * size if asks_base else 0.0,
+        "base_gib": shard * size if uses_base else 0.0,
         "gathered_gib": gathered * size,
-        "activations_gib": kept * size,
+        "activations_gib": activations * size,
         "logits_gib": _logits_bytes(
-            model, tokens=tokens, size=size, head=config.model.head, asks_base=asks_base
+            model, tokens=tokens, size=size, head=config.model.head, uses_base=uses_base
         ),
     }
-    in_host = [name for name, offloaded in (
-        ("parameters_gib", engine.offload_parameters),
-        ("base_gib", engine.offload_parameters),
-        ("optimizer_gib", engine.offload_optimizer),
-    ) if offloaded]  # fmt: skip
-    host = math.fsum(placed[name] for name in in_host)
-    checkpoint = trained * OPTIMIZER_BYTES + (total - trained) * size
-    exported = total * export_size
-    saves, measured = _saves(config, steps=steps)
+    offloaded = {
+        "parameters_gib": engine.offload_parameters,
+        "base_gib": engine.offload_parameters,
+        "optimizer_gib": engine.offload_optimizer,
+    }
+    host = math.fsum(device_terms[name] for name, in_host in offloaded.items() if in_host)
     terms = {
-        **placed,
-        "device_gib": math.fsum(placed.values()) - host,
+        **device_terms,
+        "device_gib": math.fsum(device_terms.values()) - host,
         "host_offload_gib": host,
         "host_load_gib": (shard + 2 * model.largest_parameter) * size,
-        "checkpoint_gib": checkpoint,
-        "export_gib": exported,
-        "disk_gib": min(config.checkpoint.keep_latest + 1 + measured, saves) * checkpoint
-        + exported,
+        **_disk_terms(config, total=total, trained=trained, size=size, steps=steps),
     }
     return {name: value / GIB for name, value in terms.items()}
 
 
+def _disk_terms(
+    config: RunConfig, *, total: int, trained: int, size: int, steps: int
+) -> dict[str, float]:
+    """Bytes of a checkpoint, of the export, and of all that a run keeps on disk."""
+    dtype = config.export.dtype
+    checkpoint = trained * OPTIMIZER_BYTES + (total - trained) * size
+    export = total * (size if dtype == "auto" else DTYPE_BYTES[dtype])
+    saves, keeps_best = _saves(config, steps=steps)
+    return {
+        "checkpoint_gib": checkpoint,
+        "export_gib": export,
+        "disk_gib": min(config.checkpoint.keep_latest + 1 + keeps_best, saves) * checkpoint
+        + export,
+    }
+
+
 def _saves(config: RunConfig, *, steps: int) -> tuple[int, bool]:
-    """Most checkpoints that a run writes, and whether one stays for being the best."""
+    """Maximum number of checkpoints that a run writes, and whether it also keeps the best."""
     each = [config.checkpoint.every_steps, config.eval.probes_every_steps]
     saves = sum(math.ceil(steps / every) for every in each if every)
     return max(1, saves), each[1] > 0  # the last step is always saved
 
 
-def _logits_bytes(
-    model: ModelFacts, *, tokens: int, size: int, head: str, asks_base: bool
-) -> float:
-    """Of one chunk of logits in float32 and in the model's dtype, and of the head's gradient.
+def _logits_bytes(model: ModelInfo, *, tokens: int, size: int, head: str, uses_base: bool) -> float:
+    """Bytes of one chunk of logits in float32 and in the model's dtype, and of the head's gradient.
 
-    The model's own head takes all tokens at once. Where the base is asked, its chunk and their
-    difference stand too, its head is whole, and the head's gradient is kept in float32.
+    The model's own head computes all tokens at once. With a base model, its chunk and the
+    difference of both are added, its head is gathered, and the head's gradient is in float32.
     """
     embedding = model.vocab_size * model.hidden_size
     rows = tokens if head == "model" else min(tokens, logits_chunk_rows(model.vocab_size))
-    base = rows * model.vocab_size * (8 + size) + embedding * (4 + size) if asks_base else 0
+    base = rows * model.vocab_size * (8 + size) + embedding * (4 + size) if uses_base else 0
     return rows * model.vocab_size * (4 + size) + embedding * size + base

@@ -30,7 +30,7 @@ _INTEGERS = frozenset({"BOOL", "I8", "U8", "I16", "U16", "I32", "U32", "I64", "U
 
 
 def model_name(folder: str) -> str:
-    """What people call the model of a folder: `owner/name` for one from the hub."""
+    """The usual name of the model in a folder: `owner/name` for one from the hub."""
     parts = Path(folder).parts
     if len(parts) > 2 and parts[-2] == "snapshots" and parts[-3].startswith("models--"):
         return parts[-3].removeprefix("models--").replace("--", "/")
@@ -38,11 +38,11 @@ def model_name(folder: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelFacts:
+class ModelInfo:
     """Sizes of a base model."""
 
     parameters: int
-    """All elements in its files; a tied head stands there once."""
+    """All elements in its files; a tied head counts once."""
 
     largest_parameter: int
     """Elements of the largest single parameter."""
@@ -52,17 +52,17 @@ class ModelFacts:
     vocab_size: int
 
     max_position: int | None
-    """Positions that it knows; None: its config does not say."""
+    """Its maximum position count; None: the config does not set one."""
 
     model_type: str
     tied: bool
     """Whether the output head is the input embedding."""
 
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """Of each tensor in its files, by name."""
+    """Shapes of the tensors in its files, by name."""
 
 
-def read_model_facts(path: Path) -> ModelFacts:
+def read_model_info(path: Path) -> ModelInfo:
     """Sizes of the model in the folder `path`.
 
     Raises:
@@ -82,7 +82,7 @@ def read_model_facts(path: Path) -> ModelFacts:
         )
     sizes = [math.prod(shape) for shape in shapes.values()]
     has_head = any(name.endswith("lm_head.weight") for name in shapes)
-    return ModelFacts(
+    return ModelInfo(
         parameters=sum(sizes),
         largest_parameter=max(sizes),
         hidden_size=_number(config, _HIDDEN, path=path),
@@ -96,7 +96,7 @@ def read_model_facts(path: Path) -> ModelFacts:
 
 
 def untrainable(path: Path) -> Iterator[ModelError]:
-    """What config.json says of a model that ftdist does not train; nothing if it cannot be read."""
+    """The reasons in config.json why ftdist cannot train a model; none if it cannot be read."""
     try:
         config = _read_config(path)
     except ModelError:
@@ -133,7 +133,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise ModelError(f"{file} cannot be read: {error}.", remedy="download it again.") from None
     if not isinstance(config, dict):
         raise ModelError(f"{file} is not a JSON object.", remedy="download it again.")
-    inner = config.get("text_config")  # where a model of text and images keeps its language model
+    inner = config.get("text_config")  # the language model of a multimodal model
     return {**config, **inner} if isinstance(inner, dict) else config
 
 
@@ -194,7 +194,7 @@ def _tensor_shapes(file: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _refuse_quantised(dtypes: Mapping[str, str], *, file: Path) -> None:
-    """Weights must be plain floats; counters and masks, which are no weights, may be integers."""
+    """Weights must be plain floats; buffers such as counters and masks may be integers."""
     for name, dtype in dtypes.items():
         is_integer = dtype in _INTEGERS and not name.endswith("weight")
         if dtype not in _FLOATS and not is_integer:

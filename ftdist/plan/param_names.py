@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
-from ftdist.plan.model_info import ModelFacts
+from ftdist.plan.model_info import ModelInfo
 
 _BACKBONES = ("model.", "transformer.", "gpt_neox.", "backbone.")
 """First parts of a causal LM's names, which the files of a bare backbone lack."""
@@ -72,7 +72,7 @@ def layers_by_name(names: Iterable[str]) -> dict[str, int]:
     return placed
 
 
-def check_parameters(config: RunConfig, *, model: ModelFacts) -> None:
+def check_parameters(config: RunConfig, *, model: ModelInfo) -> None:
     """Refuse what `optim` says of parameters, as far as the model's files tell of them.
 
     Raises:
@@ -85,7 +85,7 @@ def check_parameters(config: RunConfig, *, model: ModelFacts) -> None:
         layers_by_name(names)
 
 
-def frozen_elements(patterns: Sequence[str], model: ModelFacts) -> int:
+def frozen_elements(patterns: Sequence[str], model: ModelInfo) -> int:
     """Elements that `patterns` freeze, by the model's files."""
     frozen = [name for name, all_of in _names(model).items() if _matches(patterns, all_of)]
     return sum(math.prod(model.shapes[name]) for name in frozen)
@@ -95,7 +95,7 @@ def _matches(patterns: Sequence[str], names: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
-def _names(model: ModelFacts) -> dict[str, list[str]]:
+def _names(model: ModelInfo) -> dict[str, list[str]]:
     """Each tensor in the files with the names it may have in the model."""
     whole = any(name.startswith(_BACKBONES) for name in model.shapes)
     more = () if whole else _BACKBONES

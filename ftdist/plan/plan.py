@@ -16,19 +16,19 @@ from typing import Literal, Self
 from ftdist.config.batch_split import BatchSplit, split_batch
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, DataError
-from ftdist.plan.dataset_info import LibraryFacts, SourceFacts
+from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
 from ftdist.plan.memory import memory_terms
-from ftdist.plan.model_info import ModelFacts, read_model_facts
+from ftdist.plan.model_info import ModelInfo, read_model_info
 from ftdist.plan.param_names import frozen_elements
 
 __all__ = [
-    "LibraryFacts",
-    "ModelFacts",
+    "ModelInfo",
+    "PackedDatasetInfo",
+    "PackedSourceInfo",
     "Plan",
-    "SourceFacts",
     "check_context",
     "make_plan",
-    "read_model_facts",
+    "read_model_info",
     "row_shares",
 ]
 
@@ -46,7 +46,7 @@ class Plan:
     micro_batch_size: int
     micro_steps: int
     sequence_length: int
-    library: LibraryFacts
+    library: PackedDatasetInfo
     epochs: float
     """Passes over the library that `steps` make."""
 
@@ -122,12 +122,12 @@ class Plan:
     def from_json(cls, text: str) -> Self:
         """From JSON text."""
         values = json.loads(text)
-        values["library"] = LibraryFacts.from_values(values["library"])
+        values["library"] = PackedDatasetInfo.from_values(values["library"])
         values["estimates"] = tuple(values["estimates"])
         return cls(**values)
 
 
-def row_shares(sources: tuple[SourceFacts, ...]) -> tuple[float, ...]:
+def row_shares(sources: tuple[PackedSourceInfo, ...]) -> tuple[float, ...]:
     """Share of each source in the stream of packed sequences; they sum to 1.
 
     Weights speak of tokens: source i gives weight_i tokens for each token of the first. Its rows
@@ -146,7 +146,7 @@ def row_shares(sources: tuple[SourceFacts, ...]) -> tuple[float, ...]:
     return tuple(row / math.fsum(rows) for row in rows)
 
 
-def check_context(config: RunConfig, *, model: ModelFacts) -> None:
+def check_context(config: RunConfig, *, model: ModelInfo) -> None:
     """Refuse sequences longer than the model's context.
 
     Raises:
@@ -163,8 +163,8 @@ def check_context(config: RunConfig, *, model: ModelFacts) -> None:
 def make_plan(
     config: RunConfig,
     *,
-    model: ModelFacts,
-    library: LibraryFacts,
+    model: ModelInfo,
+    library: PackedDatasetInfo,
     device: Literal["cpu", "cuda"] | None = None,
 ) -> Plan:
     """Compute the plan of a run.
@@ -173,57 +173,67 @@ def make_plan(
         config: the run.
         model: the base model's sizes.
         library: the packed sources.
-        device: where it will run; None: as `cluster.device` says, where auto means cuda if this
-            machine has an NVIDIA driver (then `device` and `dtype` are among the estimates).
+        device: where it will run; None: by `cluster.device`, where auto is an estimate: cuda if
+            this machine has an NVIDIA driver.
 
     Raises:
         ConfigError: the batch cannot be split, or a sequence is longer than the model's context.
         DataError: a source is empty.
     """
-    batch = config.batch
     check_context(config, model=model)
-    split = split_batch(
-        tokens=batch.tokens,
-        sequence_length=batch.sequence_length,
-        micro_batch_size=batch.micro_batch_size,
-        world_size=config.cluster.nodes * config.cluster.tasks_per_node,
-        allow_uneven=batch.allow_uneven,
-    )
-    first = library.sources[0]
-    rows_per_epoch = first.weight * first.sequences / row_shares(library.sources)[0]
+    split = _split_batch(config)
+    rows_per_epoch = _rows_per_epoch(library.sources)
     steps = _steps(config, library=library, rows_per_epoch=rows_per_epoch, split=split)
-    guessed = ("device", "dtype") if device is None and config.cluster.device == "auto" else ()
-    device = device or _expected_device(config.cluster.device)
-    dtype = choose_dtype(config.model.dtype, device=device)
-    memory = memory_terms(
-        config,
-        model=model,
-        world_size=split.world_size,
-        dtype=dtype,
-        steps=steps,
-        asks_base=any(source.kl_to_base for source in library.sources),
-    )
+    run_device = device or _expected_device(config.cluster.device)
+    dtype = choose_dtype(config.model.dtype, device=run_device)
     return Plan(
         world_size=split.world_size,
         steps=steps,
         global_sequences=split.global_sequences,
         micro_batch_size=split.micro_batch_size,
         micro_steps=split.micro_steps,
-        sequence_length=batch.sequence_length,
+        sequence_length=config.batch.sequence_length,
         library=library,
         epochs=steps * split.global_sequences / rows_per_epoch,
-        tokens=steps * split.global_sequences * batch.sequence_length,
-        device=device,
+        tokens=steps * split.global_sequences * config.batch.sequence_length,
+        device=run_device,
         dtype=dtype,
         parameters=model.parameters,
         frozen_parameters=frozen_elements(config.optim.freeze_params, model),
-        estimates=(*guessed, "gathered_gib", "activations_gib", "logits_gib", "device_gib"),
-        **memory,
+        estimates=_estimates(is_device_known=device is not None or config.cluster.device != "auto"),
+        **memory_terms(
+            config,
+            model=model,
+            world_size=split.world_size,
+            dtype=dtype,
+            steps=steps,
+            uses_base=any(source.kl_to_base for source in library.sources),
+        ),
+    )
+
+
+def _estimates(*, is_device_known: bool) -> tuple[str, ...]:
+    guessed = () if is_device_known else ("device", "dtype")
+    return (*guessed, "gathered_gib", "activations_gib", "logits_gib", "device_gib")
+
+
+def _rows_per_epoch(sources: tuple[PackedSourceInfo, ...]) -> float:
+    return sources[0].weight * sources[0].sequences / row_shares(sources)[0]
+
+
+def _split_batch(config: RunConfig) -> BatchSplit:
+    batch = config.batch
+    return split_batch(
+        tokens=batch.tokens,
+        sequence_length=batch.sequence_length,
+        micro_batch_size=batch.micro_batch_size,
+        world_size=config.cluster.nodes * config.cluster.tasks_per_node,
+        allow_uneven=batch.allow_uneven,
     )
 
 
 def _steps(
-    config: RunConfig, *, library: LibraryFacts, rows_per_epoch: float, split: BatchSplit
+    config: RunConfig, *, library: PackedDatasetInfo, rows_per_epoch: float, split: BatchSplit
 ) -> int:
     """Optimizer steps of the whole run."""
     length = config.train

@@ -24,7 +24,7 @@ from ftdist.errors import FtdistError, ModelError, StorageError
 from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
 from ftdist.io.hashing import fingerprint
 from ftdist.io.jsonl import write_whole
-from ftdist.plan.plan import LibraryFacts
+from ftdist.plan.plan import PackedDatasetInfo
 from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.mixture import LIBRARY, find_sources, followers, weighed
 from ftdist.prepare.source import SourceBuilder
@@ -37,7 +37,7 @@ _UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, Recu
 """What transformers raises for files that are not what they should be."""
 
 
-def prepare(config: RunConfig) -> LibraryFacts:
+def prepare(config: RunConfig) -> PackedDatasetInfo:
     """Tokenise and pack the library of a config, unless the cache has it.
 
     Returns:
@@ -197,7 +197,7 @@ def _write_sources(
         source_facts, card = builder.build(files, weight=1.0)
         facts.append(source_facts)
         cards.append(card)
-    whole = LibraryFacts(path=str(folder), key=folder.name, sources=tuple(facts))
+    whole = PackedDatasetInfo(path=str(folder), key=folder.name, sources=tuple(facts))
     card = {
         "format": FORMAT,
         "settings": asdict(settings),

@@ -8,7 +8,7 @@ from pathlib import Path
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
 from ftdist.library.store.dataset import CuratedLibrary, is_curated, open_curated
-from ftdist.plan.plan import SourceFacts
+from ftdist.plan.plan import PackedSourceInfo
 from ftdist.prepare.data_files import SourceFiles, find_files
 
 LIBRARY = "library"
@@ -39,7 +39,7 @@ def find_sources(config: RunConfig) -> dict[str, SourceFiles]:
     }
 
 
-def weighed(config: RunConfig, sources: Sequence[SourceFacts]) -> tuple[SourceFacts, ...]:
+def weighed(config: RunConfig, sources: Sequence[PackedSourceInfo]) -> tuple[PackedSourceInfo, ...]:
     """Packed sources with the weights of this config: tokens for each token of the first.
 
     In one pass over the library each token of its sources is seen as often as its weight says.

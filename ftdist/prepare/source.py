@@ -1,4 +1,4 @@
-"""One source, tokenised and packed into a folder."""
+"""Tokenise one source and pack it into a folder."""
 
 import shutil
 import sys
@@ -17,7 +17,7 @@ from ftdist.data.packed_dataset import IDS, LOSS, OFFSETS
 from ftdist.data.packing import pack_samples
 from ftdist.errors import DataError
 from ftdist.io.worker_pool import map_in_order, resolve_num_proc
-from ftdist.plan.plan import SourceFacts
+from ftdist.plan.plan import PackedSourceInfo
 from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.tokenize_shard import (
     BuildSettings,
@@ -30,13 +30,13 @@ from ftdist.prepare.tokenize_shard import (
 
 _REPORT_EVERY_S = 5.0
 _PORTIONS_ALONE = 2
-"""So many portions are done before other processes would have started."""
+"""Maximum number of portions tokenised without worker processes, which take longer to start."""
 
 _COPIED_BYTES = 1 << 24
 
 
 class SourceBuilder:
-    """Reads, encodes, writes and packs one source.
+    """Reads, tokenises, writes and packs one source.
 
     Args:
         name: of the source; `library` for the library itself.
@@ -54,17 +54,19 @@ class SourceBuilder:
         self._lengths, self._loss_counts, self._units = array("q"), array("q"), array("q")
         self._answer_hashes, self._unit_hashes = array("Q"), array("Q")
         self._held_from: int | None = None
-        """First sample that is kept out, where that was decided before; None: they are chosen."""
+        """First sample of the held-out file; None: held-out samples are selected by hash."""
         self._began = self._reported = time.monotonic()
 
-    def build(self, files: SourceFiles, *, weight: float) -> tuple[SourceFacts, dict[str, Any]]:
-        """Make the source's files.
+    def build(
+        self, files: SourceFiles, *, weight: float
+    ) -> tuple[PackedSourceInfo, dict[str, Any]]:
+        """Write the files of the source.
 
         Returns:
-            its facts, and what the card says about it.
+            its sizes, and its entry in the card.
 
         Raises:
-            DataError: a row is bad or too long and is not to be left out, or nothing is left.
+            DataError: a row is invalid or too long and may not be skipped, or no row is left.
         """
         with (self._folder / IDS).open("wb") as ids, (self._folder / LOSS).open("wb") as loss:
             self._encode(files, ids=ids, loss=loss)
@@ -85,7 +87,7 @@ class SourceBuilder:
         }
 
     def _encode(self, files: SourceFiles, *, ids: BinaryIO, loss: BinaryIO) -> None:
-        """Tokenise files portion by portion, and put what comes of them after what is there."""
+        """Tokenise files portion by portion, and append the results to `ids` and `loss`."""
         portions = portions_of(files, source=self._name)
         is_long = len(portions) > _PORTIONS_ALONE
         processes = min(resolve_num_proc(0), len(portions)) if is_long else 0
@@ -124,7 +126,7 @@ class SourceBuilder:
         self._unit_hashes += portion.unit_hashes
         self._counts.add(portion.counts)
 
-    def _pack(self, *, weight: float) -> SourceFacts:
+    def _pack(self, *, weight: float) -> PackedSourceInfo:
         lengths = np.array(self._lengths, dtype=np.int64)
         loss_counts = np.array(self._loss_counts, dtype=np.int64)
         np.save(self._folder / OFFSETS, np.concatenate([[0], np.cumsum(lengths)]))
@@ -144,7 +146,7 @@ class SourceBuilder:
                 np.save(self._folder / f"{part}-{what}.npy", array_of)
         hashes = np.array(self._answer_hashes)
         answers = hashes[(hashes != 0) & ~held_out]
-        return SourceFacts(
+        return PackedSourceInfo(
             name=self._name,
             weight=weight,
             samples=int((~held_out).sum()),
@@ -158,11 +160,11 @@ class SourceBuilder:
         )
 
     def _held_out(self) -> npt.NDArray[np.bool_]:
-        """Which samples are kept out of training; bool, one each.
+        """A mask over the samples: True for those held out of training.
 
-        Whole conversations and texts, chosen by what they hold, so that equal ones stay together
+        Selects whole conversations and texts by their content, so that duplicates stay together
         and the order of rows does not matter: those with the smallest keyed hash. A library of a
-        single text keeps out its end.
+        single text holds out its end.
         """
         share, samples = self._settings.held_out, len(self._lengths)
         if self._held_from is not None:

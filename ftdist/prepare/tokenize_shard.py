@@ -20,16 +20,16 @@ from ftdist.prepare import chunking
 from ftdist.prepare.data_files import SourceFiles
 
 PORTION_BYTES = 1 << 20
-"""Of source files that one process reads at once."""
+"""Bytes of source files that one task reads."""
 
 _ROWS_AT_ONCE = 256
 NAMED_ROWS = 20
-"""Bad rows that the card names; all are counted."""
+"""Maximum number of invalid rows listed in the card; all are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildSettings:
-    """What decides how a source becomes sequences."""
+    """Settings for turning a source into sequences."""
 
     sequence_length: int
     overlong: Literal["error", "drop", "truncate"]
@@ -40,7 +40,7 @@ class BuildSettings:
 
 @dataclass(kw_only=True)
 class Counts:
-    """What was met while reading a source."""
+    """Counts of the rows read from a source."""
 
     conversations: int = 0
     passages: int = 0
@@ -52,7 +52,7 @@ class Counts:
     first_skipped: list[str] = field(default_factory=list)
 
     def add(self, other: "Counts") -> None:
-        """Take what another part of the source counted into this."""
+        """Add the counts of another part of the source."""
         self.conversations += other.conversations
         self.passages += other.passages
         self.skipped += other.skipped
@@ -76,7 +76,7 @@ class Part:
 
     @property
     def rows(self) -> Iterator[Row]:
-        """What it holds."""
+        """Its rows."""
         if self.path.suffix == dataset.SUFFIX:
             return dataset.read_rows(self.path, batches=self.batches)
         if self.path.suffix.lower() in chunking.SUFFIXES:
@@ -87,7 +87,7 @@ class Part:
 
 
 def parts_of(files: SourceFiles, *, source: str, portion_bytes: int) -> list[tuple[int, Part]]:
-    """The parts of all files in order, each with its bytes."""
+    """The parts of all files in order, each with its size in bytes."""
     parts: list[tuple[int, Part]] = []
     for file in files.files:
         if file == files.held_out:
@@ -114,7 +114,7 @@ def parts_of(files: SourceFiles, *, source: str, portion_bytes: int) -> list[tup
 
 
 def portions_of(files: SourceFiles, *, source: str) -> list[tuple[Part, ...]]:
-    """The parts of a source, small ones together."""
+    """The parts of a source, with small parts grouped into one portion."""
     portions: list[list[Part]] = []
     room = 0
     for size, part in parts_of(files, source=source, portion_bytes=PORTION_BYTES):
@@ -128,7 +128,7 @@ def portions_of(files: SourceFiles, *, source: str) -> list[tuple[Part, ...]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A portion, and what to do with it."""
+    """The tokenisation of one portion."""
 
     parts: tuple[Part, ...]
     settings: BuildSettings
@@ -139,43 +139,43 @@ class Task:
     """File to write the token ids to, uint32."""
 
     loss: Path
-    """File to write to which of them are learned, uint8."""
+    """File to write the loss mask to, uint8."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Portion:
-    """What a portion came to: sizes of its samples, in the order in which they were written."""
+    """The result of a portion: sizes and hashes of its samples, in the order of writing."""
 
     lengths: "array[int]"
     loss_counts: "array[int]"
     answer_hashes: "array[int]"
-    """Of each sample a hash of the tokens that it learns, 64 bits; 0: it is a piece of text."""
+    """Per sample, a 64-bit hash of its loss tokens; 0 for a piece of text."""
 
     units: "array[int]"
-    """Of each sample the conversation or passage it comes from, counted from 0."""
+    """Per sample, the index of its conversation or passage."""
 
     unit_hashes: "array[int]"
-    """Of each conversation or passage a keyed hash of what it holds, 64 bits."""
+    """Per conversation or passage, a 64-bit keyed hash of its content."""
 
     counts: Counts
 
 
 def encode_task(task: Task) -> Portion:
-    """Tokenise a portion in a process of its own."""
+    """Tokenise a portion; the entry point of worker processes."""
     with task.ids.open("wb") as ids, task.loss.open("wb") as loss:
         encoding = _Encoding(load_encoder(task.encoder), task.settings)
         return encoding.run(task.parts, ids=ids, loss=loss)
 
 
 class _Encoding:
-    """The tokenising of one portion."""
+    """Tokenises one portion."""
 
     def __init__(self, encoder: ChatEncoder, settings: BuildSettings) -> None:
         self._encoder, self._settings = encoder, settings
         self._counts = Counts()
 
     def run(self, parts: Sequence[Part], *, ids: BinaryIO, loss: BinaryIO) -> Portion:
-        """Read and tokenise the parts, and write what comes of them."""
+        """Read and tokenise the parts, and write their token ids and loss masks."""
         lengths, loss_counts, units = array("q"), array("q"), array("q")
         answer_hashes, unit_hashes = array("Q"), array("Q")
         for is_text, unit in self._units_of(chain.from_iterable(part.rows for part in parts)):
@@ -250,7 +250,7 @@ class _Encoding:
         )
 
     def _bad(self, location: Place, problem: str, remedy: str | None = None) -> None:
-        """Skip a row, or refuse to go on."""
+        """Skip an invalid row, or raise the error."""
         if self._settings.on_invalid_row == "error":
             what = f"correct {location}" if remedy is None else remedy.removesuffix(".")
             raise DataError(

@@ -19,7 +19,7 @@ from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
 from ftdist.observe.loggers import MetricLogger, open_metric_logger
 from ftdist.observe.memory import peak_memory_gib
 from ftdist.observe.system_metrics import monitor_node
-from ftdist.plan.plan import Plan, choose_dtype, read_model_facts
+from ftdist.plan.plan import Plan, choose_dtype, read_model_info
 from ftdist.rundir import RunDir
 from ftdist.train.attempt_guard import AttemptGuard
 from ftdist.train.checkpointing import Checkpointer
@@ -135,7 +135,7 @@ def _build_engine(config: RunConfig, plan: Plan, *, world: World) -> tuple[Zero3
     loaded_gib = peak_memory_gib(device)
     check = check_model(
         engine,
-        vocab_size=read_model_facts(Path(config.model.path)).vocab_size,
+        vocab_size=read_model_info(Path(config.model.path)).vocab_size,
         dtype=dtype,
         wanted_head=config.model.head,
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import ftdist
-from ftdist.config.compose import conf_dir
+from ftdist.config.hydra_adapter import conf_dir
 from ftdist.errors import ConfigError, StorageError
 from ftdist.io.atomic_dir import atomic_dir
 from ftdist.io.jsonl import write_whole

@@ -1,4 +1,4 @@
-"""What can be known to be wrong before anything is started; all of it in one answer."""
+"""Preflight checks of a run: find all problems before anything starts, and report them together."""
 
 import json
 import os
@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, StorageError
 from ftdist.evaluation.eval_set import read_eval_set
@@ -15,7 +14,7 @@ from ftdist.evaluation.scoring.distractors import can_rank
 from ftdist.io.filesystem import free_gib
 from ftdist.plan.model_info import untrainable
 from ftdist.plan.param_names import check_parameters
-from ftdist.plan.plan import Plan, check_context, read_model_facts
+from ftdist.plan.plan import Plan, check_context, read_model_info
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import visible_gpus
 
@@ -26,12 +25,12 @@ TOKENIZER_FILES = (
     "vocab.json",
     "vocab.txt",
 )
-"""Any one of them holds a tokenizer's vocabulary."""
+"""Files of a tokenizer's vocabulary; one of them is enough."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What this machine has, so that checks of it are arithmetic."""
+    """The cores and GPUs of a machine."""
 
     cores: int
     gpus: int
@@ -49,11 +48,11 @@ def check_run(
 
     Args:
         config: with folders in place of hub names.
-        executor_problems: finds what is wrong with where the ranks would run.
-        new: whether a run directory is to be made; else the run exists, or only a plan is asked.
+        executor_problems: finds the problems of the machine or cluster that the ranks would run on.
+        new: whether the run directory will be created; False for an existing run or a plan alone.
 
     Raises:
-        FtdistError: every problem found, of the class that they share or ConfigError.
+        FtdistError: all problems, as their common class or ConfigError.
     """
     checks: list[Callable[[], Iterator[FtdistError]]] = [
         lambda: model_problems(Path(config.model.path)),
@@ -68,17 +67,18 @@ def check_run(
 
 
 def check_plan(plan: Plan, *, root: Path) -> None:
-    """Refuse a plan that the disk has no room for.
+    """Refuse a plan that needs more disk than is free.
 
     Raises:
-        StorageError: fewer GiB are free than checkpoints and export will take.
+        StorageError: checkpoints and export need more than the free GiB.
     """
     free = free_gib(root)
     if free < plan.disk_gib:
         raise StorageError(
-            f"The run needs about {plan.disk_gib:.1f} GiB of disk, and the disk of {root} has "
+            f"The run needs about {plan.disk_gib:.1f} GiB of disk, but the disk of {root} has only "
             f"{free:.1f} GiB free.",
-            remedy="free some, set run.root to a larger disk, or lower checkpoint.keep_latest.",
+            remedy="free some space, set run.root to a larger disk, or lower "
+            "checkpoint.keep_latest.",
         )
 
 
@@ -101,22 +101,22 @@ def raise_together(problems: list[FtdistError]) -> None:
     kinds = {type(problem) for problem in problems}
     kind = kinds.pop() if len(kinds) == 1 else ConfigError
     raise kind(
-        f"The run has {len(problems)} problems, and nothing was started:\n{lines}",
+        f"The run has {len(problems)} problems, so nothing was started:\n{lines}",
         remedy=f"correct all {len(problems)}.",
     )
 
 
 def model_problems(folder: Path) -> Iterator[FtdistError]:
-    """What keeps a folder from being a base model."""
+    """The reasons why a folder cannot be the base model."""
     if not folder.is_dir():
         yield ModelError(
-            f"There is no model folder {str(folder)!r}.",
+            f"The model folder {str(folder)!r} does not exist.",
             remedy="set model.path to a folder with config.json, *.safetensors and a tokenizer, "
             "or to a hub name such as owner/name.",
         )
         return
     try:
-        read_model_facts(folder)
+        read_model_info(folder)
     except ModelError as error:
         yield error
     yield from untrainable(folder)
@@ -135,9 +135,9 @@ def _remote_code_problems(path: Path) -> Iterator[FtdistError]:
     try:
         fields: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        if path.name != "config.json":  # of that one, its facts were asked before
+        if path.name != "config.json":  # read_model_info reports a damaged config.json
             yield ModelError(
-                f"{path} is not JSON: {error}.", remedy="fetch or save the model again."
+                f"{path} is not JSON: {error}.", remedy="download or save the model again."
             )
         return
     code = fields.get("auto_map") if isinstance(fields, dict) else None
@@ -145,14 +145,14 @@ def _remote_code_problems(path: Path) -> Iterator[FtdistError]:
         classes = list(code.values()) if isinstance(code, dict) else [code]
         named = ", ".join(sorted({str(name) for name in classes}))
         yield ModelError(
-            f"{path} asks for code of its own ({named}), which ftdist does not run.",
-            remedy="use a version of the model whose code is part of transformers; if transformers "
-            "knows its model_type, remove `auto_map` from the file.",
+            f"{path} needs custom code ({named}), which ftdist does not run.",
+            remedy="use a model whose code is part of transformers; if transformers supports its "
+            "model_type, remove `auto_map` from the file.",
         )
 
 
 def library_problems(config: RunConfig) -> Iterator[FtdistError]:
-    """Sources that are not there, or hold nothing."""
+    """Sources that do not exist or are empty."""
     sources = {"library.path": config.library.path} | {
         f"library.extra_sources.{name}.path": source.path
         for name, source in config.library.extra_sources.items()
@@ -164,12 +164,12 @@ def library_problems(config: RunConfig) -> Iterator[FtdistError]:
         except OSError as error:
             yield DataError(
                 f"{key}: {value!r} cannot be read: {error.strerror}.",
-                remedy="give yourself the right to read it, or name another folder or file.",
+                remedy="grant yourself read permission, or set another folder or file.",
             )
             continue
         if not is_there:
             yield DataError(
-                f"{key}: there is no file or folder {value!r}.",
+                f"{key}: the file or folder {value!r} does not exist.",
                 remedy=f"set {key} to a folder or file of conversations and text.",
             )
         elif is_empty:
@@ -177,28 +177,28 @@ def library_problems(config: RunConfig) -> Iterator[FtdistError]:
 
 
 def measure_problems(config: RunConfig) -> Iterator[FtdistError]:
-    """Measurements while training that have nothing to ask."""
+    """Evaluation with probes during training that has no probes."""
     if not config.eval.probes_every_steps:
         return
     try:
-        asked = replace(config.eval, lm_eval_tasks=[])
-        inputs = read_eval_set(asked, library=Path(config.library.path))
+        without_tasks = replace(config.eval, lm_eval_tasks=[])
+        inputs = read_eval_set(without_tasks, library=Path(config.library.path))
     except FtdistError as error:
         yield error
         return
     if not can_rank(inputs.probes):
         yield DataError(
             f"{inputs.source} has no question about the library with answers to rank.",
-            remedy="add recall probes with different answers, or set eval.probes_every_steps=0.",
+            remedy="add fact probes with different answers, or set eval.probes_every_steps=0.",
         )
 
 
 def context_problems(config: RunConfig) -> Iterator[FtdistError]:
-    """Sequences longer than the model's context, and names of parameters that it has not."""
+    """Sequences longer than the model's context, and parameter names that the model lacks."""
     try:
-        model = read_model_facts(Path(config.model.path))
+        model = read_model_info(Path(config.model.path))
     except ModelError:
-        return  # told already
+        return  # model_problems reports it
     for check in (check_context, check_parameters):
         try:
             check(config, model=model)
@@ -207,16 +207,16 @@ def context_problems(config: RunConfig) -> Iterator[FtdistError]:
 
 
 def machine_problems(config: RunConfig, *, machine: Machine) -> Iterator[FtdistError]:
-    """More ranks than this machine can hold."""
+    """Settings that need more nodes or GPUs than this machine has."""
     cluster = config.cluster
     if cluster.nodes > 1:
         yield ConfigError(
-            f"cluster.nodes={cluster.nodes}, but cluster.executor=local is this machine alone.",
+            f"cluster.nodes={cluster.nodes}, but cluster.executor=local uses this machine alone.",
             remedy="set cluster.nodes=1.",
         )
     if cluster.device == "cuda" and machine.gpus == 0:
         yield ConfigError(
-            "cluster.device=cuda, but no GPU is visible here.",
+            "cluster.device=cuda, but no GPU is visible on this machine.",
             remedy="set cluster.device=cpu, or check CUDA_VISIBLE_DEVICES.",
         )
     elif cluster.device != "cpu" and 0 < machine.gpus < cluster.tasks_per_node:
@@ -228,95 +228,44 @@ def machine_problems(config: RunConfig, *, machine: Machine) -> Iterator[FtdistE
 
 
 def machine_notes(config: RunConfig, *, machine: Machine) -> list[str]:
-    """What works, but not well."""
+    """Warnings about settings that work but are slow."""
     cluster = config.cluster
     threads = cluster.tasks_per_node * cluster.threads
     on_cpu = cluster.device == "cpu" or machine.gpus == 0
     if on_cpu and threads > machine.cores:
         return [
             f"Note: {cluster.tasks_per_node} ranks of {cluster.threads} threads share "
-            f"{machine.cores} cores; each step takes longer for it."
+            f"{machine.cores} cores, which makes each step slower."
         ]
     return []
 
 
 def run_problems(run: RunDir) -> Iterator[FtdistError]:
-    """A run directory that is somebody's already, or cannot be made."""
+    """A run directory that is in use already or cannot be created."""
     if "%" in str(run.root):
         yield ConfigError(
-            f"The run directory {run.root} has a % in its path, which submitit replaces.",
+            f"The path of the run directory {run.root} contains %, which submitit replaces.",
             remedy="set run.root to a path without %.",
         )
     elif run.exists():
         yield ConfigError(
             f"Run {run.name} already exists in {run.root}.",
-            remedy=f"go on with it: `ftdist resume {run.name}`, or set another run.name.",
+            remedy=f"continue it with `ftdist resume {run.name}`, or set another run.name.",
         )
     elif run.root.exists() and not run.root.is_dir():
         yield ConfigError(
-            f"{run.root} is a file, and would be the run directory.",
+            f"The run directory {run.root} is a file.",
             remedy="set another run.name or run.root.",
         )
     elif run.root.is_dir() and any(run.root.iterdir()):
         yield ConfigError(
-            f"The folder {run.root} is there already, and what is in it is no run.",
-            remedy="set another run.name, or move what is in it elsewhere.",
+            f"The folder {run.root} already exists and is not a run.",
+            remedy="set another run.name, or move its contents elsewhere.",
         )
     else:
         there = next(p for p in (run.root, *run.root.parents) if p.exists())
         if not os.access(there, os.W_OK | os.X_OK):
             yield StorageError(
-                f"The run directory {run.root} cannot be made: {there} is not writable.",
-                remedy="set run.root to a folder of your own.",
+                f"The run directory {run.root} cannot be created: {there} is not writable.",
+                remedy="set run.root to a folder that you can write to.",
             )
-
-
-def export_problems(run: RunDir) -> Iterator[FtdistError]:
-    """A run that has nothing to export."""
-    if not CheckpointStore(run.checkpoints, keep=1).committed():
-        yield ConfigError(
-            f"Run {run.name} has no checkpoint to export yet.",
-            remedy=f"let it train first: `ftdist resume {run.name}`; `ftdist status {run.name}` "
-            "says where it stands.",
-        )
-
-
-def export_missing(run: RunDir, *, verb: str) -> Iterator[FtdistError]:
-    """A run without a tuned model.
-
-    Args:
-        run: whose model.
-        verb: what the model is wanted for, such as "compare".
-    """
-    if not (run.export / "config.json").is_file():
-        yield ConfigError(
-            f"Run {run.name} has no exported model to {verb}.",
-            remedy=f"export it first: `ftdist export {run.cli_name}`.",
-        )
-
-
-def base_missing(run: RunDir, config: RunConfig, *, remedy: str) -> Iterator[FtdistError]:
-    """A run whose base model is gone."""
-    if not Path(config.model.path).is_dir():
-        yield ModelError(
-            f"The base model of run {run.name} is no longer in {config.model.path}.", remedy=remedy
-        )
-
-
-def compare_problems(
-    run: RunDir, config: RunConfig, *, exported: bool = True
-) -> Iterator[FtdistError]:
-    """A run without a tuned model, or without questions to ask.
-
-    Args:
-        run: whose model.
-        config: says which questions.
-        exported: whether the model must be there already.
-    """
-    if exported:
-        yield from export_missing(run, verb="compare")
-    yield from base_missing(run, config, remedy="put it back: the tuned model is compared with it.")
-    try:
-        read_eval_set(config.eval, library=Path(config.library.path))
-    except FtdistError as error:
-        yield error

@@ -9,7 +9,7 @@ from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import DataError
 from ftdist.io.progress import LogFn
-from ftdist.plan.plan import LibraryFacts, Plan, make_plan, read_model_facts
+from ftdist.plan.plan import PackedDatasetInfo, Plan, make_plan, read_model_info
 from ftdist.rundir import RunDir
 from ftdist_launch.preflight import (
     Machine,
@@ -64,7 +64,7 @@ def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> PlannedRun:
         log(f"Continuing with {world_size} ranks instead of {before.world_size}.")
     plan = make_plan(
         config,
-        model=read_model_facts(Path(config.model.path)),
+        model=read_model_info(Path(config.model.path)),
         library=_library(config, before),
     )
     CheckpointStore(run.checkpoints, keep=1).require_space(plan.checkpoint_gib)
@@ -85,7 +85,7 @@ def read_config(run: RunDir) -> RunConfig:
     return load_config(run.config, remedy=remedy)
 
 
-def _library(config: RunConfig, before: Plan) -> LibraryFacts:
+def _library(config: RunConfig, before: Plan) -> PackedDatasetInfo:
     """The packed library of the run; packed again where the cache was cleared."""
     if Path(before.library.path).is_dir():
         return before.library

@@ -15,7 +15,7 @@ from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
 from ftdist.evaluation.eval_set import NONE
 from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
-from ftdist.plan.plan import LibraryFacts, Plan, make_plan, read_model_facts
+from ftdist.plan.plan import PackedDatasetInfo, Plan, make_plan, read_model_info
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import private_umask
 from ftdist_launch.preflight import (
@@ -80,7 +80,7 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> PlannedRun:
         log(note)
     plan = make_plan(
         config,
-        model=read_model_facts(Path(config.model.path)),
+        model=read_model_info(Path(config.model.path)),
         library=library,
         device=_device(config, machine=machine),
     )
@@ -159,7 +159,7 @@ def resolve_paths(config: RunConfig, *, log: LogFn) -> RunConfig:
     )
 
 
-def prepare_library(config: RunConfig) -> LibraryFacts:
+def prepare_library(config: RunConfig) -> PackedDatasetInfo:
     """Tokenise and pack the library in a child process, unless it is cached.
 
     Raises:
@@ -168,7 +168,9 @@ def prepare_library(config: RunConfig) -> LibraryFacts:
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
         path = Path(folder) / "config.yaml"
         path.write_text(dump_config(config), encoding="utf-8")
-        return LibraryFacts.from_json(json.dumps(call_child("ftdist.prepare.main", [str(path)])))
+        return PackedDatasetInfo.from_json(
+            json.dumps(call_child("ftdist.prepare.main", [str(path)]))
+        )
 
 
 def library_warnings(config: RunConfig) -> list[str]:
@@ -208,7 +210,7 @@ def write_plan(run: RunDir, *, config: RunConfig, plan: Plan) -> None:
     write_whole(run.config, dump_config(config))
 
 
-def write_first_plan(run: RunDir, config: RunConfig, *, library: LibraryFacts) -> Plan:
+def write_first_plan(run: RunDir, config: RunConfig, *, library: PackedDatasetInfo) -> Plan:
     """Plan a run whose library was not prepared when it was submitted.
 
     The device is the requested one; the first attempt resolves `auto`.
@@ -216,7 +218,7 @@ def write_first_plan(run: RunDir, config: RunConfig, *, library: LibraryFacts) -
     device = config.cluster.device
     if device == "auto":
         device = "cuda" if config.cluster.gpus_per_node else "cpu"
-    model = read_model_facts(Path(config.model.path))
+    model = read_model_info(Path(config.model.path))
     plan = make_plan(config, model=model, library=library, device=device)
     write_whole(run.plan, plan.to_json() + "\n")
     return plan

@@ -162,7 +162,7 @@ def test_requests_beyond_the_cluster_are_refused_before_submission(
         "has no such partition. Set it to main.",
         "cluster.signal_delay_s below",
         "no W&B key",
-        "there is no file or folder",
+        "library.path: the file or folder",
     ):
         assert words in done.stderr
     refused = login(

@@ -30,8 +30,9 @@ def main(arguments: Sequence[str]) -> int:
 
     import json
 
-    from ftdist_launch.preflight import base_missing, export_missing, raise_together
+    from ftdist_launch.preflight import raise_together
     from ftdist_launch.resume import read_config
+    from ftdist_launch.stage_preflight import base_missing, export_missing
     from ftdist_launch.subprocesses import run_interactive
 
     from ftdist.config.keys import comparison_keys

@@ -36,9 +36,10 @@ def evaluate(run: "RunDir", overrides: Sequence[str], *, stage: Literal["compare
     import dataclasses
 
     from ftdist_launch.local.supervisor import Supervisor, write_eval_request
-    from ftdist_launch.preflight import compare_problems, raise_together
+    from ftdist_launch.preflight import raise_together
     from ftdist_launch.resume import read_config
     from ftdist_launch.run_setup import absolute_paths, output_problems
+    from ftdist_launch.stage_preflight import compare_problems
     from rich.console import Console
 
     from ftdist.cli.exit_messages import report_stage
@@ -117,11 +118,12 @@ def _request(
 def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "merge"]) -> int:
     """Put the measurement into the queue, behind an export that is there."""
     from ftdist_launch.local.supervisor import write_eval_request
-    from ftdist_launch.preflight import compare_problems, raise_together
+    from ftdist_launch.preflight import raise_together
     from ftdist_launch.run_setup import output_problems
     from ftdist_launch.slurm.client import Queue
     from ftdist_launch.slurm.run_jobs import queued_jobs_of, refuse_second_job
     from ftdist_launch.slurm.submit import submit_stage
+    from ftdist_launch.stage_preflight import compare_problems
 
     queue = Queue()
     after = queued_jobs_of(run, stages=("export",), queue=queue)

@@ -26,7 +26,7 @@ def main(words: Sequence[str]) -> int:
         FtdistError: a key is wrong, or a source cannot be used.
     """
     if hydra_flags(words):
-        sys.stdout.write(run_hydra_flags(words, form=CURATE))
+        sys.stdout.write(run_hydra_flags(words, command=CURATE))
         return 0
     if is_sweep(words):
         raise ConfigError("`ftdist curate` makes one library, not a sweep.", remedy="leave out -m.")

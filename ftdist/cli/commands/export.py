@@ -33,9 +33,10 @@ def main(arguments: Sequence[str]) -> int:
         exported_step,
         refuse_all_damaged,
     )
-    from ftdist_launch.preflight import export_problems, raise_together
+    from ftdist_launch.preflight import raise_together
     from ftdist_launch.resume import read_config
     from ftdist_launch.run_setup import read_plan
+    from ftdist_launch.stage_preflight import export_problems
 
     from ftdist.cli.exit_messages import report_stage
     from ftdist.cli.progress import progress_view_factory
@@ -81,10 +82,11 @@ def _print_export(run: "RunDir", *, step: int | None, steps: int) -> None:
 def _submit(run: "RunDir", config: "RunConfig", *, saved: "RunConfig") -> int:
     """Submit the export, after the run's training jobs if any are queued."""
     from ftdist_launch.local.supervisor import refuse_all_damaged
-    from ftdist_launch.preflight import export_problems, raise_together
+    from ftdist_launch.preflight import raise_together
     from ftdist_launch.slurm.client import Queue
     from ftdist_launch.slurm.run_jobs import queued_jobs_of
     from ftdist_launch.slurm.submit import submit_stage
+    from ftdist_launch.stage_preflight import export_problems
 
     from ftdist.cli.common import print_result
     from ftdist.config.saved_config import save_config

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from ftdist.config.compose import quoted
+from ftdist.config.hydra_adapter import quoted
 from ftdist.config.schema import RunConfig
 from ftdist.library.store.dataset import MANIFEST
 from ftdist.observe.redact import redacted

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import socket
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,7 +11,7 @@ from typing import Protocol
 from ftdist import __version__
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
-from ftdist.errors import ConfigError, FtdistError
+from ftdist.errors import FtdistError
 from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.plan.plan import Plan
@@ -21,33 +19,18 @@ from ftdist.rundir import RunDir
 from ftdist_launch import entrypoints as jobs
 from ftdist_launch.attempts import JobExit, finish_attempt, newest_step, start_attempt
 from ftdist_launch.code_snapshot import git_state
+from ftdist_launch.local.leftover_ranks import SINGLE_STAGES, refuse_leftover_ranks
 from ftdist_launch.local.monitor import (
-    POLL_S,
     SAVING,
     InterruptCount,
-    StopPolicy,
     abandon,
     follow,
 )
-from ftdist_launch.local.processes import ProcessId
 from ftdist_launch.local.submit import CHECKOUT, private_umask, submit_local
 from ftdist_launch.lock import run_lock
-from ftdist_launch.rank_failures import RankFailure, read_json
+from ftdist_launch.rank_failures import RankFailure
 from ftdist_launch.restart_policy import Outcome, decide
 from ftdist_launch.slurm.run_jobs import refuse_queued
-
-SINGLE_STAGES = {
-    stage: StopPolicy.without_saving(work)
-    for stage, work in (
-        ("export", "the export"),
-        ("compare", "the comparison"),
-        ("merge", "the merge"),
-    )
-}
-"""Stages of one process, which exits with the `ftdist` that started it: it has nothing to save."""
-
-LEFTOVER_S = 10.0
-"""How long the process of a single stage may outlive its `ftdist`."""
 
 
 class ProgressView(Protocol):
@@ -246,46 +229,6 @@ def exported_step(run: RunDir) -> int | None:
 def damages(run: RunDir) -> list[str]:
     """The problem of every checkpoint that was set aside as corrupt, oldest first."""
     return [e["problem"] for e in run.read_events() if e.get("event") == "checkpoint_corrupt"]
-
-
-def refuse_leftover_ranks(run: RunDir) -> None:
-    """Refuse to work on a run whose ranks outlived the `ftdist` that started them.
-
-    The process of a single stage exits by itself; this waits for it.
-
-    Raises:
-        ConfigError: some ranks are still running on this machine.
-    """
-    for stage in SINGLE_STAGES:
-        deadline = time.monotonic() + LEFTOVER_S
-        while (pids := _leftover(run, stage)) and time.monotonic() < deadline:
-            time.sleep(POLL_S)
-        if pids:
-            raise ConfigError(
-                f"Process {pids[0]} of `ftdist {stage}` of run {run.name} is still running, "
-                "although the command has ended.",
-                remedy=f"kill it with `kill -9 {pids[0]}` (it has nothing to save), then retry.",
-            )
-    pids = _leftover(run, "*")
-    if pids:
-        ranks = "1 rank" if len(pids) == 1 else f"{len(pids)} ranks"
-        raise ConfigError(
-            f"{ranks} of run {run.name} still running without the ftdist that started the run: "
-            f"PID {', '.join(pids)}.",
-            remedy=f"let it save and exit with `kill -USR2 {' '.join(pids)}`, then retry.",
-        )
-
-
-def _leftover(run: RunDir, stage: str) -> list[str]:
-    """Pids of ranks running on this machine, of one folder of attempts or (*) of all."""
-    pids = []
-    for path in run.attempts.glob(f"{stage}/rank-*.start.json"):
-        started = read_json(path)
-        if started is None or started["host"] != socket.gethostname():
-            continue
-        if ProcessId(pid=started["pid"], start_ticks=started["start_ticks"]).alive:
-            pids.append(str(started["pid"]))
-    return pids
 
 
 def _restart_message(job_exit: JobExit, *, number: int, step: int | None) -> str:

@@ -25,7 +25,7 @@ from ftdist.config.saved_config import load_config
 from ftdist.config.schema import ClusterConfig, RunConfig
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import CrashLoopError, FtdistError, RequeueError
-from ftdist.plan.plan import make_plan, read_model_facts
+from ftdist.plan.plan import make_plan, read_model_info
 from ftdist.rundir import RunDir
 from ftdist_launch.attempts import AttemptVerdict, finish_attempt, start_attempt
 from ftdist_launch.code_snapshot import verify_snapshot
@@ -115,7 +115,7 @@ def _resolve_device(run: RunDir, config: RunConfig) -> RunConfig:
     before = read_plan(run)
     plan = make_plan(
         config,
-        model=read_model_facts(Path(config.model.path)),
+        model=read_model_info(Path(config.model.path)),
         library=before.library,
         device=device,
     )

@@ -12,7 +12,7 @@ from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
 from ftdist.io.filesystem import free_gib
 from ftdist.observe.wandb.api import find_server
 from ftdist.plan.memory import DTYPE_BYTES, memory_terms
-from ftdist.plan.model_info import read_model_facts
+from ftdist.plan.model_info import read_model_info
 from ftdist_launch.slurm.client import Partition, Queue, SlurmError
 
 SAVE_GIB_PER_S = 0.5
@@ -238,7 +238,7 @@ def _save_s(config: RunConfig) -> float | None:
 def _terms(config: RunConfig) -> dict[str, float]:
     """Memory and disk estimates; empty if the model cannot be read."""
     try:
-        model = read_model_facts(Path(config.model.path))
+        model = read_model_info(Path(config.model.path))
     except ModelError:
         return {}  # reported by another check
     dtype = config.model.dtype
@@ -252,7 +252,7 @@ def _terms(config: RunConfig) -> dict[str, float]:
         world_size=world_size,
         dtype=dtype,
         steps=steps,
-        asks_base=bool(config.library.kl_to_base),
+        uses_base=bool(config.library.kl_to_base),
     )
 
 

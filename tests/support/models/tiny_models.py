@@ -5,7 +5,7 @@ from typing import Any
 
 from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
-from ftdist.plan.plan import LibraryFacts, Plan, SourceFacts, make_plan, read_model_facts
+from ftdist.plan.plan import PackedDatasetInfo, PackedSourceInfo, Plan, make_plan, read_model_info
 
 VOCAB = 503
 SIZES: dict[str, Any] = {
@@ -78,7 +78,7 @@ def tiny_config(model: Path, *overrides: str) -> RunConfig:
 
 def tiny_plan(config: RunConfig, *, world_size: int) -> Plan:
     """A plan for `config` on `world_size` ranks; its library is never opened."""
-    source = SourceFacts(
+    source = PackedSourceInfo(
         name="library",
         weight=1.0,
         samples=8,
@@ -88,9 +88,9 @@ def tiny_plan(config: RunConfig, *, world_size: int) -> Plan:
         held_out_samples=0,
         held_out_sequences=0,
     )
-    library = LibraryFacts(path="unused", key="key", sources=(source,))
+    library = PackedDatasetInfo(path="unused", key="key", sources=(source,))
     changed = compose_world(config, world_size)
-    return make_plan(changed, model=read_model_facts(Path(config.model.path)), library=library)
+    return make_plan(changed, model=read_model_info(Path(config.model.path)), library=library)
 
 
 def compose_world(config: RunConfig, world_size: int) -> RunConfig:

@@ -11,7 +11,7 @@ from ftdist_launch.rank_process import RankInfo, rank_process
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
-from ftdist.plan.plan import LibraryFacts, ModelFacts, Plan, SourceFacts, make_plan
+from ftdist.plan.plan import PackedDatasetInfo, ModelInfo, Plan, PackedSourceInfo, make_plan
 from ftdist.rundir import RunDir
 
 
@@ -35,7 +35,7 @@ def slurm_config(*overrides: str) -> RunConfig:
 
 def plan_of(config: RunConfig, *, ranks: int) -> Plan:
     """Its plan, with ranks on CPUs of one node."""
-    source = SourceFacts(
+    source = PackedSourceInfo(
         name="library",
         weight=1.0,
         samples=100,
@@ -45,7 +45,7 @@ def plan_of(config: RunConfig, *, ranks: int) -> Plan:
         held_out_samples=0,
         held_out_sequences=0,
     )
-    model = ModelFacts(
+    model = ModelInfo(
         parameters=1000,
         largest_parameter=100,
         hidden_size=8,
@@ -55,7 +55,7 @@ def plan_of(config: RunConfig, *, ranks: int) -> Plan:
         model_type="llama",
         tied=True,
     )
-    library = LibraryFacts(path="cache", key="k", sources=(source,))
+    library = PackedDatasetInfo(path="cache", key="k", sources=(source,))
     wanted = replace(config, cluster=replace(config.cluster, tasks_per_node=ranks))
     return make_plan(wanted, model=model, library=library, device="cpu")
 

@@ -18,7 +18,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.dist.world import World
 from ftdist.errors import FtdistError
 from ftdist.observe.metrics import read_metrics
-from ftdist.plan.plan import Plan, make_plan, read_model_facts
+from ftdist.plan.plan import Plan, make_plan, read_model_info
 from ftdist.prepare.main import prepare
 from ftdist.rundir import RunDir
 from tests.support.ranks import RunRanks
@@ -108,7 +108,7 @@ def make_run(
 
 def write_plan(run: RunDir, config: RunConfig) -> Plan:
     plan = make_plan(
-        config, model=read_model_facts(Path(config.model.path)), library=prepare(config)
+        config, model=read_model_info(Path(config.model.path)), library=prepare(config)
     )
     run.plan.write_text(plan.to_json())
     return plan

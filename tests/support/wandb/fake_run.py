@@ -26,7 +26,7 @@ from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
 from ftdist.observe.loggers import open_metric_logger
 from ftdist.observe.wandb import api, client, uploader
-from ftdist.plan.plan import LibraryFacts, Plan
+from ftdist.plan.plan import PackedDatasetInfo, Plan
 from ftdist.rundir import RunDir
 
 STEPS = 10
@@ -45,7 +45,7 @@ def make_config(root: Path, *, wandb: str, name: str = "r", more: Sequence[str] 
 
 
 def make_plan() -> Plan:
-    library = LibraryFacts(path="l", key="k", sources=())
+    library = PackedDatasetInfo(path="l", key="k", sources=())
     values: dict[str, Any] = {
         field.name: field.type(0)
         for field in dataclasses.fields(Plan)

@@ -30,13 +30,13 @@ from benchmarks.report import BARE, OURS, TRL_PACKED, data_verdicts, document, v
 from benchmarks.settings import PeerSettings, answer_mask
 from benchmarks.tokenise import measure
 from ftdist.config.compose import compose
-from ftdist.plan.plan import LibraryFacts, ModelFacts, SourceFacts, make_plan
+from ftdist.plan.plan import ModelInfo, PackedDatasetInfo, PackedSourceInfo, make_plan
 from ftdist.zero.ds_config import build_ds_config
 from tests.support.runs.tiny_runs import write_tokenizer
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
-MODEL = ModelFacts(
+MODEL = ModelInfo(
     parameters=1_000_000,
     largest_parameter=200_000,
     hidden_size=64,
@@ -46,11 +46,11 @@ MODEL = ModelFacts(
     model_type="llama",
     tied=True,
 )
-LIBRARY = LibraryFacts(
+LIBRARY = PackedDatasetInfo(
     path="/cache/k",
     key="k",
     sources=(
-        SourceFacts(
+        PackedSourceInfo(
             name="library",
             weight=1.0,
             samples=80,

@@ -18,7 +18,7 @@ from ftdist.cli.exit_messages import report_stage, report_training
 from ftdist.cli.progress import Bar, Copy, Tail, summary
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import dump_config
-from ftdist.plan.plan import LibraryFacts, ModelFacts, Plan, SourceFacts, make_plan
+from ftdist.plan.plan import ModelInfo, PackedDatasetInfo, PackedSourceInfo, Plan, make_plan
 from ftdist.rundir import RunDir
 
 Captured = pytest.CaptureFixture[str]
@@ -365,7 +365,7 @@ def complete(root: Path) -> RunDir:
 
 
 def small_plan() -> Plan:
-    source = SourceFacts(
+    source = PackedSourceInfo(
         name="library",
         weight=1.0,
         samples=100,
@@ -375,7 +375,7 @@ def small_plan() -> Plan:
         held_out_samples=0,
         held_out_sequences=0,
     )
-    model = ModelFacts(
+    model = ModelInfo(
         parameters=1000,
         largest_parameter=100,
         hidden_size=8,
@@ -386,7 +386,7 @@ def small_plan() -> Plan:
         tied=True,
     )
     config = compose(["model.path=m", "library.path=l", "run.name=r", "cluster.device=cpu"])
-    library = LibraryFacts(path="cache", key="k", sources=(source,))
+    library = PackedDatasetInfo(path="cache", key="k", sources=(source,))
     return make_plan(config, model=model, library=library, device="cpu")
 
 

@@ -8,7 +8,8 @@ import pytest
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from ftdist.config.compose import compose, conf_dir, group_options
+from ftdist.config.compose import compose
+from ftdist.config.hydra_adapter import conf_dir, group_options
 from ftdist.config.keys import CURATE, TRAIN, config_keys, find_key
 from ftdist.config.schema import RunConfig
 

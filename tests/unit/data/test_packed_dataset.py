@@ -9,13 +9,13 @@ import pytest
 
 from ftdist.data.packed_dataset import PackedLibrary, PackedSource
 from ftdist.errors import StorageError
-from ftdist.plan.plan import LibraryFacts, SourceFacts
+from ftdist.plan.plan import PackedDatasetInfo, PackedSourceInfo
 
-FACTS = LibraryFacts(
+FACTS = PackedDatasetInfo(
     path="/elsewhere",
     key="abc",
     sources=(
-        SourceFacts(
+        PackedSourceInfo(
             name="library",
             weight=1.0,
             samples=3,

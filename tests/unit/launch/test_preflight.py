@@ -12,7 +12,7 @@ from ftdist.config.compose import compose
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ModelError
-from ftdist.plan.plan import LibraryFacts, ModelFacts, SourceFacts, make_plan
+from ftdist.plan.plan import ModelInfo, PackedDatasetInfo, PackedSourceInfo, make_plan
 
 CONFIG = {
     "model_type": "llama",
@@ -96,7 +96,7 @@ def test_a_malformed_weight_index_is_one_clear_error(tmp_path: Path, index: Any)
 
 def test_a_malformed_auto_map_is_refused_too(tmp_path: Path) -> None:
     (problem,) = model_problems(model_folder(tmp_path / "m", auto_map=5))
-    assert "asks for code of its own" in problem.problem
+    assert "needs custom code" in problem.problem
 
 
 def test_sequences_longer_than_the_context_are_found_without_the_library(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_probe_evals_without_questions_are_refused_before_start(tmp_path: Path) 
 
 def test_a_run_keeps_the_dtype_that_its_plan_resolved(tmp_path: Path) -> None:
     config = some_config(tmp_path, "cluster.device=auto")
-    source = SourceFacts(
+    source = PackedSourceInfo(
         name="library",
         weight=1.0,
         samples=10,
@@ -137,7 +137,7 @@ def test_a_run_keeps_the_dtype_that_its_plan_resolved(tmp_path: Path) -> None:
         held_out_samples=0,
         held_out_sequences=0,
     )
-    model = ModelFacts(
+    model = ModelInfo(
         parameters=10,
         largest_parameter=10,
         hidden_size=8,
@@ -147,7 +147,7 @@ def test_a_run_keeps_the_dtype_that_its_plan_resolved(tmp_path: Path) -> None:
         model_type="llama",
         tied=False,
     )
-    library = LibraryFacts(path="/k", key="k", sources=(source,))
+    library = PackedDatasetInfo(path="/k", key="k", sources=(source,))
     plan = make_plan(config, model=model, library=library, device="cuda")
     run = make_run_dir(PlannedRun(config=config, plan=plan), overrides=[])
     assert config.model.dtype == "auto"

@@ -75,8 +75,8 @@ def test_all_problems_of_a_run_are_reported_together(tmp_path: Path) -> None:
             new=True,
         )
     told = caught.value.problem
-    assert told.startswith("The run has 3 problems, and nothing was started:")
-    for words in ("no model folder", "no file or folder"):
+    assert told.startswith("The run has 3 problems, so nothing was started:")
+    for words in ("The model folder", "the file or folder", "does not exist"):
         assert words in told
     assert "`ftdist resume r`" in told
 

@@ -13,7 +13,7 @@ from ftdist.library.base_model import BaseModel
 from ftdist.library.pipeline import curate
 from ftdist.library.schema import Sample
 from ftdist.library.store.dataset import is_curated, open_curated, read_samples
-from ftdist.plan.dataset_info import SourceFacts
+from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.mixture import weighed
 
 pytestmark = pytest.mark.timeout(120)
@@ -309,8 +309,8 @@ def test_replay_and_out_of_scope_are_generated_once_with_their_fractions(
     assert is_curated(folder)
     # The library's own half of a pass, 1,000 tokens, makes passes of 2,000: 600 of them replay.
     packed = [
-        SourceFacts(name=name, weight=1.0, samples=9, sequences=2, tokens=1000, loss_tokens=500,
-                    held_out_samples=0, held_out_sequences=0)
+        PackedSourceInfo(name=name, weight=1.0, samples=9, sequences=2, tokens=1000,
+                         loss_tokens=500, held_out_samples=0, held_out_sequences=0)
         for name in sources
     ]  # fmt: skip
     config = compose(["run.name=r", "model.path=base", f"library.path={folder}"])

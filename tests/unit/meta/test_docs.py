@@ -105,7 +105,7 @@ def unknown_keys(text: str) -> list[str]:
         if section in SECTIONS and not rest.endswith(FILE_SUFFIXES)
     }
     return sorted(
-        name for name in named if find_key(name) is None and find_key(name, form=CURATE) is None
+        name for name in named if find_key(name) is None and find_key(name, command=CURATE) is None
     )
 
 

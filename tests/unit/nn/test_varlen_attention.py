@@ -67,7 +67,7 @@ def test_sample_boundaries_are_where_positions_restart() -> None:
 
 @pytest.mark.parametrize(
     ("others", "said"),
-    [({"softcap": 50.0, BORDERS: [0, 15]}, "soft cap"), ({}, "hand the samples")],
+    [({"softcap": 50.0, BORDERS: [0, 15]}, "soft cap"), ({}, "pass the borders")],
 )
 def test_unsupported_arguments_are_refused(others: dict[str, Any], said: str) -> None:
     row = torch.zeros(1, 1, 15, 8)

@@ -15,14 +15,14 @@ from ftdist.errors import ConfigError, FtdistError
 from ftdist.nn.loss import BaseRows, summed_divergence
 from ftdist.nn.optim import ParameterGroup, layer_scales, parameter_groups
 from ftdist.plan.describe import describe
-from ftdist.plan.model_info import ModelFacts, model_name, read_model_facts
+from ftdist.plan.model_info import ModelInfo, model_name, read_model_info
 from ftdist.plan.param_names import (
     check_parameters,
     frozen_elements,
     frozen_names,
     layers_by_name,
 )
-from ftdist.plan.plan import LibraryFacts, SourceFacts, make_plan
+from ftdist.plan.plan import PackedDatasetInfo, PackedSourceInfo, make_plan
 from ftdist.zero.optimizer import freeze
 
 EMBEDDING, HEAD, NORM = "model.embed_tokens.weight", "lm_head.weight", "model.norm.weight"
@@ -35,9 +35,9 @@ def untied() -> dict[str, list[str]]:
     return {name: [name] for name in NAMES}
 
 
-def facts(shapes: dict[str, tuple[int, ...]], *, tied: bool) -> ModelFacts:
+def facts(shapes: dict[str, tuple[int, ...]], *, tied: bool) -> ModelInfo:
     sizes = [torch.Size(shape).numel() for shape in shapes.values()]
-    return ModelFacts(
+    return ModelInfo(
         parameters=sum(sizes),
         largest_parameter=max(sizes),
         hidden_size=4,
@@ -222,7 +222,7 @@ def test_a_started_run_retains_its_recipe(override: str) -> None:
 def test_model_facts_have_the_shape_of_every_tensor(tmp_path: Path) -> None:
     from tests.support.models.tiny_models import save_tiny_model
 
-    model = read_model_facts(save_tiny_model(tmp_path / "m", "llama_tied"))
+    model = read_model_info(save_tiny_model(tmp_path / "m", "llama_tied"))
     assert model.shapes[EMBEDDING] == (503, 32)
     assert HEAD not in model.shapes
 
@@ -230,7 +230,7 @@ def test_model_facts_have_the_shape_of_every_tensor(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pattern", ["lm_head.*", "model.embed_tokens.*"])
 def test_frozen_parameters_need_no_gradient_or_optimizer_state(pattern: str) -> None:
     # 40 of 100 elements are the embedding; the other 60 lie on two ranks, 30 each.
-    source = SourceFacts(
+    source = PackedSourceInfo(
         name="library", weight=1.0, samples=8, sequences=32, tokens=4000, loss_tokens=2000,
         held_out_samples=0, held_out_sequences=0,
     )  # fmt: skip
@@ -243,7 +243,7 @@ def test_frozen_parameters_need_no_gradient_or_optimizer_state(pattern: str) -> 
             "engine.accumulation_dtype=float32",
         ),
         model=facts(SHAPES, tied=True),
-        library=LibraryFacts(path="l", key="k", sources=(source,)),
+        library=PackedDatasetInfo(path="l", key="k", sources=(source,)),
     )
     gib = 2**30
     assert plan.parameters == 100

@@ -14,12 +14,12 @@ from ftdist.config.compose import compose
 from ftdist.errors import ConfigError, DataError, ModelError
 from ftdist.plan.describe import describe
 from ftdist.plan.plan import (
-    LibraryFacts,
-    ModelFacts,
+    ModelInfo,
+    PackedDatasetInfo,
+    PackedSourceInfo,
     Plan,
-    SourceFacts,
     make_plan,
-    read_model_facts,
+    read_model_info,
     row_shares,
 )
 
@@ -29,8 +29,8 @@ NEEDED = ["run.name=r", "model.path=m", "library.path=l", "cluster.device=cpu"]
 
 def _source(
     name: str = "library", *, weight: float = 1.0, sequences: int = 100, tokens: int = 400_000
-) -> SourceFacts:
-    return SourceFacts(
+) -> PackedSourceInfo:
+    return PackedSourceInfo(
         name=name,
         weight=weight,
         samples=3 * sequences,
@@ -42,11 +42,11 @@ def _source(
     )
 
 
-def _library(*sources: SourceFacts) -> LibraryFacts:
-    return LibraryFacts(path="/cache/k", key="k", sources=sources or (_source(),))
+def _library(*sources: PackedSourceInfo) -> PackedDatasetInfo:
+    return PackedDatasetInfo(path="/cache/k", key="k", sources=sources or (_source(),))
 
 
-MODEL = ModelFacts(
+MODEL = ModelInfo(
     parameters=2**30,
     largest_parameter=2**28,
     hidden_size=2048,
@@ -58,7 +58,9 @@ MODEL = ModelFacts(
 )
 
 
-def _plan(*overrides: str, model: ModelFacts = MODEL, library: LibraryFacts | None = None) -> Plan:
+def _plan(
+    *overrides: str, model: ModelInfo = MODEL, library: PackedDatasetInfo | None = None
+) -> Plan:
     return make_plan(compose([*NEEDED, *overrides]), model=model, library=library or _library())
 
 
@@ -291,7 +293,7 @@ def test_a_sequence_longer_than_the_context_is_refused_with_the_limit() -> None:
 
 def test_plan_and_facts_survive_json() -> None:
     library = _library(_source(), _source("replay", weight=0.3))
-    assert LibraryFacts.from_json(library.to_json()) == library
+    assert PackedDatasetInfo.from_json(library.to_json()) == library
     plan = _plan(library=library)
     assert Plan.from_json(plan.to_json()) == plan
 
@@ -338,7 +340,7 @@ def test_model_facts_come_from_the_headers_of_all_files(tmp_path: Path) -> None:
     index = {"weight_map": {"embed": "a.safetensors", "up": "b.safetensors"}}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
     _write_safetensors(tmp_path / "consolidated.safetensors", {"again": [1000]})
-    assert read_model_facts(_model(tmp_path)) == ModelFacts(
+    assert read_model_info(_model(tmp_path)) == ModelInfo(
         parameters=40 + 4 + 12 + 40,
         largest_parameter=40,
         hidden_size=4,
@@ -354,34 +356,34 @@ def test_model_facts_come_from_the_headers_of_all_files(tmp_path: Path) -> None:
 def test_model_facts_read_other_families_names(tmp_path: Path) -> None:
     _write_safetensors(tmp_path / "model.safetensors", {"wte": [10, 4]})
     gpt2 = {"model_type": "gpt2", "n_embd": 4, "n_layer": 3, "vocab_size": 10, "n_positions": 32}
-    facts = read_model_facts(_model(tmp_path, gpt2))
+    facts = read_model_info(_model(tmp_path, gpt2))
     assert (facts.hidden_size, facts.layers, facts.max_position, facts.tied) == (4, 3, 32, True)
     nested = {"model_type": "gemma3", "text_config": CONFIG, "tie_word_embeddings": True}
-    assert read_model_facts(_model(tmp_path, nested)).layers == 2
+    assert read_model_info(_model(tmp_path, nested)).layers == 2
 
 
 def test_an_unreadable_model_is_reported_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no model folder"):
-        read_model_facts(tmp_path / "absent")
+        read_model_info(tmp_path / "absent")
     with pytest.raises(ModelError, match=r"no config\.json"):
-        read_model_facts(tmp_path)
+        read_model_info(tmp_path)
     with pytest.raises(ModelError, match="has no weights"):
-        read_model_facts(_model(tmp_path))
+        read_model_info(_model(tmp_path))
     (tmp_path / "pytorch_model.bin").write_bytes(b"x")
     with pytest.raises(ModelError, match=r"pytorch_model\.bin, which hold pickled code"):
-        read_model_facts(tmp_path)
+        read_model_info(tmp_path)
     weights = tmp_path / "model.safetensors"
     for damaged in (b"", b"\x01", struct.pack("<Q", 99) + b"{}", struct.pack("<Q", 2) + b"[]"):
         weights.write_bytes(damaged)
         with pytest.raises(ModelError, match="not a whole safetensors file"):
-            read_model_facts(tmp_path)
+            read_model_info(tmp_path)
     _write_safetensors(weights, {"embed": [10, 4]}, missing_bytes=1)
     with pytest.raises(ModelError, match="bytes long and should be"):
-        read_model_facts(tmp_path)
+        read_model_info(tmp_path)
     index = {"weight_map": {"embed": "x.safetensors"}}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(ModelError, match=r"lacks 1 of 1 weight files: x\.safetensors"):
-        read_model_facts(tmp_path)
+        read_model_info(tmp_path)
 
 
 def test_planning_loads_no_torch() -> None:

@@ -21,7 +21,7 @@ from ftdist.config.schema import RunConfig, SourceConfig
 from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.packed_dataset import PackedLibrary, PackedSource
 from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, StorageError
-from ftdist.plan.plan import LibraryFacts
+from ftdist.plan.plan import PackedDatasetInfo
 from ftdist.prepare.chunking import cut_text
 from ftdist.prepare.main import main, prepare
 
@@ -393,7 +393,7 @@ def test_two_processes_at_once_make_one_folder(config: RunConfig, tmp_path: Path
     for process in started:
         _, told = process.communicate(timeout=120)
         assert process.returncode == 0, told.decode()
-    first, second = (LibraryFacts.from_json(out.read_text()) for out in outs)
+    first, second = (PackedDatasetInfo.from_json(out.read_text()) for out in outs)
     assert first == second
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [first.key]
     assert first.sources[0].samples == 500
@@ -429,7 +429,7 @@ def test_the_command_returns_facts_or_problems(config: RunConfig, tmp_path: Path
 
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
     assert main(files) == 0
-    assert LibraryFacts.from_json((tmp_path / "out.json").read_text()) == prepare(config)
+    assert PackedDatasetInfo.from_json((tmp_path / "out.json").read_text()) == prepare(config)
 
 
 def test_every_error_has_a_remedy(config: RunConfig, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from ftdist.config.compose import compose
 from ftdist.config.deepspeed_keys import OWNED, deepspeed_problems
 from ftdist.config.schema import RunConfig
-from ftdist.plan.plan import LibraryFacts, ModelFacts, Plan, SourceFacts, make_plan
+from ftdist.plan.plan import ModelInfo, PackedDatasetInfo, PackedSourceInfo, Plan, make_plan
 from ftdist.zero.ds_config import build_ds_config
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -16,7 +16,7 @@ NEEDED = ["run.name=r", "model.path=m", "library.path=l"]
 
 
 def _plan(config: RunConfig) -> Plan:
-    source = SourceFacts(
+    source = PackedSourceInfo(
         name="library",
         weight=1.0,
         samples=80,
@@ -26,7 +26,7 @@ def _plan(config: RunConfig) -> Plan:
         held_out_samples=4,
         held_out_sequences=2,
     )
-    model = ModelFacts(
+    model = ModelInfo(
         parameters=1_000_000,
         largest_parameter=200_000,
         hidden_size=64,
@@ -36,7 +36,7 @@ def _plan(config: RunConfig) -> Plan:
         model_type="llama",
         tied=True,
     )
-    library = LibraryFacts(path="/cache/k", key="k", sources=(source,))
+    library = PackedDatasetInfo(path="/cache/k", key="k", sources=(source,))
     return make_plan(config, model=model, library=library, device="cpu")
 
 

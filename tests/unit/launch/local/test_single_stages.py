@@ -12,10 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ftdist_launch.local import supervisor as supervising
+from ftdist_launch.local import leftover_ranks
+from ftdist_launch.local.leftover_ranks import SINGLE_STAGES, refuse_leftover_ranks
 from ftdist_launch.local.monitor import StopPolicy
 from ftdist_launch.local.processes import ProcessId, children_of
-from ftdist_launch.local.supervisor import SINGLE_STAGES, Supervisor, refuse_leftover_ranks
+from ftdist_launch.local.supervisor import Supervisor
 from ftdist_launch.rank_failures import exit_path, start_path
 from ftdist_launch.rank_process import RankInfo
 from ftdist_launch.run_setup import output_problems
@@ -213,7 +214,7 @@ def test_training_continues_when_its_ftdist_is_killed(run: RunDir) -> None:
 def test_a_leftover_single_stage_may_be_killed(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervising, "LEFTOVER_S", 0.5)
+    monkeypatch.setattr(leftover_ranks, "LEFTOVER_S", 0.5)
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as rank:
         own = ProcessId.from_pid(rank.pid)
         assert own is not None

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from ftdist_launch.attempts import newest_step
+from ftdist_launch.local.leftover_ranks import refuse_leftover_ranks
 from ftdist_launch.local.processes import ProcessId, children_of
-from ftdist_launch.local.supervisor import Finished, Supervisor, refuse_leftover_ranks
+from ftdist_launch.local.supervisor import Finished, Supervisor
 from ftdist_launch.rank_process import RankInfo, _is_hang
 from ftdist_launch.status import read_status
 

@@ -102,11 +102,11 @@ def test_a_recipe_typo_suggests_the_valid_values(typed: str, problem: str, remed
 
 
 def test_help_of_curate_lists_the_options_and_every_key_with_its_default() -> None:
-    told = run_hydra_flags(["--help"], form=CURATE)
+    told = run_hydra_flags(["--help"], command=CURATE)
     assert "\n  retention: none, recommended\n" in told
     assert [key for key in NONE if f"\n  retention.{key} [" not in told] == []
     assert "\n  retention.replay_fraction [0.2]: " in told
-    shown = run_hydra_flags(["retention=recommended", "--cfg", "job"], form=CURATE)
+    shown = run_hydra_flags(["retention=recommended", "--cfg", "job"], command=CURATE)
     assert "num_out_of_scope_answers: 1200" in shown
 
 
@@ -225,7 +225,7 @@ def test_train_and_plan_print_the_note_once(
     plan = plan_of(some_config(), ranks=1)
     monkeypatch.setattr(run_setup, "check_run", lambda *_, **__: None)
     monkeypatch.setattr(run_setup, "prepare_library", lambda _: plan.library)
-    monkeypatch.setattr(run_setup, "read_model_facts", lambda _: None)
+    monkeypatch.setattr(run_setup, "read_model_info", lambda _: None)
     monkeypatch.setattr(run_setup, "make_plan", lambda *_, **__: plan)
     said: list[str] = []
     for folder, roles in (("own", ["library"]), ("kept", ["library", "out_of_scope"])):

@@ -1,0 +1,133 @@
+"""The adapter to Hydra, and only importer of hydra and omegaconf: parse overrides and compose."""
+
+import contextlib
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftdist.config.keys import TRAIN, CommandSpec
+from ftdist.config.overrides import Parsed
+from ftdist.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hydra._internal.hydra import Hydra
+
+    __all__ = ["Hydra"]
+
+
+class CompositionError(Exception):
+    """Hydra cannot compose a config."""
+
+
+def conf_dir() -> Path:
+    """The folder of Hydra groups: inside the package when installed, next to it in a checkout.
+
+    Raises:
+        ConfigError: the installation lacks it.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "train.yaml").is_file():
+            return folder
+    raise ConfigError(f"No config found in {package}.", remedy="reinstall ftdist.")
+
+
+def group_options(command: CommandSpec = TRAIN) -> dict[str, tuple[str, ...]]:
+    """The groups of `conf/` in a command's config, each with the names of its options."""
+    folder = conf_dir()
+    return {
+        name: tuple(sorted(file.stem for file in (folder / name).glob("*.yaml")))
+        for name in command.groups
+    }
+
+
+@contextlib.contextmanager
+def open_hydra() -> Iterator["Hydra"]:
+    """Hydra initialized with `conf/`; its global state is restored afterwards."""
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    with initialize_config_dir(str(conf_dir()), job_name="ftdist", version_base="1.3"):
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None, "initialize_config_dir makes one"
+        yield hydra
+
+
+def compose_values(overrides: list[str], *, hydra: "Hydra", command: CommandSpec) -> dict[str, Any]:
+    """The values that Hydra composes of `conf/` and the overrides, without its own.
+
+    Raises:
+        CompositionError: with Hydra's reason.
+    """
+    from hydra.errors import HydraException
+    from hydra.types import RunMode
+    from omegaconf import OmegaConf, open_dict
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        tree = hydra.compose_config(
+            config_name=command.verb,
+            overrides=overrides,
+            run_mode=RunMode.RUN,
+            from_shell=False,
+            with_log_configuration=False,
+        )
+        with open_dict(tree):
+            del tree["hydra"]
+        values = OmegaConf.to_container(tree, resolve=True, throw_on_missing=False)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise CompositionError(" ".join(str(error).split())) from None
+    assert isinstance(values, dict), "conf/train.yaml is a mapping"
+    return {str(key): value for key, value in values.items()}
+
+
+def split_sweep(overrides: list[str], *, hydra: "Hydra") -> list[list[str]]:
+    """The overrides of each run of a sweep; those as given if Hydra cannot parse them."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    parser = OverridesParser.create(config_loader=hydra.config_loader)
+    try:
+        (runs,) = BasicSweeper.split_arguments(parser.parse_overrides(overrides), None)
+    except HydraException:
+        return [overrides]  # the usual checks report what cannot be parsed
+    return [list(run) for run in runs]
+
+
+def flag_parser() -> ArgumentParser:
+    """Hydra's own parser of command line flags."""
+    from hydra._internal.utils import get_args_parser
+
+    parser: ArgumentParser = get_args_parser()
+    return parser
+
+
+def quoted(text: str) -> str:
+    """A text in quotes, for Hydra's grammar."""
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    return QuotedString(text=text, quote=Quote.single).with_quotes()
+
+
+def parse_override(text: str, as_text: bool) -> Parsed | None:
+    """One override by Hydra's grammar, the value quoted first if `as_text`; None: unreadable."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    if as_text:
+        name, _, value = text.partition("=")
+        text = f"{name}={quoted(value)}"
+    try:
+        (override,) = OverridesParser.create().parse_overrides([text])
+    except HydraException:
+        return None
+    if override.package is not None:
+        return None
+    return Parsed(
+        line=text,
+        value=override.value(),
+        several=override.is_sweep_override(),
+        deletes=override.is_delete(),
+    )

@@ -1,0 +1,61 @@
+"""Preflight checks of the commands that use a trained run: export, compare, merge and chat."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ftdist.checkpoint.store import CheckpointStore
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ConfigError, FtdistError, ModelError
+from ftdist.evaluation.eval_set import read_eval_set
+from ftdist.rundir import RunDir
+
+
+def export_problems(run: RunDir) -> Iterator[FtdistError]:
+    """A run without a checkpoint to export."""
+    if not CheckpointStore(run.checkpoints, keep=1).committed():
+        yield ConfigError(
+            f"Run {run.name} has no checkpoint to export yet.",
+            remedy=f"train it first with `ftdist resume {run.name}`; `ftdist status {run.name}` "
+            "shows its progress.",
+        )
+
+
+def export_missing(run: RunDir, *, verb: str) -> Iterator[FtdistError]:
+    """A run without an exported model.
+
+    Args:
+        run: the run.
+        verb: what needs the model, such as "compare".
+    """
+    if not (run.export / "config.json").is_file():
+        yield ConfigError(
+            f"Run {run.name} has no exported model to {verb}.",
+            remedy=f"export it first with `ftdist export {run.cli_name}`.",
+        )
+
+
+def base_missing(run: RunDir, config: RunConfig, *, remedy: str) -> Iterator[FtdistError]:
+    """A run whose base model no longer exists."""
+    if not Path(config.model.path).is_dir():
+        yield ModelError(
+            f"The base model of run {run.name} is no longer in {config.model.path}.", remedy=remedy
+        )
+
+
+def compare_problems(
+    run: RunDir, config: RunConfig, *, exported: bool = True
+) -> Iterator[FtdistError]:
+    """A run without an exported model, its base model or evaluation questions.
+
+    Args:
+        run: the run.
+        config: selects the questions.
+        exported: whether the exported model must exist already.
+    """
+    if exported:
+        yield from export_missing(run, verb="compare")
+    yield from base_missing(run, config, remedy="put it back: the tuned model is compared with it.")
+    try:
+        read_eval_set(config.eval, library=Path(config.library.path))
+    except FtdistError as error:
+        yield error
