@@ -3,9 +3,9 @@
 They depend neither on world size and micro-batches nor on earlier steps, so a resumed or resized
 run sees exactly the sequences that an uninterrupted one would have seen.
 
-Rows are numbered through all steps: step `s` holds rows `s * global_sequences` to `(s + 1) * global_sequences - 1`. Which source a row comes
-from follows the shares evenly; a source's own rows go through all its sequences, newly shuffled in
-each pass.
+Rows are numbered through all steps: step `s` holds rows `s * global_sequences` to
+`(s + 1) * global_sequences - 1`. The source of each row follows the shares evenly; the rows of a
+source go through all its sequences, reshuffled in each pass.
 """
 
 from collections.abc import Sequence
@@ -73,7 +73,8 @@ def rank_micro_batches(
     """The part of a step's sequences that one rank computes, cut into micro-batches.
 
     Rows are assigned in order, `micro_batch_size` to each rank in turn. Every rank gets
-    `micro_steps` lists, so that all take part in the same collectives; lists are empty once rows run out.
+    `micro_steps` lists, so that all take part in the same collectives; once rows run out, lists
+    are empty.
 
     Raises:
         ValueError: there are more rows than micro-batches hold.
