@@ -1,7 +1,6 @@
-"""Benchmarks that the user names: tasks of lm-eval, from local files, asked of a loaded model.
+"""Run the user's lm-eval tasks from local files on a loaded model.
 
-https://github.com/EleutherAI/lm-evaluation-harness. Loaded only where tasks are asked; it is an
-extra of its own.
+https://github.com/EleutherAI/lm-evaluation-harness is an optional extra, imported only for tasks.
 """
 
 import glob
@@ -21,12 +20,12 @@ from ftdist.errors import ConfigError, DataError, FtdistError
 SUFFIXES = (".yaml", ".yml")
 
 KEY_FORMAT = 2
-"""Counts up whenever a task's kept outcomes would no longer be what they are now."""
+"""Increase it whenever cached outcomes become incomparable with new ones."""
 
 Outcomes = dict[str, list[bool]]
 """By "TASK/METRIC", whether the model was right, document by document.
 
-"TASK/METRIC,FILTER", as lm-eval writes it, where a task filters answers in ways of its own.
+"TASK/METRIC,FILTER", in lm-eval's notation, if the task has several filters.
 """
 
 
@@ -34,8 +33,8 @@ def find_tasks(entries: Sequence[str]) -> tuple[Path, ...]:
     """The task files that `eval.lm_eval_tasks` names: files, and those in folders.
 
     Raises:
-        DataError: there is no such file, or none in a folder; one cannot be read; two of them
-            give their tasks one name.
+        DataError: a file is missing or cannot be read, a folder has none, or two files use
+            the same task name.
         ConfigError: lm-eval is not installed.
     """
     if not entries:
@@ -46,14 +45,14 @@ def find_tasks(entries: Sequence[str]) -> tuple[Path, ...]:
         path = Path(entry).expanduser().resolve()
         files = [path] if path.is_file() else sorted(_task_files(path))
         if not files:
-            raise DataError(f"There is no task file {entry}, nor one in it.", remedy=remedy)
+            raise DataError(f"{entry} is not a task file and contains none.", remedy=remedy)
         found |= dict.fromkeys(files)
     if find_spec("lm_eval") is None:
         raise ConfigError(
             "eval.lm_eval_tasks needs lm-eval, which is not installed.",
             remedy="pip install 'ftdist[lm-eval]', or leave eval.lm_eval_tasks out.",
         )
-    _refuse_one_name_twice(list(found))
+    _check_unique_names(list(found))
     return tuple(found)
 
 
@@ -63,8 +62,8 @@ def _task_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _refuse_one_name_twice(files: Sequence[Path]) -> None:
-    """Outcomes are kept by the task's name: of two that share one, one would be lost."""
+def _check_unique_names(files: Sequence[Path]) -> None:
+    """Reject duplicate task names, because outcomes are stored by name."""
     by_name: dict[str, Path] = {}
     for file in files:
         keys: dict[str, Any] = {}
@@ -76,17 +75,17 @@ def _refuse_one_name_twice(files: Sequence[Path]) -> None:
         first = by_name.setdefault(name, file)
         if first != file:
             raise DataError(
-                f"The name {name} is that of two tasks, in {first} and in {file}.",
+                f"Two tasks have the name {name}, in {first} and in {file}.",
                 remedy="give one of them another name (task: NAME), or leave it out of "
                 "eval.lm_eval_tasks.",
             )
 
 
 def tasks_key(files: Sequence[Path]) -> str:
-    """Changes whenever what the tasks are made of does; sha256.
+    """SHA-256 key of everything that the tasks' outcomes depend on.
 
-    That is lm-eval itself; what they and the files that they include say; and, as sizes and times
-    tell, what lies beside these and the data that they name.
+    It covers the lm-eval version, the contents of the task files and their includes, and the
+    sizes and times of the files next to them and of the data that they name.
 
     Raises:
         DataError: a file cannot be read.
@@ -110,16 +109,16 @@ def tasks_key(files: Sequence[Path]) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Leaves out what `!function` and the like name: nothing is run in order to read a file."""
+    """Ignores `!function` and other tags, so that reading a file never runs code."""
 
 
 _Loader.add_multi_constructor("!", lambda *_: None)
 
 
 def _with_included(file: Path, *, by: tuple[Path, ...] = ()) -> dict[Path, dict[str, Any]]:
-    """What a task file says, and before it, as it overrides them, the files that it includes."""
+    """The keys of a task file, preceded by those of its includes, which it overrides."""
     if file in by:
-        return {}  # a circle, of which lm-eval tells
+        return {}  # a cycle, which lm-eval reports
     remedy = "name task files of lm-eval (*.yaml), with what they include, in eval.lm_eval_tasks."
     try:
         keys = yaml.load(file.read_bytes(), Loader=_Loader)
@@ -142,7 +141,7 @@ def _with_included(file: Path, *, by: tuple[Path, ...] = ()) -> dict[Path, dict[
 
 
 def _data_of(keys: Any) -> Iterator[Path]:
-    """Local files of data that a task file names; those of a group's tasks lie deeper in it."""
+    """Local data files that a task file names, including those of a group's nested tasks."""
     if isinstance(keys, dict):
         yield from _files_below(keys.get("dataset_path"))
         arguments = keys.get("dataset_kwargs")
@@ -154,7 +153,7 @@ def _data_of(keys: Any) -> Iterator[Path]:
             for name in names:
                 pattern = str(_home(str(folder or "")) / name)
                 for meant in (pattern, glob.escape(pattern)):
-                    # Path.glob takes no whole paths.
+                    # Path.glob takes no absolute patterns.
                     yield from map(Path, glob.iglob(meant, recursive=True))  # noqa: PTH207
     if isinstance(keys, dict | list):
         for part in keys.values() if isinstance(keys, dict) else keys:
@@ -167,12 +166,12 @@ def _files_below(folder: Any) -> Iterator[Path]:
 
 
 def _home(path: str) -> Path:
-    """A path whose `~` is the home; one of a user that there is not stays as it is."""
+    """The path with `~` expanded; unchanged for an unknown user."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises an error
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """A text, or those in a list or in the values of a mapping."""
+    """The strings in a value, a list or the values of a mapping."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):
@@ -181,22 +180,21 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def ask_tasks(model: Any, tokenizer: Any, files: Sequence[Path], *, batch: int) -> Outcomes:
-    """What a model gets right in each task.
+    """Run the tasks on a model and return the outcome of every document.
 
     Args:
         model: a loaded transformers model, in evaluation mode.
         tokenizer: of the model.
-        files: of the tasks; paths of data in them are taken from where the command was typed.
-        batch: documents computed at once.
+        files: task files; data paths in them are relative to the working directory.
+        batch: documents per batch.
 
     Returns:
-        The documents' outcomes for each metric that says right or wrong of a document, and for
-        each of the task's filters.
+        The documents' outcomes for each binary metric and each of the task's filters.
 
     Raises:
-        DataError: lm-eval cannot run a task, or a task has no metric of right and wrong.
+        DataError: lm-eval cannot run a task, or a task has no binary metric.
     """
-    # What it would say of versions, defaults and missing git folders is of no use here.
+    # Its messages about versions, defaults and missing git folders are irrelevant here.
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     os.environ.setdefault("TQDM_DISABLE", "1")
     from lm_eval import simple_evaluate
@@ -229,7 +227,7 @@ def _outcomes(samples: dict[str, list[dict[str, Any]]], *, file: Path) -> Outcom
     found: Outcomes = {}
     for task, rows in samples.items():
         by_filter: dict[str, list[dict[str, Any]]] = {}
-        for row in rows:  # all documents come once for each filter
+        for row in rows:  # every document occurs once per filter
             by_filter.setdefault(row["filter"], []).append(row)
         metrics = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
         binary = {
@@ -240,8 +238,8 @@ def _outcomes(samples: dict[str, list[dict[str, Any]]], *, file: Path) -> Outcom
         }
         if not binary:
             raise DataError(
-                f"The task {task} in {file} says of no document whether it is right: its metrics "
-                f"are {', '.join(metrics) or 'none'}.",
+                f"The task {task} in {file} has no metric that marks each document right or "
+                f"wrong: its metrics are {', '.join(metrics) or 'none'}.",
                 remedy="give it a metric such as acc or exact_match, or leave it out.",
             )
         found |= binary
@@ -249,8 +247,8 @@ def _outcomes(samples: dict[str, list[dict[str, Any]]], *, file: Path) -> Outcom
 
 
 def _right_or_wrong(values: Sequence[Any]) -> list[bool] | None:
-    """The values as outcomes; None where one of them is neither 0 nor 1."""
+    """The values as outcomes; None if any is neither 0 nor 1."""
     if not values or any(value not in (0, 1) for value in values):
         return None
-    # Some come as numpy's, which JSON cannot hold.
+    # Some are numpy booleans, which JSON cannot represent.
     return [bool(value == 1) for value in values]

@@ -1,15 +1,15 @@
-"""Models between base and tuned, each measured: what is gained against what is kept.
+"""Evaluate interpolations between the base and the tuned model, and save the best one.
 
-    runs/R/merge/measured.jsonl       every alpha's scores, as soon as it is measured, and of which
-                                      export and questions they are
-    runs/R/merge/model/               the chosen one, a Hugging Face model folder
-    runs/R/merge/model/points.json    the scores that it was chosen by, and why
+    runs/R/merge/measured.jsonl       scores of every alpha, appended as each is evaluated, with
+                                      fingerprints of the export and the evaluation set
+    runs/R/merge/model/               the chosen merged model, a Hugging Face model folder
+    runs/R/merge/model/points.json    scores of all candidates, and the choice
 
-Which one is chosen: `frontier.choose`; never alpha 0, which is the base. What is gained is recall
-(with the right page, where pages are known) less what leaks, or is declined, where the base
-answers. Where none keeps enough, the one whose general loss is least. `retention_ok` in
-`points.json` says which case it was; it is null where nothing of what is kept was measured. Choice
-and model appear in one step, so that they never tell of two merged models.
+`selection.choose` makes the choice, never alpha 0, which is the base. The gain is fact accuracy
+(with the right page, where pages are known) less the rate of leaks and refusals where the base
+answers. If no candidate retains enough general knowledge, the one with the lowest general loss is
+chosen. `retention_ok` in `points.json` tells these cases apart; it is null if neither general loss
+nor general questions were evaluated. Choice and model are replaced together, atomically.
 """
 
 import json
@@ -39,7 +39,7 @@ from ftdist.evaluation.selection import (
     choose,
     has_loss,
     has_questions,
-    nearest,
+    lowest_loss,
 )
 from ftdist.inference.model_fingerprint import model_fingerprint
 from ftdist.inference.model_folder import resolve_model_folder
@@ -51,22 +51,22 @@ from ftdist.observe.score_table import score_table
 from ftdist.rundir import RunDir
 
 FORMAT = 1
-"""Counts up whenever what was measured would no longer be what is measured now."""
+"""Increase it whenever stored scores become incomparable with new ones."""
 
 
 def merge_models(run_dir: Path) -> None:
-    """Measure the merged models of a run, and keep the one that is chosen.
+    """Evaluate the merged models of a run and save the best one.
 
-    What an earlier attempt has measured of the same export, by the same questions, stands.
+    Scores of the same export on the same evaluation set are reused.
 
     Args:
-        run_dir: of a run that has been exported. The keys in `merge/merge.json`, if there is
-            one, override the run's config.
+        run_dir: directory of an exported run. The keys in `merge/merge.json`, if it
+            exists, override the run's config.
 
     Raises:
-        ConfigError: an alpha is none, or all are 0.
-        DataError: a probe cannot be used.
-        ModelError: base and tuned model do not fit each other, or one cannot be loaded.
+        ConfigError: an alpha is invalid, or all are 0.
+        DataError: a probe is invalid.
+        ModelError: base and tuned model do not match, or one cannot be loaded.
         StorageError: the disk is full.
     """
     run, started = RunDir(run_dir), time.monotonic()
@@ -77,15 +77,15 @@ def merge_models(run_dir: Path) -> None:
     base_model = resolve_model_folder(config.model.path, config.model.revision)
     run.merge.mkdir(exist_ok=True)
     remove_stale_dirs(run.merge, name=run.merged_model.name)
-    of = _measured_of(run, config, eval_set, settings, base_model=base_model)
+    of = _fingerprints(run, config, eval_set, settings, base_model=base_model)
     measured = {
         row["point"]["alpha"]: row["point"]
         for row in read_json_lines(run.merge_candidates)
         if of.items() <= row.items()
     }
     alphas = list(dict.fromkeys(config.merge.alphas))
-    if known_ones := [f"{alpha:g}" for alpha in alphas if alpha in measured]:
-        log(f"merge: {', '.join(known_ones)}: measured before, read from {run.merge_candidates}")
+    if known := [f"{alpha:g}" for alpha in alphas if alpha in measured]:
+        log(f"merge: {', '.join(known)}: reusing the scores in {run.merge_candidates}")
     if missing := [alpha for alpha in alphas if alpha not in measured]:
         measured |= _measure(
             run, config, eval_set, settings, base_model=base_model, of=of, alphas=missing
@@ -97,7 +97,7 @@ def merge_models(run_dir: Path) -> None:
         _write_chosen(run, config, base_model=base_model, choice=choice)
     if (run.report / "scores.json").is_file():
         write_page(run)
-    reason = "no merged model keeps enough: " if choice["retention_ok"] is False else ""
+    reason = "no merged model retains enough: " if choice["retention_ok"] is False else ""
     chosen = f"{points[choice['chosen']]['alpha']:g}"
     replaced = f" in place of {before.chosen}" if before and before.chosen != chosen else ""
     log(
@@ -106,11 +106,11 @@ def merge_models(run_dir: Path) -> None:
     )
 
 
-def _measured_of(
+def _fingerprints(
     run: RunDir, config: RunConfig, eval_set: EvalSet, settings: EvalConfig, *, base_model: Path
 ) -> dict[str, str]:
-    """What scores hang on, but for alpha: the export, and what was asked of it, as fingerprints."""
-    asked = {
+    """Fingerprints of what scores depend on except alpha: the export and the requests."""
+    request = {
         "format": FORMAT,
         "made_by": MADE_BY,
         "base": model_fingerprint(base_model),
@@ -123,7 +123,7 @@ def _measured_of(
         "device": choose_device(config.cluster.device),
     }
     with storage_errors("read", run.export):
-        return {"export": model_fingerprint(run.export), "asked": fingerprint(asked)}
+        return {"export": model_fingerprint(run.export), "asked": fingerprint(request)}
 
 
 def _measure(
@@ -136,10 +136,10 @@ def _measure(
     of: dict[str, str],
     alphas: Sequence[float],
 ) -> dict[float, Scores]:
-    """Scores of each alpha against the base, written down one by one."""
+    """Evaluate each alpha against the base, and append its scores as soon as they exist."""
     device = choose_device(config.cluster.device)
-    of_base = base_answers(config, eval_set, settings, run=run, device=device)
-    base = judge_all(eval_set, of_base)
+    answers_of_base = base_answers(config, eval_set, settings, run=run, device=device)
+    base = judge_all(eval_set, answers_of_base)
     candidate_dir = run.merge / "model.partial"
     measured = {}
     try:
@@ -161,24 +161,24 @@ def _measure(
 
 
 def with_choice(points: Sequence[Scores], *, max_loss_increase: float) -> dict[str, Any]:
-    """All points, which one is taken, and whether one keeps enough; None: nothing tells.
+    """All candidates, the chosen one, and whether it retains enough; None: not evaluated.
 
-    The base itself, at alpha 0, is measured for the curve and never taken.
+    The base itself, at alpha 0, is evaluated for the curve and never chosen.
     """
     indices = [index for index, point in enumerate(points) if point["alpha"] > 0]
     merged = [points[index] for index in indices]
     chosen = choose(merged, max_loss_increase=max_loss_increase, order="alpha")
-    tells = any(has_loss(point) or has_questions(point) for point in points)
+    is_evaluated = any(has_loss(point) or has_questions(point) for point in points)
     return {
         "candidates": points,
-        "chosen": indices[nearest(merged) if chosen is None else chosen],
-        "retention_ok": chosen is not None if tells else None,
+        "chosen": indices[lowest_loss(merged) if chosen is None else chosen],
+        "retention_ok": chosen is not None if is_evaluated else None,
         "max_loss_increase": max_loss_increase,
     }
 
 
 def gain_score(eval_set: EvalSet, judged: JudgedAnswers) -> float:
-    """Share of the recall probes that are right, with the right page where there is one."""
+    """Share of right fact probes, with the right page where the known answer cites one."""
     right = [
         verdict.right if verdict.page is None else verdict.page
         for probe, verdict in zip(eval_set.probes, judged.probes, strict=True)
@@ -204,7 +204,7 @@ def _summary(scores: Scores) -> str:
 def _write_chosen(
     run: RunDir, config: RunConfig, *, base_model: Path, choice: dict[str, Any]
 ) -> None:
-    """Put the chosen merged model in place of the one before, with why, whole or not at all."""
+    """Atomically replace the saved merged model and its scores with the chosen one."""
     point = choice["candidates"][choice["chosen"]]
     with atomic_dir(run.merged_model, private=config.run.private, replace=True) as tmp:
         write_merged_model(base_model, run.export, tmp, alpha=point["alpha"])
@@ -212,12 +212,12 @@ def _write_chosen(
         if card.is_file():
             shown = [row.cells for row in score_table(point)]
             text = with_scores(card.read_text(encoding="utf-8"), shown)
-            write_whole(card, f"{text}\n{_MIXED.format(alpha=point['alpha'])}\n")
+            write_whole(card, f"{text}\n{_CARD_NOTE.format(alpha=point['alpha'])}\n")
         write_whole(tmp / POINTS_NAME, json.dumps(choice, indent=2) + "\n")
         set_modes(tmp, private=config.run.private)
 
 
-_MIXED = (
-    "These weights are base + {alpha:g} (tuned - base), mixed by `ftdist merge`; the scores are "
-    "those of the mixture, which was chosen on the same questions."
+_CARD_NOTE = (
+    "These weights are base + {alpha:g} (tuned - base), merged by `ftdist merge`; the scores are "
+    "those of the merged model, which was chosen on the same questions."
 )

@@ -1,4 +1,4 @@
-"""Ask one model everything that an evaluation asks, on one or several replicas."""
+"""Evaluate one model on an evaluation set, on one or several replicas."""
 
 import os
 import sys
@@ -18,12 +18,12 @@ from ftdist.inference.replicas import ReplicaPlan, plan_replicas
 from ftdist.io.worker_pool import map_in_order
 
 GENERAL_BATCHES = 4
-"""General questions are short and no answer is generated: so many times more go together."""
+"""Batch size factor for general questions, which are short and need no generation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Replica:
-    """One copy of a model, and its share of what is requests."""
+    """One replica of a model and its share of the requests."""
 
     requests: EvalRequests
     model: str
@@ -47,41 +47,42 @@ def ask(
     system_prompt: str | None = None,
     chat_template: str | None = None,
 ) -> Answers:
-    """What one model answers to every probe, and how likely it finds choices and texts.
+    """Generate one model's answers to all probes, and score its choices and texts.
 
-    Copies of it answer side by side, each in a process of its own, where there is room for some.
+    If there is room for several replicas, they run in parallel, each in its own process.
 
     Raises:
-        ModelError: it cannot be loaded, or a copy of it ended.
+        ModelError: it cannot be loaded, or a replica died.
         DataError: a question leaves no room for an answer.
     """
     started = time.monotonic()
     requests = EvalRequests.from_inputs(eval_set)
-    copies = plan_replicas(Path(model), device=device, num_replicas=settings.num_replicas)
+    replica_plan = plan_replicas(Path(model), device=device, num_replicas=settings.num_replicas)
     shares = [
         _Replica(
-            requests=requests.share(number, of=copies.count),
+            requests=requests.share(number, of=replica_plan.count),
             model=model,
             settings=settings,
-            name=name if copies.count == 1 else f"{name} {number + 1}/{copies.count}",
+            name=name if replica_plan.count == 1 else f"{name} {number + 1}/{replica_plan.count}",
             device=device,
             gpu=gpu,
-            split_over_gpus=copies.split_over_gpus,
-            threads=settings.num_threads or max(1, len(os.sched_getaffinity(0)) // copies.count),
+            split_over_gpus=replica_plan.split_over_gpus,
+            threads=settings.num_threads
+            or max(1, len(os.sched_getaffinity(0)) // replica_plan.count),
             system_prompt=system_prompt,
             chat_template=chat_template,
         )
-        for number, gpu in enumerate(copies.gpus)
+        for number, gpu in enumerate(replica_plan.gpus)
     ]
-    log(f"compare: {name}: loading {model}{_replicas_text(copies)}")
-    if copies.count == 1:
+    log(f"compare: {name}: loading {model}{_replicas_text(replica_plan)}")
+    if replica_plan.count == 1:
         answers = [_answers_of_replica(shares[0])]
     else:
-        # Where memory is too little for all, it is too little again: none is tried twice.
+        # A retry would run out of memory again.
         results = map_in_order(
             _answers_of_replica,
             shares,
-            processes=copies.count,
+            processes=replica_plan.count,
             on_crash=_no_answers,
             retry=False,
         )
@@ -89,16 +90,16 @@ def ask(
     return Answers.merged(answers, took_s=time.monotonic() - started)
 
 
-def _replicas_text(copies: ReplicaPlan) -> str:
-    if copies.split_over_gpus:
+def _replicas_text(plan: ReplicaPlan) -> str:
+    if plan.split_over_gpus:
         return ", over all GPUs"
-    return f", {copies.count} copies" if copies.count > 1 else ""
+    return f", {plan.count} replicas" if plan.count > 1 else ""
 
 
 def _no_answers(replica: _Replica) -> Answers:
     raise ModelError(
-        f"The process of {replica.name} ended while it answered; its memory ran out, perhaps.",
-        remedy="set eval.num_replicas or eval.batch_size lower, then compare again.",
+        f"The process of {replica.name} died during the evaluation, perhaps out of memory.",
+        remedy="lower eval.num_replicas or eval.batch_size, then rerun the comparison.",
     )
 
 
@@ -107,11 +108,11 @@ def _answers_of_replica(replica: _Replica) -> Answers:
         return _answers(replica)
     except OutOfGpuMemory as error:
         raise ModelError(
-            f"{replica.name}: the memory of its GPU ran out while it answered.",
-            remedy="set eval.batch_size lower, then compare again.",
+            f"{replica.name} ran out of GPU memory during the evaluation.",
+            remedy="lower eval.batch_size, then rerun the comparison.",
         ) from error
     finally:
-        give_memory_back()  # the next model must not stand beside this one
+        give_memory_back()  # before the next model is loaded
 
 
 def _answers(replica: _Replica) -> Answers:
@@ -127,7 +128,10 @@ def _answers(replica: _Replica) -> Answers:
         threads=replica.threads,
     )
     if hf_model.is_offloaded:
-        log(f"compare: {name}: the GPUs here do not hold all of it, and the rest makes it slow")
+        log(
+            f"compare: {name}: the model does not fit on the GPUs; the offloaded part makes the "
+            "evaluation slow"
+        )
     hf_model.check_room(requests.questions, max_tokens=settings.max_new_tokens)
     batch = settings.batch_size
     answers = hf_model.answer_with_truncation(
@@ -162,7 +166,7 @@ def _answers(replica: _Replica) -> Answers:
 def _tasks(hf_model: HFModel, files: Sequence[Path], *, batch: int, name: str) -> Outcomes:
     if not files:
         return {}
-    log(f"compare: {name}: {len(files)} tasks of lm-eval")
+    log(f"compare: {name}: {len(files)} lm-eval tasks")
     return ask_tasks(hf_model.model, hf_model.tokenizer, files, batch=batch)
 
 
@@ -174,7 +178,7 @@ def _rank(
     batch: int,
     what: str,
 ) -> list[list[float]]:
-    """Likelihoods of the choices of those questions that have some; of the others, none."""
+    """Log-likelihoods of each question's choices; empty for a question without choices."""
     indices = [index for index, row in enumerate(choices) if row]
     ranked = hf_model.choice_loglikelihoods(
         [questions[index] for index in indices],
@@ -187,7 +191,7 @@ def _rank(
 
 
 class _Progress:
-    """Says on stdout how many questions are done and how long the rest will take."""
+    """Prints the number of finished questions and the estimated time left."""
 
     def __init__(self, what: str, *, total: int) -> None:
         self._what, self._total, self._done = what, total, 0
@@ -201,6 +205,6 @@ class _Progress:
 
 
 def log(line: str) -> None:
-    """Say a line of progress."""
+    """Print a line of progress."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()

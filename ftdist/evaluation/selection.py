@@ -1,4 +1,4 @@
-"""Which of several models to take: what each gains of the library against what it keeps."""
+"""Select the best of several models by gain on the library and retained general knowledge."""
 
 import math
 from collections.abc import Sequence
@@ -7,28 +7,28 @@ from typing import Any
 from ftdist.errors import ConfigError
 
 Scores = dict[str, Any]
-"""Of one model against the base, as `tally` gives them; `gain_score`: how much of the
+"""Scores of one model against the base, from `aggregate_scores`; `gain_score`: how much of the
 library it has learned; higher is better.
 """
 
 
-MAX_GENERAL_LOSS_RATE = 0.03
-"""Share of the general questions that a model may have lost, at the interval's lower end."""
+MAX_ACCURACY_DROP = 0.03
+"""Largest acceptable loss of general accuracy, at the lower end of the interval."""
 
 MIN_GENERAL_QUESTIONS = 1000
-"""General questions; the interval of their difference is then about 0.02 to either side."""
+"""General questions at which the interval of the difference is about 0.02 to either side."""
 
 
 def choose(points: Sequence[Scores], *, max_loss_increase: float, order: str) -> int | None:
-    """Place of the point to take: of those that keep, the one that gains most.
+    """Index of the best point: of those that retain enough, the one with the largest gain.
 
     Args:
         points: scores of models.
-        max_loss_increase: in nats a token; see `keeps`.
-        order: name of what points are in order of; of equal ones, the first is taken.
+        max_loss_increase: in nats per token; see `retains_general_knowledge`.
+        order: name of the score that orders the points; ties go to the first.
 
     Returns:
-        None where no point keeps.
+        None if no point retains enough.
     """
     indices = sorted(range(len(points)), key=lambda index: float(points[index][order]))
     eligible = [
@@ -40,7 +40,7 @@ def choose(points: Sequence[Scores], *, max_loss_increase: float, order: str) ->
 
 
 def check_alphas(alphas: Sequence[float]) -> None:
-    """Refuse alphas of which none can be kept: at 0 there is the base, measured for the curve.
+    """Reject alphas without a merged model: alpha 0 is the base, evaluated for the curve.
 
     Raises:
         ConfigError: there is none above 0.
@@ -48,16 +48,15 @@ def check_alphas(alphas: Sequence[float]) -> None:
     if not any(alpha > 0 for alpha in alphas):
         shown = ",".join(f"{alpha:g}" for alpha in alphas)
         raise ConfigError(
-            f"merge.alphas=[{shown}] leaves no merged model to keep: an alpha of 0 is the "
-            "base itself.",
+            f"merge.alphas=[{shown}] leaves no merged model to choose: alpha 0 is the base itself.",
             remedy="add one above 0, such as merge.alphas=[0,0.5,1].",
         )
 
 
-def nearest(points: Sequence[Scores]) -> int:
-    """Place of the merged model to take where none keeps enough: that of the least general loss.
+def lowest_loss(points: Sequence[Scores]) -> int:
+    """Index of the merged model with the lowest general loss, if none retains enough.
 
-    Of equal ones, as where it was not measured, the nearest to the base.
+    Ties, as without a general loss, go to the one nearest to the base.
     """
     return min(
         range(len(points)), key=lambda index: (loss_increase(points[index]), points[index]["alpha"])
@@ -65,7 +64,7 @@ def nearest(points: Sequence[Scores]) -> int:
 
 
 def gain(scores: Scores) -> float:
-    """What is known of the library, less what leaks, or is declined, where the base answers."""
+    """The gain score less the rate of leaks and refusals where the base answers."""
     tuned = scores.get("tuned", {})
     return float(scores["gain_score"]) - float(
         tuned.get("out_of_scope_failure_rate", tuned.get("leak_rate", 0.0))
@@ -73,19 +72,19 @@ def gain(scores: Scores) -> float:
 
 
 def retains_general_knowledge(scores: Scores, *, max_loss_increase: float) -> bool:
-    """Whether what the base knew is there still, as far as was measured.
+    """Whether the model retains the base's general knowledge, as far as was evaluated.
 
-    Its general loss is at most `max_loss_increase` above the base's, its general questions are
-    not clearly worse: the interval of the difference does not lie below 0, nor, where `ENOUGH`
-    were asked to tell, does it reach down to -`MAX_LOST`.
+    Its general loss is at most `max_loss_increase` above the base's, and its general accuracy is
+    not clearly worse: the interval of the difference is not below 0 and, with at least
+    `MIN_GENERAL_QUESTIONS` questions, does not reach -`MAX_ACCURACY_DROP`.
     """
     general = scores["paired"].get("general_mc_accuracy")
-    is_kept = general is None or (
+    is_retained = general is None or (
         general["high_95"] >= 0
-        and (general["n"] < MIN_GENERAL_QUESTIONS or general["low_95"] > -MAX_GENERAL_LOSS_RATE)
+        and (general["n"] < MIN_GENERAL_QUESTIONS or general["low_95"] > -MAX_ACCURACY_DROP)
     )
     return (
-        is_kept
+        is_retained
         and loss_increase(scores) <= max_loss_increase
         and math.isfinite(scores["gain_score"])
     )
@@ -97,11 +96,11 @@ def has_loss(scores: Scores) -> bool:
 
 
 def has_questions(scores: Scores) -> bool:
-    """Whether general questions were asked."""
+    """Whether general questions were evaluated."""
     return "general_mc_accuracy" in scores["paired"]
 
 
 def loss_increase(scores: Scores) -> float:
-    """General loss above the base's, in nats a token; 0 where it was not measured."""
+    """Increase of general loss over the base, in nats per token; 0 if not measured."""
     loss = scores.get("general_nll")
     return 0.0 if loss is None else float(loss["difference"])

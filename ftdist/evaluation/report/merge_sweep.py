@@ -156,17 +156,21 @@ def _choice(alpha: str, points: Sequence[Scores], *, record: dict[str, Any]) -> 
     enough = ", and ".join(limits)
     if not limits:
         reason = (
-            f"Kept is alpha {alpha}, the one that gains most. What it keeps of the base was not "
-            "measured: neither general loss nor general questions."
+            f"Alpha {alpha} was chosen for the largest gain. Retention was not measured: there is "
+            "neither general loss nor general questions."
         )
     elif record["retention_ok"]:
         reason = (
-            f"Kept is alpha {alpha}: of the merged models that keep enough ({enough}), the one "
-            "that gains most."
+            f"Alpha {alpha} was chosen: of the merged models that retain enough ({enough}), it has "
+            "the largest gain."
         )
     else:
-        least = "with the least general loss" if by_loss else "nearest to the base"
-        reason = f"No merged model keeps enough ({enough}): the one {least} is kept, alpha {alpha}."
+        least = "with the lowest general loss" if by_loss else "nearest to the base"
+        reason = (
+            f"No merged model retains enough ({enough}): alpha {alpha} was chosen, the one {least}."
+        )
     if points[0]["alpha"] == 0:
-        reason += " Alpha 0 is the base itself, and is never the one that is kept."
-    return f"{reason} It was chosen on the questions that it is reported on, which flatters it."
+        reason += " Alpha 0 is the base itself and is never chosen."
+    return (
+        f"{reason} The choice used the same questions as the report, so its scores are optimistic."
+    )

@@ -27,12 +27,12 @@ _LAST_JOIN_S = 5.0
 
 
 def tell_wandb(run: RunDir, config: RunConfig, *, log: LogFn) -> None:
-    """Show a run's comparison in W&B, as far as the config and the network allow it.
+    """Upload a run's comparison to W&B, if the config and the network allow it.
 
     Args:
-        run: that was compared.
-        config: of the run; says whether W&B is told.
-        log: says a line to people.
+        run: the compared run.
+        config: its config, with the W&B mode.
+        log: prints a line.
     """
     later = f"`ftdist sync {run.cli_name}` sends the comparison"
     if config.tracking.wandb == "off":
@@ -46,16 +46,16 @@ def tell_wandb(run: RunDir, config: RunConfig, *, log: LogFn) -> None:
     thread.start()
     thread.join(WAIT_S)
     if thread.is_alive():
-        # Else wandb would wait for it when the interpreter ends, for ever if it hangs.
+        # Otherwise wandb waits for it at interpreter exit, indefinitely if it hangs.
         kill_wandb_core()
         thread.join(_LAST_JOIN_S)
-        lines = [f"W&B did not answer within {WAIT_S:.0f} s and is left behind; {later}."]
+        lines = [f"W&B did not answer within {WAIT_S:.0f} s; {later}."]
     for line in lines:
         log(line)
 
 
 def _offline(config: RunConfig, *, environment: Mapping[str, str]) -> str | None:
-    """Why no server is to be told, in words that follow "offline"; None where one is."""
+    """The reason for staying offline, worded to follow "offline"; None if online."""
     mode = environment.get("WANDB_MODE", "")
     if config.tracking.wandb == "offline":
         return ""

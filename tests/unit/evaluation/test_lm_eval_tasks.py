@@ -158,7 +158,7 @@ def test_missing_tasks_and_missing_lm_eval_are_one_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert find_tasks([]) == ()
-    with pytest.raises(DataError, match="no task file"):
+    with pytest.raises(DataError, match="is not a task file and contains none"):
         find_tasks([str(tmp_path)])
     path = task_file(tmp_path)
     monkeypatch.setattr("ftdist.evaluation.lm_eval_tasks.find_spec", lambda _: None)
@@ -234,9 +234,7 @@ def test_a_duplicate_task_name_is_refused_with_both_files(
     second.write_text("include: ../a/after.yaml\n")
     with pytest.raises(DataError) as caught:
         find_tasks([str(first), str(second)])
-    assert caught.value.problem == (
-        f"The name after is that of two tasks, in {first} and in {second}."
-    )
+    assert caught.value.problem == (f"Two tasks have the name after, in {first} and in {second}.")
     second.write_text("include: ../a/after.yaml\ntask: heir\n")
     assert find_tasks([str(tmp_path)]) == (first, second)
 

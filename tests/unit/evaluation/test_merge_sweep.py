@@ -14,7 +14,7 @@ from ftdist.evaluation.merge_sweep import gain_score, with_choice
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.scoring.aggregate import JudgedAnswers
 from ftdist.evaluation.scoring.judge import Verdict
-from ftdist.evaluation.selection import check_alphas, choose, nearest, retains_general_knowledge
+from ftdist.evaluation.selection import check_alphas, choose, lowest_loss, retains_general_knowledge
 
 
 def folder(path: Path, **weights: list[float]) -> Path:
@@ -125,7 +125,7 @@ def test_without_retention_the_smallest_loss_is_selected() -> None:
         point(0.25, recall=0.0, leak=0.0, loss=0.1),
     ]
     assert choose(points, max_loss_increase=0.02, order="alpha") is None
-    assert nearest(points) == 1
+    assert lowest_loss(points) == 1
     told = with_choice(points, max_loss_increase=0.02)
     assert (told["chosen"], told["retention_ok"]) == (1, False)
     told = with_choice(points, max_loss_increase=0.3)
@@ -145,7 +145,7 @@ def test_the_base_is_never_selected_as_the_merged_model() -> None:
 
 @pytest.mark.parametrize("alphas", [[0.0], [0.0, -0.0]])
 def test_alphas_of_zero_alone_are_refused(alphas: list[float]) -> None:
-    with pytest.raises(ConfigError, match="leaves no merged model to keep") as caught:
+    with pytest.raises(ConfigError, match="leaves no merged model to choose") as caught:
         check_alphas(alphas)
     assert caught.value.remedy == "add one above 0, such as merge.alphas=[0,0.5,1]."
 

@@ -138,7 +138,7 @@ def test_the_base_is_evaluated_once_and_replaced_folders_are_named(
     assert [row[0] for row in found.rows] == ["0", "0.25"]
     assert "Alpha 0 is the base itself, and is never the one that is kept." in found.choice
     _ask_for(run, [0.0])
-    with pytest.raises(ConfigError, match=r"merge\.alphas=\[0\] leaves no merged model to keep"):
+    with pytest.raises(ConfigError, match=r"merge\.alphas=\[0\] leaves no merged model to choose"):
         merge_models(run.root)
 
 
@@ -146,7 +146,7 @@ def test_alphas_of_the_base_alone_are_refused_before_any_work(
     run: RunDir, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["merge", str(run.root), "merge.alphas=[0,0]"]) == 78
-    assert "merge.alphas=[0,0] leaves no merged model to keep" in capsys.readouterr().err
+    assert "merge.alphas=[0,0] leaves no merged model to choose" in capsys.readouterr().err
     assert not run.request("merge").exists()
 
 

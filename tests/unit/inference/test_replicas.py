@@ -118,7 +118,7 @@ def test_two_replicas_answer_like_one(
     assert [loss for loss, _ in two.losses] == pytest.approx([loss for loss, _ in one.losses])
     told = capfd.readouterr().out
     assert "m: loading" in told
-    assert ", 2 copies\n" in told
+    assert ", 2 replicas\n" in told
     assert "compare: m 2/2: answers" in told
 
 
@@ -134,7 +134,7 @@ def test_a_replica_that_dies_is_one_clear_error(
         "import os, sys\nif '--multiprocessing-fork' in sys.orig_argv: os._exit(9)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(ModelError, match=r"process of m 1/2 ended while it answered") as caught:
+    with pytest.raises(ModelError, match=r"process of m 1/2 died during the evaluation") as caught:
         ask(str(made / "model"), inputs, replace(settings, num_replicas=2), name="m", device="cpu")
     assert "eval.num_replicas" in caught.value.remedy
 

@@ -63,7 +63,7 @@ def test_merged_models_are_plotted_by_alpha_with_the_selected_one_marked(
     _merged(run)
     page = fake_reports.written(run)
     part = page[page.index('id="merge-sweep"') :].split("</section>")[0]
-    assert "Kept is alpha 0.5:" in part
+    assert "Alpha 0.5 was chosen:" in part
     assert "at most 0.02 nats above" in part
     assert "fact accuracy: from 0.5 at alpha 0.5 to 1 at alpha 1, lowest 0.5 at alpha 0.5." in part
     assert "general NLL: from 0.015 at alpha 0.5 to 0.05 at alpha 1" in part
@@ -84,16 +84,16 @@ LOSS, QUESTIONS = "general loss at most 0.02 nats above the base's", "general qu
 @pytest.mark.parametrize(
     ("measured_of", "enough", "told", "untold"),
     [
-        (("loss",), True, f"Kept is alpha 0.5: of the merged models that keep enough ({LOSS}), the "
-         "one that gains most. It was chosen on the questions that", "general questions"),
-        (("questions",), True, f"keep enough ({QUESTIONS} worse), the one that gains", "loss"),
+        (("loss",), True, f"Alpha 0.5 was chosen: of the merged models that retain enough ({LOSS}), "
+         "it has the largest gain. The choice used the same questions", "general questions"),
+        (("questions",), True, f"retain enough ({QUESTIONS} worse), it has the largest gain", "loss"),
         (("loss", "questions"), True, f"({LOSS}, and {QUESTIONS} worse)", "not measured"),
-        (("loss",), False, f"No merged model keeps enough ({LOSS}): the one with the least general "
-         "loss is kept, alpha 0.5. It was", "general questions"),
-        (("questions",), False, f"No merged model keeps enough ({QUESTIONS} worse): the one "
-         "nearest to the base is kept, alpha 0.5.", "loss"),
-        ((), None, "Kept is alpha 0.5, the one that gains most. What it keeps of the base was not "
-         "measured: neither general loss nor general questions. It was", "enough"),
+        (("loss",), False, f"No merged model retains enough ({LOSS}): alpha 0.5 was chosen, the one "
+         "with the lowest general loss. The choice", "general questions"),
+        (("questions",), False, f"No merged model retains enough ({QUESTIONS} worse): alpha 0.5 was "
+         "chosen, the one nearest to the base. The choice", "loss"),
+        ((), None, "Alpha 0.5 was chosen for the largest gain. Retention was not measured: there is "
+         "neither general loss nor general questions. The choice", "enough"),
     ],
 )  # fmt: skip
 def test_the_selection_of_a_merged_model_is_explained_by_its_scores(
@@ -106,9 +106,9 @@ def test_the_selection_of_a_merged_model_is_explained_by_its_scores(
     for text in (page, " ".join(console.export_text().split())):
         assert told in text
         why = text[
-            text.rindex("Kept is alpha" if enough is not False else "No merged model keeps") :
+            text.rindex("Alpha 0.5 was" if enough is not False else "No merged model retains") :
         ]
-        assert untold not in why.split("It was chosen")[0]
+        assert untold not in why.split("The choice used")[0]
 
 
 def test_merged_models_of_another_export_are_not_reported(
