@@ -84,18 +84,43 @@ LOSS, QUESTIONS = "general loss at most 0.02 nats above the base's", "general qu
 @pytest.mark.parametrize(
     ("measured_of", "enough", "told", "untold"),
     [
-        (("loss",), True, f"Alpha 0.5 was chosen: of the merged models that retain enough ({LOSS}), "
-         "it has the largest gain. The choice used the same questions", "general questions"),
-        (("questions",), True, f"retain enough ({QUESTIONS} worse), it has the largest gain", "loss"),
+        (
+            ("loss",),
+            True,
+            f"Alpha 0.5 was chosen: of the merged models that retain enough ({LOSS}), it has the "
+            "largest gain. The choice used the same questions",
+            "general questions",
+        ),
+        (
+            ("questions",),
+            True,
+            f"retain enough ({QUESTIONS} worse), it has the largest gain",
+            "loss",
+        ),
         (("loss", "questions"), True, f"({LOSS}, and {QUESTIONS} worse)", "not measured"),
-        (("loss",), False, f"No merged model retains enough ({LOSS}): alpha 0.5 was chosen, the one "
-         "with the lowest general loss. The choice", "general questions"),
-        (("questions",), False, f"No merged model retains enough ({QUESTIONS} worse): alpha 0.5 was "
-         "chosen, the one nearest to the base. The choice", "loss"),
-        ((), None, "Alpha 0.5 was chosen for the largest gain. Retention was not measured: there is "
-         "neither general loss nor general questions. The choice", "enough"),
+        (
+            ("loss",),
+            False,
+            f"No merged model retains enough ({LOSS}): alpha 0.5 was chosen, the one with the "
+            "lowest general loss. The choice",
+            "general questions",
+        ),
+        (
+            ("questions",),
+            False,
+            f"No merged model retains enough ({QUESTIONS} worse): alpha 0.5 was chosen, the one "
+            "nearest to the base. The choice",
+            "loss",
+        ),
+        (
+            (),
+            None,
+            "Alpha 0.5 was chosen for the largest gain. Retention was not measured: there is "
+            "neither general loss nor general questions. The choice",
+            "enough",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_selection_of_a_merged_model_is_explained_by_its_scores(
     run: RunDir, measured_of: tuple[str, ...], enough: bool | None, told: str, untold: str
 ) -> None:
