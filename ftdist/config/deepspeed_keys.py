@@ -101,8 +101,8 @@ ALLOWED: dict[str, Any] = {
 
 def deepspeed_problems(settings: Mapping[str, Any]) -> list[Problem]:
     """Everything that is wrong with the settings in `engine.deepspeed`."""
-    found = (_problem(key, value) for key, value in _leaves(settings))
-    return [problem for problem in found if problem is not None]
+    problems = (_problem(key, value) for key, value in _leaves(settings))
+    return [problem for problem in problems if problem is not None]
 
 
 def _problem(key: str, value: Any) -> Problem | None:

@@ -159,9 +159,9 @@ def _weight_files(path: Path) -> list[Path]:
     files = sorted(path.glob("*.safetensors"))
     if not files:
         others = sorted(file.name for file in (*path.glob("*.bin"), *path.glob("*.pt*")))
-        found = f"only {', '.join(others)}, which hold pickled code" if others else "no weights"
+        contents = f"only {', '.join(others)}, which hold pickled code" if others else "no weights"
         raise ModelError(
-            f"{path} has {found}; ftdist reads *.safetensors.",
+            f"{path} has {contents}; ftdist reads *.safetensors.",
             remedy="take the model's safetensors files, or save it again with transformers.",
         )
     return files
