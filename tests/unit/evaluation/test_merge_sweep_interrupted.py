@@ -136,7 +136,7 @@ def test_the_base_is_evaluated_once_and_replaced_folders_are_named(
     found = read_merge_sweep(run)
     assert found is not None
     assert [row[0] for row in found.rows] == ["0", "0.25"]
-    assert "Alpha 0 is the base itself, and is never the one that is kept." in found.choice
+    assert "Alpha 0 is the base itself and is never chosen." in found.choice
     _ask_for(run, [0.0])
     with pytest.raises(ConfigError, match=r"merge\.alphas=\[0\] leaves no merged model to choose"):
         merge_models(run.root)

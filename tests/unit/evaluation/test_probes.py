@@ -111,7 +111,7 @@ def test_document_and_section_are_preserved(tmp_path: Path) -> None:
 def test_probes_are_found_in_the_library_then_in_its_parent(tmp_path: Path) -> None:
     library = tmp_path / "library"
     library.mkdir()
-    with pytest.raises(DataError, match=r"There is no probes\.jsonl in or beside"):
+    with pytest.raises(DataError, match=r"There is no probes\.jsonl in or next to"):
         find_probes(None, library=library)
     (tmp_path / "probes.jsonl").touch()
     assert find_probes(None, library=library) == tmp_path / "probes.jsonl"
