@@ -319,7 +319,7 @@ def test_compare_writes_scores_and_answers(
     print_comparison(run.report, console, examples=3)
     text = console.export_text()
     assert text.count("wrong: ") == 4
-    assert "Asked: Greedy answers of at most 6 tokens; probes: " in text
+    assert "greedy answers of at most 6 tokens; probes: " in text
     assert "tuned model were cut off at 6 tokens." in text
 
 
