@@ -57,34 +57,29 @@ def ask(
     """
     started = time.monotonic()
     requests = EvalRequests.from_inputs(eval_set)
-    replica_plan = plan_replicas(Path(model), device=device, num_replicas=settings.num_replicas)
+    plan = plan_replicas(Path(model), device=device, num_replicas=settings.num_replicas)
     shares = [
         _Replica(
-            requests=requests.share(number, of=replica_plan.count),
+            requests=requests.share(number, of=plan.count),
             model=model,
             settings=settings,
-            name=name if replica_plan.count == 1 else f"{name} {number + 1}/{replica_plan.count}",
+            name=name if plan.count == 1 else f"{name} {number + 1}/{plan.count}",
             device=device,
             gpu=gpu,
-            split_over_gpus=replica_plan.split_over_gpus,
-            threads=settings.num_threads
-            or max(1, len(os.sched_getaffinity(0)) // replica_plan.count),
+            split_over_gpus=plan.split_over_gpus,
+            threads=settings.num_threads or max(1, len(os.sched_getaffinity(0)) // plan.count),
             system_prompt=system_prompt,
             chat_template=chat_template,
         )
-        for number, gpu in enumerate(replica_plan.gpus)
+        for number, gpu in enumerate(plan.gpus)
     ]
-    log(f"compare: {name}: loading {model}{_replicas_text(replica_plan)}")
-    if replica_plan.count == 1:
+    log(f"compare: {name}: loading {model}{_replicas_text(plan)}")
+    if plan.count == 1:
         answers = [_answers_of_replica(shares[0])]
     else:
         # A retry would run out of memory again.
         results = map_in_order(
-            _answers_of_replica,
-            shares,
-            processes=replica_plan.count,
-            on_crash=_no_answers,
-            retry=False,
+            _answers_of_replica, shares, processes=plan.count, on_crash=_no_answers, retry=False
         )
         answers = list(results)
     return Answers.merged(answers, took_s=time.monotonic() - started)

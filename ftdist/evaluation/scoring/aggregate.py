@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from ftdist.errors import DataError
@@ -39,7 +40,6 @@ def aggregate_scores(
     Raises:
         DataError: the models answered different numbers of documents of a task.
     """
-    probes = eval_set.probes
     tasks = _shared_tasks(base, tuned)
     outcomes_by_model = {
         name: _outcomes(eval_set, judged, tasks=tasks)
@@ -53,7 +53,7 @@ def aggregate_scores(
         }
         for model in outcomes_by_model
     }
-    rates["tuned"] |= added_rates(probes, base.probes, tuned.probes)
+    rates["tuned"] |= added_rates(eval_set.probes, base.probes, tuned.probes)
     scores: dict[str, Any] = {
         model: {name: rate.value for name, rate in model_rates.items()}
         for model, model_rates in rates.items()
@@ -70,14 +70,13 @@ def aggregate_scores(
     general_nll = paired_losses(base.losses, tuned.losses)
     if general_nll is not None:
         scores["general_nll"] = general_nll
-    groups = confusable_groups(probes)
+    groups = confusable_groups(eval_set.probes)
     if groups:
-        indices = [index for group in groups for index in group]
         scores["confusable_accuracy"] = {
             "groups": len(groups),
-            **_fact_accuracy(indices, base=base, tuned=tuned),
+            **_fact_accuracy(list(chain(*groups)), base=base, tuned=tuned),
         }
-    documents = _documents(probes, base=base, tuned=tuned)
+    documents = _documents(eval_set.probes, base=base, tuned=tuned)
     if documents:
         scores["documents"] = documents
     return scores
