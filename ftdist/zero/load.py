@@ -32,7 +32,7 @@ def load_sharded_model(
     dtype: Dtype,
     activation_checkpointing: bool,
 ) -> nn.Module:
-    """The model of `config.path`, sharded as it is built. Collective.
+    """The model of `config.path`, sharded unchanged built. Collective.
 
     Args:
         config: names the folder and the attention kernel.

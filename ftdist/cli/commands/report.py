@@ -1,4 +1,4 @@
-"""`ftdist report`: the page that shows what a run's model has learned, written anew."""
+"""`ftdist report`: regenerate the HTML report of a run."""
 
 from collections.abc import Sequence
 
