@@ -67,7 +67,7 @@ class ReferenceModel:
 
         Collective where `batch.asks_base` is set, which it is on all ranks or on none.
         """
-        from deepspeed.zero import GatheredParameters
+        import deepspeed
 
         if not batch.asks_base:
             yield None
@@ -80,7 +80,9 @@ class ReferenceModel:
                 positions=batch.base_positions,
             )
         embedding = self._model.embedding
-        with GatheredParameters([p for p in (embedding.weight, embedding.bias) if p is not None]):
+        with deepspeed.zero.GatheredParameters(
+            [p for p in (embedding.weight, embedding.bias) if p is not None]
+        ):
             yield BaseRows(hidden=hidden, head=embedding.weight, bias=embedding.bias)
 
     def close(self) -> None:

@@ -40,7 +40,6 @@ def evaluate(run: "RunDir", overrides: Sequence[str], *, stage: Literal["compare
     from ftdist_launch.resume import read_config
     from ftdist_launch.run_setup import absolute_paths, output_problems
     from ftdist_launch.stage_preflight import compare_problems
-    from rich.console import Console
 
     from ftdist.cli.exit_messages import report_stage
     from ftdist.cli.progress import progress_view_factory
@@ -70,6 +69,13 @@ def evaluate(run: "RunDir", overrides: Sequence[str], *, stage: Literal["compare
         finished = supervisor.once(stage)
     if finished.exit_code:
         return report_stage(finished, run=run, verb=stage)
+    _print_scores(run, stage=stage)
+    return 0
+
+
+def _print_scores(run: "RunDir", *, stage: Literal["compare", "merge"]) -> None:
+    from rich.console import Console
+
     if stage == "merge":
         from ftdist.evaluation.report.merge_sweep import print_merge_sweep
 
@@ -79,7 +85,6 @@ def evaluate(run: "RunDir", overrides: Sequence[str], *, stage: Literal["compare
 
         print_comparison(run.report, Console())
         print_result(f"The report of run {run.name} is in {run.report / 'index.html'}.")
-    return 0
 
 
 def _warn_of_outdated_export(run: "RunDir", config: "RunConfig") -> None:
