@@ -127,7 +127,7 @@ def test_wrong_head_and_leaking_attention_are_refused(
     assert "does not fit this model" in found["capped"]
     assert "gives another loss than the model's own head" in found["scaled"]
     assert "To fix: set model.head=auto" in found["scaled"]
-    assert "see each other" in found["leak"]
+    assert "attend to each other" in found["leak"]
 
 
 def load(world: World, model: Path) -> tuple[float, float]:
@@ -188,12 +188,12 @@ def test_unusable_model_folders_are_refused_with_a_remedy(
     config = json.loads((missing / "config.json").read_text())
     (missing / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
     (message,) = run_ranks(1, build_and_fail, missing)
-    assert "lacks 9 of 30 parameters, the first is model.layers.2." in message
+    assert "lacks 9 of 30 parameters (first: model.layers.2." in message
     assert "To fix: " in message
 
     (missing / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 1}))
     (message,) = run_ranks(1, build_and_fail, missing)
-    assert "holds 9 tensors that its config.json has no place for" in message
+    assert "holds 9 tensors that are not part of the model in its config.json" in message
 
     quantised = save_tiny_model(tmp_path / "quantised", "llama")
     tensors = load_file(quantised / "model.safetensors")

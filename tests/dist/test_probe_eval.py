@@ -169,7 +169,7 @@ def test_early_stopping_retains_and_exports_the_best_checkpoint(
     assert best_step(run) == 2
     assert export(run.root).step == 2
     text = run.config.read_text()
-    run.config.write_text(text.replace("export: best", "export: newest"))
+    run.config.write_text(text.replace("checkpoint: best", "checkpoint: newest"))
     assert export(run.root).step == 6
 
     # Asked to go on, it ends where it ended.
