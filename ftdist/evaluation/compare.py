@@ -35,7 +35,7 @@ from ftdist.evaluation.scoring.judge import LibraryMarks, Verdict, judge
 from ftdist.io.jsonl import write_whole
 from ftdist.observe.score_table import score_table
 from ftdist.observe.wandb.comparison_table import LOG_GENERATIONS_KEY, answers_wanted
-from ftdist.observe.wandb.comparison_upload import tell_wandb
+from ftdist.observe.wandb.comparison_upload import upload_comparison
 from ftdist.rundir import RunDir
 
 
@@ -79,7 +79,7 @@ def compare(run_dir: Path) -> None:
     )
     write_page(run)
     log(f"compare: report in {run.report}, {time.monotonic() - started:.0f} s")
-    tell_wandb(run, config, log=log)
+    upload_comparison(run, config, log=log)
 
 
 def write_report(

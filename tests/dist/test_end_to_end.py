@@ -102,7 +102,7 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
     )  # fmt: skip
     assert compared.returncode == 0, compared.stdout + compared.stderr
     assert "tuned 2/2: answers" in compared.stdout
-    assert "W&B is offline (WANDB_MODE=offline); `ftdist sync r` sends" in compared.stdout
+    assert "W&B is offline (WANDB_MODE=offline); `ftdist sync r` uploads" in compared.stdout
     scores = json.loads((trained / "runs/r/report/scores.json").read_text())
     assert scores["base"]["fact_accuracy"] == 0.0
     assert 0.0 <= scores["tuned"]["fact_accuracy"] <= 1.0

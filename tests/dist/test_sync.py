@@ -33,22 +33,22 @@ def test_sync_sends_each_step_once_or_a_new_run_on_request(
         environment = server.environment()
         first = sync(run, environment)
         assert first.exit_code == 0, first.err
-        assert "up to step 4, 4 sent now: http" in first.out
+        assert "up to step 4, 4 uploaded now: http" in first.out
         told = server.runs[wandb_id(run)]
         assert told.preempting
         record(run, attempt=2, steps=range(3, STEPS + 1))
         run.append_event("attempt_finished", attempt=2, outcome="done")
-        assert "up to step 10, 6 sent now" in sync(run, environment).out
+        assert "up to step 10, 6 uploaded now" in sync(run, environment).out
         rows = as_recorded(server.history(wandb_id(run)))
         assert rows == by_attempt(run, first=4, then=4)
         assert (told.state, told.exit_code) == ("finished", 0)
 
         posts = told.posts
-        assert "up to step 10, nothing was lacking" in sync(run, environment).out
+        assert "up to step 10, nothing new to upload" in sync(run, environment).out
         assert told.posts == posts
 
         before = wandb_id(run)
-        assert "up to step 10, 10 sent now" in sync(run, environment, "--new").out
+        assert "up to step 10, 10 uploaded now" in sync(run, environment, "--new").out
         assert wandb_id(run) != before
         # A run made of the record shows the record: the last attempt's rows.
         shown = server.history(wandb_id(run))

@@ -127,20 +127,20 @@ def test_an_offline_comparison_is_sent_once_by_the_next_sync(tmp_path: Path) -> 
     write_report(run, recall=0.75)
     with Loopback() as server:
         done = tell(run, server.environment())
-        assert done.out == f"W&B is offline; `ftdist sync {run.root}` sends the comparison."
+        assert done.out == f"W&B is offline; `ftdist sync {run.root}` uploads the comparison."
         assert server.operations == []
 
         first = sync(run, server.environment())
         assert first.exit_code == 0, first.err
         assert "10 uploaded now, the comparison with its 1 question uploaded now: http" in first.out
-        assert summary(server, run)["recall/tuned"] == 0.75
+        assert summary(server, run)["fact_accuracy/tuned"] == 0.75
         assert len(table(server, run)) == 1
         assert "nothing new to upload" in sync(run, server.environment()).out
 
         write_report(run, recall=0.5)
         again = sync(run, server.environment())
         assert "up to step 10, the comparison with its 1 question uploaded now" in again.out
-        assert summary(server, run)["recall/tuned"] == 0.5
+        assert summary(server, run)["fact_accuracy/tuned"] == 0.5
         assert len(server.history(wandb_id(run))) == STEPS
 
         before = wandb_id(run)
@@ -187,7 +187,7 @@ def test_an_attempt_that_is_sending_is_not_interrupted(tmp_path: Path) -> None:
     assert SenderLock(run, who="attempt 1").acquire() is None
     with Loopback() as server:
         done = tell(run, server.environment())
-        assert "The run sends its rows to W&B at this moment; `ftdist sync" in done.out
+        assert "The run is uploading to W&B now; `ftdist sync" in done.out
         assert server.operations == []
 
 
@@ -198,11 +198,11 @@ TROUBLES: dict[str, str] = {
     "401": "the key was rejected (HTTP 401)",
     "hang": "timed out",
     "gone": "Connection refused",
-    "no key": "there is no key",
+    "no key": "no key in WANDB_API_KEY",
     "WANDB_MODE": "WANDB_MODE=offline",
     "refuses the table": "W&B rejected run",
     "takes no file": "W&B rejected run",
-    "loses the summary": "has not taken the comparison",
+    "loses the summary": "did not accept the comparison",
     "damaged plan": "Error",
 }
 """What is wrong, and what is said of it."""

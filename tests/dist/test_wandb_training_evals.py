@@ -82,7 +82,7 @@ def test_offline_generations_are_sent_once_by_sync(tmp_path: Path) -> None:
         assert SyncState.read(run).answered
         assert "nothing new to upload" in sync(run, server.environment()).out
         measure(run, step=8, answer="With vinegar.")
-        assert "up to step 10, 3 answers of its" in sync(run, server.environment()).out
+        assert "up to step 10, 3 generations" in sync(run, server.environment()).out
         assert table(server, run) == [*expected, row(8, "With vinegar.")]
         set_tracking(run, "tracking.log_generations=false")
         assert "nothing new to upload" in sync(run, server.environment()).out

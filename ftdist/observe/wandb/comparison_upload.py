@@ -26,7 +26,7 @@ FINISH_TIMEOUT_S = 20.0
 _LAST_JOIN_S = 5.0
 
 
-def tell_wandb(run: RunDir, config: RunConfig, *, log: LogFn) -> None:
+def upload_comparison(run: RunDir, config: RunConfig, *, log: LogFn) -> None:
     """Upload a run's comparison to W&B, if the config and the network allow it.
 
     Args:
@@ -34,7 +34,7 @@ def tell_wandb(run: RunDir, config: RunConfig, *, log: LogFn) -> None:
         config: its config, with the W&B mode.
         log: prints a line.
     """
-    later = f"`ftdist sync {run.cli_name}` sends the comparison"
+    later = f"`ftdist sync {run.cli_name}` uploads the comparison"
     if config.tracking.wandb == "off":
         return
     why = _offline(config, environment=os.environ)
@@ -62,20 +62,20 @@ def _offline(config: RunConfig, *, environment: Mapping[str, str]) -> str | None
     if config.tracking.wandb == "auto" and mode in OFFLINE_MODES:
         return f" (WANDB_MODE={mode})"
     if find_server(environment) is None:
-        return " (there is no key in WANDB_API_KEY or ~/.netrc)"
+        return " (no key in WANDB_API_KEY or ~/.netrc)"
     return None
 
 
-def _send(run: RunDir, later: str, tell: LogFn) -> None:
-    """The thread: everything that wandb does."""
+def _send(run: RunDir, later: str, log: LogFn) -> None:
+    """The thread's main function."""
     try:
         done = sync(run, new=False, environment=os.environ, finish_timeout_s=FINISH_TIMEOUT_S)
-    except Exception as error:  # noqa: BLE001 - a mirror's failure, of whatever kind, is told
-        tell(f"W&B has not got the comparison ({one_line(error)}); {later}.")
+    except Exception as error:  # noqa: BLE001 - any failure is only logged
+        log(f"W&B did not get the comparison ({one_line(error)}); {later}.")
         return
     if done.by_itself:
-        tell(f"The run sends its rows to W&B at this moment; {later} afterwards.")
+        log(f"The run is uploading to W&B now; {later} afterwards.")
     elif done.comparison:
-        tell(f"W&B has {done.comparison}: {done.url}")
+        log(f"W&B has {done.comparison}: {done.url}")
     else:
-        tell(f"W&B has this comparison already: {done.url}")
+        log(f"W&B has this comparison already: {done.url}")

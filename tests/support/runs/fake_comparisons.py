@@ -92,7 +92,7 @@ def main(root: str) -> None:
     run = RunDir(Path(root))
     config = load_config(run.config)
     began = time.monotonic()
-    comparison_upload.tell_wandb(run, config, log=lambda line: print(line, flush=True))
+    comparison_upload.upload_comparison(run, config, log=lambda line: print(line, flush=True))
     took_s = time.monotonic() - began
     assert wandb_core() is None
     print(took_s)
