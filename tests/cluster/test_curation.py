@@ -47,7 +47,7 @@ def test_an_invalid_curation_is_refused_before_submission(login: Login) -> None:
     (login.folder / "libraries/w").mkdir(parents=True)
     (login.folder / "libraries/w/mine.txt").write_text("mine")
     taken = login("curate", *KEYS, code=78)
-    assert "is no curated library" in taken.stderr
+    assert "is not a curated library" in taken.stderr
     assert not (login.folder / "libraries/.jobs").exists()
 
 
