@@ -159,7 +159,7 @@ def test_requests_beyond_the_cluster_are_refused_before_submission(
         code=78,
     )
     for words in (
-        "has no such partition. Set it to main.",
+        "cluster.partition=mian does not exist on this cluster. Set it to main.",
         "cluster.signal_delay_s below",
         "no W&B key",
         "library.path: the file or folder",
