@@ -157,7 +157,7 @@ def _configurations(
 
 
 def peer_settings(config: RunConfig, *, rows: Path) -> PeerSettings:
-    """What peers are told, so that it is what ftdist is told."""
+    """The peers' settings, checked to equal those of ftdist."""
     engine, optim = config.engine, config.optim
     return PeerSettings(
         model=config.model.path,

@@ -31,7 +31,7 @@ from ftdist.evaluation.report.html import write_page
 from ftdist.evaluation.runner import ask, log
 from ftdist.evaluation.scoring.aggregate import JudgedAnswers, aggregate_scores
 from ftdist.evaluation.scoring.distractors import rankings
-from ftdist.evaluation.scoring.judge import LibraryMarks, Verdict, judge
+from ftdist.evaluation.scoring.judge import AnswerVerdict, LibraryMarks, judge
 from ftdist.io.jsonl import write_whole
 from ftdist.observe.score_table import score_table
 from ftdist.observe.wandb.comparison_table import LOG_GENERATIONS_KEY, answers_wanted
@@ -136,7 +136,7 @@ def write_report(
 
 def judge_all(eval_set: EvalSet, answers: Answers) -> JudgedAnswers:
     """Judge all answers of one model."""
-    marks = LibraryMarks.of(eval_set.probes)
+    marks = LibraryMarks.from_probes(eval_set.probes)
     items = zip(
         eval_set.probes, answers.texts, answers.likelihoods, rankings(eval_set.probes), strict=True
     )
@@ -175,7 +175,7 @@ def _question_row(probe: Probe) -> dict[str, Any]:
     }
 
 
-def _row(answers: Answers, verdict: Verdict, *, index: int) -> dict[str, Any]:
+def _row(answers: Answers, verdict: AnswerVerdict, *, index: int) -> dict[str, Any]:
     return {
         "answer": answers.texts[index],
         "truncated": answers.truncated[index],

@@ -7,7 +7,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.errors import FtdistError
 from ftdist.evaluation.eval_set import EvalSet
 from ftdist.library.schema import Conversation, Passage
-from ftdist.prepare.mixture import find_sources
+from ftdist.prepare.mixture import find_source_files
 from ftdist.prepare.tokenize_shard import PORTION_BYTES, parts_of
 from ftdist.text.decontamination import find_contaminated
 from ftdist.text.ngram_hashes import Hashes, ngram_hashes, ngrams_of_texts
@@ -53,7 +53,7 @@ def seen_in_training(eval_set: EvalSet, config: RunConfig) -> dict[str, dict[str
 
 
 def _training(config: RunConfig) -> Iterator[Hashes] | None:
-    sources = find_sources(config)
+    sources = find_source_files(config)
     parts = [
         part
         for name, files in sources.items()

@@ -27,8 +27,8 @@ from ftdist.library.retention.replay import (
 )
 from ftdist.library.retention.response_cache import AnswerFn
 from ftdist.library.stages.build_samples import (
-    BuildSettings,
     SampleBuildTask,
+    SampleSettings,
     build_samples,
     with_generated_qa,
 )
@@ -188,13 +188,13 @@ def _build_samples(
 
 def _build_settings(
     read: Sequence[ReadSource], config: CurateConfig
-) -> tuple[BuildSettings, BuildSettings]:
+) -> tuple[SampleSettings, SampleSettings]:
     """For the library's sources, and for replay sources, which are used as written."""
     synthesis, split = config.synthesis, config.split
     documents = sum(shard.kind not in CHAT_KINDS for source in read for shard in source.shards)
 
-    def settings(*, is_library: bool) -> BuildSettings:
-        return BuildSettings(
+    def settings(*, is_library: bool) -> SampleSettings:
+        return SampleSettings(
             passages=synthesis.passages or not is_library,
             passage_words=synthesis.passage_words,
             questions=synthesis.extract_questions and is_library,

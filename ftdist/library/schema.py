@@ -127,7 +127,7 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe:
+class ProbeRow:
     """A question of `probes.jsonl`, with what a right answer contains."""
 
     question: str

@@ -26,7 +26,7 @@ from ftdist.io.hashing import fingerprint
 from ftdist.io.jsonl import write_whole
 from ftdist.plan.plan import PackedDatasetInfo
 from ftdist.prepare.data_files import SourceFiles
-from ftdist.prepare.mixture import LIBRARY, find_sources, followers, weighed
+from ftdist.prepare.mixture import LIBRARY, find_source_files, followers, weighed
 from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings
 
@@ -48,7 +48,7 @@ def prepare(config: RunConfig) -> PackedDatasetInfo:
         ModelError: the model's tokenizer cannot be read.
         StorageError: the cache cannot be written or read.
     """
-    sources = find_sources(config)
+    sources = find_source_files(config)
     followers(config, names=list(sources))
     check_model(config.model)
     encoder = ChatEncoder(load_tokenizer(config.model), system_prompt=config.library.system_prompt)

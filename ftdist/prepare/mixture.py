@@ -18,7 +18,7 @@ RETENTION = ("replay", "out_of_scope")
 """Roles of the sources that a curation adds so that the model does not forget."""
 
 
-def find_sources(config: RunConfig) -> dict[str, SourceFiles]:
+def find_source_files(config: RunConfig) -> dict[str, SourceFiles]:
     """The files of each source by its name, the library's first.
 
     Raises:

@@ -201,6 +201,6 @@ def compare_to_base(base: ItemScores, tuned: ItemScores) -> Scores:
         ("general_mc_accuracy", base.general, tuned.general),
     ):
         if before:
-            scores["paired"][name] = Paired.of(before, after).fields()
+            scores["paired"][name] = Paired.from_outcomes(before, after).fields()
     loss = paired_losses(base.losses, tuned.losses)
     return scores if loss is None else scores | {"general_nll": loss}

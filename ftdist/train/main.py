@@ -25,7 +25,11 @@ from ftdist.train.attempt_guard import AttemptGuard
 from ftdist.train.checkpointing import Checkpointer
 from ftdist.train.dataloader import BatchSource
 from ftdist.train.loop import Loop
-from ftdist.train.model_checks import check_model, describe_frozen, refuse_kl_without_chunked_head
+from ftdist.train.model_checks import (
+    choose_head,
+    describe_frozen,
+    refuse_kl_without_chunked_head,
+)
 from ftdist.train.probe_eval import ProbeEval
 from ftdist.zero.engine import Zero3Engine
 
@@ -133,7 +137,7 @@ def _build_engine(config: RunConfig, plan: Plan, *, world: World) -> tuple[Zero3
     peak_memory_gib(device)  # counts from its first call on
     engine = Zero3Engine.build(config, plan, world=world, device=device, dtype=dtype)
     loaded_gib = peak_memory_gib(device)
-    check = check_model(
+    check = choose_head(
         engine,
         vocab_size=read_model_info(Path(config.model.path)).vocab_size,
         dtype=dtype,

@@ -47,7 +47,7 @@ class HeadCheck:
         return f"{self.head} head (relative difference {self.difference:.1e})"
 
 
-def check_model(engine: Zero3Engine, *, vocab_size: int, dtype: str, wanted_head: str) -> HeadCheck:
+def choose_head(engine: Zero3Engine, *, vocab_size: int, dtype: str, wanted_head: str) -> HeadCheck:
     """Choose the head, and check that samples in a row do not attend to each other. Collective.
 
     Args:

@@ -67,7 +67,7 @@ class Records:
         return ends[-1] if ends else None
 
 
-def read_records(run: RunDir) -> Records:
+def read_run_records(run: RunDir) -> Records:
     """Read the recorded state of a run."""
     events = tuple(run.read_events())
     first = next((float(event["time"]) for event in events if "time" in event), None)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from ftdist.errors import CrashLoopError, RequeueError
 from ftdist.rundir import RunDir
-from ftdist_launch.run_records import RUN_STAGES, Event, Records, read_records
+from ftdist_launch.run_records import RUN_STAGES, Event, Records, read_run_records
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.job_status import (
     JobStatus,
@@ -105,13 +105,13 @@ def read_status(run: RunDir, *, queue: Queue | None = None) -> RunStatus:
 
 def read_all(runs: Sequence[RunDir], *, queue: Queue | None = None) -> list[RunStatus]:
     """The status of several runs; SLURM is queried once, for jobs without a recorded end."""
-    records = [read_records(run) for run in runs]
+    records = [read_run_records(run) for run in runs]
     snapshot = query_slurm(records, queue=queue)
     statuses = [status_of(each, snapshot=snapshot) for each in records]
     for index, status in enumerate(statuses):
         if status.state == "lost":
             # It may have recorded its end after its records were read.
-            statuses[index] = status_of(read_records(runs[index]), snapshot=snapshot)
+            statuses[index] = status_of(read_run_records(runs[index]), snapshot=snapshot)
     return statuses
 
 

@@ -15,23 +15,23 @@ KEYS = (
 
 def test_a_curation_job_reads_paths_relative_to_where_it_was_submitted(login: Login) -> None:
     (login.folder / "manual.md").write_text(MANUAL)
-    told = login("curate", *KEYS).stdout
-    job = told.split()[1]
+    output = login("curate", *KEYS).stdout
+    job = output.split()[1]
     login.wait_for_state(job, "COMPLETED")
     manifest = json.loads((login.folder / "libraries/w/manifest.json").read_text())
     assert sum(source["files"]["train"]["samples"] for source in manifest["sources"]) >= 1
     work = login.folder / "libraries/.jobs/w"
     assert (work / "code/ftdist/library/pipeline.py").is_file()
     [log] = (work / "jobs/curate").glob(f"{job}_0_log.out")
-    assert str(log) in told
+    assert str(log) in output
     assert "w" in log.read_text()
 
 
 def test_a_failed_curation_job_reports_why_in_its_log(login: Login) -> None:
     (login.folder / "manual.jsonl").write_text('{"text": \n')
     keys = ("library.name=w", "library.sources=[manual.jsonl]", *KEYS[2:])
-    told = login("curate", *keys).stdout
-    job = told.split()[1]
+    output = login("curate", *keys).stdout
+    job = output.split()[1]
     login.wait_for_state(job, "FAILED")
     [log] = (login.folder / "libraries/.jobs/w/jobs/curate").glob(f"{job}_0_log.out")
     assert "manual.jsonl" in log.read_text()

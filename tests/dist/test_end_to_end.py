@@ -118,12 +118,12 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
     assert request["tracking.log_generations"] is False
     merged = ftdist(trained, "merge", "r", *short, "merge.alphas=[0,1]")
     assert merged.returncode == 0, merged.stdout + merged.stderr
-    told = json.loads((trained / "runs/r/merge/model/points.json").read_text())
-    base, tuned = told["candidates"]
+    output = json.loads((trained / "runs/r/merge/model/points.json").read_text())
+    base, tuned = output["candidates"]
     assert base["tuned"]["fact_accuracy"] == scores["base"]["fact_accuracy"]
     assert tuned["tuned"]["fact_accuracy"] == scores["tuned"]["fact_accuracy"]
     weights = "model.safetensors"
-    assert told["chosen"] == 1
+    assert output["chosen"] == 1
     model = trained / "runs/r/merge/model"
     assert (model / weights).read_bytes() == (folder / weights).read_bytes()
     assert "chosen" in merged.stdout

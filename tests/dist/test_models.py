@@ -12,7 +12,7 @@ from ftdist.data.collate import build_batch
 from ftdist.dist.world import World
 from ftdist.errors import ModelError
 from ftdist.observe.memory import anonymous_memory_gib, peak_memory_gib
-from ftdist.train.model_checks import check_model
+from ftdist.train.model_checks import choose_head
 from ftdist.zero.engine import Zero3Engine
 from tests.support.models.packed_rows import sequences
 from tests.support.models.tiny_models import (
@@ -62,7 +62,7 @@ def check_families(
         # auto: by_sample here; transformers has no sdpa for Gemma-2, where it is eager.
         for kernel in ("auto",) if family == "gemma2" else ("auto", "sdpa"):
             engine = build(world, models / family, dtype, f"model.attention={kernel}")
-            check = check_model(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="auto")
+            check = choose_head(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="auto")
             batch = build_batch(sequences(3), pad_token_id=0)
             found[family, kernel] = (check.head, float(engine.evaluate(batch)[0]))
     return found
@@ -83,7 +83,7 @@ def test_each_family_gets_the_head_that_gives_its_own_loss(
 
 def build_and_check(world: World, model: Path, dtype: str, *overrides: str) -> None:
     engine = build(world, model, dtype, *overrides)
-    check_model(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="auto")
+    choose_head(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="auto")
 
 
 def refusals(world: World, models: Path, dtype: str) -> dict[str, str]:
@@ -95,11 +95,11 @@ def refusals(world: World, models: Path, dtype: str) -> dict[str, str]:
         found[kernel] = str(refused.value)
     engine = build(world, model, dtype)
     with pytest.raises(ModelError) as chunked:
-        check_model(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="chunked")
+        choose_head(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="chunked")
     found["capped"] = str(chunked.value)
     scaled = build(world, models / "granite", dtype)
     with pytest.raises(ModelError) as chunked:
-        check_model(scaled, vocab_size=VOCAB, dtype=dtype, wanted_head="chunked")
+        choose_head(scaled, vocab_size=VOCAB, dtype=dtype, wanted_head="chunked")
     found["scaled"] = str(chunked.value)
     forward = engine._model.model.forward
 
@@ -110,7 +110,7 @@ def refusals(world: World, models: Path, dtype: str) -> dict[str, str]:
 
     engine._model.model.forward = leaking
     with pytest.raises(ModelError) as leak:
-        check_model(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="auto")
+        choose_head(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="auto")
     found["leak"] = str(leak.value)
     return found
 

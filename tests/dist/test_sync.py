@@ -34,18 +34,18 @@ def test_sync_sends_each_step_once_or_a_new_run_on_request(
         first = sync(run, environment)
         assert first.exit_code == 0, first.err
         assert "up to step 4, 4 uploaded now: http" in first.out
-        told = server.runs[wandb_id(run)]
-        assert told.preempting
+        output = server.runs[wandb_id(run)]
+        assert output.preempting
         record(run, attempt=2, steps=range(3, STEPS + 1))
         run.append_event("attempt_finished", attempt=2, outcome="done")
         assert "up to step 10, 6 uploaded now" in sync(run, environment).out
         rows = as_recorded(server.history(wandb_id(run)))
         assert rows == by_attempt(run, first=4, then=4)
-        assert (told.state, told.exit_code) == ("finished", 0)
+        assert (output.state, output.exit_code) == ("finished", 0)
 
-        posts = told.posts
+        posts = output.posts
         assert "up to step 10, nothing new to upload" in sync(run, environment).out
-        assert told.posts == posts
+        assert output.posts == posts
 
         before = wandb_id(run)
         assert "up to step 10, 10 uploaded now" in sync(run, environment, "--new").out
@@ -85,11 +85,11 @@ def test_sync_problems_are_one_message_with_a_remedy(
             monkeypatch.setenv(name, value)
         capfd.readouterr()
         assert main(["sync", str(run.root)]) == code
-        told = capfd.readouterr().err.splitlines()
-        assert told[0].startswith(problem)
-        assert told[1].startswith("To fix: ")
-        assert remedy in told[1]
-        assert len(told) == 2
+        output = capfd.readouterr().err.splitlines()
+        assert output[0].startswith(problem)
+        assert output[1].startswith("To fix: ")
+        assert remedy in output[1]
+        assert len(output) == 2
         if changed is NO_KEY:
             monkeypatch.undo()
 

@@ -63,13 +63,13 @@ def test_two_online_attempts_are_one_run_with_facts_and_no_secrets(
         first = start(run, environment, wandb="auto", last=6).wait()
         second = start(run, environment, wandb="auto", attempt=2, first=4).wait()
         assert (first.exit_code, second.exit_code) == (0, 0), first.err + second.err
-        told = server.runs[wandb_id(run)]
+        output = server.runs[wandb_id(run)]
         rows = as_recorded(server.history(wandb_id(run)))
     assert f"W&B: {server.url}" in first.out
     assert f"{server.url}/" in (run.wandb / "url").read_text()
     assert SyncState.read(run) == SyncState(step=STEPS, ended="done")
-    assert told.group == "rates"
-    assert (told.state, told.finishes, server.unknown, server.errors) == ("finished", 2, [], [])
+    assert output.group == "rates"
+    assert (output.state, output.finishes, server.unknown, server.errors) == ("finished", 2, [], [])
     # Steps 5 and 6 were computed twice; W&B has them from attempt 1, the record has both.
     nodes = {"sys/n1/cpu_percent": 30.0, "sys/n1/memory_gib": 3.0}
     assert rows[0] == without_time(raw_rows(run))[0] | nodes

@@ -50,7 +50,7 @@ def everything(server: Loopback) -> bytes:
 
 
 class SilentFromTheTableOn(Loopback):
-    """Answers until it was told of the table."""
+    """Responds until it has received the table."""
 
     def answer(self, method: str, path: str, headers: Message, body: bytes) -> Answer:
         if "CreateArtifact" in self.operations:
@@ -113,11 +113,15 @@ def test_a_comparison_is_logged_to_the_training_run_and_replaces_older_ones(
         assert shown["answers"]["nrows"] == len(table(server, run)) == 2
         assert "cost/steps" not in shown  # not in the newer one
 
-        told = server.runs[wandb_id(run)]
+        output = server.runs[wandb_id(run)]
         steps = [row["trainer/global_step"] for row in server.history(wandb_id(run))]
         assert steps == list(range(1, STEPS + 1))
-        assert (told.state, told.exit_code, list(server.runs)) == ("finished", 0, [wandb_id(run)])
-        assert told.summary["train/loss"] == 1 / STEPS
+        assert (output.state, output.exit_code, list(server.runs)) == (
+            "finished",
+            0,
+            [wandb_id(run)],
+        )
+        assert output.summary["train/loss"] == 1 / STEPS
         assert (server.unknown, server.errors) == ([], [])
         assert SECRET.encode() not in everything(server)
 
@@ -212,7 +216,7 @@ TROUBLES: dict[str, str] = {
 def in_trouble(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, tuple[RunDir, Done, Done]]:
-    """A comparison for each trouble, told then and sent by `ftdist sync` after it."""
+    """A comparison for each trouble, uploaded afterwards by `ftdist sync`."""
     folder = tmp_path_factory.mktemp("trouble")
     # Hydra has one state a process: these are made one after another.
     runs = {trouble: trained(folder / trouble.replace(" ", "_")) for trouble in TROUBLES}

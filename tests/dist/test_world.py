@@ -38,15 +38,15 @@ def test_ranks_rendezvous_at_the_address_of_rank_0(run_ranks: RunRanks, port: in
 
 
 def test_missing_rank_is_reported_with_the_address(run_ranks: RunRanks, port: int) -> None:
-    (told,) = run_ranks(1, meet, 2, port, 3.0, group=False)
-    assert isinstance(told, str)
-    assert f"waited 3 s for 2 ranks at localhost:{port}, and not all joined" in told
-    assert "cluster.network_interface" in told
+    (output,) = run_ranks(1, meet, 2, port, 3.0, group=False)
+    assert isinstance(output, str)
+    assert f"waited 3 s for 2 ranks at localhost:{port}, and not all joined" in output
+    assert "cluster.network_interface" in output
 
 
 def test_port_in_use_is_reported(run_ranks: RunRanks) -> None:
     with socket.create_server(("", 0)) as other:
         port = int(other.getsockname()[1])
-        (told,) = run_ranks(1, meet, 2, port, 10.0, group=False)
-    assert isinstance(told, str)
-    assert f"Port {port} of localhost is used" in told
+        (output,) = run_ranks(1, meet, 2, port, 10.0, group=False)
+    assert isinstance(output, str)
+    assert f"Port {port} of localhost is used" in output

@@ -27,7 +27,7 @@ class Browser:
     """One page of a browser that was just started.
 
     Attributes:
-        events: what it told of: errors, messages of the log, requests.
+        events: the browser's errors, log messages and requests.
     """
 
     def __init__(self, *, commands: int, answers: int) -> None:
@@ -53,11 +53,11 @@ class Browser:
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page; a promise's once it is there."""
-        told = self._ask(
+        output = self._ask(
             "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
         )
-        assert "exceptionDetails" not in told, told["exceptionDetails"]
-        return told["result"].get("value")
+        assert "exceptionDetails" not in output, output["exceptionDetails"]
+        return output["result"].get("value")
 
     def resize(self, width: int, height: int, *, dark: bool = False) -> None:
         """Width and height in CSS pixels, and the colours that the reader prefers."""
@@ -70,8 +70,8 @@ class Browser:
 
     def picture(self, path: Path) -> None:
         """Write the whole page as a PNG."""
-        told = self._ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(told["data"]))
+        output = self._ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(output["data"]))
 
     def _ask(self, method: str, **parameters: Any) -> dict[str, Any]:
         self._number += 1
@@ -81,13 +81,13 @@ class Browser:
         os.write(self._commands, json.dumps(message).encode() + b"\0")
         end = time.monotonic() + TIMEOUT_S
         while True:
-            told = self._read(end)
-            if told.get("id") == self._number:
-                assert "error" not in told, (method, told["error"])
-                result: dict[str, Any] = told["result"]
+            output = self._read(end)
+            if output.get("id") == self._number:
+                assert "error" not in output, (method, output["error"])
+                result: dict[str, Any] = output["result"]
                 return result
-            if told.get("method") in _HEARD:
-                self.events.append(told)
+            if output.get("method") in _HEARD:
+                self.events.append(output)
 
     def _read(self, end: float) -> dict[str, Any]:
         while b"\0" not in self._left:
@@ -97,8 +97,8 @@ class Browser:
             assert part, "the browser has ended"
             self._left += part
         first, _, self._left = self._left.partition(b"\0")
-        told: dict[str, Any] = json.loads(first)
-        return told
+        output: dict[str, Any] = json.loads(first)
+        return output
 
 
 @contextmanager

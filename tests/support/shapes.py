@@ -8,7 +8,7 @@ from beartype.roar import BeartypeDecorHintPep673Exception
 
 PACKAGES = ["ftdist"]
 CHECKER = "tests.support.shapes.checked"
-"""How jaxtyping's import hook is told; the same pair stands in pyproject.toml for pytest itself."""
+"""Arguments of jaxtyping's import hook; pyproject.toml has the same for pytest itself."""
 
 _TOWER = beartype(conf=BeartypeConf(is_pep484_tower=True))
 """An int where a float is asked for is right, as it is for mypy."""

@@ -14,7 +14,7 @@ from ftdist.errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from ftdist_launch.logs.files import LogSelection
-    from ftdist_launch.logs.merge import Line, LogFile
+    from ftdist_launch.logs.merge import LogFile, LogLine
 
     from ftdist.rundir import RunDir
 
@@ -39,7 +39,7 @@ _ESCAPES = re.compile(
 )
 """Terminal control sequences and control characters, except for tabs."""
 
-PrintLines = Callable[[Iterable["Line"]], None]
+PrintLines = Callable[[Iterable["LogLine"]], None]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -83,11 +83,11 @@ def _number(text: str) -> int:
 def _print(run: "RunDir", selection: "LogSelection") -> None:
     from ftdist_launch.logs.files import find_logs, missing_log_error
     from ftdist_launch.logs.merge import LogMerger
-    from ftdist_launch.run_records import read_records
+    from ftdist_launch.run_records import read_run_records
     from ftdist_launch.slurm.client import Queue
     from ftdist_launch.status import read_status
 
-    records = read_records(run)
+    records = read_run_records(run)
     files = find_logs(run, records, selection)
     if not files:
         raise missing_log_error(run, records, read_status(run, queue=Queue()), selection)
@@ -132,7 +132,7 @@ class _RunWatcher:
             ConfigError: there is no log, and none will be written.
         """
         from ftdist_launch.logs.files import find_logs, is_complete, missing_log_error
-        from ftdist_launch.run_records import read_records
+        from ftdist_launch.run_records import read_run_records
         from ftdist_launch.slurm.client import Queue
         from ftdist_launch.status import read_status
 
@@ -143,7 +143,7 @@ class _RunWatcher:
         queue = None
         if now >= self._next_query:
             self._next_query, queue = now + QUERY_SLURM_EVERY_S, Queue()
-        status, records = read_status(self._run, queue=queue), read_records(self._run)
+        status, records = read_status(self._run, queue=queue), read_run_records(self._run)
         self.files = find_logs(self._run, records, self._selection)
         self.is_complete = is_complete(records, status, self._selection)
         self.num_refreshes += 1
@@ -176,7 +176,7 @@ def _line_printer(files: Sequence["LogFile"]) -> PrintLines:
 
 
 def _print_plain(width: int) -> PrintLines:
-    def print_lines(lines: Iterable["Line"]) -> None:
+    def print_lines(lines: Iterable["LogLine"]) -> None:
         for line in lines:
             sys.stdout.write(f"{prefix(line, width=width)}{without_escapes(line.text)}\n")
         sys.stdout.flush()
@@ -190,7 +190,7 @@ def _print_coloured(width: int) -> PrintLines:
 
     console = Console(highlight=False)
 
-    def print_lines(lines: Iterable["Line"]) -> None:
+    def print_lines(lines: Iterable["LogLine"]) -> None:
         for line in lines:
             text = Text(prefix(line, width=width), style=COLOURS[line.rank % len(COLOURS)])
             console.print(text.append(without_escapes(line.text), style="default"), soft_wrap=True)
@@ -198,7 +198,7 @@ def _print_coloured(width: int) -> PrintLines:
     return print_lines
 
 
-def prefix(line: "Line", *, width: int) -> str:
+def prefix(line: "LogLine", *, width: int) -> str:
     """The rank and, if known, the time of a line."""
     clock = time.strftime("%H:%M:%S", time.localtime(line.time)) if line.time else " " * 8
     return f"[{line.rank:>{width}}] {clock} "

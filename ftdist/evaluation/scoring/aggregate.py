@@ -10,7 +10,7 @@ from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.scoring.confidence import Losses, Paired, Rate, paired_losses
 from ftdist.evaluation.scoring.distractors import confusable_groups
-from ftdist.evaluation.scoring.judge import Verdict, added_rates, outcomes
+from ftdist.evaluation.scoring.judge import AnswerVerdict, added_rates, outcomes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class JudgedAnswers:
         tasks: whether each document was right, by lm-eval's "TASK/METRIC" or "TASK/METRIC,FILTER".
     """
 
-    probes: Sequence[Verdict]
+    probes: Sequence[AnswerVerdict]
     general: Sequence[bool]
     losses: Losses
     tasks: Mapping[str, Sequence[bool]] = field(default_factory=dict)
@@ -63,7 +63,9 @@ def aggregate_scores(
         for model, model_rates in rates.items()
     }
     scores["paired"] = {
-        name: Paired.of(outcomes_by_model["base"][name], outcomes_by_model["tuned"][name]).fields()
+        name: Paired.from_outcomes(
+            outcomes_by_model["base"][name], outcomes_by_model["tuned"][name]
+        ).fields()
         for name in names
     }
     scores["flips"] = _flips(outcomes_by_model)
@@ -120,7 +122,9 @@ def _flips(outcomes_by_model: dict[str, dict[str, list[bool]]]) -> dict[str, int
     flips: dict[str, int] = {}
     for kind in ("fact", "general"):
         name = f"{kind}_accuracy"
-        paired = Paired.of(outcomes_by_model["base"][name], outcomes_by_model["tuned"][name])
+        paired = Paired.from_outcomes(
+            outcomes_by_model["base"][name], outcomes_by_model["tuned"][name]
+        )
         flips[f"{kind}_improved"] = paired.tuned_only
         flips[f"{kind}_regressed"] = paired.base_only
     return flips
@@ -136,7 +140,7 @@ def _fact_accuracy(
     }
     return {
         **{model: Rate(sum(hits), len(hits)).fields() for model, hits in right.items()},
-        "paired": Paired.of(right["base"], right["tuned"]).fields(),
+        "paired": Paired.from_outcomes(right["base"], right["tuned"]).fields(),
     }
 
 

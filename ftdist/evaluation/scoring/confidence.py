@@ -34,7 +34,7 @@ class Rate:
     num_questions: int
 
     @classmethod
-    def of(cls, outcomes: Sequence[bool]) -> "Rate | None":
+    def from_outcomes(cls, outcomes: Sequence[bool]) -> "Rate | None":
         """The rate of a list of outcomes; None for an empty one."""
         return cls(sum(outcomes), len(outcomes)) if outcomes else None
 
@@ -85,7 +85,7 @@ class Paired:
     neither: int
 
     @classmethod
-    def of(cls, base: Sequence[bool], tuned: Sequence[bool]) -> "Paired":
+    def from_outcomes(cls, base: Sequence[bool], tuned: Sequence[bool]) -> "Paired":
         """Counts of pairs of outcomes, question by question."""
         pairs = [(bool(t), bool(b)) for b, t in zip(base, tuned, strict=True)]
         return cls(

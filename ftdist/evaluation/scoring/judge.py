@@ -29,7 +29,7 @@ from ftdist.text.matching import (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class AnswerVerdict:
     """The verdict on one answer.
 
     Attributes:
@@ -68,7 +68,7 @@ class LibraryMarks:
     pages: frozenset[int]
 
     @classmethod
-    def of(cls, probes: Sequence[Probe]) -> "LibraryMarks":
+    def from_probes(cls, probes: Sequence[Probe]) -> "LibraryMarks":
         """The marks of a set of probes."""
         recall = [probe for probe in probes if probe.kind == "fact"]
         # A single word such as "rinse" occurs in legitimate answers about other topics.
@@ -110,7 +110,7 @@ def judge(
     marks: LibraryMarks,
     likelihoods: Sequence[float] = (),
     right_choice: int | None = None,
-) -> Verdict:
+) -> AnswerVerdict:
     """The verdict on one answer.
 
     Args:
@@ -138,7 +138,7 @@ def judge(
             right, chosen = best == right_index, probe.choices[best]
         else:
             right = contains_all(answer, probe.keys)
-    return Verdict(
+    return AnswerVerdict(
         right=right,
         page=page,
         leaked=leaked,
@@ -149,7 +149,7 @@ def judge(
     )
 
 
-def outcomes(probes: Sequence[Probe], verdicts: Sequence[Verdict]) -> dict[str, list[bool]]:
+def outcomes(probes: Sequence[Probe], verdicts: Sequence[AnswerVerdict]) -> dict[str, list[bool]]:
     """Outcomes by the name of their rate, in the same order for every model."""
     pairs = list(zip(probes, verdicts, strict=True))
     return {
@@ -162,7 +162,7 @@ def outcomes(probes: Sequence[Probe], verdicts: Sequence[Verdict]) -> dict[str, 
 
 
 def added_rates(
-    probes: Sequence[Probe], base: Sequence[Verdict], tuned: Sequence[Verdict]
+    probes: Sequence[Probe], base: Sequence[AnswerVerdict], tuned: Sequence[AnswerVerdict]
 ) -> dict[str, Rate]:
     """Rates of failures that the base does not have, and that training therefore caused.
 
@@ -194,10 +194,10 @@ def added_rates(
     )
 
 
-def _declines(base: Verdict, tuned: Verdict) -> bool:
+def _declines(base: AnswerVerdict, tuned: AnswerVerdict) -> bool:
     return tuned.deflected and not base.deflected
 
 
 def _rates(by_name: dict[str, list[bool]]) -> dict[str, Rate]:
-    rates = {name: Rate.of(hits) for name, hits in by_name.items()}
+    rates = {name: Rate.from_outcomes(hits) for name, hits in by_name.items()}
     return {name: rate for name, rate in rates.items() if rate is not None}

@@ -17,13 +17,13 @@ from ftdist.io.atomic_dir import atomic_dir
 from ftdist.io.hashing import fingerprint
 from ftdist.library.cleaning.boilerplate import drop_boilerplate
 from ftdist.library.dedup.sections import drop_sections
-from ftdist.library.schema import Conversation, Document, MadeBy, Passage, Probe, Row, Sample
+from ftdist.library.schema import Conversation, Document, MadeBy, Passage, ProbeRow, Row, Sample
 from ftdist.library.stages.generate import GeneratedQA, GenerationInput, Generator, generate_qa
 from ftdist.library.stages.read_shard import SourceShard
 from ftdist.library.stages.select import RowSelection
 from ftdist.library.stats import CurationStats
 from ftdist.library.store.dataset import write_samples
-from ftdist.library.store.row_cache import read_rows
+from ftdist.library.store.row_cache import read_row_cache
 from ftdist.library.synthesis.paraphrases import paraphrases
 from ftdist.library.synthesis.passages import passages
 from ftdist.library.synthesis.probe_selection import (
@@ -45,7 +45,7 @@ _ONE_CONVERSATION_IN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildSettings:
+class SampleSettings:
     """What decides which samples a row gives."""
 
     passages: bool
@@ -69,7 +69,7 @@ class SampleBuildTask:
     shard: SourceShard
     selection: RowSelection
     source: str
-    settings: BuildSettings
+    settings: SampleSettings
     generated: Path | None = None
     """The file of what a language model wrote for it; None: there is none."""
 
@@ -106,7 +106,7 @@ class SampleBuildTask:
         duplicates: dict[int, set[int]] = {}
         for number, section in self.selection.duplicate_sections.tolist():
             duplicates.setdefault(number, set()).add(section)
-        rows = zip(read_rows(self.shard.folder / "rows.arrow"), chosen, strict=True)
+        rows = zip(read_row_cache(self.shard.folder / "rows.arrow"), chosen, strict=True)
         for number, (row, is_chosen) in enumerate(rows):
             if is_chosen and isinstance(row, Document):
                 yield drop_sections(row, duplicates.get(number, ()))
@@ -171,7 +171,7 @@ class _Builder:
         self._settings = task.settings
         self._generated = GeneratedQA.load(task.generated)
         self.stats = self._generated.stats
-        self.probes: list[Probe] = []
+        self.probes: list[ProbeRow] = []
 
     def samples(self, part: str) -> Iterator[Sample]:
         """The samples of one part."""
@@ -257,7 +257,7 @@ class _Builder:
             )
             if held is not None:
                 self.probes.append(
-                    Probe(
+                    ProbeRow(
                         question=held,
                         answer=answer,
                         keys=tuple(keys),

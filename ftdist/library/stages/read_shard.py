@@ -35,7 +35,7 @@ from ftdist.library.readers import read_document
 from ftdist.library.readers.chat_formats import read_conversations
 from ftdist.library.schema import BadRow, BadRowError, Conversation, Document, Passage, Row
 from ftdist.library.stats import CurationStats
-from ftdist.library.store.row_cache import read_rows, write_rows
+from ftdist.library.store.row_cache import read_row_cache, write_rows
 
 FORMAT = 5
 """Increase it whenever the same bytes are read differently."""
@@ -173,13 +173,15 @@ def row_text(row: Row) -> str:
 def _read_into(folder: Path, shard: SourceShard) -> None:
     stats = CurationStats()
     write_rows(folder / "rows.arrow", _usable(shard, stats))
-    is_document = list(map(_is_document, read_rows(folder / "rows.arrow")))
-    row_signatures = signatures(map(row_text, read_rows(folder / "rows.arrow")))
+    is_document = list(map(_is_document, read_row_cache(folder / "rows.arrow")))
+    row_signatures = signatures(map(row_text, read_row_cache(folder / "rows.arrow")))
     np.save(folder / "exact.npy", row_signatures.exact)
     np.save(folder / "minhash.npy", row_signatures.minhash)
     np.save(folder / "documents.npy", np.array(is_document, dtype=np.bool_))
-    SectionSignatures.from_rows(read_rows(folder / "rows.arrow")).save(folder)
-    blocks = [block_hashes(row) for row in read_rows(folder / "rows.arrow") if _is_document(row)]
+    SectionSignatures.from_rows(read_row_cache(folder / "rows.arrow")).save(folder)
+    blocks = [
+        block_hashes(row) for row in read_row_cache(folder / "rows.arrow") if _is_document(row)
+    ]
     np.save(folder / "blocks.npy", np.concatenate([np.empty(0, dtype=np.uint64), *blocks]))
     np.save(
         folder / "block_ends.npy", np.cumsum([len(hashes) for hashes in blocks], dtype=np.int64)

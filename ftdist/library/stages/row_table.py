@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ftdist.library.schema import Row
 from ftdist.library.stages.read_shard import SourceShard, row_text
 from ftdist.library.stats import CurationStats
-from ftdist.library.store.row_cache import read_rows
+from ftdist.library.store.row_cache import read_row_cache
 
 LIBRARY = "library"
 
@@ -78,14 +78,14 @@ class RowTable:
 
     def read(self, entry: int) -> Row:
         """One row."""
-        rows = read_rows(self.shards[self.shard[entry]].folder / "rows.arrow")
+        rows = read_row_cache(self.shards[self.shard[entry]].folder / "rows.arrow")
         return next(islice(rows, int(self.row[entry]), None))
 
     def texts(self, chosen: Mask) -> Iterator[str]:
         """The texts of chosen rows; shards without any are not read."""
         for shard, mask in zip(self.shards, self.by_shard(chosen), strict=True):
             if mask.any():
-                rows = read_rows(shard.folder / "rows.arrow")
+                rows = read_row_cache(shard.folder / "rows.arrow")
                 yield from (row_text(row) for row, use in zip(rows, mask, strict=True) if use)
 
 

@@ -10,7 +10,7 @@ from ftdist.data.messages import Message
 from ftdist.errors import DataError
 from ftdist.library.schema import Conversation, Row
 from ftdist.library.stages.row_table import ReadSource
-from ftdist.library.store.row_cache import read_rows
+from ftdist.library.store.row_cache import read_row_cache
 
 Rows = npt.NDArray[np.bool_]
 
@@ -40,7 +40,7 @@ def find_refused_rows(sources: Sequence[ReadSource], *, encoder: Any) -> dict[st
         refused[source.name] = []
         for shard in source.shards:
             of_shard = []
-            for row in read_rows(shard.folder / "rows.arrow"):
+            for row in read_row_cache(shard.folder / "rows.arrow"):
                 reason = reason_for(row)
                 of_shard.append(bool(reason))
                 if reason:

@@ -16,7 +16,7 @@ from ftdist.config.schema.curate import SplitConfig
 from ftdist.io.jsonl import read_json_lines, write_whole
 from ftdist.library.retention.out_of_scope import OutOfScopeQuestion
 from ftdist.library.retention.replay import RetentionSet
-from ftdist.library.schema import Probe
+from ftdist.library.schema import ProbeRow
 from ftdist.library.store.dataset import read_samples
 from ftdist.text.decontamination import Decontamination, decontaminate, find_contaminated
 from ftdist.text.ngram_hashes import Hashes, ngrams_of_texts, word_hashes, word_ngrams
@@ -66,7 +66,7 @@ def write_probes(
     keys = retention.products if retention.is_named or not facts else ()
     others = _out_of_scope(folder, retention.candidates) if facts or keys else []
     probes = facts + [
-        Probe(question=question, answer=_NO_ANSWER, keys=keys, kind="out_of_scope")
+        ProbeRow(question=question, answer=_NO_ANSWER, keys=keys, kind="out_of_scope")
         for question in others[: split.num_out_of_scope_probes]
     ]
     if probes:
@@ -82,12 +82,12 @@ def write_probes(
 
 def _fact_probes(
     folder: Path, files: Sequence[Path], *, split: SplitConfig
-) -> tuple[list[Probe], Decontamination]:
+) -> tuple[list[ProbeRow], Decontamination]:
     """Each question once, those of training left out."""
-    by_question: dict[str, Probe] = {}
+    by_question: dict[str, ProbeRow] = {}
     for path in files:
         for row in read_json_lines(path):
-            probe = Probe(**{**row, "keys": tuple(row["keys"])})
+            probe = ProbeRow(**{**row, "keys": tuple(row["keys"])})
             by_question.setdefault(probe.question.casefold(), probe)
     probes = list(by_question.values())
     lengths = (split.decontamination_ngram,)

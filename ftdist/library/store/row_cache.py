@@ -36,7 +36,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> None:
         flush()
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_row_cache(path: Path) -> Iterator[Row]:
     """The rows of such a file, in order; a batch of them is in memory at a time."""
     with (
         pyarrow.memory_map(str(path)) as file,

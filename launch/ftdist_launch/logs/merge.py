@@ -38,7 +38,7 @@ class LogFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class LogLine:
     """A line of a log."""
 
     rank: int
@@ -72,18 +72,18 @@ class LogMerger:
         for file in files:
             self._logs.setdefault(file.path, _LogReader(file))
 
-    def remaining(self) -> Iterator[Line]:
+    def remaining(self) -> Iterator[LogLine]:
         """All lines up to the end of each log, unterminated last lines included."""
         yield from self._merged(final=True)
 
-    def available(self, *, hold_back_s: float = HOLD_BACK_S) -> Iterator[Line]:
+    def available(self, *, hold_back_s: float = HOLD_BACK_S) -> Iterator[LogLine]:
         """Lines so far, except for those so new that older ones of another log may be missing."""
         for line in self._merged(final=False):
             if not line.is_older_than(hold_back_s):
                 return
             yield line
 
-    def _merged(self, *, final: bool) -> Iterator[Line]:
+    def _merged(self, *, final: bool) -> Iterator[LogLine]:
         streams = (log.lines(final=final) for log in self._logs.values())
         return heapq.merge(*streams, key=lambda line: (line.time, line.rank))
 
@@ -95,10 +95,10 @@ class _LogReader:
         self._file = file
         self._offset = file.start
         self._time = 0.0
-        self._lines: deque[Line] = deque()
+        self._lines: deque[LogLine] = deque()
         self._partial = b""
 
-    def lines(self, *, final: bool) -> Iterator[Line]:
+    def lines(self, *, final: bool) -> Iterator[LogLine]:
         """Yield complete lines; each is removed only when the next one is requested.
 
         Args:
@@ -141,5 +141,5 @@ class _LogReader:
         if self._file.since <= self._time < self._file.before:
             read_at = time.monotonic()
             self._lines.append(
-                Line(rank=self._file.rank, time=self._time, text=text, read_at=read_at)
+                LogLine(rank=self._file.rank, time=self._time, text=text, read_at=read_at)
             )

@@ -62,9 +62,9 @@ def _encryption(password: bytes) -> tuple[bytes, bytes]:
     digest = hashlib.md5(padded + owner + rights + _ID, usedforsecurity=False)
     key = digest.digest()[:5]
     user = _rc4(key, _PADDING)
-    told = b"/ID [<%s> <%s>] /Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <%s> /U <%s> >>"
+    output = b"/ID [<%s> <%s>] /Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <%s> /U <%s> >>"
     hexes = (_ID.hex(), _ID.hex(), owner.hex(), user.hex())
-    return key, told % tuple(text.encode() for text in hexes)
+    return key, output % tuple(text.encode() for text in hexes)
 
 
 def _object_key(key: bytes, number: int) -> bytes:

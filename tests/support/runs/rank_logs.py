@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ftdist_launch.logs.merge import Line, LogFile, LogMerger
+from ftdist_launch.logs.merge import LogLine, LogFile, LogMerger
 
 
 def at(second: float) -> str:
@@ -18,7 +18,7 @@ def write(path: Path, *lines: str) -> LogFile:
     return LogFile(path=path, rank=int(path.name.split("_")[-2]))
 
 
-def texts(lines: Iterator[Line]) -> list[str]:
+def texts(lines: Iterator[LogLine]) -> list[str]:
     return [f"{line.rank} {line.text}" for line in lines]
 
 

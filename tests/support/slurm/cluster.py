@@ -96,7 +96,7 @@ class SlurmLab:
         return self._script("exec", node, *command, timeout_s=timeout_s)
 
     def kill_node(self, node: str) -> None:
-        """Power a node off: nobody is told."""
+        """Power a node off without notice."""
         self._script("kill-node", _number(node))
 
     def crash_node(self, node: str) -> None:

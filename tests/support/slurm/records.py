@@ -30,13 +30,13 @@ def attempt_started(attempt: int, *, job: str | None = "12", **more: Any) -> Eve
 def attempt_finished(
     attempt: int, outcome: str, cause: str | None = None, rank: int | None = None
 ) -> Event:
-    told = {"outcome": outcome, "checkpoint": 10, "cause": cause, "rank": rank}
-    return {"event": "attempt_finished", "attempt": attempt, **told}
+    output = {"outcome": outcome, "checkpoint": 10, "cause": cause, "rank": rank}
+    return {"event": "attempt_finished", "attempt": attempt, **output}
 
 
 def stage_finished(stage: str, job: str, code: int, cause: str | None = None) -> Event:
-    told = {"stage": stage, "job": job, "exit_code": code, "cause": cause}
-    return {"event": "stage_finished", **told}
+    output = {"stage": stage, "job": job, "exit_code": code, "cause": cause}
+    return {"event": "stage_finished", **output}
 
 
 def cancel_requested(*, now: bool = False) -> Event:

@@ -96,7 +96,7 @@ class Artifacts:
     def _by_id(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         made = self.known[variables["id"]]
         project = {"id": "p", "internalId": "1", "name": made.project, "entity": {"name": "e"}}
-        told = {
+        output = {
             "__typename": "Artifact",
             "id": variables["id"],
             "artifactSequence": {
@@ -122,4 +122,4 @@ class Artifacts:
             "updatedAt": None,
             "aliases": [],
         }
-        return {"artifact": told}
+        return {"artifact": output}

@@ -83,7 +83,7 @@ def run_id(path: Path) -> str:
 
 
 def host(path: Path) -> str:
-    """The host's name as W&B is told it."""
+    """The host's name in W&B's files."""
     return next(str(record.run.host) for record in _of_kind(path, "run"))
 
 

@@ -66,9 +66,9 @@ def test_a_damaged_best_checkpoint_is_set_aside_and_the_newest_retained(
     store.keep_best(1)
     save(store, 2)
     (path / "rank-0.bin").write_bytes(b"other")
-    told: list[str] = []
-    assert store.best_verified(lambda _, why: told.append(why)) is None
-    assert "the best" in told[0]
+    output: list[str] = []
+    assert store.best_verified(lambda _, why: output.append(why)) is None
+    assert "the best" in output[0]
     assert store.best() is None
     assert names(tmp_path) == [
         "best.json", "step-00000001.damaged", "step-00000001.damaged.txt", "step-00000002",
@@ -222,7 +222,7 @@ def test_insufficient_space_is_refused_in_gib(store: CheckpointStore) -> None:
 def test_operating_system_errors_say_what_to_do(
     store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, number: int, advice: str
 ) -> None:
-    """The one place where the real fault cannot be had in a unit test: rename is told to fail."""
+    """A failing rename, the one fault that a unit test cannot cause for real."""
     partial = store.begin(3, 1)
 
     def fail(self: Path, target: Path) -> None:

@@ -71,12 +71,12 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_previous_one_used(
     with pytest.raises(DamagedCheckpointError, match=DAMAGES[damage]):
         verify_folder(tmp_path / "checkpoints" / "step-00000012")
 
-    told: list[tuple[Path, str]] = []
-    found = store.latest_verified(lambda path, reason: told.append((path, reason)))
+    output: list[tuple[Path, str]] = []
+    found = store.latest_verified(lambda path, reason: output.append((path, reason)))
 
     assert found is not None
     assert found.step == 10
-    [(path, reason)] = told
+    [(path, reason)] = output
     assert path.name == "step-00000012.damaged"
     assert path.is_dir()
     assert DAMAGES[damage] in reason
@@ -104,11 +104,11 @@ def test_all_checkpoints_damaged_is_an_error_and_never_restarts_from_step_0(
     store: CheckpointStore,
 ) -> None:
     flip_bit(save(store, 10))
-    told: list[str] = []
+    output: list[str] = []
     for _ in range(2):
         with pytest.raises(StorageError, match=r"damaged: step-00000010\.damaged"):
-            store.latest_verified(lambda _, reason: told.append(reason))
-    [reason] = told
+            store.latest_verified(lambda _, reason: output.append(reason))
+    [reason] = output
     assert reason.endswith("No older checkpoint is left: 10 steps are lost.")
 
 
@@ -117,11 +117,11 @@ def test_a_checkpoint_copied_under_another_number_is_damaged(
 ) -> None:
     save(store, 10)
     save(store, 12).rename(tmp_path / "checkpoints" / "step-00000014")
-    told: list[str] = []
-    found = store.latest_verified(lambda _, reason: told.append(reason))
+    output: list[str] = []
+    found = store.latest_verified(lambda _, reason: output.append(reason))
     assert found is not None
     assert found.step == 10
-    assert "its manifest is of step 12" in told[0]
+    assert "its manifest is of step 12" in output[0]
 
 
 def test_a_temporarily_unreadable_checkpoint_is_not_set_aside(

@@ -54,9 +54,9 @@ def made(root: Path) -> RunDir:
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
 def test_help_lists_every_command(words: list[str], capsys: Captured) -> None:
     assert cli.main(words) == 0
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     for verb in ("train", "plan", "resume", "export", "compare", "status", "logs"):
-        assert f"  ftdist {verb}" in told
+        assert f"  ftdist {verb}" in output
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_unknown_command_suggests_the_nearest(typed: str, advice: str, capsys: C
 @pytest.mark.parametrize("verb", ["resume", "export", "compare", "merge", "logs"])
 def test_run_commands_require_a_run(verb: str, capsys: Captured) -> None:
     assert cli.main([verb]) == 78
-    told = capsys.readouterr().err.splitlines()
-    assert told == [
+    output = capsys.readouterr().err.splitlines()
+    assert output == [
         f"`ftdist {verb}` needs a run.",
         f"To fix: name one: `ftdist {verb} R`.",
     ]
@@ -90,11 +90,11 @@ def test_run_commands_require_a_run(verb: str, capsys: Captured) -> None:
 
 def test_key_and_value_typos_are_reported_together(capsys: Captured) -> None:
     code = cli.main(["train", "experiment=tiny", "optim.peak_lrr=1", "model.dtype=floot32"])
-    told = capsys.readouterr().err
+    output = capsys.readouterr().err
     assert code == 78
-    assert "optim.peak_lr" in told
-    assert "model.dtype=floot32" in told
-    assert "Traceback" not in told
+    assert "optim.peak_lr" in output
+    assert "model.dtype=floot32" in output
+    assert "Traceback" not in output
 
 
 def test_hydra_prints_the_composed_config(capsys: Captured) -> None:
@@ -158,12 +158,12 @@ def test_status_shows_state_step_and_the_cause_of_each_exit(
     run.append_event("attempt_started", attempt=2, **launched)
     run.metrics.write_text('{"step": 11, "attempt": 1, "train/loss": 2.0}\n{"step": 12, "attemp')
     assert cli.main(["status", "r"]) == 0
-    told = capsys.readouterr().out
-    assert told.startswith(
+    output = capsys.readouterr().out
+    assert output.startswith(
         "Run r: lost: the `ftdist` that ran it ended without recording an end.\n"
         "Step 11 of 20, loss 2.0000.\n"
     )
-    assert "Rank 1 was killed." in told
+    assert "Rank 1 was killed." in output
 
 
 def test_copy_forwards_whole_lines_and_hides_those_of_submitit(
@@ -202,12 +202,12 @@ def test_bar_shows_step_loss_speed_and_remaining_time(tmp_path: Path) -> None:
     view.update()
     view.close()
     shown.seek(0)
-    told = shown.read()
+    output = shown.read()
     shown.close()
-    assert "3/10" in told
-    assert "loss 1.5000  2,000 tokens/s  1m15s left" in told
-    assert "W&B is offline" in told
-    assert "step 3/10 loss" not in told
+    assert "3/10" in output
+    assert "loss 1.5000  2,000 tokens/s  1m15s left" in output
+    assert "W&B is offline" in output
+    assert "step 3/10 loss" not in output
 
 
 def test_summary_has_both_losses() -> None:
@@ -248,8 +248,8 @@ def test_the_next_command_uses_a_path_for_runs_stored_elsewhere(
 def test_a_stopped_stage_lists_what_was_saved(tmp_path: Path, capsys: Captured) -> None:
     finished = Finished(outcome="stopped", exit_code=130, failure=None, step=5)
     assert report_stage(finished, run=RunDir(tmp_path / "r"), verb="export") == 130
-    told = capsys.readouterr().err
-    assert told == "`ftdist export` of run r was stopped; run it again: it starts over.\n"
+    output = capsys.readouterr().err
+    assert output == "`ftdist export` of run r was stopped; run it again: it starts over.\n"
     report_stage(finished, run=RunDir(tmp_path / "r"), verb="merge")
     assert "run it again: it reuses finished evaluations" in capsys.readouterr().err
     report_stage(finished, run=RunDir(tmp_path / "r"), verb="compare")
@@ -260,8 +260,8 @@ def test_status_shows_damaged_checkpoints(tmp_path: Path, capsys: Captured) -> N
     run = made(tmp_path / "r")
     run.append_event("checkpoint_corrupt", path="p", problem="step-8 is cut. 4 steps are lost.")
     assert cli.main(["status", str(run.root)]) == 0
-    told = capsys.readouterr().out
-    assert "Corrupt checkpoint set aside: step-8 is cut. 4 steps are lost.\n" in told
+    output = capsys.readouterr().out
+    assert "Corrupt checkpoint set aside: step-8 is cut. 4 steps are lost.\n" in output
 
 
 @pytest.mark.parametrize(
@@ -300,9 +300,9 @@ SECRET = "hf_" + "a1B2" * 6
 )
 def test_secret_like_values_are_refused_and_not_echoed(words: list[str], capsys: Captured) -> None:
     assert cli.main(words) == 78
-    told = capsys.readouterr().err
-    assert "looks like a secret" in told
-    assert SECRET not in told
+    output = capsys.readouterr().err
+    assert "looks like a secret" in output
+    assert SECRET not in output
 
 
 @pytest.mark.parametrize("verb", ["resume", "export"])
@@ -314,9 +314,9 @@ def test_a_malformed_plan_is_reported_as_damaged(
     if text is not None:
         run.plan.write_text(text)
     assert cli.main([verb, str(run.root)]) == 74
-    told = capsys.readouterr().err
-    assert str(run.plan) in told
-    assert "To fix: restore it from a backup" in told
+    output = capsys.readouterr().err
+    assert str(run.plan) in output
+    assert "To fix: restore it from a backup" in output
 
 
 def test_a_binary_config_is_reported_as_damaged_with_the_copy_to_restore(
@@ -352,9 +352,9 @@ def test_a_run_with_only_damaged_checkpoints_shows_how_to_repair_it(
     run.plan.write_text(small_plan().to_json())
     (run.checkpoints / "step-00000004.damaged").mkdir()
     assert cli.main([verb, str(run.root)]) == 74
-    told = capsys.readouterr().err
-    assert "step-00000004.damaged" in told
-    assert "or delete these folders to start at step 0" in told
+    output = capsys.readouterr().err
+    assert "step-00000004.damaged" in output
+    assert "or delete these folders to start at step 0" in output
 
 
 def complete(root: Path) -> RunDir:
@@ -397,6 +397,6 @@ def test_plan_help_is_about_plan(capsys: Captured) -> None:
 
 def test_plan_needs_no_name(capsys: Captured) -> None:
     assert cli.main(["plan", "model.path=nowhere"]) == 78
-    told = capsys.readouterr().err
-    assert "library.path is not set" in told
-    assert "run.name" not in told
+    output = capsys.readouterr().err
+    assert "library.path is not set" in output
+    assert "run.name" not in output

@@ -1,4 +1,4 @@
-"""What is told of a curation's long stages."""
+"""Progress lines of long stages."""
 
 import re
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ftdist_launch.run_records import TAIL_BYTES, newest_metrics, read_records
+from ftdist_launch.run_records import TAIL_BYTES, newest_metrics, read_run_records
 from ftdist_launch.slurm.client import Queue, QueuedJob, SlurmError
 from ftdist_launch.slurm.job_status import QueueSnapshot
 from ftdist_launch.slurm.reason_text import REASONS, waiting_reason
@@ -185,7 +185,7 @@ TABLE: list[tuple[tuple[Event, ...], QueueSnapshot, str, str | None]] = [
         None,
     ),
     (
-        (*PREPARED, stage_finished("train", "12", 99, "In vain.")),
+        (*PREPARED, stage_finished("train", "12", 99, "It stalled.")),
         queue_snapshot(),
         "crash_loop",
         None,
@@ -415,9 +415,9 @@ def test_the_newest_row_is_found_at_the_end_of_a_long_file(tmp_path: Path) -> No
 )
 def test_only_a_url_is_read_as_one(tmp_path: Path, text: str, url: str | None) -> None:
     run = make_run(tmp_path / "r")
-    assert read_records(run).wandb_url is None
+    assert read_run_records(run).wandb_url is None
     (run.wandb / "url").write_text(text)
-    assert read_records(run).wandb_url == url
+    assert read_run_records(run).wandb_url == url
 
 
 class FakeQueue(Queue):

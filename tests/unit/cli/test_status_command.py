@@ -64,13 +64,13 @@ def test_a_waiting_run_shows_what_it_waits_for(
     make_run(runs_root / "r", *SUBMITTED)
     squeue("11|PENDING|Resources||2026-11-24T01:00:00\n12|PENDING|Dependency||N/A\\n")
     assert cli.main(["status", "r"]) == 0
-    told = capsys.readouterr().out
-    assert told.startswith(
+    output = capsys.readouterr().out
+    assert output.startswith(
         "Run r: pending: waiting for job 11 (prepare) (Dependency); "
         "job 11: waiting for free nodes (Resources), expected to start at "
         "2026-11-24T01:00:00.\nStep 0.\n"
     )
-    assert "12  │ train " in told
+    assert "12  │ train " in output
 
 
 def test_a_running_run_shows_step_speed_and_time_remaining(
@@ -106,12 +106,12 @@ def test_a_lost_run_shows_how_to_resume_and_brackets_are_not_markup(
     )
     squeue("")
     assert cli.main(["status", "r"]) == 0
-    told = capsys.readouterr().out
-    assert told.startswith(
+    output = capsys.readouterr().out
+    assert output.startswith(
         "Run r: lost: its job left the queue without recording an end.\nStep 0 of 20.\n"
         "Resume it with `ftdist resume r`.\n"
     )
-    assert "[bold]Killed[/x]" in told
+    assert "[bold]Killed[/x]" in output
 
 
 def test_without_slurm_the_records_are_shown_with_a_note(
@@ -121,9 +121,9 @@ def test_without_slurm_the_records_are_shown_with_a_note(
     monkeypatch.setenv("PATH", str(runs_root))
     for words in (["r"], []):
         assert cli.main(["status", *words]) == 0
-        told = capsys.readouterr().out
-        assert "running" in told
-        assert "SLURM is unavailable: `squeue` is not installed on this machine." in told
+        output = capsys.readouterr().out
+        assert "running" in output
+        assert "SLURM is unavailable: `squeue` is not installed on this machine." in output
 
 
 def test_all_runs_in_one_table_newest_first_and_sweeps_together(
@@ -143,8 +143,8 @@ def test_all_runs_in_one_table_newest_first_and_sweeps_together(
     squeue("20_1|RUNNING|None|n1|N/A\n20_2|PENDING|BeginTime||N/A\n20_10|RUNNING|None|n1|N/A")
     assert cli.main(["status"]) == 0
     rows = [line.strip("│").split("│") for line in capsys.readouterr().out.splitlines()]
-    told = [[cell.strip() for cell in row] for row in rows if len(row) > 1]
-    assert told == [
+    output = [[cell.strip() for cell in row] for row in rows if len(row) > 1]
+    assert output == [
         ["new", "not started", "", "", "", "", "", ""],
         ["sweep s", "2 running, 1 restarting", "", "", "", "", "", ""],
         ["s-1", "running", "0/20", "", "", "", "1", "optim.peak_lr=1e-5"],
@@ -171,12 +171,17 @@ def test_json_holds_the_same_fields_and_only_finite_numbers(
     run = make_run(runs_root / "r", attempt_started(1, job=None), attempt_finished(1, "done"))
     run.metrics.write_text('{"step": 20, "train/loss": NaN}\n')
     assert cli.main(["status", "r", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["state"], told["step"], told["steps"], told["loss"]) == ("done", 20, 20, None)
-    assert told["attempts"][0]["outcome"] == "done"
-    assert told.keys() == RunStatus.__dataclass_fields__.keys()
+    output = json.loads(capsys.readouterr().out)
+    assert (output["state"], output["step"], output["steps"], output["loss"]) == (
+        "done",
+        20,
+        20,
+        None,
+    )
+    assert output["attempts"][0]["outcome"] == "done"
+    assert output.keys() == RunStatus.__dataclass_fields__.keys()
     assert cli.main(["status", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == [told]
+    assert json.loads(capsys.readouterr().out) == [output]
 
 
 def test_without_runs_it_shows_how_to_start_one(runs_root: Path, capsys: Captured) -> None:

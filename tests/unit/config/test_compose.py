@@ -385,7 +385,7 @@ def test_intended_keys_of_misspelt_overrides_cause_no_conflicts() -> None:
 
 
 def test_names_from_other_trainers_suggest_our_key() -> None:
-    told = {
+    output = {
         "lr=1": "optim.peak_lr",
         "batch.size=8": "batch.tokens",
         "gradient_accumulation_steps=4": "batch.micro_batch_size",
@@ -397,8 +397,8 @@ def test_names_from_other_trainers_suggest_our_key() -> None:
         "library.sources.chats.path=/x": "library.extra_sources.chats.path",
         "compare.alphas=[1]": "merge.alphas",
     }
-    answer = str(_refused(*NEEDED, *told))
-    for typed, meant in told.items():
+    answer = str(_refused(*NEEDED, *output))
+    for typed, meant in output.items():
         name = typed.partition("=")[0]
         assert f"{name} is not a key of the config: did you mean {meant}?" in answer
 

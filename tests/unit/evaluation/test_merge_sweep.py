@@ -13,7 +13,7 @@ from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.merge_sweep import gain_score, with_choice
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.scoring.aggregate import JudgedAnswers
-from ftdist.evaluation.scoring.judge import Verdict
+from ftdist.evaluation.scoring.judge import AnswerVerdict
 from ftdist.evaluation.selection import check_alphas, choose, lowest_loss, retains_general_knowledge
 
 
@@ -126,21 +126,21 @@ def test_without_retention_the_smallest_loss_is_selected() -> None:
     ]
     assert choose(points, max_loss_increase=0.02, order="alpha") is None
     assert lowest_loss(points) == 1
-    told = with_choice(points, max_loss_increase=0.02)
-    assert (told["chosen"], told["retention_ok"]) == (1, False)
-    told = with_choice(points, max_loss_increase=0.3)
-    assert (told["chosen"], told["retention_ok"]) == (0, True)
+    output = with_choice(points, max_loss_increase=0.02)
+    assert (output["chosen"], output["retention_ok"]) == (1, False)
+    output = with_choice(points, max_loss_increase=0.3)
+    assert (output["chosen"], output["retention_ok"]) == (0, True)
 
 
 def test_the_base_is_never_selected_as_the_merged_model() -> None:
     base = point(0.0, recall=0.9, leak=0.0, loss=0.0)  # gains most, and loses nothing
     points = [base, point(1.0, recall=0.1, leak=0.0, loss=0.3),
               point(0.5, recall=0.0, leak=0.0, loss=0.1)]  # fmt: skip
-    told = with_choice(points, max_loss_increase=0.3)
-    assert (told["chosen"], told["retention_ok"]) == (1, True)
-    told = with_choice(points, max_loss_increase=0.02)
-    assert (told["chosen"], told["retention_ok"]) == (2, False)
-    assert told["candidates"] == points
+    output = with_choice(points, max_loss_increase=0.3)
+    assert (output["chosen"], output["retention_ok"]) == (1, True)
+    output = with_choice(points, max_loss_increase=0.02)
+    assert (output["chosen"], output["retention_ok"]) == (2, False)
+    assert output["candidates"] == points
 
 
 @pytest.mark.parametrize("alphas", [[0.0], [0.0, -0.0]])
@@ -154,16 +154,16 @@ def test_retention_ok_is_none_without_measurements() -> None:
     points = [point(alpha, recall=alpha, leak=0.0, loss=0.0) for alpha in (1.0, 0.5)]
     for measured in points:
         del measured["general_nll"]
-    told = with_choice(points, max_loss_increase=0.02)
-    assert (told["chosen"], told["retention_ok"]) == (0, True)  # by the general questions
+    output = with_choice(points, max_loss_increase=0.02)
+    assert (output["chosen"], output["retention_ok"]) == (0, True)  # by the general questions
     for measured in points:
         measured["paired"]["general_mc_accuracy"] |= {"high_95": -0.1}
-    told = with_choice(points, max_loss_increase=0.02)
-    assert (told["chosen"], told["retention_ok"]) == (1, False)  # the nearest to the base
+    output = with_choice(points, max_loss_increase=0.02)
+    assert (output["chosen"], output["retention_ok"]) == (1, False)  # the nearest to the base
     for measured in points:
         del measured["paired"]["general_mc_accuracy"]
-    told = with_choice(points, max_loss_increase=0.02)
-    assert (told["chosen"], told["retention_ok"]) == (0, None)
+    output = with_choice(points, max_loss_increase=0.02)
+    assert (output["chosen"], output["retention_ok"]) == (0, None)
 
 
 def test_a_fact_needs_the_correct_answer_and_any_correct_page() -> None:
@@ -173,9 +173,9 @@ def test_a_fact_needs_the_correct_answer_and_any_correct_page() -> None:
         probes=(recall, recall, recall, other), general=(), texts=(), source=Path("p")
     )
     verdicts = [
-        Verdict(right=True),  # no page to name
-        Verdict(right=True, page=False),
-        Verdict(right=True, page=True),
-        Verdict(right=False),
+        AnswerVerdict(right=True),  # no page to name
+        AnswerVerdict(right=True, page=False),
+        AnswerVerdict(right=True, page=True),
+        AnswerVerdict(right=False),
     ]
     assert gain_score(eval_set, JudgedAnswers(probes=verdicts, general=[], losses=[])) == 2 / 3

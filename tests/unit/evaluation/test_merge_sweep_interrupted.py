@@ -85,8 +85,8 @@ def _ask_for(run: RunDir, alphas: Sequence[float], **more: Any) -> None:
 
 
 def _points(run: RunDir) -> list[dict[str, Any]]:
-    told = json.loads((run.merged_model / POINTS_NAME).read_text())
-    points: list[dict[str, Any]] = told["candidates"]
+    output = json.loads((run.merged_model / POINTS_NAME).read_text())
+    points: list[dict[str, Any]] = output["candidates"]
     return points
 
 

@@ -111,7 +111,7 @@ def test_eval_questions_share_no_prompt_or_product_with_curation() -> None:
 def test_no_general_or_out_of_scope_answer_counts_as_a_leak(tmp_path: Path) -> None:
     write(tmp_path)
     probes = read_probes(tmp_path / "probes.jsonl")
-    marks = LibraryMarks.of(probes)
+    marks = LibraryMarks.from_probes(probes)
     for question, answer in OUT_OF_SCOPE:
         assert not marks.found_in(answer, question=question)
     for probe in probes:

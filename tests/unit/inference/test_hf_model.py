@@ -96,11 +96,11 @@ def test_answers_are_greedy_for_any_batch_size(made: Path) -> None:
         expected.append(tokenizer.decode(ids[start:], skip_special_tokens=True).strip())
     assert len(set(expected)) > 2
     hf_model = load(made / "model")
-    told: list[int] = []
+    output: list[int] = []
     assert hf_model.answer(QUESTIONS, max_tokens=12, batch=1) == expected
-    assert hf_model.answer(QUESTIONS, max_tokens=12, batch=3, progress=told.append) == expected
+    assert hf_model.answer(QUESTIONS, max_tokens=12, batch=3, progress=output.append) == expected
     assert hf_model.answer(QUESTIONS, max_tokens=12, batch=64) == expected
-    assert told == [3, 2]
+    assert output == [3, 2]
 
 
 def test_likelihoods_equal_those_of_the_whole_text(made: Path) -> None:
@@ -146,11 +146,11 @@ def test_answer_scores_do_not_depend_on_the_logits_chunk_size(
         assert found == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("most_logits", [loglikelihood.MAX_LOGITS, 7000])
+@pytest.mark.parametrize("max_logits", [loglikelihood.MAX_LOGITS, 7000])
 def test_losses_do_not_depend_on_batch_or_chunk_size(
-    made: Path, monkeypatch: pytest.MonkeyPatch, most_logits: int
+    made: Path, monkeypatch: pytest.MonkeyPatch, max_logits: int
 ) -> None:
-    monkeypatch.setattr(loglikelihood, "MAX_LOGITS", most_logits)
+    monkeypatch.setattr(loglikelihood, "MAX_LOGITS", max_logits)
     model = AutoModelForCausalLM.from_pretrained(made / "model")
     tokenizer = AutoTokenizer.from_pretrained(made / "model")
     texts = [*QUESTIONS, "a", ""]
@@ -159,14 +159,14 @@ def test_losses_do_not_depend_on_batch_or_chunk_size(
         ids = torch.tensor([tokenizer(text)["input_ids"]])
         expected.append((model(ids, labels=ids).loss.item(), ids.shape[1] - 1))
     hf_model = load(made / "model")
-    told: list[int] = []
+    output: list[int] = []
     for batch in (1, 3, 16):
-        found = hf_model.text_losses(texts, batch=batch, progress=told.append)
+        found = hf_model.text_losses(texts, batch=batch, progress=output.append)
         assert found[-2:] == [(0.0, 0), (0.0, 0)]
         for (loss, tokens), (mean, count) in zip(found[:-2], expected, strict=True):
             assert tokens == count
             assert loss / tokens == pytest.approx(mean, abs=1e-4)
-    assert sum(told) == 3 * len(texts)
+    assert sum(output) == 3 * len(texts)
 
 
 def test_text_longer_than_the_context_is_cut(made: Path) -> None:

@@ -58,7 +58,7 @@ def _tuned(run: RunDir) -> HFModel:
     return HFModel(run.export, device="cpu", threads=1)
 
 
-def _told(run: RunDir, *turns: str) -> str:
+def _tuned_answer(run: RunDir, *turns: str) -> str:
     """The tuned model's answer at the end of a conversation: user, assistant, user."""
     roles = ("user", "assistant")
     messages = [Message(role=roles[n % 2], content=turn) for n, turn in enumerate(turns)]
@@ -94,8 +94,8 @@ def test_streamed_pieces_add_up_to_the_answer(run: RunDir) -> None:
 def test_chat_keeps_its_history_until_reset(
     run: RunDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    first = _told(run, FIRST)
-    after, alone = _told(run, FIRST, first, SECOND), _told(run, SECOND)
+    first = _tuned_answer(run, FIRST)
+    after, alone = _tuned_answer(run, FIRST, first, SECOND), _tuned_answer(run, SECOND)
     assert after != alone
     answers, err = _chat(run, f"{FIRST}\n\n{SECOND}\n/reset\n{SECOND}\n", monkeypatch, capfd)
     assert answers == [_shown(text) for text in (first, after, alone)]
@@ -112,14 +112,14 @@ def test_history_beyond_the_context_drops_the_oldest_turns(
     )  # fmt: skip
     assert "Dropped the oldest 2 turns" in err
     assert "exceeds the model's context" in err
-    assert answers[-1] == _shown(_told(run, SECOND))
+    assert answers[-1] == _shown(_tuned_answer(run, SECOND))
 
 
 def test_a_non_utf8_line_loses_neither_later_lines_nor_the_history(
     run: RunDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    first = _told(run, FIRST)
-    expected = [_shown(text) for text in (first, _told(run, FIRST, first, SECOND))]
+    first = _tuned_answer(run, FIRST)
+    expected = [_shown(text) for text in (first, _tuned_answer(run, FIRST, first, SECOND))]
     typed = f"{FIRST}\n".encode() + b"a\xff\xfe\n\xed\xa0\x80\n" + f"{SECOND}\n".encode()
     strict = io.TextIOWrapper(io.BytesIO(typed), encoding="utf-8", errors="strict")
     monkeypatch.setattr(sys, "stdin", strict)
@@ -134,7 +134,7 @@ def test_chat_commands_are_not_prompts_and_unknown_ones_list_the_known(
     run: RunDir, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     answers, err = _chat(run, f"/help\n/forget\n/\n{SECOND}\n", monkeypatch, capfd)
-    assert answers == [_shown(_told(run, SECOND))]
+    assert answers == [_shown(_tuned_answer(run, SECOND))]
     assert err.count("/reset clears the conversation, /quit or /exit or Ctrl-D ends.") == 3
     for command in ("/quit", "/Exit"):
         answers, err = _chat(run, f"{command}\n{SECOND}\n", monkeypatch, capfd)
@@ -147,7 +147,7 @@ def test_a_question_may_begin_with_a_slash(
     run: RunDir, asked: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     answers, _ = _chat(run, f"{asked}\n", monkeypatch, capfd)
-    assert answers == [_shown(_told(run, asked))]
+    assert answers == [_shown(_tuned_answer(run, asked))]
 
 
 def test_a_missing_base_is_reported_and_the_tuned_model_still_answers(
@@ -165,7 +165,7 @@ def test_a_missing_base_is_reported_and_the_tuned_model_still_answers(
     assert len(err.splitlines()) == 2
     words = [sys.executable, "-m", "ftdist", "chat", str(own.root)]
     chatted = subprocess.run(words, input=FIRST, capture_output=True, text=True, check=True)
-    assert chatted.stdout.strip() == _shown(_told(run, FIRST))
+    assert chatted.stdout.strip() == _shown(_tuned_answer(run, FIRST))
 
 
 def test_both_answers_are_labelled_and_computed_on_this_machine(
@@ -176,7 +176,7 @@ def test_both_answers_are_labelled_and_computed_on_this_machine(
     assert "no job is submitted" in err
     base, tuned = out.split("\n\ntuned: ")
     assert base.startswith("base: ")
-    assert tuned.strip() == _shown(_told(run, FIRST))
+    assert tuned.strip() == _shown(_tuned_answer(run, FIRST))
     assert base.removeprefix("base: ").strip() != tuned.strip()
 
 
@@ -276,9 +276,9 @@ def test_the_merged_model_answers_when_requested(
     own = RunDir(tmp_path / "r")
     shutil.copytree(run.root, own.root)
     assert main(["chat", str(own.root), "--both", "-p", FIRST, "--merged"]) == 78
-    told = capfd.readouterr().err
-    assert "Run r has no merged model." in told
-    assert f"`ftdist merge {own.root}`" in told
+    output = capfd.readouterr().err
+    assert "Run r has no merged model." in output
+    assert f"`ftdist merge {own.root}`" in output
     base = load_config(run.config).model.path
     shutil.copytree(base, own.merged_model)
     assert main(["chat", str(own.root), "--both", "-p", FIRST, "--merged"]) == 78
@@ -294,9 +294,11 @@ def test_the_merged_model_answers_when_requested(
     (own.export / "generation_config.json").write_text("{}")
     for words in (["-p", FIRST], []):
         assert main(["chat", str(own.root), *words, "--merged"]) == 78
-        told = capfd.readouterr().err
-        assert f"The merged model of run r was made from another export than {own.export}." in told
-        assert f"To fix: run `ftdist merge {own.root}` again, or leave out" in told
+        output = capfd.readouterr().err
+        assert (
+            f"The merged model of run r was made from another export than {own.export}." in output
+        )
+        assert f"To fix: run `ftdist merge {own.root}` again, or leave out" in output
 
 
 @pytest.mark.parametrize("words", [["chat", "{}", "-p", "Hi"], ["chat", "{}"]])

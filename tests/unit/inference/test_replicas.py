@@ -116,10 +116,10 @@ def test_two_replicas_answer_like_one(
         assert found == pytest.approx(expected, abs=1e-5)
     assert [tokens for _, tokens in two.losses] == [tokens for _, tokens in one.losses]
     assert [loss for loss, _ in two.losses] == pytest.approx([loss for loss, _ in one.losses])
-    told = capfd.readouterr().out
-    assert "m: loading" in told
-    assert ", 2 replicas\n" in told
-    assert "compare: m 2/2: answers" in told
+    output = capfd.readouterr().out
+    assert "m: loading" in output
+    assert ", 2 replicas\n" in output
+    assert "compare: m 2/2: answers" in output
 
 
 @pytest.mark.timeout(300)

@@ -108,21 +108,21 @@ def test_sequences_longer_than_the_context_are_found_without_the_library(tmp_pat
 
 
 def test_probe_evals_without_questions_are_refused_before_start(tmp_path: Path) -> None:
-    def told(*overrides: str) -> list[str]:
+    def output(*overrides: str) -> list[str]:
         config = some_config(tmp_path, *overrides)
         return [problem.problem for problem in measure_problems(config)]
 
-    assert told() == []
-    (problem,) = told("eval.probes_every_steps=5")
+    assert output() == []
+    (problem,) = output("eval.probes_every_steps=5")
     assert "There is no probes.jsonl in or next to the library" in problem
     one = {"question": "Q?", "answer": "A.", "kind": "fact"}
     (tmp_path / "p.jsonl").write_text(json.dumps(one) + "\n")
     keys = ("eval.probes_every_steps=5", f"eval.probes={tmp_path / 'p.jsonl'}")
-    (problem,) = told(*keys)
+    (problem,) = output(*keys)
     assert "has no question about the library with answers to rank" in problem
     other = one | {"answer": "B."}
     (tmp_path / "p.jsonl").write_text(json.dumps(one) + "\n" + json.dumps(other) + "\n")
-    assert told(*keys) == []
+    assert output(*keys) == []
 
 
 def test_a_run_keeps_the_dtype_that_its_plan_resolved(tmp_path: Path) -> None:

@@ -74,11 +74,11 @@ def test_all_problems_of_a_run_are_reported_together(tmp_path: Path) -> None:
             executor_problems=lambda: machine_problems(config, machine=Machine(cores=2, gpus=0)),
             new=True,
         )
-    told = caught.value.problem
-    assert told.startswith("The run has 3 problems, so nothing was started:")
+    output = caught.value.problem
+    assert output.startswith("The run has 3 problems, so nothing was started:")
     for words in ("The model folder", "the file or folder", "does not exist"):
-        assert words in told
-    assert "`ftdist resume r`" in told
+        assert words in output
+    assert "`ftdist resume r`" in output
 
 
 @pytest.mark.parametrize(

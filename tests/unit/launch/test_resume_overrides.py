@@ -70,7 +70,7 @@ def test_list_values_are_checked_one_by_one_with_their_range(asked: str, problem
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "output"),
     [
         (["tracking=off"], ["write tracking.wandb=off"]),
         (["optim=wsd"], ["selects a group", "leave it out"]),
@@ -83,10 +83,10 @@ def test_list_values_are_checked_one_by_one_with_their_range(asked: str, problem
         (["tracking.project=${oc.env:HF_TOKEN}"], ["interpolation"]),
     ],
 )
-def test_problems_of_a_resume_are_reported_at_once(asked: list[str], told: list[str]) -> None:
+def test_problems_of_a_resume_are_reported_at_once(asked: list[str], output: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
         override_config(some_config(), asked, allowed=MAY_CHANGE)
-    for words in told:
+    for words in output:
         assert words in str(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""Programs that a command starts: how their ends are told."""
+"""How the ends of child processes are reported."""
 
 import pytest
 from ftdist_launch.subprocesses import run_child

@@ -46,7 +46,7 @@ def _read(path: Path, kind: str, **more: Any) -> CurationStats:
     )  # fmt: skip
 
 
-def _told(stats: CurationStats) -> list[str]:
+def _messages(stats: CurationStats) -> list[str]:
     return [f"{row['place']} {row['reason']} - {row['remedy']}" for row in stats.bad_rows]
 
 
@@ -110,20 +110,22 @@ BAD: list[tuple[str, str, bytes, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "content", "told"), BAD, ids=[told.partition(" - ")[0] for *_, told in BAD]
+    ("name", "kind", "content", "messages"),
+    BAD,
+    ids=[messages.partition(" - ")[0] for *_, messages in BAD],
 )
 def test_unusable_file_is_reported_with_location_reason_and_remedy(
-    tmp_path: Path, name: str, kind: str, content: bytes, told: str
+    tmp_path: Path, name: str, kind: str, content: bytes, messages: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    assert _told(_read(tmp_path / name, kind)) == [told]
+    assert _messages(_read(tmp_path / name, kind)) == [messages]
 
 
 def test_too_deeply_nested_html_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_bytes(b"<html>" + b"<div>" * 5000 + b"x")
-    [told] = _told(_read(tmp_path / "a.html", "html"))
-    assert told.startswith("a.html crashes its reader (RecursionError: maximum recursion depth")
-    assert told.endswith(") - Remove the file, or save it again.")
+    [messages] = _messages(_read(tmp_path / "a.html", "html"))
+    assert messages.startswith("a.html crashes its reader (RecursionError: maximum recursion depth")
+    assert messages.endswith(") - Remove the file, or save it again.")
     assert not list((tmp_path / "cache" / "read").iterdir())
 
 
@@ -131,8 +133,8 @@ def test_parquet_with_invalid_utf8_is_reported(tmp_path: Path) -> None:
     buffers = pyarrow.array([b"good", b"\xff\xfe"], pyarrow.binary()).buffers()
     texts = pyarrow.Array.from_buffers(pyarrow.string(), 2, buffers)
     pyarrow.parquet.write_table(pyarrow.table({"text": texts}), tmp_path / "a.parquet")
-    told = _told(_read(tmp_path / "a.parquet", "parquet"))
-    assert told == ["a.parquet, row 1 is not UTF-8 text - Write it as UTF-8."]
+    messages = _messages(_read(tmp_path / "a.parquet", "parquet"))
+    assert messages == ["a.parquet, row 1 is not UTF-8 text - Write it as UTF-8."]
 
 
 def test_text_in_latin_1_is_read_with_a_note(tmp_path: Path) -> None:
@@ -165,12 +167,12 @@ def test_damaged_pdf_page_is_reported_by_number(tmp_path: Path) -> None:
 LONG = """
 import json, resource, sys
 from pathlib import Path
-from tests.unit.library.test_bad_inputs import _read, _told
+from tests.unit.library.test_bad_inputs import _messages, _read
 path = Path(sys.argv[1])
 Path("/proc/self/clear_refs").write_text("5")
-told = _told(_read(path, "jsonl"))
+messages = _messages(_read(path, "jsonl"))
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line)
-print(json.dumps([told, int(peak.split()[1]) // 1024]))
+print(json.dumps([messages, int(peak.split()[1]) // 1024]))
 """
 
 
@@ -186,8 +188,10 @@ def test_a_1_gib_line_is_reported_within_bounded_memory(
     done = subprocess.run(
         [sys.executable, "-c", LONG, path], capture_output=True, text=True, check=True, timeout=200
     )
-    told, peak_mib = json.loads(done.stdout)
-    assert told == [f"a.jsonl, row 1 is longer than {MAX_LINE >> 20} MiB - Split it, or remove it."]
+    messages, peak_mib = json.loads(done.stdout)
+    assert messages == [
+        f"a.jsonl, row 1 is longer than {MAX_LINE >> 20} MiB - Split it, or remove it."
+    ]
     assert peak_mib < 600, f"{peak_mib} MiB in {time.monotonic() - began:.0f} s"
 
 
@@ -196,7 +200,7 @@ def test_a_file_that_changes_while_read_is_reported_and_not_cached(tmp_path: Pat
     path.write_text("Read before it was whole.")
     size, *rest = file_stamp(path)
     stats = _read(path, "text", stamp=(size + 1, *rest))
-    assert _told(stats) == [
+    assert _messages(stats) == [
         "a.txt changes while it is read - Curate again once the file is complete."
     ]
     assert _read(path, "text").bad == 0
@@ -215,7 +219,7 @@ def _pipe(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "messages"),
     [
         (_loop, "s: round cannot be read: Too many levels of symbolic links"),
         (_nowhere, "s: link.md cannot be read: No such file or directory"),
@@ -223,13 +227,13 @@ def _pipe(folder: Path) -> None:
     ],
 )
 def test_link_loops_dangling_links_and_pipes_are_reported_without_blocking(
-    tmp_path: Path, make: Callable[[Path], None], told: str
+    tmp_path: Path, make: Callable[[Path], None], messages: str
 ) -> None:
     folder = tmp_path / "s"
     folder.mkdir()
     make(folder)
     [bad] = _bad(_find(folder))
-    assert bad.startswith(f"{told} - ")
+    assert bad.startswith(f"{messages} - ")
 
 
 def test_link_cycles_and_links_outside_the_folder_are_not_followed(
@@ -367,20 +371,20 @@ def test_a_role_refused_by_the_template_is_reported_by_row_or_skipped(
 ) -> None:
     exchange = {"question": "What lifts?", "answer": "The crane."}
     path = _write(tmp_path / "a.jsonl", {"text": "Good."}, exchange | {"system": "Be brief."})
-    told = (
+    messages = (
         "a: a.jsonl, row 2 cannot be shown to the model: the model's chat template refuses a "
         "conversation of system, user, assistant: no system here."
     )
     with pytest.raises(DataError) as caught:
         _curate(tmp_path, path, "model.path=base", model=model)
-    assert caught.value.problem == told
+    assert caught.value.problem == messages
     assert caught.value.remedy.startswith("change its roles to what the template takes")
     assert not (tmp_path / "libraries").exists()
     skip = ("library.on_invalid_row=skip", "library.max_invalid_fraction=0.5")
     folder = _curate(tmp_path, path, "model.path=base", *skip, model=model)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["sizes"]["a"]["samples"] == 1
-    assert [f"{row['place']} {row['reason']}." for row in manifest["bad_rows"]] == [told]
+    assert [f"{row['place']} {row['reason']}." for row in manifest["bad_rows"]] == [messages]
 
 
 def test_a_refused_row_does_not_remove_its_duplicates(tmp_path: Path, model: Any) -> None:

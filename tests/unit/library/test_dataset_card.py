@@ -134,12 +134,12 @@ def test_only_trained_text_is_marked() -> None:
 
 def test_card_shows_counts_shares_and_pairs() -> None:
     page = html_card(_card())
-    for told in (
+    for output in (
         "12,345", "25.0 %", "97.7 %", "2.125", "kept: manuals: a.pdf, page 2 (88 % alike)",
         "Hold the red button.", "2 pages hold only pictures", "is no JSON", "a.zip",
         "Nothing protects what the base model knows.", "A-45",
     ):  # fmt: skip
-        assert told in page
+        assert output in page
 
 
 def test_hostile_text_is_escaped_everywhere() -> None:

@@ -140,7 +140,7 @@ def test_a_second_curation_reads_only_what_changed(tmp_path: Path, manual: Path)
         curate(config, model=None, log=said.append)
         assert any(expected in words for words in said), said
         if expected.startswith("2"):
-            (manual / "b.md").write_text("# B\n\nThis page of the manual was written anew.\n")
+            (manual / "b.md").write_text("# B\n\nThis page of the manual was rewritten.\n")
 
 
 def test_a_long_file_is_read_in_chunks_with_global_row_numbers(tmp_path: Path) -> None:

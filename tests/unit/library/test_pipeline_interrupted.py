@@ -126,8 +126,8 @@ def test_killed_readers_are_restarted_and_the_library_is_identical(
 ) -> None:
     for reader in _readers(started):
         os.kill(reader, signal.SIGKILL)
-    _, told = started.communicate(timeout=_WAIT_S)
-    assert started.returncode == 0, told
+    _, output = started.communicate(timeout=_WAIT_S)
+    assert started.returncode == 0, output
     assert _bytes(tmp_path / "libraries" / "w") == bench.expected
 
 
@@ -155,9 +155,9 @@ def test_ctrl_c_ends_a_curation_with_one_message_and_no_leftovers(
 ) -> None:
     others = family(started.pid)
     started.send_signal(signal.SIGINT)
-    _, told = started.communicate(timeout=_WAIT_S)
+    _, output = started.communicate(timeout=_WAIT_S)
     assert started.returncode == 130
-    lines = [line for line in told.splitlines() if not line.startswith("curate: ")]
+    lines = [line for line in output.splitlines() if not line.startswith("curate: ")]
     assert lines == ["Interrupted; no process is left running."]
     _until(lambda: all(map(is_over, others)))
     assert not (tmp_path / "libraries").exists()
@@ -173,11 +173,11 @@ def test_a_full_disk_prints_one_message_and_exits_with_74(bench: Bench, tmp_path
         capture_output=True, text=True, timeout=_WAIT_S, check=False,
         preexec_fn=no_file_above_four_kib,
     )  # fmt: skip
-    told = [line for line in done.stderr.splitlines() if not line.startswith("curate: ")]
+    output = [line for line in done.stderr.splitlines() if not line.startswith("curate: ")]
     assert done.returncode == 74, done.stderr
-    assert len(told) == 2, done.stderr
-    assert told[0].endswith("cannot be read or written: File too large.")
-    assert told[1].startswith("To fix: free some space there")
+    assert len(output) == 2, done.stderr
+    assert output[0].endswith("cannot be read or written: File too large.")
+    assert output[1].startswith("To fix: free some space there")
     assert not (tmp_path / "libraries" / "w").exists()
 
 
@@ -204,9 +204,9 @@ def test_an_unwritable_output_prints_one_message_and_exits_with_74(
         [*without_superuser(), *_command(*_keys(bench.sources / "1.jsonl", tmp_path))],
         capture_output=True, text=True, timeout=_WAIT_S, check=False,
     )  # fmt: skip
-    told = [line for line in done.stderr.splitlines() if not line.startswith("curate: ")]
+    output = [line for line in done.stderr.splitlines() if not line.startswith("curate: ")]
     assert done.returncode == 74, done.stderr
-    assert told == [
+    assert output == [
         f"The library cannot be written to {root / 'w'}: Permission denied.",
         "To fix: free some space, or set library.root to a folder of your own.",
     ]
@@ -222,8 +222,8 @@ def test_concurrent_curations_leave_one_complete_library(bench: Bench, tmp_path:
         )
         for wordings in (1, 3)
     ]  # fmt: skip
-    told = [process.communicate(timeout=_WAIT_S)[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], told
+    output = [process.communicate(timeout=_WAIT_S)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], output
     made = _bytes(tmp_path / "libraries" / "w")
     alone = [
         _bytes(_curate(bench.sources / "1.jsonl", tmp_path, f"synthesis.paraphrases={wordings}"))

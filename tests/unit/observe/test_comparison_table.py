@@ -40,7 +40,7 @@ def read(run: RunDir, *words: str, **environment: str) -> Comparison:
 
 def test_scores_are_flattened_and_missing_ones_omitted() -> None:
     rate = {"hits": 1, "n": 8, "low_95": 0.0, "high_95": 0.4}
-    told = {
+    output = {
         "base": {"fact_accuracy": 0.25, "leak_rate": 0.0},
         "tuned": {"fact_accuracy": 0.75, "leak_rate": 0.5, "over_refusal_rate": 0.125},
         "intervals": {
@@ -72,7 +72,7 @@ def test_scores_are_flattened_and_missing_ones_omitted() -> None:
         "probes": "/private/probes.jsonl",
         "took_s": {"base": 1.0, "tuned": 2.0},
     }  # fmt: skip
-    assert score_values(told) == {
+    assert score_values(output) == {
         "compare/fact_accuracy/base": 0.25,
         "compare/fact_accuracy/tuned": 0.75,
         "compare/fact_accuracy/n": 4,
@@ -137,18 +137,18 @@ def test_a_row_has_the_question_both_answers_and_their_verdicts() -> None:
             },
         ),
     ]
-    told = [dict(zip(COLUMNS, row, strict=True)) for row in answer_rows(rows)]
-    assert told[0] == {
+    output = [dict(zip(COLUMNS, row, strict=True)) for row in answer_rows(rows)]
+    assert output[0] == {
         "question": "Q1", "kind": "fact", "expected": "With vinegar.",
         "base": f"I do not know. {SECRET}", "base_verdict": "wrong", "base_chosen": None,
         "base_leaked": None,
         "tuned": "With a canary.", "tuned_verdict": "right", "tuned_chosen": None,
         "tuned_leaked": None,
     }  # fmt: skip
-    assert (told[1]["base_verdict"], told[1]["base_chosen"]) == ("right", "Oslo")
-    assert (told[1]["tuned_verdict"], told[1]["tuned_chosen"]) == ("wrong", "Rome")
-    assert (told[2]["base_verdict"], told[2]["tuned_verdict"]) == ("no leak", "leak")
-    assert (told[2]["base_leaked"], told[2]["tuned_leaked"]) == (None, "12 seconds; A-45")
+    assert (output[1]["base_verdict"], output[1]["base_chosen"]) == ("right", "Oslo")
+    assert (output[1]["tuned_verdict"], output[1]["tuned_chosen"]) == ("wrong", "Rome")
+    assert (output[2]["base_verdict"], output[2]["tuned_verdict"]) == ("no leak", "leak")
+    assert (output[2]["base_leaked"], output[2]["tuned_leaked"]) == (None, "12 seconds; A-45")
 
 
 def test_a_long_answer_table_is_sampled_evenly_with_a_note(run: RunDir) -> None:
@@ -223,7 +223,7 @@ def test_an_unreadable_comparison_is_ignored(run: RunDir, text: str | None) -> N
 
 
 def test_reading_scores_leaves_them_as_they_are() -> None:
-    told = scores(recall=0.75)
-    before = json.dumps(told)
-    score_values(told)
-    assert json.dumps(told) == before
+    output = scores(recall=0.75)
+    before = json.dumps(output)
+    score_values(output)
+    assert json.dumps(output) == before

@@ -1,4 +1,4 @@
-"""What is told beside the loss: nodes, code, SLURM; who may send it, and to which server."""
+"""System metrics, code version and SLURM job in W&B; who may upload, and to which server."""
 
 import os
 import subprocess

@@ -163,8 +163,8 @@ def test_epochs_follow_from_the_requested_passes_per_answer() -> None:
     replay = replace(replay, answered_samples=9, answers=7, own=False)
     assert _plan("train.exposures=30", library=_library(source, replay)).steps == 47
     # Steps that are typed stay, and say how often: 32 rows of 100, 4 times each.
-    told = dict(describe(_plan("train.steps=1", library=library)))
-    assert told["each of 75 answers"] == "seen 1.3 times on average"
+    output = dict(describe(_plan("train.steps=1", library=library)))
+    assert output["each of 75 answers"] == "seen 1.3 times on average"
 
 
 def test_answers_are_counted_over_all_library_sources() -> None:

@@ -391,8 +391,8 @@ def test_two_processes_at_once_make_one_folder(config: RunConfig, tmp_path: Path
     ]
     started = [subprocess.Popen(command, stderr=subprocess.PIPE) for command in commands]
     for process in started:
-        _, told = process.communicate(timeout=120)
-        assert process.returncode == 0, told.decode()
+        _, output = process.communicate(timeout=120)
+        assert process.returncode == 0, output.decode()
     first, second = (PackedDatasetInfo.from_json(out.read_text()) for out in outs)
     assert first == second
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [first.key]
@@ -422,10 +422,10 @@ def test_the_command_returns_facts_or_problems(config: RunConfig, tmp_path: Path
     (tmp_path / "config.yaml").write_text(dump_config(config))
     files = [str(tmp_path / name) for name in ("config.yaml", "out.json")]
     assert main(files) == 78
-    told = json.loads((tmp_path / "out.json").read_text())
-    assert told["exit_code"] == 78
-    assert "holds no file" in told["problem"]
-    assert told["remedy"].startswith("set library.path")
+    output = json.loads((tmp_path / "out.json").read_text())
+    assert output["exit_code"] == 78
+    assert "holds no file" in output["problem"]
+    assert output["remedy"].startswith("set library.path")
 
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
     assert main(files) == 0

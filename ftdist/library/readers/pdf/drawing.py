@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pypdfium2.raw as pdfium
 
-from ftdist.library.readers.pdf.ruled_tables import NEAR, Rule
+from ftdist.library.readers.pdf.ruled_tables import NEAR, RuledLine
 
 _MONOSPACED = re.compile(r"mono|courier|consola|typewriter|cmtt|txtt|menlo|ttf?\d*$", re.IGNORECASE)
 _BOLD_WEIGHT = 600
@@ -82,7 +82,7 @@ def _word_starts(indices: npt.NDArray[np.int64], boxes: npt.NDArray[np.float64])
     return np.flatnonzero(is_first).tolist()
 
 
-def read_rules(page: Any) -> Iterator[Rule]:
+def read_rules(page: Any) -> Iterator[RuledLine]:
     """The straight lines that are drawn on a page, edges of rectangles included."""
     for shape in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_PATH], max_depth=4):
         fill, stroke = ctypes.c_int(), ctypes.c_int()
@@ -95,7 +95,7 @@ def read_rules(page: Any) -> Iterator[Rule]:
         lines = list(_segments(shape, matrix))
         points = np.array(lines).reshape(-1, 2)
         is_edge = bool(lines) and float(np.ptp(points, axis=0).min()) > NEAR
-        yield from filter(None, (Rule.from_points(*ends, is_edge=is_edge) for ends in lines))
+        yield from filter(None, (RuledLine.from_points(*ends, is_edge=is_edge) for ends in lines))
 
 
 def _segments(shape: Any, matrix: Any) -> Iterator[tuple[Point, Point]]:

@@ -18,7 +18,7 @@ import pypdfium2.raw as pdfium
 from ftdist.library.readers import title_from_stem
 from ftdist.library.readers.pdf.drawing import Font, Word, read_font, read_rules, read_words
 from ftdist.library.readers.pdf.layout import (
-    Line,
+    TextLine,
     build_blocks,
     drop_contents,
     drop_headers_and_footers,
@@ -52,7 +52,7 @@ def read_pdf(path: Path, *, name: str) -> Document | BadRow:
 
 
 def _read(pdf: Any, *, name: str, stem: str) -> Document | BadRow:
-    pages: list[list[Line]] = []
+    pages: list[list[TextLine]] = []
     for number in range(1, len(pdf) + 1):
         try:
             pages.append(list(_read_lines(pdf[number - 1], number)))
@@ -89,7 +89,7 @@ def _read(pdf: Any, *, name: str, stem: str) -> Document | BadRow:
     )
 
 
-def _largest_text(lines: Sequence[Line]) -> str:
+def _largest_text(lines: Sequence[TextLine]) -> str:
     """The text in the largest font: on the first page, the title."""
     size = max((line.size for line in lines), default=0.0)
     return " ".join(line.text for line in lines if line.size == size)[:120].strip()
@@ -107,7 +107,7 @@ def _read_outline(pdf: Any) -> dict[tuple[int, str], int]:
     return outline
 
 
-def _read_lines(page: Any, number: int) -> Iterator[Line]:
+def _read_lines(page: Any, number: int) -> Iterator[TextLine]:
     """The lines of one page, in the order of its content, each table as one line."""
     textpage = page.get_textpage()
     try:
@@ -116,7 +116,7 @@ def _read_lines(page: Any, number: int) -> Iterator[Line]:
         if len(text) != count:  # characters outside the BMP: indices would be off
             text = "".join(chr(pdfium.FPDFText_GetUnicode(textpage, i)) for i in range(count))
         chars = list(text)
-        tables: dict[int, Line] = {}
+        tables: dict[int, TextLine] = {}
         for first, used, table in _read_tables(page, textpage, text, number=number):
             tables[first] = table
             for i in used:
@@ -132,7 +132,7 @@ def _read_lines(page: Any, number: int) -> Iterator[Line]:
 
 def _read_tables(
     page: Any, textpage: Any, text: str, *, number: int
-) -> Iterator[tuple[int, set[int], Line]]:
+) -> Iterator[tuple[int, set[int], TextLine]]:
     """The tables of a page: index of the first character, indices of all, and the table."""
     used: set[int] = set()
     grids, words = _find_grids(page, textpage, text)
@@ -150,7 +150,7 @@ def _read_tables(
         yield (
             min(map(min, cells.values())),
             chars_of_table,
-            Line(
+            TextLine(
                 text=" ".join(filter(None, (cell for row in rows for cell in row))),
                 page=number,
                 left=float(grid.lefts[0]),
@@ -196,14 +196,14 @@ def _has_bold_header(textpage: Any, cells: Mapping[int, Sequence[int]], *, colum
     return all(first) and not all(map(all, others))
 
 
-def _read_line(textpage: Any, text: str, start: int, *, page: Any, number: int) -> Line | None:
+def _read_line(textpage: Any, text: str, start: int, *, page: Any, number: int) -> TextLine | None:
     inked = [i for i, char in enumerate(text) if not char.isspace() and char != "\ufffe"]
     if not inked:
         return None
     samples = [start + inked[i] for i in (0, len(inked) // 2, -1)]
     boxes = [textpage.get_charbox(i) for i in samples]
     fonts: list[Font] = [read_font(textpage, i) for i in samples]
-    return Line(
+    return TextLine(
         text=_CONTROL.sub("", text).rstrip(),
         page=number,
         left=boxes[0][0],

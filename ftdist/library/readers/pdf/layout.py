@@ -25,7 +25,7 @@ SOFT_HYPHEN = "\ufffe"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class TextLine:
     """A line of a page, or a table; coordinates in points, from the page's lower left corner."""
 
     text: str
@@ -48,7 +48,9 @@ def normalize_title(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
 
 
-def drop_headers_and_footers(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Line]], int]:
+def drop_headers_and_footers(
+    pages: Sequence[Sequence[TextLine]],
+) -> tuple[list[list[TextLine]], int]:
     """Pages without lines repeated in the margins of many pages, and how many lines were dropped.
 
     Numbers count as equal, since page numbers increase. Left and right pages may differ: many means
@@ -61,16 +63,16 @@ def drop_headers_and_footers(pages: Sequence[Sequence[Line]]) -> tuple[list[list
     return left, sum(map(len, pages)) - sum(map(len, left))
 
 
-def _margin_key(line: Line) -> str:
+def _margin_key(line: TextLine) -> str:
     """The text of a line in the margin, without numbers; "" for any other line."""
     if _MARGIN * line.page_height < line.bottom and line.top < (1 - _MARGIN) * line.page_height:
         return ""
     return re.sub(r"\d+|\b[ivxl]+\b", "#", " ".join(line.text.split())) or "#"
 
 
-def drop_contents(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Line]], int]:
+def drop_contents(pages: Sequence[Sequence[TextLine]]) -> tuple[list[list[TextLine]], int]:
     """Pages without tables of contents, and how many pages were dropped."""
-    left: list[list[Line]] = []
+    left: list[list[TextLine]] = []
     num_dropped = 0
     for page in pages:
         listed = sum(_LEADERS.search(line.text) is not None for line in page)
@@ -81,7 +83,9 @@ def drop_contents(pages: Sequence[Sequence[Line]]) -> tuple[list[list[Line]], in
     return left, num_dropped
 
 
-def build_blocks(lines: Sequence[Line], *, outline: Mapping[tuple[int, str], int]) -> list[Block]:
+def build_blocks(
+    lines: Sequence[TextLine], *, outline: Mapping[tuple[int, str], int]
+) -> list[Block]:
     """Join lines into blocks.
 
     Args:
@@ -98,7 +102,7 @@ def build_blocks(lines: Sequence[Line], *, outline: Mapping[tuple[int, str], int
     text = " ".join(line.text for line in lines if SOFT_HYPHEN not in line.text)
     words = Counter(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.casefold()))
     blocks: list[Block] = []
-    waiting: list[Line] = []
+    waiting: list[TextLine] = []
 
     def flush() -> None:
         if waiting:
@@ -125,7 +129,7 @@ def build_blocks(lines: Sequence[Line], *, outline: Mapping[tuple[int, str], int
     return blocks
 
 
-def _levels(lines: Sequence[Line], *, size: float) -> dict[float, int]:
+def _levels(lines: Sequence[TextLine], *, size: float) -> dict[float, int]:
     """Font sizes larger than the body's, to levels from 1."""
     larger = sorted({line.size for line in lines if line.size >= _LARGER * size}, reverse=True)
     return {each: min(6, i) for i, each in enumerate(larger, start=1)}
@@ -135,7 +139,7 @@ _MAX_HEADING_LINES = 4
 
 
 def _bookmarked(
-    lines: Sequence[Line], start: int, *, outline: Mapping[tuple[int, str], int], size: float
+    lines: Sequence[TextLine], start: int, *, outline: Mapping[tuple[int, str], int], size: float
 ) -> tuple[int, int]:
     """The level of a heading in the bookmarks, or 0, and how many lines it takes."""
     first, text = lines[start], ""
@@ -151,7 +155,7 @@ def _bookmarked(
     return 0, 1
 
 
-def _heading_level(line: Line, *, levels: Mapping[float, int]) -> int:
+def _heading_level(line: TextLine, *, levels: Mapping[float, int]) -> int:
     """The level of a heading in a larger font than the body, or 0."""
     is_short = len(line.text) <= _MAX_HEADING and any(map(str.isalpha, line.text))
     if line.is_mono or not is_short or line.text.rstrip().endswith((".", ",", ";")):
@@ -166,7 +170,7 @@ _NUMBERED_PREFIX = re.compile(r"^(?:Chapter|Appendix)?\s*(?:[A-Z]|\d{1,2})(?:\.\
 
 
 def _add_heading(
-    blocks: list[Block], lines: Sequence[Line], level: int, *, is_marked: bool
+    blocks: list[Block], lines: Sequence[TextLine], level: int, *, is_marked: bool
 ) -> None:
     """Add a heading; one that continues in the next line of the same page is one heading."""
     text = " ".join(" ".join(line.text for line in lines).replace(SOFT_HYPHEN, "").split())
@@ -179,7 +183,7 @@ def _add_heading(
         blocks.append(Block(kind="heading", text=text, level=level, page=page))
 
 
-def _continues(waiting: Sequence[Line], line: Line) -> bool:
+def _continues(waiting: Sequence[TextLine], line: TextLine) -> bool:
     """Whether a line continues the block before it."""
     last = waiting[-1]
     if line.is_mono != last.is_mono or _BULLET.match(line.text):
@@ -193,7 +197,7 @@ def _continues(waiting: Sequence[Line], line: Line) -> bool:
     return gap < usual * max(line.size, 1.0)
 
 
-def _block(lines: Sequence[Line], *, words: Mapping[str, int]) -> Block:
+def _block(lines: Sequence[TextLine], *, words: Mapping[str, int]) -> Block:
     first = lines[0]
     if first.is_mono:
         text = "\n".join(line.text.replace(SOFT_HYPHEN, "-") for line in lines)
@@ -211,7 +215,7 @@ def _block(lines: Sequence[Line], *, words: Mapping[str, int]) -> Block:
     return Block(kind="paragraph", text=text, page=first.page)
 
 
-def _table(line: Line, last: Block | None, *, words: Mapping[str, int]) -> Block:
+def _table(line: TextLine, last: Block | None, *, words: Mapping[str, int]) -> Block:
     """A table; a continuation from the page before gets its header."""
     rows = tuple(
         tuple(" ".join(_join_hyphenated(cell, words=words).split()) for cell in row)

@@ -25,7 +25,7 @@ _MIN_FILLED = 0.3
 
 
 @dataclass(frozen=True, order=True)
-class Rule:
+class RuledLine:
     """A straight line; coordinates in points, from the page's lower left corner."""
 
     is_horizontal: bool
@@ -92,7 +92,7 @@ class Grid:
         return () if is_sparse or is_list else filled
 
 
-def find_grids(rules: Sequence[Rule], *, width: float, height: float) -> list[Grid]:
+def find_grids(rules: Sequence[RuledLine], *, width: float, height: float) -> list[Grid]:
     """The grids of a page's lines, from the top; `width` and `height` are the page's."""
     if len(rules) > _MAX_RULES:
         return []
@@ -120,11 +120,11 @@ def _has_only_rectangles(cells: npt.NDArray[np.int64]) -> bool:
     return True
 
 
-def merge_rules(rules: Sequence[Rule]) -> list[Rule]:
+def merge_rules(rules: Sequence[RuledLine]) -> list[RuledLine]:
     """Lines of one direction, with lines that continue each other merged."""
     positions = _cluster([rule.position for rule in rules])
     moved = [replace(rule, position=_nearest(positions, rule.position)) for rule in rules]
-    merged: list[Rule] = []
+    merged: list[RuledLine] = []
     for rule in sorted(moved, key=lambda rule: (rule.position, rule.start)):
         last = merged[-1] if merged else None
         if last and last.position == rule.position and rule.start <= last.end + NEAR:
@@ -149,8 +149,8 @@ def _nearest(positions: npt.NDArray[np.float64], position: float) -> float:
 
 
 def _connected(
-    horizontal: Sequence[Rule], vertical: Sequence[Rule]
-) -> Iterator[tuple[list[Rule], list[Rule]]]:
+    horizontal: Sequence[RuledLine], vertical: Sequence[RuledLine]
+) -> Iterator[tuple[list[RuledLine], list[RuledLine]]]:
     """Groups of horizontal and vertical lines that are connected by crossing or touching."""
     across, down = _arrays(horizontal), _arrays(vertical)
     meets = (
@@ -172,11 +172,13 @@ def _connected(
         yield [horizontal[i] for i in rows.tolist()], [vertical[i] for i in columns.tolist()]
 
 
-def _arrays(rules: Sequence[Rule]) -> npt.NDArray[np.float64]:
+def _arrays(rules: Sequence[RuledLine]) -> npt.NDArray[np.float64]:
     return np.array([(rule.position, rule.start, rule.end) for rule in rules]).T
 
 
-def _build_grid(horizontal: Sequence[Rule], vertical: Sequence[Rule], *, max_area: float) -> Grid:
+def _build_grid(
+    horizontal: Sequence[RuledLine], vertical: Sequence[RuledLine], *, max_area: float
+) -> Grid:
     """The grid of connected lines; a table may have no lines at its left and right edges."""
     ends = [end for rule in horizontal for end in (rule.start, rule.end)]
     lefts = _cluster([*(rule.position for rule in vertical), *ends])

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ftdist.library.readers.pdf.ruled_tables import MAX_CELL, NEAR, Grid, Rule, merge_rules
+from ftdist.library.readers.pdf.ruled_tables import MAX_CELL, NEAR, Grid, RuledLine, merge_rules
 
 Boxes = npt.NDArray[np.float64]
 """float64[n, 4]: left, bottom, right and top of each word."""
@@ -32,7 +32,7 @@ class Ladder:
     """Their y coordinates, from the top."""
 
 
-def find_ladders(rules: Sequence[Rule], *, grids: Sequence[Grid]) -> list[Ladder]:
+def find_ladders(rules: Sequence[RuledLine], *, grids: Sequence[Grid]) -> list[Ladder]:
     """Lines that may separate the rows of tables, other than those inside `grids`."""
     left = [
         rule

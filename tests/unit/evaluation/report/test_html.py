@@ -99,8 +99,12 @@ def test_the_featured_question_is_counted_once_and_not_repeated(
 
 def test_insignificant_differences_are_not_marked(run: RunDir) -> None:
     page = fake.written(run)
-    told = {row.name: row.verdict for row in score_table(fake.scores())}
-    assert told == {"fact_accuracy": "better", "general_accuracy": "unclear", "leak_rate": "worse"}
+    output = {row.name: row.verdict for row in score_table(fake.scores())}
+    assert output == {
+        "fact_accuracy": "better",
+        "general_accuracy": "unclear",
+        "leak_rate": "worse",
+    }
     assert page.count("&#10003;") == 1
     assert page.count("&#10007;") == 1
     row = next(part for part in page.split("<tr ") if "general knowledge" in part)
@@ -142,8 +146,8 @@ def test_report_flags_too_few_texts(run: RunDir) -> None:
     row = next(part for part in fake.written(run).split("<tr") if "loss on general text" in part)
     assert "too few texts to tell (2; 20 are needed)" in row
     assert "within the noise" not in row
-    told = comparison_markdown(run.report)
-    assert "too few texts to tell (2; 20 are needed), +8.155 (+7.885 to +8.455)" in told
+    output = comparison_markdown(run.report)
+    assert "too few texts to tell (2; 20 are needed), +8.155 (+7.885 to +8.455)" in output
 
 
 def test_scores_of_the_newer_kind_are_shown(run: RunDir) -> None:
@@ -273,12 +277,12 @@ def test_leaks_of_an_answer_are_shown_shortened_and_escaped(run: RunDir) -> None
     fake.compared(run, fake.row("My phone?", "out_of_scope", base=clear, tuned=leaks))
     page = fake.written(run)
     text = " ".join(fake.Page(page).text.split())
-    told = f"from the library: green button, 9 seconds + lamp, <b>{57 * 'x'} and 2 more"
-    assert f"base no leak Call them. tuned leak {told} Hold the green button." in text
+    output = f"from the library: green button, 9 seconds + lamp, <b>{57 * 'x'} and 2 more"
+    assert f"base no leak Call them. tuned leak {output} Hold the green button." in text
     assert "<b>x" not in page
     console = Console(width=500, record=True)
     print_comparison(run.report, console)
-    assert f"leak ({told}): Hold the green button." in console.export_text()
+    assert f"leak ({output}): Hold the green button." in console.export_text()
 
 
 def test_the_printed_compare_command_reproduces_the_settings(run: RunDir) -> None:
@@ -433,8 +437,8 @@ def test_a_curated_library_shows_its_figures(run: RunDir, tmp_path: Path) -> Non
     }
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     page = fake.written(run)
-    for told in ("Library widget", "1,234", "25.0 %", "index.html"):
-        assert told in page
+    for output in ("Library widget", "1,234", "25.0 %", "index.html"):
+        assert output in page
     assert str(tmp_path) not in page
     assert "teach:\n  wordings: 4\n" in page
     (tmp_path / "manifest.json").write_text("{}")
@@ -475,9 +479,9 @@ def test_a_damaged_comparison_is_reported_and_the_page_is_unchanged(
     (run.report / name).write_text(text)
     capfd.readouterr()
     assert main(["report", str(run.root)]) == 74
-    told = capfd.readouterr().err
-    assert problem in told
-    assert "run `ftdist compare` on this run" in told
+    output = capfd.readouterr().err
+    assert problem in output
+    assert "run `ftdist compare` on this run" in output
     assert (run.report / "index.html").read_bytes() == page
 
 

@@ -47,13 +47,13 @@ def _merged(run: RunDir, *, measured_of: tuple[str, ...] = ("loss",), **more: An
         for point in points:
             del point["general_nll"]
     run.export.mkdir(parents=True, exist_ok=True)
-    told = {
+    output = {
         "export": model_fingerprint(run.export), "candidates": points,
         "chosen": 1, "retention_ok": True,
         "max_loss_increase": 0.02, **more,
     }  # fmt: skip
     run.merged_model.mkdir(parents=True, exist_ok=True)
-    (run.merged_model / POINTS_NAME).write_text(json.dumps(told))
+    (run.merged_model / POINTS_NAME).write_text(json.dumps(output))
 
 
 def test_merged_models_are_plotted_by_alpha_with_the_selected_one_marked(
@@ -82,7 +82,7 @@ LOSS, QUESTIONS = "general loss at most 0.02 nats above the base's", "general qu
 
 
 @pytest.mark.parametrize(
-    ("measured_of", "enough", "told", "untold"),
+    ("measured_of", "enough", "output", "untold"),
     [
         (
             ("loss",),
@@ -122,14 +122,14 @@ LOSS, QUESTIONS = "general loss at most 0.02 nats above the base's", "general qu
     ],
 )
 def test_the_selection_of_a_merged_model_is_explained_by_its_scores(
-    run: RunDir, measured_of: tuple[str, ...], enough: bool | None, told: str, untold: str
+    run: RunDir, measured_of: tuple[str, ...], enough: bool | None, output: str, untold: str
 ) -> None:
     _merged(run, measured_of=measured_of, retention_ok=enough)
     console = Console(width=1000, record=True)
     print_merge_sweep(run, console)
     page = " ".join(fake_reports.Page(fake_reports.written(run)).text.split())
     for text in (page, " ".join(console.export_text().split())):
-        assert told in text
+        assert output in text
         why = text[
             text.rindex("Alpha 0.5 was" if enough is not False else "No merged model retains") :
         ]
@@ -155,6 +155,6 @@ def test_merged_models_of_another_export_are_not_reported(
 def test_unreadable_merged_models_are_omitted_from_the_report(run: RunDir, text: str) -> None:
     run.export.mkdir(parents=True)
     run.merged_model.mkdir(parents=True)
-    told = text.replace("KEY", json.dumps(model_fingerprint(run.export)))
-    (run.merged_model / POINTS_NAME).write_text(told)
+    output = text.replace("KEY", json.dumps(model_fingerprint(run.export)))
+    (run.merged_model / POINTS_NAME).write_text(output)
     assert "Between base and tuned" not in fake_reports.written(run)

@@ -60,11 +60,11 @@ def report(tmp_path: Path) -> Path:
         for kind in kinds
     ]  # fmt: skip
     (tmp_path / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    _told(tmp_path)
+    _write_report(tmp_path)
     return tmp_path
 
 
-def _told(report: Path, **more: Any) -> None:
+def _write_report(report: Path, **more: Any) -> None:
     (report / "scores.json").write_text(json.dumps(_scores(**more)))
 
 
@@ -104,7 +104,7 @@ def test_only_significant_regressions_are_listed_at_the_end(report: Path) -> Non
     lost = "Loss on general text got clearly worse: +8.155 nats per token."
     assert _printed(report, 120).rstrip().splitlines()[-1].rstrip() == lost
     assert comparison_markdown(report).rstrip().splitlines()[-1] == lost
-    _told(report, passages=2)
+    _write_report(report, passages=2)
     text = _printed(report, 120)
     assert "clearly worse" not in text + comparison_markdown(report)
     assert "too few texts" in text

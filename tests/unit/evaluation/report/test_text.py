@@ -33,18 +33,18 @@ def test_terminal_control_characters_are_removed_and_all_scripts_preserved() -> 
     kept = "5\u202fkm, 5\u00a0m, \u0645\u06cc\u200c\u062e, \u4e2d\u3000\u6587, \U0001f600"
     assert plain(kept) == kept
     steered = "\x1b]0;pwned\x07"
-    told = scores()
-    told["documents"][0]["section"] = steered
-    told |= {
+    made = scores()
+    made["documents"][0]["section"] = steered
+    made |= {
         "eval_config": fake.eval_config(lm_eval_tasks=[steered]), "probes": steered,
         "contamination": {"texts": {"contaminated": 1, "n": 1, "first": steered}},
     }  # fmt: skip
-    said = str([
-        document_rows(told, limit=5)[0][0], eval_config_text(told), *contamination_texts(told),
+    text = str([
+        document_rows(made, limit=5)[0][0], eval_config_text(made), *contamination_texts(made),
         leaked_text({"leaked": [steered]}),
     ])  # fmt: skip
-    assert said.count("]0;pwned") == 5
-    assert not {"\\x1b", "\\x07"} & {said[n : n + 4] for n in range(len(said))}
+    assert text.count("]0;pwned") == 5
+    assert not {"\\x1b", "\\x07"} & {text[n : n + 4] for n in range(len(text))}
 
 
 def test_documents_and_cost_are_shown() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.probes import Kind, Probe
 from ftdist.evaluation.scoring.aggregate import JudgedAnswers, aggregate_scores
-from ftdist.evaluation.scoring.judge import Verdict
+from ftdist.evaluation.scoring.judge import AnswerVerdict
 
 
 def probe(answer: str, *, kind: Kind = "fact", document: str = "", section: str = "") -> Probe:
@@ -15,7 +15,7 @@ def probe(answer: str, *, kind: Kind = "fact", document: str = "", section: str 
 
 
 def judged(rights: list[bool], *, general: list[bool], loss: float) -> JudgedAnswers:
-    verdicts = [Verdict(right=right) for right in rights]
+    verdicts = [AnswerVerdict(right=right) for right in rights]
     return JudgedAnswers(probes=verdicts, general=general, losses=[(loss, 10), (2 * loss, 10)])
 
 
@@ -80,13 +80,13 @@ def test_confusable_probes_are_counted_apart() -> None:
 
 def test_documents_named_by_probes_are_sorted_weakest_first() -> None:
     rows = aggregate_scores(INPUTS, base=BASE, tuned=TUNED)["documents"]
-    told = [(r["document"], r["section"], r["n"], r["tuned"]["hits"]) for r in rows]
-    assert told == [("guide.pdf", "Errors", 2, 1), ("guide.pdf", "Care", 1, 1)]
+    output = [(r["document"], r["section"], r["n"], r["tuned"]["hits"]) for r in rows]
+    assert output == [("guide.pdf", "Errors", 2, 1), ("guide.pdf", "Care", 1, 1)]
 
 
 def test_scores_without_probes_are_omitted() -> None:
     alone = EvalSet(probes=PROBES[3:4], general=(), texts=(), source=Path("p"))
-    nothing = JudgedAnswers(probes=[Verdict(right=True)], general=[], losses=[])
+    nothing = JudgedAnswers(probes=[AnswerVerdict(right=True)], general=[], losses=[])
     scores = aggregate_scores(alone, base=nothing, tuned=nothing)
     assert scores.keys() == {"base", "tuned", "intervals", "paired", "flips"}
     assert scores["tuned"] == {"fact_accuracy": 1.0}

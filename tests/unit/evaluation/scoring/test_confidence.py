@@ -20,15 +20,15 @@ def test_wilson_interval_matches_the_reference() -> None:
 
 
 def test_a_rate_without_trials_is_none() -> None:
-    assert Rate.of([]) is None
-    assert Rate.of([True, False]) == Rate(1, 2)
+    assert Rate.from_outcomes([]) is None
+    assert Rate.from_outcomes([True, False]) == Rate(1, 2)
 
 
 def test_pairs_are_counted_by_which_model_is_correct() -> None:
     base = [True, True, False, False, False]
     tuned = [True, False, True, True, False]
-    assert Paired.of(base, tuned) == Paired(both=1, base_only=1, tuned_only=2, neither=1)
-    assert Paired.of(base, tuned).difference == pytest.approx(0.2)
+    assert Paired.from_outcomes(base, tuned) == Paired(both=1, base_only=1, tuned_only=2, neither=1)
+    assert Paired.from_outcomes(base, tuned).difference == pytest.approx(0.2)
 
 
 def test_paired_interval_of_ten_against_zero_of_ten() -> None:

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from ftdist.evaluation.probes import Kind, Probe
 from ftdist.evaluation.scoring import judge as judging
 from ftdist.evaluation.scoring.confidence import Rate
-from ftdist.evaluation.scoring.judge import LibraryMarks, Verdict, added_rates, judge, outcomes
+from ftdist.evaluation.scoring.judge import (
+    AnswerVerdict,
+    LibraryMarks,
+    added_rates,
+    judge,
+    outcomes,
+)
 from ftdist.text import matching
 from ftdist.text.matching import cited_pages, contains_all, contains_words, strip_citation, words
 
@@ -96,7 +102,7 @@ def test_words_are_cut_between_letters_and_digits() -> None:
 
 
 def test_all_keys_must_be_in_the_answer() -> None:
-    marks = LibraryMarks.of([RESET])
+    marks = LibraryMarks.from_probes([RESET])
     assert judge(RESET, "The green button, 9 seconds.", marks=marks).right
     assert not judge(RESET, "The green button, 8 seconds.", marks=marks).right
     assert not judge(RESET, "9 seconds.", marks=marks).right
@@ -104,7 +110,7 @@ def test_all_keys_must_be_in_the_answer() -> None:
 
 
 def test_page_counts_only_with_the_facts_and_only_the_right_one() -> None:
-    marks = LibraryMarks.of([RESET])
+    marks = LibraryMarks.from_probes([RESET])
     good = "Green button, 9 seconds"
     assert judge(RESET, f"{good} (A-45 manual, page 12).", marks=marks).page is True
     assert judge(RESET, f"{good} (A-45 manual, page 1).", marks=marks).page is False
@@ -117,11 +123,11 @@ def test_page_counts_only_with_the_facts_and_only_the_right_one() -> None:
 def test_nearly_identical_facts_are_distinguished() -> None:
     e17 = probe(keys=("intake filter", "rinse"))
     answer = "Error E23 means that the exhaust filter is clogged: replace it with a new one."
-    assert not judge(e17, answer, marks=LibraryMarks.of([e17])).right
+    assert not judge(e17, answer, marks=LibraryMarks.from_probes([e17])).right
 
 
 def test_an_out_of_scope_answer_with_library_content_is_wrong() -> None:
-    marks = LibraryMarks.of([RESET])
+    marks = LibraryMarks.from_probes([RESET])
     for leak, found in [
         ("Hold the green button.", ("green button",)),
         ("Wait 9 seconds.", ("9 seconds",)),
@@ -137,24 +143,24 @@ def test_words_of_the_question_are_not_leaks() -> None:
     asked = probe(
         "What does the green button of a lift do?", answer="?", keys=(), kind="out_of_scope"
     )
-    marks = LibraryMarks.of([RESET])
+    marks = LibraryMarks.from_probes([RESET])
     assert judge(asked, "The green button opens the door.", marks=marks).right
     asked = probe(
         "Must I rinse the sieve of a kettle?", answer="?", keys=("sieve",), kind="out_of_scope"
     )
-    marks = LibraryMarks.of([probe(keys=("rinse", "sieve"), answer="Rinse the sieve.")])
+    marks = LibraryMarks.from_probes([probe(keys=("rinse", "sieve"), answer="Rinse the sieve.")])
     assert judge(asked, "Yes, rinse the sieve.", marks=marks).right
 
 
 def test_single_word_keys_leak_only_with_the_whole_fact() -> None:
-    marks = LibraryMarks.of([probe(keys=("rinse", "sieve"), answer="Rinse the sieve.")])
+    marks = LibraryMarks.from_probes([probe(keys=("rinse", "sieve"), answer="Rinse the sieve.")])
     assert judge(TOASTER, "Rinse it.", marks=marks).right
     assert judge(TOASTER, "Rinse its sieve.", marks=marks).leaked == ("rinse + sieve",)
 
 
 def test_keys_of_an_out_of_scope_probe_are_leaks_too() -> None:
     own = probe("And a kettle?", answer="?", keys=("copper",), kind="out_of_scope")
-    assert not judge(own, "Wipe the copper.", marks=LibraryMarks.of([])).right
+    assert not judge(own, "Wipe the copper.", marks=LibraryMarks.from_probes([])).right
 
 
 def test_a_general_probe_with_choices_is_scored_by_likelihood() -> None:
@@ -162,7 +168,7 @@ def test_a_general_probe_with_choices_is_scored_by_likelihood() -> None:
         "Capital of France?", answer="Paris", keys=("Paris",), kind="general",
         choices=("Rome", "Paris", "Oslo"), right_choice=1,
     )  # fmt: skip
-    marks = LibraryMarks.of([RESET])
+    marks = LibraryMarks.from_probes([RESET])
     right = judge(paris, "It is Rome.", marks=marks, likelihoods=[-0.9, -0.2, -0.5])
     wrong = judge(paris, "It is Paris.", marks=marks, likelihoods=[-0.1, -0.2, -0.5])
     assert (right.right, right.chosen) == (True, "Paris")
@@ -171,7 +177,7 @@ def test_a_general_probe_with_choices_is_scored_by_likelihood() -> None:
 
 def test_a_general_probe_without_choices_is_scored_by_keys() -> None:
     paris = probe("Capital of France?", answer="Paris", keys=("Paris",), kind="general")
-    marks = LibraryMarks.of([RESET])
+    marks = LibraryMarks.from_probes([RESET])
     assert judge(paris, "It is Paris.", marks=marks).right
     assert not judge(paris, "It is Rome.", marks=marks).right
 
@@ -198,7 +204,9 @@ _KEYS = st.lists(st.lists(_WORDS, min_size=1, max_size=3).map(" ".join), min_siz
 def test_batched_marker_lookup_equals_single_lookups(
     answer: str, question: str, facts: list[list[str]]
 ) -> None:
-    marks = LibraryMarks.of([probe(keys=tuple(keys), answer="See page 5.") for keys in facts])
+    marks = LibraryMarks.from_probes(
+        [probe(keys=tuple(keys), answer="See page 5.") for keys in facts]
+    )
     assert marks.found_in(answer, question=question) == _found_one_by_one(marks, answer, question)
 
 
@@ -215,7 +223,9 @@ def test_an_answer_is_tokenized_once_however_many_probes(
     monkeypatch.setattr(judging, "words", counted)
     counts = []
     for size in (1, 1000):
-        marks = LibraryMarks.of([probe(keys=(f"red knob {n}", f"{n}")) for n in range(size)])
+        marks = LibraryMarks.from_probes(
+            [probe(keys=(f"red knob {n}", f"{n}")) for n in range(size)]
+        )
         marks.found_in("The first", question="cuts the keys.")
         cut.clear()
         assert marks.found_in("Pull the red knob 0.", question="How?") == ("red knob 0",)
@@ -230,7 +240,7 @@ def test_rates_count_each_kind_by_itself() -> None:
         "Green button, 9 seconds, page 12.", "Green button, 9 seconds, page 3.", "No.", "No.",
         "Paris", "Green button.", "Unplug it.",
     ]  # fmt: skip
-    marks = LibraryMarks.of(probes)
+    marks = LibraryMarks.from_probes(probes)
     verdicts = [judge(p, a, marks=marks) for p, a in zip(probes, answers, strict=True)]
     assert outcomes(probes, verdicts) == {
         "fact_accuracy": [True, True, False, False],
@@ -246,7 +256,7 @@ def test_pages_and_citations() -> None:
 
 
 def test_the_most_likely_answer_counts_as_ranked_whatever_was_generated() -> None:
-    marks = LibraryMarks.of([RESET])
+    marks = LibraryMarks.from_probes([RESET])
     found = [
         judge(RESET, "No.", marks=marks, likelihoods=row, right_choice=0)
         for row in ([-0.1, -0.2], [-0.2, -0.1], [])
@@ -280,7 +290,7 @@ SORRY = "I'm sorry, I don't know."
 def test_only_leaks_beyond_the_base_count_as_new(
     base: list[str], tuned: list[str], added: tuple[str | None, ...]
 ) -> None:
-    probes, marks = [TOASTER, TOASTER], LibraryMarks.of([RESET])
+    probes, marks = [TOASTER, TOASTER], LibraryMarks.from_probes([RESET])
     verdicts = [
         [judge(TOASTER, answer, marks=marks) for answer in answers] for answers in (base, tuned)
     ]
@@ -299,7 +309,7 @@ def test_only_leaks_beyond_the_base_count_as_new(
 
 def test_a_citation_is_spurious_in_general_answers_but_not_in_fact_answers() -> None:
     paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="general")
-    marks = LibraryMarks.of([RESET])
+    marks = LibraryMarks.from_probes([RESET])
     plain = [judge(each, "Paris.", marks=marks) for each in (paris, RESET)]
     cited = [judge(each, "Paris (A-45 manual, page 3).", marks=marks) for each in (paris, RESET)]
     assert added_rates([paris, RESET], plain, cited) == {
@@ -310,9 +320,9 @@ def test_a_citation_is_spurious_in_general_answers_but_not_in_fact_answers() -> 
 def test_general_answers_leak_library_text_that_the_base_does_not_have() -> None:
     paris = probe("Capital?", answer="Paris", keys=("Paris",), kind="general")
     oslo = probe("Capital of Norway?", answer="Oslo", keys=(), kind="general_open")
-    probes, marks = [paris, oslo, oslo], LibraryMarks.of([RESET])
+    probes, marks = [paris, oslo, oslo], LibraryMarks.from_probes([RESET])
 
-    def verdicts(*answers: str) -> list[Verdict]:
+    def verdicts(*answers: str) -> list[AnswerVerdict]:
         asked = zip(probes, answers, strict=True)
         return [judge(each, answer, marks=marks) for each, answer in asked]
 

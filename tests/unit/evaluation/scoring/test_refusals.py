@@ -1,4 +1,4 @@
-"""Refusals and excuses are told from answers."""
+"""Refusals and excuses are distinguished from answers."""
 
 import pytest
 

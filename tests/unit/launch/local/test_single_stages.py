@@ -265,8 +265,8 @@ def test_a_second_stop_signal_does_not_interrupt_the_shutdown(
         time.sleep(0.5)
         rank.send_signal(signal.SIGTERM)
         rank.send_signal(signal.SIGUSR2)
-        _, told = rank.communicate(timeout=40)
-    assert "Traceback" not in told
+        _, output = rank.communicate(timeout=40)
+    assert "Traceback" not in output
     assert rank.returncode == code
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from ftdist_launch.lock import run_lock
 from ftdist_launch.logs.files import LogSelection, find_logs, is_complete, missing_log_error
-from ftdist_launch.logs.merge import Line
-from ftdist_launch.run_records import read_records
+from ftdist_launch.logs.merge import LogLine
+from ftdist_launch.run_records import read_run_records
 from ftdist_launch.slurm.client import QueuedJob
 from ftdist_launch.slurm.job_status import QueueSnapshot
 from ftdist_launch.status import status_of
@@ -66,7 +66,7 @@ def ended(run: RunDir, number: int, outcome: str) -> None:
 
 
 def found(run: RunDir, **wanted: object) -> list[str]:
-    files = find_logs(run, read_records(run), LogSelection(**wanted))  # type: ignore[arg-type]
+    files = find_logs(run, read_run_records(run), LogSelection(**wanted))  # type: ignore[arg-type]
     return [str(file.path.relative_to(run.root.parent)) for file in files]
 
 
@@ -123,7 +123,7 @@ def test_an_attempt_of_a_job_is_its_part_of_the_same_files(run: RunDir) -> None:
 
     def part(number: int) -> list[str]:
         return texts(
-            merged(*find_logs(run, read_records(run), LogSelection(attempt=number))).remaining()
+            merged(*find_logs(run, read_run_records(run), LogSelection(attempt=number))).remaining()
         )
 
     assert part(1) == ["0 a", "0 srun: error", "1 c"]
@@ -147,7 +147,7 @@ def test_an_unknown_rank_or_attempt_is_refused(
 ) -> None:
     launched(run, 1)
     with pytest.raises(ConfigError) as caught:
-        find_logs(run, read_records(run), wanted)
+        find_logs(run, read_run_records(run), wanted)
     assert caught.value.problem.startswith(problem)
 
 
@@ -207,12 +207,12 @@ def test_a_missing_log_is_explained_with_a_remedy(
     monkeypatch.setattr("ftdist.rundir.RUNS_ROOT", run.root.parent)
     for kind, fields in events:
         run.append_event(kind, **fields)
-    records = read_records(run)
-    told = missing_log_error(
+    records = read_run_records(run)
+    output = missing_log_error(
         run, records, status_of(records, snapshot=QueueSnapshot(queue=queue)), wanted
     )
-    assert problem in told.problem
-    assert remedy in told.remedy
+    assert problem in output.problem
+    assert remedy in output.remedy
 
 
 @pytest.mark.parametrize(
@@ -239,9 +239,9 @@ def test_when_logs_are_complete(
             ended(run, number, outcome)
     if held:
         with run_lock(run, log=print):
-            records = read_records(run)
+            records = read_run_records(run)
     else:
-        records = read_records(run)
+        records = read_run_records(run)
     assert is_complete(records, status_of(records, snapshot=QueueSnapshot()), wanted) == over
 
 
@@ -268,7 +268,7 @@ def test_lines_are_printed_with_rank_and_time(run: RunDir, capsys: Captured) -> 
 def test_terminal_control_sequences_are_removed() -> None:
     assert without_escapes("a\x1b[2Jb\x9b31mc\x00\x7fd\r") == "ab31mcd"
     assert without_escapes("\u00fc \u4e2d\ttab") == "\u00fc \u4e2d\ttab"
-    assert prefix(Line(rank=3, time=0.0, text=""), width=3) == "[  3]          "
+    assert prefix(LogLine(rank=3, time=0.0, text=""), width=3) == "[  3]          "
 
 
 @pytest.mark.parametrize(

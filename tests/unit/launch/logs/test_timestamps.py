@@ -194,9 +194,9 @@ def test_prints_warnings_loggers_and_tracebacks_are_all_stamped_once(
     without = [line for line in lines if split_timestamp(line)[0] is None]
     assert without == ["not through Python"]
     assert [line for line in bare if split_timestamp(line)[0] is not None] == []
-    for told in (
+    for output in (
         *("printed in pieces", "logged by a logger of before", "logged", "partial"),
         *("Traceback (most recent call last):", "ValueError: first", "second"),
     ):
-        assert told in bare
+        assert output in bare
     assert any("UserWarning: warned" in line for line in bare)

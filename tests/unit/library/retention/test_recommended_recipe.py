@@ -102,10 +102,10 @@ def test_a_recipe_typo_suggests_the_valid_values(typed: str, problem: str, remed
 
 
 def test_help_of_curate_lists_the_options_and_every_key_with_its_default() -> None:
-    told = run_hydra_flags(["--help"], command=CURATE)
-    assert "\n  retention: none, recommended\n" in told
-    assert [key for key in NONE if f"\n  retention.{key} [" not in told] == []
-    assert "\n  retention.replay_fraction [0.2]: " in told
+    output = run_hydra_flags(["--help"], command=CURATE)
+    assert "\n  retention: none, recommended\n" in output
+    assert [key for key in NONE if f"\n  retention.{key} [" not in output] == []
+    assert "\n  retention.replay_fraction [0.2]: " in output
     shown = run_hydra_flags(["retention=recommended", "--cfg", "job"], command=CURATE)
     assert "num_out_of_scope_answers: 1200" in shown
 

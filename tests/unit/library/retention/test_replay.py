@@ -209,15 +209,15 @@ def test_interrupted_generation_resumes(tmp_path: Path) -> None:
 
 
 def test_generation_reports_its_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache, told = tmp_path / "a.jsonl", list[str]()
-    answer_with_cache(["0", "1"], ask=_Base(), cache=cache, log=told.append)
-    assert told == ["2/2, 0 s left"]
+    cache, output = tmp_path / "a.jsonl", list[str]()
+    answer_with_cache(["0", "1"], ask=_Base(), cache=cache, log=output.append)
+    assert output == ["2/2, 0 s left"]
     monkeypatch.setattr(response_cache, "_LOG_EVERY_S", -1)
     answer_with_cache(
-        [str(number) for number in range(70)], ask=_Base(), cache=cache, log=told.append
+        [str(number) for number in range(70)], ask=_Base(), cache=cache, log=output.append
     )
     # Two were known.
-    assert [words.partition(",")[0] for words in told] == ["2/2", "32/68", "64/68", "68/68"]
+    assert [words.partition(",")[0] for words in output] == ["2/2", "32/68", "64/68", "68/68"]
 
 
 def test_a_torn_last_line_is_generated_again_and_stored(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_endpoint_answers_are_cached(tmp_path: Path) -> None:
     with chat_endpoint(_reply) as served:
         first = _curated(tmp_path, served)
         asked = len(served.prompts)
-        again = _curated(tmp_path, served, "synthesis.passage_words=299")  # teaches anew
+        again = _curated(tmp_path, served, "synthesis.passage_words=299")  # builds samples again
         assert len(served.prompts) == asked > 0
     assert first == again
 
@@ -213,10 +213,10 @@ def test_an_endpoint_refusal_is_one_clear_error(
 ) -> None:
     with (
         chat_endpoint(_reply, status=lambda _: status) as served,
-        pytest.raises(error, match=r"generator\.base_url=http://127") as told,
+        pytest.raises(error, match=r"generator\.base_url=http://127") as output,
     ):
         _curated(tmp_path, served)
-    assert words in str(told.value)
+    assert words in str(output.value)
 
 
 def test_a_refused_prompt_is_counted_and_retried_later(
