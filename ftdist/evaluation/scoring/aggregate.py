@@ -62,12 +62,7 @@ def aggregate_scores(
         model: {name: _interval(rate) for name, rate in model_rates.items()}
         for model, model_rates in rates.items()
     }
-    scores["paired"] = {
-        name: Paired.from_outcomes(
-            outcomes_by_model["base"][name], outcomes_by_model["tuned"][name]
-        ).fields()
-        for name in names
-    }
+    scores["paired"] = {name: _paired(outcomes_by_model, name).fields() for name in names}
     scores["flips"] = _flips(outcomes_by_model)
     general_nll = paired_losses(base.losses, tuned.losses)
     if general_nll is not None:
@@ -117,14 +112,16 @@ def _interval(rate: Rate) -> dict[str, float | int]:
     return {name: value for name, value in rate.fields().items() if name != "value"}
 
 
+def _paired(outcomes_by_model: dict[str, dict[str, list[bool]]], name: str) -> Paired:
+    return Paired.from_outcomes(outcomes_by_model["base"][name], outcomes_by_model["tuned"][name])
+
+
 def _flips(outcomes_by_model: dict[str, dict[str, list[bool]]]) -> dict[str, int]:
     """Count the fact and general probes that improved and those that regressed."""
     flips: dict[str, int] = {}
     for kind in ("fact", "general"):
         name = f"{kind}_accuracy"
-        paired = Paired.from_outcomes(
-            outcomes_by_model["base"][name], outcomes_by_model["tuned"][name]
-        )
+        paired = _paired(outcomes_by_model, name)
         flips[f"{kind}_improved"] = paired.tuned_only
         flips[f"{kind}_regressed"] = paired.base_only
     return flips
