@@ -18,8 +18,9 @@ from ftdist.cli.exit_messages import report_stage, report_training
 from ftdist.cli.progress import Bar, Copy, Tail, summary
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import dump_config
-from ftdist.plan.plan import ModelInfo, PackedDatasetInfo, PackedSourceInfo, Plan, make_plan
+from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
+from tests.support.runs.fake_runs import plan_of
 
 Captured = pytest.CaptureFixture[str]
 
@@ -365,29 +366,8 @@ def complete(root: Path) -> RunDir:
 
 
 def small_plan() -> Plan:
-    source = PackedSourceInfo(
-        name="library",
-        weight=1.0,
-        samples=100,
-        sequences=320,
-        tokens=320 * 4096,
-        loss_tokens=1000,
-        held_out_samples=0,
-        held_out_sequences=0,
-    )
-    model = ModelInfo(
-        parameters=1000,
-        largest_parameter=100,
-        hidden_size=8,
-        layers=2,
-        vocab_size=16,
-        max_position=None,
-        model_type="llama",
-        tied=True,
-    )
     config = compose(["model.path=m", "library.path=l", "run.name=r", "cluster.device=cpu"])
-    library = PackedDatasetInfo(path="cache", key="k", sources=(source,))
-    return make_plan(config, model=model, library=library, device="cpu")
+    return plan_of(config, ranks=1)
 
 
 def test_plan_help_is_about_plan(capsys: Captured) -> None:
