@@ -64,7 +64,7 @@ def map_in_order(
             for process in multiprocessing.active_children():
                 if process not in others:
                     process.kill()  # the interpreter would wait for it at exit
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # else its threads race with the interpreter's exit
             raise
 
 
