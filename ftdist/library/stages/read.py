@@ -117,7 +117,9 @@ def check_invalid_rows(sources: Sequence[ReadSource], *, config: CurateConfig) -
         problem = f"{first['place']} {first['reason']}."
         remedy = first["remedy"] or "Correct it."
         if config.library.on_invalid_row == "error":
-            more = f" {stats.bad - 1} more of this source are invalid too." if stats.bad > 1 else ""
+            others = stats.bad - 1
+            verb = "is" if others == 1 else "are"
+            more = f" {others} more of this source {verb} invalid too." if others else ""
             raise DataError(
                 f"{problem}{more}",
                 remedy=f"{remedy[0].lower()}{remedy[1:].rstrip('.')}; or set "

@@ -76,7 +76,7 @@ def _unpack_wheel(requirement: str, aside: Path) -> None:
 
 def _install(requirements: Sequence[str], aside: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-compile"]
-    constraints = ["-c", str(FOLDER.parents[3] / "constraints.txt")]
+    constraints = ["-c", str(FOLDER.parents[2] / "constraints.txt")]
     _run([*command, *constraints, "-t", "files", *requirements], cwd=aside).check_returncode()
 
 
