@@ -1,4 +1,4 @@
-"""A run that was interrupted goes on as if it had not been."""
+"""An interrupted run resumes as if it had not been interrupted."""
 
 import json
 from pathlib import Path
@@ -35,6 +35,20 @@ def test_resume_is_bit_identical(
         STEPS - halt
     )
     assert state_hash(parts, step=STEPS) == state_hash(whole, step=STEPS)
+
+
+def test_a_signal_to_one_rank_stops_all_ranks_at_the_end_of_a_step(
+    run_ranks: RunRanks, tmp_path: Path, ingredients: Path
+) -> None:
+    run = make_run(tmp_path / "r", ingredients, world_size=2, steps=200)
+    # Without evaluations, the ranks only agree on a stop in the collective of each step.
+    text = run.config.read_text()
+    run.config.write_text(text.replace("loss_every_steps: 3", "loss_every_steps: 0"))
+    assert run_attempt(run_ranks, run, 1, world_size=2, interrupt_rank=1, after_row=2) == [75, 75]
+    (stop,) = [event for event in run.read_events() if event["event"] == "training_stopped"]
+    (saved,) = [event for event in run.read_events() if event["event"] == "checkpoint_saved"]
+    assert saved["step"] == stop["step"]
+    assert 2 <= stop["step"] < 200
 
 
 @pytest.mark.parametrize(
