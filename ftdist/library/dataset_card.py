@@ -39,7 +39,7 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
         f"scope. None shares {split['words']} words in a row with training."
     )
     for row in card["bad_rows"][:_MAX_BAD_ROWS]:
-        console.print(_plain(f"Left out: {row['place']} {row['reason']}."))
+        console.print(_plain(f"Left out: {row['location']} {row['reason']}."))
     for sentence in card["missing"]:
         console.print(_plain(f"Missing: {sentence}"))
     # Paths stay whole, to be copied.
@@ -79,8 +79,8 @@ def _rules(card: Mapping[str, Any]) -> Table:
     table.add_column("times", justify="right", no_wrap=True)
     table.add_column("for example", no_wrap=True, overflow="ellipsis")
     for name, rule in card["rules"].items():
-        first = next((v for v in rule["examples"] if v["place"]), None)
-        example = "" if first is None else f"{first['place']}: {first['excerpt']}"
+        first = next((v for v in rule["examples"] if v["location"]), None)
+        example = "" if first is None else f"{first['location']}: {first['excerpt']}"
         table.add_row(_plain(name), number(rule["count"]), _plain(example.removesuffix(": ")))
     return table
 

@@ -1,7 +1,7 @@
 """Rows that sources are read into, and the samples and probes that are made of them."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from ftdist.data.messages import Message
@@ -10,7 +10,7 @@ BlockKind = Literal["heading", "paragraph", "item", "code", "table", "term", "de
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Where something was read; rows (lines of JSONL) and pages are counted from 1."""
 
     file: str
@@ -26,11 +26,27 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Note:
+    """Something that a reader left out, changed or guessed, for a person to check.
+
+    Attributes:
+        rule: what was done, the same for every instance, such as "header or footer left out".
+        excerpt: what it was done to, and the evidence of a guess.
+        count: how often, if the excerpt stands for several.
+    """
+
+    rule: str
+    excerpt: str = ""
+    count: int = 1
+
+
+@dataclass(frozen=True)
 class Conversation:
     """Messages with at least one answer."""
 
     messages: tuple[Message, ...]
-    place: Place
+    location: Location
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,7 +54,8 @@ class Passage:
     """A text, all of it to be learned."""
 
     text: str
-    place: Place
+    location: Location
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +68,9 @@ class Block:
 
     level: int = 0
     """Of a heading 1 to 6; of an item 1 for the outermost list."""
+
+    marker: str = ""
+    """Of an item of an ordered list its own number or letter, such as "3." or "b)"."""
 
     page: int | None = None
     """Page on which it begins, where the format has pages."""
@@ -68,9 +88,8 @@ class Document:
 
     title: str
     blocks: tuple[Block, ...]
-    place: Place
-    notes: tuple[str, ...] = field(default=())
-    """What was passed over while reading, a clause each, such as "2 pages hold only pictures"."""
+    location: Location
+    notes: tuple[Note, ...] = ()
 
 
 class BadRowError(Exception):
@@ -86,7 +105,7 @@ class BadRow:
     """A row that cannot be learned from, and why: a clause that follows its place."""
 
     reason: str
-    place: Place
+    location: Location
     remedy: str = ""
     """What to do about it, beginning with a verb, ending with a full stop; "": nothing special."""
 
@@ -115,7 +134,7 @@ class Sample:
 
     messages: tuple[Message, ...] = ()
     text: str = ""
-    place: str
+    location: str
     """File, page and row that it comes from, as errors name them."""
 
     section: str = ""

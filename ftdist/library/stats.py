@@ -30,40 +30,38 @@ class CurationStats:
 
     bad: int = 0
     bad_rows: list[dict[str, str]] = field(default_factory=list)
-    """The first bad rows: place, reason, remedy."""
+    """The first bad rows: location, reason, remedy."""
 
     rules: dict[str, Rule] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
     made_by: dict[str, int] = field(default_factory=dict)
     """Samples by how they were made."""
 
     def record(
-        self, rule: str, *, place: str = "", excerpt: str = "", times: int = 1, **more: Any
+        self, rule: str, *, location: str = "", excerpt: str = "", times: int = 1, **more: Any
     ) -> None:
-        """Count a rule, and keep the first examples that have a place."""
+        """Count a rule, and keep the first examples that have a location."""
         entry = self.rules.setdefault(rule, Rule())
         entry.count += times
-        if place and len(entry.examples) < MAX_EXAMPLES:
-            entry.examples.append({"place": place, "excerpt": _shorten(excerpt), **more})
+        if location and len(entry.examples) < MAX_EXAMPLES:
+            entry.examples.append({"location": location, "excerpt": _shorten(excerpt), **more})
 
     def needs_example(self, rule: str) -> bool:
         """Whether an example of the rule would be kept."""
         return rule not in self.rules or len(self.rules[rule].examples) < MAX_EXAMPLES
 
-    def record_invalid_row(self, place: str, reason: str, remedy: str) -> None:
+    def record_invalid_row(self, location: str, reason: str, remedy: str) -> None:
         """Count a file or row that cannot be used."""
         self.bad += 1
         if len(self.bad_rows) < _MAX_BAD_ROWS:
             # A key of the row may hold a lone surrogate.
             text = reason.encode("utf-8", "backslashreplace").decode()
-            self.bad_rows.append({"place": place, "reason": text, "remedy": remedy})
+            self.bad_rows.append({"location": location, "reason": text, "remedy": remedy})
 
     def add(self, other: "CurationStats") -> None:
         """Add the counts of another shard or source."""
         self.rows += other.rows
         self.bad += other.bad
         self.bad_rows = [*self.bad_rows, *other.bad_rows][:_MAX_BAD_ROWS]
-        self.notes += other.notes
         for name, count in other.made_by.items():
             self.made_by[name] = self.made_by.get(name, 0) + count
         for name, rule in other.rules.items():

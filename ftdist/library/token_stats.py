@@ -194,7 +194,7 @@ def _encoded(batch: Sequence[Sample], encoder: Any) -> list[Any]:
     for sample in batch:
         tokens = next(chats) if sample.messages else encoder.encode_text(sample.text)
         if isinstance(tokens, DataError):
-            raise DataError(f"{sample.place}: {tokens.problem}", remedy=tokens.remedy)
+            raise DataError(f"{sample.location}: {tokens.problem}", remedy=tokens.remedy)
         encoded.append(tokens)
     return encoded
 
@@ -221,5 +221,5 @@ def _shown(sample: Sample, *, source: str) -> dict[str, Any]:
         for each in sample.messages
     ] or [{"role": "text", "text": sample.text, "trained": True}]
     return {
-        "source": source, "place": sample.place, "made_by": sample.made_by, "parts": parts,
+        "source": source, "location": sample.location, "made_by": sample.made_by, "parts": parts,
     }  # fmt: skip

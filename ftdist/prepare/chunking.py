@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ftdist.data.chat_encoder import ChatEncoder, Tokens
-from ftdist.library.schema import BadRow, Passage, Place, Row
+from ftdist.library.schema import BadRow, Location, Passage, Row
 
 SUFFIXES = (".txt", ".md", ".markdown")
 
@@ -26,7 +26,7 @@ _PAUSES = (
 
 def read_document(path: Path, *, name: str) -> Row:
     """The text of one file."""
-    location = Place(name)
+    location = Location(name)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

@@ -14,7 +14,7 @@ from ftdist.data.chat_encoder import ChatEncoder, Tokens, load_encoder
 from ftdist.errors import DataError
 from ftdist.library.readers import chat_formats
 from ftdist.library.readers.records import Span, split_jsonl
-from ftdist.library.schema import BadRow, Conversation, Passage, Place, Row
+from ftdist.library.schema import BadRow, Conversation, Location, Passage, Row
 from ftdist.library.store import dataset
 from ftdist.prepare import chunking
 from ftdist.prepare.data_files import SourceFiles
@@ -209,7 +209,7 @@ class _Encoding:
             for row in rows:
                 match row:
                     case BadRow():
-                        self._bad(row.place, f"{row.place} {row.reason}.")
+                        self._bad(row.location, f"{row.location} {row.reason}.")
                     case Passage():
                         self._counts.passages += 1
                         yield (
@@ -221,12 +221,12 @@ class _Encoding:
                             ),
                         )
                     case Conversation():
-                        tokens = self._usable(next(encoded), row.place)
+                        tokens = self._usable(next(encoded), row.location)
                         if tokens is not None:
                             self._counts.conversations += 1
                             yield False, [tokens]
 
-    def _usable(self, tokens: Tokens | DataError, location: Place) -> Tokens | None:
+    def _usable(self, tokens: Tokens | DataError, location: Location) -> Tokens | None:
         if isinstance(tokens, DataError):
             self._bad(location, f"{location} cannot be used. {tokens.problem}", tokens.remedy)
             return None
@@ -249,7 +249,7 @@ class _Encoding:
             "shorten the conversation, or set library.overlong to drop or truncate.",
         )
 
-    def _bad(self, location: Place, problem: str, remedy: str | None = None) -> None:
+    def _bad(self, location: Location, problem: str, remedy: str | None = None) -> None:
         """Skip an invalid row, or raise the error."""
         if self._settings.on_invalid_row == "error":
             what = f"correct {location}" if remedy is None else remedy.removesuffix(".")

@@ -51,7 +51,7 @@ def clean_row(row: Row) -> Row | BadRow:
             )
             for number, message in enumerate(messages, start=1):
                 if not message["content"].strip() and message["role"] != "system":
-                    return BadRow(f"has no text in message {number}", row.place, _REMEDY)
+                    return BadRow(f"has no text in message {number}", row.location, _REMEDY)
             return replace(row, messages=messages)
         case Passage():
             text = clean_text(row.text).strip("\n")
@@ -67,7 +67,7 @@ _REMEDY = "Correct it, or leave it out."
 
 
 def _empty(row: Passage | Document) -> BadRow:
-    return BadRow("contains no text", row.place, _REMEDY)
+    return BadRow("contains no text", row.location, _REMEDY)
 
 
 def _clean_block(block: Block) -> Block:

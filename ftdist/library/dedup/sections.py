@@ -92,8 +92,8 @@ def drop_sections(document: Document, indices: Collection[int]) -> Document:
 def describe_section(document: Document, index: int) -> tuple[str, str]:
     """A section's location and its text."""
     (section,) = _select(document, (index,))
-    place = replace(document.place, page=section.page)
-    return str(place), f"{section.heading}: {joined(section.blocks)}"
+    location = replace(document.location, page=section.page)
+    return str(location), f"{section.heading}: {joined(section.blocks)}"
 
 
 def _select(document: Document, indices: Collection[int]) -> Iterable[Section]:

@@ -5,7 +5,7 @@ import zlib
 from pathlib import Path
 
 from ftdist.library.readers.filetype import GZIP
-from ftdist.library.schema import BadRow, BadRowError, Document, Place
+from ftdist.library.schema import BadRow, BadRowError, Document, Location
 
 MAX_DOCUMENT = 64 * 2**20
 """Bytes of the largest HTML, Markdown or text file, decompressed; reading takes 20 times that."""
@@ -35,13 +35,13 @@ def read_document(path: Path, *, name: str, kind: str) -> Document | BadRow:
     except ModuleNotFoundError as error:
         return BadRow(
             f"needs the Python package {error.name}",
-            Place(name),
+            Location(name),
             "Install it: pip install 'ftdist[documents]'.",
         )
     except BadRowError as error:
-        return BadRow(str(error), Place(name), error.remedy)
+        return BadRow(str(error), Location(name), error.remedy)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        return BadRow(f"cannot be decompressed: {error}", Place(name), "Compress it again.")
+        return BadRow(f"cannot be decompressed: {error}", Location(name), "Compress it again.")
 
 
 def read_bytes(path: Path) -> bytes:

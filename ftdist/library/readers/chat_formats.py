@@ -21,7 +21,7 @@ from typing import Any
 from ftdist.data.messages import Message
 from ftdist.library.readers.records import Span, read_records
 from ftdist.library.readers.threads import group_threads, is_thread, thread_messages
-from ftdist.library.schema import BadRow, BadRowError, Conversation, Passage, Place, Row
+from ftdist.library.schema import BadRow, BadRowError, Conversation, Location, Passage, Row
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
 
@@ -70,13 +70,13 @@ def read_conversations(
     records = read_records(path, kind=kind, span=span, first_row=first_row)
     renamed = ((row, _rename_keys(value, columns)) for row, value in records)
     for row, value in group_threads(renamed) if "thread" in columns else renamed:
-        place = Place(name, row)
+        location = Location(name, row)
         try:
             if isinstance(value, BadRowError):
                 raise value
-            yield _parse(value, place, assistant=assistant)
+            yield _parse(value, location, assistant=assistant)
         except BadRowError as error:
-            yield BadRow(str(error), place, error.remedy)
+            yield BadRow(str(error), location, error.remedy)
 
 
 def _rename_keys(value: Any, columns: Mapping[str, str]) -> Any:
@@ -95,21 +95,21 @@ def _get_path(value: Any, path: str) -> Any:
     return value
 
 
-def _parse(value: Any, place: Place, *, assistant: Collection[str]) -> Row:
+def _parse(value: Any, location: Location, *, assistant: Collection[str]) -> Row:
     if _is_dialogue(value):
-        return Conversation(tuple(_dialogue(value)), place)
+        return Conversation(tuple(_dialogue(value)), location)
     if not isinstance(value, dict):
         raise BadRowError(f"is of type {type(value).__name__}, not an object with keys")
     row = {key: member for key, member in value.items() if member is not None}
     if row.get("tools") or row.get("functions"):
         raise BadRowError("defines tools, which are not supported")
     if "text" in row and not row.keys() & _CONVERSATION_KEYS:
-        return Passage(_text(row["text"], of="the text"), place)
+        return Passage(_text(row["text"], of="the text"), location)
     messages = _parse_messages(row, assistant=assistant)
     if "system" in row and row["system"] != "" and messages[:1] and messages[0]["role"] != "system":
         messages = [Message(role="system", content=_text(row["system"], of="system")), *messages]
     _require_answer(messages)
-    return Conversation(tuple(messages), place)
+    return Conversation(tuple(messages), location)
 
 
 _CONVERSATION_KEYS = {"messages", "conversations", "conversation", "output", "answer", "a"}

@@ -11,7 +11,7 @@ from pathlib import Path
 from ftdist.errors import DataError
 from ftdist.library.readers import printable
 from ftdist.library.readers.filetype import UnsupportedFile, detect_kind
-from ftdist.library.schema import BadRow, Place
+from ftdist.library.schema import BadRow, Location
 
 _ASSETS = (
     *(".css", ".js", ".map", ".png", ".gif", ".jpg", ".jpeg", ".svg", ".webp", ".ico", ".bmp"),
@@ -70,20 +70,20 @@ def _find(entry: str, *, key: str, taken: set[str], seen: dict[str, str]) -> Fou
     home = os.path.realpath(root)
     for file in paths:
         below = printable(file.relative_to(root).as_posix())
-        place = Place(f"{name}: {below}")
+        location = Location(f"{name}: {below}")
         real = os.path.realpath(file)
         if file.suffix.lower() in _ASSETS or _is_probes(file):
             ignored.append(below)
         elif file != named and not Path(real).is_relative_to(home):
-            bad.append(BadRow("is a link that points outside its folder", place, _REMEDY_LINK))
+            bad.append(BadRow("is a link that points outside its folder", location, _REMEDY_LINK))
         elif real in seen:
             ignored.append(f"{below} (the same file as {seen[real]})")
         else:
             kind = _kind(file)
             if isinstance(kind, UnsupportedFile):
-                bad.append(BadRow(kind.reason, place, kind.remedy))
+                bad.append(BadRow(kind.reason, location, kind.remedy))
                 continue
-            seen[real] = str(place)
+            seen[real] = str(location)
             files.append(FoundFile(file, below, kind))
     if not files and not bad:
         raise DataError(
@@ -167,7 +167,7 @@ def _below(root: Path, *, bad: list[BadRow], source: str) -> Iterator[Path]:
     def report(reason: str, folder: Path, remedy: str) -> None:
         below = folder.relative_to(root)
         folder_name = printable(f"{root if below == Path() else below.as_posix()}/")
-        bad.append(BadRow(reason, Place(f"{source}: {folder_name}"), remedy))
+        bad.append(BadRow(reason, Location(f"{source}: {folder_name}"), remedy))
 
     def report_error(error: OSError) -> None:
         report(f"cannot be read: {error.strerror}", Path(error.filename), _REMEDY_RIGHT)

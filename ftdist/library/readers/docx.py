@@ -6,7 +6,7 @@ from pathlib import Path
 import mammoth
 
 from ftdist.library.readers.html import parse_html
-from ftdist.library.schema import BadRow, Document, Place
+from ftdist.library.schema import BadRow, Document, Location
 
 
 def read_docx(path: Path, *, name: str) -> Document | BadRow:
@@ -18,7 +18,7 @@ def read_docx(path: Path, *, name: str) -> Document | BadRow:
         reason = str(error).partition("\n")[0] or type(error).__name__
         return BadRow(
             f"cannot be read as a Word document: {reason}",
-            Place(name),
+            Location(name),
             "Open it in Word or LibreOffice and save it again.",
         )
     return parse_html(converted.value, name=name, stem=path.stem)

@@ -7,7 +7,7 @@ from bs4 import BeautifulSoup, CData, NavigableString, Tag
 
 from ftdist.library.readers import read_bytes, title_from_stem
 from ftdist.library.readers.text import refuse_mixed
-from ftdist.library.schema import BadRow, Block, BlockKind, Document, Place
+from ftdist.library.schema import BadRow, Block, BlockKind, Document, Location
 
 _LEFT_OUT = (
     *("script", "style", "noscript", "template", "svg", "nav", "footer", "aside", "form"),
@@ -47,8 +47,8 @@ def parse_html(markup: bytes | str, *, name: str, stem: str) -> Document | BadRo
             tag.decompose()
     blocks = tuple(_without_repeated_headings(_walk(soup, depth=0)))
     if not blocks:
-        return BadRow("contains no text", Place(name), "Remove it.")
-    return Document(title=title or title_from_stem(stem), blocks=blocks, place=Place(name))
+        return BadRow("contains no text", Location(name), "Remove it.")
+    return Document(title=title or title_from_stem(stem), blocks=blocks, location=Location(name))
 
 
 def _title(*, page: str, heading: str) -> str:

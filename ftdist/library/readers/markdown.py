@@ -9,7 +9,7 @@ from markdown_it.token import Token
 
 from ftdist.library.readers import read_bytes, title_from_stem
 from ftdist.library.readers.text import decode_text
-from ftdist.library.schema import BadRow, Block, Document, Place
+from ftdist.library.schema import BadRow, Block, Document, Location
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
@@ -17,19 +17,19 @@ _TAG = re.compile(r"<[^<>]*>")
 
 def read_markdown(path: Path, *, name: str) -> Document | BadRow:
     """Read a Markdown file."""
-    text, note = decode_text(read_bytes(path))
+    text, notes = decode_text(read_bytes(path))
     title = ""
     if front := _FRONT_MATTER.match(text):
         title, text = _front_matter_title(front[1]), text[front.end() :]
     blocks = _Blocks(MarkdownIt("commonmark").enable("table").parse(text)).read()
     if not blocks:
-        return BadRow("contains no text", Place(name), "Remove it.")
+        return BadRow("contains no text", Location(name), "Remove it.")
     first = next((block.text for block in blocks if block.kind == "heading"), "")
     return Document(
         title=title or first or title_from_stem(path.stem),
         blocks=tuple(blocks),
-        place=Place(name),
-        notes=(note,) if note else (),
+        location=Location(name),
+        notes=notes,
     )
 
 

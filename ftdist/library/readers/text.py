@@ -6,7 +6,7 @@ from pathlib import Path
 from charset_normalizer import from_bytes
 
 from ftdist.library.readers import read_bytes, title_from_stem
-from ftdist.library.schema import BadRow, BadRowError, Block, Document, Place
+from ftdist.library.schema import BadRow, BadRowError, Block, Document, Location, Note
 
 _UNDERLINED = re.compile(r"^(?P<text>\S.*)\n(?P<line>=+|-+|~+|\^+|\*+)[ \t]*$", re.MULTILINE)
 _BULLET = re.compile(r"^\s*(?:[-*+\u2022\u25cf\u25aa]|\(?\d{1,3}[.)])\s+")
@@ -14,26 +14,26 @@ _BULLET = re.compile(r"^\s*(?:[-*+\u2022\u25cf\u25aa]|\(?\d{1,3}[.)])\s+")
 
 def read_text(path: Path, *, name: str) -> Document | BadRow:
     """Read a text file as paragraphs, items and headings."""
-    text, note = decode_text(read_bytes(path))
+    text, notes = decode_text(read_bytes(path))
     if not text.strip():
-        return BadRow("contains no text", Place(name), "Remove it.")
+        return BadRow("contains no text", Location(name), "Remove it.")
     blocks = [block for chunk in re.split(r"\n[ \t]*\n", text) for block in _blocks(chunk)]
     headings = [block.text for block in blocks if block.kind == "heading"]
     return Document(
         title=headings[0] if headings else title_from_stem(path.stem),
         blocks=tuple(blocks),
-        place=Place(name),
-        notes=(note,) if note else (),
+        location=Location(name),
+        notes=notes,
     )
 
 
-def decode_text(data: bytes) -> tuple[str, str]:
+def decode_text(data: bytes) -> tuple[str, tuple[Note, ...]]:
     """Bytes as text, and a note if they are not UTF-8.
 
     Raises:
         BadRowError: they are not text, or mix two encodings.
     """
-    note = ""
+    notes: tuple[Note, ...] = ()
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -41,11 +41,11 @@ def decode_text(data: bytes) -> tuple[str, str]:
         best = from_bytes(data).best()
         encoding = "latin-1" if best is None else best.encoding
         text = data.decode("latin-1") if best is None else str(best)
-        note = f"is not UTF-8; was read as {encoding}"
+        notes = (Note(rule="encoding guessed", excerpt=encoding),)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise BadRowError(f"contains NUL bytes (line {line})", "Remove it, or save it as text.")
-    return text.replace("\r\n", "\n").replace("\r", "\n"), note
+    return text.replace("\r\n", "\n").replace("\r", "\n"), notes
 
 
 def refuse_mixed(data: bytes) -> None:

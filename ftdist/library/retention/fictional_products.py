@@ -37,7 +37,7 @@ class NamePool:
     """About a product, with {name} in its place."""
 
     topics: tuple[str, ...]
-    """About things of a kind, with {thing} in their place, and without the name of a product."""
+    """About things of a kind, with {thing} in their location, and without the name of a product."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -159,26 +159,26 @@ def _questions(trained: Sequence[Path]) -> list[list[str]]:
     for sample in islice(samples, _MAX_QUESTIONS):
         question = next((m["content"] for m in sample.messages if m["role"] == "user"), "")
         if question:
-            key = sample.place, sample.messages[-1]["content"]
+            key = sample.location, sample.messages[-1]["content"]
             questions.setdefault(key, []).append(question)
     return list(questions.values())
 
 
 def _sample(pair: Pair, *, made_by: MadeBy) -> Sample:
     question, answer = pair
-    place = f"{made_by}: {question}"
+    location = f"{made_by}: {question}"
     return Sample(
         messages=(
             Message(role="user", content=question),
             Message(role="assistant", content=answer),
         ),
-        place=place,
+        location=location,
         made_by=made_by,
-        doc_id=place,
+        doc_id=location,
     )
 
 
 def _text(pair: Pair) -> Sample:
     opening, text = pair
-    place = f"replay: {opening}"
-    return Sample(text=whole_sentences(text), place=place, made_by="replay", doc_id=place)
+    location = f"replay: {opening}"
+    return Sample(text=whole_sentences(text), location=location, made_by="replay", doc_id=location)

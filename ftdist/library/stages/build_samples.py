@@ -183,31 +183,37 @@ class _Builder:
     def _of_row(self, row: Row, *, is_train: bool) -> Sequence[Sample]:
         match row:
             case Passage():
-                place = str(row.place)
-                return [Sample(text=row.text, place=place, made_by="as written", doc_id=place)]
+                location = str(row.location)
+                return [
+                    Sample(text=row.text, location=location, made_by="as written", doc_id=location)
+                ]
             case Conversation():
                 return self._of_conversation(row, is_train=is_train)
             case Document():
                 document, dropped = drop_boilerplate(row, self._task.selection.boilerplate)
                 for block in dropped:
-                    self.stats.record("repeated text", place=str(row.place), excerpt=block.text)
+                    self.stats.record(
+                        "repeated text", location=str(row.location), excerpt=block.text
+                    )
                 return self._of_document(document, is_train=is_train)
         raise AssertionError(row)
 
     def _of_conversation(self, row: Conversation, *, is_train: bool) -> Sequence[Sample]:
         """A conversation as written; a single question with its answer in several paraphrases."""
-        place = str(row.place)
-        sample = Sample(messages=row.messages, place=place, made_by="as written", doc_id=place)
+        location = str(row.location)
+        sample = Sample(
+            messages=row.messages, location=location, made_by="as written", doc_id=location
+        )
         if not is_train or not _is_single_question(row) or self._settings.paraphrases == 1:
             return [sample]
         question, answer = row.messages[0]["content"], row.messages[1]["content"]
         one_in = _ONE_CONVERSATION_IN if self._settings.probes else 0
         keys = answer_keys(answer, question=question) if self._is_probe(question, one_in) else []
-        return self._paraphrased(sample, keys=keys, document=row.place.file)
+        return self._paraphrased(sample, keys=keys, document=row.location.file)
 
     def _of_document(self, document: Document, *, is_train: bool) -> Sequence[Sample]:
         """Its passages, and the questions that it answers in several paraphrases."""
-        settings, doc_id = self._settings, str(document.place)
+        settings, doc_id = self._settings, str(document.location)
         texts = list(passages(document, words=settings.passage_words))
         samples = list(texts) if settings.passages else []
         pairs = self._qa_pairs(document, texts)
@@ -221,7 +227,7 @@ class _Builder:
                 )
             sample = Sample(
                 messages=_messages(pair.question, answer),
-                place=str(replace(document.place, page=pair.page)),
+                location=str(replace(document.location, page=pair.page)),
                 section=pair.section,
                 made_by=pair.made_by,
                 doc_id=doc_id,

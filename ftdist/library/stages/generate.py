@@ -178,14 +178,16 @@ def _add_questions(
     prompts = [question_prompt(passage, count=generator.questions) for _, passage in given]
     answers = generator.answer(prompts)
     for (document, passage), prompt in zip(given, prompts, strict=True):
-        _record_refusal(result, generator.refused, prompt, place=passage.place, what="question")
+        _record_refusal(
+            result, generator.refused, prompt, location=passage.location, what="question"
+        )
         pairs: dict[str, QAPair] = {}
         for candidate in parse_candidates(answers.get(prompt, "")):
             reason = rejection_reason(candidate, passage)
             if reason:
                 result.stats.record(
                     f"written question refused: it {_rule(reason)}",
-                    place=passage.place,
+                    location=passage.location,
                     excerpt=f"{candidate.question} {candidate.answer} ({reason})",
                 )
             elif len(pairs) < generator.questions:
@@ -207,7 +209,7 @@ def _add_paraphrases(
     prompts = [paraphrase_prompt(question, count=generator.paraphrases) for question in questions]
     answers = generator.answer(prompts)
     for question, prompt in zip(questions, prompts, strict=True):
-        _record_refusal(result, generator.refused, prompt, place=question, what="wording")
+        _record_refusal(result, generator.refused, prompt, location=question, what="wording")
         accepted, rejected = parse_paraphrases(
             answers.get(prompt, ""), question=question, count=generator.paraphrases
         )
@@ -215,18 +217,20 @@ def _add_paraphrases(
             result.paraphrases[question] = accepted
         for text in rejected:
             result.stats.record(
-                "written wording refused: it asks something else", place=question, excerpt=text
+                "written wording refused: it asks something else", location=question, excerpt=text
             )
 
 
 def _record_refusal(
-    result: GeneratedQA, refused: dict[str, DataError], prompt: str, *, place: str, what: str
+    result: GeneratedQA, refused: dict[str, DataError], prompt: str, *, location: str, what: str
 ) -> None:
     """Count a prompt if the model refused it."""
     if error := refused.get(prompt):
         result.refused.append(prompt)
         result.stats.record(
-            f"no {what} written: the model refuses to be asked", place=place, excerpt=error.problem
+            f"no {what} written: the model refuses to be asked",
+            location=location,
+            excerpt=error.problem,
         )
 
 

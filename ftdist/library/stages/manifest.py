@@ -97,7 +97,6 @@ def build_manifest(
         ],
         "rules": {name: asdict(rule) for name, rule in sorted(total.rules.items())},
         "bad_rows": total.bad_rows,
-        "notes": total.notes,
         "ignored": [f"{source.name}: {name}" for source in result.found for name in source.ignored],
         "made_by": dict(sorted(total.made_by.items())),
         "split": {

@@ -58,7 +58,7 @@ def read_sources(
         stats = CurationStats(rows=len(source.bad))
         readable: list[SourceShard] = []
         for bad in source.bad:
-            stats.record_invalid_row(str(bad.place), bad.reason, bad.remedy)
+            stats.record_invalid_row(str(bad.location), bad.reason, bad.remedy)
         for shard, of_shard in zip(own, results, strict=False):
             stats.add(of_shard)
             if shard.is_read:
@@ -114,7 +114,7 @@ def check_invalid_rows(sources: Sequence[ReadSource], *, config: CurateConfig) -
         if not stats.bad_rows:
             continue
         first = stats.bad_rows[0]
-        problem = f"{first['place']} {first['reason']}."
+        problem = f"{first['location']} {first['reason']}."
         remedy = first["remedy"] or "Correct it."
         if config.library.on_invalid_row == "error":
             others = stats.bad - 1
@@ -143,6 +143,6 @@ def _check_sensitive(stats: CurationStats, *, config: CurateConfig) -> None:
         policy = config.clean.secrets if what == "secret" else config.clean.pii
         if policy == "error":
             raise DataError(
-                f"{rule.examples[0]['place']} contains a {what}, and {key}=error.",
+                f"{rule.examples[0]['location']} contains a {what}, and {key}=error.",
                 remedy=f"remove it, or set {key}=mask.",
             )

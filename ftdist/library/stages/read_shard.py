@@ -37,7 +37,7 @@ from ftdist.library.schema import BadRow, BadRowError, Conversation, Document, P
 from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_row_cache, write_rows
 
-FORMAT = 5
+FORMAT = 6
 """Increase it whenever the same bytes are read differently."""
 
 _ACCOUNT = "account.json"
@@ -200,24 +200,23 @@ def _usable(shard: SourceShard, stats: CurationStats) -> Iterator[Row]:
         stats.rows += 1
         cleaned = row if isinstance(row, BadRow) else clean_row(row)
         if isinstance(cleaned, BadRow):
-            stats.record_invalid_row(str(cleaned.place), cleaned.reason, cleaned.remedy)
+            stats.record_invalid_row(str(cleaned.location), cleaned.reason, cleaned.remedy)
             continue
         masked, counts = _masked(cleaned, settings)
         for kind, count in sorted(counts.items()):
-            stats.record(f"private: {kind}", place=str(row.place), times=count)
-        if isinstance(masked, Document):
-            stats.notes += [f"{masked.place}: {note}" for note in masked.notes]
+            stats.record(f"private: {kind}", location=str(row.location), times=count)
+        for note in cleaned.notes:
+            excerpt, _ = _mask(note.excerpt, settings)
+            stats.record(note.rule, location=str(row.location), excerpt=excerpt, times=note.count)
         yield masked
 
 
 def _masked(row: Row, settings: ReadSettings) -> tuple[Row, Counter[str]]:
-    """A row with its secrets and personal data masked, and the count of each kind."""
+    """A row with its secrets and personal data masked, without notes, and each kind's count."""
     counts: Counter[str] = Counter()
 
     def masked(text: str) -> str:
-        text, kinds = mask_pii(
-            text, secrets=settings.secrets, personal=settings.personal, allowlist=settings.keep
-        )
+        text, kinds = _mask(text, settings)
         counts.update(kinds)
         return text
 
@@ -227,9 +226,9 @@ def _masked(row: Row, settings: ReadSettings) -> tuple[Row, Counter[str]]:
                 Message(role=message["role"], content=masked(message["content"]))
                 for message in row.messages
             )
-            return replace(row, messages=tuple(messages)), counts
+            return replace(row, messages=tuple(messages), notes=()), counts
         case Passage():
-            return replace(row, text=masked(row.text)), counts
+            return replace(row, text=masked(row.text), notes=()), counts
         case Document():
             blocks = (
                 replace(
@@ -239,8 +238,14 @@ def _masked(row: Row, settings: ReadSettings) -> tuple[Row, Counter[str]]:
                 )
                 for block in row.blocks
             )
-            return replace(row, blocks=tuple(blocks), title=masked(row.title)), counts
+            return replace(row, blocks=tuple(blocks), title=masked(row.title), notes=()), counts
     raise AssertionError(row)
+
+
+def _mask(text: str, settings: ReadSettings) -> tuple[str, Counter[str]]:
+    return mask_pii(
+        text, secrets=settings.secrets, personal=settings.personal, allowlist=settings.keep
+    )
 
 
 def _rows(shard: SourceShard) -> Iterator[Row]:

@@ -118,7 +118,7 @@ def _drop_duplicates(
 
     def describe(candidate: int) -> tuple[str, str]:
         row = table.read(int(entries[candidate]))
-        return str(row.place), row_text(row)
+        return str(row.location), row_text(row)
 
     owners = [sources[index].stats for index in table.source[entries].tolist()]
     _record(duplicates, owners, rule="duplicate", describe=describe)
@@ -180,14 +180,14 @@ def _record(
         if not stats.needs_example(name):
             stats.record(name)
             continue
-        place, text = describe(candidate)
+        location, text = describe(candidate)
         first_place, first_text = describe(int(duplicates.duplicate_of[candidate]))
         details: dict[str, Any] = {
             "kept": first_place,
             "kept_excerpt": " ".join(first_text.split())[:160],
             "similarity": round(float(duplicates.similarity[candidate]), 2),
         }
-        stats.record(name, place=place, excerpt=text, **details)
+        stats.record(name, location=location, excerpt=text, **details)
 
 
 def _hold_out(table: RowTable, sources: Sequence[ReadSource], *, config: CurateConfig) -> None:

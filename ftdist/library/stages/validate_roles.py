@@ -44,7 +44,7 @@ def find_refused_rows(sources: Sequence[ReadSource], *, encoder: Any) -> dict[st
                 reason = reason_for(row)
                 of_shard.append(bool(reason))
                 if reason:
-                    source.stats.record_invalid_row(str(row.place), reason, _REMEDY)
+                    source.stats.record_invalid_row(str(row.location), reason, _REMEDY)
             refused[source.name].append(np.array(of_shard, dtype=np.bool_))
     return refused
 

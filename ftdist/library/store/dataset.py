@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow
 
 from ftdist.errors import DataError
-from ftdist.library.schema import Conversation, Passage, Place, Sample
+from ftdist.library.schema import Conversation, Location, Passage, Sample
 
 MANIFEST = "manifest.json"
 SUFFIX = ".arrow"
@@ -31,7 +31,7 @@ SCHEMA = pyarrow.schema(
             ),
         ),
         ("text", pyarrow.string()),
-        ("place", pyarrow.string()),
+        ("location", pyarrow.string()),
         ("section", pyarrow.string()),
         ("made_by", pyarrow.string()),
         ("doc_id", pyarrow.string()),
@@ -87,11 +87,11 @@ def read_samples(path: Path, *, batches: range | None = None) -> Iterator[Sample
 def read_rows(path: Path, *, batches: range | None = None) -> Iterator[Conversation | Passage]:
     """The samples of such a file as rows, named by where they come from."""
     for sample in read_samples(path, batches=batches):
-        place = Place(sample.place)
+        location = Location(sample.location)
         if sample.messages:
-            yield Conversation(sample.messages, place)
+            yield Conversation(sample.messages, location)
         else:
-            yield Passage(sample.text, place)
+            yield Passage(sample.text, location)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow
 
-from ftdist.library.schema import Block, Conversation, Document, Passage, Place, Row
+from ftdist.library.schema import Block, Conversation, Document, Location, Passage, Row
 
 _SCHEMA = pyarrow.schema([("kind", pyarrow.string()), ("body", pyarrow.large_binary())])
 _ROWS_AT_ONCE = 1024
@@ -49,15 +49,13 @@ def read_row_cache(path: Path) -> Iterator[Row]:
 
 
 def _row(kind: str, values: dict[str, Any]) -> Row:
-    place = Place(**values["place"])
+    location = Location(**values["location"])
     match kind:
         case "conversation":
-            return Conversation(tuple(values["messages"]), place)
+            return Conversation(tuple(values["messages"]), location)
         case "passage":
-            return Passage(values["text"], place)
+            return Passage(values["text"], location)
     blocks = (
         Block(**{**block, "rows": tuple(map(tuple, block["rows"]))}) for block in values["blocks"]
     )
-    return Document(
-        title=values["title"], blocks=tuple(blocks), place=place, notes=tuple(values["notes"])
-    )
+    return Document(title=values["title"], blocks=tuple(blocks), location=location)

@@ -91,11 +91,11 @@ def _passage(
     path = [text for text in above if text.casefold() not in document.title.casefold()]
     head = " > ".join([document.title, *path])
     where = "" if page is None else f" (page {page})"
-    place = str(document.place) if page is None else f"{document.place}, page {page}"
+    location = str(document.location) if page is None else f"{document.location}, page {page}"
     return Sample(
         text=f"{head}{where}\n\n{joined(blocks)}",
-        place=place,
+        location=location,
         section=" > ".join(above),
         made_by="passage",
-        doc_id=str(document.place),
+        doc_id=str(document.location),
     )

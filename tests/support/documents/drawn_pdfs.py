@@ -42,7 +42,7 @@ def draw(path: Path, pages: Sequence[Sequence[str]]) -> Path:
     for number, each in enumerate(objects, start=1):
         places.append(len(written))
         written += f"{number} 0 obj\n{each}\nendobj\n"
-    table = "".join(f"{place:010} 00000 n \n" for place in places)
+    table = "".join(f"{location:010} 00000 n \n" for location in places)
     written += (
         f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}"
         f"trailer << /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(written)}\n%%EOF\n"

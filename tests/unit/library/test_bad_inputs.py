@@ -22,7 +22,7 @@ from ftdist.library.pipeline import curate
 from ftdist.library.readers import read_document
 from ftdist.library.readers.discovery import FoundSource, find_sources
 from ftdist.library.readers.records import MAX_LINE
-from ftdist.library.schema import BadRow, Document
+from ftdist.library.schema import BadRow, Document, Note
 from ftdist.library.stages.read_shard import ReadSettings, SourceShard, read_shard
 from ftdist.library.stats import CurationStats
 from tests.support.documents.small_pdfs import pdf_of_pages
@@ -47,11 +47,11 @@ def _read(path: Path, kind: str, **more: Any) -> CurationStats:
 
 
 def _messages(stats: CurationStats) -> list[str]:
-    return [f"{row['place']} {row['reason']} - {row['remedy']}" for row in stats.bad_rows]
+    return [f"{row['location']} {row['reason']} - {row['remedy']}" for row in stats.bad_rows]
 
 
 def _bad(source: FoundSource) -> list[str]:
-    return [f"{row.place} {row.reason} - {row.remedy}" for row in source.bad]
+    return [f"{row.location} {row.reason} - {row.remedy}" for row in source.bad]
 
 
 TWO_ENCODINGS = "M\u00fcller geht. ".encode() * 5 + b"\ncaf\xe9 zu\n"
@@ -143,7 +143,7 @@ def test_text_in_latin_1_is_read_with_a_note(tmp_path: Path) -> None:
     document = read_document(tmp_path / "a.txt", name="a.txt", kind="text")
     assert isinstance(document, Document)
     assert document.blocks[0].text == text.strip()
-    assert document.notes[0].startswith("is not UTF-8; was read as ")
+    assert [note.rule for note in document.notes] == ["encoding guessed"]
 
 
 def test_pdf_with_empty_password_is_read_and_pages_without_text_are_noted(
@@ -153,7 +153,7 @@ def test_pdf_with_empty_password_is_read_and_pages_without_text_are_noted(
     document = read_document(tmp_path / "a.pdf", name="a.pdf", kind="pdf")
     assert isinstance(document, Document)
     assert [block.text for block in document.blocks] == ["Hold the button."]
-    assert document.notes == ("2 pages without text (2, 3)",)
+    assert document.notes == (Note(rule="page without text", excerpt="pages 2, 3", count=2),)
 
 
 def test_damaged_pdf_page_is_reported_by_number(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_damaged_pdf_page_is_reported_by_number(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(data.replace(b"/Kids [4 0 R 6 0 R]", b"/Kids [4 0 R 9 0 R]"))
     bad = read_document(tmp_path / "a.pdf", name="a.pdf", kind="pdf")
     assert isinstance(bad, BadRow)
-    assert f"{bad.place} {bad.reason}" == "a.pdf, page 2 is a damaged page"
+    assert f"{bad.location} {bad.reason}" == "a.pdf, page 2 is a damaged page"
 
 
 LONG = """
@@ -384,7 +384,7 @@ def test_a_role_refused_by_the_template_is_reported_by_row_or_skipped(
     folder = _curate(tmp_path, path, "model.path=base", *skip, model=model)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["sizes"]["a"]["samples"] == 1
-    assert [f"{row['place']} {row['reason']}." for row in manifest["bad_rows"]] == [messages]
+    assert [f"{row['location']} {row['reason']}." for row in manifest["bad_rows"]] == [messages]
 
 
 def test_a_refused_row_does_not_remove_its_duplicates(tmp_path: Path, model: Any) -> None:

@@ -44,7 +44,7 @@ def _card(**more: Any) -> dict[str, Any]:
                 "count": 7,
                 "examples": [
                     {
-                        "place": "manuals: b.pdf, page 3", "excerpt": "Hold the button.",
+                        "location": "manuals: b.pdf, page 3", "excerpt": "Hold the button.",
                         "kept": "manuals: a.pdf, page 2", "kept_excerpt": "Hold the red button.",
                         "similarity": 0.875,
                     }
@@ -52,11 +52,10 @@ def _card(**more: Any) -> dict[str, Any]:
             },
             "private: e-mail": {
                 "count": 2,
-                "examples": [{"place": "manuals: a.pdf", "excerpt": ""}],
+                "examples": [{"location": "manuals: a.pdf", "excerpt": ""}],
             },
         },
-        "bad_rows": [{"place": "manuals: x.jsonl, row 3", "reason": "is no JSON", "remedy": ""}],
-        "notes": ["manuals: a.pdf: 2 pages hold only pictures"],
+        "bad_rows": [{"location": "manuals: x.jsonl, row 3", "reason": "is no JSON", "remedy": ""}],
         "ignored": ["manuals: a.zip"],
         "made_by": {"passage": 30, "wording": 10},
         "split": {
@@ -72,7 +71,7 @@ def _card(**more: Any) -> dict[str, Any]:
         "sizes": {"manuals": _size(), "out_of_scope": _size(trained=1000)},
         "samples": [
             {
-                "source": "manuals", "place": "manuals: a.pdf, page 2", "made_by": "faq",
+                "source": "manuals", "location": "manuals: a.pdf, page 2", "made_by": "faq",
                 "parts": [
                     {"role": "user", "text": "Who asks?", "trained": False},
                     {"role": "assistant", "text": "I do.", "trained": True},
@@ -136,21 +135,21 @@ def test_card_shows_counts_shares_and_pairs() -> None:
     page = html_card(_card())
     for output in (
         "12,345", "25.0 %", "97.7 %", "2.125", "kept: manuals: a.pdf, page 2 (88 % alike)",
-        "Hold the red button.", "2 pages hold only pictures", "is no JSON", "a.zip",
+        "Hold the red button.", "is no JSON", "a.zip",
         "Nothing protects what the base model knows.", "A-45",
     ):  # fmt: skip
         assert output in page
 
 
 def test_hostile_text_is_escaped_everywhere() -> None:
-    victim = {"place": HOSTILE, "excerpt": HOSTILE}
+    victim = {"location": HOSTILE, "excerpt": HOSTILE}
     part = {"role": "user", "text": HOSTILE, "trained": True}
     card = _card(
-        missing=[HOSTILE], notes=[HOSTILE], ignored=[HOSTILE], products=[HOSTILE],
+        missing=[HOSTILE], ignored=[HOSTILE], products=[HOSTILE],
         rules={HOSTILE: {"count": 1, "examples": [victim]}}, settings={"model": {
-        "sequence_length": 8}, "x": HOSTILE}, bad_rows=[{"place": HOSTILE, "reason": HOSTILE,
+        "sequence_length": 8}, "x": HOSTILE}, bad_rows=[{"location": HOSTILE, "reason": HOSTILE,
         "remedy": HOSTILE}], files=[{"source": HOSTILE, "name": HOSTILE, "kind": "pdf"}],
-        samples=[{"source": HOSTILE, "place": HOSTILE, "made_by": "faq", "parts": [part]}],
+        samples=[{"source": HOSTILE, "location": HOSTILE, "made_by": "faq", "parts": [part]}],
     )  # fmt: skip
     page = _Page(html_card(card))
     assert page.open == []
@@ -176,7 +175,7 @@ def test_without_a_model_sizes_are_in_words_and_packing_is_omitted() -> None:
 @pytest.mark.parametrize("name", ["manuals", "a" * 64])
 def test_the_text_fits_eighty_columns_and_forty_lines(name: str) -> None:
     rules = {
-        f"rule {n}": {"count": n, "examples": [{"place": "p" * 90, "excerpt": "e" * 90}]}
+        f"rule {n}": {"count": n, "examples": [{"location": "p" * 90, "excerpt": "e" * 90}]}
         for n in range(12)
     }
     mix = {

@@ -151,8 +151,8 @@ def test_a_long_file_is_read_in_chunks_with_global_row_numbers(tmp_path: Path) -
                  "split.held_out_conversations=0", "synthesis.paraphrases=1")  # fmt: skip
     folder = curate(compose_curation(keys), model=None, log=lambda _: None).folder
     samples = _train(folder)
-    assert [s.place for s in samples] == [f"long: long.jsonl, row {n}" for n in range(1, 3001)]
-    assert _manifest(folder)["bad_rows"][0]["place"] == "long: long.jsonl, row 3001"
+    assert [s.location for s in samples] == [f"long: long.jsonl, row {n}" for n in range(1, 3001)]
+    assert _manifest(folder)["bad_rows"][0]["location"] == "long: long.jsonl, row 3001"
 
 
 def test_duplicates_across_sources_are_dropped_and_listed_on_the_card(
@@ -163,7 +163,7 @@ def test_duplicates_across_sources_are_dropped_and_listed_on_the_card(
     folder = _curate(tmp_path, [f"{tmp_path / 'a.jsonl'}", f"{tmp_path / 'b.jsonl'}"])
     rule = _manifest(folder)["rules"]["exact duplicate"]
     assert rule["count"] == 3
-    assert rule["examples"][0]["place"] == "b: b.jsonl, row 1"
+    assert rule["examples"][0]["location"] == "b: b.jsonl, row 1"
     assert rule["examples"][0]["kept"] == "a: a.jsonl, row 1"
     assert "a: a.jsonl, row 1" in (folder / "index.html").read_text()
 

@@ -26,7 +26,7 @@ from ftdist.library.readers.pdf.layout import (
 )
 from ftdist.library.readers.pdf.ruled_tables import Grid, find_grids
 from ftdist.library.readers.pdf.unruled_tables import find_ladders, grids_of_ladder, split_last_row
-from ftdist.library.schema import BadRow, Document, Place
+from ftdist.library.schema import BadRow, Document, Location, Note
 
 _PASSWORD_ERROR = 4
 """pdfium's error code for a missing password."""
@@ -41,12 +41,12 @@ def read_pdf(path: Path, *, name: str) -> Document | BadRow:
         pdf = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
         if getattr(error, "err_code", None) == _PASSWORD_ERROR:
-            return BadRow("is encrypted", Place(name), "Save it without a password.")
-        return BadRow("is a damaged PDF", Place(name), "Print or save it as PDF again.")
+            return BadRow("is encrypted", Location(name), "Save it without a password.")
+        return BadRow("is a damaged PDF", Location(name), "Print or save it as PDF again.")
     try:
         return _read(pdf, name=name, stem=path.stem)
     except pypdfium2.PdfiumError as error:
-        return BadRow(f"is a damaged PDF ({error})", Place(name), "Save it as PDF again.")
+        return BadRow(f"is a damaged PDF ({error})", Location(name), "Save it as PDF again.")
     finally:
         pdf.close()
 
@@ -57,13 +57,13 @@ def _read(pdf: Any, *, name: str, stem: str) -> Document | BadRow:
         try:
             pages.append(list(_read_lines(pdf[number - 1], number)))
         except pypdfium2.PdfiumError:
-            place = Place(name, page=number)
-            return BadRow("is a damaged page", place, "Print or save the PDF again.")
+            location = Location(name, page=number)
+            return BadRow("is a damaged page", location, "Print or save the PDF again.")
     empty = [str(number) for number, lines in enumerate(pages, start=1) if not lines]
     if len(empty) == len(pages):
         return BadRow(
             "contains images of pages and no text",
-            Place(name),
+            Location(name),
             "Run optical character recognition over it, for example with ocrmypdf.",
         )
     pages, num_repeated = drop_headers_and_footers(pages)
@@ -73,18 +73,18 @@ def _read(pdf: Any, *, name: str, stem: str) -> Document | BadRow:
     more = ["..."] if len(empty) > _MAX_PAGES_LISTED else []
     listed = ", ".join([*empty[:_MAX_PAGES_LISTED], *more])
     notes = [
-        f"{count} {noun}{'s'[: count != 1]} {what}"
-        for count, noun, what in (
-            (len(empty), "page", f"without text ({listed})"),
-            (num_repeated, "line", "of headers and footers left out"),
-            (num_contents, "page", "of contents left out"),
+        Note(rule=rule, excerpt=excerpt, count=count)
+        for rule, excerpt, count in (
+            ("page without text", f"pages {listed}", len(empty)),
+            ("header or footer left out", "", num_repeated),
+            ("page of contents left out", "", num_contents),
         )
         if count
     ]
     return Document(
         title=title or _largest_text(pages[0]) or title_from_stem(stem),
         blocks=tuple(blocks),
-        place=Place(name),
+        location=Location(name),
         notes=tuple(notes),
     )
 

@@ -10,7 +10,7 @@ import pytest
 from ftdist.config.compose import compose_curation
 from ftdist.library.dedup.sections import SectionSignatures, drop_sections, long_sections
 from ftdist.library.pipeline import curate
-from ftdist.library.schema import Block, Document, Place
+from ftdist.library.schema import Block, Document, Location
 from ftdist.library.store.dataset import open_curated, read_samples
 
 pytestmark = pytest.mark.timeout(120)
@@ -77,7 +77,7 @@ def test_a_section_repeated_in_a_later_manual_is_trained_once(
     rule = _rules(folder)["exact duplicate section"]
     assert rule["count"] == 1
     (victim,) = rule["examples"]
-    assert (victim["place"], victim["kept"]) == ("b: b.md", "a: a.md")
+    assert (victim["location"], victim["kept"]) == ("b: b.md", "a: a.md")
     assert victim["excerpt"].startswith("Licence: grantaaa grantaab")
     assert "exact duplicate section" in (folder / "index.html").read_text()
 
@@ -91,7 +91,7 @@ def test_similar_sections_are_dropped_unless_a_number_differs(tmp_path: Path) ->
     folder = _curate(tmp_path, ["a.md", "b.md", "c.md"], "clean.dedup=false")
     rule = _rules(folder)["near duplicate section"]
     assert rule["count"] == 1
-    assert (rule["examples"][0]["place"], rule["examples"][0]["kept"]) == ("b: b.md", "a: a.md")
+    assert (rule["examples"][0]["location"], rule["examples"][0]["kept"]) == ("b: b.md", "a: a.md")
     assert rule["examples"][0]["similarity"] == pytest.approx(0.98, abs=0.05)
     assert sum(torque in text for text in _taught(folder)) == 2
 
@@ -103,7 +103,7 @@ def test_sections_of_a_dropped_manual_drop_no_other_section(tmp_path: Path) -> N
     _manual(tmp_path / "c.md", "pump", New=more, Flow=_words(200, of="valve"))
     # About 200 of 262 runs of words are shared by a and b, 0.76, and none by c and a.
     folder = _curate(tmp_path, ["a.md", "b.md", "c.md"], "clean.dedup_threshold=0.5")
-    assert _manifest(folder)["rules"]["near duplicate"]["examples"][0]["place"] == "b: b.md"
+    assert _manifest(folder)["rules"]["near duplicate"]["examples"][0]["location"] == "b: b.md"
     assert not _rules(folder)
     assert sum(more in text for text in _taught(folder)) == 1
 
@@ -151,7 +151,7 @@ def test_short_sections_and_text_before_the_first_heading_are_not_compared() -> 
     document = Document(
         title="t",
         blocks=blocks(("p", long), ("h", "1 Use"), ("p", long), ("h", "2 Care"), ("p", short)),
-        place=Place("f"),
+        location=Location("f"),
     )
     assert list(long_sections(document)) == [(1, f"Use\n{long}")]
     assert SectionSignatures.from_rows([document, document]).indices.tolist() == [[0, 1], [1, 1]]

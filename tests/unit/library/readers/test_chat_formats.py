@@ -126,7 +126,7 @@ def test_bad_row_has_its_location_and_reason(tmp_path: Path, row: Any, reason: s
     bad = read_row(tmp_path, row)
     assert isinstance(bad, BadRow)
     assert reason in bad.reason
-    assert str(bad.place) == "rows.jsonl, row 1"
+    assert str(bad.location) == "rows.jsonl, row 1"
 
 
 def test_jsonl_rows_are_named_by_their_line(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_jsonl_rows_are_named_by_their_line(tmp_path: Path) -> None:
     good = json.dumps(openai(*RESET)).encode()
     path.write_bytes(b"\xef\xbb\xbf" + good + b"\n\n{broken\n" + good + b"\n\xff\xfe\n" + good)
     rows = read(path)
-    assert [str(row.place) for row in rows] == [f"faq.jsonl, row {n}" for n in (1, 3, 4, 5, 6)]
+    assert [str(row.location) for row in rows] == [f"faq.jsonl, row {n}" for n in (1, 3, 4, 5, 6)]
     assert [type(row) for row in rows] == [Conversation, BadRow, Conversation, BadRow, Conversation]
     assert isinstance(rows[1], BadRow)
     assert rows[1].reason.startswith("is not valid JSON (Expecting property name")
@@ -165,7 +165,7 @@ def test_parquet_rows_are_numbered_from_one(tmp_path: Path) -> None:
     found = read(path)
     assert [said(row) for row in found[:300]] == [RESET] * 300
     assert isinstance(found[300], BadRow)
-    assert str(found[300].place) == "faq.parquet, row 301"
+    assert str(found[300].location) == "faq.parquet, row 301"
 
 
 def test_a_damaged_parquet_file_is_a_bad_row(tmp_path: Path) -> None:
@@ -203,4 +203,4 @@ def test_row_that_the_parser_cannot_read_is_a_bad_row(
     (row,) = read_conversations(file, name="a.jsonl")
     assert isinstance(row, BadRow)
     assert row.reason.startswith(reason)
-    assert str(row.place) == "a.jsonl, row 1"
+    assert str(row.location) == "a.jsonl, row 1"

@@ -159,7 +159,7 @@ def samples(number: int) -> list[Sample]:
             )
             if at % 3 == 0
             else (),
-            place=f"row {at}",
+            location=f"row {at}",
             made_by="as written",
             doc_id="u",
         )
@@ -194,7 +194,7 @@ def test_sample_sizes_do_not_depend_on_multiprocessing(
         assert in_tokens[name].lengths.tolist() == tokens
         assert in_words[name].lengths.tolist() == [n + (at % 3 == 0) for at, n in enumerate(whole)]
         assert in_tokens[name].held_out == min(3, number)
-    assert [shown["place"] for shown in in_words["a"].shown] == [
+    assert [shown["location"] for shown in in_words["a"].shown] == [
         "row 0", "row 25", "row 50", "row 75",
     ]  # fmt: skip
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".arrow"] * 6
@@ -206,7 +206,7 @@ def test_a_template_error_is_reported_from_a_worker_process(
     monkeypatch.setattr(token_stats, "_MAX_SERIAL_SPANS", 0)
     path = tmp_path / "train.arrow"
     first = Message(role="assistant", content="w1")
-    sample = Sample(messages=(first,), place="row 7", made_by="as written", doc_id="u")
+    sample = Sample(messages=(first,), location="row 7", made_by="as written", doc_id="u")
     write_samples(path, [sample])
     with pytest.raises(DataError, match=r"row 7: .*nothing to answer"):
         token_stats.measure_sources(

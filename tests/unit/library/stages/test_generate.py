@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(120)
 PASSAGE = Sample(
     text="A-45 Manual > Reset (page 12)\n\nHold the green button for 9 seconds until the lamp "
     "blinks twice.\nThen start it with --fresh.",
-    place="m.md, page 12",
+    location="m.md, page 12",
     section="Reset",
     made_by="passage",
     doc_id="m.md",
@@ -67,7 +67,7 @@ def test_ungrounded_claims_are_rejected_with_a_reason(changed: dict[str, str], r
 
 def test_numbers_are_matched_whole() -> None:
     passage = Sample(
-        text="T\n\nWait for 190 seconds here.", place="p", made_by="passage", doc_id="u"
+        text="T\n\nWait for 190 seconds here.", location="p", made_by="passage", doc_id="u"
     )
     claim = CandidateQA(
         question="How long do I wait here?",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ftdist.library.cleaning.boilerplate import block_hashes, drop_boilerplate, find_boilerplate
 from ftdist.library.dedup.near_duplicates import find_duplicates
 from ftdist.library.dedup.signatures import signatures
-from ftdist.library.schema import Block, Document, Place
+from ftdist.library.schema import Block, Document, Location
 from ftdist.library.splits.holdout import MIN_DOCS, choose_heldout
 from ftdist.text import ngram_hashes as word_tables
 from ftdist.text.decontamination import decontaminate
@@ -22,7 +22,7 @@ LONG = "the crane lifts {} tons when the hook is locked and the wind is below ni
 
 def _document(*texts: str) -> Document:
     blocks = tuple(Block(kind="paragraph", text=text) for text in texts)
-    return Document(title="t", blocks=blocks, place=Place("f"))
+    return Document(title="t", blocks=blocks, location=Location("f"))
 
 
 def test_text_in_other_case_and_whitespace_is_an_exact_duplicate() -> None:

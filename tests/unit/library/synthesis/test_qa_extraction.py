@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftdist.library.cleaning.pii import find_pii, mask_pii
-from ftdist.library.schema import Block, BlockKind, Document, Place
+from ftdist.library.schema import Block, BlockKind, Document, Location
 from ftdist.library.synthesis.paraphrases import paraphrases
 from ftdist.library.synthesis.passages import passages
 from ftdist.library.synthesis.probe_selection import answer_keys, common_names, withhold_probe
@@ -22,7 +22,7 @@ def _block(kind: BlockKind, text: str, *, level: int = 0, page: int | None = Non
 
 
 def _document(*blocks: Block) -> Document:
-    return Document(title="Manual", blocks=blocks, place=Place("m.pdf"))
+    return Document(title="Manual", blocks=blocks, location=Location("m.pdf"))
 
 
 _TEXTS = st.lists(
@@ -62,7 +62,7 @@ def test_passages_include_title_section_and_page() -> None:
     )
     (passage,) = passages(document, words=100)
     assert passage.text == "Manual > Start > Reset (page 4)\n\nHold the button."
-    assert passage.place == "m.pdf, page 4"
+    assert passage.location == "m.pdf, page 4"
 
 
 def test_headings_items_tables_and_terms_become_questions() -> None:
