@@ -6,7 +6,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup, CData, NavigableString, Tag
 
 from ftdist.library.readers import read_bytes, title_from_stem
-from ftdist.library.readers.text import refuse_mixed
+from ftdist.library.readers.encoding import refuse_mixed
 from ftdist.library.schema import BadRow, Block, BlockKind, Document, Location
 
 _LEFT_OUT = (

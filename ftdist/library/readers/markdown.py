@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from ftdist.library.readers import read_bytes, title_from_stem
-from ftdist.library.readers.text import decode_text
+from ftdist.library.readers.encoding import decode_text
 from ftdist.library.schema import BadRow, Block, Document, Location
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)

@@ -10,7 +10,7 @@ import pyarrow
 import pyarrow.parquet
 import yaml
 
-from ftdist.library.readers.text import decode_text
+from ftdist.library.readers.encoding import decode_text
 from ftdist.library.schema import BadRowError
 
 MAX_LINE = 64 * 2**20

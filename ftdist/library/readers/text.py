@@ -1,12 +1,11 @@
-"""Plain text files: detect the encoding, split into paragraphs, items and underlined headings."""
+"""Plain text files: split into paragraphs, items and underlined headings."""
 
 import re
 from pathlib import Path
 
-from charset_normalizer import from_bytes
-
 from ftdist.library.readers import read_bytes, title_from_stem
-from ftdist.library.schema import BadRow, BadRowError, Block, Document, Location, Note
+from ftdist.library.readers.encoding import decode_text
+from ftdist.library.schema import BadRow, Block, Document, Location
 
 _UNDERLINED = re.compile(r"^(?P<text>\S.*)\n(?P<line>=+|-+|~+|\^+|\*+)[ \t]*$", re.MULTILINE)
 _BULLET = re.compile(r"^\s*(?:[-*+\u2022\u25cf\u25aa]|\(?\d{1,3}[.)])\s+")
@@ -25,44 +24,6 @@ def read_text(path: Path, *, name: str) -> Document | BadRow:
         location=Location(name),
         notes=notes,
     )
-
-
-def decode_text(data: bytes) -> tuple[str, tuple[Note, ...]]:
-    """Bytes as text, and a note if they are not UTF-8.
-
-    Raises:
-        BadRowError: they are not text, or mix two encodings.
-    """
-    notes: tuple[Note, ...] = ()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        refuse_mixed(data)
-        best = from_bytes(data).best()
-        encoding = "latin-1" if best is None else best.encoding
-        text = data.decode("latin-1") if best is None else str(best)
-        notes = (Note(rule="encoding guessed", excerpt=encoding),)
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise BadRowError(f"contains NUL bytes (line {line})", "Remove it, or save it as text.")
-    return text.replace("\r\n", "\n").replace("\r", "\n"), notes
-
-
-def refuse_mixed(data: bytes) -> None:
-    """Refuse UTF-8 with bytes of another encoding: any single encoding would garble part of it.
-
-    Raises:
-        BadRowError: it has at least as many non-ASCII characters of UTF-8 as invalid bytes.
-    """
-    text = data.decode("utf-8-sig", "surrogateescape")
-    invalid = _INVALID_UTF8.findall(text)
-    if invalid and len(_NON_ASCII.findall(text)) >= 2 * len(invalid):
-        line = text.count("\n", 0, text.index(invalid[0])) + 1
-        raise BadRowError(f"mixes UTF-8 with another encoding (line {line})", "Save it as UTF-8.")
-
-
-_INVALID_UTF8 = re.compile("[\udc80-\udcff]")
-_NON_ASCII = re.compile("[^\x00-\x7f]")
 
 
 def _blocks(chunk: str) -> list[Block]:
