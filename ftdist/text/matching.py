@@ -33,11 +33,21 @@ CITATION = re.compile(r"\s*[(\[][^()\[\]]*\bpage\s+\d+[^()\[\]]*[)\]]", re.IGNOR
 _PAGE_OR_SECTION = re.compile(r"\b(?:page|section)\s+\d", re.IGNORECASE)
 SECTION = re.compile(r"[(\[][^()\[\]]*\bsection\s+[\"\u201c][^()\[\]]*[)\]]", re.IGNORECASE)
 
+_SCRIPT = re.compile(
+    "[\u207a\u207b]?[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+|[\u208a\u208b]?[\u2080-\u2089]+"
+)
+
+
+def _is_small(character: str) -> bool:
+    """Whether it is a fraction or a number in a circle, and neither superscript nor subscript."""
+    return unicodedata.category(character) == "No" and not _SCRIPT.fullmatch(character)
+
 
 def words(text: str) -> Words:
     """Words and numbers of a text, in order, normalised."""
-    # Superscripts and fractions are separate words: 10 squared is not "102".
-    spread = "".join(f" {c}" if unicodedata.category(c) == "No" else c for c in text)
+    # Superscripts and fractions are words of their own, with their sign: 10 squared is not "102".
+    spread = _SCRIPT.sub(r" \g<0>", text)
+    spread = "".join(f" {c}" if _is_small(c) else c for c in spread)
     plain = unicodedata.normalize("NFKC", spread).translate(MINUS).casefold()
     plain = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in plain)
     matches = WORD.findall(unicodedata.normalize("NFC", plain))
