@@ -1,7 +1,7 @@
 """The dataset card of a library: a self-contained HTML page, and a text for the terminal."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from ftdist.io.html import number, percent, render
 
 _WIDTH = 80
 _MAX_SOURCES = 12
-_MAX_BAD_ROWS = 3
+_MAX_EXAMPLES = 3
 """Limits of the terminal; the page shows more."""
 
 
@@ -31,15 +31,22 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
     if len(card["sources"]) > _MAX_SOURCES:
         console.print(f"{len(card['sources']) - _MAX_SOURCES} more sources: see the card.")
     if card["rules"]:
-        console.print(_rules(card))
+        for line in _rules(card):
+            console.print(_plain(line), no_wrap=True, overflow="ellipsis")
     split, probes = card["split"], card["probes"]
     console.print(
         f"Held out: {number(split['held_out'])} documents and conversations. "
         f"Probes: {number(probes['fact'])} of facts, {number(probes['out_of_scope'])} out of "
         f"scope. None shares {split['words']} words in a row with training."
     )
-    for row in card["bad_rows"][:_MAX_BAD_ROWS]:
+    bad = sum(source["bad"] for source in card["sources"])
+    for row in card["bad_rows"][:_MAX_EXAMPLES]:
         console.print(_plain(f"Left out: {row['location']} {row['reason']}."))
+    if bad > _MAX_EXAMPLES:
+        console.print(f"Left out: {number(bad - _MAX_EXAMPLES)} more rows; see the card.")
+    if card["ignored"]:
+        names = ", ".join(card["ignored"][:_MAX_EXAMPLES])
+        console.print(_plain(f"Files skipped: {number(len(card['ignored']))} ({names})."))
     for sentence in card["missing"]:
         console.print(_plain(f"Missing: {sentence}"))
     # Paths stay whole, to be copied.
@@ -73,16 +80,24 @@ def _with_role(source: Mapping[str, Any]) -> str:
     return name if role in ("library", name) else f"{name} ({role})"
 
 
-def _rules(card: Mapping[str, Any]) -> Table:
-    table = Table(title="What cleaning did", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("rule", no_wrap=True, overflow="ellipsis", max_width=_WIDTH // 3)
-    table.add_column("times", justify="right", no_wrap=True)
-    table.add_column("for example", no_wrap=True, overflow="ellipsis")
+def _rules(card: Mapping[str, Any]) -> Iterator[str]:
+    """Per rule how often it applied, and lines with the first examples."""
+    yield "Cleaning"
     for name, rule in card["rules"].items():
-        first = next((v for v in rule["examples"] if v["location"]), None)
-        example = "" if first is None else f"{first['location']}: {first['excerpt']}"
-        table.add_row(_plain(name), number(rule["count"]), _plain(example.removesuffix(": ")))
-    return table
+        yield f"  {name}: {number(rule['count'])}"
+        yield from (f"    {_example(example)}" for example in rule["examples"][:_MAX_EXAMPLES])
+
+
+def _example(example: Mapping[str, Any]) -> str:
+    repeats = f", repeats {example['kept']}" if "kept" in example else ""
+    location = f"[{example['location']}{repeats}]"
+    excerpt = _plain(example["excerpt"])
+    room = max(20, _WIDTH - len(location) - 5)
+    return (
+        f"{excerpt[: room - 1]}\u2026 {location}"
+        if len(excerpt) > room
+        else f"{excerpt} {location}"
+    )
 
 
 def _plain(text: str) -> str:

@@ -1,7 +1,8 @@
 """Find and mask secrets and personal data in text by their patterns.
 
-Card numbers are verified by Luhn's check and account numbers (IBAN) by ISO 13616's remainder, so
-that part numbers and versions stay. Key patterns are those that their issuers publish.
+Manuals are full of numbers, so a number is masked only on evidence: cards by their issuer's prefix,
+length and Luhn's check, accounts (IBAN) by ISO 13616's remainder, telephone numbers by a country
+code or a word such as "call" before them. Key patterns are those that their issuers publish.
 """
 
 import re
@@ -29,8 +30,25 @@ class _Pattern(NamedTuple):
     is_valid: Callable[[str], bool]
 
 
-def _luhn(text: str) -> bool:
-    digits = [int(c) for c in text if c.isdigit()]
+_CARD = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]|2[2-7])\d{14}|3[47]\d{13}|3(?:0[0-5]|[68]\d)\d{11}"
+    r"|(?:6011|65\d\d|64[4-9]\d|35[2-8]\d)\d{12}|62\d{14,17}"
+)
+"""Prefix and length of Visa, Mastercard, American Express, Diners, Discover, JCB and UnionPay."""
+
+_CARD_GROUPS = {(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3)}
+
+
+def _card(text: str) -> bool:
+    groups = tuple(map(len, re.split("[ -]", text)))
+    if len(groups) > 1 and groups not in _CARD_GROUPS:
+        return False
+    number = re.sub("[ -]", "", text)
+    return _CARD.fullmatch(number) is not None and _luhn(number)
+
+
+def _luhn(number: str) -> bool:
+    digits = [int(c) for c in number]
     doubled = [sum(divmod(2 * d, 10)) for d in digits[-2::-2]]
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0 and len(set(digits)) > 1
 
@@ -48,9 +66,11 @@ def _telephone(text: str) -> bool:
 
 def _looks_random(text: str) -> bool:
     """Whether a value looks random: letters and digits, few of them repeated."""
-    value = re.split(r"[=:]\s*", text, maxsplit=1)[-1].strip("\"' ")
-    is_mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
-    return is_mixed and len(set(value)) >= 6
+    is_mixed = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
+    return is_mixed and len(set(text)) >= 6 and not _PLACEHOLDER.search(text)
+
+
+_PLACEHOLDER = re.compile(r"(?i)your|example|change_?me|placeholder|dummy|xxxx")
 
 
 def _always(_text: str) -> bool:
@@ -58,6 +78,11 @@ def _always(_text: str) -> bool:
 
 
 SECRET = "secret"
+_LOCAL_NUMBER = r"\d{2,4}(?:[ .-]?\d{2,4}){1,4}(?![\w-]|\.\d)"
+_CALL = (
+    r"(?i:\b(?:tel|tél|phone|telephone|telefon|teléfono|telefono|fon|fax|mobile|mobil|handy"
+    r"|call|dial|hotline|whatsapp|sms|appel\w*|ruf\w*|anruf\w*|llam\w*|chiam\w*))"
+)
 _PATTERNS: tuple[_Pattern, ...] = (
     _Pattern(
         SECRET,
@@ -89,7 +114,7 @@ _PATTERNS: tuple[_Pattern, ...] = (
         "",
         re.compile(
             r"(?i)\b(?:password|passwd|pwd|api[_-]?key|secret|access[_-]?token|auth[_-]?token)"
-            r"\s*[=:]\s*[\"']?[^\s\"'<>]{8,}"
+            r"\s*[=:]\s*[\"']?(?P<value>[^\s\"'<>]{7,}[^\s\"'<>.,;:)])"
         ),
         _looks_random,
     ),
@@ -99,7 +124,7 @@ _PATTERNS: tuple[_Pattern, ...] = (
         re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}(?![\w-])"),
         _always,
     ),
-    _Pattern("card number", "", re.compile(r"(?<![\w.-])(?:\d[ -]?){13,18}\d(?![\w.-])"), _luhn),
+    _Pattern("card number", "", re.compile(r"(?<![\w.-])(?:\d[ -]?){12,18}\d(?!\w|[.-]\d)"), _card),
     _Pattern(
         "account number",
         "",
@@ -110,10 +135,10 @@ _PATTERNS: tuple[_Pattern, ...] = (
         "telephone",
         "",
         re.compile(
-            r"(?<![\w.,:/#-])"
-            r"(?:(?:\+|00(?=[1-9]))\d{1,3}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?|\(\d{2,5}\)[ .-]?)"
-            r"\d{2,4}(?:[ .-]?\d{2,4}){1,4}(?![\w-]|\.\d)"
-            r"|(?<![\w.,:/#-])\d{3}[.-]\d{3}[.-]\d{4}(?![\w-]|\.\d)"
+            r"(?<![\w.,:/#+-])(?:\+|00)[1-9]\d{0,2}[ .-]?(?:\(0?\d{1,4}\)[ .-]?)?"
+            rf"{_LOCAL_NUMBER}"
+            r"|(?<![\w.,:/#-])\(\d{3}\) \d{3}-\d{4}(?![\w-])"
+            rf"|{_CALL}\b[^\d\n+(]{{0,30}}(?P<value>\(?\d{{2,5}}\)?[ .-]?{_LOCAL_NUMBER})"
         ),
         _telephone,
     ),
@@ -130,9 +155,10 @@ def find_pii(text: str) -> list[PiiMatch]:
         if pattern.hint not in text:
             continue
         for match in pattern.regex.finditer(text):
-            start, end = match.span()
+            value = "value" if match.groupdict().get("value") else 0
+            start, end = match.span(value)
             is_free = all(end <= other.start or start >= other.end for other in chosen)
-            if is_free and pattern.is_valid(match[0]):
+            if is_free and pattern.is_valid(match[value]):
                 chosen.append(PiiMatch(pattern.kind, start, end))
     return sorted(chosen, key=lambda match: match.start)
 

@@ -1,15 +1,14 @@
 """Deduplication of documents' sections: two manuals often share a licence or a chapter."""
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields, replace
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from ftdist.library.dedup.critical_words import critical_hash
 from ftdist.library.dedup.signatures import signatures
 from ftdist.library.schema import Document, Row
 from ftdist.library.synthesis.sections import Section, joined, sections
@@ -22,8 +21,6 @@ MIN_SIMILARITY = 0.9
 """Lowest similarity of near-duplicate sections, whatever the documents' threshold is: replacing a
 command's name in two lines of a short section takes it below."""
 
-_NUMBER = re.compile(r"\w*\d\w*")
-
 
 @dataclass(frozen=True, kw_only=True)
 class SectionSignatures:
@@ -34,20 +31,20 @@ class SectionSignatures:
 
     exact: Hashes
     minhash: npt.NDArray[np.uint16]
-    numbers: Hashes
-    """uint64[n]: equal for sections that contain the same numbers."""
+    critical: Hashes
+    """uint64[n]: equal for sections with the same critical words."""
 
     @classmethod
     def from_rows(cls, rows: Iterable[Row]) -> Self:
         """Signatures of the documents among rows."""
         indices: list[tuple[int, int]] = []
-        numbers: list[int] = []
+        critical: list[int] = []
 
         def texts() -> Iterable[str]:
             for row_index, row in enumerate(rows):
                 for index, text in long_sections(row) if isinstance(row, Document) else ():
                     indices.append((row_index, index))
-                    numbers.append(_hash_numbers(text))
+                    critical.append(critical_hash(text))
                     yield text
 
         signed = signatures(texts())
@@ -55,7 +52,7 @@ class SectionSignatures:
             indices=np.array(indices, dtype=np.int64).reshape(-1, 2),
             exact=signed.exact,
             minhash=signed.minhash,
-            numbers=np.array(numbers, dtype=np.uint64),
+            critical=np.array(critical, dtype=np.uint64),
         )
 
     def save(self, folder: Path) -> None:
@@ -98,9 +95,3 @@ def describe_section(document: Document, index: int) -> tuple[str, str]:
 
 def _select(document: Document, indices: Collection[int]) -> Iterable[Section]:
     return (section for i, section in enumerate(sections(document)) if i in indices)
-
-
-def _hash_numbers(text: str) -> int:
-    """A hash of the set of numbers in a text, and of words that contain digits."""
-    numbers = " ".join(sorted(set(_NUMBER.findall(text.casefold()))))
-    return int.from_bytes(blake2b(numbers.encode(), digest_size=8).digest())

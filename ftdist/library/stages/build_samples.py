@@ -33,6 +33,7 @@ from ftdist.library.synthesis.probe_selection import (
     withhold_probe,
 )
 from ftdist.library.synthesis.qa_extraction import QAPair, questions, with_citation
+from ftdist.library.synthesis.sections import block_text
 
 FORMAT = 6
 """Raised whenever the same rows would give other samples."""
@@ -193,7 +194,7 @@ class _Builder:
                 document, dropped = drop_boilerplate(row, self._task.selection.boilerplate)
                 for block in dropped:
                     self.stats.record(
-                        "repeated text", location=str(row.location), excerpt=block.text
+                        "repeated text", location=str(row.location), excerpt=block_text(block)
                     )
                 return self._of_document(document, is_train=is_train)
         raise AssertionError(row)

@@ -6,6 +6,7 @@ and the versions of the converters. A second or a resumed curation reuses the ca
     CACHE/read/KEY/  rows.arrow      documents, conversations and passages, cleaned and masked
                      exact.npy       uint64[n], hashes of the rows' normalised texts
                      minhash.npy     uint16[n, k], MinHash signatures of the rows
+                     critical.npy    uint64[n], hashes of the words that near duplicates share
                      documents.npy   bool[n], which rows are documents
                      blocks.npy      uint64, hashes of the blocks of all documents
                      block_ends.npy  int64, the end of each document in blocks.npy
@@ -29,6 +30,7 @@ from ftdist.io.hashing import FileStamp, file_stamp, fingerprint
 from ftdist.library.cleaning.boilerplate import block_hashes
 from ftdist.library.cleaning.pii import mask_pii
 from ftdist.library.cleaning.text import clean_row
+from ftdist.library.dedup.critical_words import critical_row_hash
 from ftdist.library.dedup.sections import SectionSignatures
 from ftdist.library.dedup.signatures import signatures
 from ftdist.library.readers import read_document
@@ -177,6 +179,10 @@ def _read_into(folder: Path, shard: SourceShard) -> None:
     row_signatures = signatures(map(row_text, read_row_cache(folder / "rows.arrow")))
     np.save(folder / "exact.npy", row_signatures.exact)
     np.save(folder / "minhash.npy", row_signatures.minhash)
+    critical = [
+        critical_row_hash(row, text=row_text(row)) for row in read_row_cache(folder / "rows.arrow")
+    ]
+    np.save(folder / "critical.npy", np.array(critical, dtype=np.uint64))
     np.save(folder / "documents.npy", np.array(is_document, dtype=np.bool_))
     SectionSignatures.from_rows(read_row_cache(folder / "rows.arrow")).save(folder)
     blocks = [
@@ -204,7 +210,12 @@ def _usable(shard: SourceShard, stats: CurationStats) -> Iterator[Row]:
             continue
         masked, counts = _masked(cleaned, settings)
         for kind, count in sorted(counts.items()):
-            stats.record(f"private: {kind}", location=str(row.location), times=count)
+            stats.record(
+                f"private: {kind}",
+                location=str(row.location),
+                excerpt=_context(masked, f"<{kind}>"),
+                times=count,
+            )
         for note in cleaned.notes:
             excerpt, _ = _mask(note.excerpt, settings)
             stats.record(note.rule, location=str(row.location), excerpt=excerpt, times=note.count)
@@ -240,6 +251,12 @@ def _masked(row: Row, settings: ReadSettings) -> tuple[Row, Counter[str]]:
             )
             return replace(row, blocks=tuple(blocks), title=masked(row.title), notes=()), counts
     raise AssertionError(row)
+
+
+def _context(row: Row, mask: str) -> str:
+    """The line of a masked row that contains a mask first, from shortly before it."""
+    line = next((line for line in row_text(row).split("\n") if mask in line), "")
+    return line[max(0, line.find(mask) - 40) :]
 
 
 def _mask(text: str, settings: ReadSettings) -> tuple[str, Counter[str]]:

@@ -114,6 +114,7 @@ def _drop_duplicates(
             for shard, keep in zip(table.shards, table.by_shard(table.keep), strict=True)
         ),
         threshold=config.clean.dedup_threshold,
+        groups=np.concatenate([load_column(shard, "critical") for shard in table.shards])[entries],
     )
 
     def describe(candidate: int) -> tuple[str, str]:
@@ -130,7 +131,7 @@ def _duplicate_sections(
 ) -> Indices:
     """int64[n, 2]: table entry and section number of sections of kept rows that repeat others.
 
-    Near duplicates hold the same numbers: two devices' sections may differ in a torque alone.
+    Near duplicates agree in all critical words: two devices' sections may differ in a torque alone.
     """
     signatures = [SectionSignatures.load(shard.folder) for shard in table.shards]
     used = [
@@ -150,7 +151,7 @@ def _duplicate_sections(
         ),
         threshold=max(config.clean.dedup_threshold, MIN_SIMILARITY),
         groups=np.concatenate(
-            [each.numbers[mask] for each, mask in zip(signatures, used, strict=True)]
+            [each.critical[mask] for each, mask in zip(signatures, used, strict=True)]
         ),
     )
 

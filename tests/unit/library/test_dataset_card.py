@@ -173,7 +173,7 @@ def test_without_a_model_sizes_are_in_words_and_packing_is_omitted() -> None:
 
 
 @pytest.mark.parametrize("name", ["manuals", "a" * 64])
-def test_the_text_fits_eighty_columns_and_forty_lines(name: str) -> None:
+def test_the_text_fits_eighty_columns(name: str) -> None:
     rules = {
         f"rule {n}": {"count": n, "examples": [{"location": "p" * 90, "excerpt": "e" * 90}]}
         for n in range(12)
@@ -188,7 +188,6 @@ def test_the_text_fits_eighty_columns_and_forty_lines(name: str) -> None:
     )  # fmt: skip
     lines = text_card(card, folder=Path("libraries/widget")).splitlines()
     assert max(map(len, lines)) <= 80
-    assert len(lines) <= 40
     assert "12,345,678" in "\n".join(lines)
     assert "123,456,789" in "\n".join(lines)
 
@@ -204,3 +203,32 @@ def test_a_long_source_list_is_truncated_with_the_remaining_count() -> None:
     assert "source11 " in text
     assert "source12" not in text
     assert "18 more sources: see the card." in text
+
+
+def test_a_rule_is_printed_with_its_count_and_first_three_examples() -> None:
+    examples = [{"location": f"m: a{n}.pdf", "excerpt": f"Tighten to {n} Nm"} for n in range(5)]
+    card = _card(rules={"header left out": {"count": 7, "examples": examples}})
+    lines = text_card(card, folder=Path("libraries/widget")).splitlines()
+    first = lines.index("  header left out: 7")
+    assert lines[first + 1 : first + 5] == [
+        "    Tighten to 0 Nm [m: a0.pdf]",
+        "    Tighten to 1 Nm [m: a1.pdf]",
+        "    Tighten to 2 Nm [m: a2.pdf]",
+        "Held out: 4 documents and conversations. Probes: 40 of facts, 6 out of scope.",
+    ]
+
+
+def test_skipped_files_and_further_invalid_rows_are_counted() -> None:
+    bad = [
+        {"location": f"m: x.jsonl, row {n}", "reason": "is no JSON", "remedy": ""} for n in range(9)
+    ]
+    source = {**_card()["sources"][0], "bad": 9}
+    other = {**_card()["sources"][1], "bad": 0}
+    card = _card(
+        bad_rows=bad, ignored=["m: a.zip", "m: b.zip", "m: c.exe", "m: d.exe"],
+        sources=[source, other],
+    )  # fmt: skip
+    text = text_card(card, folder=Path("libraries/widget"))
+    assert text.count("is no JSON") == 3
+    assert "Left out: 6 more rows; see the card." in text
+    assert "Files skipped: 4 (m: a.zip, m: b.zip, m: c.exe)." in text
