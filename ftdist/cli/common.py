@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from rich.console import Console
+from rich.table import Table
+
+from ftdist.config.problems import as_error, secret_problem
 from ftdist.errors import ConfigError
 from ftdist.rundir import RUNS_ROOT, RunDir, find_run
 
@@ -81,8 +85,6 @@ class RunParser(argparse.ArgumentParser):
 
 
 def _refuse_secrets(arguments: Iterable[str]) -> None:
-    from ftdist.config.problems import as_error, secret_problem
-
     checked = [secret_problem("an argument", argument.lstrip("-")) for argument in arguments]
     problems = [problem for problem in checked if problem is not None]
     if problems:
@@ -119,3 +121,27 @@ def print_result(result: str) -> None:
     with suppress(OSError):
         sys.stdout.write(f"{result}\n")
         sys.stdout.flush()
+
+
+def print_plan(rows: Iterable[tuple[str, str]], *, title: str) -> None:
+    """Print what a run takes as a table of two columns."""
+    table = Table(title=title, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+
+
+def answer_hydra(words: Sequence[str], *, command: str) -> bool:
+    """Print what flags of Hydra, such as --help, ask for.
+
+    Returns:
+        Whether there are any.
+    """
+    from ftdist.config.compose import hydra_flags, run_hydra_flags
+
+    asked = hydra_flags(words)
+    if asked:
+        sys.stdout.write(run_hydra_flags(words).replace("ftdist train", f"ftdist {command}"))
+    return asked

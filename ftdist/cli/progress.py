@@ -5,12 +5,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ftdist_launch.local.supervisor import ProgressView, ProgressViewFactory
+from ftdist_launch.local.supervisor import ProgressView, Supervisor
 from ftdist_launch.logs.timestamps import without_timestamp
 from ftdist_launch.rank_failures import FAILED
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from ftdist.cli.common import log
+from ftdist.config.schema import RunConfig
 from ftdist.io.units import format_duration
 from ftdist.observe.metrics import ETA_S, HELD_OUT_LOSS, LOSS, STEP, TOKENS_PER_S
 from ftdist.rundir import RunDir
@@ -19,11 +21,12 @@ HIDDEN = ("submitit ", FAILED)
 """Prefixes of log lines from submitit, and of errors that are reported at the end."""
 
 
-def progress_view_factory(run: RunDir, *, steps: int | None) -> ProgressViewFactory:
-    """Progress views for this output: a bar on a terminal, rank 0's log elsewhere.
+def supervise(run: RunDir, config: RunConfig, *, steps: int | None = None) -> Supervisor:
+    """A supervisor that shows progress here: a bar on a terminal, rank 0's log elsewhere.
 
     Args:
-        run: whose job is shown.
+        run: to work on.
+        config: of the run.
         steps: total optimizer steps; None: the job has no steps.
     """
     console = Console(stderr=True)
@@ -33,7 +36,7 @@ def progress_view_factory(run: RunDir, *, steps: int | None) -> ProgressViewFact
             return Bar(run, log=log, steps=steps, console=console)
         return Copy(log)
 
-    return make_view
+    return Supervisor(run=run, config=config, make_view=make_view, log=log)
 
 
 class Tail:
@@ -120,7 +123,6 @@ class Bar:
         )
         self._task: TaskID = self._progress.add_task("train", total=steps, summary="starting")
         self._held_out: float | None = None
-        self._progress.start()
 
     def update(self) -> None:
         """Show the newest step and new log lines."""
@@ -132,6 +134,7 @@ class Bar:
         self._progress.stop()
 
     def _show(self, *, rest: bool) -> None:
+        self._progress.start()
         for stamped in self._log.new_lines(rest=rest):
             line = without_timestamp(stamped)
             if line.strip() and not line.startswith((*HIDDEN, "step ")):

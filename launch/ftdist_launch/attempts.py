@@ -2,8 +2,10 @@
 
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from ftdist import __version__
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
@@ -11,13 +13,10 @@ from ftdist.errors import RequeueError
 from ftdist.io.jsonl import write_whole
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
+from ftdist_launch.code_snapshot import git_state
+from ftdist_launch.local.submit import CHECKOUT
 from ftdist_launch.rank_failures import RankFailure
-from ftdist_launch.restart_policy import (
-    AttemptEnd,
-    RestartDecision,
-    attempts_without_progress,
-    decide,
-)
+from ftdist_launch.restart_policy import AttemptEnd, Outcome, attempts_without_progress, decide
 
 OK_CODES = (0, RequeueError.exit_code)
 """Exit codes of a rank that did not fail."""
@@ -46,15 +45,30 @@ class JobExit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AttemptVerdict:
-    """The decision about a finished attempt."""
+class Finished:
+    """How an attempt or a stage ended, and what follows."""
 
-    decision: RestartDecision
+    outcome: Outcome
+    exit_code: int
+    """Of `ftdist`, unless there is another attempt."""
+
+    failure: RankFailure | None
     step: int | None
     """Of the newest checkpoint."""
 
-    num_stalled_attempts: int
+    num_stalled_attempts: int = 0
     """Consecutive attempts without a new checkpoint, including this one."""
+
+
+def record_request(run: RunDir, *, by: str, **fields: Any) -> None:
+    """Record that a user asked for the run, and with which code.
+
+    Args:
+        run: the run.
+        by: the command.
+        **fields: further fields of the event.
+    """
+    run.append_event("run_requested", by=by, version=__version__, git=git_state(CHECKOUT), **fields)
 
 
 def start_attempt(run: RunDir, config: RunConfig, plan: Plan, **fields: Any) -> int:
@@ -85,9 +99,18 @@ def start_attempt(run: RunDir, config: RunConfig, plan: Plan, **fields: Any) -> 
     return number
 
 
+def start_stage(run: RunDir, stage: str) -> Path:
+    """The folder for the records of a single-process stage, without those of earlier starts."""
+    folder = run.attempts / stage
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob("rank-*.json"):
+        path.unlink()
+    return folder
+
+
 def finish_attempt(
     run: RunDir, number: int, job_exit: JobExit, *, stop_signal: int | None, limit: int
-) -> AttemptVerdict:
+) -> Finished:
     """Decide how a run continues after an attempt, and record the end of the attempt.
 
     Args:
@@ -99,14 +122,8 @@ def finish_attempt(
     """
     events = list(run.read_events())
     num_stalled = attempts_without_progress(events)
-    before = next(
-        (
-            event.get("checkpoint")
-            for event in events
-            if event.get("event") == "attempt_started" and event.get("attempt") == number
-        ),
-        None,
-    )
+    starts = [event for event in events if event.get("event") == "attempt_started"]
+    before = next(event["checkpoint"] for event in starts if event["attempt"] == number)
     step = newest_step(run)
     progressed = step is not None and (before is None or step > before)
     decision = decide(
@@ -125,8 +142,12 @@ def finish_attempt(
         cause=None if failure is None else failure.problem,
         rank=None if failure is None else failure.rank,
     )
-    return AttemptVerdict(
-        decision=decision, step=step, num_stalled_attempts=0 if progressed else num_stalled + 1
+    return Finished(
+        outcome=decision.outcome,
+        exit_code=decision.exit_code,
+        failure=failure,
+        step=step,
+        num_stalled_attempts=0 if progressed else num_stalled + 1,
     )
 
 

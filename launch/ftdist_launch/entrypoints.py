@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ftdist.rundir import RunDir
-from ftdist_launch.local.submit import ATTEMPT, visible_gpus
+from ftdist_launch.local.submit import ATTEMPT
 from ftdist_launch.rank_process import on_slurm, rank_process
 from ftdist_launch.slurm.sbatch import CURATION
 
@@ -17,22 +17,20 @@ from ftdist_launch.slurm.sbatch import CURATION
 def train(run_dir: str) -> None:
     """One rank of an attempt of a run."""
     run, attempt = RunDir(Path(run_dir)), int(os.environ[ATTEMPT])
-    _choose_accelerator()
-    with rank_process(run.attempt(attempt)) as rank:
+    with rank_process(run.attempt(attempt)) as info:
         from ftdist.dist.world import Address, World
         from ftdist.train.main import main
 
         address = None
         if on_slurm():
             address = Address(host=os.environ["MASTER_ADDR"], port=int(os.environ["MASTER_PORT"]))
-        world = World(**asdict(rank.info))
-        rank.exit_code = main(run.root, world, attempt=attempt, rendezvous=address)
+        world = World(**asdict(info))
+        sys.exit(main(run.root, world, attempt=attempt, rendezvous=address))
 
 
 def curate(work_dir: str) -> None:
     """Curate a library, as `curation.json` of its working folder says: one process."""
     work = RunDir(Path(work_dir))
-    _choose_accelerator()
     with rank_process(work.attempts / "curate"):
         from ftdist.library.main import curate_config_file
 
@@ -55,7 +53,6 @@ def prepare(run_dir: str) -> None:
 def export(run_dir: str) -> None:
     """Export the best committed checkpoint, or the newest, as a model folder: one process."""
     run = RunDir(Path(run_dir))
-    _choose_accelerator()
     with rank_process(run.attempts / "export"):
         from ftdist.checkpoint.export import export as export_run
 
@@ -66,7 +63,6 @@ def export(run_dir: str) -> None:
 def merge(run_dir: str) -> None:
     """Evaluate models between the base and the tuned one, and keep the best: one process."""
     run = RunDir(Path(run_dir))
-    _choose_accelerator()
     with rank_process(run.attempts / "merge"):
         from ftdist.evaluation.merge_sweep import merge_models
 
@@ -76,14 +72,7 @@ def merge(run_dir: str) -> None:
 def compare(run_dir: str) -> None:
     """Evaluate the base and the tuned model on the same questions: one process."""
     run = RunDir(Path(run_dir))
-    _choose_accelerator()
     with rank_process(run.attempts / "compare"):
         from ftdist.evaluation.compare import compare as compare_run
 
         compare_run(run.root)
-
-
-def _choose_accelerator() -> None:
-    """Name the CPU where there is no GPU: DeepSpeed would search for one, and warn."""
-    if not visible_gpus():
-        os.environ.setdefault("DS_ACCELERATOR", "cpu")

@@ -1,90 +1,71 @@
-"""The lock of a run directory, held by the one `ftdist` process that works on the run."""
+"""The lock of a run directory, held by the one `ftdist` process that works on the run.
+
+The kernel releases it when its process ends. The file names the holder: for messages, and for other
+machines, to which a shared file system may not show the lock.
+"""
 
 import fcntl
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
-from ftdist_launch.local.processes import ProcessId
+
+TRIES = 10
+RETRY_S = 0.01
 
 
 @contextmanager
-def run_lock(run: RunDir, *, log: Callable[[str], None]) -> Iterator[None]:
-    """Hold `run.lock` within a `with` block.
-
-    The lock of a dead process of this machine is taken over, and this is logged.
+def run_lock(run: RunDir) -> Iterator[None]:
+    """Hold the lock of a run within a `with` block.
 
     Raises:
         ConfigError: another process holds it, here or on another machine.
     """
-    own = ProcessId.current()
-    mine = {"host": socket.gethostname(), "pid": own.pid, "start_ticks": own.start_ticks}
-    while not _take(run, mine):
-        holder = _read(run)
-        if holder is None:
-            continue
-        if is_held(run):
+    with run.lock.open("a+", encoding="utf-8") as file:
+        if holder := _holder(file, how=fcntl.LOCK_EX):
             raise ConfigError(
                 f"Run {run.name} is locked by process {holder['pid']} on {holder['host']}.",
                 remedy=f"wait for it, or stop it there with `kill {holder['pid']}`; if that "
                 f"machine is gone, delete {run.lock}.",
             )
-        if _unlink_stale(run, holder):
-            log(f"Taking over the lock of run {run.name}: process {holder['pid']} has ended.")
-    try:
-        yield
-    finally:
-        if _read(run) == mine:
-            run.lock.unlink(missing_ok=True)
+        file.truncate(0)
+        json.dump({"host": socket.gethostname(), "pid": os.getpid()}, file)
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
 
 
 def is_held(run: RunDir) -> bool:
     """Whether a process holds the lock; processes of other machines are assumed to be alive."""
-    holder = _read(run)
-    if holder is None:
-        return False
-    if holder["host"] != socket.gethostname():
-        return True
-    return ProcessId(pid=holder["pid"], start_ticks=holder["start_ticks"]).alive
-
-
-def _take(run: RunDir, mine: dict[str, Any]) -> bool:
-    # Written to a temporary file and linked: a reader never sees an incomplete lock.
-    tmp_path = run.lock.with_name(f".lock.{os.getpid()}.tmp")
-    tmp_path.write_text(json.dumps(mine))
     try:
-        os.link(tmp_path, run.lock)
-    except FileExistsError:
-        return False
-    finally:
-        tmp_path.unlink()
-    return True
-
-
-def _unlink_stale(run: RunDir, holder: dict[str, Any]) -> bool:
-    """Remove the lock if it is still that of `holder`, which has ended.
-
-    Two processes may find the same stale lock. The slower one must not remove the new lock of
-    the faster one, so they check again and remove it in turn.
-    """
-    with run.lock.with_name(".lock.turn").open("w", encoding="utf-8") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        if _read(run) != holder:
-            return False
-        run.lock.unlink(missing_ok=True)
-        return True
-
-
-def _read(run: RunDir) -> dict[str, Any] | None:
-    try:
-        holder = json.loads(run.lock.read_text())
-        return {"host": holder["host"], "pid": holder["pid"], "start_ticks": holder["start_ticks"]}
+        with run.lock.open(encoding="utf-8") as file:
+            return _holder(file, how=fcntl.LOCK_SH) is not None
     except FileNotFoundError:
-        return None
-    except (json.JSONDecodeError, KeyError, TypeError):
-        return {"host": "?", "pid": 0, "start_ticks": 0}
+        return False
+
+
+def _holder(file: TextIO, *, how: int) -> dict[str, Any] | None:
+    """Who holds the lock; None: nobody, so that this process does until it closes the file."""
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(file, how | fcntl.LOCK_NB)
+            is_ours = True
+        except OSError:  # taken, or this file system has no locks: then the content decides
+            is_ours = False
+        file.seek(0)
+        text = file.read()
+        holder: dict[str, Any] | None = json.loads(text) if text else None
+        if holder is not None and not (is_ours and holder["host"] == socket.gethostname()):
+            return holder
+        if is_ours:
+            return None
+        time.sleep(RETRY_S)  # another process is taking it or looking at it
+    return None

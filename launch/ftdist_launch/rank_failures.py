@@ -51,59 +51,66 @@ class RankFailure:
         return LOST_PEER if self.is_echo and self.exit_code > 0 else self.exit_code
 
 
-def error_path(folder: Path, rank: int) -> Path:
-    """File in which a rank reports why it failed."""
-    return folder / f"rank-{rank:05d}.error.json"
+def rank_file(folder: Path, rank: int, name: str) -> Path:
+    """A file that a rank writes into the folder of its attempt.
 
-
-def exit_path(folder: Path, rank: int) -> Path:
-    """File with the exit code of a rank; a killed rank leaves none."""
-    return folder / f"rank-{rank:05d}.exit.json"
-
-
-def traceback_path(folder: Path, rank: int) -> Path:
-    """File with the traceback of an unexpected error."""
-    return folder / f"rank-{rank:05d}.traceback.txt"
-
-
-def start_path(folder: Path, rank: int) -> Path:
-    """File with the host and process of a started rank."""
-    return folder / f"rank-{rank:05d}.start.json"
+    Args:
+        folder: of the attempt.
+        rank: whose file.
+        name: start.json (its host and process), error.json (why it failed), traceback.txt (of an
+            unexpected error) or exit.json (its exit code; a killed rank leaves none).
+    """
+    return folder / f"rank-{rank:05d}.{name}"
 
 
 def write_failure(folder: Path, failure: RankFailure) -> None:
-    """Record why this rank failed, unless it already did."""
-    path = error_path(folder, failure.rank)
-    if not path.exists():
-        write_whole(path, json.dumps(asdict(failure), indent=2) + "\n")
+    """Record why this rank failed."""
+    path = rank_file(folder, failure.rank, "error.json")
+    write_whole(path, json.dumps(asdict(failure), indent=2) + "\n")
+
+
+def read_exit_codes(folder: Path, ranks: int) -> tuple[int | None, ...]:
+    """The exit code of each rank; None: it left none, because it runs or was killed."""
+    files = [read_json(rank_file(folder, rank, "exit.json")) for rank in range(ranks)]
+    return tuple(None if each is None else int(each["exit_code"]) for each in files)
 
 
 def read_failures(folder: Path) -> list[RankFailure]:
-    """The recorded failures of an attempt, in order of time."""
-    failures = []
-    for path in folder.glob("rank-*.error.json"):
-        fields = read_json(path)
-        if fields is not None:
-            failures.append(RankFailure(**fields))
-    return sorted(failures, key=lambda failure: failure.time)
+    """The recorded failures of an attempt, in any order."""
+    files = map(read_json, folder.glob("rank-*.error.json"))
+    return [RankFailure(**fields) for fields in files if fields is not None]
 
 
-def exited_silently(rank: int, *, time: float, out_of_memory: bool, log: Path) -> RankFailure:
-    """The failure of a rank that left no report."""
+def exited_silently(
+    rank: int,
+    *,
+    time: float,
+    log: Path,
+    out_of_memory: bool = False,
+    problem: str = "",
+    remedy: str = "",
+) -> RankFailure:
+    """The failure of a rank that left no report.
+
+    Args:
+        rank: which one.
+        time: when it was first missing.
+        log: of the rank.
+        out_of_memory: whether its machine ran out of memory.
+        problem: what else is known of its end.
+        remedy: what else to do about it.
+    """
     if out_of_memory:
         problem = f"Rank {rank} was killed because the machine ran out of memory."
         remedy = (
             "set model.activation_checkpointing=true, lower batch.micro_batch_size or "
             "batch.sequence_length, or run fewer ranks per node; `ftdist plan` shows memory use."
         )
-    else:
-        problem = f"Rank {rank} exited without an error report; it was probably killed."
-        remedy = f"read the end of {log}; check whether the node ran out of memory."
     return RankFailure(
         rank=rank,
         time=time,
-        problem=problem,
-        remedy=remedy,
+        problem=problem or f"Rank {rank} exited without an error report; it was probably killed.",
+        remedy=remedy or f"read the end of {log}; check whether the node ran out of memory.",
         exit_code=NO_EXIT_FILE,
         traceback="",
         expected=True,

@@ -14,19 +14,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
+
+import psutil
 
 from ftdist.errors import ConfigError, FtdistError, HangError, RequeueError
 from ftdist.io.jsonl import write_whole
-from ftdist_launch.local.processes import ProcessId, exit_with
-from ftdist_launch.local.submit import EXIT_WITH
+from ftdist_launch.local.processes import exit_with, started_s
+from ftdist_launch.local.submit import EXIT_WITH, visible_gpus
 from ftdist_launch.logs.timestamps import add_timestamps
 from ftdist_launch.rank_failures import (
     ECHO,
     FAILED,
     RankFailure,
-    exit_path,
-    start_path,
-    traceback_path,
+    rank_file,
     write_failure,
 )
 
@@ -53,20 +54,12 @@ class RankInfo:
     local_size: int
 
 
-@dataclass(kw_only=True)
-class RankProcess:
-    """This process within `rank_process`."""
-
-    info: RankInfo
-    exit_code: int = 0
-    """With which the process will end, unless an error decides otherwise."""
-
-
 @contextmanager
-def rank_process(folder: Path) -> Iterator[RankProcess]:
+def rank_process(folder: Path) -> Iterator[RankInfo]:
     """Run the `with` block as one rank, and record in `folder` how it ended.
 
-    Errors are reported, and end the process with the exit code of their class.
+    Errors are reported, and end the process with the exit code of their class; `sys.exit` in the
+    block ends it with another one.
 
     Args:
         folder: of this attempt, made by the launcher.
@@ -78,85 +71,87 @@ def rank_process(folder: Path) -> Iterator[RankProcess]:
     info = read_rank_info()
     if on_slurm():
         _refuse_other_code()
-    rank = RankProcess(info=info)
-    _write_start(folder, info)
+    if not visible_gpus():  # else DeepSpeed searches for an accelerator, and warns
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    _write_json(rank_file(folder, info.rank, "start.json"), _start())
     with (folder / f"stacks-{info.rank:05d}.txt").open("w", encoding="utf-8") as stacks:
         faulthandler.enable(stacks, all_threads=True)
         faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
         # Before training listens there is nothing to save: a stop signal ends the rank at once.
         for number in STOP_SIGNALS:
             signal.signal(number, _stop_before_training)
-        _exit_with_starter()
-        with _reported_errors(folder, rank):
-            yield rank
+        if EXIT_WITH in os.environ:
+            exit_with(int(os.environ[EXIT_WITH]), exit_code=RequeueError.exit_code)
+        exit_code = 0
+        try:
+            yield info
+        except SystemExit as exit_:
+            exit_code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the rank reports it and ends
+            exit_code = _report(error, folder=folder, rank=info.rank)
         _ignore_stop_signals()
-        write_whole(exit_path(folder, info.rank), json.dumps({"exit_code": rank.exit_code}) + "\n")
+        _write_json(rank_file(folder, info.rank, "exit.json"), {"exit_code": exit_code})
         with suppress(ValueError):
             faulthandler.unregister(signal.SIGUSR1)
         faulthandler.disable()
     # srun takes any first code but 0 for a failure and kills the other ranks, which may be saving.
-    if rank.exit_code and not (on_slurm() and rank.exit_code == RequeueError.exit_code):
-        sys.exit(rank.exit_code)
+    if exit_code and not (on_slurm() and exit_code == RequeueError.exit_code):
+        sys.exit(exit_code)
 
 
-def _write_start(folder: Path, info: RankInfo) -> None:
-    own = ProcessId.current()
-    start = {
+def _start() -> dict[str, Any]:
+    process = psutil.Process()
+    return {
         "time": time.time(),
         "host": socket.gethostname(),
-        "pid": own.pid,
-        "start_ticks": own.start_ticks,
+        "pid": process.pid,
+        "started_s": started_s(process),
         "cores": len(os.sched_getaffinity(0)),
     }
-    write_whole(start_path(folder, info.rank), json.dumps(start) + "\n")
 
 
-@contextmanager
-def _reported_errors(folder: Path, rank: RankProcess) -> Iterator[None]:
-    """Report what the `with` block raises, and set the exit code by it."""
-    number = rank.info.rank
-    try:
-        yield
-        return
-    except SystemExit as exit_:
-        rank.exit_code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
-        return
-    except FtdistError as error:
-        rank.exit_code = error.exit_code
-        problem, remedy, expected = error.problem, error.remedy, True
-        trace = traceback.format_exc()
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the rank reports it and ends
-        rank.exit_code = FtdistError.exit_code
-        message = " ".join(str(error).split())[:500]
-        problem, expected = f"Rank {number} failed: {type(error).__name__}: {message}", False
-        path = traceback_path(folder, number)
+def _write_json(path: Path, fields: dict[str, Any]) -> None:
+    write_whole(path, json.dumps(fields) + "\n")
+
+
+def _report(error: BaseException, *, folder: Path, rank: int) -> int:
+    """Report why this rank failed, and return its exit code."""
+    message = " ".join(str(error).split())[:500]
+    trace, is_expected = traceback.format_exc(), True
+    path = rank_file(folder, rank, "traceback.txt")
+    if isinstance(error, FtdistError):
+        exit_code, problem, remedy = error.exit_code, error.problem, error.remedy
+    elif _is_hang(error):
+        exit_code = HangError.exit_code
+        problem = f"Rank {rank} timed out waiting for another rank: {message}"
+        remedy = (
+            f"read where each rank was in {folder}/stacks-*.txt; if a step takes longer than "
+            "cluster.collective_timeout_s, raise it."
+        )
+    else:
+        exit_code, is_expected = FtdistError.exit_code, False
+        problem = f"Rank {rank} failed: {type(error).__name__}: {message}"
         remedy = f"read {path}; this may be a bug in ftdist."
-        if _is_hang(error):
-            rank.exit_code, expected = HangError.exit_code, True
-            problem = f"Rank {number} timed out waiting for another rank: {message}"
-            remedy = (
-                f"read where each rank was in {folder}/stacks-*.txt; if a step takes longer than "
-                "cluster.collective_timeout_s, raise it."
-            )
-        elif ECHO.search(message):
+        if ECHO.search(message):
             remedy = "nothing here; look at the rank that ended first."
-        trace = traceback.format_exc()
+    if not isinstance(error, FtdistError):
         path.write_text(trace, encoding="utf-8")
-    if rank.exit_code == RequeueError.exit_code:
-        return
+    if exit_code == RequeueError.exit_code:
+        return exit_code
     sys.stderr.write(" ".join(f"{FAILED}{problem} To fix: {remedy}".split()) + "\n")
     write_failure(
         folder,
         RankFailure(
-            rank=number,
+            rank=rank,
             time=time.time(),
             problem=problem,
             remedy=remedy,
-            exit_code=rank.exit_code,
+            exit_code=exit_code,
             traceback=trace,
-            expected=expected,
+            expected=is_expected,
         ),
     )
+    return exit_code
 
 
 def _is_hang(error: BaseException) -> bool:
@@ -204,12 +199,3 @@ def _ignore_stop_signals() -> None:
     """The rank is ending: another signal would interrupt the interpreter's shutdown."""
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-
-
-def _exit_with_starter() -> None:
-    """Exit together with the process that started this rank, if `EXIT_WITH` names it."""
-    starter_id = os.environ.get(EXIT_WITH)
-    if starter_id and not on_slurm():
-        pid, start_ticks = map(int, starter_id.split())
-        starter = ProcessId(pid=pid, start_ticks=start_ticks)
-        exit_with(starter, exit_code=RequeueError.exit_code)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ftdist.config.saved_config import dump_config
+from ftdist.config.saved_config import dump_config, save_config
 from ftdist.config.schema import EvalConfig, RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
 from ftdist.evaluation.eval_set import NONE
@@ -188,26 +188,33 @@ def library_warnings(config: RunConfig) -> list[str]:
     return [NO_REPLAY_WARNING] if no_replay else []
 
 
-def make_run_dir(planned: PlannedRun, *, overrides: Sequence[str]) -> RunDir:
+def make_run_dir(
+    config: RunConfig, *, overrides: Sequence[str], plan: Plan | None = None
+) -> RunDir:
     """Make the run directory; the config is written last, and makes it a run.
 
-    The config gets the dtype of the plan: `auto` could be another one where the run is resumed, on
-    a machine without a GPU for example.
+    Args:
+        config: of the run. It gets the dtype of the plan: `auto` could be another one where the run
+            is resumed, on a machine without a GPU for example.
+        overrides: as typed.
+        plan: of the run; None: its library is not prepared yet.
     """
-    model = replace(planned.config.model, dtype=planned.plan.dtype)
-    config = replace(planned.config, model=model)
     run = run_dir(config)
     with private_umask(private=config.run.private):
         run.create(private=config.run.private)
         write_whole(run.overrides, "".join(f"{line}\n" for line in overrides))
-        write_plan(run, config=config, plan=planned.plan)
+        if plan is None:
+            save_config(config, run.config)
+        else:
+            model = replace(config.model, dtype=plan.dtype)
+            write_plan(run, config=replace(config, model=model), plan=plan)
     return run
 
 
 def write_plan(run: RunDir, *, config: RunConfig, plan: Plan) -> None:
     """Write the config and plan of the next attempt."""
     write_whole(run.plan, plan.to_json() + "\n")
-    write_whole(run.config, dump_config(config))
+    save_config(config, run.config)
 
 
 def write_first_plan(run: RunDir, config: RunConfig, *, library: PackedDatasetInfo) -> Plan:

@@ -12,7 +12,8 @@ from typing import Any
 
 from ftdist.errors import ConfigError, FtdistError, StorageError
 from ftdist.observe.wandb.api import WandbError
-from ftdist_launch.local.submit import CHECKOUT, IMPORT_PATHS, visible_gpus
+from ftdist_launch.local.processes import handled
+from ftdist_launch.local.submit import import_path, visible_gpus
 
 TERMINATE_S = 5.0
 """How long a terminated child may take to exit before it is killed."""
@@ -55,23 +56,17 @@ def run_interactive(module: str, arguments: Sequence[str]) -> int:
     """
     sys.stdout.flush()
     child = subprocess.Popen([sys.executable, "-m", module, *arguments], env=_environment())
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
+    with handled(signal.SIG_IGN, signal.SIGINT):
         code = _wait(child)
-    finally:
-        signal.signal(signal.SIGINT, before)
     # As a shell reports a child that was killed by a signal.
     return code if code >= 0 else 128 - code
 
 
 def _environment() -> dict[str, str]:
-    environment = os.environ | {"PYTHONSAFEPATH": "1"}
+    environment = os.environ | import_path() | {"PYTHONSAFEPATH": "1"}
     if not visible_gpus():
         # Else DeepSpeed, which transformers imports, warns that it found no GPU.
         environment["DS_ACCELERATOR"] = "cpu"
-    if not CHECKOUT.name.endswith("-packages"):
-        before = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (*IMPORT_PATHS, before)))
     return environment
 
 

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+from ftdist_launch.slurm.cancel import cancel
+from ftdist_launch.slurm.client import Queue
+
 from ftdist.cli.common import RunParser, log, print_result
 
 DESCRIPTION = """\
@@ -21,10 +24,6 @@ def main(arguments: Sequence[str]) -> int:
     )
     parsed = parser.parse_run(arguments)
     run = parsed.run
-
-    from ftdist_launch.slurm.cancel import cancel
-    from ftdist_launch.slurm.client import Queue
-
     for message in cancel(run, now=parsed.flags.now, queue=Queue()):
         log(message)
     print_result(f"Resume run {run.name} with `ftdist resume {run.cli_name}`.")

@@ -1,14 +1,20 @@
 """`ftdist chat`: talk with a run's models, or ask them one question."""
 
+import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+from ftdist_launch.preflight import raise_together
+from ftdist_launch.resume import read_config
+from ftdist_launch.stage_preflight import base_missing, export_missing
+from ftdist_launch.subprocesses import run_interactive
 
 from ftdist.cli.common import RunParser, log
+from ftdist.config.keys import comparison_keys
+from ftdist.config.saved_config import override_config
 from ftdist.data.messages import is_text
 from ftdist.errors import ConfigError, FtdistError
-
-if TYPE_CHECKING:
-    from ftdist.rundir import RunDir
+from ftdist.evaluation.report.merge_sweep import is_of_export
+from ftdist.rundir import RunDir
 
 DESCRIPTION = """\
 Talk with the exported model of a run; the conversation is its context. /reset clears the
@@ -27,17 +33,6 @@ def main(arguments: Sequence[str]) -> int:
     _check_prompt(flags.prompt, is_required=flags.both)
     tuned = "merged" if flags.merged else "tuned"
     names = ["base"] if flags.base else ["base", tuned] if flags.both else [tuned]
-
-    import json
-
-    from ftdist_launch.preflight import raise_together
-    from ftdist_launch.resume import read_config
-    from ftdist_launch.stage_preflight import base_missing, export_missing
-    from ftdist_launch.subprocesses import run_interactive
-
-    from ftdist.config.keys import comparison_keys
-    from ftdist.config.saved_config import override_config
-
     config = override_config(
         read_config(run), parsed.overrides, allowed=(*comparison_keys(), "cluster.")
     )
@@ -89,10 +84,8 @@ def _check_prompt(prompt: str | None, *, is_required: bool) -> None:
         )
 
 
-def _check_merged(run: "RunDir") -> None:
+def _check_merged(run: RunDir) -> None:
     """Refuse a run without a merged model, or with one of another export."""
-    from ftdist.evaluation.report.merge_sweep import is_of_export
-
     if not (run.merged_model / "config.json").is_file():
         raise ConfigError(
             f"Run {run.name} has no merged model.",

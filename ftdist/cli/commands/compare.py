@@ -1,13 +1,31 @@
 """`ftdist compare`: evaluate the base and the tuned model on the same questions."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, replace
+from typing import Literal
+
+from ftdist_launch.attempts import step_to_export
+from ftdist_launch.local.supervisor import exported_step, write_eval_request
+from ftdist_launch.preflight import raise_together
+from ftdist_launch.resume import read_config
+from ftdist_launch.run_setup import absolute_paths, output_problems
+from ftdist_launch.slurm.client import Queue
+from ftdist_launch.slurm.run_jobs import queued_jobs_of, refuse_second_job
+from ftdist_launch.slurm.submit import submit_stage
+from ftdist_launch.stage_preflight import compare_problems
+from rich.console import Console
 
 from ftdist.cli.common import RunParser, log, print_result
-
-if TYPE_CHECKING:
-    from ftdist.config.schema import RunConfig
-    from ftdist.rundir import RunDir
+from ftdist.cli.exit_messages import report_stage
+from ftdist.cli.progress import supervise
+from ftdist.config.keys import comparison_keys
+from ftdist.config.saved_config import override_config
+from ftdist.config.schema import RunConfig
+from ftdist.evaluation.report.merge_sweep import print_merge_sweep
+from ftdist.evaluation.report.terminal import print_comparison
+from ftdist.evaluation.selection import check_alphas
+from ftdist.observe.wandb.comparison_table import LOG_GENERATIONS_KEY
+from ftdist.rundir import RunDir
 
 DESCRIPTION = """\
 Evaluate the base and the exported model of a run on the same questions and write R/report:
@@ -15,6 +33,8 @@ answers.jsonl, scores.json and index.html. Probes (eval.probes) are rows of ques
 and kind; eval.general_questions and eval.perplexity_texts name other general questions and texts,
 or none. Scores and answers are uploaded to the run's W&B page, if there is one;
 tracking.log_generations=false uploads scores only."""
+
+EvalStage = Literal["compare", "merge"]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,70 +47,37 @@ def main(arguments: Sequence[str]) -> int:
     return evaluate(parsed.run, parsed.overrides, stage="compare")
 
 
-def evaluate(run: "RunDir", overrides: Sequence[str], *, stage: Literal["compare", "merge"]) -> int:
+def evaluate(run: RunDir, overrides: Sequence[str], *, stage: EvalStage) -> int:
     """Evaluate models of a run, here or as a job, and print the scores.
 
     Raises:
         FtdistError: there is no exported model, or there are no questions.
     """
-    import dataclasses
-
-    from ftdist_launch.local.supervisor import Supervisor, write_eval_request
-    from ftdist_launch.preflight import raise_together
-    from ftdist_launch.resume import read_config
-    from ftdist_launch.run_setup import absolute_paths, output_problems
-    from ftdist_launch.stage_preflight import compare_problems
-
-    from ftdist.cli.exit_messages import report_stage
-    from ftdist.cli.progress import progress_view_factory
-    from ftdist.config.keys import comparison_keys
-    from ftdist.config.saved_config import override_config
-    from ftdist.evaluation.selection import check_alphas
-    from ftdist.observe.wandb.comparison_table import LOG_GENERATIONS_KEY
-
-    allowed = (
-        *comparison_keys(),
-        "cluster.",
-        LOG_GENERATIONS_KEY if stage == "compare" else "merge.",
-    )
+    own = LOG_GENERATIONS_KEY if stage == "compare" else "merge."
+    allowed = (*comparison_keys(), "cluster.", own)
     config = override_config(read_config(run), overrides, allowed=allowed)
-    config = dataclasses.replace(config, eval=absolute_paths(config.eval))
+    config = replace(config, eval=absolute_paths(config.eval))
     if stage == "merge":
         check_alphas(config.merge.alphas)
     if config.cluster.executor == "slurm":
         return _submit(run, config, stage=stage)
     raise_together([*output_problems(run, stage=stage), *compare_problems(run, config)])
     _warn_of_outdated_export(run, config)
-    supervisor = Supervisor.for_run(
-        run, config, make_view=progress_view_factory(run, steps=None), log=log
-    )
+    supervisor = supervise(run, config)
     with supervisor.exclusive():
         write_eval_request(run, _request(run, config, stage=stage), stage=stage)
         finished = supervisor.once(stage)
     if finished.exit_code:
         return report_stage(finished, run=run, verb=stage)
-    _print_scores(run, stage=stage)
+    if stage == "merge":
+        print_merge_sweep(run, Console())
+    else:
+        print_comparison(run.report, Console())
+        print_result(f"The report of run {run.name} is in {run.report / 'index.html'}.")
     return 0
 
 
-def _print_scores(run: "RunDir", *, stage: Literal["compare", "merge"]) -> None:
-    from rich.console import Console
-
-    if stage == "merge":
-        from ftdist.evaluation.report.merge_sweep import print_merge_sweep
-
-        print_merge_sweep(run, Console())
-    else:
-        from ftdist.evaluation.report.terminal import print_comparison
-
-        print_comparison(run.report, Console())
-        print_result(f"The report of run {run.name} is in {run.report / 'index.html'}.")
-
-
-def _warn_of_outdated_export(run: "RunDir", config: "RunConfig") -> None:
-    from ftdist_launch.attempts import step_to_export
-    from ftdist_launch.local.supervisor import exported_step
-
+def _warn_of_outdated_export(run: RunDir, config: RunConfig) -> None:
     exported, wanted = exported_step(run), step_to_export(run, config)
     if exported is not None and wanted is not None and exported != wanted:
         log(
@@ -99,17 +86,9 @@ def _warn_of_outdated_export(run: "RunDir", config: "RunConfig") -> None:
         )
 
 
-def _request(
-    run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "merge"]
-) -> dict[str, object]:
+def _request(run: RunDir, config: RunConfig, *, stage: EvalStage) -> dict[str, object]:
     """Keys whose values differ from the run's config; read by the job and by `ftdist sync`."""
-    import dataclasses
-
-    from ftdist_launch.resume import read_config
-
-    from ftdist.observe.wandb.comparison_table import LOG_GENERATIONS_KEY
-
-    own, requested = dataclasses.asdict(read_config(run)), dataclasses.asdict(config)
+    own, requested = asdict(read_config(run)), asdict(config)
     changed_keys = {
         f"{section}.{name}": value
         for section in ("eval", "merge")
@@ -120,16 +99,8 @@ def _request(
     return changed_keys | shown
 
 
-def _submit(run: "RunDir", config: "RunConfig", *, stage: Literal["compare", "merge"]) -> int:
-    """Put the measurement into the queue, behind an export that is there."""
-    from ftdist_launch.local.supervisor import write_eval_request
-    from ftdist_launch.preflight import raise_together
-    from ftdist_launch.run_setup import output_problems
-    from ftdist_launch.slurm.client import Queue
-    from ftdist_launch.slurm.run_jobs import queued_jobs_of, refuse_second_job
-    from ftdist_launch.slurm.submit import submit_stage
-    from ftdist_launch.stage_preflight import compare_problems
-
+def _submit(run: RunDir, config: RunConfig, *, stage: EvalStage) -> int:
+    """Put the evaluation into the queue, behind an export that is there."""
     queue = Queue()
     after = queued_jobs_of(run, stages=("export",), queue=queue)
     raise_together(

@@ -1,10 +1,14 @@
 """`ftdist plan`: estimate what a run takes. Only writes the packed dataset to the cache."""
 
-import sys
 from collections.abc import Sequence
 
-from ftdist.config.compose import compose, hydra_flags, is_sweep, run_hydra_flags
+from ftdist_launch.preflight import check_plan, run_dir
+from ftdist_launch.run_setup import plan_run
+
+from ftdist.cli.common import answer_hydra, log, print_plan
+from ftdist.config.compose import compose, is_sweep
 from ftdist.errors import ConfigError, StorageError
+from ftdist.plan.describe import describe
 
 NAMELESS = "plan"
 """Default run name: a plan needs none."""
@@ -19,28 +23,13 @@ def main(words: Sequence[str]) -> int:
     Raises:
         FtdistError: the run could not be started.
     """
-    if hydra_flags(words):
-        sys.stdout.write(run_hydra_flags(words).replace("ftdist train", "ftdist plan"))
+    if answer_hydra(words, command="plan"):
         return 0
     if is_sweep(words):
         raise ConfigError("`ftdist plan` takes one run, not a sweep.", remedy="leave out -m.")
-    from ftdist_launch.preflight import check_plan, run_dir
-    from ftdist_launch.run_setup import plan_run
-    from rich.console import Console
-    from rich.table import Table
-
-    from ftdist.cli.common import log
-    from ftdist.plan.describe import describe
-
     planned = plan_run(compose(words, name=NAMELESS), new=False, log=log)
     name = planned.config.run.name
-    title = "Plan" if name == NAMELESS else f"Plan of run {name}"
-    table = Table(title=title, show_header=False)
-    table.add_column("what", no_wrap=True)
-    table.add_column("how much", overflow="fold")
-    for what, how_much in describe(planned.plan):
-        table.add_row(what, how_much)
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    print_plan(describe(planned.plan), title="Plan" if name == NAMELESS else f"Plan of run {name}")
     try:
         check_plan(planned.plan, root=run_dir(planned.config).root)
     except StorageError as error:

@@ -1,13 +1,23 @@
 """`ftdist resume`: resume a run, on any number of ranks."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from ftdist.cli.common import RunParser, log
+from ftdist_launch.attempts import newest_step
+from ftdist_launch.local.supervisor import refuse_all_damaged
+from ftdist_launch.lock import run_lock
+from ftdist_launch.resume import MAY_CHANGE, read_config, replan
+from ftdist_launch.run_setup import read_plan, write_plan
+from ftdist_launch.slurm.client import Queue
+from ftdist_launch.slurm.run_jobs import refuse_second_job
+from ftdist_launch.slurm.submit import submit_again
 
-if TYPE_CHECKING:
-    from ftdist.config.schema import RunConfig
-    from ftdist.rundir import RunDir
+from ftdist.cli.common import RunParser, log, print_result
+from ftdist.cli.exit_messages import report_training
+from ftdist.cli.progress import supervise
+from ftdist.config.saved_config import override_config
+from ftdist.config.schema import RunConfig
+from ftdist.io.units import format_count
+from ftdist.rundir import RunDir
 
 DESCRIPTION = """\
 Resume a run from its newest valid checkpoint; the result is the same as without the interruption.
@@ -23,30 +33,18 @@ def main(arguments: Sequence[str]) -> int:
     """
     parsed = RunParser("resume", description=DESCRIPTION).parse_run(arguments)
     run, overrides = parsed.run, parsed.overrides
-
-    from ftdist_launch.attempts import newest_step
-    from ftdist_launch.local.supervisor import Supervisor, refuse_all_damaged
-    from ftdist_launch.resume import MAY_CHANGE, read_config, replan
-    from ftdist_launch.run_setup import read_plan, write_plan
-
-    from ftdist.cli.common import print_result
-    from ftdist.cli.exit_messages import report_training
-    from ftdist.cli.progress import progress_view_factory
-    from ftdist.config.saved_config import override_config
-    from ftdist.io.units import format_count
-
     config = override_config(read_config(run), overrides, allowed=MAY_CHANGE)
     refuse_all_damaged(run)
-    if config.cluster.executor == "slurm":
+    on_cluster = config.cluster.executor == "slurm"
+    if run.plan.is_file() or not on_cluster:
+        steps, newest = read_plan(run).steps, newest_step(run)
+        if newest is not None and newest >= steps:
+            print_result(f"Run {run.name} is complete: all {format_count(steps, 'step')} are done.")
+            return 0
+    if on_cluster:
         return _submit(run, config, overrides)
-    steps, newest = read_plan(run).steps, newest_step(run)
-    if newest is not None and newest >= steps:
-        print_result(f"Run {run.name} is complete: all {format_count(steps, 'step')} are done.")
-        return 0
     planned = replan(run, config, log=log)
-    supervisor = Supervisor.for_run(
-        run, planned.config, make_view=progress_view_factory(run, steps=steps), log=log
-    )
+    supervisor = supervise(run, planned.config, steps=steps)
     with supervisor.exclusive():
         _record_overrides(run, overrides)
         write_plan(run, config=planned.config, plan=planned.plan)
@@ -56,26 +54,14 @@ def main(arguments: Sequence[str]) -> int:
     return report_training(finished, run=run)
 
 
-def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int:
+def _submit(run: RunDir, config: RunConfig, overrides: Sequence[str]) -> int:
     """Submit the run again."""
-    from ftdist_launch.attempts import newest_step
-    from ftdist_launch.resume import replan
-    from ftdist_launch.slurm.client import Queue
-    from ftdist_launch.slurm.run_jobs import exclusive
-    from ftdist_launch.slurm.submit import submit_again
-
-    from ftdist.cli.common import print_result
-
-    queue = Queue()
-    with exclusive(run, queue=queue, log=log):
-        plan = None
+    queue, plan = Queue(), None
+    with run_lock(run):
+        refuse_second_job("train", run, queue=queue)
         if run.plan.is_file():
             planned = replan(run, config, log=log)
             config, plan = planned.config, planned.plan
-            newest = newest_step(run)
-            if newest is not None and newest >= plan.steps:
-                print_result(f"Run {run.name} is complete.")
-                return 0
         _record_overrides(run, overrides)
         jobs = submit_again(run, config, plan, queue=queue)
     print_result(
@@ -84,7 +70,7 @@ def _submit(run: "RunDir", config: "RunConfig", overrides: Sequence[str]) -> int
     return 0
 
 
-def _record_overrides(run: "RunDir", overrides: Sequence[str]) -> None:
+def _record_overrides(run: RunDir, overrides: Sequence[str]) -> None:
     if overrides:
         with run.overrides.open("a", encoding="utf-8") as file:
             file.write("".join(f"{line}\n" for line in ["# resumed with", *overrides]))

@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from ftdist.config.compose import compose, hydra_flags, is_sweep, run_hydra_flags, sweep
+from ftdist_launch.run_setup import library_warnings
+from ftdist_launch.slurm.client import Queue
+from ftdist_launch.slurm.preflight import plan_summary
+from ftdist_launch.slurm.submit import SubmitRequest, check, dry_run, submit
 
-if TYPE_CHECKING:
-    from ftdist.config.schema import RunConfig
+from ftdist.cli.common import answer_hydra, log, print_plan, print_result
+from ftdist.config.compose import compose, is_sweep, sweep
 
 
 def main(words: Sequence[str]) -> int:
@@ -18,23 +20,15 @@ def main(words: Sequence[str]) -> int:
     """
     dry = "--dry-run" in words
     words = [word for word in words if word != "--dry-run"]
-    if hydra_flags(words):
-        sys.stdout.write(run_hydra_flags(words).replace("ftdist train", "ftdist submit"))
+    if answer_hydra(words, command="submit"):
         return 0
     if not is_sweep(words):
-        return _submit([list(words)], name=None, dry=dry)
-    runs = sweep(words)
+        return _submit([words], name=None, dry=dry)
     names = [word.partition("=")[2] for word in words if word.startswith("run.name=")]
-    return _submit(runs, name=names[0] if names else "sweep", dry=dry)
+    return _submit(sweep(words), name=names[0] if names else "sweep", dry=dry)
 
 
 def _submit(runs: list[list[str]], *, name: str | None, dry: bool) -> int:
-    from ftdist_launch.run_setup import library_warnings
-    from ftdist_launch.slurm.client import Queue
-    from ftdist_launch.slurm.submit import SubmitRequest, check, dry_run, submit
-
-    from ftdist.cli.common import log, print_result
-
     queue = Queue()
     requests = [
         SubmitRequest(config=check(compose(words), queue=queue, log=log), overrides=tuple(words))
@@ -44,7 +38,7 @@ def _submit(runs: list[list[str]], *, name: str | None, dry: bool) -> int:
         log(note)
     if dry:
         for each in requests:
-            _print_plan(each.config)
+            print_plan(plan_summary(each.config), title=f"Plan of run {each.config.run.name}")
         sys.stdout.write(dry_run(requests[0].config) + "\n")
         log("Nothing was submitted.")
         return 0
@@ -57,14 +51,3 @@ def _submit(runs: list[list[str]], *, name: str | None, dry: bool) -> int:
         f"Watch it: `ftdist status {first.cli_name}`, `ftdist logs {first.cli_name} -f`."
     )
     return 0
-
-
-def _print_plan(config: "RunConfig") -> None:
-    from ftdist_launch.slurm.preflight import plan_summary
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"Plan of run {config.run.name}", show_header=False)
-    for what, how_much in plan_summary(config):
-        table.add_row(what, how_much)
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+from ftdist_launch.subprocesses import call_child
+
 from ftdist.cli.common import RunParser, print_result
+from ftdist.observe.wandb.state import SyncResult
 
 DESCRIPTION = """\
 Upload what Weights & Biases lacks of a run: of a run that was offline, or whose upload
@@ -21,11 +24,6 @@ def main(arguments: Sequence[str]) -> int:
     )
     parsed = parser.parse_run(arguments)
     run = parsed.run
-
-    from ftdist_launch.subprocesses import call_child
-
-    from ftdist.observe.wandb.state import SyncResult
-
     flags = ["--new"] if parsed.flags.new else []
     done = SyncResult(**call_child("ftdist.observe.wandb.sync", [str(run.root), *flags]))
     if done.by_itself:

@@ -1,9 +1,14 @@
 """`ftdist train`: train a run in the foreground, on this machine."""
 
-import sys
 from collections.abc import Sequence
 
-from ftdist.config.compose import compose, hydra_flags, is_sweep, run_hydra_flags, sweep
+from ftdist_launch.run_setup import make_run_dir, plan_run
+
+from ftdist.cli.common import answer_hydra, log
+from ftdist.cli.exit_messages import report_training
+from ftdist.cli.progress import supervise
+from ftdist.config.compose import compose, is_sweep, sweep
+from ftdist.plan.describe import describe_exposures
 
 
 def main(words: Sequence[str]) -> int:
@@ -12,8 +17,7 @@ def main(words: Sequence[str]) -> int:
     Raises:
         FtdistError: the run cannot be started.
     """
-    if hydra_flags(words):
-        sys.stdout.write(run_hydra_flags(words))
+    if answer_hydra(words, command="train"):
         return 0
     if not is_sweep(words):
         return train(words)
@@ -30,26 +34,16 @@ def train(overrides: Sequence[str]) -> int:
     Raises:
         FtdistError: the run cannot be started.
     """
-    from ftdist_launch.local.supervisor import Supervisor
-    from ftdist_launch.run_setup import make_run_dir, plan_run
-
-    from ftdist.cli.common import log
-    from ftdist.cli.exit_messages import report_training
-    from ftdist.cli.progress import progress_view_factory
-    from ftdist.plan.describe import describe_exposures
-
     planned = plan_run(compose(overrides), new=True, log=log)
     plan = planned.plan
-    run = make_run_dir(planned, overrides=overrides)
+    run = make_run_dir(planned.config, overrides=overrides, plan=plan)
     each = f", each answer {how_often}" if (how_often := describe_exposures(plan)) else ""
     log(
         f"Run {run.name}: {plan.steps} steps of {plan.global_sequences} sequences of "
         f"{plan.sequence_length} tokens on {plan.world_size} ranks; {plan.epochs:.2f} passes over "
         f"the library{each}. In {run.root}."
     )
-    supervisor = Supervisor.for_run(
-        run, planned.config, make_view=progress_view_factory(run, steps=plan.steps), log=log
-    )
+    supervisor = supervise(run, planned.config, steps=plan.steps)
     with supervisor.exclusive():
         finished = supervisor.train(plan, requested_by="train")
     return report_training(finished, run=run)

@@ -4,23 +4,17 @@ import socket
 import time
 
 from ftdist.errors import ConfigError
+from ftdist.io.units import format_count
 from ftdist.rundir import RunDir
-from ftdist_launch.local.monitor import POLL_S, StopPolicy
-from ftdist_launch.local.processes import ProcessId
+from ftdist_launch.local.monitor import POLL_S
+from ftdist_launch.local.processes import find_process
 from ftdist_launch.rank_failures import read_json
 
-SINGLE_STAGES = {
-    stage: StopPolicy.without_saving(work)
-    for stage, work in (
-        ("export", "the export"),
-        ("compare", "the comparison"),
-        ("merge", "the merge"),
-    )
-}
+SINGLE_STAGES = ("export", "compare", "merge")
 """Stages of one process, which exits with the `ftdist` that started it: it has nothing to save."""
 
-LEFTOVER_S = 10.0
-"""How long the process of a single stage may outlive its `ftdist`."""
+STAGE_TIMEOUT_S = 10.0
+"""How long it may take to stop, and may outlive its `ftdist`: native code handles no signal."""
 
 
 def refuse_leftover_ranks(run: RunDir) -> None:
@@ -32,7 +26,7 @@ def refuse_leftover_ranks(run: RunDir) -> None:
         ConfigError: some ranks are still running on this machine.
     """
     for stage in SINGLE_STAGES:
-        deadline = time.monotonic() + LEFTOVER_S
+        deadline = time.monotonic() + STAGE_TIMEOUT_S
         while (pids := _leftover(run, stage)) and time.monotonic() < deadline:
             time.sleep(POLL_S)
         if pids:
@@ -41,23 +35,21 @@ def refuse_leftover_ranks(run: RunDir) -> None:
                 "although the command has ended.",
                 remedy=f"kill it with `kill -9 {pids[0]}` (it has nothing to save), then retry.",
             )
-    pids = _leftover(run, "*")
-    if pids:
-        ranks = "1 rank" if len(pids) == 1 else f"{len(pids)} ranks"
+    if pids := _leftover(run, "*"):
         raise ConfigError(
-            f"{ranks} of run {run.name} still running without the ftdist that started the run: "
-            f"PID {', '.join(pids)}.",
+            f"{format_count(len(pids), 'rank')} of run {run.name} still running without the ftdist "
+            f"that started the run: PID {', '.join(pids)}.",
             remedy=f"let it save and exit with `kill -USR2 {' '.join(pids)}`, then retry.",
         )
 
 
 def _leftover(run: RunDir, stage: str) -> list[str]:
     """Pids of ranks running on this machine, of one folder of attempts or (*) of all."""
-    pids = []
-    for path in run.attempts.glob(f"{stage}/rank-*.start.json"):
-        started = read_json(path)
-        if started is None or started["host"] != socket.gethostname():
-            continue
-        if ProcessId(pid=started["pid"], start_ticks=started["start_ticks"]).alive:
-            pids.append(str(started["pid"]))
-    return pids
+    starts = map(read_json, run.attempts.glob(f"{stage}/rank-*.start.json"))
+    return [
+        str(start["pid"])
+        for start in starts
+        if start is not None
+        and start["host"] == socket.gethostname()
+        and find_process(start["pid"], started=start["started_s"]) is not None
+    ]

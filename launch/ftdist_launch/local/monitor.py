@@ -3,23 +3,24 @@
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
+
+import psutil
 
 from ftdist.io.progress import LogFn
 from ftdist_launch.attempts import OK_CODES, JobExit
-from ftdist_launch.local.processes import ProcessId, children_of, memory_kills
+from ftdist_launch.local.processes import children_of, handled, is_alive, memory_kills, send
 from ftdist_launch.local.submit import LocalJob
 from ftdist_launch.rank_failures import (
-    exit_path,
     exited_silently,
     first_failure,
+    rank_file,
+    read_exit_codes,
     read_failures,
     read_json,
-    start_path,
 )
 
 POLL_S = 0.2
@@ -33,124 +34,75 @@ OK_GRACE_S = 120.0
 """How long ranks may take to exit once one has exited without a failure."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class StopPolicy:
-    """How a job reacts to interrupts, and the messages that say so."""
-
-    first: str
-    second: str
-    timed_out: str = ""
-    timeout_s: float = math.inf
-    """After the first interrupt; then the ranks are killed."""
-
-    @classmethod
-    def without_saving(cls, work: str, *, timeout_s: float = 10.0) -> "StopPolicy":
-        """The policy of work that has nothing to save.
-
-        Args:
-            work: such as "the comparison".
-            timeout_s: a batch in native code handles no signal.
-        """
-        seconds = f"{timeout_s:g} {'second' if timeout_s == 1 else 'seconds'}"
-        return cls(
-            first=f"Stopping {work} within {seconds}. Interrupt again to kill it.",
-            second="Killing it.",
-            timed_out=f"It did not stop within {seconds}: killing it.",
-            timeout_s=timeout_s,
-        )
-
-
-SAVING = StopPolicy(
-    first="Stopping: the ranks save a checkpoint after this step. Interrupt again to kill them.",
-    second="Killing the ranks.",
-)
-"""The policy of training: it waits however long a step takes."""
-
-
-@dataclass
-class InterruptCount:
-    """Interrupts (SIGINT, SIGTERM, SIGHUP) that `ftdist` received."""
-
-    signals: list[int] = field(default_factory=list)
-
-    @classmethod
-    @contextmanager
-    def listening(cls) -> "Iterator[InterruptCount]":
-        """Count these signals instead of exiting, within a `with` block."""
-        interrupts = cls()
-
-        def record(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-            interrupts.signals.append(number)
-
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = {number: signal.signal(number, record) for number in numbers}
-        try:
-            yield interrupts
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    @property
-    def first(self) -> int | None:
-        """The first signal."""
-        return self.signals[0] if self.signals else None
+@contextmanager
+def counted_interrupts() -> Iterator[list[int]]:
+    """Collect SIGINT, SIGTERM and SIGHUP instead of exiting, within a `with` block."""
+    received: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    with handled(lambda number, _: received.append(number), *numbers):
+        yield received
 
 
 def follow(
     job: LocalJob,
     *,
     folder: Path,
-    interrupts: InterruptCount,
+    interrupts: Sequence[int],
     tick: Callable[[], None],
     log: LogFn,
-    policy: StopPolicy = SAVING,
+    timeout_s: float = math.inf,
 ) -> JobExit:
     """Monitor a job until every rank has exited.
 
-    The first interrupt is passed on to the ranks as SIGUSR2; the second one, or the timeout of the
-    policy, kills them. Once one rank has failed, the others have `GRACE_S` to exit; then they write
-    their stack traces and are killed.
+    The first interrupt is passed on to the ranks as SIGUSR2; the second one, or the timeout, kills
+    them. Once one rank has failed, the others have `GRACE_S` to exit; then they write their stack
+    traces and are killed.
 
     Args:
         job: to monitor.
         folder: where its ranks record how they ended.
-        interrupts: updated by signal handlers meanwhile.
+        interrupts: signals that this process received; grows meanwhile.
         tick: shows progress. OSErrors of `tick` and `log` (a closed terminal) are ignored.
         log: for messages to the user.
-        policy: how the job reacts to interrupts.
+        timeout_s: how long the ranks may take after the first interrupt; infinite for ranks that
+            save a checkpoint, however long a step takes.
     """
-    ranks = _Ranks(job=job, folder=folder, timeout_s=policy.timeout_s)
-    messages: set[str] = set()
+    ranks = _Ranks(job=job, folder=folder)
+    shown: set[str] = set()
     try:
-        while not (job.ended and not ranks.running()):
-            ranks.update()
-            num_interrupts = len(interrupts.signals)
-            if num_interrupts:
+        while ranks.update() or not job.ended:
+            if interrupts:
                 ranks.request_stop()
-            timed_out = ranks.timed_out()
-            if num_interrupts > 1 or timed_out or ranks.overdue():
+            timed_out = ranks.seconds_since("request") > timeout_s
+            if len(interrupts) > 1 or timed_out or ranks.is_overdue():
                 ranks.kill()
+            message = _message(len(interrupts), timed_out=timed_out, timeout_s=timeout_s)
             with suppress(OSError):
-                if num_interrupts:
-                    message = policy.second if num_interrupts > 1 else policy.first
-                    message = policy.timed_out if timed_out else message
-                    if message not in messages:
-                        messages.add(message)
-                        log(message)
+                if message and message not in shown:
+                    shown.add(message)
+                    log(message)
                 tick()
             time.sleep(POLL_S)
-        ranks.update()
         with suppress(OSError):
             tick()
         return ranks.job_exit()
     except BaseException:
-        ranks.abandon()
+        ranks.abandon(timeout_s=min(OK_GRACE_S, timeout_s))
         raise
 
 
-def abandon(job: LocalJob, *, folder: Path, policy: StopPolicy = SAVING) -> None:
-    """End the ranks of a job that cannot be monitored: let them save first, then kill them."""
-    _Ranks(job=job, folder=folder, timeout_s=policy.timeout_s).abandon()
+def _message(num_interrupts: int, *, timed_out: bool, timeout_s: float) -> str | None:
+    if num_interrupts > 1:
+        return "Killing the ranks."
+    if timed_out:
+        return f"No stop within {timeout_s:g} s: killing the ranks."
+    if num_interrupts and timeout_s < math.inf:
+        return f"Stopping within {timeout_s:g} s. Interrupt again to kill it."
+    if num_interrupts:
+        return (
+            "Stopping: the ranks save a checkpoint after this step. Interrupt again to kill them."
+        )
+    return None
 
 
 @dataclass(kw_only=True)
@@ -159,105 +111,78 @@ class _Ranks:
 
     job: LocalJob
     folder: Path
-    timeout_s: float
-    processes: set[ProcessId] = field(default_factory=set)
+    processes: set[psutil.Process] = field(default_factory=set)
     gone_at: dict[int, float] = field(default_factory=dict)
     """By rank without an exit file: when its process was first missing."""
 
-    signalled: set[ProcessId] = field(default_factory=set)
+    signalled: set[psutil.Process] = field(default_factory=set)
     """Ranks that were asked to stop."""
 
-    first_request: float | None = None
-    first_end: float | None = None
-    first_failure: float | None = None
+    first: dict[str, float] = field(default_factory=dict)
+    """When a rank first ended, failed, or was asked to stop, on the monotonic clock."""
+
     killed: bool = False
     memory_kills: int = field(default_factory=memory_kills)
 
-    def running(self) -> list[ProcessId]:
-        return [process for process in self.processes if process.alive]
+    def running(self) -> list[psutil.Process]:
+        """Ranks that run, as far as `update` has found them."""
+        return [process for process in self.processes if is_alive(process)]
 
-    def update(self) -> None:
-        """Find ranks that started, and ranks that exited without an exit file."""
+    def update(self) -> list[psutil.Process]:
+        """Find ranks that started, ended or failed; return the running ones."""
+        files = [rank_file(self.folder, rank, "start.json") for rank in range(self.job.size)]
+        starts = [read_json(file) for file in files]
         self.processes.update(children_of(self.job.controller_pid))
-        if self.killed:
-            return
-        for rank in range(self.job.size):
-            if rank not in self.gone_at and self._is_gone(rank) and self.exit_code(rank) is None:
-                self.gone_at[rank] = time.time()
-
-    def _is_gone(self, rank: int) -> bool:
-        """Whether a rank's process has ended, as far as known."""
-        started = read_json(start_path(self.folder, rank))
-        if started is None:
-            return self.job.ended
-        return not ProcessId(pid=started["pid"], start_ticks=started["start_ticks"]).alive
-
-    def exit_code(self, rank: int) -> int | None:
-        exit_file = read_json(exit_path(self.folder, rank))
-        return None if exit_file is None else int(exit_file["exit_code"])
-
-    def overdue(self) -> bool:
-        """Whether some rank has exited, and the grace period of the others is over."""
-        now = time.monotonic()
-        if self.first_end is None and self._some_ended():
-            self.first_end = now
-        if self.first_failure is None and self._some_failed():
-            self.first_failure = now
-        return (self.first_end is not None and now - self.first_end > OK_GRACE_S) or (
-            self.first_failure is not None and now - self.first_failure > GRACE_S
-        )
-
-    def _some_ended(self) -> bool:
-        return self.job.ended or len(self.running()) < len(self.processes)
-
-    def _some_failed(self) -> bool:
-        # Read before the exit codes: a rank exits after it has written its own.
-        running = len(self.running())
-        codes = [self.exit_code(rank) for rank in range(self.job.size)]
+        running = self.running()
+        pids = {process.pid for process in running}
+        # Read last: a rank exits after it has written its exit code.
+        codes = read_exit_codes(self.folder, self.job.size)
+        for rank, (start, code) in enumerate(zip(starts, codes, strict=True)):
+            is_gone = self.job.ended if start is None else start["pid"] not in pids
+            if is_gone and code is None and not self.killed:
+                self.gone_at.setdefault(rank, time.time())
         # A rank that ended before it recorded its start: submitit could not load it.
-        lost = len(self.processes) == self.job.size and running < codes.count(None)
-        failed = any(code is not None and code not in OK_CODES for code in codes)
-        return lost or failed or bool(self.gone_at) or self.job.ended
+        is_lost = len(self.processes) == self.job.size and len(running) < codes.count(None)
+        has_failed = any(code is not None and code not in OK_CODES for code in codes)
+        if self.job.ended or len(running) < len(self.processes):
+            self.first.setdefault("end", time.monotonic())
+        if self.job.ended or is_lost or has_failed or self.gone_at:
+            self.first.setdefault("failure", time.monotonic())
+        return running
+
+    def seconds_since(self, event: str) -> float:
+        """Seconds since an event of `first`; negative if there was none."""
+        return time.monotonic() - self.first.get(event, math.inf)
+
+    def is_overdue(self) -> bool:
+        """Whether some rank has exited, and the grace period of the others is over."""
+        return self.seconds_since("end") > OK_GRACE_S or self.seconds_since("failure") > GRACE_S
 
     def request_stop(self) -> None:
         """Ask every rank that was not asked yet to stop."""
-        self.first_request = self.first_request or time.monotonic()
-        for process in self.running():
-            if process not in self.signalled:
-                self.signalled.add(process)
-                process.send(signal.SIGUSR2)
-
-    def timed_out(self) -> bool:
-        """Whether the ranks did not stop in time."""
-        if self.first_request is None:
-            return False
-        return time.monotonic() - self.first_request > self.timeout_s
+        self.first.setdefault("request", time.monotonic())
+        waiting = set(self.running()) - self.signalled
+        self.signalled |= waiting
+        send(signal.SIGUSR2, *waiting)
 
     def kill(self) -> None:
         """Kill all running ranks; the first time, they write their stack traces before."""
         if not self.killed:
             self.update()
             self.killed = True
-            for process in self.running():
-                process.send(signal.SIGUSR1)
+            send(signal.SIGUSR1, *self.running())
             time.sleep(STACKS_S)
-        for process in self.running():
-            process.send(signal.SIGKILL)
+        send(signal.SIGKILL, *self.running())
 
-    def abandon(self) -> None:
+    def abandon(self, *, timeout_s: float) -> None:
         """Ask the ranks to save and exit; kill those that do not in time."""
-        deadline = time.monotonic() + min(OK_GRACE_S, self.timeout_s)
-        while time.monotonic() < deadline:
-            self.processes.update(children_of(self.job.controller_pid))
-            if self.job.ended and not self.running():
-                return
+        deadline = time.monotonic() + timeout_s
+        while (self.update() or not self.job.ended) and time.monotonic() < deadline:
             self.request_stop()
             time.sleep(POLL_S)
-        for process in self.running():
-            process.send(signal.SIGKILL)
+        send(signal.SIGKILL, *self.running())
 
     def job_exit(self) -> JobExit:
-        codes = tuple(self.exit_code(rank) for rank in range(self.job.size))
         out_of_memory = memory_kills() > self.memory_kills
         failures = read_failures(self.folder)
         reported = {failure.rank for failure in failures}
@@ -267,5 +192,7 @@ class _Ranks:
             if rank not in reported
         ]
         return JobExit(
-            exit_codes=codes, failure=first_failure(failures), out_of_memory=out_of_memory
+            exit_codes=read_exit_codes(self.folder, self.job.size),
+            failure=first_failure(failures),
+            out_of_memory=out_of_memory,
         )

@@ -1,12 +1,15 @@
-"""Processes of this machine, from /proc."""
+"""Processes of this machine, and the signals that this one handles."""
 
 import os
 import signal
 import threading
 import time
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
@@ -16,70 +19,75 @@ WATCH_EVERY_S = 0.5
 CLEAN_UP_S = 3.0
 """How long a process has to clean up once the process that started it has ended."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class ProcessId:
-    """Identifies a process uniquely; a pid alone may be reused."""
-
-    pid: int
-    start_ticks: int
-    """When it started, in clock ticks since boot."""
-
-    @classmethod
-    def from_pid(cls, pid: int) -> "ProcessId | None":
-        """The process with this pid; None if it has ended, reaped or not."""
-        fields = _stat(pid)
-        if fields is None or fields[0] in ("Z", "X"):
-            return None
-        return cls(pid=pid, start_ticks=int(fields[19]))
-
-    @classmethod
-    def current(cls) -> "ProcessId":
-        """This process."""
-        process = cls.from_pid(os.getpid())
-        assert process is not None
-        return process
-
-    @property
-    def alive(self) -> bool:
-        """Whether this process is still running."""
-        return ProcessId.from_pid(self.pid) == self
-
-    def send(self, number: signal.Signals) -> None:
-        """Send a signal, unless the process has ended."""
-        if self.alive:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+SAME_START_S = 2.0
+"""Maximum difference between two readings of when one process started."""
 
 
-def children_of(pid: int) -> tuple[ProcessId, ...]:
-    """The running children of a process, oldest first."""
-    children = []
-    for entry in PROC.iterdir():
-        if not entry.name.isdigit():
-            continue
-        fields = _stat(int(entry.name))
-        if fields is not None and int(fields[1]) == pid and fields[0] not in ("Z", "X"):
-            children.append(ProcessId(pid=int(entry.name), start_ticks=int(fields[19])))
-    return tuple(sorted(children, key=lambda child: (child.start_ticks, child.pid)))
+def is_alive(process: psutil.Process) -> bool:
+    """Whether a process is still running, rather than ended and not reaped."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
-def exit_with(other: ProcessId, *, exit_code: int) -> None:
+def started_s(process: psutil.Process) -> float:
+    """When a process started, in seconds since boot: a pid alone may be used again."""
+    return float(process.create_time() - psutil.boot_time())
+
+
+def find_process(pid: int, *, started: float) -> psutil.Process | None:
+    """The process with this pid, if it is running and started at this time."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if is_alive(process) and abs(started_s(process) - started) < SAME_START_S:
+            return process
+    return None
+
+
+def children_of(pid: int) -> list[psutil.Process]:
+    """The running children of a process."""
+    with suppress(psutil.NoSuchProcess):
+        return [child for child in psutil.Process(pid).children() if is_alive(child)]
+    return []
+
+
+def send(number: signal.Signals, *processes: psutil.Process) -> None:
+    """Send a signal to those that have not ended."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def exit_with(pid: int, *, exit_code: int) -> None:
     """Exit this process once another one has ended, first with SIGTERM, then by force.
 
     Args:
-        other: the process to watch.
+        pid: of the process to watch.
         exit_code: if force is needed, because native code blocks signal handlers.
     """
 
     def wait() -> None:
-        while other.alive:
-            time.sleep(WATCH_EVERY_S)
+        with suppress(psutil.NoSuchProcess):
+            other = psutil.Process(pid)
+            while is_alive(other):
+                time.sleep(WATCH_EVERY_S)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(CLEAN_UP_S)
         os._exit(exit_code)
 
     threading.Thread(target=wait, daemon=True).start()
+
+
+@contextmanager
+def handled(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
+    """Handle signals with this handler within a `with` block."""
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
 
 
 def memory_kills() -> int:
@@ -93,12 +101,3 @@ def memory_kills() -> int:
             counters = dict(line.split() for line in path.read_text().splitlines())
             return int(counters["oom_kill"])
     return 0
-
-
-def _stat(pid: int) -> list[str] | None:
-    """Fields of /proc/PID/stat from the state on; the name before it may contain spaces."""
-    try:
-        text = (PROC / str(pid) / "stat").read_text()
-    except (OSError, UnicodeDecodeError):
-        return None
-    return text.rpartition(")")[2].split()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import ftdist
 from ftdist.config.schema import ClusterConfig
 from ftdist.rundir import RunDir
-from ftdist_launch.local.processes import ProcessId
+from ftdist_launch.local.processes import handled
 
 if TYPE_CHECKING:
     import submitit
@@ -28,7 +28,7 @@ ON_EVERY_GPU = ("compare", "merge")
 """Stages whose one process uses all GPUs of its node, for replicas of the model."""
 
 EXIT_WITH = "FTDIST_EXIT_WITH"
-"""Environment variable: pid and start ticks of the process with which a rank exits."""
+"""Environment variable: pid of the process with which a rank exits."""
 
 ATTEMPT = "FTDIST_ATTEMPT"
 """Environment variable: number of the attempt that a training rank belongs to."""
@@ -95,35 +95,32 @@ def submit_local(
         signal_delay_s=min(MAX_WARNING_S, timeout_s // 4),
         stderr_to_stdout=True,
     )
-    environment = rank_environment(cluster, gpus=len(gpus), inherited=os.environ)
+    variables = rank_environment(cluster)
     if attempt is None:
-        own = ProcessId.current()
-        environment[EXIT_WITH] = f"{own.pid} {own.start_ticks}"
+        variables[EXIT_WITH] = str(os.getpid())
     else:
-        environment[ATTEMPT] = str(attempt)
-    with _environment(environment), private_umask(private=private), _ignore_terminal_signals():
+        variables[ATTEMPT] = str(attempt)
+    sys.stdout.flush()
+    # A terminal sends SIGINT and SIGHUP to all its processes. submitit's controller would kill its
+    # ranks before they save; instead, ftdist handles the signals and asks the ranks to stop.
+    # Children inherit ignored signals until they install handlers of their own.
+    ignored = handled(signal.SIG_IGN, signal.SIGINT, signal.SIGHUP)
+    with environment(os.environ | variables), private_umask(private=private), ignored:
         job = executor.submit(function, str(run.root))
     return LocalJob(job=job, controller_pid=int(job.job_id), size=ranks)
 
 
-def rank_environment(
-    cluster: ClusterConfig, *, gpus: int, inherited: Mapping[str, str]
-) -> dict[str, str]:
-    """Environment variables of ranks on this machine, in addition to those of the caller.
+def rank_environment(cluster: ClusterConfig) -> dict[str, str]:
+    """Environment variables of ranks on this machine, in addition to those of this process."""
+    return common_environment(cluster) | cluster.env | import_path()
 
-    Args:
-        cluster: threads and device.
-        gpus: how many GPUs the ranks may use.
-        inherited: the environment of the caller.
-    """
-    variables = common_environment(cluster) | cluster.env
-    if cluster.device == "cpu" or gpus == 0:
-        variables["DS_ACCELERATOR"] = "cpu"
-    if not CHECKOUT.name.endswith("-packages"):
-        # Ranks run the code that submits, installed or not.
-        before = inherited.get("PYTHONPATH")
-        variables["PYTHONPATH"] = os.pathsep.join(filter(None, (*IMPORT_PATHS, before)))
-    return variables
+
+def import_path() -> dict[str, str]:
+    """PYTHONPATH for child processes: they run the code of this process, installed or not."""
+    if CHECKOUT.name.endswith("-packages"):
+        return {}
+    inherited = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": os.pathsep.join(filter(None, (*IMPORT_PATHS, inherited)))}
 
 
 def common_environment(cluster: ClusterConfig) -> dict[str, str]:
@@ -159,38 +156,30 @@ def visible_gpus() -> tuple[int, ...]:
 
 
 @contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Have only these environment variables within a `with` block."""
+    before = dict(os.environ)
+    os.environ.clear()
     os.environ.update(variables)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        os.environ.clear()
+        os.environ.update(before)
 
 
-@contextmanager
-def outside_any_job() -> Iterator[None]:
-    """Hide the SLURM variables of a surrounding job, except for SLURM_CONF.
+def outside_any_job() -> dict[str, str]:
+    """Our environment without variables of a surrounding SLURM job, except for SLURM_CONF.
 
-    Inside an interactive job they would override the options of a submitted script.
+    Inside an interactive job they would override the options of a submitted script, as would the
+    user's preferences for the output of SLURM's commands.
     """
-    hidden = {name: os.environ.pop(name) for name in list(os.environ) if is_job_variable(name)}
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)
-
-
-def is_job_variable(name: str) -> bool:
-    """Whether a variable describes a surrounding SLURM job, or the user's output preferences."""
-    own = name.startswith(
-        ("SLURM_", "SBATCH_", "SRUN_", "SALLOC_", "SQUEUE_", "SINFO_", "SACCT_", "SCANCEL_")
-    )
-    return own and name != "SLURM_CONF"
+    commands = ("SLURM_", "SBATCH_", "SRUN_", "SALLOC_", "SQUEUE_", "SINFO_", "SACCT_", "SCANCEL_")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name == "SLURM_CONF" or not name.startswith(commands)
+    }
 
 
 @contextmanager
@@ -204,21 +193,3 @@ def private_umask(*, private: bool) -> Iterator[None]:
         yield
     finally:
         os.umask(before)
-
-
-@contextmanager
-def _ignore_terminal_signals() -> Iterator[None]:
-    """Ignore SIGINT and SIGHUP in child processes started meanwhile.
-
-    A terminal sends both to all its processes. submitit's controller would kill its ranks before
-    they save; instead, ftdist handles the signals and asks the ranks to stop. Children inherit
-    ignored signals until they install handlers of their own.
-    """
-    sys.stdout.flush()
-    numbers = (signal.SIGINT, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

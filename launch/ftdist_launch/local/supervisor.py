@@ -1,14 +1,14 @@
 """Run attempts on this machine until the run is done or given up; and single-process stages."""
 
 import json
+import math
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from ftdist import __version__
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
 from ftdist.errors import FtdistError
@@ -16,20 +16,21 @@ from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
-from ftdist_launch import entrypoints as jobs
-from ftdist_launch.attempts import JobExit, finish_attempt, newest_step, start_attempt
-from ftdist_launch.code_snapshot import git_state
-from ftdist_launch.local.leftover_ranks import SINGLE_STAGES, refuse_leftover_ranks
-from ftdist_launch.local.monitor import (
-    SAVING,
-    InterruptCount,
-    abandon,
-    follow,
+from ftdist_launch import entrypoints
+from ftdist_launch.attempts import (
+    Finished,
+    JobExit,
+    finish_attempt,
+    newest_step,
+    record_request,
+    start_attempt,
+    start_stage,
 )
-from ftdist_launch.local.submit import CHECKOUT, private_umask, submit_local
+from ftdist_launch.local.leftover_ranks import STAGE_TIMEOUT_S, refuse_leftover_ranks
+from ftdist_launch.local.monitor import counted_interrupts, follow
+from ftdist_launch.local.submit import private_umask, submit_local
 from ftdist_launch.lock import run_lock
-from ftdist_launch.rank_failures import RankFailure
-from ftdist_launch.restart_policy import Outcome, decide
+from ftdist_launch.restart_policy import decide
 from ftdist_launch.slurm.run_jobs import refuse_queued
 
 
@@ -47,29 +48,6 @@ ProgressViewFactory = Callable[[Path], ProgressView]
 """Makes a view from the path of the log of rank 0."""
 
 
-class _NoProgressView:
-    """Shows nothing: the terminal is closed."""
-
-    def update(self) -> None:
-        return
-
-    def close(self) -> None:
-        return
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finished:
-    """How the work on a run ended."""
-
-    outcome: Outcome
-    exit_code: int
-    failure: RankFailure | None
-    step: int | None
-    """Of the newest checkpoint."""
-
-    num_stalled_attempts: int = 0
-
-
 @dataclass(frozen=True, kw_only=True)
 class Supervisor:
     """Starts the jobs of one run, one at a time, and monitors them."""
@@ -78,21 +56,8 @@ class Supervisor:
     config: RunConfig
     make_view: ProgressViewFactory
     log: LogFn
-    callables: Mapping[str, Callable[[str], None]]
-    """Entry points of ranks by stage."""
-
-    @classmethod
-    def for_run(
-        cls, run: RunDir, config: RunConfig, *, make_view: ProgressViewFactory, log: LogFn
-    ) -> "Supervisor":
-        """A supervisor for the entry points of `ftdist_launch.entrypoints`."""
-        callables = {
-            "train": jobs.train,
-            "export": jobs.export,
-            "compare": jobs.compare,
-            "merge": jobs.merge,
-        }
-        return cls(run=run, config=config, make_view=make_view, log=log, callables=callables)
+    jobs: Any = entrypoints
+    """Has, for each stage, the function that its ranks call."""
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -103,7 +68,7 @@ class Supervisor:
                 are still running.
         """
         private = self.config.run.private
-        with private_umask(private=private), run_lock(self.run, log=self.log):
+        with private_umask(private=private), run_lock(self.run):
             refuse_leftover_ranks(self.run)
             refuse_queued(self.run)
             yield
@@ -116,10 +81,8 @@ class Supervisor:
             requested_by: "train" or "resume".
         """
         run, limit = self.run, self.config.cluster.max_attempts_without_progress
-        run.append_event(
-            "run_requested", by=requested_by, version=__version__, git=git_state(CHECKOUT)
-        )
-        with InterruptCount.listening() as interrupts:
+        record_request(run, by=requested_by)
+        with counted_interrupts() as interrupts:
             while True:
                 number = start_attempt(run, self.config, plan)
                 job_exit = self._run_job(
@@ -129,37 +92,25 @@ class Supervisor:
                     interrupts=interrupts,
                     attempt=number,
                 )
-                stop_signal = interrupts.first
+                stop_signal = interrupts[0] if interrupts else None
                 if stop_signal is None and run.was_cancelled():
                     stop_signal = signal.SIGINT
-                verdict = finish_attempt(
+                finished = finish_attempt(
                     run, number, job_exit, stop_signal=stop_signal, limit=limit
                 )
-                decision = verdict.decision
-                if decision.outcome == "requeue" and stop_signal is None:
-                    self.log(_restart_message(job_exit, number=number, step=verdict.step))
-                    continue
-                return Finished(
-                    outcome=decision.outcome,
-                    exit_code=decision.exit_code,
-                    failure=job_exit.failure,
-                    step=verdict.step,
-                    num_stalled_attempts=verdict.num_stalled_attempts,
-                )
+                if finished.outcome != "requeue":
+                    return finished
+                self.log(_restart_message(finished, number=number))
 
     def once(self, stage: str) -> Finished:
         """Run a single-process stage once. Call it within `exclusive`."""
-        folder = self.run.attempts / stage
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in folder.glob("rank-*.json"):
-            path.unlink()
-        with InterruptCount.listening() as interrupts:
+        folder = start_stage(self.run, stage)
+        with counted_interrupts() as interrupts:
             job_exit = self._run_job(stage, folder=folder, ranks=1, interrupts=interrupts)
-            decision = decide(
-                job_exit.as_attempt(stop_signal=interrupts.first, progressed=False),
-                attempts_without_progress=0,
-                max_attempts_without_progress=1,
+            end = job_exit.as_attempt(
+                stop_signal=interrupts[0] if interrupts else None, progressed=False
             )
+        decision = decide(end, attempts_without_progress=0, max_attempts_without_progress=1)
         given_up = decision.outcome == "crash_loop"
         return Finished(
             outcome="failed" if given_up else decision.outcome,
@@ -174,12 +125,11 @@ class Supervisor:
         *,
         folder: Path,
         ranks: int,
-        interrupts: InterruptCount,
+        interrupts: Sequence[int],
         attempt: int | None = None,
     ) -> JobExit:
-        policy = SINGLE_STAGES.get(stage, SAVING)
         job = submit_local(
-            self.callables[stage],
+            getattr(self.jobs, stage),
             run=self.run,
             stage=stage,
             ranks=ranks,
@@ -187,14 +137,7 @@ class Supervisor:
             cluster=self.config.cluster,
             private=self.config.run.private,
         )
-        view: ProgressView
-        try:
-            view = self.make_view(job.log(0))
-        except OSError:
-            view = _NoProgressView()  # the job continues without a terminal
-        except BaseException:
-            abandon(job, folder=folder, policy=policy)
-            raise
+        view = self.make_view(job.log(0))
         try:
             return follow(
                 job,
@@ -202,7 +145,7 @@ class Supervisor:
                 interrupts=interrupts,
                 tick=view.update,
                 log=self.log,
-                policy=policy,
+                timeout_s=STAGE_TIMEOUT_S if attempt is None else math.inf,
             )
         finally:
             with suppress(OSError):
@@ -231,8 +174,8 @@ def damages(run: RunDir) -> list[str]:
     return [e["problem"] for e in run.read_events() if e.get("event") == "checkpoint_corrupt"]
 
 
-def _restart_message(job_exit: JobExit, *, number: int, step: int | None) -> str:
-    failure = job_exit.failure
+def _restart_message(finished: Finished, *, number: int) -> str:
+    failure, step = finished.failure, finished.step
     cause = "it stopped on request" if failure is None else failure.problem.rstrip(".")
     where = "from the start" if step is None else f"from step {step}"
     return f"Attempt {number} ended: {cause}. Starting attempt {number + 1} {where}."

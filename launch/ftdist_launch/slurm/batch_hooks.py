@@ -27,15 +27,14 @@ from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import CrashLoopError, FtdistError, RequeueError
 from ftdist.plan.plan import make_plan, read_model_info
 from ftdist.rundir import RunDir
-from ftdist_launch.attempts import AttemptVerdict, finish_attempt, start_attempt
+from ftdist_launch.attempts import Finished, finish_attempt, start_attempt, start_stage
 from ftdist_launch.code_snapshot import verify_snapshot
 from ftdist_launch.local.submit import ATTEMPT, visible_gpus
 from ftdist_launch.rank_failures import (
-    exit_path,
     exited_silently,
     first_failure,
+    read_exit_codes,
     read_failures,
-    read_json,
 )
 from ftdist_launch.restart_policy import NO_EXIT_FILE, attempts_without_progress
 from ftdist_launch.run_setup import read_plan, write_plan
@@ -76,17 +75,14 @@ def _begin(run: RunDir, stage: str) -> int:
         _record_stage_end(run, stage, code=RequeueError.exit_code, cause="It was cancelled.")
         return RequeueError.exit_code
     if stage != "train":
-        folder = run.attempts / stage
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in folder.glob("rank-*.json"):
-            path.unlink()
+        start_stage(run, stage)
         sys.stdout.write("0\n")
         return 0
     config = load_config(run.config)
-    verdict = _finish_interrupted_attempt(run, config)
-    if verdict is not None and verdict.decision.outcome != "requeue":
+    finished = _finish_interrupted_attempt(run, config)
+    if finished is not None and finished.outcome != "requeue":
         # The run was done, stopped or given up, but SLURM ended the script before `end` ran.
-        return verdict.decision.exit_code
+        return finished.exit_code
     num_stalled = attempts_without_progress(run.read_events())
     if num_stalled >= config.cluster.max_attempts_without_progress:
         raise CrashLoopError(
@@ -95,7 +91,7 @@ def _begin(run: RunDir, stage: str) -> int:
         )
     if run.newest_attempt() == 0:
         config = _resolve_device(run, config)
-    number = start_attempt(run, config, read_plan(run), **_job_fields(os.environ))
+    number = start_attempt(run, config, read_plan(run), **_job_fields())
     sys.stdout.write(f"{number}\n")
     return 0
 
@@ -125,29 +121,28 @@ def _resolve_device(run: RunDir, config: RunConfig) -> RunConfig:
     return config
 
 
-def _job_fields(environment: Mapping[str, str]) -> dict[str, Any]:
+def _job_fields() -> dict[str, Any]:
     """Fields of the event of an attempt that only jobs have."""
     from submitit.slurm.slurm import SlurmJobEnvironment
 
-    log = rank0_log(environment)
     return {
-        "job": job_label(environment),
-        "restarts": int(environment.get("SLURM_RESTART_COUNT", "0")),
+        "job": job_label(),
+        "restarts": int(os.environ.get("SLURM_RESTART_COUNT", "0")),
         "hosts": list(SlurmJobEnvironment().hostnames),
-        "partition": environment.get("SLURM_JOB_PARTITION"),
-        "account": environment.get("SLURM_JOB_ACCOUNT"),
-        "qos": environment.get("SLURM_JOB_QOS"),
-        "cluster": environment.get("SLURM_CLUSTER_NAME"),
-        "log_bytes": log.stat().st_size if log.exists() else 0,
+        "partition": os.environ.get("SLURM_JOB_PARTITION"),
+        "account": os.environ.get("SLURM_JOB_ACCOUNT"),
+        "qos": os.environ.get("SLURM_JOB_QOS"),
+        "cluster": os.environ.get("SLURM_CLUSTER_NAME"),
+        "log_bytes": rank0_log().stat().st_size if rank0_log().exists() else 0,
     }
 
 
-def rank0_log(environment: Mapping[str, str]) -> Path:
+def rank0_log() -> Path:
     """The log of rank 0, to which the batch script and `srun` write too."""
-    return Path(environment["FTDIST_LOGS"]) / f"{job_label(environment)}_0_log.out"
+    return Path(os.environ["FTDIST_LOGS"]) / f"{job_label()}_0_log.out"
 
 
-def _finish_interrupted_attempt(run: RunDir, config: RunConfig) -> AttemptVerdict | None:
+def _finish_interrupted_attempt(run: RunDir, config: RunConfig) -> Finished | None:
     """Judge the newest attempt if SLURM ended it together with its batch script."""
     started = _newest_start(run)
     ended = {e.get("attempt") for e in run.read_events() if e.get("event") == "attempt_finished"}
@@ -158,12 +153,11 @@ def _finish_interrupted_attempt(run: RunDir, config: RunConfig) -> AttemptVerdic
 
 def _slurm_cause(job: str) -> str | None:
     """Why SLURM ended the newest start of a job, from its accounting."""
+    states: list[str] = []
     with suppress(SlurmError):
-        ended = [
-            state for state in Queue().accounting([job]).get(job, []) if state in _SLURM_CAUSES
-        ]
-        return _SLURM_CAUSES[ended[-1]] if ended else None
-    return None
+        states = Queue().accounting([job]).get(job, [])
+    causes = [_SLURM_CAUSES[state] for state in states if state in _SLURM_CAUSES]
+    return causes[-1] if causes else None
 
 
 _SLURM_CAUSES = {
@@ -181,19 +175,17 @@ def _end_training(run: RunDir) -> int:
     if started["attempt"] != int(os.environ[ATTEMPT]):
         sys.stderr.write(f"Attempt {started['attempt']} has replaced this one.\n")
         return RequeueError.exit_code
-    decision = _finish(run, config, started).decision
-    if decision.outcome == "stopped":
-        # SLURM reads codes above 128 as signals.
+    finished = _finish(run, config, started)
+    if finished.outcome == "requeue":
+        _requeue(run)
+    if finished.outcome in ("requeue", "stopped"):  # SLURM reads codes above 128 as signals
         return RequeueError.exit_code
-    if decision.outcome != "requeue":
-        return decision.exit_code
-    _requeue(run, job_label(os.environ))
-    return RequeueError.exit_code
+    return finished.exit_code
 
 
-def _requeue(run: RunDir, job: str) -> None:
+def _requeue(run: RunDir) -> None:
     """Requeue this job and wait for SLURM to end it; record a refusal."""
-    queue = Queue()
+    queue, job = Queue(), job_label()
     try:
         queue.requeue(job)
     except SlurmError as error:
@@ -210,22 +202,21 @@ def _requeue(run: RunDir, job: str) -> None:
 
 def _end_stage(run: RunDir, stage: str, code: int) -> int:
     """Record how a single-process job ended; requeue it if it was preempted."""
-    folder, stopped = run.attempts / stage, RequeueError.exit_code
-    exit_file = read_json(exit_path(folder, 0))
-    code = code if exit_file is None else int(exit_file["exit_code"])
+    folder, stopped, log = run.attempts / stage, RequeueError.exit_code, rank0_log()
+    (recorded,) = read_exit_codes(folder, 1)
+    code = code if recorded is None else recorded
     failure = first_failure(read_failures(folder))
-    was_cancelled = run.was_cancelled(stage) or ended_by_hand(rank0_log(os.environ), 0)
-    if code in (0, stopped) or failure is not None:
-        cause = None if failure is None else failure.problem
-    elif was_cancelled:
-        code, cause = stopped, None
-    else:
-        log = rank0_log(os.environ)
-        cause = exited_silently(0, time=time.time(), out_of_memory=False, log=log).problem
+    was_cancelled = run.was_cancelled(stage) or ended_by_hand(log, 0)
+    if failure is None and code not in (0, stopped):
+        if was_cancelled:
+            code = stopped
+        else:
+            failure = exited_silently(0, time=time.time(), log=log)
     if code == stopped and not was_cancelled and _may_restart(run, stage):
-        run.append_event("stage_interrupted", stage=stage, job=job_label(os.environ))
-        _requeue(run, job_label(os.environ))
+        run.append_event("stage_interrupted", stage=stage, job=job_label())
+        _requeue(run)
         return code
+    cause = None if failure is None else failure.problem
     if code == stopped:
         cause = "It was cancelled." if was_cancelled else "It was stopped too often."
     _record_stage_end(run, stage, code=code, cause=cause)
@@ -234,7 +225,7 @@ def _end_stage(run: RunDir, stage: str, code: int) -> int:
 
 def _may_restart(run: RunDir, stage: str) -> bool:
     """Whether a stage that was stopped may start again: it was not stopped too often yet."""
-    own = {"event": "stage_interrupted", "stage": stage, "job": job_label(os.environ)}
+    own = {"event": "stage_interrupted", "stage": stage, "job": job_label()}
     num_stops = sum(own.items() <= event.items() for event in run.read_events())
     return num_stops + 1 < _cluster_of(run).max_attempts_without_progress
 
@@ -248,38 +239,36 @@ def _cluster_of(run: RunDir) -> ClusterConfig:
 
 
 def _record_stage_end(run: RunDir, stage: str, *, code: int, cause: str | None) -> None:
-    """Record how a stage ended."""
-    job = job_label(os.environ)
-    run.append_event("stage_finished", stage=stage, job=job, exit_code=code, cause=cause)
+    run.append_event("stage_finished", stage=stage, job=job_label(), exit_code=code, cause=cause)
 
 
 def _finish(
     run: RunDir, config: RunConfig, started: Mapping[str, Any], *, slurm_cause: str | None = None
-) -> AttemptVerdict:
+) -> Finished:
     """Judge an attempt and record its end."""
-    number, log, log_start = started["attempt"], rank0_log(os.environ), started["log_bytes"]
+    number, log, log_start = started["attempt"], rank0_log(), started["log_bytes"]
     job_exit = read_job_exit(
         run.attempt(number), ranks=started["world_size"], log=log, log_start=log_start
     )
     was_cancelled = run.was_cancelled() or ended_by_hand(log, log_start)
     failure = job_exit.failure
     if failure is not None and failure.cause == NO_EXIT_FILE:
-        if slurm_cause is not None:
-            failure = dataclasses.replace(failure, problem=slurm_cause)
         if was_cancelled:
             failure = None  # it was killed on request
+        elif slurm_cause is not None:
+            failure = dataclasses.replace(failure, problem=slurm_cause)
         job_exit = dataclasses.replace(job_exit, failure=failure)
-    verdict = finish_attempt(
+    finished = finish_attempt(
         run,
         number,
         job_exit,
         stop_signal=signal.SIGINT if was_cancelled else None,
         limit=config.cluster.max_attempts_without_progress,
     )
-    sys.stderr.write(f"Attempt {number}: {verdict.decision.outcome}.\n")
+    sys.stderr.write(f"Attempt {number}: {finished.outcome}.\n")
     if failure is not None:
         sys.stderr.write(f"{failure.problem}\nTo fix: {failure.remedy}\n")
-    return verdict
+    return finished
 
 
 def _newest_start(run: RunDir) -> dict[str, Any] | None:

@@ -1,13 +1,12 @@
 """Query and control SLURM through its commands, each with a timeout."""
 
-import os
 import re
 import subprocess
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ftdist.errors import FtdistError
-from ftdist_launch.local.submit import is_job_variable
+from ftdist_launch.local.submit import outside_any_job
 
 TIMEOUT_S = 30.0
 """Timeout of a SLURM command; a busy controller answers within a few seconds."""
@@ -204,7 +203,7 @@ class Queue:
                 text=True,
                 errors="replace",
                 timeout=self.timeout_s,
-                env={k: v for k, v in os.environ.items() if not is_job_variable(k)},
+                env=outside_any_job(),
                 check=False,
             )
         except FileNotFoundError:

@@ -1,13 +1,10 @@
 """The queued jobs of a run, and checks against running or submitting it twice."""
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from ftdist.errors import ConfigError
-from ftdist.io.progress import LogFn
 from ftdist.rundir import RunDir
-from ftdist_launch.lock import run_lock
 from ftdist_launch.slurm.client import Queue, QueuedJob
 from ftdist_launch.slurm.sbatch import Stage
 
@@ -45,10 +42,10 @@ def refuse_second_job(stage: Stage, run: RunDir, *, queue: Queue) -> None:
     """
     jobs = queued_jobs_of(run, stages=(stage,), queue=queue)
     if jobs:
+        cancel = f"ftdist cancel {run.cli_name}" if stage == "train" else f"scancel {jobs[0]}"
         raise ConfigError(
             f"Run {run.name} is already in the queue for stage {stage}, as job {jobs[0]}.",
-            remedy=f"wait for it (`ftdist status {run.cli_name}`), or cancel it: "
-            f"`scancel {jobs[0]}`.",
+            remedy=f"wait for it (`ftdist status {run.cli_name}`), or cancel it: `{cancel}`.",
         )
 
 
@@ -68,22 +65,3 @@ def refuse_queued(run: RunDir) -> None:
             remedy=f"wait for them (`ftdist status {run.cli_name}`), or cancel them with "
             f"`ftdist cancel {run.cli_name}` first.",
         )
-
-
-@contextmanager
-def exclusive(run: RunDir, *, queue: Queue, log: LogFn) -> Iterator[None]:
-    """Hold the lock of a run while its only training job is submitted.
-
-    Raises:
-        ConfigError: a training job is waiting or running, or another process holds the lock.
-        SlurmError: SLURM is unavailable.
-    """
-    with run_lock(run, log=log):
-        jobs = queued_jobs_of(run, stages=("train",), queue=queue)
-        if jobs:
-            raise ConfigError(
-                f"Run {run.name} is already in the queue, as job {', '.join(jobs)}.",
-                remedy=f"watch it with `ftdist status {run.cli_name}`, or cancel it with "
-                f"`ftdist cancel {run.cli_name}` first.",
-            )
-        yield

@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -57,11 +56,6 @@ class JobRequest:
         return self.stage == "train"
 
     @property
-    def is_curation(self) -> bool:
-        """Whether the job curates a library, and does not belong to a run."""
-        return self.stage == "curate"
-
-    @property
     def folder(self) -> Path:
         """Folder of submitit's files and of the logs."""
         first = self.runs[0]
@@ -101,7 +95,7 @@ def parameters(request: JobRequest) -> dict[str, Any]:
     # A single process gets the cores of all tasks of a node.
     cores = cluster.threads * (1 if request.is_training else cluster.tasks_per_node)
     # Paths of a curation are relative to where it was submitted.
-    working_dir = Path.cwd() if request.is_curation else request.runs[0].root
+    working_dir = Path.cwd() if request.stage == "curate" else request.runs[0].root
     options: dict[str, Any] = {"requeue": True, "chdir": safe_path(working_dir)}
     if request.after:
         # Else a job whose dependency failed would wait forever.
@@ -163,7 +157,7 @@ def setup(request: JobRequest) -> list[str]:
         *lines,
         # The ranks handle SIGTERM; the script waits for them.
         "trap : TERM",
-        f'FTDIST_ATTEMPT="$({_batch(request, "begin")})" || exit $?',
+        f'FTDIST_ATTEMPT="$({_hook(request, "begin")})" || exit $?',
         '[ -n "$FTDIST_ATTEMPT" ] || exit 0',
         "export FTDIST_ATTEMPT",
     ]
@@ -171,7 +165,7 @@ def setup(request: JobRequest) -> list[str]:
 
 def teardown(request: JobRequest) -> list[str]:
     """Lines of the script after `srun`: the `end` hook."""
-    return ["ftdist_code=$?", f'exec {_batch(request, "end")} "$ftdist_code"']
+    return ["ftdist_code=$?", f'exec {_hook(request, "end")} "$ftdist_code"']
 
 
 def srun_arguments(request: JobRequest) -> list[str]:
@@ -200,28 +194,26 @@ def environment(request: JobRequest) -> dict[str, str]:
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
     }
     if cluster.network_interface is not None:
-        variables |= {
-            "NCCL_SOCKET_IFNAME": cluster.network_interface,
-            "GLOO_SOCKET_IFNAME": cluster.network_interface,
-        }
+        names = ("NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME")
+        variables |= dict.fromkeys(names, cluster.network_interface)
     for name, value in cluster.env.items():
         if not ENVIRONMENT_NAME.fullmatch(name) or not value.isprintable():
             raise ConfigError(
                 f"cluster.env.{name} is not allowed in a batch script.",
                 remedy="use letters, digits and underscores in its name, and a one-line value.",
             )
-        variables[name] = value
-    return variables
+    return variables | cluster.env
 
 
-def script(request: JobRequest, *, function: Callable[[str], None]) -> str:
+def script(request: JobRequest) -> str:
     """The sbatch script as submitit writes it.
 
     Raises:
         ConfigError: a path or an environment variable is not allowed in a script.
     """
     executor = executor_of(request)
-    assert function.__module__ == "ftdist_launch.entrypoints", "jobs run entry points only"
+    if len(request.runs) > 1:
+        executor.parameters["map_count"] = len(request.runs)
     # submitit has no public function for the text.
     text: str = executor._make_submission_file_text(executor._submitit_command_str, "")
     return text
@@ -235,12 +227,9 @@ def executor_of(request: JobRequest) -> Any:
     """
     import submitit
 
-    python = safe_path(Path(request.cluster.python or sys.executable))
     safe_path(request.folder)
-    executor = submitit.SlurmExecutor(folder=request.folder, python=shlex.quote(python))
+    executor = submitit.SlurmExecutor(folder=request.folder, python=_python(request))
     executor.update_parameters(**parameters(request))
-    if len(request.runs) > 1:
-        executor.parameters["map_count"] = len(request.runs)
     return executor
 
 
@@ -258,25 +247,28 @@ def safe_path(path: Path) -> str:
     return str(path)
 
 
-def job_label(environment: Mapping[str, str]) -> str:
+def job_label() -> str:
     """The number of this job, such as `12`, or `12_3` for a task of an array."""
-    array = environment.get("SLURM_ARRAY_JOB_ID")
+    array = os.environ.get("SLURM_ARRAY_JOB_ID")
     if array:
-        return f"{array}_{environment['SLURM_ARRAY_TASK_ID']}"
-    return environment.get("SLURM_JOB_ID", "")
+        return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+    return os.environ.get("SLURM_JOB_ID", "")
 
 
-def _batch(request: JobRequest, verb: str) -> str:
-    python = shlex.quote(safe_path(Path(request.cluster.python or sys.executable)))
-    return f'{python} -m ftdist_launch.slurm.batch_hooks {verb} {request.stage} "$FTDIST_RUN"'
+def _python(request: JobRequest) -> str:
+    return shlex.quote(safe_path(Path(request.cluster.python or sys.executable)))
+
+
+def _hook(request: JobRequest, name: str) -> str:
+    module = "ftdist_launch.slurm.batch_hooks"
+    return f'{_python(request)} -m {module} {name} {request.stage} "$FTDIST_RUN"'
 
 
 def _partition(request: JobRequest) -> str | None:
     cluster = request.cluster
-    if request.gpus_per_node or cluster.cpu_partition is None:
+    if request.gpus_per_node or request.is_training:  # training stays there, even without GPUs
         return cluster.partition
-    # Training stays on its partition, even without GPUs.
-    return cluster.partition if request.is_training else cluster.cpu_partition
+    return cluster.cpu_partition or cluster.partition
 
 
 def _dependency(request: JobRequest) -> str | None:

@@ -1,11 +1,10 @@
 """Submit runs to SLURM: make the run directory, submit its jobs and record them."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ftdist import __version__
 from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError
@@ -13,23 +12,16 @@ from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
-from ftdist_launch import entrypoints as jobs
-from ftdist_launch.code_snapshot import git_state, take_snapshot
-from ftdist_launch.local.submit import CHECKOUT, outside_any_job, private_umask
+from ftdist_launch import entrypoints
+from ftdist_launch.attempts import record_request
+from ftdist_launch.code_snapshot import take_snapshot
+from ftdist_launch.local.submit import environment, outside_any_job, private_umask
 from ftdist_launch.preflight import check_run, raise_together, run_dir
-from ftdist_launch.run_setup import resolve_paths, write_plan
+from ftdist_launch.run_setup import make_run_dir, resolve_paths, write_plan
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.preflight import cluster_problems, disk_problems, with_resources
-from ftdist_launch.slurm.run_jobs import queued_jobs, refuse_second_job
+from ftdist_launch.slurm.run_jobs import queued_jobs
 from ftdist_launch.slurm.sbatch import JobRequest, Stage, executor_of, gpus_of, script
-
-FUNCTIONS: dict[Stage, Callable[[str], None]] = {
-    "prepare": jobs.prepare,
-    "train": jobs.train,
-    "export": jobs.export,
-    "compare": jobs.compare,
-    "merge": jobs.merge,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +91,8 @@ def submit(requests: Sequence[SubmitRequest], *, sweep: str | None, queue: Queue
     with private_umask(private=config.run.private):
         try:
             for each in requests:
-                runs = (*runs, _make_run_dir(each))
+                runs = (*runs, make_run_dir(each.config, overrides=each.overrides))
+                record_request(runs[-1], by="submit", code=take_snapshot(runs[-1]))
             # Each task of an array depends on its own preparation only.
             prepared = _submit("prepare", config, runs=runs, name=name, sweep=sweep)
             after = tuple(prepared)
@@ -134,7 +127,7 @@ def submit_again(run: RunDir, config: RunConfig, plan: Plan | None, *, queue: Qu
     before = run.config.read_text(encoding="utf-8")
     with private_umask(private=config.run.private):
         _update_code(run, queue=queue)
-        run.append_event("run_requested", by="resume", version=__version__, git=git_state(CHECKOUT))
+        record_request(run, by="resume")
         after: tuple[str, ...] = ()
         try:
             if plan is None:
@@ -162,7 +155,6 @@ def submit_stage(
     Raises:
         FtdistError: SLURM rejected the job, or the disk is full.
     """
-    refuse_second_job(stage, run, queue=queue)
     with private_umask(private=config.run.private):
         _update_code(run, queue=queue)
         return _submit(stage, config, runs=(run,), name=run.name, after=tuple(after))[0]
@@ -170,22 +162,7 @@ def submit_stage(
 
 def dry_run(config: RunConfig) -> str:
     """The batch script of a run's training; nothing is submitted or written."""
-    return script(_request("train", config), function=jobs.train)
-
-
-def _make_run_dir(request: SubmitRequest) -> RunDir:
-    """Make a run directory with a code snapshot; the config is written last, and makes it a run."""
-    config = request.config
-    run = run_dir(config)
-    with private_umask(private=config.run.private):
-        run.create(private=config.run.private)
-        write_whole(run.overrides, "".join(f"{line}\n" for line in request.overrides))
-        digest = take_snapshot(run)
-        write_whole(run.config, dump_config(config))
-        run.append_event(
-            "run_requested", by="submit", version=__version__, code=digest, git=git_state(CHECKOUT)
-        )
-    return run
+    return script(_request("train", config, runs=(run_dir(config),), name=config.run.name))
 
 
 def _update_code(run: RunDir, *, queue: Queue) -> None:
@@ -198,20 +175,18 @@ def _request(
     stage: Stage,
     config: RunConfig,
     *,
-    runs: tuple[RunDir, ...] = (),
-    name: str = "",
+    runs: tuple[RunDir, ...],
+    name: str,
     after: tuple[str, ...] = (),
 ) -> JobRequest:
-    cluster = config.cluster
-    runs = runs or (run_dir(config),)
     return JobRequest(
         stage=stage,
         runs=runs,
-        cluster=cluster,
+        cluster=config.cluster,
         private=config.run.private,
-        gpus_per_node=gpus_of(stage, cluster, copies=config.eval.num_replicas),
+        gpus_per_node=gpus_of(stage, config.cluster, copies=config.eval.num_replicas),
         after=after,
-        name=name or runs[0].name,
+        name=name,
     )
 
 
@@ -225,28 +200,8 @@ def _submit(
     sweep: str | None = None,
 ) -> list[str]:
     """Submit one job or array, and record it in each of its runs."""
-    from submitit.core.utils import FailedJobError
-
     request = _request(stage, config, runs=runs, name=name, after=after)
-    executor = executor_of(request)
-    request.folder.mkdir(parents=True, exist_ok=True)
-    if len(runs) > 1:
-        write_whole(request.runs_file, "".join(f"{run.root}\n" for run in runs))
-        executor.parameters.pop("map_count", None)  # map_array sets it
-    try:
-        with outside_any_job():
-            function = FUNCTIONS[stage]
-            if len(runs) == 1:
-                submitted = [executor.submit(function, str(runs[0].root))]
-            else:
-                submitted = executor.map_array(function, [str(run.root) for run in runs])
-    except (FailedJobError, OSError) as error:
-        message = " ".join(str(error).split())[-500:]
-        raise SlurmError(
-            f"SLURM rejected the job: {message}",
-            remedy="fix what it names, then submit again; the job is not in the queue.",
-        ) from error
-    numbers = [str(job.job_id) for job in submitted]
+    numbers = submit_request(request)
     for index, (run, number) in enumerate(zip(runs, numbers, strict=True)):
         run.append_event(
             "job_submitted",
@@ -259,3 +214,32 @@ def _submit(
             **({} if sweep is None else {"sweep": sweep}),
         )
     return numbers
+
+
+def submit_request(request: JobRequest) -> list[str]:
+    """Submit one job or array, whose ranks call the entry point of its stage.
+
+    Returns:
+        The job numbers.
+
+    Raises:
+        SlurmError: SLURM rejected it.
+    """
+    from submitit.core.utils import FailedJobError
+
+    executor, function = executor_of(request), getattr(entrypoints, request.stage)
+    request.folder.mkdir(parents=True, exist_ok=True)
+    roots = [str(run.root) for run in request.runs]
+    try:
+        with environment(outside_any_job()):
+            if len(roots) == 1:
+                submitted = [executor.submit(function, *roots)]
+            else:
+                write_whole(request.runs_file, "".join(f"{root}\n" for root in roots))
+                submitted = executor.map_array(function, roots)
+    except (FailedJobError, OSError) as error:
+        raise SlurmError(
+            f"SLURM rejected the job: {' '.join(str(error).split())[-500:]}",
+            remedy="fix what it names, then submit again; the job is not in the queue.",
+        ) from error
+    return [str(job.job_id) for job in submitted]

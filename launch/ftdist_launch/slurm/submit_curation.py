@@ -17,11 +17,11 @@ from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import ConfigError
 from ftdist.io.jsonl import write_whole
 from ftdist.rundir import RunDir
-from ftdist_launch import entrypoints as jobs
 from ftdist_launch.code_snapshot import take_snapshot
-from ftdist_launch.local.submit import outside_any_job, private_umask
-from ftdist_launch.slurm.client import Queue, SlurmError
-from ftdist_launch.slurm.sbatch import CURATION, JobRequest, executor_of, gpus_of, script
+from ftdist_launch.local.submit import private_umask
+from ftdist_launch.slurm.client import Queue
+from ftdist_launch.slurm.sbatch import CURATION, JobRequest, gpus_of, script
+from ftdist_launch.slurm.submit import submit_request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +40,6 @@ def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
         SlurmError: SLURM rejects the job.
         StorageError: its files cannot be written.
     """
-    from submitit.core.utils import FailedJobError
-
     if not shutil.which("sbatch"):
         raise ConfigError(
             "cluster.executor=slurm, but sbatch cannot be found on this machine.",
@@ -58,21 +56,12 @@ def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
         gpus_per_node=gpus_of("curate", config.cluster),
         name=name,
     )
-    queue.check_script(script(request, function=jobs.curate))
+    queue.check_script(script(request))
     with private_umask(private=config.library.private):
-        for folder in (request.folder, work.attempts / "curate"):
-            folder.mkdir(parents=True, exist_ok=True)
+        (work.attempts / "curate").mkdir(parents=True, exist_ok=True)
         take_snapshot(work)
         write_whole(work.root / CURATION, json.dumps(dataclasses.asdict(config)))
-        try:
-            with outside_any_job():
-                submitted = executor_of(request).submit(jobs.curate, str(work.root))
-        except (FailedJobError, OSError) as error:
-            raise SlurmError(
-                f"SLURM rejected the job: {' '.join(str(error).split())[-500:]}",
-                remedy="correct the setting that it names, then submit again; nothing was queued.",
-            ) from error
-    job = str(submitted.job_id)
+        (job,) = submit_request(request)
     write_whole(work.root / "job.txt", job + "\n")
     return SubmittedCuration(job=job, log=request.folder / f"{job}_0_log.out")
 

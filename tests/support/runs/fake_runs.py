@@ -1,11 +1,12 @@
 """Runs that are launched without a model: config, plan and directory."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ftdist_launch.rank_failures import exit_path, start_path
+from ftdist_launch.rank_failures import rank_file
 from ftdist_launch.rank_process import RankInfo, rank_process
 
 from ftdist.config.compose import compose
@@ -70,11 +71,11 @@ def launched_run(folder: Path) -> RunDir:
 
 def leave(folder: Path, rank: int, code: int) -> None:
     """A rank that started in this attempt and ended with this exit code."""
-    start_path(folder, rank).write_text("{}")
-    exit_path(folder, rank).write_text(json.dumps({"exit_code": code}))
+    rank_file(folder, rank, "start.json").write_text("{}")
+    rank_file(folder, rank, "exit.json").write_text(json.dumps({"exit_code": code}))
 
 
 def run_rank(folder: Path, body: Callable[[RankInfo], int]) -> None:
     """Call `body`, which returns the exit code, as one rank."""
     with rank_process(folder) as rank:
-        rank.exit_code = body(rank.info)
+        sys.exit(body(rank))

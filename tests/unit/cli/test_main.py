@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ftdist_launch.local.supervisor import Finished
+from ftdist_launch.attempts import Finished
 from ftdist_launch.rank_failures import RankFailure
 from rich.console import Console
 

@@ -196,7 +196,7 @@ def test_without_runs_it_shows_how_to_start_one(runs_root: Path, capsys: Capture
 
 def test_a_run_whose_lock_is_held_is_running(runs_root: Path, capsys: Captured) -> None:
     run = make_run(runs_root / "r", attempt_started(1, job=None))
-    with run_lock(run, log=print):
+    with run_lock(run):
         assert cli.main(["status", "r"]) == 0
     assert capsys.readouterr().out.startswith("Run r: running on n1 (attempt 1).\n")
 

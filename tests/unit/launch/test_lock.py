@@ -2,11 +2,13 @@
 
 import json
 import os
-import socket
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from ftdist_launch.lock import _unlink_stale, is_held, run_lock
+from ftdist_launch.lock import is_held, run_lock
 
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
@@ -19,40 +21,70 @@ def run(tmp_path: Path) -> RunDir:
 
 
 def test_a_second_writer_is_refused_while_the_first_is_alive(run: RunDir) -> None:
-    with run_lock(run, log=print):
+    with run_lock(run):
         assert is_held(run)
-        with (
-            pytest.raises(ConfigError, match=f"process {os.getpid()} on"),
-            run_lock(run, log=print),
-        ):
+        with pytest.raises(ConfigError, match=f"process {os.getpid()} on"), run_lock(run):
             pass
-    assert not run.lock.exists()
+        assert is_held(run)
     assert not is_held(run)
+    with run_lock(run):
+        pass
 
 
-def test_lock_of_a_dead_process_is_taken_over_and_logged(run: RunDir) -> None:
-    # This pid lives, but it started at another time: it is not the process that held the lock.
-    holder = {"host": socket.gethostname(), "pid": os.getpid(), "start_ticks": 1}
-    run.lock.write_text(json.dumps(holder))
-    messages: list[str] = []
-    with run_lock(run, log=messages.append):
-        assert json.loads(run.lock.read_text())["start_ticks"] != 1
-    assert messages == [f"Taking over the lock of run r: process {os.getpid()} has ended."]
+_HOLDER = """
+import sys, time
+from pathlib import Path
+from ftdist.rundir import RunDir
+from ftdist_launch.lock import run_lock
+
+with run_lock(RunDir(Path(sys.argv[1]))):
+    print("held", flush=True)
+    time.sleep(60)
+"""
 
 
-def test_a_slower_takeover_leaves_the_new_lock(run: RunDir) -> None:
-    dead = {"host": socket.gethostname(), "pid": os.getpid(), "start_ticks": 1}
-    run.lock.write_text(json.dumps(dead))
-    assert _unlink_stale(run, dead)
-    run.lock.write_text(json.dumps(dead | {"start_ticks": 2}))
-    assert not _unlink_stale(run, dead)
-    assert json.loads(run.lock.read_text())["start_ticks"] == 2
+def test_the_lock_of_a_killed_process_is_free(run: RunDir) -> None:
+    words = [sys.executable, "-c", _HOLDER, str(run.root)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert is_held(run)
+        with pytest.raises(ConfigError, match=f"process {holder.pid} on"), run_lock(run):
+            pass
+        holder.send_signal(signal.SIGKILL)
+    assert json.loads(run.lock.read_text())["pid"] == holder.pid
+    assert not is_held(run)
+    with run_lock(run):
+        assert json.loads(run.lock.read_text())["pid"] == os.getpid()
 
 
-@pytest.mark.parametrize("text", ['{"host": "elsewhere", "pid": 1, "start_ticks": 1}', "garbage"])
-def test_lock_of_another_machine_or_unreadable_is_respected(run: RunDir, text: str) -> None:
+def test_a_look_at_the_lock_does_not_take_it(run: RunDir) -> None:
+    with run_lock(run):
+        pass
+    with run.lock.open() as file:
+        assert not is_held(run)
+        assert file.read() == ""
+
+
+def test_the_lock_of_another_machine_is_respected(run: RunDir) -> None:
+    text = '{"host": "elsewhere", "pid": 1}'
     run.lock.write_text(text)
-    with pytest.raises(ConfigError) as caught, run_lock(run, log=print):
+    assert is_held(run)
+    with pytest.raises(ConfigError) as caught, run_lock(run):
         pass
     assert str(run.lock) in caught.value.remedy
     assert run.lock.read_text() == text
+
+
+def test_a_file_system_without_locks_goes_by_the_holders_name(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("ftdist_launch.lock.fcntl.flock", refuse)
+    with run_lock(run):
+        assert is_held(run)
+        with pytest.raises(ConfigError, match="is locked by"), run_lock(run):
+            pass
+    assert not is_held(run)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ftdist_launch.preflight import context_problems, measure_problems, model_problems
-from ftdist_launch.run_setup import PlannedRun, make_run_dir
+from ftdist_launch.run_setup import make_run_dir
 
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import load_config
@@ -149,6 +149,6 @@ def test_a_run_keeps_the_dtype_that_its_plan_resolved(tmp_path: Path) -> None:
     )
     library = PackedDatasetInfo(path="/k", key="k", sources=(source,))
     plan = make_plan(config, model=model, library=library, device="cuda")
-    run = make_run_dir(PlannedRun(config=config, plan=plan), overrides=[])
+    run = make_run_dir(config, overrides=[], plan=plan)
     assert config.model.dtype == "auto"
     assert load_config(run.config).model.dtype == "bfloat16"

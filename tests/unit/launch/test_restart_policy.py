@@ -126,7 +126,6 @@ def test_only_echoes_mean_that_ranks_lost_each_other() -> None:
     assert first_failure([]) is None
 
 
-def test_the_first_failure_of_a_rank_is_kept(tmp_path: Path) -> None:
-    write_failure(tmp_path, failure(0, 1.0, "first"))
-    write_failure(tmp_path, failure(0, 2.0, "second"))
-    assert [failure.problem for failure in read_failures(tmp_path)] == ["first"]
+def test_a_failure_is_read_as_it_was_written(tmp_path: Path) -> None:
+    write_failure(tmp_path, failure(1, 2.0, "The disk is full."))
+    assert read_failures(tmp_path) == [failure(1, 2.0, "The disk is full.")]

@@ -10,14 +10,16 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 from ftdist_launch.local import leftover_ranks
-from ftdist_launch.local.leftover_ranks import SINGLE_STAGES, refuse_leftover_ranks
-from ftdist_launch.local.monitor import StopPolicy
-from ftdist_launch.local.processes import ProcessId, children_of
+from ftdist_launch.local import supervisor as supervisor_module
+from ftdist_launch.local.leftover_ranks import refuse_leftover_ranks
+from ftdist_launch.local.processes import children_of, find_process, is_alive, send, started_s
 from ftdist_launch.local.supervisor import Supervisor
-from ftdist_launch.rank_failures import exit_path, start_path
+from ftdist_launch.rank_failures import rank_file
 from ftdist_launch.rank_process import RankInfo
 from ftdist_launch.run_setup import output_problems
 
@@ -96,16 +98,15 @@ def supervisor(
         config=some_config(),
         make_view=lambda _: _FakeView(act),
         log=messages.append,
-        callables={"compare": function, "train": function},
+        jobs=SimpleNamespace(compare=function, train=function),
     )
 
 
 def test_a_batch_in_native_code_is_killed_soon_after_the_first_interrupt(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert {policy.timeout_s for policy in SINGLE_STAGES.values()} == {10.0}
-    quick = StopPolicy.without_saving("the comparison", timeout_s=1.0)
-    monkeypatch.setitem(SINGLE_STAGES, "compare", quick)
+    assert leftover_ranks.STAGE_TIMEOUT_S == 10.0
+    monkeypatch.setattr(supervisor_module, "STAGE_TIMEOUT_S", 1.0)
     messages: list[str] = []
     asked: list[float] = []
 
@@ -120,8 +121,8 @@ def test_a_batch_in_native_code_is_killed_soon_after_the_first_interrupt(
     assert time.monotonic() - asked[0] < 15
     assert (finished.outcome, finished.exit_code, finished.failure) == ("stopped", 143, None)
     assert messages == [
-        "Stopping the comparison within 1 second. Interrupt again to kill it.",
-        "It did not stop within 1 second: killing it.",
+        "Stopping within 1 s. Interrupt again to kill it.",
+        "No stop within 1 s: killing the ranks.",
     ]
     refuse_leftover_ranks(run)
 
@@ -138,7 +139,7 @@ def test_a_stage_that_handles_signals_cleans_up_and_is_not_killed(run: RunDir) -
         finished = watched.once("compare")
     assert (finished.outcome, finished.exit_code) == ("stopped", 130)
     assert (run.root / TIDY).exists()
-    assert messages == ["Stopping the comparison within 10 seconds. Interrupt again to kill it."]
+    assert messages == ["Stopping within 10 s. Interrupt again to kill it."]
 
 
 _SUPERVISE = (
@@ -160,16 +161,18 @@ def work_alone(run: RunDir, name: str) -> None:
             watched.once("compare")
 
 
-def orphaned(run: RunDir, function: Callable[[str], None], *, folder: str) -> ProcessId:
+def orphaned(run: RunDir, function: Callable[[str], None], *, folder: str) -> psutil.Process:
     """A rank whose `ftdist` was killed."""
     words = [sys.executable, "-c", _SUPERVISE, str(run.root), function.__name__]
     with subprocess.Popen(words) as starter:
         _wait_for((run.root / READY).exists)
         (controller,) = children_of(starter.pid)
         starter.kill()
-    started = json.loads(start_path(run.attempts / folder, 0).read_text())
-    assert controller.alive
-    return ProcessId(pid=started["pid"], start_ticks=started["start_ticks"])
+    start = json.loads(rank_file(run.attempts / folder, 0, "start.json").read_text())
+    assert is_alive(controller)
+    rank = find_process(start["pid"], started=start["started_s"])
+    assert rank is not None
+    return rank
 
 
 def _wait_for(met: Callable[[], bool], *, within_s: float = 40.0) -> None:
@@ -186,10 +189,10 @@ def test_a_stage_ends_when_its_ftdist_is_killed(
     rank = orphaned(run, function, folder="compare")
     try:
         refuse_leftover_ranks(run)  # waits
-        assert not rank.alive
+        assert not is_alive(rank)
         assert (run.root / TIDY).exists() is (function is in_python)
     finally:
-        rank.send(signal.SIGKILL)
+        send(signal.SIGKILL, rank)
 
 
 def test_training_continues_when_its_ftdist_is_killed(run: RunDir) -> None:
@@ -205,23 +208,22 @@ def test_training_continues_when_its_ftdist_is_killed(run: RunDir) -> None:
         assert caught.value.remedy == (
             f"let it save and exit with `kill -USR2 {rank.pid}`, then retry."
         )
-        rank.send(signal.SIGUSR2)
-        _wait_for(lambda: not rank.alive)
+        send(signal.SIGUSR2, rank)
+        _wait_for(lambda: not is_alive(rank))
     finally:
-        rank.send(signal.SIGKILL)
+        send(signal.SIGKILL, rank)
 
 
 def test_a_leftover_single_stage_may_be_killed(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leftover_ranks, "LEFTOVER_S", 0.5)
+    monkeypatch.setattr(leftover_ranks, "STAGE_TIMEOUT_S", 0.5)
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as rank:
-        own = ProcessId.from_pid(rank.pid)
-        assert own is not None
+        own = psutil.Process(rank.pid)
         folder = run.attempts / "merge"
         folder.mkdir()
-        started = {"host": socket.gethostname(), "pid": own.pid, "start_ticks": own.start_ticks}
-        start_path(folder, 0).write_text(json.dumps(started))
+        start = {"host": socket.gethostname(), "pid": own.pid, "started_s": started_s(own)}
+        rank_file(folder, 0, "start.json").write_text(json.dumps(start))
         with pytest.raises(ConfigError) as caught:
             refuse_leftover_ranks(run)
         rank.kill()
@@ -261,7 +263,7 @@ def test_a_second_stop_signal_does_not_interrupt_the_shutdown(
         _wait_for((tmp_path / READY).exists)
         if works_s:
             rank.send_signal(signal.SIGUSR2)
-        _wait_for(exit_path(tmp_path, 0).exists)
+        _wait_for(rank_file(tmp_path, 0, "exit.json").exists)
         time.sleep(0.5)
         rank.send_signal(signal.SIGTERM)
         rank.send_signal(signal.SIGUSR2)

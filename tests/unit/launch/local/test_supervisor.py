@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
-from ftdist_launch.attempts import newest_step
+from ftdist_launch.attempts import Finished, newest_step
 from ftdist_launch.local.leftover_ranks import refuse_leftover_ranks
-from ftdist_launch.local.processes import ProcessId, children_of
-from ftdist_launch.local.supervisor import Finished, Supervisor
+from ftdist_launch.local.processes import children_of, is_alive, send, started_s
+from ftdist_launch.local.supervisor import Supervisor
 from ftdist_launch.rank_process import RankInfo, _is_hang
 from ftdist_launch.status import read_status
 
@@ -80,7 +82,7 @@ class Trial:
             config=self.config,
             make_view=make_view,
             log=lambda message: self.messages.append(message),
-            callables={"train": function},
+            jobs=SimpleNamespace(train=function),
         )
         with supervisor.exclusive():
             return supervisor.train(plan_of(self.config, ranks=ranks), requested_by="train")
@@ -112,7 +114,8 @@ def commit_step(run_dir: str, step: int) -> None:
 def succeed(run_dir: str) -> None:
     def rank_main(rank: RankInfo) -> int:
         print("hello from", rank)
-        variables = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "HF_HUB_OFFLINE")}
+        names = ("OMP_NUM_THREADS", "HF_HUB_OFFLINE", "DS_ACCELERATOR")
+        variables = {name: os.environ.get(name) for name in names}
         place = folder_of(run_dir) / f"seen-{rank.rank}.json"
         place.write_text(json.dumps({"size": rank.size, **variables}))
         return 0
@@ -211,7 +214,9 @@ def test_ranks_get_their_numbers_and_environment_and_the_run_is_done(trial: Tria
     assert (finished.outcome, finished.exit_code, finished.failure) == ("done", 0, None)
     for rank in (0, 1):
         seen = json.loads((trial.run.attempt(1) / f"seen-{rank}.json").read_text())
-        assert seen == {"size": 2, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+        # Ranks on CPUs never look for an accelerator.
+        variables = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "DS_ACCELERATOR": "cpu"}
+        assert seen == {"size": 2, **variables}
     (log,) = (trial.run.jobs / "train-1").glob("*_0_log.out")
     assert "hello from RankInfo(rank=0, size=2, local_rank=0, local_size=2)" in log.read_text()
     assert log.stat().st_mode & 0o077 == 0
@@ -361,8 +366,7 @@ def test_an_error_of_the_view_leaves_no_rank_behind(trial: Trial) -> None:
 def test_ctrl_c_in_a_terminal_does_not_reach_the_ranks_directly(trial: Trial) -> None:
     # A terminal signals the whole process group: here to submitit's controller, by hand.
     def press() -> None:
-        for child in children_of(os.getpid()):
-            child.send(signal.SIGINT)
+        send(signal.SIGINT, *children_of(os.getpid()))
         os.kill(os.getpid(), signal.SIGINT)
 
     finished = trial.train(saves_on_request, act=press)
@@ -379,18 +383,17 @@ def ranks_alive(run: RunDir) -> bool:
 
 def test_ranks_that_outlived_their_ftdist_block_the_run(run: RunDir) -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as rank:
-        own = ProcessId.from_pid(rank.pid)
-        assert own is not None
+        own = psutil.Process(rank.pid)
         run.attempt(1).mkdir()
         started = {
             "host": socket.gethostname(),
             "pid": own.pid,
-            "start_ticks": own.start_ticks,
+            "started_s": started_s(own),
         }
         (run.attempt(1) / "rank-00000.start.json").write_text(json.dumps(started))
         with pytest.raises(ConfigError) as caught:
             refuse_leftover_ranks(run)
         rank.kill()
     assert f"`kill -USR2 {own.pid}`" in caught.value.remedy
-    assert not own.alive
+    assert not is_alive(own)
     refuse_leftover_ranks(run)

@@ -238,7 +238,7 @@ def test_when_logs_are_complete(
         if outcome is not None:
             ended(run, number, outcome)
     if held:
-        with run_lock(run, log=print):
+        with run_lock(run):
             records = read_run_records(run)
     else:
         records = read_run_records(run)
@@ -312,7 +312,7 @@ def follower(run: RunDir) -> Iterator[Callable[[], "subprocess.Popen[str]"]]:
 def test_following_continues_across_restarts_until_the_run_ends(
     run: RunDir, follower: Callable[[], "subprocess.Popen[str]"]
 ) -> None:
-    with run_lock(run, log=print):
+    with run_lock(run):
         process = follower()
         assert process.stdout is not None
         assert process.stderr is not None
@@ -334,7 +334,7 @@ def test_following_continues_across_restarts_until_the_run_ends(
 def test_ctrl_c_ends_following_silently(
     run: RunDir, follower: Callable[[], "subprocess.Popen[str]"]
 ) -> None:
-    with run_lock(run, log=print):
+    with run_lock(run):
         launched(run, 1)
         write(run.jobs / "train-1" / "7_0_log.out", f"{at(1)} first")
         process = follower()
@@ -349,7 +349,7 @@ def test_ctrl_c_ends_following_silently(
 def test_following_ends_when_its_reader_closes_the_pipe(
     run: RunDir, follower: Callable[[], "subprocess.Popen[str]"]
 ) -> None:
-    with run_lock(run, log=print):
+    with run_lock(run):
         launched(run, 1)
         write(run.jobs / "train-1" / "7_0_log.out", f"{at(1)} first")
         process = follower()

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ftdist_launch import entrypoints as jobs
 from ftdist_launch.code_snapshot import take_snapshot, verify_snapshot
 from ftdist_launch.slurm.client import Partition, Queue, SlurmError, minutes
 from ftdist_launch.slurm.preflight import (
@@ -92,14 +91,14 @@ def test_the_script_matches_the_golden_file(
         *("cluster.env.NCCL_IB_TIMEOUT=22", "cluster.cpu_partition=cpu"),
         *("cluster.container=/images/ftdist.sqsh", "cluster.container_mounts=[/shared:/shared]"),
     )
-    text = script(request(config, stage=stage, runs=runs, after=after), function=jobs.train)
+    text = script(request(config, stage=stage, runs=runs, after=after))
     assert text == (GOLDEN / f"{name}.sbatch").read_text()
 
 
 def test_bash_can_parse_the_script(command: Callable[[str, str], None]) -> None:
     command("srun", "exit 0")
     config = slurm_config("cluster.env.WORDS='a b; $(c) \"d\"'")
-    text = script(request(config, root=Path("/shared/it's mine")), function=jobs.train)
+    text = script(request(config, root=Path("/shared/it's mine")))
     checked = subprocess.run(
         ["bash", "-n"], input=text, text=True, capture_output=True, check=False
     )
