@@ -79,7 +79,7 @@ class CleanConfig:
     """Whether to remove sections of at least 50 words that repeat an earlier section.
 
     Exact duplicates, and those with a similarity of 0.9 (or `dedup_threshold`, if higher) and the
-    same numbers.
+    same critical words (numbers, names, units, negations, opposites).
     """
 
     dedup_threshold: Annotated[float, Field(gt=0.3, le=1)]
