@@ -52,6 +52,9 @@ class CurateLibraryConfig:
     assistant_senders: list[str]
     """Senders in threads whose messages are answers, such as agent or support."""
 
+    encoding: str | None
+    """Encoding of text files that are not UTF-8, such as cp1252; null: guessed, with a note."""
+
     seed: Seed
     """Seed of all random choices, such as which rows are held out."""
 

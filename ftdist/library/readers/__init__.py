@@ -11,27 +11,34 @@ MAX_DOCUMENT = 64 * 2**20
 """Bytes of the largest HTML, Markdown or text file, decompressed; reading takes 20 times that."""
 
 
-def read_document(path: Path, *, name: str, kind: str) -> Document | BadRow:
+def read_document(
+    path: Path, *, name: str, kind: str, encoding: str | None = None
+) -> Document | BadRow:
     """Read a document file; a bad row says why it cannot be read.
 
     Args:
         path: of the file.
         name: of the file in messages.
         kind: pdf, docx, html, markdown or text.
+        encoding: of HTML, Markdown and text that is not UTF-8; None: guessed.
     """
     try:
         match kind:
             case "pdf":
-                from ftdist.library.readers.pdf.extract import read_pdf as read
+                from ftdist.library.readers.pdf.extract import read_pdf
+
+                return read_pdf(path, name=name)
             case "docx":
-                from ftdist.library.readers.docx import read_docx as read
+                from ftdist.library.readers.docx import read_docx
+
+                return read_docx(path, name=name)
             case "html":
                 from ftdist.library.readers.html import read_html as read
             case "markdown":
                 from ftdist.library.readers.markdown import read_markdown as read
             case _:
                 from ftdist.library.readers.text import read_text as read
-        return read(path, name=name)
+        return read(path, name=name, encoding=encoding)
     except ModuleNotFoundError as error:
         return BadRow(
             f"needs the Python package {error.name}",

@@ -53,9 +53,15 @@ def decode(
     return text.replace("\r\n", "\n").replace("\r", "\n"), notes
 
 
-def decode_text(data: bytes) -> tuple[str, tuple[Note, ...]]:
-    """The same, without knowing anything about the encoding."""
-    return decode(data)
+def declared_encoding(markup: bytes) -> str | None:
+    """The encoding that a page names in a meta tag or its XML declaration."""
+    match = _DECLARED.search(markup[:4096])
+    return match[1].decode("ascii") if match else None
+
+
+_DECLARED = re.compile(
+    rb"""<(?:meta\b[^>]*\bcharset|\?xml\b[^>]*\bencoding)\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
+)
 
 
 def _decode(
@@ -86,7 +92,7 @@ def find_mark(data: bytes) -> tuple[bytes, str] | None:
 
 def guess_note(text: str, *, encoding: str) -> Note:
     """The note of a guess, with the first word that depends on it."""
-    match = re.search(r"\S*[^\x00-\x7f]\S*", text)
+    match = re.search(r"[^\s<>\"]*[^\x00-\x7f][^\s<>\"]*", text)
     return Note(rule="encoding guessed", excerpt=f"{encoding}: {match[0] if match else ''}")
 
 

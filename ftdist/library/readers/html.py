@@ -1,12 +1,13 @@
 """HTML pages: the visible text as blocks, without navigation and scripts."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from bs4 import BeautifulSoup, CData, NavigableString, Tag
 
 from ftdist.library.readers import read_bytes, title_from_stem
-from ftdist.library.readers.encoding import refuse_mixed
+from ftdist.library.readers.encoding import declared_encoding, decode
 from ftdist.library.schema import BadRow, Block, BlockKind, Document, Location
 
 _LEFT_OUT = (
@@ -23,15 +24,16 @@ _BLOCKS = {
 _NAVIGATION = ("navigation", "banner", "contentinfo", "search")
 
 
-def read_html(path: Path, *, name: str) -> Document | BadRow:
+def read_html(path: Path, *, name: str, encoding: str | None = None) -> Document | BadRow:
     """Read a page in its declared or detected encoding.
 
     Raises:
         BadRowError: it mixes two encodings, or is too large.
     """
     data = read_bytes(path)
-    refuse_mixed(data)
-    return parse_html(data, name=name, stem=path.stem)
+    markup, notes = decode(data, declared=declared_encoding(data), encoding=encoding)
+    page = parse_html(markup, name=name, stem=path.stem)
+    return page if isinstance(page, BadRow) else replace(page, notes=notes + page.notes)
 
 
 def parse_html(markup: bytes | str, *, name: str, stem: str) -> Document | BadRow:

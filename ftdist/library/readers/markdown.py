@@ -8,16 +8,16 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from ftdist.library.readers import read_bytes, title_from_stem
-from ftdist.library.readers.encoding import decode_text
+from ftdist.library.readers.encoding import decode
 from ftdist.library.schema import BadRow, Block, Document, Location
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
 
 
-def read_markdown(path: Path, *, name: str) -> Document | BadRow:
+def read_markdown(path: Path, *, name: str, encoding: str | None = None) -> Document | BadRow:
     """Read a Markdown file."""
-    text, notes = decode_text(read_bytes(path))
+    text, notes = decode(read_bytes(path), encoding=encoding)
     title = ""
     if front := _FRONT_MATTER.match(text):
         title, text = _front_matter_title(front[1]), text[front.end() :]

@@ -10,7 +10,7 @@ import pyarrow
 import pyarrow.parquet
 import yaml
 
-from ftdist.library.readers.encoding import decode_text
+from ftdist.library.readers.encoding import decode
 from ftdist.library.schema import BadRowError
 
 MAX_LINE = 64 * 2**20
@@ -122,7 +122,7 @@ def _json_rows(path: Path) -> list[Any]:
 
 
 def _read_csv(path: Path) -> Iterator[tuple[int, Any]]:
-    text, _ = decode_text(path.read_bytes())
+    text, _ = decode(path.read_bytes())
     csv.field_size_limit(MAX_LINE)
     lines = text.splitlines(keepends=True)
     separator = max(",;\t|", key="".join(lines[:1]).count)
@@ -139,7 +139,7 @@ def _read_csv(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _yaml_rows(path: Path) -> list[Any]:
-    text, _ = decode_text(path.read_bytes())
+    text, _ = decode(path.read_bytes())
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         value = yaml.load(text, Loader=loader)  # a safe loader: data only

@@ -4,16 +4,16 @@ import re
 from pathlib import Path
 
 from ftdist.library.readers import read_bytes, title_from_stem
-from ftdist.library.readers.encoding import decode_text
+from ftdist.library.readers.encoding import decode
 from ftdist.library.schema import BadRow, Block, Document, Location
 
 _UNDERLINED = re.compile(r"^(?P<text>\S.*)\n(?P<line>=+|-+|~+|\^+|\*+)[ \t]*$", re.MULTILINE)
 _BULLET = re.compile(r"^\s*(?:[-*+\u2022\u25cf\u25aa]|\(?\d{1,3}[.)])\s+")
 
 
-def read_text(path: Path, *, name: str) -> Document | BadRow:
+def read_text(path: Path, *, name: str, encoding: str | None = None) -> Document | BadRow:
     """Read a text file as paragraphs, items and headings."""
-    text, notes = decode_text(read_bytes(path))
+    text, notes = decode(read_bytes(path), encoding=encoding)
     if not text.strip():
         return BadRow("contains no text", Location(name), "Remove it.")
     blocks = [block for chunk in re.split(r"\n[ \t]*\n", text) for block in _blocks(chunk)]

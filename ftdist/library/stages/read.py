@@ -76,6 +76,7 @@ def _shards(
     settings = ReadSettings(
         columns=tuple(sorted(config.library.columns.items())),
         assistant=tuple(config.library.assistant_senders),
+        encoding=config.library.encoding,
         secrets=config.clean.secrets,
         personal=config.clean.pii,
         keep=tuple(config.clean.allowlist),

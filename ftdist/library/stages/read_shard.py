@@ -59,6 +59,7 @@ class ReadSettings:
 
     columns: tuple[tuple[str, str], ...]
     assistant: tuple[str, ...]
+    encoding: str | None
     secrets: SensitivePolicy
     personal: SensitivePolicy
     keep: tuple[str, ...]
@@ -300,4 +301,6 @@ def _read(shard: SourceShard) -> Iterator[Row]:
             first_row=shard.first_row,
         )
     else:
-        yield read_document(shard.path, name=shard.name, kind=shard.kind)
+        yield read_document(
+            shard.path, name=shard.name, kind=shard.kind, encoding=shard.settings.encoding
+        )

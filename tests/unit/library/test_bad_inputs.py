@@ -30,7 +30,9 @@ from tests.support.superuser import without_superuser
 
 pytestmark = pytest.mark.timeout(280)
 
-SETTINGS = ReadSettings(columns=(), assistant=(), secrets="mask", personal="mask", keep=())
+SETTINGS = ReadSettings(
+    columns=(), assistant=(), encoding=None, secrets="mask", personal="mask", keep=()
+)
 
 
 def _find(path: Path) -> FoundSource:
