@@ -1,7 +1,7 @@
 """Final messages of a run or a stage: what happened, and what to do next."""
 
 from ftdist_launch.attempts import Finished, step_to_export
-from ftdist_launch.resume import read_config
+from ftdist_launch.setup.resume import read_config
 
 from ftdist.cli.common import log, print_result
 from ftdist.io.units import format_count

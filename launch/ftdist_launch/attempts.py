@@ -13,10 +13,10 @@ from ftdist.errors import RequeueError
 from ftdist.io.jsonl import write_whole
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
-from ftdist_launch.code_snapshot import git_state
 from ftdist_launch.local.submit import CHECKOUT
 from ftdist_launch.rank_failures import RankFailure
 from ftdist_launch.restart_policy import AttemptEnd, Outcome, attempts_without_progress, decide
+from ftdist_launch.setup.code_snapshot import git_state
 
 OK_CODES = (0, RequeueError.exit_code)
 """Exit codes of a rank that did not fail."""

@@ -43,7 +43,7 @@ def prepare(run_dir: str) -> None:
     with rank_process(run.attempts / "prepare"):
         from ftdist.config.saved_config import load_config
         from ftdist.prepare.main import prepare as prepare_library
-        from ftdist_launch.run_setup import write_first_plan
+        from ftdist_launch.setup.run_setup import write_first_plan
 
         config = load_config(run.config)
         plan = write_first_plan(run, config, library=prepare_library(config))

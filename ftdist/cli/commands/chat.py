@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 
-from ftdist_launch.preflight import raise_together
-from ftdist_launch.resume import read_config
-from ftdist_launch.stage_preflight import base_missing, export_missing
+from ftdist_launch.setup.preflight import raise_together
+from ftdist_launch.setup.resume import read_config
+from ftdist_launch.setup.stage_preflight import base_missing, export_missing
 from ftdist_launch.subprocesses import run_interactive
 
 from ftdist.cli.common import RunParser, log

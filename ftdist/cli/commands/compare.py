@@ -6,13 +6,13 @@ from typing import Literal
 
 from ftdist_launch.attempts import step_to_export
 from ftdist_launch.local.supervisor import exported_step, write_eval_request
-from ftdist_launch.preflight import raise_together
-from ftdist_launch.resume import read_config
-from ftdist_launch.run_setup import absolute_paths, output_problems
+from ftdist_launch.setup.preflight import raise_together
+from ftdist_launch.setup.resume import read_config
+from ftdist_launch.setup.run_setup import absolute_paths, output_problems
+from ftdist_launch.setup.stage_preflight import compare_problems
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.run_jobs import queued_jobs_of, refuse_second_job
 from ftdist_launch.slurm.submit import submit_stage
-from ftdist_launch.stage_preflight import compare_problems
 from rich.console import Console
 
 from ftdist.cli.common import RunParser, log, print_result

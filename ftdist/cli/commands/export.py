@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ftdist_launch.local.supervisor import damages, exported_step, refuse_all_damaged
-from ftdist_launch.preflight import raise_together
-from ftdist_launch.resume import read_config
-from ftdist_launch.run_setup import read_plan
+from ftdist_launch.setup.preflight import raise_together
+from ftdist_launch.setup.resume import read_config
+from ftdist_launch.setup.run_setup import read_plan
+from ftdist_launch.setup.stage_preflight import export_problems
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.run_jobs import queued_jobs_of, refuse_second_job
 from ftdist_launch.slurm.submit import submit_stage
-from ftdist_launch.stage_preflight import export_problems
 
 from ftdist.cli.common import RunParser, log, print_result
 from ftdist.cli.exit_messages import report_stage

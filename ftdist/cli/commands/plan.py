@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from ftdist_launch.preflight import check_plan, run_dir
-from ftdist_launch.run_setup import plan_run
+from ftdist_launch.setup.preflight import disk_problems, run_dir
+from ftdist_launch.setup.run_setup import plan_run
 
 from ftdist.cli.common import answer_hydra, log, print_plan
 from ftdist.config.compose import compose, is_sweep
-from ftdist.errors import ConfigError, StorageError
+from ftdist.errors import ConfigError
 from ftdist.plan.describe import describe
 
 NAMELESS = "plan"
@@ -30,9 +30,7 @@ def main(words: Sequence[str]) -> int:
     planned = plan_run(compose(words, name=NAMELESS), new=False, log=log)
     name = planned.config.run.name
     print_plan(describe(planned.plan), title="Plan" if name == NAMELESS else f"Plan of run {name}")
-    try:
-        check_plan(planned.plan, root=run_dir(planned.config).root)
-    except StorageError as error:
-        log(str(error))
-        return error.exit_code
+    for problem in disk_problems(run_dir(planned.config).root, needed_gib=planned.plan.disk_gib):
+        log(str(problem))
+        return problem.exit_code
     return 0

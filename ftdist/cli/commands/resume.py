@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from ftdist_launch.attempts import newest_step
 from ftdist_launch.local.supervisor import refuse_all_damaged
 from ftdist_launch.lock import run_lock
-from ftdist_launch.resume import MAY_CHANGE, read_config, replan
-from ftdist_launch.run_setup import read_plan, write_plan
+from ftdist_launch.setup.resume import MAY_CHANGE, read_config, replan
+from ftdist_launch.setup.run_setup import read_plan, write_plan
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.run_jobs import refuse_second_job
 from ftdist_launch.slurm.submit import submit_again

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ftdist_launch.run_setup import make_run_dir, plan_run
+from ftdist_launch.setup.run_setup import make_run_dir, plan_run
 
 from ftdist.cli.common import answer_hydra, log
 from ftdist.cli.exit_messages import report_training

@@ -25,10 +25,8 @@ from ftdist.config.saved_config import load_config
 from ftdist.config.schema import ClusterConfig, RunConfig
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import CrashLoopError, FtdistError, RequeueError
-from ftdist.plan.plan import make_plan, read_model_info
 from ftdist.rundir import RunDir
 from ftdist_launch.attempts import Finished, finish_attempt, start_attempt, start_stage
-from ftdist_launch.code_snapshot import verify_snapshot
 from ftdist_launch.local.submit import ATTEMPT, visible_gpus
 from ftdist_launch.rank_failures import (
     exited_silently,
@@ -37,7 +35,8 @@ from ftdist_launch.rank_failures import (
     read_failures,
 )
 from ftdist_launch.restart_policy import NO_EXIT_FILE, attempts_without_progress
-from ftdist_launch.run_setup import read_plan, write_plan
+from ftdist_launch.setup.code_snapshot import verify_snapshot
+from ftdist_launch.setup.run_setup import compute_plan, read_plan, write_plan
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, read_job_exit
 from ftdist_launch.slurm.sbatch import CURATION, job_label
@@ -108,13 +107,7 @@ def _resolve_device(run: RunDir, config: RunConfig) -> RunConfig:
             )
     cluster = dataclasses.replace(config.cluster, device=device)
     config = dataclasses.replace(config, cluster=cluster)
-    before = read_plan(run)
-    plan = make_plan(
-        config,
-        model=read_model_info(Path(config.model.path)),
-        library=before.library,
-        device=device,
-    )
+    plan = compute_plan(config, library=read_plan(run).library, device=device)
     model = dataclasses.replace(config.model, dtype=plan.dtype)
     config = dataclasses.replace(config, model=model)
     write_plan(run, config=config, plan=plan)

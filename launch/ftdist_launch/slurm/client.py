@@ -1,11 +1,12 @@
 """Query and control SLURM through its commands, each with a timeout."""
 
 import re
+import shutil
 import subprocess
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from ftdist.errors import FtdistError
+from ftdist.errors import ConfigError, FtdistError
 from ftdist_launch.local.submit import outside_any_job
 
 TIMEOUT_S = 30.0
@@ -60,6 +61,19 @@ class Partition:
 
     gpus: int
     """Per node."""
+
+
+def refuse_without_slurm() -> None:
+    """Refuse to submit from a machine without SLURM.
+
+    Raises:
+        ConfigError: there is no `sbatch`.
+    """
+    if shutil.which("sbatch") is None:
+        raise ConfigError(
+            "cluster.executor=slurm, but `sbatch` is not installed on this machine.",
+            remedy="run this on a login node of the cluster, or set cluster=local.",
+        )
 
 
 @dataclass(frozen=True)

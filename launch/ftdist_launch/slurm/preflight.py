@@ -1,19 +1,20 @@
 """Preflight checks against a SLURM cluster: find what it would reject or never start."""
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
+import psutil
+
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
-from ftdist.io.filesystem import free_gib
 from ftdist.observe.wandb.api import find_server
-from ftdist.plan.memory import DTYPE_BYTES, memory_terms
+from ftdist.plan.memory import memory_terms
 from ftdist.plan.model_info import read_model_info
-from ftdist_launch.slurm.client import Partition, Queue, SlurmError
+from ftdist_launch.setup.preflight import disk_problems
+from ftdist_launch.slurm.client import Partition, Queue, refuse_without_slurm
 
 SAVE_GIB_PER_S = 0.5
 """Assumed write rate of one node to the shared file system, GiB per second."""
@@ -28,24 +29,27 @@ VOLATILE = ("tmpfs", "ramfs", "devtmpfs")
 """Types of file systems in memory, which other nodes cannot see."""
 
 
-def cluster_problems(config: RunConfig, queue: Queue) -> Iterator[FtdistError]:
-    """Problems of a run on the cluster of this login node."""
-    missing = [name for name in ("sbatch", "squeue", "sinfo", "scontrol") if not shutil.which(name)]
-    if missing:
-        yield ConfigError(
-            f"cluster.executor=slurm, but {', '.join(missing)} is not installed on this machine.",
-            remedy="run this on a login node of the cluster, or set cluster=local.",
-        )
-        return
+def cluster_problems(config: RunConfig, queue: Queue, *, new: bool) -> Iterator[FtdistError]:
+    """Problems of a run on the cluster of this login node.
+
+    Args:
+        config: of the run.
+        queue: of the cluster.
+        new: whether its checkpoints are still to be written.
+    """
     try:
+        refuse_without_slurm()
         partitions = queue.partitions()
-    except SlurmError as error:
+    except FtdistError as error:
         yield error
         return
+    root = Path(config.run.root)
     yield from partition_problems(config, partitions)
-    yield from shared_root_problems(Path(config.run.root))
+    yield from shared_root_problems(root)
     yield from time_problems(config)
     yield from key_problems(config, os.environ)
+    if new:
+        yield from disk_problems(root, needed_gib=_terms(config).get("disk_gib", 0.0))
 
 
 def partition_problems(config: RunConfig, partitions: list[Partition]) -> Iterator[FtdistError]:
@@ -59,20 +63,19 @@ def partition_problems(config: RunConfig, partitions: list[Partition]) -> Iterat
                 f"cluster.{key}={wanted} does not exist on this cluster.",
                 remedy=f"set it to {near[0] if near else 'one of ' + ', '.join(names)}.",
             )
-    kinds = [p for p in partitions if _is_chosen(p, cluster.partition)]
-    if not kinds:
-        if cluster.partition is None:
+    kinds = _chosen(partitions, cluster.partition)
+    if kinds:
+        if not any(kind.is_up for kind in kinds):
             yield ConfigError(
-                "The cluster has no default partition.",
-                remedy=f"set cluster.partition to one of {', '.join(names)}.",
+                f"Partition {kinds[0].name} is down.",
+                remedy="set cluster.partition to another one, or wait.",
             )
-        return
-    name = kinds[0].name
-    if not any(kind.is_up for kind in kinds):
+        yield from _limit_problems(config, kinds)
+    elif cluster.partition is None:
         yield ConfigError(
-            f"Partition {name} is down.", remedy="set cluster.partition to another one, or wait."
+            "The cluster has no default partition.",
+            remedy=f"set cluster.partition to one of {', '.join(names)}.",
         )
-    yield from _limit_problems(config, kinds)
 
 
 def _limit_problems(config: RunConfig, kinds: list[Partition]) -> Iterator[FtdistError]:
@@ -113,32 +116,27 @@ _CONTINUES = "; the run continues in more jobs"
 
 
 def with_resources(config: RunConfig, partitions: list[Partition]) -> RunConfig:
-    """The config with defaults for GPUs and threads from the nodes of the partition."""
+    """The config with defaults for GPUs and threads from the nodes of the partition.
+
+    A node gets one GPU per task as far as the partition has them.
+    """
     cluster = config.cluster
-    kinds = [p for p in partitions if _is_chosen(p, cluster.partition)]
+    kinds = _chosen(partitions, cluster.partition)
     cores = min((kind.cores for kind in kinds), default=1)
     threads = cluster.cpus_per_task or max(1, min(MAX_THREADS, cores // cluster.tasks_per_node))
-    cluster = replace(
-        cluster, cpus_per_task=threads, gpus_per_node=gpus_per_node(config, partitions)
-    )
-    return replace(config, cluster=cluster)
-
-
-def gpus_per_node(config: RunConfig, partitions: list[Partition]) -> int:
-    """GPUs per node: as configured, or one per task as far as the partition has them."""
-    cluster = config.cluster
+    gpus = cluster.gpus_per_node
+    if gpus is None:
+        gpus = min(cluster.tasks_per_node, max((kind.gpus for kind in kinds), default=0))
     if cluster.device == "cpu":
-        return 0
-    if cluster.gpus_per_node is not None:
-        return cluster.gpus_per_node
-    offered = [p.gpus for p in partitions if _is_chosen(p, cluster.partition)]
-    return min(cluster.tasks_per_node, max(offered, default=0))
+        gpus = 0
+    return replace(config, cluster=replace(cluster, cpus_per_task=threads, gpus_per_node=gpus))
 
 
 def shared_root_problems(root: Path) -> Iterator[FtdistError]:
     """A run directory that other nodes cannot see."""
-    existing = next(folder for folder in (root, *root.parents) if folder.exists())
-    kind = _file_system(existing)
+    path = root.resolve()
+    mounts = [m for m in psutil.disk_partitions(all=True) if path.is_relative_to(m.mountpoint)]
+    kind = max(mounts, key=lambda mount: len(mount.mountpoint)).fstype
     if kind in VOLATILE:
         yield StorageError(
             f"run.root={root} is in the memory of this machine ({kind}), which other nodes "
@@ -165,34 +163,17 @@ def time_problems(config: RunConfig) -> Iterator[FtdistError]:
         )
 
 
-def disk_problems(config: RunConfig) -> Iterator[FtdistError]:
-    """A disk without room for checkpoints and export."""
-    needed_gib = _terms(config).get("disk_gib")
-    root = Path(config.run.root)
-    free = free_gib(root)
-    if needed_gib is not None and free < needed_gib:
-        yield StorageError(
-            f"The run needs about {needed_gib:.1f} GiB of disk, and the disk of {root} has "
-            f"{free:.1f} GiB free.",
-            remedy="free space, set run.root to a larger disk, or lower checkpoint.keep_latest.",
-        )
-
-
 def plan_summary(config: RunConfig) -> list[tuple[str, str]]:
     """What is known about a run before its library is tokenised, as rows of a table."""
     cluster, batch, terms = config.cluster, config.batch, _terms(config)
-    length = (
-        f"{config.train.steps:,} steps"
-        if config.train.steps
-        else (f"{config.train.epochs:g} epochs; steps are known once the library is tokenised")
-    )
+    length = f"{config.train.epochs:g} epochs; steps are known once the library is tokenised"
+    if config.train.steps:
+        length = f"{config.train.steps:,} steps"
+    sequences = batch.tokens // batch.sequence_length
     ranks = cluster.nodes * cluster.tasks_per_node
     rows = [
         ("length", length),
-        (
-            "one step",
-            f"{batch.tokens // batch.sequence_length} sequences of {batch.sequence_length} tokens",
-        ),
+        ("one step", f"{sequences} sequences of {batch.sequence_length} tokens"),
         ("ranks", f"{ranks} = {cluster.nodes} nodes x {cluster.tasks_per_node}"),
         ("GPUs per node", str(cluster.gpus_per_node or 0)),
         ("time limit per job", f"{cluster.timeout_min} min"),
@@ -212,20 +193,16 @@ def plan_summary(config: RunConfig) -> list[tuple[str, str]]:
 
 def key_problems(config: RunConfig, environment: Mapping[str, str]) -> Iterator[FtdistError]:
     """Online tracking without an API key."""
-    if config.tracking.wandb == "online" and not has_wandb_key(environment):
+    if config.tracking.wandb == "online" and find_server(environment) is None:
         yield ConfigError(
             "tracking.wandb=online, but there is no W&B key in WANDB_API_KEY or ~/.netrc.",
             remedy="run `wandb login` once, or set tracking.wandb=offline.",
         )
 
 
-def has_wandb_key(environment: Mapping[str, str]) -> bool:
-    """Whether W&B would find a key, without contacting W&B."""
-    return find_server(environment) is not None
-
-
-def _is_chosen(partition: Partition, wanted: str | None) -> bool:
-    return partition.name == wanted if wanted is not None else partition.is_default
+def _chosen(partitions: list[Partition], wanted: str | None) -> list[Partition]:
+    """The kinds of nodes of a partition, or of the default one."""
+    return [p for p in partitions if (p.is_default if wanted is None else p.name == wanted)]
 
 
 def _save_s(config: RunConfig) -> float | None:
@@ -241,32 +218,12 @@ def _terms(config: RunConfig) -> dict[str, float]:
         model = read_model_info(Path(config.model.path))
     except ModelError:
         return {}  # reported by another check
-    dtype = config.model.dtype
-    dtype = "bfloat16" if dtype == "auto" else dtype
-    assert dtype in DTYPE_BYTES
-    world_size = config.cluster.nodes * config.cluster.tasks_per_node
-    steps = config.train.steps or MANY_STEPS
+    dtype = "bfloat16" if config.model.dtype == "auto" else config.model.dtype
     return memory_terms(
         config,
         model=model,
-        world_size=world_size,
+        world_size=config.cluster.nodes * config.cluster.tasks_per_node,
         dtype=dtype,
-        steps=steps,
+        steps=config.train.steps or MANY_STEPS,
         uses_base=bool(config.library.kl_to_base),
     )
-
-
-def _file_system(path: Path) -> str:
-    """Type of the file system of a folder, or "" if unknown."""
-    best, kind = "", ""
-    try:
-        lines = Path("/proc/self/mounts").read_text().splitlines()
-    except OSError:
-        return ""
-    for line in lines:
-        _, mount, mount_kind, *_ = line.split()
-        mount = mount.replace("\\040", " ")
-        inside = path == Path(mount) or Path(mount) in path.resolve().parents
-        if inside and len(mount) >= len(best):
-            best, kind = mount, mount_kind
-    return kind

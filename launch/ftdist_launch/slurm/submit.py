@@ -1,25 +1,25 @@
 """Submit runs to SLURM: make the run directory, submit its jobs and record them."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
-from ftdist.errors import ConfigError, FtdistError
+from ftdist.errors import ConfigError
 from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 from ftdist_launch import entrypoints
 from ftdist_launch.attempts import record_request
-from ftdist_launch.code_snapshot import take_snapshot
 from ftdist_launch.local.submit import environment, outside_any_job, private_umask
-from ftdist_launch.preflight import check_run, raise_together, run_dir
-from ftdist_launch.run_setup import make_run_dir, resolve_paths, write_plan
+from ftdist_launch.setup.code_snapshot import take_snapshot
+from ftdist_launch.setup.preflight import check_run, raise_together, run_dir
+from ftdist_launch.setup.run_setup import make_run_dir, resolve_paths, write_plan
 from ftdist_launch.slurm.client import Queue, SlurmError
-from ftdist_launch.slurm.preflight import cluster_problems, disk_problems, with_resources
+from ftdist_launch.slurm.preflight import cluster_problems, with_resources
 from ftdist_launch.slurm.run_jobs import queued_jobs
 from ftdist_launch.slurm.sbatch import JobRequest, Stage, executor_of, gpus_of, script
 
@@ -57,12 +57,7 @@ def check(config: RunConfig, *, queue: Queue, log: LogFn) -> RunConfig:
             remedy="add cluster=slurm, or train on this machine with `ftdist train`.",
         )
     config = resolve_paths(config, log=log)
-
-    def problems() -> Iterator[FtdistError]:
-        yield from cluster_problems(config, queue)
-        yield from disk_problems(config)
-
-    check_run(config, executor_problems=problems, new=True)
+    check_run(config, executor_problems=cluster_problems(config, queue, new=True), new=True)
     config = with_resources(config, queue.partitions())
     queue.check_script(dry_run(config))
     return config
@@ -121,7 +116,7 @@ def submit_again(run: RunDir, config: RunConfig, plan: Plan | None, *, queue: Qu
     Raises:
         FtdistError: SLURM rejected a job, or the disk is full.
     """
-    raise_together(list(cluster_problems(config, queue)))
+    raise_together(list(cluster_problems(config, queue, new=False)))
     config = with_resources(config, queue.partitions())
     queue.check_script(dry_run(config))
     before = run.config.read_text(encoding="utf-8")

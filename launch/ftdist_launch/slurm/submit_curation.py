@@ -9,7 +9,6 @@ The job belongs to no run. If SLURM requeues it, it continues from its cache.
 
 import dataclasses
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +16,9 @@ from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import ConfigError
 from ftdist.io.jsonl import write_whole
 from ftdist.rundir import RunDir
-from ftdist_launch.code_snapshot import take_snapshot
 from ftdist_launch.local.submit import private_umask
-from ftdist_launch.slurm.client import Queue
+from ftdist_launch.setup.code_snapshot import take_snapshot
+from ftdist_launch.slurm.client import Queue, refuse_without_slurm
 from ftdist_launch.slurm.sbatch import CURATION, JobRequest, gpus_of, script
 from ftdist_launch.slurm.submit import submit_request
 
@@ -40,11 +39,7 @@ def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
         SlurmError: SLURM rejects the job.
         StorageError: its files cannot be written.
     """
-    if not shutil.which("sbatch"):
-        raise ConfigError(
-            "cluster.executor=slurm, but sbatch cannot be found on this machine.",
-            remedy="work on a login node of the cluster, or set cluster=local.",
-        )
+    refuse_without_slurm()
     name = config.library.name
     work = RunDir(Path(config.library.root).expanduser().absolute() / ".jobs" / name)
     _check_no_other_job(work, name=name, queue=queue)

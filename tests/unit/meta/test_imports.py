@@ -12,7 +12,7 @@ import ftdist.config
 
 HEAVY = ("torch", "deepspeed", "transformers", "wandb", "datasets")
 
-CHILDREN_ONLY = {"ftdist_launch.download_model"}
+CHILDREN_ONLY = {"ftdist_launch.setup.download_model"}
 """Modules that only child processes run."""
 
 LIGHT = [

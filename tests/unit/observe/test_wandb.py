@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ftdist_launch.code_snapshot import git_state
+from ftdist_launch.setup.code_snapshot import git_state
 
 from ftdist.dist.world import World
 from ftdist.io.jsonl import append_json_line, read_json_lines

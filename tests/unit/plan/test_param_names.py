@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from ftdist_launch.preflight import context_problems
-from ftdist_launch.resume import MAY_CHANGE
+from ftdist_launch.setup.preflight import context_problems
+from ftdist_launch.setup.resume import MAY_CHANGE
 from torch import nn
 
 from ftdist.config.compose import compose

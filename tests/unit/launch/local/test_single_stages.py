@@ -21,7 +21,7 @@ from ftdist_launch.local.processes import children_of, find_process, is_alive, s
 from ftdist_launch.local.supervisor import Supervisor
 from ftdist_launch.rank_failures import rank_file
 from ftdist_launch.rank_process import RankInfo
-from ftdist_launch.run_setup import output_problems
+from ftdist_launch.setup.run_setup import output_problems
 
 from ftdist.cli.main import main
 from ftdist.errors import ConfigError
@@ -284,8 +284,8 @@ def test_a_file_in_place_of_the_result_folder_is_refused_before_models_are_loade
         (problem,) = output_problems(run, stage=stage)  # type: ignore[arg-type]
         assert problem.exit_code == 74
         assert str(problem) == (
-            f"{place} is not a folder, but run r writes its files there.\n"
-            "To fix: move it elsewhere, then retry."
+            f"{place} is not a folder in which you may write.\n"
+            "To fix: move it elsewhere, get write permission, or ask its owner to run this."
         )
         assert main([stage, str(run.root)]) != 70
         assert f"{place} is not a folder" in capsys.readouterr().err
@@ -298,7 +298,7 @@ _LOOK = (
     "import sys\n"
     "from pathlib import Path\n"
     "from ftdist.rundir import RunDir\n"
-    "from ftdist_launch.run_setup import output_problems\n"
+    "from ftdist_launch.setup.run_setup import output_problems\n"
     "for problem in output_problems(RunDir(Path(sys.argv[1])), stage='compare'):\n"
     "    print(problem.exit_code, problem.problem)\n"
 )
@@ -312,4 +312,4 @@ def test_a_read_only_report_folder_is_refused(run: RunDir) -> None:
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     run.report.chmod(0o700)
-    assert done.stdout == f"74 The folder {run.report} is not writable.\n"
+    assert done.stdout == f"74 {run.report} is not a folder in which you may write.\n"

@@ -6,15 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ftdist_launch.code_snapshot import take_snapshot, verify_snapshot
+from ftdist_launch.setup.code_snapshot import take_snapshot, verify_snapshot
 from ftdist_launch.slurm.client import Partition, Queue, SlurmError, minutes
 from ftdist_launch.slurm.preflight import (
-    gpus_per_node,
-    has_wandb_key,
     key_problems,
     partition_problems,
     shared_root_problems,
     time_problems,
+    with_resources,
 )
 from ftdist_launch.slurm.sbatch import (
     JobRequest,
@@ -231,8 +230,8 @@ def test_requests_beyond_a_partition_are_refused_with_its_limit(
 
 
 def test_gpus_default_to_one_per_task_as_far_as_the_partition_has_them() -> None:
-    def asked(*overrides: str) -> int:
-        return gpus_per_node(slurm_config(*overrides), NODES)
+    def asked(*overrides: str) -> int | None:
+        return with_resources(slurm_config(*overrides), NODES).cluster.gpus_per_node
 
     assert asked("cluster.tasks_per_node=1") == 1
     assert asked("cluster.tasks_per_node=4") == 2
@@ -258,7 +257,7 @@ def test_online_tracking_without_a_key_is_refused(tmp_path: Path) -> None:
     assert "wandb login" in problem.remedy
     assert list(key_problems(config, {**nowhere, "WANDB_API_KEY": "k" * 40})) == []
     (tmp_path / "netrc").write_text("machine api.wandb.ai login user password " + "k" * 40 + "\n")
-    assert has_wandb_key(nowhere)
+    assert list(key_problems(config, nowhere)) == []
 
 
 # Output of SLURM

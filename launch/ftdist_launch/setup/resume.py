@@ -9,16 +9,22 @@ from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import DataError
 from ftdist.io.progress import LogFn
-from ftdist.plan.plan import PackedDatasetInfo, Plan, make_plan, read_model_info
+from ftdist.plan.plan import PackedDatasetInfo, Plan
 from ftdist.rundir import RunDir
-from ftdist_launch.preflight import (
+from ftdist_launch.setup.preflight import (
     Machine,
     machine_notes,
     measure_problems,
     model_problems,
     raise_together,
 )
-from ftdist_launch.run_setup import PlannedRun, executor_problems, prepare_library, read_plan
+from ftdist_launch.setup.run_setup import (
+    PlannedRun,
+    compute_plan,
+    executor_problems,
+    prepare_library,
+    read_plan,
+)
 
 MAY_CHANGE = (
     "cluster.",
@@ -62,11 +68,7 @@ def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> PlannedRun:
             config, batch=dataclasses.replace(config.batch, allow_uneven=True)
         )
         log(f"Continuing with {world_size} ranks instead of {before.world_size}.")
-    plan = make_plan(
-        config,
-        model=read_model_info(Path(config.model.path)),
-        library=_library(config, before),
-    )
+    plan = compute_plan(config, library=_library(config, before))
     CheckpointStore(run.checkpoints, keep=1).require_space(plan.checkpoint_gib)
     # The length of the run is fixed: a newer formula must not change it.
     plan = dataclasses.replace(plan, steps=before.steps, epochs=before.epochs, tokens=before.tokens)

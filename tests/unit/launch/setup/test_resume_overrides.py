@@ -1,7 +1,7 @@
 """Keys that a resume changes, and those that it may not."""
 
 import pytest
-from ftdist_launch.resume import MAY_CHANGE
+from ftdist_launch.setup.resume import MAY_CHANGE
 
 from ftdist.config.saved_config import override_config
 from ftdist.errors import ConfigError

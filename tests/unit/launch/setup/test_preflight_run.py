@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from ftdist_launch.local.submit import rank_environment
-from ftdist_launch.preflight import (
+from ftdist_launch.setup.preflight import (
     Machine,
-    check_plan,
     check_run,
+    disk_problems,
     machine_notes,
     machine_problems,
     model_problems,
@@ -17,7 +17,7 @@ from ftdist_launch.preflight import (
 from ftdist.config.compose import compose
 from ftdist.errors import ConfigError, StorageError
 from ftdist.rundir import RunDir
-from tests.support.runs.fake_runs import plan_of, some_config
+from tests.support.runs.fake_runs import some_config
 
 
 def model_folder(folder: Path) -> Path:
@@ -71,7 +71,7 @@ def test_all_problems_of_a_run_are_reported_together(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         check_run(
             config,
-            executor_problems=lambda: machine_problems(config, machine=Machine(cores=2, gpus=0)),
+            executor_problems=machine_problems(config, machine=Machine(cores=2, gpus=0)),
             new=True,
         )
     output = caught.value.problem
@@ -101,15 +101,14 @@ def test_more_threads_than_cores_give_a_warning() -> None:
     config = some_config("cluster.tasks_per_node=4", "cluster.cpus_per_task=2")
     (note,) = machine_notes(config, machine=Machine(cores=2, gpus=0))
     assert "4 ranks of 2 threads share 2 cores" in note
-    assert machine_notes(config, machine=Machine(cores=8, gpus=0)) == []
+    assert list(machine_notes(config, machine=Machine(cores=8, gpus=0))) == []
 
 
 def test_an_insufficient_disk_is_refused_with_both_sizes(tmp_path: Path) -> None:
-    import dataclasses
-
-    plan = dataclasses.replace(plan_of(some_config(), ranks=1), disk_gib=1e9)
-    with pytest.raises(StorageError, match=r"about 1000000000\.0 GiB of disk"):
-        check_plan(plan, root=tmp_path / "runs" / "r")
+    (problem,) = disk_problems(tmp_path / "runs" / "r", needed_gib=1e9)
+    assert isinstance(problem, StorageError)
+    assert "about 1000000000.0 GiB of disk" in problem.problem
+    assert list(disk_problems(tmp_path / "runs" / "r", needed_gib=0.0)) == []
 
 
 # The environment of ranks

@@ -4,10 +4,10 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import ftdist
+import ftdist_launch
 from ftdist.config.hydra_adapter import conf_dir
 from ftdist.errors import ConfigError, StorageError
 from ftdist.io.atomic_dir import atomic_dir
@@ -25,7 +25,7 @@ def sources() -> dict[str, Path]:
     return {
         "ftdist": Path(ftdist.__file__).resolve().parent,
         "ftdist/conf": conf_dir(),
-        "ftdist_launch": Path(__file__).resolve().parent,
+        "ftdist_launch": Path(ftdist_launch.__file__).resolve().parent,
     }
 
 
@@ -73,7 +73,9 @@ def verify_snapshot(run: RunDir) -> None:
 def hash_folder(folder: Path) -> str:
     """SHA-256 over names and contents of all files in a folder, without __pycache__."""
     digest = hashlib.sha256()
-    for path in _files(folder):
+    for path in sorted(folder.rglob("*")):
+        if "__pycache__" in path.parts or not path.is_file():
+            continue
         name = str(path.relative_to(folder)).encode()
         content = path.read_bytes()
         digest.update(b"%d %s %d " % (len(name), name, len(content)))
@@ -84,11 +86,6 @@ def hash_folder(folder: Path) -> str:
 def digest_file(run: RunDir) -> Path:
     """File with the SHA-256 of the snapshot."""
     return run.root / "code.sha256"
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    paths = (p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    yield from sorted(paths)
 
 
 def git_state(checkout: Path) -> dict[str, str | bool]:

@@ -18,12 +18,13 @@ from ftdist.io.progress import LogFn
 from ftdist.plan.plan import PackedDatasetInfo, Plan, make_plan, read_model_info
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import private_umask
-from ftdist_launch.preflight import (
+from ftdist_launch.setup.preflight import (
     Machine,
-    check_plan,
     check_run,
+    disk_problems,
     machine_notes,
     machine_problems,
+    raise_together,
     run_dir,
 )
 from ftdist_launch.slurm.client import Queue
@@ -71,28 +72,31 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> PlannedRun:
             remedy="use `ftdist submit` with the same keys, or leave out cluster=.",
         )
     machine = Machine.here()
-    check_run(config, executor_problems=lambda: executor_problems(config, machine=machine), new=new)
+    check_run(config, executor_problems=executor_problems(config, machine=machine), new=new)
     if config.cluster.executor == "local":
         for note in machine_notes(config, machine=machine):
             log(note)
     library = prepare_library(config)
     for note in library_warnings(config):
         log(note)
-    plan = make_plan(
-        config,
-        model=read_model_info(Path(config.model.path)),
-        library=library,
-        device=_device(config, machine=machine),
-    )
+    plan = compute_plan(config, library=library, device=_device(config, machine=machine))
     if new:
-        check_plan(plan, root=run_dir(config).root)
+        raise_together(list(disk_problems(run_dir(config).root, needed_gib=plan.disk_gib)))
     return PlannedRun(config=config, plan=plan)
+
+
+def compute_plan(
+    config: RunConfig, *, library: PackedDatasetInfo, device: Literal["cpu", "cuda"] | None = None
+) -> Plan:
+    """The plan of a config with a model that exists."""
+    model = read_model_info(Path(config.model.path))
+    return make_plan(config, model=model, library=library, device=device)
 
 
 def executor_problems(config: RunConfig, *, machine: Machine) -> Iterator[FtdistError]:
     """Problems of where the ranks would run: this machine, or a cluster."""
     if config.cluster.executor == "slurm":
-        yield from cluster_problems(config, Queue())
+        yield from cluster_problems(config, Queue(), new=False)
     else:
         yield from machine_problems(config, machine=machine)
 
@@ -103,15 +107,10 @@ def output_problems(run: RunDir, *, stage: Literal["compare", "merge"]) -> Itera
     for folder in (run.root, run.jobs, run.attempts, results):
         if not os.path.lexists(folder):
             continue  # it will be created
-        if not folder.is_dir():
+        if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
             yield StorageError(
-                f"{folder} is not a folder, but run {run.name} writes its files there.",
-                remedy="move it elsewhere, then retry.",
-            )
-        elif not os.access(folder, os.W_OK | os.X_OK):
-            yield StorageError(
-                f"The folder {folder} is not writable.",
-                remedy="get write permission, or ask the owner to run this command.",
+                f"{folder} is not a folder in which you may write.",
+                remedy="move it elsewhere, get write permission, or ask its owner to run this.",
             )
 
 
@@ -137,9 +136,8 @@ def resolve_paths(config: RunConfig, *, log: LogFn) -> RunConfig:
         library = str(TINY_FOLDER / "library") if library == TINY else library
     if not Path(model).expanduser().exists() and HUB_NAME.fullmatch(model):
         log(f"Downloading {model} from the hub, unless it is cached.")
-        downloaded = call_child(
-            "ftdist_launch.download_model", [model, config.model.revision or ""], kind=ModelError
-        )
+        words = [model, config.model.revision or ""]
+        downloaded = call_child("ftdist_launch.setup.download_model", words, kind=ModelError)
         model = downloaded["path"]
     sources = {
         name: replace(source, path=_absolute(source.path))
@@ -222,11 +220,8 @@ def write_first_plan(run: RunDir, config: RunConfig, *, library: PackedDatasetIn
 
     The device is the requested one; the first attempt resolves `auto`.
     """
-    device = config.cluster.device
-    if device == "auto":
-        device = "cuda" if config.cluster.gpus_per_node else "cpu"
-    model = read_model_info(Path(config.model.path))
-    plan = make_plan(config, model=model, library=library, device=device)
+    device = _device(config, machine=Machine.here())
+    plan = compute_plan(config, library=library, device=device)
     write_whole(run.plan, plan.to_json() + "\n")
     return plan
 
@@ -237,13 +232,13 @@ def read_plan(run: RunDir) -> Plan:
     Raises:
         StorageError: it is missing or corrupt.
     """
-    remedy = "restore it from a backup, or start a new run with `ftdist train`."
     try:
         return Plan.from_json(run.plan.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StorageError(f"Cannot read {run.plan}: {error.strerror}.", remedy=remedy) from None
-    except (ValueError, TypeError, KeyError):
-        raise StorageError(f"{run.plan} is corrupt.", remedy=remedy) from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StorageError(
+            f"Cannot read {run.plan}: {error}.",
+            remedy="restore it from a backup, or start a new run with `ftdist train`.",
+        ) from None
 
 
 def absolute_paths(settings: EvalConfig) -> EvalConfig:

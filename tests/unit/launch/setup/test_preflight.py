@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ftdist_launch.preflight import context_problems, measure_problems, model_problems
-from ftdist_launch.run_setup import make_run_dir
+from ftdist_launch.setup.preflight import context_problems, measure_problems, model_problems
+from ftdist_launch.setup.run_setup import make_run_dir
 
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import load_config

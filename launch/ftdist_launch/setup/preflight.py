@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ftdist.evaluation.scoring.distractors import can_rank
 from ftdist.io.filesystem import free_gib
 from ftdist.plan.model_info import untrainable
 from ftdist.plan.param_names import check_parameters
-from ftdist.plan.plan import Plan, check_context, read_model_info
+from ftdist.plan.plan import check_context, read_model_info
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import visible_gpus
 
@@ -41,41 +41,35 @@ class Machine:
         return cls(cores=len(os.sched_getaffinity(0)), gpus=len(visible_gpus()))
 
 
-def check_run(
-    config: RunConfig, *, executor_problems: Callable[[], Iterator[FtdistError]], new: bool
-) -> None:
+def check_run(config: RunConfig, *, executor_problems: Iterable[FtdistError], new: bool) -> None:
     """Refuse a run that cannot work, before its library is read.
 
     Args:
         config: with folders in place of hub names.
-        executor_problems: finds the problems of the machine or cluster that the ranks would run on.
-        new: whether the run directory will be created; False for an existing run or a plan alone.
+        executor_problems: those of the machine or cluster that the ranks would run on.
+        new: whether the run directory will be created; False for a plan alone.
 
     Raises:
         FtdistError: all problems, as their common class or ConfigError.
     """
-    checks: list[Callable[[], Iterator[FtdistError]]] = [
-        lambda: model_problems(Path(config.model.path)),
-        lambda: library_problems(config),
-        lambda: context_problems(config),
-        lambda: measure_problems(config),
-        executor_problems,
-    ]
-    if new:
-        checks.append(lambda: run_problems(run_dir(config)))
-    raise_together([problem for check in checks for problem in check()])
+    raise_together(
+        [
+            *model_problems(Path(config.model.path)),
+            *library_problems(config),
+            *context_problems(config),
+            *measure_problems(config),
+            *executor_problems,
+            *(run_problems(run_dir(config)) if new else ()),
+        ]
+    )
 
 
-def check_plan(plan: Plan, *, root: Path) -> None:
-    """Refuse a plan that needs more disk than is free.
-
-    Raises:
-        StorageError: checkpoints and export need more than the free GiB.
-    """
+def disk_problems(root: Path, *, needed_gib: float) -> Iterator[FtdistError]:
+    """A disk without room for checkpoints and export."""
     free = free_gib(root)
-    if free < plan.disk_gib:
-        raise StorageError(
-            f"The run needs about {plan.disk_gib:.1f} GiB of disk, but the disk of {root} has only "
+    if free < needed_gib:
+        yield StorageError(
+            f"The run needs about {needed_gib:.1f} GiB of disk, but the disk of {root} has only "
             f"{free:.1f} GiB free.",
             remedy="free some space, set run.root to a larger disk, or lower "
             "checkpoint.keep_latest.",
@@ -142,10 +136,10 @@ def _remote_code_problems(path: Path) -> Iterator[FtdistError]:
         return
     code = fields.get("auto_map") if isinstance(fields, dict) else None
     if code:
-        classes = list(code.values()) if isinstance(code, dict) else [code]
-        named = ", ".join(sorted({str(name) for name in classes}))
+        classes = code.values() if isinstance(code, dict) else [code]
         yield ModelError(
-            f"{path} needs custom code ({named}), which ftdist does not run.",
+            f"{path} needs custom code ({', '.join(sorted(set(map(str, classes))))}), which ftdist "
+            "does not run.",
             remedy="use a model whose code is part of transformers; if transformers supports its "
             "model_type, remove `auto_map` from the file.",
         )
@@ -160,20 +154,20 @@ def library_problems(config: RunConfig) -> Iterator[FtdistError]:
     for key, value in sources.items():
         path = Path(value)
         try:
-            is_there, is_empty = path.exists(), path.is_dir() and not any(path.iterdir())
+            if not path.exists():
+                yield DataError(
+                    f"{key}: the file or folder {value!r} does not exist.",
+                    remedy=f"set {key} to a folder or file of conversations and text.",
+                )
+            elif path.is_dir() and not any(path.iterdir()):
+                yield DataError(
+                    f"{key}: the folder {value!r} is empty.", remedy="put documents in it."
+                )
         except OSError as error:
             yield DataError(
                 f"{key}: {value!r} cannot be read: {error.strerror}.",
                 remedy="grant yourself read permission, or set another folder or file.",
             )
-            continue
-        if not is_there:
-            yield DataError(
-                f"{key}: the file or folder {value!r} does not exist.",
-                remedy=f"set {key} to a folder or file of conversations and text.",
-            )
-        elif is_empty:
-            yield DataError(f"{key}: the folder {value!r} is empty.", remedy="put documents in it.")
 
 
 def measure_problems(config: RunConfig) -> Iterator[FtdistError]:
@@ -227,17 +221,15 @@ def machine_problems(config: RunConfig, *, machine: Machine) -> Iterator[FtdistE
         )
 
 
-def machine_notes(config: RunConfig, *, machine: Machine) -> list[str]:
+def machine_notes(config: RunConfig, *, machine: Machine) -> Iterator[str]:
     """Warnings about settings that work but are slow."""
     cluster = config.cluster
-    threads = cluster.tasks_per_node * cluster.threads
     on_cpu = cluster.device == "cpu" or machine.gpus == 0
-    if on_cpu and threads > machine.cores:
-        return [
+    if on_cpu and cluster.tasks_per_node * cluster.threads > machine.cores:
+        yield (
             f"Note: {cluster.tasks_per_node} ranks of {cluster.threads} threads share "
             f"{machine.cores} cores, which makes each step slower."
-        ]
-    return []
+        )
 
 
 def run_problems(run: RunDir) -> Iterator[FtdistError]:
@@ -252,15 +244,10 @@ def run_problems(run: RunDir) -> Iterator[FtdistError]:
             f"Run {run.name} already exists in {run.root}.",
             remedy=f"continue it with `ftdist resume {run.name}`, or set another run.name.",
         )
-    elif run.root.exists() and not run.root.is_dir():
+    elif run.root.exists() and not (run.root.is_dir() and not any(run.root.iterdir())):
         yield ConfigError(
-            f"The run directory {run.root} is a file.",
-            remedy="set another run.name or run.root.",
-        )
-    elif run.root.is_dir() and any(run.root.iterdir()):
-        yield ConfigError(
-            f"The folder {run.root} already exists and is not a run.",
-            remedy="set another run.name, or move its contents elsewhere.",
+            f"{run.root} already exists and is not a run.",
+            remedy="set another run.name, or move it elsewhere.",
         )
     else:
         there = next(p for p in (run.root, *run.root.parents) if p.exists())
