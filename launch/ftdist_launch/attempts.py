@@ -140,6 +140,7 @@ def finish_attempt(
         checkpoint=step,
         progressed=progressed,
         cause=None if failure is None else failure.problem,
+        remedy=None if failure is None else failure.remedy,
         rank=None if failure is None else failure.rank,
     )
     return Finished(

@@ -1,16 +1,15 @@
 """Read the recorded state of a run: its events, newest metrics, lock and first failure."""
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftdist.observe.wandb.state import read_url
 from ftdist.rundir import RunDir
 from ftdist_launch.lock import is_held
-from ftdist_launch.rank_failures import first_failure, read_failures
 
 Event = Mapping[str, Any]
 
@@ -19,8 +18,6 @@ TAIL_BYTES = 1 << 16
 
 RUN_STAGES = ("prepare", "train")
 """Stages without which a run is not done; export, comparison and merge are optional."""
-
-_URL = re.compile(r"https?://[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +36,6 @@ class Records:
     """As typed on the command line."""
 
     wandb_url: str | None = None
-    remedies: Mapping[str, str]
-    """How to fix the first failure of the newest attempt, by its problem."""
-
     created: float = 0.0
     """Seconds since the epoch."""
 
@@ -59,11 +53,8 @@ class Records:
 
     def stage_end(self, submitted: Event) -> Event | None:
         """The event of the end of a single-process job; None if it has none, or may restart."""
-        ends = [
-            event
-            for event in self.of_kind("stage_finished")
-            if (event["stage"], event.get("job")) == (submitted["stage"], submitted["job"])
-        ]
+        own = {"stage": submitted["stage"], "job": submitted["job"]}
+        ends = [end for end in self.of_kind("stage_finished") if own.items() <= end.items()]
         return ends[-1] if ends else None
 
 
@@ -76,9 +67,8 @@ def read_run_records(run: RunDir) -> Records:
         events=events,
         newest=newest_metrics(run),
         held=is_held(run),
-        overrides=tuple(_lines(run.overrides)),
-        wandb_url=_url(run.wandb / "url"),
-        remedies=_remedies(run),
+        overrides=tuple(run.overrides.read_text().splitlines() if run.overrides.exists() else ()),
+        wandb_url=read_url(run),
         created=run.config.stat().st_mtime if first is None else first,
     )
 
@@ -90,37 +80,15 @@ def find_runs(root: Path) -> list[RunDir]:
 
 def newest_metrics(run: RunDir) -> dict[str, Any]:
     """The newest row with a training loss; empty before the first step."""
-    return next((row for row in _rows_backwards(run.metrics) if "train/loss" in row), {})
-
-
-def _rows_backwards(path: Path) -> Iterator[dict[str, Any]]:
-    """The last rows of a file, the newest first; incomplete lines are skipped."""
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        with run.metrics.open("rb") as file:
+            file.seek(max(0, run.metrics.stat().st_size - TAIL_BYTES))
             lines = file.read().splitlines()
-    except OSError:
-        return
+    except FileNotFoundError:
+        return {}
     for line in reversed(lines):
-        with suppress(ValueError):
-            yield json.loads(line)
-
-
-def _remedies(run: RunDir) -> dict[str, str]:
-    newest = run.newest_attempt()
-    folders = [run.attempts / "prepare", *([run.attempt(newest)] if newest else [])]
-    failures = [first_failure(read_failures(folder)) for folder in folders if folder.is_dir()]
-    return {each.problem: each.remedy for each in failures if each is not None}
-
-
-def _url(path: Path) -> str | None:
-    """The URL in a file; None if it holds anything else."""
-    match = _URL.fullmatch(next(iter(_lines(path)), ""))
-    return None if match is None else match[0]
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
+        with suppress(ValueError):  # incomplete
+            row: dict[str, Any] = json.loads(line)
+            if "train/loss" in row:
+                return row
+    return {}

@@ -9,14 +9,11 @@ from ftdist.rundir import RunDir
 from ftdist_launch.run_records import RUN_STAGES, Event, Records, read_run_records
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.job_status import (
+    WAITING,
     JobStatus,
     QueueSnapshot,
     job_status,
-    lost_summary,
-    running_summary,
-    waiting_summary,
 )
-from ftdist_launch.slurm.reason_text import WAITING
 
 State = Literal[
     "new",
@@ -148,7 +145,11 @@ def status_of(records: Records, *, snapshot: QueueSnapshot) -> RunStatus:
     """The status of a run from its records and from SLURM's queue."""
     attempts, newest = _attempts(records), records.newest
     state = _state(records, attempts, snapshot=snapshot)
-    cause = _cause(records) if state in ("failed", "crash_loop", "restarting") else None
+    jobs = tuple(
+        job_status(records, event, run_over=state in OVER, snapshot=snapshot)
+        for event in records.newest_jobs().values()
+    )
+    end = _last_end(records) if state in ("failed", "crash_loop", "restarting") else {}
     note = None
     if snapshot.problem is not None and open_jobs(records):
         note = f"SLURM is unavailable: {snapshot.problem} Showing the run's own records."
@@ -158,19 +159,16 @@ def status_of(records: Records, *, snapshot: QueueSnapshot) -> RunStatus:
     return RunStatus(
         name=records.name,
         state=state,
-        reason=_reason(records, state=state, snapshot=snapshot),
+        reason=_reason(records, jobs, state=state, snapshot=snapshot),
         step=int(newest.get("step", 0)),
         steps=steps[-1] if steps else None,
         loss=newest.get("train/loss"),
         tokens_per_s=newest.get("throughput/tokens_per_s"),
         eta_s=newest.get("time/eta_s"),
         attempts=attempts,
-        jobs=tuple(
-            job_status(records, event, run_over=state in OVER, snapshot=snapshot)
-            for event in records.newest_jobs().values()
-        ),
-        error=cause,
-        remedy=None if cause is None else records.remedies.get(cause),
+        jobs=jobs,
+        error=end.get("cause"),
+        remedy=end.get("remedy"),
         corrupt_checkpoints=tuple(e["problem"] for e in records.of_kind("checkpoint_corrupt")),
         wandb_url=records.wandb_url,
         sweep=next((e["sweep"] for e in records.of_kind("job_submitted") if "sweep" in e), None),
@@ -259,26 +257,21 @@ _BY_EXIT_CODE: dict[int, State] = {
 _FINAL: dict[str, State] = {state: state for state in OVER if state != "lost"}
 
 
-def _cause(records: Records) -> str | None:
+def _last_end(records: Records) -> Event:
+    """The event of the newest end of an attempt or of the preparation; empty without one."""
     ends = records.of_kind("attempt_finished", "stage_finished")
-    causes = [event.get("cause") for event in ends if event.get("stage", "train") in RUN_STAGES]
-    return causes[-1] if causes else None
+    return next((end for end in reversed(ends) if end.get("stage", "train") in RUN_STAGES), {})
 
 
 def _is_on_cluster(records: Records) -> bool:
-    """Whether the newest request, or without jobs of its own an earlier one, was to a cluster."""
+    """Whether the run was last started on a cluster rather than here."""
     on_cluster = False
-    requested: bool | None = None
-    for event in records.events:
-        kind = event.get("event")
-        if kind == "run_requested":
-            requested = None
-        elif kind == "job_submitted" and event["stage"] in RUN_STAGES:
-            on_cluster = True
-            requested = True if requested is None else requested
-        elif kind == "attempt_started" and "job" not in event and requested is None:
-            requested = False
-    return on_cluster and not records.held if requested is None else requested
+    for event in records.of_kind("job_submitted", "attempt_started"):
+        if event["event"] == "job_submitted":
+            on_cluster |= event["stage"] in RUN_STAGES
+        elif "job" not in event:
+            on_cluster = False
+    return on_cluster
 
 
 def _is_cancelled(records: Records) -> bool:
@@ -287,14 +280,28 @@ def _is_cancelled(records: Records) -> bool:
     return bool(requests) and requests[-1]["event"] == "cancel_requested"
 
 
-def _reason(records: Records, *, state: State, snapshot: QueueSnapshot) -> str | None:
+def _reason(
+    records: Records, jobs: Sequence[JobStatus], *, state: State, snapshot: QueueSnapshot
+) -> str | None:
+    """What a run on a cluster waits for, or what is known about its loss."""
     if not _is_on_cluster(records) or snapshot.problem is not None:
         return None
     if state == "running" and _is_cancelled(records):
         now = records.of_kind("cancel_requested")[-1].get("now")
         return "it was cancelled" if now else "it was asked to save a checkpoint and stop"
-    if state == "running":
-        return running_summary(records, snapshot=snapshot)
+    queued = {job.stage: job for job in jobs if job.stage in RUN_STAGES and job.state is not None}
+    clauses = []
+    if state == "running" and "train" in queued and queued["train"].state != "RUNNING":
+        clauses.append(f"its job is {queued['train'].summary}")
     if state in ("pending", "preparing", "restarting"):
-        return waiting_summary(records, snapshot=snapshot)
-    return lost_summary(records, snapshot=snapshot) if state == "lost" else None
+        prepare = queued.pop("prepare", None)
+        clauses += [job.summary for job in queued.values()]
+        clauses += [] if prepare is None else [f"job {prepare.job}: {prepare.summary}"]
+    if state == "lost":
+        ended = [job for job in jobs if job.stage in RUN_STAGES and job.job in snapshot.accounts]
+        clauses += [f"job {job.job} ({job.stage}) {job.summary}" for job in ended]
+        if any(job.stage == "prepare" and "COMPLETED" not in job.summary for job in ended):
+            clauses.append(f"see `ftdist logs {records.name} --stage prepare`")
+        failed = records.of_kind("requeue_failed")
+        clauses += [f"requeue failed: {event['cause']}" for event in failed]
+    return "; ".join(clauses) or None

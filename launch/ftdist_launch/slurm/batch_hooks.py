@@ -59,19 +59,19 @@ def main(arguments: Sequence[str]) -> int:
         return _end_training(run) if stage == "train" else _end_stage(run, stage, int(rest[0]))
     except FtdistError as error:
         sys.stderr.write(f"{error}\n")
-        _record_stage_end(run, stage, code=error.exit_code, cause=error.problem)
+        _record_stage_end(run, stage, error.exit_code, cause=error.problem, remedy=error.remedy)
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - a bug: recorded, with its traceback in the log
         traceback.print_exc()
         cause = f"Internal error: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        _record_stage_end(run, stage, code=FtdistError.exit_code, cause=cause)
+        _record_stage_end(run, stage, FtdistError.exit_code, cause=cause)
         return FtdistError.exit_code
 
 
 def _begin(run: RunDir, stage: str) -> int:
     verify_snapshot(run)
     if run.was_cancelled(stage):
-        _record_stage_end(run, stage, code=RequeueError.exit_code, cause="It was cancelled.")
+        _record_stage_end(run, stage, RequeueError.exit_code, cause="It was cancelled.")
         return RequeueError.exit_code
     if stage != "train":
         start_stage(run, stage)
@@ -209,10 +209,13 @@ def _end_stage(run: RunDir, stage: str, code: int) -> int:
         run.append_event("stage_interrupted", stage=stage, job=job_label())
         _requeue(run)
         return code
-    cause = None if failure is None else failure.problem
     if code == stopped:
         cause = "It was cancelled." if was_cancelled else "It was stopped too often."
-    _record_stage_end(run, stage, code=code, cause=cause)
+        _record_stage_end(run, stage, code, cause=cause)
+    elif failure is not None:
+        _record_stage_end(run, stage, code, cause=failure.problem, remedy=failure.remedy)
+    else:
+        _record_stage_end(run, stage, code, cause=None)
     return code
 
 
@@ -231,8 +234,17 @@ def _cluster_of(run: RunDir) -> ClusterConfig:
     return TypeAdapter(CurateConfig).validate_json(curation.read_text(encoding="utf-8")).cluster
 
 
-def _record_stage_end(run: RunDir, stage: str, *, code: int, cause: str | None) -> None:
-    run.append_event("stage_finished", stage=stage, job=job_label(), exit_code=code, cause=cause)
+def _record_stage_end(
+    run: RunDir, stage: str, code: int, *, cause: str | None, remedy: str | None = None
+) -> None:
+    run.append_event(
+        "stage_finished",
+        stage=stage,
+        job=job_label(),
+        exit_code=code,
+        cause=cause,
+        remedy=remedy,
+    )
 
 
 def _finish(

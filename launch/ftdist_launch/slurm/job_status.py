@@ -6,7 +6,23 @@ from dataclasses import dataclass, field
 from ftdist.errors import RequeueError
 from ftdist_launch.run_records import RUN_STAGES, Event, Records
 from ftdist_launch.slurm.client import QueuedJob
-from ftdist_launch.slurm.reason_text import WAITING, waiting_reason
+
+WAITING = frozenset({"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"})
+"""States of a job in the queue that does not run."""
+
+REASONS = {
+    "Resources": "waiting for free nodes",
+    "Priority": "waiting behind jobs of higher priority",
+    "Dependency": "waiting for another job",
+    "DependencyNeverSatisfied": "will never start: a job that it depends on failed",
+    "BeginTime": "restarting soon",
+    "JobArrayTaskLimit": "waiting for other runs of its sweep",
+    "JobHeldUser": "held by its owner, until `scontrol release`",
+    "JobHeldAdmin": "held by an administrator",
+    "ReqNodeNotAvail": "waiting for nodes that are down or reserved",
+    "QOSMaxJobsPerUserLimit": "waiting: you run as many jobs as your QOS allows",
+}
+"""Why a job waits, by the code that `squeue` shows; the codes are explained in `man squeue`."""
 
 STATES = {
     "COMPLETING": "ending",
@@ -68,7 +84,7 @@ def job_status(
     elif finished is not None:
         summary = "done"
     elif snapshot.accounts.get(job):
-        summary = f"ended ({snapshot.accounts[job][-1]})"
+        summary = f"ended as {snapshot.accounts[job][-1]}"
     elif run_over and stage in RUN_STAGES:
         summary = "ended"
     elif snapshot.problem is not None:
@@ -79,53 +95,16 @@ def job_status(
     return JobStatus(job=job, stage=stage, state=state, summary=summary, over=over)
 
 
-def waiting_summary(records: Records, *, snapshot: QueueSnapshot) -> str | None:
-    """What a run waits for before it trains; None if unknown."""
-    jobs = records.newest_jobs()
-    queued = {
-        stage: _queued_summary(records, jobs[stage], snapshot=snapshot)
-        for stage in ("train", "prepare")
-        if stage in jobs and jobs[stage]["job"] in snapshot.queue
-    }
-    if "prepare" in queued:
-        queued["prepare"] = f"job {jobs['prepare']['job']}: {queued['prepare']}"
-    return "; ".join(queued.values()) or None
-
-
-def running_summary(records: Records, *, snapshot: QueueSnapshot) -> str | None:
-    """The state of the training job if it is in the queue and not simply running."""
-    train = records.newest_jobs().get("train")
-    if train is None or train["job"] not in snapshot.queue:
-        return None
-    if snapshot.queue[train["job"]].state == "RUNNING":
-        return None
-    return f"its job is {_queued_summary(records, train, snapshot=snapshot)}"
-
-
-def lost_summary(records: Records, *, snapshot: QueueSnapshot) -> str | None:
-    """What is known of a run whose jobs are no longer in the queue."""
-    ends = {
-        stage: f"job {job['job']} ({stage}) ended as {snapshot.accounts[job['job']][-1]}"
-        for stage, job in records.newest_jobs().items()
-        if stage in RUN_STAGES and snapshot.accounts.get(job["job"])
-    }
-    clauses = list(ends.values())
-    if "prepare" in ends and not ends["prepare"].endswith("COMPLETED"):
-        clauses.append(f"see `ftdist logs {records.name} --stage prepare`")
-    clauses += [f"requeue failed: {event['cause']}" for event in records.of_kind("requeue_failed")]
-    return "; ".join(clauses) or None
-
-
 def _queued_summary(records: Records, submitted: Event, *, snapshot: QueueSnapshot) -> str:
     job = snapshot.queue[submitted["job"]]
     if job.state not in WAITING:
         return f"{STATES.get(job.state, 'running')} on {job.nodes} ({job.state})"
-    summary = waiting_reason(job)
+    text = REASONS.get(job.reason.partition(",")[0], "waiting in the queue")
+    code = job.state if job.reason == "None" else job.reason
     dependencies = [name for name in submitted.get("after", []) if name in snapshot.queue]
     if job.reason == "Dependency" and dependencies:
         stages = {event["job"]: event["stage"] for event in records.of_kind("job_submitted")}
         names = [f"job {name} ({stages.get(name, 'unknown')})" for name in sorted(dependencies)]
-        summary = f"waiting for {' and '.join(names)} (Dependency)"
-    if job.start not in ("", "N/A"):
-        summary += f", expected to start at {job.start}"
-    return summary
+        text = f"waiting for {' and '.join(names)}"
+    start = f", expected to start at {job.start}" if job.start not in ("", "N/A") else ""
+    return f"{text} ({code}){start}"

@@ -52,9 +52,7 @@ def running_job(job: str, state: str = "RUNNING") -> QueuedJob:
 
 
 def records(*events: Event, held: bool = False, **more: Any) -> Records:
-    return Records(
-        name="r", events=events, held=held, **{"newest": {}, "remedies": {}, "overrides": ()} | more
-    )
+    return Records(name="r", events=events, held=held, **{"newest": {}, "overrides": ()} | more)
 
 
 def queue_snapshot(

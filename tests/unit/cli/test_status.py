@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ftdist_launch.run_records import TAIL_BYTES, newest_metrics, read_run_records
+from ftdist_launch.run_records import TAIL_BYTES, newest_metrics
 from ftdist_launch.slurm.client import Queue, QueuedJob, SlurmError
-from ftdist_launch.slurm.job_status import QueueSnapshot
-from ftdist_launch.slurm.reason_text import REASONS, waiting_reason
+from ftdist_launch.slurm.job_status import REASONS, QueueSnapshot
 from ftdist_launch.status import open_jobs, query_slurm, read_all, read_status, status_of
 
 from tests.support.slurm.records import (
@@ -284,14 +283,9 @@ def test_a_note_says_that_slurm_is_unavailable() -> None:
 
 
 def test_the_first_failing_rank_is_shown_with_its_remedy() -> None:
-    events = (
-        *PREPARED,
-        attempt_started(1),
-        attempt_finished(1, "failed", cause="The disk is full.", rank=3),
-    )
-    status = status_of(
-        records(*events, remedies={"The disk is full.": "free some."}), snapshot=queue_snapshot()
-    )
+    end = attempt_finished(1, "failed", cause="The disk is full.", rank=3)
+    events = (*PREPARED, attempt_started(1), end | {"remedy": "free some."})
+    status = status_of(records(*events), snapshot=queue_snapshot())
     assert (status.error, status.remedy) == ("The disk is full.", "free some.")
     assert (status.attempts[0].rank, status.attempts[0].hosts) == (3, ("n1", "n2"))
     again = status_of(
@@ -316,7 +310,7 @@ def test_the_first_failing_rank_is_shown_with_its_remedy() -> None:
             queue_snapshot(),
             (True, "failed: No room."),
         ),
-        ((), queue_snapshot(accounts={"20": ["TIMEOUT"]}), (True, "ended (TIMEOUT)")),
+        ((), queue_snapshot(accounts={"20": ["TIMEOUT"]}), (True, "ended as TIMEOUT")),
         ((), queue_snapshot(), (True, "no longer in the queue")),
         ((), queue_snapshot(problem="-"), (False, "unknown")),
     ],
@@ -372,7 +366,14 @@ def test_only_jobs_without_a_recorded_end_are_queried() -> None:
 def test_common_reasons_are_explained_and_slurms_code_is_always_shown(
     reason: str, text: str
 ) -> None:
-    assert waiting_reason(waiting_job("1", reason)).startswith(text)
+    assert reason_of(waiting_job("12", reason)).startswith(text)
+
+
+def reason_of(job: QueuedJob) -> str:
+    """Why a run waits whose training job is this one."""
+    reason = status_of(records(*PREPARED), snapshot=queue_snapshot(job)).reason
+    assert reason is not None
+    return reason
 
 
 def test_every_explanation_is_different() -> None:
@@ -381,15 +382,15 @@ def test_every_explanation_is_different() -> None:
 
 
 def test_jobs_that_one_depends_on_are_named() -> None:
-    assert waiting_reason(waiting_job("3", "Dependency")) == "waiting for another job (Dependency)"
+    assert reason_of(waiting_job("12", "Dependency")) == "waiting for another job (Dependency)"
     events = (*SUBMITTED, job_submitted("export", "3", "11", "12"))
     snapshot = queue_snapshot(
         waiting_job("3", "Dependency"), running_job("11"), waiting_job("12", "Dependency")
     )
     jobs = status_of(records(*events), snapshot=snapshot).jobs
     assert jobs[-1].summary == "waiting for job 11 (prepare) and job 12 (train) (Dependency)"
-    requeued = QueuedJob(job="1", state="REQUEUED", reason="None", nodes="", start="")
-    assert waiting_reason(requeued) == "waiting in the queue (REQUEUED)"
+    requeued = QueuedJob(job="12", state="REQUEUED", reason="None", nodes="", start="")
+    assert reason_of(requeued) == "waiting in the queue (REQUEUED)"
 
 
 # Records
@@ -402,22 +403,6 @@ def test_the_newest_row_is_found_at_the_end_of_a_long_file(tmp_path: Path) -> No
     held_out = json.dumps({"step": 9, "eval/held_out_loss": 1.0})
     run.metrics.write_text("\n".join([*rows, held_out, '{"step": 12, "train/lo']))
     assert newest_metrics(run)["step"] == TAIL_BYTES // 20 - 1
-
-
-@pytest.mark.parametrize(
-    ("text", "url"),
-    [
-        ("https://wandb.example/a/b?c=d\n", "https://wandb.example/a/b?c=d"),
-        ("https://a\x1b[2J\n", None),
-        ("javascript:x\n", None),
-        ("", None),
-    ],
-)
-def test_only_a_url_is_read_as_one(tmp_path: Path, text: str, url: str | None) -> None:
-    run = make_run(tmp_path / "r")
-    assert read_run_records(run).wandb_url is None
-    (run.wandb / "url").write_text(text)
-    assert read_run_records(run).wandb_url == url
 
 
 class FakeQueue(Queue):
