@@ -1,12 +1,13 @@
 """Find the log files of a run's ranks."""
 
+import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
 from ftdist.errors import ConfigError
+from ftdist.io.units import format_count
 from ftdist.rundir import RunDir
 from ftdist_launch.logs.merge import LogFile
 from ftdist_launch.run_records import Event, Records
@@ -45,7 +46,7 @@ def find_logs(run: RunDir, records: Records, selection: LogSelection) -> list[Lo
     if not jobs or (resumed_here and selection.attempt is None):
         files = _local_logs(run, records, selection)
     elif selection.attempt is None:
-        files = _job_logs(_folder(run, jobs[-1]), str(jobs[-1]["job"]))
+        files = _job_logs(run, jobs[-1])
     else:
         files = _attempt_logs(run, records, selection.attempt)
     selected = [file for file in files if selection.rank in (None, file.rank)]
@@ -70,7 +71,7 @@ def missing_log_error(
 ) -> ConfigError:
     """Why there are no logs, and what to do."""
     stage, name = selection.stage, run.cli_name
-    problem = f"Run {run.name} has no {_NOUNS[stage]} log yet"
+    problem = f"Run {run.name} has no log of stage {stage} yet"
     flags = "" if selection.rank is None else f" --rank {selection.rank}"
     flags += "" if stage == "train" else f" --stage {stage}"
     remedy = f"wait for it with `ftdist logs {name}{flags} -f`."
@@ -94,38 +95,23 @@ def missing_log_error(
     return ConfigError(f"{problem}.", remedy=remedy)
 
 
-_NOUNS = {
-    "prepare": "preparation",
-    "train": "training",
-    "export": "export",
-    "compare": "comparison",
-    "merge": "merge",
-}
-
-
 def _check_selection(records: Records, selection: LogSelection) -> None:
     starts, stage = records.of_kind("attempt_started"), selection.stage
-    if selection.attempt is not None:
-        attempts = [start["attempt"] for start in starts]
-        if stage != "train":
-            raise ConfigError(
-                f"--attempt applies to training; stage {stage} has no attempts.",
-                remedy="leave out --attempt or --stage.",
-            )
-        if selection.attempt not in attempts:
-            count = f"{len(attempts)} attempt{'s' if len(attempts) != 1 else ''}"
-            raise ConfigError(
-                f"Run {records.name} has had {count}; attempt {selection.attempt} does not exist.",
-                remedy="leave out --attempt for the newest one.",
-            )
-    if selection.rank is None:
-        return
-    ranks = 1 if stage != "train" else max((s["world_size"] for s in starts), default=None)
-    if ranks is not None and selection.rank >= ranks:
-        existing = "only rank 0" if ranks == 1 else f"ranks 0 to {ranks - 1}"
+    if selection.attempt is not None and stage != "train":
         raise ConfigError(
-            f"Rank {selection.rank} does not exist: the {_NOUNS[stage]} of run {records.name} has "
-            f"{existing}.",
+            f"--attempt applies to training; stage {stage} has no attempts.",
+            remedy="leave out --attempt or --stage.",
+        )
+    if selection.attempt not in (None, *(start["attempt"] for start in starts)):
+        raise ConfigError(
+            f"Run {records.name} has no attempt {selection.attempt}.",
+            remedy="leave out --attempt for the newest one.",
+        )
+    ranks = 1 if stage != "train" else max((s["world_size"] for s in starts), default=None)
+    if ranks is not None and selection.rank is not None and selection.rank >= ranks:
+        raise ConfigError(
+            f"Rank {selection.rank} does not exist: stage {stage} of run {records.name} has "
+            f"{format_count(ranks, 'rank')}, counted from 0.",
             remedy="choose one of them, or leave out --rank.",
         )
 
@@ -136,50 +122,34 @@ def _local_logs(run: RunDir, records: Records, selection: LogSelection) -> list[
     if selection.stage == "train":
         newest = max((s["attempt"] for s in records.of_kind("attempt_started")), default=0)
         folder = run.jobs / f"train-{selection.attempt or newest}"
-    jobs: dict[str, list[LogFile]] = {}
-    for job, file in _logs_in(folder):
-        jobs.setdefault(job, []).append(file)
-    return max(jobs.values(), key=_modified, default=[])
+    files = _logs_in(folder)
+    newest_job = max(files, key=lambda file: file.path.stat().st_mtime).job if files else ""
+    return [file for file in files if file.job == newest_job]
 
 
-def _modified(files: Sequence[LogFile]) -> float:
-    return max(file.path.stat().st_mtime for file in files)
-
-
-def _job_logs(folder: Path, job: str) -> list[LogFile]:
-    return [file for name, file in _logs_in(folder) if name == job]
+def _job_logs(run: RunDir, submitted: Event) -> list[LogFile]:
+    folder = Path(submitted["logs"])
+    if not folder.is_dir():  # the run was moved
+        folder = run.jobs / submitted["stage"]
+    return [file for file in _logs_in(folder) if file.job == submitted["job"]]
 
 
 def _attempt_logs(run: RunDir, records: Records, number: int) -> list[LogFile]:
     """Of a job on a cluster: all its attempts append to the same files."""
-    starts = records.of_kind("attempt_started")
-    (index,) = [i for i, start in enumerate(starts) if start["attempt"] == number]
-    start, job = starts[index], str(starts[index].get("job"))
-    following = next((s for s in starts[index + 1 :] if str(s.get("job")) == job), None)
-    submitted = next(e for e in records.of_kind("job_submitted") if str(e["job"]) == job)
-    files = []
-    for file in _job_logs(_folder(run, submitted), job):
-        if file.rank == 0:
-            # Batch script and srun append here too, without timestamps; its length is recorded.
-            end = None if following is None else following["log_bytes"]
-            part = LogFile(path=file.path, rank=0, start=start["log_bytes"], end=end)
-        else:
-            before = float("inf") if following is None else following["time"]
-            part = LogFile(path=file.path, rank=file.rank, since=start["time"], before=before)
-        files.append(part)
-    return files
+    starts = {start["attempt"]: start for start in records.of_kind("attempt_started")}
+    job = starts[number].get("job")
+    submitted = next(e for e in records.of_kind("job_submitted") if e["job"] == job)
+    # The first attempt has what the job printed before; times in logs are in milliseconds.
+    times = {n: int(s["time"] * 1000) / 1000 for n, s in starts.items() if s.get("job") == job}
+    since = 0.0 if number == min(times) else times[number]
+    before = min((time for n, time in times.items() if n > number), default=math.inf)
+    return [replace(file, since=since, before=before) for file in _job_logs(run, submitted)]
 
 
-def _folder(run: RunDir, submitted: Event) -> Path:
-    """The log folder of a job; if the run was moved, the one inside the run directory."""
-    recorded = Path(submitted["logs"])
-    return recorded if recorded.is_dir() else run.jobs / submitted["stage"]
-
-
-def _logs_in(folder: Path) -> list[tuple[str, LogFile]]:
-    logs = []
-    for path in folder.glob("*_log.out"):
-        match = _NAME.fullmatch(path.name)
-        if match is not None:
-            logs.append((match["job"], LogFile(path=path, rank=int(match["rank"]))))
-    return logs
+def _logs_in(folder: Path) -> list[LogFile]:
+    matches = {path: _NAME.fullmatch(path.name) for path in folder.glob("*_log.out")}
+    return [
+        LogFile(path=path, job=match["job"], rank=int(match["rank"]))
+        for path, match in matches.items()
+        if match is not None
+    ]

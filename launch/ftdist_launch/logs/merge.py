@@ -5,6 +5,7 @@ number of ranks is limited by memory or by open files.
 """
 
 import heapq
+import math
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -24,16 +25,11 @@ class LogFile:
 
     path: Path
     rank: int
-    start: int = 0
-    """First byte."""
-
-    end: int | None = None
-    """The byte after the last one; None: the end of the file."""
-
+    job: str = ""
     since: float = 0.0
-    """Earlier lines are left out; a line without a timestamp has the time of the line before."""
+    """Earlier lines are left out."""
 
-    before: float = float("inf")
+    before: float = math.inf
     """Lines from this time on are left out."""
 
 
@@ -43,15 +39,10 @@ class LogLine:
 
     rank: int
     time: float
-    """Seconds since the epoch; without a timestamp that of the line before, or 0."""
+    """Seconds since the epoch; without a timestamp that of the line before, or 0. At most the time
+    when it was read: the clock of a host may be ahead of ours."""
 
     text: str
-    read_at: float = 0.0
-    """On the monotonic clock."""
-
-    def is_older_than(self, seconds: float) -> bool:
-        """Whether the line was written, or read, at least this long ago."""
-        return time.time() - self.time >= seconds or time.monotonic() - self.read_at >= seconds
 
 
 class LogMerger:
@@ -63,9 +54,6 @@ class LogMerger:
 
     def __init__(self) -> None:
         self._logs: dict[Path, _LogReader] = {}
-
-    def __len__(self) -> int:
-        return len(self._logs)
 
     def add(self, files: Iterable[LogFile]) -> None:
         """Add logs; those that were added before continue where they are."""
@@ -79,7 +67,7 @@ class LogMerger:
     def available(self, *, hold_back_s: float = HOLD_BACK_S) -> Iterator[LogLine]:
         """Lines so far, except for those so new that older ones of another log may be missing."""
         for line in self._merged(final=False):
-            if not line.is_older_than(hold_back_s):
+            if time.time() - line.time < hold_back_s:
                 return
             yield line
 
@@ -93,7 +81,7 @@ class _LogReader:
 
     def __init__(self, file: LogFile) -> None:
         self._file = file
-        self._offset = file.start
+        self._offset = 0
         self._time = 0.0
         self._lines: deque[LogLine] = deque()
         self._partial = b""
@@ -117,13 +105,10 @@ class _LogReader:
 
     def _read_chunk(self) -> bool:
         """Whether there was another chunk."""
-        size = CHUNK_BYTES
-        if self._file.end is not None:
-            size = min(size, self._file.end - self._offset)
         try:
             with self._file.path.open("rb") as file:
                 file.seek(self._offset)
-                chunk = file.read(max(0, size))
+                chunk = file.read(CHUNK_BYTES)
         except FileNotFoundError:
             return False
         self._offset += len(chunk)
@@ -137,9 +122,6 @@ class _LogReader:
     def _append(self, line: bytes) -> None:
         timestamp, text = split_timestamp(line.decode("utf-8", errors="replace").rstrip("\r"))
         if timestamp is not None:
-            self._time = timestamp
+            self._time = min(timestamp, time.time())
         if self._file.since <= self._time < self._file.before:
-            read_at = time.monotonic()
-            self._lines.append(
-                LogLine(rank=self._file.rank, time=self._time, text=text, read_at=read_at)
-            )
+            self._lines.append(LogLine(rank=self._file.rank, time=self._time, text=text))

@@ -7,7 +7,6 @@ Lines that do not pass through Python (warnings of C++ libraries, srun's errors)
 
 import atexit
 import logging
-import re
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -18,7 +17,7 @@ from typing import Any, TextIO, cast
 MAX_LINE_CHARS = 1 << 16
 """A longer line without an end is split."""
 
-_TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ?")
+TIMESTAMP_CHARS = len("2026-11-23T21:30:01.123Z")
 
 
 def now() -> str:
@@ -28,13 +27,11 @@ def now() -> str:
 
 def split_timestamp(line: str) -> tuple[float | None, str]:
     """A line's time in seconds since the epoch, or None, and the line without it."""
-    match = _TIMESTAMP.match(line)
-    if match is None:
-        return None, line
-    try:
-        return datetime.fromisoformat(match[1]).timestamp(), line[match.end() :]
-    except ValueError:
-        return None, line
+    timestamp, _, text = line.partition(" ")
+    if len(timestamp) == TIMESTAMP_CHARS and timestamp.endswith("Z"):
+        with suppress(ValueError):
+            return datetime.fromisoformat(timestamp).timestamp(), text
+    return None, line
 
 
 def without_timestamp(line: str) -> str:

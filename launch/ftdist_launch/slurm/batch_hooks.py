@@ -28,6 +28,7 @@ from ftdist.errors import CrashLoopError, FtdistError, RequeueError
 from ftdist.rundir import RunDir
 from ftdist_launch.attempts import Finished, finish_attempt, start_attempt, start_stage
 from ftdist_launch.local.submit import ATTEMPT, visible_gpus
+from ftdist_launch.logs.timestamps import now
 from ftdist_launch.rank_failures import (
     exited_silently,
     first_failure,
@@ -91,6 +92,8 @@ def _begin(run: RunDir, stage: str) -> int:
     if run.newest_attempt() == 0:
         config = _resolve_device(run, config)
     number = start_attempt(run, config, read_plan(run), **_job_fields())
+    # All attempts of a job append to the same log: this line separates them.
+    sys.stderr.write(f"{now()} Attempt {number} starts.\n")
     sys.stdout.write(f"{number}\n")
     return 0
 

@@ -106,13 +106,17 @@ def test_logs_of_a_moved_run_are_found_inside_it(run: RunDir) -> None:
 def test_an_attempt_of_a_job_is_its_part_of_the_same_files(run: RunDir) -> None:
     logs = run.jobs / "train"
     run.append_event("job_submitted", stage="train", job="12", after=[], logs=str(logs))
-    zero = [f"{at(10)} a", "srun: error", f"{at(30)} b"]
+    # Batch script and srun print to the log of rank 0 too, without the time.
+    zero = [
+        *("module loaded", f"{at(9)} Attempt 1 starts.", "bound", f"{at(10)} a", "srun: error"),
+        *(f"{at(25)} Attempt 2 starts.", "bound again", f"{at(30)} b"),
+    ]
     write(logs / "12_0_log.out", *zero)
     write(logs / "12_1_log.out", f"{at(11)} c", f"{at(31)} d")
-    first = len("\n".join(zero[:2])) + 1
+    # The start is recorded a moment before it is logged, to the millisecond.
     events = [
-        {"attempt": 1, "time": 999_999_965, "log_bytes": 0},
-        {"attempt": 2, "time": 999_999_985, "log_bytes": first},
+        {"attempt": 1, "time": 999_999_968.9},
+        {"attempt": 2, "time": 999_999_985.0004},
     ]
     lines = [
         json.dumps({"event": "attempt_started", "world_size": 2, "host": "h", "job": "12", **event})
@@ -126,19 +130,24 @@ def test_an_attempt_of_a_job_is_its_part_of_the_same_files(run: RunDir) -> None:
             merged(*find_logs(run, read_run_records(run), LogSelection(attempt=number))).remaining()
         )
 
-    assert part(1) == ["0 a", "0 srun: error", "1 c"]
-    assert part(2) == ["0 b", "1 d"]
+    assert part(1) == [
+        *("0 module loaded", "0 Attempt 1 starts.", "0 bound", "0 a", "0 srun: error", "1 c"),
+    ]
+    assert part(2) == ["0 Attempt 2 starts.", "0 bound again", "0 b", "1 d"]
 
 
 @pytest.mark.parametrize(
     ("wanted", "problem"),
     [
-        (LogSelection(rank=2), "Rank 2 does not exist: the training of run r has ranks 0 to 1."),
+        (
+            LogSelection(rank=2),
+            "Rank 2 does not exist: stage train of run r has 2 ranks, counted from 0.",
+        ),
         (
             LogSelection(stage="export", rank=1),
-            "Rank 1 does not exist: the export of run r has only rank 0.",
+            "Rank 1 does not exist: stage export of run r has 1 rank, counted from 0.",
         ),
-        (LogSelection(attempt=3), "Run r has had 1 attempt; attempt 3 does not exist."),
+        (LogSelection(attempt=3), "Run r has no attempt 3."),
         (LogSelection(stage="export", attempt=1), "--attempt applies to training"),
     ],
 )
@@ -161,14 +170,14 @@ WAITING = QueuedJob(job="12", state="PENDING", reason="Resources", nodes="", sta
             [],
             {},
             LogSelection(),
-            "no training log yet: it was never started",
+            "no log of stage train yet: it was never started",
             "`ftdist resume r`",
         ),
         (
             [("job_submitted", {"stage": "train", "job": "12", "after": []})],
             {"12": WAITING},
             LogSelection(),
-            "no training log yet: job 12 is waiting for free nodes (Resources).",
+            "no log of stage train yet: job 12 is waiting for free nodes (Resources).",
             "wait for it with `ftdist logs r -f`.",
         ),
         (
@@ -316,7 +325,7 @@ def test_following_continues_across_restarts_until_the_run_ends(
         process = follower()
         assert process.stdout is not None
         assert process.stderr is not None
-        assert "has no training log yet" in process.stderr.readline()
+        assert "has no log of stage train yet" in process.stderr.readline()
         launched(run, 1)
         write(run.jobs / "train-1" / "7_0_log.out", f"{at(1)} first")
         assert process.stdout.readline() == "[0] 01:46:01 first\n"
