@@ -23,6 +23,9 @@ MAX_POINTS = 240
 MAX_ROWS = 12
 """Rows of the table under a chart."""
 
+_LEGEND_COLUMNS = 2
+_LEGEND_ROW_PX = 24
+
 Points = list[tuple[float, float]]
 
 
@@ -87,7 +90,7 @@ def chart(
     if not series:
         return None
     logarithmic = logarithmic and all(value > 0 for curve in series.values() for _, value in curve)
-    drawing = _empty_drawing(x_title, show_legend=len(series) > 1)
+    drawing = _empty_drawing(x_title, num_curves=len(series))
     if logarithmic:
         # pygal's logarithmic scale would apply to the steps too.
         marks = _decades(series)
@@ -112,7 +115,9 @@ def chart(
     )
 
 
-def _empty_drawing(x_title: str, *, show_legend: bool) -> Any:
+def _empty_drawing(x_title: str, *, num_curves: int) -> Any:
+    # pygal makes room for one row of the legend.
+    more_legend = _LEGEND_ROW_PX * (max(0, num_curves - 1) // _LEGEND_COLUMNS)
     return pygal.XY(
         # The page brings the style and the size; there is no script.
         js=[],
@@ -121,13 +126,13 @@ def _empty_drawing(x_title: str, *, show_legend: bool) -> Any:
         disable_xml_declaration=True,
         explicit_size=False,
         width=520,
-        height=316,
+        height=316 + more_legend,
         margin=8,
-        margin_bottom=24,
+        margin_bottom=24 + more_legend // 2,
         x_title=x_title,
-        show_legend=show_legend,
+        show_legend=num_curves > 1,
         legend_at_bottom=True,
-        legend_at_bottom_columns=2,
+        legend_at_bottom_columns=_LEGEND_COLUMNS,
         truncate_legend=-1,
         x_value_formatter=_x_text,
         value_formatter=_value_text,
@@ -156,6 +161,10 @@ def _strip_styles(svg: Any) -> Any:
 
 
 def _value_text(value: float) -> str:
+    # 1.2e-4 and 8e-5, since 0.00012 beside 8e-05 would be hard to compare.
+    if 0 < abs(value) < 1e-3:
+        digits, exponent = f"{value:.2e}".split("e")
+        return f"{float(digits):g}e{int(exponent)}"
     return f"{value:.3g}"
 
 
