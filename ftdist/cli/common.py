@@ -62,7 +62,7 @@ class RunParser(argparse.ArgumentParser):
         overrides = [word for word in words if "=" in word]
         roots = [word.partition("=")[2] for word in overrides if word.startswith("run.root=")]
         overrides = [word for word in overrides if not word.startswith("run.root=")]
-        _refuse_secrets([*names, *roots])
+        refuse_secrets([*names, *roots])
         if len(names) != 1:
             raise _not_one_run(names, command=self._command)
         if overrides and not self._takes_keys:
@@ -76,7 +76,7 @@ class RunParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse would print."""
-        _refuse_secrets(part for word in message.split() for part in word.split("="))
+        refuse_secrets(message.split())
         unknown = message.removeprefix("unrecognized arguments: ")
         if unknown != message:
             flag = unknown.split()[0].partition("=")[0]
@@ -84,11 +84,20 @@ class RunParser(argparse.ArgumentParser):
         raise ConfigError(f"{message}.", remedy=f"see `{self.prog} --help`.")
 
 
-def _refuse_secrets(arguments: Iterable[str]) -> None:
-    checked = [secret_problem("an argument", argument.lstrip("-")) for argument in arguments]
-    problems = [problem for problem in checked if problem is not None]
-    if problems:
-        raise as_error(list(dict.fromkeys(problems)))
+def refuse_secrets(arguments: Iterable[str]) -> None:
+    """Refuse arguments that look like a key or password, before a message repeats them.
+
+    Raises:
+        ConfigError: one does.
+    """
+    problems = []
+    for argument in arguments:
+        name, _, value = argument.lstrip("-").partition("=")
+        problem = secret_problem(name, value) if value else None
+        problems.append(problem or secret_problem("an argument", argument.lstrip("-")))
+    found = [problem for problem in problems if problem is not None]
+    if found:
+        raise as_error(list(dict.fromkeys(found)))
 
 
 def _not_one_run(names: Sequence[str], *, command: str) -> ConfigError:

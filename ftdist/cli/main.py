@@ -125,7 +125,9 @@ def _run(arguments: list[str]) -> int:
         return 0
     command, *rest = arguments
     if command not in COMMANDS:
-        _refuse_secret(command)
+        from ftdist.cli.common import refuse_secrets
+
+        refuse_secrets([command])
         near = get_close_matches(command, COMMANDS, n=1, cutoff=0.5)
         if "=" in command:
             near = ["train"]
@@ -138,16 +140,6 @@ def _run(arguments: list[str]) -> int:
     result = import_module(f"ftdist.cli.commands.{command}").main(rest)
     assert isinstance(result, int)
     return result
-
-
-def _refuse_secret(argument: str) -> None:
-    """Do not echo what looks like a key or password."""
-    from ftdist.config.problems import as_error, secret_problem
-
-    name, _, value = argument.partition("=")
-    problem = secret_problem(name, value) or secret_problem("an argument", argument)
-    if problem is not None:
-        raise as_error([problem])
 
 
 def _exit_on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler

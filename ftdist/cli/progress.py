@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,13 +161,7 @@ def summary(row: dict[str, Any], held_out: float | None) -> str:
     return "  ".join(parts)
 
 
-def _rows(lines: list[str]) -> list[dict[str, Any]]:
-    rows = []
+def _rows(lines: list[str]) -> Iterator[dict[str, Any]]:
     for line in lines:
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(row, dict) and STEP.name in row:
-            rows.append(row)
-    return rows
+        with suppress(ValueError):  # incomplete
+            yield json.loads(line)

@@ -1,7 +1,6 @@
 """`ftdist status`: show the state of one run, or of all runs."""
 
 import json
-import math
 import os
 import re
 import sys
@@ -10,15 +9,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from ftdist_launch.run_records import find_runs
+from ftdist_launch.slurm.client import Queue
+from ftdist_launch.status import AttemptStatus, RunStatus, read_all, read_status
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from ftdist.cli.common import RunParser, print_result
 from ftdist.io.units import format_duration
 from ftdist.rundir import RUNS_ROOT
-
-if TYPE_CHECKING:
-    from ftdist_launch.status import AttemptStatus, RunStatus
-    from rich.table import Table
 
 DESCRIPTION = """\
 Show the state of a run: step, loss, throughput, remaining time; where it runs, what it waits for,
@@ -50,11 +52,6 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print all fields as JSON, for scripts")
     flags = parser.parse_intermixed_args(arguments)
     words = [word for word in (flags.run, *flags.overrides) if word is not None]
-
-    from ftdist_launch.run_records import find_runs
-    from ftdist_launch.slurm.client import Queue
-    from ftdist_launch.status import read_all, read_status
-
     if any(not word.startswith("run.root=") for word in words):
         run = parser.parse_run(arguments).run
         status = read_status(run, queue=Queue())
@@ -76,32 +73,29 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _print_run(status: "RunStatus", *, cli_name: str) -> None:
-    lines = [f"Run {status.name}: {_describe_state(status)}.", f"{_describe_progress(status)}."]
-    if status.error is not None:
-        lines.append(status.error)
-    if status.remedy is not None:
-        lines.append(f"To fix: {status.remedy}")
-    if status.wandb_url is not None:
-        lines.append(f"W&B: {status.wandb_url}")
-    lines += [f"Corrupt checkpoint set aside: {problem}" for problem in status.corrupt_checkpoints]
-    if status.note is not None:
-        lines.append(status.note)
-    if status.state in ("failed", "crash_loop", "stopped") or (
+def _print_run(status: RunStatus, *, cli_name: str) -> None:
+    may_resume = status.state in ("failed", "crash_loop", "stopped") or (
         status.state == "lost" and status.jobs
-    ):
-        lines.append(f"Resume it with `ftdist resume {cli_name}`.")
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    )
+    lines = [
+        f"Run {status.name}: {_describe_state(status)}.",
+        f"{_describe_progress(status)}.",
+        status.error,
+        None if status.remedy is None else f"To fix: {status.remedy}",
+        None if status.wandb_url is None else f"W&B: {status.wandb_url}",
+        *(f"Corrupt checkpoint set aside: {problem}" for problem in status.corrupt_checkpoints),
+        status.note,
+        f"Resume it with `ftdist resume {cli_name}`." if may_resume else None,
+    ]
+    sys.stdout.write("".join(f"{line}\n" for line in lines if line is not None))
     if status.attempts:
         _print(_attempts_table(status))
     if status.jobs:
-        table = _table("job", "stage", "state")
-        for job in status.jobs:
-            table.add_row(*_cells(job.job, job.stage, job.summary))
-        _print(table)
+        rows = [(job.job, job.stage, job.summary) for job in status.jobs]
+        _print(_table("job", "stage", "state", rows=rows))
 
 
-def _describe_state(status: "RunStatus") -> str:
+def _describe_state(status: RunStatus) -> str:
     """A run's state, and what it waits for."""
     if status.state == "lost":
         state = LOST_ON_CLUSTER if status.jobs else LOST_HERE
@@ -114,7 +108,7 @@ def _describe_state(status: "RunStatus") -> str:
     return state if status.reason is None else f"{state}: {status.reason.rstrip('.')}"
 
 
-def _describe_progress(status: "RunStatus") -> str:
+def _describe_progress(status: RunStatus) -> str:
     text = f"Step {status.step}"
     text += f" of {status.steps}" if status.steps else ""
     text += f", loss {status.loss:.4f}" if status.loss is not None else ""
@@ -124,60 +118,59 @@ def _describe_progress(status: "RunStatus") -> str:
     return text
 
 
-def _attempts_table(status: "RunStatus") -> "Table":
+def _attempts_table(status: RunStatus) -> Table:
     by_slurm = any(attempt.job for attempt in status.attempts)
-    names = ["attempt", "started", "ranks", "on", *(["job"] if by_slurm else [])]
-    table = _table(*names, "end", "checkpoint", "cause")
-    for attempt in status.attempts:
-        table.add_row(
-            *_cells(
-                str(attempt.number),
-                time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(attempt.started)),
-                str(attempt.world_size),
-                _hosts(attempt.hosts),
-                *([attempt.job or ""] if by_slurm else []),
-                _outcome(attempt, status=status),
-                "" if attempt.checkpoint is None else str(attempt.checkpoint),
-                attempt.cause or "",
-            )
+    rows = [
+        (
+            str(attempt.number),
+            time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(attempt.started)),
+            str(attempt.world_size),
+            _hosts(attempt.hosts),
+            *([attempt.job or ""] if by_slurm else []),
+            _outcome(attempt, status=status),
+            "" if attempt.checkpoint is None else str(attempt.checkpoint),
+            attempt.cause or "",
         )
-    return table
+        for attempt in status.attempts
+    ]
+    names = ["attempt", "started", "ranks", "on", *(["job"] if by_slurm else [])]
+    return _table(*names, "end", "checkpoint", "cause", rows=rows)
 
 
-def _outcome(attempt: "AttemptStatus", *, status: "RunStatus") -> str:
+def _outcome(attempt: AttemptStatus, *, status: RunStatus) -> str:
     if attempt.outcome is not None:
         return OUTCOMES.get(attempt.outcome, attempt.outcome)
     last = attempt is status.attempts[-1]
     return status.state if last and status.state in ("running", "restarting") else "lost"
 
 
-def _print_runs(statuses: Sequence["RunStatus"]) -> None:
+def _print_runs(statuses: Sequence[RunStatus]) -> None:
     """One row per run; the runs of a sweep together, at the row of its newest run."""
-    sweeps = any(status.sweep for status in statuses)
-    table = _table(
-        *("run", "state", "step", "loss", "tokens/s", "left", "attempts"),
-        *(["swept"] if sweeps else []),
-    )
-    printed: set[str] = set()
+    sweeps: dict[tuple[str | None, str], list[RunStatus]] = {}
     for status in statuses:
-        if status.sweep is None:
-            table.add_row(*_cells(*_row(status)))
-        elif status.sweep not in printed:
-            printed.add(status.sweep)
-            _add_sweep(table, [each for each in statuses if each.sweep == status.sweep])
-    _print(table)
+        sweeps.setdefault((status.sweep, status.sweep or status.name), []).append(status)
+    rows: list[Sequence[str]] = []
+    for runs in sweeps.values():
+        rows += [_row(runs[0])] if runs[0].sweep is None else _sweep_rows(runs)
+    names = ("run", "state", "step", "loss", "tokens/s", "left", "attempts")
+    swept = ["swept"] if any(status.sweep for status in statuses) else []
+    _print(_table(*names, *swept, rows=rows))
     for note in dict.fromkeys(status.note for status in statuses if status.note is not None):
         print_result(note)
 
 
-def _add_sweep(table: "Table", runs: Sequence["RunStatus"]) -> None:
+def _sweep_rows(runs: Sequence[RunStatus]) -> list[Sequence[str]]:
     runs = sorted(runs, key=lambda run: _natural(run.name))
     counts = Counter(SHORT_STATES.get(run.state, run.state) for run in runs)
     states = ", ".join(f"{count} {state}" for state, count in counts.most_common())
-    table.add_row(*_cells(f"sweep {runs[0].sweep}", states))
     swept = swept_overrides([run.overrides for run in runs])
-    for run, overrides in zip(runs, swept, strict=True):
-        table.add_row(*_cells(*_row(run, indent="  "), " ".join(overrides)))
+    return [
+        (f"sweep {runs[0].sweep}", states),
+        *(
+            (*_row(run, indent="  "), " ".join(overrides))
+            for run, overrides in zip(runs, swept, strict=True)
+        ),
+    ]
 
 
 def swept_overrides(runs: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -189,7 +182,7 @@ def swept_overrides(runs: Sequence[Sequence[str]]) -> list[list[str]]:
     ]
 
 
-def _row(status: "RunStatus", *, indent: str = "") -> list[str]:
+def _row(status: RunStatus, *, indent: str = "") -> list[str]:
     running = status.state == "running"
     return [
         f"{indent}{status.name}",
@@ -202,11 +195,11 @@ def _row(status: "RunStatus", *, indent: str = "") -> list[str]:
     ]
 
 
-def _throughput(status: "RunStatus") -> str:
+def _throughput(status: RunStatus) -> str:
     return "" if status.tokens_per_s is None else f"{status.tokens_per_s:,.0f}"
 
 
-def _eta(status: "RunStatus") -> str:
+def _eta(status: RunStatus) -> str:
     return "" if status.eta_s is None else format_duration(status.eta_s)
 
 
@@ -215,41 +208,26 @@ def _hosts(hosts: Sequence[str], *, max_shown: int = 4) -> str:
     return ", ".join(hosts[:max_shown]) + more
 
 
-def _natural(name: str) -> list[tuple[bool, int, str]]:
+def _natural(name: str) -> list[int | str]:
     """Sort key with r-2 before r-10."""
-    parts = re.split(r"(\d+)", name)
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+    return [int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", name)]
 
 
-def _table(*names: str) -> "Table":
-    from rich.table import Table
-
-    return Table(*names)
-
-
-def _cells(*texts: str) -> list[Any]:
-    """Table cells in which square brackets are not markup."""
-    from rich.text import Text
-
-    return [Text(text) for text in texts]
+def _table(*names: str, rows: Sequence[Sequence[str]]) -> Table:
+    """A table in whose cells square brackets are not markup."""
+    table = Table(*names)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
 
 
-def _print(table: "Table") -> None:
-    from rich.console import Console
-
+def _print(table: Table) -> None:
     # A file or a pipe has no width: nothing is truncated there.
     wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     Console(width=240 if wide else None).print(table)
 
 
 def _json(fields: Any) -> str:
-    return json.dumps(_finite(fields), indent=2, allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    """Replace infinite and NaN numbers, which JSON lacks, by None."""
-    if isinstance(value, dict):
-        return {name: _finite(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    """JSON text with null for infinite and NaN numbers, which JSON lacks."""
+    finite = json.loads(json.dumps(fields), parse_constant=lambda _: None)
+    return json.dumps(finite, indent=2)
