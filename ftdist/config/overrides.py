@@ -205,7 +205,8 @@ def _use_problem(
         value = parsed.line.partition("=")[2]
         return Problem(
             f"{name}={value} has several values, and one run takes one.",
-            f"add -m for a run each, or put quotes around it: '{name}=\"{value}\"'.",
+            f"put quotes around it: '{name}=\"{value}\"'; only `ftdist train -m` and "
+            "`ftdist submit -m` take several values, for a run with each.",
             name,
         )
     is_table = key is not None and key.name == name and key.kind == "table"

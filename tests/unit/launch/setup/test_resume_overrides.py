@@ -81,6 +81,10 @@ def test_list_values_are_checked_one_by_one_with_their_range(asked: str, problem
         ),
         (["checkpoint.keep_latest="], ["checkpoint.keep_latest= has no value"]),
         (["tracking.project=${oc.env:HF_TOKEN}"], ["interpolation"]),
+        (
+            ["tracking.project=a,b"],
+            ["put quotes around it: 'tracking.project=\"a,b\"'", "only `ftdist train -m` and"],
+        ),
     ],
 )
 def test_problems_of_a_resume_are_reported_at_once(asked: list[str], output: list[str]) -> None:
