@@ -64,7 +64,11 @@ class Block:
 
     kind: BlockKind
     text: str
-    """Plain text, blanks and line breaks collapsed except in code; of a table, "" (see `rows`)."""
+    """Plain text; of a table, "" (see `rows`).
+
+    Blanks are collapsed except in code. A line break is one that a reader sees, as in an address;
+    headings and terms have none.
+    """
 
     level: int = 0
     """Of a heading 1 to 6; of an item 1 for the outermost list."""

@@ -34,12 +34,29 @@ def to_grid(rows: Sequence[Sequence[Cell]]) -> tuple[Grid, bool]:
         for row in placed
     ]
     lines = [[cells.get(column) for column in columns] for cells, has_start in grid if has_start]
-    headers = _count_headers(lines)
+    headers = count_header_rows(rows)
+    headers = min(headers, 1) if headers == len(rows) else headers
     texts = [tuple("" if cell is None else cell.text for cell in line) for line in lines]
     if headers > 1:
         joined = tuple(_join(column) for column in zip(*texts[:headers], strict=True))
         texts = [joined, *texts[headers:]]
     return tuple(texts), headers > 0
+
+
+def count_header_rows(rows: Sequence[Sequence[Cell]]) -> int:
+    """How many rows at the top name the columns."""
+    count = 0
+    for row in _place(rows):
+        line = [cell for _, cell in sorted(row.items(), key=lambda item: item[0])]
+        cells = [cell for cell in line if cell.text]
+        is_group = count > 0 and len({id(cell) for cell in cells}) == 1 and len(cells) > 1
+        are_headers = all(cell.is_header or not cell.text for cell in line[:1]) and all(
+            cell.is_header for cell in line[1:]
+        )
+        if not cells or not are_headers or is_group:
+            break
+        count += 1
+    return count
 
 
 _Placed = dict[tuple[int, bool], Cell]
@@ -67,18 +84,6 @@ def _place(rows: Sequence[Sequence[Cell]]) -> list[_Placed]:
         above = {column: (last, cell) for column, (last, cell) in above.items() if last > number}
         placed.append(line)
     return placed
-
-
-def _count_headers(lines: Sequence[Sequence[Cell | None]]) -> int:
-    """How many rows at the top name the columns; a table of headers only has one."""
-    count = 0
-    for line in lines:
-        cells = [cell for cell in line if cell is not None and cell.text]
-        is_group = count > 0 and len({id(cell) for cell in cells}) == 1 and len(cells) > 1
-        if not cells or not all(cell.is_header for cell in cells) or is_group:
-            break
-        count += 1
-    return min(count, 1) if count == len(lines) else count
 
 
 def _join(texts: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ftdist.library.schema import Block, Document, Sample
 from ftdist.library.synthesis.sections import Section, block_text, joined, sections
@@ -79,10 +80,11 @@ def _split_block(block: Block, *, words: int) -> Iterator[Block]:
     text = ""
     for sentence in _SENTENCE_END.split(block.text):
         if text and len(text.split()) + len(sentence.split()) > words:
-            yield Block(kind=block.kind, text=text, level=block.level, page=block.page)
+            yield replace(block, text=text)
             text = ""
+            block = replace(block, kind="paragraph", marker="")
         text = f"{text} {sentence}".strip()
-    yield Block(kind=block.kind, text=text, level=block.level, page=block.page)
+    yield replace(block, text=text)
 
 
 def _passage(

@@ -61,15 +61,20 @@ def unnumbered(heading: str) -> str:
 
 
 def block_text(block: Block) -> str:
-    """A block as text: items with dashes, cells between bars."""
+    """A block as text: items behind their own marks or dashes, cells between bars."""
     match block.kind:
         case "item":
-            return f"{'  ' * max(0, block.level - 1)}- {block.text}"
+            mark = f"{'  ' * max(0, block.level - 1)}{block.marker or '-'} "
+            return mark + block.text.replace("\n", "\n" + " " * len(mark))
         case "table":
-            return "\n".join(" | ".join(cells) for cells in block.rows)
+            return "\n".join(" | ".join(map(_on_one_line, cells)) for cells in block.rows)
         case "definition":
-            return f"  {block.text}"
+            return f"  {block.text}".replace("\n", "\n  ")
     return block.text
+
+
+def _on_one_line(cell: str) -> str:
+    return " ".join(cell.split("\n"))
 
 
 def joined(blocks: tuple[Block, ...] | list[Block]) -> str:

@@ -1,0 +1,63 @@
+"""Elements that act as others (ARIA roles) get the names of what they act as."""
+
+from bs4 import BeautifulSoup, Tag
+
+from ftdist.library.readers.markup.tree import attribute, spaced_text
+
+_NAMES = {
+    "table": "table",
+    "grid": "table",
+    "treegrid": "table",
+    "rowgroup": "tbody",
+    "row": "tr",
+    "cell": "td",
+    "gridcell": "td",
+    "columnheader": "th",
+    "rowheader": "th",
+    "list": "ul",
+    "listitem": "li",
+    "paragraph": "p",
+    "term": "dt",
+    "definition": "dd",
+}
+_PLAIN = ("div", "span", "a", "button", "p")
+
+
+def name_by_role(soup: BeautifulSoup) -> None:
+    """Rename elements without a meaning of their own after their role; put labels above tabs."""
+    for tag in soup.find_all(role=True):
+        role = attribute(tag, "role")
+        if tag.name in _PLAIN and role in _NAMES:
+            tag.name = _NAMES[role]
+        elif tag.name in _PLAIN and role == "heading":
+            level = attribute(tag, "aria-level")
+            tag.name = f"h{level}" if level in ("1", "2", "3", "4", "5", "6") else "h2"
+    for template in soup.find_all("template", attrs={"shadowrootmode": True}):
+        template.unwrap()
+    _label_tabs(soup)
+
+
+def _label_tabs(soup: BeautifulSoup) -> None:
+    """Put the label of each tab above its panel, where a reader who opens it has it in view."""
+    panels = soup.find_all(role="tabpanel")
+    unlabelled = list(panels)
+    tabs = soup.find_all(role="tab")
+    by_id = {attribute(tab, "id"): tab for tab in tabs if tab.get("id")}
+    by_panel = {attribute(tab, "aria-controls"): tab for tab in tabs if tab.get("aria-controls")}
+    labelled: list[tuple[Tag, Tag]] = []
+    for panel in panels:
+        tab = by_id.get(attribute(panel, "aria-labelledby"))
+        tab = tab or by_panel.get(attribute(panel, "id") or "none")
+        if tab is not None:
+            labelled.append((tab, panel))
+            unlabelled.remove(panel)
+    used = {id(tab) for tab, _ in labelled}
+    rest = [tab for tab in tabs if id(tab) not in used]
+    if len(rest) == len(unlabelled):
+        labelled += zip(rest, unlabelled, strict=True)
+    for tab, panel in labelled:
+        label = soup.new_tag("p")
+        label.string = f"{spaced_text(tab).rstrip(':')}:"
+        panel.insert(0, label)
+    for tab, _ in labelled:
+        tab.decompose()

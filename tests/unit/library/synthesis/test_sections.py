@@ -1,0 +1,22 @@
+"""Blocks as text."""
+
+from ftdist.library.schema import Block
+from ftdist.library.synthesis.passages import _split_block
+from ftdist.library.synthesis.sections import block_text
+
+
+def test_items_have_their_own_marks_and_their_lines_stand_below_each_other() -> None:
+    item = Block(kind="item", text="Close\nboth", level=2, marker="12.")
+    assert block_text(item) == "  12. Close\n      both"
+    assert block_text(Block(kind="item", text="Open", level=1)) == "- Open"
+
+
+def test_a_row_of_a_table_is_a_line() -> None:
+    table = Block(kind="table", text="", rows=(("Part", "Nm"), ("Plug\nM8", "25")))
+    assert block_text(table) == "Part | Nm\nPlug M8 | 25"
+
+
+def test_only_the_first_part_of_a_long_item_has_its_mark() -> None:
+    item = Block(kind="item", text="One two. Three four.", level=1, marker="3.")
+    parts = [block_text(part) for part in _split_block(item, words=1)]
+    assert parts == ["3. One two.", "Three four."]
