@@ -2,13 +2,13 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import suppress
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ftdist_launch.local.supervisor import ProgressView, Supervisor
-from ftdist_launch.logs.timestamps import without_timestamp
+from ftdist_launch.logs.merge import LogLine, follow_file
 from ftdist_launch.rank_failures import FAILED
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -41,35 +41,6 @@ def supervise(run: RunDir, config: RunConfig, *, steps: int | None = None) -> Su
     return Supervisor(run=run, config=config, make_view=make_view, log=log)
 
 
-class Tail:
-    """Lines appended to a file.
-
-    Args:
-        path: of a file that may not exist yet.
-        from_end: whether to skip its current content.
-    """
-
-    def __init__(self, path: Path, *, from_end: bool = False) -> None:
-        self._path = path
-        self._offset = path.stat().st_size if from_end and path.exists() else 0
-
-    def new_lines(self, *, rest: bool = False) -> list[str]:
-        """Complete lines added since the last call.
-
-        Args:
-            rest: whether to include an incomplete last line.
-        """
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._offset)
-                data = file.read()
-        except FileNotFoundError:
-            return []
-        end = len(data) if rest else data.rfind(b"\n") + 1
-        self._offset += end
-        return data[:end].decode("utf-8", errors="replace").splitlines()
-
-
 class Copy:
     """Copies rank 0's log to stdout.
 
@@ -78,20 +49,19 @@ class Copy:
     """
 
     def __init__(self, log: Path) -> None:
-        self._tail = Tail(log)
+        self._log = follow_file(log)
         self._is_closed = False
 
     def update(self) -> None:
         """Copy new lines."""
-        self._print(self._tail.new_lines())
+        self._print(self._log.available(hold_back_s=0))
 
     def close(self) -> None:
         """Copy the rest."""
-        self._print(self._tail.new_lines(rest=True))
+        self._print(self._log.remaining())
 
-    def _print(self, lines: list[str]) -> None:
-        messages = [without_timestamp(line) for line in lines]
-        text = "".join(f"{line}\n" for line in messages if not line.startswith(HIDDEN))
+    def _print(self, lines: Iterator[LogLine]) -> None:
+        text = "".join(f"{line.text}\n" for line in lines if not line.text.startswith(HIDDEN))
         if not text or self._is_closed:
             return
         try:
@@ -113,8 +83,9 @@ class Bar:
     """
 
     def __init__(self, run: RunDir, *, log: Path, steps: int, console: Console) -> None:
-        self._rows = Tail(run.metrics, from_end=True)
-        self._log = Tail(log)
+        self._rows = follow_file(run.metrics)
+        deque(self._rows.remaining(), maxlen=0)  # the steps of earlier attempts
+        self._log = follow_file(log)
         self._progress = Progress(
             TextColumn("[bold]step"),
             BarColumn(bar_width=None),
@@ -128,20 +99,19 @@ class Bar:
 
     def update(self) -> None:
         """Show the newest step and new log lines."""
-        self._show(rest=False)
+        self._show(self._log.available(hold_back_s=0), self._rows.available(hold_back_s=0))
 
     def close(self) -> None:
         """Show the rest and restore the terminal."""
-        self._show(rest=True)
+        self._show(self._log.remaining(), ())
         self._progress.stop()
 
-    def _show(self, *, rest: bool) -> None:
+    def _show(self, lines: Iterable[LogLine], rows: Iterable[LogLine]) -> None:
         self._progress.start()
-        for stamped in self._log.new_lines(rest=rest):
-            line = without_timestamp(stamped)
-            if line.strip() and not line.startswith((*HIDDEN, "step ")):
-                self._progress.console.print(line, markup=False, highlight=False)
-        for row in _rows(self._rows.new_lines(rest=rest)):
+        for line in lines:
+            if line.text.strip() and not line.text.startswith((*HIDDEN, "step ")):
+                self._progress.console.print(line.text, markup=False, highlight=False)
+        for row in (json.loads(line.text) for line in rows):
             self._held_out = row.get(HELD_OUT_LOSS.name, self._held_out)
             if LOSS.name in row:
                 self._progress.update(
@@ -159,9 +129,3 @@ def summary(row: dict[str, Any], held_out: float | None) -> str:
     if row.get(ETA_S.name) is not None:
         parts.append(f"{format_duration(row[ETA_S.name])} left")
     return "  ".join(parts)
-
-
-def _rows(lines: list[str]) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        with suppress(ValueError):  # incomplete
-            yield json.loads(line)

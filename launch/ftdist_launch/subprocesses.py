@@ -84,33 +84,25 @@ def _wait(child: "subprocess.Popen[bytes]") -> int:
                 child.wait()
 
 
-def call_child(
-    module: str, arguments: Sequence[str], *, kind: type[FtdistError] | None = None
-) -> dict[str, Any]:
+def call_child(module: str, arguments: Sequence[str]) -> dict[str, Any]:
     """Run `python -m MODULE ARGUMENTS... OUT.json` and return the JSON object that it wrote.
 
     Args:
         module: writes a JSON object, on an error one with `problem`, `remedy` and `exit_code`.
         arguments: before the path of that file.
-        kind: class of a returned error; by default chosen by exit code.
 
     Raises:
         FtdistError: the error of the child, or it failed without one.
     """
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
         result = Path(folder) / "result.json"
-        exit_error: FtdistError | None = None
         try:
             run_child(module, [*arguments, str(result)])
-        except FtdistError as error:
-            exit_error = error
-        if not result.exists():
-            raise exit_error or FtdistError(
-                f"`python -m {module}` ended without a result.",
-                remedy="run the command again; if it persists, report a bug in ftdist.",
-            )
+        except FtdistError:
+            if not result.exists():
+                raise
         fields: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
     if "problem" in fields:
-        chosen = kind or KIND_OF_CODE.get(fields["exit_code"], FtdistError)
-        raise chosen(fields["problem"], remedy=fields["remedy"])
+        kind = KIND_OF_CODE.get(fields["exit_code"], FtdistError)
+        raise kind(fields["problem"], remedy=fields["remedy"])
     return fields

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ftdist
-from ftdist.config.schema import ClusterConfig
+from ftdist.config.schema import ClusterConfig, RunConfig
 from ftdist.rundir import RunDir
 from ftdist_launch.local.processes import handled
 
@@ -65,8 +65,7 @@ def submit_local(
     stage: str,
     ranks: int,
     attempt: int | None,
-    cluster: ClusterConfig,
-    private: bool,
+    config: RunConfig,
 ) -> LocalJob:
     """Start `ranks` processes that call `function(run directory)` on this machine.
 
@@ -77,11 +76,11 @@ def submit_local(
         ranks: processes to start.
         attempt: number of the training attempt; None: the process has nothing to save, and exits
             when this one does.
-        cluster: threads, device and time limit.
-        private: whether files of the ranks are readable by the user only.
+        config: of the run: threads, device, time limit, privacy.
     """
     import submitit
 
+    cluster, private = config.cluster, config.run.private
     folder = run.jobs / (stage if attempt is None else f"{stage}-{attempt}")
     executor = submitit.LocalExecutor(folder=folder)
     timeout_s = cluster.timeout_min * 60

@@ -134,8 +134,7 @@ class Supervisor:
             stage=stage,
             ranks=ranks,
             attempt=attempt,
-            cluster=self.config.cluster,
-            private=self.config.run.private,
+            config=self.config,
         )
         view = self.make_view(job.log(0))
         try:

@@ -76,6 +76,13 @@ class LogMerger:
         return heapq.merge(*streams, key=lambda line: (line.time, line.rank))
 
 
+def follow_file(path: Path) -> LogMerger:
+    """The lines of one file, which may not exist yet."""
+    merger = LogMerger()
+    merger.add([LogFile(path=path, rank=0)])
+    return merger
+
+
 class _LogReader:
     """Reads one log, a chunk at a time."""
 

@@ -34,11 +34,6 @@ def split_timestamp(line: str) -> tuple[float | None, str]:
     return None, line
 
 
-def without_timestamp(line: str) -> str:
-    """A line of a log as it was printed."""
-    return split_timestamp(line)[1]
-
-
 class TimestampedStream:
     """A text stream that prefixes each line with the time.
 

@@ -19,8 +19,6 @@ def download(name: str, *, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
@@ -42,7 +40,7 @@ def download(name: str, *, revision: str | None) -> Path:
             f"{name!r} is neither a local folder nor a model on the hub.",
             remedy="set model.path to an existing folder or a hub name such as owner/name.",
         ) from error
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
+    except OSError as error:
         raise ModelError(
             f"{name!r} is not a local folder, and the hub is unreachable ({type(error).__name__}).",
             remedy="set model.path to an existing folder, or retry where there is a network.",

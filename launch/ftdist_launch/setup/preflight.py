@@ -222,9 +222,9 @@ def machine_problems(config: RunConfig, *, machine: Machine) -> Iterator[FtdistE
 
 
 def machine_notes(config: RunConfig, *, machine: Machine) -> Iterator[str]:
-    """Warnings about settings that work but are slow."""
+    """Warnings about settings that work on this machine but are slow."""
     cluster = config.cluster
-    on_cpu = cluster.device == "cpu" or machine.gpus == 0
+    on_cpu = cluster.executor == "local" and (cluster.device == "cpu" or machine.gpus == 0)
     if on_cpu and cluster.tasks_per_node * cluster.threads > machine.cores:
         yield (
             f"Note: {cluster.tasks_per_node} ranks of {cluster.threads} threads share "

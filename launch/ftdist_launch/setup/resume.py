@@ -58,9 +58,8 @@ def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> PlannedRun:
             *executor_problems(config, machine=machine),
         ]
     )
-    if config.cluster.executor == "local":
-        for note in machine_notes(config, machine=machine):
-            log(note)
+    for note in machine_notes(config, machine=machine):
+        log(note)
     world_size = config.cluster.nodes * config.cluster.tasks_per_node
     if world_size != before.world_size:
         # A step keeps its sequences; some ranks may get one fewer of them.

@@ -11,7 +11,7 @@ from typing import Literal
 
 from ftdist.config.saved_config import dump_config, save_config
 from ftdist.config.schema import EvalConfig, RunConfig
-from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
+from ftdist.errors import ConfigError, FtdistError, StorageError
 from ftdist.evaluation.eval_set import NONE
 from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
@@ -73,9 +73,8 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> PlannedRun:
         )
     machine = Machine.here()
     check_run(config, executor_problems=executor_problems(config, machine=machine), new=new)
-    if config.cluster.executor == "local":
-        for note in machine_notes(config, machine=machine):
-            log(note)
+    for note in machine_notes(config, machine=machine):
+        log(note)
     library = prepare_library(config)
     for note in library_warnings(config):
         log(note)
@@ -137,7 +136,7 @@ def resolve_paths(config: RunConfig, *, log: LogFn) -> RunConfig:
     if not Path(model).expanduser().exists() and HUB_NAME.fullmatch(model):
         log(f"Downloading {model} from the hub, unless it is cached.")
         words = [model, config.model.revision or ""]
-        downloaded = call_child("ftdist_launch.setup.download_model", words, kind=ModelError)
+        downloaded = call_child("ftdist_launch.setup.download_model", words)
         model = downloaded["path"]
     sources = {
         name: replace(source, path=_absolute(source.path))

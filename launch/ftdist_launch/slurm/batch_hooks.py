@@ -30,6 +30,7 @@ from ftdist_launch.attempts import Finished, finish_attempt, start_attempt, star
 from ftdist_launch.local.submit import ATTEMPT, visible_gpus
 from ftdist_launch.logs.timestamps import now
 from ftdist_launch.rank_failures import (
+    RankFailure,
     exited_silently,
     first_failure,
     read_exit_codes,
@@ -41,6 +42,9 @@ from ftdist_launch.setup.run_setup import compute_plan, read_plan, write_plan
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, read_job_exit
 from ftdist_launch.slurm.sbatch import CURATION, job_label
+
+CANCELLED = RequeueError("It was cancelled.", remedy="run the command again.")
+STOPPED_TOO_OFTEN = RequeueError("It was stopped too often.", remedy="run the command again.")
 
 REQUEUED_S = 60.0
 """How long a requeued job waits for SLURM to end it."""
@@ -59,20 +63,20 @@ def main(arguments: Sequence[str]) -> int:
             return _begin(run, stage)
         return _end_training(run) if stage == "train" else _end_stage(run, stage, int(rest[0]))
     except FtdistError as error:
-        sys.stderr.write(f"{error}\n")
-        _record_stage_end(run, stage, error.exit_code, cause=error.problem, remedy=error.remedy)
-        return error.exit_code
+        failure = error
     except Exception as error:  # noqa: BLE001 - a bug: recorded, with its traceback in the log
         traceback.print_exc()
-        cause = f"Internal error: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        _record_stage_end(run, stage, FtdistError.exit_code, cause=cause)
-        return FtdistError.exit_code
+        message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        failure = FtdistError(f"Internal error: {message}", remedy=f"read {rank0_log()}.")
+    sys.stderr.write(f"{failure}\n")
+    _record_stage_end(run, stage, failure.exit_code, failure)
+    return failure.exit_code
 
 
 def _begin(run: RunDir, stage: str) -> int:
     verify_snapshot(run)
     if run.was_cancelled(stage):
-        _record_stage_end(run, stage, RequeueError.exit_code, cause="It was cancelled.")
+        _record_stage_end(run, stage, RequeueError.exit_code, CANCELLED)
         return RequeueError.exit_code
     if stage != "train":
         start_stage(run, stage)
@@ -144,7 +148,8 @@ def _finish_interrupted_attempt(run: RunDir, config: RunConfig) -> Finished | No
     ended = {e.get("attempt") for e in run.read_events() if e.get("event") == "attempt_finished"}
     if started is None or started["attempt"] in ended:
         return None
-    return _finish(run, config, started, slurm_cause=_slurm_cause(started.get("job") or ""))
+    slurm_cause = _slurm_cause(started["job"]) if "job" in started else None
+    return _finish(run, config, started, slurm_cause=slurm_cause)
 
 
 def _slurm_cause(job: str) -> str | None:
@@ -213,12 +218,9 @@ def _end_stage(run: RunDir, stage: str, code: int) -> int:
         _requeue(run)
         return code
     if code == stopped:
-        cause = "It was cancelled." if was_cancelled else "It was stopped too often."
-        _record_stage_end(run, stage, code, cause=cause)
-    elif failure is not None:
-        _record_stage_end(run, stage, code, cause=failure.problem, remedy=failure.remedy)
+        _record_stage_end(run, stage, code, CANCELLED if was_cancelled else STOPPED_TOO_OFTEN)
     else:
-        _record_stage_end(run, stage, code, cause=None)
+        _record_stage_end(run, stage, code, failure)
     return code
 
 
@@ -238,15 +240,15 @@ def _cluster_of(run: RunDir) -> ClusterConfig:
 
 
 def _record_stage_end(
-    run: RunDir, stage: str, code: int, *, cause: str | None, remedy: str | None = None
+    run: RunDir, stage: str, code: int, failure: RankFailure | FtdistError | None
 ) -> None:
     run.append_event(
         "stage_finished",
         stage=stage,
         job=job_label(),
         exit_code=code,
-        cause=cause,
-        remedy=remedy,
+        cause=None if failure is None else failure.problem,
+        remedy=None if failure is None else failure.remedy,
     )
 
 
@@ -254,7 +256,7 @@ def _finish(
     run: RunDir, config: RunConfig, started: Mapping[str, Any], *, slurm_cause: str | None = None
 ) -> Finished:
     """Judge an attempt and record its end."""
-    number, log, log_start = started["attempt"], rank0_log(), started["log_bytes"]
+    number, log, log_start = started["attempt"], rank0_log(), started.get("log_bytes", 0)
     job_exit = read_job_exit(
         run.attempt(number), ranks=started["world_size"], log=log, log_start=log_start
     )

@@ -12,7 +12,6 @@ from ftdist_launch.local.submit import outside_any_job
 TIMEOUT_S = 30.0
 """Timeout of a SLURM command; a busy controller answers within a few seconds."""
 
-JOB_ID = re.compile(r"\d+(_\d+)?")
 _GPUS = re.compile(r"gpu(?::[A-Za-z][\w.-]*)?:(\d+)")
 
 
@@ -88,10 +87,9 @@ class Queue:
         Raises:
             SlurmError: SLURM is unavailable.
         """
-        wanted = sorted(job for job in jobs if JOB_ID.fullmatch(job))
-        if not wanted:
+        if not jobs:
             return {}
-        whole = sorted({job.partition("_")[0] for job in wanted})
+        whole = sorted({job.partition("_")[0] for job in jobs})
         args = ["squeue", "--noheader", "--array", f"--jobs={','.join(whole)}"]
         args += ["--states=all", "--format=%i|%T|%r|%N|%S"]
         done = self._run(args)
@@ -99,13 +97,13 @@ class Queue:
             if len(whole) == 1:
                 return {}
             # Older versions fail if one of several jobs is no longer known.
-            parts = [self.states([job]) for job in wanted]
+            parts = [self.states([job]) for job in jobs]
             return {name: job for part in parts for name, job in part.items()}
         self._check(done, args)
         queued = {}
         for line in filter(None, map(str.strip, done.stdout.splitlines())):
             job, state, reason, nodes, start = line.split("|")
-            if job in wanted and state in _IN_QUEUE:
+            if job in jobs and state in _IN_QUEUE:
                 queued[job] = QueuedJob(
                     job=job, state=state, reason=reason, nodes=nodes, start=start
                 )
@@ -117,11 +115,10 @@ class Queue:
         Raises:
             SlurmError: SLURM is unavailable, or accounting is disabled.
         """
-        wanted = sorted(job for job in jobs if JOB_ID.fullmatch(job))
-        if not wanted:
+        if not jobs:
             return {}
         args = ["sacct", "--noheader", "--parsable2", "--duplicates", "--allocations"]
-        args += [f"--jobs={','.join(wanted)}", "--format=JobID,State"]
+        args += [f"--jobs={','.join(sorted(jobs))}", "--format=JobID,State"]
         states: dict[str, list[str]] = {}
         for line in self._output(args).splitlines():
             job, _, state = line.partition("|")
@@ -244,10 +241,8 @@ def minutes(limit: str) -> int | None:
         return None
     days, dash, clock = limit.strip().rpartition("-")
     parts = [int(part) for part in clock.split(":")]
-    if dash:  # days-hours[:minutes[:seconds]]
-        hours, minute = parts[0], parts[1] if len(parts) > 1 else 0
-    elif len(parts) == 3:
-        hours, minute = parts[0], parts[1]
+    if dash or len(parts) == 3:  # days-hours[:minutes[:seconds]], hours:minutes:seconds
+        hours, minute = [*parts, 0][:2]
     else:  # minutes[:seconds]
         hours, minute = 0, parts[0]
     return (int(days or 0) * 24 + hours) * 60 + minute

@@ -102,7 +102,7 @@ def parameters(request: JobRequest) -> dict[str, Any]:
         options["kill-on-invalid-dep"] = "yes"
     if cluster.reservation is not None:
         options["reservation"] = cluster.reservation
-    parameters: dict[str, Any] = {
+    return {
         "job_name": request.name,
         "partition": _partition(request),
         "time": cluster.timeout_min,
@@ -125,7 +125,6 @@ def parameters(request: JobRequest) -> dict[str, Any]:
         "srun_args": srun_arguments(request),
         "additional_parameters": options,
     }
-    return {name: value for name, value in parameters.items() if value is not None}
 
 
 def setup(request: JobRequest) -> list[str]:
@@ -141,7 +140,7 @@ def setup(request: JobRequest) -> list[str]:
         run = shlex.quote(safe_path(request.runs[0].root))
     else:
         run = f'"$(sed -n "{task}p" {shlex.quote(safe_path(request.runs_file))})"'
-    lines = [
+    return [
         "umask 077" if request.private else "umask 022",
         f"export FTDIST_RUN={run}",
         f"export FTDIST_LOGS={shlex.quote(folder)}",
@@ -152,9 +151,6 @@ def setup(request: JobRequest) -> list[str]:
         'export MASTER_ADDR="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)"',
         f"export MASTER_PORT={_port(cluster)}",
         *(f"module load {shlex.quote(name)} || exit 78" for name in cluster.environment_modules),
-    ]
-    return [
-        *lines,
         # The ranks handle SIGTERM; the script waits for them.
         "trap : TERM",
         f'FTDIST_ATTEMPT="$({_hook(request, "begin")})" || exit $?',

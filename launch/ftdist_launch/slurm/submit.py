@@ -81,7 +81,6 @@ def submit(requests: Sequence[SubmitRequest], *, sweep: str | None, queue: Queue
             remedy="sweep other keys, or submit the runs one by one.",
         )
     runs: tuple[RunDir, ...] = ()
-    name = sweep or config.run.name
     prepared: list[str] = []
     with private_umask(private=config.run.private):
         try:
@@ -89,9 +88,9 @@ def submit(requests: Sequence[SubmitRequest], *, sweep: str | None, queue: Queue
                 runs = (*runs, make_run_dir(each.config, overrides=each.overrides))
                 record_request(runs[-1], by="submit", code=take_snapshot(runs[-1]))
             # Each task of an array depends on its own preparation only.
-            prepared = _submit("prepare", config, runs=runs, name=name, sweep=sweep)
+            prepared = _submit("prepare", config, runs=runs, sweep=sweep)
             after = tuple(prepared)
-            train = _submit("train", config, runs=runs, name=name, after=after, sweep=sweep)
+            train = _submit("train", config, runs=runs, after=after, sweep=sweep)
         except BaseException:
             with suppress(SlurmError):
                 queue.cancel(prepared)
@@ -127,10 +126,10 @@ def submit_again(run: RunDir, config: RunConfig, plan: Plan | None, *, queue: Qu
         try:
             if plan is None:
                 write_whole(run.config, dump_config(config))
-                after = tuple(_submit("prepare", config, runs=(run,), name=run.name))
+                after = tuple(_submit("prepare", config, runs=(run,)))
             else:
                 write_plan(run, config=config, plan=plan)
-            return [*after, *_submit("train", config, runs=(run,), name=run.name, after=after)]
+            return [*after, *_submit("train", config, runs=(run,), after=after)]
         except BaseException as error:
             with suppress(SlurmError):
                 queue.cancel(after)
@@ -152,12 +151,12 @@ def submit_stage(
     """
     with private_umask(private=config.run.private):
         _update_code(run, queue=queue)
-        return _submit(stage, config, runs=(run,), name=run.name, after=tuple(after))[0]
+        return _submit(stage, config, runs=(run,), after=tuple(after))[0]
 
 
 def dry_run(config: RunConfig) -> str:
     """The batch script of a run's training; nothing is submitted or written."""
-    return script(_request("train", config, runs=(run_dir(config),), name=config.run.name))
+    return script(_request("train", config, runs=(run_dir(config),)))
 
 
 def _update_code(run: RunDir, *, queue: Queue) -> None:
@@ -171,8 +170,8 @@ def _request(
     config: RunConfig,
     *,
     runs: tuple[RunDir, ...],
-    name: str,
     after: tuple[str, ...] = (),
+    sweep: str | None = None,
 ) -> JobRequest:
     return JobRequest(
         stage=stage,
@@ -181,7 +180,7 @@ def _request(
         private=config.run.private,
         gpus_per_node=gpus_of(stage, config.cluster, copies=config.eval.num_replicas),
         after=after,
-        name=name,
+        name=sweep or runs[0].name,
     )
 
 
@@ -190,12 +189,11 @@ def _submit(
     config: RunConfig,
     *,
     runs: tuple[RunDir, ...],
-    name: str,
     after: tuple[str, ...] = (),
     sweep: str | None = None,
 ) -> list[str]:
     """Submit one job or array, and record it in each of its runs."""
-    request = _request(stage, config, runs=runs, name=name, after=after)
+    request = _request(stage, config, runs=runs, after=after, sweep=sweep)
     numbers = submit_request(request)
     for index, (run, number) in enumerate(zip(runs, numbers, strict=True)):
         run.append_event(

@@ -19,6 +19,7 @@ from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import private_umask
 from ftdist_launch.setup.code_snapshot import take_snapshot
 from ftdist_launch.slurm.client import Queue, refuse_without_slurm
+from ftdist_launch.slurm.run_jobs import queued_jobs
 from ftdist_launch.slurm.sbatch import CURATION, JobRequest, gpus_of, script
 from ftdist_launch.slurm.submit import submit_request
 
@@ -42,7 +43,11 @@ def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
     refuse_without_slurm()
     name = config.library.name
     work = RunDir(Path(config.library.root).expanduser().absolute() / ".jobs" / name)
-    _check_no_other_job(work, name=name, queue=queue)
+    if jobs := list(queued_jobs(work, queue=queue)):
+        raise ConfigError(
+            f"Job {jobs[0]} already curates the library {name}.",
+            remedy=f"wait for it, or cancel it: `scancel {jobs[0]}`.",
+        )
     request = JobRequest(
         stage="curate",
         runs=(work,),
@@ -57,17 +62,5 @@ def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
         take_snapshot(work)
         write_whole(work.root / CURATION, json.dumps(dataclasses.asdict(config)))
         (job,) = submit_request(request)
-    write_whole(work.root / "job.txt", job + "\n")
+    work.append_event("job_submitted", stage="curate", job=job)
     return SubmittedCuration(job=job, log=request.folder / f"{job}_0_log.out")
-
-
-def _check_no_other_job(work: RunDir, *, name: str, queue: Queue) -> None:
-    try:
-        job = (work.root / "job.txt").read_text(encoding="utf-8").strip()
-    except OSError:
-        return
-    if job in queue.states([job]):
-        raise ConfigError(
-            f"Job {job} already curates the library {name}.",
-            remedy=f"wait for it, or cancel it: `scancel {job}`.",
-        )

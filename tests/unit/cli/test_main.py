@@ -1,5 +1,6 @@
 """The command: help, verbs, errors in two lines, exit codes."""
 
+import json
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from rich.console import Console
 
 from ftdist.cli import main as cli
 from ftdist.cli.exit_messages import report_stage, report_training
-from ftdist.cli.progress import Bar, Copy, Tail, summary
+from ftdist.cli.progress import Bar, Copy, summary
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import dump_config
 from ftdist.plan.plan import Plan
@@ -180,26 +181,18 @@ def test_copy_forwards_whole_lines_and_hides_those_of_submitit(
     assert capsys.readouterr().out == "step 2 lo\n"
 
 
-def test_a_tail_from_the_end_yields_only_new_lines(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    path.write_text("old\n")
-    tail = Tail(path, from_end=True)
-    with path.open("a") as file:
-        file.write("new\n")
-    assert tail.new_lines() == ["new"]
-    assert tail.new_lines() == []
-
-
 def test_bar_shows_step_loss_speed_and_remaining_time(tmp_path: Path) -> None:
     run = made(tmp_path / "r")
     log = tmp_path / "log"
     shown = (tmp_path / "shown").open("w+", encoding="utf-8")
     console = Console(file=shown, force_terminal=True, width=120)
+    run.metrics.write_text('{"step": 2, "train/loss": 9.9}\n')  # of an earlier attempt
     view = Bar(run, log=log, steps=10, console=console)
     log.write_text("step 3/10 loss 1.5\nW&B is offline\n")
-    run.metrics.write_text(
-        '{"step": 3, "train/loss": 1.5, "throughput/tokens_per_s": 2000.0, "time/eta_s": 75.0}\n'
-    )
+    row = {"step": 3, "train/loss": 1.5, "throughput/tokens_per_s": 2000.0, "time/eta_s": 75.0}
+    view.update()
+    with run.metrics.open("a") as file:
+        file.write(json.dumps(row) + "\n")
     view.update()
     view.close()
     shown.seek(0)
@@ -209,6 +202,7 @@ def test_bar_shows_step_loss_speed_and_remaining_time(tmp_path: Path) -> None:
     assert "loss 1.5000  2,000 tokens/s  1m15s left" in output
     assert "W&B is offline" in output
     assert "step 3/10 loss" not in output
+    assert "9.9" not in output
 
 
 def test_summary_has_both_losses() -> None:
