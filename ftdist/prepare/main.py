@@ -30,7 +30,7 @@ from ftdist.prepare.mixture import LIBRARY, find_source_files, followers, weighe
 from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same input would be packed or written in another way."""
 
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)

@@ -27,6 +27,7 @@ from ftdist.prepare.tokenize_shard import (
     encode_task,
     portions_of,
 )
+from ftdist.text.terminal import plain
 
 _REPORT_EVERY_S = 5.0
 _PORTIONS_ALONE = 2
@@ -79,6 +80,9 @@ class SourceBuilder:
         facts = self._pack(weight=weight)
         seconds = time.monotonic() - self._began
         self._report(f"done in {seconds:.0f} s: {facts.sequences} sequences", now=True)
+        for rule, (count, example) in self._counts.notes.items():
+            line = plain(f"{rule}: {count} times, the first in {example}")
+            sys.stderr.write(f"prepare: {self._name}: {line}\n")
         return facts, {
             "name": self._name,
             "files": [{"name": name, "sha256": digest} for name, digest in files.fingerprint],

@@ -13,7 +13,7 @@ import numpy as np
 from ftdist.data.chat_encoder import ChatEncoder, Tokens, load_encoder
 from ftdist.errors import DataError
 from ftdist.library.readers import chat_formats
-from ftdist.library.readers.records import Span, split_jsonl
+from ftdist.library.readers.jsonl_rows import Span, split_jsonl
 from ftdist.library.schema import BadRow, Conversation, Location, Passage, Row
 from ftdist.library.store import dataset
 from ftdist.prepare import chunking
@@ -50,6 +50,13 @@ class Counts:
     """Conversations too long for a sequence."""
     truncated: int = 0
     first_skipped: list[str] = field(default_factory=list)
+    notes: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """What readers left out or guessed: how often, and the first example."""
+
+    def record(self, rule: str, *, count: int, example: str) -> None:
+        """Count a note."""
+        before, first = self.notes.get(rule, (0, example))
+        self.notes[rule] = (before + count, first)
 
     def add(self, other: "Counts") -> None:
         """Add the counts of another part of the source."""
@@ -59,6 +66,8 @@ class Counts:
         self.dropped += other.dropped
         self.truncated += other.truncated
         self.first_skipped = [*self.first_skipped, *other.first_skipped][:NAMED_ROWS]
+        for rule, (count, example) in other.notes.items():
+            self.record(rule, count=count, example=example)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,6 +216,9 @@ class _Encoding:
             chats = [row for row in rows if isinstance(row, Conversation)]
             encoded = iter(self._encoder.encode_many([chat.messages for chat in chats]))
             for row in rows:
+                for note in () if isinstance(row, BadRow) else row.notes:
+                    example = f"{row.location}: {note.excerpt}"
+                    self._counts.record(note.rule, count=note.count, example=example)
                 match row:
                     case BadRow():
                         self._bad(row.location, f"{row.location} {row.reason}.")

@@ -50,7 +50,9 @@ class CurateLibraryConfig:
     """
 
     assistant_senders: list[str]
-    """Senders in threads whose messages are answers, such as agent or support."""
+    """Senders in threads whose messages are answers, besides those such as agent or support whose
+    name says so; if not empty, all others with unknown names ask.
+    """
 
     encoding: str | None
     """Encoding of text files that are not UTF-8, such as cp1252; null: guessed, with a note."""

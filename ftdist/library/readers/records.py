@@ -1,32 +1,31 @@
 """Row readers: JSONL, JSON, CSV, Parquet and YAML files as numbered Python values."""
 
-import csv
-import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow
 import pyarrow.parquet
 import yaml
 
+from ftdist.library.readers.csv_rows import read_csv
 from ftdist.library.readers.encoding import decode
-from ftdist.library.schema import BadRowError
-
-MAX_LINE = 64 * 2**20
-"""Bytes of the longest line that is read; longer ones are skipped."""
+from ftdist.library.readers.jsonl_rows import Span, parse_json, read_jsonl
+from ftdist.library.schema import BadRowError, Note
 
 MAX_FILE = 512 * 2**20
 """Bytes of the largest JSON, YAML or CSV file, which are read whole; JSONL has no limit."""
 
-_BOM = b"\xef\xbb\xbf"
-
-Span = tuple[int, int]
-"""First byte, and the one after the last."""
-
 
 def read_records(
-    path: Path, *, kind: str, span: Span | None = None, first_row: int = 1
+    path: Path,
+    *,
+    kind: str,
+    span: Span | None = None,
+    first_row: int = 1,
+    encoding: str | None = None,
+    header: Collection[str] = (),
+    notes: list[Note],
 ) -> Iterator[tuple[int, Any]]:
     """Numbered rows; a row that cannot be read is replaced by a BadRowError.
 
@@ -35,6 +34,9 @@ def read_records(
         kind: json, jsonl, csv, parquet or yaml.
         span: bytes of a JSONL file, starting at a line.
         first_row: number of the first line of the span.
+        encoding: of files that are not UTF-8; None: guessed.
+        header: names of columns, in snake case, by which the header of a CSV file is recognised.
+        notes: receives what holds for the file, before the row where it was noticed.
     """
     if kind in ("json", "yaml", "csv") and path.stat().st_size > MAX_FILE:
         yield 1, BadRowError(f"is larger than {MAX_FILE >> 20} MiB", "Convert it to JSONL.")
@@ -43,74 +45,28 @@ def read_records(
         match kind:
             case "parquet":
                 yield from _read_parquet(path)
-            case "json":
-                yield from enumerate(_json_rows(path), start=1)
-            case "csv":
-                yield from _read_csv(path)
-            case "yaml":
-                yield from enumerate(_yaml_rows(path), start=1)
+            case "json" | "yaml" | "csv":
+                text, found = decode(path.read_bytes(), encoding=encoding)
+                notes += found
+                if kind == "csv":
+                    yield from read_csv(text, header=header, notes=notes)
+                else:
+                    rows = _json_rows(text) if kind == "json" else _yaml_rows(text)
+                    yield from enumerate(rows, start=1)
             case _:
-                yield from _read_jsonl(path, span=span, first_row=first_row)
+                yield from read_jsonl(
+                    path, span=span, first_row=first_row, encoding=encoding, notes=notes
+                )
     except BadRowError as error:  # of the whole file
         yield 1, error
 
 
-def split_jsonl(path: Path, *, span_bytes: int) -> list[tuple[Span, int]]:
-    """Spans of a JSONL file that start at lines, each with the number of its first line."""
-    size = path.stat().st_size
-    spans: list[tuple[Span, int]] = []
-    first, row = 0, 1
-    with path.open("rb") as file:
-        while first < size:
-            end = _next_line(file, first + span_bytes, size=size)
-            spans.append(((first, end), row))
-            row += _count_lines(file, first, end)
-            first = end
-    return spans
-
-
-def _next_line(file: BinaryIO, offset: int, *, size: int) -> int:
-    """The first byte after the line that contains byte `offset`."""
-    if offset >= size:
-        return size
-    file.seek(offset)
-    while chunk := file.read(2**20):
-        newline = chunk.find(b"\n")
-        if newline >= 0:
-            return file.tell() - len(chunk) + newline + 1
-    return size
-
-
-def _count_lines(file: BinaryIO, first: int, end: int) -> int:
-    file.seek(first)
-    lines, left = 0, end - first
-    while left > 0 and (chunk := file.read(min(left, 2**20))):
-        lines += chunk.count(b"\n")
-        left -= len(chunk)
-    return lines
-
-
-def _read_jsonl(path: Path, *, span: Span | None, first_row: int) -> Iterator[tuple[int, Any]]:
-    first, end = span or (0, path.stat().st_size)
-    with path.open("rb") as file:
-        file.seek(first)
-        row = first_row
-        while file.tell() < end:
-            line = file.readline(MAX_LINE)
-            if len(line) == MAX_LINE and not line.endswith(b"\n"):
-                while (rest := file.readline(2**20)) and not rest.endswith(b"\n"):
-                    pass
-                reason = f"is longer than {MAX_LINE >> 20} MiB"
-                yield row, BadRowError(reason, "Split it, or remove it.")
-            else:
-                text = line.removeprefix(_BOM) if first == 0 and row == first_row else line
-                if text.strip():
-                    yield row, _parse_json(text)
-            row += 1
-
-
-def _json_rows(path: Path) -> list[Any]:
-    value = _parse_json(path.read_bytes().removeprefix(_BOM))
+def _json_rows(text: str) -> list[Any]:
+    value = parse_json(text)
+    if isinstance(value, BadRowError):
+        lines = [parse_json(line) for line in text.split("\n") if line.strip()]
+        if len(lines) > 1 and not isinstance(lines[0], BadRowError):
+            return lines  # rows, one per line
     if isinstance(value, dict):
         lists = [member for member in value.values() if _is_list_of_objects(member)]
         # {"data": [row, row]}, but not a row that itself contains a list of messages
@@ -121,25 +77,7 @@ def _json_rows(path: Path) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _read_csv(path: Path) -> Iterator[tuple[int, Any]]:
-    text, _ = decode(path.read_bytes())
-    csv.field_size_limit(MAX_LINE)
-    lines = text.splitlines(keepends=True)
-    separator = max(",;\t|", key="".join(lines[:1]).count)
-    reader = csv.DictReader(lines, delimiter=separator, restkey="")
-    try:
-        for number, row in enumerate(reader, start=1):
-            if row.pop("", None):
-                reason = "has more cells than the header"
-                yield number, BadRowError(reason, "Quote cells that contain the separator.")
-            elif any(row.values()):
-                yield number, {key.strip(): value for key, value in row.items() if key}
-    except csv.Error as error:
-        yield reader.line_num, BadRowError(f"is not valid CSV ({error})", "Save it as CSV again.")
-
-
-def _yaml_rows(path: Path) -> list[Any]:
-    text, _ = decode(path.read_bytes())
+def _yaml_rows(text: str) -> list[Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         value = yaml.load(text, Loader=loader)  # a safe loader: data only
@@ -166,17 +104,6 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, Any]]:
     except (pyarrow.ArrowException, OSError) as error:
         first_line = str(error).partition("\n")[0]
         yield number + 1, BadRowError(f"cannot be read as Parquet: {first_line}")
-
-
-def _parse_json(text: bytes) -> Any:
-    try:
-        return json.loads(text.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        return BadRowError(f"is not UTF-8 text (byte {error.start + 1})", "Save it as UTF-8.")
-    except json.JSONDecodeError as error:
-        return BadRowError(f"is not valid JSON ({error.msg} at character {error.pos + 1})")
-    except (ValueError, RecursionError) as error:  # too many digits, too many brackets
-        return BadRowError(f"is not JSON that can be read ({error})")
 
 
 def _is_list_of_objects(value: Any) -> bool:

@@ -39,7 +39,7 @@ from ftdist.library.schema import BadRow, BadRowError, Conversation, Document, P
 from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_row_cache, write_rows
 
-FORMAT = 7
+FORMAT = 8
 """Increase it whenever the same bytes are read differently."""
 
 _ACCOUNT = "account.json"
@@ -297,6 +297,7 @@ def _read(shard: SourceShard) -> Iterator[Row]:
             kind=shard.kind,
             columns=dict(shard.settings.columns),
             assistant=shard.settings.assistant,
+            encoding=shard.settings.encoding,
             span=shard.span,
             first_row=shard.first_row,
         )

@@ -93,7 +93,7 @@ BAD: list[tuple[Any, str]] = [
     (openai(("tool", "7"), *RESET), "has a message 1 of role 'tool'"),
     (
         openai(("user", [{"type": "image"}]), RESET[1]),
-        "contains more than text in message 1 (user)",
+        "contains a part of type 'image' in message 1 (user), and only text is supported",
     ),
     (openai(*RESET, tools=[{"name": "f"}]), "defines tools"),
     ({"question": "Reset?", "answer": None}, "has none of the known formats"),
@@ -116,7 +116,7 @@ BAD: list[tuple[Any, str]] = [
                 {"role": "assistant", "content": "x", "weight": 0},
             ]
         },
-        "has weight 0 in message 2, which is not supported",
+        "has only answers that are not to be learned (weight 0)",
     ),
 ]
 
