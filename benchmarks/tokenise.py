@@ -24,7 +24,7 @@ from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.sampler import Order
 from ftdist.library.readers.chat_formats import read_conversations
 from ftdist.library.schema import Conversation
-from ftdist.plan.plan import PackedSourceInfo
+from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.data_files import find_files
 from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings

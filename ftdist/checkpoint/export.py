@@ -2,19 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
 from ftdist.checkpoint.manifest import Manifest, read_manifest
 from ftdist.checkpoint.model_card import model_card
-from ftdist.checkpoint.state import REFERENCE_LOGITS
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
@@ -28,8 +25,7 @@ from ftdist.io.jsonl import write_whole
 from ftdist.io.units import GIB
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
-from ftdist.zero.resharding import pieces
-from ftdist.zero.save import shard_name, write_tensors
+from ftdist.zero.shard_files import REFERENCE_LOGITS, SavedShards, write_tensors
 
 TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2}
 """Largest difference of logits, relative to the largest logit, between engine and export."""
@@ -137,27 +133,12 @@ def _unsharded(
     checkpoint: Path, manifest: Manifest, names: list[str], *, dtype: torch.dtype
 ) -> Iterator[tuple[str, Tensor]]:
     """Parameters put together from the master shards of all ranks, one at a time."""
-    world_size: int = manifest.metadata["world_size"]
-    with ExitStack() as stack:
-        files = [
-            stack.enter_context(
-                safe_open(
-                    checkpoint / shard_name("master", rank=rank, world_size=world_size),
-                    framework="pt",
-                )
-            )
-            for rank in range(world_size)
-        ]
-        for name in names:
-            shape = manifest.metadata["shapes"][name]
-            elements = _elements(shape)
-            parts = [
-                files[piece.rank].get_slice(name)[piece.start : piece.stop].to(dtype)
-                for piece in pieces(
-                    start=0, stop=elements, elements=elements, world_size=world_size
-                )
-            ]
-            yield name, torch.cat(parts).reshape(shape)
+    shards = SavedShards(checkpoint, "master", world_size=manifest.metadata["world_size"])
+    for name in names:
+        shape = manifest.metadata["shapes"][name]
+        size = _elements(shape)
+        values = shards.read(name, start=0, stop=size, elements=size, dtype=dtype)
+        yield name, values.reshape(shape)
 
 
 def _elements(shape: list[int]) -> int:

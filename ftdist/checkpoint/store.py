@@ -76,13 +76,8 @@ class CheckpointStore:
         """An empty folder to write the checkpoint of `step` into; replaces that of a failed save.
 
         Raises:
-            StorageError: the folder cannot be created, or `step` is already committed.
+            StorageError: the folder cannot be created.
         """
-        if self.is_committed(step):
-            raise StorageError(
-                f"{checkpoint_name(step)} is already committed in {self._root}.",
-                remedy="resume from it instead of writing it again.",
-            )
         partial = self._partial(step, attempt)
         with filesystem.storage_errors("make", partial):
             if partial.exists():

@@ -15,7 +15,7 @@ from torch import Tensor
 from ftdist.errors import ConfigError, ModelError
 from ftdist.io.filesystem import storage_errors
 from ftdist.zero.load import locate_tensors
-from ftdist.zero.save import write_tensors
+from ftdist.zero.shard_files import write_tensors
 
 
 def write_merged_model(base: Path, tuned: Path, out: Path, *, alpha: float) -> None:

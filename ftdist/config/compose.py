@@ -17,7 +17,6 @@ from ftdist.config.hydra_adapter import (
     flag_parser,
     group_options,
     open_hydra,
-    parse_override,
     split_sweep,
 )
 from ftdist.config.keys import CURATE, TRAIN, CommandSpec
@@ -191,9 +190,7 @@ class _Composed:
 
 
 def _compose(overrides: Sequence[str], *, hydra: "Hydra", command: CommandSpec) -> _Composed:
-    reading = read_overrides(
-        overrides, parse=parse_override, groups=group_options(command), command=command
-    )
+    reading = read_overrides(overrides, groups=group_options(command), command=command)
     if command is TRAIN:
         reading.unset_other_lengths()
     try:

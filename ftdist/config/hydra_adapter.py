@@ -3,17 +3,31 @@
 import contextlib
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftdist.config.keys import TRAIN, CommandSpec
-from ftdist.config.overrides import Parsed
 from ftdist.errors import ConfigError
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
 
     __all__ = ["Hydra"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """One override, parsed by Hydra's grammar."""
+
+    line: str
+    """The override in the form that Hydra composes."""
+
+    value: Any
+    several: bool
+    """Whether it is a sweep."""
+
+    deletes: bool
 
 
 class CompositionError(Exception):
@@ -111,7 +125,7 @@ def quoted(text: str) -> str:
     return QuotedString(text=text, quote=Quote.single).with_quotes()
 
 
-def parse_override(text: str, as_text: bool) -> Parsed | None:
+def parse_override(text: str, *, as_text: bool = False) -> Parsed | None:
     """One override by Hydra's grammar, the value quoted first if `as_text`; None: unreadable."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException

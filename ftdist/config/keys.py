@@ -97,6 +97,9 @@ TRAIN = CommandSpec(
 )
 CURATE = CommandSpec("curate", "library", CurateConfig, groups=("cluster", "retention"))
 
+LENGTHS = ("train.epochs", "train.exposures", "train.steps")
+"""Each sets how long a run is; a default gives way to the one that is typed."""
+
 TRAINING_EVAL_KEYS = (
     "eval.loss_every_steps",
     "eval.probes_every_steps",

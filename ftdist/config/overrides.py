@@ -1,11 +1,13 @@
 """Parse the overrides of a command line and check their keys, before Hydra composes them."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ftdist.config.hydra_adapter import Parsed, parse_override
 from ftdist.config.keys import (
+    LENGTHS,
     TRAIN,
     CommandSpec,
     ConfigKey,
@@ -15,27 +17,8 @@ from ftdist.config.keys import (
     nearest,
 )
 from ftdist.config.problems import Problem, secret_problem, unknown_key
-from ftdist.config.validation import LENGTHS
 
 FLAGS = ("--help", "--cfg", "--info", "--multirun", "--hydra-help", "--version", "--resolve")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parsed:
-    """One override, parsed by Hydra's grammar."""
-
-    line: str
-    """The override in the form that Hydra composes."""
-
-    value: Any
-    several: bool
-    """Whether it is a sweep."""
-
-    deletes: bool
-
-
-Parse = Callable[[str, bool], Parsed | None]
-"""Parses an override, with its value as text if the flag is set; None: a syntax error."""
 
 
 @dataclass
@@ -65,7 +48,6 @@ class Reading:
 def read_overrides(
     overrides: Sequence[str],
     *,
-    parse: Parse,
     groups: Mapping[str, Sequence[str]],
     command: CommandSpec = TRAIN,
 ) -> Reading:
@@ -73,7 +55,6 @@ def read_overrides(
 
     Args:
         overrides: as typed.
-        parse: Hydra's grammar.
         groups: groups of `conf/` and their options.
         command: the command whose keys are valid.
     """
@@ -86,9 +67,7 @@ def read_overrides(
         problem = secret_problem(name, value, command=command)
         problem = problem or _shape_problem(text, name, groups=groups, command=command)
         if problem is None:
-            problem = _accept(
-                text, name, reading=reading, parse=parse, groups=groups, command=command
-            )
+            problem = _accept(text, name, reading=reading, groups=groups, command=command)
         if problem is not None:
             reading.problems.append(problem)
             reading.meant |= {problem.key, name}
@@ -130,7 +109,6 @@ def _accept(
     name: str,
     *,
     reading: Reading,
-    parse: Parse,
     groups: Mapping[str, Sequence[str]],
     command: CommandSpec,
 ) -> Problem | None:
@@ -138,7 +116,7 @@ def _accept(
     key, of_hydra = find_key(name, command=command), name.startswith(("hydra.", "hydra/"))
     if key is None and name not in groups and not of_hydra:
         return _key_problem(name, text.partition("=")[2], groups=groups, command=command)
-    parsed = _parse(text, key=key, parse=parse)
+    parsed = _parse(text, key=key)
     if parsed is None:
         return Problem(
             f"The value of {name} cannot be read: {text.partition('=')[2]}",
@@ -170,18 +148,18 @@ def _accept(
     return None
 
 
-def _parse(text: str, *, key: ConfigKey | None, parse: Parse) -> Parsed | None:
+def _parse(text: str, *, key: ConfigKey | None) -> Parsed | None:
     """Parse one override, with texts as typed: a name such as 007, a path with brackets."""
-    parsed = parse(text, False)
+    parsed = parse_override(text)
     if parsed is None and key is not None and key.kind in ("texts", "numbers"):
-        return parse(_quoted_list(text), False)
+        return parse_override(_quoted_list(text))
     if key is None or key.kind != "text":
         return parsed
     if parsed is None:
         quoted = text.partition("=")[2].startswith(("'", '"'))
-        return None if quoted else parse(text, True)
+        return None if quoted else parse_override(text, as_text=True)
     is_number = isinstance(parsed.value, int | float) and not parsed.several
-    return parse(text, True) if is_number else parsed
+    return parse_override(text, as_text=True) if is_number else parsed
 
 
 def _quoted_list(text: str) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from ftdist.config.hydra_adapter import group_options, parse_override
+from ftdist.config.hydra_adapter import Parsed, group_options
 from ftdist.config.keys import config_keys
-from ftdist.config.overrides import Parsed, read_overrides
+from ftdist.config.overrides import read_overrides
 from ftdist.config.problems import Problem, as_error
 from ftdist.config.schema import RunConfig
 from ftdist.config.validation import validate
@@ -66,7 +66,7 @@ def override_config(
         ConfigError: everything that is wrong: secrets, unknown keys, keys that may not change,
             values that do not fit.
     """
-    reading = read_overrides(overrides, parse=parse_override, groups=group_options())
+    reading = read_overrides(overrides, groups=group_options())
     values = dataclasses.asdict(config)
     problems = list(reading.problems)
     for name, parsed in reading.accepted.items():

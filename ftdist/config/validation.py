@@ -9,16 +9,13 @@ from pydantic_core import ErrorDetails
 
 from ftdist.config.batch_split import split_batch
 from ftdist.config.deepspeed_keys import deepspeed_problems
-from ftdist.config.keys import TRAIN, CommandSpec, find_key, format_value, read_integer
+from ftdist.config.keys import LENGTHS, TRAIN, CommandSpec, find_key, format_value, read_integer
 from ftdist.config.problems import Problem, unknown_key, unset_key, value_problem
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
 
 Schema = TypeVar("Schema")
 """The dataclass of a config."""
-
-LENGTHS = ("train.epochs", "train.exposures", "train.steps")
-"""Each sets how long a run is; a default gives way to the one that is typed."""
 
 _BATCH_KEYS = (
     "batch.tokens",

@@ -17,27 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ftdist.data.packing import Packing
+from ftdist.data.packing import PackedSequence, Packing
 from ftdist.errors import StorageError
-from ftdist.plan.plan import PackedDatasetInfo
+from ftdist.plan.dataset_info import PackedDatasetInfo
 
 CARD = "card.json"
 IDS = "ids.bin"
 LOSS = "loss.bin"
 OFFSETS = "offsets.npy"
 PARTS = ("train", "held_out")
-
-
-@dataclass(frozen=True)
-class PackedSequence:
-    """Whole samples, one after another.
-
-    `input_ids` uint32[T] and `loss` bool[T]; `lengths` int64[S], one per sample, sums to T.
-    """
-
-    input_ids: npt.NDArray[np.uint32]
-    loss: npt.NDArray[np.bool_]
-    lengths: npt.NDArray[np.int64]
 
 
 class PackedSource:

@@ -8,11 +8,34 @@ minimum number of sequences, plus 4; in practice sequences are 99 percent full.
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 _SAMPLES_AT_ONCE = 1 << 16
+
+
+@dataclass(frozen=True)
+class PackedSequence:
+    """Whole samples, one after another.
+
+    `input_ids` uint32[T] and `loss` bool[T]; `lengths` int64[S], one per sample, sums to T.
+    """
+
+    input_ids: npt.NDArray[np.uint32]
+    loss: npt.NDArray[np.bool_]
+    lengths: npt.NDArray[np.int64]
+
+    @classmethod
+    def of_sample(cls, ids: npt.ArrayLike, *, loss: npt.ArrayLike) -> Self:
+        """A single sample; `loss` is its mask, or one value for all its tokens."""
+        input_ids = np.asarray(ids, dtype=np.uint32)
+        return cls(
+            input_ids=input_ids,
+            loss=np.broadcast_to(np.asarray(loss, dtype=np.bool_), input_ids.shape),
+            lengths=np.array([len(input_ids)]),
+        )
 
 
 @dataclass(frozen=True)

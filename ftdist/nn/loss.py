@@ -1,4 +1,4 @@
-"""Summed token losses: cross-entropy, and KL divergence from the base model."""
+"""Summed token losses: cross-entropy, and KL divergence from a reference model."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import LinearCrossEntropyOptions, functional
 
-from ftdist.plan.memory import logits_chunk_rows
+from ftdist.nn.logits_chunk import logits_chunk_rows
 
 Loss = tuple[Float[Tensor, ""], Float[Tensor, " loss_token"]]
 """The sum over the tokens, which is differentiable, and the loss of each token, which is detached.
@@ -55,37 +55,37 @@ def summed_cross_entropy(
 
 
 @dataclass(frozen=True)
-class BaseRows:
-    """The base model's last hidden states at some positions, and its output embedding.
+class ReferenceStates:
+    """The reference model's last hidden states at some positions, and its output embedding.
 
     Together they give its distribution over the next token there. They get no gradient.
     """
 
-    hidden: Float[Tensor, "token base_width"]
-    head: Float[Tensor, "vocab base_width"]
+    hidden: Float[Tensor, "token reference_width"]
+    head: Float[Tensor, "vocab reference_width"]
     bias: Float[Tensor, " vocab"] | None
 
 
 def summed_divergence(
     hidden: Float[Tensor, "token width"],
     head: Float[Tensor, "vocab width"],
-    base: BaseRows,
+    reference: ReferenceStates,
     bias: Float[Tensor, " vocab"] | None = None,
 ) -> Loss:
-    """KL(base || model) of the next token's distribution, without materialising all logits.
+    """KL(reference || model) of the next token's distribution, without materialising all logits.
 
     Torch's chunked head takes no distributions as targets. Here each chunk's gradient is computed
-    with its loss (of the logits it is model - base) and stored multiplied by the head, so that
-    neither logits nor the base's head are needed again in the backward pass.
+    with its loss (of the logits it is model - reference) and stored multiplied by the head, so that
+    neither logits nor the reference's head are needed again in the backward pass.
 
     Args:
-        hidden: last hidden states at the positions of `base`, any float dtype.
+        hidden: last hidden states at the positions of `reference`, any float dtype.
         head: output embedding; under ZeRO-3 the caller holds it gathered.
-        base: the same of the base model; its width may differ.
+        reference: the same of the reference model; its width may differ.
         bias: of the output embedding, where the model has one.
     """
     learns = torch.is_grad_enabled()  # always False inside a Function
-    loss: Loss = _Divergence.apply(hidden, head, bias, base, learns)  # type: ignore[no-untyped-call]
+    loss: Loss = _Divergence.apply(hidden, head, bias, reference, learns)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -94,7 +94,12 @@ class _Divergence(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, head: Tensor, bias: Tensor | None, base: BaseRows, learns: bool
+        ctx: Any,
+        hidden: Tensor,
+        head: Tensor,
+        bias: Tensor | None,
+        reference: ReferenceStates,
+        learns: bool,
     ) -> tuple[Tensor, Tensor]:
         """The loss; stores the unscaled gradients of the inputs that need them."""
         each = torch.zeros(len(hidden), dtype=torch.float32, device=hidden.device)
@@ -107,10 +112,12 @@ class _Divergence(torch.autograd.Function):
         rows = logits_chunk_rows(len(head))
         for first in range(0, len(hidden), rows):
             part = slice(first, first + rows)
-            log_base = _log_probabilities(base.hidden[part], base.head, base.bias)
+            log_reference = _log_probabilities(
+                reference.hidden[part], reference.head, reference.bias
+            )
             log_model = _log_probabilities(hidden[part], head, bias)
-            of_logits = log_base.exp()
-            each[part] = (of_logits * (log_base - log_model)).sum(dim=-1)
+            of_logits = log_reference.exp()
+            each[part] = (of_logits * (log_reference - log_model)).sum(dim=-1)
             if not any(needs):
                 continue
             of_logits = log_model.exp_().sub_(of_logits)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ftdist.errors import ModelError
-from ftdist.nn.loss import BaseRows, Loss, summed_cross_entropy, summed_divergence
+from ftdist.nn.loss import Loss, ReferenceStates, summed_cross_entropy, summed_divergence
 from ftdist.nn.varlen_attention import BORDERS, BY_SAMPLE, borders_of
 from ftdist.nn.varlen_attention import register as register_by_sample
 
@@ -32,23 +32,25 @@ class LossHead(nn.Module):
         self,
         hidden: Float[Tensor, "*rows width"],
         targets: Int[Tensor, " target"] | None = None,
-        base: BaseRows | None = None,
+        reference: ReferenceStates | None = None,
     ) -> Tensor | Loss:
         """Logits as `nn.Linear` gives them, or the loss where `targets` are given.
 
         Args:
-            hidden: last hidden states; with `targets`, one row for each of them, then those that
-                the base model is followed at.
+            hidden: last hidden states; with `targets`, one row for each of them, then those of the
+                KL loss.
             targets: token ids in [0, vocab).
-            base: the base model there; None: it is followed nowhere.
+            reference: the reference model at the latter; None: there are none.
         """
         if targets is None:
             return functional.linear(hidden, self.weight, self.bias)
-        with_targets, with_base = hidden[: len(targets)], hidden[len(targets) :]
+        with_targets, with_reference = hidden[: len(targets)], hidden[len(targets) :]
         loss, losses = summed_cross_entropy(with_targets, self.weight, targets, self.bias)
-        if base is None:
+        if reference is None:
             return loss, losses
-        divergence, divergences = summed_divergence(with_base, self.weight, base, self.bias)
+        divergence, divergences = summed_divergence(
+            with_reference, self.weight, reference, self.bias
+        )
         return loss + divergence, torch.cat([losses, divergences])
 
 
@@ -58,7 +60,7 @@ class PackedCausalLM(nn.Module):
     Attention stays inside each sample because position ids restart at its first token: without
     an attention mask, transformers derives the borders from that, for every kernel it has; ours
     for CPUs is handed them.
-    `train.checks` proves it for the model at hand before the first step.
+    `train.model_checks` proves it for the model at hand before the first step.
     """
 
     def __init__(self, model: Any) -> None:
@@ -80,7 +82,7 @@ class PackedCausalLM(nn.Module):
         position_ids: Int[Tensor, "1 token"],
         loss_positions: Int[Tensor, " loss_token"],
         targets: Int[Tensor, " target"],
-        base: BaseRows | None = None,
+        reference: ReferenceStates | None = None,
     ) -> Loss:
         """The row's loss, and each of its loss tokens' part of it.
 
@@ -88,17 +90,17 @@ class PackedCausalLM(nn.Module):
             input_ids: whole samples, one after another.
             position_ids: restart at 0 with each sample.
             loss_positions: where the hidden state stands that predicts each target; after these,
-                where the base model's distribution is the target.
+                where the reference model's distribution is the target.
             targets: the tokens to predict; none at all is fine and gives 0.0.
-            base: the base model at the latter places; None where there are none.
+            reference: the reference model at the latter; None where there are none.
         """
         if self.head == "model":
-            assert base is None, "the composition root refuses a base without the chunked head"
+            assert reference is None, "the composition root refuses KL without the chunked head"
             logits = self.logits(input_ids, position_ids, loss_positions)
             losses = functional.cross_entropy(logits.float(), targets, reduction="none")
             return losses.sum(), losses.detach()
         hidden = self.hidden(input_ids, position_ids, loss_positions)
-        loss: Loss = self.model.get_output_embeddings()(hidden, targets, base)
+        loss: Loss = self.model.get_output_embeddings()(hidden, targets, reference)
         return loss
 
     def hidden(
@@ -138,8 +140,8 @@ class PackedCausalLM(nn.Module):
         return {BORDERS: borders_of(position_ids)} if self._by_sample else {}
 
 
-class PackedBase(nn.Module):
-    """The base model as its follower's loss sees it: last hidden states of one packed row."""
+class PackedReference(nn.Module):
+    """A reference model as the KL loss sees it: last hidden states of one packed row."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from ftdist.config.schema import OptimConfig
 
+RATE_SCALE = "rate_scale"
+"""Key in a torch parameter group: its learning rate relative to the schedule's."""
+
 
 def learning_rate(step: int, *, total_steps: int, config: OptimConfig) -> float:
     """Learning rate of optimizer step `step`, counted from 0.

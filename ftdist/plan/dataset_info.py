@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from ftdist.errors import DataError
+
 
 @dataclass(frozen=True, kw_only=True)
 class PackedSourceInfo:
@@ -84,3 +86,22 @@ class PackedDatasetInfo:
         """From what `dataclasses.asdict` makes of one."""
         sources = tuple(PackedSourceInfo(**source) for source in values["sources"])
         return cls(path=values["path"], key=values["key"], sources=sources)
+
+
+def row_shares(sources: tuple[PackedSourceInfo, ...]) -> tuple[float, ...]:
+    """Share of each source in the stream of packed sequences; they sum to 1.
+
+    Weights speak of tokens: source i gives weight_i tokens for each token of the first. Its rows
+    hold t_i = tokens_i / sequences_i tokens on average, so p_i = (w_i / t_i) / sum_j (w_j / t_j).
+
+    Raises:
+        DataError: a source has no sequences.
+    """
+    for source in sources:
+        if source.sequences == 0 or source.tokens == 0:
+            raise DataError(
+                f"Source {source.name!r} has {source.samples} samples and nothing to train on.",
+                remedy="give it conversations or documents, or leave it out.",
+            )
+    rows = [source.weight * source.sequences / source.tokens for source in sources]
+    return tuple(row / math.fsum(rows) for row in rows)

@@ -1,6 +1,7 @@
 """The plan of a run as text for people."""
 
-from ftdist.plan.plan import Plan, row_shares
+from ftdist.plan.dataset_info import row_shares
+from ftdist.plan.plan import Plan
 
 
 def describe(plan: Plan) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ import math
 
 from ftdist.config.schema import RunConfig
 from ftdist.io.units import GIB
+from ftdist.nn.logits_chunk import logits_chunk_rows
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.param_names import frozen_elements
 
@@ -19,20 +20,6 @@ Source: Korthikanti et al. 2022, https://arxiv.org/abs/2205.05198, section 4.1.
 """
 
 
-LOGITS_CHUNK_BYTES = 64 * 2**20
-"""Maximum size of one chunk of logits in float32."""
-
-
-def logits_chunk_rows(vocab_size: int) -> int:
-    """Tokens whose logits the chunked head computes at once: a power of two, at least 16.
-
-    Enough rows for an efficient matrix product; torch's own choice, about T H / V of T tokens,
-    was 8 rows for a small model with a large vocabulary, and 25 times slower (docs/LOG.md).
-    """
-    rows = LOGITS_CHUNK_BYTES // (4 * vocab_size)
-    return max(16, 1 << (rows.bit_length() - 1) if rows else 0)
-
-
 def memory_terms(
     config: RunConfig,
     *,
@@ -40,7 +27,7 @@ def memory_terms(
     world_size: int,
     dtype: str,
     steps: int,
-    uses_base: bool,
+    uses_reference: bool,
 ) -> dict[str, float]:
     """The memory and disk terms; the fields of `Plan` document their formulas."""
     engine, size = config.engine, DTYPE_BYTES[dtype]
@@ -57,11 +44,11 @@ def memory_terms(
         "gradients_gib": trained / world_size * DTYPE_BYTES[engine.accumulation_dtype]
         + min(trained, engine.reduce_bucket_size) * size,
         "optimizer_gib": trained / world_size * OPTIMIZER_BYTES,
-        "base_gib": shard * size if uses_base else 0.0,
+        "base_gib": shard * size if uses_reference else 0.0,
         "gathered_gib": gathered * size,
         "activations_gib": activations * size,
         "logits_gib": _logits_bytes(
-            model, tokens=tokens, size=size, head=config.model.head, uses_base=uses_base
+            model, tokens=tokens, size=size, head=config.model.head, uses_reference=uses_reference
         ),
     }
     offloaded = {
@@ -103,7 +90,9 @@ def _saves(config: RunConfig, *, steps: int) -> tuple[int, bool]:
     return max(1, saves), each[1] > 0  # the last step is always saved
 
 
-def _logits_bytes(model: ModelInfo, *, tokens: int, size: int, head: str, uses_base: bool) -> float:
+def _logits_bytes(
+    model: ModelInfo, *, tokens: int, size: int, head: str, uses_reference: bool
+) -> float:
     """Bytes of one chunk of logits in float32 and in the model's dtype, and of the head's gradient.
 
     The model's own head computes all tokens at once. With a base model, its chunk and the
@@ -111,5 +100,5 @@ def _logits_bytes(model: ModelInfo, *, tokens: int, size: int, head: str, uses_b
     """
     embedding = model.vocab_size * model.hidden_size
     rows = tokens if head == "model" else min(tokens, logits_chunk_rows(model.vocab_size))
-    base = rows * model.vocab_size * (8 + size) + embedding * (4 + size) if uses_base else 0
+    base = rows * model.vocab_size * (8 + size) + embedding * (4 + size) if uses_reference else 0
     return rows * model.vocab_size * (4 + size) + embedding * size + base

@@ -24,9 +24,9 @@ from ftdist.errors import FtdistError, ModelError, StorageError
 from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
 from ftdist.io.hashing import fingerprint
 from ftdist.io.jsonl import write_whole
-from ftdist.plan.plan import PackedDatasetInfo
+from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.prepare.data_files import SourceFiles
-from ftdist.prepare.mixture import LIBRARY, find_source_files, followers, weighed
+from ftdist.prepare.mixture import LIBRARY, find_source_files, kl_source_names, weighed
 from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings
 
@@ -49,7 +49,7 @@ def prepare(config: RunConfig) -> PackedDatasetInfo:
         StorageError: the cache cannot be written or read.
     """
     sources = find_source_files(config)
-    followers(config, names=list(sources))
+    kl_source_names(config, names=list(sources))
     check_model(config.model)
     encoder = ChatEncoder(load_tokenizer(config.model), system_prompt=config.library.system_prompt)
     settings = _settings(config)

@@ -8,7 +8,7 @@ from pathlib import Path
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
 from ftdist.library.store.dataset import CuratedLibrary, is_curated, open_curated
-from ftdist.plan.plan import PackedSourceInfo
+from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.data_files import SourceFiles, find_files
 
 LIBRARY = "library"
@@ -57,20 +57,20 @@ def weighed(config: RunConfig, sources: Sequence[PackedSourceInfo]) -> tuple[Pac
     library = math.fsum(per_pass[name] for name in own)
     per_pass |= {name: more.weight * library for name, more in config.library.extra_sources.items()}
     first = sources[0].tokens
-    followed = followers(config, names=[source.name for source in sources])
+    kl_sources = kl_source_names(config, names=[source.name for source in sources])
     return tuple(
         replace(
             source,
             weight=per_pass[source.name] / first,
-            kl_to_base=source.name in followed,
+            kl_to_base=source.name in kl_sources,
             own=source.name in own,
         )
         for source in sources
     )
 
 
-def followers(config: RunConfig, *, names: Sequence[str]) -> set[str]:
-    """Which sources, of all their names, follow the base model.
+def kl_source_names(config: RunConfig, *, names: Sequence[str]) -> set[str]:
+    """The sources, of all `names`, that are trained by KL to the base model.
 
     Raises:
         ConfigError: there is no such source, or none would teach the library.
@@ -79,8 +79,8 @@ def followers(config: RunConfig, *, names: Sequence[str]) -> set[str]:
     roles = {name: name for name in names}
     if is_curated(folder):
         roles |= {source.name: source.role for source in open_curated(folder).sources}
-    kl_sources = set(config.library.kl_to_base)
-    unknown = sorted(kl_sources - set(names) - set(roles.values()))
+    wanted = set(config.library.kl_to_base)
+    unknown = sorted(wanted - set(names) - set(roles.values()))
     if unknown:
         known = dict.fromkeys([*names, *roles.values()])
         curate = ""
@@ -95,13 +95,13 @@ def followers(config: RunConfig, *, names: Sequence[str]) -> set[str]:
             remedy=f"{curate}name sources that there are, or add them by "
             "library.extra_sources.NAME.path.",
         )
-    followed = {name for name in names if name in kl_sources or roles[name] in kl_sources}
-    if followed == set(names):
+    kl_sources = {name for name in names if name in wanted or roles[name] in wanted}
+    if kl_sources == set(names):
         raise ConfigError(
             "library.kl_to_base names all sources: nothing would be learned.",
             remedy="leave the library's own sources out of it.",
         )
-    return followed
+    return kl_sources
 
 
 def _of_library(config: RunConfig) -> dict[str, SourceFiles]:

@@ -17,7 +17,7 @@ from ftdist.data.packed_dataset import IDS, LOSS, OFFSETS
 from ftdist.data.packing import pack_samples
 from ftdist.errors import DataError
 from ftdist.io.worker_pool import map_in_order, resolve_num_proc
-from ftdist.plan.plan import PackedSourceInfo
+from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.tokenize_shard import (
     BuildSettings,

@@ -2,25 +2,22 @@
 
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
 from ftdist.data.collate import Batch, build_batch
-from ftdist.data.packed_dataset import PackedLibrary, PackedSequence
+from ftdist.data.packed_dataset import PackedLibrary
+from ftdist.data.packing import PackedSequence
 from ftdist.data.sampler import Order, SequenceRef, rank_micro_batches
 from ftdist.dist.device import use_device
 from ftdist.dist.world import World
-from ftdist.plan.plan import Plan, row_shares
+from ftdist.plan.dataset_info import row_shares
+from ftdist.plan.plan import Plan
 
 LIBRARY = 0
 """Index of the library among the sources."""
-
-PAD_TOKEN_ID = 0
-"""Fills rows up. Any token will do: no sample attends to it, and it carries no loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +91,7 @@ class BatchSource:
             loss_tokens[ref.source] += int(train[ref.source].loss_tokens[ref.index])
         rows = self._rows(list(refs), held_out=False)
         return StepBatches(
-            micro_batches=[_pinned(row) for row in rows] if self._device.type == "cuda" else rows,
+            micro_batches=[row.pinned() for row in rows] if self._device.type == "cuda" else rows,
             loss_tokens=tuple(loss_tokens),
             tokens=sum(int(train[ref.source].tokens[ref.index]) for ref in refs),
         )
@@ -116,12 +113,8 @@ class BatchSource:
         """The beginning of the library's first sample: a short row of real tokens."""
         first = self._library.train[LIBRARY].sequence(0)
         tokens = min(max_tokens, int(first.lengths[0]))
-        sample = PackedSequence(
-            input_ids=first.input_ids[:tokens],
-            loss=first.loss[:tokens],
-            lengths=np.array([tokens]),
-        )
-        return build_batch([sample], pad_token_id=PAD_TOKEN_ID, pad_multiple=1).to(self._device)
+        sample = PackedSequence.of_sample(first.input_ids[:tokens], loss=first.loss[:tokens])
+        return build_batch([sample], pad_multiple=1).to(self._device)
 
     def _rows(self, refs: list[SequenceRef], *, held_out: bool) -> list[Batch]:
         """This rank's rows, in host memory.
@@ -130,7 +123,7 @@ class BatchSource:
         """
         per_micro_step = self._plan.micro_batch_size * self._world.size
         kl_sources = frozenset[int]() if held_out else self._kl_sources
-        asks_base = [
+        uses_reference = [
             any(ref.source in kl_sources for ref in refs[first : first + per_micro_step])
             for first in range(0, len(refs), per_micro_step)
         ]
@@ -145,20 +138,9 @@ class BatchSource:
         return [
             build_batch(
                 [sources[ref.source].sequence(ref.index) for ref in micro_batch],
-                pad_token_id=PAD_TOKEN_ID,
                 sources=[ref.source for ref in micro_batch],
-                kl_to_base=kl_sources,
-                asks_base=asks,
+                kl_sources=kl_sources,
+                uses_reference=uses,
             )
-            for micro_batch, asks in zip(micro_batches, asks_base, strict=True)
+            for micro_batch, uses in zip(micro_batches, uses_reference, strict=True)
         ]
-
-
-def _pinned(batch: Batch) -> Batch:
-    """The same batch in page-locked memory, from which copies to a GPU do not block."""
-    tensors: dict[str, Any] = {
-        field.name: value.pin_memory()
-        for field in fields(batch)
-        if isinstance(value := getattr(batch, field.name), torch.Tensor)
-    }
-    return replace(batch, **tensors)

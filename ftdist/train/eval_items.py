@@ -14,7 +14,7 @@ import numpy as np
 
 from ftdist.data.collate import Batch, build_batch
 from ftdist.data.messages import Message
-from ftdist.data.packed_dataset import PackedSequence
+from ftdist.data.packing import PackedSequence
 from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.dist.world import World
 from ftdist.evaluation.eval_set import EvalSet
@@ -24,7 +24,6 @@ from ftdist.evaluation.scoring.distractors import rankings
 from ftdist.evaluation.selection import Scores
 from ftdist.inference.loglikelihood import MAX_TEXT_TOKENS
 from ftdist.io.sampling import evenly_spaced
-from ftdist.train.dataloader import PAD_TOKEN_ID
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,9 +128,7 @@ class EvalItems:
             room -= len(sample.input_ids)
         rows += [[]] * (-len(rows) % world.size)
         return [
-            build_batch(
-                [self.samples[index] for index in row], pad_token_id=PAD_TOKEN_ID, sources=row
-            )
+            build_batch([self.samples[index] for index in row], sources=row)
             for row in rows[world.rank :: world.size]
         ]
 
@@ -182,9 +179,7 @@ def mix_kinds(probes: Sequence[Probe], count: int) -> list[Probe]:
 def _sample(ids: Sequence[int], *, loss_tokens: int) -> PackedSequence:
     loss = np.zeros(len(ids), dtype=np.bool_)
     loss[len(ids) - loss_tokens :] = True
-    return PackedSequence(
-        input_ids=np.array(ids, dtype=np.uint32), loss=loss, lengths=np.array([len(ids)])
-    )
+    return PackedSequence.of_sample(ids, loss=loss)
 
 
 def _is_likeliest(choice: _Choice, losses: Sequence[float]) -> bool:

@@ -1,11 +1,11 @@
 """The training loop: step, log, evaluate, save; stop when all ranks agree."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from math import fsum
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from ftdist.dist.device import Device
 from ftdist.errors import FtdistError, StorageError
 from ftdist.nn.optim import learning_rate
 from ftdist.observe import metrics
-from ftdist.observe.loggers import MetricLogger
 from ftdist.observe.memory import peak_memory_gib
 from ftdist.observe.throughput import StepClock, StepTimes
 from ftdist.plan.plan import Plan
@@ -33,6 +32,16 @@ MAX_FAILED_SAVES = 3
 
 MAX_SKIPPED_STEPS = 10
 """Consecutive steps skipped for non-finite gradients after which the attempt fails."""
+
+
+class StepLogger(Protocol):
+    """Where the loop reports to."""
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Record what was measured at `step`."""
+
+    def note(self, text: str) -> None:
+        """Print a line for people."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +91,7 @@ class Loop:
         plan: Plan,
         checkpointer: Checkpointer,
         probe_eval: ProbeEval | None,
-        logger: MetricLogger | None,
+        logger: StepLogger | None,
         guard: AttemptGuard,
     ) -> None:
         self._engine = engine

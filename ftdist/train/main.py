@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-from ftdist.checkpoint.state import Identity
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.dist.device import choose_device, torch_device, use_device
@@ -19,7 +18,8 @@ from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
 from ftdist.observe.loggers import MetricLogger, open_metric_logger
 from ftdist.observe.memory import peak_memory_gib
 from ftdist.observe.system_metrics import monitor_node
-from ftdist.plan.plan import Plan, choose_dtype, read_model_info
+from ftdist.plan.model_info import read_model_info
+from ftdist.plan.plan import Plan, choose_dtype
 from ftdist.rundir import RunDir
 from ftdist.train.attempt_guard import AttemptGuard
 from ftdist.train.checkpointing import Checkpointer
@@ -31,6 +31,7 @@ from ftdist.train.model_checks import (
     refuse_kl_without_chunked_head,
 )
 from ftdist.train.probe_eval import ProbeEval
+from ftdist.zero.build import build_engine
 from ftdist.zero.engine import Zero3Engine
 
 REFERENCE_TOKENS = 32
@@ -55,8 +56,8 @@ def main(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | 
         checkpointer = Checkpointer(
             run,
             engine,
-            keep=config.checkpoint.keep_latest,
-            identity=Identity.from_run(config, plan, dtype=engine.dtype),
+            config=config,
+            plan=plan,
             reference_row=batches.reference_row(max_tokens=REFERENCE_TOKENS),
             best=best,
             guard=guard,
@@ -135,7 +136,7 @@ def _build_engine(config: RunConfig, plan: Plan, *, world: World) -> tuple[Zero3
     device = choose_device(config.cluster.device)
     dtype = choose_dtype(config.model.dtype, device=device)
     peak_memory_gib(device)  # counts from its first call on
-    engine = Zero3Engine.build(config, plan, world=world, device=device, dtype=dtype)
+    engine = build_engine(config, plan, world=world, device=device, dtype=dtype)
     loaded_gib = peak_memory_gib(device)
     check = choose_head(
         engine,

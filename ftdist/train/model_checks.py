@@ -13,12 +13,11 @@ import numpy as np
 import torch
 
 from ftdist.data.collate import Batch, build_batch
-from ftdist.data.packed_dataset import PackedSequence
+from ftdist.data.packing import PackedSequence
 from ftdist.dist.collectives import max_over_ranks
 from ftdist.errors import ConfigError, ModelError
 from ftdist.nn.model import Head
 from ftdist.plan.plan import Plan
-from ftdist.train.dataloader import PAD_TOKEN_ID
 from ftdist.zero.engine import Zero3Engine
 
 RELATIVE_TOLERANCE = {"float32": 1e-4, "bfloat16": 2e-2}
@@ -101,11 +100,7 @@ def _check_boundaries(engine: Zero3Engine, samples: list[PackedSequence]) -> Non
     is far smaller than that in any dtype, and a leak is about as large.
     """
     first, second = samples
-    joined = PackedSequence(
-        input_ids=np.concatenate([first.input_ids, second.input_ids]),
-        loss=np.concatenate([first.loss, second.loss]),
-        lengths=np.array([sum(SAMPLE_TOKENS)]),
-    )
+    joined = PackedSequence.of_sample([*first.input_ids, *second.input_ids], loss=True)
     inside = torch.arange(SAMPLE_TOKENS[1], device=engine.device)
     alone = engine.logits(_row([second], engine), inside)
     packed = engine.logits(_row(samples, engine), inside + SAMPLE_TOKENS[0])
@@ -149,13 +144,11 @@ def _check_head(engine: Zero3Engine, row: Batch, *, wanted: str, tolerance: floa
 
 def _sample(tokens: int, *, vocab_size: int) -> PackedSequence:
     ids = np.random.default_rng(tokens).integers(0, vocab_size, size=tokens, dtype=np.uint32)
-    return PackedSequence(
-        input_ids=ids, loss=np.ones(tokens, dtype=bool), lengths=np.array([tokens])
-    )
+    return PackedSequence.of_sample(ids, loss=True)
 
 
 def _row(samples: list[PackedSequence], engine: Zero3Engine) -> Batch:
-    return build_batch(samples, pad_token_id=PAD_TOKEN_ID).to(engine.device)
+    return build_batch(samples).to(engine.device)
 
 
 def _loss(engine: Zero3Engine, row: Batch) -> float:

@@ -4,14 +4,12 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from ftdist.data.collate import build_batch
-from ftdist.data.packed_dataset import PackedSequence
+from ftdist.data.packing import PackedSequence
 from ftdist.dist.collectives import all_gather_json, max_over_ranks
 from ftdist.dist.world import World
-from ftdist.train.dataloader import PAD_TOKEN_ID
 from ftdist.zero.engine import Zero3Engine
 
 
@@ -65,11 +63,7 @@ def stop_tokens(model: Path) -> int | list[int] | None:
 
 def _next_token(engine: Zero3Engine, row: list[int]) -> int:
     """The likeliest next token of a row. With an empty row, only joins the others' forward pass."""
-    sample = PackedSequence(
-        input_ids=np.array(row, dtype=np.uint32),
-        loss=np.zeros(len(row), dtype=np.bool_),
-        lengths=np.array([len(row)]),
-    )
-    batch = build_batch([sample] if row else [], pad_token_id=PAD_TOKEN_ID).to(engine.device)
+    sequences = [PackedSequence.of_sample(row, loss=False)] if row else []
+    batch = build_batch(sequences).to(engine.device)
     last = torch.tensor([max(0, len(row) - 1)], device=engine.device)
     return int(engine.logits(batch, last)[0].argmax())

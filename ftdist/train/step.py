@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ftdist.data.collate import Batch
-from ftdist.zero.engine import Engine
+from ftdist.zero.engine import Zero3Engine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,9 +18,6 @@ class StepResult:
     loss_sums: Float[Tensor, " source"]
     """Loss of this rank's loss tokens, summed for each source, in nats; float32."""
 
-    loss_tokens: int
-    """Loss tokens of the whole global batch."""
-
     grad_norm: Float[Tensor, ""]
     """L2 norm of the whole gradient before clipping; on the device."""
 
@@ -28,11 +26,11 @@ class StepResult:
 
 
 def train_step(
-    engine: Engine, micro_batches: Sequence[Batch], *, loss_tokens: int, sources: int = 1
+    engine: Zero3Engine, micro_batches: Sequence[Batch], *, loss_tokens: int, sources: int = 1
 ) -> StepResult:
     """Update the parameters once, giving every loss token of every rank the same weight.
 
-    A token's loss is its negative log-likelihood, or KL(base || model) where its source is
+    A token's loss is its negative log-likelihood, or KL(reference || model) where its source is
     trained by KL.
 
     Collective: every rank calls it, with equally many micro-batches (an empty one has no loss
@@ -44,7 +42,7 @@ def train_step(
         loss_tokens: of the whole global batch; arithmetic on the packed index, no all-reduce.
         sources: number of sources.
     """
-    loss_sums = engine.zero_losses(sources)
+    loss_sums = torch.zeros(sources, dtype=torch.float32, device=engine.device)
     for batch in micro_batches:
         loss_sum, losses = engine.forward(batch)
         engine.backward(loss_sum / loss_tokens)
@@ -53,7 +51,6 @@ def train_step(
 
     return StepResult(
         loss_sums=loss_sums,
-        loss_tokens=loss_tokens,
         grad_norm=applied.grad_norm,
         skipped=applied.skipped,
     )

@@ -1,32 +1,20 @@
 """ZeRO-3 as the training step sees it."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
-import torch.distributed
 from jaxtyping import Float
 from torch import Tensor
 
-from ftdist.config.schema import RunConfig
 from ftdist.data.collate import Batch
-from ftdist.dist.device import (
-    Device,
-    Dtype,
-    backend_of,
-    large_blocks_apart,
-    torch_device,
-)
+from ftdist.dist.device import Dtype
 from ftdist.dist.world import World
 from ftdist.nn.loss import Loss
 from ftdist.nn.model import Head, PackedCausalLM
-from ftdist.plan.plan import Plan
-from ftdist.zero.ds_config import build_ds_config
-from ftdist.zero.load import load_sharded_model
-from ftdist.zero.optimizer import RATE_SCALE, adamw, freeze
+from ftdist.nn.optim import RATE_SCALE
 from ftdist.zero.reference_model import ReferenceModel
 
 
@@ -39,27 +27,6 @@ class StepOutcome:
 
     skipped: bool
     """Whether the update was skipped because some rank's gradient is not finite."""
-
-
-@runtime_checkable
-class Engine(Protocol):
-    """What the training step needs. Every method is collective."""
-
-    def zero_losses(self, count: int) -> Float[Tensor, " count"]:
-        """Float32 zeros on this rank's device."""
-        ...
-
-    def forward(self, batch: Batch) -> Loss:
-        """Summed loss of this rank's micro-batch, and the loss of each of its loss tokens."""
-        ...
-
-    def backward(self, loss: Float[Tensor, ""]) -> None:
-        """Add the loss's gradient; gradients are sums over micro-batches and ranks."""
-        ...
-
-    def step(self) -> StepOutcome:
-        """Clip, update the parameters, clear the gradients."""
-        ...
 
 
 class Zero3Engine:
@@ -90,59 +57,15 @@ class Zero3Engine:
         self.dtype = dtype
         self.device: torch.device = engine.device
 
-    @classmethod
-    def build(
-        cls, config: RunConfig, plan: Plan, *, world: World, device: Device, dtype: Dtype
-    ) -> "Zero3Engine":
-        """The sharded base model with its optimizer. Collective; needs a process group.
-
-        Where a source is trained by KL, a second, frozen copy of the base model is loaded.
-        Peak host memory per rank while loading: its shard of the weights, and two whole
-        parameters (at most the largest) while their modules are built.
-        """
-        deepspeed = import_deepspeed(device, world=world)
-        settings = build_ds_config(config, plan, device=device, dtype=dtype)
-        with large_blocks_apart():
-            base = load_sharded_model(
-                config.model,
-                settings,
-                world=world,
-                device=device,
-                dtype=dtype,
-                activation_checkpointing=config.model.activation_checkpointing,
-            )
-            frozen = freeze(base, config.optim.freeze_params)
-            model = PackedCausalLM(base)
-            if config.model.head == "model":
-                model.head = "model"
-            engine, *_ = deepspeed.initialize(
-                model=model,
-                optimizer=adamw(base, config.optim),
-                config=settings,
-                dist_init_required=False,
-            )
-            reference = None
-            if any(source.kl_to_base for source in plan.library.sources):
-                reference = ReferenceModel.build(
-                    config.model, settings, world=world, device=device, dtype=dtype
-                )
-        return cls(
-            engine, model=model, reference=reference, frozen=frozen, world=world, dtype=dtype
-        )
-
-    def zero_losses(self, count: int) -> Float[Tensor, " count"]:
-        """Float32 zeros on this rank's device."""
-        return torch.zeros(count, dtype=torch.float32, device=self.device)
-
     def forward(self, batch: Batch) -> Loss:
         """Summed loss of this rank's micro-batch, and of each loss token. Collective."""
-        with nullcontext() if self._reference is None else self._reference.rows(batch) as base:
+        with nullcontext() if self._reference is None else self._reference.states(batch) as states:
             loss: Loss = self._engine(
                 input_ids=batch.input_ids,
                 position_ids=batch.position_ids,
                 loss_positions=batch.loss_positions,
                 targets=batch.targets,
-                base=base,
+                reference=states,
             )
         return loss
 
@@ -208,7 +131,7 @@ class Zero3Engine:
 
     @property
     def zero_optimizer(self) -> Any:
-        """DeepSpeed's stage 3 optimizer, for `zero.load` and `zero.save`."""
+        """DeepSpeed's stage 3 optimizer, for `zero.training_state`."""
         return self._engine.optimizer
 
     def named_parameters(self) -> Iterator[tuple[str, Any]]:
@@ -227,21 +150,3 @@ class Zero3Engine:
         self._engine.destroy()
         if self._reference is not None:
             self._reference.close()
-
-
-def import_deepspeed(device: Device, *, world: World) -> Any:
-    """DeepSpeed, set up for the device, without compiling anything. Collective."""
-    os.environ["DS_ACCELERATOR"] = device
-    own = torch_device(device, local_rank=world.local_rank)
-    # DeepSpeed takes the device index from here: that of the visible GPU, not the local rank.
-    os.environ["LOCAL_RANK"] = str(own.index or 0)
-    import deepspeed
-    import deepspeed.ops
-
-    if device == "cpu":
-        # On CPUs it would compile an extension for shared-memory collectives, and fail
-        # without a compiler; gloo does the work instead.
-        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    # Adopts the existing process group; without this call ZeRO counts one rank.
-    deepspeed.init_distributed(dist_backend=backend_of(device), auto_mpi_discovery=False)
-    return deepspeed

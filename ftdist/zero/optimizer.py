@@ -7,11 +7,8 @@ import torch
 from torch import nn
 
 from ftdist.config.schema import OptimConfig
-from ftdist.nn.optim import layer_scales, parameter_groups
+from ftdist.nn.optim import RATE_SCALE, layer_scales, parameter_groups
 from ftdist.plan.param_names import frozen_names, layers_by_name
-
-RATE_SCALE = "rate_scale"
-"""Key in a parameter group: its learning rate relative to the schedule's."""
 
 
 def freeze(model: nn.Module, patterns: Sequence[str]) -> dict[str, list[str]]:

@@ -1,89 +1,60 @@
-"""The frozen base model in shards: the reference of sources that are trained by KL."""
+"""A frozen model in shards: the reference of sources that are trained by KL."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import nn
 
-from ftdist.config.schema import ModelConfig
 from ftdist.data.collate import Batch
-from ftdist.dist.device import Device, Dtype
-from ftdist.dist.world import World
-from ftdist.nn.loss import BaseRows
-from ftdist.nn.model import PackedBase
-from ftdist.zero.ds_config import without_optimizer
-from ftdist.zero.load import load_sharded_model
+from ftdist.nn.loss import ReferenceStates
+from ftdist.nn.model import PackedReference
 
 _MIN_ROW_TOKENS = 8
 """Length of the row of a rank that needs no reference while others do."""
 
 
 class ReferenceModel:
-    """ZeRO-3 shards of the base model, without optimizer; every attempt loads them again."""
+    """ZeRO-3 shards of a model, without optimizer; every attempt loads them again. Collective.
 
-    def __init__(self, engine: Any, *, model: PackedBase) -> None:
-        self._engine = engine
-        self._model = model
+    Args:
+        model: sharded and loaded.
+        settings: DeepSpeed's.
+    """
 
-    @classmethod
-    def build(
-        cls,
-        config: ModelConfig,
-        settings: dict[str, Any],
-        *,
-        world: World,
-        device: Device,
-        dtype: Dtype,
-    ) -> "ReferenceModel":
-        """Load the base model from `config.path`. Collective.
-
-        Args:
-            config: of the model in training.
-            settings: DeepSpeed's, of the model in training.
-            world: this rank.
-            device: that it runs on.
-            dtype: of the weights.
-        """
+    def __init__(self, model: nn.Module, *, settings: dict[str, Any]) -> None:
         import deepspeed
 
-        settings = without_optimizer(settings)
-        base = load_sharded_model(
-            config,
-            settings,
-            world=world,
-            device=device,
-            dtype=dtype,
-            activation_checkpointing=False,
+        self._model = PackedReference(model).requires_grad_(False).eval()
+        self._engine, *_ = deepspeed.initialize(
+            model=self._model, config=settings, dist_init_required=False
         )
-        model = PackedBase(base).requires_grad_(False).eval()
-        engine, *_ = deepspeed.initialize(model=model, config=settings, dist_init_required=False)
-        engine.eval()
-        return cls(engine, model=model)
+        self._engine.eval()
 
     @contextmanager
-    def rows(self, batch: Batch) -> Iterator[BaseRows | None]:
-        """The base model at `batch.base_positions`, its output embedding gathered meanwhile.
+    def states(self, batch: Batch) -> Iterator[ReferenceStates | None]:
+        """The model at `batch.kl_positions`, its output embedding gathered meanwhile.
 
-        Collective where `batch.asks_base` is set, which it is on all ranks or on none.
+        Collective where `batch.uses_reference` is set, which it is on all ranks or on none.
         """
         import deepspeed
 
-        if not batch.asks_base:
+        if not batch.uses_reference:
             yield None
             return
-        room = slice(None) if len(batch.base_positions) else slice(_MIN_ROW_TOKENS)
+        part = slice(None) if len(batch.kl_positions) else slice(_MIN_ROW_TOKENS)
         with torch.no_grad():
             hidden = self._engine(
-                input_ids=batch.input_ids[:, room],
-                position_ids=batch.position_ids[:, room],
-                positions=batch.base_positions,
+                input_ids=batch.input_ids[:, part],
+                position_ids=batch.position_ids[:, part],
+                positions=batch.kl_positions,
             )
         embedding = self._model.embedding
         with deepspeed.zero.GatheredParameters(
             [p for p in (embedding.weight, embedding.bias) if p is not None]
         ):
-            yield BaseRows(hidden=hidden, head=embedding.weight, bias=embedding.bias)
+            yield ReferenceStates(hidden=hidden, head=embedding.weight, bias=embedding.bias)
 
     def close(self) -> None:
         """Release what DeepSpeed holds."""

@@ -132,7 +132,7 @@ def test_a_checkpoint_with_other_trained_parameters_is_refused(
 def held(world: World, model: Path, *overrides: str) -> tuple[int, int, int, bool]:
     """Elements of masters, moments and gradients on this rank; whether a frozen one has any."""
     engine = build(world, model, "float32", *overrides)
-    train_step(engine, [build_batch(sequences(2), pad_token_id=0)], loss_tokens=10)
+    train_step(engine, [build_batch(sequences(2))], loss_tokens=10)
     zero = engine.zero_optimizer
     moments = [state["exp_avg"].numel() for state in engine.optimizer.state.values()]
     frozen = [p for name, p in engine.named_parameters() if name in engine.frozen]
@@ -204,7 +204,7 @@ def moved(world: World, model: Path, rate: float, *overrides: str) -> dict[str, 
     engine = build(world, model, "float32", *overrides)
     before = masters()
     engine.set_learning_rate(rate)
-    batch = build_batch(sequences(SEQUENCES)[world.rank :: world.size], pad_token_id=0)
+    batch = build_batch(sequences(SEQUENCES)[world.rank :: world.size])
     train_step(engine, [batch], loss_tokens=loss_tokens(sequences(SEQUENCES)))
     after = masters()
     steps = {name: (after[name] - before[name]).abs() for name in before}

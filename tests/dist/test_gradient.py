@@ -11,6 +11,7 @@ from torch import Tensor
 from ftdist.data.collate import build_batch
 from ftdist.dist.world import World
 from ftdist.train.step import train_step
+from ftdist.zero.build import build_engine
 from ftdist.zero.engine import Zero3Engine
 from tests.support.models.packed_rows import loss_tokens, sequences
 from tests.support.models.tiny_models import save_tiny_model, tiny_config, tiny_plan
@@ -23,7 +24,7 @@ SEQUENCES = 7
 def build(world: World, model: Path, dtype: str, *overrides: str) -> Zero3Engine:
     config = tiny_config(model, *overrides)
     plan = tiny_plan(config, world_size=world.size)
-    return Zero3Engine.build(config, plan, world=world, device="cpu", dtype=dtype)  # type: ignore[arg-type]
+    return build_engine(config, plan, world=world, device="cpu", dtype=dtype)  # type: ignore[arg-type]
 
 
 def accumulate(engine: Zero3Engine, world: World, *, micro_steps: int) -> None:
@@ -32,7 +33,7 @@ def accumulate(engine: Zero3Engine, world: World, *, micro_steps: int) -> None:
     per_micro_step = math.ceil(SEQUENCES / (world.size * micro_steps))
     for micro_step in range(micro_steps):
         first = (micro_step * world.size + world.rank) * per_micro_step
-        batch = build_batch(rows[first : first + per_micro_step], pad_token_id=0)
+        batch = build_batch(rows[first : first + per_micro_step])
         loss, _ = engine.forward(batch)
         engine.backward(loss / loss_tokens(rows))
 
@@ -98,7 +99,7 @@ def test_gradient_is_the_same_with_activation_checkpointing_and_offload(
 def updated_by_one_step(world: World, model: Path, max_grad_norm: float) -> tuple[float, float]:
     """Gradient norm as reported, and the length of the update that plain SGD-like AdamW made."""
     engine = build(world, model, "float32", f"optim.max_grad_norm={max_grad_norm}")
-    batch = build_batch(sequences(SEQUENCES)[world.rank :: world.size], pad_token_id=0)
+    batch = build_batch(sequences(SEQUENCES)[world.rank :: world.size])
     result = train_step(engine, [batch], loss_tokens=loss_tokens(sequences(SEQUENCES)))
     moments = [state["exp_avg"] for state in engine.optimizer.state.values()]
     return float(result.grad_norm), float(sum(moment.pow(2).sum() for moment in moments))
@@ -119,7 +120,7 @@ def test_clipping_scales_the_whole_gradient_to_its_norm(
 
 def held_between_steps(world: World, model: Path) -> tuple[int, int, int]:
     engine = build(world, model, "float32")
-    batch = build_batch(sequences(2), pad_token_id=0)
+    batch = build_batch(sequences(2))
     train_step(engine, [batch], loss_tokens=10)
     named = list(engine.named_parameters())
     whole = sum(parameter.data.numel() for _, parameter in named)
@@ -143,7 +144,7 @@ def test_between_steps_a_rank_holds_its_shard_and_persistent_parameters(
 
 def step_with_infinite_loss_on_one_rank(world: World, model: Path) -> tuple[bool, bool, float]:
     engine = build(world, model, "float32")
-    batch = build_batch(sequences(2), pad_token_id=0)
+    batch = build_batch(sequences(2))
 
     def state() -> list[Tensor]:
         return [flat.clone() for flat in engine.zero_optimizer.fp32_partitioned_groups_flat]

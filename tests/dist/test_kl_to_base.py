@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div
 
+from ftdist.config.schema import RunConfig
 from ftdist.data.collate import Batch, build_batch
 from ftdist.dist.world import World
 from ftdist.train.step import train_step
+from ftdist.zero.build import build_engine
 from ftdist.zero.engine import Zero3Engine
+from ftdist.zero.reference_model import ReferenceModel
 from tests.dist.test_gradient import relative_error
 from tests.support.models.packed_rows import loss_tokens, sequences
 from tests.support.models.tiny_models import save_tiny_model, tiny_config, tiny_plan
@@ -30,21 +33,22 @@ def source_of(number: int) -> int:
 
 def build(world: World, model: Path, base: Path, dtype: str) -> Zero3Engine:
     """An engine whose base is another model than the one it starts from."""
-    from ftdist.zero.reference_model import ReferenceModel
+    from ftdist.zero import build as building
 
     config = tiny_config(model)
     plan = tiny_plan(config, world_size=world.size)
     library, *_ = plan.library.sources
     sources = (library, replace(library, name="replay", kl_to_base=True))
     plan = replace(plan, library=replace(plan.library, sources=sources))
-    build_base = ReferenceModel.build
+    build_reference = building.build_reference
 
-    def of_another(config: Any, *args: Any, **kwargs: Any) -> ReferenceModel:
-        return build_base(replace(config, path=str(base)), *args, **kwargs)
+    def of_another(config: RunConfig, *args: Any, **kwargs: Any) -> ReferenceModel:
+        other = replace(config, model=replace(config.model, path=str(base)))
+        return build_reference(other, *args, **kwargs)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ReferenceModel, "build", of_another)
-        return Zero3Engine.build(config, plan, world=world, device="cpu", dtype=dtype)  # type: ignore[arg-type]
+        patch.setattr(building, "build_reference", of_another)
+        return build_engine(config, plan, world=world, device="cpu", dtype=dtype)  # type: ignore[arg-type]
 
 
 def micro_batches(world: World, *, micro_steps: int) -> list[Batch]:
@@ -60,10 +64,9 @@ def micro_batches(world: World, *, micro_steps: int) -> list[Batch]:
         made.append(
             build_batch(
                 [rows[number] for number in mine],
-                pad_token_id=0,
                 sources=[source_of(number) for number in mine],
-                kl_to_base=FOLLOWS,
-                asks_base=asks,
+                kl_sources=FOLLOWS,
+                uses_reference=asks,
             )
         )
     return made

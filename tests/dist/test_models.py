@@ -13,6 +13,7 @@ from ftdist.dist.world import World
 from ftdist.errors import ModelError
 from ftdist.observe.memory import anonymous_memory_gib, peak_memory_gib
 from ftdist.train.model_checks import choose_head
+from ftdist.zero.build import build_engine
 from ftdist.zero.engine import Zero3Engine
 from tests.support.models.packed_rows import sequences
 from tests.support.models.tiny_models import (
@@ -31,7 +32,7 @@ OWN_HEAD = {"gemma2", "granite"}
 def build(world: World, model: Path, dtype: str = "float32", *overrides: str) -> Zero3Engine:
     config = tiny_config(model, *overrides)
     plan = tiny_plan(config, world_size=world.size)
-    return Zero3Engine.build(config, plan, world=world, device="cpu", dtype=dtype)  # type: ignore[arg-type]
+    return build_engine(config, plan, world=world, device="cpu", dtype=dtype)  # type: ignore[arg-type]
 
 
 def plain_loss(model: Path, dtype: torch.dtype) -> float:
@@ -63,7 +64,7 @@ def check_families(
         for kernel in ("auto",) if family == "gemma2" else ("auto", "sdpa"):
             engine = build(world, models / family, dtype, f"model.attention={kernel}")
             check = choose_head(engine, vocab_size=VOCAB, dtype=dtype, wanted_head="auto")
-            batch = build_batch(sequences(3), pad_token_id=0)
+            batch = build_batch(sequences(3))
             found[family, kernel] = (check.head, float(engine.evaluate(batch)[0]))
     return found
 

@@ -12,9 +12,9 @@ from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, Stora
 from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.evaluation.scoring.distractors import can_rank
 from ftdist.io.filesystem import free_gib
-from ftdist.plan.model_info import untrainable
+from ftdist.plan.model_info import read_model_info, untrainable
 from ftdist.plan.param_names import check_parameters
-from ftdist.plan.plan import check_context, read_model_info
+from ftdist.plan.planner import check_context
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import visible_gpus
 

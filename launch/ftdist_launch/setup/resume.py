@@ -9,7 +9,8 @@ from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import DataError
 from ftdist.io.progress import LogFn
-from ftdist.plan.plan import PackedDatasetInfo, Plan
+from ftdist.plan.dataset_info import PackedDatasetInfo
+from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 from ftdist_launch.setup.preflight import (
     Machine,

@@ -15,7 +15,10 @@ from ftdist.errors import ConfigError, FtdistError, StorageError
 from ftdist.evaluation.eval_set import NONE
 from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
-from ftdist.plan.plan import PackedDatasetInfo, Plan, make_plan, read_model_info
+from ftdist.plan.dataset_info import PackedDatasetInfo
+from ftdist.plan.model_info import read_model_info
+from ftdist.plan.plan import Plan
+from ftdist.plan.planner import make_plan
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import private_umask
 from ftdist_launch.setup.preflight import (

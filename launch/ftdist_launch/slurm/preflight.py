@@ -225,5 +225,5 @@ def _terms(config: RunConfig) -> dict[str, float]:
         world_size=config.cluster.nodes * config.cluster.tasks_per_node,
         dtype=dtype,
         steps=config.train.steps or MANY_STEPS,
-        uses_base=bool(config.library.kl_to_base),
+        uses_reference=bool(config.library.kl_to_base),
     )

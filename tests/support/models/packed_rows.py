@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ftdist.data.packed_dataset import PackedSequence
+from ftdist.data.packing import PackedSequence
 from tests.support.models.tiny_models import VOCAB
 
 

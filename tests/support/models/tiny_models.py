@@ -5,7 +5,10 @@ from typing import Any
 
 from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
-from ftdist.plan.plan import PackedDatasetInfo, PackedSourceInfo, Plan, make_plan, read_model_info
+from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
+from ftdist.plan.model_info import read_model_info
+from ftdist.plan.plan import Plan
+from ftdist.plan.planner import make_plan
 
 VOCAB = 503
 SIZES: dict[str, Any] = {

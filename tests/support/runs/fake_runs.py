@@ -12,7 +12,10 @@ from ftdist_launch.rank_process import RankInfo, rank_process
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
-from ftdist.plan.plan import PackedDatasetInfo, ModelInfo, Plan, PackedSourceInfo, make_plan
+from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
+from ftdist.plan.model_info import ModelInfo
+from ftdist.plan.plan import Plan
+from ftdist.plan.planner import make_plan
 from ftdist.rundir import RunDir
 
 

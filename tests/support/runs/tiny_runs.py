@@ -18,7 +18,9 @@ from ftdist.config.schema import RunConfig
 from ftdist.dist.world import World
 from ftdist.errors import FtdistError
 from ftdist.observe.metrics import read_metrics
-from ftdist.plan.plan import Plan, make_plan, read_model_info
+from ftdist.plan.model_info import read_model_info
+from ftdist.plan.plan import Plan
+from ftdist.plan.planner import make_plan
 from ftdist.prepare.main import prepare
 from ftdist.rundir import RunDir
 from tests.support.ranks import RunRanks

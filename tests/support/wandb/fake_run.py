@@ -26,7 +26,8 @@ from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
 from ftdist.observe.loggers import open_metric_logger
 from ftdist.observe.wandb import api, client, uploader
-from ftdist.plan.plan import PackedDatasetInfo, Plan
+from ftdist.plan.dataset_info import PackedDatasetInfo
+from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 
 STEPS = 10

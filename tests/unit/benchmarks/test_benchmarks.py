@@ -30,7 +30,9 @@ from benchmarks.report import BARE, OURS, TRL_PACKED, data_verdicts, document, v
 from benchmarks.settings import PeerSettings, answer_mask
 from benchmarks.tokenise import measure
 from ftdist.config.compose import compose
-from ftdist.plan.plan import ModelInfo, PackedDatasetInfo, PackedSourceInfo, make_plan
+from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
+from ftdist.plan.model_info import ModelInfo
+from ftdist.plan.planner import make_plan
 from ftdist.zero.ds_config import build_ds_config
 from tests.support.runs.tiny_runs import write_tokenizer
 

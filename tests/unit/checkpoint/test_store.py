@@ -165,13 +165,6 @@ def test_two_ranks_with_one_file_name_are_refused(store: CheckpointStore) -> Non
         store.commit(5, 1, twice, {})
 
 
-def test_a_committed_step_is_not_written_again(store: CheckpointStore) -> None:
-    save(store, 5)
-    assert store.is_committed(5)
-    with pytest.raises(StorageError, match="already committed"):
-        store.begin(5, 2)
-
-
 def test_a_retried_save_starts_from_an_empty_folder(store: CheckpointStore) -> None:
     (store.begin(5, 1) / "old.bin").write_bytes(b"rest of a failed try")
     assert list(store.begin(5, 1).iterdir()) == []

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftdist.data.collate import build_batch
-from ftdist.data.packed_dataset import PackedSequence
+from ftdist.data.packing import PackedSequence
 
 
 def packed(*samples: tuple[list[int], list[int]]) -> PackedSequence:
@@ -28,16 +28,11 @@ def sequences(draw: st.DrawFn) -> list[PackedSequence]:
 
 
 def test_two_samples_and_a_padded_tail_worked_by_hand() -> None:
-    batch = build_batch(
-        [packed(([11, 12, 13], [0, 1, 1]), ([21, 22], [0, 1]))], pad_token_id=9, pad_multiple=4
-    )
-    assert batch.input_ids.tolist() == [[11, 12, 13, 21, 22, 9, 9, 9]]
+    batch = build_batch([packed(([11, 12, 13], [0, 1, 1]), ([21, 22], [0, 1]))], pad_multiple=4)
+    assert batch.input_ids.tolist() == [[11, 12, 13, 21, 22, 0, 0, 0]]
     assert batch.position_ids.tolist() == [[0, 1, 2, 0, 1, 0, 1, 2]]
     assert batch.loss_positions.tolist() == [0, 1, 3]
     assert batch.targets.tolist() == [12, 13, 22]
-    assert batch.cu_lengths.tolist() == [0, 3, 5, 8]
-    assert batch.max_length == 3
-    assert batch.cu_lengths.dtype == torch.int32
     assert batch.input_ids.dtype == batch.position_ids.dtype == torch.int64
 
 
@@ -47,37 +42,35 @@ def test_kl_tokens_come_after_target_tokens() -> None:
         packed(([21, 22, 23], [0, 1, 1])),
         packed(([31, 32], [1, 1])),
     ]
-    batch = build_batch(rows, pad_token_id=9, sources=[4, 2, 4], kl_to_base={4}, asks_base=True)
+    batch = build_batch(rows, sources=[4, 2, 4], kl_sources={4}, uses_reference=True)
     # Places 0 | 2 3 | 5 predict; those of source 4 have no target of their own.
     assert batch.loss_positions.tolist() == [2, 3, 0, 5]
     assert batch.targets.tolist() == [22, 23]
-    assert batch.base_positions.tolist() == [0, 5]
+    assert batch.kl_positions.tolist() == [0, 5]
     assert batch.sources.tolist() == [2, 2, 4, 4]
-    assert batch.asks_base
+    assert batch.uses_reference
 
 
 def test_a_row_that_needs_no_padding_gets_none() -> None:
-    batch = build_batch([packed(([1, 2, 3, 4], [0, 1, 1, 1]))], pad_token_id=0, pad_multiple=4)
-    assert batch.cu_lengths.tolist() == [0, 4]
+    batch = build_batch([packed(([1, 2, 3, 4], [0, 1, 1, 1]))], pad_multiple=4)
+    assert batch.input_ids.tolist() == [[1, 2, 3, 4]]
 
 
 def test_no_sequences_give_a_padding_row_without_loss() -> None:
-    batch = build_batch([], pad_token_id=9)
-    assert batch.input_ids.tolist() == [[9] * 8]
+    batch = build_batch([])
+    assert batch.input_ids.tolist() == [[0] * 8]
     assert batch.position_ids.tolist() == [list(range(8))]
-    assert batch.cu_lengths.tolist() == [0, 8]
-    assert batch.max_length == 8
     assert len(batch.loss_positions) == len(batch.targets) == 0
 
 
 def test_a_pad_token_in_the_text_is_trained_and_padding_is_not() -> None:
     # eos is the pad token of many models: the mask decides, never the id.
-    batch = build_batch([packed(([5, 9], [0, 1]))], pad_token_id=9, pad_multiple=4)
-    assert batch.targets.tolist() == [9]
+    batch = build_batch([packed(([5, 0], [0, 1]))], pad_multiple=4)
+    assert batch.targets.tolist() == [0]
 
 
 def test_the_first_token_is_never_a_target() -> None:
-    batch = build_batch([packed(([1, 2], [1, 1]), ([3, 4], [1, 1]))], pad_token_id=0)
+    batch = build_batch([packed(([1, 2], [1, 1]), ([3, 4], [1, 1]))])
     assert batch.targets.tolist() == [2, 4]
     assert batch.loss_positions.tolist() == [0, 2]
 
@@ -86,15 +79,14 @@ def test_the_first_token_is_never_a_target() -> None:
 def test_targets_are_the_next_token_within_the_same_sample(
     rows: list[PackedSequence], multiple: int
 ) -> None:
-    batch = build_batch(rows, pad_token_id=0, pad_multiple=multiple)
+    batch = build_batch(rows, pad_multiple=multiple)
     tokens = batch.input_ids.shape[1]
-    borders = batch.cu_lengths.tolist()
-    samples = list(pairwise(borders))
+    borders = [n for n, position in enumerate(batch.position_ids[0].tolist()) if position == 0]
+    samples = list(pairwise([*borders, tokens]))
+    lengths = [int(length) for row in rows for length in row.lengths]
 
     assert tokens % multiple == 0
-    assert borders[0] == 0
-    assert borders[-1] == tokens
-    assert batch.max_length == max(end - start for start, end in samples)
+    assert [end - start for start, end in samples][: len(lengths)] == lengths
     assert batch.position_ids[0].tolist() == [
         place for start, end in samples for place in range(end - start)
     ]
@@ -116,7 +108,7 @@ def _samples(row: PackedSequence) -> list[tuple[int, int]]:
 
 
 def test_a_batch_moves_to_a_device_with_all_tensors() -> None:
-    batch = build_batch([packed(([1, 2], [0, 1]))], pad_token_id=0)
+    batch = build_batch([packed(([1, 2], [0, 1]))])
     moved = batch.to(torch.device("meta"))
-    assert moved.input_ids.device.type == moved.cu_lengths.device.type == "meta"
-    assert moved.max_length == batch.max_length
+    assert moved.input_ids.device.type == moved.sources.device.type == "meta"
+    assert moved.uses_reference == batch.uses_reference

@@ -9,7 +9,7 @@ import pytest
 
 from ftdist.data.packed_dataset import PackedLibrary, PackedSource
 from ftdist.errors import StorageError
-from ftdist.plan.plan import PackedDatasetInfo, PackedSourceInfo
+from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
 
 FACTS = PackedDatasetInfo(
     path="/elsewhere",

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ftdist.nn.loss import BaseRows, summed_cross_entropy, summed_divergence
-from ftdist.plan.memory import logits_chunk_rows
+from ftdist.nn.logits_chunk import logits_chunk_rows
+from ftdist.nn.loss import ReferenceStates, summed_cross_entropy, summed_divergence
 
 
 def inputs(tokens: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -74,16 +74,16 @@ def test_chunks_are_powers_of_two_that_fit_64_mib() -> None:
     assert logits_chunk_rows(2_000_000) == 16  # never fewer
 
 
-def base_rows(tokens: int, dtype: torch.dtype) -> BaseRows:
+def base_rows(tokens: int, dtype: torch.dtype) -> ReferenceStates:
     torch.manual_seed(1)
-    return BaseRows(
+    return ReferenceStates(
         hidden=torch.randn(tokens, 24, dtype=dtype),
         head=torch.randn(600, 24, dtype=dtype),
         bias=torch.randn(600, dtype=dtype),
     )
 
 
-def exact_divergence(hidden: Tensor, head: Tensor, base: BaseRows, bias: Tensor) -> Tensor:
+def exact_divergence(hidden: Tensor, head: Tensor, base: ReferenceStates, bias: Tensor) -> Tensor:
     assert base.bias is not None
     of_base = (base.hidden.double() @ base.head.double().T + base.bias.double()).log_softmax(-1)
     of_model = (hidden.double() @ head.double().T + bias.double()).log_softmax(-1)
@@ -117,7 +117,7 @@ def test_kl_and_its_gradients_equal_the_unchunked_ones(
 def test_kl_of_a_two_token_vocabulary() -> None:
     # Base: 3/4 and 1/4. Model: 1/2 each. KL = 3/4 ln(3/2) + 1/4 ln(1/2).
     one = torch.ones(1, 1)
-    base = BaseRows(hidden=one, head=torch.tensor([[math.log(3.0)], [0.0]]), bias=None)
+    base = ReferenceStates(hidden=one, head=torch.tensor([[math.log(3.0)], [0.0]]), bias=None)
     head = torch.zeros(2, 1).requires_grad_()
     loss, _ = summed_divergence(one, head, base)
     assert loss.item() == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.5))
@@ -128,7 +128,7 @@ def test_kl_of_a_two_token_vocabulary() -> None:
 
 def test_kl_of_a_model_to_itself_is_zero() -> None:
     hidden, head, _, bias = inputs(40, torch.float32)
-    base = BaseRows(hidden=hidden.detach(), head=head.detach(), bias=bias.detach())
+    base = ReferenceStates(hidden=hidden.detach(), head=head.detach(), bias=bias.detach())
     loss, _ = summed_divergence(hidden, head, base, bias)
     assert abs(loss.item()) < 1e-5
     for gradient in torch.autograd.grad(loss, (hidden, head, bias)):

@@ -12,8 +12,9 @@ from ftdist.config.compose import compose
 from ftdist.config.saved_config import override_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError
-from ftdist.nn.loss import BaseRows, summed_divergence
+from ftdist.nn.loss import ReferenceStates, summed_divergence
 from ftdist.nn.optim import ParameterGroup, layer_scales, parameter_groups
+from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
 from ftdist.plan.describe import describe
 from ftdist.plan.model_info import ModelInfo, model_name, read_model_info
 from ftdist.plan.param_names import (
@@ -22,7 +23,7 @@ from ftdist.plan.param_names import (
     frozen_names,
     layers_by_name,
 )
-from ftdist.plan.plan import PackedDatasetInfo, PackedSourceInfo, make_plan
+from ftdist.plan.planner import make_plan
 from ftdist.zero.optimizer import freeze
 
 EMBEDDING, HEAD, NORM = "model.embed_tokens.weight", "lm_head.weight", "model.norm.weight"
@@ -259,7 +260,7 @@ def test_frozen_parameters_need_no_gradient_or_optimizer_state(pattern: str) -> 
 def test_kl_gives_gradients_only_to_trained_parameters(learns: str) -> None:
     torch.manual_seed(0)
     hidden, head, bias = torch.randn(5, 4), torch.randn(7, 4), torch.randn(7)
-    base = BaseRows(hidden=torch.randn(5, 4), head=torch.randn(7, 4), bias=None)
+    base = ReferenceStates(hidden=torch.randn(5, 4), head=torch.randn(7, 4), bias=None)
 
     def gradients(*learning: str) -> dict[str, torch.Tensor | None]:
         own = {"hidden": hidden.clone(), "head": head.clone(), "bias": bias.clone()}

@@ -12,16 +12,11 @@ import pytest
 from ftdist.config.batch_split import BatchSplit, split_batch
 from ftdist.config.compose import compose
 from ftdist.errors import ConfigError, DataError, ModelError
+from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo, row_shares
 from ftdist.plan.describe import describe
-from ftdist.plan.plan import (
-    ModelInfo,
-    PackedDatasetInfo,
-    PackedSourceInfo,
-    Plan,
-    make_plan,
-    read_model_info,
-    row_shares,
-)
+from ftdist.plan.model_info import ModelInfo, read_model_info
+from ftdist.plan.plan import Plan
+from ftdist.plan.planner import make_plan
 
 GIB = 2**30
 NEEDED = ["run.name=r", "model.path=m", "library.path=l", "cluster.device=cpu"]
@@ -388,7 +383,7 @@ def test_an_unreadable_model_is_reported_with_the_reason(tmp_path: Path) -> None
 
 def test_planning_loads_no_torch() -> None:
     loaded = subprocess.run(
-        [sys.executable, "-c", "import sys, ftdist.plan.plan; print(*sys.modules)"],
+        [sys.executable, "-c", "import sys, ftdist.plan.planner; print(*sys.modules)"],
         capture_output=True,
         text=True,
         check=True,

@@ -21,7 +21,7 @@ from ftdist.config.schema import RunConfig, SourceConfig
 from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.packed_dataset import PackedLibrary, PackedSource
 from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, StorageError
-from ftdist.plan.plan import PackedDatasetInfo
+from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.prepare.chunking import cut_text
 from ftdist.prepare.main import main, prepare
 

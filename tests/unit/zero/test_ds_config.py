@@ -8,7 +8,10 @@ import pytest
 from ftdist.config.compose import compose
 from ftdist.config.deepspeed_keys import OWNED, deepspeed_problems
 from ftdist.config.schema import RunConfig
-from ftdist.plan.plan import ModelInfo, PackedDatasetInfo, PackedSourceInfo, Plan, make_plan
+from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
+from ftdist.plan.model_info import ModelInfo
+from ftdist.plan.plan import Plan
+from ftdist.plan.planner import make_plan
 from ftdist.zero.ds_config import build_ds_config
 
 GOLDEN = Path(__file__).with_name("golden")

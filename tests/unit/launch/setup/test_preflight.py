@@ -12,7 +12,9 @@ from ftdist.config.compose import compose
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ModelError
-from ftdist.plan.plan import ModelInfo, PackedDatasetInfo, PackedSourceInfo, make_plan
+from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
+from ftdist.plan.model_info import ModelInfo
+from ftdist.plan.planner import make_plan
 
 CONFIG = {
     "model_type": "llama",

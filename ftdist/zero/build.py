@@ -1,0 +1,88 @@
+"""Builds the engine: the sharded base model, its optimizer, and the reference model of KL."""
+
+import os
+from typing import Any
+
+from ftdist.config.schema import RunConfig
+from ftdist.dist.device import Device, Dtype, backend_of, large_blocks_apart, torch_device
+from ftdist.dist.world import World
+from ftdist.nn.model import PackedCausalLM
+from ftdist.plan.plan import Plan
+from ftdist.zero.ds_config import build_ds_config, without_optimizer
+from ftdist.zero.engine import Zero3Engine
+from ftdist.zero.load import load_sharded_model
+from ftdist.zero.optimizer import adamw, freeze
+from ftdist.zero.reference_model import ReferenceModel
+
+
+def build_engine(
+    config: RunConfig, plan: Plan, *, world: World, device: Device, dtype: Dtype
+) -> Zero3Engine:
+    """The sharded base model with its optimizer. Collective; needs a process group.
+
+    Where a source is trained by KL, a second, frozen copy of the base model is the reference.
+    Peak host memory per rank while loading: its shard of the weights, and two whole
+    parameters (at most the largest) while their modules are built.
+    """
+    deepspeed = import_deepspeed(device, world=world)
+    settings = build_ds_config(config, plan, device=device, dtype=dtype)
+    with large_blocks_apart():
+        base = load_sharded_model(
+            config.model,
+            settings,
+            world=world,
+            device=device,
+            dtype=dtype,
+            activation_checkpointing=config.model.activation_checkpointing,
+        )
+        frozen = freeze(base, config.optim.freeze_params)
+        model = PackedCausalLM(base)
+        if config.model.head == "model":
+            model.head = "model"
+        engine, *_ = deepspeed.initialize(
+            model=model,
+            optimizer=adamw(base, config.optim),
+            config=settings,
+            dist_init_required=False,
+        )
+        reference = None
+        if any(source.kl_to_base for source in plan.library.sources):
+            reference = build_reference(
+                config, without_optimizer(settings), world=world, device=device, dtype=dtype
+            )
+    return Zero3Engine(
+        engine, model=model, reference=reference, frozen=frozen, world=world, dtype=dtype
+    )
+
+
+def build_reference(
+    config: RunConfig, settings: dict[str, Any], *, world: World, device: Device, dtype: Dtype
+) -> ReferenceModel:
+    """The base model once more, frozen; `settings` are DeepSpeed's. Collective."""
+    model = load_sharded_model(
+        config.model,
+        settings,
+        world=world,
+        device=device,
+        dtype=dtype,
+        activation_checkpointing=False,
+    )
+    return ReferenceModel(model, settings=settings)
+
+
+def import_deepspeed(device: Device, *, world: World) -> Any:
+    """DeepSpeed, set up for the device, without compiling anything. Collective."""
+    os.environ["DS_ACCELERATOR"] = device
+    own = torch_device(device, local_rank=world.local_rank)
+    # DeepSpeed takes the device index from here: that of the visible GPU, not the local rank.
+    os.environ["LOCAL_RANK"] = str(own.index or 0)
+    import deepspeed
+    import deepspeed.ops
+
+    if device == "cpu":
+        # On CPUs it would compile an extension for shared-memory collectives, and fail
+        # without a compiler; gloo does the work instead.
+        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    # Adopts the existing process group; without this call ZeRO counts one rank.
+    deepspeed.init_distributed(dist_backend=backend_of(device), auto_mpi_discovery=False)
+    return deepspeed
