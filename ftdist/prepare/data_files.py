@@ -1,6 +1,5 @@
 """Find the data files of a source."""
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from ftdist.errors import DataError
 from ftdist.io.hashing import file_sha256
 from ftdist.library.readers import chat_formats
+from ftdist.library.readers.discovery import files_below, is_probes
 from ftdist.prepare import chunking
 
 READABLE = (*chat_formats.SUFFIXES, *chunking.SUFFIXES)
@@ -62,7 +62,7 @@ def find_files(path: Path, *, key: str) -> SourceFiles:
             raise DataError(
                 f"{key}={path} does not exist.", remedy=f"set {key} to a folder or file."
             )
-        paths = sorted(_below(path)) if path.is_dir() else [path]
+        paths = sorted(files_below(path, on_error=_raise)) if path.is_dir() else [path]
     except OSError as error:
         raise _unreadable(Path(error.filename or path), error, key=key) from error
     files = tuple(file for file in paths if _is_data(file))
@@ -72,26 +72,13 @@ def find_files(path: Path, *, key: str) -> SourceFiles:
         holds = f"only {', '.join(kinds)}" if kinds else "no file"
         probes = " (probes are questions to measure with, not to learn)"
         raise DataError(
-            f"{key}={path} holds {holds}{probes if any(map(_is_probes, ignored)) else ''}, "
+            f"{key}={path} holds {holds}{probes if any(map(is_probes, ignored)) else ''}, "
             f"none of {' '.join(READABLE)}.",
             remedy=f"set {key} to a folder or file of conversations or text.",
         )
     return SourceFiles(
         root=path if path.is_dir() else path.parent, files=files, ignored=ignored, key=key
     )
-
-
-def _below(folder: Path) -> list[Path]:
-    files: list[Path] = []
-    seen: set[str] = set()  # real folders: links may lead round in a circle
-    for here, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
-        if os.path.realpath(here) in seen:
-            folders.clear()
-            continue
-        seen.add(os.path.realpath(here))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files += [Path(here) / name for name in names if not name.startswith(".")]
-    return files
 
 
 def _raise(error: OSError) -> None:
@@ -105,9 +92,5 @@ def _unreadable(path: Path, error: OSError, *, key: str) -> DataError:
     )
 
 
-def _is_probes(file: Path) -> bool:
-    return file.name.startswith("probes") and file.suffix == ".jsonl"
-
-
 def _is_data(file: Path) -> bool:
-    return file.suffix.lower() in READABLE and not _is_probes(file)
+    return file.suffix.lower() in READABLE and not is_probes(file)

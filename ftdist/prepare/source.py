@@ -17,6 +17,7 @@ from ftdist.data.packed_dataset import IDS, LOSS, OFFSETS
 from ftdist.data.packing import pack_samples
 from ftdist.errors import DataError
 from ftdist.io.worker_pool import map_in_order, resolve_num_proc
+from ftdist.library.splits.holdout import smallest
 from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.tokenize_shard import (
@@ -187,7 +188,7 @@ class SourceBuilder:
             )
         if len(hashes) == 1:
             return np.arange(samples) >= max(1, samples - wanted)
-        chosen = hashes <= np.sort(hashes)[wanted - 1]
+        chosen = smallest(hashes, wanted)
         return np.zeros(samples, dtype=np.bool_) if chosen.all() else chosen[units]
 
     def _refuse_empty(self, files: SourceFiles) -> None:

@@ -4,7 +4,7 @@ import errno
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,15 +67,12 @@ def _find(entry: str, *, key: str, taken: set[str], seen: dict[str, str]) -> Fou
     ignored: list[str] = []
     named = Path(path).expanduser()
     root, paths = _expand(named, key=key, bad=bad, source=name)
-    home = os.path.realpath(root)
     for file in paths:
         below = printable(file.relative_to(root).as_posix())
         location = Location(f"{name}: {below}")
         real = os.path.realpath(file)
-        if file.suffix.lower() in _ASSETS or _is_probes(file):
+        if file.suffix.lower() in _ASSETS or is_probes(file):
             ignored.append(below)
-        elif file != named and not Path(real).is_relative_to(home):
-            bad.append(BadRow("is a link that points outside its folder", location, _REMEDY_LINK))
         elif real in seen:
             ignored.append(f"{below} (the same file as {seen[real]})")
         else:
@@ -104,7 +101,6 @@ def _kind(file: Path) -> str | UnsupportedFile:
 
 
 _REMEDY_GONE = "Restore the file, or remove the link to it."
-_REMEDY_LINK = "Replace the link with a copy, or add its target as a source."
 _REMEDY_RIGHT = "Grant yourself permission to read it, or remove it."
 
 
@@ -135,7 +131,14 @@ def _unique(name: str, taken: set[str]) -> str:
 def _expand(named: Path, *, key: str, bad: list[BadRow], source: str) -> tuple[Path, list[Path]]:
     """The folder that file names are relative to, and all files."""
     if named.is_dir():
-        return named, list(_below(named, bad=bad, source=source))
+
+        def report(error: OSError) -> None:
+            below = Path(error.filename).relative_to(named)
+            shown = printable(f"{named if below == Path() else below.as_posix()}/")
+            location = Location(f"{source}: {shown}")
+            bad.append(BadRow(f"cannot be read: {error.strerror}", location, _REMEDY_RIGHT))
+
+        return named, list(files_below(named, on_error=report))
     if named.exists():
         return named.parent, [named]
     if not glob.has_magic(str(named)):
@@ -161,27 +164,26 @@ def _is_hidden(below: Path) -> bool:
     return any(part.startswith(".") for part in below.parts)
 
 
-def _below(root: Path, *, bad: list[BadRow], source: str) -> Iterator[Path]:
-    """All files below a folder, by name; links to folders outside are reported, not followed."""
+def files_below(folder: Path, *, on_error: Callable[[OSError], None]) -> Iterator[Path]:
+    """All files below a folder, by name, without hidden ones.
 
-    def report(reason: str, folder: Path, remedy: str) -> None:
-        below = folder.relative_to(root)
-        folder_name = printable(f"{root if below == Path() else below.as_posix()}/")
-        bad.append(BadRow(reason, Location(f"{source}: {folder_name}"), remedy))
+    Links are followed (a model hub's cache consists of links); each folder is read once.
 
-    def report_error(error: OSError) -> None:
-        report(f"cannot be read: {error.strerror}", Path(error.filename), _REMEDY_RIGHT)
-
-    home = os.path.realpath(root)
-    for here, folders, names in os.walk(root, onerror=report_error):
+    Args:
+        folder: to look in.
+        on_error: called for each folder that cannot be read.
+    """
+    seen: set[str] = set()
+    for here, folders, names in os.walk(folder, followlinks=True, onerror=on_error):
+        real = os.path.realpath(here)
+        if real in seen:  # links may lead round in a circle
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for inner in [Path(here) / name for name in folders]:
-            if os.path.islink(inner):  # noqa: PTH114 - False without permission
-                folders.remove(inner.name)
-                if not Path(os.path.realpath(inner)).is_relative_to(home):
-                    report("is a link that points outside its folder", inner, _REMEDY_LINK)
         yield from (Path(here) / name for name in sorted(names) if not name.startswith("."))
 
 
-def _is_probes(file: Path) -> bool:
+def is_probes(file: Path) -> bool:
+    """Whether a file holds questions to measure with, which are never trained on."""
     return file.name.startswith("probes") and file.suffix == ".jsonl"

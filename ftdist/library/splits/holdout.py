@@ -1,4 +1,4 @@
-"""Choice of held-out rows by a hash of their content, independent of their order."""
+"""Choice of held-out rows by a keyed hash of their content, independent of their order."""
 
 import hashlib
 
@@ -22,7 +22,7 @@ def choose_heldout(
     Args:
         hashes: of each document's content.
         fraction: of the documents to hold out, approximately, in [0, 1).
-        max_docs: hold out at most so many, those with the smallest keyed hashes.
+        max_docs: hold out at most so many, apart from rows equal to one of them.
         seed: a different seed chooses different documents.
 
     Returns:
@@ -33,8 +33,11 @@ def choose_heldout(
     key = hashlib.blake2b(str(seed).encode(), digest_size=8).digest()
     keyed = mixed(hashes ^ np.uint64(int.from_bytes(key)))
     chosen = keyed < np.uint64(int(fraction * 2**64))
-    smallest = np.sort(keyed[chosen])
-    if len(smallest) > max_docs:
-        # Below the first that is too many, not up to the last that fits: equal ones go together.
-        chosen &= keyed < smallest[max_docs]
-    return chosen
+    return chosen & smallest(keyed, max_docs)
+
+
+def smallest(keyed: Hashes, count: int) -> npt.NDArray[np.bool_]:
+    """The `count` rows with the smallest keyed hashes; rows of equal content stay together."""
+    if count >= len(keyed):
+        return np.ones(len(keyed), dtype=np.bool_)
+    return keyed <= np.partition(keyed, count - 1)[count - 1]
