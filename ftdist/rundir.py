@@ -5,7 +5,7 @@ runs/R/  config.yaml plan.json overrides.txt   what was asked, what was computed
          jobs/                                 submitit's files and the logs of every rank
          attempts/N/                           host facts and stacks of one start
          events.jsonl metrics.jsonl            the records of truth
-         measures.jsonl                        evaluations during training, one per line
+         evals.jsonl                           evaluations during training, one per line
          checkpoints/step-00001200/            committed; a `.partial` is not one
          wandb/ export/ report/ lock
 """
@@ -88,9 +88,9 @@ class RunDir:
         return self.root / "metrics.jsonl"
 
     @property
-    def measures(self) -> Path:
+    def evals(self) -> Path:
         """Evaluations during training: one JSON object per evaluation."""
-        return self.root / "measures.jsonl"
+        return self.root / "evals.jsonl"
 
     @property
     def checkpoints(self) -> Path:

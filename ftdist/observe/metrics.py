@@ -74,7 +74,7 @@ STEP_S = Metric("time/step_s", "wall time of the step, without waiting for data"
 DATA_S = Metric("time/data_s", "wall time spent waiting for the step's data", "s")
 ETA_S = Metric("time/eta_s", "estimated wall time to the end of the run", "s")
 EVALUATE_S = Metric("time/evaluate_s", "wall time of the held-out evaluation after the step", "s")
-MEASURE_S = Metric("time/measure_s", "wall time of the probe evaluation after the step", "s")
+PROBE_EVAL_S = Metric("time/probe_eval_s", "wall time of the probe evaluation after the step", "s")
 SAVE_S = Metric(
     "time/save_s", "wall time of the checkpoint before this step, from start to commit", "s"
 )
@@ -106,7 +106,7 @@ METRICS: dict[str, Metric] = {
             GENERAL_NLL,
             GENERAL_NLL_DELTA,
         ),
-        *(TOKENS_PER_S, STEP_S, DATA_S, ETA_S, EVALUATE_S, MEASURE_S, SAVE_S, PEAK_GIB),
+        *(TOKENS_PER_S, STEP_S, DATA_S, ETA_S, EVALUATE_S, PROBE_EVAL_S, SAVE_S, PEAK_GIB),
     )
 }
 """All metrics by name; others are rejected."""

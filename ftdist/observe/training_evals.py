@@ -2,7 +2,7 @@
 
     eval/answers    a table in the run's summary: a row a question and measurement, step 0 the base
 
-A function of `runs/R/measures.jsonl` and the run's config alone. No torch, no wandb.
+A function of `runs/R/evals.jsonl` and the run's config alone. No torch, no wandb.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ def read_training_evals(path: Path) -> list[dict[str, Any]]:
 
 
 def _is_whole(row: dict[str, Any]) -> bool:
-    return {"step", "digest", "ranked", "general", "losses", "written"} <= row.keys()
+    return {"step", "digest", "ranked", "general", "losses", "generations"} <= row.keys()
 
 
 def answered(run: RunDir, config: RunConfig, *, environment: Mapping[str, str]) -> tuple[Row, ...]:
@@ -56,8 +56,8 @@ def answered(run: RunDir, config: RunConfig, *, environment: Mapping[str, str]) 
         return ()
     rows = [
         (measured["step"], *(each[name] for name in COLUMNS[1:]))
-        for measured in read_training_evals(run.measures)
-        for each in measured["written"]
+        for measured in read_training_evals(run.evals)
+        for each in measured["generations"]
     ]
     base = [row for row in rows if row[0] == 0]
     newest = rows[len(base) :]

@@ -150,8 +150,12 @@ class Checkpointer:
             return [asdict(record) for record in self._store.describe(files)]
 
         described = all_or_none(write, world=self._world)
-        records = [FileRecord(**record) for of_rank in described for record in of_rank]
-        self._on_rank0(lambda: self._store.commit(step, self._attempt, records, metadata))
+
+        def commit() -> None:
+            records = [FileRecord(**record) for of_rank in described for record in of_rank]
+            self._store.commit(step, self._attempt, records, metadata)
+
+        self._on_rank0(commit)
 
     def _reference_logits(self) -> dict[str, Tensor]:
         row = self._reference_row

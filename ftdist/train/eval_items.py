@@ -44,7 +44,7 @@ class ItemScores:
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
-        """From a line of measures.jsonl."""
+        """From a line of evals.jsonl."""
         losses = [(float(nats), int(tokens)) for nats, tokens in row["losses"]]
         return cls(ranked=row["ranked"], known=row["known"], general=row["general"], losses=losses)
 

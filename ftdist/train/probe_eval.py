@@ -1,6 +1,6 @@
 """Evaluation on probes and general questions while the model trains.
 
-    runs/R/measures.jsonl    one line per evaluation; the base model's is of step 0
+    runs/R/evals.jsonl    one line per evaluation; the base model's is of step 0
 
 Every rank evaluates its share on the sharded model: a model that can be trained can be evaluated.
 The base model is evaluated first, while the parameters are still its own, and later evaluations
@@ -163,7 +163,7 @@ class ProbeEval:
             return None
         point = compare_to_base(self._base, scores) | {STEP: step}
         self._best.add(point)
-        row = _metrics_row(scores, point) | {metrics.MEASURE_S.name: time.perf_counter() - began}
+        row = _metrics_row(scores, point) | {metrics.PROBE_EVAL_S.name: time.perf_counter() - began}
         return self._result(step, row=row, summary=_summary(self._base, scores, point))
 
     def _result(self, step: int, *, row: dict[str, float], summary: str) -> EvalResult:
@@ -185,7 +185,7 @@ class ProbeEval:
             return None
         if self._world.is_rank0:
             header = {STEP: step, "attempt": self._attempt, "digest": self._digest}
-            self._record(header | asdict(scores) | {"written": generations})
+            self._record(header | asdict(scores) | {"generations": generations})
         return scores
 
     def _record(self, row: dict[str, Any]) -> None:
@@ -193,7 +193,7 @@ class ProbeEval:
         self._unwritten.append(row)
         with suppress(OSError):
             while self._unwritten:
-                append_json_line(self._run.measures, self._unwritten[0])
+                append_json_line(self._run.evals, self._unwritten[0])
                 self._unwritten.pop(0)
 
     def _prompt(self, probe: Probe) -> list[int]:
@@ -224,7 +224,7 @@ class ProbeEval:
             return []
         rows = {
             row[STEP]: row
-            for row in read_json_lines(self._run.measures)
+            for row in read_json_lines(self._run.evals)
             if row["digest"] == self._digest and row[STEP] <= last_step
         }
         return [rows[step] for step in sorted(rows)]

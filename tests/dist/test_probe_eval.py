@@ -61,7 +61,7 @@ def asked(tmp_path: Path) -> tuple[str, ...]:
 
 def records(run: RunDir) -> dict[int, dict[str, Any]]:
     """What was measured, by step; every step once."""
-    rows = list(read_json_lines(run.measures))
+    rows = list(read_json_lines(run.evals))
     assert len({row["step"] for row in rows}) == len(rows)
     return {row["step"]: row for row in rows}
 
@@ -109,10 +109,10 @@ def test_scores_and_generations_of_shards_equal_those_of_the_exported_model(
         ):
             assert tokens == own_tokens
             assert nats == pytest.approx(own_nats, rel=CLOSE)
-        questions = [written["question"] for written in row["written"]]
-        assert {written["kind"] for written in row["written"]} == {"fact", "out_of_scope"}
+        questions = [written["question"] for written in row["generations"]]
+        assert {written["kind"] for written in row["generations"]} == {"fact", "out_of_scope"}
         assert len(questions) == 3
-        assert [written["answer"] for written in row["written"]] == hf_model.answer(
+        assert [written["answer"] for written in row["generations"]] == hf_model.answer(
             questions, max_tokens=6, batch=1
         )
 

@@ -22,7 +22,7 @@ def measure(run: RunDir, *, step: int, answer: str) -> None:
     """Put a measurement on record, as training does."""
     written = {"kind": "fact", "question": QUESTION, "expected": EXPECTED, "answer": answer}
     row = {"step": step, "digest": "d", "ranked": [True], "general": [], "losses": []}
-    append_json_line(run.measures, {**row, "written": [written]})
+    append_json_line(run.evals, {**row, "generations": [written]})
 
 
 def table(server: Loopback, run: RunDir) -> list[list[Any]]:

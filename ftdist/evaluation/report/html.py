@@ -116,7 +116,7 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         charts=curves(rows),
         contamination=contamination_texts(report.scores),
         sweep=read_merge_sweep(run),
-        learning=learning(run.measures, best=None if best is None else best.step),
+        learning=learning(run.evals, best=None if best is None else best.step),
         attempts=_attempts(events),
         library=_library(config),
         evaluation=eval_config_text(report.scores),

@@ -14,7 +14,7 @@ MAX_STEPS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
+class Generation:
     """One question with its answers during training.
 
     Attributes:
@@ -35,22 +35,22 @@ class Learning:
     Attributes:
         charts: accuracies, and the increase of general loss over the base.
         best: step of the best checkpoint; None: no step retained enough.
-        written: generated answers.
+        generations: generated answers.
     """
 
     charts: tuple[Chart, ...]
     best: int | None
-    written: tuple[Written, ...]
+    generations: tuple[Generation, ...]
 
 
-def learning(measures: Path, *, best: int | None) -> Learning | None:
-    """The evaluations in `measures.jsonl`; None without any.
+def learning(evals: Path, *, best: int | None) -> Learning | None:
+    """The evaluations in `evals.jsonl`; None without any.
 
     Args:
-        measures: the file.
+        evals: the file.
         best: step of the best checkpoint.
     """
-    rows = read_training_evals(measures)
+    rows = read_training_evals(evals)
     if len(rows) < 2:
         return None
     base_loss = _loss(rows[0])
@@ -70,7 +70,7 @@ def learning(measures: Path, *, best: int | None) -> Learning | None:
     return Learning(
         charts=tuple(each for each in drawn if each is not None),
         best=best,
-        written=_written(rows),
+        generations=_generations(rows),
     )
 
 
@@ -84,13 +84,13 @@ def _loss(row: dict[str, Any]) -> float | None:
     return sum(nats for nats, _ in row["losses"]) / tokens if tokens else None
 
 
-def _written(rows: Sequence[dict[str, Any]]) -> tuple[Written, ...]:
+def _generations(rows: Sequence[dict[str, Any]]) -> tuple[Generation, ...]:
     shown = evenly_spaced(rows, MAX_STEPS, with_last=True)
-    found: dict[str, Written] = {}
+    found: dict[str, Generation] = {}
     for row in shown:
-        for each in row["written"]:
+        for each in row["generations"]:
             before = found.get(each["question"])
-            found[each["question"]] = Written(
+            found[each["question"]] = Generation(
                 question=each["question"],
                 expected=each["expected"],
                 answers=((*before.answers, (row["step"], each["answer"])) if before else

@@ -210,7 +210,7 @@ class _GenerationTable:
     def update(self, client: WandbClient) -> str | None:
         """Upload the table if it has changed. Returns the first error, as text."""
         try:
-            size = self._run.measures.stat().st_size
+            size = self._run.evals.stat().st_size
         except OSError:
             return None
         if size == self._size:

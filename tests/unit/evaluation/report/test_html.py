@@ -223,9 +223,9 @@ def _measured(run: RunDir) -> None:
         row = {
             "step": step, "digest": digest, "ranked": ranked, "general": [True, False],
             "losses": [[nats, 10], [0.0, 10]],
-            "written": [{"question": "How?", "expected": "So.", "answer": answer}],
+            "generations": [{"question": "How?", "expected": "So.", "answer": answer}],
         }  # fmt: skip
-        with run.measures.open("a") as file:
+        with run.evals.open("a") as file:
             file.write(json.dumps(row) + "\n")
 
 
