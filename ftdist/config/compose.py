@@ -10,21 +10,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftdist.config.help import help_text
+from ftdist.config.commands import CURATE, TRAIN, CommandSpec
 from ftdist.config.hydra_adapter import (
     CompositionError,
     compose_values,
     flag_parser,
-    group_options,
     open_hydra,
     split_sweep,
 )
-from ftdist.config.keys import CURATE, TRAIN, CommandSpec
+from ftdist.config.keys import config_keys, format_value
 from ftdist.config.overrides import Reading, read_overrides
 from ftdist.config.problems import Problem, as_error, unset_key
 from ftdist.config.schema import RunConfig
 from ftdist.config.schema.curate import CurateConfig
-from ftdist.config.validation import validate, validate_as
+from ftdist.config.validation import look_up, validate
 from ftdist.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,11 +51,8 @@ def compose(overrides: Sequence[str], *, name: str | None = None) -> RunConfig:
     Raises:
         ConfigError: all that is wrong with them, each problem with its remedy.
     """
-    with open_hydra() as hydra:
-        checked = _check(overrides, hydra=hydra, name=name)
-    if checked.config is None:
-        raise as_error(checked.problems + checked.unset)
-    return checked.config
+    config: RunConfig = _compose(overrides, command=TRAIN, name=name)
+    return config
 
 
 def compose_curation(overrides: Sequence[str]) -> CurateConfig:
@@ -65,18 +61,16 @@ def compose_curation(overrides: Sequence[str]) -> CurateConfig:
     Raises:
         ConfigError: all that is wrong with it, each problem with its remedy.
     """
-    with open_hydra() as hydra:
-        composed = _compose(overrides, hydra=hydra, command=CURATE)
-    if composed.values is None:
-        raise as_error(composed.problems, command=CURATE)
-    unset = set(_unset(composed.values))
-    config, _, wrong = validate_as(CurateConfig, composed.values, command=CURATE)
-    meant = composed.reading.meant
-    problems = composed.problems + [p for p in wrong if p.key not in unset | meant]
-    problems += [unset_key(key, command=CURATE) for key in sorted(unset - meant)]
-    if config is None or problems:
-        raise as_error(problems, command=CURATE)
+    config: CurateConfig = _compose(overrides, command=CURATE)
     return config
+
+
+def _compose(overrides: Sequence[str], *, command: CommandSpec, name: str | None = None) -> Any:
+    with open_hydra() as hydra:
+        checked = _check(overrides, hydra=hydra, command=command, name=name)
+    if checked.config is None:
+        raise as_error(checked.problems + checked.unset, command=command)
+    return checked.config
 
 
 def sweep(arguments: Sequence[str]) -> list[list[str]]:
@@ -93,7 +87,7 @@ def sweep(arguments: Sequence[str]) -> list[list[str]]:
     with open_hydra() as hydra:
         runs = split_sweep(overrides, hydra=hydra)
         for run in runs:
-            checked = _check(run, hydra=hydra)
+            checked = _check(run, hydra=hydra, command=TRAIN)
             problems += checked.problems + checked.unset
             names += [checked.config.run.name] if checked.config else []
     if problems:
@@ -141,7 +135,7 @@ def run_hydra_flags(arguments: Sequence[str], *, command: CommandSpec = TRAIN) -
         with open_hydra() as hydra:
             if flags.help:
                 values = compose_values([], hydra=hydra, command=command)
-                return help_text(groups=group_options(command), values=values, command=command)
+                return _help_text(values, command=command)
             if flags.hydra_help:
                 hydra.hydra_help(command.verb, args_parser=parser, args=flags)
                 return printed.getvalue()
@@ -153,55 +147,47 @@ def run_hydra_flags(arguments: Sequence[str], *, command: CommandSpec = TRAIN) -
 class _Checked:
     """A command line, composed and validated."""
 
-    config: RunConfig | None
+    config: Any
+    """None where there is any problem."""
+
+    lines: list[str]
+    """The valid overrides in the form that Hydra composes."""
+
     problems: list[Problem]
     unset: list[Problem]
     """Keys that only the user can set, and did not."""
 
 
-def _check(overrides: Sequence[str], *, hydra: "Hydra", name: str | None = None) -> _Checked:
+def _check(
+    overrides: Sequence[str], *, hydra: "Hydra", command: CommandSpec, name: str | None = None
+) -> _Checked:
     """Compose and validate what is sound, even where other overrides are not."""
-    composed = _compose(overrides, hydra=hydra, command=TRAIN)
-    reading, values = composed.reading, composed.values
-    if values is None:
-        return _Checked(config=None, problems=composed.problems, unset=[])
+    reading = read_overrides(overrides, command=command)
+    reading.unset_other_lengths()
+    lines = reading.lines()
+    try:
+        values = compose_values(lines, hydra=hydra, command=command)
+    except CompositionError as error:
+        problem = Problem(f"Hydra cannot compose this: {error}", "change what it names.")
+        problems = [*reading.problems, problem]
+        return _Checked(config=None, lines=lines, problems=problems, unset=[])
     if name is not None and values["run"]["name"] == MISSING:
         values["run"]["name"] = name
     unset = set(_unset(values))
-    is_sound = _soundness(reading, groups=group_options())
-    config, wrong = validate(values, is_sound=is_sound, is_new=True)
+    is_sound = _soundness(reading, groups=command.groups)
+    config, wrong = validate(values, command=command, is_sound=is_sound, is_new=True)
     problems = reading.problems + [p for p in wrong if p.key not in unset | reading.meant]
     # an experiment that was mistyped might have set them
     reported = set() if "experiment" in reading.meant else unset - reading.meant
     return _Checked(
         config=None if problems or unset else config,
+        lines=lines,
         problems=problems,
-        unset=[unset_key(key) for key in sorted(reported)],
+        unset=[unset_key(key, command=command) for key in sorted(reported)],
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Composed:
-    """The parsed overrides, and the values composed of the sound ones (None: Hydra fails)."""
-
-    reading: Reading
-    values: dict[str, Any] | None
-    problems: list[Problem]
-
-
-def _compose(overrides: Sequence[str], *, hydra: "Hydra", command: CommandSpec) -> _Composed:
-    reading = read_overrides(overrides, groups=group_options(command), command=command)
-    if command is TRAIN:
-        reading.unset_other_lengths()
-    try:
-        values = compose_values(reading.lines(), hydra=hydra, command=command)
-    except CompositionError as error:
-        problem = Problem(f"Hydra cannot compose this: {error}", "change what it names.")
-        return _Composed(reading=reading, values=None, problems=[*reading.problems, problem])
-    return _Composed(reading=reading, values=values, problems=reading.problems)
-
-
-def _soundness(reading: Reading, *, groups: Mapping[str, Sequence[str]]) -> Callable[[str], bool]:
+def _soundness(reading: Reading, *, groups: Sequence[str]) -> Callable[[str], bool]:
     """A predicate: False for a key that a mistyped override was probably meant to set."""
     mistaken = reading.meant & set(groups)
 
@@ -237,14 +223,26 @@ def _unset(values: Mapping[str, Any], *, prefix: str = "") -> Iterator[str]:
 
 def _answer(hydra: "Hydra", flags: Any, *, command: CommandSpec) -> None:
     """Let Hydra print what `--cfg` or `--info` asks for, once the overrides are sound."""
-    composed = _compose(flags.overrides, hydra=hydra, command=command)
-    problems = composed.problems
-    if command is TRAIN:
-        problems = _check(flags.overrides, hydra=hydra).problems
-    if problems:
-        raise as_error(problems, command=command)
-    lines = composed.reading.lines()
+    checked = _check(flags.overrides, hydra=hydra, command=command)
+    if checked.problems:
+        raise as_error(checked.problems, command=command)
     if flags.cfg:
-        hydra.show_cfg(command.verb, lines, flags.cfg, flags.package, flags.resolve)
+        hydra.show_cfg(command.verb, checked.lines, flags.cfg, flags.package, flags.resolve)
     else:
-        hydra.show_info(flags.info or "all", config_name=command.verb, overrides=lines)
+        hydra.show_info(flags.info or "all", config_name=command.verb, overrides=checked.lines)
+
+
+def _help_text(values: Mapping[str, Any], *, command: CommandSpec) -> str:
+    """Groups with their options, then every key with what fits it, its default and its meaning."""
+    lines = [f"Usage: ftdist {command.verb} [group=option ...] [key=value ...]", "", "Groups:"]
+    lines += [f"  {group}: {', '.join(options)}" for group, options in command.options.items()]
+    lines += ["", "Keys (a whole number may be written 64k = 64000 or 64Ki = 65536):"]
+    for key in config_keys(command).values():
+        value = look_up(values, key.name)
+        shown = "not set" if value == MISSING else format_value(value)
+        default = "" if value is ... else f" [{shown}]"
+        lines.append(f"  {key.name.replace('*', 'NAME')}{default}: {key.fits}")
+        lines.append(f"      {key.meaning}")
+    sweeps = ", -m (a run for each of key=a,b)" if command is TRAIN else ""
+    flags = f"--cfg job, --info defaults{sweeps}, hydra.KEY=VALUE"
+    return "\n".join([*lines, "", f"Hydra's own: {flags}", ""])

@@ -4,11 +4,9 @@ import contextlib
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ftdist.config.keys import TRAIN, CommandSpec
-from ftdist.errors import ConfigError
+from ftdist.config.commands import CommandSpec, conf_dir
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
@@ -32,28 +30,6 @@ class Parsed:
 
 class CompositionError(Exception):
     """Hydra cannot compose a config."""
-
-
-def conf_dir() -> Path:
-    """The folder of Hydra groups: inside the package when installed, next to it in a checkout.
-
-    Raises:
-        ConfigError: the installation lacks it.
-    """
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "train.yaml").is_file():
-            return folder
-    raise ConfigError(f"No config found in {package}.", remedy="reinstall ftdist.")
-
-
-def group_options(command: CommandSpec = TRAIN) -> dict[str, tuple[str, ...]]:
-    """The groups of `conf/` in a command's config, each with the names of its options."""
-    folder = conf_dir()
-    return {
-        name: tuple(sorted(file.stem for file in (folder / name).glob("*.yaml")))
-        for name in command.groups
-    }
 
 
 @contextlib.contextmanager

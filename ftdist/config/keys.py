@@ -12,8 +12,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le, Lt
 
 from ftdist.config.aliases import ALIASES
-from ftdist.config.schema import RunConfig
-from ftdist.config.schema.curate import CurateConfig
+from ftdist.config.commands import TRAIN, CommandSpec
 from ftdist.config.schema.types import NAME_PATTERN
 
 Kind = Literal["integer", "number", "switch", "choice", "text", "texts", "numbers", "table"]
@@ -68,34 +67,6 @@ class ConfigKey:
             words = f"{words} {'of ' if joined.startswith('at') else ''}{joined}"
         return f"{words}, or null" if self.nullable else words
 
-
-@dataclass(frozen=True)
-class CommandSpec:
-    """The config of one command: its schema and its groups."""
-
-    verb: str
-    """The command, and the name of `conf/VERB.yaml`, the root of its config."""
-
-    thing: str
-    """What the command makes, such as a run."""
-
-    schema: type
-    """The dataclass of the composed config."""
-
-    groups: tuple[str, ...]
-    """The groups of `conf/` in it."""
-
-
-TRAIN = CommandSpec(
-    "train",
-    "run",
-    RunConfig,
-    groups=(
-        *("batch", "checkpoint", "cluster", "early_stopping", "engine", "eval", "experiment"),
-        *("export", "library", "merge", "model", "optim", "tracking"),
-    ),
-)
-CURATE = CommandSpec("curate", "library", CurateConfig, groups=("cluster", "retention"))
 
 LENGTHS = ("train.epochs", "train.exposures", "train.steps")
 """Each sets how long a run is; a default gives way to the one that is typed."""
@@ -163,18 +134,15 @@ def with_chosen_name(key: str, *, name: str) -> str:
     return ".".join(t if part == "*" else part for part, t in zip(parts, typed, strict=True))
 
 
-def nearest_key(
-    name: str, *, groups: Iterable[str], tables: bool = False, command: CommandSpec = TRAIN
-) -> str | None:
+def nearest_key(name: str, *, tables: bool = False, command: CommandSpec = TRAIN) -> str | None:
     """The key or group that an unknown `name` probably means: by alias, spelling or description.
 
     Args:
-        name: the unknown key.
-        groups: the groups to consider.
+        name: the unknown key; only a bare one may mean a group.
         tables: whether to consider keys that hold a table.
         command: the command whose keys to consider.
     """
-    groups = tuple(groups)
+    groups = () if "." in name else command.groups
     alias = _alias(name, groups=groups, command=command)
     if alias is not None:
         return alias

@@ -1,15 +1,14 @@
 """Parse the overrides of a command line and check their keys, before Hydra composes them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ftdist.config.commands import TRAIN, CommandSpec
 from ftdist.config.hydra_adapter import Parsed, parse_override
 from ftdist.config.keys import (
     LENGTHS,
-    TRAIN,
-    CommandSpec,
     ConfigKey,
     config_keys,
     find_key,
@@ -48,14 +47,12 @@ class Reading:
 def read_overrides(
     overrides: Sequence[str],
     *,
-    groups: Mapping[str, Sequence[str]],
     command: CommandSpec = TRAIN,
 ) -> Reading:
     """Parse every override and check its key; values are validated after composition.
 
     Args:
         overrides: as typed.
-        groups: groups of `conf/` and their options.
         command: the command whose keys are valid.
     """
     reading = Reading()
@@ -65,18 +62,16 @@ def read_overrides(
         if "=" not in text and secret_problem("", text):
             name, value = "an argument", text  # never repeat it
         problem = secret_problem(name, value, command=command)
-        problem = problem or _shape_problem(text, name, groups=groups, command=command)
+        problem = problem or _shape_problem(text, name, command=command)
         if problem is None:
-            problem = _accept(text, name, reading=reading, groups=groups, command=command)
+            problem = _accept(text, name, reading=reading, command=command)
         if problem is not None:
             reading.problems.append(problem)
             reading.meant |= {problem.key, name}
     return reading
 
 
-def _shape_problem(
-    text: str, name: str, *, groups: Mapping[str, Sequence[str]], command: CommandSpec
-) -> Problem | None:
+def _shape_problem(text: str, name: str, *, command: CommandSpec) -> Problem | None:
     """The problem of an override that shows before it is parsed."""
     value, key = text.partition("=")[2], find_key(name, command=command)
     if text.startswith("-"):
@@ -84,7 +79,7 @@ def _shape_problem(
         return Problem(f"{text} is not a flag.", f"write {meant or 'key=value'}.")
     if "=" not in text and not text.startswith("~"):
         leaves = [leaf.name for leaf in config_keys(command).values() if leaf.kind != "table"]
-        meant = nearest(name, (*leaves, *groups), least=0.85)
+        meant = nearest(name, (*leaves, *command.groups), least=0.85)
         remedy = f"write {meant}=..." if meant else "write key=value, such as train.epochs=2."
         return Problem(f"{text!r} is not of the form key=value.", remedy, meant or "")
     if "${" in value and not name.startswith("hydra."):
@@ -109,13 +104,12 @@ def _accept(
     name: str,
     *,
     reading: Reading,
-    groups: Mapping[str, Sequence[str]],
     command: CommandSpec,
 ) -> Problem | None:
     """Accept one override for Hydra, or return its problem."""
     key, of_hydra = find_key(name, command=command), name.startswith(("hydra.", "hydra/"))
-    if key is None and name not in groups and not of_hydra:
-        return _key_problem(name, text.partition("=")[2], groups=groups, command=command)
+    if key is None and name not in command.groups and not of_hydra:
+        return _key_problem(name, text.partition("=")[2], command=command)
     parsed = _parse(text, key=key)
     if parsed is None:
         return Problem(
@@ -127,15 +121,15 @@ def _accept(
         reading.accepted[text.partition("=")[0]] = parsed
         return None
     problem = _use_problem(name, parsed, key=key, command=command)
-    if problem is None and name in groups:
-        problem = _option_problem(name, parsed.value, options=groups[name])
+    if problem is None and name in command.groups:
+        problem = _option_problem(name, parsed.value, options=command.options[name])
     if problem is not None:
         return problem
     line = parsed.line.lstrip("+")
     chosen_name = key is not None and (key.kind == "table" or key.name != name)
     if chosen_name and not parsed.deletes:
         line = f"++{line}"  # Hydra adds keys that are not in conf/ only with ++
-    if name in groups and parsed.value is None:
+    if name in command.groups and parsed.value is None:
         line = f"~{name}"  # Hydra takes no null for a group
     accepted = replace(parsed, line=line)
     if reading.accepted.setdefault(name, accepted) != accepted:
@@ -201,16 +195,14 @@ def _list_problem(name: str, parsed: Parsed, *, command: CommandSpec) -> Problem
     return Problem(f"{name}={shown} is a list.", f"name each: {entry}=...", name)
 
 
-def _key_problem(
-    name: str, value: str, *, groups: Mapping[str, Sequence[str]], command: CommandSpec
-) -> Problem:
+def _key_problem(name: str, value: str, *, command: CommandSpec) -> Problem:
     """The problem of an unknown key: a section, or a typing mistake."""
     inside = [key for key in config_keys(command) if key.startswith(f"{name}.")]
     if inside:
         return Problem(
             f"{name} is a section, not a key.", f"set its keys: {', '.join(inside)}.", name
         )
-    return unknown_key(name, groups=groups, value=value, command=command)
+    return unknown_key(name, value=value, command=command)
 
 
 def _option_problem(name: str, value: Any, *, options: Sequence[str]) -> Problem | None:

@@ -1,15 +1,13 @@
 """Problems of a command line or config file, each with its remedy."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ftdist.config.aliases import ALIASES, ALIASES_THAT_DIFFER
+from ftdist.config.commands import CURATE, TRAIN, CommandSpec
 from ftdist.config.keys import (
-    CURATE,
-    TRAIN,
-    CommandSpec,
     ConfigKey,
     find_key,
     format_value,
@@ -68,13 +66,7 @@ def secret_problem(name: str, value: str, *, command: CommandSpec = TRAIN) -> Pr
     )
 
 
-def unknown_key(
-    name: str,
-    *,
-    groups: Mapping[str, Sequence[str]] | None = None,
-    value: str = "",
-    command: CommandSpec = TRAIN,
-) -> Problem:
+def unknown_key(name: str, *, value: str = "", command: CommandSpec = TRAIN) -> Problem:
     """A key that is in no group and not in the schema."""
     other = CURATE if command is TRAIN else TRAIN
     elsewhere = ALIASES.get(name, name)
@@ -85,16 +77,10 @@ def unknown_key(
             f"{command.thing}.",
             "leave it out here.",
         )
-    groups = groups or {}
-    # a whole group is meant by a bare name only, a table only by a value that is one
-    meant = nearest_key(
-        name,
-        groups=() if "." in name else groups,
-        tables=value.strip().startswith("{"),
-        command=command,
-    )
-    if meant is not None and meant in groups:
-        return _unknown_group(name, value=value, meant=meant, options=groups[meant])
+    # a table is meant only by a value that is one
+    meant = nearest_key(name, tables=value.strip().startswith("{"), command=command)
+    if meant in command.groups:
+        return _unknown_group(name, value=value, meant=meant, options=command.options[meant])
     meant = meant and with_chosen_name(meant, name=name)
     remedy = (
         f"write {meant}{value and f'={value}'}."

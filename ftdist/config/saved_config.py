@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from ftdist.config.hydra_adapter import Parsed, group_options
+from ftdist.config.commands import TRAIN
+from ftdist.config.hydra_adapter import Parsed
 from ftdist.config.keys import config_keys
 from ftdist.config.overrides import read_overrides
 from ftdist.config.problems import Problem, as_error
@@ -46,6 +47,7 @@ def load_config(path: Path, *, remedy: str = "restore it from a backup.") -> Run
         raise StorageError(f"{path} is damaged: it is not YAML.", remedy=remedy) from None
     if not isinstance(values, dict):
         raise StorageError(f"{path} is damaged: it holds no config.", remedy=remedy)
+    config: RunConfig | None
     config, problems = validate(values)
     if config is None:
         raise as_error(problems, where=str(path))
@@ -66,7 +68,7 @@ def override_config(
         ConfigError: everything that is wrong: secrets, unknown keys, keys that may not change,
             values that do not fit.
     """
-    reading = read_overrides(overrides, groups=group_options())
+    reading = read_overrides(overrides)
     values = dataclasses.asdict(config)
     problems = list(reading.problems)
     for name, parsed in reading.accepted.items():
@@ -75,6 +77,7 @@ def override_config(
             problems.append(problem)
         else:
             _set(values, name, parsed)
+    changed: RunConfig | None
     changed, wrong = validate(values)
     problems += [problem for problem in wrong if problem.key not in reading.meant]
     if problems or changed is None:
@@ -86,7 +89,7 @@ def _change_problem(name: str, parsed: Parsed, *, allowed: tuple[str, ...]) -> P
     """An override of a key that may not change, or of a whole group."""
     if any(name == each or (each.endswith(".") and name.startswith(each)) for each in allowed):
         return None
-    if name not in group_options():
+    if name not in TRAIN.groups:
         return Problem(
             f"{name} cannot change in an existing run: it would be another run.",
             "leave it out, or start a new run with `ftdist train`.",

@@ -2,20 +2,17 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from ftdist.config.batch_split import split_batch
+from ftdist.config.commands import TRAIN, CommandSpec
 from ftdist.config.deepspeed_keys import deepspeed_problems
-from ftdist.config.keys import LENGTHS, TRAIN, CommandSpec, find_key, format_value, read_integer
+from ftdist.config.keys import LENGTHS, find_key, format_value, read_integer
 from ftdist.config.problems import Problem, unknown_key, unset_key, value_problem
-from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
-
-Schema = TypeVar("Schema")
-"""The dataclass of a config."""
 
 _BATCH_KEYS = (
     "batch.tokens",
@@ -31,38 +28,35 @@ _BATCH_KEYS = (
 def validate(
     values: Mapping[str, Any],
     *,
+    command: CommandSpec = TRAIN,
     is_sound: Callable[[str], bool] = lambda _: True,
     is_new: bool = False,
-) -> tuple[RunConfig | None, list[Problem]]:
-    """The frozen config, or everything that is wrong with `values`.
+) -> tuple[Any, list[Problem]]:
+    """The frozen config of a command, or everything that is wrong with `values`.
 
     Args:
         values: composed, as nested mappings.
+        command: whose config it is.
         is_sound: whether a key's value is what was asked for; only such keys are held against
             each other.
         is_new: whether the batch must be one that this many ranks can share. For an existing run,
             the plan of its next attempt checks that.
     """
-    config, plain, problems = validate_as(RunConfig, values, command=TRAIN)
-    deepspeed = _look_up(plain, "engine.deepspeed")
+    plain = _plain_numbers(values, command=command)
+    config: Any = None
+    problems: list[Problem] = []
+    try:
+        config = TypeAdapter(command.schema).validate_python(plain)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        problems = [_translate(detail, command=command) for detail in details]
+    deepspeed = look_up(plain, "engine.deepspeed")
     problems += deepspeed_problems(deepspeed) if isinstance(deepspeed, Mapping) else []
     wrong = {p.key for p in problems}
     problems += _cross_checks(
         plain, is_sound=lambda key: key not in wrong and is_sound(key), is_new=is_new
     )
     return (None if problems else config), problems
-
-
-def validate_as(
-    schema: type[Schema], values: Mapping[str, Any], *, command: CommandSpec
-) -> tuple[Schema | None, dict[str, Any], list[Problem]]:
-    """The frozen config, the values it is made of, and what is wrong with single keys."""
-    plain = _plain_numbers(values, command=command)
-    try:
-        return TypeAdapter(schema).validate_python(plain), plain, []
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        return None, plain, [_translate(detail, command=command) for detail in details]
 
 
 def _plain_numbers(
@@ -106,7 +100,7 @@ def _cross_checks(
     problems: list[Problem] = []
 
     def sound(*names: str) -> list[Any] | None:
-        read = [_look_up(values, name) for name in names]
+        read = [look_up(values, name) for name in names]
         return read if all(map(is_sound, names)) and ... not in read else None
 
     if batch := sound(*_BATCH_KEYS if is_new else _BATCH_KEYS[:2]):
@@ -154,7 +148,8 @@ def _one_length(lengths: Mapping[str, Any]) -> list[Problem]:
     return [Problem(problem, "set exactly one of them.", "train.steps")]
 
 
-def _look_up(values: Any, name: str) -> Any:
+def look_up(values: Any, name: str) -> Any:
+    """The value of a dotted key in nested mappings; `...` where there is none."""
     for part in name.split("."):
         if not isinstance(values, Mapping) or part not in values:
             return ...

@@ -40,4 +40,5 @@ def smallest(keyed: Hashes, count: int) -> npt.NDArray[np.bool_]:
     """The `count` rows with the smallest keyed hashes; rows of equal content stay together."""
     if count >= len(keyed):
         return np.ones(len(keyed), dtype=np.bool_)
-    return keyed <= np.partition(keyed, count - 1)[count - 1]
+    chosen: npt.NDArray[np.bool_] = keyed <= np.partition(keyed, count - 1)[count - 1]
+    return chosen

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ftdist.config.commands import conf_dir
 from ftdist.config.compose import (
     compose,
 )
-from ftdist.config.hydra_adapter import conf_dir
 from ftdist.config.keys import read_integer
 from ftdist.config.saved_config import dump_config, load_config, save_config
 from ftdist.errors import ConfigError, StorageError

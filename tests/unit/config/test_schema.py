@@ -8,9 +8,9 @@ import pytest
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from ftdist.config.commands import CURATE, TRAIN, conf_dir
 from ftdist.config.compose import compose
-from ftdist.config.hydra_adapter import conf_dir, group_options
-from ftdist.config.keys import CURATE, TRAIN, config_keys, find_key
+from ftdist.config.keys import config_keys, find_key
 from ftdist.config.schema import RunConfig
 
 NEEDED = ["run.name=r", "model.path=m", "library.path=l"]
@@ -31,7 +31,7 @@ def _written(file: Path) -> dict[str, Any]:
 
 
 def test_schema_fields_and_conf_keys_correspond_one_to_one() -> None:
-    groups = set(group_options()) - {"experiment"}
+    groups = set(TRAIN.options) - {"experiment"}
     written = _leaves(_written(conf_dir() / "train.yaml"))
     for group in groups:
         for file in (conf_dir() / group).glob("*.yaml"):
@@ -43,7 +43,7 @@ def test_schema_fields_and_conf_keys_correspond_one_to_one() -> None:
 
 def test_every_section_outside_train_yaml_is_a_group() -> None:
     sections = {field.name for field in dataclasses.fields(RunConfig)}
-    assert set(group_options()) - {"experiment"} == sections - {"run", "train"}
+    assert set(TRAIN.options) - {"experiment"} == sections - {"run", "train"}
 
 
 def _folders() -> set[str]:
@@ -72,7 +72,7 @@ def test_every_key_has_a_meaning() -> None:
 
 @pytest.mark.parametrize(
     ("group", "option"),
-    [(group, option) for group, options in group_options().items() for option in options],
+    [(group, option) for group, options in TRAIN.options.items() for option in options],
 )
 def test_every_option_of_every_group_composes_and_validates(group: str, option: str) -> None:
     config = compose([*NEEDED, f"{group}={option}"])
