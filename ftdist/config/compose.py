@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftdist.config.commands import CURATE, TRAIN, CommandSpec
 from ftdist.config.hydra_adapter import (
     CompositionError,
     compose_values,
@@ -18,12 +17,13 @@ from ftdist.config.hydra_adapter import (
     open_hydra,
     split_sweep,
 )
-from ftdist.config.keys import config_keys, format_value
+from ftdist.config.keys import CURATE, TRAIN, CommandSpec, config_keys
 from ftdist.config.overrides import Reading, read_overrides
 from ftdist.config.problems import Problem, as_error, unset_key
 from ftdist.config.schema import RunConfig
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.config.validation import look_up, validate
+from ftdist.config.values import format_value
 from ftdist.errors import ConfigError
 
 if TYPE_CHECKING:

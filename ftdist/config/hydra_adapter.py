@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftdist.config.commands import CommandSpec, conf_dir
+from ftdist.config.keys import CommandSpec, conf_dir
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra

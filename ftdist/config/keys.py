@@ -2,18 +2,20 @@
 
 import difflib
 import functools
-import re
 import types
 import typing
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, is_dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
 from ftdist.config.aliases import ALIASES
-from ftdist.config.commands import TRAIN, CommandSpec
+from ftdist.config.schema import RunConfig
+from ftdist.config.schema.curate import CurateConfig
 from ftdist.config.schema.types import NAME_PATTERN
+from ftdist.errors import ConfigError
 
 Kind = Literal["integer", "number", "switch", "choice", "text", "texts", "numbers", "table"]
 
@@ -31,8 +33,6 @@ _RUN_NAME = (
     "a name of up to 64 letters, digits, dots, underscores and dashes that begins with a "
     "letter or a digit"
 )
-_SUFFIX = {"k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
-_SUFFIXED = re.compile(r"([+-]?\d[\d_]*(?:\.\d+)?)(k|M|G|Ki|Mi|Gi)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,55 @@ class ConfigKey:
             words = f"{words} {'of ' if joined.startswith('at') else ''}{joined}"
         return f"{words}, or null" if self.nullable else words
 
+
+def conf_dir() -> Path:
+    """The folder of Hydra groups: inside the package when installed, next to it in a checkout.
+
+    Raises:
+        ConfigError: the installation lacks it.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "train.yaml").is_file():
+            return folder
+    raise ConfigError(f"No config found in {package}.", remedy="reinstall ftdist.")
+
+
+@dataclass(frozen=True)
+class CommandSpec:
+    """The config of one command: its schema and its groups."""
+
+    verb: str
+    """The command, and the name of `conf/VERB.yaml`, the root of its config."""
+
+    thing: str
+    """What the command makes, such as a run."""
+
+    schema: type
+    """The dataclass of the composed config."""
+
+    groups: tuple[str, ...]
+    """The groups of `conf/` in it."""
+
+    @functools.cached_property
+    def options(self) -> dict[str, tuple[str, ...]]:
+        """Its groups, each with the names of its options."""
+        return {
+            name: tuple(sorted(file.stem for file in (conf_dir() / name).glob("*.yaml")))
+            for name in self.groups
+        }
+
+
+TRAIN = CommandSpec(
+    "train",
+    "run",
+    RunConfig,
+    groups=(
+        *("batch", "checkpoint", "cluster", "early_stopping", "engine", "eval", "experiment"),
+        *("export", "library", "merge", "model", "optim", "tracking"),
+    ),
+)
+CURATE = CommandSpec("curate", "library", CurateConfig, groups=("cluster", "retention"))
 
 LENGTHS = ("train.epochs", "train.exposures", "train.steps")
 """Each sets how long a run is; a default gives way to the one that is typed."""
@@ -172,23 +221,6 @@ def _alias(name: str, *, groups: Sequence[str], command: CommandSpec) -> str | N
             return meant
     alias = ALIASES.get(parts[-1])
     return alias if alias in config_keys(command) else None
-
-
-def read_integer(text: str) -> int | None:
-    """A whole number with a suffix ("64k" is 64,000; "64Ki" is 65,536), or None."""
-    match = _SUFFIXED.fullmatch(text.strip())
-    if match is None:
-        return None
-    number = float(match[1]) if "." in match[1] else int(match[1])
-    scaled = number * _SUFFIX.get(match[2] or "", 1)
-    return int(scaled) if scaled == int(scaled) else None
-
-
-def format_value(value: Any) -> str:
-    """A value as a user types it."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)
 
 
 def _walk(section: type, *, prefix: str) -> Iterator[ConfigKey]:

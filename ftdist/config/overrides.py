@@ -5,17 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ftdist.config.commands import TRAIN, CommandSpec
 from ftdist.config.hydra_adapter import Parsed, parse_override
 from ftdist.config.keys import (
     LENGTHS,
+    TRAIN,
+    CommandSpec,
     ConfigKey,
     config_keys,
     find_key,
-    format_value,
     nearest,
 )
 from ftdist.config.problems import Problem, secret_problem, unknown_key
+from ftdist.config.values import format_value
 
 FLAGS = ("--help", "--cfg", "--info", "--multirun", "--hydra-help", "--version", "--resolve")
 

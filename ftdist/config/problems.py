@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftdist.config.aliases import ALIASES, ALIASES_THAT_DIFFER
-from ftdist.config.commands import CURATE, TRAIN, CommandSpec
 from ftdist.config.keys import (
+    CURATE,
+    TRAIN,
+    CommandSpec,
     ConfigKey,
     find_key,
-    format_value,
     nearest,
     nearest_key,
     with_chosen_name,
 )
+from ftdist.config.values import format_value
 from ftdist.errors import ConfigError
 
 _SECRET_NAME = re.compile(

@@ -7,9 +7,8 @@ from typing import Any
 
 import yaml
 
-from ftdist.config.commands import TRAIN
 from ftdist.config.hydra_adapter import Parsed
-from ftdist.config.keys import config_keys
+from ftdist.config.keys import TRAIN, config_keys
 from ftdist.config.overrides import read_overrides
 from ftdist.config.problems import Problem, as_error
 from ftdist.config.schema import RunConfig

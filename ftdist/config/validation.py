@@ -8,10 +8,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from ftdist.config.batch_split import split_batch
-from ftdist.config.commands import TRAIN, CommandSpec
 from ftdist.config.deepspeed_keys import deepspeed_problems
-from ftdist.config.keys import LENGTHS, find_key, format_value, read_integer
+from ftdist.config.keys import LENGTHS, TRAIN, CommandSpec, find_key
 from ftdist.config.problems import Problem, unknown_key, unset_key, value_problem
+from ftdist.config.values import format_value, read_integer
 from ftdist.errors import ConfigError
 
 _BATCH_KEYS = (

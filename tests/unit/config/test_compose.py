@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ftdist.config.commands import conf_dir
 from ftdist.config.compose import (
     compose,
 )
-from ftdist.config.keys import read_integer
+from ftdist.config.keys import conf_dir
 from ftdist.config.saved_config import dump_config, load_config, save_config
+from ftdist.config.values import read_integer
 from ftdist.errors import ConfigError, StorageError
 
 NEEDED = ["run.name=r", "model.path=m", "library.path=l"]

@@ -8,9 +8,8 @@ import pytest
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from ftdist.config.commands import CURATE, TRAIN, conf_dir
 from ftdist.config.compose import compose
-from ftdist.config.keys import config_keys, find_key
+from ftdist.config.keys import CURATE, TRAIN, conf_dir, config_keys, find_key
 from ftdist.config.schema import RunConfig
 
 NEEDED = ["run.name=r", "model.path=m", "library.path=l"]

@@ -9,8 +9,7 @@ from types import ModuleType
 import pytest
 
 from ftdist.cli.main import COMMANDS
-from ftdist.config.commands import CURATE
-from ftdist.config.keys import config_keys, find_key
+from ftdist.config.keys import CURATE, config_keys, find_key
 from ftdist.observe.score_table import SCORE_DOCS
 from tests.support.tiers import TESTS
 from tools import config_reference, metrics_reference
