@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from math import fsum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ MAX_SKIPPED_STEPS = 10
 """Consecutive steps skipped for non-finite gradients after which the attempt fails."""
 
 
+@runtime_checkable
 class StepLogger(Protocol):
     """Where the loop reports to."""
 

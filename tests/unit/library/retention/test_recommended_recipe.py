@@ -14,7 +14,7 @@ from ftdist.config.compose import compose, compose_curation, run_hydra_flags
 from ftdist.config.keys import CURATE
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
-from ftdist.prepare.mixture import followers
+from ftdist.prepare.mixture import kl_source_names
 from tests.support.runs.fake_runs import plan_of, some_config
 
 LIBRARY = ["library.name=w", "library.sources=[x]"]
@@ -177,7 +177,7 @@ def test_a_plan_needs_no_name(
 def test_a_library_without_kl_sources_shows_how_to_add_them(tmp_path: Path) -> None:
     config = some_config("experiment=expert", f"library.path={tmp_path}")
     with pytest.raises(ConfigError) as caught:
-        followers(config, names=["library", "replay"])
+        kl_source_names(config, names=["library", "replay"])
     assert caught.value.problem == (
         "library.kl_to_base names out_of_scope, and the sources are library, replay."
     )
