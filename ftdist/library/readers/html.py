@@ -20,7 +20,7 @@ from ftdist.library.readers.markup.written import (
     write_quotes,
     write_raised,
 )
-from ftdist.library.schema import BadRow, Document, Location
+from ftdist.library.schema import BadRow, Block, Document, Location
 
 
 def read_html(path: Path, *, name: str, encoding: str | None = None) -> Document | BadRow:
@@ -56,8 +56,7 @@ def parse_html(
     blocks = read_blocks(soup)
     if not has_words(blocks):
         return BadRow("contains no text", Location(name), "Remove it.")
-    headings = list(dict.fromkeys(b.text for b in blocks if b.kind == "heading" and b.level == 1))
-    heading = headings[0] if len(headings) == 1 and not chapters else ""
+    heading = "" if chapters else _only_top_heading(blocks, has_title=bool(page))
     return Document(
         title=title or _title(page=page, heading=heading) or title_from_stem(stem),
         blocks=blocks,
@@ -75,6 +74,16 @@ _STEPS: tuple[Callable[[BeautifulSoup, Notes], None], ...] = (
     write_quotes,
     write_raised,
 )
+
+
+def _only_top_heading(blocks: tuple[Block, ...], *, has_title: bool) -> str:
+    """The heading above all others; several of the same level are chapters."""
+    headings = [block for block in blocks if block.kind == "heading"]
+    top = min((block.level for block in headings), default=0)
+    texts = list(dict.fromkeys(block.text for block in headings if block.level == top))
+    is_first = bool(headings) and headings[0].level == top
+    is_above = top == 1 or (is_first and not has_title)
+    return texts[0] if is_above and len(texts) == 1 else ""
 
 
 def _title(*, page: str, heading: str) -> str:

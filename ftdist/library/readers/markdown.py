@@ -1,115 +1,135 @@
-"""Markdown files, by a CommonMark parser with tables."""
+"""Markdown files: converted to HTML, with the HTML in them, and read as a page."""
 
 import re
+import tomllib
+from dataclasses import replace
+from html import escape
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from mdit_py_plugins.deflist import deflist_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.footnote import footnote_plugin
 
-from ftdist.library.readers import read_bytes, title_from_stem
+from ftdist.library.readers import read_bytes
 from ftdist.library.readers.encoding import decode
-from ftdist.library.schema import BadRow, Block, Document, Location
+from ftdist.library.readers.html import parse_html
+from ftdist.library.readers.markdown_flavours import plain_admonitions, without_mdx
+from ftdist.library.readers.markup.lists import MARKER
+from ftdist.library.schema import BadRow, Document, Note
 
-_FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
-_TAG = re.compile(r"<[^<>]*>")
+_FRONT_MATTER = re.compile(
+    r"\A(?:---\n(.*?)\n(?:---|\.\.\.)|\+\+\+\n(.*?)\n\+\+\+)[ \t]*(?:\n|\Z)", re.DOTALL
+)
+_ATTRIBUTES = re.compile(r"\s*\{[#:][^{}]*\}\s*$")
+_ALERT = re.compile(r"\[!([A-Z]+)\]")
+_TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z][\w.-]*)[^>]*?(?P<empty>/?)>", re.DOTALL)
+_VOID = ("br", "hr", "img", "input", "wbr", "area", "source", "col")
+_FORMAT = (
+    "a",
+    "b",
+    "i",
+    "em",
+    "strong",
+    "u",
+    "small",
+    "big",
+    "font",
+    "span",
+    "center",
+    "code",
+    "p",
+)
 
 
 def read_markdown(path: Path, *, name: str, encoding: str | None = None) -> Document | BadRow:
     """Read a Markdown file."""
     text, notes = decode(read_bytes(path), encoding=encoding)
+    return parse_markdown(text, name=name, stem=path.stem, notes=notes)
+
+
+def parse_markdown(
+    text: str, *, name: str, stem: str, notes: tuple[Note, ...] = ()
+) -> Document | BadRow:
+    """Parse Markdown: CommonMark with tables, footnotes, definitions, and what MDX adds."""
     title = ""
     if front := _FRONT_MATTER.match(text):
-        title, text = _front_matter_title(front[1]), text[front.end() :]
-    blocks = _Blocks(MarkdownIt("commonmark").enable("table").parse(text)).read()
-    if not blocks:
-        return BadRow("contains no text", Location(name), "Remove it.")
-    first = next((block.text for block in blocks if block.kind == "heading"), "")
-    return Document(
-        title=title or first or title_from_stem(path.stem),
-        blocks=tuple(blocks),
-        location=Location(name),
-        notes=notes,
-    )
+        title, text = _front_matter_title(front), text[front.end() :]
+    text, removed = without_mdx(text)
+    page = parse_html(_to_html(plain_admonitions(text)), name=name, stem=stem, title=title)
+    return page if isinstance(page, BadRow) else replace(page, notes=notes + removed + page.notes)
 
 
-def _front_matter_title(front: str) -> str:
+def _front_matter_title(front: re.Match[str]) -> str:
     try:
-        values = yaml.safe_load(front)
-    except yaml.YAMLError:
+        values = yaml.safe_load(front[1]) if front[1] is not None else tomllib.loads(front[2])
+    except (yaml.YAMLError, tomllib.TOMLDecodeError):
         return ""
     title = values.get("title") if isinstance(values, dict) else None
-    return title if isinstance(title, str) else ""
+    return title.strip() if isinstance(title, str) else ""
 
 
-class _Blocks:
-    """Builds blocks from the parser's flat list of tokens."""
+def _to_html(text: str) -> str:
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    parser.use(footnote_plugin).use(deflist_plugin)
+    parser.use(dollarmath_plugin, allow_space=False, allow_digits=False, renderer=_tex)
+    tokens = parser.parse(text)
+    _number_items(tokens)
+    for token in tokens:
+        if token.type == "inline":
+            _clean_inline(token)
+    for heading, inline in pairwise(tokens):
+        if heading.type == "heading_open" and inline.children:
+            last = inline.children[-1]
+            last.content = _ATTRIBUTES.sub("", last.content)
+    return str(parser.renderer.render(tokens, parser.options, {}))
 
-    def __init__(self, tokens: list[Token]) -> None:
-        self._tokens = tokens
-        self._blocks: list[Block] = []
-        self._rows: list[list[str]] = []
-        self._heading = 0
-        self._lists = 0
-        self._leads = False
-        """Whether the next paragraph is the first of a list item."""
 
-    def read(self) -> list[Block]:
-        """All blocks, in order."""
-        for token in self._tokens:
-            self._take(token)
-        return self._blocks
+def _tex(source: str, options: dict[str, Any]) -> str:
+    mark = "$$" if options.get("display_mode") else "$"
+    return escape(f"{mark}{source.strip()}{mark}")
 
-    def _take(self, token: Token) -> None:
+
+def _number_items(tokens: list[Token]) -> None:
+    """Give each item of an ordered list its number, with the mark after it, as an attribute."""
+    lists: list[int | None] = []
+    for token in tokens:
         match token.type:
-            case "heading_open":
-                self._heading = int(token.tag[1])
-            case "heading_close":
-                self._heading = 0
-            case list_tag if list_tag.startswith(("bullet_list_", "ordered_list_")):
-                self._lists += token.nesting
-            case "list_item_open":
-                self._leads = True
-            case "fence" | "code_block":
-                self._add(Block(kind="code", text=token.content.rstrip("\n")))
-            case "html_block":
-                self._add(Block(kind="paragraph", text=_plain(_TAG.sub(" ", token.content))))
-            case "tr_open":
-                self._rows.append([])
-            case "table_close":
-                rows = tuple(map(tuple, self._rows))
-                self._blocks.append(Block(kind="table", text="", rows=rows, has_header=True))
-                self._rows = []
-            case "inline":
-                self._inline(token)
-
-    def _inline(self, token: Token) -> None:
-        text = _plain("".join(map(_inner, token.children or [])))
-        if self._rows:
-            self._rows[-1].append(text)
-        elif self._heading:
-            self._add(Block(kind="heading", text=text, level=self._heading))
-        elif self._lists and self._leads:
-            self._leads = False
-            self._add(Block(kind="item", text=text, level=self._lists))
-        else:
-            self._add(Block(kind="paragraph", text=text))
-
-    def _add(self, block: Block) -> None:
-        if block.text.strip():
-            self._blocks.append(block)
+            case "ordered_list_open":
+                start = token.attrGet("start")
+                lists.append(1 if start is None else int(start))
+            case "bullet_list_open":
+                lists.append(None)
+            case "ordered_list_close" | "bullet_list_close":
+                lists.pop()
+            case "list_item_open" if (number := lists[-1]) is not None:
+                token.attrSet(MARKER, f"{number}{token.markup or '.'}")
+                lists[-1] = number + 1
 
 
-def _inner(token: Token) -> str:
-    match token.type:
-        case "text" | "code_inline" | "image":
-            return token.content
-        case "softbreak" | "hardbreak":
-            return " "
-        case "html_inline":
-            return " " if token.content.lower().startswith("<br") else ""
-    return ""
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())
+def _clean_inline(token: Token) -> None:
+    """Tags without an end in their paragraph become text; pictures without a text lose it."""
+    children = token.children or []
+    if children and (alert := _ALERT.fullmatch(children[0].content)):
+        children[0].content = f"{alert[1].capitalize()}:"
+    tags = [(child, _TAG.fullmatch(child.content.strip())) for child in children]
+    ends = [tag["name"].lower() for _, tag in tags if tag and tag["end"]]
+    for child, tag in tags:
+        if child.type == "image" and not child.content:
+            child.type, child.content = (
+                "html_inline",
+                f'<img src="{escape(str(child.attrGet("src")))}">',
+            )
+        if child.type != "html_inline" or tag is None or tag["end"] or tag["empty"]:
+            continue
+        name = tag["name"].lower()
+        if name in ends:
+            ends.remove(name)
+        elif name in _FORMAT:
+            child.content = ""
+        elif name not in _VOID:
+            child.type = "text"

@@ -39,6 +39,8 @@ def name_by_role(soup: BeautifulSoup) -> None:
 
 def _label_tabs(soup: BeautifulSoup) -> None:
     """Put the label of each tab above its panel, where a reader who opens it has it in view."""
+    for item in soup("tabitem", label=True):
+        _put_above(soup, item, str(item["label"]))
     panels = soup.find_all(role="tabpanel")
     unlabelled = list(panels)
     tabs = soup.find_all(role="tab")
@@ -56,8 +58,12 @@ def _label_tabs(soup: BeautifulSoup) -> None:
     if len(rest) == len(unlabelled):
         labelled += zip(rest, unlabelled, strict=True)
     for tab, panel in labelled:
-        label = soup.new_tag("p")
-        label.string = f"{spaced_text(tab).rstrip(':')}:"
-        panel.insert(0, label)
+        _put_above(soup, panel, spaced_text(tab))
     for tab, _ in labelled:
         tab.decompose()
+
+
+def _put_above(soup: BeautifulSoup, panel: Tag, text: str) -> None:
+    label = soup.new_tag("p")
+    label.string = f"{text.rstrip(':')}:"
+    panel.insert(0, label)

@@ -24,8 +24,8 @@ def leave_out_unseen(soup: BeautifulSoup, notes: Notes) -> None:
     hidden_names = set(_hidden_by_style_sheets(soup))
     opened = _opened_ids(soup)
     for comment in soup.find_all(string=lambda text: isinstance(text, Comment)):
-        if "<" not in comment and not comment.startswith("["):
-            notes.add("comment left out", comment)
+        if not comment.startswith("["):  # conditions of Internet Explorer
+            notes.add("comment left out", re.sub(r"<[^<>]*>", " ", comment))
         comment.extract()
     for tag in soup(_CODE):
         tag.decompose()
