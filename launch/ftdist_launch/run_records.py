@@ -61,7 +61,6 @@ class Records:
 def read_run_records(run: RunDir) -> Records:
     """Read the recorded state of a run."""
     events = tuple(run.read_events())
-    first = next((float(event["time"]) for event in events if "time" in event), None)
     return Records(
         name=run.name,
         events=events,
@@ -69,7 +68,7 @@ def read_run_records(run: RunDir) -> Records:
         held=is_held(run),
         overrides=tuple(run.overrides.read_text().splitlines() if run.overrides.exists() else ()),
         wandb_url=read_url(run),
-        created=run.config.stat().st_mtime if first is None else first,
+        created=events[0]["time"] if events else run.config.stat().st_mtime,
     )
 
 

@@ -8,12 +8,7 @@ from ftdist.errors import CrashLoopError, RequeueError
 from ftdist.rundir import RunDir
 from ftdist_launch.run_records import RUN_STAGES, Event, Records, read_run_records
 from ftdist_launch.slurm.client import Queue, SlurmError
-from ftdist_launch.slurm.job_status import (
-    WAITING,
-    JobStatus,
-    QueueSnapshot,
-    job_status,
-)
+from ftdist_launch.slurm.job_status import WAITING, JobStatus, QueueSnapshot, job_status
 
 State = Literal[
     "new",
@@ -153,9 +148,7 @@ def status_of(records: Records, *, snapshot: QueueSnapshot) -> RunStatus:
     note = None
     if snapshot.problem is not None and open_jobs(records):
         note = f"SLURM is unavailable: {snapshot.problem} Showing the run's own records."
-    steps = [
-        e["steps"] for e in records.of_kind("attempt_started", "data_prepared") if "steps" in e
-    ]
+    steps = [event["steps"] for event in records.of_kind("attempt_started", "data_prepared")]
     return RunStatus(
         name=records.name,
         state=state,
@@ -180,10 +173,8 @@ def status_of(records: Records, *, snapshot: QueueSnapshot) -> RunStatus:
 
 def _attempts(records: Records) -> tuple[AttemptStatus, ...]:
     ends = {event["attempt"]: event for event in records.of_kind("attempt_finished")}
-    attempts: dict[int, AttemptStatus] = {}
-    for event in records.of_kind("attempt_started"):
-        end = ends.get(event["attempt"], {})
-        attempts[event["attempt"]] = AttemptStatus(
+    return tuple(
+        AttemptStatus(
             number=event["attempt"],
             started=event["time"],
             world_size=event["world_size"],
@@ -194,7 +185,9 @@ def _attempts(records: Records) -> tuple[AttemptStatus, ...]:
             cause=end.get("cause"),
             rank=end.get("rank"),
         )
-    return tuple(attempts[number] for number in sorted(attempts))
+        for event in records.of_kind("attempt_started")
+        for end in [ends.get(event["attempt"], {})]
+    )
 
 
 def _state(

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from ftdist.io.progress import LogFn
 from ftdist_launch.attempts import OK_CODES, JobExit
 from ftdist_launch.local.processes import children_of, handled, is_alive, memory_kills, send
-from ftdist_launch.local.submit import LocalJob
 from ftdist_launch.rank_failures import (
     exited_silently,
     first_failure,
@@ -22,6 +22,9 @@ from ftdist_launch.rank_failures import (
     read_failures,
     read_json,
 )
+
+if TYPE_CHECKING:
+    import submitit
 
 POLL_S = 0.2
 GRACE_S = 5.0
@@ -44,7 +47,7 @@ def counted_interrupts() -> Iterator[list[int]]:
 
 
 def follow(
-    job: LocalJob,
+    job: "submitit.Job[None]",
     *,
     folder: Path,
     interrupts: Sequence[int],
@@ -59,7 +62,7 @@ def follow(
     traces and are killed.
 
     Args:
-        job: to monitor.
+        job: to monitor: its number is the process that starts the ranks and waits for them.
         folder: where its ranks record how they ended.
         interrupts: signals that this process received; grows meanwhile.
         tick: shows progress. OSErrors of `tick` and `log` (a closed terminal) are ignored.
@@ -70,7 +73,7 @@ def follow(
     ranks = _Ranks(job=job, folder=folder)
     shown: set[str] = set()
     try:
-        while ranks.update() or not job.ended:
+        while ranks.update() or not job.done():
             if interrupts:
                 ranks.request_stop()
             timed_out = ranks.seconds_since("request") > timeout_s
@@ -109,7 +112,7 @@ def _message(num_interrupts: int, *, timed_out: bool, timeout_s: float) -> str |
 class _Ranks:
     """The state of a job's ranks."""
 
-    job: LocalJob
+    job: "submitit.Job[None]"
     folder: Path
     processes: set[psutil.Process] = field(default_factory=set)
     gone_at: dict[int, float] = field(default_factory=dict)
@@ -130,23 +133,23 @@ class _Ranks:
 
     def update(self) -> list[psutil.Process]:
         """Find ranks that started, ended or failed; return the running ones."""
-        files = [rank_file(self.folder, rank, "start.json") for rank in range(self.job.size)]
+        files = [rank_file(self.folder, rank, "start.json") for rank in range(self.job.num_tasks)]
         starts = [read_json(file) for file in files]
-        self.processes.update(children_of(self.job.controller_pid))
+        self.processes.update(children_of(int(self.job.job_id)))
         running = self.running()
         pids = {process.pid for process in running}
         # Read last: a rank exits after it has written its exit code.
-        codes = read_exit_codes(self.folder, self.job.size)
+        codes = read_exit_codes(self.folder, self.job.num_tasks)
         for rank, (start, code) in enumerate(zip(starts, codes, strict=True)):
-            is_gone = self.job.ended if start is None else start["pid"] not in pids
+            is_gone = self.job.done() if start is None else start["pid"] not in pids
             if is_gone and code is None and not self.killed:
                 self.gone_at.setdefault(rank, time.time())
         # A rank that ended before it recorded its start: submitit could not load it.
-        is_lost = len(self.processes) == self.job.size and len(running) < codes.count(None)
+        is_lost = len(self.processes) == self.job.num_tasks and len(running) < codes.count(None)
         has_failed = any(code is not None and code not in OK_CODES for code in codes)
-        if self.job.ended or len(running) < len(self.processes):
+        if self.job.done() or len(running) < len(self.processes):
             self.first.setdefault("end", time.monotonic())
-        if self.job.ended or is_lost or has_failed or self.gone_at:
+        if self.job.done() or is_lost or has_failed or self.gone_at:
             self.first.setdefault("failure", time.monotonic())
         return running
 
@@ -177,7 +180,7 @@ class _Ranks:
     def abandon(self, *, timeout_s: float) -> None:
         """Ask the ranks to save and exit; kill those that do not in time."""
         deadline = time.monotonic() + timeout_s
-        while (self.update() or not self.job.ended) and time.monotonic() < deadline:
+        while (self.update() or not self.job.done()) and time.monotonic() < deadline:
             self.request_stop()
             time.sleep(POLL_S)
         send(signal.SIGKILL, *self.running())
@@ -186,13 +189,14 @@ class _Ranks:
         out_of_memory = memory_kills() > self.memory_kills
         failures = read_failures(self.folder)
         reported = {failure.rank for failure in failures}
-        failures += [
-            exited_silently(rank, time=gone, out_of_memory=out_of_memory, log=self.job.log(rank))
-            for rank, gone in self.gone_at.items()
-            if rank not in reported
-        ]
+        for rank, gone in self.gone_at.items():
+            if rank not in reported:
+                log = self.job.task(rank).paths.stdout
+                failures.append(
+                    exited_silently(rank, time=gone, out_of_memory=out_of_memory, log=log)
+                )
         return JobExit(
-            exit_codes=read_exit_codes(self.folder, self.job.size),
+            exit_codes=read_exit_codes(self.folder, self.job.num_tasks),
             failure=first_failure(failures),
             out_of_memory=out_of_memory,
         )

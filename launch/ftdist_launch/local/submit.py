@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,27 +36,6 @@ MAX_WARNING_S = 60
 """Maximum seconds before its time limit at which a job is asked to save and stop."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LocalJob:
-    """A job that submitit started on this machine."""
-
-    job: "submitit.Job[None]"
-    controller_pid: int
-    """The process of submitit that starts the ranks and waits for them."""
-
-    size: int
-    """Number of ranks."""
-
-    def log(self, rank: int) -> Path:
-        """Log of stdout and stderr of a rank."""
-        return Path(str(self.job.paths.stdout)).with_name(f"{self.job.job_id}_{rank}_log.out")
-
-    @property
-    def ended(self) -> bool:
-        """Whether the controller, and so every rank, has ended."""
-        return self.job.done()
-
-
 def submit_local(
     function: Callable[[str], None],
     *,
@@ -66,7 +44,7 @@ def submit_local(
     ranks: int,
     attempt: int | None,
     config: RunConfig,
-) -> LocalJob:
+) -> "submitit.Job[None]":
     """Start `ranks` processes that call `function(run directory)` on this machine.
 
     Args:
@@ -105,8 +83,7 @@ def submit_local(
     # Children inherit ignored signals until they install handlers of their own.
     ignored = handled(signal.SIG_IGN, signal.SIGINT, signal.SIGHUP)
     with environment(os.environ | variables), private_umask(private=private), ignored:
-        job = executor.submit(function, str(run.root))
-    return LocalJob(job=job, controller_pid=int(job.job_id), size=ranks)
+        return executor.submit(function, str(run.root))
 
 
 def rank_environment(cluster: ClusterConfig) -> dict[str, str]:

@@ -136,7 +136,7 @@ class Supervisor:
             attempt=attempt,
             config=self.config,
         )
-        view = self.make_view(job.log(0))
+        view = self.make_view(job.task(0).paths.stdout)
         try:
             return follow(
                 job,

@@ -59,11 +59,7 @@ def verify_snapshot(run: RunDir) -> None:
     Raises:
         ConfigError: one of its files was changed, added or removed.
     """
-    try:
-        recorded = digest_file(run).read_text(encoding="utf-8").strip()
-    except OSError:
-        recorded = ""
-    if hash_folder(run.code) != recorded:
+    if hash_folder(run.code) != digest_file(run).read_text(encoding="utf-8").strip():
         raise ConfigError(
             f"The code in {run.code} is not the code that was submitted.",
             remedy=f"run `ftdist resume {run.name}` to resume with the installed code.",

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ftdist.config.saved_config import dump_config, save_config
 from ftdist.config.schema import EvalConfig, RunConfig
@@ -245,17 +245,13 @@ def read_plan(run: RunDir) -> Plan:
 
 def absolute_paths(settings: EvalConfig) -> EvalConfig:
     """The settings with absolute paths."""
-
-    def absolute(path: str | None) -> str | None:
-        return None if path is None else path if path == NONE else _absolute(path)
-
-    return replace(
-        settings,
-        probes=absolute(settings.probes),
-        general_questions=absolute(settings.general_questions),
-        perplexity_texts=absolute(settings.perplexity_texts),
-        lm_eval_tasks=[_absolute(path) for path in settings.lm_eval_tasks],
-    )
+    names = ("probes", "general_questions", "perplexity_texts")
+    paths = {name: getattr(settings, name) for name in names}
+    absolute: dict[str, Any] = {
+        name: _absolute(path) for name, path in paths.items() if path not in (None, NONE)
+    }
+    tasks = [_absolute(path) for path in settings.lm_eval_tasks]
+    return replace(settings, **absolute, lm_eval_tasks=tasks)
 
 
 def _absolute(path: str) -> str:

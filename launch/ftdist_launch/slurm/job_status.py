@@ -24,15 +24,6 @@ REASONS = {
 }
 """Why a job waits, by the code that `squeue` shows; the codes are explained in `man squeue`."""
 
-STATES = {
-    "COMPLETING": "ending",
-    "STAGE_OUT": "ending",
-    "CONFIGURING": "starting",
-    "SUSPENDED": "suspended",
-    "STOPPED": "suspended",
-}
-"""What a job in the queue that does not wait does, unless it runs."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class QueueSnapshot:
@@ -98,7 +89,7 @@ def job_status(
 def _queued_summary(records: Records, submitted: Event, *, snapshot: QueueSnapshot) -> str:
     job = snapshot.queue[submitted["job"]]
     if job.state not in WAITING:
-        return f"{STATES.get(job.state, 'running')} on {job.nodes} ({job.state})"
+        return f"{job.state.lower()} on {job.nodes}"
     text = REASONS.get(job.reason.partition(",")[0], "waiting in the queue")
     code = job.state if job.reason == "None" else job.reason
     dependencies = [name for name in submitted.get("after", []) if name in snapshot.queue]

@@ -88,7 +88,7 @@ TABLE: list[tuple[tuple[Event, ...], QueueSnapshot, str, str | None]] = [
         SUBMITTED,
         queue_snapshot(running_job("11"), waiting_job("12", "Dependency")),
         "preparing",
-        "waiting for job 11 (prepare) (Dependency); job 11: running on n[1-2] (RUNNING)",
+        "waiting for job 11 (prepare) (Dependency); job 11: running on n[1-2]",
     ),
     (
         PREPARED,
@@ -100,13 +100,13 @@ TABLE: list[tuple[tuple[Event, ...], QueueSnapshot, str, str | None]] = [
         PREPARED,
         queue_snapshot(running_job("12", "CONFIGURING")),
         "running",
-        "its job is starting on n[1-2] (CONFIGURING)",
+        "its job is configuring on n[1-2]",
     ),
     (
         (*PREPARED, attempt_started(1)),
         queue_snapshot(running_job("12", "COMPLETING")),
         "running",
-        "its job is ending on n[1-2] (COMPLETING)",
+        "its job is completing on n[1-2]",
     ),
     (
         (*PREPARED, attempt_started(1), cancel_requested(now=True)),
@@ -126,7 +126,7 @@ TABLE: list[tuple[tuple[Event, ...], QueueSnapshot, str, str | None]] = [
         (*PREPARED, attempt_started(1), attempt_finished(1, "requeue")),
         queue_snapshot(running_job("12", "COMPLETING")),
         "restarting",
-        "ending on n[1-2] (COMPLETING)",
+        "completing on n[1-2]",
     ),
     (
         (*PREPARED, attempt_started(1), attempt_finished(1, "requeue")),
@@ -303,7 +303,7 @@ def test_the_first_failing_rank_is_shown_with_its_remedy() -> None:
             queue_snapshot(waiting_job("20", "Dependency"), running_job("12")),
             (False, "waiting for job 12 (train)"),
         ),
-        ((), queue_snapshot(running_job("20")), (False, "running on n[1-2] (RUNNING)")),
+        ((), queue_snapshot(running_job("20")), (False, "running on n[1-2]")),
         ((stage_finished("export", "20", 0),), queue_snapshot(), (True, "done")),
         (
             (stage_finished("export", "20", 74, "No room."),),

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ftdist_launch.logs.timestamps import split_timestamp
+from ftdist_launch.setup.code_snapshot import take_snapshot
 from ftdist_launch.slurm.batch_hooks import main
 from ftdist_launch.slurm.cancel import cancel
 from ftdist_launch.slurm.client import Queue, SlurmError
@@ -14,7 +16,7 @@ from ftdist_launch.slurm.submit import SubmitRequest, submit
 from ftdist.config.saved_config import dump_config
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
-from tests.support.runs.fake_runs import leave, slurm_config
+from tests.support.runs.fake_runs import leave, plan_of, slurm_config
 
 
 @pytest.fixture
@@ -55,6 +57,46 @@ def test_a_cancelled_stage_is_stopped_rather_than_failed(stage: RunDir) -> None:
 def test_a_stage_that_was_killed_has_failed(stage: RunDir) -> None:
     assert main(["end", "prepare", str(stage.root), "137"]) == 137
     assert "exited without an error report" in str(last_event(stage)["cause"])
+
+
+def test_an_attempt_of_a_job_is_recorded_and_begins_with_a_timestamped_line(
+    stage: RunDir, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_NODELIST", "node[1-2]")
+    take_snapshot(stage)
+    stage.plan.write_text(plan_of(slurm_config(), ranks=2).to_json())
+    stage.attempt(1).mkdir()
+    started = {"attempt": 1, "job": "7", "world_size": 2, "checkpoint": None, "log_bytes": 0}
+    stage.append_event("attempt_started", **started)
+    stage.append_event("attempt_finished", attempt=1, progressed=True)
+    assert main(["begin", "train", str(stage.root)]) == 0
+    output = capsys.readouterr()
+    assert output.out == "2\n"
+    seconds, text = split_timestamp(output.err.rstrip("\n"))
+    assert text == "Attempt 2 starts."
+    event = last_event(stage)
+    assert (event["attempt"], event["job"], event["hosts"]) == (2, "7", ["node1", "node2"])
+    assert seconds is not None
+    assert isinstance(event["time"], float)
+    assert seconds >= int(event["time"] * 1000) / 1000
+
+
+def test_an_attempt_without_a_recorded_end_is_judged_by_the_next_start(
+    stage: RunDir, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_NODELIST", "node1")
+    command("sacct", 'echo "7|NODE_FAIL"')
+    take_snapshot(stage)
+    stage.plan.write_text(plan_of(slurm_config(), ranks=2).to_json())
+    stage.attempt(1).mkdir()
+    started = {"attempt": 1, "job": "7", "world_size": 2, "checkpoint": None, "log_bytes": 0}
+    stage.append_event("attempt_started", **started)
+    assert main(["begin", "train", str(stage.root)]) == 0
+    (end,) = [event for event in stage.read_events() if event["event"] == "attempt_finished"]
+    assert (end["outcome"], end["cause"]) == (
+        "requeue",
+        "SLURM lost a node of the job and the ranks on it.",
+    )
 
 
 def test_a_queued_run_is_refused_locally_and_a_stage_is_submitted_once(
