@@ -36,7 +36,7 @@ def read_html(path: Path, *, name: str, encoding: str | None = None) -> Document
 
 
 def parse_html(
-    markup: bytes | str, *, name: str, stem: str, title: str = "", chapters: bool = False
+    markup: bytes | str, *, name: str, stem: str, title: str = "", fallback_title: str = ""
 ) -> Document | BadRow:
     """Parse the markup of a page.
 
@@ -45,7 +45,7 @@ def parse_html(
         name: of the file in messages.
         stem: of the file's name, the title of a page without one.
         title: of the document, if it is known.
-        chapters: whether a heading of the first level, even if the only one, is not the title.
+        fallback_title: of a page without a title and a heading above all others.
     """
     soup = BeautifulSoup(markup, "lxml")
     page = line_text(soup.title) if soup.title else ""
@@ -56,9 +56,12 @@ def parse_html(
     blocks = read_blocks(soup)
     if not has_words(blocks):
         return BadRow("contains no text", Location(name), "Remove it.")
-    heading = "" if chapters else _only_top_heading(blocks, has_title=bool(page))
+    heading = _only_top_heading(blocks, has_title=bool(page))
     return Document(
-        title=title or _title(page=page, heading=heading) or title_from_stem(stem),
+        title=title
+        or _title(page=page, heading=heading)
+        or fallback_title
+        or title_from_stem(stem),
         blocks=blocks,
         location=Location(name),
         notes=notes.all(),

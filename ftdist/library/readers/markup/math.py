@@ -38,7 +38,7 @@ def write_equations(soup: BeautifulSoup, notes: Notes) -> None:
         script.replace_with(NavigableString("" if is_drawn else f"${script.get_text().strip()}$"))
     for math in alive(soup("math")):
         _remove_twin(math)
-        math.replace_with(NavigableString(_apart(math, _text(math, notes))))
+        math.replace_with(NavigableString(_apart(math, equation_text(math, notes))))
     for tag in alive(soup(class_="katex-html")):
         if not any(
             str(node.get_text()).strip() for node in [*tag.previous_siblings, *tag.next_siblings]
@@ -74,7 +74,8 @@ def _apart(math: Tag, text: str) -> str:
     return f"{left}{text}{right}"
 
 
-def _text(math: Tag, notes: Notes) -> str:
+def equation_text(math: Tag, notes: Notes) -> str:
+    """An equation on one line, its TeX source, or a mark and a note."""
     try:
         line = _SUM.sub(r" \1 ", _RELATION.sub(r" \1 ", _line(math)))
         return " ".join(line.split())
