@@ -39,7 +39,7 @@ from ftdist.library.schema import BadRow, BadRowError, Conversation, Document, P
 from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_row_cache, write_rows
 
-FORMAT = 8
+FORMAT = 9
 """Increase it whenever the same bytes are read differently."""
 
 _ACCOUNT = "account.json"
@@ -49,7 +49,16 @@ _MAX_ERROR_CHARACTERS = 100
 
 CHAT_KINDS = ("json", "jsonl", "csv", "parquet", "yaml")
 
-CONVERTERS = ("pypdfium2", "beautifulsoup4", "lxml", "mammoth", "markdown-it-py", "ftfy", "rensa")
+CONVERTERS = (
+    "pypdfium2",
+    "beautifulsoup4",
+    "lxml",
+    "mammoth",
+    "markdown-it-py",
+    "mdit-py-plugins",
+    "ftfy",
+    "rensa",
+)
 """Packages whose versions affect the rows."""
 
 

@@ -5,7 +5,14 @@ from itertools import pairwise
 
 from bs4 import Tag
 
-from ftdist.library.readers.markup.tree import BLOCKS, attribute, classes, is_block, is_text
+from ftdist.library.readers.markup.tree import (
+    BLOCKS,
+    attribute,
+    classes,
+    is_alive,
+    is_block,
+    is_text,
+)
 
 _LINE = re.compile(
     r"(line|token-line|code-?line|view-line|cl|react-code-line|diff-line|ec-line|hljs-ln-line)"
@@ -74,7 +81,7 @@ def _counts_up(texts: list[str]) -> bool:
 
 def _drop_numbers(tag: Tag) -> None:
     for part in tag.find_all(["span", "td", "div", "pre", "a", "button"]):
-        if part.decomposed:
+        if not is_alive(part):
             continue
         is_number = part.get("data-line-number") is not None or any(
             map(_NUMBERS.search, classes(part))

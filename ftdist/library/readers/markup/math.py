@@ -10,6 +10,7 @@ from ftdist.library.readers.markup.tree import (
     Notes,
     alive,
     attribute,
+    is_alive,
     is_text,
     preceding_text,
     spaced_text,
@@ -53,7 +54,7 @@ def _remove_twin(math: Tag) -> None:
     if not around:
         return
     for tag in around[-1].find_all(_is_drawing):
-        if not tag.decomposed and tag.find("math") is None:
+        if is_alive(tag) and tag.find("math") is None:
             tag.decompose()
     for tag in [*around, *math.parents]:
         if tag is around[-1].parent:

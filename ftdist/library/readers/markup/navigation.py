@@ -25,6 +25,8 @@ _NAV_CLASS = re.compile(
     r"(^|[-_])(nav|navi|navbar|navigation|navheader|navfooter|menu|menubar|breadcrumbs?|toc"
     r"|tableofcontents|sidebar|pagination|pager|related|skip|share|social)($|[-_])"
 )
+_PAGER = re.compile(r"(^|[-_])(navheader|navfooter|pager|pagination|prev-?next)($|[-_])")
+_PAGER_WORDS = 40
 _CONTENT = ("article", "main", "section", "blockquote", "li", "td", "figure")
 _COPYRIGHT = re.compile(r"^\W*(\u00a9|\(c\)|copyright\b)", re.IGNORECASE)
 _PERMALINK = re.compile(
@@ -117,8 +119,12 @@ def _is_navigation(tag: Tag) -> bool:
         return False
     if _is_page_edge(tag) and len(texts) >= 2 and others <= 12:
         return True
-    if any(map(_NAV_CLASS.search, [*classes(tag), attribute(tag, "id")])) and others <= 6:
-        return in_links > others
+    if words <= _PAGER_WORDS and any(map(_PAGER.search, classes(tag))):
+        return True
+    if any(map(_NAV_CLASS.search, [*classes(tag), attribute(tag, "id")])):
+        titles = " ".join(map(spaced_text, tag(["th", *HEADINGS])))
+        rest = others - len(titles.split())
+        return in_links > rest and rest <= 6
     return others == 0 or (len(texts) >= 3 and in_links > 2 * others)
 
 

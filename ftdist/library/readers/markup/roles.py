@@ -1,8 +1,10 @@
 """Elements that act as others (ARIA roles) get the names of what they act as."""
 
+import re
+
 from bs4 import BeautifulSoup, Tag
 
-from ftdist.library.readers.markup.tree import attribute, spaced_text
+from ftdist.library.readers.markup.tree import HEADINGS, attribute, spaced_text
 
 _NAMES = {
     "table": "table",
@@ -20,6 +22,9 @@ _NAMES = {
     "term": "dt",
     "definition": "dd",
 }
+_ADMONITIONS = re.compile(
+    r"^(admonition(block)?|alert|callout|note|tip|hint|info|important|warning|caution|danger)$"
+)
 _PLAIN = ("div", "span", "a", "button", "p")
 
 
@@ -34,6 +39,9 @@ def name_by_role(soup: BeautifulSoup) -> None:
             tag.name = f"h{level}" if level in ("1", "2", "3", "4", "5", "6") else "h2"
     for template in soup.find_all("template", attrs={"shadowrootmode": True}):
         template.unwrap()
+    for heading in soup(list(HEADINGS)):
+        if heading.find_parent("aside") or heading.find_parent(class_=_ADMONITIONS):
+            heading.name = "p"  # the text after the note is not below its title
     _label_tabs(soup)
 
 

@@ -93,7 +93,12 @@ def has_style(tag: Tag, pattern: re.Pattern[str]) -> bool:
 
 def alive(tags: Iterable[PageElement]) -> Iterable[Tag]:
     """Those of elements found earlier that are still in the tree, one after the other."""
-    return (tag for tag in tags if isinstance(tag, Tag) and not tag.decomposed)
+    return (tag for tag in tags if isinstance(tag, Tag) and is_alive(tag))
+
+
+def is_alive(tag: Tag) -> bool:
+    """Whether an element has not been removed, itself or with one around it."""
+    return vars(tag).get("parent") is not None  # Tag.decomposed searches the element
 
 
 _DISPLAY = re.compile(r"(^|;)display:(block|flex|grid|list-item|table)")

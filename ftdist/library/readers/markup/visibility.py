@@ -24,7 +24,7 @@ def leave_out_unseen(soup: BeautifulSoup, notes: Notes) -> None:
     hidden_names = set(_hidden_by_style_sheets(soup))
     opened = _opened_ids(soup)
     for comment in soup.find_all(string=lambda text: isinstance(text, Comment)):
-        if not comment.startswith("["):  # conditions of Internet Explorer
+        if not comment.startswith(("[", "?")):  # conditions of Internet Explorer, instructions
             notes.add("comment left out", re.sub(r"<[^<>]*>", " ", comment))
         comment.extract()
     for tag in soup(_CODE):

@@ -12,6 +12,7 @@ from ftdist.library.readers.markup.tree import (
     attribute,
     classes,
     has_style,
+    is_alive,
     is_text,
     preceding_text,
     spaced_text,
@@ -91,7 +92,7 @@ def write_raised(soup: BeautifulSoup, notes: Notes) -> None:
         outer.decompose()
     marks = _marks_of_notes(soup)
     for tag in reversed(soup(_is_script)):
-        if tag.decomposed:
+        if not is_alive(tag):
             continue
         before, text = preceding_text(tag), spaced_text(tag)
         if tag.name == "sub" or has_style(tag, _LOWERED):

@@ -23,6 +23,7 @@ from tests.support.documents.blocks import briefs, notes, read
         ("<p>漢<ruby>字<rp>(</rp><rt>じ</rt><rp>)</rp></ruby></p>", ["paragraph: 漢字(じ)"]),
         ("<p>Say <q>yes</q></p>", ['paragraph: Say "yes"']),
         ("<p><b>Is it on?</b><br>Yes.</p>", ["term: Is it on?", "paragraph: Yes."]),
+        ("<div class=note><h3>Note</h3>Wait.</div>", ["paragraph: Note", "paragraph: Wait."]),
         ("<summary>Is it on?</summary>Yes.", ["term: Is it on?", "paragraph: Yes."]),
     ],
 )  # fmt: skip

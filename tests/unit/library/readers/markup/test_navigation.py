@@ -19,6 +19,9 @@ LINKS = "<a href=/>Home</a> <a href=/d>Manuals</a> <a href=/l>Lamps</a>"
         f"<div class=main-menu>{LINKS}</div>",
         "<p class=breadcrumbs><a href=/>Home</a> &gt; <a href=/d>Manuals</a> &gt; Lamps</p>",
         "<a href='#main'>Skip to main content</a>",
+        "<div class=navheader><table><tr><th colspan=2>Chapter 7. The basics of packages<tr>"
+        "<td><a href=6>Prev</a><td><a href=8>Next</a></table></div>",
+        "<div class=navfooter><a href=8>Next</a> Chapter 8. The tools that manage packages</div>",
     ],
 )
 def test_links_to_elsewhere_are_left_out_and_noted(markup: str) -> None:
