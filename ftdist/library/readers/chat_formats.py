@@ -131,7 +131,7 @@ def _rename_keys(value: Any, columns: Mapping[str, str]) -> Any:
     others = {key: member for key, member in value.items() if key not in mapped}
     if {"question", "answer"} & members.keys():
         others = {
-            f"column {key}" if standard_key(str(key)) in row_keys.FORMAT_KEYS else key: member
+            f"_{key}" if standard_key(str(key)) in row_keys.FORMAT_KEYS else key: member
             for key, member in others.items()
         }
     given = {key: member for key, member in members.items() if member is not None}

@@ -6,9 +6,16 @@ from typing import Any
 from ftdist.data.messages import Message
 from ftdist.library.readers import row_keys
 from ftdist.library.readers.messages import has_roles, read_messages
-from ftdist.library.readers.pairs import answer_text, read_answer
+from ftdist.library.readers.pairs import answer_text, read_answer, read_pair
 from ftdist.library.readers.threads import is_thread, thread_messages
-from ftdist.library.readers.values import from_json, is_empty, message_list, shown, text_of
+from ftdist.library.readers.values import (
+    from_json,
+    is_empty,
+    message_list,
+    shown,
+    standard_keys,
+    text_of,
+)
 from ftdist.library.schema import BadRowError, Note
 
 
@@ -42,11 +49,11 @@ def find_messages(
     Raises:
         BadRowError: there are several, or the answer is not clear.
     """
-    read = {
-        key: messages
-        for key in row
-        if (messages := _read_list(row, key, assistant=assistant, notes=notes))
-    }
+    read: dict[str, list[Message]] = {}
+    for key in list(row):
+        if key in row:  # reading takes flags of messages out of it
+            messages = _read_list(row, key, assistant=assistant, notes=notes)
+            read |= {key: messages} if messages else {}
     if not read:
         return None
     longest = max(read.values(), key=len)
@@ -90,12 +97,27 @@ def _read_list(
             return read_dialogue(value, notes=notes)
     listed = message_list(value)
     if not listed or not all(map(has_roles, listed)):
-        if key in ("messages", "conversations") and listed:
-            return read_messages(listed, notes=notes)  # says what is wrong with them
-        return None
+        if key not in row_keys.MESSAGES or not listed:
+            return None
+        if turns := _read_turns(listed, notes=notes):
+            return turns
+        return read_messages(listed, notes=notes)  # says what is wrong with them
     if key in row_keys.ANSWERS:
         roles = [message["role"] for message in read_messages(listed, notes=[])]
         if set(roles) == {"assistant"}:
             return None
     learned = row_keys.per_message(row, number=len(listed))
     return read_messages(listed, learned=learned, notes=notes)
+
+
+def _read_turns(listed: Sequence[dict[str, Any]], *, notes: list[Note]) -> list[Message] | None:
+    """Exchanges that are objects with a question and an answer; None: one of them is not."""
+    messages: list[Message] = []
+    for number, turn in enumerate(listed, start=1):
+        members = standard_keys(turn, of=f"message {number}")
+        pair = read_pair(members, notes=notes)
+        if pair is None:
+            return None
+        row_keys.note_unused(members, used=pair[1], kind="key of messages", notes=notes)
+        messages += pair[0]
+    return messages

@@ -75,6 +75,8 @@ _REMEDY = "Remove one, or name the right one in library.columns."
 def answer_text(value: Any, *, key: str, notes: list[Note]) -> str:
     """The text of an answer: a text, a message, or a list that ends with one."""
     value = from_json(value)
+    if isinstance(value, dict) and isinstance(value.get("text"), list):
+        value = list(dict.fromkeys(value["text"]))  # SQuAD: the same answer, found several times
     listed = message_list([value] if has_roles(value) else value)
     if listed and all(map(has_roles, listed)):
         last = read_messages(listed, notes=notes)[-1]
@@ -85,7 +87,7 @@ def answer_text(value: Any, *, key: str, notes: list[Note]) -> str:
 
 
 def _called(key: str) -> str:
-    return {"q": "question", "a": "answer", "output": "answer"}.get(key, key)
+    return {"q": "question", "a": "answer", "output": "answer", "answers": "answer"}.get(key, key)
 
 
 def _single(value: Any, *, of: str) -> Any:

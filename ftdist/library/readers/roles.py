@@ -16,12 +16,12 @@ _WORDS = {
 }
 _ROLES = {word: role for role, words in _WORDS.items() for word in words.split()}
 
-_TITLES = {"agent": "assistant", "operator": "assistant", "bot": "assistant", "user": "user",
-           "visitor": "user", "customer": "user", "guest": "user", "client": "user"}  # fmt: skip
-"""Words that stand before a name: "Agent Mia"."""
+_TITLES = {"agent", "operator", "bot", "user", "visitor", "customer", "guest", "client"}
+"""Words that may stand before a name: "Agent Mia"."""
 
 _DEPARTMENTS = {"support", "service", "services", "care", "success", "helpdesk", "desk", "team"}
-"""Words that stand after a name: "Brix Support"."""
+_NAMES = {"model", "system", "ai"}
+"""Words that end names of other things: "Role Model"."""
 
 
 def role_of(name: str) -> str | None:
@@ -29,6 +29,10 @@ def role_of(name: str) -> str | None:
     words = re.sub(r"[\W_]+", " ", name).casefold().split()
     if role := _ROLES.get("".join(words).rstrip("0123456789")):
         return role
-    if len(words) > 1 and words[-1] in _DEPARTMENTS:
+    if len(words) < 2:
+        return None
+    if words[-1] in _DEPARTMENTS:
         return "assistant"
-    return _TITLES.get(words[0]) if len(words) > 1 else None
+    if words[-1] in _ROLES and words[-1] not in _NAMES:
+        return _ROLES[words[-1]]  # "Support Bot", "Mia (agent)"
+    return _ROLES[words[0]] if words[0] in _TITLES else None

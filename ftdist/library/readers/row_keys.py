@@ -8,9 +8,9 @@ from ftdist.library.readers.values import flag, is_empty, shown
 from ftdist.library.schema import BadRowError, Note
 
 MESSAGES = ("messages", "conversations", "conversation", "chat_messages", "dialog", "dialogue",
-            "turns", "chat", "items", "thread_messages")  # fmt: skip
+            "turns", "chat", "items", "contents")  # fmt: skip
 QUESTIONS = ("instruction", "question", "q", "prompt", "query")
-ANSWERS = ("output", "answer", "a", "response", "completion", "reply", "chosen")
+ANSWERS = ("output", "answer", "answers", "a", "response", "completion", "reply", "chosen")
 CONTEXTS = ("input", "context", "contexts", "passage", "passages", "background", "knowledge")
 SYSTEMS = ("system", "system_prompt", "system_message")
 CHOICES = ("choices", "options")
@@ -20,16 +20,21 @@ FORMAT_KEYS = frozenset(
 )
 """Keys that decide the format of a row."""
 
-_LEARN = {"weight", "loss", "train", "trainable", "trained", "training", "is_trainable", "learn",
-          "learnable", "loss_mask", "loss_weight", "loss_scale", "train_on", "train_on_turn",
-          "train_on_message", "compute_loss", "calculate_loss", "use_loss", "with_loss", "in_loss",
-          "has_loss", "include_in_loss", "output_with_loss", "supervise", "supervised",
-          "sample_weight", "learning_weight", "assistant_mask", "assistant_masks", "label_mask",
-          "token_mask", "keep_loss", "loss_on", "is_target", "target_mask"}  # fmt: skip
-_SKIP = {"masked", "is_masked", "ignore", "ignored", "no_loss", "skip_loss", "skip", "skipped",
-         "exclude", "excluded", "mask_loss", "no_train", "do_not_train", "dont_train", "frozen",
-         "ignore_loss", "context_only"}  # fmt: skip
-"""Keys with which other trainers say that something is, or is not, to be learned."""
+_LEARN = {"weight", "loss", "train", "trainable", "trained", "training", "learn", "learned",
+          "learnable", "supervise", "supervised", "mask"}  # fmt: skip
+_SKIP = {"masked", "ignore", "ignored", "skip", "skipped", "exclude", "excluded", "frozen", "no",
+         "not", "dont", "without", "context_only"}  # fmt: skip
+"""Words in keys with which other trainers say that something is, or is not, to be learned."""
+
+_OF_ROWS = {"weight", "sample_weight", "loss_weight", "loss_scale", "loss_mask", "train",
+            "training", "trainable", "is_trainable", "learn", "loss", "masked", "ignore",
+            "ignored", "skip", "skipped", "exclude", "excluded", "no_train", "do_not_train",
+            "no_loss", "skip_loss", "train_mask", "label_mask", "target_mask", "token_mask",
+            "assistant_mask", "assistant_masks", "mask"}  # fmt: skip
+"""Keys of rows that mean it; other columns, such as `weight_kg`, may contain these words."""
+
+_UNCLEAR = {"mask", "masks", "train_detail", "loss_detail"}
+"""Keys that tools understand differently, or that speak of parts of a message."""
 
 _GOOD = {"label", "labels", "kto_tag", "desirable", "is_desirable", "accepted", "is_accepted",
          "is_chosen", "approved", "is_approved", "correct", "is_correct", "is_good", "good",
@@ -71,49 +76,66 @@ def refuse_bad_answer(row: Mapping[str, Any]) -> None:
     for key in row.keys() & (_GOOD | _BAD):
         if flag(row[key]) is (key in _BAD):
             raise BadRowError(
-                f"has {key} {row[key]!r}, which marks its answer as a bad one",
+                f"has {key} {shown(row[key])}, which marks its answer as a bad one",
                 "Remove the row, or the key if it means something else.",
             )
 
 
-def is_learned(members: Mapping[str, Any], *, where: str) -> bool | None:
+def is_learned(members: Mapping[str, Any], *, where: str = "") -> bool | None:
     """Whether the keys of a row or message say that it is learned; None: they do not say.
+
+    Args:
+        members: of a row or message.
+        where: the message, as errors name it; "" for a row.
 
     Raises:
         BadRowError: they say how much, or something that is not clear.
     """
     answers: set[bool] = set()
-    for key in members.keys() & (_LEARN | _SKIP):
-        value = flag(members[key])
-        if value is None and not is_empty(members[key]):
+    for key, of_key in _flags(members, is_row=not where).items():
+        value = members[key]
+        if key == "mask" and isinstance(value, str) and role_of(value) in ("user", "system"):
+            continue  # questions are never learned
+        if key in _UNCLEAR:
+            reason = f"has {key} {shown(value)}{where}, which tools understand differently"
+            raise BadRowError(reason, "Remove it.")
+        if flag(value) is not None:
+            answers.add(flag(value) is of_key)
+        elif key in _OF_ROWS or not isinstance(value, str):
             raise BadRowError(
-                f"has {key} {shown(members[key])}{where}, and all answers have the same weight",
+                f"has {key} {shown(value)}{where}, and all answers have the same weight",
                 "Write 1 or remove it; library.weights gives sources a weight.",
             )
-        if value is not None:
-            answers.add(value is (key in _LEARN))
-    mask = members.get("mask")
-    is_of_role = isinstance(mask, str) and role_of(mask) in ("user", "system")
-    if not is_empty(mask) and not is_of_role:
-        raise BadRowError(
-            f"has mask {shown(mask)}{where}, which tools understand differently", "Remove it."
-        )
     return all(answers) if answers else None
+
+
+def _flags(members: Mapping[str, Any], *, is_row: bool) -> dict[str, bool]:
+    """Keys that say what is learned, each with the value that says that it is."""
+    flags = {}
+    for key, value in members.items():
+        words = set(key.split("_"))
+        if is_empty(value) or not words & (_LEARN | _SKIP | _UNCLEAR | {"train"}):
+            continue
+        if key in _OF_ROWS or (not is_row and key not in _NEVER_FLAGS):
+            flags[key] = not words & _SKIP
+    return flags
+
+
+_NEVER_FLAGS = {"attention_mask", "not_before", "no", "training_id"}
 
 
 def describe(members: Mapping[str, Any]) -> str:
     """The keys that say whether something is learned, with their values."""
-    flags = (key for key in members if key in _LEARN | _SKIP and not is_empty(members[key]))
-    return ", ".join(f"{key} {shown(members[key])}" for key in flags)
+    return ", ".join(f"{key} {shown(members[key])}" for key in _flags(members, is_row=False))
 
 
 def per_message(row: dict[str, Any], *, number: int) -> list[bool | None]:
     """Whether each message is learned, from lists of flags, which are taken out of the row."""
     learned: list[bool | None] = [None] * number
-    for key in [key for key in row if key in _LEARN | _SKIP and isinstance(row[key], list)]:
-        flags = [flag(value) for value in row[key]]
-        if len(flags) == number and None not in flags:
-            learned = [value is (key in _LEARN) for value in flags]
+    for key, of_key in _flags(row, is_row=True).items():
+        flags = [flag(value) for value in row[key]] if isinstance(row[key], list) else []
+        if len(flags) == number and None not in flags and key not in _UNCLEAR:
+            learned = [value is of_key for value in flags]
             del row[key]
     return learned
 
@@ -129,13 +151,15 @@ def note_unused(
         kind: `key` or `key of messages`.
         notes: receives the notes.
     """
+    flags = _flags(members, is_row=kind == "key")
     for key, value in members.items():
-        if key not in used and not is_empty(value) and not _is_metadata(key, value):
-            notes.append(Note(f"unused {kind}: {key[:40]}", shown(value)))
+        is_followed = key in used or (key in flags and flag(value) is not None)
+        if not is_followed and not is_empty(value) and not _is_metadata(key, value):
+            notes.append(Note(f"unused {kind}: {key.lstrip('_')[:40]}", shown(value)))
 
 
 def _is_metadata(key: str, value: Any) -> bool:
-    if key in _LEARN | _SKIP | _GOOD and flag(value) is not None:
+    if key == "mask" or (key in _GOOD | _BAD and flag(value) is (key in _GOOD)):
         return True  # it says what happens anyway, otherwise the row would be refused
     is_named = key in _METADATA or key.endswith(("_id", "_at", "_url"))
     return is_named and not isinstance(value, bool) and len(str(value)) <= _MAX_METADATA

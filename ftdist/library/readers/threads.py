@@ -46,12 +46,15 @@ class _Post:
 def is_thread(value: Any) -> bool:
     """Whether messages have senders instead of roles; they may be grouped in inner lists."""
     messages = _flatten(value)
-    return bool(messages) and all(
-        isinstance(message, dict)
-        and not {str(key).casefold() for key in message} & {"role", "from"}
-        and _field(message, _SENDERS) is not None
-        and _field(message, _TEXTS) is not None
-        for message in messages
+    return (
+        bool(messages)
+        and all(
+            isinstance(message, dict)
+            and not {str(key).casefold() for key in message} & {"role", "from"}
+            and _field(message, _SENDERS) is not None
+            for message in messages
+        )
+        and any(_field(message, _TEXTS) is not None for message in messages)
     )
 
 
@@ -85,6 +88,8 @@ def thread_messages(value: Any, *, assistant: Collection[str], notes: list[Note]
             messages[-1]["content"] += f"\n{post.text}"
             unlearned[-1] = unlearned[-1] or post.unlearned
         else:
+            if role == "system":
+                notes.append(Note("message of the system taken as instruction", shown(post.text)))
             messages.append(Message(role=role, content=post.text))
             unlearned.append(post.unlearned)
     if not is_sorted:
@@ -140,7 +145,7 @@ def _post(message: Any, *, number: int, notes: list[Note]) -> _Post | None:
         sender=name,
         role=role,
         text=text_of(text, of=f"message {number} ({name})", notes=notes),
-        time=time,
+        time=None if is_empty(time) else time,
         unlearned=describe(members) if is_learned(members, where=where) is False else "",
     )
 
@@ -210,7 +215,7 @@ def _guess(posts: Sequence[_Post], *, unknown: Sequence[str], known: set[str]) -
     senders = f"has {len(unknown)} sender{'s'[: len(unknown) != 1]} ({', '.join(unknown)})"
     if "assistant" in known:
         raise BadRowError(
-            f"{senders} besides the assistant, and which of them ask is open", _REMEDY
+            f"{senders} besides the assistant, and it is not clear which of them ask", _REMEDY
         )
     if len(unknown) != 2:
         raise BadRowError(f"{senders}, and none is known as the assistant", _REMEDY)

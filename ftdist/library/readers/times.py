@@ -10,7 +10,16 @@ _DAY_S = 86_400.0
 _MILLISECONDS = 1e11
 """Numbers from here on count milliseconds since 1970; seconds would be in the year 5138."""
 
-_MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        ("jan ene", "feb fév", "mar mär mrz", "apr abr avr", "may mai", "jun juin", "jul juil",
+         "aug ago aoû", "sep", "oct okt", "nov", "dec dez dic déc"), start=1
+    )
+    for name in names.split()
+}  # fmt: skip
+"""First letters of the months in English, German, Spanish and French."""
+
 _CLOCK = (
     r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2}(?:[.,]\d+)?))?"
     r"(?:\s?(?P<half>[ap])\.?m\.?)?(?:\s?(?P<zone>z|utc|gmt|[+-]\d{2}:?\d{2}))?"
@@ -19,16 +28,16 @@ _DATES = {
     "dmy": r"(?P<day>\d{1,2})(?P<mark>[/.-])(?P<month>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
     "mdy": r"(?P<month>\d{1,2})(?P<mark>[/-])(?P<day>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})",
     "ymd": r"(?P<year>\d{4})(?P<mark>[/.-])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
-    "d name y": r"(?P<day>\d{1,2})(?:st|nd|rd|th|\.)?[ -](?P<name>[a-z]{3})[a-z]*\.?,?[ -]"
-    r"(?P<year>\d{4})",
-    "name d y": r"(?P<name>[a-z]{3})[a-z]*\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?,? (?P<year>\d{4})",
+    "d name y": r"(?P<day>\d{1,2})(?:st|nd|rd|th|\.)?[ -](?:de )?(?P<name>[^\W\d_]{3,12})"
+    r"\.?,?[ -](?:de )?(?P<year>\d{4})",
+    "name d y": r"(?P<name>[^\W\d_]{3,12})\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?,? (?P<year>\d{4})",
 }
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? )?"
 _WRITTEN = [
     *(re.compile(rf"{_WEEKDAY}{day}(?:(?:,? |t|,? at | - ){_CLOCK})?") for day in _DATES.values()),
     *(re.compile(rf"{_CLOCK},? {_WEEKDAY}{day}") for day in _DATES.values()),
     re.compile(
-        rf"{_WEEKDAY}(?P<name>[a-z]{{3}})[a-z]* (?P<day>\d{{1,2}}) {_CLOCK} (?P<year>\d{{4}})"
+        rf"{_WEEKDAY}(?P<name>[^\W\d_]{{3,12}}) (?P<day>\d{{1,2}}) {_CLOCK} (?P<year>\d{{4}})"
     ),
 ]
 _CLOCK_ALONE = re.compile(_CLOCK)
@@ -63,7 +72,7 @@ def _order(keys: Sequence[float]) -> list[int]:
 
 
 def _simple(text: str) -> str:
-    return " ".join(text.strip().strip("[]").lower().split())
+    return " ".join(text.strip().strip("[]").lower().split()).removesuffix(" uhr")
 
 
 def _parse_numbers(values: Sequence[Any]) -> list[float] | None:
@@ -124,10 +133,17 @@ def _written(form: re.Pattern[str], text: str) -> datetime:
     match = form.fullmatch(text)
     assert match
     parts = match.groupdict()
-    month = int(parts["month"]) if parts.get("month") else 1 + _MONTH_NAMES.index(parts["name"])
+    month = int(parts["month"]) if parts.get("month") else _month(parts["name"])
     year = int(parts["year"]) + (2000 if len(parts["year"]) == 2 else 0)
     day = datetime(year, month, int(parts["day"]), tzinfo=_zone(parts["zone"]))
     return day + timedelta(seconds=_seconds(parts) if parts["hour"] else 0)
+
+
+def _month(name: str) -> int:
+    month = _MONTHS.get(name[:4]) or _MONTHS.get(name[:3])
+    if month is None:
+        raise ValueError(name)
+    return month
 
 
 def _zone(zone: str | None) -> Any:

@@ -74,6 +74,8 @@ def text_of(value: Any, *, of: str, notes: list[Note]) -> str:
     Raises:
         BadRowError: it is something else.
     """
+    if isinstance(value, dict) and value.get("content_type", "text") == "text":
+        value = value.get("parts", value)
     if isinstance(value, list | tuple):
         value = _join([_part(part, of=of, notes=notes) for part in value])
     if isinstance(value, bytes):
@@ -126,6 +128,8 @@ def message_list(value: Any) -> list[dict[str, Any]] | None:
         value = _rows_of_columns(value)
     if not isinstance(value, list) or not value:
         return None
+    if len(value) == 1 and isinstance(value[0], list):
+        value = value[0] if all(isinstance(message, dict) for message in value[0]) else value
     messages = [_from_pairs(message) for message in value]
     return messages if all(isinstance(message, dict) for message in messages) else None
 
