@@ -108,11 +108,10 @@ def group_threads(rows: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
     others: list[tuple[int, Any]] = []
     for row, value in rows:
         key = value.get("thread") if isinstance(value, dict) else None
-        if isinstance(value, dict) and not isinstance(key, str | int | float):
-            reason = (
-                "has no thread" if key is None else f"has a thread of type {type(key).__name__}"
-            )
-            others.append((row, BadRowError(reason)))
+        if isinstance(value, dict) and is_empty(key):
+            others.append((row, BadRowError("has no thread")))
+        elif isinstance(value, dict) and not isinstance(key, str | int | float):
+            others.append((row, BadRowError(f"has a thread of type {type(key).__name__}")))
         elif isinstance(value, dict):
             message = {name: member for name, member in value.items() if name != "thread"}
             groups.setdefault(str(key), (row, []))[1].append(message)

@@ -1,7 +1,7 @@
 """Cleaning: words stay apart, scripts stay readable, what nobody sees goes."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftdist.library.cleaning.text import clean_row, clean_text
@@ -26,6 +26,7 @@ WORDS = st.lists(st.text("ab\u00e9\u0436\u05d0\u06a9\u0928\u30ab4", min_size=1),
 SEPARATORS = st.sampled_from([*LINE_ENDS, *BLANKS, *ESCAPES, " ", "\n", "\t"])
 
 
+@settings(deadline=None)
 @given(WORDS, st.data())
 def test_words_stay_apart_whatever_separates_them(words: list[str], data: st.DataObject) -> None:
     text = words[0] + "".join(data.draw(SEPARATORS) + word for word in words[1:])
