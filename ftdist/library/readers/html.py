@@ -12,9 +12,11 @@ from ftdist.library.readers.markup.blocks import has_words, line_text, read_bloc
 from ftdist.library.readers.markup.math import write_equations
 from ftdist.library.readers.markup.navigation import leave_out_navigation
 from ftdist.library.readers.markup.roles import name_by_role
+from ftdist.library.readers.markup.stylesheets import apply_style_sheets
 from ftdist.library.readers.markup.tree import Notes
 from ftdist.library.readers.markup.visibility import leave_out_unseen
 from ftdist.library.readers.markup.written import (
+    write_drawings,
     write_inputs,
     write_pictures,
     write_quotes,
@@ -48,9 +50,11 @@ def parse_html(
         fallback_title: of a page without a title and a heading above all others.
     """
     soup = BeautifulSoup(markup, "lxml")
-    page = line_text(soup.title) if soup.title else ""
+    own = next((tag for tag in soup("title") if not tag.find_parent("svg")), None)
+    page = "" if own is None else line_text(own)
     notes = Notes()
     name_by_role(soup)
+    apply_style_sheets(soup)
     for step in _STEPS:
         step(soup, notes)
     blocks = read_blocks(soup)
@@ -74,6 +78,7 @@ _STEPS: tuple[Callable[[BeautifulSoup, Notes], None], ...] = (
     leave_out_navigation,
     write_inputs,
     write_pictures,
+    write_drawings,
     write_quotes,
     write_raised,
 )

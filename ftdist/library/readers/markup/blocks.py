@@ -141,6 +141,8 @@ class _Walker:
 
     def _table(self, tag: Tag, *, depth: int) -> Iterator[Block]:
         if code := numbered_listing(tag):
+            for cell in tag.find_all(["td", "th"], colspan="2"):
+                yield from _one("paragraph", self.text(cell))
             yield from _one("code", code)
         elif is_layout(tag):
             yield from self.walk(tag, depth=depth)

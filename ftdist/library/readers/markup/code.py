@@ -9,6 +9,7 @@ from ftdist.library.readers.markup.tree import (
     BLOCKS,
     attribute,
     classes,
+    integer,
     is_alive,
     is_block,
     is_text,
@@ -49,6 +50,8 @@ def numbered_listing(table: Tag) -> str:
     lines = []
     for row in table.find_all("tr"):
         cells = row.find_all(["td", "th"], recursive=False)
+        if len(cells) == 1 and integer(cells[0], "colspan", 1) == 2:
+            continue  # the name of the file
         if len(cells) != 2 or not _is_numbers(cells[0]):
             return ""
         lines.append(cells[1])
@@ -65,8 +68,8 @@ def numbered_listing(table: Tag) -> str:
 
 
 def _first_cells(table: Tag) -> list[Tag]:
-    rows = (row.find(["td", "th"]) for row in table.find_all("tr"))
-    return [cell for cell in rows if isinstance(cell, Tag)]
+    rows = (row.find_all(["td", "th"], recursive=False) for row in table.find_all("tr"))
+    return [cells[0] for cells in rows if len(cells) == 2]
 
 
 def _is_numbers(cell: Tag) -> bool:

@@ -5,7 +5,7 @@ from string import ascii_lowercase
 
 from bs4 import Tag
 
-from ftdist.library.readers.markup.tree import attribute, integer
+from ftdist.library.readers.markup.tree import LISTS, attribute, integer
 
 MARKER = "data-marker"
 """An attribute of an item with its number as text, for readers that know it already."""
@@ -32,7 +32,7 @@ def item_marker(item: Tag) -> str:
     known = item.get(MARKER)
     if known is not None:
         return str(known)
-    parent = item.parent
+    parent = item.find_parent(LISTS)
     if parent is None or parent.name != "ol":
         return ""
     kind = _kind(item) or _kind(parent)
@@ -68,7 +68,7 @@ def _kind(tag: Tag) -> str:
 
 def _number(item: Tag, parent: Tag) -> int:
     """The number of an item: its own, or what follows from those before it."""
-    items = parent.find_all("li", recursive=False)
+    items = [each for each in parent.find_all("li") if each.find_parent(LISTS) is parent]
     is_reversed = parent.get("reversed") is not None
     number = integer(parent, "start", len(items) if is_reversed else 1)
     for each in items:

@@ -36,6 +36,7 @@ _LINK_MARKS = tuple("\u00b6\U0001f517\u21a9\u2191\u23ce\u21d1\u25b2\u21b5")
 _SKIP = re.compile(
     r"^(skip|jump|zum|aller|saltar|vai) (directly )?(to|au|a|al|inhalt|navigation)\b", re.IGNORECASE
 )
+_SENTENCE = re.compile(r"\w+\W+\w+\W+\w+[.!]$")
 _CONTROLS = ("input", "select", "textarea")
 _UNTYPED = ("hidden", "image", "submit", "button", "reset")
 _OPENS = ("aria-expanded", "aria-controls", "data-toggle", "data-bs-toggle", "data-target")
@@ -69,6 +70,10 @@ def leave_out_navigation(soup: BeautifulSoup, notes: Notes) -> None:
                 notes.remove(tag, rule)
     for button in alive(soup("button")):
         _place_button(button, notes)
+    for link in alive(soup("a")):
+        is_text = link.find_parent(_TEXT_PARENTS) is not None or _has_text_beside(link)
+        if _opens(link) and not is_text:
+            link.name = "summary"
 
 
 def _is_skip_link(tag: Tag) -> bool:
@@ -157,7 +162,10 @@ def _is_filled_in(form: Tag) -> bool:
     labels = form(["label", "button", "legend", "select", "textarea"])
     outer = [tag for tag in labels if not tag.find_parent(["label", "button", "select"])]
     words = len(spaced_text(form).split()) - sum(len(spaced_text(tag).split()) for tag in outer)
-    return words <= (6 if inputs else 0)
+    has_sentence = any(
+        _SENTENCE.search(spaced_text(tag)) for tag in form(["p", "li", "td", "dd", "div"])
+    )
+    return words <= (6 if inputs and not has_sentence else 0)
 
 
 def _place_button(button: Tag, notes: Notes) -> None:
@@ -166,19 +174,24 @@ def _place_button(button: Tag, notes: Notes) -> None:
     in_code = button.find_parent(["pre", "code"]) is not None
     if not in_code and (button.find_parent(_TEXT_PARENTS) or _has_text_beside(button)):
         button.name = "span"
-    elif not in_code and (
-        text.endswith("?") or any(button.get(name) is not None for name in _OPENS)
-    ):
+    elif not in_code and (text.endswith("?") or _opens(button)):
         button.name = "summary"
     else:
         notes.remove(button, "button left out")
+
+
+def _opens(tag: Tag) -> bool:
+    """Whether a click opens something on the page."""
+    return any(tag.get(name) is not None for name in _OPENS)
 
 
 def _has_text_beside(tag: Tag) -> bool:
     for node in tag.parent.children if tag.parent is not None else ():
         if is_text(node) and str(node).strip():
             return True
-        is_inline = isinstance(node, Tag) and node.name != "button" and not is_block(node)
+        is_inline = (
+            isinstance(node, Tag) and node.name not in ("button", tag.name) and not is_block(node)
+        )
         if (
             isinstance(node, Tag)
             and is_inline

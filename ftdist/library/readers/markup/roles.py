@@ -37,6 +37,8 @@ def name_by_role(soup: BeautifulSoup) -> None:
         elif tag.name in _PLAIN and role == "heading":
             level = attribute(tag, "aria-level")
             tag.name = f"h{level}" if level in ("1", "2", "3", "4", "5", "6") else "h2"
+    for cell in soup(["td", "th"]):
+        _put_in_row(soup, cell)
     for template in soup.find_all("template", attrs={"shadowrootmode": True}):
         template.unwrap()
     for heading in soup(list(HEADINGS)):
@@ -69,6 +71,20 @@ def _label_tabs(soup: BeautifulSoup) -> None:
         _put_above(soup, panel, spaced_text(tab))
     for tab, _ in labelled:
         tab.decompose()
+
+
+def _put_in_row(soup: BeautifulSoup, cell: Tag) -> None:
+    """Put cells that stand in no row in one, together with those after them."""
+    if cell.parent is None or cell.parent.name not in ("table", "thead", "tbody", "tfoot"):
+        return
+    row = soup.new_tag("tr")
+    following = [node for node in cell.next_siblings if isinstance(node, Tag)]
+    cell.insert_before(row)
+    row.append(cell)
+    for node in following:
+        if node.name not in ("td", "th"):
+            break
+        row.append(node)
 
 
 def _put_above(soup: BeautifulSoup, panel: Tag, text: str) -> None:

@@ -65,6 +65,21 @@ def write_pictures(soup: BeautifulSoup, notes: Notes) -> None:
         tag.replace_with(NavigableString(f" {text} " if text else ""))
 
 
+def write_drawings(soup: BeautifulSoup, notes: Notes) -> None:
+    """Drawings by their titles; a mark where they have words, or stand within a sentence."""
+    for tag in alive(soup("svg")):
+        title = tag.find("title", recursive=False)
+        name = spaced_text(title) if isinstance(title, Tag) else str(tag.get("aria-label") or "")
+        block = tag.find_parent(["p", "li", "td", "dd"])
+        is_control = tag.find_parent(["a", "button", "summary"]) is not None
+        in_sentence = block is not None and not is_control and preceding_text(tag).strip() != ""
+        has_words = tag.find("text") is not None
+        text = name or (PICTURE if has_words or in_sentence else "")
+        if not name:
+            notes.add("drawing left out", spaced_text(tag) or ("drawing" if text else ""))
+        tag.replace_with(NavigableString(f" {text} " if text else ""))
+
+
 def _is_decoration(tag: Tag) -> bool:
     is_tiny = any(_TINY.fullmatch(attribute(tag, name)) for name in ("width", "height"))
     return is_tiny or attribute(tag, "role") in ("presentation", "none")
@@ -119,7 +134,8 @@ def _is_note_link(tag: Tag) -> bool:
     in_script = tag.find_parent("sup") is not None or tag.find("sup") is not None
     names = [target.partition("#")[2], attribute(tag, "id"), *classes(tag)]
     is_named = any(map(_NOTE_REFERENCE.search, names))
-    return "#" in target and (in_script or (is_named and spaced_text(tag)[0] in "[(*\u2020"))
+    is_sign = spaced_text(tag)[0] in "*\u2020\u2021\u00a7"
+    return "#" in target and (in_script or (is_named and is_sign))
 
 
 def _is_numerator(tag: Tag) -> bool:

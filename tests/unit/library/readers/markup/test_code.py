@@ -35,6 +35,12 @@ def test_code_is_read_as_it_is_shown(markup: str) -> None:
     assert briefs(markup) == ["code: if x:\n    y()"]
 
 
+def test_the_name_of_a_file_stands_above_its_code() -> None:
+    name = "<tr><th colspan=2>a.py</th></tr>"
+    code = f"<tr><td>{NUMBERS}<td><pre>if x:\n    y()</pre>"
+    assert briefs(f"<table>{name}{code}</table>") == ["paragraph: a.py", "code: if x:\n    y()"]
+
+
 def test_empty_lines_stay() -> None:
     line = "<span class=line>{}</span>".format
     assert briefs(f"<pre>{line('a')}\n{line('')}\n{line('b')}</pre>") == ["code: a\n\nb"]

@@ -76,6 +76,7 @@ def test_what_is_filled_in_or_pressed_is_left_out(markup: str, rule: str) -> Non
         ("<dt><button>Pairing</button></dt>", "term: Pairing"),
         ("<details><summary><button>Why?</button></summary></details>", "term: Why?"),
         ("<div><button>How do I pair?</button></div>", "term: How do I pair?"),
+        ("<div><a data-toggle=collapse href='#c'>Why?</a></div>", "term: Why?"),
         ("<button aria-expanded=false>Pairing</button>", "paragraph: Pairing"),
     ],
 )

@@ -33,6 +33,7 @@ from tests.support.documents.blocks import briefs
             "<tr><td><th>Eco<th>Boost<tr><th>min<td>1<td>2<tr><th>max<td>3<td>4",
             ["table: #  | Eco | Boost // min | 1 | 2 // max | 3 | 4"],
         ),
+        ("<thead><th>A<th>B</thead><tr><td>1<td>2", ["table: # A | B // 1 | 2"]),
         ("<tr><th>Nm<td>5<tr><th>Oil<td>VG 32", ["table: Nm | 5 // Oil | VG 32"]),
         (
             "<tr><td><b>Part</b><td><b>Nm</b><tr><td>Plug<td>5",

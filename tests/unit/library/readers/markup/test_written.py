@@ -20,6 +20,8 @@ TEX = "<annotation encoding='application/x-tex'>\\sum_i^n</annotation>"
         ("2<sup><b>8</b></sup> m<sup>2</sup>", "2⁸ m²"),
         ("10<sup>\u22123</sup>", "10⁻³"),
         ("10<span style='vertical-align: super'>6</span>", "10⁶"),
+        ("10<sup>6</sup><style>.up{vertical-align: super}</style>, 2<b class=up>8</b>", "10⁶, 2⁸"),
+        ("as in <a href='#ref1'>[1]</a>", "as in [1]"),
         ("H<sub>2</sub>O, V<sub>in</sub>", "H₂O, V_(in)"),
         ("1<sup>1</sup>/<sub>2</sub> inch", "1 1/2 inch"),
         ("1<sup>1</sup>\u2044<sub>2</sub> inch", "1 1/2 inch"),
@@ -105,6 +107,27 @@ def test_what_is_not_read_leaves_a_mark_and_a_note() -> None:
     page = f"<p>Press <img src=key.png> at {math(SUM)}</p>"
     assert briefs(page) == ["paragraph: Press [picture] at [equation]"]
     assert [rule for rule, _ in notes(page)] == ["equation left out", "picture left out"]
+
+
+@pytest.mark.parametrize(
+    ("drawing", "text"),
+    [
+        ("<svg><title>Power</title></svg>", "Press Power twice"),
+        ("<svg aria-label=Power></svg>", "Press Power twice"),
+        ("<svg><path/></svg>", "Press [picture] twice"),
+        ("<a href=x>it<svg><path/></svg></a>", "Press it twice"),
+    ],
+)
+def test_a_drawing_in_a_sentence_is_read_by_its_title_or_leaves_a_mark(
+    drawing: str, text: str
+) -> None:
+    assert briefs(f"<p>Press {drawing} twice</p>") == [f"paragraph: {text}"]
+
+
+def test_a_drawing_with_words_leaves_a_mark() -> None:
+    page = "<p>Wiring:</p><svg><text>5 Nm</text></svg>"
+    assert briefs(page) == ["paragraph: Wiring:", "paragraph: [picture]"]
+    assert notes(page) == [("drawing left out", "5 Nm")]
 
 
 def test_pictures_are_read_by_their_alternative_text() -> None:
