@@ -1,11 +1,12 @@
 """`ftdist compare`: evaluate the base and the tuned model on the same questions."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Literal
 
 from ftdist_launch.attempts import step_to_export
-from ftdist_launch.local.supervisor import exported_step, write_eval_request
+from ftdist_launch.local.supervisor import exported_step
 from ftdist_launch.setup.preflight import raise_together
 from ftdist_launch.setup.resume import read_config
 from ftdist_launch.setup.run_setup import absolute_paths, output_problems
@@ -24,6 +25,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.evaluation.report.merge_sweep import print_merge_sweep
 from ftdist.evaluation.report.terminal import print_comparison
 from ftdist.evaluation.selection import check_alphas
+from ftdist.io.jsonl import write_whole
 from ftdist.observe.wandb.comparison_table import LOG_GENERATIONS_KEY
 from ftdist.rundir import RunDir
 
@@ -65,7 +67,7 @@ def evaluate(run: RunDir, overrides: Sequence[str], *, stage: EvalStage) -> int:
     _warn_of_outdated_export(run, config)
     supervisor = supervise(run, config)
     with supervisor.exclusive():
-        write_eval_request(run, _request(run, config, stage=stage), stage=stage)
+        _write_request(run, config, stage=stage)
         finished = supervisor.once(stage)
     if finished.exit_code:
         return report_stage(finished, run=run, verb=stage)
@@ -86,17 +88,20 @@ def _warn_of_outdated_export(run: RunDir, config: RunConfig) -> None:
         )
 
 
-def _request(run: RunDir, config: RunConfig, *, stage: EvalStage) -> dict[str, object]:
-    """Keys whose values differ from the run's config; read by the job and by `ftdist sync`."""
+def _write_request(run: RunDir, config: RunConfig, *, stage: EvalStage) -> None:
+    """Write the keys whose values differ from the run's, for the job and `ftdist sync`."""
     own, requested = asdict(read_config(run)), asdict(config)
-    changed_keys = {
+    fields = {
         f"{section}.{name}": value
         for section in ("eval", "merge")
         for name, value in requested[section].items()
         if value != own[section][name]
     }
-    shown = {LOG_GENERATIONS_KEY: config.tracking.log_generations} if stage == "compare" else {}
-    return changed_keys | shown
+    if stage == "compare":
+        fields[LOG_GENERATIONS_KEY] = config.tracking.log_generations
+    path = run.request(stage)
+    path.parent.mkdir(exist_ok=True)
+    write_whole(path, json.dumps(fields, indent=2) + "\n")
 
 
 def _submit(run: RunDir, config: RunConfig, *, stage: EvalStage) -> int:
@@ -107,7 +112,7 @@ def _submit(run: RunDir, config: RunConfig, *, stage: EvalStage) -> int:
         [*output_problems(run, stage=stage), *compare_problems(run, config, exported=not after)]
     )
     refuse_second_job(stage, run, queue=queue)
-    write_eval_request(run, _request(run, config, stage=stage), stage=stage)
+    _write_request(run, config, stage=stage)
     job = submit_stage(stage, run, config, after=after, queue=queue)
     behind = f", after job {', '.join(after)}" if after else ""
     does, place = ("compares", run.report) if stage == "compare" else ("merges", run.merge)

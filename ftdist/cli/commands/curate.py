@@ -39,10 +39,10 @@ def main(words: Sequence[str]) -> int:
         check = ["check"] if on_cluster else []
         answer = call_child("ftdist.library.main", [*check, str(path)])
     if on_cluster:
-        taken = submit_curation(config, queue=Queue())
+        job, log = submit_curation(config, queue=Queue())
         print_result(
-            f"Job {taken.job} makes {Path(config.library.root) / config.library.name}. "
-            f"Watch it: squeue -j {taken.job}; its words: {taken.log}"
+            f"Job {job} makes {Path(config.library.root) / config.library.name}. "
+            f"Watch it: squeue -j {job}; its words: {log}"
         )
     else:
         print_result(str(answer["card"]))

@@ -27,10 +27,10 @@ def main(words: Sequence[str]) -> int:
         return 0
     if is_sweep(words):
         raise ConfigError("`ftdist plan` takes one run, not a sweep.", remedy="leave out -m.")
-    planned = plan_run(compose(words, name=NAMELESS), new=False, log=log)
-    name = planned.config.run.name
-    print_plan(describe(planned.plan), title="Plan" if name == NAMELESS else f"Plan of run {name}")
-    for problem in disk_problems(run_dir(planned.config).root, needed_gib=planned.plan.disk_gib):
+    config, plan = plan_run(compose(words, name=NAMELESS), new=False, log=log)
+    name = config.run.name
+    print_plan(describe(plan), title="Plan" if name == NAMELESS else f"Plan of run {name}")
+    for problem in disk_problems(run_dir(config).root, needed_gib=plan.disk_gib):
         log(str(problem))
         return problem.exit_code
     return 0

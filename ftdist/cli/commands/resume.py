@@ -43,14 +43,14 @@ def main(arguments: Sequence[str]) -> int:
             return 0
     if on_cluster:
         return _submit(run, config, overrides)
-    planned = replan(run, config, log=log)
-    supervisor = supervise(run, planned.config, steps=steps)
+    config, plan = replan(run, config, log=log)
+    supervisor = supervise(run, config, steps=steps)
     with supervisor.exclusive():
         _record_overrides(run, overrides)
-        write_plan(run, config=planned.config, plan=planned.plan)
+        write_plan(run, config=config, plan=plan)
         if newest is None:
             log(f"Run {run.name} has no checkpoint yet: it starts from the beginning.")
-        finished = supervisor.train(planned.plan, requested_by="resume")
+        finished = supervisor.train(plan, requested_by="resume")
     return report_training(finished, run=run)
 
 
@@ -60,8 +60,7 @@ def _submit(run: RunDir, config: RunConfig, overrides: Sequence[str]) -> int:
     with run_lock(run):
         refuse_second_job("train", run, queue=queue)
         if run.plan.is_file():
-            planned = replan(run, config, log=log)
-            config, plan = planned.config, planned.plan
+            config, plan = replan(run, config, log=log)
         _record_overrides(run, overrides)
         jobs = submit_again(run, config, plan, queue=queue)
     print_result(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ftdist_launch.setup.run_setup import library_warnings
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.preflight import plan_summary
-from ftdist_launch.slurm.submit import SubmitRequest, check, dry_run, submit
+from ftdist_launch.slurm.submit import check, dry_run, submit
 
 from ftdist.cli.common import answer_hydra, log, print_plan, print_result
 from ftdist.config.compose import compose, is_sweep, sweep
@@ -30,24 +30,21 @@ def main(words: Sequence[str]) -> int:
 
 def _submit(runs: list[list[str]], *, name: str | None, dry: bool) -> int:
     queue = Queue()
-    requests = [
-        SubmitRequest(config=check(compose(words), queue=queue, log=log), overrides=tuple(words))
-        for words in runs
-    ]
-    for note in dict.fromkeys(note for each in requests for note in library_warnings(each.config)):
+    configs = [check(compose(words), queue=queue, log=log) for words in runs]
+    for note in dict.fromkeys(note for config in configs for note in library_warnings(config)):
         log(note)
     if dry:
-        for each in requests:
-            print_plan(plan_summary(each.config), title=f"Plan of run {each.config.run.name}")
-        sys.stdout.write(dry_run(requests[0].config) + "\n")
+        for config in configs:
+            print_plan(plan_summary(config), title=f"Plan of run {config.run.name}")
+        sys.stdout.write(dry_run(configs[0]) + "\n")
         log("Nothing was submitted.")
         return 0
-    submitted = submit(requests, sweep=name, queue=queue)
-    for run, job in zip(submitted.runs, submitted.train, strict=True):
+    submitted = submit(configs, overrides=runs, sweep=name, queue=queue)
+    for run, _, job in submitted:
         print_result(f"Run {run.name}: job {job}, in {run.root}.")
-    first = submitted.runs[0]
+    first = submitted[0][0].cli_name
     print_result(
-        f"Job {', '.join(submitted.prepare)} prepares the library first. "
-        f"Watch it: `ftdist status {first.cli_name}`, `ftdist logs {first.cli_name} -f`."
+        f"Job {', '.join(prepare for _, prepare, _ in submitted)} prepares the library first. "
+        f"Watch it: `ftdist status {first}`, `ftdist logs {first} -f`."
     )
     return 0

@@ -34,16 +34,15 @@ def train(overrides: Sequence[str]) -> int:
     Raises:
         FtdistError: the run cannot be started.
     """
-    planned = plan_run(compose(overrides), new=True, log=log)
-    plan = planned.plan
-    run = make_run_dir(planned.config, overrides=overrides, plan=plan)
+    config, plan = plan_run(compose(overrides), new=True, log=log)
+    run = make_run_dir(config, overrides=overrides, plan=plan)
     each = f", each answer {how_often}" if (how_often := describe_exposures(plan)) else ""
     log(
         f"Run {run.name}: {plan.steps} steps of {plan.global_sequences} sequences of "
         f"{plan.sequence_length} tokens on {plan.world_size} ranks; {plan.epochs:.2f} passes over "
         f"the library{each}. In {run.root}."
     )
-    supervisor = supervise(run, planned.config, steps=plan.steps)
+    supervisor = supervise(run, config, steps=plan.steps)
     with supervisor.exclusive():
         finished = supervisor.train(plan, requested_by="train")
     return report_training(finished, run=run)

@@ -1,9 +1,8 @@
 """Run attempts on this machine until the run is done or given up; and single-process stages."""
 
-import json
 import math
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any, Protocol
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
 from ftdist.errors import FtdistError
-from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
@@ -178,10 +176,3 @@ def _restart_message(finished: Finished, *, number: int) -> str:
     cause = "it stopped on request" if failure is None else failure.problem.rstrip(".")
     where = "from the start" if step is None else f"from step {step}"
     return f"Attempt {number} ended: {cause}. Starting attempt {number + 1} {where}."
-
-
-def write_eval_request(run: RunDir, fields: Mapping[str, object], *, stage: str) -> None:
-    """Write the settings of a comparison or merge."""
-    path = run.request(stage)
-    path.parent.mkdir(exist_ok=True)
-    write_whole(path, json.dumps(dict(fields), indent=2) + "\n")

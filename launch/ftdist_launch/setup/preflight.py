@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,14 @@ def raise_together(problems: list[FtdistError]) -> None:
     )
 
 
+def errors_of(check: Callable[[], object]) -> Iterator[FtdistError]:
+    """The error that a check raises, if it does."""
+    try:
+        check()
+    except FtdistError as error:
+        yield error
+
+
 def model_problems(folder: Path) -> Iterator[FtdistError]:
     """The reasons why a folder cannot be the base model."""
     if not folder.is_dir():
@@ -109,10 +117,7 @@ def model_problems(folder: Path) -> Iterator[FtdistError]:
             "or to a hub name such as owner/name.",
         )
         return
-    try:
-        read_model_info(folder)
-    except ModelError as error:
-        yield error
+    yield from errors_of(lambda: read_model_info(folder))
     yield from untrainable(folder)
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         yield ModelError(
@@ -193,11 +198,8 @@ def context_problems(config: RunConfig) -> Iterator[FtdistError]:
         model = read_model_info(Path(config.model.path))
     except ModelError:
         return  # model_problems reports it
-    for check in (check_context, check_parameters):
-        try:
-            check(config, model=model)
-        except ConfigError as error:
-            yield error
+    yield from errors_of(lambda: check_context(config, model=model))
+    yield from errors_of(lambda: check_parameters(config, model=model))
 
 
 def machine_problems(config: RunConfig, *, machine: Machine) -> Iterator[FtdistError]:

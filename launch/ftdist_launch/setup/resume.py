@@ -20,7 +20,6 @@ from ftdist_launch.setup.preflight import (
     raise_together,
 )
 from ftdist_launch.setup.run_setup import (
-    PlannedRun,
     compute_plan,
     executor_problems,
     prepare_library,
@@ -39,7 +38,7 @@ MAY_CHANGE = (
 """Keys and prefixes of keys that `ftdist resume` takes: they do not change what a run computes."""
 
 
-def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> PlannedRun:
+def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> tuple[RunConfig, Plan]:
     """The config and plan of a run that continues.
 
     Args:
@@ -72,7 +71,7 @@ def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> PlannedRun:
     CheckpointStore(run.checkpoints, keep=1).require_space(plan.checkpoint_gib)
     # The length of the run is fixed: a newer formula must not change it.
     plan = dataclasses.replace(plan, steps=before.steps, epochs=before.epochs, tokens=before.tokens)
-    return PlannedRun(config=config, plan=plan)
+    return config, plan
 
 
 def read_config(run: RunDir) -> RunConfig:

@@ -5,7 +5,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,21 +48,16 @@ NO_REPLAY_WARNING = (
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlannedRun:
-    """A checked config and its plan."""
-
-    config: RunConfig
-    plan: Plan
-
-
-def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> PlannedRun:
+def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> tuple[RunConfig, Plan]:
     """Check a run, prepare its library and compute its plan. Writes only to caches.
 
     Args:
         config: as composed.
         new: whether the run directory must not exist.
         log: for messages to the user.
+
+    Returns:
+        The config with absolute paths, and its plan.
 
     Raises:
         FtdistError: any problem that can be found before the run starts.
@@ -84,7 +79,7 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> PlannedRun:
     plan = compute_plan(config, library=library, device=_device(config, machine=machine))
     if new:
         raise_together(list(disk_problems(run_dir(config).root, needed_gib=plan.disk_gib)))
-    return PlannedRun(config=config, plan=plan)
+    return config, plan
 
 
 def compute_plan(

@@ -8,6 +8,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError
 from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.rundir import RunDir
+from ftdist_launch.setup.preflight import errors_of
 
 
 def export_problems(run: RunDir) -> Iterator[FtdistError]:
@@ -55,7 +56,4 @@ def compare_problems(
     if exported:
         yield from export_missing(run, verb="compare")
     yield from base_missing(run, config, remedy="put it back: the tuned model is compared with it.")
-    try:
-        read_eval_set(config.eval, library=Path(config.library.path))
-    except FtdistError as error:
-        yield error
+    yield from errors_of(lambda: read_eval_set(config.eval, library=Path(config.library.path)))

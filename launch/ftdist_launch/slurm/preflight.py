@@ -155,7 +155,7 @@ def time_problems(config: RunConfig) -> Iterator[FtdistError]:
             remedy=f"set cluster.signal_delay_s below {cluster.timeout_min * 60}.",
         )
     save_s = _save_s(config)
-    if save_s is not None and save_s > cluster.signal_delay_s:
+    if save_s > cluster.signal_delay_s:
         yield ConfigError(
             f"Saving a checkpoint takes about {save_s:.0f} s ({SAVE_GIB_PER_S} GiB per second and "
             f"node), but jobs are asked to save {cluster.signal_delay_s} s before their end.",
@@ -184,10 +184,10 @@ def plan_summary(config: RunConfig) -> list[tuple[str, str]]:
         "checkpoint_gib": "one checkpoint",
         "disk_gib": "disk",
     }
-    rows += [(label, f"about {terms[name]:.2f} GiB") for name, label in labels.items() if terms]
-    save_s = _save_s(config)
-    if save_s is not None:
-        rows.append(("time to save", f"about {save_s:.0f} s of {cluster.signal_delay_s} s"))
+    if terms:
+        rows += [(label, f"about {terms[name]:.2f} GiB") for name, label in labels.items()]
+        save = f"about {_save_s(config):.0f} s of {cluster.signal_delay_s} s"
+        rows.append(("time to save", save))
     return rows
 
 
@@ -205,11 +205,9 @@ def _chosen(partitions: list[Partition], wanted: str | None) -> list[Partition]:
     return [p for p in partitions if (p.is_default if wanted is None else p.name == wanted)]
 
 
-def _save_s(config: RunConfig) -> float | None:
-    checkpoint_gib = _terms(config).get("checkpoint_gib")
-    if checkpoint_gib is None:
-        return None
-    return checkpoint_gib / (SAVE_GIB_PER_S * config.cluster.nodes)
+def _save_s(config: RunConfig) -> float:
+    """Estimated seconds to save a checkpoint; 0 if the model cannot be read."""
+    return _terms(config).get("checkpoint_gib", 0.0) / (SAVE_GIB_PER_S * config.cluster.nodes)
 
 
 def _terms(config: RunConfig) -> dict[str, float]:

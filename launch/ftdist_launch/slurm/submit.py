@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
@@ -22,24 +21,6 @@ from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.preflight import cluster_problems, with_resources
 from ftdist_launch.slurm.run_jobs import queued_jobs
 from ftdist_launch.slurm.sbatch import JobRequest, Stage, executor_of, gpus_of, script
-
-
-@dataclass(frozen=True, kw_only=True)
-class SubmitRequest:
-    """A run to submit: its checked config, and the overrides as typed."""
-
-    config: RunConfig
-    overrides: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SubmittedRuns:
-    """Runs and their jobs that SLURM has accepted."""
-
-    runs: tuple[RunDir, ...]
-    prepare: tuple[str, ...]
-    train: tuple[str, ...]
-    """The training job of each run."""
 
 
 def check(config: RunConfig, *, queue: Queue, log: LogFn) -> RunConfig:
@@ -63,41 +44,50 @@ def check(config: RunConfig, *, queue: Queue, log: LogFn) -> RunConfig:
     return config
 
 
-def submit(requests: Sequence[SubmitRequest], *, sweep: str | None, queue: Queue) -> SubmittedRuns:
+def submit(
+    configs: Sequence[RunConfig],
+    *,
+    overrides: Sequence[Sequence[str]],
+    sweep: str | None,
+    queue: Queue,
+) -> list[tuple[RunDir, str, str]]:
     """Make run directories and submit their jobs: preparation first, then training.
 
     Args:
-        requests: one run, or those of a sweep, which become one array.
+        configs: checked, of one run or of the runs of a sweep, which become one array.
+        overrides: of each run, as typed.
         sweep: name of the sweep.
         queue: of the cluster.
+
+    Returns:
+        Each run with its preparation job and its training job.
 
     Raises:
         FtdistError: SLURM rejected a job, or the disk is full; jobs submitted so far are cancelled.
     """
-    config = requests[0].config
-    if any(each.config.cluster != config.cluster for each in requests):
+    config = configs[0]
+    if any(each.cluster != config.cluster for each in configs):
         raise ConfigError(
             "The runs of a sweep are one job array and cannot differ in keys of cluster.",
             remedy="sweep other keys, or submit the runs one by one.",
         )
     runs: tuple[RunDir, ...] = ()
-    prepared: list[str] = []
+    prepare: tuple[str, ...] = ()
     with private_umask(private=config.run.private):
         try:
-            for each in requests:
-                runs = (*runs, make_run_dir(each.config, overrides=each.overrides))
+            for each, words in zip(configs, overrides, strict=True):
+                runs = (*runs, make_run_dir(each, overrides=words))
                 record_request(runs[-1], by="submit", code=take_snapshot(runs[-1]))
             # Each task of an array depends on its own preparation only.
-            prepared = _submit("prepare", config, runs=runs, sweep=sweep)
-            after = tuple(prepared)
-            train = _submit("train", config, runs=runs, after=after, sweep=sweep)
+            prepare = _submit("prepare", config, runs=runs, sweep=sweep)
+            train = _submit("train", config, runs=runs, after=prepare, sweep=sweep)
         except BaseException:
             with suppress(SlurmError):
-                queue.cancel(prepared)
+                queue.cancel(prepare)
             for run in runs:  # no job has run in them; this frees their names
                 shutil.rmtree(run.root, ignore_errors=True)
             raise
-    return SubmittedRuns(runs=runs, prepare=tuple(prepared), train=tuple(train))
+    return list(zip(runs, prepare, train, strict=True))
 
 
 def submit_again(run: RunDir, config: RunConfig, plan: Plan | None, *, queue: Queue) -> list[str]:
@@ -126,7 +116,7 @@ def submit_again(run: RunDir, config: RunConfig, plan: Plan | None, *, queue: Qu
         try:
             if plan is None:
                 write_whole(run.config, dump_config(config))
-                after = tuple(_submit("prepare", config, runs=(run,)))
+                after = _submit("prepare", config, runs=(run,))
             else:
                 write_plan(run, config=config, plan=plan)
             return [*after, *_submit("train", config, runs=(run,), after=after)]
@@ -191,7 +181,7 @@ def _submit(
     runs: tuple[RunDir, ...],
     after: tuple[str, ...] = (),
     sweep: str | None = None,
-) -> list[str]:
+) -> tuple[str, ...]:
     """Submit one job or array, and record it in each of its runs."""
     request = _request(stage, config, runs=runs, after=after, sweep=sweep)
     numbers = submit_request(request)
@@ -209,7 +199,7 @@ def _submit(
     return numbers
 
 
-def submit_request(request: JobRequest) -> list[str]:
+def submit_request(request: JobRequest) -> tuple[str, ...]:
     """Submit one job or array, whose ranks call the entry point of its stage.
 
     Returns:
@@ -235,4 +225,4 @@ def submit_request(request: JobRequest) -> list[str]:
             f"SLURM rejected the job: {' '.join(str(error).split())[-500:]}",
             remedy="fix what it names, then submit again; the job is not in the queue.",
         ) from error
-    return [str(job.job_id) for job in submitted]
+    return tuple(str(job.job_id) for job in submitted)

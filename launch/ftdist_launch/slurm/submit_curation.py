@@ -9,7 +9,6 @@ The job belongs to no run. If SLURM requeues it, it continues from its cache.
 
 import dataclasses
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from ftdist.config.schema.curate import CurateConfig
@@ -24,16 +23,11 @@ from ftdist_launch.slurm.sbatch import CURATION, JobRequest, gpus_of, script
 from ftdist_launch.slurm.submit import submit_request
 
 
-@dataclass(frozen=True, kw_only=True)
-class SubmittedCuration:
-    """A curation in SLURM's queue."""
-
-    job: str
-    log: Path
-
-
-def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
+def submit_curation(config: CurateConfig, *, queue: Queue) -> tuple[str, Path]:
     """Submit a curation to SLURM.
+
+    Returns:
+        The job number, and the log that the job will write.
 
     Raises:
         ConfigError: this machine has no SLURM, or another job already curates this library.
@@ -63,4 +57,4 @@ def submit_curation(config: CurateConfig, *, queue: Queue) -> SubmittedCuration:
         write_whole(work.root / CURATION, json.dumps(dataclasses.asdict(config)))
         (job,) = submit_request(request)
     work.append_event("job_submitted", stage="curate", job=job)
-    return SubmittedCuration(job=job, log=request.folder / f"{job}_0_log.out")
+    return job, request.folder / f"{job}_0_log.out"

@@ -11,7 +11,7 @@ from ftdist_launch.slurm.batch_hooks import main
 from ftdist_launch.slurm.cancel import cancel
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.run_jobs import refuse_queued, refuse_second_job
-from ftdist_launch.slurm.submit import SubmitRequest, submit
+from ftdist_launch.slurm.submit import submit
 
 from ftdist.config.saved_config import dump_config
 from ftdist.errors import ConfigError
@@ -124,13 +124,13 @@ def test_a_rejected_submission_leaves_existing_files_alone(
         config, run=dataclasses.replace(config.run, root=str(tmp_path / "runs"))
     )
     with pytest.raises(SlurmError, match="job submit limit"):
-        submit([SubmitRequest(config=config, overrides=())], sweep=None, queue=Queue())
+        submit([config], overrides=[[]], sweep=None, queue=Queue())
     assert not (tmp_path / "runs" / "r").exists()
 
     (tmp_path / "runs" / "r").mkdir()
     (tmp_path / "runs" / "r" / "notes.txt").write_text("mine")
     with pytest.raises(ConfigError, match="Run r already exists in"):
-        submit([SubmitRequest(config=config, overrides=())], sweep=None, queue=Queue())
+        submit([config], overrides=[[]], sweep=None, queue=Queue())
     assert (tmp_path / "runs" / "r" / "notes.txt").read_text() == "mine"
 
 

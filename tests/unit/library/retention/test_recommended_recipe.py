@@ -14,6 +14,7 @@ from ftdist.config.compose import compose, compose_curation, run_hydra_flags
 from ftdist.config.keys import CURATE
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
+from ftdist.plan.plan import Plan
 from ftdist.prepare.mixture import kl_source_names
 from tests.support.runs.fake_runs import plan_of, some_config
 
@@ -164,12 +165,10 @@ def test_a_plan_needs_no_name(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    from ftdist_launch import run_setup
+    def planned(config: RunConfig, **_: Any) -> tuple[RunConfig, Plan]:
+        return config, plan_of(some_config(), ranks=1)
 
-    def planned(config: RunConfig, **_: Any) -> run_setup.PlannedRun:
-        return run_setup.PlannedRun(config=config, plan=plan_of(some_config(), ranks=1))
-
-    monkeypatch.setattr(run_setup, "plan_run", planned)
+    monkeypatch.setattr(plan_command, "plan_run", planned)
     assert plan_command.main([*words, f"run.root={tmp_path}"]) == 0
     assert capsys.readouterr().out.strip().partition("\n")[0].strip() == title.strip()
 
@@ -220,7 +219,7 @@ def test_only_a_library_without_retention_sources_gets_a_note(tmp_path: Path) ->
 def test_train_and_plan_print_the_note_once(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from ftdist_launch import run_setup
+    from ftdist_launch.setup import run_setup
 
     plan = plan_of(some_config(), ranks=1)
     monkeypatch.setattr(run_setup, "check_run", lambda *_, **__: None)
@@ -237,11 +236,9 @@ def test_train_and_plan_print_the_note_once(
 def test_a_submitted_sweep_prints_the_note_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ftdist_launch.slurm import submit
-
-    monkeypatch.setattr(submit, "check", lambda config, **_: config)
-    monkeypatch.setattr(submit, "dry_run", lambda _: "the script")
-    monkeypatch.setattr(submit_command, "_print_plan", lambda _: None)
+    monkeypatch.setattr(submit_command, "check", lambda config, **_: config)
+    monkeypatch.setattr(submit_command, "dry_run", lambda _: "the script")
+    monkeypatch.setattr(submit_command, "print_plan", lambda _, **__: None)
     words = [*PLACES, "run.name=r", "cluster=slurm", "batch.tokens=32768"]
     assert submit_command.main(["--dry-run", "-m", *words, "run.seed=1,2"]) == 0
     assert capsys.readouterr().err.splitlines() == [NO_REPLAY_WARNING, "Nothing was submitted."]
