@@ -3,14 +3,31 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-_FONTS = "/F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> " \
-         "/F2 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica-Bold >>"  # fmt: skip
+_FONTS = " ".join(
+    f"/F{number} << /Type /Font /Subtype /Type1 /BaseFont /{name} /Encoding /WinAnsiEncoding >>"
+    for number, name in enumerate(("Helvetica", "Helvetica-Bold", "Courier"), start=1)
+)
 
 
-def text(x: float, y: float, said: str, *, bold: bool = False) -> str:
-    """Text of 10 points with its base line at `y`."""
+def text(
+    x: float, y: float, said: str, *, bold: bool = False, mono: bool = False, size: float = 10
+) -> str:
+    """Text with its base line at `y`."""
     said = said.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
-    return f"BT /F{2 if bold else 1} 10 Tf {x} {y} Td ({said}) Tj ET"
+    font = 3 if mono else 2 if bold else 1
+    return f"BT /F{font} {size} Tf {x} {y} Td ({said}) Tj ET"
+
+
+def sideways(x: float, y: float, said: str, *, size: float = 10) -> str:
+    """Text that runs upwards from a point."""
+    return f"BT /F1 {size} Tf 0 1 -1 0 {x} {y} Tm ({said}) Tj ET"
+
+
+def lines(
+    x: float, y: float, texts: Sequence[str], *, size: float = 10, step: float = 12
+) -> list[str]:
+    """Lines of text below each other, the first at `y`."""
+    return [text(x, y - step * i, each, size=size) for i, each in enumerate(texts)]
 
 
 def line(left: float, bottom: float, right: float, top: float) -> str:
@@ -47,5 +64,5 @@ def draw(path: Path, pages: Sequence[Sequence[str]]) -> Path:
         f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}"
         f"trailer << /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(written)}\n%%EOF\n"
     )
-    path.write_bytes(written.encode("ascii"))
+    path.write_bytes(written.encode("cp1252"))
     return path

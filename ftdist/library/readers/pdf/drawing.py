@@ -1,88 +1,222 @@
-"""What pdfium knows of a page: straight lines that are drawn, words with their boxes, fonts."""
+"""What pdfium knows of a page: words with position and font, straight lines, pictures."""
 
 import ctypes
+import math
 import re
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pypdfium2.raw as pdfium
 
 from ftdist.library.readers.pdf.ruled_tables import NEAR, RuledLine
+from ftdist.library.readers.pdf.words import Word
 
 _MONOSPACED = re.compile(r"mono|courier|consola|typewriter|cmtt|txtt|menlo|ttf?\d*$", re.IGNORECASE)
 _BOLD_WEIGHT = 600
+_MIN_LETTERS = 6
+"""Different letters that show whether a font is monospaced."""
+
+_MAX_GAP = 0.5
+"""Gap within a word, in font sizes; pdfium writes no space between text of two columns."""
+
+_HYPHENS = dict.fromkeys("\x02\ufffe\u2010\u2011", "-")
+"""pdfium replaces the hyphen at the end of a line by a control character."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 
 Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+"""Left, bottom, right, top, in points."""
 
 
 @dataclass(frozen=True)
-class Font:
-    """The font of a character."""
+class Turn:
+    """Quarter turns that make text horizontal; coordinates then start at the lower left corner."""
 
+    quarters: int
+    area: Box
+    """The visible part of the page, before turning."""
+
+    @property
+    def size(self) -> Point:
+        """Width and height after turning."""
+        width, height = self.area[2] - self.area[0], self.area[3] - self.area[1]
+        return (height, width) if self.quarters % 2 else (width, height)
+
+    def point(self, x: float, y: float) -> Point:
+        """A point after turning."""
+        left, bottom, right, top = self.area
+        match self.quarters:
+            case 1:
+                return y - bottom, right - x
+            case 2:
+                return right - x, top - y
+            case 3:
+                return top - y, x - left
+        return x - left, y - bottom
+
+    def box(self, box: Box) -> Box:
+        """A rectangle after turning."""
+        xs, ys = zip(self.point(*box[:2]), self.point(*box[2:]), strict=True)
+        return min(xs), min(ys), max(xs), max(ys)
+
+
+@dataclass(frozen=True)
+class _Font:
+    name: str
     size: float
+    quarters: int
     is_mono: bool
     is_bold: bool
+    origin: Point
 
 
-@dataclass(frozen=True)
-class Word:
-    """Indices of its characters in the page's text, and where it is on the page."""
-
-    chars: Sequence[int]
-    middle: Point
-    """Of the first character."""
-
-    box: tuple[float, float, float, float]
-    """Left, bottom, right, top."""
+_Char = tuple[str, Box, _Font]
 
 
-def read_font(textpage: Any, index: int) -> Font:
+def read_words(page: Any, textpage: Any) -> list[tuple[Turn, list[Word]]]:
+    """The words of a page by the direction in which they run, the commonest direction first."""
+    area: Box = page.get_cropbox(fallback_ok=True)
+    read = list(_split_words(textpage))
+    monospaced = _monospaced_fonts(char for _, chars in read for char in chars)
+    words: dict[int, list[Word]] = {}
+    for number, (is_glued, chars) in enumerate(read):
+        font = chars[0][2]
+        turn = Turn(font.quarters, area)
+        lefts, bottoms, rights, tops = zip(*(box for _, box, _ in chars), strict=True)
+        left, _, right, _ = turn.box((min(lefts), min(bottoms), max(rights), max(tops)))
+        word = Word(
+            text=_CONTROL.sub("", "".join(char for char, _, _ in chars)),
+            left=left,
+            right=right,
+            baseline=turn.point(*font.origin)[1],
+            size=font.size,
+            is_mono=font.is_mono or font.name in monospaced,
+            is_bold=font.is_bold,
+            number=number,
+            is_glued=is_glued,
+        )
+        width, height = turn.size
+        is_visible = word.right > 0 and word.left < width and 0 < word.baseline < height
+        if word.text and is_visible:
+            words.setdefault(font.quarters, []).append(word)
+    length = {quarters: sum(len(word.text) for word in each) for quarters, each in words.items()}
+    return [(Turn(each, area), words[each]) for each in sorted(length, key=length.__getitem__)][
+        ::-1
+    ]
+
+
+def _monospaced_fonts(chars: Iterable[_Char]) -> set[str]:
+    """Names of fonts whose letters are all equally wide."""
+    widths: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for char, box, font in chars:
+        if "a" <= char <= "z":
+            axis = font.quarters % 2
+            widths[font.name][char] = (box[axis + 2] - box[axis]) / font.size
+    return {
+        name
+        for name, each in widths.items()
+        if len(each) >= _MIN_LETTERS and max(each.values()) - min(each.values()) < 0.02
+    }
+
+
+def _split_words(textpage: Any) -> Iterator[tuple[bool, list[_Char]]]:
+    """Characters of each word, in the order of the content; whether no space precedes it."""
+    word: list[_Char] = []
+    is_glued = False
+    for char in _read_chars(textpage):
+        if char is None:
+            if word:
+                yield is_glued, word
+            word, is_glued = [], False
+        elif word and _is_apart(word[-1], char):
+            yield is_glued, word
+            word, is_glued = [char], True
+        else:
+            word.append(char)
+    if word:
+        yield is_glued, word
+
+
+def _is_apart(last: _Char, char: _Char) -> bool:
+    """Whether two characters in a row are on other lines, or a step back or a gap is between.
+
+    A table's word is in the cell in which it starts: one that is too long for its cell crosses the
+    border, and may overlap the next cell's text.
+    """
+    (_, before, font), (text, after, other) = last, char
+    if font is not other:
+        across = 0 if font.quarters % 2 else 1
+        shift = abs(font.origin[across] - other.origin[across])
+        if font.quarters != other.quarters or shift > 0.08 * max(font.size, other.size):
+            return True
+    axis = font.quarters % 2
+    low, high, start, end = before[axis], before[axis + 2], after[axis], after[axis + 2]
+    if font.quarters > 1:
+        low, high, start, end = -high, -low, -end, -start
+    if unicodedata.bidirectional(text) in ("R", "AL"):
+        return max(start - high, low - end) > _MAX_GAP * font.size
+    return start < low - NEAR or start - high > _MAX_GAP * font.size
+
+
+def _read_chars(textpage: Any) -> Iterator[_Char | None]:
+    """The characters of a page; None for whitespace."""
+    text: str = textpage.get_text_range()
+    count = textpage.count_chars()
+    if len(text) != count:  # characters outside the BMP: indices would be off
+        text = "".join(chr(pdfium.FPDFText_GetUnicode(textpage, i)) for i in range(count))
+    rect, font = pdfium.FS_RECTF(), None
+    last_edges: tuple[float, ...] = ()
+    for i, char in enumerate(text):
+        if char.isspace():
+            yield None
+            continue
+        pdfium.FPDFText_GetLooseCharBox(textpage, i, rect)
+        box = (rect.left, rect.bottom, rect.right, rect.top)
+        across = (1, 3) if font is None or font.quarters % 2 == 0 else (0, 2)
+        edges = tuple(round(box[edge], 1) for edge in across)
+        if font is None or edges != last_edges:
+            font = _read_font(textpage, i)
+        last_edges = edges
+        yield _HYPHENS.get(char, char), box, font
+
+
+def _read_font(textpage: Any, index: int) -> _Font:
     """The font of the character at an index of the page's text."""
     buffer, flags = ctypes.create_string_buffer(128), ctypes.c_int()
     pdfium.FPDFText_GetFontInfo(textpage, index, buffer, 128, flags)
     name = buffer.value.decode("utf-8", errors="replace")
     weight = pdfium.FPDFText_GetFontWeight(textpage, index)
-    return Font(
-        size=pdfium.FPDFText_GetFontSize(textpage, index),
+    matrix, x, y = pdfium.FS_MATRIX(), ctypes.c_double(), ctypes.c_double()
+    pdfium.FPDFText_GetMatrix(textpage, index, matrix)
+    pdfium.FPDFText_GetCharOrigin(textpage, index, x, y)
+    scale = math.hypot(matrix.c, matrix.d) or 1.0
+    return _Font(
+        name=name,
+        size=round(pdfium.FPDFText_GetFontSize(textpage, index) * scale, 1),
+        quarters=round(math.atan2(matrix.b, matrix.a) / (math.pi / 2)) % 4,
         is_mono=bool(flags.value & 1) or _MONOSPACED.search(name) is not None,
         is_bold=weight >= _BOLD_WEIGHT or "bold" in name.lower(),
+        origin=(x.value, y.value),
     )
 
 
-def read_words(textpage: Any, text: str) -> list[Word]:
-    """The words of a page."""
-    inked = [i for i, char in enumerate(text) if not char.isspace()]
-    boxes = np.array([textpage.get_charbox(i) for i in inked]).reshape(-1, 4)
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    lows, highs = boxes[:, :2], boxes[:, 2:]
-    return [
-        Word(
-            inked[start:end],
-            middle=tuple(middles[start].tolist()),
-            box=(*lows[start:end].min(axis=0).tolist(), *highs[start:end].max(axis=0).tolist()),
-        )
-        for start, end in pairwise([*_word_starts(np.array(inked), boxes), len(inked)])
-    ]
+def read_pictures(page: Any, turn: Turn) -> list[Box]:
+    """Rectangles of the pictures on a page, those behind its text left out."""
+    width, height = turn.size
+    boxes = []
+    for image in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=4):
+        box = turn.box(image.get_bounds())
+        if (box[2] - box[0]) * (box[3] - box[1]) < 0.5 * width * height:
+            boxes.append(box)
+    return boxes
 
 
-def _word_starts(indices: npt.NDArray[np.int64], boxes: npt.NDArray[np.float64]) -> list[int]:
-    """Where words start among characters: after whitespace, a step back, or on another line.
-
-    A table's word is in the cell in which it starts: one that is too long for its cell crosses the
-    border, and may overlap the next cell's text.
-    """
-    is_first = np.ones(len(indices), dtype=np.bool_)
-    back = boxes[1:, 0] < boxes[:-1, 0] - NEAR
-    other_line = (boxes[1:, 1] > boxes[:-1, 3]) | (boxes[1:, 3] < boxes[:-1, 1])
-    is_first[1:] = (np.diff(indices) > 1) | back | other_line
-    return np.flatnonzero(is_first).tolist()
-
-
-def read_rules(page: Any) -> Iterator[RuledLine]:
+def read_rules(page: Any, turn: Turn) -> Iterator[RuledLine]:
     """The straight lines that are drawn on a page, edges of rectangles included."""
     for shape in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_PATH], max_depth=4):
         fill, stroke = ctypes.c_int(), ctypes.c_int()
@@ -92,7 +226,7 @@ def read_rules(page: Any) -> Iterator[RuledLine]:
         matrix, form = shape.get_matrix(), shape.container
         while form is not None:
             matrix, form = matrix.multiply(form.get_matrix()), form.container
-        lines = list(_segments(shape, matrix))
+        lines = [(turn.point(*a), turn.point(*b)) for a, b in _segments(shape, matrix)]
         points = np.array(lines).reshape(-1, 2)
         is_edge = bool(lines) and float(np.ptp(points, axis=0).min()) > NEAR
         yield from filter(None, (RuledLine.from_points(*ends, is_edge=is_edge) for ends in lines))

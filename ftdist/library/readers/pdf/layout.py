@@ -1,46 +1,28 @@
-"""Page layout: lines of printed pages into headings, paragraphs, items and code; pure functions."""
+"""Lines of pages, in reading order, into headings, paragraphs, items, code; pure functions."""
 
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from itertools import pairwise
 
+from ftdist.library.readers.pdf.hyphens import HYPHENS, Vocabulary, join_lines
+from ftdist.library.readers.pdf.lists import Mark, find_marks
+from ftdist.library.readers.pdf.words import TextLine
 from ftdist.library.schema import Block
 
-_MARGIN = 0.09
-"""Share of a page's height, at the top and the bottom, for headers and footers."""
-
-_LEADERS = re.compile(r"(\.\s*){4,}\s*\w{0,6}$|\s\d{1,4}$")
-_BULLET = re.compile(
-    r"^(?:[\u2022\u2023\u25aa\u25ab\u25cf\u25cb\u25e6\u2043\u2219*\u2013-]|\(?\d{1,2}[.)])\s+\S"
-)
-_MARK = re.compile(r"^(?:[\u2022\u2023\u25aa\u25ab\u25cf\u25cb\u25e6\u2043\u2219*\u2013-])\s+")
 _NUMBERED = re.compile(r"^((?:\d{1,2}\.)*\d{1,2}|[A-Z]|[A-Z]\.\d{1,2}(?:\.\d{1,2})*)\.?\s+\S")
-_LARGER = 1.12
+_NUMBERED_PREFIX = re.compile(r"^(?:Chapter|Appendix)?\s*(?:[A-Z]|\d{1,2})(?:\.\d{1,2})*\.?\s+")
+LARGER = 1.12
 """Smallest ratio of a heading's font size to the body's."""
 
 _MAX_HEADING = 120
-SOFT_HYPHEN = "\ufffe"
-"""Marks where a word was hyphenated at the end of a line."""
+_MAX_HEADING_LINES = 4
+_SENTENCE_END = re.compile(r"[.:?!\u3002\uff1f\uff01\u061f][\"'\u201d\u2019)\]]*$")
+_PITCH = 1.2
+"""Usual distance of baselines, in font sizes, where the document does not show its own."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class TextLine:
-    """A line of a page, or a table; coordinates in points, from the page's lower left corner."""
-
-    text: str
-    page: int
-    left: float
-    bottom: float
-    top: float
-    page_height: float
-    size: float
-    is_mono: bool
-    is_bold: bool
-    """Of a table: whether only its first row is bold, which names the columns."""
-
-    rows: tuple[tuple[str, ...], ...] = ()
-    """The cells of a table; `text` is then their text."""
+_MAX_CODE_PITCH = 2.8
+"""Distance up to which a gap between lines of code is blank lines."""
 
 
 def normalize_title(text: str) -> str:
@@ -48,39 +30,12 @@ def normalize_title(text: str) -> str:
     return "".join(filter(str.isalnum, text.casefold()))
 
 
-def drop_headers_and_footers(
-    pages: Sequence[Sequence[TextLine]],
-) -> tuple[list[list[TextLine]], int]:
-    """Pages without lines repeated in the margins of many pages, and how many lines were dropped.
-
-    Numbers count as equal, since page numbers increase. Left and right pages may differ: many means
-    a third of the pages, and at least three.
-    """
-    counts = Counter(key for page in pages for key in {_margin_key(line) for line in page} if key)
-    many = max(3, len(pages) / 3)
-    repeated = {key for key, count in counts.items() if count >= many}
-    left = [[line for line in page if _margin_key(line) not in repeated] for page in pages]
-    return left, sum(map(len, pages)) - sum(map(len, left))
-
-
-def _margin_key(line: TextLine) -> str:
-    """The text of a line in the margin, without numbers; "" for any other line."""
-    if _MARGIN * line.page_height < line.bottom and line.top < (1 - _MARGIN) * line.page_height:
-        return ""
-    return re.sub(r"\d+|\b[ivxl]+\b", "#", " ".join(line.text.split())) or "#"
-
-
-def drop_contents(pages: Sequence[Sequence[TextLine]]) -> tuple[list[list[TextLine]], int]:
-    """Pages without tables of contents, and how many pages were dropped."""
-    left: list[list[TextLine]] = []
-    num_dropped = 0
-    for page in pages:
-        listed = sum(_LEADERS.search(line.text) is not None for line in page)
-        dotted = sum(re.search(r"(\.\s*){4,}", line.text) is not None for line in page)
-        is_contents = len(page) >= 8 and listed > 0.6 * len(page) and dotted > 0.3 * len(page)
-        num_dropped += is_contents
-        left.append([] if is_contents else list(page))
-    return left, num_dropped
+def find_body_size(lines: Sequence[TextLine]) -> float:
+    """The commonest font size, by characters."""
+    body = Counter[float]()
+    for line in lines:
+        body[line.size] += len(line.text)
+    return body.most_common(1)[0][0] if body else 0.0
 
 
 def build_blocks(
@@ -92,159 +47,225 @@ def build_blocks(
         lines: of all pages, in reading order.
         outline: (page, normalised title) to level, from the bookmarks; may be empty.
     """
-    if not lines:
-        return []
-    body = Counter[float]()
-    for line in lines:
-        body[line.size] += 0 if line.rows else len(line.text)
-    size = body.most_common(1)[0][0]
-    levels = _levels([line for line in lines if not line.rows], size=size)
-    text = " ".join(line.text for line in lines if SOFT_HYPHEN not in line.text)
-    words = Counter(re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", text.casefold()))
-    blocks: list[Block] = []
-    waiting: list[TextLine] = []
-
-    def flush() -> None:
-        if waiting:
-            blocks.append(_block(waiting, words=words))
-            waiting.clear()
-
-    i = 0
-    while i < len(lines):
-        line, (level, taken) = lines[i], _bookmarked(lines, i, outline=outline, size=size)
-        level = level or _heading_level(line, levels=levels)
-        if line.rows:
-            flush()
-            blocks.append(_table(line, blocks[-1] if blocks else None, words=words))
-            taken = 1
-        elif level:
-            flush()
-            _add_heading(blocks, lines[i : i + taken], level, is_marked=taken > 1)
-        else:
-            if waiting and not _continues(waiting, line):
-                flush()
-            waiting.append(line)
-        i += taken
-    flush()
-    return blocks
+    return _Builder(lines, outline=outline).build()
 
 
-def _levels(lines: Sequence[TextLine], *, size: float) -> dict[float, int]:
-    """Font sizes larger than the body's, to levels from 1."""
-    larger = sorted({line.size for line in lines if line.size >= _LARGER * size}, reverse=True)
-    return {each: min(6, i) for i, each in enumerate(larger, start=1)}
+class _Builder:
+    """Goes through the lines once and adds blocks."""
 
+    def __init__(
+        self, lines: Sequence[TextLine], *, outline: Mapping[tuple[int, str], int]
+    ) -> None:
+        self._lines = lines
+        self._outline = outline
+        self._body_size = find_body_size(lines)
+        texts = [line for line in lines if not line.rows]
+        larger = {line.size for line in texts if line.size >= LARGER * self._body_size}
+        self._levels = {
+            size: min(6, level) for level, size in enumerate(sorted(larger)[::-1], start=1)
+        }
+        self._words = Vocabulary(line.text for line in lines)
+        self._marks: dict[int, Mark] = find_marks(lines)
+        self._max_pitch = 1.22 * _usual_pitch(texts)
+        self._blocks: list[Block] = []
+        self._waiting: list[int] = []
+        self._item_lefts: list[float] = []
 
-_MAX_HEADING_LINES = 4
+    def build(self) -> list[Block]:
+        """All blocks."""
+        i = 0
+        while i < len(self._lines):
+            line = self._lines[i]
+            level, taken = self._bookmarked(i)
+            level = level or self._heading_level(i)
+            if line.rows:
+                self._flush()
+                self._add_table(line)
+                taken = 1
+            elif level:
+                self._flush()
+                self._add_heading(self._lines[i : i + taken], level, is_marked=taken > 1)
+            else:
+                if self._waiting and not self._continues(i):
+                    self._flush()
+                self._waiting.append(i)
+            i += taken
+        self._flush()
+        return self._blocks
 
-
-def _bookmarked(
-    lines: Sequence[TextLine], start: int, *, outline: Mapping[tuple[int, str], int], size: float
-) -> tuple[int, int]:
-    """The level of a heading in the bookmarks, or 0, and how many lines it takes."""
-    first, text = lines[start], ""
-    if not (first.is_bold or first.size >= size):
+    def _bookmarked(self, start: int) -> tuple[int, int]:
+        """The level of a heading in the bookmarks, or 0, and how many lines it takes."""
+        first, text = self._lines[start], ""
+        if first.rows or not (first.is_bold or first.size >= self._body_size):
+            return 0, 1
+        following = self._lines[start : start + _MAX_HEADING_LINES]
+        for taken, line in enumerate(following, start=1):
+            text = f"{text} {line.text}".strip()
+            titles = (normalize_title(text), normalize_title(_NUMBERED_PREFIX.sub("", text)))
+            for page in (first.page, first.page - 1, first.page + 1):
+                for title in titles:
+                    if title and (page, title) in self._outline:
+                        return self._outline[page, title], taken
         return 0, 1
-    for taken, line in enumerate(lines[start : start + _MAX_HEADING_LINES], start=1):
-        text = f"{text} {line.text}".strip()
-        titles = (normalize_title(text), normalize_title(_NUMBERED_PREFIX.sub("", text)))
-        for page in (first.page, first.page - 1, first.page + 1):
-            for title in titles:
-                if title and (page, title) in outline:
-                    return outline[page, title], taken
-    return 0, 1
 
+    def _heading_level(self, i: int) -> int:
+        """The level of a heading in a larger font than the body, or 0."""
+        line = self._lines[i]
+        text = line.text
+        is_short = len(text) <= _MAX_HEADING and any(map(str.isalpha, text))
+        if line.is_mono or not is_short or text.rstrip().endswith((".", ",", ";")):
+            return 0
+        if line.size not in self._levels:
+            return 0
+        numbered = _NUMBERED.match(text)
+        return numbered[1].count(".") + 1 if numbered else self._levels[line.size]
 
-def _heading_level(line: TextLine, *, levels: Mapping[float, int]) -> int:
-    """The level of a heading in a larger font than the body, or 0."""
-    is_short = len(line.text) <= _MAX_HEADING and any(map(str.isalpha, line.text))
-    if line.is_mono or not is_short or line.text.rstrip().endswith((".", ",", ";")):
-        return 0
-    if line.size in levels:
-        numbered = _NUMBERED.match(line.text)
-        return numbered[1].count(".") + 1 if numbered else levels[line.size]
-    return 0
-
-
-_NUMBERED_PREFIX = re.compile(r"^(?:Chapter|Appendix)?\s*(?:[A-Z]|\d{1,2})(?:\.\d{1,2})*\.?\s+")
-
-
-def _add_heading(
-    blocks: list[Block], lines: Sequence[TextLine], level: int, *, is_marked: bool
-) -> None:
-    """Add a heading; one that continues in the next line of the same page is one heading."""
-    text = " ".join(" ".join(line.text for line in lines).replace(SOFT_HYPHEN, "").split())
-    page = lines[0].page
-    last = blocks[-1] if blocks else None
-    follows = last is not None and (last.kind, last.level, last.page) == ("heading", level, page)
-    if last is not None and follows and not is_marked and not _NUMBERED.match(text):
-        blocks[-1] = Block(kind="heading", text=f"{last.text} {text}", level=level, page=page)
-    else:
-        blocks.append(Block(kind="heading", text=text, level=level, page=page))
-
-
-def _continues(waiting: Sequence[TextLine], line: TextLine) -> bool:
-    """Whether a line continues the block before it."""
-    last = waiting[-1]
-    if line.is_mono != last.is_mono or _BULLET.match(line.text):
-        return False
-    if line.page != last.page:
-        return line.is_mono or (
-            not last.text.rstrip().endswith((".", ":", "?", "!")) and line.text[:1].islower()
+    def _add_heading(self, lines: Sequence[TextLine], level: int, *, is_marked: bool) -> None:
+        """Add a heading; one that continues in the next line of the same page is one heading."""
+        text = join_lines([line.text for line in lines], words=self._words)
+        page = lines[0].page
+        last = self._blocks[-1] if self._blocks else None
+        follows = last is not None and (last.kind, last.level, last.page) == (
+            "heading",
+            level,
+            page,
         )
-    gap = last.bottom - line.top
-    usual = 0.9 if line.is_mono else 0.75
-    return gap < usual * max(line.size, 1.0)
+        if last is not None and follows and not is_marked and not _NUMBERED.match(text):
+            text = join_lines([last.text, text], words=self._words)
+            self._blocks[-1] = Block(kind="heading", text=text, level=level, page=page)
+        else:
+            self._blocks.append(Block(kind="heading", text=text, level=level, page=page))
 
+    def _continues(self, i: int) -> bool:
+        """Whether a line continues the block before it."""
+        line, last, first = (self._lines[j] for j in (i, self._waiting[-1], self._waiting[0]))
+        is_code = first.is_mono
+        if i in self._marks and not is_code:
+            return False
+        pitch = last.baseline - line.baseline
+        if line.is_mono != is_code and not (self._is_wrapped(last, line) and not is_code):
+            return False
+        if line.column != last.column or pitch < -0.5 * line.size:
+            return self._goes_on(i)
+        if is_code:
+            return pitch <= _MAX_CODE_PITCH * line.size
+        if pitch > self._max_pitch * max(line.size, last.size):
+            return False
+        if abs(line.size - last.size) > 0.15 * last.size or _has_wide_gap(last):
+            return False
+        return not self._is_new_paragraph(first, last, line)
 
-def _block(lines: Sequence[TextLine], *, words: Mapping[str, int]) -> Block:
-    first = lines[0]
-    if first.is_mono:
-        text = "\n".join(line.text.replace(SOFT_HYPHEN, "-") for line in lines)
-        return Block(kind="code", text=text, page=first.page)
-    text = lines[0].text
-    for line in lines[1:]:
-        text = (
-            f"{text}{SOFT_HYPHEN}{line.text}"
-            if _is_hyphenated(text, line.text)
-            else f"{text} {line.text}"
+    def _is_wrapped(self, last: TextLine, line: TextLine) -> bool:
+        """Whether the first word of a line did not fit on the line before."""
+        pitch = last.baseline - line.baseline
+        is_near = line.column == last.column and pitch <= self._max_pitch * line.size
+        end = last.right + line.words[0].right - line.left + 0.2 * line.size
+        return is_near and end > last.column_right and last.text[-1:] not in ":.;"
+
+    def _goes_on(self, i: int) -> bool:
+        """Whether a sentence, or code, goes on in the next column or on the next page."""
+        line, last = self._lines[i], self._lines[self._waiting[-1]]
+        if line.is_mono:
+            return line.page != last.page
+        text = last.text.rstrip()
+        if _SENTENCE_END.search(text) or abs(line.size - last.size) > 0.05 * last.size:
+            return False
+        is_full = last.right > last.column_right - 0.15 * (last.column_right - last.column_left)
+        is_text = len(text) >= 30 and (text[-1].isalpha() or text[-1] in ",;")
+        is_text = is_text and not _has_wide_gap(last) and not line.is_bold
+        return line.text[:1].islower() or text.endswith(HYPHENS) or (is_full and is_text)
+
+    def _is_new_paragraph(self, first: TextLine, last: TextLine, line: TextLine) -> bool:
+        """Whether a line without a larger distance begins a paragraph."""
+        ends = _SENTENCE_END.search(last.text) is not None
+        step = line.left - last.left
+        is_item = self._waiting[0] in self._marks
+        is_indented = 0.8 * line.size < step < 6 * line.size and (not is_item or first is not last)
+        if is_indented and (ends or first is not last) and not line.text[:1].islower():
+            return ends or first is not last
+        if is_item and first.left - line.left > 0.8 * line.size:
+            return True
+        first_word = line.words[0].right - line.left
+        room = last.column_right - last.right - first_word
+        has_room = room > 2 * line.size
+        return has_room and (ends or line.is_bold != last.is_bold) and not line.text[:1].islower()
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        lines = [self._lines[i] for i in self._waiting]
+        first, mark = lines[0], self._marks.get(self._waiting[0])
+        self._waiting.clear()
+        if first.is_mono:
+            self._blocks.append(Block(kind="code", text=_code(lines), page=first.page))
+            return
+        text = join_lines([line.text for line in lines], words=self._words)
+        if mark is None:
+            self._item_lefts = []
+            self._blocks.append(Block(kind="paragraph", text=text, page=first.page))
+            return
+        while self._item_lefts and self._item_lefts[-1] > first.indent + 0.5 * first.size:
+            self._item_lefts.pop()
+        if not self._item_lefts or self._item_lefts[-1] < first.indent - 0.5 * first.size:
+            self._item_lefts.append(first.indent)
+        level = min(6, len(self._item_lefts))
+        text = text[mark.length :].strip()
+        self._blocks.append(
+            Block(kind="item", text=text, level=level, marker=mark.text, page=first.page)
         )
-    text = " ".join(_join_hyphenated(text, words=words).split())
-    if _BULLET.match(text):
-        return Block(kind="item", text=_MARK.sub("", text), level=1, page=first.page)
-    return Block(kind="paragraph", text=text, page=first.page)
+
+    def _add_table(self, line: TextLine) -> None:
+        """A table; a continuation from the page before gets its header."""
+        rows = tuple(
+            tuple(join_lines(cell, words=self._words) for cell in row) for row in line.rows
+        )
+        has_header = line.is_bold
+        last = self._blocks[-1] if self._blocks else None
+        if last is not None and last.kind == "table" and last.page == line.page - 1:
+            if last.rows[0] == rows[0]:
+                has_header = True
+            elif last.has_header and not has_header and len(last.rows[0]) == len(rows[0]):
+                rows, has_header = (last.rows[0], *rows), True
+        self._blocks.append(
+            Block(kind="table", text="", page=line.page, rows=rows, has_header=has_header)
+        )
 
 
-def _table(line: TextLine, last: Block | None, *, words: Mapping[str, int]) -> Block:
-    """A table; a continuation from the page before gets its header."""
-    rows = tuple(
-        tuple(" ".join(_join_hyphenated(cell, words=words).split()) for cell in row)
-        for row in line.rows
+def _usual_pitch(lines: Sequence[TextLine]) -> float:
+    """Distance of baselines in running text, in font sizes."""
+    steps = Counter(
+        round((last.baseline - line.baseline) / line.size, 1)
+        for last, line in pairwise(lines)
+        if line.text[:1].islower()
+        and line.column == last.column
+        and line.size == last.size
+        and 0.9 * line.size < last.baseline - line.baseline < 2.5 * line.size
     )
-    has_header = line.is_bold
-    if last is not None and last.kind == "table" and last.page == line.page - 1:
-        if last.rows[0] == rows[0]:
-            has_header = True
-        elif last.has_header and not has_header and len(last.rows[0]) == len(rows[0]):
-            rows, has_header = (last.rows[0], *rows), True
-    return Block(kind="table", text="", page=line.page, rows=rows, has_header=has_header)
+    usual, count = steps.most_common(1)[0] if steps else (_PITCH, 0)
+    return max(usual, _PITCH) if count >= 3 else _PITCH
 
 
-def _is_hyphenated(text: str, more: str) -> bool:
-    return text.endswith("-") and text[-2:-1].isalpha() and more[:1].islower()
+def _has_wide_gap(line: TextLine) -> bool:
+    """Whether a line has a gap as between the columns of a table."""
+    return any(after.left - word.right > 2 * line.size for word, after in pairwise(line.words))
 
 
-def _join_hyphenated(text: str, *, words: Mapping[str, int]) -> str:
-    """A text with hyphenated words joined.
-
-    The hyphen stays only if the document writes the word with it more often than without.
-    """
-
-    def join(match: re.Match[str]) -> str:
-        head, tail = match[1].removesuffix("-"), match[2]
-        whole, hyphened = f"{head}{tail}", f"{head}-{tail}"
-        keeps = words.get(hyphened.casefold(), 0) > words.get(whole.casefold(), 0)
-        return hyphened if keeps else whole
-
-    joined = re.sub(rf"([^\W\d_]+-?){SOFT_HYPHEN}\s*([^\W\d_]+)", join, text)
-    return joined.replace(SOFT_HYPHEN, "")
+def _code(lines: Sequence[TextLine]) -> str:
+    """Lines of code, with spaces and blank lines where the page has them."""
+    widths = [(word.right - word.left) / len(word.text) for line in lines for word in line.words]
+    width = sorted(widths)[len(widths) // 2] or 1.0
+    left = min(line.left for line in lines)
+    text = ""
+    last: TextLine | None = None
+    for line in lines:
+        if last is not None:
+            is_below = line.column == last.column and line.baseline < last.baseline
+            pitch = (last.baseline - line.baseline) / line.size if is_below else 1.0
+            text += "\n\n" if pitch > 1.9 else "\n"
+        start = len(text)
+        for word in line.words:
+            blanks = round((word.left - left) / width) - (len(text) - start)
+            is_first = len(text) == start
+            text += " " * max(blanks, 0 if is_first or word.is_glued else 1) + word.text
+        last = line
+    return text.replace("\u00ad", "-")

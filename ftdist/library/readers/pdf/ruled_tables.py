@@ -64,6 +64,14 @@ class Grid:
     cells: npt.NDArray[np.int64]
     """int64[rows, columns]: the cell, named by its first position in row order; -1: a frame."""
 
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, bottom, right and top."""
+        left, right, top, bottom = (
+            float(edge) for edges in (self.lefts, self.tops) for edge in edges[[0, -1]]
+        )
+        return left, bottom, right, top
+
     def cells_at(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """The cell of each point (x, y), or -1."""
         rows, columns = self.cells.shape
@@ -72,14 +80,14 @@ class Grid:
         is_inside = (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
         return np.where(is_inside, self.cells[row % rows, column % columns], -1)
 
-    def fill(self, texts: Mapping[int, str]) -> tuple[tuple[str, ...], ...]:
-        """Rows of texts without empty rows and columns; () if it is not a table.
+    def fill(self, texts: Mapping[int, tuple[str, ...]]) -> tuple[tuple[tuple[str, ...], ...], ...]:
+        """Rows of lines of text without empty rows and columns; () if it is not a table.
 
         The text of a cell that spans several rows or columns is in the first of them.
         """
         rows, columns = self.cells.shape
         table = [
-            [texts.get(row * columns + column, "") for column in range(columns)]
+            [texts.get(row * columns + column, ()) for column in range(columns)]
             for row in range(rows)
         ]
         used = [column for column in range(columns) if any(row[column] for row in table)]
