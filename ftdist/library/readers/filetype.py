@@ -1,42 +1,53 @@
 """File format detection by content, and by suffix only where the content cannot tell."""
 
 import gzip
-import zipfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
+from ftdist.library.readers.filetype_json import json_kind
+from ftdist.library.readers.filetype_text import UnsupportedFile, text_kind
+from ftdist.library.readers.filetype_zip import zip_kind
+
+__all__ = ["GZIP", "UnsupportedFile", "detect_kind"]
+
 _HEAD_BYTES = 64 * 1024
-_BY_SUFFIX = {
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".yml": "yaml",
-    ".yaml": "yaml",
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".html": "html",
-    ".htm": "html",
-    ".xhtml": "html",
-}
+_OLE_BYTES = 16 * 2**20
 GZIP = b"\x1f\x8b"
-_ARCHIVES = (b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!")
-_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
+_GZIPPED_KINDS = ("html", "markdown", "text", "source", "docbook", "mail", "mbox", "rtf", "rst")
+_UNPACK = "Unpack it and name its contents."
+_OCR = "Run optical character recognition over it, and save its text."
+_BINARY = (
+    (b"BZh", "is an archive", _UNPACK),
+    (b"\xfd7zXZ", "is an archive", _UNPACK),
+    (b"7z\xbc\xaf", "is an archive", _UNPACK),
+    (b"Rar!", "is an archive", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "is an archive", _UNPACK),
+    (b"\x89PNG", "is an image", _OCR),
+    (b"\xff\xd8\xff", "is an image", _OCR),
+    (b"GIF8", "is an image", _OCR),
+    (b"II*\0", "is an image", _OCR),
+    (b"MM\0*", "is an image", _OCR),
+    (b"AT&TFORM", "is a DjVu document", "Convert it to PDF with a text layer."),
+    (b"SQLite format 3", "is an SQLite database", "Export its tables as CSV or JSONL."),
+)
+"""First bytes, reason and remedy."""
+
+_OLE = b"\xd0\xcf\x11\xe0"
+_OLE_STREAMS = (
+    ("EncryptedPackage", "is an encrypted Office file", "Save it without a password."),
+    ("WordDocument", "is an old Word document", "Save it as .docx without a password."),
+    ("Workbook", "is an old Excel workbook", "Save it as .xlsx without a password."),
+    ("PowerPoint Document", "is an old PowerPoint file", "Save it as .pptx without a password."),
+    ("__substg1.0_", "is an Outlook message", "Save it as .eml."),
+)
+"""Names of streams that only one format has, reason and remedy."""
+
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-
-
-@dataclass(frozen=True)
-class UnsupportedFile:
-    """Why a file cannot be read, a clause that follows its name, and what to do about it."""
-
-    reason: str
-    remedy: str
+_ARROW_FILE, _ARROW_STREAM = b"ARROW1", b"\xff\xff\xff\xff"
 
 
 def detect_kind(path: Path) -> str | UnsupportedFile:
-    """pdf, docx, html, markdown, text, json, jsonl, csv, parquet or yaml.
+    """The kind of a file: of a document (see `read_document`) or of rows (see `read_records`).
 
     Raises:
         OSError: the file cannot be opened.
@@ -45,54 +56,61 @@ def detect_kind(path: Path) -> str | UnsupportedFile:
         head = file.read(_HEAD_BYTES)
     if head.startswith(GZIP):
         return _detect_gzipped(path)
-    return _detect(path, head, suffix=path.suffix.lower())
+    suffix = path.suffix.lower()
+    kind = _binary_kind(path, head)
+    if kind is None and suffix not in (".yaml", ".yml"):
+        kind = json_kind(path, head, suffix=suffix)
+    return kind or text_kind(head, suffix=suffix)
 
 
-def _detect(path: Path, head: bytes, *, suffix: str) -> str | UnsupportedFile:
+def _binary_kind(path: Path, head: bytes) -> str | UnsupportedFile | None:
+    """The kind of a file that is not text, or why it cannot be read; None: it is text."""
     if not head.strip():
         return UnsupportedFile("is empty", "Remove it, or add content.")
     if b"%PDF-" in head[:1024]:
         return "pdf"
     if head.startswith(b"PAR1"):
         return "parquet"
+    if head.startswith((_ARROW_FILE, _ARROW_STREAM)):
+        return "arrow"
     if head.startswith(b"PK\x03\x04"):
-        return _detect_zipped(path)
-    if head.startswith(_OLD_OFFICE):
-        return UnsupportedFile(
-            "is an encrypted or old Office file", "Save it as .docx without a password."
-        )
-    if head.startswith(_ARCHIVES):
-        return UnsupportedFile("is an archive", "Unpack it and name its contents.")
+        return zip_kind(path)
+    if head.startswith(_OLE):
+        return _ole_kind(path)
+    for magic, reason, remedy in _BINARY:
+        if head.startswith(magic):
+            return UnsupportedFile(reason, remedy)
+    if head[60:68] == b"BOOKMOBI":
+        return UnsupportedFile("is a Kindle book", "Convert it to EPUB.")
+    if head[257:262] == b"ustar":
+        return UnsupportedFile("is an archive", _UNPACK)
     if b"\0" in head and not head.startswith(_UTF16_MARKS):
         return UnsupportedFile("is binary, not text (NUL bytes)", "Remove it, or save it as text.")
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512].lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<?xml")) and b"<html" in head.lower():
-        return "html"
-    return _BY_SUFFIX.get(suffix, "text")
+    return None
+
+
+def _ole_kind(path: Path) -> UnsupportedFile:
+    """Which of the formats in Microsoft's old container it is."""
+    with path.open("rb") as file:
+        content = file.read(_OLE_BYTES)
+    for stream, reason, remedy in _OLE_STREAMS:
+        if stream.encode("utf-16-le") in content:
+            return UnsupportedFile(reason, remedy)
+    return UnsupportedFile(
+        "is an encrypted or old Office file", "Save it as .docx without a password."
+    )
 
 
 def _detect_gzipped(path: Path) -> str | UnsupportedFile:
     """A gzipped document, as in /usr/share/doc, is read without being unpacked."""
-    unsupported = UnsupportedFile("is compressed", "Unpack it and name its contents.")
+    unsupported = UnsupportedFile("is compressed", _UNPACK)
     try:
         with gzip.open(path) as file:
             head = file.read(_HEAD_BYTES)
     except (OSError, EOFError, zlib.error):
         return unsupported
-    if head[257:262] == b"ustar":
+    if b"\0" in head or not head.strip() or head.startswith(b"%PDF-"):
         return unsupported
-    kind = _detect(path, head, suffix=Path(path.stem).suffix.lower())
-    return kind if kind in ("html", "markdown", "text") else unsupported
-
-
-def _detect_zipped(path: Path) -> str | UnsupportedFile:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError):
-        return UnsupportedFile("is a damaged archive", "Save or fetch it again.")
-    if "word/document.xml" in names:
-        return "docx"
-    return UnsupportedFile(
-        "is an archive but not a Word document", "Unpack it and name its contents."
-    )
+    kind = text_kind(head, suffix=Path(path.stem).suffix.lower())
+    is_read = isinstance(kind, UnsupportedFile) or kind in _GZIPPED_KINDS
+    return kind if is_read else unsupported
