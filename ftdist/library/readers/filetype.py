@@ -17,20 +17,22 @@ _GZIPPED_KINDS = ("html", "markdown", "text", "source", "docbook", "mail", "mbox
 _UNPACK = "Unpack it and name its contents."
 _OCR = "Run optical character recognition over it, and save its text."
 _BINARY = (
-    (b"BZh", "is an archive", _UNPACK),
-    (b"\xfd7zXZ", "is an archive", _UNPACK),
-    (b"7z\xbc\xaf", "is an archive", _UNPACK),
-    (b"Rar!", "is an archive", _UNPACK),
-    (b"\x28\xb5\x2f\xfd", "is an archive", _UNPACK),
-    (b"\x89PNG", "is an image", _OCR),
-    (b"\xff\xd8\xff", "is an image", _OCR),
-    (b"GIF8", "is an image", _OCR),
-    (b"II*\0", "is an image", _OCR),
-    (b"MM\0*", "is an image", _OCR),
-    (b"AT&TFORM", "is a DjVu document", "Convert it to PDF with a text layer."),
-    (b"SQLite format 3", "is an SQLite database", "Export its tables as CSV or JSONL."),
+    (0, b"BZh", "is an archive", _UNPACK),
+    (0, b"\xfd7zXZ", "is an archive", _UNPACK),
+    (0, b"7z\xbc\xaf", "is an archive", _UNPACK),
+    (0, b"Rar!", "is an archive", _UNPACK),
+    (0, b"\x28\xb5\x2f\xfd", "is an archive", _UNPACK),
+    (0, b"\x89PNG", "is an image", _OCR),
+    (0, b"\xff\xd8\xff", "is an image", _OCR),
+    (0, b"GIF8", "is an image", _OCR),
+    (0, b"II*\0", "is an image", _OCR),
+    (0, b"MM\0*", "is an image", _OCR),
+    (0, b"AT&TFORM", "is a DjVu document", "Convert it to PDF with a text layer."),
+    (0, b"SQLite format 3", "is an SQLite database", "Export its tables as CSV or JSONL."),
+    (60, b"BOOKMOBI", "is a Kindle book", "Convert it to EPUB."),
+    (257, b"ustar", "is an archive", _UNPACK),
 )
-"""First bytes, reason and remedy."""
+"""Offset and bytes that only one format has there, reason and remedy."""
 
 _OLE = b"\xd0\xcf\x11\xe0"
 _OLE_STREAMS = (
@@ -43,7 +45,7 @@ _OLE_STREAMS = (
 """Names of streams that only one format has, reason and remedy."""
 
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_ARROW_FILE, _ARROW_STREAM = b"ARROW1", b"\xff\xff\xff\xff"
+_ROWS = ((b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"\xff\xff\xff\xff", "arrow"))
 
 
 def detect_kind(path: Path) -> str | UnsupportedFile:
@@ -69,21 +71,16 @@ def _binary_kind(path: Path, head: bytes) -> str | UnsupportedFile | None:
         return UnsupportedFile("is empty", "Remove it, or add content.")
     if b"%PDF-" in head[:1024]:
         return "pdf"
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    if head.startswith((_ARROW_FILE, _ARROW_STREAM)):
-        return "arrow"
     if head.startswith(b"PK\x03\x04"):
         return zip_kind(path)
     if head.startswith(_OLE):
         return _ole_kind(path)
-    for magic, reason, remedy in _BINARY:
+    for magic, kind in _ROWS:
         if head.startswith(magic):
+            return kind
+    for offset, magic, reason, remedy in _BINARY:
+        if head.startswith(magic, offset):
             return UnsupportedFile(reason, remedy)
-    if head[60:68] == b"BOOKMOBI":
-        return UnsupportedFile("is a Kindle book", "Convert it to EPUB.")
-    if head[257:262] == b"ustar":
-        return UnsupportedFile("is an archive", _UNPACK)
     if b"\0" in head and not head.startswith(_UTF16_MARKS):
         return UnsupportedFile("is binary, not text (NUL bytes)", "Remove it, or save it as text.")
     return None

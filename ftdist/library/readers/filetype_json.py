@@ -13,7 +13,7 @@ _BY_SUFFIX = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".ipynb": 
 
 
 def json_kind(path: Path, head: bytes, *, suffix: str) -> str | None:
-    """json (one value, or several over many lines), jsonl, notebook, or None: not JSON.
+    """One of json (one value, or several over many lines), jsonl, notebook; None: not JSON.
 
     A file that has a suffix of JSON is JSON even if it cannot be parsed; any other has to be
     valid, at least its first line.

@@ -105,9 +105,9 @@ def text_kind(head: bytes, *, suffix: str) -> str | UnsupportedFile:
     """The kind of a text that is not JSON, by its first bytes."""
     text = _decode(head)
     start = text.lstrip("\ufeff \t\r\n")
-    for sign, kind in _SIGNS:
+    for sign, signed in _SIGNS:
         if sign.match(start):
-            return kind
+            return signed
     by_suffix = _BY_SUFFIX.get(suffix)
     if _is_mail(text.lstrip("\ufeff\r\n")):
         return "mail"
@@ -117,9 +117,9 @@ def text_kind(head: bytes, *, suffix: str) -> str | UnsupportedFile:
         return by_suffix
     if re.fullmatch(r"\.[1-9][a-z]*", suffix) and re.search(r"^\.(?:TH|SH|Dd) ", text, re.M):
         return _MAN_PAGE
-    for sign, kind in _SIGNS_INSIDE:
+    for sign, signed in _SIGNS_INSIDE:
         if sign.search(text):
-            return kind
+            return signed
     return "text"
 
 

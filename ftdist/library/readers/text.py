@@ -1,22 +1,35 @@
-"""Plain text files: split into paragraphs, items and underlined headings."""
+"""Plain text files: split into headings, paragraphs, items, tables and lines kept as they are."""
 
 import re
+from collections import Counter
+from itertools import dropwhile, groupby, takewhile
 from pathlib import Path
 
 from ftdist.library.readers import read_bytes, title_from_stem
 from ftdist.library.readers.encoding import decode
+from ftdist.library.readers.text_items import has_item, prose_blocks, starts_item
+from ftdist.library.readers.text_layout import (
+    code_block,
+    indent_of,
+    is_art,
+    is_code,
+    is_prose,
+    is_rule,
+    is_verbatim,
+    table_block,
+)
 from ftdist.library.schema import BadRow, Block, Document, Location
 
-_UNDERLINED = re.compile(r"^(?P<text>\S.*)\n(?P<line>=+|-+|~+|\^+|\*+)[ \t]*$", re.MULTILINE)
-_BULLET = re.compile(r"^\s*(?:[-*+\u2022\u25cf\u25aa]|\(?\d{1,3}[.)])\s+")
+_UNDERLINE = re.compile(r"(=+|-+|~+|\^+|\*+|#+|\++)[ \t]*")
+_WIDE_GAP = re.compile(r"\S(?: {2,}|\t)\S|\|")
 
 
 def read_text(path: Path, *, name: str, encoding: str | None = None) -> Document | BadRow:
-    """Read a text file as paragraphs, items and headings."""
+    """Read a text file as headings, paragraphs, items, tables and code."""
     text, notes = decode(read_bytes(path), encoding=encoding)
     if not text.strip():
         return BadRow("contains no text", Location(name), "Remove it.")
-    blocks = [block for chunk in re.split(r"\n[ \t]*\n", text) for block in _blocks(chunk)]
+    blocks = text_blocks(text)
     headings = [block.text for block in blocks if block.kind == "heading"]
     return Document(
         title=headings[0] if headings else title_from_stem(path.stem),
@@ -26,31 +39,96 @@ def read_text(path: Path, *, name: str, encoding: str | None = None) -> Document
     )
 
 
-def _blocks(chunk: str) -> list[Block]:
-    """Blocks of consecutive non-empty lines."""
-    blocks: list[Block] = []
-    while match := _UNDERLINED.search(chunk):
-        if abs(len(match["text"]) - len(match["line"])) > 3 or len(match["line"]) < 3:
-            break
-        blocks += _lines(chunk[: match.start()])
-        level = 1 if match["line"][0] == "=" else 2
-        blocks.append(Block(kind="heading", text=match["text"].strip(), level=level))
-        chunk = chunk[match.end() :]
-    return blocks + _lines(chunk)
+def read_source(path: Path, *, name: str, encoding: str | None = None) -> Document | BadRow:
+    """Read source code, a log or a configuration file: its lines as they are."""
+    text, notes = decode(read_bytes(path), encoding=encoding)
+    chunks = re.split(r"\n(?:[ \t]*\n)+", text.strip("\n"))
+    blocks = [Block(kind="code", text=chunk.rstrip()) for chunk in chunks if chunk.strip()]
+    if not blocks:
+        return BadRow("contains no text", Location(name), "Remove it.")
+    return Document(title=path.name, blocks=tuple(blocks), location=Location(name), notes=notes)
 
 
-def _lines(chunk: str) -> list[Block]:
-    lines = [line for line in chunk.split("\n") if line.strip()]
-    if lines and not any(_BULLET.match(line) for line in lines):
-        return [Block(kind="paragraph", text=" ".join(" ".join(lines).split()))]
+def text_blocks(text: str) -> list[Block]:
+    """Plain text as blocks, in order."""
+    chunks = _chunks(text)
+    indents = Counter[int]()
+    for chunk in chunks:
+        indents[min(map(indent_of, chunk))] += len(chunk)
+    base = indents.most_common(1)[0][0] if indents else 0
+    return [block for chunk in chunks for block in _chunk_blocks(chunk, base=base)]
+
+
+def _chunks(text: str) -> list[list[str]]:
+    """Lines between empty lines; tabs inside lines stay, those that indent become blanks."""
+    lines = (line.rstrip() for line in text.split("\n"))
+    groups = groupby(lines, key=bool)
+    return [[_detab(line) for line in group] for has_text, group in groups if has_text]
+
+
+def _detab(line: str) -> str:
+    bare = line.lstrip()
+    return line[: len(line) - len(bare)].expandtabs(8) + bare
+
+
+def _chunk_blocks(lines: list[str], *, base: int) -> list[Block]:
+    """Blocks of consecutive lines that are not empty."""
     blocks: list[Block] = []
-    for line in lines:
-        text = " ".join(line.split())
-        if _BULLET.match(line):
-            blocks.append(Block(kind="item", text=_BULLET.sub("", line).strip(), level=1))
-        elif blocks:
-            last = blocks[-1]
-            blocks[-1] = Block(kind=last.kind, text=f"{last.text} {text}", level=last.level)
+    first = 0
+    for number in range(1, len(lines)):
+        if number > first and _is_heading(lines[number - 1], underline=lines[number]):
+            blocks += _body(lines[first : number - 1], base=base)
+            level = 1 if lines[number][0] == "=" else 2
+            blocks.append(Block(kind="heading", text=lines[number - 1].strip(), level=level))
+            first = number + 1
+    return blocks + _body(lines[first:], base=base)
+
+
+def _is_heading(line: str, *, underline: str) -> bool:
+    is_underline = _UNDERLINE.fullmatch(underline) and len(underline) >= 3
+    is_title = not is_rule(line) and not _WIDE_GAP.search(line) and indent_of(line) == 0
+    return bool(is_underline and is_title and abs(len(line) - len(underline)) <= 3)
+
+
+def _body(lines: list[str], *, base: int) -> list[Block]:
+    """Lines without headings: a table, lines that keep their breaks, or prose and items."""
+    if table := table_block(lines):
+        return [table]
+    if not is_art(lines):
+        lines = [line for line in lines if not is_rule(line)]
+    if not lines:
+        return []
+    lowest = min(map(indent_of, lines))
+    is_set_off = lowest > base + 1 and not is_prose(lines) and not starts_item(lines)
+    if is_set_off or is_verbatim(lines):
+        return [code_block(lines)]
+    return _prose_and_code(lines, indent=lowest)
+
+
+def _prose_and_code(lines: list[str], *, indent: int) -> list[Block]:
+    """Prose, its deeper lines being either the rest of it or lines that keep their breaks."""
+    prose: list[str] = []
+    segments = [(False, prose)]
+    for is_deep, group in groupby(lines, key=lambda line: indent_of(line) > indent):
+        run = list(group)
+        has_breaks, above = segments[-1]
+        if is_deep and (has_breaks or (above and _keeps_breaks(run, above=above))):
+            head = [above.pop()] if is_code(above[-1]) else []
+            segments.append((True, [*head, *run]))
+        elif has_breaks:
+            above += takewhile(is_code, run)
+            segments.append((False, list(dropwhile(is_code, run))))
         else:
-            blocks.append(Block(kind="paragraph", text=text))
+            above += run
+    blocks: list[Block] = []
+    for has_breaks, of_segment in segments:
+        blocks += [code_block(of_segment)] if has_breaks else prose_blocks(of_segment)
     return blocks
+
+
+def _keeps_breaks(run: list[str], *, above: list[str]) -> bool:
+    """Whether the breaks of lines deeper than those above mean something."""
+    if has_item(above) or starts_item(run):
+        is_set_off = above[-1].endswith(":") and not starts_item(run) and not is_prose(run)
+        return is_set_off or sum(map(is_code, run)) * 2 > len(run)
+    return not is_prose([above[-1], *run])

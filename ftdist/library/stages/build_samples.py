@@ -32,7 +32,8 @@ from ftdist.library.synthesis.probe_selection import (
     is_probe_question,
     withhold_probe,
 )
-from ftdist.library.synthesis.qa_extraction import QAPair, questions, with_citation
+from ftdist.library.synthesis.qa_extraction import questions, with_citation
+from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import block_text
 
 FORMAT = 6

@@ -29,7 +29,7 @@ from ftdist.library.synthesis.llm_outputs import (
     question_prompt,
     rejection_reason,
 )
-from ftdist.library.synthesis.qa_extraction import QAPair
+from ftdist.library.synthesis.qa_pair import QAPair
 
 FORMAT = 2
 """Raised whenever the same answers would be used in another way."""

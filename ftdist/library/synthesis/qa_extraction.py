@@ -5,10 +5,13 @@ Every answer quotes the document word for word.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
+from itertools import chain
 
+from ftdist.library.qa_marks import is_asked, split_marked, starts_marked, without_question_mark
 from ftdist.library.schema import Block, Document, MadeBy
+from ftdist.library.synthesis.qa_pair import QAPair
+from ftdist.library.synthesis.qa_tables import pairs_from_table
 from ftdist.library.synthesis.sections import Section, joined, sections
 
 MAX_ANSWER_WORDS = 160
@@ -16,14 +19,10 @@ MAX_ANSWER_WORDS = 160
 
 _MIN_ANSWER_WORDS = 3
 _MAX_QUESTION_WORDS = 40
-_MARKED = re.compile(
-    r"^(?:(?:Q|Question)\s*\d*\s*[:.)]\s*)(?P<text>.+)$", re.IGNORECASE | re.DOTALL
+_NUMBER = re.compile(r"^\(?\d{1,3}(?:[.)]|(?:\.\d{1,3})+[.)]?)\s+(?=\S)")
+_SENTENCE = re.compile(
+    r"""\s*.+?(?:[?\uff1f\u3002]+|[.!]+(?=["')\u201d]*(?:\s|$)))["')\u201d\u00bb*]*|.+""", re.DOTALL
 )
-_ANSWER_MARK = re.compile(r"^(?:A(?:nswer)?\s*\d*\s*[:.)]|Answer\s*\d+)\s+", re.IGNORECASE)
-_NUMBER = re.compile(r"^\(?\d{1,3}(?:\.\d{1,3})*[.)]?\s+(?=\S)")
-_SYMPTOM = re.compile(r"symptom|problem|error|fault|issue|message|alarm|indication", re.IGNORECASE)
-_REMEDY = re.compile(r"remedy|solution|fix|action|resolution|what to do|correct", re.IGNORECASE)
-_MEANING = re.compile(r"meaning|description|explanation|purpose|cause|definition", re.IGNORECASE)
 _HOW_TO = re.compile(
     r"^(?:How to (?P<how>.+)|(?P<ing>Installing|Configuring|Resetting|Replacing|Cleaning|Removing|"
     r"Upgrading|Updating|Building|Testing|Starting|Stopping|Adding|Connecting|Creating|Deleting|"
@@ -60,28 +59,31 @@ _BASE_FORMS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class QAPair:
-    """A question with the document's answer."""
+class _Piece:
+    """A block, or a part of one that is marked as a question or an answer."""
 
-    question: str
-    answer: str
-    made_by: MadeBy
-    section: str
-    page: int | None
-    key: str = ""
-    """The text that a correct answer must contain, if the document gives it (a table's value)."""
+    block: Block
+    question: str = ""
+    """The question that it asks; "" if it asks none."""
+
+    is_marked: bool = False
+    """Whether a mark such as "Q:" or "A:" says what it is."""
+
+    marked: Block | None = None
+    """The block with its mark, if it is all of a block."""
 
 
 def questions(document: Document) -> list[QAPair]:
     """The questions that a document answers, in its order, each once."""
     pairs: list[QAPair] = []
     for section in sections(document):
-        pairs += _from_heading(section, document)
-        pairs += _from_blocks(section)
+        pieces = _pieces(section.blocks)
+        pairs += _from_heading(section, pieces, document)
+        pairs += _from_pieces(section, pieces)
         pairs += _from_definitions(section, document)
         for block in section.blocks:
             if block.kind == "table":
-                pairs += _from_table(block, section, document)
+                pairs += pairs_from_table(block, section=section, document=document)
     unique: dict[str, QAPair] = {}
     for pair in pairs:
         unique.setdefault(pair.question.casefold(), pair)
@@ -96,61 +98,134 @@ def with_citation(answer: str, *, title: str, page: int | None, section: str) ->
     return f"{answer} ({source})" if "\n" not in answer else f"{answer}\n\n({source})"
 
 
-def _from_heading(section: Section, document: Document) -> Iterator[QAPair]:
-    heading = _NUMBER.sub("", section.heading)
+def _from_heading(
+    section: Section, pieces: Sequence[_Piece], document: Document
+) -> Iterator[QAPair]:
+    heading = _NUMBER.sub("", without_question_mark(section.heading))
     if not heading:
         return
-    question, made_by = "", "heading"
-    if _is_question(heading):
-        question, made_by = heading, "faq"
-    elif match := _HOW_TO.match(heading):
+    question = heading if _is_question(heading) else ""
+    made_by: MadeBy = "faq" if question else "heading"
+    if not question and (match := _HOW_TO.match(heading)):
         what = match["how"] or f"{_BASE_FORMS[match['ing']]} {match['what']}"
         question = f"How do I {_lower_first(what)} ({document.title})?"
-    answer = _answer(section.blocks)
+    answer = _answer(_up_to_question(pieces))
     if question and answer:
         yield QAPair(
             question=question,
             answer=answer,
-            made_by="faq" if made_by == "faq" else "heading",
+            made_by=made_by,
             section=section.name,
             page=section.page,
         )
 
 
-def _from_blocks(section: Section) -> Iterator[QAPair]:
-    """Questions in paragraphs and items, answered by the blocks up to the next question."""
-    starts = [number for number, block in enumerate(section.blocks) if _question_in(block)]
-    for number, end in pairwise([*starts, len(section.blocks)]):
-        block = section.blocks[number]
-        answer = _answer(section.blocks[number + 1 : end])
+def _from_pieces(section: Section, pieces: Sequence[_Piece]) -> Iterator[QAPair]:
+    """Questions in paragraphs and items, answered by what stands before the next question."""
+    for number, piece in enumerate(pieces):
+        if not piece.question:
+            continue
+        answer = _answer(_up_to_question(pieces[number + 1 :]), is_marked=piece.is_marked)
         if answer and not _is_question(answer):
             yield QAPair(
-                question=_question_in(block),
+                question=piece.question,
                 answer=answer,
                 made_by="faq",
                 section=section.name,
-                page=block.page,
+                page=piece.block.page,
             )
 
 
-def _question_in(block: Block) -> str:
+def _up_to_question(pieces: Sequence[_Piece]) -> Sequence[_Piece]:
+    for number, piece in enumerate(pieces):
+        if piece.question:
+            return pieces[:number]
+    return pieces
+
+
+def _pieces(blocks: Sequence[Block]) -> list[_Piece]:
+    """The blocks of a section, those with marks split into questions, answers and other text."""
+    pieces: list[_Piece] = []
+    for block in chain.from_iterable(map(_marked_rows, blocks)):
+        if block.kind not in ("paragraph", "item", "term", "definition"):
+            pieces.append(_Piece(block=block))
+            continue
+        expects_answer = bool(pieces and pieces[-1].question and pieces[-1].is_marked)
+        parts = split_marked(block.text, expects_answer=expects_answer)
+        is_next_answer = parts == [("answer", "")] and pieces and not pieces[-1].question
+        if parts == [("text", block.text.strip())] or is_next_answer:
+            pieces.append(_Piece(block=block, question=_unmarked_question(block)))
+            continue
+        for kind, text in parts:
+            if text:
+                is_marked = kind != "text"
+                piece = _Piece(
+                    block=replace(block, kind="paragraph" if is_marked else block.kind, text=text),
+                    question=text if kind == "question" else "",
+                    is_marked=is_marked,
+                    marked=block if len(parts) == 1 else None,
+                )
+                pieces.append(piece)
+    following = [*pieces[1:], None]
+    return list(chain.from_iterable(map(_settled, pieces, following)))
+
+
+def _settled(piece: _Piece, after: _Piece | None) -> list[_Piece]:
+    """A marked question without its answer, which may stand in the same paragraph.
+
+    Without a question mark, what begins like "P: 5 bar" asks nothing, unless an answer follows.
+    """
+    is_answered = after is not None and after.is_marked and not after.question
+    if not piece.question or not piece.is_marked or is_answered:
+        return [piece]
+    end = _end_of_questions(piece.question)
+    if not end:
+        return [_Piece(block=piece.marked or piece.block)]
+    asked = replace(piece, question=piece.question[:end])
+    rest = replace(piece.block, text=piece.question[end:].strip())
+    return [asked, _Piece(block=rest)] if rest.text else [asked]
+
+
+def _end_of_questions(text: str) -> int:
+    """The end of the first question in a text and of those that follow it; 0 if it asks none."""
+    end = 0
+    for sentence in _SENTENCE.finditer(text):
+        if is_asked(sentence[0]):
+            end = sentence.end()
+        elif end:
+            break
+    return end
+
+
+def _marked_rows(block: Block) -> list[Block]:
+    """A table whose first column holds marks, such as "Q:" and "A:", as paragraphs."""
+    if block.kind != "table" or not all(starts_marked(f"{row[0]} x") for row in block.rows):
+        return [block]
+    texts = (" ".join(filter(None, row)) for row in block.rows)
+    return [Block(kind="paragraph", text=text, page=block.page) for text in texts]
+
+
+def _unmarked_question(block: Block) -> str:
     """The text of a block that is a question; "" for any other block."""
-    if block.kind not in ("paragraph", "item", "term"):
-        return ""
-    if marked := _MARKED.match(block.text):
-        return marked["text"].strip()
     text = _NUMBER.sub("", block.text)
-    is_led = block.kind != "paragraph" or text != block.text
+    is_led = block.kind in ("item", "term") or (block.kind == "paragraph" and text != block.text)
     return text if is_led and _is_question(text) else ""
 
 
 def _is_question(text: str) -> bool:
-    words = len(text.split())
-    return text.rstrip().endswith("?") and 3 <= words <= _MAX_QUESTION_WORDS
+    return is_asked(text) and 3 <= len(text.split()) <= _MAX_QUESTION_WORDS
 
 
-def _answer(blocks: Sequence[Block]) -> str:
-    """The text of blocks up to the maximum length of an answer; "" if there is no answer."""
+def _answer(pieces: Sequence[_Piece], *, is_marked: bool = False) -> str:
+    """The text of pieces up to the maximum length of an answer; "" if there is no answer.
+
+    Args:
+        pieces: between a question and the next; the answer begins at its mark, if it has one.
+        is_marked: whether the question has a mark.
+    """
+    first = next((at for at, piece in enumerate(pieces) if piece.is_marked), None)
+    is_marked = is_marked or first is not None
+    blocks = [piece.block for piece in pieces[first or 0 :]]
     chosen: list[Block] = []
     size = 0
     for block in blocks:
@@ -160,9 +235,10 @@ def _answer(blocks: Sequence[Block]) -> str:
         chosen.append(block)
     while chosen and chosen[-1].text.rstrip().endswith(":") and len(chosen) < len(blocks):
         chosen.pop()  # the text that it announces does not follow
-    text = _ANSWER_MARK.sub("", joined(chosen)).strip()
+    text = joined(chosen).strip()
     is_announced = len(text.split()) <= 8 and text.endswith((":", "...", ". . ."))
-    return text if len(text.split()) >= _MIN_ANSWER_WORDS and not is_announced else ""
+    min_words = 1 if is_marked else _MIN_ANSWER_WORDS
+    return text if len(text.split()) >= min_words and not is_announced else ""
 
 
 def _from_definitions(section: Section, document: Document) -> Iterator[QAPair]:
@@ -174,7 +250,7 @@ def _from_definitions(section: Section, document: Document) -> Iterator[QAPair]:
         end = number + 1
         while end < len(blocks) and blocks[end].kind != "term":
             end += 1
-        answer = _answer(blocks[number + 1 : end])
+        answer = _answer([_Piece(block=each) for each in blocks[number + 1 : end]])
         term = block.text.rstrip(":").strip()
         if answer and term:
             is_option = term.startswith("-") or "=" in term or "_" in term
@@ -186,70 +262,6 @@ def _from_definitions(section: Section, document: Document) -> Iterator[QAPair]:
                 made_by="definition",
                 section=section.name,
                 page=block.page,
-            )
-
-
-def _from_table(block: Block, section: Section, document: Document) -> Iterator[QAPair]:
-    rows = block.rows
-    if len(rows) < 2 or len(rows[0]) < 2:
-        return
-    head, body = rows[0], rows[1:]
-    symptoms = [column for column, cell in enumerate(head) if _SYMPTOM.search(cell)]
-    answers = [
-        column for column, cell in enumerate(head) if _REMEDY.search(cell) or _MEANING.search(cell)
-    ]
-    if block.has_header and symptoms and answers and symptoms[0] != answers[-1]:
-        yield from _symptoms(body, head, symptoms[0], answers, section=section, page=block.page)
-    elif len(head) == 2:
-        yield from _properties(
-            body if block.has_header else rows, section=section, document=document, page=block.page
-        )
-
-
-def _symptoms(
-    body: Sequence[tuple[str, ...]],
-    head: tuple[str, ...],
-    symptom: int,
-    answers: Sequence[int],
-    *,
-    section: Section,
-    page: int | None,
-) -> Iterator[QAPair]:
-    for row in body:
-        cells = [
-            (head[column], row[column]) for column in answers if column != symptom and row[column]
-        ]
-        if not row[symptom] or not cells:
-            continue
-        answer = cells[0][1] if len(cells) == 1 else "\n".join(f"{h}: {cell}" for h, cell in cells)
-        has_remedy = any(_REMEDY.search(name) for name, _ in cells)
-        subject = row[symptom].rstrip(".")
-        question = (
-            f"What should I do about this {head[symptom].lower()}: {subject}?"
-            if has_remedy
-            else f"What does this {head[symptom].lower()} mean: {subject}?"
-        )
-        yield QAPair(
-            question=question, answer=answer, made_by="symptom", section=section.name, page=page
-        )
-
-
-def _properties(
-    body: Sequence[tuple[str, ...]], *, section: Section, document: Document, page: int | None
-) -> Iterator[QAPair]:
-    subject = section.heading
-    subject = document.title if not subject or subject.endswith("?") else subject
-    for name, value in body:
-        is_name = 0 < len(name.split()) <= 6 and not name.replace(".", "").isdigit()
-        if is_name and 0 < len(value.split()) <= 40:
-            plain = name.rstrip(":")
-            yield QAPair(
-                question=f"What does {subject} say about {plain}?",
-                answer=f"{plain}: {value}",
-                made_by="table",
-                section=section.name,
-                page=page,
-                key=value if len(value.split()) <= 6 else "",
             )
 
 

@@ -98,6 +98,73 @@ def test_headings_items_tables_and_terms_become_questions() -> None:
     )
 
 
+RED, GREEN = "How do I stop it?", "How do I start it?"
+PAIRS = {RED: "Press red.", GREEN: "Press green."}
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [f"Q: {RED} A: Press red.", f"Q: {GREEN} A: Press green."],
+        [f"Q: {RED}", "A: Press red.", f"Q: {GREEN}", "A: Press green."],
+        [f"1. {RED} A: Press red.", f"2. {GREEN} A: Press green."],
+        [f"Q1. {RED}", "Press red.", f"Q2. {GREEN}", "Press green."],
+        [f"Q: {RED} A: Press red. Q: {GREEN} A: Press green."],
+        [f"Question: {RED} Press red.", f"Question: {GREEN} Press green."],
+        [f"Q: {RED}", "Ask first.", "A: Press red.", f"Q: {GREEN}", "A: Press green."],
+    ],
+)
+@pytest.mark.parametrize("kind", ["paragraph", "item"])
+def test_marked_questions_are_paired_with_their_own_answers(
+    texts: list[str], kind: BlockKind
+) -> None:
+    found = questions(_document(*(_block(kind, text) for text in texts)))
+    assert {pair.question: pair.answer.removeprefix("- ") for pair in found} == PAIRS
+
+
+def test_question_without_an_answer_takes_none_from_the_next_question() -> None:
+    document = _document(
+        _block("paragraph", f"Q: {RED}"),
+        _block("paragraph", f"Q: {GREEN} A: Press green."),
+        _block("paragraph", "P: 5 bar"),
+        _block("heading", "How does it float?", level=1),
+        _block("paragraph", "Q: Does it sink? A: No."),
+    )
+    found = {pair.question: pair.answer for pair in questions(document)}
+    assert found == {GREEN: "Press green.\n\nP: 5 bar", "Does it sink?": "No."}
+
+
+@pytest.mark.parametrize("heading", ["Q: {}", "3. Q: {}", "Question 3: {}", "{}"])
+def test_marked_headings_are_questions_without_their_mark(heading: str) -> None:
+    document = _document(
+        _block("heading", heading.format(RED), level=2), _block("paragraph", "A: Press red.")
+    )
+    assert [(p.question, p.answer) for p in questions(document)] == [(RED, "Press red.")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "has_header"),
+    [
+        ((("Question", "Answer"), (RED, "Press red."), (GREEN, "Press green.")), True),
+        ((("Frage", "Antwort"), (RED, "Press red."), (GREEN, "Press green.")), False),
+        (((RED, "Press red."), (GREEN, "Press green.")), False),
+        ((("", "Do"), (RED, "Press red."), (GREEN, "Press green.")), True),
+        ((("No", "Question", "By", "Answer"),
+          ("1", RED, "Jo", "Press red."), ("2", GREEN, "Jo", "Press green.")), True),
+        ((("Answer", "Question"), ("Press red.", RED), ("Press green.", GREEN)), True),
+        ((("Q:", RED), ("A:", "Press red."), ("Q:", GREEN), ("A:", "Press green.")), False),
+        ((("FAQ", "A"), (f"Q: {RED}", "A: Press red."), (f"Q: {GREEN}", "A: Press green.")), True),
+    ],
+)  # fmt: skip
+def test_column_of_questions_gives_those_questions_and_the_answers_beside_them(
+    rows: tuple[tuple[str, ...], ...], has_header: bool
+) -> None:
+    table = Block(kind="table", text="", rows=rows, has_header=has_header)
+    found = questions(_document(table))
+    assert {pair.question: pair.answer for pair in found} == PAIRS
+    assert {pair.made_by for pair in found} == {"faq"}
+
+
 def test_answers_end_with_their_page_or_else_their_section() -> None:
     assert with_citation("Do it.", title="M", page=12, section="A > B") == "Do it. (M, page 12)"
     assert (

@@ -1,0 +1,18 @@
+"""A question that a document answers."""
+
+from dataclasses import dataclass
+
+from ftdist.library.schema import MadeBy
+
+
+@dataclass(frozen=True, kw_only=True)
+class QAPair:
+    """A question with the document's answer."""
+
+    question: str
+    answer: str
+    made_by: MadeBy
+    section: str
+    page: int | None
+    key: str = ""
+    """The text that a correct answer must contain, if the document gives it (a table's value)."""
