@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from importlib import import_module
 from pathlib import Path
 
 from ftdist.library.readers.filetype import GZIP
@@ -9,6 +10,31 @@ from ftdist.library.schema import BadRow, BadRowError, Document, Location
 
 MAX_DOCUMENT = 64 * 2**20
 """Bytes of the largest HTML, Markdown or text file, decompressed; reading takes 20 times that."""
+
+
+_READERS = {
+    "docx": "docx:read_docx",
+    "epub": "epub:read_epub",
+    "docbook": "docbook:read_docbook",
+    "html": "html:read_html",
+    "mail": "mail:read_mail",
+    "markdown": "markdown:read_markdown",
+    "mbox": "mail:read_mbox",
+    "notebook": "notebook:read_notebook",
+    "odf": "odf:read_odf",
+    "pdf": "pdf.extract:read_pdf",
+    "pptx": "pptx:read_pptx",
+    "rst": "rst:read_rst",
+    "source": "text:read_source",
+    "subtitles": "subtitles:read_subtitles",
+    "text": "text:read_text",
+    "xlsx": "xlsx:read_xlsx",
+}
+"""Module and function that read a kind; imported at need, because converters are optional."""
+
+
+_ENCODED = ("html", "markdown", "rst", "source", "subtitles", "text")
+"""Kinds whose encoding may have to be guessed."""
 
 
 def read_document(
@@ -19,26 +45,14 @@ def read_document(
     Args:
         path: of the file.
         name: of the file in messages.
-        kind: pdf, docx, html, markdown or text.
-        encoding: of HTML, Markdown and text that is not UTF-8; None: guessed.
+        kind: a key of `_READERS`, as `detect_kind` names it.
+        encoding: of text that is not UTF-8; None: guessed.
     """
+    module, _, function = _READERS[kind].partition(":")
     try:
-        match kind:
-            case "pdf":
-                from ftdist.library.readers.pdf.extract import read_pdf
-
-                return read_pdf(path, name=name)
-            case "docx":
-                from ftdist.library.readers.docx import read_docx
-
-                return read_docx(path, name=name)
-            case "html":
-                from ftdist.library.readers.html import read_html as read
-            case "markdown":
-                from ftdist.library.readers.markdown import read_markdown as read
-            case _:
-                from ftdist.library.readers.text import read_text as read
-        return read(path, name=name, encoding=encoding)
+        read = getattr(import_module(f"ftdist.library.readers.{module}"), function)
+        options = {"encoding": encoding} if kind in _ENCODED else {}
+        document: Document | BadRow = read(path, name=name, **options)
     except ModuleNotFoundError as error:
         return BadRow(
             f"needs the Python package {error.name}",
@@ -49,6 +63,7 @@ def read_document(
         return BadRow(str(error), Location(name), error.remedy)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         return BadRow(f"cannot be decompressed: {error}", Location(name), "Compress it again.")
+    return document
 
 
 def read_bytes(path: Path) -> bytes:

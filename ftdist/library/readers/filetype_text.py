@@ -13,6 +13,7 @@ class UnsupportedFile:
 
 
 _PANDOC = "Convert it to HTML or Markdown, for example with pandoc."
+_RTF = UnsupportedFile("is an RTF document", "Save it as .docx.")
 _LATEX = UnsupportedFile("is LaTeX source", _PANDOC)
 _ASCIIDOC = UnsupportedFile("is AsciiDoc source", "Convert it to HTML with asciidoctor.")
 _MAN_PAGE = UnsupportedFile("is the source of a manual page", "Convert it to HTML: man -Thtml.")
@@ -54,7 +55,7 @@ _BY_SUFFIX: dict[str, str | UnsupportedFile] = {
 }
 
 _SIGNS: tuple[tuple[re.Pattern[str], str | UnsupportedFile], ...] = (
-    (re.compile(r"\{\\rtf"), "rtf"),
+    (re.compile(r"\{\\rtf"), _RTF),
     (re.compile(r"WEBVTT\b"), "subtitles"),
     (re.compile(r"\d+\s*\n\d\d:\d\d:\d\d[,.]\d{3} --> "), "subtitles"),
     (re.compile(r"%!PS"), _POSTSCRIPT),

@@ -161,7 +161,7 @@ def _pieces(blocks: Sequence[Block]) -> list[_Piece]:
                 is_marked = kind != "text"
                 piece = _Piece(
                     block=replace(block, kind="paragraph" if is_marked else block.kind, text=text),
-                    question=text if kind == "question" else "",
+                    question=_NUMBER.sub("", text) if kind == "question" else "",
                     is_marked=is_marked,
                     marked=block if len(parts) == 1 else None,
                 )
