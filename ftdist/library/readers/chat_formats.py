@@ -76,7 +76,7 @@ def read_conversations(
     Args:
         path: of the file.
         name: of the file in messages.
-        kind: json, jsonl, csv, parquet or yaml; None: by the suffix.
+        kind: json, jsonl, csv, parquet, arrow or yaml; None: by the suffix.
         columns: the file's own keys for question, answer, text, system, messages, role, content,
             thread, sender and time. Dots lead into objects.
         assistant: senders whose messages are the answers, besides those whose name says so.

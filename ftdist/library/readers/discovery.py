@@ -71,12 +71,17 @@ def _find(entry: str, *, key: str, taken: set[str], seen: dict[str, str]) -> Fou
         below = printable(file.relative_to(root).as_posix())
         location = Location(f"{name}: {below}")
         real = os.path.realpath(file)
-        if file.suffix.lower() in _ASSETS or is_probes(file):
+        if file.suffix.lower() in _ASSETS or (is_probes(file) and file != named):
             ignored.append(below)
         elif real in seen:
             ignored.append(f"{below} (the same file as {seen[real]})")
         else:
             kind = _kind(file)
+            if kind == "probes":
+                if file != named:
+                    ignored.append(f"{below} (probes)")
+                    continue
+                kind = _PROBES
             if isinstance(kind, UnsupportedFile):
                 bad.append(BadRow(kind.reason, location, kind.remedy))
                 continue
@@ -100,6 +105,7 @@ def _kind(file: Path) -> str | UnsupportedFile:
         return UnsupportedFile(f"cannot be read: {error.strerror}", remedy)
 
 
+_PROBES = UnsupportedFile("holds probes, which are never learned", "Name it in eval.probes.")
 _REMEDY_GONE = "Restore the file, or remove the link to it."
 _REMEDY_RIGHT = "Grant yourself permission to read it, or remove it."
 

@@ -60,7 +60,7 @@ def _package_name(parts: ZipParts) -> str:
     ]
     if not roots or not roots[0]:
         raise BadRowError("is damaged: its container names no book", "Fetch it again.")
-    return roots[0]
+    return str(roots[0])
 
 
 def _spine(package: etree._Element, *, base: str) -> list[str]:

@@ -1,19 +1,19 @@
 """Whether a file holds JSON: one value, lines of JSON, or a notebook."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
+from ftdist.library.readers.json_values import json_values
+
 _MAX_LINE = 8 * 2**20
 _MAX_WHOLE = 64 * 2**20
-_BLANK = re.compile(r"\s*")
 _LINES = (".jsonl", ".ndjson")
 _BY_SUFFIX = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".ipynb": "notebook"}
 
 
 def json_kind(path: Path, head: bytes, *, suffix: str) -> str | None:
-    """One of json (one value, or several over many lines), jsonl, notebook; None: not JSON.
+    """One of json (values over many lines), jsonl, notebook or probes; None: it is not JSON.
 
     A file that has a suffix of JSON is JSON even if it cannot be parsed; any other has to be
     valid, at least its first line.
@@ -46,6 +46,8 @@ def _kind_of(value: Any, *, has_more: bool, suffix: str) -> str:
     """The kind of a file whose first line is a whole value."""
     if isinstance(value, dict) and {"cells", "nbformat"} <= value.keys():
         return "notebook"
+    if isinstance(value, dict) and {"kind", "question", "keys"} <= value.keys():
+        return "probes"
     if isinstance(value, list) and value and all(isinstance(each, dict | list) for each in value):
         return "json"
     return "jsonl" if has_more or suffix in _LINES else "json"
@@ -75,13 +77,4 @@ def _is_json(path: Path) -> bool:
     """Whether the whole file is JSON: one value after another."""
     if path.stat().st_size > _MAX_WHOLE:
         return False
-    text = path.read_bytes().decode("utf-8-sig", "replace").strip()
-    decoder, offset = json.JSONDecoder(), 0
-    try:
-        while offset < len(text):
-            _, offset = decoder.raw_decode(text, offset)
-            if blank := _BLANK.match(text, offset):
-                offset = blank.end()
-    except (ValueError, RecursionError):
-        return False
-    return True
+    return bool(json_values(path.read_bytes().decode("utf-8-sig", "replace")))

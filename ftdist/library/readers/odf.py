@@ -9,6 +9,7 @@ from lxml.html import builder
 from ftdist.library.readers import read_bytes
 from ftdist.library.readers.html import parse_html
 from ftdist.library.readers.odf_styles import OdfStyles
+from ftdist.library.readers.xml_tree import add_text, attribute, local_name, page_markup
 from ftdist.library.readers.zip_parts import open_zip, parse_xml
 from ftdist.library.schema import BadRow, BadRowError, Document, Location, Note
 
@@ -46,11 +47,10 @@ def read_odf(path: Path, *, name: str) -> Document | BadRow:
             styles = parts.xml("styles.xml") if "styles.xml" in parts.names else content
             title = _title(parts.xml("meta.xml")) if "meta.xml" in parts.names else ""
     converter = _Converter(OdfStyles.of(content, styles))
-    page = builder.HTML(builder.HEAD(builder.TITLE(title)), builder.BODY())
+    page = builder.BODY()
     for body in content.iterfind("{*}body/*"):
-        converter.add_children(body, to=page[1])
-    markup = etree.tostring(page, method="html", encoding="unicode")
-    document = parse_html(markup, name=name, stem=path.stem)
+        converter.add_children(body, to=page)
+    document = parse_html(page_markup(page, title=title), name=name, stem=path.stem)
     if isinstance(document, BadRow):
         return BadRow("contains no text", Location(name), "Remove it.")
     notes = (Note(rule, count=count) for rule, count in converter.left_out.items())
@@ -78,14 +78,14 @@ class _Converter:
 
     def add_children(self, element: etree._Element, *, to: etree._Element) -> None:
         """Add an element's text and children, converted, to an HTML element."""
-        _add_text(to, element.text or "")
+        add_text(to, element.text or "")
         for child in element:
             if isinstance(child.tag, str):
                 self._add(child, to=to)
-            _add_text(to, child.tail or "")
+            add_text(to, child.tail or "")
 
     def _add(self, element: etree._Element, *, to: etree._Element) -> None:
-        name = _local(element)
+        name = local_name(element)
         special = {
             "h": self._heading,
             "p": self._paragraph,
@@ -101,16 +101,16 @@ class _Converter:
         elif name in _TAGS:
             self._nest(element, _TAGS[name], to=to)
         elif name in _BLANKS:
-            _add_text(to, _BLANKS[name] * min(int(_attribute(element, "c") or 1), 200))
+            add_text(to, _BLANKS[name] * min(int(attribute(element, "c") or 1), 200))
         elif name == "note":
-            _add_text(to, " [")
+            add_text(to, " [")
             self.add_children(element, to=to)
-            _add_text(to, "]")
+            add_text(to, "]")
         else:
             self.add_children(element, to=to)
 
     def _heading(self, element: etree._Element, *, to: etree._Element) -> None:
-        level = min(6, int(_attribute(element, "outline-level") or 1))
+        level = min(6, int(attribute(element, "outline-level") or 1))
         self._nest(element, f"h{level}", to=to)
 
     def _nest(self, element: etree._Element, tag: str, *, to: etree._Element) -> None:
@@ -118,7 +118,7 @@ class _Converter:
 
     def _paragraph(self, element: etree._Element, *, to: etree._Element) -> None:
         """A paragraph; titles of texts and of slides are headings, listings are code."""
-        style = _attribute(element, "style-name")
+        style = attribute(element, "style-name")
         if self._styles.is_hidden(style):
             self.left_out["hidden text left out"] += 1
         elif self._styles.is_title(style):
@@ -127,12 +127,12 @@ class _Converter:
             is_next = len(to) > 0 and to[-1].tag == "pre" and not (to[-1].tail or "").strip()
             block = to[-1] if is_next else etree.SubElement(to, "pre")
             self.add_children(element, to=block)
-            _add_text(block, "\n")
+            add_text(block, "\n")
         else:
             self._nest(element, "p", to=to)
 
     def _span(self, element: etree._Element, *, to: etree._Element) -> None:
-        style = _attribute(element, "style-name")
+        style = attribute(element, "style-name")
         if self._styles.is_hidden(style):
             self.left_out["hidden text left out"] += 1
             return
@@ -144,83 +144,65 @@ class _Converter:
 
     def _list(self, element: etree._Element, *, to: etree._Element) -> None:
         lists = [element, *element.iterancestors("{*}list")]
-        style = next(filter(None, (_attribute(each, "style-name") for each in lists)), "")
+        style = next(filter(None, (attribute(each, "style-name") for each in lists)), "")
         form = self._styles.numbering(style, level=len(lists))
         block = etree.SubElement(to, "ol" if form else "ul")
         if form:
             block.set("type", form)
         items = element.xpath("*[local-name() = 'list-item']")
-        start = _attribute(items[0], "start-value") if items else ""
+        start = attribute(items[0], "start-value") if items else ""
         if form and start:
             block.set("start", start)
         self.add_children(element, to=block)
 
     def _table(self, element: etree._Element, *, to: etree._Element) -> None:
-        if self._styles.is_hidden(_attribute(element, "style-name")):
+        if self._styles.is_hidden(attribute(element, "style-name")):
             self.left_out["hidden sheet left out"] += 1
             return
-        is_sheet = element.getparent() is not None and _local(element.getparent()) == "spreadsheet"
+        is_sheet = (
+            element.getparent() is not None and local_name(element.getparent()) == "spreadsheet"
+        )
         if is_sheet:
-            etree.SubElement(to, "h2").text = _attribute(element, "name")
+            etree.SubElement(to, "h2").text = attribute(element, "name")
         table = etree.SubElement(to, "table")
         rows = [row for row in element.iter("{*}table-row") if _owner(row) is element]
         for row in rows:
-            if _attribute(row, "visibility") in ("collapse", "filter"):
+            if attribute(row, "visibility") in ("collapse", "filter"):
                 self.left_out["hidden row left out"] += 1
                 continue
-            is_head = _local(row.getparent()) == "table-header-rows"
+            is_head = local_name(row.getparent()) == "table-header-rows"
             for _ in range(_repeated(row, "number-rows-repeated")):
                 self._cells(row, tag="th" if is_head else "td", to=etree.SubElement(table, "tr"))
 
     def _cells(self, row: etree._Element, *, tag: str, to: etree._Element) -> None:
         for cell in row:
-            if _local(cell) != "table-cell":  # a covered one belongs to the cell that covers it
+            if local_name(cell) != "table-cell":  # a covered one belongs to the cell that covers it
                 continue
             for _ in range(_repeated(cell, "number-columns-repeated")):
                 target = etree.SubElement(to, tag)
                 for ours, theirs in (("colspan", "columns"), ("rowspan", "rows")):
-                    span = _attribute(cell, f"number-{theirs}-spanned")
+                    span = attribute(cell, f"number-{theirs}-spanned")
                     if span not in ("", "1"):
                         target.set(ours, span)
                 self.add_children(cell, to=target)
 
     def _slide(self, element: etree._Element, *, to: etree._Element) -> None:
         """A slide: its title as a heading, then its other frames."""
-        frames = [child for child in element if _attribute(child, "class") == "title"]
+        frames = [child for child in element if attribute(child, "class") == "title"]
         for frame in frames:
             text = " ".join(" ".join(frame.itertext()).split())
             etree.SubElement(to, "h2").text = text
         for child in element:
-            if child not in frames and _attribute(child, "class") != "page":
+            if child not in frames and attribute(child, "class") != "page":
                 self._add(child, to=to)
-
-
-def _local(element: etree._Element) -> str:
-    return str(etree.QName(element).localname)
 
 
 def _owner(row: etree._Element) -> etree._Element | None:
     return next(row.iterancestors("{*}table"), None)
 
 
-def _attribute(element: etree._Element, name: str) -> str:
-    """An attribute in any namespace; "" if it is missing."""
-    for key, value in element.attrib.items():
-        if etree.QName(key).localname == name:
-            return str(value)
-    return ""
-
-
-def _repeated(element: etree._Element, attribute: str) -> int:
+def _repeated(element: etree._Element, name: str) -> int:
     """How often a row or a cell stands; an empty one only where a few follow each other."""
-    count = int(_attribute(element, attribute) or 1)
+    count = int(attribute(element, name) or 1)
     has_text = any(text.strip() for text in element.itertext())
     return min(count, 10_000) if has_text else 1 if count > _MAX_REPEATED else count
-
-
-def _add_text(to: etree._Element, text: str) -> None:
-    """Append text to an element, after its last child."""
-    if len(to):
-        to[-1].tail = (to[-1].tail or "") + text
-    else:
-        to.text = (to.text or "") + text

@@ -9,6 +9,7 @@ from lxml.html import builder
 
 from ftdist.library.readers import title_from_stem
 from ftdist.library.readers.html import parse_html
+from ftdist.library.readers.xml_tree import local_name, page_markup
 from ftdist.library.readers.zip_parts import ZipParts, open_zip
 from ftdist.library.schema import BadRow, Block, Document, Location, Note
 
@@ -37,9 +38,8 @@ def read_pptx(path: Path, *, name: str) -> Document | BadRow:
             _add_shapes(root, to=body)
             for kind, target in parts.relations(slide).values():
                 if kind == "notesSlide" and target in parts.names:
-                    _add_shapes(parts.xml(target), to=body)
-            markup = etree.tostring(builder.HTML(body), method="html", encoding="unicode")
-            document = parse_html(markup, name=name, stem=path.stem)
+                    _add_shapes(parts.xml(target), to=body, is_slide=False)
+            document = parse_html(page_markup(body), name=name, stem=path.stem)
             if isinstance(document, Document):
                 blocks += [replace(block, page=number) for block in document.blocks]
         title = _title(parts)
@@ -58,7 +58,8 @@ def _slides(parts: ZipParts) -> list[str]:
     """Names of the slides' parts, in their order."""
     main = "ppt/presentation.xml"
     targets = parts.relations(main)
-    ids = [_attribute(each, "id") for each in parts.xml(main).iterfind("{*}sldIdLst/{*}sldId")]
+    slides = parts.xml(main).iterfind("{*}sldIdLst/{*}sldId")
+    ids = [value for each in slides for key, value in each.attrib.items() if key.endswith("}id")]
     names = [targets[each][1] for each in ids if each in targets]
     return [name for name in names if name in parts.names]
 
@@ -71,7 +72,7 @@ def _title(parts: ZipParts) -> str:
     return "" if is_default else title.strip()
 
 
-def _add_shapes(root: etree._Element, *, to: etree._Element) -> None:
+def _add_shapes(root: etree._Element, *, to: etree._Element, is_slide: bool = True) -> None:
     """Text and tables of a slide, its title first, the rest as it is drawn from top to bottom."""
     shapes = [shape for shape in root.iter("{*}sp", "{*}graphicFrame") if not _is_hidden(shape)]
     titles = [shape for shape in shapes if _placeholder(shape) in _TITLES]
@@ -87,7 +88,8 @@ def _add_shapes(root: etree._Element, *, to: etree._Element) -> None:
         if table is not None:
             _add_table(table, to=to)
         for text in shape.iterchildren("{*}txBody"):
-            _add_paragraphs(text, to=to, is_body=_placeholder(shape) in ("body", "obj"))
+            is_body = is_slide and _placeholder(shape) in ("body", "obj")
+            _add_paragraphs(text, to=to, is_body=is_body)
 
 
 def _is_hidden(shape: etree._Element) -> bool:
@@ -114,7 +116,7 @@ def _position(shape: etree._Element) -> tuple[int, int]:
 
 
 def _add_paragraphs(text: etree._Element, *, to: etree._Element, is_body: bool) -> None:
-    """Paragraphs; those with a bullet, a number or a level, and all of a slide's body, are items."""
+    """Paragraphs; those with a bullet, a number or a level are items, as is all of a body."""
     blocks = [to]
     for paragraph in text.iterchildren("{*}p"):
         if not "".join(_texts(paragraph)).strip():
@@ -155,7 +157,7 @@ def _list_form(properties: etree._Element | None) -> tuple[str, str]:
 def _add_runs(paragraph: etree._Element, *, to: etree._Element) -> None:
     """Runs of text; line breaks and raised text stay what they are."""
     for run in paragraph:
-        name = etree.QName(run).localname
+        name = local_name(run)
         if name == "br":
             etree.SubElement(to, "br")
         for text in run.iterchildren("{*}t"):
@@ -183,13 +185,6 @@ def _add_table(table: etree._Element, *, to: etree._Element) -> None:
                     target.set(ours, cell.get(theirs))
             for text in cell.iterchildren("{*}txBody"):
                 _add_paragraphs(text, to=target, is_body=False)
-
-
-def _attribute(element: etree._Element, name: str) -> str:
-    """An attribute that has a namespace."""
-    return next(
-        (str(value) for key, value in element.attrib.items() if key.endswith(f"}}{name}")), ""
-    )
 
 
 def _texts(element: etree._Element) -> list[str]:

@@ -1,4 +1,4 @@
-"""Row readers: JSONL, JSON, CSV, Parquet and YAML files as numbered Python values."""
+"""Row readers: JSONL, JSON, CSV, Parquet, Arrow and YAML files as numbered Python values."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -8,8 +8,10 @@ import pyarrow
 import pyarrow.parquet
 import yaml
 
+from ftdist.library.readers.arrow_rows import read_arrow
 from ftdist.library.readers.csv_rows import read_csv
 from ftdist.library.readers.encoding import decode
+from ftdist.library.readers.json_values import json_values
 from ftdist.library.readers.jsonl_rows import Span, parse_json, read_jsonl
 from ftdist.library.schema import BadRowError, Note
 
@@ -31,7 +33,7 @@ def read_records(
 
     Args:
         path: of the file.
-        kind: json, jsonl, csv, parquet or yaml.
+        kind: json, jsonl, csv, parquet, arrow or yaml.
         span: bytes of a JSONL file, starting at a line.
         first_row: number of the first line of the span.
         encoding: of files that are not UTF-8; None: guessed.
@@ -43,6 +45,8 @@ def read_records(
         return
     try:
         match kind:
+            case "arrow":
+                yield from read_arrow(path)
             case "parquet":
                 yield from _read_parquet(path)
             case "json" | "yaml" | "csv":
@@ -67,6 +71,8 @@ def _json_rows(text: str) -> list[Any]:
         lines = [parse_json(line) for line in text.split("\n") if line.strip()]
         if len(lines) > 1 and not isinstance(lines[0], BadRowError):
             return lines  # rows, one per line
+        if values := json_values(text):
+            return [row for each in values for row in (each if isinstance(each, list) else [each])]
     if isinstance(value, dict):
         lists = [member for member in value.values() if _is_list_of_objects(member)]
         # {"data": [row, row]}, but not a row that itself contains a list of messages

@@ -47,7 +47,7 @@ _ACCOUNT = "account.json"
 
 _MAX_ERROR_CHARACTERS = 100
 
-CHAT_KINDS = ("json", "jsonl", "csv", "parquet", "yaml")
+CHAT_KINDS = ("json", "jsonl", "csv", "parquet", "arrow", "yaml")
 
 CONVERTERS = (
     "pypdfium2",
@@ -56,6 +56,8 @@ CONVERTERS = (
     "mammoth",
     "markdown-it-py",
     "mdit-py-plugins",
+    "docutils",
+    "openpyxl",
     "ftfy",
     "rensa",
 )

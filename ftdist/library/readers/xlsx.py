@@ -1,0 +1,108 @@
+"""Excel workbooks, converted to HTML: the tables of each sheet as Excel shows them."""
+
+import re
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+
+import openpyxl
+from openpyxl.worksheet.worksheet import Worksheet
+
+from ftdist.library.readers import title_from_stem
+from ftdist.library.readers.html import parse_html
+from ftdist.library.readers.xlsx_sheet import ShownCell, regions, shown_rows
+from ftdist.library.readers.zip_parts import open_zip
+from ftdist.library.schema import BadRow, BadRowError, Document, Location, Note
+
+_DEFAULT_NAME = re.compile(r"[^\W\d]+ ?\d+")
+_NO_VALUE = re.compile(rb"<f\b[^<>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>")
+_SAVE_AGAIN = "Open it in Excel, and save it again."
+
+
+def read_xlsx(path: Path, *, name: str) -> Document | BadRow:
+    """Read the sheets of a workbook that are not hidden.
+
+    Raises:
+        BadRowError: it is damaged or too large.
+    """
+    with open_zip(path) as parts:
+        sheets = [parts.read(part) for part in sorted(parts.names) if part.endswith(".xml")]
+    missing = sum(len(_NO_VALUE.findall(sheet)) for sheet in sheets)
+    try:
+        workbook = openpyxl.load_workbook(path, data_only=True, keep_links=False, rich_text=True)
+    except Exception as error:  # whatever openpyxl trips over in a damaged file
+        message = " ".join(str(error).split()) or type(error).__name__
+        raise BadRowError(f"cannot be read as a workbook: {message}", _SAVE_AGAIN) from error
+    notes = [Note("formula without a value left out", count=missing)] if missing else []
+    visible = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
+    hidden = [sheet for sheet in workbook.worksheets if sheet not in visible]
+    notes += [Note("hidden sheet left out", sheet.title) for sheet in hidden]
+    markup: list[str] = []
+    for sheet in visible:
+        rows, left_out = shown_rows(sheet)
+        notes += [Note("hidden row or column left out", sheet.title, left_out)] if left_out else []
+        if rows and (len(visible) > 1 or not _DEFAULT_NAME.fullmatch(sheet.title)):
+            markup.append(f"<h2>{escape(sheet.title)}</h2>")
+        for region in regions(rows):
+            markup += _region_markup(region, header_rows=_header_rows(sheet))
+    document = parse_html(f"<body>{''.join(markup)}</body>", name=name, stem=path.stem)
+    if isinstance(document, BadRow):
+        return BadRow("contains no text", Location(name), "Remove it.")
+    title = str(workbook.properties.title or "").strip() or title_from_stem(path.stem)
+    return replace(document, title=title, notes=(*document.notes, *notes))
+
+
+def _header_rows(sheet: Worksheet) -> set[int]:
+    """Rows that Excel treats as headings: of tables, of filters, and above a frozen pane."""
+    ranges = [table.ref for table in sheet.tables.values() if table.headerRowCount != 0]
+    ranges += [sheet.auto_filter.ref] if sheet.auto_filter.ref else []
+    rows = {int(re.sub(r"\D", "", reference.partition(":")[0])) for reference in ranges}
+    frozen = re.fullmatch(r"[A-Z]+(\d+)", str(sheet.freeze_panes or ""))
+    return rows | ({int(frozen[1]) - 1} if frozen else set())
+
+
+def _region_markup(
+    region: list[tuple[int, list[ShownCell]]], *, header_rows: set[int]
+) -> list[str]:
+    """Rows that belong together as a table; titles above and remarks below as paragraphs."""
+    above, below = 0, len(region)
+    while above < below and _is_single(region[above][1]):
+        above += 1
+    while below > above and _is_single(region[below - 1][1]):
+        below -= 1
+    table = region[above:below]
+    markup = [_paragraph(cells) for _, cells in region[:above]]
+    if table:
+        has_header = table[0][0] in header_rows or _is_header([cells for _, cells in table])
+        lines = [
+            "".join(_cell_markup(cell, is_header=has_header and number == 0) for cell in cells)
+            for number, (_, cells) in enumerate(table)
+        ]
+        markup.append(f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>")
+    return [*markup, *(_paragraph(cells) for _, cells in region[below:])]
+
+
+def _is_single(cells: list[ShownCell]) -> bool:
+    """Whether a row says one thing, in one cell or in one that is merged."""
+    return len({cell.markup for cell in cells if cell.markup}) <= 1
+
+
+def _is_header(rows: list[list[ShownCell]]) -> bool:
+    """Whether the first row names the columns: in bold, or as text above what is none."""
+    first, body = rows[0], rows[1:]
+    if not body or not all(cell.is_text and cell.markup for cell in first):
+        return False
+    is_bold = all(cell.is_bold for cell in first) and not all(cell.is_bold for cell in body[0])
+    has_numbers = any(not cell.is_text for row in body for cell in row)
+    are_distinct = len({cell.markup for cell in first}) == len(first)
+    return are_distinct and (is_bold or has_numbers or len(first) > 2)
+
+
+def _cell_markup(cell: ShownCell, *, is_header: bool) -> str:
+    tag = "th" if is_header else "td"
+    return f"<{tag}>{cell.markup}</{tag}>"
+
+
+def _paragraph(cells: list[ShownCell]) -> str:
+    text = next((cell.markup for cell in cells if cell.markup), "")
+    return f"<p>{text}</p>"
