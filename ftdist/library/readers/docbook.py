@@ -1,7 +1,9 @@
 """DocBook and DITA, converted to HTML."""
 
 import html.entities
+import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,7 +65,7 @@ def read_docbook(path: Path, *, name: str) -> Document | BadRow:
         BadRowError: it is not well-formed XML.
     """
     root = parse_xml(read_bytes(path))
-    converter = _Converter()
+    converter = _Converter(_entities(root))
     body = builder.BODY()
     converter.add(root, to=body, level=0)
     document = parse_html(page_markup(body), name=name, stem=path.stem)
@@ -76,7 +78,8 @@ def read_docbook(path: Path, *, name: str) -> Document | BadRow:
 class _Converter:
     """Builds HTML elements from those of DocBook and DITA."""
 
-    def __init__(self) -> None:
+    def __init__(self, entities: Mapping[str, str]) -> None:
+        self._entities = entities
         self.left_out = Counter[tuple[str, str]]()
         """Notes with their excerpts, each with its count."""
 
@@ -122,10 +125,21 @@ class _Converter:
             add_text(to, child.tail or "")
 
     def _entity(self, name: str) -> str:
+        if name in self._entities:
+            return self._entities[name]
         if f"{name};" in html.entities.html5:
             return html.entities.html5[f"{name};"]
         self.left_out["entity without a definition left out", f"&{name};"] += 1
         return ""
+
+
+def _entities(root: etree._Element) -> dict[str, str]:
+    """Texts of the entities that a file defines, without markup."""
+    definitions = root.getroottree().docinfo.internalDTD
+    if definitions is None:
+        return {}
+    entities = ((each.name, each.content or "") for each in definitions.iterentities())
+    return {name: re.sub(r"<[^<>]*>", "", content) for name, content in entities}
 
 
 def _target(element: etree._Element, *, to: etree._Element) -> etree._Element:

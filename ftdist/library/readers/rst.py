@@ -85,7 +85,7 @@ def _restore_errors(tree: nodes.document) -> list[str]:
     for error in list(tree.findall(nodes.system_message)):
         source = list(error.findall(nodes.literal_block))
         errors += [" ".join(error[0].astext().split())] if source else []
-        error.replace_self(source)
+        error.parent.replace(error, source)
     return errors
 
 

@@ -1,5 +1,6 @@
 """Parts of documents that are zip archives, read within bounds."""
 
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from lxml import etree
 from ftdist.library.readers import MAX_DOCUMENT
 from ftdist.library.schema import BadRowError
 
+_DOCTYPE = re.compile(rb"<!DOCTYPE[^<>\[]*\[.*?\]\s*>", re.DOTALL)
+_INCLUDED = re.compile(rb"%[\w.-]+;")
 _SAVE_AGAIN = "Open it in the program that made it, and save it again."
 
 
@@ -77,7 +80,10 @@ def parse_xml(data: bytes) -> etree._Element:
     Raises:
         BadRowError: it is not well formed.
     """
-    parser = etree.XMLParser(resolve_entities="internal", no_network=True, remove_comments=True)
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True)
+    prolog = _DOCTYPE.search(data)
+    if prolog:  # without declarations that it includes from other files
+        data = data[: prolog.start()] + _INCLUDED.sub(b"", prolog[0]) + data[prolog.end() :]
     try:
         return etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:

@@ -6,7 +6,7 @@ Every answer quotes the document word for word.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, takewhile
 
 from ftdist.library.qa_marks import is_asked, split_marked, starts_marked, without_question_mark
 from ftdist.library.schema import Block, Document, MadeBy
@@ -125,7 +125,10 @@ def _from_pieces(section: Section, pieces: Sequence[_Piece]) -> Iterator[QAPair]
     for number, piece in enumerate(pieces):
         if not piece.question:
             continue
-        answer = _answer(_up_to_question(pieces[number + 1 :]), is_marked=piece.is_marked)
+        following = _up_to_question(pieces[number + 1 :])
+        if piece.block.kind == "term":  # in a list of terms; the next one has nothing to do with it
+            following = list(takewhile(lambda each: each.block.kind != "term", following))
+        answer = _answer(following, is_marked=piece.is_marked)
         if answer and not _is_question(answer):
             yield QAPair(
                 question=piece.question,
