@@ -27,11 +27,15 @@ def read_notebook(path: Path, *, name: str) -> Document | BadRow:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadRowError(f"is not a valid notebook ({error})", _SAVE_AGAIN) from error
     left_out = Counter[str]()
+    notes: list[Note] = []
     blocks: list[Block] = []
     for kind, cell in cells:
         source = _text(cell.get("source", cell.get("input", "")))
         if kind in ("markdown", "heading"):
-            blocks += parse_markdown(source)
+            page = parse_markdown(source, name=name, stem=path.stem)
+            if isinstance(page, Document):
+                blocks += page.blocks
+                notes += page.notes
         elif source.strip():
             blocks.append(Block(kind="code", text=source.strip("\n")))
         for output in cell.get("outputs", ()):
@@ -43,7 +47,7 @@ def read_notebook(path: Path, *, name: str) -> Document | BadRow:
         title=first or title_from_stem(path.stem),
         blocks=tuple(blocks),
         location=Location(name),
-        notes=tuple(Note(rule, count=count) for rule, count in left_out.items()),
+        notes=(*notes, *(Note(rule, count=count) for rule, count in left_out.items())),
     )
 
 

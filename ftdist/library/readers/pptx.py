@@ -27,6 +27,7 @@ def read_pptx(path: Path, *, name: str) -> Document | BadRow:
         BadRowError: it is damaged.
     """
     blocks: list[Block] = []
+    notes: list[Note] = []
     left_out = Counter[str]()
     with open_zip(path) as parts:
         for number, slide in enumerate(_slides(parts), start=1):
@@ -42,6 +43,7 @@ def read_pptx(path: Path, *, name: str) -> Document | BadRow:
             document = parse_html(page_markup(body), name=name, stem=path.stem)
             if isinstance(document, Document):
                 blocks += [replace(block, page=number) for block in document.blocks]
+                notes += document.notes
         title = _title(parts)
     if not blocks:
         return BadRow("contains no text", Location(name), "Remove it.")
@@ -50,7 +52,7 @@ def read_pptx(path: Path, *, name: str) -> Document | BadRow:
         title=title or first or title_from_stem(path.stem),
         blocks=tuple(blocks),
         location=Location(name),
-        notes=tuple(Note(rule, count=count) for rule, count in left_out.items()),
+        notes=(*notes, *(Note(rule, count=count) for rule, count in left_out.items())),
     )
 
 
