@@ -75,7 +75,7 @@ def _title(parts: ZipParts) -> str:
 
 
 def _add_shapes(root: etree._Element, *, to: etree._Element, is_slide: bool = True) -> None:
-    """Text and tables of a slide, its title first, the rest as it is drawn from top to bottom."""
+    """Text and tables of a slide, its title first, the rest from top to bottom."""
     shapes = [shape for shape in root.iter("{*}sp", "{*}graphicFrame") if not _is_hidden(shape)]
     titles = [shape for shape in shapes if _placeholder(shape) in _TITLES]
     for shape in titles:

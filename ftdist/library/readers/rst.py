@@ -68,7 +68,7 @@ def read_rst(path: Path, *, name: str, encoding: str | None = None) -> Document 
             roles.register_local_role(role, _text_role)
     tree = publish_doctree(text, settings_overrides=_SETTINGS)
     if errors := _restore_errors(tree):
-        notes += (Note("markup that docutils cannot read kept as it is", errors[0], len(errors)),)
+        notes += (Note("markup that docutils cannot read is kept", errors[0], len(errors)),)
     first = next(iter(tree.findall(nodes.title)), None)
     tree["title"] = path.stem if first is None else first.astext()
     markup = publish_from_doctree(tree, writer="html5", settings_overrides=_SETTINGS)

@@ -184,9 +184,9 @@ def _settled(piece: _Piece, after: _Piece | None) -> list[_Piece]:
     end = _end_of_questions(piece.question)
     if not end:
         return [_Piece(block=piece.marked or piece.block)]
-    asked = replace(piece, question=piece.question[:end])
+    question = replace(piece, question=piece.question[:end])
     rest = replace(piece.block, text=piece.question[end:].strip())
-    return [asked, _Piece(block=rest)] if rest.text else [asked]
+    return [question, _Piece(block=rest)] if rest.text else [question]
 
 
 def _end_of_questions(text: str) -> int:

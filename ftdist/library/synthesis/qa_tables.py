@@ -26,7 +26,7 @@ def pairs_from_table(block: Block, *, section: Section, document: Document) -> I
         column for column, cell in enumerate(head) if _REMEDY.search(cell) or _MEANING.search(cell)
     ]
     if columns:
-        yield from _asked(rows, *columns, section=section, page=block.page)
+        yield from _from_columns(rows, *columns, section=section, page=block.page)
     elif block.has_header and symptoms and answers and symptoms[0] != answers[-1]:
         yield from _symptoms(body, head, symptoms[0], answers, section=section, page=block.page)
     elif len(head) == 2 and len(rows) > 1:
@@ -51,7 +51,7 @@ def _question_columns(rows: Sequence[tuple[str, ...]]) -> tuple[int, int] | None
     return (named, 1 - named) if named is not None and len(head) == 2 else None
 
 
-def _asked(
+def _from_columns(
     rows: Sequence[tuple[str, ...]],
     question_column: int,
     answer_column: int,
