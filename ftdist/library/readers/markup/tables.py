@@ -25,7 +25,14 @@ def is_layout(table: Tag) -> bool:
     if any(cell.name == "th" for row in cells for cell in row):
         return False
     is_one_row = sum(map(bool, cells)) == 1
-    return is_one_row or table.find(["table", *HEADINGS]) is not None
+    return is_one_row or table.find(list(HEADINGS)) is not None or _is_mostly_nested(table)
+
+
+def _is_mostly_nested(table: Tag) -> bool:
+    """Whether most words of a table stand in tables within it."""
+    inner = [each for each in table("table") if each.find_parent("table") is table]
+    words = sum(len(spaced_text(each).split()) for each in inner)
+    return 2 * words > len(spaced_text(table).split())
 
 
 def read_table(table: Tag, *, text: Callable[[Tag], str]) -> Iterator[Block]:

@@ -7,6 +7,7 @@ from bs4 import BeautifulSoup, Comment, Tag
 from ftdist.library.readers.markup.stylesheets import HIDDEN
 from ftdist.library.readers.markup.tree import Notes, alive, attribute, has_style, spaced_text
 
+_IS_LABEL = re.compile(r"\W*(end|begin|start|/|[.#]\w)", re.IGNORECASE)
 _STRUCK = re.compile(r"(^|;)text-decoration(-line)?:[^;]*line-through")
 _CODE = ("script", "style", "template", "head", "link", "meta")
 _FALLBACKS = ("iframe", "canvas", "audio", "video", "noframes", "noembed")
@@ -18,8 +19,10 @@ def leave_out_unseen(soup: BeautifulSoup, notes: Notes) -> None:
     """Remove scripts, comments, and text that is hidden or struck out; note the words."""
     opened = _opened_ids(soup)
     for comment in soup.find_all(string=lambda text: isinstance(text, Comment)):
-        if not comment.startswith(("[", "?")):  # conditions of Internet Explorer, instructions
-            notes.add("comment left out", re.sub(r"<[^<>]*>", " ", comment))
+        words = re.sub(r"<[^<>]*>", " ", comment).split()
+        is_text = not comment.startswith(("[", "?"))  # conditions of a browser, instructions
+        if is_text and len(words) > 1 and not _IS_LABEL.match(comment):
+            notes.add("comment left out", " ".join(words))
         comment.extract()
     for tag in soup(_CODE):
         tag.decompose()

@@ -76,6 +76,12 @@ def test_a_cell_keeps_its_lines_lists_and_code(cell: str, text: str) -> None:
     assert table == f"table: # A | B // x | {text}"
 
 
+def test_a_table_in_a_cell_of_a_table_with_more_words_is_text_of_the_cell() -> None:
+    inner = "<table><tr><td>x<td>y</table>"
+    page = f"<table><tr><td>A<td>B<td>C<tr><td>1<td>2<td>{inner}</td></tr></table>"
+    assert briefs(page) == ["table: A | B | C // 1 | 2 | x\ny"]
+
+
 def test_elements_that_act_as_a_table_are_one() -> None:
     cell = "<span role=cell>{}</span>"
     head = "<span role=columnheader>{}</span>"
@@ -90,7 +96,8 @@ def test_elements_that_act_as_a_table_are_one() -> None:
         "<table><tr><td>One<td>Two</table>",
         "<table><tr><td>One<tr><td>Two</table>",
         "<table role=presentation><tr><td>One<td>Two<tr><td></table>",
-        "<table><tr><td><table><tr><td>One</table><td>Two</table>",
+        "<table><tr><td><table><tr><td>One</table><tr><td>Two</table>",
+        "<table><tr><td><td><table><tr><td>One</table><tr><td><td><table><tr><td>Two</table></table>",
     ],
 )
 def test_a_table_that_lays_out_the_page_is_read_as_text(markup: str) -> None:
