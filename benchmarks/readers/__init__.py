@@ -1,0 +1,1 @@
+"""Document readers compared: which facts of a document its text still holds."""

@@ -1,0 +1,138 @@
+"""Compare document readers: which facts of documents their text still holds, and how fast.
+
+    python -m benchmarks.readers                       all readers; writes docs/readers.md
+    python -m benchmarks.readers --readers ftdist      measures one again, keeps other scores
+    python -m benchmarks.readers --failures ftdist     what it missed, and what it read instead
+
+It installs each reader into its own environment and fetches the real documents, both into
+`~/.cache/ftdist-readers` (or FTDIST_READERS_CACHE).
+"""
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from benchmarks.readers.assertions import ReadText
+from benchmarks.readers.candidates import (
+    CACHE,
+    CANDIDATES,
+    CHECKOUT,
+    FORMATS,
+    Candidate,
+    InstallError,
+    install,
+    installed_mb,
+)
+from benchmarks.readers.cases import Case, real_cases, small_cases
+from benchmarks.readers.processes import Answer, ReaderProcess
+from benchmarks.readers.report import Score, tables, write_tables
+
+RESULTS = CACHE / "scores.json"
+PAGE = CHECKOUT / "docs" / "readers.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print, and write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.readers")
+    names = [candidate.name for candidate in CANDIDATES]
+    parser.add_argument("--readers", nargs="+", choices=names, default=names)
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
+    parser.add_argument("--small", action="store_true", help="without the real documents")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each document is read")
+    parser.add_argument("--failures", choices=names, help="list what this reader missed")
+    parser.add_argument("--print-only", action="store_true", help="leave docs/readers.md alone")
+    options = parser.parse_args(arguments)
+    cases = small_cases() + ([] if options.small else real_cases())
+    cases = [case for case in cases if case.format in options.formats]
+    chosen = [options.failures] if options.failures else options.readers
+    candidates = [candidate for candidate in CANDIDATES if candidate.name in chosen]
+    scores = measure(cases, candidates, rounds=1 if options.failures else options.rounds)
+    if options.failures:
+        print("\n".join(failures(cases, scores)))
+        return
+    partial = options.small or options.formats != list(FORMATS)
+    merged = scores if partial else _merge(scores)
+    lines = tables(merged, cases)
+    print("\n".join(lines))
+    if not (options.print_only or partial):
+        write_tables(PAGE, [_where(), "", *lines])
+
+
+def measure(cases: Sequence[Case], candidates: Sequence[Candidate], *, rounds: int) -> list[Score]:
+    """Scores of each candidate for each document, the candidates in turns."""
+    processes, scores = {}, []
+    for candidate in candidates:
+        try:
+            processes[candidate] = ReaderProcess(candidate, python=install(candidate))
+        except InstallError as error:
+            print(f"{candidate.name} is left out: {error}", flush=True)
+    try:
+        for case in cases:
+            able = [one for one in processes if case.format in one.formats]
+            answers: dict[str, list[Answer]] = {one.name: [] for one in able}
+            for turn in range(rounds):
+                for one in able[:: -1 if turn % 2 else 1]:
+                    if turn == 0 or not answers[one.name][0].error:
+                        answers[one.name].append(processes[one].read(case.path))
+            scores += [_score(case, one, answers[one.name]) for one in able]
+    finally:
+        for process in processes.values():
+            process.close()
+    return scores
+
+
+def failures(cases: Sequence[Case], scores: Sequence[Score]) -> list[str]:
+    """Format, document, assertion and what was read, a line each."""
+    formats = {(case.format, case.name): case for case in cases}
+    lines = []
+    for score in scores:
+        case = formats[score.format, score.case]
+        text = ReadText(score.text)
+        for assertion in (one for one in case.assertions if str(one) in score.failed):
+            read = score.error or text.around(assertion)
+            lines.append(f"{case.format}, {case.path.name}, {assertion}, read: {read}")
+    return lines
+
+
+def _score(case: Case, candidate: Candidate, answers: Sequence[Answer]) -> Score:
+    text = ReadText(answers[0].text)
+    failed = tuple(str(one) for one in case.assertions if not text.holds(one))
+    return Score(
+        reader=candidate.name,
+        case=case.name,
+        format=case.format,
+        is_real=case.is_real,
+        assertions=len(case.assertions),
+        failed=failed,
+        seconds=min(answer.seconds for answer in answers),
+        error=answers[0].error,
+        installed_mb=round(installed_mb(candidate), 1),
+        text=answers[0].text,
+    )
+
+
+def _merge(scores: Sequence[Score]) -> list[Score]:
+    """New scores, and those of an earlier run for readers that were not measured now."""
+    measured = {score.reader for score in scores}
+    earlier: list[Mapping[str, object]] = []
+    if RESULTS.is_file():
+        earlier = json.loads(RESULTS.read_text(encoding="utf-8"))
+    merged = [Score.from_json(row) for row in earlier if row["reader"] not in measured]
+    merged += scores
+    part = RESULTS.with_suffix(".part")
+    part.write_text(json.dumps([score.to_json() for score in merged]), encoding="utf-8")
+    part.replace(RESULTS)
+    return merged
+
+
+def _where() -> str:
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    cores = len(os.sched_getaffinity(0))
+    return f"Python {platform.python_version()}, {cores} cores, {now}."
+
+
+if __name__ == "__main__":
+    main()
