@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.readers.normalise import one_line, plain_lines, words
+from benchmarks.readers.normalise import one_line, plain_line, plain_lines, words
 from benchmarks.readers.tables import holds_row
 
 KINDS = ("has", "not", "once", "order", "row", "lines")
@@ -126,10 +126,10 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 def _has_lines(lines: Sequence[str], wanted: Sequence[str]) -> bool:
     """Whether the lines stand there in a row, their indentation equal up to a common shift."""
-    bare = [line.strip() for line in wanted]
+    bare = [{line.strip(), plain_line(line).strip()} for line in wanted]
     for at in range(len(lines) - len(wanted) + 1):
         window = lines[at : at + len(wanted)]
-        if [line.strip() for line in window] != bare:
+        if not all(line.strip() in same for line, same in zip(window, bare, strict=True)):
             continue
         shifts = {_indent(line) - _indent(want) for line, want in zip(window, wanted, strict=True)}
         if len(shifts) == 1:

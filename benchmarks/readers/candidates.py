@@ -60,14 +60,6 @@ CANDIDATES = (
     Candidate("kreuzberg", ("kreuzberg==4.10.4",), "MIT", FORMATS),
     Candidate("xberg", ("xberg==1.3.9",), "MIT", FORMATS),
     Candidate(
-        "unstructured",
-        ("unstructured[docx,epub,md,odt,pptx,xlsx]==0.27.35",),
-        "Apache-2.0",
-        ("html", "docx", "xlsx", "epub", "pptx", "odt"),
-        "Markdown and text need a spaCy model that it downloads from GitHub when it runs; PDF "
-        "needs unstructured-inference with torch besides",
-    ),
-    Candidate(
         "trafilatura", ("trafilatura==2.3.1", "lxml_html_clean==0.4.6"), "Apache-2.0", ("html",)
     ),
     Candidate("inscriptis", ("inscriptis==2.7.6",), "Apache-2.0", ("html",)),
@@ -119,7 +111,7 @@ def installed_mb(candidate: Candidate) -> float:
 def _own_requirements() -> list[str]:
     """What ftdist's readers import, in the versions of this environment."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = ["charset-normalizer", "markdown-it-py"]
+    names = ["charset-normalizer", "markdown-it-py", "numpy", "pyyaml"]
     for requirement in project["optional-dependencies"]["documents"]:
         names.append(requirement.partition(">")[0].partition("=")[0].strip())
     return sorted(f"{name}=={version(name)}" for name in names)

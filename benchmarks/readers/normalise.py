@@ -15,9 +15,11 @@ _STRUCK = re.compile(r"~~(?=\S)(.+?)(?<=\S)~~")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 _EMPHASIS = re.compile(r"(?<![\w*])\*(?=[^\s*])([^*\n]*[^\s*])\*(?![\w*])")
 _UNDERLINE = re.compile(r"(?<![\w_])_(?=[^\s_])([^_\n]*[^\s_])_(?![\w_])")
+_MATH = re.compile(r"\$(?=\S)([^$\n]*[^\s$])\$(?!\d)")
 _BREAK = re.compile(r"<br\s*/?>", re.I)
 _RAISED = re.compile(r"<sup>\s*(.*?)\s*</sup>", re.I)
 _TAG = re.compile(r"</?(?:b|i|u|em|strong|span|kbd|code|sub|small|mark|a|p)(?:\s[^<>]*)?>", re.I)
+_LOWERED = re.compile(r"(?<=\w)~(\w{1,3})~")
 _POWER = re.compile(r"\^(?:\{([^{}]*)\}|\(([^()]*)\)|([+-]?[\w]+)\^)")
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni")
 _SUPERSCRIPT_RUN = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ]+")
@@ -43,36 +45,46 @@ def plain_lines(text: str) -> list[str]:
     Pipes of tables stay: see `words` and `benchmarks.readers.tables`.
     """
     lines = []
+    is_code = False
     for line in re.split(r"\r\n?|[\n\v\f\x1c-\x1e\x85\u2028\u2029]", text):
-        if not line.strip() or _FENCE.match(line) or _DIVIDER.match(line):
-            continue
-        bare = _BULLET.sub(r"\1", _QUOTE.sub("", line))
-        heading = _HEADING.match(bare)
-        bare = _inline(heading[1] if heading else bare)
-        if bare.strip():
-            lines.append(bare.rstrip())
-    return lines
+        if _FENCE.match(line):
+            is_code = not is_code
+        elif is_code:
+            lines.append(line.translate(_SAME).rstrip())
+        elif not _DIVIDER.match(line):
+            lines.append(plain_line(line))
+    return [line for line in lines if line.strip()]
+
+
+def plain_line(line: str) -> str:
+    """A line without quote mark, bullet, heading mark and emphasis; powers become `^6`."""
+    bare = _BULLET.sub(r"\1", _QUOTE.sub("", line))
+    heading = _HEADING.match(bare)
+    return _inline(heading[1] if heading else bare).rstrip()
 
 
 def words(text: str) -> str:
     """A text as one line of words: no Markdown, no pipes, single blanks."""
-    return one_line(" ".join(plain_lines(text)))
+    joined = one_line(" ".join(plain_lines(text)))
+    return _UNDERLINE.sub(r"\1", _EMPHASIS.sub(r"\1", _LINK.sub(r"\1", joined)))
 
 
 def one_line(text: str) -> str:
-    """Single blanks, and no pipes."""
-    return " ".join(text.replace("|", " ").split())
+    """Single blanks, none before a full stop or a comma, and no pipes."""
+    return re.sub(r" +([.,;:!?)])(?= |$)", r"\1", " ".join(text.replace("|", " ").split()))
 
 
 def _inline(text: str) -> str:
-    """A line without emphasis, links, escapes and entities; powers become `^6`."""
+    """A line without emphasis, links, escapes and entities."""
     text = _AUTOLINK.sub(r"\1", _BREAK.sub(" ", text))
     text = _TAG.sub("", _RAISED.sub(r"^\1", text))
     text = _LINK.sub(r"\1", _LINK.sub(r"\1", text))
-    text = _STRUCK.sub("", text).replace("**", "").replace("`", "")
+    text = _LOWERED.sub(r"\1", _STRUCK.sub("", text))
+    text = text.replace("**", "").replace("`", "").replace("==", "")
     text = re.sub(r"(?<!\w)__(?=\w)|(?<=[\w.:!?])__(?!\w)", "", text)
-    text = _UNDERLINE.sub(r"\1", _EMPHASIS.sub(r"\1", text))
+    text = _UNDERLINE.sub(r"\1", _EMPHASIS.sub(r"\1", _MATH.sub(r"\1", text)))
     text = html.unescape(_ESCAPE.sub(r"\1", text))
     text = _SUPERSCRIPT_RUN.sub(lambda run: "^" + run[0].translate(_SUPERSCRIPTS), text)
+    text = re.sub(r"\{(\w+)\}(?=\^)", r"\1", text)
     text = _POWER.sub(lambda power: "^" + (power[1] or power[2] or power[3] or ""), text)
     return text.translate(_SAME)

@@ -49,13 +49,23 @@ def _row_in_grid(grid: Sequence[Sequence[str]], pairs: Mapping[str, str]) -> boo
 def _under(above: Sequence[Sequence[str]], cells: Sequence[str], heading: str, value: str) -> bool:
     """Whether one of the cells is the value and stands in a column of that heading."""
     for column, cell in enumerate(cells):
-        if cell != value:
+        if _without_bullets(cell) != _without_bullets(value):
             continue
-        headings = [line[column] for line in above if column < len(line)]
+        headings = [_spanning(line, column) for line in above[:2] if column < len(line)]
+        headings += [line[column] for line in above[2:] if column < len(line)]
         joined = " ".join(dict.fromkeys(headings[:2]))
         if any(_same_words(heading, each) for each in (*headings, joined)):
             return True
     return False
+
+
+def _spanning(line: Sequence[str], column: int) -> str:
+    """A heading, or the one that spans an empty cell from the left."""
+    return next((cell for cell in line[column::-1] if cell), "")
+
+
+def _without_bullets(cell: str) -> str:
+    return " ".join(word for word in cell.split() if word not in ("-", "*", "\u2022"))
 
 
 def _same_words(one: str, other: str) -> bool:
