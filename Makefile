@@ -17,7 +17,7 @@ PY := .venv/bin/python
 NEWS := sed -u -E '/already satisfied|^Looking |^ *(Created wheel|Stored in|Attempting|Found existing|Uninstalling|Successfully uninstalled)/d'
 SHELL_FILES = .ci/run $(shell find docker launch tests -name '*.sh')
 
-.PHONY: help .venv demo test cluster-packages bench docs check check-format check-lint check-types check-layers \
+.PHONY: help .venv demo test cluster-packages bench bench-readers docs check check-format check-lint check-types check-layers \
         check-dependencies check-spelling check-words check-shell format clean
 
 help: ## show this list
@@ -56,6 +56,9 @@ cluster-packages: ## install the Debian packages that the cluster tier of tests 
 
 bench: .venv/installed ## measure speed, memory and time to the first step against others
 	@$(PY) -m benchmarks
+
+bench-readers: .venv/installed ## compare the document readers with others, and write docs/readers.md
+	@$(PY) -m benchmarks.readers
 
 docs: .venv/installed ## write the pages that are made from the code (docs/reference/)
 	@$(PY) -m tools.config_reference

@@ -42,6 +42,6 @@ def _lines(block: Block) -> Iterator[str]:
             yield from ("```", block.text, "```")
         case "table":
             for row in block.rows:
-                yield "| " + " | ".join(row) + " |"
+                yield "| " + " | ".join(cell.replace("\n", "<br>") for cell in row) + " |"
         case _:
             yield block.text
