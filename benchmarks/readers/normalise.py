@@ -10,6 +10,7 @@ _QUOTE = re.compile(r"^(?:\s*>)+ ?")
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+(.*?)\s*#*$")
 _BULLET = re.compile(r"^(\s*)[-*+\u2022\u25cf\u25aa\u25e6\u00b7\uf0b7]\s+(?=[^\s\d])")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\((?:<[^>]*>|(?:[^()\s]|\([^()]*\))*)(?:\s+\"[^\"]*\")?\)")
+_REFERENCE = re.compile(r"(?<!\w)\[([^\[\]]+)\]\[[^\[\]]*\](?!\])")
 _AUTOLINK = re.compile(r"<((?:https?|mailto|ftp):[^<>\s]+)>")
 _STRUCK = re.compile(r"~~(?=\S)(.+?)(?<=\S)~~")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
@@ -76,9 +77,9 @@ def one_line(text: str) -> str:
 
 def _inline(text: str) -> str:
     """A line without emphasis, links, escapes and entities."""
-    text = _AUTOLINK.sub(r"\1", _BREAK.sub(" ", text))
+    text = _AUTOLINK.sub(r"\1", _BREAK.sub(" ", text.rstrip("\\")))
     text = _TAG.sub("", _RAISED.sub(r"^\1", text))
-    text = _LINK.sub(r"\1", _LINK.sub(r"\1", text))
+    text = _REFERENCE.sub(r"\1", _LINK.sub(r"\1", _LINK.sub(r"\1", text)))
     text = _LOWERED.sub(r"\1", _STRUCK.sub("", text))
     text = text.replace("**", "").replace("`", "").replace("==", "")
     text = re.sub(r"(?<!\w)__(?=\w)|(?<=[\w.:!?])__(?!\w)", "", text)

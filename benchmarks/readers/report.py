@@ -5,11 +5,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from benchmarks.readers.assertions import ReadText
 from benchmarks.readers.candidates import CANDIDATES, FORMATS
 from benchmarks.readers.cases import Case
 
 OURS = "ftdist"
 START, END = "<!-- rows of python -m benchmarks.readers -->", "<!-- end of rows -->"
+
+
+_OF_CASE = ("is_real", "assertions", "failed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +24,7 @@ class Score:
         failed: assertions that its text does not hold.
         seconds: of its fastest reading.
         error: why it read nothing.
-        text: what it read; not stored.
+        text: what it read.
     """
 
     reader: str
@@ -32,16 +36,25 @@ class Score:
     seconds: float
     error: str
     installed_mb: float
-    text: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """For the next run, without the text."""
-        return {**asdict(self), "text": ""}
+    text: str
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Self:
-        """Of a run before."""
-        return cls(**{**row, "failed": tuple(row["failed"])})
+    def of_text(cls, case: Case, **read: Any) -> Self:
+        """Hold what was read against a document's assertions."""
+        text = ReadText(read["text"])
+        return cls(
+            case=case.name,
+            format=case.format,
+            is_real=case.is_real,
+            assertions=len(case.assertions),
+            failed=tuple(str(one) for one in case.assertions if not text.holds(one)),
+            **read,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What `of_text` needs, and which document it was."""
+        read = asdict(self)
+        return {name: value for name, value in read.items() if name not in _OF_CASE}
 
 
 def tables(scores: Sequence[Score], cases: Sequence[Case]) -> list[str]:
