@@ -76,6 +76,8 @@ class InstallError(Exception):
 def install(candidate: Candidate) -> Path:
     """The Python of a candidate's own environment, made where it is missing or its pins changed.
 
+    ftdist runs in the environment of this process; its own one only shows its size.
+
     Raises:
         InstallError: pip failed, or took too long.
     """
@@ -83,14 +85,14 @@ def install(candidate: Candidate) -> Path:
     python, stamp = folder / "bin" / "python", folder / "requirements.txt"
     wanted = "\n".join(candidate.requirements or _own_requirements()) + "\n"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
-        return python
+        return python if candidate.requirements else Path(sys.executable)
     print(f"Installing {candidate.name} into {folder}", flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     _run([sys.executable, "-m", "venv", str(folder)])
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     _run([*pip, *wanted.split()])
     stamp.write_text(wanted, encoding="utf-8")
-    return python
+    return python if candidate.requirements else Path(sys.executable)
 
 
 def installed_mb(candidate: Candidate) -> float:
@@ -111,7 +113,7 @@ def installed_mb(candidate: Candidate) -> float:
 def _own_requirements() -> list[str]:
     """What ftdist's readers import, in the versions of this environment."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = ["charset-normalizer", "markdown-it-py", "numpy", "pyyaml"]
+    names = ["charset-normalizer", "markdown-it-py", "mdit-py-plugins", "numpy", "pyyaml"]
     for requirement in project["optional-dependencies"]["documents"]:
         names.append(requirement.partition(">")[0].partition("=")[0].strip())
     return sorted(f"{name}=={version(name)}" for name in names)

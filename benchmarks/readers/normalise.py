@@ -72,7 +72,7 @@ def words(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Single blanks, none before a full stop or a comma, and no pipes."""
-    return re.sub(r" +([.,;:!?)])(?= |$)", r"\1", " ".join(text.replace("|", " ").split()))
+    return re.sub(r" +([.,;:!?)])(?= |$)", r"\1", " ".join(re.sub(r"[|\u00a6]", " ", text).split()))
 
 
 def _inline(text: str) -> str:
@@ -84,6 +84,7 @@ def _inline(text: str) -> str:
     text = text.replace("**", "").replace("`", "").replace("==", "")
     text = re.sub(r"(?<!\w)__(?=\w)|(?<=[\w.:!?])__(?!\w)", "", text)
     text = _UNDERLINE.sub(r"\1", _EMPHASIS.sub(r"\1", _MATH.sub(r"\1", text)))
+    text = text.replace("\\|", "\u00a6").replace("&#124;", "\u00a6")  # part of a cell
     text = html.unescape(_ESCAPE.sub(r"\1", text))
     text = _SUPERSCRIPT_RUN.sub(lambda run: "^" + run[0].translate(_SUPERSCRIPTS), text)
     text = re.sub(r"\{(\w+)\}(?=\^)", r"\1", text)

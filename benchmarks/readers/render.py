@@ -1,5 +1,7 @@
 """A document as ftdist reads it, as text: Markdown with pipes."""
 
+import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,19 +31,26 @@ def read(path: Path) -> str:
 
 def render(document: Document) -> str:
     """Title and blocks, a blank line between them."""
-    return "\n\n".join([f"# {document.title}", *map("\n".join, map(_lines, document.blocks))])
+    return "\n\n".join(
+        [f"# {_escaped(document.title)}", *map("\n".join, map(_lines, document.blocks))]
+    )
 
 
 def _lines(block: Block) -> Iterator[str]:
     match block.kind:
         case "heading":
-            yield f"{'#' * max(1, block.level)} {block.text}"
+            yield f"{'#' * max(1, block.level)} {_escaped(block.text)}"
         case "item":
-            yield f"{'  ' * (block.level - 1)}{block.marker or '-'} {block.text}"
+            yield f"{'  ' * (block.level - 1)}{block.marker or '-'} {_escaped(block.text)}"
         case "code":
             yield from ("```", block.text, "```")
         case "table":
             for row in block.rows:
-                yield "| " + " | ".join(cell.replace("\n", "<br>") for cell in row) + " |"
+                yield "| " + " | ".join(_escaped(cell).replace("\n", "<br>") for cell in row) + " |"
         case _:
-            yield block.text
+            yield _escaped(block.text)
+
+
+def _escaped(text: str) -> str:
+    """Plain text as Markdown, so that its stars and angle brackets are not taken for markup."""
+    return re.sub(r"([\\`*_~=$\[\]|])", r"\\\1", html.escape(text, quote=False))
