@@ -43,7 +43,6 @@ class RunParser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        self._command = command
         self._takes_keys = takes_keys
         keys = "key=value" if takes_keys else "run.root=DIR"
         self.add_argument("run", nargs="?", help="name of the run, or its folder")
@@ -64,12 +63,12 @@ class RunParser(argparse.ArgumentParser):
         overrides = [word for word in overrides if not word.startswith("run.root=")]
         refuse_secrets([*names, *roots])
         if len(names) != 1:
-            raise _not_one_run(names, command=self._command)
+            raise _not_one_run(names, prog=self.prog)
         if overrides and not self._takes_keys:
             keys = ", ".join(word.partition("=")[0] for word in overrides)
             raise ConfigError(
-                f"`ftdist {self._command}` takes no keys, but got {keys}.",
-                remedy=f"run `ftdist {self._command} {names[0]}`.",
+                f"`{self.prog}` takes no keys, but got {keys}.",
+                remedy=f"run `{self.prog} {names[0]}`.",
             )
         run = find_run(names[0], runs_root=Path(roots[-1]) if roots else RUNS_ROOT)
         return RunArguments(run=run, overrides=overrides, flags=flags)
@@ -100,21 +99,19 @@ def refuse_secrets(arguments: Iterable[str]) -> None:
         raise as_error(list(dict.fromkeys(found)))
 
 
-def _not_one_run(names: Sequence[str], *, command: str) -> ConfigError:
+def _not_one_run(names: Sequence[str], *, prog: str) -> ConfigError:
     """The error for no run, several runs, or a file without its key."""
     if not names:
-        return ConfigError(
-            f"`ftdist {command}` needs a run.", remedy=f"name one: `ftdist {command} R`."
-        )
+        return ConfigError(f"`{prog}` needs a run.", remedy=f"name one: `{prog} R`.")
     files = [name for name in names[1:] if name.endswith((".jsonl", ".json"))]
-    if command == "compare" and len(names) == 2 and files:
+    if prog == "ftdist compare" and len(names) == 2 and files:
         return ConfigError(
             f"{files[0]!r} is not of the form key=value.",
-            remedy=f"write `ftdist compare {names[0]} eval.probes={files[0]}`.",
+            remedy=f"write `{prog} {names[0]} eval.probes={files[0]}`.",
         )
     return ConfigError(
-        f"`ftdist {command}` takes one run, but got {len(names)} ({', '.join(names)}).",
-        remedy=f"name one run: `ftdist {command} {names[0]}`; write keys as key=value.",
+        f"`{prog}` takes one run, but got {len(names)} ({', '.join(names)}).",
+        remedy=f"name one run: `{prog} {names[0]}`; write keys as key=value.",
     )
 
 

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
+from ftdist import __version__
 from ftdist.errors import INTERRUPTED, ConfigError, FtdistError, StorageError
 
 COMMANDS = {
@@ -119,8 +120,6 @@ def _run(arguments: list[str]) -> int:
         sys.stdout.write(help_text())
         return 0
     if arguments[0] == "--version":
-        from ftdist import __version__
-
         sys.stdout.write(f"ftdist {__version__}\n")
         return 0
     command, *rest = arguments
