@@ -251,7 +251,7 @@ def _from_definitions(section: Section, document: Document) -> Iterator[QAPair]:
         if block.kind != "term" or _is_question(block.text) or len(block.text.split()) > 8:
             continue
         end = number + 1
-        while end < len(blocks) and blocks[end].kind != "term":
+        while end < len(blocks) and blocks[end].kind not in ("term", "paragraph"):
             end += 1
         answer = _answer([_Piece(block=each) for each in blocks[number + 1 : end]])
         term = block.text.rstrip(":").strip()

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from textwrap import dedent
 
 from ftdist.library.schema import Block, Document
 
@@ -81,8 +82,10 @@ def joined(blocks: tuple[Block, ...] | list[Block]) -> str:
     """Blocks as text: items and definitions on lines of their own, an empty line elsewhere."""
     text = ""
     tight = {"item", "definition"}
+    has_term = any(block.kind == "term" for block in blocks)
     for block in blocks:
         if text:
             text += "\n" if block.kind in tight else "\n\n"
-        text += block_text(block)
+        is_below = has_term or block.kind != "definition"
+        text += block_text(block) if is_below else dedent(block_text(block))
     return text

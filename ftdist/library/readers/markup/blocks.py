@@ -112,7 +112,9 @@ class _Walker:
             case "dt":
                 yield from _one("term", self._line(tag))
             case "dd":
-                yield from _with_first("definition", self.walk(tag, depth=depth))
+                for block in self.walk(tag, depth=depth):
+                    is_text = block.kind == "paragraph"
+                    yield replace(block, kind="definition") if is_text else block
             case "summary" if self._line(tag).endswith("?"):
                 yield from _one("term", self._line(tag))
             case _:
@@ -128,7 +130,7 @@ class _Walker:
             blocks[:2] = [replace(blocks[1], text=f"{blocks[0].text} {blocks[1].text}")]
         marker = item_marker(tag)
         if not blocks or blocks[0].kind in ("paragraph", "term") or not marker:
-            yield from _with_first("item", iter(blocks), level=depth, marker=marker)
+            yield from _as_item(blocks, level=depth, marker=marker)
         elif blocks[0].kind == "heading":
             yield replace(blocks[0], text=f"{marker} {blocks[0].text}")
             yield from blocks[1:]
@@ -154,13 +156,11 @@ def _begins_block(tag: Tag) -> bool:
     return is_block(tag) or is_preformatted(tag) or is_listing(tag)
 
 
-def _with_first(
-    kind: BlockKind, blocks: Iterator[Block], *, level: int = 0, marker: str = ""
-) -> Iterator[Block]:
-    """Blocks of an item or definition: its first paragraph becomes a block of that kind."""
+def _as_item(blocks: list[Block], *, level: int, marker: str) -> Iterator[Block]:
+    """Blocks of an item: its first paragraph becomes a block of that kind."""
     for number, block in enumerate(blocks):
         if number == 0 and block.kind in ("paragraph", "term"):
-            yield Block(kind=kind, text=block.text, level=level, marker=marker)
+            yield Block(kind="item", text=block.text, level=level, marker=marker)
         else:
             yield block
 

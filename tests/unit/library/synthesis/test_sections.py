@@ -2,13 +2,23 @@
 
 from ftdist.library.schema import Block
 from ftdist.library.synthesis.passages import _split_block
-from ftdist.library.synthesis.sections import block_text
+from ftdist.library.synthesis.sections import block_text, joined
 
 
 def test_items_have_their_own_marks_and_their_lines_stand_below_each_other() -> None:
     item = Block(kind="item", text="Close\nboth", level=2, marker="12.")
     assert block_text(item) == "  12. Close\n      both"
     assert block_text(Block(kind="item", text="Open", level=1)) == "- Open"
+
+
+def test_definitions_are_indented_below_their_terms_only() -> None:
+    definitions = [
+        Block(kind="definition", text="Dry.\nFill it."),
+        Block(kind="definition", text="Or wait."),
+    ]
+    assert joined(definitions) == "Dry.\nFill it.\nOr wait."
+    term = Block(kind="term", text="Lamp on")
+    assert joined([term, *definitions]) == "Lamp on\n  Dry.\n  Fill it.\n  Or wait."
 
 
 def test_a_row_of_a_table_is_a_line() -> None:
