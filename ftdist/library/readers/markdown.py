@@ -25,6 +25,7 @@ from ftdist.library.schema import BadRow, Document, Note
 _FRONT_MATTER = re.compile(
     r"\A(?:---\n(.*?)\n(?:---|\.\.\.)|\+\+\+\n(.*?)\n\+\+\+)[ \t]*(?:\n|\Z)", re.DOTALL
 )
+_KEY = re.compile(r"[\w-]+:")
 _ATTRIBUTES = re.compile(r"\s*\{[#:][^{}]*\}\s*$")
 _ALERT = re.compile(r"\[!([A-Z]+)\]")
 _TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z][\w.-]*)[^>]*?(?P<empty>/?)>", re.DOTALL)
@@ -57,20 +58,21 @@ def parse_markdown(
 ) -> Document | BadRow:
     """Parse Markdown: CommonMark with tables, footnotes, definitions, and what MDX adds."""
     title = ""
-    if front := _FRONT_MATTER.match(text):
-        title, text = _front_matter_title(front), text[front.end() :]
+    front = _FRONT_MATTER.match(text)
+    if front and (values := _front_matter(front)) is not None:
+        title, text = str(values.get("title") or "").strip(), text[front.end() :]
     text, removed = without_mdx(text)
     page = parse_html(_to_html(plain_admonitions(text)), name=name, stem=stem, title=title)
     return page if isinstance(page, BadRow) else replace(page, notes=notes + removed + page.notes)
 
 
-def _front_matter_title(front: re.Match[str]) -> str:
+def _front_matter(front: re.Match[str]) -> dict[str, Any] | None:
+    """The keys before a text; None if it is text between two lines."""
     try:
         values = yaml.safe_load(front[1]) if front[1] is not None else tomllib.loads(front[2])
     except (yaml.YAMLError, tomllib.TOMLDecodeError):
-        return ""
-    title = values.get("title") if isinstance(values, dict) else None
-    return title.strip() if isinstance(title, str) else ""
+        return {} if _KEY.match(front[1] or "key:") else None
+    return values if isinstance(values, dict) else None
 
 
 def _to_html(text: str) -> str:

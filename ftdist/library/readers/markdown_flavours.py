@@ -13,7 +13,8 @@ _MDX = re.compile(
     _CODE + r"|(?P<comment>\{/\*[\s\S]*?\*/\})"
     r"|^import\s(?:[\w*{},\s]*?\sfrom\s+)?['\"][^'\"\n]+['\"];?[ \t]*$"
     r"|^export\s+(?:(?:const|let|var)\s+\w+\s*=|(?:default\s+)?(?:async\s+)?(?:function|class)\s"
-    r"|default\s+[({])[\s\S]*?(?=\n[ \t]*\n|\Z)",
+    r"|default\s+[({])[\s\S]*?(?=\n[ \t]*\n|\Z)"
+    r"|^[ \t]*(?:\[TOC\]|\[\[_TOC_\]\]|\{%[^\n]*%\}|\{\{[<%][^\n]*[>%]\}\})[ \t]*$",
     re.MULTILINE,
 )
 _COLONS = re.compile(
@@ -28,7 +29,7 @@ _MARKED = re.compile(
 
 
 def without_mdx(text: str) -> tuple[str, tuple[Note, ...]]:
-    """A text without the comments and the code of MDX, and a note for each comment."""
+    """A text without comments and code of MDX and tags of templates, and notes of comments."""
     notes: list[Note] = []
 
     def remove(match: re.Match[str]) -> str:

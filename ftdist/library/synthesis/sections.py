@@ -65,7 +65,8 @@ def block_text(block: Block) -> str:
     """A block as text: items behind their own marks or dashes, cells between bars."""
     match block.kind:
         case "item":
-            mark = f"{'  ' * max(0, block.level - 1)}{block.marker or '-'} "
+            bullet = "\u2022" if block.text[:1].isdigit() else "-"  # no sign before a number
+            mark = f"{'  ' * max(0, block.level - 1)}{block.marker or bullet} "
             return mark + block.text.replace("\n", "\n" + " " * len(mark))
         case "table":
             return "\n".join(" | ".join(map(_on_one_line, cells)) for cells in block.rows)

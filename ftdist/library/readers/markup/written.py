@@ -81,6 +81,8 @@ def write_drawings(soup: BeautifulSoup, notes: Notes) -> None:
 
 
 def _is_decoration(tag: Tag) -> bool:
+    if tag.find_parent("a") is not None:
+        return True  # a badge
     is_tiny = any(_TINY.fullmatch(attribute(tag, name)) for name in ("width", "height"))
     return is_tiny or attribute(tag, "role") in ("presentation", "none")
 

@@ -16,7 +16,7 @@ from tests.support.documents.blocks import briefs, notes, read
         ("<h2><span>Reset<br>now</span></h2>", ["heading: Reset now"]),
         ("<h2>Reset<p>now</p></h2>", ["heading: Reset", "paragraph: now"]),
         ("<dl><dt>Lamp<br>on<dd>Dry.<br>Fill.</dl>", ["term: Lamp on", "definition: Dry.\nFill."]),
-        ("<dl><dd><p>Lit.</p><p>Hot.</dl>x", ["definition: Lit.", "definition: Hot.", "paragraph: x"]),
+        ("<dd><p>On.</p><p>Hot.</dd>x", ["definition: On.", "definition: Hot.", "paragraph: x"]),
         ("<ul><li><a><b>One:<br>unplug</b></a> it</ul>", ["item: One:\nunplug it"]),
         ("<div><b>x<div>y</div></b>z</div>", ["paragraph: x", "paragraph: y", "paragraph: z"]),
         ("a<span style='display: block'>b</span>", ["paragraph: a", "paragraph: b"]),

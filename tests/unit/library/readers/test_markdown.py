@@ -28,6 +28,9 @@ def briefs(text: str) -> list[str]:
         ("9) a\n1) b", ["item: 9) a", "item: 10) b"]),
         ("1. a\n1. b\n   - c", ["item: 1. a", "item: 2. b", "item: c"]),
         ("- [x] done\n- [ ] open", ["item: [x] done", "item: [ ] open"]),
+        ("---\n\nBetween rules.\n\n---\n", ["paragraph: Between rules."]),
+        ("[TOC]\n\n{% hint %}\nUse it.\n{% endhint %}", ["paragraph: Use it."]),
+        ("[![](badge.svg)](x) Text", ["paragraph: Text"]),
         ("A | B\n--|--\n1<br>2 | a\\|b", ["table: # A | B // 1\n2 | a|b"]),
         ("```sh\nif x:\n    y()\n```", ["code: if x:\n    y()"]),
         ("    a\n      b", ["code: a\n  b"]),
@@ -106,6 +109,7 @@ def test_code_that_shows_comments_and_imports_stays() -> None:
         ("# Reset\nx\n## When\ny", "Reset"),
         ("## Reset\nx\n### When\ny\n### How\nz", "Reset"),
         ("# Reset\nx\n# Pair\ny", "lamp"),
+        ("---\ntitle: [broken\n---\nx", "lamp"),
         ("x", "lamp"),
     ],
 )

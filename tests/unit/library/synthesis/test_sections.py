@@ -11,6 +11,10 @@ def test_items_have_their_own_marks_and_their_lines_stand_below_each_other() -> 
     assert block_text(Block(kind="item", text="Open", level=1)) == "- Open"
 
 
+def test_no_sign_stands_before_an_item_that_begins_with_a_number() -> None:
+    assert block_text(Block(kind="item", text="3 mm", level=1)) == "\u2022 3 mm"
+
+
 def test_definitions_are_indented_below_their_terms_only() -> None:
     definitions = [
         Block(kind="definition", text="Dry.\nFill it."),
