@@ -112,9 +112,7 @@ class _Walker:
             case "dt":
                 yield from _one("term", self._line(tag))
             case "dd":
-                for block in self.walk(tag, depth=depth):
-                    is_text = block.kind == "paragraph"
-                    yield replace(block, kind="definition") if is_text else block
+                yield from _as_definitions(self.walk(tag, depth=depth))
             case "summary" if self._line(tag).endswith("?"):
                 yield from _one("term", self._line(tag))
             case _:
@@ -154,6 +152,11 @@ class _Walker:
 
 def _begins_block(tag: Tag) -> bool:
     return is_block(tag) or is_preformatted(tag) or is_listing(tag)
+
+
+def _as_definitions(blocks: Iterator[Block]) -> Iterator[Block]:
+    for block in blocks:
+        yield replace(block, kind="definition") if block.kind == "paragraph" else block
 
 
 def _as_item(blocks: list[Block], *, level: int, marker: str) -> Iterator[Block]:
