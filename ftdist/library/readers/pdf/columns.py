@@ -24,6 +24,9 @@ _CLEAR_GAP = 1.4
 _FEW_LINES = 5
 _MAX_TRIES = 40
 _SENTENCE_END = (".", "!", "?", ":", ";", "\u3002", "\u061f", ".\u201d", ".)", "\u2026")
+_MIN_WORDS = 4
+"""Words per line in text beside a list, on average; cells of a table have fewer."""
+
 _MIN_FLOW = 0.15
 """Share of lines that run on from the line before, in running text."""
 
@@ -74,6 +77,16 @@ def _split(
         sides = [_Side([words[i] for i in side.tolist()]) for side in (left, right)]
         if not _are_columns(*sides, em=em):
             continue
+        rows = _rows_of_cells(*sides)
+        if rows:
+            bands = np.searchsorted(-np.array(rows), -middles[:, 1])
+            is_above, is_below = middles[:, 1] >= gap.top, middles[:, 1] <= gap.bottom
+            cells = [
+                inside[is_between & (bands == band) & (is_left == side)]
+                for band in range(len(rows) + 1)
+                for side in (True, False)
+            ]
+            return [inside[is_above], *cells, inside[is_below]]
         cut = _find_heading(*sides, em=em)
         if cut is not None:
             return [inside[middles[:, 1] >= cut], inside[middles[:, 1] < cut]]
@@ -148,10 +161,22 @@ def _are_columns(left: _Side, right: _Side, *, em: float) -> bool:
     few = min(len(left.lines), len(right.lines)) < _FEW_LINES
     if gap < (_CLEAR_GAP if few else _MIN_GAP) * em or left.is_mono or right.is_mono:
         return False
-    flowing = left.flows() + right.flows()
-    if flowing == 2:
-        return not _has_common_rows(left, right)
-    return not _is_aligned(left, right, em=em) and (flowing == 1 or not few)
+    if left.flows() and right.flows():
+        return True
+    if not _is_aligned(left, right, em=em):
+        return left.flows() or right.flows() or not few
+    return (left.flows() and _runs_past(left, right)) or (right.flows() and _runs_past(right, left))
+
+
+def _runs_past(side: "_Side", other: "_Side") -> bool:
+    """Whether the text of one side runs on beside lines of the other, so is none of their cells."""
+    beside = [
+        runs_on(last, line, right=side.right)
+        for last, line in pairwise(side.lines)
+        if (abs(other.baselines - line[0].baseline) < 2).any()
+    ]
+    is_long = sum(map(len, side.lines)) >= _MIN_WORDS * len(side.lines)
+    return is_long and sum(beside) > 0.3 * len(beside)
 
 
 def _is_aligned(left: _Side, right: _Side, *, em: float) -> bool:
@@ -161,16 +186,18 @@ def _is_aligned(left: _Side, right: _Side, *, em: float) -> bool:
     return float((distance < 0.15 * em).mean()) > 0.7
 
 
-def _has_common_rows(left: _Side, right: _Side) -> bool:
-    """Whether both sides are cells of rows: always at the same heights a gap, then a first line."""
+def _rows_of_cells(left: _Side, right: _Side) -> list[float]:
+    """Above what y rows begin, if both sides are cells: gaps on both, then lines at one height."""
     starts = []
     for side in (left, right):
         steps = -np.diff(side.baselines)
-        wide = steps > 1.25 * float(np.median(steps)) if len(steps) else steps
-        starts.append(side.baselines[1:][np.asarray(wide, dtype=np.bool_)])
+        is_wide = steps > 1.25 * np.median(steps)
+        starts.append(side.baselines[1:][is_wide])
     if min(map(len, starts)) < 2 or len(starts[0]) != len(starts[1]):
-        return False
-    return bool((abs(starts[0] - starts[1]) < 2).all())
+        return []
+    if (abs(starts[0] - starts[1]) > 2).any():
+        return []
+    return [float(y + left.lines[0][0].size) for y in starts[0]]
 
 
 def _find_heading(left: _Side, right: _Side, *, em: float) -> float | None:

@@ -1,9 +1,9 @@
 """Words that are broken at the end of a line; pure functions.
 
 A hyphen at a line's end belongs to the word (low-pressure, XR-200) or to the line (exam-ple). It
-belongs to the word before or after a digit or capital, in options and addresses, after words such
-as "low" and "self", and where the document writes the word with a hyphen elsewhere, or its second
-part after another hyphen, or both of its parts as words and never the whole.
+belongs to the word before or after a digit or capital, in options and addresses, after one letter
+and words such as "low" and "self", and where the document writes the word with a hyphen elsewhere,
+or its second part after another hyphen, or both of its parts as words and never the whole.
 Otherwise it goes: typeset text breaks many more words at syllables than at hyphens, and parts of
 such words ("exam", "ple") are seldom words. A wrong guess then loses a hyphen of a word that
 occurs once, and invents no other word than that.
@@ -48,7 +48,9 @@ class Vocabulary:
     def is_compound(self, head: str, tail: str) -> bool:
         """Whether two parts are rather two words than parts of one."""
         both = self[head] > 0 and self[tail] > 0
-        return both or head.casefold() in _COMPOUND or tail.casefold() in self._ends
+        return (
+            both or len(head) == 1 or head.casefold() in _COMPOUND or tail.casefold() in self._ends
+        )
 
 
 def join_lines(lines: Sequence[str], *, words: Vocabulary) -> str:

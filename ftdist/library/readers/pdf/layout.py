@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from ftdist.library.readers.pdf.hyphens import HYPHENS, Vocabulary, join_lines
 from ftdist.library.readers.pdf.lists import Mark, find_marks
-from ftdist.library.readers.pdf.words import TextLine
+from ftdist.library.readers.pdf.words import TextLine, split_at_gaps
 from ftdist.library.schema import Block
 
 _NUMBERED = re.compile(r"^((?:\d{1,2}\.)*\d{1,2}|[A-Z]|[A-Z]\.\d{1,2}(?:\.\d{1,2})*)\.?\s+\S")
@@ -18,6 +18,9 @@ LARGER = 1.12
 _MAX_HEADING = 120
 _MAX_HEADING_LINES = 4
 _SENTENCE_END = re.compile(r"[.:?!\u3002\uff1f\uff01\u061f][\"'\u201d\u2019)\]]*$")
+_LABEL = re.compile(r"[^\W\d_][^:.,;!?]{0,30}:\s+\S")
+"""The beginning of a line such as "Voltage: 230 V"."""
+
 _PITCH = 1.2
 """Usual distance of baselines, in font sizes, where the document does not show its own."""
 
@@ -70,6 +73,8 @@ class _Builder:
         self._blocks: list[Block] = []
         self._waiting: list[int] = []
         self._item_lefts: list[float] = []
+        self._open: tuple[int, list[int]] | None = None
+        """Where the last block is whose sentence goes on after what is in small type, its lines."""
 
     def build(self) -> list[Block]:
         """All blocks."""
@@ -88,6 +93,7 @@ class _Builder:
             else:
                 if self._waiting and not self._continues(i):
                     self._flush()
+                    self._reopen(i)
                 self._waiting.append(i)
             i += taken
         self._flush()
@@ -122,6 +128,7 @@ class _Builder:
 
     def _add_heading(self, lines: Sequence[TextLine], level: int, *, is_marked: bool) -> None:
         """Add a heading; one that continues in the next line of the same page is one heading."""
+        self._open = None
         text = join_lines([line.text for line in lines], words=self._words)
         page = lines[0].page
         last = self._blocks[-1] if self._blocks else None
@@ -151,7 +158,7 @@ class _Builder:
             return pitch <= _MAX_CODE_PITCH * line.size
         if pitch > self._max_pitch * max(line.size, last.size):
             return False
-        if abs(line.size - last.size) > 0.15 * last.size or _has_wide_gap(last):
+        if abs(line.size - last.size) > 0.15 * last.size or _is_row(last, below=line):
             return False
         return not self._is_new_paragraph(first, last, line)
 
@@ -172,8 +179,19 @@ class _Builder:
             return False
         is_full = last.right > last.column_right - 0.15 * (last.column_right - last.column_left)
         is_text = len(text) >= 30 and (text[-1].isalpha() or text[-1] in ",;")
-        is_text = is_text and not _has_wide_gap(last) and not line.is_bold
+        is_text = is_text and not _is_row(last) and not line.is_bold
         return line.text[:1].islower() or text.endswith(HYPHENS) or (is_full and is_text)
+
+    def _reopen(self, i: int) -> None:
+        """Take up a sentence that goes on after a footnote or a caption."""
+        line = self._lines[i]
+        if self._open is None or i in self._marks or not line.text[:1].islower():
+            return
+        at, lines = self._open
+        last = self._lines[lines[-1]]
+        if line.column != last.column and abs(line.size - last.size) < 0.05 * last.size:
+            del self._blocks[at]
+            self._waiting = [*lines]
 
     def _is_new_paragraph(self, first: TextLine, last: TextLine, line: TextLine) -> bool:
         """Whether a line without a larger distance begins a paragraph."""
@@ -185,6 +203,8 @@ class _Builder:
             return ends or first is not last
         if is_item and first.left - line.left > 0.8 * line.size:
             return True
+        if _LABEL.match(line.text) and _LABEL.match(last.text):
+            return True
         first_word = line.words[0].right - line.left
         room = last.column_right - last.right - first_word
         has_room = room > 2 * line.size
@@ -195,12 +215,16 @@ class _Builder:
             return
         lines = [self._lines[i] for i in self._waiting]
         first, mark = lines[0], self._marks.get(self._waiting[0])
-        self._waiting.clear()
+        if first.is_mono or _SENTENCE_END.search(lines[-1].text):
+            self._open = self._open if first.size < 0.95 * self._body_size else None
+        elif first.size >= 0.95 * self._body_size:
+            self._open = len(self._blocks), self._waiting
+        self._waiting = []
         if first.is_mono:
             self._blocks.append(Block(kind="code", text=_code(lines), page=first.page))
             return
         text = join_lines([line.text for line in lines], words=self._words)
-        if mark is None:
+        if mark is None or not mark.length:
             self._item_lefts = []
             self._blocks.append(Block(kind="paragraph", text=text, page=first.page))
             return
@@ -245,9 +269,10 @@ def _usual_pitch(lines: Sequence[TextLine]) -> float:
     return max(usual, _PITCH) if count >= 3 else _PITCH
 
 
-def _has_wide_gap(line: TextLine) -> bool:
-    """Whether a line has a gap as between the columns of a table."""
-    return any(after.left - word.right > 2 * line.size for word, after in pairwise(line.words))
+def _is_row(line: TextLine, *, below: TextLine | None = None) -> bool:
+    """Whether a line has a gap as in a table, unless its last cell goes on below."""
+    cells = list(split_at_gaps(line.words, gap=2.0))
+    return len(cells) > 1 and (below is None or abs(below.left - cells[-1][0].left) > line.size)
 
 
 def _code(lines: Sequence[TextLine]) -> str:

@@ -6,7 +6,7 @@ lines below it are indented: "31. December" on a wrapped line is text, "- 5 mm" 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ftdist.library.readers.pdf.words import TextLine
 
@@ -20,7 +20,12 @@ _ROMAN = ["", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi",
 _MAX_APART = 60
 """Lines between two items of a list."""
 
+_MAX_SIGNS_APART = 12
 _SAME_LEFT = 3.0
+_QUANTITY = re.compile(
+    r"[\d.,]+ ?(?:\u00b0|\u2103|%|K\b|[munk]?[VAWNm]\b|cm\b|k?Hz\b|dB|bar\b|k?Pa\b|psi\b|[mk]?g\b)"
+)
+"""A number with a unit, which may be negative."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Mark:
     """How a line begins that may be an item."""
 
     length: int
-    """Characters of the mark and the space after it."""
+    """Characters of the mark and the space after it; 0: the mark is a sign and part of the text."""
 
     kind: str
     """Marks of one list have the same."""
@@ -41,16 +46,25 @@ class Mark:
 
 
 def find_marks(lines: Sequence[TextLine]) -> dict[int, Mark]:
-    """Indices of lines that begin an item, to their marks."""
+    """Indices of lines that begin an item, to their marks.
+
+    Marks before numbers beside each other are signs, of length 0, unless others of their list
+    stand before words, as in "- 2 screws, - a key".
+    """
     marks = {i: mark for i, line in enumerate(lines) if (mark := _read_mark(line.text))}
     signed = {i for i, mark in marks.items() if _is_signed_number(lines[i].text, mark)}
-    return {
+    found = {
         i: mark
         for i, mark in marks.items()
         if mark.kind == "bullet"
-        or _has_neighbour(i, lines, marks=marks, signed=signed)
+        or _has_neighbour(i, lines, marks=marks)
         or (i not in signed and _hangs(i, lines, marks=marks))
     }
+    for i in signed & found.keys():
+        is_list = any(j not in signed and found[j].kind == found[i].kind for j in found)
+        if not is_list or _QUANTITY.match(lines[i].text, found[i].length):
+            found[i] = replace(found[i], length=0)
+    return found
 
 
 def is_bullet(text: str) -> bool:
@@ -80,9 +94,7 @@ def _is_signed_number(text: str, mark: Mark) -> bool:
     return not mark.values and mark.kind != "bullet" and text[mark.length].isdigit()
 
 
-def _has_neighbour(
-    at: int, lines: Sequence[TextLine], *, marks: dict[int, Mark], signed: set[int]
-) -> bool:
+def _has_neighbour(at: int, lines: Sequence[TextLine], *, marks: dict[int, Mark]) -> bool:
     """Whether the item before or after it in the list is there."""
     mark, line = marks[at], lines[at]
     near = [
@@ -91,13 +103,18 @@ def _has_neighbour(
         if i != at
         and abs(i - at) <= _MAX_APART
         and marks[i].kind == mark.kind
-        and abs(lines[i].indent - line.indent) <= _SAME_LEFT
+        and _is_same_list(lines[i], line)
     ]
     if mark.values:
         steps = {(1 if i > at else -1, value) for i in near for value in marks[i].values}
         return any((way, value + way) in steps for value in mark.values for way in (1, -1))
-    between = [i for i in near if abs(i - at) <= 12]
-    return bool(between) and not (at in signed and all(i in signed for i in between))
+    return any(abs(i - at) <= _MAX_SIGNS_APART for i in near)
+
+
+def _is_same_list(line: TextLine, other: TextLine) -> bool:
+    """Whether two marks, or the texts after them, are at one position of a page or column."""
+    step, width = line.indent - other.indent, line.mark_width - other.mark_width
+    return min(abs(step), abs(step + width), abs(line.left - other.left)) <= _SAME_LEFT
 
 
 def _hangs(at: int, lines: Sequence[TextLine], *, marks: dict[int, Mark]) -> bool:

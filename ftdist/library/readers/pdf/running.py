@@ -5,7 +5,7 @@ pages, whose number, if it differs, goes up with the pages.
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,6 +20,9 @@ _MIN_SHARE = 0.5
 """Share of the pages, or of the left or right pages, on which there is a header or footer."""
 
 _SAME_PLACE = 3.0
+_HEADING = 1.4
+"""From this ratio to the size of the text on, a number alone is no page number."""
+
 _NUMBER = re.compile(r"(?<![\w.,])(?:\d{1,4}|[ivxlc]{1,7})(?![\w]|[.,]\d)")
 _PAGE_WORDS = [
     "page",
@@ -93,22 +96,30 @@ def find_running(
     slots: defaultdict[tuple[bool, float], list[EdgeLine]] = defaultdict(list)
     for line in lines:
         slots[line.is_top, line.size].append(line)
-    dropped: set[EdgeLine] = set()
-    notes: Counter[str] = Counter()
+    patterns: dict[EdgeLine, str] = {}
     for slot in slots.values():
         for row in _split_by(slot, key=_baseline, distance=2.0):
             for pattern, group in _running_groups(row, num_pages=num_pages, body_size=body_size):
-                fresh = [line for line in group if line not in dropped]
-                if not fresh:
-                    continue
-                stays = "{n}" not in pattern and _is_content(fresh, body_size=body_size)
-                dropped.update(fresh[stays:])
-                notes[pattern] += len(fresh) - stays
-    return dropped, [
-        Note("header or footer left out", pattern, count)
-        for pattern, count in notes.most_common()
-        if count
+                fresh = [line for line in group if line not in patterns]
+                patterns |= dict.fromkeys(fresh, pattern)
+    beside: defaultdict[tuple[int, float], list[EdgeLine]] = defaultdict(list)
+    for line in lines:
+        beside[line.page, line.baseline].append(line)
+    running: defaultdict[str, list[EdgeLine]] = defaultdict(list)
+    for line, pattern in patterns.items():
+        # A cell that repeats beside one that does not is part of a row of a table.
+        mates = beside[line.page, line.baseline]
+        if "{n}" in pattern or all(mate in patterns for mate in mates):
+            running[pattern].append(line)
+    for pattern, group in running.items():
+        if "{n}" not in pattern and _is_content(group, body_size=body_size):
+            del group[0]
+    notes = [
+        Note("header or footer left out", pattern, len(group))
+        for pattern, group in sorted(running.items(), key=lambda item: -len(item[1]))
+        if group
     ]
+    return {line for group in running.values() for line in group}, notes
 
 
 def _running_groups(
@@ -146,22 +157,29 @@ def _patterns(line: EdgeLine, *, body_size: float) -> Iterator[tuple[str, int | 
     for match in _NUMBER.finditer(text):
         offset = _value(match[0]) - line.page
         before, after = text[: match.start()], text[match.end() :]
-        if _may_be_page(before, after, offset, is_small=line.size < 0.95 * body_size):
+        if _may_be_page(before, after, offset, ratio=line.size / body_size):
             yield f"{before}{{n}}{after}", offset
 
 
-def _may_be_page(before: str, after: str, offset: int, *, is_small: bool) -> bool:
-    """Whether a number can be the page's: "Step 3" in the text's size cannot."""
+def _may_be_page(before: str, after: str, offset: int, *, ratio: float) -> bool:
+    """Whether a number can be the page's: "Step 3" in the text's size cannot.
+
+    Args:
+        before: the text before it.
+        after: the text after it.
+        offset: the number less the page's position in the file.
+        ratio: the size of the line to that of the document's text.
+    """
     words = re.findall(r"[^\W\d_]+", f"{before} {after}".casefold())
-    if not words or all(word in _PAGE_WORDS for word in words):
-        return True
+    if all(word in _PAGE_WORDS for word in words):
+        return ratio < _HEADING
     last = re.findall(r"\w+|[^\w\s]", before.casefold())[-1:]
     if last and (last[0] in _PAGE_WORDS or last[0] in _SEPARATORS):
         return True
     is_first = not before.strip(" -|[(\u2013\u2014")
     if is_first:
-        return after[:1].isspace() and (offset <= 1 or is_small)
-    return is_small and offset <= 1
+        return after[:1].isspace() and (ratio < 0.95 or (offset <= 1 and ratio < 1.1))
+    return ratio < 0.95
 
 
 def _only_number(text: str) -> bool:
@@ -226,11 +244,13 @@ def _split_by(
 
 
 def _is_content(group: Sequence[EdgeLine], *, body_size: float) -> bool:
-    """Whether a repeated line is a warning, or is set like the text beside it."""
+    """Whether a repeated line is a warning, or is set like a heading or the text beside it."""
     first = group[0]
     if _SIGNAL_WORDS.match(first.text):
         return True
     is_near = sum(line.distance <= 1.6 for line in group) > len(group) / 2
+    if first.size >= 1.1 * body_size:
+        return True
     is_body = first.size >= 0.95 * body_size
     return is_body and (is_near or _SENTENCE.search(first.text) is not None)
 

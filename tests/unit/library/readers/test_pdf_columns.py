@@ -183,3 +183,41 @@ def test_page_that_is_turned_is_read_along_its_lines(tmp_path: Path) -> None:
 def test_text_up_the_margin_is_read_after_the_page(tmp_path: Path) -> None:
     page = [sideways(30, 100, "Order no. 4711"), *lines(60, 700, LEFT)]
     assert _texts(tmp_path, page) == [" ".join(LEFT), "Order no. 4711"]
+
+
+def test_list_beside_text_is_read_before_it(tmp_path: Path) -> None:
+    parts = ("Seal 771", "Ring 772", "Plug 773", "Bolt 774", "Nut 775")
+    first, second = _texts(tmp_path, [*lines(60, 700, parts), *lines(300, 700, RIGHT)])
+    assert first.split()[::2] == ["Seal", "Ring", "Plug", "Bolt", "Nut"]
+    assert second == " ".join(RIGHT)
+
+
+def test_term_is_read_before_its_definition(tmp_path: Path) -> None:
+    page = [
+        text(60, 700, "Pump"),
+        *lines(160, 700, ("A device that moves oil and is", "driven by a motor.")),
+        text(60, 664, "Motor"),
+        *lines(160, 664, ("A device that turns the shaft of", "the pump.")),
+    ]
+    assert _texts(tmp_path, page) == [
+        "Pump A device that moves oil and is driven by a motor.",
+        "Motor A device that turns the shaft of the pump.",
+    ]
+
+
+def test_cells_that_wrap_are_read_row_by_row(tmp_path: Path) -> None:
+    rows = [
+        (("The pump does not", "start when it is cold"), ("Check the fuse and the", "plug of it")),
+        (
+            ("The pump is loud and", "shakes when it turns"),
+            ("Fill in oil until the", "glass is full"),
+        ),
+        (("The pump leaks oil at", "the shaft"), ("Change the seal and", "the ring")),
+    ]
+    page = [
+        each
+        for i, cells in enumerate(rows)
+        for x, cell in zip((60, 300), cells, strict=True)
+        for each in lines(x, 700 - 36 * i, cell)
+    ]
+    assert _texts(tmp_path, page) == [" ".join(cell) for cells in rows for cell in cells]

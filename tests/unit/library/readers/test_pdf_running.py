@@ -143,3 +143,18 @@ def test_list_of_prices_with_dots_is_not_contents(tmp_path: Path) -> None:
 def test_pages_without_text_are_noted(tmp_path: Path) -> None:
     _, notes = _read(tmp_path, [_body(1), [], _body(2), []])
     assert notes == {"page without text: pages 2, 4": 2}
+
+
+def test_cell_that_repeats_beside_others_is_not_a_header(tmp_path: Path) -> None:
+    pages = [[*_body(n), text(60, 770, f"P-{7 * n}"), text(200, 770, "3 Nm")] for n in range(1, 7)]
+    texts, notes = _read(tmp_path, pages)
+    assert [each for each in texts if "Nm" in each] == [f"P-{7 * n} 3 Nm" for n in range(1, 7)]
+    assert notes == {}
+
+
+def test_title_that_repeats_like_a_heading_stays_once(tmp_path: Path) -> None:
+    texts, notes = _read(
+        tmp_path, [[*_body(n), text(60, 780, "Oil", size=20)] for n in range(1, 7)]
+    )
+    assert texts == ["Oil", *BODY]
+    assert notes == {"header or footer left out: Oil": 5}

@@ -212,3 +212,37 @@ def test_double_spaced_text_is_one_paragraph(tmp_path: Path) -> None:
     page = lines(60, 700, [*words, *words], step=20)
     (block,) = _blocks(tmp_path, page)
     assert block.text == " ".join([*words, *words])
+
+
+def test_sentence_goes_on_after_a_footnote(tmp_path: Path) -> None:
+    pages = [
+        [
+            *lines(
+                60, 100, ["The pump is filled with oil of the class that the", "plate shows by"]
+            ),
+            text(60, 40, "Only with a receipt.", size=8),
+        ],
+        [text(60, 700, "hand until it stops."), text(60, 660, "Then it is closed.")],
+    ]
+    assert [(each.page, each.text) for each in _blocks(tmp_path, *pages)] == [
+        (1, "Only with a receipt."),
+        (
+            1,
+            "The pump is filled with oil of the class that the plate shows by hand until it stops.",
+        ),
+        (2, "Then it is closed."),
+    ]
+
+
+def test_signs_in_a_list_with_words_are_kept_before_units_only(tmp_path: Path) -> None:
+    page = lines(60, 700, ("- 2 screws", "- a seal", "- 5 mm at most"))
+    assert [each.text for each in _blocks(tmp_path, page)] == [
+        "2 screws",
+        "a seal",
+        "- 5 mm at most",
+    ]
+
+
+def test_lines_of_labels_and_values_stay_apart(tmp_path: Path) -> None:
+    rows = ("Voltage: 230 V", "Power: 1.5 kW", "Mass: 31 kg with oil")
+    assert [each.text for each in _blocks(tmp_path, lines(60, 700, rows))] == list(rows)
