@@ -1,12 +1,14 @@
 """Exports a committed checkpoint as a Hugging Face model folder, checked by reloading it."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import split_state_dict_into_shards_factory
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -96,37 +98,18 @@ def _choose_checkpoint(run: RunDir, config: RunConfig) -> tuple[Manifest, Path]:
 def _write_weights(
     checkpoint: Path, manifest: Manifest, folder: Path, *, dtype: torch.dtype, limit_bytes: int
 ) -> None:
-    shapes: dict[str, list[int]] = manifest.metadata["shapes"]
-    groups = _group_by_file(shapes, item_bytes=dtype.itemsize, limit_bytes=limit_bytes)
-    names = [f"model-{i + 1:05d}-of-{len(groups):05d}.safetensors" for i in range(len(groups))]
-    if len(groups) == 1:
-        names = ["model.safetensors"]
-    for file, group in zip(names, groups, strict=True):
-        tensors = dict(_unsharded(checkpoint, manifest, group, dtype=dtype))
+    files = split_state_dict_into_shards_factory(
+        manifest.metadata["shapes"],
+        get_storage_size=lambda shape: math.prod(shape) * dtype.itemsize,
+        filename_pattern="model{suffix}.safetensors",
+        max_shard_size=limit_bytes,
+    )
+    for file, names in files.filename_to_tensors.items():
+        tensors = dict(_unsharded(checkpoint, manifest, names, dtype=dtype))
         write_tensors(tensors, folder / file)
-    if len(groups) > 1:
-        total = sum(_elements(shape) for shape in shapes.values()) * dtype.itemsize
-        weight_map = {
-            name: file for file, group in zip(names, groups, strict=True) for name in group
-        }
-        index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+    if files.is_sharded:
+        index = {"metadata": files.metadata, "weight_map": files.tensor_to_filename}
         write_whole(folder / "model.safetensors.index.json", json.dumps(index, indent=2) + "\n")
-
-
-def _group_by_file(
-    shapes: dict[str, list[int]], *, item_bytes: int, limit_bytes: int
-) -> list[list[str]]:
-    """Names in order, cut where the next parameter would make a file larger than the limit."""
-    groups: list[list[str]] = [[]]
-    size = 0
-    for name, shape in shapes.items():
-        parameter_bytes = _elements(shape) * item_bytes
-        if groups[-1] and size + parameter_bytes > limit_bytes:
-            groups.append([])
-            size = 0
-        groups[-1].append(name)
-        size += parameter_bytes
-    return groups
 
 
 def _unsharded(
@@ -136,13 +119,9 @@ def _unsharded(
     shards = SavedShards(checkpoint, "master", world_size=manifest.metadata["world_size"])
     for name in names:
         shape = manifest.metadata["shapes"][name]
-        size = _elements(shape)
+        size = math.prod(shape)
         values = shards.read(name, start=0, stop=size, elements=size, dtype=dtype)
         yield name, values.reshape(shape)
-
-
-def _elements(shape: list[int]) -> int:
-    return int(torch.Size(shape).numel())
 
 
 def _write_companions(config: RunConfig, folder: Path, *, dtype: str) -> None:

@@ -68,7 +68,6 @@ class CheckpointStore:
     """
 
     def __init__(self, root: Path, *, keep: int) -> None:
-        assert keep >= 1, keep
         self._root = root
         self._keep = keep
 
@@ -116,8 +115,6 @@ class CheckpointStore:
         partial, final = self._partial(step, attempt), self._root / checkpoint_name(step)
         with filesystem.storage_errors("commit", partial):
             problems = check_presence(partial, records)
-            if len({record.name for record in records}) != len(records):
-                problems.append("two ranks describe files of the same name")
             if problems:
                 raise StorageError(
                     f"{partial.name} cannot be committed: {'; '.join(problems)}.",
@@ -200,15 +197,11 @@ class CheckpointStore:
             StorageError: it cannot be read just now.
         """
         best = self.best()
-        if best is None:
-            return None
-        try:
-            verify_folder(best.path)
-        except DamagedCheckpointError as error:
-            damaged_path = set_aside(best.path, error.problem)
-            on_damaged(damaged_path, f"{error.problem} It was the best.")
-            return None
-        return best
+        damage = None if best is None else _set_aside_if_damaged(best)
+        if damage is None:
+            return best
+        on_damaged(damage[0], f"{damage[1]} It was the best.")
+        return None
 
     def latest_verified(self, on_damaged: Callable[[Path, str], None]) -> CheckpointInfo | None:
         """The newest undamaged checkpoint; None only where none was ever committed.
@@ -226,16 +219,11 @@ class CheckpointStore:
         damaged_ones: list[tuple[int, Path, str]] = []
         good: CheckpointInfo | None = None
         for info in self.committed():
-            try:
-                manifest = verify_folder(info.path)
-                if manifest.step != info.step:
-                    raise damaged(info.path, [f"its manifest is of step {manifest.step}"])
-            except DamagedCheckpointError as error:
-                path = set_aside(info.path, error.problem)
-                damaged_ones.append((info.step, path, error.problem))
-            else:
+            damage = _set_aside_if_damaged(info)
+            if damage is None:
                 good = info
                 break
+            damaged_ones.append((info.step, *damage))
         used_step = None if good is None else good.step
         for step, path, problem in damaged_ones:
             on_damaged(path, describe_loss(problem, step=step, used_step=used_step))
@@ -293,3 +281,14 @@ class CheckpointStore:
             if path.name.startswith(_TRASH):
                 # A file that another node holds open stays until the next time.
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _set_aside_if_damaged(info: CheckpointInfo) -> tuple[Path, str] | None:
+    """The new path of a damaged checkpoint, and what is wrong with it."""
+    try:
+        manifest = verify_folder(info.path)
+        if manifest.step != info.step:
+            raise damaged(info.path, [f"its manifest is of step {manifest.step}"])
+    except DamagedCheckpointError as error:
+        return set_aside(info.path, error.problem), error.problem
+    return None

@@ -1,20 +1,8 @@
 """The batch arithmetic: tokens per step to sequences, ranks and micro-steps."""
 
 import math
-from dataclasses import dataclass
 
 from ftdist.errors import ConfigError
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchSplit:
-    """One step's sequences, split into micro-batches."""
-
-    global_sequences: int
-    micro_batch_size: int
-    world_size: int
-    micro_steps: int
-    uneven: bool
 
 
 def split_batch(
@@ -24,7 +12,7 @@ def split_batch(
     micro_batch_size: int,
     world_size: int,
     allow_uneven: bool = False,
-) -> BatchSplit:
+) -> tuple[int, int]:
     """Split one step's tokens into equal micro-batches.
 
     Args:
@@ -34,6 +22,9 @@ def split_batch(
         world_size: number of ranks.
         allow_uneven: round the micro-steps up; ranks with fewer sequences compute empty
             micro-batches.
+
+    Returns:
+        sequences per step over all ranks, and micro-steps.
 
     Raises:
         ConfigError: `tokens` is not a multiple of `sequence_length`, or the sequences are not a
@@ -46,21 +37,14 @@ def split_batch(
             remedy=f"set batch.tokens to {_nearest_multiples(tokens, of=sequence_length)}.",
         )
     per_micro_step = micro_batch_size * world_size
-    uneven = global_sequences % per_micro_step != 0
-    if uneven and not allow_uneven:
+    if global_sequences % per_micro_step and not allow_uneven:
         sizes = _nearest_multiples(tokens, of=per_micro_step * sequence_length)
         raise ConfigError(
             f"batch.tokens={tokens} ({global_sequences} sequences of {sequence_length}) cannot be "
             f"shared equally by {world_size} ranks in micro-batches of {micro_batch_size}.",
             remedy=f"set batch.tokens to {sizes}.",
         )
-    return BatchSplit(
-        global_sequences=global_sequences,
-        micro_batch_size=micro_batch_size,
-        world_size=world_size,
-        micro_steps=math.ceil(global_sequences / per_micro_step),
-        uneven=uneven,
-    )
+    return global_sequences, math.ceil(global_sequences / per_micro_step)
 
 
 def _nearest_multiples(number: int, *, of: int) -> str:

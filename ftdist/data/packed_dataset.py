@@ -82,7 +82,7 @@ class PackedLibrary:
         """
         try:
             card = json.loads((folder / CARD).read_text(encoding="utf-8"))
-            facts = PackedDatasetInfo.from_json(json.dumps({**card["facts"], "path": str(folder)}))
+            facts = PackedDatasetInfo.from_values({**card["facts"], "path": str(folder)})
             folders = [folder / source_folder(number) for number in range(len(facts.sources))]
             train, held_out = (
                 tuple(PackedSource(source, part=part) for source in folders) for part in PARTS

@@ -41,14 +41,6 @@ class Order:
     shares: tuple[float, ...]
     global_sequences: int
 
-    def __post_init__(self) -> None:
-        if len(self.sequences) != len(self.shares) or not self.sequences:
-            raise ValueError(f"{len(self.sequences)} sources, {len(self.shares)} shares")
-        if min(self.sequences) < 1 or min(self.shares) <= 0 or abs(sum(self.shares) - 1) > 1e-9:
-            raise ValueError(f"sequences {self.sequences}, shares {self.shares}")
-        if self.global_sequences < 1 or self.seed < 0:
-            raise ValueError(f"{self.global_sequences} rows a step, seed {self.seed}")
-
     def step(self, step: int) -> tuple[SequenceRef, ...]:
         """The sequences of step `step`, counted from 0, in row order."""
         first = step * self.global_sequences

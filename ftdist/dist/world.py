@@ -42,15 +42,16 @@ Rendezvous = Path | Address
 """A file that all ranks of one machine see, which needs no port; or an address on the network."""
 
 
-def init_process_group(
+@contextmanager
+def process_group(
     world: World,
     *,
     rendezvous: Rendezvous,
     device: str,
     timeout_s: float,
     init_timeout_s: float | None = None,
-) -> None:
-    """Join the other ranks. Collective.
+) -> Iterator[None]:
+    """Join the other ranks for the length of a `with` block. Collective.
 
     A collective that some rank never joins ends in an error after `timeout_s`.
 
@@ -92,6 +93,9 @@ def init_process_group(
             remedy="look for the rank that failed first; if nodes cannot reach each other, set "
             "cluster.network_interface; raise cluster.init_timeout_s if they are slow to start.",
         ) from error
+    yield
+    # Not after an error: the others may never come here, and the process ends anyway.
+    torch.distributed.destroy_process_group()
 
 
 def _store(world: World, rendezvous: Rendezvous, *, timeout: timedelta) -> Any:
@@ -105,25 +109,3 @@ def _store(world: World, rendezvous: Rendezvous, *, timeout: timedelta) -> Any:
         )
     # A store, not a URL: in a URL a path ends at its first # or ?.
     return torch.distributed.FileStore(str(rendezvous), world.size)  # type: ignore[attr-defined]
-
-
-@contextmanager
-def process_group(
-    world: World,
-    *,
-    rendezvous: Rendezvous,
-    device: str,
-    timeout_s: float,
-    init_timeout_s: float | None = None,
-) -> Iterator[None]:
-    """A process group for the length of a `with` block. Collective."""
-    init_process_group(
-        world,
-        rendezvous=rendezvous,
-        device=device,
-        timeout_s=timeout_s,
-        init_timeout_s=init_timeout_s,
-    )
-    yield
-    # Not after an error: the others may never come here, and the process ends anyway.
-    torch.distributed.destroy_process_group()

@@ -184,13 +184,13 @@ def build_model(
             `deepspeed.zero.Init` replaces torch's constructors and breaks torch's late imports.
 
     Raises:
-        ModelError: the folder is no dense causal LM, or has no such attention kernel.
+        ModelError: the model has experts, or no such attention kernel.
     """
-    from transformers import AutoConfig
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
     from transformers.initialization import no_init_weights
 
     config = AutoConfig.from_pretrained(model_path, trust_remote_code=False)
-    architecture = _architecture(config, model_path=model_path)
+    architecture: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]  # `prepare` has looked
     kernel = attention_kernel(attention, config, device=device)
     register_by_sample()
     try:
@@ -204,27 +204,18 @@ def build_model(
             f"{str(error).splitlines()[0]}",
             remedy="set model.attention=eager, which every model has.",
         ) from error
-    if any(".experts." in name for name, _ in model.named_modules()):
-        raise _experts_refused(config.model_type, "experts")
+    if any(".experts." in name for name, _ in model.named_parameters()):
+        raise ModelError(
+            f"{config.model_type} is a mixture of experts, which ftdist does not train yet: ranks "
+            "would gather different experts and wait for each other.",
+            remedy="choose a dense model.",
+        )
     model.tie_weights()
     if activation_checkpointing:
         # Not re-entrant: parameters may then be the only inputs that need gradients.
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     module: nn.Module = model
     return module
-
-
-def _architecture(config: Any, *, model_path: str) -> Any:
-    """The dense causal LM class of transformers for a config."""
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
-
-    refuse_experts(config)
-    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
-        raise ModelError(
-            f"{model_path} holds a {config.model_type} model, which is no causal language model.",
-            remedy="choose a model that transformers' AutoModelForCausalLM loads.",
-        )
-    return MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
 
 
 def attention_kernel(choice: str, config: Any, *, device: str) -> str:
@@ -237,24 +228,3 @@ def attention_kernel(choice: str, config: Any, *, device: str) -> str:
         capped = getattr(config.get_text_config(), "attn_logit_softcapping", None) is not None
         choice = "eager" if capped else "by_sample" if device == "cpu" else "sdpa"
     return BY_SAMPLE if choice == "by_sample" else choice
-
-
-def refuse_experts(config: Any) -> None:
-    """Refuse a mixture of experts: its ranks would gather different experts and never finish.
-
-    Raises:
-        ModelError: the config names more than one expert.
-    """
-    for part in (config, config.get_text_config(), getattr(config, "ffn_config", None)):
-        for name in ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts"):
-            experts = getattr(part, name, None)
-            if isinstance(experts, int) and experts > 1:
-                raise _experts_refused(config.model_type, f"{experts} experts ({name})")
-
-
-def _experts_refused(model_type: str, experts: str) -> ModelError:
-    return ModelError(
-        f"{model_type} is a mixture of {experts}, which ftdist does not train yet: ranks would "
-        "gather different experts and wait for each other.",
-        remedy="choose a dense model.",
-    )

@@ -72,6 +72,12 @@ class PackedDatasetInfo:
         ]
         return math.fsum(shown) / self.answers
 
+    @property
+    def rows_per_pass(self) -> float:
+        """Packed sequences in one pass over the library, of all sources together."""
+        first = self.sources[0]
+        return first.weight * first.sequences / row_shares(self.sources)[0]
+
     def to_json(self) -> str:
         """As JSON text."""
         return json.dumps(dataclasses.asdict(self), indent=2)

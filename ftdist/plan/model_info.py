@@ -85,10 +85,10 @@ def read_model_info(path: Path) -> ModelInfo:
     return ModelInfo(
         parameters=sum(sizes),
         largest_parameter=max(sizes),
-        hidden_size=_number(config, _HIDDEN, path=path),
-        layers=_number(config, _LAYERS, path=path),
-        vocab_size=_number(config, ("vocab_size",), path=path),
-        max_position=_positions(config, path=path),
+        hidden_size=_size(config, _HIDDEN, path=path),
+        layers=_size(config, _LAYERS, path=path),
+        vocab_size=_size(config, ("vocab_size",), path=path),
+        max_position=_optional_size(config, _POSITIONS, path=path),
         model_type=str(config.get("model_type", "unknown")),
         tied=bool(config.get("tie_word_embeddings", not has_head)),
         shapes=shapes,
@@ -210,33 +210,27 @@ def _file_name(name: Any) -> str:
     return name
 
 
-def _positions(config: dict[str, Any], *, path: Path) -> int | None:
-    for name in _POSITIONS:
+def _size(config: dict[str, Any], names: tuple[str, ...], *, path: Path) -> int:
+    """The first of some keys of config.json that is set; one of them must be."""
+    size = _optional_size(config, names, path=path)
+    if size is None:
+        raise ModelError(
+            f"{path / 'config.json'} says no {names[0]}.",
+            remedy="take a causal language model in Hugging Face format.",
+        )
+    return size
+
+
+def _optional_size(config: dict[str, Any], names: tuple[str, ...], *, path: Path) -> int | None:
+    for name in names:
         value = config.get(name)
         if value is None or value == 0:
             continue
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ModelError(
-                f"{path / 'config.json'} says {name}={str(value)[:40]!r}, which is no number of "
-                "positions.",
-                remedy="correct it, or download the model again.",
-            )
-        return value
-    return None
-
-
-def _number(config: dict[str, Any], names: tuple[str, ...], *, path: Path) -> int:
-    for name in names:
-        value = config.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
-        if value is not None:
-            raise ModelError(
                 f"{path / 'config.json'} says {name}={str(value)[:40]!r}, which is no whole number "
                 "above 0.",
                 remedy="correct it, or download the model again.",
             )
-    raise ModelError(
-        f"{path / 'config.json'} says no {names[0]}.",
-        remedy="take a causal language model in Hugging Face format.",
-    )
+        return value
+    return None

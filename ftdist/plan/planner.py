@@ -4,10 +4,10 @@ import math
 from pathlib import Path
 from typing import Literal
 
-from ftdist.config.batch_split import BatchSplit, split_batch
+from ftdist.config.batch_split import split_batch
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
-from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo, row_shares
+from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.plan.memory import memory_terms
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.param_names import frozen_elements
@@ -52,30 +52,37 @@ def make_plan(
         DataError: a source is empty.
     """
     check_context(config, model=model)
-    split = _split_batch(config)
-    rows_per_epoch = _rows_per_epoch(library.sources)
-    steps = _steps(config, library=library, rows_per_epoch=rows_per_epoch, split=split)
+    batch, world_size = config.batch, config.cluster.nodes * config.cluster.tasks_per_node
+    global_sequences, micro_steps = split_batch(
+        tokens=batch.tokens,
+        sequence_length=batch.sequence_length,
+        micro_batch_size=batch.micro_batch_size,
+        world_size=world_size,
+        allow_uneven=batch.allow_uneven,
+    )
+    steps = _steps(config, library=library, global_sequences=global_sequences)
     run_device = device or _expected_device(config.cluster.device)
     dtype = choose_dtype(config.model.dtype, device=run_device)
+    guessed = ("device", "dtype") if device is None and config.cluster.device == "auto" else ()
     return Plan(
-        world_size=split.world_size,
+        world_size=world_size,
         steps=steps,
-        global_sequences=split.global_sequences,
-        micro_batch_size=split.micro_batch_size,
-        micro_steps=split.micro_steps,
-        sequence_length=config.batch.sequence_length,
+        global_sequences=global_sequences,
+        micro_batch_size=batch.micro_batch_size,
+        micro_steps=micro_steps,
+        sequence_length=batch.sequence_length,
         library=library,
-        epochs=steps * split.global_sequences / rows_per_epoch,
-        tokens=steps * split.global_sequences * config.batch.sequence_length,
+        epochs=steps * global_sequences / library.rows_per_pass,
+        tokens=steps * global_sequences * batch.sequence_length,
         device=run_device,
         dtype=dtype,
         parameters=model.parameters,
         frozen_parameters=frozen_elements(config.optim.freeze_params, model),
-        estimates=_estimates(is_device_known=device is not None or config.cluster.device != "auto"),
+        estimates=(*guessed, "gathered_gib", "activations_gib", "logits_gib", "device_gib"),
         **memory_terms(
             config,
             model=model,
-            world_size=split.world_size,
+            world_size=world_size,
             dtype=dtype,
             steps=steps,
             uses_reference=any(source.kl_to_base for source in library.sources),
@@ -83,29 +90,7 @@ def make_plan(
     )
 
 
-def _estimates(*, is_device_known: bool) -> tuple[str, ...]:
-    guessed = () if is_device_known else ("device", "dtype")
-    return (*guessed, "gathered_gib", "activations_gib", "logits_gib", "device_gib")
-
-
-def _rows_per_epoch(sources: tuple[PackedSourceInfo, ...]) -> float:
-    return sources[0].weight * sources[0].sequences / row_shares(sources)[0]
-
-
-def _split_batch(config: RunConfig) -> BatchSplit:
-    batch = config.batch
-    return split_batch(
-        tokens=batch.tokens,
-        sequence_length=batch.sequence_length,
-        micro_batch_size=batch.micro_batch_size,
-        world_size=config.cluster.nodes * config.cluster.tasks_per_node,
-        allow_uneven=batch.allow_uneven,
-    )
-
-
-def _steps(
-    config: RunConfig, *, library: PackedDatasetInfo, rows_per_epoch: float, split: BatchSplit
-) -> int:
+def _steps(config: RunConfig, *, library: PackedDatasetInfo, global_sequences: int) -> int:
     """Optimizer steps of the whole run."""
     length = config.train
     if length.steps is not None:
@@ -115,7 +100,7 @@ def _steps(
     else:
         assert length.epochs is not None, "exactly one of the three: compose checks"
         epochs = length.epochs
-    return max(1, math.ceil(epochs * rows_per_epoch / split.global_sequences - _ROUNDING))
+    return max(1, math.ceil(epochs * library.rows_per_pass / global_sequences - _ROUNDING))
 
 
 def _expected_device(choice: Literal["auto", "cpu", "cuda"]) -> Literal["cpu", "cuda"]:

@@ -28,6 +28,16 @@ class SourceFiles:
     held_out: Path | None = None
     """The one of `files` whose rows are kept out of training; None: rows are chosen."""
 
+    role: str = "library"
+    """As in a curated library: library, replay or out_of_scope; empty for extra sources."""
+
+    weight: float = 1.0
+    """Of the library: how often each token is seen in a pass. Of an extra source: its tokens per
+    token of the library's pass."""
+
+    share: float | None = None
+    """Of its role in all tokens of a pass, in place of a weight."""
+
     def name(self, file: Path) -> str:
         """What a file is called in errors: its path below the source."""
         return file.relative_to(self.root).as_posix()

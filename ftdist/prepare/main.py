@@ -49,10 +49,16 @@ def prepare(config: RunConfig) -> PackedDatasetInfo:
         StorageError: the cache cannot be written or read.
     """
     sources = find_source_files(config)
-    kl_source_names(config, names=list(sources))
+    kl_sources = kl_source_names(config, sources)
     check_model(config.model)
     encoder = ChatEncoder(load_tokenizer(config.model), system_prompt=config.library.system_prompt)
-    settings = _settings(config)
+    settings = BuildSettings(
+        sequence_length=config.batch.sequence_length,
+        overlong=config.library.overlong,
+        on_invalid_row=config.library.on_invalid_row,
+        held_out=config.library.held_out_fraction,
+        seed=config.run.seed,
+    )
     key = _key(sources, encoder=encoder, settings=settings)
     folder = Path(config.library.cache_dir).expanduser().absolute() / key
     if not (folder / CARD).is_file():
@@ -64,7 +70,7 @@ def prepare(config: RunConfig) -> PackedDatasetInfo:
             private=config.run.private,
         )
     facts = PackedLibrary.open(folder).facts
-    return replace(facts, sources=weighed(config, facts.sources))
+    return replace(facts, sources=weighed(sources, facts.sources, kl_sources=kl_sources))
 
 
 def check_model(model: ModelConfig) -> None:
@@ -139,16 +145,6 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _settings(config: RunConfig) -> BuildSettings:
-    return BuildSettings(
-        sequence_length=config.batch.sequence_length,
-        overlong=config.library.overlong,
-        on_invalid_row=config.library.on_invalid_row,
-        held_out=config.library.held_out_fraction,
-        seed=config.run.seed,
-    )
-
-
 def _key(sources: dict[str, SourceFiles], *, encoder: ChatEncoder, settings: BuildSettings) -> str:
     """Fingerprint of everything that decides a packed library's bytes; weights do not."""
     content = [(name, files.fingerprint) for name, files in sources.items()]
@@ -167,45 +163,34 @@ def _build(
     remove_stale_dirs(folder.parent)
     try:
         with atomic_dir(folder, private=private) as tmp:
-            _write_sources(tmp, folder, sources=sources, encoder=encoder, settings=settings)
+            facts, cards = [], []
+            for number, (name, files) in enumerate(sources.items()):
+                source = tmp / source_folder(number)
+                source.mkdir()
+                held_out = settings.held_out if name == LIBRARY else 0.0
+                builder = SourceBuilder(
+                    name=name,
+                    folder=source,
+                    encoder=encoder,
+                    settings=replace(settings, held_out=held_out),
+                )
+                source_facts, card = builder.build(files, weight=1.0)
+                facts.append(source_facts)
+                cards.append(card)
+            info = PackedDatasetInfo(path=str(folder), key=folder.name, sources=tuple(facts))
+            card = {
+                "format": FORMAT,
+                "settings": asdict(settings),
+                "facts": asdict(info),
+                "sources": cards,
+                "chat_template": encoder.template,
+            }
+            (tmp / CARD).write_text(json.dumps(card, indent=2), encoding="utf-8")
     except OSError as error:
         raise StorageError(
             f"The packed library cannot be written to {folder.parent}: {error}.",
             remedy="free some space there, or set library.cache_dir to a writable folder.",
         ) from error
-
-
-def _write_sources(
-    tmp: Path,
-    folder: Path,
-    *,
-    sources: dict[str, SourceFiles],
-    encoder: ChatEncoder,
-    settings: BuildSettings,
-) -> None:
-    facts, cards = [], []
-    for number, (name, files) in enumerate(sources.items()):
-        source = tmp / source_folder(number)
-        source.mkdir()
-        held_out = settings.held_out if name == LIBRARY else 0.0
-        builder = SourceBuilder(
-            name=name,
-            folder=source,
-            encoder=encoder,
-            settings=replace(settings, held_out=held_out),
-        )
-        source_facts, card = builder.build(files, weight=1.0)
-        facts.append(source_facts)
-        cards.append(card)
-    whole = PackedDatasetInfo(path=str(folder), key=folder.name, sources=tuple(facts))
-    card = {
-        "format": FORMAT,
-        "settings": asdict(settings),
-        "facts": json.loads(whole.to_json()),
-        "sources": cards,
-        "chat_template": encoder.template,
-    }
-    (tmp / CARD).write_text(json.dumps(card, indent=2), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -138,16 +138,16 @@ def _build_engine(config: RunConfig, plan: Plan, *, world: World) -> tuple[Zero3
     peak_memory_gib(device)  # counts from its first call on
     engine = build_engine(config, plan, world=world, device=device, dtype=dtype)
     loaded_gib = peak_memory_gib(device)
-    check = choose_head(
+    difference = choose_head(
         engine,
         vocab_size=read_model_info(Path(config.model.path)).vocab_size,
         dtype=dtype,
         wanted_head=config.model.head,
     )
-    refuse_kl_without_chunked_head(check, plan)
+    refuse_kl_without_chunked_head(engine, plan)
     return engine, (
-        f"{world.size} ranks on {device} in {dtype}; {check.summary}; {loaded_gib:.2f} GiB per "
-        "rank after loading"
+        f"{world.size} ranks on {device} in {dtype}; {engine.head} head (relative difference "
+        f"{difference:.1e}); {loaded_gib:.2f} GiB per rank after loading"
     )
 
 

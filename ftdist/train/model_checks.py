@@ -7,7 +7,6 @@
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,7 +15,6 @@ from ftdist.data.collate import Batch, build_batch
 from ftdist.data.packing import PackedSequence
 from ftdist.dist.collectives import max_over_ranks
 from ftdist.errors import ConfigError, ModelError
-from ftdist.nn.model import Head
 from ftdist.plan.plan import Plan
 from ftdist.zero.engine import Zero3Engine
 
@@ -30,23 +28,7 @@ SAMPLE_TOKENS = (9, 14)
 """Lengths of the two samples in the row; unequal, so that swapped boundaries show."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeadCheck:
-    """Outcome of the comparison of heads."""
-
-    head: Head
-    """The head that training uses."""
-
-    difference: float
-    """Relative difference between the two heads' losses; NaN where only one exists."""
-
-    @property
-    def summary(self) -> str:
-        """Both, for the log."""
-        return f"{self.head} head (relative difference {self.difference:.1e})"
-
-
-def choose_head(engine: Zero3Engine, *, vocab_size: int, dtype: str, wanted_head: str) -> HeadCheck:
+def choose_head(engine: Zero3Engine, *, vocab_size: int, dtype: str, wanted_head: str) -> float:
     """Choose the head, and check that samples in a row do not attend to each other. Collective.
 
     Args:
@@ -55,24 +37,27 @@ def choose_head(engine: Zero3Engine, *, vocab_size: int, dtype: str, wanted_head
         dtype: "float32" or "bfloat16"; sets the tolerance between heads.
         wanted_head: `model.head` of the config.
 
+    Returns:
+        relative difference between the losses of the two heads; NaN where only one exists.
+
     Raises:
         ModelError: the chunked head was requested and gives another loss, or packing leaks.
     """
     samples = [_sample(tokens, vocab_size=vocab_size) for tokens in SAMPLE_TOKENS]
     row = _row(samples, engine)
-    check = _check_head(engine, row, wanted=wanted_head, tolerance=RELATIVE_TOLERANCE[dtype])
+    difference = _choose(engine, row, wanted=wanted_head, tolerance=RELATIVE_TOLERANCE[dtype])
     _check_boundaries(engine, samples)
-    return check
+    return difference
 
 
-def refuse_kl_without_chunked_head(check: HeadCheck, plan: Plan) -> None:
+def refuse_kl_without_chunked_head(engine: Zero3Engine, plan: Plan) -> None:
     """Refuse KL to the base where the model's own head computes the loss.
 
     Raises:
         ConfigError: a source is trained by KL, and the head is not the chunked one.
     """
     kl_sources = [source.name for source in plan.library.sources if source.kl_to_base]
-    if kl_sources and check.head != "chunked":
+    if kl_sources and engine.head != "chunked":
         raise ConfigError(
             f"library.kl_to_base ({', '.join(kl_sources)}) needs the chunked head, which does "
             "not fit this model (capped or scaled logits, or model.head=model).",
@@ -115,22 +100,21 @@ def _check_boundaries(engine: Zero3Engine, samples: list[PackedSequence]) -> Non
         )
 
 
-def _check_head(engine: Zero3Engine, row: Batch, *, wanted: str, tolerance: float) -> HeadCheck:
+def _choose(engine: Zero3Engine, row: Batch, *, wanted: str, tolerance: float) -> float:
     if wanted == "chunked" and not engine.can_chunk:
         raise ModelError(
             "model.head=chunked does not fit this model: its output layer is not linear, or its "
             "logits are capped.",
             remedy="set model.head=auto or model.head=model.",
         )
-    if not engine.can_chunk or wanted == "model":
-        engine.use_head("model")
-        return HeadCheck(head="model", difference=float("nan"))
     engine.use_head("model")
+    if not engine.can_chunk or wanted == "model":
+        return math.nan
     own = _loss(engine, row)
     engine.use_head("chunked")
     difference = max_over_ranks(_relative(_loss(engine, row), own))
     if difference <= tolerance:
-        return HeadCheck(head="chunked", difference=difference)
+        return difference
     if wanted == "chunked":
         raise ModelError(
             f"model.head=chunked gives another loss than the model's own head (relative "
@@ -139,7 +123,7 @@ def _check_head(engine: Zero3Engine, row: Batch, *, wanted: str, tolerance: floa
             remedy="set model.head=auto or model.head=model.",
         )
     engine.use_head("model")
-    return HeadCheck(head="model", difference=difference)
+    return difference
 
 
 def _sample(tokens: int, *, vocab_size: int) -> PackedSequence:

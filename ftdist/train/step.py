@@ -47,10 +47,5 @@ def train_step(
         loss_sum, losses = engine.forward(batch)
         engine.backward(loss_sum / loss_tokens)
         loss_sums.index_add_(0, batch.sources, losses)
-    applied = engine.step()
-
-    return StepResult(
-        loss_sums=loss_sums,
-        grad_norm=applied.grad_norm,
-        skipped=applied.skipped,
-    )
+    grad_norm, skipped = engine.step()
+    return StepResult(loss_sums=loss_sums, grad_norm=grad_norm, skipped=skipped)

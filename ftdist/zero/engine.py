@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,17 +15,6 @@ from ftdist.nn.loss import Loss
 from ftdist.nn.model import Head, PackedCausalLM
 from ftdist.nn.optim import RATE_SCALE
 from ftdist.zero.reference_model import ReferenceModel
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepOutcome:
-    """The outcome of an optimizer step."""
-
-    grad_norm: Float[Tensor, ""]
-    """L2 norm of the whole gradient before clipping; NaN or inf where the step was skipped."""
-
-    skipped: bool
-    """Whether the update was skipped because some rank's gradient is not finite."""
 
 
 class Zero3Engine:
@@ -73,17 +61,20 @@ class Zero3Engine:
         """Add the gradient of `loss`, summed over ranks. Collective."""
         self._engine.backward(loss * self.world.size, scale_wrt_gas=False)
 
-    def step(self) -> StepOutcome:
-        """Clip, update the parameters, clear the gradients. Collective."""
+    def step(self) -> tuple[Float[Tensor, ""], bool]:
+        """Clip, update the parameters, clear the gradients. Collective.
+
+        Returns:
+            L2 norm of the whole gradient before clipping, and whether the update was skipped
+            because some rank's gradient is not finite; the norm is NaN or inf then.
+        """
         self._engine.step()
         norm = self._engine.get_global_grad_norm()
-        return StepOutcome(
-            # Not read here: that would wait for the device.
-            grad_norm=torch.as_tensor(
-                float("nan") if norm is None else norm, dtype=torch.float64, device=self.device
-            ),
-            skipped=not self._engine.was_step_applied(),
+        # Not read here: that would wait for the device.
+        grad_norm = torch.as_tensor(
+            float("nan") if norm is None else norm, dtype=torch.float64, device=self.device
         )
+        return grad_norm, not self._engine.was_step_applied()
 
     def evaluate(self, batch: Batch) -> Loss:
         """As `forward`, without gradients or dropout. Collective."""
@@ -144,9 +135,3 @@ class Zero3Engine:
         return sum(
             int(p.ds_numel) for name, p in self.named_parameters() if name not in self.frozen
         )
-
-    def close(self) -> None:
-        """Release what DeepSpeed holds."""
-        self._engine.destroy()
-        if self._reference is not None:
-            self._reference.close()

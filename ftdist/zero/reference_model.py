@@ -55,7 +55,3 @@ class ReferenceModel:
             [p for p in (embedding.weight, embedding.bias) if p is not None]
         ):
             yield ReferenceStates(hidden=hidden, head=embedding.weight, bias=embedding.bias)
-
-    def close(self) -> None:
-        """Release what DeepSpeed holds."""
-        self._engine.destroy()

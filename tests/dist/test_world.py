@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from ftdist.dist.collectives import sum_over_ranks
-from ftdist.dist.world import Address, World, init_process_group
+from ftdist.dist.world import Address, World, process_group
 from ftdist.errors import HangError
 from tests.support.ranks import RunRanks
 
@@ -14,16 +14,16 @@ def meet(world: World, size: int, port: int, init_timeout_s: float) -> float | s
     place = Address(host="localhost", port=port)
     world = World(rank=world.rank, size=size, local_rank=world.rank, local_size=size)
     try:
-        init_process_group(
+        with process_group(
             world,
             rendezvous=place,
             device="cpu",
             timeout_s=60,
             init_timeout_s=init_timeout_s,
-        )
+        ):
+            return sum_over_ranks([float(world.rank + 1)])[0]
     except HangError as error:
         return str(error)
-    return sum_over_ranks([float(world.rank + 1)])[0]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pickle
 import signal
 import sys
 import traceback
+from contextlib import nullcontext
 from pathlib import Path
 
 from jaxtyping import install_import_hook
@@ -45,21 +46,17 @@ def call(folder: Path, rank: int, size: int, *, device: str, timeout_s: float, g
     """Run the function between the making and the end of the process group, where there is one."""
     # As pytest does for itself: shapes and types of the product are checked here too.
     install_import_hook(PACKAGES, CHECKER)
-    import torch.distributed
-
-    from ftdist.dist.world import World, init_process_group
+    from ftdist.dist.world import World, process_group
 
     with (folder / "call.pkl").open("rb") as file:
         function, args, kwargs = pickle.load(file)
     world = World(rank=rank, size=size, local_rank=rank, local_size=size)
-    if group:
-        meeting = folder / "rendezvous"
-        init_process_group(world, rendezvous=meeting, device=device, timeout_s=timeout_s)
-    write_aside(folder / f"rank-{rank}.met", b"")
-    result = function(world, *args, **kwargs)
-    write_aside(folder / f"rank-{rank}.result", pickle.dumps(result))
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+    meeting = folder / "rendezvous"
+    joined = process_group(world, rendezvous=meeting, device=device, timeout_s=timeout_s)
+    with joined if group else nullcontext():
+        write_aside(folder / f"rank-{rank}.met", b"")
+        result = function(world, *args, **kwargs)
+        write_aside(folder / f"rank-{rank}.result", pickle.dumps(result))
 
 
 def write_aside(path: Path, content: bytes) -> None:

@@ -157,14 +157,6 @@ def test_a_commit_missing_a_rank_file_names_it_and_is_not_listed(store: Checkpoi
     assert not partial.exists()
 
 
-def test_two_ranks_with_one_file_name_are_refused(store: CheckpointStore) -> None:
-    partial = store.begin(5, 1)
-    (partial / "a.bin").write_bytes(b"0123")
-    twice = store.describe([partial / "a.bin", partial / "a.bin"])
-    with pytest.raises(StorageError, match="two ranks describe files of the same name"):
-        store.commit(5, 1, twice, {})
-
-
 def test_a_retried_save_starts_from_an_empty_folder(store: CheckpointStore) -> None:
     (store.begin(5, 1) / "old.bin").write_bytes(b"rest of a failed try")
     assert list(store.begin(5, 1).iterdir()) == []

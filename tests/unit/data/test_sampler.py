@@ -126,8 +126,3 @@ def test_more_rows_than_slots_are_an_internal_error() -> None:
     refs = [SequenceRef(0, index) for index in range(5)]
     with pytest.raises(ValueError, match="5 rows for 4 places"):
         rank_micro_batches(refs, rank=0, world_size=2, micro_batch_size=1, micro_steps=2)
-
-
-def test_invalid_weights_are_an_internal_error() -> None:
-    with pytest.raises(ValueError, match="shares"):
-        Order(0, sequences=(3, 3), shares=(0.5, 0.6), global_sequences=1)

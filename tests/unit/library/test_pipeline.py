@@ -14,7 +14,7 @@ from ftdist.library.pipeline import curate
 from ftdist.library.schema import Sample
 from ftdist.library.store.dataset import is_curated, open_curated, read_samples
 from ftdist.plan.dataset_info import PackedSourceInfo
-from ftdist.prepare.mixture import weighed
+from ftdist.prepare.mixture import find_source_files, weighed
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -303,7 +303,7 @@ def test_replay_and_out_of_scope_are_generated_once_with_their_fractions(
         for name in sources
     ]  # fmt: skip
     config = compose(["run.name=r", "model.path=base", f"library.path={folder}"])
-    mixed = weighed(config, packed)
+    mixed = weighed(find_source_files(config), packed, kl_sources=())
     [own] = set(sources) - {"replay", "out_of_scope"}
     assert {s.name: s.own for s in mixed} == {own: True, "replay": False, "out_of_scope": False}
     weights = {s.name: s.weight for s in mixed}

@@ -15,6 +15,7 @@ from ftdist.config.keys import CURATE
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
 from ftdist.plan.plan import Plan
+from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.mixture import kl_source_names
 from tests.support.runs.fake_runs import plan_of, some_config
 
@@ -175,8 +176,9 @@ def test_a_plan_needs_no_name(
 
 def test_a_library_without_kl_sources_shows_how_to_add_them(tmp_path: Path) -> None:
     config = some_config("experiment=expert", f"library.path={tmp_path}")
+    files = SourceFiles(root=tmp_path, files=(), ignored=(), key="library.path")
     with pytest.raises(ConfigError) as caught:
-        kl_source_names(config, names=["library", "replay"])
+        kl_source_names(config, {"library": files, "replay": dataclasses.replace(files, role="")})
     assert caught.value.problem == (
         "library.kl_to_base names out_of_scope, and the sources are library, replay."
     )
