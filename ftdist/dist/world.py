@@ -76,26 +76,34 @@ def process_group(
             timeout=timedelta(seconds=timeout_s),
         )
     except RuntimeError as error:
-        message = str(error).splitlines()[0] if str(error) else type(error).__name__
-        if isinstance(rendezvous, Address) and "in use" in message.lower():
-            raise HangError(
-                f"Port {rendezvous.port} of {rendezvous.host} is used by another program.",
-                remedy="start the run again for another port, or set cluster.master_port.",
-            ) from error
-        if "time" not in message.lower():
+        problem = _joining_problem(error, world, rendezvous, patience_s=patience_s)
+        if problem is None:
             raise
-        address = ""
-        if isinstance(rendezvous, Address):
-            address = f" at {rendezvous.host}:{rendezvous.port}"
-        raise HangError(
-            f"Rank {world.rank} on {socket.gethostname()} waited {patience_s:.0f} s for "
-            f"{world.size} ranks{address}, and not all joined: {message}",
-            remedy="look for the rank that failed first; if nodes cannot reach each other, set "
-            "cluster.network_interface; raise cluster.init_timeout_s if they are slow to start.",
-        ) from error
+        raise problem from error
     yield
     # Not after an error: the others may never come here, and the process ends anyway.
     torch.distributed.destroy_process_group()
+
+
+def _joining_problem(
+    error: RuntimeError, world: World, rendezvous: Rendezvous, *, patience_s: float
+) -> HangError | None:
+    """Why ranks did not meet, as far as torch's error tells it."""
+    message = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(rendezvous, Address) and "in use" in message.lower():
+        return HangError(
+            f"Port {rendezvous.port} of {rendezvous.host} is used by another program.",
+            remedy="start the run again for another port, or set cluster.master_port.",
+        )
+    if "time" not in message.lower():
+        return None
+    address = f" at {rendezvous.host}:{rendezvous.port}" if isinstance(rendezvous, Address) else ""
+    return HangError(
+        f"Rank {world.rank} on {socket.gethostname()} waited {patience_s:.0f} s for "
+        f"{world.size} ranks{address}, and not all joined: {message}",
+        remedy="look for the rank that failed first; if nodes cannot reach each other, set "
+        "cluster.network_interface; raise cluster.init_timeout_s if they are slow to start.",
+    )
 
 
 def _store(world: World, rendezvous: Rendezvous, *, timeout: timedelta) -> Any:

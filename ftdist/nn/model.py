@@ -205,11 +205,7 @@ def build_model(
             remedy="set model.attention=eager, which every model has.",
         ) from error
     if any(".experts." in name for name, _ in model.named_parameters()):
-        raise ModelError(
-            f"{config.model_type} is a mixture of experts, which ftdist does not train yet: ranks "
-            "would gather different experts and wait for each other.",
-            remedy="choose a dense model.",
-        )
+        raise _experts_refused(config.model_type)
     model.tie_weights()
     if activation_checkpointing:
         # Not re-entrant: parameters may then be the only inputs that need gradients.
@@ -228,3 +224,11 @@ def attention_kernel(choice: str, config: Any, *, device: str) -> str:
         capped = getattr(config.get_text_config(), "attn_logit_softcapping", None) is not None
         choice = "eager" if capped else "by_sample" if device == "cpu" else "sdpa"
     return BY_SAMPLE if choice == "by_sample" else choice
+
+
+def _experts_refused(model_type: str) -> ModelError:
+    return ModelError(
+        f"{model_type} is a mixture of experts, which ftdist does not train yet: ranks would "
+        "gather different experts and wait for each other.",
+        remedy="choose a dense model.",
+    )

@@ -52,14 +52,8 @@ def make_plan(
         DataError: a source is empty.
     """
     check_context(config, model=model)
-    batch, world_size = config.batch, config.cluster.nodes * config.cluster.tasks_per_node
-    global_sequences, micro_steps = split_batch(
-        tokens=batch.tokens,
-        sequence_length=batch.sequence_length,
-        micro_batch_size=batch.micro_batch_size,
-        world_size=world_size,
-        allow_uneven=batch.allow_uneven,
-    )
+    batch, world_size = config.batch, config.cluster.world_size
+    global_sequences, micro_steps = _split_batch(config)
     steps = _steps(config, library=library, global_sequences=global_sequences)
     run_device = device or _expected_device(config.cluster.device)
     dtype = choose_dtype(config.model.dtype, device=run_device)
@@ -87,6 +81,17 @@ def make_plan(
             steps=steps,
             uses_reference=any(source.kl_to_base for source in library.sources),
         ),
+    )
+
+
+def _split_batch(config: RunConfig) -> tuple[int, int]:
+    batch = config.batch
+    return split_batch(
+        tokens=batch.tokens,
+        sequence_length=batch.sequence_length,
+        micro_batch_size=batch.micro_batch_size,
+        world_size=config.cluster.world_size,
+        allow_uneven=batch.allow_uneven,
     )
 
 

@@ -99,6 +99,11 @@ class ClusterConfig:
     """Environment variables of the job, such as NCCL's; never a key or a password."""
 
     @property
+    def world_size(self) -> int:
+        """Ranks of training, over all nodes."""
+        return self.nodes * self.tasks_per_node
+
+    @property
     def threads(self) -> int:
         """CPU threads of one rank: `cpus_per_task`, or 1 where it is null."""
         return self.cpus_per_task or 1
