@@ -24,13 +24,13 @@ def memory_terms(
     config: RunConfig,
     *,
     model: ModelInfo,
-    world_size: int,
     dtype: str,
     steps: int,
     uses_reference: bool,
 ) -> dict[str, float]:
     """The memory and disk terms; the fields of `Plan` document their formulas."""
     engine, size = config.engine, DTYPE_BYTES[dtype]
+    world_size = config.cluster.world_size
     total, shard = model.parameters, model.parameters / world_size
     trained = total - frozen_elements(config.optim.freeze_params, model)
     tokens = config.batch.micro_batch_size * config.batch.sequence_length

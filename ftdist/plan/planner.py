@@ -52,22 +52,21 @@ def make_plan(
         DataError: a source is empty.
     """
     check_context(config, model=model)
-    batch, world_size = config.batch, config.cluster.world_size
     global_sequences, micro_steps = _split_batch(config)
     steps = _steps(config, library=library, global_sequences=global_sequences)
     run_device = device or _expected_device(config.cluster.device)
     dtype = choose_dtype(config.model.dtype, device=run_device)
     guessed = ("device", "dtype") if device is None and config.cluster.device == "auto" else ()
     return Plan(
-        world_size=world_size,
+        world_size=config.cluster.world_size,
         steps=steps,
         global_sequences=global_sequences,
-        micro_batch_size=batch.micro_batch_size,
+        micro_batch_size=config.batch.micro_batch_size,
         micro_steps=micro_steps,
-        sequence_length=batch.sequence_length,
+        sequence_length=config.batch.sequence_length,
         library=library,
         epochs=steps * global_sequences / library.rows_per_pass,
-        tokens=steps * global_sequences * batch.sequence_length,
+        tokens=steps * global_sequences * config.batch.sequence_length,
         device=run_device,
         dtype=dtype,
         parameters=model.parameters,
@@ -76,7 +75,6 @@ def make_plan(
         **memory_terms(
             config,
             model=model,
-            world_size=world_size,
             dtype=dtype,
             steps=steps,
             uses_reference=any(source.kl_to_base for source in library.sources),

@@ -1,1 +1,1 @@
-"""The rooms that import deepspeed: engine, load, save."""
+"""The only importer of deepspeed: the engine, what builds it, and its state in shards."""

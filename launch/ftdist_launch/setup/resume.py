@@ -60,7 +60,7 @@ def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> tuple[RunConfig, Pl
     )
     for note in machine_notes(config, machine=machine):
         log(note)
-    world_size = config.cluster.nodes * config.cluster.tasks_per_node
+    world_size = config.cluster.world_size
     if world_size != before.world_size:
         # A step keeps its sequences; some ranks may get one fewer of them.
         config = dataclasses.replace(

@@ -170,7 +170,7 @@ def plan_summary(config: RunConfig) -> list[tuple[str, str]]:
     if config.train.steps:
         length = f"{config.train.steps:,} steps"
     sequences = batch.tokens // batch.sequence_length
-    ranks = cluster.nodes * cluster.tasks_per_node
+    ranks = cluster.world_size
     rows = [
         ("length", length),
         ("one step", f"{sequences} sequences of {batch.sequence_length} tokens"),
@@ -220,7 +220,6 @@ def _terms(config: RunConfig) -> dict[str, float]:
     return memory_terms(
         config,
         model=model,
-        world_size=config.cluster.nodes * config.cluster.tasks_per_node,
         dtype=dtype,
         steps=config.train.steps or MANY_STEPS,
         uses_reference=bool(config.library.kl_to_base),
