@@ -20,8 +20,9 @@ _SUSPENDED = {"and", "or", "und", "oder", "bzw", "sowie", "och", "eller"}
 """Words after a hyphen that stays apart, as in "pre- and post-war"."""
 
 _COMPOUND = {
-    *("all", "cross", "double", "five", "four", "full", "half", "high", "large", "left", "long"),
-    *("low", "right", "self", "short", "single", "six", "small", "three", "two", "well", "wide"),
+    *("all", "cross", "double", "first", "five", "four", "full", "half", "high", "large", "left"),
+    *("long", "low", "right", "second", "self", "short", "single", "six", "small", "third"),
+    *("three", "two", "well", "wide"),
 }
 """First parts that a hyphen follows more often than the rest of a word."""
 

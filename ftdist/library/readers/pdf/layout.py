@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from ftdist.library.readers.pdf.hyphens import HYPHENS, Vocabulary, join_lines
 from ftdist.library.readers.pdf.lists import Mark, find_marks
-from ftdist.library.readers.pdf.words import TextLine, split_at_gaps
+from ftdist.library.readers.pdf.words import TextLine, join_code, split_at_gaps
 from ftdist.library.schema import Block
 
 _NUMBERED = re.compile(r"^((?:\d{1,2}\.)*\d{1,2}|[A-Z]|[A-Z]\.\d{1,2}(?:\.\d{1,2})*)\.?\s+\S")
@@ -21,6 +21,7 @@ _SENTENCE_END = re.compile(r"[.:?!\u3002\uff1f\uff01\u061f][\"'\u201d\u2019)\]]*
 _LABEL = re.compile(r"[^\W\d_][^:.,;!?]{0,30}:\s+\S")
 """The beginning of a line such as "Voltage: 230 V"."""
 
+_LEADER = re.compile(r"(?:\. ?){4,} ?\w+$")
 _PITCH = 1.2
 """Usual distance of baselines, in font sizes, where the document does not show its own."""
 
@@ -75,6 +76,8 @@ class _Builder:
         self._item_lefts: list[float] = []
         self._open: tuple[int, list[int]] | None = None
         """Where the last block is whose sentence goes on after what is in small type, its lines."""
+
+        self._put_at: int | None = None
 
     def build(self) -> list[Block]:
         """All blocks."""
@@ -160,6 +163,8 @@ class _Builder:
             return False
         if abs(line.size - last.size) > 0.15 * last.size or _is_row(last, below=line):
             return False
+        if _LEADER.search(last.text):
+            return False
         return not self._is_new_paragraph(first, last, line)
 
     def _is_wrapped(self, last: TextLine, line: TextLine) -> bool:
@@ -191,7 +196,7 @@ class _Builder:
         last = self._lines[lines[-1]]
         if line.column != last.column and abs(line.size - last.size) < 0.05 * last.size:
             del self._blocks[at]
-            self._waiting = [*lines]
+            self._put_at, self._waiting = at, [*lines]
 
     def _is_new_paragraph(self, first: TextLine, last: TextLine, line: TextLine) -> bool:
         """Whether a line without a larger distance begins a paragraph."""
@@ -215,28 +220,31 @@ class _Builder:
             return
         lines = [self._lines[i] for i in self._waiting]
         first, mark = lines[0], self._marks.get(self._waiting[0])
+        at = len(self._blocks) if self._put_at is None else self._put_at
         if first.is_mono or _SENTENCE_END.search(lines[-1].text):
             self._open = self._open if first.size < 0.95 * self._body_size else None
         elif first.size >= 0.95 * self._body_size:
-            self._open = len(self._blocks), self._waiting
-        self._waiting = []
+            self._open = at, self._waiting
+        self._waiting, self._put_at = [], None
         if first.is_mono:
-            self._blocks.append(Block(kind="code", text=_code(lines), page=first.page))
-            return
-        text = join_lines([line.text for line in lines], words=self._words)
+            block = Block(kind="code", text=join_code(lines), page=first.page)
+        else:
+            text = join_lines([line.text for line in lines], words=self._words)
+            block = self._text_block(text, first, mark)
+        self._blocks.insert(at, block)
+
+    def _text_block(self, text: str, first: TextLine, mark: Mark | None) -> Block:
+        """A paragraph or an item, with the level of its indentation."""
         if mark is None or not mark.length:
             self._item_lefts = []
-            self._blocks.append(Block(kind="paragraph", text=text, page=first.page))
-            return
+            return Block(kind="paragraph", text=text, page=first.page)
         while self._item_lefts and self._item_lefts[-1] > first.indent + 0.5 * first.size:
             self._item_lefts.pop()
         if not self._item_lefts or self._item_lefts[-1] < first.indent - 0.5 * first.size:
             self._item_lefts.append(first.indent)
         level = min(6, len(self._item_lefts))
         text = text[mark.length :].strip()
-        self._blocks.append(
-            Block(kind="item", text=text, level=level, marker=mark.text, page=first.page)
-        )
+        return Block(kind="item", text=text, level=level, marker=mark.text, page=first.page)
 
     def _add_table(self, line: TextLine) -> None:
         """A table; a continuation from the page before gets its header."""
@@ -273,24 +281,3 @@ def _is_row(line: TextLine, *, below: TextLine | None = None) -> bool:
     """Whether a line has a gap as in a table, unless its last cell goes on below."""
     cells = list(split_at_gaps(line.words, gap=2.0))
     return len(cells) > 1 and (below is None or abs(below.left - cells[-1][0].left) > line.size)
-
-
-def _code(lines: Sequence[TextLine]) -> str:
-    """Lines of code, with spaces and blank lines where the page has them."""
-    widths = [(word.right - word.left) / len(word.text) for line in lines for word in line.words]
-    width = sorted(widths)[len(widths) // 2] or 1.0
-    left = min(line.left for line in lines)
-    text = ""
-    last: TextLine | None = None
-    for line in lines:
-        if last is not None:
-            is_below = line.column == last.column and line.baseline < last.baseline
-            pitch = (last.baseline - line.baseline) / line.size if is_below else 1.0
-            text += "\n\n" if pitch > 1.9 else "\n"
-        start = len(text)
-        for word in line.words:
-            blanks = round((word.left - left) / width) - (len(text) - start)
-            is_first = len(text) == start
-            text += " " * max(blanks, 0 if is_first or word.is_glued else 1) + word.text
-        last = line
-    return text.replace("\u00ad", "-")

@@ -15,7 +15,7 @@ _BULLET = re.compile(
     r"\u27a2\u2713\u2714\u2756\uf0b7\uf0a7\uf0d8]\s*(?=\S)"
 )
 _SIGN = re.compile(r"([-*+\u2013\u2014])\s+(?=\S)")
-_ORDERED = re.compile(r"(\(?)(\d{1,3}|[a-zA-Z]|[ivxIVX]{2,5})([.)]\)?)\s+(?=\S)")
+_ORDERED = re.compile(r"(?:(\[)(\d{1,3})(\])|(\(?)(\d{1,3}|[a-zA-Z]|[ivxIVX]{2,5})([.)]))\s+(?=\S)")
 _ROMAN = ["", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii"]
 _MAX_APART = 60
 """Lines between two items of a list."""
@@ -80,7 +80,7 @@ def _read_mark(text: str) -> Mark | None:
     match = _ORDERED.match(text)
     if match is None:
         return None
-    before, value, after = match.groups()
+    before, value, after = (match[i] or match[i + 3] or "" for i in (1, 2, 3))
     lower = value.lower()
     values = [int(value)] if value.isdigit() else []
     values += [ord(lower) - 96] if len(lower) == 1 and lower.isalpha() else []

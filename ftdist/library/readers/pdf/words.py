@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ftdist.library.readers.inline import join_fractions, lowered, raised
 
-_SAME_LINE = 0.25
+_SAME_LINE = 0.3
 """Largest distance of baselines on one line, in font sizes."""
 
 _SMALLER = (0.5, 0.9)
@@ -206,3 +206,24 @@ def _is_joined(last: Word, word: Word) -> bool:
     if last.shift:
         return gap < _WORD_GAP * word.size
     return word.is_glued and word.number == last.number + 1 and gap < 0.25 * word.size
+
+
+def join_code(lines: Sequence[TextLine]) -> str:
+    """Lines of code, with spaces and blank lines where the page has them."""
+    widths = [(word.right - word.left) / len(word.text) for line in lines for word in line.words]
+    width = sorted(widths)[len(widths) // 2] or 1.0
+    left = min(line.left for line in lines)
+    text = ""
+    last: TextLine | None = None
+    for line in lines:
+        if last is not None:
+            is_below = line.column == last.column and line.baseline < last.baseline
+            pitch = (last.baseline - line.baseline) / line.size if is_below else 1.0
+            text += "\n\n" if pitch > 1.9 else "\n"
+        start = len(text)
+        for word in line.words:
+            blanks = round((word.left - left) / width) - (len(text) - start)
+            is_first = len(text) == start
+            text += " " * max(blanks, 0 if is_first or word.is_glued else 1) + word.text
+        last = line
+    return text.replace("\u00ad", "-")

@@ -102,7 +102,7 @@ def test_items_with_neighbours_lose_their_bullet(tmp_path: Path, mark: str) -> N
 
 
 @pytest.mark.parametrize(
-    "marks", ["1. 2. 3.", "3) 4) 5)", "(1) (2) (3)", "a) b) c)", "i. ii. iii."]
+    "marks", ["1. 2. 3.", "3) 4) 5)", "(1) (2) (3)", "a) b) c)", "i. ii. iii.", "[7] [8] [9]"]
 )
 def test_items_keep_their_numbers(tmp_path: Path, marks: str) -> None:
     page = lines(60, 700, [f"{mark} Turn it on." for mark in marks.split()])
@@ -225,7 +225,6 @@ def test_sentence_goes_on_after_a_footnote(tmp_path: Path) -> None:
         [text(60, 700, "hand until it stops."), text(60, 660, "Then it is closed.")],
     ]
     assert [(each.page, each.text) for each in _blocks(tmp_path, *pages)] == [
-        (1, "Only with a receipt."),
         (
             1,
             "The pump is filled with oil of the class that the plate shows by hand until it stops.",
@@ -246,3 +245,9 @@ def test_signs_in_a_list_with_words_are_kept_before_units_only(tmp_path: Path) -
 def test_lines_of_labels_and_values_stay_apart(tmp_path: Path) -> None:
     rows = ("Voltage: 230 V", "Power: 1.5 kW", "Mass: 31 kg with oil")
     assert [each.text for each in _blocks(tmp_path, lines(60, 700, rows))] == list(rows)
+
+
+def test_lines_of_contents_within_a_page_stay_apart(tmp_path: Path) -> None:
+    entries = [f"{n} Oil {'. ' * 20}{n}" for n in (1, 2, 3)]
+    blocks = _blocks(tmp_path, lines(60, 700, entries))
+    assert [each.text for each in blocks] == entries
