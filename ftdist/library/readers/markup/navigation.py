@@ -33,6 +33,7 @@ _PERMALINK = re.compile(
     r"(^|[-_])(header-?link|perma-?link|hash-?link|anchor(js)?(-?link)?)($|[-_])"
 )
 _LINK_MARKS = tuple("\u00b6\U0001f517\u21a9\u2191\u23ce\u21d1\u25b2\u21b5")
+_SEPARATORS = re.compile("[|>/\u00bb\u203a\u2192\u00b7\u2022:\u2013-]+")
 _SKIP = re.compile(
     r"^(skip|jump|zum|aller|saltar|vai) (directly )?(to|au|a|al|inhalt|navigation)\b", re.IGNORECASE
 )
@@ -61,6 +62,7 @@ def leave_out_navigation(soup: BeautifulSoup, notes: Notes) -> None:
             link.decompose()
     for matches, rule in (
         (_is_skip_link, "navigation left out"),
+        (_is_trail, "navigation left out"),
         (_is_filled_in, "form left out"),
         (_is_navigation, "navigation left out"),
         (_is_legal_line, "copyright line left out"),
@@ -86,9 +88,11 @@ def _is_skip_link(tag: Tag) -> bool:
 
 def _is_mark(link: Tag) -> bool:
     """Whether a link is the mark beside a heading by which one copies its address."""
-    text = spaced_text(link).strip("\ufe0e\ufe0f\u200b ")
-    if not text or not attribute(link, "href").startswith("#"):
+    if not attribute(link, "href").startswith("#"):
         return False
+    text = spaced_text(link).strip("\ufe0e\ufe0f\u200b ")
+    if not text:
+        return link.find(["img", "svg"]) is not None
     is_named = any(map(_PERMALINK.search, classes(link)))
     in_heading = link.find_parent(["dt", "summary", "caption", "figcaption", *HEADINGS]) is not None
     is_symbol = len(text) == 1 and not text.isalnum()
@@ -131,6 +135,15 @@ def _is_navigation(tag: Tag) -> bool:
         rest = others - len(titles.split())
         return in_links > rest and rest <= 6
     return others == 0 or (len(texts) >= 3 and in_links > 2 * others)
+
+
+def _is_trail(tag: Tag) -> bool:
+    """Whether it is a line of links with signs between them, such as the way to a page."""
+    if tag.name not in ("p", "div", "td") or len(tag.find_all("a", href=True, limit=3)) < 3:
+        return False
+    nodes = [node for node in tag.descendants if is_text(node) and str(node).strip()]
+    between = [str(node).strip() for node in nodes if node.find_parent("a") is None]
+    return len(between) >= 2 and all(map(_SEPARATORS.fullmatch, between))
 
 
 def _is_page_edge(tag: Tag) -> bool:

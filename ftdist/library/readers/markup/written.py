@@ -24,7 +24,7 @@ _NOTE_REFERENCE = re.compile(r"note|fn|cite|ref", re.IGNORECASE)
 _NOTE_MARK = re.compile(
     r"[\[(]?(?:\d{1,3}|[a-z]|[*\u2020\u2021\u00a7]+|note \w+)[\])]?", re.IGNORECASE
 )
-_FILE_NAME = re.compile(r"[\w-]+\.(png|jpe?g|gif|svg|webp|bmp)|image\d*|img[\w-]*", re.IGNORECASE)
+_FILE_NAME = re.compile(r"[\w./-]+\.(png|jpe?g|gif|svg|webp|bmp)|image\d*|img[\w-]*", re.IGNORECASE)
 _TINY = re.compile(r"[0-3](px)?")
 _BUTTONS = ("submit", "button", "reset")
 _PROSE = ["p", "li", "td", "th", "dd", "dt", "summary", "h1", "h2", "h3", "h4", "h5", "h6"]
@@ -56,13 +56,22 @@ def write_pictures(soup: BeautifulSoup, notes: Notes) -> None:
         text = " ".join(str(tag.get("alt") or "").split())
         figure = tag.find_parent("figure")
         caption = figure.find("figcaption") if figure is not None else None
-        if text and isinstance(caption, Tag) and text in spaced_text(caption):
+        is_repeated = isinstance(caption, Tag) and text in spaced_text(caption)
+        if (text and is_repeated) or (_is_link(tag) and not any(map(str.isalnum, text))):
             text = ""
         elif tag.get("alt") is None or _FILE_NAME.fullmatch(text):
             text = "" if _is_decoration(tag) else PICTURE
         if text == PICTURE:
             notes.add("picture left out", str(tag.get("src") or tag.get("title") or "picture"))
         tag.replace_with(NavigableString(f" {text} " if text else ""))
+
+
+def _is_link(picture: Tag) -> bool:
+    """Whether a picture only leads elsewhere, and neither to itself nor within a sentence."""
+    link = picture.find_parent("a")
+    if link is None or preceding_text(link).strip():
+        return False
+    return re.search(r"\.(png|jpe?g|gif|svg|webp)$", attribute(link, "href")) is None
 
 
 def write_drawings(soup: BeautifulSoup, notes: Notes) -> None:
@@ -81,8 +90,6 @@ def write_drawings(soup: BeautifulSoup, notes: Notes) -> None:
 
 
 def _is_decoration(tag: Tag) -> bool:
-    if tag.find_parent("a") is not None:
-        return True  # a badge
     is_tiny = any(_TINY.fullmatch(attribute(tag, name)) for name in ("width", "height"))
     return is_tiny or attribute(tag, "role") in ("presentation", "none")
 

@@ -19,6 +19,7 @@ LINKS = "<a href=/>Home</a> <a href=/d>Manuals</a> <a href=/l>Lamps</a>"
         f"<div class=main-menu>{LINKS}</div>",
         "<p class=breadcrumbs><a href=/>Home</a> &gt; <a href=/d>Manuals</a> &gt; Lamps</p>",
         "<a href='#main'>Skip to main content</a>",
+        "<div><a href=/>Acme</a> &gt; <a href=/d>Manuals</a> &gt; <a href=/l>Lamps</a></div>",
         "<div class=navheader><table><tr><th colspan=2>Chapter 7. The basics of packages<tr>"
         "<td><a href=6>Prev</a><td><a href=8>Next</a></table></div>",
         "<div class=navfooter><a href=8>Next</a> Chapter 8. The tools that manage packages</div>",
@@ -89,6 +90,7 @@ def test_a_button_that_is_a_title_is_read(markup: str, block: str) -> None:
     [
         "Reset<a class=headerlink href='#r'>\u00b6</a>",
         "<a href='#r'>#</a>Reset",
+        "Reset<a href='#top'><img src=up.png alt=top></a>",
         "Reset <a class=anchor href='#r'>link</a>",
         "Reset<a href='#r' class=hash-link>\u200b</a>",
     ],

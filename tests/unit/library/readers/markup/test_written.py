@@ -133,6 +133,11 @@ def test_a_drawing_with_words_leaves_a_mark() -> None:
 def test_pictures_are_read_by_their_alternative_text() -> None:
     page = "<p>Press <img alt='Red key' src=r.png><img alt='' src=dot.png> twice</p>"
     assert briefs(page) == ["paragraph: Press Red key twice"]
+    assert briefs("<p>Press <a href=x><img src=r.png></a> twice</p>") == [
+        "paragraph: Press [picture] twice"
+    ]
+    assert briefs("<a href=r.png><img src=r.png></a><p>x</p>")[0] == "paragraph: [picture]"
+    assert briefs("<a href=x><img src=r.png></a><p>x</p>") == ["paragraph: x"]
     page = "<figure><img alt='Wiring'><figcaption>Wiring of K-9</figcaption></figure>"
     assert briefs(page) == ["paragraph: Wiring of K-9"]
 
