@@ -139,10 +139,13 @@ def _is_navigation(tag: Tag) -> bool:
 
 def _is_trail(tag: Tag) -> bool:
     """Whether it is a line of links with signs between them, such as the way to a page."""
-    if tag.name not in ("p", "div", "td") or len(tag.find_all("a", href=True, limit=3)) < 3:
+    if tag.name not in ("p", "div", "td"):
         return False
-    nodes = [node for node in tag.descendants if is_text(node) and str(node).strip()]
-    between = [str(node).strip() for node in nodes if node.find_parent("a") is None]
+    links = sum(isinstance(child, Tag) and child.name == "a" for child in tag.children)
+    if links < 3:
+        return False
+    others = (node for node in tag.children if not isinstance(node, Tag) or node.name != "a")
+    between = [text for node in others if (text := str(node.get_text()).strip())]
     return len(between) >= 2 and all(map(_SEPARATORS.fullmatch, between))
 
 

@@ -5,10 +5,23 @@ import re
 from bs4 import BeautifulSoup, Comment, Tag
 
 from ftdist.library.readers.markup.stylesheets import HIDDEN
-from ftdist.library.readers.markup.tree import Notes, alive, attribute, has_style, spaced_text
+from ftdist.library.readers.markup.tree import (
+    Notes,
+    alive,
+    attribute,
+    classes,
+    has_style,
+    spaced_text,
+)
 
 _IS_LABEL = re.compile(r"\W*(end|begin|start|/|[.#]\w)", re.IGNORECASE)
 _STRUCK = re.compile(r"(^|;)text-decoration(-line)?:[^;]*line-through")
+_HIDING = {"d-none", "hidden", "is-hidden"}
+"""Classes of the usual style sheets, which are not part of the page."""
+
+_SHOWING = re.compile("(-|:)(block|flex|grid|inline|inline-block|inline-flex|table)$")
+"""Classes that show an element on screens of some width after all."""
+
 _CODE = ("script", "style", "template", "head", "link", "meta")
 _FALLBACKS = ("iframe", "canvas", "audio", "video", "noframes", "noembed")
 _REFERENCES = ("aria-controls", "data-target", "data-bs-target", "aria-details", "for")
@@ -46,13 +59,16 @@ def _is_hidden(tag: Tag) -> bool:
         return True
     if attribute(tag, "aria-hidden") == "true" or has_style(tag, HIDDEN):
         return True
-    return tag.name == "dialog" and tag.get("open") is None
+    names = classes(tag)
+    is_hidden = not _HIDING.isdisjoint(names) and not any(map(_SHOWING.search, names))
+    return is_hidden or (tag.name == "dialog" and tag.get("open") is None)
 
 
 def _leave_out_hidden(tag: Tag, notes: Notes, *, opened: set[str]) -> None:
     """Remove a hidden element unless the reader can open it, or it is the whole page."""
     is_panel = attribute(tag, "role") == "tabpanel" or attribute(tag, "id") in opened
-    is_page = tag.name in ("html", "body", "main") or tag.find("main") is not None
+    holds = ["main", "h1"] if attribute(tag, "aria-hidden") == "true" else ["main"]
+    is_page = tag.name in ("html", "body", "main") or tag.find(holds) is not None
     if not (is_panel or is_page):
         notes.remove(tag, "hidden text left out")
 

@@ -13,13 +13,20 @@ from ftdist.library.readers.markup.tree import (
     classes,
     has_style,
     is_alive,
+    is_block,
     is_text,
     preceding_text,
     spaced_text,
 )
 
-_RAISED = re.compile(r"(^|;)vertical-align:(super|text-top)")
-_LOWERED = re.compile(r"(^|;)vertical-align:(sub|text-bottom)")
+_RAISED = re.compile(
+    r"(^|;)vertical-align:(super|text-top|(0?\.|[1-9])[\d.]*(px|pt|em|ex|rem|%))"
+    r"|position:relative;(.*;)?top:-"
+)
+_LOWERED = re.compile(
+    r"(^|;)vertical-align:(sub|text-bottom|-[\d.]+(px|pt|em|ex|rem|%))"
+    r"|position:relative;(.*;)?bottom:-"
+)
 _NOTE_REFERENCE = re.compile(r"note|fn|cite|ref", re.IGNORECASE)
 _NOTE_MARK = re.compile(
     r"[\[(]?(?:\d{1,3}|[a-z]|[*\u2020\u2021\u00a7]+|note \w+)[\])]?", re.IGNORECASE
@@ -119,7 +126,7 @@ def write_raised(soup: BeautifulSoup, notes: Notes) -> None:
         if not is_alive(tag):
             continue
         before, text = preceding_text(tag), spaced_text(tag)
-        if tag.name == "sub" or has_style(tag, _LOWERED):
+        if _is_lowered(tag):
             written = lowered(text, before=before)
         else:
             written = raised(text, before=before)
@@ -130,7 +137,18 @@ def write_raised(soup: BeautifulSoup, notes: Notes) -> None:
 
 
 def _is_script(tag: Tag) -> bool:
-    return tag.name in ("sup", "sub") or has_style(tag, _RAISED) or has_style(tag, _LOWERED)
+    return tag.name == "sup" or _is_lowered(tag) or _is_styled(tag, _RAISED, "superscript")
+
+
+def _is_lowered(tag: Tag) -> bool:
+    return tag.name == "sub" or _is_styled(tag, _LOWERED, "subscript")
+
+
+def _is_styled(tag: Tag, pattern: re.Pattern[str], name: str) -> bool:
+    """Whether an element in text is raised or lowered by its style or class."""
+    if is_block(tag) or tag.name in ("img", "svg", "input"):
+        return False
+    return has_style(tag, pattern) or name in classes(tag)
 
 
 def _is_note_link(tag: Tag) -> bool:
@@ -144,7 +162,8 @@ def _is_note_link(tag: Tag) -> bool:
     names = [target.partition("#")[2], attribute(tag, "id"), *classes(tag)]
     is_named = any(map(_NOTE_REFERENCE.search, names))
     is_sign = spaced_text(tag)[0] in "*\u2020\u2021\u00a7"
-    return "#" in target and (in_script or (is_named and is_sign))
+    is_glued = preceding_text(tag)[-1:].strip() != ""
+    return "#" in target and (in_script or (is_named and (is_sign or is_glued)))
 
 
 def _is_numerator(tag: Tag) -> bool:

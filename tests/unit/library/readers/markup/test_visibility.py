@@ -15,6 +15,7 @@ SEEN = "<p>Hold the key.</p>"
         ("<p style='opacity:0'>Draft 12</p>", "hidden text left out"),
         ("<p hidden>Draft 12</p>", "hidden text left out"),
         ("<p aria-hidden=true>Draft 12</p>", "hidden text left out"),
+        ("<p class=d-none>Draft 12</p>", "hidden text left out"),
         ("<dialog>Draft 12</dialog>", "hidden text left out"),
         (
             "<style>s, .s{text-decoration: line-through}</style><i class=s>Draft 12</i>",
@@ -48,6 +49,7 @@ def test_code_of_the_page_is_left_out(code: str) -> None:
         "<div role=tabpanel hidden>Wait.</div>",
         "<dialog open>Wait.</dialog>",
         "<div style='opacity: 0.5'>Wait.</div>",
+        "<p class='d-none d-md-block'>Wait.</p>",
         "<main aria-hidden=true>Wait.</main>",
         "<noscript>Wait.</noscript>",
         "<object data=a.pdf>Wait.</object>",
