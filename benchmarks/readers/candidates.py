@@ -11,7 +11,11 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("FTDIST_READERS_CACHE", Path.home() / ".cache" / "ftdist-readers"))
-FORMATS = ("html", "docx", "markdown", "pdf", "text", "xlsx", "epub", "pptx", "odt")
+FORMATS = (
+    *("html", "docx", "markdown", "pdf", "text", "xlsx", "epub", "pptx", "odt", "other", "rtf"),
+)
+"""Other: a mail, a notebook, subtitles, reStructuredText and DocBook."""
+
 _PIP = ("pip", "setuptools", "_distutils_hack", "pkg_resources", "distutils-precedence")
 _TIMEOUT_S = 900
 _MB = 10**6
@@ -25,15 +29,13 @@ class Candidate:
         name: of its function in `child.py`.
         requirements: as pip takes them.
         licence: as its package declares it.
-        formats: of `FORMATS` that it reads here.
-        note: why a format that it claims is not among them.
+        formats: of `FORMATS` that it reads here; docs/readers.md says what is left out, and why.
     """
 
     name: str
     requirements: tuple[str, ...]
     licence: str
     formats: tuple[str, ...]
-    note: str = ""
 
 
 _DOCLING_EXTRAS = (
@@ -41,21 +43,18 @@ _DOCLING_EXTRAS = (
     "format-pdf,format-pptx,format-xlsx"
 )
 CANDIDATES = (
-    Candidate("ftdist", (), "Apache-2.0", FORMATS),
+    Candidate("ftdist", (), "Apache-2.0", FORMATS[:-1]),
     Candidate(
         "docling",
         (f"docling-slim[{_DOCLING_EXTRAS}]==2.143.0",),
         "MIT",
         ("html", "docx", "markdown", "pdf", "xlsx", "epub", "pptx", "odt"),
-        "its backends without models; of PDF, docling-parse's text cells: its layout and table "
-        "models are downloaded from a hub and need torch",
     ),
     Candidate(
         "markitdown",
         ("markitdown[docx,pdf,pptx,xlsx]==0.1.9",),
         "MIT",
         ("html", "docx", "markdown", "pdf", "text", "xlsx", "epub", "pptx"),
-        "passes Markdown and text through unchanged",
     ),
     Candidate("kreuzberg", ("kreuzberg==4.10.4",), "MIT", FORMATS),
     Candidate("xberg", ("xberg==1.3.9",), "MIT", FORMATS),
@@ -113,7 +112,8 @@ def installed_mb(candidate: Candidate) -> float:
 def _own_requirements() -> list[str]:
     """What ftdist's readers import, in the versions of this environment."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = ["charset-normalizer", "markdown-it-py", "mdit-py-plugins", "numpy", "pyyaml"]
+    names = ["beautifulsoup4", "charset-normalizer", "lxml", "markdown-it-py", "mdit-py-plugins"]
+    names += ["numpy", "pyyaml"]
     for requirement in project["optional-dependencies"]["documents"]:
         names.append(requirement.partition(">")[0].partition("=")[0].strip())
     return sorted(f"{name}=={version(name)}" for name in names)

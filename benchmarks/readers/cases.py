@@ -35,7 +35,7 @@ class Case:
 def small_cases() -> list[Case]:
     """The documents stored beside their assertions."""
     return [
-        Case(facts.stem, name, facts.with_suffix(_suffix(name)), read_assertions(facts)[1])
+        Case(facts.stem, name, _beside(facts, name), read_assertions(facts)[1])
         for name in FORMATS
         for facts in sorted((CASES / name).glob("*.facts"))
     ]
@@ -54,6 +54,14 @@ def real_cases() -> list[Case]:
         document = _document(facts.stem, settings)
         cases.append(Case(facts.stem, settings["format"], document, assertions, is_real=True))
     return cases
+
+
+def _beside(facts: Path, name: str) -> Path:
+    """The document of the same name; formats under "other" have suffixes of their own."""
+    if name != "other":
+        return facts.with_suffix(_suffix(name))
+    (document,) = (path for path in facts.parent.glob(f"{facts.stem}.*") if path != facts)
+    return document
 
 
 def _suffix(name: str) -> str:

@@ -53,4 +53,4 @@ def _lines(block: Block) -> Iterator[str]:
 
 def _escaped(text: str) -> str:
     """Plain text as Markdown, so that its stars and angle brackets are not taken for markup."""
-    return re.sub(r"([\\`*_~=$\[\]|])", r"\\\1", html.escape(text, quote=False))
+    return re.sub(r"([\\`*_~=\[\]|])", r"\\\1", html.escape(text, quote=False))
