@@ -310,6 +310,19 @@ def test_a_bad_row_stops_or_is_skipped_and_counted(config: RunConfig, tmp_path: 
     assert card["first_skipped"] == ["library: a.jsonl, row 2 has no text in the answer."]
 
 
+def test_what_the_readers_left_out_is_printed_once_per_source_and_is_in_the_card(
+    config: RunConfig, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = [row(5, 10) | {"verified": False}, row(6, 10) | {"verified": True}]
+    write_rows(tmp_path / "library/a.jsonl", rows)
+    facts = prepare(config)
+    lines = [line for line in capfd.readouterr().err.splitlines() if "verified" in line]
+    first = "library: a.jsonl, row 1: False"
+    assert lines == [f"prepare: library: unused key: verified: 2 times, the first in {first}"]
+    [card] = PackedLibrary.open(Path(facts.path)).card["sources"]
+    assert card["notes"] == {"unused key: verified": [2, first]}
+
+
 def test_a_conversation_that_the_template_refuses_is_a_bad_row(
     config: RunConfig, tmp_path: Path
 ) -> None:
