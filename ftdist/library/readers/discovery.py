@@ -2,6 +2,7 @@
 
 import errno
 import glob
+import json
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -191,5 +192,20 @@ def files_below(folder: Path, *, on_error: Callable[[OSError], None]) -> Iterato
 
 
 def is_probes(file: Path) -> bool:
-    """Whether a file holds questions to measure with, which are never trained on."""
-    return file.name.startswith("probes") and file.suffix == ".jsonl"
+    """Whether a file holds questions to measure with, which are never trained on.
+
+    They are in `probes.jsonl`, or in a file `probes*.jsonl` whose first row has their keys.
+    """
+    if not file.name.startswith("probes") or file.suffix != ".jsonl":
+        return False
+    if file.name == "probes.jsonl":
+        return True
+    try:
+        with file.open("rb") as opened:
+            first = json.loads(opened.readline(_MAX_PROBE))
+    except (OSError, ValueError, RecursionError):
+        return False  # its reader says what is wrong with it
+    return isinstance(first, dict) and "keys" in first
+
+
+_MAX_PROBE = 2**20

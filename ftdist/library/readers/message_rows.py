@@ -90,11 +90,12 @@ def _read_list(
     if key in ("rejected", "history"):
         return None
     value = from_json(row[key])
-    if key in row_keys.MESSAGES:
-        if is_thread(value):
-            return thread_messages(value, assistant=assistant, notes=notes)
-        if is_dialogue(value) and len(value) > 1:
-            return read_dialogue(value, notes=notes)
+    if isinstance(value, list):
+        value = [from_json(item) for item in value]
+    if key in row_keys.MESSAGES and is_thread(value):
+        return thread_messages(value, assistant=assistant, notes=notes)
+    if key in row_keys.MESSAGES and (lines := _lines(value)):
+        return read_dialogue(lines, notes=notes)
     listed = message_list(value)
     if not listed or not all(map(has_roles, listed)):
         if key not in row_keys.MESSAGES or not listed:
@@ -108,6 +109,13 @@ def _read_list(
             return None
     learned = row_keys.per_message(row, number=len(listed))
     return read_messages(listed, learned=learned, notes=notes)
+
+
+def _lines(value: Any) -> list[str]:
+    """The texts of a list of texts, or of lists of question and answer."""
+    if isinstance(value, list) and value and all(map(is_dialogue, value)):
+        value = [text for pair in value for text in pair]
+    return value if is_dialogue(value) and len(value) > 1 else []
 
 
 def _read_turns(listed: Sequence[dict[str, Any]], *, notes: list[Note]) -> list[Message] | None:

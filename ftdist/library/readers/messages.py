@@ -10,7 +10,7 @@ from ftdist.library.readers.values import is_empty, shown, standard_keys, text_o
 from ftdist.library.schema import BadRowError, Note
 
 _ROLES = ("role", "from")
-_TEXTS = ("content", "value", "text", "message", "parts")
+_TEXTS = ("content", "value", "text", "message", "parts", "utterance")
 _KNOWN = "system, user and assistant, and usual words for them"
 
 

@@ -7,10 +7,11 @@ TOOL = "tool"
 _WORDS = {
     "system": "system developer",
     "user": "user human customer client visitor guest prompter caller enduser requester asker "
-    "questioner usr",
+    "questioner usr kunde kundin benutzer nutzer utilisateur usuario usuaria cliente utente",
     "assistant": "assistant ai bot chatbot gpt chatgpt claude gemini copilot llm model agent "
     "operator support helpdesk servicedesk staff advisor adviser representative rep moderator "
-    "virtualassistant aiassistant",
+    "virtualassistant aiassistant assistent assistentin berater beraterin mitarbeiter "
+    "mitarbeiterin conseiller asistente agente soporte operador operatore",
     TOOL: "tool function functioncall functionresponse functionresult toolcall toolcalls "
     "toolresponse toolresult toolresults observation ipython",
 }
@@ -27,8 +28,11 @@ _NAMES = {"model", "system", "ai"}
 def role_of(name: str) -> str | None:
     """system, user, assistant or tool, if a name says so; letter case does not count."""
     words = re.sub(r"[\W_]+", " ", name).casefold().split()
-    if role := _ROLES.get("".join(words).rstrip("0123456789")):
+    joined = "".join(words)
+    if role := _ROLES.get(joined.rstrip("0123456789")):
         return role
+    if joined.startswith(("gpt", "chatgpt")):  # such as gpt-4o
+        return "assistant"
     if len(words) < 2:
         return None
     if words[-1] in _DEPARTMENTS:

@@ -21,9 +21,11 @@ FORMAT_KEYS = frozenset(
 """Keys that decide the format of a row."""
 
 _LEARN = {"weight", "loss", "train", "trainable", "trained", "training", "learn", "learned",
-          "learnable", "supervise", "supervised", "mask"}  # fmt: skip
-_SKIP = {"masked", "ignore", "ignored", "skip", "skipped", "exclude", "excluded", "frozen", "no",
-         "not", "dont", "without", "context_only"}  # fmt: skip
+          "learnable", "learning", "supervise", "supervised", "supervision", "backprop",
+          "gradient", "grad", "optimize", "sft", "finetune", "include", "included"}  # fmt: skip
+_SKIP = {"masked", "ignore", "ignored", "skip", "skipped", "exclude", "excluded", "frozen",
+         "detach", "detached"}  # fmt: skip
+_NOT = {"no", "not", "dont", "without"}
 """Words in keys with which other trainers say that something is, or is not, to be learned."""
 
 _OF_ROWS = {"weight", "sample_weight", "loss_weight", "loss_scale", "loss_mask", "train",
@@ -33,8 +35,11 @@ _OF_ROWS = {"weight", "sample_weight", "loss_weight", "loss_scale", "loss_mask",
             "assistant_mask", "assistant_masks", "mask"}  # fmt: skip
 """Keys of rows that mean it; other columns, such as `weight_kg`, may contain these words."""
 
-_UNCLEAR = {"mask", "masks", "train_detail", "loss_detail"}
-"""Keys that tools understand differently, or that speak of parts of a message."""
+_UNCLEAR = {"mask", "masks", "detail", "details"}
+"""Words that tools understand differently, or that speak of parts of a message."""
+
+_OF_MASKS = {"loss", "train", "label", "labels", "assistant", "target", "token"}
+"""Words with which `mask` is clear: 1 is learned."""
 
 _GOOD = {"label", "labels", "kto_tag", "desirable", "is_desirable", "accepted", "is_accepted",
          "is_chosen", "approved", "is_approved", "correct", "is_correct", "is_good", "good",
@@ -49,7 +54,7 @@ _NOT_TEXT = ("tools", "functions", "tool_calls", "function_call", "reasoning_con
 
 _METADATA = {"id", "uuid", "guid", "idx", "index", "name", "hash", "sha256", "source", "url",
              "dataset", "split", "lang", "language", "license", "date", "time", "timestamp",
-             "created", "updated", "type", "object", "status", "version"}  # fmt: skip
+             "created", "updated", "object", "version"}  # fmt: skip
 _MAX_METADATA = 200
 """Characters of the longest value that is metadata; longer ones may be text to learn."""
 
@@ -96,7 +101,7 @@ def is_learned(members: Mapping[str, Any], *, where: str = "") -> bool | None:
         value = members[key]
         if key == "mask" and isinstance(value, str) and role_of(value) in ("user", "system"):
             continue  # questions are never learned
-        if key in _UNCLEAR:
+        if of_key is None:
             reason = f"has {key} {shown(value)}{where}, which tools understand differently"
             raise BadRowError(reason, "Remove it.")
         if flag(value) is not None:
@@ -109,19 +114,17 @@ def is_learned(members: Mapping[str, Any], *, where: str = "") -> bool | None:
     return all(answers) if answers else None
 
 
-def _flags(members: Mapping[str, Any], *, is_row: bool) -> dict[str, bool]:
-    """Keys that say what is learned, each with the value that says that it is."""
-    flags = {}
+def _flags(members: Mapping[str, Any], *, is_row: bool) -> dict[str, bool | None]:
+    """Keys that say what is learned, each with the value that says that it is; None: unclear."""
+    flags: dict[str, bool | None] = {}
     for key, value in members.items():
         words = set(key.split("_"))
-        if is_empty(value) or not words & (_LEARN | _SKIP | _UNCLEAR | {"train"}):
+        is_flag = key in _OF_ROWS if is_row else bool(words & (_LEARN | _SKIP | {"mask", "masks"}))
+        if not is_flag or is_empty(value) or key == "attention_mask":
             continue
-        if key in _OF_ROWS or (not is_row and key not in _NEVER_FLAGS):
-            flags[key] = not words & _SKIP
+        is_clear = not words & _UNCLEAR or ("detail" not in words and words & _OF_MASKS)
+        flags[key] = not words & (_SKIP | _NOT) if is_clear else None
     return flags
-
-
-_NEVER_FLAGS = {"attention_mask", "not_before", "no", "training_id"}
 
 
 def describe(members: Mapping[str, Any]) -> str:
@@ -134,7 +137,7 @@ def per_message(row: dict[str, Any], *, number: int) -> list[bool | None]:
     learned: list[bool | None] = [None] * number
     for key, of_key in _flags(row, is_row=True).items():
         flags = [flag(value) for value in row[key]] if isinstance(row[key], list) else []
-        if len(flags) == number and None not in flags and key not in _UNCLEAR:
+        if len(flags) == number and None not in flags and of_key is not None:
             learned = [value is of_key for value in flags]
             del row[key]
     return learned

@@ -15,7 +15,7 @@ from ftdist.library.readers.values import is_empty, shown, standard_keys, text_o
 from ftdist.library.schema import BadRowError, Note
 
 _SENDERS = ("sender", "author", "user", "name", "by", "speaker", "role", "from")
-_TEXTS = ("text", "body", "message", "content")
+_TEXTS = ("text", "body", "message", "content", "utterance")
 _TIMES = ("time", "timestamp", "date", "created_at", "sent_at", "datetime", "ts", "at")
 _NAMES = ("role", "name", "display_name", "full_name", "username", "email", "id")
 _REMEDY = "Name those who answer in library.assistant_senders."

@@ -34,7 +34,10 @@ _DATES = {
 }
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? )?"
 _WRITTEN = [
-    *(re.compile(rf"{_WEEKDAY}{day}(?:(?:,? |t|,? at | - ){_CLOCK})?") for day in _DATES.values()),
+    *(
+        re.compile(rf"{_WEEKDAY}{day}(?:(?:,? |t|,? at | um | - ){_CLOCK})?")
+        for day in _DATES.values()
+    ),
     *(re.compile(rf"{_CLOCK},? {_WEEKDAY}{day}") for day in _DATES.values()),
     re.compile(
         rf"{_WEEKDAY}(?P<name>[^\W\d_]{{3,12}}) (?P<day>\d{{1,2}}) {_CLOCK} (?P<year>\d{{4}})"

@@ -365,7 +365,7 @@ def test_probes_hidden_files_and_link_cycles_are_not_trained(
 ) -> None:
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
     for name in ("probes.jsonl", "probes_retention.jsonl", ".old.jsonl", ".git/b.jsonl"):
-        write_rows(tmp_path / "library" / name, [row(1, 1)])
+        write_rows(tmp_path / "library" / name, [row(1, 1) | {"keys": ["w1"]}])
     (tmp_path / "library/again").symlink_to(tmp_path / "library")
     facts = prepare(config)
     assert facts.sources[0].samples == 1
@@ -373,6 +373,11 @@ def test_probes_hidden_files_and_link_cycles_are_not_trained(
     assert card["ignored_files"] == ["probes.jsonl", "probes_retention.jsonl"]
     with pytest.raises(DataError, match="probes are questions to measure with"):
         prepare(with_library(config, path=f"{tmp_path}/library/probes.jsonl"))
+
+
+def test_rows_about_probes_are_trained(config: RunConfig, tmp_path: Path) -> None:
+    write_rows(tmp_path / "library/probes-faq.jsonl", [row(5, 10)])
+    assert prepare(config).sources[0].samples == 1
 
 
 def test_a_model_without_a_tokenizer_is_refused(config: RunConfig, tmp_path: Path) -> None:
