@@ -194,8 +194,8 @@ def _roles(
     else:
         answering = unknown if "user" in known else []
     if answering:
-        excerpt = f"{', '.join(answering)} (library.assistant_senders names those who answer)"
-        notes.append(Note("sender taken for the answering side", excerpt))
+        rule = "sender taken for the answering side (library.assistant_senders)"
+        notes.append(Note(rule, ", ".join(answering)))
     final = {name: role or ("assistant" if name in answering else "user") for name, role in
              roles.items()}  # fmt: skip
     if posts and "assistant" not in final.values():
