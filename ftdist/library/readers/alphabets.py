@@ -65,6 +65,19 @@ _HEBREW = (_language(_between("א", "ת"), "של את על לא עם או זה")
 _ARABIC = (_language(_between("ء", "ي") + "پچژگکی", "في من على أن إلى لا هو"),)
 _THAI = (_language(_between("ก", "ฺ") + _between("เ", "๛"), "และ ที่ ใน"),)
 
+_VOWELS = "аеёиоуыэюяєіїѐѝъ" + "αεηιουωάέήίόύώϊϋΐΰ"
+VOWELS = frozenset(_VOWELS)
+"""Vowels of scripts whose encodings decode each other's bytes to letters."""
+
+MIN_VOWELS = 0.3
+"""Fraction of vowels among the letters of a Cyrillic or Greek text."""
+
+FREQUENCY = {"cp1252": 0.06, "cp1250": 0.04, "cp1251": 0.04, "cp1253": 0.04, "cp1254": 0.04,
+             "cp1255": 0.04, "cp1256": 0.04, "cp1257": 0.04, "cp932": 0.04, "cp949": 0.04,
+             "gb18030": 0.04, "cp950": 0.04, "iso8859-15": 0.02, "iso8859-2": 0.02,
+             "koi8-u": 0.02, "iso8859-7": 0.02, "euc-jp": 0.02}  # fmt: skip
+"""What short texts add to the score of an encoding because files are often in it; others: 0."""
+
 LANGUAGES: dict[str, tuple[Language, ...]] = {
     "cp1252": _WEST,
     "iso8859-15": _WEST,

@@ -11,13 +11,23 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from ftdist.library.readers.alphabets import COMMON_LEADS, LANGUAGES, THAI, Language
+from ftdist.library.readers.alphabets import (
+    COMMON_LEADS,
+    FREQUENCY,
+    LANGUAGES,
+    MIN_VOWELS,
+    THAI,
+    VOWELS,
+    Language,
+)
 from ftdist.library.schema import BadRowError, Note
 
 _MIN_PLAUSIBLE = 0.75
 """Fraction of a text's characters outside ASCII that must be plausible."""
 
 _SAMPLE_BYTES = 2**14
+_SHORT_BYTES = 30
+"""Bytes outside ASCII of a text that is too short to tell similar encodings apart."""
 _REMEDY = "Save it as UTF-8, or set library.encoding."
 
 _MARKS = (
@@ -130,7 +140,11 @@ def guess_encodings(data: bytes) -> list[str]:
         elif not _CONTROL.search(text):
             scores[encoding] = _letter_score(text, languages=(LANGUAGES | THAI)[encoding])
     plausible = [name for name, score in scores.items() if score >= _MIN_PLAUSIBLE]
-    return sorted(plausible, key=lambda name: -round(scores[name], 3))
+    high = sum(byte >= 0x80 for byte in sample)
+    short = _SHORT_BYTES / (_SHORT_BYTES + high)
+    return sorted(
+        plausible, key=lambda name: -round(scores[name] + short * FREQUENCY.get(name, 0), 3)
+    )
 
 
 def _first(lines: Iterable[bytes], *, size: int) -> list[bytes]:
@@ -174,8 +188,8 @@ def _codec(name: str) -> str | None:
     return _WINDOWS_NAMES.get(codec, codec)
 
 
-_SYMBOLS = set("°±×÷§©®™“”„‘’‚‹›«»–—…•·¡¿½¼¾²³¹µ£€¥¢ªº†‡‰´№\u00a0\u00ad")
-_IN_WORDS = set("’‘´–—…·\u00a0\u00ad")
+_SYMBOLS = set("°±×÷§©®™“”„‘’‚‹›«»–—…•·¡¿½¼¾²³¹µ£€¥¢ªº†‡‰´№\u00a0")
+_IN_WORDS = set("’‘´–—…·\u00a0")
 """Symbols that may stand between two letters."""
 
 _NOT_BEFORE_LETTERS = set("½¼¾²³¹ªº£€¥¢°")
@@ -207,7 +221,17 @@ def _letter_score(text: str, *, languages: Sequence[Language]) -> float:
         frequent = sum(words[word] for word in language.words) / max(1, sum(words.values()))
         # Frequent words decide between languages whose letters fit equally well.
         scores.append((of_language + symbols) / max(1, total) + min(0.1, frequent / 2))
-    return max(scores)
+    return max(scores) - _strangeness(text, letters)
+
+
+def _strangeness(text: str, letters: Counter[str]) -> float:
+    """A penalty for scripts with vowels that lack them, and for texts in capitals."""
+    total = letters.total()
+    if not total or not all("\u0370" <= letter <= "\u04ff" for letter in letters):
+        return 0
+    vowels = sum(letters[vowel] for vowel in VOWELS) / total
+    capitals = sum(map(str.isupper, text)) / max(1, sum(map(str.isalpha, text)))
+    return max(0.0, MIN_VOWELS - vowels) + max(0.0, capitals - 0.5) / 5
 
 
 def _symbol_fits(symbol: str, *, before: str, after: str) -> bool:

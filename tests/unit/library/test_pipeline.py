@@ -191,7 +191,7 @@ def _thirteen_grams(path: Path) -> set[tuple[str, ...]]:
 
 def test_a_bad_row_stops_the_curation_and_names_file_row_reason_and_remedy(tmp_path: Path) -> None:
     path = tmp_path / "bad.jsonl"
-    path.write_bytes(b'{"question": "A?", "answer": "b"}\n{"question": "\xff"}\n')
+    path.write_bytes(b'{"question": "\xc3\x84?", "answer": "b"}\n{"question": "\xff"}\n')
     with pytest.raises(DataError) as caught:
         _curate(tmp_path, [f"{path}"])
     assert caught.value.problem == "bad: bad.jsonl, row 2 is not UTF-8 text (byte 15)."
