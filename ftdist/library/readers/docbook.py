@@ -12,7 +12,7 @@ from lxml.html import builder
 
 from ftdist.library.readers import read_bytes
 from ftdist.library.readers.html import parse_html
-from ftdist.library.readers.xml_tree import add_text, local_name, page_markup
+from ftdist.library.readers.xml_tree import add_text, local_name, page_markup, plain_text
 from ftdist.library.readers.zip_parts import parse_xml
 from ftdist.library.schema import BadRow, Document, Location, Note
 
@@ -109,9 +109,7 @@ class _Converter:
             etree.SubElement(to, "p").text = f"{(label or name).capitalize()}:"
             self._children(element, to=etree.SubElement(to, "div"), level=level)
         elif name in ("footnote", "fn"):
-            add_text(to, " [")
-            self._children(element, to=etree.SubElement(to, "span"), level=level)
-            add_text(to, "]")
+            add_text(to, f" [{plain_text(element)}]")
         else:
             self._children(element, to=_target(element, to=to), level=level)
 
@@ -151,6 +149,8 @@ def _target(element: etree._Element, *, to: etree._Element) -> etree._Element:
         tag = "dd"
     if name in ("entry", "stentry", "th") and _is_heading_cell(element):
         tag = "th"
+    if name == "title" and to.tag == "table":
+        tag = "caption"
     if not tag and to.tag not in _INLINE and not _is_mixed(parent):
         tag = "div"
     if not tag:

@@ -29,7 +29,7 @@ def json_kind(path: Path, head: bytes, *, suffix: str) -> str | None:
         return _kind_of(value, has_more=bool(second), suffix=suffix)
     if len(first) >= _MAX_LINE:
         return by_suffix
-    is_begun = end >= len(first) - 1 and not _is_row(_parse(second)[0])
+    is_begun = first == "[" or (end >= len(first) - 1 and not _is_row(_parse(second)[0]))
     if is_begun and (by_suffix == "jsonl" or (by_suffix is None and _is_json(path))):
         return "json"
     return by_suffix

@@ -75,6 +75,8 @@ _SIGNS_INSIDE: tuple[tuple[re.Pattern[str], str | UnsupportedFile], ...] = (
     (re.compile(r"\A(?:^//.*\n)*= \S.*\n(?s:.*)^==+ \S", re.MULTILINE), _ASCIIDOC),
     (re.compile(r"^\[source(?:,\w+)?\]\n----$", re.MULTILINE), _ASCIIDOC),
     (re.compile(r"^\.\. [a-z][\w-]*(?::[\w-]+)?::(?: |$)", re.MULTILINE), "rst"),
+    (re.compile(r"^```[\w+-]*\n(?s:.*?)^```$", re.MULTILINE), "markdown"),
+    (re.compile(r"(?:\A|\n\n)# \S.*\n\n(?s:.*)\n\n##+ \S.*\n\n"), "markdown"),
     (re.compile(r"^#\+(?:TITLE|BEGIN_SRC|AUTHOR):?\b", re.MULTILINE | re.IGNORECASE), _ORG),
 )
 """Lines of markup that no prose has; they decide for a file whose suffix does not."""

@@ -53,4 +53,4 @@ def _mimetype(archive: zipfile.ZipFile) -> str:
 def _odf_kind(what: str) -> str | UnsupportedFile:
     if what.startswith(("text", "spreadsheet", "presentation")):
         return "odf"
-    return UnsupportedFile(f"is an OpenDocument {what}", "Save its text as .odt.")
+    return UnsupportedFile(f"is an OpenDocument {what} file", "Save its text as .odt.")

@@ -9,7 +9,13 @@ from lxml.html import builder
 from ftdist.library.readers import read_bytes
 from ftdist.library.readers.html import parse_html
 from ftdist.library.readers.odf_styles import OdfStyles
-from ftdist.library.readers.xml_tree import add_text, attribute, local_name, page_markup
+from ftdist.library.readers.xml_tree import (
+    add_text,
+    attribute,
+    local_name,
+    page_markup,
+    plain_text,
+)
 from ftdist.library.readers.zip_parts import open_zip, parse_xml
 from ftdist.library.schema import BadRow, BadRowError, Document, Location, Note
 
@@ -103,9 +109,8 @@ class _Converter:
         elif name in _BLANKS:
             add_text(to, _BLANKS[name] * min(int(attribute(element, "c") or 1), 200))
         elif name == "note":
-            add_text(to, " [")
-            self.add_children(element, to=to)
-            add_text(to, "]")
+            body = element.find("{*}note-body")
+            add_text(to, f" [{plain_text(body)}]" if body is not None else "")
         else:
             self.add_children(element, to=to)
 

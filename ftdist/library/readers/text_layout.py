@@ -23,6 +23,8 @@ _LABELLED = re.compile(r"\s*[^\s:][^:]{0,30}:(?:\s+\S.*)?")
 _LOGGED = re.compile(
     r"\s*\[?(?:\d{4}-\d\d-\d\d[T ,]|\d\d:\d\d:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d|\d{10}\.\d)"
 )
+_SEPARATOR = re.compile(r"[,;](?=\S)")
+_COMMA_BLANK = re.compile(r"[,;]\s")
 _PROSE_WIDTH = 50
 
 
@@ -63,6 +65,9 @@ def is_verbatim(lines: list[str]) -> bool:
         return True
     if len(lines) < 2 or any(starts_marked(line.strip()) for line in lines):
         return False
+    counts = {len(_SEPARATOR.findall(line)) for line in lines}
+    if len(counts) == 1 and 0 not in counts and not any(map(_COMMA_BLANK.search, lines)):
+        return True  # values between commas
     forms = (_SETTING, _LABELLED)
     return all(map(_LOGGED.match, lines)) or any(all(map(f.fullmatch, lines)) for f in forms)
 

@@ -16,6 +16,9 @@ from ftdist.library.schema import BadRow, BadRowError, Document, Location, Note
 
 _DEFAULT_NAME = re.compile(r"[^\W\d]+ ?\d+")
 _NO_VALUE = re.compile(rb"<f\b[^<>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>")
+_MIN_REMARK = 40
+"""Characters of a text below a table that is no row of it, although nothing is between."""
+
 _SAVE_AGAIN = "Open it in Excel, and save it again."
 
 
@@ -66,9 +69,9 @@ def _region_markup(
 ) -> list[str]:
     """Rows that belong together as a table; titles above and remarks below as paragraphs."""
     above, below = 0, len(region)
-    while above < below and _is_single(region[above][1]):
+    while above < below and _is_line(region[above][1], min_length=0):
         above += 1
-    while below > above and _is_single(region[below - 1][1]):
+    while below > above and _is_line(region[below - 1][1], min_length=_MIN_REMARK):
         below -= 1
     table = region[above:below]
     markup = [_paragraph(cells) for _, cells in region[:above]]
@@ -82,9 +85,12 @@ def _region_markup(
     return [*markup, *(_paragraph(cells) for _, cells in region[below:])]
 
 
-def _is_single(cells: list[ShownCell]) -> bool:
-    """Whether a row says one thing, in one cell or in one that is merged."""
-    return len({cell.markup for cell in cells if cell.markup}) <= 1
+def _is_line(cells: list[ShownCell], *, min_length: int) -> bool:
+    """Whether a row holds one text, in merged cells or, if it is long enough, in the first."""
+    texts = [cell.markup for cell in cells if cell.markup]
+    is_merged = len(texts) == len(cells) > 1
+    is_first = len(texts) == 1 and len(cells[0].markup) > min_length
+    return len(set(texts)) == 1 and (is_merged or is_first or len(cells) == 1)
 
 
 def _is_header(rows: list[list[ShownCell]]) -> bool:

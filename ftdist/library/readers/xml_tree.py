@@ -25,6 +25,11 @@ def add_text(to: etree._Element, text: str) -> None:
         to.text = (to.text or "") + text
 
 
+def plain_text(element: etree._Element) -> str:
+    """All text in an element, with single blanks."""
+    return " ".join(" ".join(element.itertext()).split())
+
+
 def page_markup(body: etree._Element, *, title: str = "") -> str:
     """The markup of a page."""
     page = builder.HTML(builder.HEAD(builder.TITLE(title)), body)
