@@ -17,7 +17,7 @@ from ftdist.checkpoint.model_card import model_card
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
-from ftdist.data.chat_template import ensure_chat_template
+from ftdist.data.default_template import ensure_chat_template
 from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.dist.device import TORCH_DTYPE, choose_device
 from ftdist.errors import StorageError

@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from ftdist.data.chat_template import ChatTemplate, ensure_chat_template
+from ftdist.data.chat_template import ChatTemplate, Rendered
+from ftdist.data.default_template import ensure_chat_template
 from ftdist.data.messages import Message
-from ftdist.data.special_tokens import Encoded, Span, SpecialTokens
+from ftdist.data.special_tokens import Encoded, SpecialTokens
+from ftdist.data.template_errors import merged_border
 from ftdist.errors import DataError
 from ftdist.io.hashing import fingerprint
 
 _COMPARED = 8
 """Conversations whose ids are compared with the tokenizer's own before it is trusted."""
+
+_CACHED_PROMPTS = 1000
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class Tokens:
 
     input_ids: list[int]
     loss: list[bool]
+    has_opening: bool = True
+    """Whether the last answer begins with the encoder's `opening`."""
 
     def __post_init__(self) -> None:
         assert len(self.input_ids) == len(self.loss)
@@ -43,23 +50,33 @@ class ChatEncoder:
 
     For conversations without special-token strings the ids are those of
     `tokenizer.apply_chat_template(messages, tokenize=True)`; such strings in a message stay text.
-    Learned are the assistant's answers with the token that ends each turn.
+    Learned are the assistant's answers with the token that ends each turn. The ids before an
+    answer are those of the prompt for it, or the conversation is refused.
 
     Args:
         tokenizer: fast; given our template where it has none.
         system_prompt: system message for conversations that have none; None: as the template does.
+        embedding_rows: of the model: its ids are below; None: unknown.
 
     Raises:
         DataError: the tokenizer is slow, or has neither a template nor a token to end answers with.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, system_prompt: str | None) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        system_prompt: str | None,
+        embedding_rows: int | None = None,
+    ) -> None:
         ensure_chat_template(tokenizer)
         self._tokenizer = tokenizer
         self._system_prompt = system_prompt
+        self._embedding_rows = embedding_rows
         self._special_tokens = SpecialTokens(tokenizer)
         self._template = ChatTemplate(tokenizer, special=self._special_tokens.pattern)
         self._compared = 0
+        self._prompts: dict[str, list[int]] = {}
         ids = tokenizer("")["input_ids"]
         self.begin_ids: list[int] = ids[:1] if ids and ids[0] == tokenizer.bos_token_id else []
         """What the tokenizer writes before any text: its begin-of-sequence token, or nothing."""
@@ -67,6 +84,15 @@ class ChatEncoder:
             [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
         )
         """What ends a text: the end-of-sequence token, where there is one."""
+        around = self._template.surroundings
+        self.opening = self._tokens_after(around.prompt, around.opening)
+        """What the template writes between a prompt and an answer without a thought."""
+        special = {
+            number for number, token in tokenizer.added_tokens_decoder.items() if token.special
+        }
+        tail = self._special_tokens.encode_one(around.tail)
+        self.end_of_turn = [token for token in tail if token in special][:1]
+        """The special token that ends an answer, where the template writes one."""
 
     @property
     def template(self) -> str:
@@ -97,26 +123,50 @@ class ChatEncoder:
         return tokens
 
     def encode_many(self, conversations: Sequence[Sequence[Message]]) -> list[Tokens | DataError]:
-        """Encode conversations together, which is faster; errors are returned, not raised."""
+        """Encode conversations together, which is faster; errors are returned, not raised.
+
+        Raises:
+            DataError: a token is beyond the model's embedding, whatever the conversation.
+        """
         results: list[Tokens | DataError | None] = [None] * len(conversations)
-        texts: list[str] = []
-        spans: list[list[Span]] = []
-        rows: list[int] = []
+        rows: dict[int, Rendered] = {}
         for row, messages in enumerate(conversations):
             try:
-                text, answers = self._template.render(self._prepared(messages))
+                rows[row] = self._template.render(self._prepared(messages))
             except DataError as error:
                 results[row] = error
-                continue
-            rows.append(row)
-            texts.append(text)
-            spans.append(answers)
-        encoded = self._special_tokens.encode(texts, spans=spans)
-        for row, text, (ids, learned) in zip(rows, texts, encoded, strict=True):
-            self._compare(text, ids)
-            learned[:1] = [False] * len(learned[:1])
-            results[row] = Tokens(ids, learned)
+        encoded = self._special_tokens.encode(
+            [rendered.text for rendered in rows.values()],
+            cuts=[_cuts(rendered) for rendered in rows.values()],
+        )
+        for (row, rendered), (tokens, moved) in zip(rows.items(), encoded, strict=True):
+            self._compare(rendered.text, tokens.ids)
+            self._check_rows(tokens.ids)
+            try:
+                results[row] = self._tokens(rendered, tokens, moved)
+            except DataError as error:
+                results[row] = error
         return [result for result in results if result is not None]
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        """A conversation up to where the next answer begins.
+
+        Raises:
+            DataError: the template refuses it, or a token is beyond the model's embedding.
+        """
+        text = self._template.prompt(self._prepared(messages))
+        return self._check_rows(self._special_tokens.encode_one(text))
+
+    def answer(self, text: str) -> list[int]:
+        """What a conversation has after a prompt: an answer, without the end of its turn."""
+        text = self._special_tokens.escape(text)
+        written = self._template.answer(text)
+        ids = (
+            []
+            if written is None
+            else self._tokens_after(self._template.surroundings.prompt, written)
+        )
+        return self._check_rows(ids or self._special_tokens.encode_one(text))
 
     def encode_text(self, text: str) -> Tokens:
         """Encode a whole text, all of it to be learned, up to its end-of-sequence token."""
@@ -128,7 +178,7 @@ class ChatEncoder:
 
     def wrap_text(self, ids: list[int], *, is_end: bool) -> Tokens:
         """A sample of consecutive ids of a text; `is_end`: they are its last."""
-        whole = [*self.begin_ids, *ids, *(self.end_ids if is_end else [])]
+        whole = self._check_rows([*self.begin_ids, *ids, *(self.end_ids if is_end else [])])
         return Tokens(whole, [index > 0 for index in range(len(whole))])
 
     def _prepared(self, messages: Sequence[Message]) -> list[Message]:
@@ -141,6 +191,66 @@ class ChatEncoder:
             for message in (*begin, *messages)
         ]
 
+    def _tokens(self, rendered: Rendered, encoded: Encoded, moved: list[int]) -> Tokens:
+        """A conversation whose ids before each answer are those of the prompt for it.
+
+        Args:
+            rendered: the conversation.
+            encoded: its tokens.
+            moved: where `_cuts` of it are in the text that was encoded.
+        """
+        place = dict(zip(_cuts(rendered), moved, strict=True))
+        ids, after_prompt = encoded.ids, 0
+        for number, end in enumerate(rendered.prompt_ends):
+            after_prompt = int(np.searchsorted(encoded.starts, place[end]))
+            if not self._is_prompt(rendered.text[:end], encoded, after_prompt):
+                raise merged_border(
+                    rendered.text[:end],
+                    self._special_tokens.unescape(rendered.text[end:]),
+                    number=number + 1,
+                )
+        learned = encoded.within([(place[first], place[end]) for first, end in rendered.spans])
+        learned[:1] = False
+        begin = ids[after_prompt : after_prompt + len(self.opening)]
+        return Tokens(ids, learned.tolist(), has_opening=begin == self.opening)
+
+    def _is_prompt(self, prompt: str, encoded: Encoded, count: int) -> bool:
+        """Whether the first `count` ids are those of a prompt.
+
+        Special tokens part a text: what stands before the last one need not be encoded again.
+        """
+        if not self._special_tokens.has_escapes(prompt):
+            specials = np.flatnonzero(encoded.special[:count])
+            first = int(specials[-1]) if len(specials) else 0
+            rest = prompt[int(encoded.starts[first]) if len(specials) else 0 :]
+            if rest not in self._prompts:
+                if len(self._prompts) >= _CACHED_PROMPTS:
+                    self._prompts.clear()
+                self._prompts[rest] = self._special_tokens.encode_one(rest)
+            if self._prompts[rest] == encoded.ids[first:count]:
+                return True
+        return self._special_tokens.encode_one(prompt) == encoded.ids[:count]
+
+    def _tokens_after(self, before: str, text: str) -> list[int]:
+        """The tokens of `text` after `before`; [] if a token spans both."""
+        known = self._special_tokens.encode_one(before)
+        ids = self._special_tokens.encode_one(before + text)
+        return ids[len(known) :] if ids[: len(known)] == known else []
+
+    def _check_rows(self, ids: list[int]) -> list[int]:
+        """The ids, all of which must have a row in the model's embedding."""
+        rows, largest = self._embedding_rows, max(ids, default=0)
+        if rows is None or largest < rows:
+            return ids
+        token = self._tokenizer.convert_ids_to_tokens(largest)
+        needed = max(self._tokenizer.get_vocab().values()) + 1
+        raise DataError(
+            f"The token {token!r} has id {largest}, but the model's embedding has {rows} rows, "
+            f"for ids from 0 to {rows - 1}.",
+            remedy="take the tokenizer that belongs to the model; or enlarge the model with "
+            f"transformers, `model.resize_token_embeddings({needed})`, and save both together.",
+        )
+
     def _compare(self, text: str, ids: list[int]) -> None:
         """Make sure of the first conversations that the tokenizer itself gives the same ids."""
         if self._compared >= _COMPARED or self._special_tokens.has_escapes(text):
@@ -152,6 +262,12 @@ class ChatEncoder:
                 "its own tokenizer.json.",
                 remedy="save the tokenizer again with the installed version of transformers.",
             )
+
+
+def _cuts(rendered: Rendered) -> list[int]:
+    """Where prompts and learned spans begin and end, in order."""
+    borders = {border for span in rendered.spans for border in span}
+    return sorted(borders | set(rendered.prompt_ends))
 
 
 def save_encoder(encoder: ChatEncoder, path: Path) -> None:

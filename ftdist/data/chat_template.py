@@ -2,13 +2,16 @@
 
 Few templates mark what the assistant writes (`{% generation %}`); in those that do, the marks are
 used. In all others an answer is what follows the prompt that the same template writes when it asks
-for that answer, up to and including the token that ends the turn. Each conversation is checked:
-a template that writes the conversation in another way than it would have prompted for it (older
-reasoning taken out, messages moved) cannot be learned from exactly, and is refused by name.
+for that answer, up to and including the token that ends the turn. Each conversation is checked,
+with marks too: a template that writes the conversation in another way than it would have prompted
+for it (older reasoning taken out, messages moved, a thought begun in the prompt alone) is refused
+by name.
 """
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -16,63 +19,50 @@ from transformers.utils.chat_template_utils import render_jinja_template
 
 from ftdist.data.messages import Message
 from ftdist.data.special_tokens import Span
+from ftdist.data.template_errors import (
+    SPLIT,
+    UNTHINK,
+    PromptMismatchError,
+    no_end_of_turn,
+    underivable,
+    unmarked_opening,
+)
 from ftdist.errors import DataError, ModelError
 
 _GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 _PROBE = "sentence{}probe"
-
-_WITH_SPECIAL_TOKENS = (
-    "{{% for message in messages %}}"
-    "{{{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] }}}}"
-    "{{% if message['role'] == 'assistant' %}}{{{{ {end} }}}}{{% else %}}"
-    "{{{{ '<|im_end|>' }}}}{{% endif %}}"
-    "{{{{ '\\n' }}}}{{% endfor %}}"
-    "{{% if add_generation_prompt %}}{{{{ '<|im_start|>assistant\\n' }}}}{{% endif %}}"
-)
-
-_PLAIN = (
-    "{{{{ {begin} }}}}{{% for message in messages %}}"
-    "{{{{ '### ' + message['role'] + '\\n' + message['content'] }}}}"
-    "{{% if message['role'] == 'assistant' %}}{{{{ {end} }}}}{{% endif %}}"
-    "{{{{ '\\n' }}}}{{% endfor %}}"
-    "{{% if add_generation_prompt %}}{{{{ '### assistant\\n' }}}}{{% endif %}}"
-)
+_QUESTION = Message(role="user", content="sentence1probe")
+_ANSWER = "sentence2probe"
+_THOUGHT = "sentence3probe"
 
 
-def default_chat_template(tokenizer: PreTrainedTokenizerBase) -> str:
-    """A chat template for a model that has none, of tokens that its tokenizer has already.
+class Rendered(NamedTuple):
+    """A conversation as text.
 
-    Messages stand under a line that names the role; an answer ends with the model's own
-    end-of-sequence token, so that whatever generates from the model stops there.
-
-    Raises:
-        DataError: the tokenizer has no end-of-sequence token.
+    Attributes:
+        text: as the template writes it.
+        spans: what is learned: per assistant message the answer with the end of its turn.
+        prompt_ends: per assistant message, where the prompt for it ends.
     """
-    if tokenizer.eos_token is None:
-        raise DataError(
-            "The model has no chat template, and its tokenizer no end-of-sequence token "
-            "to end answers with.",
-            remedy="set eos_token in its tokenizer_config.json, or add a chat_template.jinja.",
-        )
-    specials = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
-    if {"<|im_start|>", "<|im_end|>"} <= specials:
-        return _WITH_SPECIAL_TOKENS.format(end="eos_token")
-    ids = tokenizer("")["input_ids"]
-    begins = bool(ids) and ids[0] == tokenizer.bos_token_id
-    return _PLAIN.format(begin="bos_token" if begins else "''", end="eos_token")
+
+    text: str
+    spans: list[Span]
+    prompt_ends: list[int]
 
 
-def ensure_chat_template(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Give the tokenizer our template where it has none; saving the tokenizer then keeps it.
+class Surroundings(NamedTuple):
+    """What a template writes around an answer without a thought to a question.
 
-    Returns:
-        whether ours was given.
+    Attributes:
+        prompt: with the question, up to where it asks for the answer.
+        opening: from there to the answer.
+        tail: after the answer.
     """
-    if tokenizer.chat_template:
-        return False
-    tokenizer.chat_template = default_chat_template(tokenizer)
-    return True
+
+    prompt: str = ""
+    opening: str = ""
+    tail: str = ""
 
 
 class ChatTemplate:
@@ -97,31 +87,70 @@ class ChatTemplate:
         self._tails: dict[tuple[str, ...], str] = {}
         self._check_template()
 
-    def render(self, messages: Sequence[Message]) -> tuple[str, list[Span]]:
+    def render(self, messages: Sequence[Message]) -> Rendered:
         """Render a conversation and find what the model learns of it.
 
-        Returns:
-            the text, and per assistant message the span of the answer with the end of its turn.
+        Raises:
+            DataError: the template rejects the conversation, its answers cannot be located, or a
+                prompt for one of them is not how the conversation begins.
+        """
+        turns = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
+        if turns and not any(message["role"] == "user" for message in messages[: turns[0]]):
+            raise DataError(
+                "The conversation begins with the assistant, so there is nothing to answer.",
+                remedy="put a user message first.",
+            )
+        try:
+            if self._has_generation_marks:
+                return self._render_marked(messages, turns)
+            text, _ = self._render(messages)
+            return self._locate(text, messages, turns)
+        except PromptMismatchError as mismatch:
+            raise self._explain(mismatch, messages, turns) from mismatch
+
+    def prompt(self, messages: Sequence[Message]) -> str:
+        """A conversation up to where the next answer begins.
 
         Raises:
-            DataError: the template rejects the conversation, or its answers cannot be located.
+            DataError: the template rejects the conversation.
         """
-        if self._has_generation_marks:
-            return self._render_marked(messages)
-        text, _ = self._render(messages)
-        return text, self._answer_spans(text, messages)
+        return self._render(messages, prompt=True)[0]
 
-    def _answer_spans(self, text: str, messages: Sequence[Message]) -> list[Span]:
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """What the template writes around an answer; empty if it refuses a question alone."""
+        try:
+            prompt = self.prompt([_QUESTION])
+            text, _ = self._render([_QUESTION, Message(role="assistant", content=_ANSWER)])
+        except DataError:
+            return Surroundings()  # rendering a real conversation reports the error
+        before, separator, tail = text.rpartition(_ANSWER)
+        if not separator or not before.startswith(prompt):
+            return Surroundings(prompt=prompt, tail=tail if separator else "")
+        return Surroundings(prompt=prompt, opening=before[len(prompt) :], tail=tail)
+
+    def answer(self, text: str) -> str | None:
+        """What the template writes from the prompt's end to the end of an answer; None: unknown."""
+        around = self.surroundings
+        try:
+            whole, _ = self._render([_QUESTION, Message(role="assistant", content=text)])
+        except DataError:
+            return None
+        end = len(whole) - len(around.tail)
+        if not (whole.startswith(around.prompt) and whole.endswith(around.tail)):
+            return None
+        return whole[len(around.prompt) : end]
+
+    def _locate(self, text: str, messages: Sequence[Message], turns: Sequence[int]) -> Rendered:
         """Locate each answer behind the prompt that the template writes for it."""
-        turns = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
         spans: list[Span] = []
         for turn in turns:
-            first = self._answer_start(text, messages, turn)
+            first = self._prompt_end(text, messages, turn)
             end = self._answer_end(text, messages, turn, first=first)
             if spans and spans[-1][1] > first:
-                raise _underivable(f"lets the answers of messages {turns} run into each other")
+                raise underivable(f"lets the answers of messages {turns} run into each other")
             spans.append((first, end))
-        return spans
+        return Rendered(text, spans, [first for first, _ in spans])
 
     def _check_template(self) -> None:
         """Refuse a template that cannot render anything, before a conversation is blamed for it."""
@@ -158,35 +187,55 @@ class ChatTemplate:
             ) from error
         return texts[0], [(first, end) for first, end in indices[0]] if marks else []
 
-    def _render_marked(self, messages: Sequence[Message]) -> tuple[str, list[Span]]:
+    def _render_marked(self, messages: Sequence[Message], turns: Sequence[int]) -> Rendered:
         text, marked = self._render(messages, marks=True)
-        answers = [message["content"] for message in messages if message["role"] == "assistant"]
-        if len(marked) != len(answers):
-            raise _underivable(f"marks {len(marked)} of {len(answers)} answers as generated")
-        spans = []
-        for (first, end), answer in zip(marked, answers, strict=True):
+        if len(marked) != len(turns):
+            raise underivable(f"marks {len(marked)} of {len(turns)} answers as generated")
+        spans, prompt_ends = [], []
+        for (first, end), turn in zip(marked, turns, strict=True):
+            answer = messages[turn]["content"]
             if _without_blanks(answer) not in _without_blanks(text[first:end]):
-                raise _underivable("leaves a part of an answer out of what it marks as generated")
+                raise underivable(
+                    "leaves a part of an answer out of what it marks as generated", remedy=SPLIT
+                )
+            prompt_ends.append(self._prompt_end(text, messages, turn))
+            opening = text[prompt_ends[-1] : first]
+            if opening.strip():
+                raise unmarked_opening(opening, message=turn + 1)
             if self._special.search(text[first:end]) is None:
                 following = self._special.match(text, end + _leading_blanks(text[end:]))
                 end = following.end() if following else end
             spans.append((first, end))
-        return text, spans
+        return Rendered(text, spans, prompt_ends)
 
-    def _answer_start(self, text: str, messages: Sequence[Message], turn: int) -> int:
+    def _prompt_end(self, text: str, messages: Sequence[Message], turn: int) -> int:
         """Where the prompt for this answer ends, which is where the model would begin to write."""
-        if turn == 0:
-            raise DataError(
-                "The conversation begins with the assistant, so there is nothing to answer.",
-                remedy="put a user message first.",
-            )
-        prompt, _ = self._render(messages[:turn], prompt=True)
+        prompt = self.prompt(messages[:turn])
         if not text.startswith(prompt):
-            raise _underivable(
-                f"prompts for message {turn + 1} with other text than it writes before that "
-                "message in the whole conversation"
-            )
+            raise PromptMismatchError(prompt, text, message=turn + 1, special=self._special)
         return len(prompt)
+
+    def _explain(
+        self, mismatch: PromptMismatchError, messages: Sequence[Message], turns: Sequence[int]
+    ) -> DataError:
+        """A mismatch with the remedy that helps: of the template, or of the conversation."""
+        thought = f"<think>\n{_THOUGHT}\n</think>\n\n{_ANSWER}"
+        if not self._agrees([_QUESTION, Message(role="assistant", content=_ANSWER)]):
+            pair = [_QUESTION, Message(role="assistant", content=thought)]
+            return mismatch.for_template(thoughts_help=self._agrees(pair))
+        system = list(messages[:1]) if messages[0]["role"] == "system" else []
+        alone = [[*system, *messages[max(turn - 1, len(system)) : turn + 1]] for turn in turns]
+        one_answer_helps = len(turns) > 1 and all(map(self._agrees, alone))
+        return mismatch.for_conversation(one_answer_helps=one_answer_helps)
+
+    def _agrees(self, messages: Sequence[Message]) -> bool:
+        """Whether a conversation with one answer begins with its prompt and has its contents."""
+        try:
+            text, _ = self._render(messages)
+            self._prompt_end(text, messages, len(messages) - 1)
+        except DataError:
+            return False
+        return _THOUGHT not in messages[-1]["content"] or _THOUGHT in text
 
     def _answer_end(self, text: str, messages: Sequence[Message], turn: int, *, first: int) -> int:
         """Where the turn of this answer ends, including its last token."""
@@ -202,11 +251,12 @@ class ChatTemplate:
             forms = [form for form in (content, content.strip()) if text.find(form, first) >= 0]
             end = text.find(forms[0], first) + len(forms[0]) if forms else -1
         if end < first or not text.startswith(closing, end):
-            raise _underivable(f"ends message {turn + 1} in another way than other answers")
+            raise underivable(f"ends message {turn + 1} in another way than other answers")
         if not _without_blanks(text[first:end]).endswith(_without_blanks(content)):
-            raise _underivable(
+            raise underivable(
                 f"changes or leaves out a part of the assistant's text in message {turn + 1} "
-                "(usually the reasoning of earlier turns)"
+                "(usually the reasoning of earlier turns)",
+                remedy=SPLIT if len(messages) > turn + 1 else UNTHINK,
             )
         return end + len(closing)
 
@@ -217,22 +267,12 @@ class ChatTemplate:
             text, _ = self._render(probe)
             answer = probe[-1]["content"]
             if text.count(answer) != 1:
-                raise _underivable(f"writes an answer {text.count(answer)} times")
+                raise underivable(f"writes an answer {text.count(answer)} times")
             tail = text[text.index(answer) + len(answer) :]
             if not tail.strip():
-                raise _underivable(
-                    "writes no end of turn after an answer, so that no model could learn to stop"
-                )
+                raise no_end_of_turn(self._special_tokens.get("eos_token"))
             self._tails[roles] = tail
         return self._tails[roles]
-
-
-def _underivable(what: str) -> DataError:
-    return DataError(
-        f"The model's chat template {what}, so what the assistant wrote cannot be told exactly.",
-        remedy="change the conversation (with one answer it works with most templates), or mark "
-        "the assistant's text in the template with {% generation %} and {% endgeneration %}.",
-    )
 
 
 def _without_blanks(text: str) -> str:

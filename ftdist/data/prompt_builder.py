@@ -1,20 +1,16 @@
 """Prompts for generation, tokenised exactly as in training.
 
-A chat template may write something of its own between prompt and answer (an empty thought, a
-space), and may end an answer with another token than the tokenizer's end-of-sequence token. A
-trained model has learned both: prompts include the former, and generation stops at the latter.
+A chat template may write something of its own between prompt and answer, such as an empty thought
+before an answer that has none. A model that has learned answers with thoughts writes that itself;
+for one that never learned another beginning, the prompt may include it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateError
-
+from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.messages import Message
-
-_QUESTION = Message(role="user", content="sentence1probe")
-_ANSWER = Message(role="assistant", content="sentence2probe")
+from ftdist.data.thoughts import opens_thought
 
 
 class PromptBuilder:
@@ -22,36 +18,55 @@ class PromptBuilder:
 
     Args:
         tokenizer: has a chat template.
-        system_prompt: put before every conversation; None: as the chat template does by itself.
+        system_prompt: put before conversations that have no system message; None: as the chat
+            template does by itself.
+        fixed_opening: whether each trained conversation's last answer begins with what the
+            template writes before an answer without a thought. It is then part of the prompt,
+            which spares a base model that thinks by itself from being asked otherwise.
+        embedding_rows: of the model; None: unknown.
     """
 
-    def __init__(self, tokenizer: Any, *, system_prompt: str | None) -> None:
+    def __init__(
+        self,
+        tokenizer: Any,
+        *,
+        system_prompt: str | None,
+        fixed_opening: bool = False,
+        embedding_rows: int | None = None,
+    ) -> None:
         self._tokenizer = tokenizer
-        self._system_prompt = system_prompt
-        around = _around_answer(tokenizer)
-        is_written = bool(around.opening.strip())  # blanks belong to the answer's first word
-        self._opening = self._tokens_after(around.prompt, around.opening) if is_written else []
-        self._before = around.prompt + (around.opening if is_written else "")
-        self._blank = "" if is_written else around.opening
-        special = {
-            index for index, token in tokenizer.added_tokens_decoder.items() if token.special
-        }
-        self._end = [token for token in self._ids(around.tail) if token in special][:1]
+        self._encoder = ChatEncoder(
+            tokenizer, system_prompt=system_prompt, embedding_rows=embedding_rows
+        )
+        opening = self._encoder.opening
+        # Blanks belong to the answer's first word.
+        self._opening = opening if tokenizer.decode(opening).strip() else []
+        self._fixed_opening = fixed_opening
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """A conversation up to where the answer begins."""
-        messages = list(messages)
-        if self._system_prompt is not None:
-            messages.insert(0, Message(role="system", content=self._system_prompt))
-        # Special-token strings in a question are text.
-        ids: list[int] = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, return_dict=False, sanitize_control_tokens=True
-        )
-        return ids + self._opening
+        return self._encoder.prompt(messages) + (self._opening if self._fixed_opening else [])
 
     def answer(self, text: str) -> list[int]:
-        """An answer as tokenised after a prompt, without the end of its turn."""
-        return self._tokens_after(self._before, self._blank + text) or self._ids(text)
+        """What training has after the template's own prompt: an answer, without its turn's end."""
+        return self._encoder.answer(text)
+
+    def scored(self, question: str, choices: Sequence[str]) -> tuple[list[int], list[list[int]]]:
+        """A prompt and the tokens of each answer to it whose likelihoods are compared.
+
+        An opening that all answers share is in the prompt: it would count for short answers more
+        than for long ones.
+        """
+        prompt = self._encoder.prompt([Message(role="user", content=question)])
+        answers = [self.answer(choice) for choice in choices]
+        shared = len(self._opening)
+        if any(answer[:shared] != self._opening or len(answer) <= shared for answer in answers):
+            return prompt, answers
+        return prompt + self._opening, [answer[shared:] for answer in answers]
+
+    def opens_thought(self, prompt: Sequence[int]) -> bool:
+        """Whether a prompt ends within a thought, which the model continues."""
+        return opens_thought(self._tokenizer.decode(prompt))
 
     def ends(self, named: int | Sequence[int] | None) -> list[int]:
         """Tokens that end an answer.
@@ -61,42 +76,4 @@ class PromptBuilder:
         """
         own = [] if self._tokenizer.eos_token_id is None else [self._tokenizer.eos_token_id]
         first = [named] if isinstance(named, int) else list(named or [])
-        return list(dict.fromkeys([*first, *self._end, *own]))
-
-    def _tokens_after(self, before: str, text: str) -> list[int]:
-        """The tokens of `text` after `before`; [] if a token spans both."""
-        known, ids = self._ids(before), self._ids(before + text)
-        return ids[len(known) :] if ids[: len(known)] == known else []
-
-    def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Around:
-    """What a chat template writes before and after an answer.
-
-    Attributes:
-        prompt: with the question, up to where it asks for the answer.
-        opening: from there to the answer.
-        tail: after the answer.
-    """
-
-    prompt: str = ""
-    opening: str = ""
-    tail: str = ""
-
-
-def _around_answer(tokenizer: Any) -> _Around:
-    try:
-        prompt = tokenizer.apply_chat_template(
-            [_QUESTION], tokenize=False, add_generation_prompt=True
-        )
-        whole = tokenizer.apply_chat_template([_QUESTION, _ANSWER], tokenize=False)
-    except (TemplateError, TypeError, ValueError, LookupError, AttributeError):
-        return _Around()  # rendering a real conversation reports the error
-    written, separator, tail = whole.rpartition(_ANSWER["content"])
-    if not separator or not written.startswith(prompt):
-        return _Around(prompt=prompt, tail=tail if separator else "")
-    return _Around(prompt=prompt, opening=written[len(prompt) :], tail=tail)
+        return list(dict.fromkeys([*first, *self._encoder.end_of_turn, *own]))

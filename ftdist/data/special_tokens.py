@@ -84,26 +84,28 @@ class SpecialTokens:
             lambda match: f"\ue000{self._nonce}x{self._number[match[0]]}\ue001", content
         )
 
+    def unescape(self, text: str) -> str:
+        """A rendered text with the strings that `escape` replaced."""
+        return self._escaped.sub(lambda match: self.names[int(match[1])], text)
+
     def has_escapes(self, text: str) -> bool:
         """Whether a rendered text holds placeholders of `escape`."""
         return self._escaped.search(text) is not None
 
-    def encode(
-        self, texts: list[str], *, spans: list[list[Span]]
-    ) -> list[tuple[list[int], list[bool]]]:
+    def encode(self, texts: list[str], *, cuts: list[list[int]]) -> list[tuple[Encoded, list[int]]]:
         """Encode rendered texts that may hold escaped strings.
 
         Args:
             texts: rendered from escaped contents.
-            spans: per text, in order, not overlapping.
+            cuts: per text indices of characters, in order, none within an escaped string.
 
         Returns:
-            per text its ids, and which of them hold a character of one of the spans.
+            per text its tokens, and where its cuts are in the text whose characters they name.
         """
         escaped = [self.has_escapes(text) for text in texts]
         prepared = [
-            self._rename(text, text_spans) if is_escaped else (text, text_spans)
-            for text, text_spans, is_escaped in zip(texts, spans, escaped, strict=True)
+            self._rename(text, cuts_of_text) if is_escaped else (text, cuts_of_text)
+            for text, cuts_of_text, is_escaped in zip(texts, cuts, escaped, strict=True)
         ]
         encodings: dict[int, Encoding] = {}
         for with_escapes in (False, True):
@@ -113,29 +115,30 @@ class SpecialTokens:
                 batch = [prepared[row][0] for row in rows]
                 encoded = tokenizer.encode_batch(batch, add_special_tokens=False)
                 encodings |= zip(rows, encoded, strict=True)
-        tokens = [self._with_offsets(encodings[row]) for row in range(len(texts))]
         return [
-            (encoded.ids, encoded.within(text_spans).tolist())
-            for encoded, (_, text_spans) in zip(tokens, prepared, strict=True)
+            (self._with_offsets(encodings[row]), moved) for row, (_, moved) in enumerate(prepared)
         ]
+
+    def encode_one(self, text: str) -> list[int]:
+        """The ids of one rendered text."""
+        [(encoded, _)] = self.encode([text], cuts=[[]])
+        return encoded.ids
 
     def encode_text(self, text: str) -> Encoded:
         """Encode plain text without special tokens."""
         tokenizer = self._tokenizer if self.pattern.search(text) is None else self._shadow
         return self._with_offsets(tokenizer.encode(text, add_special_tokens=False))
 
-    def _rename(self, text: str, spans: list[Span]) -> tuple[str, list[Span]]:
+    def _rename(self, text: str, cuts: list[int]) -> tuple[str, list[int]]:
         """Give the template's special tokens their shadow names, then unescape user text."""
-        cuts = [0, *(cut for span in spans for cut in span), len(text)]
         pieces = [
-            self._escaped.sub(
-                lambda match: self.names[int(match[1])],
-                self.pattern.sub(lambda match: self._shadow_name(match[0]), text[first:end]),
+            self.unescape(
+                self.pattern.sub(lambda match: self._shadow_name(match[0]), text[first:end])
             )
-            for first, end in pairwise(cuts)
+            for first, end in pairwise([0, *cuts, len(text)])
         ]
-        ends = np.cumsum([len(piece) for piece in pieces]).tolist()
-        return "".join(pieces), list(zip(ends[0:-1:2], ends[1::2], strict=True))
+        ends: list[int] = np.cumsum([len(piece) for piece in pieces]).tolist()
+        return "".join(pieces), ends[:-1]
 
     def _shadow_name(self, name: str) -> str:
         return f"\ue002{self._nonce}x{self._number[name]}\ue003"

@@ -18,7 +18,7 @@ import torch
 from transformers import AutoTokenizer
 
 from ftdist.config.schema import RunConfig
-from ftdist.data.chat_template import ensure_chat_template
+from ftdist.data.default_template import ensure_chat_template
 from ftdist.data.messages import Message
 from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.dist.collectives import all_gather_json, broadcast_json, sum_over_ranks

@@ -13,7 +13,8 @@ from tokenizers import (
 from transformers import PreTrainedTokenizerFast
 
 from ftdist.data.chat_encoder import ChatEncoder, Tokens
-from ftdist.data.chat_template import ChatTemplate, default_chat_template, ensure_chat_template
+from ftdist.data.chat_template import ChatTemplate
+from ftdist.data.default_template import default_chat_template, ensure_chat_template
 from ftdist.data.messages import Message
 from ftdist.data.special_tokens import SpecialTokens
 from ftdist.errors import DataError
@@ -125,7 +126,7 @@ def test_any_content_is_rendered_like_apply_chat_template(contents: list[str]) -
     for family in UNCONDITIONAL:
         tokenizer = tokenizer_of(family)
         template = ChatTemplate(tokenizer, special=SpecialTokens(tokenizer).pattern)
-        text, spans = template.render(messages)
+        text, spans, _ = template.render(messages)
         assert text == tokenizer.apply_chat_template(messages, tokenize=False)
         assert len(spans) == len(messages) // 2
 

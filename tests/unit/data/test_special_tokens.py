@@ -20,8 +20,10 @@ def bytes_tokenizer(*, swallows: bool = False) -> PreTrainedTokenizerFast:
 
 
 def within(tokenizer: PreTrainedTokenizerFast, text: str, *spans: tuple[int, int]) -> list[bool]:
-    [(_, inside)] = SpecialTokens(tokenizer).encode([text], spans=[list(spans)])
-    return inside
+    cuts = sorted(border for span in spans for border in span)
+    [(encoded, moved)] = SpecialTokens(tokenizer).encode([text], cuts=[cuts])
+    assert moved == cuts
+    return encoded.within(list(spans)).tolist()
 
 
 def test_every_byte_of_a_character_belongs_to_its_span() -> None:
@@ -50,10 +52,11 @@ def test_texts_with_and_without_escapes_are_encoded_together_in_order() -> None:
     special_tokens = SpecialTokens(bytes_tokenizer())
     typed = special_tokens.escape("<|end|>")
     results = special_tokens.encode(
-        ["a<|end|>", f"{typed}<|end|>", "b<|end|>"], spans=[[(0, 8)], [(0, len(typed))], [(1, 8)]]
+        ["a<|end|>", f"{typed}<|end|>", "b<|end|>"], cuts=[[0, 8], [0, len(typed)], [1, 8]]
     )
-    assert [len(ids) for ids, _ in results] == [2, 8, 2]  # typed: seven bytes
-    assert [inside for _, inside in results] == [[True] * 2, [True] * 7 + [False], [False, True]]
+    assert [len(encoded.ids) for encoded, _ in results] == [2, 8, 2]  # typed: seven bytes
+    inside = [encoded.within([(first, end)]).tolist() for encoded, (first, end) in results]
+    assert inside == [[True] * 2, [True] * 7 + [False], [False, True]]
 
 
 def test_ids_may_leave_gaps() -> None:
@@ -63,6 +66,6 @@ def test_ids_may_leave_gaps() -> None:
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.add_special_tokens(["<|end|>"])
     specials = SpecialTokens(PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<|end|>"))
-    [(ids, learned)] = specials.encode(["abc<|end|>"], spans=[[(2, 10)]])
-    assert ids == [9_999, vocabulary["c"], 9_000]
-    assert learned == [False, True, True]
+    [(encoded, _)] = specials.encode(["abc<|end|>"], cuts=[[]])
+    assert encoded.ids == [9_999, vocabulary["c"], 9_000]
+    assert encoded.special.tolist() == [False, False, True]

@@ -344,7 +344,7 @@ def model(ingredients: Path) -> Any:
     from transformers import AutoTokenizer
 
     from ftdist.data.chat_encoder import ChatEncoder
-    from ftdist.data.chat_template import default_chat_template
+    from ftdist.data.default_template import default_chat_template
 
     tokenizer = AutoTokenizer.from_pretrained(ingredients / "model")
     tokenizer.chat_template = (
