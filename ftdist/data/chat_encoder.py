@@ -85,7 +85,7 @@ class ChatEncoder:
         )
         """What ends a text: the end-of-sequence token, where there is one."""
         around = self._template.surroundings
-        self.opening = self._tokens_after(around.prompt, around.opening)
+        self.opening = self._opening()
         """What the template writes between a prompt and an answer without a thought."""
         special = {
             number for number, token in tokenizer.added_tokens_decoder.items() if token.special
@@ -230,6 +230,18 @@ class ChatEncoder:
             if self._prompts[rest] == encoded.ids[first:count]:
                 return True
         return self._special_tokens.encode_one(prompt) == encoded.ids[:count]
+
+    def _opening(self) -> list[int]:
+        """The tokens between prompt and answer; [] if one belongs to both opening and answer."""
+        around = self._template.surroundings
+        prompt = self._special_tokens.encode_one(around.prompt)
+        border = len(around.prompt) + len(around.opening)
+        # With an answer: blanks before a word may be other tokens than blanks at the end.
+        [(encoded, _)] = self._special_tokens.encode([around.text], cuts=[[]])
+        end = int(np.searchsorted(encoded.starts, border))
+        is_parted = end == 0 or int(encoded.ends[end - 1]) <= border
+        is_parted = is_parted and encoded.ids[: len(prompt)] == prompt
+        return encoded.ids[len(prompt) : end] if is_parted else []
 
     def _tokens_after(self, before: str, text: str) -> list[int]:
         """The tokens of `text` after `before`; [] if a token spans both."""

@@ -58,11 +58,13 @@ class Surroundings(NamedTuple):
         prompt: with the question, up to where it asks for the answer.
         opening: from there to the answer.
         tail: after the answer.
+        text: all of it, with an answer.
     """
 
     prompt: str = ""
     opening: str = ""
     tail: str = ""
+    text: str = ""
 
 
 class ChatTemplate:
@@ -127,7 +129,7 @@ class ChatTemplate:
         before, separator, tail = text.rpartition(_ANSWER)
         if not separator or not before.startswith(prompt):
             return Surroundings(prompt=prompt, tail=tail if separator else "")
-        return Surroundings(prompt=prompt, opening=before[len(prompt) :], tail=tail)
+        return Surroundings(prompt=prompt, opening=before[len(prompt) :], tail=tail, text=text)
 
     def answer(self, text: str) -> str | None:
         """What the template writes from the prompt's end to the end of an answer; None: unknown."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.messages import Message
-from ftdist.data.thoughts import opens_thought
+from ftdist.data.thoughts import BEGIN, opens_thought
 
 
 class PromptBuilder:
@@ -64,9 +64,14 @@ class PromptBuilder:
             return prompt, answers
         return prompt + self._opening, [answer[shared:] for answer in answers]
 
-    def opens_thought(self, prompt: Sequence[int]) -> bool:
-        """Whether a prompt ends within a thought, which the model continues."""
-        return opens_thought(self._tokenizer.decode(prompt))
+    def text(self, prompt: Sequence[int], ids: Sequence[int]) -> str:
+        """What a model wrote after a prompt, with the beginning of a thought in the prompt."""
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
+        return f"{self.open_thought(prompt)}{text}".strip()
+
+    def open_thought(self, prompt: Sequence[int]) -> str:
+        """The beginning of a thought with which a prompt ends, or ""."""
+        return f"{BEGIN}\n" if opens_thought(self._tokenizer.decode(prompt)) else ""
 
     def ends(self, named: int | Sequence[int] | None) -> list[int]:
         """Tokens that end an answer.

@@ -19,9 +19,10 @@ from ftdist.inference.model_fingerprint import model_fingerprint
 from ftdist.inference.model_folder import resolve_model_folder
 from ftdist.io.hashing import fingerprint
 from ftdist.io.jsonl import write_whole
+from ftdist.plan.dataset_info import has_fixed_opening
 from ftdist.rundir import RunDir
 
-CACHE_FORMAT = 5
+CACHE_FORMAT = 6
 """Increased whenever cached answers are no longer valid."""
 
 MADE_BY = {"format": CACHE_FORMAT, "transformers": version("transformers")}
@@ -41,6 +42,7 @@ def base_answers(
     # A base model without a chat template uses the one that the tuned model learned.
     template = run.export / "chat_template.jinja"
     chat_template = template.read_text(encoding="utf-8") if template.is_file() else None
+    fixed_opening = has_fixed_opening(run.plan)
     requests = EvalRequests.from_inputs(eval_set)
     depends_on = {
         **MADE_BY,
@@ -52,6 +54,7 @@ def base_answers(
         "tasks": tasks_key(requests.tasks),
         "max_answer_tokens": settings.max_new_tokens,
         "system_prompt": config.library.system_prompt,
+        "fixed_opening": fixed_opening,
         "chat_template": None if _has_template(folder) else chat_template,
         "device": device,
     }
@@ -62,6 +65,7 @@ def base_answers(
         answers = ask(
             str(folder), eval_set, settings, name="base", device=device,
             system_prompt=config.library.system_prompt, chat_template=chat_template,
+            fixed_opening=fixed_opening,
         )  # fmt: skip
         cached.parent.mkdir(parents=True, exist_ok=True)
         write_whole(cached, json.dumps(asdict(answers)) + "\n")

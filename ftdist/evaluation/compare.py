@@ -36,6 +36,7 @@ from ftdist.io.jsonl import write_whole
 from ftdist.observe.score_table import score_table
 from ftdist.observe.wandb.comparison_table import LOG_GENERATIONS_KEY, answers_wanted
 from ftdist.observe.wandb.comparison_upload import upload_comparison
+from ftdist.plan.dataset_info import has_fixed_opening
 from ftdist.rundir import RunDir
 
 
@@ -71,7 +72,7 @@ def compare(run_dir: Path) -> None:
     base = base_answers(config, eval_set, settings, run=run, device=device)
     tuned = ask(
         str(run.export), eval_set, settings, name="tuned", device=device,
-        system_prompt=config.library.system_prompt,
+        system_prompt=config.library.system_prompt, fixed_opening=has_fixed_opening(run.plan),
     )  # fmt: skip
     seen = seen_in_training(eval_set, config)
     write_report(

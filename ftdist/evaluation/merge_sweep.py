@@ -48,6 +48,7 @@ from ftdist.io.filesystem import set_modes, storage_errors
 from ftdist.io.hashing import fingerprint
 from ftdist.io.jsonl import append_json_line, read_json_lines, write_whole
 from ftdist.observe.score_table import score_table
+from ftdist.plan.dataset_info import has_fixed_opening
 from ftdist.rundir import RunDir
 
 FORMAT = 1
@@ -120,6 +121,7 @@ def _fingerprints(
         "tasks": tasks_key(eval_set.tasks),
         "max_answer_tokens": settings.max_new_tokens,
         "system_prompt": config.library.system_prompt,
+        "fixed_opening": has_fixed_opening(run.plan),
         "device": choose_device(config.cluster.device),
     }
     with storage_errors("read", run.export):
@@ -148,6 +150,7 @@ def _measure(
             answers = ask(
                 str(candidate_dir), eval_set, settings, name=f"merged {alpha:g}", device=device,
                 system_prompt=config.library.system_prompt,
+                fixed_opening=has_fixed_opening(run.plan),
             )  # fmt: skip
             judged = judge_all(eval_set, answers)
             scores = aggregate_scores(eval_set, base=base, tuned=judged)

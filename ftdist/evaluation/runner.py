@@ -35,6 +35,7 @@ class _Replica:
     threads: int
     system_prompt: str | None
     chat_template: str | None
+    fixed_opening: bool
 
 
 def ask(
@@ -46,6 +47,7 @@ def ask(
     device: Device,
     system_prompt: str | None = None,
     chat_template: str | None = None,
+    fixed_opening: bool = False,
 ) -> Answers:
     """Generate one model's answers to all probes, and score its choices and texts.
 
@@ -70,6 +72,7 @@ def ask(
             threads=settings.num_threads or max(1, len(os.sched_getaffinity(0)) // plan.count),
             system_prompt=system_prompt,
             chat_template=chat_template,
+            fixed_opening=fixed_opening,
         )
         for number, gpu in enumerate(plan.gpus)
     ]
@@ -120,6 +123,7 @@ def _answers(replica: _Replica) -> Answers:
         split_over_gpus=replica.split_over_gpus,
         system_prompt=replica.system_prompt,
         chat_template=replica.chat_template,
+        fixed_opening=replica.fixed_opening,
         threads=replica.threads,
     )
     if hf_model.is_offloaded:

@@ -9,25 +9,21 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
 
 import torch
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    GenerationConfig,
-    LogitsProcessorList,
-    TextStreamer,
-)
+from transformers import GenerationConfig, LogitsProcessorList
 from transformers.utils import logging
 
 from ftdist.data.messages import Message
 from ftdist.data.prompt_builder import PromptBuilder
+from ftdist.data.thoughts import ThoughtSplitter, is_unfinished, split_thought
 from ftdist.dist.device import TORCH_DTYPE, Device, torch_device, use_device
 from ftdist.errors import DataError, ModelError
 from ftdist.inference.batching import by_length, left_padded
+from ftdist.inference.loading import load_model
 from ftdist.inference.loglikelihood import LoglikelihoodScorer, Progress
 from ftdist.inference.sampling import SeededTopPSampling
+from ftdist.inference.streaming import SplitStreamer
 from ftdist.plan.plan import choose_dtype
 
 
@@ -41,6 +37,8 @@ class HFModel:
         split_over_gpus: place the layers on all GPUs instead; what does not fit stays on the CPU.
         system_prompt: put before every question; None: as the chat template does by itself.
         chat_template: used if the tokenizer has none.
+        fixed_opening: whether prompts include what the template writes before an answer without
+            a thought (`PromptBuilder`).
         threads: CPU threads; 0: one per core of this process.
 
     Raises:
@@ -56,12 +54,13 @@ class HFModel:
         split_over_gpus: bool = False,
         system_prompt: str | None = None,
         chat_template: str | None = None,
+        fixed_opening: bool = False,
         threads: int = 0,
     ) -> None:
         torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
         logging.disable_progress_bar()
         self._device = torch_device(device, local_rank=gpu)
-        self.model, self.tokenizer = _load(
+        self.model, self.tokenizer = load_model(
             folder,
             dtype=TORCH_DTYPE[choose_dtype("auto", device=device)],
             device_map="auto" if split_over_gpus else {"": self._device},
@@ -76,7 +75,12 @@ class HFModel:
             )
         text_config = self.model.config.get_text_config()
         self._max_positions: int | None = getattr(text_config, "max_position_embeddings", None)
-        self._prompt_builder = PromptBuilder(self.tokenizer, system_prompt=system_prompt)
+        self._prompt_builder = PromptBuilder(
+            self.tokenizer,
+            system_prompt=system_prompt,
+            fixed_opening=fixed_opening,
+            embedding_rows=self.model.get_input_embeddings().weight.shape[0],
+        )
         self._stop_ids = self._prompt_builder.ends(self.model.generation_config.eos_token_id)
         if not self._stop_ids:
             raise ModelError(
@@ -88,7 +92,6 @@ class HFModel:
         self._scorer = LoglikelihoodScorer(
             model=self.model,
             tokenizer=self.tokenizer,
-            prompt_builder=self._prompt_builder,
             pad_id=self._pad_id,
             device=self._device,
         )
@@ -107,7 +110,9 @@ class HFModel:
         batch: int,
         progress: Progress | None = None,
     ) -> list[str]:
-        """The greedy answer to each question, in the order of the questions.
+        """The greedy answer to each question with its thought, in the order of the questions.
+
+        It can be trained on: an answer that ends within its thought is "".
 
         Args:
             questions: user messages, each in a conversation of its own.
@@ -115,10 +120,8 @@ class HFModel:
             batch: questions per batch.
             progress: called after each batch with its number of questions.
         """
-        answers = self.answer_with_truncation(
-            questions, max_tokens=max_tokens, batch=batch, progress=progress
-        )
-        return [text for text, _ in answers]
+        answers = self._answers(questions, max_tokens=max_tokens, batch=batch, progress=progress)
+        return ["" if is_unfinished(text) else text for text, _ in answers]
 
     def answer_with_truncation(
         self,
@@ -128,14 +131,22 @@ class HFModel:
         batch: int,
         progress: Progress | None = None,
     ) -> list[tuple[str, bool]]:
-        """The same answers, each with whether it was truncated at `max_tokens`."""
+        """The answers without thoughts, each with whether it was truncated at `max_tokens`."""
+        answers = self._answers(questions, max_tokens=max_tokens, batch=batch, progress=progress)
+        return [(split_thought(text).answer, is_truncated) for text, is_truncated in answers]
+
+    def _answers(
+        self, questions: Sequence[str], *, max_tokens: int, batch: int, progress: Progress | None
+    ) -> list[tuple[str, bool]]:
         prompts = [self._prompt(question) for question in questions]
         answers = [("", False)] * len(questions)
         for indices in by_length(prompts, batch=batch):
             outputs = self._generate([prompts[index] for index in indices], max_tokens)
             for index, ids in zip(indices, outputs, strict=True):
-                text = self.tokenizer.decode(ids, skip_special_tokens=True).strip()
-                answers[index] = text, set(self._stop_ids).isdisjoint(ids)
+                answers[index] = (
+                    self._prompt_builder.text(prompts[index], ids),
+                    set(self._stop_ids).isdisjoint(ids),
+                )
             if progress is not None:
                 progress(len(indices))
         return answers
@@ -189,9 +200,26 @@ class HFModel:
         batch: int,
         progress: Progress | None = None,
     ) -> list[list[float]]:
-        """Log-likelihood of each choice as the answer to its question, in nats per byte."""
-        prompts = [self._prompt(question) for question in questions]
-        return self._scorer.choice_loglikelihoods(prompts, choices, batch=batch, progress=progress)
+        """Log-likelihood of each choice as the answer to its question, in nats per UTF-8 byte.
+
+        The sum of the log-probabilities of the choice's tokens, divided by the choice's length,
+        so that a short choice has no advantage; bytes, since they do not depend on the tokenizer.
+        """
+        scored = [
+            self._prompt_builder.scored(question, of_question)
+            for question, of_question in zip(questions, choices, strict=True)
+        ]
+        sizes = [[len(choice.encode()) for choice in of_question] for of_question in choices]
+        sums = self._scorer.answer_loglikelihoods(
+            [prompt for prompt, _ in scored],
+            [answers for _, answers in scored],
+            batch=batch,
+            progress=progress,
+        )
+        return [
+            [nats / size for nats, size in zip(*of_question, strict=True)]
+            for of_question in zip(sums, sizes, strict=True)
+        ]
 
     def text_losses(
         self, texts: Sequence[str], *, batch: int, progress: Progress | None = None
@@ -200,24 +228,35 @@ class HFModel:
         return self._scorer.text_losses(texts, batch=batch, progress=progress)
 
     def stream_reply(
-        self, messages: Sequence[Message], *, max_tokens: int, log: Callable[[str], None]
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        log: Callable[[str], None],
+        log_thought: Callable[[str], None] = lambda _: None,
     ) -> str:
         """The greedy answer to a conversation, streamed while it is generated.
 
         Args:
             messages: of user and assistant in turn, the user's last.
             max_tokens: maximum length of the answer.
-            log: called with each piece as soon as its words are complete.
+            log: called with each piece of the answer as soon as its words are complete.
+            log_thought: called with the thought before the answer, if there is one.
+
+        Returns:
+            the message, with its thought.
         """
         self._set_greedy()
-        ids = torch.tensor([self._prompt_builder.prompt(messages)], device=self._device)
+        prompt = self._prompt_builder.prompt(messages)
+        splitter = ThoughtSplitter(on_thought=log_thought, on_answer=log)
+        splitter.feed(self._prompt_builder.open_thought(prompt))
+        ids = torch.tensor([prompt], device=self._device)
         with torch.inference_mode():
             out = self.model.generate(
                 input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=max_tokens,
-                do_sample=False, streamer=_CallbackStreamer(self.tokenizer, log),
+                do_sample=False, streamer=SplitStreamer(self.tokenizer, splitter),
             )  # fmt: skip
-        text: str = self.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
-        return text.strip()
+        return self._prompt_builder.text(prompt, out[0, ids.shape[1] :].tolist())
 
     def has_room(self, messages: Sequence[Message], *, max_tokens: int) -> bool:
         """Whether a conversation and its answer fit into the model's context."""
@@ -250,40 +289,3 @@ class HFModel:
 
     def _prompt(self, question: str) -> list[int]:
         return self._prompt_builder.prompt([Message(role="user", content=question)])
-
-
-def _load(
-    folder: str | Path, *, dtype: torch.dtype, device_map: str | dict[str, torch.device]
-) -> tuple[Any, Any]:
-    """The model in evaluation mode, and its tokenizer."""
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=dtype,
-            use_safetensors=True,
-            trust_remote_code=False,
-            device_map=device_map,
-        )
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{folder} cannot be loaded: {str(error).strip().splitlines()[0]}",
-            remedy="name a folder with config.json, tokenizer and *.safetensors that needs no "
-            "custom code.",
-        ) from error
-    return model.eval(), tokenizer
-
-
-class _CallbackStreamer(TextStreamer):  # type: ignore[misc]  # transformers is not followed
-    """Passes generated text to a callback, without leading blanks."""
-
-    def __init__(self, tokenizer: Any, log: Callable[[str], None]) -> None:
-        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
-        self._log = log
-        self._has_begun = False
-
-    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:  # noqa: ARG002
-        text = text if self._has_begun else text.lstrip()
-        if text:
-            self._has_begun = True
-            self._log(text)

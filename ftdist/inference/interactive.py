@@ -19,11 +19,13 @@ from typing import Literal
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
 from ftdist.data.messages import Message, is_text
+from ftdist.data.thoughts import is_unfinished
 from ftdist.dist.device import choose_device, give_memory_back
 from ftdist.errors import INTERRUPTED, FtdistError
 from ftdist.inference.hf_model import HFModel
 from ftdist.inference.model_folder import resolve_model_folder
 from ftdist.inference.replicas import plan_replicas
+from ftdist.plan.dataset_info import has_fixed_opening
 from ftdist.rundir import RunDir
 from ftdist.text.terminal import plain
 
@@ -51,10 +53,11 @@ def answer_prompt(run: RunDir, config: RunConfig, settings: Settings, *, prompt:
     """Stream each model's answer to a prompt; several are labelled with the model's name."""
     for index, name in enumerate(settings.models):
         model = _load(run, config, settings, name=name)
-        if len(settings.models) > 1:
-            _write(f"{name}: " if index == 0 else f"\n{name}: ")
-        model.stream_reply([_user(prompt)], max_tokens=settings.max_answer_tokens, log=_write)
-        _write("\n")
+        labels = [f"{name}: "] if len(settings.models) > 1 else []
+        if index > 0:
+            _write("\n")
+        _reply(model, [_user(prompt)], settings, labels=labels)
+        _write("".join(labels) + "\n")
         del model
         give_memory_back()  # before the next model is loaded
 
@@ -79,13 +82,40 @@ def chat(run: RunDir, config: RunConfig, settings: Settings) -> None:
             _note("That exceeds the model's context: shorten it.")
             continue
         try:
-            text = hf_model.stream_reply(history, max_tokens=settings.max_answer_tokens, log=_write)
+            text = _reply(hf_model, history, settings, labels=[])
         except KeyboardInterrupt:
             history.pop()  # an unanswered question is removed
             _note("\nStopped.")
             continue
         _write("\n\n")
         history.append(Message(role="assistant", content=text))
+
+
+def _reply(
+    hf_model: HFModel, messages: Sequence[Message], settings: Settings, *, labels: list[str]
+) -> str:
+    """Stream the answer to stdout, its thought before it to stderr.
+
+    Returns:
+        the message, with its thought: the chat template writes what of it belongs into a history.
+    """
+
+    def write(piece: str) -> None:
+        _write("".join(labels) + piece)
+        labels.clear()
+
+    text = hf_model.stream_reply(
+        messages,
+        max_tokens=settings.max_answer_tokens,
+        log=write,
+        log_thought=lambda thought: _note(f"Thought: {plain(thought)}"),
+    )
+    if is_unfinished(text):
+        _note(
+            f"The thought did not end within {settings.max_answer_tokens} tokens: set "
+            "eval.max_new_tokens higher."
+        )
+    return text
 
 
 def _with_room(hf_model: HFModel, history: list[Message], settings: Settings) -> list[Message]:
@@ -119,6 +149,7 @@ def _load(run: RunDir, config: RunConfig, settings: Settings, *, name: str) -> H
         split_over_gpus=plan.split_over_gpus,
         system_prompt=config.library.system_prompt,
         chat_template=template.read_text(encoding="utf-8") if template.is_file() else None,
+        fixed_opening=has_fixed_opening(run.plan),
         threads=settings.threads,
     )
 

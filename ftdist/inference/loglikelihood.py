@@ -11,7 +11,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.inference.batching import by_length, left_padded, positions
 
 Progress = Callable[[int], None]
@@ -31,33 +30,28 @@ class LoglikelihoodScorer:
     Attributes:
         model: in evaluation mode.
         tokenizer: of the model.
-        prompt_builder: tokenises the answers to score.
         pad_id: padding token.
         device: where the model is.
     """
 
     model: Any
     tokenizer: Any
-    prompt_builder: PromptBuilder
     pad_id: int
     device: torch.device
 
-    def choice_loglikelihoods(
+    def answer_loglikelihoods(
         self,
         prompts: Sequence[list[int]],
-        choices: Sequence[Sequence[str]],
+        answers: Sequence[Sequence[list[int]]],
         *,
         batch: int,
         progress: Progress | None = None,
     ) -> list[list[float]]:
-        """Log-likelihood of each choice as the answer to its prompt, in nats per UTF-8 byte.
-
-        The sum of the log-probabilities of the choice's tokens, divided by the choice's length,
-        so that a short choice has no advantage; bytes, since they do not depend on the tokenizer.
+        """Summed log-likelihood of each answer after its prompt, in nats.
 
         Args:
             prompts: token ids of each question, up to where the answer begins.
-            choices: per prompt the answers to score.
+            answers: per prompt the token ids of the answers to score.
             batch: prompts per batch.
             progress: called after each batch with its number of prompts.
         """
@@ -66,10 +60,9 @@ class LoglikelihoodScorer:
         results: list[list[float]] = [[] for _ in prompts]
         for indices in by_length(prompts, batch=batch):
             rests = [prompts[index][len(prefix) :] for index in indices]
-            rows = [choices[index] for index in indices]
+            rows = [answers[index] for index in indices]
             for index, sums in zip(indices, self._sums(rests, rows, prefix=cache), strict=True):
-                lengths = [len(choice.encode()) for choice in choices[index]]
-                results[index] = [s / n for s, n in zip(sums, lengths, strict=True)]
+                results[index] = sums
             if progress is not None:
                 progress(len(indices))
         return results
@@ -161,11 +154,11 @@ class LoglikelihoodScorer:
             return self.model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
 
     def _sums(
-        self, rests: Sequence[list[int]], choices: Sequence[Sequence[str]], *, prefix: Any
+        self, rests: Sequence[list[int]], answers: Sequence[Sequence[list[int]]], *, prefix: Any
     ) -> list[list[float]]:
-        """Per prompt, the summed log-probability of each of its choices, in nats.
+        """Per prompt, the summed log-probability of each of its answers, in nats.
 
-        Each prompt is computed once, and its cache copied for every choice. The same holds for the
+        Each prompt is computed once, and its cache copied for every answer. The same holds for the
         common prefix, which is most of a short question after a system prompt.
         """
         ids, mask = left_padded(rests, pad_id=self.pad_id, device=self.device)
@@ -174,7 +167,6 @@ class LoglikelihoodScorer:
             known = cache.get_seq_length()
             cache.batch_repeat_interleave(len(rests))
             mask = torch.cat([mask.new_ones(len(rests), known), mask], dim=1)
-        encoded = [[self.prompt_builder.answer(choice) for choice in row] for row in choices]
         with torch.inference_mode():
             prompt = self.model(
                 input_ids=ids,
@@ -184,14 +176,14 @@ class LoglikelihoodScorer:
                 use_cache=True,
                 logits_to_keep=1,
             )
-            # One choice of every question at a time: every row keeps its prompt.
+            # One answer of every question at a time: every row keeps its prompt.
             columns = []
-            for turn in range(max(len(row) for row in encoded)):
-                tails = [row[turn] if turn < len(row) else row[0] for row in encoded]
+            for turn in range(max(len(row) for row in answers)):
+                tails = [row[turn] if turn < len(row) else row[0] for row in answers]
                 columns.append(
                     self._tail_sums(prompt.logits[:, -1], prompt.past_key_values, mask, tails)
                 )
-        return [[columns[turn][n] for turn in range(len(row))] for n, row in enumerate(encoded)]
+        return [[columns[turn][n] for turn in range(len(row))] for n, row in enumerate(answers)]
 
     def _tail_sums(
         self,

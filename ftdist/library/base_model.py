@@ -102,5 +102,9 @@ def _load(path: str) -> "HFModel":
     device = choose_device("auto")
     replicas = plan_replicas(Path(path), device=device, num_replicas=1)
     return HFModel(
-        path, device=device, gpu=replicas.gpus[0], split_over_gpus=replicas.split_over_gpus
+        path,
+        device=device,
+        gpu=replicas.gpus[0],
+        split_over_gpus=replicas.split_over_gpus,
+        fixed_opening=True,  # replay without thoughts
     )

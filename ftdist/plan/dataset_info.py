@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from ftdist.errors import DataError
@@ -51,6 +52,10 @@ class PackedDatasetInfo:
 
     sources: tuple[PackedSourceInfo, ...]
 
+    fixed_opening: bool = False
+    """Whether the last answer of each conversation begins with what the chat template writes before
+    an answer without a thought: prompts in evaluations then include it."""
+
     @property
     def answers(self) -> int:
         """Answers in the library's own sources, distinct within each source."""
@@ -91,7 +96,7 @@ class PackedDatasetInfo:
     def from_values(cls, values: Mapping[str, Any]) -> Self:
         """From what `dataclasses.asdict` makes of one."""
         sources = tuple(PackedSourceInfo(**source) for source in values["sources"])
-        return cls(path=values["path"], key=values["key"], sources=sources)
+        return cls(**{**values, "sources": sources})
 
 
 def row_shares(sources: tuple[PackedSourceInfo, ...]) -> tuple[float, ...]:
@@ -111,3 +116,12 @@ def row_shares(sources: tuple[PackedSourceInfo, ...]) -> tuple[float, ...]:
             )
     rows = [source.weight * source.sequences / source.tokens for source in sources]
     return tuple(row / math.fsum(rows) for row in rows)
+
+
+
+def has_fixed_opening(plan: Path) -> bool:
+    """`PackedDatasetInfo.fixed_opening` of the library in a run's plan; False without a plan."""
+    try:
+        return bool(json.loads(plan.read_text(encoding="utf-8"))["library"]["fixed_opening"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return False

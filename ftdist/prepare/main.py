@@ -177,7 +177,12 @@ def _build(
                 source_facts, card = builder.build(files, weight=1.0)
                 facts.append(source_facts)
                 cards.append(card)
-            info = PackedDatasetInfo(path=str(folder), key=folder.name, sources=tuple(facts))
+            info = PackedDatasetInfo(
+                path=str(folder),
+                key=folder.name,
+                sources=tuple(facts),
+                fixed_opening=not any(card["other_openings"] for card in cards),
+            )
             card = {
                 "format": FORMAT,
                 "settings": asdict(settings),

@@ -49,6 +49,9 @@ class Counts:
     dropped: int = 0
     """Conversations too long for a sequence."""
     truncated: int = 0
+    other_openings: int = 0
+    """Conversations whose last answer does not begin as one without a thought."""
+
     first_skipped: list[str] = field(default_factory=list)
     notes: dict[str, tuple[int, str]] = field(default_factory=dict)
     """What readers left out or guessed: how often, and the first example."""
@@ -65,6 +68,7 @@ class Counts:
         self.skipped += other.skipped
         self.dropped += other.dropped
         self.truncated += other.truncated
+        self.other_openings += other.other_openings
         self.first_skipped = [*self.first_skipped, *other.first_skipped][:NAMED_ROWS]
         for rule, (count, example) in other.notes.items():
             self.record(rule, count=count, example=example)
@@ -236,6 +240,7 @@ class _Encoding:
                         tokens = self._usable(next(encoded), row.location)
                         if tokens is not None:
                             self._counts.conversations += 1
+                            self._counts.other_openings += not tokens.has_opening
                             yield False, [tokens]
 
     def _usable(self, tokens: Tokens | DataError, location: Location) -> Tokens | None:
@@ -251,7 +256,7 @@ class _Encoding:
         match self._settings.overlong:
             case "truncate" if any(tokens.loss[:room]):
                 self._counts.truncated += 1
-                return Tokens(tokens.input_ids[:room], tokens.loss[:room])
+                return replace(tokens, input_ids=tokens.input_ids[:room], loss=tokens.loss[:room])
             case "drop" | "truncate":
                 self._counts.dropped += 1
                 return None

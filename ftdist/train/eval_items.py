@@ -13,7 +13,6 @@ from typing import Any, Self
 import numpy as np
 
 from ftdist.data.collate import Batch, build_batch
-from ftdist.data.messages import Message
 from ftdist.data.packing import PackedSequence
 from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.dist.world import World
@@ -147,8 +146,7 @@ class EvalItems:
     def _questions(self, rows: Sequence[tuple[str, Sequence[str], int]]) -> list[_Choice]:
         choices = []
         for question, answers, right in rows:
-            prompt = self._prompt_builder.prompt([Message(role="user", content=question)])
-            ends = [self._prompt_builder.answer(answer) for answer in answers]
+            prompt, ends = self._prompt_builder.scored(question, answers)
             if max(len(prompt) + len(end) for end in ends) > self._max_tokens:
                 continue
             sizes = tuple(len(answer.encode()) for answer in answers)

@@ -21,6 +21,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.data.default_template import ensure_chat_template
 from ftdist.data.messages import Message
 from ftdist.data.prompt_builder import PromptBuilder
+from ftdist.data.thoughts import split_thought
 from ftdist.dist.collectives import all_gather_json, broadcast_json, sum_over_ranks
 from ftdist.errors import DataError, FtdistError
 from ftdist.evaluation.best_checkpoint import STEP, BestCheckpointTracker, Verdict
@@ -29,6 +30,7 @@ from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.selection import Scores
 from ftdist.io.jsonl import append_json_line, read_json_lines
 from ftdist.observe import metrics
+from ftdist.plan.dataset_info import has_fixed_opening
 from ftdist.rundir import RunDir
 from ftdist.train.eval_items import EvalItems, ItemScores, compare_to_base, mix_kinds
 from ftdist.train.sharded_generate import generate, stop_tokens
@@ -78,7 +80,9 @@ class ProbeEval:
         self._tokenizer: Any = AutoTokenizer.from_pretrained(config.model.path)
         ensure_chat_template(self._tokenizer)
         self._prompt_builder = PromptBuilder(
-            self._tokenizer, system_prompt=config.library.system_prompt
+            self._tokenizer,
+            system_prompt=config.library.system_prompt,
+            fixed_opening=has_fixed_opening(run.plan),
         )
         inputs = _read_eval_set(config)
         max_tokens = config.batch.sequence_length
@@ -200,9 +204,10 @@ class ProbeEval:
         return self._prompt_builder.prompt([Message(role="user", content=probe.question)])
 
     def _generate(self, should_stop: ShouldStop) -> list[dict[str, str]]:
+        prompts = [self._prompt(probe) for probe in self._generation_probes]
         answers = generate(
             self._engine,
-            [self._prompt(probe) for probe in self._generation_probes],
+            prompts,
             stops=self._prompt_builder.ends(stop_tokens(Path(self._config.model.path))),
             max_tokens=self._config.eval.max_new_tokens_in_training,
             should_stop=should_stop,
@@ -213,9 +218,9 @@ class ProbeEval:
                 "kind": probe.kind,
                 "question": probe.question,
                 "expected": probe.answer,
-                "answer": self._tokenizer.decode(ids, skip_special_tokens=True).strip(),
+                "answer": split_thought(self._prompt_builder.text(prompt, ids)).answer,
             }
-            for probe, ids in zip(self._generation_probes, answers, strict=True)
+            for probe, prompt, ids in zip(self._generation_probes, prompts, answers, strict=True)
         ]
 
     def _recorded(self, *, last_step: int) -> list[dict[str, Any]]:

@@ -106,8 +106,8 @@ CONDITIONAL = {
 @pytest.mark.parametrize("content", CONDITIONAL.values(), ids=CONDITIONAL)
 def test_ids_are_correct_for_content_dependent_templates(content: str) -> None:
     tokenizer = _with_template(
-        "{% for m in messages %}{{ m.role + ': ' }}" + content + "{{ eos_token }}{% endfor %}"
-        "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
+        "{% for m in messages %}{{ m.role + ':\n' }}" + content + "{{ eos_token }}{% endfor %}"
+        "{% if add_generation_prompt %}{{ 'assistant:\n' }}{% endif %}"
     )
     encoder = ChatEncoder(tokenizer, system_prompt=None)
     for question in ("Reset?", "Stop", "x" * 99, "A </think> b", " 8 ", ""):
@@ -237,7 +237,7 @@ def test_a_template_that_strips_earlier_reasoning_is_refused() -> None:
 def test_a_template_that_moves_messages_is_refused() -> None:
     encoder = ChatEncoder(tokenizer_of("mistral-moves-system"), system_prompt=None)
     assert encoder.encode(talk("Reset?", "Hold it.", system="Be brief")).loss_tokens > 0
-    with pytest.raises(DataError, match="prompts for message 3 with other text"):
+    with pytest.raises(DataError, match=r"prompt for message 3 .* ends '\[INST\] Be brief"):
         encoder.encode(talk("Reset?", "Hold it.", "And?", "Wait.", system="Be brief"))
 
 
@@ -272,12 +272,6 @@ def test_a_template_whose_generation_marks_omit_answers_is_refused() -> None:
     )
     with pytest.raises(DataError, match="marks 1 of 2 answers"):
         ChatEncoder(tokenizer, system_prompt=None).encode(TWO)
-
-
-def test_a_conversation_that_begins_with_the_assistant_is_refused() -> None:
-    messages = [Message(role="assistant", content="Hello"), *talk("Reset?", "Hold it.")]
-    with pytest.raises(DataError, match="begins with the assistant"):
-        ChatEncoder(tokenizer_of("smollm2"), system_prompt=None).encode(messages)
 
 
 def test_the_system_prompt_is_added_only_where_missing() -> None:

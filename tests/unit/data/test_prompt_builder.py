@@ -36,17 +36,6 @@ def test_prompt_plus_answer_equals_the_training_rendering(family: str, words: st
     assert rest == {"alpaca": "###End"}.get(family, "".join(END[family]))
 
 
-def test_an_empty_reasoning_block_of_the_template_is_in_the_prompt() -> None:
-    prompt_builder = PromptBuilder(tokenizer_of("qwen3"), system_prompt=None)
-    asked = tokenizer_of("qwen3").decode(prompt_builder.prompt([QUESTION]))
-    assert asked.endswith("assistant\n<think>\n\n</think>\n\n")
-
-
-def test_a_prompt_that_opens_reasoning_is_unchanged() -> None:
-    prompt_builder = PromptBuilder(tokenizer_of("marked"), system_prompt=None)
-    assert tokenizer_of("marked").decode(prompt_builder.prompt([QUESTION])).endswith("<think>\n")
-
-
 @pytest.mark.parametrize("family", END)
 def test_an_answer_ends_with_what_the_template_writes_after_it(family: str) -> None:
     tokenizer = tokenizer_of(family)
@@ -65,6 +54,9 @@ def test_the_system_prompt_precedes_the_question() -> None:
     tokenizer = tokenizer_of("smollm2")
     asked = tokenizer.decode(PromptBuilder(tokenizer, system_prompt="Be brief.").prompt([QUESTION]))
     assert asked.startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n")
+    own = [Message(role="system", content="Be kind."), QUESTION]
+    asked = tokenizer.decode(PromptBuilder(tokenizer, system_prompt="Be brief.").prompt(own))
+    assert asked.startswith("<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\n")
 
 
 def test_answers_are_scored_even_if_the_template_refuses_the_probe() -> None:
