@@ -10,6 +10,7 @@ from zlib import crc32
 from ftdist.errors import ConfigError, ModelError
 from ftdist.inference.model_fingerprint import model_fingerprint
 from ftdist.library.retention.response_cache import PROMPTS_PER_BATCH, AnswerFn
+from ftdist.plan.model_info import embedding_rows
 
 if TYPE_CHECKING:
     from ftdist.data.chat_encoder import ChatEncoder
@@ -91,7 +92,7 @@ def _load_encoder(path: str) -> "ChatEncoder":
             f"The tokenizer of model.path={path} cannot be loaded.",
             remedy="set model.path to a Hugging Face model folder, or to null.",
         ) from error
-    return ChatEncoder(tokenizer, system_prompt=None)
+    return ChatEncoder(tokenizer, system_prompt=None, embedding_rows=embedding_rows(Path(path)))
 
 
 def _load(path: str) -> "HFModel":

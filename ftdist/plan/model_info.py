@@ -2,16 +2,13 @@
 
 import json
 import math
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ftdist.errors import ModelError
-
-_MAX_HEADER = 100 * 2**20
-_HEADER_LENGTH = struct.Struct("<Q")
+from ftdist.plan.stored_tensors import locate_tensors
 
 _HIDDEN = ("hidden_size", "n_embd", "d_model")
 _LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
@@ -25,8 +22,14 @@ _EXPERTS = (
     "n_experts",
     "num_routed_experts",
 )
-_FLOATS = ("F32", "F16", "BF16", "F64")
-_INTEGERS = frozenset({"BOOL", "I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64"})
+_EMBEDDINGS = (
+    "embed_tokens.weight",
+    "wte.weight",
+    "word_embeddings.weight",
+    "embed_in.weight",
+    "tok_embeddings.weight",
+)
+"""Name endings of the input embedding in the usual families."""
 
 
 def model_name(folder: str) -> str:
@@ -61,6 +64,18 @@ class ModelInfo:
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Shapes of the tensors in its files, by name."""
 
+    @property
+    def embedding(self) -> str | None:
+        """Name of the input embedding in its files; None: it has no usual name."""
+        names = (name for name in self.shapes if name.endswith(_EMBEDDINGS))
+        return next((name for name in names if len(self.shapes[name]) == 2), None)
+
+    @property
+    def embedding_rows(self) -> int:
+        """How many token ids it knows."""
+        name = self.embedding
+        return self.vocab_size if name is None else self.shapes[name][0]
+
 
 def read_model_info(path: Path) -> ModelInfo:
     """Sizes of the model in the folder `path`.
@@ -74,7 +89,7 @@ def read_model_info(path: Path) -> ModelInfo:
             remedy="set model.path to a folder with config.json and *.safetensors.",
         )
     config = _read_config(path)
-    shapes = dict(shape for file in _weight_files(path) for shape in _tensor_shapes(file))
+    shapes = {name: tensor.shape for name, tensor in locate_tensors(path).items()}
     if not shapes:
         raise ModelError(
             f"The safetensors files in {path} hold no tensors.",
@@ -93,6 +108,14 @@ def read_model_info(path: Path) -> ModelInfo:
         tied=bool(config.get("tie_word_embeddings", not has_head)),
         shapes=shapes,
     )
+
+
+def embedding_rows(path: Path) -> int | None:
+    """How many token ids the model in a folder knows; None for a folder without a model."""
+    try:
+        return read_model_info(path).embedding_rows
+    except ModelError:
+        return None
 
 
 def untrainable(path: Path) -> Iterator[ModelError]:
@@ -135,79 +158,6 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise ModelError(f"{file} is not a JSON object.", remedy="download it again.")
     inner = config.get("text_config")  # the language model of a multimodal model
     return {**config, **inner} if isinstance(inner, dict) else config
-
-
-def _weight_files(path: Path) -> list[Path]:
-    index = path / "model.safetensors.index.json"
-    if index.is_file():
-        try:
-            placed = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-            names = sorted({_file_name(name) for name in placed.values()})
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            raise ModelError(
-                f"{index} is not a table of tensors and the files that hold them.",
-                remedy="download it again.",
-            ) from None
-        files = [path / name for name in names]
-        absent = [file.name for file in files if not file.is_file()]
-        if absent:
-            raise ModelError(
-                f"{path} lacks {len(absent)} of {len(files)} weight files: {', '.join(absent)}.",
-                remedy="download the model again.",
-            )
-        return files
-    files = sorted(path.glob("*.safetensors"))
-    if not files:
-        others = sorted(file.name for file in (*path.glob("*.bin"), *path.glob("*.pt*")))
-        contents = f"only {', '.join(others)}, which hold pickled code" if others else "no weights"
-        raise ModelError(
-            f"{path} has {contents}; ftdist reads *.safetensors.",
-            remedy="take the model's safetensors files, or save it again with transformers.",
-        )
-    return files
-
-
-def _tensor_shapes(file: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Names and shapes in a safetensors header: 8 bytes of length, little-endian, then JSON."""
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        start = stream.read(_HEADER_LENGTH.size)
-        length = _HEADER_LENGTH.unpack(start)[0] if len(start) == _HEADER_LENGTH.size else -1
-        whole = 0 <= length <= min(_MAX_HEADER, size - _HEADER_LENGTH.size)
-        try:
-            header: Any = json.loads(stream.read(length)) if whole else None
-            header.pop("__metadata__", None)
-            shapes = {name: tuple(map(int, tensor["shape"])) for name, tensor in header.items()}
-            dtypes = {name: str(tensor["dtype"]) for name, tensor in header.items()}
-            end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
-        except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
-            raise ModelError(
-                f"{file} is not a whole safetensors file.", remedy="download it again."
-            ) from None
-    expected = _HEADER_LENGTH.size + length + end
-    if size < expected:
-        raise ModelError(
-            f"{file} is {size} bytes long and should be {expected}.", remedy="download it again."
-        )
-    _refuse_quantised(dtypes, file=file)
-    yield from shapes.items()
-
-
-def _refuse_quantised(dtypes: Mapping[str, str], *, file: Path) -> None:
-    """Weights must be plain floats; buffers such as counters and masks may be integers."""
-    for name, dtype in dtypes.items():
-        is_integer = dtype in _INTEGERS and not name.endswith("weight")
-        if dtype not in _FLOATS and not is_integer:
-            raise ModelError(
-                f"{file} holds {name} as {dtype}; ftdist trains weights of {', '.join(_FLOATS)}.",
-                remedy="take the model's unquantised weights.",
-            )
-
-
-def _file_name(name: Any) -> str:
-    if not isinstance(name, str) or not name or "/" in name:
-        raise TypeError(name)
-    return name
 
 
 def _size(config: dict[str, Any], names: tuple[str, ...], *, path: Path) -> int:

@@ -25,6 +25,8 @@ from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
 from ftdist.io.hashing import fingerprint
 from ftdist.io.jsonl import write_whole
 from ftdist.plan.dataset_info import PackedDatasetInfo
+from ftdist.plan.model_info import embedding_rows, read_model_info
+from ftdist.plan.output_head import lacks_head, missing_head
 from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.mixture import LIBRARY, find_source_files, kl_source_names, weighed
 from ftdist.prepare.source import SourceBuilder
@@ -51,7 +53,11 @@ def prepare(config: RunConfig) -> PackedDatasetInfo:
     sources = find_source_files(config)
     kl_sources = kl_source_names(config, sources)
     check_model(config.model)
-    encoder = ChatEncoder(load_tokenizer(config.model), system_prompt=config.library.system_prompt)
+    encoder = ChatEncoder(
+        load_tokenizer(config.model),
+        system_prompt=config.library.system_prompt,
+        embedding_rows=embedding_rows(Path(config.model.path).expanduser()),
+    )
     settings = BuildSettings(
         sequence_length=config.batch.sequence_length,
         overlong=config.library.overlong,
@@ -80,7 +86,8 @@ def check_model(model: ModelConfig) -> None:
     (a tokenizer alone) has nothing to be looked at.
 
     Raises:
-        ModelError: transformers does not know the model, or cannot generate text with it.
+        ModelError: transformers does not know the model, or cannot generate text with it, or its
+            files hold no output head.
     """
     from huggingface_hub.errors import StrictDataclassError
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig
@@ -102,6 +109,11 @@ def check_model(model: ModelConfig) -> None:
             "transformers.",
             remedy="choose a model that transformers' AutoModelForCausalLM loads.",
         )
+    # A config.json that says nothing of it leaves it to the model's family.
+    is_tied = config.get_text_config().tie_word_embeddings
+    has_weights = any(folder.glob("*.safetensors"))
+    if has_weights and not is_tied and lacks_head(read_model_info(folder)):
+        raise missing_head(folder)
 
 
 def load_tokenizer(model: ModelConfig) -> Any:

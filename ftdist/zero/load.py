@@ -14,6 +14,7 @@ from ftdist.dist.device import TORCH_DTYPE, Device, Dtype
 from ftdist.dist.world import World
 from ftdist.errors import ModelError
 from ftdist.nn.model import build_model
+from ftdist.plan.output_head import differing_alias
 from ftdist.zero.resharding import shard_range
 
 PLAIN_DTYPES = ("F64", "F32", "F16", "BF16")
@@ -85,6 +86,7 @@ def read_weights(model: nn.Module, folder: Path, *, world: World) -> None:
             f"{folder} lacks {len(missing)} of {len(names)} parameters (first: {missing[0]}).",
             remedy="use a folder written by `save_pretrained` of this version of transformers.",
         )
+    _refuse_differing_aliases(model, files, prefix=prefix, folder=folder, world=world)
     by_file: dict[Path, list[str]] = {}
     for name in names:
         by_file.setdefault(files[name.removeprefix(prefix)], []).append(name)
@@ -115,6 +117,31 @@ def _refuse_leftovers(
             f"config.json (first: {extra[0]}).",
             remedy="use the config.json that belongs to these weights.",
         )
+
+
+def _refuse_differing_aliases(
+    model: nn.Module, files: Mapping[str, Path], *, prefix: str, folder: Path, world: World
+) -> None:
+    """Refuse a stored tensor that differs from the parameter whose other name it has."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    parameter: Any
+    for alias, parameter in model.named_parameters(remove_duplicate=False):
+        name = names[id(parameter)]
+        pair = [each.removeprefix(prefix) for each in (alias, name)]
+        if alias == name or pair[0] not in files:
+            continue
+        sizes = shard_range(parameter.ds_numel, rank=world.rank, world_size=world.size)
+        shards = [_read_range(files[each], each, *sizes) for each in pair]
+        if not torch.equal(*shards):
+            raise differing_alias(folder, pair[0], of=pair[1])
+
+
+def _read_range(file: Path, name: str, start: int, stop: int) -> Tensor:
+    with _open(file) as tensors:
+        source = tensors.get_slice(name)
+        if stop <= start:
+            return torch.empty(0)
+        return read_flat(source, start=start, stop=stop).float()
 
 
 def locate_tensors(folder: Path) -> dict[str, Path]:

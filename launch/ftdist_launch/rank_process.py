@@ -21,7 +21,7 @@ import psutil
 from ftdist.errors import ConfigError, FtdistError, HangError, RequeueError
 from ftdist.io.jsonl import write_whole
 from ftdist_launch.local.processes import exit_with, started_s
-from ftdist_launch.local.submit import EXIT_WITH, visible_gpus
+from ftdist_launch.local.submit import EXIT_WITH, is_launcher_variable, visible_gpus
 from ftdist_launch.logs.timestamps import add_timestamps
 from ftdist_launch.rank_failures import (
     ECHO,
@@ -68,6 +68,8 @@ def rank_process(folder: Path) -> Iterator[RankInfo]:
         SystemExit: with the exit code, unless it is 0: then submitit records a success.
     """
     add_timestamps()
+    for name in filter(is_launcher_variable, list(os.environ)):
+        del os.environ[name]
     info = read_rank_info()
     if on_slurm():
         _refuse_other_code()

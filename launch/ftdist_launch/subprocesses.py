@@ -13,7 +13,7 @@ from typing import Any
 from ftdist.errors import ConfigError, FtdistError, StorageError
 from ftdist.observe.wandb.api import WandbError
 from ftdist_launch.local.processes import handled
-from ftdist_launch.local.submit import import_path, visible_gpus
+from ftdist_launch.local.submit import import_path, is_launcher_variable, visible_gpus
 
 TERMINATE_S = 5.0
 """How long a terminated child may take to exit before it is killed."""
@@ -63,7 +63,8 @@ def run_interactive(module: str, arguments: Sequence[str]) -> int:
 
 
 def _environment() -> dict[str, str]:
-    environment = os.environ | import_path() | {"PYTHONSAFEPATH": "1"}
+    inherited = {n: value for n, value in os.environ.items() if not is_launcher_variable(n)}
+    environment = inherited | import_path() | {"PYTHONSAFEPATH": "1"}
     if not visible_gpus():
         # Else DeepSpeed, which transformers imports, warns that it found no GPU.
         environment["DS_ACCELERATOR"] = "cpu"

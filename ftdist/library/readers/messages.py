@@ -115,12 +115,18 @@ def _content(members: Mapping[str, Any], *, number: int) -> tuple[str, Any]:
 
 
 def require_answer(messages: Sequence[Message]) -> None:
-    """Require that the assistant has the last word.
+    """Require that the user has the first word, and the assistant the last one.
 
     Raises:
         BadRowError: it does not.
     """
     if not any(message["role"] == "assistant" for message in messages):
         raise BadRowError("has no answer: no message has the role assistant")
+    first = next(at for at, message in enumerate(messages) if message["role"] == "assistant")
+    if not any(message["role"] == "user" for message in messages[:first]):
+        raise BadRowError(
+            "begins with the assistant, so there is nothing to answer",
+            "Put a user message first, or leave the greeting out.",
+        )
     if messages[-1]["role"] != "assistant":
         raise BadRowError(f"has no answer to its last message (role {messages[-1]['role']})")

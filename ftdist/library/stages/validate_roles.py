@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ftdist.data.messages import Message
+from ftdist.data.thoughts import END
 from ftdist.errors import DataError
 from ftdist.library.schema import Conversation, Row
 from ftdist.library.stages.row_table import ReadSource
@@ -18,22 +19,26 @@ Rows = npt.NDArray[np.bool_]
 def find_refused_rows(sources: Sequence[ReadSource], *, encoder: Any) -> dict[str, list[Rows]]:
     """Per source and shard, which rows the template rejects; they are counted as invalid.
 
-    Each order of roles is rendered once, with a placeholder in each message. What the template
-    rejects for its text is found when the samples are measured.
+    Each order of roles is encoded once, with a placeholder in each message; the rows themselves
+    where that is refused, or where they hold a thought, on which templates depend. What else is
+    rejected for its text is found when the samples are measured.
 
     Args:
         sources: as read.
         encoder: a `ChatEncoder`.
     """
-    known: dict[tuple[str, ...], str] = {}
+    known: dict[tuple[str, ...], DataError | None] = {}
 
-    def reason_for(row: Row) -> str:
+    def refusal_of(row: Row) -> DataError | None:
         if not isinstance(row, Conversation):
-            return ""
+            return None
         roles = tuple(message["role"] for message in row.messages)
         if roles not in known:
-            known[roles] = _refusal(roles, encoder=encoder)
-        return known[roles]
+            known[roles] = _refusal(_placeholders(roles), encoder=encoder)
+        has_thought = any(END in message["content"] for message in row.messages)
+        if known[roles] is None and not has_thought:
+            return None
+        return _refusal(row.messages, encoder=encoder)
 
     refused: dict[str, list[Rows]] = {}
     for source in sources:
@@ -41,23 +46,25 @@ def find_refused_rows(sources: Sequence[ReadSource], *, encoder: Any) -> dict[st
         for shard in source.shards:
             of_shard = []
             for row in read_row_cache(shard.folder / "rows.arrow"):
-                reason = reason_for(row)
-                of_shard.append(bool(reason))
-                if reason:
-                    source.stats.record_invalid_row(str(row.location), reason, _REMEDY)
+                refusal = refusal_of(row)
+                of_shard.append(refusal is not None)
+                if refusal is not None:
+                    reason = f"cannot be shown to the model: {_clause(refusal.problem)}"
+                    remedy = refusal.remedy[0].upper() + refusal.remedy[1:]
+                    source.stats.record_invalid_row(str(row.location), reason, remedy)
             refused[source.name].append(np.array(of_shard, dtype=np.bool_))
     return refused
 
 
-_REMEDY = "Change its roles to what the template takes, or the template."
+def _placeholders(roles: Sequence[str]) -> list[Message]:
+    return [Message(role=role, content=f"word {at}") for at, role in enumerate(roles, start=1)]
 
 
-def _refusal(roles: Sequence[str], *, encoder: Any) -> str:
-    try:
-        encoder.encode(
-            [Message(role=role, content=f"word {at}") for at, role in enumerate(roles, start=1)]
-        )
-    except DataError as error:
-        problem = error.problem.rstrip(".")
-        return f"cannot be shown to the model: {problem[0].lower()}{problem[1:]}"
-    return ""
+def _refusal(messages: Sequence[Message], *, encoder: Any) -> DataError | None:
+    """Why the template rejects a conversation; what is wrong with the model itself is raised."""
+    [tokens] = encoder.encode_many([messages])
+    return tokens if isinstance(tokens, DataError) else None
+
+
+def _clause(problem: str) -> str:
+    return problem[0].lower() + problem[1:].rstrip(".")

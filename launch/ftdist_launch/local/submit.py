@@ -158,6 +158,16 @@ def outside_any_job() -> dict[str, str]:
     }
 
 
+def is_launcher_variable(name: str) -> bool:
+    """Whether another launcher (mpirun, mpiexec, PMIx) gave a process its rank by a variable.
+
+    DeepSpeed and accelerate take the rank from them, which is not the one that ftdist gives.
+    """
+    return name.startswith(
+        ("OMPI_", "PMI_", "PMI2_", "PMIX_", "PRTE_", "MV2_COMM_WORLD_", "MPI_LOCAL", "I_MPI_HYDRA_")
+    )
+
+
 @contextmanager
 def private_umask(*, private: bool) -> Iterator[None]:
     """Make files created meanwhile, also by child processes, readable by the user only."""

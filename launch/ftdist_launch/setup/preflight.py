@@ -12,7 +12,8 @@ from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, Stora
 from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.evaluation.scoring.distractors import can_rank
 from ftdist.io.filesystem import free_gib
-from ftdist.plan.model_info import read_model_info, untrainable
+from ftdist.plan.model_info import untrainable
+from ftdist.plan.output_head import check_head
 from ftdist.plan.param_names import check_parameters
 from ftdist.plan.planner import check_context
 from ftdist.rundir import RunDir
@@ -117,7 +118,7 @@ def model_problems(folder: Path) -> Iterator[FtdistError]:
             "or to a hub name such as owner/name.",
         )
         return
-    yield from errors_of(lambda: read_model_info(folder))
+    yield from errors_of(lambda: check_head(folder))
     yield from untrainable(folder)
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         yield ModelError(

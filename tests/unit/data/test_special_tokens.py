@@ -23,7 +23,7 @@ def within(tokenizer: PreTrainedTokenizerFast, text: str, *spans: tuple[int, int
     cuts = sorted(border for span in spans for border in span)
     [(encoded, moved)] = SpecialTokens(tokenizer).encode([text], cuts=[cuts])
     assert moved == cuts
-    return encoded.within(list(spans)).tolist()
+    return [bool(inside) for inside in encoded.within(list(spans))]
 
 
 def test_every_byte_of_a_character_belongs_to_its_span() -> None:
