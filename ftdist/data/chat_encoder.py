@@ -16,6 +16,7 @@ from ftdist.data.special_tokens import Encoded, SpecialTokens
 from ftdist.data.template_errors import merged_border
 from ftdist.errors import DataError
 from ftdist.io.hashing import fingerprint
+from ftdist.plan.surplus_tokens import beyond_embedding
 
 _COMPARED = 8
 """Conversations whose ids are compared with the tokenizer's own before it is trusted."""
@@ -256,12 +257,7 @@ class ChatEncoder:
             return ids
         token = self._tokenizer.convert_ids_to_tokens(largest)
         needed = max(self._tokenizer.get_vocab().values()) + 1
-        raise DataError(
-            f"The token {token!r} has id {largest}, but the model's embedding has {rows} rows, "
-            f"for ids from 0 to {rows - 1}.",
-            remedy="take the tokenizer that belongs to the model; or enlarge the model with "
-            f"transformers, `model.resize_token_embeddings({needed})`, and save both together.",
-        )
+        raise beyond_embedding(token, largest, rows=rows, needed=needed)
 
     def _compare(self, text: str, ids: list[int]) -> None:
         """Make sure of the first conversations that the tokenizer itself gives the same ids."""

@@ -31,6 +31,7 @@ from ftdist.evaluation.selection import Scores
 from ftdist.io.jsonl import append_json_line, read_json_lines
 from ftdist.observe import metrics
 from ftdist.plan.dataset_info import has_fixed_opening
+from ftdist.plan.model_info import embedding_rows
 from ftdist.rundir import RunDir
 from ftdist.train.eval_items import EvalItems, ItemScores, compare_to_base, mix_kinds
 from ftdist.train.sharded_generate import generate, stop_tokens
@@ -83,6 +84,7 @@ class ProbeEval:
             self._tokenizer,
             system_prompt=config.library.system_prompt,
             fixed_opening=has_fixed_opening(run.plan),
+            embedding_rows=embedding_rows(Path(config.model.path)),
         )
         inputs = _read_eval_set(config)
         max_tokens = config.batch.sequence_length

@@ -12,10 +12,11 @@ from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, Stora
 from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.evaluation.scoring.distractors import can_rank
 from ftdist.io.filesystem import free_gib
-from ftdist.plan.model_info import untrainable
+from ftdist.plan.model_info import read_model_info, untrainable
 from ftdist.plan.output_head import check_head
 from ftdist.plan.param_names import check_parameters
 from ftdist.plan.planner import check_context
+from ftdist.plan.surplus_tokens import check_texts
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import visible_gpus
 
@@ -177,7 +178,7 @@ def library_problems(config: RunConfig) -> Iterator[FtdistError]:
 
 
 def measure_problems(config: RunConfig) -> Iterator[FtdistError]:
-    """Evaluation with probes during training that has no probes."""
+    """Evaluation with probes during training that has no probes, or that the model cannot read."""
     if not config.eval.probes_every_steps:
         return
     try:
@@ -191,6 +192,8 @@ def measure_problems(config: RunConfig) -> Iterator[FtdistError]:
             f"{inputs.source} has no question about the library with answers to rank.",
             remedy="add fact probes with different answers, or set eval.probes_every_steps=0.",
         )
+    texts = [text for probe in inputs.probes for text in (probe.question, probe.answer)]
+    yield from errors_of(lambda: check_texts(texts, model=Path(config.model.path)))
 
 
 def context_problems(config: RunConfig) -> Iterator[FtdistError]:

@@ -127,6 +127,20 @@ def test_probe_evals_without_questions_are_refused_before_start(tmp_path: Path) 
     assert output(*keys) == []
 
 
+def test_probes_with_a_token_that_the_model_lacks_are_refused_before_start(tmp_path: Path) -> None:
+    rows = [{"question": f"Fern{n}?", "answer": f"{n}.", "kind": "fact"} for n in range(2)]
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    keys = ("eval.probes_every_steps=5", f"eval.probes={tmp_path / 'p.jsonl'}")
+    folder = model_folder(tmp_path / "m")
+    added = [{"id": 16, "content": "<pad>"}, {"id": 17, "content": "Fern1"}]
+    (folder / "tokenizer.json").write_text(json.dumps({"added_tokens": added}))
+    (problem,) = measure_problems(some_config(tmp_path, *keys))
+    assert "'Fern1' has id 17, but the model's embedding has 16 rows" in problem.problem
+    assert "resize_token_embeddings(18)" in problem.remedy
+    (folder / "tokenizer.json").write_text(json.dumps({"added_tokens": added[:1]}))
+    assert list(measure_problems(some_config(tmp_path, *keys))) == []
+
+
 def test_a_run_keeps_the_dtype_that_its_plan_resolved(tmp_path: Path) -> None:
     config = some_config(tmp_path, "cluster.device=auto")
     source = PackedSourceInfo(
