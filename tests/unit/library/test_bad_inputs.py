@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from ftdist.library.schema import BadRow, Document, Note
 from ftdist.library.stages.read_shard import ReadSettings, SourceShard, read_shard
 from ftdist.library.stats import CurationStats
 from tests.support.documents.small_pdfs import pdf_of_pages
+from tests.support.models.thinking_templates import thinking_tokenizer
 from tests.support.superuser import without_superuser
 
 pytestmark = pytest.mark.timeout(280)
@@ -377,13 +379,42 @@ def test_a_role_refused_by_the_template_is_reported_by_row_or_skipped(
     with pytest.raises(DataError) as caught:
         _curate(tmp_path, path, "model.path=base", model=model)
     assert caught.value.problem == messages
-    assert caught.value.remedy.startswith("change its roles to what the template takes")
+    assert caught.value.remedy.startswith("change the conversation to what the template takes")
     assert not (tmp_path / "libraries").exists()
     skip = ("library.on_invalid_row=skip", "library.max_invalid_fraction=0.5")
     folder = _curate(tmp_path, path, "model.path=base", *skip, model=model)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["sizes"]["a"]["samples"] == 1
     assert [f"{row['location']} {row['reason']}." for row in manifest["bad_rows"]] == [messages]
+
+
+def test_rows_that_only_a_thought_fits_to_the_prompt_are_told_apart(
+    tmp_path: Path, model: Any
+) -> None:
+    from ftdist.data.chat_encoder import ChatEncoder
+
+    encoder = ChatEncoder(thinking_tokenizer("begun-marked"), system_prompt=None)
+    thought = "<think>\nIt is high.\n</think>\n\nThe crane lifts."
+    rows = [{"question": f"What lifts {n}?", "answer": thought} for n in range(3)]
+    path = _write(tmp_path / "a.jsonl", *rows, {"question": "And now?", "answer": "The crane."})
+    skip = ("library.on_invalid_row=skip", "library.max_invalid_fraction=0.5")
+    thinking = replace(model, encoder=encoder)
+    folder = _curate(tmp_path, path, "model.path=base", *skip, model=thinking)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    [bad] = manifest["bad_rows"]
+    assert bad["location"] == "a: a.jsonl, row 4"
+    assert "ends '<think>\\n', the conversation continues 'The crane.<|im_end|>" in bad["reason"]
+    assert bad["remedy"].startswith("In the model folder's chat_template.jinja, end the generation")
+
+
+def test_a_token_beyond_the_embedding_is_the_models_fault(tmp_path: Path, model: Any) -> None:
+    from ftdist.data.chat_encoder import ChatEncoder
+
+    tokenizer = thinking_tokenizer("kept")
+    encoder = ChatEncoder(tokenizer, system_prompt=None, embedding_rows=len(tokenizer) - 4)
+    path = _write(tmp_path / "a.jsonl", {"question": "What lifts?", "answer": "The crane."})
+    with pytest.raises(DataError, match=r"'<think>' has id 260|'<\|im_end\|>' has id 259"):
+        _curate(tmp_path, path, "model.path=base", model=replace(model, encoder=encoder))
 
 
 def test_a_refused_row_does_not_remove_its_duplicates(tmp_path: Path, model: Any) -> None:
