@@ -118,7 +118,6 @@ def row_shares(sources: tuple[PackedSourceInfo, ...]) -> tuple[float, ...]:
     return tuple(row / math.fsum(rows) for row in rows)
 
 
-
 def has_fixed_opening(plan: Path) -> bool:
     """`PackedDatasetInfo.fixed_opening` of the library in a run's plan; False without a plan."""
     try:

@@ -8,8 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from ftdist.errors import ModelError
 from ftdist.plan.model_info import embedding_rows
-from ftdist.plan.output_head import head_problems
+from ftdist.plan.output_head import check_head
 
 EMBEDDING = "model.embed_tokens.weight"
 HEAD = "lm_head.weight"
@@ -25,7 +26,11 @@ def folder(path: Path, tensors: dict[str, torch.Tensor], **config: Any) -> Path:
 
 
 def problems(path: Path) -> list[str]:
-    return [f"{problem.problem} {problem.remedy}" for problem in head_problems(path)]
+    try:
+        check_head(path)
+    except ModelError as error:
+        return [f"{error.problem} {error.remedy}"]
+    return []
 
 
 @pytest.mark.parametrize(
