@@ -9,8 +9,7 @@ import pytest
 from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
 from ftdist.errors import DataError
-from ftdist.plan.dataset_info import has_fixed_opening
-from ftdist.plan.plan import PackedDatasetInfo
+from ftdist.plan.dataset_info import PackedDatasetInfo, has_fixed_opening
 from ftdist.prepare.main import prepare
 from tests.support.models.thinking_templates import thinking_tokenizer
 
