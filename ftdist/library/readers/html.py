@@ -89,7 +89,7 @@ def _only_top_heading(blocks: tuple[Block, ...], *, has_title: bool) -> str:
     headings = [block for block in blocks if block.kind == "heading"]
     top = min((block.level for block in headings), default=0)
     texts = list(dict.fromkeys(block.text for block in headings if block.level == top))
-    is_first = bool(headings) and headings[0].level == top
+    is_first = top == 2 and headings[0].level == top and not headings[0].text.endswith("?")
     is_above = top == 1 or (is_first and not has_title)
     return texts[0] if is_above and len(texts) == 1 else ""
 

@@ -37,7 +37,10 @@ _SEPARATORS = re.compile("[|>/\u00bb\u203a\u2192\u00b7\u2022:\u2013-]+")
 _SKIP = re.compile(
     r"^(skip|jump|zum|aller|saltar|vai) (directly )?(to|au|a|al|inhalt|navigation)\b", re.IGNORECASE
 )
-_SENTENCE = re.compile(r"\w+\W+\w+\W+\w+[.!]$")
+_SENTENCE = re.compile(r"(?:[\w'\u2019-]+,? ){2,}[\w'\u2019-]+[.!](?: |$)")
+_LONG_SENTENCE = re.compile(r"(?:[\w'\u2019-]+,? ){3,}[\w'\u2019-]+[.!](?: |$)")
+"""Longer than a line such as "All rights reserved." at the foot of a page."""
+
 _CONTROLS = ("input", "select", "textarea")
 _UNTYPED = ("hidden", "image", "submit", "button", "reset")
 _OPENS = ("aria-expanded", "aria-controls", "data-toggle", "data-bs-toggle", "data-target")
@@ -92,7 +95,7 @@ def _is_mark(link: Tag) -> bool:
         return False
     text = spaced_text(link).strip("\ufe0e\ufe0f\u200b ")
     if not text:
-        return link.find(["img", "svg"]) is not None
+        return link.find(["img", "svg"]) is not None or "\u200b" in link.get_text()
     is_named = any(map(_PERMALINK.search, classes(link)))
     in_heading = link.find_parent(["dt", "summary", "caption", "figcaption", *HEADINGS]) is not None
     is_symbol = len(text) == 1 and not text.isalnum()
@@ -127,7 +130,7 @@ def _is_navigation(tag: Tag) -> bool:
     if tag.name in HEADINGS or (tag.find(list(HEADINGS)) and others > in_links / 2):
         return False
     if _is_page_edge(tag) and len(texts) >= 2 and others <= 12:
-        return True
+        return _LONG_SENTENCE.search(spaced_text(tag)) is None
     if words <= _PAGER_WORDS and any(map(_PAGER.search, classes(tag))):
         return True
     if any(map(_NAV_CLASS.search, [*classes(tag), attribute(tag, "id")])):
@@ -178,9 +181,8 @@ def _is_filled_in(form: Tag) -> bool:
     labels = form(["label", "button", "legend", "select", "textarea"])
     outer = [tag for tag in labels if not tag.find_parent(["label", "button", "select"])]
     words = len(spaced_text(form).split()) - sum(len(spaced_text(tag).split()) for tag in outer)
-    has_sentence = any(
-        _SENTENCE.search(spaced_text(tag)) for tag in form(["p", "li", "td", "dd", "div"])
-    )
+    blocks = [form, *form(["p", "li", "td", "dd", "div", "fieldset"])]
+    has_sentence = any(_SENTENCE.search(spaced_text(block)) for block in blocks)
     return words <= (6 if inputs and not has_sentence else 0)
 
 

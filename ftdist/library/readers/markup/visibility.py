@@ -25,12 +25,15 @@ _SHOWING = re.compile("(-|:)(block|flex|grid|inline|inline-block|inline-flex|tab
 _CODE = ("script", "style", "template", "head", "link", "meta")
 _FALLBACKS = ("iframe", "canvas", "audio", "video", "noframes", "noembed")
 _REFERENCES = ("aria-controls", "data-target", "data-bs-target", "aria-details", "for")
+_OPENERS = ("aria-expanded", "onclick", "data-toggle", "data-bs-toggle")
+_OPENED = "ftdist-opened"
+_OPENING = re.compile(r"toggle|show|slide|fade|display|classlist", re.IGNORECASE)
 _BROWSER_NOTICE = re.compile(r"javascript|cookies|your browser", re.IGNORECASE)
 
 
 def leave_out_unseen(soup: BeautifulSoup, notes: Notes) -> None:
     """Remove scripts, comments, and text that is hidden or struck out; note the words."""
-    opened = _opened_ids(soup)
+    opened = _opened_names(soup)
     for comment in soup.find_all(string=lambda text: isinstance(text, Comment)):
         words = re.sub(r"<[^<>]*>", " ", comment).split()
         is_text = not comment.startswith(("[", "?"))  # conditions of a browser, instructions
@@ -66,21 +69,39 @@ def _is_hidden(tag: Tag) -> bool:
 
 def _leave_out_hidden(tag: Tag, notes: Notes, *, opened: set[str]) -> None:
     """Remove a hidden element unless the reader can open it, or it is the whole page."""
-    is_panel = attribute(tag, "role") == "tabpanel" or attribute(tag, "id") in opened
+    names = {attribute(tag, "id"), *classes(tag)}
+    is_panel = attribute(tag, "role") == "tabpanel" or not opened.isdisjoint(names)
     holds = ["main", "h1"] if attribute(tag, "aria-hidden") == "true" else ["main"]
     is_page = tag.name in ("html", "body", "main") or tag.find(holds) is not None
     if not (is_panel or is_page):
         notes.remove(tag, "hidden text left out")
 
 
-def _opened_ids(soup: BeautifulSoup) -> set[str]:
-    """Ids of the elements that something on the page opens."""
-    ids: set[str] = set()
+def _opened_names(soup: BeautifulSoup) -> set[str]:
+    """Ids and classes of the elements that something on the page opens."""
+    names: set[str] = set()
     for tag in soup.find_all(True):
         for name in _REFERENCES:
-            ids.update(part.lstrip("#") for part in attribute(tag, name).split())
+            names.update(part.lstrip("#.") for part in attribute(tag, name).split())
         link = attribute(tag, "href")
         if link.startswith("#"):
-            ids.add(link[1:])
-        ids.update(re.findall(r"['\"]#?([\w-]+)['\"]", attribute(tag, "onclick")))
-    return ids - {""}
+            names.add(link[1:])
+        names.update(re.findall(r"['\"]#?([\w-]+)['\"]", attribute(tag, "onclick")))
+        if any(tag.get(name) is not None for name in _OPENERS):
+            _name_what_follows(tag)
+    for script in soup("script"):
+        if _OPENING.search(script.get_text()):
+            names.update(re.findall(r"['\"][.#]?([\w-]+)['\"]", script.get_text().lower()))
+    return {*names, _OPENED} - {""}
+
+
+def _name_what_follows(title: Tag) -> None:
+    """Mark the element after a title that is clicked, and after a heading around it."""
+    text = spaced_text(title)
+    for element in [title, *title.parents][:3]:
+        after = element.find_next_sibling()
+        if spaced_text(element) != text:
+            return
+        if isinstance(after, Tag):
+            after["class"] = [*after.get_attribute_list("class"), _OPENED]
+            return

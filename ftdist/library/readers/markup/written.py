@@ -125,7 +125,7 @@ def write_raised(soup: BeautifulSoup, notes: Notes) -> None:
     for tag in reversed(soup(_is_script)):
         if not is_alive(tag):
             continue
-        before, text = preceding_text(tag), spaced_text(tag)
+        before, text = preceding_text(tag), " ".join(tag.get_text().split())
         if _is_lowered(tag):
             written = lowered(text, before=before)
         else:

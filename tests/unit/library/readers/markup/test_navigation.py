@@ -42,6 +42,7 @@ def test_links_to_elsewhere_are_left_out_and_noted(markup: str) -> None:
         "<form><input>Hold the red key for six seconds.</form>",
         "<form><input type=hidden><p>Hold the red key for six seconds.</p></form>",
         "<form>Hold the red key for six seconds.</form>",
+        "<footer>Hold the <a href=/k>red</a> <a href=/k>key</a> for six seconds.</footer>",
         "<p>Hold the red <button>key</button> for six seconds.</p>",
         "<div><b>Hold</b> the red <button>key</button> for six seconds.</div>",
         "<button>Hold</button> the red key for six seconds.",

@@ -22,6 +22,7 @@ TEX = "<annotation encoding='application/x-tex'>\\sum_i^n</annotation>"
         ("10<span style='vertical-align: super'>6</span>", "10⁶"),
         ("10<span style='font-size: 70%; vertical-align: 0.4em'>6</span>", "10⁶"),
         ("10<span style='position: relative; top: -.5em'>6</span>", "10⁶"),
+        ("10<sup>10<sup>2</sup></sup>", "10^(10²)"),
         ("10<span class=superscript>6</span>", "10⁶"),
         ("H<span style='vertical-align: -2px'>2</span>O", "H₂O"),
         ("10<sup>6</sup><style>.up{vertical-align: super}</style>, 2<b class=up>8</b>", "10⁶, 2⁸"),
