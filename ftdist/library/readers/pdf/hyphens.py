@@ -1,9 +1,10 @@
 """Words that are broken at the end of a line; pure functions.
 
 A hyphen at a line's end belongs to the word (low-pressure, XR-200) or to the line (exam-ple). It
-belongs to the word before or after a digit or capital, in options and addresses, after one letter
-and words such as "low" and "self", and where the document writes the word with a hyphen elsewhere,
-or its second part after another hyphen, or both of its parts as words and never the whole.
+belongs to the word before or after a digit or capital, in options and addresses, after one letter,
+another hyphen, or a word such as "low" or "self", and where the document writes the word with a
+hyphen elsewhere, or its second part after another hyphen, or both parts as words and never the
+whole.
 Otherwise it goes: typeset text breaks many more words at syllables than at hyphens, and parts of
 such words ("exam", "ple") are seldom words. A wrong guess then loses a hyphen of a word that
 occurs once, and invents no other word than that.
@@ -77,7 +78,7 @@ def _join(text: str, line: str, *, words: Vocabulary) -> str:
     is_capital = head[-1:].isupper() or not tail[:1].islower()
     if is_capital and not (head.isupper() and tail.isupper() and whole > hyphenated):
         return f"{text[:-1]}-{line}"
-    is_compound = not whole and not is_soft and words.is_compound(head, tail)
+    is_compound = not whole and not is_soft and ("-" in token or words.is_compound(head, tail))
     if not is_word or hyphenated > whole or is_compound:
         return f"{text[:-1]}-{line}"
     return f"{text[:-1]}{line}"

@@ -82,15 +82,24 @@ class Page:
                     join_words(part),
                     (left, bottom, right, top),
                     size=top - bottom,
+                    is_bold=all(word.is_bold for word in part),
                     distance=abs(neighbour - bottom) / (top - bottom),
                 )
                 edges |= {edge: part} if edge else {}
         for table in self.tables:
-            edge = self._edge_line(_table_text(table), table.box, size=table.size, distance=np.inf)
+            edge = self._edge_line(_table_text(table), table.box, size=table.size)
             edges |= {edge: table} if edge else {}
         return edges
 
-    def _edge_line(self, text: str, box: Box, *, size: float, distance: float) -> EdgeLine | None:
+    def _edge_line(
+        self,
+        text: str,
+        box: Box,
+        *,
+        size: float,
+        distance: float = np.inf,
+        is_bold: bool = False,
+    ) -> EdgeLine | None:
         """What is inside a box, if it is near an edge."""
         left, bottom, right, top = box
         is_top = bottom > (1 - ZONE) * self.height
@@ -106,6 +115,7 @@ class Page:
             baseline=bottom - (self.height if is_top else 0.0),
             size=round(size, 1),
             is_top=is_top,
+            is_bold=is_bold,
             distance=distance,
         )
 

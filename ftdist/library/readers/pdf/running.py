@@ -82,6 +82,7 @@ class EdgeLine:
     baseline: float
     size: float
     is_top: bool
+    is_bold: bool
     distance: float
     """To the next line towards the middle of the page, in font sizes."""
 
@@ -115,11 +116,16 @@ def find_running(
         if "{n}" not in pattern and _is_content(group, body_size=body_size):
             del group[0]
     notes = [
-        Note("header or footer left out", pattern, len(group))
+        Note("header or footer left out", f"{pattern} ({_pages(group)})", len(group))
         for pattern, group in sorted(running.items(), key=lambda item: -len(item[1]))
         if group
     ]
     return {line for group in running.values() for line in group}, notes
+
+
+def _pages(group: Sequence[EdgeLine]) -> str:
+    first, last = (pick(line.page for line in group) for pick in (min, max))
+    return f"page {first}" if first == last else f"pages {first} to {last}"
 
 
 def _running_groups(
@@ -244,7 +250,7 @@ def _split_by(
 
 
 def _is_content(group: Sequence[EdgeLine], *, body_size: float) -> bool:
-    """Whether a repeated line is a warning, or is set like a heading or the text beside it."""
+    """Whether a repeated line is a warning, or is set like a heading or the text."""
     first = group[0]
     if _SIGNAL_WORDS.match(first.text):
         return True
@@ -252,7 +258,8 @@ def _is_content(group: Sequence[EdgeLine], *, body_size: float) -> bool:
     if first.size >= 1.1 * body_size:
         return True
     is_body = first.size >= 0.95 * body_size
-    return is_body and (is_near or _SENTENCE.search(first.text) is not None)
+    is_fact = _SENTENCE.search(first.text) or re.search(r"\w: +\w", first.text)
+    return is_body and (is_near or first.is_bold or is_fact is not None)
 
 
 def contents_note(lines: Sequence[str], *, page: int, num_pages: int) -> Note | None:

@@ -53,7 +53,7 @@ def test_running_line_is_left_out_and_noted_with_its_text(
     assert callable(drawn)
     texts, notes = _read(tmp_path, [[*_body(n), *drawn(n)] for n in range(1, 7)])
     assert texts == BODY
-    assert notes == {f"header or footer left out: {excerpt}": 6}
+    assert notes == {f"header or footer left out: {excerpt} (pages 1 to 6)": 6}
 
 
 def test_headers_of_left_and_right_pages_are_left_out(tmp_path: Path) -> None:
@@ -65,9 +65,9 @@ def test_headers_of_left_and_right_pages_are_left_out(tmp_path: Path) -> None:
     texts, notes = _read(tmp_path, pages)
     assert texts == BODY
     assert notes == {
-        "header or footer left out: {n}": 6,
-        "header or footer left out: Pump P-9": 3,
-        "header or footer left out: Oil": 3,
+        "header or footer left out: {n} (pages 1 to 6)": 6,
+        "header or footer left out: Pump P-9 (pages 1 to 5)": 3,
+        "header or footer left out: Oil (pages 2 to 6)": 3,
     }
 
 
@@ -107,6 +107,8 @@ def test_fact_or_heading_near_the_edge_stays(tmp_path: Path, fact: object) -> No
     [
         text(60, 40, "Never open the lid while the lamp is lit."),
         text(60, 40, "WARNING: hot surface", bold=True, size=9),
+        text(60, 40, "Hot surface", bold=True),
+        text(60, 40, "Oil: VG 46"),
         text(60, 40, "Achtung! Netzstecker ziehen", size=12),
         text(60, 488 - 24, "Use oil VG 46") + " " + text(60, 40, "Danger of crushing"),
     ],
@@ -157,4 +159,4 @@ def test_title_that_repeats_like_a_heading_stays_once(tmp_path: Path) -> None:
         tmp_path, [[*_body(n), text(60, 780, "Oil", size=20)] for n in range(1, 7)]
     )
     assert texts == ["Oil", *BODY]
-    assert notes == {"header or footer left out: Oil": 5}
+    assert notes == {"header or footer left out: Oil (pages 2 to 6)": 5}

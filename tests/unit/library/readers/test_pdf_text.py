@@ -32,6 +32,8 @@ def _blocks(path: Path, *pages: Sequence[str]) -> list[Block]:
         (("from 10-", "20 mm"), "from 10-20 mm"),
         (("the low-", "pressure valve"), "the low-pressure valve"),
         (("Vor-", "und Nachteile"), "Vor- und Nachteile"),
+        (("a state-of-the-", "art unit"), "a state-of-the-art unit"),
+        (("an e-", "mail"), "an e-mail"),
         (("the pump -", "the red one"), "the pump - the red one"),
         (("die Ab-", "bildung zeigt"), "die Abbildung zeigt"),
         (("\u6253\u5f00\u9600", "\u95e8"), "\u6253\u5f00\u9600\u95e8"),
@@ -229,6 +231,7 @@ def test_sentence_goes_on_after_a_footnote(tmp_path: Path) -> None:
             1,
             "The pump is filled with oil of the class that the plate shows by hand until it stops.",
         ),
+        (1, "Only with a receipt."),
         (2, "Then it is closed."),
     ]
 
