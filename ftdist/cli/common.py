@@ -145,9 +145,9 @@ def answer_hydra(words: Sequence[str], *, command: str) -> bool:
     Returns:
         Whether there are any.
     """
-    from ftdist.config.compose import hydra_flags, run_hydra_flags
+    from ftdist.config.compose import hydra_flags, run_hydra_flags  # `ftdist status` needs no Hydra
 
-    asked = hydra_flags(words)
-    if asked:
-        sys.stdout.write(run_hydra_flags(words).replace("ftdist train", f"ftdist {command}"))
-    return asked
+    if not hydra_flags(words):
+        return False
+    sys.stdout.write(run_hydra_flags(words).replace("ftdist train", f"ftdist {command}"))
+    return True
