@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 CYRILLIC = "абвгдежзийклмнопрстуфхцчшщьюя"
-GREEK = "αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώϊϋΐΰ"
+GREEK = "αβγδεζηθικλμνξοπρστυφχψωςάέήίόύώϊϋ"
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,15 @@ _HEBREW = (_language(_between("א", "ת"), "של את על לא עם או זה")
 _ARABIC = (_language(_between("ء", "ي") + "پچژگکی", "في من على أن إلى لا هو"),)
 _THAI = (_language(_between("ก", "ฺ") + _between("เ", "๛"), "และ ที่ ใน"),)
 
-_VOWELS = "аеёиоуыэюяєіїѐѝъ" + "αεηιουωάέήίόύώϊϋΐΰ"
+_VOWELS = "аеёиоуыэюяєіїѐѝ" + "αεηιουωάέήίόύώϊϋ"
 VOWELS = frozenset(_VOWELS)
 """Vowels of scripts whose encodings decode each other's bytes to letters."""
 
-MIN_VOWELS = 0.3
+MIN_VOWELS = 0.35
 """Fraction of vowels among the letters of a Cyrillic or Greek text."""
+
+FINAL = frozenset("ςךםןףץ")
+"""Letters that only end words."""
 
 FREQUENCY = {"cp1252": 0.06, "cp1250": 0.04, "cp1251": 0.04, "cp1253": 0.04, "cp1254": 0.04,
              "cp1255": 0.04, "cp1256": 0.04, "cp1257": 0.04, "cp932": 0.04, "cp949": 0.04,

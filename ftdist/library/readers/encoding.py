@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from ftdist.library.readers.alphabets import (
     COMMON_LEADS,
+    FINAL,
     FREQUENCY,
     LANGUAGES,
     MIN_VOWELS,
@@ -214,13 +215,13 @@ def _letter_score(text: str, *, languages: Sequence[Language]) -> float:
             )
         elif _letter_fits(character, before=before, after=after):
             letters[character.lower()] += 1
-    words = Counter(re.findall(r"[^\W\d_]+", text.lower()))
+    words = Counter(re.findall(r"[^\W\d_]{2,}", text.lower()))
     scores = []
     for language in languages:
         of_language = sum(n for letter, n in letters.items() if letter in language.letters)
         frequent = sum(words[word] for word in language.words) / max(1, sum(words.values()))
         # Frequent words decide between languages whose letters fit equally well.
-        scores.append((of_language + symbols) / max(1, total) + min(0.1, frequent / 2))
+        scores.append((of_language + symbols) / max(1, total) + min(0.12, frequent))
     return max(scores) - _strangeness(text, letters)
 
 
@@ -243,7 +244,7 @@ def _symbol_fits(symbol: str, *, before: str, after: str) -> bool:
 
 
 def _letter_fits(letter: str, *, before: str, after: str) -> bool:
-    if letter.isupper() and before.islower():
+    if (letter.isupper() and before.islower()) or (letter in FINAL and after.isalpha()):
         return False
     if "\u0370" <= letter <= "\u0fff" and any(c.isascii() and c.isalpha() for c in before + after):
         return False  # such as a Cyrillic letter in an English word
