@@ -11,7 +11,7 @@ Grid = tuple[tuple[str, ...], ...]
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell as it is written: once, for all rows and columns that it spans."""
+    """A cell, once for all rows and columns that it spans."""
 
     text: str
     rows: int = 1

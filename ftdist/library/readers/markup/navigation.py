@@ -32,7 +32,7 @@ _COPYRIGHT = re.compile(r"^\W*(\u00a9|\(c\)|copyright\b)", re.IGNORECASE)
 _PERMALINK = re.compile(
     r"(^|[-_])(header-?link|perma-?link|hash-?link|anchor(js)?(-?link)?)($|[-_])"
 )
-_LINK_MARKS = tuple("\u00b6\U0001f517\u21a9\u2191\u23ce\u21d1\u25b2\u21b5")
+_LINK_MARKS = tuple("^\u00b6\U0001f517\u21a9\u2191\u23ce\u21d1\u25b2\u21b5")
 _SEPARATORS = re.compile("[|>/\u00bb\u203a\u2192\u00b7\u2022:\u2013-]+")
 _SKIP = re.compile(
     r"^(skip|jump|zum|aller|saltar|vai) (directly )?(to|au|a|al|inhalt|navigation)\b", re.IGNORECASE

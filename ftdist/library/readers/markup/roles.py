@@ -1,10 +1,8 @@
 """Elements that act as others (ARIA roles) get the names of what they act as."""
 
-import re
-
 from bs4 import BeautifulSoup, Tag
 
-from ftdist.library.readers.markup.tree import HEADINGS, attribute, spaced_text
+from ftdist.library.readers.markup.tree import ADMONITIONS, HEADINGS, attribute, spaced_text
 
 _NAMES = {
     "table": "table",
@@ -22,9 +20,6 @@ _NAMES = {
     "term": "dt",
     "definition": "dd",
 }
-_ADMONITIONS = re.compile(
-    r"^(admonition(block)?|alert|callout|note|tip|hint|info|important|warning|caution|danger)$"
-)
 _PLAIN = ("div", "span", "a", "button", "p")
 
 
@@ -42,7 +37,7 @@ def name_by_role(soup: BeautifulSoup) -> None:
     for template in soup.find_all("template", attrs={"shadowrootmode": True}):
         template.unwrap()
     for heading in soup(list(HEADINGS)):
-        if heading.find_parent("aside") or heading.find_parent(class_=_ADMONITIONS):
+        if heading.find_parent("aside") or heading.find_parent(class_=ADMONITIONS):
             heading.name = "p"  # the text after the note is not below its title
     _label_tabs(soup)
 

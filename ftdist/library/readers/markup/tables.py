@@ -4,7 +4,15 @@ from collections.abc import Callable, Iterator
 
 from bs4 import Tag
 
-from ftdist.library.readers.markup.tree import HEADINGS, attribute, integer, is_text, spaced_text
+from ftdist.library.readers.markup.tree import (
+    ADMONITIONS,
+    HEADINGS,
+    attribute,
+    classes,
+    integer,
+    is_text,
+    spaced_text,
+)
 from ftdist.library.readers.table_grid import Cell, count_header_rows, to_grid
 from ftdist.library.schema import Block
 
@@ -15,6 +23,8 @@ _GROUPS = ("thead", "tbody", "tfoot")
 def is_layout(table: Tag) -> bool:
     """Whether a table only lays out the page: it has no headers, and one row, column or text."""
     if attribute(table, "role") in ("presentation", "none"):
+        return True
+    if table.parent is not None and any(map(ADMONITIONS.match, classes(table.parent))):
         return True
     groups = _groups(table)
     cells = [

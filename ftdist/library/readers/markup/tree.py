@@ -20,6 +20,11 @@ BLOCKS = {
     *LISTS,
     *HEADINGS,
 }
+ADMONITIONS = re.compile(
+    r"^(admonition(block)?|alert|callout|note|tip|hint|info|important|warning|caution|danger)$"
+)
+"""Classes of notes and warnings within a text."""
+
 PICTURE = "[picture]"
 EQUATION = "[equation]"
 MARKS = (PICTURE, EQUATION)

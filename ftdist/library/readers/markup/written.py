@@ -6,6 +6,7 @@ from bs4 import BeautifulSoup, NavigableString, Tag
 
 from ftdist.library.readers.inline import lowered, raised
 from ftdist.library.readers.markup.tree import (
+    ADMONITIONS,
     PICTURE,
     Notes,
     alive,
@@ -63,7 +64,9 @@ def write_pictures(soup: BeautifulSoup, notes: Notes) -> None:
         text = " ".join(str(tag.get("alt") or "").split())
         figure = tag.find_parent("figure")
         caption = figure.find("figcaption") if figure is not None else None
-        is_repeated = isinstance(caption, Tag) and text in spaced_text(caption)
+        note = tag.find_parent(class_=ADMONITIONS)
+        is_icon = note is not None and text.strip("[]").lower() in spaced_text(note).lower()
+        is_repeated = is_icon or (isinstance(caption, Tag) and text in spaced_text(caption))
         if (text and is_repeated) or (_is_link(tag) and not any(map(str.isalnum, text))):
             text = ""
         elif tag.get("alt") is None or _FILE_NAME.fullmatch(text):

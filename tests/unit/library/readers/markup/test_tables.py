@@ -90,6 +90,15 @@ def test_elements_that_act_as_a_table_are_one() -> None:
     assert briefs(f"<div role=table>{markup}</div>") == ["table: # A | B // 1 | 2"]
 
 
+def test_a_table_that_frames_a_note_is_text_and_its_icon_repeats_its_title() -> None:
+    icon = "<td rowspan=2><img alt='[Warning]' src=w.png></td>"
+    rows = f"<tr>{icon}<th>Warning</th></tr><tr><td><p>Hot.</p></td></tr>"
+    assert briefs(f"<div class=warning><table>{rows}</table></div>") == [
+        "paragraph: Warning",
+        "paragraph: Hot.",
+    ]
+
+
 @pytest.mark.parametrize(
     "markup",
     [
