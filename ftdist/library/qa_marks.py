@@ -23,20 +23,27 @@ _SENTENCE_END = re.compile("[.!?:\uff1f\u3002][\\s\"'*_)\u201d\u00bb]*$")
 
 
 def _mark(words: tuple[str, ...], letters: str, *, alone: str) -> str:
-    """A mark: before a colon any word or letter, before a full stop only what is certain."""
+    """A mark: before a colon any word or letter, otherwise what is certain and no option."""
     names = "|".join(words)
     enumeration = r"(?:\(?\d{1,3}[.):]\s*)?"
-    number = r"\s?(?:no\.?|\#)?\s?\d{1,3}"
+    number = r"\s?(?:no\.?|[#.])?\s?\d{1,3}"
+    options = r"(?!(?s:.*)\s[B-D][.)]\s)"
     return (
         rf"{enumeration}(?:"
         rf"(?i:(?:{names}|[{letters}]))(?:{number})?\s?[:\uff1a]\s*"
-        rf"|(?:(?:{names}){number}[.)]|(?:{names}|{alone})(?:{number})?\.|{alone}{number}\))(?=\s)\s*"
+        rf"|(?:{names}|{alone})(?:{number})?(?:[.)](?=\s)|\s[-\u2013\u2014](?=\s)){options}\s*"
         rf"|(?:{names}){number}(?:\s+|$))"
     )
 
 
 _QUESTION = re.compile(_mark(_QUESTION_WORDS, _QUESTION_LETTERS, alone="Q"))
 _ANSWER = re.compile(_mark(_ANSWER_WORDS, _ANSWER_LETTERS, alone="A"))
+_MAX_CHARACTERS = 20_000
+"""Of a paragraph in which marks are looked for."""
+
+_WEAK = re.compile(r"A(?:[.)]|\s[-\u2013\u2014])\s*")
+"""Also an initial, an option or a word."""
+
 _NEXT_MARK = re.compile(
     rf"(?:(?<=\s)|(?<=[?\uff1f\u3002]))(?:{_QUESTION.pattern.replace('?P<', '?P<q_')}"
     rf"|(?P<answer>{_ANSWER.pattern.replace('?P<', '?P<a_')}))"
@@ -90,6 +97,8 @@ def split_marked(text: str, *, expects_answer: bool = False) -> list[Part]:
         text: of the paragraph.
         expects_answer: whether a marked question precedes it; otherwise "A." may be an initial.
     """
+    if len(text) > _MAX_CHARACTERS:
+        return [("text", text)]
     parts: list[Part] = []
     kind, start = _first_part(text, expects_answer=expects_answer)
     offset = start
@@ -113,6 +122,7 @@ def _first_part(text: str, *, expects_answer: bool) -> tuple[PartKind, int]:
         return "question", match.end()
     if match := _ANSWER.match(text):
         name = "".join(filter(str.isalpha, match[0]))
-        if expects_answer or len(name) > 1 or (name in "Aa" and match[0].strip() != "A."):
+        is_certain = len(name) > 1 or (name in "Aa" and not _WEAK.fullmatch(match[0]))
+        if expects_answer or is_certain:
             return "answer", match.end()
     return "text", 0

@@ -21,6 +21,10 @@ _ASSETS = (
 """Files that decorate pages; only listed among the ignored files."""
 
 
+_OF_DATASETS = ("dataset_info.json", "dataset_dict.json", "state.json")
+"""What the library `datasets` saves beside its Arrow files."""
+
+
 @dataclass(frozen=True)
 class FoundFile:
     """A file to read: its path, its name below its source, its kind."""
@@ -72,7 +76,7 @@ def _find(entry: str, *, key: str, taken: set[str], seen: dict[str, str]) -> Fou
         below = printable(file.relative_to(root).as_posix())
         location = Location(f"{name}: {below}")
         real = os.path.realpath(file)
-        if file.suffix.lower() in _ASSETS or (is_probes(file) and file != named):
+        if file.suffix.lower() in _ASSETS or (file != named and _is_companion(file)):
             ignored.append(below)
         elif real in seen:
             ignored.append(f"{below} (the same file as {seen[real]})")
@@ -189,6 +193,12 @@ def files_below(folder: Path, *, on_error: Callable[[OSError], None]) -> Iterato
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(here) / name for name in sorted(names) if not name.startswith("."))
+
+
+def _is_companion(file: Path) -> bool:
+    """Whether a file only describes data, or holds probes."""
+    is_of_dataset = file.name in _OF_DATASETS and any(file.parent.rglob("*.arrow"))
+    return is_of_dataset or is_probes(file)
 
 
 def is_probes(file: Path) -> bool:

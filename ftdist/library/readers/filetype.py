@@ -28,6 +28,7 @@ _BINARY = (
     (0, b"II*\0", "is an image", _OCR),
     (0, b"MM\0*", "is an image", _OCR),
     (0, b"AT&TFORM", "is a DjVu document", "Convert it to PDF with a text layer."),
+    (0, b"FEA1", "is a Feather file of the old version", "Write it as Parquet."),
     (0, b"SQLite format 3", "is an SQLite database", "Export its tables as CSV or JSONL."),
     (60, b"BOOKMOBI", "is a Kindle book", "Convert it to EPUB."),
     (257, b"ustar", "is an archive", _UNPACK),

@@ -2,17 +2,21 @@
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from itertools import dropwhile, groupby, takewhile
 from pathlib import Path
 
+from ftdist.library.qa_marks import starts_marked
 from ftdist.library.readers import read_bytes, title_from_stem
 from ftdist.library.readers.encoding import decode
 from ftdist.library.readers.text_items import has_item, prose_blocks, starts_item
 from ftdist.library.readers.text_layout import (
+    SENTENCE_END,
     code_block,
     indent_of,
     is_art,
     is_code,
+    is_filled,
     is_prose,
     is_rule,
     is_verbatim,
@@ -21,6 +25,7 @@ from ftdist.library.readers.text_layout import (
 from ftdist.library.schema import BadRow, Block, Document, Location
 
 _UNDERLINE = re.compile(r"(=+|-+|~+|\^+|\*+|#+|\++)[ \t]*")
+_MIN_WIDTH, _MAX_WIDTH = 60, 100
 _WIDE_GAP = re.compile(r"\S(?: {2,}|\t)\S|\|")
 
 
@@ -55,8 +60,26 @@ def text_blocks(text: str) -> list[Block]:
     indents = Counter[int]()
     for chunk in chunks:
         indents[min(map(indent_of, chunk))] += len(chunk)
-    base = indents.most_common(1)[0][0] if indents else 0
-    return [block for chunk in chunks for block in _chunk_blocks(chunk, base=base)]
+    page = _Page(
+        base=indents.most_common(1)[0][0] if indents else 0,
+        width=max((len(line) for chunk in chunks for line in chunk), default=0),
+    )
+    return [block for chunk in chunks for block in _chunk_blocks(chunk, page)]
+
+
+@dataclass(frozen=True)
+class _Page:
+    """How a text is set: how far its prose is indented, and its longest line."""
+
+    base: int
+    width: int
+
+    def has_breaks(self, lines: list[str]) -> bool:
+        """Whether lines end far before the margin, as in an address or a poem."""
+        is_short = max(map(len, lines)) * 5 < min(self.width, _MAX_WIDTH) * 3
+        is_prose_page = self.width >= _MIN_WIDTH
+        marks = has_item(lines) or any(starts_marked(line.strip()) for line in lines)
+        return len(lines) > 2 and is_prose_page and is_short and not marks
 
 
 def _chunks(text: str) -> list[list[str]]:
@@ -71,17 +94,17 @@ def _detab(line: str) -> str:
     return line[: len(line) - len(bare)].expandtabs(8) + bare
 
 
-def _chunk_blocks(lines: list[str], *, base: int) -> list[Block]:
+def _chunk_blocks(lines: list[str], page: _Page) -> list[Block]:
     """Blocks of consecutive lines that are not empty."""
     blocks: list[Block] = []
     first = 0
     for number in range(1, len(lines)):
         if number > first and _is_heading(lines[number - 1], underline=lines[number]):
-            blocks += _body(lines[first : number - 1], base=base)
+            blocks += _body(lines[first : number - 1], page)
             level = 1 if lines[number][0] == "=" else 2
             blocks.append(Block(kind="heading", text=lines[number - 1].strip(), level=level))
             first = number + 1
-    return blocks + _body(lines[first:], base=base)
+    return blocks + _body(lines[first:], page)
 
 
 def _is_heading(line: str, *, underline: str) -> bool:
@@ -90,7 +113,7 @@ def _is_heading(line: str, *, underline: str) -> bool:
     return bool(is_underline and is_title and abs(len(line) - len(underline)) <= 3)
 
 
-def _body(lines: list[str], *, base: int) -> list[Block]:
+def _body(lines: list[str], page: _Page) -> list[Block]:
     """Lines without headings: a table, lines that keep their breaks, or prose and items."""
     if table := table_block(lines):
         return [table]
@@ -99,8 +122,8 @@ def _body(lines: list[str], *, base: int) -> list[Block]:
     if not lines:
         return []
     lowest = min(map(indent_of, lines))
-    is_set_off = lowest > base + 1 and not is_prose(lines) and not starts_item(lines)
-    if is_set_off or is_verbatim(lines):
+    is_set_off = lowest > page.base + 1 and not is_prose(lines) and not starts_item(lines)
+    if is_set_off or is_verbatim(lines) or page.has_breaks(lines):
         return [code_block(lines)]
     return _prose_and_code(lines, indent=lowest)
 
@@ -131,4 +154,5 @@ def _keeps_breaks(run: list[str], *, above: list[str]) -> bool:
     if has_item(above) or starts_item(run):
         is_set_off = above[-1].endswith(":") and not starts_item(run) and not is_prose(run)
         return is_set_off or sum(map(is_code, run)) * 2 > len(run)
-    return not is_prose([above[-1], *run])
+    is_definition = is_prose(run) and bool(SENTENCE_END.search(run[-1]))
+    return not (is_definition or is_filled(run) or is_prose([above[-1], *run]))

@@ -1,8 +1,10 @@
 """Paragraphs and list items in lines of plain text."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ftdist.library.qa_marks import starts_marked
 from ftdist.library.readers.text_layout import indent_of, is_forced_break
@@ -45,47 +47,70 @@ def has_item(lines: list[str]) -> bool:
 def prose_blocks(lines: list[str]) -> list[Block]:
     """Lines of prose as paragraphs and items; a number inside a paragraph stays part of it."""
     marks = _accepted(lines)
-    has_first_line_indents = len(lines) > 1 and indent_of(lines[0]) > indent_of(lines[1])
+    starts = _starts(lines, marks)
     blocks: list[Block] = []
     indents: list[int] = []
-    for number, line in enumerate(lines):
-        text = " ".join(line.split())
-        if mark := marks.get(number):
+    for start, end in pairwise([*starts, len(lines)]):
+        first = lines[start]
+        if mark := marks.get(start):
             indents = [*(each for each in indents if each < mark.indent), mark.indent]
-            blocks.append(_item(line, mark, level=len(indents)))
-        elif (
-            not blocks
-            or starts_marked(text)
-            or (has_first_line_indents and indent_of(line) > indent_of(lines[1]))
-            or _begins_paragraph(lines, number, indents)
-        ):
-            blocks.append(Block(kind="paragraph", text=text))
-            indents = []
+            first = first[mark.end :]
+        text = " ".join(word for line in [first, *lines[start + 1 : end]] for word in line.split())
+        if mark:
+            blocks.append(_item(text, mark, level=len(indents)))
+            continue
+        is_option = bool(blocks) and blocks[-1].kind == "paragraph" and blocks[-1].text[0] == "-"
+        if is_option and _deepens(lines, start) > 0:
+            blocks[-1] = replace(blocks[-1], kind="term")
+            blocks.append(Block(kind="definition", text=text))
         else:
-            last = blocks[-1]
-            blocks[-1] = Block(
-                kind=last.kind,
-                text=f"{last.text} {text}",
-                level=last.level,
-                marker=last.marker,
-            )
+            blocks.append(Block(kind="paragraph", text=text))
+        indents = []
     return blocks
 
 
-def _item(line: str, mark: _Mark, *, level: int) -> Block:
+def _starts(lines: list[str], marks: Mapping[int, _Mark]) -> list[int]:
+    """Numbers of the lines that begin a paragraph or an item."""
+    has_first_line_indents = len(lines) > 1 and indent_of(lines[0]) > indent_of(lines[1])
+    width = max(map(len, lines), default=0)
+    starts: list[int] = []
+    list_indent: int | None = None
+    for number, line in enumerate(lines):
+        if mark := marks.get(number):
+            list_indent = mark.indent if list_indent is None else min(list_indent, mark.indent)
+            starts.append(number)
+        elif (
+            number == 0
+            or starts_marked(line.strip())
+            or (has_first_line_indents and indent_of(line) > indent_of(lines[1]))
+            or (not has_first_line_indents and list_indent is None and _deepens(lines, number) < 0)
+            or _begins_paragraph(lines, number, list_indent=list_indent, width=width)
+        ):
+            starts.append(number)
+            list_indent = None
+    return starts
+
+
+def _item(text: str, mark: _Mark, *, level: int) -> Block:
     """An item; before a number a sign may be meant, so it stays."""
-    text = " ".join(line[mark.end :].split())
     is_bullet = not mark.values and not (mark.text in "+*" and text[0].isdigit())
     return Block(kind="item", text=text, level=level, marker="" if is_bullet else mark.text)
 
 
-def _begins_paragraph(lines: list[str], number: int, indents: list[int]) -> bool:
+def _deepens(lines: list[str], number: int) -> int:
+    """By how many blanks a line is indented more than the one above it."""
+    return indent_of(lines[number]) - indent_of(lines[number - 1])
+
+
+def _begins_paragraph(
+    lines: list[str], number: int, *, list_indent: int | None, width: int
+) -> bool:
     """Whether a line without a mark is not the rest of what stands above it."""
     above, line = lines[number - 1], lines[number]
-    if indents:
-        return indent_of(line) <= indents[0] and bool(_SENTENCE_END.search(above))
-    is_deeper = indent_of(line) > indent_of(above)  # what defines the term above it
-    return is_deeper and not is_forced_break(above, line, lines=lines)
+    if list_indent is not None:
+        return indent_of(line) <= list_indent and bool(_SENTENCE_END.search(above))
+    is_deeper = _deepens(lines, number) > 0  # what defines the term above it
+    return is_deeper and not is_forced_break(above, line, width=width)
 
 
 def _accepted(lines: list[str]) -> dict[int, _Mark]:
@@ -96,11 +121,15 @@ def _accepted(lines: list[str]) -> dict[int, _Mark]:
     """
     candidates = {number: mark for number, line in enumerate(lines) if (mark := _mark(line))}
     accepted: dict[int, _Mark] = {}
+    values = Counter(
+        (mark.style, mark.indent, reading, value)
+        for mark in candidates.values()
+        for reading, value in enumerate(mark.values or (0,))
+    )
     for number, mark in candidates.items():
-        others = [other for at, other in candidates.items() if at != number]
         is_first = number == 0 and not _is_letter(mark)
         if (
-            _has_neighbour(mark, others)
+            _has_neighbour(mark, values)
             or is_first
             or _is_led_bullet(lines, number, mark, accepted)
         ):
@@ -123,15 +152,15 @@ def _is_letter(mark: _Mark) -> bool:
     return bool(mark.values) and not any(character.isdigit() for character in mark.text)
 
 
-def _has_neighbour(mark: _Mark, others: list[_Mark]) -> bool:
-    alike = [each for each in others if (each.style, each.indent) == (mark.style, mark.indent)]
+def _has_neighbour(mark: _Mark, values: Counter[tuple[str, int, int, int]]) -> bool:
+    """Whether the number before or after it, or another such bullet, begins a line too."""
     if not mark.values:
-        return bool(alike)
+        return values[mark.style, mark.indent, 0, 0] > 1
     return any(
-        abs(own - other) == 1
-        for each in alike
-        for own, other in zip(mark.values, each.values, strict=True)
-        if own and other
+        values[mark.style, mark.indent, reading, value + step] > 0
+        for reading, value in enumerate(mark.values)
+        for step in (-1, 1)
+        if value and value + step
     )
 
 

@@ -13,7 +13,7 @@ _CORNER = re.compile(r"[|+\u2500-\u257f]")
 _SIGN = re.compile(r"[-+|/\\_=<>*^]")
 _LIST_MARK = re.compile(r"\s*(?:[-*+\u2022]|\(?\w{1,2}[.)]|\w{1,2}:)\s+")
 _GAP = re.compile(r"(?<=\S)(?P<gap> {2,}|\t[\t ]*)(?=\S)")
-_SENTENCE = re.compile("[.!?:][\"')\u201d]*$")
+SENTENCE_END = re.compile("[.!?:][\"')\u201d]*$")
 _CODE = re.compile(
     r"[;{}\\]$|^\s*(?:[$>%#]|>>>) |\w\(.*\)|\w\s?=\s?\S|\s--?\w|^\s*[</{}]|->|=>|::|&&|\|"
     r"|^\s*[a-z_][\w.-]*:(?:\s+\S+)?$|(?:^|\s)[~.]?/\w+/\w"
@@ -23,6 +23,8 @@ _LABELLED = re.compile(r"\s*[^\s:][^:]{0,30}:(?:\s+\S.*)?")
 _LOGGED = re.compile(
     r"\s*\[?(?:\d{4}-\d\d-\d\d[T ,]|\d\d:\d\d:\d\d|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d|\d{10}\.\d)"
 )
+_PROMPT = re.compile(r"\s*(?:[$%]|>>>|[\w.-]+@[\w.-]+:\S*[$#]|PS> ?|[A-Z]:\\\S*>)\s*\w")
+_LEADER = re.compile(r"\.{4,}|(?:\. ){4,}")
 _SEPARATOR = re.compile(r"[,;](?=\S)")
 _COMMA_BLANK = re.compile(r"[,;]\s")
 _PROSE_WIDTH = 50
@@ -48,9 +50,9 @@ def is_art(lines: list[str]) -> bool:
     return len(lines) > 1 and sum(map(int.__gt__, signs, letters)) * 2 > len(lines)
 
 
-def is_forced_break(line: str, following: str, *, lines: list[str]) -> bool:
+def is_forced_break(line: str, following: str, *, width: int) -> bool:
     """Whether the next word had no room in a line, so that the break means nothing."""
-    return len(line) + 1 + len(following.split()[0]) > max(map(len, lines))
+    return len(line) + 1 + len(following.split(maxsplit=1)[0]) > width
 
 
 def code_block(lines: list[str]) -> Block:
@@ -61,10 +63,12 @@ def code_block(lines: list[str]) -> Block:
 
 def is_verbatim(lines: list[str]) -> bool:
     """Whether the breaks of consecutive lines mean something: columns, settings, a log, a form."""
-    if is_art(lines) or _has_columns(lines):
+    if is_art(lines) or _has_columns(lines) or all(map(_LEADER.search, lines)):
         return True
     if len(lines) < 2 or any(starts_marked(line.strip()) for line in lines):
         return False
+    if any(map(_PROMPT.match, lines)):
+        return True
     counts = {len(_SEPARATOR.findall(line)) for line in lines}
     if len(counts) == 1 and 0 not in counts and not any(map(_COMMA_BLANK.search, lines)):
         return True  # values between commas
@@ -93,7 +97,7 @@ def _gap_ends(line: str) -> list[tuple[int, int]]:
     gaps = []
     for gap in _GAP.finditer(line.expandtabs(8), start):
         size = gap.end() - gap.start()
-        if size > 2 or not _SENTENCE.search(line[: gap.start()]):
+        if size > 2 or not SENTENCE_END.search(line[: gap.start()]):
             gaps.append((gap.end(), size))
     return gaps
 
@@ -101,6 +105,11 @@ def _gap_ends(line: str) -> list[tuple[int, int]]:
 def is_code(line: str) -> bool:
     """Whether a line looks like a command, a statement or a setting."""
     return bool(_CODE.search(line))
+
+
+def is_filled(lines: list[str]) -> bool:
+    """Whether a single line is so long that it begins a paragraph."""
+    return len(lines) == 1 and len(lines[0]) >= _PROSE_WIDTH and not is_code(lines[0])
 
 
 def is_prose(lines: list[str]) -> bool:
@@ -112,10 +121,11 @@ def is_prose(lines: list[str]) -> bool:
         return False
     if len(lines) == 1:
         return True
-    breaks = [is_forced_break(a, b, lines=lines) for a, b in pairwise(lines)]
-    is_filled = sum(breaks) * 2 > len(breaks) and max(map(len, lines)) >= _PROSE_WIDTH
-    is_sentence = bool(_SENTENCE.search(lines[-1])) and sum(breaks) * 2 >= len(breaks)
-    return is_filled or is_sentence
+    width = max(map(len, lines))
+    breaks = [is_forced_break(a, b, width=width) for a, b in pairwise(lines)]
+    is_wide = sum(breaks) * 2 > len(breaks) and width >= _PROSE_WIDTH
+    is_sentence = bool(SENTENCE_END.search(lines[-1])) and sum(breaks) * 2 >= len(breaks)
+    return is_wide or is_sentence
 
 
 def table_block(lines: list[str]) -> Block | None:

@@ -75,6 +75,10 @@ def test_items_nest_by_indentation_and_end_before_a_new_sentence_at_the_margin()
         "Model: X-3\nTorque: 12 Nm\nOil: VG 32",
         "def reset(lamp):\n    lamp.off()\n    if lamp.hot:\n        wait(9)\n    lamp.on()",
         "2031-01-02 10:00:01 lamp on\n2031-01-02 10:00:02 lamp off",
+        "Chapter 1 ........ 5\nChapter 2 ........ 9",
+        "$ heatctl stop\nstopped\n$ heatctl start",
+        "C:\\> heatctl stop\nstopped",
+        "name,torque\nF-2,12\nF-3,25",
         "lamp {\n  mode eco;\n  level 4;\n}",
         "  /---\\\n  | o |\n  \\---/",
         "+-----+---+\n| two | o |\n| rows in one cell | b | c |\n+-----+---+",
@@ -100,6 +104,32 @@ def test_indented_commands_below_prose_are_code_without_the_common_indentation()
         ("code", "heatctl on"),
         ("paragraph", "Done."),
     ]
+
+
+def test_options_with_what_they_do_below_them_are_terms() -> None:
+    text = "--quiet\n    Switches the beeper off.\n--loud\n    Switches the beeper on,\n    again."
+    assert _read(text) == [
+        ("term", "--quiet"),
+        ("definition", "Switches the beeper off."),
+        ("term", "--loud"),
+        ("definition", "Switches the beeper on, again."),
+    ]
+
+
+def test_first_line_of_each_paragraph_may_be_indented() -> None:
+    text = (
+        "  The first paragraph of a book is long enough to run over the end of its line\n"
+        "and goes on here.\n"
+        "  The second paragraph begins like the first one, with two blanks before it, and\n"
+        "it goes on here too."
+    )
+    assert [kind for kind, _ in _read(text)] == ["paragraph", "paragraph"]
+
+
+def test_short_lines_on_a_page_of_prose_keep_their_breaks() -> None:
+    prose = "The maker of the lamp answers all letters within a week, but no calls at all."
+    address = "Lamps Inc.\nMain Street 5\n12345 Berlin"
+    assert _read(f"{prose}\n\n{address}") == [("paragraph", prose), ("code", address)]
 
 
 def test_text_that_is_indented_throughout_is_prose() -> None:
