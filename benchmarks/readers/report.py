@@ -123,7 +123,11 @@ def _time(mine: Sequence[Score], ours: Mapping[str, Score]) -> str:
     both = [score for score in mine if not score.error and score.case in ours]
     both = [score for score in both if not ours[score.case].error]
     own = sum(ours[score.case].seconds for score in both)
-    return f"{sum(score.seconds for score in both) / own:.2f}" if own else ""
+    if not own:
+        return ""
+    if mine[0].reader == OURS:
+        return f"1 ({own:.2f} s)"
+    return f"{sum(score.seconds for score in both) / own:.2f}"
 
 
 def write_tables(page: Path, lines: Sequence[str]) -> None:
