@@ -47,8 +47,8 @@ class ReaderProcess:
     def close(self) -> None:
         """End the process."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            with self._process as process:  # waits, and closes the pipes
+                process.kill()
         self._process, self._unread = None, b""
 
     def _start(self) -> "subprocess.Popen[bytes]":
