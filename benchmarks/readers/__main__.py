@@ -14,6 +14,7 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -119,21 +120,28 @@ def _score(case: Case, candidate: Candidate, answers: Sequence[Answer]) -> Score
 
 
 def _merge(scores: Sequence[Score], cases: Sequence[Case]) -> list[Score]:
-    """New scores, and for readers that were not measured now, those of what they read before."""
+    """New scores, and for readers that were not measured now, those of what they read before.
+
+    If some were not, times stay those of the run before, so that they are of one run.
+    """
     measured = {score.reader for score in scores}
+    is_whole = measured == {candidate.name for candidate in CANDIDATES}
     named = {(case.format, case.name): case for case in cases}
     earlier: list[dict[str, Any]] = []
     if RESULTS.is_file():
         earlier = json.loads(RESULTS.read_text(encoding="utf-8"))
-    merged = list(scores)
+    merged = {(score.reader, score.format, score.case): score for score in scores}
     for row in earlier:
-        case = named.get((row.pop("format"), row.pop("case")))
-        if case is not None and row["reader"] not in measured:
-            merged.append(Score.of_text(case, **row))
+        key = row["reader"], row.pop("format"), row.pop("case")
+        case = named.get(key[1:])
+        if key in merged and not is_whole:
+            merged[key] = replace(merged[key], seconds=row["seconds"] or merged[key].seconds)
+        elif case is not None and key[0] not in measured:
+            merged[key] = Score.of_text(case, **row)
     part = RESULTS.with_suffix(".part")
-    part.write_text(json.dumps([score.to_json() for score in merged]), encoding="utf-8")
+    part.write_text(json.dumps([score.to_json() for score in merged.values()]), encoding="utf-8")
     part.replace(RESULTS)
-    return merged
+    return list(merged.values())
 
 
 def _where() -> str:
