@@ -23,6 +23,9 @@ _MIN_LETTERS = 6
 _MAX_GAP = 0.5
 """Gap within a word, in font sizes; pdfium writes no space between text of two columns."""
 
+_MAX_BREAK_GAP = 0.08
+"""The same where pdfium writes a line break."""
+
 _HYPHENS = dict.fromkeys("\x02\ufffe\u2010\u2011", "-")
 """pdfium replaces the hyphen at the end of a line by a control character."""
 
@@ -127,17 +130,21 @@ def _monospaced_fonts(chars: Iterable[_Char]) -> set[str]:
 def _split_words(textpage: Any) -> Iterator[tuple[bool, list[_Char]]]:
     """Characters of each word, in the order of the content; whether no space precedes it."""
     word: list[_Char] = []
-    is_glued = False
+    is_glued = is_break = False
     for char in _read_chars(textpage):
-        if char is None:
+        if char == "\n":
+            is_break = True
+            continue
+        if isinstance(char, str) or (word and is_break and not _follows(word[-1], char)):
             if word:
                 yield is_glued, word
-            word, is_glued = [], False
-        elif word and _is_apart(word[-1], char):
+            word, is_glued = [] if isinstance(char, str) else [char], False
+        elif word and not is_break and _is_apart(word[-1], char):
             yield is_glued, word
             word, is_glued = [char], True
         else:
             word.append(char)
+        is_break = False
     if word:
         yield is_glued, word
 
@@ -163,8 +170,22 @@ def _is_apart(last: _Char, char: _Char) -> bool:
     return start < low - NEAR or start - high > _MAX_GAP * font.size
 
 
-def _read_chars(textpage: Any) -> Iterator[_Char | None]:
-    """The characters of a page; None for whitespace."""
+def _follows(last: _Char, char: _Char) -> bool:
+    """Whether a character stands right behind another on its line.
+
+    Where each character is drawn on its own, pdfium puts a line break after each.
+    """
+    (_, before, font), (_, after, other) = last, char
+    axis = font.quarters % 2
+    shift = abs(font.origin[1 - axis] - other.origin[1 - axis])
+    if font.quarters != other.quarters or shift > 0.08 * font.size:
+        return False
+    gap = before[axis] - after[axis + 2] if font.quarters > 1 else after[axis] - before[axis + 2]
+    return -0.25 * font.size <= gap <= _MAX_BREAK_GAP * font.size
+
+
+def _read_chars(textpage: Any) -> Iterator[_Char | str]:
+    """The characters of a page; a string for whitespace, a line feed for a line break."""
     text: str = textpage.get_text_range()
     count = textpage.count_chars()
     if len(text) != count:  # characters outside the BMP: indices would be off
@@ -173,7 +194,7 @@ def _read_chars(textpage: Any) -> Iterator[_Char | None]:
     last_edges: tuple[float, ...] = ()
     for i, char in enumerate(text):
         if char.isspace():
-            yield None
+            yield "\n" if char in "\r\n" else " "
             continue
         pdfium.FPDFText_GetLooseCharBox(textpage, i, rect)
         box = (rect.left, rect.bottom, rect.right, rect.top)
