@@ -40,6 +40,10 @@ def write_equations(soup: BeautifulSoup, notes: Notes) -> None:
     for math in alive(soup("math")):
         _remove_twin(math)
         math.replace_with(NavigableString(_apart(math, equation_text(math, notes))))
+    for tag in alive(soup("mjx-container")):
+        if not tag.get_text().strip():
+            notes.add("equation left out", "MathJax")
+            tag.replace_with(NavigableString(EQUATION))
     for tag in alive(soup(class_="katex-html")):
         if not any(
             str(node.get_text()).strip() for node in [*tag.previous_siblings, *tag.next_siblings]

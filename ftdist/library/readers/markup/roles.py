@@ -1,5 +1,7 @@
 """Elements that act as others (ARIA roles) get the names of what they act as."""
 
+import re
+
 from bs4 import BeautifulSoup, Tag
 
 from ftdist.library.readers.markup.tree import ADMONITIONS, HEADINGS, attribute, spaced_text
@@ -20,11 +22,14 @@ _NAMES = {
     "term": "dt",
     "definition": "dd",
 }
+_PREFIXED = re.compile("^(m|mml|svg|xhtml|h):[a-z]")
 _PLAIN = ("div", "span", "a", "button", "p")
 
 
 def name_by_role(soup: BeautifulSoup) -> None:
     """Rename elements without a meaning of their own after their role; put labels above tabs."""
+    for tag in soup.find_all(_PREFIXED):
+        tag.name = tag.name.partition(":")[2]
     for tag in soup.find_all(role=True):
         role = attribute(tag, "role")
         if tag.name in _PLAIN and role in _NAMES:

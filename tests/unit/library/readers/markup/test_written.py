@@ -83,6 +83,13 @@ def test_equations_are_text_tex_or_a_mark(markup: str, text: str) -> None:
     assert briefs(f"<p>x: {math(markup)}.</p>") == [f"paragraph: x: {text}."]
 
 
+def test_equations_are_known_with_a_prefix_and_leave_a_mark_without_a_source() -> None:
+    prefixed = "<m:math><m:msup><m:mi>m</m:mi><m:mn>2</m:mn></m:msup></m:math>"
+    assert briefs(f"<p>5 {prefixed}</p>") == ["paragraph: 5 m²"]
+    drawn = "<mjx-container class=MathJax><svg><path/></svg></mjx-container>"
+    assert briefs(f"<p>So {drawn}.</p>") == ["paragraph: So [equation]."]
+
+
 def test_an_equation_beside_a_digit_stays_apart() -> None:
     half = math("<mfrac><mn>1</mn><mn>2</mn></mfrac>")
     assert briefs(f"<p>1{half}inch</p>") == ["paragraph: 1 1/2 inch"]
