@@ -6,6 +6,7 @@ from urllib.parse import unquote
 from lxml import etree
 
 from ftdist.library.readers import title_from_stem
+from ftdist.library.readers.encoding import declared_encoding, decode
 from ftdist.library.readers.html import parse_html
 from ftdist.library.readers.zip_parts import ZipParts, open_zip, resolved
 from ftdist.library.schema import BadRow, BadRowError, Block, Document, Location, Note
@@ -29,7 +30,9 @@ def read_epub(path: Path, *, name: str) -> Document | BadRow:
             if chapter not in parts.names:
                 notes.append(Note(rule="missing chapter left out", excerpt=chapter))
                 continue
-            document = parse_html(parts.read(chapter), name=name, stem=path.stem)
+            data = parts.read(chapter)
+            markup, _ = decode(data, declared=declared_encoding(data))
+            document = parse_html(markup, name=name, stem=path.stem)
             if isinstance(document, Document):
                 blocks += document.blocks
                 notes += document.notes

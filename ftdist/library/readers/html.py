@@ -1,5 +1,6 @@
 """HTML pages: what a reader sees, as blocks."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from ftdist.library.readers.markup.written import (
     write_raised,
 )
 from ftdist.library.schema import BadRow, Block, Document, Location
+
+_XML_DECLARATION = re.compile(r"\A\s*<\?xml[^<>]*>")
 
 
 def read_html(path: Path, *, name: str, encoding: str | None = None) -> Document | BadRow:
@@ -49,6 +52,8 @@ def parse_html(
         title: of the document, if it is known.
         fallback_title: of a page without a title and a heading above all others.
     """
+    if isinstance(markup, str):
+        markup = _XML_DECLARATION.sub("", markup)  # of XHTML; Beautiful Soup warns of it
     soup = BeautifulSoup(markup, "lxml")
     own = next((tag for tag in soup("title") if not tag.find_parent("svg")), None)
     page = "" if own is None else line_text(own)

@@ -43,7 +43,10 @@ def _rows(document: Document) -> list[tuple[tuple[str, ...], ...]]:
 
 
 def _epub(path: Path, **more: str) -> Path:
-    chapter = "<html xmlns='http://www.w3.org/1999/xhtml'><body>{}</body></html>"
+    chapter = (
+        "<?xml version='1.0' encoding='utf-8'?>\n<!DOCTYPE html>\n"
+        f"<!--{' ' * 500}--><html xmlns='http://www.w3.org/1999/xhtml'><body>{{}}</body></html>"
+    )
     parts = {
         "mimetype": "application/epub+zip",
         "META-INF/container.xml": "<container xmlns='c'><rootfiles>"
