@@ -150,12 +150,12 @@ class _Converter:
     def _list(self, element: etree._Element, *, to: etree._Element) -> None:
         lists = [element, *element.iterancestors("{*}list")]
         style = next(filter(None, (attribute(each, "style-name") for each in lists)), "")
-        form = self._styles.numbering(style, level=len(lists))
+        form, first = self._styles.numbering(style, level=len(lists))
         block = etree.SubElement(to, "ol" if form else "ul")
         if form:
             block.set("type", form)
         items = element.xpath("*[local-name() = 'list-item']")
-        start = attribute(items[0], "start-value") if items else ""
+        start = (attribute(items[0], "start-value") if items else "") or first
         if form and start:
             block.set("start", start)
         self.add_children(element, to=block)

@@ -17,8 +17,8 @@ class OdfStyles:
     """Names that the program shows."""
 
     properties: dict[str, dict[str, str]]
-    levels: dict[tuple[str, int], str]
-    """Number format of a list style's level; "" for bullets."""
+    levels: dict[tuple[str, int], tuple[str, str]]
+    """Number format of a list style's level, "" for bullets, and its first number."""
 
     @classmethod
     def of(cls, *documents: etree._Element) -> "OdfStyles":
@@ -39,7 +39,8 @@ class OdfStyles:
                     own = _attributes(level)
                     is_number = etree.QName(level).localname == "list-level-style-number"
                     form = _FORMS.get(own.get("num-format", ""), "") if is_number else ""
-                    styles.levels[name, int(own.get("level", "1"))] = form
+                    start = own.get("start-value", "")
+                    styles.levels[name, int(own.get("level", "1"))] = form, start
         return styles
 
     def is_title(self, name: str) -> bool:
@@ -68,9 +69,9 @@ class OdfStyles:
             return "sub"
         return "b" if self._property(name, "font-weight") == "bold" else ""
 
-    def numbering(self, name: str, *, level: int) -> str:
-        """The form of a list's numbers; "" for bullets."""
-        return self.levels.get((name, level), "")
+    def numbering(self, name: str, *, level: int) -> tuple[str, str]:
+        """The form of a list's numbers, "" for bullets, and the first if it is not 1."""
+        return self.levels.get((name, level), ("", ""))
 
     def _line(self, name: str) -> list[str]:
         """A style and those that it is derived from."""

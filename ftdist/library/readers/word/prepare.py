@@ -1,6 +1,7 @@
 """A Word document rewritten so that mammoth's HTML shows what a reader of it sees."""
 
 import re
+from itertools import pairwise
 
 from bs4 import BeautifulSoup, Tag
 
@@ -49,6 +50,7 @@ def prepare(root: Element, *, styles: Styles, numbering: Numbering, notes: Notes
         _fill_row(row)
     for table in root.iter("{*}tbl"):
         _mark_header(table, styles)
+        _extend_header(table)
     for paragraph in list(root.iter("{*}p")):
         _name_paragraph(paragraph, styles=styles, numbering=numbering, notes=notes)
 
@@ -191,14 +193,26 @@ def _mark_header(table: Element, styles: Styles) -> None:
         for element in styles.chain(style)
         for each in element.findall("{*}tblStylePr")
     )
-    if first is None or not has_first or "firstRow" not in kinds:
-        return
-    properties = child(first, "trPr")
+    if first is not None and has_first and "firstRow" in kinds:
+        _set_header(first)
+
+
+def _extend_header(table: Element) -> None:
+    """Mark rows as headers into which a cell of the header above reaches."""
+    for row, below in pairwise(table.findall("{*}tr")):
+        merges = (child(cell, "tcPr", "vMerge") for cell in below.findall("{*}tc"))
+        reaches = any(merge is not None and value(merge) != "restart" for merge in merges)
+        if reaches and child(row, "trPr", "tblHeader") is not None:
+            _set_header(below)
+
+
+def _set_header(row: Element) -> None:
+    properties = child(row, "trPr")
     if properties is None:
-        properties = make(first, "trPr")
-        first.insert(0, properties)
+        properties = make(row, "trPr")
+        row.insert(0, properties)
     if child(properties, "tblHeader") is None:
-        properties.append(make(first, "tblHeader"))
+        properties.append(make(row, "tblHeader"))
 
 
 def _name_paragraph(

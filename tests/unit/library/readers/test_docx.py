@@ -184,6 +184,22 @@ def test_merged_cells_stand_in_each_row_and_column(tmp_path: Path) -> None:
     ]
 
 
+def test_a_row_into_which_a_header_reaches_is_part_of_the_header(tmp_path: Path) -> None:
+    down, on = '<w:vMerge w:val="restart"/>', "<w:vMerge/>"
+    table = (
+        row(
+            cell("Gear", down),
+            cell("Speed", '<w:gridSpan w:val="2"/>'),
+            properties="<w:tblHeader/>",
+        )
+        + row(cell("", on), cell("low"), cell("high"))
+        + row(cell("First"), cell("40"), cell("90"))
+    )
+    assert briefs(tmp_path, f"<w:tbl>{table}</w:tbl>") == [
+        "table: # Gear | Speed low | Speed high // First | 40 | 90"
+    ]
+
+
 def test_a_first_row_that_the_table_s_style_sets_apart_is_the_header(tmp_path: Path) -> None:
     look = '<w:tblPr><w:tblStyle w:val="T"/><w:tblLook w:firstRow="1"/></w:tblPr>'
     table = f"<w:tbl>{look}{row(cell('A'), cell('B'))}{row(cell('1'), cell('2'))}</w:tbl>"

@@ -129,6 +129,8 @@ _STYLES = (
     '<text:list-style style:name="L1"><text:list-level-style-number text:level="1" '
     'style:num-format="1"/><text:list-level-style-number text:level="2" style:num-format="a"/>'
     "</text:list-style>"
+    '<text:list-style style:name="L2"><text:list-level-style-number text:level="1" '
+    'style:num-format="1" text:start-value="4"/></text:list-style>'
 )
 
 
@@ -139,6 +141,17 @@ def _odf(path: Path, body: str, *, what: str = "text") -> Path:
         "</office:body></office:document-content>"
     )
     return _zip(path, {"META-INF/manifest.xml": "<m/>", "content.xml": content})
+
+
+def test_a_list_begins_with_the_first_number_of_its_style(tmp_path: Path) -> None:
+    items = "".join(
+        f"<text:list-item><text:p>{each}</text:p></text:list-item>" for each in ("Shut it.", "Go.")
+    )
+    body = f'<text:list text:style-name="L2">{items}</text:list>'
+    assert _texts(_document(_odf(tmp_path / "a.odt", body), "odf")) == [
+        ("item", "4. Shut it."),
+        ("item", "5. Go."),
+    ]
 
 
 def test_text_document_keeps_headings_numbers_listings_and_notes(tmp_path: Path) -> None:
