@@ -82,6 +82,8 @@ BAD: list[tuple[Any, str]] = [
     ({"prompt": "x"}, "its keys: prompt"),
     (openai(), "has no messages"),
     (openai(("user", "Reset?")), "has no answer: no message has the role assistant"),
+    (openai(("assistant", "Hello"), *RESET), "begins with the assistant, so there is nothing to"),
+    (openai(("system", "Be brief"), ("assistant", "Hi")), "begins with the assistant"),
     (openai(*RESET, ("user", "And?")), "has no answer to its last message (role user)"),
     (openai(("user", "Reset?"), ("assistant", "  ")), "has no text in message 2 (assistant)"),
     (openai(("user", "Reset?"), ("assistant", None)), "has no text in message 2 (assistant)"),
