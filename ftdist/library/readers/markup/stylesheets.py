@@ -7,10 +7,7 @@ from bs4 import BeautifulSoup, Tag
 
 from ftdist.library.readers.markup.tree import attribute
 
-HIDDEN = re.compile(
-    r"(^|;)(display:none|visibility:(hidden|collapse)|mso-hide:all|opacity:0?(\.0+)?(;|!|$)"
-    r"|font-size:0(\.0+)?(px|pt|em|rem|%)?(;|!|$))"
-)
+HIDDEN = re.compile(r"(^|;)(display:none|mso-hide:all)")
 _SHEET_NOISE = re.compile(
     r"/\*.*?\*/|<!--|-->|@[\w-]+[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", re.DOTALL
 )
@@ -46,7 +43,7 @@ def _rules(soup: BeautifulSoup) -> Iterator[tuple[str, str]]:
     ]
     for head, body in rules:
         styles = [style for style in _SHOWN.findall(body) if not _is_counter(style)]
-        is_hidden = HIDDEN.search(body) is not None
+        is_hidden = HIDDEN.search(body) is not None or "visibility:hidden" in body
         for selector in map(str.strip, head.split(",")):
             match = _SIMPLE.fullmatch(selector)
             if match is None or not selector:

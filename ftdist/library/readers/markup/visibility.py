@@ -16,6 +16,12 @@ from ftdist.library.readers.markup.tree import (
 
 _IS_LABEL = re.compile(r"\W*(end|begin|start|/|[.#]\w)", re.IGNORECASE)
 _STRUCK = re.compile(r"(^|;)text-decoration(-line)?:[^;]*line-through")
+_UNLESS = (
+    (re.compile(r"(^|;)visibility:(hidden|collapse)"), re.compile(r"(^|;)visibility:visible")),
+    (re.compile(r"(^|;)font-size:0(\.0+)?([a-z%]+)?(;|!|$)"), re.compile(r"font-size:0*[1-9.]")),
+)
+"""Styles that hide an element unless others show what is in it; no size closes gaps."""
+
 _HIDING = {"d-none", "hidden", "is-hidden"}
 """Classes of the usual style sheets, which are not part of the page."""
 
@@ -60,8 +66,13 @@ def _is_struck(tag: Tag) -> bool:
 def _is_hidden(tag: Tag) -> bool:
     if tag.get("hidden") is not None and attribute(tag, "hidden") != "until-found":
         return True
-    if attribute(tag, "aria-hidden") == "true" or has_style(tag, HIDDEN):
+    if attribute(tag, "aria-hidden") == "true":
         return True
+    if has_style(tag, HIDDEN):
+        return True
+    for hiding, showing in _UNLESS:
+        if has_style(tag, hiding):
+            return not any(has_style(inner, showing) for inner in tag.find_all(style=True))
     names = classes(tag)
     is_hidden = not _HIDING.isdisjoint(names) and not any(map(_SHOWING.search, names))
     return is_hidden or (tag.name == "dialog" and tag.get("open") is None)
