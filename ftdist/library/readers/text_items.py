@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ftdist.library.qa_marks import starts_marked
+from ftdist.library.readers.pdf.hyphens import SUSPENDED
 from ftdist.library.readers.text_layout import indent_of, is_forced_break
 from ftdist.library.schema import Block
 
@@ -15,6 +16,7 @@ _MARK = re.compile(
     r"|(?P<open>\(?)(?P<number>\d{1,3}|[A-Za-z]|[ivx]{2,5}|[IVX]{2,5})(?P<close>[.)]))\s+(?=\S)"
 )
 _ROMAN = {"i": 1, "v": 5, "x": 10}
+_HYPHEN_END = re.compile(r"[^\W_]-$")
 _SENTENCE_END = re.compile("[.!?:;\u3002\uff1f][\"')\u201d\u00bb]*$")
 
 
@@ -55,7 +57,7 @@ def prose_blocks(lines: list[str]) -> list[Block]:
         if mark := marks.get(start):
             indents = [*(each for each in indents if each < mark.indent), mark.indent]
             first = first[mark.end :]
-        text = " ".join(word for line in [first, *lines[start + 1 : end]] for word in line.split())
+        text = _joined([first, *lines[start + 1 : end]])
         if mark:
             blocks.append(_item(text, mark, level=len(indents)))
             continue
@@ -67,6 +69,16 @@ def prose_blocks(lines: list[str]) -> list[Block]:
             blocks.append(Block(kind="paragraph", text=text))
         indents = []
     return blocks
+
+
+def _joined(lines: list[str]) -> str:
+    """Lines as one text; a hyphen at a line's end belongs to its word, as nobody typeset them."""
+    text = ""
+    for words in map(str.split, lines):
+        is_word = words[:1] and words[0][0].isalnum() and words[0].casefold() not in SUSPENDED
+        glue = "" if is_word and _HYPHEN_END.search(text) else " "
+        text += glue + " ".join(words)
+    return text.strip()
 
 
 def _starts(lines: list[str], marks: Mapping[int, _Mark]) -> list[int]:

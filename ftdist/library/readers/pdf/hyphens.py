@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 HYPHENS = ("-", "\u00ad")
 _SOFT = "\u00ad"
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
-_SUSPENDED = {"and", "or", "und", "oder", "bzw", "sowie", "och", "eller"}
+SUSPENDED = {"and", "or", "und", "oder", "bzw", "sowie", "och", "eller"}
 """Words after a hyphen that stays apart, as in "pre- and post-war"."""
 
 _COMPOUND = {
@@ -70,7 +70,7 @@ def _join(text: str, line: str, *, words: Vocabulary) -> str:
     is_soft, token = text.endswith(_SOFT), text[:-1].split()[-1].lstrip(_OPENING)
     match = _WORD.match(line)
     tail = match[0] if match else ""
-    if tail.casefold() in _SUSPENDED:
+    if tail.casefold() in SUSPENDED:
         return f"{text[:-1]}- {line}"
     head = token.rpartition("-")[2]
     is_word = re.fullmatch(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*", token) is not None

@@ -56,6 +56,14 @@ def test_items_keep_their_own_marks(text: str, blocks: list[str]) -> None:
     assert _read(text) == [("item", block) for block in blocks]
 
 
+def test_a_hyphen_at_the_end_of_a_line_belongs_to_its_word() -> None:
+    text = "It runs dpkg-\ngenchanges for model XR-\n200 in pre-\nand post-war sizes of 5 -\n6 mm."
+    (block,) = text_blocks(text)
+    assert block.text == (
+        "It runs dpkg-genchanges for model XR-200 in pre- and post-war sizes of 5 - 6 mm."
+    )
+
+
 def test_items_nest_by_indentation_and_end_before_a_new_sentence_at_the_margin() -> None:
     text = "Steps:\n1. Close the tap.\n   - Turn it left.\n2. Open the vent.\nThat is all."
     assert [(b.kind, b.text, b.level, b.marker) for b in text_blocks(text)] == [
