@@ -1,6 +1,7 @@
 """Keys of rows and messages: those that are used, those that change what is learned, the rest."""
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from ftdist.library.readers.roles import role_of
@@ -116,15 +117,27 @@ def is_learned(members: Mapping[str, Any], *, where: str = "") -> bool | None:
 
 def _flags(members: Mapping[str, Any], *, is_row: bool) -> dict[str, bool | None]:
     """Keys that say what is learned, each with the value that says that it is; None: unclear."""
-    flags: dict[str, bool | None] = {}
-    for key, value in members.items():
-        words = set(key.split("_"))
-        is_flag = key in _OF_ROWS if is_row else bool(words & (_LEARN | _SKIP | {"mask", "masks"}))
-        if not is_flag or is_empty(value) or key == "attention_mask":
-            continue
-        is_clear = not words & _UNCLEAR or ("detail" not in words and words & _OF_MASKS)
-        flags[key] = not words & (_SKIP | _NOT) if is_clear else None
-    return flags
+    return {
+        key: _when_learned(key)
+        for key, value in members.items()
+        if _is_flag(key, is_row) and not is_empty(value)
+    }
+
+
+@lru_cache(maxsize=4096)
+def _is_flag(key: str, is_row: bool) -> bool:
+    if is_row:
+        return key in _OF_ROWS
+    return key != "attention_mask" and bool(
+        set(key.split("_")) & (_LEARN | _SKIP | {"mask", "masks"})
+    )
+
+
+def _when_learned(key: str) -> bool | None:
+    """The value of a flag that says that something is learned; None: unclear."""
+    words = set(key.split("_"))
+    is_clear = not words & _UNCLEAR or ("detail" not in words and words & _OF_MASKS)
+    return not words & (_SKIP | _NOT) if is_clear else None
 
 
 def describe(members: Mapping[str, Any]) -> str:

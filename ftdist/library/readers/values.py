@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from ftdist.library.readers.encoding import decode
@@ -31,6 +32,7 @@ def standard_keys(row: Mapping[Any, Any], *, of: str) -> dict[str, Any]:
     return values
 
 
+@lru_cache(maxsize=4096)
 def standard_key(key: str) -> str:
     """A key in snake case: `System Prompt` and `systemPrompt` become `system_prompt`."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key.strip())
