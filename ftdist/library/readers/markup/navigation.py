@@ -127,7 +127,7 @@ def _is_navigation(tag: Tag) -> bool:
         return False
     if tag.name == "nav" or attribute(tag, "role") in _NAV_ROLES:
         return in_links > others
-    if tag.name in HEADINGS or (tag.find(list(HEADINGS)) and others > in_links / 2):
+    if tag.find("h1") or (tag.find(list(HEADINGS)) and others > in_links / 2):
         return False
     if _is_page_edge(tag) and len(texts) >= 2 and others <= 12:
         return _LONG_SENTENCE.search(spaced_text(tag)) is None

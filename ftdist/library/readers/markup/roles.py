@@ -52,25 +52,41 @@ def _label_tabs(soup: BeautifulSoup) -> None:
     for item in soup("tabitem", label=True):
         _put_above(soup, item, str(item["label"]))
     panels = soup.find_all(role="tabpanel")
-    unlabelled = list(panels)
-    tabs = soup.find_all(role="tab")
-    by_id = {attribute(tab, "id"): tab for tab in tabs if tab.get("id")}
-    by_panel = {attribute(tab, "aria-controls"): tab for tab in tabs if tab.get("aria-controls")}
+    tabs = soup.find_all(_is_tab)
     labelled: list[tuple[Tag, Tag]] = []
-    for panel in panels:
-        tab = by_id.get(attribute(panel, "aria-labelledby"))
-        tab = tab or by_panel.get(attribute(panel, "id") or "none")
-        if tab is not None:
+    for tab in tabs:
+        panel = next((each for each in panels if _labels(tab, each)), None) or _target(soup, tab)
+        if panel is not None:
             labelled.append((tab, panel))
-            unlabelled.remove(panel)
-    used = {id(tab) for tab, _ in labelled}
-    rest = [tab for tab in tabs if id(tab) not in used]
+    rest = [tab for tab in tabs if not any(tab is each for each, _ in labelled)]
+    unlabelled = [panel for panel in panels if not any(panel is each for _, each in labelled)]
     if len(rest) == len(unlabelled):
         labelled += zip(rest, unlabelled, strict=True)
     for tab, panel in labelled:
         _put_above(soup, panel, spaced_text(tab))
-    for tab, _ in labelled:
+    for tab, panel in labelled:
+        panel["role"] = "tabpanel"
         tab.decompose()
+
+
+def _is_tab(tag: Tag) -> bool:
+    toggled = attribute(tag, "data-toggle") or attribute(tag, "data-bs-toggle")
+    return attribute(tag, "role") == "tab" or toggled in ("tab", "pill")
+
+
+def _labels(tab: Tag, panel: Tag) -> bool:
+    identifier = attribute(tab, "id")
+    return identifier != "" and identifier == attribute(panel, "aria-labelledby")
+
+
+def _target(soup: BeautifulSoup, tab: Tag) -> Tag | None:
+    """The element that a tab shows."""
+    for name in ("aria-controls", "data-bs-target", "data-target", "href"):
+        identifier = str(tab.get(name) or "").lstrip("#")
+        panel = soup.find(id=identifier) if identifier else None
+        if isinstance(panel, Tag):
+            return panel
+    return None
 
 
 def _put_in_row(soup: BeautifulSoup, cell: Tag) -> None:

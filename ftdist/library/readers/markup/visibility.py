@@ -28,7 +28,7 @@ _HIDING = {"d-none", "hidden", "is-hidden"}
 _SHOWING = re.compile("(-|:)(block|flex|grid|inline|inline-block|inline-flex|table)$")
 """Classes that show an element on screens of some width after all."""
 
-_CODE = ("script", "style", "template", "head", "link", "meta")
+_CODE = ("script", "style", "template", "title", "base", "link", "meta")
 _FALLBACKS = ("iframe", "canvas", "audio", "video", "noframes", "noembed")
 _REFERENCES = ("aria-controls", "data-target", "data-bs-target", "aria-details", "for")
 _OPENERS = ("aria-expanded", "onclick", "data-toggle", "data-bs-toggle")
@@ -47,7 +47,8 @@ def leave_out_unseen(soup: BeautifulSoup, notes: Notes) -> None:
             notes.add("comment left out", " ".join(words))
         comment.extract()
     for tag in soup(_CODE):
-        tag.decompose()
+        if tag.find_parent("svg") is None:
+            tag.decompose()
     for tag in alive(soup(_FALLBACKS)):
         notes.remove(tag, "text for other browsers left out")
     for tag in alive(soup("noscript")):

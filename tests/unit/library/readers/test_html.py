@@ -79,6 +79,7 @@ def test_the_number_of_an_item_stays_whatever_it_begins_with(
     ("markup", "title"),
     [
         ("<title>Lamp</title><h1>Lamp<br>L-3</h1>x", "Lamp L-3"),
+        ("<!doctype html><title>Lamp</title><main><h1>Lamp</h1><p>x</p></main>", "Lamp"),
         ("<title>Acme | </title><h1>Lamp</h1>x", "Acme: Lamp"),
         ("<title>Lamp manual</title><h1>Start</h1>x<h1>Safety</h1>y", "Lamp manual"),
         ("<h1>Start</h1>x<h1>Safety</h1>y", "lamp"),

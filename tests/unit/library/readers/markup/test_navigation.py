@@ -100,5 +100,10 @@ def test_marks_of_links_are_no_part_of_a_heading(heading: str) -> None:
     assert briefs(f"<h2>{heading}</h2>x")[0].rstrip("\u200b") == "heading: Reset"
 
 
+def test_a_title_that_is_a_link_is_no_navigation() -> None:
+    page = f"<article><header><h1><a href=/p>Pairing</a></h1></header>{SEEN}</article>"
+    assert briefs(page) == ["heading: Pairing", "paragraph: Hold the key."]
+
+
 def test_a_link_in_text_is_no_mark() -> None:
     assert briefs("<p>Press <a href='#plus'>+</a> once</p>") == ["paragraph: Press + once"]

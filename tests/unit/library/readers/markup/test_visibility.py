@@ -78,5 +78,8 @@ def test_the_panels_of_tabs_are_read_below_their_labels() -> None:
     assert briefs(page) == [
         f"paragraph: {text}" for text in ("Windows:", "setup", "macOS:", "brew")
     ]
+    pane = "<div id={} style='display:none'>{}</div>".format
+    linked = "<a data-toggle=tab href='#w'>Windows</a> <a data-bs-toggle=tab href='#m'>macOS</a>"
+    assert briefs(f"<p>{linked}</p>{pane('w', 'setup')}{pane('m', 'brew')}") == briefs(page)
     unnamed = page.replace("id=", "data-x=").replace("aria-labelledby=", "data-y=")
     assert briefs(unnamed) == briefs(page)
