@@ -7,6 +7,8 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,9 @@ _MAX_GAP = 0.5
 
 _MAX_BREAK_GAP = 0.08
 """The same where pdfium writes a line break."""
+
+_MIN_SPACE = 0.17
+"""Smallest width of a space, in font sizes, beyond the usual gap between letters."""
 
 _HYPHENS = dict.fromkeys("\x02\ufffe\u2010\u2011", "-")
 """pdfium replaces the hyphen at the end of a line by a control character."""
@@ -136,17 +141,33 @@ def _split_words(textpage: Any) -> Iterator[tuple[bool, list[_Char]]]:
             is_break = True
             continue
         if isinstance(char, str) or (word and is_break and not _follows(word[-1], char)):
-            if word:
-                yield is_glued, word
+            yield from _split_at_spaces(word, is_glued=is_glued)
             word, is_glued = [] if isinstance(char, str) else [char], False
         elif word and not is_break and _is_apart(word[-1], char):
-            yield is_glued, word
+            yield from _split_at_spaces(word, is_glued=is_glued)
             word, is_glued = [char], True
         else:
             word.append(char)
         is_break = False
-    if word:
-        yield is_glued, word
+    yield from _split_at_spaces(word, is_glued=is_glued)
+
+
+def _split_at_spaces(chars: list[_Char], *, is_glued: bool) -> Iterator[tuple[bool, list[_Char]]]:
+    """Words in text without spaces, by gaps much wider than the others; pdfium overlooks some."""
+    if not chars:
+        return
+    gaps = [_gap(*pair) / pair[0][2].size for pair in pairwise(chars)]
+    usual = median(gaps) if len(gaps) > 1 else _MAX_GAP
+    starts = [i for i, gap in enumerate(gaps, start=1) if gap > max(usual, 0.0) + _MIN_SPACE]
+    for start, end in pairwise([0, *starts, len(chars)]):
+        yield is_glued and start == 0, chars[start:end]
+
+
+def _gap(last: _Char, char: _Char) -> float:
+    """Distance from a character to the next along their direction."""
+    (_, before, font), (_, after, _) = last, char
+    axis = font.quarters % 2
+    return before[axis] - after[axis + 2] if font.quarters > 1 else after[axis] - before[axis + 2]
 
 
 def _is_apart(last: _Char, char: _Char) -> bool:
@@ -155,19 +176,18 @@ def _is_apart(last: _Char, char: _Char) -> bool:
     A table's word is in the cell in which it starts: one that is too long for its cell crosses the
     border, and may overlap the next cell's text.
     """
-    (_, before, font), (text, after, other) = last, char
+    (_, before, font), (text, _, other) = last, char
     if font is not other:
         across = 0 if font.quarters % 2 else 1
         shift = abs(font.origin[across] - other.origin[across])
         if font.quarters != other.quarters or shift > 0.08 * max(font.size, other.size):
             return True
-    axis = font.quarters % 2
-    low, high, start, end = before[axis], before[axis + 2], after[axis], after[axis + 2]
-    if font.quarters > 1:
-        low, high, start, end = -high, -low, -end, -start
+    gap, back = _gap(last, char), _gap(char, last)
     if unicodedata.bidirectional(text) in ("R", "AL"):
-        return max(start - high, low - end) > _MAX_GAP * font.size
-    return start < low - NEAR or start - high > _MAX_GAP * font.size
+        return max(gap, back) > _MAX_GAP * font.size
+    axis = font.quarters % 2
+    is_back = gap < before[axis] - before[axis + 2] - NEAR
+    return is_back or gap > _MAX_GAP * font.size
 
 
 def _follows(last: _Char, char: _Char) -> bool:
@@ -175,13 +195,12 @@ def _follows(last: _Char, char: _Char) -> bool:
 
     Where each character is drawn on its own, pdfium puts a line break after each.
     """
-    (_, before, font), (_, after, other) = last, char
-    axis = font.quarters % 2
-    shift = abs(font.origin[1 - axis] - other.origin[1 - axis])
+    font, other = last[2], char[2]
+    across = 1 - font.quarters % 2
+    shift = abs(font.origin[across] - other.origin[across])
     if font.quarters != other.quarters or shift > 0.08 * font.size:
         return False
-    gap = before[axis] - after[axis + 2] if font.quarters > 1 else after[axis] - before[axis + 2]
-    return -0.25 * font.size <= gap <= _MAX_BREAK_GAP * font.size
+    return -0.25 * font.size <= _gap(last, char) <= _MAX_BREAK_GAP * font.size
 
 
 def _read_chars(textpage: Any) -> Iterator[_Char | str]:

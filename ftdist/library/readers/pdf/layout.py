@@ -206,6 +206,9 @@ class _Builder:
         is_indented = 0.8 * line.size < step < 6 * line.size and (not is_item or first is not last)
         if is_indented and (ends or first is not last) and not line.text[:1].islower():
             return ends or first is not last
+        is_outdented = step < -0.8 * line.size and not line.text[:1].islower()
+        if is_outdented and (first is not last or (ends and not self._is_wrapped(last, line))):
+            return True
         if is_item and first.left - line.left > 0.8 * line.size:
             return True
         if _LABEL.match(line.text) and _LABEL.match(last.text):

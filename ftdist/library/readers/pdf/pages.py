@@ -231,23 +231,23 @@ def _lines_of_column(
     words = [part for part in parts if isinstance(part, Word)]
     tables = sorted((p for p in parts if isinstance(p, Table)), key=lambda table: -table.box[3])
     left = min((word.left for word in words), default=0.0)
-    right = max((word.right for word in words), default=0.0)
     for line in _join_bullets(group_lines(words)):
         while tables and tables[0].box[3] > line[0].baseline:
             yield _table_line(tables.pop(0), page=page, column=column)
         letters = Counter[float]()
         for word in line:
             letters[word.size] += 0 if word.shift else len(word.text)
+        size = letters.most_common(1)[0][0]
         yield TextLine(
             words=tuple(line),
             page=page,
             column=column,
             column_left=left,
-            column_right=right,
+            column_right=max(word.right for word in words if word.size <= 1.1 * size),
             left=line[0].left,
             right=line[-1].right,
             baseline=line[0].baseline,
-            size=letters.most_common(1)[0][0],
+            size=size,
             is_mono=sum(len(w.text) for w in line if w.is_mono)
             > 0.85 * sum(len(w.text) for w in line),
             is_bold=all(word.is_bold for word in line),

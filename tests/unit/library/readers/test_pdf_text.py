@@ -254,3 +254,25 @@ def test_lines_of_contents_within_a_page_stay_apart(tmp_path: Path) -> None:
     entries = [f"{n} Oil {'. ' * 20}{n}" for n in (1, 2, 3)]
     blocks = _blocks(tmp_path, lines(60, 700, entries))
     assert [each.text for each in blocks] == entries
+
+
+def test_term_at_the_margin_begins_a_paragraph(tmp_path: Path) -> None:
+    page = [
+        text(60, 700, "OIL"),
+        text(100, 700, "The class of the oil that the pump is"),
+        *lines(100, 688, ["filled with, and of all the rest", "of it."]),
+        text(60, 664, "OIL_PRESSURE"),
+        text(100, 652, "How much it has."),
+    ]
+    first, *rest = [each.text for each in _blocks(tmp_path, page)]
+    assert (
+        first == "OIL The class of the oil that the pump is filled with, and of all the rest of it."
+    )
+    assert " ".join(rest) == "OIL_PRESSURE How much it has."
+
+
+def test_space_that_the_file_leaves_out_is_read_from_the_gap(tmp_path: Path) -> None:
+    drawn = ["BT /F1 10 Tf 60 700 Td [(A) -250 (variable is set) -250 (here)] TJ ET"]
+    spaced = ["BT /F1 10 Tf 2 Tc 60 700 Td (WARNING) Tj ET"]
+    assert [each.text for each in _blocks(tmp_path, drawn)] == ["A variable is set here"]
+    assert [each.text for each in _blocks(tmp_path, spaced)] == ["WARNING"]
