@@ -27,11 +27,12 @@ def _mark(words: tuple[str, ...], letters: str, *, alone: str) -> str:
     names = "|".join(words)
     enumeration = r"(?:\(?\d{1,3}[.):]\s*)?"
     number = r"\s?(?:no\.?|[#.])?\s?\d{1,3}"
-    options = r"(?!(?s:.*)\s[B-D][.)]\s)"
+    options = r"(?!(?s:.*)\s[\[(]?[B-D][.)\]]\s)"
     return (
         rf"{enumeration}(?:"
         rf"(?i:(?:{names}|[{letters}]))(?:{number})?\s?[:\uff1a]\s*"
         rf"|(?:{names}|{alone})(?:{number})?(?:[.)](?=\s)|\s[-\u2013\u2014](?=\s)){options}\s*"
+        rf"|[\[(](?:{names}|{alone})(?:{number})?[\])](?=\s){options}\s*"
         rf"|(?:{names}){number}(?:\s+|$))"
     )
 
@@ -41,12 +42,13 @@ _ANSWER = re.compile(_mark(_ANSWER_WORDS, _ANSWER_LETTERS, alone="A"))
 _MAX_CHARACTERS = 20_000
 """Of a paragraph in which marks are looked for."""
 
-_WEAK = re.compile(r"A(?:[.)]|\s[-\u2013\u2014])\s*")
+_WEAK = re.compile(r"[\[(]?A(?:[.)\]]|\s[-\u2013\u2014])\s*")
 """Also an initial, an option or a word."""
 
 _NEXT_MARK = re.compile(
-    rf"(?:(?<=\s)|(?<=[?\uff1f\u3002]))(?:{_QUESTION.pattern.replace('?P<', '?P<q_')}"
-    rf"|(?P<answer>{_ANSWER.pattern.replace('?P<', '?P<a_')}))"
+    rf"(?:(?<=\s)|(?<=[?\uff1f\u3002]))(?:{_QUESTION.pattern}"
+    rf"|(?P<answer>{_ANSWER.pattern}"
+    rf"|(?<=[?\uff1f]\s)(?:{'|'.join(_ANSWER_WORDS)})\s+(?=[A-Z\d])))"
 )
 
 

@@ -6,9 +6,15 @@ Every answer quotes the document word for word.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, takewhile
+from itertools import chain, takewhile, zip_longest
 
-from ftdist.library.qa_marks import is_asked, split_marked, starts_marked, without_question_mark
+from ftdist.library.qa_marks import (
+    is_answer_name,
+    is_asked,
+    split_marked,
+    starts_marked,
+    without_question_mark,
+)
 from ftdist.library.schema import Block, Document, MadeBy
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.qa_tables import pairs_from_table
@@ -76,9 +82,12 @@ class _Piece:
 def questions(document: Document) -> list[QAPair]:
     """The questions that a document answers, in its order, each once."""
     pairs: list[QAPair] = []
-    for section in sections(document):
+    all_sections = list(sections(document))
+    for section, after in zip_longest(all_sections, all_sections[1:]):
         pieces = _pieces(section.blocks)
-        pairs += _from_heading(section, pieces, document)
+        is_answer_below = not pieces and after is not None and is_answer_name(after.heading)
+        answer = _pieces(after.blocks) if is_answer_below else pieces
+        pairs += _from_heading(section, answer, document)
         pairs += _from_pieces(section, pieces)
         pairs += _from_definitions(section, document)
         for block in section.blocks:

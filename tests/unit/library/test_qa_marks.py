@@ -12,6 +12,8 @@ from ftdist.library.qa_marks import is_answer_name, is_question_name, split_mark
         ("Q. How do I stop it? A. Press red.", "How do I stop it?", "Press red."),
         ("Q1. How do I stop it? A1. Press red.", "How do I stop it?", "Press red."),
         ("Q) How do I stop it? A) Press red.", "How do I stop it?", "Press red."),
+        ("[Q] How do I stop it? [A] Press red.", "How do I stop it?", "Press red."),
+        ("Question 1 Stop it how? Answer Press red.", "Stop it how?", "Press red."),
         ("Q - How do I stop it? A - Press red.", "How do I stop it?", "Press red."),
         ("Q.1: How do I stop it? A.1: Press red.", "How do I stop it?", "Press red."),
         ("1) Q: How do I stop it? A: Press red.", "How do I stop it?", "Press red."),
@@ -41,6 +43,8 @@ def test_question_ends_at_the_mark_of_its_answer(text: str, question: str, answe
         "The answer: press red.",
         "A - Z of lamps",
         "A) red",
+        "(A) red",
+        "Which of them? Answer carefully.",
     ],
 )
 def test_initials_options_and_labels_are_no_marks(text: str) -> None:

@@ -142,6 +142,15 @@ def test_marked_headings_are_questions_without_their_mark(heading: str) -> None:
     assert [(p.question, p.answer) for p in questions(document)] == [(RED, "Press red.")]
 
 
+def test_section_called_answer_answers_the_heading_above_it() -> None:
+    document = _document(
+        _block("heading", RED, level=2),
+        _block("heading", "Answer", level=3),
+        _block("paragraph", "Press the red key."),
+    )
+    assert [(p.question, p.answer) for p in questions(document)] == [(RED, "Press the red key.")]
+
+
 @pytest.mark.parametrize(
     ("rows", "has_header"),
     [
