@@ -3,12 +3,12 @@
 from bisect import bisect
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.worksheet.worksheet import Worksheet
 
+from ftdist.library.readers.inline import lowered, raised
 from ftdist.library.readers.number_format import shown
 
 _MAX_MERGED = 100_000
@@ -17,9 +17,9 @@ _MAX_MERGED = 100_000
 
 @dataclass(frozen=True)
 class ShownCell:
-    """A cell as HTML."""
+    """A cell as text."""
 
-    markup: str = ""
+    text: str = ""
     is_text: bool = True
     is_bold: bool = False
 
@@ -44,7 +44,7 @@ def shown_rows(sheet: Worksheet) -> tuple[list[Row], int]:
     # In place of iter_rows, which makes a cell for each place up to the last row and column.
     for (row, column), cell in sheet._cells.items():
         own = _shown_cell(cell)
-        if own.markup:
+        if own.text:
             cells.setdefault(row, {})[column] = own
     _repeat_merged(sheet, cells)
     used_columns = {column for row in cells.values() for column in row}
@@ -83,20 +83,23 @@ def _shown_cell(cell: Any) -> ShownCell:
         return ShownCell()
     font = cell.font
     runs = value if isinstance(value, CellRichText) else [shown(value, cell.number_format)]
-    markup = "".join(_run_markup(run, font=font) for run in runs).strip()
+    text = ""
+    for run in runs:
+        text += _run_text(run, font=font, before=text)
+    lines = (" ".join(line.split()) for line in text.strip().split("\n"))
     is_text = isinstance(value, str | CellRichText)
-    return ShownCell(markup=markup, is_text=is_text, is_bold=bool(font and font.b))
+    return ShownCell(text="\n".join(lines), is_text=is_text, is_bold=bool(font and font.b))
 
 
-def _run_markup(run: Any, *, font: Any) -> str:
+def _run_text(run: Any, *, font: Any, before: str) -> str:
     if isinstance(run, TextBlock):
         run, font = run.text, run.font
     if font is not None and font.strike:
         return ""
-    text = escape(str(run)).replace("\n", "<br>")
-    raised = getattr(font, "vertAlign", None) if font is not None else None
-    tag = {"superscript": "sup", "subscript": "sub"}.get(raised or "", "")
-    return f"<{tag}>{text}</{tag}>" if tag else text
+    position = getattr(font, "vertAlign", None) if font is not None else None
+    if position == "superscript":
+        return raised(str(run), before=before)
+    return lowered(str(run), before=before) if position == "subscript" else str(run)
 
 
 def regions(rows: list[Row]) -> Iterator[list[tuple[int, list[ShownCell]]]]:
@@ -119,4 +122,4 @@ def _side_by_side(group: list[Row]) -> Iterator[list[tuple[int, list[ShownCell]]
         table = [
             (row, [cells.get(column, ShownCell()) for column in own]) for row, _, cells in group
         ]
-        yield [(row, cells) for row, cells in table if any(cell.markup for cell in cells)]
+        yield [(row, cells) for row, cells in table if any(cell.text for cell in cells)]
