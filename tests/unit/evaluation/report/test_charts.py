@@ -10,7 +10,9 @@ SOURCES = ("library", "tickets", "replay", "out_of_scope", "manuals", "faq", "ge
 
 
 def _drawn(count: int) -> Chart:
-    curves = {name: [(step, 2.0 / (step + 1)) for step in range(30)] for name in SOURCES[:count]}
+    curves = {
+        name: [(float(step), 2.0 / (step + 1)) for step in range(30)] for name in SOURCES[:count]
+    }
     drawn = chart("Loss", curves, logarithmic=True)
     assert drawn is not None
     return drawn
@@ -28,7 +30,7 @@ def test_every_row_of_the_legend_is_inside_the_drawing(count: int) -> None:
 
 
 def test_small_values_share_one_notation() -> None:
-    rates = [(step, rate) for step, rate in enumerate((8e-5, 1.2e-4, 1e-3, 0.5, 0.0))]
+    rates = [(float(step), rate) for step, rate in enumerate((8e-5, 1.2e-4, 1e-3, 0.5, 0.0))]
     drawn = chart("Learning rate", {"rate": rates})
     assert drawn is not None
     assert [values for _, values in drawn.rows] == [
