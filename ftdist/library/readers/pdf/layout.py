@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from ftdist.library.readers.pdf.hyphens import HYPHENS, Vocabulary, join_lines
@@ -24,6 +25,9 @@ _LABEL = re.compile(r"[^\W\d_][^:.,;!?]{0,30}:\s+\S")
 _LEADER = re.compile(r"(?:\. ?){4,} ?\w+$")
 _PITCH = 1.2
 """Usual distance of baselines, in font sizes, where the document does not show its own."""
+
+_MAX_HEADING_PITCH = 1.6
+"""Distance up to which a line goes on a heading, in font sizes."""
 
 _MAX_CODE_PITCH = 2.8
 """Distance up to which a gap between lines of code is blank lines."""
@@ -78,6 +82,7 @@ class _Builder:
         """Where the last block is whose sentence goes on after what is in small type, its lines."""
 
         self._put_at: int | None = None
+        self._heading: TextLine | None = None
 
     def build(self) -> list[Block]:
         """All blocks."""
@@ -135,14 +140,16 @@ class _Builder:
         text = join_lines([line.text for line in lines], words=self._words)
         page = lines[0].page
         last = self._blocks[-1] if self._blocks else None
-        follows = last is not None and (last.kind, last.level, last.page) == (
-            "heading",
-            level,
-            page,
+        above, self._heading = self._heading, lines[-1]
+        follows = (
+            last is not None
+            and above is not None
+            and (last.kind, last.page, above.column) == ("heading", page, lines[0].column)
+            and (last.level == level or _is_next_line(above, lines[0]))
         )
         if last is not None and follows and not is_marked and not _NUMBERED.match(text):
             text = join_lines([last.text, text], words=self._words)
-            self._blocks[-1] = Block(kind="heading", text=text, level=level, page=page)
+            self._blocks[-1] = replace(last, text=text)
         else:
             self._blocks.append(Block(kind="heading", text=text, level=level, page=page))
 
@@ -264,6 +271,13 @@ class _Builder:
         self._blocks.append(
             Block(kind="table", text="", page=line.page, rows=rows, has_header=has_header)
         )
+
+
+def _is_next_line(line: TextLine, below: TextLine) -> bool:
+    """Whether a line is right below another and set like it."""
+    pitch = (line.baseline - below.baseline) / line.size
+    is_alike = (line.size, line.column, line.is_bold) == (below.size, below.column, below.is_bold)
+    return is_alike and 0 < pitch < _MAX_HEADING_PITCH
 
 
 def _usual_pitch(lines: Sequence[TextLine]) -> float:

@@ -83,7 +83,7 @@ class Grid:
     def fill(self, texts: Mapping[int, tuple[str, ...]]) -> tuple[tuple[tuple[str, ...], ...], ...]:
         """Rows of lines of text without empty rows and columns; () if it is not a table.
 
-        The text of a cell that spans several rows or columns is in the first of them.
+        The text of a cell that spans several rows is in each of them, and in its first column.
         """
         rows, columns = self.cells.shape
         table = [
@@ -91,10 +91,19 @@ class Grid:
             for row in range(rows)
         ]
         used = [column for column in range(columns) if any(row[column] for row in table)]
-        filled = tuple(tuple(row[column] for column in used) for row in table if any(row))
+        starts = [row for row in range(rows) if any(table[row])]
+        filled = tuple(
+            tuple(
+                texts.get(int(cell), ())
+                if (cell := self.cells[row, column]) % columns == column
+                else ()
+                for column in used
+            )
+            for row in starts
+        )
         if len(filled) < 2 or len(used) < 2:
             return ()
-        cells = [sum(map(bool, row)) for row in filled]
+        cells = [sum(map(bool, table[row])) for row in starts]
         is_sparse = sum(cells) < _MIN_FILLED * len(filled) * len(used)
         is_list = 2 * sum(count > 1 for count in cells) < len(filled)
         return () if is_sparse or is_list else filled

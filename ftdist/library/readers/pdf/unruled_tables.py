@@ -78,11 +78,31 @@ def grids_of_ladder(ladder: Ladder, words: Boxes, *, height: float) -> Iterator[
         if len(rows) < 3:
             continue
         gaps = _column_gaps(_between(words, rows[0], rows[-1]))
+        rows = [*_heading_top(rows, words, gaps=gaps), *rows]
         if len(rows) == 3:  # a line below the headings, and none between the rows
             rows[2:2] = _line_tops(_between(words[words[:, 0] < gaps[0]], *rows[1:]))[1:]
         lefts = np.array([words[:, 0].min() - NEAR, *gaps, words[:, 2].max() + NEAR])
         shape = (len(rows) - 1, len(lefts) - 1)
         yield Grid(lefts=lefts, tops=np.array(rows), cells=np.arange(np.prod(shape)).reshape(shape))
+
+
+def _heading_top(
+    rows: Sequence[float], words: Boxes, *, gaps: npt.NDArray[np.float64]
+) -> list[float]:
+    """The top of the line of headings above the first rule, where there is one; else nothing.
+
+    Args:
+        rows: tops of the rows.
+        words: of a page, within the width of the table.
+        gaps: between its columns.
+    """
+    above = _between(words, rows[0] + (rows[0] - rows[1]), rows[0])
+    table = np.concatenate([above, _between(words, rows[0], rows[-1])])
+    columns = set(np.searchsorted(gaps, above[:, 0]).tolist())
+    is_heading = len(_line_tops(above)) == 1 and len(columns) == len(gaps) + 1
+    if not is_heading or len(_column_gaps(table)) != len(gaps):
+        return []
+    return [float(above[:, 3].max()) + 1]
 
 
 def split_last_row(grid: Grid, words: Boxes) -> Grid:

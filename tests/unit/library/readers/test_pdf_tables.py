@@ -79,7 +79,7 @@ def test_continued_table_without_header_gets_that_of_the_page_before(tmp_path: P
     assert (second.page, second.rows, second.has_header) == (2, (ALARMS[0], *more), True)
 
 
-def test_cell_spanning_two_rows_is_in_the_first(tmp_path: Path) -> None:
+def test_cell_spanning_two_rows_is_in_each(tmp_path: Path) -> None:
     page = [
         box(60, 680, 320, 740),
         line(160, 680, 160, 740),
@@ -92,7 +92,7 @@ def test_cell_spanning_two_rows_is_in_the_first(tmp_path: Path) -> None:
         text(164, 686, "off at night"),
     ]
     (table,) = _blocks(tmp_path, page)
-    assert table.rows == (("Mode", "Lamp"), ("Eco", "green"), ("", "off at night"))
+    assert table.rows == (("Mode", "Lamp"), ("Eco", "green"), ("Eco", "off at night"))
 
 
 def test_columns_of_a_table_with_lines_between_rows_only_are_found_from_gaps(
@@ -113,6 +113,21 @@ def test_columns_of_a_table_with_lines_between_rows_only_are_found_from_gaps(
         ("TxD", "data that the unit sends to the host"),
         ("GND", "ground"),
     )
+    assert table.has_header
+
+
+def test_headings_above_the_first_line_belong_to_the_table(tmp_path: Path) -> None:
+    page = [line(60, y, 400, y) for y in (720, 700, 680)] + [
+        text(60, 760, "The pins of the plug are numbered from the left to the right side."),
+        text(60, 726, "Signal", bold=True),
+        text(160, 726, "Use", bold=True),
+        text(60, 706, "TxD"),
+        text(160, 706, "data"),
+        text(60, 686, "GND"),
+        text(160, 686, "ground"),
+    ]
+    _, table = _blocks(tmp_path, page)
+    assert table.rows == (("Signal", "Use"), ("TxD", "data"), ("GND", "ground"))
     assert table.has_header
 
 

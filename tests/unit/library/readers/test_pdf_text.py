@@ -276,3 +276,18 @@ def test_space_that_the_file_leaves_out_is_read_from_the_gap(tmp_path: Path) -> 
     spaced = ["BT /F1 10 Tf 2 Tc 60 700 Td (WARNING) Tj ET"]
     assert [each.text for each in _blocks(tmp_path, drawn)] == ["A variable is set here"]
     assert [each.text for each in _blocks(tmp_path, spaced)] == ["WARNING"]
+
+
+def test_numbered_heading_goes_on_in_the_next_line(tmp_path: Path) -> None:
+    page = [
+        text(72, 780, "2.7 Is there another way to boot the in-", size=14),
+        text(72, 763, "staller?", size=14),
+        *lines(
+            72, 735, ["Yes. Apart from a disc you can boot it from a stick,", "or over the net."]
+        ),
+    ]
+    heading, _ = _blocks(tmp_path, page)
+    assert (heading.kind, heading.text) == (
+        "heading",
+        "2.7 Is there another way to boot the installer?",
+    )
