@@ -323,12 +323,12 @@ def test_what_the_readers_left_out_is_printed_once_per_source_and_is_in_the_card
     assert card["notes"] == {"unused key: verified": [2, first]}
 
 
-def test_a_conversation_that_the_template_refuses_is_a_bad_row(
+def test_a_conversation_that_begins_with_the_assistant_is_a_bad_row(
     config: RunConfig, tmp_path: Path
 ) -> None:
     hello = [{"role": "assistant", "content": "w1"}]
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10), {"messages": hello}])
-    with pytest.raises(DataError, match=r"a.jsonl, row 2 cannot be used. The conversation begins"):
+    with pytest.raises(DataError, match=r"a.jsonl, row 2 begins with the assistant"):
         prepare(config)
     assert prepare(with_library(config, on_invalid_row="skip")).sources[0].samples == 1
 
