@@ -156,11 +156,16 @@ def _split_at_spaces(chars: list[_Char], *, is_glued: bool) -> Iterator[tuple[bo
     """Words in text without spaces, by gaps much wider than the others; pdfium overlooks some."""
     if not chars:
         return
-    gaps = [_gap(*pair) / pair[0][2].size for pair in pairwise(chars)]
+    axis, sign = chars[0][2].quarters % 2, -1 if chars[0][2].quarters > 1 else 1
+    end, start = (axis + 2, axis) if sign > 0 else (axis, axis + 2)
+    gaps = [
+        sign * (after[start] - before[end]) / font.size
+        for (_, before, font), (_, after, _) in pairwise(chars)
+    ]
     usual = median(gaps) if len(gaps) > 1 else _MAX_GAP
-    starts = [i for i, gap in enumerate(gaps, start=1) if gap > max(usual, 0.0) + _MIN_SPACE]
-    for start, end in pairwise([0, *starts, len(chars)]):
-        yield is_glued and start == 0, chars[start:end]
+    starts = [i for i, gap in enumerate(gaps, 1) if gap > max(usual, 0.0) + _MIN_SPACE]
+    for first, last in pairwise([0, *starts, len(chars)]):
+        yield is_glued and first == 0, chars[first:last]
 
 
 def _gap(last: _Char, char: _Char) -> float:
