@@ -1,5 +1,6 @@
 """Find the data files of a source."""
 
+import errno
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -96,8 +97,11 @@ def _raise(error: OSError) -> None:
 
 
 def _unreadable(path: Path, error: OSError, *, key: str) -> DataError:
+    problem = f"{key}: {path} cannot be read: {error.strerror}."
+    if error.errno == errno.EXDEV:
+        return DataError(problem, remedy="replace the link with a copy of what it points to.")
     return DataError(
-        f"{key}: {path} cannot be read: {error.strerror}.",
+        problem,
         remedy=f"give yourself the right to read it, or set {key} to another folder or file.",
     )
 

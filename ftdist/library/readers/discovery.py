@@ -112,6 +112,7 @@ def _kind(file: Path) -> str | UnsupportedFile:
 
 _PROBES = UnsupportedFile("holds probes, which are never learned", "Name it in eval.probes.")
 _REMEDY_GONE = "Restore the file, or remove the link to it."
+_REMEDY_LINK = "Replace the link with a copy, or add its target as a source."
 _REMEDY_RIGHT = "Grant yourself permission to read it, or remove it."
 
 
@@ -145,9 +146,10 @@ def _expand(named: Path, *, key: str, bad: list[BadRow], source: str) -> tuple[P
 
         def report(error: OSError) -> None:
             below = Path(error.filename).relative_to(named)
-            shown = printable(f"{named if below == Path() else below.as_posix()}/")
-            location = Location(f"{source}: {shown}")
-            bad.append(BadRow(f"cannot be read: {error.strerror}", location, _REMEDY_RIGHT))
+            shown = str(named) if below == Path() else below.as_posix()
+            location = Location(f"{source}: {printable(shown)}")
+            remedy = _REMEDY_LINK if error.errno == errno.EXDEV else _REMEDY_RIGHT
+            bad.append(BadRow(f"cannot be read: {error.strerror}", location, remedy))
 
         return named, list(files_below(named, on_error=report))
     if named.exists():
@@ -168,6 +170,11 @@ def _expand(named: Path, *, key: str, bad: list[BadRow], source: str) -> tuple[P
     files = [file for file in matches if file.is_file() and not _is_hidden(file.relative_to(root))]
     if not files:
         raise DataError(f"{key}: no file matches {named}.", remedy="correct the pattern.")
+    home = _home(root)
+    for file in [file for file in files if not _is_below(file, home)]:
+        files.remove(file)
+        location = Location(f"{source}: {printable(file.relative_to(root).as_posix())}")
+        bad.append(BadRow(f"cannot be read: {_OUTSIDE}", location, _REMEDY_LINK))
     return root, files
 
 
@@ -176,14 +183,17 @@ def _is_hidden(below: Path) -> bool:
 
 
 def files_below(folder: Path, *, on_error: Callable[[OSError], None]) -> Iterator[Path]:
-    """All files below a folder, by name, without hidden ones.
+    """All files below a folder, by name, without hidden ones; each folder is read once.
 
-    Links are followed (a model hub's cache consists of links); each folder is read once.
+    Links are followed within the folder. A snapshot in the Hugging Face hub's cache consists of
+    links to the `blobs` beside it, which count as within.
 
     Args:
         folder: to look in.
-        on_error: called for each folder that cannot be read.
+        on_error: called for each folder that cannot be read, and for each link that leads out of
+            the folder (`errno.EXDEV`), which is not followed.
     """
+    home = _home(folder)
     seen: set[str] = set()
     for here, folders, names in os.walk(folder, followlinks=True, onerror=on_error):
         real = os.path.realpath(here)
@@ -191,8 +201,33 @@ def files_below(folder: Path, *, on_error: Callable[[OSError], None]) -> Iterato
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(here) / name for name in sorted(names) if not name.startswith("."))
+        inside = {name: _is_below(Path(here) / name, home) for name in (*folders, *names)}
+        for name, is_inside in sorted(inside.items()):
+            if not is_inside and not name.startswith("."):
+                on_error(OSError(errno.EXDEV, _OUTSIDE, str(Path(here) / name)))
+        folders[:] = sorted(name for name in folders if inside[name] and not name.startswith("."))
+        yield from (
+            Path(here) / name for name in sorted(names) if inside[name] and not name.startswith(".")
+        )
+
+
+_OUTSIDE = "it is a link that points outside its folder"
+
+
+def _home(folder: Path) -> Path:
+    """The real folder that links may not leave."""
+    real = Path(os.path.realpath(folder))
+    is_snapshot = real.parent.name == "snapshots" and (real.parents[1] / "blobs").is_dir()
+    return real.parents[1] if is_snapshot else real
+
+
+def _is_below(path: Path, home: Path) -> bool:
+    """Whether a path is no link, or one to something below `home`."""
+    if not os.path.islink(path):  # noqa: PTH114 - False without permission
+        return True
+    real = Path(os.path.realpath(path))
+    # A link to nothing, or to itself, is reported when it is read.
+    return real.is_relative_to(home) or not real.exists()
 
 
 def _is_companion(file: Path) -> bool:

@@ -240,7 +240,7 @@ def test_link_loops_dangling_links_and_pipes_are_reported_without_blocking(
     assert bad.startswith(f"{messages} - ")
 
 
-def test_links_are_followed_and_link_cycles_are_not(tmp_path: Path) -> None:
+def test_link_cycles_and_links_outside_the_folder_are_not_followed(tmp_path: Path) -> None:
     folder, out = tmp_path / "s", tmp_path / "out"
     for each in (folder / "sub", out):
         each.mkdir(parents=True)
@@ -249,13 +249,26 @@ def test_links_are_followed_and_link_cycles_are_not(tmp_path: Path) -> None:
     (folder / "sub" / "again").symlink_to(folder)
     (folder / "sub" / "out").symlink_to(out)
     whole, pattern = _find(folder), _find(folder / "**" / "*.md")
-    assert [file.name for file in whole.files] == ["sub/sub.md", "sub/out/out.md"]
-    assert [file.name for file in pattern.files] == ["sub/sub.md"]
-    assert _bad(whole) == []
-    # As a snapshot in the cache of the Hugging Face hub.
+    assert [file.name for file in (*whole.files, *pattern.files)] == ["sub/sub.md"] * 2
+    outside = "cannot be read: it is a link that points outside its folder"
+    assert [bad.partition(" - ")[0] for bad in _bad(whole)] == [f"s: sub/out {outside}"]
     (folder / "only").mkdir()
     (folder / "only" / "link.md").symlink_to(out / "out.md")
-    assert [file.name for file in _find(folder / "only").files] == ["link.md"]
+    for named in (folder / "only", folder / "only" / "*.md"):
+        [bad] = _bad(_find(named))
+        assert bad.startswith(f"only: link.md {outside} - ")
+
+
+def test_a_snapshot_of_the_hub_cache_is_read_through_its_links(tmp_path: Path) -> None:
+    snapshot = tmp_path / "datasets--org--name" / "snapshots" / "4fc1"
+    blobs = tmp_path / "datasets--org--name" / "blobs"
+    for folder in (snapshot, blobs):
+        folder.mkdir(parents=True)
+    (blobs / "0a").write_text("Some text.\n")
+    (snapshot / "a.md").symlink_to("../../blobs/0a")
+    found = _find(snapshot)
+    assert [file.name for file in found.files] == ["a.md"]
+    assert _bad(found) == []
 
 
 def test_link_named_as_a_source_is_followed(tmp_path: Path) -> None:

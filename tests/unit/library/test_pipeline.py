@@ -233,6 +233,17 @@ def test_unreadable_files_are_listed_with_a_reason(
     assert name in caught.value.problem
 
 
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path, manual: Path) -> None:
+    (tmp_path / "secret.txt").write_text("The secret text of somebody else.")
+    (manual / "link.txt").symlink_to(tmp_path / "secret.txt")
+    with pytest.raises(DataError, match="is a link that points outside its folder"):
+        _curate(tmp_path, [f"{manual}"])
+    folder = _curate(
+        tmp_path, [f"{manual}"], "library.on_invalid_row=skip", "library.max_invalid_fraction=1"
+    )
+    assert b"secret text" not in b"".join(_bytes(folder).values())
+
+
 def test_secrets_are_masked_or_refused_and_never_echoed(tmp_path: Path) -> None:
     key = "AKIA" + "A1B2C3D4E5F6G7H8"
     path = tmp_path / "t.jsonl"

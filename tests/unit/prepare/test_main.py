@@ -375,6 +375,14 @@ def test_probes_hidden_files_and_link_cycles_are_not_trained(
         prepare(with_library(config, path=f"{tmp_path}/library/probes.jsonl"))
 
 
+def test_a_link_out_of_the_library_is_refused(config: RunConfig, tmp_path: Path) -> None:
+    write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
+    write_rows(tmp_path / "elsewhere.jsonl", [row(5, 10)])
+    (tmp_path / "library/b.jsonl").symlink_to(tmp_path / "elsewhere.jsonl")
+    with pytest.raises(DataError, match=r"b\.jsonl cannot be read: it is a link that points outside"):
+        prepare(config)
+
+
 def test_rows_about_probes_are_trained(config: RunConfig, tmp_path: Path) -> None:
     write_rows(tmp_path / "library/probes-faq.jsonl", [row(5, 10)])
     assert prepare(config).sources[0].samples == 1
