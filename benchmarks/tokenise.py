@@ -22,7 +22,7 @@ from typing import Any
 
 from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.sampler import Order
-from ftdist.library.readers.chat_formats import read_conversations
+from ftdist.library.readers.rows.chat_formats import read_conversations
 from ftdist.library.schema import Conversation
 from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.data_files import find_files

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ftdist.library.readers import read_document
-from ftdist.library.readers.filetype import UnsupportedFile, detect_kind
+from ftdist.library.readers.filetypes.detect import UnsupportedFile, detect_kind
 from ftdist.library.schema import BadRow, Block, Document
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ftdist.errors import DataError
 from ftdist.io.hashing import file_sha256
-from ftdist.library.readers import chat_formats
 from ftdist.library.readers.discovery import files_below, is_probes
+from ftdist.library.readers.rows import chat_formats
 from ftdist.prepare import chunking
 
 READABLE = (*chat_formats.SUFFIXES, *chunking.SUFFIXES)

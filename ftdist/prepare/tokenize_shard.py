@@ -12,8 +12,8 @@ import numpy as np
 
 from ftdist.data.chat_encoder import ChatEncoder, Tokens, load_encoder
 from ftdist.errors import DataError
-from ftdist.library.readers import chat_formats
-from ftdist.library.readers.jsonl_rows import Span, split_jsonl
+from ftdist.library.readers.rows import chat_formats
+from ftdist.library.readers.rows.jsonl_rows import Span, split_jsonl
 from ftdist.library.schema import BadRow, Conversation, Location, Passage, Row
 from ftdist.library.store import dataset
 from ftdist.prepare import chunking

@@ -5,7 +5,7 @@ import zlib
 from importlib import import_module
 from pathlib import Path
 
-from ftdist.library.readers.filetype import GZIP
+from ftdist.library.readers.filetypes.detect import GZIP
 from ftdist.library.schema import BadRow, BadRowError, Document, Location
 
 MAX_DOCUMENT = 64 * 2**20
@@ -13,22 +13,22 @@ MAX_DOCUMENT = 64 * 2**20
 
 
 _READERS = {
-    "docx": "docx:read_docx",
-    "epub": "epub:read_epub",
-    "docbook": "docbook:read_docbook",
+    "docx": "office.docx:read_docx",
+    "epub": "office.epub:read_epub",
+    "docbook": "plain.docbook:read_docbook",
     "html": "html:read_html",
-    "mail": "mail:read_mail",
-    "markdown": "markdown:read_markdown",
-    "mbox": "mail:read_mbox",
-    "notebook": "notebook:read_notebook",
-    "odf": "odf:read_odf",
+    "mail": "plain.mail:read_mail",
+    "markdown": "plain.markdown:read_markdown",
+    "mbox": "plain.mail:read_mbox",
+    "notebook": "plain.notebook:read_notebook",
+    "odf": "office.odf:read_odf",
     "pdf": "pdf.extract:read_pdf",
-    "pptx": "pptx:read_pptx",
-    "rst": "rst:read_rst",
-    "source": "text:read_source",
-    "subtitles": "subtitles:read_subtitles",
-    "text": "text:read_text",
-    "xlsx": "xlsx:read_xlsx",
+    "pptx": "office.pptx:read_pptx",
+    "rst": "plain.rst:read_rst",
+    "source": "plain.text:read_source",
+    "subtitles": "plain.subtitles:read_subtitles",
+    "text": "plain.text:read_text",
+    "xlsx": "office.xlsx:read_xlsx",
 }
 """Module and function that read a kind; imported at need, because converters are optional."""
 

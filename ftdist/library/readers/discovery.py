@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ftdist.errors import DataError
 from ftdist.library.readers import printable
-from ftdist.library.readers.filetype import UnsupportedFile, detect_kind
+from ftdist.library.readers.filetypes.detect import UnsupportedFile, detect_kind
 from ftdist.library.schema import BadRow, Location
 
 _ASSETS = (

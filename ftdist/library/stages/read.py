@@ -11,7 +11,7 @@ from ftdist.io.hashing import FileHashes, file_stamp
 from ftdist.io.progress import LogFn, count, report_progress
 from ftdist.io.worker_pool import map_in_order
 from ftdist.library.readers.discovery import FoundFile, FoundSource
-from ftdist.library.readers.jsonl_rows import split_jsonl
+from ftdist.library.readers.rows.jsonl_rows import split_jsonl
 from ftdist.library.stages.read_shard import ReadSettings, SourceShard, read_shard, unreadable
 from ftdist.library.stages.row_table import ReadSource
 from ftdist.library.stats import CurationStats

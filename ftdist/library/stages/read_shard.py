@@ -34,7 +34,7 @@ from ftdist.library.dedup.critical_words import critical_row_hash
 from ftdist.library.dedup.sections import SectionSignatures
 from ftdist.library.dedup.signatures import signatures
 from ftdist.library.readers import read_document
-from ftdist.library.readers.chat_formats import read_conversations
+from ftdist.library.readers.rows.chat_formats import read_conversations
 from ftdist.library.schema import BadRow, BadRowError, Conversation, Document, Passage, Row
 from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_row_cache, write_rows

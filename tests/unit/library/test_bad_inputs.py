@@ -22,7 +22,7 @@ from ftdist.library.base_model import BaseModel
 from ftdist.library.pipeline import curate
 from ftdist.library.readers import read_document
 from ftdist.library.readers.discovery import FoundSource, find_sources
-from ftdist.library.readers.jsonl_rows import MAX_LINE
+from ftdist.library.readers.rows.jsonl_rows import MAX_LINE
 from ftdist.library.schema import BadRow, Document, Note
 from ftdist.library.stages.read_shard import ReadSettings, SourceShard, read_shard
 from ftdist.library.stats import CurationStats

@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from ftdist.config.compose import compose_curation
 from ftdist.library.pipeline import curate
 from ftdist.library.readers import read_document
-from ftdist.library.readers.chat_formats import read_conversations
+from ftdist.library.readers.rows.chat_formats import read_conversations
 from ftdist.library.schema import BadRow, Block, Conversation, Document, Row
 from ftdist.library.store.dataset import open_curated, read_samples
 from ftdist.library.synthesis.passages import passages

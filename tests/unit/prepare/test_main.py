@@ -379,7 +379,7 @@ def test_a_link_out_of_the_library_is_refused(config: RunConfig, tmp_path: Path)
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
     write_rows(tmp_path / "elsewhere.jsonl", [row(5, 10)])
     (tmp_path / "library/b.jsonl").symlink_to(tmp_path / "elsewhere.jsonl")
-    with pytest.raises(DataError, match=r"b\.jsonl cannot be read: it is a link that points outside"):
+    with pytest.raises(DataError, match="it is a link that points outside its folder"):
         prepare(config)
 
 

@@ -1,0 +1,1 @@
+"""The kind of a file, by its content."""

@@ -1,0 +1,1 @@
+"""Text and its markups: Markdown, reStructuredText, DocBook, mail, notebooks, subtitles."""

@@ -1,0 +1,1 @@
+"""Rows of chats, questions and texts, from files of records."""

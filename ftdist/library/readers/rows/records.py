@@ -1,0 +1,116 @@
+"""Row readers: JSONL, JSON, CSV, Parquet, Arrow and YAML files as numbered Python values."""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import yaml
+
+from ftdist.library.readers.encoding import decode
+from ftdist.library.readers.rows.arrow_rows import read_arrow
+from ftdist.library.readers.rows.csv_rows import read_csv
+from ftdist.library.readers.rows.json_values import json_values
+from ftdist.library.readers.rows.jsonl_rows import Span, parse_json, read_jsonl
+from ftdist.library.schema import BadRowError, Note
+
+MAX_FILE = 512 * 2**20
+"""Bytes of the largest JSON, YAML or CSV file, which are read whole; JSONL has no limit."""
+
+
+def read_records(
+    path: Path,
+    *,
+    kind: str,
+    span: Span | None = None,
+    first_row: int = 1,
+    encoding: str | None = None,
+    header: Collection[str] = (),
+    notes: list[Note],
+) -> Iterator[tuple[int, Any]]:
+    """Numbered rows; a row that cannot be read is replaced by a BadRowError.
+
+    Args:
+        path: of the file.
+        kind: json, jsonl, csv, parquet, arrow or yaml.
+        span: bytes of a JSONL file, starting at a line.
+        first_row: number of the first line of the span.
+        encoding: of files that are not UTF-8; None: guessed.
+        header: names of columns, in snake case, by which the header of a CSV file is recognised.
+        notes: receives what holds for the file, before the row where it was noticed.
+    """
+    if kind in ("json", "yaml", "csv") and path.stat().st_size > MAX_FILE:
+        yield 1, BadRowError(f"is larger than {MAX_FILE >> 20} MiB", "Convert it to JSONL.")
+        return
+    try:
+        match kind:
+            case "arrow":
+                yield from read_arrow(path)
+            case "parquet":
+                yield from _read_parquet(path)
+            case "json" | "yaml" | "csv":
+                text, found = decode(path.read_bytes(), encoding=encoding)
+                notes += found
+                if kind == "csv":
+                    yield from read_csv(text, header=header, notes=notes)
+                else:
+                    rows = _json_rows(text) if kind == "json" else _yaml_rows(text)
+                    yield from enumerate(rows, start=1)
+            case _:
+                yield from read_jsonl(
+                    path, span=span, first_row=first_row, encoding=encoding, notes=notes
+                )
+    except BadRowError as error:  # of the whole file
+        yield 1, error
+
+
+def _json_rows(text: str) -> list[Any]:
+    value = parse_json(text)
+    if isinstance(value, BadRowError):
+        lines = [parse_json(line) for line in text.split("\n") if line.strip()]
+        if len(lines) > 1 and not isinstance(lines[0], BadRowError):
+            return lines  # rows, one per line
+        if values := json_values(text):
+            return [row for each in values for row in (each if isinstance(each, list) else [each])]
+    if isinstance(value, dict):
+        lists = [member for member in value.values() if _is_list_of_objects(member)]
+        # {"data": [row, row]}, but not a row that itself contains a list of messages
+        if len(lists) == 1 and not value.keys() & {"messages", "conversations"}:
+            value = lists[0]
+        elif len(value) > 1 and all(isinstance(member, dict) for member in value.values()):
+            value = list(value.values())  # {"id of a row": row, ...}
+    return value if isinstance(value, list) else [value]
+
+
+def _yaml_rows(text: str) -> list[Any]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        value = yaml.load(text, Loader=loader)  # a safe loader: data only
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as a 13th month
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else str(error)
+        reason = f"is not valid YAML ({where})"
+        raise BadRowError(reason, "Correct it, or convert it to JSONL.") from error
+    if isinstance(value, dict) and isinstance(value.get("conversations"), list):
+        value = value["conversations"]
+    return value if isinstance(value, list) else [value]
+
+
+def _read_parquet(path: Path) -> Iterator[tuple[int, Any]]:
+    number = 0
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=256):
+                for value in batch.to_pylist():
+                    number += 1
+                    yield number, value
+    except UnicodeDecodeError:
+        yield number + 1, BadRowError("is not UTF-8 text", "Write it as UTF-8.")
+    except (pyarrow.ArrowException, OSError) as error:
+        first_line = str(error).partition("\n")[0]
+        yield number + 1, BadRowError(f"cannot be read as Parquet: {first_line}")
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
