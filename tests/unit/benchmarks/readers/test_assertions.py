@@ -121,6 +121,6 @@ def test_a_file_has_settings_and_assertions(tmp_path: Path) -> None:
     settings, assertions = read_assertions(path)
     assert settings == {"format": "html"}
     assert [str(one) for one in assertions] == ["has: a: b", "not: c"]
-    path.write_text("hass: a\n", encoding="utf-8")
-    with pytest.raises(AssertionsError, match=r"page.facts, line 1: 'hass: a' is no assertion"):
+    path.write_text("what: a\n", encoding="utf-8")
+    with pytest.raises(AssertionsError, match=r"page.facts, line 1: 'what: a' is no assertion"):
         read_assertions(path)
