@@ -146,9 +146,10 @@ def _expand(named: Path, *, key: str, bad: list[BadRow], source: str) -> tuple[P
 
         def report(error: OSError) -> None:
             below = Path(error.filename).relative_to(named)
-            shown = str(named) if below == Path() else below.as_posix()
-            location = Location(f"{source}: {printable(shown)}")
-            remedy = _REMEDY_LINK if error.errno == errno.EXDEV else _REMEDY_RIGHT
+            is_link = error.errno == errno.EXDEV
+            shown = printable(f"{named if below == Path() else below.as_posix()}")
+            location = Location(f"{source}: {shown}{'' if is_link else '/'}")
+            remedy = _REMEDY_LINK if is_link else _REMEDY_RIGHT
             bad.append(BadRow(f"cannot be read: {error.strerror}", location, remedy))
 
         return named, list(files_below(named, on_error=report))

@@ -14,7 +14,6 @@ and the versions of the converters. A second or a resumed curation reuses the ca
                      account.json    counts of the rows and of each rule
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -24,11 +23,10 @@ from typing import TypeGuard
 import numpy as np
 
 from ftdist.config.schema.curate import SensitivePolicy
-from ftdist.data.messages import Message
 from ftdist.io.atomic_dir import atomic_dir
 from ftdist.io.hashing import FileStamp, file_stamp, fingerprint
 from ftdist.library.cleaning.boilerplate import block_hashes
-from ftdist.library.cleaning.pii import mask_pii
+from ftdist.library.cleaning.mask_row import mask_row
 from ftdist.library.cleaning.text import clean_row
 from ftdist.library.dedup.critical_words import critical_row_hash
 from ftdist.library.dedup.sections import SectionSignatures
@@ -220,61 +218,17 @@ def _usable(shard: SourceShard, stats: CurationStats) -> Iterator[Row]:
         if isinstance(cleaned, BadRow):
             stats.record_invalid_row(str(cleaned.location), cleaned.reason, cleaned.remedy)
             continue
-        masked, counts = _masked(cleaned, settings)
-        for kind, count in sorted(counts.items()):
+        masked = mask_row(
+            cleaned,
+            secrets=settings.secrets,
+            personal=settings.personal,
+            allowlist=settings.keep,
+        )
+        for note in masked.notes:
             stats.record(
-                f"private: {kind}",
-                location=str(row.location),
-                excerpt=_context(masked, f"<{kind}>"),
-                times=count,
+                note.rule, location=str(row.location), excerpt=note.excerpt, times=note.count
             )
-        for note in cleaned.notes:
-            excerpt, _ = _mask(note.excerpt, settings)
-            stats.record(note.rule, location=str(row.location), excerpt=excerpt, times=note.count)
-        yield masked
-
-
-def _masked(row: Row, settings: ReadSettings) -> tuple[Row, Counter[str]]:
-    """A row with its secrets and personal data masked, without notes, and each kind's count."""
-    counts: Counter[str] = Counter()
-
-    def masked(text: str) -> str:
-        text, kinds = _mask(text, settings)
-        counts.update(kinds)
-        return text
-
-    match row:
-        case Conversation():
-            messages = (
-                Message(role=message["role"], content=masked(message["content"]))
-                for message in row.messages
-            )
-            return replace(row, messages=tuple(messages), notes=()), counts
-        case Passage():
-            return replace(row, text=masked(row.text), notes=()), counts
-        case Document():
-            blocks = (
-                replace(
-                    block,
-                    text=masked(block.text),
-                    rows=tuple(tuple(map(masked, cells)) for cells in block.rows),
-                )
-                for block in row.blocks
-            )
-            return replace(row, blocks=tuple(blocks), title=masked(row.title), notes=()), counts
-    raise AssertionError(row)
-
-
-def _context(row: Row, mask: str) -> str:
-    """The line of a masked row that contains a mask first, from shortly before it."""
-    line = next((line for line in row_text(row).split("\n") if mask in line), "")
-    return line[max(0, line.find(mask) - 40) :]
-
-
-def _mask(text: str, settings: ReadSettings) -> tuple[str, Counter[str]]:
-    return mask_pii(
-        text, secrets=settings.secrets, personal=settings.personal, allowlist=settings.keep
-    )
+        yield replace(masked, notes=())
 
 
 def _rows(shard: SourceShard) -> Iterator[Row]:

@@ -47,7 +47,7 @@ class Page:
     number: int
     height: float
     words: tuple[Word, ...]
-    aside: tuple[tuple[Word, ...], ...]
+    turned: tuple[tuple[Word, ...], ...]
     """Words that run in other directions, by direction."""
 
     tables: tuple[Table, ...]
@@ -142,7 +142,7 @@ def read_page(page: Any, *, number: int) -> Page:
     finally:
         textpage.close()
     if not directions:
-        return Page(number=number, height=1.0, words=(), aside=(), tables=(), pictures=())
+        return Page(number=number, height=1.0, words=(), turned=(), tables=(), pictures=())
     (turn, words), *others = directions
     words = attach_scripts(words)
     tables, used = _read_tables(page, turn, words)
@@ -150,7 +150,7 @@ def read_page(page: Any, *, number: int) -> Page:
         number=number,
         height=turn.size[1],
         words=tuple(word for word in words if word.number not in used),
-        aside=tuple(tuple(attach_scripts(each)) for _, each in others),
+        turned=tuple(tuple(attach_scripts(each)) for _, each in others),
         tables=tuple(tables),
         pictures=tuple(read_pictures(page, turn)),
     )
@@ -220,8 +220,8 @@ def text_lines(page: Page, *, first_column: int) -> Iterator[TextLine]:
         parts = [items[i] for i in inside.tolist()]
         yield from _lines_of_column(parts, page=page.number, column=column)
         column += 1
-    for aside in page.aside:
-        yield from _lines_of_column(aside, page=page.number, column=column)
+    for turned in page.turned:
+        yield from _lines_of_column(turned, page=page.number, column=column)
         column += 1
 
 

@@ -1,0 +1,66 @@
+"""Mask secrets and personal data in every text of a row, its notes included."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ftdist.config.schema.curate import SensitivePolicy
+from ftdist.data.messages import Message
+from ftdist.library.cleaning.pii import mask_pii
+from ftdist.library.schema import Conversation, Document, Note, Passage
+
+GoodRow = Conversation | Passage | Document
+
+_CONTEXT = 40
+"""Characters before a mask in an example."""
+
+
+def mask_row(
+    row: GoodRow, *, secrets: SensitivePolicy, personal: SensitivePolicy, allowlist: Sequence[str]
+) -> GoodRow:
+    """A row with its secrets and personal data masked, and a note for each kind (see `mask_pii`).
+
+    The excerpt of a note is the text around the first mask.
+    """
+    counts: Counter[str] = Counter()
+    excerpts: dict[str, str] = {}
+
+    def mask(text: str) -> str:
+        masked, kinds = mask_pii(text, secrets=secrets, personal=personal, allowlist=allowlist)
+        counts.update(kinds)
+        for kind in kinds:
+            excerpts.setdefault(kind, _around(f"<{kind}>", masked))
+        return masked
+
+    masked = _mapped(row, mask)
+    private = [
+        Note(rule=f"private: {kind}", excerpt=excerpts[kind], count=count)
+        for kind, count in sorted(counts.items())
+    ]
+    notes = [replace(note, excerpt=mask(note.excerpt)) for note in row.notes]
+    return replace(masked, notes=(*private, *notes))
+
+
+def _mapped(row: GoodRow, mask: Callable[[str], str]) -> GoodRow:
+    match row:
+        case Conversation():
+            messages = (Message(role=m["role"], content=mask(m["content"])) for m in row.messages)
+            return replace(row, messages=tuple(messages))
+        case Passage():
+            return replace(row, text=mask(row.text))
+        case Document():
+            blocks = (
+                replace(
+                    block,
+                    text=mask(block.text),
+                    rows=tuple(tuple(map(mask, cells)) for cells in block.rows),
+                )
+                for block in row.blocks
+            )
+            return replace(row, blocks=tuple(blocks), title=mask(row.title))
+
+
+def _around(mask: str, text: str) -> str:
+    """The line of a text that contains a mask first, from shortly before it."""
+    line = next(line for line in text.split("\n") if mask in line)
+    return line[max(0, line.find(mask) - _CONTEXT) :]
