@@ -64,6 +64,9 @@ _BASE_FORMS = {
 }
 
 
+_REMARK = re.compile(r"(?<=\S)\s*\([^()]*\?\)\s*$")
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Piece:
     """A block, or a part of one that is marked as a question or an answer."""
@@ -225,7 +228,9 @@ def _unmarked_question(block: Block) -> str:
 
 
 def _is_question(text: str) -> bool:
-    return is_asked(text) and 3 <= len(text.split()) <= _MAX_QUESTION_WORDS
+    # "Restart it (is this needed?)" is a step with a remark.
+    without_remark = _REMARK.sub("", text)
+    return is_asked(without_remark) and 3 <= len(text.split()) <= _MAX_QUESTION_WORDS
 
 
 def _answer(pieces: Sequence[_Piece], *, is_marked: bool = False) -> str:

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from tests.support.documents.real_libraries import debian_docs, needs, wheel_fil
 pytestmark = pytest.mark.timeout(280)
 
 
+@cache
 def _document(path: Path, kind: str) -> Document:
     document = read_document(path, name=path.name, kind=kind)
     assert isinstance(document, Document), document
@@ -170,9 +172,14 @@ def test_chitchat_conversations_hold_every_utterance_up_to_the_last_answer() -> 
     rows = _conversations(path, "json")
     assert len(threads) == len(rows) == 7168
     good = [row for row in rows if isinstance(row, Conversation)]
-    assert len(good) == pytest.approx(len(two), rel=0.01)
+    unclear = [
+        r for r in rows if isinstance(r, BadRow) and "either may be the assistant" in r.reason
+    ]
+    assert len(good) + len(unclear) == pytest.approx(len(two), rel=0.01)
+    assert len(unclear) < 0.15 * len(two)  # such as "Hi" and "Hello, how are you?"
+    texts = [sum(1 for m in thread if m["text"].strip()) for thread in two]
     lines = sum(m["content"].count("\n") + 1 for row in good for m in row.messages)
-    assert 0.9 * 258_000 < lines < 1.05 * 258_000
+    assert 0.85 * len(good) / len(two) < lines / sum(texts) < 1.1
 
 
 def test_chatterbot_lists_become_exchanges_and_others_are_reported() -> None:

@@ -225,7 +225,8 @@ def _guess(posts: Sequence[_Post], *, unknown: Sequence[str], known: set[str]) -
         raise BadRowError(f"{senders}, and none is known as the assistant", _REMEDY)
     first, second = (next(p.text for p in posts if p.sender == name) for name in unknown)
     asks_first, asks_second = (bool(_QUESTION.search(text)) for text in (first, second))
-    if _GREETING.search(first) or (asks_second and not asks_first):
+    is_greeted = not _GREETING.search(first) and _GREETING.search(second)
+    if not is_greeted and (_GREETING.search(first) or (asks_second and not asks_first)):
         raise BadRowError(
             f"{senders}, and the first message is no question, so that either may be the assistant",
             _REMEDY,
