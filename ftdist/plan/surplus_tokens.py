@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from ftdist.errors import DataError, ModelError
-from ftdist.plan.model_info import read_model_info
+from ftdist.errors import DataError
 
 
 def beyond_embedding(token: str, number: int, *, rows: int, needed: int) -> DataError:
@@ -25,17 +24,21 @@ def beyond_embedding(token: str, number: int, *, rows: int, needed: int) -> Data
     )
 
 
-def check_texts(texts: Iterable[str], *, model: Path) -> None:
+def check_texts(texts: Iterable[str], *, model: Path, rows: int) -> None:
     """Refuse texts that hold an added token for which the model has no embedding.
+
+    Args:
+        texts: such as questions of probes.
+        model: a model folder with its tokenizer.
+        rows: of the model's embedding.
 
     Raises:
         DataError: one does.
     """
     try:
-        rows = read_model_info(model).embedding_rows
         added = json.loads((model / "tokenizer.json").read_text(encoding="utf-8"))["added_tokens"]
         surplus = {str(token["content"]): int(token["id"]) for token in added}
-    except (ModelError, OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError):
         return  # other checks report it
     needed = max(surplus.values(), default=0) + 1
     surplus = {token: number for token, number in surplus.items() if number >= rows}

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -193,7 +194,10 @@ def measure_problems(config: RunConfig) -> Iterator[FtdistError]:
             remedy="add fact probes with different answers, or set eval.probes_every_steps=0.",
         )
     texts = [text for probe in inputs.probes for text in (probe.question, probe.answer)]
-    yield from errors_of(lambda: check_texts(texts, model=Path(config.model.path)))
+    path = Path(config.model.path)
+    with suppress(ModelError):  # `context_problems` reports it
+        rows = read_model_info(path).embedding_rows
+        yield from errors_of(lambda: check_texts(texts, model=path, rows=rows))
 
 
 def context_problems(config: RunConfig) -> Iterator[FtdistError]:
