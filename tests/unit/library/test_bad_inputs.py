@@ -92,12 +92,12 @@ BAD: list[tuple[str, str, bytes, str]] = [
         "Correct it, or convert it to JSONL.",
     ),
     (
-        "a.txt.gz", "text", gzip.compress(b"Some text of a page.")[:-9],
+        "a.txt.gz", "text", gzip.compress(b"Some text of a page.", mtime=0)[:-9],
         "a.txt.gz cannot be decompressed: Compressed file ended before the end-of-stream marker "
         "was reached - Compress it again.",
     ),
     (
-        "a.txt.gz", "text", gzip.compress(bytes(65 * 2**20), compresslevel=1),
+        "a.txt.gz", "text", gzip.compress(bytes(65 * 2**20), compresslevel=1, mtime=0),
         "a.txt.gz is larger than 64 MiB - "
         "Split it, or write its parts as rows of JSONL.",
     ),
