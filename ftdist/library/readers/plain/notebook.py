@@ -24,7 +24,7 @@ def read_notebook(path: Path, *, name: str) -> Document | BadRow:
     try:
         notebook = json.loads(read_bytes(path))
         cells = [(str(cell["cell_type"]), cell) for cell in _cells(notebook)]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadRowError(f"is not a valid notebook ({error})", _SAVE_AGAIN) from error
     left_out = Counter[str]()
     notes: list[Note] = []
