@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,25 +21,18 @@ from ftdist.io.hashing import file_stamp
 from ftdist.library.base_model import BaseModel
 from ftdist.library.pipeline import curate
 from ftdist.library.readers import read_document
-from ftdist.library.readers.discovery import FoundSource, find_sources
 from ftdist.library.readers.rows.jsonl_rows import MAX_LINE
 from ftdist.library.schema import BadRow, Document, Note
 from ftdist.library.stages.read_shard import ReadSettings, SourceShard, read_shard
 from ftdist.library.stats import CurationStats
 from tests.support.documents.small_pdfs import pdf_of_pages
 from tests.support.models.thinking_templates import thinking_tokenizer
-from tests.support.superuser import without_superuser
 
 pytestmark = pytest.mark.timeout(280)
 
 SETTINGS = ReadSettings(
     columns=(), assistant=(), encoding=None, secrets="mask", personal="mask", keep=()
 )
-
-
-def _find(path: Path) -> FoundSource:
-    [source] = find_sources([str(path)], key="library.sources")
-    return source
 
 
 def _read(path: Path, kind: str, **more: Any) -> CurationStats:
@@ -52,10 +45,6 @@ def _read(path: Path, kind: str, **more: Any) -> CurationStats:
 
 def _messages(stats: CurationStats) -> list[str]:
     return [f"{row['location']} {row['reason']} - {row['remedy']}" for row in stats.bad_rows]
-
-
-def _bad(source: FoundSource) -> list[str]:
-    return [f"{row.location} {row.reason} - {row.remedy}" for row in source.bad]
 
 
 TWO_ENCODINGS = "M\u00fcller geht. ".encode() * 5 + b"\ncaf\xe9 zu\n"
@@ -208,123 +197,6 @@ def test_a_file_that_changes_while_read_is_reported_and_not_cached(tmp_path: Pat
         "a.txt changes while it is read - Curate again once the file is complete."
     ]
     assert _read(path, "text").bad == 0
-
-
-def _loop(folder: Path) -> None:
-    (folder / "round").symlink_to(folder / "round")
-
-
-def _nowhere(folder: Path) -> None:
-    (folder / "link.md").symlink_to(folder / "none.md")
-
-
-def _pipe(folder: Path) -> None:
-    os.mkfifo(folder / "pipe.md")
-
-
-@pytest.mark.parametrize(
-    ("make", "messages"),
-    [
-        (_loop, "s: round cannot be read: Too many levels of symbolic links"),
-        (_nowhere, "s: link.md cannot be read: No such file or directory"),
-        (_pipe, "s: pipe.md is not a file but a pipe, socket or device"),
-    ],
-)
-def test_link_loops_dangling_links_and_pipes_are_reported_without_blocking(
-    tmp_path: Path, make: Callable[[Path], None], messages: str
-) -> None:
-    folder = tmp_path / "s"
-    folder.mkdir()
-    make(folder)
-    [bad] = _bad(_find(folder))
-    assert bad.startswith(f"{messages} - ")
-
-
-def test_link_cycles_and_links_outside_the_folder_are_not_followed(tmp_path: Path) -> None:
-    folder, out = tmp_path / "s", tmp_path / "out"
-    for each in (folder / "sub", out):
-        each.mkdir(parents=True)
-        (each / f"{each.name}.md").write_text("Some text.\n")
-    (folder / "sub" / "up").symlink_to(folder)
-    (folder / "sub" / "again").symlink_to(folder)
-    (folder / "sub" / "out").symlink_to(out)
-    whole, pattern = _find(folder), _find(folder / "**" / "*.md")
-    assert [file.name for file in (*whole.files, *pattern.files)] == ["sub/sub.md"] * 2
-    outside = "cannot be read: it is a link that points outside its folder"
-    assert [bad.partition(" - ")[0] for bad in _bad(whole)] == [f"s: sub/out {outside}"]
-    (folder / "only").mkdir()
-    (folder / "only" / "link.md").symlink_to(out / "out.md")
-    for named in (folder / "only", folder / "only" / "*.md"):
-        [bad] = _bad(_find(named))
-        assert bad.startswith(f"only: link.md {outside} - ")
-
-
-def test_a_snapshot_of_the_hub_cache_is_read_through_its_links(tmp_path: Path) -> None:
-    snapshot = tmp_path / "datasets--org--name" / "snapshots" / "4fc1"
-    blobs = tmp_path / "datasets--org--name" / "blobs"
-    for folder in (snapshot, blobs):
-        folder.mkdir(parents=True)
-    (blobs / "0a").write_text("Some text.\n")
-    (snapshot / "a.md").symlink_to("../../blobs/0a")
-    found = _find(snapshot)
-    assert [file.name for file in found.files] == ["a.md"]
-    assert _bad(found) == []
-
-
-def test_link_named_as_a_source_is_followed(tmp_path: Path) -> None:
-    (tmp_path / "v2").mkdir()
-    (tmp_path / "v2" / "a.md").write_text("Some text.\n")
-    (tmp_path / "a.md").symlink_to(tmp_path / "v2" / "a.md")
-    assert [file.name for file in _find(tmp_path / "a.md").files] == ["a.md"]
-
-
-def test_empty_folder_and_pattern_without_matches_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "s").mkdir()
-    with pytest.raises(DataError, match="s contains nothing to read") as caught:
-        _find(tmp_path / "s")
-    assert caught.value.remedy == "name a file or folder of documents or conversations."
-    with pytest.raises(DataError, match=r"no file matches .*\*\.md"):
-        _find(tmp_path / "s" / "*.md")
-    with pytest.raises(DataError, match="is not a valid glob pattern"):
-        _find(tmp_path / "s" / "**.md")
-
-
-FIND = """
-import sys
-from pathlib import Path
-from ftdist.errors import DataError
-from tests.unit.library.test_bad_inputs import _bad, _find
-for path in sys.argv[1:]:
-    try:
-        print(*_bad(_find(Path(path))), sep="; ")
-    except DataError as error:
-        print(error.problem)
-"""
-
-
-def test_folders_and_files_without_permission_are_reported(tmp_path: Path) -> None:
-    shut, inner, unsearchable = (tmp_path / name for name in ("shut", "inner", "list"))
-    for folder in (shut, inner / "shut", unsearchable / "sub"):
-        folder.mkdir(parents=True)
-        (folder / "a.md").write_text("Some text.\n")
-    (unsearchable / "a.md").write_text("Some text.\n")
-    for folder, mode in ((shut, 0), (inner / "shut", 0), (unsearchable, 0o444)):
-        folder.chmod(mode)
-    places: Sequence[Path] = (shut, inner, unsearchable, shut / "a.md")
-    done = subprocess.run(
-        [*without_superuser(), sys.executable, "-c", FIND, *places],
-        capture_output=True, text=True, check=True, timeout=200,
-    )  # fmt: skip
-    remedy = "Grant yourself permission to read it, or remove it."
-    assert done.stdout.splitlines() == [
-        f"shut: {shut}/ cannot be read: Permission denied - {remedy}",
-        f"inner: shut/ cannot be read: Permission denied - {remedy}",
-        f"list: sub/ cannot be read: Permission denied - {remedy}; "
-        f"list: a.md cannot be read: Permission denied - {remedy}",
-        f"library.sources: {shut / 'a.md'} cannot be read: Permission denied.",
-    ]
-    for folder in (shut, inner / "shut", unsearchable):
-        folder.chmod(0o700)
 
 
 def _curate(tmp_path: Path, source: Path, *more: str, model: Any = None) -> Path:

@@ -1,7 +1,5 @@
 """What a run will take, by arithmetic: every number here is worked by hand."""
 
-import json
-import struct
 import subprocess
 import sys
 from dataclasses import replace
@@ -9,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ftdist.config.batch_split import split_batch
 from ftdist.config.compose import compose
-from ftdist.errors import ConfigError, DataError, ModelError
+from ftdist.errors import ConfigError, DataError
 from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo, row_shares
 from ftdist.plan.describe import describe
-from ftdist.plan.model_info import ModelInfo, read_model_info
+from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.plan import Plan
 from ftdist.plan.planner import make_plan
 
@@ -59,20 +56,6 @@ def _plan(
     return make_plan(compose([*NEEDED, *overrides]), model=model, library=library or _library())
 
 
-def test_a_divisible_batch_gives_equal_micro_steps() -> None:
-    assert split_batch(tokens=768, sequence_length=8, micro_batch_size=4, world_size=8) == (96, 3)
-
-
-def test_an_indivisible_batch_suggests_the_two_nearest_sizes() -> None:
-    with pytest.raises(ConfigError) as caught:
-        split_batch(tokens=800, sequence_length=8, micro_batch_size=4, world_size=8)
-    assert caught.value.problem == (
-        "batch.tokens=800 (100 sequences of 8) cannot be shared equally by 8 ranks in "
-        "micro-batches of 4."
-    )
-    assert caught.value.remedy == "set batch.tokens to 768 or 1024."
-
-
 def test_an_indivisible_batch_is_reported_by_the_user_key() -> None:
     with pytest.raises(ConfigError) as caught:
         _plan("batch.tokens=40960", "cluster.tasks_per_node=4")
@@ -81,18 +64,6 @@ def test_an_indivisible_batch_is_reported_by_the_user_key() -> None:
         "micro-batches of 1."
     )
     assert caught.value.remedy == "set batch.tokens to 32768 or 49152."
-
-
-def test_a_batch_smaller_than_one_micro_step_suggests_the_smallest_size() -> None:
-    with pytest.raises(ConfigError) as caught:
-        split_batch(tokens=16, sequence_length=8, micro_batch_size=1, world_size=4)
-    assert caught.value.remedy == "set batch.tokens to 32."
-
-
-def test_an_allowed_uneven_batch_rounds_micro_steps_up() -> None:
-    assert split_batch(
-        tokens=800, sequence_length=8, micro_batch_size=4, world_size=8, allow_uneven=True
-    ) == (100, 4)
 
 
 def test_row_shares_make_tokens_follow_the_weights() -> None:
@@ -293,84 +264,6 @@ def test_the_table_marks_estimates() -> None:
     assert rows["activations, per rank"].startswith("about ")
     assert rows["source library"] == "300 samples, 400,000 tokens in 100 rows, 100.0% of the stream"
     assert rows["disk"] == "16.00 GiB"
-
-
-def _write_safetensors(file: Path, shapes: dict[str, list[int]], *, missing_bytes: int = 0) -> None:
-    header, end = {}, 0
-    for name, shape in shapes.items():
-        start, size = end, 2
-        for dimension in shape:
-            size *= dimension
-        end = start + size
-        header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [start, end]}
-    text = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
-    file.write_bytes(struct.pack("<Q", len(text)) + text + bytes(end - missing_bytes))
-
-
-CONFIG = {
-    "model_type": "llama",
-    "hidden_size": 4,
-    "num_hidden_layers": 2,
-    "vocab_size": 10,
-    "max_position_embeddings": 64,
-}
-
-
-def _model(folder: Path, config: dict[str, object] = CONFIG) -> Path:
-    (folder / "config.json").write_text(json.dumps(config))
-    return folder
-
-
-def test_model_facts_come_from_the_headers_of_all_files(tmp_path: Path) -> None:
-    _write_safetensors(tmp_path / "a.safetensors", {"embed": [10, 4], "norm": [4]})
-    _write_safetensors(tmp_path / "b.safetensors", {"up": [3, 4], "lm_head.weight": [10, 4]})
-    index = {"weight_map": {"embed": "a.safetensors", "up": "b.safetensors"}}
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
-    _write_safetensors(tmp_path / "consolidated.safetensors", {"again": [1000]})
-    assert read_model_info(_model(tmp_path)) == ModelInfo(
-        parameters=40 + 4 + 12 + 40,
-        largest_parameter=40,
-        hidden_size=4,
-        layers=2,
-        vocab_size=10,
-        max_position=64,
-        model_type="llama",
-        tied=False,
-        shapes={"embed": (10, 4), "norm": (4,), "up": (3, 4), "lm_head.weight": (10, 4)},
-    )
-
-
-def test_model_facts_read_other_families_names(tmp_path: Path) -> None:
-    _write_safetensors(tmp_path / "model.safetensors", {"wte": [10, 4]})
-    gpt2 = {"model_type": "gpt2", "n_embd": 4, "n_layer": 3, "vocab_size": 10, "n_positions": 32}
-    facts = read_model_info(_model(tmp_path, gpt2))
-    assert (facts.hidden_size, facts.layers, facts.max_position, facts.tied) == (4, 3, 32, True)
-    nested = {"model_type": "gemma3", "text_config": CONFIG, "tie_word_embeddings": True}
-    assert read_model_info(_model(tmp_path, nested)).layers == 2
-
-
-def test_an_unreadable_model_is_reported_with_the_reason(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no model folder"):
-        read_model_info(tmp_path / "absent")
-    with pytest.raises(ModelError, match=r"no config\.json"):
-        read_model_info(tmp_path)
-    with pytest.raises(ModelError, match="has no weights"):
-        read_model_info(_model(tmp_path))
-    (tmp_path / "pytorch_model.bin").write_bytes(b"x")
-    with pytest.raises(ModelError, match=r"pytorch_model\.bin, which hold pickled code"):
-        read_model_info(tmp_path)
-    weights = tmp_path / "model.safetensors"
-    for damaged in (b"", b"\x01", struct.pack("<Q", 99) + b"{}", struct.pack("<Q", 2) + b"[]"):
-        weights.write_bytes(damaged)
-        with pytest.raises(ModelError, match="not a whole safetensors file"):
-            read_model_info(tmp_path)
-    _write_safetensors(weights, {"embed": [10, 4]}, missing_bytes=1)
-    with pytest.raises(ModelError, match="bytes long and should be"):
-        read_model_info(tmp_path)
-    index = {"weight_map": {"embed": "x.safetensors"}}
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(ModelError, match=r"lacks 1 of 1 weight files: x\.safetensors"):
-        read_model_info(tmp_path)
 
 
 def test_planning_loads_no_torch() -> None:
