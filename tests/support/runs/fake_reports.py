@@ -140,3 +140,28 @@ class Page(HTMLParser):
             self.scripts.append(data)
         elif "style" not in self.open:
             self.text += f"{data} "
+
+
+def add_training(run: RunDir) -> None:
+    """Metrics and events of three steps in two attempts."""
+    losses = {1: 8.0, 2: 4.0, 3: 2.0}
+    for step, loss in losses.items():
+        row: dict[str, Any] = {
+            "step": step, "attempt": 1, "time": 1.0, "train/loss": loss, "train/tokens": 1000,
+            "optim/learning_rate": 0.001 * step, "time/step_s": 1799.0, "time/data_s": 1.0,
+        }  # fmt: skip
+        if step == 3:
+            row |= {"eval/held_out_loss": 2.5, "train/loss/<b>manual": 2.25}
+        with run.metrics.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+    for time, event, more in (
+        (0.0, "run_requested", {"version": "0.1.0", "git": {"commit": "abc123", "dirty": False}}),
+        (0.0, "attempt_started", {"attempt": 1, "world_size": 2, "checkpoint": None}),
+        (3600.0, "attempt_finished", {"attempt": 1, "outcome": "failed", "checkpoint": 2,
+                                   "cause": "Rank 1 was lost."}),
+        (3600.0, "attempt_started", {"attempt": 2, "world_size": 4, "checkpoint": 2}),
+        (7200.0, "attempt_finished", {"attempt": 2, "outcome": "done", "checkpoint": 3}),
+    ):  # fmt: skip
+        with run.events.open("a") as file:
+            file.write(json.dumps({"time": time, "event": event, **more}) + "\n")
+    run.overrides.write_text("run.name=r\nlibrary.path=/my library\n")

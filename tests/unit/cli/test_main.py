@@ -1,6 +1,5 @@
 """The command: help, verbs, errors in two lines, exit codes."""
 
-import json
 import os
 import signal
 import subprocess
@@ -10,13 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ftdist_launch.attempts import Finished
-from ftdist_launch.rank_failures import RankFailure
-from rich.console import Console
 
 from ftdist.cli import main as cli
-from ftdist.cli.exit_messages import report_stage, report_training
-from ftdist.cli.progress import Bar, Copy, summary
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import dump_config
 from ftdist.plan.plan import Plan
@@ -166,89 +160,6 @@ def test_status_shows_state_step_and_the_cause_of_each_exit(
         "Step 11 of 20, loss 2.0000.\n"
     )
     assert "Rank 1 was killed." in output
-
-
-def test_copy_forwards_whole_lines_and_hides_those_of_submitit(
-    tmp_path: Path, capsys: Captured
-) -> None:
-    log = tmp_path / "0_log.out"
-    view = Copy(log)
-    view.update()
-    log.write_text("submitit INFO (x) - Starting\nstep 1 loss 2\nstep 2 lo")
-    view.update()
-    assert capsys.readouterr().out == "step 1 loss 2\n"
-    view.close()
-    assert capsys.readouterr().out == "step 2 lo\n"
-
-
-def test_bar_shows_step_loss_speed_and_remaining_time(tmp_path: Path) -> None:
-    run = made(tmp_path / "r")
-    log = tmp_path / "log"
-    shown = (tmp_path / "shown").open("w+", encoding="utf-8")
-    console = Console(file=shown, force_terminal=True, width=120)
-    run.metrics.write_text('{"step": 2, "train/loss": 9.9}\n')  # of an earlier attempt
-    view = Bar(run, log=log, steps=10, console=console)
-    log.write_text("step 3/10 loss 1.5\nW&B is offline\n")
-    row = {"step": 3, "train/loss": 1.5, "throughput/tokens_per_s": 2000.0, "time/eta_s": 75.0}
-    view.update()
-    with run.metrics.open("a") as file:
-        file.write(json.dumps(row) + "\n")
-    view.update()
-    view.close()
-    shown.seek(0)
-    output = shown.read()
-    shown.close()
-    assert "3/10" in output
-    assert "loss 1.5000  2,000 tokens/s  1m15s left" in output
-    assert "W&B is offline" in output
-    assert "step 3/10 loss" not in output
-    assert "9.9" not in output
-
-
-def test_summary_has_both_losses() -> None:
-    assert summary({"train/loss": 2.0}, 2.5) == "loss 2.0000  held-out 2.5000"
-
-
-def test_the_final_message_names_the_cause_and_the_next_command(
-    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    run = RunDir(tmp_path / "runs" / "r")
-    failure = RankFailure(
-        rank=1,
-        time=0.0,
-        problem="The disk is full.",
-        remedy="free some.",
-        exit_code=74,
-        traceback="",
-        expected=True,
-    )
-    finished = Finished(outcome="failed", exit_code=74, failure=failure, step=5)
-    assert report_training(finished, run=run) == 74
-    assert capsys.readouterr().err.splitlines() == [
-        "The disk is full.",
-        "To fix: free some.",
-        "Run r is resumable, last checkpoint: step 5. Fix this, then run `ftdist resume r`.",
-    ]
-
-
-def test_the_next_command_uses_a_path_for_runs_stored_elsewhere(
-    tmp_path: Path, capsys: Captured
-) -> None:
-    finished = Finished(outcome="stopped", exit_code=130, failure=None, step=5)
-    assert report_training(finished, run=RunDir(tmp_path / "r")) == 130
-    assert f"`ftdist resume {tmp_path}/r`" in capsys.readouterr().err
-
-
-def test_a_stopped_stage_lists_what_was_saved(tmp_path: Path, capsys: Captured) -> None:
-    finished = Finished(outcome="stopped", exit_code=130, failure=None, step=5)
-    assert report_stage(finished, run=RunDir(tmp_path / "r"), verb="export") == 130
-    output = capsys.readouterr().err
-    assert output == "`ftdist export` of run r was stopped; run it again: it starts over.\n"
-    report_stage(finished, run=RunDir(tmp_path / "r"), verb="merge")
-    assert "run it again: it reuses finished evaluations" in capsys.readouterr().err
-    report_stage(finished, run=RunDir(tmp_path / "r"), verb="compare")
-    assert "reuses the base's answers if they were complete" in capsys.readouterr().err
 
 
 def test_status_shows_damaged_checkpoints(tmp_path: Path, capsys: Captured) -> None:

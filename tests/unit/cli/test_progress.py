@@ -1,55 +1,60 @@
-"""Progress lines of long stages."""
+"""What the terminal shows while a run goes on."""
 
-import re
+import json
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from ftdist.io import progress
-from ftdist.io.progress import report_progress
+from ftdist.cli.progress import Bar, Copy, summary
+from ftdist.rundir import RunDir
 
-
-class Clock:
-    """A clock that the test sets."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
+Captured = pytest.CaptureFixture[str]
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(progress, "time", clock)
-    return clock
+def made(root: Path) -> RunDir:
+    run = RunDir(root)
+    run.create(private=True)
+    run.config.write_text("run: {}\n")
+    return run
 
 
-def test_progress_shows_done_rate_and_eta_without_counting_earlier_work(
-    clock: Clock,
+def test_copy_forwards_whole_lines_and_hides_those_of_submitit(
+    tmp_path: Path, capsys: Captured
 ) -> None:
-    said: list[str] = []
-    results = report_progress("abcd", sizes=[0, 6 << 20, 2 << 20, 4 << 20], log=said.append)
-    assert next(results) == "a"
-    clock.now = 3.0
-    assert next(results) == "b"
-    assert said == []  # no five seconds yet
-    clock.now = 8.0
-    assert list(results) == ["c", "d"]
-    # 8 of 12 MiB in 8 seconds: the other 4 take 4 more.
-    assert said == ["8 of 12 MiB, 1.0 MiB/s, 4 s left"]
+    log = tmp_path / "0_log.out"
+    view = Copy(log)
+    view.update()
+    log.write_text("submitit INFO (x) - Starting\nstep 1 loss 2\nstep 2 lo")
+    view.update()
+    assert capsys.readouterr().out == "step 1 loss 2\n"
+    view.close()
+    assert capsys.readouterr().out == "step 2 lo\n"
 
 
-def test_no_progress_is_printed_without_work(clock: Clock) -> None:
-    said: list[str] = []
-    for _ in report_progress("ab", sizes=[0, 0], log=said.append):
-        clock.now += 60
-    assert said == []
+def test_bar_shows_step_loss_speed_and_remaining_time(tmp_path: Path) -> None:
+    run = made(tmp_path / "r")
+    log = tmp_path / "log"
+    shown = (tmp_path / "shown").open("w+", encoding="utf-8")
+    console = Console(file=shown, force_terminal=True, width=120)
+    run.metrics.write_text('{"step": 2, "train/loss": 9.9}\n')  # of an earlier attempt
+    view = Bar(run, log=log, steps=10, console=console)
+    log.write_text("step 3/10 loss 1.5\nW&B is offline\n")
+    row = {"step": 3, "train/loss": 1.5, "throughput/tokens_per_s": 2000.0, "time/eta_s": 75.0}
+    view.update()
+    with run.metrics.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    view.update()
+    view.close()
+    shown.seek(0)
+    output = shown.read()
+    shown.close()
+    assert "3/10" in output
+    assert "loss 1.5000  2,000 tokens/s  1m15s left" in output
+    assert "W&B is offline" in output
+    assert "step 3/10 loss" not in output
+    assert "9.9" not in output
 
 
-def test_progress_prints_at_most_100_lines(clock: Clock) -> None:
-    said: list[str] = []
-    for _ in report_progress(range(1_000), sizes=[1 << 20] * 1_000, log=said.append):
-        clock.now += 60
-    assert len(said) == 100
-    assert all(re.fullmatch(r"[\d,]+ of 1,000 MiB, 0\.0 MiB/s, \d+ s left", s) for s in said)
+def test_summary_has_both_losses() -> None:
+    assert summary({"train/loss": 2.0}, 2.5) == "loss 2.0000  held-out 2.5000"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ftdist.evaluation.report.charts import Chart, chart
+from ftdist.evaluation.report.charts import Chart, chart, curves, thinned
 
 SOURCES = ("library", "tickets", "replay", "out_of_scope", "manuals", "faq", "general")
 
@@ -40,3 +40,22 @@ def test_small_values_share_one_notation() -> None:
         ("0.5",),
         ("0",),
     ]
+
+
+def test_long_curves_are_averaged_with_a_note() -> None:
+    rows = [{"step": step, "train/loss": float(step)} for step in range(1, 482)]
+    loss = curves(rows)[0]
+    assert loss.averaged == 3
+    assert loss.rows[0] == (1, ("1",))
+    assert loss.rows[-1] == (481, ("481",))
+    assert thinned([(1, 2.0), (2, 4.0), (3, 9.0)], most=2) == ([(2, 3.0), (3, 9.0)], 2)
+
+
+def test_curves_skip_non_finite_values_and_log_scales_skip_zero() -> None:
+    rows = [
+        {"step": 1, "train/loss": 0.0},
+        {"step": 2, "train/loss": float("nan")},
+        {"step": 3, "train/loss": 1.0},
+    ]
+    assert [step for step, _ in curves(rows)[0].rows] == [1, 3]
+    assert curves([]) == []

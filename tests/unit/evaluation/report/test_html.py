@@ -1,15 +1,11 @@
 """The page of a run: whole in one file, honest about noise, and text wherever a model wrote."""
 
-import base64
-import hashlib
 import json
 import os
 import re
 import stat
 from dataclasses import asdict
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
@@ -17,7 +13,6 @@ from rich.console import Console
 from ftdist.cli.main import main
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import override_config
-from ftdist.evaluation.report.charts import curves, thinned
 from ftdist.evaluation.report.reproduce import compare_overrides
 from ftdist.evaluation.report.terminal import comparison_markdown, print_comparison
 from ftdist.evaluation.scoring.confidence import Paired
@@ -25,37 +20,11 @@ from ftdist.observe.score_table import score_table
 from ftdist.rundir import RunDir
 from tests.support.runs import fake_reports as fake
 
-HOSTILE = "</pre></script><script>alert(1)</script><img src=x onerror=alert(2)>&amp; {{ 7 * 7 }}"
-
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunDir:
     """A run that was compared, and has nothing else on record."""
     return fake.make_run(tmp_path)
-
-
-def _trained(run: RunDir) -> None:
-    losses = {1: 8.0, 2: 4.0, 3: 2.0}
-    for step, loss in losses.items():
-        row: dict[str, Any] = {
-            "step": step, "attempt": 1, "time": 1.0, "train/loss": loss, "train/tokens": 1000,
-            "optim/learning_rate": 0.001 * step, "time/step_s": 1799.0, "time/data_s": 1.0,
-        }  # fmt: skip
-        if step == 3:
-            row |= {"eval/held_out_loss": 2.5, "train/loss/<b>manual": 2.25}
-        with run.metrics.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-    for time, event, more in (
-        (0.0, "run_requested", {"version": "0.1.0", "git": {"commit": "abc123", "dirty": False}}),
-        (0.0, "attempt_started", {"attempt": 1, "world_size": 2, "checkpoint": None}),
-        (3600.0, "attempt_finished", {"attempt": 1, "outcome": "failed", "checkpoint": 2,
-                                   "cause": "Rank 1 was lost."}),
-        (3600.0, "attempt_started", {"attempt": 2, "world_size": 4, "checkpoint": 2}),
-        (7200.0, "attempt_finished", {"attempt": 2, "outcome": "done", "checkpoint": 3}),
-    ):  # fmt: skip
-        with run.events.open("a") as file:
-            file.write(json.dumps({"time": time, "event": event, **more}) + "\n")
-    run.overrides.write_text("run.name=r\nlibrary.path=/my library\n")
 
 
 def test_report_shows_both_answers_first_then_scores_with_intervals(
@@ -198,7 +167,7 @@ def test_report_renders_without_newer_scores_or_training_evals(
 
 
 def test_report_shows_curves_attempts_and_reproduction_commands(run: RunDir) -> None:
-    _trained(run)
+    fake.add_training(run)
     page = fake.written(run)
     assert "training: from 8 at step 1 to 2 at step 3, lowest 2 at step 3." in page
     assert "held-out: 2.5 at step 3" in page
@@ -316,115 +285,6 @@ def test_training_evals_are_plotted_from_the_base_with_answers_per_step(
     (run.checkpoints / "step-00000004").mkdir(parents=True)
     (run.checkpoints / "best.json").write_text('{"step": 4}')
     assert "Best checkpoint: step 4." in fake.written(run)
-
-
-def test_long_curves_are_averaged_with_a_note() -> None:
-    rows = [{"step": step, "train/loss": float(step)} for step in range(1, 482)]
-    loss = curves(rows)[0]
-    assert loss.averaged == 3
-    assert loss.rows[0] == (1, ("1",))
-    assert loss.rows[-1] == (481, ("481",))
-    assert thinned([(1, 2.0), (2, 4.0), (3, 9.0)], most=2) == ([(2, 3.0), (3, 9.0)], 2)
-
-
-def test_curves_skip_non_finite_values_and_log_scales_skip_zero() -> None:
-    rows = [
-        {"step": 1, "train/loss": 0.0},
-        {"step": 2, "train/loss": float("nan")},
-        {"step": 3, "train/loss": 1.0},
-    ]
-    assert [step for step, _ in curves(rows)[0].rows] == [1, 3]
-    assert curves([]) == []
-
-
-def test_html_is_well_formed_and_self_contained(run: RunDir) -> None:
-    _trained(run)
-    page = fake.written(run)
-    parsed = fake.Page(page)
-    assert parsed.open == []
-    assert not {tag for tag, _ in parsed.tags} & {"link", "img", "iframe", "object", "base"}
-    assert not any({"src", "xlink:href", "action"} & set(attrs) for _, attrs in parsed.tags)
-    ids = {attrs["id"] for _, attrs in parsed.tags if "id" in attrs}
-    leading = [attrs["href"] or "" for _, attrs in parsed.tags if "href" in attrs]
-    assert leading == ["#score-leak-rate"]
-    assert {link.removeprefix("#") for link in leading} <= ids
-    assert set(re.findall(r"[a-z]+://[^\"'\s<]*", page)) <= {
-        "http://www.w3.org/2000/svg",
-        "http://www.w3.org/1999/xlink",
-    }
-    assert "url(" not in page
-    assert "default-src 'none'" in page
-
-
-def test_headings_are_ordered_and_tables_and_figures_accessible(run: RunDir) -> None:
-    _trained(run)
-    tags = fake.Page(fake.written(run)).tags
-    levels = [int(tag[1]) for tag, _ in tags if re.fullmatch("h[1-6]", tag)]
-    assert levels[0] == 1
-    assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in pairwise(levels))
-    names = [tag for tag, _ in tags]
-    assert names.count("caption") == names.count("table") >= 6
-    assert all("scope" in attrs for tag, attrs in tags if tag == "th")
-    drawings = [attrs for _, attrs in tags if attrs.get("role") == "img"]
-    assert len(drawings) >= 5
-    assert all(attrs["aria-label"] for attrs in drawings)
-    places = [n for n, name in enumerate(names) if name == "svg"]
-    assert all(tags[n - 1][1].get("role") == "img" for n in places)
-
-
-def test_model_output_is_escaped_everywhere(run: RunDir) -> None:
-    hostile = fake.answer(HOSTILE, right=False, chosen=HOSTILE)
-    fake.compared(
-        run,
-        fake.row(
-            HOSTILE, expected=HOSTILE, base=hostile, tuned=hostile | {"answer": HOSTILE + "!"}
-        ),
-        documents=[
-            {"document": HOSTILE, "section": HOSTILE, "n": 1,
-             "base": fake.interval(0, 1, 0.0, 0.8), "tuned": fake.interval(1, 1, 0.2, 1.0)},
-        ],
-        probes=HOSTILE,
-    )  # fmt: skip
-    page = fake.Page(fake.written(run))
-    assert page.open == []
-    assert "img" not in {tag for tag, _ in page.tags}
-    assert len(page.scripts) == 2
-    assert json.loads(page.scripts[0])["rows"][0]["tuned"] == HOSTILE + "!"
-    assert HOSTILE in page.text
-
-
-def test_only_the_report_script_may_run(run: RunDir) -> None:
-    page = fake.written(run)
-    script = fake.Page(page).scripts[1]
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert f"script-src 'sha256-{digest}'" in page
-
-
-def test_blind_comparison_has_only_differing_answers_without_names(run: RunDir) -> None:
-    same = fake.answer("The same.", right=True)
-    fake.compared(run, fake.row("Differs?"), fake.row("Same?", base=same, tuned=same))
-    data = json.loads(fake.Page(fake.written(run)).scripts[0])
-    assert [row["question"] for row in data["rows"]] == ["Differs?"]
-    assert data["rows"][0] == {
-        "question": "Differs?", "kind": "fact", "expected": "Hold it.",
-        "base": "No idea.", "tuned": "Hold it.",
-    }  # fmt: skip
-
-
-def test_a_secret_of_the_environment_is_not_on_the_page(
-    run: RunDir, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WANDB_API_KEY", "hunter2hunter2")
-    run.overrides.write_text("tracking.project=hunter2hunter2\n")
-    page = fake.written(run)
-    assert "hunter2" not in page
-    assert "tracking.project=(hidden)" in page
-
-
-def test_the_same_record_gives_the_same_bytes(run: RunDir) -> None:
-    _trained(run)
-    assert fake.written(run) == fake.written(run)
 
 
 def test_a_curated_library_shows_its_figures(run: RunDir, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ftdist_launch.run_records import TAIL_BYTES, newest_metrics
 from ftdist_launch.slurm.client import Queue, QueuedJob, SlurmError
-from ftdist_launch.slurm.job_status import REASONS, QueueSnapshot
+from ftdist_launch.slurm.job_status import QueueSnapshot
 from ftdist_launch.status import open_jobs, query_slurm, read_all, read_status, status_of
 
 from tests.support.slurm.records import (
@@ -26,8 +26,6 @@ from tests.support.slurm.records import (
     stage_finished,
     waiting_job,
 )
-
-# Local runs
 
 
 @pytest.mark.parametrize(
@@ -342,58 +340,6 @@ def test_only_jobs_without_a_recorded_end_are_queried() -> None:
         job_submitted("train", "15", "14"),
     )
     assert open_jobs(records(*again)) == ["15"]
-
-
-# SLURM's reasons
-
-
-@pytest.mark.parametrize(
-    ("reason", "text"),
-    [
-        ("None", "waiting in the queue (PENDING)"),
-        ("BeginTime", "restarting soon (BeginTime)"),
-        ("Priority", "waiting behind jobs of higher priority (Priority)"),
-        ("QOSMaxJobsPerUserLimit", "waiting: you run as many jobs as your QOS allows (QOSMaxJobs"),
-        ("QOSGrpGRES", "waiting in the queue (QOSGrpGRES)"),
-        (
-            "ReqNodeNotAvail, UnavailableNodes:n[1-2]",
-            "waiting for nodes that are down or reserved (ReqNodeNotAvail, Unavailab",
-        ),
-        ("launch_failed_requeued_held", "waiting in the queue (launch_failed_requeued_held)"),
-        ("SomethingNew", "waiting in the queue (SomethingNew)"),
-    ],
-)
-def test_common_reasons_are_explained_and_slurms_code_is_always_shown(
-    reason: str, text: str
-) -> None:
-    assert reason_of(waiting_job("12", reason)).startswith(text)
-
-
-def reason_of(job: QueuedJob) -> str:
-    """Why a run waits whose training job is this one."""
-    reason = status_of(records(*PREPARED), snapshot=queue_snapshot(job)).reason
-    assert reason is not None
-    return reason
-
-
-def test_every_explanation_is_different() -> None:
-    assert len(set(REASONS.values())) == len(REASONS) == 10
-    assert all(text[0].islower() and not text.endswith(".") for text in REASONS.values())
-
-
-def test_jobs_that_one_depends_on_are_named() -> None:
-    assert reason_of(waiting_job("12", "Dependency")) == "waiting for another job (Dependency)"
-    events = (*SUBMITTED, job_submitted("export", "3", "11", "12"))
-    snapshot = queue_snapshot(
-        waiting_job("3", "Dependency"), running_job("11"), waiting_job("12", "Dependency")
-    )
-    jobs = status_of(records(*events), snapshot=snapshot).jobs
-    assert jobs[-1].summary == "waiting for job 11 (prepare) and job 12 (train) (Dependency)"
-    requeued = QueuedJob(job="12", state="REQUEUED", reason="None", nodes="", start="")
-    assert reason_of(requeued) == "waiting in the queue (REQUEUED)"
-
-
-# Records
 
 
 def test_the_newest_row_is_found_at_the_end_of_a_long_file(tmp_path: Path) -> None:

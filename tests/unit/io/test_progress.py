@@ -1,0 +1,55 @@
+"""Progress lines of long stages."""
+
+import re
+
+import pytest
+
+from ftdist.io import progress
+from ftdist.io.progress import report_progress
+
+
+class Clock:
+    """A clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    return clock
+
+
+def test_progress_shows_done_rate_and_eta_without_counting_earlier_work(
+    clock: Clock,
+) -> None:
+    said: list[str] = []
+    results = report_progress("abcd", sizes=[0, 6 << 20, 2 << 20, 4 << 20], log=said.append)
+    assert next(results) == "a"
+    clock.now = 3.0
+    assert next(results) == "b"
+    assert said == []  # no five seconds yet
+    clock.now = 8.0
+    assert list(results) == ["c", "d"]
+    # 8 of 12 MiB in 8 seconds: the other 4 take 4 more.
+    assert said == ["8 of 12 MiB, 1.0 MiB/s, 4 s left"]
+
+
+def test_no_progress_is_printed_without_work(clock: Clock) -> None:
+    said: list[str] = []
+    for _ in report_progress("ab", sizes=[0, 0], log=said.append):
+        clock.now += 60
+    assert said == []
+
+
+def test_progress_prints_at_most_100_lines(clock: Clock) -> None:
+    said: list[str] = []
+    for _ in report_progress(range(1_000), sizes=[1 << 20] * 1_000, log=said.append):
+        clock.now += 60
+    assert len(said) == 100
+    assert all(re.fullmatch(r"[\d,]+ of 1,000 MiB, 0\.0 MiB/s, \d+ s left", s) for s in said)
