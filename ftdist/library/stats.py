@@ -40,7 +40,7 @@ class CurationStats:
         self, rule: str, *, location: str = "", excerpt: str = "", times: int = 1, **more: Any
     ) -> None:
         """Count a rule, and keep the first examples that have a location."""
-        entry = self.rules.setdefault(rule, Rule())
+        entry = self.rules.setdefault(_printable(rule), Rule())
         entry.count += times
         if location and len(entry.examples) < MAX_EXAMPLES:
             entry.examples.append({"location": location, "excerpt": _shorten(excerpt), **more})
@@ -53,9 +53,9 @@ class CurationStats:
         """Count a file or row that cannot be used."""
         self.bad += 1
         if len(self.bad_rows) < _MAX_BAD_ROWS:
-            # A key of the row may hold a lone surrogate.
-            text = reason.encode("utf-8", "backslashreplace").decode()
-            self.bad_rows.append({"location": location, "reason": text, "remedy": remedy})
+            self.bad_rows.append(
+                {"location": location, "reason": _printable(reason), "remedy": remedy}
+            )
 
     def add(self, other: "CurationStats") -> None:
         """Add the counts of another shard or source."""
@@ -85,6 +85,11 @@ class CurationStats:
         return cls(**{**values, "rules": rules})
 
 
+def _printable(text: str) -> str:
+    """A text without lone surrogates, which keys and values of a row may hold."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _shorten(text: str) -> str:
-    line = " ".join(text.split())
+    line = " ".join(_printable(text).split())
     return line if len(line) <= _MAX_EXCERPT else line[: _MAX_EXCERPT - 3] + "..."
