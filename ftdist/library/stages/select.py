@@ -182,9 +182,9 @@ def _record(
             stats.record(name)
             continue
         location, text = describe(candidate)
-        first_place, first_text = describe(int(duplicates.duplicate_of[candidate]))
+        first_location, first_text = describe(int(duplicates.duplicate_of[candidate]))
         details: dict[str, Any] = {
-            "kept": first_place,
+            "kept": first_location,
             "kept_excerpt": " ".join(first_text.split())[:160],
             "similarity": round(float(duplicates.similarity[candidate]), 2),
         }

@@ -45,7 +45,8 @@ def read_pair(
     if choices:
         options = _options(row[choices], key=choices)
         _check_choice(answer, options=options, key=choices)
-        question, used = f"{question}\n\n" + "\n".join(options), used | {choices}
+        listed = text_of("\n".join(options), of=f"the {choices}", notes=notes)
+        question, used = f"{question}\n\n{listed}", used | {choices}
     for key in contexts:
         if context := _context(row[key], key=key, notes=notes):
             question, used = f"{question}\n\n{context}", used | {key}
@@ -76,7 +77,8 @@ def answer_text(value: Any, *, key: str, notes: list[Note]) -> str:
     """The text of an answer: a text, a message, or a list that ends with one."""
     value = from_json(value)
     if isinstance(value, dict) and isinstance(value.get("text"), list):
-        value = list(dict.fromkeys(value["text"]))  # SQuAD: the same answer, found several times
+        texts = value["text"]  # SQuAD: the same answer, found several times
+        value = [text for at, text in enumerate(texts) if text not in texts[:at]]
     listed = message_list([value] if has_roles(value) else value)
     if listed and all(map(has_roles, listed)):
         last = read_messages(listed, notes=notes)[-1]
@@ -143,16 +145,19 @@ def _context(value: Any, *, key: str, notes: list[Note]) -> str:
 
 def _options(value: Any, *, key: str) -> list[str]:
     """The choices of a question as lines: "A. lamp", or as they are if they have letters."""
-    value = from_json(value)
+    value, labels = from_json(value), None
     if isinstance(value, dict) and isinstance(value.get("text"), list):
-        labels = value.get("label", [])
-        value = dict(zip(labels, value["text"], strict=False)) if labels else value["text"]
-    if isinstance(value, dict):
-        value = [f"{label}. {text}" for label, text in value.items()]
+        value, labels = value["text"], value.get("label")
+    elif isinstance(value, dict):
+        value, labels = list(value.values()), list(value)
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise BadRowError(f"has {key} that are no list of texts", "Write them as texts.")
-    if all(_MARKED.match(text) for text in value):
-        return value
+    if labels:
+        if not isinstance(labels, list) or len(labels) != len(value):
+            raise BadRowError(f"has {key} without one label for each", "Add or remove labels.")
+        value = [f"{label}. {text}" for label, text in zip(labels, value, strict=True)]
+    if all(map(_MARKED.match, value)):
+        return list(value)
     return [f"{chr(ord('A') + at)}. {text}" for at, text in enumerate(value)]
 
 

@@ -100,7 +100,7 @@ def _part(part: Any, *, of: str, notes: list[Note]) -> str:
         return part
     if not isinstance(part, dict):
         raise BadRowError(f"contains a part of type {type(part).__name__} in {of}")
-    members = {key: value for key, value in part.items() if not is_empty(value)}
+    members = {str(key): value for key, value in part.items() if not is_empty(value)}
     kind = members.pop("type", "text")
     if kind not in _TEXT_PARTS:
         raise BadRowError(f"contains a part of type {kind!r} in {of}, and only text is supported")
@@ -162,5 +162,6 @@ def _from_pairs(value: Any) -> Any:
         isinstance(value, list)
         and value
         and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value)
+        and all(isinstance(key, str) for key, _ in value)
     )
     return dict(value) if is_map else value
