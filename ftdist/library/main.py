@@ -3,7 +3,6 @@
 python -m ftdist.library.main [check] CONFIG.json OUT.json
 """
 
-import json
 import os
 import signal
 import sys
@@ -17,9 +16,8 @@ from types import FrameType
 from pydantic import TypeAdapter
 
 from ftdist.config.schema.curate import CurateConfig
-from ftdist.errors import FtdistError
 from ftdist.inference.openai_client import open_endpoint
-from ftdist.io.jsonl import write_whole
+from ftdist.io.child_result import write_result
 from ftdist.library.base_model import open_base_model
 from ftdist.library.check_config import check_curation
 from ftdist.library.pipeline import curate
@@ -62,22 +60,18 @@ def _read_config(path: Path) -> CurateConfig:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Curate the library of a config file, or only check it; the answer goes into OUT.json."""
+    """Curate the library of a config file, or only check it; the result goes into OUT.json."""
     _exit_with_parent(os.getppid())
-    *options, config, answer_file = arguments
-    out = Path(answer_file)
-    try:
+    *options, config, result = arguments
+
+    def compute() -> dict[str, object]:
         if options == ["check"]:
             check_config_file(Path(config))
-            write_whole(out, "{}")
-            return 0
+            return {}
         library = curate_config_file(Path(config))
-    except FtdistError as error:
-        failure = {"problem": error.problem, "remedy": error.remedy, "exit_code": error.exit_code}
-        write_whole(out, json.dumps(failure))
-        return error.exit_code
-    write_whole(out, json.dumps({"card": library.card, "folder": str(library.folder)}))
-    return 0
+        return {"card": library.card, "folder": str(library.folder)}
+
+    return write_result(Path(result), compute)
 
 
 def _exit_with_parent(parent: int) -> None:

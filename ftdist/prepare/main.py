@@ -20,10 +20,10 @@ from ftdist.config.saved_config import load_config
 from ftdist.config.schema import ModelConfig, RunConfig
 from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.packed_dataset import CARD, PackedLibrary, source_folder
-from ftdist.errors import FtdistError, ModelError, StorageError
+from ftdist.errors import ModelError, StorageError
 from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
+from ftdist.io.child_result import write_result
 from ftdist.io.hashing import fingerprint
-from ftdist.io.jsonl import write_whole
 from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.plan.model_info import embedding_rows, read_model_info
 from ftdist.plan.output_head import lacks_head, missing_head
@@ -145,16 +145,9 @@ def load_tokenizer(model: ModelConfig) -> Any:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prepare the library of a config file; arguments: that file, and the file for the answer."""
-    config_file, out = map(Path, arguments)
-    try:
-        answer = prepare(load_config(config_file)).to_json()
-    except FtdistError as error:
-        failure = {"problem": error.problem, "remedy": error.remedy, "exit_code": error.exit_code}
-        write_whole(out, json.dumps(failure))
-        return error.exit_code
-    write_whole(out, answer)
-    return 0
+    """Prepare the library of a config file; arguments: that file, and the file for the result."""
+    config_file, result = map(Path, arguments)
+    return write_result(result, lambda: asdict(prepare(load_config(config_file))))
 
 
 def _key(sources: dict[str, SourceFiles], *, encoder: ChatEncoder, settings: BuildSettings) -> str:

@@ -6,7 +6,6 @@ step is uploaded once, however often this is called. The comparison and the gene
 training are uploaded too unless `synced.json` has their digest; they replace what W&B had before.
 """
 
-import json
 import os
 import sys
 import tempfile
@@ -19,7 +18,8 @@ from typing import TypeVar
 
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
-from ftdist.errors import ConfigError, FtdistError
+from ftdist.errors import ConfigError
+from ftdist.io.child_result import write_result
 from ftdist.observe.metrics_tail import MetricsTail
 from ftdist.observe.training_evals import ANSWERED, COLUMNS, Row, answered, digest_of
 from ftdist.observe.wandb.api import WandbError, WandbServer, find_server
@@ -226,17 +226,12 @@ def _ignore() -> None:
 
 
 def main(root: str, *arguments: str) -> int:
-    """Upload a run; write the result or the error as JSON to the path in the last argument."""
-    *flags, result_path = arguments
-    fields: Mapping[str, object]
-    try:
-        fields = asdict(sync(RunDir(Path(root)), new="--new" in flags, environment=os.environ))
-        code = 0
-    except FtdistError as error:
-        code = error.exit_code
-        fields = {"problem": error.problem, "remedy": error.remedy, "exit_code": code}
-    Path(result_path).write_text(json.dumps(fields), encoding="utf-8")
-    return code
+    """Upload a run; write the result as JSON to the path in the last argument."""
+    *flags, result = arguments
+    run = RunDir(Path(root))
+    return write_result(
+        Path(result), lambda: asdict(sync(run, new="--new" in flags, environment=os.environ))
+    )
 
 
 if __name__ == "__main__":

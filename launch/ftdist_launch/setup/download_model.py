@@ -1,10 +1,10 @@
 """Download a base model from the Hugging Face hub, as a child process."""
 
-import json
 import sys
 from pathlib import Path
 
 from ftdist.errors import ModelError
+from ftdist.io.child_result import write_result
 
 PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 """Weights as safetensors, tokenizer, chat template; no pickles and no code."""
@@ -48,15 +48,10 @@ def download(name: str, *, revision: str | None) -> Path:
 
 
 def main(name: str, revision: str, result: str) -> int:
-    """Write the folder of the model, or the error, as JSON to the file `result`."""
-    try:
-        fields: dict[str, str | int] = {"path": str(download(name, revision=revision or None))}
-        code = 0
-    except ModelError as error:
-        code = error.exit_code
-        fields = {"problem": error.problem, "remedy": error.remedy, "exit_code": code}
-    Path(result).write_text(json.dumps(fields), encoding="utf-8")
-    return code
+    """Write the folder of the model as JSON to the file `result`."""
+    return write_result(
+        Path(result), lambda: {"path": str(download(name, revision=revision or None))}
+    )
 
 
 if __name__ == "__main__":
