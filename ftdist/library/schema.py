@@ -47,6 +47,8 @@ class Conversation:
     messages: tuple[Message, ...]
     location: Location
     notes: tuple[Note, ...] = ()
+    tools: str = ""
+    """The tools that the assistant may call: a JSON list of function schemas; "" without any."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,9 @@ class Sample:
     """A training sample: a conversation or a passage; either `messages` or `text` is set."""
 
     messages: tuple[Message, ...] = ()
+    tools: str = ""
+    """As in a `Conversation`."""
+
     text: str = ""
     location: str
     """File, page and row that it comes from, as errors name them."""
