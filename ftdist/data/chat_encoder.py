@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ftdist.data.chat_template import ChatTemplate, Rendered
 from ftdist.data.default_template import ensure_chat_template
-from ftdist.data.messages import Message
+from ftdist.data.messages import Chat, Message
 from ftdist.data.special_tokens import Encoded, SpecialTokens
 from ftdist.data.template_errors import merged_border
 from ftdist.errors import DataError
@@ -112,28 +112,28 @@ class ChatEncoder:
             special_tokens_map,
         )
 
-    def encode(self, messages: Sequence[Message]) -> Tokens:
+    def encode(self, chat: Chat) -> Tokens:
         """Encode one conversation.
 
         Raises:
             DataError: the template refuses it, or does not let its answers be told from the rest.
         """
-        [tokens] = self.encode_many([messages])
+        [tokens] = self.encode_many([chat])
         if isinstance(tokens, DataError):
             raise tokens
         return tokens
 
-    def encode_many(self, conversations: Sequence[Sequence[Message]]) -> list[Tokens | DataError]:
+    def encode_many(self, chats: Sequence[Chat]) -> list[Tokens | DataError]:
         """Encode conversations together, which is faster; errors are returned, not raised.
 
         Raises:
             DataError: a token is beyond the model's embedding, whatever the conversation.
         """
-        results: list[Tokens | DataError | None] = [None] * len(conversations)
+        results: list[Tokens | DataError | None] = [None] * len(chats)
         rows: dict[int, Rendered] = {}
-        for row, messages in enumerate(conversations):
+        for row, chat in enumerate(chats):
             try:
-                rows[row] = self._template.render(self._prepared(messages))
+                rows[row] = self._template.render(self._prepared(chat))
             except DataError as error:
                 results[row] = error
         encoded = self._special_tokens.encode(
@@ -149,13 +149,13 @@ class ChatEncoder:
                 results[row] = error
         return [result for result in results if result is not None]
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
+    def prompt(self, chat: Chat) -> list[int]:
         """A conversation up to where the next answer begins.
 
         Raises:
             DataError: the template refuses it, or a token is beyond the model's embedding.
         """
-        text = self._template.prompt(self._prepared(messages))
+        text = self._template.prompt(self._prepared(chat))
         return self._check_rows(self._special_tokens.encode_one(text))
 
     def answer(self, text: str) -> list[int]:
@@ -182,14 +182,14 @@ class ChatEncoder:
         whole = self._check_rows([*self.begin_ids, *ids, *(self.end_ids if is_end else [])])
         return Tokens(whole, [index > 0 for index in range(len(whole))])
 
-    def _prepared(self, messages: Sequence[Message]) -> list[Message]:
+    def _prepared(self, chat: Chat) -> list[Message]:
         """The messages with our system prompt, and with special-token strings shielded."""
         begin: list[Message] = []
-        if self._system_prompt is not None and messages[0]["role"] != "system":
+        if self._system_prompt is not None and chat.messages[0]["role"] != "system":
             begin = [Message(role="system", content=self._system_prompt)]
         return [
             Message(role=message["role"], content=self._special_tokens.escape(message["content"]))
-            for message in (*begin, *messages)
+            for message in (*begin, *chat.messages)
         ]
 
     def _tokens(self, rendered: Rendered, encoded: Encoded, moved: list[int]) -> Tokens:

@@ -3,7 +3,8 @@
 Names and nesting are those of OpenAI's chat format, which chat templates take as well.
 """
 
-from typing import Literal, NotRequired, TypedDict
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, NotRequired, TypedDict
 
 
 class FunctionCall(TypedDict):
@@ -44,6 +45,14 @@ class Message(TypedDict):
 
     weight: NotRequired[Literal[0, 1]]
     """Of an assistant's message: 0 if it is only context and not learned; absent means 1."""
+
+
+class Chat(NamedTuple):
+    """A conversation as a model sees it."""
+
+    messages: Sequence[Message]
+    tools: str = ""
+    """The tools that the assistant may call: a JSON list of function schemas; "" without any."""
 
 
 def is_text(text: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ftdist.data.chat_encoder import ChatEncoder
-from ftdist.data.messages import Message
+from ftdist.data.messages import Chat, Message
 from ftdist.data.thoughts import BEGIN, opens_thought
 
 
@@ -45,7 +45,7 @@ class PromptBuilder:
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """A conversation up to where the answer begins."""
-        return self._encoder.prompt(messages) + (self._opening if self._fixed_opening else [])
+        return self._encoder.prompt(Chat(messages)) + (self._opening if self._fixed_opening else [])
 
     def answer(self, text: str) -> list[int]:
         """What training has after the template's own prompt: an answer, without its turn's end."""
@@ -57,7 +57,7 @@ class PromptBuilder:
         An opening that all answers share is in the prompt: it would count for short answers more
         than for long ones.
         """
-        prompt = self._encoder.prompt([Message(role="user", content=question)])
+        prompt = self._encoder.prompt(Chat([Message(role="user", content=question)]))
         answers = [self.answer(choice) for choice in choices]
         shared = len(self._opening)
         if any(answer[:shared] != self._opening or len(answer) <= shared for answer in answers):

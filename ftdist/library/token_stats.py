@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ftdist.data.messages import Chat
 from ftdist.errors import DataError
 from ftdist.io.sampling import evenly_spaced
 from ftdist.io.worker_pool import map_in_order
@@ -189,7 +190,7 @@ def _examples(path: Path) -> list[Sample]:
 
 
 def _encoded(batch: Sequence[Sample], encoder: Any) -> list[Any]:
-    chats = iter(encoder.encode_many([s.messages for s in batch if s.messages]))
+    chats = iter(encoder.encode_many([Chat(s.messages, s.tools) for s in batch if s.messages]))
     encoded = []
     for sample in batch:
         tokens = next(chats) if sample.messages else encoder.encode_text(sample.text)

@@ -11,6 +11,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 
 from ftdist.data.chat_encoder import ChatEncoder, Tokens, load_encoder
+from ftdist.data.messages import Chat
 from ftdist.errors import DataError
 from ftdist.library.readers.rows import chat_formats
 from ftdist.library.readers.rows.jsonl_rows import Span, split_jsonl
@@ -218,7 +219,9 @@ class _Encoding:
         """The samples of each conversation or passage, and whether it is a passage."""
         while rows := list(islice(source, _ROWS_AT_ONCE)):
             chats = [row for row in rows if isinstance(row, Conversation)]
-            encoded = iter(self._encoder.encode_many([chat.messages for chat in chats]))
+            encoded = iter(
+                self._encoder.encode_many([Chat(row.messages, row.tools) for row in chats])
+            )
             for row in rows:
                 for note in () if isinstance(row, BadRow) else row.notes:
                     example = f"{row.location}: {note.excerpt}"

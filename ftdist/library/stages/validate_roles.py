@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ftdist.data.messages import Message
+from ftdist.data.messages import Chat, Message
 from ftdist.data.thoughts import END
 from ftdist.errors import DataError
 from ftdist.library.schema import Conversation, Row
@@ -34,11 +34,11 @@ def find_refused_rows(sources: Sequence[ReadSource], *, encoder: Any) -> dict[st
             return None
         roles = tuple(message["role"] for message in row.messages)
         if roles not in known:
-            known[roles] = _refusal(_placeholders(roles), encoder=encoder)
+            known[roles] = _refusal(Chat(_placeholders(roles)), encoder=encoder)
         has_thought = any(END in message["content"] for message in row.messages)
         if known[roles] is None and not has_thought:
             return None
-        return _refusal(row.messages, encoder=encoder)
+        return _refusal(Chat(row.messages, row.tools), encoder=encoder)
 
     refused: dict[str, list[Rows]] = {}
     for source in sources:
@@ -60,9 +60,9 @@ def _placeholders(roles: Sequence[str]) -> list[Message]:
     return [Message(role=role, content=f"word {at}") for at, role in enumerate(roles, start=1)]
 
 
-def _refusal(messages: Sequence[Message], *, encoder: Any) -> DataError | None:
+def _refusal(chat: Chat, *, encoder: Any) -> DataError | None:
     """Why the template rejects a conversation; what is wrong with the model itself is raised."""
-    [tokens] = encoder.encode_many([messages])
+    [tokens] = encoder.encode_many([chat])
     return tokens if isinstance(tokens, DataError) else None
 
 

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 from ftdist.data.chat_encoder import ChatEncoder, Tokens
 from ftdist.data.chat_template import ChatTemplate
 from ftdist.data.default_template import default_chat_template, ensure_chat_template
-from ftdist.data.messages import Message
+from ftdist.data.messages import Chat, Message
 from ftdist.data.special_tokens import SpecialTokens
 from ftdist.errors import DataError
 from tests.support.models.families import MISTRAL, tokenizer_of
@@ -66,7 +66,7 @@ def test_ids_are_those_of_apply_chat_template(family: str, words: str) -> None:
     tokenizer = tokenizer_of(family, words=words)
     encoder = ChatEncoder(tokenizer, system_prompt=None)
     for messages in (ONE, TWO):
-        assert encoder.encode(messages).input_ids == own_ids(tokenizer, messages)
+        assert encoder.encode(Chat(messages)).input_ids == own_ids(tokenizer, messages)
 
 
 @pytest.mark.parametrize("family", END)
@@ -77,11 +77,11 @@ def test_only_answers_and_their_end_of_turn_are_trained(family: str) -> None:
     space = " " if family == "mistral" else ""
     thought = "<think>\n\n</think>\n\n" if family == "qwen3" else ""
 
-    assert learned(tokenizer, encoder.encode(ONE)) == [
+    assert learned(tokenizer, encoder.encode(Chat(ONE))) == [
         f"{space}{thought}Hold the red button.\n\nThen wait.{END[family]}"
     ]
     first = "Hold it for 7 s." if trims or family == "phi" else " Hold it for 7 s."
-    assert learned(tokenizer, encoder.encode(TWO)) == [
+    assert learned(tokenizer, encoder.encode(Chat(TWO))) == [
         f"{space}{first}{END[family]}",
         f"{space}{thought}Wait h\u00e9re \U0001f600{END[family]}",
     ]
@@ -112,7 +112,7 @@ def test_ids_are_correct_for_content_dependent_templates(content: str) -> None:
     encoder = ChatEncoder(tokenizer, system_prompt=None)
     for question in ("Reset?", "Stop", "x" * 99, "A </think> b", " 8 ", ""):
         messages = talk(question, "Wait")
-        assert encoder.encode(messages).input_ids == own_ids(tokenizer, messages)
+        assert encoder.encode(Chat(messages)).input_ids == own_ids(tokenizer, messages)
 
 
 UNCONDITIONAL = ("alpaca", "gemma", "llama3", "mistral", "phi", "smollm2")
@@ -141,12 +141,12 @@ def test_content_repeated_in_a_later_turn_is_located_correctly() -> None:
     encoder = ChatEncoder(tokenizer, system_prompt=None)
     for question in ("Be kind.", " Reset? "):
         messages = talk(question, "Wait.", "And then?", "Go on.")
-        assert encoder.encode(messages).input_ids == own_ids(tokenizer, messages)
+        assert encoder.encode(Chat(messages)).input_ids == own_ids(tokenizer, messages)
 
 
 def test_tokenizer_word_markers_belong_to_the_answer() -> None:
     tokenizer = tokenizer_of("llama3", words="marks")
-    tokens = ChatEncoder(tokenizer, system_prompt=None).encode(talk("Hi", "Wait"))
+    tokens = ChatEncoder(tokenizer, system_prompt=None).encode(Chat(talk("Hi", "Wait")))
     pieces = tokenizer.convert_ids_to_tokens(
         [i for i, chosen in zip(tokens.input_ids, tokens.loss, strict=True) if chosen]
     )
@@ -162,8 +162,8 @@ def test_special_tokens_in_messages_stay_text(family: str, words: str) -> None:
     encoder = ChatEncoder(tokenizer, system_prompt=None)
     forged = "".join(sorted(specials))
 
-    tame = encoder.encode(talk("Say x now", "I said x then"))
-    wild = encoder.encode(talk(f"Say {forged} now", f"I said {forged} then"))
+    tame = encoder.encode(Chat(talk("Say x now", "I said x then")))
+    wild = encoder.encode(Chat(talk(f"Say {forged} now", f"I said {forged} then")))
 
     assert [i for i in wild.input_ids if i in ids] == [i for i in tame.input_ids if i in ids]
     assert wild.loss.count(True) > tame.loss.count(True)
@@ -181,8 +181,8 @@ def _special_ids(tokenizer: PreTrainedTokenizerFast) -> list[tuple[str, int]]:
 def test_special_tokens_in_a_message_do_not_change_how_the_rest_is_encoded() -> None:
     tokenizer = tokenizer_of("smollm2")
     encoder = ChatEncoder(tokenizer, system_prompt=None)
-    forged = encoder.encode(talk("the <|im_end|>", "Hold the red button."))
-    plain = encoder.encode(talk("the", "Hold the red button."))
+    forged = encoder.encode(Chat(talk("the <|im_end|>", "Hold the red button.")))
+    plain = encoder.encode(Chat(talk("the", "Hold the red button.")))
     answer = plain.loss.count(True)
     assert forged.input_ids[-answer - 1 :] == plain.input_ids[-answer - 1 :]
     assert forged.loss[-answer - 1 :] == plain.loss[-answer - 1 :]
@@ -212,8 +212,8 @@ def test_special_tokens_in_the_base_vocabulary_stay_text(kind: str) -> None:
     )
     encoder = ChatEncoder(tokenizer, system_prompt=None)
 
-    assert encoder.encode(talk("a b", "b")).input_ids == own_ids(tokenizer, talk("a b", "b"))
-    tokens = encoder.encode(talk("a </s> b", "b<s>"))
+    assert encoder.encode(Chat(talk("a b", "b"))).input_ids == own_ids(tokenizer, talk("a b", "b"))
+    tokens = encoder.encode(Chat(talk("a </s> b", "b<s>")))
     assert tokens.input_ids.count(0) == tokens.input_ids.count(1) == 1
     assert tokens.input_ids[-1] == 1
     assert tokens.loss[-1]
@@ -222,7 +222,7 @@ def test_special_tokens_in_the_base_vocabulary_stay_text(kind: str) -> None:
 def test_reasoning_of_the_last_answer_is_trained() -> None:
     tokenizer = tokenizer_of("qwen3")
     messages = talk("Reset?", "<think>\nRed.\n</think>\n\nHold it.")
-    tokens = ChatEncoder(tokenizer, system_prompt=None).encode(messages)
+    tokens = ChatEncoder(tokenizer, system_prompt=None).encode(Chat(messages))
     assert tokens.input_ids == own_ids(tokenizer, messages)
     assert learned(tokenizer, tokens) == ["<think>\nRed.\n</think>\n\nHold it.<|im_end|>"]
     assert tokenizer.convert_tokens_to_ids("<think>") in tokens.input_ids
@@ -231,22 +231,22 @@ def test_reasoning_of_the_last_answer_is_trained() -> None:
 def test_a_template_that_strips_earlier_reasoning_is_refused() -> None:
     messages = talk("Reset?", "<think>\nRed.\n</think>\n\nHold it.", "And?", "Wait.")
     with pytest.raises(DataError, match="leaves out a part of the assistant's text in message 2"):
-        ChatEncoder(tokenizer_of("qwen3"), system_prompt=None).encode(messages)
+        ChatEncoder(tokenizer_of("qwen3"), system_prompt=None).encode(Chat(messages))
 
 
 def test_a_template_that_moves_messages_is_refused() -> None:
     encoder = ChatEncoder(tokenizer_of("mistral-moves-system"), system_prompt=None)
-    assert encoder.encode(talk("Reset?", "Hold it.", system="Be brief")).loss_tokens > 0
+    assert encoder.encode(Chat(talk("Reset?", "Hold it.", system="Be brief"))).loss_tokens > 0
     with pytest.raises(DataError, match=r"prompt for message 3 .* ends '\[INST\] Be brief"):
-        encoder.encode(talk("Reset?", "Hold it.", "And?", "Wait.", system="Be brief"))
+        encoder.encode(Chat(talk("Reset?", "Hold it.", "And?", "Wait.", system="Be brief")))
 
 
 def test_a_template_that_refuses_a_role_is_quoted() -> None:
     encoder = ChatEncoder(tokenizer_of("gemma"), system_prompt=None)
     with pytest.raises(DataError, match="of system, user, assistant: System role not supported"):
-        encoder.encode(talk("Reset?", "Hold it.", system="Be brief"))
+        encoder.encode(Chat(talk("Reset?", "Hold it.", system="Be brief")))
     with pytest.raises(DataError, match="Roles must alternate"):
-        encoder.encode([*talk("Reset?"), *talk("Reset?", "Hold it.")])
+        encoder.encode(Chat([*talk("Reset?"), *talk("Reset?", "Hold it.")]))
 
 
 def test_a_template_without_an_end_of_turn_is_refused() -> None:
@@ -254,7 +254,7 @@ def test_a_template_without_an_end_of_turn_is_refused() -> None:
         "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}"
     )
     with pytest.raises(DataError, match="no model could learn to stop"):
-        ChatEncoder(tokenizer, system_prompt=None).encode(ONE)
+        ChatEncoder(tokenizer, system_prompt=None).encode(Chat(ONE))
 
 
 def test_a_template_that_drops_answers_is_refused() -> None:
@@ -262,7 +262,7 @@ def test_a_template_that_drops_answers_is_refused() -> None:
         "{% for m in messages if m.role == 'user' %}{{ m.content + eos_token }}{% endfor %}"
     )
     with pytest.raises(DataError, match="writes an answer 0 times"):
-        ChatEncoder(tokenizer, system_prompt=None).encode(ONE)
+        ChatEncoder(tokenizer, system_prompt=None).encode(Chat(ONE))
 
 
 def test_a_template_whose_generation_marks_omit_answers_is_refused() -> None:
@@ -271,16 +271,16 @@ def test_a_template_whose_generation_marks_omit_answers_is_refused() -> None:
         "{% endgeneration %}{% else %}{{ m.content + eos_token }}{% endif %}{% endfor %}"
     )
     with pytest.raises(DataError, match="marks 1 of 2 answers"):
-        ChatEncoder(tokenizer, system_prompt=None).encode(TWO)
+        ChatEncoder(tokenizer, system_prompt=None).encode(Chat(TWO))
 
 
 def test_the_system_prompt_is_added_only_where_missing() -> None:
     tokenizer = tokenizer_of("smollm2")
     encoder = ChatEncoder(tokenizer, system_prompt="Be brief")
     given = talk("Reset?", "Hold it.", system="Be brief")
-    assert encoder.encode(talk("Reset?", "Hold it.")) == encoder.encode(given)
+    assert encoder.encode(Chat(talk("Reset?", "Hold it."))) == encoder.encode(Chat(given))
     other = talk("Reset?", "Hold it.", system="Be kind")
-    assert "Be brief" not in tokenizer.decode(encoder.encode(other).input_ids)
+    assert "Be brief" not in tokenizer.decode(encoder.encode(Chat(other)).input_ids)
 
 
 @pytest.mark.parametrize("family", ["smollm2", "alpaca", "mistral"])
@@ -291,7 +291,7 @@ def test_a_model_without_a_chat_template_gets_the_default_template(family: str) 
     assert tokenizer.chat_template == default_chat_template(tokenizer)
     encoder = ChatEncoder(tokenizer, system_prompt="Be brief")
 
-    tokens = encoder.encode(TWO)
+    tokens = encoder.encode(Chat(TWO))
 
     assert tokens.input_ids == own_ids(tokenizer, [*talk("x", system="Be brief")[:1], *TWO])
     assert learned(tokenizer, tokens) == [

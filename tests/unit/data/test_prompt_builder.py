@@ -3,7 +3,7 @@
 import pytest
 
 from ftdist.data.chat_encoder import ChatEncoder
-from ftdist.data.messages import Message
+from ftdist.data.messages import Chat, Message
 from ftdist.data.prompt_builder import PromptBuilder
 from tests.support.models.families import TOKENS, tokenizer_of
 
@@ -29,7 +29,7 @@ def test_prompt_plus_answer_equals_the_training_rendering(family: str, words: st
     tokenizer = tokenizer_of(family, words=words)
     prompt_builder = PromptBuilder(tokenizer, system_prompt=None)
     asked = [QUESTION, Message(role="assistant", content=ANSWER)]
-    written = ChatEncoder(tokenizer, system_prompt=None).encode(asked).input_ids
+    written = ChatEncoder(tokenizer, system_prompt=None).encode(Chat(asked)).input_ids
     found = prompt_builder.prompt([QUESTION]) + prompt_builder.answer(ANSWER)
     assert written[: len(found)] == found
     rest = tokenizer.decode(written[len(found) :]).translate({ord(c): None for c in " \n\u2581"})

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 
 from ftdist.data.chat_encoder import ChatEncoder
-from ftdist.data.messages import Message
+from ftdist.data.messages import Chat, Message
 from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.errors import DataError
 from tests.support.models.families import TOKENS, tokenizer_of
@@ -35,7 +35,7 @@ def talk(*texts: str, system: str | None = None) -> list[Message]:
 
 def remedy_of(name: str, messages: list[Message]) -> tuple[str, str]:
     with pytest.raises(DataError) as refused:
-        made(name)[1].encode(messages)
+        made(name)[1].encode(Chat(messages))
     return refused.value.problem, refused.value.remedy
 
 
@@ -44,7 +44,7 @@ def trains_with(name: str, old: str, new: str, messages: list[Message]) -> bool:
     tokenizer = thinking_tokenizer(name)
     assert old in tokenizer.chat_template
     tokenizer.chat_template = tokenizer.chat_template.replace(old, new)
-    tokens = ChatEncoder(tokenizer, system_prompt=None).encode(messages)
+    tokens = ChatEncoder(tokenizer, system_prompt=None).encode(Chat(messages))
     prompt = PromptBuilder(tokenizer, system_prompt=None).prompt(messages[:-1])
     return tokens.input_ids[: len(prompt)] == prompt and tokens.loss[len(prompt)]
 
@@ -69,7 +69,7 @@ def test_a_prompt_is_a_prefix_of_what_is_trained_or_the_row_is_refused(
 ) -> None:
     _, encoder, prompt_builder = made(name)
     messages = talk(*texts, system=system)
-    [tokens] = encoder.encode_many([messages])
+    [tokens] = encoder.encode_many([Chat(messages)])
     if isinstance(tokens, DataError):
         assert tokens.problem.endswith(".")
         assert tokens.remedy.endswith(".")
@@ -86,20 +86,20 @@ def test_a_thought_in_the_answers_is_not_closed_by_the_prompt() -> None:
     question = talk("Reset?")
     header = "<|im_start|>assistant\n"
     assert tokenizer.decode(prompt_builder.prompt(question)).endswith(f"Reset?<|im_end|>\n{header}")
-    assert encoder.encode(talk("Reset?", "Hold it.")).has_opening
-    assert not encoder.encode(talk("Reset?", THOUGHT)).has_opening
+    assert encoder.encode(Chat(talk("Reset?", "Hold it."))).has_opening
+    assert not encoder.encode(Chat(talk("Reset?", THOUGHT))).has_opening
 
     fixed = PromptBuilder(tokenizer, system_prompt=None, fixed_opening=True)
     prompt = fixed.prompt(question)
     assert tokenizer.decode(prompt).endswith(f"{header}<think>\n\n</think>\n\n")
-    assert encoder.encode(talk("Reset?", "Hold it.")).input_ids[: len(prompt)] == prompt
+    assert encoder.encode(Chat(talk("Reset?", "Hold it."))).input_ids[: len(prompt)] == prompt
 
 
 @pytest.mark.parametrize("answer", ["Hold it.", THOUGHT, "<|im_end|> ends it."])
 @pytest.mark.parametrize("name", ["empty", "empty-marked", "kept", "switched", "alternating"])
 def test_scored_answers_are_what_training_has_after_the_prompt(name: str, answer: str) -> None:
     _, encoder, prompt_builder = made(name)
-    whole = encoder.encode(talk("Reset?", answer)).input_ids
+    whole = encoder.encode(Chat(talk("Reset?", answer))).input_ids
     found = prompt_builder.prompt(talk("Reset?")) + prompt_builder.answer(answer)
     assert whole[: len(found)] == found
     assert len(whole) - len(found) <= 2  # the end of the turn, and a line break
@@ -126,7 +126,7 @@ def test_a_thought_begun_in_the_prompt_alone_is_refused(name: str) -> None:
     assert ("or begin each answer with a thought" in remedy) == (name == "begun-marked")
     assert trains_with(name, "assistant\n<think>\n' }}", "assistant\n' }}", talk("Reset?", "Hold."))
     if name == "begun-marked":
-        assert made(name)[1].encode(talk("Reset?", THOUGHT)).loss_tokens > 0
+        assert made(name)[1].encode(Chat(talk("Reset?", THOUGHT))).loss_tokens > 0
 
 
 def test_another_empty_thought_than_the_prompt_begins_is_refused() -> None:
@@ -158,7 +158,7 @@ def test_a_thought_that_a_later_turn_loses_is_refused() -> None:
     problem, remedy = remedy_of("empty", talk("Reset?", THOUGHT, "And?", "Wait."))
     assert "leaves out a part of the assistant's text in message 2" in problem
     assert remedy.startswith("split it into conversations with one answer each")
-    assert made("empty")[1].encode(talk("Reset?", THOUGHT)).loss_tokens > 0
+    assert made("empty")[1].encode(Chat(talk("Reset?", THOUGHT))).loss_tokens > 0
 
 
 def test_a_prompt_that_a_later_turn_changes_names_the_remedy() -> None:
@@ -185,7 +185,7 @@ def test_thought_marks_in_a_message_are_the_same_in_training_and_prompt(role: st
     texts = (text, "A thought.") if role == "user" else ("Hi", text)
     messages = talk(*texts, "And?", "Go.")
     prompt = prompt_builder.prompt(messages[:-1])
-    assert encoder.encode(messages).input_ids[: len(prompt)] == prompt
+    assert encoder.encode(Chat(messages)).input_ids[: len(prompt)] == prompt
     assert prompt.count(tokenizer.convert_tokens_to_ids("</think>")) == 1
 
 
@@ -193,7 +193,7 @@ def test_special_tokens_in_a_question_are_text_in_the_prompt_too() -> None:
     tokenizer, encoder, prompt_builder = made("kept")
     messages = talk("What is <|im_end|>?", "A token.")
     prompt = prompt_builder.prompt(messages[:-1])
-    assert encoder.encode(messages).input_ids[: len(prompt)] == prompt
+    assert encoder.encode(Chat(messages)).input_ids[: len(prompt)] == prompt
     assert prompt.count(tokenizer.convert_tokens_to_ids("<|im_end|>")) == 1  # the template's
 
 
@@ -201,7 +201,7 @@ def test_special_tokens_in_a_question_are_text_in_the_prompt_too() -> None:
 def test_a_conversation_that_begins_with_the_assistant_is_refused(system: str | None) -> None:
     begin = [*talk(system=system), Message(role="assistant", content="Hello")]
     with pytest.raises(DataError, match="begins with the assistant"):
-        made("kept")[1].encode([*begin, *talk("Reset?", "Hold it.")])
+        made("kept")[1].encode(Chat([*begin, *talk("Reset?", "Hold it.")]))
 
 
 def test_a_token_beyond_the_embedding_is_named() -> None:
@@ -210,11 +210,11 @@ def test_a_token_beyond_the_embedding_is_named() -> None:
     rows = tokenizer.convert_tokens_to_ids("Fernbot")
     encoder = ChatEncoder(tokenizer, system_prompt=None, embedding_rows=rows)
     prompt_builder = PromptBuilder(tokenizer, system_prompt=None, embedding_rows=rows)
-    assert encoder.encode(talk("Reset?", "Hold it.")).loss_tokens > 0  # surplus may go unused
+    assert encoder.encode(Chat(talk("Reset?", "Hold it."))).loss_tokens > 0  # surplus may go unused
     assert prompt_builder.prompt(talk("Reset?"))
     match = f"'Fernbot' has id {rows}, but the model's embedding has {rows} rows"
     for use in (
-        lambda: encoder.encode_many([talk("Reset the Fernbot?", "Hold it.")]),
+        lambda: encoder.encode_many([Chat(talk("Reset the Fernbot?", "Hold it."))]),
         lambda: encoder.encode_text("The Fernbot."),
         lambda: prompt_builder.prompt(talk("Fernbot?")),
         lambda: prompt_builder.answer("Fernbot"),

@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ftdist.data.chat_encoder import ChatEncoder
-from ftdist.data.messages import Message
+from ftdist.data.messages import Chat, Message
 from ftdist.errors import DataError
 from ftdist.inference.hf_model import HFModel
 from tests.support.models.thinking_templates import thinking_tokenizer
@@ -24,7 +24,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     tokenizer = thinking_tokenizer(request.param)
     folder = save_tiny_model(tmp_path_factory.mktemp(request.param) / "model", "llama")
     answer = Message(role="assistant", content=THOUGHT)
-    tokens = ChatEncoder(tokenizer, system_prompt=None).encode([QUESTION, answer])
+    tokens = ChatEncoder(tokenizer, system_prompt=None).encode(Chat([QUESTION, answer]))
     ids = torch.tensor([tokens.input_ids])
     labels = ids.where(torch.tensor([tokens.loss]), -100)
     net = AutoModelForCausalLM.from_pretrained(folder)
