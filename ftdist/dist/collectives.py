@@ -32,7 +32,9 @@ def sum_over_ranks(values: list[float]) -> list[float]:
 
 
 def max_over_ranks(value: float) -> float:
-    """The highest value of any rank. Collective."""
+    """The highest value of any rank. Collective; a process without a group is the only rank."""
+    if not torch.distributed.is_initialized():
+        return value
     tensor = torch.tensor(value, dtype=torch.float64, device=_device())
     torch.distributed.all_reduce(tensor, op=torch.distributed.ReduceOp.MAX)
     return float(tensor.item())

@@ -181,6 +181,17 @@ def encode_task(task: Task) -> Portion:
         return encoding.run(task.parts, ids=ids, loss=loss)
 
 
+def encode_rows(
+    rows: Iterator[Row], *, encoder: ChatEncoder
+) -> Iterator[tuple[Row, Tokens | DataError | None]]:
+    """Each row, with the tokens of a conversation or why it has none; None for other rows."""
+    while batch := list(islice(rows, _ROWS_AT_ONCE)):
+        chats = [row for row in batch if isinstance(row, Conversation)]
+        encoded = iter(encoder.encode_many([Chat(chat.messages, chat.tools) for chat in chats]))
+        for row in batch:
+            yield row, next(encoded) if isinstance(row, Conversation) else None
+
+
 class _Encoding:
     """Tokenises one portion."""
 
@@ -217,34 +228,30 @@ class _Encoding:
 
     def _units_of(self, source: Iterator[Row]) -> Iterator[tuple[bool, Iterable[Tokens]]]:
         """The samples of each conversation or passage, and whether it is a passage."""
-        while rows := list(islice(source, _ROWS_AT_ONCE)):
-            chats = [row for row in rows if isinstance(row, Conversation)]
-            encoded = iter(
-                self._encoder.encode_many([Chat(row.messages, row.tools) for row in chats])
-            )
-            for row in rows:
-                for note in () if isinstance(row, BadRow) else row.notes:
-                    example = f"{row.location}: {note.excerpt}"
-                    self._counts.record(note.rule, count=note.count, example=example)
-                match row:
-                    case BadRow():
-                        self._bad(row.location, f"{row.location} {row.reason}.")
-                    case Passage():
-                        self._counts.passages += 1
-                        yield (
-                            True,
-                            chunking.cut_text(
-                                row.text,
-                                encoder=self._encoder,
-                                sequence_length=self._settings.sequence_length,
-                            ),
-                        )
-                    case Conversation():
-                        tokens = self._usable(next(encoded), row.location)
-                        if tokens is not None:
-                            self._counts.conversations += 1
-                            self._counts.other_openings += not tokens.has_opening
-                            yield False, [tokens]
+        for row, encoded in encode_rows(source, encoder=self._encoder):
+            for note in () if isinstance(row, BadRow) else row.notes:
+                example = f"{row.location}: {note.excerpt}"
+                self._counts.record(note.rule, count=note.count, example=example)
+            match row:
+                case BadRow():
+                    self._bad(row.location, f"{row.location} {row.reason}.")
+                case Passage():
+                    self._counts.passages += 1
+                    yield (
+                        True,
+                        chunking.cut_text(
+                            row.text,
+                            encoder=self._encoder,
+                            sequence_length=self._settings.sequence_length,
+                        ),
+                    )
+                case Conversation():
+                    assert encoded is not None
+                    tokens = self._usable(encoded, row.location)
+                    if tokens is not None:
+                        self._counts.conversations += 1
+                        self._counts.other_openings += not tokens.has_opening
+                        yield False, [tokens]
 
     def _usable(self, tokens: Tokens | DataError, location: Location) -> Tokens | None:
         if isinstance(tokens, DataError):

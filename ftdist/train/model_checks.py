@@ -7,14 +7,18 @@
 """
 
 import math
+from typing import Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ftdist.data.collate import Batch, build_batch
 from ftdist.data.packing import PackedSequence
 from ftdist.dist.collectives import max_over_ranks
 from ftdist.errors import ConfigError, ModelError
+from ftdist.nn.loss import Loss
+from ftdist.nn.model import Head
 from ftdist.plan.plan import Plan
 from ftdist.zero.engine import Zero3Engine
 
@@ -28,7 +32,30 @@ SAMPLE_TOKENS = (9, 14)
 """Lengths of the two samples in the row; unequal, so that swapped boundaries show."""
 
 
-def choose_head(engine: Zero3Engine, *, vocab_size: int, dtype: str, wanted_head: str) -> float:
+class CheckedModel(Protocol):
+    """What the checks need of a model: an engine, or a whole model in one process."""
+
+    device: torch.device
+
+    @property
+    def head(self) -> Head:
+        """The output head that computes the loss."""
+
+    @property
+    def can_chunk(self) -> bool:
+        """Whether the chunked head fits the model's output embedding."""
+
+    def use_head(self, head: Head) -> None:
+        """Compute the loss with this output head from now on."""
+
+    def evaluate(self, batch: Batch) -> Loss:
+        """Summed loss of a row, without gradients or dropout. Collective."""
+
+    def logits(self, batch: Batch, positions: Tensor) -> Tensor:
+        """Logits at `positions` of a row by the model's own forward, in float32. Collective."""
+
+
+def choose_head(engine: CheckedModel, *, vocab_size: int, dtype: str, wanted_head: str) -> float:
     """Choose the head, and check that samples in a row do not attend to each other. Collective.
 
     Args:
@@ -78,7 +105,7 @@ def describe_frozen(engine: Zero3Engine) -> str:
     )
 
 
-def _check_boundaries(engine: Zero3Engine, samples: list[PackedSequence]) -> None:
+def _check_boundaries(engine: CheckedModel, samples: list[PackedSequence]) -> None:
     """Compare the second sample's logits in the row with those it has alone.
 
     The difference is measured against a deliberate leak, both samples joined into one: rounding
@@ -100,7 +127,7 @@ def _check_boundaries(engine: Zero3Engine, samples: list[PackedSequence]) -> Non
         )
 
 
-def _choose(engine: Zero3Engine, row: Batch, *, wanted: str, tolerance: float) -> float:
+def _choose(engine: CheckedModel, row: Batch, *, wanted: str, tolerance: float) -> float:
     if wanted == "chunked" and not engine.can_chunk:
         raise ModelError(
             "model.head=chunked does not fit this model: its output layer is not linear, or its "
@@ -131,11 +158,11 @@ def _sample(tokens: int, *, vocab_size: int) -> PackedSequence:
     return PackedSequence.of_sample(ids, loss=True)
 
 
-def _row(samples: list[PackedSequence], engine: Zero3Engine) -> Batch:
+def _row(samples: list[PackedSequence], engine: CheckedModel) -> Batch:
     return build_batch(samples).to(engine.device)
 
 
-def _loss(engine: Zero3Engine, row: Batch) -> float:
+def _loss(engine: CheckedModel, row: Batch) -> float:
     return float(engine.evaluate(row)[0])
 
 
