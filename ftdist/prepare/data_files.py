@@ -9,6 +9,7 @@ from ftdist.errors import DataError
 from ftdist.io.hashing import file_sha256
 from ftdist.library.readers.discovery import files_below, is_probes
 from ftdist.library.readers.rows import chat_formats
+from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
 from ftdist.prepare import chunking
 
 READABLE = (*chat_formats.SUFFIXES, *chunking.SUFFIXES)
@@ -31,6 +32,9 @@ class SourceFiles:
 
     role: str = "library"
     """As in a curated library: library, replay or out_of_scope; empty for extra sources."""
+
+    rows: RowSettings = BY_FORM
+    """How rows are read; a curated library's are its own."""
 
     weight: float = 1.0
     """Of the library: how often each token is seen in a pass. Of an extra source: its tokens per

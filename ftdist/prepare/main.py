@@ -32,7 +32,7 @@ from ftdist.prepare.mixture import LIBRARY, find_source_files, kl_source_names, 
 from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the same input would be packed or written in another way."""
 
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _key(sources: dict[str, SourceFiles], *, encoder: ChatEncoder, settings: BuildSettings) -> str:
     """Fingerprint of everything that decides a packed library's bytes; weights do not."""
-    content = [(name, files.fingerprint) for name, files in sources.items()]
+    content = [(name, files.fingerprint, asdict(files.rows)) for name, files in sources.items()]
     return fingerprint(FORMAT, content, encoder.fingerprint(), asdict(settings))
 
 

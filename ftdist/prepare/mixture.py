@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
+from ftdist.library.readers.rows.settings import RowSettings
 from ftdist.library.store.dataset import is_curated, open_curated
 from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.data_files import SourceFiles, find_files
@@ -25,7 +26,11 @@ def find_source_files(config: RunConfig) -> dict[str, SourceFiles]:
         ConfigError: two sources have one name.
         DataError: a source is not there, or holds nothing to read.
     """
-    own = _of_library(config)
+    rows = RowSettings(
+        columns=dict(sorted(config.library.columns.items())),
+        drop_columns=tuple(config.library.drop_columns),
+    )
+    own = _of_library(config, rows)
     for name in config.library.extra_sources:
         if name in own:
             raise ConfigError(
@@ -37,16 +42,17 @@ def find_source_files(config: RunConfig) -> dict[str, SourceFiles]:
         name: replace(
             find_files(Path(source.path).expanduser(), key=f"library.extra_sources.{name}.path"),
             role="",
+            rows=rows,
             weight=source.weight,
         )
         for name, source in config.library.extra_sources.items()
     }
 
 
-def _of_library(config: RunConfig) -> dict[str, SourceFiles]:
+def _of_library(config: RunConfig, rows: RowSettings) -> dict[str, SourceFiles]:
     folder = Path(config.library.path).expanduser()
     if not is_curated(folder):
-        return {LIBRARY: find_files(folder, key="library.path")}
+        return {LIBRARY: replace(find_files(folder, key="library.path"), rows=rows)}
     curated = open_curated(folder)
     return {
         source.name: SourceFiles(

@@ -15,6 +15,7 @@ from ftdist.data.messages import Chat
 from ftdist.errors import DataError
 from ftdist.library.readers.rows import chat_formats
 from ftdist.library.readers.rows.jsonl_rows import Span, split_jsonl
+from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
 from ftdist.library.schema import BadRow, Conversation, Location, Passage, Row
 from ftdist.library.store import dataset
 from ftdist.prepare import chunking
@@ -85,6 +86,7 @@ class Part:
     """Bytes of a JSONL file."""
 
     first_row: int = 1
+    settings: RowSettings = BY_FORM
     batches: range | None = None
     """Record batches of an Arrow file."""
 
@@ -96,7 +98,11 @@ class Part:
         if self.path.suffix.lower() in chunking.SUFFIXES:
             return iter([chunking.read_document(self.path, name=self.name)])
         return chat_formats.read_conversations(
-            self.path, name=self.name, span=self.span, first_row=self.first_row
+            self.path,
+            name=self.name,
+            settings=self.settings,
+            span=self.span,
+            first_row=self.first_row,
         )
 
 
@@ -107,7 +113,7 @@ def parts_of(files: SourceFiles, *, source: str, portion_bytes: int) -> list[tup
         if file == files.held_out:
             continue
         size = file.stat().st_size
-        part = Part(path=file, name=f"{source}: {files.name(file)}")
+        part = Part(path=file, name=f"{source}: {files.name(file)}", settings=files.rows)
         if size <= portion_bytes:
             parts.append((size, part))
         elif file.suffix == dataset.SUFFIX:
@@ -117,7 +123,7 @@ def parts_of(files: SourceFiles, *, source: str, portion_bytes: int) -> list[tup
                 (portion_bytes, replace(part, batches=range(first, min(first + step, batches))))
                 for first in range(0, batches, step)
             ]
-        elif file.suffix.lower() in (".jsonl", ".ndjson"):
+        elif file.suffix.lower() in (".jsonl", ".ndjson") and "thread" not in files.rows.columns:
             parts += [
                 (span[1] - span[0], replace(part, span=span, first_row=row))
                 for span, row in split_jsonl(file, span_bytes=portion_bytes)

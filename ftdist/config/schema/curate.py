@@ -49,6 +49,9 @@ class CurateLibraryConfig:
     For question, answer, text, system, messages, role, content, thread, sender, time.
     """
 
+    drop_columns: list[str]
+    """Columns or JSON keys to ignore, such as images; dots lead into objects."""
+
     assistant_senders: list[str]
     """Senders in threads whose messages are answers, besides those such as agent or support whose
     name says so; if not empty, all others with unknown names ask.

@@ -121,6 +121,15 @@ class LibraryConfig:
     on_invalid_row: Literal["error", "skip"]
     """Treatment of rows that cannot be read or have no answer; skipped rows are counted."""
 
+    columns: dict[str, str]
+    """Columns or JSON keys of the rows, for files with their own names.
+
+    For question, answer, text, system, messages, role, content, thread, sender, time.
+    """
+
+    drop_columns: list[str]
+    """Columns or JSON keys to ignore, such as images; dots lead into objects."""
+
     system_prompt: str | None
     """System message for conversations without one; null: the chat template's default."""
 

@@ -12,6 +12,7 @@ from ftdist.io.progress import LogFn, count, report_progress
 from ftdist.io.worker_pool import map_in_order
 from ftdist.library.readers.discovery import FoundFile, FoundSource
 from ftdist.library.readers.rows.jsonl_rows import split_jsonl
+from ftdist.library.readers.rows.settings import RowSettings
 from ftdist.library.stages.read_shard import ReadSettings, SourceShard, read_shard, unreadable
 from ftdist.library.stages.row_table import ReadSource
 from ftdist.library.stats import CurationStats
@@ -74,9 +75,12 @@ def _shards(
     """A file as one shard, or a long JSONL file as several."""
     config = context.config
     settings = ReadSettings(
-        columns=tuple(sorted(config.library.columns.items())),
-        assistant=tuple(config.library.assistant_senders),
-        encoding=config.library.encoding,
+        rows=RowSettings(
+            columns=dict(sorted(config.library.columns.items())),
+            drop_columns=tuple(config.library.drop_columns),
+            assistant=tuple(config.library.assistant_senders),
+            encoding=config.library.encoding,
+        ),
         secrets=config.clean.secrets,
         personal=config.clean.pii,
         keep=tuple(config.clean.allowlist),
@@ -84,7 +88,7 @@ def _shards(
     span_bytes = config.work.shard_mib * 2**20
     stamp = file_stamp(file.path)
     is_long = file.kind == "jsonl" and file.path.stat().st_size > span_bytes
-    is_spanned = is_long and "thread" not in dict(settings.columns)
+    is_spanned = is_long and "thread" not in settings.rows.columns
     spans = split_jsonl(file.path, span_bytes=span_bytes) if is_spanned else [(None, 1)]
     digest = hashes.sha256(file.path)
     return [

@@ -33,11 +33,12 @@ from ftdist.library.dedup.sections import SectionSignatures
 from ftdist.library.dedup.signatures import signatures
 from ftdist.library.readers import read_document
 from ftdist.library.readers.rows.chat_formats import read_conversations
+from ftdist.library.readers.rows.settings import RowSettings
 from ftdist.library.schema import BadRow, BadRowError, Conversation, Document, Passage, Row
 from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_row_cache, write_rows
 
-FORMAT = 10
+FORMAT = 11
 """Increase it whenever the same bytes are read differently."""
 
 _ACCOUNT = "account.json"
@@ -66,9 +67,7 @@ CONVERTERS = (
 class ReadSettings:
     """The settings that affect reading."""
 
-    columns: tuple[tuple[str, str], ...]
-    assistant: tuple[str, ...]
-    encoding: str | None
+    rows: RowSettings
     secrets: SensitivePolicy
     personal: SensitivePolicy
     keep: tuple[str, ...]
@@ -260,13 +259,11 @@ def _read(shard: SourceShard) -> Iterator[Row]:
             shard.path,
             name=shard.name,
             kind=shard.kind,
-            columns=dict(shard.settings.columns),
-            assistant=shard.settings.assistant,
-            encoding=shard.settings.encoding,
+            settings=shard.settings.rows,
             span=shard.span,
             first_row=shard.first_row,
         )
     else:
         yield read_document(
-            shard.path, name=shard.name, kind=shard.kind, encoding=shard.settings.encoding
+            shard.path, name=shard.name, kind=shard.kind, encoding=shard.settings.rows.encoding
         )

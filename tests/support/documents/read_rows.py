@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.library.readers.rows.chat_formats import read_conversations
+from ftdist.library.readers.rows.settings import RowSettings
 from ftdist.library.schema import BadRow, Conversation, Passage, Row
 
 
@@ -13,7 +14,7 @@ def read_row(folder: Path, row: Any, **settings: Any) -> Row:
     """The one row of a JSONL file."""
     path = folder / "rows.jsonl"
     path.write_text(json.dumps(row) + "\n", encoding="utf-8")
-    [only] = read_conversations(path, name=path.name, **settings)
+    [only] = read_conversations(path, name=path.name, settings=RowSettings(**settings))
     return only
 
 

@@ -68,6 +68,19 @@ def test_answers_are_counted_once(config: RunConfig, tmp_path: Path) -> None:
     assert (library.samples, library.answers) == (9, 9)
 
 
+def test_rows_under_names_of_their_own_are_packed_as_those_under_usual_names(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    usual = row(5, 10)
+    own = {"Query": usual["question"], "Reply": usual["answer"], "image": "x.png"}
+    write_rows(tmp_path / "library/a.jsonl", [usual, own])
+    columns = {"question": "Query", "answer": "Reply"}
+    [library] = prepare(with_library(config, columns=columns, drop_columns=["image"])).sources
+    assert (library.samples, library.tokens, library.answers) == (2, 40, 1)
+    with pytest.raises(DataError, match="row 2 has image"):
+        prepare(with_library(config, columns=columns))
+
+
 def test_an_unchanged_library_is_prepared_once(config: RunConfig, tmp_path: Path) -> None:
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
     first = prepare(config)

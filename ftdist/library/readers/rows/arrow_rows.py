@@ -1,6 +1,6 @@
 """Rows of Arrow files: of `datasets` (streams) and Feather."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ from ftdist.library.schema import BadRowError
 _BATCH = 256
 
 
-def read_arrow(path: Path) -> Iterator[tuple[int, Any]]:
-    """Numbered rows of an Arrow file or stream."""
+def read_arrow(path: Path, *, drop: Collection[str]) -> Iterator[tuple[int, Any]]:
+    """Numbered rows of an Arrow file or stream, without the columns in `drop`."""
     number = 0
     try:
         with pyarrow.memory_map(str(path)) as file:
-            for batch in _batches(file):
+            for whole in _batches(file):
+                columns = [name for name in whole.schema.names if name not in drop]
+                batch = whole.select(columns)
                 for first in range(0, batch.num_rows, _BATCH):
                     for value in batch.slice(first, _BATCH).to_pylist():
                         number += 1

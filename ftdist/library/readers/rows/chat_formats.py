@@ -18,16 +18,17 @@ what was left out or guessed is noted.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from ftdist.data.messages import Message
 from ftdist.library.readers.rows import row_keys
+from ftdist.library.readers.rows.columns import rename_keys
 from ftdist.library.readers.rows.jsonl_rows import Span
 from ftdist.library.readers.rows.message_rows import find_messages, is_dialogue, read_dialogue
 from ftdist.library.readers.rows.messages import has_roles, require_answer
 from ftdist.library.readers.rows.pairs import answer_text, read_pair
 from ftdist.library.readers.rows.records import MAX_FILE, read_records
+from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
 from ftdist.library.readers.rows.threads import group_threads
 from ftdist.library.readers.rows.values import (
     is_empty,
@@ -49,7 +50,6 @@ from ftdist.library.schema import (
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet")
 
-_NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
 _FORMATS = "messages; conversations; instruction and output; question and answer; text"
 _MAX_UNUSED = 50
 """Keys of a file that are noted by name; of more, only the number."""
@@ -65,9 +65,7 @@ def read_conversations(
     *,
     name: str,
     kind: str | None = None,
-    columns: Mapping[str, str] = _NO_COLUMNS,
-    assistant: Collection[str] = (),
-    encoding: str | None = None,
+    settings: RowSettings = BY_FORM,
     span: Span | None = None,
     first_row: int = 1,
 ) -> Iterator[Row]:
@@ -77,13 +75,11 @@ def read_conversations(
         path: of the file.
         name: of the file in messages.
         kind: json, jsonl, csv, parquet, arrow or yaml; None: by the suffix.
-        columns: the file's own keys for question, answer, text, system, messages, role, content,
-            thread, sender and time. Dots lead into objects.
-        assistant: senders whose messages are the answers, besides those whose name says so.
-        encoding: of files that are not UTF-8; None: guessed.
+        settings: what the file's keys mean.
         span: bytes of a JSONL file, starting at a line.
         first_row: number of the first line of the span.
     """
+    columns = settings.columns
     kind = kind or {".parquet": "parquet", ".json": "json"}.get(path.suffix.lower(), "jsonl")
     if "thread" in columns and path.stat().st_size > MAX_FILE:
         reason = f"is larger than {MAX_FILE >> 20} MiB, too large to find the rows of its threads"
@@ -92,17 +88,17 @@ def read_conversations(
     of_file: list[Note] = []
     known = row_keys.FORMAT_KEYS | {standard_key(key) for key in columns.values()}
     records = read_records(
-        path, kind=kind, span=span, first_row=first_row, encoding=encoding, header=known,
+        path, kind=kind, span=span, first_row=first_row, settings=settings, header=known,
         notes=of_file,
     )  # fmt: skip
-    renamed = ((row, _rename_keys(value, columns)) for row, value in records)
+    renamed = ((row, rename_keys(value, columns)) for row, value in records)
     unused: set[str] = set()
     for row, value in group_threads(renamed) if "thread" in columns else renamed:
         location = Location(name, row)
         try:
             if isinstance(value, BadRowError):
                 raise value
-            parsed = _parse(value, location, assistant=assistant)
+            parsed = _parse(value, location, assistant=settings.assistant)
         except BadRowError as error:
             yield BadRow(str(error), location, error.remedy)
             continue
@@ -120,30 +116,6 @@ def _limited(notes: Sequence[Note], unused: set[str]) -> Iterator[Note]:
                 continue
             unused.add(note.rule)
         yield note
-
-
-def _rename_keys(value: Any, columns: Mapping[str, str]) -> Any:
-    """A row with standard keys in place of its own; other keys do not decide its format then."""
-    if not columns or not isinstance(value, dict):
-        return value
-    members = {key: _get_path(value, own_key) for key, own_key in columns.items()}
-    mapped = {own_key.partition(".")[0] for own_key in columns.values()}
-    others = {key: member for key, member in value.items() if key not in mapped}
-    if {"question", "answer"} & members.keys():
-        others = {
-            f"_{key}" if standard_key(str(key)) in row_keys.FORMAT_KEYS else key: member
-            for key, member in others.items()
-        }
-    given = {key: member for key, member in members.items() if member is not None}
-    return {key: member for key, member in others.items() if key not in members} | given
-
-
-def _get_path(value: Any, path: str) -> Any:
-    if isinstance(value, dict) and path in value:
-        return value[path]
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
 
 
 def _parse(value: Any, location: Location, *, assistant: Collection[str]) -> Conversation | Passage:

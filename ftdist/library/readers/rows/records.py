@@ -1,6 +1,6 @@
 """Row readers: JSONL, JSON, CSV, Parquet, Arrow and YAML files as numbered Python values."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ import yaml
 
 from ftdist.library.readers.encoding import decode
 from ftdist.library.readers.rows.arrow_rows import read_arrow
+from ftdist.library.readers.rows.columns import drop_keys
 from ftdist.library.readers.rows.csv_rows import read_csv
 from ftdist.library.readers.rows.json_values import json_values
 from ftdist.library.readers.rows.jsonl_rows import Span, parse_json, read_jsonl
+from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
 from ftdist.library.schema import BadRowError, Note
 
 MAX_FILE = 512 * 2**20
@@ -25,42 +27,46 @@ def read_records(
     kind: str,
     span: Span | None = None,
     first_row: int = 1,
-    encoding: str | None = None,
+    settings: RowSettings = BY_FORM,
     header: Collection[str] = (),
     notes: list[Note],
 ) -> Iterator[tuple[int, Any]]:
-    """Numbered rows; a row that cannot be read is replaced by a BadRowError.
+    """Numbered rows without dropped keys; a row that cannot be read is replaced by a BadRowError.
 
     Args:
         path: of the file.
         kind: json, jsonl, csv, parquet, arrow or yaml.
         span: bytes of a JSONL file, starting at a line.
         first_row: number of the first line of the span.
-        encoding: of files that are not UTF-8; None: guessed.
+        settings: of the source: its encoding, and the keys to leave out.
         header: names of columns, in snake case, by which the header of a CSV file is recognised.
         notes: receives what holds for the file, before the row where it was noticed.
     """
+    encoding, drop = settings.encoding, settings.drop_columns
     if kind in ("json", "yaml", "csv") and path.stat().st_size > MAX_FILE:
         yield 1, BadRowError(f"is larger than {MAX_FILE >> 20} MiB", "Convert it to JSONL.")
         return
+    records: Iterable[tuple[int, Any]]
     try:
         match kind:
             case "arrow":
-                yield from read_arrow(path)
+                records = read_arrow(path, drop=drop)
             case "parquet":
-                yield from _read_parquet(path)
+                records = _read_parquet(path, drop=drop)
             case "json" | "yaml" | "csv":
                 text, found = decode(path.read_bytes(), encoding=encoding)
                 notes += found
                 if kind == "csv":
-                    yield from read_csv(text, header=header, notes=notes)
+                    records = read_csv(text, header=header, notes=notes)
                 else:
                     rows = _json_rows(text) if kind == "json" else _yaml_rows(text)
-                    yield from enumerate(rows, start=1)
+                    records = enumerate(rows, start=1)
             case _:
-                yield from read_jsonl(
+                records = read_jsonl(
                     path, span=span, first_row=first_row, encoding=encoding, notes=notes
                 )
+        for number, value in records:
+            yield number, drop_keys(value, drop)
     except BadRowError as error:  # of the whole file
         yield 1, error
 
@@ -97,11 +103,12 @@ def _yaml_rows(text: str) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _read_parquet(path: Path) -> Iterator[tuple[int, Any]]:
+def _read_parquet(path: Path, *, drop: Collection[str]) -> Iterator[tuple[int, Any]]:
     number = 0
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=256):
+            columns = [name for name in file.schema_arrow.names if name not in drop]
+            for batch in file.iter_batches(batch_size=256, columns=columns):
                 for value in batch.to_pylist():
                     number += 1
                     yield number, value

@@ -7,6 +7,7 @@ import pytest
 
 from ftdist.library.readers.rows.chat_formats import read_conversations
 from ftdist.library.readers.rows.jsonl_rows import split_jsonl
+from ftdist.library.readers.rows.settings import RowSettings
 from ftdist.library.schema import BadRow, Note, Passage, Row
 
 TEXTS = ["Die T\u00fcr.", "Only ASCII.", "Das Schlo\u00df f\u00fcr die L\u00fcftung."]
@@ -23,7 +24,7 @@ def read(path: Path, *, span_bytes: int = 2**20, encoding: str | None = None) ->
         row
         for span, first_row in split_jsonl(path, span_bytes=span_bytes)
         for row in read_conversations(
-            path, name="a", span=span, first_row=first_row, encoding=encoding
+            path, name="a", span=span, first_row=first_row, settings=RowSettings(encoding=encoding)
         )
     ]
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ftdist.library.readers.rows.chat_formats import read_conversations
+from ftdist.library.readers.rows.settings import RowSettings
 from ftdist.library.schema import BadRow
 from tests.support.documents.read_rows import notes, read_row, reason, turns
 
@@ -187,7 +188,9 @@ def test_rows_of_a_thread_are_joined_wherever_they_are(tmp_path: Path) -> None:
             (7, "Ann", "Q2?", "2031-03-04 09:10", "en"),
             (7, "agent", "A2.", "2031-03-04 09:12", "en"),
         ])  # fmt: skip
-    rows = list(read_conversations(path, name="t", kind="csv", columns=COLUMNS))
+    rows = list(
+        read_conversations(path, name="t", kind="csv", settings=RowSettings(columns=COLUMNS))
+    )
     assert [str(row.location) for row in rows] == ["t, row 1", "t, row 2", "t, row 4"]
     assert turns(rows[0]) == Q1A1Q2A2
     assert turns(rows[1]) == [("user", "How?"), ("assistant", "So.")]

@@ -1,0 +1,26 @@
+"""How the rows of a source are read."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowSettings:
+    """Settings of a config's `library` section that decide what a row means.
+
+    Attributes:
+        columns: the file's own keys for question, answer, text, system, messages, role, content,
+            thread, sender and time. Dots lead into objects. A row with none of them is read by
+            its form.
+        drop_columns: keys that are ignored, as if no row had them. Dots lead into objects.
+        assistant: senders whose messages are the answers, besides those whose name says so.
+        encoding: of files that are not UTF-8; None: guessed.
+    """
+
+    columns: dict[str, str] = field(default_factory=dict)
+    drop_columns: tuple[str, ...] = ()
+    assistant: tuple[str, ...] = ()
+    encoding: str | None = None
+
+
+BY_FORM = RowSettings()
+"""Rows are read by their form."""
