@@ -7,7 +7,7 @@
 """
 
 import math
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ SAMPLE_TOKENS = (9, 14)
 """Lengths of the two samples in the row; unequal, so that swapped boundaries show."""
 
 
+@runtime_checkable
 class CheckedModel(Protocol):
     """What the checks need of a model: an engine, or a whole model in one process."""
 
