@@ -29,7 +29,9 @@ _TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 @contextmanager
-def atomic_dir(folder: Path, *, private: bool = False, replace: bool = False) -> Iterator[Path]:
+def atomic_dir(
+    folder: Path, *, private: bool = False, replace: bool = False, resume: bool = False
+) -> Iterator[Path]:
     """A new folder that is renamed to `folder` when the body ends without an error.
 
     Everything in it is on disk before the rename.
@@ -38,8 +40,10 @@ def atomic_dir(folder: Path, *, private: bool = False, replace: bool = False) ->
         folder: the final name.
         private: whether only the user may read it.
         replace: whether it replaces an existing folder; otherwise the first writer wins.
+        resume: whether it may be the folder that a killed writer on this host left behind, with
+            what that has written.
     """
-    with temporary_dir(folder, private=private) as tmp:
+    with temporary_dir(folder, private=private, resume=resume) as tmp:
         yield tmp
         fsync_paths(tmp, *tmp.rglob("*"))
         _rename(tmp, folder)
@@ -49,9 +53,10 @@ def atomic_dir(folder: Path, *, private: bool = False, replace: bool = False) ->
 
 
 @contextmanager
-def temporary_dir(folder: Path, *, private: bool = False) -> Iterator[Path]:
+def temporary_dir(folder: Path, *, private: bool = False, resume: bool = False) -> Iterator[Path]:
     """A new folder in the parent of `folder`, deleted at the end unless it was renamed."""
-    tmp, lock = _create_locked(folder, mode=0o700 if private else 0o777)
+    left = _lock_leftover(folder) if resume else None
+    tmp, lock = left or _create_locked(folder, mode=0o700 if private else 0o777)
     try:
         yield tmp
     finally:
@@ -59,17 +64,18 @@ def temporary_dir(folder: Path, *, private: bool = False) -> Iterator[Path]:
         os.close(lock)
 
 
-def remove_stale_dirs(parent: Path, *, name: str | None = None) -> None:
+def remove_stale_dirs(parent: Path, *, name: str | None = None, keep: str | None = None) -> None:
     """Delete the folders that killed writers left behind.
 
     Args:
         parent: the folder to look in.
         name: only folders that were to get this name; None: all.
+        keep: not those that were to get this name.
     """
     with suppress(OSError):
         for path in sorted(parent.iterdir()):
             match = _LEFTOVER.fullmatch(path.name)
-            if match is None or name not in (None, match["name"]):
+            if match is None or match["name"] == keep or name not in (None, match["name"]):
                 continue
             if match["kind"] == "old":
                 _restore(path, parent / match["name"])
@@ -117,6 +123,19 @@ def _create_locked(folder: Path, *, mode: int) -> tuple[Path, int]:
             if tmp.exists():
                 return tmp, lock
             os.close(lock)
+
+
+def _lock_leftover(folder: Path) -> tuple[Path, int] | None:
+    """A folder that a killed writer on this host left behind, and a descriptor that locks it."""
+    for tmp in sorted(folder.parent.glob(f".{folder.name}.{_host()}*.tmp")):
+        with suppress(FileNotFoundError):
+            lock = os.open(tmp, os.O_RDONLY)
+            with suppress(OSError):  # it has a writer, or this file system has no locks
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if tmp.exists():
+                    return tmp, lock
+            os.close(lock)
+    return None
 
 
 def _sibling(folder: Path, kind: str) -> Path:

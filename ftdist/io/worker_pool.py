@@ -58,7 +58,7 @@ def map_in_order(
         except BrokenProcessPool:
             pool.shutdown(wait=False, cancel_futures=True)
             task = tasks[done]
-            yield _run_alone(work, task, on_crash=on_crash) if retry else on_crash(task)
+            yield run_alone(work, task, on_crash=on_crash) if retry else on_crash(task)
             done += 1
         except BaseException:
             for process in multiprocessing.active_children():
@@ -68,9 +68,10 @@ def map_in_order(
             raise
 
 
-def _run_alone(
+def run_alone(
     work: Callable[[Task], Result], task: Task, *, on_crash: Callable[[Task], Result]
 ) -> Result:
+    """The result of `work` on one task in a process of its own; of `on_crash` if that crashes."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn, initializer=_initialise) as pool:
         try:

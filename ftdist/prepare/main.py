@@ -28,6 +28,7 @@ from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.plan.model_info import embedding_rows, read_model_info
 from ftdist.plan.output_head import lacks_head, missing_head
 from ftdist.prepare.data_files import SourceFiles
+from ftdist.prepare.journal import JOURNAL
 from ftdist.prepare.mixture import LIBRARY, find_source_files, kl_source_names, weighed
 from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings
@@ -164,14 +165,17 @@ def _build(
     settings: BuildSettings,
     private: bool,
 ) -> None:
-    """Write the packed library atomically; the first of several processes wins."""
-    remove_stale_dirs(folder.parent)
+    """Write the packed library atomically; the first of several processes wins.
+
+    It goes on from what a killed process has written.
+    """
+    remove_stale_dirs(folder.parent, keep=folder.name)
     try:
-        with atomic_dir(folder, private=private) as tmp:
+        with atomic_dir(folder, private=private, resume=True) as tmp:
             facts, cards = [], []
             for number, (name, files) in enumerate(sources.items()):
                 source = tmp / source_folder(number)
-                source.mkdir()
+                source.mkdir(exist_ok=True)
                 held_out = settings.held_out if name == LIBRARY else 0.0
                 builder = SourceBuilder(
                     name=name,
@@ -196,6 +200,8 @@ def _build(
                 "chat_template": encoder.template,
             }
             (tmp / CARD).write_text(json.dumps(card, indent=2), encoding="utf-8")
+            for journal in tmp.glob(f"*/{JOURNAL}"):
+                journal.unlink()
     except OSError as error:
         raise StorageError(
             f"The packed library cannot be written to {folder.parent}: {error}.",

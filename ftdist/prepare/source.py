@@ -5,6 +5,7 @@ import sys
 import tempfile
 import time
 from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,10 +20,13 @@ from ftdist.errors import DataError
 from ftdist.io.worker_pool import map_in_order, resolve_num_proc
 from ftdist.library.splits.holdout import smallest
 from ftdist.plan.dataset_info import PackedSourceInfo
+from ftdist.prepare.crashing_row import retry_row_by_row
 from ftdist.prepare.data_files import SourceFiles
+from ftdist.prepare.journal import JOURNAL, Journal
 from ftdist.prepare.tokenize_shard import (
     BuildSettings,
     Counts,
+    Part,
     Portion,
     Task,
     encode_task,
@@ -35,6 +39,7 @@ _PORTIONS_ALONE = 2
 """Maximum number of portions tokenised without worker processes, which take longer to start."""
 
 _COPIED_BYTES = 1 << 24
+_PORTIONS = ".portions-"
 
 
 class SourceBuilder:
@@ -42,7 +47,7 @@ class SourceBuilder:
 
     Args:
         name: of the source; `library` for the library itself.
-        folder: exists, empty.
+        folder: exists, empty or with what a killed run has written for the same input.
     """
 
     def __init__(
@@ -70,12 +75,17 @@ class SourceBuilder:
         Raises:
             DataError: a row is invalid or too long and may not be skipped, or no row is left.
         """
-        with (self._folder / IDS).open("wb") as ids, (self._folder / LOSS).open("wb") as loss:
-            self._encode(files, ids=ids, loss=loss)
-            if files.held_out is not None:
-                self._held_from = len(self._lengths)
-                held_out = replace(files, files=(files.held_out,), held_out=None)
-                self._encode(held_out, ids=ids, loss=loss)
+        portions = portions_of(files, source=self._name)
+        training = len(portions)
+        if files.held_out is not None:
+            held_out = replace(files, files=(files.held_out,), held_out=None)
+            portions += portions_of(held_out, source=self._name)
+        with (self._folder / IDS).open("ab") as ids, (self._folder / LOSS).open("ab") as loss:
+            for number, portion in enumerate(self._encode(portions, ids=ids, loss=loss)):
+                if number == training:
+                    self._held_from = len(self._lengths)
+                self._take(portion)
+                self._report("reading")
         if not self._lengths:
             self._refuse_empty(files)
         facts = self._pack(weight=weight)
@@ -91,12 +101,32 @@ class SourceBuilder:
             **asdict(self._counts),
         }
 
-    def _encode(self, files: SourceFiles, *, ids: BinaryIO, loss: BinaryIO) -> None:
-        """Tokenise files portion by portion, and append the results to `ids` and `loss`."""
-        portions = portions_of(files, source=self._name)
+    def _encode(
+        self, portions: Sequence[tuple[Part, ...]], *, ids: BinaryIO, loss: BinaryIO
+    ) -> Iterator[Portion]:
+        """Tokenise the portions that no earlier run did, and append them to `ids` and `loss`."""
+        journal = Journal(self._folder / JOURNAL)
+        done = tokens = 0
+        for portion in journal.read(portions):
+            done += 1
+            tokens += sum(portion.lengths)
+            yield portion
+        if done:
+            self._report(f"{done} of {len(portions)} parts are there already", now=True)
+        ids.truncate(tokens * np.dtype(np.uint32).itemsize)
+        loss.truncate(tokens)
+        for parts, portion in self._encode_new(portions[done:], ids=ids, loss=loss):
+            journal.add(parts, portion, written=(ids, loss))
+            yield portion
+
+    def _encode_new(
+        self, portions: Sequence[tuple[Part, ...]], *, ids: BinaryIO, loss: BinaryIO
+    ) -> Iterator[tuple[tuple[Part, ...], Portion]]:
         is_long = len(portions) > _PORTIONS_ALONE
         processes = min(resolve_num_proc(0), len(portions)) if is_long else 0
-        with tempfile.TemporaryDirectory(dir=self._folder, prefix=".portions-") as folder:
+        for left in self._folder.glob(f"{_PORTIONS}*"):  # by a killed run
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix=_PORTIONS) as folder:
             encoder = Path(folder) / "encoder.pickle"
             save_encoder(self._encoder, encoder)
             tasks = [
@@ -110,17 +140,22 @@ class SourceBuilder:
                 for number, parts in enumerate(portions)
             ]
             results = (
-                map_in_order(encode_task, tasks, processes=processes, on_crash=_dead)
+                map_in_order(
+                    encode_task,
+                    tasks,
+                    processes=processes,
+                    on_crash=retry_row_by_row,
+                    retry=False,
+                )
                 if processes
                 else map(encode_task, tasks)
             )
             for task, portion in zip(tasks, results, strict=True):
-                self._take(portion)
                 for path, whole in ((task.ids, ids), (task.loss, loss)):
                     with path.open("rb") as file:
                         shutil.copyfileobj(file, whole, _COPIED_BYTES)
                     path.unlink()
-                self._report("reading")
+                yield task.parts, portion
 
     def _take(self, portion: Portion) -> None:
         before = len(self._unit_hashes)
@@ -209,14 +244,6 @@ class SourceBuilder:
             f"prepare: {self._name}: {what}; {read} conversations and texts, "
             f"{sum(self._lengths)} tokens\n"
         )
-
-
-def _dead(task: Task) -> Portion:
-    first, last = task.parts[0], task.parts[-1]
-    raise DataError(
-        f"{first.name} (row {first.first_row}) to {last.name} end the program that tokenises them.",
-        remedy="make sure that there is memory for it; else leave them out, and report it.",
-    )
 
 
 def _sums(values: npt.NDArray[np.int64], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

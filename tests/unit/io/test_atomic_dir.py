@@ -61,3 +61,21 @@ def test_an_error_in_the_body_publishes_nothing(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), atomic_dir(tmp_path / "folder", replace=True) as tmp:
         (tmp / "a").write_text(str(1 / 0))
     assert sorted(tmp_path.rglob("*")) == [tmp_path / "folder"]
+
+
+def test_a_folder_that_a_killed_writer_left_is_resumed_once(tmp_path: Path) -> None:
+    here = hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+    left = tmp_path / f".w.{here}{'0' * 24}.tmp"
+    other = tmp_path / f".v.{here}{'0' * 24}.tmp"
+    elsewhere = tmp_path / f".w.{'0' * 32}.tmp"  # its writer may live
+    for folder in (left, other, elsewhere):
+        folder.mkdir()
+        (folder / "a").write_text("a")
+    remove_stale_dirs(tmp_path, keep="w")
+    assert sorted(tmp_path.iterdir()) == sorted([left, elsewhere])
+    with atomic_dir(tmp_path / "w", resume=True) as first:
+        assert first == left
+        with atomic_dir(tmp_path / "w", resume=True) as second:
+            assert not list(second.iterdir())
+            (second / "b").write_text("b")
+    assert [path.name for path in (tmp_path / "w").iterdir()] == ["b"]  # it was first to end

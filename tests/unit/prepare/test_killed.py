@@ -1,0 +1,138 @@
+"""A preparation that is killed goes on; a row that ends its process is named."""
+
+import multiprocessing
+import os
+from array import array
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import AutoTokenizer
+
+from ftdist.config.schema import RunConfig
+from ftdist.data.chat_encoder import ChatEncoder, save_encoder
+from ftdist.errors import DataError
+from ftdist.prepare import crashing_row, journal, source, tokenize_shard
+from ftdist.prepare.crashing_row import retry_row_by_row
+from ftdist.prepare.main import prepare
+from ftdist.prepare.tokenize_shard import BuildSettings, Part, Portion, Task
+from tests.support.models.word_tokenizer import row, with_library, write_rows
+
+pytestmark = pytest.mark.timeout(120)
+
+DEADLY = "w666"
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Rows in portions of about 10, tokenised in this process; the names of those it tokenised."""
+    names: list[str] = []
+    encode_task = tokenize_shard.encode_task
+
+    def recorded(task: Task) -> Portion:
+        names.extend(f"{part.name} {part.first_row}" for part in task.parts)
+        return encode_task(task)
+
+    monkeypatch.setattr(tokenize_shard, "PORTION_BYTES", 1200)
+    monkeypatch.setattr(source, "_PORTIONS_ALONE", 1000)
+    monkeypatch.setattr(source, "encode_task", recorded)
+    monkeypatch.setattr(journal, "_FLUSH_EVERY_S", 0)
+    return names
+
+
+def test_a_killed_preparation_goes_on_and_ends_with_the_same_bytes(
+    config: RunConfig, tmp_path: Path, encoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_rows(tmp_path / "library/rows.jsonl", [row(2, 3, start=at) for at in range(150)])
+    whole = prepare(with_library(config, cache_dir=str(tmp_path / "whole")))
+    portions = encoded.copy()
+    assert len(portions) > 4
+
+    add = journal.Journal.add
+
+    def killed_after_the_third(self: journal.Journal, *args: Any, **kwargs: Any) -> None:
+        add(self, *args, **kwargs)
+        if len(encoded) == len(portions) + 3:
+            os._exit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.Journal, "add", killed_after_the_third)
+        child = multiprocessing.get_context("fork").Process(target=prepare, args=(config,))
+        child.start()
+        child.join(60)
+        assert child.exitcode == 9
+    [left] = (tmp_path / "cache").iterdir()
+    with (left / "source-000" / "ids.bin").open("ab") as file:
+        file.write(b"half of a portion")
+    encoded.clear()
+    resumed = prepare(config)
+    assert encoded == portions[3:]
+    assert _files(resumed.path) == _files(whole.path)
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [resumed.key]
+
+
+def test_a_journal_cut_by_a_crash_ends_before_the_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "_FLUSH_EVERY_S", 0)
+    parts = [(Part(path=tmp_path, name=name),) for name in "abc"]
+    written = journal.Journal(tmp_path / "journal")
+    portion = Portion(
+        lengths=array("q", [3]),
+        loss_counts=array("q", [2]),
+        answer_hashes=array("Q", [7]),
+        units=array("q", [0]),
+        unit_hashes=array("Q", [8]),
+        counts=tokenize_shard.Counts(conversations=1),
+    )
+    for each in parts[:2]:
+        written.add(each, portion, written=())
+    whole = (tmp_path / "journal").read_bytes()
+    (tmp_path / "journal").write_bytes(whole[:-5])
+    assert list(journal.Journal(tmp_path / "journal").read(parts)) == [portion]
+    assert (tmp_path / "journal").read_bytes() == whole[: len(whole) // 2]
+
+
+class _DeadlyEncoder(ChatEncoder):
+    def encode_many(self, chats: Any) -> Any:
+        if any(DEADLY in message["content"] for chat in chats for message in chat.messages):
+            os._exit(9)
+        return super().encode_many(chats)
+
+
+@pytest.mark.parametrize("deadly", [True, False])
+def test_the_row_that_ends_its_process_is_named(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, *, deadly: bool
+) -> None:
+    rows = [row(2, 3, start=at) for at in range(40)]
+    if deadly:
+        rows[22]["question"] = DEADLY
+    write_rows(tmp_path / "rows.jsonl", rows)
+    encoder = _DeadlyEncoder(AutoTokenizer.from_pretrained(model), system_prompt=None)
+    save_encoder(encoder, tmp_path / "encoder")
+    task = Task(
+        parts=(Part(path=tmp_path / "rows.jsonl", name="library: rows.jsonl"),),
+        settings=BuildSettings(
+            sequence_length=32, overlong="error", on_invalid_row="error", held_out=0, seed=1
+        ),
+        encoder=tmp_path / "encoder",
+        ids=tmp_path / "0.ids",
+        loss=tmp_path / "0.loss",
+    )
+    if not deadly:  # somebody else had ended the first process
+        monkeypatch.setattr(crashing_row, "run_alone", lambda work, task, **_: work(task))
+        assert len(retry_row_by_row(task).lengths) == 40
+        return
+    with pytest.raises(DataError) as error:
+        retry_row_by_row(task)
+    assert error.value.problem == (
+        "library: rows.jsonl, row 23 ends the process that tokenises it."
+    )
+
+
+def _files(folder: str) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(Path(folder).rglob("*"))
+        if path.is_file() and path.name != "card.json"
+    }
