@@ -18,6 +18,7 @@ from ftdist.errors import INTERRUPTED, ConfigError, FtdistError, StorageError
 
 COMMANDS = {
     "curate": "build a library from documents and chats: library.name=L library.sources=[...]",
+    "check": "check that model and library fit: model.path=M library.path=L [--json] [--strict]",
     "train": "fine-tune a model on a library: model.path=M library.path=L run.name=R [KEY=...]",
     "submit": "submit a run to SLURM: cluster=slurm and the keys of train [--dry-run]; -m: a sweep",
     "plan": "estimate a run's steps, tokens, memory and disk; takes the keys of train",

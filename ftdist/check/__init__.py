@@ -1,0 +1,1 @@
+"""Whether a model and a library fit each other, checked before anything is trained."""

@@ -1,0 +1,178 @@
+"""Where a conversation begins and ends: BOS once, and an end of turn at which generation stops."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ftdist.check.findings import Finding
+from ftdist.check.reading import ReadRow
+from ftdist.check.template import learned_ends
+from ftdist.data.chat_encoder import ChatEncoder
+
+
+class EndsCheck:
+    """Looks at the first tokens of conversations and at the last of each answer.
+
+    Args:
+        tokenizer: of the model.
+        encoder: with it.
+        model: its folder.
+    """
+
+    def __init__(self, tokenizer: Any, encoder: ChatEncoder, *, model: Path) -> None:
+        self._tokenizer, self._encoder = tokenizer, encoder
+        self._named = named_ends(model)
+        self._begins: dict[int, str] = {}
+        """How many BOS tokens a conversation has, and the first that has so many."""
+        self._answers = self._ended = 0
+        self._endless = ""
+
+    def add(self, read: ReadRow) -> None:
+        """Look at a row."""
+        conversation = read.conversation
+        if conversation is None:
+            return
+        [tokens] = read.samples
+        location = str(conversation.location)
+        bos, ends = self._tokenizer.bos_token_id, self._encoder.end_of_turn
+        if bos is not None:
+            others = {*ends, self._tokenizer.eos_token_id}
+            count = 0 if bos in others else tokens.input_ids.count(bos)
+            count = count or int(tokens.input_ids[0] == bos)
+            self._begins.setdefault(count, location)
+        for end in learned_ends(tokens):
+            self._answers += 1
+            # The line break after the end of turn may be learned, too.
+            if set(tokens.input_ids[max(0, end - 1) : end + 1]) & set(ends):
+                self._ended += 1
+            else:
+                self._endless = self._endless or location
+
+    def findings(self) -> Iterator[Finding]:
+        """What was found."""
+        yield self._of_begin()
+        if self._answers:
+            yield self._of_learned_end()
+        yield self._of_generation()
+
+    def _of_begin(self) -> Finding:
+        tokenizer, adds = self._tokenizer, bool(self._encoder.begin_ids)
+        bos = tokenizer.bos_token
+        check = "begin of sequence"
+        if bos is None:
+            return Finding(
+                check=check, status="ok", message="The tokenizer has no begin-of-sequence token."
+            )
+        several = max(self._begins, default=0)
+        if several > 1:
+            return Finding(
+                check=check,
+                status="failed",
+                message=f"The chat template writes {bos} {several} times in a conversation (the "
+                f"first: {self._begins[several]}).",
+                remedy="in chat_template.jinja of the model folder, write it once, at the "
+                "beginning.",
+            )
+        if 0 not in self._begins:
+            return Finding(
+                check=check,
+                status="ok",
+                message=f"Each conversation begins with {bos}, once.",
+                other_trainers=f"Tokenising the rendered text with add_special_tokens=True writes "
+                f"a second {bos}."
+                if adds
+                else "",
+            )
+        if not adds:
+            return Finding(
+                check=check,
+                status="ok",
+                message=f"Neither the template nor the tokenizer writes {bos}.",
+            )
+        return Finding(
+            check=check,
+            status="warning",
+            message=f"The tokenizer begins plain text with {bos}, but the chat template does not "
+            f"write it (the first conversation: {self._begins[0]}).",
+            remedy="if the model was trained with it, write {{ bos_token }} at the beginning of "
+            "chat_template.jinja in the model folder.",
+            other_trainers=f"Those that tokenise the rendered text add {bos}, so prompts differ.",
+        )
+
+    def _of_learned_end(self) -> Finding:
+        names = self._names(self._encoder.end_of_turn)
+        if self._ended == self._answers and names:
+            return Finding(
+                check="end of turn",
+                status="ok",
+                message=f"All {self._answers:,} answers end with {names}, and it is learned.",
+            )
+        if not names:
+            return Finding(
+                check="end of turn",
+                status="failed",
+                message="The chat template ends an answer with no special token, so generation "
+                "cannot be told where to stop.",
+                remedy="in chat_template.jinja of the model folder, write {{ eos_token }} after "
+                "the text of each answer.",
+            )
+        return Finding(
+            check="end of turn",
+            status="failed",
+            message=f"{self._answers - self._ended:,} of {self._answers:,} answers do not end with "
+            f"a learned {names} (the first: {self._endless}).",
+            remedy="in chat_template.jinja of the model folder, write it after each answer, inside "
+            "{% generation %} if the template has such marks.",
+        )
+
+    def _of_generation(self) -> Finding:
+        ends, own = self._encoder.end_of_turn, self._tokenizer.eos_token_id
+        names, check = self._names(ends), "end of generation"
+        if not ends:
+            return Finding(
+                check=check,
+                status="warning",
+                message=f"Generation stops at {self._names(self._named) or 'no token'}; answers "
+                "end with text.",
+                remedy="let the chat template end answers with {{ eos_token }}.",
+            )
+        if set(ends) & set(self._named):
+            return Finding(
+                check=check,
+                status="ok",
+                message=f"{names} is among the tokens at which generation stops "
+                f"({self._names(self._named)}).",
+            )
+        known = self._names(self._named) or "none"
+        also = f"; the tokenizer's eos_token is {self._tokenizer.eos_token}" if own else ""
+        return Finding(
+            check=check,
+            status="warning",
+            message=f"The model learns to end answers with {names}, but its config files stop "
+            f"generation at {known}{also}.",
+            remedy=f"nothing for `ftdist export`, which adds it; else add {ends[0]} to "
+            '"eos_token_id" in generation_config.json.',
+            other_trainers="The trained model goes on after its answer, wherever generation takes "
+            "its end tokens from these files.",
+        )
+
+    def _names(self, ids: list[int]) -> str:
+        return ", ".join(map(str, self._tokenizer.convert_ids_to_tokens(ids)))
+
+
+def named_ends(model: Path) -> list[int]:
+    """`eos_token_id` of generation_config.json or else of config.json, as a list."""
+    for name in ("generation_config.json", "config.json"):
+        try:
+            fields = json.loads((model / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        ids = fields.get("eos_token_id") if isinstance(fields, dict) else None
+        if isinstance(ids, int):
+            return [ids]
+        if isinstance(ids, list):
+            return [index for index in ids if isinstance(index, int)]
+        if name == "generation_config.json":
+            return []
+    return []

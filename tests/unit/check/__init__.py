@@ -1,0 +1,1 @@
+"""`ftdist check`: whether a model and a library fit each other."""
