@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 Status = Literal["ok", "warning", "failed"]
 
 
@@ -95,11 +97,4 @@ class Report:
     @classmethod
     def from_values(cls, values: dict[str, Any]) -> "Report":
         """The report that `to_values` wrote."""
-        return cls(
-            model=values["model"],
-            library=values["library"],
-            findings=[Finding(**each) for each in values["findings"]],
-            sources=[SourceFigures(**each) for each in values["sources"]],
-            samples=[ShownSample(**each) for each in values["samples"]],
-            all_rows=values["all_rows"],
-        )
+        return TypeAdapter(cls).validate_python(values)
