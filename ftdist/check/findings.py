@@ -86,6 +86,21 @@ class Report:
         found = {finding.status for finding in self.findings}
         return "failed" if "failed" in found else "warning" if "warning" in found else "ok"
 
+    @property
+    def worst_first(self) -> list[Finding]:
+        """The findings, failed ones first, then warnings."""
+        order = ("failed", "warning", "ok")
+        return sorted(self.findings, key=lambda finding: order.index(finding.status))
+
+    @property
+    def summary(self) -> str:
+        """How many findings have each status."""
+        warnings = self.count("warning")
+        return (
+            f"{self.count('failed')} failed, {warnings} warning{'s' * (warnings != 1)}, "
+            f"{self.count('ok')} ok"
+        )
+
     def count(self, status: Status) -> int:
         """How many findings have this status."""
         return sum(finding.status == status for finding in self.findings)

@@ -125,16 +125,18 @@ class LengthCheck:
                 message=f"The longest sample has {longest:,} tokens; a sequence has room for "
                 f"{room:,}.",
             )
-        what = {"error": "training refuses them", "drop": "are dropped", "truncate": "are cut off"}
+        fate = {
+            "error": "which training refuses",
+            "drop": "and dropped",
+            "truncate": "and cut off",
+        }[self._library.overlong]
         is_error = self._library.overlong == "error"
         return Finding(
             check="lengths",
             status="failed" if is_error else "warning",
             message=f"{overlong:,} of {self._conversations:,} conversations are longer than "
-            f"batch.sequence_length={room} and {what[self._library.overlong]}; the longest has "
-            f"{longest:,} tokens, the first is {self._first_overlong}.".replace(
-                "and training", "and so training"
-            ),
+            f"batch.sequence_length={room}, {fate}; the longest has {longest:,} tokens, the first "
+            f"is {self._first_overlong}.",
             remedy=f"set batch.sequence_length to {longest} or more"
             f"{', or library.overlong to drop or truncate' if is_error else ''}.",
         )
@@ -147,8 +149,8 @@ class LengthCheck:
         return Finding(
             check="packing",
             status="warning" if is_high else "ok",
-            message=f"The samples fill {packed:,} sequences of {self._room:,} tokens; "
-            f"{padding:.1%} is padding.",
+            message=f"Packed sequences of {self._room:,} tokens: {packed:,}, with {padding:.1%} "
+            "padding.",
             remedy="choose a longer batch.sequence_length, into which samples fit with less left "
             "over."
             if is_high

@@ -141,6 +141,9 @@ def _model_sizes(folder: Path) -> tuple[int | None, int | None]:
 
 def main(arguments: Sequence[str]) -> int:
     """Check the model and library of a config file, and write page and report."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
     config_file, page, rows, result = arguments
 
     def run() -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """The model's architecture, made small and random, with the checks that training runs on it.
 
-What decides them is kept: the class, kinds of layers, tied embeddings, caps, scales, norms, rope.
+What decides them is chosen: the class, kinds of layers, tied embeddings, caps, scales, norms, rope.
 """
 
 import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,64 +29,98 @@ _UNBUILDABLE = (ValueError, TypeError, LookupError, AttributeError, RuntimeError
 """What transformers and torch raise for sizes that do not fit together."""
 
 
+@dataclass(frozen=True)
+class _Proof:
+    """What the checks gave on a small model."""
+
+    parameters: int
+    head: Head
+    difference: float
+
+
 def model_findings(folder: Path, *, attention: str, head: str) -> Iterator[Finding]:
     """Packing and the output head, proved on a small random model of the folder's architecture.
 
     Args:
         folder: with a config.json that transformers knows.
-        attention: `model.attention`.
+        attention: `model.attention`; for auto, the kernels of CPUs and of GPUs are both checked.
         head: `model.head`.
     """
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    devices = {attention_kernel(attention, config, device=name): name for name in ("cpu", "cuda")}
-    # By sample where that is what CPUs use; on a CPU, no kernel for GPUs alone can run.
-    kernels = [name for name in devices if not name.startswith("flash")]
-    results = []
-    try:
-        for kernel in kernels:
-            results.append(_check(folder, attention=attention, device=devices[kernel], head=head))
-    except ModelError as error:
-        yield Finding(
-            check="packed samples", status="failed", message=error.problem, remedy=error.remedy
+    kernels = {
+        attention_kernel(attention, config, device=device).removeprefix("ftdist_"): device
+        for device in ("cuda", "cpu")
+    }
+    proofs: dict[str, _Proof] = {}
+    refused: dict[str, ModelError] = {}
+    unproved: dict[str, str] = {}
+    for kernel, device in kernels.items():
+        try:
+            if kernel.startswith("flash"):
+                raise _CannotShrinkError("it runs on GPUs only")
+            proofs[kernel] = _prove(folder, attention=attention, device=device, head=head)
+        except ModelError as error:
+            refused[kernel] = error
+        except _CannotShrinkError as error:
+            unproved[kernel] = str(error)
+    yield _of_packing(proofs, refused, unproved)
+    if proofs:
+        yield _of_head(next(iter(proofs.values())))
+
+
+def _of_packing(
+    proofs: dict[str, _Proof], refused: dict[str, ModelError], unproved: dict[str, str]
+) -> Finding:
+    check = "packed samples"
+    if proofs and not refused:
+        [size, *_] = (proof.parameters for proof in proofs.values())
+        others = "".join(f"; {kernel} was not checked: {why}" for kernel, why in unproved.items())
+        return Finding(
+            check=check,
+            status="ok",
+            message="Samples in one row do not attend to each other, as shown on a random model of "
+            f"this architecture with {size:,} parameters (attention: {' and '.join(proofs)}"
+            f"{others}).",
         )
-        return
-    except _CannotShrinkError as error:
-        yield _not_checked(f"no small model of this architecture can be made: {error}")
-        return
-    if not results:
-        yield _not_checked(f"model.attention={attention} runs on GPUs only")
-        return
-    names = " and ".join(name.removeprefix("ftdist_") for name in kernels)
-    size, chosen, difference = results[0]
-    yield Finding(
-        check="packed samples",
-        status="ok",
-        message="Samples in one row do not attend to each other, as shown on a random model of "
-        f"this architecture with {size:,} parameters (attention: {names}).",
+    if proofs:
+        [(kernel, error), *_] = refused.items()
+        [works, *_] = proofs
+        return Finding(
+            check=check,
+            status="warning",
+            message=f"Packing works with model.attention={works}, but not with {kernel}, which "
+            f"auto means on {'CPUs' if kernel == 'by_sample' else 'GPUs'}: {error.problem}",
+            remedy=f"set model.attention={works}.",
+        )
+    if refused:
+        [error, *_] = refused.values()
+        return Finding(check=check, status="failed", message=error.problem, remedy=error.remedy)
+    return Finding(
+        check=check,
+        status="warning",
+        message="Not checked here, since no small model of this architecture can be made: "
+        f"{'; '.join(dict.fromkeys(unproved.values()))}.",
+        remedy="nothing: training checks the model itself before its first step.",
     )
-    fits = chosen == "chunked"
-    yield Finding(
+
+
+def _of_head(proof: _Proof) -> Finding:
+    if proof.head == "chunked":
+        exact = f"up to a relative difference of {proof.difference:.0e}"
+        return Finding(
+            check="output head",
+            status="ok",
+            message="The chunked head gives the model's own loss"
+            f"{f', {exact}' if proof.difference else ''}.",
+        )
+    return Finding(
         check="output head",
         status="ok",
-        message=f"The chunked head gives the model's own loss (relative difference "
-        f"{difference:.1e})."
-        if fits
-        else "Training uses the model's own head, since its logits are capped or scaled or "
+        message="Training uses the model's own head, since its logits are capped or scaled, or "
         "model.head=model; this takes more memory.",
-        other_trainers=""
-        if fits
-        else "Fused or chunked losses that ignore the cap or scale train something else.",
-    )
-
-
-def _not_checked(reason: str) -> Finding:
-    return Finding(
-        check="packed samples",
-        status="warning",
-        message=f"Not checked here: {reason}.",
-        remedy="nothing: training checks the model itself before its first step.",
+        other_trainers="Fused or chunked losses that ignore a cap or scale train something else.",
     )
 
 
@@ -131,27 +166,28 @@ class _WholeModel:
             return self._lm.logits(batch.input_ids, batch.position_ids, positions).float()
 
 
-def _check(folder: Path, *, attention: str, device: str, head: str) -> tuple[int, Head, float]:
-    """Parameters of the small model, the head that fits it, and the difference between heads.
+def _prove(folder: Path, *, attention: str, device: str, head: str) -> _Proof:
+    """Run the checks of training on a small model, with narrow layers if they can be narrowed.
 
     Raises:
         ModelError: as training would, for the model itself.
         _CannotShrinkError: no small model can be made.
     """
+    from huggingface_hub.errors import StrictDataclassError
+
     values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     reason = ""
     for narrow in (True, False):
         try:
-            small = shrink(values, narrow=narrow)
-            model = _build(small, attention=attention, device=device)
+            model = _build(shrink(values, narrow=narrow), attention=attention, device=device)
             checked = _WholeModel(model)
             difference = choose_head(
                 checked, vocab_size=VOCABULARY, dtype="float32", wanted_head=head
             )
-        except _UNBUILDABLE as error:
-            reason = reason or " ".join(str(error).split())[:200]
+        except (*_UNBUILDABLE, StrictDataclassError) as error:
+            reason = reason or f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             continue
-        return sum(p.numel() for p in model.parameters()), checked.head, difference
+        return _Proof(sum(p.numel() for p in model.parameters()), checked.head, difference)
     raise _CannotShrinkError(reason)
 
 
@@ -192,10 +228,11 @@ def _randomise(model: Any) -> None:
 
 def shrink(values: dict[str, Any], *, narrow: bool) -> dict[str, Any]:
     """A config.json with few layers and a small vocabulary, and small widths if `narrow`."""
-    small = dict(values)
-    inner = values.get("text_config")
-    if isinstance(inner, dict):
-        small["text_config"] = shrink(inner, narrow=narrow)
+    small = {
+        key: shrink(value, narrow=narrow) if key.endswith("_config") and value else value
+        for key, value in values.items()
+        if not isinstance(value, dict) or key != "quantization_config"
+    }
     _shrink_layers(small)
     _set(small, ("vocab_size",), VOCABULARY)
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
@@ -218,10 +255,10 @@ def _shrink_layers(small: dict[str, Any]) -> None:
         if isinstance(value, list) and len(value) == layers and layers > 1
     }
     kinds = [json.dumps([value[i] for value in by_layer.values()]) for i in range(layers)]
-    kept = sorted({*(kinds.index(kind) for kind in kinds), 0, min(1, layers - 1)})[:_MAX_LAYERS]
-    small[name] = len(kept)
+    chosen = sorted({*(kinds.index(kind) for kind in kinds), 0, min(1, layers - 1)})[:_MAX_LAYERS]
+    small[name] = len(chosen)
     for key, value in by_layer.items():
-        small[key] = [value[i] for i in kept]
+        small[key] = [value[i] for i in chosen]
 
 
 def _shrink_widths(small: dict[str, Any]) -> None:

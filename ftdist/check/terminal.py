@@ -19,7 +19,7 @@ STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 
 def print_report(report: Report, console: Console) -> None:
     """Print the findings, the sources and a few samples."""
-    console.print(_findings_table(report.findings))
+    console.print(_findings_table(report.worst_first))
     if report.sources:
         console.print(_sources_table(report.sources))
         if not report.all_rows:
@@ -35,7 +35,6 @@ def print_report(report: Report, console: Console) -> None:
         for sample in report.samples[:_SAMPLES]:
             console.print()
             console.print(_sample(sample, colored=colored))
-        console.print()
 
 
 def _findings_table(findings: list[Finding]) -> Table:
@@ -88,9 +87,9 @@ def _legend(colored: bool) -> Text:
 
 def _sample(sample: ShownSample, *, colored: bool) -> Text:
     share = sample.loss_tokens / max(1, sample.tokens)
-    text = Text(
-        f"{plain(sample.location)} (source {plain(sample.source)}): {sample.tokens:,} tokens, "
-        f"{share:.0%} learned\n",
+    text = Text()
+    text.append(
+        f"{plain(sample.location)}: {sample.tokens:,} tokens, {share:.0%} learned\n",
         style="underline",
     )
     for learned, run in groupby(sample.pieces, key=lambda piece: piece[2]):

@@ -50,7 +50,7 @@ class VocabularyCheck:
         if not self._typed:
             return Finding(check=check, status="ok", message="No text holds a special token.")
         named = [
-            f"{name} {count:,} times (the first: {self._places[name]})"
+            f"{name} {_times(count)} (the first: {self._places[name]})"
             for name, count in self._typed.most_common(_NAMED)
         ]
         more = len(self._typed) - len(named)
@@ -147,6 +147,10 @@ def context_finding(tokenizer: Any, *, positions: int | None, sequence_length: i
         status="ok",
         message=f"The model has {known}; batch.sequence_length={sequence_length}.",
     )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _texts(row: Row) -> Iterator[str]:

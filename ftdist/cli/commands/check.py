@@ -55,10 +55,7 @@ def main(words: Sequence[str]) -> int:
         print_result(json.dumps({**values, "page": str(page), "samples": len(samples)}, indent=2))
     else:
         print_report(report, Console())
-        print_result(
-            f"{report.count('ok')} ok, {report.count('warning')} warnings, "
-            f"{report.count('failed')} failed. Samples and details: {page}"
-        )
+        print_result(f"{report.summary}. Details and more samples: {page}")
     bad = report.status == "failed" or (flags.strict and report.status == "warning")
     return DataError.exit_code if bad else 0
 
