@@ -14,6 +14,12 @@ from rich.console import Console
 from ftdist.check.findings import Report
 from ftdist.check.terminal import print_report
 from ftdist.cli.common import log, print_result, refuse_secrets
+from ftdist.cli.migration import (
+    migration_values,
+    print_migration,
+    read_migration,
+    with_typed,
+)
 from ftdist.config.compose import compose, is_sweep
 from ftdist.config.saved_config import dump_config
 from ftdist.errors import ConfigError, DataError
@@ -30,7 +36,7 @@ NAMELESS = "check"
 
 
 def main(words: Sequence[str]) -> int:
-    """Print what was found, and write a page with samples.
+    """Print what was found, and write a page with samples; --from prints another config's keys.
 
     Returns:
         0, or 78 if a check failed; with --strict also if there is a warning.
@@ -41,8 +47,19 @@ def main(words: Sequence[str]) -> int:
     flags = _Parser().parse_intermixed_args(words)
     if is_sweep(words):
         raise ConfigError("`ftdist check` takes one model, not a sweep.", remedy="leave out -m.")
-    config = compose(flags.keys, name=NAMELESS)
-    config = resolve_paths(config, log=log)
+    keys, more = flags.keys, {}
+    if flags.from_file is not None:
+        migration = read_migration(flags.from_file, keys=keys)
+        more = {"from": migration_values(migration, keys=keys)}
+        has_model = any(key.startswith("model.path=") for key in keys)
+        if not flags.json:
+            print_migration(migration, keys=keys)
+        elif not has_model:
+            print_result(json.dumps(more["from"], indent=2))
+        if not has_model:
+            return 0
+        keys = with_typed(migration, keys)
+    config = resolve_paths(compose(keys, name=NAMELESS), log=log)
     page = Path(flags.html).absolute()
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
         path = Path(folder) / "config.yaml"
@@ -52,7 +69,8 @@ def main(words: Sequence[str]) -> int:
     report = Report.from_values(values)
     if flags.json:
         samples = values.pop("samples")
-        print_result(json.dumps({**values, "page": str(page), "samples": len(samples)}, indent=2))
+        values |= {"page": str(page), "samples": len(samples), **more}
+        print_result(json.dumps(values, indent=2))
     else:
         print_report(report, Console())
         print_result(f"{report.summary}. Details and more samples: {page}")
@@ -71,6 +89,13 @@ class _Parser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         self.add_argument("keys", nargs="*", metavar="key=value", help="keys of `ftdist train`")
+        self.add_argument(
+            "--from",
+            dest="from_file",
+            metavar="FILE[:NAME]",
+            help="read the keys from an Axolotl YAML, a train YAML of LLaMA-Factory or a dataset "
+            "of a dataset_info.json, and print them; without model.path nothing else is done",
+        )
         self.add_argument("--html", metavar="FILE", default=PAGE, help=f"page to write [{PAGE}]")
         self.add_argument("--json", action="store_true", help="print the findings as JSON")
         self.add_argument("--all", action="store_true", help="read every row")

@@ -1,0 +1,1 @@
+"""Configs and dataset descriptions of other trainers, as overrides of ftdist."""

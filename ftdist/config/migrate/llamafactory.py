@@ -1,0 +1,253 @@
+"""LLaMA-Factory's dataset_info.json and train YAML as overrides of ftdist."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ftdist.config.keys import nearest
+from ftdist.config.migrate import llamafactory_keys as keys
+from ftdist.config.migrate.draft import Draft, Migration
+from ftdist.config.migrate.files import read_mapping
+from ftdist.config.migrate.sources import Source, data_path, write_sources
+from ftdist.config.migrate.trainer_keys import (
+    run_name,
+    write_batch,
+    write_deepspeed,
+    write_intervals,
+    write_length,
+    write_optimizer,
+    write_precision,
+    write_schedule,
+    write_warmup,
+)
+from ftdist.errors import ConfigError
+
+TRAINER = "LLaMA-Factory"
+INFO = "dataset_info.json"
+_DEFAULT_LENGTH = 2048
+
+
+def convert_dataset(members: Mapping[str, Any], *, path: Path, name: str | None) -> Migration:
+    """Turn one entry of a dataset_info.json into overrides.
+
+    Args:
+        members: of the file.
+        path: of the file; its data is in the same folder.
+        name: of the dataset; None: the only one.
+
+    Raises:
+        ConfigError: there is no such dataset, or ftdist cannot read it.
+    """
+    if name is None:
+        if len(members) != 1:
+            raise ConfigError(
+                f"{path} describes {len(members)} datasets.",
+                remedy=f"name one, such as --from {path}:{next(iter(members), 'NAME')}.",
+            )
+        name = next(iter(members))
+    draft = Draft(TRAINER, path, {})
+    write_sources(draft, [_source(draft, members, path=path, name=name)])
+    return draft.finish(nothing_to_set=(), without={}, known=())
+
+
+def convert_training(members: Mapping[str, Any], *, path: Path, ranks: int | None) -> Migration:
+    """Turn a train YAML, and what it names of a dataset_info.json, into overrides.
+
+    Args:
+        members: of the YAML file.
+        path: of the file, for messages.
+        ranks: of the run; None: not known.
+
+    Raises:
+        ConfigError: it names no data, or data that ftdist cannot read.
+    """
+    draft = Draft(TRAINER, path, dict(members))
+    stage = str(draft.take("stage") or "sft")
+    if stage in ("rm", "ppo", "kto"):
+        raise ConfigError(
+            f"{path}: stage is {stage}, and ftdist does supervised fine-tuning only.",
+            remedy=f"stay with LLaMA-Factory for stage {stage}.",
+        )
+    _write_model(draft)
+    write_sources(draft, _sources(draft, path=path, stage=stage))
+    if prompt := draft.take("default_system"):
+        draft.set("library.system_prompt", str(prompt))
+    is_lora = _is_lora(draft)
+    write_optimizer(draft, name="optim", is_lora=is_lora)
+    write_schedule(draft, name="lr_scheduler_type", default="linear")
+    write_warmup(draft, steps=write_length(draft, epochs="num_train_epochs", default=3), default=0)
+    packing, neat = draft.take("packing"), draft.take("neat_packing")
+    write_batch(
+        draft,
+        sequence_length=int(draft.number("cutoff_len") or _DEFAULT_LENGTH),
+        micro="per_device_train_batch_size",
+        is_packed=bool(packing or neat or stage == "pt"),
+        ranks=ranks,
+    )
+    draft.set("library.overlong", "truncate")
+    size = draft.number("val_size") or 0
+    if size < 1:
+        draft.set("library.held_out_fraction", size)
+    else:
+        draft.remark("val_size", "set library.held_out_fraction to this share of the rows.")
+    write_precision(draft)
+    write_deepspeed(draft)
+    write_intervals(draft)
+    _write_tracking(draft)
+    return draft.finish(nothing_to_set=keys.NOTHING_TO_SET, without=keys.WITHOUT, known=keys.TAKEN)
+
+
+def _write_model(draft: Draft) -> None:
+    if (model := draft.take("model_name_or_path")) is not None:
+        draft.set("model.path", str(model))
+    if (revision := draft.take("model_revision")) not in (None, "main"):
+        draft.set("model.revision", str(revision))
+    draft.set("model.activation_checkpointing", not draft.take("disable_gradient_checkpointing"))
+    kernel = str(draft.take("flash_attn") or "auto")
+    if kernel in keys.ATTENTION:
+        draft.set("model.attention", keys.ATTENTION[kernel])
+    elif kernel != "auto":
+        draft.remark("flash_attn", f"ftdist has no attention kernel {kernel}.")
+
+
+def _is_lora(draft: Draft) -> bool:
+    kind = str(draft.take("finetuning_type") or "lora")
+    if kind in ("lora", "oft"):
+        draft.remark("finetuning_type", f"{kind}: {keys.WITHOUT['lora_*']}")
+    elif kind == "freeze":
+        draft.remark("finetuning_type", "freeze: name what is not trained in optim.freeze_params.")
+    return kind in ("lora", "oft")
+
+
+def _sources(draft: Draft, *, path: Path, stage: str) -> list[Source]:
+    names, folder = draft.take("dataset"), str(draft.take("dataset_dir") or "data")
+    names = names if isinstance(names, list) else str(names or "").split(",")
+    names = [str(name).strip() for name in names if str(name).strip()]
+    if not names:
+        raise ConfigError(
+            f"{path} names no dataset.", remedy="name a LLaMA-Factory config with `dataset: NAME`."
+        )
+    if folder == "ONLINE":
+        paths = [data_path(name, key="dataset") for name in names]
+        return [Source(name=name, path=at) for name, at in zip(names, paths, strict=True)]
+    if folder.startswith("REMOTE:"):
+        raise ConfigError(
+            f"{path}: dataset_dir is {folder}.",
+            remedy=f"download that repository's {INFO} and name its folder in dataset_dir.",
+        )
+    info = Path(folder) / INFO
+    if not info.is_file() and (path.parent / folder / INFO).is_file():
+        info = path.parent / folder / INFO
+    members = read_mapping(info, what=f"a {INFO} of LLaMA-Factory")
+    sources = [_source(draft, members, path=info, name=name) for name in names]
+    for source in sources:
+        source.preferences = source.preferences or stage == "dpo"
+    return sources
+
+
+def _source(draft: Draft, members: Mapping[str, Any], *, path: Path, name: str) -> Source:
+    """One dataset of a dataset_info.json; adds remarks to the draft."""
+    entry = members.get(name)
+    if not isinstance(entry, Mapping):
+        meant = nearest(name, [str(known) for known in members], least=0.5)
+        raise ConfigError(
+            f"{path} describes no dataset {name}.",
+            remedy=f"did you mean {meant}?" if meant else "name one of its keys.",
+        )
+    inner = Draft(TRAINER, path, dict(entry))
+    source = Source(name=name, path=_path(inner, name=name, path=path))
+    subset, split, revision = inner.take("subset"), inner.take("split"), inner.take("revision")
+    source.subset = None if subset is None else str(subset)
+    source.split = "train" if split is None else str(split)
+    source.revision = None if revision is None else str(revision)
+    source.preferences = bool(inner.take("ranking"))
+    _read_columns(inner, source)
+    _read_tags(inner, source)
+    ended = inner.finish(
+        nothing_to_set=keys.DATASET_NOTHING_TO_SET,
+        without=keys.DATASET_WITHOUT,
+        known=keys.DATASET_TAKEN,
+    )
+    for remark in ended.remarks:
+        draft.remark(f"{name}.{remark.key}", remark.text)
+    return source
+
+
+def _path(inner: Draft, *, name: str, path: Path) -> str:
+    hub, folder = inner.take("hf_hub_url"), inner.take("folder")
+    other = {key: inner.take(key) for key in ("ms_hub_url", "om_hub_url", "script_url")}
+    cloud, file = inner.take("cloud_file_name"), inner.take("file_name")
+    if isinstance(hub, str):
+        return f"hf://datasets/{hub}/{folder}" if folder else f"hf://datasets/{hub}"
+    for key, value in other.items():
+        if value is not None:
+            raise ConfigError(f"{path}: {name} has {key}, {keys.REFUSED[key]}", remedy=keys.REMEDY)
+    if cloud is not None:
+        return data_path(str(cloud), key=f"{name}.cloud_file_name")
+    if not isinstance(file, str):
+        raise ConfigError(
+            f"{path}: {name} has neither file_name nor hf_hub_url.",
+            remedy="write file_name: a file or folder beside the description.",
+        )
+    return data_path(file, base=path.parent, key=f"{name}.file_name")
+
+
+def _read_columns(inner: Draft, source: Source) -> None:
+    formatting, given = str(inner.take("formatting") or "alpaca"), inner.take("columns")
+    columns = {
+        str(name): str(value)
+        for name, value in (given.items() if isinstance(given, Mapping) else ())
+        if value is not None
+    }
+    if formatting == "alpaca" and columns and not columns.keys() & {"response", "chosen"}:
+        text = columns.pop("prompt", "instruction")  # pre-training: the prompt is all there is
+        source.columns = {} if text == "text" else {"text": text}
+    for theirs, value in columns.items():
+        ours, usual = keys.COLUMNS.get(theirs, ("", ()))
+        if theirs in keys.MEDIA:
+            inner.remark(
+                f"columns.{theirs}",
+                f"ftdist trains text models only; 'library.drop_columns=[{value}]' leaves it out.",
+            )
+        elif theirs == "kto_tag":
+            inner.remark("columns.kto_tag", "ftdist rejects rows whose tag is false.")
+        elif not usual:
+            inner.remark(f"columns.{theirs}", "ftdist does not know this kind of column.")
+        elif value not in usual and ours:
+            source.columns[ours] = value
+        elif value not in usual:
+            inner.remark(f"columns.{theirs}", f"rename the column {value} to {usual[0]}.")
+
+
+def _read_tags(inner: Draft, source: Source) -> None:
+    tags = inner.take("tags")
+    for theirs, value in tags.items() if isinstance(tags, Mapping) else ():
+        if theirs in keys.TAG_COLUMNS:
+            ours, usual = keys.TAG_COLUMNS[theirs]
+            if value not in usual:
+                source.columns[ours] = str(value)
+        elif theirs not in keys.SPEAKERS:
+            inner.remark(f"tags.{theirs}", "ftdist does not know this tag.")
+        elif value is not None and str(value).casefold() not in keys.SPEAKERS[theirs]:
+            inner.remark(
+                f"tags.{theirs}",
+                f"ftdist knows speakers by their names: rename {value} to "
+                f"{keys.SPEAKERS[theirs][0]}, unless `ftdist check` reads it.",
+            )
+
+
+def _write_tracking(draft: Draft) -> None:
+    trackers = draft.take("report_to")
+    trackers = [str(name) for name in (trackers if isinstance(trackers, list) else [trackers])]
+    if not {"wandb", "all"} & set(trackers):
+        draft.set("tracking", "off")
+    name, output = draft.take("run_name"), draft.take("output_dir")
+    if chosen := run_name(name, output):
+        draft.set("run.name", chosen)
+        draft.remark("output_dir", f"the run's folder is run.root/run.name, here runs/{chosen}.")
+    if steps := draft.number("early_stopping_steps"):
+        draft.set("early_stopping.patience", steps)
+        draft.remark(
+            "early_stopping_steps",
+            "ftdist counts evaluations with probes: set eval.probes_every_steps.",
+        )

@@ -1,0 +1,76 @@
+"""Whose config a file is, and files that are none."""
+
+from pathlib import Path
+
+import pytest
+
+from ftdist.config.compose import compose
+from ftdist.config.migrate.convert import convert
+from ftdist.config.migrate.draft import hydra_value
+from ftdist.errors import ConfigError
+from tests.support.migration import FOLDER
+
+
+def written(folder: Path, name: str, text: str) -> str:
+    (folder / name).write_text(text, encoding="utf-8")
+    return str(folder / name)
+
+
+def test_the_content_tells_whose_config_it_is(tmp_path: Path) -> None:
+    assert convert(str(FOLDER / "axolotl.yaml")).trainer == "Axolotl"
+    yaml = FOLDER / "llamafactory" / "train_full.yaml"
+    assert convert(str(yaml)).trainer == "LLaMA-Factory"
+    info = written(tmp_path, "anything.json", '{"one": {"file_name": "a.json"}}')
+    assert convert(info).lines() == [f"library.path={tmp_path / 'a.json'}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: [1\nb: 2", "no valid YAML in line 2"),
+        ("a: !!python/object/apply:os.system [ls]", "no valid YAML in line 1"),
+        ("{% if x %}\nbase_model: m\n{% endif %}", "no valid YAML in line 1"),
+        ("- a\n- b", "holds no keys and values"),
+        ("", "holds no keys and values"),
+        ("lr: 3", "no config that ftdist knows"),
+    ],
+)
+def test_what_is_no_config_is_refused_with_its_line(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        convert(written(tmp_path, "a.yaml", text))
+
+
+def test_json_that_cannot_be_read_and_files_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no valid JSON in line 1"):
+        convert(written(tmp_path, "dataset_info.json", '{"a": '))
+    with pytest.raises(ConfigError, match="No such file"):
+        convert(str(tmp_path / "none.yaml"))
+    with pytest.raises(ConfigError, match="Is a directory"):
+        convert(str(tmp_path))
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00a")
+    with pytest.raises(ConfigError, match="is no UTF-8 text"):
+        convert(str(tmp_path / "bytes.yaml"))
+
+
+def test_a_name_after_a_file_without_names_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'pump' names nothing"):
+        convert(f"{FOLDER / 'axolotl.yaml'}:pump")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Be brief, 'please': {x}.", "true", "12", "C:\\data", "two\nlines", 'a "b"', "a=b", "null"],
+)
+def test_every_text_reaches_the_config_unchanged(text: str) -> None:
+    overrides = ["run.name=r", "model.path=m", "library.path=l"]
+    config = compose([*overrides, f"library.system_prompt={hydra_value(text)}"])
+    assert config.library.system_prompt == text
+
+
+def test_numbers_are_written_as_people_write_them() -> None:
+    assert [hydra_value(number) for number in (1e-05, 0.1, 3.0, 2000)] == [
+        *("1e-5", "0.1", "3", "2000"),
+    ]
+    assert hydra_value({"question": "my column"}) == "{question: 'my column'}"
