@@ -1,7 +1,7 @@
 """Files of samples: columns, row groups, what comes back."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pyarrow import parquet
@@ -33,12 +33,12 @@ def question(text: str = "Q?") -> Message:
 
 
 def answer(text: str = "A.", **more: Any) -> Message:
-    return Message(role="assistant", content=text, **more)
+    return cast("Message", {"role": "assistant", "content": text, **more})
 
 
 def call(**more: Any) -> ToolCall:
     function = FunctionCall(name="weather", arguments='{"city": "Oslo"}')
-    return ToolCall(type="function", function=function, **more)
+    return cast("ToolCall", {"type": "function", "function": function, **more})
 
 
 def library_file(folder: Path, *samples: Sample) -> Path:
