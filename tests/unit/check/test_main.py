@@ -147,3 +147,28 @@ def test_repeated_conversations_are_a_warning(model: Path, run_check: Check) -> 
     found = finding(run_check(model, [*rows(), *rows()]), "duplicates")
     assert found.status == "warning"
     assert "3 of 6 conversations" in found.message
+
+
+def test_conversations_that_the_template_refuses_fail_unless_they_are_skipped(
+    run_check: Check, tmp_path: Path
+) -> None:
+    gemma = save_model(tmp_path / "gemma", family="gemma")
+    system = {"role": "system", "content": "Answer in one sentence."}
+    library = [*rows(), conversation("Where is it?", "There.", system)]
+    report = run_check(gemma, library)
+    found = finding(report, "conversations")
+    assert found.status == "failed"
+    assert "1 of 4 conversations cannot be learned from" in found.message
+    assert "System role not supported" in found.message
+    takes = finding(report, "chat template").message
+    assert takes == "It takes user, assistant; not system, developer, tools, tool results."
+    skipped = run_check(gemma, library, "library.on_invalid_row=skip")
+    assert finding(skipped, "conversations").status == "warning"
+
+
+def test_an_end_of_turn_in_words_fails(run_check: Check, tmp_path: Path) -> None:
+    alpaca = save_model(tmp_path / "alpaca", family="alpaca")
+    found = finding(run_check(alpaca, rows()), "end of turn")
+    assert found.status == "failed"
+    assert "no special token" in found.message
+    assert "{{ eos_token }}" in found.remedy
