@@ -12,7 +12,6 @@ from jinja2 import TemplateError
 from ftdist.check.findings import Finding
 from ftdist.check.plain_template import PlainTemplate
 from ftdist.check.reading import ReadRow
-from ftdist.config.schema import LibraryConfig
 from ftdist.data.chat_encoder import ChatEncoder, Tokens
 from ftdist.data.messages import Chat, Message
 from ftdist.errors import DataError
@@ -114,13 +113,12 @@ class TemplateCheck:
 
     Args:
         tokenizer: of the model.
-        library: with the system prompt, and what to do about conversations that are refused.
+        system_prompt: `library.system_prompt`.
     """
 
-    def __init__(self, tokenizer: Any, library: LibraryConfig) -> None:
+    def __init__(self, tokenizer: Any, *, system_prompt: str | None) -> None:
         self._tokenizer = tokenizer
-        self._skips = library.on_invalid_row == "skip"
-        self._plain = PlainTemplate(tokenizer, system_prompt=library.system_prompt)
+        self._plain = PlainTemplate(tokenizer, system_prompt=system_prompt)
         self._specials = [str(t) for t in tokenizer.added_tokens_decoder.values() if t.special]
         self._compared: Counter[str] = Counter()
         self._equal = self._prompts = 0
@@ -239,14 +237,11 @@ class TemplateCheck:
         others = refused - len(locations)
         return Finding(
             check="conversations",
-            status="warning" if self._skips else "failed",
+            status="failed",
             message=f"{refused:,} of {self._conversations:,} conversations cannot be learned from"
-            f"{', and are skipped' if self._skips else ''}{_first(locations)}. {problem}"
+            f"{_first(locations)}. {problem}"
             f"{f' {others:,} have other reasons.' if others else ''}",
-            remedy=remedy
-            if self._skips
-            else f"{remedy.removesuffix('.')}; or set library.on_invalid_row=skip to leave them "
-            "out.",
+            remedy=remedy,
         )
 
 

@@ -9,6 +9,8 @@ ALIASES: dict[str, str] = json.loads(
 """Whole names, or last parts of dotted ones, to the key that has the same effect or the nearest."""
 
 _TOKENS = "write batch.tokens=..., which counts tokens of one step, all ranks together."
+_HELD_OUT = "set library.held_out_fraction to a share of the rows, such as 0.05."
+_STEPS = "set {} to a number of steps; `ftdist plan` shows how many there are."
 _TRACKING = "write tracking=auto, tracking=online, tracking=offline or tracking=off."
 
 ALIASES_THAT_DIFFER: dict[str, str] = {
@@ -20,6 +22,17 @@ ALIASES_THAT_DIFFER: dict[str, str] = {
     "train_batch_size": _TOKENS,
     "global_batch_size": _TOKENS,
     "size": _TOKENS,
+    "learning_rate_multiplier": "set optim.peak_lr to the rate itself, such as 1e-5.",
+    "warmup_steps": "set optim.warmup_ratio to these steps divided by all steps of `ftdist plan`.",
+    "validation_file": _HELD_OUT,
+    "val_set_size": _HELD_OUT,
+    "val_size": _HELD_OUT,
+    "n_evals": _STEPS.format("eval.loss_every_steps"),
+    "n_checkpoints": _STEPS.format("checkpoint.every_steps"),
+    "bf16": "write model.dtype=bfloat16 or model.dtype=float32.",
+    "flash_attention": "write model.attention=flash_attention_2, or leave it out.",
+    "flash_attn": "write model.attention=flash_attention_2, or leave it out.",
+    "datasets": "write library.path=..., one file, folder or dataset of the Hub.",
     "mode": _TRACKING,
     "wandb_mode": _TRACKING,
     "report_to": _TRACKING,

@@ -16,6 +16,7 @@ from ftdist.config.keys import (
     nearest_key,
     with_chosen_name,
 )
+from ftdist.config.migrate.without import sentence_for
 from ftdist.config.values import format_value
 from ftdist.errors import ConfigError
 
@@ -79,6 +80,8 @@ def unknown_key(name: str, *, value: str = "", command: CommandSpec = TRAIN) -> 
             f"{command.thing}.",
             "leave it out here.",
         )
+    if sentence := sentence_for(name):
+        return Problem(f"{name} is not a key of the config.", f"leave it out: {sentence}", name)
     # a table is meant only by a value that is one
     meant = nearest_key(name, tables=value.strip().startswith("{"), command=command)
     if meant in command.groups:

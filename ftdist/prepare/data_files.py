@@ -27,9 +27,6 @@ class SourceFiles:
     key: str
     """The config key that named the source."""
 
-    is_curated: bool = False
-    """Whether they are files of samples, of a curated library."""
-
     held_out: Path | None = None
     """The one of `files` whose rows are kept out of training; None: rows are chosen."""
 

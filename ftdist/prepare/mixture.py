@@ -60,7 +60,6 @@ def _of_library(config: RunConfig, rows: RowSettings) -> dict[str, SourceFiles]:
             files=(source.train, source.held_out),
             ignored=(),
             key="library.path",
-            is_curated=True,
             held_out=source.held_out,
             role=source.role,
             weight=source.weight,

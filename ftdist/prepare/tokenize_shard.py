@@ -17,7 +17,7 @@ from ftdist.library.readers.rows import chat_formats
 from ftdist.library.readers.rows.jsonl_rows import Span, split_jsonl
 from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
 from ftdist.library.schema import BadRow, Conversation, Location, Passage, Row
-from ftdist.library.store import samples
+from ftdist.library.store import dataset
 from ftdist.prepare import chunking
 from ftdist.prepare.data_files import SourceFiles
 
@@ -87,14 +87,14 @@ class Part:
 
     first_row: int = 1
     settings: RowSettings = BY_FORM
-    groups: range | None = None
-    """Row groups of a file of samples; None: it is another kind of file."""
+    batches: range | None = None
+    """Record batches of an Arrow file."""
 
     @property
     def rows(self) -> Iterator[Row]:
         """Its rows."""
-        if self.groups is not None:
-            return samples.read_rows(self.path, groups=self.groups)
+        if self.path.suffix == dataset.SUFFIX:
+            return dataset.read_rows(self.path, batches=self.batches)
         if self.path.suffix.lower() in chunking.SUFFIXES:
             return iter([chunking.read_document(self.path, name=self.name)])
         return chat_formats.read_conversations(
@@ -114,13 +114,15 @@ def parts_of(files: SourceFiles, *, source: str, portion_bytes: int) -> list[tup
             continue
         size = file.stat().st_size
         part = Part(path=file, name=f"{source}: {files.name(file)}", settings=files.rows)
-        if files.is_curated:
-            parts += [
-                (portion_bytes, replace(part, groups=range(number, number + 1)))
-                for number in range(len(samples.samples_of_groups(file)))
-            ]
-        elif size <= portion_bytes:
+        if size <= portion_bytes:
             parts.append((size, part))
+        elif file.suffix == dataset.SUFFIX:
+            batches = len(dataset.samples_of_batches(file))
+            step = max(1, batches * portion_bytes // size)
+            parts += [
+                (portion_bytes, replace(part, batches=range(first, min(first + step, batches))))
+                for first in range(0, batches, step)
+            ]
         elif file.suffix.lower() in (".jsonl", ".ndjson") and "thread" not in files.rows.columns:
             parts += [
                 (span[1] - span[0], replace(part, span=span, first_row=row))

@@ -35,7 +35,6 @@ WITHOUT = {
     **COMMON,
     "test_datasets": "ftdist keeps library.held_out_fraction of the rows; a curated library has a "
     "held-out split of its own.",
-    "train_on_inputs": COMMON["train_on_prompt"],
     "min_sample_len": "ftdist leaves out no short rows.",
     "unfrozen_parameters": "optim.freeze_params names what is not trained: write the opposite.",
     "special_tokens": "ftdist keeps the tokenizer: change it in the model folder first.",

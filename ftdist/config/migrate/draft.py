@@ -9,6 +9,7 @@ from typing import Any
 
 from ftdist.config.hydra_adapter import quoted
 from ftdist.config.keys import nearest
+from ftdist.config.migrate.without import sentence_for
 from ftdist.config.values import format_value
 from ftdist.errors import ConfigError
 
@@ -103,7 +104,7 @@ class Draft:
         """
         needless, patterns = [], tuple(nothing_to_set)
         for name, value in self.left.items():
-            sentence = next((s for p, s in without.items() if fnmatchcase(name, p)), None)
+            sentence = sentence_for(name, without)
             if value in (None, False, [], {}, "") and (sentence or _matches(name, patterns)):
                 continue
             if sentence is not None:

@@ -21,7 +21,8 @@ NOTHING_TO_SET = (
     *("include_*", "use_reentrant_gc", "upcast_*", "enable_liger_kernel", "load_best_model_at_end"),
     *("eval_accumulation_steps", "predict_with_generate", "compute_accuracy", "use_cache", "tf32"),
     *("hf_hub_token", "ms_hub_token", "om_hub_token", "freeze_vision_tower", "use_kv_cache"),
-    *("freeze_multi_modal_projector", "infer_*", "use_unsloth_gc", "trust_remote_code"),
+    *("freeze_multi_modal_projector", "infer_*", "use_unsloth_gc"),
+    *("export_dir", "export_size", "export_device", "export_legacy_format"),
 )
 """Patterns of keys that ftdist decides itself or does always."""
 

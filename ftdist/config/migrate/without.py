@@ -1,5 +1,8 @@
 """Keys of several trainers that ftdist has no counterpart of, with a sentence each."""
 
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
 _LORA = (
     "ftdist trains all parameters and has no adapters (LoRA): see docs/explanation/forgetting.md."
 )
@@ -9,6 +12,7 @@ _VISION = "ftdist trains text models only."
 _EXPERTS = "ftdist does not train mixtures of experts."
 _NOISE = "ftdist adds no noise to embeddings."
 _TRACKER = "ftdist's own files and W&B are its only records (tracking)."
+_PACKED = "ftdist always packs, and samples never see each other."
 _PUBLISH = "publish the export yourself after training (docs/how-to/use-the-model.md)."
 
 WITHOUT = {
@@ -37,8 +41,17 @@ WITHOUT = {
     "are not read, exported models are.",
     "torch_compile*": "ftdist does not compile models.",
     "rope_scaling": "ftdist takes the model as its config.json says: change it there.",
+    **dict.fromkeys(("packing", "sample_packing", "neat_packing", "padding_free"), _PACKED),
+    "train_on_inputs": "ftdist learns what the assistant says, and nothing else.",
+    "assistant_only_loss": "ftdist learns what the assistant says, and nothing else.",
+    "completion_only_loss": "ftdist learns what the assistant says, and nothing else.",
     "train_on_prompt": "ftdist learns what the assistant says, and nothing else.",
     "use_ray": "ftdist starts jobs itself: cluster=slurm.",
     "ray_*": "ftdist starts jobs itself: cluster=slurm.",
 }
 """Patterns of keys, the first that matches wins."""
+
+
+def sentence_for(name: str, without: Mapping[str, str] = WITHOUT) -> str | None:
+    """What to say of a key that has no counterpart; None: nothing."""
+    return next((text for pattern, text in without.items() if fnmatchcase(name, pattern)), None)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ftdist.config.compose import compose
+from ftdist.config.hydra_adapter import parse_override
 from ftdist.config.migrate.convert import convert
 from ftdist.config.migrate.draft import hydra_value
 from ftdist.errors import ConfigError
@@ -64,9 +64,9 @@ def test_a_name_after_a_file_without_names_is_refused() -> None:
     ["Be brief, 'please': {x}.", "true", "12", "C:\\data", "two\nlines", 'a "b"', "a=b", "null"],
 )
 def test_every_text_reaches_the_config_unchanged(text: str) -> None:
-    overrides = ["run.name=r", "model.path=m", "library.path=l"]
-    config = compose([*overrides, f"library.system_prompt={hydra_value(text)}"])
-    assert config.library.system_prompt == text
+    parsed = parse_override(f"library.system_prompt={hydra_value(text)}")
+    assert parsed is not None
+    assert parsed.value == text
 
 
 def test_numbers_are_written_as_people_write_them() -> None:
