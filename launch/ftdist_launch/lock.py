@@ -11,13 +11,24 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import NamedTuple, TextIO
 
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
 
 TRIES = 10
 RETRY_S = 0.01
+
+
+class _Holder(NamedTuple):
+    """Who holds the lock, as its file says."""
+
+    host: str
+    pid: int
+
+
+_UNNAMED = _Holder("", 0)
+"""One that has not written its name yet."""
 
 
 @contextmanager
@@ -28,15 +39,11 @@ def run_lock(run: RunDir) -> Iterator[None]:
         ConfigError: another process holds it, here or on another machine.
     """
     with run.lock.open("a+", encoding="utf-8") as file:
-        if holder := _holder(file, how=fcntl.LOCK_EX):
-            raise ConfigError(
-                f"Run {run.name} is locked by process {holder['pid']} on {holder['host']}.",
-                remedy=f"wait for it, or stop it there with `kill {holder['pid']}`; if that "
-                f"machine is gone, delete {run.lock}.",
-            )
-        file.truncate(0)
-        json.dump({"host": socket.gethostname(), "pid": os.getpid()}, file)
-        file.flush()
+        holder, is_locked = _look(file, how=fcntl.LOCK_EX)
+        if holder is None:
+            holder = _write_name(file, is_locked=is_locked)
+        if holder is not None:
+            raise _held_by(holder, run)
         try:
             yield
         finally:
@@ -47,25 +54,63 @@ def is_held(run: RunDir) -> bool:
     """Whether a process holds the lock; processes of other machines are assumed to be alive."""
     try:
         with run.lock.open(encoding="utf-8") as file:
-            return _holder(file, how=fcntl.LOCK_SH) is not None
+            holder, _ = _look(file, how=fcntl.LOCK_SH)
+            return holder is not None
     except FileNotFoundError:
         return False
 
 
-def _holder(file: TextIO, *, how: int) -> dict[str, Any] | None:
-    """Who holds the lock; None: nobody, so that this process does until it closes the file."""
+def _look(file: TextIO, *, how: int) -> tuple[_Holder | None, bool]:
+    """Who else holds the lock, and whether the kernel has now given it to this process."""
     for _ in range(TRIES):
+        is_locked = is_busy = False
         try:
             fcntl.flock(file, how | fcntl.LOCK_NB)
-            is_ours = True
-        except OSError:  # taken, or this file system has no locks: then the content decides
-            is_ours = False
-        file.seek(0)
-        text = file.read()
-        holder: dict[str, Any] | None = json.loads(text) if text else None
-        if holder is not None and not (is_ours and holder["host"] == socket.gethostname()):
-            return holder
-        if is_ours:
-            return None
+            is_locked = True
+        except BlockingIOError:
+            is_busy = True
+        except OSError:  # this file system has no locks: the content alone decides
+            pass
+        holder = _read(file)
+        if holder is not None and not (is_locked and holder.host == socket.gethostname()):
+            return holder, False
+        if not is_busy:
+            return None, is_locked
         time.sleep(RETRY_S)  # another process is taking it or looking at it
-    return None
+    return _UNNAMED, False
+
+
+def _write_name(file: TextIO, *, is_locked: bool) -> _Holder | None:
+    """Name this process as the holder; who else did at the same time, where nothing locks."""
+    own = _Holder(socket.gethostname(), os.getpid())
+    file.truncate(0)
+    json.dump(own._asdict(), file)
+    file.flush()
+    if is_locked:
+        return None
+    time.sleep(TRIES * RETRY_S)
+    other = _read(file)
+    return None if other == own else other or _UNNAMED
+
+
+def _read(file: TextIO) -> _Holder | None:
+    """Who the file names; None: nobody."""
+    file.seek(0)
+    text = file.read()
+    try:
+        return _Holder(**json.loads(text)) if text else None
+    except ValueError:  # half written, or two wrote at once
+        return _UNNAMED
+
+
+def _held_by(holder: _Holder, run: RunDir) -> ConfigError:
+    if holder == _UNNAMED:
+        return ConfigError(
+            f"Run {run.name} is just being locked by another process.",
+            remedy=f"run the command again; if this stays so, delete {run.lock}.",
+        )
+    return ConfigError(
+        f"Run {run.name} is locked by process {holder.pid} on {holder.host}.",
+        remedy=f"wait for it, or stop it there with `kill {holder.pid}`; if that "
+        f"machine is gone, delete {run.lock}.",
+    )

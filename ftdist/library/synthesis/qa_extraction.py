@@ -8,17 +8,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, takewhile, zip_longest
 
-from ftdist.library.qa_marks import (
+from ftdist.library.schema import Block, Document, MadeBy
+from ftdist.library.synthesis.qa_pair import QAPair
+from ftdist.library.synthesis.qa_tables import pairs_from_table
+from ftdist.library.synthesis.sections import Section, joined, sections
+from ftdist.text.qa_marks import (
     is_answer_name,
     is_asked,
     split_marked,
     starts_marked,
     without_question_mark,
 )
-from ftdist.library.schema import Block, Document, MadeBy
-from ftdist.library.synthesis.qa_pair import QAPair
-from ftdist.library.synthesis.qa_tables import pairs_from_table
-from ftdist.library.synthesis.sections import Section, joined, sections
 
 MAX_ANSWER_WORDS = 160
 """A longer answer is cut after a block; a longer first block gives no answer."""

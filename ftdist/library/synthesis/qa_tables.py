@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from ftdist.library.qa_marks import is_answer_name, is_asked, is_question_name, split_marked
 from ftdist.library.schema import Block, Document
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import Section
+from ftdist.text.qa_marks import is_answer_name, is_asked, is_question_name, split_marked
 
 _SYMPTOM = re.compile(r"symptom|problem|error|fault|issue|message|alarm|indication", re.IGNORECASE)
 _REMEDY = re.compile(r"remedy|solution|fix|action|resolution|what to do|correct", re.IGNORECASE)

@@ -7,7 +7,10 @@ from textwrap import dedent
 
 from ftdist.library.schema import Block, Document
 
-_NUMBER = re.compile(r"^(?:(?:Chapter|Appendix)\s+)?(?:[A-Z]|\d{1,3})(?:\.\d{1,3})*\.?\s+(?=\S)")
+_NUMBER = re.compile(
+    r"^(?:(?:Chapter|Appendix)\s+(?:[A-Z]|\d{1,3})|\d{1,3}|[A-Z](?=\.))(?:\.\d{1,3})*\.?\s+(?=\S)"
+)
+"""A letter without a full stop is a word, as in "A lamp blinks"."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The lock of a run: one writer at a time."""
 
+import fcntl
 import json
 import os
 import signal
@@ -88,3 +89,29 @@ def test_a_file_system_without_locks_goes_by_the_holders_name(
         with pytest.raises(ConfigError, match="is locked by"), run_lock(run):
             pass
     assert not is_held(run)
+
+
+def test_of_two_that_start_at_once_without_locks_at_most_one_goes_on(
+    run: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    def other_writes(_: float) -> None:
+        run.lock.write_text('{"host": "elsewhere", "pid": 7}')
+
+    monkeypatch.setattr("ftdist_launch.lock.fcntl.flock", refuse)
+    monkeypatch.setattr("ftdist_launch.lock.time.sleep", other_writes)
+    with pytest.raises(ConfigError, match="process 7 on elsewhere"), run_lock(run):
+        pass
+    assert json.loads(run.lock.read_text())["pid"] == 7
+
+
+def test_a_lock_that_another_process_has_without_its_name_yet_is_not_free(run: RunDir) -> None:
+    with run.lock.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert is_held(run)
+        with pytest.raises(ConfigError, match="just being locked"), run_lock(run):
+            pass
+    with run_lock(run):
+        assert is_held(run)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import dropwhile, groupby, takewhile
 from pathlib import Path
 
-from ftdist.library.qa_marks import starts_marked
 from ftdist.library.readers import read_bytes, title_from_stem
 from ftdist.library.readers.encoding import decode
 from ftdist.library.readers.plain.text_items import has_item, prose_blocks, starts_item
@@ -23,6 +22,7 @@ from ftdist.library.readers.plain.text_layout import (
     table_block,
 )
 from ftdist.library.schema import BadRow, Block, Document, Location
+from ftdist.text.qa_marks import starts_marked
 
 _UNDERLINE = re.compile(r"(=+|-+|~+|\^+|\*+|#+|\++)[ \t]*")
 _MIN_WIDTH, _MAX_WIDTH = 60, 100

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ftdist.library.qa_marks import starts_marked
 from ftdist.library.readers.pdf.hyphens import SUSPENDED
 from ftdist.library.readers.plain.text_layout import indent_of, is_forced_break
 from ftdist.library.schema import Block
+from ftdist.text.qa_marks import starts_marked
 
 _MARK = re.compile(
     r"(?P<mark>[-*+\u2022\u25cf\u25aa\u25e6\u2023\u2013]"

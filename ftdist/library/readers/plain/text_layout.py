@@ -4,8 +4,8 @@ import re
 import textwrap
 from itertools import pairwise
 
-from ftdist.library.qa_marks import starts_marked
 from ftdist.library.schema import Block
+from ftdist.text.qa_marks import starts_marked
 
 _RULE = re.compile(r"\s*([-=*_~#.+^])(?:\s?\1){2,}\s*")
 _ART = re.compile(r"[\s|+=_\-\u2500-\u257f]+")

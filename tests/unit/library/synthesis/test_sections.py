@@ -2,7 +2,7 @@
 
 from ftdist.library.schema import Block
 from ftdist.library.synthesis.passages import _split_block
-from ftdist.library.synthesis.sections import block_text, joined
+from ftdist.library.synthesis.sections import block_text, joined, unnumbered
 
 
 def test_items_have_their_own_marks_and_their_lines_stand_below_each_other() -> None:
@@ -34,3 +34,11 @@ def test_only_the_first_part_of_a_long_item_has_its_mark() -> None:
     item = Block(kind="item", text="One two. Three four.", level=1, marker="3.")
     parts = [block_text(part) for part in _split_block(item, words=1)]
     assert parts == ["3. One two.", "Three four."]
+
+
+def test_a_heading_loses_its_number_and_no_word() -> None:
+    numbered = ("3 Reset", "12. Reset", "1.2.3 Reset", "A. Reset", "A.1 Reset", "B.12.3. Reset")
+    assert {unnumbered(text) for text in numbered} == {"Reset"}
+    assert {unnumbered(f"{word} Reset") for word in ("Chapter 3.", "Appendix A")} == {"Reset"}
+    for text in ("A lamp blinks", "I am lost", "E17 blinks", "A1 paper", "1234 parts", "1", "A."):
+        assert unnumbered(text) == text

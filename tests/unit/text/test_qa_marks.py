@@ -2,7 +2,7 @@
 
 import pytest
 
-from ftdist.library.qa_marks import is_answer_name, is_question_name, split_marked
+from ftdist.text.qa_marks import is_answer_name, is_question_name, split_marked
 
 
 @pytest.mark.parametrize(
