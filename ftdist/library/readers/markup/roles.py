@@ -65,8 +65,10 @@ def _label_tabs(soup: BeautifulSoup) -> None:
     for tab, panel in labelled:
         _put_above(soup, panel, spaced_text(tab))
     for tab, panel in labelled:
-        panel["role"] = "tabpanel"
-        tab.decompose()
+        if not (tab.decomposed or panel.decomposed):  # within a tab before
+            panel["role"] = "tabpanel"
+            if all(parent is not tab for parent in panel.parents):
+                tab.decompose()
 
 
 def _is_tab(tag: Tag) -> bool:

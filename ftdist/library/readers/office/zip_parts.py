@@ -28,12 +28,15 @@ class ZipParts:
         """A part.
 
         Raises:
-            BadRowError: it is missing, or too large.
+            BadRowError: it is missing, damaged or too large.
         """
         if name not in self.names:
             raise BadRowError(f"is damaged: {name} is missing", _SAVE_AGAIN)
-        with self._archive.open(name) as part:
-            data = part.read(self._left + 1)
+        try:
+            with self._archive.open(name) as part:
+                data = part.read(self._left + 1)
+        except (OSError, EOFError, UnicodeDecodeError) as error:  # a place outside, another name
+            raise BadRowError(f"is a damaged archive: {error}", _SAVE_AGAIN) from error
         self._left -= len(data)
         if self._left < 0:
             raise BadRowError(f"holds more than {MAX_DOCUMENT >> 20} MiB of text", "Split it.")
@@ -68,7 +71,7 @@ def open_zip(path: Path) -> Iterator[ZipParts]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield ZipParts(archive)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, UnicodeDecodeError) as error:
         raise BadRowError(f"is a damaged archive: {error}", _SAVE_AGAIN) from error
     except (RuntimeError, NotImplementedError) as error:  # a password; an unknown compression
         raise BadRowError(f"cannot be decompressed: {error}", _SAVE_AGAIN) from error

@@ -23,6 +23,9 @@ _CLEAR_GAP = 1.4
 
 _FEW_LINES = 5
 _MAX_TRIES = 40
+_MAX_WIDTH = 5000
+"""Font sizes across a page; a damaged page may be wider, and has no columns."""
+
 _SENTENCE_END = (".", "!", "?", ":", ";", "\u3002", "\u061f", ".\u201d", ".)", "\u2026")
 _MIN_WORDS = 4
 """Words per line in text beside a list, on average; cells of a table have fewer."""
@@ -106,6 +109,8 @@ def _find_gaps(boxes: Boxes, *, em: float) -> list[_Gap]:
     order = np.argsort(-top)
     width = _MIN_GAP * em
     floor, ceiling = bottom.min() - 1, top.max() + 1
+    if right.max() - left.min() > _MAX_WIDTH * em:
+        return []
     for x in np.arange(left.min() + em, right.max() - em, width / 3).tolist():
         across = order[(left[order] < x + width) & (right[order] > x)]
         lows = np.concatenate([[ceiling], np.minimum.accumulate(bottom[across])])

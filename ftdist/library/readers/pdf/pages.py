@@ -243,7 +243,7 @@ def _lines_of_column(
             page=page,
             column=column,
             column_left=left,
-            column_right=max(word.right for word in words if word.size <= 1.1 * size),
+            column_right=max(word.right for word in words if word.size <= 1.1 * abs(size)),
             left=line[0].left,
             right=line[-1].right,
             baseline=line[0].baseline,

@@ -1,11 +1,11 @@
 """The XML of Word documents: parts, elements and their properties."""
 
-import zipfile
 from typing import Any, TypeAlias
 
 from lxml import etree
 
 from ftdist.library.readers.markup.tree import Notes
+from ftdist.library.readers.office.zip_parts import ZipParts
 
 Element: TypeAlias = Any
 """An element of lxml, which has no types."""
@@ -19,9 +19,9 @@ def parse(data: bytes) -> Element:
     return etree.fromstring(data, _PARSER)
 
 
-def part(archive: zipfile.ZipFile, name: str) -> Element | None:
+def part(parts: ZipParts, name: str) -> Element | None:
     """The root of a part of a document, if it has it."""
-    return parse(archive.read(name)) if name in archive.namelist() else None
+    return parse(parts.read(name)) if name in parts.names else None
 
 
 def local(element: Element) -> str:

@@ -1,9 +1,11 @@
 """Word documents as a reader of them sees them."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from ftdist.library.readers import MAX_DOCUMENT, read_document
 from ftdist.library.readers.office.docx import read_docx
 from ftdist.library.schema import BadRow, Document
 from tests.support.documents.blocks import brief
@@ -306,6 +308,29 @@ def test_a_table_of_contents_is_left_out(tmp_path: Path) -> None:
 
 def test_a_damaged_document_is_bad(tmp_path: Path) -> None:
     path = write_docx(tmp_path / "a.docx", "<w:p>")
-    bad = read_docx(path, name="a.docx")
+    assert _reason(path).startswith("cannot be read as a Word document: ")
+    path.write_bytes(path.read_bytes()[:300])
+    assert _reason(path).startswith("is a damaged archive: ")
+
+
+@pytest.mark.parametrize("part", ["docProps/core.xml", "word/header1.xml"])
+def test_a_document_is_not_decompressed_beyond_what_a_document_may_have(
+    tmp_path: Path, part: str
+) -> None:
+    path = write_docx(tmp_path / "a.docx", paragraph("Lamp"))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(part, b"<w:p>" + bytes(MAX_DOCUMENT))
+    assert _reason(path) == "holds more than 64 MiB of text"
+
+
+def test_large_pictures_and_fonts_are_not_read(tmp_path: Path) -> None:
+    path = write_docx(tmp_path / "a.docx", paragraph("Lamp"))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/fonts/font1.odttf", bytes(MAX_DOCUMENT + 1))
+    assert isinstance(read_document(path, name="a.docx", kind="docx"), Document)
+
+
+def _reason(path: Path) -> str:
+    bad = read_document(path, name="a.docx", kind="docx")
     assert isinstance(bad, BadRow)
-    assert bad.reason.startswith("cannot be read as a Word document: ")
+    return bad.reason
