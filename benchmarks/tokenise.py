@@ -24,6 +24,7 @@ from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.sampler import Order
 from ftdist.library.readers.rows.chat_formats import read_conversations
 from ftdist.library.schema import Conversation
+from ftdist.library.sources.reference import DataReference
 from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.data_files import find_files
 from ftdist.prepare.source import SourceBuilder
@@ -121,7 +122,7 @@ def _build(source: Path, out: Path, *, encoder: ChatEncoder) -> PackedSourceInfo
         seed=1,
     )
     builder = SourceBuilder(name="rows", folder=out, encoder=encoder, settings=settings)
-    facts, _ = builder.build(find_files(source, key="rows"), weight=1)
+    facts, _ = builder.build(find_files(DataReference(path=str(source)), key="rows"), weight=1)
     return facts
 
 

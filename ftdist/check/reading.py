@@ -11,7 +11,8 @@ from ftdist.io.sampling import evenly_spaced
 from ftdist.library.schema import Conversation, Passage, Row
 from ftdist.prepare import chunking
 from ftdist.prepare.data_files import SourceFiles
-from ftdist.prepare.tokenize_shard import PORTION_BYTES, Part, encode_rows, parts_of
+from ftdist.prepare.portions import PORTION_BYTES, Part, parts_of
+from ftdist.prepare.tokenize_shard import encode_rows
 
 ROWS_PER_SOURCE = 2000
 """Rows that are read of a source at most, unless all are wanted."""

@@ -14,10 +14,13 @@ from annotated_types import Ge, Gt, Le, Lt
 from ftdist.config.aliases import ALIASES
 from ftdist.config.schema import RunConfig
 from ftdist.config.schema.curate import CurateConfig
+from ftdist.config.schema.data_source import Source
 from ftdist.config.schema.types import NAME_PATTERN
 from ftdist.errors import ConfigError
 
-Kind = Literal["integer", "number", "switch", "choice", "text", "texts", "numbers", "table"]
+Kind = Literal[
+    "integer", "number", "switch", "choice", "text", "texts", "numbers", "sources", "table"
+]
 
 _WORDS: dict[Kind, str] = {
     "integer": "a whole number",
@@ -27,6 +30,7 @@ _WORDS: dict[Kind, str] = {
     "text": "a text",
     "texts": "a list such as [a,b]",
     "numbers": "a list of numbers",
+    "sources": "a list of paths, or of mappings such as {path: org/name, split: train}",
     "table": "a table such as {name: value}",
 }
 _RUN_NAME = (
@@ -245,8 +249,11 @@ def config_key(name: str, annotation: Any, *, meaning: str = "") -> ConfigKey:
     origins: dict[Any, Kind] = {Literal: "choice", list: "texts", dict: "table"}
     kind = origins[origin] if origin else kinds[plain]
     if origin is list:
-        item, _, of_items = _peel(typing.get_args(plain)[0])
-        if item is float:  # the bounds are those of each
+        (inner,) = typing.get_args(plain)
+        item, _, of_items = (Source, False, []) if inner is Source else _peel(inner)
+        if item is Source:
+            kind = "sources"
+        elif item is float:  # the bounds are those of each
             kind, limits = "numbers", _limits(of_items)
     return ConfigKey(
         name=name,

@@ -146,7 +146,7 @@ def _accept(
 def _parse(text: str, *, key: ConfigKey | None) -> Parsed | None:
     """Parse one override, with texts as typed: a name such as 007, a path with brackets."""
     parsed = parse_override(text)
-    if parsed is None and key is not None and key.kind in ("texts", "numbers"):
+    if parsed is None and key is not None and key.kind in ("texts", "numbers", "sources"):
         return parse_override(_quoted_list(text))
     if key is None or key.kind != "text":
         return parsed
@@ -163,8 +163,9 @@ def _quoted_list(text: str) -> str:
     inside = re.fullmatch(r"\s*\[([^'\"\[\]]*)\]\s*", value)
     if inside is None:
         return text
-    words = ",".join(f"'{word.strip()}'" for word in inside[1].split(",") if word.strip())
-    return f"{name}=[{words}]"
+    words = [word.strip() for word in re.findall(r"\{.*?\}(?=\s*(?:,|$))|[^,]+", inside[1])]
+    quoted = [word if word.startswith("{") else f"'{word}'" for word in words if word]
+    return f"{name}=[{','.join(quoted)}]"
 
 
 def _use_problem(

@@ -29,6 +29,9 @@ _SECRET_VALUE = re.compile(
     r"(?<![\w/.-])([0-9a-f]{40}|wandb_v\d_\w{20,}|local-[0-9a-f]{40}|hf_[A-Za-z0-9]{20,}"
     r"|sk-[\w-]{20,}|gh[pousr]_\w{30,}|github_pat_\w{30,})(?![\w/.-])|://[^/\s:@]*:[^/\s@]+@"
 )
+_COMMIT = re.compile(r"(?<=hf://datasets/)\S+?@[0-9a-f]{40}|(?<=revision:)\s*[0-9a-f]{40}")
+"""Of a repository on the Hub: it looks like a key, and is public."""
+
 _RANGE_ERRORS = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 
 
@@ -58,7 +61,7 @@ def secret_problem(name: str, value: str, *, command: CommandSpec = TRAIN) -> Pr
     """A key or value that looks like a password or an access key; the value is never repeated."""
     known = find_key(name, command=command)
     named = (known is None or known.kind == "table") and _SECRET_NAME.search(name)
-    shown = name != "model.revision" and _SECRET_VALUE.search(value)
+    shown = _SECRET_VALUE.search(_COMMIT.sub("", value)) and not name.endswith(".revision")
     if not named and not shown:
         return None
     return Problem(

@@ -11,6 +11,7 @@ from ftdist.config.batch_split import split_batch
 from ftdist.config.deepspeed_keys import deepspeed_problems
 from ftdist.config.keys import LENGTHS, TRAIN, CommandSpec, find_key
 from ftdist.config.problems import Problem, unknown_key, unset_key, value_problem
+from ftdist.config.schema.data_source import SourceEntry
 from ftdist.config.values import format_value, read_integer
 from ftdist.errors import ConfigError
 
@@ -84,6 +85,8 @@ def _plain_numbers(
 
 def _translate(detail: ErrorDetails, *, command: CommandSpec) -> Problem:
     name = ".".join(str(part) for part in detail["loc"] if not isinstance(part, int))
+    if problem := _entry_problem(detail, name, command=command):
+        return problem
     key = find_key(name, command=command)
     if detail["type"] == "missing":
         return unset_key(name, command=command)
@@ -91,6 +94,27 @@ def _translate(detail: ErrorDetails, *, command: CommandSpec) -> Problem:
         return unknown_key(name, command=command)
     of_item = any(isinstance(part, int) for part in detail["loc"])
     return value_problem(key, name, detail["input"], error=detail["type"], of_item=of_item)
+
+
+def _entry_problem(detail: ErrorDetails, name: str, *, command: CommandSpec) -> Problem | None:
+    """The problem of an entry in a list of sources; None: it is another key's."""
+    of_list, is_entry, field = name.partition(".entry")
+    field = field.lstrip(".")
+    key = find_key(of_list, command=command)
+    if not is_entry or key is None or key.kind != "sources":
+        return None
+    number = next(part for part in detail["loc"] if isinstance(part, int)) + 1
+    names = ", ".join(SourceEntry.__annotations__)
+    what = f"Entry {number} of {of_list}"
+    if not field:
+        shown = format_value(detail["input"])
+        return Problem(f"{what}, {shown}, is no source.", f"set {of_list} to {key.fits}.", of_list)
+    if detail["type"] == "missing":
+        return Problem(f"{what} has no {field}.", f"give it {field}: ...", of_list)
+    if field not in SourceEntry.__annotations__ and "." not in field:
+        return Problem(f"{what} has the unknown key {field}.", f"use {names}.", of_list)
+    shown = format_value(detail["input"])
+    return Problem(f"{what}: {field}={shown} is not a text.", f"write a text as {field}.", of_list)
 
 
 def _cross_checks(

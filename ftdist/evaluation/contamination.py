@@ -8,7 +8,7 @@ from ftdist.errors import FtdistError
 from ftdist.evaluation.eval_set import EvalSet
 from ftdist.library.schema import Conversation, Passage
 from ftdist.prepare.mixture import find_source_files
-from ftdist.prepare.tokenize_shard import PORTION_BYTES, parts_of
+from ftdist.prepare.portions import PORTION_BYTES, parts_of
 from ftdist.text.decontamination import find_contaminated
 from ftdist.text.ngram_hashes import Hashes, ngram_hashes, ngrams_of_texts
 

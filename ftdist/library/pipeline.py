@@ -105,6 +105,7 @@ def _curate(
         sources=samples,
         retention=_retention(samples, model=model, context=context),
         found=[source for source, _ in sources],
+        digests={shard.path: shard.digest for source in read for shard in source.shards},
         decontamination=selection.decontamination,
         model=model,
     )

@@ -35,6 +35,12 @@ class PackedSourceInfo:
     kl_to_base: bool = False
     """Whether its loss is KL(base || model), as `library.kl_to_base` says."""
 
+    origin: str = ""
+    """Of a dataset: where it is from, with commit, subset and split."""
+
+    fingerprint: str = ""
+    """Of the names and contents of its files."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PackedDatasetInfo:

@@ -29,6 +29,8 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
         size = f"{source.samples:,} samples, {source.tokens:,} tokens in {source.sequences:,} rows"
         loss = ", KL to the base model" if source.kl_to_base else ""
         rows.append((f"source {source.name}", f"{size}, {share:.1%} of the stream{loss}"))
+        if source.origin:
+            rows.append(("  read from", source.origin))
     rows += [
         (label, estimated(field, f"{getattr(plan, field):.2f} GiB"))
         for field, label in _MEMORY_LABELS.items()

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ftdist.data.chat_encoder import ChatEncoder, Tokens
+from ftdist.io.compression import DAMAGED, open_data
 from ftdist.library.schema import BadRow, Location, Passage, Row
 
 SUFFIXES = (".txt", ".md", ".markdown")
@@ -28,7 +29,10 @@ def read_document(path: Path, *, name: str) -> Row:
     """The text of one file."""
     location = Location(name)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with open_data(path) as file:
+            text = file.read().decode("utf-8-sig")
+    except DAMAGED as error:
+        return BadRow(f"cannot be decompressed: {error}", location, "Copy or download it again.")
     except UnicodeDecodeError as error:
         return BadRow(f"is not UTF-8 text (byte {error.start + 1})", location)
     return Passage(text, location) if text.strip() else BadRow("holds no text", location)

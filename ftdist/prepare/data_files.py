@@ -1,18 +1,40 @@
 """Find the data files of a source."""
 
 import errno
+import glob
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from ftdist.errors import DataError
+from ftdist.io.compression import data_suffix
 from ftdist.io.hashing import file_sha256
-from ftdist.library.readers.discovery import files_below, is_probes
-from ftdist.library.readers.rows import chat_formats
+from ftdist.library.readers.discovery import PROBES, is_probes
+from ftdist.library.readers.filetypes.detect import UnsupportedFile, detect_kind
 from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
+from ftdist.library.sources.reference import DataReference
+from ftdist.library.sources.resolve import dataset_files
+from ftdist.library.sources.walk import files_below, glob_files, refuse_saved_dicts
 from ftdist.prepare import chunking
 
-READABLE = (*chat_formats.SUFFIXES, *chunking.SUFFIXES)
+ROWS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+}
+"""Suffixes of files of rows, and their kind if their content does not tell."""
+
+READABLE = (*ROWS, *chunking.SUFFIXES)
+"""Each may have .gz or .zst behind it."""
+
+TEXT, SAMPLES = "text", "samples"
+"""Kinds of a document, and of a file of a curated library."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +65,40 @@ class SourceFiles:
     share: float | None = None
     """Of its role in all tokens of a pass, in place of a weight."""
 
+    is_curated: bool = False
+    """Whether the files are those of a curated library."""
+
+    label: str = ""
+    """Of a Hub dataset, in errors; empty: the source's name in the run is."""
+
+    origin: str = ""
+    """Of a dataset: where it is from, with commit, subset and split."""
+
     def name(self, file: Path) -> str:
         """What a file is called in errors: its path below the source."""
         return file.relative_to(self.root).as_posix()
+
+    def kind(self, file: Path) -> str | UnsupportedFile:
+        """The kind of a file's rows, or why it cannot be read.
+
+        Raises:
+            DataError: it cannot be opened.
+        """
+        if self.is_curated:
+            return SAMPLES
+        if data_suffix(file) in chunking.SUFFIXES:
+            return TEXT
+        try:
+            found = detect_kind(file)
+        except OSError as error:
+            raise _unreadable(file, error, key=self.key) from error
+        if found == "probes":
+            return PROBES
+        by_suffix = ROWS[data_suffix(file)]
+        if isinstance(found, UnsupportedFile):
+            is_no_rows = by_suffix == "jsonl" and found.reason == "is empty"
+            return by_suffix if is_no_rows else found
+        return found if found in ROWS.values() else by_suffix
 
     @cached_property
     def fingerprint(self) -> list[tuple[str, str]]:
@@ -60,39 +113,62 @@ class SourceFiles:
         return digests
 
 
-def find_files(path: Path, *, key: str) -> SourceFiles:
-    """The conversations and texts at `path`: a file, or a folder with all below it.
+def find_files(reference: DataReference, *, key: str) -> SourceFiles:
+    """The conversations and texts at a path: a dataset, a file, a glob, a folder with all below it.
 
     Hidden files and `probes*.jsonl` (questions that measure what was learned) are left out.
 
     Args:
-        path: as the config gave it.
+        reference: the path as the config gave it, with subset and split.
         key: the config key that named the path, for errors.
 
     Raises:
         DataError: there is nothing at that path, or nothing that can be read.
     """
-    try:
-        if not path.exists():
-            raise DataError(
-                f"{key}={path} does not exist.", remedy=f"set {key} to a folder or file."
-            )
-        paths = sorted(files_below(path, on_error=_raise)) if path.is_dir() else [path]
-    except OSError as error:
-        raise _unreadable(Path(error.filename or path), error, key=key) from error
+    dataset = dataset_files(reference, key=key)
+    if dataset is not None:
+        root, paths = dataset.root, list(dataset.files)
+    else:
+        root, paths = _files_at(Path(reference.path).expanduser(), key=key)
     files = tuple(file for file in paths if _is_data(file))
     ignored = tuple(file for file in paths if not _is_data(file))
     if not files:
-        kinds = sorted({file.suffix or file.name for file in ignored})
-        holds = f"only {', '.join(kinds)}" if kinds else "no file"
-        probes = " (probes are questions to measure with, not to learn)"
-        raise DataError(
-            f"{key}={path} holds {holds}{probes if any(map(is_probes, ignored)) else ''}, "
-            f"none of {' '.join(READABLE)}.",
-            remedy=f"set {key} to a folder or file of conversations or text.",
-        )
+        raise _nothing_to_read(reference.path, ignored, key=key)
     return SourceFiles(
-        root=path if path.is_dir() else path.parent, files=files, ignored=ignored, key=key
+        root=root,
+        files=files,
+        ignored=ignored,
+        key=key,
+        label=dataset.label if dataset else "",
+        origin=dataset.origin if dataset else "",
+    )
+
+
+def _files_at(path: Path, *, key: str) -> tuple[Path, list[Path]]:
+    """The folder that files are named below, and all files."""
+    try:
+        if path.is_dir():
+            files = sorted(files_below(path, on_error=_raise))
+            refuse_saved_dicts(files, key=key)
+            return path, files
+        if path.exists():
+            return path.parent, [path]
+        if glob.has_magic(str(path)):
+            return glob_files(path, key=key, on_error=_raise)
+    except OSError as error:
+        raise _unreadable(Path(error.filename or path), error, key=key) from error
+    raise DataError(f"{key}={path} does not exist.", remedy=f"set {key} to a folder or file.")
+
+
+def _nothing_to_read(path: str, ignored: Sequence[Path], *, key: str) -> DataError:
+    kinds = sorted({file.suffix or file.name for file in ignored})
+    holds = f"only {', '.join(kinds)}" if kinds else "no file"
+    probes = " (probes are questions to measure with, not to learn)"
+    return DataError(
+        f"{key}={path} holds {holds}{probes if any(map(is_probes, ignored)) else ''}, "
+        f"none of {' '.join(READABLE)}.",
+        remedy=f"set {key} to a folder or file of conversations or text; make a library of "
+        "documents such as PDF with `ftdist curate`.",
     )
 
 
@@ -111,4 +187,4 @@ def _unreadable(path: Path, error: OSError, *, key: str) -> DataError:
 
 
 def _is_data(file: Path) -> bool:
-    return file.suffix.lower() in READABLE and not is_probes(file)
+    return data_suffix(file) in READABLE and not is_probes(file)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ftdist.io.filesystem import fsync_paths
-from ftdist.prepare.tokenize_shard import Part, Portion
+from ftdist.prepare.portions import Part
+from ftdist.prepare.tokenize_shard import Portion
 
 JOURNAL = "journal.pickle"
 _FLUSH_EVERY_S = 5.0

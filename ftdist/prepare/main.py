@@ -153,7 +153,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _key(sources: dict[str, SourceFiles], *, encoder: ChatEncoder, settings: BuildSettings) -> str:
     """Fingerprint of everything that decides a packed library's bytes; weights do not."""
-    content = [(name, files.fingerprint, asdict(files.rows)) for name, files in sources.items()]
+    content = [
+        (name, files.origin, files.fingerprint, asdict(files.rows))
+        for name, files in sources.items()
+    ]
     return fingerprint(FORMAT, content, encoder.fingerprint(), asdict(settings))
 
 

@@ -5,9 +5,11 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ftdist.config.schema import RunConfig
+from ftdist.config.schema import LibraryConfig, RunConfig, SourceConfig
 from ftdist.errors import ConfigError
+from ftdist.io.hashing import fingerprint
 from ftdist.library.readers.rows.settings import RowSettings
+from ftdist.library.sources.reference import DataReference
 from ftdist.library.store.dataset import is_curated, open_curated
 from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.data_files import SourceFiles, find_files
@@ -40,7 +42,7 @@ def find_source_files(config: RunConfig) -> dict[str, SourceFiles]:
             )
     return own | {
         name: replace(
-            find_files(Path(source.path).expanduser(), key=f"library.extra_sources.{name}.path"),
+            find_files(_reference(source), key=f"library.extra_sources.{name}.path"),
             role="",
             rows=rows,
             weight=source.weight,
@@ -52,7 +54,8 @@ def find_source_files(config: RunConfig) -> dict[str, SourceFiles]:
 def _of_library(config: RunConfig, rows: RowSettings) -> dict[str, SourceFiles]:
     folder = Path(config.library.path).expanduser()
     if not is_curated(folder):
-        return {LIBRARY: replace(find_files(folder, key="library.path"), rows=rows)}
+        found = find_files(_reference(config.library), key="library.path")
+        return {LIBRARY: replace(found, rows=rows)}
     curated = open_curated(folder)
     return {
         source.name: SourceFiles(
@@ -64,9 +67,16 @@ def _of_library(config: RunConfig, rows: RowSettings) -> dict[str, SourceFiles]:
             role=source.role,
             weight=source.weight,
             share=None if source.role == LIBRARY else curated.shares.get(source.role, 0.0),
+            is_curated=True,
         )
         for source in curated.sources
     }
+
+
+def _reference(source: LibraryConfig | SourceConfig) -> DataReference:
+    return DataReference(
+        path=source.path, subset=source.subset, split=source.split, revision=source.revision
+    )
 
 
 def weighed(
@@ -101,6 +111,8 @@ def weighed(
             weight=tokens_per_pass(source.name) / packed[0].tokens,
             kl_to_base=source.name in kl_sources,
             own=sources[source.name].role == LIBRARY,
+            origin=sources[source.name].origin,
+            fingerprint=fingerprint(sources[source.name].fingerprint),
         )
         for source in packed
     )

@@ -23,14 +23,13 @@ from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.crashing_row import retry_row_by_row
 from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.journal import JOURNAL, Journal
+from ftdist.prepare.portions import Part, portions_of
 from ftdist.prepare.tokenize_shard import (
     BuildSettings,
     Counts,
-    Part,
     Portion,
     Task,
     encode_task,
-    portions_of,
 )
 from ftdist.text.terminal import plain
 
@@ -96,6 +95,7 @@ class SourceBuilder:
             sys.stderr.write(f"prepare: {self._name}: {line}\n")
         return facts, {
             "name": self._name,
+            "origin": files.origin,
             "files": [{"name": name, "sha256": digest} for name, digest in files.fingerprint],
             "ignored_files": [files.name(file) for file in files.ignored],
             **asdict(self._counts),

@@ -13,16 +13,9 @@ import numpy as np
 from ftdist.data.chat_encoder import ChatEncoder, Tokens, load_encoder
 from ftdist.data.messages import Chat
 from ftdist.errors import DataError
-from ftdist.library.readers.rows import chat_formats
-from ftdist.library.readers.rows.jsonl_rows import Span, split_jsonl
-from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
 from ftdist.library.schema import BadRow, Conversation, Location, Passage, Row
-from ftdist.library.store import dataset
 from ftdist.prepare import chunking
-from ftdist.prepare.data_files import SourceFiles
-
-PORTION_BYTES = 1 << 20
-"""Bytes of source files that one task reads."""
+from ftdist.prepare.portions import Part
 
 _ROWS_AT_ONCE = 256
 NAMED_ROWS = 20
@@ -74,76 +67,6 @@ class Counts:
         self.first_skipped = [*self.first_skipped, *other.first_skipped][:NAMED_ROWS]
         for rule, (count, example) in other.notes.items():
             self.record(rule, count=count, example=example)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """A file, or a part of one."""
-
-    path: Path
-    name: str
-    span: Span | None = None
-    """Bytes of a JSONL file."""
-
-    first_row: int = 1
-    settings: RowSettings = BY_FORM
-    batches: range | None = None
-    """Record batches of an Arrow file."""
-
-    @property
-    def rows(self) -> Iterator[Row]:
-        """Its rows."""
-        if self.path.suffix == dataset.SUFFIX:
-            return dataset.read_rows(self.path, batches=self.batches)
-        if self.path.suffix.lower() in chunking.SUFFIXES:
-            return iter([chunking.read_document(self.path, name=self.name)])
-        return chat_formats.read_conversations(
-            self.path,
-            name=self.name,
-            settings=self.settings,
-            span=self.span,
-            first_row=self.first_row,
-        )
-
-
-def parts_of(files: SourceFiles, *, source: str, portion_bytes: int) -> list[tuple[int, Part]]:
-    """The parts of all files in order, each with its size in bytes."""
-    parts: list[tuple[int, Part]] = []
-    for file in files.files:
-        if file == files.held_out:
-            continue
-        size = file.stat().st_size
-        part = Part(path=file, name=f"{source}: {files.name(file)}", settings=files.rows)
-        if size <= portion_bytes:
-            parts.append((size, part))
-        elif file.suffix == dataset.SUFFIX:
-            batches = len(dataset.samples_of_batches(file))
-            step = max(1, batches * portion_bytes // size)
-            parts += [
-                (portion_bytes, replace(part, batches=range(first, min(first + step, batches))))
-                for first in range(0, batches, step)
-            ]
-        elif file.suffix.lower() in (".jsonl", ".ndjson") and "thread" not in files.rows.columns:
-            parts += [
-                (span[1] - span[0], replace(part, span=span, first_row=row))
-                for span, row in split_jsonl(file, span_bytes=portion_bytes)
-            ]
-        else:
-            parts.append((size, part))
-    return parts
-
-
-def portions_of(files: SourceFiles, *, source: str) -> list[tuple[Part, ...]]:
-    """The parts of a source, with small parts grouped into one portion."""
-    portions: list[list[Part]] = []
-    room = 0
-    for size, part in parts_of(files, source=source, portion_bytes=PORTION_BYTES):
-        if size > room or not portions:
-            portions.append([])
-            room = PORTION_BYTES
-        portions[-1].append(part)
-        room -= size
-    return [tuple(portion) for portion in portions]
 
 
 @dataclass(frozen=True, kw_only=True)

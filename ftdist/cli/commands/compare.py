@@ -8,6 +8,7 @@ from typing import Literal
 from ftdist_launch.attempts import step_to_export
 from ftdist_launch.local.supervisor import exported_step
 from ftdist_launch.setup.preflight import raise_together
+from ftdist_launch.setup.resolve_data import resolve_eval
 from ftdist_launch.setup.resume import read_config
 from ftdist_launch.setup.run_setup import absolute_paths, output_problems
 from ftdist_launch.setup.stage_preflight import compare_problems
@@ -58,7 +59,7 @@ def evaluate(run: RunDir, overrides: Sequence[str], *, stage: EvalStage) -> int:
     own = LOG_GENERATIONS_KEY if stage == "compare" else "merge."
     allowed = (*comparison_keys(), "cluster.", own)
     config = override_config(read_config(run), overrides, allowed=allowed)
-    config = replace(config, eval=absolute_paths(config.eval))
+    config = replace(config, eval=absolute_paths(resolve_eval(config.eval, log=log)))
     if stage == "merge":
         check_alphas(config.merge.alphas)
     if config.cluster.executor == "slurm":

@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from ftdist_launch.setup.resolve_data import resolve_curation
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.submit_curation import submit_curation
 from ftdist_launch.subprocesses import call_child
 
-from ftdist.cli.common import print_result
+from ftdist.cli.common import log, print_result
 from ftdist.config.compose import compose_curation, hydra_flags, is_sweep, run_hydra_flags
 from ftdist.config.keys import CURATE
 from ftdist.errors import ConfigError
@@ -31,7 +32,7 @@ def main(words: Sequence[str]) -> int:
         return 0
     if is_sweep(words):
         raise ConfigError("`ftdist curate` makes one library, not a sweep.", remedy="leave out -m.")
-    config = compose_curation(words)
+    config = resolve_curation(compose_curation(words), log=log)
     on_cluster = config.cluster.executor == "slurm"
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
         path = Path(folder) / "config.json"
@@ -39,10 +40,10 @@ def main(words: Sequence[str]) -> int:
         check = ["check"] if on_cluster else []
         answer = call_child("ftdist.library.main", [*check, str(path)])
     if on_cluster:
-        job, log = submit_curation(config, queue=Queue())
+        job, output = submit_curation(config, queue=Queue())
         print_result(
             f"Job {job} makes {Path(config.library.root) / config.library.name}. "
-            f"Watch it: squeue -j {job}; its words: {log}"
+            f"Watch it: squeue -j {job}; its words: {output}"
         )
     else:
         print_result(str(answer["card"]))

@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ftdist.config.schema.cluster import ClusterConfig
+from ftdist.config.schema.data_source import Source
 from ftdist.config.schema.types import (
     NAME_PATTERN,
     STRICT,
@@ -35,8 +36,11 @@ class CurateLibraryConfig:
     root: str
     """Folder of curated libraries."""
 
-    sources: list[str]
-    """Files, folders and globs to read; `name=path` names a source."""
+    sources: list[Source]
+    """Files, folders, globs and Hub datasets to read; `name=path` names a source.
+
+    An entry may be a mapping of path, name, subset, split, revision and columns.
+    """
 
     weights: dict[str, PositiveFloat]
     """How often training sees each token of a source per pass, by the source's name; 1 if not
@@ -184,8 +188,8 @@ class GeneratorConfig:
 class RetentionConfig:
     """Samples that retain the base model's knowledge and scope. Values: conf/retention/."""
 
-    replay_sources: list[str]
-    """Files, folders and globs of general chat and text for replay."""
+    replay_sources: list[Source]
+    """Sources of general chat and text for replay, as in `library.sources`."""
 
     replay_fraction: FractionBelowOne
     """Fraction of replay in all tokens per pass."""

@@ -86,10 +86,19 @@ class SourceConfig:
     """One source in addition to the library, such as replay of general conversations."""
 
     path: str
-    """Folder or file of conversations or plain text."""
+    """File, folder or glob of conversations or plain text, or Hub dataset."""
 
     weight: PositiveFloat
     """Tokens of this source per token of the library (0.25: a quarter as many)."""
+
+    subset: str | None = None
+    """As `library.subset`."""
+
+    split: str | None = None
+    """As `library.split`."""
+
+    revision: str | None = None
+    """As `library.revision`."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -97,10 +106,20 @@ class LibraryConfig:
     """The training data. Values: conf/library/."""
 
     path: str
-    """Curated library, or folder or file of conversations and text.
+    """Curated library; file, folder or glob of conversations and text; or Hub dataset.
 
-    Conversations: JSONL, JSON, Parquet; OpenAI messages, ShareGPT, Alpaca. Text: .txt, .md.
+    Conversations: JSONL, JSON, CSV, Parquet, Arrow, `save_to_disk`; OpenAI messages, ShareGPT,
+    Alpaca. Text: .txt, .md. Hub dataset: hf://datasets/org/name[@revision][/path] or org/name.
     """
+
+    subset: str | None
+    """Subset of a dataset (`datasets` calls it config name); null: its default."""
+
+    split: str | None
+    """Split of a dataset; null: train, or the only one."""
+
+    revision: str | None
+    """Commit, tag or branch of a Hub dataset; null: the newest, recorded as its commit."""
 
     extra_sources: dict[str, SourceConfig]
     """Further sources by name, mixed in by weight, such as replay."""

@@ -1,11 +1,9 @@
 """Readers: files of every supported format into documents, conversations and passages."""
 
-import gzip
-import zlib
 from importlib import import_module
 from pathlib import Path
 
-from ftdist.library.readers.filetypes.detect import GZIP
+from ftdist.io.compression import DAMAGED, open_data
 from ftdist.library.schema import BadRow, BadRowError, Document, Location
 
 MAX_DOCUMENT = 64 * 2**20
@@ -61,21 +59,19 @@ def read_document(
         )
     except BadRowError as error:
         return BadRow(str(error), Location(name), error.remedy)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+    except DAMAGED as error:
         return BadRow(f"cannot be decompressed: {error}", Location(name), "Compress it again.")
     return document
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file's content, decompressed if it is gzipped.
+    """A file's content, decompressed if it is compressed.
 
     Raises:
         BadRowError: it is larger than `MAX_DOCUMENT`.
     """
-    with path.open("rb") as file:
-        is_gzipped = file.read(len(GZIP)) == GZIP
-    with gzip.open(path) if is_gzipped else path.open("rb") as opened:
-        data = opened.read(MAX_DOCUMENT + 1)
+    with open_data(path) as file:
+        data = file.read(MAX_DOCUMENT + 1)
     if len(data) > MAX_DOCUMENT:
         raise BadRowError(
             f"is larger than {MAX_DOCUMENT >> 20} MiB",

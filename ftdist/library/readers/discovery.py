@@ -1,18 +1,21 @@
 """Source discovery: expand files, folders and globs to the files of a curation, each once."""
 
 import errno
-import glob
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ftdist.config.schema.data_source import SourceEntry, split_name
 from ftdist.errors import DataError
 from ftdist.library.readers import printable
 from ftdist.library.readers.filetypes.detect import UnsupportedFile, detect_kind
 from ftdist.library.schema import BadRow, Location
+from ftdist.library.sources.reference import DataReference, source_name
+from ftdist.library.sources.resolve import dataset_files
+from ftdist.library.sources.walk import files_below, glob_files, refuse_saved_dicts
 
 _ASSETS = (
     *(".css", ".js", ".map", ".png", ".gif", ".jpg", ".jpeg", ".svg", ".webp", ".ico", ".bmp"),
@@ -36,19 +39,29 @@ class FoundFile:
 
 @dataclass(frozen=True, kw_only=True)
 class FoundSource:
-    """One source: files to read, files that cannot be read, and files ignored."""
+    """One source: files to read, files that cannot be read, and files ignored.
+
+    Attributes:
+        columns: of its rows; empty: those of the whole library.
+        label: of a Hub dataset, in messages; of others the name of the source.
+        origin: where a dataset is from, with commit, subset and split; empty: it is none.
+    """
 
     name: str
     files: tuple[FoundFile, ...]
     bad: tuple[BadRow, ...]
     ignored: tuple[str, ...]
+    label: str
+    columns: dict[str, str] = field(default_factory=dict)
+    origin: str = ""
 
 
-def find_sources(entries: Sequence[str], *, key: str) -> tuple[FoundSource, ...]:
-    """Find the files of each entry, sorted by name.
+def find_sources(entries: Sequence[str | SourceEntry], *, key: str) -> tuple[FoundSource, ...]:
+    """Find the files of each entry: of a dataset in its order, of others sorted by name.
 
     Args:
-        entries: files, folders (recursively) and globs; `name=path` names a source.
+        entries: files, folders (recursively), globs and datasets; the text `name=path` names a
+            source.
         key: the config key of the entries, for messages.
 
     Raises:
@@ -57,24 +70,34 @@ def find_sources(entries: Sequence[str], *, key: str) -> tuple[FoundSource, ...]
     taken: set[str] = set()
     seen: dict[str, str] = {}
     try:
-        return tuple(_find(entry, key=key, taken=taken, seen=seen) for entry in entries)
+        return tuple(_find(split_name(entry), key=key, taken=taken, seen=seen) for entry in entries)
     except OSError as error:
         raise DataError(
             f"{key}: {error.filename} cannot be read: {error.strerror}.", remedy=_REMEDY_RIGHT
         ) from error
 
 
-def _find(entry: str, *, key: str, taken: set[str], seen: dict[str, str]) -> FoundSource:
-    given, path = _split(entry)
-    name = _unique(given or _default_name(path), taken)
+def _find(entry: SourceEntry, *, key: str, taken: set[str], seen: dict[str, str]) -> FoundSource:
+    path = entry.path
     files: list[FoundFile] = []
     bad: list[BadRow] = []
     ignored: list[str] = []
     named = Path(path).expanduser()
-    root, paths = _expand(named, key=key, bad=bad, source=name)
+    reference = DataReference(
+        path=path, subset=entry.subset, split=entry.split, revision=entry.revision
+    )
+    dataset = dataset_files(reference, key=key)
+    is_of_hub = dataset is not None and bool(dataset.label)
+    name = _unique(entry.name or (source_name(path) if is_of_hub else _default_name(path)), taken)
+    label = dataset.label if dataset is not None and is_of_hub else name
+    root, paths = (
+        (dataset.root, list(dataset.files))
+        if dataset is not None
+        else _expand(named, key=key, bad=bad, source=name)
+    )
     for file in paths:
         below = printable(file.relative_to(root).as_posix())
-        location = Location(f"{name}: {below}")
+        location = Location(f"{label}: {below}")
         real = os.path.realpath(file)
         if file.suffix.lower() in _ASSETS or (file != named and _is_companion(file)):
             ignored.append(below)
@@ -86,7 +109,7 @@ def _find(entry: str, *, key: str, taken: set[str], seen: dict[str, str]) -> Fou
                 if file != named:
                     ignored.append(f"{below} (probes)")
                     continue
-                kind = _PROBES
+                kind = PROBES
             if isinstance(kind, UnsupportedFile):
                 bad.append(BadRow(kind.reason, location, kind.remedy))
                 continue
@@ -97,7 +120,15 @@ def _find(entry: str, *, key: str, taken: set[str], seen: dict[str, str]) -> Fou
             f"{key}: {path} contains nothing to read.",
             remedy="name a file or folder of documents or conversations.",
         )
-    return FoundSource(name=name, files=tuple(files), bad=tuple(bad), ignored=tuple(ignored))
+    return FoundSource(
+        name=name,
+        files=tuple(files),
+        bad=tuple(bad),
+        ignored=tuple(ignored),
+        label=label,
+        columns=entry.columns,
+        origin=dataset.origin if dataset else "",
+    )
 
 
 def _kind(file: Path) -> str | UnsupportedFile:
@@ -110,18 +141,10 @@ def _kind(file: Path) -> str | UnsupportedFile:
         return UnsupportedFile(f"cannot be read: {error.strerror}", remedy)
 
 
-_PROBES = UnsupportedFile("holds probes, which are never learned", "Name it in eval.probes.")
+PROBES = UnsupportedFile("holds probes, which are never learned", "Name it in eval.probes.")
 _REMEDY_GONE = "Restore the file, or remove the link to it."
 _REMEDY_LINK = "Replace the link with a copy, or add its target as a source."
 _REMEDY_RIGHT = "Grant yourself permission to read it, or remove it."
-
-
-def _split(entry: str) -> tuple[str, str]:
-    """Name and path of an entry; an existing path that contains `=` has no name."""
-    name, equals, path = entry.partition("=")
-    if not equals or "/" in name or Path(entry).expanduser().exists():
-        return "", entry
-    return name, path
 
 
 def _default_name(path: str) -> str:
@@ -152,83 +175,17 @@ def _expand(named: Path, *, key: str, bad: list[BadRow], source: str) -> tuple[P
             remedy = _REMEDY_LINK if is_link else _REMEDY_RIGHT
             bad.append(BadRow(f"cannot be read: {error.strerror}", location, remedy))
 
-        return named, list(files_below(named, on_error=report))
+        files = list(files_below(named, on_error=report))
+        refuse_saved_dicts(files, key=key)
+        return named, files
     if named.exists():
         return named.parent, [named]
-    if not glob.has_magic(str(named)):
-        raise DataError(
-            f"{key}: {named} does not exist.", remedy="name an existing file or folder."
-        )
-    first = next(i for i, part in enumerate(named.parts) if glob.has_magic(part))
-    root, pattern = Path(*named.parts[:first]), Path(*named.parts[first:])
-    try:
-        matches = sorted(root.glob(str(pattern / "*" if pattern.name == "**" else pattern)))
-    except ValueError as error:
-        raise DataError(
-            f"{key}: {named} is not a valid glob pattern.",
-            remedy="write ** alone between slashes: docs/**/*.html.",
-        ) from error
-    files = [file for file in matches if file.is_file() and not _is_hidden(file.relative_to(root))]
-    if not files:
-        raise DataError(f"{key}: no file matches {named}.", remedy="correct the pattern.")
-    home = _home(root)
-    for file in [file for file in files if not _is_below(file, home)]:
-        files.remove(file)
-        location = Location(f"{source}: {printable(file.relative_to(root).as_posix())}")
-        bad.append(BadRow(f"cannot be read: {_OUTSIDE}", location, _REMEDY_LINK))
-    return root, files
 
+    def report_link(error: OSError) -> None:
+        location = Location(f"{source}: {printable(error.filename)}")
+        bad.append(BadRow(f"cannot be read: {error.strerror}", location, _REMEDY_LINK))
 
-def _is_hidden(below: Path) -> bool:
-    return any(part.startswith(".") for part in below.parts)
-
-
-def files_below(folder: Path, *, on_error: Callable[[OSError], None]) -> Iterator[Path]:
-    """All files below a folder, by name, without hidden ones; each folder is read once.
-
-    Links are followed within the folder. A snapshot in the Hugging Face hub's cache consists of
-    links to the `blobs` beside it, which count as within.
-
-    Args:
-        folder: to look in.
-        on_error: called for each folder that cannot be read, and for each link that leads out of
-            the folder (`errno.EXDEV`), which is not followed.
-    """
-    home = _home(folder)
-    seen: set[str] = set()
-    for here, folders, names in os.walk(folder, followlinks=True, onerror=on_error):
-        real = os.path.realpath(here)
-        if real in seen:  # links may lead round in a circle
-            folders.clear()
-            continue
-        seen.add(real)
-        inside = {name: _is_below(Path(here) / name, home) for name in (*folders, *names)}
-        for name, is_inside in sorted(inside.items()):
-            if not is_inside and not name.startswith("."):
-                on_error(OSError(errno.EXDEV, _OUTSIDE, str(Path(here) / name)))
-        folders[:] = sorted(name for name in folders if inside[name] and not name.startswith("."))
-        yield from (
-            Path(here) / name for name in sorted(names) if inside[name] and not name.startswith(".")
-        )
-
-
-_OUTSIDE = "it is a link that points outside its folder"
-
-
-def _home(folder: Path) -> Path:
-    """The real folder that links may not leave."""
-    real = Path(os.path.realpath(folder))
-    is_snapshot = real.parent.name == "snapshots" and (real.parents[1] / "blobs").is_dir()
-    return real.parents[1] if is_snapshot else real
-
-
-def _is_below(path: Path, home: Path) -> bool:
-    """Whether a path is no link, or one to something below `home`."""
-    if not os.path.islink(path):  # noqa: PTH114 - False without permission
-        return True
-    real = Path(os.path.realpath(path))
-    # A link to nothing, or to itself, is reported when it is read.
-    return real.is_relative_to(home) or not real.exists()
+    return glob_files(named, key=key, on_error=report_link)
 
 
 def _is_companion(file: Path) -> bool:

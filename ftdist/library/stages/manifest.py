@@ -1,7 +1,7 @@
 """The manifest of a curated library: its sources, settings, counts and sizes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,9 @@ class CurationResult:
     sources: Sequence[SourceSamples]
     retention: RetentionSet
     found: Sequence[FoundSource]
+    digests: Mapping[Path, str]
+    """sha256 of each file that was read."""
+
     decontamination: Decontamination
     model: BaseModel | None
 
@@ -91,10 +94,16 @@ def build_manifest(
         "settings": _settings(config),
         "versions": converter_versions(),
         "files": [
-            {"source": source.name, "name": file.name, "kind": file.kind}
+            {
+                "source": source.name,
+                "name": file.name,
+                "kind": file.kind,
+                "sha256": result.digests.get(file.path, ""),
+            }
             for source in result.found
             for file in source.files
         ],
+        "origins": {source.name: source.origin for source in result.found if source.origin},
         "rules": {name: asdict(rule) for name, rule in sorted(total.rules.items())},
         "bad_rows": total.bad_rows,
         "ignored": [f"{source.name}: {name}" for source in result.found for name in source.ignored],

@@ -11,8 +11,9 @@ from ftdist.io.hashing import FileHashes, file_stamp
 from ftdist.io.progress import LogFn, count, report_progress
 from ftdist.io.worker_pool import map_in_order
 from ftdist.library.readers.discovery import FoundFile, FoundSource
-from ftdist.library.readers.rows.jsonl_rows import split_jsonl
+from ftdist.library.readers.rows.jsonl_rows import Span, split_jsonl
 from ftdist.library.readers.rows.settings import RowSettings
+from ftdist.library.readers.rows.table_rows import split_table
 from ftdist.library.stages.read_shard import ReadSettings, SourceShard, read_shard, unreadable
 from ftdist.library.stages.row_table import ReadSource
 from ftdist.library.stats import CurationStats
@@ -72,11 +73,11 @@ def read_sources(
 def _shards(
     source: FoundSource, file: FoundFile, hashes: FileHashes, *, context: StageContext
 ) -> list[SourceShard]:
-    """A file as one shard, or a long JSONL file as several."""
+    """A file as one shard, or a long one of JSONL, Parquet or Arrow as several."""
     config = context.config
     settings = ReadSettings(
         rows=RowSettings(
-            columns=dict(sorted(config.library.columns.items())),
+            columns=dict(sorted((source.columns or config.library.columns).items())),
             drop_columns=tuple(config.library.drop_columns),
             assistant=tuple(config.library.assistant_senders),
             encoding=config.library.encoding,
@@ -87,23 +88,30 @@ def _shards(
     )
     span_bytes = config.work.shard_mib * 2**20
     stamp = file_stamp(file.path)
-    is_long = file.kind == "jsonl" and file.path.stat().st_size > span_bytes
-    is_spanned = is_long and "thread" not in settings.rows.columns
-    spans = split_jsonl(file.path, span_bytes=span_bytes) if is_spanned else [(None, 1)]
+    is_whole = stamp[0] <= span_bytes or "thread" in settings.rows.columns
+    spans: list[tuple[Span | None, int]] = [(None, 1)]
+    groups: list[range | None] = [None]
+    if file.kind == "jsonl" and not is_whole:
+        spans = split_jsonl(file.path, span_bytes=span_bytes)
+    elif file.kind in ("parquet", "arrow") and not is_whole:
+        groups = split_table(file.path, kind=file.kind, group_bytes=span_bytes)
     digest = hashes.sha256(file.path)
     return [
         SourceShard(
             path=file.path,
-            name=f"{source.name}: {file.name}",
+            name=f"{source.label}: {file.name}",
             kind=file.kind,
             digest=digest,
             stamp=stamp,
             span=span,
             first_row=first_row,
+            groups=of_groups,
+            size=(span[1] - span[0]) if span else stamp[0] // len(groups),
             settings=settings,
             cache=context.cache_dir,
         )
         for span, first_row in spans
+        for of_groups in groups
     ]
 
 

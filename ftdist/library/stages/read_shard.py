@@ -92,25 +92,26 @@ class SourceShard:
     """Start and end offset in bytes; None: the whole file."""
 
     first_row: int
+    groups: range | None
+    """Row groups or record batches of a Parquet or Arrow file; None: all."""
+
+    size: int
+    """Its size in bytes, about."""
+
     settings: ReadSettings
     cache: Path
 
     @property
     def key(self) -> str:
         """Fingerprint of everything that affects the result."""
-        content = [self.name, self.kind, self.digest, self.span, self.first_row]
+        groups = self.groups and [self.groups.start, self.groups.stop]
+        content = [self.name, self.kind, self.digest, self.span, self.first_row, groups]
         return fingerprint(FORMAT, content, asdict(self.settings), converter_versions())
 
     @property
     def folder(self) -> Path:
         """The folder of the cached shard."""
         return self.cache / "read" / self.key
-
-    @property
-    def size(self) -> int:
-        """Its size in bytes of the file."""
-        first, end = self.span or (0, self.stamp[0])
-        return end - first
 
     @property
     def is_read(self) -> bool:
@@ -262,6 +263,7 @@ def _read(shard: SourceShard) -> Iterator[Row]:
             settings=shard.settings.rows,
             span=shard.span,
             first_row=shard.first_row,
+            groups=shard.groups,
         )
     else:
         yield read_document(

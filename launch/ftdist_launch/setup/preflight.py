@@ -1,5 +1,6 @@
 """Preflight checks of a run: find all problems before anything starts, and report them together."""
 
+import glob
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,8 @@ from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, Stora
 from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.evaluation.scoring.distractors import can_rank
 from ftdist.io.filesystem import free_gib
+from ftdist.library.sources.reference import is_hub
+from ftdist.library.sources.walk import glob_files
 from ftdist.plan.model_info import read_model_info, untrainable
 from ftdist.plan.output_head import check_head
 from ftdist.plan.param_names import check_parameters
@@ -161,8 +164,12 @@ def library_problems(config: RunConfig) -> Iterator[FtdistError]:
     }
     for key, value in sources.items():
         path = Path(value)
+        if is_hub(value):
+            continue  # resolved before
         try:
-            if not path.exists():
+            if not path.exists() and glob.has_magic(value):
+                glob_files(path, key=key, on_error=lambda _: None)
+            elif not path.exists():
                 yield DataError(
                     f"{key}: the file or folder {value!r} does not exist.",
                     remedy=f"set {key} to a folder or file of conversations and text.",
@@ -171,6 +178,8 @@ def library_problems(config: RunConfig) -> Iterator[FtdistError]:
                 yield DataError(
                     f"{key}: the folder {value!r} is empty.", remedy="put documents in it."
                 )
+        except DataError as error:
+            yield error
         except OSError as error:
             yield DataError(
                 f"{key}: {value!r} cannot be read: {error.strerror}.",

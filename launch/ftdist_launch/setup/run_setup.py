@@ -15,6 +15,7 @@ from ftdist.errors import ConfigError, FtdistError, StorageError
 from ftdist.evaluation.eval_set import NONE
 from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
+from ftdist.library.sources.reference import is_hub
 from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.plan.model_info import read_model_info
 from ftdist.plan.plan import Plan
@@ -30,6 +31,7 @@ from ftdist_launch.setup.preflight import (
     raise_together,
     run_dir,
 )
+from ftdist_launch.setup.resolve_data import EVAL_PATHS, resolve_eval, resolve_library
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.preflight import cluster_problems
 from ftdist_launch.subprocesses import call_child, run_child
@@ -136,21 +138,22 @@ def resolve_paths(config: RunConfig, *, log: LogFn) -> RunConfig:
         words = [model, config.model.revision or ""]
         downloaded = call_child("ftdist_launch.setup.download_model", words)
         model = downloaded["path"]
+    resolved = resolve_library(replace(config.library, path=library), log=log)
     sources = {
         name: replace(source, path=_absolute(source.path))
-        for name, source in config.library.extra_sources.items()
+        for name, source in resolved.extra_sources.items()
     }
     return replace(
         config,
         run=replace(config.run, root=_absolute(config.run.root)),
         model=replace(config.model, path=_absolute(model)),
         library=replace(
-            config.library,
-            path=_absolute(library),
+            resolved,
+            path=_absolute(resolved.path),
             extra_sources=sources,
             cache_dir=_absolute(config.library.cache_dir),
         ),
-        eval=absolute_paths(config.eval),
+        eval=absolute_paths(resolve_eval(config.eval, log=log)),
     )
 
 
@@ -240,8 +243,7 @@ def read_plan(run: RunDir) -> Plan:
 
 def absolute_paths(settings: EvalConfig) -> EvalConfig:
     """The settings with absolute paths."""
-    names = ("probes", "general_questions", "perplexity_texts")
-    paths = {name: getattr(settings, name) for name in names}
+    paths = {name: getattr(settings, name) for name in EVAL_PATHS}
     absolute: dict[str, Any] = {
         name: _absolute(path) for name, path in paths.items() if path not in (None, NONE)
     }
@@ -250,4 +252,4 @@ def absolute_paths(settings: EvalConfig) -> EvalConfig:
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().resolve())
+    return path if is_hub(path) else str(Path(path).expanduser().resolve())

@@ -7,6 +7,7 @@ import pytest
 from ftdist.check import reading
 from ftdist.check.reading import RowReader
 from ftdist.data.chat_encoder import ChatEncoder
+from ftdist.library.sources.reference import DataReference
 from ftdist.prepare.data_files import find_files
 from tests.support.models.families import tokenizer_of
 from tests.unit.check.conftest import conversation, write_library
@@ -23,9 +24,8 @@ def library(tmp_path: Path) -> Path:
 def read(library: Path, *, all_rows: bool) -> tuple[list[int], bool]:
     encoder = ChatEncoder(tokenizer_of("smollm2"), system_prompt=None)
     reader = RowReader(encoder, sequence_length=128, all_rows=all_rows)
-    rows = [
-        each.row.location.row for each in reader.read({"library": find_files(library, key="k")})
-    ]
+    files = find_files(DataReference(path=str(library)), key="k")
+    rows = [each.row.location.row for each in reader.read({"library": files})]
     return [row for row in rows if row is not None], reader.has_all
 
 

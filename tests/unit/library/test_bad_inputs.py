@@ -33,7 +33,7 @@ SETTINGS = ReadSettings(
 def _read(path: Path, kind: str, **more: Any) -> CurationStats:
     asked = {"stamp": file_stamp(path), "digest": path.name, "span": None, "first_row": 1, **more}
     return read_shard(
-        SourceShard(path=path, name=path.name, kind=kind, settings=SETTINGS,
+        SourceShard(path=path, name=path.name, kind=kind, settings=SETTINGS, groups=None, size=1,
               cache=path.parent / "cache", **asked)
     )  # fmt: skip
 

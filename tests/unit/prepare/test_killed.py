@@ -12,10 +12,11 @@ from transformers import AutoTokenizer
 from ftdist.config.schema import RunConfig
 from ftdist.data.chat_encoder import ChatEncoder, save_encoder
 from ftdist.errors import DataError
-from ftdist.prepare import crashing_row, journal, source, tokenize_shard
+from ftdist.prepare import crashing_row, journal, portions, source, tokenize_shard
 from ftdist.prepare.crashing_row import retry_row_by_row
 from ftdist.prepare.main import prepare
-from ftdist.prepare.tokenize_shard import BuildSettings, Part, Portion, Task
+from ftdist.prepare.portions import Part
+from ftdist.prepare.tokenize_shard import BuildSettings, Portion, Task
 from tests.support.models.word_tokenizer import row, with_library, write_rows
 
 pytestmark = pytest.mark.timeout(120)
@@ -33,7 +34,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.extend(f"{part.name} {part.first_row}" for part in task.parts)
         return encode_task(task)
 
-    monkeypatch.setattr(tokenize_shard, "PORTION_BYTES", 1200)
+    monkeypatch.setattr(portions, "PORTION_BYTES", 1200)
     monkeypatch.setattr(source, "_PORTIONS_ALONE", 1000)
     monkeypatch.setattr(source, "encode_task", recorded)
     monkeypatch.setattr(journal, "_FLUSH_EVERY_S", 0)
@@ -75,7 +76,7 @@ def test_a_journal_cut_by_a_crash_ends_before_the_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "_FLUSH_EVERY_S", 0)
-    parts = [(Part(path=tmp_path, name=name),) for name in "abc"]
+    parts = [(Part(path=tmp_path, name=name, kind="jsonl"),) for name in "abc"]
     written = journal.Journal(tmp_path / "journal")
     portion = Portion(
         lengths=array("q", [3]),
@@ -111,7 +112,7 @@ def test_the_row_that_ends_its_process_is_named(
     encoder = _DeadlyEncoder(AutoTokenizer.from_pretrained(model), system_prompt=None)
     save_encoder(encoder, tmp_path / "encoder")
     task = Task(
-        parts=(Part(path=tmp_path / "rows.jsonl", name="library: rows.jsonl"),),
+        parts=(Part(path=tmp_path / "rows.jsonl", name="library: rows.jsonl", kind="jsonl"),),
         settings=BuildSettings(
             sequence_length=32, overlong="error", on_invalid_row="error", held_out=0, seed=1
         ),

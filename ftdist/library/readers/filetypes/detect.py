@@ -1,19 +1,21 @@
 """File format detection by content, and by suffix only where the content cannot tell."""
 
-import gzip
-import zlib
 from pathlib import Path
 
+from ftdist.io.compression import DAMAGED, GZIP, ZSTANDARD, data_suffix, open_data
 from ftdist.library.readers.filetypes.json_kind import json_kind
 from ftdist.library.readers.filetypes.text_kind import UnsupportedFile, text_kind
 from ftdist.library.readers.filetypes.zip_kind import zip_kind
 
-__all__ = ["GZIP", "UnsupportedFile", "detect_kind"]
+__all__ = ["UnsupportedFile", "detect_kind"]
 
 _HEAD_BYTES = 64 * 1024
 _OLE_BYTES = 16 * 2**20
-GZIP = b"\x1f\x8b"
-_GZIPPED_KINDS = ("html", "markdown", "text", "source", "docbook", "mail", "mbox", "rst")
+_COMPRESSED_KINDS = (
+    *("html", "markdown", "text", "source", "docbook", "mail", "mbox", "rst"),
+    *("json", "jsonl", "csv", "yaml", "probes"),
+)
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _UNPACK = "Unpack it and name its contents."
 _OCR = "Run optical character recognition over it, and save its text."
 _BINARY = (
@@ -21,7 +23,6 @@ _BINARY = (
     (0, b"\xfd7zXZ", "is an archive", _UNPACK),
     (0, b"7z\xbc\xaf", "is an archive", _UNPACK),
     (0, b"Rar!", "is an archive", _UNPACK),
-    (0, b"\x28\xb5\x2f\xfd", "is an archive", _UNPACK),
     (0, b"\x89PNG", "is an image", _OCR),
     (0, b"\xff\xd8\xff", "is an image", _OCR),
     (0, b"GIF8", "is an image", _OCR),
@@ -57,8 +58,10 @@ def detect_kind(path: Path) -> str | UnsupportedFile:
     """
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    if head.startswith(GZIP):
-        return _detect_gzipped(path)
+    if head.startswith((GZIP, ZSTANDARD)):
+        return _detect_compressed(path)
+    if pointer := _unlike_data(head):
+        return pointer
     suffix = path.suffix.lower()
     kind = _binary_kind(path, head)
     if kind is None and suffix not in (".yaml", ".yml"):
@@ -76,9 +79,8 @@ def _binary_kind(path: Path, head: bytes) -> str | UnsupportedFile | None:
         return zip_kind(path)
     if head.startswith(_OLE):
         return _ole_kind(path)
-    for magic, kind in _ROWS:
-        if head.startswith(magic):
-            return kind
+    if rows := _rows_kind(head):
+        return rows
     for offset, magic, reason, remedy in _BINARY:
         if head.startswith(magic, offset):
             return UnsupportedFile(reason, remedy)
@@ -99,16 +101,36 @@ def _ole_kind(path: Path) -> UnsupportedFile:
     )
 
 
-def _detect_gzipped(path: Path) -> str | UnsupportedFile:
-    """A gzipped document, as in /usr/share/doc, is read without being unpacked."""
-    unsupported = UnsupportedFile("is compressed", _UNPACK)
+def _detect_compressed(path: Path) -> str | UnsupportedFile:
+    """A compressed document, as in /usr/share/doc, or compressed rows are read as they are."""
     try:
-        with gzip.open(path) as file:
+        with open_data(path) as file:
             head = file.read(_HEAD_BYTES)
-    except (OSError, EOFError, zlib.error):
-        return unsupported
-    if b"\0" in head or not head.strip() or head.startswith(b"%PDF-"):
-        return unsupported
-    kind = text_kind(head, suffix=Path(path.stem).suffix.lower())
-    is_read = isinstance(kind, UnsupportedFile) or kind in _GZIPPED_KINDS
-    return kind if is_read else unsupported
+        if kind := _rows_kind(head):
+            return kind
+        is_binary = b"\0" in head and not head.startswith(_UTF16_MARKS)
+        if is_binary or head.startswith(b"%PDF-"):
+            return UnsupportedFile("is compressed", _UNPACK)
+        if not head.strip():
+            return UnsupportedFile("is empty", "Remove it, or add content.")
+        suffix = data_suffix(path)
+        kind = None if suffix in (".yaml", ".yml") else json_kind(path, head, suffix=suffix)
+    except DAMAGED as error:
+        return UnsupportedFile(f"cannot be decompressed: {error}", "Copy or download it again.")
+    found = _unlike_data(head) or kind or text_kind(head, suffix=suffix)
+    is_read = isinstance(found, UnsupportedFile) or found in _COMPRESSED_KINDS
+    return found if is_read else UnsupportedFile("is compressed", _UNPACK)
+
+
+def _rows_kind(head: bytes) -> str | None:
+    return next((kind for magic, kind in _ROWS if head.startswith(magic)), None)
+
+
+def _unlike_data(head: bytes) -> UnsupportedFile | None:
+    """A placeholder that stands where the data should be."""
+    if not head.startswith(_LFS_POINTER):
+        return None
+    return UnsupportedFile(
+        "is a Git LFS pointer, not the data itself",
+        "Fetch the data with `git lfs pull`, or name the dataset as hf://datasets/org/name.",
+    )

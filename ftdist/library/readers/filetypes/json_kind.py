@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ftdist.io.compression import open_data
 from ftdist.library.readers.rows.json_values import json_values
 
 _MAX_LINE = 8 * 2**20
@@ -56,7 +57,7 @@ def _kind_of(value: Any, *, has_more: bool, suffix: str) -> str:
 def _first_lines(path: Path) -> tuple[str, str]:
     """The first two lines that are not empty."""
     lines: list[str] = []
-    with path.open("rb") as file:
+    with open_data(path) as file:
         while len(lines) < 2 and (line := file.readline(_MAX_LINE)):
             text = line.decode("utf-8-sig", "replace").strip("\r\n\t ")
             lines += [text] if text else []
@@ -75,6 +76,6 @@ def _parse(line: str) -> tuple[Any, int]:
 
 def _is_json(path: Path) -> bool:
     """Whether the whole file is JSON: one value after another."""
-    if path.stat().st_size > _MAX_WHOLE:
-        return False
-    return bool(json_values(path.read_bytes().decode("utf-8-sig", "replace")))
+    with open_data(path) as file:
+        data = file.read(_MAX_WHOLE + 1)
+    return len(data) <= _MAX_WHOLE and bool(json_values(data.decode("utf-8-sig", "replace")))

@@ -68,6 +68,7 @@ def read_conversations(
     settings: RowSettings = BY_FORM,
     span: Span | None = None,
     first_row: int = 1,
+    groups: range | None = None,
 ) -> Iterator[Row]:
     """Read the rows of a file, in order, one at a time.
 
@@ -78,6 +79,7 @@ def read_conversations(
         settings: what the file's keys mean.
         span: bytes of a JSONL file, starting at a line.
         first_row: number of the first line of the span.
+        groups: row groups or record batches of a Parquet or Arrow file; None: all.
     """
     columns = settings.columns
     kind = kind or {".parquet": "parquet", ".json": "json"}.get(path.suffix.lower(), "jsonl")
@@ -88,9 +90,15 @@ def read_conversations(
     of_file: list[Note] = []
     known = row_keys.FORMAT_KEYS | {standard_key(key) for key in columns.values()}
     records = read_records(
-        path, kind=kind, span=span, first_row=first_row, settings=settings, header=known,
+        path,
+        kind=kind,
+        span=span,
+        first_row=first_row,
+        groups=groups,
+        settings=settings,
+        header=known,
         notes=of_file,
-    )  # fmt: skip
+    )
     renamed = ((row, rename_keys(value, columns)) for row, value in records)
     unused: set[str] = set()
     for row, value in group_threads(renamed) if "thread" in columns else renamed:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from ftdist.io.compression import DAMAGED, is_compressed, open_data
 from ftdist.library.readers.encoding import (
     decode,
     find_mark,
@@ -12,6 +13,7 @@ from ftdist.library.readers.encoding import (
     guess_note,
     refuse_mixed,
 )
+from ftdist.library.readers.rows.table_rows import damaged
 from ftdist.library.schema import BadRowError, Note
 
 MAX_LINE = 64 * 2**20
@@ -38,7 +40,8 @@ def read_jsonl(
         BadRowError: the file is UTF-16 or UTF-32 that cannot be decoded.
     """
     if _is_wide(path):
-        text, _ = decode(path.read_bytes())
+        with open_data(path) as file:
+            text, _ = decode(file.read())
         yield from (
             (row, parse_json(line))
             for row, line in enumerate(text.split("\n"), start=1)
@@ -81,27 +84,31 @@ def _lines(
     path: Path, *, span: Span | None, first_row: int
 ) -> Iterator[tuple[int, bytes | BadRowError]]:
     """Numbered lines that are not empty."""
-    first, end = span or (0, path.stat().st_size)
-    with path.open("rb") as file:
-        file.seek(first)
-        row = first_row
-        while file.tell() < end:
-            line = file.readline(MAX_LINE)
-            if len(line) == MAX_LINE and not line.endswith(b"\n"):
-                while (rest := file.readline(2**20)) and not rest.endswith(b"\n"):
-                    pass
-                reason = f"is longer than {MAX_LINE >> 20} MiB"
-                yield row, BadRowError(reason, "Split it, or remove it.")
-            else:
-                text = line.removeprefix(_UTF8_MARK) if file.tell() == len(line) else line
-                if text.strip():
+    row = first_row
+    with open_data(path) as file:
+        offset, end = span or (0, None)
+        if offset:
+            file.seek(offset)
+        try:
+            while (end is None or offset < end) and (line := file.readline(MAX_LINE)):
+                text = line if offset else line.removeprefix(_UTF8_MARK)
+                offset += len(line)
+                if len(line) == MAX_LINE and not line.endswith(b"\n"):
+                    while (rest := file.readline(2**20)) and not rest.endswith(b"\n"):
+                        offset += len(rest)
+                    offset += len(rest)
+                    reason = f"is longer than {MAX_LINE >> 20} MiB"
+                    yield row, BadRowError(reason, "Split it, or remove it.")
+                elif text.strip():
                     yield row, text
-            row += 1
+                row += 1
+        except DAMAGED as error:
+            yield row, damaged(error)
 
 
 def _is_wide(path: Path) -> bool:
     """Whether it is UTF-16 or UTF-32, whose lines are not those of bytes."""
-    with path.open("rb") as file:
+    with open_data(path) as file:
         mark = find_mark(file.read(4))
     return mark is not None and mark[0] != _UTF8_MARK
 
@@ -113,11 +120,12 @@ def _guess(path: Path) -> str | None:
     """
     lines: list[bytes] = []
     size = 0
-    with path.open("rb") as file:
-        if file.read(len(_UTF8_MARK)) == _UTF8_MARK:
-            return None
-        file.seek(0)
+    with open_data(path) as file:
+        is_first = True
         while size < _SAMPLE_BYTES and (line := file.readline(MAX_LINE)):
+            if is_first and line.startswith(_UTF8_MARK):
+                return None
+            is_first = False
             if not line.isascii():
                 lines.append(line[:_SAMPLE_BYTES])
                 size += len(lines[-1])
@@ -129,12 +137,15 @@ def _guess(path: Path) -> str | None:
     return next(iter(guess_encodings(sample)), None)
 
 
-def split_jsonl(path: Path, *, span_bytes: int) -> list[tuple[Span, int]]:
-    """Spans of a JSONL file that start at lines, each with the number of its first line."""
+def split_jsonl(path: Path, *, span_bytes: int) -> list[tuple[Span | None, int]]:
+    """Spans of a JSONL file that start at lines, each with the number of its first line.
+
+    A file that is compressed, or whose lines are not those of bytes, is one span: None.
+    """
     size = path.stat().st_size
-    if _is_wide(path):
-        return [((0, size), 1)]
-    spans: list[tuple[Span, int]] = []
+    if is_compressed(path) or _is_wide(path):
+        return [(None, 1)]
+    spans: list[tuple[Span | None, int]] = []
     first, row = 0, 1
     with path.open("rb") as file:
         while first < size:

@@ -4,21 +4,22 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow
-import pyarrow.parquet
 import yaml
 
+from ftdist.io.compression import DAMAGED, open_data
 from ftdist.library.readers.encoding import decode
-from ftdist.library.readers.rows.arrow_rows import read_arrow
 from ftdist.library.readers.rows.columns import drop_keys
 from ftdist.library.readers.rows.csv_rows import read_csv
 from ftdist.library.readers.rows.json_values import json_values
 from ftdist.library.readers.rows.jsonl_rows import Span, parse_json, read_jsonl
 from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
+from ftdist.library.readers.rows.table_rows import damaged, read_table
 from ftdist.library.schema import BadRowError, Note
 
 MAX_FILE = 512 * 2**20
-"""Bytes of the largest JSON, YAML or CSV file, which are read whole; JSONL has no limit."""
+"""Bytes of the largest JSON, YAML or CSV file, decompressed, which are read whole; others have no
+limit.
+"""
 
 
 def read_records(
@@ -27,6 +28,7 @@ def read_records(
     kind: str,
     span: Span | None = None,
     first_row: int = 1,
+    groups: range | None = None,
     settings: RowSettings = BY_FORM,
     header: Collection[str] = (),
     notes: list[Note],
@@ -38,23 +40,19 @@ def read_records(
         kind: json, jsonl, csv, parquet, arrow or yaml.
         span: bytes of a JSONL file, starting at a line.
         first_row: number of the first line of the span.
+        groups: row groups or record batches of a Parquet or Arrow file; None: all.
         settings: of the source: its encoding, and the keys to leave out.
         header: names of columns, in snake case, by which the header of a CSV file is recognised.
         notes: receives what holds for the file, before the row where it was noticed.
     """
     encoding, drop = settings.encoding, settings.drop_columns
-    if kind in ("json", "yaml", "csv") and path.stat().st_size > MAX_FILE:
-        yield 1, BadRowError(f"is larger than {MAX_FILE >> 20} MiB", "Convert it to JSONL.")
-        return
     records: Iterable[tuple[int, Any]]
     try:
         match kind:
-            case "arrow":
-                records = read_arrow(path, drop=drop)
-            case "parquet":
-                records = _read_parquet(path, drop=drop)
+            case "arrow" | "parquet":
+                records = read_table(path, kind=kind, groups=groups, drop=drop)
             case "json" | "yaml" | "csv":
-                text, found = decode(path.read_bytes(), encoding=encoding)
+                text, found = decode(_read_whole(path), encoding=encoding)
                 notes += found
                 if kind == "csv":
                     records = read_csv(text, header=header, notes=notes)
@@ -69,6 +67,16 @@ def read_records(
             yield number, drop_keys(value, drop)
     except BadRowError as error:  # of the whole file
         yield 1, error
+    except DAMAGED as error:
+        yield 1, damaged(error)
+
+
+def _read_whole(path: Path) -> bytes:
+    with open_data(path) as file:
+        data = file.read(MAX_FILE + 1)
+    if len(data) > MAX_FILE:
+        raise BadRowError(f"is larger than {MAX_FILE >> 20} MiB", "Convert it to JSONL or Parquet.")
+    return data
 
 
 def _json_rows(text: str) -> list[Any]:
@@ -101,22 +109,6 @@ def _yaml_rows(text: str) -> list[Any]:
     if isinstance(value, dict) and isinstance(value.get("conversations"), list):
         value = value["conversations"]
     return value if isinstance(value, list) else [value]
-
-
-def _read_parquet(path: Path, *, drop: Collection[str]) -> Iterator[tuple[int, Any]]:
-    number = 0
-    try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            columns = [name for name in file.schema_arrow.names if name not in drop]
-            for batch in file.iter_batches(batch_size=256, columns=columns):
-                for value in batch.to_pylist():
-                    number += 1
-                    yield number, value
-    except UnicodeDecodeError:
-        yield number + 1, BadRowError("is not UTF-8 text", "Write it as UTF-8.")
-    except (pyarrow.ArrowException, OSError) as error:
-        first_line = str(error).partition("\n")[0]
-        yield number + 1, BadRowError(f"cannot be read as Parquet: {first_line}")
 
 
 def _is_list_of_objects(value: Any) -> bool:

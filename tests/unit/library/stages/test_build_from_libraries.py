@@ -18,10 +18,11 @@ from ftdist.data.messages import Message
 from ftdist.errors import DataError
 from ftdist.library import token_stats
 from ftdist.library.schema import Sample
+from ftdist.library.sources.reference import DataReference
 from ftdist.library.store import dataset
 from ftdist.library.store.dataset import write_samples
 from ftdist.library.token_stats import SourceSizes
-from ftdist.prepare import source, tokenize_shard
+from ftdist.prepare import portions, source
 from ftdist.prepare.chunking import cut_text
 from ftdist.prepare.data_files import find_files
 from ftdist.prepare.source import SourceBuilder
@@ -82,7 +83,7 @@ def pack(rows: list[Any], *, held_out: float, seed: int = 1) -> dict[str, bytes]
                 seed=seed,
             ),
         )
-        builder.build(find_files(source, key="library.path"), weight=1)
+        builder.build(find_files(DataReference(path=str(source)), key="library.path"), weight=1)
         return {path.name: path.read_bytes() for path in out.iterdir()}
 
 
@@ -134,7 +135,7 @@ def test_held_out_rows_are_whole_and_duplicates_stay_together(rows: list[Any], s
 def test_portion_size_does_not_change_the_result(rows: list[Any]) -> None:
     whole = pack(rows, held_out=0.2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tokenize_shard, "PORTION_BYTES", 200)
+        patch.setattr(portions, "PORTION_BYTES", 200)
         patch.setattr(source, "_PORTIONS_ALONE", 10_000)  # all in this process
         assert pack(rows, held_out=0.2) == whole
 
@@ -142,7 +143,7 @@ def test_portion_size_does_not_change_the_result(rows: list[Any]) -> None:
 def test_num_proc_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [{"question": WORDS[at % 50], "answer": WORDS[at % 7]} for at in range(200)]
     whole = pack(rows, held_out=0.1)
-    monkeypatch.setattr(tokenize_shard, "PORTION_BYTES", 1024)
+    monkeypatch.setattr(portions, "PORTION_BYTES", 1024)
     monkeypatch.setattr(source, "resolve_num_proc", lambda _: 2)
     assert pack(rows, held_out=0.1) == whole
 
@@ -221,6 +222,6 @@ def test_a_template_error_is_reported_from_a_worker_process(
 def test_an_empty_file_before_others_is_read_over(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("")
     (tmp_path / "b.txt").write_text("w1 w2 w3")
-    files = find_files(tmp_path, key="library.path")
-    (portion,) = tokenize_shard.portions_of(files, source="library")
+    files = find_files(DataReference(path=str(tmp_path)), key="library.path")
+    (portion,) = portions.portions_of(files, source="library")
     assert [part.path.name for part in portion] == ["a.txt", "b.txt"]

@@ -1,0 +1,1 @@
+"""Data paths, as configs name them, to local files: Hub datasets, saved datasets, folders."""

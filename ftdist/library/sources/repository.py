@@ -1,0 +1,108 @@
+"""Subsets, splits and data files of a dataset repository, as `datasets` finds them.
+
+`datasets` reads the YAML of README.md and the names of the files; no data is read, and no script is
+run. It is imported here alone, at need: it takes seconds.
+"""
+
+import os
+import tempfile
+from collections.abc import Collection
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import yaml
+
+from ftdist.errors import DataError
+from ftdist.library.sources.choice import choose
+from ftdist.library.sources.reference import DataReference
+
+CARD_FILES = ("README.md", ".huggingface.yaml", "dataset_infos.json")
+"""What `datasets` reads of a repository besides the names of its files."""
+
+
+def has_configs(folder: Path) -> bool:
+    """Whether the YAML of a folder's README.md names its data files."""
+    try:
+        head, _, rest = (folder / "README.md").read_text(encoding="utf-8").partition("---\n")
+        values = None if head.strip() else yaml.safe_load(rest.partition("\n---")[0])
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    return isinstance(values, dict) and bool(values.get("configs"))
+
+
+def repository_files(
+    folder: Path, *, reference: DataReference, key: str
+) -> tuple[str | None, str, tuple[Path, ...]]:
+    """The chosen subset and split, and their files in the order in which `datasets` reads them.
+
+    Args:
+        folder: of the repository; its data files may be empty.
+        reference: says which subset and split.
+        key: the config key of the data path, for errors.
+
+    Raises:
+        DataError: there is no such subset or split, or several and none was chosen; or `datasets`
+            finds no data files.
+    """
+    from datasets import (
+        get_dataset_config_names,
+        get_dataset_default_config_name,
+        load_dataset_builder,
+    )
+    from datasets.exceptions import DataFilesNotFoundError, DatasetNotFoundError
+
+    where = str(folder)
+    with tempfile.TemporaryDirectory(prefix="ftdist-") as cache:
+        try:
+            subsets = [str(name) for name in get_dataset_config_names(where)]
+            default = get_dataset_default_config_name(where)
+            subset = choose(subsets, option="subset", default=default, reference=reference, key=key)
+            builder = load_dataset_builder(where, name=subset, cache_dir=cache)
+            found = builder.config.data_files or {}
+        except DataError:
+            raise
+        except RuntimeError as error:
+            if "scripts are no longer supported" not in str(error):
+                raise
+            raise DataError(
+                f"{key}: {reference.path} is loaded by a script of its own, which neither "
+                "`datasets` nor ftdist runs.",
+                remedy="name its Parquet copy on the Hub, revision refs/convert/parquet, or data "
+                "files in it: hf://datasets/ORG/NAME/PATH.",
+            ) from error
+        except (DataFilesNotFoundError, DatasetNotFoundError, FileNotFoundError) as error:
+            raise DataError(
+                f"{key}: {reference.path} holds no data files that `datasets` knows.",
+                remedy="name files in it: hf://datasets/ORG/NAME/PATH, or a local path.",
+            ) from error
+        except (ValueError, TypeError, yaml.YAMLError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise DataError(
+                f"{key}: `datasets` cannot read the README.md of {reference.path}: {reason}",
+                remedy="name files in it: hf://datasets/ORG/NAME/PATH, or a local path.",
+            ) from error
+    splits = {str(split): [Path(file) for file in files] for split, files in found.items()}
+    split = choose(list(splits), option="split", default="train", reference=reference, key=key)
+    root = Path(os.path.realpath(folder))
+    for file in splits[split]:
+        if not file.is_relative_to(root) and not file.is_relative_to(folder):
+            raise DataError(
+                f"{key}: {reference.path} takes data from elsewhere: {file}.",
+                remedy="name that place itself as a source.",
+            )
+    return (None if subset == "default" else subset), split, tuple(splits[split])
+
+
+def files_inside(names: Collection[str], *, inside: str) -> list[str]:
+    """The files of a repository at a path in it: a file, all below a folder, or those of a glob."""
+    if inside in names:
+        return [inside]
+    below = sorted(name for name in names if name.startswith(f"{inside}/"))
+    if below:
+        return below
+    any_depth = "**" in inside
+    return sorted(
+        name
+        for name in names
+        if fnmatchcase(name, inside) and (any_depth or name.count("/") == inside.count("/"))
+    )
