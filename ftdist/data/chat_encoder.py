@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from ftdist.data.chat_template import ChatTemplate, Rendered
+from ftdist.data.answer_finder import Rendered
+from ftdist.data.chat_template import ChatTemplate
 from ftdist.data.default_template import ensure_chat_template
-from ftdist.data.messages import Chat, Message
+from ftdist.data.messages import Chat
 from ftdist.data.special_tokens import Encoded, SpecialTokens
+from ftdist.data.template_chat import ChatPreparation, Reasoning
 from ftdist.data.template_errors import merged_border
+from ftdist.data.template_renderer import TemplateRenderer
 from ftdist.errors import DataError
 from ftdist.io.hashing import fingerprint
 from ftdist.plan.surplus_tokens import beyond_embedding
@@ -36,6 +39,9 @@ class Tokens:
     has_opening: bool = True
     """Whether the last answer begins with the encoder's `opening`."""
 
+    left_out: int = 0
+    """Answers that are not learned, since the template leaves out a thought of them or before."""
+
     def __post_init__(self) -> None:
         assert len(self.input_ids) == len(self.loss)
         assert not (self.loss and self.loss[0])
@@ -50,13 +56,18 @@ class ChatEncoder:
     """Turns conversations and text into tokens, exactly as the model will be prompted.
 
     For conversations without special-token strings the ids are those of
-    `tokenizer.apply_chat_template(messages, tokenize=True)`; such strings in a message stay text.
-    Learned are the assistant's answers with the token that ends each turn. The ids before an
-    answer are those of the prompt for it, or the conversation is refused.
+    `tokenizer.apply_chat_template(messages, tools=tools, tokenize=True)` up to the last answer that
+    is learned; such strings in a message or a tool stay text. Learned is what the assistant writes
+    (thought, text, calls of tools) with the token that ends each turn, unless the message has
+    weight 0. The ids before an answer are those of the prompt for it, or the conversation is
+    refused.
 
     Args:
         tokenizer: fast; given our template where it has none.
         system_prompt: system message for conversations that have none; None: as the template does.
+        reasoning: what becomes of thoughts. "auto": the template's rule; an answer without the
+            thought that it was written with is context. "keep": a conversation of which the
+            template leaves out a thought is refused. "drop": they are taken out of all answers.
         embedding_rows: of the model: its ids are below; None: unknown.
 
     Raises:
@@ -68,14 +79,25 @@ class ChatEncoder:
         tokenizer: PreTrainedTokenizerBase,
         *,
         system_prompt: str | None,
+        reasoning: Reasoning = "auto",
         embedding_rows: int | None = None,
     ) -> None:
         ensure_chat_template(tokenizer)
         self._tokenizer = tokenizer
-        self._system_prompt = system_prompt
+        self._settings = [system_prompt, reasoning]
         self._embedding_rows = embedding_rows
         self._special_tokens = SpecialTokens(tokenizer)
-        self._template = ChatTemplate(tokenizer, special=self._special_tokens.pattern)
+        renderer = TemplateRenderer(tokenizer)
+        self.template: str = renderer.source
+        """The chat template in use."""
+        self._preparation = ChatPreparation(
+            renderer, self._special_tokens, system_prompt=system_prompt, reasoning=reasoning
+        )
+        self._template = ChatTemplate(
+            renderer,
+            special=self._special_tokens.pattern,
+            keeps_thoughts=reasoning == "keep",
+        )
         self._compared = 0
         self._prompts: dict[str, list[int]] = {}
         ids = tokenizer("")["input_ids"]
@@ -95,22 +117,10 @@ class ChatEncoder:
         self.end_of_turn = [token for token in tail if token in special][:1]
         """The special token that ends an answer, where the template writes one."""
 
-    @property
-    def template(self) -> str:
-        """The chat template in use."""
-        return self._template.source
-
     def fingerprint(self) -> str:
         """Differs whenever the same conversation could become other tokens."""
-        special_tokens_map = dict(self._tokenizer.special_tokens_map)
-        affixes = [self.begin_ids, self.end_ids]
-        return fingerprint(
-            self._special_tokens.state,
-            self.template,
-            self._system_prompt,
-            affixes,
-            special_tokens_map,
-        )
+        affixes = [self.begin_ids, self.end_ids, dict(self._tokenizer.special_tokens_map)]
+        return fingerprint(self._special_tokens.state, self.template, self._settings, affixes)
 
     def encode(self, chat: Chat) -> Tokens:
         """Encode one conversation.
@@ -133,7 +143,7 @@ class ChatEncoder:
         rows: dict[int, Rendered] = {}
         for row, chat in enumerate(chats):
             try:
-                rows[row] = self._template.render(self._prepared(chat))
+                rows[row] = self._template.render(self._preparation.prepare(chat))
             except DataError as error:
                 results[row] = error
         encoded = self._special_tokens.encode(
@@ -155,7 +165,7 @@ class ChatEncoder:
         Raises:
             DataError: the template refuses it, or a token is beyond the model's embedding.
         """
-        text = self._template.prompt(self._prepared(chat))
+        text = self._template.prompt(self._preparation.prepare(chat))
         return self._check_rows(self._special_tokens.encode_one(text))
 
     def answer(self, text: str) -> list[int]:
@@ -182,16 +192,6 @@ class ChatEncoder:
         whole = self._check_rows([*self.begin_ids, *ids, *(self.end_ids if is_end else [])])
         return Tokens(whole, [index > 0 for index in range(len(whole))])
 
-    def _prepared(self, chat: Chat) -> list[Message]:
-        """The messages with our system prompt, and with special-token strings shielded."""
-        begin: list[Message] = []
-        if self._system_prompt is not None and chat.messages[0]["role"] != "system":
-            begin = [Message(role="system", content=self._system_prompt)]
-        return [
-            Message(role=message["role"], content=self._special_tokens.escape(message["content"]))
-            for message in (*begin, *chat.messages)
-        ]
-
     def _tokens(self, rendered: Rendered, encoded: Encoded, moved: list[int]) -> Tokens:
         """A conversation whose ids before each answer are those of the prompt for it.
 
@@ -213,7 +213,12 @@ class ChatEncoder:
         learned = encoded.within([(place[first], place[end]) for first, end in rendered.spans])
         learned[:1] = False
         begin = ids[after_prompt : after_prompt + len(self.opening)]
-        return Tokens(ids, learned.tolist(), has_opening=begin == self.opening)
+        return Tokens(
+            ids,
+            learned.tolist(),
+            has_opening=begin == self.opening or not rendered.spans,
+            left_out=rendered.left_out,
+        )
 
     def _is_prompt(self, prompt: str, encoded: Encoded, count: int) -> bool:
         """Whether the first `count` ids are those of a prompt.

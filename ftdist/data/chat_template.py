@@ -1,54 +1,37 @@
 """Chat templates: rendered, and asked where in the text each answer of the assistant stands.
 
-Few templates mark what the assistant writes (`{% generation %}`); in those that do, the marks are
-used. In all others an answer is what follows the prompt that the same template writes when it asks
-for that answer, up to and including the token that ends the turn. Each conversation is checked,
-with marks too: a template that writes the conversation in another way than it would have prompted
-for it (older reasoning taken out, messages moved, a thought begun in the prompt alone) is refused
-by name.
+An answer is what follows the prompt that the same template writes when it asks for that answer, up
+to and including the token that ends the turn. A template that writes the conversation in another
+way than it would have prompted for it (messages moved, a thought begun in the prompt alone) is
+refused by name. Few templates mark what the assistant writes (`{% generation %}`); in those that
+do, the marks must agree.
+
+Here are conversations of plain messages, in which an answer ends as the template ends others with
+these roles. The rest, and what is refused here, is for `AnswerFinder`.
 """
 
 import re
 from collections.abc import Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from jinja2 import TemplateError
-from transformers import PreTrainedTokenizerBase
-from transformers.utils.chat_template_utils import render_jinja_template
-
-from ftdist.data.messages import Message
+from ftdist.data.answer_finder import AnswerFinder, Rendered, check_marks
 from ftdist.data.special_tokens import Span
+from ftdist.data.template_chat import TemplateChat
 from ftdist.data.template_errors import (
     SPLIT,
     UNTHINK,
     PromptMismatchError,
     no_end_of_turn,
     underivable,
-    unmarked_opening,
 )
-from ftdist.errors import DataError, ModelError
+from ftdist.data.template_renderer import ANSWER, QUESTION, THOUGHT, TemplateRenderer
+from ftdist.data.thoughts import BEGIN, END
+from ftdist.errors import DataError
 
-_GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
+Messages = Sequence[dict[str, Any]]
 
 _PROBE = "sentence{}probe"
-_QUESTION = Message(role="user", content="sentence1probe")
-_ANSWER = "sentence2probe"
-_THOUGHT = "sentence3probe"
-
-
-class Rendered(NamedTuple):
-    """A conversation as text.
-
-    Attributes:
-        text: as the template writes it.
-        spans: what is learned: per assistant message the answer with the end of its turn.
-        prompt_ends: per assistant message, where the prompt for it ends.
-    """
-
-    text: str
-    spans: list[Span]
-    prompt_ends: list[int]
 
 
 class Surroundings(NamedTuple):
@@ -71,62 +54,66 @@ class ChatTemplate:
     """Renders conversations and finds the assistant's turns in the text.
 
     Args:
-        tokenizer: has a chat template.
+        renderer: the template.
         special: matches any special token's string.
+        keeps_thoughts: refuse a conversation if the template leaves out a thought; else such
+            answers are not learned.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, special: re.Pattern[str]) -> None:
-        try:
-            self.source: str = tokenizer.get_chat_template()
-        except ValueError as error:
-            raise DataError(
-                "The model has several chat templates, and none is called `default`.",
-                remedy="keep one template in the model folder's chat_template.jinja.",
-            ) from error
-        self._special_tokens: dict[str, str] = dict(tokenizer.special_tokens_map)
+    def __init__(
+        self,
+        renderer: TemplateRenderer,
+        *,
+        special: re.Pattern[str],
+        keeps_thoughts: bool = False,
+    ) -> None:
+        self._renderer = renderer
         self._special = special
-        self._has_generation_marks = _GENERATION.search(self.source) is not None
         self._tails: dict[tuple[str, ...], str] = {}
-        self._check_template()
+        self._finder = AnswerFinder(
+            renderer,
+            special=special,
+            opening=self.surroundings.opening,
+            keeps_thoughts=keeps_thoughts,
+        )
 
-    def render(self, messages: Sequence[Message]) -> Rendered:
+    def render(self, chat: TemplateChat) -> Rendered:
         """Render a conversation and find what the model learns of it.
 
         Raises:
             DataError: the template rejects the conversation, its answers cannot be located, or a
                 prompt for one of them is not how the conversation begins.
         """
-        turns = [i for i, message in enumerate(messages) if message["role"] == "assistant"]
-        if turns and not any(message["role"] == "user" for message in messages[: turns[0]]):
+        before = chat.messages[: chat.learned[0]] if chat.learned else ()
+        if chat.learned and not any(message["role"] in ("user", "tool") for message in before):
             raise DataError(
                 "The conversation begins with the assistant, so there is nothing to answer.",
                 remedy="put a user message first.",
             )
         try:
-            if self._has_generation_marks:
-                return self._render_marked(messages, turns)
-            text, _ = self._render(messages)
-            return self._locate(text, messages, turns)
+            if not chat.is_simple:
+                return self._finder.find(chat)
+            return self._render_simple(chat)
         except PromptMismatchError as mismatch:
-            raise self._explain(mismatch, messages, turns) from mismatch
+            raise self._explain(mismatch, chat) from mismatch
 
-    def prompt(self, messages: Sequence[Message]) -> str:
+    def prompt(self, chat: TemplateChat) -> str:
         """A conversation up to where the next answer begins.
 
         Raises:
             DataError: the template rejects the conversation.
         """
-        return self._render(messages, prompt=True)[0]
+        return self._render(chat.messages, chat.tools, prompt=True)
 
     @cached_property
     def surroundings(self) -> Surroundings:
         """What the template writes around an answer; empty if it refuses a question alone."""
         try:
-            prompt = self.prompt([_QUESTION])
-            text, _ = self._render([_QUESTION, Message(role="assistant", content=_ANSWER)])
+            prompt = self._render([QUESTION], prompt=True)
+            text = self._render([QUESTION, _assistant(ANSWER)])
         except DataError:
             return Surroundings()  # rendering a real conversation reports the error
-        before, separator, tail = text.rpartition(_ANSWER)
+        before, separator, tail = text.rpartition(ANSWER)
         if not separator or not before.startswith(prompt):
             return Surroundings(prompt=prompt, tail=tail if separator else "")
         return Surroundings(prompt=prompt, opening=before[len(prompt) :], tail=tail, text=text)
@@ -135,7 +122,7 @@ class ChatTemplate:
         """What the template writes from the prompt's end to the end of an answer; None: unknown."""
         around = self.surroundings
         try:
-            whole, _ = self._render([_QUESTION, Message(role="assistant", content=text)])
+            whole = self._render([QUESTION, _assistant(text)])
         except DataError:
             return None
         end = len(whole) - len(around.tail)
@@ -143,103 +130,73 @@ class ChatTemplate:
             return None
         return whole[len(around.prompt) : end]
 
-    def _locate(self, text: str, messages: Sequence[Message], turns: Sequence[int]) -> Rendered:
+    def _render_simple(self, chat: TemplateChat) -> Rendered:
+        """Messages without anything but contents: the tail of an answer follows from the roles."""
+        try:
+            return self._locate(chat)
+        except DataError as refusal:
+            try:
+                return self._finder.find(chat)
+            except DataError:
+                raise refusal from refusal.__cause__
+
+    def _locate(self, chat: TemplateChat) -> Rendered:
         """Locate each answer behind the prompt that the template writes for it."""
+        has_marks = self._renderer.has_generation_marks
+        text, marks = self._renderer.render(chat.messages, marks=has_marks)
         spans: list[Span] = []
-        for turn in turns:
-            first = self._prompt_end(text, messages, turn)
-            end = self._answer_end(text, messages, turn, first=first)
+        for turn in chat.learned:
+            first = self._prompt_end(text, chat.messages, turn)
+            end = self._answer_end(text, chat.messages, turn, first=first)
             if spans and spans[-1][1] > first:
-                raise underivable(f"lets the answers of messages {turns} run into each other")
+                raise underivable(
+                    f"lets the answers of messages {list(chat.learned)} run into each other"
+                )
             spans.append((first, end))
+            if has_marks:
+                check_marks(text, spans[-1], marks, special=self._special, message=turn + 1)
         return Rendered(text, spans, [first for first, _ in spans])
 
-    def _check_template(self) -> None:
-        """Refuse a template that cannot render anything, before a conversation is blamed for it."""
-        simplest = [Message(role="user", content="a"), Message(role="assistant", content="b")]
-        try:
-            self._render(simplest)
-        except DataError as error:
-            # What a template says by raise_exception is about a conversation.
-            if type(error.__cause__) is TemplateError:
-                return
-            reason = " ".join(str(error.__cause__).split())
-            raise ModelError(
-                f"The model's chat template is broken: {reason}.",
-                remedy="correct the chat template of the model folder (chat_template.jinja, or "
-                "chat_template in tokenizer_config.json).",
-            ) from error
-
     def _render(
-        self, messages: Sequence[Message], *, prompt: bool = False, marks: bool = False
-    ) -> tuple[str, list[Span]]:
-        try:
-            texts, indices = render_jinja_template(
-                conversations=[[dict(message) for message in messages]],
-                chat_template=self.source,
-                add_generation_prompt=prompt,
-                return_assistant_tokens_mask=marks,
-                **self._special_tokens,
-            )
-        except (TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:
-            roles = ", ".join(message["role"] for message in messages)
-            raise DataError(
-                f"The model's chat template refuses a conversation of {roles}: {error}.",
-                remedy="change the conversation to what the template takes, or the template.",
-            ) from error
-        return texts[0], [(first, end) for first, end in indices[0]] if marks else []
+        self, messages: Messages, tools: list[Any] | None = None, *, prompt: bool = False
+    ) -> str:
+        return self._renderer.render(messages, tools, prompt=prompt)[0]
 
-    def _render_marked(self, messages: Sequence[Message], turns: Sequence[int]) -> Rendered:
-        text, marked = self._render(messages, marks=True)
-        if len(marked) != len(turns):
-            raise underivable(f"marks {len(marked)} of {len(turns)} answers as generated")
-        spans, prompt_ends = [], []
-        for (first, end), turn in zip(marked, turns, strict=True):
-            answer = messages[turn]["content"]
-            if _without_blanks(answer) not in _without_blanks(text[first:end]):
-                raise underivable(
-                    "leaves a part of an answer out of what it marks as generated", remedy=SPLIT
-                )
-            prompt_ends.append(self._prompt_end(text, messages, turn))
-            opening = text[prompt_ends[-1] : first]
-            if opening.strip():
-                raise unmarked_opening(opening, message=turn + 1)
-            if self._special.search(text[first:end]) is None:
-                following = self._special.match(text, end + _leading_blanks(text[end:]))
-                end = following.end() if following else end
-            spans.append((first, end))
-        return Rendered(text, spans, prompt_ends)
-
-    def _prompt_end(self, text: str, messages: Sequence[Message], turn: int) -> int:
+    def _prompt_end(self, text: str, messages: Messages, turn: int) -> int:
         """Where the prompt for this answer ends, which is where the model would begin to write."""
-        prompt = self.prompt(messages[:turn])
+        prompt = self._render(messages[:turn], prompt=True)
         if not text.startswith(prompt):
             raise PromptMismatchError(prompt, text, message=turn + 1, special=self._special)
         return len(prompt)
 
-    def _explain(
-        self, mismatch: PromptMismatchError, messages: Sequence[Message], turns: Sequence[int]
-    ) -> DataError:
+    def _explain(self, mismatch: PromptMismatchError, chat: TemplateChat) -> DataError:
         """A mismatch with the remedy that helps: of the template, or of the conversation."""
-        thought = f"<think>\n{_THOUGHT}\n</think>\n\n{_ANSWER}"
-        if not self._agrees([_QUESTION, Message(role="assistant", content=_ANSWER)]):
-            pair = [_QUESTION, Message(role="assistant", content=thought)]
+        thought = f"{BEGIN}\n{THOUGHT}\n{END}\n\n{ANSWER}"
+        if not self._agrees([QUESTION, _assistant(ANSWER)]):
+            pair = [QUESTION, _assistant(thought)]
             return mismatch.for_template(thoughts_help=self._agrees(pair))
-        system = list(messages[:1]) if messages[0]["role"] == "system" else []
-        alone = [[*system, *messages[max(turn - 1, len(system)) : turn + 1]] for turn in turns]
-        one_answer_helps = len(turns) > 1 and all(map(self._agrees, alone))
+        system = list(chat.messages[:1]) if chat.messages[0]["role"] == "system" else []
+        users = [i for i, message in enumerate(chat.messages) if message["role"] == "user"]
+        alone = []
+        for turn in chat.learned:
+            begin = max((at for at in users if at < turn), default=len(system))
+            alone.append([*system, *chat.messages[begin : turn + 1]])
+        one_answer_helps = len(alone) > 1 and all(
+            self._agrees(messages, chat.tools) for messages in alone
+        )
         return mismatch.for_conversation(one_answer_helps=one_answer_helps)
 
-    def _agrees(self, messages: Sequence[Message]) -> bool:
+    def _agrees(self, messages: Messages, tools: list[Any] | None = None) -> bool:
         """Whether a conversation with one answer begins with its prompt and has its contents."""
         try:
-            text, _ = self._render(messages)
-            self._prompt_end(text, messages, len(messages) - 1)
+            text = self._render(messages, tools)
+            prompt = self._render(messages[:-1], tools, prompt=True)
         except DataError:
             return False
-        return _THOUGHT not in messages[-1]["content"] or _THOUGHT in text
+        is_written = THOUGHT not in messages[-1]["content"] or THOUGHT in text
+        return text.startswith(prompt) and is_written
 
-    def _answer_end(self, text: str, messages: Sequence[Message], turn: int, *, first: int) -> int:
+    def _answer_end(self, text: str, messages: Messages, turn: int, *, first: int) -> int:
         """Where the turn of this answer ends, including its last token."""
         content = messages[turn]["content"]
         tail = self._tail(tuple(message["role"] for message in messages[: turn + 1]))
@@ -265,14 +222,14 @@ class ChatTemplate:
     def _tail(self, roles: tuple[str, ...]) -> str:
         """What the template writes after the last answer of a conversation with these roles."""
         if roles not in self._tails:
-            probe = [Message(role=role, content=_PROBE.format(i)) for i, role in enumerate(roles)]
-            text, _ = self._render(probe)
+            probe = [{"role": role, "content": _PROBE.format(i)} for i, role in enumerate(roles)]
+            text = self._render(probe)
             answer = probe[-1]["content"]
             if text.count(answer) != 1:
                 raise underivable(f"writes an answer {text.count(answer)} times")
             tail = text[text.index(answer) + len(answer) :]
             if not tail.strip():
-                raise no_end_of_turn(self._special_tokens.get("eos_token"))
+                raise no_end_of_turn(self._renderer.special_tokens.get("eos_token"))
             self._tails[roles] = tail
         return self._tails[roles]
 
@@ -281,5 +238,5 @@ def _without_blanks(text: str) -> str:
     return "".join(text.split())
 
 
-def _leading_blanks(text: str) -> int:
-    return len(text) - len(text.lstrip())
+def _assistant(content: str) -> dict[str, Any]:
+    return {"role": "assistant", "content": content}

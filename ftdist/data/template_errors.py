@@ -1,6 +1,7 @@
 """Why a chat template cannot be trained with, or not with one conversation, and what would help."""
 
 import re
+from collections.abc import Sequence
 
 from ftdist.errors import DataError
 
@@ -13,12 +14,13 @@ MARK = (
 
 SPLIT = (
     "split it into conversations with one answer each, or take the thoughts (<think>...</think>) "
-    "out of all answers but the last."
+    "out of all answers but the last (library.reasoning=auto does not learn such answers, "
+    "drop takes out all thoughts)."
 )
 
 UNTHINK = (
-    "take what it leaves out (usually a thought, <think>...</think>) out of the answer, or let "
-    f"the template write it (in {FILE})."
+    "take what it leaves out (usually a thought, <think>...</think>) out of the answer "
+    f"(library.reasoning=drop takes out all thoughts), or let the template write it (in {FILE})."
 )
 
 _EXCERPT = 40
@@ -56,6 +58,42 @@ def unmarked_opening(opening: str, *, message: int) -> DataError:
         "write it without having learned it.",
         remedy=f"in {FILE}, move {{% generation %}} before it, or end the generation prompt "
         "with it.",
+    )
+
+
+def ignored_tools(names: Sequence[str]) -> DataError:
+    """The template does not tell the model of its tools."""
+    return DataError(
+        f"The model's chat template does not write the tools ({', '.join(names)}), so the model "
+        "would not know of them.",
+        remedy="take a model whose chat template writes `tools`, take them out of the "
+        f"conversations, or let the template write them (in {FILE}).",
+    )
+
+
+def ignored_call(name: str, *, message: int) -> DataError:
+    """The template writes an answer without its call of a tool."""
+    return DataError(
+        f"The model's chat template leaves out the call of {name} in message {message}.",
+        remedy="take a model whose chat template writes `tool_calls`, or let the template write "
+        f"them (in {FILE}).",
+    )
+
+
+def ignored_result(*, message: int) -> DataError:
+    """The template does not write what a tool returned."""
+    return DataError(
+        f"The model's chat template leaves out the result of a tool in message {message}.",
+        remedy="take a model whose chat template writes messages of the role `tool`, or let the "
+        f"template write them (in {FILE}).",
+    )
+
+
+def answerless(message: int) -> DataError:
+    """An answer without its thought is nothing."""
+    return DataError(
+        f"Message {message} is only a thought, which library.reasoning=drop takes out.",
+        remedy="give it an answer, take it out of the conversation, or set library.reasoning=auto.",
     )
 
 

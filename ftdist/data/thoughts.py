@@ -18,6 +18,29 @@ class Reply(NamedTuple):
     answer: str
 
 
+class Begun(NamedTuple):
+    """A text that begins with a thought.
+
+    Attributes:
+        before: blanks before the thought.
+        thought: between its tags, as written.
+        rest: what follows it, as written.
+    """
+
+    before: str
+    thought: str
+    rest: str
+
+
+def begin_thought(text: str) -> Begun | None:
+    """Part a text from the whole thought that it begins with; None without one."""
+    before, begin, rest = text.partition(BEGIN)
+    if not begin or before.strip() or END not in rest:
+        return None
+    thought, _, rest = rest.partition(END)
+    return Begun(before, thought, rest)
+
+
 def split_thought(text: str) -> Reply:
     """Part a model's text into its thought and its answer."""
     text = text.strip()

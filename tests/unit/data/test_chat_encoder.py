@@ -17,6 +17,8 @@ from ftdist.data.chat_template import ChatTemplate
 from ftdist.data.default_template import default_chat_template, ensure_chat_template
 from ftdist.data.messages import Chat, Message
 from ftdist.data.special_tokens import SpecialTokens
+from ftdist.data.template_chat import ChatPreparation
+from ftdist.data.template_renderer import TemplateRenderer
 from ftdist.errors import DataError
 from tests.support.models.families import MISTRAL, tokenizer_of
 
@@ -125,8 +127,12 @@ def test_any_content_is_rendered_like_apply_chat_template(contents: list[str]) -
     messages = talk(*contents, *["ends"] * (len(contents) % 2))
     for family in UNCONDITIONAL:
         tokenizer = tokenizer_of(family)
-        template = ChatTemplate(tokenizer, special=SpecialTokens(tokenizer).pattern)
-        text, spans, _ = template.render(messages)
+        renderer, special_tokens = TemplateRenderer(tokenizer), SpecialTokens(tokenizer)
+        template = ChatTemplate(renderer, special=special_tokens.pattern)
+        preparation = ChatPreparation(
+            renderer, special_tokens, system_prompt=None, reasoning="auto"
+        )
+        text, spans, _, _ = template.render(preparation.prepare(Chat(messages)))
         assert text == tokenizer.apply_chat_template(messages, tokenize=False)
         assert len(spans) == len(messages) // 2
 
@@ -228,10 +234,11 @@ def test_reasoning_of_the_last_answer_is_trained() -> None:
     assert tokenizer.convert_tokens_to_ids("<think>") in tokens.input_ids
 
 
-def test_a_template_that_strips_earlier_reasoning_is_refused() -> None:
+def test_a_template_that_strips_earlier_reasoning_is_refused_if_it_is_to_be_kept() -> None:
     messages = talk("Reset?", "<think>\nRed.\n</think>\n\nHold it.", "And?", "Wait.")
-    with pytest.raises(DataError, match="leaves out a part of the assistant's text in message 2"):
-        ChatEncoder(tokenizer_of("qwen3"), system_prompt=None).encode(Chat(messages))
+    encoder = ChatEncoder(tokenizer_of("qwen3"), system_prompt=None, reasoning="keep")
+    with pytest.raises(DataError, match="leaves out a thought in or before message 2"):
+        encoder.encode(Chat(messages))
 
 
 def test_a_template_that_moves_messages_is_refused() -> None:
@@ -270,7 +277,7 @@ def test_a_template_whose_generation_marks_omit_answers_is_refused() -> None:
         "{% for m in messages %}{% if loop.last %}{% generation %}{{ m.content + eos_token }}"
         "{% endgeneration %}{% else %}{{ m.content + eos_token }}{% endif %}{% endfor %}"
     )
-    with pytest.raises(DataError, match="marks 1 of 2 answers"):
+    with pytest.raises(DataError, match="leaves a part of message 2 out of what it marks"):
         ChatEncoder(tokenizer, system_prompt=None).encode(Chat(TWO))
 
 

@@ -154,11 +154,18 @@ def test_a_template_whose_answers_never_end_names_the_remedy() -> None:
     assert trains_with("endless", "\n' + c }}", "\n' + c + eos_token }}", talk("Reset?", "Hold."))
 
 
-def test_a_thought_that_a_later_turn_loses_is_refused() -> None:
-    problem, remedy = remedy_of("empty", talk("Reset?", THOUGHT, "And?", "Wait."))
-    assert "leaves out a part of the assistant's text in message 2" in problem
-    assert remedy.startswith("split it into conversations with one answer each")
-    assert made("empty")[1].encode(Chat(talk("Reset?", THOUGHT))).loss_tokens > 0
+@pytest.mark.parametrize("name", ["empty", "empty-marked"])
+def test_an_answer_that_a_later_turn_robs_of_its_thought_is_not_learned(name: str) -> None:
+    tokenizer, encoder, _ = made(name)
+    tokens = encoder.encode(Chat(talk("Reset?", THOUGHT, "And?", "Wait.")))
+    learned = [i for i, chosen in zip(tokens.input_ids, tokens.loss, strict=True) if chosen]
+    assert tokenizer.decode(learned) == "<think>\n\n</think>\n\nWait.<|im_end|>"
+    assert tokens.left_out == 1
+    keeping = ChatEncoder(thinking_tokenizer(name), system_prompt=None, reasoning="keep")
+    with pytest.raises(DataError, match="leaves out a thought in or before message 2") as refused:
+        keeping.encode(Chat(talk("Reset?", THOUGHT, "And?", "Wait.")))
+    assert refused.value.remedy.startswith("split it into conversations with one answer each")
+    assert keeping.encode(Chat(talk("Reset?", THOUGHT))).loss_tokens > 0
 
 
 def test_a_prompt_that_a_later_turn_changes_names_the_remedy() -> None:
