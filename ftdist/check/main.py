@@ -48,7 +48,11 @@ def check(config: RunConfig, *, all_rows: bool) -> Report:
     report.findings.extend(_of_model(config))
     is_own = not tokenizer.chat_template
     try:
-        encoder = ChatEncoder(tokenizer, system_prompt=config.library.system_prompt)
+        encoder = ChatEncoder(
+            tokenizer,
+            system_prompt=config.library.system_prompt,
+            reasoning=config.library.reasoning,
+        )
     except FtdistError as error:
         report.findings.append(
             Finding(

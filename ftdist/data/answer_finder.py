@@ -120,18 +120,22 @@ class AnswerFinder:
 
     def _span(self, chat: TemplateChat, turn: int, text: str) -> Span | None:
         """Where an answer is learned; None: the template leaves out a thought of it or before."""
+        is_last = turn == len(chat.messages) - 1
+        thought = thought_of(chat.messages[turn]) if turn in chat.thoughts else ""
+        if not is_last and _without_blanks(thought) not in _without_blanks(text):
+            self._check_contents(chat.messages[turn], self._text(chat.until(turn + 1)), turn)
+            return None
         prompt = self._prompt(chat, turn)
         if not text.startswith(prompt):
             if text.startswith(self._prompt(chat.without_thoughts(range(turn)), turn)):
                 return None
             raise self._mismatch(prompt, text, turn)
-        is_last = turn == len(chat.messages) - 1
         own = text[len(prompt) :] if is_last else self._own(chat, turn)
         self._check_contents(chat.messages[turn], own, turn)
         end = self._match(text, len(prompt), own)
         if end is not None:
             return len(prompt), end
-        if turn in chat.thoughts:
+        if thought:
             own = self._own(chat.without_thoughts([turn]), turn)
             if self._match(text, len(prompt), own) is not None:
                 return None

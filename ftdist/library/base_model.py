@@ -14,6 +14,7 @@ from ftdist.plan.model_info import embedding_rows
 
 if TYPE_CHECKING:
     from ftdist.data.chat_encoder import ChatEncoder
+    from ftdist.data.template_chat import Reasoning
     from ftdist.inference.hf_model import HFModel
 
 
@@ -37,8 +38,12 @@ class BaseModel:
     texts: Callable[[int, int], AnswerFn]
 
 
-def open_base_model(path: str) -> BaseModel:
+def open_base_model(path: str, *, reasoning: "Reasoning" = "auto") -> BaseModel:
     """The model of a folder; its weights are loaded with the first prompt.
+
+    Args:
+        path: its folder.
+        reasoning: what becomes of thoughts when samples are encoded (`ChatEncoder`).
 
     Raises:
         ConfigError: there is no such folder.
@@ -70,7 +75,7 @@ def open_base_model(path: str) -> BaseModel:
     return BaseModel(
         path=path,
         key=model_fingerprint(Path(path)),
-        encoder=_load_encoder(path),
+        encoder=_load_encoder(path, reasoning),
         answers=answers,
         texts=texts,
     )
@@ -80,7 +85,7 @@ def open_base_model(path: str) -> BaseModel:
 # build samples, import this module too and need neither.
 
 
-def _load_encoder(path: str) -> "ChatEncoder":
+def _load_encoder(path: str, reasoning: "Reasoning") -> "ChatEncoder":
     from transformers import AutoTokenizer
 
     from ftdist.data.chat_encoder import ChatEncoder
@@ -92,7 +97,12 @@ def _load_encoder(path: str) -> "ChatEncoder":
             f"The tokenizer of model.path={path} cannot be loaded.",
             remedy="set model.path to a Hugging Face model folder, or to null.",
         ) from error
-    return ChatEncoder(tokenizer, system_prompt=None, embedding_rows=embedding_rows(Path(path)))
+    return ChatEncoder(
+        tokenizer,
+        system_prompt=None,
+        reasoning=reasoning,
+        embedding_rows=embedding_rows(Path(path)),
+    )
 
 
 def _load(path: str) -> "HFModel":

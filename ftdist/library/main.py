@@ -47,7 +47,9 @@ def curate_config_file(path: Path) -> Published:
     config = _read_config(path)
     return curate(
         config,
-        model=None if config.model.path is None else open_base_model(config.model.path),
+        model=None
+        if config.model.path is None
+        else open_base_model(config.model.path, reasoning=config.library.reasoning),
         endpoint=open_endpoint(config.generator)
         if config.generator.backend == "endpoint"
         else None,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ftdist.data.messages import Chat
+from ftdist.data.messages import Chat, Message
 from ftdist.errors import DataError
 from ftdist.io.sampling import evenly_spaced
 from ftdist.io.worker_pool import map_in_order
@@ -215,10 +215,14 @@ def _words(sample: Sample) -> int:
     return sum(len(text.split()) for text in texts)
 
 
+def _is_learned(message: Message) -> bool:
+    return message["role"] == "assistant" and bool(message.get("weight", 1))
+
+
 def _shown(sample: Sample, *, source: str) -> dict[str, Any]:
     """A sample for the card: its messages, and which of them are trained."""
     parts = [
-        {"role": each["role"], "text": each["content"], "trained": each["role"] == "assistant"}
+        {"role": each["role"], "text": each["content"], "trained": _is_learned(each)}
         for each in sample.messages
     ] or [{"role": "text", "text": sample.text, "trained": True}]
     return {

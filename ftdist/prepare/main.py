@@ -57,6 +57,7 @@ def prepare(config: RunConfig) -> PackedDatasetInfo:
     encoder = ChatEncoder(
         load_tokenizer(config.model),
         system_prompt=config.library.system_prompt,
+        reasoning=config.library.reasoning,
         embedding_rows=embedding_rows(Path(config.model.path).expanduser()),
     )
     settings = BuildSettings(

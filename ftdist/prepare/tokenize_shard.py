@@ -18,6 +18,7 @@ from ftdist.prepare import chunking
 from ftdist.prepare.portions import Part
 
 _ROWS_AT_ONCE = 256
+LEFT_OUT = "answer not learned, for the chat template leaves out its thought or one before it"
 NAMED_ROWS = 20
 """Maximum number of invalid rows listed in the card; all are counted."""
 
@@ -179,6 +180,10 @@ class _Encoding:
                     tokens = self._usable(encoded, row.location)
                     if tokens is not None:
                         self._counts.conversations += 1
+                        if tokens.left_out:
+                            self._counts.record(
+                                LEFT_OUT, count=tokens.left_out, example=str(row.location)
+                            )
                         self._counts.other_openings += not tokens.has_opening
                         yield False, [tokens]
 
@@ -187,7 +192,8 @@ class _Encoding:
             self._bad(location, f"{location} cannot be used. {tokens.problem}", tokens.remedy)
             return None
         if not any(tokens.loss):
-            self._bad(location, f"{location} has no token to learn.")
+            why = ": the chat template leaves the thoughts out" if tokens.left_out else ""
+            self._bad(location, f"{location} has no token to learn{why}.")
             return None
         room, length = self._settings.sequence_length, len(tokens.input_ids)
         if length <= room:

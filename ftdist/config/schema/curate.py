@@ -76,6 +76,9 @@ class CurateLibraryConfig:
     max_invalid_fraction: Fraction
     """Maximum fraction of invalid rows per source; with more, skipping ends in an error."""
 
+    reasoning: Literal["auto", "keep", "drop"]
+    """What training will do with thoughts (`library.reasoning`): tokens are counted accordingly."""
+
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class CleanConfig:

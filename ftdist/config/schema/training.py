@@ -152,6 +152,14 @@ class LibraryConfig:
     system_prompt: str | None
     """System message for conversations without one; null: the chat template's default."""
 
+    reasoning: Literal["auto", "keep", "drop"]
+    """Treatment of the thoughts of answers.
+
+    auto: as the chat template has them; an answer that it robs of its thought, as many do in
+    earlier turns, is context and not learned. keep: such a conversation is an invalid row. drop:
+    thoughts are taken out of all answers.
+    """
+
     cache_dir: str
     """Folder of tokenised and packed libraries, shared by all runs."""
 

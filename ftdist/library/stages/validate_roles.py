@@ -20,8 +20,8 @@ def find_refused_rows(sources: Sequence[ReadSource], *, encoder: Any) -> dict[st
     """Per source and shard, which rows the template rejects; they are counted as invalid.
 
     Each order of roles is encoded once, with a placeholder in each message; the rows themselves
-    where that is refused, or where they hold a thought, on which templates depend. What else is
-    rejected for its text is found when the samples are measured.
+    where that is refused, or where they hold thoughts, tools or weights, on which templates
+    depend. What else is rejected for its text is found when the samples are measured.
 
     Args:
         sources: as read.
@@ -32,6 +32,8 @@ def find_refused_rows(sources: Sequence[ReadSource], *, encoder: Any) -> dict[st
     def refusal_of(row: Row) -> DataError | None:
         if not isinstance(row, Conversation):
             return None
+        if row.tools or any(len(message) > 2 for message in row.messages):
+            return _refusal(Chat(row.messages, row.tools), encoder=encoder)
         roles = tuple(message["role"] for message in row.messages)
         if roles not in known:
             known[roles] = _refusal(Chat(_placeholders(roles)), encoder=encoder)

@@ -1,12 +1,9 @@
 """Conversations of each kind, and what is learned of them under each family's template, by hand."""
 
 import json
-from functools import cache
 from typing import Any
 
-from ftdist.data.chat_encoder import ChatEncoder, Tokens
 from ftdist.data.messages import Chat, Message, ToolCall
-from tests.support.models.tool_families import family_tokenizer
 
 TOOLS = json.dumps(
     [
@@ -54,6 +51,19 @@ CHATS = {
     "weight 0": Chat([WARM, answer("No.", weight=0), WET, answer("Yes.")]),
     "weight 0 at the end": Chat([WARM, answer("No."), WET, answer("Yes.", weight=0)]),
     "tools": Chat([WARM, OSLO, COLD, answer("It is cold.")], TOOLS),
+    "two questions and tools": Chat(
+        [
+            WARM,
+            OSLO,
+            COLD,
+            answer("It is cold."),
+            WET,
+            answer(tool_calls=[call("Rome")]),
+            result("Dry."),
+            answer("No."),
+        ],
+        TOOLS,
+    ),
     "call of weight 0": Chat([WARM, {**OSLO, "weight": 0}, COLD, answer("It is cold.")], TOOLS),
     "two calls": Chat(
         [
@@ -128,6 +138,12 @@ def with_calls(end: str) -> dict[str, list[str]]:
     """As `ended`, with calls in the form of ChatML."""
     return ended(end) | {
         "tools": [chatml("Oslo") + end, "It is cold." + end],
+        "two questions and tools": [
+            chatml("Oslo") + end,
+            "It is cold." + end,
+            chatml("Rome") + end,
+            "No." + end,
+        ],
         "call of weight 0": ["It is cold." + end],
         "two calls": [f"I look.\n{chatml('Oslo')}\n{chatml('Rome')}{end}", "It is cold." + end],
         "thoughts and tools": [
@@ -154,10 +170,7 @@ ROME_JSON = '{"name": "get_weather", "arguments": {"city": "Rome"}, "id": "call0
 LEAVES_OUT = "changes or leaves out a part of the assistant's text in message 2"
 NO_TOOLS = r"does not write the tools \(get_weather\)"
 NO_CALL = "leaves out the call of get_weather in message 2"
-WITH_TOOLS = (
-    "tools", "call of weight 0", "two calls", "thoughts and tools",
-    "two questions, thoughts and tools",
-)  # fmt: skip
+WITH_TOOLS = tuple(name for name, chat in CHATS.items() if chat.tools)
 
 
 def commentary(city: str) -> str:
@@ -177,6 +190,12 @@ LEARNED: dict[str, dict[str, list[str] | str]] = {
             '{"name": "get_weather", "parameters": {"city": "Oslo"}}<|eot_id|>',
             "It is cold.<|eot_id|>",
         ],
+        "two questions and tools": [
+            '{"name": "get_weather", "parameters": {"city": "Oslo"}}<|eot_id|>',
+            "It is cold.<|eot_id|>",
+            '{"name": "get_weather", "parameters": {"city": "Rome"}}<|eot_id|>',
+            "No.<|eot_id|>",
+        ],
         "call of weight 0": ["It is cold.<|eot_id|>"],
         "two calls": "One call at once!",
         "thoughts and tools": LEAVES_OUT,
@@ -193,6 +212,12 @@ LEARNED: dict[str, dict[str, list[str] | str]] = {
         "weight 0": [f"{NONE}Yes.{IM}"],
         "weight 0 at the end": [f"{NONE}No.{IM}"],
         "tools": [chatml("Oslo") + IM, f"{NONE}It is cold.{IM}"],
+        "two questions and tools": [
+            chatml("Oslo") + IM,
+            f"It is cold.{IM}",
+            chatml("Rome") + IM,
+            f"{NONE}No.{IM}",
+        ],
         "call of weight 0": [f"{NONE}It is cold.{IM}"],
         "two calls": [
             f"I look.\n{chatml('Oslo')}\n{chatml('Rome')}{IM}",
@@ -214,10 +239,11 @@ LEARNED: dict[str, dict[str, list[str] | str]] = {
         **ended("</s>", before=" "),
         "answers in a row": [" Wait.</s> No.</s>"],
         "tools": [f"[TOOL_CALLS] [{OSLO_JSON}]</s>", " It is cold.</s>"],
+        "two questions and tools": r"prompt for message 2 .* has '\[AVAILABLE_TOOLS\]",
         "call of weight 0": [" It is cold.</s>"],
         "two calls": LEAVES_OUT,  # the text beside them
         "thoughts and tools": LEAVES_OUT,
-        "two questions, thoughts and tools": r"prompt for message 2 .* has '\[AVAILABLE_TOOLS\]",
+        "two questions, thoughts and tools": LEAVES_OUT,
     },
     "gemma": {
         **ended("<end_of_turn>"),
@@ -241,6 +267,12 @@ LEARNED: dict[str, dict[str, list[str] | str]] = {
         "weight 0": [f"{FINAL}Yes.<|return|>"],
         "weight 0 at the end": [f"{FINAL}No.<|return|>"],
         "tools": [commentary("Oslo"), f"{FINAL}It is cold.<|return|>"],
+        "two questions and tools": [
+            commentary("Oslo"),
+            f"{FINAL}It is cold.",
+            commentary("Rome"),
+            f"{FINAL}No.<|return|>",
+        ],
         "call of weight 0": [f"{FINAL}It is cold.<|return|>"],
         "two calls": NO_CALL,
         "thought": [f"{analysis('It is 7.')}{FINAL}No.<|return|>"],
@@ -256,21 +288,3 @@ LEARNED: dict[str, dict[str, list[str] | str]] = {
         ],
     },
 }
-
-
-@cache
-def encoder_of(family: str, *, marked: bool = False) -> ChatEncoder:
-    return ChatEncoder(family_tokenizer(family, marked=marked), system_prompt=None)
-
-
-def learned(family: str, tokens: Tokens) -> list[str]:
-    """The learned stretches, as text."""
-    stretches: list[list[int]] = []
-    before = False
-    for token, chosen in zip(tokens.input_ids, tokens.loss, strict=True):
-        if chosen and not before:
-            stretches.append([])
-        if chosen:
-            stretches[-1].append(token)
-        before = chosen
-    return [family_tokenizer(family).decode(stretch) for stretch in stretches]

@@ -51,6 +51,12 @@ TEMPLATES = {
         CHATML + "{% generation %}{{ m.content + '<|im_end|>' }}{% endgeneration %}{{ '\n' }}",
         "{{ '<|im_start|>assistant\n<think>\n' }}",
     ),
+    # The prompt begins the thought of the last answer; earlier ones lose theirs.
+    "begun-last": _chat(
+        _SPLIT + CHATML + "{% if loop.last %}{{ '<think>\n' + t + '\n</think>\n\n' }}{% endif %}"
+        "{{ c + '<|im_end|>\n' }}",
+        "{{ '<|im_start|>assistant\n<think>\n' }}",
+    ),
     # The prompt begins a thought, answers have an empty one on one line.
     "other-empty": _chat(
         _SPLIT + CHATML + "{{ '<think>' + t + '</think>' + c + '<|im_end|>\n' }}",

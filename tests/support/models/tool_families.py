@@ -6,6 +6,8 @@ from typing import NamedTuple
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from ftdist.data.chat_encoder import ChatEncoder, Tokens
+
 _CHATML_TOOLS = (
     "{{ '# Tools\n\nYou may call these functions:\n<tools>' }}"
     "{% for tool in tools %}{{ '\n' + (tool | tojson) }}{% endfor %}"
@@ -260,3 +262,21 @@ def family_tokenizer(name: str, *, marked: bool = False) -> PreTrainedTokenizerF
     )
     tokenizer.chat_template = template
     return tokenizer
+
+
+@cache
+def encoder_of(family: str, *, marked: bool = False) -> ChatEncoder:
+    return ChatEncoder(family_tokenizer(family, marked=marked), system_prompt=None)
+
+
+def learned(family: str, tokens: Tokens) -> list[str]:
+    """The learned stretches, as text."""
+    stretches: list[list[int]] = []
+    before = False
+    for token, chosen in zip(tokens.input_ids, tokens.loss, strict=True):
+        if chosen and not before:
+            stretches.append([])
+        if chosen:
+            stretches[-1].append(token)
+        before = chosen
+    return [family_tokenizer(family).decode(stretch) for stretch in stretches]

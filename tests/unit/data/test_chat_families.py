@@ -13,10 +13,8 @@ from tests.support.models.family_chats import (
     LEARNED,
     WARM,
     answer,
-    encoder_of,
-    learned,
 )
-from tests.support.models.tool_families import FAMILIES, family_tokenizer
+from tests.support.models.tool_families import FAMILIES, encoder_of, family_tokenizer, learned
 
 MARKED = [name for name, family in FAMILIES.items() if "generation" in family.template]
 

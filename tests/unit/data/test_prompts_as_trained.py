@@ -74,11 +74,12 @@ def test_a_prompt_is_a_prefix_of_what_is_trained_or_the_row_is_refused(
         assert tokens.problem.endswith(".")
         assert tokens.remedy.endswith(".")
         return
-    for turn, message in enumerate(messages):
-        if message["role"] == "assistant":
-            prompt = prompt_builder.prompt(messages[:turn])
-            assert tokens.input_ids[: len(prompt)] == prompt
-            assert any(tokens.loss[len(prompt) :])
+    turns = [turn for turn, message in enumerate(messages) if message["role"] == "assistant"]
+    prompts = [prompt_builder.prompt(messages[:turn]) for turn in turns]
+    begun = [prompt for prompt in prompts if tokens.input_ids[: len(prompt)] == prompt]
+    assert len(begun) >= len(prompts) - tokens.left_out
+    assert prompts[-1] in begun
+    assert all(any(tokens.loss[len(prompt) :]) for prompt in begun)
 
 
 def test_a_thought_in_the_answers_is_not_closed_by_the_prompt() -> None:
@@ -154,16 +155,18 @@ def test_a_template_whose_answers_never_end_names_the_remedy() -> None:
     assert trains_with("endless", "\n' + c }}", "\n' + c + eos_token }}", talk("Reset?", "Hold."))
 
 
-@pytest.mark.parametrize("name", ["empty", "empty-marked"])
+@pytest.mark.parametrize("name", ["empty", "empty-marked", "begun-last"])
 def test_an_answer_that_a_later_turn_robs_of_its_thought_is_not_learned(name: str) -> None:
     tokenizer, encoder, _ = made(name)
-    tokens = encoder.encode(Chat(talk("Reset?", THOUGHT, "And?", "Wait.")))
+    last = THOUGHT.replace("Row 1", "Row 2")
+    tokens = encoder.encode(Chat(talk("Reset?", THOUGHT, "And?", last)))
     learned = [i for i, chosen in zip(tokens.input_ids, tokens.loss, strict=True) if chosen]
-    assert tokenizer.decode(learned) == "<think>\n\n</think>\n\nWait.<|im_end|>"
+    begin = "" if name == "begun-last" else "<think>\n"
+    assert tokenizer.decode(learned) == f"{begin}Row 2.\n</think>\n\nHold it.<|im_end|>"
     assert tokens.left_out == 1
     keeping = ChatEncoder(thinking_tokenizer(name), system_prompt=None, reasoning="keep")
     with pytest.raises(DataError, match="leaves out a thought in or before message 2") as refused:
-        keeping.encode(Chat(talk("Reset?", THOUGHT, "And?", "Wait.")))
+        keeping.encode(Chat(talk("Reset?", THOUGHT, "And?", last)))
     assert refused.value.remedy.startswith("split it into conversations with one answer each")
     assert keeping.encode(Chat(talk("Reset?", THOUGHT))).loss_tokens > 0
 

@@ -8,9 +8,11 @@ import pytest
 
 from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
+from ftdist.data.packed_dataset import CARD
 from ftdist.errors import DataError
 from ftdist.plan.dataset_info import PackedDatasetInfo, has_fixed_opening
 from ftdist.prepare.main import prepare
+from ftdist.prepare.tokenize_shard import LEFT_OUT
 from tests.support.models.thinking_templates import thinking_tokenizer
 
 THOUGHT = "<think>\nRow 1.\n</think>\n\nHold it."
@@ -56,3 +58,24 @@ def test_a_row_that_the_model_would_not_be_prompted_for_is_named(tmp_path: Path)
     skipping = replace(config, library=replace(config.library, on_invalid_row="skip"))
     [source] = prepare(skipping).sources
     assert source.samples == 1
+
+
+def test_answers_that_lose_their_thought_are_counted_in_the_card(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = configured(tmp_path, "empty", "Hold.")
+    roles = ("user", "assistant", "user", "assistant")
+    texts = ("Reset?", THOUGHT, "And?", THOUGHT)
+    messages = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)]
+    path = tmp_path / "library.jsonl"
+    path.write_text(json.dumps({"messages": messages}) + "\n")
+    facts = prepare(config)
+    [source] = json.loads((Path(facts.path) / CARD).read_text())["sources"]
+    assert source["notes"] == {LEFT_OUT: [1, "library: library.jsonl, row 1"]}
+    assert f"{LEFT_OUT}: 1 times" in capsys.readouterr().err
+    keeping = replace(config, library=replace(config.library, reasoning="keep"))
+    with pytest.raises(DataError, match="leaves out a thought in or before message 2"):
+        prepare(keeping)
+    dropping = prepare(replace(config, library=replace(config.library, reasoning="drop")))
+    assert dropping.sources[0].tokens < facts.sources[0].tokens
+    assert dropping.fixed_opening
