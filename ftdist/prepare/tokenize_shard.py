@@ -164,7 +164,7 @@ class _Encoding:
                 self._counts.record(note.rule, count=note.count, example=example)
             match row:
                 case BadRow():
-                    self._bad(row.location, f"{row.location} {row.reason}.")
+                    self._bad(row.location, f"{row.location} {row.reason}.", row.remedy or None)
                 case Passage():
                     self._counts.passages += 1
                     yield (
@@ -214,7 +214,8 @@ class _Encoding:
     def _bad(self, location: Location, problem: str, remedy: str | None = None) -> None:
         """Skip an invalid row, or raise the error."""
         if self._settings.on_invalid_row == "error":
-            what = f"correct {location}" if remedy is None else remedy.removesuffix(".")
+            what = remedy or f"correct {location}."
+            what = f"{what[0].lower()}{what[1:]}".removesuffix(".")
             raise DataError(
                 problem,
                 remedy=f"{what}, or set library.on_invalid_row=skip to leave such rows out.",

@@ -89,6 +89,7 @@ THINKING = ("reasoning_content", "reasoning", "thinking")
 
 PROMPTER = {
     "field_instruction": "question",
+    "field_input": "input",
     "field_output": "answer",
     "field_system": "system",
 }

@@ -202,21 +202,32 @@ def _read_columns(inner: Draft, source: Source) -> None:
     if formatting == "alpaca" and columns and not columns.keys() & {"response", "chosen"}:
         text = columns.pop("prompt", "instruction")  # pre-training: the prompt is all there is
         source.columns = {} if text == "text" else {"text": text}
+    known = {
+        keys.COLUMNS[theirs][0]: value
+        for theirs, value in columns.items()
+        if theirs in keys.COLUMNS
+    }
+    strange = {
+        ours
+        for theirs, (ours, usual) in keys.COLUMNS.items()
+        if columns.get(theirs) not in (None, *usual)
+    }
+    # With a question or an answer of its own name, ftdist looks at no other column.
+    source.columns |= {
+        ours: value
+        for ours, value in known.items()
+        if ours in strange or strange & {"question", "answer"}
+    }
     for theirs, value in columns.items():
-        ours, usual = keys.COLUMNS.get(theirs, ("", ()))
         if theirs in keys.MEDIA:
             inner.remark(
                 f"columns.{theirs}",
                 f"ftdist trains text models only; 'library.drop_columns=[{value}]' leaves it out.",
             )
         elif theirs == "kto_tag":
-            inner.remark("columns.kto_tag", "ftdist rejects rows whose tag is false.")
-        elif not usual:
+            inner.remark("columns.kto_tag", "ftdist learns no answer that is labelled false.")
+        elif theirs not in keys.COLUMNS:
             inner.remark(f"columns.{theirs}", "ftdist does not know this kind of column.")
-        elif value not in usual and ours:
-            source.columns[ours] = value
-        elif value not in usual:
-            inner.remark(f"columns.{theirs}", f"rename the column {value} to {usual[0]}.")
 
 
 def _read_tags(inner: Draft, source: Source) -> None:

@@ -70,16 +70,16 @@ ATTENTION = {"fa2": "flash_attention_2", "sdpa": "sdpa", "disabled": "eager"}
 _QUESTIONS = ("instruction", "question", "q", "prompt", "query")
 COLUMNS: dict[str, tuple[str, tuple[str, ...]]] = {
     "prompt": ("question", _QUESTIONS),
-    "query": ("", ("input", "context", "passage", "background", "knowledge")),
+    "query": ("input", ("input", "context", "passage", "background", "knowledge")),
     "response": ("answer", ("output", "answer", "a", "response", "completion", "reply")),
-    "history": ("", ("history",)),
+    "history": ("history", ("history",)),
     "messages": ("messages", ("conversations", "messages", "conversation", "dialog", "turns")),
     "system": ("system", ("system", "system_prompt", "system_message")),
-    "tools": ("", ("tools",)),
-    "chosen": ("", ("chosen",)),
-    "rejected": ("", ("rejected",)),
+    "tools": ("tools", ("tools",)),
+    "chosen": ("chosen", ("chosen",)),
+    "rejected": ("rejected", ("rejected",)),
 }
-"""Columns to ftdist's (empty: the column must be renamed), and the names found without them."""
+"""Columns to ftdist's, and the names that ftdist finds by itself."""
 
 MEDIA = ("images", "videos", "audios")
 

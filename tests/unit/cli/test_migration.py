@@ -37,7 +37,9 @@ def test_json_holds_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr()
     values = json.loads(printed.out)
     assert values["trainer"] == "LLaMA-Factory"
-    assert values["overrides"][1] == "library.columns={question: frage, answer: antwort}"
+    assert values["overrides"][1] == (
+        "library.columns={question: frage, answer: antwort, system: system}"
+    )
     assert list(values["remarks"]) == ["pump.num_samples"]
     assert printed.err == ""
 

@@ -38,7 +38,10 @@ def test_a_training_as_users_keep_it_becomes_overrides_that_compose() -> None:
     migration = convert(str(LF / "train_full.yaml"), ranks=2)
     config = compose(migration.lines())
     assert config.library.path == str(LF / "pump.json")
-    assert config.library.columns == {"question": "frage", "answer": "antwort"}
+    assert config.library.columns == {
+        **{"question": "frage", "answer": "antwort"},
+        "system": "system",  # else not read beside a question of its own name
+    }
     assert config.library.overlong == "truncate"  # as LLaMA-Factory does
     assert config.library.held_out_fraction == 0.1
     # 256 tokens x 1 row x 2 accumulated x 2 ranks
@@ -83,6 +86,15 @@ def test_texts_for_pre_training_are_texts() -> None:
     assert "library.columns" not in described("pump_text").overrides
     story = entry(file_name="a.json", columns={"prompt": "story"})
     assert story.overrides["library.columns"] == "{text: story}"
+
+
+def test_all_columns_keep_their_meaning() -> None:
+    columns = {"prompt": "q1", "query": "extra", "chosen": "good", "rejected": "rejected"}
+    overrides = entry(file_name="a.json", ranking=True, columns=columns).overrides
+    assert overrides["library.columns"] == (
+        "{question: q1, input: extra, chosen: good, rejected: rejected}"
+    )
+    assert overrides["library.preferences"] == "chosen"
 
 
 def test_tags_become_columns_and_strange_speakers_are_named() -> None:
