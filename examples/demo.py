@@ -120,7 +120,7 @@ def main() -> int:
 def fingerprint() -> str:
     """Of everything that the tuned model depends on: config, model and library."""
     digest = hashlib.sha256(dump_config(compose(["experiment=demo"])).encode())
-    for file in sorted([*A45.rglob("*.jsonl"), *LIBRARY.rglob("*.arrow")]):
+    for file in sorted([*A45.rglob("*.jsonl"), *LIBRARY.rglob("*.parquet")]):
         digest.update(file.read_bytes())
     digest.update((MODEL / smollm2.ORIGIN_FILE).read_bytes())
     return digest.hexdigest()[:8]

@@ -54,7 +54,8 @@ class EndsCheck:
         yield self._of_begin()
         if self._answers:
             yield self._of_learned_end()
-        yield self._of_generation()
+        if self._encoder.end_of_turn:
+            yield self._of_generation()
 
     def _of_begin(self) -> Finding:
         tokenizer, adds = self._tokenizer, bool(self._encoder.begin_ids)
@@ -129,14 +130,6 @@ class EndsCheck:
     def _of_generation(self) -> Finding:
         ends, own = self._encoder.end_of_turn, self._tokenizer.eos_token_id
         names, check = self._names(ends), "end of generation"
-        if not ends:
-            return Finding(
-                check=check,
-                status="warning",
-                message=f"Generation stops at {self._names(self._named) or 'no token'}; answers "
-                "end with text.",
-                remedy="let the chat template end answers with {{ eos_token }}.",
-            )
         if set(ends) & set(self._named):
             return Finding(
                 check=check,

@@ -75,7 +75,7 @@ def _check_rows(
 ) -> Report:
     folder = Path(config.model.path).expanduser()
     rows, positions = _model_sizes(folder)
-    template = TemplateCheck(tokenizer, system_prompt=config.library.system_prompt)
+    template = TemplateCheck(tokenizer, config.library)
     ends = EndsCheck(tokenizer, encoder, model=folder)
     vocabulary = VocabularyCheck(tokenizer, rows=rows)
     lengths = LengthCheck(config.library, config.batch)

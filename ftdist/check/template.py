@@ -12,6 +12,7 @@ from jinja2 import TemplateError
 from ftdist.check.findings import Finding
 from ftdist.check.plain_template import PlainTemplate
 from ftdist.check.reading import ReadRow
+from ftdist.config.schema import LibraryConfig
 from ftdist.data.chat_encoder import ChatEncoder, Tokens
 from ftdist.data.messages import Chat, Message
 from ftdist.errors import DataError
@@ -113,12 +114,13 @@ class TemplateCheck:
 
     Args:
         tokenizer: of the model.
-        system_prompt: `library.system_prompt`.
+        library: with the system prompt, and what to do about conversations that are refused.
     """
 
-    def __init__(self, tokenizer: Any, *, system_prompt: str | None) -> None:
+    def __init__(self, tokenizer: Any, library: LibraryConfig) -> None:
         self._tokenizer = tokenizer
-        self._plain = PlainTemplate(tokenizer, system_prompt=system_prompt)
+        self._skips = library.on_invalid_row == "skip"
+        self._plain = PlainTemplate(tokenizer, system_prompt=library.system_prompt)
         self._specials = [str(t) for t in tokenizer.added_tokens_decoder.values() if t.special]
         self._compared: Counter[str] = Counter()
         self._equal = self._prompts = self._other_forms = 0
@@ -246,11 +248,14 @@ class TemplateCheck:
         others = refused - len(locations)
         return Finding(
             check="conversations",
-            status="failed",
+            status="warning" if self._skips else "failed",
             message=f"{refused:,} of {self._conversations:,} conversations cannot be learned from"
-            f"{_first(locations)}. {problem}"
+            f"{', and are skipped' if self._skips else ''}{_first(locations)}. {problem}"
             f"{f' {others:,} have other reasons.' if others else ''}",
-            remedy=remedy,
+            remedy=remedy
+            if self._skips
+            else f"{remedy.removesuffix('.')}; or set library.on_invalid_row=skip to leave them "
+            "out.",
         )
 
 

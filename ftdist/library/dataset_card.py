@@ -32,7 +32,7 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
         console.print(f"{len(card['sources']) - _MAX_SOURCES} more sources: see the card.")
     if card["rules"]:
         for line in _rules(card):
-            console.print(_plain(line), no_wrap=True, overflow="ellipsis")
+            console.print(plain(line), no_wrap=True, overflow="ellipsis")
     split, probes = card["split"], card["probes"]
     console.print(
         f"Held out: {number(split['held_out'])} documents and conversations. "
@@ -41,14 +41,14 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
     )
     bad = sum(source["bad"] for source in card["sources"])
     for row in card["bad_rows"][:_MAX_EXAMPLES]:
-        console.print(_plain(f"Left out: {row['location']} {row['reason']}."))
+        console.print(plain(f"Left out: {row['location']} {row['reason']}."))
     if bad > _MAX_EXAMPLES:
         console.print(f"Left out: {number(bad - _MAX_EXAMPLES)} more rows; see the card.")
     if card["ignored"]:
         names = ", ".join(card["ignored"][:_MAX_EXAMPLES])
-        console.print(_plain(f"Files skipped: {number(len(card['ignored']))} ({names})."))
+        console.print(plain(f"Files skipped: {number(len(card['ignored']))} ({names})."))
     for sentence in card["missing"]:
-        console.print(_plain(f"Missing: {sentence}"))
+        console.print(plain(f"Missing: {sentence}"))
     # Paths stay whole, to be copied.
     console.print(f"Library: {folder}\nCard: {folder / 'index.html'}", soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
@@ -63,7 +63,7 @@ def _sources(card: Mapping[str, Any]) -> Table:
     for source in card["sources"][:_MAX_SOURCES]:
         size, mix = card["sizes"][source["name"]], card["mix"][source["name"]]
         table.add_row(
-            _plain(_with_role(source)),
+            plain(_with_role(source)),
             number(source["rows"]),
             number(source["bad"]),
             number(source["duplicates"]),
@@ -91,7 +91,7 @@ def _rules(card: Mapping[str, Any]) -> Iterator[str]:
 def _example(example: Mapping[str, Any]) -> str:
     repeats = f", repeats {example['kept']}" if "kept" in example else ""
     location = f"[{example['location']}{repeats}]"
-    excerpt = _plain(example["excerpt"])
+    excerpt = plain(example["excerpt"])
     room = max(20, _WIDTH - len(location) - 5)
     return (
         f"{excerpt[: room - 1]}\u2026 {location}"
@@ -100,7 +100,7 @@ def _example(example: Mapping[str, Any]) -> str:
     )
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """One line without the control characters that would move a terminal's cursor."""
     return "".join(c if c.isprintable() else " " for c in text)
 

@@ -41,6 +41,7 @@ from ftdist.library.stages.row_table import LIBRARY, ReadSource
 from ftdist.library.stages.select import Selection, select_rows
 from ftdist.library.stages.validate_roles import find_refused_rows
 from ftdist.library.stats import CurationStats
+from ftdist.library.store.samples import SUFFIX
 
 
 def curate(
@@ -223,7 +224,7 @@ def _retention(
     config = context.config
     return build_retention_set(
         [
-            folder / "train.arrow"
+            folder / f"train{SUFFIX}"
             for source in samples
             if source.role == LIBRARY
             for folder in source.folders

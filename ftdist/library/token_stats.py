@@ -15,7 +15,7 @@ from ftdist.errors import DataError
 from ftdist.io.sampling import evenly_spaced
 from ftdist.io.worker_pool import map_in_order
 from ftdist.library.schema import Sample
-from ftdist.library.store.dataset import read_samples, samples_of_batches
+from ftdist.library.store.samples import read_samples, samples_of_groups
 
 _BATCH = 256
 _SPAN_SAMPLES = 4096
@@ -79,10 +79,10 @@ class Sizes(NamedTuple):
 
 
 class _Span(NamedTuple):
-    """Record batches of a file of samples, to be measured by one process."""
+    """Row groups of a file of samples, to be measured by one process."""
 
     path: Path
-    batches: range
+    groups: range
     encoder: Path | None
     """Pickled `ChatEncoder`; None: words are counted."""
 
@@ -115,7 +115,7 @@ def measure_sources(
         for part in islice(measured, len(of_source)):
             size.lengths += part.lengths
             size.trained += part.trained
-        size.held_out = sum(samples_of_batches(held_out))
+        size.held_out = sum(samples_of_groups(held_out))
         size.shown = [_shown(sample, source=name) for sample in _examples(train)]
         if encoder is not None and len(size.lengths):
             _pack(size, sequence_length=sequence_length)
@@ -124,8 +124,8 @@ def measure_sources(
 
 
 def _spans(path: Path, *, processes: int) -> list[_Span]:
-    """A file's record batches as spans: enough to keep all processes busy, none of them small."""
-    rows = samples_of_batches(path)
+    """A file's row groups as spans: enough to keep all processes busy, none of them small."""
+    rows = samples_of_groups(path)
     wanted = max(_SPAN_SAMPLES, sum(rows) // (_SPANS_PER_PROCESS * processes))
     spans, begin, samples = [], 0, 0
     for end, number in enumerate(rows, start=1):
@@ -138,7 +138,7 @@ def _spans(path: Path, *, processes: int) -> list[_Span]:
 
 def _measure(spans: Sequence[_Span], encoder: Any, *, processes: int, folder: Path) -> list[Sizes]:
     if len(spans) <= _MAX_SERIAL_SPANS:
-        return [_sizes(read_samples(each.path, batches=each.batches), encoder) for each in spans]
+        return [_sizes(read_samples(each.path, groups=each.groups), encoder) for each in spans]
     with tempfile.TemporaryDirectory(dir=folder, prefix=".measure-") as tmp:
         if encoder is not None:
             from ftdist.data.chat_encoder import save_encoder
@@ -156,7 +156,7 @@ def measure_span(span: _Span) -> Sizes:
         from ftdist.data.chat_encoder import load_encoder
 
         encoder = load_encoder(span.encoder)
-    return _sizes(read_samples(span.path, batches=span.batches), encoder)
+    return _sizes(read_samples(span.path, groups=span.groups), encoder)
 
 
 def _dead(span: _Span) -> Sizes:
@@ -179,13 +179,13 @@ def _sizes(samples: Iterator[Sample], encoder: Any) -> Sizes:
 
 def _examples(path: Path) -> list[Sample]:
     """A few samples of a file, evenly spaced from the first."""
-    rows = samples_of_batches(path)
+    rows = samples_of_groups(path)
     ends = np.cumsum(rows)
     examples = []
     for index in evenly_spaced(range(sum(rows)), _SHOWN):
-        batch = int(np.searchsorted(ends, index, side="right"))
-        samples = read_samples(path, batches=range(batch, batch + 1))
-        examples.append(next(islice(samples, index - int(ends[batch]) + rows[batch], None)))
+        group = int(np.searchsorted(ends, index, side="right"))
+        samples = read_samples(path, groups=range(group, group + 1))
+        examples.append(next(islice(samples, index - int(ends[group]) + rows[group], None)))
     return examples
 
 

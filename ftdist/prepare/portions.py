@@ -10,7 +10,7 @@ from ftdist.library.readers.rows.jsonl_rows import Span, split_jsonl
 from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
 from ftdist.library.readers.rows.table_rows import split_table
 from ftdist.library.schema import BadRow, Location, Row
-from ftdist.library.store import dataset
+from ftdist.library.store import samples
 from ftdist.prepare import chunking
 from ftdist.prepare.data_files import SAMPLES, TEXT, SourceFiles
 
@@ -39,7 +39,7 @@ class Part:
         if isinstance(self.kind, UnsupportedFile):
             return iter([BadRow(self.kind.reason, Location(self.name), self.kind.remedy)])
         if self.kind == SAMPLES:
-            return dataset.read_rows(self.path, batches=self.groups)
+            return samples.read_rows(self.path, groups=self.groups)
         if self.kind == TEXT:
             return iter([chunking.read_document(self.path, name=self.name)])
         return chat_formats.read_conversations(
@@ -65,6 +65,10 @@ def parts_of(files: SourceFiles, *, source: str, portion_bytes: int) -> list[tup
             kind=files.kind(file),
             settings=files.rows,
         )
+        if part.kind == SAMPLES:
+            groups = range(len(samples.samples_of_groups(file)))
+            parts += [(portion_bytes, replace(part, groups=range(n, n + 1))) for n in groups]
+            continue
         size = file.stat().st_size
         split = _split(part, size=size, part_bytes=portion_bytes)
         parts += [(size // len(split), each) for each in split]
@@ -80,9 +84,8 @@ def _split(part: Part, *, size: int, part_bytes: int) -> list[Part]:
         case "jsonl":
             spans = split_jsonl(part.path, span_bytes=part_bytes)
             return [replace(part, span=span, first_row=row) for span, row in spans]
-        case "parquet" | "arrow" | "samples":
-            kind = "arrow" if part.kind == SAMPLES else part.kind
-            groups = split_table(part.path, kind=kind, group_bytes=part_bytes)
+        case "parquet" | "arrow":
+            groups = split_table(part.path, kind=part.kind, group_bytes=part_bytes)
             return [replace(part, groups=each) for each in groups]
     return [part]
 

@@ -70,6 +70,11 @@ class CurateLibraryConfig:
     private: bool
     """Whether only the user may read the library (mode 0700)."""
 
+    license: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")] | None
+    """Licence of the library for its dataset card, by the Hub's identifier, such as cc-by-4.0;
+    null: unknown.
+    """
+
     on_invalid_row: Literal["error", "skip"]
     """Treatment of files or rows that cannot be read; skipped ones are counted and named."""
 

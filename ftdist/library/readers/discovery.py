@@ -16,6 +16,7 @@ from ftdist.library.schema import BadRow, Location
 from ftdist.library.sources.reference import DataReference, source_name
 from ftdist.library.sources.resolve import dataset_files
 from ftdist.library.sources.walk import files_below, glob_files, refuse_saved_dicts
+from ftdist.library.store.dataset import MANIFEST, PROBES_FILE, PROBES_TABLE, is_curated
 
 _ASSETS = (
     *(".css", ".js", ".map", ".png", ".gif", ".jpg", ".jpeg", ".svg", ".webp", ".ico", ".bmp"),
@@ -26,6 +27,9 @@ _ASSETS = (
 
 _OF_DATASETS = ("dataset_info.json", "dataset_dict.json", "state.json")
 """What the library `datasets` saves beside its Arrow files."""
+
+_OF_LIBRARIES = (MANIFEST, "README.md", "index.html")
+"""What a curated library has beside its data."""
 
 
 @dataclass(frozen=True)
@@ -191,17 +195,21 @@ def _expand(named: Path, *, key: str, bad: list[BadRow], source: str) -> tuple[P
 def _is_companion(file: Path) -> bool:
     """Whether a file only describes data, or holds probes."""
     is_of_dataset = file.name in _OF_DATASETS and any(file.parent.rglob("*.arrow"))
-    return is_of_dataset or is_probes(file)
+    is_of_library = file.name in _OF_LIBRARIES and is_curated(file.parent)
+    return is_of_dataset or is_of_library or is_probes(file)
 
 
 def is_probes(file: Path) -> bool:
     """Whether a file holds questions to measure with, which are never trained on.
 
-    They are in `probes.jsonl`, or in a file `probes*.jsonl` whose first row has their keys.
+    They are in `probes.jsonl`, in its table in a library, or in a file `probes*.jsonl` whose first
+    row has their keys.
     """
+    if file.as_posix().endswith(f"/{PROBES_TABLE}"):
+        return is_curated(file.parents[1])
     if not file.name.startswith("probes") or file.suffix != ".jsonl":
         return False
-    if file.name == "probes.jsonl":
+    if file.name == PROBES_FILE:
         return True
     try:
         with file.open("rb") as opened:

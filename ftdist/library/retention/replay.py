@@ -23,7 +23,7 @@ from ftdist.library.retention.response_cache import (
     whole_sentences,
 )
 from ftdist.library.schema import MadeBy, Sample
-from ftdist.library.store.dataset import read_samples
+from ftdist.library.store.samples import read_samples
 
 _MAX_QUESTIONS = 20_000
 """Questions of the library that are searched for its products' names."""

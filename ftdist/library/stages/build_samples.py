@@ -1,6 +1,6 @@
 """Make samples and probes of the selected rows of one shard, in a worker process.
 
-CACHE/samples/KEY/  train.arrow held_out.arrow   samples
+CACHE/samples/KEY/  train.parquet held_out.parquet   samples
                     probes.jsonl                 questions withheld from training
                     stats.json
 """
@@ -22,8 +22,8 @@ from ftdist.library.stages.generate import GeneratedQA, GenerationInput, Generat
 from ftdist.library.stages.read_shard import SourceShard
 from ftdist.library.stages.select import RowSelection
 from ftdist.library.stats import CurationStats
-from ftdist.library.store.dataset import write_samples
 from ftdist.library.store.row_cache import read_row_cache
+from ftdist.library.store.samples import SUFFIX, write_samples
 from ftdist.library.synthesis.paraphrases import paraphrases
 from ftdist.library.synthesis.passages import passages
 from ftdist.library.synthesis.probe_selection import (
@@ -122,7 +122,7 @@ def build_samples(task: SampleBuildTask) -> CurationStats:
         with atomic_dir(task.folder) as tmp:
             builder = _Builder(task)
             for part in PARTS:
-                write_samples(tmp / f"{part}.arrow", builder.samples(part))
+                write_samples(tmp / f"{part}{SUFFIX}", builder.samples(part))
             lines = "".join(probe.to_json() for probe in builder.probes)
             (tmp / "probes.jsonl").write_text(lines, encoding="utf-8")
             builder.stats.save(tmp / _STATS)
@@ -204,7 +204,11 @@ class _Builder:
         """A conversation as written; a single question with its answer in several paraphrases."""
         location = str(row.location)
         sample = Sample(
-            messages=row.messages, location=location, made_by="as written", doc_id=location
+            messages=row.messages,
+            tools=row.tools,
+            location=location,
+            made_by="as written",
+            doc_id=location,
         )
         if not is_train or not _is_single_question(row) or self._settings.paraphrases == 1:
             return [sample]

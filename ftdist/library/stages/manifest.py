@@ -50,7 +50,7 @@ class ManifestSource:
     """A source in the manifest.
 
     Attributes:
-        files: per part its name, its number of samples and its sha256.
+        files: per part its name, its number of samples, its bytes in memory and its sha256.
         held_out: documents and conversations that are held out.
     """
 
@@ -86,11 +86,13 @@ def build_manifest(
         "replay": config.retention.replay_fraction,
         "out_of_scope": config.retention.out_of_scope_fraction,
     }
+    used = {role: share if role in roles else 0.0 for role, share in shares.items()}
     return {
         "format": FORMAT,
         "name": config.library.name,
         "sources": [asdict(source) for source in sources],
-        "shares": {role: share if role in roles else 0.0 for role, share in shares.items()},
+        "shares": used,
+        "mix": source_mix(sources, sizes, shares=used),
         "settings": _settings(config),
         "versions": converter_versions(),
         "files": [

@@ -2,12 +2,12 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow
+from pyarrow import parquet
 
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import ConfigError, StorageError
@@ -16,17 +16,21 @@ from ftdist.io.hashing import file_sha256
 from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.io.worker_pool import resolve_num_proc
+from ftdist.library import hub_card
 from ftdist.library.dataset_card import html_card, text_card
 from ftdist.library.schema import Sample
 from ftdist.library.stages.build_samples import PARTS
-from ftdist.library.stages.manifest import (
-    CurationResult,
-    ManifestSource,
-    build_manifest,
-    source_mix,
-)
+from ftdist.library.stages.manifest import CurationResult, ManifestSource, build_manifest
 from ftdist.library.stages.write_probes import write_probes
-from ftdist.library.store.dataset import MANIFEST, SCHEMA, write_samples
+from ftdist.library.store.dataset import MANIFEST, PROBES_TABLE
+from ftdist.library.store.samples import (
+    SUFFIX,
+    Written,
+    join_samples,
+    library_schema,
+    used_columns,
+    write_samples,
+)
 from ftdist.library.token_stats import measure_sources
 
 
@@ -107,25 +111,58 @@ def _write_library(folder: Path, result: CurationResult, *, log: LogFn) -> dict[
     )
     manifest = build_manifest(result, sources, sizes=sizes, probes=probes)
     write_whole(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-    card = manifest | {
-        "mix": source_mix(sources, sizes, shares=manifest["shares"]),
-        "samples": [sample for size in sizes.values() for sample in size.shown],
-    }
+    readme = hub_card.hub_card(
+        manifest, _splits(folder, sources), license_id=config.library.license
+    )
+    write_whole(folder / hub_card.CARD, readme)
+    card = manifest | {"samples": [sample for size in sizes.values() for sample in size.shown]}
     write_whole(folder / "index.html", html_card(card))
     return card
 
 
+def _splits(
+    folder: Path, sources: Sequence[ManifestSource]
+) -> dict[str, dict[str, hub_card.Split]]:
+    """The splits of the library and of its probes, for the dataset card."""
+    splits = {
+        "default": {
+            part: hub_card.Split(
+                schema=parquet.read_schema(folder / sources[0].files[part]["name"]),
+                rows=sum(source.files[part]["samples"] for source in sources),
+                size=sum(source.files[part]["bytes"] for source in sources),
+                file_size=sum(
+                    (folder / source.files[part]["name"]).stat().st_size for source in sources
+                ),
+            )
+            for part in PARTS
+            if part == "train" or any(source.files[part]["samples"] for source in sources)
+        }
+    }
+    probes = folder / PROBES_TABLE
+    if probes.exists():
+        table = parquet.read_table(probes)
+        size = probes.stat().st_size
+        split = hub_card.Split(table.schema, rows=len(table), size=table.nbytes, file_size=size)
+        splits["probes"] = {"test": split}
+    return splits
+
+
 def _write_data(folder: Path, result: CurationResult) -> list[ManifestSource]:
-    """Write the data files of each source."""
+    """Write the data files of each source; all have the same columns."""
+    shards = [shard for source in result.sources for shard in source.folders]
+    columns = used_columns(shard / f"{part}{SUFFIX}" for shard in shards for part in PARTS)
     sources = []
     for source in result.sources:
         files = {}
         for part in PARTS:
-            name = f"data/{source.name}-{part}.arrow"
-            number = _concatenate(
-                folder / name, (shard / f"{part}.arrow" for shard in source.folders)
+            name = f"data/{source.name}-{part}{SUFFIX}"
+            written = join_samples(
+                folder / name,
+                (shard / f"{part}{SUFFIX}" for shard in source.folders),
+                columns=columns,
+                labels=_labels(source.name, source.role),
             )
-            files[part] = _data_file(folder, name, samples=number)
+            files[part] = _data_file(folder, name, written=written)
         rules = source.stats.rules
         duplicates = [rules[name].count for name in _DUPLICATE_RULES if name in rules]
         sources.append(
@@ -145,7 +182,9 @@ def _write_data(folder: Path, result: CurationResult) -> list[ManifestSource]:
     for role, samples in (("replay", retention.replay), ("out_of_scope", retention.out_of_scope)):
         if samples:
             name = f"{role}-of-base" if role in taken else role
-            sources.append(_write_retention(folder, name, role=role, samples=samples))
+            sources.append(
+                _write_retention(folder, name, role=role, samples=samples, columns=columns)
+            )
     return sources
 
 
@@ -153,27 +192,25 @@ _DUPLICATE_RULES = ("exact duplicate", "near duplicate")
 
 
 def _write_retention(
-    folder: Path, name: str, *, role: str, samples: Sequence[Sample]
+    folder: Path, name: str, *, role: str, samples: Sequence[Sample], columns: Sequence[str]
 ) -> ManifestSource:
-    files = {}
+    labels = _labels(name, role)
+    schema, files = library_schema(columns, labels), {}
     for part, of_part in zip(PARTS, (samples, ()), strict=True):
-        path = f"data/{name}-{part}.arrow"
-        files[part] = _data_file(folder, path, samples=write_samples(folder / path, of_part))
+        path = f"data/{name}-{part}{SUFFIX}"
+        written = write_samples(folder / path, of_part, schema=schema, labels=labels)
+        files[part] = _data_file(folder, path, written=written)
     return ManifestSource(name=name, role=role, files=files, rows=len(samples))
 
 
-def _data_file(folder: Path, name: str, *, samples: int) -> dict[str, Any]:
-    return {"name": name, "samples": samples, "sha256": file_sha256(folder / name)}
+def _labels(name: str, role: str) -> Mapping[str, str]:
+    return {"source": name, "source_role": role}
 
 
-def _concatenate(path: Path, parts: Iterable[Path]) -> int:
-    """Join Arrow files, a record batch at a time; the number of samples."""
-    number = 0
-    with pyarrow.OSFile(str(path), "wb") as out, pyarrow.ipc.new_file(out, SCHEMA) as writer:
-        for part in parts:
-            with pyarrow.memory_map(str(part)) as file, pyarrow.ipc.open_file(file) as reader:
-                for index in range(reader.num_record_batches):
-                    batch = reader.get_batch(index)
-                    number += batch.num_rows
-                    writer.write_batch(batch)
-    return number
+def _data_file(folder: Path, name: str, *, written: Written) -> dict[str, Any]:
+    return {
+        "name": name,
+        "samples": written.samples,
+        "bytes": written.size,
+        "sha256": file_sha256(folder / name),
+    }

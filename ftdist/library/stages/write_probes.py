@@ -1,4 +1,6 @@
-"""`probes.jsonl` of a library: the questions of `ftdist compare`, decontaminated.
+"""Probes of a library: the questions of `ftdist compare`, decontaminated.
+
+They are written twice: `probes.jsonl`, and as a table for `datasets`.
 
 fact          a question of the library in a form that is not trained; shares no
               `split.decontamination_ngram` words in a row with training.
@@ -11,13 +13,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+from pyarrow import parquet
 
 from ftdist.config.schema.curate import SplitConfig
 from ftdist.io.jsonl import read_json_lines, write_whole
 from ftdist.library.retention.out_of_scope import OutOfScopeQuestion
 from ftdist.library.retention.replay import RetentionSet
 from ftdist.library.schema import ProbeRow
-from ftdist.library.store.dataset import read_samples
+from ftdist.library.store.dataset import PROBES_FILE, PROBES_TABLE
+from ftdist.library.store.samples import read_samples
 from ftdist.text.decontamination import Decontamination, decontaminate, find_contaminated
 from ftdist.text.ngram_hashes import Hashes, ngrams_of_texts, word_hashes, word_ngrams
 
@@ -26,6 +31,17 @@ OUT_OF_SCOPE_NGRAM = 8
 
 _NAME_WORDS = (1, 2, 3)
 """Words of a name or thing: K-88 has two."""
+
+_SCHEMA = pyarrow.schema(
+    [
+        ("question", pyarrow.string()),
+        ("answer", pyarrow.string()),
+        ("keys", pyarrow.list_(pyarrow.string())),
+        ("kind", pyarrow.string()),
+        ("document", pyarrow.string()),
+        ("section", pyarrow.string()),
+    ]
+)
 
 _NO_ANSWER = "The library says nothing of it."
 
@@ -70,7 +86,9 @@ def write_probes(
         for question in others[: split.num_out_of_scope_probes]
     ]
     if probes:
-        write_whole(folder / "probes.jsonl", "".join(probe.to_json() for probe in probes))
+        write_whole(folder / PROBES_FILE, "".join(probe.to_json() for probe in probes))
+        table = pyarrow.Table.from_pylist([asdict(probe) for probe in probes], schema=_SCHEMA)
+        parquet.write_table(table, folder / PROBES_TABLE, compression="zstd")
     return ProbeCounts(
         fact=len(facts),
         out_of_scope=len(probes) - len(facts),
@@ -120,7 +138,7 @@ def _training_ngrams(folder: Path, *, lengths: Sequence[int]) -> Iterator[Hashes
     """All n-grams of the given lengths in all training samples."""
     texts = (
         text
-        for path in sorted((folder / "data").glob("*-train.arrow"))
+        for path in sorted((folder / "data").glob("*-train.parquet"))
         for sample in read_samples(path)
         for text in (sample.text, *(message["content"] for message in sample.messages))
     )

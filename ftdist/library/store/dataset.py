@@ -1,97 +1,24 @@
-"""A curated library on disk: Arrow files of samples, and a manifest that vouches for them.
+"""A curated library on disk: Parquet files of samples, and a manifest that vouches for them.
 
 libraries/widget/  manifest.json   sources, counts, settings, and the sha256 of every file
-                   data/           SOURCE-train.arrow, SOURCE-held_out.arrow
+                   data/           SOURCE-train.parquet, SOURCE-held_out.parquet, probes.parquet
                    probes.jsonl    questions withheld from training
-                   index.html      the card
+                   README.md       the card for `datasets` and the Hub
+                   index.html      the card for people
 """
 
 import json
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pyarrow
 
 from ftdist.errors import DataError
-from ftdist.library.schema import Conversation, Location, Passage, Sample
 
 MANIFEST = "manifest.json"
-SUFFIX = ".arrow"
-FORMAT = 1
-_SAMPLES_AT_ONCE = 1024
+PROBES_FILE = "probes.jsonl"
+PROBES_TABLE = "data/probes.parquet"
+"""The same probes for `datasets`, which reads all files of a dataset in one format."""
 
-SCHEMA = pyarrow.schema(
-    [
-        (
-            "messages",
-            pyarrow.list_(
-                pyarrow.struct([("role", pyarrow.string()), ("content", pyarrow.string())])
-            ),
-        ),
-        ("text", pyarrow.string()),
-        ("location", pyarrow.string()),
-        ("section", pyarrow.string()),
-        ("made_by", pyarrow.string()),
-        ("doc_id", pyarrow.string()),
-    ]
-)
-"""A row is a conversation where `messages` is not empty, else a passage."""
-
-
-def write_samples(path: Path, samples: Iterable[Sample]) -> int:
-    """Write samples to an Arrow file, a batch at a time; how many there were."""
-    number = 0
-    waiting: list[dict[str, Any]] = []
-    with pyarrow.OSFile(str(path), "wb") as file, pyarrow.ipc.new_file(file, SCHEMA) as writer:
-        for sample in samples:
-            number += 1
-            waiting.append(vars(sample))
-            if len(waiting) >= _SAMPLES_AT_ONCE:
-                writer.write_batch(pyarrow.RecordBatch.from_pylist(waiting, schema=SCHEMA))
-                waiting = []
-        if waiting:
-            writer.write_batch(pyarrow.RecordBatch.from_pylist(waiting, schema=SCHEMA))
-    return number
-
-
-def samples_of_batches(path: Path) -> list[int]:
-    """How many samples each record batch of such a file holds."""
-    with pyarrow.memory_map(str(path)) as file, pyarrow.ipc.open_file(file) as reader:
-        return [reader.get_batch(at).num_rows for at in range(reader.num_record_batches)]
-
-
-def read_samples(path: Path, *, batches: range | None = None) -> Iterator[Sample]:
-    """The samples of such a file, in order; the file is memory-mapped.
-
-    Args:
-        path: of the file.
-        batches: the record batches to read; None: all.
-
-    Raises:
-        DataError: it is no such file.
-    """
-    try:
-        with pyarrow.memory_map(str(path)) as file, pyarrow.ipc.open_file(file) as reader:
-            for number in range(reader.num_record_batches) if batches is None else batches:
-                for row in reader.get_batch(number).to_pylist():
-                    yield Sample(**{**row, "messages": tuple(row["messages"])})
-    except (OSError, pyarrow.ArrowException, TypeError, KeyError) as error:
-        raise DataError(
-            f"{path} is not a file of samples: {str(error).splitlines()[0]}.",
-            remedy="curate the library again.",
-        ) from error
-
-
-def read_rows(path: Path, *, batches: range | None = None) -> Iterator[Conversation | Passage]:
-    """The samples of such a file as rows, named by where they come from."""
-    for sample in read_samples(path, batches=batches):
-        location = Location(sample.location)
-        if sample.messages:
-            yield Conversation(sample.messages, location)
-        else:
-            yield Passage(sample.text, location)
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)

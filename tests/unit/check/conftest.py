@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from ftdist.check import main
 from ftdist.check.findings import Finding, Report
-from ftdist.check.main import check
 from ftdist.config.compose import compose
 from tests.support.models.families import tokenizer_of
 from tests.support.models.tiny_models import FAMILIES, SIZES
@@ -61,14 +61,19 @@ def write_library(folder: Path, rows: list[Any]) -> Path:
 
 
 @pytest.fixture
-def run_check(tmp_path: Path) -> Check:
-    """Check a model folder with rows; keys of the config may follow."""
+def run_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
+    """Check a model folder with rows; keys of the config may follow.
+
+    `proof`: with packing and head on a small model, which takes longer.
+    """
 
     def run(
-        model: Path, rows: list[Any], *keys: str, all_rows: bool = True, folder: str = "library"
+        model: Path, rows: list[Any], *keys: str, all_rows: bool = True, proof: bool = False
     ) -> Report:
-        library = write_library(tmp_path / folder, rows)
-        return check(
+        library = write_library(tmp_path / "library", rows)
+        if not proof:
+            monkeypatch.setattr(main, "model_findings", lambda *_, **__: iter(()))
+        return main.check(
             compose(
                 [
                     "run.name=r",

@@ -2,10 +2,15 @@
 
 import json
 import shutil
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from ftdist.data.chat_encoder import ChatEncoder, Tokens
+from ftdist.data.messages import Chat
+from ftdist.errors import DataError
 from tests.unit.check.conftest import Check, conversation, finding, rows, save_model
 
 
@@ -15,7 +20,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_model_and_a_library_that_fit_have_no_warnings(model: Path, run_check: Check) -> None:
-    report = run_check(model, rows())
+    report = run_check(model, rows(), proof=True)
     assert {each.status for each in report.findings} == {"ok"}
     assert [each.check for each in report.findings] == [
         *("model", "packed samples", "output head", "chat template", "conversations"),
@@ -147,3 +152,125 @@ def test_repeated_conversations_are_a_warning(model: Path, run_check: Check) -> 
     found = finding(run_check(model, [*rows(), *rows()]), "duplicates")
     assert found.status == "warning"
     assert "3 of 6 conversations" in found.message
+
+
+def test_conversations_that_the_template_refuses_fail_unless_they_are_skipped(
+    run_check: Check, tmp_path: Path
+) -> None:
+    gemma = save_model(tmp_path / "gemma", family="gemma")
+    system = {"role": "system", "content": "Answer in one sentence."}
+    library = [*rows(), conversation("Where is it?", "There.", system)]
+    report = run_check(gemma, library)
+    found = finding(report, "conversations")
+    assert found.status == "failed"
+    assert "1 of 4 conversations cannot be learned from" in found.message
+    assert "System role not supported" in found.message
+    takes = finding(report, "chat template").message
+    assert takes == "It takes user, assistant; not system, developer, tools, tool results."
+    skipped = run_check(gemma, library, "library.on_invalid_row=skip")
+    assert finding(skipped, "conversations").status == "warning"
+
+
+def test_an_end_of_turn_in_words_fails(run_check: Check, tmp_path: Path) -> None:
+    alpaca = save_model(tmp_path / "alpaca", family="alpaca")
+    found = finding(run_check(alpaca, rows()), "end of turn")
+    assert found.status == "failed"
+    assert "no special token" in found.message
+    assert "{{ eos_token }}" in found.remedy
+
+
+Change = Callable[[Tokens], Tokens]
+
+
+@pytest.mark.parametrize(
+    ("check", "change", "message"),
+    [
+        (
+            "template parity",
+            lambda t: Tokens([*t.input_ids, 5], [*t.loss, False]),
+            "0 of 3 conversations compared have exactly the ids",
+        ),
+        (
+            "prompts",  # the last token of the prompt is learned too
+            lambda t: Tokens(t.input_ids, [*t.loss[1:], False]),
+            "In 3 of 3 conversations an answer does not follow the prompt for it",
+        ),
+        (
+            "end of turn",
+            lambda t: Tokens(
+                t.input_ids, [now and later for now, later in pairwise([*t.loss, False])]
+            ),
+            "3 of 3 answers do not end with a learned <|im_end|>",
+        ),
+    ],
+)
+def test_an_encoder_with_a_mistake_would_be_found(
+    model: Path,
+    run_check: Check,
+    monkeypatch: pytest.MonkeyPatch,
+    check: str,
+    change: Change,
+    message: str,
+) -> None:
+    encode_many = ChatEncoder.encode_many
+
+    def mistaken(self: ChatEncoder, chats: Sequence[Chat]) -> list[Tokens | DataError]:
+        return [change(each) for each in encode_many(self, chats) if isinstance(each, Tokens)]
+
+    monkeypatch.setattr(ChatEncoder, "encode_many", mistaken)
+    found = finding(run_check(model, rows()), check)
+    assert found.status == "failed"
+    assert message in found.message
+
+
+def test_a_model_without_a_template_gets_ours_and_a_warning(
+    model: Path, run_check: Check, tmp_path: Path
+) -> None:
+    bare = copied(model, tmp_path / "bare")
+    (bare / "chat_template.jinja").unlink()
+    report = run_check(bare, rows())
+    found = finding(report, "chat template")
+    assert found.status == "warning"
+    assert "The model has no chat template; ftdist uses its own." in found.message
+    assert report.count("failed") == 0
+
+
+def test_a_broken_template_fails_and_the_model_is_checked_nevertheless(
+    model: Path, run_check: Check, tmp_path: Path
+) -> None:
+    broken = copied(model, tmp_path / "broken")
+    (broken / "chat_template.jinja").write_text("{% for m in messages %}{{ m.content")
+    report = run_check(broken, rows(), proof=True)
+    assert "chat template is broken" in finding(report, "chat template").message
+    assert finding(report, "packed samples").status == "ok"
+    assert report.status == "failed"
+
+
+def test_a_tokenizer_alone_is_checked_without_the_model(
+    model: Path, run_check: Check, tmp_path: Path
+) -> None:
+    alone = copied(model, tmp_path / "alone")
+    (alone / "config.json").unlink()
+    report = run_check(alone, rows(), proof=True)
+    assert finding(report, "model").status == "warning"
+    assert report.count("failed") == 0
+    assert not [each for each in report.findings if each.check == "packed samples"]
+
+
+def test_experts_fail(run_check: Check, tmp_path: Path) -> None:
+    experts = save_model(tmp_path / "experts", model_type="mixtral", num_local_experts=8)
+    found = finding(run_check(experts, rows()), "model")
+    assert found.status == "failed"
+    assert "mixture of 8 experts" in found.message
+
+
+def test_texts_alone_can_be_checked(model: Path, run_check: Check, tmp_path: Path) -> None:
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library/page.md").write_text("The lamp turns green. <|im_end|>\n" * 50)
+    report = run_check(model, [])
+    assert report.status == "ok"
+    [source] = report.sources
+    # Cut into samples of at most 128 tokens, each learned but for its first token.
+    assert source.longest <= 128
+    assert source.loss_tokens == source.tokens - source.samples
+    assert "50 times" in finding(report, "special tokens in text").message

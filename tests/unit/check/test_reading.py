@@ -15,9 +15,9 @@ from tests.unit.check.conftest import conversation, write_library
 
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
-    """1,000 rows of about 120 bytes each."""
+    """400 rows of about 120 bytes each."""
     return write_library(
-        tmp_path / "library", [conversation(f"Where is {n:03}?", "There.") for n in range(1000)]
+        tmp_path / "library", [conversation(f"Where is {n:03}?", "There.") for n in range(400)]
     )
 
 
@@ -31,21 +31,21 @@ def read(library: Path, *, all_rows: bool) -> tuple[list[int], bool]:
 
 def test_a_short_file_is_read_whole(library: Path) -> None:
     rows, has_all = read(library, all_rows=False)
-    assert (rows, has_all) == (list(range(1, 1001)), True)
+    assert (rows, has_all) == (list(range(1, 401)), True)
 
 
 def test_rows_are_taken_from_all_over_a_long_file(
     library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "PORTION_BYTES", 1200)
+    monkeypatch.setattr(reading, "PORTION_BYTES", 600)
     monkeypatch.setattr(reading, "ROWS_PER_SOURCE", 40)
     monkeypatch.setattr(reading, "_MAX_PARTS", 20)
     rows, has_all = read(library, all_rows=False)
     assert len(rows) == 40
     assert not has_all
-    # Two rows of each of 20 parts: at most 1000 / 20 rows lie between one part and the next.
+    # Two rows of each of 20 parts: at most 400 / 20 rows lie between one part and the next.
     assert rows[0] == 1
-    assert rows[-1] > 900
+    assert rows[-1] > 360
     gaps = [later - earlier for earlier, later in zip(rows[::2], rows[2::2], strict=False)]
-    assert max(gaps) < 2 * 1000 / 20
-    assert read(library, all_rows=True) == (list(range(1, 1001)), True)
+    assert max(gaps) < 2 * 400 / 20
+    assert read(library, all_rows=True) == (list(range(1, 401)), True)

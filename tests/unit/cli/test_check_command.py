@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ftdist.check.main import main as check_main
+from ftdist.check import main
 from ftdist.cli.commands import check
 from ftdist.errors import ConfigError
 from tests.unit.check.conftest import conversation, rows, save_model, write_library
@@ -26,11 +26,12 @@ def _in_this_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def call(module: str, arguments: list[str]) -> dict[str, Any]:
         assert module == "ftdist.check.main"
         result = tmp_path / "result.json"
-        check_main([*arguments, str(result)])
+        main.main([*arguments, str(result)])
         values: dict[str, Any] = json.loads(result.read_text())
         return values
 
     monkeypatch.setattr(check, "call_child", call)
+    monkeypatch.setattr(main, "model_findings", lambda *_, **__: iter(()))
     monkeypatch.chdir(tmp_path)
 
 
@@ -44,7 +45,7 @@ def test_a_fitting_library_ends_with_0_and_writes_a_page(model: Path, capsys: Ca
     assert check.main(words(model, rows())) == 0
     output = capsys.readouterr().out
     page = Path("ftdist-check.html")
-    assert f"0 failed, 0 warnings, 19 ok. Details and more samples: {page.absolute()}" in output
+    assert f"0 failed, 0 warnings, 17 ok. Details and more samples: {page.absolute()}" in output
     text = page.read_text()
     assert "Does this library fit this model?" in text
     assert 'class="s l" title="1">&lt;|im_end|&gt;</i>' in text

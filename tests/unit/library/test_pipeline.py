@@ -12,7 +12,8 @@ from ftdist.errors import ConfigError, DataError
 from ftdist.library.base_model import BaseModel
 from ftdist.library.pipeline import curate
 from ftdist.library.schema import Sample
-from ftdist.library.store.dataset import is_curated, open_curated, read_samples
+from ftdist.library.store.dataset import is_curated, open_curated
+from ftdist.library.store.samples import read_samples
 from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.mixture import find_source_files, weighed
 

@@ -18,7 +18,8 @@ from ftdist.library.pipeline import curate
 from ftdist.library.readers import read_document
 from ftdist.library.readers.rows.chat_formats import read_conversations
 from ftdist.library.schema import BadRow, Block, Conversation, Document, Row
-from ftdist.library.store.dataset import open_curated, read_samples
+from ftdist.library.store.dataset import open_curated
+from ftdist.library.store.samples import read_samples
 from ftdist.library.synthesis.passages import passages
 from ftdist.library.synthesis.qa_extraction import questions
 from tests.support.documents.real_libraries import debian_docs, needs, wheel_files

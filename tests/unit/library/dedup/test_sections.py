@@ -11,7 +11,8 @@ from ftdist.config.compose import compose_curation
 from ftdist.library.dedup.sections import SectionSignatures, drop_sections, long_sections
 from ftdist.library.pipeline import curate
 from ftdist.library.schema import Block, Document, Location
-from ftdist.library.store.dataset import open_curated, read_samples
+from ftdist.library.store.dataset import open_curated
+from ftdist.library.store.samples import read_samples
 
 pytestmark = pytest.mark.timeout(120)
 

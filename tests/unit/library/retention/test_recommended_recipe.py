@@ -14,6 +14,7 @@ from ftdist.config.compose import compose, compose_curation, run_hydra_flags
 from ftdist.config.keys import CURATE
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
+from ftdist.library.store.dataset import FORMAT
 from ftdist.plan.plan import Plan
 from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.mixture import kl_source_names
@@ -193,15 +194,15 @@ def test_a_library_without_kl_sources_shows_how_to_add_them(tmp_path: Path) -> N
 
 def _curated(folder: Path, *roles: str) -> Path:
     """A curated library with a source of each role."""
-    files = {name: {"name": f"{name}.arrow", "samples": 1, "sha256": ""} for name in ("a", "b")}
+    files = {name: {"name": f"{name}.parquet", "samples": 1, "sha256": ""} for name in ("a", "b")}
     source = {"weight": 1, "files": {"train": files["a"], "held_out": files["b"]}}
     sources = [{"name": role, "role": role, **source} for role in roles]
     folder.mkdir()
     (folder / "manifest.json").write_text(
-        json.dumps({"format": 1, "shares": {}, "sources": sources})
+        json.dumps({"format": FORMAT, "shares": {}, "sources": sources})
     )
     for name in files:
-        (folder / f"{name}.arrow").touch()
+        (folder / f"{name}.parquet").touch()
     return folder
 
 

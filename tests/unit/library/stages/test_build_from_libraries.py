@@ -19,8 +19,8 @@ from ftdist.errors import DataError
 from ftdist.library import token_stats
 from ftdist.library.schema import Sample
 from ftdist.library.sources.reference import DataReference
-from ftdist.library.store import dataset
-from ftdist.library.store.dataset import write_samples
+from ftdist.library.store import samples as store_samples
+from ftdist.library.store.samples import write_samples
 from ftdist.library.token_stats import SourceSizes
 from ftdist.prepare import portions, source
 from ftdist.prepare.chunking import cut_text
@@ -172,12 +172,12 @@ def samples(number: int) -> list[Sample]:
 def test_sample_sizes_do_not_depend_on_multiprocessing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, alone: int
 ) -> None:
-    monkeypatch.setattr(dataset, "_SAMPLES_AT_ONCE", 8)
+    monkeypatch.setattr(store_samples, "GROUP_SAMPLES", 8)
     monkeypatch.setattr(token_stats, "_SPAN_SAMPLES", 20)
     monkeypatch.setattr(token_stats, "_MAX_SERIAL_SPANS", alone)
     sources = []
     for name, number in (("a", 100), ("none", 0), ("b", 30)):
-        files = tmp_path / f"{name}-train.arrow", tmp_path / f"{name}-held_out.arrow"
+        files = tmp_path / f"{name}-train.parquet", tmp_path / f"{name}-held_out.parquet"
         write_samples(files[0], samples(number))
         write_samples(files[1], samples(number)[:3])
         sources.append((name, files))
@@ -198,14 +198,14 @@ def test_sample_sizes_do_not_depend_on_multiprocessing(
     assert [shown["location"] for shown in in_words["a"].shown] == [
         "row 0", "row 25", "row 50", "row 75",
     ]  # fmt: skip
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".arrow"] * 6
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".parquet"] * 6
 
 
 def test_a_template_error_is_reported_from_a_worker_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(token_stats, "_MAX_SERIAL_SPANS", 0)
-    path = tmp_path / "train.arrow"
+    path = tmp_path / "train.parquet"
     first = Message(role="assistant", content="w1")
     sample = Sample(messages=(first,), location="row 7", made_by="as written", doc_id="u")
     write_samples(path, [sample])

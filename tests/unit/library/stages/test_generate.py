@@ -12,7 +12,8 @@ from ftdist.inference.openai_client import open_endpoint
 from ftdist.library.pipeline import curate
 from ftdist.library.schema import Sample
 from ftdist.library.stages.generate import Generator
-from ftdist.library.store.dataset import open_curated, read_samples
+from ftdist.library.store.dataset import open_curated
+from ftdist.library.store.samples import read_samples
 from ftdist.library.synthesis.llm_outputs import (
     CandidateQA,
     parse_candidates,

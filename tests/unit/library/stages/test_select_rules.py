@@ -12,7 +12,8 @@ from ftdist.evaluation.probes import read_probes
 from ftdist.library.base_model import BaseModel
 from ftdist.library.pipeline import curate
 from ftdist.library.retention.fictional_products import RESERVED, TRAINED
-from ftdist.library.store.dataset import open_curated, read_samples
+from ftdist.library.store.dataset import open_curated
+from ftdist.library.store.samples import read_samples
 
 pytestmark = pytest.mark.timeout(120)
 
