@@ -6,6 +6,7 @@
       ModelError         78  untrainable model folder
       StorageError       74  full disk, damaged or unwritable file
       SlurmError         69  SLURM failed (ftdist_launch.slurm.client)
+      HubError           69  the Hugging Face Hub failed or is unreachable
       HangError          76  a rank stopped responding
       RequeueError       75  the run was saved and should be started again
       CrashLoopError     99  several consecutive attempts without progress
@@ -70,6 +71,12 @@ class StorageError(FtdistError):
     """Full disk, or damaged or unwritable file."""
 
     exit_code = 74
+
+
+class HubError(FtdistError):
+    """The Hugging Face Hub failed or is unreachable."""
+
+    exit_code = 69
 
 
 class HangError(FtdistError):

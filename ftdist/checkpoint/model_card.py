@@ -25,9 +25,11 @@ def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
         f"{source.loss_tokens} | {source.held_out_samples} |"
         for source in plan.library.sources
     ]
-    optim = config.optim
+    optim, base = config.optim, model_name(config.model.path)
     lines = [
         "---",
+        # The Hub takes names of its own models only.
+        *([f"base_model: {base}"] if "/" in base else []),
         "library_name: transformers",
         "pipeline_tag: text-generation",
         "tags: [ftdist, fine-tuned]",
@@ -35,7 +37,7 @@ def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
         "",
         f"# {run.name}",
         "",
-        f"Full-parameter fine-tune of `{model_name(config.model.path)}`, made with ftdist.",
+        f"Full-parameter fine-tune of `{base}`, made with ftdist.",
         "",
         "## Data",
         "",

@@ -27,7 +27,33 @@ class RunArguments:
     flags: argparse.Namespace
 
 
-class RunParser(argparse.ArgumentParser):
+class CommandParser(argparse.ArgumentParser):
+    """Parses the arguments of a command; an error is a ConfigError.
+
+    Args:
+        command: name of the command.
+        description: what it does, for --help.
+    """
+
+    def __init__(self, command: str, *, description: str) -> None:
+        super().__init__(
+            prog=f"ftdist {command}",
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print."""
+        refuse_secrets(message.split())
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message:
+            flag = unknown.split()[0].partition("=")[0]
+            message = f"{flag} is not a flag of `{self.prog}`"
+        raise ConfigError(f"{message}.", remedy=f"see `{self.prog} --help`.")
+
+
+class RunParser(CommandParser):
     """Parses `ftdist COMMAND RUN [key=value ...] [flags]`; an error is a ConfigError.
 
     Args:
@@ -37,12 +63,7 @@ class RunParser(argparse.ArgumentParser):
     """
 
     def __init__(self, command: str, *, description: str, takes_keys: bool = True) -> None:
-        super().__init__(
-            prog=f"ftdist {command}",
-            description=description,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
+        super().__init__(command, description=description)
         self._takes_keys = takes_keys
         keys = "key=value" if takes_keys else "run.root=DIR"
         self.add_argument("run", nargs="?", help="name of the run, or its folder")
@@ -72,15 +93,6 @@ class RunParser(argparse.ArgumentParser):
             )
         run = find_run(names[0], runs_root=Path(roots[-1]) if roots else RUNS_ROOT)
         return RunArguments(run=run, overrides=overrides, flags=flags)
-
-    def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print."""
-        refuse_secrets(message.split())
-        unknown = message.removeprefix("unrecognized arguments: ")
-        if unknown != message:
-            flag = unknown.split()[0].partition("=")[0]
-            message = f"{flag} is not a flag of `{self.prog}`"
-        raise ConfigError(f"{message}.", remedy=f"see `{self.prog} --help`.")
 
 
 def refuse_secrets(arguments: Iterable[str]) -> None:

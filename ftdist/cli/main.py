@@ -31,6 +31,7 @@ COMMANDS = {
     "merge": "interpolate base and tuned weights, evaluate, keep the best: R",
     "chat": "chat with the tuned model: R [-p PROMPT] [--base | --both]",
     "report": "regenerate R/report/index.html: R",
+    "push": "upload a library or an exported model to the Hugging Face Hub: L|R owner/name",
     "sync": "upload a run's metrics to Weights & Biases: R",
 }
 

@@ -15,6 +15,16 @@ def format_duration(seconds: float) -> str:
     return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
 
 
+def format_bytes(size: int) -> str:
+    """Such as 512 B, 1.5 KiB, 12.0 GiB."""
+    value = float(size)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"
+
+
 def format_count(count: int, noun: str) -> str:
     """A count with its noun: 1 step, 1,200 steps."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

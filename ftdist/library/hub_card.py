@@ -27,7 +27,7 @@ _SIZES = ((1_000, "1K"), (10_000, "10K"), (100_000, "100K"), (1_000_000, "1M"), 
 _COLUMNS = {
     "messages": "a conversation: `role` and `content` of each message, in order; empty for a text",
     "tools": "the functions that the assistant may call, as JSON text",
-    "text": "a text to learn as it is; empty for a conversation",
+    "text": "a text to learn unchanged; empty for a conversation",
     "location": "file, page and row that it was read from",
     "section": "the headings above it",
     "made_by": "how it was made",

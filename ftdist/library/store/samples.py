@@ -251,8 +251,8 @@ def _narrowed(field: pyarrow.Field, path: str, columns: Sequence[str]) -> pyarro
         return None if element is None else field.with_type(pyarrow.list_(element))
     if pyarrow.types.is_struct(kind):
         parts = (_narrowed(part, f"{path}.{part.name}", columns) for part in kind)
-        kept = [part for part in parts if part is not None]
-        return field.with_type(pyarrow.struct(kept)) if kept else None
+        fields = [part for part in parts if part is not None]
+        return field.with_type(pyarrow.struct(fields)) if fields else None
     return field if path in columns else None
 
 
