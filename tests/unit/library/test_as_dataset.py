@@ -138,15 +138,13 @@ def test_a_card_without_a_license_says_that_it_is_unknown(tmp_path: Path) -> Non
     assert list(load(folder, cache=tmp_path / "hf")) == ["train"]
 
 
-def test_a_library_is_a_source_of_another_by_its_samples_alone(
+def test_a_library_is_a_source_of_another_by_its_training_samples_alone(
     library: Path, tmp_path: Path
 ) -> None:
     folder = curate_sources(tmp_path, [f"old={library}"], "synthesis.paraphrases=1")
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert [file["name"] for file in manifest["files"]] == [
-        f"data/{source}-{part}.parquet" for source in ("chats", "manual")
-        for part in ("held_out", "train")
-    ]  # fmt: skip
+    names = [file["name"] for file in manifest["files"]]
+    assert names == ["data/chats-train.parquet", "data/manual-train.parquet"]
 
 
 def test_a_library_of_an_older_format_is_refused(library: Path, tmp_path: Path) -> None:
