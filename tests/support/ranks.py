@@ -1,25 +1,32 @@
 """Run a function on several real processes that meet as ranks of one group.
 
+Ranks are forked from a server that has imported the product once: the imports take longer than most
+of what tests do on ranks.
+
 A rank that raises fails the test with its own traceback, the first one to fail first. A rank that
 hangs fails it after `timeout_s` with the stack of every rank. Either way no process stays behind.
 """
 
+import multiprocessing
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.support import rank_main
+
 T = TypeVar("T")
 
-ROOT = Path(__file__).resolve().parents[2]
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(["tests.support.rank_imports"])
+
 START_S = 90.0
 """For imports and the rendezvous; the caller's `timeout_s` counts from there."""
 GRACE_S = 5.0
@@ -72,11 +79,23 @@ class RunRanks:
         __tracebackhide__ = True
         folder = Path(tempfile.mkdtemp(prefix="ranks-", dir=self.root))
         (folder / "call.pkl").write_bytes(pickle.dumps((function, args, kwargs)))
-        processes: list[subprocess.Popen[bytes]] = []
+        processes: list[ForkServerProcess] = []
+        # The group's own timeout comes later than ours, which can show where each rank stands.
+        group_timeout_s = START_S + 2 * timeout_s
         try:
             for rank in range(world_size):
-                place = self._start(folder, rank, world_size, timeout_s=timeout_s, group=group)
-                processes.append(place)
+                call = rank_main.RankCall(
+                    folder=folder,
+                    rank=rank,
+                    size=world_size,
+                    device=self.device,
+                    timeout_s=group_timeout_s,
+                    group=group,
+                    environment=dict(os.environ),
+                )
+                process = _SERVER.Process(target=rank_main.run, args=(call,))
+                process.start()
+                processes.append(process)
             _wait(processes, folder, timeout_s=timeout_s)
         finally:
             _kill(processes)
@@ -85,40 +104,14 @@ class RunRanks:
             for rank in range(world_size)
         ]
 
-    def _start(
-        self, folder: Path, rank: int, size: int, *, timeout_s: float, group: bool
-    ) -> "subprocess.Popen[bytes]":
-        # The group's own timeout comes later than ours, which can show where each rank stands.
-        group_timeout_s = START_S + 2 * timeout_s
-        arguments = [str(folder), str(rank), str(size), self.device, str(group_timeout_s)]
-        arguments += ["group" if group else "alone"]
-        threads = {
-            "OMP_NUM_THREADS": "1",
-            "MKL_NUM_THREADS": "1",
-            "TOKENIZERS_PARALLELISM": "false",
-        }
-        paths = [str(ROOT), str(ROOT / "launch"), *filter(None, [os.environ.get("PYTHONPATH")])]
-        with (folder / f"rank-{rank}.log").open("wb") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "tests.support.rank_main", *arguments],
-                cwd=ROOT,
-                env={**os.environ, **threads, "PYTHONPATH": os.pathsep.join(paths)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # its children can be killed with it
-            )
 
-
-def _wait(
-    processes: Sequence["subprocess.Popen[bytes]"], folder: Path, *, timeout_s: float
-) -> None:
+def _wait(processes: Sequence[ForkServerProcess], folder: Path, *, timeout_s: float) -> None:
     """Return when all ranks have ended well."""
     __tracebackhide__ = True
     deadline, have_met = time.monotonic() + START_S, False
     failed_at: float | None = None
     while True:
-        codes = [process.poll() for process in processes]
+        codes = [process.exitcode for process in processes]
         if not any(code is None or code for code in codes):
             return
         now = time.monotonic()
@@ -154,12 +147,12 @@ def _ending(code: int | None) -> str:
     return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _stacks(processes: Sequence["subprocess.Popen[bytes]"], folder: Path, timeout_s: float) -> str:
+def _stacks(processes: Sequence[ForkServerProcess], folder: Path, timeout_s: float) -> str:
     """Where each rank stands now."""
-    codes = [process.poll() for process in processes]
+    codes = [process.exitcode for process in processes]
     for process, code in zip(processes, codes, strict=True):
         if code is None:
-            process.send_signal(signal.SIGUSR1)
+            os.kill(process.pid or 0, signal.SIGUSR1)
     time.sleep(1.0)  # for the stacks to be written
     lines = [f"{codes.count(None)} of {len(codes)} ranks were not done after {timeout_s:.0f} s:"]
     for rank, code in enumerate(codes):
@@ -175,9 +168,9 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")[-LOG_CHARACTERS:].rstrip()
 
 
-def _kill(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
+def _kill(processes: Sequence[ForkServerProcess]) -> None:
     """End every rank and whatever it started."""
     for process in processes:
         with suppress(ProcessLookupError):  # the whole session ended by itself
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+            os.killpg(process.pid or 0, signal.SIGKILL)
+        process.join()
