@@ -59,6 +59,7 @@ class AnswerFinder:
         renderer: the template.
         special: matches any special token's string.
         opening: what the template writes between a prompt and an answer without a thought.
+        tail: what it writes after an answer.
         keeps_thoughts: refuse a conversation if the template leaves out a thought.
     """
 
@@ -68,10 +69,12 @@ class AnswerFinder:
         *,
         special: re.Pattern[str],
         opening: str,
+        tail: str,
         keeps_thoughts: bool,
     ) -> None:
         self._renderer, self._special, self._opening = renderer, special, opening
         self._keeps_thoughts = keeps_thoughts
+        self._tail_tokens = len(special.findall(tail))
         self._end = re.compile(rf"(?:(?:{special.pattern})\s*)+\Z")
 
     def find(self, chat: TemplateChat) -> Rendered:
@@ -130,13 +133,13 @@ class AnswerFinder:
             if text.startswith(self._prompt(chat.without_thoughts(range(turn)), turn)):
                 return None
             raise self._mismatch(prompt, text, turn)
-        own = text[len(prompt) :] if is_last else self._own(chat, turn)
+        own = text[len(prompt) :] if is_last else self._own(chat, turn, prompt)
         self._check_contents(chat.messages[turn], own, turn)
         end = self._match(text, len(prompt), own)
         if end is not None:
             return len(prompt), end
         if thought:
-            own = self._own(chat.without_thoughts([turn]), turn)
+            own = self._own(chat.without_thoughts([turn]), turn, prompt)
             if self._match(text, len(prompt), own) is not None:
                 return None
         raise underivable(
@@ -148,9 +151,10 @@ class AnswerFinder:
     def _match(self, text: str, first: int, own: str) -> int | None:
         """Where an answer ends that stands at `first` as the template writes it by itself."""
         found = self._end.search(own)
-        body = own[: found.start()] if found else own
-        closing = self._special.match(own, found.start()) if found else None
-        end = closing[0] if closing else ""
+        tokens = list(self._special.finditer(own, found.start())) if found else []
+        # Before those of the tail stand the template's own, if an answer is empty.
+        closing = tokens[-self._tail_tokens :][:1]
+        body, end = (own[: closing[0].start()], closing[0][0]) if closing else (own, "")
         forms = [body]
         if self._opening and body.startswith(self._opening):
             forms.append(body.removeprefix(self._opening))
@@ -186,9 +190,9 @@ class AnswerFinder:
             if message["role"] == "tool" and not any(form in text for form in forms):
                 raise ignored_result(message=number + 1)
 
-    def _own(self, chat: TemplateChat, turn: int) -> str:
+    def _own(self, chat: TemplateChat, turn: int, prompt: str) -> str:
         """What the template writes behind the prompt for an answer that is the last message."""
-        prompt, text = self._prompt(chat, turn), self._text(chat.until(turn + 1))
+        text = self._text(chat.until(turn + 1))
         if not text.startswith(prompt):
             raise self._mismatch(prompt, text, turn)
         return text[len(prompt) :]
@@ -202,7 +206,8 @@ class AnswerFinder:
         if len(alone) > turn:
             return None  # it is all there is
         try:
-            return self._own(replace(chat, messages=alone), len(alone) - 1)
+            chat, turn = replace(chat, messages=alone), len(alone) - 1
+            return self._own(chat, turn, self._prompt(chat, turn))
         except DataError:
             return None
 

@@ -74,6 +74,7 @@ class ChatTemplate:
             renderer,
             special=special,
             opening=self.surroundings.opening,
+            tail=self.surroundings.tail,
             keeps_thoughts=keeps_thoughts,
         )
 

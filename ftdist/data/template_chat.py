@@ -105,8 +105,11 @@ class ChatPreparation:
                 learned=tuple(_answers(messages)),
                 is_simple=True,
             )
+        prepared = tuple(self._message(message, number) for number, message in enumerate(messages))
+        if any("tool_calls" in message for message in prepared) and self._renderer.needs_short_ids:
+            _add_ids(prepared)
         return TemplateChat(
-            tuple(self._message(message, number) for number, message in enumerate(messages)),
+            prepared,
             tools=self._parsed_tools(chat.tools) if chat.tools else None,
             learned=tuple(n for n in _answers(messages) if messages[n].get("weight", 1)),
             is_simple=False,
@@ -183,7 +186,7 @@ class ChatPreparation:
         is_short = len(name) == _SHORT_ID and name.isalnum()
         if is_short or not self._renderer.needs_short_ids:
             return self._escape(name)
-        return blake2b(name.encode(), digest_size=_SHORT_ID).hexdigest()[:_SHORT_ID]
+        return _short_id(name)
 
     def _parsed_tools(self, text: str) -> list[Any]:
         if text not in self._tools:
@@ -211,6 +214,22 @@ def _without_thought(message: dict[str, Any]) -> dict[str, Any]:
     if begun := begin_thought(message["content"]):
         rest["content"] = begun.rest.lstrip("\n")
     return rest
+
+
+def _short_id(name: str) -> str:
+    return blake2b(name.encode(), digest_size=_SHORT_ID).hexdigest()[:_SHORT_ID]
+
+
+def _add_ids(messages: Sequence[dict[str, Any]]) -> None:
+    """Number calls without an id, and give their results the same, in the order of the calls."""
+    unanswered: list[str] = []
+    for number, message in enumerate(messages):
+        for at, call in enumerate(message.get("tool_calls", [])):
+            unanswered.append(call.setdefault("id", _short_id(f"call {number} {at}")))
+        if message["role"] == "tool":
+            following = unanswered[0] if unanswered else ""
+            answered = message.setdefault("tool_call_id", following)
+            unanswered = [each for each in unanswered if each != answered]
 
 
 def _answers(messages: Sequence[Message]) -> list[int]:

@@ -11,6 +11,7 @@ from ftdist.errors import DataError
 from tests.support.models.family_chats import (
     CHATS,
     COLD,
+    FINAL,
     LEARNED,
     NONE,
     TOOLS,
@@ -75,6 +76,31 @@ def test_ids_of_calls_are_shortened_for_a_template_that_needs_it() -> None:
     assert first == second
     assert re.fullmatch("[0-9a-z]{9}", first)
     assert encoder_of("granite").encode(chat) == encoder_of("granite").encode(CHATS["tools"])
+
+
+def test_calls_without_ids_get_some_where_the_template_needs_them() -> None:
+    calls: list[Any] = [call("Oslo"), call("Rome", 2)]
+    results: list[Message] = [result("7"), result("Dry.", 2)]
+    for each in calls:
+        del each["id"]
+    for each_result in results:
+        del each_result["tool_call_id"]
+    chat = Chat([WARM, answer(tool_calls=calls), *results, answer("It is cold.")], TOOLS)
+    text = family_tokenizer("mistral").decode(encoder_of("mistral").encode(chat).input_ids)
+    ids = re.findall(r'"(?:call_)?id": "([0-9a-z]{9})"', text)
+    assert ids[:2] == ids[2:]
+    assert ids[0] != ids[1]
+    assert '"id"' not in family_tokenizer("granite").decode(
+        encoder_of("granite").encode(chat).input_ids
+    )
+
+
+def test_an_answer_that_is_only_a_thought_ends_like_others() -> None:
+    chat = Chat([WARM, answer(reasoning_content="It is 7.")])
+    assert learned("harmony", encoder_of("harmony").encode(chat)) == [
+        f"<|channel|>analysis<|message|>It is 7.<|end|><|start|>assistant{FINAL}<|return|>"
+    ]
+    assert learned("phi", encoder_of("phi").encode(chat)) == ["<think>\nIt is 7.\n</think><|end|>"]
 
 
 def test_a_developer_speaks_as_the_system_where_the_template_knows_no_developer() -> None:
