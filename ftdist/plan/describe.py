@@ -3,6 +3,12 @@
 from ftdist.plan.dataset_info import row_shares
 from ftdist.plan.plan import Plan
 
+FEW_STEPS = 20
+"""Below this number of optimizer steps a run is warned of."""
+
+USUAL_STEPS = 100
+"""Steps that the warning aims at."""
+
 
 def describe(plan: Plan) -> list[tuple[str, str]]:
     """The rows of the plan's table, label and value; estimates begin with "about"."""
@@ -37,6 +43,27 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
         if field != "base_gib" or plan.base_gib
     ]
     return rows
+
+
+def few_steps_warning(plan: Plan, *, epochs: float | None) -> str | None:
+    """A warning if one step holds so much of the library that the run has very few.
+
+    Args:
+        plan: of the run.
+        epochs: passes that the config asks for; None: it asks for another length.
+    """
+    if epochs is None or plan.steps >= FEW_STEPS:
+        return None
+    each = plan.global_sequences * plan.sequence_length
+    least = plan.sequence_length * plan.micro_batch_size * plan.world_size
+    wished = epochs * plan.library.rows_per_pass * plan.sequence_length / USUAL_STEPS
+    tokens = max(1, round(wished / least)) * least
+    what = f"batch.tokens={tokens}" if tokens < each else "a shorter batch.sequence_length"
+    return (
+        f"Warning: only {plan.steps} step{'s' if plan.steps > 1 else ''} of {each:,} tokens each, "
+        f"for {plan.library.rows_per_pass * plan.sequence_length:,.0f} tokens of library. A model "
+        f"learns little in so few: try {what}."
+    )
 
 
 def describe_exposures(plan: Plan) -> str:

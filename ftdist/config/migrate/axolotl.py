@@ -83,7 +83,7 @@ def _write_model(draft: Draft) -> None:
 def _method(draft: Draft) -> bool:
     """Whether the data holds preferences; refuses what teaches no answers."""
     method = draft.take("rl")
-    if method in ("dpo", "ipo", "orpo", "simpo"):
+    if method in ("dpo", "ipo", "orpo", "simpo", "kto"):
         return True
     if method is not None:
         raise ConfigError(

@@ -43,7 +43,7 @@ WITHOUT = {
     "resize_token_embeddings_to_32x": "ftdist keeps the shape of the embeddings.",
     "overrides_of_model_*": "ftdist takes the model as its config.json says: change it there.",
     "plugins": "ftdist loads no code from configs.",
-    "push_dataset_to_hub": "ftdist uploads no packed data.",
+    "push_dataset_to_hub": "`ftdist push libraries/L org/name` publishes a curated library.",
     "lr_groups": "optim.layerwise_lr_decay is the only difference between layers.",
     "cosine_constant_lr_ratio": "ftdist's cosine ends at the last step.",
     "embedding_lr*": "optim.layerwise_lr_decay is the only difference between layers.",

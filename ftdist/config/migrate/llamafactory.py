@@ -63,7 +63,7 @@ def convert_training(members: Mapping[str, Any], *, path: Path, ranks: int | Non
     """
     draft = Draft(TRAINER, path, dict(members))
     stage = str(draft.take("stage") or "sft")
-    if stage in ("rm", "ppo", "kto"):
+    if stage in ("rm", "ppo"):
         raise ConfigError(
             f"{path}: stage is {stage}, and ftdist does supervised fine-tuning only.",
             remedy=f"stay with LLaMA-Factory for stage {stage}.",
@@ -141,7 +141,7 @@ def _sources(draft: Draft, *, path: Path, stage: str) -> list[Source]:
     members = read_mapping(info, what=f"a {INFO} of LLaMA-Factory")
     sources = [_source(draft, members, path=info, name=name) for name in names]
     for source in sources:
-        source.preferences = source.preferences or stage == "dpo"
+        source.preferences = source.preferences or stage in ("dpo", "kto")
     return sources
 
 
@@ -225,7 +225,7 @@ def _read_columns(inner: Draft, source: Source) -> None:
                 f"ftdist trains text models only; 'library.drop_columns=[{value}]' leaves it out.",
             )
         elif theirs == "kto_tag":
-            inner.remark("columns.kto_tag", "ftdist learns no answer that is labelled false.")
+            source.preferences = True
         elif theirs not in keys.COLUMNS:
             inner.remark(f"columns.{theirs}", "ftdist does not know this kind of column.")
 

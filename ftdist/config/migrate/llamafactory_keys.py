@@ -30,7 +30,7 @@ WITHOUT = {
     **COMMON,
     "template": COMMON["chat_template"],
     "tool_format": COMMON["chat_template"],
-    "enable_thinking": "the chat template decides: see thoughts in docs/reference/data-formats.md.",
+    "enable_thinking": "the chat template decides about thoughts; see library.reasoning.",
     "eval_dataset": "ftdist keeps library.held_out_fraction of the rows; a curated library has a "
     "held-out split of its own.",
     "eval_on_each_dataset": "ftdist has one held-out loss.",

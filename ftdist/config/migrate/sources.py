@@ -67,8 +67,8 @@ def write_sources(draft: Draft, sources: Sequence[Source]) -> None:
         draft.set("library.preferences", "chosen")
         draft.remark(
             "preferences",
-            "ftdist does not train on preferences (DPO); with library.preferences=chosen it learns "
-            "the chosen answers and ignores the rejected ones.",
+            "ftdist does not train on preferences (DPO, KTO); with library.preferences=chosen it "
+            "learns the chosen answers and ignores the rejected ones.",
         )
     for source in sources[1:]:
         _write_extra(draft, source, first=first)

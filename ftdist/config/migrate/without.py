@@ -13,7 +13,7 @@ _EXPERTS = "ftdist does not train mixtures of experts."
 _NOISE = "ftdist adds no noise to embeddings."
 _TRACKER = "ftdist's own files and W&B are its only records (tracking)."
 _PACKED = "ftdist always packs, and samples never see each other."
-_PUBLISH = "publish the export yourself after training (docs/how-to/use-the-model.md)."
+_PUBLISH = "`ftdist push R org/name` publishes the export after training."
 
 WITHOUT = {
     **dict.fromkeys(("adapter*", "lora_*", "peft*", "qlora_*", "relora*", "loraplus*"), _LORA),

@@ -17,6 +17,7 @@ from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.library.sources.reference import is_hub
 from ftdist.plan.dataset_info import PackedDatasetInfo
+from ftdist.plan.describe import few_steps_warning
 from ftdist.plan.model_info import read_model_info
 from ftdist.plan.plan import Plan
 from ftdist.plan.planner import make_plan
@@ -79,6 +80,8 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> tuple[RunConfig, Pl
     for note in library_warnings(config):
         log(note)
     plan = compute_plan(config, library=library, device=_device(config, machine=machine))
+    if warning := few_steps_warning(plan, epochs=config.train.epochs):
+        log(warning)
     if new:
         raise_together(list(disk_problems(run_dir(config).root, needed_gib=plan.disk_gib)))
     return config, plan

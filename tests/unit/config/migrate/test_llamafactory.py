@@ -146,9 +146,15 @@ def test_adapters_and_stages_without_counterpart_are_said() -> None:
         trained(stage="ppo")
 
 
-def test_training_on_preferences_takes_the_chosen_side() -> None:
-    migration = trained(stage="dpo", dataset="pump_pairs", finetuning_type="full")
+@pytest.mark.parametrize("stage", ["dpo", "kto"])
+def test_training_on_preferences_takes_the_chosen_side(stage: str) -> None:
+    migration = trained(stage=stage, dataset="pump_tools", finetuning_type="full")
     assert migration.overrides["library.preferences"] == "chosen"
+
+
+def test_answers_labelled_good_or_bad_are_preferences() -> None:
+    labelled = entry(file_name="a.json", columns={"response": "output", "kto_tag": "label"})
+    assert labelled.overrides["library.preferences"] == "chosen"
 
 
 def test_defaults_are_those_of_llama_factory() -> None:
