@@ -10,6 +10,7 @@ from ftdist.errors import DataError
 from ftdist.evaluation.general_set import general_items, general_passages
 from ftdist.evaluation.lm_eval_tasks import find_tasks
 from ftdist.evaluation.probes import Probe, find_probes, read_probes, reject_lone_surrogates
+from ftdist.evaluation.row_lines import has_rows, row_lines
 from ftdist.io.sampling import evenly_spaced
 
 NONE = "none"
@@ -93,27 +94,22 @@ def _texts(setting: str | None) -> tuple[str, ...]:
         return general_passages()
     remedy = (
         "set eval.perplexity_texts to a .txt file with blank lines between passages, to a "
-        '.jsonl file with rows of {"text": "..."}, or to none.'
+        '.jsonl file or a table with rows of {"text": "..."}, or to none.'
     )
     path = Path(setting)
     try:
-        content = path.read_text(encoding="utf-8-sig")
+        lines = row_lines(path) if has_rows(path) else []
+        content = "" if has_rows(path) else path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DataError(
             f"Texts cannot be read from {path}: {error.strerror}.", remedy=remedy
         ) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text.", remedy="save the file as UTF-8.") from error
-    lines = content.split("\n")
-    if path.suffix == ".jsonl":
-        passages = [
-            _text_of(line, where=f"{path}:{number}", remedy=remedy)
-            for number, line in enumerate(lines, 1)
-            if line.strip()
-        ]
-    else:
-        passages = "\n".join(line.strip() for line in lines).strip("\n").split("\n\n")
-        passages = [passage.strip() for passage in passages if passage.strip()]
+    passages = [_text_of(line, where=where, remedy=remedy) for where, line in lines]
+    if not has_rows(path):
+        stripped = "\n".join(line.strip() for line in content.split("\n"))
+        passages = [passage.strip() for passage in stripped.split("\n\n") if passage.strip()]
     if not passages:
         raise DataError(f"{path} holds no text.", remedy=remedy)
     return tuple(passages)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ftdist.errors import DataError
+from ftdist.evaluation.row_lines import row_lines
 from ftdist.text.matching import contains_all, contains_words, strip_citation, words
 
 Kind = Literal["fact", "general", "out_of_scope", "general_open"]
@@ -94,7 +95,7 @@ def find_probes(setting: str | None, *, library: Path) -> Path:
 def read_probes(
     path: Path, *, key: Literal["eval.probes", "eval.general_questions"] = "eval.probes"
 ) -> tuple[Probe, ...]:
-    """Read the probes or general questions of a JSONL file, in order.
+    """Read the probes or general questions of a file, in order: JSONL, or a table as Parquet.
 
     Args:
         path: of the file.
@@ -105,7 +106,7 @@ def read_probes(
     """
     what, setting = _DESCRIPTIONS[key]
     try:
-        lines = path.read_bytes().decode("utf-8-sig").split("\n")
+        lines = row_lines(path)
     except OSError as error:
         raise DataError(
             f"The {what} cannot be read from {path}: {error.strerror}.",
@@ -116,7 +117,7 @@ def read_probes(
             f"{path} is not UTF-8 text: byte {error.start} cannot be read.",
             remedy="save the file as UTF-8.",
         ) from error
-    probes = [_read(line, where=f"{path}:{n}") for n, line in enumerate(lines, 1) if line.strip()]
+    probes = [_read(line, where=where) for where, line in lines]
     if not probes:
         raise DataError(
             f"{path} holds no {what}.",

@@ -37,7 +37,8 @@ class EvalConfig:
     """Maximum tokens of an answer generated during training."""
 
     probes: str | None
-    """JSONL file of probes (questions with known answers); null: `probes.jsonl` in or next to the
+    """File of probes (questions with known answers): JSONL, a table, or a file of a Hub dataset
+    (hf://datasets/org/name/probes.jsonl); null: `probes.jsonl` in or next to the
     library.
     """
 

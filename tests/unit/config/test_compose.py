@@ -9,9 +9,11 @@ import yaml
 
 from ftdist.config.compose import (
     compose,
+    compose_curation,
 )
 from ftdist.config.keys import conf_dir
 from ftdist.config.saved_config import dump_config, load_config, save_config
+from ftdist.config.schema.data_source import SourceEntry
 from ftdist.config.values import read_integer
 from ftdist.errors import ConfigError, StorageError
 
@@ -446,3 +448,38 @@ def test_a_saved_config_without_a_section_or_a_key_is_refused(tmp_path: Path) ->
     file.write_text(dump_config(compose(NEEDED)).replace("  name: r\n", "", 1))
     with pytest.raises(ConfigError, match=r"run\.name"):
         load_config(file)
+
+
+def test_a_list_of_sources_takes_paths_and_mappings() -> None:
+    entries = "faq=faq/,{path: org/name, split: train, columns: {question: title}},data/*.parquet"
+    config = compose_curation(["library.name=l", f"library.sources=[{entries}]"])
+    assert config.library.sources == [
+        "faq=faq/",
+        SourceEntry(path="org/name", split="train", columns={"question": "title"}),
+        "data/*.parquet",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{path: a, splt: train}", "Entry 2 of library.sources has the unknown key splt."),
+        ("{split: train}", "Entry 2 of library.sources has no path."),
+        ("{path: a, split: [b]}", "Entry 2 of library.sources: split=['b'] is not a text."),
+        ("5", "Entry 2 of library.sources, 5, is no source."),
+    ],
+)
+def test_a_wrong_entry_of_a_list_of_sources_is_named(entry: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose_curation(["library.name=l", f"library.sources=['a',{entry}]"])
+    assert caught.value.problem == message
+
+
+def test_a_commit_of_a_dataset_is_no_secret() -> None:
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    keys = ["run.name=r", "model.path=m", f"library.revision={commit}"]
+    path = f"hf://datasets/org/name@{commit}"
+    library = compose([*keys, f"library.path={path}"]).library
+    assert (library.path, library.revision) == (path, commit)
+    with pytest.raises(ConfigError, match="looks like a secret"):
+        compose([*keys, f"library.path={commit}"])

@@ -1,15 +1,19 @@
 """General questions and texts of the user's own: what cannot be used is named."""
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from ftdist.config.compose import compose
 from ftdist.config.schema import EvalConfig
 from ftdist.errors import DataError
 from ftdist.evaluation.eval_set import EvalSet, read_eval_set
+from ftdist.evaluation.probes import read_probes
 
 RECALL = {"question": "q?", "answer": "a", "kind": "fact"}
 GENERAL = {"question": "6 or 7?", "answer": "6", "kind": "general", "choices": ["7", "6"]}
@@ -104,3 +108,30 @@ def test_some_general_questions_are_also_generated(tmp_path: Path) -> None:
         ("What is 0 + 0?", "0"), ("What is 2 + 2?", "4"), ("What is 4 + 4?", "8"),
     ]  # fmt: skip
     assert len(found.general) == 6
+
+
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.json", "rows.jsonl.gz"])
+def test_probes_and_texts_may_be_tables_or_compressed(tmp_path: Path, name: str) -> None:
+    probe = {"question": "Where?", "answer": "At gate 4.", "keys": ["gate 4"], "kind": "fact"}
+    for folder, rows in (("probes", [probe]), ("texts", [{"text": "One."}, {"text": "Two."}])):
+        path = tmp_path / folder / name
+        path.parent.mkdir()
+        if name.endswith(".parquet"):
+            pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+        elif name.endswith(".gz"):
+            path.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+        else:
+            path.write_text(json.dumps(rows))
+    settings = compose(
+        [
+            *("run.name=r", "model.path=m", "library.path=l", "eval.general_questions=none"),
+            f"eval.probes={tmp_path}/probes/{name}",
+            f"eval.perplexity_texts={tmp_path}/texts/{name}",
+        ]
+    ).eval
+    items = read_eval_set(settings, library=tmp_path)
+    assert [(item.question, item.keys) for item in items.probes] == [("Where?", ("gate 4",))]
+    assert items.texts == ("One.", "Two.")
+    (tmp_path / "probes/rows.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(DataError, match=r"rows\.parquet, row 1 cannot be read as Parquet"):
+        read_probes(tmp_path / "probes/rows.parquet")

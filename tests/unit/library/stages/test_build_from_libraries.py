@@ -25,6 +25,7 @@ from ftdist.library.token_stats import SourceSizes
 from ftdist.prepare import portions, source
 from ftdist.prepare.chunking import cut_text
 from ftdist.prepare.data_files import find_files
+from ftdist.prepare.journal import JOURNAL
 from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings
 
@@ -84,7 +85,9 @@ def pack(rows: list[Any], *, held_out: float, seed: int = 1) -> dict[str, bytes]
             ),
         )
         builder.build(find_files(DataReference(path=str(source)), key="library.path"), weight=1)
-        return {path.name: path.read_bytes() for path in out.iterdir()}
+        # The journal holds as much as there was time for, and is removed in the end.
+        packed = (path for path in out.iterdir() if path.name != JOURNAL)
+        return {path.name: path.read_bytes() for path in packed}
 
 
 def array(files: dict[str, bytes], name: str) -> list[int]:

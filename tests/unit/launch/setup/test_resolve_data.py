@@ -1,0 +1,89 @@
+"""Before a job: data paths on the Hub become commits, and their files are in the cache."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ftdist_launch.setup.resolve_data import resolve_curation, resolve_eval, resolve_library
+from huggingface_hub import constants
+
+from ftdist.config.compose import compose, compose_curation
+from ftdist.config.schema import SourceConfig
+from ftdist.config.schema.data_source import SourceEntry
+from ftdist.errors import DataError
+from ftdist.library.check_config import check_curation
+from ftdist.library.readers.discovery import find_sources
+from ftdist.library.sources.reference import DataReference
+from ftdist.prepare.data_files import find_files
+from tests.support.loopback_hub import loopback_hub
+
+README = "---\nconfigs:\n- config_name: en\n  data_files: en.jsonl\n- config_name: de\n  " + (
+    "data_files: de.jsonl\n---\n"
+)
+KEYS = ["run.name=r", "model.path=m", "library.path=org/faq", "library.subset=en"]
+
+
+def _row(answer: str) -> str:
+    return json.dumps({"question": "Where?", "answer": answer}) + "\n"
+
+
+def test_a_run_and_a_curation_are_pinned_and_read_the_cache_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("HF_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))  # of the child process
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "home/hub"))  # of this one
+    lines: list[str] = []
+    (tmp_path / "local.jsonl").write_text(_row("here"))
+    with loopback_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        files = {"README.md": README, "en.jsonl": _row("en"), "de.jsonl": _row("de")}
+        commit = hub.add("org/faq", {**files, "probes.jsonl": "{}"})
+        config = compose([*KEYS, "eval.probes=hf://datasets/org/faq/probes.jsonl"])
+        extra = SourceConfig(path=str(tmp_path / "local.jsonl"), weight=1.0)
+        library = resolve_library(
+            replace(config.library, extra_sources={"local": extra}), log=lines.append
+        )
+        evaluation = resolve_eval(config.eval, log=lines.append)
+        curation = resolve_curation(
+            compose_curation(
+                ["library.name=l", "library.sources=[x.md,faq=hf://datasets/org/faq/de.jsonl]"]
+            ),
+            log=lines.append,
+        )
+    pinned = f"hf://datasets/org/faq@{commit}"
+    assert (library.path, library.subset, library.split) == (pinned, "en", "train")
+    assert library.extra_sources["local"] == extra
+    assert Path(str(evaluation.probes)).read_text() == "{}"
+    entry = SourceEntry(path=f"{pinned}/de.jsonl", name="faq")
+    assert curation.library.sources == ["x.md", entry]
+    assert lines[0] == "Downloading org/faq from the Hub, unless cached."
+    # The Hub is gone: what a node reads is in the cache.
+    found = find_files(
+        DataReference(path=library.path, subset=library.subset, split=library.split), key="k"
+    )
+    assert [file.read_text() for file in found.files] == [_row("en")]
+    assert found.origin == f"{pinned} (subset en, split train)"
+    assert found.label == f"org/faq@{commit[:7]}"
+    (source,) = find_sources([entry], key="library.sources")
+    assert (source.name, source.label) == ("faq", f"org/faq@{commit[:7]}")
+    assert [file.path.read_text() for file in source.files] == [_row("de")]
+    with pytest.raises(DataError, match="org/other is not complete in the cache, and the Hub is "):
+        find_files(DataReference(path="hf://datasets/org/other"), key="k")
+
+
+def test_local_paths_ask_nothing_of_the_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("org/name").mkdir(parents=True)
+    Path("org/name/a.md").write_text("# Gate 4\n\nIt is at the left of the hall.\n")
+    config = compose_curation(["library.name=l", "library.sources=[org/name,org/missing,b.jsonl]"])
+    lines: list[str] = []
+    assert resolve_curation(config, log=lines.append) == config
+    assert lines == []
+    with pytest.raises(DataError, match=r"library\.sources: org/missing does not exist"):
+        check_curation(config)
