@@ -59,7 +59,7 @@ def main(words: Sequence[str]) -> int:
         if not has_model:
             return 0
         keys = with_typed(migration, keys)
-    config = resolve_paths(compose(keys, name=NAMELESS), log=log)
+    config = resolve_paths(compose(keys, name=NAMELESS), log=log, weights=False)
     page = Path(flags.html).absolute()
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
         path = Path(folder) / "config.yaml"

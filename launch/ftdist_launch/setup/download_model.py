@@ -6,12 +6,20 @@ from pathlib import Path
 from ftdist.errors import ModelError
 from ftdist.io.child_result import write_result
 
-PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
-"""Weights as safetensors, tokenizer, chat template; no pickles and no code."""
+CONFIG = ["*.json", "*.model", "*.txt", "*.jinja"]
+"""Config, tokenizer, chat template; no code."""
+
+WEIGHTS = ["*.safetensors"]
+"""Weights; no pickles."""
 
 
-def download(name: str, *, revision: str | None) -> Path:
+def download(name: str, *, revision: str | None, weights: bool) -> Path:
     """The local folder of a hub model, downloaded unless it is cached.
+
+    Args:
+        name: `owner/name`.
+        revision: a commit, branch or tag; None: the newest.
+        weights: whether to download the weights too.
 
     Raises:
         ModelError: it does not exist, is gated, or the hub is unreachable.
@@ -24,7 +32,8 @@ def download(name: str, *, revision: str | None) -> Path:
     )
 
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=PATTERNS))
+        patterns = [*CONFIG, *(WEIGHTS if weights else ())]
+        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
     except GatedRepoError as error:
         raise ModelError(
             f"{name} is a gated model, and you have no access.",
@@ -47,11 +56,14 @@ def download(name: str, *, revision: str | None) -> Path:
         ) from error
 
 
-def main(name: str, revision: str, result: str) -> int:
-    """Write the folder of the model as JSON to the file `result`."""
-    return write_result(
-        Path(result), lambda: {"path": str(download(name, revision=revision or None))}
-    )
+def main(name: str, revision: str, what: str, result: str) -> int:
+    """Write the folder of the model as JSON to the file `result`; `what`: weights or config."""
+
+    def run() -> dict[str, str]:
+        folder = download(name, revision=revision or None, weights=what == "weights")
+        return {"path": str(folder)}
+
+    return write_result(Path(result), run)
 
 
 if __name__ == "__main__":

@@ -125,10 +125,15 @@ def _device(config: RunConfig, *, machine: Machine) -> Literal["cpu", "cuda"]:
     return "cuda" if machine.gpus else "cpu"
 
 
-def resolve_paths(config: RunConfig, *, log: LogFn) -> RunConfig:
+def resolve_paths(config: RunConfig, *, log: LogFn, weights: bool = True) -> RunConfig:
     """The config with absolute folders in place of `tiny`, hub names and relative paths.
 
     A run can be resumed from any folder, so its config must not depend on the current one.
+
+    Args:
+        config: as composed.
+        log: for messages to the user.
+        weights: whether the model's weights are needed, not its config and tokenizer alone.
     """
     model, library = config.model.path, config.library.path
     if TINY in (model, library):
@@ -138,7 +143,7 @@ def resolve_paths(config: RunConfig, *, log: LogFn) -> RunConfig:
         library = str(TINY_FOLDER / "library") if library == TINY else library
     if not Path(model).expanduser().exists() and HUB_NAME.fullmatch(model):
         log(f"Downloading {model} from the hub, unless it is cached.")
-        words = [model, config.model.revision or ""]
+        words = [model, config.model.revision or "", "weights" if weights else "config"]
         downloaded = call_child("ftdist_launch.setup.download_model", words)
         model = downloaded["path"]
     resolved = resolve_library(replace(config.library, path=library), log=log)

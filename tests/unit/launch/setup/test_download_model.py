@@ -1,0 +1,29 @@
+"""Which files of a model on the Hub are downloaded."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import pytest
+from ftdist_launch.setup.download_model import main
+
+
+@pytest.mark.parametrize(("what", "has_weights"), [("weights", True), ("config", False)])
+def test_weights_are_downloaded_only_where_they_are_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, has_weights: bool
+) -> None:
+    wanted: dict[str, Any] = {}
+
+    def download(name: str, **options: Any) -> str:
+        wanted.update(options, name=name)
+        return "/cache/model"
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    assert main("org/model", "", what, str(tmp_path / "out.json")) == 0
+    assert json.loads((tmp_path / "out.json").read_text()) == {"path": "/cache/model"}
+    assert (wanted["name"], wanted["revision"]) == ("org/model", None)
+    patterns = wanted["allow_patterns"]
+    assert {"*.json", "*.jinja"} <= set(patterns)
+    assert ("*.safetensors" in patterns) is has_weights
+    assert not [pattern for pattern in patterns if pattern in ("*.bin", "*.py", "*.pt")]
