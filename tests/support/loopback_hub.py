@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 TOKEN = "hf_of_the_loopback_hub"
 
-_API = re.compile(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree|refs)(?:/([^/?]+))?)?/?")
+_API = re.compile(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree|refs)(?:/([^/]+))?)?(?:/(.*))?")
 _FILE = re.compile(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 
 
@@ -121,7 +121,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.served.hangs_s:
             time.sleep(self.served.hangs_s)
         if match := _API.fullmatch(path):
-            self._api(match[1], what=match[2], revision=unquote(match[3] or "main"))
+            revision = unquote(match[3] or "main")
+            self._api(match[1], what=match[2], revision=revision, folder=unquote(match[4] or ""))
         elif match := _FILE.fullmatch(path):
             self._file(match[1], revision=unquote(match[2]), path=unquote(match[3]))
         else:
@@ -138,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         return repository
 
-    def _api(self, name: str, *, what: str | None, revision: str) -> None:
+    def _api(self, name: str, *, what: str | None, revision: str, folder: str) -> None:
         if (repository := self._repository(name)) is None:
             return
         if what == "refs":
@@ -154,12 +155,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         files = repository.files(revision)
         if what == "tree":
-            self._json(
-                [
-                    {"type": "file", "path": path, "size": len(data), "oid": _oid(data)}
-                    for path, data in sorted(files.items())
-                ]
-            )
+            is_whole = "recursive=true" in self.path.lower()
+            self._json(_listing(files, folder=folder, is_whole=is_whole))
             return
         siblings = [{"rfilename": path} for path in sorted(files)]
         self._json({"id": name, "sha": commit, "siblings": siblings, "private": False})
@@ -213,6 +210,23 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def _listing(
+    files: Mapping[str, bytes], *, folder: str, is_whole: bool
+) -> list[dict[str, str | int]]:
+    """The files below a folder, or what is directly in it."""
+    start = f"{folder}/" if folder else ""
+    below = {path: data for path, data in sorted(files.items()) if path.startswith(start)}
+    entries: list[dict[str, str | int]] = [
+        {"type": "file", "path": path, "size": len(data), "oid": _oid(data)}
+        for path, data in below.items()
+        if is_whole or "/" not in path.removeprefix(start)
+    ]
+    names = {path.removeprefix(start).rpartition("/")[0].partition("/")[0] for path in below} - {""}
+    if not is_whole:
+        entries += [{"type": "directory", "path": start + n, "size": 0, "oid": n} for n in names]
+    return entries
 
 
 def _oid(data: bytes) -> str:

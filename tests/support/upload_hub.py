@@ -49,6 +49,9 @@ class UploadHub:
     uploads: list[str] = field(default_factory=list)
     """The sha256 of each large file received, in order."""
 
+    card_errors: list[str] = field(default_factory=list)
+    """What is wrong with the front matter of every card."""
+
     commit_status: int = 200
     """Answer to a commit; 0: the connection breaks."""
 
@@ -90,7 +93,8 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/api/repos/create":
             self._create(json.loads(body))
         elif path == "/api/validate-yaml":
-            self._send(200, {"errors": [], "warnings": []})
+            errors = [{"message": error} for error in self.served.card_errors]
+            self._send(400 if errors else 200, {"errors": errors, "warnings": []})
         elif path.endswith(".git/info/lfs/objects/batch"):
             self._batch(json.loads(body))
         elif (match := _REPOSITORY.fullmatch(path)) and match[3] == "preupload":

@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
     if flags.dry_run:
         return 0
     if not flags.yes:
-        _confirm()
+        confirm()
     log(f"push: uploading {count(len(changes.upload), 'file')}")
     message = flags.message or f"Upload {shared.what} with ftdist"
     url = commit_changes(repository, changes, private=not flags.public, message=message)
@@ -152,7 +152,7 @@ def _show(shared: _Shared, repository: Repository, changes: Changes, *, is_publi
     print_plan(rows, title="Push")
 
 
-def _confirm() -> None:
+def confirm() -> None:
     """Ask on the terminal.
 
     Raises:

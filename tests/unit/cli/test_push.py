@@ -5,11 +5,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from ftdist.cli import main as cli
+from ftdist.cli.commands.push import confirm
+from ftdist.errors import ConfigError
 from ftdist.library.schema import Sample
 from ftdist.library.store.dataset import FORMAT
 from ftdist.library.store.samples import write_samples
@@ -171,6 +175,29 @@ def test_faults_are_answered_by_a_sentence_and_a_remedy(
     assert message in failed.stderr
     assert "To fix: " in failed.stderr
     assert hub.repositories == {}
+
+
+def test_a_card_that_the_hub_rejects_is_answered_with_its_reason(
+    hub: UploadHub, library: Path, tmp_path: Path
+) -> None:
+    hub.card_errors.append('"license" must be one of apache-2.0, mit')
+    failed = push(hub, library, "org/widget", "--yes", folder=tmp_path)
+    assert failed.returncode == 78
+    assert '"license" must be one of apache-2.0, mit' in failed.stderr
+    assert "see library.license" in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_yes"), [("y", True), ("YES", True), ("", False), ("n", False)]
+)
+def test_a_terminal_is_asked_before_anything_is_uploaded(
+    answer: str, is_yes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = StringIO(f"{answer}\n")
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
+    with nullcontext() if is_yes else pytest.raises(ConfigError, match="Nothing was uploaded"):
+        confirm()
 
 
 def test_the_export_of_a_run_is_uploaded_as_a_model(hub: UploadHub, tmp_path: Path) -> None:

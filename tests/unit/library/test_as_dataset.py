@@ -1,6 +1,9 @@
 """A curated library as others have it: `datasets`, the card, another curation."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,8 @@ from ftdist.errors import DataError
 from ftdist.library.pipeline import curate
 from ftdist.library.store.dataset import open_curated
 from ftdist.library.store.samples import read_samples
+from ftdist.library.store.shared_files import shared_files
+from tests.support.loopback_hub import loopback_hub
 
 _MANUAL = """# Widget
 
@@ -105,6 +110,31 @@ def test_datasets_loads_the_probes_that_ftdist_asks(library: Path, tmp_path: Pat
     assert {row["kind"] for row in own} == {"fact", "out_of_scope"}
     named = [{k: v for k, v in row.items() if v or k == "keys"} for row in loaded["test"]]
     assert named == own
+
+
+def test_datasets_loads_from_the_hub_what_was_uploaded(library: Path, tmp_path: Path) -> None:
+    files = {
+        name: content if isinstance(content, bytes) else content.read_bytes()
+        for name, content in shared_files(library).items()
+    }
+    code = "import datasets; print(datasets.load_dataset('org/widget').num_rows)"
+    with loopback_hub() as hub:
+        hub.add("org/widget", files)
+        clean = {n: value for n, value in os.environ.items() if not n.startswith("HF_")}
+        loaded = subprocess.run(
+            [sys.executable, "-c", code],
+            env=clean | {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    sources = open_curated(library).sources
+    numbers = {
+        part: sum(len(list(read_samples(getattr(source, part)))) for source in sources)
+        for part in ("train", "held_out")
+    }
+    assert loaded.stdout.strip() == str(numbers), loaded.stderr
 
 
 def test_the_card_gives_datasets_columns_and_sizes(library: Path, tmp_path: Path) -> None:

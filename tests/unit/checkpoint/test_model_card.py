@@ -1,0 +1,29 @@
+"""The card of an export, as the Hub reads it."""
+
+from pathlib import Path
+
+import pytest
+from huggingface_hub import ModelCard
+
+from ftdist.checkpoint.model_card import model_card
+from ftdist.rundir import RunDir
+from tests.support.runs.fake_runs import plan_of, some_config
+
+
+@pytest.mark.parametrize(
+    ("path", "base", "shown"),
+    [
+        ("/home/user/hub/models--org--small/snapshots/abc", "org/small", "org/small"),
+        ("/home/user/models/small", None, "small"),
+    ],
+)
+def test_the_base_is_named_as_the_hub_knows_it_and_never_by_its_folder(
+    path: str, base: str | None, shown: str
+) -> None:
+    config = some_config(f"model.path={path}")
+    card = ModelCard(model_card(RunDir(Path("runs/r")), config, plan_of(config, ranks=2), step=1))
+    front = card.data.to_dict()
+    assert front.get("base_model") == base
+    assert front["tags"] == ["ftdist", "fine-tuned"]
+    assert f"fine-tune of `{shown}`" in card.text
+    assert "/home/user" not in card.content
