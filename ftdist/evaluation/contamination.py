@@ -6,6 +6,7 @@ from typing import Any
 from ftdist.config.schema import RunConfig
 from ftdist.errors import FtdistError
 from ftdist.evaluation.eval_set import EvalSet
+from ftdist.library.chat_text import message_texts
 from ftdist.library.schema import Conversation, Passage
 from ftdist.prepare.mixture import find_source_files
 from ftdist.prepare.portions import PORTION_BYTES, parts_of
@@ -68,7 +69,7 @@ def _training(config: RunConfig) -> Iterator[Hashes] | None:
 def _texts(row: object) -> Sequence[str]:
     match row:
         case Conversation():
-            return [message["content"] for message in row.messages]
+            return [text for message in row.messages for text in message_texts(message)]
         case Passage():
             return [row.text]
     return []

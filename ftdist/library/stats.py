@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from ftdist.data.messages import Message
+from ftdist.data.thoughts import split_thought
+from ftdist.library.schema import Sample
+
 MAX_EXAMPLES = 5
 """Examples of a rule that are kept; all applications are counted."""
 
@@ -36,6 +40,9 @@ class CurationStats:
     made_by: dict[str, int] = field(default_factory=dict)
     """Samples by how they were made."""
 
+    chats: dict[str, int] = field(default_factory=dict)
+    """Conversations with tools and with thoughts, calls, and answers that are not learned."""
+
     def record(
         self, rule: str, *, location: str = "", excerpt: str = "", times: int = 1, **more: Any
     ) -> None:
@@ -44,6 +51,19 @@ class CurationStats:
         entry.count += times
         if location and len(entry.examples) < MAX_EXAMPLES:
             entry.examples.append({"location": location, "excerpt": _shorten(excerpt), **more})
+
+    def record_chat(self, sample: Sample) -> None:
+        """Count what a conversation has beyond texts that are learned."""
+        messages = sample.messages
+        counts = {
+            "conversations with tools": bool(sample.tools),
+            "calls": sum(len(message.get("tool_calls", ())) for message in messages),
+            "conversations with thoughts": any(map(_has_thought, messages)),
+            "unlearned answers": sum("weight" in message for message in messages),
+        }
+        for name, count in counts.items():
+            if count:
+                self.chats[name] = self.chats.get(name, 0) + count
 
     def needs_example(self, rule: str) -> bool:
         """Whether an example of the rule would be kept."""
@@ -64,6 +84,8 @@ class CurationStats:
         self.bad_rows = [*self.bad_rows, *other.bad_rows][:_MAX_BAD_ROWS]
         for name, count in other.made_by.items():
             self.made_by[name] = self.made_by.get(name, 0) + count
+        for name, count in other.chats.items():
+            self.chats[name] = self.chats.get(name, 0) + count
         for name, rule in other.rules.items():
             mine = self.rules.setdefault(name, Rule())
             mine.count += rule.count
@@ -83,6 +105,12 @@ class CurationStats:
         """The inverse of `dataclasses.asdict`."""
         rules = {name: Rule(**rule) for name, rule in values["rules"].items()}
         return cls(**{**values, "rules": rules})
+
+
+def _has_thought(message: Message) -> bool:
+    return "reasoning_content" in message or (
+        message["role"] == "assistant" and split_thought(message["content"]).thought != ""
+    )
 
 
 def _printable(text: str) -> str:

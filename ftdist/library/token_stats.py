@@ -14,6 +14,7 @@ from ftdist.data.messages import Chat, Message
 from ftdist.errors import DataError
 from ftdist.io.sampling import evenly_spaced
 from ftdist.io.worker_pool import map_in_order
+from ftdist.library.chat_text import conversation_text, message_texts
 from ftdist.library.schema import Sample
 from ftdist.library.store.samples import read_samples, samples_of_groups
 
@@ -211,8 +212,8 @@ def _pack(size: SourceSizes, *, sequence_length: int) -> None:
 
 
 def _words(sample: Sample) -> int:
-    texts = [message["content"] for message in sample.messages] or [sample.text]
-    return sum(len(text.split()) for text in texts)
+    text = conversation_text(sample.messages) if sample.messages else sample.text
+    return len(text.split())
 
 
 def _is_learned(message: Message) -> bool:
@@ -222,7 +223,11 @@ def _is_learned(message: Message) -> bool:
 def _shown(sample: Sample, *, source: str) -> dict[str, Any]:
     """A sample for the card: its messages, and which of them are trained."""
     parts = [
-        {"role": each["role"], "text": each["content"], "trained": _is_learned(each)}
+        {
+            "role": each["role"],
+            "text": "\n".join(message_texts(each)),
+            "trained": _is_learned(each),
+        }
         for each in sample.messages
     ] or [{"role": "text", "text": sample.text, "trained": True}]
     return {

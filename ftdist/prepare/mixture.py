@@ -31,6 +31,7 @@ def find_source_files(config: RunConfig) -> dict[str, SourceFiles]:
     rows = RowSettings(
         columns=dict(sorted(config.library.columns.items())),
         drop_columns=tuple(config.library.drop_columns),
+        preferences=config.library.preferences,
     )
     own = _of_library(config, rows)
     for name in config.library.extra_sources:

@@ -56,6 +56,12 @@ class CurateLibraryConfig:
     drop_columns: list[str]
     """Columns or JSON keys to ignore, such as images; dots lead into objects."""
 
+    preferences: Literal["refuse", "chosen"]
+    """Treatment of preference data: refuse, or learn the chosen answers.
+
+    Pairs of a chosen and a rejected answer, and answers labelled good or bad.
+    """
+
     assistant_senders: list[str]
     """Senders in threads whose messages are answers, besides those such as agent or support whose
     name says so; if not empty, all others with unknown names ask.

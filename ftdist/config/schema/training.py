@@ -149,6 +149,12 @@ class LibraryConfig:
     drop_columns: list[str]
     """Columns or JSON keys to ignore, such as images; dots lead into objects."""
 
+    preferences: Literal["refuse", "chosen"]
+    """Treatment of preference data: refuse, or learn the chosen answers.
+
+    Pairs of a chosen and a rejected answer, and answers labelled good or bad.
+    """
+
     system_prompt: str | None
     """System message for conversations without one; null: the chat template's default."""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ftdist.config.schema.curate import SensitivePolicy
-from ftdist.data.messages import Message
+from ftdist.library.chat_text import map_texts
 from ftdist.library.cleaning.pii import mask_pii
 from ftdist.library.schema import Conversation, Document, Note, Passage
 
@@ -44,8 +44,7 @@ def mask_row(
 def _mapped(row: GoodRow, mask: Callable[[str], str]) -> GoodRow:
     match row:
         case Conversation():
-            messages = (Message(role=m["role"], content=mask(m["content"])) for m in row.messages)
-            return replace(row, messages=tuple(messages))
+            return map_texts(row, mask, with_keys=True)
         case Passage():
             return replace(row, text=mask(row.text))
         case Document():

@@ -10,6 +10,7 @@ from dataclasses import replace
 import ftfy
 
 from ftdist.data.messages import Message
+from ftdist.library.chat_text import INSTRUCTIONS, map_texts
 from ftdist.library.schema import BadRow, Block, Conversation, Document, Passage, Row
 
 _ESCAPES = re.compile(
@@ -95,14 +96,11 @@ def clean_row(row: Row) -> Row | BadRow:
     """A row with its texts cleaned; a bad row if nothing is left of it."""
     match row:
         case Conversation():
-            messages = tuple(
-                Message(role=message["role"], content=clean_text(message["content"]))
-                for message in row.messages
-            )
-            for number, message in enumerate(messages, start=1):
-                if not message["content"].strip() and message["role"] != "system":
+            cleaned_row = map_texts(row, clean_text)
+            for number, message in enumerate(cleaned_row.messages, start=1):
+                if not message["content"].strip() and not _may_be_empty(message):
                     return BadRow(f"has no text in message {number}", row.location, _REMEDY)
-            return replace(row, messages=messages)
+            return cleaned_row
         case Passage():
             text = clean_text(row.text).strip("\n")
             return replace(row, text=text) if text.strip() else _empty(row)
@@ -111,6 +109,10 @@ def clean_row(row: Row) -> Row | BadRow:
             cleaned = replace(row, blocks=blocks, title=" ".join(clean_text(row.title).split()))
             return cleaned if blocks else _empty(row)
     return row
+
+
+def _may_be_empty(message: Message) -> bool:
+    return message["role"] in (*INSTRUCTIONS, "tool") or "tool_calls" in message
 
 
 _REMEDY = "Correct it, or leave it out."

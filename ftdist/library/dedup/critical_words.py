@@ -7,6 +7,7 @@ may not". A text that repeats an earlier one except for such a word is a fact of
 import re
 from hashlib import blake2b
 
+from ftdist.library.chat_text import conversation_key
 from ftdist.library.schema import Conversation, Row
 from ftdist.text.matching import words
 
@@ -90,7 +91,8 @@ def critical_hash(text: str) -> int:
 def critical_row_hash(row: Row, *, text: str) -> int:
     """A hash that near-duplicate rows share: of critical words and, of conversations, of questions.
 
-    One answer to two questions is two samples: the questions must agree in every word.
+    One answer to two questions is two samples: the questions must agree in every word, and so must
+    calls, tools, and which answers are learned.
 
     Args:
         row: whose whole text is `text`.
@@ -100,7 +102,15 @@ def critical_row_hash(row: Row, *, text: str) -> int:
         return critical_hash(text)
     questions = [m["content"] for m in row.messages if m["role"] != "assistant"]
     answers = [m["content"] for m in row.messages if m["role"] == "assistant"]
-    return _hash([*words("\n".join(questions)), "", *critical_words("\n".join(answers))])
+    calls = [
+        f"{call['function']['name']} {call['function']['arguments']}"
+        for message in row.messages
+        for call in message.get("tool_calls", ())
+    ]
+    return _hash(
+        [*words("\n".join(questions)), "", *critical_words("\n".join(answers)), *calls,
+         conversation_key(row)]
+    )  # fmt: skip
 
 
 def _hash(parts: list[str]) -> int:

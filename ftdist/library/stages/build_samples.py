@@ -36,7 +36,7 @@ from ftdist.library.synthesis.qa_extraction import questions, with_citation
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import block_text
 
-FORMAT = 7
+FORMAT = 8
 """Raised whenever the same rows would give other samples."""
 
 PARTS = ("train", "held_out")
@@ -154,11 +154,13 @@ def with_generated_qa(task: SampleBuildTask, *, generator: Generator) -> SampleB
 
 
 def _is_single_question(row: Conversation) -> bool:
-    """Whether a conversation is one question and its answer."""
+    """Whether a conversation is one question and its answer, without tools and thoughts."""
     first = row.messages[0]
     question = first["content"].rstrip()
     return (
         len(row.messages) == 2
+        and not row.tools
+        and all(message.keys() == {"role", "content"} for message in row.messages)
         and first["role"] == "user"
         and question.endswith("?")
         and len(question.split()) <= _MAX_QUESTION_WORDS
@@ -180,6 +182,7 @@ class _Builder:
         for row in self._task.rows(part):
             for sample in self._of_row(row, is_train=part == "train"):
                 self.stats.made_by[sample.made_by] = self.stats.made_by.get(sample.made_by, 0) + 1
+                self.stats.record_chat(sample)
                 yield sample
 
     def _of_row(self, row: Row, *, is_train: bool) -> Sequence[Sample]:

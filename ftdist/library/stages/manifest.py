@@ -110,6 +110,7 @@ def build_manifest(
         "bad_rows": total.bad_rows,
         "ignored": [f"{source.name}: {name}" for source in result.found for name in source.ignored],
         "made_by": dict(sorted(total.made_by.items())),
+        "chats": dict(sorted(total.chats.items())),
         "split": {
             "words": config.split.decontamination_ngram,
             "held_out": sum(source.held_out_rows for source in result.sources),

@@ -79,6 +79,7 @@ def _shards(
         rows=RowSettings(
             columns=dict(sorted((source.columns or config.library.columns).items())),
             drop_columns=tuple(config.library.drop_columns),
+            preferences=config.library.preferences,
             assistant=tuple(config.library.assistant_senders),
             encoding=config.library.encoding,
         ),

@@ -25,6 +25,7 @@ import numpy as np
 from ftdist.config.schema.curate import SensitivePolicy
 from ftdist.io.atomic_dir import atomic_dir
 from ftdist.io.hashing import FileStamp, file_stamp, fingerprint
+from ftdist.library.chat_text import conversation_key, conversation_text
 from ftdist.library.cleaning.boilerplate import block_hashes
 from ftdist.library.cleaning.mask_row import mask_row
 from ftdist.library.cleaning.text import clean_row
@@ -167,10 +168,10 @@ def unreadable(shard: SourceShard) -> CurationStats:
 
 
 def row_text(row: Row) -> str:
-    """The whole text of a row, for deduplication."""
+    """The whole text of a row."""
     match row:
         case Conversation():
-            return "\n".join(message["content"] for message in row.messages)
+            return conversation_text(row.messages)
         case Passage():
             return row.text
         case Document():
@@ -182,11 +183,17 @@ def row_text(row: Row) -> str:
     raise AssertionError(row)
 
 
+def dedup_text(row: Row) -> str:
+    """The text of a row by which duplicates are found: tools and weights count too."""
+    key = conversation_key(row) if isinstance(row, Conversation) else ""
+    return f"{row_text(row)}\n{key}" if key else row_text(row)
+
+
 def _read_into(folder: Path, shard: SourceShard) -> None:
     stats = CurationStats()
     write_rows(folder / "rows.arrow", _usable(shard, stats))
     is_document = list(map(_is_document, read_row_cache(folder / "rows.arrow")))
-    row_signatures = signatures(map(row_text, read_row_cache(folder / "rows.arrow")))
+    row_signatures = signatures(map(dedup_text, read_row_cache(folder / "rows.arrow")))
     np.save(folder / "exact.npy", row_signatures.exact)
     np.save(folder / "minhash.npy", row_signatures.minhash)
     critical = [

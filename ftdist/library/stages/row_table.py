@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ftdist.library.schema import Row
+from ftdist.library.chat_text import INSTRUCTIONS, conversation_text
+from ftdist.library.schema import Conversation, Row
 from ftdist.library.stages.read_shard import SourceShard, row_text
 from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_row_cache
@@ -82,11 +83,18 @@ class RowTable:
         return next(islice(rows, int(self.row[entry]), None))
 
     def texts(self, chosen: Mask) -> Iterator[str]:
-        """The texts of chosen rows; shards without any are not read."""
+        """What chosen rows ask and teach; shards without any are not read."""
         for shard, mask in zip(self.shards, self.by_shard(chosen), strict=True):
             if mask.any():
                 rows = read_row_cache(shard.folder / "rows.arrow")
-                yield from (row_text(row) for row, use in zip(rows, mask, strict=True) if use)
+                yield from (_taught_text(row) for row, use in zip(rows, mask, strict=True) if use)
+
+
+def _taught_text(row: Row) -> str:
+    """A row's text without what conversations share: instructions, and results of tools."""
+    if isinstance(row, Conversation):
+        return conversation_text(row.messages, without=(*INSTRUCTIONS, "tool"))
+    return row_text(row)
 
 
 def load_column(shard: SourceShard, name: str) -> npt.NDArray[Any]:

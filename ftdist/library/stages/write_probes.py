@@ -10,6 +10,7 @@ out_of_scope  a question about something else; shares no `OUT_OF_SCOPE_NGRAM` wo
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from pyarrow import parquet
 
 from ftdist.config.schema.curate import SplitConfig
 from ftdist.io.jsonl import read_json_lines, write_whole
+from ftdist.library.chat_text import message_texts
 from ftdist.library.retention.out_of_scope import OutOfScopeQuestion
 from ftdist.library.retention.replay import RetentionSet
 from ftdist.library.schema import ProbeRow
@@ -140,7 +142,7 @@ def _training_ngrams(folder: Path, *, lengths: Sequence[int]) -> Iterator[Hashes
         text
         for path in sorted((folder / "data").glob("*-train.parquet"))
         for sample in read_samples(path)
-        for text in (sample.text, *(message["content"] for message in sample.messages))
+        for text in (sample.text, *chain.from_iterable(map(message_texts, sample.messages)))
     )
     return ngrams_of_texts(texts, sizes=lengths)
 

@@ -52,7 +52,7 @@ def _row(kind: str, values: dict[str, Any]) -> Row:
     location = Location(**values["location"])
     match kind:
         case "conversation":
-            return Conversation(tuple(values["messages"]), location)
+            return Conversation(tuple(values["messages"]), location, tools=values["tools"])
         case "passage":
             return Passage(values["text"], location)
     blocks = (

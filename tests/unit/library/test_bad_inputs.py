@@ -18,6 +18,7 @@ from ftdist.io.hashing import file_stamp
 from ftdist.library.pipeline import curate
 from ftdist.library.readers import read_document
 from ftdist.library.readers.rows.jsonl_rows import MAX_LINE
+from ftdist.library.readers.rows.settings import BY_FORM
 from ftdist.library.schema import BadRow, Document, Note
 from ftdist.library.stages.read_shard import ReadSettings, SourceShard, read_shard
 from ftdist.library.stats import CurationStats
@@ -25,9 +26,7 @@ from tests.support.documents.small_pdfs import pdf_of_pages
 
 pytestmark = pytest.mark.timeout(280)
 
-SETTINGS = ReadSettings(
-    columns=(), assistant=(), encoding=None, secrets="mask", personal="mask", keep=()
-)
+SETTINGS = ReadSettings(rows=BY_FORM, secrets="mask", personal="mask", keep=())
 
 
 def _read(path: Path, kind: str, **more: Any) -> CurationStats:

@@ -1,12 +1,12 @@
 """Rows that hold a conversation as a list: of messages, of posts in a thread, of texts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ftdist.data.messages import Message
 from ftdist.library.readers.rows import row_keys
-from ftdist.library.readers.rows.messages import has_roles, read_messages
-from ftdist.library.readers.rows.pairs import answer_text, read_answer, read_pair
+from ftdist.library.readers.rows.messages import has_roles, is_dialogue, read_messages
+from ftdist.library.readers.rows.pairs import answer_messages, has_tools, read_answer, read_pair
 from ftdist.library.readers.rows.threads import is_thread, thread_messages
 from ftdist.library.readers.rows.values import (
     from_json,
@@ -17,11 +17,6 @@ from ftdist.library.readers.rows.values import (
     text_of,
 )
 from ftdist.library.schema import BadRowError, Note
-
-
-def is_dialogue(value: Any) -> bool:
-    """Whether a value is a list of texts."""
-    return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
 def read_dialogue(lines: Sequence[str], *, notes: list[Note]) -> list[Message]:
@@ -67,10 +62,10 @@ def find_messages(
         if key not in used and not is_empty(row.get(key)) and not isinstance(row[key], bool)
     }
     if answers and longest[-1]["role"] != "assistant":
-        _, answer = read_answer(answers, notes=notes)
-        return [*longest, Message(role="assistant", content=answer)], used | {*answers}
+        answer = read_answer(answers, has_tools=has_tools(row), notes=notes)
+        return [*longest, *answer], used | {*answers}
     chosen = answers.get("chosen")
-    if chosen and answer_text(chosen, key="chosen", notes=[]) != longest[-1]["content"]:
+    if chosen and not ends_with(longest, chosen, key="chosen", row=row):
         raise BadRowError("has chosen and messages, whose answers differ", "Keep one of them.")
     for key in row_keys.CONTEXTS:
         value = row.get(key)
@@ -81,6 +76,14 @@ def find_messages(
                 "Put it into a message, or remove it.",
             )
     return longest, used
+
+
+def ends_with(
+    messages: Sequence[Message], answer: Any, *, key: str, row: Mapping[str, Any]
+) -> bool:
+    """Whether messages end with a row's answer."""
+    steps = answer_messages(answer, key=key, has_tools=has_tools(row), notes=[])
+    return list(messages[-len(steps) :]) == steps
 
 
 def _read_list(
@@ -103,10 +106,8 @@ def _read_list(
         if turns := _read_turns(listed, notes=notes):
             return turns
         return read_messages(listed, notes=notes)  # says what is wrong with them
-    if key in row_keys.ANSWERS:
-        roles = [message["role"] for message in read_messages(listed, notes=[])]
-        if set(roles) == {"assistant"}:
-            return None
+    if key in row_keys.ANSWERS and read_messages(listed, notes=[])[0]["role"] == "assistant":
+        return None
     learned = row_keys.per_message(row, number=len(listed))
     return read_messages(listed, learned=learned, notes=notes)
 

@@ -4,27 +4,40 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftdist.data.messages import Message
-from ftdist.library.readers.rows.roles import TOOL, role_of
+from ftdist.library.readers.rows.calls import CALLS, read_call_text, read_calls
+from ftdist.library.readers.rows.roles import CALL, TOOL, role_of
 from ftdist.library.readers.rows.row_keys import (
     describe,
     is_learned,
+    names,
     note_unused,
     refuse_unsupported,
 )
+from ftdist.library.readers.rows.tools import to_json
 from ftdist.library.readers.rows.values import is_empty, shown, standard_keys, text_of
 from ftdist.library.schema import BadRowError, Note
 
 _ROLES = ("role", "from")
-_TEXTS = ("content", "value", "text", "message", "parts", "utterance")
-_KNOWN = "system, user and assistant, and usual words for them"
+_TEXTS = ("content", "value", "text", "message", "parts", "utterance", "refusal")
+_KNOWN = "system, developer, user, assistant and tool, and usual words for them"
+
+INSTRUCTIONS = ("system", "developer")
+"""Roles of messages that may come before the first question."""
+
+REASONING = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")
+
+
+def is_dialogue(value: Any) -> bool:
+    """Whether a value is a list of texts."""
+    return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 
 def has_roles(message: Any) -> bool:
-    """Whether a value is a message with a role and a text."""
+    """Whether a value is a message with a role, and a text or calls."""
     if not isinstance(message, dict):
         return False
     keys = {str(key).casefold() for key in message}
-    return bool(keys & {*_ROLES}) and bool(keys & {*_TEXTS})
+    return bool(keys & {*_ROLES}) and bool(keys & {*_TEXTS, *CALLS})
 
 
 def read_messages(
@@ -33,7 +46,7 @@ def read_messages(
     learned: Sequence[bool | None] = (),
     notes: list[Note],
 ) -> list[Message]:
-    """Messages with standard roles, up to the last answer that is to be learned.
+    """Messages with standard roles; answers that are not to be learned have weight 0.
 
     Args:
         values: the messages of a row.
@@ -41,7 +54,7 @@ def read_messages(
         notes: receives the notes.
 
     Raises:
-        BadRowError: a message cannot be read, or an answer before the last is not to be learned.
+        BadRowError: a message cannot be read, or no answer is to be learned.
     """
     messages: list[Message] = []
     unlearned: list[str] = []
@@ -50,38 +63,27 @@ def read_messages(
         message, reason = _message(value, number=number, notes=notes)
         messages.append(message)
         unlearned.append(reason or ("by the row's mask" if of_row is False else ""))
-    return without_unlearned(messages, unlearned=unlearned, notes=notes)
+    return mark_unlearned(messages, unlearned=unlearned)
 
 
-def without_unlearned(
-    messages: list[Message], *, unlearned: Sequence[str], notes: list[Note]
-) -> list[Message]:
-    """The messages up to the last answer that is to be learned.
+def mark_unlearned(messages: list[Message], *, unlearned: Sequence[str]) -> list[Message]:
+    """The messages, with weight 0 in answers that are not to be learned.
 
     Args:
         messages: of a conversation.
         unlearned: per message, what says that it is not to be learned; "" if nothing does.
-        notes: receives the notes.
 
     Raises:
-        BadRowError: an answer before it is not to be learned; all answers of a conversation are.
+        BadRowError: no answer is to be learned.
     """
     answers = [at for at, message in enumerate(messages) if message["role"] == "assistant"]
-    first = next((at for at in answers if unlearned[at]), None)
-    if first is None:
-        return messages
-    last = max((at for at in answers if not unlearned[at]), default=None)
-    if last is None:
-        reason = f"has only answers that are not to be learned ({unlearned[first]})"
+    if answers and all(unlearned[at] for at in answers):
+        reason = f"has only answers that are not to be learned ({unlearned[answers[0]]})"
         raise BadRowError(reason, "Remove it.")
-    if first < last:
-        raise BadRowError(
-            f"has an answer that is not to be learned in message {first + 1} ({unlearned[first]}), "
-            "before one that is; ftdist learns all answers of a conversation",
-            "Remove that exchange, or end the conversation before it.",
-        )
-    notes.append(Note("answer not to be learned left out", shown(messages[first]["content"])))
-    return messages[: last + 1]
+    for at in answers:
+        if unlearned[at]:
+            messages[at]["weight"] = 0
+    return messages
 
 
 def _message(value: Mapping[Any, Any], *, number: int, notes: list[Note]) -> tuple[Message, str]:
@@ -90,19 +92,93 @@ def _message(value: Mapping[Any, Any], *, number: int, notes: list[Note]) -> tup
     where = f" in message {number}"
     key, name = next(((key, members[key]) for key in _ROLES if key in members), ("role", None))
     role = role_of(name) if isinstance(name, str) else None
-    if role in (None, TOOL):
+    if role is None:
         raise BadRowError(f"has a message {number} of role {name!r}; known: {_KNOWN}")
-    assert role is not None
     refuse_unsupported(members, where=where)
     learned = is_learned(members, where=where)
-    if learned and role != "assistant" and "weight" not in members:
+    is_answer = role in ("assistant", CALL)
+    if learned and not is_answer and "weight" not in members:
         notes.append(Note("request to learn a question not followed", shown(describe(members))))
-    used, content = _content(members, number=number)
-    note_unused(members, used={key, used}, kind="key of messages", notes=notes)
-    if role == "system" and content == "":
-        return Message(role=role, content=""), ""  # disables the template's default one
-    text = text_of(content, of=f"message {number} ({role})", notes=notes)
-    return Message(role=role, content=text), describe(members) if learned is False else ""
+    text_key, content = _content(members, number=number)
+    used = {key, text_key}
+    if is_answer:
+        message = _answer(members, role, content, number=number, notes=notes)
+        used |= {*REASONING, *CALLS}
+    elif role == TOOL:
+        message = _result(members, content, number=number, notes=notes)
+        used |= {"tool_call_id", "name"}
+    else:
+        message = _question(role, content, number=number, notes=notes)
+        used -= {*CALLS}
+    if not is_answer and any(not is_empty(members.get(each)) for each in CALLS):
+        raise BadRowError(f"has a call{where}, which is of role {name!r}", "Only assistants call.")
+    note_unused(members, used=used, kind="key of messages", notes=notes)
+    return message, describe(members) if learned is False else ""
+
+
+def _question(role: str, content: Any, *, number: int, notes: list[Note]) -> Message:
+    if role in INSTRUCTIONS and content == "":
+        return Message(role=role, content="")  # disables the template's default one
+    return Message(
+        role=role, content=text_of(content, of=f"message {number} ({role})", notes=notes)
+    )
+
+
+def _answer(
+    members: Mapping[str, Any], role: str, content: Any, *, number: int, notes: list[Note]
+) -> Message:
+    """What the assistant thinks, says and calls."""
+    where, of = f" in message {number}", f"message {number} (assistant)"
+    if role == CALL and not is_empty(content):
+        text, calls = read_call_text(content, where=where, notes=notes)
+    else:
+        calls = read_calls(members, where=where, notes=notes)
+        text = "" if calls and is_empty(content) else text_of(content, of=of, notes=notes)
+    message = Message(role="assistant", content=text)
+    if thought := _reasoning(members, number=number, notes=notes):
+        message["reasoning_content"] = thought
+    if calls:
+        message["tool_calls"] = calls
+    return message
+
+
+def _reasoning(members: Mapping[str, Any], *, number: int, notes: list[Note]) -> str:
+    """The thought under one of the usual keys, or "".
+
+    Raises:
+        BadRowError: there are two different ones, or it is no text.
+    """
+    of = f"message {number}"
+    thoughts: dict[str, str] = {}
+    for key in REASONING:
+        value = members.get(key)
+        if isinstance(value, bool):
+            notes.append(Note(f"unused key of messages: {key}", shown(value)))
+        elif not is_empty(value):
+            thoughts[key] = text_of(value, of=f"the {key} of {of}", notes=notes)
+    if len(set(thoughts.values())) > 1:
+        raise BadRowError(f"has {names(thoughts)} with different texts in {of}", "Keep one.")
+    return next(iter(thoughts.values()), "")
+
+
+def _result(members: Mapping[str, Any], content: Any, *, number: int, notes: list[Note]) -> Message:
+    """What a tool gave back: a text, or another value as JSON; it may be nothing."""
+    of = f"message {number} (tool)"
+    is_parts = isinstance(content, list) and all(
+        isinstance(part, dict) and isinstance(part.get("text"), str) for part in content
+    )
+    if content is None or content == "":
+        text = ""
+    elif isinstance(content, str | bytes) or (is_parts and content):
+        text = text_of(content, of=of, notes=notes) if str(content).strip() else str(content)
+    else:
+        text = to_json(content, of=of)
+    message = Message(role=TOOL, content=text)
+    if not is_empty(members.get("tool_call_id")):
+        message["tool_call_id"] = text_of(str(members["tool_call_id"]), of=of, notes=[])
+    if isinstance(members.get("name"), str) and not is_empty(members["name"]):
+        message["name"] = text_of(members["name"], of=of, notes=[])
+    return message
 
 
 def _content(members: Mapping[str, Any], *, number: int) -> tuple[str, Any]:

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftdist.data.messages import Message
-from ftdist.library.readers.rows.messages import has_roles, read_messages
+from ftdist.library.readers.rows.calls import are_calls, read_calls
+from ftdist.library.readers.rows.messages import INSTRUCTIONS, has_roles, is_dialogue, read_messages
 from ftdist.library.readers.rows.row_keys import ANSWERS, CHOICES, CONTEXTS, QUESTIONS, names
+from ftdist.library.readers.rows.tools import TOOLS
 from ftdist.library.readers.rows.values import from_json, is_empty, message_list, text_of
 from ftdist.library.schema import BadRowError, Note
 
@@ -40,11 +42,11 @@ def read_pair(
     question_key = _only(questions, of="question")
     question = text_of(_single(questions[question_key], of="the question"),
                        of=f"the {_called(question_key)}", notes=notes)  # fmt: skip
-    answer_key, answer = read_answer(answers, notes=notes)
+    answer = read_answer(answers, has_tools=has_tools(row), notes=notes)
     used = {*questions, *answers}
     if choices:
         options = _options(row[choices], key=choices)
-        _check_choice(answer, options=options, key=choices)
+        _check_choice(answer[-1]["content"], options=options, key=choices)
         listed = text_of("\n".join(options), of=f"the {choices}", notes=notes)
         question, used = f"{question}\n\n{listed}", used | {choices}
     for key in contexts:
@@ -52,40 +54,60 @@ def read_pair(
             question, used = f"{question}\n\n{context}", used | {key}
     history = _history(row, notes=notes)
     used |= {"history"} if "history" in row else set()
-    assert answer_key
-    return [*history, _user(question), Message(role="assistant", content=answer)], used
+    return [*history, _user(question), *answer], used
 
 
-def read_answer(answers: Mapping[str, Any], *, notes: list[Note]) -> tuple[str, str]:
-    """The answer among a row's values for it, and its key.
+def has_tools(row: Mapping[str, Any]) -> bool:
+    """Whether a row gives the assistant tools, so that its answer may be calls."""
+    return any(not is_empty(row.get(key)) for key in TOOLS)
+
+
+def read_answer(answers: Mapping[str, Any], *, has_tools: bool, notes: list[Note]) -> list[Message]:
+    """The answer among a row's values for it: one message, or steps with calls and results.
 
     Raises:
         BadRowError: it is none, or there are several.
     """
-    texts = {key: answer_text(value, key=key, notes=notes) for key, value in answers.items()}
-    if len(set(texts.values())) > 1:
+    read = {
+        key: answer_messages(value, key=key, has_tools=has_tools, notes=notes)
+        for key, value in answers.items()
+    }
+    first = next(iter(read.values()))
+    if any(messages != first for messages in read.values()):
         raise BadRowError(
-            f"has {names(texts)}, which differ, and it is not clear which is the answer", _REMEDY
+            f"has {names(read)}, which differ, and it is not clear which is the answer", _REMEDY
         )
-    return next(iter(texts.items()))
+    return first
 
 
 _REMEDY = "Remove one, or name the right one in library.columns."
 
 
-def answer_text(value: Any, *, key: str, notes: list[Note]) -> str:
-    """The text of an answer: a text, a message, or a list that ends with one."""
-    value = from_json(value)
+def answer_messages(value: Any, *, key: str, has_tools: bool, notes: list[Note]) -> list[Message]:
+    """An answer: a text, calls, a message, or the messages at the end of a list."""
+    written, value = value, from_json(value)
     if isinstance(value, dict) and isinstance(value.get("text"), list):
         texts = value["text"]  # SQuAD: the same answer, found several times
         value = [text for at, text in enumerate(texts) if text not in texts[:at]]
+    if has_tools and are_calls(value):
+        calls = read_calls({"tool_calls": value}, where=f" (the {key})", notes=notes)
+        return [Message(role="assistant", content="", tool_calls=calls)]
     listed = message_list([value] if has_roles(value) else value)
     if listed and all(map(has_roles, listed)):
-        last = read_messages(listed, notes=notes)[-1]
-        if last["role"] != "assistant":
-            raise BadRowError(f"has no answer in {key}: its last message is of role {last['role']}")
-        return last["content"]
-    return text_of(_single(value, of="the answer"), of=f"the {_called(key)}", notes=notes)
+        messages = read_messages(listed, notes=notes)
+        if messages[-1]["role"] != "assistant":
+            raise BadRowError(
+                f"has no answer in {key}: its last message is of role {messages[-1]['role']}"
+            )
+        asked = [at for at, message in enumerate(messages) if message["role"] in _ASKING]
+        return messages[asked[-1] + 1 :] if asked else messages
+    if isinstance(written, str) and not (is_dialogue(value) and len(value) == 1):
+        value = written  # an answer may be JSON
+    text = text_of(_single(value, of="the answer"), of=f"the {_called(key)}", notes=notes)
+    return [Message(role="assistant", content=text)]
+
+
+_ASKING = ("user", *INSTRUCTIONS)
 
 
 def _called(key: str) -> str:

@@ -3,17 +3,21 @@
 import re
 
 TOOL = "tool"
+CALL = "call"
+"""A message that is a call of a tool, of the assistant."""
 
 _WORDS = {
-    "system": "system developer",
+    "system": "system",
+    "developer": "developer",
     "user": "user human customer client visitor guest prompter caller enduser requester asker "
     "questioner usr kunde kundin benutzer nutzer utilisateur usuario usuaria cliente utente",
     "assistant": "assistant ai bot chatbot gpt chatgpt claude gemini copilot llm model agent "
     "operator support helpdesk servicedesk staff advisor adviser representative rep moderator "
     "virtualassistant aiassistant assistent assistentin berater beraterin mitarbeiter "
     "mitarbeiterin conseiller asistente agente soporte operador operatore",
-    TOOL: "tool function functioncall functionresponse functionresult toolcall toolcalls "
-    "toolresponse toolresult toolresults observation ipython",
+    TOOL: "tool function functionresponse functionresult toolresponse toolresult toolresults "
+    "observation ipython",
+    CALL: "functioncall toolcall toolcalls",
 }
 _ROLES = {word: role for role, words in _WORDS.items() for word in words.split()}
 
@@ -26,7 +30,7 @@ _NAMES = {"model", "system", "ai"}
 
 
 def role_of(name: str) -> str | None:
-    """system, user, assistant or tool, if a name says so; letter case does not count."""
+    """system, developer, user, assistant, tool or call, if a name says so, in any letter case."""
     words = re.sub(r"[\W_]+", " ", name).casefold().split()
     joined = "".join(words)
     if role := _ROLES.get(joined.rstrip("0123456789")):

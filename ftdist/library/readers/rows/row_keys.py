@@ -49,9 +49,8 @@ _BAD = {"rejected", "is_rejected", "bad", "is_bad", "deleted", "is_deleted", "wr
         "incorrect", "is_incorrect", "thumbs_down", "undesirable", "invalid"}  # fmt: skip
 """Keys with which preference data says whether an answer is a good one."""
 
-_NOT_TEXT = ("tools", "functions", "tool_calls", "function_call", "reasoning_content", "reasoning",
-             "reasoning_details", "thinking", "thoughts", "thought", "image", "images", "image_url",
-             "audio", "audios", "video", "videos")  # fmt: skip
+MEDIA = ("image", "images", "image_url", "audio", "audios", "video", "videos")
+_NOT_TEXT = ("tools", "functions", *MEDIA)
 
 _METADATA = {"id", "uuid", "guid", "idx", "index", "name", "hash", "sha256", "source", "url",
              "dataset", "split", "lang", "language", "license", "date", "time", "timestamp",
@@ -64,27 +63,19 @@ def refuse_unsupported(members: Mapping[str, Any], *, where: str) -> None:
     """Refuse what cannot be shown to a model as text.
 
     Raises:
-        BadRowError: there is a tool call, a thought or a picture.
+        BadRowError: there is a picture, sound, or a tool that only a message has.
     """
     for key in _NOT_TEXT:
         if key in members and not is_empty(members[key]):
-            raise BadRowError(f"has {key}{where}, which is not supported")
+            raise BadRowError(f"has {key}{where}, which is not supported", "Leave the row out.")
     if members.get("channel") not in (None, "final"):
         raise BadRowError(f"has channel {members['channel']!r}{where}, which is not supported")
 
 
-def refuse_bad_answer(row: Mapping[str, Any]) -> None:
-    """Refuse a row whose answer is marked as one that should not be given.
-
-    Raises:
-        BadRowError: the row says so.
-    """
-    for key in row.keys() & (_GOOD | _BAD):
-        if flag(row[key]) is (key in _BAD):
-            raise BadRowError(
-                f"has {key} {shown(row[key])}, which marks its answer as a bad one",
-                "Remove the row, or the key if it means something else.",
-            )
+def bad_mark(row: Mapping[str, Any]) -> str:
+    """The key that marks the answer of a row as one that should not be given, or ""."""
+    marks = row.keys() & (_GOOD | _BAD)
+    return next((key for key in sorted(marks) if flag(row[key]) is (key in _BAD)), "")
 
 
 def is_learned(members: Mapping[str, Any], *, where: str = "") -> bool | None:

@@ -34,10 +34,11 @@ def read_table(
             number = sum(islice(_group_sizes(file, kind=kind), groups.start)) if groups else 0
             batches = _parquet_batches if kind == "parquet" else _arrow_batches
             for batch in batches(file, groups, drop=drop):
+                nested = [field.name for field in batch.schema if _depth(field.type) > 1]
                 for first in range(0, batch.num_rows, _BATCH):
                     for value in batch.slice(first, _BATCH).to_pylist():
                         number += 1
-                        yield number, value
+                        yield number, value | {at: _without_nulls(value[at]) for at in nested}
     except UnicodeDecodeError:
         yield number + 1, BadRowError("is not UTF-8 text", "Write it as UTF-8.")
     except DAMAGED as error:
@@ -54,6 +55,21 @@ _REMEDY = "Copy, download or write it again."
 def damaged(error: Exception) -> BadRowError:
     """Why a compressed file cannot be read."""
     return BadRowError(f"cannot be decompressed: {error}", "Copy, download or compress it again.")
+
+
+def _depth(kind: Any) -> int:
+    """How deep objects are nested in a type."""
+    if pyarrow.types.is_struct(kind):
+        return 1 + max((_depth(field.type) for field in kind), default=0)
+    is_list = pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind)
+    return _depth(kind.value_type) if is_list else 0
+
+
+def _without_nulls(value: Any) -> Any:
+    """A value without the members that only other rows of its table have, such as arguments."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
+    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
 
 
 def split_table(path: Path, *, kind: str, group_bytes: int) -> list[range | None]:

@@ -7,8 +7,8 @@ from itertools import chain, pairwise
 from typing import Any
 
 from ftdist.data.messages import Message
-from ftdist.library.readers.rows.messages import without_unlearned
-from ftdist.library.readers.rows.roles import TOOL, role_of
+from ftdist.library.readers.rows.messages import mark_unlearned
+from ftdist.library.readers.rows.roles import CALL, TOOL, role_of
 from ftdist.library.readers.rows.row_keys import (
     describe,
     is_learned,
@@ -104,7 +104,7 @@ def thread_messages(value: Any, *, assistant: Collection[str], notes: list[Note]
         unlearned.pop(at)
     if not any(message["role"] == "assistant" for message in messages):
         raise BadRowError("has no answer: nobody answers in this thread", "Remove it.")
-    return without_unlearned(messages, unlearned=unlearned, notes=notes)
+    return mark_unlearned(messages, unlearned=unlearned)
 
 
 def group_threads(rows: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
@@ -143,7 +143,8 @@ def _post(message: Any, *, number: int, notes: list[Note]) -> _Post | None:
         return None
     name = _name(sender, number=number)
     role = role_of(name)
-    if role == TOOL:
+    role = "system" if role == "developer" else role
+    if role in (TOOL, CALL):
         raise BadRowError(f"has a message {number} of the sender {name!r}, which is not supported")
     return _Post(
         sender=name,

@@ -92,25 +92,15 @@ BAD: list[tuple[Any, str]] = [
         openai(("user", 7), ("assistant", "Hold it.")),
         "has type int instead of text in message 1 (user)",
     ),
-    (openai(("tool", "7"), *RESET), "has a message 1 of role 'tool'"),
+    (openai(("critic", "7"), *RESET), "has a message 1 of role 'critic'"),
     (
         openai(("user", [{"type": "image"}]), RESET[1]),
         "contains a part of type 'image' in message 1 (user), and only text is supported",
     ),
-    (openai(*RESET, tools=[{"name": "f"}]), "defines tools"),
     ({"question": "Reset?", "answer": None}, "has none of the known formats"),
     ({"question": "Reset?", "answer": ""}, "has no text in the answer"),
     ({"text": " "}, "has no text in the text"),
     ({"question": "\ud83d", "answer": "Hold it."}, "contains half a character"),
-    (
-        {
-            "messages": [
-                {"role": "user", "content": "Reset?"},
-                {"role": "assistant", "content": "x", "tool_calls": [1]},
-            ]
-        },
-        "has tool_calls in message 2, which is not supported",
-    ),
     (
         {
             "messages": [

@@ -103,7 +103,7 @@ SYSTEM = [{"role": "system", "content": "Be long."}, *exchange("Q?", "A.")]
         ({"messages": exchange("Q?", "A."), "chat": exchange("Q?", "B.")},
          "has messages and chat, which differ"),
         ({"Answer": "A.", "answer": "B.", "question": "Q?"}, "has two keys answer in the row"),
-        ({"chosen": "Human: Q? Assistant: A.", "rejected": "x"}, "has none of the known formats"),
+        ({"chosen": "Human: Q? Assistant: A."}, "has none of the known formats"),
         ({"question": "Q?", "answer": "A.", "images": ["x.png"]}, "has images, and only text is"),
     ],
 )  # fmt: skip

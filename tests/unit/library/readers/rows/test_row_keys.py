@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ftdist.library.schema import Passage
+from ftdist.library.schema import Conversation, Passage
 from tests.support.documents.read_rows import exchange, notes, read_row, reason, turns
 
 UNLEARNED: list[tuple[str, Any]] = [
@@ -19,24 +19,19 @@ UNLEARNED: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("key", "value"), UNLEARNED)
-def test_answer_that_asks_not_to_be_learned_is_refused_before_one_that_is(
-    tmp_path: Path, key: str, value: Any
+@pytest.mark.parametrize("at", [1, 3])
+def test_answer_that_asks_not_to_be_learned_is_kept_with_weight_0(
+    tmp_path: Path, key: str, value: Any, at: int
 ) -> None:
-    messages = exchange("Q1", "Wrong.", "Q2", "Right.")
-    messages[1][key] = value
+    messages = exchange("Q1", "A1.", "Q2", "A2.")
+    messages[at][key] = value
     row = read_row(tmp_path, {"messages": messages})
-    assert reason(row).startswith("has an answer that is not to be learned in message 2 (")
-
-
-@pytest.mark.parametrize(("key", "value"), UNLEARNED)
-def test_answers_after_the_last_that_is_learned_are_left_out(
-    tmp_path: Path, key: str, value: Any
-) -> None:
-    messages = exchange("Q1", "Right.", "Q2", "Wrong.")
-    messages[3][key] = value
-    row = read_row(tmp_path, {"messages": messages})
-    assert turns(row) == [("user", "Q1"), ("assistant", "Right.")]
-    assert notes(row) == [("answer not to be learned left out", "Wrong.")]
+    assert isinstance(row, Conversation)
+    assert [message.get("weight") for message in row.messages] == [
+        0 if number == at else None for number in range(4)
+    ]
+    assert turns(row)[3] == ("assistant", "A2.")
+    assert notes(row) == []
 
 
 @pytest.mark.parametrize(
@@ -83,7 +78,7 @@ def test_what_no_mask_of_whole_answers_can_say_is_refused(
         ({"kto_tag": 0}, "has kto_tag 0, which marks its answer as a bad one"),
         ({"is_correct": "no"}, "has is_correct no, which marks its answer as a bad one"),
         ({"rejected": True}, "has rejected True, which marks its answer as a bad one"),
-        ({"rejected": "A."}, "has a rejected answer that is its answer"),
+        ({"rejected": "A."}, "is a preference pair: it has a chosen and a rejected answer"),
         ({"chosen": "B."}, "has chosen and messages, whose answers differ"),
     ],
 )
@@ -107,7 +102,6 @@ def test_row_that_says_what_happens_anyway_is_read(tmp_path: Path, more: dict[st
 @pytest.mark.parametrize(
     ("more", "noted"),
     [
-        ({"rejected": "B."}, ("rejected answer left out", "B.")),
         ({"verified": False}, ("unused key: verified", "False")),
         ({"score": 0}, ("unused key: score", "0")),
         ({"notes": "word " * 100}, ("unused key: notes", ("word " * 100)[:117] + "...")),

@@ -9,7 +9,7 @@ import pytest
 
 from ftdist.library.readers.rows.chat_formats import read_conversations
 from ftdist.library.readers.rows.settings import RowSettings
-from ftdist.library.schema import BadRow
+from ftdist.library.schema import BadRow, Conversation
 from tests.support.documents.read_rows import notes, read_row, reason, turns
 
 Q1A1Q2A2 = [("user", "Q1?"), ("assistant", "A1."), ("user", "Q2?"), ("assistant", "A2.")]
@@ -165,7 +165,10 @@ def test_senders_that_are_objects_are_known_by_role_or_name(tmp_path: Path) -> N
 def test_mask_of_a_thread_s_message_is_followed(tmp_path: Path) -> None:
     row = thread(*timed(1, 2, 3, 4))
     row["messages"][3]["weight"] = 0
-    assert turns(read_row(tmp_path, row)) == Q1A1Q2A2[:2]
+    read = read_row(tmp_path, row)
+    assert turns(read) == Q1A1Q2A2
+    assert isinstance(read, Conversation)
+    assert [message.get("weight") for message in read.messages] == [None, None, None, 0]
     row["messages"][1]["train"] = False
     assert reason(read_row(tmp_path, row)) == (
         "has only answers that are not to be learned (train False)"

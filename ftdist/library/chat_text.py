@@ -1,0 +1,114 @@
+"""The texts of conversations: all that a message holds, calls and thoughts included."""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any
+
+from ftdist.data.messages import FunctionCall, Message, ToolCall
+from ftdist.library.schema import Conversation
+
+INSTRUCTIONS = ("system", "developer")
+
+_LONG_NUMBER = 1_000_000
+
+
+def message_texts(message: Message) -> Iterator[str]:
+    """A message's thought, text and calls; ids are left out."""
+    if thought := message.get("reasoning_content"):
+        yield thought
+    if message["content"] or "tool_calls" not in message:
+        yield message["content"]
+    for call in message.get("tool_calls", ()):
+        yield f"{call['function']['name']} {call['function']['arguments']}"
+
+
+def conversation_text(messages: Sequence[Message], *, without: Collection[str] = ()) -> str:
+    """The texts of a conversation's messages, without those of some roles."""
+    return "\n".join(
+        text
+        for message in messages
+        if message["role"] not in without
+        for text in message_texts(message)
+    )
+
+
+def conversation_key(row: Conversation) -> str:
+    """Words that differ where two conversations of the same words are not the same sample.
+
+    They have other tools, or other answers of theirs are learned; "" without tools and weights.
+    """
+    unlearned = [str(at) for at, message in enumerate(row.messages) if "weight" in message]
+    tools = blake2b(row.tools.encode(), digest_size=8).hexdigest() if row.tools else ""
+    return f"{tools} {'-'.join(unlearned)}".strip()
+
+
+def map_texts(
+    row: Conversation, change: Callable[[str], str], *, with_keys: bool = False
+) -> Conversation:
+    """A conversation with all its texts changed; calls and schemas stay valid JSON.
+
+    Args:
+        row: any.
+        change: of a text.
+        with_keys: whether texts and long numbers in JSON are changed as `key: text`, as far as that
+            leaves the key, so that a password is seen as one; and whether schemas are changed.
+    """
+    messages = tuple(_mapped(each, change, with_keys=with_keys) for each in row.messages)
+    tools = _map_json(row.tools, change, with_keys=True) if row.tools and with_keys else row.tools
+    return replace(row, messages=messages, tools=tools)
+
+
+def _mapped(message: Message, change: Callable[[str], str], *, with_keys: bool) -> Message:
+    content = message["content"]
+    is_json = with_keys and message["role"] == "tool" and content.lstrip()[:1] in ("{", "[")
+    mapped = message.copy()
+    mapped["content"] = _map_json(content, change, with_keys=True) if is_json else change(content)
+    if "reasoning_content" in message:
+        mapped["reasoning_content"] = change(message["reasoning_content"])
+    if "tool_calls" in message:
+        mapped["tool_calls"] = [
+            ToolCall(
+                **{
+                    **call,
+                    "function": FunctionCall(
+                        name=call["function"]["name"],
+                        arguments=_map_json(
+                            call["function"]["arguments"], change, with_keys=with_keys
+                        ),
+                    ),
+                }
+            )
+            for call in message["tool_calls"]
+        ]
+    return mapped
+
+
+def _map_json(text: str, change: Callable[[str], str], *, with_keys: bool) -> str:
+    """JSON text with the texts in it changed; as it is if none does, or if it is no JSON."""
+    try:
+        value = json.loads(text)
+        mapped = _map_value(value, change, key="", with_keys=with_keys)
+    except (ValueError, RecursionError):
+        return change(text)
+    return text if mapped == value else json.dumps(mapped, ensure_ascii=False)
+
+
+def _map_value(value: Any, change: Callable[[str], str], *, key: str, with_keys: bool) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: _map_value(member, change, key=name, with_keys=with_keys)
+            for name, member in value.items()
+        }
+    if isinstance(value, list):
+        return [_map_value(member, change, key=key, with_keys=with_keys) for member in value]
+    is_long = type(value) is int and with_keys and abs(value) >= _LONG_NUMBER
+    if not isinstance(value, str) and not is_long:
+        return value
+    if with_keys:
+        prefix = f"{key}: "
+        mapped = change(f"{prefix}{value}")
+        if mapped.startswith(prefix):
+            return value if mapped == f"{prefix}{value}" else mapped.removeprefix(prefix)
+    return change(value) if isinstance(value, str) else value
