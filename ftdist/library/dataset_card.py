@@ -39,6 +39,9 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
         f"Probes: {number(probes['fact'])} of facts, {number(probes['out_of_scope'])} out of "
         f"scope. None shares {split['words']} words in a row with training."
     )
+    if chats := card["chats"]:
+        counts = ", ".join(f"{number(count)} {name}" for name, count in chats.items())
+        console.print(f"Among the samples: {counts}.")
     bad = sum(source["bad"] for source in card["sources"])
     for row in card["bad_rows"][:_MAX_EXAMPLES]:
         console.print(plain(f"Left out: {row['location']} {row['reason']}."))

@@ -18,6 +18,12 @@ from ftdist.data.packed_dataset import IDS, LOSS, OFFSETS
 from ftdist.data.packing import pack_samples
 from ftdist.errors import DataError
 from ftdist.io.worker_pool import map_in_order, resolve_num_proc
+from ftdist.library.readers.rows import chat_formats
+from ftdist.library.readers.rows.nearest_columns import (
+    UNKNOWN_FORM,
+    RowFile,
+    describe_difference,
+)
 from ftdist.library.splits.holdout import smallest
 from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.crashing_row import retry_row_by_row
@@ -80,11 +86,14 @@ class SourceBuilder:
             held_out = replace(files, files=(files.held_out,), held_out=None)
             portions += portions_of(held_out, source=self._name)
         with (self._folder / IDS).open("ab") as ids, (self._folder / LOSS).open("ab") as loss:
-            for number, portion in enumerate(self._encode(portions, ids=ids, loss=loss)):
-                if number == training:
-                    self._held_from = len(self._lengths)
-                self._take(portion)
-                self._report("reading")
+            try:
+                for number, portion in enumerate(self._encode(portions, ids=ids, loss=loss)):
+                    if number == training:
+                        self._held_from = len(self._lengths)
+                    self._take(portion)
+                    self._report("reading")
+            except DataError as error:
+                raise self._explained(error, files) from error
         if not self._lengths:
             self._refuse_empty(files)
         facts = self._pack(weight=weight)
@@ -100,6 +109,18 @@ class SourceBuilder:
             "ignored_files": [files.name(file) for file in files.ignored],
             **asdict(self._counts),
         }
+
+    def _explained(self, error: DataError, files: SourceFiles) -> DataError:
+        """An error about a row of unknown form that says how the columns of its file differ."""
+        bad, _, reason = error.problem.partition(f" {UNKNOWN_FORM}")
+        listed = [
+            RowFile(f"{self._name}: {files.name(file)}", file, chat_formats.kind_of(file))
+            for file in files.files
+            if file.suffix.lower() in chat_formats.SUFFIXES
+        ]
+        name = bad.rpartition(", row ")[0]
+        more = describe_difference(listed, bad=name, settings=files.rows) if reason else ""
+        return DataError(f"{error.problem}{more}", remedy=error.remedy)
 
     def _encode(
         self, portions: Sequence[tuple[Part, ...]], *, ids: BinaryIO, loss: BinaryIO

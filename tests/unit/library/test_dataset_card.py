@@ -58,6 +58,7 @@ def _card(**more: Any) -> dict[str, Any]:
         "bad_rows": [{"location": "manuals: x.jsonl, row 3", "reason": "is no JSON", "remedy": ""}],
         "ignored": ["manuals: a.zip"],
         "made_by": {"passage": 30, "wording": 10},
+        "chats": {"calls": 3, "conversations with tools": 2},
         "split": {
             "words": 13, "held_out": 4, "moved_back": 1, "ngrams_checked": 1723,
             "training_ngrams": 403051,
@@ -139,6 +140,12 @@ def test_card_shows_counts_shares_and_pairs() -> None:
         "Nothing protects what the base model knows.", "A-45",
     ):  # fmt: skip
         assert output in page
+
+
+def test_card_counts_tools_and_calls() -> None:
+    counts = "3 calls, 2 conversations with tools."
+    assert f"Among them: {counts}" in html_card(_card())
+    assert f"Among the samples: {counts}" in text_card(_card(), folder=Path("libraries/kettle"))
 
 
 def test_hostile_text_is_escaped_everywhere() -> None:

@@ -81,6 +81,24 @@ def test_rows_under_names_of_their_own_are_packed_as_those_under_usual_names(
         prepare(with_library(config, columns=columns))
 
 
+def test_a_row_of_unknown_form_is_named_with_the_columns_of_another_file_and_the_remedy(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
+    write_rows(tmp_path / "library/b.jsonl", [{"Ask": "Q?", "Solution": "A."}])
+    with pytest.raises(DataError) as error:
+        prepare(config)
+    assert error.value.problem.startswith("library: b.jsonl, row 1 has none of the known formats")
+    assert error.value.problem.endswith(
+        " library: b.jsonl has the columns Ask, Solution, and library: a.jsonl has answer, "
+        "question."
+    )
+    assert error.value.remedy == (
+        "set 'library.columns={question: Ask, answer: Solution}' if that is what they mean, or set "
+        "library.on_invalid_row=skip to leave such rows out."
+    )
+
+
 def test_an_unchanged_library_is_prepared_once(config: RunConfig, tmp_path: Path) -> None:
     write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
     first = prepare(config)

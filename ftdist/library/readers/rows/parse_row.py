@@ -13,6 +13,11 @@ from ftdist.library.readers.rows.messages import (
     is_dialogue,
     require_answer,
 )
+from ftdist.library.readers.rows.nearest_columns import (
+    UNKNOWN_FORM,
+    column_names,
+    nearest_columns,
+)
 from ftdist.library.readers.rows.pairs import read_pair
 from ftdist.library.readers.rows.preferences import (
     is_pair,
@@ -144,10 +149,12 @@ def _read_pair(
         return pair
     if any(key in row for key in ("messages", "conversations", "conversation")):
         raise BadRowError("has no messages")
-    listed = ", ".join(sorted(map(str, keys))) or "none"
+    nearest = nearest_columns(keys)
     raise BadRowError(
-        f"has none of the known formats ({_FORMATS}); its keys: {listed}",
-        "Name its question and answer in library.columns.",
+        f"{UNKNOWN_FORM} ({_FORMATS}); its keys: {column_names(keys)}",
+        f"Set '{nearest}' if that is what they mean."
+        if nearest
+        else "Name its question and answer in library.columns.",
     )
 
 

@@ -161,11 +161,12 @@ def note_unused(
     flags = _flags(members, is_row=kind == "key")
     for key, value in members.items():
         is_followed = key in used or (key in flags and flag(value) is not None)
-        if not is_followed and not is_empty(value) and not _is_metadata(key, value):
+        if not is_followed and not is_empty(value) and not is_metadata(key, value):
             notes.append(Note(f"unused {kind}: {key.lstrip('_')[:40]}", shown(value)))
 
 
-def _is_metadata(key: str, value: Any) -> bool:
+def is_metadata(key: str, value: Any) -> bool:
+    """Whether a value is an identifier, a date or the like, or says what happens anyway."""
     if key == "mask" or (key in _GOOD | _BAD and flag(value) is (key in _GOOD)):
         return True  # it says what happens anyway, otherwise the row would be refused
     is_named = key in _METADATA or key.endswith(("_id", "_at", "_url"))

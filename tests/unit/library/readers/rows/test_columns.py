@@ -8,9 +8,12 @@ import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 
+from ftdist.config.compose import compose_curation
 from ftdist.library.readers.rows.chat_formats import read_conversations
 from ftdist.library.readers.rows.columns import drop_keys, rename_keys
+from ftdist.library.readers.rows.nearest_columns import RowFile, describe_difference
 from ftdist.library.readers.rows.settings import RowSettings
+from ftdist.library.schema import BadRow
 from tests.support.documents.read_rows import exchange, notes, read_row, turns
 
 QA = [("user", "Q?"), ("assistant", "A.")]
@@ -51,3 +54,49 @@ def test_dropped_columns_of_tables_leave_a_conversation(tmp_path: Path, kind: st
     [row] = read_conversations(path, name="rows", kind=kind, settings=settings)
     assert turns(row) == QA
     assert notes(row) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        ({"Query text": "Q?", "Reply text": "A."},
+         '{question: "Query text", answer: "Reply text"}'),
+        ({"data": {"ask": "Q?", "solution": "A."}, "id": "x7"},
+         "{question: data.ask, answer: data.solution}"),
+        ({"qestion": "Q?", "anwser": "A."}, "{question: qestion, answer: anwser}"),
+        ({"frage": "Q?", "antwort": "A.", "lang": "de"}, "{question: frage, answer: antwort}"),
+        ({"left": "Q?", "right": "A."}, "{question: left, answer: right}"),
+        ({"prompt": "Q?", "gold": "A."}, "{question: prompt, answer: gold}"),
+        ({"meta": {"log": exchange("Q?", "A.")}}, "{messages: meta.log}"),
+        ({"article": "A long text."}, "{text: article}"),
+    ],
+)  # fmt: skip
+def test_a_row_of_no_known_form_shows_its_columns_and_the_nearest_mapping(
+    tmp_path: Path, row: Any, columns: str
+) -> None:
+    bad = read_row(tmp_path, row)
+    assert isinstance(bad, BadRow)
+    assert bad.reason.endswith(f"its keys: {', '.join(sorted(row))}")
+    assert bad.remedy == f"Set 'library.columns={columns}' if that is what they mean."
+    # The line is one that the config takes, and with it the row is read.
+    config = compose_curation(
+        ["library.name=x", "library.sources=[x]", f"library.columns={columns}"]
+    )
+    assert not isinstance(read_row(tmp_path, row, columns=config.library.columns), BadRow)
+
+
+@pytest.mark.parametrize("row", [{"prompt": "Q?"}, {}, {"a": "x", "b": "y", "c": "z"}, {"n": 1}])
+def test_no_mapping_is_shown_where_none_is_near(tmp_path: Path, row: Any) -> None:
+    bad = read_row(tmp_path, row)
+    assert isinstance(bad, BadRow)
+    assert bad.remedy == "Name its question and answer in library.columns."
+
+
+def test_files_of_one_source_with_other_columns_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"question": "Q?", "answer": "A."}\n')
+    (tmp_path / "b.jsonl").write_text('{"Query": "Q?", "Reply": "A."}\n')
+    files = [RowFile(f"x: {name}", tmp_path / name, "jsonl") for name in ("a.jsonl", "b.jsonl")]
+    assert describe_difference(files, bad="x: b.jsonl", settings=RowSettings()) == (
+        " x: b.jsonl has the columns Query, Reply, and x: a.jsonl has answer, question."
+    )
+    assert describe_difference(files[1:], bad="x: b.jsonl", settings=RowSettings()) == ""
