@@ -18,7 +18,6 @@ from ftdist.data.packed_dataset import IDS, LOSS, OFFSETS
 from ftdist.data.packing import pack_samples
 from ftdist.errors import DataError
 from ftdist.io.worker_pool import map_in_order, resolve_num_proc
-from ftdist.library.readers.rows import chat_formats
 from ftdist.library.readers.rows.nearest_columns import (
     UNKNOWN_FORM,
     RowFile,
@@ -27,7 +26,7 @@ from ftdist.library.readers.rows.nearest_columns import (
 from ftdist.library.splits.holdout import smallest
 from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.crashing_row import retry_row_by_row
-from ftdist.prepare.data_files import SourceFiles
+from ftdist.prepare.data_files import ROWS, SourceFiles
 from ftdist.prepare.journal import JOURNAL, Journal
 from ftdist.prepare.portions import Part, portions_of
 from ftdist.prepare.tokenize_shard import (
@@ -113,13 +112,16 @@ class SourceBuilder:
     def _explained(self, error: DataError, files: SourceFiles) -> DataError:
         """An error about a row of unknown form that says how the columns of its file differ."""
         bad, _, reason = error.problem.partition(f" {UNKNOWN_FORM}")
+        if not reason:
+            return DataError(error.problem, remedy=error.remedy)
+        kinds = ((file, files.kind(file)) for file in files.files)
         listed = [
-            RowFile(f"{self._name}: {files.name(file)}", file, chat_formats.kind_of(file))
-            for file in files.files
-            if file.suffix.lower() in chat_formats.SUFFIXES
+            RowFile(f"{files.label or self._name}: {files.name(file)}", file, kind)
+            for file, kind in kinds
+            if isinstance(kind, str) and kind in ROWS.values()
         ]
         name = bad.rpartition(", row ")[0]
-        more = describe_difference(listed, bad=name, settings=files.rows) if reason else ""
+        more = describe_difference(listed, bad=name, settings=files.rows)
         return DataError(f"{error.problem}{more}", remedy=error.remedy)
 
     def _encode(

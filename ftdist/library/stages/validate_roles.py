@@ -37,7 +37,8 @@ def find_refused_rows(sources: Sequence[ReadSource], *, encoder: Any) -> dict[st
         roles = tuple(message["role"] for message in row.messages)
         if roles not in known:
             known[roles] = _refusal(Chat(_placeholders(roles)), encoder=encoder)
-        if known[roles] is None and not row.tools and not any(map(_is_special, row.messages)):
+        has_thought = any(END in message["content"] for message in row.messages)
+        if known[roles] is None and not has_thought:
             return None
         return _refusal(Chat(row.messages, row.tools), encoder=encoder)
 
@@ -55,11 +56,6 @@ def find_refused_rows(sources: Sequence[ReadSource], *, encoder: Any) -> dict[st
                     source.stats.record_invalid_row(str(row.location), reason, remedy)
             refused[source.name].append(np.array(of_shard, dtype=np.bool_))
     return refused
-
-
-def _is_special(message: Message) -> bool:
-    """Whether a message has more than its role and a text without a thought."""
-    return END in message["content"] or len(message) > 2
 
 
 def _placeholders(roles: Sequence[str]) -> list[Message]:

@@ -65,7 +65,7 @@ def read_conversations(
         groups: row groups or record batches of a Parquet or Arrow file; None: all.
     """
     columns = settings.columns
-    kind = kind or kind_of(path)
+    kind = kind or {".parquet": "parquet", ".json": "json"}.get(path.suffix.lower(), "jsonl")
     if "thread" in columns and path.stat().st_size > MAX_FILE:
         reason = f"is larger than {MAX_FILE >> 20} MiB, too large to find the rows of its threads"
         yield BadRow(reason, Location(name), "Split it, each thread into one file.")
@@ -108,11 +108,6 @@ def read_conversations(
         of_file.clear()
     if waiting:
         yield replace(waiting, notes=merge_notes([*waiting.notes, *of_file]))
-
-
-def kind_of(path: Path) -> str:
-    """The kind of a file of rows by its suffix: parquet, json or jsonl."""
-    return {".parquet": "parquet", ".json": "json"}.get(path.suffix.lower(), "jsonl")
 
 
 def _limited(notes: Sequence[Note], unused: set[str]) -> Iterator[Note]:
