@@ -1,6 +1,7 @@
 """Where a conversation begins and ends: BOS once, and an end of turn at which generation stops."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,10 @@ class EndsCheck:
         self._named = named_ends(model)
         self._begins: dict[int, str] = {}
         """How many BOS tokens a conversation has, and the first that has so many."""
-        self._answers = self._ended = 0
-        self._endless = ""
+        self._special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+        self._ends: Counter[int] = Counter()
+        """Special tokens that end answers, and how many."""
+        self._endless: list[str] = []
 
     def add(self, read: ReadRow) -> None:
         """Look at a row."""
@@ -35,26 +38,26 @@ class EndsCheck:
             return
         [tokens] = read.samples
         location = str(conversation.location)
-        bos, ends = self._tokenizer.bos_token_id, self._encoder.end_of_turn
+        bos = self._tokenizer.bos_token_id
         if bos is not None:
-            others = {*ends, self._tokenizer.eos_token_id}
-            count = 0 if bos in others else tokens.input_ids.count(bos)
+            ends = {*self._encoder.end_of_turn, self._tokenizer.eos_token_id}
+            count = 0 if bos in ends else tokens.input_ids.count(bos)
             count = count or int(tokens.input_ids[0] == bos)
             self._begins.setdefault(count, location)
         for end in learned_ends(tokens):
-            self._answers += 1
             # The line break after the end of turn may be learned, too.
-            if set(tokens.input_ids[max(0, end - 1) : end + 1]) & set(ends):
-                self._ended += 1
+            special = [t for t in tokens.input_ids[max(0, end - 1) : end + 1] if t in self._special]
+            if special:
+                self._ends[special[-1]] += 1
             else:
-                self._endless = self._endless or location
+                self._endless.append(location)
 
     def findings(self) -> Iterator[Finding]:
         """What was found."""
         yield self._of_begin()
-        if self._answers:
+        if self._ends or self._endless:
             yield self._of_learned_end()
-        if self._encoder.end_of_turn:
+        if self._ends:
             yield self._of_generation()
 
     def _of_begin(self) -> Finding:
@@ -102,50 +105,54 @@ class EndsCheck:
         )
 
     def _of_learned_end(self) -> Finding:
-        names = self._names(self._encoder.end_of_turn)
-        if self._ended == self._answers and names:
-            return Finding(
-                check="end of turn",
-                status="ok",
-                message=f"All {self._answers:,} answers end with {names}, and it is learned.",
-            )
-        if not names:
-            return Finding(
-                check="end of turn",
-                status="failed",
-                message="The chat template ends an answer with no special token, so generation "
-                "cannot be told where to stop.",
-                remedy="in chat_template.jinja of the model folder, write {{ eos_token }} after "
-                "the text of each answer.",
-            )
-        return Finding(
-            check="end of turn",
-            status="failed",
-            message=f"{self._answers - self._ended:,} of {self._answers:,} answers do not end with "
-            f"a learned {names} (the first: {self._endless}).",
-            remedy="in chat_template.jinja of the model folder, write it after each answer, inside "
-            "{% generation %} if the template has such marks.",
-        )
-
-    def _of_generation(self) -> Finding:
-        ends, own = self._encoder.end_of_turn, self._tokenizer.eos_token_id
-        names, check = self._names(ends), "end of generation"
-        if set(ends) & set(self._named):
+        check, endless = "end of turn", len(self._endless)
+        answers = self._ends.total() + endless
+        if not endless:
+            names = self._names(list(self._ends))
             return Finding(
                 check=check,
                 status="ok",
-                message=f"{names} is among the tokens at which generation stops "
-                f"({self._names(self._named)}).",
+                message=f"All {answers:,} answers end with {names}, and it is learned.",
             )
-        known = self._names(self._named) or "none"
-        also = f"; the tokenizer's eos_token is {self._tokenizer.eos_token}" if own else ""
+        file = "in chat_template.jinja of the model folder"
+        if not self._encoder.end_of_turn:
+            return Finding(
+                check=check,
+                status="failed",
+                message="The chat template ends an answer with no special token, so generation "
+                "cannot be told where to stop.",
+                remedy=f"{file}, write {{{{ eos_token }}}} after the text of each answer.",
+            )
+        return Finding(
+            check=check,
+            status="failed" if endless > answers / 2 else "warning",
+            message=f"{endless:,} of {answers:,} answers do not end with a learned "
+            f"{self._names(self._encoder.end_of_turn)} (the first: {self._endless[0]}).",
+            remedy=f"{file}, write it after each answer, inside {{% generation %}} if the template "
+            "has such marks.",
+        )
+
+    def _of_generation(self) -> Finding:
+        check, known = "end of generation", self._names(self._named) or "no token"
+        missing = [token for token in self._ends if token not in self._named]
+        if not missing:
+            return Finding(
+                check=check,
+                status="ok",
+                message=f"Generation stops at {known}, which the model learns to write.",
+            )
+        own = self._tokenizer.eos_token
+        also = f"; the tokenizer's eos_token is {own}" if own else ""
+        numbers = ", ".join(map(str, missing))
         return Finding(
             check=check,
             status="warning",
-            message=f"The model learns to end answers with {names}, but its config files stop "
-            f"generation at {known}{also}.",
-            remedy=f"nothing for `ftdist export`, which adds it; else add {ends[0]} to "
-            '"eos_token_id" in generation_config.json.',
+            message=f"The model learns to end answers with {self._names(missing)}, but its config "
+            f"files stop generation at {known}{also}.",
+            remedy=f"nothing for `ftdist export`, which adds it; else add {numbers} to "
+            '"eos_token_id" in generation_config.json.'
+            if set(missing) <= {*self._encoder.end_of_turn, self._tokenizer.eos_token_id}
+            else f'add {numbers} to "eos_token_id" in generation_config.json.',
             other_trainers="The trained model goes on after its answer, wherever generation takes "
             "its end tokens from these files.",
         )

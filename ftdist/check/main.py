@@ -15,9 +15,11 @@ from ftdist.check.findings import Finding, Report
 from ftdist.check.lengths import LengthCheck
 from ftdist.check.page import write_page
 from ftdist.check.reading import RowReader
+from ftdist.check.roles import template_findings
 from ftdist.check.samples import SampleCheck
 from ftdist.check.small_model import model_findings
-from ftdist.check.template import TemplateCheck, template_findings
+from ftdist.check.template import TemplateCheck
+from ftdist.check.thoughts import ThoughtCheck
 from ftdist.check.vocabulary import VocabularyCheck, context_finding
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
@@ -75,16 +77,17 @@ def _check_rows(
 ) -> Report:
     folder = Path(config.model.path).expanduser()
     rows, positions = _model_sizes(folder)
-    template = TemplateCheck(tokenizer, config.library)
+    template = TemplateCheck(tokenizer, encoder, skips=config.library.on_invalid_row == "skip")
+    thoughts = ThoughtCheck(config.library.reasoning)
     ends = EndsCheck(tokenizer, encoder, model=folder)
     vocabulary = VocabularyCheck(tokenizer, rows=rows)
     lengths = LengthCheck(config.library, config.batch)
     samples = SampleCheck(tokenizer)
     reader = RowReader(encoder, sequence_length=config.batch.sequence_length, all_rows=all_rows)
     for row in reader.read(sources):
-        for each in (template, ends, vocabulary, lengths, samples):
+        for each in (template, thoughts, ends, vocabulary, lengths, samples):
             each.add(row)
-    for found in (template, ends, vocabulary, lengths):
+    for found in (template, thoughts, ends, vocabulary, lengths):
         report.findings.extend(found.findings())
     report.findings.append(
         context_finding(

@@ -35,6 +35,7 @@ def print_report(report: Report, console: Console) -> None:
         for sample in report.samples[:_SAMPLES]:
             console.print()
             console.print(_sample(sample, colored=colored))
+        console.print()
 
 
 def _findings_table(findings: list[Finding]) -> Table:
@@ -101,6 +102,7 @@ def _sample(sample: ShownSample, *, colored: bool) -> Text:
             text.append(visible(piece), style=f"{style} reverse" if special else style)
         if learned and not colored:
             text.append("]]")
+    text.rstrip()
     return text
 
 

@@ -11,10 +11,8 @@ _RUN = re.compile(r" {2,}| (?=\n)")
 def visible(text: str) -> str:
     """A text in which line breaks, tabs, runs of blanks and control characters can be seen.
 
-    A line break keeps its effect; a single blank at a word stays a blank.
+    A line break keeps its effect; a single blank stays a blank.
     """
-    if text and not text.strip(" "):
-        return "·" * len(text)
     text = _RUN.sub(lambda match: "·" * len(match[0]), text)
     text = text.replace("\t", "→").replace("\n", "↵\n")
     shown = []

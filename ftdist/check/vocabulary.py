@@ -7,6 +7,7 @@ from typing import Any
 from ftdist.check.findings import Finding
 from ftdist.check.reading import ReadRow
 from ftdist.data.special_tokens import SpecialTokens
+from ftdist.data.thoughts import begin_thought
 from ftdist.library.schema import Conversation, Passage, Row
 from ftdist.plan.surplus_tokens import beyond_embedding
 
@@ -154,10 +155,18 @@ def _times(count: int) -> str:
 
 
 def _texts(row: Row) -> Iterator[str]:
+    """What people, models and tools wrote; the tags of a thought are the assistant's own."""
     match row:
         case Conversation():
+            yield row.tools
             for message in row.messages:
-                yield message["content"]
+                content = message["content"]
+                begun = begin_thought(content) if message["role"] == "assistant" else None
+                yield from (content,) if begun is None else (begun.thought, begun.rest)
                 yield message.get("reasoning_content", "")
+                yield message.get("name", "")
+                for call in message.get("tool_calls", ()):
+                    yield call["function"]["name"]
+                    yield call["function"]["arguments"]
         case Passage():
             yield row.text

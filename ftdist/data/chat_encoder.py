@@ -90,9 +90,10 @@ class ChatEncoder:
         renderer = TemplateRenderer(tokenizer)
         self.template: str = renderer.source
         """The chat template in use."""
-        self._preparation = ChatPreparation(
+        self.preparation = ChatPreparation(
             renderer, self._special_tokens, system_prompt=system_prompt, reasoning=reasoning
         )
+        """Brings conversations into the form that the template takes."""
         self._template = ChatTemplate(
             renderer,
             special=self._special_tokens.pattern,
@@ -143,7 +144,7 @@ class ChatEncoder:
         rows: dict[int, Rendered] = {}
         for row, chat in enumerate(chats):
             try:
-                rows[row] = self._template.render(self._preparation.prepare(chat))
+                rows[row] = self._template.render(self.preparation.prepare(chat))
             except DataError as error:
                 results[row] = error
         encoded = self._special_tokens.encode(
@@ -165,7 +166,7 @@ class ChatEncoder:
         Raises:
             DataError: the template refuses it, or a token is beyond the model's embedding.
         """
-        text = self._template.prompt(self._preparation.prepare(chat))
+        text = self._template.prompt(self.preparation.prepare(chat))
         return self._check_rows(self._special_tokens.encode_one(text))
 
     def answer(self, text: str) -> list[int]:

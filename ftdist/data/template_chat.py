@@ -80,7 +80,7 @@ class ChatPreparation:
         reasoning: Reasoning,
     ) -> None:
         self._renderer = renderer
-        self._escape = special_tokens.escape
+        self._escape, self._has_escapes = special_tokens.escape, special_tokens.has_escapes
         self._system_prompt = system_prompt
         self._drops_thoughts = reasoning == "drop"
         self._tools: dict[str, list[Any]] = {}
@@ -114,6 +114,16 @@ class ChatPreparation:
             learned=tuple(n for n in _answers(messages) if messages[n].get("weight", 1)),
             is_simple=False,
         )
+
+    def prepare_unescaped(self, chat: Chat) -> TemplateChat | None:
+        """The same for the template alone; None if a text holds strings of special tokens.
+
+        Raises:
+            DataError: as for `prepare`.
+        """
+        prepared = self.prepare(chat)
+        texts = json.dumps([prepared.messages, prepared.tools], ensure_ascii=False)
+        return None if self._has_escapes(texts) else prepared
 
     def _message(self, message: Message, number: int) -> dict[str, Any]:
         role = message["role"]

@@ -73,7 +73,7 @@ def main(words: Sequence[str]) -> int:
         print_result(json.dumps(values, indent=2))
     else:
         print_report(report, Console())
-        print_result(f"{report.summary}. Details and more samples: {page}")
+        print_result(f"{report.summary}. Details and more samples: {flags.html}")
     bad = report.status == "failed" or (flags.strict and report.status == "warning")
     return DataError.exit_code if bad else 0
 

@@ -54,7 +54,7 @@ def test_the_middle_of_a_long_run_is_left_out() -> None:
 def test_blanks_and_control_characters_can_be_seen() -> None:
     assert visible("a b") == "a b"
     assert visible("a  b") == "a··b"
-    assert visible(" ") == "·"
+    assert visible("a \nb") == "a·↵\nb"
     assert visible("a\tb\n") == "a→b↵\n"
     assert visible("a\x1b[31m") == "a␛[31m"
     assert visible("a\u00a0b\u202e") == "a<U+00A0>b<U+202E>"

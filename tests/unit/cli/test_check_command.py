@@ -45,7 +45,7 @@ def test_a_fitting_library_ends_with_0_and_writes_a_page(model: Path, capsys: Ca
     assert check.main(words(model, rows())) == 0
     output = capsys.readouterr().out
     page = Path("ftdist-check.html")
-    assert f"0 failed, 0 warnings, 17 ok. Details and more samples: {page.absolute()}" in output
+    assert f"0 failed, 0 warnings, 17 ok. Details and more samples: {page}" in output
     text = page.read_text()
     assert "Does this library fit this model?" in text
     assert 'class="s l" title="1">&lt;|im_end|&gt;</i>' in text

@@ -1,0 +1,105 @@
+"""Templates of known families with tools and thoughts: what is found of each kind of chat."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from ftdist.check.ends import EndsCheck
+from ftdist.check.findings import Finding
+from ftdist.check.reading import ReadRow
+from ftdist.check.roles import accepted
+from ftdist.check.template import TemplateCheck
+from ftdist.check.thoughts import ThoughtCheck
+from ftdist.check.vocabulary import VocabularyCheck
+from ftdist.data.chat_encoder import ChatEncoder
+from ftdist.data.messages import Chat
+from ftdist.errors import DataError
+from ftdist.library.schema import Conversation, Location
+from tests.support.models.family_chats import CHATS, LEARNED, TOOLS, WARM, answer
+from tests.support.models.tool_families import FAMILIES, family_tokenizer
+
+
+def findings(family: str, chats: Iterable[Chat], model: Path) -> dict[str, Finding]:
+    tokenizer = family_tokenizer(family)
+    encoder = ChatEncoder(tokenizer, system_prompt=None)
+    checks = (
+        TemplateCheck(tokenizer, encoder, skips=False),
+        ThoughtCheck("auto"),
+        EndsCheck(tokenizer, encoder, model=model),
+        VocabularyCheck(tokenizer, rows=None),
+    )
+    chats = list(chats)
+    for number, (chat, encoded) in enumerate(
+        zip(chats, encoder.encode_many(chats), strict=True), start=1
+    ):
+        row = Conversation(tuple(chat.messages), Location("a.jsonl", number), tools=chat.tools)
+        error = encoded if isinstance(encoded, DataError) else None
+        samples = [] if isinstance(encoded, DataError) else [encoded]
+        for check in checks:
+            check.add(ReadRow("library", row, samples, error))
+    return {found.check: found for check in checks for found in check.findings()}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_conversation_that_is_learned_has_the_tokenizers_ids_and_prompts(
+    family: str, tmp_path: Path
+) -> None:
+    found = findings(family, CHATS.values(), tmp_path)
+    assert found["template parity"].status == "ok"
+    assert found["prompts"].status == "ok"
+    assert found["text kept"].status == "ok"
+    refused = sum(isinstance(expected, str) for expected in LEARNED[family].values())
+    assert found["conversations"].status == ("failed" if refused else "ok")
+    assert found["conversations"].message.startswith(
+        f"{refused} of {len(CHATS)} conversations cannot be learned from"
+        if refused
+        else f"The template takes all {len(CHATS)} conversations."
+    )
+
+
+def test_answers_whose_thoughts_the_template_leaves_out_are_counted(tmp_path: Path) -> None:
+    chats = [CHATS["thought"], CHATS["two thoughts"]]
+    found = findings("qwen3", chats, tmp_path)["thoughts"]
+    assert found.status == "warning"
+    assert "1 of 3 answers are context and not learned" in found.message
+    assert "the first: a.jsonl, row 2" in found.message
+    assert findings("qwen2.5", chats, tmp_path)["thoughts"].status == "ok"
+    assert "thoughts" not in findings("qwen3", [CHATS["plain"]], tmp_path)
+
+
+def test_each_token_that_ends_answers_must_end_generation(tmp_path: Path) -> None:
+    # Harmony ends calls of tools with <|call|> and final answers with <|return|>.
+    found = findings("harmony", [CHATS["tools"]], tmp_path)
+    assert "All 2 answers end with <|call|>, <|return|>" in found["end of turn"].message
+    tokenizer = family_tokenizer("harmony")
+    call, end = tokenizer.convert_tokens_to_ids(["<|call|>", "<|return|>"])
+    config = tmp_path / "generation_config.json"
+    config.write_text(f'{{"eos_token_id": {end}}}')
+    warned = findings("harmony", [CHATS["tools"]], tmp_path)["end of generation"]
+    assert warned.status == "warning"
+    assert f"add {call} to" in warned.remedy
+    config.write_text(f'{{"eos_token_id": [{end}, {call}]}}')
+    assert findings("harmony", [CHATS["tools"]], tmp_path)["end of generation"].status == "ok"
+
+
+def test_kinds_of_messages_that_templates_take() -> None:
+    takes = {
+        family: accepted(
+            ChatEncoder(family_tokenizer(family), system_prompt=None), family_tokenizer(family)
+        )
+        for family in ("qwen3", "gemma", "phi")
+    }
+    assert all(takes["qwen3"].values())
+    assert [kind for kind, taken in takes["gemma"].items() if taken] == ["user", "assistant"]
+    assert [kind for kind, taken in takes["phi"].items() if not taken] == [
+        *("tools", "tool calls", "tool results")
+    ]
+
+
+def test_special_tokens_in_calls_are_found_and_those_of_thoughts_are_not(tmp_path: Path) -> None:
+    function = {"name": "look", "arguments": '{"at": "<|im_end|>"}'}
+    call = answer(tool_calls=[{"type": "function", "function": function}])
+    chats = [Chat([WARM, call], TOOLS), CHATS["thought in the text"]]
+    found = findings("qwen3", chats, tmp_path)["special tokens in text"]
+    assert "Messages hold <|im_end|> once (the first: a.jsonl, row 1)" in found.message
