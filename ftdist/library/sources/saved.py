@@ -50,6 +50,10 @@ def _is_state(folder: Path) -> bool:
 def _shards(folder: Path, *, key: str) -> tuple[Path, ...]:
     state = _read(folder / _STATE, key=key)
     entries = state.get("_data_files")
+    if entries == []:
+        raise DataError(
+            f"{key}: the dataset {folder} has no rows.", remedy="save it again with rows."
+        )
     listed = entries if isinstance(entries, list) else []
     names = [str(entry.get("filename")) for entry in listed if isinstance(entry, dict)]
     if not names or any(Path(name).name != name for name in names):

@@ -16,6 +16,7 @@ from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
 from ftdist.errors import DataError
 from ftdist.library.readers.discovery import find_sources
 from ftdist.library.readers.rows.chat_formats import read_conversations
+from ftdist.library.readers.rows.table_rows import read_table
 from ftdist.library.schema import BadRow, Conversation, Row
 from ftdist.library.sources.reference import DataReference
 from ftdist.prepare.data_files import SourceFiles, find_files
@@ -187,6 +188,19 @@ def test_a_glob_reads_its_files_by_name(tmp_path: Path) -> None:
         _find(tmp_path / "*.csv")
 
 
+def test_reading_a_table_holds_one_row_group_in_memory(tmp_path: Path) -> None:
+    rows = [{"question": "Where?", "answer": f"{n:04} " * 2000} for n in range(640)]
+    path = tmp_path / "rows.parquet"
+    pyarrow.parquet.write_table(
+        pyarrow.Table.from_pylist(rows), path, row_group_size=64, use_dictionary=False
+    )
+    of_group = sum(len(row["answer"]) for row in rows[:64])
+    before = pyarrow.total_allocated_bytes()
+    held = [pyarrow.total_allocated_bytes() - before for _ in read_table(path, kind="parquet")]
+    assert len(held) == 640
+    assert max(held) < 3 * of_group  # as read and as decoded; the file has ten
+
+
 def _half(data: bytes) -> bytes:
     return data[: len(data) // 2]
 
@@ -225,6 +239,12 @@ def test_a_saved_dataset_without_one_of_its_shards_is_refused(tmp_path: Path) ->
     Dataset.from_list(ROWS).save_to_disk(str(tmp_path / "saved"), num_shards=3)
     (tmp_path / "saved/data-00001-of-00003.arrow").unlink()
     with pytest.raises(DataError, match=r"data-00001-of-00003\.arrow is missing \(3 files"):
+        _find(tmp_path / "saved")
+
+
+def test_an_empty_dataset_is_refused(tmp_path: Path) -> None:
+    Dataset.from_dict({"question": [], "answer": []}).save_to_disk(str(tmp_path / "saved"))
+    with pytest.raises(DataError, match="saved has no rows"):
         _find(tmp_path / "saved")
 
 

@@ -102,7 +102,8 @@ def _group_sizes(path: Path, *, kind: str) -> Iterator[int]:
 def _parquet_batches(path: Path, groups: range | None, *, drop: Collection[str]) -> Iterator[Any]:
     with pyarrow.parquet.ParquetFile(path) as file:
         columns = [name for name in file.schema_arrow.names if name not in drop]
-        yield from file.iter_batches(batch_size=_BATCH, row_groups=groups, columns=columns)
+        for group in range(file.num_row_groups) if groups is None else groups:  # one in memory
+            yield from file.iter_batches(batch_size=_BATCH, row_groups=[group], columns=columns)
 
 
 def _arrow_batches(path: Path, groups: range | None, *, drop: Collection[str]) -> Iterator[Any]:
