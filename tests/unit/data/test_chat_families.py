@@ -4,15 +4,21 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ftdist.data.chat_encoder import ChatEncoder
-from ftdist.data.messages import Chat
+from ftdist.data.messages import Chat, Message
 from ftdist.errors import DataError
 from tests.support.models.family_chats import (
     CHATS,
     LEARNED,
+    TOOLS,
     WARM,
     answer,
+    call,
+    result,
+    user,
 )
 from tests.support.models.tool_families import FAMILIES, encoder_of, family_tokenizer, learned
 
@@ -130,3 +136,55 @@ def test_dropped_thoughts_are_as_if_they_had_never_been(family: str) -> None:
         assert encoder.encode(chat) == encoder_of(family).encode(Chat(messages, chat.tools))
     with pytest.raises(DataError, match="Message 2 is only a thought"):
         encoder.encode(Chat([WARM, answer(reasoning_content="It is 7.")]))
+
+
+PIECES = st.sampled_from(["Yes.", " No", "", "\n", "<think>", "</think>", "<|im_end|>", "{", '"'])
+TEXTS = st.lists(PIECES, max_size=4).map("".join)
+
+
+@st.composite
+def chats(draw: st.DrawFn) -> Chat:
+    """Questions, each with calls and their results, and an answer; any with thoughts."""
+    messages: list[Message] = []
+
+    def thinking(text: str, **more: Any) -> Message:
+        if draw(st.booleans()):
+            more["reasoning_content"] = draw(TEXTS.filter(str.strip))
+        return answer(text, **more)
+
+    uses_tools = draw(st.booleans())
+    for _ in range(draw(st.integers(1, 2))):
+        messages.append(user(draw(TEXTS)))
+        if uses_tools:
+            messages += [
+                thinking("", tool_calls=[call(draw(TEXTS))]),
+                result("reading" + draw(TEXTS)),
+            ]
+        messages.append(thinking(draw(TEXTS), weight=draw(st.sampled_from([0, 1, 1]))))
+    return Chat(messages, TOOLS if uses_tools else "")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@settings(deadline=None, max_examples=20)
+@given(chat=chats())
+def test_each_learned_answer_follows_the_prompt_for_it(family: str, chat: Chat) -> None:
+    encoder = encoder_of(family)
+    [tokens] = encoder.encode_many([chat])
+    if isinstance(tokens, DataError):
+        assert tokens.problem.endswith(".")
+        assert tokens.remedy.endswith(".")
+        return
+    turns = [n for n, message in enumerate(chat.messages) if message["role"] == "assistant"]
+    prompts = {turn: encoder.prompt(Chat(chat.messages[:turn], chat.tools)) for turn in turns}
+    learned_turns = [
+        turn
+        for turn, prompt in prompts.items()
+        if tokens.input_ids[: len(prompt)] == prompt
+        and len(prompt) < len(tokens.input_ids)
+        and tokens.loss[len(prompt)]
+        and not tokens.loss[len(prompt) - 1]
+    ]
+    wanted = [turn for turn in turns if chat.messages[turn].get("weight", 1)]
+    assert len(learned_turns) == len(wanted) - tokens.left_out
+    assert set(learned_turns) <= set(wanted)
+    assert not any("reading" in part for part in learned(family, tokens))
