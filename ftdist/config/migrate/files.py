@@ -12,6 +12,18 @@ from ftdist.errors import ConfigError
 MAX_BYTES = 8 << 20
 """Of the largest config; LLaMA-Factory's own dataset_info.json has 20 KiB."""
 
+_DATA = ("data, not a config", "name it in library.path; `ftdist check` looks at it.")
+_NO_CONFIGS = {
+    ".py": (
+        "Python, which ftdist does not run",
+        "write its arguments as keys: docs/how-to/migrate.md has a table for TRL.",
+    ),
+    ".jsonl": _DATA,
+    ".parquet": _DATA,
+    ".csv": _DATA,
+}
+"""Files that people may name, by suffix: what they are, and what to do."""
+
 
 def read_mapping(path: Path, *, what: str) -> dict[str, Any]:
     """The members of a YAML or JSON file.
@@ -23,6 +35,9 @@ def read_mapping(path: Path, *, what: str) -> dict[str, Any]:
     Raises:
         ConfigError: it cannot be read, or holds something else.
     """
+    if path.suffix.lower() in _NO_CONFIGS:
+        what_it_is, remedy = _NO_CONFIGS[path.suffix.lower()]
+        raise ConfigError(f"{path} is {what_it_is}.", remedy=remedy)
     text = _text(path)
     try:
         value = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)

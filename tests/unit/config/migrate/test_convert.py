@@ -54,6 +54,14 @@ def test_json_that_cannot_be_read_and_files_that_are_not_there(tmp_path: Path) -
         convert(str(tmp_path / "bytes.yaml"))
 
 
+def test_scripts_and_data_are_no_configs() -> None:
+    with pytest.raises(ConfigError, match="is Python, which ftdist does not run"):
+        convert("sft.py")
+    with pytest.raises(ConfigError, match="is data, not a config") as caught:
+        convert(str(FOLDER / "openai_chat.jsonl"))
+    assert caught.value.remedy.startswith("name it in library.path")
+
+
 def test_a_name_after_a_file_without_names_is_refused() -> None:
     with pytest.raises(ConfigError, match="'pump' names nothing"):
         convert(f"{FOLDER / 'axolotl.yaml'}:pump")
