@@ -13,7 +13,7 @@ from ftdist.io.hashing import file_sha256
 from ftdist.library.readers.discovery import PROBES, is_probes
 from ftdist.library.readers.filetypes.detect import UnsupportedFile, detect_kind
 from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
-from ftdist.library.sources.reference import DataReference
+from ftdist.library.sources.reference import DataReference, hub_hint
 from ftdist.library.sources.resolve import dataset_files
 from ftdist.library.sources.walk import files_below, glob_files, refuse_saved_dicts
 from ftdist.prepare import chunking
@@ -157,7 +157,10 @@ def _files_at(path: Path, *, key: str) -> tuple[Path, list[Path]]:
             return glob_files(path, key=key, on_error=_raise)
     except OSError as error:
         raise _unreadable(Path(error.filename or path), error, key=key) from error
-    raise DataError(f"{key}={path} does not exist.", remedy=f"set {key} to a folder or file.")
+    raise DataError(
+        f"{key}={path} does not exist.",
+        remedy=f"set {key} to a folder or file{hub_hint(str(path))}.",
+    )
 
 
 def _nothing_to_read(path: str, ignored: Sequence[Path], *, key: str) -> DataError:

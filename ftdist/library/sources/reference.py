@@ -99,6 +99,13 @@ def hub_path(path: str, *, key: str) -> HubPath | None:
     return HubPath(repo=path)
 
 
+def hub_hint(path: str) -> str:
+    """The end of a remedy for a local path that does not exist and looks like a dataset's name."""
+    name = os.path.relpath(path)
+    is_name = _HUB_NAME.fullmatch(name) and data_suffix(Path(name)) not in _DATA_SUFFIXES
+    return f", or write {_DATASETS}{name} if you mean a dataset of the Hub" if is_name else ""
+
+
 def is_hub(path: str) -> bool:
     """Whether a path, made absolute where it is local, is one of the Hub."""
     return path.startswith(SCHEME)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from ftdist.errors import DataError
+from ftdist.library.sources.reference import hub_hint
 from ftdist.library.sources.saved import is_saved_dict
 
 
@@ -25,7 +26,8 @@ def glob_files(
     """
     if not glob.has_magic(str(pattern)):
         raise DataError(
-            f"{key}: {pattern} does not exist.", remedy="name an existing file or folder."
+            f"{key}: {pattern} does not exist.",
+            remedy=f"name an existing file or folder{hub_hint(str(pattern))}.",
         )
     first = next(i for i, part in enumerate(pattern.parts) if glob.has_magic(part))
     root, inside = Path(*pattern.parts[:first]), Path(*pattern.parts[first:])

@@ -14,7 +14,7 @@ from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, Stora
 from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.evaluation.scoring.distractors import can_rank
 from ftdist.io.filesystem import free_gib
-from ftdist.library.sources.reference import is_hub
+from ftdist.library.sources.reference import hub_hint, is_hub
 from ftdist.library.sources.walk import glob_files
 from ftdist.plan.model_info import read_model_info, untrainable
 from ftdist.plan.output_head import check_head
@@ -172,7 +172,8 @@ def library_problems(config: RunConfig) -> Iterator[FtdistError]:
             elif not path.exists():
                 yield DataError(
                     f"{key}: the file or folder {value!r} does not exist.",
-                    remedy=f"set {key} to a folder or file of conversations and text.",
+                    remedy=f"set {key} to a folder or file of conversations and text"
+                    f"{hub_hint(value)}.",
                 )
             elif path.is_dir() and not any(path.iterdir()):
                 yield DataError(

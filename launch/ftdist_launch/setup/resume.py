@@ -19,6 +19,7 @@ from ftdist_launch.setup.preflight import (
     model_problems,
     raise_together,
 )
+from ftdist_launch.setup.resolve_data import resolve_library
 from ftdist_launch.setup.run_setup import (
     compute_plan,
     executor_problems,
@@ -67,7 +68,7 @@ def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> tuple[RunConfig, Pl
             config, batch=dataclasses.replace(config.batch, allow_uneven=True)
         )
         log(f"Continuing with {world_size} ranks instead of {before.world_size}.")
-    plan = compute_plan(config, library=_library(config, before))
+    plan = compute_plan(config, library=_library(config, before, log=log))
     CheckpointStore(run.checkpoints, keep=1).require_space(plan.checkpoint_gib)
     # The length of the run is fixed: a newer formula must not change it.
     plan = dataclasses.replace(plan, steps=before.steps, epochs=before.epochs, tokens=before.tokens)
@@ -86,11 +87,12 @@ def read_config(run: RunDir) -> RunConfig:
     return load_config(run.config, remedy=remedy)
 
 
-def _library(config: RunConfig, before: Plan) -> PackedDatasetInfo:
+def _library(config: RunConfig, before: Plan, *, log: LogFn) -> PackedDatasetInfo:
     """The packed library of the run; packed again where the cache was cleared."""
     if Path(before.library.path).is_dir():
         return before.library
-    library = prepare_library(config)
+    data = resolve_library(config.library, log=log)  # the Hub's cache may have been cleared, too
+    library = prepare_library(dataclasses.replace(config, library=data))
     if library.key != before.library.key:
         raise DataError(
             f"The library in {config.library.path} is not the one that the run started with.",

@@ -85,5 +85,9 @@ def test_local_paths_ask_nothing_of_the_hub(
     lines: list[str] = []
     assert resolve_curation(config, log=lines.append) == config
     assert lines == []
-    with pytest.raises(DataError, match=r"library\.sources: org/missing does not exist"):
+    with pytest.raises(DataError, match=r"library\.sources: org/missing does not exist") as caught:
         check_curation(config)
+    assert caught.value.remedy == (
+        "name an existing file or folder, or write hf://datasets/org/missing if you mean a dataset "
+        "of the Hub."
+    )
