@@ -149,7 +149,7 @@ class EndsCheck:
             status="warning",
             message=f"The model learns to end answers with {self._names(missing)}, but its config "
             f"files stop generation at {known}{also}.",
-            remedy=f"nothing for `ftdist export`, which adds it; else add {numbers} to "
+            remedy=f"leave it to `ftdist export`, which adds it; elsewhere, add {numbers} to "
             '"eos_token_id" in generation_config.json.'
             if set(missing) <= {*self._encoder.end_of_turn, self._tokenizer.eos_token_id}
             else f'add {numbers} to "eos_token_id" in generation_config.json.',

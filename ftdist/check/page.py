@@ -27,7 +27,7 @@ def write_page(report: Report, path: Path, *, private: bool) -> None:
         "check/check.html.jinja",
         report=report,
         visible=visible,
-        tallest=max((n for s in report.sources for _, n in s.histogram), default=1),
+        most=lambda histogram: max(samples for _, samples in histogram),
     )
     mask = os.umask(_PRIVATE if private else _SHARED)
     try:

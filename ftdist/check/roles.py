@@ -44,7 +44,7 @@ def template_findings(tokenizer: Any, encoder: ChatEncoder, *, is_own: bool) -> 
             status="warning",
             message=f"The model has no chat template; ftdist uses its own. {roles}",
             remedy="if the model was trained with a template, put it into chat_template.jinja of "
-            "the model folder; else nothing: the export will hold ftdist's template.",
+            "the model folder; else leave it: the export will hold ftdist's template.",
             other_trainers="They refuse such a model, or use a template of their own.",
         )
     elif several:

@@ -102,7 +102,7 @@ def _of_packing(
         status="warning",
         message="Not checked here, since no small model of this architecture can be made: "
         f"{'; '.join(dict.fromkeys(unproved.values()))}.",
-        remedy="nothing: training checks the model itself before its first step.",
+        remedy="leave it: training checks the model itself before its first step.",
     )
 
 

@@ -62,8 +62,8 @@ class ThoughtCheck:
             message=f"{self._left_out:,} of {self._answers:,} answers are context and not learned, "
             "since the template leaves out thoughts of earlier turns (the first: "
             f"{self._first}).",
-            remedy="nothing, if the last answers are enough; else split the conversations after "
-            "each answer, or set library.reasoning=drop to learn all answers without thoughts.",
+            remedy="split the conversations after each answer, set library.reasoning=drop to learn "
+            "all answers without thoughts, or leave it if the last answers are enough.",
             other_trainers="They learn such answers without their thoughts, though the model would "
             "be prompted to think first.",
         )
