@@ -26,11 +26,12 @@ from ftdist.data.template_errors import (
     PromptMismatchError,
     ignored_call,
     ignored_result,
+    ignored_tools,
     no_end_of_turn,
     underivable,
     unmarked_opening,
 )
-from ftdist.data.template_renderer import TemplateRenderer
+from ftdist.data.template_renderer import TemplateRenderer, tool_names
 from ftdist.data.thoughts import begin_thought
 from ftdist.errors import DataError
 
@@ -107,6 +108,9 @@ class AnswerFinder:
             spans.append(span)
             if marks is not None:
                 check_marks(text, span, marks, special=self._special, message=turn + 1)
+        names = tool_names(chat.tools or []) if prompt_ends else []
+        if not all(name in text[: prompt_ends[0]] for name in names):
+            raise ignored_tools(names)
         return Rendered(text, spans, prompt_ends, left_out=len(chat.learned) - len(spans))
 
     def _whole(self, chat: TemplateChat, last: int) -> tuple[str, list[Span] | None]:

@@ -22,6 +22,7 @@ from ftdist.errors import DataError, ModelError
 
 _GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
+_SYSTEM: dict[str, Any] = {"role": "system", "content": "sentence0probe"}
 QUESTION: dict[str, Any] = {"role": "user", "content": "sentence1probe"}
 ANSWER = "sentence2probe"
 THOUGHT = "sentence3probe"
@@ -96,11 +97,15 @@ class TemplateRenderer:
         Raises:
             DataError: it does.
         """
-        names = [name for name in map(tool_name, tools) if name]
+        names = tool_names(tools)
         if key not in self._tools_written:
-            text = self._try([QUESTION], tools)
-            # A template that refuses a question alone reports the error of the conversation.
-            self._tools_written[key] = text is None or all(name in text for name in names)
+            # Some write tools in a system message only. One that refuses both reports the error
+            # of the conversation.
+            texts = [self._try(begin, tools) for begin in ([QUESTION], [_SYSTEM, QUESTION])]
+            written = [text for text in texts if text is not None]
+            self._tools_written[key] = not written or any(
+                all(name in text for name in names) for text in written
+            )
         if not self._tools_written[key]:
             raise ignored_tools(names)
 
@@ -168,8 +173,8 @@ class TemplateRenderer:
             ) from error
 
 
-def tool_name(tool: Any) -> str:
-    """The name of a function's schema, with or without its wrapper; "" if it has none."""
-    function = tool.get("function", tool) if isinstance(tool, dict) else {}
-    name = function.get("name") if isinstance(function, dict) else None
-    return name if isinstance(name, str) else ""
+def tool_names(tools: list[Any]) -> list[str]:
+    """The names of function schemas, with or without their wrapper."""
+    functions = [tool.get("function", tool) for tool in tools if isinstance(tool, dict)]
+    names = [function.get("name") for function in functions if isinstance(function, dict)]
+    return [name for name in names if isinstance(name, str) and name]

@@ -9,6 +9,7 @@ from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.messages import Chat, Message
 from ftdist.errors import DataError
 from tests.support.models.family_chats import (
+    BRIEF,
     CHATS,
     COLD,
     FINAL,
@@ -126,6 +127,20 @@ def test_a_template_that_leaves_out_results_is_refused(family: str) -> None:
     with pytest.raises(DataError, match="leaves out the result of a tool in message 3") as refused:
         encoder.encode(CHATS["tools"])
     assert "whose chat template writes messages of the role `tool`" in refused.value.remedy
+
+
+def test_tools_that_only_a_system_message_shows_need_one() -> None:
+    tokenizer = family_tokenizer("qwen2.5")
+    own = tokenizer.chat_template
+    tokenizer.chat_template = (
+        "{% if messages[0].role != 'system' %}{% set tools = [] %}{% endif %}" + own
+    )
+    encoder = ChatEncoder(tokenizer, system_prompt=None)
+    tokenizer.chat_template = own
+    shown = Chat([BRIEF, *CHATS["tools"].messages], TOOLS)
+    assert encoder.encode(shown) == encoder_of("qwen2.5").encode(shown)
+    with pytest.raises(DataError, match=r"does not write the tools \(get_weather\)"):
+        encoder.encode(CHATS["tools"])
 
 
 def test_arguments_that_are_no_json_are_refused() -> None:
