@@ -49,10 +49,17 @@ def template_findings(tokenizer: Any, encoder: ChatEncoder, *, is_own: bool) -> 
         )
     elif several:
         names = ", ".join(sorted(tokenizer.chat_template))
+        has_other = "tool_use" in tokenizer.chat_template
         yield Finding(
             check="chat template",
-            status="ok",
+            status="warning" if has_other else "ok",
             message=f"Of the model's templates ({names}) `default` is used. {roles}",
+            remedy="if conversations have tools, make `tool_use` the model's only template."
+            if has_other
+            else "",
+            other_trainers="transformers takes `tool_use` for conversations with tools."
+            if has_other
+            else "",
         )
     else:
         yield Finding(check="chat template", status="ok", message=roles)

@@ -1,5 +1,6 @@
 """Templates of known families with tools and thoughts: what is found of each kind of chat."""
 
+import copy
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from ftdist.check.ends import EndsCheck
 from ftdist.check.findings import Finding
 from ftdist.check.reading import ReadRow
-from ftdist.check.roles import accepted
+from ftdist.check.roles import accepted, template_findings
 from ftdist.check.template import TemplateCheck
 from ftdist.check.thoughts import ThoughtCheck
 from ftdist.check.vocabulary import VocabularyCheck
@@ -95,6 +96,17 @@ def test_kinds_of_messages_that_templates_take() -> None:
     assert [kind for kind, taken in takes["phi"].items() if not taken] == [
         *("tools", "tool calls", "tool results")
     ]
+
+
+def test_of_several_templates_the_default_is_named_and_that_of_tools_warned_of() -> None:
+    tokenizer = copy.deepcopy(family_tokenizer("qwen3"))
+    template = tokenizer.chat_template
+    for other, status in (("rag", "ok"), ("tool_use", "warning")):
+        tokenizer.chat_template = {"default": template, other: template}
+        encoder = ChatEncoder(tokenizer, system_prompt=None)
+        [found] = template_findings(tokenizer, encoder, is_own=False)
+        assert found.status == status
+        assert f"templates (default, {other}) `default` is used" in found.message
 
 
 def test_special_tokens_in_calls_are_found_and_those_of_thoughts_are_not(tmp_path: Path) -> None:
