@@ -100,12 +100,14 @@ def _write_extra(draft: Draft, source: Source, *, first: Source) -> None:
 def _write_place(draft: Draft, source: Source, *, key: str) -> None:
     """Set the path and what to take of it."""
     draft.set(f"{key}.path", source.path)
-    has_splits = source.is_hub or Path(source.path).is_dir()
+    is_folder = Path(source.path).is_dir()
     for part in ("subset", "split", "revision"):
         value = getattr(source, part)
-        if value is not None and has_splits:
+        if value is None or (value == "train" and not source.is_hub):
+            continue  # of a folder, ftdist takes train by itself
+        if source.is_hub or is_folder:
             draft.set(f"{key}.{part}", value)
-        elif value not in (None, "train"):
+        else:
             draft.remark(
                 f"{source.name}.{part}", f"{source.path} is a file, which has no {part} {value}."
             )

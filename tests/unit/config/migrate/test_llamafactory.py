@@ -76,6 +76,15 @@ def test_preferences_of_the_hub_keep_subset_and_split() -> None:
     }
 
 
+def test_a_split_of_a_folder_is_kept_unless_it_is_the_default(tmp_path: Path) -> None:
+    (tmp_path / "saved").mkdir()
+    info = tmp_path / "dataset_info.json"
+    for split, kept in (({}, None), ({"split": "test"}, "test")):
+        members = {"d": {"file_name": "saved", **split}}
+        overrides = convert_dataset(members, path=info, name="d").overrides
+        assert overrides.get("library.split") == kept
+
+
 def test_a_folder_and_a_revision_of_the_hub_are_kept() -> None:
     overrides = entry(hf_hub_url="org/data", folder="zh", revision="v2").overrides
     assert overrides["library.path"] == "hf://datasets/org/data/zh"
