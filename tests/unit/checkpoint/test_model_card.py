@@ -1,6 +1,7 @@
 """The card of an export, as the Hub reads it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from huggingface_hub import ModelCard
@@ -22,8 +23,8 @@ def test_the_base_is_named_as_the_hub_knows_it_and_never_by_its_folder(
 ) -> None:
     config = some_config(f"model.path={path}")
     card = ModelCard(model_card(RunDir(Path("runs/r")), config, plan_of(config, ranks=2), step=1))
-    front = card.data.to_dict()
-    assert front.get("base_model") == base
-    assert front["tags"] == ["ftdist", "fine-tuned"]
+    front: Any = card.data
+    assert front.base_model == base
+    assert front.tags == ["ftdist", "fine-tuned"]
     assert f"fine-tune of `{shown}`" in card.text
     assert "/home/user" not in card.content

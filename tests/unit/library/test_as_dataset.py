@@ -159,6 +159,12 @@ def test_the_card_says_what_the_library_is_and_names_no_folder(library: Path) ->
         assert private not in card.content
 
 
+def test_the_manifest_has_the_mix_that_reports_show(library: Path) -> None:
+    mix = json.loads((library / "manifest.json").read_text())["mix"]
+    assert set(mix) == {"manual", "chats"}
+    assert sum(source["share"] for source in mix.values()) == pytest.approx(1, abs=1e-3)
+
+
 def test_a_card_without_a_license_says_that_it_is_unknown(tmp_path: Path) -> None:
     folder = make(tmp_path, {"chats.jsonl": chats(3)}, "split.held_out_conversations=0")
     card = DatasetCard.load(folder / "README.md")
