@@ -39,7 +39,11 @@ def read_sources(
     """Read and clean all sources, a shard per worker process."""
     hashes = FileHashes.load(context.cache_dir / "digests.json")
     shards = [
-        [shard for file in source.files for shard in _shards(source, file, hashes, context=context)]
+        [
+            shard
+            for file in source.files
+            for shard in shards_of(source, file, hashes, context=context)
+        ]
         for source, _ in roles
     ]
     hashes.save()
@@ -70,7 +74,7 @@ def read_sources(
     return sources
 
 
-def _shards(
+def shards_of(
     source: FoundSource, file: FoundFile, hashes: FileHashes, *, context: StageContext
 ) -> list[SourceShard]:
     """A file as one shard, or a long one of JSONL, Parquet or Arrow as several."""
