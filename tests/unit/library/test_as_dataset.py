@@ -35,6 +35,20 @@ The warranty of the widget is 4 years from the day of purchase.
 """
 
 
+_TOOL = {"type": "function", "function": {"name": "torque", "parameters": {"type": "object"}}}
+_CALL = {
+    "type": "function",
+    "function": {"name": "torque", "arguments": '{"bolt": "M8"}'},
+    "id": "1",
+}
+_TOOL_CHAT = [
+    {"role": "user", "content": "What is the torque of M8?"},
+    {"role": "assistant", "content": "", "tool_calls": [_CALL]},
+    {"role": "tool", "content": "25 Nm", "tool_call_id": "1"},
+    {"role": "assistant", "content": "It is 25 Nm."},
+]
+
+
 def make(tmp_path: Path, sources: dict[str, str], *more: str) -> Path:
     """A library of files by name and text."""
     for name, text in sources.items():
@@ -165,13 +179,30 @@ def test_the_manifest_has_the_mix_that_reports_show(library: Path) -> None:
     assert sum(source["share"] for source in mix.values()) == pytest.approx(1, abs=1e-3)
 
 
-def test_a_card_without_a_license_says_that_it_is_unknown(tmp_path: Path) -> None:
-    folder = make(tmp_path, {"chats.jsonl": chats(3)}, "split.held_out_conversations=0")
-    card = DatasetCard.load(folder / "README.md")
+@pytest.fixture(scope="module")
+def tool_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library of one chat with a tool, without a licence and held-out rows."""
+    row = json.dumps({"messages": _TOOL_CHAT, "tools": [_TOOL]})
+    folder = tmp_path_factory.mktemp("made")
+    return make(folder, {"calls.jsonl": f"{row}\n"}, "split.held_out_conversations=0")
+
+
+def test_a_card_without_a_license_says_that_it_is_unknown(tool_library: Path) -> None:
+    card = DatasetCard.load(tool_library / "README.md")
     assert card.data.license is None
     assert "Unknown: whoever curated this library stated none" in card.text
-    # `datasets` reads no empty split.
-    assert list(load(folder, cache=tmp_path / "hf")) == ["train"]
+
+
+def test_datasets_loads_chats_with_tools(tool_library: Path, tmp_path: Path) -> None:
+    loaded = load(tool_library, cache=tmp_path)
+    assert list(loaded) == ["train"]  # `datasets` reads no empty split
+    row = loaded["train"][0]
+    assert json.loads(row["tools"]) == [_TOOL]
+    absent = {"tool_calls": None, "tool_call_id": None}
+    assert row["messages"] == [{**absent, **message} for message in _TOOL_CHAT]
+    card = (tool_library / "README.md").read_text()
+    assert "| `tool_calls` | calls of functions, their arguments as JSON text |" in card
+    assert "reasoning_content" not in card
 
 
 def test_a_library_is_a_source_of_another_by_its_training_samples_alone(
