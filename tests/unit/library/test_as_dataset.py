@@ -41,7 +41,7 @@ _CALL = {
     "function": {"name": "torque", "arguments": '{"bolt": "M8"}'},
     "id": "1",
 }
-_TOOL_CHAT = [
+_TOOL_CHAT: list[dict[str, Any]] = [
     {"role": "user", "content": "What is the torque of M8?"},
     {"role": "assistant", "content": "", "tool_calls": [_CALL]},
     {"role": "tool", "content": "25 Nm", "tool_call_id": "1"},
@@ -198,7 +198,7 @@ def test_datasets_loads_chats_with_tools(tool_library: Path, tmp_path: Path) -> 
     assert list(loaded) == ["train"]  # `datasets` reads no empty split
     row = loaded["train"][0]
     assert json.loads(row["tools"]) == [_TOOL]
-    absent = {"tool_calls": None, "tool_call_id": None}
+    absent: dict[str, Any] = {"tool_calls": None, "tool_call_id": None}
     assert row["messages"] == [{**absent, **message} for message in _TOOL_CHAT]
     card = (tool_library / "README.md").read_text()
     assert "| `tool_calls` | calls of functions, their arguments as JSON text |" in card
