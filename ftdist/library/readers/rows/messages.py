@@ -150,8 +150,8 @@ def _reasoning(members: Mapping[str, Any], *, number: int, notes: list[Note]) ->
     """
     of = f"message {number}"
     thoughts: dict[str, str] = {}
-    for key in REASONING:
-        value = members.get(key)
+    for key in (key for key in members if key in REASONING):
+        value = members[key]
         if isinstance(value, bool):
             notes.append(Note(f"unused key of messages: {key}", shown(value)))
         elif not is_empty(value):

@@ -1,6 +1,7 @@
 """Words for who speaks in chats and threads."""
 
 import re
+from functools import lru_cache
 
 TOOL = "tool"
 CALL = "call"
@@ -29,6 +30,7 @@ _NAMES = {"model", "system", "ai"}
 """Words that end names of other things: "Role Model"."""
 
 
+@lru_cache(maxsize=4096)
 def role_of(name: str) -> str | None:
     """system, developer, user, assistant, tool or call, if a name says so, in any letter case."""
     words = re.sub(r"[\W_]+", " ", name).casefold().split()

@@ -18,10 +18,13 @@ def call(arguments: str) -> ToolCall:
     return ToolCall(type="function", function=function, id="call_1")
 
 
-def calling(arguments: str, **more: Any) -> Conversation:
+def calling(arguments: str, *, thought: str = "") -> Conversation:
+    answer = Message(role="assistant", content="", tool_calls=[call(arguments)])
+    if thought:
+        answer["reasoning_content"] = thought
     messages = (
         Message(role="user", content="Write."),
-        Message(role="assistant", content="", tool_calls=[call(arguments)], **more),
+        answer,
         Message(role="tool", content="sent", tool_call_id="call_1", name="mail"),
         Message(role="assistant", content="Done.", weight=0),
     )
@@ -58,13 +61,13 @@ def test_secrets_in_arguments_are_masked_and_the_arguments_stay_json(
 
 
 def test_what_holds_no_secret_is_not_written_anew() -> None:
-    row = calling('{ "n":  1.50, "to": "Ann" }', reasoning_content="Easy.")
+    row = calling('{ "n":  1.50, "to": "Ann" }', thought="Easy.")
     assert masked(row) == row
     assert clean_row(row) == row
 
 
 def test_secrets_in_thoughts_results_and_schemas_are_masked() -> None:
-    row = calling("{}", reasoning_content="It is ann@example.org.")
+    row = calling("{}", thought="It is ann@example.org.")
     row.messages[2]["content"] = '{"owner": "ann@example.org", "ids": [1]}'
     tools = [{"type": "function", "function": {"name": "mail", "description": "ann@example.org"}}]
     result = masked(Conversation(row.messages, WHERE, tools=json.dumps(tools)))
@@ -77,7 +80,7 @@ def test_secrets_in_thoughts_results_and_schemas_are_masked() -> None:
 
 
 def test_every_text_is_cleaned_and_calls_may_be_without_one() -> None:
-    row = clean_row(calling('{"text": "caf\\u0065\\u0301\\u0007 "}', reasoning_content="So.  \r\n"))
+    row = clean_row(calling('{"text": "caf\\u0065\\u0301\\u0007 "}', thought="So.  \r\n"))
     assert isinstance(row, Conversation)
     assert arguments_of(row) == '{"text": "caf\u00e9"}'
     assert row.messages[1]["reasoning_content"] == "So.\n"

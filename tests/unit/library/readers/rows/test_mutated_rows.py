@@ -110,7 +110,7 @@ def test_no_row_raises_anything_but_a_reason(preferences: Preferences) -> None:
         check(parsed)
         cleaned = clean_row(parsed)
         if not isinstance(cleaned, BadRow):
-            masked = mask_row(cleaned, secrets="mask", personal="mask", allowlist=())  # type: ignore[arg-type]
+            masked = mask_row(cleaned, secrets="mask", personal="mask", allowlist=())
             assert isinstance(masked, Conversation | Passage)
             check(masked)
     assert min(outcomes.values()) > ROWS / 10
