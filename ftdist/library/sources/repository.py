@@ -67,8 +67,9 @@ def repository_files(
             raise DataError(
                 f"{key}: {reference.path} is loaded by a script of its own, which neither "
                 "`datasets` nor ftdist runs.",
-                remedy="name its Parquet copy on the Hub, revision refs/convert/parquet, or data "
-                "files in it: hf://datasets/ORG/NAME/PATH.",
+                remedy="name the Hub's Parquet copy of it, "
+                "hf://datasets/ORG/NAME@refs/convert/parquet/SUBSET/SPLIT, or data files in it: "
+                "hf://datasets/ORG/NAME/PATH.",
             ) from error
         except (DataFilesNotFoundError, DatasetNotFoundError, FileNotFoundError) as error:
             raise DataError(
