@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ftdist.config.schema import RunConfig
+from ftdist.library.sources.reference import hub_path, is_hub
 from ftdist.plan.model_info import model_name
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
@@ -25,11 +26,15 @@ def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
         f"{source.loss_tokens} | {source.held_out_samples} |"
         for source in plan.library.sources
     ]
+    # Local paths stay on this machine.
+    origins = {s.name: s.origin for s in plan.library.sources if is_hub(s.origin)}
+    names = {hub.repo for origin in origins.values() if (hub := hub_path(origin, key=""))}
     optim, base = config.optim, model_name(config.model.path)
     lines = [
         "---",
         # The Hub takes names of its own models only.
         *([f"base_model: {base}"] if "/" in base else []),
+        *([f"datasets: [{', '.join(sorted(names))}]"] if names else []),
         "library_name: transformers",
         "pipeline_tag: text-generation",
         "tags: [ftdist, fine-tuned]",
@@ -45,6 +50,8 @@ def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
         "| --- | --- | --- | --- | --- | --- |",
         *sources,
         "",
+        *(f"- {name}: `{origin}`" for name, origin in origins.items()),
+        *([""] if origins else []),
         f"Packed library `{plan.library.key[:16]}`, sequences of {plan.sequence_length} tokens. "
         "Loss on assistant turns and documents only.",
         "",

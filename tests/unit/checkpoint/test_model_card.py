@@ -1,5 +1,6 @@
 """The card of an export, as the Hub reads it."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -27,4 +28,21 @@ def test_the_base_is_named_as_the_hub_knows_it_and_never_by_its_folder(
     assert front.base_model == base
     assert front.tags == ["ftdist", "fine-tuned"]
     assert f"fine-tune of `{shown}`" in card.text
+    assert "/home/user" not in card.content
+
+
+def test_datasets_of_the_hub_are_named_and_local_ones_are_not() -> None:
+    config = some_config()
+    plan = plan_of(config, ranks=2)
+    hub = f"hf://datasets/org/faq@{'a' * 40} (subset en, split train)"
+    sources = (
+        dataclasses.replace(plan.library.sources[0], name="library", origin=hub),
+        dataclasses.replace(plan.library.sources[0], name="own", origin="/home/user/s (split x)"),
+    )
+    library = dataclasses.replace(plan.library, sources=sources)
+    plan = dataclasses.replace(plan, library=library)
+    card = ModelCard(model_card(RunDir(Path("runs/r")), config, plan, step=1))
+    front: Any = card.data
+    assert front.datasets == ["org/faq"]
+    assert f"- library: `{hub}`" in card.text
     assert "/home/user" not in card.content
