@@ -40,8 +40,8 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
         f"scope. None shares {split['words']} words in a row with training."
     )
     if chats := card["chats"]:
-        counts = ", ".join(f"{number(count)} {name}" for name, count in chats.items())
-        console.print(f"Among the samples: {counts}.")
+        counts = ", ".join(f"{name}: {number(count)}" for name, count in chats.items())
+        console.print(f"{counts.capitalize()}.")
     bad = sum(source["bad"] for source in card["sources"])
     for row in card["bad_rows"][:_MAX_EXAMPLES]:
         console.print(plain(f"Left out: {row['location']} {row['reason']}."))

@@ -207,12 +207,9 @@ class _Builder:
         """A conversation as written; a single question with its answer in several paraphrases."""
         location = str(row.location)
         sample = Sample(
-            messages=row.messages,
-            tools=row.tools,
-            location=location,
-            made_by="as written",
+            messages=row.messages, tools=row.tools, location=location, made_by="as written",
             doc_id=location,
-        )
+        )  # fmt: skip
         if not is_train or not _is_single_question(row) or self._settings.paraphrases == 1:
             return [sample]
         question, answer = row.messages[0]["content"], row.messages[1]["content"]

@@ -143,9 +143,10 @@ def test_card_shows_counts_shares_and_pairs() -> None:
 
 
 def test_card_counts_tools_and_calls() -> None:
-    counts = "3 calls, 2 conversations with tools."
-    assert f"Among them: {counts}" in html_card(_card())
-    assert f"Among the samples: {counts}" in text_card(_card(), folder=Path("libraries/kettle"))
+    assert "Among them: calls: 3, conversations with tools: 2." in html_card(_card())
+    assert "Calls: 3, conversations with tools: 2." in text_card(
+        _card(), folder=Path("libraries/kettle")
+    )
 
 
 def test_hostile_text_is_escaped_everywhere() -> None:

@@ -54,7 +54,7 @@ def test_tools_calls_thoughts_and_weights_arrive_in_the_library(tmp_path: Path) 
     assert {sample.messages[1]["content"] for sample in others} == {"It is blue."}
     assert len(others) == 2
     assert (
-        "Among the samples: 1 calls, 1 conversations with thoughts, 2 conversations with tools, "
-        "1 unlearned answers."
+        "Calls: 1, conversations with thoughts: 1, conversations with tools: 2, unlearned "
+        "answers: 1."
     ) in " ".join(published.card.split())
     assert "chosen answer of a preference pair taken: 1" in published.card
