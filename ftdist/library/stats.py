@@ -74,7 +74,11 @@ class CurationStats:
         self.bad += 1
         if len(self.bad_rows) < _MAX_BAD_ROWS:
             self.bad_rows.append(
-                {"location": location, "reason": _printable(reason), "remedy": remedy}
+                {
+                    "location": location,
+                    "reason": _printable(reason),
+                    "remedy": _printable(remedy),
+                }
             )
 
     def add(self, other: "CurationStats") -> None:

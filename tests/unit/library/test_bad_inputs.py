@@ -204,7 +204,10 @@ def test_file_names_and_keys_that_are_not_utf8_are_shown_escaped(tmp_path: Path)
     folder = tmp_path / "s"
     folder.mkdir()
     Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.md")).write_text("Open from nine.\n")
-    rows = ['{"\\ud83d": 1}', *(f'{{"question": "{n}?", "answer": "{n}"}}' for n in range(20))]
+    rows = [
+        '{"\\ud83d": "x", "b": "y"}',
+        *(f'{{"question": "{n}?", "answer": "{n}"}}' for n in range(20)),
+    ]
     rows.append('{"question": "Q?", "answer": "A", "note\\ud83d": "half \\ud83d"}')
     (folder / "rows.jsonl").write_text("\n".join(rows))
     made = _curate(
@@ -212,6 +215,6 @@ def test_file_names_and_keys_that_are_not_utf8_are_shown_escaped(tmp_path: Path)
     )
     manifest = json.loads((made / "manifest.json").read_text(encoding="utf-8"))
     assert [file["name"] for file in manifest["files"]] == ["caf\\xe9.md", "rows.jsonl"]
-    assert manifest["bad_rows"][0]["reason"].endswith("its keys: \\ud83d")
+    assert manifest["bad_rows"][0]["reason"].endswith("its keys: b, \\ud83d")
     [example] = manifest["rules"]["unused key: note\\ud83d"]["examples"]
     assert example["excerpt"] == "half \\ud83d"
