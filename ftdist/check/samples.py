@@ -75,23 +75,29 @@ def pieces(tokens: Tokens, tokenizer: Any) -> Iterator[Piece]:
     """The text of each token, in order; tokens that are one character only together are joined."""
     special = {index for index, token in tokenizer.added_tokens_decoder.items() if token.special}
     labelled = list(zip(tokens.input_ids, tokens.loss, strict=True))
+    before: list[int] = []
     for learned, run in groupby(labelled, key=lambda item: item[1]):
         ids = [index for index, _ in run]
         left_out = len(ids) - _MAX_RUN
-        if left_out > 0:
-            half = _MAX_RUN // 2
-            yield from _run(ids[:half], learned, tokenizer=tokenizer, special=special)
+        half = _MAX_RUN // 2
+        first, rest = (ids[:half], ids[-half:]) if left_out > 0 else (ids, [])
+        for text, group, is_special in _run(first, before, tokenizer=tokenizer, special=special):
+            yield text, group, learned, is_special
+        if rest:
             yield f" [... {left_out:,} tokens ...] ", [], learned, False
-            ids = ids[-half:]
-        yield from _run(ids, learned, tokenizer=tokenizer, special=special)
+            for text, group, is_special in _run(rest, [], tokenizer=tokenizer, special=special):
+                yield text, group, learned, is_special
+        before = ids[-1:]
 
 
-def _run(ids: list[int], learned: bool, *, tokenizer: Any, special: set[int]) -> Iterator[Piece]:
-    before: list[int] = []
+def _run(
+    ids: list[int], before: list[int], *, tokenizer: Any, special: set[int]
+) -> Iterator[tuple[str, list[int], bool]]:
+    """Text of tokens that follow those of `before`, their ids, and whether they are special."""
     group: list[int] = []
     for number, index in enumerate(ids):
         if index in special:
-            yield tokenizer.convert_ids_to_tokens(index), [index], learned, True
+            yield tokenizer.convert_ids_to_tokens(index), [index], True
             before = [index]
             continue
         group.append(index)
@@ -100,5 +106,5 @@ def _run(ids: list[int], learned: bool, *, tokenizer: Any, special: set[int]) ->
         is_last = number + 1 == len(ids) or ids[number + 1] in special
         if text.endswith(_UNFINISHED) and len(group) < _MAX_MERGED and not is_last:
             continue
-        yield text, group, learned, False
+        yield text, group, False
         before, group = group, []

@@ -1,6 +1,8 @@
 """Samples as text: what is learned, what is special, and what can be seen."""
 
 from rich.console import Console
+from tokenizers import Tokenizer, decoders, models
+from transformers import PreTrainedTokenizerFast
 
 from ftdist.check.findings import Finding, Report, ShownSample
 from ftdist.check.samples import pieces
@@ -31,6 +33,19 @@ def test_pieces_are_the_answer_and_its_end_of_turn() -> None:
         "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
         "<|start_header_id|>assistant<|end_header_id|>\n\n"
     )
+
+
+def test_tokens_keep_the_blank_that_they_begin_with() -> None:
+    # As SentencePiece writes words; decoded alone, a token loses its mark.
+    vocabulary = {"<unk>": 0, "▁Press": 1, "▁the": 2, "▁button": 3, "</s>": 4}
+    core = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    core.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(content=" ", left=1)]
+    )
+    core.add_special_tokens(["</s>"])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, eos_token="</s>")
+    shown = pieces(Tokens([1, 2, 3, 4], [False, True, True, True]), tokenizer)
+    assert [text for text, *_ in shown] == ["Press", " the", " button", "</s>"]
 
 
 def test_tokens_that_are_one_character_only_together_are_one_piece() -> None:
