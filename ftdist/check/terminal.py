@@ -54,17 +54,21 @@ def _findings_table(findings: list[Finding]) -> Table:
 
 
 def _sources_table(sources: list[SourceFigures]) -> Table:
-    table = Table(title="Sources, of the rows that were read; lengths in tokens")
+    # Without lines, so that its columns fit a terminal of 80.
+    table = Table(
+        title="Sources, of the rows that were read; lengths in tokens",
+        box=None,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     table.add_column("source", overflow="fold")
-    for name in (
-        *("rows", "samples", "tokens", "learned", "p50", "p95", "longest", "too long", "padding"),
-    ):
+    for name in (*("rows", "tokens", "learned", "p50", "p95", "longest", "too long", "padding"),):
         table.add_column(name, justify="right")
     for each in sources:
         learned = each.loss_tokens / each.tokens if each.tokens else 0.0
         table.add_row(
             plain(each.name),
-            *(f"{number:,}" for number in (each.rows, each.samples, each.tokens)),
+            *(f"{number:,}" for number in (each.rows, each.tokens)),
             f"{learned:.1%}",
             *(f"{number:,}" for number in (each.p50, each.p95, each.longest, each.overlong)),
             f"{each.padding:.1%}",

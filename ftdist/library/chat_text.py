@@ -86,7 +86,7 @@ def _mapped(message: Message, change: Callable[[str], str], *, with_keys: bool) 
 
 
 def _map_json(text: str, change: Callable[[str], str], *, with_keys: bool) -> str:
-    """JSON text with the texts in it changed; as it is if none does, or if it is no JSON."""
+    """JSON text with the texts in it changed; unchanged if none does, or if it is no JSON."""
     try:
         value = json.loads(text)
         mapped = _map_value(value, change, key="", with_keys=with_keys)

@@ -171,7 +171,7 @@ def _build(
 ) -> None:
     """Write the packed library atomically; the first of several processes wins.
 
-    It goes on from what a killed process has written.
+    It resumes from what a killed process has written.
     """
     remove_stale_dirs(folder.parent, keep=folder.name)
     try:

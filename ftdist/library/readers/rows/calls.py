@@ -81,7 +81,7 @@ def _call(value: Any, *, of: str, notes: list[Note]) -> ToolCall:
 
 
 def _arguments(value: Any, *, name: str, of: str, notes: list[Note]) -> str:
-    """Arguments as the JSON text of an object; a text that is one stays as it is.
+    """Arguments as the JSON text of an object; a text that is one stays unchanged.
 
     Raises:
         BadRowError: they are something else.

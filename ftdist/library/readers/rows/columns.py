@@ -12,7 +12,7 @@ def rename_keys(value: Any, columns: Mapping[str, str]) -> Any:
 
     Args:
         value: the row.
-        columns: own keys by standard key; a row that has none of them is left as it is.
+        columns: own keys by standard key; a row that has none of them is left unchanged.
     """
     if not columns or not isinstance(value, dict):
         return value
@@ -44,10 +44,10 @@ def drop_keys(value: Any, paths: Collection[str]) -> Any:
         return [drop_keys(item, paths) for item in value]
     if not isinstance(value, dict) or not paths:
         return value
-    kept = {key: member for key, member in value.items() if key not in paths}
+    others = {key: member for key, member in value.items() if key not in paths}
     inner: dict[str, list[str]] = {}
     for path in paths:
         first, dot, rest = path.partition(".")
-        if dot and first in kept:
+        if dot and first in others:
             inner.setdefault(first, []).append(rest)
-    return kept | {key: drop_keys(kept[key], rest) for key, rest in inner.items()}
+    return others | {key: drop_keys(others[key], rest) for key, rest in inner.items()}

@@ -22,7 +22,7 @@ _ASKED = (
 )
 _ANSWERED = (
     "solution resolution target assistant bot agent gpt model label body result text explanation "
-    "antwort respuesta resposta risposta antwoord reponse"
+    "antwort respuesta resposta risposta antwoord réponse"
 )
 _MEANINGS = {
     "question": (*row_keys.QUESTIONS, *_ASKED.split()),

@@ -99,8 +99,8 @@ def answer_messages(value: Any, *, key: str, has_tools: bool, notes: list[Note])
             raise BadRowError(
                 f"has no answer in {key}: its last message is of role {messages[-1]['role']}"
             )
-        asked = [at for at, message in enumerate(messages) if message["role"] in _ASKING]
-        return messages[asked[-1] + 1 :] if asked else messages
+        questions = [at for at, message in enumerate(messages) if message["role"] in _ASKING]
+        return messages[questions[-1] + 1 :] if questions else messages
     if isinstance(written, str) and not (is_dialogue(value) and len(value) == 1):
         value = written  # an answer may be JSON
     text = text_of(_single(value, of="the answer"), of=f"the {_called(key)}", notes=notes)

@@ -76,8 +76,8 @@ def _turns(text: Any) -> list[dict[str, str]]:
         return []
     roles = {"Human": "user", "Assistant": "assistant"}
     return [
-        {"role": roles[who], "content": said.strip()}
-        for who, said in zip(parts[::2], parts[1::2], strict=True)
+        {"role": roles[who], "content": content.strip()}
+        for who, content in zip(parts[::2], parts[1::2], strict=True)
     ]
 
 

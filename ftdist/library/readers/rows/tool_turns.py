@@ -13,7 +13,7 @@ from ftdist.library.schema import BadRowError, Note
 _CALL_IN_TEXT = re.compile(
     r"<\|?(?:tool|function|python)|\[TOOL_CALL|\bAction\s*:|functioncall|\"name\"\s*:|```"
 )
-"""Calls that a model writes as text, which stays as it is."""
+"""Calls that a model writes as text, which stays text."""
 
 _MAX_NAMES = 5
 
