@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from ftdist.config.compose import compose_curation
 from ftdist.library.pipeline import curate
+from ftdist.library.stages.publish import Published
 from ftdist.library.store.dataset import open_curated
 from ftdist.library.store.samples import read_samples
 
@@ -25,6 +27,40 @@ CHAT = [
 ]
 
 
+def curated(tmp_path: Path, rows: list[Any], *keys: str) -> Published:
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = compose_curation(
+        [
+            "library.name=x",
+            f"library.root={tmp_path}/libraries",
+            f"library.sources=[{tmp_path}/a.jsonl]",
+            f"work.cache_dir={tmp_path}/cache",
+            "work.num_proc=1",
+            *keys,
+        ]
+    )
+    return curate(config, model=None, log=lambda _: None)
+
+
+def test_instructions_and_results_that_conversations_share_hold_out_what_differs(
+    tmp_path: Path,
+) -> None:
+    shared = "word " * 20
+    rows = [
+        {"messages": [{"role": "system", "content": shared},
+                      {"role": "user", "content": f"What is part {n}?"},
+                      {"role": "assistant", "content": "", "tool_calls": [CALL]},
+                      {"role": "tool", "content": shared},
+                      {"role": "assistant", "content": f"A valve of size {n}."}],
+         "tools": [TOOL]}
+        for n in range(40)
+    ]  # fmt: skip
+    made = curated(tmp_path, rows, "split.held_out_conversations=0.3", "clean.dedup=false")
+    split = json.loads((made.folder / "manifest.json").read_text())["split"]
+    assert split["moved_back"] == 0
+    assert split["held_out"] > 4
+
+
 def test_tools_calls_thoughts_and_weights_arrive_in_the_library(tmp_path: Path) -> None:
     single = [{"role": "user", "content": "Is it steel?"}, {"role": "assistant", "content": "Yes."}]
     rows = [
@@ -32,19 +68,8 @@ def test_tools_calls_thoughts_and_weights_arrive_in_the_library(tmp_path: Path) 
         {"messages": single, "tools": [TOOL]},
         {"prompt": "Is it red?", "chosen": "It is blue.", "rejected": "Yes."},
     ]
-    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    config = compose_curation(
-        [
-            "library.name=x",
-            f"library.root={tmp_path}/libraries",
-            f"library.sources=[{tmp_path}/a.jsonl]",
-            "library.preferences=chosen",
-            f"work.cache_dir={tmp_path}/cache",
-            "work.num_proc=1",
-            "synthesis.paraphrases=2",
-        ]
-    )
-    published = curate(config, model=None, log=lambda _: None)
+    keys = ["library.preferences=chosen", "synthesis.paraphrases=2"]
+    published = curated(tmp_path, rows, *keys)
     [source] = open_curated(published.folder).sources
     first, second, *others = read_samples(source.train)
     assert list(first.messages) == CHAT
