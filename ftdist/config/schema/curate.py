@@ -136,7 +136,7 @@ class SplitConfig:
 
     decontamination_ngram: Annotated[int, Field(ge=3)]
     """Length in words of an n-gram that held-out and training text must not share; held-out text
-    that shares one is moved to training.
+    that shares one is moved to training. System messages and results of tools are not compared.
     """
 
     num_probes: NonNegativeInt
