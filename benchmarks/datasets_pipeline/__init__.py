@@ -1,0 +1,1 @@
+"""What `datasets` keeps of the promises that ftdist's own pipeline makes."""
