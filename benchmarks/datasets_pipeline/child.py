@@ -170,7 +170,7 @@ def read_with_ftdist(_: object, _model: Path, rows: Path, out: Path, processes: 
     return {"rows": number, "first_skipped": invalid}
 
 
-def read_span(task: tuple[Path, Span, int, Path]) -> tuple[int, list[str]]:
+def read_span(task: tuple[Path, Span | None, int, Path]) -> tuple[int, list[str]]:
     """Read one span; the number of its rows, and those that cannot be used."""
     path, span, first_row, out = task
     invalid: list[str] = []
