@@ -13,19 +13,7 @@ _HEAD = "| | base | tuned | difference | what is counted |"
 
 
 def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
-    """Markdown for the exported folder's README; its scores are not measured yet.
-
-    Args:
-        run: of the export.
-        config: as trained.
-        plan: as trained.
-        step: optimizer steps done.
-    """
-    sources = [
-        f"| {source.name} | {source.weight:g} | {source.samples} | {source.tokens} | "
-        f"{source.loss_tokens} | {source.held_out_samples} |"
-        for source in plan.library.sources
-    ]
+    """Markdown for the exported folder's README after `step` steps, not measured yet."""
     # Local paths stay on this machine.
     origins = {s.name: s.origin for s in plan.library.sources if is_hub(s.origin)}
     names = {hub.repo for origin in origins.values() if (hub := hub_path(origin, key=""))}
@@ -48,7 +36,7 @@ def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
         "",
         "| source | weight | samples | tokens | loss tokens | held-out samples |",
         "| --- | --- | --- | --- | --- | --- |",
-        *sources,
+        *_sources(plan),
         "",
         *(f"- {name}: `{origin}`" for name, origin in origins.items()),
         *([""] if origins else []),
@@ -69,6 +57,14 @@ def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
         f"Not measured yet: `ftdist compare {run.name}`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _sources(plan: Plan) -> list[str]:
+    return [
+        f"| {source.name} | {source.weight:g} | {source.samples} | {source.tokens} | "
+        f"{source.loss_tokens} | {source.held_out_samples} |"
+        for source in plan.library.sources
+    ]
 
 
 def _of_layers(config: RunConfig, plan: Plan) -> list[str]:

@@ -13,16 +13,15 @@ from ftdist.config.schema.evaluation import (
     MergeConfig,
     TrackingConfig,
 )
+from ftdist.config.schema.library import LibraryConfig, SourceConfig
 from ftdist.config.schema.training import (
     BatchConfig,
     CheckpointConfig,
     EngineConfig,
     ExportConfig,
-    LibraryConfig,
     ModelConfig,
     OptimConfig,
     RunSection,
-    SourceConfig,
     TrainConfig,
 )
 from ftdist.config.schema.types import STRICT

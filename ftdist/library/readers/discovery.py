@@ -109,16 +109,14 @@ def _find(entry: SourceEntry, *, key: str, taken: set[str], seen: dict[str, str]
             ignored.append(f"{below} (the same file as {seen[real]})")
         else:
             kind = _kind(file)
+            kind = PROBES if kind == "probes" and file == named else kind
             if kind == "probes":
-                if file != named:
-                    ignored.append(f"{below} (probes)")
-                    continue
-                kind = PROBES
-            if isinstance(kind, UnsupportedFile):
+                ignored.append(f"{below} (probes)")
+            elif isinstance(kind, UnsupportedFile):
                 bad.append(BadRow(kind.reason, location, kind.remedy))
-                continue
-            seen[real] = str(location)
-            files.append(FoundFile(file, below, kind))
+            else:
+                seen[real] = str(location)
+                files.append(FoundFile(file, below, kind))
     if not files and not bad:
         raise DataError(
             f"{key}: {path} contains nothing to read.",

@@ -44,6 +44,22 @@ def repository_files(
         DataError: there is no such subset or split, or several and none was chosen; or `datasets`
             finds no data files.
     """
+    subset, splits = _find_splits(folder, reference=reference, key=key)
+    split = choose(list(splits), option="split", default="train", reference=reference, key=key)
+    root = Path(os.path.realpath(folder))
+    for file in splits[split]:
+        if not file.is_relative_to(root) and not file.is_relative_to(folder):
+            raise DataError(
+                f"{key}: {reference.path} takes data from elsewhere: {file}.",
+                remedy="name that place itself as a source.",
+            )
+    return (None if subset == "default" else subset), split, tuple(splits[split])
+
+
+def _find_splits(
+    folder: Path, *, reference: DataReference, key: str
+) -> tuple[str, dict[str, list[Path]]]:
+    """The chosen subset, and the data files of its splits."""
     from datasets import (
         get_dataset_config_names,
         get_dataset_default_config_name,
@@ -64,13 +80,7 @@ def repository_files(
         except RuntimeError as error:
             if "scripts are no longer supported" not in str(error):
                 raise
-            raise DataError(
-                f"{key}: {reference.path} is loaded by a script of its own, which neither "
-                "`datasets` nor ftdist runs.",
-                remedy="name the Hub's Parquet copy of it, "
-                "hf://datasets/ORG/NAME@refs/convert/parquet/SUBSET/SPLIT, or data files in it: "
-                "hf://datasets/ORG/NAME/PATH.",
-            ) from error
+            raise _script(reference, key=key) from error
         except (DataFilesNotFoundError, DatasetNotFoundError, FileNotFoundError) as error:
             raise DataError(
                 f"{key}: {reference.path} holds no data files that `datasets` knows.",
@@ -82,16 +92,17 @@ def repository_files(
                 f"{key}: `datasets` cannot read the README.md of {reference.path}: {reason}",
                 remedy="name files in it: hf://datasets/ORG/NAME/PATH, or a local path.",
             ) from error
-    splits = {str(split): [Path(file) for file in files] for split, files in found.items()}
-    split = choose(list(splits), option="split", default="train", reference=reference, key=key)
-    root = Path(os.path.realpath(folder))
-    for file in splits[split]:
-        if not file.is_relative_to(root) and not file.is_relative_to(folder):
-            raise DataError(
-                f"{key}: {reference.path} takes data from elsewhere: {file}.",
-                remedy="name that place itself as a source.",
-            )
-    return (None if subset == "default" else subset), split, tuple(splits[split])
+    return subset, {str(split): [Path(file) for file in files] for split, files in found.items()}
+
+
+def _script(reference: DataReference, *, key: str) -> DataError:
+    return DataError(
+        f"{key}: {reference.path} is loaded by a script of its own, which neither `datasets` nor "
+        "ftdist runs.",
+        remedy="name the Hub's Parquet copy of it, "
+        "hf://datasets/ORG/NAME@refs/convert/parquet/SUBSET/SPLIT, or data files in it: "
+        "hf://datasets/ORG/NAME/PATH.",
+    )
 
 
 def files_inside(names: Collection[str], *, inside: str) -> list[str]:

@@ -290,10 +290,7 @@ class _Builder:
 
 
 def _messages(question: str, answer: str) -> tuple[Message, ...]:
-    return (
-        Message(role="user", content=question),
-        Message(role="assistant", content=answer),
-    )
+    return Message(role="user", content=question), Message(role="assistant", content=answer)
 
 
 def _pair_keys(pair: QAPair, *, given: str) -> Sequence[str]:

@@ -95,16 +95,7 @@ def build_manifest(
         "mix": source_mix(sources, sizes, shares=used),
         "settings": _settings(config),
         "versions": converter_versions(),
-        "files": [
-            {
-                "source": source.name,
-                "name": file.name,
-                "kind": file.kind,
-                "sha256": result.digests.get(file.path, ""),
-            }
-            for source in result.found
-            for file in source.files
-        ],
+        "files": _files(result),
         "origins": {source.name: source.origin for source in result.found if source.origin},
         "rules": {name: asdict(rule) for name, rule in sorted(total.rules.items())},
         "bad_rows": total.bad_rows,
@@ -123,6 +114,19 @@ def build_manifest(
         "missing": _missing(config, roles=roles, probes=probes.fact),
         "sizes": {name: size.values() for name, size in sizes.items()},
     }
+
+
+def _files(result: CurationResult) -> list[dict[str, str]]:
+    return [
+        {
+            "source": source.name,
+            "name": file.name,
+            "kind": file.kind,
+            "sha256": result.digests.get(file.path, ""),
+        }
+        for source in result.found
+        for file in source.files
+    ]
 
 
 def source_mix(

@@ -15,9 +15,10 @@ A row may also contain `system`, a system message. A row that cannot be read bec
 what was left out or guessed is noted.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ftdist.library.readers.rows import row_keys
 from ftdist.library.readers.rows.columns import rename_keys
@@ -65,12 +66,12 @@ def read_conversations(
         groups: row groups or record batches of a Parquet or Arrow file; None: all.
     """
     columns = settings.columns
+    of_file: list[Note] = []
     kind = kind or {".parquet": "parquet", ".json": "json"}.get(path.suffix.lower(), "jsonl")
     if "thread" in columns and path.stat().st_size > MAX_FILE:
         reason = f"is larger than {MAX_FILE >> 20} MiB, too large to find the rows of its threads"
         yield BadRow(reason, Location(name), "Split it, each thread into one file.")
         return
-    of_file: list[Note] = []
     known = row_keys.FORMAT_KEYS | {standard_key(key) for key in columns.values()}
     records = read_records(
         path,
@@ -83,18 +84,31 @@ def read_conversations(
         notes=of_file,
     )
     renamed = ((row, rename_keys(value, columns)) for row, value in records)
+    grouped = group_threads(renamed) if "thread" in columns else renamed
+    parsed = (_parse(value, Location(name, row), settings=settings) for row, value in grouped)
+    yield from _with_notes(parsed, of_file=of_file)
+
+
+def _parse(
+    value: Any, location: Location, *, settings: RowSettings
+) -> Conversation | Passage | Note | BadRow:
+    """One row, or a note that says why it is left out."""
+    try:
+        if isinstance(value, BadRowError):
+            raise value
+        return parse_row(value, location, settings=settings)
+    except BadRowError as error:
+        return BadRow(str(error), location, error.remedy)
+
+
+def _with_notes(
+    rows: Iterable[Conversation | Passage | Note | BadRow], *, of_file: list[Note]
+) -> Iterator[Row]:
+    """The rows, each with the notes of its file and of rows left out that nobody has taken yet."""
     unused: set[str] = set()
     waiting: Conversation | Passage | None = None
     """The last good row; it takes the notes of rows after it that are left out."""
-    for row, value in group_threads(renamed) if "thread" in columns else renamed:
-        location = Location(name, row)
-        parsed: Conversation | Passage | Note | BadRow
-        try:
-            if isinstance(value, BadRowError):
-                raise value
-            parsed = parse_row(value, location, settings=settings)
-        except BadRowError as error:
-            parsed = BadRow(str(error), location, error.remedy)
+    for parsed in rows:
         if isinstance(parsed, Note):
             of_file.append(parsed)
             continue
