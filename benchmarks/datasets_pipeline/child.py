@@ -27,8 +27,8 @@ from ftdist.data.packed_dataset import CARD, IDS, source_folder
 from ftdist.errors import FtdistError
 from ftdist.io.hashing import file_sha256, fingerprint
 from ftdist.io.worker_pool import map_in_order
+from ftdist.library.readers.records.jsonl_rows import Span, split_jsonl
 from ftdist.library.readers.rows.chat_formats import read_conversations
-from ftdist.library.readers.rows.jsonl_rows import Span, split_jsonl
 from ftdist.library.schema import BadRow, Row
 from ftdist.library.store.row_cache import write_rows
 from ftdist.prepare.main import prepare

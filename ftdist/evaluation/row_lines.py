@@ -33,7 +33,9 @@ def row_lines(path: Path) -> list[tuple[str, str]]:
     if kind is None and not is_compressed(path):
         lines = path.read_bytes().decode("utf-8-sig").split("\n")
         return [(f"{path}:{number}", line) for number, line in enumerate(lines, 1) if line.strip()]
-    from ftdist.library.readers.rows.records import read_records  # pyarrow is slow to import
+    from ftdist.library.readers.records.read_records import (
+        read_records,  # pyarrow is slow to import
+    )
     from ftdist.library.schema import BadRowError
 
     rows = []

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ftdist.library.readers.filetypes.detect import UnsupportedFile
+from ftdist.library.readers.records.jsonl_rows import Span, split_jsonl
+from ftdist.library.readers.records.table_rows import split_table
 from ftdist.library.readers.rows import chat_formats
-from ftdist.library.readers.rows.jsonl_rows import Span, split_jsonl
 from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
-from ftdist.library.readers.rows.table_rows import split_table
 from ftdist.library.schema import BadRow, Location, Row
 from ftdist.library.store import samples
 from ftdist.prepare import chunking

@@ -11,9 +11,9 @@ from ftdist.io.hashing import FileHashes, file_stamp
 from ftdist.io.progress import LogFn, count, report_progress
 from ftdist.io.worker_pool import map_in_order
 from ftdist.library.readers.discovery import FoundFile, FoundSource
-from ftdist.library.readers.rows.jsonl_rows import Span, split_jsonl
+from ftdist.library.readers.records.jsonl_rows import Span, split_jsonl
+from ftdist.library.readers.records.table_rows import split_table
 from ftdist.library.readers.rows.settings import RowSettings
-from ftdist.library.readers.rows.table_rows import split_table
 from ftdist.library.stages.read_shard import ReadSettings, SourceShard, read_shard, unreadable
 from ftdist.library.stages.row_table import ReadSource
 from ftdist.library.stats import CurationStats

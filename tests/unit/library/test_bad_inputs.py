@@ -17,7 +17,7 @@ from ftdist.config.compose import compose_curation
 from ftdist.io.hashing import file_stamp
 from ftdist.library.pipeline import curate
 from ftdist.library.readers import read_document
-from ftdist.library.readers.rows.jsonl_rows import MAX_LINE
+from ftdist.library.readers.records.jsonl_rows import MAX_LINE
 from ftdist.library.readers.rows.settings import BY_FORM
 from ftdist.library.schema import BadRow, Document, Note
 from ftdist.library.stages.read_shard import ReadSettings, SourceShard, read_shard

@@ -15,8 +15,8 @@ from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
 
 from ftdist.errors import DataError
 from ftdist.library.readers.discovery import find_sources
+from ftdist.library.readers.records.table_rows import read_table
 from ftdist.library.readers.rows.chat_formats import read_conversations
-from ftdist.library.readers.rows.table_rows import read_table
 from ftdist.library.schema import BadRow, Conversation, Row
 from ftdist.library.sources.reference import DataReference
 from ftdist.prepare.data_files import SourceFiles, find_files

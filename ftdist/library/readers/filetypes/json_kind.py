@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.io.compression import open_data
-from ftdist.library.readers.rows.json_values import json_values
+from ftdist.library.readers.records.json_values import json_values
 
 _MAX_LINE = 8 * 2**20
 _MAX_WHOLE = 64 * 2**20

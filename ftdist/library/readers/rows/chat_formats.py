@@ -20,13 +20,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ftdist.library.readers.records.jsonl_rows import Span
+from ftdist.library.readers.records.read_records import MAX_FILE, read_records
 from ftdist.library.readers.rows import row_keys
+from ftdist.library.readers.rows.chats.threads import group_threads
 from ftdist.library.readers.rows.columns import rename_keys
-from ftdist.library.readers.rows.jsonl_rows import Span
 from ftdist.library.readers.rows.parse_row import parse_row
-from ftdist.library.readers.rows.records import MAX_FILE, read_records
 from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
-from ftdist.library.readers.rows.threads import group_threads
 from ftdist.library.readers.rows.values import merge_notes, standard_key
 from ftdist.library.schema import (
     BadRow,

@@ -7,9 +7,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ftdist.library.readers.records.read_records import read_records
 from ftdist.library.readers.rows import row_keys
-from ftdist.library.readers.rows.messages import has_roles
-from ftdist.library.readers.rows.records import read_records
+from ftdist.library.readers.rows.chats.messages import has_roles
 from ftdist.library.readers.rows.settings import RowSettings
 from ftdist.library.readers.rows.values import is_empty, message_list, standard_key
 from ftdist.library.schema import Note

@@ -5,10 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftdist.data.messages import Message
-from ftdist.library.readers.rows.calls import are_calls, read_calls
-from ftdist.library.readers.rows.messages import INSTRUCTIONS, has_roles, is_dialogue, read_messages
+from ftdist.library.readers.rows.chats.calls import are_calls, read_calls
+from ftdist.library.readers.rows.chats.messages import (
+    INSTRUCTIONS,
+    has_roles,
+    is_dialogue,
+    read_messages,
+)
+from ftdist.library.readers.rows.chats.tools import TOOLS
 from ftdist.library.readers.rows.row_keys import ANSWERS, CHOICES, CONTEXTS, QUESTIONS, names
-from ftdist.library.readers.rows.tools import TOOLS
 from ftdist.library.readers.rows.values import from_json, is_empty, message_list, text_of
 from ftdist.library.schema import BadRowError, Note
 

@@ -5,14 +5,16 @@ from typing import Any
 
 from ftdist.data.messages import Message
 from ftdist.library.readers.rows import row_keys
-from ftdist.library.readers.rows.media import refuse_media
-from ftdist.library.readers.rows.message_rows import find_messages, read_dialogue
-from ftdist.library.readers.rows.messages import (
+from ftdist.library.readers.rows.chats.message_rows import find_messages, read_dialogue
+from ftdist.library.readers.rows.chats.messages import (
     INSTRUCTIONS,
     has_roles,
     is_dialogue,
     require_answer,
 )
+from ftdist.library.readers.rows.chats.tool_turns import check_tool_turns, listed_in_system
+from ftdist.library.readers.rows.chats.tools import TOOLS, read_tools
+from ftdist.library.readers.rows.media import refuse_media
 from ftdist.library.readers.rows.nearest_columns import (
     UNKNOWN_FORM,
     column_names,
@@ -26,8 +28,6 @@ from ftdist.library.readers.rows.preferences import (
     with_standard_keys,
 )
 from ftdist.library.readers.rows.settings import RowSettings
-from ftdist.library.readers.rows.tool_turns import check_tool_turns, listed_in_system
-from ftdist.library.readers.rows.tools import TOOLS, read_tools
 from ftdist.library.readers.rows.values import is_empty, shown, standard_keys, text_of
 from ftdist.library.schema import BadRowError, Conversation, Location, Note, Passage
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftdist.data.messages import Message
-from ftdist.library.readers.rows.message_rows import ends_with
+from ftdist.library.readers.rows.chats.message_rows import ends_with
 from ftdist.library.readers.rows.row_keys import ANSWERS, MESSAGES
 from ftdist.library.readers.rows.settings import Preferences
 from ftdist.library.readers.rows.values import from_json, is_empty, shown

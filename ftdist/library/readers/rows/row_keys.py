@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from ftdist.library.readers.rows.roles import role_of
+from ftdist.library.readers.rows.chats.roles import role_of
 from ftdist.library.readers.rows.values import flag, is_empty, shown
 from ftdist.library.schema import BadRowError, Note
 

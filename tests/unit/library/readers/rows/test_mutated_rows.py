@@ -15,8 +15,8 @@ from ftdist.library.readers.rows.columns import drop_keys, rename_keys
 from ftdist.library.readers.rows.parse_row import parse_row
 from ftdist.library.readers.rows.settings import Preferences, RowSettings
 from ftdist.library.schema import BadRow, BadRowError, Conversation, Location, Passage
+from tests.unit.library.readers.rows.chats.test_tools import OPENAI, SHAREGPT
 from tests.unit.library.readers.rows.test_preferences import PAIRS
-from tests.unit.library.readers.rows.test_tools import OPENAI, SHAREGPT
 
 FORMS: list[Any] = [
     OPENAI,

@@ -13,7 +13,7 @@ from ftdist.library.readers.encoding import (
     guess_note,
     refuse_mixed,
 )
-from ftdist.library.readers.rows.table_rows import damaged
+from ftdist.library.readers.records.table_rows import damaged
 from ftdist.library.schema import BadRowError, Note
 
 MAX_LINE = 64 * 2**20

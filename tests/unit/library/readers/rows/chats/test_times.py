@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftdist.library.readers.rows.times import parse_times
+from ftdist.library.readers.rows.chats.times import parse_times
 
 
 def _twelve(time: datetime) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftdist.data.messages import Message
-from ftdist.library.readers.rows.calls import CALLS, read_call_text, read_calls
-from ftdist.library.readers.rows.roles import CALL, TOOL, role_of
+from ftdist.library.readers.rows.chats.calls import CALLS, read_call_text, read_calls
+from ftdist.library.readers.rows.chats.roles import CALL, TOOL, role_of
+from ftdist.library.readers.rows.chats.tools import to_json
 from ftdist.library.readers.rows.row_keys import (
     describe,
     is_learned,
@@ -13,7 +14,6 @@ from ftdist.library.readers.rows.row_keys import (
     note_unused,
     refuse_unsupported,
 )
-from ftdist.library.readers.rows.tools import to_json
 from ftdist.library.readers.rows.values import is_empty, shown, standard_keys, text_of
 from ftdist.library.schema import BadRowError, Note
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ftdist.data.messages import FunctionCall, ToolCall
-from ftdist.library.readers.rows.tools import parse_json_value, to_json
+from ftdist.library.readers.rows.chats.tools import parse_json_value, to_json
 from ftdist.library.readers.rows.values import is_empty, shown, text_of
 from ftdist.library.schema import BadRowError, Note
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftdist.data.messages import Message
+from ftdist.library.readers.rows.chats.tools import tool_names
 from ftdist.library.readers.rows.row_keys import names
-from ftdist.library.readers.rows.tools import tool_names
 from ftdist.library.readers.rows.values import flag, shown
 from ftdist.library.schema import BadRowError, Note
 

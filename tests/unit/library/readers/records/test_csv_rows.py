@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ftdist.library.readers.records.csv_rows import read_csv
 from ftdist.library.readers.rows.chat_formats import read_conversations
-from ftdist.library.readers.rows.csv_rows import read_csv
 from ftdist.library.schema import BadRow, BadRowError, Conversation, Note, Passage
 from tests.support.documents.read_rows import turns
 

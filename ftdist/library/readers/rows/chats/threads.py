@@ -7,15 +7,15 @@ from itertools import chain, pairwise
 from typing import Any
 
 from ftdist.data.messages import Message
-from ftdist.library.readers.rows.messages import mark_unlearned
-from ftdist.library.readers.rows.roles import CALL, TOOL, role_of
+from ftdist.library.readers.rows.chats.messages import mark_unlearned
+from ftdist.library.readers.rows.chats.roles import CALL, TOOL, role_of
+from ftdist.library.readers.rows.chats.times import parse_times
 from ftdist.library.readers.rows.row_keys import (
     describe,
     is_learned,
     note_unused,
     refuse_unsupported,
 )
-from ftdist.library.readers.rows.times import parse_times
 from ftdist.library.readers.rows.values import is_empty, shown, standard_keys, text_of
 from ftdist.library.schema import BadRowError, Note
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ftdist.library.readers.records.jsonl_rows import split_jsonl
 from ftdist.library.readers.rows.chat_formats import read_conversations
-from ftdist.library.readers.rows.jsonl_rows import split_jsonl
 from ftdist.library.readers.rows.settings import RowSettings
 from ftdist.library.schema import BadRow, Note, Passage, Row
 

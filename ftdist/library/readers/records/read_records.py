@@ -8,12 +8,12 @@ import yaml
 
 from ftdist.io.compression import DAMAGED, open_data
 from ftdist.library.readers.encoding import decode
+from ftdist.library.readers.records.csv_rows import read_csv
+from ftdist.library.readers.records.json_values import json_values
+from ftdist.library.readers.records.jsonl_rows import Span, parse_json, read_jsonl
+from ftdist.library.readers.records.table_rows import damaged, read_table
 from ftdist.library.readers.rows.columns import drop_keys
-from ftdist.library.readers.rows.csv_rows import read_csv
-from ftdist.library.readers.rows.json_values import json_values
-from ftdist.library.readers.rows.jsonl_rows import Span, parse_json, read_jsonl
 from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
-from ftdist.library.readers.rows.table_rows import damaged, read_table
 from ftdist.library.schema import BadRowError, Note
 
 MAX_FILE = 512 * 2**20

@@ -5,9 +5,9 @@ from typing import Any
 
 from ftdist.data.messages import Message
 from ftdist.library.readers.rows import row_keys
-from ftdist.library.readers.rows.messages import has_roles, is_dialogue, read_messages
+from ftdist.library.readers.rows.chats.messages import has_roles, is_dialogue, read_messages
+from ftdist.library.readers.rows.chats.threads import is_thread, thread_messages
 from ftdist.library.readers.rows.pairs import answer_messages, has_tools, read_answer, read_pair
-from ftdist.library.readers.rows.threads import is_thread, thread_messages
 from ftdist.library.readers.rows.values import (
     from_json,
     is_empty,

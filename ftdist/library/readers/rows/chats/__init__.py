@@ -1,0 +1,1 @@
+"""Rows that hold a chat: messages, threads of people, tools and their calls."""
