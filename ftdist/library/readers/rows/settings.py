@@ -13,8 +13,8 @@ class RowSettings:
 
     Attributes:
         columns: the file's own keys for question, answer, text, system, messages, role, content,
-            thread, sender and time. Dots lead into objects. A row with none of them is read by
-            its form.
+            thread, sender and time. Without thread, role, content, sender and time are keys of
+            each message. Dots lead into objects. A row with none of them is read by its form.
         drop_columns: keys that are ignored, as if no row had them. Dots lead into objects.
         preferences: whether pairs of a chosen and a rejected answer, and answers that are marked as
             bad, are refused; or the chosen ones are learned, and the bad ones left out.

@@ -132,7 +132,7 @@ def message_list(value: Any) -> list[dict[str, Any]] | None:
         return None
     if len(value) == 1 and isinstance(value[0], list):
         value = value[0] if all(isinstance(message, dict) for message in value[0]) else value
-    messages = [_from_pairs(message) for message in value]
+    messages = [from_pairs(message) for message in value]
     return messages if all(isinstance(message, dict) for message in messages) else None
 
 
@@ -156,7 +156,7 @@ def _rows_of_columns(value: dict[Any, Any]) -> Any:
     return [dict(zip(value, members, strict=True)) for members in zip(*columns, strict=True)]
 
 
-def _from_pairs(value: Any) -> Any:
+def from_pairs(value: Any) -> Any:
     """An object that Parquet holds as a list of pairs (a map)."""
     is_map = (
         isinstance(value, list)

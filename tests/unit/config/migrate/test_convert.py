@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from ftdist.config.compose import compose_curation
 from ftdist.config.hydra_adapter import parse_override
 from ftdist.config.migrate.convert import convert
 from ftdist.config.migrate.draft import hydra_value
 from ftdist.errors import ConfigError
+from tests.support.documents.read_rows import read_row, turns
 from tests.support.migration import FOLDER
 
 
@@ -22,6 +24,29 @@ def test_the_content_tells_whose_config_it_is(tmp_path: Path) -> None:
     assert convert(str(yaml)).trainer == "LLaMA-Factory"
     info = written(tmp_path, "anything.json", '{"one": {"file_name": "a.json"}}')
     assert convert(info).lines() == [f"library.path={tmp_path / 'a.json'}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("dataset_info.json",
+         '{"d": {"file_name": "a.jsonl", "formatting": "sharegpt",'
+         ' "tags": {"role_tag": "speaker", "content_tag": "txt"}}}'),
+        ("axolotl.yaml",
+         "base_model: org/base\n"
+         "datasets: [{path: a.jsonl, type: chat_template, field_messages: conversations,"
+         " message_property_mappings: {role: speaker, content: txt}}]"),
+    ],
+)  # fmt: skip
+def test_rows_with_keys_of_their_own_are_read_with_the_converted_config(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    keys = [key for key in convert(written(tmp_path, name, text)).lines() if ".columns" in key]
+    columns = compose_curation(["library.name=x", "library.sources=[x]", *keys]).library.columns
+    row = {"conversations": [{"speaker": "user", "txt": "Torque?"},
+                             {"speaker": "assistant", "txt": "25 Nm."}]}  # fmt: skip
+    read = read_row(tmp_path, row, columns=columns)
+    assert turns(read) == [("user", "Torque?"), ("assistant", "25 Nm.")]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from ftdist.library.readers.rows.values import is_empty, shown, standard_keys, t
 from ftdist.library.schema import BadRowError, Note
 
 _ROLES = ("role", "from")
-_TEXTS = ("content", "value", "text", "message", "parts", "utterance", "refusal")
+TEXTS = ("content", "value", "text", "message", "parts", "utterance", "refusal")
 _KNOWN = "system, developer, user, assistant and tool, and usual words for them"
 
 INSTRUCTIONS = ("system", "developer")
@@ -37,7 +37,7 @@ def has_roles(message: Any) -> bool:
     if not isinstance(message, dict):
         return False
     keys = {str(key).casefold() for key in message}
-    return bool(keys & {*_ROLES}) and bool(keys & {*_TEXTS, *CALLS})
+    return bool(keys & {*_ROLES}) and bool(keys & {*TEXTS, *CALLS})
 
 
 def read_messages(
@@ -187,7 +187,7 @@ def _content(members: Mapping[str, Any], *, number: int) -> tuple[str, Any]:
     Raises:
         BadRowError: there are two different ones.
     """
-    texts = {key: members[key] for key in _TEXTS if key in members}
+    texts = {key: members[key] for key in TEXTS if key in members}
     filled = {key: value for key, value in texts.items() if not is_empty(value)}
     if len({str(value) for value in filled.values()}) > 1:
         two = " and ".join(list(filled)[:2])

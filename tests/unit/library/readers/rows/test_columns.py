@@ -1,5 +1,6 @@
 """Columns of a file's own: named by the config, or left out."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,49 @@ def test_a_row_without_any_of_the_named_columns_is_read_by_its_form(tmp_path: Pa
     row = {"question": "Q?", "answer": "A."}
     assert turns(read_row(tmp_path, row, columns=columns)) == QA
     assert rename_keys(row, columns) == row
+
+
+TALK = [{"who": "user", "said": "Q?"}, {"who": "assistant", "said": "A."}]
+WHO_SAID = {"role": "who", "content": "said"}
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        ({"messages": TALK}, WHO_SAID),
+        (TALK, WHO_SAID),
+        ({"messages": json.dumps(TALK)}, WHO_SAID),
+        ({"messages": {"who": ["user", "assistant"], "said": ["Q?", "A."]}}, WHO_SAID),
+        ({"talk": TALK, "who": "Ann"}, WHO_SAID | {"messages": "talk"}),
+        ({"prompt": TALK[:1], "completion": TALK[1:]}, WHO_SAID),
+        ({"conversations": TALK[:1], "chosen": TALK[1], "rejected": {"who": "gpt", "said": "B."}},
+         WHO_SAID),
+        ({"messages": [{"by": {"role": "user"}, "content": "Q?"},
+                       {"by": {"role": "assistant"}, "content": "A."}]}, {"role": "by.role"}),
+        ({"messages": [{"from": "human", "said": "Q?", "value": 3},
+                       {"from": "gpt", "said": "A.", "value": 5}]}, {"content": "said"}),
+        ({"messages": exchange("Q?", "A.")}, WHO_SAID),
+        ({"messages": [{"nick": "Ann", "text": "Q?", "sent": 1},
+                       {"nick": "agent", "text": "A.", "sent": 2}]},
+         {"sender": "nick", "time": "sent"}),
+    ],
+)  # fmt: skip
+def test_columns_of_messages_are_keys_of_each_message(
+    tmp_path: Path, row: Any, columns: dict[str, str]
+) -> None:
+    assert turns(read_row(tmp_path, row, columns=columns, preferences="chosen")) == QA
+
+
+def test_columns_of_messages_leave_tools_and_other_lists_alone() -> None:
+    tools = [{"name": "get_torque", "description": "The torque of a bolt."}]
+    row = {"tools": tools, "parts": [{"name": "bolt"}], "messages": [{"name": "user", "text": "x"}]}
+    renamed = rename_keys(row, {"role": "name", "content": "description"})
+    assert renamed == row | {"messages": [{"role": "user", "text": "x"}]}
+
+
+def test_columns_of_messages_are_keys_of_the_maps_of_a_table() -> None:
+    row = {"messages": [[("who", "user"), ("said", "Q?")]]}
+    assert rename_keys(row, WHO_SAID) == {"messages": [{"role": "user", "content": "Q?"}]}
 
 
 @pytest.mark.parametrize(
