@@ -4,7 +4,7 @@ Whoever runs it needs a token with the right to write, from HF_TOKEN or `hf auth
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,15 +109,15 @@ def open_repository(name: str, *, kind: RepositoryKind) -> Repository:
 
 
 def find_changes(
-    repository: Repository, files: Mapping[str, Content], *, is_ours: Callable[[str], bool]
+    repository: Repository, files: Mapping[str, Content], *, earlier: Collection[str]
 ) -> Changes:
     """What to upload, and what to delete.
 
     Args:
         repository: to upload to.
         files: all that it is to have, by name.
-        is_ours: whether an earlier upload may have made a file of the repository that is not among
-            `files`; it is deleted.
+        earlier: files of the repository that an earlier upload made; those not among `files` are
+            deleted.
     """
     upload = {
         name: content
@@ -127,7 +127,7 @@ def find_changes(
     return Changes(
         upload=upload,
         unchanged=len(files) - len(upload),
-        delete=tuple(sorted(n for n in repository.files if n not in files and is_ours(n))),
+        delete=tuple(sorted(set(earlier) - set(files))),
     )
 
 

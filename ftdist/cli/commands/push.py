@@ -1,7 +1,8 @@
 """`ftdist push`: upload a curated library or a run's exported model to the Hugging Face Hub."""
 
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ftdist.io.hub_upload import (
 from ftdist.io.progress import count
 from ftdist.io.units import format_bytes
 from ftdist.library.store.dataset import is_curated
-from ftdist.library.store.shared_files import is_shared, shared_files
+from ftdist.library.store.shared_files import earlier_files, shared_files
 from ftdist.rundir import RUNS_ROOT, RunDir, find_run
 
 DESCRIPTION = """\
@@ -27,7 +28,7 @@ Upload a curated library as a dataset, or a run's export as a model, to the Hugg
 `ftdist push libraries/widget org/name`, `ftdist push RUN org/name`. The repository is private
 unless --public is given. Only what changed is uploaded, after a question."""
 
-_WEIGHTS = (".safetensors", ".safetensors.index.json")
+_WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors|model\.safetensors\.index\.json")
 """Files of an earlier export: left in place, they would be loaded with the new ones."""
 
 
@@ -38,7 +39,8 @@ class _Shared:
     what: str
     kind: RepositoryKind
     files: Mapping[str, Content]
-    is_ours: Callable[[str], bool]
+    earlier: Callable[[Collection[str]], set[str]]
+    """Of the files of a repository, those that an earlier upload made."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -67,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
             f"The {repository.kind} {repository.name} is public, and this upload would be private.",
             remedy="add --public to publish it, or name another repository.",
         )
-    changes = find_changes(repository, shared.files, is_ours=shared.is_ours)
+    changes = find_changes(repository, shared.files, earlier=shared.earlier(repository.files))
     _show(shared, repository, changes, is_public=flags.public)
     if not changes.upload and not changes.delete:
         print_result(f"Nothing to upload: {repository.url} has all of it.")
@@ -102,7 +104,7 @@ def _find(source: str, *, runs_root: Path) -> _Shared:
             what=f"the library {folder.resolve().name}",
             kind="dataset",
             files=shared_files(folder),
-            is_ours=is_shared,
+            earlier=earlier_files,
         )
     is_run = RunDir(folder).exists() or RunDir(runs_root / source).exists()
     if folder.is_dir() and not is_run:
@@ -125,7 +127,7 @@ def _find(source: str, *, runs_root: Path) -> _Shared:
         what=f"the export of run {run.name}",
         kind="model",
         files=files,
-        is_ours=lambda name: name.endswith(_WEIGHTS),
+        earlier=lambda names: set(filter(_WEIGHTS.fullmatch, names)),
     )
 
 

@@ -2,12 +2,17 @@
 
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ftdist.errors import ConfigError
 from ftdist.library.store.dataset import MANIFEST, PROBES_FILE, PROBES_TABLE, open_curated
 
 _CARD = "README.md"
+_OF_LIBRARY = re.compile(
+    rf"data/[^/]+-(train|held_out)\.parquet|{re.escape(PROBES_TABLE)}|{re.escape(PROBES_FILE)}"
+)
 _FOLDER = re.compile(r"(?P<name>[\w.-]+=)?(?P<path>[/~].*|\.\./.*)")
 """A path that tells of folders outside of the working directory, named or not."""
 
@@ -30,11 +35,19 @@ def shared_files(folder: Path) -> dict[str, Path | bytes]:
     return {**{name: folder / name for name in names}, MANIFEST: text.encode()}
 
 
-def is_shared(name: str) -> bool:
-    """Whether a file of a repository is one that a library has, perhaps an earlier one."""
-    path = PurePosixPath(name)
-    is_data = path.parent == PurePosixPath("data") and path.suffix == ".parquet"
-    return is_data or name in (PROBES_FILE, MANIFEST)
+def earlier_files(names: Collection[str]) -> set[str]:
+    """Those of a repository's files that an earlier upload of a library made.
+
+    Raises:
+        ConfigError: it has such files and no manifest: the card would count them as the library's.
+    """
+    files = {name for name in names if _OF_LIBRARY.fullmatch(name)}
+    if files and MANIFEST not in names:
+        raise ConfigError(
+            f"The repository holds another dataset: {min(files)}, and no {MANIFEST}.",
+            remedy="name another repository.",
+        )
+    return files
 
 
 def public_manifest(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -108,14 +108,27 @@ def test_a_library_is_uploaded_once_privately_and_without_what_is_beside_it(
     assert len(stored.messages) == 1
 
     (library / "README.md").write_text("changed\n")
-    stored.files |= {"data/old-train.parquet": b"old", "LICENSE": b"theirs"}
+    theirs = {"LICENSE", "data/train-00000-of-00001.parquet", "more/a-train.parquet"}
+    stored.files |= dict.fromkeys({*theirs, "data/old-train.parquet"}, b"other")
     third = push(hub, library, "org/widget", "--yes", "--message", "Third", folder=tmp_path)
     assert third.returncode == 0, third.stderr
     # A source that the library no longer has is gone; what others added stays.
-    assert set(stored.files) == PUSHED | {"LICENSE"}
+    assert set(stored.files) == PUSHED | theirs
     assert stored.files["README.md"] == b"changed\n"
     assert stored.messages[1:] == ["Third"]
     assert len(hub.uploads) == len(set(hub.uploads)) == 3
+
+
+def test_a_dataset_that_ftdist_did_not_make_is_left_alone(
+    hub: UploadHub, library: Path, tmp_path: Path
+) -> None:
+    stored = Stored(private=True, files={"data/b-train.parquet": b"theirs", "README.md": b"theirs"})
+    hub.repositories["dataset", "org/widget"] = stored
+    refused = push(hub, library, "org/widget", "--yes", folder=tmp_path)
+    assert refused.returncode == 78
+    assert "holds another dataset: data/b-train.parquet, and no manifest.json." in refused.stderr
+    assert "To fix: name another repository." in refused.stderr
+    assert stored.files == {"data/b-train.parquet": b"theirs", "README.md": b"theirs"}
 
 
 def test_an_upload_that_was_interrupted_goes_on(
@@ -219,6 +232,14 @@ def test_the_export_of_a_run_is_uploaded_as_a_model(hub: UploadHub, tmp_path: Pa
     assert stored.private
     assert set(stored.files) == set(names) - {".cache.lock"}
     assert stored.messages == ["Upload the export of run r with ftdist"]
+
+    # Weights that would be loaded with the new ones go; an adapter and checkpoints stay.
+    theirs = {"adapter_model.safetensors", "checkpoint-5/model-00001-of-00002.safetensors"}
+    earlier = {"model-00001-of-00002.safetensors", "model.safetensors.index.json"}
+    stored.files |= dict.fromkeys(theirs | earlier, b"other")
+    again = push(hub, "r", "me/expert", "--yes", folder=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert set(stored.files) == set(names) - {".cache.lock"} | theirs
 
     neither = push(hub, tmp_path / "runs", "me/expert", "--yes", folder=tmp_path)
     assert neither.returncode == 78
