@@ -138,16 +138,19 @@ class _Snapshots:
         return self._reported(download, revision=revision)
 
     def names(self, root: Path) -> list[str]:
-        """The names of all files of the commit, cached or not."""
+        """The names of all files of the commit, cached or not.
+
+        Raises:
+            DataError: the cache does not tell: single files were downloaded, or by an old version.
+        """
         from huggingface_hub import get_cached_repo_tree
         from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
         try:
             tree = get_cached_repo_tree(self._repo, repo_type="dataset", revision=root.name)
-            return [file.path for file in tree]
-        except CachedRepoTreeNotFoundError:  # downloaded by an older version: what there is
-            files = (path for path in root.rglob("*") if path.is_file())
-            return sorted(path.relative_to(root).as_posix() for path in files)
+        except CachedRepoTreeNotFoundError as error:
+            raise self._unreachable(error) from error
+        return [file.path for file in tree if _is_inside(file.path)]
 
     def _reported(self, download: Callable[[], _Result], *, revision: str | None) -> _Result:
         from httpx2 import HTTPError
@@ -249,6 +252,11 @@ class _Snapshots:
             f"{self._key}: {named}the Hub cannot be reached for the dataset {repo} ({reason}).",
             remedy="try again where there is a network; or correct the path.",
         )
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name of a listing is one of a file in the repository."""
+    return not name.startswith("/") and ".." not in name.split("/")
 
 
 def _limit_requests() -> None:

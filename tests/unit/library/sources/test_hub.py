@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import constants, hf_hub_download
 
 from ftdist.errors import DataError, StorageError
 from ftdist.library.sources import hub as hub_module
@@ -97,6 +97,34 @@ def test_the_cache_alone_answers_offline_and_where_only_it_may_be_used(
         "hf://datasets/org/other"
     )
     assert hub.requests == []
+
+
+def test_part_of_a_split_in_the_cache_is_not_taken_for_the_whole(
+    hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"data/train-0000{n}-of-00002.jsonl" for n in range(2)]
+    commit = hub.add("org/faq", {name: _rows(name) for name in names})
+    hf_hub_download("org/faq", names[0], repo_type="dataset")  # leaves no listing in the cache
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    for path in ("org/faq", f"hf://datasets/org/faq@{commit}/data"):
+        assert "the dataset org/faq is not complete in the cache, and HF_HUB_OFFLINE" in _error(
+            path
+        )
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    assert len(_get("org/faq").files) == 2
+
+
+def test_names_that_lead_out_of_the_repository_are_left_out(
+    hub: LoopbackHub, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.jsonl"
+    mine.write_text("keep")
+    up = "../" * 20 + str(mine).lstrip("/")
+    for name in (str(mine), up):
+        hub.add("org/faq", {"train.jsonl": _rows("a"), name: _rows("b")}, revision="main")
+        found = _get("org/faq")
+        assert [file.name for file in found.files] == ["train.jsonl"]
+        assert mine.read_text() == "keep"
 
 
 def test_a_tag_is_taken_as_it_was_and_recorded_with_its_commit(hub: LoopbackHub) -> None:
