@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from ftdist.config.schema import EvalConfig
 from ftdist.errors import DataError
@@ -12,6 +13,7 @@ from ftdist.evaluation.lm_eval_tasks import find_tasks
 from ftdist.evaluation.probes import Probe, find_probes, read_probes, reject_lone_surrogates
 from ftdist.evaluation.row_lines import has_rows, row_lines
 from ftdist.io.sampling import evenly_spaced
+from ftdist.library.sources.cached import cached_file
 
 NONE = "none"
 """Value of `eval.perplexity_texts` or `eval.general_questions` for no items."""
@@ -47,7 +49,8 @@ def read_eval_set(settings: EvalConfig, *, library: Path) -> EvalSet:
         DataError: a file is missing or invalid.
         ConfigError: there are lm-eval tasks, but lm-eval is not installed.
     """
-    source = find_probes(settings.probes, library=library)
+    probes = settings.probes and str(cached_file(settings.probes, key="eval.probes"))
+    source = find_probes(probes, library=library)
     general = _general(settings.general_questions)
     return EvalSet(
         probes=(*read_probes(source), *_written(general, settings.num_general_generations)),
@@ -76,7 +79,8 @@ def _general(setting: str | None) -> tuple[Probe, ...]:
         return ()
     if setting is None:
         return general_items()
-    items = read_probes(Path(setting), key="eval.general_questions")
+    key: Final = "eval.general_questions"
+    items = read_probes(cached_file(setting, key=key), key=key)
     for number, item in enumerate(items, 1):
         if item.kind != "general" or not item.choices:
             raise DataError(
@@ -96,7 +100,7 @@ def _texts(setting: str | None) -> tuple[str, ...]:
         "set eval.perplexity_texts to a .txt file with blank lines between passages, to a "
         '.jsonl file or a table with rows of {"text": "..."}, or to none.'
     )
-    path = Path(setting)
+    path = cached_file(setting, key="eval.perplexity_texts")
     try:
         lines = row_lines(path) if has_rows(path) else []
         content = "" if has_rows(path) else path.read_text(encoding="utf-8-sig")

@@ -3,14 +3,15 @@
     python -m ftdist.library.sources.main REQUEST.json OUT.json
 
 REQUEST holds a list of {"key", "path", "subset", "split", "revision"}; OUT gets {"sources": [...]},
-for each the same with the commit in `path`, and `files`, the local paths; or the error.
+for each the same with the commit in `path`, and `files`, the paths of its files on the Hub; or the
+error.
 """
 
 import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ def resolve(request: dict[str, Any]) -> dict[str, Any]:
     hub = hub_path(reference.path, key=key)
     assert hub is not None
     found = hub_files(hub, reference=reference, key=key)
-    return asdict(found.reference) | {"files": list(map(str, found.files))}
+    names = [file.relative_to(found.root).as_posix() for file in found.files]
+    return asdict(found.reference) | {"files": [str(replace(found.hub, inside=n)) for n in names]}
 
 
 def main(arguments: Sequence[str]) -> int:

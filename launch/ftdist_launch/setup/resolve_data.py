@@ -45,7 +45,7 @@ def resolve_library(config: LibraryConfig, *, log: LogFn) -> LibraryConfig:
 
 
 def resolve_eval(config: EvalConfig, *, log: LogFn) -> EvalConfig:
-    """The evaluation's section with the local file of each path on the Hub.
+    """The evaluation's section with the commit and file of each path on the Hub.
 
     Raises:
         FtdistError: a dataset does not exist, cannot be downloaded, or several files are named.

@@ -19,7 +19,7 @@ from ftdist_launch.setup.preflight import (
     model_problems,
     raise_together,
 )
-from ftdist_launch.setup.resolve_data import resolve_library
+from ftdist_launch.setup.resolve_data import resolve_eval, resolve_library
 from ftdist_launch.setup.run_setup import (
     compute_plan,
     executor_problems,
@@ -51,6 +51,8 @@ def replan(run: RunDir, config: RunConfig, *, log: LogFn) -> tuple[RunConfig, Pl
         FtdistError: everything that keeps the run from continuing.
     """
     before = read_plan(run)
+    # The Hub's cache may have been cleared.
+    config = dataclasses.replace(config, eval=resolve_eval(config.eval, log=log))
     machine = Machine.here()
     raise_together(
         [
@@ -91,7 +93,7 @@ def _library(config: RunConfig, before: Plan, *, log: LogFn) -> PackedDatasetInf
     """The packed library of the run; packed again where the cache was cleared."""
     if Path(before.library.path).is_dir():
         return before.library
-    data = resolve_library(config.library, log=log)  # the Hub's cache may have been cleared, too
+    data = resolve_library(config.library, log=log)
     library = prepare_library(dataclasses.replace(config, library=data))
     if library.key != before.library.key:
         raise DataError(

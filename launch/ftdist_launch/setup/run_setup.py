@@ -260,4 +260,8 @@ def absolute_paths(settings: EvalConfig) -> EvalConfig:
 
 
 def _absolute(path: str) -> str:
-    return path if is_hub(path) else str(Path(path).expanduser().resolve())
+    """The path from the root; a link to a file keeps its name, which tells the file's kind."""
+    if is_hub(path):
+        return path
+    here = Path(path).expanduser()
+    return str(here.resolve() if here.is_dir() else here.parent.resolve() / here.name)

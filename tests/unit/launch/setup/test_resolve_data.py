@@ -5,16 +5,21 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from ftdist_launch.setup.resolve_data import resolve_curation, resolve_eval, resolve_library
+from ftdist_launch.setup.run_setup import resolve_paths
 from huggingface_hub import constants
 
 from ftdist.config.compose import compose, compose_curation
 from ftdist.config.schema import SourceConfig
 from ftdist.config.schema.data_source import SourceEntry
 from ftdist.errors import DataError
+from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.library.check_config import check_curation
 from ftdist.library.readers.discovery import find_sources
+from ftdist.library.sources.cached import cached_file
 from ftdist.library.sources.reference import DataReference
 from ftdist.prepare.data_files import find_files
 from tests.support.loopback_hub import loopback_hub
@@ -57,7 +62,7 @@ def test_a_run_and_a_curation_are_pinned_and_read_the_cache_alone(
     pinned = f"hf://datasets/org/faq@{commit}"
     assert (library.path, library.subset, library.split) == (pinned, "en", "train")
     assert library.extra_sources["local"] == extra
-    assert Path(str(evaluation.probes)).read_text() == "{}"
+    assert evaluation.probes == f"{pinned}/probes.jsonl"
     entry = SourceEntry(path=f"{pinned}/de.jsonl", name="faq")
     assert curation.library.sources == ["x.md", entry]
     assert lines[0] == "Downloading org/faq from the Hub, unless cached."
@@ -66,6 +71,9 @@ def test_a_run_and_a_curation_are_pinned_and_read_the_cache_alone(
         DataReference(path=library.path, subset=library.subset, split=library.split), key="k"
     )
     assert [file.read_text() for file in found.files] == [_row("en")]
+    assert cached_file(evaluation.probes, key="eval.probes").read_text() == "{}"
+    with pytest.raises(DataError, match=r"the file gone.jsonl of org/faq@\w{7} is not in the Hub"):
+        cached_file(f"{pinned}/gone.jsonl", key="eval.probes")
     assert found.origin == f"{pinned} (subset en, split train)"
     assert found.label == f"org/faq@{commit[:7]}"
     (source,) = find_sources([entry], key="library.sources")
@@ -73,6 +81,35 @@ def test_a_run_and_a_curation_are_pinned_and_read_the_cache_alone(
     assert [file.path.read_text() for file in source.files] == [_row("de")]
     with pytest.raises(DataError, match="org/other is not complete in the cache, and the Hub is "):
         find_files(DataReference(path="hf://datasets/org/other"), key="k")
+
+
+def test_files_keep_the_name_that_tells_their_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("HF_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "home/hub"))
+    monkeypatch.chdir(tmp_path)
+    texts = [json.dumps({"text": text}) for text in ("one", "two")]
+    fact = {"question": "Where?", "answer": "here", "keys": ["here"], "kind": "fact"}
+    pq.write_table(pa.Table.from_pylist([fact]), "probes.parquet")
+    Path("blob").write_text(_row("here"))
+    Path("train.jsonl").symlink_to("blob")  # as in the Hub's cache
+    Path("model").mkdir()
+    keys = ["run.name=r", "model.path=model", "library.path=train.jsonl"]
+    on_hub = "hf://datasets/org/faq"
+    with loopback_hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        probes = Path("probes.parquet").read_bytes()
+        commit = hub.add("org/faq", {"texts.jsonl": "\n".join(texts), "probes.parquet": probes})
+        keys += [f"eval.perplexity_texts={on_hub}/texts.jsonl", f"eval.probes={on_hub}/*.parquet"]
+        config = resolve_paths(compose(keys), log=print)
+    assert config.library.path == str(tmp_path / "train.jsonl")
+    assert config.eval.probes == f"{on_hub}@{commit}/probes.parquet"
+    inputs = read_eval_set(config.eval, library=Path(config.library.path))
+    assert inputs.texts == ("one", "two")
+    assert [probe.question for probe in inputs.probes if probe.kind == "fact"] == ["Where?"]
 
 
 def test_local_paths_ask_nothing_of_the_hub(
