@@ -40,10 +40,19 @@ def standard_key(key: str) -> str:
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a value is nothing, or a text without anything in it."""
+    """Whether a value is nothing, or a text, as one or in parts, without anything in it."""
     if isinstance(value, str):
         return value.strip() in ("", "[]", "{}", "null", "None")
-    return value is None or (isinstance(value, list | tuple | dict) and not value)
+    if isinstance(value, list | tuple):
+        return all(map(_is_blank_part, value))
+    return value is None or value == {}
+
+
+def _is_blank_part(part: Any) -> bool:
+    if isinstance(part, dict) and part.get("type", "text") in _TEXT_PARTS:
+        others = (value for key, value in part.items() if key not in ("type", "text"))
+        part = part.get("text") if all(map(is_empty, others)) else None
+    return isinstance(part, str) and not part.strip()
 
 
 def flag(value: Any) -> bool | None:
@@ -76,13 +85,7 @@ def text_of(value: Any, *, of: str, notes: list[Note]) -> str:
     Raises:
         BadRowError: it is something else.
     """
-    if isinstance(value, dict) and value.get("content_type", "text") == "text":
-        value = value.get("parts", value)
-    if isinstance(value, list | tuple):
-        value = _join([_part(part, of=of, notes=notes) for part in value])
-    if isinstance(value, bytes):
-        value, found = decode(value)
-        notes += found
+    value = join_parts(value, of=of, notes=notes)
     if value is None or (isinstance(value, str) and not value.strip()):
         raise BadRowError(f"has no text in {of}")
     if not isinstance(value, str):
@@ -91,6 +94,22 @@ def text_of(value: Any, *, of: str, notes: list[Note]) -> str:
         value.encode()
     except UnicodeEncodeError as error:
         raise BadRowError(f"contains half a character (a lone surrogate) in {of}") from error
+    return value
+
+
+def join_parts(value: Any, *, of: str, notes: list[Note]) -> Any:
+    """Parts or bytes as one text, which may be empty; another value is unchanged.
+
+    Raises:
+        BadRowError: a part is no text.
+    """
+    if isinstance(value, dict) and value.get("content_type", "text") == "text":
+        value = value.get("parts", value)
+    if isinstance(value, list | tuple):
+        return _join([_part(part, of=of, notes=notes) for part in value])
+    if isinstance(value, bytes):
+        value, found = decode(value)
+        notes += found
     return value
 
 

@@ -14,7 +14,14 @@ from ftdist.library.readers.rows.row_keys import (
     note_unused,
     refuse_unsupported,
 )
-from ftdist.library.readers.rows.values import is_empty, shown, standard_keys, text_of
+from ftdist.library.readers.rows.values import (
+    is_empty,
+    join_parts,
+    shown,
+    standard_key,
+    standard_keys,
+    text_of,
+)
 from ftdist.library.schema import BadRowError, Note
 
 _ROLES = ("role", "from")
@@ -101,6 +108,12 @@ def _message(value: Mapping[Any, Any], *, number: int, notes: list[Note]) -> tup
         notes.append(Note("request to learn a question not followed", shown(describe(members))))
     text_key, content = _content(members, number=number)
     used = {key, text_key}
+    if (
+        role in INSTRUCTIONS
+        and content is None
+        and any(standard_key(str(k)) in TEXTS for k in value)
+    ):
+        content = ""  # it was null
     if is_answer:
         message = _answer(members, role, content, number=number, notes=notes)
         used |= {*REASONING, *CALLS}
@@ -117,11 +130,11 @@ def _message(value: Mapping[Any, Any], *, number: int, notes: list[Note]) -> tup
 
 
 def _question(role: str, content: Any, *, number: int, notes: list[Note]) -> Message:
-    if role in INSTRUCTIONS and content == "":
+    of = f"message {number} ({role})"
+    text = join_parts(content, of=of, notes=notes)
+    if role in INSTRUCTIONS and text == "":
         return Message(role=role, content="")  # disables the template's default one
-    return Message(
-        role=role, content=text_of(content, of=f"message {number} ({role})", notes=notes)
-    )
+    return Message(role=role, content=text_of(text, of=of, notes=notes))
 
 
 def _answer(
@@ -130,10 +143,12 @@ def _answer(
     """What the assistant thinks, says and calls."""
     where, of = f" in message {number}", f"message {number} (assistant)"
     if role == CALL and not is_empty(content):
+        content = join_parts(content, of=of, notes=notes) if _are_parts(content) else content
         text, calls = read_call_text(content, where=where, notes=notes)
     else:
         calls = read_calls(members, where=where, notes=notes)
-        text = "" if calls and is_empty(content) else text_of(content, of=of, notes=notes)
+        joined = join_parts(content, of=of, notes=notes)
+        text = "" if calls and is_empty(joined) else text_of(joined, of=of, notes=notes)
     message = Message(role="assistant", content=text)
     if thought := _reasoning(members, number=number, notes=notes):
         message["reasoning_content"] = thought
@@ -164,13 +179,12 @@ def _reasoning(members: Mapping[str, Any], *, number: int, notes: list[Note]) ->
 def _result(members: Mapping[str, Any], content: Any, *, number: int, notes: list[Note]) -> Message:
     """What a tool gave back: a text, or another value as JSON; it may be nothing."""
     of = f"message {number} (tool)"
-    is_parts = isinstance(content, list) and all(
-        isinstance(part, dict) and isinstance(part.get("text"), str) for part in content
-    )
-    if content is None or content == "":
+    if isinstance(content, bytes) or _are_parts(content):
+        content = join_parts(content, of=of, notes=notes)
+    if content is None:
         text = ""
-    elif isinstance(content, str | bytes) or (is_parts and content):
-        text = text_of(content, of=of, notes=notes) if str(content).strip() else str(content)
+    elif isinstance(content, str):
+        text = text_of(content, of=of, notes=notes) if content.strip() else content
     else:
         text = to_json(content, of=of)
     message = Message(role=TOOL, content=text)
@@ -179,6 +193,14 @@ def _result(members: Mapping[str, Any], content: Any, *, number: int, notes: lis
     if isinstance(members.get("name"), str) and not is_empty(members["name"]):
         message["name"] = text_of(members["name"], of=of, notes=[])
     return message
+
+
+def _are_parts(content: Any) -> bool:
+    return (
+        isinstance(content, list)
+        and bool(content)
+        and all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in content)
+    )
 
 
 def _content(members: Mapping[str, Any], *, number: int) -> tuple[str, Any]:

@@ -106,6 +106,41 @@ def test_a_call_is_the_same_in_every_form(tmp_path: Path, message: dict[str, Any
     assert row.notes == ()
 
 
+BLANK = {"type": "text", "text": ""}
+
+
+@pytest.mark.parametrize(
+    "content", ["", None, [BLANK], [BLANK, BLANK], [""], {"content_type": "text", "parts": [""]}]
+)
+def test_no_text_is_the_same_in_every_form(tmp_path: Path, content: Any) -> None:
+    result = {"role": "tool", "content": content if not isinstance(content, dict) else ""}
+    row = chat(calling(CALL, content=content), result, {"role": "assistant", "content": "25 Nm."})
+    row["messages"].insert(0, {"role": "system", "content": content})
+    read = good(read_row(tmp_path, row))
+    blank = '[""]' if content == [""] else ""  # a list of texts is a value of a tool's own
+    assert [message["content"] for message in read.messages] == [
+        "", "Torque of M8?", "", blank, "25 Nm."
+    ]  # fmt: skip
+    assert read.notes == ()
+
+
+def test_blank_parts_beside_another_text_are_no_second_text(tmp_path: Path) -> None:
+    row = chat({"role": "assistant", "content": [BLANK], "refusal": "I cannot know."})
+    assert turns(read_row(tmp_path, row))[1] == ("assistant", "I cannot know.")
+
+
+def test_a_call_in_parts_is_a_call(tmp_path: Path) -> None:
+    text = json.dumps([CALL["function"]])
+    row = chat({"role": "tool_call", "content": [{"type": "text", "text": text}]})
+    assert good(read_row(tmp_path, row)).messages[1]["tool_calls"] == [CALL]
+
+
+@pytest.mark.parametrize("message", [{"role": "system"}, {"role": "system", "content": " "}])
+def test_instructions_without_a_text_are_refused(tmp_path: Path, message: Any) -> None:
+    row = {"messages": [message, *exchange("Q?", "A.")]}
+    assert reason(read_row(tmp_path, row)) == "has no text in message 1 (system)"
+
+
 @pytest.mark.parametrize(
     "tools",
     [
