@@ -8,8 +8,9 @@ from typing import Any
 
 from ftdist.check.findings import Finding
 from ftdist.check.reading import ReadRow
-from ftdist.check.template import learned_ends
+from ftdist.check.template import TEMPLATE_ERRORS, learned_runs
 from ftdist.data.chat_encoder import ChatEncoder
+from ftdist.data.template_renderer import QUESTION
 
 
 class EndsCheck:
@@ -29,6 +30,9 @@ class EndsCheck:
         self._special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
         self._ends: Counter[int] = Counter()
         """Special tokens that end answers, and how many."""
+        self._other_ends = self._of_a_question().difference(encoder.end_of_turn)
+        self._earlier_ends: Counter[int] = Counter()
+        """The same of answers in earlier turns, where they are not learned: by design."""
         self._endless: list[str] = []
 
     def add(self, read: ReadRow) -> None:
@@ -44,13 +48,33 @@ class EndsCheck:
             count = 0 if bos in ends else tokens.input_ids.count(bos)
             count = count or int(tokens.input_ids[0] == bos)
             self._begins.setdefault(count, location)
-        for end in learned_ends(tokens):
-            # The line break after the end of turn may be learned, too.
-            special = [t for t in tokens.input_ids[max(0, end - 1) : end + 1] if t in self._special]
-            if special:
-                self._ends[special[-1]] += 1
+        for first, after in learned_runs(tokens):
+            closing = self._closing(tokens.input_ids[first:after])
+            following = tokens.input_ids[after : after + 1]
+            if closing:
+                self._ends[closing[0]] += 1
+            elif self._other_ends.intersection(following):
+                self._earlier_ends[following[0]] += 1
             else:
                 self._endless.append(location)
+
+    def _closing(self, ids: list[int]) -> list[int]:
+        """Special tokens at the end, the last one first; there may be blanks around them."""
+        closing = []
+        for token in reversed(ids):
+            if token in self._special:
+                closing.append(token)
+            elif self._tokenizer.decode([token]).strip():
+                break
+        return closing
+
+    def _of_a_question(self) -> set[int]:
+        """Special tokens with which the template ends what the user says."""
+        try:
+            ids = self._tokenizer.apply_chat_template([QUESTION], return_dict=False)
+        except TEMPLATE_ERRORS:
+            return set()
+        return set(self._closing(ids))
 
     def findings(self) -> Iterator[Finding]:
         """What was found."""
@@ -106,14 +130,16 @@ class EndsCheck:
 
     def _of_learned_end(self) -> Finding:
         check, endless = "end of turn", len(self._endless)
-        answers = self._ends.total() + endless
+        learned = self._ends.total()
+        answers = learned + self._earlier_ends.total() + endless
         if not endless:
-            names = self._names(list(self._ends))
-            return Finding(
-                check=check,
-                status="ok",
-                message=f"All {answers:,} answers end with {names}, and it is learned.",
-            )
+            number = f"{learned:,} of" if self._earlier_ends else "All"
+            message = f"{number} {answers:,} answers end with {self._names(list(self._ends))}, and "
+            message += "it is learned."
+            if self._earlier_ends:
+                message += " The template ends the others, which are of earlier turns, with "
+                message += f"{self._names(list(self._earlier_ends))}, which is not."
+            return Finding(check=check, status="ok", message=message)
         file = "in chat_template.jinja of the model folder"
         if not self._encoder.end_of_turn:
             return Finding(

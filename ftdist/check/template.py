@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,8 @@ _COMPARED = 200
 
 _REPORT = "report this as a bug of ftdist, with the name of the model."
 
-_TEMPLATE_ERRORS = (TemplateError, TypeError, ValueError, LookupError, AttributeError)
+TEMPLATE_ERRORS = (TemplateError, TypeError, ValueError, LookupError, AttributeError)
+"""What templates raise that a conversation does not fit."""
 
 
 class TemplateCheck:
@@ -67,7 +67,7 @@ class TemplateCheck:
             ids = self._plain(chat, end=last + 1)
             text = "".join(self._plain(chat, tokenize=False).split())
             prompts = [self._plain(chat, end=turn, prompt=True) for turn in chat.learned]
-        except _TEMPLATE_ERRORS as error:
+        except TEMPLATE_ERRORS as error:
             self._differing.append(f"{location}: {error}")
             return
         if ids == tokens.input_ids or self._plain(chat) == tokens.input_ids:
@@ -76,7 +76,7 @@ class TemplateCheck:
             self._by_prompt += 1
         else:
             self._differing.append(location)
-        starts = _learned_starts(tokens)
+        starts = [first for first, _ in learned_runs(tokens)]
         self._starts += len(starts)
         if not all(self._begins(tokens, start, prompts) for start in starts):
             self._other_prompts.append(location)
@@ -198,16 +198,10 @@ def _begins_with(ids: list[int], prompt: list[int], *, but_not: list[int]) -> bo
     return ids[:length] == prompt and but_not[:length] != prompt
 
 
-def _learned_starts(tokens: Tokens) -> list[int]:
-    """Where each run of learned tokens begins."""
-    loss = [False, *tokens.loss]
-    return [index for index, (before, now) in enumerate(pairwise(loss)) if now and not before]
-
-
-def learned_ends(tokens: Tokens) -> list[int]:
-    """The last token of each run of learned tokens, as its index."""
-    loss = np.array([*tokens.loss, False])
-    return np.flatnonzero(loss[:-1] & ~loss[1:]).tolist()
+def learned_runs(tokens: Tokens) -> list[tuple[int, int]]:
+    """Where each run of learned tokens begins and, exclusive, ends."""
+    borders = np.flatnonzero(np.diff([0, *tokens.loss, 0])).tolist()
+    return list(zip(borders[::2], borders[1::2], strict=True))
 
 
 def _first(locations: Sequence[str]) -> str:

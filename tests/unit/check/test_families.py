@@ -17,7 +17,7 @@ from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.messages import Chat
 from ftdist.errors import DataError
 from ftdist.library.schema import Conversation, Location
-from tests.support.models.family_chats import CHATS, LEARNED, TOOLS, WARM, answer
+from tests.support.models.family_chats import CHATS, LEARNED, TOOLS, WARM, WET, answer
 from tests.support.models.tool_families import FAMILIES, family_tokenizer
 
 
@@ -82,6 +82,37 @@ def test_each_token_that_ends_answers_must_end_generation(tmp_path: Path) -> Non
     assert f"add {call} to" in warned.remedy
     config.write_text(f'{{"eos_token_id": [{end}, {call}]}}')
     assert findings("harmony", [CHATS["tools"]], tmp_path)["end of generation"].status == "ok"
+
+
+@pytest.mark.parametrize("text", ["No.", "7"])  # three bytes, and one
+def test_ends_that_the_template_has_for_earlier_turns_alone_are_no_fault(
+    text: str, tmp_path: Path
+) -> None:
+    # Harmony ends the answers of earlier turns with <|end|>, as it ends questions.
+    chat = Chat([WARM, answer(text), WET, answer(text), WARM, answer(text)])
+    found = findings("harmony", [chat, CHATS["tools"]], tmp_path)["end of turn"]
+    assert found.status == "ok"
+    assert found.message == (
+        "3 of 5 answers end with <|return|>, <|call|>, and it is learned. The template ends the "
+        "others, which are of earlier turns, with <|end|>, which is not."
+    )
+
+
+@pytest.mark.parametrize("text", ["No.", "7"])
+def test_answers_of_earlier_turns_without_any_end_fail(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = copy.deepcopy(family_tokenizer("qwen3"))
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content }}"
+        "{% if loop.last and m.role == 'assistant' %}{{ '<|im_end|>' }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    )
+    monkeypatch.setattr("tests.unit.check.test_families.family_tokenizer", lambda _: tokenizer)
+    chat = Chat([WARM, answer(text), WET, answer(text), WARM, answer(text)])
+    found = findings("qwen3", [chat], tmp_path)["end of turn"]
+    assert found.status == "failed"
+    assert found.message.startswith("2 of 3 answers do not end with a learned <|im_end|>")
 
 
 def test_kinds_of_messages_that_templates_take() -> None:
