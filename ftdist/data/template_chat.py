@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ftdist.data.messages import Chat, Message
 from ftdist.data.special_tokens import SpecialTokens
-from ftdist.data.template_errors import answerless
+from ftdist.data.template_errors import answerless, two_thoughts
 from ftdist.data.template_renderer import TemplateRenderer
 from ftdist.data.thoughts import BEGIN, END, begin_thought
 from ftdist.errors import DataError
@@ -150,15 +150,16 @@ class ChatPreparation:
             if not content.strip() and not calls:
                 raise answerless(number + 1)
             prepared: dict[str, Any] = {"content": self._escape(content)}
+        elif begun and thought and begun.thought.strip() not in ("", thought.strip()):
+            raise two_thoughts(number + 1)
         elif begun and not thought and self._renderer.thought_form != "field":
             # The tags are the assistant's own tokens, even where they are special ones.
             thought, rest = self._escape(begun.thought), self._escape(begun.rest)
             prepared = {"content": f"{begun.before}{BEGIN}{thought}{END}{rest}"}
         else:
+            content = begun.rest.lstrip("\n") if begun else message["content"]
             if begun and not thought:
-                thought, content = begun.thought.strip("\n"), begun.rest.lstrip("\n")
-            else:
-                content = message["content"]
+                thought = begun.thought.strip("\n")
             thought, content = self._escape(thought), self._escape(content)
             if thought and self._renderer.thought_form == "content":
                 blanks = "\n\n" if content else ""

@@ -97,6 +97,15 @@ def answerless(message: int) -> DataError:
     )
 
 
+def two_thoughts(message: int) -> DataError:
+    """An answer has one thought in its field, and another one in its text."""
+    return DataError(
+        f"Message {message} has two different thoughts: its reasoning_content, and <think> in its "
+        "content.",
+        remedy="keep one of them.",
+    )
+
+
 def merged_border(prompt: str, answer: str, *, number: int) -> DataError:
     """The tokenizer joins the prompt's end and the beginning of the conversation's nth answer."""
     problem = (

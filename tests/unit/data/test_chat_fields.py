@@ -154,3 +154,20 @@ def test_nothing_is_learned_of_answers_of_weight_0() -> None:
     tokens = encoder_of("qwen3").encode(Chat([WARM, answer("No.", weight=0)]))
     assert tokens.loss_tokens == 0
     assert "No." in family_tokenizer("qwen3").decode(tokens.input_ids)
+
+
+@pytest.mark.parametrize("inside", ["It is 7.", ""])
+@pytest.mark.parametrize("family", ["qwen3", "smollm3", "harmony"])
+def test_a_thought_given_twice_is_written_once(family: str, inside: str) -> None:
+    twice = answer(f"<think>\n{inside}\n</think>\n\nNo.", reasoning_content="It is 7.")
+    [thought] = learned(family, encoder_of(family).encode(Chat([WARM, twice])))
+    assert [thought] == LEARNED[family]["thought"]
+
+
+def test_two_different_thoughts_of_an_answer_are_refused() -> None:
+    twice = answer("<think>\nIt is 8.\n</think>\n\nNo.", reasoning_content="It is 7.")
+    with pytest.raises(DataError, match="Message 2 has two different thoughts") as refused:
+        encoder_of("qwen3").encode(Chat([WARM, twice]))
+    assert refused.value.remedy == "keep one of them."
+    dropping = ChatEncoder(family_tokenizer("qwen3"), system_prompt=None, reasoning="drop")
+    assert dropping.encode(Chat([WARM, twice])) == dropping.encode(Chat([WARM, answer("No.")]))
