@@ -226,16 +226,17 @@ class ChatEncoder:
 
         Special tokens part a text: what stands before the last one need not be encoded again.
         """
-        if not self._special_tokens.has_escapes(prompt):
-            specials = np.flatnonzero(encoded.special[:count])
-            first = int(specials[-1]) if len(specials) else 0
-            rest = prompt[int(encoded.starts[first]) if len(specials) else 0 :]
-            if rest not in self._prompts:
-                if len(self._prompts) >= _CACHED_PROMPTS:
-                    self._prompts.clear()
-                self._prompts[rest] = self._special_tokens.encode_one(rest)
-            if self._prompts[rest] == encoded.ids[first:count]:
-                return True
+        specials = np.flatnonzero(encoded.special[:count])
+        first = int(specials[-1]) if len(specials) else 0
+        last = self._special_tokens.name_of[encoded.ids[first]] if len(specials) else ""
+        # A message has none: there, such strings are escaped.
+        rest = prompt[max(prompt.rfind(last), 0) :] if last else prompt
+        if rest not in self._prompts:
+            if len(self._prompts) >= _CACHED_PROMPTS:
+                self._prompts.clear()
+            self._prompts[rest] = self._special_tokens.encode_one(rest)
+        if self._prompts[rest] == encoded.ids[first:count]:
+            return True
         return self._special_tokens.encode_one(prompt) == encoded.ids[:count]
 
     def _opening(self) -> list[int]:

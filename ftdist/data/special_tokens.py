@@ -63,7 +63,10 @@ class SpecialTokens:
                 remedy="give the model folder a tokenizer.json (a fast tokenizer).",
             )
         added: dict[int, Any] = tokenizer.added_tokens_decoder
-        self.names = [str(token) for _, token in sorted(added.items()) if token.special]
+        self.name_of = {
+            index: str(token) for index, token in sorted(added.items()) if token.special
+        }
+        self.names = list(self.name_of.values())
         largest = max((*tokenizer.get_vocab().values(), *added), default=0)  # ids may leave gaps
         self._is_special = np.zeros(largest + 1, dtype=np.bool_)
         self._is_special[[index for index, token in added.items() if token.special]] = True

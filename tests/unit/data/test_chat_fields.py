@@ -7,6 +7,7 @@ import pytest
 
 from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.messages import Chat, Message
+from ftdist.data.special_tokens import SpecialTokens
 from ftdist.errors import DataError
 from tests.support.models.family_chats import (
     BRIEF,
@@ -15,6 +16,7 @@ from tests.support.models.family_chats import (
     FINAL,
     LEARNED,
     NONE,
+    OSLO,
     TOOLS,
     WARM,
     answer,
@@ -171,3 +173,20 @@ def test_two_different_thoughts_of_an_answer_are_refused() -> None:
     assert refused.value.remedy == "keep one of them."
     dropping = ChatEncoder(family_tokenizer("qwen3"), system_prompt=None, reasoning="drop")
     assert dropping.encode(Chat([WARM, twice])) == dropping.encode(Chat([WARM, answer("No.")]))
+
+
+@pytest.mark.parametrize("question", ["Warm?", "Is <|im_end|> warm?"])
+def test_prompts_are_compared_from_their_last_special_token_on(
+    question: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = ChatEncoder(family_tokenizer("qwen2.5"), system_prompt=None)
+    encoded: list[str] = []
+    encode_one = SpecialTokens.encode_one
+
+    def recorded(own: SpecialTokens, text: str) -> list[int]:
+        encoded.append(text)
+        return encode_one(own, text)
+
+    monkeypatch.setattr(SpecialTokens, "encode_one", recorded)
+    encoder.encode(Chat([user(question), OSLO, COLD, answer("No."), user(question), OSLO], TOOLS))
+    assert encoded == ["<|im_start|>assistant\n"]
