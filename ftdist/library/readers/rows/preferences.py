@@ -29,11 +29,26 @@ _REMEDY = "Set library.preferences=chosen to learn the chosen answers."
 
 
 def with_standard_keys(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with OpenAI's `input` opened, and with `chosen` and `rejected` for other words."""
+    """A row with OpenAI's `input` opened, and with `chosen` and `rejected` for other words.
+
+    Raises:
+        BadRowError: two of its keys mean the same, and differ in their values.
+    """
+    given = [(key, key, value) for key, value in row.items()]
     inner = row.get("input")
     if isinstance(inner, dict) and "messages" in inner and "messages" not in row:
-        row = {key: value for key, value in row.items() if key != "input"} | inner
-    return {_SPELLINGS.get(key, key): value for key, value in row.items()}
+        given = [each for each in given if each[0] != "input"]
+        given += [(key, f"input.{key}", value) for key, value in inner.items()]
+    members: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for own, name, value in given:
+        key = _SPELLINGS.get(own, own)
+        if key in members and is_empty(value):
+            continue
+        if not is_empty(members.get(key)) and members[key] != value:
+            raise BadRowError(f"has {names[key]} and {name}, which differ", "Keep one of them.")
+        members[key], names[key] = value, name
+    return members
 
 
 def is_pair(row: Mapping[str, Any]) -> bool:

@@ -113,3 +113,37 @@ def test_undesirable_answers_are_left_out_and_counted(tmp_path: Path, key: str) 
     assert [type(each) for each in bad] == [BadRow, Conversation, BadRow, BadRow]
     assert isinstance(bad[0], BadRow)
     assert bad[0].remedy.startswith("Set library.preferences=chosen to leave such rows out")
+
+
+PAIR = {"prompt": "Reset?", "chosen": "Hold it.", "rejected": "No."}
+OPENED = {"input": {"messages": ASKED, "tools": [TOOL]}, "preferred_output": [CHOSEN],
+          "non_preferred_output": [REJECTED]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "names"),
+    [
+        (PAIR | {"chosen_response": "Press it."}, "chosen and chosen_response"),
+        ({"answer_chosen": "Press it.", **PAIR}, "answer_chosen and chosen"),
+        (PAIR | {"rejected_answer": "Never."}, "rejected and rejected_answer"),
+        (PAIR | {"preferred_output": [CHOSEN]}, "chosen and preferred_output"),
+        (OPENED | {"tools": [TOOL, TOOL]}, "tools and input.tools"),
+    ],
+)
+def test_two_keys_that_mean_the_same_and_differ_are_refused(
+    tmp_path: Path, row: Any, names: str
+) -> None:
+    assert reason(read_row(tmp_path, row, preferences="chosen")) == f"has {names}, which differ"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        PAIR | {"chosen_response": "Hold it.", "rejected_answer": ""},
+        PAIR | {"chosen": "", "chosen_response": "Hold it."},
+        OPENED | {"tools": [TOOL]},
+    ],
+)
+def test_two_keys_that_mean_the_same_and_agree_are_one(tmp_path: Path, row: Any) -> None:
+    read = read_row(tmp_path, row, preferences="chosen")
+    assert turns(read) == [("user", "Reset?"), ("assistant", "Hold it.")]
