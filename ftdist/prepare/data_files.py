@@ -5,6 +5,7 @@ import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 
 from ftdist.errors import DataError
@@ -13,6 +14,7 @@ from ftdist.io.hashing import file_sha256
 from ftdist.library.readers.discovery import PROBES, is_probes
 from ftdist.library.readers.filetypes.detect import UnsupportedFile, detect_kind
 from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
+from ftdist.library.sources.companions import companions
 from ftdist.library.sources.reference import DataReference, hub_hint
 from ftdist.library.sources.resolve import dataset_files
 from ftdist.library.sources.walk import files_below, glob_files, refuse_saved_dicts
@@ -44,7 +46,7 @@ class SourceFiles:
     root: Path
     files: tuple[Path, ...]
     ignored: tuple[Path, ...]
-    """Files of kinds that are not read, and probes."""
+    """Files of kinds that are not read, probes, and what lies beside rows."""
 
     key: str
     """The config key that named the source."""
@@ -116,7 +118,8 @@ class SourceFiles:
 def find_files(reference: DataReference, *, key: str) -> SourceFiles:
     """The conversations and texts at a path: a dataset, a file, a glob, a folder with all below it.
 
-    Hidden files and `probes*.jsonl` (questions that measure what was learned) are left out.
+    Hidden files, `probes*.jsonl` (questions that measure what was learned) and what lies beside the
+    rows of datasets and curated libraries are left out.
 
     Args:
         reference: the path as the config gave it, with subset and split.
@@ -125,13 +128,17 @@ def find_files(reference: DataReference, *, key: str) -> SourceFiles:
     Raises:
         DataError: there is nothing at that path, or nothing that can be read.
     """
+    named = Path(reference.path).expanduser()
     dataset = dataset_files(reference, key=key)
     if dataset is not None:
         root, paths = dataset.root, list(dataset.files)
     else:
-        root, paths = _files_at(Path(reference.path).expanduser(), key=key)
-    files = tuple(file for file in paths if _is_data(file))
-    ignored = tuple(file for file in paths if not _is_data(file))
+        root, paths = _files_at(named, key=key)
+    found = [file for file in paths if file != named]
+    beside = companions(found, key=key) if reference.split is None else set()
+    is_data = [_is_data(file) and file not in beside for file in paths]
+    files = tuple(compress(paths, is_data))
+    ignored = tuple(file for file, is_read in zip(paths, is_data, strict=True) if not is_read)
     if not files:
         raise _nothing_to_read(reference.path, ignored, key=key)
     return SourceFiles(

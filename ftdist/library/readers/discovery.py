@@ -13,23 +13,17 @@ from ftdist.errors import DataError
 from ftdist.library.readers import printable
 from ftdist.library.readers.filetypes.detect import UnsupportedFile, detect_kind
 from ftdist.library.schema import BadRow, Location
+from ftdist.library.sources.companions import companions
 from ftdist.library.sources.reference import DataReference, source_name
 from ftdist.library.sources.resolve import dataset_files
 from ftdist.library.sources.walk import files_below, glob_files, refuse_saved_dicts
-from ftdist.library.store.dataset import MANIFEST, PROBES_FILE, PROBES_TABLE, is_curated
+from ftdist.library.store.dataset import PROBES_FILE, PROBES_TABLE, is_curated
 
 _ASSETS = (
     *(".css", ".js", ".map", ".png", ".gif", ".jpg", ".jpeg", ".svg", ".webp", ".ico", ".bmp"),
     *(".woff", ".woff2", ".ttf", ".otf", ".eot", ".mp3", ".mp4", ".webm"),
 )
 """Files that decorate pages; only listed among the ignored files."""
-
-
-_OF_DATASETS = ("dataset_info.json", "dataset_dict.json", "state.json")
-"""What the library `datasets` saves beside its Arrow files."""
-
-_OF_LIBRARIES = (MANIFEST, "README.md", "index.html")
-"""What a curated library has beside its data."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +93,15 @@ def _find(entry: SourceEntry, *, key: str, taken: set[str], seen: dict[str, str]
         if dataset is not None
         else _expand(named, key=key, bad=bad, source=name)
     )
+    found = [file for file in paths if file != named]
+    beside = companions(found, key=key) if entry.split is None else set()
     for file in paths:
         below = printable(file.relative_to(root).as_posix())
         location = Location(f"{label}: {below}")
         real = os.path.realpath(file)
-        if file.suffix.lower() in _ASSETS or (file != named and _is_companion(file)):
+        if file.suffix.lower() in _ASSETS or (
+            file != named and (file in beside or is_probes(file))
+        ):
             ignored.append(below)
         elif real in seen:
             ignored.append(f"{below} (the same file as {seen[real]})")
@@ -190,21 +188,14 @@ def _expand(named: Path, *, key: str, bad: list[BadRow], source: str) -> tuple[P
     return glob_files(named, key=key, on_error=report_link)
 
 
-def _is_companion(file: Path) -> bool:
-    """Whether a file only describes data, or holds probes."""
-    is_of_dataset = file.name in _OF_DATASETS and any(file.parent.rglob("*.arrow"))
-    is_of_library = file.name in _OF_LIBRARIES and is_curated(file.parent)
-    return is_of_dataset or is_of_library or is_probes(file)
-
-
 def is_probes(file: Path) -> bool:
     """Whether a file holds questions to measure with, which are never trained on.
 
     They are in `probes.jsonl`, in its table in a library, or in a file `probes*.jsonl` whose first
     row has their keys.
     """
-    if file.as_posix().endswith(f"/{PROBES_TABLE}"):
-        return is_curated(file.parents[1])
+    if file.absolute().as_posix().endswith(f"/{PROBES_TABLE}"):
+        return is_curated(file.absolute().parents[1])
     if not file.name.startswith("probes") or file.suffix != ".jsonl":
         return False
     if file.name == PROBES_FILE:

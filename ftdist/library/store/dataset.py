@@ -49,6 +49,13 @@ def is_curated(folder: Path) -> bool:
         return False
 
 
+def is_held_out(file: Path) -> bool:
+    """Whether a file has held-out rows of a curated library."""
+    folder = file.absolute().parent
+    is_named_so = folder.name == "data" and file.name.endswith("-held_out.parquet")
+    return is_named_so and is_curated(folder.parent)
+
+
 @dataclass(frozen=True, kw_only=True)
 class CuratedLibrary:
     """A curated library as its manifest tells it."""
