@@ -141,6 +141,8 @@ def find_files(reference: DataReference, *, key: str) -> SourceFiles:
     ignored = tuple(file for file, is_read in zip(paths, is_data, strict=True) if not is_read)
     if not files:
         raise _nothing_to_read(reference.path, ignored, key=key)
+    if dataset is not None and dataset.split is not None:
+        _refuse_missing(ignored, split=dataset.split, reference=reference, key=key)
     return SourceFiles(
         root=root,
         files=files,
@@ -149,6 +151,21 @@ def find_files(reference: DataReference, *, key: str) -> SourceFiles:
         label=dataset.label if dataset else "",
         origin=dataset.origin if dataset else "",
     )
+
+
+def _refuse_missing(
+    ignored: Sequence[Path], *, split: str, reference: DataReference, key: str
+) -> None:
+    """Refuse to learn a part of a split."""
+    names = [file.name for file in ignored if not is_probes(file)]
+    if names:
+        more = ", ..." if len(names) > 3 else ""
+        raise DataError(
+            f"{key}: of the split {split} of {reference.path}, ftdist cannot read "
+            f"{', '.join(names[:3])}{more}.",
+            remedy="convert these files to JSONL or Parquet, or name the files to read: "
+            "hf://datasets/ORG/NAME/PATH, or a local path.",
+        )
 
 
 def _files_at(path: Path, *, key: str) -> tuple[Path, list[Path]]:

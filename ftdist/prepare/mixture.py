@@ -57,6 +57,13 @@ def _of_library(config: RunConfig, rows: RowSettings) -> dict[str, SourceFiles]:
     if not is_curated(folder):
         found = find_files(_reference(config.library), key="library.path")
         return {LIBRARY: replace(found, rows=rows)}
+    for option in ("subset", "split", "revision"):
+        if wanted := getattr(config.library, option):
+            raise ConfigError(
+                f"library.{option}={wanted}, and {folder} is a curated library, which is used as "
+                "a whole.",
+                remedy=f"leave library.{option} out.",
+            )
     curated = open_curated(folder)
     return {
         source.name: SourceFiles(

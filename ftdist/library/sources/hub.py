@@ -109,7 +109,8 @@ def _no_such_path(hub: HubPath, names: list[str], *, key: str) -> DataError:
     shown = ", ".join(sorted(names)[:8]) + (", ..." if len(names) > 8 else "")
     return DataError(
         f"{key}: {hub.label} has no file {hub.inside!r}; its files: {shown or 'none'}.",
-        remedy="name one of them, a folder or a glob; or leave the path out for its dataset.",
+        remedy="name one of them, a folder or a glob (with ** alone between slashes); or leave the "
+        "path out for its dataset.",
     )
 
 

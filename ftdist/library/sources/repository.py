@@ -6,8 +6,8 @@ run. It is imported here alone, at need: it takes seconds.
 
 import os
 import tempfile
+import zipfile
 from collections.abc import Collection
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import yaml
@@ -81,6 +81,12 @@ def _find_splits(
             if "scripts are no longer supported" not in str(error):
                 raise
             raise _script(reference, key=key) from error
+        except zipfile.BadZipFile as error:  # it looks inside for the kind of the data
+            raise DataError(
+                f"{key}: {reference.path} holds .zip files; ftdist opens none.",
+                remedy="unpack them and name the folder, or name other files in it: "
+                "hf://datasets/ORG/NAME/PATH.",
+            ) from error
         except (DataFilesNotFoundError, DatasetNotFoundError, FileNotFoundError) as error:
             raise DataError(
                 f"{key}: {reference.path} holds no data files that `datasets` knows.",
@@ -106,15 +112,31 @@ def _script(reference: DataReference, *, key: str) -> DataError:
 
 
 def files_inside(names: Collection[str], *, inside: str) -> list[str]:
-    """The files of a repository at a path in it: a file, all below a folder, or those of a glob."""
+    """The files of a repository at a path in it: a file, all below a folder, or those of a glob.
+
+    A glob matches as among local files. Only a file's own path names one that is hidden, or that
+    describes the dataset.
+    """
     if inside in names:
         return [inside]
-    below = sorted(name for name in names if name.startswith(f"{inside}/"))
-    if below:
-        return below
-    any_depth = "**" in inside
-    return sorted(
-        name
-        for name in names
-        if fnmatchcase(name, inside) and (any_depth or name.count("/") == inside.count("/"))
-    )
+    below = f"{inside}/"
+    shown = {name for name in names if not _is_hidden(name) and name not in CARD_FILES}
+    in_folder = [
+        name for name in names if name.startswith(below) and not _is_hidden(name[len(below) :])
+    ]
+    if in_folder:
+        return sorted(in_folder)
+    with tempfile.TemporaryDirectory(prefix="ftdist-") as temporary:
+        root = Path(temporary)
+        for name in shown:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).touch()
+        try:
+            matches = list(root.glob(f"{inside}/*" if inside.endswith("**") else inside))
+        except ValueError:  # ** beside other characters
+            return []
+        return sorted(shown & {match.relative_to(root).as_posix() for match in matches})
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in name.split("/"))

@@ -19,12 +19,14 @@ class DatasetFiles:
         files: in the order of reading.
         label: of the dataset in messages; empty: it is local.
         origin: where it is from, for records: commit, subset, split and the revision asked for.
+    split: that the files are; None: the files were named, or it has no splits.
     """
 
     root: Path
     files: tuple[Path, ...]
     label: str = ""
     origin: str = ""
+    split: str | None = None
 
 
 def dataset_files(reference: DataReference, *, key: str) -> DatasetFiles | None:
@@ -44,6 +46,12 @@ def dataset_files(reference: DataReference, *, key: str) -> DatasetFiles | None:
             files=found.files,
             label=found.hub.label,
             origin=origin_of(found.reference),
+            split=found.reference.split,
+        )
+    if reference.revision is not None:
+        raise DataError(
+            f"{key}: {reference.path} is local, and revision={reference.revision} is asked for.",
+            remedy="leave revision out; only datasets of the Hub have revisions.",
         )
     folder = Path(reference.path).expanduser()
     try:
@@ -52,13 +60,13 @@ def dataset_files(reference: DataReference, *, key: str) -> DatasetFiles | None:
             split, files = saved_files(folder, reference=reference, key=key)
             if split is not None or reference.split is None:
                 chosen = DataReference(path=str(folder), split=split)
-                return DatasetFiles(root=folder, files=files, origin=origin_of(chosen))
+                return _local(folder, files, chosen)
     except OSError:
         return None  # whoever reads it says what is wrong
     if is_repository:
         subset, split, files = repository_files(folder.resolve(), reference=reference, key=key)
         chosen = DataReference(path=str(folder), subset=subset, split=split)
-        return DatasetFiles(root=folder.resolve(), files=files, origin=origin_of(chosen))
+        return _local(folder.resolve(), files, chosen)
     for option in ("subset", "split"):
         if wanted := getattr(reference, option):
             raise DataError(
@@ -67,6 +75,10 @@ def dataset_files(reference: DataReference, *, key: str) -> DatasetFiles | None:
                 remedy=f"leave {option} out, or name the files themselves.",
             )
     return None
+
+
+def _local(root: Path, files: tuple[Path, ...], chosen: DataReference) -> DatasetFiles:
+    return DatasetFiles(root=root, files=files, origin=origin_of(chosen), split=chosen.split)
 
 
 def origin_of(reference: DataReference) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from ftdist.config.schema import EvalConfig, LibraryConfig
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.config.schema.data_source import split_name
-from ftdist.errors import DataError
+from ftdist.errors import ConfigError, DataError
 from ftdist.io.progress import LogFn
 from ftdist.library.sources.reference import DataReference, hub_path
 from ftdist_launch.subprocesses import call_child
@@ -24,17 +24,26 @@ EVAL_PATHS = ("probes", "general_questions", "perplexity_texts")
 _OPTIONS = ("path", "subset", "split", "revision")
 
 
-def resolve_library(config: LibraryConfig, *, log: LogFn) -> LibraryConfig:
+def resolve_library(config: LibraryConfig, *, log: LogFn, recorded: bool = False) -> LibraryConfig:
     """The library's section with the commit of each Hub dataset in its path.
 
+    Args:
+        config: the section.
+        log: for messages to the user.
+        recorded: whether it is such a section itself, whose revisions say what was asked for.
+
     Raises:
+        ConfigError: a path and its revision name different revisions.
         FtdistError: a dataset does not exist or cannot be downloaded.
     """
     requested = {"library.path": config} | {
         f"library.extra_sources.{name}.path": source
         for name, source in config.extra_sources.items()
     }
-    found = _resolved({key: _reference(source) for key, source in requested.items()}, log=log)
+    references = {key: _reference(source) for key, source in requested.items()}
+    if not recorded:
+        _refuse_two_revisions(references)
+    found = _resolved(references, log=log)
     changed: dict[str, Any] = {
         key: replace(source, **_options(found[key])) if key in found else source
         for key, source in requested.items()
@@ -81,6 +90,8 @@ def resolve_curation(config: CurateConfig, *, log: LogFn) -> CurateConfig:
         for key, entries in lists.items()
         for number, entry in enumerate(entries)
     }
+    for (key, _), reference in requested.items():
+        _refuse_two_revisions({key: reference})
     found = _resolved(requested, log=log)
     changed = {
         key: [
@@ -98,6 +109,17 @@ def resolve_curation(config: CurateConfig, *, log: LogFn) -> CurateConfig:
         library=replace(config.library, sources=changed["library.sources"]),
         retention=replace(config.retention, replay_sources=changed["retention.replay_sources"]),
     )
+
+
+def _refuse_two_revisions(references: Mapping[str, DataReference]) -> None:
+    for key, reference in references.items():
+        hub = hub_path(reference.path, key=key)
+        if hub and hub.revision and reference.revision not in (None, hub.revision):
+            raise ConfigError(
+                f"{key}={reference.path} names the revision {hub.revision}, and its key revision "
+                f"is {reference.revision}.",
+                remedy="leave one of them out.",
+            )
 
 
 def _reference(source: Any) -> DataReference:

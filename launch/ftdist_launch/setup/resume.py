@@ -93,7 +93,7 @@ def _library(config: RunConfig, before: Plan, *, log: LogFn) -> PackedDatasetInf
     """The packed library of the run; packed again where the cache was cleared."""
     if Path(before.library.path).is_dir():
         return before.library
-    data = resolve_library(config.library, log=log)
+    data = resolve_library(config.library, log=log, recorded=True)
     library = prepare_library(dataclasses.replace(config, library=data))
     if library.key != before.library.key:
         raise DataError(

@@ -7,6 +7,7 @@ import pytest
 from ftdist.config.schema import RunConfig, SourceConfig
 from ftdist.data.packed_dataset import PackedLibrary
 from ftdist.errors import ConfigError, DataError
+from ftdist.library.store.dataset import MANIFEST
 from ftdist.prepare.main import prepare
 from tests.support.models.word_tokenizer import (
     row,
@@ -67,6 +68,41 @@ def test_an_empty_or_missing_folder_is_refused_by_its_key(
         prepare(with_library(config, extra_sources={"replay": missing}))
     with pytest.raises(ConfigError, match="the name of the library itself"):
         prepare(with_library(config, extra_sources={"library": missing}))
+
+
+@pytest.mark.parametrize("option", ["subset", "split", "revision"])
+def test_options_of_datasets_are_refused_for_a_curated_library(
+    config: RunConfig, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "library" / MANIFEST).write_text("{}")
+    with pytest.raises(ConfigError, match=rf"library\.{option}=v2, and .* is a curated library"):
+        prepare(with_library(config, **{option: "v2"}))
+
+
+def test_a_revision_of_local_data_is_refused(config: RunConfig, tmp_path: Path) -> None:
+    (tmp_path / "library/state.json").write_text('{"_data_files": [{"filename": "a.jsonl"}]}')
+    write_rows(tmp_path / "library/a.jsonl", [row(5, 10)])
+    for path in (tmp_path / "library", tmp_path / "library/a.jsonl"):
+        with pytest.raises(DataError, match="is local, and revision=v9 is asked for"):
+            prepare(with_library(config, path=str(path), revision="v9"))
+
+
+def test_a_split_with_files_that_cannot_be_read_is_refused(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    folder = tmp_path / "library"
+    card = "---\nconfigs:\n- config_name: default\n  data_files: data/*\n---\n"
+    (folder / "README.md").write_text(card)
+    (folder / "data").mkdir()
+    for name in ("a.jsonl", "b.jsonl.xz", "probes.jsonl"):
+        write_rows(folder / "data" / name, [row(5, 10)])
+    with pytest.raises(DataError) as caught:
+        prepare(config)
+    assert caught.value.problem == (
+        f"library.path: of the split train of {folder}, ftdist cannot read b.jsonl.xz."
+    )
+    (folder / "data/b.jsonl.xz").unlink()
+    assert prepare(config).sources[0].samples == 1
 
 
 def test_probes_hidden_files_and_link_cycles_are_not_trained(

@@ -15,7 +15,7 @@ from huggingface_hub import constants
 from ftdist.config.compose import compose, compose_curation
 from ftdist.config.schema import SourceConfig
 from ftdist.config.schema.data_source import SourceEntry
-from ftdist.errors import DataError
+from ftdist.errors import ConfigError, DataError
 from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.library.check_config import check_curation
 from ftdist.library.readers.discovery import find_sources
@@ -81,6 +81,20 @@ def test_a_run_and_a_curation_are_pinned_and_read_the_cache_alone(
     assert [file.path.read_text() for file in source.files] == [_row("de")]
     with pytest.raises(DataError, match="org/other is not complete in the cache, and the Hub is "):
         find_files(DataReference(path="hf://datasets/org/other"), key="k")
+
+
+def test_two_revisions_are_refused_before_the_hub_is_asked() -> None:
+    for path in (f"hf://datasets/org/faq@{'a' * 40}", "hf://datasets/org/faq@v1"):
+        named = f"library.path={path}", "library.revision=v2"
+        config = compose(["run.name=r", "model.path=m", *named])
+        with pytest.raises(ConfigError, match="and its key revision is v2") as caught:
+            resolve_library(config.library, log=print)
+        assert caught.value.remedy == "leave one of them out."
+        curation = compose_curation(
+            ["library.name=l", f"library.sources=[{{path: {path!r}, revision: v2}}]"]
+        )
+        with pytest.raises(ConfigError, match=r"library\.sources=.* its key revision is v2"):
+            resolve_curation(curation, log=print)
 
 
 def test_files_keep_the_name_that_tells_their_kind(

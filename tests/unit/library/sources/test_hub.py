@@ -139,16 +139,24 @@ def test_a_tag_is_taken_as_it_was_and_recorded_with_its_commit(hub: LoopbackHub)
 
 
 def test_files_are_named_by_their_path_in_the_repository(hub: LoopbackHub) -> None:
-    hub.add("org/faq", FAQ)
+    hub.add("org/faq", FAQ | {".gitattributes": "", "en/.cache/a.jsonl": ""})
     for inside, names in {
         "probes.jsonl": ["probes.jsonl"],
         "de": ["de/rows.jsonl"],
         "en/t*.jsonl": ["en/test.jsonl", "en/train-0.jsonl", "en/train-1.jsonl"],
-        "**/*.jsonl": ["de/rows.jsonl", "en/test.jsonl", "en/train-0.jsonl", "en/train-1.jsonl"],
+        "**/*.jsonl": [
+            *("de/rows.jsonl", "en/test.jsonl", "en/train-0.jsonl", "en/train-1.jsonl"),
+            "probes.jsonl",
+        ],
+        "en/**/test.*": ["en/test.jsonl"],
+        "*": ["probes.jsonl"],  # not the card, nor what is hidden
+        "README.md": ["README.md"],
     }.items():
         found = _get(f"hf://datasets/org/faq/{inside}")
         assert [file.relative_to(found.root).as_posix() for file in found.files] == names
-    assert "has no file 'fr/*'; its files: README.md, de/rows.jsonl" in _error(
+    assert "(with ** alone between slashes)" in _error("hf://datasets/org/faq/**.jsonl")
+    assert "has no file '../*'" in _error("hf://datasets/org/faq/../*")
+    assert "has no file 'fr/*'; its files: .gitattributes, README.md, de/rows" in _error(
         "hf://datasets/org/faq/fr/*"
     )
     assert "names files, which have no subset or split" in _error(
@@ -187,6 +195,11 @@ def test_a_script_is_refused_and_not_run(hub: LoopbackHub, tmp_path: Path) -> No
         "ftdist runs."
     )
     assert not (tmp_path / "ran").exists()
+
+
+def test_archives_are_refused(hub: LoopbackHub) -> None:
+    hub.add("org/zipped", {"data/train.zip": "PK", "README.md": "# Zipped"})
+    assert _error("org/zipped").startswith("library.path: org/zipped holds .zip files; ftdist ")
 
 
 def test_a_dataset_that_may_not_be_seen_says_what_to_do(
