@@ -15,6 +15,9 @@ _CALL_IN_TEXT = re.compile(
 )
 """Calls that a model writes as text, which stays text."""
 
+_SCHEMA = re.compile(r"""<tools>|["']parameters["']\s*:""")
+"""What a text has that lists tools, and does not only speak of them."""
+
 _MAX_NAMES = 5
 
 
@@ -117,7 +120,14 @@ def _check_known(
 
 
 def listed_in_system(messages: Sequence[Message], tools: str) -> bool:
-    """Whether the system message already has all tools as JSON, and calls are written as text."""
+    """Whether the system message has the schemas of all tools, and answers call them in text."""
     text = messages[0]["content"] if messages[0]["role"] in ("system", "developer") else ""
-    has_calls = any("tool_calls" in message for message in messages)
-    return bool(text) and not has_calls and all(f'"{name}"' in text for name in tool_names(tools))
+    if not _SCHEMA.search(text) or any("tool_calls" in message for message in messages):
+        return False
+    known = tool_names(tools)
+    answers = [message["content"] for message in messages if message["role"] == "assistant"]
+    return all(
+        re.search(rf"""["']name["']\s*:\s*["']{re.escape(name)}["']""", text) for name in known
+    ) and any(
+        _CALL_IN_TEXT.search(answer) and any(name in answer for name in known) for answer in answers
+    )

@@ -10,7 +10,7 @@ import pytest
 
 from ftdist.library.readers.rows.chat_formats import read_conversations
 from ftdist.library.schema import Conversation, Row
-from tests.support.documents.read_rows import exchange, notes, read_row, reason, turns
+from tests.support.documents.read_rows import exchange, read_row, reason, turns
 
 FUNCTION = {
     "name": "get_torque",
@@ -176,25 +176,6 @@ def test_answers_that_are_calls_are_called(tmp_path: Path) -> None:
     # Without tools the same answer is a text.
     del row["tools"]
     assert turns(read_row(tmp_path, row))[1] == ("assistant", row["answers"])
-
-
-def test_calls_written_as_text_stay_text_and_tools_are_not_given_twice(tmp_path: Path) -> None:
-    text = f'<tool_call>\n{{"name": "get_torque", "arguments": {ARGUMENTS}}}\n</tool_call>'
-    row = {
-        "conversations": [
-            {"from": "system", "value": f"<tools>{json.dumps(TOOLS)}</tools>"},
-            {"from": "human", "value": "Torque of M8?"},
-            {"from": "gpt", "value": text},
-            {"from": "tool", "value": "<tool_response>25 Nm</tool_response>"},
-            {"from": "gpt", "value": "25 Nm."},
-        ],
-        "tools": json.dumps(TOOLS),
-    }
-    read = good(read_row(tmp_path, row))
-    assert turns(read)[2] == ("assistant", text)
-    assert read.tools == ""
-    assert [rule for rule, _ in notes(read)] == ["tools that the system message lists not given "
-                                                 "twice"]  # fmt: skip
 
 
 def test_nulls_of_tables_are_no_arguments(tmp_path: Path) -> None:
