@@ -1,5 +1,6 @@
 """Whether training writes conversations as the model's own chat template does."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,6 +16,9 @@ from ftdist.data.template_chat import TemplateChat
 
 _COMPARED = 200
 """Conversations of each source that are rendered once more by the tokenizer itself."""
+
+_COMPARED_TOKENS = 5_000_000
+"""No more of a source after so many tokens: of conversations, once and for each prompt in them."""
 
 _REPORT = "report this as a bug of ftdist, with the name of the model."
 
@@ -34,6 +38,7 @@ class TemplateCheck:
     def __init__(self, tokenizer: Any, encoder: ChatEncoder, *, skips: bool) -> None:
         self._tokenizer, self._encoder, self._skips = tokenizer, encoder, skips
         self._compared: Counter[str] = Counter()
+        self._compared_tokens: Counter[str] = Counter()
         self._equal = self._by_prompt = self._starts = 0
         self._differing: list[str] = []
         self._other_prompts: list[str] = []
@@ -51,15 +56,18 @@ class TemplateCheck:
         if conversation is None:
             return
         self._conversations += 1
-        if self._compared[read.source] >= _COMPARED:
+        source = read.source
+        if self._compared[source] >= _COMPARED or self._compared_tokens[source] >= _COMPARED_TOKENS:
             return
         chat = self._encoder.preparation.prepare_unescaped(
             Chat(conversation.messages, conversation.tools)
         )
         if chat is None:
             return  # special tokens in text: apply_chat_template means something else by them
-        self._compared[read.source] += 1
-        self._compare(chat, read.samples[0], str(conversation.location))
+        [tokens] = read.samples
+        self._compared[source] += 1
+        self._compared_tokens[source] += len(tokens.input_ids) * (len(chat.learned) + 1)
+        self._compare(chat, tokens, str(conversation.location))
 
     def _compare(self, chat: TemplateChat, tokens: Tokens, location: str) -> None:
         last = chat.learned[-1] if chat.learned else len(chat.messages) - 1
@@ -78,7 +86,8 @@ class TemplateCheck:
             self._differing.append(location)
         starts = [first for first, _ in learned_runs(tokens)]
         self._starts += len(starts)
-        if not all(self._begins(tokens, start, prompts) for start in starts):
+        begun = [len(prompt) for prompt in prompts if tokens.input_ids[: len(prompt)] == prompt]
+        if not all(self._begins(tokens, start, sorted(begun)) for start in starts):
             self._other_prompts.append(location)
         for message in chat.messages:
             # The encoder itself refuses to lose answers and results of tools.
@@ -103,14 +112,13 @@ class TemplateCheck:
             return_dict=False,
         )
 
-    def _begins(self, tokens: Tokens, start: int, prompts: Sequence[list[int]]) -> bool:
+    def _begins(self, tokens: Tokens, start: int, prompt_ends: list[int]) -> bool:
         """Whether an answer begins where a prompt ends; blanks between them are nobody's."""
-        return any(
-            tokens.input_ids[: len(prompt)] == prompt
-            and not self._tokenizer.decode(tokens.input_ids[len(prompt) : start]).strip()
-            for prompt in prompts
-            if len(prompt) <= start
-        )
+        before = bisect_right(prompt_ends, start)
+        if not before:
+            return False
+        between = tokens.input_ids[prompt_ends[before - 1] : start]
+        return not self._tokenizer.decode(between).strip()
 
     def findings(self) -> Iterator[Finding]:
         """What was found."""

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from transformers import PreTrainedTokenizerFast
 
+from ftdist.check import template
 from ftdist.check.ends import EndsCheck
 from ftdist.check.findings import Finding
 from ftdist.check.reading import ReadRow
@@ -84,6 +86,37 @@ def test_each_token_that_ends_answers_must_end_generation(tmp_path: Path) -> Non
     assert findings("harmony", [CHATS["tools"]], tmp_path)["end of generation"].status == "ok"
 
 
+def test_a_long_conversation_is_not_decoded_once_per_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+    decode = PreTrainedTokenizerFast.decode
+
+    def noted(self: PreTrainedTokenizerFast, ids: list[int]) -> object:
+        decoded.extend(ids)
+        return decode(self, ids)
+
+    monkeypatch.setattr(PreTrainedTokenizerFast, "decode", noted)
+    # Nothing stands between a prompt of Qwen2.5 and its answer; ends are looked at one by one.
+    found = findings("qwen2.5", [Chat([WARM, answer("No.")] * 20)], tmp_path)["prompts"]
+    assert found.message == "Before each of 20 learned answers stands exactly the prompt for it."
+    assert len(decoded) <= 2 * 20
+
+
+def test_of_each_source_so_many_tokens_are_compared_as_take_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chats = [Chat([WARM, answer("No.")] * 4)] * 3
+    tokens = len(
+        ChatEncoder(family_tokenizer("qwen2.5"), system_prompt=None).encode(chats[0]).input_ids
+    )
+    # Each is rendered five times: for four answers and as a whole.
+    for limit, compared in ((5 * tokens, 1), (5 * tokens + 1, 2)):
+        monkeypatch.setattr(template, "_COMPARED_TOKENS", limit)
+        found = findings("qwen2.5", chats, tmp_path)["template parity"]
+        assert found.message.startswith(f"{compared} of {compared} conversations compared")
+
+
 @pytest.mark.parametrize("text", ["No.", "7"])  # three bytes, and one
 def test_ends_that_the_template_has_for_earlier_turns_alone_are_no_fault(
     text: str, tmp_path: Path
@@ -131,9 +164,9 @@ def test_kinds_of_messages_that_templates_take() -> None:
 
 def test_of_several_templates_the_default_is_named_and_that_of_tools_warned_of() -> None:
     tokenizer = copy.deepcopy(family_tokenizer("qwen3"))
-    template = tokenizer.chat_template
+    own = tokenizer.chat_template
     for other, status in (("rag", "ok"), ("tool_use", "warning")):
-        tokenizer.chat_template = {"default": template, other: template}
+        tokenizer.chat_template = {"default": own, other: own}
         encoder = ChatEncoder(tokenizer, system_prompt=None)
         [found] = template_findings(tokenizer, encoder, is_own=False)
         assert found.status == status
