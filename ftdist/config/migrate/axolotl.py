@@ -42,12 +42,12 @@ def convert_axolotl(members: Mapping[str, Any], *, path: Path, ranks: int | None
         del draft.left["chat_template"]
     preferences = _method(draft)
     write_sources(draft, _sources(draft, preferences=preferences))
-    if prompt := draft.take("default_system_message"):
-        draft.set("library.system_prompt", str(prompt))
+    if prompt := draft.text("default_system_message"):
+        draft.set("library.system_prompt", prompt)
     is_lora = bool(draft.left.get("adapter"))
-    write_optimizer(draft, name="optimizer", is_lora=is_lora)
-    write_schedule(draft, name="lr_scheduler", default="cosine")
+    rate = write_optimizer(draft, name="optimizer", is_lora=is_lora)
     steps = write_length(draft, epochs="num_epochs", default=1)
+    write_schedule(draft, name="lr_scheduler", default="cosine", rate=rate, steps=steps)
     write_warmup(draft, steps=steps, default=_DEFAULT_WARMUP)
     _write_sequences(draft, ranks=ranks)
     write_precision(draft)
@@ -58,16 +58,15 @@ def convert_axolotl(members: Mapping[str, Any], *, path: Path, ranks: int | None
 
 
 def _write_model(draft: Draft) -> None:
-    model = draft.take("base_model")
-    if model is not None:
-        draft.set("model.path", str(model))
-    if revision := draft.take("revision_of_model"):
-        draft.set("model.revision", str(revision))
+    if (model := draft.text("base_model")) is not None:
+        draft.set("model.path", model)
+    if revision := draft.text("revision_of_model"):
+        draft.set("model.revision", revision)
     checkpointing = draft.take("gradient_checkpointing")
     draft.set("model.activation_checkpointing", bool(checkpointing))
     if isinstance(checkpointing, str):
         draft.remark("gradient_checkpointing", "ftdist recomputes activations, on the GPU.")
-    named = str(draft.take("attn_implementation") or "")
+    named = draft.text("attn_implementation") or ""
     for key, name in keys.ATTENTION.items():
         if draft.take(key):
             named = name
@@ -82,7 +81,7 @@ def _write_model(draft: Draft) -> None:
 
 def _method(draft: Draft) -> bool:
     """Whether the data holds preferences; refuses what teaches no answers."""
-    method = draft.take("rl")
+    method = draft.text("rl")
     if method in ("dpo", "ipo", "orpo", "simpo", "kto"):
         return True
     if method is not None:
@@ -109,18 +108,16 @@ def _sources(draft: Draft, *, preferences: bool) -> list[Source]:
 
 def _source(draft: Draft, entry: dict[str, Any], *, number: int, preferences: bool) -> Source:
     where = f"datasets[{number}]"
-    inner = Draft(draft.trainer, draft.path, entry)
-    path = inner.take("path")
-    if not isinstance(path, str):
+    inner = Draft(draft.trainer, draft.path, entry, where=f"{where}.")
+    path = inner.text("path")
+    if path is None:
         raise ConfigError(
             f"{draft.path}: {where} has no path.", remedy="name the file, folder or Hub dataset."
         )
     source = Source(name=Path(path).stem, path=_path(inner, path, where=f"{where}.path"))
     source.preferences = preferences
-    subset, split, revision = inner.take("name"), inner.take("split"), inner.take("revision")
-    source.subset = None if subset is None else str(subset)
-    source.split = None if split is None else str(split)
-    source.revision = None if revision is None else str(revision)
+    source.subset, source.split = inner.text("name"), inner.text("split")
+    source.revision = inner.text("revision")
     _read_columns(inner, source)
     _read_type(inner, source)
     if inner.left.get("chat_template") == "tokenizer_default":
@@ -140,8 +137,7 @@ def _source(draft: Draft, entry: dict[str, Any], *, number: int, preferences: bo
 
 def _path(inner: Draft, path: str, *, where: str) -> str:
     """The path with its `data_files`."""
-    files = inner.take("data_files")
-    files = [files] if isinstance(files, str) else list(files or [])
+    files = inner.texts("data_files")
     if len(files) > 1:
         inner.remark(
             "data_files",
@@ -150,7 +146,7 @@ def _path(inner: Draft, path: str, *, where: str) -> str:
         )
     if not files:
         return data_path(path, key=where)
-    first = str(files[0])
+    first = files[0]
     if path in keys.BUILDERS:
         return data_path(first, key=where)
     root = data_path(path, key=where)
@@ -159,18 +155,19 @@ def _path(inner: Draft, path: str, *, where: str) -> str:
 
 def _read_columns(inner: Draft, source: Source) -> None:
     for theirs, (ours, usual) in keys.COLUMNS.items():
-        value = inner.take(*theirs.split())
-        if value is not None and str(value) not in usual:
-            source.columns[ours] = str(value)
-    thinking = inner.take("field_thinking")
+        value = inner.text(*theirs.split())
+        if value is not None and value not in usual:
+            source.columns[ours] = value
+    thinking = inner.text("field_thinking")
     if thinking not in (None, *keys.THINKING):
         inner.remark("field_thinking", f"rename {thinking} in the messages to reasoning_content.")
-    mapping = inner.take("message_property_mappings")
-    for name, value in (mapping if isinstance(mapping, Mapping) else {}).items():
-        if str(name) in keys.MESSAGE_KEYS:
-            if value not in keys.MESSAGE_KEYS[str(name)]:
-                source.columns[str(name)] = str(value)
-        elif str(name) != str(value):
+    mapping = inner.inside("message_property_mappings")
+    for name in list(mapping.left):
+        value = mapping.text(name)
+        if name in keys.MESSAGE_KEYS:
+            if value not in (None, *keys.MESSAGE_KEYS[name]):
+                source.columns[name] = str(value)
+        elif value not in (None, name):
             inner.remark(
                 f"message_property_mappings.{name}",
                 f"ftdist calls this {name}: rename {value} in the messages.",
@@ -179,19 +176,10 @@ def _read_columns(inner: Draft, source: Source) -> None:
 
 def _read_type(inner: Draft, source: Source) -> None:
     """Read `type`: a name of Axolotl's, or a prompt of the user's own."""
-    kind = inner.take("type")
-    if isinstance(kind, Mapping):
-        for theirs, ours in keys.PROMPTER.items():
-            if (value := kind.get(theirs)) is not None:
-                source.columns[ours] = str(value)
-        if prompt := kind.get("system_prompt"):
-            inner.set("library.system_prompt", str(prompt))
-        if any(kind.get(key) for key in ("format", "no_input_format", "system_format")):
-            inner.remark(
-                "type.format", "ftdist writes every prompt with the model's chat template."
-            )
+    if isinstance(inner.left.get("type"), Mapping):
+        _read_prompter(inner, source)
         return
-    name = str(kind or "")
+    name = inner.text("type") or ""
     base = name.split(".")[0].split(":")[0]
     if name in keys.TYPE_COLUMNS:
         source.columns = {**keys.TYPE_COLUMNS[name], **source.columns}
@@ -203,30 +191,52 @@ def _read_type(inner: Draft, source: Source) -> None:
         )
 
 
+def _read_prompter(inner: Draft, source: Source) -> None:
+    kind = inner.inside("type")
+    for theirs, ours in keys.PROMPTER.items():
+        if (value := kind.text(theirs)) is not None:
+            source.columns[ours] = value
+    if source.preferences and source.columns:
+        source.columns = {**keys.PREFERENCE_COLUMNS, **source.columns}
+    if prompt := kind.text("system_prompt"):
+        inner.set("library.system_prompt", prompt)
+    for name, value in kind.left.items():
+        if name.endswith("format") and value:
+            inner.remark(
+                f"type.{name}", "ftdist writes every prompt with the model's chat template."
+            )
+        elif value:
+            inner.remark(f"type.{name}", "ftdist does not know this key of a type.")
+
+
 def _read_training(inner: Draft) -> None:
     """Read what is learned of a conversation."""
-    roles = inner.take("roles_to_train")
-    if roles and set(roles) - {"assistant", "gpt"}:
+    if set(inner.texts("roles_to_train")) - {"assistant", "gpt"}:
         inner.remark("roles_to_train", "ftdist learns what the assistant says, and nothing else.")
     eos = inner.take("train_on_eos")
     if eos in ("all", "last"):
         inner.remark("train_on_eos", "ftdist learns the end of turn of every answer it learns.")
-    flag = inner.take("message_field_training")
+    flag = inner.text("message_field_training")
     if flag is not None and flag not in keys.TRAINING_FLAGS:
         inner.remark("message_field_training", f"rename {flag} in the messages to weight (0 or 1).")
-    for target, names in (inner.take("roles") or {}).items():
-        strange = set(names if isinstance(names, list) else [names]) - keys.SPEAKERS
+    roles = inner.inside("roles")
+    for target in list(roles.left):
+        strange = [name for name in roles.texts(target) if name not in keys.SPEAKERS]
         if strange:
             inner.remark(
                 f"roles.{target}",
-                f"ftdist knows speakers by their names: rename {', '.join(map(str, strange))} to "
-                f"{target}, unless `ftdist check` reads it.",
+                f"ftdist knows speakers by their names: rename {', '.join(strange)} to {target}, "
+                "unless `ftdist check` reads it.",
             )
 
 
 def _write_sequences(draft: Draft, *, ranks: int | None) -> None:
     packing = draft.take("sample_packing", "pretraining_sample_concatenation")
     length = int(draft.number("sequence_len") or _DEFAULT_LENGTH)
+    total = draft.number("batch_size")  # of one GPU
+    if total and not draft.left.get("gradient_accumulation_steps"):
+        rows = draft.number("micro_batch_size") or 1
+        draft.left |= {"micro_batch_size": rows, "gradient_accumulation_steps": total // rows}
     write_batch(
         draft,
         sequence_length=length,
@@ -234,7 +244,7 @@ def _write_sequences(draft: Draft, *, ranks: int | None) -> None:
         is_packed=bool(packing),
         ranks=ranks,
     )
-    strategy = str(draft.take("excess_length_strategy") or "drop")
+    strategy = draft.text("excess_length_strategy") or "drop"
     overlong = {"raise": "error", "truncate": "truncate"}.get(strategy, "drop")
     draft.set("library.overlong", overlong)
     size = draft.number("val_set_size") or 0
@@ -245,17 +255,17 @@ def _write_sequences(draft: Draft, *, ranks: int | None) -> None:
 
 
 def _write_tracking(draft: Draft) -> None:
-    mode, use = draft.take("wandb_mode"), draft.take("use_wandb")
-    project, name = draft.take("wandb_project"), draft.take("wandb_name")
-    output = draft.take("output_dir")
+    mode, use = draft.text("wandb_mode"), draft.take("use_wandb")
+    project, name = draft.text("wandb_project"), draft.text("wandb_name")
+    output = draft.text("output_dir")
     if mode == "disabled" or use is False or not (project or use or mode):
         draft.set("tracking", "off")
     elif mode in ("offline", "online"):
         draft.set("tracking", mode)
     if project:
-        draft.set("tracking.project", str(project))
-    if entity := draft.take("wandb_entity"):
-        draft.set("tracking.entity", str(entity))
+        draft.set("tracking.project", project)
+    if entity := draft.text("wandb_entity"):
+        draft.set("tracking.entity", entity)
     if chosen := run_name(name, output):
         draft.set("run.name", chosen)
         draft.remark("output_dir", f"the run's folder is run.root/run.name, here runs/{chosen}.")

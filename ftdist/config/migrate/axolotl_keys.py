@@ -76,6 +76,8 @@ COLUMNS = {
     "field_tools": ("tools", ("tools",)),
     "field_system": ("system", ("system",)),
     "field text_column": ("text", ("text",)),
+    "field_chosen": ("chosen", ("chosen",)),
+    "field_rejected": ("rejected", ("rejected",)),
     "message_field_role": ("role", ("role", "from")),
     "message_field_content": ("content", ("content", "value")),
 }
@@ -92,8 +94,22 @@ PROMPTER = {
     "field_input": "input",
     "field_output": "answer",
     "field_system": "system",
+    "field_prompt": "question",
+    "field_completion": "answer",
+    "field_chosen": "chosen",
+    "field_rejected": "rejected",
+    "field_label": "kto_tag",
 }
 """Keys of a `type` that the user wrote to ftdist's columns."""
+
+PREFERENCE_COLUMNS = {
+    "question": "prompt",
+    "answer": "completion",
+    "chosen": "chosen",
+    "rejected": "rejected",
+    "kto_tag": "label",
+}
+"""Names of such a `type` for DPO or KTO where the user wrote none; a row has some of them."""
 
 TYPE_COLUMNS = {
     "summarizetldr": {"question": "article", "answer": "summary"},

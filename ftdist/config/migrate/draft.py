@@ -1,7 +1,7 @@
 """A config of another trainer while it is turned into overrides of ftdist."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,6 +16,8 @@ from ftdist.errors import ConfigError
 _PLAIN = re.compile(r"[A-Za-z_./~][A-Za-z0-9_./@~:+-]*")
 _SPECIAL = {"true", "false", "null", "inf", "nan"}
 """Words that Hydra reads as something other than text."""
+
+_NESTED = (Mapping, list, tuple, set)
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,64 @@ class Draft:
     left: dict[str, Any]
     """Members that nothing has taken yet."""
 
+    where: str = ""
+    """Before the names of members in messages, such as `datasets[0].`."""
+
     overrides: dict[str, str] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
 
     def take(self, *names: str) -> Any:
         """The first value of these keys that is not null; takes all of them out."""
-        values = [self.left.pop(name, None) for name in names]
-        return next((value for value in values if value is not None), None)
+        return self._take_named(names)[1]
+
+    def _take_named(self, names: Sequence[str]) -> tuple[str, Any]:
+        values = [(name, self.left.pop(name, None)) for name in names]
+        return next((each for each in values if each[1] is not None), values[0])
+
+    def text(self, *names: str) -> str | None:
+        """As `take`, for a text; numbers and switches become one.
+
+        Raises:
+            ConfigError: it is a list or a mapping.
+        """
+        name, value = self._take_named(names)
+        if isinstance(value, _NESTED):
+            raise self._wrong(name, value, "a text")
+        return None if value is None else str(value)
+
+    def texts(self, name: str) -> list[str]:
+        """As `take`, for a text or a list of texts; [] if there is none.
+
+        Raises:
+            ConfigError: it is a mapping, or a list of something else.
+        """
+        value = self.take(name)
+        values = value if isinstance(value, list) else [value]
+        for each in values:
+            if isinstance(each, _NESTED):
+                raise self._wrong(name, each, "a text or a list of texts")
+        return [str(each) for each in values if each is not None]
+
+    def inside(self, name: str) -> "Draft":
+        """As `take`, for a mapping: a draft of its members, without any if there is none.
+
+        Raises:
+            ConfigError: it is no mapping.
+        """
+        value = self.take(name)
+        if value is not None and not isinstance(value, Mapping):
+            raise self._wrong(name, value, "a mapping of names to values")
+        members = {str(key): member for key, member in (value or {}).items()}
+        return Draft(self.trainer, self.path, members, where=f"{self.where}{name}.")
+
+    def _wrong(self, name: str, value: Any, wanted: str) -> ConfigError:
+        shown = repr(value)[:60]
+        if isinstance(value, _NESTED):
+            shown = "a mapping" if isinstance(value, Mapping) else f"a {type(value).__name__}"
+        return ConfigError(
+            f"{self.path}: {self.where}{name} is {shown}, which is not {wanted}.",
+            remedy=f"correct {self.where}{name} in the file.",
+        )
 
     def number(self, *names: str) -> float | int | None:
         """As `take`, for a number; YAML reads 1e-5 as text.
@@ -68,8 +121,7 @@ class Draft:
         Raises:
             ConfigError: it is none.
         """
-        named = next((name for name in names if self.left.get(name) is not None), names[0])
-        value = self.take(*names)
+        name, value = self._take_named(names)
         if value is None:
             return None
         try:
@@ -77,11 +129,7 @@ class Draft:
         except (TypeError, ValueError):
             number = float("nan")
         if number != number or abs(number) == float("inf"):
-            shown = repr(value[:60]) if isinstance(value, str) else f"a {type(value).__name__}"
-            raise ConfigError(
-                f"{self.path}: {named} is {shown}, which is not a number.",
-                remedy=f"correct {named} in the file.",
-            )
+            raise self._wrong(name, value, "a number")
         return int(number) if number == int(number) else number
 
     def set(self, key: str, value: Any) -> None:

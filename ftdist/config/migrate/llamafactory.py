@@ -62,26 +62,29 @@ def convert_training(members: Mapping[str, Any], *, path: Path, ranks: int | Non
         ConfigError: it names no data, or data that ftdist cannot read.
     """
     draft = Draft(TRAINER, path, dict(members))
-    stage = str(draft.take("stage") or "sft")
+    stage = draft.text("stage") or "sft"
     if stage in ("rm", "ppo"):
         raise ConfigError(
             f"{path}: stage is {stage}, and ftdist does supervised fine-tuning only.",
             remedy=f"stay with LLaMA-Factory for stage {stage}.",
         )
     _write_model(draft)
-    write_sources(draft, _sources(draft, path=path, stage=stage))
-    if prompt := draft.take("default_system"):
-        draft.set("library.system_prompt", str(prompt))
-    is_lora = _is_lora(draft)
-    write_optimizer(draft, name="optim", is_lora=is_lora)
-    write_schedule(draft, name="lr_scheduler_type", default="linear")
-    write_warmup(draft, steps=write_length(draft, epochs="num_train_epochs", default=3), default=0)
+    sources = _sources(draft, path=path)
+    for source in sources:
+        source.preferences = source.preferences or stage in ("dpo", "kto")
+    write_sources(draft, sources)
+    if prompt := draft.text("default_system"):
+        draft.set("library.system_prompt", prompt)
+    rate = write_optimizer(draft, name="optim", is_lora=_is_lora(draft))
+    steps = write_length(draft, epochs="num_train_epochs", default=3)
+    write_schedule(draft, name="lr_scheduler_type", default="linear", rate=rate, steps=steps)
+    write_warmup(draft, steps=steps, default=0)
     packing, neat = draft.take("packing"), draft.take("neat_packing")
     write_batch(
         draft,
         sequence_length=int(draft.number("cutoff_len") or _DEFAULT_LENGTH),
         micro="per_device_train_batch_size",
-        is_packed=bool(packing or neat or stage == "pt"),
+        is_packed=bool(neat or (stage == "pt" if packing is None else packing)),
         ranks=ranks,
     )
     draft.set("library.overlong", "truncate")
@@ -98,12 +101,12 @@ def convert_training(members: Mapping[str, Any], *, path: Path, ranks: int | Non
 
 
 def _write_model(draft: Draft) -> None:
-    if (model := draft.take("model_name_or_path")) is not None:
-        draft.set("model.path", str(model))
-    if (revision := draft.take("model_revision")) not in (None, "main"):
-        draft.set("model.revision", str(revision))
+    if (model := draft.text("model_name_or_path")) is not None:
+        draft.set("model.path", model)
+    if (revision := draft.text("model_revision") or "main") != "main":
+        draft.set("model.revision", revision)
     draft.set("model.activation_checkpointing", not draft.take("disable_gradient_checkpointing"))
-    kernel = str(draft.take("flash_attn") or "auto")
+    kernel = draft.text("flash_attn") or "auto"
     if kernel in keys.ATTENTION:
         draft.set("model.attention", keys.ATTENTION[kernel])
     elif kernel != "auto":
@@ -111,7 +114,7 @@ def _write_model(draft: Draft) -> None:
 
 
 def _is_lora(draft: Draft) -> bool:
-    kind = str(draft.take("finetuning_type") or "lora")
+    kind = draft.text("finetuning_type") or "lora"
     if kind in ("lora", "oft"):
         draft.remark("finetuning_type", f"{kind}: {keys.WITHOUT['lora_*']}")
     elif kind == "freeze":
@@ -119,10 +122,9 @@ def _is_lora(draft: Draft) -> bool:
     return kind in ("lora", "oft")
 
 
-def _sources(draft: Draft, *, path: Path, stage: str) -> list[Source]:
-    names, folder = draft.take("dataset"), str(draft.take("dataset_dir") or "data")
-    names = names if isinstance(names, list) else str(names or "").split(",")
-    names = [str(name).strip() for name in names if str(name).strip()]
+def _sources(draft: Draft, *, path: Path) -> list[Source]:
+    listed, folder = draft.texts("dataset"), draft.text("dataset_dir") or "data"
+    names = [name.strip() for text in listed for name in text.split(",") if name.strip()]
     if not names:
         raise ConfigError(
             f"{path} names no dataset.", remedy="name a LLaMA-Factory config with `dataset: NAME`."
@@ -139,10 +141,7 @@ def _sources(draft: Draft, *, path: Path, stage: str) -> list[Source]:
     if not info.is_file() and (path.parent / folder / INFO).is_file():
         info = path.parent / folder / INFO
     members = read_mapping(info, what=f"a {INFO} of LLaMA-Factory")
-    sources = [_source(draft, members, path=info, name=name) for name in names]
-    for source in sources:
-        source.preferences = source.preferences or stage in ("dpo", "kto")
-    return sources
+    return [_source(draft, members, path=info, name=name) for name in names]
 
 
 def _source(draft: Draft, members: Mapping[str, Any], *, path: Path, name: str) -> Source:
@@ -154,12 +153,10 @@ def _source(draft: Draft, members: Mapping[str, Any], *, path: Path, name: str) 
             f"{path} describes no dataset {name}.",
             remedy=f"did you mean {meant}?" if meant else "name one of its keys.",
         )
-    inner = Draft(TRAINER, path, dict(entry))
+    inner = Draft(TRAINER, path, dict(entry), where=f"{name}.")
     source = Source(name=name, path=_path(inner, name=name, path=path))
-    subset, split, revision = inner.take("subset"), inner.take("split"), inner.take("revision")
-    source.subset = None if subset is None else str(subset)
-    source.split = "train" if split is None else str(split)
-    source.revision = None if revision is None else str(revision)
+    source.subset, source.revision = inner.text("subset"), inner.text("revision")
+    source.split = inner.text("split") or "train"
     source.preferences = bool(inner.take("ranking"))
     _read_columns(inner, source)
     _read_tags(inner, source)
@@ -174,17 +171,17 @@ def _source(draft: Draft, members: Mapping[str, Any], *, path: Path, name: str) 
 
 
 def _path(inner: Draft, *, name: str, path: Path) -> str:
-    hub, folder = inner.take("hf_hub_url"), inner.take("folder")
+    hub, folder = inner.text("hf_hub_url"), inner.text("folder")
     other = {key: inner.take(key) for key in ("ms_hub_url", "om_hub_url", "script_url")}
-    cloud, file = inner.take("cloud_file_name"), inner.take("file_name")
-    if isinstance(hub, str):
+    cloud, file = inner.text("cloud_file_name"), inner.text("file_name")
+    if hub is not None:
         return f"hf://datasets/{hub}/{folder}" if folder else f"hf://datasets/{hub}"
     for key, value in other.items():
         if value is not None:
             raise ConfigError(f"{path}: {name} has {key}, {keys.REFUSED[key]}", remedy=keys.REMEDY)
     if cloud is not None:
-        return data_path(str(cloud), key=f"{name}.cloud_file_name")
-    if not isinstance(file, str):
+        return data_path(cloud, key=f"{name}.cloud_file_name")
+    if file is None:
         raise ConfigError(
             f"{path}: {name} has neither file_name nor hf_hub_url.",
             remedy="write file_name: a file or folder beside the description.",
@@ -193,12 +190,9 @@ def _path(inner: Draft, *, name: str, path: Path) -> str:
 
 
 def _read_columns(inner: Draft, source: Source) -> None:
-    formatting, given = str(inner.take("formatting") or "alpaca"), inner.take("columns")
-    columns = {
-        str(name): str(value)
-        for name, value in (given.items() if isinstance(given, Mapping) else ())
-        if value is not None
-    }
+    formatting, given = inner.text("formatting") or "alpaca", inner.inside("columns")
+    texts = {name: given.text(name) for name in list(given.left)}
+    columns = {name: text for name, text in texts.items() if text is not None}
     if formatting == "alpaca" and columns and not columns.keys() & {"response", "chosen"}:
         text = columns.pop("prompt", "instruction")  # pre-training: the prompt is all there is
         source.columns = {} if text == "text" else {"text": text}
@@ -226,20 +220,23 @@ def _read_columns(inner: Draft, source: Source) -> None:
             )
         elif theirs == "kto_tag":
             source.preferences = True
+            if value not in keys.KTO_TAGS:
+                source.columns["kto_tag"] = value
         elif theirs not in keys.COLUMNS:
             inner.remark(f"columns.{theirs}", "ftdist does not know this kind of column.")
 
 
 def _read_tags(inner: Draft, source: Source) -> None:
-    tags = inner.take("tags")
-    for theirs, value in tags.items() if isinstance(tags, Mapping) else ():
+    tags = inner.inside("tags")
+    for theirs in list(tags.left):
+        value = tags.text(theirs)
         if theirs in keys.TAG_COLUMNS:
             ours, usual = keys.TAG_COLUMNS[theirs]
-            if value not in usual:
+            if value not in (None, *usual):
                 source.columns[ours] = str(value)
         elif theirs not in keys.SPEAKERS:
             inner.remark(f"tags.{theirs}", "ftdist does not know this tag.")
-        elif value is not None and str(value).casefold() not in keys.SPEAKERS[theirs]:
+        elif value is not None and value.casefold() not in keys.SPEAKERS[theirs]:
             inner.remark(
                 f"tags.{theirs}",
                 f"ftdist knows speakers by their names: rename {value} to "
@@ -248,11 +245,9 @@ def _read_tags(inner: Draft, source: Source) -> None:
 
 
 def _write_tracking(draft: Draft) -> None:
-    trackers = draft.take("report_to")
-    trackers = [str(name) for name in (trackers if isinstance(trackers, list) else [trackers])]
-    if not {"wandb", "all"} & set(trackers):
+    if not {"wandb", "all"} & set(draft.texts("report_to")):
         draft.set("tracking", "off")
-    name, output = draft.take("run_name"), draft.take("output_dir")
+    name, output = draft.text("run_name"), draft.text("output_dir")
     if chosen := run_name(name, output):
         draft.set("run.name", chosen)
         draft.remark("output_dir", f"the run's folder is run.root/run.name, here runs/{chosen}.")

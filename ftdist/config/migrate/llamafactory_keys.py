@@ -81,6 +81,9 @@ COLUMNS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """Columns to ftdist's, and the names that ftdist finds by itself."""
 
+KTO_TAGS = ("kto_tag", "label")
+"""Names of the mark of a good answer that ftdist finds by itself."""
+
 MEDIA = ("images", "videos", "audios")
 
 TAG_COLUMNS = {

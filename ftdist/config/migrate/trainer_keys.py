@@ -1,6 +1,7 @@
 """Keys that several trainers share, mostly those of transformers' TrainingArguments."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ftdist.config.migrate.draft import Draft
@@ -34,13 +35,16 @@ _ADAMW = re.compile(r"(paged_)?adamw(_\w+)?")
 _LOW_BIT = re.compile(r"8bit|4bit|bnb|paged")
 
 
-def write_optimizer(draft: Draft, *, name: str, is_lora: bool) -> None:
+def write_optimizer(draft: Draft, *, name: str, is_lora: bool) -> float | int | None:
     """Set learning rate and AdamW's own keys.
 
     Args:
         draft: receives them.
         name: the trainer's key of the optimizer.
         is_lora: whether the config trains adapters.
+
+    Returns:
+        the config's learning rate.
     """
     rate = draft.number("learning_rate")
     if rate is not None and is_lora:
@@ -56,30 +60,78 @@ def write_optimizer(draft: Draft, *, name: str, is_lora: bool) -> None:
     for theirs, ours in SAME.items():
         if (number := draft.number(theirs)) is not None:
             draft.set(ours, number)
-    optimizer = str(draft.take(name) or "adamw_torch").lower()
+    optimizer = (draft.text(name) or "adamw_torch").lower()
     if not _ADAMW.fullmatch(optimizer):
         draft.remark(name, f"ftdist has AdamW only, not {optimizer}: its learning rate differs.")
     elif _LOW_BIT.search(optimizer):
         draft.remark(
             name, "ftdist keeps AdamW's states in float32; `ftdist plan` shows the memory."
         )
+    return rate
 
 
-def write_schedule(draft: Draft, *, name: str, default: str) -> None:
-    """Set the learning-rate schedule and its warm-up."""
-    theirs = str(draft.take(name) or default)
-    options = draft.take("lr_scheduler_kwargs")
-    options = options if isinstance(options, dict) else {}
+def write_schedule(
+    draft: Draft,
+    *,
+    name: str,
+    default: str,
+    rate: float | int | None,
+    steps: float | int | None,
+) -> None:
+    """Set the learning-rate schedule.
+
+    Args:
+        draft: receives it.
+        name: the trainer's key of the schedule.
+        default: the trainer's own schedule.
+        rate: the config's learning rate.
+        steps: of the whole training, if the config fixes them.
+    """
+    theirs = draft.text(name) or default
     schedule = _SCHEDULES.get(theirs)
     if schedule is None:
         draft.remark(name, f"ftdist has no schedule {theirs}: choose optim.schedule yourself.")
     else:
         draft.set("optim.schedule", schedule)
-    ratio = draft.number("cosine_min_lr_ratio") or options.get("min_lr_rate") or 0
+    options = draft.inside("lr_scheduler_kwargs")
+    ratio = draft.number("cosine_min_lr_ratio")
+    if theirs == "cosine_with_min_lr":
+        least = options.number("min_lr_rate"), options.number("min_lr")
+        ratio = least[0] if least[1] is None else _part(least[1], of=rate)
+        if ratio is None and least[1]:
+            draft.remark(
+                f"{options.where}min_lr", "set optim.final_lr_ratio to it divided by optim.peak_lr."
+            )
+    elif schedule == "wsd":
+        ratio = options.number("min_lr_ratio")
+        _write_decay(draft, options, steps=steps)
     if schedule in ("cosine", "linear", "wsd"):
-        draft.set("optim.final_lr_ratio", ratio)
+        draft.set("optim.final_lr_ratio", ratio or 0)
     if theirs == "constant":
         draft.set("optim.warmup_ratio", 0)
+    for option in options.left:
+        draft.remark(f"{options.where}{option}", "ftdist's schedules have no such option.")
+
+
+def _write_decay(draft: Draft, options: Draft, *, steps: float | int | None) -> None:
+    """Set the last part of a warmup_stable_decay schedule, and say how its form differs."""
+    decay = options.number("num_decay_steps")
+    if share := _part(decay, of=steps):
+        draft.set("optim.decay_ratio", share)
+    elif decay:
+        draft.remark(
+            f"{options.where}num_decay_steps",
+            f"set optim.decay_ratio to {decay:g} divided by the steps that `ftdist plan` shows.",
+        )
+    if (form := options.text("decay_type") or "cosine") != "linear":
+        draft.remark(
+            f"{options.where}decay_type", f"ftdist's wsd schedule decays linearly, not by {form}."
+        )
+
+
+def _part(value: float | int | None, *, of: float | int | None) -> float | None:
+    """The quotient, to six significant digits; None if a number is missing."""
+    return float(f"{value / of:.6g}") if value is not None and of else None
 
 
 def write_warmup(draft: Draft, *, steps: float | int | None, default: float) -> None:
@@ -131,10 +183,7 @@ def write_batch(
         ranks: of the run; None: not known.
     """
     rows = draft.number(micro) or 1
-    accumulated = draft.number("gradient_accumulation_steps") or 1
-    total = draft.number("batch_size")
-    each = int(total or rows * accumulated)
-    ranks = 1 if total else ranks
+    each = int(rows * (draft.number("gradient_accumulation_steps") or 1))
     draft.set("batch.sequence_length", sequence_length)
     if is_packed:
         draft.set("batch.micro_batch_size", int(rows))
@@ -187,18 +236,24 @@ def write_precision(draft: Draft) -> None:
 
 def write_deepspeed(draft: Draft) -> None:
     """Choose the engine by the name or the content of a DeepSpeed config."""
-    value = draft.take("deepspeed")
-    if not value:
+    if not draft.left.get("deepspeed"):
+        draft.take("deepspeed")
         return
-    zero = value.get("zero_optimization", {}) if isinstance(value, dict) else {}
-    name = value if isinstance(value, str) else ""
-    offloads = "offload" in name or any("offload" in key for key in zero)
-    if offloads:
+    is_name = not isinstance(draft.left["deepspeed"], Mapping)
+    name = (draft.text("deepspeed") if is_name else None) or ""
+    zero = draft.inside("deepspeed").inside("zero_optimization")
+    offloads = [_offloads(value) for key, value in zero.left.items() if "offload" in key]
+    if "offload" in name or any(offloads):
         draft.set("engine", "zero3_offload")
-    is_zero3 = zero.get("stage") == 3 or re.search(r"z(ero)?_?3", name)
+    is_zero3 = zero.number("stage") == 3 or re.search(r"z(ero)?_?3", name)
     if not is_zero3:
         draft.remark("deepspeed", "ftdist always trains with ZeRO-3, whatever the stage here.")
     draft.remark("deepspeed", "settings other than stage and offload go to engine.deepspeed.")
+
+
+def _offloads(value: Any) -> bool:
+    """Whether DeepSpeed offloads by this setting; a mapping without a device does not."""
+    return (value.get("device") or "none") != "none" if isinstance(value, Mapping) else bool(value)
 
 
 def run_name(*names: Any) -> str | None:

@@ -125,12 +125,20 @@ def test_without_packing_the_batch_is_left_to_the_user() -> None:
     assert "16 samples per GPU" in remark(migration, "micro_batch_size")
 
 
-def test_a_total_batch_needs_no_number_of_gpus() -> None:
-    migration = converted(
-        sample_packing=True, sequence_len=128, micro_batch_size=2, batch_size=16, ranks=None
-    )
-    assert migration.overrides["batch.tokens"] == "2048"
+@pytest.mark.parametrize(
+    ("batch_size", "tokens"),
+    [
+        (32, "524288"),  # 8 GPUs x 32 rows x 2048 tokens
+        (30, "458752"),  # 30 // 4 = 7 micro-steps: 8 x 28 x 2048
+    ],
+)
+def test_the_batch_size_is_that_of_one_gpu(batch_size: int, tokens: str) -> None:
+    members = {"sample_packing": True, "sequence_len": 2048, "micro_batch_size": 4}
+    migration = converted(**members, batch_size=batch_size, ranks=8)
+    assert migration.overrides["batch.tokens"] == tokens
     assert remark(migration, "micro_batch_size") == ""
+    alone = converted(**members, batch_size=batch_size, ranks=None)
+    assert "multiply batch.tokens" in remark(alone, "micro_batch_size")
 
 
 @pytest.mark.parametrize(
@@ -143,6 +151,59 @@ def test_a_total_batch_needs_no_number_of_gpus() -> None:
 )
 def test_warm_up_becomes_a_fraction(members: dict[str, Any], ratio: str) -> None:
     assert converted(**members).overrides["optim.warmup_ratio"] == ratio
+
+
+@pytest.mark.parametrize(
+    ("schedule", "options", "ratio"),
+    [
+        ("cosine_with_min_lr", {"min_lr": "1e-6"}, "0.05"),  # 1e-6 / 2e-5
+        ("cosine_with_min_lr", {"min_lr_rate": 0.1}, "0.1"),
+        ("warmup_stable_decay", {"min_lr_ratio": 0.2, "decay_type": "linear"}, "0.2"),
+        ("linear", {}, "0"),
+    ],
+)
+def test_the_least_learning_rate_becomes_a_part_of_the_largest(
+    schedule: str, options: dict[str, Any], ratio: str
+) -> None:
+    migration = converted(lr_scheduler=schedule, lr_scheduler_kwargs=options, learning_rate=2e-5)
+    assert migration.overrides["optim.final_lr_ratio"] == ratio
+    assert not [r for r in migration.remarks if r.key.startswith("lr_scheduler_kwargs")]
+
+
+def test_no_option_of_a_schedule_is_lost_silently() -> None:
+    options = {"num_decay_steps": 50, "num_stable_steps": 100, "warmup_type": "cosine"}
+    members: dict[str, Any] = {
+        "lr_scheduler": "warmup_stable_decay",
+        "lr_scheduler_kwargs": options,
+    }
+    fixed = converted(**members, max_steps=200)
+    assert fixed.overrides["optim.decay_ratio"] == "0.25"  # 50 / 200
+    assert "no such option" in remark(fixed, "lr_scheduler_kwargs.num_stable_steps")
+    assert "no such option" in remark(fixed, "lr_scheduler_kwargs.warmup_type")
+    assert "linearly, not by cosine" in remark(fixed, "lr_scheduler_kwargs.decay_type")
+    by_epochs = converted(**members, num_epochs=2)
+    assert "optim.decay_ratio" not in by_epochs.overrides
+    assert "50 divided by the steps" in remark(by_epochs, "lr_scheduler_kwargs.num_decay_steps")
+    unknown = converted(lr_scheduler="cosine_with_min_lr", lr_scheduler_kwargs={"min_lr": 1e-6})
+    assert "divided by optim.peak_lr" in remark(unknown, "lr_scheduler_kwargs.min_lr")
+
+
+@pytest.mark.parametrize(
+    ("setting", "offloads"),
+    [
+        ({"offload_optimizer": {"device": "cpu"}}, True),
+        ({"offload_param": {"device": "nvme"}}, True),
+        ({"offload_optimizer": {"device": "none"}, "offload_param": {"device": "none"}}, False),
+        ({"offload_optimizer": {}}, False),  # DeepSpeed's default device is none
+        ({"cpu_offload": True}, True),
+        ({"cpu_offload": False}, False),
+    ],
+)
+def test_only_a_deepspeed_config_that_names_a_device_offloads(
+    setting: dict[str, Any], offloads: bool
+) -> None:
+    migration = converted(deepspeed={"zero_optimization": {"stage": 3, **setting}})
+    assert (migration.overrides.get("engine") == "zero3_offload") == offloads
 
 
 def test_warm_up_in_steps_of_a_training_in_epochs_is_to_be_computed() -> None:
@@ -181,8 +242,56 @@ def test_keys_that_are_off_are_not_mentioned() -> None:
         ({"rl": "grpo"}, "rl is grpo"),
         ({"learning_rate": "fast"}, "learning_rate is 'fast', which is not a number"),
         ({"num_epochs": [3]}, "num_epochs is a list, which is not a number"),
+        ({"base_model": ["m"]}, "base_model is a list, which is not a text"),
+        ({"rl": {"dpo": 1}}, "rl is a mapping, which is not a text"),
+        ({"deepspeed": ["z3"]}, "deepspeed is a list, which is not a text"),
+        ({"deepspeed": {"zero_optimization": [3]}}, "deepspeed.zero_optimization is a list"),
+        ({"lr_scheduler_kwargs": [1]}, "lr_scheduler_kwargs is a list, which is not a mapping"),
+        ({"lr_scheduler": ["cosine"]}, "lr_scheduler is a list, which is not a text"),
+        (
+            {"lr_scheduler": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr": "low"}},
+            "lr_scheduler_kwargs.min_lr is 'low', which is not a number",
+        ),
     ],
 )
 def test_what_cannot_be_converted_is_refused(members: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         converted(**members)
+
+
+@pytest.mark.parametrize(
+    ("members", "problem"),
+    [
+        ({"roles": ["user"]}, "roles is a list, which is not a mapping"),
+        ({"roles": {"user": [["human"]]}}, "roles.user is a list, which is not a text"),
+        ({"message_field_training": ["x"]}, "message_field_training is a list"),
+        ({"roles_to_train": {"assistant": 1}}, "roles_to_train is a mapping"),
+        ({"data_files": {"train": "x.jsonl"}}, "data_files is a mapping"),
+        ({"path": ["a.jsonl"]}, "path is a list"),
+        ({"split": ["train"]}, "split is a list"),
+        ({"field_messages": ["talk"]}, "field_messages is a list"),
+        ({"message_property_mappings": "role"}, "message_property_mappings is 'role'"),
+        ({"type": {"field_output": ["a"]}}, "type.field_output is a list"),
+    ],
+)
+def test_a_mistake_in_a_dataset_is_named_with_its_key(
+    members: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        of_dataset(**members)
+    assert f"a.yaml: datasets[0].{problem}" in caught.value.problem
+    assert caught.value.remedy.startswith("correct datasets[0].")
+
+
+def test_what_the_file_leaves_open_is_no_mistake() -> None:
+    open_ones = {"roles": None, "roles_to_train": None, "split": None, "type": None}
+    assert of_dataset(**open_ones).overrides == converted().overrides
+    assert "engine" not in converted(deepspeed={"zero_optimization": None}).overrides
+    assert remark(of_dataset(roles_to_train=1), "datasets[0].roles_to_train") != ""
+
+
+def test_no_key_of_a_type_is_lost_silently() -> None:
+    kind = {"field_output": "antwort", "field": "text", "prompt_format": "[INST]{prompt}"}
+    migration = of_dataset(type=kind)
+    assert "does not know" in remark(migration, "datasets[0].type.field")
+    assert "chat template" in remark(migration, "datasets[0].type.prompt_format")

@@ -185,3 +185,60 @@ def test_several_datasets_by_name() -> None:
 def test_names_of_the_hub_need_no_description() -> None:
     overrides = trained(dataset="org/chats", dataset_dir="ONLINE").overrides
     assert overrides["library.path"] == "hf://datasets/org/chats"
+
+
+@pytest.mark.parametrize("stage", ["dpo", "kto"])
+def test_a_stage_on_preferences_holds_for_names_of_the_hub_too(stage: str) -> None:
+    overrides = trained(dataset="org/pairs", dataset_dir="ONLINE", stage=stage).overrides
+    assert overrides["library.preferences"] == "chosen"
+
+
+@pytest.mark.parametrize(
+    ("members", "is_packed"),
+    [
+        ({"stage": "pt"}, True),  # as LLaMA-Factory decides it
+        ({"stage": "pt", "packing": False}, False),
+        ({"stage": "pt", "packing": False, "neat_packing": True}, True),
+        ({"packing": True}, True),
+        ({}, False),
+    ],
+)
+def test_the_batch_is_carried_over_where_llama_factory_packs(
+    members: dict[str, Any], is_packed: bool
+) -> None:
+    assert ("batch.tokens" in trained(**members).overrides) == is_packed
+
+
+def test_a_batch_size_is_no_key_of_llama_factory() -> None:
+    migration = trained(packing=True, cutoff_len=128, batch_size=64)
+    assert migration.overrides["batch.tokens"] == "128"
+    assert "not known" in remark(migration, "batch_size")
+
+
+@pytest.mark.parametrize(
+    ("members", "problem"),
+    [
+        ({"columns": ["messages"]}, "d.columns is a list, which is not a mapping"),
+        ({"columns": {"messages": ["a"]}}, "d.columns.messages is a list"),
+        ({"tags": "role"}, "d.tags is 'role', which is not a mapping"),
+        ({"tags": {"role_tag": ["a"]}}, "d.tags.role_tag is a list"),
+        ({"formatting": ["alpaca"]}, "d.formatting is a list"),
+        ({"split": ["train"]}, "d.split is a list"),
+        ({"file_name": ["b.json"]}, "d.file_name is a list"),
+        ({"hf_hub_url": {"name": "org/data"}}, "d.hf_hub_url is a mapping"),
+    ],
+)
+def test_a_mistake_in_a_description_is_named_with_its_key(
+    members: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        entry(**{"file_name": "a.json", **members})
+    assert problem in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    "key", ["dataset", "dataset_dir", "finetuning_type", "output_dir", "optim"]
+)
+def test_a_mistake_in_a_training_is_named_with_its_key(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"train.yaml: {key} is a mapping"):
+        trained(**{key: {"a": 1}})
