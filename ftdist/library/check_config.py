@@ -25,10 +25,8 @@ def check_curation(config: CurateConfig) -> tuple[tuple[FoundSource, str], ...]:
             f"library.weights names {', '.join(unknown)}, and the sources are {', '.join(names)}.",
             remedy="use those names, or name a source: library.sources=[NAME=PATH].",
         )
-    replay = (
-        find_sources(config.retention.replay_sources, key="retention.replay_sources")
-        if config.retention.replay_sources
-        else ()
+    replay = find_sources(
+        config.retention.replay_sources, key="retention.replay_sources", others=own
     )
     return *((source, LIBRARY) for source in own), *((source, REPLAY) for source in replay)
 

@@ -54,19 +54,26 @@ class FoundSource:
     origin: str = ""
 
 
-def find_sources(entries: Sequence[str | SourceEntry], *, key: str) -> tuple[FoundSource, ...]:
+def find_sources(
+    entries: Sequence[str | SourceEntry], *, key: str, others: Sequence[FoundSource] = ()
+) -> tuple[FoundSource, ...]:
     """Find the files of each entry: of a dataset in its order, of others sorted by name.
 
     Args:
         entries: files, folders (recursively), globs and datasets; the text `name=path` names a
             source.
         key: the config key of the entries, for messages.
+        others: sources found before, whose names and files are taken.
 
     Raises:
         DataError: an entry does not exist, or contains nothing to read.
     """
-    taken: set[str] = set()
-    seen: dict[str, str] = {}
+    taken = {source.name for source in others}
+    seen = {
+        os.path.realpath(file.path): f"{source.label}: {file.name}"
+        for source in others
+        for file in source.files
+    }
     try:
         return tuple(_find(split_name(entry), key=key, taken=taken, seen=seen) for entry in entries)
     except OSError as error:
@@ -116,6 +123,10 @@ def _find(entry: SourceEntry, *, key: str, taken: set[str], seen: dict[str, str]
                 seen[real] = str(location)
                 files.append(FoundFile(file, below, kind))
     if not files and not bad:
+        if any(os.path.realpath(file) in seen for file in paths):
+            raise DataError(
+                f"{key}: {path} contains only files of other sources.", remedy="leave it out."
+            )
         raise DataError(
             f"{key}: {path} contains nothing to read.",
             remedy="name a file or folder of documents or conversations.",

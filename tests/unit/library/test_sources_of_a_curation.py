@@ -11,6 +11,7 @@ import pytest
 from datasets import Dataset, DatasetDict
 
 from ftdist.config.compose import compose_curation
+from ftdist.errors import DataError
 from ftdist.io.hashing import FileHashes
 from ftdist.io.progress import no_log
 from ftdist.library.pipeline import curate
@@ -23,7 +24,7 @@ from ftdist.library.store.row_cache import read_row_cache
 pytestmark = pytest.mark.timeout(120)
 
 
-def _curate(tmp_path: Path, sources: str) -> dict[str, Any]:
+def _curate(tmp_path: Path, sources: str, *more: str) -> dict[str, Any]:
     keys = [
         "library.name=w",
         f"library.root={tmp_path / 'libraries'}",
@@ -34,6 +35,7 @@ def _curate(tmp_path: Path, sources: str) -> dict[str, Any]:
         "split.held_out_conversations=0",
         "split.num_probes=0",
         "split.num_out_of_scope_probes=0",
+        *more,
     ]
     folder = curate(compose_curation(keys), model=None, log=no_log).folder
     manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
@@ -58,6 +60,28 @@ def test_the_manifest_says_where_each_source_is_from(tmp_path: Path) -> None:
         ("gates", 9),
         ("b", 1),
     ]
+
+
+def test_replay_from_a_file_of_the_same_name_is_a_source_of_its_own(tmp_path: Path) -> None:
+    for folder, answer in (("own", "Hall 4."), ("general", "In the north.")):
+        (tmp_path / folder).mkdir()
+        row = {"question": "Where?", "answer": answer}
+        (tmp_path / folder / "chat.jsonl").write_text(json.dumps(row))
+    replay = f"retention.replay_sources=['{tmp_path}/general/chat.jsonl']"
+    manifest = _curate(
+        tmp_path, f"'{tmp_path}/own/chat.jsonl'", replay, "retention.replay_fraction=0.1"
+    )
+    sources = [(each["name"], each["role"], each["rows"]) for each in manifest["sources"]]
+    assert sources == [("chat", "library", 1), ("chat-2", "replay", 1)]
+
+
+def test_a_source_that_has_only_files_of_others_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"question": "Where?", "answer": "Hall 4."}))
+    problem = f"retention.replay_sources: {path} contains only files of other sources."
+    with pytest.raises(DataError) as caught:
+        _curate(tmp_path, f"'{path}'", f"retention.replay_sources=['{path}']")
+    assert (caught.value.problem, caught.value.remedy) == (problem, "leave it out.")
 
 
 def test_a_large_parquet_file_is_read_in_shards_with_the_same_rows(tmp_path: Path) -> None:
