@@ -1,10 +1,11 @@
 """Read the evaluation set: probes, general questions and texts. Loads no torch."""
 
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, cast
 
 from ftdist.config.schema import EvalConfig
 from ftdist.errors import DataError
@@ -12,6 +13,7 @@ from ftdist.evaluation.general_set import general_items, general_passages
 from ftdist.evaluation.lm_eval_tasks import find_tasks
 from ftdist.evaluation.probes import Probe, find_probes, read_probes, reject_lone_surrogates
 from ftdist.evaluation.row_lines import has_rows, row_lines
+from ftdist.io.compression import DAMAGED, open_data
 from ftdist.io.sampling import evenly_spaced
 from ftdist.library.sources.cached import cached_file
 
@@ -103,7 +105,9 @@ def _texts(setting: str | None) -> tuple[str, ...]:
     path = cached_file(setting, key="eval.perplexity_texts")
     try:
         lines = row_lines(path) if has_rows(path) else []
-        content = "" if has_rows(path) else path.read_text(encoding="utf-8-sig")
+        content = "" if has_rows(path) else _text(path)
+    except DAMAGED as error:
+        raise DataError(f"{path} is a damaged compressed file.", remedy="copy it again.") from error
     except OSError as error:
         raise DataError(
             f"Texts cannot be read from {path}: {error.strerror}.", remedy=remedy
@@ -117,6 +121,11 @@ def _texts(setting: str | None) -> tuple[str, ...]:
     if not passages:
         raise DataError(f"{path} holds no text.", remedy=remedy)
     return tuple(passages)
+
+
+def _text(path: Path) -> str:
+    with io.TextIOWrapper(cast(BinaryIO, open_data(path)), encoding="utf-8-sig") as file:
+        return file.read()
 
 
 def _text_of(line: str, *, where: str, remedy: str) -> str:

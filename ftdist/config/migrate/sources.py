@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ftdist.config.migrate.draft import Draft
+from ftdist.config.schema.types import HUB_NAME_PATTERN
 from ftdist.errors import ConfigError
 
 _BUCKET = re.compile(r"(s3|gs|gcs|az|abfs|abfss|adl|oci|r2|oss)://", re.IGNORECASE)
-_HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _FILE = re.compile(r"\.(jsonl?|parquet|csv|tsv|txt|md|arrow|ya?ml)(\.(gz|zst))?", re.IGNORECASE)
 
 
@@ -52,7 +52,7 @@ def data_path(path: str, *, base: Path | None = None, key: str) -> str:
         )
     local = Path(path).expanduser() if base is None else base / Path(path).expanduser()
     is_file = local.exists() or base is not None or _FILE.search(path)
-    if _HUB_NAME.fullmatch(path) and not is_file:
+    if re.fullmatch(HUB_NAME_PATTERN, path) and not is_file:
         return f"hf://datasets/{path}"
     return str(local)
 

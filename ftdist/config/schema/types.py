@@ -14,6 +14,9 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 SLURM_WORD_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.:,@+=&|*()\[\]-]{0,127}$"
 """A partition, an account, nodes or their features; safe in an sbatch script."""
 
+HUB_NAME_PATTERN = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*"
+"""The name of a model or dataset of the Hub, with its organisation."""
+
 PATH_PATTERN = r"^[^\x00-\x1f%\\]+$"
 """A path that SLURM and a shell script accept: no line breaks, `%` or backslashes."""
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from ftdist.config.schema.types import HUB_NAME_PATTERN
 from ftdist.errors import ConfigError
 from ftdist.io.compression import data_suffix
 
 SCHEME = "hf://"
 _DATASETS = "hf://datasets/"
-_NAME = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*"
-_HUB_NAME = re.compile(_NAME)
+_HUB_NAME = re.compile(HUB_NAME_PATTERN)
 _HUB_PATH = re.compile(
-    rf"{_DATASETS}(?P<repo>{_NAME})"
+    rf"{_DATASETS}(?P<repo>{HUB_NAME_PATTERN})"
     r"(?:@(?P<revision>refs/(?:convert|pr)/[^/]+|[^/]+))?(?:/+(?P<inside>.*?))?/*"
 )
 _COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from ftdist.config.saved_config import dump_config, save_config
 from ftdist.config.schema import EvalConfig, RunConfig
+from ftdist.config.schema.types import HUB_NAME_PATTERN
 from ftdist.errors import ConfigError, FtdistError, StorageError
 from ftdist.evaluation.eval_set import NONE
 from ftdist.io.jsonl import write_whole
@@ -47,8 +48,6 @@ NO_REPLAY_WARNING = (
     "retention=recommended to add replay and out-of-scope examples "
     "(see docs/how-to/keep-general-knowledge.md)."
 )
-
-HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> tuple[RunConfig, Plan]:
@@ -141,7 +140,7 @@ def resolve_paths(config: RunConfig, *, log: LogFn, weights: bool = True) -> Run
         run_child("ftdist.testing.tiny", [str(TINY_FOLDER)])
         model = str(TINY_FOLDER / "model") if model == TINY else model
         library = str(TINY_FOLDER / "library") if library == TINY else library
-    if not Path(model).expanduser().exists() and HUB_NAME.fullmatch(model):
+    if not Path(model).expanduser().exists() and re.fullmatch(HUB_NAME_PATTERN, model):
         log(f"Downloading {model} from the hub, unless it is cached.")
         words = [model, config.model.revision or "", "weights" if weights else "config"]
         downloaded = call_child("ftdist_launch.setup.download_model", words)

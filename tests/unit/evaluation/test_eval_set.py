@@ -50,6 +50,7 @@ def test_passages_are_split_at_blank_lines_or_rows(tmp_path: Path) -> None:
     [
         ("t.txt", b" \n\n", "holds no text"),
         ("t.txt", b"\xff\xfe", "is not UTF-8"),
+        ("t.txt.gz", gzip.compress(b"One.")[:-4], "is a damaged compressed file"),
         ("t.jsonl", b"{\n", "t.jsonl:1 is not JSON"),
         ("t.jsonl", b'{"text": "a"}\n{"text": " "}', 't.jsonl:2 has no "text"'),
         ("t.jsonl", b"[1]", 't.jsonl:1 has no "text"'),
@@ -64,6 +65,12 @@ def test_unusable_texts_are_reported(
         read(tmp_path, texts=str(tmp_path / name))
     assert problem in caught.value.problem
     assert caught.value.remedy.endswith(".")
+
+
+def test_passages_may_be_compressed(tmp_path: Path) -> None:
+    path = tmp_path / "t.txt.gz"
+    path.write_bytes(gzip.compress(b"\xef\xbb\xbfOne\r\npassage.\r\n\r\nTwo."))
+    assert read(tmp_path, texts=str(path)).texts == ("One\npassage.", "Two.")
 
 
 def test_missing_files_are_reported_with_their_key(tmp_path: Path) -> None:
