@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
+from itertools import count
 from typing import Any
 
 from ftdist.data.messages import FunctionCall, Message, ToolCall
@@ -45,26 +46,31 @@ def conversation_key(row: Conversation) -> str:
 
 
 def map_texts(
-    row: Conversation, change: Callable[[str], str], *, with_keys: bool = False
+    row: Conversation,
+    change: Callable[[str], str],
+    *,
+    in_json: Callable[[str, str], str] | None = None,
 ) -> Conversation:
     """A conversation with all its texts changed; calls and schemas stay valid JSON.
 
     Args:
         row: any.
         change: of a text.
-        with_keys: whether texts and long numbers in JSON are changed as `key: text`, as far as that
-            leaves the key, so that a password is seen as one; and whether schemas are changed.
+        in_json: of a key and its text or long number in JSON: the new text. With it, keys of JSON
+            are changed as texts are, and so are schemas. None: `change` of texts.
     """
-    messages = tuple(_mapped(each, change, with_keys=with_keys) for each in row.messages)
-    tools = _map_json(row.tools, change, with_keys=True) if row.tools and with_keys else row.tools
+    messages = tuple(_mapped(each, change, in_json=in_json) for each in row.messages)
+    tools = _map_json(row.tools, change, in_json=in_json) if row.tools and in_json else row.tools
     return replace(row, messages=messages, tools=tools)
 
 
-def _mapped(message: Message, change: Callable[[str], str], *, with_keys: bool) -> Message:
+def _mapped(
+    message: Message, change: Callable[[str], str], *, in_json: Callable[[str, str], str] | None
+) -> Message:
     content = message["content"]
-    is_json = with_keys and message["role"] == "tool" and content.lstrip()[:1] in ("{", "[")
+    is_json = in_json and message["role"] == "tool" and content.lstrip()[:1] in ("{", "[")
     mapped = message.copy()
-    mapped["content"] = _map_json(content, change, with_keys=True) if is_json else change(content)
+    mapped["content"] = _map_json(content, change, in_json=in_json) if is_json else change(content)
     if "reasoning_content" in message:
         mapped["reasoning_content"] = change(message["reasoning_content"])
     if "tool_calls" in message:
@@ -74,9 +80,7 @@ def _mapped(message: Message, change: Callable[[str], str], *, with_keys: bool) 
                     **call,
                     "function": FunctionCall(
                         name=call["function"]["name"],
-                        arguments=_map_json(
-                            call["function"]["arguments"], change, with_keys=with_keys
-                        ),
+                        arguments=_map_json(call["function"]["arguments"], change, in_json=in_json),
                     ),
                 }
             )
@@ -85,30 +89,41 @@ def _mapped(message: Message, change: Callable[[str], str], *, with_keys: bool) 
     return mapped
 
 
-def _map_json(text: str, change: Callable[[str], str], *, with_keys: bool) -> str:
+def _map_json(
+    text: str, change: Callable[[str], str], *, in_json: Callable[[str, str], str] | None
+) -> str:
     """JSON text with the texts in it changed; unchanged if none does, or if it is no JSON."""
     try:
         value = json.loads(text)
-        mapped = _map_value(value, change, key="", with_keys=with_keys)
+        mapped = _map_value(value, change, key="", in_json=in_json)
     except (ValueError, RecursionError):
         return change(text)
     return text if mapped == value else json.dumps(mapped, ensure_ascii=False)
 
 
-def _map_value(value: Any, change: Callable[[str], str], *, key: str, with_keys: bool) -> Any:
+def _map_value(
+    value: Any,
+    change: Callable[[str], str],
+    *,
+    key: str,
+    in_json: Callable[[str, str], str] | None,
+) -> Any:
     if isinstance(value, dict):
-        return {
-            name: _map_value(member, change, key=name, with_keys=with_keys)
-            for name, member in value.items()
-        }
+        members: dict[str, Any] = {}
+        for own, member in value.items():
+            name = _free(change(own), members) if in_json else own
+            members[name] = _map_value(member, change, key=name, in_json=in_json)
+        return members
     if isinstance(value, list):
-        return [_map_value(member, change, key=key, with_keys=with_keys) for member in value]
-    is_long = type(value) is int and with_keys and abs(value) >= _LONG_NUMBER
-    if not isinstance(value, str) and not is_long:
-        return value
-    if with_keys:
-        prefix = f"{key}: "
-        mapped = change(f"{prefix}{value}")
-        if mapped.startswith(prefix):
-            return value if mapped == f"{prefix}{value}" else mapped.removeprefix(prefix)
+        return [_map_value(member, change, key=key, in_json=in_json) for member in value]
+    is_long = type(value) is int and abs(value) >= _LONG_NUMBER
+    if in_json and (isinstance(value, str) or is_long):
+        mapped = in_json(key, str(value))
+        return value if mapped == str(value) else mapped
     return change(value) if isinstance(value, str) else value
+
+
+def _free(name: str, members: Collection[str]) -> str:
+    """The name, with a number if another member has it."""
+    numbered = (f"{name} {number}" for number in count(2))
+    return name if name not in members else next(each for each in numbered if each not in members)

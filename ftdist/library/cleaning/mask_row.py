@@ -25,14 +25,18 @@ def mask_row(
     counts: Counter[str] = Counter()
     excerpts: dict[str, str] = {}
 
-    def mask(text: str) -> str:
-        masked, kinds = mask_pii(text, secrets=secrets, personal=personal, allowlist=allowlist)
+    def mask(text: str, *, after: str = "") -> str:
+        masked, kinds = mask_pii(
+            f"{after}{text}", secrets=secrets, personal=personal, allowlist=allowlist
+        )
+        if not masked.startswith(after):
+            return mask(text)
         counts.update(kinds)
         for kind in kinds:
             excerpts.setdefault(kind, _around(f"<{kind}>", masked))
-        return masked
+        return masked.removeprefix(after)
 
-    masked = _mapped(row, mask)
+    masked = _mapped(row, mask, in_json=lambda key, text: mask(text, after=f"{key}: "))
     private = [
         Note(rule=f"private: {kind}", excerpt=excerpts[kind], count=count)
         for kind, count in sorted(counts.items())
@@ -41,10 +45,12 @@ def mask_row(
     return replace(masked, notes=(*private, *notes))
 
 
-def _mapped(row: GoodRow, mask: Callable[[str], str]) -> GoodRow:
+def _mapped(
+    row: GoodRow, mask: Callable[[str], str], *, in_json: Callable[[str, str], str]
+) -> GoodRow:
     match row:
         case Conversation():
-            return map_texts(row, mask, with_keys=True)
+            return map_texts(row, mask, in_json=in_json)
         case Passage():
             return replace(row, text=mask(row.text))
         case Document():

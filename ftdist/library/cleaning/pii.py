@@ -114,7 +114,8 @@ _PATTERNS: tuple[_Pattern, ...] = (
         "",
         re.compile(
             r"(?i)\b(?:password|passwd|pwd|api[_-]?key|secret|access[_-]?token|auth[_-]?token)"
-            r"\s*[=:]\s*[\"']?(?P<value>[^\s\"'<>]{7,}[^\s\"'<>.,;:)])"
+            r"(?:\\?[\"'])?\s*[=:]\s*(?:\\?[\"'])?"
+            r"(?P<value>[^\s\"'<>]{7,}[^\s\"'<>.,;:)\\])"
         ),
         _looks_random,
     ),

@@ -49,6 +49,9 @@ def arguments_of(row: Any) -> str:
         ('{"login": {"password": "tiger7Lily"}}', {"login": {"password": "<secret>"}}),
         ('{"all": ["x", "ann@example.org"], "n": 1}', {"all": ["x", "<e-mail>"], "n": 1}),
         ('{"card": 4111111111111111}', {"card": "<card number>"}),
+        ('{"ann@example.org": "admin"}', {"<e-mail>": "admin"}),
+        ('{"users": {"ann@example.org": {"n": 1}}}', {"users": {"<e-mail>": {"n": 1}}}),
+        ('{"4111111111111111": [true]}', {"<card number>": [True]}),
         ('{"phone": "020 7946 0958", "part": 4711471}', {"phone": "<telephone>", "part": 4711471}),
     ],
 )
@@ -57,6 +60,33 @@ def test_secrets_in_arguments_are_masked_and_the_arguments_stay_json(
 ) -> None:
     row = masked(calling(arguments))
     assert json.loads(arguments_of(row)) == after
+    assert sum(note.count for note in row.notes) == 1
+
+
+def test_keys_that_are_masked_alike_stay_apart_and_each_datum_is_counted_once() -> None:
+    arguments = {"ann@example.org": "bob@example.org", "cid@example.org": 2, "<e-mail>": 3}
+    row = masked(calling(json.dumps(arguments)))
+    assert json.loads(arguments_of(row)) == {
+        "<e-mail>": "<e-mail>", "<e-mail> 2": 2, "<e-mail> 3": 3
+    }  # fmt: skip
+    assert [(note.rule, note.count) for note in row.notes] == [("private: e-mail", 3)]
+
+
+def test_keys_of_results_and_schemas_are_masked() -> None:
+    row = calling("{}")
+    row.messages[2]["content"] = '{"users": {"bob.k@brixworks.com": {"role": "admin"}}}'
+    tools = [{"type": "function", "function": {"name": "mail", "parameters": {"properties": {
+        "ann@example.org": {"type": "string"}}}}}]  # fmt: skip
+    result = masked(Conversation(row.messages, WHERE, tools=json.dumps(tools)))
+    assert json.loads(result.messages[2]["content"]) == {"users": {"<e-mail>": {"role": "admin"}}}
+    assert "ann@" not in result.tools
+    assert [(note.rule, note.count) for note in result.notes] == [("private: e-mail", 2)]
+
+
+def test_a_secret_in_a_key_is_counted_once() -> None:
+    key = "-----BEGIN PRIVATE KEY-----"
+    row = masked(calling(json.dumps({f"{key} a": "b"})))
+    assert json.loads(arguments_of(row)) == {"<secret>": "b"}
     assert sum(note.count for note in row.notes) == 1
 
 

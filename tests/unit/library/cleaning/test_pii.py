@@ -26,6 +26,9 @@ def _masked(text: str) -> str:
         ("admin, password: hunter42x9, change it", "admin, password: <secret>, change it"),
         ("API_KEY='k3jh4k5jh6'", "API_KEY='<secret>'"),
         ("(password: hunter42x9)", "(password: <secret>)"),
+        ('<tool_call>{"password":"hunter2Xy9!"}', '<tool_call>{"password":"<secret>"}'),
+        ("{'api_key' : 'k3jh4k5jh6'}", "{'api_key' : '<secret>'}"),
+        (r'"{\"secret\": \"k3jh4k5jh6\"}"', r'"{\"secret\": \"<secret>\"}"'),
     ],
 )
 def test_only_the_secret_or_personal_value_is_masked(text: str, masked: str) -> None:
@@ -46,6 +49,7 @@ def test_only_the_secret_or_personal_value_is_masked(text: str, masked: str) -> 
         "12.5 +0012 345 678 is the code.",
         "Set API_KEY=your_api_key_1234 in the file, then secret=changeme99.",
         "The password is shown on the display",
+        '{"password": {"type": "string", "minLength": 12}, "secret": "manual-entry"}',
         "On 2031-03-04 12:34:56 the unit was made; call 04/03/2031.",
         "00:1A:2B:3C:4D:5E, 192.168.100.200, 978-3-16-148410-0",
         "47223179-9330-4259-b66c-f2db26efb20c is the id.",
