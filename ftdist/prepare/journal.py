@@ -4,21 +4,24 @@ import os
 import pickle
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import BinaryIO
 
 from ftdist.io.filesystem import fsync_paths
 from ftdist.prepare.portions import Part
-from ftdist.prepare.tokenize_shard import Portion
+from ftdist.prepare.tokenize_shard import Counts, Portion
 
 JOURNAL = "journal.pickle"
 _FLUSH_EVERY_S = 5.0
+_FIELDS = tuple(field.name for kind in (Part, Portion, Counts) for field in fields(kind))
 
 
 class Journal:
-    """One pickle after another: the parts of each portion, and the portion.
+    """One pickle after another: the names of the fields, the parts of a portion, and the portion.
 
-    A portion is written once its tokens are on disk. Only ftdist reads it, from its own cache.
+    A portion is written once its tokens are on disk. The folder must be one that only this user can
+    write to, since unpickling runs code.
 
     Args:
         path: of the file, which an earlier run may have begun.
@@ -36,10 +39,10 @@ class Journal:
             end = 0
             for parts in portions:
                 try:
-                    written, portion = pickle.load(file)
-                except (EOFError, pickle.UnpicklingError):  # the end, or cut by a crash
+                    names, written, portion = pickle.load(file)
+                except Exception:  # noqa: BLE001  the end, cut by a crash, or another version's
                     break
-                if written != parts:  # cut in other places by another version
+                if names != _FIELDS or written != parts:  # another version's
                     break
                 end = file.tell()
                 yield portion
@@ -49,7 +52,7 @@ class Journal:
         self, parts: tuple[Part, ...], portion: Portion, *, written: Sequence[BinaryIO]
     ) -> None:
         """Record a portion; now and then bring what was `written` to disk, then the records."""
-        self._waiting.append(pickle.dumps((parts, portion)))
+        self._waiting.append(pickle.dumps((_FIELDS, parts, portion)))
         if time.monotonic() - self._flushed < _FLUSH_EVERY_S:
             return
         for tokens in written:

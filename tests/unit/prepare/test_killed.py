@@ -16,12 +16,20 @@ from ftdist.prepare import crashing_row, journal, portions, source, tokenize_sha
 from ftdist.prepare.crashing_row import retry_row_by_row
 from ftdist.prepare.main import prepare
 from ftdist.prepare.portions import Part
-from ftdist.prepare.tokenize_shard import BuildSettings, Portion, Task
+from ftdist.prepare.tokenize_shard import BuildSettings, Counts, Portion, Task
 from tests.support.models.word_tokenizer import row, with_library, write_rows
 
 pytestmark = pytest.mark.timeout(120)
 
 DEADLY = "w666"
+PORTION = Portion(
+    lengths=array("q", [3]),
+    loss_counts=array("q", [2]),
+    answer_hashes=array("Q", [7]),
+    units=array("q", [0]),
+    unit_hashes=array("Q", [8]),
+    counts=Counts(conversations=1),
+)
 
 
 @pytest.fixture
@@ -78,20 +86,27 @@ def test_a_journal_cut_by_a_crash_ends_before_the_cut(
     monkeypatch.setattr(journal, "_FLUSH_EVERY_S", 0)
     parts = [(Part(path=tmp_path, name=name, kind="jsonl"),) for name in "abc"]
     written = journal.Journal(tmp_path / "journal")
-    portion = Portion(
-        lengths=array("q", [3]),
-        loss_counts=array("q", [2]),
-        answer_hashes=array("Q", [7]),
-        units=array("q", [0]),
-        unit_hashes=array("Q", [8]),
-        counts=tokenize_shard.Counts(conversations=1),
-    )
     for each in parts[:2]:
-        written.add(each, portion, written=())
+        written.add(each, PORTION, written=())
     whole = (tmp_path / "journal").read_bytes()
     (tmp_path / "journal").write_bytes(whole[:-5])
-    assert list(journal.Journal(tmp_path / "journal").read(parts)) == [portion]
+    assert list(journal.Journal(tmp_path / "journal").read(parts)) == [PORTION]
     assert (tmp_path / "journal").read_bytes() == whole[: len(whole) // 2]
+
+
+@pytest.mark.parametrize("renamed", ["tokenize_shard", "Portion", "notes"])
+def test_a_journal_of_another_version_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renamed: str
+) -> None:
+    monkeypatch.setattr(journal, "_FLUSH_EVERY_S", 0)
+    parts = (Part(path=tmp_path, name="a", kind="jsonl"),)
+    path = tmp_path / "journal"
+    journal.Journal(path).add(parts, PORTION, written=())
+    name = renamed.encode()
+    assert name in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(name, name[::-1]))
+    assert not list(journal.Journal(path).read([parts]))
+    assert path.read_bytes() == b""
 
 
 class _DeadlyEncoder(ChatEncoder):
