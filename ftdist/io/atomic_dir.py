@@ -6,6 +6,9 @@
 A killed writer leaves its folder behind, without a lock: `remove_stale_dirs` deletes it. Locks are
 only tested on the host that took them, which is known by the first digits of HEX, since shared file
 systems may not show them to other hosts. Folders of other hosts are deleted after a week.
+
+A folder that a killed writer may resume is readable by its user alone until it is renamed, and only
+such a folder is resumed: nobody else can have put a file there.
 """
 
 import errno
@@ -14,6 +17,7 @@ import os
 import re
 import shutil
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -40,11 +44,13 @@ def atomic_dir(
         folder: the final name.
         private: whether only the user may read it.
         replace: whether it replaces an existing folder; otherwise the first writer wins.
-        resume: whether it may be the folder that a killed writer on this host left behind, with
-            what that has written.
+        resume: whether a writer that is killed or fails leaves the folder behind, and this may be
+            such a folder of the same user on this host, with what is in it.
     """
-    with temporary_dir(folder, private=private, resume=resume) as tmp:
+    with temporary_dir(folder, private=private or resume, resume=resume) as tmp:
         yield tmp
+        if resume and not private:
+            tmp.chmod(_usual_mode(tmp))
         fsync_paths(tmp, *tmp.rglob("*"))
         _rename(tmp, folder)
         while replace and tmp.exists():
@@ -54,32 +60,41 @@ def atomic_dir(
 
 @contextmanager
 def temporary_dir(folder: Path, *, private: bool = False, resume: bool = False) -> Iterator[Path]:
-    """A new folder in the parent of `folder`, deleted at the end unless it was renamed."""
+    """A folder in the parent of `folder`, deleted at the end unless it was renamed.
+
+    The arguments are those of `atomic_dir`; a folder to resume should be private.
+    """
     left = _lock_leftover(folder) if resume else None
     tmp, lock = left or _create_locked(folder, mode=0o700 if private else 0o777)
+    failed = True
     try:
         yield tmp
+        failed = False
     finally:
-        shutil.rmtree(tmp, ignore_errors=True)
+        if not (resume and failed):
+            shutil.rmtree(tmp, ignore_errors=True)
         os.close(lock)
 
 
-def remove_stale_dirs(parent: Path, *, name: str | None = None, keep: str | None = None) -> None:
+def remove_stale_dirs(parent: Path, *, name: str | None = None, resumable: bool = False) -> None:
     """Delete the folders that killed writers left behind.
 
     Args:
         parent: the folder to look in.
         name: only folders that were to get this name; None: all.
-        keep: not those that were to get this name.
+        resumable: whether they may yet be resumed: only those older than a week are deleted.
     """
+    paths: list[Path] = []
     with suppress(OSError):
-        for path in sorted(parent.iterdir()):
-            match = _LEFTOVER.fullmatch(path.name)
-            if match is None or match["name"] == keep or name not in (None, match["name"]):
-                continue
+        paths = sorted(parent.iterdir())
+    for path in paths:
+        match = _LEFTOVER.fullmatch(path.name)
+        if match is None or name not in (None, match["name"]):
+            continue
+        with suppress(OSError):  # another user's, or just deleted
             if match["kind"] == "old":
                 _restore(path, parent / match["name"])
-            elif match["host"] == _host() or _is_stale(path):
+            elif _is_stale(path) or (match["host"] == _host() and not resumable):
                 _delete_unless_locked(path)
 
 
@@ -126,16 +141,33 @@ def _create_locked(folder: Path, *, mode: int) -> tuple[Path, int]:
 
 
 def _lock_leftover(folder: Path) -> tuple[Path, int] | None:
-    """A folder that a killed writer on this host left behind, and a descriptor that locks it."""
+    """A folder that a writer of this user left behind on this host, and a descriptor that locks it.
+
+    Not one that others may enter: they may have changed it.
+    """
     for tmp in sorted(folder.parent.glob(f".{folder.name}.{_host()}*.tmp")):
-        with suppress(FileNotFoundError):
-            lock = os.open(tmp, os.O_RDONLY)
+        with suppress(OSError):  # another user's, or just deleted
+            lock = os.open(tmp, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             with suppress(OSError):  # it has a writer, or this file system has no locks
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if tmp.exists():
+                if _is_own(os.fstat(lock)) and tmp.exists():
                     return tmp, lock
             os.close(lock)
     return None
+
+
+def _is_own(status: os.stat_result) -> bool:
+    others = stat.S_IRWXG | stat.S_IRWXO
+    return status.st_uid == os.geteuid() and not status.st_mode & others
+
+
+def _usual_mode(parent: Path) -> int:
+    """The mode that new folders get there, found by making one."""
+    new = parent / uuid4().hex
+    new.mkdir()
+    mode = stat.S_IMODE(new.stat().st_mode)
+    new.rmdir()
+    return mode
 
 
 def _sibling(folder: Path, kind: str) -> Path:

@@ -9,11 +9,15 @@ from ftdist.library.schema import Passage
 from ftdist.prepare.tokenize_shard import Portion, Task, encode_rows, encode_task
 
 
+class CrashingRowError(DataError):
+    """A row that ends the process that tokenises it, perhaps for want of memory."""
+
+
 def retry_row_by_row(task: Task) -> Portion:
     """Tokenise a portion whose worker ended: it may have been killed by somebody else.
 
     Raises:
-        DataError: it ends another process too; the row is named.
+        CrashingRowError: it ends another process too; the row is named.
     """
     return run_alone(_encode_named, task, on_crash=_refuse)
 
@@ -36,7 +40,7 @@ def _encode_named(task: Task) -> Portion:
 
 
 def _refuse(task: Task) -> Portion:
-    raise DataError(
+    raise CrashingRowError(
         f"{_note(task).read_text(encoding='utf-8')} ends the process that tokenises it.",
         remedy="make sure that there is memory for it; else leave that row out, and report it.",
     )

@@ -10,6 +10,7 @@ writes the facts of the packed library, or the error, to OUT.json.
 """
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -20,13 +21,14 @@ from ftdist.config.saved_config import load_config
 from ftdist.config.schema import ModelConfig, RunConfig
 from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.packed_dataset import CARD, PackedLibrary, source_folder
-from ftdist.errors import ModelError, StorageError
+from ftdist.errors import DataError, ModelError, StorageError
 from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
 from ftdist.io.child_result import write_result
 from ftdist.io.hashing import fingerprint
 from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.plan.model_info import embedding_rows, read_model_info
 from ftdist.plan.output_head import lacks_head, missing_head
+from ftdist.prepare.crashing_row import CrashingRowError
 from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.journal import JOURNAL
 from ftdist.prepare.mixture import LIBRARY, find_source_files, kl_source_names, weighed
@@ -171,46 +173,64 @@ def _build(
 ) -> None:
     """Write the packed library atomically; the first of several processes wins.
 
-    It resumes from what a killed process has written.
+    It resumes from what a process has written that was killed or ran out of space or memory.
     """
-    remove_stale_dirs(folder.parent, keep=folder.name)
     try:
         with atomic_dir(folder, private=private, resume=True) as tmp:
-            facts, cards = [], []
-            for number, (name, files) in enumerate(sources.items()):
-                source = tmp / source_folder(number)
-                source.mkdir(exist_ok=True)
-                held_out = settings.held_out if name == LIBRARY else 0.0
-                builder = SourceBuilder(
-                    name=name,
-                    folder=source,
-                    encoder=encoder,
-                    settings=replace(settings, held_out=held_out),
-                )
-                source_facts, card = builder.build(files, weight=1.0)
-                facts.append(source_facts)
-                cards.append(card)
-            info = PackedDatasetInfo(
-                path=str(folder),
-                key=folder.name,
-                sources=tuple(facts),
-                fixed_opening=not any(card["other_openings"] for card in cards),
-            )
-            card = {
-                "format": FORMAT,
-                "settings": asdict(settings),
-                "facts": asdict(info),
-                "sources": cards,
-                "chat_template": encoder.template,
-            }
-            (tmp / CARD).write_text(json.dumps(card, indent=2), encoding="utf-8")
-            for journal in tmp.glob(f"*/{JOURNAL}"):
-                journal.unlink()
+            remove_stale_dirs(folder.parent, resumable=True)
+            try:
+                _write(tmp, folder, sources=sources, encoder=encoder, settings=settings)
+            except CrashingRowError:
+                raise
+            except DataError:
+                shutil.rmtree(tmp, ignore_errors=True)  # once corrected, it has another key
+                raise
     except OSError as error:
         raise StorageError(
             f"The packed library cannot be written to {folder.parent}: {error}.",
             remedy="free some space there, or set library.cache_dir to a writable folder.",
         ) from error
+
+
+def _write(
+    tmp: Path,
+    folder: Path,
+    *,
+    sources: dict[str, SourceFiles],
+    encoder: ChatEncoder,
+    settings: BuildSettings,
+) -> None:
+    """Write to `tmp` the packed library that will be `folder`."""
+    facts, cards = [], []
+    for number, (name, files) in enumerate(sources.items()):
+        source = tmp / source_folder(number)
+        source.mkdir(exist_ok=True)
+        held_out = settings.held_out if name == LIBRARY else 0.0
+        builder = SourceBuilder(
+            name=name,
+            folder=source,
+            encoder=encoder,
+            settings=replace(settings, held_out=held_out),
+        )
+        source_facts, card = builder.build(files, weight=1.0)
+        facts.append(source_facts)
+        cards.append(card)
+    info = PackedDatasetInfo(
+        path=str(folder),
+        key=folder.name,
+        sources=tuple(facts),
+        fixed_opening=not any(card["other_openings"] for card in cards),
+    )
+    card = {
+        "format": FORMAT,
+        "settings": asdict(settings),
+        "facts": asdict(info),
+        "sources": cards,
+        "chat_template": encoder.template,
+    }
+    (tmp / CARD).write_text(json.dumps(card, indent=2), encoding="utf-8")
+    for journal in tmp.glob(f"*/{JOURNAL}"):
+        journal.unlink()
 
 
 if __name__ == "__main__":

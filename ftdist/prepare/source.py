@@ -92,6 +92,8 @@ class SourceBuilder:
                     self._take(portion)
                     self._report("reading")
             except DataError as error:
+                if UNKNOWN_FORM not in error.problem:
+                    raise
                 raise self._explained(error, files) from error
         if not self._lengths:
             self._refuse_empty(files)
@@ -111,9 +113,7 @@ class SourceBuilder:
 
     def _explained(self, error: DataError, files: SourceFiles) -> DataError:
         """An error about a row of unknown form that says how the columns of its file differ."""
-        bad, _, reason = error.problem.partition(f" {UNKNOWN_FORM}")
-        if not reason:
-            return DataError(error.problem, remedy=error.remedy)
+        bad = error.problem.partition(f" {UNKNOWN_FORM}")[0]
         kinds = ((file, files.kind(file)) for file in files.files)
         listed = [
             RowFile(f"{files.label or self._name}: {files.name(file)}", file, kind)

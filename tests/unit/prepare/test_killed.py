@@ -11,9 +11,9 @@ from transformers import AutoTokenizer
 
 from ftdist.config.schema import RunConfig
 from ftdist.data.chat_encoder import ChatEncoder, save_encoder
-from ftdist.errors import DataError
+from ftdist.errors import DataError, StorageError
 from ftdist.prepare import crashing_row, journal, portions, source, tokenize_shard
-from ftdist.prepare.crashing_row import retry_row_by_row
+from ftdist.prepare.crashing_row import CrashingRowError, retry_row_by_row
 from ftdist.prepare.main import prepare
 from ftdist.prepare.portions import Part
 from ftdist.prepare.tokenize_shard import BuildSettings, Counts, Portion, Task
@@ -109,6 +109,72 @@ def test_a_journal_of_another_version_is_not_read(
     assert path.read_bytes() == b""
 
 
+@pytest.mark.parametrize(
+    ("ended_by", "raised"), [(OSError, StorageError), (KeyboardInterrupt, KeyboardInterrupt)]
+)
+def test_work_is_kept_on_a_full_disk_and_while_other_libraries_are_prepared(
+    config: RunConfig,
+    encoded: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    ended_by: type[BaseException],
+    raised: type[BaseException],
+) -> None:
+    folder = Path(config.library.path)
+    write_rows(folder / "rows.jsonl", [row(2, 3, start=at) for at in range(150)])
+    _prepare_until(config, ended_by, portion=3, monkeypatch=monkeypatch, raised=raised)
+    begun = encoded.copy()
+    assert len(begun) == 3
+    prepare(with_library(config, held_out_fraction=0.2))
+    encoded.clear()
+    prepare(config)
+    assert encoded
+    assert not set(encoded) & set(begun)
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"), [(CrashingRowError, True), (DataError, False)], ids=["crash", "invalid"]
+)
+def test_work_is_kept_for_a_row_that_may_lack_memory_but_not_for_one_to_correct(
+    config: RunConfig,
+    tmp_path: Path,
+    encoded: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[DataError],
+    *,
+    kept: bool,
+) -> None:
+    folder = Path(config.library.path)
+    write_rows(folder / "rows.jsonl", [row(2, 3, start=at) for at in range(150)])
+    ended_by = error("A row.", remedy="correct it.")
+    _prepare_until(config, ended_by, portion=3, monkeypatch=monkeypatch, raised=error)
+    assert encoded
+    assert len(list((tmp_path / "cache").iterdir())) == kept
+
+
+def _prepare_until(
+    config: RunConfig,
+    ended_by: type[BaseException] | BaseException,
+    *,
+    portion: int,
+    monkeypatch: pytest.MonkeyPatch,
+    raised: type[BaseException],
+) -> None:
+    """Prepare until so many portions are written, and then fail."""
+    read: list[Portion] = []
+    take = source.SourceBuilder._take
+
+    def fail(self: source.SourceBuilder, taken: Portion) -> None:
+        take(self, taken)
+        read.append(taken)
+        if len(read) == portion:
+            raise ended_by
+
+    with monkeypatch.context() as patch:
+        patch.setattr(source.SourceBuilder, "_take", fail)
+        with pytest.raises(raised):
+            prepare(config)
+
+
 class _DeadlyEncoder(ChatEncoder):
     def encode_many(self, chats: Any) -> Any:
         if any(DEADLY in message["content"] for chat in chats for message in chat.messages):
@@ -139,7 +205,7 @@ def test_the_row_that_ends_its_process_is_named(
         monkeypatch.setattr(crashing_row, "run_alone", lambda work, task, **_: work(task))
         assert len(retry_row_by_row(task).lengths) == 40
         return
-    with pytest.raises(DataError) as error:
+    with pytest.raises(CrashingRowError) as error:
         retry_row_by_row(task)
     assert error.value.problem == (
         "library: rows.jsonl, row 23 ends the process that tokenises it."
