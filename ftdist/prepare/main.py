@@ -35,7 +35,7 @@ from ftdist.prepare.mixture import LIBRARY, find_source_files, kl_source_names, 
 from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever the same input would be packed or written in another way."""
 
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
