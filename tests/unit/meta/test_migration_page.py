@@ -105,11 +105,17 @@ OF_AXOLOTLS_DATASETS = {
     *("message_field_training_detail", "field_instruction", "field_input", "field_output"),
     *("field_system", "field_thinking", "split_thinking"),
 }
+MAPPINGS = {"message_property_mappings", "lr_scheduler_kwargs"}
+
+
+def with_a_value(names: set[str]) -> dict[str, str | dict[str, str]]:
+    """The keys as a config might give them."""
+    return {name.replace("*", "r"): {} if name in MAPPINGS else "1" for name in names}
 
 
 def test_the_axolotl_converter_knows_the_keys_of_the_page() -> None:
     keys = first_cells(section("From Axolotl")) - {"rl", "datasets"}
-    named = {key.replace("*", "r"): "1" for key in keys}
+    named = with_a_value(keys)
     dataset = {key: value for key, value in named.items() if key in OF_AXOLOTLS_DATASETS}
     others = {key: value for key, value in named.items() if key not in dataset}
     assert len(others) > 30
@@ -120,7 +126,7 @@ def test_the_axolotl_converter_knows_the_keys_of_the_page() -> None:
 
 def test_the_llama_factory_converter_knows_the_keys_of_the_page() -> None:
     of_info, of_yaml = section("From LLaMA-Factory").split("| train YAML |")
-    named = {key.replace("*", "r"): "1" for key in first_cells(of_yaml) - {"stage"}}
+    named = with_a_value(first_cells(of_yaml) - {"stage"})
     given = {"dataset": "pump", "dataset_dir": str(FOLDER / "llamafactory")}
     migration = convert_training({**named, **given}, path=Path("a.yaml"), ranks=1)
     assert [remark for remark in migration.remarks if "is not known" in remark.text] == []

@@ -28,14 +28,17 @@ def llamafactory(folder: Path, **members: Any) -> Migration:
 
 
 def learned(migration: Migration, rows: list[dict[str, Any]]) -> list[Any]:
-    """The last messages of the rows that the migrated config reads; no row is refused."""
+    """The last messages of the rows, read by the migrated config: none refused, no key lost."""
     library = compose([*migration.lines(), "model.path=m", "run.name=r"]).library
     path = Path(library.path)
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     settings = RowSettings(columns=library.columns, preferences=library.preferences)
     read = list(read_conversations(path, name=path.name, settings=settings))
     assert [row for row in read if not isinstance(row, Conversation)] == []
-    return [row.messages[-1] for row in read if isinstance(row, Conversation)]
+    conversations = [row for row in read if isinstance(row, Conversation)]
+    notes = {note.rule for row in conversations for note in row.notes}
+    assert not [note for note in notes if note.startswith("unused")]
+    return [row.messages[-1] for row in conversations]
 
 
 @pytest.mark.parametrize("trainer", ["Axolotl", "LLaMA-Factory"])
@@ -67,3 +70,82 @@ def test_the_usual_names_of_a_type_for_preferences_are_read_beside_its_own(tmp_p
     migration = axolotl(tmp_path, rl="dpo", dataset={"type": {"field_prompt": "ask"}})
     rows = [{"ask": "Reset?", "chosen": GOOD["content"], "rejected": "Hit it."}]
     assert learned(migration, rows) == [GOOD]
+
+
+ASKED = {"who": "user", "said": "Reset?"}
+HELD = {"who": "assistant", "said": "Hold the blue key."}
+HIT = {"who": "assistant", "said": "Hit it."}
+TOOL = '[{"type": "function", "function": {"name": "reset", "parameters": {}}}]'
+
+
+@pytest.mark.parametrize(
+    ("entry", "row"),
+    [
+        (
+            {"columns": {"prompt": "ask", "query": "more", "response": "said", "system": "rule"}},
+            {"ask": "Reset?", "more": "Pump 7", "said": HELD["said"], "rule": "Be brief."},
+        ),
+        (
+            {"columns": {"prompt": "ask", "response": "said", "history": "past"}},
+            {"ask": "Reset?", "said": HELD["said"], "past": [["Hello", "Hi."]]},
+        ),
+        (
+            {
+                "formatting": "sharegpt",
+                "columns": {"messages": "talk", "system": "rule", "tools": "functions_7"},
+                "tags": {"role_tag": "who", "content_tag": "said"},
+            },
+            {"talk": [ASKED, HELD], "rule": "Be brief.", "functions_7": TOOL},
+        ),
+        (
+            {
+                "formatting": "sharegpt",
+                "ranking": True,
+                "columns": {"messages": "talk", "chosen": "good", "rejected": "bad"},
+                "tags": {"role_tag": "who", "content_tag": "said"},
+            },
+            {"talk": [ASKED], "good": HELD, "bad": HIT},
+        ),
+    ],
+)
+def test_rows_of_llama_factory_under_names_of_their_own(
+    tmp_path: Path, entry: dict[str, Any], row: dict[str, Any]
+) -> None:
+    assert learned(llamafactory(tmp_path, **entry), [row]) == [GOOD]
+
+
+@pytest.mark.parametrize(
+    ("entry", "row"),
+    [
+        (
+            {"type": {"field_instruction": "ask", "field_output": "said", "field_system": "rule"}},
+            {"ask": "Reset?", "said": HELD["said"], "rule": "Be brief."},
+        ),
+        (
+            {
+                "field_messages": "talk",
+                "message_field_role": "who",
+                "message_field_content": "said",
+            },
+            {"talk": [ASKED, HELD]},
+        ),
+        (
+            {"field_messages": "talk", "field_tools": "functions_7", "field_system": "rule"}
+            | {"message_property_mappings": {"role": "who", "content": "said"}},
+            {"talk": [ASKED, HELD], "functions_7": TOOL, "rule": "Be brief."},
+        ),
+    ],
+)
+def test_rows_of_axolotl_under_names_of_their_own(
+    tmp_path: Path, entry: dict[str, Any], row: dict[str, Any]
+) -> None:
+    assert learned(axolotl(tmp_path, dataset=entry), [row]) == [GOOD]
+
+
+def test_pairs_of_axolotl_under_names_of_their_own(tmp_path: Path) -> None:
+    entry = {
+        **{"field_messages": "talk", "field_chosen": "good", "field_rejected": "bad"},
+        "message_property_mappings": {"role": "who", "content": "said"},
+    }
+    row = {"talk": [ASKED], "good": HELD, "bad": HIT}
+    assert learned(axolotl(tmp_path, rl="dpo", dataset=entry), [row]) == [GOOD]
