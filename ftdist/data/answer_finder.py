@@ -13,25 +13,25 @@ writes when this answer is the last message. Two differences are known and allow
 
 import json
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from ftdist.data.part_probe import CALL, TEXT, THOUGHT, PartProbe
 from ftdist.data.special_tokens import Span
 from ftdist.data.template_chat import INSTRUCTIONS, TemplateChat, thought_of
 from ftdist.data.template_errors import (
     SPLIT,
-    UNTHINK,
     PromptMismatchError,
     ignored_call,
     ignored_result,
     ignored_tools,
+    leaves_out,
     no_end_of_turn,
     underivable,
     unmarked_opening,
 )
-from ftdist.data.template_renderer import TemplateRenderer, tool_names
+from ftdist.data.template_renderer import TemplateRenderer, adds_names, tool_names
 from ftdist.data.thoughts import begin_thought
 from ftdist.errors import DataError
 
@@ -60,7 +60,7 @@ class AnswerFinder:
         renderer: the template.
         special: matches any special token's string.
         opening: what the template writes between a prompt and an answer without a thought.
-        tail: what it writes after an answer.
+        tail: what it writes after an answer; None: unknown.
         keeps_thoughts: refuse a conversation if the template leaves out a thought.
     """
 
@@ -70,12 +70,15 @@ class AnswerFinder:
         *,
         special: re.Pattern[str],
         opening: str,
-        tail: str,
+        tail: str | None,
         keeps_thoughts: bool,
     ) -> None:
         self._renderer, self._special, self._opening = renderer, special, opening
         self._keeps_thoughts = keeps_thoughts
-        self._tail_tokens = len(special.findall(tail))
+        self._probe = PartProbe(renderer)
+        self._tail = (tail or "").strip()
+        self._has_end = tail is None or bool(self._tail)
+        self._tail_tokens = len(special.findall(self._tail))
         self._end = re.compile(rf"(?:(?:{special.pattern})\s*)+\Z")
 
     def find(self, chat: TemplateChat) -> Rendered:
@@ -104,13 +107,12 @@ class AnswerFinder:
                 continue
             if spans and spans[-1][1] > span[0]:
                 raise underivable(f"lets the answers before message {turn + 1} run into each other")
+            if not spans and chat.tools:
+                self._check_tools(chat, turn, text[: span[0]])
             prompt_ends.append(span[0])
             spans.append(span)
             if marks is not None:
                 check_marks(text, span, marks, special=self._special, message=turn + 1)
-        names = tool_names(chat.tools or []) if prompt_ends else []
-        if not all(name in text[: prompt_ends[0]] for name in names):
-            raise ignored_tools(names)
         return Rendered(text, spans, prompt_ends, left_out=len(chat.learned) - len(spans))
 
     def _whole(self, chat: TemplateChat, last: int) -> tuple[str, list[Span] | None]:
@@ -130,7 +132,7 @@ class AnswerFinder:
         is_last = turn == len(chat.messages) - 1
         thought = thought_of(chat.messages[turn]) if turn in chat.thoughts else ""
         if not is_last and _without_blanks(thought) not in _without_blanks(text):
-            self._check_contents(chat.messages[turn], self._text(chat.until(turn + 1)), turn)
+            self._check_contents(chat, self._text(chat.until(turn + 1)), turn)
             return None
         prompt = self._prompt(chat, turn)
         if not text.startswith(prompt):
@@ -138,7 +140,7 @@ class AnswerFinder:
                 return None
             raise self._mismatch(prompt, text, turn)
         own = text[len(prompt) :] if is_last else self._own(chat, turn, prompt)
-        self._check_contents(chat.messages[turn], own, turn)
+        self._check_contents(chat, own, turn)
         end = self._match(text, len(prompt), own)
         if end is not None:
             return len(prompt), end
@@ -170,28 +172,50 @@ class AnswerFinder:
                 return after
         return None
 
-    def _check_contents(self, message: dict[str, Any], own: str, turn: int) -> None:
+    def _check_contents(self, chat: TemplateChat, own: str, turn: int) -> None:
         """Refuse an answer of which the template leaves something out even as the last message."""
+        message = chat.messages[turn]
         written = _without_blanks(own)
         begun = begin_thought(message["content"])
         for part in (thought_of(message), begun.rest if begun else message["content"]):
             if _without_blanks(part) not in written:
-                raise underivable(
-                    f"changes or leaves out a part of the assistant's text in message {turn + 1}",
-                    remedy=UNTHINK,
-                )
-        called = Counter(call["function"]["name"] for call in message.get("tool_calls", []))
-        for name, times in called.items():
-            if own.count(name) < times:
+                raise leaves_out(turn + 1)
+        left_out = self._probe.of_answer(chat.messages[: turn + 1], chat.tools)
+        if {THOUGHT, TEXT} & {*left_out}:
+            raise leaves_out(turn + 1)
+        calls = [call["function"]["name"] for call in message.get("tool_calls", [])]
+        for number, name in enumerate(calls):
+            if CALL.format(number) in left_out or own.count(name) < calls.count(name):
                 raise ignored_call(name, message=turn + 1)
-        if own.rstrip().endswith(message["content"].strip() or " "):
+        if not self._is_ended(own):
             raise no_end_of_turn(self._renderer.special_tokens.get("eos_token"))
 
+    def _is_ended(self, own: str) -> bool:
+        """Whether a token or text ends this turn, and others too: a token may only end a call."""
+        by_text = self._tail and own.rstrip().endswith(self._tail)
+        return self._has_end and bool(by_text or self._end.search(own))
+
+    def _check_tools(self, chat: TemplateChat, turn: int, prompt: str) -> None:
+        """Refuse a prompt without its tools; a message may name them, too."""
+        try:
+            without = self._prompt(replace(chat, tools=None), turn)
+        except DataError:
+            without = ""
+        names = tool_names(chat.tools or [])
+        if not adds_names(names, prompt, without):
+            raise ignored_tools(names)
+
     def _check_results(self, chat: TemplateChat, text: str) -> None:
+        """Refuse a conversation, which ends in an answer, without a result of a tool."""
         for number, message in enumerate(chat.messages):
+            if message["role"] != "tool":
+                continue
             content = message["content"].strip()
             forms = (content, json.dumps(content, ensure_ascii=False)[1:-1])
-            if message["role"] == "tool" and not any(form in text for form in forms):
+            is_last = chat.messages[number + 1]["role"] != "tool"
+            if not any(form in text for form in forms) or (
+                is_last and self._probe.of_results(chat.messages[: number + 1], chat.tools)
+            ):
                 raise ignored_result(message=number + 1)
 
     def _own(self, chat: TemplateChat, turn: int, prompt: str) -> str:

@@ -74,7 +74,7 @@ class ChatTemplate:
             renderer,
             special=special,
             opening=self.surroundings.opening,
-            tail=self.surroundings.tail,
+            tail=self.surroundings.tail if self.surroundings.prompt else None,
             keeps_thoughts=keeps_thoughts,
         )
 

@@ -39,13 +39,21 @@ def underivable(what: str, *, remedy: str = MARK) -> DataError:
     )
 
 
+def leaves_out(message: int) -> DataError:
+    """The template does not write the thought or the text of an answer as they are."""
+    return underivable(
+        f"changes or leaves out a part of the assistant's text in message {message}",
+        remedy=UNTHINK,
+    )
+
+
 def no_end_of_turn(eos_token: str | None) -> DataError:
     """The template writes nothing after an answer; often the next message begins with a token."""
     token = "{{ eos_token }}" if eos_token else "the token that ends an answer"
     return DataError(
         "The model's chat template writes no end of turn after an answer, so no model could learn "
         "to stop.",
-        remedy=f"in {FILE}, write {token} after the text of each answer; no change of the "
+        remedy=f"in {FILE}, write {token} at the end of each answer; no change of the "
         "conversations can help.",
     )
 

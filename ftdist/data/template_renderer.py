@@ -101,11 +101,10 @@ class TemplateRenderer:
         if key not in self._tools_written:
             # Some write tools in a system message only. One that refuses both reports the error
             # of the conversation.
-            texts = [self._try(begin, tools) for begin in ([QUESTION], [_SYSTEM, QUESTION])]
-            written = [text for text in texts if text is not None]
-            self._tools_written[key] = not written or any(
-                all(name in text for name in names) for text in written
-            )
+            begins = ([QUESTION], [_SYSTEM, QUESTION])
+            written = [(self._try(begin, tools), self._try(begin) or "") for begin in begins]
+            adding = [adds_names(names, text, bare) for text, bare in written if text is not None]
+            self._tools_written[key] = not adding or any(adding)
         if not self._tools_written[key]:
             raise ignored_tools(names)
 
@@ -171,6 +170,11 @@ class TemplateRenderer:
                 remedy="correct the chat template of the model folder (chat_template.jinja, or "
                 "chat_template in tokenizer_config.json).",
             ) from error
+
+
+def adds_names(names: Sequence[str], text: str, without: str) -> bool:
+    """Whether a text with tools has each of their names more often than the text without them."""
+    return all(text.count(name) > without.count(name) for name in names)
 
 
 def tool_names(tools: list[Any]) -> list[str]:

@@ -151,7 +151,7 @@ def test_text_between_prompt_and_mark_is_refused() -> None:
 def test_a_template_whose_answers_never_end_names_the_remedy() -> None:
     problem, remedy = remedy_of("endless", talk("Reset?", "Hold it."))
     assert "writes no end of turn" in problem
-    assert "write {{ eos_token }} after the text of each answer" in remedy
+    assert "write {{ eos_token }} at the end of each answer" in remedy
     assert trains_with("endless", "\n' + c }}", "\n' + c + eos_token }}", talk("Reset?", "Hold."))
 
 
