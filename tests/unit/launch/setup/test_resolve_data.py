@@ -2,18 +2,20 @@
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from ftdist_launch.setup import resume
 from ftdist_launch.setup.resolve_data import resolve_curation, resolve_eval, resolve_library
 from ftdist_launch.setup.run_setup import resolve_paths
 from huggingface_hub import constants
 
 from ftdist.config.compose import compose, compose_curation
-from ftdist.config.schema import SourceConfig
+from ftdist.config.schema import RunConfig, SourceConfig
 from ftdist.config.schema.data_source import SourceEntry
 from ftdist.errors import ConfigError, DataError
 from ftdist.evaluation.eval_set import read_eval_set
@@ -22,6 +24,7 @@ from ftdist.library.readers.discovery import find_sources
 from ftdist.library.sources.cached import cached_file
 from ftdist.library.sources.reference import DataReference
 from ftdist.prepare.data_files import find_files
+from ftdist.rundir import RunDir
 from tests.support.loopback_hub import loopback_hub
 
 README = "---\nconfigs:\n- config_name: en\n  data_files: en.jsonl\n- config_name: de\n  " + (
@@ -97,6 +100,19 @@ def test_two_revisions_are_refused_before_the_hub_is_asked() -> None:
             resolve_curation(curation, log=print)
 
 
+class _ReadError(Exception):
+    """Probes were read from its path."""
+
+
+def _resume_until_probes_are_read(config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(config: RunConfig) -> None:
+        raise _ReadError(cached_file(str(config.eval.probes), key="eval.probes"))
+
+    monkeypatch.setattr(resume, "read_plan", lambda _: None)
+    monkeypatch.setattr(resume, "measure_problems", read)
+    resume.replan(RunDir(Path("r")), config, log=print)
+
+
 def test_files_keep_the_name_that_tells_their_kind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +135,13 @@ def test_files_keep_the_name_that_tells_their_kind(
         commit = hub.add("org/faq", {"texts.jsonl": "\n".join(texts), "probes.parquet": probes})
         keys += [f"eval.perplexity_texts={on_hub}/texts.jsonl", f"eval.probes={on_hub}/*.parquet"]
         config = resolve_paths(compose(keys), log=print)
+        shutil.rmtree("home")
+        with pytest.raises(DataError, match="is not in the Hub's cache"):
+            read_eval_set(config.eval, library=Path(config.library.path))
+        with pytest.raises(
+            _ReadError, match=r"probes\.parquet"
+        ):  # a resumed run fetches them again
+            _resume_until_probes_are_read(config, monkeypatch)
     assert config.library.path == str(tmp_path / "train.jsonl")
     assert config.eval.probes == f"{on_hub}@{commit}/probes.parquet"
     inputs = read_eval_set(config.eval, library=Path(config.library.path))
