@@ -181,7 +181,7 @@ def _expand(named: Path, *, key: str, bad: list[BadRow], source: str) -> tuple[P
         def report(error: OSError) -> None:
             below = Path(error.filename).relative_to(named)
             is_link = error.errno == errno.EXDEV
-            shown = printable(f"{named if below == Path() else below.as_posix()}")
+            shown = printable(below.as_posix() if below.parts else named.absolute().name)
             location = Location(f"{source}: {shown}{'' if is_link else '/'}")
             remedy = _REMEDY_LINK if is_link else _REMEDY_RIGHT
             bad.append(BadRow(f"cannot be read: {error.strerror}", location, remedy))

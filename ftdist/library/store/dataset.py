@@ -37,8 +37,6 @@ class CuratedSource:
 
     train: Path
     held_out: Path
-    digests: tuple[str, str]
-    """sha256 of the two files."""
 
 
 def is_curated(folder: Path) -> bool:
@@ -86,10 +84,6 @@ def open_curated(folder: Path) -> CuratedLibrary:
                 samples=int(source["files"]["train"]["samples"]),
                 train=folder / source["files"]["train"]["name"],
                 held_out=folder / source["files"]["held_out"]["name"],
-                digests=(
-                    source["files"]["train"]["sha256"],
-                    source["files"]["held_out"]["sha256"],
-                ),
             )
             for source in manifest["sources"]
         )

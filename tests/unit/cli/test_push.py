@@ -14,6 +14,7 @@ import pytest
 from ftdist.cli import main as cli
 from ftdist.cli.commands.push import confirm
 from ftdist.errors import ConfigError
+from ftdist.io.hashing import file_sha256
 from ftdist.library.schema import Sample
 from ftdist.library.store.dataset import FORMAT
 from ftdist.library.store.samples import write_samples
@@ -42,7 +43,8 @@ def library(tmp_path: Path) -> Path:
     for part, name in (("train", "a-train"), ("held_out", "a-held_out")):
         sample = Sample(text=name, location="a: x.md", made_by="passage", doc_id="x")
         write_samples(folder / f"data/{name}.parquet", [sample])
-        files[part] = {"name": f"data/{name}.parquet", "samples": 1, "bytes": 9, "sha256": ""}
+        digest = file_sha256(folder / f"data/{name}.parquet")
+        files[part] = {"name": f"data/{name}.parquet", "samples": 1, "bytes": 9, "sha256": digest}
     write_samples(folder / "data/probes.parquet", [sample, sample])
     settings = {
         "library": {"sources": ["a=/home/user/secret-project/manuals", "chats.jsonl"]},

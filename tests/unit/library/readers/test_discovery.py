@@ -166,7 +166,7 @@ def test_folders_and_files_without_permission_are_reported(tmp_path: Path) -> No
     )  # fmt: skip
     remedy = "Grant yourself permission to read it, or remove it."
     assert done.stdout.splitlines() == [
-        f"shut: {shut}/ cannot be read: Permission denied - {remedy}",
+        f"shut: shut/ cannot be read: Permission denied - {remedy}",
         f"inner: shut/ cannot be read: Permission denied - {remedy}",
         f"list: sub/ cannot be read: Permission denied - {remedy}; "
         f"list: a.md cannot be read: Permission denied - {remedy}",
