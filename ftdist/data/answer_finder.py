@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from ftdist.data.messages import INSTRUCTIONS
 from ftdist.data.part_probe import CALL, TEXT, THOUGHT, PartProbe
 from ftdist.data.special_tokens import Span
-from ftdist.data.template_chat import INSTRUCTIONS, TemplateChat, thought_of
+from ftdist.data.template_chat import TemplateChat, thought_of
 from ftdist.data.template_errors import (
     SPLIT,
     PromptMismatchError,
@@ -131,7 +132,7 @@ class AnswerFinder:
         """Where an answer is learned; None: the template leaves out a thought of it or before."""
         is_last = turn == len(chat.messages) - 1
         thought = thought_of(chat.messages[turn]) if turn in chat.thoughts else ""
-        if not is_last and _without_blanks(thought) not in _without_blanks(text):
+        if not is_last and without_blanks(thought) not in without_blanks(text):
             self._check_contents(chat, self._text(chat.until(turn + 1)), turn)
             return None
         prompt = self._prompt(chat, turn)
@@ -175,10 +176,10 @@ class AnswerFinder:
     def _check_contents(self, chat: TemplateChat, own: str, turn: int) -> None:
         """Refuse an answer of which the template leaves something out even as the last message."""
         message = chat.messages[turn]
-        written = _without_blanks(own)
+        written = without_blanks(own)
         begun = begin_thought(message["content"])
         for part in (thought_of(message), begun.rest if begun else message["content"]):
-            if _without_blanks(part) not in written:
+            if without_blanks(part) not in written:
                 raise leaves_out(turn + 1)
         left_out = self._probe.of_answer(chat.messages[: turn + 1], chat.tools)
         if {THOUGHT, TEXT} & {*left_out}:
@@ -270,5 +271,6 @@ def check_marks(
         raise underivable(f"leaves a part of message {message} out of what it marks as generated")
 
 
-def _without_blanks(text: str) -> str:
+def without_blanks(text: str) -> str:
+    """A text without spaces and line breaks, which templates change."""
     return "".join(text.split())

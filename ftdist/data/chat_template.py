@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from ftdist.data.answer_finder import AnswerFinder, Rendered, check_marks
+from ftdist.data.answer_finder import AnswerFinder, Rendered, check_marks, without_blanks
 from ftdist.data.special_tokens import Span
 from ftdist.data.template_chat import TemplateChat
 from ftdist.data.template_errors import (
@@ -212,7 +212,7 @@ class ChatTemplate:
             end = text.find(forms[0], first) + len(forms[0]) if forms else -1
         if end < first or not text.startswith(closing, end):
             raise underivable(f"ends message {turn + 1} in another way than other answers")
-        if not _without_blanks(text[first:end]).endswith(_without_blanks(content)):
+        if not without_blanks(text[first:end]).endswith(without_blanks(content)):
             raise underivable(
                 f"changes or leaves out a part of the assistant's text in message {turn + 1} "
                 "(usually the reasoning of earlier turns)",
@@ -233,10 +233,6 @@ class ChatTemplate:
                 raise no_end_of_turn(self._renderer.special_tokens.get("eos_token"))
             self._tails[roles] = tail
         return self._tails[roles]
-
-
-def _without_blanks(text: str) -> str:
-    return "".join(text.split())
 
 
 def _assistant(content: str) -> dict[str, Any]:

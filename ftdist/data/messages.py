@@ -6,6 +6,9 @@ Names and nesting are those of OpenAI's chat format, which chat templates take a
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, NotRequired, TypedDict
 
+INSTRUCTIONS = ("system", "developer")
+"""Roles of messages that may come before the first question."""
+
 
 class FunctionCall(TypedDict):
     """A function that the assistant calls."""

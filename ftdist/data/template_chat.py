@@ -7,7 +7,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Literal
 
-from ftdist.data.messages import Chat, Message
+from ftdist.data.messages import INSTRUCTIONS, Chat, Message
 from ftdist.data.special_tokens import SpecialTokens
 from ftdist.data.template_errors import answerless, two_thoughts
 from ftdist.data.template_renderer import TemplateRenderer
@@ -17,7 +17,6 @@ from ftdist.errors import DataError
 Reasoning = Literal["auto", "keep", "drop"]
 """What becomes of thoughts: as the template has them, all written or refused, taken out."""
 
-INSTRUCTIONS = ("system", "developer")
 _SHORT_ID = 9
 _CACHED_TOOLS = 100
 

@@ -10,8 +10,6 @@ from typing import Any
 from ftdist.data.messages import FunctionCall, Message, ToolCall
 from ftdist.library.schema import Conversation
 
-INSTRUCTIONS = ("system", "developer")
-
 _LONG_NUMBER = 1_000_000
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import ftfy
 
-from ftdist.data.messages import Message
-from ftdist.library.chat_text import INSTRUCTIONS, map_texts
+from ftdist.data.messages import INSTRUCTIONS, Message
+from ftdist.library.chat_text import map_texts
 from ftdist.library.schema import BadRow, Block, Conversation, Document, Passage, Row
 
 _ESCAPES = re.compile(

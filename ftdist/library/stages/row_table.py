@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ftdist.library.chat_text import INSTRUCTIONS, conversation_text
+from ftdist.data.messages import INSTRUCTIONS
+from ftdist.library.chat_text import conversation_text
 from ftdist.library.schema import Conversation, Row
 from ftdist.library.stages.read_shard import SourceShard, row_text
 from ftdist.library.stats import CurationStats

@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ftdist.data.messages import Message
+from ftdist.data.messages import INSTRUCTIONS, Message
 from ftdist.library.readers.rows.chats.calls import are_calls, read_calls
 from ftdist.library.readers.rows.chats.messages import (
-    INSTRUCTIONS,
     has_roles,
     is_dialogue,
     read_messages,

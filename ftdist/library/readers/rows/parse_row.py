@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ftdist.data.messages import Message
+from ftdist.data.messages import INSTRUCTIONS, Message
 from ftdist.library.readers.rows import row_keys
 from ftdist.library.readers.rows.chats.message_rows import find_messages, read_dialogue
 from ftdist.library.readers.rows.chats.messages import (
-    INSTRUCTIONS,
     has_roles,
     is_dialogue,
     require_answer,

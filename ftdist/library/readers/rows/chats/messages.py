@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ftdist.data.messages import Message
+from ftdist.data.messages import INSTRUCTIONS, Message
 from ftdist.library.readers.rows.chats.calls import CALLS, read_call_text, read_calls
 from ftdist.library.readers.rows.chats.roles import CALL, TOOL, role_of
 from ftdist.library.readers.rows.chats.tools import to_json
@@ -27,9 +27,6 @@ from ftdist.library.schema import BadRowError, Note
 _ROLES = ("role", "from")
 TEXTS = ("content", "value", "text", "message", "parts", "utterance", "refusal")
 _KNOWN = "system, developer, user, assistant and tool, and usual words for them"
-
-INSTRUCTIONS = ("system", "developer")
-"""Roles of messages that may come before the first question."""
 
 REASONING = ("reasoning_content", "reasoning", "thinking", "thought", "thoughts")
 
