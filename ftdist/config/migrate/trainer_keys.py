@@ -210,12 +210,13 @@ def write_intervals(draft: Draft) -> None:
     ):
         steps, strategy = draft.number(theirs), draft.take(often[1])
         per_epoch = draft.number(often[0])
-        if steps is not None and steps >= 1:
-            draft.set(ours, steps)
-        elif strategy in ("no", False):
+        by_steps = strategy in (None, "steps")
+        if strategy in ("no", False):  # whatever the steps
             draft.set(ours, 0)
-        elif steps or per_epoch or strategy not in (None, "steps"):
-            named = theirs if steps else often[0] if per_epoch else often[1]
+        elif by_steps and steps is not None and steps >= 1:
+            draft.set(ours, steps)
+        elif steps or per_epoch or not by_steps:
+            named = often[1] if not by_steps else theirs if steps else often[0]
             draft.remark(
                 named, f"set {ours} from the steps that `ftdist plan` shows; ftdist counts steps."
             )

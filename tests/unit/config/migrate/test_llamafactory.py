@@ -242,3 +242,13 @@ def test_a_mistake_in_a_description_is_named_with_its_key(
 def test_a_mistake_in_a_training_is_named_with_its_key(key: str) -> None:
     with pytest.raises(ConfigError, match=f"train.yaml: {key} is a mapping"):
         trained(**{key: {"a": 1}})
+
+
+def test_a_strategy_counts_more_than_the_steps_beside_it() -> None:
+    never = trained(save_strategy="no", save_steps=500).overrides
+    assert never["checkpoint.every_steps"] == "0"
+    by_epoch = trained(save_strategy="epoch", save_steps=500)
+    assert "checkpoint.every_steps" not in by_epoch.overrides
+    assert "`ftdist plan`" in remark(by_epoch, "save_strategy")
+    by_steps = trained(save_strategy="steps", save_steps=500).overrides
+    assert by_steps["checkpoint.every_steps"] == "500"
