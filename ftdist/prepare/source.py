@@ -40,7 +40,10 @@ from ftdist.text.terminal import plain
 
 _REPORT_EVERY_S = 5.0
 _PORTIONS_ALONE = 2
-"""Maximum number of portions tokenised without worker processes, which take longer to start."""
+"""Maximum number of portions tokenised without worker processes, which take longer to start.
+
+A row that ends this process is only named when the command is run again.
+"""
 
 _COPIED_BYTES = 1 << 24
 _PORTIONS = ".portions-"
@@ -145,10 +148,12 @@ class SourceBuilder:
     def _encode_new(
         self, portions: Sequence[tuple[Part, ...]], *, ids: BinaryIO, loss: BinaryIO
     ) -> Iterator[tuple[tuple[Part, ...], Portion]]:
-        is_long = len(portions) > _PORTIONS_ALONE
-        processes = min(resolve_num_proc(0), len(portions)) if is_long else 0
-        for left in self._folder.glob(f"{_PORTIONS}*"):  # by a killed run
-            shutil.rmtree(left, ignore_errors=True)
+        left = list(self._folder.glob(f"{_PORTIONS}*"))
+        for path in left:
+            shutil.rmtree(path, ignore_errors=True)
+        # If the last run was killed, perhaps by a row: a worker's death names it.
+        in_workers = left or len(portions) > _PORTIONS_ALONE
+        processes = min(resolve_num_proc(0), len(portions)) if in_workers else 0
         with tempfile.TemporaryDirectory(dir=self._folder, prefix=_PORTIONS) as folder:
             encoder = Path(folder) / "encoder.pickle"
             save_encoder(self._encoder, encoder)

@@ -42,6 +42,11 @@ def run_child(module: str, arguments: Sequence[str]) -> None:
             f"`python -m {module}` was killed.",
             remedy="if memory ran out (see `dmesg`), provide more; then run the command again.",
         )
+    if code < 0:
+        raise FtdistError(
+            f"`python -m {module}` was ended by signal {-code} ({signal.strsignal(-code)}).",
+            remedy="run the command again; if that does not help, report a bug in ftdist.",
+        )
     if code:
         raise FtdistError(
             f"`python -m {module}` failed with exit code {code} and no error report.",

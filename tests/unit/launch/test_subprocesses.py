@@ -17,6 +17,13 @@ def test_a_killed_program_is_not_an_internal_error() -> None:
     assert "memory" in str(caught.value.remedy)
 
 
+def test_a_crashed_program_is_to_be_run_again() -> None:
+    with pytest.raises(FtdistError) as caught:
+        run_child("timeit", [*_RUN_ONCE, "import os; os.kill(os.getpid(), 11)"])
+    assert "signal 11 (Segmentation fault)" in caught.value.problem
+    assert "run the command again" in caught.value.remedy
+
+
 def test_ranks_of_another_launcher_do_not_reach_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OMPI_COMM_WORLD_LOCAL_RANK", "PMI_RANK", "PMIX_RANK"):
         monkeypatch.setenv(name, "2")

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 from array import array
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ftdist.errors import DataError, StorageError
 from ftdist.prepare import crashing_row, journal, portions, source, tokenize_shard
 from ftdist.prepare.crashing_row import CrashingRowError, retry_row_by_row
 from ftdist.prepare.main import prepare
+from ftdist.prepare.mixture import find_source_files
 from ftdist.prepare.portions import Part
 from ftdist.prepare.tokenize_shard import BuildSettings, Counts, Portion, Task
 from tests.support.models.word_tokenizer import row, with_library, write_rows
@@ -22,6 +24,9 @@ from tests.support.models.word_tokenizer import row, with_library, write_rows
 pytestmark = pytest.mark.timeout(120)
 
 DEADLY = "w666"
+SETTINGS = BuildSettings(
+    sequence_length=32, overlong="error", on_invalid_row="error", held_out=0, seed=1
+)
 PORTION = Portion(
     lengths=array("q", [3]),
     loss_counts=array("q", [2]),
@@ -43,7 +48,7 @@ def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return encode_task(task)
 
     monkeypatch.setattr(portions, "PORTION_BYTES", 1200)
-    monkeypatch.setattr(source, "_PORTIONS_ALONE", 1000)
+    monkeypatch.setattr(source, "map_in_order", lambda work, tasks, **_: map(work, tasks))
     monkeypatch.setattr(source, "encode_task", recorded)
     monkeypatch.setattr(journal, "_FLUSH_EVERY_S", 0)
     return names
@@ -182,34 +187,54 @@ class _DeadlyEncoder(ChatEncoder):
         return super().encode_many(chats)
 
 
-@pytest.mark.parametrize("deadly", [True, False])
 def test_the_row_that_ends_its_process_is_named(
-    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, *, deadly: bool
+    config: RunConfig, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [row(2, 3, start=at) for at in range(40)]
-    if deadly:
-        rows[22]["question"] = DEADLY
-    write_rows(tmp_path / "rows.jsonl", rows)
-    encoder = _DeadlyEncoder(AutoTokenizer.from_pretrained(model), system_prompt=None)
+    rows[22]["question"] = DEADLY
+    write_rows(Path(config.library.path) / "rows.jsonl", rows)
+    files = find_source_files(config)["library"]
+    builder = source.SourceBuilder(
+        name="library",
+        folder=tmp_path,
+        encoder=_DeadlyEncoder(AutoTokenizer.from_pretrained(model), system_prompt=None),
+        settings=SETTINGS,
+    )
+    fork = multiprocessing.get_context("fork")
+    child = fork.Process(target=builder.build, args=(files,), kwargs={"weight": 1.0})
+    child.start()
+    child.join(60)
+    assert child.exitcode == 9  # small enough to be tokenised in the process that reports errors
+    monkeypatch.setattr(source, "map_in_order", _all_crash)
+    with pytest.raises(CrashingRowError) as error:
+        builder.build(files, weight=1.0)
+    assert error.value.problem == (
+        "library: rows.jsonl, row 23 ends the process that tokenises it."
+    )
+
+
+def _all_crash(
+    work: Any, tasks: Sequence[Task], *, on_crash: Callable[[Task], Portion], **_: Any
+) -> Iterator[Portion]:
+    """Results of `map_in_order` if each worker crashes; it has tests of its own."""
+    return map(on_crash, tasks)
+
+
+def test_a_portion_whose_process_somebody_ended_is_tokenised(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_rows(tmp_path / "rows.jsonl", [row(2, 3, start=at) for at in range(40)])
+    encoder = ChatEncoder(AutoTokenizer.from_pretrained(model), system_prompt=None)
     save_encoder(encoder, tmp_path / "encoder")
     task = Task(
         parts=(Part(path=tmp_path / "rows.jsonl", name="library: rows.jsonl", kind="jsonl"),),
-        settings=BuildSettings(
-            sequence_length=32, overlong="error", on_invalid_row="error", held_out=0, seed=1
-        ),
+        settings=SETTINGS,
         encoder=tmp_path / "encoder",
         ids=tmp_path / "0.ids",
         loss=tmp_path / "0.loss",
     )
-    if not deadly:  # somebody else had ended the first process
-        monkeypatch.setattr(crashing_row, "run_alone", lambda work, task, **_: work(task))
-        assert len(retry_row_by_row(task).lengths) == 40
-        return
-    with pytest.raises(CrashingRowError) as error:
-        retry_row_by_row(task)
-    assert error.value.problem == (
-        "library: rows.jsonl, row 23 ends the process that tokenises it."
-    )
+    monkeypatch.setattr(crashing_row, "run_alone", lambda work, task, **_: work(task))
+    assert len(retry_row_by_row(task).lengths) == 40
 
 
 def _files(folder: str) -> dict[str, bytes]:
