@@ -106,8 +106,15 @@ def _answer(message: dict[str, Any]) -> tuple[dict[str, Any], dict[str, list[str
             "name": name,
             "arguments": json.dumps(arguments) if isinstance(given, str) else arguments,
         }
+        # Some templates write a call's name by its id alone (Kimi: `functions.NAME:0`).
+        own_id = call.get("id", "")
+        has_name = call["function"]["name"] in own_id and not own_id.isalnum()
         probe.setdefault("tool_calls", []).append(
-            {"type": "function", "id": _ID.format(number), "function": function}
+            {
+                "type": "function",
+                "id": f"{name}:{number}" if has_name else _ID.format(number),
+                "function": function,
+            }
         )
     return probe, words
 

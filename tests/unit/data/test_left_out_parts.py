@@ -148,3 +148,17 @@ def test_calls_may_not_lack_the_end_that_texts_have() -> None:
         changed("qwen2.5", unended).encode(chat)
     plain = changed("qwen2.5", ("'<|im_end|>' }}{{ '\n'", "'\nOVER\n'"))
     assert learned("qwen2.5", plain.encode(chat)) == [f"{chatml('Oslo')}\nOVER\n"]
+
+
+def test_a_name_may_be_written_within_the_id_of_its_call() -> None:
+    by_id = (
+        ("{% set call = call.function %}", "{% set id = call.id %}{% set call = call.function %}"),
+        ("+ call.name +", "+ id +"),
+    )
+    named: Any = call("Oslo") | {"id": "functions.get_weather:0"}
+    tokens = changed("qwen2.5", *by_id).encode(Chat([WARM, answer(tool_calls=[named])], TOOLS))
+    assert learned("qwen2.5", tokens) == [
+        chatml("Oslo").replace("get_weather", "functions.get_weather:0") + IM
+    ]
+    with pytest.raises(DataError, match="leaves out the call of get_weather in message 2"):
+        changed("qwen2.5", *by_id).encode(CHATS["tools"])
