@@ -123,14 +123,7 @@ def _find(entry: SourceEntry, *, key: str, taken: set[str], seen: dict[str, str]
                 seen[real] = str(location)
                 files.append(FoundFile(file, below, kind))
     if not files and not bad:
-        if any(os.path.realpath(file) in seen for file in paths):
-            raise DataError(
-                f"{key}: {path} contains only files of other sources.", remedy="leave it out."
-            )
-        raise DataError(
-            f"{key}: {path} contains nothing to read.",
-            remedy="name a file or folder of documents or conversations.",
-        )
+        raise _nothing_to_read(f"{key}: {path}", any(os.path.realpath(f) in seen for f in paths))
     return FoundSource(
         name=name,
         files=tuple(files),
@@ -139,6 +132,15 @@ def _find(entry: SourceEntry, *, key: str, taken: set[str], seen: dict[str, str]
         label=label,
         columns=entry.columns,
         origin=dataset.origin if dataset else "",
+    )
+
+
+def _nothing_to_read(what: str, is_read_elsewhere: bool) -> DataError:
+    if is_read_elsewhere:
+        return DataError(f"{what} contains only files of other sources.", remedy="leave it out.")
+    return DataError(
+        f"{what} contains nothing to read.",
+        remedy="name a file or folder of documents or conversations.",
     )
 
 

@@ -93,7 +93,7 @@ def _public_source(entry: str | dict[str, Any]) -> str | dict[str, Any]:
 
 
 def _last_part(path: str) -> str:
-    """Of a local path; one of the Hub is public as it is."""
+    """Of a local path; one of the Hub is public anyway."""
     return path if path.startswith("hf://") else PurePosixPath(path).name
 
 
