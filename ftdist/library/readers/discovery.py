@@ -113,8 +113,7 @@ def _find(entry: SourceEntry, *, key: str, taken: set[str], seen: dict[str, str]
         elif real in seen:
             ignored.append(f"{below} (the same file as {seen[real]})")
         else:
-            kind = _kind(file)
-            kind = PROBES if kind == "probes" and file == named else kind
+            kind = _kind(file, is_named=file == named)
             if kind == "probes":
                 ignored.append(f"{below} (probes)")
             elif isinstance(kind, UnsupportedFile):
@@ -144,11 +143,12 @@ def _nothing_to_read(what: str, is_read_elsewhere: bool) -> DataError:
     )
 
 
-def _kind(file: Path) -> str | UnsupportedFile:
+def _kind(file: Path, *, is_named: bool) -> str | UnsupportedFile:
     try:
         if not stat.S_ISREG(file.stat().st_mode):  # reading a pipe would block
             return UnsupportedFile("is not a file but a pipe, socket or device", "Remove it.")
-        return detect_kind(file)
+        kind = detect_kind(file)
+        return PROBES if kind == "probes" and is_named else kind
     except OSError as error:
         remedy = _REMEDY_RIGHT if error.errno in (errno.EACCES, errno.EPERM) else _REMEDY_GONE
         return UnsupportedFile(f"cannot be read: {error.strerror}", remedy)
