@@ -166,13 +166,13 @@ class Experiments:
 
     @staticmethod
     def _line(way: Way, seen: Watched, *, row: int | None = None) -> dict[str, Any]:
-        told = " ".join([seen.told, *seen.result.get("first_skipped", [])])
+        message = " ".join([seen.last_line, *seen.result.get("first_skipped", [])])
         return {
             "way": way,
             "ended": seen.ended,
             "seconds": round(seen.seconds),
-            "told": told[:_CHARACTERS],
-            "row named": row is not None and f"{row}" in told.replace(",", ""),
+            "message": message[:_CHARACTERS],
+            "row named": row is not None and f"{row}" in message.replace(",", ""),
             "rows kept": seen.result.get("rows"),
             "workers left": seen.left,
             "parent GiB": round(seen.parent_gib, 2),

@@ -30,7 +30,7 @@ class Watched:
     """`done`, `exit N`, `killed`, or `hangs` where it had to be ended after its time."""
 
     seconds: float
-    told: str
+    last_line: str
     """The last line on its standard error."""
 
     encoded: int
@@ -115,7 +115,7 @@ def watch(
     return Watched(
         ended=ended,
         seconds=seconds,
-        told=lines[-1] if lines else "",
+        last_line=lines[-1] if lines else "",
         encoded=_encoded(counts),
         at_kill=at_kill,
         left=left,

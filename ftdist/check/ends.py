@@ -146,8 +146,8 @@ class EndsCheck:
                 check=check,
                 status="failed",
                 message="The chat template ends an answer with no special token, so generation "
-                "cannot be told where to stop.",
-                remedy=f"{file}, write {{{{ eos_token }}}} after the text of each answer.",
+                "does not stop where an answer ends.",
+                remedy=f"{file}, write {{{{ eos_token }}}} at the end of each answer.",
             )
         return Finding(
             check=check,

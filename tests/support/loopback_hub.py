@@ -86,12 +86,18 @@ def loopback_hub() -> Iterator[LoopbackHub]:
     class Handler(_Handler):
         served = hub
 
-    server = _Server(("127.0.0.1", 0), Handler)
-    hub.url = f"http://127.0.0.1:{server.server_port}"
+    with serve(Handler) as hub.url:
+        yield hub
+
+
+@contextmanager
+def serve(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Answer requests at a loopback address, which is given, until the block ends."""
+    server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield hub
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

@@ -1,4 +1,4 @@
-"""A Hugging Face Hub on the loopback address that takes uploads, and fails when told to.
+"""A Hugging Face Hub on the loopback address that takes uploads, and fails on request.
 
 Large files go to it as git-lfs does: asked for by sha256, uploaded once, then named by a commit.
 """
@@ -7,13 +7,14 @@ import base64
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.support.loopback_hub import serve
 
 TOKEN = "hf_of_the_upload_hub"
 READER = "hf_of_a_reader"
@@ -64,16 +65,8 @@ def upload_hub() -> Iterator[UploadHub]:
     class Handler(_Handler):
         served = hub
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    hub.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serve(Handler) as hub.url:
         yield hub
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):

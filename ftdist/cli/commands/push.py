@@ -107,7 +107,7 @@ def _find(source: str, *, runs_root: Path) -> _Shared:
             earlier=earlier_files,
         )
     is_run = RunDir(folder).exists() or RunDir(runs_root / source).exists()
-    if folder.is_dir() and not is_run:
+    if not is_run and (folder.is_dir() or "/" in source):
         raise ConfigError(
             f"{source} is neither a curated library nor a run.",
             remedy="name the folder of one: `ftdist curate` makes libraries, `ftdist train` runs.",

@@ -14,6 +14,7 @@ import pyarrow
 from pyarrow import parquet
 
 from ftdist.errors import DataError
+from ftdist.library.readers.records.table_rows import without_nulls
 from ftdist.library.schema import Conversation, Location, Passage, Sample
 
 SUFFIX = ".parquet"
@@ -161,7 +162,7 @@ def read_samples(path: Path, *, groups: range | None = None) -> Iterator[Sample]
         for batch in file.iter_batches(batch_size=_BATCH, row_groups=list(wanted)):
             for row in batch.to_pylist():
                 values = {name: value for name, value in row.items() if name in names}
-                values["messages"] = tuple(map(_without_nulls, row["messages"]))
+                values["messages"] = tuple(map(without_nulls, row["messages"]))
                 values["tools"] = values.get("tools") or ""
                 yield Sample(**values)
     except (OSError, pyarrow.ArrowException, TypeError, KeyError) as error:
@@ -254,10 +255,3 @@ def _narrowed(field: pyarrow.Field, path: str, columns: Sequence[str]) -> pyarro
         fields = [part for part in parts if part is not None]
         return field.with_type(pyarrow.struct(fields)) if fields else None
     return field if path in columns else None
-
-
-def _without_nulls(value: Any) -> Any:
-    """A message without the keys that it does not have."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
-    return [_without_nulls(each) for each in value] if isinstance(value, list) else value

@@ -271,6 +271,11 @@ def encoder_of(family: str, *, marked: bool = False) -> ChatEncoder:
 
 def learned(family: str, tokens: Tokens) -> list[str]:
     """The learned stretches, as text."""
+    return learned_text(family_tokenizer(family), tokens)
+
+
+def learned_text(tokenizer: PreTrainedTokenizerFast, tokens: Tokens) -> list[str]:
+    """The same with a tokenizer of any kind."""
     stretches: list[list[int]] = []
     before = False
     for token, chosen in zip(tokens.input_ids, tokens.loss, strict=True):
@@ -279,4 +284,4 @@ def learned(family: str, tokens: Tokens) -> list[str]:
         if chosen:
             stretches[-1].append(token)
         before = chosen
-    return [family_tokenizer(family).decode(stretch) for stretch in stretches]
+    return [tokenizer.decode(stretch) for stretch in stretches]

@@ -12,7 +12,7 @@ from tokenizers import (
 )
 from transformers import PreTrainedTokenizerFast
 
-from ftdist.data.chat_encoder import ChatEncoder, Tokens
+from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.chat_template import ChatTemplate
 from ftdist.data.default_template import default_chat_template, ensure_chat_template
 from ftdist.data.messages import Chat, Message
@@ -21,6 +21,7 @@ from ftdist.data.template_chat import ChatPreparation
 from ftdist.data.template_renderer import TemplateRenderer
 from ftdist.errors import DataError
 from tests.support.models.families import MISTRAL, tokenizer_of
+from tests.support.models.tool_families import learned_text
 
 
 def talk(*texts: str, system: str | None = None) -> list[Message]:
@@ -28,19 +29,6 @@ def talk(*texts: str, system: str | None = None) -> list[Message]:
     roles = ["user", "assistant"] * len(texts)
     messages = [Message(role=r, content=t) for r, t in zip(roles, texts, strict=False)]
     return [Message(role="system", content=system), *messages] if system else messages
-
-
-def learned(tokenizer: PreTrainedTokenizerFast, tokens: Tokens) -> list[str]:
-    """The learned stretches, as text."""
-    stretches: list[list[int]] = []
-    before = False
-    for token, chosen in zip(tokens.input_ids, tokens.loss, strict=True):
-        if chosen and not before:
-            stretches.append([])
-        if chosen:
-            stretches[-1].append(token)
-        before = chosen
-    return [tokenizer.decode(stretch) for stretch in stretches]
 
 
 def own_ids(tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message]) -> list[int]:
@@ -79,11 +67,11 @@ def test_only_answers_and_their_end_of_turn_are_trained(family: str) -> None:
     space = " " if family == "mistral" else ""
     thought = "<think>\n\n</think>\n\n" if family == "qwen3" else ""
 
-    assert learned(tokenizer, encoder.encode(Chat(ONE))) == [
+    assert learned_text(tokenizer, encoder.encode(Chat(ONE))) == [
         f"{space}{thought}Hold the red button.\n\nThen wait.{END[family]}"
     ]
     first = "Hold it for 7 s." if trims or family == "phi" else " Hold it for 7 s."
-    assert learned(tokenizer, encoder.encode(Chat(TWO))) == [
+    assert learned_text(tokenizer, encoder.encode(Chat(TWO))) == [
         f"{space}{first}{END[family]}",
         f"{space}{thought}Wait h\u00e9re \U0001f600{END[family]}",
     ]
@@ -176,7 +164,7 @@ def test_special_tokens_in_messages_stay_text(family: str, words: str) -> None:
     if words == "marks":
         return  # that tokenizer has no decoder to read the text back with
     assert tokenizer.decode(wild.input_ids).count(forged) == 2
-    [answer] = learned(tokenizer, wild)
+    [answer] = learned_text(tokenizer, wild)
     assert answer.strip() == f"I said {forged} then{END[family]}"
 
 
@@ -230,7 +218,7 @@ def test_reasoning_of_the_last_answer_is_trained() -> None:
     messages = talk("Reset?", "<think>\nRed.\n</think>\n\nHold it.")
     tokens = ChatEncoder(tokenizer, system_prompt=None).encode(Chat(messages))
     assert tokens.input_ids == own_ids(tokenizer, messages)
-    assert learned(tokenizer, tokens) == ["<think>\nRed.\n</think>\n\nHold it.<|im_end|>"]
+    assert learned_text(tokenizer, tokens) == ["<think>\nRed.\n</think>\n\nHold it.<|im_end|>"]
     assert tokenizer.convert_tokens_to_ids("<think>") in tokens.input_ids
 
 
@@ -301,7 +289,7 @@ def test_a_model_without_a_chat_template_gets_the_default_template(family: str) 
     tokens = encoder.encode(Chat(TWO))
 
     assert tokens.input_ids == own_ids(tokenizer, [*talk("x", system="Be brief")[:1], *TWO])
-    assert learned(tokenizer, tokens) == [
+    assert learned_text(tokenizer, tokens) == [
         f" Hold it for 7 s.{tokenizer.eos_token}",
         f"Wait h\u00e9re \U0001f600{tokenizer.eos_token}",
     ]

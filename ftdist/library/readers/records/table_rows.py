@@ -38,7 +38,7 @@ def read_table(
                 for first in range(0, batch.num_rows, _BATCH):
                     for value in batch.slice(first, _BATCH).to_pylist():
                         number += 1
-                        yield number, value | {at: _without_nulls(value[at]) for at in nested}
+                        yield number, value | {at: without_nulls(value[at]) for at in nested}
     except UnicodeDecodeError:
         yield number + 1, BadRowError("is not UTF-8 text", "Write it as UTF-8.")
     except DAMAGED as error:
@@ -65,11 +65,11 @@ def _depth(kind: Any) -> int:
     return _depth(kind.value_type) if is_list else 0
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
     """A value without the members that only other rows of its table have, such as arguments."""
     if isinstance(value, dict):
-        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
-    return [_without_nulls(each) for each in value] if isinstance(value, list) else value
+        return {key: without_nulls(each) for key, each in value.items() if each is not None}
+    return [without_nulls(each) for each in value] if isinstance(value, list) else value
 
 
 def split_table(path: Path, *, kind: str, group_bytes: int) -> list[range | None]:
