@@ -187,9 +187,9 @@ def _open(path: Path) -> Any:
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
+    reason = str(error).partition("\n")[0].rstrip(".")
     return DataError(
-        f"{path} is not a file of samples: {str(error).splitlines()[0]}.",
-        remedy="curate the library again.",
+        f"{path} is not a file of samples: {reason}.", remedy="curate the library again."
     )
 
 
