@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from ftdist.check.ends import EndsCheck
+from ftdist.check.end_of_turn import EndsCheck
 from ftdist.check.findings import Finding, Report
 from ftdist.check.lengths import LengthCheck
 from ftdist.check.page import write_page

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from ftdist.check.findings import Report
-from ftdist.check.visible import visible
+from ftdist.check.whitespace import visible
 from ftdist.errors import StorageError
 from ftdist.io.html import render
 from ftdist.io.jsonl import write_whole

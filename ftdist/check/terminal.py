@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ftdist.check.findings import Finding, Piece, Report, ShownSample, SourceFigures
-from ftdist.check.visible import visible
+from ftdist.check.whitespace import visible
 from ftdist.text.terminal import plain
 
 _SAMPLES = 3

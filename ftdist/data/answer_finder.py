@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from ftdist.data.left_out_parts import CALL, TEXT, THOUGHT, PartProbe
 from ftdist.data.messages import INSTRUCTIONS
-from ftdist.data.part_probe import CALL, TEXT, THOUGHT, PartProbe
 from ftdist.data.special_tokens import Span
 from ftdist.data.template_chat import TemplateChat, thought_of
 from ftdist.data.template_errors import (

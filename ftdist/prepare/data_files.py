@@ -14,7 +14,7 @@ from ftdist.io.hashing import file_sha256
 from ftdist.library.readers.discovery import PROBES, is_probes
 from ftdist.library.readers.filetypes.detect import UnsupportedFile, detect_kind
 from ftdist.library.readers.rows.settings import BY_FORM, RowSettings
-from ftdist.library.sources.companions import companions
+from ftdist.library.sources.not_data import not_data
 from ftdist.library.sources.reference import DataReference, hub_hint
 from ftdist.library.sources.resolve import dataset_files
 from ftdist.library.sources.walk import files_below, glob_files, refuse_saved_dicts
@@ -135,7 +135,7 @@ def find_files(reference: DataReference, *, key: str) -> SourceFiles:
     else:
         root, paths = _files_at(named, key=key)
     found = [file for file in paths if file != named]
-    beside = companions(found, key=key) if reference.split is None else set()
+    beside = not_data(found, key=key) if reference.split is None else set()
     is_data = [_is_data(file) and file not in beside for file in paths]
     files = tuple(compress(paths, is_data))
     ignored = tuple(file for file, is_read in zip(paths, is_data, strict=True) if not is_read)

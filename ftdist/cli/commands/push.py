@@ -20,7 +20,7 @@ from ftdist.io.hub_upload import (
 from ftdist.io.progress import count
 from ftdist.io.units import format_bytes
 from ftdist.library.store.dataset import is_curated
-from ftdist.library.store.shared_files import earlier_files, shared_files
+from ftdist.library.store.files_to_push import earlier_files, files_to_push
 from ftdist.rundir import RUNS_ROOT, RunDir, find_run
 
 DESCRIPTION = """\
@@ -103,7 +103,7 @@ def _find(source: str, *, runs_root: Path) -> _Shared:
         return _Shared(
             what=f"the library {folder.resolve().name}",
             kind="dataset",
-            files=shared_files(folder),
+            files=files_to_push(folder),
             earlier=earlier_files,
         )
     is_run = RunDir(folder).exists() or RunDir(runs_root / source).exists()

@@ -13,7 +13,7 @@ from ftdist.errors import DataError
 from ftdist.library.readers import printable
 from ftdist.library.readers.filetypes.detect import UnsupportedFile, detect_kind
 from ftdist.library.schema import BadRow, Location
-from ftdist.library.sources.companions import companions
+from ftdist.library.sources.not_data import not_data
 from ftdist.library.sources.reference import DataReference, source_name
 from ftdist.library.sources.resolve import dataset_files
 from ftdist.library.sources.walk import files_below, glob_files, refuse_saved_dicts
@@ -101,7 +101,7 @@ def _find(entry: SourceEntry, *, key: str, taken: set[str], seen: dict[str, str]
         else _expand(named, key=key, bad=bad, source=name)
     )
     found = [file for file in paths if file != named]
-    beside = companions(found, key=key) if entry.split is None else set()
+    beside = not_data(found, key=key) if entry.split is None else set()
     for file in paths:
         below = printable(file.relative_to(root).as_posix())
         location = Location(f"{label}: {below}")

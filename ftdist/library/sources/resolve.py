@@ -7,7 +7,7 @@ from ftdist.errors import DataError
 from ftdist.library.sources.hub import hub_files
 from ftdist.library.sources.reference import DataReference, hub_path, refuse_slice
 from ftdist.library.sources.repository import has_configs, repository_files
-from ftdist.library.sources.saved import is_saved, saved_files
+from ftdist.library.sources.saved_dataset import is_saved, saved_files
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ftdist.errors import DataError
 from ftdist.library.sources.reference import hub_hint
-from ftdist.library.sources.saved import is_saved_dict
+from ftdist.library.sources.saved_dataset import is_saved_dict
 
 
 def glob_files(

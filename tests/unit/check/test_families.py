@@ -8,7 +8,7 @@ import pytest
 from transformers import PreTrainedTokenizerFast
 
 from ftdist.check import template
-from ftdist.check.ends import EndsCheck
+from ftdist.check.end_of_turn import EndsCheck
 from ftdist.check.findings import Finding
 from ftdist.check.reading import ReadRow
 from ftdist.check.roles import accepted, template_findings

@@ -7,7 +7,7 @@ from transformers import PreTrainedTokenizerFast
 from ftdist.check.findings import Finding, Report, ShownSample
 from ftdist.check.samples import pieces
 from ftdist.check.terminal import print_report
-from ftdist.check.visible import visible
+from ftdist.check.whitespace import visible
 from ftdist.data.chat_encoder import ChatEncoder, Tokens
 from ftdist.data.messages import Chat, Message
 from tests.support.models.families import tokenizer_of

@@ -17,8 +17,8 @@ from ftdist.config.compose import compose_curation
 from ftdist.errors import DataError
 from ftdist.library.pipeline import curate
 from ftdist.library.store.dataset import open_curated
+from ftdist.library.store.files_to_push import files_to_push
 from ftdist.library.store.samples import read_samples
-from ftdist.library.store.shared_files import shared_files
 from tests.support.loopback_hub import loopback_hub
 
 _MANUAL = """# Widget
@@ -129,7 +129,7 @@ def test_datasets_loads_the_probes_that_ftdist_asks(library: Path, tmp_path: Pat
 def test_datasets_loads_from_the_hub_what_was_uploaded(library: Path, tmp_path: Path) -> None:
     files = {
         name: content if isinstance(content, bytes) else content.read_bytes()
-        for name, content in shared_files(library).items()
+        for name, content in files_to_push(library).items()
     }
     code = "import datasets; print(datasets.load_dataset('org/widget').num_rows)"
     with loopback_hub() as hub:

@@ -28,7 +28,7 @@ _TEXTS = ("rules", "bad_rows")
 """Parts of a manifest that quote sources."""
 
 
-def shared_files(folder: Path) -> dict[str, Path | bytes]:
+def files_to_push(folder: Path) -> dict[str, Path | bytes]:
     """The card, the data, the probes and the manifest of a library, by name.
 
     Raises:

@@ -9,7 +9,7 @@ import pytest
 from ftdist.errors import DataError
 from ftdist.io.hashing import file_sha256
 from ftdist.library.store.dataset import FORMAT
-from ftdist.library.store.shared_files import public_manifest, shared_files
+from ftdist.library.store.files_to_push import files_to_push, public_manifest
 
 
 def _public(**settings: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def test_a_file_that_was_changed_after_curation_is_not_shared(tmp_path: Path) ->
     source = {"name": "a", "role": "library", "weight": 1.0, "files": files}
     manifest = {"format": FORMAT, "shares": {}, "sources": [source], "settings": {}}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    assert "data/a-held_out.parquet" in shared_files(tmp_path)
+    assert "data/a-held_out.parquet" in files_to_push(tmp_path)
     (tmp_path / "data/a-held_out.parquet").write_bytes(b"other")
     with pytest.raises(DataError, match=r"a-held_out.parquet was changed after it was curated"):
-        shared_files(tmp_path)
+        files_to_push(tmp_path)

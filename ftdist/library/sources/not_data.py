@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ftdist.library.sources.reference import DataReference
-from ftdist.library.sources.saved import is_saved, is_saved_dict, saved_files
+from ftdist.library.sources.saved_dataset import is_saved, is_saved_dict, saved_files
 from ftdist.library.store.dataset import MANIFEST, is_curated, is_held_out
 
 _OF_DATASETS = ("dataset_info.json", "dataset_dict.json", "state.json")
@@ -18,7 +18,7 @@ _RESULT = re.compile(r"cache-[0-9a-f]{16}(_\d{5}_of_\d{5})?\.arrow")
 """Rows that `map` and `filter` of `datasets` made of those beside it."""
 
 
-def companions(files: Collection[Path], *, key: str) -> set[Path]:
+def not_data(files: Collection[Path], *, key: str) -> set[Path]:
     """Those of the files found below a folder that are not to be learned.
 
     They describe the data beside them, are held out in a curated library, or lie in the folder of a
