@@ -16,29 +16,41 @@ from types import FrameType
 from ftdist import __version__
 from ftdist.errors import INTERRUPTED, ConfigError, FtdistError, StorageError
 
-COMMANDS = {
-    "curate": "build a library from documents and chats: library.name=L library.sources=[...]",
-    "check": "check that model and library fit: model.path=M library.path=L [--json] [--strict]",
-    "train": "fine-tune a model on a library: model.path=M library.path=L run.name=R [KEY=...]",
-    "submit": "submit a run to SLURM: cluster=slurm and the keys of train [--dry-run]; -m: a sweep",
-    "plan": "estimate a run's steps, tokens, memory and disk; takes the keys of train",
-    "status": "show the state of runs, their jobs and attempts: [R]",
-    "logs": "show the logs of all ranks, merged by time: R [-f] [--rank N]",
-    "cancel": "checkpoint and stop a cluster run: R [--now]",
-    "resume": "resume a run from its newest checkpoint: R [cluster.tasks_per_node=N ...]",
-    "export": "export the tuned model in Hugging Face format: R",
-    "compare": "evaluate the base and the tuned model on the same questions: R",
-    "merge": "interpolate base and tuned weights, evaluate, keep the best: R",
-    "chat": "chat with the tuned model: R [-p PROMPT] [--base | --both]",
-    "report": "regenerate R/report/index.html: R",
-    "push": "upload a library or an exported model to the Hugging Face Hub: L|R owner/name",
-    "sync": "upload a run's metrics to Weights & Biases: R",
+COMMAND_GROUPS = {
+    "Prepare": {
+        "curate": "build a library from documents and chats: library.name=L library.sources=[...]",
+        "check": "check that model and library fit: model.path=M library.path=L [--json]",
+        "plan": "estimate a run's steps, tokens, memory and disk; takes the keys of train",
+    },
+    "Train": {
+        "train": "fine-tune a model on a library: model.path=M library.path=L run.name=R [KEY=...]",
+        "submit": "submit a run to SLURM: cluster=slurm and the keys of train; -m: a sweep",
+        "status": "show the state of runs, their jobs and attempts: [R]",
+        "logs": "show the logs of all ranks, merged by time: R [-f] [--rank N]",
+        "cancel": "checkpoint and stop a cluster run: R [--now]",
+        "resume": "resume a run from its newest checkpoint: R [cluster.tasks_per_node=N ...]",
+    },
+    "Evaluate and use": {
+        "export": "export the tuned model in Hugging Face format: R",
+        "compare": "evaluate the base and the tuned model on the same questions: R",
+        "merge": "interpolate base and tuned weights, evaluate, keep the best: R",
+        "chat": "chat with the tuned model: R [-p PROMPT] [--base | --both]",
+        "report": "regenerate R/report/index.html: R",
+        "push": "upload a library or an exported model to the Hugging Face Hub: L|R owner/name",
+        "sync": "upload a run's metrics to Weights & Biases: R",
+    },
 }
+"""Every command with its summary, in the order and under the headings of `ftdist --help`."""
+
+COMMANDS = {name: text for group in COMMAND_GROUPS.values() for name, text in group.items()}
 
 
 def help_text() -> str:
     """The output of `ftdist --help`."""
-    commands = "\n".join(f"  ftdist {name:<8} {summary}" for name, summary in COMMANDS.items())
+    lines = []
+    for heading, group in COMMAND_GROUPS.items():
+        lines += [f"{heading}:", *(f"  ftdist {name:<8} {text}" for name, text in group.items())]
+    commands = "\n".join(lines)
     return (
         "Full-parameter fine-tuning of a language model on a small library, with an evaluation of "
         f"what it learned.\n\n{commands}\n\n"
