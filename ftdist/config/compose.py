@@ -15,7 +15,6 @@ from ftdist.config.hydra_adapter import (
     compose_values,
     flag_parser,
     open_hydra,
-    split_sweep,
 )
 from ftdist.config.keys import CURATE, TRAIN, CommandSpec, config_keys
 from ftdist.config.overrides import Reading, read_overrides
@@ -38,7 +37,6 @@ _REFUSED_FLAGS = frozenset(
     {"--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--run", "-r"}
     | {"--shell-completion", "-sc", "--experimental-rerun"}
 )
-_SWEEP_FLAGS = frozenset({"--multirun", "-m"})
 
 
 def compose(overrides: Sequence[str], *, name: str | None = None) -> RunConfig:
@@ -67,39 +65,10 @@ def compose_curation(overrides: Sequence[str]) -> CurateConfig:
 
 def _compose(overrides: Sequence[str], *, command: CommandSpec, name: str | None = None) -> Any:
     with open_hydra() as hydra:
-        checked = _check(overrides, hydra=hydra, command=command, name=name)
+        checked = check_overrides(overrides, hydra=hydra, command=command, name=name)
     if checked.config is None:
         raise as_error(checked.problems + checked.unset, command=command)
     return checked.config
-
-
-def sweep(arguments: Sequence[str]) -> list[list[str]]:
-    """The single runs of a sweep (`-m optim.peak_lr=1e-4,1e-5`), in Hydra's own order.
-
-    Each run gets a name of its own: unless `run.name` is swept, its index in the sweep is appended.
-
-    Raises:
-        ConfigError: all that is wrong with any of them.
-    """
-    overrides = [argument for argument in arguments if argument not in _SWEEP_FLAGS]
-    problems = _set_twice(overrides)
-    names: list[str] = []
-    with open_hydra() as hydra:
-        runs = split_sweep(overrides, hydra=hydra)
-        for run in runs:
-            checked = _check(run, hydra=hydra, command=TRAIN)
-            problems += checked.problems + checked.unset
-            names += [checked.config.run.name] if checked.config else []
-    if problems:
-        raise as_error(list(dict.fromkeys(problems)))
-    if len(set(names)) == len(names):
-        return [list(run) for run in runs]
-    return [_named(run, index=index, name=names[index]) for index, run in enumerate(runs)]
-
-
-def is_sweep(arguments: Sequence[str]) -> bool:
-    """Whether a command line asks for several runs (`-m`, `--multirun`)."""
-    return any(argument in _SWEEP_FLAGS for argument in arguments)
 
 
 def hydra_flags(arguments: Sequence[str]) -> bool:
@@ -144,7 +113,7 @@ def run_hydra_flags(arguments: Sequence[str], *, command: CommandSpec = TRAIN) -
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Checked:
+class Checked:
     """A command line, composed and validated."""
 
     config: Any
@@ -158,9 +127,9 @@ class _Checked:
     """Keys that only the user can set, and did not."""
 
 
-def _check(
+def check_overrides(
     overrides: Sequence[str], *, hydra: "Hydra", command: CommandSpec, name: str | None = None
-) -> _Checked:
+) -> Checked:
     """Compose and validate what is sound, even where other overrides are not."""
     reading = read_overrides(overrides, command=command)
     reading.unset_other_lengths()
@@ -170,7 +139,7 @@ def _check(
     except CompositionError as error:
         problem = Problem(f"Hydra cannot compose this: {error}", "change what it names.")
         problems = [*reading.problems, problem]
-        return _Checked(config=None, lines=lines, problems=problems, unset=[])
+        return Checked(config=None, lines=lines, problems=problems, unset=[])
     if name is not None and values["run"]["name"] == MISSING:
         values["run"]["name"] = name
     unset = set(_unset(values))
@@ -179,7 +148,7 @@ def _check(
     problems = reading.problems + [p for p in wrong if p.key not in unset | reading.meant]
     # an experiment that was mistyped might have set them
     reported = set() if "experiment" in reading.meant else unset - reading.meant
-    return _Checked(
+    return Checked(
         config=None if problems or unset else config,
         lines=lines,
         problems=problems,
@@ -200,19 +169,6 @@ def _soundness(reading: Reading, *, groups: Sequence[str]) -> Callable[[str], bo
     return is_sound
 
 
-def _set_twice(overrides: Sequence[str]) -> list[Problem]:
-    """Keys of a sweep that are set twice, of which Hydra's sweeper would take the last."""
-    names = [text.partition("=")[0].lstrip("+") for text in dict.fromkeys(overrides)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    return [Problem(f"{name} is set twice.", "keep one of them.", name) for name in twice]
-
-
-def _named(run: Sequence[str], *, index: int, name: str) -> list[str]:
-    """One run of a sweep under a name of its own."""
-    others = [text for text in run if not text.startswith("run.name=")]
-    return [*others, f"run.name={name}-{index}"]
-
-
 def _unset(values: Mapping[str, Any], *, prefix: str = "") -> Iterator[str]:
     for name, value in values.items():
         if isinstance(value, Mapping):
@@ -223,7 +179,7 @@ def _unset(values: Mapping[str, Any], *, prefix: str = "") -> Iterator[str]:
 
 def _answer(hydra: "Hydra", flags: Any, *, command: CommandSpec) -> None:
     """Let Hydra print what `--cfg` or `--info` asks for, once the overrides are sound."""
-    checked = _check(flags.overrides, hydra=hydra, command=command)
+    checked = check_overrides(flags.overrides, hydra=hydra, command=command)
     if checked.problems:
         raise as_error(checked.problems, command=command)
     if flags.cfg:

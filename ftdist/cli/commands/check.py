@@ -20,8 +20,9 @@ from ftdist.cli.migration import (
     read_migration,
     with_typed,
 )
-from ftdist.config.compose import compose, is_sweep
+from ftdist.config.compose import compose
 from ftdist.config.saved_config import dump_config
+from ftdist.config.sweep import is_sweep
 from ftdist.errors import ConfigError, DataError
 
 DESCRIPTION = """\

@@ -6,7 +6,8 @@ from ftdist_launch.setup.preflight import disk_problems, run_dir
 from ftdist_launch.setup.run_setup import plan_run
 
 from ftdist.cli.common import answer_hydra, log, print_plan
-from ftdist.config.compose import compose, is_sweep
+from ftdist.config.compose import compose
+from ftdist.config.sweep import is_sweep
 from ftdist.errors import ConfigError
 from ftdist.plan.describe import describe
 

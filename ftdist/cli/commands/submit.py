@@ -9,7 +9,8 @@ from ftdist_launch.slurm.preflight import plan_summary
 from ftdist_launch.slurm.submit import check, dry_run, submit
 
 from ftdist.cli.common import answer_hydra, log, print_plan, print_result
-from ftdist.config.compose import compose, is_sweep, sweep
+from ftdist.config.compose import compose
+from ftdist.config.sweep import is_sweep, sweep
 
 
 def main(words: Sequence[str]) -> int:

@@ -7,7 +7,8 @@ from ftdist_launch.setup.run_setup import make_run_dir, plan_run
 from ftdist.cli.common import answer_hydra, log
 from ftdist.cli.exit_messages import report_training
 from ftdist.cli.progress import supervise
-from ftdist.config.compose import compose, is_sweep, sweep
+from ftdist.config.compose import compose
+from ftdist.config.sweep import is_sweep, sweep
 from ftdist.plan.describe import describe_exposures
 
 
