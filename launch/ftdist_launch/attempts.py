@@ -108,6 +108,18 @@ def start_stage(run: RunDir, stage: str) -> Path:
     return folder
 
 
+def record_stage_end(run: RunDir, stage: str, finished: Finished) -> None:
+    """Record how a single-process stage on this machine ended."""
+    stopped, failure = finished.outcome == "stopped", finished.failure
+    run.append_event(
+        "stage_finished",
+        stage=stage,
+        exit_code=RequeueError.exit_code if stopped else finished.exit_code,
+        cause="It was stopped." if stopped else None if failure is None else failure.problem,
+        remedy=None if stopped or failure is None else failure.remedy,
+    )
+
+
 def finish_attempt(
     run: RunDir, number: int, job_exit: JobExit, *, stop_signal: int | None, limit: int
 ) -> Finished:

@@ -21,6 +21,7 @@ from ftdist_launch.attempts import (
     finish_attempt,
     newest_step,
     record_request,
+    record_stage_end,
     start_attempt,
     start_stage,
 )
@@ -103,6 +104,7 @@ class Supervisor:
     def once(self, stage: str) -> Finished:
         """Run a single-process stage once. Call it within `exclusive`."""
         folder = start_stage(self.run, stage)
+        self.run.append_event("stage_started", stage=stage)
         with counted_interrupts() as interrupts:
             job_exit = self._run_job(stage, folder=folder, ranks=1, interrupts=interrupts)
             end = job_exit.as_attempt(
@@ -110,12 +112,14 @@ class Supervisor:
             )
         decision = decide(end, attempts_without_progress=0, max_attempts_without_progress=1)
         given_up = decision.outcome == "crash_loop"
-        return Finished(
+        finished = Finished(
             outcome="failed" if given_up else decision.outcome,
             exit_code=FtdistError.exit_code if given_up else decision.exit_code,
             failure=job_exit.failure,
             step=newest_step(self.run),
         )
+        record_stage_end(self.run, stage, finished)
+        return finished
 
     def _run_job(
         self,

@@ -80,6 +80,7 @@ def _begin(run: RunDir, stage: str) -> int:
         return RequeueError.exit_code
     if stage != "train":
         start_stage(run, stage)
+        run.append_event("stage_started", stage=stage, job=job_label())
         sys.stdout.write("0\n")
         return 0
     config = load_config(run.config)
