@@ -21,6 +21,8 @@ COMMAND_GROUPS = {
         "curate": "build a library from documents and chats: library.name=L library.sources=[...]",
         "check": "check that model and library fit: model.path=M library.path=L [--json]",
         "plan": "estimate a run's steps, tokens, memory and disk; takes the keys of train",
+        "explain": "explain a config key, and show where it is set: KEY [R | KEY=...] [--json]",
+        "completion": "print the script that makes your shell complete: bash | zsh | fish",
     },
     "Train": {
         "train": "fine-tune a model on a library: model.path=M library.path=L run.name=R [KEY=...]",
@@ -47,9 +49,13 @@ COMMANDS = {name: text for group in COMMAND_GROUPS.values() for name, text in gr
 
 def help_text() -> str:
     """The output of `ftdist --help`."""
+    width = max(map(len, COMMANDS))
     lines = []
     for heading, group in COMMAND_GROUPS.items():
-        lines += [f"{heading}:", *(f"  ftdist {name:<8} {text}" for name, text in group.items())]
+        lines += [
+            f"{heading}:",
+            *(f"  ftdist {name:<{width}} {text}" for name, text in group.items()),
+        ]
     commands = "\n".join(lines)
     return (
         "Full-parameter fine-tuning of a language model on a small library, with an evaluation of "

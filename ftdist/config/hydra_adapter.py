@@ -28,6 +28,22 @@ class Parsed:
     deletes: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class ComposedFile:
+    """One file that Hydra composes."""
+
+    folder: str
+    """The config folder that holds it."""
+
+    name: str
+    """Its path in that folder, without `.yaml`."""
+
+    package: str
+    """The dotted section that its values go to; empty: the whole config."""
+
+    values: dict[str, Any]
+
+
 class CompositionError(Exception):
     """Hydra cannot compose a config."""
 
@@ -70,6 +86,45 @@ def compose_values(overrides: list[str], *, hydra: "Hydra", command: CommandSpec
         raise CompositionError(" ".join(str(error).split())) from None
     assert isinstance(values, dict), "conf/train.yaml is a mapping"
     return {str(key): value for key, value in values.items()}
+
+
+def composed_files(
+    overrides: list[str], *, hydra: "Hydra", command: CommandSpec
+) -> list[ComposedFile]:
+    """The files that Hydra composes, in its order, without its own.
+
+    Raises:
+        CompositionError: with Hydra's reason.
+    """
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+    from hydra.errors import HydraException
+    from hydra.types import RunMode
+    from omegaconf import OmegaConf
+
+    loader = hydra.config_loader
+    assert isinstance(loader, ConfigLoaderImpl), "Hydra has no other"
+    try:
+        chosen = loader.compute_defaults_list(command.verb, overrides, RunMode.RUN).defaults
+    except HydraException as error:
+        raise CompositionError(" ".join(str(error).split())) from None
+    files = []
+    for each in chosen:
+        package = each.package or ""
+        if each.config_path is None or package.split(".")[0] == "hydra":
+            continue
+        loaded = loader.repository.load_config(each.config_path)
+        assert loaded is not None, "Hydra has just found it"
+        values = OmegaConf.to_container(loaded.config, resolve=False, throw_on_missing=False)
+        assert isinstance(values, dict), "a config file is a mapping"
+        files.append(
+            ComposedFile(
+                folder=loaded.path.removeprefix("file://"),
+                name=each.config_path,
+                package=package,
+                values={str(name): value for name, value in values.items()},
+            )
+        )
+    return files
 
 
 def flag_parser() -> ArgumentParser:

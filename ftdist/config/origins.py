@@ -1,0 +1,64 @@
+"""Where the value of a config key comes from: a file of a config folder, or the command line."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ftdist.config.hydra_adapter import composed_files, open_hydra
+from ftdist.config.keys import CommandSpec, conf_dir
+from ftdist.config.overrides import read_overrides
+from ftdist.config.problems import as_error
+from ftdist.config.validation import look_up
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One place that sets a key."""
+
+    value: Any
+    origin: str
+    """A file, or the override as typed."""
+
+
+def settings_of(name: str, overrides: Sequence[str], *, command: CommandSpec) -> list[Setting]:
+    """Every place that sets a key, in the order of composition: the last one holds.
+
+    Args:
+        name: a key of the command.
+        overrides: of a command line.
+        command: whose config is composed.
+
+    Raises:
+        ConfigError: an override is wrong.
+        CompositionError: Hydra cannot compose them.
+    """
+    reading = read_overrides(overrides, command=command)
+    if reading.problems:
+        raise as_error(reading.problems, command=command)
+    accepted, lines = reading.accepted, reading.lines()
+    with open_hydra() as hydra:
+        files = composed_files(lines, hydra=hydra, command=command)
+    found = [
+        Setting(value=value, origin=_shown(Path(file.folder) / f"{file.name}.yaml"))
+        for file in files
+        if (value := look_up(_placed(file.values, package=file.package), name)) is not ...
+    ]
+    if name in accepted:
+        parsed = accepted[name]
+        found.append(Setting(value=parsed.value, origin=f"the command line ({parsed.line})"))
+    return found
+
+
+def _placed(values: Mapping[str, Any], *, package: str) -> Mapping[str, Any]:
+    for part in reversed([part for part in package.split(".") if part]):
+        values = {part: values}
+    return values
+
+
+def _shown(path: Path) -> str:
+    """The file, from the current folder where it is below it; ftdist's own as `conf/...`."""
+    if path.is_relative_to(conf_dir()):
+        return f"ftdist's conf/{path.relative_to(conf_dir())}"
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
