@@ -62,6 +62,8 @@ class ConfigKey:
     def fits(self) -> str:
         """The valid values, such as `a whole number of at least 1, or null`."""
         words = self.described
+        if self.kind == "texts" and self.choices:
+            return f"a list of any of {', '.join(self.choices)}, such as [{self.choices[0]}]"
         if self.kind == "numbers":
             return f"{words}, each {' and '.join(self.bounds)}, such as [0.4,1]"
         if self.choices:
@@ -248,6 +250,7 @@ def config_key(name: str, annotation: Any, *, meaning: str = "") -> ConfigKey:
     kinds: dict[Any, Kind] = {int: "integer", float: "number", bool: "switch", str: "text"}
     origins: dict[Any, Kind] = {Literal: "choice", list: "texts", dict: "table"}
     kind = origins[origin] if origin else kinds[plain]
+    choices = typing.get_args(plain) if origin is Literal else ()
     if origin is list:
         (inner,) = typing.get_args(plain)
         item, _, of_items = (Source, False, []) if inner is Source else _peel(inner)
@@ -255,11 +258,13 @@ def config_key(name: str, annotation: Any, *, meaning: str = "") -> ConfigKey:
             kind = "sources"
         elif item is float:  # the bounds are those of each
             kind, limits = "numbers", _limits(of_items)
+        elif typing.get_origin(item) is Literal:
+            choices = typing.get_args(item)
     return ConfigKey(
         name=name,
         kind=kind,
         nullable=nullable,
-        choices=tuple(typing.get_args(plain)) if origin is Literal else (),
+        choices=tuple(choices),
         bounds=tuple(filter(None, map(_bound, limits))),
         pattern=next((p for item in limits if (p := getattr(item, "pattern", None))), None),
         meaning=meaning,

@@ -136,7 +136,7 @@ def value_problem(
         of_item: whether `value` is one of a list.
     """
     shown = format_value(value)
-    if key.choices:
+    if key.choices and (key.kind == "choice" or of_item):
         meant = nearest(shown, key.choices)
         hint = f"; did you mean {meant}?" if meant else "."
         problem = f"{name}={shown} is not one of {', '.join(key.choices)}{hint}"

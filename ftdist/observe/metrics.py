@@ -39,6 +39,10 @@ SOURCE_LOSS = Metric(
 )
 LOSS_TOKENS = Metric("train/loss_tokens", "loss tokens of the global batch", "tokens")
 TOKENS = Metric("train/tokens", "loss and context tokens of the global batch, no padding", "tokens")
+TOTAL_TOKENS = Metric(
+    "trainer/tokens", "loss and context tokens of all steps up to this one, no padding", "tokens"
+)
+"""Second x-axis; the sum of `TOKENS`, so it has no column in metrics.jsonl."""
 EPOCH = Metric("train/epoch", "passes over the library since the start of the run", "epochs")
 SKIPPED = Metric(
     "train/skipped", "1 if the update was skipped because of non-finite gradients, else 0", "1"
@@ -121,6 +125,15 @@ SYSTEM_METRICS: dict[str, Metric] = {
 """Metrics of each node, in `attempts/N/system-HOST.jsonl`; in W&B `sys/HOST/NAME`."""
 
 
+SECTIONS = tuple(
+    dict.fromkeys([*(name.partition("/")[0] for name in METRICS if "/" in name), "sys"])
+)
+"""Sections of metrics: the first part of their names."""
+
+LEARNING_SECTIONS = ("train", "optim", "eval")
+"""Sections that describe what the model learns, not how fast."""
+
+
 def source_loss(source: str) -> str:
     """Name of the loss metric of one source."""
     return SOURCE_LOSS.name.replace("*", source)
@@ -133,6 +146,7 @@ def metric_of(name: str) -> Metric | None:
 
 
 UNITS: dict[str, str] = {
+    TOTAL_TOKENS.name: TOTAL_TOKENS.unit,
     **{name: metric.unit for name, metric in METRICS.items()},
     **{f"sys/*/{name}": metric.unit for name, metric in SYSTEM_METRICS.items()},
 }

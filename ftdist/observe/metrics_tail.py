@@ -1,4 +1,4 @@
-"""Tail of a run's `metrics.jsonl` for W&B: each step once, in order, merged with system metrics.
+"""Tail of a run's `metrics.jsonl` for W&B: each step once, in order, with its system metrics.
 
 `metrics.jsonl` and `attempts/N/system-HOST.jsonl` are append-only, so a reader only needs to know
 the last step that W&B has. No torch, no wandb.
@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ftdist.observe.metrics import STEP, SYSTEM_METRICS, TIME, Row, read_metrics
+from ftdist.observe.metrics import (
+    STEP,
+    SYSTEM_METRICS,
+    TIME,
+    TOKENS,
+    TOTAL_TOKENS,
+    Row,
+    read_metrics,
+)
 from ftdist.rundir import RunDir
 
 SYSTEM_POLL_S = 5.0
@@ -38,6 +46,7 @@ class MetricsTail:
         sent = [row for row in self._backlog if row[STEP.name] <= after and TIME.name in row]
         if sent:
             self._system.pop_until(sent[-1][TIME.name])
+        self._tokens = sum(row.get(TOKENS.name, 0) for row in sent)
 
     def new_rows(self) -> Iterator[Row]:
         """Rows of steps that were not yielded yet, in order; call again for later ones."""
@@ -45,7 +54,9 @@ class MetricsTail:
         for row in (*backlog, *self._lines.read()):
             if row.get(STEP.name, 0) > self.last:
                 self.last = row[STEP.name]
-                yield row | self._system.pop_until(row.get(TIME.name, 0.0))
+                self._tokens += row.get(TOKENS.name, 0)
+                total = {TOTAL_TOKENS.name: self._tokens} if self._tokens else {}
+                yield row | total | self._system.pop_until(row.get(TIME.name, 0.0))
 
 
 class _JsonlTail:

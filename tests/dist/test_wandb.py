@@ -20,6 +20,7 @@ from ftdist.rundir import RunDir
 from tests.support.wandb import reader as wandb_reader
 from tests.support.wandb.fake_run import (
     CLOSE_TIMEOUT_S,
+    STEP_TOKENS,
     STEPS,
     Done,
     as_recorded,
@@ -60,11 +61,17 @@ def test_two_online_attempts_are_one_run_with_facts_and_no_secrets(
         append_json_line(run.attempt(1) / "system-n1.jsonl", row)
     with Loopback() as server:
         environment = {**server.environment(), "MY_ACCESS_TOKEN": SECRET}
-        first = start(run, environment, wandb="auto", last=6).wait()
-        second = start(run, environment, wandb="auto", attempt=2, first=4).wait()
-        assert (first.exit_code, second.exit_code) == (0, 0), first.err + second.err
+        labels = ["tracking.tags=[a]", f"tracking.notes=about {SECRET}", "tracking.job_type=sft"]
+        first = start(run, environment, wandb="auto", last=6, more=labels).wait()
         output = server.runs[wandb_id(run)]
+        assert (output.name, output.notes, output.job_type) == ("r", "about (hidden)", "sft")
+        output.name, output.tags = "renamed on the page", ["b"]
+        second = start(run, environment, wandb="auto", attempt=2, first=4, more=labels).wait()
+        assert (first.exit_code, second.exit_code) == (0, 0), first.err + second.err
         rows = as_recorded(server.history(wandb_id(run)))
+        tokens = [row["trainer/tokens"] for row in server.history(wandb_id(run))]
+    assert tokens == [STEP_TOKENS * step for step in range(1, STEPS + 1)]
+    assert (output.name, output.tags) == ("renamed on the page", ["b"])
     assert f"W&B: {server.url}" in first.out
     assert f"{server.url}/" in (run.wandb / "url").read_text()
     assert SyncState.read(run) == SyncState(step=STEPS, ended="done")
@@ -94,7 +101,8 @@ def test_two_offline_attempts_are_one_run_without_duplicates_or_secrets(
 ) -> None:
     run = make_run(tmp_path / "r", wandb="offline")
     environment = {"WANDB_API_KEY": SECRET}
-    first = start(run, environment, wandb="offline", last=6).wait()
+    more = ["tracking.axis=tokens", "tracking.group=mine"]
+    first = start(run, environment, wandb="offline", last=6, more=more).wait()
     second = start(run, environment, wandb="offline", attempt=2, first=4).wait()
     assert (first.exit_code, second.exit_code) == (0, 0), first.err + second.err
     assert "W&B is offline; `ftdist sync " in first.out
@@ -103,7 +111,17 @@ def test_two_offline_attempts_are_one_run_without_duplicates_or_secrets(
     assert {wandb_reader.run_id(log) for log in logs} == {wandb_id(run)}
     assert [wandb_reader.exit_code(log) for log in logs] == [0, 0]
     assert offline_rows(run) == by_attempt(run, first=6, then=6)
-    assert wandb_reader.metric_axes(logs[0])["*"] == "trainer/global_step"
+    by_step, by_tokens = (wandb_reader.metric_axes(log) for log in reversed(logs))
+    assert by_step.pop("trainer/tokens") == by_tokens.pop("trainer/tokens") == "trainer/global_step"
+    sections = ("train", "optim", "eval", "throughput", "time", "memory", "sys")
+    assert by_step == {"trainer/global_step": ""} | {
+        f"{section}/*": "trainer/global_step" for section in sections
+    }
+    assert {name for name, axis in by_tokens.items() if axis == "trainer/tokens"} == {
+        "train/*",
+        "optim/*",
+        "eval/*",
+    }
     assert wandb_reader.config(logs[0])["batch"]["tokens"] > 0
     assert not list(run.wandb.glob("offline-run-*/files/requirements.txt"))
     assert {wandb_reader.host(log) for log in logs} == {"hidden"}

@@ -1,6 +1,6 @@
-"""Config sections of evaluation, early stopping, merging and tracking."""
+"""Config sections of evaluation, early stopping and merging."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -93,33 +93,3 @@ class MergeConfig:
 
     A checkpoint or merge with a larger increase does not count as retaining general knowledge.
     """
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class TrackingConfig:
-    """Experiment tracking. Values: conf/tracking/.
-
-    W&B reads its API key from the environment or netrc; it is never a config key.
-    """
-
-    wandb: Literal["auto", "online", "offline", "off"]
-    """Weights & Biases. auto: online if there is an API key and the server answers, else offline.
-
-    offline: records stay in the run directory until `ftdist sync` uploads them. An upload that
-    fails never stops a run.
-    """
-
-    project: str
-    """W&B project."""
-
-    entity: str | None
-    """W&B user or team; null: the account's default."""
-
-    tags: list[str]
-    """W&B tags."""
-
-    log_generations: bool
-    """Whether W&B gets questions and generated answers, or only scores."""
-
-    system_every_s: NonNegativeFloat
-    """Seconds between samples of each node's cores, memory and GPUs; 0: none."""

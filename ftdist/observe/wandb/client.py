@@ -19,11 +19,11 @@ from typing import Any, Literal
 import psutil
 
 from ftdist.config.schema import TrackingConfig
-from ftdist.observe.metrics import STEP, TIME, Row
+from ftdist.observe.metrics import LEARNING_SECTIONS, SECTIONS, STEP, TIME, TOTAL_TOKENS, Row
 from ftdist.observe.wandb.api import GLOBAL_STEP
 from ftdist.observe.wandb.comparison_table import ANSWERS, COLUMNS, DIGEST, PREFIX, Comparison
-from ftdist.observe.wandb.run_config import sweep_name
-from ftdist.observe.wandb.state import wandb_id
+from ftdist.observe.wandb.run_config import run_labels
+from ftdist.observe.wandb.state import are_new_labels, wandb_id, write_labels
 from ftdist.rundir import RunDir
 
 INIT_TIMEOUT_S = 20.0
@@ -63,16 +63,16 @@ class WandbClient:
 
         self._wandb = wandb
         self._finish_timeout_s = finish_timeout_s
+        labels = run_labels(run, tracking, environment=os.environ)
+        is_new = mode == "offline" or are_new_labels(run, labels)
         self._run = wandb.init(
             mode=mode,
             id=wandb_id(run),
             resume="allow",
-            name=run.name,
-            group=sweep_name(run),
             project=tracking.project,
             entity=tracking.entity,
-            tags=tracking.tags,
             config=dict(shown),
+            **(labels if is_new else {}),
             dir=str(folder),
             settings=wandb.Settings(
                 silent=True,
@@ -93,8 +93,18 @@ class WandbClient:
                 stop_fn=on_stop,
             ),
         )
+        if mode == "online":
+            write_labels(run, labels)
+        self._define_axes(by_tokens=tracking.axis == "tokens")
+
+    def _define_axes(self, *, by_tokens: bool) -> None:
+        """Choose the x-axis of each section; any chart can be switched to the other one."""
         self._run.define_metric(GLOBAL_STEP)
-        self._run.define_metric("*", step_metric=GLOBAL_STEP)
+        self._run.define_metric(TOTAL_TOKENS.name, step_metric=GLOBAL_STEP)
+        for section in SECTIONS:
+            is_curve = by_tokens and section in LEARNING_SECTIONS
+            axis = TOTAL_TOKENS.name if is_curve else GLOBAL_STEP
+            self._run.define_metric(f"{section}/*", step_metric=axis)
 
     @property
     def url(self) -> str | None:

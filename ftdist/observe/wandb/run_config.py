@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ftdist.config.schema import RunConfig
+from ftdist.config.schema import RunConfig, TrackingConfig
 from ftdist.observe.metrics import UNITS
 from ftdist.observe.redact import redacted
 from ftdist.plan.plan import Plan
@@ -57,8 +57,24 @@ def wandb_config(
     return result
 
 
-def sweep_name(run: RunDir) -> str | None:
-    """Name of the sweep of a run, its group in W&B; None outside a sweep."""
+def run_labels(
+    run: RunDir, tracking: TrackingConfig, *, environment: Mapping[str, str]
+) -> dict[str, Any]:
+    """Name, group, job type, tags and notes of the run in W&B, without secrets."""
+    labels = {
+        "name": tracking.name or run.name,
+        "group": tracking.group or _sweep_name(run),
+        "job_type": tracking.job_type,
+        "tags": list(tracking.tags),
+        "notes": tracking.notes,
+    }
+    result = redacted(labels, environment=environment)
+    assert isinstance(result, dict)
+    return result
+
+
+def _sweep_name(run: RunDir) -> str | None:
+    """Name of the sweep of a run; None outside a sweep."""
     names = (e.get("sweep") for e in run.read_events() if e.get("event") == "job_submitted")
     return next((str(name) for name in names if name), None)
 

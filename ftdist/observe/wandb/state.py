@@ -3,6 +3,7 @@
 run-id       id of the W&B run, created once: all attempts and `ftdist sync` share one W&B run
 url          its page, once a server has accepted it
 synced.json  what the server has confirmed to have
+labels       digest of the name, group, tags and notes that W&B got last
 sender       lock file of the one process that uploads
 """
 
@@ -10,8 +11,10 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from ftdist.io.hashing import fingerprint
 from ftdist.io.jsonl import write_whole
@@ -47,9 +50,25 @@ def read_url(run: RunDir) -> str | None:
         return None
 
 
+def are_new_labels(run: RunDir, labels: Mapping[str, Any]) -> bool:
+    """Whether W&B got other labels last, or none.
+
+    Labels that it has are not sent again: somebody may have renamed the run on its page.
+    """
+    try:
+        return (run.wandb / "labels").read_text(encoding="utf-8") != fingerprint(labels)
+    except OSError:
+        return True
+
+
+def write_labels(run: RunDir, labels: Mapping[str, Any]) -> None:
+    """Store that W&B has these labels."""
+    write_whole(run.wandb / "labels", fingerprint(labels))
+
+
 def forget(run: RunDir) -> None:
     """Make the next upload create a new W&B run."""
-    for name in ("run-id", "url", "synced.json"):
+    for name in ("run-id", "url", "synced.json", "labels"):
         (run.wandb / name).unlink(missing_ok=True)
 
 

@@ -3,7 +3,7 @@
 import glob
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from ftdist.evaluation.scoring.distractors import can_rank
 from ftdist.io.filesystem import free_gib
 from ftdist.library.sources.reference import hub_hint, is_hub
 from ftdist.library.sources.walk import glob_files
+from ftdist.observe.wandb.api import find_server
 from ftdist.plan.model_info import read_model_info, untrainable
 from ftdist.plan.output_head import check_head
 from ftdist.plan.param_names import check_parameters
@@ -276,3 +277,12 @@ def run_problems(run: RunDir) -> Iterator[FtdistError]:
                 f"The run directory {run.root} cannot be created: {there} is not writable.",
                 remedy="set run.root to a folder that you can write to.",
             )
+
+
+def tracking_problems(config: RunConfig, environment: Mapping[str, str]) -> Iterator[FtdistError]:
+    """Online tracking without an API key."""
+    if config.tracking.wandb == "online" and find_server(environment) is None:
+        yield ConfigError(
+            "tracking.wandb=online, but there is no W&B key in WANDB_API_KEY or ~/.netrc.",
+            remedy="run `wandb login` once, or set tracking.wandb=offline.",
+        )

@@ -32,6 +32,7 @@ from ftdist_launch.setup.preflight import (
     machine_problems,
     raise_together,
     run_dir,
+    tracking_problems,
 )
 from ftdist_launch.setup.resolve_data import EVAL_PATHS, resolve_eval, resolve_library
 from ftdist_launch.slurm.client import Queue
@@ -100,6 +101,7 @@ def executor_problems(config: RunConfig, *, machine: Machine) -> Iterator[Ftdist
         yield from cluster_problems(config, Queue(), new=False)
     else:
         yield from machine_problems(config, machine=machine)
+        yield from tracking_problems(config, os.environ)
 
 
 def output_problems(run: RunDir, *, stage: Literal["compare", "merge"]) -> Iterator[FtdistError]:

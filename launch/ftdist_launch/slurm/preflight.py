@@ -1,7 +1,7 @@
 """Preflight checks against a SLURM cluster: find what it would reject or never start."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,10 +10,9 @@ import psutil
 
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
-from ftdist.observe.wandb.api import find_server
 from ftdist.plan.memory import memory_terms
 from ftdist.plan.model_info import read_model_info
-from ftdist_launch.setup.preflight import disk_problems
+from ftdist_launch.setup.preflight import disk_problems, tracking_problems
 from ftdist_launch.slurm.client import Partition, Queue, refuse_without_slurm
 
 SAVE_GIB_PER_S = 0.5
@@ -47,7 +46,7 @@ def cluster_problems(config: RunConfig, queue: Queue, *, new: bool) -> Iterator[
     yield from partition_problems(config, partitions)
     yield from shared_root_problems(root)
     yield from time_problems(config)
-    yield from key_problems(config, os.environ)
+    yield from tracking_problems(config, os.environ)
     if new:
         yield from disk_problems(root, needed_gib=_terms(config).get("disk_gib", 0.0))
 
@@ -189,15 +188,6 @@ def plan_summary(config: RunConfig) -> list[tuple[str, str]]:
         save = f"about {_save_s(config):.0f} s of {cluster.signal_delay_s} s"
         rows.append(("time to save", save))
     return rows
-
-
-def key_problems(config: RunConfig, environment: Mapping[str, str]) -> Iterator[FtdistError]:
-    """Online tracking without an API key."""
-    if config.tracking.wandb == "online" and find_server(environment) is None:
-        yield ConfigError(
-            "tracking.wandb=online, but there is no W&B key in WANDB_API_KEY or ~/.netrc.",
-            remedy="run `wandb login` once, or set tracking.wandb=offline.",
-        )
 
 
 def _chosen(partitions: list[Partition], wanted: str | None) -> list[Partition]:

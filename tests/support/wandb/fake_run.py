@@ -31,6 +31,7 @@ from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 
 STEPS = 10
+STEP_TOKENS = 8
 PATIENCE_S = 60.0
 CLOSE_TIMEOUT_S = 30.0
 """Longest that an attempt of a test waits for W&B at its end."""
@@ -84,7 +85,7 @@ def as_recorded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of W&B's history under the names of metrics.jsonl, wandb's own columns left out."""
     return [
         {"step": row["trainer/global_step"]}
-        | {n: v for n, v in row.items() if not n.startswith("_") and n != "trainer/global_step"}
+        | {n: v for n, v in row.items() if not n.startswith(("_", "trainer/"))}
         for row in rows
     ]
 
@@ -143,6 +144,7 @@ def start(
     last: int = STEPS,
     halt: int = 0,
     trouble: str = "none",
+    more: Sequence[str] = (),
 ) -> Started:
     """Start one attempt of a run.
 
@@ -156,6 +158,7 @@ def start(
         halt: step before which it waits to be let on; 0: none.
         trouble: a signal's name, which wandb-core gets before that step; "die": the attempt kills
             itself at its end.
+        more: overrides of its config.
     """
     words = [str(attempt), str(first), str(last), str(halt), trouble, wandb]
     process = subprocess.Popen(
@@ -166,6 +169,7 @@ def start(
             str(run.root),
             *words,
             f"--{CANARY}",
+            *more,
         ],
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         stdout=subprocess.PIPE,
@@ -202,14 +206,19 @@ def main(root: str, *words: str) -> None:
     client.SEND_EVERY_S = 1
     api.REQUEST_TIMEOUT_S = ASK_TIMEOUT_S
     run = RunDir(Path(root))
-    config = make_config(run.root.parent, wandb=wandb, name=run.name)
+    config = make_config(run.root.parent, wandb=wandb, name=run.name, more=words[7:])
     slowest = 0.0
     with open_metric_logger(run, config, make_plan(), attempt=attempt, first_step=first) as logger:
         for step in range(first + 1, last + 1):
             if step == halt:
                 _halt(run, trouble)
             began = time.monotonic()
-            logger.log(step, {"train/loss": 1 / step, "throughput/tokens_per_s": 10.0 * step})
+            row = {
+                "train/loss": 1 / step,
+                "train/tokens": STEP_TOKENS,
+                "throughput/tokens_per_s": 10.0 * step,
+            }
+            logger.log(step, row)
             slowest = max(slowest, time.monotonic() - began)
         if trouble == "die":
             wait_for(lambda: list(run.wandb.glob("*run-*/run-*.wandb")))

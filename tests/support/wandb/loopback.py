@@ -39,6 +39,7 @@ _WRITER_ROWS = 10**9
 
 _TOLD = {
     "displayName": "name",
+    "notes": "notes",
     "tags": "tags",
     "project": "project",
     "entity": "entity",
@@ -82,6 +83,7 @@ class LoopbackRun:
     """Whether somebody pressed "stop" on the run's page."""
 
     name: str | None = None
+    notes: str | None = None
     tags: list[str] = field(default_factory=list)
     project: str | None = None
     entity: str | None = None

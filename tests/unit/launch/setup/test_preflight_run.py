@@ -13,6 +13,7 @@ from ftdist_launch.setup.preflight import (
     machine_problems,
     model_problems,
 )
+from ftdist_launch.setup.run_setup import executor_problems
 
 from ftdist.config.compose import compose
 from ftdist.errors import ConfigError, StorageError
@@ -95,6 +96,17 @@ def test_more_ranks_than_the_machine_fits_are_refused(
     base = ["model.path=m", "library.path=l", "run.name=r"]
     (found,) = machine_problems(compose([*base, *overrides]), machine=Machine(cores=8, gpus=gpus))
     assert problem in found.problem
+
+
+def test_online_tracking_without_a_key_is_refused_on_this_machine_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", "")
+    monkeypatch.setenv("NETRC", "/dev/null")
+    machine = Machine(cores=8, gpus=0)
+    (problem,) = executor_problems(some_config("tracking=online"), machine=machine)
+    assert "there is no W&B key" in problem.problem
+    assert list(executor_problems(some_config("tracking=auto"), machine=machine)) == []
 
 
 def test_more_threads_than_cores_give_a_warning() -> None:

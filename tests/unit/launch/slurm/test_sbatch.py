@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from ftdist_launch.setup.code_snapshot import take_snapshot, verify_snapshot
+from ftdist_launch.setup.preflight import tracking_problems
 from ftdist_launch.slurm.client import Partition, Queue, SlurmError, minutes
 from ftdist_launch.slurm.preflight import (
-    key_problems,
     partition_problems,
     shared_root_problems,
     time_problems,
@@ -253,11 +253,11 @@ def test_a_run_directory_in_memory_is_refused() -> None:
 def test_online_tracking_without_a_key_is_refused(tmp_path: Path) -> None:
     config = slurm_config("tracking=online")
     nowhere = {"NETRC": str(tmp_path / "netrc")}
-    (problem,) = key_problems(config, nowhere)
+    (problem,) = tracking_problems(config, nowhere)
     assert "wandb login" in problem.remedy
-    assert list(key_problems(config, {**nowhere, "WANDB_API_KEY": "k" * 40})) == []
+    assert list(tracking_problems(config, {**nowhere, "WANDB_API_KEY": "k" * 40})) == []
     (tmp_path / "netrc").write_text("machine api.wandb.ai login user password " + "k" * 40 + "\n")
-    assert list(key_problems(config, nowhere)) == []
+    assert list(tracking_problems(config, nowhere)) == []
 
 
 # Output of SLURM
