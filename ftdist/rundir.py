@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from ftdist.io.jsonl import append_json_line, read_json_lines
 
 RUNS_ROOT = Path("runs")
 """Where runs are unless `run.root` says otherwise."""
+
+MAX_NAMED = 8
+"""How many runs an error message names."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,17 @@ def find_run(name: str, *, runs_root: Path) -> RunDir:
         if RunDir(root).exists():
             return RunDir(root.resolve())
     known = sorted(p.parent.name for p in runs_root.glob("*/config.yaml"))
+    problem = f"There is no run {name!r} under {runs_root}."
+    if not known:
+        raise ConfigError(
+            problem,
+            remedy="run this in the folder where it was started, add run.root=DIR, or write the "
+            "path of its directory; `ftdist train` starts a new one.",
+        )
+    near = get_close_matches(name, known, n=MAX_NAMED, cutoff=0.0)
+    more = "" if len(known) <= MAX_NAMED else f" or another of {len(known)} (`ftdist status`)"
     raise ConfigError(
-        f"There is no run {name!r} under {runs_root}.",
-        remedy=f"name one of: {', '.join(known)}." if known else "start one with `ftdist train`.",
+        problem,
+        remedy=f"name one of: {', '.join(sorted(near))}{more}; for another folder, add "
+        "run.root=DIR or write the path of the run's directory.",
     )

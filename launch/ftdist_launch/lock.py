@@ -52,12 +52,19 @@ def run_lock(run: RunDir) -> Iterator[None]:
 
 def is_held(run: RunDir) -> bool:
     """Whether a process holds the lock; processes of other machines are assumed to be alive."""
+    return read_holder(run) is not None
+
+
+def read_holder(run: RunDir) -> tuple[str, int] | None:
+    """Host and process number of the holder of the lock; None: nobody holds it.
+
+    One that is just taking it has no name yet: ("", 0).
+    """
     try:
         with run.lock.open(encoding="utf-8") as file:
-            holder, _ = _look(file, how=fcntl.LOCK_SH)
-            return holder is not None
+            return _look(file, how=fcntl.LOCK_SH)[0]
     except FileNotFoundError:
-        return False
+        return None
 
 
 def _look(file: TextIO, *, how: int) -> tuple[_Holder | None, bool]:
@@ -111,6 +118,6 @@ def _held_by(holder: _Holder, run: RunDir) -> ConfigError:
         )
     return ConfigError(
         f"Run {run.name} is locked by process {holder.pid} on {holder.host}.",
-        remedy=f"wait for it, or stop it there with `kill {holder.pid}`; if that "
-        f"machine is gone, delete {run.lock}.",
+        remedy=f"wait for it, or stop it there with `ftdist cancel {run.cli_name}`; if "
+        f"that machine is gone, delete {run.lock}.",
     )

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ftdist.observe.metrics import LOSS
 from ftdist.observe.wandb.state import read_url
 from ftdist.rundir import RunDir
 from ftdist_launch.lock import is_held
@@ -14,7 +15,10 @@ from ftdist_launch.lock import is_held
 Event = Mapping[str, Any]
 
 TAIL_BYTES = 1 << 16
-"""How much of the end of `metrics.jsonl` is searched for its newest row."""
+"""How much of the end of `metrics.jsonl` is searched first for its newest values."""
+
+MAX_TAIL_BYTES = 1 << 20
+"""How much of it is searched at most, for evaluations."""
 
 RUN_STAGES = ("prepare", "train")
 """Stages without which a run is not done; export, comparison and merge are optional."""
@@ -28,6 +32,18 @@ class Records:
     events: tuple[Event, ...] = ()
     newest: Mapping[str, Any]
     """The newest row of metrics; empty before the first step."""
+
+    newest_evals: Mapping[str, float] = field(default_factory=dict)
+    """The newest value of each `eval/` metric; empty before the first evaluation."""
+
+    report_scores: Mapping[str, float] = field(default_factory=dict)
+    """Scores of the tuned model from the comparison; empty before it."""
+
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    """The content of plan.json; empty before the library is prepared."""
+
+    path: str = ""
+    """The run directory."""
 
     held: bool = False
     """Whether a process holds the lock of the run."""
@@ -61,10 +77,15 @@ class Records:
 def read_run_records(run: RunDir) -> Records:
     """Read the recorded state of a run."""
     events = tuple(run.read_events())
+    newest, newest_evals = newest_metrics(run)
     return Records(
         name=run.name,
         events=events,
-        newest=newest_metrics(run),
+        newest=newest,
+        newest_evals=newest_evals,
+        report_scores=_report_scores(run),
+        plan=_read_object(run.plan),
+        path=str(run.root),
         held=is_held(run),
         overrides=tuple(run.overrides.read_text().splitlines() if run.overrides.exists() else ()),
         wandb_url=read_url(run),
@@ -77,17 +98,44 @@ def find_runs(root: Path) -> list[RunDir]:
     return [RunDir(path.parent.resolve()) for path in root.glob("*/config.yaml")]
 
 
-def newest_metrics(run: RunDir) -> dict[str, Any]:
-    """The newest row with a training loss; empty before the first step."""
+def newest_metrics(run: RunDir) -> tuple[dict[str, Any], dict[str, float]]:
+    """The newest row with a training loss, and the newest value of each `eval/` metric.
+
+    Both are empty before the first. Only the end of the file is read.
+    """
+    row: dict[str, Any] = {}
+    evals: dict[str, float] = {}
+    tail = TAIL_BYTES
+    while True:
+        try:
+            size = run.metrics.stat().st_size
+            with run.metrics.open("rb") as file:
+                file.seek(max(0, size - tail))
+                lines = file.read().splitlines()
+        except FileNotFoundError:
+            return {}, {}
+        for line in reversed(lines):
+            with suppress(ValueError):  # incomplete
+                values: dict[str, Any] = json.loads(line)
+                row = row or (values if LOSS.name in values else {})
+                evals = {k: v for k, v in values.items() if k.startswith("eval/")} | evals
+        if (row and evals) or tail >= min(size, MAX_TAIL_BYTES):
+            return row, evals
+        tail = MAX_TAIL_BYTES
+
+
+def _report_scores(run: RunDir) -> dict[str, float]:
+    """What `ftdist compare` measured for the tuned model."""
+    scores = _read_object(run.report / "scores.json")
+    tuned = {k: v for k, v in scores.get("tuned", {}).items() if isinstance(v, int | float)}
+    loss = scores.get("general_nll", {}).get("tuned")
+    return tuned | ({} if loss is None else {"general_nll": loss})
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    """A JSON object; empty if the file does not exist or is being written."""
     try:
-        with run.metrics.open("rb") as file:
-            file.seek(max(0, run.metrics.stat().st_size - TAIL_BYTES))
-            lines = file.read().splitlines()
-    except FileNotFoundError:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
-    for line in reversed(lines):
-        with suppress(ValueError):  # incomplete
-            row: dict[str, Any] = json.loads(line)
-            if "train/loss" in row:
-                return row
-    return {}
+    return values if isinstance(values, dict) else {}

@@ -1,58 +1,25 @@
 """The status of a run: a pure function of its records and of SLURM's queue."""
 
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
-from ftdist.errors import CrashLoopError, RequeueError
 from ftdist.rundir import RunDir
-from ftdist_launch.run_records import RUN_STAGES, Event, Records, read_run_records
+from ftdist_launch.attempt_status import AttemptStatus, device_hours, read_attempts
+from ftdist_launch.run_records import RUN_STAGES, Records, read_run_records
+from ftdist_launch.run_state import (
+    OVER,
+    State,
+    last_end,
+    recorded_end,
+    run_state,
+    waiting_reason,
+)
 from ftdist_launch.slurm.client import Queue, SlurmError
-from ftdist_launch.slurm.job_status import WAITING, JobStatus, QueueSnapshot, job_status
+from ftdist_launch.slurm.job_status import JobStatus, QueueSnapshot, job_status
 
-State = Literal[
-    "new",
-    "pending",
-    "preparing",
-    "running",
-    "restarting",
-    "done",
-    "stopped",
-    "failed",
-    "crash_loop",
-    "lost",
-]
-"""new: never started; pending: in the queue; preparing: its library is being tokenised;
-restarting: in the queue again; crash_loop: given up; lost: not running, and no end is recorded."""
-
-OVER: tuple[State, ...] = ("done", "stopped", "failed", "crash_loop", "lost")
-"""Final states, until a user resumes the run."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AttemptStatus:
-    """One attempt of the run, and how it ended."""
-
-    number: int
-    started: float
-    """Seconds since the epoch."""
-
-    world_size: int
-    hosts: tuple[str, ...]
-    job: str | None
-    """SLURM's job number; None: a local attempt."""
-
-    outcome: str | None
-    """As `ftdist_launch.restart_policy.Outcome`; None: no end is recorded."""
-
-    checkpoint: int | None
-    """Step of the newest checkpoint at its end."""
-
-    cause: str | None
-    """Why it failed."""
-
-    rank: int | None
-    """The first rank that failed."""
+__all__ = ["OVER", "AttemptStatus", "RunStatus", "State", "query_slurm", "read_all", "read_status"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +27,9 @@ class RunStatus:
     """The status of a run."""
 
     name: str
+    path: str
+    """The run directory."""
+
     state: State
     reason: str | None
     """What it waits for, or what is known about its loss."""
@@ -67,8 +37,31 @@ class RunStatus:
     step: int
     steps: int | None
     loss: float | None
+    """Of the newest step, in nats per token."""
+
+    held_out_loss: float | None
+    """Newest, in nats per token."""
+
+    evals: Mapping[str, float]
+    """The newest value of every metric of the evaluations in training, by name."""
+
+    scores: Mapping[str, float]
+    """Of the tuned model in the comparison, by name; empty before it."""
+
     tokens_per_s: float | None
+    mfu: float | None
+    """Model FLOPs utilization, 0 to 1; None on CPUs and on GPUs of unknown speed."""
+
+    peak_gib: float | None
+    """Peak memory of the rank with the highest, in GiB."""
+
     eta_s: float | None
+    device: str | None
+    """"cpu" or "cuda"; None before the library is prepared."""
+
+    device_hours: float
+    """Hours of all ranks of all attempts: GPU-hours, or process-hours on CPUs."""
+
     attempts: tuple[AttemptStatus, ...]
     jobs: tuple[JobStatus, ...]
     error: str | None
@@ -85,6 +78,9 @@ class RunStatus:
     overrides: tuple[str, ...]
     created: float
     """Seconds since the epoch."""
+
+    updated: float | None
+    """When the newest step was recorded, seconds since the epoch."""
 
     note: str | None
     """Why the status may be out of date."""
@@ -128,7 +124,7 @@ def query_slurm(records: Sequence[Records], *, queue: Queue | None) -> QueueSnap
 
 def open_jobs(records: Records) -> list[str]:
     """Jobs of a run, the newest of each stage, whose end is not recorded."""
-    final = _recorded_end(records.events) is not None
+    final = recorded_end(records.events) is not None
     return [
         event["job"]
         for stage, event in records.newest_jobs().items()
@@ -138,26 +134,29 @@ def open_jobs(records: Records) -> list[str]:
 
 def status_of(records: Records, *, snapshot: QueueSnapshot) -> RunStatus:
     """The status of a run from its records and from SLURM's queue."""
-    attempts, newest = _attempts(records), records.newest
-    state = _state(records, attempts, snapshot=snapshot)
+    attempts, newest = read_attempts(records), records.newest
+    state = run_state(records, attempts, snapshot=snapshot)
     jobs = tuple(
         job_status(records, event, run_over=state in OVER, snapshot=snapshot)
         for event in records.newest_jobs().values()
     )
-    end = _last_end(records) if state in ("failed", "crash_loop", "restarting") else {}
+    end = last_end(records) if state in ("failed", "crash_loop", "restarting") else {}
     note = None
     if snapshot.problem is not None and open_jobs(records):
         note = f"SLURM is unavailable: {snapshot.problem} Showing the run's own records."
     steps = [event["steps"] for event in records.of_kind("attempt_started", "data_prepared")]
+    updated = newest.get("time")
+    alive = time.time() if state == "running" else updated or 0.0
     return RunStatus(
         name=records.name,
+        path=records.path,
         state=state,
-        reason=_reason(records, jobs, state=state, snapshot=snapshot),
+        reason=waiting_reason(records, jobs, state=state, snapshot=snapshot),
         step=int(newest.get("step", 0)),
         steps=steps[-1] if steps else None,
-        loss=newest.get("train/loss"),
-        tokens_per_s=newest.get("throughput/tokens_per_s"),
-        eta_s=newest.get("time/eta_s"),
+        **_measured(records),
+        device=records.plan.get("device"),
+        device_hours=device_hours(attempts, now=alive),
         attempts=attempts,
         jobs=jobs,
         error=end.get("cause"),
@@ -167,134 +166,21 @@ def status_of(records: Records, *, snapshot: QueueSnapshot) -> RunStatus:
         sweep=next((e["sweep"] for e in records.of_kind("job_submitted") if "sweep" in e), None),
         overrides=records.overrides,
         created=records.created,
+        updated=updated,
         note=note,
     )
 
 
-def _attempts(records: Records) -> tuple[AttemptStatus, ...]:
-    ends = {event["attempt"]: event for event in records.of_kind("attempt_finished")}
-    return tuple(
-        AttemptStatus(
-            number=event["attempt"],
-            started=event["time"],
-            world_size=event["world_size"],
-            hosts=tuple(event.get("hosts") or [event["host"]]),
-            job=event.get("job"),
-            outcome=end.get("outcome"),
-            checkpoint=end.get("checkpoint"),
-            cause=end.get("cause"),
-            rank=end.get("rank"),
-        )
-        for event in records.of_kind("attempt_started")
-        for end in [ends.get(event["attempt"], {})]
-    )
-
-
-def _state(
-    records: Records, attempts: Sequence[AttemptStatus], *, snapshot: QueueSnapshot
-) -> State:
-    final = _recorded_end(records.events)
-    if final is not None:
-        return final
-    if _is_on_cluster(records):
-        return _cluster_state(records, attempts, snapshot=snapshot)
-    if records.held:
-        return "running"
-    if not attempts:
-        return "new"
-    # A resume that was refused before it started leaves the state of the attempt before.
-    return _FINAL.get(attempts[-1].outcome or "", "lost")
-
-
-def _cluster_state(
-    records: Records, attempts: Sequence[AttemptStatus], *, snapshot: QueueSnapshot
-) -> State:
-    jobs = records.newest_jobs()
-    job = str(jobs["train"]["job"]) if "train" in jobs else ""
-    own = [attempt for attempt in attempts if attempt.job == job]
-    runs = bool(own) and own[-1].outcome is None
-    if snapshot.problem is not None:
-        return "running" if runs else "restarting" if own else "pending"
-    train = snapshot.queue.get(job)
-    prepare = snapshot.queue.get(jobs["prepare"]["job"]) if "prepare" in jobs else None
-    if train is None and prepare is None:
-        return "stopped" if _is_cancelled(records) else "lost"
-    if train is not None and train.state not in WAITING:
-        return "running" if runs or not own else "restarting"
-    if own:
-        return "restarting"
-    return "pending" if prepare is None or prepare.state in WAITING else "preparing"
-
-
-def _recorded_end(events: Collection[Event]) -> State | None:
-    """How the run ended since it was last requested; None: no end is recorded."""
-    state: State | None = None
-    for event in events:
-        match event.get("event"):
-            case "run_requested" | "attempt_started":
-                state = None
-            case "attempt_finished":
-                state = _FINAL.get(event["outcome"])
-            case "submit_failed":
-                state = "stopped"
-            case "stage_finished" if event["stage"] in RUN_STAGES and event["exit_code"]:
-                state = _BY_EXIT_CODE.get(event["exit_code"], "failed")
-    return state
-
-
-_BY_EXIT_CODE: dict[int, State] = {
-    CrashLoopError.exit_code: "crash_loop",
-    RequeueError.exit_code: "stopped",
-}
-
-_FINAL: dict[str, State] = {state: state for state in OVER if state != "lost"}
-
-
-def _last_end(records: Records) -> Event:
-    """The event of the newest end of an attempt or of the preparation; empty without one."""
-    ends = records.of_kind("attempt_finished", "stage_finished")
-    return next((end for end in reversed(ends) if end.get("stage", "train") in RUN_STAGES), {})
-
-
-def _is_on_cluster(records: Records) -> bool:
-    """Whether the run was last started on a cluster rather than here."""
-    on_cluster = False
-    for event in records.of_kind("job_submitted", "attempt_started"):
-        if event["event"] == "job_submitted":
-            on_cluster |= event["stage"] in RUN_STAGES
-        elif "job" not in event:
-            on_cluster = False
-    return on_cluster
-
-
-def _is_cancelled(records: Records) -> bool:
-    """Whether the run was cancelled since it was last requested."""
-    requests = records.of_kind("run_requested", "cancel_requested")
-    return bool(requests) and requests[-1]["event"] == "cancel_requested"
-
-
-def _reason(
-    records: Records, jobs: Sequence[JobStatus], *, state: State, snapshot: QueueSnapshot
-) -> str | None:
-    """What a run on a cluster waits for, or what is known about its loss."""
-    if not _is_on_cluster(records) or snapshot.problem is not None:
-        return None
-    if state == "running" and _is_cancelled(records):
-        now = records.of_kind("cancel_requested")[-1].get("now")
-        return "it was cancelled" if now else "it was asked to save a checkpoint and stop"
-    queued = {job.stage: job for job in jobs if job.stage in RUN_STAGES and job.state is not None}
-    clauses = []
-    if state == "running" and "train" in queued and queued["train"].state != "RUNNING":
-        clauses.append(f"its job is {queued['train'].summary}")
-    if state in ("pending", "preparing", "restarting"):
-        prepare = queued.pop("prepare", None)
-        clauses += [job.summary for job in queued.values()]
-        clauses += [] if prepare is None else [f"job {prepare.job}: {prepare.summary}"]
-    if state == "lost":
-        ended = [job for job in jobs if job.stage in RUN_STAGES and job.job in snapshot.accounts]
-        clauses += [f"job {job.job} ({job.stage}) {job.summary}" for job in ended]
-        if any(job.stage == "prepare" and "COMPLETED" not in job.summary for job in ended):
-            clauses.append(f"see `ftdist logs {records.name} --stage prepare`")
-        failed = records.of_kind("requeue_failed")
-        clauses += [f"requeue failed: {event['cause']}" for event in failed]
-    return "; ".join(clauses) or None
+def _measured(records: Records) -> dict[str, Any]:
+    """The fields that come from the newest metrics."""
+    newest = records.newest
+    return {
+        "loss": newest.get("train/loss"),
+        "held_out_loss": records.newest_evals.get("eval/held_out_loss"),
+        "evals": dict(records.newest_evals),
+        "scores": dict(records.report_scores),
+        "tokens_per_s": newest.get("throughput/tokens_per_s"),
+        "mfu": newest.get("throughput/mfu"),
+        "peak_gib": newest.get("memory/peak_gib"),
+        "eta_s": newest.get("time/eta_s"),
+    }

@@ -30,7 +30,10 @@ def test_an_unknown_run_lists_the_existing_ones(tmp_path: Path) -> None:
     made(tmp_path / "b")
     with pytest.raises(ConfigError) as caught:
         find_run("c", runs_root=tmp_path)
-    assert caught.value.remedy == "name one of: a, b."
+    assert caught.value.remedy == (
+        "name one of: a, b; for another folder, add run.root=DIR or write the path of the run's "
+        "directory."
+    )
 
 
 def test_a_folder_without_config_is_not_a_run(tmp_path: Path) -> None:

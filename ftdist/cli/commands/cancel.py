@@ -1,22 +1,24 @@
-"""`ftdist cancel`: checkpoint and stop a run's jobs, or remove them from the queue."""
+"""`ftdist cancel`: checkpoint and stop a run, here or on a cluster."""
 
 from collections.abc import Sequence
 
+from ftdist_launch.local.cancel import cancel_local
 from ftdist_launch.slurm.cancel import cancel
 from ftdist_launch.slurm.client import Queue
 
 from ftdist.cli.common import RunParser, log, print_result
 
 DESCRIPTION = """\
-Ask the training job of a run to finish its step, save a checkpoint and exit, and cancel its other
-jobs. `ftdist resume R` continues from the checkpoint."""
+Ask a run to finish its step, save a checkpoint and exit: a run on this machine, also one whose
+terminal is gone, or the training job of a cluster, whose other jobs are cancelled.
+`ftdist resume R` continues from the checkpoint."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Cancel the jobs of a run.
+    """Cancel a run.
 
     Raises:
-        FtdistError: the run does not exist, has no jobs in the queue, or SLURM is unavailable.
+        FtdistError: the run does not exist or does not run, or SLURM is unavailable.
     """
     parser = RunParser("cancel", description=DESCRIPTION, takes_keys=False)
     parser.add_argument(
@@ -24,7 +26,11 @@ def main(arguments: Sequence[str]) -> int:
     )
     parsed = parser.parse_run(arguments)
     run = parsed.run
-    for message in cancel(run, now=parsed.flags.now, queue=Queue()):
+    now = parsed.flags.now
+    messages = cancel_local(run, now=now)
+    if messages is None:
+        messages = cancel(run, now=now, queue=Queue())
+    for message in messages:
         log(message)
     print_result(f"Resume run {run.name} with `ftdist resume {run.cli_name}`.")
     return 0

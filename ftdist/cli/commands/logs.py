@@ -5,7 +5,7 @@ import re
 import select
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from ftdist_launch.logs.files import (
@@ -36,6 +36,9 @@ POLL_S_PER_LOG = 0.005
 
 QUERY_SLURM_EVERY_S = 20.0
 
+LAUNCHER_LINES = ("submitit ",)
+"""How lines begin that are shown with --all only."""
+
 COLOURS = (
     *("cyan", "magenta", "green", "yellow", "blue", "red"),
     *("bright_cyan", "bright_magenta", "bright_green", "bright_yellow", "bright_blue"),
@@ -56,8 +59,9 @@ def main(arguments: Sequence[str]) -> int:
     parsed = _parser().parse_run(arguments)
     flags = parsed.flags
     selection = LogSelection(stage=flags.stage, rank=flags.rank, attempt=flags.attempt)
+    show = _follow if flags.follow else _print
     try:
-        (_follow if flags.follow else _print)(parsed.run, selection)
+        show(parsed.run, selection, prefixes=() if flags.all else LAUNCHER_LINES)
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
@@ -67,6 +71,9 @@ def _parser() -> RunParser:
     parser = RunParser("logs", description=DESCRIPTION, takes_keys=False)
     parser.add_argument(
         "-f", "--follow", action="store_true", help="continue until the run ends, across restarts"
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="also the lines of submitit, which starts the ranks"
     )
     parser.add_argument("--stage", choices=STAGES, default="train", help="default: train")
     for name in ("--rank", "--attempt"):
@@ -80,17 +87,19 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _print(run: RunDir, selection: LogSelection) -> None:
+def _print(run: RunDir, selection: LogSelection, *, prefixes: tuple[str, ...]) -> None:
     records = read_run_records(run)
     files = find_logs(run, records, selection)
     if not files:
         raise missing_log_error(run, records, read_status(run, queue=Queue()), selection)
     merger = LogMerger()
     merger.add(files)
-    _print_lines(merger.remaining(), max_rank=files[-1].rank)
+    lines = _without(merger.remaining(), prefixes=prefixes)
+    if not _print_lines(lines, max_rank=files[-1].rank):
+        log("Nothing was printed yet; `--all` shows the lines of submitit, which starts the ranks.")
 
 
-def _follow(run: RunDir, selection: LogSelection) -> None:
+def _follow(run: RunDir, selection: LogSelection, *, prefixes: tuple[str, ...]) -> None:
     merger, next_query, is_first = LogMerger(), 0.0, True
     while True:
         queue = None
@@ -110,9 +119,9 @@ def _follow(run: RunDir, selection: LogSelection) -> None:
         if is_over:
             if not is_first:
                 time.sleep(HOLD_BACK_S)  # the last lines of some ranks may arrive late
-            _print_lines(merger.remaining(), max_rank=max_rank)
+            _print_lines(_without(merger.remaining(), prefixes=prefixes), max_rank=max_rank)
             return
-        _print_lines(merger.available(), max_rank=max_rank)
+        _print_lines(_without(merger.available(), prefixes=prefixes), max_rank=max_rank)
         is_first = False
         _sleep(max(POLL_S, POLL_S_PER_LOG * len(files)))
 
@@ -130,10 +139,16 @@ def _sleep(seconds: float) -> None:
         raise BrokenPipeError
 
 
-def _print_lines(lines: Iterable[LogLine], *, max_rank: int) -> None:
-    """Print lines, in colour on a terminal."""
-    width, console = len(str(max_rank)), Console(highlight=False)
+def _without(lines: Iterable[LogLine], *, prefixes: tuple[str, ...]) -> Iterator[LogLine]:
+    """The lines that begin with none of the prefixes."""
+    return (line for line in lines if not line.text.startswith(prefixes))
+
+
+def _print_lines(lines: Iterable[LogLine], *, max_rank: int) -> int:
+    """Print lines, in colour on a terminal; returns how many there were."""
+    width, console, count = len(str(max_rank)), Console(highlight=False), 0
     for line in lines:
+        count += 1
         start, text = prefix(line, width=width), without_escapes(line.text)
         if sys.stdout.isatty():
             coloured = Text(start, style=COLOURS[line.rank % len(COLOURS)])
@@ -141,6 +156,7 @@ def _print_lines(lines: Iterable[LogLine], *, max_rank: int) -> None:
         else:
             sys.stdout.write(f"{start}{text}\n")
     sys.stdout.flush()
+    return count
 
 
 def prefix(line: LogLine, *, width: int) -> str:

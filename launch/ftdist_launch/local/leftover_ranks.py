@@ -43,6 +43,11 @@ def refuse_leftover_ranks(run: RunDir) -> None:
         )
 
 
+def leftover_pids(run: RunDir) -> list[int]:
+    """Pids of all ranks of a run that are running on this machine."""
+    return [int(pid) for pid in _leftover(run, "*")]
+
+
 def _leftover(run: RunDir, stage: str) -> list[str]:
     """Pids of ranks running on this machine, of one folder of attempts or (*) of all."""
     starts = map(read_json, run.attempts.glob(f"{stage}/rank-*.start.json"))

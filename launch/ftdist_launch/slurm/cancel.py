@@ -27,8 +27,8 @@ def cancel(run: RunDir, *, now: bool, queue: Queue) -> list[str]:
     jobs = queued_jobs(run, queue=queue)
     if not jobs:
         raise ConfigError(
-            f"Run {run.name} has no job in the queue.",
-            remedy=f"see `ftdist status {run.cli_name}`; stop a local run with Ctrl-C.",
+            f"Run {run.name} is not running here, and has no job in the queue.",
+            remedy=f"see `ftdist status {run.cli_name}`.",
         )
     messages, cancelled = [], []
     try:

@@ -6,23 +6,10 @@ from dataclasses import dataclass, field
 from ftdist.errors import RequeueError
 from ftdist_launch.run_records import RUN_STAGES, Event, Records
 from ftdist_launch.slurm.client import QueuedJob
+from ftdist_launch.slurm.waiting_reasons import explain_reason
 
 WAITING = frozenset({"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"})
 """States of a job in the queue that does not run."""
-
-REASONS = {
-    "Resources": "waiting for free nodes",
-    "Priority": "waiting behind jobs of higher priority",
-    "Dependency": "waiting for another job",
-    "DependencyNeverSatisfied": "will never start: a job that it depends on failed",
-    "BeginTime": "restarting soon",
-    "JobArrayTaskLimit": "waiting for other runs of its sweep",
-    "JobHeldUser": "held by its owner, until `scontrol release`",
-    "JobHeldAdmin": "held by an administrator",
-    "ReqNodeNotAvail": "waiting for nodes that are down or reserved",
-    "QOSMaxJobsPerUserLimit": "waiting: you run as many jobs as your QOS allows",
-}
-"""Why a job waits, by the code that `squeue` shows; the codes are explained in `man squeue`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +77,7 @@ def _queued_summary(records: Records, submitted: Event, *, snapshot: QueueSnapsh
     job = snapshot.queue[submitted["job"]]
     if job.state not in WAITING:
         return f"{job.state.lower()} on {job.nodes}"
-    text = REASONS.get(job.reason.partition(",")[0], "waiting in the queue")
+    text = explain_reason(job.reason)
     code = job.state if job.reason == "None" else job.reason
     dependencies = [name for name in submitted.get("after", []) if name in snapshot.queue]
     if job.reason == "Dependency" and dependencies:

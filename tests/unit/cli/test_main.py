@@ -157,7 +157,7 @@ def test_status_shows_state_step_and_the_cause_of_each_exit(
     output = capsys.readouterr().out
     assert output.startswith(
         "Run r: lost: the `ftdist` that ran it ended without recording an end.\n"
-        "Step 11 of 20, loss 2.0000.\n"
+        "Step 11 of 20, loss 2.0000; under 0.1 process-hours in 2 attempts.\n"
     )
     assert "Rank 1 was killed." in output
 

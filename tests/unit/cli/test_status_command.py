@@ -14,7 +14,7 @@ from ftdist_launch.lock import run_lock
 from ftdist_launch.status import RunStatus
 
 from ftdist.cli import main as cli
-from ftdist.cli.commands.status import swept_overrides
+from ftdist.cli.views.runs_table import swept_overrides
 from tests.support.slurm.records import (
     PREPARED,
     SUBMITTED,
@@ -70,7 +70,7 @@ def test_a_waiting_run_shows_what_it_waits_for(
         "job 11: waiting for free nodes (Resources), expected to start at "
         "2026-11-24T01:00:00.\nStep 0.\n"
     )
-    assert "12  │ train " in output
+    assert "\njob  stage    state\n11   prepare  waiting for free nodes (Resources)" in output
 
 
 def test_a_running_run_shows_step_speed_and_time_remaining(
@@ -90,7 +90,8 @@ def test_a_running_run_shows_step_speed_and_time_remaining(
     assert cli.main(["status", "r"]) == 0
     assert capsys.readouterr().out.startswith(
         "Run r: running on n1, n2 (attempt 2, job 12).\n"
-        "Step 11 of 20, loss 2.0000, 5,123 tokens/s, 1m15s left.\n"
+        "Step 11 of 20, loss 2.0000, 5,123 tokens/s, 1m15s left; "
+        "under 0.1 process-hours in 2 attempts.\n"
         "W&B: https://wandb.example/r\n"
     )
 
@@ -108,10 +109,11 @@ def test_a_lost_run_shows_how_to_resume_and_brackets_are_not_markup(
     assert cli.main(["status", "r"]) == 0
     output = capsys.readouterr().out
     assert output.startswith(
-        "Run r: lost: its job left the queue without recording an end.\nStep 0 of 20.\n"
+        "Run r: lost: its job left the queue without recording an end.\n"
+        "Step 0 of 20; under 0.1 process-hours in 1 attempt.\n"
         "Resume it with `ftdist resume r`.\n"
     )
-    assert "[bold]Killed[/x]" in output
+    assert "\n         [bold]Killed[/x]\n" in output
 
 
 def test_without_slurm_the_records_are_shown_with_a_note(
@@ -142,15 +144,19 @@ def test_all_runs_in_one_table_newest_first_and_sweeps_together(
     make_run(runs_root / "new")
     squeue("20_1|RUNNING|None|n1|N/A\n20_2|PENDING|BeginTime||N/A\n20_10|RUNNING|None|n1|N/A")
     assert cli.main(["status"]) == 0
-    rows = [line.strip("│").split("│") for line in capsys.readouterr().out.splitlines()]
-    output = [[cell.strip() for cell in row] for row in rows if len(row) > 1]
-    assert output == [
-        ["new", "not started", "", "", "", "", "", ""],
-        ["sweep s", "2 running, 1 restarting", "", "", "", "", "", ""],
-        ["s-1", "running", "0/20", "", "", "", "1", "optim.peak_lr=1e-5"],
-        ["s-2", "restarting", "0/20", "", "", "", "1", "optim.peak_lr=2e-5"],
-        ["s-10", "running", "0/20", "", "", "", "1", "optim.peak_lr=10e-5"],
-        ["old", "done", "0/20", "", "", "", "1", ""],
+    *table, legend = capsys.readouterr().out.splitlines()
+    assert legend == "hours: GPU-hours of all attempts; with c: process-hours on CPUs."
+    assert [line.split() for line in table] == [
+        ["run", "state", "step", "hours", "age", "swept"],
+        ["new", "not", "started", "0s"],
+        ["sweep", "s", "3", "runs:", "2", "running,", "1", "restarting"],
+        ["s-1", "running", "0/20", "<0.1c", "0s", "optim.peak_lr=1e-5"],
+        ["on", "n1,", "n2"],
+        ["s-2", "restarting", "0/20", "<0.1c", "0s", "optim.peak_lr=2e-5"],
+        ["restarting", "soon", "(BeginTime)"],
+        ["s-10", "running", "0/20", "<0.1c", "0s", "optim.peak_lr=10e-5"],
+        ["on", "n1,", "n2"],
+        ["old", "done", "0/20", "<0.1c", "0s"],
     ]
 
 
@@ -187,7 +193,8 @@ def test_json_holds_the_same_fields_and_only_finite_numbers(
 def test_without_runs_it_shows_how_to_start_one(runs_root: Path, capsys: Captured) -> None:
     assert cli.main(["status"]) == 0
     assert capsys.readouterr().out == (
-        "No runs under runs. Start one: `ftdist train experiment=tiny`.\n"
+        "No runs under runs. Start one: `ftdist train experiment=tiny`; for another folder, add "
+        "run.root=DIR.\n"
     )
     make_run(runs_root / "elsewhere" / "r")
     assert cli.main(["status", f"run.root={runs_root / 'elsewhere'}"]) == 0

@@ -342,13 +342,33 @@ def test_only_jobs_without_a_recorded_end_are_queried() -> None:
     assert open_jobs(records(*again)) == ["15"]
 
 
-def test_the_newest_row_is_found_at_the_end_of_a_long_file(tmp_path: Path) -> None:
+def test_the_newest_values_are_found_at_the_end_of_a_long_file(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r")
-    assert newest_metrics(run) == {}
-    rows = [json.dumps({"step": step, "train/loss": 2.0}) for step in range(TAIL_BYTES // 20)]
-    held_out = json.dumps({"step": 9, "eval/held_out_loss": 1.0})
-    run.metrics.write_text("\n".join([*rows, held_out, '{"step": 12, "train/lo']))
-    assert newest_metrics(run)["step"] == TAIL_BYTES // 20 - 1
+    assert newest_metrics(run) == ({}, {})
+    steps = TAIL_BYTES // 20
+    evaluated = [{"step": 1, "eval/held_out_loss": 3.0, "eval/general_nll": 4.0}]
+    evaluated += [{"step": 2, "eval/held_out_loss": 1.0}]
+    rows = [json.dumps(row) for row in evaluated]
+    rows += [json.dumps({"step": step, "train/loss": 2.0}) for step in range(steps)]
+    run.metrics.write_text("\n".join([*rows, '{"step": 12, "train/lo']))
+    row, evals = newest_metrics(run)
+    assert row["step"] == steps - 1
+    assert evals == {"eval/held_out_loss": 1.0, "eval/general_nll": 4.0}
+
+
+def test_device_hours_are_ranks_times_the_time_of_all_attempts(tmp_path: Path) -> None:
+    """4 ranks for 100 s, 4 for 50 s until the next attempt began, and 2 for 75 s: 750 s in all."""
+    events = (
+        attempt_started(1, job=None, time=1000.0),
+        attempt_finished(1, "requeue") | {"time": 1100.0},
+        attempt_started(2, job=None, time=2000.0),
+        attempt_started(3, job=None, time=2050.0, world_size=2),
+    )
+    given = records(*events, newest={"step": 9, "train/loss": 2.0, "time": 2125.0})
+    status = status_of(given, snapshot=queue_snapshot())
+    assert status.state == "lost"
+    assert status.device_hours == pytest.approx(750 / 3600)
+    assert [attempt.ended for attempt in status.attempts] == [1100.0, 2050.0, None]
 
 
 class FakeQueue(Queue):

@@ -261,17 +261,30 @@ def test_lines_are_printed_with_rank_and_time(run: RunDir, capsys: Captured) -> 
     launched(run, 1, world_size=11)
     ended(run, 1, "done")
     logs = run.jobs / "train-1"
-    write(logs / "7_10_log.out", "submitit INFO (x) - Starting", f"{at(2)} ten")
+    write(logs / "7_10_log.out", "srun: ready", f"{at(2)} ten")
     write(logs / "7_0_log.out", f"{at(3)} \x1b[31mred\x1b[0m\x07 [bold] \x1b]0;title\x07tab\there")
     for words in ([], ["-f"], ["--follow", "--stage=train", "--attempt", "1"]):
         assert cli.main(["logs", str(run.root), *words]) == 0
         assert capsys.readouterr().out.splitlines() == [
-            "[10]          submitit INFO (x) - Starting",
+            "[10]          srun: ready",
             "[10] 01:46:02 ten",
             "[ 0] 01:46:03 red [bold] tab\there",
         ]
     assert cli.main(["logs", str(run.root), "--rank", "10"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_lines_of_the_launcher_are_shown_on_request_only(run: RunDir, capsys: Captured) -> None:
+    launched(run, 1, world_size=1)
+    file = run.jobs / "train-1" / "7_0_log.out"
+    write(file, "submitit INFO (x) - Starting")
+    assert cli.main(["logs", str(run.root)]) == 0
+    assert capsys.readouterr().err.startswith("Nothing was printed yet; `--all` shows")
+    file.write_text("submitit INFO (x) - Starting\nstep 1\nsubmitit INFO (x) - Exiting\n")
+    assert cli.main(["logs", str(run.root)]) == 0
+    assert capsys.readouterr().out == "[0]          step 1\n"
+    assert cli.main(["logs", str(run.root), "--all"]) == 0
+    assert capsys.readouterr().out.count("submitit") == 2
 
 
 def test_terminal_control_sequences_are_removed() -> None:

@@ -1,0 +1,1 @@
+"""What status and watch show: tables, plots and the words for states and events."""

@@ -1,0 +1,179 @@
+"""All runs at a glance: one row per run, with what it waits for below it."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from ftdist_launch.status import RunStatus
+from rich.text import Text
+
+from ftdist.cli.views.columns import Column, fit
+from ftdist.cli.views.state_words import STYLES, age, hosts, short_state, throughput
+from ftdist.io.units import format_count, format_duration
+from ftdist.observe.metrics import FACT_ACCURACY_RANKED
+
+COLUMNS = (
+    Column(name="run", min_width=12),
+    Column(name="state"),
+    Column(name="step", is_number=True),
+    Column(name="loss", is_number=True, drop=3),
+    Column(name="held-out", is_number=True),
+    Column(name="facts", is_number=True, drop=1),
+    Column(name="hours", is_number=True, drop=2),
+    Column(name="age", is_number=True, drop=4),
+    Column(name="swept", min_width=8),
+)
+
+LEGEND = {
+    "facts": "facts: share of library questions right in the comparison; "
+    "with *: known answer ranked first, during training.",
+    "hours": "hours: GPU-hours of all attempts; with c: process-hours on CPUs.",
+}
+"""What a column means."""
+
+
+def runs_table(
+    statuses: Sequence[RunStatus], *, width: int | None, now: float | None = None
+) -> list[Text]:
+    """One row per run, newest first; the runs of a sweep together, at the row of its newest run.
+
+    Args:
+        statuses: of all runs, newest first.
+        width: of the terminal; None: without limit.
+        now: seconds since the epoch; the present time by default.
+    """
+    sweeps: dict[tuple[str | None, str], list[RunStatus]] = {}
+    for status in statuses:
+        sweeps.setdefault((status.sweep, status.sweep or status.name), []).append(status)
+    rows: list[list[Text]] = []
+    notes: dict[int, Text] = {}
+    for runs in sweeps.values():
+        if runs[0].sweep is not None:
+            rows.append([])
+            notes[len(rows)] = _sweep_heading(runs)
+            runs.sort(key=lambda run: natural(run.name))
+        swept = swept_overrides([run.overrides for run in runs])
+        for status, overrides in zip(runs, swept, strict=True):
+            in_sweep = status.sweep is not None
+            rows.append(_row(status, swept=overrides if in_sweep else (), now=now))
+            note = _note(status)
+            if note:
+                indent = "    " if in_sweep else "  "
+                notes[len(rows)] = Text(indent + note, style="dim")
+    return _lines(rows, notes, width=width)
+
+
+def legend(lines: Sequence[Text]) -> list[str]:
+    """What the columns of a table mean that need a word."""
+    shown = lines[0].plain.split() if lines else []
+    return [text for name, text in LEGEND.items() if name in shown]
+
+
+def _lines(
+    rows: Sequence[Sequence[Text]], notes: Mapping[int, Text], *, width: int | None
+) -> list[Text]:
+    """The fitted rows, with the notes below them; an empty row is a note alone."""
+    header, *fitted = fit(COLUMNS, rows, width=width)
+    lines = [header]
+    for number, (line, row) in enumerate(zip(fitted, rows, strict=True), start=1):
+        lines += [line] if row else []
+        if number in notes:
+            note = notes[number].copy()
+            if width is not None:
+                note.truncate(width, overflow="ellipsis")
+            lines.append(note)
+    return lines
+
+
+def _sweep_heading(runs: Sequence[RunStatus]) -> Text:
+    counts = Counter(short_state(run) for run in runs)
+    states = ", ".join(f"{count} {state}" for state, count in counts.most_common())
+    best = best_of(runs)
+    text = Text(f"sweep {runs[0].sweep}", style="bold")
+    text.append(f"  {format_count(len(runs), 'run')}: {states}", style="not bold")
+    if best is not None:
+        text.append(f"; best: {best[0].name} ({best[1]})", style="not bold")
+    return text
+
+
+def best_of(runs: Sequence[RunStatus]) -> tuple[RunStatus, str] | None:
+    """The best run of a sweep so far and why; None where fewer than two can be compared.
+
+    Runs are compared by the share of library questions right in the comparison, or else during
+    training, or else by held-out loss.
+    """
+    criteria: tuple[tuple[str, Callable[[RunStatus], float | None], int], ...] = (
+        ("facts {:.2f}", lambda run: run.scores.get("fact_accuracy"), 1),
+        ("facts {:.2f} in training", lambda run: run.evals.get(FACT_ACCURACY_RANKED.name), 1),
+        ("held-out loss {:.4f}", lambda run: run.held_out_loss, -1),
+    )
+    for text, read, sign in criteria:
+        measured = [(run, value) for run in runs if (value := read(run)) is not None]
+        if len(measured) > 1:
+            run, value = max(measured, key=lambda each: sign * each[1])
+            return run, text.format(value)
+    return None
+
+
+def swept_overrides(runs: Sequence[Sequence[str]]) -> list[list[str]]:
+    """For each run of a sweep the overrides that not all of its runs have, without run.name."""
+    common = set.intersection(*map(set, runs)) if runs else set()
+    return [
+        [each for each in overrides if each not in common and not each.startswith("run.name=")]
+        for overrides in runs
+    ]
+
+
+def natural(name: str) -> list[int | str]:
+    """Sort key with r-2 before r-10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", name)]
+
+
+def _row(status: RunStatus, *, swept: Sequence[str], now: float | None) -> list[Text]:
+    style = STYLES.get(status.state, "")
+    indent = "  " if status.sweep is not None else ""
+    steps = f"{status.step}/{status.steps or '?'}" if status.step or status.steps else ""
+    return [
+        Text(indent + status.name),
+        Text(short_state(status), style=style),
+        Text(steps),
+        Text(_loss(status.loss)),
+        Text(_loss(status.held_out_loss)),
+        Text(_facts(status)),
+        Text(_hours(status)),
+        Text(age(status.created, now=now) if status.created else ""),
+        Text(" ".join(swept)),
+    ]
+
+
+def _note(status: RunStatus) -> str:
+    """What a run waits for, why it ended, or how fast it is."""
+    if status.reason is not None:
+        return status.reason
+    if status.error is not None:
+        return status.error
+    if status.state != "running":
+        return ""
+    parts = [throughput(status)] if status.tokens_per_s is not None else []
+    parts += [f"{format_duration(status.eta_s)} left"] if status.eta_s is not None else []
+    parts += [f"on {hosts(status.attempts[-1].hosts)}"] if status.attempts else []
+    return ", ".join(parts)
+
+
+def _loss(loss: float | None) -> str:
+    return "" if loss is None else f"{loss:.4f}"
+
+
+def _facts(status: RunStatus) -> str:
+    if "fact_accuracy" in status.scores:
+        return f"{status.scores['fact_accuracy']:.2f}"
+    ranked = status.evals.get(FACT_ACCURACY_RANKED.name)
+    return "" if ranked is None else f"{ranked:.2f}*"
+
+
+def _hours(status: RunStatus) -> str:
+    if not status.attempts:
+        return ""
+    hours = status.device_hours
+    text = f"{hours:,.0f}" if hours >= 100 else f"{hours:.1f}" if hours >= 0.05 else "<0.1"
+    return text if status.device == "cuda" else f"{text}c"

@@ -1,0 +1,83 @@
+"""Stop a run that trains on this machine, from another terminal."""
+
+import signal
+import socket
+from pathlib import Path
+
+import psutil
+
+from ftdist.errors import ConfigError
+from ftdist.io.units import format_count
+from ftdist.rundir import RunDir
+from ftdist_launch.local.leftover_ranks import leftover_pids
+from ftdist_launch.local.processes import send
+from ftdist_launch.lock import read_holder
+
+
+def cancel_local(run: RunDir, *, now: bool) -> list[str] | None:
+    """Ask the process that works on a run here to save a checkpoint and stop.
+
+    Ranks that outlived that process are asked directly.
+
+    Args:
+        run: to stop.
+        now: whether its ranks are killed, without saving a checkpoint.
+
+    Returns:
+        What was done, in sentences; None if no process of this machine works on the run.
+
+    Raises:
+        ConfigError: it runs on another machine, or as another user.
+    """
+    holder = read_holder(run)
+    if holder is None:
+        return _cancel_leftover(run, now=now)
+    host, pid = holder
+    if host != socket.gethostname():
+        raise ConfigError(
+            f"Run {run.name} is running on {host}, in process {pid}.",
+            remedy=f"cancel it there: `ssh {host} kill {pid}` saves a checkpoint and stops it.",
+        )
+    process = _process_of(run, pid)
+    asked_before = run.was_cancelled()
+    run.append_event("cancel_requested", by="cancel", now=now)
+    if now:
+        send(signal.SIGTERM, process)  # the second signal kills the ranks
+        send(signal.SIGINT, process)
+        return [f"Process {pid} was asked to kill its ranks."]
+    if asked_before:
+        return [f"Process {pid} is already stopping; `--now` kills its ranks."]
+    send(signal.SIGTERM, process)
+    return [f"Process {pid} was asked to finish its step, save a checkpoint and exit."]
+
+
+def _process_of(run: RunDir, pid: int) -> psutil.Process:
+    """The process that holds the lock; the number alone might belong to another one.
+
+    Raises:
+        ConfigError: it cannot be identified.
+    """
+    try:
+        process = psutil.Process(pid)
+        if any(Path(file.path) == run.lock.resolve() for file in process.open_files()):
+            return process
+    except psutil.Error:
+        pass
+    raise ConfigError(
+        f"Run {run.name} is locked by process {pid}, which is not a process of yours that has "
+        f"{run.lock} open.",
+        remedy="run this as the user who started it; if that process is gone, delete the file.",
+    )
+
+
+def _cancel_leftover(run: RunDir, *, now: bool) -> list[str] | None:
+    """Stop ranks whose `ftdist` was killed; None without any."""
+    pids = leftover_pids(run)
+    if not pids:
+        return None
+    run.append_event("cancel_requested", by="cancel", now=now)
+    processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    send(signal.SIGKILL if now else signal.SIGUSR2, *processes)
+    ranks = format_count(len(pids), "rank")
+    done = "killed" if now else "asked to finish the step, save a checkpoint and exit"
+    return [f"The `ftdist` that started the run is gone; its {ranks} were {done}."]

@@ -1,0 +1,140 @@
+"""The state of a run, and what it waits for, from its records and SLURM's queue."""
+
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+from ftdist.errors import CrashLoopError, RequeueError
+from ftdist_launch.attempt_status import AttemptStatus
+from ftdist_launch.run_records import RUN_STAGES, Event, Records
+from ftdist_launch.slurm.job_status import WAITING, JobStatus, QueueSnapshot
+
+State = Literal[
+    "new",
+    "pending",
+    "preparing",
+    "running",
+    "restarting",
+    "done",
+    "stopped",
+    "failed",
+    "crash_loop",
+    "lost",
+]
+"""new: never started; pending: in the queue; preparing: its library is being tokenised;
+restarting: in the queue again; crash_loop: given up; lost: not running, and no end is recorded."""
+
+OVER: tuple[State, ...] = ("done", "stopped", "failed", "crash_loop", "lost")
+"""Final states, until a user resumes the run."""
+
+
+def run_state(
+    records: Records, attempts: Sequence[AttemptStatus], *, snapshot: QueueSnapshot
+) -> State:
+    """The state of a run."""
+    final = recorded_end(records.events)
+    if final is not None:
+        return final
+    if _is_on_cluster(records):
+        return _cluster_state(records, attempts, snapshot=snapshot)
+    if records.held:
+        return "running"
+    if not attempts:
+        return "new"
+    # A resume that was refused before it started leaves the state of the attempt before.
+    return _FINAL.get(attempts[-1].outcome or "", "lost")
+
+
+def _cluster_state(
+    records: Records, attempts: Sequence[AttemptStatus], *, snapshot: QueueSnapshot
+) -> State:
+    jobs = records.newest_jobs()
+    job = str(jobs["train"]["job"]) if "train" in jobs else ""
+    own = [attempt for attempt in attempts if attempt.job == job]
+    runs = bool(own) and own[-1].outcome is None
+    if snapshot.problem is not None:
+        return "running" if runs else "restarting" if own else "pending"
+    train = snapshot.queue.get(job)
+    prepare = snapshot.queue.get(jobs["prepare"]["job"]) if "prepare" in jobs else None
+    if train is None and prepare is None:
+        return "stopped" if _is_cancelled(records) else "lost"
+    if train is not None and train.state not in WAITING:
+        return "running" if runs or not own else "restarting"
+    if own:
+        return "restarting"
+    return "pending" if prepare is None or prepare.state in WAITING else "preparing"
+
+
+def recorded_end(events: Collection[Event]) -> State | None:
+    """How the run ended since it was last requested; None: no end is recorded."""
+    state: State | None = None
+    for event in events:
+        match event.get("event"):
+            case "run_requested" | "attempt_started":
+                state = None
+            case "attempt_finished":
+                state = _FINAL.get(event["outcome"])
+            case "submit_failed":
+                state = "stopped"
+            case "stage_finished" if event["stage"] in RUN_STAGES and event["exit_code"]:
+                state = _BY_EXIT_CODE.get(event["exit_code"], "failed")
+    return state
+
+
+_BY_EXIT_CODE: dict[int, State] = {
+    CrashLoopError.exit_code: "crash_loop",
+    RequeueError.exit_code: "stopped",
+}
+
+_FINAL: dict[str, State] = {state: state for state in OVER if state != "lost"}
+
+
+def last_end(records: Records) -> Event:
+    """The event of the newest end of an attempt or of the preparation; empty without one."""
+    ends = records.of_kind("attempt_finished", "stage_finished")
+    return next((end for end in reversed(ends) if end.get("stage", "train") in RUN_STAGES), {})
+
+
+def _is_on_cluster(records: Records) -> bool:
+    """Whether the run was last started on a cluster rather than here."""
+    on_cluster = False
+    for event in records.of_kind("job_submitted", "attempt_started"):
+        if event["event"] == "job_submitted":
+            on_cluster |= event["stage"] in RUN_STAGES
+        elif "job" not in event:
+            on_cluster = False
+    return on_cluster
+
+
+def _is_cancelled(records: Records) -> bool:
+    """Whether the run was cancelled since it was last requested."""
+    requests = records.of_kind("run_requested", "cancel_requested")
+    return bool(requests) and requests[-1]["event"] == "cancel_requested"
+
+
+def waiting_reason(
+    records: Records, jobs: Sequence[JobStatus], *, state: State, snapshot: QueueSnapshot
+) -> str | None:
+    """What a run waits for, or what is known about its loss."""
+    if snapshot.problem is not None:
+        return None
+    if state == "running" and _is_cancelled(records):
+        now = records.of_kind("cancel_requested")[-1].get("now")
+        return "it was cancelled" if now else "it was asked to save a checkpoint and stop"
+    if not _is_on_cluster(records):
+        return None
+    queued = {job.stage: job for job in jobs if job.stage in RUN_STAGES and job.state is not None}
+    clauses = []
+    if state == "running" and "train" in queued and queued["train"].state != "RUNNING":
+        clauses.append(f"its job is {queued['train'].summary}")
+    if state in ("pending", "preparing", "restarting"):
+        prepare = queued.pop("prepare", None)
+        clauses += [job.summary for job in queued.values()]
+        clauses += [] if prepare is None else [f"job {prepare.job}: {prepare.summary}"]
+    if state == "lost":
+        ended = [job for job in jobs if job.stage in RUN_STAGES and job.job in snapshot.accounts]
+        clauses += [f"job {job.job} ({job.stage}) {job.summary}" for job in ended]
+        if any(job.stage == "prepare" and "COMPLETED" not in job.summary for job in ended):
+            clauses.append(f"see `ftdist logs {records.name} --stage prepare`")
+        failed = records.of_kind("requeue_failed")
+        clauses += [f"requeue failed: {event['cause']}" for event in failed]
+    return "; ".join(clauses) or None

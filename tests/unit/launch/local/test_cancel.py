@@ -1,0 +1,95 @@
+"""`ftdist cancel` of a run on this machine: the right process, the right number of signals."""
+
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ftdist_launch.local.cancel import cancel_local
+
+from ftdist.errors import ConfigError
+from ftdist.rundir import RunDir
+from tests.support.runs.fake_runs import launched_run
+
+_SUPERVISOR = """
+import sys, time
+from pathlib import Path
+from ftdist.rundir import RunDir
+from ftdist_launch.local.monitor import counted_interrupts
+from ftdist_launch.lock import run_lock
+
+with run_lock(RunDir(Path(sys.argv[1]))), counted_interrupts() as interrupts:
+    print("held", flush=True)
+    while len(interrupts) < 2:
+        time.sleep(0.02)
+        print(len(interrupts), flush=True)
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    return launched_run(tmp_path)
+
+
+@pytest.fixture
+def supervisor(run: RunDir) -> Iterator["subprocess.Popen[str]"]:
+    """A process that holds the run's lock and counts interrupts, as `ftdist train` does."""
+    words = [sys.executable, "-c", _SUPERVISOR, str(run.root)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def wait_for_interrupts(process: "subprocess.Popen[str]", number: int) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if int(line) >= number:
+            return
+    assert process.wait(10) == 0
+
+
+def test_cancel_interrupts_once_and_asked_again_not_at_all(
+    run: RunDir, supervisor: "subprocess.Popen[str]"
+) -> None:
+    """A second interrupt would kill the ranks."""
+    pid = supervisor.pid
+    first, again = cancel_local(run, now=False), cancel_local(run, now=False)
+    assert first == [f"Process {pid} was asked to finish its step, save a checkpoint and exit."]
+    assert again == [f"Process {pid} is already stopping; `--now` kills its ranks."]
+    wait_for_interrupts(supervisor, 1)
+    assert run.was_cancelled()
+    assert supervisor.stdout is not None
+    assert [int(supervisor.stdout.readline()) for _ in range(10)] == [1] * 10
+
+
+def test_now_interrupts_twice_which_kills_the_ranks(
+    run: RunDir, supervisor: "subprocess.Popen[str]"
+) -> None:
+    assert cancel_local(run, now=True) == [f"Process {supervisor.pid} was asked to kill its ranks."]
+    wait_for_interrupts(supervisor, 2)
+    assert [event["now"] for event in run.read_events()] == [True]
+
+
+def test_no_other_process_is_signalled(run: RunDir) -> None:
+    """The named process is alive, but does not have the lock open; or it is on another host."""
+    assert cancel_local(run, now=False) is None
+    with subprocess.Popen(["sleep", "60"]) as stranger, run.lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(json.dumps({"host": socket.gethostname(), "pid": stranger.pid}))
+        file.flush()
+        with pytest.raises(ConfigError, match=f"process {stranger.pid}, which is not a process"):
+            cancel_local(run, now=False)
+        assert stranger.poll() is None
+        stranger.kill()
+    run.lock.write_text(json.dumps({"host": "elsewhere", "pid": os.getpid()}))
+    with pytest.raises(ConfigError, match="is running on elsewhere") as caught:
+        cancel_local(run, now=False)
+    assert f"ssh elsewhere kill {os.getpid()}" in caught.value.remedy
+    assert not run.was_cancelled()
