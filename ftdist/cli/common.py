@@ -1,6 +1,7 @@
 """Argument parsing and output shared by all commands."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -151,6 +152,12 @@ def print_plan(rows: Iterable[tuple[str, str]], *, title: str) -> None:
     Console(soft_wrap=not sys.stdout.isatty()).print(table)
 
 
+def print_table(table: Table) -> None:
+    """Print a table; a file or a pipe has no width, so nothing is truncated there."""
+    wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    Console(width=240 if wide else None).print(table)
+
+
 def answer_hydra(words: Sequence[str], *, command: str) -> bool:
     """Print what flags of Hydra, such as --help, ask for.
 
@@ -158,8 +165,11 @@ def answer_hydra(words: Sequence[str], *, command: str) -> bool:
         Whether there are any.
     """
     from ftdist.config.compose import hydra_flags, run_hydra_flags  # `ftdist status` needs no Hydra
+    from ftdist.config.sweep import is_sweep
+    from ftdist.config.sweep_flags import run_sweep_flags
 
     if not hydra_flags(words):
         return False
-    sys.stdout.write(run_hydra_flags(words).replace("ftdist train", f"ftdist {command}"))
+    text = run_sweep_flags(words, verb=command) if is_sweep(words) else run_hydra_flags(words)
+    sys.stdout.write(text.replace("ftdist train", f"ftdist {command}"))
     return True

@@ -18,6 +18,7 @@ from ftdist_launch.run_state import (
 )
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.job_status import JobStatus, QueueSnapshot, job_status
+from ftdist_launch.sweeps.records import sweep_of
 
 __all__ = ["OVER", "AttemptStatus", "RunStatus", "State", "query_slurm", "read_all", "read_status"]
 
@@ -163,7 +164,7 @@ def status_of(records: Records, *, snapshot: QueueSnapshot) -> RunStatus:
         remedy=end.get("remedy"),
         corrupt_checkpoints=tuple(e["problem"] for e in records.of_kind("checkpoint_corrupt")),
         wandb_url=records.wandb_url,
-        sweep=next((e["sweep"] for e in records.of_kind("job_submitted") if "sweep" in e), None),
+        sweep=sweep_of(records.events),
         overrides=records.overrides,
         created=records.created,
         updated=updated,

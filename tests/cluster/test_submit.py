@@ -102,15 +102,17 @@ def test_a_sweep_is_one_job_array_with_one_run_per_value(login: Login, ingredien
         *("batch.sequence_length=128", "batch.tokens=256", "model.dtype=float32"),
         *("cluster=slurm", "cluster.cpus_per_task=1", "cluster.device=cpu"),
     )
-    job = login.job("s-0")
+    job = login.job("s-peak_lr-0.001")
     number = job.partition("_")[0]
     for place in (0, 1):
         login.wait_for_state(f"{number}_{place}", "COMPLETED")
     rates = []
-    for place in (0, 1):
-        run = login.run(f"s-{place}")
+    for place, rate in enumerate(("0.001", "0.002")):
+        run = login.run(f"s-peak_lr-{rate}")
         (asked,) = [e for e in events(run, "job_submitted") if e["stage"] == "train"]
-        assert (asked["job"], asked["sweep"]) == (f"{number}_{place}", "s")
+        assert asked["job"] == f"{number}_{place}"
+        (trial,) = events(run, "sweep_trial")
+        assert (trial["sweep"], trial["swept"]) == ("s", {"optim.peak_lr": rate})
         assert [end["outcome"] for end in events(run, "attempt_finished")] == ["done"]
         rates.append(max(row["optim/learning_rate"] for row in read_metrics(run.metrics)))
     assert rates[1] == 2 * rates[0]

@@ -4,22 +4,26 @@ from collections.abc import Sequence
 
 from ftdist_launch.setup.preflight import disk_problems, run_dir
 from ftdist_launch.setup.run_setup import plan_run
+from rich.table import Table
+from rich.text import Text
 
-from ftdist.cli.common import answer_hydra, log, print_plan
+from ftdist.cli.common import answer_hydra, log, print_plan, print_table
 from ftdist.config.compose import compose
-from ftdist.config.sweep import is_sweep
-from ftdist.errors import ConfigError
+from ftdist.config.schema import RunConfig
+from ftdist.config.sweep import Sweep, is_sweep, read_sweep
+from ftdist.io.progress import LogFn
 from ftdist.plan.describe import describe
+from ftdist.plan.plan import Plan
 
 NAMELESS = "plan"
 """Default run name: a plan needs none."""
 
 
 def main(words: Sequence[str]) -> int:
-    """Print the plan of the run that these keys describe.
+    """Print the plan of the run, or with `-m` of the runs, that these keys describe.
 
     Returns:
-        0, or 74 if the disk is too small for the run.
+        0, or 74 if the disk is too small.
 
     Raises:
         FtdistError: the run could not be started.
@@ -27,11 +31,57 @@ def main(words: Sequence[str]) -> int:
     if answer_hydra(words, command="plan"):
         return 0
     if is_sweep(words):
-        raise ConfigError("`ftdist plan` takes one run, not a sweep.", remedy="leave out -m.")
-    config, plan = plan_run(compose(words, name=NAMELESS), new=False, log=log)
-    name = config.run.name
-    print_plan(describe(plan), title="Plan" if name == NAMELESS else f"Plan of run {name}")
-    for problem in disk_problems(run_dir(config).root, needed_gib=plan.disk_gib):
+        sweep = read_sweep(words, verb="plan", name=NAMELESS)
+        once = _log_once()
+        planned = [_plan(each.overrides, log=once) for each in sweep.runs]
+        _print_sweep(sweep, [plan for _, plan in planned])
+    else:
+        planned = [_plan(words)]
+        ((config, plan),) = planned
+        name = config.run.name
+        print_plan(describe(plan), title="Plan" if name == NAMELESS else f"Plan of run {name}")
+    needed_gib = sum(plan.disk_gib for _, plan in planned)
+    for problem in disk_problems(run_dir(planned[0][0]).root, needed_gib=needed_gib):
         log(str(problem))
         return problem.exit_code
     return 0
+
+
+def _plan(overrides: Sequence[str], *, log: LogFn = log) -> tuple[RunConfig, Plan]:
+    return plan_run(compose(overrides, name=NAMELESS), new=False, log=log)
+
+
+def _log_once() -> LogFn:
+    """Log each message once, though every run of a sweep has it."""
+    seen: set[str] = set()
+
+    def log_new(message: str) -> None:
+        if message not in seen:
+            log(message)
+        seen.add(message)
+
+    return log_new
+
+
+def _print_sweep(sweep: Sweep, plans: Sequence[Plan]) -> None:
+    """One row per run, with its values of the swept keys."""
+    keys = list(sweep.runs[0].swept)
+    table = Table(title=f"Plan of {len(plans)} runs, one after another")
+    for key in keys:
+        table.add_column(key.rpartition(".")[2], overflow="fold")
+    for name in ("steps", "passes", "tokens", "GiB per rank", "disk GiB"):
+        table.add_column(name, justify="right")
+    for run, plan in zip(sweep.runs, plans, strict=True):
+        table.add_row(*(Text(run.swept[key]) for key in keys), *_cells(plan))
+    total = (f"{sum(p.steps for p in plans):,}", "", f"{sum(p.tokens for p in plans):,}")
+    table.add_section()
+    disk = f"{sum(p.disk_gib for p in plans):.2f}"
+    table.add_row(*["all", *[""] * len(keys)][: len(keys)], *total, "", disk)
+    print_table(table)
+
+
+def _cells(plan: Plan) -> tuple[str, ...]:
+    return (
+        *(f"{plan.steps:,}", f"{plan.epochs:.2f}", f"{plan.tokens:,}"),
+        *(f"{plan.device_gib:.2f}", f"{plan.disk_gib:.2f}"),
+    )

@@ -10,7 +10,7 @@ from ftdist_launch.slurm.submit import check, dry_run, submit
 
 from ftdist.cli.common import answer_hydra, log, print_plan, print_result
 from ftdist.config.compose import compose
-from ftdist.config.sweep import is_sweep, sweep
+from ftdist.config.sweep import Sweep, is_sweep, read_sweep
 
 
 def main(words: Sequence[str]) -> int:
@@ -24,12 +24,12 @@ def main(words: Sequence[str]) -> int:
     if answer_hydra(words, command="submit"):
         return 0
     if not is_sweep(words):
-        return _submit([words], name=None, dry=dry)
-    names = [word.partition("=")[2] for word in words if word.startswith("run.name=")]
-    return _submit(sweep(words), name=names[0] if names else "sweep", dry=dry)
+        return _submit([words], sweep=None, dry=dry)
+    sweep = read_sweep(words, verb="submit")
+    return _submit([run.overrides for run in sweep.runs], sweep=sweep, dry=dry)
 
 
-def _submit(runs: list[list[str]], *, name: str | None, dry: bool) -> int:
+def _submit(runs: Sequence[Sequence[str]], *, sweep: Sweep | None, dry: bool) -> int:
     queue = Queue()
     configs = [check(compose(words), queue=queue, log=log) for words in runs]
     for note in dict.fromkeys(note for config in configs for note in library_warnings(config)):
@@ -40,7 +40,7 @@ def _submit(runs: list[list[str]], *, name: str | None, dry: bool) -> int:
         sys.stdout.write(dry_run(configs[0]) + "\n")
         log("Nothing was submitted.")
         return 0
-    submitted = submit(configs, overrides=runs, sweep=name, queue=queue)
+    submitted = submit(configs, overrides=runs, sweep=sweep, queue=queue)
     for run, _, job in submitted:
         print_result(f"Run {run.name}: job {job}, in {run.root}.")
     first = submitted[0][0].cli_name
@@ -48,4 +48,6 @@ def _submit(runs: list[list[str]], *, name: str | None, dry: bool) -> int:
         f"Job {', '.join(prepare for _, prepare, _ in submitted)} prepares the library first. "
         f"Watch it: `ftdist status {first}`, `ftdist logs {first} -f`."
     )
+    if sweep is not None:
+        print_result("The runs with their scores, and the best of them: `ftdist status`.")
     return 0

@@ -1,15 +1,18 @@
 """`ftdist train`: train a run in the foreground, on this machine."""
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
-from ftdist_launch.setup.run_setup import make_run_dir, plan_run
+from ftdist_launch.sweeps.records import record_trial, trials_of
 
+from ftdist.api.training import train_run
 from ftdist.cli.common import answer_hydra, log
 from ftdist.cli.exit_messages import report_training
 from ftdist.cli.progress import supervise
-from ftdist.config.compose import compose
-from ftdist.config.sweep import is_sweep, sweep
-from ftdist.plan.describe import describe_exposures
+from ftdist.cli.sweep_table import FAILED, print_sweep
+from ftdist.config.sweep import Sweep, is_sweep, read_sweep
+from ftdist.errors import FtdistError
 
 
 def main(words: Sequence[str]) -> int:
@@ -20,30 +23,37 @@ def main(words: Sequence[str]) -> int:
     """
     if answer_hydra(words, command="train"):
         return 0
-    if not is_sweep(words):
-        return train(words)
-    codes = [train(overrides) for overrides in sweep(words)]
-    return next((code for code in codes if code), 0)
+    if is_sweep(words):
+        return _train_sweep(read_sweep(words))
+    trained = train_run(words, supervise=supervise, log=log)
+    return report_training(trained.finished, run=trained.run)
 
 
-def train(overrides: Sequence[str]) -> int:
-    """Train one run.
+def _train_sweep(sweep: Sweep) -> int:
+    """Train the runs of a sweep one after another; one that fails does not end it.
 
     Returns:
-        The exit code.
-
-    Raises:
-        FtdistError: the run cannot be started.
+        The first exit code that is not 0.
     """
-    config, plan = plan_run(compose(overrides), new=True, log=log)
-    run = make_run_dir(config, overrides=overrides, plan=plan)
-    each = f", each answer {how_often}" if (how_often := describe_exposures(plan)) else ""
-    log(
-        f"Run {run.name}: {plan.steps} steps of {plan.global_sequences} sequences of "
-        f"{plan.sequence_length} tokens on {plan.world_size} ranks; {plan.epochs:.2f} passes over "
-        f"the library{each}. In {run.root}."
-    )
-    supervisor = supervise(run, config, steps=plan.steps)
-    with supervisor.exclusive():
-        finished = supervisor.train(plan, requested_by="train")
-    return report_training(finished, run=run)
+    code, ends, root = 0, {}, Path()
+    for number, each in enumerate(sweep.runs, 1):
+        log(f"Sweep {sweep.name}: run {number} of {len(sweep.runs)}, {each.name}.")
+        try:
+            trained = train_run(
+                each.overrides,
+                supervise=supervise,
+                log=log,
+                on_made=partial(record_trial, sweep=sweep.name, number=number, swept=each.swept),
+            )
+        except FtdistError as error:
+            log(str(error))
+            ends[each.name], code = FAILED, code or error.exit_code
+            continue
+        root, outcome = trained.run.root.parent, trained.finished.outcome
+        ends[each.name] = outcome
+        ended = report_training(trained.finished, run=trained.run)
+        code = code or ended
+        if outcome == "stopped":
+            break
+    print_sweep(sweep.name, trials_of(sweep.name, root=root), states=ends)
+    return code

@@ -75,7 +75,7 @@ def run_labels(
 
 def _sweep_name(run: RunDir) -> str | None:
     """Name of the sweep of a run; None outside a sweep."""
-    names = (e.get("sweep") for e in run.read_events() if e.get("event") == "job_submitted")
+    names = (event.get("sweep") for event in run.read_events())
     return next((str(name) for name in names if name), None)
 
 

@@ -61,7 +61,7 @@ class JobRequest:
         first = self.runs[0]
         if len(self.runs) == 1:
             return first.jobs / self.stage
-        return first.root.parent / ".sweeps" / self.name / self.stage
+        return first.root.parent / ".sweeps" / first.name / self.stage
 
     @property
     def runs_file(self) -> Path:

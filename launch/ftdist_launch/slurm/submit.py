@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
+from ftdist.config.sweep import Sweep
 from ftdist.errors import ConfigError
 from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
@@ -21,6 +22,7 @@ from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.preflight import cluster_problems, with_resources
 from ftdist_launch.slurm.run_jobs import queued_jobs
 from ftdist_launch.slurm.sbatch import JobRequest, Stage, executor_of, gpus_of, script
+from ftdist_launch.sweeps.records import record_trial
 
 
 def check(config: RunConfig, *, queue: Queue, log: LogFn) -> RunConfig:
@@ -48,7 +50,7 @@ def submit(
     configs: Sequence[RunConfig],
     *,
     overrides: Sequence[Sequence[str]],
-    sweep: str | None,
+    sweep: Sweep | None = None,
     queue: Queue,
 ) -> list[tuple[RunDir, str, str]]:
     """Make run directories and submit their jobs: preparation first, then training.
@@ -56,7 +58,7 @@ def submit(
     Args:
         configs: checked, of one run or of the runs of a sweep, which become one array.
         overrides: of each run, as typed.
-        sweep: name of the sweep.
+        sweep: that the runs belong to.
         queue: of the cluster.
 
     Returns:
@@ -75,12 +77,16 @@ def submit(
     prepare: tuple[str, ...] = ()
     with private_umask(private=config.run.private):
         try:
-            for each, words in zip(configs, overrides, strict=True):
+            for number, (each, words) in enumerate(zip(configs, overrides, strict=True)):
                 runs = (*runs, make_run_dir(each, overrides=words))
                 record_request(runs[-1], by="submit", code=take_snapshot(runs[-1]))
+                if sweep is not None:
+                    swept = sweep.runs[number].swept
+                    record_trial(runs[-1], sweep=sweep.name, number=number + 1, swept=swept)
             # Each task of an array depends on its own preparation only.
-            prepare = _submit("prepare", config, runs=runs, sweep=sweep)
-            train = _submit("train", config, runs=runs, after=prepare, sweep=sweep)
+            name = None if sweep is None else sweep.name
+            prepare = _submit("prepare", config, runs=runs, name=name)
+            train = _submit("train", config, runs=runs, after=prepare, name=name)
         except BaseException:
             with suppress(SlurmError):
                 queue.cancel(prepare)
@@ -161,7 +167,7 @@ def _request(
     *,
     runs: tuple[RunDir, ...],
     after: tuple[str, ...] = (),
-    sweep: str | None = None,
+    name: str | None = None,
 ) -> JobRequest:
     return JobRequest(
         stage=stage,
@@ -170,7 +176,7 @@ def _request(
         private=config.run.private,
         gpus_per_node=gpus_of(stage, config.cluster, copies=config.eval.num_replicas),
         after=after,
-        name=sweep or runs[0].name,
+        name=name or runs[0].name,
     )
 
 
@@ -180,10 +186,10 @@ def _submit(
     *,
     runs: tuple[RunDir, ...],
     after: tuple[str, ...] = (),
-    sweep: str | None = None,
+    name: str | None = None,
 ) -> tuple[str, ...]:
     """Submit one job or array, and record it in each of its runs."""
-    request = _request(stage, config, runs=runs, after=after, sweep=sweep)
+    request = _request(stage, config, runs=runs, after=after, name=name)
     numbers = submit_request(request)
     for index, (run, number) in enumerate(zip(runs, numbers, strict=True)):
         run.append_event(
@@ -194,7 +200,6 @@ def _submit(
             logs=str(request.folder),
             partition=config.cluster.partition,
             nodes=config.cluster.nodes if request.is_training else 1,
-            **({} if sweep is None else {"sweep": sweep}),
         )
     return numbers
 

@@ -1,0 +1,1 @@
+"""What the commands do, as functions: for notebooks, scripts, and the command line itself."""

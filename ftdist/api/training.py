@@ -1,0 +1,67 @@
+"""Train a run on this machine."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ftdist_launch.attempts import Finished
+from ftdist_launch.local.supervisor import Supervisor
+from ftdist_launch.setup.run_setup import make_run_dir, plan_run
+
+from ftdist.config.compose import compose
+from ftdist.config.schema import RunConfig
+from ftdist.io.progress import LogFn
+from ftdist.plan.describe import describe_exposures
+from ftdist.plan.plan import Plan
+from ftdist.rundir import RunDir
+
+
+class Supervise(Protocol):
+    """Makes the supervisor of a run, which shows its progress somewhere."""
+
+    def __call__(self, run: RunDir, config: RunConfig, *, steps: int | None = None) -> Supervisor:
+        """A supervisor of a run with this many steps; None: it has no steps."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A run that was trained here, and how that ended."""
+
+    run: RunDir
+    plan: Plan
+    finished: Finished
+
+
+def train_run(
+    overrides: Sequence[str],
+    *,
+    supervise: Supervise,
+    log: LogFn,
+    on_made: Callable[[RunDir], None] | None = None,
+) -> Trained:
+    """Train a new run in the foreground, with restarts.
+
+    Args:
+        overrides: `key=value`, as on a command line.
+        supervise: shows its progress.
+        log: for messages to the user.
+        on_made: called with the run directory before training starts.
+
+    Raises:
+        FtdistError: the run cannot be started.
+    """
+    config, plan = plan_run(compose(overrides), new=True, log=log)
+    run = make_run_dir(config, overrides=overrides, plan=plan)
+    if on_made is not None:
+        on_made(run)
+    each = f", each answer {how_often}" if (how_often := describe_exposures(plan)) else ""
+    log(
+        f"Run {run.name}: {plan.steps} steps of {plan.global_sequences} sequences of "
+        f"{plan.sequence_length} tokens on {plan.world_size} ranks; {plan.epochs:.2f} passes over "
+        f"the library{each}. In {run.root}."
+    )
+    supervisor = supervise(run, config, steps=plan.steps)
+    with supervisor.exclusive():
+        finished = supervisor.train(plan, requested_by="train")
+    return Trained(run=run, plan=plan, finished=finished)

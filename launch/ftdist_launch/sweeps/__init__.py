@@ -1,0 +1,1 @@
+"""Sweeps: runs that belong together, their scores, and the search for the best."""
