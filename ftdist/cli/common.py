@@ -164,7 +164,7 @@ def answer_hydra(words: Sequence[str], *, command: str) -> bool:
     Returns:
         Whether there are any.
     """
-    from ftdist.config.compose import hydra_flags, run_hydra_flags  # `ftdist status` needs no Hydra
+    from ftdist.config.hydra_flags import hydra_flags, run_hydra_flags  # `status` needs no Hydra
     from ftdist.config.sweep import is_sweep
     from ftdist.config.sweep_flags import run_sweep_flags
 

@@ -1,12 +1,14 @@
 """The adapter to Hydra, and only importer of hydra and omegaconf: parse overrides and compose."""
 
 import contextlib
-from argparse import ArgumentParser
-from collections.abc import Iterator
+import importlib.metadata
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ftdist.config.keys import CommandSpec, conf_dir
+from ftdist.config.keys import CommandSpec
+from ftdist.config.search_path import ConfigFolder, conf_dir, own_folders, refuse_unusable
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
@@ -26,6 +28,8 @@ class Parsed:
     """Whether it is a sweep."""
 
     deletes: bool
+    before: tuple[str, ...] = ()
+    """Earlier overrides of the same table, which this one adds to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,33 +47,117 @@ class ComposedFile:
 
     values: dict[str, Any]
 
+    @property
+    def sections(self) -> dict[str, Any]:
+        """Its values in their sections, as in the whole config."""
+        values = self.values
+        for part in reversed([part for part in self.package.split(".") if part]):
+            values = {part: values}
+        return values
+
+
+HYDRA_VERSION = importlib.metadata.version("hydra-core")
+
 
 class CompositionError(Exception):
     """Hydra cannot compose a config."""
 
 
-@contextlib.contextmanager
-def open_hydra() -> Iterator["Hydra"]:
-    """Hydra initialized with `conf/`; its global state is restored afterwards."""
-    from hydra import initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
+class UnresolvedError(Exception):
+    """A `${...}` that has no value.
 
+    Args:
+        key: that holds it.
+        reason: what OmegaConf says of it.
+        reference: the key to which it refers, if there is no such key.
+    """
+
+    def __init__(self, key: str, *, reason: str, reference: str | None = None) -> None:
+        super().__init__(reason)
+        self.key, self.reason, self.reference = key, reason, reference
+
+
+ENV_NAMES = ("HOME", "LOGNAME", "PROJECT", "SCRATCH", "TMPDIR", "USER", "WORK")
+"""The variables that `${oc.env:NAME}` may read: a config is stored in files, and others may hold
+secrets."""
+
+
+@contextlib.contextmanager
+def open_hydra(folders: Sequence[ConfigFolder] | None = None) -> Iterator["Hydra"]:
+    """Hydra with the user's folders before ftdist's own; its global state is restored afterwards.
+
+    Args:
+        folders: the user's; by default those that a command finds without being given any.
+
+    Raises:
+        ConfigError: one cannot be used.
+    """
+    from hydra import initialize_config_dir
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+    from hydra.core.config_search_path import SearchPathQuery
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
+
+    folders = own_folders() if folders is None else folders
+    refuse_unusable(folders)
+    before = HydraConfig.instance().cfg
     with initialize_config_dir(str(conf_dir()), job_name="ftdist", version_base="1.3"):
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None, "initialize_config_dir makes one"
-        yield hydra
+        search_path = hydra.config_loader.get_search_path()
+        for each in folders:
+            search_path.prepend(each.provider, f"file://{each.path}", SearchPathQuery("main", None))
+        hydra.config_loader = ConfigLoaderImpl(search_path)
+        try:
+            with _guarded_environment():
+                yield hydra
+        finally:
+            HydraConfig.instance().cfg = before
 
 
-def compose_values(overrides: list[str], *, hydra: "Hydra", command: CommandSpec) -> dict[str, Any]:
-    """The values that Hydra composes of `conf/` and the overrides, without its own.
+@contextlib.contextmanager
+def _guarded_environment() -> Iterator[None]:
+    """`${oc.env:NAME}` reads only ENV_NAMES, however the reference is written."""
+    from omegaconf import OmegaConf
+    from omegaconf.resolvers import oc
+
+    def read(name: str, *default: Any) -> Any:
+        if name not in ENV_NAMES:
+            raise ValueError(f"it reads ${name} from the environment, which may hold a secret")
+        return oc.env(name, *default)
+
+    OmegaConf.register_new_resolver("oc.env", read, replace=True)
+    try:
+        yield
+    finally:
+        OmegaConf.register_new_resolver("oc.env", oc.env, replace=True)
+
+
+def compose_values(
+    overrides: list[str],
+    *,
+    hydra: "Hydra",
+    command: CommandSpec,
+    defaults: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The values that Hydra composes of the search path and the overrides, without its own.
+
+    Args:
+        overrides: in the form that Hydra composes.
+        hydra: of `open_hydra`.
+        command: whose config it is.
+        defaults: values of keys that nothing sets.
 
     Raises:
         CompositionError: with Hydra's reason.
+        UnresolvedError: a `${...}` has no value.
     """
+    from hydra.core.hydra_config import HydraConfig
     from hydra.errors import HydraException
     from hydra.types import RunMode
-    from omegaconf import OmegaConf, open_dict
-    from omegaconf.errors import OmegaConfBaseException
+    from omegaconf import OmegaConf
+    from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+    from yaml import YAMLError
 
     try:
         tree = hydra.compose_config(
@@ -79,10 +167,16 @@ def compose_values(overrides: list[str], *, hydra: "Hydra", command: CommandSpec
             from_shell=False,
             with_log_configuration=False,
         )
-        with open_dict(tree):
-            del tree["hydra"]
-        values = OmegaConf.to_container(tree, resolve=True, throw_on_missing=False)
-    except (HydraException, OmegaConfBaseException) as error:
+        HydraConfig.instance().set_config(tree)
+        own = OmegaConf.masked_copy(tree, [str(name) for name in tree if name != "hydra"])
+        for name, value in (defaults or {}).items():
+            section, _, last = name.rpartition(".")
+            if OmegaConf.is_missing(OmegaConf.select(own, section), last):
+                OmegaConf.update(own, name, value)
+        values = OmegaConf.to_container(own, resolve=True, throw_on_missing=False)
+    except InterpolationResolutionError as error:
+        raise _reference_problem(error) from None
+    except (HydraException, OmegaConfBaseException, YAMLError, OSError, UnicodeError) as error:
         raise CompositionError(" ".join(str(error).split())) from None
     assert isinstance(values, dict), "conf/train.yaml is a mapping"
     return {str(key): value for key, value in values.items()}
@@ -127,12 +221,49 @@ def composed_files(
     return files
 
 
-def flag_parser() -> ArgumentParser:
-    """Hydra's own parser of command line flags."""
-    from hydra._internal.utils import get_args_parser
+def changed_hydra_keys(overrides: list[str], *, hydra: "Hydra", command: CommandSpec) -> list[str]:
+    """Hydra's own keys that config files set to other values than Hydra does."""
+    from hydra.types import RunMode
+    from omegaconf import OmegaConf
 
-    parser: ArgumentParser = get_args_parser()
-    return parser
+    trees = [
+        hydra.compose_config(name, given, RunMode.RUN, from_shell=False)
+        for name, given in ((command.verb, overrides), (None, []))
+    ]
+    changed, own = (dict(_leaves(OmegaConf.to_container(tree.hydra))) for tree in trees)
+    names = [name for name in {**changed, **own} if changed.get(name) != own.get(name)]
+    return [name for name in names if not name.startswith(_BY_HYDRA)]
+
+
+_BY_HYDRA = (
+    *("hydra.runtime.", "hydra.overrides.", "hydra.job.name", "hydra.job.config_name"),
+    "hydra.job.override_dirname",
+)
+"""Keys that Hydra itself sets for each command line."""
+
+
+def _leaves(value: Any, *, name: str = "hydra") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, name=f"{name}.{key}")
+    else:
+        yield name, value
+
+
+def _reference_problem(error: Exception) -> UnresolvedError:
+    """What OmegaConf says of a `${...}` that has no value, in one line."""
+    key = str(getattr(error, "full_key", None) or "a key")
+    line = str(error).splitlines()[0]
+    missing = re.fullmatch(r"Interpolation key '(.*)' not found", line)
+    unset = re.search(r"Missing mandatory value: (.*)", line)
+    if missing:
+        return UnresolvedError(key, reason="there is no such key", reference=missing[1])
+    if unset:
+        return UnresolvedError(key, reason=f"{unset[1]} is not set")
+    unsupported = re.fullmatch(r"Unsupported interpolation type (.*)", line)
+    if unsupported:
+        return UnresolvedError(key, reason=f"there is no resolver {unsupported[1]}")
+    return UnresolvedError(key, reason=line.rpartition("interpolation: ")[2])
 
 
 def quoted(text: str) -> str:

@@ -6,7 +6,6 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, is_dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -16,7 +15,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.config.schema.data_source import Source
 from ftdist.config.schema.types import NAME_PATTERN
-from ftdist.errors import ConfigError
+from ftdist.config.search_path import ConfigFolder, list_options, own_folders
 
 Kind = Literal[
     "integer", "number", "switch", "choice", "text", "texts", "numbers", "sources", "table"
@@ -74,19 +73,6 @@ class ConfigKey:
         return f"{words}, or null" if self.nullable else words
 
 
-def conf_dir() -> Path:
-    """The folder of Hydra groups: inside the package when installed, next to it in a checkout.
-
-    Raises:
-        ConfigError: the installation lacks it.
-    """
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "conf", package.parent / "conf"):
-        if (folder / "train.yaml").is_file():
-            return folder
-    raise ConfigError(f"No config found in {package}.", remedy="reinstall ftdist.")
-
-
 @dataclass(frozen=True)
 class CommandSpec:
     """The config of one command: its schema and its groups."""
@@ -103,13 +89,14 @@ class CommandSpec:
     groups: tuple[str, ...]
     """The groups of `conf/` in it."""
 
-    @functools.cached_property
+    folders: tuple[ConfigFolder, ...] | None = None
+    """The user's folders of config; None: those that this command finds without being given any."""
+
+    @property
     def options(self) -> dict[str, tuple[str, ...]]:
-        """Its groups, each with the names of its options."""
-        return {
-            name: tuple(sorted(file.stem for file in (conf_dir() / name).glob("*.yaml")))
-            for name in self.groups
-        }
+        """Its groups, each with the names of its options, the user's own included."""
+        folders = own_folders() if self.folders is None else self.folders
+        return {name: list_options(name, folders) for name in self.groups}
 
 
 TRAIN = CommandSpec(
@@ -136,10 +123,14 @@ TRAINING_EVAL_KEYS = (
 """Keys of `eval` that only evaluation during training reads."""
 
 
-@functools.cache
 def config_keys(command: CommandSpec = TRAIN) -> dict[str, ConfigKey]:
     """Every leaf of a config by its dotted name, in the schema's order."""
-    return {key.name: key for key in _walk(command.schema, prefix="")}
+    return _keys_of(command.schema)
+
+
+@functools.cache
+def _keys_of(schema: type) -> dict[str, ConfigKey]:
+    return {key.name: key for key in _walk(schema, prefix="")}
 
 
 def comparison_keys() -> tuple[str, ...]:

@@ -1,14 +1,16 @@
 """Where the value of a config key comes from: a file of a config folder, or the command line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftdist.config.compose import locate
 from ftdist.config.hydra_adapter import composed_files, open_hydra
-from ftdist.config.keys import CommandSpec, conf_dir
+from ftdist.config.keys import CommandSpec
 from ftdist.config.overrides import read_overrides
 from ftdist.config.problems import as_error
+from ftdist.config.search_path import conf_dir
 from ftdist.config.validation import look_up
 
 
@@ -33,27 +35,22 @@ def settings_of(name: str, overrides: Sequence[str], *, command: CommandSpec) ->
         ConfigError: an override is wrong.
         CompositionError: Hydra cannot compose them.
     """
-    reading = read_overrides(overrides, command=command)
+    command, words = locate(overrides, command=command)
+    reading = read_overrides(words, command=command)
     if reading.problems:
         raise as_error(reading.problems, command=command)
     accepted, lines = reading.accepted, reading.lines()
-    with open_hydra() as hydra:
+    with open_hydra(command.folders) as hydra:
         files = composed_files(lines, hydra=hydra, command=command)
     found = [
         Setting(value=value, origin=_shown(Path(file.folder) / f"{file.name}.yaml"))
         for file in files
-        if (value := look_up(_placed(file.values, package=file.package), name)) is not ...
+        if (value := look_up(file.sections, name)) is not ...
     ]
     if name in accepted:
         parsed = accepted[name]
         found.append(Setting(value=parsed.value, origin=f"the command line ({parsed.line})"))
     return found
-
-
-def _placed(values: Mapping[str, Any], *, package: str) -> Mapping[str, Any]:
-    for part in reversed([part for part in package.split(".") if part]):
-        values = {part: values}
-    return values
 
 
 def _shown(path: Path) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ftdist.config.hydra_adapter import Parsed, parse_override
+from ftdist.config.hydra_keys import hydra_key_problem, is_hydra_key
 from ftdist.config.keys import (
     LENGTHS,
     TRAIN,
@@ -18,7 +19,10 @@ from ftdist.config.keys import (
 from ftdist.config.problems import Problem, secret_problem, unknown_key
 from ftdist.config.values import format_value
 
-FLAGS = ("--help", "--cfg", "--info", "--multirun", "--hydra-help", "--version", "--resolve")
+FLAGS = (
+    *("--help", "--cfg", "--config-dir", "--info", "--multirun", "--hydra-help", "--version"),
+    *("--package", "--resolve"),
+)
 
 
 @dataclass
@@ -32,9 +36,20 @@ class Reading:
     meant: set[str] = field(default_factory=set)
     """Keys of the rejected overrides, as typed and as probably meant."""
 
+    search_path: list[Any] = field(default_factory=list)
+    """The value of `hydra.searchpath`."""
+
     def lines(self) -> list[str]:
         """The valid overrides in the form that Hydra composes."""
-        return [parsed.line for parsed in self.accepted.values()]
+        return [line for parsed in self.accepted.values() for line in (*parsed.before, parsed.line)]
+
+    def accept(self, name: str, parsed: Parsed) -> None:
+        """Take a valid override: as in Hydra, the last of a key holds, and tables are merged."""
+        before = self.accepted.pop(name, None)
+        if before and isinstance(before.value, dict) and isinstance(parsed.value, dict):
+            merged = {**before.value, **parsed.value}
+            parsed = replace(parsed, value=merged, before=(*before.before, before.line))
+        self.accepted[name] = parsed
 
     def unset_other_lengths(self) -> None:
         """Make the length of training on the command line replace the default one."""
@@ -83,12 +98,8 @@ def _shape_problem(text: str, name: str, *, command: CommandSpec) -> Problem | N
         meant = nearest(name, (*leaves, *command.groups), least=0.85)
         remedy = f"write {meant}=..." if meant else "write key=value, such as train.epochs=2."
         return Problem(f"{text!r} is not of the form key=value.", remedy, meant or "")
-    if "${" in value and not name.startswith("hydra."):
-        return Problem(
-            f"{name} holds an interpolation (${{...}}), which could carry a secret into a file.",
-            "write the value itself.",
-            name,
-        )
+    if value.count("${") > value.count("}"):
+        return Problem(f"{name}={value} has a ${{ without a }}.", "close it.", name)
     if "=" in text and not value and not text.startswith("~"):
         return Problem(
             f"{name}= has no value (a shell variable that is not set?).",
@@ -108,21 +119,16 @@ def _accept(
     command: CommandSpec,
 ) -> Problem | None:
     """Accept one override for Hydra, or return its problem."""
-    key, of_hydra = find_key(name, command=command), name.startswith(("hydra.", "hydra/"))
-    if key is None and name not in command.groups and not of_hydra:
+    key = find_key(name, command=command)
+    if is_hydra_key(name):
+        return _accept_hydra_key(text, name, reading=reading)
+    if key is None and name not in command.groups:
         return _key_problem(name, text.partition("=")[2], command=command)
     parsed = _parse(text, key=key)
     if parsed is None:
-        return Problem(
-            f"The value of {name} cannot be read: {text.partition('=')[2]}",
-            f"put it in quotes, the outer ones for the shell: '{name}=\"...\"'.",
-            name,
-        )
-    if of_hydra:
-        reading.accepted[text.partition("=")[0]] = parsed
-        return None
+        return _unreadable(text, name)
     problem = _use_problem(name, parsed, key=key, command=command)
-    if problem is None and name in command.groups:
+    if problem is None and name in command.groups and not parsed.deletes:
         problem = _option_problem(name, parsed.value, options=command.options[name])
     if problem is not None:
         return problem
@@ -132,14 +138,26 @@ def _accept(
         line = f"++{line}"  # Hydra adds keys that are not in conf/ only with ++
     if name in command.groups and parsed.value is None:
         line = f"~{name}"  # Hydra takes no null for a group
-    accepted = replace(parsed, line=line)
-    if reading.accepted.setdefault(name, accepted) != accepted:
-        before = format_value(reading.accepted[name].value)
-        return Problem(
-            f"{name} is set twice, to {before} and to {format_value(parsed.value)}.",
-            "keep one of them.",
-            name,
-        )
+    reading.accept(name, replace(parsed, line=line))
+    return None
+
+
+def _unreadable(text: str, name: str) -> Problem:
+    value = text.partition("=")[2]
+    remedy = f"put it in quotes, the outer ones for the shell: '{name}=\"...\"'."
+    return Problem(f"The value of {name} cannot be read: {value}", remedy, name)
+
+
+def _accept_hydra_key(text: str, name: str, *, reading: Reading) -> Problem | None:
+    """Accept `hydra.searchpath`, or return the problem of another key of Hydra's own."""
+    problem = hydra_key_problem(name, text.partition("=")[2])
+    if problem is not None:
+        return problem
+    parsed = parse_override(text) or parse_override(_quoted_list(text))
+    if parsed is None or not isinstance(parsed.value, list):
+        remedy = f"write '{name}=[file://FOLDER]'."
+        return Problem(f"{name} is not a list of folders.", remedy, name)
+    reading.search_path = parsed.value
     return None
 
 
@@ -173,8 +191,12 @@ def _use_problem(
 ) -> Problem | None:
     if parsed.value == "" and key is not None and key.kind == "text":
         return Problem(f"{name} has an empty value.", "write a value, or leave it out.", name)
-    if parsed.deletes and (key is None or key.kind != "table" or key.name == name):
-        return Problem(f"{name} cannot be removed.", f"set it instead: {name}=...", name)
+    if parsed.deletes and name != "experiment":
+        if key is None:
+            options = ", ".join(f"{name}={option}" for option in command.options[name])
+            return Problem(f"The group {name} cannot be removed.", f"choose {options}.", name)
+        if key.kind != "table" or key.name == name:
+            return Problem(f"{name} cannot be removed.", f"set it instead: {name}=...", name)
     if parsed.several:
         value = parsed.line.partition("=")[2]
         return Problem(
@@ -209,6 +231,9 @@ def _key_problem(name: str, value: str, *, command: CommandSpec) -> Problem:
 
 def _option_problem(name: str, value: Any, *, options: Sequence[str]) -> Problem | None:
     allowed = (*options, "null") if name == "experiment" else tuple(options)
+    if name == "experiment" and isinstance(value, list):  # Hydra composes them in this order
+        problems = [_option_problem(name, each, options=options) for each in value]
+        return next((problem for problem in problems if problem), None)
     shown = "{...}" if isinstance(value, dict) else format_value(value)
     if shown in allowed:
         return None

@@ -74,7 +74,7 @@ def secret_problem(name: str, value: str, *, command: CommandSpec = TRAIN) -> Pr
 
 def unknown_key(name: str, *, value: str = "", command: CommandSpec = TRAIN) -> Problem:
     """A key that is in no group and not in the schema."""
-    other = CURATE if command is TRAIN else TRAIN
+    other = CURATE if command.verb == TRAIN.verb else TRAIN
     elsewhere = ALIASES.get(name, name)
     if _is_known(elsewhere, command=other) and not _is_known(elsewhere, command=command):
         kind = "group" if elsewhere in other.groups else "key"
@@ -100,6 +100,26 @@ def unknown_key(name: str, *, value: str = "", command: CommandSpec = TRAIN) -> 
         remedy = remark if meant and meant == ALIASES.get(name, ALIASES.get(last)) else remedy
     hint = f": did you mean {meant}?" if meant else "."
     return Problem(f"{name} is not a key of the config{hint}", remedy, meant or "")
+
+
+def reference_problem(
+    name: str, reason: str, reference: str | None, *, command: CommandSpec = TRAIN
+) -> Problem:
+    """A `${...}` that has no value.
+
+    Args:
+        name: the key that holds it.
+        reason: why it has none.
+        reference: what it refers to, if there is no such key.
+        command: the command whose keys are valid.
+    """
+    if reference is None:
+        remedy = f'write the value of {name} itself; in a shell, "..." replaces $NAME.'
+        return Problem(f"{name} holds a ${{...}} without a value: {reason}.", remedy, name)
+    meant = nearest_key(reference, command=command)
+    hint = f": did you mean {meant}?" if meant else "."
+    remedy = f"write ${{{meant}}}." if meant else f"see `ftdist {command.verb} --help`."
+    return Problem(f"{name} refers to ${{{reference}}}, which is no key{hint}", remedy, name)
 
 
 def _is_known(name: str, *, command: CommandSpec) -> bool:

@@ -87,7 +87,10 @@ def override_config(
 def _change_problem(name: str, parsed: Parsed, *, allowed: tuple[str, ...]) -> Problem | None:
     """An override of a key that may not change, or of a whole group."""
     if any(name == each or (each.endswith(".") and name.startswith(each)) for each in allowed):
-        return None
+        if "${" not in str(parsed.value):
+            return None
+        problem = f"{name} holds a ${{...}}, and the config of an existing run holds values."
+        return Problem(problem, "write the value itself.", name)
     if name not in TRAIN.groups:
         return Problem(
             f"{name} cannot change in an existing run: it would be another run.",

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ftdist.config.compose import check_overrides
+from ftdist.config.compose import check_overrides, locate
 from ftdist.config.hydra_adapter import open_hydra
 from ftdist.config.keys import TRAIN
 from ftdist.config.problems import Problem, as_error
+from ftdist.config.search_path import config_dir_flags
 from ftdist.config.sweep_overrides import SweepOverride, read_sweep_overrides
 from ftdist.config.sweep_plugins import plugin_problems, without_plugins
 
@@ -55,20 +56,23 @@ def read_sweep(arguments: Sequence[str], *, verb: str = "train", name: str | Non
     Raises:
         ConfigError: all that is wrong with any of the runs.
     """
-    typed = [argument for argument in arguments if argument not in SWEEP_FLAGS]
+    command, words = locate(arguments, command=TRAIN)
+    folder = config_dir_flags(arguments)
+    typed = [word for word in words if word not in SWEEP_FLAGS]
     problems = plugin_problems(typed, verb=verb)
     names: list[str] = []
-    with open_hydra() as hydra:
+    with open_hydra(command.folders) as hydra:
         overrides = read_sweep_overrides(without_plugins(typed), hydra=hydra)
         problems += [_interval_problem(each) for each in overrides if each.interval]
         combinations = combine([each for each in overrides if not each.interval])
         for texts in combinations:
-            checked = check_overrides(texts, hydra=hydra, command=TRAIN, name=name)
+            checked = check_overrides(texts, hydra=hydra, command=command, name=name)
             problems += checked.problems + checked.unset
             names += [checked.config.run.name] if checked.config else []
     if problems:
         raise as_error(list(dict.fromkeys(problems)))
     swept = [each.name for each in overrides if each.is_swept]
+    combinations = [[*folder, *texts] for texts in combinations]
     values = [_swept_values(texts, swept) for texts in combinations]
     if len(set(names)) < len(names):
         runs = _renamed(combinations, names=names, values=values)

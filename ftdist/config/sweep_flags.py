@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from ftdist.config.compose import run_hydra_flags
-from ftdist.config.hydra_adapter import flag_parser
+from ftdist.config.hydra_flags import parse_flags, run_hydra_flags
 from ftdist.config.sweep import SWEEP_FLAGS, read_sweep
 
 
@@ -14,10 +13,7 @@ def run_sweep_flags(arguments: Sequence[str], *, verb: str) -> str:
         ConfigError: a flag or an override that cannot be used.
     """
     words = [word for word in arguments if word not in SWEEP_FLAGS]
-    try:
-        typed = flag_parser().parse_intermixed_args(words)
-    except SystemExit:
-        return run_hydra_flags(words)  # reports it
+    typed = parse_flags(words)
     if typed.help or typed.hydra_help:
         return run_hydra_flags(words)
     flags = [word for word in words if word not in typed.overrides]

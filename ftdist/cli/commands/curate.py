@@ -13,7 +13,8 @@ from ftdist_launch.slurm.submit_curation import submit_curation
 from ftdist_launch.subprocesses import call_child
 
 from ftdist.cli.common import log, print_result
-from ftdist.config.compose import compose_curation, hydra_flags, run_hydra_flags
+from ftdist.config.compose import compose_curation
+from ftdist.config.hydra_flags import hydra_flags, run_hydra_flags
 from ftdist.config.keys import CURATE
 from ftdist.config.sweep import is_sweep
 from ftdist.errors import ConfigError

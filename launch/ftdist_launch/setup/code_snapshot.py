@@ -8,7 +8,7 @@ from pathlib import Path
 
 import ftdist
 import ftdist_launch
-from ftdist.config.keys import conf_dir
+from ftdist.config.search_path import conf_dir
 from ftdist.errors import ConfigError, StorageError
 from ftdist.io.atomic_dir import atomic_dir
 from ftdist.io.jsonl import write_whole

@@ -2,11 +2,8 @@
 
 import pytest
 
-from ftdist.config.compose import (
-    compose,
-    hydra_flags,
-    run_hydra_flags,
-)
+from ftdist.config.hydra_flags import hydra_flags, run_hydra_flags
+from ftdist.config.keys import CURATE
 from ftdist.errors import ConfigError
 
 NEEDED = ["run.name=r", "model.path=m", "library.path=l"]
@@ -33,17 +30,52 @@ def test_cfg_checks_the_overrides_first() -> None:
         run_hydra_flags(["--cfg", "job", "optim.peek_lr=1"])
 
 
-def test_info_and_hydra_overrides_work() -> None:
-    assert "zero3" in run_hydra_flags(["--info", "defaults", "hydra.job.name=x"])
-    assert "name: x" in run_hydra_flags(["--cfg", "hydra", "hydra.job.name=x"])
-    assert compose([*NEEDED, "hydra.job.name=x"]).run.name == "r"
+def test_info_and_cfg_hydra_work() -> None:
+    assert "zero3" in run_hydra_flags(["--info", "defaults"])
+    assert "config_name: train" in run_hydra_flags(["--cfg", "hydra"])
 
 
 def test_a_flag_that_cannot_be_used_is_refused() -> None:
-    with pytest.raises(ConfigError, match="--config-dir"):
-        run_hydra_flags(["--config-dir", "/x"])
+    with pytest.raises(ConfigError, match=r"--config-name\.\nTo fix: put your values in conf/exp"):
+        run_hydra_flags(["--config-name", "x"])
     with pytest.raises(ConfigError, match="invalid choice: 'jbo'"):
         run_hydra_flags(["--cfg", "jbo"])
+    with pytest.raises(ConfigError, match=r"--resolve needs --cfg"):
+        run_hydra_flags(["--resolve"])
+    with pytest.raises(ConfigError, match=r"optin is no section or key: did you mean optim\?"):
+        run_hydra_flags(["--cfg", "job", "-p", "optin"])
+
+
+def test_hydra_help_names_the_flags_that_work_and_no_other() -> None:
+    text = run_hydra_flags(["--hydra-help"])
+    flags = {line.split()[0] for line in text.splitlines() if line.startswith("  -")}
+    assert flags == {
+        "-h,",
+        "--hydra-help",
+        "--version",
+        "-c,",
+        "-p",
+        "--resolve",
+        "-i",
+        "-cd",
+        "-m,",
+    }
+    assert "-m, --multirun" not in run_hydra_flags(["--hydra-help"], command=CURATE)
+    assert all(len(line) <= 88 for line in text.splitlines())
+
+
+def test_help_shows_the_composed_values_and_only_the_sections_that_are_named() -> None:
+    text = run_hydra_flags(["experiment=tiny", "--help", "optim", "batch.tokens"])
+    assert "  optim.peak_lr [0.003]: a number" in text
+    assert "  batch.tokens [1024]: " in text
+    assert "  optim: cosine, wsd" in text
+    assert "batch.sequence_length" not in text
+    assert "model.path" not in text
+    curation = run_hydra_flags(["--help", "retention"], command=CURATE)
+    assert "retention: none, recommended" in curation
+    assert "library.name" not in curation
+    with pytest.raises(ConfigError, match=r"optm is no section or key: did you mean optim\?"):
+        run_hydra_flags(["--help", "optm"])
 
 
 def test_help_lists_groups_and_keys_with_their_meanings() -> None:

@@ -9,8 +9,9 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from ftdist.config.compose import compose
-from ftdist.config.keys import CURATE, TRAIN, conf_dir, config_keys, find_key
+from ftdist.config.keys import CURATE, TRAIN, config_keys, find_key
 from ftdist.config.schema import RunConfig
+from ftdist.config.search_path import conf_dir
 
 NEEDED = ["run.name=r", "model.path=m", "library.path=l"]
 

@@ -10,7 +10,8 @@ from ftdist_launch.setup.run_setup import NO_REPLAY_WARNING, TINY_FOLDER, librar
 
 from ftdist.cli.commands import plan as plan_command
 from ftdist.cli.commands import submit as submit_command
-from ftdist.config.compose import compose, compose_curation, run_hydra_flags
+from ftdist.config.compose import compose, compose_curation
+from ftdist.config.hydra_flags import run_hydra_flags
 from ftdist.config.keys import CURATE
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
