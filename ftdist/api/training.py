@@ -2,26 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from ftdist_launch.attempts import Finished
-from ftdist_launch.local.supervisor import Supervisor
 from ftdist_launch.setup.run_setup import make_run_dir, plan_run
 
+from ftdist.api.jobs import Supervise
 from ftdist.config.compose import compose
-from ftdist.config.schema import RunConfig
 from ftdist.io.progress import LogFn
 from ftdist.plan.describe import describe_exposures
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
-
-
-class Supervise(Protocol):
-    """Makes the supervisor of a run, which shows its progress somewhere."""
-
-    def __call__(self, run: RunDir, config: RunConfig, *, steps: int | None = None) -> Supervisor:
-        """A supervisor of a run with this many steps; None: it has no steps."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

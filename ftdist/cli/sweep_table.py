@@ -51,6 +51,6 @@ def _conclusion(trials: Sequence[Trial], *, states: Mapping[str, str]) -> str:
     if best is None:
         lines.append(f"No run has a {score.name}.")
     elif len(trials) > 1:
-        lines.append(f"Best: {best.run.name}, {score.name} {best.value:.4f}; {score.label}.")
+        lines.append(f"Best: {best.run.name}, {score.name} {best.value:.4f} ({score.direction}).")
         lines.append(f"Next: `ftdist export {best.run.cli_name}`.")
     return "\n".join(lines)

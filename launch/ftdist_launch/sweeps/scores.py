@@ -36,9 +36,9 @@ class SweepScore:
     """Whether runs must be exported and compared with their base to have it."""
 
     @property
-    def label(self) -> str:
-        """The name, with its direction."""
-        return f"{self.name} ({'lower' if self.lower_is_better else 'higher'} is better)"
+    def direction(self) -> str:
+        """Which values are better, in words."""
+        return f"{'lower' if self.lower_is_better else 'higher'} is better"
 
     def is_better(self, value: float, than: float) -> bool:
         """Whether one value is better than another."""

@@ -1,0 +1,71 @@
+"""Resume a run, on any number of ranks."""
+
+from collections.abc import Sequence
+
+from ftdist_launch.attempts import Finished, newest_step
+from ftdist_launch.local.supervisor import refuse_all_damaged
+from ftdist_launch.lock import run_lock
+from ftdist_launch.setup.resume import MAY_CHANGE, read_config, replan
+from ftdist_launch.setup.run_setup import read_plan, write_plan
+from ftdist_launch.slurm.client import Queue
+from ftdist_launch.slurm.run_jobs import refuse_second_job
+from ftdist_launch.slurm.submit import submit_again
+
+from ftdist.api.jobs import Supervise
+from ftdist.config.saved_config import override_config
+from ftdist.config.schema import RunConfig
+from ftdist.io.progress import LogFn
+from ftdist.rundir import RunDir
+
+
+def resume_run(
+    run: RunDir, overrides: Sequence[str], *, supervise: Supervise, log: LogFn
+) -> Finished | list[str] | None:
+    """Resume a run from its newest valid checkpoint.
+
+    Args:
+        run: the run.
+        overrides: keys of `MAY_CHANGE`.
+        supervise: shows its progress.
+        log: for messages to the user.
+
+    Returns:
+        How it ended here, or the numbers of its jobs, or None if it is complete already.
+
+    Raises:
+        FtdistError: it cannot be resumed like this.
+    """
+    config = override_config(read_config(run), overrides, allowed=MAY_CHANGE)
+    refuse_all_damaged(run)
+    on_cluster = config.cluster.executor == "slurm"
+    if run.plan.is_file() or not on_cluster:
+        steps, newest = read_plan(run).steps, newest_step(run)
+        if newest is not None and newest >= steps:
+            return None
+    if on_cluster:
+        return _submit(run, config, overrides, log=log)
+    config, plan = replan(run, config, log=log)
+    supervisor = supervise(run, config, steps=steps)
+    with supervisor.exclusive():
+        _record_overrides(run, overrides)
+        write_plan(run, config=config, plan=plan)
+        if newest is None:
+            log(f"Run {run.name} has no checkpoint yet: it starts from the beginning.")
+        return supervisor.train(plan, requested_by="resume")
+
+
+def _submit(run: RunDir, config: RunConfig, overrides: Sequence[str], *, log: LogFn) -> list[str]:
+    """Submit the run again."""
+    queue, plan = Queue(), None
+    with run_lock(run):
+        refuse_second_job("train", run, queue=queue)
+        if run.plan.is_file():
+            config, plan = replan(run, config, log=log)
+        _record_overrides(run, overrides)
+        return submit_again(run, config, plan, queue=queue)
+
+
+def _record_overrides(run: RunDir, overrides: Sequence[str]) -> None:
+    if overrides:
+        with run.overrides.open("a", encoding="utf-8") as file:
+            file.write("".join(f"{line}\n" for line in ["# resumed with", *overrides]))
