@@ -18,6 +18,7 @@ from ftdist.errors import INTERRUPTED, ConfigError, FtdistError, StorageError
 
 COMMAND_GROUPS = {
     "Prepare": {
+        "doctor": "check cluster, storage and nodes; write conf/cluster/NAME.yaml: [--nodes N]",
         "curate": "build a library from documents and chats: library.name=L library.sources=[...]",
         "check": "check that model and library fit: model.path=M library.path=L [--json]",
         "plan": "estimate a run's steps, tokens, memory and disk; takes the keys of train",

@@ -56,6 +56,18 @@ class WandbServer:
     entity: str | None = None
     """Default user or team of runs; None: that of the key."""
 
+    def user(self) -> str:
+        """The user or team whose key this is.
+
+        Raises:
+            WandbError: the server is unreachable, rejects the key, or sends an unexpected response.
+        """
+        data = self._query("query { viewer { entity } }", {}, timeout_s=REQUEST_TIMEOUT_S)
+        viewer = data.get("viewer")
+        if not viewer:  # a key that the server does not know
+            raise self._unreachable("the key was rejected")
+        return str(viewer.get("entity"))
+
     def last_step(
         self, run: RunDir, tracking: TrackingConfig, *, timeout_s: float | None = None
     ) -> int:

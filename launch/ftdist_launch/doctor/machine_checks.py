@@ -48,7 +48,7 @@ def unlimited(value: int) -> int | None:
 
 def python_finding(version: tuple[int, ...], *, prefix: str, base: str) -> Finding:
     """Which Python runs ftdist, and whether it is a virtual environment."""
-    found = f"Python {'.'.join(map(str, version))}, {platform.machine()}, {prefix}"
+    found = f"{'.'.join(map(str, version))}, {platform.machine()}, {prefix}"
     if prefix == base:
         return MACHINE.warn(
             "Python",

@@ -22,10 +22,21 @@ MANY_DOWN = 0.2
 
 def slurm_checks(facts: ClusterFacts, choice: Choice | None) -> list[Finding]:
     """The findings of all checks, in the order of the output."""
+    if not facts.config and not facts.partitions:
+        return [_silent(facts)]
     found = [*_version(facts), *_unread(facts), *_partition(choice)]
     for check in _CHECKS:
         found += check(facts, choice)
     return found
+
+
+def _silent(facts: ClusterFacts) -> Finding:
+    return SLURM.fail(
+        "controller",
+        f"no answer: {facts.unread.get('sinfo', 'it lists no partition')}",
+        consequence="no job can be submitted",
+        remedy="check SLURM_CONF, and retry in a minute; `scontrol ping` shows the controller",
+    )
 
 
 def _version(facts: ClusterFacts) -> Iterator[Finding]:

@@ -30,7 +30,13 @@ SCRATCH = ("SCRATCH", "SCRATCHDIR", "WORK", "WORKDIR", "PSCRATCH")
 
 
 def storage_checks(
-    folder: Path, *, run: Runner, user: str, environment: Mapping[str, str], cluster: bool
+    folder: Path,
+    *,
+    run: Runner,
+    user: str,
+    environment: Mapping[str, str],
+    cluster: bool,
+    shared: bool,
 ) -> Iterator[Finding]:
     """The findings about the folder of runs.
 
@@ -40,6 +46,7 @@ def storage_checks(
         user: whose quota is read.
         environment: of this process.
         cluster: whether this is the login node of a cluster.
+        shared: whether compute nodes were seen to share the folder.
     """
     area = Area(f"storage of {folder}")
     try:
@@ -52,14 +59,14 @@ def storage_checks(
             remedy="go to a folder that you may write to, or set run.root",
         )
         return
-    yield from findings_of(area, storage, cluster=cluster)
+    yield from findings_of(area, storage, cluster=cluster, shared=shared)
     yield from quota_findings(area, read_quotas(run, folder=folder, user=user))
     yield from home_findings(area, folder=folder, environment=environment)
 
 
-def findings_of(area: Area, storage: Storage, *, cluster: bool) -> Iterator[Finding]:
+def findings_of(area: Area, storage: Storage, *, cluster: bool, shared: bool) -> Iterator[Finding]:
     """What the measurements of a folder mean."""
-    yield _kind(area, storage, cluster=cluster)
+    yield _kind(area, storage, cluster=cluster, shared=shared)
     yield _renames(area, storage)
     yield _locks(area, storage)
     yield _space(area, storage)
@@ -68,8 +75,10 @@ def findings_of(area: Area, storage: Storage, *, cluster: bool) -> Iterator[Find
     yield _small_files(area, storage)
 
 
-def _kind(area: Area, storage: Storage, *, cluster: bool) -> Finding:
+def _kind(area: Area, storage: Storage, *, cluster: bool, shared: bool) -> Finding:
     kind = storage.kind
+    if shared:
+        return area.ok("type", f"{kind}, which compute nodes see too")
     if kind in VOLATILE:
         where = "which other nodes cannot see" if cluster else "which a restart empties"
         make = area.fail if cluster else area.warn

@@ -1,0 +1,53 @@
+"""The `cluster` section under which the doctor's own jobs run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ftdist.config.compose import compose_curation
+from ftdist.config.schema import ClusterConfig
+from ftdist.errors import ConfigError
+from ftdist_launch.doctor.partitions import Choice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """What the user asks for, in place of what the doctor would choose."""
+
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    overrides: Sequence[str] = ()
+    """cluster=NAME and keys such as cluster.constraint=a100."""
+
+
+def cluster_config(where: Where, choice: Choice | None) -> ClusterConfig:
+    """The config of the doctor's jobs: flags first, then keys, then what was chosen.
+
+    Raises:
+        ConfigError: a key is wrong, or is not one of cluster.
+    """
+    other = [word for word in where.overrides if not word.startswith(("cluster=", "cluster."))]
+    if other:
+        raise ConfigError(
+            f"`ftdist doctor` does not take {', '.join(other)}.",
+            remedy="give cluster=NAME, keys of cluster, run.root=DIR, or flags: "
+            "`ftdist doctor --help`.",
+        )
+    names_cluster = any(word.startswith("cluster=") for word in where.overrides)
+    default = [] if names_cluster else ["cluster=slurm"]
+    # Of all commands, curate needs the fewest other keys.
+    words = ["library.name=doctor", "library.sources=[.]", *default, *where.overrides]
+    config = compose_curation(words).cluster
+    if choice is not None and not names_cluster:
+        config = replace(
+            config,
+            partition=config.partition or choice.partition.name,
+            account=config.account or choice.account,
+            qos=config.qos or choice.qos,
+        )
+    return replace(
+        config,
+        partition=where.partition or config.partition,
+        account=where.account or config.account,
+        qos=where.qos or config.qos,
+    )
