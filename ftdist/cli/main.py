@@ -29,8 +29,9 @@ COMMAND_GROUPS = {
         "train": "fine-tune a model on a library: model.path=M library.path=L run.name=R [KEY=...]",
         "submit": "submit a run to SLURM: cluster=slurm and the keys of train; -m: a sweep",
         "status": "show the state of runs, their jobs and attempts: [R]",
+        "watch": "show a run live, or all runs that are not over: [R] [--once]",
         "logs": "show the logs of all ranks, merged by time: R [-f] [--rank N]",
-        "cancel": "checkpoint and stop a cluster run: R [--now]",
+        "cancel": "checkpoint and stop a run: R [--now]",
         "resume": "resume a run from its newest checkpoint: R [cluster.tasks_per_node=N ...]",
     },
     "Evaluate and use": {

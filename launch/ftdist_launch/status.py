@@ -1,9 +1,9 @@
 """The status of a run: a pure function of its records and of SLURM's queue."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from ftdist.rundir import RunDir
 from ftdist_launch.attempt_status import AttemptStatus, device_hours, read_attempts
@@ -16,11 +16,22 @@ from ftdist_launch.run_state import (
     run_state,
     waiting_reason,
 )
-from ftdist_launch.slurm.client import Queue, SlurmError
+from ftdist_launch.slurm.client import QueuedJob, SlurmError
 from ftdist_launch.slurm.job_status import JobStatus, QueueSnapshot, job_status
 from ftdist_launch.sweeps.records import sweep_of
 
 __all__ = ["OVER", "AttemptStatus", "RunStatus", "State", "query_slurm", "read_all", "read_status"]
+
+
+@runtime_checkable
+class JobQueries(Protocol):
+    """What a status asks of SLURM: `ftdist_launch.slurm.client.Queue`, or one with a cache."""
+
+    def states(self, jobs: Collection[str]) -> dict[str, QueuedJob]:
+        """Those of `jobs` that are in the queue, by number."""
+
+    def accounting(self, jobs: Collection[str]) -> dict[str, list[str]]:
+        """The states of all starts of each job, oldest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +98,12 @@ class RunStatus:
     """Why the status may be out of date."""
 
 
-def read_status(run: RunDir, *, queue: Queue | None = None) -> RunStatus:
+def read_status(run: RunDir, *, queue: JobQueries | None = None) -> RunStatus:
     """The status of a run; without a queue, SLURM is not queried."""
     return read_all([run], queue=queue)[0]
 
 
-def read_all(runs: Sequence[RunDir], *, queue: Queue | None = None) -> list[RunStatus]:
+def read_all(runs: Sequence[RunDir], *, queue: JobQueries | None = None) -> list[RunStatus]:
     """The status of several runs; SLURM is queried once, for jobs without a recorded end."""
     records = [read_run_records(run) for run in runs]
     snapshot = query_slurm(records, queue=queue)
@@ -104,7 +115,7 @@ def read_all(runs: Sequence[RunDir], *, queue: Queue | None = None) -> list[RunS
     return statuses
 
 
-def query_slurm(records: Sequence[Records], *, queue: Queue | None) -> QueueSnapshot:
+def query_slurm(records: Sequence[Records], *, queue: JobQueries | None) -> QueueSnapshot:
     """What SLURM reports about the jobs of some runs whose end is not recorded."""
     jobs = {job for each in records for job in open_jobs(each)}
     if not jobs:
@@ -144,7 +155,8 @@ def status_of(records: Records, *, snapshot: QueueSnapshot) -> RunStatus:
     end = last_end(records) if state in ("failed", "crash_loop", "restarting") else {}
     note = None
     if snapshot.problem is not None and open_jobs(records):
-        note = f"SLURM is unavailable: {snapshot.problem} Showing the run's own records."
+        problem = snapshot.problem.rstrip(".")
+        note = f"SLURM is unavailable: {problem}. Showing the run's own records."
     steps = [event["steps"] for event in records.of_kind("attempt_started", "data_prepared")]
     updated = newest.get("time")
     alive = time.time() if state == "running" else updated or 0.0

@@ -8,7 +8,7 @@ from typing import Any
 
 from ftdist_launch.run_records import find_runs
 from ftdist_launch.slurm.client import Queue
-from ftdist_launch.status import RunStatus, read_all, read_status
+from ftdist_launch.status import JobQueries, RunStatus, read_all, read_status
 from rich.console import Console
 
 from ftdist.cli.common import RunParser, print_result
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def read_runs(root: Path, *, queue: Queue | None) -> list[RunStatus]:
+def read_runs(root: Path, *, queue: JobQueries | None) -> list[RunStatus]:
     """The status of every run under a folder, newest first."""
     return sorted(read_all(find_runs(root), queue=queue), key=lambda s: s.created, reverse=True)
 

@@ -39,13 +39,9 @@ def fit(
         width: of the terminal; None: without limit.
     """
     table = [[Text(column.name, style="bold") for column in columns], *map(list, rows)]
-    used = [
-        index
-        for index in range(len(columns))
-        if any(len(row) > index and row[index].plain for row in table[1:])
-    ]
+    used = _used(rows, len(columns))
     while True:
-        widths = {i: max(cell_len(row[i].plain) for row in table if len(row) > i) for i in used}
+        widths = _widths(table, used)
         over = 0 if width is None else sum(widths.values()) + GAP * (len(used) - 1) - width
         droppable = [index for index in used if columns[index].drop]
         if over <= 0 or not droppable:
@@ -58,6 +54,22 @@ def fit(
             widths[index] -= cut
             over -= cut
     return [_line([(columns[i], row[i], widths[i]) for i in used if len(row) > i]) for row in table]
+
+
+def natural_width(columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> int:
+    """How wide a table is from which nothing is dropped or cut."""
+    used = _used(rows, len(columns))
+    table = [[Text(column.name) for column in columns], *map(list, rows)]
+    return sum(_widths(table, used).values()) + GAP * (len(used) - 1)
+
+
+def _used(rows: Sequence[Sequence[Text]], count: int) -> list[int]:
+    """Indices of the columns with any text."""
+    return [i for i in range(count) if any(len(row) > i and row[i].plain for row in rows)]
+
+
+def _widths(table: Sequence[Sequence[Text]], used: Sequence[int]) -> dict[int, int]:
+    return {i: max(cell_len(row[i].plain) for row in table if len(row) > i) for i in used}
 
 
 def _line(cells: Sequence[tuple[Column, Text, int]]) -> Text:

@@ -1,13 +1,15 @@
 """All runs at a glance: one row per run, with what it waits for below it."""
 
 import re
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from ftdist_launch.status import RunStatus
 from rich.text import Text
 
-from ftdist.cli.views.columns import Column, fit
+from ftdist.cli.views.columns import Column, fit, natural_width, shorten
 from ftdist.cli.views.state_words import STYLES, age, hosts, short_state, throughput
 from ftdist.io.units import format_count, format_duration
 from ftdist.observe.metrics import FACT_ACCURACY_RANKED
@@ -25,9 +27,8 @@ COLUMNS = (
 )
 
 LEGEND = {
-    "facts": "facts: share of library questions right in the comparison; "
-    "with *: known answer ranked first, during training.",
-    "hours": "hours: GPU-hours of all attempts; with c: process-hours on CPUs.",
+    "facts": "facts: share of library questions right; *: during training, by likelihood.",
+    "hours": "hours: GPU-hours of all attempts; c: process-hours on CPUs.",
 }
 """What a column means."""
 
@@ -42,25 +43,47 @@ def runs_table(
         width: of the terminal; None: without limit.
         now: seconds since the epoch; the present time by default.
     """
+    now = time.time() if now is None else now
+    in_column = _lay_out(statuses, swept_in_column=True, now=now)
+    if width is None or natural_width(COLUMNS, in_column.rows) <= width:
+        return _lines(in_column, width=width)
+    return _lines(_lay_out(statuses, swept_in_column=False, now=now), width=width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """The cells of all rows, and the lines below them."""
+
+    rows: list[list[Text]] = field(default_factory=list)
+    """A row without cells has a note only."""
+
+    notes: dict[int, Text] = field(default_factory=dict)
+    """By number of the row above it, from 1."""
+
+
+def _lay_out(statuses: Sequence[RunStatus], *, swept_in_column: bool, now: float) -> _Layout:
+    """Rows of runs and sweeps; what was swept is in a column, or else in the notes."""
     sweeps: dict[tuple[str | None, str], list[RunStatus]] = {}
     for status in statuses:
         sweeps.setdefault((status.sweep, status.sweep or status.name), []).append(status)
-    rows: list[list[Text]] = []
-    notes: dict[int, Text] = {}
+    layout = _Layout()
     for runs in sweeps.values():
-        if runs[0].sweep is not None:
-            rows.append([])
-            notes[len(rows)] = _sweep_heading(runs)
+        is_sweep = runs[0].sweep is not None
+        if is_sweep:
+            layout.rows.append([])
+            layout.notes[len(layout.rows)] = _sweep_heading(runs)
             runs.sort(key=lambda run: natural(run.name))
-        swept = swept_overrides([run.overrides for run in runs])
-        for status, overrides in zip(runs, swept, strict=True):
-            in_sweep = status.sweep is not None
-            rows.append(_row(status, swept=overrides if in_sweep else (), now=now))
+        all_swept = swept_overrides([run.overrides for run in runs])
+        for status, overrides in zip(runs, all_swept, strict=True):
+            swept = " ".join(overrides) if is_sweep else ""
+            layout.rows.append(_row(status, swept=swept if swept_in_column else "", now=now))
             note = _note(status)
+            if swept and not swept_in_column:
+                note = f"{swept}; {note}" if note else swept
             if note:
-                indent = "    " if in_sweep else "  "
-                notes[len(rows)] = Text(indent + note, style="dim")
-    return _lines(rows, notes, width=width)
+                indent = "    " if is_sweep else "  "
+                layout.notes[len(layout.rows)] = Text(indent + note, style="dim")
+    return layout
 
 
 def legend(lines: Sequence[Text]) -> list[str]:
@@ -69,19 +92,15 @@ def legend(lines: Sequence[Text]) -> list[str]:
     return [text for name, text in LEGEND.items() if name in shown]
 
 
-def _lines(
-    rows: Sequence[Sequence[Text]], notes: Mapping[int, Text], *, width: int | None
-) -> list[Text]:
-    """The fitted rows, with the notes below them; an empty row is a note alone."""
-    header, *fitted = fit(COLUMNS, rows, width=width)
+def _lines(layout: _Layout, *, width: int | None) -> list[Text]:
+    """The fitted rows, with the notes below them."""
+    header, *fitted = fit(COLUMNS, layout.rows, width=width)
     lines = [header]
-    for number, (line, row) in enumerate(zip(fitted, rows, strict=True), start=1):
+    for number, (line, row) in enumerate(zip(fitted, layout.rows, strict=True), start=1):
         lines += [line] if row else []
-        if number in notes:
-            note = notes[number].copy()
-            if width is not None:
-                note.truncate(width, overflow="ellipsis")
-            lines.append(note)
+        note = layout.notes.get(number)
+        if note is not None:
+            lines.append(note if width is None else shorten(note, width))
     return lines
 
 
@@ -100,7 +119,7 @@ def best_of(runs: Sequence[RunStatus]) -> tuple[RunStatus, str] | None:
     """The best run of a sweep so far and why; None where fewer than two can be compared.
 
     Runs are compared by the share of library questions right in the comparison, or else during
-    training, or else by held-out loss.
+    training, or else by held-out loss; on a tie by the next of these.
     """
     criteria: tuple[tuple[str, Callable[[RunStatus], float | None], int], ...] = (
         ("facts {:.2f}", lambda run: run.scores.get("fact_accuracy"), 1),
@@ -108,10 +127,10 @@ def best_of(runs: Sequence[RunStatus]) -> tuple[RunStatus, str] | None:
         ("held-out loss {:.4f}", lambda run: run.held_out_loss, -1),
     )
     for text, read, sign in criteria:
-        measured = [(run, value) for run in runs if (value := read(run)) is not None]
-        if len(measured) > 1:
-            run, value = max(measured, key=lambda each: sign * each[1])
-            return run, text.format(value)
+        measured = [(sign * value, run) for run in runs if (value := read(run)) is not None]
+        measured.sort(key=lambda each: each[0], reverse=True)
+        if len(measured) > 1 and measured[0][0] > measured[1][0]:
+            return measured[0][1], text.format(sign * measured[0][0])
     return None
 
 
@@ -129,7 +148,7 @@ def natural(name: str) -> list[int | str]:
     return [int(part) if part.isdigit() else part for part in re.split(r"([0-9]+)", name)]
 
 
-def _row(status: RunStatus, *, swept: Sequence[str], now: float | None) -> list[Text]:
+def _row(status: RunStatus, *, swept: str, now: float) -> list[Text]:
     style = STYLES.get(status.state, "")
     indent = "  " if status.sweep is not None else ""
     steps = f"{status.step}/{status.steps or '?'}" if status.step or status.steps else ""
@@ -142,7 +161,7 @@ def _row(status: RunStatus, *, swept: Sequence[str], now: float | None) -> list[
         Text(_facts(status)),
         Text(_hours(status)),
         Text(age(status.created, now=now) if status.created else ""),
-        Text(" ".join(swept)),
+        Text(swept),
     ]
 
 

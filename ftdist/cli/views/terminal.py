@@ -6,6 +6,7 @@ import sys
 from rich.console import Console
 
 FALLBACK_WIDTH = 80
+"""Of a single frame in a file or a pipe."""
 
 
 def table_width() -> int | None:

@@ -7,14 +7,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ftdist_launch.lock import run_lock
-from ftdist_launch.status import RunStatus
+from ftdist_launch.slurm.job_status import JobStatus
+from ftdist_launch.status import AttemptStatus, RunStatus, read_status
 
 from ftdist.cli import main as cli
-from ftdist.cli.views.runs_table import swept_overrides
+from ftdist.cli.views.runs_table import best_of, swept_overrides
+from tests.support.runs.watched_runs import watched_run
 from tests.support.slurm.records import (
     PREPARED,
     SUBMITTED,
@@ -145,7 +148,7 @@ def test_all_runs_in_one_table_newest_first_and_sweeps_together(
     squeue("20_1|RUNNING|None|n1|N/A\n20_2|PENDING|BeginTime||N/A\n20_10|RUNNING|None|n1|N/A")
     assert cli.main(["status"]) == 0
     *table, legend = capsys.readouterr().out.splitlines()
-    assert legend == "hours: GPU-hours of all attempts; with c: process-hours on CPUs."
+    assert legend == "hours: GPU-hours of all attempts; c: process-hours on CPUs."
     assert [line.split() for line in table] == [
         ["run", "state", "step", "hours", "age", "swept"],
         ["new", "not", "started", "0s"],
@@ -229,3 +232,53 @@ def test_status_takes_about_a_second_and_imports_nothing_heavy(runs_root: Path) 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("done") == 50
     assert time.monotonic() - begun < 5  # half a second on an idle machine
+
+
+def test_every_field_of_the_json_is_documented() -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/watch.md").read_text(encoding="utf-8")
+    fields = {*RunStatus.__dataclass_fields__, *AttemptStatus.__dataclass_fields__}
+    fields |= JobStatus.__dataclass_fields__.keys()
+    assert {field for field in fields if f"`{field}`" not in page} == set()
+
+
+@pytest.mark.parametrize(("width", "below"), [(80, "optim.peak_lr={}e-5"), (120, "5,000")])
+def test_tables_fit_the_terminal(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured, width: int, below: str
+) -> None:
+    """What was swept is a column where there is room, or else below each run."""
+    for number in range(3):
+        job = f"20_{number}"
+        events = [job_submitted("train", job, sweep="rates"), attempt_started(1, job=job)]
+        run = watched_run(runs_root / f"rates-of-the-long-manual-{number}", *events)
+        run.overrides.write_text(f"optim.peak_lr={number}e-5\nbatch.tokens={number}096\n")
+    cause = "Rank 3 on n2 was killed by signal 9, which the kernel sends when memory runs out."
+    watched_run(runs_root / "short", attempt_finished(1, "failed", cause=cause), device="cuda")
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("PATH", str(runs_root))
+    assert cli.main(["status"]) == 0
+    *lines, slurm = capsys.readouterr().out.splitlines()
+    assert slurm.startswith("SLURM is unavailable")
+    assert max(map(len, lines)) <= width
+    assert [line.split()[0] for line in lines] == [
+        *("run", "short", "Rank", "sweep"),
+        *("rates-of-the-long-manual-0", below.format(0)),
+        *("rates-of-the-long-manual-1", below.format(1)),
+        *("rates-of-the-long-manual-2", below.format(2)),
+        *("facts:", "hours:"),
+    ]
+    assert "held-out" in lines[0]
+    assert lines[1].split() == ["short", "failed", "40/100", *lines[1].split()[3:]]
+
+
+def test_the_best_of_a_sweep_has_the_most_facts_right_or_else_the_lowest_loss(
+    tmp_path: Path,
+) -> None:
+    first, second = (
+        read_status(watched_run(tmp_path / name, attempt_finished(1, "done"))) for name in "ab"
+    )
+    assert best_of([first]) is None
+    lower = replace(second, evals={}, held_out_loss=1.25)
+    assert best_of([replace(first, evals={}), lower]) == (lower, "held-out loss 1.2500")
+    better = replace(first, scores={"fact_accuracy": 0.9})
+    worse = replace(lower, scores={"fact_accuracy": 0.8})
+    assert best_of([worse, better]) == (better, "facts 0.90")

@@ -1,0 +1,80 @@
+"""Recorded events in plain words, for people who watch a run."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ftdist.cli.views.state_words import OUTCOMES
+from ftdist.io.units import format_count, format_duration
+
+Event = Mapping[str, Any]
+
+
+def describe_event(event: Event) -> str | None:
+    """What happened, in one clause; None for events that no watcher needs."""
+    describe = _WORDS.get(str(event.get("event")))
+    return None if describe is None else describe(event)
+
+
+def newest_events(events: Sequence[Event], *, count: int) -> list[tuple[float, str]]:
+    """Time and words of the newest events that have words, oldest first."""
+    found: list[tuple[float, str]] = []
+    for event in reversed(events):
+        if len(found) == count:
+            break
+        text = describe_event(event)
+        if text is not None:
+            found.append((float(event.get("time", 0.0)), text))
+    return found[::-1]
+
+
+def _attempt_started(event: Event) -> str:
+    ranks = format_count(event["world_size"], "rank")
+    step = event.get("checkpoint")
+    where = "from the beginning" if step is None else f"from step {step}"
+    return f"attempt {event['attempt']} started {where}, on {ranks}"
+
+
+def _attempt_finished(event: Event) -> str:
+    outcome = OUTCOMES.get(event["outcome"], event["outcome"])
+    cause = event.get("cause")
+    return f"attempt {event['attempt']}: {outcome}" + ("" if cause is None else f": {cause}")
+
+
+def _stage_finished(event: Event) -> str:
+    if not event["exit_code"]:
+        return f"stage {event['stage']} is done"
+    return f"stage {event['stage']} failed: {event.get('cause') or 'no cause recorded'}"
+
+
+def _cancel_requested(event: Event) -> str:
+    who = "W&B's stop button" if event.get("by") == "wandb" else "`ftdist cancel`"
+    return f"{who} {'stopped the run at once' if event.get('now') else 'asked the run to stop'}"
+
+
+def _evaluation_started(event: Event) -> str:
+    expected = event.get("expected_s")
+    text = f"evaluation after step {event['step']} started"
+    return text if expected is None else f"{text}; the last one took {format_duration(expected)}"
+
+
+_WORDS: dict[str, Callable[[Event], str]] = {
+    "run_requested": lambda event: f"started with `ftdist {event['by']}`",
+    "job_submitted": lambda event: f"job {event['job']} submitted for stage {event['stage']}",
+    "submit_failed": lambda event: f"submitting failed: {event['cause']}",
+    "data_prepared": lambda event: f"library prepared: {format_count(event['steps'], 'step')}",
+    "attempt_started": _attempt_started,
+    "attempt_finished": _attempt_finished,
+    "training_started": lambda event: f"training started after step {event['step']}",
+    "training_complete": lambda event: f"training complete at step {event['step']}",
+    "training_stopped": lambda event: f"training stopped after step {event['step']}",
+    "checkpoint_saved": lambda event: f"checkpoint saved at step {event['step']}",
+    "best_checkpoint_updated": lambda event: f"step {event['step']} is the best so far",
+    "checkpoint_corrupt": lambda event: f"corrupt checkpoint set aside: {event['problem']}",
+    "evaluation_started": _evaluation_started,
+    "stage_finished": _stage_finished,
+    "stage_interrupted": lambda event: f"stage {event['stage']} was interrupted and restarts",
+    "requeue_failed": lambda event: f"SLURM did not restart the job: {event['cause']}",
+    "cancel_requested": _cancel_requested,
+    "model_exported": lambda event: f"model of step {event['step']} exported",
+}
+"""By the name of the event."""

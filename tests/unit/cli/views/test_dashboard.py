@@ -1,0 +1,111 @@
+"""The live view of a run: what it shows, and that it fits 80 and 120 columns."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from ftdist_launch.lock import run_lock
+from ftdist_launch.slurm.client import Queue
+from rich.cells import cell_len
+from rich.text import Text
+
+from ftdist.cli.views.dashboard import Screen, dashboard
+from ftdist.cli.views.run_snapshot import RunReader, RunSnapshot
+from ftdist.rundir import RunDir
+from tests.support.runs.watched_runs import watched_run
+from tests.support.slurm.records import attempt_finished, attempt_started
+
+
+def snapshot_of(run: RunDir) -> RunSnapshot:
+    return RunReader(run, queue=Queue()).read()
+
+
+def texts(lines: Sequence[Text]) -> list[str]:
+    return [line.plain.rstrip() for line in lines]
+
+
+def shown(run: RunDir, *, width: int = 80, height: int | None = None) -> list[str]:
+    screen = Screen(width=width, height=height, unicode=True)
+    return texts(dashboard(snapshot_of(run), screen))
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+@pytest.mark.parametrize("height", [8, 23, 60, None])
+@pytest.mark.parametrize("unicode", [True, False])
+def test_it_fits_the_terminal(
+    tmp_path: Path, width: int, height: int | None, unicode: bool
+) -> None:
+    run = watched_run(tmp_path / "a-run-with-a-long-name-such-as-sweeps-make", steps=90)
+    with run_lock(run):
+        lines = dashboard(snapshot_of(run), Screen(width=width, height=height, unicode=unicode))
+    assert max(cell_len(line.plain) for line in lines) <= width
+    assert height is None or len(lines) <= height
+    assert unicode or all(line.plain.isascii() or "…" in line.plain for line in lines)
+
+
+def test_a_running_run_shows_curve_losses_speed_nodes_and_evaluations(tmp_path: Path) -> None:
+    run = watched_run(tmp_path / "r")
+    with run_lock(run):
+        lines = shown(run, width=120)
+    text = "\n".join(lines)
+    assert lines[0].startswith("r  running on n1 (attempt 1)")
+    assert "step 40/100" in lines[1]
+    assert "40%  2h10m left, done about " in lines[1]
+    # The last 20 of 1 + 3 exp(-step / 20) have the mean 1.6803.
+    assert "loss       1.4060 (mean 1.6803), held-out 1.5250 at step 40" in text
+    assert "sources    library 2.000, replay 0.040" in text
+    assert "5,000 tokens/s" in text
+    assert "peak 38.25 GiB per rank" in text
+    assert "least busy node: n2, CPU 71 %, 20.0 GiB of host memory; others 97 %" in text
+    assert "step 20: facts 3/4 (base 1/4), general 1/2 (base 1/2), general loss +0.011" in text
+    assert "the last one took 1m00s" in text
+    assert "attempt 1 started from the beginning, on 4 ranks" in text
+    assert any("⠁" <= cell <= "⣿" for cell in text)
+
+
+def test_a_run_that_is_over_shows_its_cause_and_the_next_command(tmp_path: Path) -> None:
+    end = attempt_finished(1, "failed", cause="The disk is full.") | {"remedy": "free some."}
+    run = watched_run(tmp_path / "r", end)
+    assert shown(run, width=300)[-3:] == [
+        "The disk is full.",
+        "To fix: free some.",
+        f"Next: ftdist resume {run.cli_name}",
+    ]
+    done = watched_run(tmp_path / "d", attempt_finished(1, "done"))
+    assert shown(done, width=300)[-1] == (
+        f"Next: ftdist export {done.cli_name}, then ftdist compare {done.cli_name}"
+    )
+
+
+def test_a_run_without_a_step_yet_has_no_plot(tmp_path: Path) -> None:
+    run = watched_run(tmp_path / "r", steps=0)
+    assert "The loss curve appears after the second step." in shown(run)
+
+
+def test_attempts_are_counted_by_their_end(tmp_path: Path) -> None:
+    events = (attempt_finished(1, "requeue"), attempt_started(2, job=None, steps=100))
+    run = watched_run(tmp_path / "r", *events)
+    with run_lock(run):
+        assert "attempts   1 restarted, 1 running; the newest started 0s ago" in shown(run)
+
+
+def test_an_evaluation_that_goes_on_is_shown_with_its_usual_length(tmp_path: Path) -> None:
+    run = watched_run(tmp_path / "r")
+    run.append_event("evaluation_started", step=41, expected_s=200.0)
+    with run_lock(run):
+        text = "\n".join(shown(run))
+    assert "evaluating after step 41 for 0s; the last one took 3m20s" in text
+
+
+def test_only_new_rows_are_read_and_a_torn_one_waits(tmp_path: Path) -> None:
+    run = watched_run(tmp_path / "r", steps=2)
+    reader = RunReader(run, queue=Queue())
+    assert [row["step"] for row in reader.read().rows] == [1, 2]
+    row = json.dumps({"step": 3, "attempt": 1, "train/loss": 0.5})
+    with run.metrics.open("a") as file:
+        file.write(row[:10])
+        file.flush()
+        assert len(reader.read().rows) == 2
+        file.write(row[10:] + "\n")
+    assert [row["step"] for row in reader.read().rows] == [1, 2, 3]
