@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from ftdist.rundir import RunDir
 from ftdist_launch.attempt_status import AttemptStatus, device_hours, read_attempts
+from ftdist_launch.expert.stages import Stage, stages_of
 from ftdist_launch.run_records import RUN_STAGES, Records, read_run_records
 from ftdist_launch.run_state import (
     OVER,
@@ -18,7 +19,7 @@ from ftdist_launch.run_state import (
 )
 from ftdist_launch.slurm.client import QueuedJob, SlurmError
 from ftdist_launch.slurm.job_status import JobStatus, QueueSnapshot, job_status
-from ftdist_launch.sweeps.records import sweep_of
+from ftdist_launch.sweeps.records import TRIAL, sweep_of
 
 __all__ = ["OVER", "AttemptStatus", "RunStatus", "State", "query_slurm", "read_all", "read_status"]
 
@@ -87,6 +88,15 @@ class RunStatus:
     sweep: str | None
     """Name shared by the runs of one sweep."""
 
+    swept: Mapping[str, str]
+    """Its values of the swept keys; empty outside a sweep."""
+
+    sweep_score: str | None
+    """Name of the score by which the runs of its sweep are ranked."""
+
+    stages: tuple[Stage, ...]
+    """Of `ftdist expert`, in order; empty for other runs."""
+
     overrides: tuple[str, ...]
     created: float
     """Seconds since the epoch."""
@@ -96,6 +106,12 @@ class RunStatus:
 
     note: str | None
     """Why the status may be out of date."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether neither the training nor another stage of the run is going on or waiting."""
+        going_on = any(stage.state in ("waiting", "running") for stage in self.stages)
+        return self.state in OVER and not going_on
 
 
 def read_status(run: RunDir, *, queue: JobQueries | None = None) -> RunStatus:
@@ -158,6 +174,7 @@ def status_of(records: Records, *, snapshot: QueueSnapshot) -> RunStatus:
         problem = snapshot.problem.rstrip(".")
         note = f"SLURM is unavailable: {problem}. Showing the run's own records."
     steps = [event["steps"] for event in records.of_kind("attempt_started", "data_prepared")]
+    trial = next(iter(records.of_kind(TRIAL)), {})
     updated = newest.get("time")
     alive = time.time() if state == "running" else updated or 0.0
     return RunStatus(
@@ -177,6 +194,9 @@ def status_of(records: Records, *, snapshot: QueueSnapshot) -> RunStatus:
         corrupt_checkpoints=tuple(e["problem"] for e in records.of_kind("checkpoint_corrupt")),
         wandb_url=records.wandb_url,
         sweep=sweep_of(records.events),
+        swept=trial.get("swept", {}),
+        sweep_score=trial.get("score"),
+        stages=stages_of(records.events, jobs=jobs, held=records.held, now=time.time()),
         overrides=records.overrides,
         created=records.created,
         updated=updated,

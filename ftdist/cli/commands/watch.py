@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ftdist_launch.run_records import find_runs
-from ftdist_launch.run_state import OVER
 from ftdist_launch.slurm.cached_queue import CachedQueue
 from ftdist_launch.slurm.client import Queue
 from rich.console import Console
@@ -93,14 +92,14 @@ def _watch_run(run: RunDir, *, queue: CachedQueue, every_s: float, live: bool) -
 
     def frame(screen: Screen) -> Frame:
         snapshot = reader.read()
-        return dashboard(snapshot, screen), snapshot.status.state in OVER
+        return dashboard(snapshot, screen), snapshot.status.is_over
 
     show(frame, every_s=every_s, live=live)
     if live:
         status = reader.read().status
         for line in describe_run(status, cli_name=run.cli_name):
             print_result(line)
-        if status.state not in OVER:
+        if not status.is_over:
             print_result(f"It continues. `ftdist watch {run.cli_name}` shows it again.")
 
 

@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 
 from ftdist_launch.run_records import find_runs
-from ftdist_launch.run_state import OVER
 from ftdist_launch.status import JobQueries, RunStatus, read_all
 from rich.text import Text
 
@@ -44,7 +43,7 @@ class AllRunsReader:
         pairs = [
             (run, status)
             for run, status in zip(runs, found, strict=True)
-            if run in self._shown or status.state not in (*OVER, "new")
+            if run in self._shown or not (status.is_over or status.state == "new")
         ]
         self._shown = [run for run, _ in pairs]
         return sorted((s for _, s in pairs), key=lambda status: status.created, reverse=True)
@@ -52,7 +51,7 @@ class AllRunsReader:
 
 def all_runs(statuses: list[RunStatus], screen: Screen) -> tuple[list[Text], bool]:
     """The lines of the view, and whether all runs are over."""
-    running = sum(status.state not in OVER for status in statuses)
+    running = sum(not status.is_over for status in statuses)
     clock = time.strftime("%H:%M:%S")
     ended = len(statuses) - running
     title = Text(f"{format_count(running, 'run')} going on", style="bold")

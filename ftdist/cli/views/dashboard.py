@@ -14,6 +14,7 @@ from ftdist.cli.views.dashboard_facts import (
     resource_facts,
     source_facts,
     speed_facts,
+    stage_facts,
 )
 from ftdist.cli.views.event_words import newest_events
 from ftdist.cli.views.plot import Series, plot
@@ -141,6 +142,7 @@ FACTS: tuple[tuple[str, Callable[[RunSnapshot, bool], Sequence[str]]], ...] = (
     ("resources", resource_facts),
     ("evaluation", evaluation_facts),
     ("attempts", attempt_facts),
+    ("stages", stage_facts),
 )
 """Label, and what follows it in one or more lines."""
 

@@ -8,7 +8,7 @@ from ftdist_launch.node_use import NodeUse
 
 from ftdist.cli.views.plot import sparkline
 from ftdist.cli.views.run_snapshot import RunSnapshot
-from ftdist.cli.views.state_words import age, describe_outcome, describe_usage
+from ftdist.cli.views.state_words import age, describe_outcome, describe_stages, describe_usage
 from ftdist.io.units import format_duration
 from ftdist.observe.metric_history import running_mean
 from ftdist.observe.metrics import (
@@ -207,6 +207,11 @@ def _last_took(snapshot: RunSnapshot) -> list[str]:
         if PROBE_EVAL_S.name in row
     ]
     return [f"the last one took {format_duration(seconds[-1])}"] if seconds else []
+
+
+def stage_facts(snapshot: RunSnapshot, unicode: bool) -> list[str]:  # noqa: ARG001 - as above
+    """The stages of `ftdist expert`; empty for other runs."""
+    return [describe_stages(snapshot.status)] if snapshot.status.stages else []
 
 
 def attempt_facts(snapshot: RunSnapshot, unicode: bool) -> list[str]:  # noqa: ARG001 - as above

@@ -71,6 +71,7 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "best_checkpoint_updated": lambda event: f"step {event['step']} is the best so far",
     "checkpoint_corrupt": lambda event: f"corrupt checkpoint set aside: {event['problem']}",
     "evaluation_started": _evaluation_started,
+    "stage_started": lambda event: f"stage {event['stage']} started",
     "stage_finished": _stage_finished,
     "stage_interrupted": lambda event: f"stage {event['stage']} was interrupted and restarts",
     "requeue_failed": lambda event: f"SLURM did not restart the job: {event['cause']}",

@@ -9,6 +9,7 @@ from ftdist.cli.views.columns import Column, fit
 from ftdist.cli.views.state_words import (
     describe_outcome,
     describe_progress,
+    describe_stages,
     describe_state,
     describe_usage,
     hosts,
@@ -39,6 +40,8 @@ def describe_run(status: RunStatus, *, cli_name: str) -> list[str]:
     lines = [
         f"Run {status.name}: {describe_state(status)}.",
         f"{describe_progress(status)}{f'; {usage}' if usage else ''}.",
+        f"Stages: {describe_stages(status)}." if status.stages else None,
+        *_stage_problems(status),
         _scores(status),
         status.error,
         None if status.remedy is None else f"To fix: {status.remedy}",
@@ -97,9 +100,20 @@ def _scores(status: RunStatus) -> str | None:
     return f"{title}: {', '.join(f'{name} {value:.2f}' for name, value in scores.items())}."
 
 
+def _stage_problems(status: RunStatus) -> list[str]:
+    """Why other stages than the training failed, with what to do about it."""
+    lines = []
+    for stage in status.stages:
+        if stage.state == "failed" and stage.problem not in (None, status.error):
+            lines.append(f"Stage {stage.name} failed: {stage.problem}")
+            lines += [f"To fix: {stage.remedy}"] if stage.remedy is not None else []
+    return lines
+
+
 def _next(status: RunStatus, following: str | None) -> str | None:
     if following is None:
         return None
     if status.state == "done":
         return f"Next: `{following.replace(', then ', '`, then `')}`."
-    return f"{'Start' if status.state == 'new' else 'Resume'} it with `{following}`."
+    verb = "Start" if status.state == "new" else "Resume"
+    return f"{'Continue' if status.stages else verb} it with `{following}`."

@@ -1,12 +1,15 @@
 """All runs at a glance: one row per run, with what it waits for below it."""
 
+import math
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ftdist_launch.status import RunStatus
+from ftdist_launch.sweeps.records import swept_text
+from ftdist_launch.sweeps.scores import HELD_OUT, SweepScore, find_score
 from rich.text import Text
 
 from ftdist.cli.views.columns import Column, fit, natural_width, shorten
@@ -73,9 +76,8 @@ def _lay_out(statuses: Sequence[RunStatus], *, swept_in_column: bool, now: float
             layout.rows.append([])
             layout.notes[len(layout.rows)] = _sweep_heading(runs)
             runs.sort(key=lambda run: natural(run.name))
-        all_swept = swept_overrides([run.overrides for run in runs])
-        for status, overrides in zip(runs, all_swept, strict=True):
-            swept = " ".join(overrides) if is_sweep else ""
+        for status in runs:
+            swept = swept_text(status.swept)
             layout.rows.append(_row(status, swept=swept if swept_in_column else "", now=now))
             note = _note(status)
             if swept and not swept_in_column:
@@ -116,31 +118,26 @@ def _sweep_heading(runs: Sequence[RunStatus]) -> Text:
 
 
 def best_of(runs: Sequence[RunStatus]) -> tuple[RunStatus, str] | None:
-    """The best run of a sweep so far and why; None where fewer than two can be compared.
+    """The best run of a sweep so far by the sweep's score, and its value in words.
 
-    Runs are compared by the share of library questions right in the comparison, or else during
-    training, or else by held-out loss; on a tie by the next of these.
+    None where fewer than two runs have the score.
     """
-    criteria: tuple[tuple[str, Callable[[RunStatus], float | None], int], ...] = (
-        ("facts {:.2f}", lambda run: run.scores.get("fact_accuracy"), 1),
-        ("facts {:.2f} in training", lambda run: run.evals.get(FACT_ACCURACY_RANKED.name), 1),
-        ("held-out loss {:.4f}", lambda run: run.held_out_loss, -1),
-    )
-    for text, read, sign in criteria:
-        measured = [(sign * value, run) for run in runs if (value := read(run)) is not None]
-        measured.sort(key=lambda each: each[0], reverse=True)
-        if len(measured) > 1 and measured[0][0] > measured[1][0]:
-            return measured[0][1], text.format(sign * measured[0][0])
-    return None
+    if runs[0].sweep_score is None:
+        return None
+    score = find_score(runs[0].sweep_score)
+    measured = [(value, run) for run in runs if (value := _value(run, score)) is not None]
+    if len(measured) < 2:
+        return None
+    sign = 1.0 if score.lower_is_better else -1.0
+    value, best = min(measured, key=lambda each: sign * each[0])
+    return best, f"{score.name} {value:.4f}"
 
 
-def swept_overrides(runs: Sequence[Sequence[str]]) -> list[list[str]]:
-    """For each run of a sweep the overrides that not all of its runs have, without run.name."""
-    common = set.intersection(*map(set, runs)) if runs else set()
-    return [
-        [each for each in overrides if each not in common and not each.startswith("run.name=")]
-        for overrides in runs
-    ]
+def _value(status: RunStatus, score: SweepScore) -> float | None:
+    """The newest value of a score; None if it was not measured, or is not finite."""
+    values = {**status.scores, **status.evals, HELD_OUT.name: status.held_out_loss}
+    value = values.get(score.name)
+    return value if value is not None and math.isfinite(value) else None
 
 
 def natural(name: str) -> list[int | str]:

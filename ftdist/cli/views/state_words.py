@@ -110,6 +110,17 @@ def age(since: float, *, now: float | None = None) -> str:
     return f"{seconds:.0f}s"
 
 
+def describe_stages(status: RunStatus) -> str:
+    """The stages of `ftdist expert`: "curate done in 3m20s, train running, export waiting"."""
+    parts = []
+    for stage in status.stages:
+        text = f"{stage.name} {stage.state}"
+        if stage.seconds is not None and stage.state in ("done", "running"):
+            text += f" {'in' if stage.state == 'done' else 'for'} {format_duration(stage.seconds)}"
+        parts.append(text)
+    return ", ".join(parts)
+
+
 def next_command(status: RunStatus, *, cli_name: str) -> str | None:
     """What a user types next for a run that is over; None for one that is not.
 
@@ -117,12 +128,13 @@ def next_command(status: RunStatus, *, cli_name: str) -> str | None:
         status: of the run.
         cli_name: how commands name the run.
     """
+    if status.stages and not status.is_over:
+        return None
+    if any(stage.state in ("failed", "cancelled") for stage in status.stages):
+        return f"ftdist expert {cli_name}"
     if status.state == "done":
         if status.scores:
             return f"ftdist chat {cli_name}"
-        exported = f"ftdist compare {cli_name}"
-        return f"ftdist export {cli_name}, then {exported}"
-    may_resume = status.state in ("failed", "crash_loop", "stopped", "new") or (
-        status.state == "lost"
-    )
+        return f"ftdist export {cli_name}, then ftdist compare {cli_name}"
+    may_resume = status.state in ("new", "failed", "crash_loop", "stopped", "lost")
     return f"ftdist resume {cli_name}" if may_resume else None

@@ -16,8 +16,8 @@ from ftdist_launch.doctor.commands import run_command
 from ftdist_launch.doctor.partitions import expand
 from ftdist_launch.local.submit import common_environment, import_path, outside_any_job
 from ftdist_launch.slurm.client import Queue, SlurmError
-from ftdist_launch.slurm.job_status import REASONS
 from ftdist_launch.slurm.sbatch import FIRST_PORT, PORTS, safe_path
+from ftdist_launch.slurm.waiting_reasons import explain_reason
 
 POLL_S = 0.5
 LOG_S = 15.0
@@ -189,8 +189,7 @@ def _wait(
         hosts = job.nodes or hosts
         waited = time.monotonic() - begin
         if job.state == "PENDING":
-            reason = REASONS.get(job.reason.partition(",")[0], "waiting in the queue")
-            reason = f"{reason} ({job.reason})"
+            reason = f"{explain_reason(job.reason)} ({job.reason})"
             if waited > wait_s:
                 return "WAITING", (), reason
             if waited - logged_s > LOG_S:

@@ -37,7 +37,12 @@ class Trial:
     @property
     def swept_text(self) -> str:
         """The values as on a command line, with short keys."""
-        return " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in self.swept.items())
+        return swept_text(self.swept)
+
+
+def swept_text(swept: Mapping[str, str]) -> str:
+    """Values of swept keys as on a command line, with short keys."""
+    return " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in swept.items())
 
 
 def record_trial(

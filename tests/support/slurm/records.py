@@ -21,6 +21,10 @@ def job_submitted(stage: str, job: str, *after: str, **more: Any) -> Event:
     return {"event": "job_submitted", "stage": stage, "job": job, "after": list(after), **more}
 
 
+def sweep_trial(sweep: str, swept: Mapping[str, str], *, score: str = "held_out_loss") -> Event:
+    return {"event": "sweep_trial", "sweep": sweep, "trial": 1, "swept": swept, "score": score}
+
+
 def attempt_started(attempt: int, *, job: str | None = "12", **more: Any) -> Event:
     place = {} if job is None else {"job": job, "hosts": ["n1", "n2"]}
     begun = {"attempt": attempt, "time": 5.0, "world_size": 4, "steps": 20, "host": "n1"}

@@ -16,7 +16,7 @@ from ftdist_launch.slurm.job_status import JobStatus
 from ftdist_launch.status import AttemptStatus, RunStatus, read_status
 
 from ftdist.cli import main as cli
-from ftdist.cli.views.runs_table import best_of, swept_overrides
+from ftdist.cli.views.runs_table import best_of
 from tests.support.runs.watched_runs import watched_run
 from tests.support.slurm.records import (
     PREPARED,
@@ -26,6 +26,7 @@ from tests.support.slurm.records import (
     job_submitted,
     make_run,
     run_requested,
+    sweep_trial,
 )
 
 Captured = pytest.CaptureFixture[str]
@@ -139,11 +140,11 @@ def test_all_runs_in_one_table_newest_first_and_sweeps_together(
         job = f"20_{number}"
         events = [
             run_requested(),
-            job_submitted("train", job, sweep="s"),
+            sweep_trial("s", {"optim.peak_lr": f"{number}e-5"}),
+            job_submitted("train", job),
             attempt_started(1, job=job),
         ]
-        run = make_run(runs_root / f"s-{number}", *events)
-        run.overrides.write_text(f"model.path=m\noptim.peak_lr={number}e-5\nrun.name=s-{number}\n")
+        make_run(runs_root / f"s-{number}", *events)
     make_run(runs_root / "new")
     squeue("20_1|RUNNING|None|n1|N/A\n20_2|PENDING|BeginTime||N/A\n20_10|RUNNING|None|n1|N/A")
     assert cli.main(["status"]) == 0
@@ -153,25 +154,14 @@ def test_all_runs_in_one_table_newest_first_and_sweeps_together(
         ["run", "state", "step", "hours", "age", "swept"],
         ["new", "not", "started", "0s"],
         ["sweep", "s", "3", "runs:", "2", "running,", "1", "restarting"],
-        ["s-1", "running", "0/20", "<0.1c", "0s", "optim.peak_lr=1e-5"],
+        ["s-1", "running", "0/20", "<0.1c", "0s", "peak_lr=1e-5"],
         ["on", "n1,", "n2"],
-        ["s-2", "restarting", "0/20", "<0.1c", "0s", "optim.peak_lr=2e-5"],
+        ["s-2", "restarting", "0/20", "<0.1c", "0s", "peak_lr=2e-5"],
         ["restarting", "soon", "(BeginTime)"],
-        ["s-10", "running", "0/20", "<0.1c", "0s", "optim.peak_lr=10e-5"],
+        ["s-10", "running", "0/20", "<0.1c", "0s", "peak_lr=10e-5"],
         ["on", "n1,", "n2"],
         ["old", "done", "0/20", "<0.1c", "0s"],
     ]
-
-
-def test_overrides_that_differ_within_a_sweep_are_shown() -> None:
-    common = ("model.path=m", "a=1")
-    assert swept_overrides([(*common, "b=1", "run.name=x"), (*common, "b=2"), common]) == [
-        ["b=1"],
-        ["b=2"],
-        [],
-    ]
-    assert swept_overrides([]) == []
-    assert swept_overrides([common]) == [[]]
 
 
 def test_json_holds_the_same_fields_and_only_finite_numbers(
@@ -241,16 +231,17 @@ def test_every_field_of_the_json_is_documented() -> None:
     assert {field for field in fields if f"`{field}`" not in page} == set()
 
 
-@pytest.mark.parametrize(("width", "below"), [(80, "optim.peak_lr={}e-5"), (120, "5,000")])
+@pytest.mark.parametrize(("width", "below"), [(80, "peak_lr={}e-5"), (120, "5,000")])
 def test_tables_fit_the_terminal(
     runs_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured, width: int, below: str
 ) -> None:
     """What was swept is a column where there is room, or else below each run."""
     for number in range(3):
         job = f"20_{number}"
-        events = [job_submitted("train", job, sweep="rates"), attempt_started(1, job=job)]
-        run = watched_run(runs_root / f"rates-of-the-long-manual-{number}", *events)
-        run.overrides.write_text(f"optim.peak_lr={number}e-5\nbatch.tokens={number}096\n")
+        swept = {"optim.peak_lr": f"{number}e-5", "batch.tokens": f"{number}096"}
+        events = [sweep_trial("rates", swept), job_submitted("train", job)]
+        name = f"rates-of-the-long-manual-{number}"
+        watched_run(runs_root / name, *events, attempt_started(1, job=job))
     cause = "Rank 3 on n2 was killed by signal 9, which the kernel sends when memory runs out."
     watched_run(runs_root / "short", attempt_finished(1, "failed", cause=cause), device="cuda")
     monkeypatch.setenv("COLUMNS", str(width))
@@ -270,15 +261,23 @@ def test_tables_fit_the_terminal(
     assert lines[1].split() == ["short", "failed", "40/100", *lines[1].split()[3:]]
 
 
-def test_the_best_of_a_sweep_has_the_most_facts_right_or_else_the_lowest_loss(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("score", "best", "text"),
+    [
+        ("held_out_loss", 1, "held_out_loss 1.2500"),
+        ("eval/fact_accuracy_ranked", 0, "eval/fact_accuracy_ranked 0.7500"),
+        ("fact_accuracy", 0, "fact_accuracy 0.9000"),
+        ("leak_rate", None, ""),
+    ],
+)
+def test_the_best_of_a_sweep_is_the_best_by_its_score(
+    tmp_path: Path, score: str, best: int | None, text: str
 ) -> None:
-    first, second = (
-        read_status(watched_run(tmp_path / name, attempt_finished(1, "done"))) for name in "ab"
-    )
-    assert best_of([first]) is None
-    lower = replace(second, evals={}, held_out_loss=1.25)
-    assert best_of([replace(first, evals={}), lower]) == (lower, "held-out loss 1.2500")
-    better = replace(first, scores={"fact_accuracy": 0.9})
-    worse = replace(lower, scores={"fact_accuracy": 0.8})
-    assert best_of([worse, better]) == (better, "facts 0.90")
+    trial = sweep_trial("s", {"a": "1"}, score=score)
+    run = read_status(watched_run(tmp_path / "r", trial, attempt_finished(1, "done")))
+    runs = [
+        replace(run, scores={"fact_accuracy": 0.9, "leak_rate": 0.1}),
+        replace(run, held_out_loss=1.25, evals={}, scores={"fact_accuracy": 0.8}),
+        replace(run, held_out_loss=None, evals={"eval/fact_accuracy_ranked": 0.5}, scores={}),
+    ]
+    assert best_of(runs) == (None if best is None else (runs[best], text))
