@@ -1,12 +1,16 @@
 """Write what is known about a cluster as a config file: `conf/cluster/NAME.yaml`."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from ftdist.errors import ConfigError
 from ftdist.io.jsonl import write_whole
+from ftdist.io.units import format_count
 from ftdist_launch.doctor.limits import time_limit_min
 from ftdist_launch.doctor.partitions import Choice, preemption
 from ftdist_launch.doctor.slurm_facts import ClusterFacts, Gpus, PartitionFacts
@@ -104,14 +108,14 @@ def cluster_yaml(
 def _partition_lines(facts: ClusterFacts, choice: Choice) -> list[str]:
     lines = ["# Partitions:"]
     lines += [f"#   {describe_partition(each, facts)}" for each in facts.partitions]
-    lines.append(f"partition: {choice.partition.name}")
+    lines.append(f"partition: {scalar(choice.partition.name)}")
     cpu = choice.cpu_partition
-    lines.append(f"cpu_partition: {cpu.name if cpu else 'null'}")
+    lines.append(f"cpu_partition: {scalar(cpu.name if cpu else None)}")
     gpu_kinds = {kind.gpus for kind in choice.partition.kinds if kind.gpus}
     if len(gpu_kinds) > 1:
         feature = choice.kind.features[0] if choice.kind.features else None
         lines.append("# The partition mixes kinds of GPUs: a job should get one of them.")
-        lines.append(f"constraint: {feature}" if feature else "# constraint: FEATURE")
+        lines.append(f"constraint: {scalar(feature)}" if feature else "# constraint: FEATURE")
     return lines
 
 
@@ -121,7 +125,7 @@ def describe_partition(partition: PartitionFacts, facts: ClusterFacts) -> str:
     kinds = sorted({_gpus(kind.gpus) for kind in partition.kinds})
     rule = preemption(partition, facts)
     words = [
-        f"{partition.nodes} nodes",
+        format_count(partition.nodes, "node"),
         " or ".join(kinds),
         "no time limit" if limit is None else f"at most {limit / 60:g} h",
     ]
@@ -138,11 +142,18 @@ def _account_lines(facts: ClusterFacts, choice: Choice) -> list[str]:
     lines = []
     if len(accounts) > 1:
         lines.append(f"# Your accounts: {', '.join(accounts)}.")
-    lines.append(f"account: {choice.account or 'null'}{_default(facts.default_account)}")
+    lines.append(f"account: {scalar(choice.account)}{_default(facts.default_account)}")
     if len(qos) > 1:
         lines.append(f"# Your QOS: {', '.join(qos)}.")
-    lines.append(f"qos: {choice.qos or 'null'}")
+    lines.append(f"qos: {scalar(choice.qos)}")
     return lines
+
+
+def scalar(name: str | None) -> str:
+    """A name as a YAML value, in quotes if it would be read as a number or a truth value."""
+    if name is None:
+        return "null"
+    return name if yaml.safe_load(name) == name else json.dumps(name)
 
 
 def _default(account: str | None) -> str:
@@ -182,7 +193,7 @@ def _software_lines(software: Software) -> list[str]:
     lines = []
     if software.interfaces:
         lines.append(f"# Network interfaces of a node: {', '.join(software.interfaces)}.")
-    lines.append(f"network_interface: {software.interface or 'null'}")
+    lines.append(f"network_interface: {scalar(software.interface)}")
     if software.modules:
         lines.append(f"# Modules here: {_shown(software.modules)}.")
     lines.append("environment_modules: []")

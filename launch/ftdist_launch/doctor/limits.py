@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from ftdist.io.units import format_count
 from ftdist_launch.doctor.finding import Area, Finding
 from ftdist_launch.doctor.partitions import USEFUL_MIN, Choice
 from ftdist_launch.doctor.slurm_facts import ClusterFacts
@@ -43,6 +44,7 @@ def limit_checks(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding
     if choice is None:
         return
     yield from _time(facts, choice)
+    yield from _nodes(choice)
     yield from _jobs(facts, choice)
     yield from _gpus(facts, choice)
 
@@ -63,6 +65,12 @@ def _time(facts: ClusterFacts, choice: Choice) -> Iterator[Finding]:
         yield LIMITS.ok(
             "time limit", f"{limit / 60:g} h on {name}; longer runs continue by themselves"
         )
+
+
+def _nodes(choice: Choice) -> Iterator[Finding]:
+    most = choice.partition.settings.get("MaxNodes", "")
+    if most.isdigit() and int(most) < choice.partition.nodes:
+        yield LIMITS.ok("nodes per job", f"at most {most} on {choice.partition.name}")
 
 
 def _jobs(facts: ClusterFacts, choice: Choice) -> Iterator[Finding]:
@@ -114,4 +122,6 @@ def _gpus(facts: ClusterFacts, choice: Choice) -> Iterator[Finding]:
             remedy=f"set cluster.tasks_per_node={most} and cluster.nodes=1",
         )
     else:
-        yield LIMITS.ok("GPUs at once", f"at most {most} ({key}): {most // per_node} nodes")
+        yield LIMITS.ok(
+            "GPUs at once", f"at most {most} ({key}): {format_count(most // per_node, 'node')}"
+        )
