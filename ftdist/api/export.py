@@ -7,6 +7,7 @@ from ftdist_launch.attempts import Finished
 from ftdist_launch.local.supervisor import damages, refuse_all_damaged
 from ftdist_launch.setup.preflight import raise_together
 from ftdist_launch.setup.resume import read_config
+from ftdist_launch.setup.run_setup import read_plan
 from ftdist_launch.setup.stage_preflight import export_problems
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.run_jobs import queued_jobs_of, refuse_second_job
@@ -39,6 +40,7 @@ def export_run(
     saved = replace(before, export=config.export)
     if config.cluster.executor == "slurm":
         return _submit(run, config, saved=saved)
+    read_plan(run)  # a damaged one is reported before a model is loaded
     _refuse_without_checkpoint(run)
     supervisor = supervise(run, config)
     with supervisor.exclusive():

@@ -7,7 +7,6 @@ from ftdist_launch.local.supervisor import Supervisor
 
 from ftdist.rundir import RunDir
 
-
 Supervise = Callable[..., Supervisor]
 """`(run, config, *, steps=None)`: the supervisor of a run, which shows its progress somewhere."""
 
