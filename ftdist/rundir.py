@@ -1,6 +1,7 @@
 """The run directory: the only place that knows the names in it.
 
 runs/R/  config.yaml plan.json overrides.txt   what was asked, what was computed, what was typed
+         expert.json curation.json             what `ftdist expert` was asked, and how it curates
          code/ code.sha256                     the code that a cluster's jobs run
          jobs/                                 submitit's files and the logs of every rank
          attempts/N/                           host facts and stacks of one start
@@ -65,6 +66,16 @@ class RunDir:
     def overrides(self) -> Path:
         """The overrides as typed, one per line."""
         return self.root / "overrides.txt"
+
+    @property
+    def expert(self) -> Path:
+        """What `ftdist expert` was asked; only its runs have it."""
+        return self.root / "expert.json"
+
+    @property
+    def curation(self) -> Path:
+        """The config of the curation that makes the library of the run."""
+        return self.root / "curation.json"
 
     @property
     def code(self) -> Path:

@@ -17,6 +17,9 @@ from ftdist import __version__
 from ftdist.errors import INTERRUPTED, ConfigError, FtdistError, StorageError
 
 COMMAND_GROUPS = {
+    "All in one": {
+        "expert": "documents to a tuned model and its report: sources=[...] model=M run.name=R",
+    },
     "Prepare": {
         "doctor": "check cluster, storage and nodes; write conf/cluster/NAME.yaml: [--nodes N]",
         "curate": "build a library from documents and chats: library.name=L library.sources=[...]",

@@ -92,6 +92,9 @@ class CommandSpec:
     folders: tuple[ConfigFolder, ...] | None = None
     """The user's folders of config; None: those that this command finds without being given any."""
 
+    parts: tuple["CommandSpec", ...] = ()
+    """Commands that it runs: it takes the keys of them all, and has no config of its own."""
+
     @property
     def options(self) -> dict[str, tuple[str, ...]]:
         """Its groups, each with the names of its options, the user's own included."""
@@ -109,6 +112,9 @@ TRAIN = CommandSpec(
     ),
 )
 CURATE = CommandSpec("curate", "library", CurateConfig, groups=("cluster", "retention"))
+EXPERT = CommandSpec(
+    "expert", "expert", RunConfig, groups=(*TRAIN.groups, "retention"), parts=(CURATE, TRAIN)
+)
 
 LENGTHS = ("train.epochs", "train.exposures", "train.steps")
 """Each sets how long a run is; a default gives way to the one that is typed."""
@@ -125,6 +131,8 @@ TRAINING_EVAL_KEYS = (
 
 def config_keys(command: CommandSpec = TRAIN) -> dict[str, ConfigKey]:
     """Every leaf of a config by its dotted name, in the schema's order."""
+    if command.parts:
+        return {name: key for part in command.parts for name, key in config_keys(part).items()}
     return _keys_of(command.schema)
 
 

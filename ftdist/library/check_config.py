@@ -1,12 +1,22 @@
 """Checks of a curation's settings and sources before anything is read."""
 
+import dataclasses
+from pathlib import Path
+
 from ftdist.config.schema.curate import CurateConfig
-from ftdist.errors import ConfigError
+from ftdist.errors import ConfigError, DataError
+from ftdist.io.hashing import file_sha256, file_stamp, fingerprint
 from ftdist.library.readers.discovery import FoundSource, find_sources
 from ftdist.library.stages.publish import check_replaceable, library_folder
 from ftdist.library.stages.row_table import LIBRARY
 
 REPLAY = "replay"
+
+MAX_HASHED_BYTES = 256 << 20
+"""Larger files are recognized by size and time."""
+
+_NO_CONTENT = ("work", "cluster")
+"""Sections that do not change what a curation makes."""
 
 
 def check_curation(config: CurateConfig) -> tuple[tuple[FoundSource, str], ...]:
@@ -29,6 +39,36 @@ def check_curation(config: CurateConfig) -> tuple[tuple[FoundSource, str], ...]:
         config.retention.replay_sources, key="retention.replay_sources", others=own
     )
     return *((source, LIBRARY) for source in own), *((source, REPLAY) for source in replay)
+
+
+def curation_inputs(config: CurateConfig) -> str:
+    """Check a curation, and return a fingerprint of its settings and of the content of its sources.
+
+    Raises:
+        ConfigError: settings that contradict each other, or the library's folder is taken.
+        DataError: a source is not there, or cannot be read.
+    """
+    sources = check_curation(config)
+    settings = {
+        name: value for name, value in dataclasses.asdict(config).items() if name not in _NO_CONTENT
+    }
+    try:
+        content = [
+            [source.name, file.name, _content(file.path)]
+            for source, _ in sources
+            for file in source.files
+        ]
+    except OSError as error:
+        raise DataError(
+            f"{error.filename} cannot be read: {error.strerror}.",
+            remedy="grant yourself read permission, or leave it out of library.sources.",
+        ) from error
+    return fingerprint(settings, content)
+
+
+def _content(path: Path) -> object:
+    size, time_ns, _ = file_stamp(path)
+    return file_sha256(path) if size <= MAX_HASHED_BYTES else [size, time_ns]
 
 
 def _check_settings(config: CurateConfig) -> None:

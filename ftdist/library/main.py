@@ -1,6 +1,6 @@
 """Composition root of `ftdist curate`: the child process that does the work.
 
-python -m ftdist.library.main [check] CONFIG.json OUT.json
+python -m ftdist.library.main [check | inspect] CONFIG.json OUT.json
 """
 
 import os
@@ -16,10 +16,11 @@ from types import FrameType
 from pydantic import TypeAdapter
 
 from ftdist.config.schema.curate import CurateConfig
+from ftdist.errors import FtdistError
 from ftdist.inference.openai_client import open_endpoint
 from ftdist.io.child_result import write_result
 from ftdist.library.base_model import open_base_model
-from ftdist.library.check_config import check_curation
+from ftdist.library.check_config import check_curation, curation_inputs
 from ftdist.library.pipeline import curate
 from ftdist.library.stages.publish import Published
 
@@ -36,6 +37,27 @@ def check_config_file(path: Path) -> None:
     if config.model.path is not None:
         open_base_model(config.model.path)
     check_curation(config)
+
+
+def inspect_config_file(path: Path) -> dict[str, object]:
+    """What is wrong with the curation of a config file (JSON), and of what it makes the library.
+
+    Returns:
+        problems: each with its `problem` and `remedy`; inputs: a fingerprint of the settings and of
+        the content of the sources, which is empty if there are problems.
+    """
+    config, problems = _read_config(path), []
+    model = config.model.path
+    try:
+        if model is not None and Path(model).is_dir():
+            open_base_model(model)
+    except FtdistError as error:
+        problems.append({"problem": error.problem, "remedy": error.remedy})
+    try:
+        inputs = curation_inputs(config)
+    except FtdistError as error:
+        problems.append({"problem": error.problem, "remedy": error.remedy})
+    return {"problems": problems, "inputs": "" if problems else inputs}
 
 
 def curate_config_file(path: Path) -> Published:
@@ -62,7 +84,7 @@ def _read_config(path: Path) -> CurateConfig:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Curate the library of a config file, or only check it; the result goes into OUT.json."""
+    """Curate the library of a config file, or check it; the result goes into OUT.json."""
     _exit_with_parent(os.getppid())
     *options, config, result = arguments
 
@@ -70,6 +92,8 @@ def main(arguments: Sequence[str]) -> int:
         if options == ["check"]:
             check_config_file(Path(config))
             return {}
+        if options == ["inspect"]:
+            return inspect_config_file(Path(config))
         library = curate_config_file(Path(config))
         return {"card": library.card, "folder": str(library.folder)}
 

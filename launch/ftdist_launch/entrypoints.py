@@ -43,9 +43,12 @@ def prepare(run_dir: str) -> None:
     with rank_process(run.attempts / "prepare"):
         from ftdist.config.saved_config import load_config
         from ftdist.prepare.main import prepare as prepare_library
+        from ftdist_launch.setup.preflight import data_problems, raise_together
         from ftdist_launch.setup.run_setup import write_first_plan
 
         config = load_config(run.config)
+        # Of a library that was curated meanwhile, nothing was known at submission.
+        raise_together(list(data_problems(config)))
         plan = write_first_plan(run, config, library=prepare_library(config))
         run.append_event("data_prepared", steps=plan.steps, library=plan.library.path)
 

@@ -62,13 +62,18 @@ def check_run(config: RunConfig, *, executor_problems: Iterable[FtdistError], ne
     raise_together(
         [
             *model_problems(Path(config.model.path)),
-            *library_problems(config),
+            *data_problems(config),
             *context_problems(config),
-            *measure_problems(config),
             *executor_problems,
             *(run_problems(run_dir(config)) if new else ()),
         ]
     )
+
+
+def data_problems(config: RunConfig) -> Iterator[FtdistError]:
+    """A library and evaluation questions that cannot be used."""
+    yield from library_problems(config)
+    yield from measure_problems(config)
 
 
 def disk_problems(root: Path, *, needed_gib: float) -> Iterator[FtdistError]:

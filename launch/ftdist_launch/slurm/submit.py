@@ -85,8 +85,8 @@ def submit(
                     record_trial(runs[-1], sweep=sweep.name, number=number + 1, swept=swept)
             # Each task of an array depends on its own preparation only.
             name = None if sweep is None else sweep.name
-            prepare = _submit("prepare", config, runs=runs, name=name)
-            train = _submit("train", config, runs=runs, after=prepare, name=name)
+            prepare = submit_jobs("prepare", config, runs=runs, name=name)
+            train = submit_jobs("train", config, runs=runs, after=prepare, name=name)
         except BaseException:
             with suppress(SlurmError):
                 queue.cancel(prepare)
@@ -116,16 +116,16 @@ def submit_again(run: RunDir, config: RunConfig, plan: Plan | None, *, queue: Qu
     queue.check_script(dry_run(config))
     before = run.config.read_text(encoding="utf-8")
     with private_umask(private=config.run.private):
-        _update_code(run, queue=queue)
+        update_code(run, queue=queue)
         record_request(run, by="resume")
         after: tuple[str, ...] = ()
         try:
             if plan is None:
                 write_whole(run.config, dump_config(config))
-                after = _submit("prepare", config, runs=(run,))
+                after = submit_jobs("prepare", config, runs=(run,))
             else:
                 write_plan(run, config=config, plan=plan)
-            return [*after, *_submit("train", config, runs=(run,), after=after)]
+            return [*after, *submit_jobs("train", config, runs=(run,), after=after)]
         except BaseException as error:
             with suppress(SlurmError):
                 queue.cancel(after)
@@ -146,22 +146,22 @@ def submit_stage(
         FtdistError: SLURM rejected the job, or the disk is full.
     """
     with private_umask(private=config.run.private):
-        _update_code(run, queue=queue)
-        return _submit(stage, config, runs=(run,), after=tuple(after))[0]
+        update_code(run, queue=queue)
+        return submit_jobs(stage, config, runs=(run,), after=tuple(after))[0]
 
 
 def dry_run(config: RunConfig) -> str:
     """The batch script of a run's training; nothing is submitted or written."""
-    return script(_request("train", config, runs=(run_dir(config),)))
+    return script(job_request("train", config, runs=(run_dir(config),)))
 
 
-def _update_code(run: RunDir, *, queue: Queue) -> None:
+def update_code(run: RunDir, *, queue: Queue) -> None:
     """Update the code snapshot of the run, unless queued jobs use it."""
     if not queued_jobs(run, queue=queue):
         take_snapshot(run)
 
 
-def _request(
+def job_request(
     stage: Stage,
     config: RunConfig,
     *,
@@ -169,6 +169,7 @@ def _request(
     after: tuple[str, ...] = (),
     name: str | None = None,
 ) -> JobRequest:
+    """The job, or the array of jobs, of one stage."""
     return JobRequest(
         stage=stage,
         runs=runs,
@@ -180,7 +181,7 @@ def _request(
     )
 
 
-def _submit(
+def submit_jobs(
     stage: Stage,
     config: RunConfig,
     *,
@@ -189,7 +190,7 @@ def _submit(
     name: str | None = None,
 ) -> tuple[str, ...]:
     """Submit one job or array, and record it in each of its runs."""
-    request = _request(stage, config, runs=runs, after=after, name=name)
+    request = job_request(stage, config, runs=runs, after=after, name=name)
     numbers = submit_request(request)
     for index, (run, number) in enumerate(zip(runs, numbers, strict=True)):
         run.append_event(
