@@ -20,7 +20,7 @@ TAIL_BYTES = 1 << 16
 MAX_TAIL_BYTES = 1 << 20
 """How much of it is searched at most, for evaluations."""
 
-RUN_STAGES = ("prepare", "train")
+RUN_STAGES = ("curate", "prepare", "train")
 """Stages without which a run is not done; export, comparison and merge are optional."""
 
 
@@ -60,11 +60,12 @@ class Records:
         return [event for event in self.events if event.get("event") in kinds]
 
     def newest_jobs(self) -> dict[str, Event]:
-        """The newest submission by stage; of prepare only one that the training depends on."""
+        """The newest submission by stage; before training only those that it depends on."""
         jobs = {str(event["stage"]): event for event in self.of_kind("job_submitted")}
-        prepare, train = jobs.get("prepare"), jobs.get("train")
-        if prepare and train and prepare["job"] not in train.get("after", []):
-            del jobs["prepare"]
+        for stage, following in (("prepare", "train"), ("curate", "prepare")):
+            needed = jobs.get(following, {}).get("after", [])
+            if stage in jobs and "train" in jobs and jobs[stage]["job"] not in needed:
+                del jobs[stage]
         return jobs
 
     def stage_end(self, submitted: Event) -> Event | None:

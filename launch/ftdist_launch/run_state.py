@@ -20,8 +20,12 @@ State = Literal[
     "crash_loop",
     "lost",
 ]
-"""new: never started; pending: in the queue; preparing: its library is being tokenised;
+"""new: never started; pending: in the queue; preparing: its library is being
+curated or tokenised;
 restarting: in the queue again; crash_loop: given up; lost: not running, and no end is recorded."""
+
+EARLY_STAGES = ("curate", "prepare")
+"""Stages before training."""
 
 OVER: tuple[State, ...] = ("done", "stopped", "failed", "crash_loop", "lost")
 """Final states, until a user resumes the run."""
@@ -39,7 +43,7 @@ def run_state(
     if records.held:
         return "running"
     if not attempts:
-        return "new"
+        return "lost" if records.of_kind("stage_started") else "new"
     # A resume that was refused before it started leaves the state of the attempt before.
     return _FINAL.get(attempts[-1].outcome or "", "lost")
 
@@ -54,14 +58,15 @@ def _cluster_state(
     if snapshot.problem is not None:
         return "running" if runs else "restarting" if own else "pending"
     train = snapshot.queue.get(job)
-    prepare = snapshot.queue.get(jobs["prepare"]["job"]) if "prepare" in jobs else None
-    if train is None and prepare is None:
+    early = [snapshot.queue.get(jobs[name]["job"]) for name in EARLY_STAGES if name in jobs]
+    preparing = [queued for queued in early if queued is not None]
+    if train is None and not preparing:
         return "stopped" if _is_cancelled(records) else "lost"
     if train is not None and train.state not in WAITING:
         return "running" if runs or not own else "restarting"
     if own:
         return "restarting"
-    return "pending" if prepare is None or prepare.state in WAITING else "preparing"
+    return "preparing" if any(q.state not in WAITING for q in preparing) else "pending"
 
 
 def recorded_end(events: Collection[Event]) -> State | None:
@@ -127,9 +132,9 @@ def waiting_reason(
     if state == "running" and "train" in queued and queued["train"].state != "RUNNING":
         clauses.append(f"its job is {queued['train'].summary}")
     if state in ("pending", "preparing", "restarting"):
-        prepare = queued.pop("prepare", None)
+        early = [queued.pop(name) for name in EARLY_STAGES if name in queued]
         clauses += [job.summary for job in queued.values()]
-        clauses += [] if prepare is None else [f"job {prepare.job}: {prepare.summary}"]
+        clauses += [f"job {job.job}: {job.summary}" for job in early[:1]]
     if state == "lost":
         ended = [job for job in jobs if job.stage in RUN_STAGES and job.job in snapshot.accounts]
         clauses += [f"job {job.job} ({job.stage}) {job.summary}" for job in ended]

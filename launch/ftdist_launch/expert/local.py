@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from ftdist.config.saved_config import save_config
-from ftdist.config.schema import RunConfig
 from ftdist.errors import FtdistError, RequeueError
 from ftdist.io.progress import LogFn
 from ftdist.rundir import RunDir
@@ -21,11 +19,8 @@ from ftdist_launch.setup.resume import read_config, replan
 from ftdist_launch.setup.run_setup import make_run_dir, plan_run, read_plan, write_plan
 
 
-class SupervisorFactory(Protocol):
-    """Makes a supervisor that shows progress; `steps` of training."""
-
-    def __call__(self, run: RunDir, config: RunConfig, *, steps: int | None = None) -> Supervisor:
-        """A supervisor of a run."""
+SupervisorFactory = Callable[..., Supervisor]
+"""Makes a supervisor that shows progress from a run, its config and, for training, its `steps`."""
 
 
 @dataclass(frozen=True, kw_only=True)
