@@ -13,6 +13,7 @@ from ftdist.rundir import RUNS_ROOT
 
 SPECS: dict[str, tuple[CommandSpec, ...]] = {
     "curate": (CURATE,),
+    "expert": (TRAIN, CURATE),
     "explain": (TRAIN, CURATE),
     **dict.fromkeys(
         ("check", "compare", "export", "merge", "plan", "resume", "submit", "train"),
@@ -22,7 +23,7 @@ SPECS: dict[str, tuple[CommandSpec, ...]] = {
 """The commands that take config keys, and whose keys they are."""
 
 RUN_COMMANDS = frozenset(
-    {"cancel", "chat", "compare", "explain", "export", "logs", "merge", "push", "report"}
+    {"cancel", "chat", "compare", "expert", "explain", "export", "logs", "merge", "push", "report"}
     | {"resume", "status", "sync"}
 )
 """The commands that take the name of a run."""

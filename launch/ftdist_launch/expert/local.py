@@ -18,7 +18,6 @@ from ftdist_launch.setup.preflight import disk_problems, raise_together
 from ftdist_launch.setup.resume import read_config, replan
 from ftdist_launch.setup.run_setup import make_run_dir, plan_run, read_plan, write_plan
 
-
 SupervisorFactory = Callable[..., Supervisor]
 """Makes a supervisor that shows progress from a run, its config and, for training, its `steps`."""
 
