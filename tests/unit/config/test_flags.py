@@ -53,7 +53,7 @@ def test_hydra_help_names_the_flags_that_work_and_no_other() -> None:
         "-h,",
         "--hydra-help",
         "--version",
-        "-c,",
+        "-c",
         "-p",
         "--resolve",
         "-i",
