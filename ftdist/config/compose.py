@@ -13,11 +13,13 @@ from ftdist.config.hydra_adapter import (
     UnresolvedError,
     changed_hydra_keys,
     compose_values,
+    composed_files,
     open_hydra,
 )
 from ftdist.config.hydra_keys import SEARCH_PATH, hydra_key_problem
 from ftdist.config.keys import CURATE, TRAIN, CommandSpec
 from ftdist.config.overrides import Reading, read_overrides
+from ftdist.config.own_files import with_files
 from ftdist.config.problems import (
     Problem,
     as_error,
@@ -126,8 +128,10 @@ def check_overrides(
     unset = set(_unset(values))
     is_sound = _soundness(reading, groups=command.groups)
     config, wrong = validate(values, command=command, is_sound=is_sound, is_new=True)
-    problems = reading.problems + of_files
-    problems += [p for p in wrong if p.key not in unset | reading.meant]
+    wrong = [p for p in wrong if p.key not in unset | reading.meant]
+    if wrong and command.folders:
+        wrong = _with_files(wrong, reading, hydra=hydra, command=command)
+    problems = reading.problems + of_files + wrong
     # an experiment that was mistyped might have set them
     reported = set() if "experiment" in reading.meant else unset - reading.meant
     return Checked(
@@ -137,6 +141,18 @@ def check_overrides(
         problems=problems,
         unset=[unset_key(key, command=command) for key in sorted(reported)],
     )
+
+
+def _with_files(
+    problems: list[Problem], reading: Reading, *, hydra: "Hydra", command: CommandSpec
+) -> list[Problem]:
+    """The problems of the user's own files with their files, after those of the command line."""
+    typed = [p for p in problems if not p.name and p.key in reading.accepted]
+    try:
+        files = composed_files(reading.lines(), hydra=hydra, command=command)
+    except CompositionError as error:
+        return [Problem(str(error), "write it as `key: value` lines.")]
+    return typed + with_files([p for p in problems if p not in typed], files=files)
 
 
 def _file_problems(

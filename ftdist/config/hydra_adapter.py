@@ -177,9 +177,15 @@ def compose_values(
     except InterpolationResolutionError as error:
         raise _reference_problem(error) from None
     except (HydraException, OmegaConfBaseException, YAMLError, OSError, UnicodeError) as error:
-        raise CompositionError(" ".join(str(error).split())) from None
+        raise _composition_error(error) from None
     assert isinstance(values, dict), "conf/train.yaml is a mapping"
     return {str(key): value for key, value in values.items()}
+
+
+def _composition_error(error: Exception) -> CompositionError:
+    """Hydra's reason in one line, without the search path."""
+    text = str(error) or str(error.__cause__ or type(error).__name__)
+    return CompositionError(" ".join(re.split(r"\s*Config search path:", text)[0].split()))
 
 
 def composed_files(
@@ -200,7 +206,7 @@ def composed_files(
     try:
         chosen = loader.compute_defaults_list(command.verb, overrides, RunMode.RUN).defaults
     except HydraException as error:
-        raise CompositionError(" ".join(str(error).split())) from None
+        raise _composition_error(error) from None
     files = []
     for each in chosen:
         package = each.package or ""
@@ -209,7 +215,9 @@ def composed_files(
         loaded = loader.repository.load_config(each.config_path)
         assert loaded is not None, "Hydra has just found it"
         values = OmegaConf.to_container(loaded.config, resolve=False, throw_on_missing=False)
-        assert isinstance(values, dict), "a config file is a mapping"
+        if not isinstance(values, dict):
+            folder = loaded.path.removeprefix("file://")
+            raise CompositionError(f"{folder}/{each.config_path}.yaml is not a mapping.")
         files.append(
             ComposedFile(
                 folder=loaded.path.removeprefix("file://"),

@@ -129,7 +129,7 @@ def _accept(
         return _unreadable(text, name)
     problem = _use_problem(name, parsed, key=key, command=command)
     if problem is None and name in command.groups and not parsed.deletes:
-        problem = _option_problem(name, parsed.value, options=command.options[name])
+        problem = _option_problem(name, parsed.value, command=command)
     if problem is not None:
         return problem
     line = parsed.line.lstrip("+")
@@ -229,14 +229,19 @@ def _key_problem(name: str, value: str, *, command: CommandSpec) -> Problem:
     return unknown_key(name, value=value, command=command)
 
 
-def _option_problem(name: str, value: Any, *, options: Sequence[str]) -> Problem | None:
+def _option_problem(name: str, value: Any, *, command: CommandSpec) -> Problem | None:
+    options = command.options[name]
     allowed = (*options, "null") if name == "experiment" else tuple(options)
     if name == "experiment" and isinstance(value, list):  # Hydra composes them in this order
-        problems = [_option_problem(name, each, options=options) for each in value]
+        problems = [_option_problem(name, each, command=command) for each in value]
         return next((problem for problem in problems if problem), None)
     shown = "{...}" if isinstance(value, dict) else format_value(value)
     if shown in allowed:
         return None
+    folders = [folder.path / name for folder in command.folders or ()]
+    if other := next((path for f in folders if (path := f / f"{shown}.yml").is_file()), None):
+        remedy = f"rename it to {shown}.yaml."
+        return Problem(f"{other} is not read: Hydra reads *.yaml.", remedy, name)
     meant = nearest(shown, allowed, least=0.4)
     hint = f": did you mean {name}={meant}?" if meant else "."
     remedy = f"choose one of {', '.join(allowed)}"

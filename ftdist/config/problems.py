@@ -42,6 +42,13 @@ class Problem:
     problem: str
     remedy: str
     key: str = ""
+    """The key that it is about, or that was probably meant."""
+
+    name: str = ""
+    """The key as written, where that is no key."""
+
+    unset: bool = False
+    """Whether nothing sets the key."""
 
 
 def as_error(
@@ -99,7 +106,7 @@ def unknown_key(name: str, *, value: str = "", command: CommandSpec = TRAIN) -> 
     if remark := ALIASES_THAT_DIFFER.get(last):
         remedy = remark if meant and meant == ALIASES.get(name, ALIASES.get(last)) else remedy
     hint = f": did you mean {meant}?" if meant else "."
-    return Problem(f"{name} is not a key of the config{hint}", remedy, meant or "")
+    return Problem(f"{name} is not a key of the config{hint}", remedy, meant or "", name)
 
 
 def reference_problem(
@@ -131,16 +138,17 @@ def _unknown_group(name: str, *, value: str, meant: str, options: Sequence[str])
     option = value if value in options else nearest(value, options, least=0.4)
     if option is None:
         remedy = f"write {meant}=..., with one of {', '.join(options)}."
-        return Problem(f"{name} is not a key of the config: did you mean {meant}?", remedy, meant)
-    hint = f"did you mean {meant}={option}?"
-    return Problem(f"{name} is not a key of the config: {hint}", f"write {meant}={option}.", meant)
+        problem = f"{name} is not a key of the config: did you mean {meant}?"
+        return Problem(problem, remedy, meant, name)
+    problem = f"{name} is not a key of the config: did you mean {meant}={option}?"
+    return Problem(problem, f"write {meant}={option}.", meant, name)
 
 
 def unset_key(name: str, *, command: CommandSpec = TRAIN) -> Problem:
     """A key that only the user can set, and did not."""
     key = find_key(name, command=command)
     meaning = f": {key.meaning.split('. ')[0].rstrip('.')}." if key else "."
-    return Problem(f"{name} is not set.", f"add {name}=...{meaning}", name)
+    return Problem(f"{name} is not set.", f"add {name}=...{meaning}", name, unset=True)
 
 
 def value_problem(

@@ -170,4 +170,40 @@ def test_a_broken_own_file_is_named(write: Write) -> None:
     write("conf/cluster/mine.yaml", "partition: [a\n")
     assert "conf/cluster/mine.yaml" in _refused("cluster=mine")
     write("conf/cluster/mine.yaml", "defaults: [slrum]\n")
-    assert "slrum" in _refused("cluster=mine")
+    assert "In 'cluster/mine': Could not load 'cluster/slrum'.\n" in _refused("cluster=mine")
+    write("conf/cluster/mine.yaml", "- a\n")
+    assert "conf/cluster/mine.yaml is not a mapping." in _refused("cluster=mine")
+    write("conf/cluster/other.yml", "")
+    assert "other.yml is not read: Hydra reads *.yaml." in _refused("cluster=other")
+
+
+def test_a_mistake_in_an_own_file_is_reported_with_the_file(write: Write) -> None:
+    write("conf/cluster/mine.yaml", OWN_CLUSTER.format("x") + "partitoin: x\nnodes: many\n")
+    write("conf/experiment/mine.yaml", "# @package _global_\noptim:\n  peek_lr: 1\n")
+    answer = _refused("cluster=mine", "experiment=mine", "optim.beta1=7").splitlines()
+    assert answer[1].startswith("  - optim.beta1=7 is out of range.")
+    assert sorted(answer[2:-1]) == [
+        "  - conf/cluster/mine.yaml: cluster.nodes=many is not a whole number. Set "
+        "cluster.nodes to a whole number of at least 1.",
+        "  - conf/cluster/mine.yaml: cluster.partitoin is not a key of the config: did you mean "
+        "cluster.partition? Write cluster.partition.",
+        "  - conf/experiment/mine.yaml: optim.peek_lr is not a key of the config: did you mean "
+        "optim.peak_lr? Write optim.peak_lr.",
+    ]
+
+
+def test_an_own_option_that_extends_none_is_one_problem(write: Write) -> None:
+    write("conf/cluster/mine.yaml", "executor: slurm\npartition: long\n")
+    write("conf/optim/empty.yaml", "")
+    answer = _refused("cluster=mine", "optim=empty")
+    assert answer.splitlines()[0] == "The command line has 2 problems:"
+    assert "conf/cluster/mine.yaml leaves 25 keys of cluster without a value. " in answer
+    assert "begin it with `defaults: [cosine, _self_]`." in answer
+
+
+def test_an_experiment_without_its_package_is_one_problem(write: Write) -> None:
+    write("conf/experiment/mine.yaml", "optim:\n  peak_lr: 1\n")
+    assert _refused("experiment=mine") == (
+        "conf/experiment/mine.yaml lacks the line that makes its values keys of the whole config.\n"
+        "To fix: make `# @package _global_` its first line."
+    )
