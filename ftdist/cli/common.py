@@ -12,6 +12,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.table import Table
 
+from ftdist.cli.doc_pages import with_page_paths
 from ftdist.config.problems import as_error, secret_problem
 from ftdist.errors import ConfigError
 from ftdist.rundir import RUNS_ROOT, RunDir, find_run
@@ -131,14 +132,14 @@ def _not_one_run(names: Sequence[str], *, prog: str) -> ConfigError:
 def log(message: str) -> None:
     """Print a message to stderr, ignoring a closed one."""
     with suppress(OSError):
-        sys.stderr.write(f"{message}\n")
+        sys.stderr.write(f"{with_page_paths(message)}\n")
         sys.stderr.flush()
 
 
 def print_result(result: str) -> None:
     """Print a result to stdout, ignoring a closed one."""
     with suppress(OSError):
-        sys.stdout.write(f"{result}\n")
+        sys.stdout.write(f"{with_page_paths(result)}\n")
         sys.stdout.flush()
 
 
@@ -171,5 +172,5 @@ def answer_hydra(words: Sequence[str], *, command: str) -> bool:
     if not hydra_flags(words):
         return False
     text = run_sweep_flags(words, verb=command) if is_sweep(words) else run_hydra_flags(words)
-    sys.stdout.write(text.replace("ftdist train", f"ftdist {command}"))
+    print_result(text.removesuffix("\n").replace("ftdist train", f"ftdist {command}"))
     return True

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from ftdist import __version__
+from ftdist.cli.doc_pages import with_page_paths
 from ftdist.errors import INTERRUPTED, ConfigError, FtdistError, StorageError
 
 COMMAND_GROUPS = {
@@ -21,6 +22,7 @@ COMMAND_GROUPS = {
         "expert": "documents to a tuned model and its report: sources=[...] model=M run.name=R",
     },
     "Prepare": {
+        "init": "lay out a project for your own config, libraries and runs: FOLDER",
         "doctor": "check cluster, storage and nodes; write conf/cluster/NAME.yaml: [--nodes N]",
         "curate": "build a library from documents and chats: library.name=L library.sources=[...]",
         "check": "check that model and library fit: model.path=M library.path=L [--json]",
@@ -144,7 +146,7 @@ def _run(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("--help", "-h", "help"):
         sys.stdout.write(help_text())
         return 0
-    if arguments[0] == "--version":
+    if arguments[0] in ("--version", "version"):
         sys.stdout.write(f"ftdist {__version__}\n")
         return 0
     command, *rest = arguments
@@ -173,7 +175,7 @@ def _exit_on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG0
 def _print_error(message: str, exit_code: int) -> int:
     with suppress(OSError):
         sys.stdout.flush()
-        sys.stderr.write(f"{message}\n")
+        sys.stderr.write(f"{with_page_paths(message)}\n")
     return exit_code
 
 

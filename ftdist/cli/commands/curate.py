@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +29,7 @@ def main(words: Sequence[str]) -> int:
         FtdistError: a key is wrong, or a source cannot be used.
     """
     if hydra_flags(words):
-        sys.stdout.write(run_hydra_flags(words, command=CURATE))
+        print_result(run_hydra_flags(words, command=CURATE).removesuffix("\n"))
         return 0
     if is_sweep(words):
         raise ConfigError("`ftdist curate` makes one library, not a sweep.", remedy="leave out -m.")
