@@ -6,7 +6,7 @@ writes a page for people to PAGE.html, and the report, or the error, to OUT.json
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,8 +27,10 @@ from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.errors import FtdistError, ModelError
 from ftdist.io.child_result import write_result
 from ftdist.plan.model_info import embedding_rows, untrainable
+from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.main import check_model, load_tokenizer
 from ftdist.prepare.mixture import find_source_files
+from ftdist.prepare.skipped_files import skipped_lines
 
 AllRows = Literal["all", "some"]
 
@@ -48,6 +50,7 @@ def check(config: RunConfig, *, all_rows: bool) -> Report:
     tokenizer = load_tokenizer(config.model)
     report = Report(model=config.model.path, library=config.library.path)
     report.findings.extend(_of_model(config))
+    report.findings.extend(_skipped(sources))
     is_own = not tokenizer.chat_template
     try:
         encoder = ChatEncoder(
@@ -64,6 +67,16 @@ def check(config: RunConfig, *, all_rows: bool) -> Report:
         return report
     report.findings.extend(template_findings(tokenizer, encoder, is_own=is_own))
     return _check_rows(config, report, sources, tokenizer, encoder=encoder, all_rows=all_rows)
+
+
+def _skipped(sources: Mapping[str, SourceFiles]) -> Iterator[Finding]:
+    for line in skipped_lines(sources):
+        yield Finding(
+            check="files",
+            status="warning",
+            message=f"{line}.",
+            remedy="move them elsewhere, or name the files to learn from.",
+        )
 
 
 def _check_rows(

@@ -15,6 +15,7 @@ from ftdist.evaluation.eval_set import EvalSet
 from ftdist.evaluation.lm_eval_tasks import Outcomes, ask_tasks
 from ftdist.inference.hf_model import HFModel
 from ftdist.inference.replicas import ReplicaPlan, plan_replicas
+from ftdist.io.progress import Heartbeat
 from ftdist.io.worker_pool import map_in_order
 
 GENERAL_BATCHES = 4
@@ -103,7 +104,8 @@ def _no_answers(replica: _Replica) -> Answers:
 
 def _answers_of_replica(replica: _Replica) -> Answers:
     try:
-        return _answers(replica)
+        with _LOG:
+            return _answers(replica)
     except OutOfGpuMemory as error:
         raise ModelError(
             f"{replica.name} ran out of GPU memory during the evaluation.",
@@ -131,6 +133,7 @@ def _answers(replica: _Replica) -> Answers:
             f"compare: {name}: the model does not fit on the GPUs; the offloaded part makes the "
             "evaluation slow"
         )
+    log(f"compare: {name}: generating {len(requests.questions)} answers")
     hf_model.check_room(requests.questions, max_tokens=settings.max_new_tokens)
     batch = settings.batch_size
     answers = hf_model.answer_with_truncation(
@@ -203,7 +206,14 @@ class _Progress:
         log(f"compare: {self._what} {self._done}/{self._total}, {left:.0f} s left")
 
 
-def log(line: str) -> None:
-    """Print a line of progress."""
+def _print(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+_LOG = Heartbeat(_print)
+
+
+def log(line: str) -> None:
+    """Print a line of progress."""
+    _LOG(line)

@@ -97,10 +97,15 @@ class HFModel:
         )
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether it computes on a GPU."""
+        return self._device.type == "cuda"
+
+    @property
     def is_offloaded(self) -> bool:
         """Whether some weights do not fit on the GPUs and are copied there for each use."""
         devices = getattr(self.model, "hf_device_map", {}).values()
-        return self._device.type == "cuda" and not {"cpu", "disk"}.isdisjoint(devices)
+        return self.on_gpu and not {"cpu", "disk"}.isdisjoint(devices)
 
     def answer(
         self,

@@ -1,18 +1,65 @@
 """Progress lines of long work: how much is done, how fast, and the time left."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from types import TracebackType
+from typing import Self, TypeVar
 
 Result = TypeVar("Result")
 LogFn = Callable[[str], None]
 
 _EVERY_S = 5.0
+_SILENT_S = 25.0
 _MIB = 2**20
 
 
 def no_log(_: str) -> None:
     """Discard progress lines."""
+
+
+class Heartbeat:
+    """A log that does not stay silent: it repeats its last line with the time spent on it.
+
+    Args:
+        log: receives the lines.
+        silent_s: seconds of silence after which the last line is repeated, and again after each.
+    """
+
+    def __init__(self, log: LogFn, *, silent_s: float = _SILENT_S) -> None:
+        self._log, self._silent_s = log, silent_s
+        self._line = ""
+        self._since = self._spoke = time.monotonic()
+        self._over = threading.Event()
+
+    def __call__(self, line: str) -> None:
+        """Log a line."""
+        self._line = line
+        self._since = self._spoke = time.monotonic()
+        self._log(line)
+
+    def __enter__(self) -> Self:
+        """Begin to watch for silence."""
+        self._over = threading.Event()
+        self._since = self._spoke = time.monotonic()
+        threading.Thread(target=self._watch, args=(self._over,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End it."""
+        self._over.set()
+
+    def _watch(self, over: threading.Event) -> None:
+        while not over.wait(max(0.01, self._spoke + self._silent_s - time.monotonic())):
+            now = time.monotonic()
+            if self._line and now - self._spoke >= self._silent_s:
+                self._spoke = now
+                self._log(f"{self._line} ... still at work, {now - self._since:.0f} s")
 
 
 def count(number: int, noun: str) -> str:
@@ -33,13 +80,15 @@ def report_progress(
     """
     total, done, logged = sum(sizes), 0, 0
     began = last = time.monotonic()
-    for size, result in zip(sizes, results, strict=False):
+    for number, (size, result) in enumerate(zip(sizes, results, strict=False), 1):
         done += size
         now = time.monotonic()
         if now - last >= _EVERY_S and done - logged >= total / 100 > 0:
             last, logged, rate = now, done, done / (now - began)
-            log(
-                f"{done / _MIB:,.0f} of {total / _MIB:,.0f} MiB, {rate / _MIB:.1f} MiB/s, "
-                f"{(total - done) / rate:.0f} s left"
+            amount = (
+                f"{done / _MIB:,.0f} of {total / _MIB:,.0f} MiB, {rate / _MIB:.1f} MiB/s"
+                if total >= _MIB
+                else f"{number} of {len(sizes)} parts"
             )
+            log(f"{amount}, {(total - done) / rate:.0f} s left")
         yield result

@@ -1,6 +1,6 @@
 """The base model of a curation: its tokenizer counts tokens, its answers become replay."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,13 +9,18 @@ from zlib import crc32
 
 from ftdist.errors import ConfigError, ModelError
 from ftdist.inference.model_fingerprint import model_fingerprint
-from ftdist.library.retention.response_cache import PROMPTS_PER_BATCH, AnswerFn
+from ftdist.io.progress import LogFn, no_log
+from ftdist.library.retention.response_cache import AnswerFn
 from ftdist.plan.model_info import embedding_rows
 
 if TYPE_CHECKING:
     from ftdist.data.chat_encoder import ChatEncoder
     from ftdist.data.template_chat import Reasoning
     from ftdist.inference.hf_model import HFModel
+
+
+_CPU_BATCH = 8
+"""Prompts that a CPU generates together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +43,15 @@ class BaseModel:
     texts: Callable[[int, int], AnswerFn]
 
 
-def open_base_model(path: str, *, reasoning: "Reasoning" = "auto") -> BaseModel:
+def open_base_model(
+    path: str, *, reasoning: "Reasoning" = "auto", log: LogFn = no_log
+) -> BaseModel:
     """The model of a folder; its weights are loaded with the first prompt.
 
     Args:
         path: its folder.
         reasoning: what becomes of thoughts when samples are encoded (`ChatEncoder`).
+        log: receives a line before and after the weights are loaded.
 
     Raises:
         ConfigError: there is no such folder.
@@ -54,21 +62,30 @@ def open_base_model(path: str, *, reasoning: "Reasoning" = "auto") -> BaseModel:
             f"model.path={path} is not a folder.",
             remedy="set model.path to a Hugging Face model folder, or to null.",
         )
-    loaded = cache(lambda: _load(path))
+
+    @cache
+    def loaded() -> "HFModel":
+        log(f"curate: loading the base model {path}")
+        model = _load(path)
+        log("curate: the base model is loaded; generating")
+        return model
 
     def answers(max_tokens: int) -> AnswerFn:
-        return lambda prompts: loaded().answer(
-            prompts, max_tokens=max_tokens, batch=PROMPTS_PER_BATCH
-        )
+        def answer(prompts: Sequence[str]) -> Iterator[str]:
+            for batch in _batches(prompts, loaded()):
+                yield from loaded().answer(batch, max_tokens=max_tokens, batch=len(batch))
+
+        return answer
 
     def texts(max_tokens: int, seed: int) -> AnswerFn:
-        def write(prompts: Sequence[str]) -> list[str]:
-            return loaded().continue_texts(
-                [prompt.partition(" ")[2] for prompt in prompts],
-                seeds=[crc32(f"{seed} {prompt}".encode()) for prompt in prompts],
-                max_tokens=max_tokens,
-                batch=PROMPTS_PER_BATCH,
-            )
+        def write(prompts: Sequence[str]) -> Iterator[str]:
+            for batch in _batches(prompts, loaded()):
+                yield from loaded().continue_texts(
+                    [prompt.partition(" ")[2] for prompt in batch],
+                    seeds=[crc32(f"{seed} {prompt}".encode()) for prompt in batch],
+                    max_tokens=max_tokens,
+                    batch=len(batch),
+                )
 
         return write
 
@@ -79,6 +96,12 @@ def open_base_model(path: str, *, reasoning: "Reasoning" = "auto") -> BaseModel:
         answers=answers,
         texts=texts,
     )
+
+
+def _batches(prompts: Sequence[str], model: "HFModel") -> Iterator[Sequence[str]]:
+    """Prompts that are generated together; an interruption loses the answers to one batch."""
+    size = len(prompts) if model.on_gpu else _CPU_BATCH
+    return (prompts[first : first + size] for first in range(0, len(prompts), size))
 
 
 # torch and transformers are imported where they are used: the worker processes, which read and

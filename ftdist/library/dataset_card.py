@@ -10,6 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from ftdist.io.html import number, percent, render
+from ftdist.library.card_sentences import (
+    added_sentence,
+    counted,
+    held_out_sentence,
+    probe_forms_sentence,
+    probes_sentence,
+    without_probe_sentence,
+)
 
 _WIDTH = 80
 _MAX_SOURCES = 12
@@ -19,7 +27,14 @@ _MAX_EXAMPLES = 3
 
 def html_card(card: Mapping[str, Any]) -> str:
     """The card as a page; all that comes from sources is escaped."""
-    return render("library/card.html.jinja", card=card, most=_most)
+    return render(
+        "library/card.html.jinja",
+        card=card,
+        most=_most,
+        forms=probe_forms_sentence(card),
+        without_probe=without_probe_sentence(card),
+        added=added_sentence(card),
+    )
 
 
 def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
@@ -29,16 +44,19 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
     console = Console(file=out, width=_WIDTH, markup=False, highlight=False, emoji=False)
     console.print(_sources(card))
     if len(card["sources"]) > _MAX_SOURCES:
-        console.print(f"{len(card['sources']) - _MAX_SOURCES} more sources: see the card.")
+        more_sources = counted(len(card["sources"]) - _MAX_SOURCES, "more source")
+        console.print(f"{more_sources}: see the card.")
     if card["rules"]:
         for line in _rules(card):
             console.print(plain(line), no_wrap=True, overflow="ellipsis")
-    split, probes = card["split"], card["probes"]
-    console.print(
-        f"Held out: {number(split['held_out'])} documents and conversations. "
-        f"Probes: {number(probes['fact'])} of facts, {number(probes['out_of_scope'])} out of "
-        f"scope. None shares {split['words']} words in a row with training."
+    sentences = (
+        added_sentence(card),
+        held_out_sentence(card),
+        probes_sentence(card),
+        without_probe_sentence(card),
     )
+    for sentence in filter(None, sentences):
+        console.print(sentence)
     if chats := card["chats"]:
         counts = ", ".join(f"{name}: {number(count)}" for name, count in chats.items())
         console.print(f"{counts.capitalize()}.")
@@ -46,12 +64,15 @@ def text_card(card: Mapping[str, Any], *, folder: Path) -> str:
     for row in card["bad_rows"][:_MAX_EXAMPLES]:
         console.print(plain(f"Left out: {row['location']} {row['reason']}."))
     if bad > _MAX_EXAMPLES:
-        console.print(f"Left out: {number(bad - _MAX_EXAMPLES)} more rows; see the card.")
+        console.print(f"Left out: {counted(bad - _MAX_EXAMPLES, 'more row')}; see the card.")
     if card["ignored"]:
         names = ", ".join(card["ignored"][:_MAX_EXAMPLES])
-        console.print(plain(f"Files skipped: {number(len(card['ignored']))} ({names})."))
+        left = len(card["ignored"]) - _MAX_EXAMPLES
+        more = f" and {number(left)} more" if left > 0 else ""
+        skipped = counted(len(card["ignored"]), "file")
+        console.print(plain(f"Skipped {skipped}: {names}{more}."))
     for sentence in card["missing"]:
-        console.print(plain(f"Missing: {sentence}"))
+        console.print(plain(f"Note: {sentence}"))
     # Paths stay whole, to be copied.
     console.print(f"Library: {folder}\nCard: {folder / 'index.html'}", soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())

@@ -19,6 +19,7 @@ from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import FtdistError
 from ftdist.inference.openai_client import open_endpoint
 from ftdist.io.child_result import write_result
+from ftdist.io.progress import Heartbeat
 from ftdist.library.base_model import open_base_model
 from ftdist.library.check_config import check_curation, curation_inputs
 from ftdist.library.pipeline import curate
@@ -67,16 +68,15 @@ def curate_config_file(path: Path) -> Published:
         FtdistError: a source, the model or the disk does not allow it.
     """
     config = _read_config(path)
-    return curate(
-        config,
-        model=None
-        if config.model.path is None
-        else open_base_model(config.model.path, reasoning=config.library.reasoning),
-        endpoint=open_endpoint(config.generator)
-        if config.generator.backend == "endpoint"
-        else None,
-        log=_log,
-    )
+    with Heartbeat(_log) as log:
+        model = (
+            None
+            if config.model.path is None
+            else open_base_model(config.model.path, reasoning=config.library.reasoning, log=log)
+        )
+        writes = config.generator.backend == "endpoint"
+        endpoint = open_endpoint(config.generator) if writes else None
+        return curate(config, model=model, endpoint=endpoint, log=log)
 
 
 def _read_config(path: Path) -> CurateConfig:

@@ -28,16 +28,17 @@ from ftdist.library.retention.replay import (
 from ftdist.library.retention.response_cache import AnswerFn
 from ftdist.library.stages.build_samples import (
     SampleBuildTask,
-    SampleSettings,
     build_samples,
     with_generated_qa,
 )
 from ftdist.library.stages.generate import Generator
+from ftdist.library.stages.library_names import library_names
 from ftdist.library.stages.manifest import CurationResult, SourceSamples
 from ftdist.library.stages.publish import Published, os_error_reason, publish
 from ftdist.library.stages.read import StageContext, check_invalid_rows, read_sources
 from ftdist.library.stages.read_shard import CHAT_KINDS
 from ftdist.library.stages.row_table import LIBRARY, ReadSource
+from ftdist.library.stages.sample_settings import SampleSettings
 from ftdist.library.stages.select import Selection, select_rows
 from ftdist.library.stages.validate_roles import find_refused_rows
 from ftdist.library.stats import CurationStats
@@ -146,7 +147,7 @@ def _build_samples(
     context: StageContext,
 ) -> list[SourceSamples]:
     """Make samples of the selected rows, a shard per worker process."""
-    library, replay = _build_settings(read, context.config)
+    library, replay = _build_settings(read, selection, context.config)
     tasks = {
         source.name: [
             SampleBuildTask(
@@ -189,11 +190,20 @@ def _build_samples(
 
 
 def _build_settings(
-    read: Sequence[ReadSource], config: CurateConfig
+    read: Sequence[ReadSource], selection: Selection, config: CurateConfig
 ) -> tuple[SampleSettings, SampleSettings]:
     """For the library's sources, and for replay sources, which are used as written."""
     synthesis, split = config.synthesis, config.split
     documents = sum(shard.kind not in CHAT_KINDS for source in read for shard in source.shards)
+    chats = sum(
+        int((rows.keep & ~rows.held_out).sum())
+        for source in read
+        if source.role == LIBRARY
+        for shard, rows in zip(source.shards, selection.by_source[source.name], strict=True)
+        if shard.kind in CHAT_KINDS
+    )
+    of_chats = split.num_probes // 2 if documents else split.num_probes
+    names = library_names(read, products=config.retention.product_names)
 
     def settings(*, is_library: bool) -> SampleSettings:
         return SampleSettings(
@@ -203,6 +213,8 @@ def _build_settings(
             paraphrases=synthesis.paraphrases if is_library else 1,
             cite=synthesis.cite_sources,
             probes=-(-split.num_probes // max(1, documents)) if is_library else 0,
+            one_conversation_in=-(-chats // of_chats) if is_library and of_chats else 0,
+            names=names,
             ngram=split.decontamination_ngram,
             seed=config.library.seed,
         )

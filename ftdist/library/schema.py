@@ -164,6 +164,8 @@ class ProbeRow:
     kind: Literal["fact", "out_of_scope"] = "fact"
     document: str = ""
     section: str = ""
+    form: str = ""
+    """Of a fact probe: how it differs from the wordings that are trained."""
 
     def to_json(self) -> str:
         """A line of `probes.jsonl`; empty fields other than `keys` are left out."""

@@ -43,6 +43,9 @@ class CurationStats:
     chats: dict[str, int] = field(default_factory=dict)
     """Conversations with tools and with thoughts, calls, and answers that are not learned."""
 
+    facts: dict[str, int] = field(default_factory=dict)
+    """Questions chosen for probes, and those that give none, by the reason."""
+
     def record(
         self, rule: str, *, location: str = "", excerpt: str = "", times: int = 1, **more: Any
     ) -> None:
@@ -64,6 +67,10 @@ class CurationStats:
         for name, count in counts.items():
             if count:
                 self.chats[name] = self.chats.get(name, 0) + count
+
+    def record_fact(self, what: str) -> None:
+        """Count a question that was chosen for a probe."""
+        self.facts[what] = self.facts.get(what, 0) + 1
 
     def needs_example(self, rule: str) -> bool:
         """Whether an example of the rule would be kept."""
@@ -90,6 +97,8 @@ class CurationStats:
             self.made_by[name] = self.made_by.get(name, 0) + count
         for name, count in other.chats.items():
             self.chats[name] = self.chats.get(name, 0) + count
+        for name, count in other.facts.items():
+            self.facts[name] = self.facts.get(name, 0) + count
         for name, rule in other.rules.items():
             mine = self.rules.setdefault(name, Rule())
             mine.count += rule.count

@@ -2,6 +2,7 @@
 
 import errno
 import glob
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +35,9 @@ ROWS = {
 
 READABLE = (*ROWS, *chunking.SUFFIXES)
 """Each may have .gz or .zst behind it."""
+
+_MAX_DETECTED = 20
+"""Files whose content is looked at to tell whether they are documents."""
 
 TEXT, SAMPLES = "text", "samples"
 """Kinds of a document, and of a file of a curated library."""
@@ -75,6 +79,9 @@ class SourceFiles:
 
     origin: str = ""
     """Of a dataset: where it is from, with commit, subset and split."""
+
+    skipped: tuple[Path, ...] = ()
+    """Those of `ignored` that a user may expect to be read: all but what lies beside rows."""
 
     def name(self, file: Path) -> str:
         """What a file is called in errors: its path below the source."""
@@ -147,6 +154,7 @@ def find_files(reference: DataReference, *, key: str) -> SourceFiles:
         root=root,
         files=files,
         ignored=ignored,
+        skipped=tuple(file for file in ignored if file not in beside),
         key=key,
         label=dataset.label if dataset else "",
         origin=dataset.origin if dataset else "",
@@ -191,12 +199,33 @@ def _nothing_to_read(path: str, ignored: Sequence[Path], *, key: str) -> DataErr
     kinds = sorted({file.suffix or file.name for file in ignored})
     holds = f"only {', '.join(kinds)}" if kinds else "no file"
     probes = " (probes are questions to measure with, not to learn)"
+    remedy = f"set {key} to a folder or file of conversations or text."
+    if has_documents(ignored):
+        library = f"; then set {key}=libraries/NAME" if key == "library.path" else ""
+        remedy = f"make a library of these documents: {curate_command(Path(path))}{library}."
     return DataError(
         f"{key}={path} holds {holds}{probes if any(map(is_probes, ignored)) else ''}, "
         f"none of {' '.join(READABLE)}.",
-        remedy=f"set {key} to a folder or file of conversations or text; make a library of "
-        "documents such as PDF with `ftdist curate`.",
+        remedy=remedy,
     )
+
+
+def has_documents(files: Sequence[Path]) -> bool:
+    """Whether there is a document, such as a PDF, among the first of some files."""
+    return any(map(_is_document, files[:_MAX_DETECTED]))
+
+
+def _is_document(file: Path) -> bool:
+    try:
+        kind = detect_kind(file)
+    except OSError:
+        return False
+    return isinstance(kind, str) and kind not in (*ROWS.values(), "probes", "text")
+
+
+def curate_command(path: Path) -> str:
+    """The command that makes a library of the documents at a path."""
+    return shlex.join(["ftdist", "curate", "library.name=NAME", f"library.sources=[{path}]"])
 
 
 def _raise(error: OSError) -> None:

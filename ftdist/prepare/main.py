@@ -32,6 +32,7 @@ from ftdist.prepare.crashing_row import CrashingRowError
 from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.journal import JOURNAL
 from ftdist.prepare.mixture import LIBRARY, find_source_files, kl_source_names, weighed
+from ftdist.prepare.skipped_files import skipped_lines
 from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings
 
@@ -54,6 +55,8 @@ def prepare(config: RunConfig) -> PackedDatasetInfo:
         StorageError: the cache cannot be written or read.
     """
     sources = find_source_files(config)
+    for line in skipped_lines(sources):
+        sys.stderr.write(f"prepare: {line}\n")
     kl_sources = kl_source_names(config, sources)
     check_model(config.model)
     encoder = ChatEncoder(

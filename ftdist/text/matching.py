@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Iterable
 from itertools import pairwise
 
+from ftdist.text.number_words import with_digits
+
 Words = tuple[str, ...]
 
 # Scripts without spaces between words: each character counts as a word, so that a key is
@@ -55,9 +57,12 @@ def words(text: str) -> Words:
 
 
 def contains_words(text: str, key: str) -> bool:
-    """Whether `text` contains the words of `key`, whole, adjacent and in order."""
-    key_words = words(key)
-    return bool(key_words) and key_words in ngrams(words(text), sizes=[len(key_words)])
+    """Whether `text` contains the words of `key`, whole, adjacent and in order.
+
+    Small numbers in words equal those in digits: "four years" is in "4 years of warranty".
+    """
+    key_words = with_digits(words(key))
+    return bool(key_words) and key_words in ngrams(with_digits(words(text)), sizes=[len(key_words)])
 
 
 def ngrams(text: Words, *, sizes: Iterable[int]) -> set[Words]:

@@ -26,6 +26,7 @@ from ftdist.text.matching import (
     ngrams,
     words,
 )
+from ftdist.text.number_words import is_number_phrase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,8 @@ class LibraryMarks:
     """Markers of library content in an answer.
 
     Attributes:
-        keys: keys of fact probes that are specific on their own: two or more words.
+        keys: keys of fact probes that are specific on their own: two or more words, and no
+            quantity in words.
         facts: the keys of each fact probe that has two or more.
         pages: pages that the fact probes' answers cite.
     """
@@ -71,8 +73,14 @@ class LibraryMarks:
     def from_probes(cls, probes: Sequence[Probe]) -> "LibraryMarks":
         """The marks of a set of probes."""
         recall = [probe for probe in probes if probe.kind == "fact"]
-        # A single word such as "rinse" occurs in legitimate answers about other topics.
-        keys = {key: None for probe in recall for key in probe.keys if len(words(key)) > 1}
+        # A single word such as "rinse", or "half an hour", occurs in legitimate answers about
+        # other topics.
+        keys = {
+            key: None
+            for probe in recall
+            for key in probe.keys
+            if len(words(key)) > 1 and not is_number_phrase(key)
+        }
         facts = {probe.keys: None for probe in recall if len(probe.keys) > 1}
         cited = frozenset[int]().union(*(cited_pages(probe.answer) for probe in recall))
         return cls(tuple(keys), tuple(facts), cited)

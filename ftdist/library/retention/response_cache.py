@@ -2,18 +2,21 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ftdist.errors import DataError
 from ftdist.io.jsonl import append_json_line, read_json_lines
 from ftdist.io.progress import LogFn, no_log
 
-AnswerFn = Callable[[Sequence[str]], Sequence[str | DataError]]
-"""From prompts to answers; returns an error, without raising it, for a refused prompt."""
+AnswerFn = Callable[[Sequence[str]], Iterable[str | DataError]]
+"""From prompts to answers in their order, each once it is generated.
+
+A refused prompt gives an error, which is not raised.
+"""
 
 PROMPTS_PER_BATCH = 32
-"""Prompts per batch of the base model: the most that an interruption loses."""
+"""Prompts that are asked together."""
 
 _LOG_EVERY_S = 5.0
 _MIN_RUNS = 8
@@ -40,17 +43,21 @@ def answer_with_cache(
     }
     _end_torn_line(cache)
     new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in known]
+    if new:
+        cached = len(set(prompts)) - len(new)
+        log(f"0/{len(new)}{f', {cached} more from the cache' if cached else ''}")
     began = last_logged = time.monotonic()
+    done = 0
     for first in range(0, len(new), PROMPTS_PER_BATCH):
         batch = new[first : first + PROMPTS_PER_BATCH]
         for prompt, answer in zip(batch, ask(batch), strict=True):
             if isinstance(answer, str):
                 known[prompt] = answer
                 append_json_line(cache, {"prompt": prompt, "answer": answer})
-        done, now = first + len(batch), time.monotonic()
-        if now - last_logged > _LOG_EVERY_S or done == len(new):
-            last_logged = now
-            log(f"{done}/{len(new)}, {(now - began) / done * (len(new) - done):.0f} s left")
+            done, now = done + 1, time.monotonic()
+            if now - last_logged > _LOG_EVERY_S or done == len(new):
+                last_logged = now
+                log(f"{done}/{len(new)}, {(now - began) / done * (len(new) - done):.0f} s left")
     return [(prompt, known[prompt]) for prompt in prompts if known.get(prompt, "").strip()]
 
 

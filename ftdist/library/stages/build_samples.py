@@ -19,49 +19,27 @@ from ftdist.library.cleaning.boilerplate import drop_boilerplate
 from ftdist.library.dedup.sections import drop_sections
 from ftdist.library.schema import Conversation, Document, MadeBy, Passage, ProbeRow, Row, Sample
 from ftdist.library.stages.generate import GeneratedQA, GenerationInput, Generator, generate_qa
+from ftdist.library.stages.library_names import document_names
 from ftdist.library.stages.read_shard import SourceShard
+from ftdist.library.stages.sample_settings import SampleSettings
 from ftdist.library.stages.select import RowSelection
 from ftdist.library.stats import CurationStats
 from ftdist.library.store.row_cache import read_row_cache
 from ftdist.library.store.samples import SUFFIX, write_samples
+from ftdist.library.synthesis.answer_keys import answer_keys
+from ftdist.library.synthesis.chat_questions import first_exchange, is_single_question
 from ftdist.library.synthesis.paraphrases import paraphrases
 from ftdist.library.synthesis.passages import passages
-from ftdist.library.synthesis.probe_selection import (
-    answer_keys,
-    common_names,
-    is_probe_question,
-    withhold_probe,
-)
+from ftdist.library.synthesis.probe_selection import is_probe_question, withhold_probe
 from ftdist.library.synthesis.qa_extraction import questions, with_citation
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import block_text
 
-FORMAT = 8
+FORMAT = 9
 """Raised whenever the same rows would give other samples."""
 
 PARTS = ("train", "held_out")
 _STATS = "stats.json"
-_MAX_QUESTION_WORDS = 40
-_ONE_CONVERSATION_IN = 10
-"""Of single questions with an answer, one in this many gives a probe."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SampleSettings:
-    """What decides which samples a row gives."""
-
-    passages: bool
-    passage_words: int
-    questions: bool
-    paraphrases: int
-    cite: bool
-    probes: int
-    """Most probes of one document."""
-
-    ngram: int
-    """Words in a row that a probe may not share with training."""
-
-    seed: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,27 +122,13 @@ def with_generated_qa(task: SampleBuildTask, *, generator: Generator) -> SampleB
                         passages=list(passages(document, words=settings.passage_words)),
                         questions=[pair.question for pair in pairs],
                     )
-                case Conversation() if _is_single_question(row):
+                case Conversation() if is_single_question(row):
                     yield GenerationInput(
                         document=None, passages=(), questions=[row.messages[0]["content"]]
                     )
 
     path = generate_qa(inputs, key=task.key, generator=generator, cache=task.shard.cache)
     return replace(task, generated=path)
-
-
-def _is_single_question(row: Conversation) -> bool:
-    """Whether a conversation is one question and its answer, without tools and thoughts."""
-    first = row.messages[0]
-    question = first["content"].rstrip()
-    return (
-        len(row.messages) == 2
-        and not row.tools
-        and all(message.keys() == {"role", "content"} for message in row.messages)
-        and first["role"] == "user"
-        and question.endswith("?")
-        and len(question.split()) <= _MAX_QUESTION_WORDS
-    )
 
 
 class _Builder:
@@ -210,12 +174,19 @@ class _Builder:
             messages=row.messages, tools=row.tools, location=location, made_by="as written",
             doc_id=location,
         )  # fmt: skip
-        if not is_train or not _is_single_question(row) or self._settings.paraphrases == 1:
+        exchange = first_exchange(row) if is_train else None
+        if exchange is None:
             return [sample]
-        question, answer = row.messages[0]["content"], row.messages[1]["content"]
-        one_in = _ONE_CONVERSATION_IN if self._settings.probes else 0
-        keys = answer_keys(answer, question=question) if self._is_probe(question, one_in) else []
-        return self._paraphrased(sample, keys=keys, document=row.location.file)
+        question, answer = exchange
+        is_single = is_single_question(row) and self._settings.paraphrases > 1
+        keys: Sequence[str] = ()
+        if self._is_probe(question, self._settings.one_conversation_in):
+            keys = self._keys(answer, question=question, given=self._settings.names)
+        if is_single:
+            return self._paraphrased(sample, keys=keys, document=row.location.file)
+        if keys:
+            self._withhold([question], sample, keys=keys, answer=answer, trained=1)
+        return [sample]
 
     def _of_document(self, document: Document, *, is_train: bool) -> Sequence[Sample]:
         """Its passages, and the questions that it answers in several paraphrases."""
@@ -224,7 +195,7 @@ class _Builder:
         samples = list(texts) if settings.passages else []
         pairs = self._qa_pairs(document, texts)
         one_in = -(-len(pairs) // settings.probes) if settings.probes and is_train else 0
-        given = f"{document.title} {common_names(pair.answer for pair in pairs)}"
+        given = f"{document_names(document)} {settings.names}" if one_in else ""
         for pair in pairs:
             answer = pair.answer
             if settings.cite:
@@ -238,7 +209,9 @@ class _Builder:
                 made_by=pair.made_by,
                 doc_id=doc_id,
             )
-            keys = _pair_keys(pair, given=given) if self._is_probe(pair.question, one_in) else []
+            keys: Sequence[str] = ()
+            if self._is_probe(pair.question, one_in):
+                keys = self._keys(pair.value or pair.answer, question=pair.question, given=given)
             samples += self._paraphrased(sample, keys=keys, document=doc_id)
         return samples
 
@@ -254,29 +227,25 @@ class _Builder:
     def _is_probe(self, question: str, one_in: int) -> bool:
         return bool(one_in) and is_probe_question(question, one_in=one_in, seed=self._settings.seed)
 
+    def _keys(self, answer: str, *, question: str, given: str) -> Sequence[str]:
+        keys = answer_keys(answer, question=question, given=given)
+        self.stats.record_fact("facts" if keys else "facts without a key")
+        return keys
+
     def _paraphrased(
         self, sample: Sample, *, keys: Sequence[str], document: str
     ) -> Sequence[Sample]:
-        """A question in several paraphrases; where it has keys, one of them becomes a probe."""
+        """A question in several paraphrases; where it has keys, one form becomes a probe."""
         question, answer = sample.messages[0]["content"], sample.messages[-1]["content"]
         count = self._settings.paraphrases
         own, *by_rule = paraphrases(question, count=count + bool(keys), seed=self._settings.seed)
         by_model = self._generated.paraphrases.get(question, [])
-        texts = list(dict.fromkeys([own, *by_model, *by_rule]))
+        texts: Sequence[str] = list(dict.fromkeys([own, *by_model, *by_rule]))
         if keys:
-            texts, held = withhold_probe(
-                texts, trained=len(by_model) + count, overlap_words=self._settings.ngram
+            trained = len(by_model) + count
+            texts = self._withhold(
+                texts, sample, keys=keys, answer=answer, trained=trained, document=document
             )
-            if held is not None:
-                self.probes.append(
-                    ProbeRow(
-                        question=held,
-                        answer=answer,
-                        keys=tuple(keys),
-                        document=document,
-                        section=sample.section,
-                    )
-                )
 
         def made_by(number: int, text: str) -> MadeBy:
             if number == 0:
@@ -288,12 +257,33 @@ class _Builder:
             for number, text in enumerate(texts)
         ]
 
+    def _withhold(
+        self,
+        texts: Sequence[str],
+        sample: Sample,
+        *,
+        keys: Sequence[str],
+        answer: str,
+        trained: int,
+        document: str = "",
+    ) -> Sequence[str]:
+        """The wordings that are trained; another form of them becomes a probe if one can."""
+        texts, held = withhold_probe(texts, trained=trained, overlap_words=self._settings.ngram)
+        if held is None:
+            self.stats.record_fact("facts without a wording")
+        else:
+            self.probes.append(
+                ProbeRow(
+                    question=held.question,
+                    answer=answer,
+                    keys=tuple(keys),
+                    document=document or sample.doc_id,
+                    section=sample.section,
+                    form=held.form,
+                )
+            )
+        return texts
+
 
 def _messages(question: str, answer: str) -> tuple[Message, ...]:
     return Message(role="user", content=question), Message(role="assistant", content=answer)
-
-
-def _pair_keys(pair: QAPair, *, given: str) -> Sequence[str]:
-    if pair.key:
-        return [pair.key]
-    return answer_keys(pair.answer, question=pair.question, given=given)

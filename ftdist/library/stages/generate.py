@@ -6,7 +6,7 @@ Where the model refused prompts, KEY includes them, so that they are asked again
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
@@ -31,7 +31,7 @@ from ftdist.library.synthesis.llm_outputs import (
 )
 from ftdist.library.synthesis.qa_pair import QAPair
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the same answers would be used in another way."""
 
 
@@ -76,17 +76,16 @@ class Generator:
         if self.refused and not self._has_answered:
             raise next(iter(self.refused.values()))
 
-    def _ask_batch(self, prompts: Sequence[str]) -> Sequence[str | DataError]:
-        answers = self._ask(prompts)
-        for prompt, answer in zip(prompts, answers, strict=True):
+    def _ask_batch(self, prompts: Sequence[str]) -> Iterator[str | DataError]:
+        for prompt, answer in zip(prompts, self._ask(prompts), strict=True):
             if isinstance(answer, DataError):
                 self.refused[prompt] = answer
             else:
                 self.refused.pop(prompt, None)
                 self._has_answered = self._has_answered or bool(answer.strip())
+            yield answer
         if len(self.refused) >= PROMPTS_PER_BATCH:
             self.check_answers()
-        return answers
 
 
 @dataclass(kw_only=True)

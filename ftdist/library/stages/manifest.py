@@ -8,9 +8,10 @@ from typing import Any
 
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.library.base_model import BaseModel
+from ftdist.library.card_sentences import notes
 from ftdist.library.readers.discovery import FoundSource
 from ftdist.library.retention.replay import RetentionSet
-from ftdist.library.stages.read_shard import converter_versions
+from ftdist.library.stages.read_shard import CHAT_KINDS, converter_versions
 from ftdist.library.stages.row_table import LIBRARY
 from ftdist.library.stages.write_probes import ProbeCounts
 from ftdist.library.stats import CurationStats
@@ -87,7 +88,7 @@ def build_manifest(
         "out_of_scope": config.retention.out_of_scope_fraction,
     }
     used = {role: share if role in roles else 0.0 for role, share in shares.items()}
-    return {
+    manifest: dict[str, Any] = {
         "format": FORMAT,
         "name": config.library.name,
         "sources": [asdict(source) for source in sources],
@@ -100,6 +101,7 @@ def build_manifest(
         "rules": {name: asdict(rule) for name, rule in sorted(total.rules.items())},
         "bad_rows": total.bad_rows,
         "ignored": [f"{source.name}: {name}" for source in result.found for name in source.ignored],
+        "facts": dict(sorted(total.facts.items())),
         "made_by": dict(sorted(total.made_by.items())),
         "chats": dict(sorted(total.chats.items())),
         "split": {
@@ -111,9 +113,9 @@ def build_manifest(
         },
         "probes": probes.values(),
         "products": list(result.retention.products),
-        "missing": _missing(config, roles=roles, probes=probes.fact),
         "sizes": {name: size.values() for name, size in sizes.items()},
     }
+    return manifest | {"missing": _missing(result, manifest)}
 
 
 def _files(result: CurationResult) -> list[dict[str, str]]:
@@ -155,24 +157,20 @@ def source_mix(
     return mix
 
 
-def _missing(config: CurateConfig, *, roles: set[str], probes: int) -> list[str]:
+def _missing(result: CurationResult, manifest: dict[str, Any]) -> list[str]:
     """What the library lacks, a sentence each."""
-    missing = []
-    if "replay" not in roles:
-        missing.append(
-            "Nothing protects what the base model knows: set retention=recommended with "
-            "model.path, or retention.replay_sources to general chat and text."
+    own = {source.name for source in result.sources if source.role == LIBRARY}
+    rows = sum(source.stats.rows for source in result.sources if source.name in own)
+    files = [file for source in result.found if source.name in own for file in source.files]
+    documents = sum(file.kind not in CHAT_KINDS for file in files)
+    split = result.config.split
+    return list(
+        notes(
+            manifest,
+            conversations=rows - documents,
+            fractions=(split.held_out_conversations, split.held_out_documents),
         )
-    if "out_of_scope" not in roles:
-        missing.append(
-            "No sample shows the model which questions are out of scope: set "
-            "retention=recommended with model.path."
-        )
-    if not probes:
-        missing.append("There are no probes: set eval.probes to your own to measure facts.")
-    if config.model.path is None:
-        missing.append("Sizes are in words: set model.path to count tokens.")
-    return missing
+    )
 
 
 def _settings(config: CurateConfig) -> dict[str, Any]:

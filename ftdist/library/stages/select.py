@@ -13,7 +13,7 @@ from ftdist.library.cleaning.boilerplate import find_boilerplate
 from ftdist.library.dedup.near_duplicates import Duplicates, find_duplicates
 from ftdist.library.dedup.sections import MIN_SIMILARITY, SectionSignatures, describe_section
 from ftdist.library.schema import Document
-from ftdist.library.splits.holdout import choose_heldout
+from ftdist.library.splits.holdout import MIN_CONVERSATIONS, MIN_DOCS, choose_heldout
 from ftdist.library.stages.read_shard import SourceShard, row_text
 from ftdist.library.stages.row_table import (
     LIBRARY,
@@ -198,9 +198,9 @@ def _hold_out(table: RowTable, sources: Sequence[ReadSource], *, config: CurateC
     for index, source in enumerate(sources):
         if source.role != LIBRARY:
             continue
-        for is_kind, fraction in (
-            (table.is_document, split.held_out_documents),
-            (~table.is_document, split.held_out_conversations),
+        for is_kind, fraction, min_docs, at_least in (
+            (table.is_document, split.held_out_documents, MIN_DOCS, 0),
+            (~table.is_document, split.held_out_conversations, MIN_CONVERSATIONS, 1),
         ):
             entries = np.flatnonzero((table.source == index) & is_kind & table.keep)
             table.held_out[entries] = choose_heldout(
@@ -208,6 +208,8 @@ def _hold_out(table: RowTable, sources: Sequence[ReadSource], *, config: CurateC
                 fraction=fraction,
                 max_docs=split.max_held_out,
                 seed=config.library.seed,
+                min_docs=min_docs,
+                at_least=at_least,
             )
 
 

@@ -8,10 +8,13 @@ out_of_scope  a question about something else; shares no `OUT_OF_SCOPE_NGRAM` wo
               training, and training contains neither the name in it nor the thing it is about.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow
@@ -42,6 +45,7 @@ _SCHEMA = pyarrow.schema(
         ("kind", pyarrow.string()),
         ("document", pyarrow.string()),
         ("section", pyarrow.string()),
+        ("form", pyarrow.string()),
     ]
 )
 
@@ -59,8 +63,10 @@ class ProbeCounts:
 
     ngrams_checked: int
     training_ngrams: int
+    forms: dict[str, int]
+    """Fact probes by how they differ from the wordings that are trained."""
 
-    def values(self) -> dict[str, int]:
+    def values(self) -> dict[str, Any]:
         """For the manifest."""
         total = self.fact + self.out_of_scope
         return {"number": total, "out_of_scope_ngram": OUT_OF_SCOPE_NGRAM, **asdict(self)}
@@ -97,6 +103,7 @@ def write_probes(
         dropped=int(result.moved.sum()),
         ngrams_checked=result.heldout_ngrams,
         training_ngrams=result.training_ngrams,
+        forms=dict(sorted(Counter(probe.form for probe in facts).items())),
     )
 
 
@@ -114,7 +121,14 @@ def _fact_probes(
     ngrams = [_ngrams(probe.question, lengths=lengths) for probe in probes]
     result = decontaminate(ngrams, lambda: _training_ngrams(folder, lengths=lengths))
     clean = [probe for probe, dropped in zip(probes, result.moved, strict=True) if not dropped]
-    return clean[: split.num_probes], result
+    return _evenly(clean, split.num_probes), result
+
+
+def _evenly(probes: Sequence[ProbeRow], count: int) -> list[ProbeRow]:
+    """So many of them, from all documents and conversations alike, in their order."""
+    by_hash = sorted(probes, key=lambda probe: blake2b(probe.question.encode()).digest())
+    chosen = {probe.question for probe in by_hash[:count]}
+    return [probe for probe in probes if probe.question in chosen]
 
 
 def _out_of_scope(folder: Path, candidates: Sequence[OutOfScopeQuestion]) -> list[str]:

@@ -20,7 +20,34 @@ _RULES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
             ),
         ),
         (
-            r"^What (?P<be>is|are) (?P<x>.+?)\?*$",
+            r"^What should I know about (?P<x>.+?)\?*$",
+            (
+                "Tell me about {x}.",
+                "What does the manual say about {x}?",
+                "I have a question about {x}. What should I know?",
+                "Please explain {x}.",
+            ),
+        ),
+        (
+            r"^What should I do about (?P<x>(?:error|fault|alarm|code) .+?)\?*$",
+            (
+                "How do I fix {x}?",
+                "I have {x}. What do I do now?",
+                "What helps against {x}?",
+                "What is the remedy for {x}?",
+            ),
+        ),
+        (
+            r"^What does (?P<x>(?:error|fault|alarm|code) .+?) mean(?P<on> on .+?)\?*$",
+            (
+                "What is the meaning of {x}{on}?",
+                "I see {x}{on}. What does it mean?",
+                "Please explain {x}{on}.",
+                "What is {x}{on}?",
+            ),
+        ),
+        (
+            r"^What (?P<be>is|are) (?P<x>.+?)(?<! called)(?<! for)(?<! about)\?*$",
             (
                 "Can you tell me what {x} {be}?",
                 "Please explain what {x} {be}.",

@@ -28,6 +28,7 @@ _SMALLER_WORDS = "to of at by for from with in into on about as than that"
 _SMALL = frozenset(_SMALL_WORDS.split())
 _SMALLER = _SMALL | frozenset(_SMALLER_WORDS.split())
 _MIN_WORDS = 3
+_MIN_SEARCH_WORDS = 2
 _LAST_MARK = re.compile(r"[.,;:!?]+$")
 
 
@@ -38,6 +39,17 @@ def other_forms(question: str) -> list[str]:
     if looks_english(question):
         found += [in_haste(question, small=_SMALL), in_haste(question, small=_SMALLER)]
     return [form for form in dict.fromkeys(found) if form and form != question]
+
+
+def search_words(question: str) -> str:
+    """The words of an English question that a search box gets; "": too few are left, or all."""
+    question = " ".join(question.split())
+    if not looks_english(question):
+        return ""
+    words = list(_drop_small_words(question.rstrip("?. ").split(), small=_SMALL))
+    text = " ".join(words)
+    is_shorter = len(words) < len(question.split())
+    return text if is_shorter and len(words) >= _MIN_SEARCH_WORDS else ""
 
 
 def turned(question: str) -> str:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from itertools import chain, takewhile, zip_longest
 
 from ftdist.library.schema import Block, Document, MadeBy
+from ftdist.library.synthesis.qa_headings import how_to_question, topic_question
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.qa_tables import pairs_from_table
 from ftdist.library.synthesis.sections import Section, joined, sections
+from ftdist.library.synthesis.subject import Subject
 from ftdist.text.qa_marks import (
     is_answer_name,
     is_asked,
@@ -29,41 +31,6 @@ _NUMBER = re.compile(r"^\(?\d{1,3}(?:[.)]|(?:\.\d{1,3})+[.)]?)\s+(?=\S)")
 _SENTENCE = re.compile(
     r"""\s*.+?(?:[?\uff1f\u3002]+|[.!]+(?=["')\u201d]*(?:\s|$)))["')\u201d\u00bb*]*|.+""", re.DOTALL
 )
-_HOW_TO = re.compile(
-    r"^(?:How to (?P<how>.+)|(?P<ing>Installing|Configuring|Resetting|Replacing|Cleaning|Removing|"
-    r"Upgrading|Updating|Building|Testing|Starting|Stopping|Adding|Connecting|Creating|Deleting|"
-    r"Enabling|Disabling|Charging|Pairing|Mounting|Restoring|Running|Using|Setting up) "
-    r"(?!and\b|or\b|notes\b|options\b)(?P<what>.+))$"
-)
-_BASE_FORMS = {
-    "Installing": "install",
-    "Configuring": "configure",
-    "Resetting": "reset",
-    "Replacing": "replace",
-    "Cleaning": "clean",
-    "Removing": "remove",
-    "Upgrading": "upgrade",
-    "Updating": "update",
-    "Building": "build",
-    "Testing": "test",
-    "Starting": "start",
-    "Stopping": "stop",
-    "Adding": "add",
-    "Connecting": "connect",
-    "Creating": "create",
-    "Deleting": "delete",
-    "Enabling": "enable",
-    "Disabling": "disable",
-    "Charging": "charge",
-    "Pairing": "pair",
-    "Mounting": "mount",
-    "Restoring": "restore",
-    "Running": "run",
-    "Using": "use",
-    "Setting up": "set up",
-}
-
-
 _REMARK = re.compile(r"(?<=\S)\s*\([^()]*\?\)\s*$")
 
 
@@ -118,10 +85,13 @@ def _from_heading(
         return
     question = heading if _is_question(heading) else ""
     made_by: MadeBy = "faq" if question else "heading"
-    if not question and (match := _HOW_TO.match(heading)):
-        what = match["how"] or f"{_BASE_FORMS[match['ing']]} {match['what']}"
-        question = f"How do I {_lower_first(what)} ({document.title})?"
-    answer = _answer(_up_to_question(pieces))
+    above = _up_to_question(pieces)
+    answer = _answer(above)
+    subject = Subject.from_title(document.title)
+    is_prose = any(piece.block.kind in ("paragraph", "item") for piece in above)
+    question = question or how_to_question(heading, subject=subject)
+    if not question and is_prose and heading.casefold() != document.title.casefold():
+        question = topic_question(heading, answer=answer, subject=subject)
     if question and answer:
         yield QAPair(
             question=question,
@@ -259,8 +229,9 @@ def _answer(pieces: Sequence[_Piece], *, is_marked: bool = False) -> str:
 
 
 def _from_definitions(section: Section, document: Document) -> Iterator[QAPair]:
-    """Terms with their definitions; the title is in the question: many pages define --help."""
+    """Terms with their definitions; the subject is in the question: many pages define --help."""
     blocks = section.blocks
+    subject = Subject(Subject.from_title(document.title).name or document.title)
     for number, block in enumerate(blocks):
         if block.kind != "term" or _is_question(block.text) or len(block.text.split()) > 8:
             continue
@@ -271,18 +242,12 @@ def _from_definitions(section: Section, document: Document) -> Iterator[QAPair]:
         term = block.text.rstrip(":").strip()
         if answer and term:
             is_option = term.startswith("-") or "=" in term or "_" in term
-            term = f"{term} ({document.title})"
-            question = f"What does {term} do?" if is_option else f"What is {term}?"
+            question = f"What does {term} do" if is_option else f"What is {term}"
+            question = subject.named_in(question, preposition="in")
             yield QAPair(
-                question=question,
+                question=f"{question}?",
                 answer=answer,
                 made_by="definition",
                 section=section.name,
                 page=block.page,
             )
-
-
-def _lower_first(text: str) -> str:
-    """A text with a lower-case first letter, unless it starts with a name or an abbreviation."""
-    first = text.split()[0]
-    return text if first[1:] != first[1:].lower() else text[0].lower() + text[1:]

@@ -14,5 +14,5 @@ class QAPair:
     made_by: MadeBy
     section: str
     page: int | None
-    key: str = ""
-    """The text that a correct answer must contain, if the document gives it (a table's value)."""
+    value: str = ""
+    """The part of the answer that says it, such as a table's cell; "": all of it."""

@@ -4,35 +4,48 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ftdist.library.schema import Block, Document
+from ftdist.library.synthesis.qa_headings import lower_first
 from ftdist.library.synthesis.qa_pair import QAPair
 from ftdist.library.synthesis.sections import Section
+from ftdist.library.synthesis.subject import Subject
 from ftdist.text.qa_marks import is_answer_name, is_asked, is_question_name, split_marked
 
 _SYMPTOM = re.compile(r"symptom|problem|error|fault|issue|message|alarm|indication", re.IGNORECASE)
 _REMEDY = re.compile(r"remedy|solution|fix|action|resolution|what to do|correct", re.IGNORECASE)
 _MEANING = re.compile(r"meaning|description|explanation|purpose|cause|definition", re.IGNORECASE)
-_MAX_KEY_WORDS = 6
+_CODE_COLUMN = re.compile(
+    r"\b(?:code|error|fault|alarm|display|message|event|number|no)\b", re.IGNORECASE
+)
+_CODE = re.compile(r"^(?:[A-Za-z]{1,4}[- ]?\d{1,4}[A-Za-z]?|\d{1,4}|[A-Z]{2,6})$")
+_ANY_NAME = re.compile(
+    r"^(?:propert(?:y|ies)|parameters?|features?|specifications?|characteristics?|items?|names?|"
+    r"values?|data|settings?|details?|)$",
+    re.IGNORECASE,
+)
+_DATA = re.compile(r"\b(?:data|specifications?|dimensions?|ratings?|properties)\b", re.IGNORECASE)
+_MAX_NAME_WORDS, _MAX_VALUE_WORDS = 6, 40
 
 
 def pairs_from_table(block: Block, *, section: Section, document: Document) -> Iterator[QAPair]:
-    """Questions of a table: its own, else those that its headings or its two columns suggest."""
+    """Questions of a table: its own, else those that its headings and first column suggest."""
     rows = block.rows
     if not rows or len(rows[0]) < 2:
         return
     head, body = rows[0], rows[1:]
     columns = _question_columns(rows)
+    subject = Subject.from_title(document.title)
     symptoms = [column for column, cell in enumerate(head) if _SYMPTOM.search(cell)]
     answers = [
         column for column, cell in enumerate(head) if _REMEDY.search(cell) or _MEANING.search(cell)
     ]
     if columns:
         yield from _from_columns(rows, *columns, section=section, page=block.page)
+    elif block.has_header and (code := _code_column(head, body)) is not None:
+        yield from _codes(body, head, code, section=section, subject=subject, page=block.page)
     elif block.has_header and symptoms and answers and symptoms[0] != answers[-1]:
         yield from _symptoms(body, head, symptoms[0], answers, section=section, page=block.page)
-    elif len(head) == 2 and len(rows) > 1:
-        yield from _properties(
-            body if block.has_header else rows, section=section, document=document, page=block.page
-        )
+    elif len(rows) > 1:
+        yield from _properties(block, section=section, document=document)
 
 
 def _question_columns(rows: Sequence[tuple[str, ...]]) -> tuple[int, int] | None:
@@ -67,14 +80,12 @@ def _from_columns(
         _, question = split_marked(question)[0]
         _, answer = split_marked(answer, expects_answer=True)[-1]
         if question and answer:
-            is_key = len(answer.split()) <= _MAX_KEY_WORDS
             yield QAPair(
                 question=question,
                 answer=answer,
                 made_by="faq",
                 section=section.name,
                 page=page,
-                key=answer.rstrip(".") if is_key else "",
             )
 
 
@@ -106,21 +117,108 @@ def _symptoms(
         )
 
 
-def _properties(
-    body: Sequence[tuple[str, ...]], *, section: Section, document: Document, page: int | None
+def _code_column(head: Sequence[str], body: Sequence[tuple[str, ...]]) -> int | None:
+    """The column of error codes and the like; None: there is none."""
+    for column, name in enumerate(head):
+        cells = [row[column] for row in body]
+        if _CODE_COLUMN.search(name) and cells and all(map(_CODE.match, cells)):
+            return column
+    return None
+
+
+def _codes(
+    body: Sequence[tuple[str, ...]],
+    head: Sequence[str],
+    code_column: int,
+    *,
+    section: Section,
+    subject: Subject,
+    page: int | None,
 ) -> Iterator[QAPair]:
-    subject = section.heading
-    subject = document.title if not subject or subject.endswith("?") else subject
-    for name, value in body:
-        is_name = 0 < len(name.split()) <= 6 and not name.replace(".", "").isdigit()
-        is_name = is_name and not is_asked(name)
-        if is_name and 0 < len(value.split()) <= 40:
-            plain = name.rstrip(":")
+    """What each code means, and what to do about it."""
+    kind = _code_kind(f"{head[code_column]} {section.heading}")
+    for row in body:
+        code = row[code_column]
+        for column, cell in enumerate(row):
+            if column == code_column or not cell:
+                continue
+            if _REMEDY.search(head[column]):
+                question = f"What should I do about {kind} {code}"
+            elif _MEANING.search(head[column]) or _SYMPTOM.search(head[column]) or len(head) == 2:
+                question = f"What does {kind} {code} mean"
+            else:
+                question = f"What is the {lower_first(head[column])} of {kind} {code}"
             yield QAPair(
-                question=f"What does {subject} say about {plain}?",
-                answer=f"{plain}: {value}",
+                question=f"{subject.named_in(question, preposition='on')}?",
+                answer=f"{code}: {cell}",
                 made_by="table",
                 section=section.name,
                 page=page,
-                key=value if len(value.split()) <= _MAX_KEY_WORDS else "",
+                value=cell,
             )
+
+
+def _code_kind(text: str) -> str:
+    """What the codes of a table are called, by its headings."""
+    words = text.casefold()
+    return next((kind for kind in ("error", "fault", "alarm") if kind in words), "code")
+
+
+def _properties(block: Block, *, section: Section, document: Document) -> Iterator[QAPair]:
+    """What each cell beside a name in the first column says."""
+    head = block.rows[0] if block.has_header else ()
+    if len(block.rows[0]) > 2 and not all(head):
+        return
+    for name, *cells in block.rows[1:] if block.has_header else block.rows:
+        is_name = 0 < len(name.split()) <= _MAX_NAME_WORDS and not name.replace(".", "").isdigit()
+        if not is_name or is_asked(name):
+            continue
+        plain = name.rstrip(":")
+        for column, value in enumerate(cells, 1):
+            heading = head[column] if head else ""
+            question = _property_question(
+                plain, heading, section=section, title=document.title, columns=1 + len(cells)
+            )
+            if question and 0 < len(value.split()) <= _MAX_VALUE_WORDS:
+                what = plain if len(cells) == 1 else f"{plain}, {lower_first(heading)}"
+                yield QAPair(
+                    question=question,
+                    answer=f"{what}: {value}",
+                    made_by="table",
+                    section=section.name,
+                    page=block.page,
+                    value=value,
+                )
+
+
+def _property_question(
+    name: str, heading: str, *, section: Section, title: str, columns: int
+) -> str:
+    """A question for one cell; "" if its column has no name that a question can use.
+
+    Args:
+        name: in the first column of its row.
+        heading: of its column.
+        section: of the table.
+        title: of the document.
+        columns: of the table.
+    """
+    subject = Subject.from_title(title)
+    if not _ANY_NAME.match(heading) and len(heading.split()) <= _MAX_NAME_WORDS:
+        if _MEANING.search(heading):
+            return f"{subject.named_in(f'What does {name} mean', preposition='in')}?"
+        of = name if _is_code(name) else f"the {lower_first(name)}"
+        question = f"What is the {lower_first(heading)} of {of}"
+        return f"{subject.named_in(question, preposition='on')}?"
+    if columns > 2:
+        return ""
+    if subject.name and (_DATA.search(section.heading) or not section.heading):
+        are = "are" if name.endswith("s") and not name.endswith("ss") else "is"
+        return f"What {are} the {lower_first(name)} of {subject.with_article}?"
+    about = section.heading
+    about = title if not about or about.endswith("?") else about
+    return f"What does {about} say about {name}?"
+
+
+def _is_code(name: str) -> bool:
+    return any(not char.isalpha() and char not in " -" for char in name) or name.isupper()

@@ -65,8 +65,9 @@ def _card(**more: Any) -> dict[str, Any]:
         },
         "probes": {
             "number": 46, "fact": 40, "out_of_scope": 6, "out_of_scope_ngram": 8, "dropped": 59,
-            "ngrams_checked": 51, "training_ngrams": 9,
+            "ngrams_checked": 51, "training_ngrams": 9, "forms": {"reworded": 40},
         },
+        "facts": {"facts": 40, "facts without a key": 1},
         "products": ["A-45"],
         "missing": ["Nothing protects what the base model knows."],
         "sizes": {"manuals": _size(), "out_of_scope": _size(trained=1000)},
@@ -218,11 +219,12 @@ def test_a_rule_is_printed_with_its_count_and_first_three_examples() -> None:
     card = _card(rules={"header left out": {"count": 7, "examples": examples}})
     lines = text_card(card, folder=Path("libraries/widget")).splitlines()
     first = lines.index("  header left out: 7")
-    assert lines[first + 1 : first + 5] == [
+    assert lines[first + 1 : first + 6] == [
         "    Tighten to 0 Nm [m: a0.pdf]",
         "    Tighten to 1 Nm [m: a1.pdf]",
         "    Tighten to 2 Nm [m: a2.pdf]",
-        "Held out: 4 documents and conversations. Probes: 40 of facts, 6 out of scope.",
+        "Added: 40 out-of-scope samples.",
+        "Held out: 4 documents and conversations.",
     ]
 
 
@@ -239,4 +241,4 @@ def test_skipped_files_and_further_invalid_rows_are_counted() -> None:
     text = text_card(card, folder=Path("libraries/widget"))
     assert text.count("is no JSON") == 3
     assert "Left out: 6 more rows; see the card." in text
-    assert "Files skipped: 4 (m: a.zip, m: b.zip, m: c.exe)." in text
+    assert "Skipped 4 files: m: a.zip, m: b.zip, m: c.exe and 1 more." in text

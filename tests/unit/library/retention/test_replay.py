@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -211,13 +211,27 @@ def test_interrupted_generation_resumes(tmp_path: Path) -> None:
 def test_generation_reports_its_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache, output = tmp_path / "a.jsonl", list[str]()
     answer_with_cache(["0", "1"], ask=_Base(), cache=cache, log=output.append)
-    assert output == ["2/2, 0 s left"]
+    assert output == ["0/2", "2/2, 0 s left"]
     monkeypatch.setattr(response_cache, "_LOG_EVERY_S", -1)
     answer_with_cache(
         [str(number) for number in range(70)], ask=_Base(), cache=cache, log=output.append
     )
-    # Two were known.
-    assert [words.partition(",")[0] for words in output] == ["2/2", "32/68", "64/68", "68/68"]
+    assert output[2] == "0/68, 2 more from the cache"
+    assert [words.partition(",")[0] for words in output[3:]] == [f"{n}/68" for n in range(1, 69)]
+
+
+def test_each_answer_is_stored_once_it_is_generated(tmp_path: Path) -> None:
+    cache = tmp_path / "a.jsonl"
+
+    def one_and_a_half_batches(prompts: Sequence[str]) -> Iterator[str]:
+        for prompt in prompts:
+            if prompt == "40":
+                raise KeyboardInterrupt
+            yield f"Answer to {prompt}"
+
+    with pytest.raises(KeyboardInterrupt):
+        answer_with_cache(list(map(str, range(64))), ask=one_and_a_half_batches, cache=cache)
+    assert len(cache.read_text().splitlines()) == 40
 
 
 def test_a_torn_last_line_is_generated_again_and_stored(tmp_path: Path) -> None:

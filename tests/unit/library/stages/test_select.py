@@ -83,10 +83,12 @@ def test_text_repeated_on_4_of_12_pages_is_retained() -> None:
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=MIN_DOCS, max_size=200))
 def test_held_out_rows_do_not_depend_on_order_or_additions(units: list[int]) -> None:
     hashes = np.array(units, dtype=np.uint64)
-    chosen = choose_heldout(hashes, fraction=0.3, max_docs=1000, seed=1)
-    back = choose_heldout(hashes[::-1], fraction=0.3, max_docs=1000, seed=1)[::-1]
+    chosen = choose_heldout(hashes, fraction=0.3, max_docs=1000, seed=1, min_docs=MIN_DOCS)
+    back = choose_heldout(hashes[::-1], fraction=0.3, max_docs=1000, seed=1, min_docs=MIN_DOCS)[
+        ::-1
+    ]
     added = np.concatenate([hashes, np.array([1, 2, 3], dtype=np.uint64)])
-    more = choose_heldout(added, fraction=0.3, max_docs=1000, seed=1)
+    more = choose_heldout(added, fraction=0.3, max_docs=1000, seed=1, min_docs=MIN_DOCS)
     assert (chosen == back).all()
     assert (chosen == more[: len(chosen)]).all()
 
@@ -94,9 +96,18 @@ def test_held_out_rows_do_not_depend_on_order_or_additions(units: list[int]) -> 
 def test_held_out_fraction_is_exact_and_max_held_out_limits_it() -> None:
     hashes = np.arange(10_000, dtype=np.uint64)
     # Binomial: 2,000 with a standard deviation of 40.
-    assert 1840 < choose_heldout(hashes, fraction=0.2, max_docs=10_000, seed=3).sum() < 2160
-    assert choose_heldout(hashes, fraction=0.2, max_docs=17, seed=3).sum() == 17
-    assert choose_heldout(hashes[: MIN_DOCS - 1], fraction=0.9, max_docs=99, seed=3).sum() == 0
+    assert (
+        1840
+        < choose_heldout(hashes, fraction=0.2, max_docs=10_000, seed=3, min_docs=MIN_DOCS).sum()
+        < 2160
+    )
+    assert choose_heldout(hashes, fraction=0.2, max_docs=17, seed=3, min_docs=MIN_DOCS).sum() == 17
+    assert (
+        choose_heldout(
+            hashes[: MIN_DOCS - 1], fraction=0.9, max_docs=99, seed=3, min_docs=MIN_DOCS
+        ).sum()
+        == 0
+    )
 
 
 def test_held_out_text_sharing_a_3_gram_moves_to_training_transitively() -> None:

@@ -7,11 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ftdist.library.schema import Block, BlockKind, Document, Location
+from ftdist.library.synthesis.answer_keys import answer_keys, common_names
 from ftdist.library.synthesis.paraphrases import paraphrases
 from ftdist.library.synthesis.passages import passages
-from ftdist.library.synthesis.probe_selection import answer_keys, common_names, withhold_probe
+from ftdist.library.synthesis.probe_rewordings import reworded
+from ftdist.library.synthesis.probe_selection import Withheld, withhold_probe
 from ftdist.library.synthesis.probe_variants import other_forms, turned
 from ftdist.library.synthesis.qa_extraction import questions, with_citation
+from ftdist.library.synthesis.subject import Subject
 from ftdist.text.matching import contains_words
 
 
@@ -84,12 +87,12 @@ def test_headings_items_tables_and_terms_become_questions() -> None:
     )
     found = {e.question: (e.answer, e.made_by, e.page) for e in questions(document)}
     assert found == {
-        "How do I reset the pump (Manual)?": ("Hold the green button.", "heading", 5),
+        "How do I reset the pump?": ("Hold the green button.", "heading", 5),
         "What should I do about this symptom: The lamp is red?": (
             "Charge the battery fully", "symptom", 7,
         ),
         "Why does it beep?": ("The tank is nearly empty.", "faq", 8),
-        "What does --quiet (Manual) do?": ("Switches the beeper off.", "definition", 9),
+        "What does --quiet do in Manual?": ("Switches the beeper off.", "definition", 9),
     }  # fmt: skip
 
 
@@ -205,7 +208,7 @@ def test_non_english_questions_get_no_english_forms() -> None:
 
 def test_the_withheld_paraphrase_is_never_trained() -> None:
     training, probe = withhold_probe(["a", "b", "c"], trained=2, overlap_words=13)
-    assert (training, probe) == (["a", "c"], "b")
+    assert (training, probe) == (["a", "c"], Withheld("b", "reworded"))
     assert withhold_probe(["a", "b"], trained=1, overlap_words=13) == (["a"], None)
 
 
@@ -215,7 +218,9 @@ _LONG = "My boat has a hole. It was built in 1999, so why does it float?"
 def test_long_questions_withhold_another_form_and_train_all_paraphrases() -> None:
     worded = paraphrases(_LONG, count=4, seed=1)
     training, probe = withhold_probe(worded, trained=3, overlap_words=13)
-    assert probe == "Why does it float? It was built in 1999. My boat has a hole."
+    assert probe == Withheld(
+        "Why does it float? It was built in 1999. My boat has a hole.", "reordered"
+    )
     assert training == worded[:3]
 
 
@@ -224,9 +229,9 @@ def test_a_withheld_form_shares_no_ngram_with_training() -> None:
     question = "Why does the red lamp blink twice at night in winter?"
     worded = paraphrases(question, count=4, seed=1)
     _, held = withhold_probe(worded, trained=3, overlap_words=9)
-    assert held == "Why red lamp blink twice at night in winter?"
+    assert held == Withheld("Why red lamp blink twice at night in winter?", "shortened")
     _, held = withhold_probe(worded, trained=3, overlap_words=5)
-    assert held == "Why red lamp blink twice night winter?"
+    assert held == Withheld("Why red lamp blink twice night winter?", "shortened")
     assert withhold_probe(worded, trained=3, overlap_words=3) == (worded[:3], None)
 
 
@@ -246,7 +251,7 @@ def test_forms_of_a_question_keep_its_sentences_or_content_words() -> None:
 
 def test_titles_and_ubiquitous_names_give_no_keys() -> None:
     answers = ["The A-45 stops at 30 seconds.", "Only the A-45 does.", "An A-45.", "Ask NUT."]
-    assert common_names(answers) == "A-45"
+    assert common_names("", answers) == "A-45"
     answer = "This is a matter for NUT and for the A-45 alone, as we said."
     assert answer_keys(answer, question="Who?", given="A-45") == ["NUT"]
 
@@ -286,3 +291,58 @@ def test_quantities_are_whole_and_ranges_keep_both_ends(answer: str, keys: list[
 def test_answers_contain_their_keys(answer: str) -> None:
     for whole in (answer, f"so say we all in one {answer}"):
         assert all(contains_words(whole, key) for key in answer_keys(whole, question="?"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "keys"),
+    [
+        ("Halden Marine gives a warranty of four years on the pump.", ["four years"]),
+        ("In tide mode the pump rests at slack water for half an hour.", ["half an hour"]),
+        ("Yes. Rinse it with fresh water twice a month.", ["twice a month"]),
+        ("Keep it for about a quarter litre of SAE 80W-90 each.", ["80W-90", "a quarter litre"]),
+        ("Order the kit HI-77 for the Halden T-7 from Halden Marine now.", ["HI-77"]),
+        ("Drain the housing through the brass plug, and then close it.", ["brass plug"]),
+        ("The motor is too hot", ["motor is too hot"]),
+        ("Once it is dry, only one of them has to be closed again.", []),
+    ],
+)
+def test_number_words_part_numbers_and_parts_are_keys_and_the_maker_is_none(
+    answer: str, keys: list[str]
+) -> None:
+    given = common_names("Halden T-7 Tide Pump", ["Halden Marine makes pumps."])
+    assert given == "Halden Marine Pump T-7 Tide"
+    assert answer_keys(answer, question="How long is the housing kept?", given=given) == keys
+
+
+@pytest.mark.parametrize(
+    ("question", "other"),
+    [
+        ("How loud is the pump?", "Do you know how loud the pump is?"),
+        ("How often should I replace the impeller?",
+         "Do you know how often I should replace the impeller?"),
+        ("How long does the battery last?", "Do you know how long the battery lasts?"),
+        ("What does error E4 mean on the T-7?", "Why do I see error E4 on the T-7?"),
+        ("What is the weight of the T-7?", "Which weight does the manual give for the T-7?"),
+        ("Can I run it with salt water?", "Is it possible to run it with salt water?"),
+    ],
+)  # fmt: skip
+def test_probes_ask_in_other_words_where_a_rule_fits(question: str, other: str) -> None:
+    assert reworded(question) == [other]
+    _, held = withhold_probe(paraphrases(question, count=5, seed=1), trained=4, overlap_words=8)
+    assert held == Withheld(other, "reworded")
+
+
+@pytest.mark.parametrize(
+    ("title", "question", "named"),
+    [
+        ("Halden T-7 Tide Pump: Owner's Manual", "start the pump", "start the T-7"),
+        ("Halden T-7 Tide Pump: Owner's Manual", "clean the filter", "clean the filter on the T-7"),
+        ("Network UPS Tools FAQ", "add a driver", "add a driver on Network UPS Tools"),
+        ("User Manual", "add a driver", "add a driver"),
+        ("index", "add a driver", "add a driver"),
+    ],
+)
+def test_questions_of_headings_name_the_subject_as_people_do(
+    title: str, question: str, named: str
+) -> None:
+    assert Subject.from_title(title).named_in(question, preposition="on") == named

@@ -1,0 +1,27 @@
+"""What decides which samples and probes the rows of a library give."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleSettings:
+    """What decides which samples a row gives."""
+
+    passages: bool
+    passage_words: int
+    questions: bool
+    paraphrases: int
+    cite: bool
+    probes: int
+    """Most probes of one document."""
+
+    one_conversation_in: int
+    """Of conversations, one in this many gives a probe; 0: none does."""
+
+    names: str
+    """Names of makers and products, which are no keys."""
+
+    ngram: int
+    """Words in a row that a probe may not share with training."""
+
+    seed: int

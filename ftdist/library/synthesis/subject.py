@@ -1,0 +1,61 @@
+"""What a document is about, as a question names it: "the T-7" for "Halden T-7: Owner's Manual"."""
+
+import re
+from dataclasses import dataclass
+
+_KIND = re.compile(
+    r"[\s,;|(\u2013\u2014-]*\b(?:(?:owner|user|operator|operating|service|installation|reference"
+    r"|instruction|quick[ -]start|getting started|technical|developer|administrator)"
+    r"(?:'s|s'|\u2019s|s\u2019|s)?\s+)*"
+    r"(?:manual|guide|handbook|instructions?|documentation|faq|readme|data ?sheet|booklet)\b.*$",
+    re.IGNORECASE,
+)
+_CODE = re.compile(r"^(?=.*\d)(?=.*[A-Za-z])[\w-]+$")
+_MAX_WORDS = 4
+_NO_NAMES = frozenset({"document", "home", "index", "main", "page", "untitled"})
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The thing that a document is about."""
+
+    name: str
+    """As questions write it, without an article; "" if the title names nothing."""
+
+    noun: str = ""
+    """What kind of thing it is, in lower case, such as "pump"; "" if the title does not say."""
+
+    @classmethod
+    def from_title(cls, title: str) -> "Subject":
+        """The subject of a document of that title."""
+        words = _KIND.sub("", title.partition(":")[0]).split()
+        codes = [word for word in words if _CODE.match(word)]
+        noun = words[-1].lower() if len(words) > 1 and words[-1].isalpha() else ""
+        if codes:
+            return cls(codes[0], noun)
+        is_name = 0 < len(words) <= _MAX_WORDS and words[0].lower() not in _NO_NAMES
+        return cls(" ".join(words) if is_name else "")
+
+    @property
+    def with_article(self) -> str:
+        """As a sentence has it: "the T-7", but "Network UPS Tools"."""
+        return f"the {self.name}" if _CODE.match(self.name) else self.name
+
+    def named_in(self, question: str, *, preposition: str) -> str:
+        """A question, without its mark, that says what it is about.
+
+        "start the pump" becomes "start the T-7"; where nothing stands for the subject, it follows
+        at the end.
+        """
+        if not self.name or self.name in question:
+            return question
+        if self.noun:
+            named, times = re.subn(
+                rf"\b(?:the|your|this)\s{re.escape(self.noun)}\b(?![-\u2019'])(?!\s\w+ing\b)",
+                self.with_article,
+                question,
+                count=1,
+            )
+            if times:
+                return named
+        return f"{question} {preposition} {self.with_article}"
