@@ -9,6 +9,7 @@ from ftdist_launch.setup.run_setup import make_run_dir, plan_run
 from ftdist.api.jobs import Supervise
 from ftdist.config.compose import compose
 from ftdist.io.progress import LogFn
+from ftdist.io.units import format_count
 from ftdist.plan.describe import describe_exposures
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
@@ -47,8 +48,9 @@ def train_run(
         on_made(run)
     each = f", each answer {how_often}" if (how_often := describe_exposures(plan)) else ""
     log(
-        f"Run {run.name}: {plan.steps} steps of {plan.global_sequences} sequences of "
-        f"{plan.sequence_length} tokens on {plan.world_size} ranks; {plan.epochs:.2f} passes over "
+        f"Run {run.name}: {format_count(plan.steps, 'step')} of "
+        f"{format_count(plan.global_sequences, 'sequence')} of {plan.sequence_length} tokens on "
+        f"{format_count(plan.world_size, 'rank')}; {plan.epochs:.2f} passes over "
         f"the library{each}. In {run.root}."
     )
     supervisor = supervise(run, config, steps=plan.steps)

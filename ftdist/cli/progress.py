@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from ftdist.cli.common import log
 from ftdist.config.schema import RunConfig
 from ftdist.io.units import format_duration
+from ftdist.observe.console import MEAN_STEPS
 from ftdist.observe.metrics import ETA_S, HELD_OUT_LOSS, LOSS, STEP, TOKENS_PER_S
 from ftdist.rundir import RunDir
 
@@ -96,6 +97,7 @@ class Bar:
         )
         self._task: TaskID = self._progress.add_task("train", total=steps, summary="starting")
         self._held_out: float | None = None
+        self._losses: deque[float] = deque(maxlen=MEAN_STEPS)
 
     def update(self) -> None:
         """Show the newest step and new log lines."""
@@ -114,14 +116,21 @@ class Bar:
         for row in (json.loads(line.text) for line in rows):
             self._held_out = row.get(HELD_OUT_LOSS.name, self._held_out)
             if LOSS.name in row:
-                self._progress.update(
-                    self._task, completed=row[STEP.name], summary=summary(row, self._held_out)
-                )
+                self._losses.append(row[LOSS.name])
+                mean = sum(self._losses) / len(self._losses)
+                text = summary(row, mean=mean, held_out=self._held_out)
+                self._progress.update(self._task, completed=row[STEP.name], summary=text)
 
 
-def summary(row: dict[str, Any], held_out: float | None) -> str:
-    """The text next to the bar: losses, speed, remaining time."""
-    parts = [f"loss {row[LOSS.name]:.4f}"]
+def summary(row: dict[str, Any], *, mean: float, held_out: float | None) -> str:
+    """The text next to the bar: losses, speed, remaining time.
+
+    Args:
+        row: the newest one.
+        mean: of the last losses: single ones jump where sources alternate.
+        held_out: the newest held-out loss.
+    """
+    parts = [f"loss {mean:.4f}"]
     if held_out is not None:
         parts.append(f"held-out {held_out:.4f}")
     if TOKENS_PER_S.name in row:

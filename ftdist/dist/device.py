@@ -6,11 +6,13 @@ import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import Literal
 
 import torch
 
 from ftdist.errors import ConfigError
+from ftdist.plan.mfu import peak_tflops
 
 Device = Literal["cpu", "cuda"]
 Dtype = Literal["bfloat16", "float32"]
@@ -45,6 +47,14 @@ def torch_device(device: Device, *, local_rank: int) -> torch.device:
     if device == "cpu":
         return torch.device("cpu")
     return torch.device("cuda", local_rank % torch.cuda.device_count())
+
+
+@cache
+def device_peak_tflops(device: torch.device, *, dtype: Dtype) -> float | None:
+    """The dense peak of a rank's GPU in TFLOP/s; None on CPUs, in float32, or if it is unknown."""
+    if device.type != "cuda" or dtype != "bfloat16":
+        return None
+    return peak_tflops(torch.cuda.get_device_name(device))
 
 
 def free_memory() -> list[int]:

@@ -7,7 +7,6 @@ line per second. Weights & Biases is a mirror: its failures never stop or slow d
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,8 +15,8 @@ from typing import Literal, Self
 
 from ftdist.config.schema import RunConfig
 from ftdist.errors import RequeueError, StorageError
-from ftdist.io.units import format_duration
 from ftdist.observe import metrics
+from ftdist.observe.console import Console
 from ftdist.observe.metrics import Row, last_recorded_step, metric_of
 from ftdist.observe.wandb.uploader import WandbUploader
 from ftdist.plan.plan import Plan
@@ -65,7 +64,7 @@ def open_metric_logger(
             log=console.print,
             on_stop=on_stop or _nothing,
         )
-    return MetricLogger(rows, console, uploader, attempt=attempt)
+    return MetricLogger(rows, console, uploader, attempt=attempt, record_event=run.record_event)
 
 
 def _nothing() -> None:
@@ -80,17 +79,20 @@ class MetricLogger:
         console: for people.
         uploader: W&B, or None; it follows metrics.jsonl and only needs to be closed.
         attempt: part of every row.
+        record_event: appends to the run's events.
     """
 
     def __init__(
         self,
         rows: "JsonlWriter",
-        console: "Console",
+        console: Console,
         uploader: WandbUploader | None,
         *,
         attempt: int,
+        record_event: Callable[..., None],
     ) -> None:
         self._rows = rows
+        self._record_event = record_event
         self._console = console
         self._uploader = uploader
         self._attempt = attempt
@@ -134,6 +136,19 @@ class MetricLogger:
             self.note(f"Cannot write metrics.jsonl ({problem}); its rows are kept in memory.")
         self._has_disk_problem = problem is not None
         self._console.show(row)
+
+    def begin_evaluation(
+        self, step: int, values: Mapping[str, float | int], *, expected_s: float | None
+    ) -> None:
+        """Show a step before its evaluation starts; `log` records it afterwards.
+
+        Args:
+            step: optimizer steps done.
+            values: measured so far.
+            expected_s: how long it will take, in seconds; None: unknown.
+        """
+        self._record_event("evaluation_started", step=step, expected_s=expected_s)
+        self._console.announce({metrics.STEP.name: step, **values}, expected_s=expected_s)
 
     def note(self, text: str) -> None:
         """Print one line to the console."""
@@ -204,59 +219,8 @@ class JsonlWriter:
 
     def _failure(self, error: OSError) -> StorageError:
         pending = self._pending.count(b"\n")
+        missing = "1 row is" if pending == 1 else f"{pending} rows are"
         return StorageError(
-            f"Cannot write {self._path}: {error.strerror or error}; {pending} rows are missing.",
+            f"Cannot write {self._path}: {error.strerror or error}; {missing} missing.",
             remedy="free disk space, or set run.root to another disk, then resume the run.",
         )
-
-
-class Console:
-    """One line per step, at most one per second; the first and the last step always.
-
-        step 12/120  loss 2.3456  lr 1.90e-05  grad norm 1.234  5,123 tokens/s  3m20s left
-
-    Args:
-        total_steps: of the whole run.
-        clock: seconds since any fixed time.
-    """
-
-    def __init__(self, *, total_steps: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._total_steps = total_steps
-        self._clock = clock
-        self._shown_at: float | None = None
-
-    def show(self, row: Row) -> None:
-        """Print a row unless another one was printed within the last second."""
-        now = self._clock()
-        recent = self._shown_at is not None and now - self._shown_at < 1.0
-        last = row[metrics.STEP.name] >= self._total_steps
-        if recent and not last and metrics.HELD_OUT_LOSS.name not in row:
-            return
-        self._shown_at = now
-        self.print(progress_line(row, total_steps=self._total_steps))
-
-    def print(self, text: str) -> None:
-        """Print one line at once; a closed or full output is ignored."""
-        try:
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
-        except (OSError, ValueError):
-            return
-
-
-def progress_line(row: Row, *, total_steps: int) -> str:
-    """A row as one console line, without missing values."""
-    width = len(str(total_steps))
-    parts = [f"step {row[metrics.STEP.name]:>{width}}/{total_steps}"]
-    for metric, pattern in (
-        (metrics.LOSS, "loss {:.4f}"),
-        (metrics.HELD_OUT_LOSS, "held-out loss {:.4f}"),
-        (metrics.LEARNING_RATE, "lr {:.2e}"),
-        (metrics.GRAD_NORM, "grad norm {:.3f}"),
-        (metrics.TOKENS_PER_S, "{:,.0f} tokens/s"),
-    ):
-        if metric.name in row:
-            parts.append(pattern.format(row[metric.name]))
-    if metrics.ETA_S.name in row:
-        parts.append(f"{format_duration(row[metrics.ETA_S.name])} left")
-    return "  ".join(parts)

@@ -74,6 +74,12 @@ TOKENS_PER_S = Metric(
     "loss and context tokens, all ranks, over wall time with data waits",
     "tokens/s",
 )
+MFU = Metric(
+    "throughput/mfu",
+    "model FLOPs utilization: 6 FLOPs per parameter and token, over the bfloat16 peak of the GPUs; "
+    "only on GPUs whose peak is known",
+    "1",
+)
 STEP_S = Metric("time/step_s", "wall time of the step, without waiting for data", "s")
 DATA_S = Metric("time/data_s", "wall time spent waiting for the step's data", "s")
 ETA_S = Metric("time/eta_s", "estimated wall time to the end of the run", "s")
@@ -110,7 +116,7 @@ METRICS: dict[str, Metric] = {
             GENERAL_NLL,
             GENERAL_NLL_DELTA,
         ),
-        *(TOKENS_PER_S, STEP_S, DATA_S, ETA_S, EVALUATE_S, PROBE_EVAL_S, SAVE_S, PEAK_GIB),
+        *(TOKENS_PER_S, MFU, STEP_S, DATA_S, ETA_S, EVALUATE_S, PROBE_EVAL_S, SAVE_S, PEAK_GIB),
     )
 }
 """All metrics by name; others are rejected."""

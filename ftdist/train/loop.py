@@ -1,7 +1,7 @@
 """The training loop: step, log, evaluate, save; stop when all ranks agree."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from math import fsum
@@ -17,14 +17,15 @@ from ftdist.errors import FtdistError, StorageError
 from ftdist.nn.optim import learning_rate
 from ftdist.observe import metrics
 from ftdist.observe.memory import peak_memory_gib
-from ftdist.observe.throughput import StepClock, StepTimes
+from ftdist.observe.throughput import StepClock
 from ftdist.plan.plan import Plan
 from ftdist.train.attempt_guard import AttemptGuard
 from ftdist.train.checkpointing import Checkpointer
-from ftdist.train.dataloader import BatchSource, StepBatches
-from ftdist.train.probe_eval import EvalResult, ProbeEval
+from ftdist.train.dataloader import BatchSource
+from ftdist.train.evaluator import Evaluator
+from ftdist.train.metrics_row import StepReport, metrics_row
+from ftdist.train.probe_eval import EvalResult
 from ftdist.train.step import StepResult, train_step
-from ftdist.train.validation import held_out_loss
 from ftdist.zero.engine import Zero3Engine
 
 MAX_FAILED_SAVES = 3
@@ -53,22 +54,6 @@ class LoopEnd:
     step: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class _StepReport:
-    """One step as all ranks together measured it."""
-
-    loss_sums: list[float]
-    """Of each source, in nats."""
-
-    grad_norm: float
-    skipped: bool
-    peak_gib: float
-    """Of the rank with the highest peak memory."""
-
-    wants_stop: bool
-    """Whether any rank wants to stop."""
-
-
 class Loop:
     """The training loop of one attempt. Every rank runs it; only rank 0 has a logger.
 
@@ -78,7 +63,7 @@ class Loop:
         config: the run.
         plan: how many steps there are.
         checkpointer: saves the training state.
-        probe_eval: evaluates the model on probes; None: it is not evaluated.
+        evaluator: evaluates the model on held-out data and on probes.
         logger: on rank 0.
         guard: whether this attempt should stop.
     """
@@ -91,7 +76,7 @@ class Loop:
         config: RunConfig,
         plan: Plan,
         checkpointer: Checkpointer,
-        probe_eval: ProbeEval | None,
+        evaluator: Evaluator,
         logger: StepLogger | None,
         guard: AttemptGuard,
     ) -> None:
@@ -100,7 +85,7 @@ class Loop:
         self._config = config
         self._plan = plan
         self._checkpointer = checkpointer
-        self._probe_eval = probe_eval
+        self._evaluator = evaluator
         self._logger = logger
         self._guard = guard
         self._device: Device = "cuda" if engine.device.type == "cuda" else "cpu"
@@ -140,7 +125,15 @@ class Loop:
                 times = clock.step_done(batch.tokens)
                 self._count_skipped(result.skipped, done=step + 1)
                 with clock.pause():
-                    row = self._metrics_row(step, batch, report, times, rate=rate)
+                    row = metrics_row(
+                        step + 1,
+                        batch,
+                        report,
+                        times,
+                        rate=rate,
+                        plan=self._plan,
+                        device=self._engine.device,
+                    )
                     end = self._after_step(step + 1, row, wants_stop=report.wants_stop)
                 if end is not None:
                     return end
@@ -151,8 +144,10 @@ class Loop:
         complete = done == self._plan.steps
         wants_stop = wants_stop and not complete
         result = None
-        if not wants_stop and self._is_eval_due(done, last=complete):
-            result = self._evaluate(done, row, last=complete)
+        if not wants_stop and self._evaluator.is_due(done, last=complete):
+            result = self._evaluator.run(
+                done, row, last=complete, should_stop=self._guard.should_stop
+            )
             # An evaluation is cut short by a stop that comes meanwhile.
             wants_stop = self._guard.should_stop() and not complete
         ends = complete or (result is not None and result.verdict.ends)
@@ -164,27 +159,7 @@ class Loop:
             return LoopEnd(reason="stopped", step=done)
         return LoopEnd(reason="complete", step=done) if ends else None
 
-    def _metrics_row(
-        self, step: int, batch: StepBatches, report: _StepReport, times: StepTimes, *, rate: float
-    ) -> dict[str, float]:
-        loss_tokens = sum(batch.loss_tokens)
-        return {
-            metrics.LOSS.name: sum(report.loss_sums) / loss_tokens,
-            **self._source_losses(report.loss_sums, batch.loss_tokens),
-            metrics.LOSS_TOKENS.name: loss_tokens,
-            metrics.TOKENS.name: batch.tokens,
-            metrics.EPOCH.name: self._plan.epochs * (step + 1) / self._plan.steps,
-            metrics.SKIPPED.name: float(report.skipped),
-            metrics.GRAD_NORM.name: report.grad_norm,
-            metrics.LEARNING_RATE.name: rate,
-            metrics.TOKENS_PER_S.name: times.tokens_per_s,
-            metrics.STEP_S.name: times.step_s,
-            metrics.DATA_S.name: times.data_s,
-            metrics.ETA_S.name: times.eta_s,
-            metrics.PEAK_GIB.name: report.peak_gib,
-        }
-
-    def _share(self, result: StepResult) -> _StepReport:
+    def _share(self, result: StepResult) -> StepReport:
         """What all ranks measured of a step, by one collective and one wait for the device.
 
         The sums are rounded once, so that they do not depend on the order of ranks.
@@ -196,7 +171,7 @@ class Loop:
         own[sources + 1] = peak_memory_gib(self._device)
         own[sources + 2] = float(self._guard.wants_stop())
         *losses, grad_norms, peaks, stops = zip(*gather_over_ranks(own), strict=True)
-        return _StepReport(
+        return StepReport(
             loss_sums=[fsum(of_source) for of_source in losses],
             grad_norm=grad_norms[0],
             skipped=result.skipped,
@@ -204,48 +179,11 @@ class Loop:
             wants_stop=any(stops),
         )
 
-    def _source_losses(
-        self, loss_sums: Sequence[float], loss_tokens: Sequence[int]
-    ) -> dict[str, float]:
-        """The mean loss of each source that the step drew from, where there are several."""
-        sources = self._plan.library.sources
-        if len(sources) == 1:
-            return {}
-        return {
-            metrics.source_loss(source.name): loss / tokens
-            for source, loss, tokens in zip(sources, loss_sums, loss_tokens, strict=True)
-            if tokens
-        }
-
-    def _is_eval_due(self, done: int, *, last: bool) -> bool:
-        return _is_due(done, self._config.eval.loss_every_steps, last=last) or (
-            self._probe_eval is not None and self._probe_eval.is_due(done, last=last)
-        )
-
-    def _evaluate(self, done: int, row: dict[str, float], *, last: bool) -> EvalResult | None:
-        """Evaluate on held-out data and on probes, as far as they are due. Adds to `row`."""
-        if _is_due(done, self._config.eval.loss_every_steps, last=last):
-            began = time.perf_counter()
-            loss = held_out_loss(self._engine, self._batches)
-            if loss is not None:
-                row[metrics.HELD_OUT_LOSS.name] = loss
-                row[metrics.EVALUATE_S.name] = time.perf_counter() - began
-        if self._probe_eval is None or not self._probe_eval.is_due(done, last=last):
-            return None
-        result = self._probe_eval.run(done, should_stop=self._guard.should_stop)
-        if result is not None:
-            self._note(result.summary)
-            row |= result.row
-        return result
-
     def _run_overdue_eval(self, step: int) -> EvalResult | None:
         """Evaluate, and keep as the best, what the attempt before this one had no time for."""
-        if self._probe_eval is None:
-            return None
-        result = self._probe_eval.run_if_overdue(step, should_stop=self._guard.should_stop)
+        result = self._evaluator.run_if_overdue(step, should_stop=self._guard.should_stop)
         if result is None:
             return None
-        self._note(result.summary)
         if self._logger is not None and result.row:
             self._logger.log(step, result.row)
         if result.verdict.is_best:

@@ -15,6 +15,10 @@ from ftdist.dist.preemption import StopRequest
 from ftdist.dist.world import Rendezvous, World, process_group
 from ftdist.errors import ConfigError, RequeueError
 from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
+from ftdist.io.heartbeat import Heartbeat
+from ftdist.io.progress import no_log
+from ftdist.io.units import format_count
+from ftdist.observe.console import print_line
 from ftdist.observe.loggers import MetricLogger, open_metric_logger
 from ftdist.observe.memory import peak_memory_gib
 from ftdist.observe.system_metrics import monitor_node
@@ -24,6 +28,7 @@ from ftdist.rundir import RunDir
 from ftdist.train.attempt_guard import AttemptGuard
 from ftdist.train.checkpointing import Checkpointer
 from ftdist.train.dataloader import BatchSource
+from ftdist.train.evaluator import Evaluator
 from ftdist.train.loop import Loop
 from ftdist.train.model_checks import (
     choose_head,
@@ -62,7 +67,10 @@ def main(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | 
             best=best,
             guard=guard,
         )
-        probe_eval = _build_probe_eval(run, config, engine, best=best, attempt=attempt)
+        heartbeat = Heartbeat(print_line if world.is_rank0 else no_log)
+        probe_eval = _build_probe_eval(
+            run, config, engine, best=best, attempt=attempt, heartbeat=heartbeat
+        )
         first_step = checkpointer.restore()
         if probe_eval is not None:
             probe_eval.resume_from(first_step, best=checkpointer.best_step())
@@ -76,7 +84,15 @@ def main(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | 
                 config=config,
                 plan=plan,
                 checkpointer=checkpointer,
-                probe_eval=probe_eval,
+                evaluator=Evaluator(
+                    engine,
+                    batches,
+                    config=config.eval,
+                    plan=plan,
+                    probe_eval=probe_eval,
+                    logger=logger,
+                    heartbeat=heartbeat,
+                ),
                 logger=logger,
                 guard=guard,
             ).run(first_step=first_step)
@@ -146,8 +162,8 @@ def _build_engine(config: RunConfig, plan: Plan, *, world: World) -> tuple[Zero3
     )
     refuse_kl_without_chunked_head(engine, plan)
     return engine, (
-        f"{world.size} ranks on {device} in {dtype}; {engine.head} head (relative difference "
-        f"{difference:.1e}); {loaded_gib:.2f} GiB per rank after loading"
+        f"{format_count(world.size, 'rank')} on {device} in {dtype}; {engine.head} head (relative "
+        f"difference {difference:.1e}); {loaded_gib:.2f} GiB per rank after loading"
     )
 
 
@@ -165,11 +181,12 @@ def _build_probe_eval(
     *,
     best: BestCheckpointTracker,
     attempt: int,
+    heartbeat: Heartbeat,
 ) -> ProbeEval | None:
     """The evaluations in training, if there are any; the engine must still hold the base model."""
     if not config.eval.probes_every_steps:
         return None
-    probe_eval = ProbeEval(run, config, engine, best=best, attempt=attempt)
+    probe_eval = ProbeEval(run, config, engine, best=best, attempt=attempt, heartbeat=heartbeat)
     probe_eval.evaluate_base()
     return probe_eval
 

@@ -28,6 +28,7 @@ from ftdist.evaluation.best_checkpoint import STEP, BestCheckpointTracker, Verdi
 from ftdist.evaluation.eval_set import EvalSet, read_eval_set
 from ftdist.evaluation.probes import Probe
 from ftdist.evaluation.selection import Scores
+from ftdist.io.heartbeat import Heartbeat
 from ftdist.io.jsonl import append_json_line, read_json_lines
 from ftdist.observe import metrics
 from ftdist.plan.dataset_info import has_fixed_opening
@@ -62,6 +63,7 @@ class ProbeEval:
         engine: holds the parameters; those of the base model until `evaluate_base` has run.
         best: compares the evaluations with each other.
         attempt: number of this attempt.
+        heartbeat: reports the progress of an evaluation.
 
     Raises:
         DataError: there are no questions about the library, or ranks have read different files.
@@ -75,7 +77,11 @@ class ProbeEval:
         *,
         best: BestCheckpointTracker,
         attempt: int,
+        heartbeat: Heartbeat,
     ) -> None:
+        self._heartbeat = heartbeat
+        self.last_s: float | None = None
+        """How long the last evaluation of this attempt took, in seconds."""
         self._run, self._config, self._engine = run, config, engine
         self._best, self._attempt, self._world = best, attempt, engine.world
         self._tokenizer: Any = AutoTokenizer.from_pretrained(config.model.path)
@@ -178,11 +184,15 @@ class ProbeEval:
         return EvalResult(row=row, verdict=verdict, summary=summary)
 
     def _evaluate(self, *, step: int, should_stop: ShouldStop) -> ItemScores | None:
-        device = self._engine.device
+        began, device = time.perf_counter(), self._engine.device
+        self._heartbeat.start(
+            f"Evaluating after step {step}" if step else "Evaluating the base model"
+        )
         sums = torch.zeros(len(self._items.samples), dtype=torch.float64, device=device)
-        for batch in self._batches:
+        for number, batch in enumerate(self._batches):
             if should_stop():
                 return None
+            self._heartbeat.beat(number, len(self._batches), "batches of questions")
             _, losses = self._engine.evaluate(batch.to(device))
             sums.index_add_(0, batch.sources.to(device), losses.double())
         scores = self._items.scores(sum_over_ranks(sums.tolist()))
@@ -192,6 +202,7 @@ class ProbeEval:
         if self._world.is_rank0:
             header = {STEP: step, "attempt": self._attempt, "digest": self._digest}
             self._record(header | asdict(scores) | {"generations": generations})
+        self.last_s = time.perf_counter() - began
         return scores
 
     def _record(self, row: dict[str, Any]) -> None:
@@ -214,6 +225,7 @@ class ProbeEval:
             max_tokens=self._config.eval.max_new_tokens_in_training,
             should_stop=should_stop,
             world=self._world,
+            on_token=lambda done: self._heartbeat.beat(done, len(prompts), "written answers"),
         )
         return [
             {

@@ -21,6 +21,7 @@ def generate(
     max_tokens: int,
     should_stop: Callable[[], bool],
     world: World,
+    on_token: Callable[[int], None],
 ) -> list[list[int]]:
     """The greedy answer to each prompt. Collective.
 
@@ -34,6 +35,7 @@ def generate(
         max_tokens: of an answer.
         should_stop: whether to leave the answers unfinished; called before every token. Collective.
         world: this rank.
+        on_token: called before every token with the number of finished answers.
     """
     answers: list[list[int]] = []
     for first in range(0, len(prompts), world.size):
@@ -42,6 +44,7 @@ def generate(
         answer: list[int] = []
         for _ in range(max_tokens):
             is_open = prompt is not None and not (answer and answer[-1] in stops)
+            on_token(len(answers))
             if max_over_ranks(float(is_open)) == 0 or should_stop():
                 break
             token = _next_token(engine, [*prompt, *answer] if prompt and is_open else [])

@@ -1,12 +1,20 @@
 """The held-out loss."""
 
 from ftdist.dist.collectives import sum_over_ranks
+from ftdist.io.heartbeat import Heartbeat
 from ftdist.train.dataloader import BatchSource
 from ftdist.zero.engine import Zero3Engine
 
 
-def held_out_loss(engine: Zero3Engine, batches: BatchSource) -> float | None:
+def held_out_loss(
+    engine: Zero3Engine, batches: BatchSource, *, heartbeat: Heartbeat
+) -> float | None:
     """Mean negative log-likelihood of the library's held-out loss tokens, in nats. Collective.
+
+    Args:
+        engine: holds the parameters.
+        batches: hold the held-out part.
+        heartbeat: reports the progress.
 
     Returns:
         None where nothing is held out.
@@ -14,6 +22,9 @@ def held_out_loss(engine: Zero3Engine, batches: BatchSource) -> float | None:
     loss_tokens = batches.held_out_loss_tokens()
     if loss_tokens == 0:
         return None
-    loss = sum(float(engine.evaluate(row)[0]) for row in batches.held_out())
+    rows, loss = batches.held_out(), 0.0
+    for number, row in enumerate(rows):
+        heartbeat.beat(number, len(rows), "held-out batches")
+        loss += float(engine.evaluate(row)[0])
     (total,) = sum_over_ranks([loss])
     return total / loss_tokens

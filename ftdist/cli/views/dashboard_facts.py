@@ -120,7 +120,7 @@ def _stale(snapshot: RunSnapshot, newest: Row) -> list[str]:
     if started and started[-1]["step"] > status.step:
         for_s = format_duration(snapshot.now - started[-1]["time"])
         expected = started[-1].get("expected_s")
-        usual = "" if expected is None else f"; the last one took {format_duration(expected)}"
+        usual = "" if expected is None else f", of about {format_duration(expected)}"
         return [f"evaluating after step {started[-1]['step']} for {for_s}{usual}"]
     usual_s = newest.get(STEP_S.name, 0.0)
     if since > max(MIN_STALE_S, STALE_STEPS * usual_s):

@@ -54,7 +54,7 @@ def _cancel_requested(event: Event) -> str:
 def _evaluation_started(event: Event) -> str:
     expected = event.get("expected_s")
     text = f"evaluation after step {event['step']} started"
-    return text if expected is None else f"{text}; the last one took {format_duration(expected)}"
+    return text if expected is None else f"{text}, about {format_duration(expected)}"
 
 
 _WORDS: dict[str, Callable[[Event], str]] = {

@@ -57,4 +57,5 @@ def test_bar_shows_step_loss_speed_and_remaining_time(tmp_path: Path) -> None:
 
 
 def test_summary_has_both_losses() -> None:
-    assert summary({"train/loss": 2.0}, 2.5) == "loss 2.0000  held-out 2.5000"
+    row = {"train/loss": 2.0}
+    assert summary(row, mean=1.5, held_out=2.5) == "loss 1.5000  held-out 2.5000"

@@ -9,13 +9,8 @@ from pathlib import Path
 import pytest
 
 from ftdist.errors import RequeueError, StorageError
-from ftdist.observe.loggers import (
-    Console,
-    JsonlWriter,
-    MetricLogger,
-    open_metric_logger,
-    progress_line,
-)
+from ftdist.observe.console import Console, progress_line
+from ftdist.observe.loggers import JsonlWriter, MetricLogger, open_metric_logger
 from ftdist.observe.metrics import read_metrics
 from ftdist.observe.redact import HIDDEN, redacted
 from ftdist.observe.wandb.state import wandb_id
@@ -90,7 +85,7 @@ def test_rows_that_fail_to_write_are_retried_whole(tmp_path: Path) -> None:
 
 def sinks_on_a_full_disk() -> MetricLogger:
     rows, console = JsonlWriter(Path("/dev/full")), Console(total_steps=STEPS)
-    return MetricLogger(rows, console, None, attempt=1)
+    return MetricLogger(rows, console, None, attempt=1, record_event=lambda _, **__: None)
 
 
 def test_a_full_disk_is_reported_once_and_fails_at_the_end(

@@ -95,7 +95,7 @@ def test_an_evaluation_that_goes_on_is_shown_with_its_usual_length(tmp_path: Pat
     run.append_event("evaluation_started", step=41, expected_s=200.0)
     with run_lock(run):
         text = "\n".join(shown(run))
-    assert "evaluating after step 41 for 0s; the last one took 3m20s" in text
+    assert "evaluating after step 41 for 0s, of about 3m20s" in text
 
 
 def test_only_new_rows_are_read_and_a_torn_one_waits(tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""The metrics of one training step, by name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ftdist.dist.device import device_peak_tflops
+from ftdist.observe import metrics
+from ftdist.observe.throughput import StepTimes
+from ftdist.plan.mfu import flops_per_token
+from ftdist.plan.plan import Plan
+from ftdist.train.dataloader import StepBatches
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepReport:
+    """One step as all ranks together measured it."""
+
+    loss_sums: list[float]
+    """Of each source, in nats."""
+
+    grad_norm: float
+    skipped: bool
+    peak_gib: float
+    """Of the rank with the highest peak memory."""
+
+    wants_stop: bool
+    """Whether any rank wants to stop."""
+
+
+def metrics_row(
+    done: int,
+    batch: StepBatches,
+    report: StepReport,
+    times: StepTimes,
+    *,
+    rate: float,
+    plan: Plan,
+    device: torch.device,
+) -> dict[str, float]:
+    """What was measured of a step.
+
+    Args:
+        done: optimizer steps done, including this one.
+        batch: of the step.
+        report: of all ranks.
+        times: of the step.
+        rate: its learning rate.
+        plan: of the run.
+        device: of the ranks.
+    """
+    loss_tokens = sum(batch.loss_tokens)
+    return {
+        metrics.LOSS.name: sum(report.loss_sums) / loss_tokens,
+        **_source_losses(report.loss_sums, batch.loss_tokens, plan=plan),
+        metrics.LOSS_TOKENS.name: loss_tokens,
+        metrics.TOKENS.name: batch.tokens,
+        metrics.EPOCH.name: plan.epochs * done / plan.steps,
+        metrics.SKIPPED.name: float(report.skipped),
+        metrics.GRAD_NORM.name: report.grad_norm,
+        metrics.LEARNING_RATE.name: rate,
+        metrics.TOKENS_PER_S.name: times.tokens_per_s,
+        **_mfu(times.tokens_per_s, plan=plan, device=device),
+        metrics.STEP_S.name: times.step_s,
+        metrics.DATA_S.name: times.data_s,
+        metrics.ETA_S.name: times.eta_s,
+        metrics.PEAK_GIB.name: report.peak_gib,
+    }
+
+
+def _source_losses(
+    loss_sums: Sequence[float], loss_tokens: Sequence[int], *, plan: Plan
+) -> dict[str, float]:
+    """The mean loss of each source that the step drew from, where there are several."""
+    sources = plan.library.sources
+    if len(sources) == 1:
+        return {}
+    return {
+        metrics.source_loss(source.name): loss / tokens
+        for source, loss, tokens in zip(sources, loss_sums, loss_tokens, strict=True)
+        if tokens
+    }
+
+
+def _mfu(tokens_per_s: float, *, plan: Plan, device: torch.device) -> dict[str, float]:
+    """The model FLOPs utilization; empty where the device's peak is unknown."""
+    peak = device_peak_tflops(device, dtype=plan.dtype)
+    if peak is None:
+        return {}
+    flops = flops_per_token(plan.parameters, frozen=plan.frozen_parameters)
+    return {metrics.MFU.name: flops * tokens_per_s / (peak * 1e12 * plan.world_size)}
