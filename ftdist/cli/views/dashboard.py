@@ -80,9 +80,9 @@ def _header(snapshot: RunSnapshot, screen: Screen) -> list[Text]:
     """Name, state and clock; then the progress bar."""
     status = snapshot.status
     clock = time.strftime("%H:%M:%S", time.localtime(snapshot.now))
-    title = Text(f"{status.name}  ", style="bold")
+    title = Text().append(f"{status.name}  ", style="bold")
     title.append(describe_state(status), style=STYLES.get(status.state, ""))
-    title = shorten(title, screen.width - len(clock) - 2)
+    title.truncate(screen.width - len(clock) - 2, overflow="ellipsis")
     title.append(" " * (screen.width - len(title) - len(clock)))
     return [title.append(clock, style="dim"), _progress(snapshot, screen)]
 
@@ -127,7 +127,7 @@ def _plot(snapshot: RunSnapshot, screen: Screen, *, height: int) -> list[Text]:
         Series(points=smooth, style="bold green", mark="*"),
         Series(points=held_out, style="bold magenta", mark="o", is_marked=True),
     ]
-    legend = Text("loss", style="dim")
+    legend = Text().append("loss", style="dim")
     legend.append(f"  {'━' if screen.unicode else '*'} mean of {MEAN_STEPS} steps", "bold green")
     if held_out:
         legend.append("  o held-out", style="bold magenta")

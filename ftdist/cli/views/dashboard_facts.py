@@ -167,32 +167,26 @@ def _describe_node(use: NodeUse) -> str:
 def evaluation_facts(snapshot: RunSnapshot, unicode: bool) -> list[str]:  # noqa: ARG001 - as above
     """The newest evaluations in training against the base model; then the comparison's scores."""
     evals, scores = snapshot.evals, snapshot.status.scores
-    lines = []
-    if len(evals) > 1:
-        base = evals[0]
-        losses = {
-            row[STEP.name]: row[GENERAL_NLL_DELTA.name]
-            for row in snapshot.rows
-            if GENERAL_NLL_DELTA.name in row
-        }
-        lines = [_evaluation(row, base, losses) for row in evals[1:][-MAX_EVALUATIONS:]]
-        lines += _last_took(snapshot)
-    elif evals:
-        lines = [f"base model: {_share(evals[0], 'ranked')} known answers ranked first"]
+    losses = {
+        row[STEP.name]: row[GENERAL_NLL_DELTA.name]
+        for row in snapshot.rows
+        if GENERAL_NLL_DELTA.name in row
+    }
+    lines = [f"base model: {_evaluation(evals[0], {})}{_last_took(snapshot)}"] if evals else []
+    lines += [
+        f"step {row[STEP.name]}: {_evaluation(row, losses)}" for row in evals[1:][-MAX_EVALUATIONS:]
+    ]
     shown = ("fact_accuracy", "general_mc_accuracy", "general_accuracy", "leak_rate")
     parts = [f"{name} {scores[name]:.2f}" for name in shown if name in scores]
     return [*lines, *([f"comparison: {', '.join(parts)}"] if parts else [])]
 
 
-def _evaluation(
-    row: Mapping[str, Any], base: Mapping[str, Any], losses: Mapping[int, float]
-) -> str:
-    parts = [f"facts {_share(row, 'ranked')} (base {_share(base, 'ranked')})"]
-    if row["general"]:
-        parts.append(f"general {_share(row, 'general')} (base {_share(base, 'general')})")
+def _evaluation(row: Mapping[str, Any], losses: Mapping[int, float]) -> str:
+    parts = [f"facts {_share(row, 'ranked')}"]
+    parts += [f"general {_share(row, 'general')}"] if row["general"] else []
     if row[STEP.name] in losses:
-        parts.append(f"general loss {losses[row[STEP.name]]:+.3f}")
-    return f"step {row[STEP.name]}: {', '.join(parts)}"
+        parts.append(f"general loss {losses[row[STEP.name]]:+.3f} nats")
+    return ", ".join(parts)
 
 
 def _share(row: Mapping[str, Any], name: str) -> str:
@@ -200,13 +194,13 @@ def _share(row: Mapping[str, Any], name: str) -> str:
     return f"{sum(values)}/{len(values)}"
 
 
-def _last_took(snapshot: RunSnapshot) -> list[str]:
+def _last_took(snapshot: RunSnapshot) -> str:
     seconds = [
         row.get(EVALUATE_S.name, 0.0) + row[PROBE_EVAL_S.name]
         for row in snapshot.rows
         if PROBE_EVAL_S.name in row
     ]
-    return [f"the last one took {format_duration(seconds[-1])}"] if seconds else []
+    return f"; an evaluation takes {format_duration(seconds[-1])}" if seconds else ""
 
 
 def stage_facts(snapshot: RunSnapshot, unicode: bool) -> list[str]:  # noqa: ARG001 - as above

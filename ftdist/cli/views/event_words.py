@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ftdist.cli.views.state_words import OUTCOMES
-from ftdist.io.units import format_count, format_duration
+from ftdist.io.units import format_count
 
 Event = Mapping[str, Any]
 
@@ -51,12 +51,6 @@ def _cancel_requested(event: Event) -> str:
     return f"{who} {'stopped the run at once' if event.get('now') else 'asked the run to stop'}"
 
 
-def _evaluation_started(event: Event) -> str:
-    expected = event.get("expected_s")
-    text = f"evaluation after step {event['step']} started"
-    return text if expected is None else f"{text}, about {format_duration(expected)}"
-
-
 _WORDS: dict[str, Callable[[Event], str]] = {
     "run_requested": lambda event: f"started with `ftdist {event['by']}`",
     "job_submitted": lambda event: f"job {event['job']} submitted for stage {event['stage']}",
@@ -70,7 +64,6 @@ _WORDS: dict[str, Callable[[Event], str]] = {
     "checkpoint_saved": lambda event: f"checkpoint saved at step {event['step']}",
     "best_checkpoint_updated": lambda event: f"step {event['step']} is the best so far",
     "checkpoint_corrupt": lambda event: f"corrupt checkpoint set aside: {event['problem']}",
-    "evaluation_started": _evaluation_started,
     "stage_started": lambda event: f"stage {event['stage']} started",
     "stage_finished": _stage_finished,
     "stage_interrupted": lambda event: f"stage {event['stage']} was interrupted and restarts",

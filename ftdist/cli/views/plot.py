@@ -94,7 +94,7 @@ def plot(series: Sequence[Series], *, width: int, height: int, unicode: bool) ->
         value = axes.value(index * per_cell[1] if index < height - 1 else axes.rows - 1)
         label = format_value(value) if index in labelled else ""
         bar = "┤" if unicode else "|"
-        line = Text(f"{label:>{label_width}} {bar}", style="dim", no_wrap=True)
+        line = Text(no_wrap=True).append(f"{label:>{label_width}} {bar}", style="dim")
         lines.append(line + Text("").join(cells_of_row))
     return [*lines, _x_labels(axes, indent=label_width + 2, cells=cells)]
 

@@ -58,8 +58,8 @@ def test_a_running_run_shows_curve_losses_speed_nodes_and_evaluations(tmp_path: 
     assert "5,000 tokens/s" in text
     assert "peak 38.25 GiB per rank" in text
     assert "least busy node: n2, CPU 71 %, 20.0 GiB of host memory; others 97 %" in text
-    assert "step 20: facts 3/4 (base 1/4), general 1/2 (base 1/2), general loss +0.011" in text
-    assert "the last one took 1m00s" in text
+    assert "base model: facts 1/4, general 1/2; an evaluation takes 1m00s" in text
+    assert "step 20: facts 3/4, general 1/2, general loss +0.011 nats" in text
     assert "attempt 1 started from the beginning, on 4 ranks" in text
     assert any("⠁" <= cell <= "⣿" for cell in text)
 
