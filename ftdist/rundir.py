@@ -8,7 +8,7 @@ runs/R/  config.yaml plan.json overrides.txt   what was asked, what was computed
          events.jsonl metrics.jsonl            the records of truth
          evals.jsonl                           evaluations during training, one per line
          checkpoints/step-00001200/            committed; a `.partial` is not one
-         wandb/ export/ report/ lock
+         wandb/ export/ gguf/ report/ lock
 """
 
 import errno
@@ -121,6 +121,11 @@ class RunDir:
     def export(self) -> Path:
         """The Hugging Face model folder."""
         return self.root / "export"
+
+    @property
+    def gguf(self) -> Path:
+        """The exported model as GGUF files, for llama.cpp and Ollama."""
+        return self.root / "gguf"
 
     @property
     def report(self) -> Path:

@@ -44,6 +44,7 @@ COMMAND_GROUPS = {
         "compare": "evaluate the base and the tuned model on the same questions: R",
         "merge": "interpolate base and tuned weights, evaluate, keep the best: R",
         "chat": "chat with the tuned model: R [-p PROMPT] [--base | --both]",
+        "serve": "serve the tuned model: OpenAI-compatible endpoint and chat page: R",
         "report": "regenerate R/report/index.html: R",
         "push": "upload a library or an exported model to the Hugging Face Hub: L|R owner/name",
         "sync": "upload a run's metrics to Weights & Biases: R",

@@ -33,7 +33,7 @@ def run_child(module: str, arguments: Sequence[str]) -> None:
     child = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         stdout=sys.stderr.fileno(),
-        env=_environment(),
+        env=environment(),
         start_new_session=True,
     )
     code = _wait(child)
@@ -60,14 +60,15 @@ def run_interactive(module: str, arguments: Sequence[str]) -> int:
     The child handles Ctrl-C, which the terminal sends to both; this process ignores it.
     """
     sys.stdout.flush()
-    child = subprocess.Popen([sys.executable, "-m", module, *arguments], env=_environment())
+    child = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment())
     with handled(signal.SIG_IGN, signal.SIGINT):
         code = _wait(child)
     # As a shell reports a child that was killed by a signal.
     return code if code >= 0 else 128 - code
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """The environment of a child: without launcher variables, with our import path."""
     inherited = {n: value for n, value in os.environ.items() if not is_launcher_variable(n)}
     environment = inherited | import_path() | {"PYTHONSAFEPATH": "1"}
     if not visible_gpus():

@@ -41,9 +41,10 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._ask(f"{domain}.enable")
 
-    def open(self, page: Path) -> None:
-        """Show a file, and wait until it is there whole."""
-        self._ask("Page.navigate", url=page.resolve().as_uri())
+    def open(self, page: Path | str) -> None:
+        """Show a file or an address, and wait until it is there whole."""
+        url = page if isinstance(page, str) else page.resolve().as_uri()
+        self._ask("Page.navigate", url=url)
         end = time.monotonic() + TIMEOUT_S
         while self.run("location.href") == "about:blank" or self.run("document.readyState") != (
             "complete"

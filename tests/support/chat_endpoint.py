@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 
 @dataclass
@@ -14,6 +15,9 @@ class ChatEndpoint:
 
     url: str
     prompts: list[str] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    """The bodies of the requests, whole."""
+
     keys: set[str] = field(default_factory=set)
 
 
@@ -38,6 +42,7 @@ def chat_endpoint(
             prompt = asked["messages"][-1]["content"]
             code = 400 if refuses(prompt) else status(len(served.prompts))
             served.prompts.append(prompt)
+            served.requests.append(asked)
             served.keys.add(self.headers.get("Authorization", ""))
             message = {"role": "assistant", "content": reply(prompt)}
             body = (

@@ -1,0 +1,1 @@
+"""Serving an exported model: an OpenAI-compatible endpoint and a page to chat with it."""

@@ -1,0 +1,212 @@
+"""The inference server behind `ftdist serve`: vLLM, llama.cpp or transformers."""
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import httpx
+
+from ftdist.errors import ConfigError, FtdistError
+from ftdist_launch.local.submit import visible_gpus
+from ftdist_launch.subprocesses import environment
+
+BackendName = Literal["vllm", "llama.cpp", "transformers"]
+BACKENDS: tuple[BackendName, ...] = ("vllm", "llama.cpp", "transformers")
+
+LOOPBACK = "127.0.0.1"
+POLL_S = 0.25
+NOTE_EVERY_S = 20.0
+TERMINATE_S = 10.0
+TAIL_LINES = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """An inference server that can be started on a port of this machine."""
+
+    name: BackendName
+    command: tuple[str, ...]
+    """Its command, with `{port}` in place of the port."""
+
+    model: str
+    """The name under which it serves the model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """A running inference server."""
+
+    url: str
+    """Such as http://127.0.0.1:40123, without /v1."""
+
+    model: str
+
+
+def choose_backend(model: Path, *, wanted: BackendName | None) -> Backend:
+    """The server for a model folder or a GGUF file: the one wanted, or the best that is installed.
+
+    Args:
+        model: a Hugging Face model folder, or a GGUF file.
+        wanted: None: vLLM for a folder and llama.cpp for a GGUF file where they are installed,
+            else transformers.
+
+    Raises:
+        ConfigError: it is not installed, or cannot serve this model.
+    """
+    is_gguf = model.suffix == ".gguf"
+    best: BackendName = "llama.cpp" if is_gguf else "vllm"
+    if wanted is not None:
+        if wanted not in (best, "transformers"):
+            serves = "a GGUF file" if wanted == "llama.cpp" else "a Hugging Face folder"
+            raise ConfigError(
+                f"{wanted} serves {serves}, and {model} is none.",
+                remedy=f"leave out --backend, or choose {best} or transformers.",
+            )
+        found = _command(wanted, model)
+        if found is None:
+            raise ConfigError(f"{wanted} is not installed.", remedy=f"{_INSTALL[wanted]}.")
+        return found
+    for name in (best, "transformers"):
+        found = _command(name, model)
+        if found is not None:
+            return found
+    raise ConfigError(
+        "No inference server is installed.",
+        remedy=f"{_INSTALL['transformers']}, or {_INSTALL[best]}.",
+    )
+
+
+_INSTALL: dict[BackendName, str] = {
+    "vllm": "install vLLM (pip install vllm) into this environment",
+    "llama.cpp": "put llama-server of llama.cpp on the PATH",
+    "transformers": "run `pip install 'ftdist[serve]'`",
+}
+
+
+def _command(name: BackendName, model: Path) -> Backend | None:
+    """The backend, if it is installed."""
+    address = ("--host", LOOPBACK, "--port", "{port}")
+    command: tuple[str, ...]
+    match name:
+        case "vllm":
+            program = find_program("vllm")
+            served = model.parent.name
+            command = ("serve", str(model), "--served-model-name", served, *address)
+        case "llama.cpp":
+            program = find_program("llama-server")
+            served = model.stem
+            command = ("--model", str(model), "--alias", served, "--jinja", *address)
+        case "transformers":
+            installed = all(map(importlib.util.find_spec, ("fastapi", "uvicorn")))
+            program = sys.executable if installed else None
+            served = f"{model.parent}:{model.name}" if model.suffix == ".gguf" else str(model)
+            # On a CPU, bfloat16 is slow, and compare computes in float32.
+            dtype = () if visible_gpus() else ("--dtype", "float32")
+            module = ("-m", "transformers.cli.transformers", "serve")
+            command = (*module, served, *address, *dtype)
+    if program is None:
+        return None
+    return Backend(name=name, command=(program, *command), model=served)
+
+
+def find_program(*names: str) -> str | None:
+    """The first of these programs beside this Python or on the PATH."""
+    beside = Path(sys.executable).parent
+    for name in names:
+        if os.access(beside / name, os.X_OK):
+            return str(beside / name)
+        if found := shutil.which(name):
+            return found
+    return None
+
+
+@contextmanager
+def running(backend: Backend, *, log: Callable[[str], None]) -> Iterator[Served]:
+    """A started server that answers, until the block ends.
+
+    Raises:
+        FtdistError: it ended before it answered.
+    """
+    port = free_port()
+    command = [part.format(port=port) if part == "{port}" else part for part in backend.command]
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        server = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=environment() | {"HF_HUB_OFFLINE": "1"},
+            start_new_session=True,
+        )
+        try:
+            url = f"http://{LOOPBACK}:{port}"
+            _wait_until_healthy(server, url, log=log)
+            if server.poll() is not None:
+                output.seek(0)
+                lines = output.read().splitlines()[-TAIL_LINES:]
+                raise FtdistError(
+                    f"{backend.name} ended with exit code {server.returncode} before it "
+                    "answered:\n" + "\n".join(f"  {line}" for line in lines),
+                    remedy="see its own message above; another --backend may serve this model.",
+                )
+            yield Served(url=url, model=backend.model)
+        finally:
+            _stop(server)
+
+
+def _wait_until_healthy(
+    server: "subprocess.Popen[bytes]", url: str, *, log: Callable[[str], None]
+) -> None:
+    """Wait until the server answers or ends."""
+    began = noted = time.monotonic()
+    while server.poll() is None:
+        with suppress(httpx.HTTPError):
+            if httpx.get(f"{url}/health", timeout=5, trust_env=False).is_success:
+                return
+        if time.monotonic() - noted >= NOTE_EVERY_S:
+            noted = time.monotonic()
+            log(f"Loading the model, {noted - began:.0f} s so far.")
+        time.sleep(POLL_S)
+
+
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    server.terminate()
+    try:
+        server.wait(timeout=TERMINATE_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nothing uses."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def refuse_used_port(host: str, port: int) -> None:
+    """Refuse an address on which another program listens, or that is not this machine's.
+
+    Raises:
+        ConfigError: it cannot be bound.
+    """
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot listen on {host}:{port}: {error.strerror}.",
+            remedy="choose another --port or --host.",
+        ) from None
