@@ -24,7 +24,7 @@ SPECS: dict[str, tuple[CommandSpec, ...]] = {
 
 RUN_COMMANDS = frozenset(
     {"cancel", "chat", "compare", "expert", "explain", "export", "logs", "merge", "push", "report"}
-    | {"resume", "status", "sync"}
+    | {"resume", "serve", "status", "sync", "watch"}
 )
 """The commands that take the name of a run."""
 

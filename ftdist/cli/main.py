@@ -162,7 +162,7 @@ def _run(arguments: list[str]) -> int:
             f"Unknown command {command!r}.",
             remedy=f"write `ftdist {near[0]} ...`, or see `ftdist --help`."
             if near
-            else f"use one of {', '.join(COMMANDS)}.",
+            else "see `ftdist --help`.",
         )
     result = import_module(f"ftdist.cli.commands.{command}").main(rest)
     assert isinstance(result, int)

@@ -129,6 +129,20 @@ def test_exported_and_compared_run_has_scores_and_answers(trained: Path) -> None
     assert "chosen" in merged.stdout
 
 
+def test_served_model_answers_as_in_the_comparison(trained: Path) -> None:
+    """Through HTTP and transformers' own server, every answer is the comparison's."""
+    served = ftdist(trained, "serve", "r", "--verify", "--backend", "transformers")
+    assert served.returncode == 0, served.stdout + served.stderr
+    assert served.stdout.startswith("20 of 20 answers are the same as in the comparison")
+
+
+def test_gguf_of_a_tokenizer_that_llama_cpp_does_not_know_is_refused(trained: Path) -> None:
+    converted = ftdist(trained, "export", "r", "--format", "gguf")
+    assert converted.returncode == 70
+    assert "llama.cpp's converter failed: NotImplementedError: BPE" in converted.stderr
+    assert list((trained / "runs/r/gguf").iterdir()) == []
+
+
 def test_complete_run_is_not_trained_again(trained: Path) -> None:
     again = ftdist(trained, "resume", "r")
     assert again.returncode == 0

@@ -65,11 +65,11 @@ def make_app(served: Served, settings: Settings) -> Starlette:
         body = await _json_body(request)
         if isinstance(body, str):
             return _error(400, body)
-        asked = client.build_request(
+        upstream = client.build_request(
             "POST", "/v1/chat/completions", json=_completed(body, served, settings)
         )
         try:
-            answer = await client.send(asked, stream=True)
+            answer = await client.send(upstream, stream=True)
         except httpx.HTTPError as error:
             return _error(502, f"The inference server does not answer: {error}.")
         kind = answer.headers.get("content-type", "application/json")

@@ -61,7 +61,7 @@ def test_help_lists_every_command(words: list[str], capsys: Captured) -> None:
         ("trian", "`ftdist train ...`"),
         ("exprot", "`ftdist export ...`"),
         ("model.path=x", "`ftdist train ...`"),
-        ("zzz", "use one of expert, "),
+        ("zzz", "see `ftdist --help`."),
     ],
 )
 def test_unknown_command_suggests_the_nearest(typed: str, advice: str, capsys: Captured) -> None:

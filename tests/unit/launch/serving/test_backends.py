@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from ftdist_launch.serving import backends
 from ftdist_launch.serving.backends import Backend, choose_backend, refuse_used_port, running
 from ftdist_launch.serving.gguf import find_converter, modelfile
 
@@ -19,7 +18,7 @@ FOLDER = Path("/runs/widget/export")
 def bin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder of programs; nothing else is installed."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(backends.sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     return tmp_path
 
 
