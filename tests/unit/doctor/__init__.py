@@ -1,0 +1,1 @@
+"""Tests of the part of `ftdist doctor` that runs on compute nodes."""

@@ -1,0 +1,1 @@
+"""Tests of the checks of `ftdist doctor` on the login node."""
