@@ -19,10 +19,11 @@ from ftdist.doctor.measurements import Collective, Link
 REPEATS = 5
 PINGS = 20
 
-ELEMENTS = {"cpu": 2**21, "cuda": 2**27}
-"""float32 of one collective: 8 MiB, 512 MiB on GPUs."""
+ELEMENTS = {"cpu": 2**20, "cuda": 2**27}
+"""float32 of one collective: 4 MiB, 512 MiB on GPUs."""
 
-LINK_ELEMENTS = {"cpu": 2**20, "cuda": 2**26}
+LINK_ELEMENTS = {"cpu": 2**19, "cuda": 2**26}
+"""float32 of one message between two nodes: 2 MiB, 256 MiB on GPUs."""
 
 
 @dataclass(frozen=True, kw_only=True)

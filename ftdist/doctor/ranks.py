@@ -117,8 +117,10 @@ def _clocks(member: Member, leaders: Sequence[int]) -> list[tuple[float, float]]
     group = dist.new_group(backend=backend_of("cpu"))
     offsets = [(0.0, 0.0)]
     for leader in leaders[1:]:
-        if member.world.rank in (0, leader):
-            offsets.append(clock_offset(member.world, group=group, other=leader))
+        involved = member.world.rank in (0, leader)
+        offsets.append(
+            clock_offset(member.world, group=group, other=leader) if involved else (0.0, 0.0)
+        )
         dist.barrier()
     return offsets
 

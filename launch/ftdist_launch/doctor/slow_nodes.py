@@ -1,5 +1,6 @@
 """Which nodes are slow or wrong, from what all of them measured: relative to the median."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 
@@ -58,11 +59,16 @@ def _wrong_links(links: Sequence[Link]) -> Iterator[Finding]:
 
 
 def _wrong_hosts(measured: Measurements) -> list[str]:
-    """Nodes with wrong results, unless all have them: then the damage spread from one."""
+    """Nodes with wrong results, unless all have them: then the damage spread over the links.
+
+    Of the nodes of wrong links, those with the most of them are named.
+    """
     hosts = {host for each in measured.collectives for host in each.wrong_hosts}
     if len(hosts) == len(measured.nodes):
         hosts = set()
-    return [*hosts, *(h for k in measured.links if k.is_wrong for h in (k.source, k.target))]
+    wrong = Counter(h for k in measured.links if k.is_wrong for h in (k.source, k.target))
+    most = max(wrong.values(), default=0)
+    return [*hosts, *(host for host, number in wrong.items() if number == most)]
 
 
 def _compute(measured: Measurements) -> tuple[list[Finding], list[str]]:
@@ -161,13 +167,19 @@ def _rates(
 
 
 def _links(measured: Measurements) -> tuple[list[Finding], list[str]]:
-    """Slow nodes, by the best link of each; then slow links between other nodes."""
+    """Slow nodes, by the best link of each in its slower direction; then other slow links."""
     links, hosts = measured.links, [node.host for node in measured.nodes]
     if not links:
         return [], []
     if len(hosts) == 2:
         return _two_nodes(links), []
-    best = {h: max(k.gb_s for k in links if h in (k.source, k.target)) for h in hosts}
+    best = {
+        host: min(
+            max(link.gb_s for link in links if link.source == host),
+            max(link.gb_s for link in links if link.target == host),
+        )
+        for host in hosts
+    }
     findings, slow = _rates(
         "network",
         best,

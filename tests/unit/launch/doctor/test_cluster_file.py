@@ -81,7 +81,11 @@ def text_of(facts: ClusterFacts, *, software: Software = NONE, wanted: str | Non
 def test_the_file_has_what_the_cluster_allows(cluster: str, expected: dict[str, object]) -> None:
     values = yaml.safe_load(text_of(captured(cluster)))
     assert values.pop("defaults") == ["slurm", "_self_"]
-    rest: dict[str, object] = {"network_interface": None, "environment_modules": [], "container": None}
+    rest: dict[str, object] = {
+        "network_interface": None,
+        "environment_modules": [],
+        "container": None,
+    }
     assert values == expected | rest
 
 
