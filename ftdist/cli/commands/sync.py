@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ftdist_launch.subprocesses import call_child
 
 from ftdist.cli.common import RunParser, print_result
+from ftdist.io.units import format_count
 from ftdist.observe.wandb.state import SyncResult
 
 DESCRIPTION = """\
@@ -28,12 +29,13 @@ def main(arguments: Sequence[str]) -> int:
     done = SyncResult(**call_child("ftdist.observe.wandb.sync", [str(run.root), *flags]))
     if done.by_itself:
         print_result(f"Run {run.name} is uploading its rows itself: {done.url}")
-    elif done.step == 0 and not done.comparison:
+    elif done.step == 0 and not (done.comparison or done.alerts):
         print_result(f"Run {run.name} has nothing to upload yet.")
     else:
         uploads = [f"{done.sent} uploaded now"] if done.sent else []
         uploads += [f"{done.answers} generations uploaded now"] if done.answers else []
         uploads += [f"{done.comparison} uploaded now"] if done.comparison else []
+        uploads += [f"{format_count(done.alerts, 'alert')} sent now"] if done.alerts else []
         summary = ", ".join(uploads) or "nothing new to upload"
         print_result(f"W&B has run {run.name} up to step {done.step}, {summary}: {done.url}")
     return 0

@@ -136,7 +136,7 @@ def _empty_drawing(x_title: str, *, num_curves: int) -> Any:
         truncate_legend=-1,
         x_value_formatter=_x_text,
         value_formatter=_value_text,
-        include_axis=False,
+        include_x_axis=False,
         max_scale=7,
     )
 

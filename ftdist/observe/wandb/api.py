@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ftdist.config.schema import TrackingConfig
 from ftdist.errors import FtdistError
@@ -39,6 +39,24 @@ query RunResumeStatus($project: String, $entity: String, $name: String!) {
   }
 }
 """
+
+# The mutation that wandb-core sends for `run.alert`, which does not report whether it arrived.
+_ALERT = """
+mutation NotifyScriptableRunAlert(
+  $entityName: String!, $projectName: String!, $runName: String!, $title: String!, $text: String!,
+  $severity: AlertSeverity = INFO, $waitDuration: Duration
+) {
+  notifyScriptableRunAlert(input: {
+    entityName: $entityName, projectName: $projectName, runName: $runName, title: $title,
+    text: $text, severity: $severity, waitDuration: $waitDuration
+  }) { success }
+}
+"""
+_ALERT_WAIT_MS = 1000
+"""Least time between two alerts of one title: alerts are sent once anyway."""
+
+OFFLINE_MODES = ("offline", "dryrun", "disabled")
+"""Values of WANDB_MODE that keep all runs from a server."""
 
 
 class WandbError(FtdistError):
@@ -111,6 +129,34 @@ class WandbServer:
         except (AttributeError, TypeError, ValueError):
             raise self._unreachable("the run's summary is not a JSON object") from None
 
+    def send_alert(self, *, url: str, run_id: str, title: str, text: str, level: str) -> None:
+        """Send an alert.
+
+        Args:
+            url: of the run's page, which names its user or team and its project.
+            run_id: of the run.
+            title: under 64 characters.
+            text: what happened.
+            level: INFO, WARN or ERROR.
+
+        Raises:
+            WandbError: the server is unreachable, or did not accept it.
+        """
+        entity, project = [unquote(part) for part in urlsplit(url).path.split("/")][-4:-2]
+        variables = {
+            "entityName": entity,
+            "projectName": project,
+            "runName": run_id,
+            "title": title,
+            "text": text,
+            "severity": level,
+            "waitDuration": _ALERT_WAIT_MS,
+        }
+        answer = self._query(_ALERT, variables, timeout_s=REQUEST_TIMEOUT_S)
+        accepted = answer.get("notifyScriptableRunAlert") or {}
+        if not accepted.get("success"):
+            raise self._unreachable("it did not accept an alert")
+
     def _bucket(
         self, run: RunDir, tracking: TrackingConfig, *, timeout_s: float | None = None
     ) -> dict[str, Any]:
@@ -179,6 +225,23 @@ def find_server(environment: Mapping[str, str]) -> WandbServer | None:
         return None
     key = environment.get("WANDB_API_KEY") or _netrc_key(environment, host=urlsplit(url).netloc)
     return WandbServer(url=url, key=key, entity=environment.get("WANDB_ENTITY")) if key else None
+
+
+def offline_reason(tracking: TrackingConfig, environment: Mapping[str, str]) -> str | None:
+    """Why nothing is sent to a server, worded to follow "offline"; None if it is.
+
+    Args:
+        tracking: of the run.
+        environment: WANDB_MODE and what `find_server` reads.
+    """
+    mode = environment.get("WANDB_MODE", "")
+    if tracking.wandb in ("off", "offline"):
+        return ""
+    if tracking.wandb == "auto" and mode in OFFLINE_MODES:
+        return f" (WANDB_MODE={mode})"
+    if find_server(environment) is None:
+        return " (no key in WANDB_API_KEY or ~/.netrc)"
+    return None
 
 
 def _base_url(environment: Mapping[str, str]) -> str:

@@ -7,14 +7,13 @@ is waited for no longer than `WAIT_S`; whatever W&B raises or waits for, the com
 
 import os
 import threading
-from collections.abc import Mapping
 
 from ftdist.config.schema import RunConfig
 from ftdist.io.progress import LogFn
-from ftdist.observe.wandb.api import find_server
+from ftdist.observe.wandb.api import offline_reason
 from ftdist.observe.wandb.client import kill_wandb_core
 from ftdist.observe.wandb.sync import sync
-from ftdist.observe.wandb.uploader import OFFLINE_MODES, one_line
+from ftdist.observe.wandb.uploader import one_line
 from ftdist.rundir import RunDir
 
 WAIT_S = 90.0
@@ -37,7 +36,7 @@ def upload_comparison(run: RunDir, config: RunConfig, *, log: LogFn) -> None:
     later = f"`ftdist sync {run.cli_name}` uploads the comparison"
     if config.tracking.wandb == "off":
         return
-    why = _offline(config, environment=os.environ)
+    why = offline_reason(config.tracking, os.environ)
     if why is not None:
         log(f"W&B is offline{why}; {later}.")
         return
@@ -52,18 +51,6 @@ def upload_comparison(run: RunDir, config: RunConfig, *, log: LogFn) -> None:
         lines = [f"W&B did not answer within {WAIT_S:.0f} s; {later}."]
     for line in lines:
         log(line)
-
-
-def _offline(config: RunConfig, *, environment: Mapping[str, str]) -> str | None:
-    """The reason for staying offline, worded to follow "offline"; None if online."""
-    mode = environment.get("WANDB_MODE", "")
-    if config.tracking.wandb == "offline":
-        return ""
-    if config.tracking.wandb == "auto" and mode in OFFLINE_MODES:
-        return f" (WANDB_MODE={mode})"
-    if find_server(environment) is None:
-        return " (no key in WANDB_API_KEY or ~/.netrc)"
-    return None
 
 
 def _send(run: RunDir, later: str, log: LogFn) -> None:

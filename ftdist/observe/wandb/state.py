@@ -3,6 +3,7 @@
 run-id       id of the W&B run, created once: all attempts and `ftdist sync` share one W&B run
 url          its page, once a server has accepted it
 synced.json  what the server has confirmed to have
+alerts.json  the alerts that it has accepted
 labels       digest of the name, group, tags and notes that W&B got last
 sender       lock file of the one process that uploads
 """
@@ -117,6 +118,9 @@ class SyncResult:
 
     answers: int = 0
     """Generations made in training that were uploaded now."""
+
+    alerts: int = 0
+    """Alerts that W&B accepted now."""
 
     by_itself: bool = False
     """Whether the running attempt uploads its rows itself."""

@@ -22,6 +22,7 @@ from ftdist.errors import ConfigError
 from ftdist.io.child_result import write_result
 from ftdist.observe.metrics_tail import MetricsTail
 from ftdist.observe.training_evals import ANSWERED, COLUMNS, Row, answered, digest_of
+from ftdist.observe.wandb.alerts import AlertSender
 from ftdist.observe.wandb.api import WandbError, WandbServer, find_server
 from ftdist.observe.wandb.client import WandbClient, kill_wandb_core, teardown
 from ftdist.observe.wandb.comparison_table import Comparison, read_comparison
@@ -111,7 +112,11 @@ def _upload(
     answers = answered(run, config, environment=os.environ)
     has_new_answers = digest_of(answers) != state.answered
     is_open = ended != state.ended and last_step > 0
-    if not (rows or comparison is not None or has_new_answers or is_open):
+    alerts = AlertSender(run, config, environment=os.environ)
+    for row in rows:
+        alerts.see(row)
+    has_alerts = bool(alerts.due(now=time.time()))
+    if not (rows or comparison is not None or has_new_answers or is_open or has_alerts):
         return SyncResult(sent=0, step=last_step, url=read_url(run))
     with _client(run, config, finish_timeout_s=finish_timeout_s) as client:
         for row in rows:
@@ -125,12 +130,14 @@ def _upload(
     last_step = _confirm(
         run, config, server, step=tail.last, ended=ended, comparison=comparison, answers=answers
     )
+    num_alerts = alerts.send_due(server, now=time.time())
     return SyncResult(
         sent=len(rows),
         step=last_step,
         url=client.url,
         comparison="" if comparison is None else comparison.description,
         answers=len(answers) if has_new_answers else 0,
+        alerts=num_alerts,
     )
 
 

@@ -11,17 +11,19 @@ one could not, and no step is uploaded twice, whichever process died in between.
 
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from ftdist.config.schema import RunConfig
 from ftdist.errors import FtdistError
 from ftdist.io.progress import LogFn
 from ftdist.observe.metrics_tail import MetricsTail
 from ftdist.observe.training_evals import ANSWERED, COLUMNS, answered, digest_of
-from ftdist.observe.wandb.api import WandbServer, find_server
+from ftdist.observe.wandb.alerts import AlertSender
+from ftdist.observe.wandb.api import OFFLINE_MODES, WandbServer, find_server
 from ftdist.observe.wandb.client import WandbClient, kill_wandb_core, teardown
 from ftdist.observe.wandb.run_config import wandb_config
 from ftdist.observe.wandb.state import SenderLock, SyncState, write_url
@@ -36,8 +38,11 @@ CONFIRM_TIMEOUT_S = 5.0
 POLL_EVERY_S = 1.0
 _LAST_JOIN_S = 5.0
 
-OFFLINE_MODES = ("offline", "dryrun", "disabled")
-"""Values of WANDB_MODE that keep all runs from a server."""
+ALERTS_EVERY_S = 10.0
+"""Interval of looking for alerts to send."""
+
+ALERTS_RETRY_S = 300.0
+"""Interval after W&B did not accept one."""
 
 
 class WandbUploader:
@@ -113,6 +118,7 @@ class WandbUploader:
         client, after, server = self._open()
         tail = MetricsTail(self._run, after=after)
         generations = _GenerationTable(self._run, self._config)
+        alerts = _Alerts(self._run, self._config, server)
         is_closing = False
         while not is_closing:
             is_closing = self._closing.wait(POLL_EVERY_S)
@@ -121,6 +127,9 @@ class WandbUploader:
                 raise _OfflineError("another process uploads the run now")
             for row in tail.new_rows():
                 client.log(row)
+                alerts.sender.see(row)
+            if (problem := alerts.update()) is not None:
+                self._log(f"W&B did not accept an alert ({problem}); {self._later()}.")
             problem = None if server is None else generations.update(client)
             if problem is not None:
                 self._log(f"W&B did not accept the generations ({problem}); {self._later()}.")
@@ -128,6 +137,10 @@ class WandbUploader:
             exit_code=int(self._outcome == "failed"), preempting=self._outcome == "requeue"
         )
         if server is not None:
+            if self._outcome == "finished":
+                # The launcher records this event when all ranks have exited.
+                done = {"event": "attempt_finished", "attempt": self._attempt, "outcome": "done"}
+                alerts.update(done)
             self._confirm(server, sent=tail.last, answered=generations.uploaded)
 
     def _open(self) -> tuple[WandbClient, int, WandbServer | None]:
@@ -222,6 +235,30 @@ class _GenerationTable:
                 client.log_table(ANSWERED, rows, columns=COLUMNS)
                 self.uploaded = digest_of(rows)
         except Exception as error:  # noqa: BLE001 - whatever wandb raises, or the file holds
+            is_repeated, self._has_failed = self._has_failed, True
+            return None if is_repeated else one_line(error)
+        return None
+
+
+class _Alerts:
+    """Looks for alerts every `ALERTS_EVERY_S`, less often once one was not accepted."""
+
+    def __init__(self, run: RunDir, config: RunConfig, server: WandbServer | None) -> None:
+        self.sender = AlertSender(run, config, environment=os.environ)
+        self._server = server
+        self._next_at = 0.0
+        self._has_failed = False
+
+    def update(self, *more_events: Mapping[str, Any]) -> str | None:
+        """Send what is due, at once if there are `more_events`. Returns the first error."""
+        is_early = time.monotonic() < self._next_at and not more_events
+        if self._server is None or is_early:
+            return None
+        self._next_at = time.monotonic() + ALERTS_EVERY_S
+        try:
+            self.sender.send_due(self._server, now=time.time(), more_events=more_events)
+        except Exception as error:  # noqa: BLE001 - an alert must not end the upload
+            self._next_at = time.monotonic() + ALERTS_RETRY_S
             is_repeated, self._has_failed = self._has_failed, True
             return None if is_repeated else one_line(error)
         return None

@@ -25,6 +25,7 @@ from ftdist_launch.attempts import (
     start_attempt,
     start_stage,
 )
+from ftdist_launch.failure_upload import upload_failure
 from ftdist_launch.local.leftover_ranks import STAGE_TIMEOUT_S, refuse_leftover_ranks
 from ftdist_launch.local.monitor import counted_interrupts, follow
 from ftdist_launch.local.submit import private_umask, submit_local
@@ -98,6 +99,7 @@ class Supervisor:
                     run, number, job_exit, stop_signal=stop_signal, limit=limit
                 )
                 if finished.outcome != "requeue":
+                    upload_failure(run, self.config, finished)
                     return finished
                 self.log(_restart_message(finished, number=number))
 

@@ -27,6 +27,7 @@ from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import CrashLoopError, FtdistError, RequeueError
 from ftdist.rundir import RunDir
 from ftdist_launch.attempts import Finished, finish_attempt, start_attempt, start_stage
+from ftdist_launch.failure_upload import upload_failure
 from ftdist_launch.local.submit import ATTEMPT, visible_gpus
 from ftdist_launch.logs.timestamps import now
 from ftdist_launch.rank_failures import (
@@ -279,6 +280,7 @@ def _finish(
     sys.stderr.write(f"Attempt {number}: {finished.outcome}.\n")
     if failure is not None:
         sys.stderr.write(f"{failure.problem}\nTo fix: {failure.remedy}\n")
+    upload_failure(run, config, finished)
     return finished
 
 

@@ -11,6 +11,7 @@ killed.
 
 import dataclasses
 import json
+import math
 import os
 import signal
 import subprocess
@@ -32,6 +33,7 @@ from ftdist.rundir import RunDir
 
 STEPS = 10
 STEP_TOKENS = 8
+NAN_STEP = 5
 PATIENCE_S = 60.0
 CLOSE_TIMEOUT_S = 30.0
 """Longest that an attempt of a test waits for W&B at its end."""
@@ -157,7 +159,8 @@ def start(
         last: step that it ends at.
         halt: step before which it waits to be let on; 0: none.
         trouble: a signal's name, which wandb-core gets before that step; "die": the attempt kills
-            itself at its end.
+            itself at its end; "nan": the loss of step `NAN_STEP` is not a number; or several of
+            them, with commas.
         more: overrides of its config.
     """
     words = [str(attempt), str(first), str(last), str(halt), trouble, wandb]
@@ -201,6 +204,7 @@ def main(root: str, *words: str) -> None:
     attempt, first, last, halt = (int(word) for word in words[:4])
     trouble, wandb = words[4:6]
     uploader.CLOSE_TIMEOUT_S = 3.0 if trouble == "STOP" else CLOSE_TIMEOUT_S
+    uploader.ALERTS_EVERY_S = 0.1
     uploader.FINISH_TIMEOUT_S = FINISH_TIMEOUT_S
     uploader.POLL_EVERY_S = 0.1
     client.SEND_EVERY_S = 1
@@ -214,13 +218,13 @@ def main(root: str, *words: str) -> None:
                 _halt(run, trouble)
             began = time.monotonic()
             row = {
-                "train/loss": 1 / step,
+                "train/loss": math.nan if step == NAN_STEP and "nan" in trouble else 1 / step,
                 "train/tokens": STEP_TOKENS,
                 "throughput/tokens_per_s": 10.0 * step,
             }
             logger.log(step, row)
             slowest = max(slowest, time.monotonic() - began)
-        if trouble == "die":
+        if "die" in trouble:
             wait_for(lambda: list(run.wandb.glob("*run-*/run-*.wandb")))
             time.sleep(2.5)
             os.kill(os.getpid(), signal.SIGKILL)

@@ -107,6 +107,8 @@ class WandbLoopback:
         self.uploads: dict[str, bytes] = {}
         self.keys: set[str] = set()
         """API keys that were shown."""
+        self.alerts: list[dict[str, Any]] = []
+        """What was sent by e-mail or Slack, with `severity` and `runName`."""
         self.operations: list[str] = []
         """What was asked, in order."""
         self.unknown: list[str] = []
@@ -131,6 +133,7 @@ class WandbLoopback:
             "RunResumeStatus": self._resume_status,
             "RewindRun": self._rewind,
             "CreateRunFiles": self._create_files,
+            "NotifyScriptableRunAlert": self._alert,
             "MarkRunFilesUploaded": lambda _: {"markRunFilesUploaded": {"success": True}},
             "OrganizationCoreWeaveOrganizationID": lambda _: {
                 "entity": {"organization": {"coreWeaveOrganizationId": None}}
@@ -272,6 +275,10 @@ class WandbLoopback:
                 "wandbConfig": json.dumps({"t": {"value": 1}}),
             }
         return {"model": {**_project(variables), "bucket": bucket}}
+
+    def _alert(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        self.alerts.append(dict(variables))
+        return {"notifyScriptableRunAlert": {"success": True}}
 
     def _rewind(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         run_id, last = variables["runName"], variables["metricValue"]

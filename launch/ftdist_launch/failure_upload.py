@@ -1,0 +1,53 @@
+"""After a run has failed: send W&B its last rows, its state and the alert, which its ranks cannot.
+
+A rank that was killed leaves W&B's page open, without the last rows. A child process uploads what
+W&B lacks, as `ftdist sync` does; training is over, and the wait is bounded.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from ftdist.config.schema import RunConfig
+from ftdist.observe.wandb.api import offline_reason
+from ftdist.rundir import RunDir
+from ftdist_launch.attempts import Finished
+from ftdist_launch.subprocesses import environment
+
+UPLOAD_TIMEOUT_S = 90.0
+"""Longest that the end of a failed run waits for W&B."""
+
+
+def upload_failure(run: RunDir, config: RunConfig, finished: Finished) -> None:
+    """Upload what W&B lacks of a run that failed; `ftdist sync` does it again if this fails.
+
+    Args:
+        run: whose attempt has ended.
+        config: its config, with the W&B mode.
+        finished: how it ended; nothing happens unless it failed for good.
+    """
+    has_failed = finished.outcome in ("failed", "crash_loop")
+    if not has_failed or offline_reason(config.tracking, os.environ) is not None:
+        return
+    with tempfile.TemporaryDirectory(prefix="ftdist-") as folder, suppress(OSError):
+        child = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "ftdist.observe.wandb.sync"),
+                *(str(run.root), str(Path(folder) / "result.json")),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+            start_new_session=True,
+        )
+        try:
+            child.wait(UPLOAD_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)  # wandb-core too
+            child.wait()
