@@ -17,6 +17,7 @@ from ftdist.config.schema import RunConfig
 from ftdist.errors import RequeueError, StorageError
 from ftdist.observe import metrics
 from ftdist.observe.console import Console
+from ftdist.observe.live_page import LivePage
 from ftdist.observe.metrics import Row, last_recorded_step, metric_of
 from ftdist.observe.wandb.uploader import WandbUploader
 from ftdist.plan.plan import Plan
@@ -64,7 +65,13 @@ def open_metric_logger(
             log=console.print,
             on_stop=on_stop or _nothing,
         )
-    return MetricLogger(rows, console, uploader, attempt=attempt, record_event=run.record_event)
+    page = None
+    if config.tracking.curves_every_s > 0:
+        page = LivePage(run, every_s=config.tracking.curves_every_s)
+        console.print(f"Curves: {run.report / 'training.html'}")
+    return MetricLogger(
+        rows, console, uploader, page, attempt=attempt, record_event=run.record_event
+    )
 
 
 def _nothing() -> None:
@@ -78,6 +85,7 @@ class MetricLogger:
         rows: metrics.jsonl.
         console: for people.
         uploader: W&B, or None; it follows metrics.jsonl and only needs to be closed.
+        page: the page of curves, or None; likewise.
         attempt: part of every row.
         record_event: appends to the run's events.
     """
@@ -87,6 +95,7 @@ class MetricLogger:
         rows: "JsonlWriter",
         console: Console,
         uploader: WandbUploader | None,
+        page: LivePage | None = None,
         *,
         attempt: int,
         record_event: Callable[..., None],
@@ -95,6 +104,7 @@ class MetricLogger:
         self._record_event = record_event
         self._console = console
         self._uploader = uploader
+        self._page = page
         self._attempt = attempt
         self._closed = False
         self._has_disk_problem = False
@@ -166,6 +176,8 @@ class MetricLogger:
         try:
             self._rows.close()
         finally:
+            if self._page is not None:
+                self._page.close()
             if self._uploader is not None:
                 self._uploader.close(outcome)
 

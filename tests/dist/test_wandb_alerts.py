@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from ftdist_launch.after_attempt import after_attempt
 from ftdist_launch.attempts import Finished
-from ftdist_launch.failure_upload import upload_failure
 
 from ftdist.config.saved_config import load_config
 from ftdist.observe.wandb.api import find_server
@@ -73,7 +73,7 @@ def test_a_failed_run_gets_its_last_rows_its_state_and_an_alert_without_secrets(
     with Loopback() as server:
         for name, value in {**server.environment(), "MY_ACCESS_TOKEN": SECRET}.items():
             monkeypatch.setenv(name, value)
-        upload_failure(run, load_config(run.config), failed)
+        after_attempt(run, load_config(run.config), failed)
         assert titles(server) == ["Failed: r"]
         assert server.alerts[0]["text"] == (
             "Attempt 1 failed, and the run does not start again. Rank 0 was killed. (hidden) "
@@ -82,7 +82,7 @@ def test_a_failed_run_gets_its_last_rows_its_state_and_an_alert_without_secrets(
         assert server.runs[wandb_id(run)].state == "failed"
         assert server.steps(run) == list(range(1, STEPS + 1))
         posts = server.runs[wandb_id(run)].posts
-        upload_failure(run, load_config(run.config), failed)
+        after_attempt(run, load_config(run.config), failed)
         assert (len(server.alerts), server.runs[wandb_id(run)].posts) == (1, posts)
 
 

@@ -1,4 +1,4 @@
-"""`ftdist report`: regenerate the HTML report of a run."""
+"""`ftdist report`: regenerate the pages of a run."""
 
 from collections.abc import Sequence
 
@@ -7,20 +7,24 @@ from ftdist_launch.setup.resume import read_config
 
 from ftdist.cli.common import RunParser, print_result
 from ftdist.evaluation.report.html import write_page
+from ftdist.observe.training_page import write_training_page
 
 DESCRIPTION = """\
-Regenerate R/report/index.html from the run directory: answers and scores of the last comparison,
-metrics, attempts, config. Loads no model. The page is one self-contained file."""
+Regenerate the pages of R/report from the run directory: training.html has the curves and events of
+training; index.html, once the run was compared, answers, scores and config. Loads no model. Each
+page is one self-contained file."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write a run's page.
+    """Write a run's pages.
 
     Raises:
-        FtdistError: there is no such run, or it was never compared.
+        FtdistError: there is no such run, or a file of its comparison is damaged.
     """
     run = RunParser("report", description=DESCRIPTION, takes_keys=False).parse_run(arguments).run
     with private_umask(private=read_config(run).run.private):
-        page = write_page(run)
-    print_result(f"The report of run {run.name} is in {page}.")
+        if (run.report / "scores.json").is_file():
+            print_result(f"The report of run {run.name} is in {write_page(run)}.")
+        else:
+            print_result(f"The curves of run {run.name} are in {write_training_page(run)}.")
     return 0

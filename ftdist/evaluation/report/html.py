@@ -15,7 +15,6 @@ from typing import Any
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
-from ftdist.evaluation.report.charts import curves
 from ftdist.evaluation.report.merge_sweep import read_merge_sweep
 from ftdist.evaluation.report.reproduce import reproduce
 from ftdist.evaluation.report.terminal import Report, read_report
@@ -41,6 +40,9 @@ from ftdist.observe.score_table import (
     split_headline,
     verdict_word,
 )
+from ftdist.observe.training_charts import summary_charts
+from ftdist.observe.training_page import NAME as TRAINING_PAGE
+from ftdist.observe.training_page import read_kl_sources, write_training_page
 from ftdist.plan.model_info import model_name
 from ftdist.rundir import RunDir
 
@@ -61,7 +63,7 @@ KINDS = {
 
 
 def write_page(run: RunDir) -> Path:
-    """Write the page of a run that was compared, and say where it is.
+    """Write the page of a run that was compared, and its curves; returns where it is.
 
     Raises:
         StorageError: there is no comparison, or it cannot be read.
@@ -71,6 +73,7 @@ def write_page(run: RunDir) -> Path:
     text = _without_local_folders(text, run)
     path = run.report / PAGE
     write_whole(path, text)
+    write_training_page(run)
     return path
 
 
@@ -113,7 +116,8 @@ def page(run: RunDir, config: RunConfig, report: Report) -> str:
         without_base=[row.label for row in table if row.base is None],
         cost=_cost(report.scores),
         not_in_cost=NOT_IN_COST,
-        charts=curves(rows),
+        charts=summary_charts(rows, kl_sources=read_kl_sources(run)),
+        training_page=TRAINING_PAGE,
         contamination=contamination_texts(report.scores),
         sweep=read_merge_sweep(run),
         learning=learning(run.evals, best=None if best is None else best.step),

@@ -11,10 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ftdist.errors import StorageError
-from ftdist.evaluation.report.charts import Chart, chart
 from ftdist.evaluation.report.terminal import fit_width
 from ftdist.evaluation.selection import Scores, has_loss, has_questions
 from ftdist.inference.model_fingerprint import model_fingerprint
+from ftdist.observe.charts import Chart, chart
 from ftdist.observe.score_table import Estimate, ScoreRow, score_table
 from ftdist.rundir import RunDir
 

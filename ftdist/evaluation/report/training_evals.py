@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ftdist.evaluation.report.charts import Chart, chart
 from ftdist.io.sampling import evenly_spaced
+from ftdist.observe.charts import Chart, chart
 from ftdist.observe.training_evals import read_training_evals
 
 MAX_STEPS = 5

@@ -15,6 +15,7 @@ from ftdist.io.progress import LogFn
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 from ftdist_launch import entrypoints
+from ftdist_launch.after_attempt import after_attempt
 from ftdist_launch.attempts import (
     Finished,
     JobExit,
@@ -25,7 +26,6 @@ from ftdist_launch.attempts import (
     start_attempt,
     start_stage,
 )
-from ftdist_launch.failure_upload import upload_failure
 from ftdist_launch.local.leftover_ranks import STAGE_TIMEOUT_S, refuse_leftover_ranks
 from ftdist_launch.local.monitor import counted_interrupts, follow
 from ftdist_launch.local.submit import private_umask, submit_local
@@ -98,8 +98,8 @@ class Supervisor:
                 finished = finish_attempt(
                     run, number, job_exit, stop_signal=stop_signal, limit=limit
                 )
+                after_attempt(run, self.config, finished)
                 if finished.outcome != "requeue":
-                    upload_failure(run, self.config, finished)
                     return finished
                 self.log(_restart_message(finished, number=number))
 

@@ -26,8 +26,8 @@ from ftdist.config.schema import ClusterConfig, RunConfig
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import CrashLoopError, FtdistError, RequeueError
 from ftdist.rundir import RunDir
+from ftdist_launch.after_attempt import after_attempt
 from ftdist_launch.attempts import Finished, finish_attempt, start_attempt, start_stage
-from ftdist_launch.failure_upload import upload_failure
 from ftdist_launch.local.submit import ATTEMPT, visible_gpus
 from ftdist_launch.logs.timestamps import now
 from ftdist_launch.rank_failures import (
@@ -280,7 +280,7 @@ def _finish(
     sys.stderr.write(f"Attempt {number}: {finished.outcome}.\n")
     if failure is not None:
         sys.stderr.write(f"{failure.problem}\nTo fix: {failure.remedy}\n")
-    upload_failure(run, config, finished)
+    after_attempt(run, config, finished)
     return finished
 
 

@@ -45,7 +45,7 @@ CANARY = "canary-of-the-command-line"
 
 def make_config(root: Path, *, wandb: str, name: str = "r", more: Sequence[str] = ()) -> RunConfig:
     words = ["model.path=m", "library.path=l", f"run.name={name}", f"run.root={root}"]
-    return compose([*words, f"tracking={wandb}", *more])
+    return compose([*words, f"tracking={wandb}", "tracking.curves_every_s=0", *more])
 
 
 def make_plan() -> Plan:

@@ -1,9 +1,8 @@
-"""Draw a run's curves as inline SVG, each with a text summary and a table."""
+"""Draw curves as inline SVG, each with a text summary and a table. No torch."""
 
 import math
-import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +10,14 @@ import pygal
 from pygal.style import Style
 
 from ftdist.io.sampling import evenly_spaced
-from ftdist.observe.metrics import HELD_OUT_LOSS, LEARNING_RATE, LOSS, Row, source_loss
+from ftdist.observe.metrics import STEP, Row
 
 # pygal installs an import finder for its plugins in a form that Python has deprecated and warns
 # about. No plugin is used here.
 sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, pygal.PluginImportFixer)]
 
 MAX_POINTS = 240
-"""Points per curve; longer curves are averaged over neighbouring points."""
+"""Points per curve; of longer curves, the lowest and the highest of neighbouring points."""
 
 MAX_ROWS = 12
 """Rows of the table under a chart."""
@@ -39,7 +38,7 @@ class Chart:
         words: first, last and lowest value of each curve.
         columns: names of the curves.
         rows: evenly spaced steps with the value of each curve; "" if it has none.
-        averaged: steps averaged per point of the longest curve.
+        bucket: neighbouring points of the longest curve of which two are drawn; 1: all are.
     """
 
     title: str
@@ -47,63 +46,76 @@ class Chart:
     words: str
     columns: tuple[str, ...]
     rows: tuple[tuple[float, tuple[str, ...]], ...]
-    averaged: int
+    bucket: int
 
 
-def curves(rows: Sequence[Row]) -> list[Chart]:
-    """The charts of a run's metrics that exist: loss, loss per source, learning rate."""
-    losses = {
-        "training": points(rows, LOSS.name),
-        "held-out": points(rows, HELD_OUT_LOSS.name),
-    }
-    found = [chart("Loss, nats a token", losses, logarithmic=True)]
-    prefix = source_loss("")
-    names = sorted({name for row in rows for name in row if name.startswith(prefix)})
-    sources = {name.removeprefix(prefix): points(rows, name) for name in names}
-    found.append(chart("Training loss of each source, nats a token", sources, logarithmic=True))
-    rates = {"learning rate": points(rows, LEARNING_RATE.name)}
-    found.append(chart("Learning rate", rates, logarithmic=False))
-    return [drawn for drawn in found if drawn is not None]
-
-
-def points(rows: Sequence[Row], name: str) -> Points:
-    """Step and value of one metric, where it is a finite number."""
+def points(rows: Sequence[Row], name: str, *, x: str = STEP.name) -> Points:
+    """One metric over another, where it is a finite number."""
     return [
-        (row["step"], float(row[name]))
+        (row[x], float(row[name]))
         for row in rows
         if isinstance(row.get(name), int | float) and math.isfinite(row[name])
     ]
 
 
-def thinned(curve: Points, *, most: int) -> tuple[Points, int]:
-    """The curve averaged to at most `most` points, and the number of points in each mean."""
-    width = -(-len(curve) // most) or 1
-    parts = [curve[start : start + width] for start in range(0, len(curve), width)]
-    return [(part[-1][0], statistics.fmean(value for _, value in part)) for part in parts], width
+def downsampled(curve: Points, *, most: int) -> tuple[Points, int]:
+    """A curve of at most `most` points: the lowest and the highest of each bucket, and its end.
+
+    A mean would hide spikes.
+
+    Returns:
+        The points in their order, and the points per bucket.
+    """
+    if len(curve) <= most:
+        return curve, 1
+    width = -(-len(curve) // (most // 2 - 1))
+    drawn: Points = []
+    for start in range(0, len(curve), width):
+        part = range(start, min(start + width, len(curve)))
+        ends = {pick(part, key=lambda n: curve[n][1]) for pick in (min, max)}
+        drawn += [curve[n] for n in sorted(ends)]
+    return (drawn if drawn[-1] == curve[-1] else [*drawn, curve[-1]]), width
 
 
 def chart(
-    title: str, series: Mapping[str, Points], *, logarithmic: bool = False, x_title: str = "step"
+    title: str,
+    series: Mapping[str, Points],
+    *,
+    logarithmic: bool = False,
+    x_title: str = "step",
+    restarts: Sequence[float] = (),
 ) -> Chart | None:
-    """Draw the named curves that have points; `x_title` names the horizontal axis."""
+    """Draw the named curves that have points.
+
+    Args:
+        title: quantity and unit.
+        series: the curves by name.
+        logarithmic: whether the vertical axis is logarithmic, if all values are positive.
+        x_title: what the horizontal axis counts.
+        restarts: positions of vertical lines.
+    """
     series = {name: curve for name, curve in series.items() if curve}
     if not series:
         return None
     logarithmic = logarithmic and all(value > 0 for curve in series.values() for _, value in curve)
-    drawing = _empty_drawing(x_title, num_curves=len(series))
+    drawing = _empty_drawing(x_title, num_curves=len(series) + bool(restarts))
     if logarithmic:
         # pygal's logarithmic scale would apply to the steps too.
         marks = _decades(series)
         drawing.y_labels = [{"value": math.log10(m), "label": _value_text(m)} for m in marks]
-    averaged = 1
+    bucket = 1
     for name, curve in series.items():
-        drawn, width = thinned(curve, most=MAX_POINTS)
-        averaged = max(averaged, width)
+        drawn, width = downsampled(curve, most=MAX_POINTS)
+        bucket = max(bucket, width)
         if logarithmic:
             drawn = [(step, math.log10(value)) for step, value in drawn]
         drawing.add(name, drawn, show_dots=len(drawn) < 10, dots_size=4)
+    if restarts:
+        lines = _vertical_lines(restarts, series, logarithmic=logarithmic)
+        drawing.add("restart", lines, show_dots=False, allow_interruptions=True)
+        drawing.add_xml_filter(_mark_restarts(f"serie-{len(series)}"))
     # A fixed identifier instead of a random one: the same run gives the same bytes.
-    drawing.uuid = "-".join(title.lower().replace(",", "").split())
+    drawing.uuid = "-".join(f"{title} over {x_title}".lower().replace(",", "").split())
     drawing.add_xml_filter(_strip_styles)
     return Chart(
         title=title,
@@ -111,7 +123,7 @@ def chart(
         words=". ".join(_curve_text(name, curve, x_title) for name, curve in series.items()) + ".",
         columns=tuple(series),
         rows=_table(series),
-        averaged=averaged,
+        bucket=bucket,
     )
 
 
@@ -141,6 +153,30 @@ def _empty_drawing(x_title: str, *, num_curves: int) -> Any:
     )
 
 
+def _vertical_lines(
+    positions: Sequence[float], series: Mapping[str, Points], *, logarithmic: bool
+) -> list[tuple[float | None, float | None]]:
+    """Lines from the lowest to the highest value, with gaps between them."""
+    values = [value for curve in series.values() for _, value in curve]
+    ends = [math.log10(v) if logarithmic else v for v in (min(values), max(values))]
+    lines: list[tuple[float | None, float | None]] = []
+    for position in positions:
+        lines += [(position, ends[0]), (position, ends[1]), (None, None)]
+    return lines
+
+
+def _mark_restarts(class_name: str) -> Callable[[Any], Any]:
+    """A filter that gives the lines of restarts a class of their own, for the page's style."""
+
+    def mark(svg: Any) -> Any:
+        for group in svg.iter("g"):
+            if class_name in group.get("class", "").split():
+                group.set("class", f"{group.get('class')} restart")
+        return svg
+
+    return mark
+
+
 def _decades(series: Mapping[str, Points]) -> list[float]:
     """Axis marks at 1 and 3 times each power of ten that enclose the curves."""
     values = [value for curve in series.values() for _, value in curve]
@@ -168,8 +204,11 @@ def _value_text(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _x_text(x_title: float) -> str:
-    return f"{x_title:,.9g}"
+def _x_text(value: float) -> str:
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+        if abs(value) >= size:
+            return f"{value / size:.4g}{unit}"
+    return f"{value:,.9g}"
 
 
 def _curve_text(name: str, curve: Points, x_title: str) -> str:

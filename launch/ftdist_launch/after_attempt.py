@@ -1,4 +1,4 @@
-"""After a run has failed: send W&B its last rows, its state and the alert, which its ranks cannot.
+"""After an attempt: draw the run's curves with its end, and send W&B what killed ranks could not.
 
 A rank that was killed leaves W&B's page open, without the last rows. A child process uploads what
 W&B lacks, as `ftdist sync` does; training is over, and the wait is bounded.
@@ -22,16 +22,25 @@ UPLOAD_TIMEOUT_S = 90.0
 """Longest that the end of a failed run waits for W&B."""
 
 
-def upload_failure(run: RunDir, config: RunConfig, finished: Finished) -> None:
-    """Upload what W&B lacks of a run that failed; `ftdist sync` does it again if this fails.
+def after_attempt(run: RunDir, config: RunConfig, finished: Finished) -> None:
+    """Draw the curves, and upload the end of a run that failed for good. Never raises an OSError.
 
     Args:
         run: whose attempt has ended.
         config: its config, with the W&B mode.
-        finished: how it ended; nothing happens unless it failed for good.
+        finished: how it ended.
     """
-    has_failed = finished.outcome in ("failed", "crash_loop")
-    if not has_failed or offline_reason(config.tracking, os.environ) is not None:
+    from ftdist.observe.training_page import write_training_page  # imports pygal and jinja2
+
+    with suppress(OSError):
+        write_training_page(run)
+    if finished.outcome in ("failed", "crash_loop"):
+        upload_failure(run, config)
+
+
+def upload_failure(run: RunDir, config: RunConfig) -> None:
+    """Upload what W&B lacks of a run that failed; `ftdist sync` does it again if this fails."""
+    if offline_reason(config.tracking, os.environ) is not None:
         return
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder, suppress(OSError):
         child = subprocess.Popen(

@@ -1,0 +1,120 @@
+"""Write `runs/R/report/training.html`: the run's curves as one file that needs no account.
+
+`ftdist.observe.live_page` keeps it up to date while the run trains. Loads no torch.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ftdist.errors import FtdistError
+from ftdist.io.html import render
+from ftdist.io.jsonl import write_whole
+from ftdist.io.units import format_duration
+from ftdist.observe import metrics
+from ftdist.observe.charts import Points
+from ftdist.observe.metrics import Row, read_metrics
+from ftdist.observe.training_charts import training_charts, with_total_tokens
+from ftdist.observe.training_events import describe_events, is_training, outcome_of
+from ftdist.plan.plan import Plan
+from ftdist.rundir import RunDir
+
+NAME = "training.html"
+
+Event = Mapping[str, Any]
+
+
+def write_training_page(run: RunDir, *, refresh_s: float = 0.0) -> Path:
+    """Draw the page from the records of a run and replace the old one.
+
+    Args:
+        run: its metrics and events are read.
+        refresh_s: interval at which a browser reads the page again while the run trains; 0: never.
+
+    Raises:
+        OSError: the page cannot be written.
+    """
+    path = run.report / NAME
+    run.report.mkdir(exist_ok=True)
+    write_whole(path, training_page(run, refresh_s=refresh_s))
+    return path
+
+
+def training_page(run: RunDir, *, refresh_s: float) -> str:
+    """The page as HTML; texts of the run are text in it."""
+    rows = with_total_tokens(read_metrics(run.metrics))
+    events = list(run.read_events())
+    plan = _read_plan(run)
+    kl_sources = read_kl_sources(run)
+    flops = [] if plan is None else model_tflops(rows, events, parameters=plan.parameters)
+    trains = is_training(events)
+    return render(
+        "observe/templates/training.html.jinja",
+        run=run.name,
+        state=outcome_of(events),
+        trains=trains,
+        refresh_s=round(refresh_s) if trains else 0,
+        updated=f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        facts=_facts(rows, plan, trains=trains),
+        axes={
+            by: training_charts(rows, kl_sources=kl_sources, by=by, flops=flops)
+            for by in ("steps", "tokens")
+        },
+        events=describe_events(events),
+        has_report=(run.report / "index.html").is_file(),
+    )
+
+
+def model_tflops(rows: Sequence[Row], events: Sequence[Event], *, parameters: int) -> Points:
+    """Step and model TFLOP/s per rank: 6 times parameters times tokens per second, over ranks.
+
+    Attention is not counted; nor is the recomputation of activations.
+    """
+    ranks = {
+        e["attempt"]: e["world_size"]
+        for e in events
+        if e.get("event") == "attempt_started" and e.get("world_size")
+    }
+    curve: Points = []
+    for row in rows:
+        speed, world_size = row.get(metrics.TOKENS_PER_S.name), ranks.get(row.get("attempt"))
+        if speed and world_size:
+            curve.append((row[metrics.STEP.name], 6 * parameters * speed / world_size / 1e12))
+    return curve
+
+
+def _facts(rows: Sequence[Row], plan: Plan | None, *, trains: bool) -> dict[str, str]:
+    """The newest values, by what they are."""
+    if not rows:
+        return {}
+    newest: Row = {}
+    for row in rows:
+        newest |= row
+    steps = f"{newest[metrics.STEP.name]:,}"
+    facts = {"steps": steps if plan is None else f"{steps} of {plan.steps:,}"}
+    for name, metric, pattern in (
+        ("training loss", metrics.LOSS, "{:.4g}"),
+        ("held-out loss", metrics.HELD_OUT_LOSS, "{:.4g}"),
+        ("tokens", metrics.TOTAL_TOKENS, "{:,}"),
+        ("tokens/s", metrics.TOKENS_PER_S, "{:,.0f}"),
+        ("GiB at most per rank", metrics.PEAK_GIB, "{:.2f}"),
+    ):
+        if metric.name in newest:
+            facts[name] = pattern.format(newest[metric.name])
+    if trains and metrics.ETA_S.name in newest:
+        facts["left"] = format_duration(newest[metrics.ETA_S.name])
+    return facts
+
+
+def read_kl_sources(run: RunDir) -> list[str]:
+    """Sources whose loss is KL(base || model); none if the run has no plan."""
+    plan = _read_plan(run)
+    return [] if plan is None else [s.name for s in plan.library.sources if s.kl_to_base]
+
+
+def _read_plan(run: RunDir) -> Plan | None:
+    try:
+        return Plan.from_json(run.plan.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError, KeyError, FtdistError):
+        return None
