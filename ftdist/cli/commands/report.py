@@ -26,5 +26,8 @@ def main(arguments: Sequence[str]) -> int:
         if (run.report / "scores.json").is_file():
             print_result(f"The report of run {run.name} is in {write_page(run)}.")
         else:
-            print_result(f"The curves of run {run.name} are in {write_training_page(run)}.")
+            print_result(
+                f"The curves of run {run.name} are in {write_training_page(run)}; "
+                f"`ftdist compare {run.cli_name}` adds the comparison with the base."
+            )
     return 0

@@ -345,10 +345,12 @@ def test_a_damaged_comparison_is_reported_and_the_page_is_unchanged(
     assert (run.report / "index.html").read_bytes() == page
 
 
-def test_a_report_without_comparison_shows_how_to_compare(
+def test_a_report_without_comparison_has_the_curves_and_shows_how_to_compare(
     run: RunDir, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (run.report / "scores.json").unlink()
-    assert main(["report", str(run.root)]) == 74
-    assert "run `ftdist compare` on this run" in capfd.readouterr().err
+    assert main(["report", str(run.root)]) == 0
+    output = capfd.readouterr().out
+    assert f"in {run.report / 'training.html'}; `ftdist compare" in output
+    assert (run.report / "training.html").is_file()
     assert main(["report", str(run.root), "eval.num_threads=1"]) == 78
