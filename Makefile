@@ -17,7 +17,7 @@ PY := .venv/bin/python
 NEWS := sed -u -E '/already satisfied|^Looking |^ *(Created wheel|Stored in|Attempting|Found existing|Uninstalling|Successfully uninstalled)/d'
 SHELL_FILES = .ci/run $(shell find docker launch tests -name '*.sh')
 
-.PHONY: help .venv demo test cluster-packages bench bench-readers docs check check-format check-lint check-types check-layers \
+.PHONY: help .venv demo test cluster-packages bench bench-readers docs site check check-format check-lint check-types check-layers \
         check-dependencies check-spelling check-words check-shell format clean
 
 help: ## show this list
@@ -64,7 +64,10 @@ docs: .venv/installed ## write the pages that are made from the code (docs/refer
 	@$(PY) -m tools.config_reference
 	@$(PY) -m tools.metrics_reference
 
-check: check-format check-lint check-types check-layers check-dependencies check-spelling check-words check-shell ## all checks of the source
+site: .venv/installed ## build the documentation site into build/site
+	@NO_COLOR=1 .venv/bin/zensical build --strict
+
+check: check-format check-lint check-types check-layers check-dependencies check-spelling check-words check-shell site ## all checks of the source
 
 check-format: .venv/installed
 	$(PY) -m ruff format --check .

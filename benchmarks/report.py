@@ -167,8 +167,7 @@ def document(
     lines = [
         "# Speed and memory, measured",
         "",
-        "Written by `make bench`, figures as printed. How it measures: "
-        "[benchmarks/README.md](../benchmarks/README.md).",
+        "Written by `make bench`, figures as printed. How it measures: `benchmarks/README.md`.",
         "",
         "## Goals",
         "",
