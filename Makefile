@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHONS ?= python3.11 python3.12 python3.13 python3
 PIP_VERSION := 26.3
 TORCH_VERSION := $(shell sed -n 's/^torch==//p' constraints.txt)
-EXTRAS := dev,gguf,documents,endpoint,serve
+EXTRAS := dev,gguf,documents,endpoint,serve,sweep
 # Which tiers `make test` runs, and further pytest arguments: make test TIERS=unit ARGS="-k pack"
 TIERS ?=
 ARGS ?=

@@ -16,7 +16,7 @@ SPECS: dict[str, tuple[CommandSpec, ...]] = {
     "expert": (TRAIN, CURATE),
     "explain": (TRAIN, CURATE),
     **dict.fromkeys(
-        ("check", "compare", "export", "merge", "plan", "resume", "submit", "train"),
+        ("check", "compare", "export", "merge", "plan", "resume", "submit", "sweep", "train"),
         (TRAIN,),
     ),
 }

@@ -33,6 +33,7 @@ COMMAND_GROUPS = {
     "Train": {
         "train": "fine-tune a model on a library: model.path=M library.path=L run.name=R [KEY=...]",
         "submit": "submit a run to SLURM: cluster=slurm and the keys of train; -m: a sweep",
+        "sweep": "search for the best values of keys: KEY=interval(A,B) [--trials N] [--score S]",
         "status": "show the state of runs, their jobs and attempts: [R]",
         "watch": "show a run live, or all runs that are not over: [R] [--once]",
         "logs": "show the logs of all ranks, merged by time: R [-f] [--rank N]",

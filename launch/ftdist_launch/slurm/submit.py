@@ -1,7 +1,7 @@
 """Submit runs to SLURM: make the run directory, submit its jobs and record them."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from ftdist.config.saved_config import dump_config
@@ -51,6 +51,7 @@ def submit(
     *,
     overrides: Sequence[Sequence[str]],
     sweep: Sweep | None = None,
+    on_made: Callable[[RunDir], None] | None = None,
     queue: Queue,
 ) -> list[tuple[RunDir, str, str]]:
     """Make run directories and submit their jobs: preparation first, then training.
@@ -59,6 +60,7 @@ def submit(
         configs: checked, of one run or of the runs of a sweep, which become one array.
         overrides: of each run, as typed.
         sweep: that the runs belong to.
+        on_made: called with each run directory before its jobs are submitted.
         queue: of the cluster.
 
     Returns:
@@ -80,6 +82,8 @@ def submit(
             for number, (each, words) in enumerate(zip(configs, overrides, strict=True)):
                 runs = (*runs, make_run_dir(each, overrides=words))
                 record_request(runs[-1], by="submit", code=take_snapshot(runs[-1]))
+                if on_made is not None:
+                    on_made(runs[-1])
                 if sweep is not None:
                     swept = sweep.runs[number].swept
                     record_trial(runs[-1], sweep=sweep.name, number=number + 1, swept=swept)
