@@ -54,7 +54,7 @@ def record_trial(
     score: SweepScore = HELD_OUT,
 ) -> None:
     """Record that a run is part of a sweep."""
-    run.append_event(TRIAL, sweep=sweep, trial=number, swept=dict(swept), score=score.name)
+    run.append_event("sweep_trial", sweep=sweep, trial=number, swept=dict(swept), score=score.name)
 
 
 def sweep_of(events: Sequence[Mapping[str, Any]]) -> str | None:
