@@ -35,7 +35,7 @@ from ftdist.evaluation.scoring.judge import AnswerVerdict, LibraryMarks, judge
 from ftdist.io.jsonl import write_whole
 from ftdist.observe.score_table import score_table
 from ftdist.observe.wandb.comparison_table import LOG_GENERATIONS_KEY, answers_wanted
-from ftdist.observe.wandb.comparison_upload import upload_comparison
+from ftdist.observe.wandb.stage_upload import upload_comparison
 from ftdist.plan.dataset_info import has_fixed_opening
 from ftdist.rundir import RunDir
 

@@ -58,9 +58,12 @@ def export(run_dir: str) -> None:
     run = RunDir(Path(run_dir))
     with rank_process(run.attempts / "export"):
         from ftdist.checkpoint.export import export as export_run
+        from ftdist.config.saved_config import load_config
+        from ftdist.observe.wandb.stage_upload import upload_artifacts
 
         exported = export_run(run.root)
         run.record_event("model_exported", step=exported.step, dtype=exported.dtype)
+        upload_artifacts(run, load_config(run.config), log=print)
 
 
 def merge(run_dir: str) -> None:

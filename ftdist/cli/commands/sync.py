@@ -29,13 +29,14 @@ def main(arguments: Sequence[str]) -> int:
     done = SyncResult(**call_child("ftdist.observe.wandb.sync", [str(run.root), *flags]))
     if done.by_itself:
         print_result(f"Run {run.name} is uploading its rows itself: {done.url}")
-    elif done.step == 0 and not (done.comparison or done.alerts):
+    elif done.step == 0 and not (done.comparison or done.alerts or done.artifacts):
         print_result(f"Run {run.name} has nothing to upload yet.")
     else:
         uploads = [f"{done.sent} uploaded now"] if done.sent else []
         uploads += [f"{done.answers} generations uploaded now"] if done.answers else []
         uploads += [f"{done.comparison} uploaded now"] if done.comparison else []
         uploads += [f"{format_count(done.alerts, 'alert')} sent now"] if done.alerts else []
+        uploads += [f"artifact {name} uploaded now" for name in done.artifacts]
         summary = ", ".join(uploads) or "nothing new to upload"
         print_result(f"W&B has run {run.name} up to step {done.step}, {summary}: {done.url}")
     return 0

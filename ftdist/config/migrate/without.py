@@ -30,7 +30,8 @@ WITHOUT = {
     **dict.fromkeys(("neftune_noise_alpha", "noisy_embedding_alpha"), _NOISE),
     **dict.fromkeys(("use_mlflow", "mlflow_*", "hf_mlflow_*", "use_comet", "comet_*"), _TRACKER),
     **dict.fromkeys(("use_swanlab", "swanlab_*", "use_trackio", "trackio_*", "otel_*"), _TRACKER),
-    **dict.fromkeys(("wandb_watch", "wandb_log_model", "wandb_run_id"), _TRACKER),
+    **dict.fromkeys(("wandb_watch", "wandb_run_id"), _TRACKER),
+    "wandb_log_model": "tracking.artifacts=files uploads the exported model.",
     **dict.fromkeys(("hub_*", "push_to_hub", "export_hub_model_id"), _PUBLISH),
     "chat_template": "ftdist uses the model's own chat template: to train with another one, write "
     "it to chat_template.jinja in the model folder.",

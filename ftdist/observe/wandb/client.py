@@ -11,6 +11,7 @@ anything in the config that looks like a secret. Keys come from the environment 
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ import psutil
 from ftdist.config.schema import TrackingConfig
 from ftdist.observe.metrics import LEARNING_SECTIONS, SECTIONS, STEP, TIME, TOTAL_TOKENS, Row
 from ftdist.observe.wandb.api import GLOBAL_STEP
+from ftdist.observe.wandb.artifacts import RunArtifact
 from ftdist.observe.wandb.comparison_table import ANSWERS, COLUMNS, DIGEST, PREFIX, Comparison
 from ftdist.observe.wandb.run_config import run_labels
 from ftdist.observe.wandb.state import are_new_labels, wandb_id, write_labels
@@ -152,6 +154,36 @@ class WandbClient:
         self._run.summary[name] = table
         # A failed upload is only reported if somebody waits for it.
         table._artifact_target.artifact.wait(timeout=round(self._finish_timeout_s))
+
+    def log_artifact(self, artifact: RunArtifact, *, upload: bool, timeout_s: float) -> None:
+        """Log a folder as an artifact: a dataset as an input of the run, a model as its output.
+
+        Args:
+            artifact: the folder.
+            upload: whether to upload its files, not only their names, sizes, hashes and paths.
+            timeout_s: longest wait for the server.
+
+        Raises:
+            wandb.errors.Error: the server did not accept it in time.
+            ValueError: the server rejects it.
+        """
+        made = self._wandb.Artifact(
+            artifact.name, type=artifact.type, metadata=dict(artifact.metadata)
+        )
+        if upload:  # from where the files are: without copies in wandb's folders
+            made.add_dir(str(artifact.folder), policy="immutable", skip_cache=True)
+        else:
+            made.add_reference(artifact.folder.resolve().as_uri(), max_objects=artifact.files + 1)
+        # `use_artifact` waits without limit; it raises once wandb-core is gone.
+        limit = threading.Timer(timeout_s, kill_wandb_core)
+        limit.start()
+        try:
+            if artifact.type == "dataset":
+                self._run.use_artifact(made)
+            else:
+                self._run.log_artifact(made).wait(timeout=round(timeout_s))
+        finally:
+            limit.cancel()
 
     def finish(self, *, exit_code: int, preempting: bool) -> None:
         """End this session.

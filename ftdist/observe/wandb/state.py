@@ -12,9 +12,9 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ftdist.io.hashing import fingerprint
@@ -89,6 +89,9 @@ class SyncState:
     answered: str = ""
     """Digest of the generations made in training; "": none."""
 
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+    """Digest of each artifact, by name."""
+
     @classmethod
     def read(cls, run: RunDir) -> "SyncState":
         """The stored state; an empty one if the file is missing or damaged."""
@@ -121,6 +124,9 @@ class SyncResult:
 
     alerts: int = 0
     """Alerts that W&B accepted now."""
+
+    artifacts: Sequence[str] = ()
+    """Names of the artifacts that were uploaded now."""
 
     by_itself: bool = False
     """Whether the running attempt uploads its rows itself."""

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from ftdist.observe.metrics_tail import MetricsTail
 from ftdist.observe.training_evals import ANSWERED, COLUMNS, Row, answered, digest_of
 from ftdist.observe.wandb.alerts import AlertSender
 from ftdist.observe.wandb.api import WandbError, WandbServer, find_server
+from ftdist.observe.wandb.artifacts import RunArtifact, run_artifacts
 from ftdist.observe.wandb.client import WandbClient, kill_wandb_core, teardown
 from ftdist.observe.wandb.comparison_table import Comparison, read_comparison
 from ftdist.observe.wandb.run_config import wandb_config
@@ -43,6 +44,9 @@ Value = TypeVar("Value")
 FINISH_TIMEOUT_S = 600.0
 """Longest time for the server to accept all rows of a run."""
 
+LEAST_BYTES_PER_S = 2e6
+"""Speed at which the files of an artifact are hashed and uploaded at the least."""
+
 CONFIRM_TIMEOUT_S = 10.0
 """Longest time for the server to show what it accepted."""
 
@@ -55,6 +59,7 @@ def sync(
     new: bool,
     environment: Mapping[str, str],
     finish_timeout_s: float = FINISH_TIMEOUT_S,
+    with_artifacts: bool = True,
 ) -> SyncResult:
     """Upload what the server lacks of a run.
 
@@ -63,6 +68,7 @@ def sync(
         new: whether to create another W&B run, with all rows.
         environment: holds the key, or says where it is.
         finish_timeout_s: longest time for the server.
+        with_artifacts: whether to upload artifacts, which may take long.
 
     Raises:
         ConfigError: there is no key.
@@ -88,7 +94,10 @@ def sync(
     try:
         if new:
             forget(run)
-        return _upload(run, config, server, sender, finish_timeout_s=finish_timeout_s)
+        artifacts = run_artifacts(run, config, environment=environment) if with_artifacts else []
+        return _upload(
+            run, config, server, sender, artifacts=artifacts, finish_timeout_s=finish_timeout_s
+        )
     finally:
         sender.release()
 
@@ -99,6 +108,7 @@ def _upload(
     server: WandbServer,
     sender: SenderLock,
     *,
+    artifacts: Sequence[RunArtifact],
     finish_timeout_s: float,
 ) -> SyncResult:
     state = SyncState.read(run)
@@ -116,7 +126,11 @@ def _upload(
     for row in rows:
         alerts.see(row)
     has_alerts = bool(alerts.due(now=time.time()))
-    if not (rows or comparison is not None or has_new_answers or is_open or has_alerts):
+    artifacts = [
+        artifact for artifact in artifacts if artifact.digest != state.artifacts.get(artifact.name)
+    ]
+    has_news = has_new_answers or is_open or has_alerts or artifacts
+    if not (rows or comparison is not None or has_news):
         return SyncResult(sent=0, step=last_step, url=read_url(run))
     with _client(run, config, finish_timeout_s=finish_timeout_s) as client:
         for row in rows:
@@ -126,7 +140,13 @@ def _upload(
             client.log_comparison(comparison)
         if has_new_answers:
             client.log_table(ANSWERED, answers, columns=COLUMNS)
+        for artifact in artifacts:
+            upload = config.tracking.artifacts == "files"
+            timeout_s = finish_timeout_s + artifact.size / LEAST_BYTES_PER_S
+            client.log_artifact(artifact, upload=upload, timeout_s=timeout_s)
+            sender.renew()
         client.finish(exit_code=int(ended == "failed"), preempting=not ended)
+    _record_artifacts(run, artifacts)
     last_step = _confirm(
         run, config, server, step=tail.last, ended=ended, comparison=comparison, answers=answers
     )
@@ -138,6 +158,7 @@ def _upload(
         comparison="" if comparison is None else comparison.description,
         answers=len(answers) if has_new_answers else 0,
         alerts=num_alerts,
+        artifacts=[artifact.name for artifact in artifacts],
     )
 
 
@@ -207,14 +228,25 @@ def _confirm(
             lambda: server.comparison_digest(run, tracking),
             lambda digest: digest == comparison.digest,
         )
-    SyncState(step=last_step, ended=ended, compared=compared, answered=digest_of(answers)).write(
-        run
-    )
+    replace(
+        SyncState.read(run),
+        step=last_step,
+        ended=ended,
+        compared=compared,
+        answered=digest_of(answers),
+    ).write(run)
     if last_step < step:
         raise _incomplete(run, f"W&B has {last_step} of {step} steps of run {run.name}.")
     if comparison is not None and compared != comparison.digest:
         raise _incomplete(run, f"W&B did not accept the comparison of run {run.name}.")
     return last_step
+
+
+def _record_artifacts(run: RunDir, artifacts: Sequence[RunArtifact]) -> None:
+    """Store which artifacts the server has accepted."""
+    state = SyncState.read(run)
+    digests = {artifact.name: artifact.digest for artifact in artifacts}
+    replace(state, artifacts={**state.artifacts, **digests}).write(run)
 
 
 def _outcome(run: RunDir) -> str:

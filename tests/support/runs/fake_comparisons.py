@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.config.saved_config import dump_config, load_config
-from ftdist.observe.wandb import api, comparison_upload, sync
+from ftdist.observe.wandb import api, stage_upload, sync
 from ftdist.rundir import RunDir
 from tests.support.wandb.fake_run import Done, make_config, wandb_core
 
@@ -85,14 +85,14 @@ def tell(run: RunDir, environment: Mapping[str, str]) -> Done:
 
 def main(root: str) -> None:
     """Be the end of a comparison, and say how long it took."""
-    comparison_upload.WAIT_S = WAIT_S
-    comparison_upload.FINISH_TIMEOUT_S = 3.0
+    stage_upload.WAIT_S = WAIT_S
+    stage_upload.FINISH_TIMEOUT_S = 3.0
     sync.CONFIRM_TIMEOUT_S = 1.0
     api.REQUEST_TIMEOUT_S = 2.0
     run = RunDir(Path(root))
     config = load_config(run.config)
     began = time.monotonic()
-    comparison_upload.upload_comparison(run, config, log=lambda line: print(line, flush=True))
+    stage_upload.upload_comparison(run, config, log=lambda line: print(line, flush=True))
     took_s = time.monotonic() - began
     assert wandb_core() is None
     print(took_s)

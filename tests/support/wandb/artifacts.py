@@ -17,6 +17,9 @@ class LoopbackArtifact:
     digest: str
     project: str
     state: str = "PENDING"
+    is_input: bool = False
+    """Whether a run uses it."""
+
     uploads: list[str] = field(default_factory=list)
     """Where its files are uploaded to."""
 
@@ -40,6 +43,7 @@ class Artifacts:
             "CreateArtifactFiles": self._create_files,
             "CommitArtifact": self._commit,
             "ArtifactByID": self._by_id,
+            "UseArtifact": self._use,
         }
 
     def committed(self, beginning: str) -> list[LoopbackArtifact]:
@@ -92,6 +96,11 @@ class Artifacts:
         return {
             "commitArtifact": {"artifact": {"id": variables["artifactID"], "digest": made.digest}}
         }
+
+    def _use(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        known = variables.get("artifactID") or variables["input"]["artifactID"]
+        self.known[known].is_input = True
+        return {"useArtifact": {"artifact": {"id": known}}}
 
     def _by_id(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         made = self.known[variables["id"]]
