@@ -98,31 +98,23 @@ def _refuse_flags(words: Sequence[str]) -> None:
 
 
 def _with_recorded(words: Sequence[str]) -> list[str]:
-    """The command line, with the keys that an existing run of this name was started with."""
+    """The command line; of `ftdist expert R [KEY=VALUE ...]` with the keys that R was made with."""
     rest, _ = split_config_dir(words)
     names = [word for word in rest if "=" not in word and not word.startswith(("-", "~"))]
     keys = {override_name(word): word.partition("=")[2] for word in expand(rest)}
-    root = Path(keys.get("run.root", RUNS_ROOT))
-    given = list(words)
-    if len(names) == 1:
-        run = find_run(names[0], runs_root=root)
-        if not run.expert.is_file():
-            raise ConfigError(
-                f"Run {run.name} is not a run of `ftdist expert`.",
-                remedy=f"continue it with `ftdist resume {run.cli_name}`.",
-            )
-        given = [word for word in words if word != names[0]]
-        given += [f"run.name={run.name}", f"run.root={run.root.parent}"]
-    elif "run.name" in keys:
-        run = RunDir(root.expanduser() / keys["run.name"])
-    else:
-        return given
-    typed = {override_name(word) for word in expand(given)}
+    if len(names) != 1:
+        return list(words)
+    run = find_run(names[0], runs_root=Path(keys.get("run.root", RUNS_ROOT)))
+    if not run.expert.is_file():
+        raise ConfigError(
+            f"Run {run.name} is not a run of `ftdist expert`.",
+            remedy=f"continue it with `ftdist resume {run.cli_name}`.",
+        )
+    place = {"run.name": run.name, "run.root": str(run.root.parent)}
+    typed = keys.keys() | place.keys()
     recorded = [w for w in recorded_words(run) if override_name(*expand([w])) not in typed]
-    if recorded and len(names) != 1:
-        kept = " ".join(recorded)
-        log(f"Run {run.name} exists, and keeps the keys that you did not type: {kept}.")
-    return [*recorded, *given]
+    given = [word for word in words if word != names[0]]
+    return [*recorded, *given, *(f"{key}={value}" for key, value in place.items())]
 
 
 def _print_dry_run(request: ExpertRequest, plan: Schedule) -> None:

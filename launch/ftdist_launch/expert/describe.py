@@ -33,7 +33,7 @@ def stage_rows(request: ExpertRequest, plan: Schedule) -> list[StageRow]:
         if name in plan.todo:
             before = name
         else:
-            start = "done before" if name in plan.kept else "not needed"
+            start = "done before" if name in plan.reused else "not needed"
         resources = _resources(request, name) if name in plan.todo else ""
         rows.append(StageRow(name=name, title=TITLES[name], start=start, resources=resources))
     return rows

@@ -32,7 +32,7 @@ class Schedule:
     """What `ftdist expert` does with each stage."""
 
     skipped: tuple[StageName, ...]
-    kept: tuple[StageName, ...]
+    reused: tuple[StageName, ...]
     """Done before, with the same inputs."""
 
     todo: tuple[StageName, ...]
@@ -56,7 +56,7 @@ def schedule(request: ExpertRequest) -> Schedule:
     if not run.expert.is_file():
         todo = tuple(name for name in STAGES if name not in request.skipped)
         return Schedule(
-            skipped=request.skipped, kept=(), todo=todo, resumes=False, config=request.config
+            skipped=request.skipped, reused=(), todo=todo, resumes=False, config=request.config
         )
     before = _read_record(run)
     changes = _changes(before["config"], dataclasses.asdict(request.config))
@@ -65,12 +65,12 @@ def schedule(request: ExpertRequest) -> Schedule:
     if resumes:
         _refuse_another_run(run, changes)
     stages = {stage.name: stage for stage in read_stages(run)}
-    kept = _kept(request, stages, first_changed=_first_changed(changes, resumes=resumes))
-    done = (*request.skipped, *kept)
-    planned = resumes or "prepare" in kept
+    reused = _reused(request, stages, first_changed=_first_changed(changes, resumes=resumes))
+    done = (*request.skipped, *reused)
+    planned = resumes or "prepare" in reused
     return Schedule(
         skipped=request.skipped,
-        kept=kept,
+        reused=reused,
         todo=tuple(name for name in STAGES if name not in done),
         resumes=resumes,
         changed=tuple(changes),
@@ -108,7 +108,7 @@ def write_record(request: ExpertRequest, plan: Schedule) -> None:
         "stages_planned",
         stages=list(STAGES),
         skipped=list(plan.skipped),
-        kept=list(plan.kept),
+        reused=list(plan.reused),
     )
 
 
@@ -154,17 +154,17 @@ def _first_changed(changes: Sequence[str], *, resumes: bool) -> StageName | None
     return "compare" if any(key.startswith(_AFTER_TRAINING) for key in changes) else None
 
 
-def _kept(
+def _reused(
     request: ExpertRequest, stages: Mapping[StageName, Stage], *, first_changed: StageName | None
 ) -> tuple[StageName, ...]:
-    kept: list[StageName] = []
+    reused: list[StageName] = []
     for name in STAGES:
         if name in request.skipped:
             continue
         if name == first_changed or not _is_done(request, stages.get(name)):
             break
-        kept.append(name)
-    return tuple(kept)
+        reused.append(name)
+    return tuple(reused)
 
 
 def _is_done(request: ExpertRequest, stage: Stage | None) -> bool:

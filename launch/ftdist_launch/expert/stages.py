@@ -86,7 +86,7 @@ def stages_of(
         if name in plan["skipped"]:
             stages.append(Stage(name=name, state="skipped"))
             continue
-        own = list(_events_of(name, events if name in plan["kept"] else since))
+        own = list(_events_of(name, events if name in plan["reused"] else since))
         stage = _stage(name, own, ended=ended, held=held, now=now)
         blocked = next((s for s in stages if s.state in ("failed", "cancelled")), None)
         if stage.state == "waiting" and blocked is not None:

@@ -17,8 +17,8 @@ JOBS = tuple(
 )
 
 
-def planned(*, skipped: tuple[str, ...] = (), kept: tuple[str, ...] = ()) -> Event:
-    lists = {"stages": list(NAMES), "skipped": list(skipped), "kept": list(kept)}
+def planned(*, skipped: tuple[str, ...] = (), reused: tuple[str, ...] = ()) -> Event:
+    lists = {"stages": list(NAMES), "skipped": list(skipped), "reused": list(reused)}
     return {"event": "stages_planned", "time": 1.0, **lists}
 
 
@@ -84,7 +84,7 @@ def test_cancelled_runs_keep_what_is_done_and_cancel_what_waits() -> None:
 def test_the_next_command_starts_anew_but_for_what_it_keeps() -> None:
     events = [planned(), started("curate", 1.0), finished("curate", 3.0), started("prepare", 3.0)]
     events += [finished("prepare", 4.0, 65, cause="No rows.")]
-    events += [planned(kept=("curate",))]
+    events += [planned(reused=("curate",))]
     curate, prepare, *_ = stages_of(events, held=True, now=9.0)
     assert (curate.state, curate.seconds) == ("done", 2.0)
     assert (prepare.state, prepare.problem) == ("waiting", None)
