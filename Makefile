@@ -46,7 +46,7 @@ help: ## show this list
 	@touch $@
 
 demo: .venv/installed ## teach a small model a library on this machine; base and tuned answers side by side
-	@$(PY) -m examples.demo
+	@$(PY) -m examples.demo $(ARGS)
 
 test: .venv/installed ## run all tests, a tier at a time (TIERS="unit dist" and ARGS="-k name" choose)
 	@$(PY) -m tests.run_tiers $(TIERS) -- $(ARGS)

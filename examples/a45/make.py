@@ -52,11 +52,6 @@ def write(out: Path) -> None:
     _write_rows(out / "probes.jsonl", probes())
 
 
-def write_asked(path: Path, *, own: Path, curated: Path) -> None:
-    """Write all that a comparison asks: this example's probes, and the curated library's."""
-    _write(path, own.read_text(encoding="utf-8") + curated.read_text(encoding="utf-8"))
-
-
 def main() -> int:
     """The command line: one folder to write."""
     parser = argparse.ArgumentParser(prog="python -m examples.a45", description=__doc__)

@@ -53,9 +53,13 @@ def read_eval_set(settings: EvalConfig, *, library: Path) -> EvalSet:
     """
     probes = settings.probes and str(cached_file(settings.probes, key="eval.probes"))
     source = find_probes(probes, library=library)
+    extra: Sequence[Probe] = ()
+    if settings.extra_probes is not None:
+        key: Final = "eval.extra_probes"
+        extra = read_probes(cached_file(settings.extra_probes, key=key), key=key)
     general = _general(settings.general_questions)
     return EvalSet(
-        probes=(*read_probes(source), *_written(general, settings.num_general_generations)),
+        probes=(*read_probes(source), *extra, *_written(general, settings.num_general_generations)),
         general=general,
         texts=_texts(settings.perplexity_texts),
         source=source,

@@ -56,8 +56,12 @@ class Probe:
     section: str = ""
 
 
+ProbeKey = Literal["eval.probes", "eval.extra_probes", "eval.general_questions"]
+"""A config key that names a file of questions."""
+
 _DESCRIPTIONS = {
     "eval.probes": ("probes", "a JSONL file of questions with known answers"),
+    "eval.extra_probes": ("probes", "a JSONL file of questions with known answers, or to null"),
     "eval.general_questions": (
         "general questions",
         "a JSONL file of questions with choices, to null for the bundled ones, or to none",
@@ -92,9 +96,7 @@ def find_probes(setting: str | None, *, library: Path) -> Path:
     )
 
 
-def read_probes(
-    path: Path, *, key: Literal["eval.probes", "eval.general_questions"] = "eval.probes"
-) -> tuple[Probe, ...]:
+def read_probes(path: Path, *, key: ProbeKey = "eval.probes") -> tuple[Probe, ...]:
     """Read the probes or general questions of a file, in order: JSONL, or a table as Parquet.
 
     Args:

@@ -42,6 +42,9 @@ class EvalConfig:
     library.
     """
 
+    extra_probes: str | None
+    """A further file of probes of your own, in addition to those of `probes` or the library."""
+
     general_questions: str | None
     """JSONL file of general multiple-choice questions; null: the bundled set; none: no questions.
     """

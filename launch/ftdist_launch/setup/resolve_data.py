@@ -18,7 +18,7 @@ from ftdist.io.progress import LogFn
 from ftdist.library.sources.reference import DataReference, hub_path
 from ftdist_launch.subprocesses import call_child
 
-EVAL_PATHS = ("probes", "general_questions", "perplexity_texts")
+EVAL_PATHS = ("probes", "extra_probes", "general_questions", "perplexity_texts")
 """Keys of `eval` that name a file."""
 
 _OPTIONS = ("path", "subset", "split", "revision")

@@ -37,6 +37,18 @@ def test_none_adds_no_questions_to_the_probes(tmp_path: Path) -> None:
     assert (found.general, found.texts) == ((), ())
 
 
+def test_extra_probes_are_asked_after_those_of_the_library(tmp_path: Path) -> None:
+    (tmp_path / "own.jsonl").write_text(json.dumps({**RECALL, "question": "mine?"}))
+    (tmp_path / "probes.jsonl").write_text(json.dumps(RECALL))
+    plain = settings(general="none", texts="none")
+    both = replace(plain, extra_probes=str(tmp_path / "own.jsonl"))
+    found = read_eval_set(both, library=tmp_path)
+    assert [probe.question for probe in found.probes] == ["q?", "mine?"]
+    missing = replace(plain, extra_probes=str(tmp_path / "none.jsonl"))
+    with pytest.raises(DataError, match=r"none\.jsonl"):
+        read_eval_set(missing, library=tmp_path)
+
+
 def test_passages_are_split_at_blank_lines_or_rows(tmp_path: Path) -> None:
     plain, rows = tmp_path / "texts.txt", tmp_path / "texts.jsonl"
     plain.write_text("\ufeff\n One line\nand another.\r\n \t\n\n\nA second.\n")
