@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
@@ -52,6 +53,9 @@ class CommandParser(argparse.ArgumentParser):
         if unknown != message:
             flag = unknown.split()[0].partition("=")[0]
             message = f"{flag} is not a flag of `{self.prog}`"
+            near = get_close_matches(flag, self._option_string_actions, n=1, cutoff=0.6)
+            if near:
+                raise ConfigError(f"{message}: did you mean {near[0]}?", remedy=f"write {near[0]}.")
         raise ConfigError(f"{message}.", remedy=f"see `{self.prog} --help`.")
 
 

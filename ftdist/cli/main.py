@@ -156,6 +156,14 @@ def _run(arguments: list[str]) -> int:
         from ftdist.cli.common import refuse_secrets
 
         refuse_secrets([command])
+        if command.startswith("-"):
+            flag = command.partition("=")[0]
+            raise ConfigError(
+                f"{flag} is not a flag of `ftdist`, which has --help and --version.",
+                remedy="see `ftdist completion --help` for completion in a shell."
+                if command in ("-sc", "--shell-completion")
+                else "write a command first, such as `ftdist train ...`; see `ftdist --help`.",
+            )
         near = get_close_matches(command, COMMANDS, n=1, cutoff=0.5)
         if "=" in command:
             near = ["train"]

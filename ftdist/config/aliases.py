@@ -11,6 +11,11 @@ ALIASES: dict[str, str] = json.loads(
 _TOKENS = "write batch.tokens=..., which counts tokens of one step, all ranks together."
 _HELD_OUT = "set library.held_out_fraction to a share of the rows, such as 0.05."
 _STEPS = "set {} to a number of steps; `ftdist plan` shows how many there are."
+_DTYPE = "write model.dtype=bfloat16 or model.dtype=float32; ftdist does not train in float16."
+_DEEPSPEED = (
+    "write engine=zero3 or engine=zero3_offload; single settings are engine.deepspeed.KEY=VALUE, "
+    "and no file is read."
+)
 _TRACKING = "write tracking=auto, tracking=online, tracking=offline or tracking=off."
 
 ALIASES_THAT_DIFFER: dict[str, str] = {
@@ -29,7 +34,9 @@ ALIASES_THAT_DIFFER: dict[str, str] = {
     "val_size": _HELD_OUT,
     "n_evals": _STEPS.format("eval.loss_every_steps"),
     "n_checkpoints": _STEPS.format("checkpoint.every_steps"),
-    "bf16": "write model.dtype=bfloat16 or model.dtype=float32.",
+    **dict.fromkeys(("bf16", "fp16", "half"), _DTYPE),
+    **dict.fromkeys(("betas", "adam_betas"), "write optim.beta1=... and optim.beta2=..."),
+    **dict.fromkeys(("deepspeed", "deepspeed_config", "ds_config"), _DEEPSPEED),
     "flash_attention": "write model.attention=flash_attention_2, or leave it out.",
     "flash_attn": "write model.attention=flash_attention_2, or leave it out.",
     "datasets": "write library.path=..., one file, folder or dataset of the Hub.",
@@ -40,3 +47,15 @@ ALIASES_THAT_DIFFER: dict[str, str] = {
     "output_dir": "write run.root=..., the folder in which the run gets a directory run.name.",
 }
 """Last parts of names whose value cannot simply be carried over; the remedy in full."""
+
+OPTIONS_WITHOUT: dict[str, dict[str, str]] = {
+    "tracking": dict.fromkeys(
+        ("tensorboard", "mlflow", "comet", "clearml", "neptune", "swanlab", "trackio", "aim"),
+        "a run's own files and W&B are the only records",
+    ),
+    "engine": dict.fromkeys(
+        ("fsdp", "fsdp2", "ddp", "zero1", "zero2", "megatron"),
+        "parameters, gradients and optimizer state are sharded with ZeRO-3",
+    ),
+}
+"""Options that users of other trainers expect in a group, and why there are none."""

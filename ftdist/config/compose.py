@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from ftdist.config.hydra_adapter import (
     CompositionError,
-    UnresolvedError,
     changed_hydra_keys,
     compose_values,
     composed_files,
@@ -22,6 +21,7 @@ from ftdist.config.overrides import Reading, read_overrides
 from ftdist.config.own_files import with_files
 from ftdist.config.problems import (
     Problem,
+    UnresolvedError,
     as_error,
     reference_problem,
     secret_problem,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ftdist.config.keys import CommandSpec
+from ftdist.config.problems import UnresolvedError
 from ftdist.config.search_path import ConfigFolder, conf_dir, own_folders, refuse_unusable
 
 if TYPE_CHECKING:
@@ -61,20 +62,6 @@ HYDRA_VERSION = importlib.metadata.version("hydra-core")
 
 class CompositionError(Exception):
     """Hydra cannot compose a config."""
-
-
-class UnresolvedError(Exception):
-    """A `${...}` that has no value.
-
-    Args:
-        key: that holds it.
-        reason: what OmegaConf says of it.
-        reference: the key to which it refers, if there is no such key.
-    """
-
-    def __init__(self, key: str, *, reason: str, reference: str | None = None) -> None:
-        super().__init__(reason)
-        self.key, self.reason, self.reference = key, reason, reference
 
 
 ENV_NAMES = ("HOME", "LOGNAME", "PROJECT", "SCRATCH", "TMPDIR", "USER", "WORK")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ftdist.config.aliases import OPTIONS_WITHOUT
 from ftdist.config.hydra_adapter import Parsed, parse_override
 from ftdist.config.hydra_keys import hydra_key_problem, is_hydra_key
 from ftdist.config.keys import (
@@ -23,6 +24,13 @@ FLAGS = (
     *("--help", "--cfg", "--config-dir", "--info", "--multirun", "--hydra-help", "--version"),
     *("--package", "--resolve"),
 )
+
+_FLAGS_ELSEWHERE = {
+    "--dry-run": "use `ftdist plan` in its place; `ftdist submit` has --dry-run.",
+    "--config": "write experiment=NAME for conf/experiment/NAME.yaml.",
+    "--resume": "use `ftdist resume R`.",
+}
+"""Flags that users expect, each with what does that."""
 
 
 @dataclass
@@ -91,8 +99,10 @@ def _shape_problem(text: str, name: str, *, command: CommandSpec) -> Problem | N
     """The problem of an override that shows before it is parsed."""
     value, key = text.partition("=")[2], find_key(name, command=command)
     if text.startswith("-"):
-        meant = nearest(text.split("=")[0], FLAGS, least=0.7)
-        return Problem(f"{text} is not a flag.", f"write {meant or 'key=value'}.")
+        flag = text.split("=")[0]
+        meant = nearest(flag, FLAGS, least=0.7)
+        remedy = f"write {meant}." if meant else "leave it out; --hydra-help lists the flags."
+        return Problem(f"{text} is not a flag.", _FLAGS_ELSEWHERE.get(flag, remedy))
     if "=" not in text and not text.startswith("~"):
         leaves = [leaf.name for leaf in config_keys(command).values() if leaf.kind != "table"]
         meant = nearest(name, (*leaves, *command.groups), least=0.85)
@@ -243,7 +253,16 @@ def _option_problem(name: str, value: Any, *, command: CommandSpec) -> Problem |
         remedy = f"rename it to {shown}.yaml."
         return Problem(f"{other} is not read: Hydra reads *.yaml.", remedy, name)
     meant = nearest(shown, allowed, least=0.4)
+    path_key = f"{name}.path"
+    if meant is None and path_key in config_keys(command):
+        return Problem(
+            f"{name}={shown} is not an option: did you mean {path_key}={shown}?",
+            f"write {path_key}={shown}.",
+            path_key,
+        )
     hint = f": did you mean {name}={meant}?" if meant else "."
+    if reason := OPTIONS_WITHOUT.get(name, {}).get(shown):
+        hint = f": {reason}."
     remedy = f"choose one of {', '.join(allowed)}"
     if isinstance(value, dict):
         remedy += f", or set its keys one by one: {name}.KEY=VALUE"

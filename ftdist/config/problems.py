@@ -51,6 +51,20 @@ class Problem:
     """Whether nothing sets the key."""
 
 
+class UnresolvedError(Exception):
+    """A `${...}` that has no value.
+
+    Args:
+        key: that holds it.
+        reason: what OmegaConf says of it.
+        reference: the key to which it refers, if there is no such key.
+    """
+
+    def __init__(self, key: str, *, reason: str, reference: str | None = None) -> None:
+        super().__init__(reason)
+        self.key, self.reason, self.reference = key, reason, reference
+
+
 def as_error(
     problems: Sequence[Problem], *, where: str = "The command line", command: CommandSpec = TRAIN
 ) -> ConfigError:
@@ -177,4 +191,7 @@ def value_problem(
         problem = f"{name}={shown} is out of range."
     else:
         problem = f"{name}={shown} is not {key.described}."
+    is_list = key.kind in ("texts", "numbers", "sources") and not of_item
+    if is_list and isinstance(value, str | int | float):
+        return Problem(problem, f"write '{name}=[{shown}]'.", name)
     return Problem(problem, f"set {name} to {key.fits}.", name)

@@ -1,11 +1,9 @@
 """`ftdist check`: whether a model and a library fit each other."""
 
-import argparse
 import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from ftdist_launch.setup.run_setup import resolve_paths
 from ftdist_launch.subprocesses import call_child
@@ -13,7 +11,7 @@ from rich.console import Console
 
 from ftdist.check.findings import Report
 from ftdist.check.terminal import print_report
-from ftdist.cli.common import log, print_result, refuse_secrets
+from ftdist.cli.common import CommandParser, log, print_result
 from ftdist.cli.migration import (
     migration_values,
     print_migration,
@@ -48,6 +46,7 @@ def main(words: Sequence[str]) -> int:
     flags = _Parser().parse_intermixed_args(words)
     if is_sweep(words):
         raise ConfigError("`ftdist check` takes one model, not a sweep.", remedy="leave out -m.")
+    config_dir = [f"--config-dir={flags.config_dir}"] if flags.config_dir else []
     keys, more = flags.keys, {}
     if flags.from_file is not None:
         migration = read_migration(flags.from_file, keys=keys)
@@ -60,7 +59,7 @@ def main(words: Sequence[str]) -> int:
         if not has_model:
             return 0
         keys = with_typed(migration, keys)
-    config = resolve_paths(compose(keys, name=NAMELESS), log=log, weights=False)
+    config = resolve_paths(compose([*config_dir, *keys], name=NAMELESS), log=log, weights=False)
     page = Path(flags.html).absolute()
     with tempfile.TemporaryDirectory(prefix="ftdist-") as folder:
         path = Path(folder) / "config.yaml"
@@ -79,16 +78,11 @@ def main(words: Sequence[str]) -> int:
     return DataError.exit_code if bad else 0
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(CommandParser):
     """Parses keys and flags; an error is a ConfigError."""
 
     def __init__(self) -> None:
-        super().__init__(
-            prog="ftdist check",
-            description=DESCRIPTION,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
+        super().__init__("check", description=DESCRIPTION)
         self.add_argument("keys", nargs="*", metavar="key=value", help="keys of `ftdist train`")
         self.add_argument(
             "--from",
@@ -100,9 +94,5 @@ class _Parser(argparse.ArgumentParser):
         self.add_argument("--html", metavar="FILE", default=PAGE, help=f"page to write [{PAGE}]")
         self.add_argument("--json", action="store_true", help="print the findings as JSON")
         self.add_argument("--all", action="store_true", help="read every row")
+        self.add_argument("-cd", "--config-dir", metavar="FOLDER", help="a folder of config")
         self.add_argument("--strict", action="store_true", help="fail on warnings, too")
-
-    def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print."""
-        refuse_secrets(message.split())
-        raise ConfigError(f"{message}.", remedy="see `ftdist check --help`.")

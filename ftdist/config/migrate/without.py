@@ -13,6 +13,8 @@ _EXPERTS = "ftdist does not train mixtures of experts."
 _NOISE = "ftdist adds no noise to embeddings."
 _TRACKER = "ftdist's own files and W&B are its only records (tracking)."
 _PACKED = "ftdist always packs, and samples never see each other."
+_SHARDED = "ftdist shards everything with ZeRO-3 (engine=zero3, engine=zero3_offload)."
+_ADAMW = "ftdist trains with AdamW (its settings: optim.*)."
 _PUBLISH = "`ftdist push R org/name` publishes the export after training."
 
 WITHOUT = {
@@ -47,6 +49,9 @@ WITHOUT = {
     "assistant_only_loss": "ftdist learns what the assistant says, and nothing else.",
     "completion_only_loss": "ftdist learns what the assistant says, and nothing else.",
     "train_on_prompt": "ftdist learns what the assistant says, and nothing else.",
+    **dict.fromkeys(("fsdp*", "ddp*"), _SHARDED),
+    **dict.fromkeys(("optimizer", "optim.name", "optim.optimizer", "optim.type"), _ADAMW),
+    "logging_steps": "ftdist logs every step (metrics.jsonl, W&B).",
     "use_ray": "ftdist starts jobs itself: cluster=slurm.",
     "ray_*": "ftdist starts jobs itself: cluster=slurm.",
 }

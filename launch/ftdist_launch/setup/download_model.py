@@ -25,8 +25,10 @@ def download(name: str, *, revision: str | None, weights: bool) -> Path:
         ModelError: it does not exist, is gated, or the hub is unreachable.
     """
     from huggingface_hub import snapshot_download
+    from huggingface_hub.constants import HF_HUB_CACHE, HF_HUB_OFFLINE
     from huggingface_hub.errors import (
         GatedRepoError,
+        LocalEntryNotFoundError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
@@ -50,8 +52,11 @@ def download(name: str, *, revision: str | None, weights: bool) -> Path:
             remedy="set model.path to an existing folder or a hub name such as owner/name.",
         ) from error
     except OSError as error:
+        offline = HF_HUB_OFFLINE or isinstance(error, LocalEntryNotFoundError)
+        reason = "HF_HUB_OFFLINE is set" if HF_HUB_OFFLINE else "the hub is unreachable"
+        where = f"not complete in {HF_HUB_CACHE}, and {reason}"
         raise ModelError(
-            f"{name!r} is not a local folder, and the hub is unreachable ({type(error).__name__}).",
+            f"{name!r} is no local folder and {where if offline else f'cannot be read: {error}'}.",
             remedy="set model.path to an existing folder, or retry where there is a network.",
         ) from error
 

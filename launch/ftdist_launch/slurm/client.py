@@ -197,6 +197,11 @@ class Queue:
 
     def _check(self, done: "subprocess.CompletedProcess[str]", args: Sequence[str]) -> None:
         if done.returncode:
+            if any(sign in done.stderr for sign in _NO_CLUSTER):
+                raise SlurmError(
+                    f"`{args[0]}` is installed here, and finds no cluster.",
+                    remedy="run this on a login node of the cluster; `ftdist plan` needs none.",
+                )
             raise SlurmError(
                 f"`{args[0]}` failed with code {done.returncode}: {_clean_stderr(done.stderr)}",
                 remedy="retry in a minute; if it persists, contact the cluster's administrators.",
@@ -220,7 +225,8 @@ class Queue:
         except FileNotFoundError:
             raise SlurmError(
                 f"`{args[0]}` is not installed on this machine.",
-                remedy="run this on a login node of the cluster, or set cluster=local.",
+                remedy="run this on a login node of the cluster, or `ftdist train`, `ftdist plan` "
+                "with cluster=local here.",
             ) from None
         except subprocess.TimeoutExpired:
             raise SlurmError(
@@ -228,6 +234,9 @@ class Queue:
                 remedy="retry in a minute; if it persists, contact the cluster's administrators.",
             ) from None
 
+
+_NO_CLUSTER = ("Could not establish a configuration source", "fetch_config: DNS SRV lookup failed")
+"""What SLURM's commands print on a machine without slurm.conf."""
 
 _IN_QUEUE = frozenset(
     {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING"}

@@ -174,6 +174,17 @@ def test_status_shows_damaged_checkpoints(tmp_path: Path, capsys: Captured) -> N
     ("words", "first", "second"),
     [
         (["status", "R", "--foo"], "--foo is not a flag of `ftdist status`.", "--help"),
+        (["logs", "R", "--rnk", "1"], "--rnk is not a flag of `ftdist logs`: did you", "--rank."),
+        (
+            ["check", "--jsno"],
+            "--jsno is not a flag of `ftdist check`: did you mean",
+            "write --json.",
+        ),
+        (
+            ["-sc", "install=bash"],
+            "-sc is not a flag of `ftdist`, which",
+            "ftdist completion --help",
+        ),
         (["status", "R", "foo=1"], "`ftdist status` takes no keys, but got foo.", "run `ftdist"),
         (
             ["compare", "R", "probes.jsonl"],
@@ -187,7 +198,7 @@ def test_unexpected_arguments_are_explained(
 ) -> None:
     assert cli.main(words) == 78
     problem, remedy = capsys.readouterr().err.splitlines()
-    assert problem == first
+    assert problem.startswith(first)
     assert second in remedy
 
 
@@ -285,3 +296,10 @@ def test_plan_needs_no_name(capsys: Captured) -> None:
     output = capsys.readouterr().err
     assert "library.path is not set" in output
     assert "run.name" not in output
+
+
+def test_version_is_a_word_and_a_flag(capsys: Captured) -> None:
+    assert (cli.main(["version"]), cli.main(["--version"])) == (0, 0)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second
+    assert first.startswith("ftdist ")

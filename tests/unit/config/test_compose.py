@@ -100,6 +100,27 @@ MISTAKES: list[dict[str, str]] = [
         "cluster.env=[A]": "cluster.env=[A] is a list. Name each: cluster.env.NAME=...",
         "engine.deepspeed={a: 1},{b: 2}": "engine.deepspeed={a: 1},{b: 2} has several values",
         "library.extra_sources=[manuals/,b]": "Name each: library.extra_sources.NAME.path=...",
+        "~engine": "The group engine cannot be removed. Choose engine=zero3, engine=zero3_offload.",
+    },
+    {  # what users of other trainers type
+        "packing=true": "packing is not a key of the config. Leave it out: ftdist always packs",
+        "bf16=true": "Write model.dtype=bfloat16 or model.dtype=float32",
+        "fp16=true": "ftdist does not train in float16.",
+        "lora_r=8": "ftdist trains all parameters and has no adapters (LoRA)",
+        "deepspeed=ds.json": "Write engine=zero3 or engine=zero3_offload",
+        "dataset_name=a/b": "Write library.path=a/b.",
+        "push_to_hub=true": "`ftdist push R org/name` publishes the export",
+        "resume_from_checkpoint=x": "`ftdist resume R` continues a run",
+        "optim.betas=[0.9,0.95]": "Write optim.beta1=... and optim.beta2=...",
+        "optimizer=adamw_torch": "ftdist trains with AdamW",
+        "fsdp=full_shard": "ftdist shards everything with ZeRO-3",
+        "num_processes=4": "Write cluster.tasks_per_node=4.",
+        "logging_steps=5": "ftdist logs every step",
+        "tracking=tensorboard": "a run's own files and W&B are the only records. Choose one",
+        "model=gpt2": "did you mean model.path=gpt2?",
+        "tracking.tags=mytag": "is not a list such as [a,b]. Write 'tracking.tags=[mytag]'.",
+        "--dry-run": "Use `ftdist plan` in its place",
+        "--confg-dir=x": "Write --config-dir.",
     },
 ]
 
@@ -109,6 +130,12 @@ def test_each_problem_has_a_plain_message(mistakes: dict[str, str]) -> None:
     answer = str(_refused(*NEEDED, *mistakes))
     assert [said for said in mistakes.values() if said not in answer] == []
     assert f"has {len(mistakes)} problems" in answer
+
+
+def test_one_path_in_place_of_a_list_is_shown_as_a_list() -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose_curation(["library.name=l", "library.sources=my/chats.jsonl"])
+    assert caught.value.remedy == "write 'library.sources=[my/chats.jsonl]'."
 
 
 def test_a_run_name_that_is_not_a_valid_folder_name_is_refused() -> None:
@@ -411,7 +438,7 @@ def test_a_group_typo_suggests_the_nearest_option() -> None:
 
 
 def test_no_group_and_no_free_table_is_suggested_for_an_unknown_leaf() -> None:
-    unknown = ("engine.deepsped.x=1", "deepspeed=x", "engine.zero_stage=3", "tensor_parallel=2")
+    unknown = ("engine.deepsped.x=1", "deep=x", "engine.zero_stage=3", "tensor_parallel=2")
     answer = str(_refused(*NEEDED, *unknown))
     assert answer.count("See `ftdist train --help`.") == 4
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import huggingface_hub
 import pytest
-from ftdist_launch.setup.download_model import main
+from ftdist_launch.setup.download_model import download, main
+
+from ftdist.errors import ModelError
 
 
 @pytest.mark.parametrize(("what", "has_weights"), [("weights", True), ("config", False)])
@@ -27,3 +29,16 @@ def test_weights_are_downloaded_only_where_they_are_needed(
     assert {"*.json", "*.jinja"} <= set(patterns)
     assert ("*.safetensors" in patterns) is has_weights
     assert not [pattern for pattern in patterns if pattern in ("*.bin", "*.py", "*.pt")]
+
+
+def test_offline_a_model_that_is_not_cached_is_reported_with_the_cache(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError) as caught:
+        download("org/nope", revision=None, weights=True)
+    cache = huggingface_hub.constants.HF_HUB_CACHE
+    assert caught.value.problem == (
+        f"'org/nope' is no local folder and not complete in {cache}, and HF_HUB_OFFLINE is set."
+    )
+    assert caught.value.remedy.startswith("set model.path to an existing folder, or retry where")
