@@ -49,6 +49,12 @@ def torch_device(device: Device, *, local_rank: int) -> torch.device:
     return torch.device("cuda", local_rank % torch.cuda.device_count())
 
 
+def wait_for_device(device: torch.device) -> None:
+    """Wait until a rank's device has done all that was queued; nothing to do on CPUs."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 @cache
 def device_peak_tflops(device: torch.device, *, dtype: Dtype) -> float | None:
     """The dense peak of a rank's GPU in TFLOP/s; None on CPUs, in float32, or if it is unknown."""

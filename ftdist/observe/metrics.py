@@ -83,6 +83,12 @@ MFU = Metric(
 STEP_S = Metric("time/step_s", "wall time of the step, without waiting for data", "s")
 DATA_S = Metric("time/data_s", "wall time spent waiting for the step's data", "s")
 ETA_S = Metric("time/eta_s", "estimated wall time to the end of the run", "s")
+RANK_LAG_S = Metric(
+    "time/rank_lag_s",
+    "how much later the last rank than the first ended the step before, with several ranks",
+    "s",
+)
+LAST_RANK = Metric("throughput/last_rank", "the rank that ended the step before last", "1")
 EVALUATE_S = Metric("time/evaluate_s", "wall time of the held-out evaluation after the step", "s")
 PROBE_EVAL_S = Metric("time/probe_eval_s", "wall time of the probe evaluation after the step", "s")
 SAVE_S = Metric(
@@ -116,7 +122,19 @@ METRICS: dict[str, Metric] = {
             GENERAL_NLL,
             GENERAL_NLL_DELTA,
         ),
-        *(TOKENS_PER_S, MFU, STEP_S, DATA_S, ETA_S, EVALUATE_S, PROBE_EVAL_S, SAVE_S, PEAK_GIB),
+        *(
+            TOKENS_PER_S,
+            MFU,
+            STEP_S,
+            DATA_S,
+            ETA_S,
+            RANK_LAG_S,
+            LAST_RANK,
+            EVALUATE_S,
+            PROBE_EVAL_S,
+            SAVE_S,
+            PEAK_GIB,
+        ),
     )
 }
 """All metrics by name; others are rejected."""

@@ -12,7 +12,7 @@ import torch
 
 from ftdist.config.schema import RunConfig
 from ftdist.dist.collectives import gather_over_ranks
-from ftdist.dist.device import Device
+from ftdist.dist.device import Device, wait_for_device
 from ftdist.errors import FtdistError, StorageError
 from ftdist.nn.optim import learning_rate
 from ftdist.observe import metrics
@@ -91,6 +91,8 @@ class Loop:
         self._device: Device = "cuda" if engine.device.type == "cuda" else "cpu"
         self._failed_saves = 0
         self._skipped_steps = 0
+        self._wait_s = 0.0
+        """How long this rank waited for the others at the end of the step before."""
         self._save_time: dict[str, float] = {}
         """Of the save after the step before, which its own row came too early for."""
 
@@ -165,18 +167,23 @@ class Loop:
         The sums are rounded once, so that they do not depend on the order of ranks.
         """
         sources = len(result.loss_sums)
-        own = torch.empty(sources + 3, dtype=torch.float64, device=self._engine.device)
+        own = torch.empty(sources + 4, dtype=torch.float64, device=self._engine.device)
         own[:sources] = result.loss_sums
         own[sources] = result.grad_norm
         own[sources + 1] = peak_memory_gib(self._device)
         own[sources + 2] = float(self._guard.wants_stop())
-        *losses, grad_norms, peaks, stops = zip(*gather_over_ranks(own), strict=True)
+        own[sources + 3] = self._wait_s
+        wait_for_device(self._engine.device)
+        began = time.perf_counter()
+        *losses, grad_norms, peaks, stops, waits_s = zip(*gather_over_ranks(own), strict=True)
+        self._wait_s = time.perf_counter() - began
         return StepReport(
             loss_sums=[fsum(of_source) for of_source in losses],
             grad_norm=grad_norms[0],
             skipped=result.skipped,
             peak_gib=max(peaks),
             wants_stop=any(stops),
+            waits_s=waits_s,
         )
 
     def _run_overdue_eval(self, step: int) -> EvalResult | None:

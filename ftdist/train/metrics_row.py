@@ -28,6 +28,9 @@ class StepReport:
     wants_stop: bool
     """Whether any rank wants to stop."""
 
+    waits_s: tuple[float, ...]
+    """How long each rank waited for the others at the end of the step before; 0 if unknown."""
+
 
 def metrics_row(
     done: int,
@@ -64,9 +67,24 @@ def metrics_row(
         **_mfu(times.tokens_per_s, plan=plan, device=device),
         metrics.STEP_S.name: times.step_s,
         metrics.DATA_S.name: times.data_s,
+        **rank_lag(report.waits_s),
         metrics.ETA_S.name: times.eta_s,
         metrics.PEAK_GIB.name: report.peak_gib,
     }
+
+
+def rank_lag(waits_s: Sequence[float]) -> dict[str, float]:
+    """The rank that waited least, for which the others waited, and how much less it did.
+
+    Args:
+        waits_s: of each rank in seconds, at the end of one step. Empty result for a single rank,
+            and where nothing was measured.
+    """
+    if len(waits_s) < 2 or max(waits_s) == 0:
+        return {}
+    last = min(range(len(waits_s)), key=waits_s.__getitem__)
+    lag_s = max(waits_s) - waits_s[last]
+    return {metrics.RANK_LAG_S.name: lag_s, metrics.LAST_RANK.name: float(last)}
 
 
 def _source_losses(

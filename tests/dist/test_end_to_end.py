@@ -77,6 +77,26 @@ def test_tiny_experiment_needs_nothing_but_its_name_and_no_compiler(trained: Pat
     assert kept == ["step-00000008", "step-00000012"]
 
 
+def test_the_rank_that_ends_each_step_last_is_recorded(trained: Path) -> None:
+    rows = [
+        json.loads(line) for line in (trained / "runs/r/metrics.jsonl").read_text().splitlines()
+    ]
+    assert "time/rank_lag_s" not in rows[0]
+    assert all(0 <= row["time/rank_lag_s"] < 60 for row in rows[1:])
+    assert {row["throughput/last_rank"] for row in rows[1:]} <= {0.0, 1.0}
+
+
+def test_a_frame_of_watch_shows_the_trained_run_in_80_columns(trained: Path) -> None:
+    done = ftdist(trained, "watch", "r", "--once")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0].startswith("r  done")
+    assert "step 12/12" in lines[1]
+    assert any(line.startswith("sources    library ") and "replay" in line for line in lines)
+    assert lines[-1] == "Next: ftdist export r, then ftdist compare r"
+
+
 def test_run_directory_is_private(trained: Path) -> None:
     run = trained / "runs/r"
     assert run.stat().st_mode & 0o077 == 0

@@ -154,7 +154,7 @@ def _is_queued(run: RunDir, plan: Schedule, *, queue: Queue) -> bool:
             remedy=f"cancel them first: `ftdist cancel {run.cli_name}`; or take the changes back.",
         )
     print_result(
-        f"Run {run.name} is in the queue: job {listed}. Watch it: `ftdist status {run.cli_name}`."
+        f"Run {run.name} is in the queue: job {listed}. Watch it: `ftdist watch {run.cli_name}`."
     )
     return True
 
@@ -168,7 +168,7 @@ def _submit(request: ExpertRequest, plan: Schedule, *, queue: Queue) -> int:
         before = f", after job {job}"
     name = run.cli_name
     print_result(
-        f"Run {run.name} is in {run.root}. Watch it: `ftdist status {name}`, "
+        f"Run {run.name} is in {run.root}. Watch it: `ftdist watch {name}`, "
         f"`ftdist logs {name} --stage {plan.todo[0]} -f`; stop it: `ftdist cancel {name}`."
     )
     return 0

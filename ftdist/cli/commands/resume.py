@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if isinstance(ended, list):
         print_result(
-            f"Run {run.name}: job {', '.join(ended)}. Watch it: `ftdist status {run.cli_name}`."
+            f"Run {run.name}: job {', '.join(ended)}. Watch it: `ftdist watch {run.cli_name}`."
         )
         return 0
     return report_training(ended, run=run)

@@ -46,7 +46,7 @@ def _submit(runs: Sequence[Sequence[str]], *, sweep: Sweep | None, dry: bool) ->
     first = submitted[0][0].cli_name
     print_result(
         f"Job {', '.join(prepare for _, prepare, _ in submitted)} prepares the library first. "
-        f"Watch it: `ftdist status {first}`, `ftdist logs {first} -f`."
+        f"Watch it: `ftdist watch {first}`, `ftdist logs {first} -f`."
     )
     if sweep is not None:
         print_result("The runs with their scores, and the best of them: `ftdist status`.")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from ftdist_launch.node_use import NodeUse
@@ -20,10 +21,12 @@ from ftdist.observe.metrics import (
     GPU_PERCENT,
     GRAD_NORM,
     HELD_OUT_LOSS,
+    LAST_RANK,
     LEARNING_RATE,
     LOSS,
     MEMORY_GIB,
     PROBE_EVAL_S,
+    RANK_LAG_S,
     SOURCE_LOSS,
     STEP,
     STEP_S,
@@ -39,6 +42,13 @@ STALE_STEPS = 5.0
 """A step that takes this many times its usual length is reported."""
 
 MIN_STALE_S = 60.0
+
+SLOW_STEPS = 50
+SLOW_SHARE = 0.75
+"""A rank is called the slowest if it is the last one in this share of the newest steps ..."""
+
+SLOW_LAG = 0.02
+"""... by this share of a step, in the median."""
 
 
 def loss_facts(snapshot: RunSnapshot, unicode: bool) -> list[str]:  # noqa: ARG001 - one signature
@@ -94,8 +104,26 @@ def speed_facts(snapshot: RunSnapshot, unicode: bool) -> list[str]:
     lines = [", ".join(parts)] if parts else []
     rate = _learning_rate(trained, unicode=unicode)
     lines += [rate] if rate else []
+    lines += _slowest_rank(snapshot, trained[-SLOW_STEPS:])
     lines += _stale(snapshot, newest)
     return lines
+
+
+def _slowest_rank(snapshot: RunSnapshot, trained: Sequence[Row]) -> list[str]:
+    """The rank for which the others wait, where it is the same one most of the time."""
+    rows = [row for row in trained if LAST_RANK.name in row]
+    if len(rows) < SLOW_STEPS // 2:
+        return []
+    rank, count = Counter(int(row[LAST_RANK.name]) for row in rows).most_common(1)[0]
+    lag_s = median(row[RANK_LAG_S.name] for row in rows)
+    step_s = median(row[STEP_S.name] for row in rows)
+    if count < SLOW_SHARE * len(rows) or lag_s < SLOW_LAG * step_s:
+        return []
+    attempt = snapshot.status.attempts[-1]
+    host = attempt.hosts[rank * len(attempt.hosts) // attempt.world_size]
+    return [
+        f"slowest rank: {rank} on {host}, last in {count} of {len(rows)} steps by {lag_s:.2f} s"
+    ]
 
 
 def _learning_rate(trained: Sequence[Row], *, unicode: bool) -> str:

@@ -98,6 +98,19 @@ def test_an_evaluation_that_goes_on_is_shown_with_its_usual_length(tmp_path: Pat
     assert "evaluating after step 41 for 0s, of about 3m20s" in text
 
 
+def test_the_slowest_rank_is_named_if_it_is_the_same_most_of_the_time(tmp_path: Path) -> None:
+    """Steps of 1 s, of which the others wait 0.1 s; with 30 of 40 steps it is just enough."""
+    for name, times, expected in (("slow", 30, True), ("mixed", 29, False)):
+        run = watched_run(tmp_path / name)
+        rows = [json.loads(line) for line in run.metrics.read_text().splitlines()]
+        for index, row in enumerate(rows):
+            row |= {"throughput/last_rank": 3.0 if index < times else 0.0, "time/rank_lag_s": 0.1}
+        run.metrics.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+        text = "\n".join(shown(run))
+        line = "slowest rank: 3 on n1, last in 30 of 40 steps by 0.10 s"
+        assert (line in text) == expected
+
+
 def test_only_new_rows_are_read_and_a_torn_one_waits(tmp_path: Path) -> None:
     run = watched_run(tmp_path / "r", steps=2)
     reader = RunReader(run, queue=Queue())
