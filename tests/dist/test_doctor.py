@@ -1,11 +1,14 @@
 """What `ftdist doctor --nodes N` measures, on ranks that pretend to be nodes of their own."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import torch.distributed as dist
 
+from ftdist.cli.main import main
 from ftdist.dist.world import World
 from ftdist.doctor import collective_checks, node_speed, ranks
 from ftdist.doctor.collective_checks import Member, check_collectives, check_links
@@ -87,3 +90,21 @@ def test_a_rank_with_a_wrong_result_names_its_node(run_ranks: RunRanks) -> None:
 
 def test_data_that_arrives_changed_names_its_sender(run_ranks: RunRanks) -> None:
     assert run_ranks(3, damaged_links)[0] == [("c", "a"), ("c", "b")]
+
+
+def test_one_machine_without_slurm_is_measured_by_two_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["doctor", "--nodes", "1", "--json"]) == 0
+    fields = json.loads(capsys.readouterr().out)
+    assert (fields["exclude"], fields["override"]) == ([], None)
+    measured = fields["measurements"]
+    assert (measured["ranks"], len(measured["nodes"])) == (2, 1)
+    assert {each["name"] for each in measured["collectives"] if each["bus_gb_s"] > 0} == {
+        "all_reduce",
+        "all_gather",
+        "reduce_scatter",
+    }
+    assert list(tmp_path.iterdir()) == []

@@ -72,7 +72,7 @@ def examine(request: Request, *, log: LogFn) -> Diagnosis:
         findings += node_checks(reports, _HERE)
         return Diagnosis(has_slurm=False, findings=tuple(findings), nodes=tuple(reports))
     facts = read_cluster(run_command, user=user)
-    choice = choose_partition(facts, request.where)
+    name, choice = cluster_name(facts, request.name), choose_partition(facts, request.where)
     found: list[Finding] = []
     reports = []
     if choice is not None and request.check_nodes:
@@ -86,7 +86,6 @@ def examine(request: Request, *, log: LogFn) -> Diagnosis:
     diagnosis = Diagnosis(has_slurm=True, findings=tuple(findings), nodes=tuple(reports))
     if choice is None:
         return diagnosis
-    name = cluster_name(facts, request.name)
     text = cluster_yaml(
         facts, choice, software=_software(reports), name=name, today=time.strftime("%Y-%m-%d")
     )

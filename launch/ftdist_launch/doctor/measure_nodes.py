@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ftdist.doctor.measurements import Measurements, read_measurements
-from ftdist.errors import ConfigError, FtdistError, StorageError
+from ftdist.errors import ConfigError, FtdistError
 from ftdist.io.progress import LogFn
 from ftdist.io.units import format_count
 from ftdist_launch.doctor.cluster_config import Where, cluster_config
@@ -54,13 +54,10 @@ def measure_nodes(where: Where, *, nodes: int, root: Path, wait_s: float, log: L
         log: gets messages about the wait.
 
     Raises:
-        FtdistError: a key is wrong, there are not so many nodes, or the folder is not writable.
+        FtdistError: a key is wrong, or there are not so many nodes.
+        OSError: the folder cannot be written.
     """
     folder = existing(root)
-    if not os.access(folder, os.W_OK):
-        raise StorageError(
-            f"{folder} is not writable.", remedy="set run.root to a folder that you may write to."
-        )
     if shutil.which("sinfo") is None:
         if nodes > 1:
             raise ConfigError(
@@ -111,9 +108,9 @@ def _measure_cluster(
             end = run_job(job, queue=Queue(), wait_s=wait_s, log=log)
         except SlurmError as error:
             return Measured(findings=(job_failed(error.problem, remedy=error.remedy),))
-        measured, silent = read_measurements(tmp), _silent(end, tmp)
+        measured, silent = read_measurements(tmp), silent_nodes(end, tmp)
     if measured is None:
-        return Measured(findings=(_no_result(end, silent, wait_s=wait_s, folder=folder),))
+        return Measured(findings=(no_result(end, silent, wait_s=wait_s, folder=folder),))
     expected = Expected(
         hosts=end.hosts,
         token=token,
@@ -126,13 +123,14 @@ def _measure_cluster(
     return _judge(measured, expected)
 
 
-def _silent(end: JobEnd, folder: Path) -> tuple[str, ...]:
+def silent_nodes(end: JobEnd, folder: Path) -> tuple[str, ...]:
     """Nodes on which no rank started."""
     started = {path.name.partition(".")[2] for path in folder.glob("rank-*.*")}
     return tuple(sorted(set(end.hosts) - started)) if started else ()
 
 
-def _no_result(end: JobEnd, silent: tuple[str, ...], *, wait_s: float, folder: Path) -> Finding:
+def no_result(end: JobEnd, silent: tuple[str, ...], *, wait_s: float, folder: Path) -> Finding:
+    """Why a job left no measurements."""
     problem = job_problem(end, has_reports=False, wait_s=wait_s, folder=str(folder))
     assert problem is not None, "there are no reports"
     if not silent or end.state == "WAITING":

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ftdist.doctor.node_report import NodeReport
 from ftdist_launch.doctor.finding import Finding
 from ftdist_launch.doctor.gpu_checks import NODES, Expected, cuda_findings, health_findings, names
+from ftdist_launch.doctor.machine_checks import limit_findings
 
 SHM_GIB = 1.0
 """NCCL and data workers share memory between the processes of a node through /dev/shm."""
@@ -135,6 +136,17 @@ def _sizes(reports: Sequence[NodeReport], expected: Expected) -> Iterator[Findin
         yield NODES.ok("local disk", f"{least:,.0f} GiB free in {reports[0].cache_dir}")
 
 
+def _limits(reports: Sequence[NodeReport], expected: Expected) -> Iterator[Finding]:
+    """Limits on open files and processes; those of this machine are checked elsewhere."""
+    if not expected.cluster:
+        return
+    lowest: dict[str, int | None] = {}
+    for name in ("nofile", "nproc"):
+        values = [report.limits.get(name) for report in reports]
+        lowest[name] = min((value for value in values if value is not None), default=None)
+    yield from limit_findings(NODES, lowest)
+
+
 def _clocks(reports: Sequence[NodeReport], expected: Expected) -> Iterator[Finding]:
     """Clocks outside the time between the start and the end of the job, by this machine's clock."""
     if not expected.cluster:
@@ -222,6 +234,7 @@ _CHECKS: tuple[Callable[[Sequence[NodeReport], Expected], Iterator[Finding]], ..
     cuda_findings,
     health_findings,
     _sizes,
+    _limits,
     _clocks,
     _network,
 )

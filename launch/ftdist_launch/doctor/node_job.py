@@ -223,7 +223,17 @@ def _read_log(path: Path) -> str:
         return ""
 
 
+_NOISE = re.compile(
+    r"\*\*\* (STEP|JOB)|CANCELLED AT|Force Terminated|: (Terminated|Killed)$"
+    r"|Exited with exit code|forcing job termination|Waiting up to"
+)
+"""What SLURM says about the end of a job, whatever its cause."""
+
+_PREFIX = re.compile(r"^(\d+: )?(slurmstepd-[^:]*: error: |srun: error: )?")
+
+
 def last_lines(log: str, most: int = 3) -> Sequence[str]:
-    """The last lines of a log that say something."""
+    """The last different lines of a log that name a cause, without labels of ranks and nodes."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    return lines[-most:]
+    causes = [line for line in lines if not _NOISE.search(line)] or lines
+    return list(dict.fromkeys(_PREFIX.sub("", line) for line in causes))[-most:]

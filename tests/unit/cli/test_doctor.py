@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ftdist_launch.doctor import examine
+from ftdist_launch.doctor import examine, storage
 from ftdist_launch.doctor.finding import Finding
 
 from ftdist.cli.commands import doctor
@@ -57,6 +57,7 @@ def no_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("WANDB_BASE_URL", raising=False)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(storage, "SPEED_MIB", 8)
     return tmp_path
 
 

@@ -25,6 +25,7 @@ def test_healthy_nodes_are_ok_in_all_points() -> None:
         "ok GPU health | no errors; hottest 41 C",
         "ok /dev/shm | 256 GiB",
         "ok local disk | 900 GiB free in /tmp",
+        "ok ulimits | nofile 65,536, nproc unlimited",
         "ok clock | within 2 s of this machine, as far as seen",
         "ok network | eth0 25 Gbit/s",
     ]
@@ -151,6 +152,12 @@ def test_a_torch_that_cannot_be_imported_is_a_failure() -> None:
 )
 def test_each_weakness_of_a_node_has_its_message(change: dict[str, Any], found: str) -> None:
     assert problems([report("n1", **change)]) == [found]
+
+
+def test_the_lowest_limit_of_any_node_counts() -> None:
+    low = report("n2", limits={"nofile": 1024, "nproc": None, "memlock": None})
+    (found,) = problems([report("n1"), low], "n1", "n2")
+    assert found.startswith("warn ulimit -n | at most 1,024 open files | ")
 
 
 def test_a_clock_within_the_time_of_the_job_is_not_blamed() -> None:

@@ -99,14 +99,24 @@ def test_a_job_without_log_did_not_see_the_folder() -> None:
 
 
 def test_a_failed_job_shows_the_end_of_its_log() -> None:
-    log = "starting\n\n0: slurmstepd: error: execve(): /env/bin/python: No such file\n1: error\n"
+    log = """\
+starting
+
+0: slurmstepd-n1: error: execve(): /env/bin/python: No such file or directory
+1: slurmstepd-n2: error: execve(): /env/bin/python: No such file or directory
+0: slurmstepd-n1: error: *** STEP 4.0 ON n1 CANCELLED AT 2026-11-30T19:09:47 ***
+srun: error: n2: task 1: Exited with exit code 2
+srun: error: n1: task 0: Terminated
+srun: Force Terminated StepId=4.0
+"""
     assert problem(replace(END, state="FAILED", log=log)) == [
-        "fail job | the job ended as FAILED: starting; 0: slurmstepd: error: execve(): "
-        "/env/bin/python: No such file; 1: error | runs are rejected or fail in the same way | "
+        "fail job | the job ended as FAILED: starting; execve(): /env/bin/python: No such file or "
+        "directory | runs are rejected or fail in the same way | "
         "repair what it names; the Python environment must be visible on the nodes, or set "
         "cluster.python"
     ]
     assert last_lines("a\nb\n\nc\nd\n") == ["b", "c", "d"]
+    assert last_lines("srun: error: n1: task 0: Killed\n") == ["n1: task 0: Killed"]
 
 
 def test_reports_are_looked_at_however_the_job_ended() -> None:
