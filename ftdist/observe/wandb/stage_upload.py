@@ -13,7 +13,7 @@ from ftdist.io.progress import LogFn
 from ftdist.observe.wandb.api import offline_reason
 from ftdist.observe.wandb.artifacts import run_artifacts
 from ftdist.observe.wandb.client import kill_wandb_core
-from ftdist.observe.wandb.sync import LEAST_BYTES_PER_S, sync
+from ftdist.observe.wandb.sync import MIN_BYTES_PER_S, sync
 from ftdist.observe.wandb.uploader import one_line
 from ftdist.rundir import RunDir
 
@@ -47,7 +47,7 @@ def upload_artifacts(run: RunDir, config: RunConfig, *, log: LogFn) -> None:
     """
     artifacts = run_artifacts(run, config, environment=os.environ)
     if artifacts:
-        wait_s = WAIT_S + sum(artifact.size for artifact in artifacts) / LEAST_BYTES_PER_S
+        wait_s = WAIT_S + sum(artifact.size for artifact in artifacts) / MIN_BYTES_PER_S
         _upload(run, config, what="the artifacts", wait_s=wait_s, with_artifacts=True, log=log)
 
 

@@ -44,7 +44,7 @@ Value = TypeVar("Value")
 FINISH_TIMEOUT_S = 600.0
 """Longest time for the server to accept all rows of a run."""
 
-LEAST_BYTES_PER_S = 2e6
+MIN_BYTES_PER_S = 2e6
 """Speed at which the files of an artifact are hashed and uploaded at the least."""
 
 CONFIRM_TIMEOUT_S = 10.0
@@ -142,7 +142,7 @@ def _upload(
             client.log_table(ANSWERED, answers, columns=COLUMNS)
         for artifact in artifacts:
             upload = config.tracking.artifacts == "files"
-            timeout_s = finish_timeout_s + artifact.size / LEAST_BYTES_PER_S
+            timeout_s = finish_timeout_s + artifact.size / MIN_BYTES_PER_S
             client.log_artifact(artifact, upload=upload, timeout_s=timeout_s)
             sender.renew()
         client.finish(exit_code=int(ended == "failed"), preempting=not ended)
