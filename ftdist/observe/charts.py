@@ -19,6 +19,9 @@ sys.meta_path[:] = [f for f in sys.meta_path if not isinstance(f, pygal.PluginIm
 MAX_POINTS = 240
 """Points per curve; of longer curves, the lowest and the highest of neighbouring points."""
 
+SMALL = 0.01
+"""A chart whose values are all smaller writes them with exponents."""
+
 MAX_ROWS = 12
 """Rows of the table under a chart."""
 
@@ -98,11 +101,12 @@ def chart(
     if not series:
         return None
     logarithmic = logarithmic and all(value > 0 for curve in series.values() for _, value in curve)
-    drawing = _empty_drawing(x_title, num_curves=len(series) + bool(restarts))
+    text = _formatter(series)
+    drawing = _empty_drawing(x_title, text=text, num_curves=len(series) + bool(restarts))
     if logarithmic:
         # pygal's logarithmic scale would apply to the steps too.
         marks = _decades(series)
-        drawing.y_labels = [{"value": math.log10(m), "label": _value_text(m)} for m in marks]
+        drawing.y_labels = [{"value": math.log10(m), "label": text(m)} for m in marks]
     bucket = 1
     for name, curve in series.items():
         drawn, width = downsampled(curve, most=MAX_POINTS)
@@ -120,14 +124,15 @@ def chart(
     return Chart(
         title=title,
         svg=drawing.render(is_unicode=True),
-        words=". ".join(_curve_text(name, curve, x_title) for name, curve in series.items()) + ".",
+        words=". ".join(_curve_text(name, curve, x_title, text) for name, curve in series.items())
+        + ".",
         columns=tuple(series),
-        rows=_table(series),
+        rows=_table(series, text),
         bucket=bucket,
     )
 
 
-def _empty_drawing(x_title: str, *, num_curves: int) -> Any:
+def _empty_drawing(x_title: str, *, text: Callable[[float], str], num_curves: int) -> Any:
     # pygal makes room for one row of the legend.
     more_legend = _LEGEND_ROW_PX * (max(0, num_curves - 1) // _LEGEND_COLUMNS)
     return pygal.XY(
@@ -147,7 +152,7 @@ def _empty_drawing(x_title: str, *, num_curves: int) -> Any:
         legend_at_bottom_columns=_LEGEND_COLUMNS,
         truncate_legend=-1,
         x_value_formatter=_x_text,
-        value_formatter=_value_text,
+        value_formatter=text,
         include_x_axis=False,
         max_scale=7,
     )
@@ -196,12 +201,23 @@ def _strip_styles(svg: Any) -> Any:
     return svg
 
 
-def _value_text(value: float) -> str:
-    # 1.2e-4 and 8e-5, since 0.00012 beside 8e-05 would be hard to compare.
-    if 0 < abs(value) < 1e-3:
-        digits, exponent = f"{value:.2e}".split("e")
-        return f"{float(digits):g}e{int(exponent)}"
-    return f"{value:.3g}"
+def _formatter(series: Mapping[str, Points]) -> Callable[[float], str]:
+    """One notation for all values of a chart: 0.00012 beside 8e-05 would be hard to compare."""
+    largest = max(abs(value) for curve in series.values() for _, value in curve)
+    return _exponent_text if largest < SMALL else _decimal_text
+
+
+def _exponent_text(value: float) -> str:
+    if value == 0:
+        return "0"
+    digits, exponent = f"{value:.2e}".split("e")
+    return f"{float(digits):g}e{int(exponent)}"
+
+
+def _decimal_text(value: float) -> str:
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{float(f'{value:.3g}'):.9f}".rstrip("0").rstrip(".")
 
 
 def _x_text(value: float) -> str:
@@ -211,19 +227,21 @@ def _x_text(value: float) -> str:
     return f"{value:,.9g}"
 
 
-def _curve_text(name: str, curve: Points, x_title: str) -> str:
+def _curve_text(name: str, curve: Points, x_title: str, text: Callable[[float], str]) -> str:
     (first, begin), (last, end) = curve[0], curve[-1]
     if first == last:
-        return f"{name}: {_value_text(end)} at {x_title} {_x_text(last)}"
+        return f"{name}: {text(end)} at {x_title} {_x_text(last)}"
     lowest, least = min(curve, key=lambda point: point[1])
     return (
-        f"{name}: from {_value_text(begin)} at {x_title} {_x_text(first)} "
-        f"to {_value_text(end)} at {x_title} {_x_text(last)}, "
-        f"lowest {_value_text(least)} at {x_title} {_x_text(lowest)}"
+        f"{name}: from {text(begin)} at {x_title} {_x_text(first)} "
+        f"to {text(end)} at {x_title} {_x_text(last)}, "
+        f"lowest {text(least)} at {x_title} {_x_text(lowest)}"
     )
 
 
-def _table(series: Mapping[str, Points]) -> tuple[tuple[float, tuple[str, ...]], ...]:
+def _table(
+    series: Mapping[str, Points], text: Callable[[float], str]
+) -> tuple[tuple[float, tuple[str, ...]], ...]:
     """Evenly spaced steps of the longest and the shortest curve, including the last one."""
     longest, shortest = max(series.values(), key=len), min(series.values(), key=len)
     steps = {
@@ -233,6 +251,6 @@ def _table(series: Mapping[str, Points]) -> tuple[tuple[float, tuple[str, ...]],
     }
     values = {name: dict(curve) for name, curve in series.items()}
     return tuple(
-        (step, tuple(_value_text(v[step]) if step in v else "" for v in values.values()))
+        (step, tuple(text(v[step]) if step in v else "" for v in values.values()))
         for step in sorted(steps)
     )

@@ -17,6 +17,7 @@ from ftdist.observe.charts import Points
 from ftdist.observe.metrics import Row, read_metrics
 from ftdist.observe.training_charts import training_charts, with_total_tokens
 from ftdist.observe.training_events import describe_events, is_training, outcome_of
+from ftdist.plan.mfu import flops_per_token
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 
@@ -47,7 +48,10 @@ def training_page(run: RunDir, *, refresh_s: float) -> str:
     events = list(run.read_events())
     plan = _read_plan(run)
     kl_sources = read_kl_sources(run)
-    flops = [] if plan is None else model_tflops(rows, events, parameters=plan.parameters)
+    flops: Points = []
+    if plan is not None:
+        per_token = flops_per_token(plan.parameters, frozen=plan.frozen_parameters)
+        flops = model_tflops(rows, events, per_token=per_token)
     trains = is_training(events)
     return render(
         "observe/templates/training.html.jinja",
@@ -66,10 +70,13 @@ def training_page(run: RunDir, *, refresh_s: float) -> str:
     )
 
 
-def model_tflops(rows: Sequence[Row], events: Sequence[Event], *, parameters: int) -> Points:
-    """Step and model TFLOP/s per rank: 6 times parameters times tokens per second, over ranks.
+def model_tflops(rows: Sequence[Row], events: Sequence[Event], *, per_token: float) -> Points:
+    """Step and model TFLOP/s per rank.
 
-    Attention is not counted; nor is the recomputation of activations.
+    Args:
+        rows: with tokens per second of all ranks.
+        events: with the number of ranks of each attempt.
+        per_token: floating point operations of one token (`flops_per_token`).
     """
     ranks = {
         e["attempt"]: e["world_size"]
@@ -80,7 +87,7 @@ def model_tflops(rows: Sequence[Row], events: Sequence[Event], *, parameters: in
     for row in rows:
         speed, world_size = row.get(metrics.TOKENS_PER_S.name), ranks.get(row.get("attempt"))
         if speed and world_size:
-            curve.append((row[metrics.STEP.name], 6 * parameters * speed / world_size / 1e12))
+            curve.append((row[metrics.STEP.name], per_token * speed / world_size / 1e12))
     return curve
 
 

@@ -136,7 +136,8 @@ def test_an_offline_comparison_is_sent_once_by_the_next_sync(tmp_path: Path) -> 
 
         first = sync(run, server.environment())
         assert first.exit_code == 0, first.err
-        assert "10 uploaded now, the comparison with its 1 question uploaded now: http" in first.out
+        comparison = "the comparison with its 1 question uploaded now"
+        assert f"10 uploaded now, {comparison}, 1 alert sent now: http" in first.out
         assert summary(server, run)["fact_accuracy/tuned"] == 0.75
         assert len(table(server, run)) == 1
         assert "nothing new to upload" in sync(run, server.environment()).out

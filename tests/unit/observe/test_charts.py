@@ -30,17 +30,20 @@ def test_every_row_of_the_legend_is_inside_the_drawing(count: int) -> None:
     assert float(top) + max(rows) + 12 <= height
 
 
-def test_small_values_share_one_notation() -> None:
-    rates = [(float(step), rate) for step, rate in enumerate((8e-5, 1.2e-4, 1e-3, 0.5, 0.0))]
-    drawn = chart("Learning rate", {"rate": rates})
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ((8e-5, 1.2e-4, 1e-3, 0.0), ("8e-5", "1.2e-4", "1e-3", "0")),
+        ((8e-5, 0.00123, 0.5, 0.0), ("0.00008", "0.00123", "0.5", "0")),
+        ((0.5, 123.456, 12345.6), ("0.5", "123", "12,346")),
+    ],
+)
+def test_the_values_of_a_chart_share_one_notation(
+    values: tuple[float, ...], texts: tuple[str, ...]
+) -> None:
+    drawn = chart("Rate", {"rate": [(float(step), v) for step, v in enumerate(values)]})
     assert drawn is not None
-    assert [values for _, values in drawn.rows] == [
-        ("8e-5",),
-        ("1.2e-4",),
-        ("0.001",),
-        ("0.5",),
-        ("0",),
-    ]
+    assert tuple(text for _, (text,) in drawn.rows) == texts
 
 
 def test_long_curves_keep_the_lowest_and_the_highest_of_neighbours() -> None:

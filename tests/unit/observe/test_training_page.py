@@ -69,7 +69,7 @@ def test_a_run_without_a_step_or_a_plan_has_a_page(tmp_path: Path) -> None:
     assert "No step is recorded yet." in write_training_page(run).read_text()
 
 
-def test_model_flops_are_six_per_parameter_and_token_over_the_ranks_of_the_attempt() -> None:
+def test_model_flops_are_those_of_a_token_times_speed_over_the_ranks_of_the_attempt() -> None:
     events = [
         {"event": "attempt_started", "attempt": 1, "world_size": 2},
         {"event": "attempt_started", "attempt": 2, "world_size": 4},
@@ -79,8 +79,8 @@ def test_model_flops_are_six_per_parameter_and_token_over_the_ranks_of_the_attem
         {"step": 2, "attempt": 2, "throughput/tokens_per_s": 1000.0},
         {"step": 3, "attempt": 2},
     ]
-    # 6 x 1e9 x 1000 = 6e12 a second.
-    assert model_tflops(rows, events, parameters=10**9) == [(1, 3.0), (2, 1.5)]
+    # 6e9 x 1000 = 6e12 per second.
+    assert model_tflops(rows, events, per_token=6e9) == [(1, 3.0), (2, 1.5)]
 
 
 def test_events_are_told_newest_first_with_only_the_last_best_checkpoint() -> None:
