@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
+from ftdist_launch.expert.stages import read_stages, stage_with_log
 from ftdist_launch.logs.files import (
     STAGES,
     LogSelection,
@@ -28,7 +29,10 @@ from ftdist.rundir import RunDir
 
 DESCRIPTION = """\
 Show the logs of all ranks of a run, merged by time: [rank] time line. Default: those of the newest
-training attempt (on a cluster: all attempts of the newest job)."""
+training attempt (on a cluster: all attempts of the newest job); of a run of `ftdist expert`, those
+of its newest stage."""
+
+STAGE_HELP = "default: train; of a run of `ftdist expert`, the newest stage"
 
 POLL_S = 1.0
 POLL_S_PER_LOG = 0.005
@@ -58,7 +62,11 @@ def main(arguments: Sequence[str]) -> int:
     """
     parsed = _parser().parse_run(arguments)
     flags = parsed.flags
-    selection = LogSelection(stage=flags.stage, rank=flags.rank, attempt=flags.attempt)
+    stage = flags.stage
+    if stage is None:
+        one_rank = flags.rank is not None or flags.attempt is not None
+        stage = "train" if one_rank else stage_with_log(read_stages(parsed.run))
+    selection = LogSelection(stage=stage, rank=flags.rank, attempt=flags.attempt)
     show = _follow if flags.follow else _print
     try:
         show(parsed.run, selection, prefixes=() if flags.all else LAUNCHER_LINES)
@@ -75,7 +83,7 @@ def _parser() -> RunParser:
     parser.add_argument(
         "--all", action="store_true", help="also the lines of submitit, which starts the ranks"
     )
-    parser.add_argument("--stage", choices=STAGES, default="train", help="default: train")
+    parser.add_argument("--stage", choices=STAGES, help=STAGE_HELP)
     for name in ("--rank", "--attempt"):
         parser.add_argument(name, type=_number, metavar="N", help=f"only this {name[2:]}")
     return parser

@@ -12,6 +12,9 @@ from ftdist_launch.expert.stages import STAGES, TITLES, StageName
 from ftdist_launch.slurm.preflight import plan_summary
 from ftdist_launch.slurm.sbatch import gpus_of
 
+OF_JOBS = ("GPUs per node", "time limit per job", "time to save")
+"""Rows that only matter on a cluster."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StageRow:
@@ -59,7 +62,8 @@ def facts(request: ExpertRequest, run_plan: Plan | None) -> list[tuple[str, str]
     rows += describe(run_plan) if run_plan is not None else plan_summary(config)
     if request.on_cluster:
         rows.append(("at most per training job", _limit(request)))
-    return rows
+        return rows
+    return [row for row in rows if row[0] not in OF_JOBS]
 
 
 def _limit(request: ExpertRequest) -> str:

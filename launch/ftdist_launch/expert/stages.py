@@ -65,6 +65,17 @@ def read_stages(run: RunDir, *, jobs: Iterable[JobStatus] = ()) -> tuple[Stage, 
     return stages_of(list(run.read_events()), jobs=jobs, held=is_held(run), now=time.time())
 
 
+def stage_with_log(stages: Iterable[Stage]) -> StageName:
+    """The newest stage that has a log; `train` for a run without stages, and before the first."""
+    # Here, `prepare` runs in the process of `ftdist expert` itself.
+    logged = [
+        stage.name
+        for stage in stages
+        if stage.seconds is not None and (stage.name != "prepare" or stage.job is not None)
+    ]
+    return logged[-1] if logged else "train"
+
+
 def stages_of(
     events: Sequence[Event], *, jobs: Iterable[JobStatus] = (), held: bool, now: float
 ) -> tuple[Stage, ...]:

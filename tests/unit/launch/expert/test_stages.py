@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ftdist_launch.expert.stages import LOST, Stage, read_stages, stages_of
+from ftdist_launch.expert.stages import LOST, Stage, read_stages, stage_with_log, stages_of
 from ftdist_launch.slurm.job_status import JobStatus
 
 from ftdist.rundir import RunDir
@@ -65,6 +65,15 @@ def test_a_requeued_training_adds_up_the_seconds_of_its_attempts() -> None:
     events += [attempt(2, 21.0, job="12")]
     train = stages_of(events, held=False, now=23.0)[2]
     assert (train.state, train.job, train.seconds) == ("running", "12", 6.0)
+
+
+def test_logs_are_of_the_newest_stage_that_has_one() -> None:
+    events = [planned()]
+    assert stage_with_log(stages_of(events, held=True, now=0.0)) == "train"
+    events += [started("curate", 1.0), finished("curate", 2.0), started("prepare", 2.0)]
+    assert stage_with_log(stages_of(events, held=True, now=3.0)) == "curate"
+    events += [finished("prepare", 4.0), attempt(1, 5.0)]
+    assert stage_with_log(stages_of(events, held=True, now=6.0)) == "train"
 
 
 def test_what_follows_a_failed_stage_is_cancelled_and_names_it() -> None:
