@@ -72,15 +72,19 @@ def _lay_out(statuses: Sequence[RunStatus], *, swept_in_column: bool, now: float
     layout = _Layout()
     for runs in sweeps.values():
         is_sweep = runs[0].sweep is not None
+        best = best_of(runs)
         if is_sweep:
             layout.rows.append([])
-            layout.notes[len(layout.rows)] = _sweep_heading(runs)
+            layout.notes[len(layout.rows)] = _sweep_heading(runs, best=best)
             runs.sort(key=lambda run: natural(run.name))
         for status in runs:
             swept = swept_text(status.swept)
-            layout.rows.append(_row(status, swept=swept if swept_in_column else "", now=now))
+            row = _row(status, swept=swept if swept_in_column else "", now=now)
+            if best is not None and status is best[0]:
+                row[0].stylize("bold")
+            layout.rows.append(row)
             note = _note(status)
-            if swept and not swept_in_column:
+            if swept and not swept_in_column and not _is_named_after_values(status):
                 note = f"{swept}; {note}" if note else swept
             if note:
                 indent = "    " if is_sweep else "  "
@@ -106,10 +110,15 @@ def _lines(layout: _Layout, *, width: int | None) -> list[Text]:
     return lines
 
 
-def _sweep_heading(runs: Sequence[RunStatus]) -> Text:
+def _is_named_after_values(status: RunStatus) -> bool:
+    """Whether a run's name shows what was swept, as names given by ftdist do."""
+    values = (f"{key.rpartition('.')[2]}-{value}" for key, value in status.swept.items())
+    return all(value in status.name for value in values)
+
+
+def _sweep_heading(runs: Sequence[RunStatus], *, best: tuple[RunStatus, str] | None) -> Text:
     counts = Counter(short_state(run) for run in runs)
     states = ", ".join(f"{count} {state}" for state, count in counts.most_common())
-    best = best_of(runs)
     text = Text(f"sweep {runs[0].sweep}", style="bold")
     text.append(f"  {format_count(len(runs), 'run')}: {states}", style="not bold")
     if best is not None:

@@ -64,6 +64,18 @@ def test_a_running_run_shows_curve_losses_speed_nodes_and_evaluations(tmp_path: 
     assert any("⠁" <= cell <= "⣿" for cell in text)
 
 
+def test_in_a_low_terminal_the_plot_shrinks_and_no_figure_is_lost(tmp_path: Path) -> None:
+    """23 lines: 2 of the header, 9 of figures, 1 event, 1 legend, 1 of x; 9 are left."""
+    run = watched_run(tmp_path / "r")
+    with run_lock(run):
+        lines = shown(run, height=23)
+    labels = [line.split()[0] for line in lines]
+    figures = ["loss", "sources", "speed", "resources", "evaluation"]
+    assert [label for label in labels if label in figures] == ["loss", *figures]
+    assert lines[-1].endswith("attempt 1 started from the beginning, on 4 ranks")
+    assert sum("┤" in line for line in lines) >= 5
+
+
 def test_a_run_that_is_over_shows_its_cause_and_the_next_command(tmp_path: Path) -> None:
     end = attempt_finished(1, "failed", cause="The disk is full.") | {"remedy": "free some."}
     run = watched_run(tmp_path / "r", end)
