@@ -54,9 +54,11 @@ class Reading:
     def accept(self, name: str, parsed: Parsed) -> None:
         """Take a valid override: as in Hydra, the last of a key holds, and tables are merged."""
         before = self.accepted.pop(name, None)
+        lines = (*before.before, before.line) if before else ()
         if before and isinstance(before.value, dict) and isinstance(parsed.value, dict):
-            merged = {**before.value, **parsed.value}
-            parsed = replace(parsed, value=merged, before=(*before.before, before.line))
+            parsed = replace(parsed, value={**before.value, **parsed.value}, before=lines)
+        elif before and parsed.deletes and not before.deletes:
+            parsed = replace(parsed, before=lines)  # Hydra deletes only what there is
         self.accepted[name] = parsed
 
     def unset_other_lengths(self) -> None:
@@ -132,6 +134,10 @@ def _accept(
     key = find_key(name, command=command)
     if is_hydra_key(name):
         return _accept_hydra_key(text, name, reading=reading)
+    group, at, _ = name.partition("@")
+    if at and group in command.groups:
+        remedy = f"write {group}={text.partition('=')[2]}: every group has one place in the config."
+        return Problem(f"{name} moves a group to another section.", remedy, name)
     if key is None and name not in command.groups:
         return _key_problem(name, text.partition("=")[2], command=command)
     parsed = _parse(text, key=key)

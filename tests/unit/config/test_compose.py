@@ -75,7 +75,7 @@ MISTAKES: list[dict[str, str]] = [
         "--cgf": "--cgf is not a flag. Write --cfg.",
         "optim={beta1: 0.8}": "optim={...} is not an option.",
         "engine=null": "engine=null is not an option.",
-        "engine@x=zero3": "engine@x is not a key of the config",
+        "engine@x=zero3": "engine@x moves a group to another section. Write engine=zero3",
     },
     {
         "library.system_prompt=": "library.system_prompt= has no value",

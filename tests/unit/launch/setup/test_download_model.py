@@ -7,6 +7,7 @@ from typing import Any
 import huggingface_hub
 import pytest
 from ftdist_launch.setup.download_model import download, main
+from huggingface_hub import constants
 
 from ftdist.errors import ModelError
 
@@ -34,10 +35,10 @@ def test_weights_are_downloaded_only_where_they_are_needed(
 def test_offline_a_model_that_is_not_cached_is_reported_with_the_cache(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(ModelError) as caught:
         download("org/nope", revision=None, weights=True)
-    cache = huggingface_hub.constants.HF_HUB_CACHE
+    cache = constants.HF_HUB_CACHE
     assert caught.value.problem == (
         f"'org/nope' is no local folder and not complete in {cache}, and HF_HUB_OFFLINE is set."
     )
