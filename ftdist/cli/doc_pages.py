@@ -7,7 +7,7 @@ _PAGE = re.compile(r"(?<![\w/])docs/[\w/-]+\.md")
 
 
 def with_page_paths(message: str) -> str:
-    """A message in which `docs/PAGE.md` is a path that can be opened.
+    """A message in which the names of pages in docs/ are paths that can be opened.
 
     A wheel holds the pages inside the package, a checkout next to it. In the checkout itself, and
     for pages that are nowhere, the message is unchanged.

@@ -153,7 +153,7 @@ def test_every_repository_path_in_the_docs_exists(document: Path) -> None:
 
 
 ELSEWHERE = {
-    *("conf/cluster/mine.yaml", "conf/GROUP/NAME.yaml"),  # the reader's own
+    *("conf/cluster/mine.yaml", "conf/experiment/mine.yaml", "conf/GROUP/NAME.yaml"),  # users'
     *("ftdist/conf/", "ftdist/launch/"),  # in a wheel; a layout that was rejected
 }
 """Paths that documents name and that are not in the repository."""
