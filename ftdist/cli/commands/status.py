@@ -1,7 +1,7 @@
 """`ftdist status`: show the state of one run, or of all runs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from ftdist_launch.run_records import find_runs
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.status import JobQueries, RunStatus, read_all, read_status
 from rich.console import Console
+from rich.text import Text
 
 from ftdist.cli.common import RunParser, print_result
 from ftdist.cli.views.run_details import attempts_table, describe_run, jobs_table
 from ftdist.cli.views.runs_table import legend, runs_table
-from ftdist.cli.views.terminal import table_width
+from ftdist.cli.views.terminal import printable, table_width
 from ftdist.rundir import RUNS_ROOT
 
 DESCRIPTION = """\
@@ -64,24 +65,23 @@ def no_runs(root: Path) -> str:
 
 
 def _print_run(status: RunStatus, *, cli_name: str) -> None:
-    console, width = Console(highlight=False, soft_wrap=True), table_width()
-    for line in describe_run(status, cli_name=cli_name):
-        console.print(line, markup=False)
+    width = table_width()
+    lines = [Text(line) for line in describe_run(status, cli_name=cli_name)]
     for table in (attempts_table(status, width=width), jobs_table(status, width=width)):
-        if table:
-            console.print()
-        for row in table:
-            console.print(row)
+        lines += [Text(), *table] if table else []
+    _print(lines)
 
 
 def _print_runs(statuses: Sequence[RunStatus]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
     lines = runs_table(statuses, width=table_width())
+    notes = dict.fromkeys(status.note for status in statuses if status.note is not None)
+    _print([*lines, *(Text(text, style="dim") for text in (*legend(lines), *notes))])
+
+
+def _print(lines: Iterable[Text]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
     for line in lines:
-        console.print(line)
-    notes = [status.note for status in statuses if status.note is not None]
-    for text in (*legend(lines), *dict.fromkeys(notes)):
-        console.print(text, markup=False, style="dim")
+        console.print(printable(line, console))
 
 
 def _json(fields: Any) -> str:

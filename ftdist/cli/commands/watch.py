@@ -23,7 +23,7 @@ from ftdist.cli.views.all_runs import AllRunsReader, all_runs
 from ftdist.cli.views.dashboard import Screen, dashboard
 from ftdist.cli.views.run_details import describe_run
 from ftdist.cli.views.run_snapshot import RunReader
-from ftdist.cli.views.terminal import FALLBACK_WIDTH, has_unicode, table_width
+from ftdist.cli.views.terminal import FALLBACK_WIDTH, has_unicode, printable, table_width
 from ftdist.rundir import RUNS_ROOT, RunDir
 
 DESCRIPTION = """\
@@ -117,7 +117,7 @@ def show(make_frame: Callable[[Screen], Frame], *, every_s: float, live: bool) -
         width = table_width() or FALLBACK_WIDTH
         lines, _ = make_frame(Screen(width=width, height=None, unicode=unicode))
         for line in lines:
-            console.print(line, soft_wrap=True)
+            console.print(printable(line, console), soft_wrap=True)
         return
     with (
         suppress(KeyboardInterrupt),
@@ -130,7 +130,8 @@ def show(make_frame: Callable[[Screen], Frame], *, every_s: float, live: bool) -
             lines, is_last = make_frame(screen)
             hint = Text("q or Ctrl-C leaves; the run continues.", style="dim")
             hint.truncate(width)
-            view.update(Text("\n").join([*lines[: height - 1], hint]), refresh=True)
+            frame = Text("\n").join([*lines[: height - 1], hint])
+            view.update(printable(frame, console), refresh=True)
             if is_last or pressed(every_s):
                 return
 

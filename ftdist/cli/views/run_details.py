@@ -1,11 +1,12 @@
 """One run in detail: state, stages, attempts, jobs and causes."""
 
 import time
+from textwrap import wrap
 
 from ftdist_launch.status import RunStatus
 from rich.text import Text
 
-from ftdist.cli.views.columns import Column, fit
+from ftdist.cli.views.columns import GAP, Column, fit, natural_width
 from ftdist.cli.views.state_words import (
     describe_outcome,
     describe_progress,
@@ -27,6 +28,9 @@ ATTEMPTS = (
 )
 
 JOBS = (Column(name="job"), Column(name="stage"), Column(name="state", min_width=20))
+
+MIN_WRAP = 20
+"""Narrower columns are cut rather than wrapped."""
 
 
 def describe_run(status: RunStatus, *, cli_name: str) -> list[str]:
@@ -82,7 +86,13 @@ def jobs_table(status: RunStatus, *, width: int | None) -> list[Text]:
     """One row per job; empty for a local run."""
     if not status.jobs:
         return []
-    rows = [[Text(job.job), Text(job.stage), Text(job.summary)] for job in status.jobs]
+    names = [[Text(job.job), Text(job.stage)] for job in status.jobs]
+    room = None if width is None else width - natural_width(JOBS[:2], names) - GAP
+    rows = []
+    for cells, job in zip(names, status.jobs, strict=True):
+        parts = [job.summary] if room is None else wrap(job.summary, max(MIN_WRAP, room))
+        rows.append([*cells, Text(parts[0] if parts else "")])
+        rows += [[Text(), Text(), Text(part)] for part in parts[1:]]
     return fit(JOBS, rows, width=width)
 
 

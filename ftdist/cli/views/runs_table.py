@@ -13,7 +13,7 @@ from ftdist_launch.sweeps.scores import HELD_OUT, SweepScore, find_score
 from rich.text import Text
 
 from ftdist.cli.views.columns import Column, fit, natural_width, shorten
-from ftdist.cli.views.state_words import STYLES, age, hosts, short_state, throughput
+from ftdist.cli.views.state_words import STYLES, age, failed_stage, hosts, short_state, throughput
 from ftdist.io.units import format_count, format_duration
 from ftdist.observe.metrics import FACT_ACCURACY_RANKED
 
@@ -155,12 +155,13 @@ def natural(name: str) -> list[int | str]:
 
 
 def _row(status: RunStatus, *, swept: str, now: float) -> list[Text]:
-    style = STYLES.get(status.state, "")
+    state = short_state(status)
+    style = STYLES.get(state, STYLES.get(status.state, ""))
     indent = "  " if status.sweep is not None else ""
     steps = f"{status.step}/{status.steps or '?'}" if status.step or status.steps else ""
     return [
         Text(indent + status.name),
-        Text(short_state(status), style=style),
+        Text(state, style=style),
         Text(steps),
         Text(_loss(status.loss)),
         Text(_loss(status.held_out_loss)),
@@ -177,6 +178,9 @@ def _note(status: RunStatus) -> str:
         return status.reason
     if status.error is not None:
         return status.error
+    stage = failed_stage(status)
+    if stage is not None:
+        return f"stage {stage.name} failed: {stage.problem}"
     if status.state != "running":
         return ""
     parts = [throughput(status)] if status.tokens_per_s is not None else []

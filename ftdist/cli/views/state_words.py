@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from ftdist_launch.expert.stages import Stage
 from ftdist_launch.status import AttemptStatus, RunStatus
 
 from ftdist.io.units import format_count, format_duration
@@ -35,7 +36,13 @@ STYLES = {
 
 
 def short_state(status: RunStatus) -> str:
-    """One or two words."""
+    """One or two words; of a trained run whose other stages go on or failed, which one."""
+    if status.state == "done":
+        if failed_stage(status) is not None:
+            return "failed"
+        running = next((s.name for s in status.stages if s.state == "running"), None)
+        if running is not None:
+            return f"at {running}"
     return SHORT_STATES.get(status.state, status.state)
 
 
@@ -45,11 +52,22 @@ def describe_state(status: RunStatus) -> str:
         state = LOST_ON_CLUSTER if status.jobs else LOST_HERE
     else:
         state = STATES.get(status.state, status.state)
+    if status.state == "done":
+        state += _after_training(status)
     if status.state == "running" and status.attempts:
         newest = status.attempts[-1]
         job = "" if newest.job is None else f", job {newest.job}"
         state += f" on {hosts(newest.hosts)} (attempt {newest.number}{job})"
     return state if status.reason is None else f"{state}: {status.reason.rstrip('.')}"
+
+
+def _after_training(status: RunStatus) -> str:
+    """Which stage of `ftdist expert` goes on or failed after the training."""
+    failed = failed_stage(status)
+    if failed is not None:
+        return f" with the training, but stage {failed.name} failed"
+    running = next((stage.name for stage in status.stages if stage.state == "running"), None)
+    return "" if running is None else f" with the training, stage {running} is running"
 
 
 def describe_progress(status: RunStatus) -> str:
@@ -111,14 +129,18 @@ def age(since: float, *, now: float | None = None) -> str:
 
 
 def describe_stages(status: RunStatus) -> str:
-    """The stages of `ftdist expert`: "curate done in 3m20s, train running, export waiting"."""
-    parts = []
+    """The stages of `ftdist expert`: "done: curate 3m20s; running: train 9m; waiting: export"."""
+    groups: dict[str, list[str]] = {}
     for stage in status.stages:
-        text = f"{stage.name} {stage.state}"
-        if stage.seconds is not None and stage.state in ("done", "running"):
-            text += f" {'in' if stage.state == 'done' else 'for'} {format_duration(stage.seconds)}"
-        parts.append(text)
-    return ", ".join(parts)
+        took = "" if stage.seconds is None else f" {format_duration(stage.seconds)}"
+        groups.setdefault(stage.state, []).append(f"{stage.name}{took}")
+    order = ("done", "running", "failed", "cancelled", "skipped", "waiting")
+    return "; ".join(f"{state}: {', '.join(groups[state])}" for state in order if state in groups)
+
+
+def failed_stage(status: RunStatus) -> Stage | None:
+    """The first stage of `ftdist expert` that failed; None without one."""
+    return next((stage for stage in status.stages if stage.state == "failed"), None)
 
 
 def next_command(status: RunStatus, *, cli_name: str) -> str | None:

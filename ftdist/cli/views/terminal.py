@@ -4,6 +4,7 @@ import os
 import sys
 
 from rich.console import Console
+from rich.text import Text
 
 FALLBACK_WIDTH = 80
 """Of a single frame in a file or a pipe."""
@@ -19,3 +20,13 @@ def table_width() -> int | None:
 def has_unicode(console: Console) -> bool:
     """Whether a console shows braille: UTF-8, and neither Linux' own console nor a dumb one."""
     return not console.options.ascii_only and os.environ.get("TERM") not in ("linux", "dumb")
+
+
+def printable(line: Text, console: Console) -> Text:
+    """A line with only such characters as the output can encode; others become "?"."""
+    if not console.options.ascii_only:
+        return line
+    plain = line.plain.replace("…", ".").encode(console.encoding, errors="replace")
+    encoded = line.copy()
+    encoded.plain = plain.decode(console.encoding)
+    return encoded

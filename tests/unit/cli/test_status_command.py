@@ -1,5 +1,6 @@
 """`ftdist status` as typed: one run, all runs, for scripts."""
 
+import io
 import json
 import os
 import signal
@@ -222,6 +223,21 @@ def test_status_takes_about_a_second_and_imports_nothing_heavy(runs_root: Path) 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("done") == 50
     assert time.monotonic() - begun < 5  # half a second on an idle machine
+
+
+@pytest.mark.parametrize("words", [["status"], ["status", "r"], ["watch", "r", "--once"]])
+def test_what_the_output_cannot_encode_is_replaced(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """In ASCII, with an ellipsis and a letter that ASCII lacks."""
+    cause = "The file Prüfung.jsonl of the library is damaged: " + "x" * 80
+    watched_run(runs_root / "r", attempt_finished(1, "failed", cause=cause))
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert cli.main(words) == 0
+    output.flush()
+    assert b"Pr?fung.jsonl" in output.buffer.getvalue()
 
 
 def test_every_field_of_the_json_is_documented() -> None:

@@ -11,7 +11,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from ftdist.cli.views.dashboard import Screen, dashboard
+from ftdist.cli.views.run_details import describe_run
 from ftdist.cli.views.run_snapshot import RunReader, RunSnapshot
+from ftdist.cli.views.state_words import short_state
 from ftdist.rundir import RunDir
 from tests.support.runs.watched_runs import watched_run
 from tests.support.slurm.records import attempt_finished, attempt_started
@@ -88,6 +90,27 @@ def test_a_run_that_is_over_shows_its_cause_and_the_next_command(tmp_path: Path)
     assert shown(done, width=300)[-1] == (
         f"Next: ftdist export {done.cli_name}, then ftdist compare {done.cli_name}"
     )
+
+
+def test_the_stages_of_an_expert_are_shown_until_all_are_over(tmp_path: Path) -> None:
+    names = ["train", "export", "compare"]
+    plan = {"event": "stages_planned", "stages": names, "skipped": [], "reused": []}
+    events = (attempt_started(1, job=None), attempt_finished(1, "done"))
+    run = watched_run(tmp_path / "r", plan, *events)
+    with run_lock(run):
+        assert "stages     done: train 0s; waiting: export, compare" in shown(run)
+        assert not snapshot_of(run).status.is_over
+        run.append_event("stage_started", stage="export")
+        assert short_state(snapshot_of(run).status) == "at export"
+        assert shown(run)[0].startswith("r  done with the training, stage export is running")
+    run.append_event("stage_finished", stage="export", exit_code=74, cause="The disk is full.")
+    status = snapshot_of(run).status
+    assert short_state(status) == "failed"
+    assert status.is_over
+    text = "\n".join(shown(run, width=300))
+    assert "done: train 0s; failed: export 0s; cancelled: compare" in text
+    assert f"Next: ftdist expert {run.cli_name}" in text
+    assert "Stage export failed: The disk is full." in describe_run(status, cli_name="r")
 
 
 def test_a_run_without_a_step_yet_has_no_plot(tmp_path: Path) -> None:
