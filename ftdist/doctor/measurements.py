@@ -10,6 +10,9 @@ from ftdist.io.jsonl import write_whole
 
 RESULT = "measurements.json"
 
+STARTED, ERROR = "started", "error"
+"""Files `started-RANK.HOST` with a rank's device, and `error-RANK.HOST` with why it ended."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Collective:

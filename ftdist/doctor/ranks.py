@@ -20,11 +20,12 @@ from ftdist.dist.device import backend_of, choose_device, torch_device, use_devi
 from ftdist.dist.world import Address, Rendezvous, World, process_group
 from ftdist.doctor.collective_checks import Member, check_collectives, check_links
 from ftdist.doctor.gpu_health import read_gpus
-from ftdist.doctor.measurements import Measurements, NodeSpeed, write_measurements
+from ftdist.doctor.measurements import ERROR, STARTED, Measurements, NodeSpeed, write_measurements
 from ftdist.doctor.node_report import GpuState, from_fields
 from ftdist.doctor.node_speed import clock_offset, memory_gb_s, tflops, write_mib_s
 from ftdist.doctor.probe import host_name, node_report
 from ftdist.errors import FtdistError
+from ftdist.io.jsonl import write_whole
 
 RANK, RANKS = "FTDIST_DOCTOR_RANK", "FTDIST_DOCTOR_RANKS"
 JOIN_S, COLLECTIVE_S = 180.0, 120.0
@@ -35,29 +36,40 @@ MEMORY_S = 0.3
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure together with the other ranks."""
+    """Measure together with the other ranks.
+
+    Returns:
+        The exit code; what went wrong is in a file as well.
+    """
     folder, cache = map(Path, arguments)
     world, rendezvous = _world(folder)
+    try:
+        _measure_together(world, rendezvous, folder=folder, cache=cache)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the login node names this node
+        problem = error.problem if isinstance(error, FtdistError) else f"{error}"
+        line = " ".join(problem.split())[:300] or type(error).__name__
+        sys.stderr.write(f"{host_name()}: {line}\n")
+        write_whole(folder / f"{ERROR}-{world.rank}.{host_name()}", line)
+        return error.exit_code if isinstance(error, FtdistError) else 1
+    return 0
+
+
+def _measure_together(world: World, rendezvous: Rendezvous, *, folder: Path, cache: Path) -> None:
     device = choose_device("auto")
+    write_whole(folder / f"{STARTED}-{world.rank}.{host_name()}", device)
     here = torch_device(device, local_rank=world.local_rank)
     use_device(here)
-    (folder / f"rank-{world.rank}.{host_name()}").touch()
-    try:
-        with process_group(
-            world,
-            rendezvous=rendezvous,
-            device=device,
-            timeout_s=COLLECTIVE_S,
-            init_timeout_s=JOIN_S,
-        ):
-            member = Member(world=world, host=host_name(), device=here)
-            measured = measure(member, folder=folder, cache=cache)
-            if world.is_rank0:
-                write_measurements(folder, measured)
-    except FtdistError as error:
-        sys.stderr.write(f"{error.problem}\n")
-        return error.exit_code
-    return 0
+    with process_group(
+        world,
+        rendezvous=rendezvous,
+        device=device,
+        timeout_s=COLLECTIVE_S,
+        init_timeout_s=JOIN_S,
+    ):
+        member = Member(world=world, host=host_name(), device=here)
+        measured = measure(member, folder=folder, cache=cache)
+        if world.is_rank0:
+            write_measurements(folder, measured)
 
 
 def _world(folder: Path) -> tuple[World, Rendezvous]:

@@ -1,6 +1,7 @@
 """What `ftdist doctor --nodes N` measures, on ranks that pretend to be nodes of their own."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,29 @@ def damaged_links(world: World) -> list[tuple[str, str]]:
         dist.send = damage  # type: ignore[assignment]
     found = check_links(member(world), [0, 1, 2], HOSTS)
     return sorted((link.source, link.target) for link in found if link.is_wrong)
+
+
+def failing(world: World, folder: str) -> int:
+    """The exit code of a rank of two, of which rank 1 fails before it measures."""
+    os.environ |= {ranks.RANK: str(world.rank), ranks.RANKS: "2"}
+    if world.rank == 1:
+
+        def fail(member: Member, **_: Any) -> Any:
+            raise RuntimeError(f"CUDA error on {member.device}:\nuncorrectable ECC error")
+
+        ranks.measure = fail
+    return ranks.main([folder, folder])
+
+
+def test_a_rank_that_fails_leaves_its_reason_and_ends_the_others(
+    run_ranks: RunRanks, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    assert run_ranks(2, failing, str(folder), group=False) == [1, 1]
+    errors = sorted(folder.glob("error-*"), key=lambda path: path.stat().st_mtime_ns)
+    assert [path.name[:7] for path in errors] == ["error-1", "error-0"]
+    assert errors[0].read_text() == "CUDA error on cpu: uncorrectable ECC error"
 
 
 def test_three_nodes_are_measured_in_every_direction(run_ranks: RunRanks, tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ftdist.doctor.measurements import Measurements, read_measurements
+from ftdist.doctor.measurements import ERROR, STARTED, Measurements, read_measurements
 from ftdist.errors import ConfigError, FtdistError
 from ftdist.io.progress import LogFn
 from ftdist.io.units import format_count
@@ -108,9 +109,9 @@ def _measure_cluster(
             end = run_job(job, queue=Queue(), wait_s=wait_s, log=log)
         except SlurmError as error:
             return Measured(findings=(job_failed(error.problem, remedy=error.remedy),))
-        measured, silent = read_measurements(tmp), silent_nodes(end, tmp)
-    if measured is None:
-        return Measured(findings=(no_result(end, silent, wait_s=wait_s, folder=folder),))
+        measured = read_measurements(tmp)
+        if measured is None:
+            return Measured(findings=(no_result(end, tmp, wait_s=wait_s),))
     expected = Expected(
         hosts=end.hosts,
         token=token,
@@ -123,23 +124,40 @@ def _measure_cluster(
     return _judge(measured, expected)
 
 
-def silent_nodes(end: JobEnd, folder: Path) -> tuple[str, ...]:
-    """Nodes on which no rank started."""
-    started = {path.name.partition(".")[2] for path in folder.glob("rank-*.*")}
-    return tuple(sorted(set(end.hosts) - started)) if started else ()
+def no_result(end: JobEnd, folder: Path, *, wait_s: float) -> Finding:
+    """Why a job left no measurements.
 
-
-def no_result(end: JobEnd, silent: tuple[str, ...], *, wait_s: float, folder: Path) -> Finding:
-    """Why a job left no measurements."""
-    problem = job_problem(end, has_reports=False, wait_s=wait_s, folder=str(folder))
+    Args:
+        end: of the job.
+        folder: with what the ranks wrote.
+        wait_s: how long the job was allowed to wait for nodes.
+    """
+    started = {_host(path): path.read_text() for path in folder.glob(f"{STARTED}-*.*")}
+    silent = sorted(set(end.hosts) - set(started)) if started else []
+    if end.state != "WAITING" and silent:
+        lines = "; ".join(last_lines(end.log))
+        found = f"no rank started on {', '.join(silent)}; the job ended as {end.state}: {lines}"
+        return job_failed(found, remedy=_leave_out(silent))
+    on_cpus = sorted(host for host, device in started.items() if device == "cpu")
+    if on_cpus and len(on_cpus) < len(started):
+        found = f"torch sees no GPU on {', '.join(on_cpus)}, but on the other nodes"
+        return job_failed(found, remedy=_leave_out(on_cpus))
+    # The first to fail is the cause; the others fail because of it.
+    errors = sorted(folder.glob(f"{ERROR}-*.*"), key=lambda path: path.stat().st_mtime_ns)
+    if errors:
+        first = _host(errors[0])
+        return job_failed(f"{first}: {errors[0].read_text()}", remedy=_leave_out([first]))
+    problem = job_problem(end, has_reports=False, wait_s=wait_s, folder=str(folder.parent))
     assert problem is not None, "there are no reports"
-    if not silent or end.state == "WAITING":
-        return problem
-    lines = "; ".join(last_lines(end.log))
-    return job_failed(
-        f"no rank started on {', '.join(silent)}; the job ended as {end.state}: {lines}",
-        remedy=f"set cluster.exclude={','.join(silent)}, and report the nodes",
-    )
+    return problem
+
+
+def _host(path: Path) -> str:
+    return path.name.partition(".")[2]
+
+
+def _leave_out(hosts: Sequence[str]) -> str:
+    return f"set cluster.exclude={','.join(hosts)}, and report the nodes"
 
 
 def _judge(measured: Measurements, expected: Expected) -> Measured:

@@ -1,11 +1,12 @@
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from ftdist_launch.doctor import storage
-from ftdist_launch.doctor.measure_nodes import no_result, silent_nodes
+from ftdist_launch.doctor.measure_nodes import no_result
 from ftdist_launch.doctor.node_job import JobEnd
 
 from ftdist.cli.main import main
@@ -103,16 +104,41 @@ def test_a_silent_slurm_is_answered_before_a_job(
     assert "SLURM does not answer: down." in capsys.readouterr().err
 
 
+def why(folder: Path, end: JobEnd = END) -> str:
+    (found,) = lines([no_result(end, folder, wait_s=60.0)])
+    return found
+
+
+HURTS = "runs are rejected or fail in the same way"
+
+
 def test_nodes_without_a_rank_are_named(tmp_path: Path) -> None:
-    assert silent_nodes(END, tmp_path) == ()  # none started: the folder is to blame
-    (tmp_path / "rank-0.n1").touch()
-    assert silent_nodes(END, tmp_path) == ("n2",)
-    assert lines([no_result(END, ("n2",), wait_s=60.0, folder=tmp_path)]) == [
-        "fail job | no rank started on n2; the job ended as FAILED: boom | runs are rejected or "
-        "fail in the same way | set cluster.exclude=n2, and report the nodes"
-    ]
-    (other,) = lines([no_result(END, (), wait_s=60.0, folder=tmp_path)])
-    assert other.startswith("fail job | the job ended as FAILED: boom | ")
-    waiting = replace(END, state="WAITING", reason="waiting for free nodes (Resources)")
-    (late,) = lines([no_result(waiting, ("n2",), wait_s=60.0, folder=tmp_path)])
-    assert late.startswith("warn job | not started within 60 s")
+    assert why(tmp_path).startswith("fail job | the job ended as FAILED: boom | ")
+    (tmp_path / "started-0.n1").write_text("cpu")
+    assert why(tmp_path) == (
+        f"fail job | no rank started on n2; the job ended as FAILED: boom | {HURTS} | set "
+        "cluster.exclude=n2, and report the nodes"
+    )
+    waiting = replace(END, state="WAITING", hosts=(), reason="waiting for free nodes (Resources)")
+    assert why(tmp_path, waiting).startswith("warn job | not started within 60 s")
+
+
+def test_nodes_whose_gpus_are_not_seen_are_named(tmp_path: Path) -> None:
+    (tmp_path / "started-0.n1").write_text("cuda")
+    (tmp_path / "started-1.n2").write_text("cpu")
+    assert why(tmp_path) == (
+        f"fail job | torch sees no GPU on n2, but on the other nodes | {HURTS} | set "
+        "cluster.exclude=n2, and report the nodes"
+    )
+
+
+def test_the_first_rank_to_fail_names_its_node(tmp_path: Path) -> None:
+    for rank, host in enumerate(("n1", "n2")):
+        (tmp_path / f"started-{rank}.{host}").write_text("cuda")
+    for rank, host, time in ((0, "n1", 20), (1, "n2", 10)):
+        path = tmp_path / f"error-{rank}.{host}"
+        path.write_text(f"problem of {host}")
+        os.utime(path, (time, time))
+    assert why(tmp_path) == (
+        f"fail job | n2: problem of n2 | {HURTS} | set cluster.exclude=n2, and report the nodes"
+    )
