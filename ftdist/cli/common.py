@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 
 from ftdist.cli.doc_pages import with_page_paths
-from ftdist.config.problems import as_error, secret_problem
 from ftdist.errors import ConfigError
 from ftdist.rundir import RUNS_ROOT, RunDir, find_run
 
@@ -107,6 +106,8 @@ def refuse_secrets(arguments: Iterable[str]) -> None:
     Raises:
         ConfigError: one does.
     """
+    from ftdist.config.problems import as_error, secret_problem  # --help needs no schema
+
     problems = []
     for argument in arguments:
         name, _, value = argument.lstrip("-").partition("=")

@@ -1,7 +1,6 @@
 """The adapter to Hydra, and only importer of hydra and omegaconf: parse overrides and compose."""
 
 import contextlib
-import importlib.metadata
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +56,11 @@ class ComposedFile:
         return values
 
 
-HYDRA_VERSION = importlib.metadata.version("hydra-core")
+def hydra_version() -> str:
+    """The version of Hydra, such as 1.3.8."""
+    import hydra
+
+    return hydra.__version__
 
 
 class CompositionError(Exception):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ftdist import __version__
 from ftdist.config.compose import MISSING, check_overrides, locate
-from ftdist.config.hydra_adapter import HYDRA_VERSION, open_hydra
+from ftdist.config.hydra_adapter import hydra_version, open_hydra
 from ftdist.config.keys import TRAIN, CommandSpec, ConfigKey, config_keys, nearest
 from ftdist.config.problems import as_error
 from ftdist.config.validation import look_up
@@ -58,7 +58,7 @@ def run_hydra_flags(arguments: Sequence[str], *, command: CommandSpec = TRAIN) -
     flags = parse_flags(arguments, command=command)
     command, _ = locate(arguments, command=command)
     if flags.version:
-        return f"ftdist {__version__}, Hydra {HYDRA_VERSION}\n"
+        return f"ftdist {__version__}, Hydra {hydra_version()}\n"
     if flags.hydra_help:
         return _hydra_help(command)
     overrides = [word for word in flags.overrides if "=" in word or word.startswith("~")]
@@ -122,7 +122,7 @@ def _parser(command: CommandSpec) -> argparse.ArgumentParser:
 
 def _hydra_help(command: CommandSpec) -> str:
     return (
-        f"Flags of Hydra {HYDRA_VERSION} that `ftdist {command.verb}` takes:\n\n"
+        f"Flags of Hydra {hydra_version()} that `ftdist {command.verb}` takes:\n\n"
         f"{_parser(command).format_help().strip()}\n\n"
         "hydra.searchpath=[file://FOLDER] adds folders of config, searched after conf/ of the\n"
         "working directory. Other keys and groups of Hydra's own (hydra.*, hydra/*) have no\n"

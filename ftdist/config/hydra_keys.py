@@ -80,4 +80,5 @@ def hydra_key_problem(name: str, value: str = "", *, where: str = "") -> Problem
     variable = name.removeprefix("hydra.job.env_set").lstrip(".")
     remedy = remedy.format(f"{variable or 'NAME'}={value or 'VALUE'}")
     place = f" (in {where})" if where else ""
-    return Problem(f"{name}{place} has no effect in ftdist: {reason}.", f"{remedy}.", name)
+    end = "" if remedy.endswith("...") else "."
+    return Problem(f"{name}{place} has no effect in ftdist: {reason}.", f"{remedy}{end}", name)

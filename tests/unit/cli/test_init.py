@@ -145,3 +145,18 @@ def test_a_page_that_exists_nowhere_is_left_as_written(
     assert with_page_paths("see docs/tutorial.md.") == "see docs/tutorial.md."
     monkeypatch.chdir(tmp_path)
     assert with_page_paths("see docs/tutorial.md.") == f"see {REPOSITORY}/docs/tutorial.md."
+
+
+@pytest.mark.parametrize("words", [["--help"], ["init", "--help"], ["version"]])
+def test_help_loads_neither_hydra_nor_the_schema(words: list[str]) -> None:
+    code = "import sys; from ftdist.cli.main import main; main(sys.argv[1:]); "
+    code += "print({'pydantic', 'hydra', 'omegaconf', 'torch'} & sys.modules.keys())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=REPOSITORY,
+    )
+    assert done.stdout.endswith("set()\n")
