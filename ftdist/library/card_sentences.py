@@ -106,8 +106,8 @@ def notes(
     if probes < MIN_PROBES:
         few = "There are no fact probes" if not probes else f"Only {counted(probes, 'fact probe')}"
         yield (
-            f"{few}; {MIN_PROBES} are the fewest that measure recall. Let a language model write "
-            "questions (generator.backend=endpoint), or set eval.probes to your own when you train."
+            f"{few}; results of fewer than {MIN_PROBES} are mostly noise. Let a language model "
+            "write questions (generator.backend=endpoint), or set eval.probes to your own."
         )
     if not card["split"]["held_out"]:
         reason = _why_nothing_is_held_out(card, conversations=conversations, fractions=fractions)

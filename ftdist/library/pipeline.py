@@ -99,6 +99,8 @@ def _curate(
     encoder = None if model is None else model.encoder
     refused = {} if encoder is None else find_refused_rows(read, encoder=encoder)
     check_invalid_rows(read, config=config)
+    rows = sum(source.stats.rows for source in read)
+    context.log(f"curate: looking for duplicates among {count(rows, 'row')}")
     selection = select_rows(read, config=config, refused=refused)
     generator = _generator(context, model=model, endpoint=endpoint)
     samples = _build_samples(read, selection, generator=generator, context=context)
@@ -111,6 +113,7 @@ def _curate(
         decontamination=selection.decontamination,
         model=model,
     )
+    context.log("curate: writing the library")
     return publish(result, log=context.log)
 
 

@@ -9,7 +9,7 @@ from ftdist.library.schema import Conversation, Document, Row
 from ftdist.library.stages.row_table import LIBRARY, ReadSource
 from ftdist.library.store.row_cache import read_row_cache
 from ftdist.library.synthesis.answer_keys import common_names
-from ftdist.library.synthesis.sections import block_text
+from ftdist.library.synthesis.sections import joined, sections
 
 _MAX_ROWS = 2_000
 """Rows that are searched."""
@@ -40,7 +40,8 @@ def library_names(read: Sequence[ReadSource], *, products: Sequence[str]) -> str
 
 def document_names(document: Document) -> str:
     """The names that occur all over one document."""
-    return common_names(document.title, map(block_text, document.blocks))
+    texts = (joined(section.blocks) for section in sections(document))
+    return common_names(document.title, texts)
 
 
 def _rows(read: Sequence[ReadSource]) -> Iterator[Row]:

@@ -13,8 +13,9 @@ from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import ConfigError, StorageError
 from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
 from ftdist.io.hashing import file_sha256
-from ftdist.io.jsonl import write_whole
+from ftdist.io.jsonl import read_json_lines, write_whole
 from ftdist.io.progress import LogFn
+from ftdist.io.sampling import evenly_spaced
 from ftdist.io.worker_pool import resolve_num_proc
 from ftdist.library import hub_card
 from ftdist.library.dataset_card import html_card, text_card
@@ -22,7 +23,7 @@ from ftdist.library.schema import Sample
 from ftdist.library.stages.build_samples import PARTS
 from ftdist.library.stages.manifest import CurationResult, ManifestSource, build_manifest
 from ftdist.library.stages.write_probes import write_probes
-from ftdist.library.store.dataset import MANIFEST, PROBES_TABLE
+from ftdist.library.store.dataset import MANIFEST, PROBES_FILE, PROBES_TABLE
 from ftdist.library.store.samples import (
     SUFFIX,
     Written,
@@ -32,6 +33,9 @@ from ftdist.library.store.samples import (
     write_samples,
 )
 from ftdist.library.token_stats import measure_sources
+
+_SHOWN_PROBES = 8
+"""Fact probes on the card."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +102,7 @@ def _write_library(folder: Path, result: CurationResult, *, log: LogFn) -> dict[
         retention=result.retention,
         split=config.split,
     )
-    log("curate: measuring the samples")
+    log("curate: measuring the lengths of the samples")
     sizes = measure_sources(
         [
             (source.name, [folder / source.files[part]["name"] for part in PARTS])
@@ -115,9 +119,18 @@ def _write_library(folder: Path, result: CurationResult, *, log: LogFn) -> dict[
         manifest, _splits(folder, sources), license_id=config.library.license
     )
     write_whole(folder / hub_card.CARD, readme)
-    card = manifest | {"samples": [sample for size in sizes.values() for sample in size.shown]}
+    card = manifest | {
+        "samples": [sample for size in sizes.values() for sample in size.shown],
+        "shown_probes": _shown_probes(folder),
+    }
     write_whole(folder / "index.html", html_card(card))
     return card
+
+
+def _shown_probes(folder: Path) -> list[dict[str, Any]]:
+    """Some fact probes, evenly spaced, for the card."""
+    facts = [row for row in read_json_lines(folder / PROBES_FILE) if row["kind"] == "fact"]
+    return evenly_spaced(facts, _SHOWN_PROBES)
 
 
 def _splits(

@@ -2,19 +2,26 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ftdist.text.matching import contains_words
 from ftdist.text.number_words import NUMBER_WORD
 
+Found = Iterator[tuple[range, str]]
+"""Where a key is in a text, and the key."""
+
 _MAX_KEYS = 2
 _SHORT_ANSWER_WORDS = 6
 _WHOLE_QUANTITY_WORDS = 3
+_SOME_SENTENCES_WORDS = 50
+"""In a longer answer the fact is in the first paragraph, and a part is one of many."""
+
 _COMMON_TIMES, _COMMON_SHARE = 3, 0.2
 
 _CODE = re.compile(
-    r"(?<!\w)(?:--?[A-Za-z][\w-]+|[A-Za-z]+_\w+|\w+\.(?:conf|cfg|py|sh|ini|ya?ml)|/\w[\w/.-]+)"
+    r"(?<![\w/])(?:--?[A-Za-z][\w-]+|[A-Za-z]+_\w+|\w+\.(?:conf|cfg|py|sh|ini|ya?ml)|/\w[\w/.-]+)"
 )
+_URL = re.compile(r"\bhttps?://\S+")
 _PART_NUMBER = re.compile(
     r"(?<![\w.-])(?=[\w-]*[A-Z])(?=[\w-]*\d)(?!\d+[A-Za-z]+\b(?!-))[A-Z0-9]\w*(?:-\w+)*(?!\w)"
 )
@@ -36,8 +43,13 @@ _UNIT = (
     r"(?:second|minute|hour|day|week|month|year|inch|foot|mile|pound|gallon|pint|cup|spoonful"
     r"|lit(?:re|er)|(?:centi|milli|kilo)?met(?:re|er)|(?:kilo)?gram|ton|degree|volt|amp|watt|turn)"
 )
+_NO_COUNT = (
+    "additional|alternatives|basic|cases|choices|complete|copies|different|distinct|further|great"
+    "|kinds|large|main|major|more|new|options|other|others|possibilities|reasons|separate|small"
+    "|sorts|such|things|types|variants|ways"
+)
 _IN_WORDS = re.compile(
-    rf"\b(?:(?:{NUMBER_WORD})\s(?!(?:{_NO_UNIT})\b)[a-z]{{2,14}}"
+    rf"\b(?:(?:{NUMBER_WORD})\s(?!(?:{_NO_UNIT}|{_NO_COUNT})\b)[a-z]{{2,14}}"
     rf"|(?:half|quarter|a half|a quarter)(?:\s(?:of\s)?an?)?\s{_UNIT}s?"
     rf"|one\s{_UNIT}"
     r"|(?:once|twice|\w+ times)\s(?:an?|per|every|each)\s\w+|twice)\b",
@@ -54,14 +66,21 @@ _NO_PART = (
     f"{_NO_UNIT}|above|again|also|always|any|away|back|below|between|can|down|each|either|every"
     "|first|fully|here|how|last|least|less|may|more|most|must|never|next|no|off|once|one|only|other"
     "|our|out|over|own|same|should|side|some|still|such|their|them|there|these|this|those|through"
-    "|too|under|up|well|what|who|without|yes|your"
+    "|too|under|up|well|what|who|without|yes|your|actual|bad|certain|correct|current|different|few"
+    "|following|general|good|great|large|little|long|lot|main|many|new|old|real|right|second|short"
+    "|simple|small|special|specific|third|usual|way|whole|wrong"
 )
 _PART = re.compile(
     r"\b(?:the|an?|its|your)\s+"
-    rf"(?P<part>(?:(?!(?:{_NO_PART})\b)[a-z][a-z-]{{2,}}\s?){{1,3}})(?=[.,;:!?)]|$|\b)"
+    rf"(?P<part>(?:(?!(?:{_NO_PART})\b)[a-z][a-z-]{{2,}}\s?){{1,2}})(?=[.,;:!?)]|$|\b)"
 )
 """A thing, such as "brass plug"."""
 
+_ASKS_AN_AMOUNT = re.compile(
+    r"\bhow (?:often|long|many|much|loud|far|hot|cold|warm|deep|high|heavy|big|large|wide|tall|fast"
+    r"|soon|old)\b",
+    re.IGNORECASE,
+)
 _LEADS = re.compile(
     r"^(?:(?:yes|no)[,.]\s+)?(?:(?:it|they|this|there)\s(?:is|are)\s+)?(?:the|an?|about)\s+",
     re.IGNORECASE,
@@ -96,9 +115,10 @@ def common_names(title: str, texts: Iterable[str]) -> str:
 def answer_keys(answer: str, *, question: str, given: str = "") -> list[str]:
     """Short pieces of an answer that a right one must contain; empty if none stands out.
 
-    Taken from the first sentence that has any: options and file names, part numbers, quantities
-    in digits and words, names, parts; nothing that the question or `given` contains. A
-    short answer without them is its own key. `contains_words` finds each in the answer.
+    Taken from the first sentence that has any: options and file names, part numbers, quantities in
+    digits and words, names, parts; nothing that the question or `given` contains. In a long answer
+    only options, file names and part numbers may come after the first paragraph. A short answer
+    without any is its own key. `contains_words` finds each in the answer.
 
     Args:
         answer: the trained text.
@@ -107,11 +127,17 @@ def answer_keys(answer: str, *, question: str, given: str = "") -> list[str]:
     """
     known = f"{question} {given}".casefold()
     names = {word.casefold() for word in _WORD_NAME.findall(given)}
-    is_short = len(answer.split()) <= _SHORT_ANSWER_WORDS
-    if is_short and len(answer.split()) <= _WHOLE_QUANTITY_WORDS:
+    words = len(answer.split())
+    if words <= _WHOLE_QUANTITY_WORDS:
         return _whole(answer)
-    for find in (_details, _names, *(() if is_short else (_parts, _single_parts))):
-        for sentence in _SENTENCES.split(answer):
+    is_short = words <= _SHORT_ANSWER_WORDS
+    text = _URL.sub(" ", answer)
+    first = text if words <= _SOME_SENTENCES_WORDS else text.split("\n", 1)[0]
+    of_amounts = (_amounts,) if _ASKS_AN_AMOUNT.search(question) else ()
+    parts = () if is_short or words > _SOME_SENTENCES_WORDS else (_parts, _single_parts)
+    finders = (*((find, first) for find in (*of_amounts, _details)), (_all_codes, text))
+    for find, part in (*finders, *((find, first) for find in (_names, *parts))):
+        for sentence in _SENTENCES.split(part):
             keys = [
                 key
                 for key in find(sentence)
@@ -132,17 +158,29 @@ def _whole(answer: str) -> list[str]:
     return next(([key] for key in (bare, text) if key and contains_words(answer, key)), [])
 
 
+def _amounts(text: str) -> Iterator[str]:
+    """Quantities in digits and words."""
+    return _apart(text, _quantities, _quantities_in_words)
+
+
 def _details(text: str) -> Iterator[str]:
-    """Codes, part numbers and quantities, each piece of the text in one of them."""
+    """Codes, part numbers and quantities."""
+    return _apart(text, _codes, _part_numbers, _quantities, _quantities_in_words)
+
+
+def _all_codes(text: str) -> Iterator[str]:
+    """Options, file names and part numbers."""
+    return _apart(text, _codes, _part_numbers)
+
+
+def _apart(text: str, *finders: Callable[[str], Found]) -> Iterator[str]:
+    """What the finders find, each piece of the text once."""
     taken: list[range] = []
-    for find in (_codes, _part_numbers, _quantities, _quantities_in_words):
+    for find in finders:
         for span, key in find(text):
             if not any(span.start < other.stop and other.start < span.stop for other in taken):
                 yield key
                 taken.append(span)
-
-
-Found = Iterator[tuple[range, str]]
 
 
 def _codes(text: str) -> Found:

@@ -47,7 +47,7 @@ _RULES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
             ),
         ),
         (
-            r"^What (?P<be>is|are) (?P<x>.+?)(?<! called)(?<! for)(?<! about)\?*$",
+            r"^What (?P<be>is|are) (?!.*\b(?:called|for|about)\?*$)(?P<x>.+?)\?*$",
             (
                 "Can you tell me what {x} {be}?",
                 "Please explain what {x} {be}.",

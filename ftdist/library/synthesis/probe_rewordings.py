@@ -16,6 +16,8 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
          "Do you know how {how} {x} {verb}s{tail}?"),
         (rf"How (?P<how>\w+) do {_I} (?P<x>.+?)", "Do you know how {how} {who} {x}?"),
         (rf"How (?P<how>\w+) {_AUX} {_I} (?P<x>.+?)", "Do you know how {how} {who} {aux} {x}?"),
+        (rf"How (?P<how>\w+) {_AUX} (?P<x>.+?) (?P<verb>be .+?)",
+         "Do you know how {how} {x} {aux} {verb}?"),
         (r"What should I know about (?P<x>.+?)", "What is important about {x}?"),
         (r"What should I do about (?P<x>.+?)", "How do I get rid of {x}?"),
         (r"What (?:is|are) the (?P<n>[^,;?]{1,40}?) (?:of|for) (?P<x>.+?)",

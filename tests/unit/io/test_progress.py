@@ -1,11 +1,12 @@
 """Progress lines of long stages."""
 
 import re
+import time
 
 import pytest
 
 from ftdist.io import progress
-from ftdist.io.progress import report_progress
+from ftdist.io.progress import Heartbeat, report_progress
 
 
 class Clock:
@@ -53,3 +54,26 @@ def test_progress_prints_at_most_100_lines(clock: Clock) -> None:
         clock.now += 60
     assert len(said) == 100
     assert all(re.fullmatch(r"[\d,]+ of 1,000 MiB, 0\.0 MiB/s, \d+ s left", s) for s in said)
+
+
+def test_a_silent_log_repeats_its_last_line_with_the_time_spent() -> None:
+    lines: list[str] = []
+    with Heartbeat(lines.append, silent_s=0.05) as log:
+        log("curate: base model: 0/80")
+        deadline = time.monotonic() + 20
+        while len(lines) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        log("curate: base model: 80/80")
+    count = len(lines)
+    time.sleep(0.2)
+    assert lines[0] == "curate: base model: 0/80"
+    assert lines[1] == "curate: base model: 0/80 ... still at work, 0 s"
+    assert lines[2].startswith("curate: base model: 0/80 ... still at work")
+    assert len(lines) == count
+
+
+def test_small_sources_are_counted_in_parts_and_not_in_mib(clock: Clock) -> None:
+    said: list[str] = []
+    for _ in report_progress("ab", sizes=[1000, 1000], log=said.append):
+        clock.now += 60
+    assert said == ["2 of 2 parts, 0 s left"]

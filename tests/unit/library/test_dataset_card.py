@@ -69,6 +69,7 @@ def _card(**more: Any) -> dict[str, Any]:
         },
         "facts": {"facts": 40, "facts without a key": 1},
         "products": ["A-45"],
+        "shown_probes": [{"question": "Who?", "keys": ["I"], "answer": "I do."}],
         "missing": ["Nothing protects what the base model knows."],
         "sizes": {"manuals": _size(), "out_of_scope": _size(trained=1000)},
         "samples": [

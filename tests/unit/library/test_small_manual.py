@@ -104,7 +104,7 @@ def test_a_library_of_chats_alone_has_probes_and_a_held_out_chat(tmp_path: Path)
     assert len(_trained(folder)) == 11
     assert len({probe["answer"] for probe in _probes(folder)}) == 11
     assert "Held out: 1 document or conversation." in card
-    assert "Only 11 fact probes; 20 are the fewest that measure recall." in card
+    assert "Only 11 fact probes; results of fewer than 20 are mostly noise." in card
     assert "generator.backend=endpoint" in card
     assert "eval.probes" in card
     page = (folder / "index.html").read_text(encoding="utf-8")

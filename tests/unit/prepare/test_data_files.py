@@ -145,3 +145,36 @@ def test_an_unlistable_folder_is_refused_by_name(config: RunConfig, tmp_path: Pa
     too_long = with_library(config, path=str(tmp_path / ("x" * 300)))
     with pytest.raises(DataError, match=r"library\.path: .* cannot be read: File name too long"):
         prepare(too_long)
+
+
+_PAGE = "<!doctype html><html><body><p>Hold the button.</p></body></html>"
+
+
+def test_files_that_are_not_read_are_named_with_the_command_for_documents(
+    config: RunConfig, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    library = tmp_path / "library"
+    write_rows(library / "a.jsonl", [row(5, 10)])
+    write_rows(library / "probes.jsonl", [{"question": "w1", "answer": "w2", "keys": ["w2"]}])
+    for name in ("b.html", "c.xyz", "d.xyz"):
+        (library / name).write_text(_PAGE if name == "b.html" else "plain text")
+    for _ in ("packed", "from the cache"):
+        prepare(config)
+        lines = [line for line in capfd.readouterr().err.splitlines() if "not read" in line]
+        assert lines == [
+            "prepare: library: 4 files not read: b.html, c.xyz, d.xyz and 1 more. To learn "
+            "documents, make a library of them: ftdist curate library.name=NAME "
+            f"'library.sources=[{library}]'"
+        ]
+
+
+def test_a_folder_of_documents_is_answered_with_the_command_that_reads_them(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "library/manual.html").write_text(_PAGE)
+    with pytest.raises(DataError, match=r"holds only .html, none of .jsonl") as caught:
+        prepare(config)
+    assert caught.value.remedy == (
+        "make a library of these documents: ftdist curate library.name=NAME "
+        f"'library.sources=[{tmp_path / 'library'}]'; then set library.path=libraries/NAME."
+    )

@@ -95,6 +95,28 @@ def test_another_number_or_word_is_not_the_key(text: str, key: str) -> None:
     assert not contains_words(text, key)
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "is_there"),
+    [
+        ("It has 4 years of warranty.", "four years", True),
+        ("It has four years of warranty.", "4 years", True),
+        ("Wait twenty-five seconds.", "25 seconds", True),
+        ("Pull it two times.", "twice", True),
+        ("It has forty years of warranty.", "four years", False),
+        ("This one is closed.", "1", False),
+    ],
+)
+def test_numbers_in_words_equal_those_in_digits(text: str, key: str, is_there: bool) -> None:
+    assert contains_words(text, key) is is_there
+
+
+def test_quantities_in_words_are_no_library_content_by_themselves() -> None:
+    facts = [probe(answer="Four years.", keys=("four years",)), RESET]
+    marks = LibraryMarks.from_probes(facts)
+    assert judge(TOASTER, "It lasts four years.", marks=marks).leaked == ()
+    assert judge(TOASTER, "It lasts 9 seconds.", marks=marks).leaked == ("9 seconds",)
+
+
 def test_words_are_cut_between_letters_and_digits() -> None:
     assert words("Error E17: 1,200.50 l at -4\u00b0!") == (
         "error", "e", "17", "1200.50", "l", "at", "-4", "\u00b0",

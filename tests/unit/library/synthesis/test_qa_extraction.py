@@ -302,6 +302,7 @@ def test_answers_contain_their_keys(answer: str) -> None:
         ("Keep it for about a quarter litre of SAE 80W-90 each.", ["80W-90", "a quarter litre"]),
         ("Order the kit HI-77 for the Halden T-7 from Halden Marine now.", ["HI-77"]),
         ("Drain the housing through the brass plug, and then close it.", ["brass plug"]),
+        ("Take the impeller HI-77 after 600 hours of its life.", ["600 hours"]),
         ("The motor is too hot", ["motor is too hot"]),
         ("Once it is dry, only one of them has to be closed again.", []),
     ],
@@ -311,7 +312,8 @@ def test_number_words_part_numbers_and_parts_are_keys_and_the_maker_is_none(
 ) -> None:
     given = common_names("Halden T-7 Tide Pump", ["Halden Marine makes pumps."])
     assert given == "Halden Marine Pump T-7 Tide"
-    assert answer_keys(answer, question="How long is the housing kept?", given=given) == keys
+    question = "How often?" if "600" in answer else "What about the housing?"
+    assert answer_keys(answer, question=question, given=given) == keys
 
 
 @pytest.mark.parametrize(
@@ -321,6 +323,8 @@ def test_number_words_part_numbers_and_parts_are_keys_and_the_maker_is_none(
         ("How often should I replace the impeller?",
          "Do you know how often I should replace the impeller?"),
         ("How long does the battery last?", "Do you know how long the battery lasts?"),
+        ("How often must the filter be cleaned?",
+         "Do you know how often the filter must be cleaned?"),
         ("What does error E4 mean on the T-7?", "Why do I see error E4 on the T-7?"),
         ("What is the weight of the T-7?", "Which weight does the manual give for the T-7?"),
         ("Can I run it with salt water?", "Is it possible to run it with salt water?"),
