@@ -51,6 +51,10 @@ class CommandParser(argparse.ArgumentParser):
         unknown = message.removeprefix("unrecognized arguments: ")
         if unknown != message:
             flag = unknown.split()[0].partition("=")[0]
+            if not flag.startswith("-"):
+                raise ConfigError(
+                    f"`{self.prog}` does not take {flag!r}.", remedy=f"see `{self.prog} --help`."
+                )
             message = f"{flag} is not a flag of `{self.prog}`"
             near = get_close_matches(flag, self._option_string_actions, n=1, cutoff=0.6)
             if near:

@@ -92,9 +92,8 @@ def _next_commands(folder: Path, *, typed: str) -> str:
         "",
         "Next:",
         *([] if here else [f"  cd {shlex.quote(typed)}"]),
-        "  ftdist train experiment=tiny     # checks the installation, about a minute",
-        "  ftdist curate library.name=L 'library.sources=[FOLDER]' model.path=M \\",
-        "      retention=recommended",
-        "  ftdist plan experiment=mine library.path=libraries/L model.path=M run.name=R",
+        "  ftdist train experiment=tiny   # checks the installation, about a minute",
+        "  ftdist doctor                  # on a login node: writes conf/cluster/NAME.yaml",
+        "  ftdist expert 'sources=[FOLDER]' model=M run.name=R experiment=mine --dry-run",
     ]
     return "\n".join(lines)
