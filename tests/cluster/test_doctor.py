@@ -37,10 +37,9 @@ def test_the_cluster_file_composes_and_nodes_are_looked_at(user: Login) -> None:
     assert max(map(len, printed.splitlines())) <= 80
     assert [path.name for path in user.folder.iterdir() if "doctor" in path.name] == []
 
-    keys = ("experiment=tiny", "run.name=r", "cluster=slurmlab", "cluster.device=cpu")
-    script = user("submit", *keys, "--dry-run").stdout
-    assert "#SBATCH --partition=main" in script
-    assert "#SBATCH --ntasks-per-node=2" in script
+    composed = user("train", "cluster=slurmlab", "cluster.nodes=2", "--cfg", "job").stdout
+    for line in ("  executor: slurm", "  partition: main", "  tasks_per_node: 2", "  nodes: 2"):
+        assert line in composed.splitlines()
 
 
 def test_the_node_that_sends_slowly_is_named(user: Login) -> None:

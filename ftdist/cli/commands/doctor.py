@@ -22,10 +22,10 @@ from ftdist.io.units import format_count
 from ftdist.rundir import RUNS_ROOT
 
 DESCRIPTION = f"""\
-Look at the cluster of this login node, write {FOLDER}/NAME.yaml for it, and check the shared file
-system, W&B, the Hub and one or two compute nodes: what will hurt, and what to do about it.
-With --nodes N, measure nodes together instead: collectives, every link, clocks, disks, GPUs; slow
-and wrong nodes are named."""
+Examine the cluster of this login node and write {FOLDER}/NAME.yaml for it;
+check storage, W&B, the Hub and one or two compute nodes: what will hurt, and
+how to fix it. With --nodes N, measure nodes together instead: collectives,
+every link, GPUs, disks, clocks; slow and wrong nodes are named."""
 
 PROBE_WAIT_MIN, NODES_WAIT_MIN = 1, 60
 """How long a job may wait for nodes, in minutes."""
@@ -80,9 +80,9 @@ def _parser() -> CommandParser:
     add = parser.add_argument
     add("keys", nargs="*", metavar="cluster=NAME", help="or cluster.KEY=VALUE, or run.root=DIR")
     add("--nodes", type=int, metavar="N", help="measure N nodes: collectives, links, disks, GPUs")
-    add("--partition", help="partition to look at, and to run on")
-    add("--account", help="SLURM account of the jobs")
-    add("--qos", help="quality of service of the jobs")
+    add("--partition", metavar="P", help="partition to look at, and to run on")
+    add("--account", metavar="A", help="SLURM account of the jobs")
+    add("--qos", metavar="Q", help="quality of service of the jobs")
     add("--name", help="name of the cluster file; default: SLURM's ClusterName")
     add("--force", action="store_true", help="replace an existing cluster file")
     add("--dry-run", action="store_true", help="print the cluster file in place of writing it")
