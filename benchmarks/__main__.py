@@ -28,6 +28,7 @@ from examples import smollm2
 from examples.a45.make import write as write_library
 from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
+from ftdist.config.schema.types import resolved
 from ftdist.io.jsonl import write_whole
 
 WORK = CHECKOUT / "benchmarks" / "work"
@@ -165,9 +166,9 @@ def peer_settings(config: RunConfig, *, rows: Path) -> PeerSettings:
         log="",
         steps=config.train.steps or 0,
         ranks=config.cluster.tasks_per_node,
-        sequence_length=config.batch.sequence_length,
+        sequence_length=resolved(config.batch.sequence_length),
         seed=config.run.seed,
-        learning_rate=optim.peak_lr,
+        learning_rate=resolved(optim.peak_lr),
         betas=(optim.beta1, optim.beta2),
         eps=optim.eps,
         weight_decay=optim.weight_decay,

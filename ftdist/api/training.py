@@ -49,9 +49,9 @@ def train_run(
     each = f", each answer {how_often}" if (how_often := describe_exposures(plan)) else ""
     log(
         f"Run {run.name}: {format_count(plan.steps, 'step')} of "
-        f"{format_count(plan.global_sequences, 'sequence')} of {plan.sequence_length} tokens on "
-        f"{format_count(plan.world_size, 'rank')}; {plan.epochs:.2f} passes over "
-        f"the library{each}. In {run.root}."
+        f"{format_count(plan.global_sequences, 'sequence')} of {plan.sequence_length:,} tokens on "
+        f"{format_count(plan.world_size, 'rank')}; {plan.epochs:.2f} passes over the library{each}."
+        f" In {run.root}."
     )
     supervisor = supervise(run, config, steps=plan.steps)
     with supervisor.exclusive():

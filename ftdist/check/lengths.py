@@ -10,7 +10,7 @@ import numpy as np
 
 from ftdist.check.findings import Finding, SourceFigures
 from ftdist.check.reading import ReadRow
-from ftdist.config.schema import BatchConfig, LibraryConfig
+from ftdist.config.schema import LibraryConfig
 from ftdist.data.packing import pack_samples
 from ftdist.library.schema import BadRow, Conversation
 
@@ -37,11 +37,15 @@ class LengthCheck:
 
     Args:
         library: with what to do about rows that are invalid or too long.
-        batch: with the length of a packed sequence.
+        sequence_length: tokens of a packed sequence; with `batch.sequence_length=auto` the most
+            that a plan chooses.
+        is_auto: whether a plan will choose it, so that this packing is not that of a run.
     """
 
-    def __init__(self, library: LibraryConfig, batch: BatchConfig) -> None:
-        self._library, self._room = library, batch.sequence_length
+    def __init__(
+        self, library: LibraryConfig, *, sequence_length: int, is_auto: bool = False
+    ) -> None:
+        self._library, self._room, self._is_auto = library, sequence_length, is_auto
         self._sources: dict[str, _Sizes] = {}
         self._bad: list[str] = []
         self._bad_rows = self._rows = self._conversations = 0
@@ -145,11 +149,13 @@ class LengthCheck:
         figures = self.figures()
         packed = sum(each.sequences for each in figures)
         padding = sum(each.padding * each.sequences for each in figures) / packed if packed else 0.0
-        is_high = padding > _MAX_PADDING and packed >= _MIN_SEQUENCES
+        is_high = padding > _MAX_PADDING and packed >= _MIN_SEQUENCES and not self._is_auto
         return Finding(
             check="packing",
             status="warning" if is_high else "ok",
-            message=f"Packed sequences of {self._room:,} tokens: {packed:,}, with {padding:.1%} "
+            message="batch.sequence_length=auto: `ftdist plan` chooses it for model and library."
+            if self._is_auto
+            else f"Packed sequences of {self._room:,} tokens: {packed:,}, with {padding:.1%} "
             "padding.",
             remedy="choose a longer batch.sequence_length, into which samples fit with less left "
             "over."

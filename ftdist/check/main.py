@@ -23,10 +23,12 @@ from ftdist.check.thoughts import ThoughtCheck
 from ftdist.check.vocabulary import VocabularyCheck, context_finding
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
+from ftdist.config.schema.types import AUTO, resolved
 from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.errors import FtdistError, ModelError
 from ftdist.io.child_result import write_result
 from ftdist.plan.model_info import embedding_rows, untrainable
+from ftdist.plan.recipe import max_sequence_length
 from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.main import check_model, load_tokenizer
 from ftdist.prepare.mixture import find_source_files
@@ -94,9 +96,11 @@ def _check_rows(
     thoughts = ThoughtCheck(config.library.reasoning)
     ends = EndsCheck(tokenizer, encoder, model=folder)
     vocabulary = VocabularyCheck(tokenizer, rows=rows)
-    lengths = LengthCheck(config.library, config.batch)
+    is_auto = config.batch.sequence_length == AUTO
+    length = max_sequence_length(positions) if is_auto else resolved(config.batch.sequence_length)
+    lengths = LengthCheck(config.library, sequence_length=length, is_auto=is_auto)
     samples = SampleCheck(tokenizer)
-    reader = RowReader(encoder, sequence_length=config.batch.sequence_length, all_rows=all_rows)
+    reader = RowReader(encoder, sequence_length=length, all_rows=all_rows)
     for row in reader.read(sources):
         for each in (template, thoughts, ends, vocabulary, lengths, samples):
             each.add(row)

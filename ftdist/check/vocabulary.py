@@ -6,6 +6,7 @@ from typing import Any
 
 from ftdist.check.findings import Finding
 from ftdist.check.reading import ReadRow
+from ftdist.config.schema.types import AUTO, Auto
 from ftdist.data.special_tokens import SpecialTokens
 from ftdist.data.thoughts import begin_thought
 from ftdist.library.schema import Conversation, Passage, Row
@@ -116,7 +117,9 @@ class VocabularyCheck:
         )
 
 
-def context_finding(tokenizer: Any, *, positions: int | None, sequence_length: int) -> Finding:
+def context_finding(
+    tokenizer: Any, *, positions: int | None, sequence_length: int | Auto
+) -> Finding:
     """Whether a packed sequence fits the model's positions and the tokenizer's own limit.
 
     Args:
@@ -125,7 +128,7 @@ def context_finding(tokenizer: Any, *, positions: int | None, sequence_length: i
         sequence_length: `batch.sequence_length`.
     """
     check, limit = "context length", tokenizer.model_max_length
-    if positions is not None and sequence_length > positions:
+    if sequence_length != AUTO and positions is not None and sequence_length > positions:
         return Finding(
             check=check,
             status="failed",
@@ -133,7 +136,7 @@ def context_finding(tokenizer: Any, *, positions: int | None, sequence_length: i
             "positions.",
             remedy=f"set batch.sequence_length to at most {positions}.",
         )
-    if limit is not None and sequence_length > limit:
+    if sequence_length != AUTO and limit is not None and sequence_length > limit:
         return Finding(
             check=check,
             status="warning",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ftdist.config.schema import RunConfig
+from ftdist.config.schema.types import resolved
 from ftdist.library.sources.reference import hub_path, is_hub
 from ftdist.plan.model_info import model_name
 from ftdist.plan.plan import Plan
@@ -47,7 +48,7 @@ def model_card(run: RunDir, config: RunConfig, plan: Plan, *, step: int) -> str:
         "",
         f"- {step} of {plan.steps} optimizer steps of {plan.global_sequences} sequences, "
         f"{plan.epochs * step / plan.steps:.2f} epochs, seed {config.run.seed}",
-        f"- AdamW, peak learning rate {optim.peak_lr:g}, {optim.schedule}, warm-up "
+        f"- AdamW, peak learning rate {resolved(optim.peak_lr):g}, {optim.schedule}, warm-up "
         f"{optim.warmup_ratio:g}, weight decay {optim.weight_decay:g}, "
         f"clip {optim.max_grad_norm:g}",
         *_of_layers(config, plan),

@@ -14,7 +14,7 @@ from ftdist.config.aliases import ALIASES
 from ftdist.config.schema import RunConfig
 from ftdist.config.schema.curate import CurateConfig
 from ftdist.config.schema.data_source import Source
-from ftdist.config.schema.types import NAME_PATTERN
+from ftdist.config.schema.types import NAME_PATTERN, Auto
 from ftdist.config.search_path import ConfigFolder, list_options, own_folders
 
 Kind = Literal[
@@ -51,6 +51,8 @@ class ConfigKey:
     bounds: tuple[str, ...]
     pattern: str | None
     meaning: str
+    takes_auto: bool = False
+    """Whether the word auto may replace its number."""
 
     @property
     def described(self) -> str:
@@ -70,7 +72,7 @@ class ConfigKey:
         if self.bounds:
             joined = " and ".join(self.bounds)
             words = f"{words} {'of ' if joined.startswith('at') else ''}{joined}"
-        return f"{words}, or null" if self.nullable else words
+        return f"{words}{', or auto' * self.takes_auto}{', or null' * self.nullable}"
 
 
 @dataclass(frozen=True)
@@ -243,6 +245,7 @@ def _walk(section: type, *, prefix: str) -> Iterator[ConfigKey]:
 
 def config_key(name: str, annotation: Any, *, meaning: str = "") -> ConfigKey:
     """The key `name` with values of type `annotation`."""
+    takes_auto, annotation = _without_auto(annotation)
     plain, nullable, metadata = _peel(annotation)
     limits = _limits(metadata)
     origin = typing.get_origin(plain)
@@ -267,7 +270,17 @@ def config_key(name: str, annotation: Any, *, meaning: str = "") -> ConfigKey:
         bounds=tuple(filter(None, map(_bound, limits))),
         pattern=next((p for item in limits if (p := getattr(item, "pattern", None))), None),
         meaning=meaning,
+        takes_auto=takes_auto,
     )
+
+
+def _without_auto(annotation: Any) -> tuple[bool, Any]:
+    """Whether `annotation` is a number or auto, and the type of the number."""
+    arguments = typing.get_args(annotation)
+    if Auto not in arguments:
+        return False, annotation
+    (number,) = (argument for argument in arguments if argument != Auto)
+    return True, number
 
 
 def _limits(metadata: list[Any]) -> list[Any]:

@@ -12,6 +12,7 @@ from ftdist.config.deepspeed_keys import deepspeed_problems
 from ftdist.config.keys import LENGTHS, TRAIN, CommandSpec, find_key
 from ftdist.config.problems import Problem, unknown_key, unset_key, value_problem
 from ftdist.config.schema.data_source import SourceEntry
+from ftdist.config.schema.types import AUTO
 from ftdist.config.values import format_value, read_integer
 from ftdist.errors import ConfigError
 
@@ -50,7 +51,11 @@ def validate(
         config = TypeAdapter(command.schema).validate_python(plain)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        problems = [_translate(detail, command=command) for detail in details]
+        problems = [
+            _translate(detail, command=command)
+            for detail in details
+            if detail["loc"][-1:] != ("literal['auto']",)  # the other half says what is wrong
+        ]
     deepspeed = look_up(plain, "engine.deepspeed")
     problems += deepspeed_problems(deepspeed) if isinstance(deepspeed, Mapping) else []
     wrong = {p.key for p in problems}
@@ -85,6 +90,8 @@ def _plain_numbers(
 
 def _translate(detail: ErrorDetails, *, command: CommandSpec) -> Problem:
     name = ".".join(str(part) for part in detail["loc"] if not isinstance(part, int))
+    if (key := find_key(name.rpartition(".")[0], command=command)) and key.takes_auto:
+        name = key.name  # pydantic appends the half of `number or auto` that it tried
     if problem := _entry_problem(detail, name, command=command):
         return problem
     key = find_key(name, command=command)
@@ -127,7 +134,8 @@ def _cross_checks(
         read = [look_up(values, name) for name in names]
         return read if all(map(is_sound, names)) and ... not in read else None
 
-    if batch := sound(*_BATCH_KEYS if is_new else _BATCH_KEYS[:2]):
+    batch = sound(*_BATCH_KEYS if is_new else _BATCH_KEYS[:2])
+    if batch and AUTO not in batch:
         problems += _batch_problems(*map(int, batch))
     if lengths := sound(*LENGTHS):
         problems += _one_length(dict(zip(LENGTHS, lengths, strict=True)))
@@ -164,12 +172,12 @@ def _batch_problems(
 
 def _one_length(lengths: Mapping[str, Any]) -> list[Problem]:
     given = {key: value for key, value in lengths.items() if value is not None}
-    if len(given) == 1:
+    if len(given) < 2:
         return []
-    named = [f"{key}={format_value(value)}" for key, value in (given or lengths).items()]
+    named = [f"{key}={format_value(value)}" for key, value in given.items()]
     problem = f"{', '.join(named[:-1])} and {named[-1]} are "
-    problem += f"{'both' if len(given) == 2 else 'all'} {'set' if given else 'null'}."
-    return [Problem(problem, "set exactly one of them.", "train.steps")]
+    problem += f"{'both' if len(given) == 2 else 'all'} set."
+    return [Problem(problem, "set one of them.", "train.steps")]
 
 
 def look_up(values: Any, name: str) -> Any:

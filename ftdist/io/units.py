@@ -25,6 +25,14 @@ def format_bytes(size: int) -> str:
     return f"{value:.1f} GiB"
 
 
+def format_gib(gib: float) -> str:
+    """A size such as 12.34 GiB, or below 0.1 GiB 45 MiB, 0.3 MiB."""
+    mib = gib * 1024
+    if gib >= 0.1:
+        return f"{gib:.2f} GiB"
+    return f"{mib:.0f} MiB" if mib >= 10 or mib == 0 else f"{mib:.2g} MiB"
+
+
 def format_count(count: int, noun: str) -> str:
     """A count with its noun: 1 step, 1,200 steps."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

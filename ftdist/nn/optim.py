@@ -5,6 +5,10 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ftdist.config.schema import OptimConfig
+from ftdist.config.schema.types import resolved
+
+SHORT_RUN = 10
+"""Most steps of a run whose rate does not fall to the final one."""
 
 RATE_SCALE = "rate_scale"
 """Key in a torch parameter group: its learning rate relative to the schedule's."""
@@ -22,27 +26,33 @@ def learning_rate(step: int, *, total_steps: int, config: OptimConfig) -> float:
         constant  peak
         wsd       peak, then linear over the last `decay_ratio * T` steps  https://arxiv.org/abs/2404.06395
 
+    Of a run of at most `SHORT_RUN` steps, p counts the steps before this one, (step - w) / (T - w):
+    the first step after warm-up has the peak rate, and the last one more than the final rate. Its
+    few steps would otherwise be spent below the peak; a single one, at the final rate.
+
     Args:
         step: in [0, total_steps).
         total_steps: of the whole run, across all interruptions.
         config: rates and ratios.
     """
+    peak = resolved(config.peak_lr)
     warmup_steps = round(config.warmup_ratio * total_steps)
     if step < warmup_steps:
-        return config.peak_lr * (step + 1) / warmup_steps
-    progress = (step - warmup_steps + 1) / max(1, total_steps - warmup_steps)
-    final = config.final_lr_ratio * config.peak_lr
+        return peak * (step + 1) / warmup_steps
+    done = step if total_steps <= SHORT_RUN else step + 1
+    progress = (done - warmup_steps) / max(1, total_steps - warmup_steps)
+    final = config.final_lr_ratio * peak
     match config.schedule:
         case "cosine":
-            return final + (config.peak_lr - final) * (1 + math.cos(math.pi * progress)) / 2
+            return final + (peak - final) * (1 + math.cos(math.pi * progress)) / 2
         case "linear":
-            return config.peak_lr + (final - config.peak_lr) * progress
+            return peak + (final - peak) * progress
         case "constant":
-            return config.peak_lr
+            return peak
         case "wsd":
             decay_steps = max(1, round(config.decay_ratio * total_steps))
-            fallen = max(0.0, (step + 1 - (total_steps - decay_steps)) / decay_steps)
-            return config.peak_lr + (final - config.peak_lr) * fallen
+            fallen = max(0.0, (done - (total_steps - decay_steps)) / decay_steps)
+            return peak + (final - peak) * fallen
 
 
 def decayed_names(shapes: Mapping[str, Sequence[int]]) -> frozenset[str]:

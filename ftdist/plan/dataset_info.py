@@ -29,6 +29,9 @@ class PackedSourceInfo:
     answers: int = 0
     """Distinct answers in them: several samples may ask for one answer in several wordings."""
 
+    longest_conversation: int = 0
+    """Tokens of the longest conversation, held-out ones included."""
+
     own: bool = True
     """Whether it is the library's own, not replay, out_of_scope or an extra source."""
 
@@ -58,6 +61,9 @@ class PackedDatasetInfo:
 
     sources: tuple[PackedSourceInfo, ...]
 
+    sequence_length: int = 0
+    """Tokens per packed sequence."""
+
     fixed_opening: bool = False
     """Whether the last answer of each conversation begins with what the chat template writes before
     an answer without a thought: prompts in evaluations then include it."""
@@ -82,6 +88,11 @@ class PackedDatasetInfo:
             if source.own and source.answered_samples
         ]
         return math.fsum(shown) / self.answers
+
+    @property
+    def tokens_per_pass(self) -> float:
+        """Tokens in one pass over the library, of all sources together, padding not counted."""
+        return self.sources[0].tokens * math.fsum(source.weight for source in self.sources)
 
     @property
     def rows_per_pass(self) -> float:

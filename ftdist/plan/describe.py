@@ -1,13 +1,9 @@
 """The plan of a run as text for people."""
 
+from ftdist.io.units import format_count, format_duration, format_gib
 from ftdist.plan.dataset_info import row_shares
+from ftdist.plan.duration import Duration
 from ftdist.plan.plan import Plan
-
-FEW_STEPS = 20
-"""Below this number of optimizer steps a run is warned of."""
-
-USUAL_STEPS = 100
-"""Steps that the warning aims at."""
 
 
 def describe(plan: Plan) -> list[tuple[str, str]]:
@@ -23,47 +19,51 @@ def describe(plan: Plan) -> list[tuple[str, str]]:
         ("tokens", f"{plan.tokens:,}"),
         (
             "one step",
-            f"{plan.global_sequences} sequences of {plan.sequence_length} tokens = "
-            f"{plan.world_size} ranks x {plan.micro_steps} micro-steps x {plan.micro_batch_size}",
+            f"{format_count(plan.global_sequences, 'sequence')} of {plan.sequence_length:,} tokens "
+            f"= {format_count(plan.world_size, 'rank')} x "
+            f"{format_count(plan.micro_steps, 'micro-step')} x {plan.micro_batch_size}",
         ),
         ("parameters", f"{plan.parameters:,}{frozen}"),
         ("device and dtype", estimated("dtype", f"{plan.device}, {plan.dtype}")),
     ]
     if exposures := describe_exposures(plan):
-        rows.insert(2, (f"each of {plan.library.answers:,} answers", exposures))
+        answers = plan.library.answers
+        rows.insert(2, (f"each of {answers:,} answers" if answers > 1 else "1 answer", exposures))
     for source, share in zip(plan.library.sources, row_shares(plan.library.sources), strict=True):
-        size = f"{source.samples:,} samples, {source.tokens:,} tokens in {source.sequences:,} rows"
+        size = (
+            f"{format_count(source.samples, 'sample')}, {format_count(source.tokens, 'token')} in "
+            f"{format_count(source.sequences, 'row')}"
+        )
         loss = ", KL to the base model" if source.kl_to_base else ""
         rows.append((f"source {source.name}", f"{size}, {share:.1%} of the stream{loss}"))
         if source.origin:
             rows.append(("  read from", source.origin))
     rows += [
-        (label, estimated(field, f"{getattr(plan, field):.2f} GiB"))
+        (label, estimated(field, format_gib(getattr(plan, field))))
         for field, label in _MEMORY_LABELS.items()
-        if field != "base_gib" or plan.base_gib
+        if getattr(plan, field)
     ]
     return rows
 
 
-def few_steps_warning(plan: Plan, *, epochs: float | None) -> str | None:
-    """A warning if one step holds so much of the library that the run has very few.
+def describe_duration(duration: Duration, *, plan: Plan) -> list[tuple[str, str]]:
+    """The rows of the plan's table on time, label and value."""
+    rows = [
+        (
+            "time for the steps",
+            f"about {format_duration(duration.seconds)} at {_two_digits(duration.tokens_per_s)} "
+            f"tokens/s ({duration.basis})",
+        )
+    ]
+    if plan.device == "cuda":
+        hours = duration.seconds * plan.world_size / 3600
+        rows.append(("GPU-hours", f"about {hours:.2g}" if hours < 100 else f"about {hours:,.0f}"))
+    return rows
 
-    Args:
-        plan: of the run.
-        epochs: passes that the config asks for; None: it asks for another length.
-    """
-    if epochs is None or plan.steps >= FEW_STEPS:
-        return None
-    each = plan.global_sequences * plan.sequence_length
-    least = plan.sequence_length * plan.micro_batch_size * plan.world_size
-    wished = epochs * plan.library.rows_per_pass * plan.sequence_length / USUAL_STEPS
-    tokens = max(1, round(wished / least)) * least
-    what = f"batch.tokens={tokens}" if tokens < each else "a shorter batch.sequence_length"
-    return (
-        f"Warning: only {plan.steps} step{'s' if plan.steps > 1 else ''} of {each:,} tokens each, "
-        f"for {plan.library.rows_per_pass * plan.sequence_length:,.0f} tokens of library. A model "
-        f"learns little in so few: try {what}."
-    )
+
+def _two_digits(number: float) -> str:
+    """A number to two significant digits, such as 96 or 12,000."""
+    return f"{float(f'{number:.1e}'):,.0f}" if number >= 1 else f"{number:.1g}"
 
 
 def describe_exposures(plan: Plan) -> str:

@@ -3,6 +3,7 @@
 import math
 
 from ftdist.config.schema import RunConfig
+from ftdist.config.schema.types import resolved
 from ftdist.io.units import GIB
 from ftdist.nn.logits_chunk import logits_chunk_rows
 from ftdist.plan.model_info import ModelInfo
@@ -33,7 +34,7 @@ def memory_terms(
     world_size = config.cluster.world_size
     total, shard = model.parameters, model.parameters / world_size
     trained = total - frozen_elements(config.optim.freeze_params, model)
-    tokens = config.batch.micro_batch_size * config.batch.sequence_length
+    tokens = config.batch.micro_batch_size * resolved(config.batch.sequence_length)
     layer, inputs = LAYER_ELEMENTS * tokens * model.hidden_size, tokens * model.hidden_size
     activations = layer + model.layers * inputs
     if not config.model.activation_checkpointing:

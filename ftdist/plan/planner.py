@@ -1,20 +1,18 @@
 """Computes the plan of a run before it is queued. No torch."""
 
-import math
 from pathlib import Path
 from typing import Literal
 
 from ftdist.config.batch_split import split_batch
 from ftdist.config.schema import RunConfig
+from ftdist.config.schema.types import AUTO, resolved
 from ftdist.errors import ConfigError
 from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.plan.memory import memory_terms
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.param_names import frozen_elements
 from ftdist.plan.plan import Plan, choose_dtype
-
-_ROUNDING = 1e-9
-"""Room for rounding when a product of floats is rounded up to whole steps."""
+from ftdist.plan.steps import asked_passes, count_steps
 
 
 def check_context(config: RunConfig, *, model: ModelInfo) -> None:
@@ -24,7 +22,7 @@ def check_context(config: RunConfig, *, model: ModelInfo) -> None:
         ConfigError: they are.
     """
     length, most = config.batch.sequence_length, model.max_position
-    if most is not None and length > most:
+    if length != AUTO and most is not None and length > most:
         raise ConfigError(
             f"batch.sequence_length={length} is more than the model's {most} positions.",
             remedy=f"set batch.sequence_length to at most {most}.",
@@ -41,7 +39,7 @@ def make_plan(
     """Compute the plan of a run.
 
     Args:
-        config: the run.
+        config: the run, with numbers in place of `auto`.
         model: the base model's sizes.
         library: the packed sources.
         device: where it will run; None: by `cluster.device`, where auto is an estimate: cuda if
@@ -53,7 +51,11 @@ def make_plan(
     """
     check_context(config, model=model)
     global_sequences, micro_steps = _split_batch(config)
-    steps = _steps(config, library=library, global_sequences=global_sequences)
+    steps = config.train.steps
+    if steps is None:
+        passes = asked_passes(config.train, library=library)
+        steps = count_steps(passes, library=library, global_sequences=global_sequences)
+    length = resolved(config.batch.sequence_length)
     run_device = device or _expected_device(config.cluster.device)
     dtype = choose_dtype(config.model.dtype, device=run_device)
     guessed = ("device", "dtype") if device is None and config.cluster.device == "auto" else ()
@@ -63,10 +65,10 @@ def make_plan(
         global_sequences=global_sequences,
         micro_batch_size=config.batch.micro_batch_size,
         micro_steps=micro_steps,
-        sequence_length=config.batch.sequence_length,
+        sequence_length=length,
         library=library,
         epochs=steps * global_sequences / library.rows_per_pass,
-        tokens=steps * global_sequences * config.batch.sequence_length,
+        tokens=steps * global_sequences * length,
         device=run_device,
         dtype=dtype,
         parameters=model.parameters,
@@ -85,25 +87,12 @@ def make_plan(
 def _split_batch(config: RunConfig) -> tuple[int, int]:
     batch = config.batch
     return split_batch(
-        tokens=batch.tokens,
-        sequence_length=batch.sequence_length,
+        tokens=resolved(batch.tokens),
+        sequence_length=resolved(batch.sequence_length),
         micro_batch_size=batch.micro_batch_size,
         world_size=config.cluster.world_size,
         allow_uneven=batch.allow_uneven,
     )
-
-
-def _steps(config: RunConfig, *, library: PackedDatasetInfo, global_sequences: int) -> int:
-    """Optimizer steps of the whole run."""
-    length = config.train
-    if length.steps is not None:
-        return length.steps
-    if length.exposures is not None:
-        epochs = length.exposures / library.exposures_per_pass
-    else:
-        assert length.epochs is not None, "exactly one of the three: compose checks"
-        epochs = length.epochs
-    return max(1, math.ceil(epochs * library.rows_per_pass / global_sequences - _ROUNDING))
 
 
 def _expected_device(choice: Literal["auto", "cpu", "cuda"]) -> Literal["cpu", "cuda"]:

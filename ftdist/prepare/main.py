@@ -19,6 +19,7 @@ from typing import Any
 
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import ModelConfig, RunConfig
+from ftdist.config.schema.types import AUTO
 from ftdist.data.chat_encoder import ChatEncoder
 from ftdist.data.packed_dataset import CARD, PackedLibrary, source_folder
 from ftdist.errors import DataError, ModelError, StorageError
@@ -28,6 +29,7 @@ from ftdist.io.hashing import fingerprint
 from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.plan.model_info import embedding_rows, read_model_info
 from ftdist.plan.output_head import lacks_head, missing_head
+from ftdist.plan.recipe import USUAL_LENGTH, choose_sequence_length, max_sequence_length
 from ftdist.prepare.crashing_row import CrashingRowError
 from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.journal import JOURNAL
@@ -36,18 +38,23 @@ from ftdist.prepare.skipped_files import skipped_lines
 from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings
 
-FORMAT = 4
+FORMAT = 5
 """Raised whenever the same input would be packed or written in another way."""
 
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What transformers raises for files that are not what they should be."""
 
 
+MEASURED_BYTES = 64 * 2**20
+"""Size of the sources up to which `batch.sequence_length=auto` reads them to choose a length. They
+are then tokenised twice; larger ones get the usual length."""
+
+
 def prepare(config: RunConfig) -> PackedDatasetInfo:
     """Tokenise and pack the library of a config, unless the cache has it.
 
     Returns:
-        the facts, with the weights of this config.
+        the facts, with the weights of this config, and the sequence length if that was `auto`.
 
     Raises:
         DataError: a source is not there, empty, or holds a row that cannot be used.
@@ -57,8 +64,24 @@ def prepare(config: RunConfig) -> PackedDatasetInfo:
     sources = find_source_files(config)
     for line in skipped_lines(sources):
         sys.stderr.write(f"prepare: {line}\n")
-    kl_sources = kl_source_names(config, sources)
     check_model(config.model)
+    length = config.batch.sequence_length
+    if length != AUTO:
+        return _prepare(config, sources, sequence_length=length)
+    positions = _positions(config.model)
+    longest = max_sequence_length(positions)
+    if sum(_size(file) for files in sources.values() for file in files.files) > MEASURED_BYTES:
+        return _prepare(config, sources, sequence_length=min(USUAL_LENGTH, longest))
+    library = _prepare(config, sources, sequence_length=longest)
+    length = choose_sequence_length(config, library=library, max_position=positions)
+    return library if length == longest else _prepare(config, sources, sequence_length=length)
+
+
+def _prepare(
+    config: RunConfig, sources: dict[str, SourceFiles], *, sequence_length: int
+) -> PackedDatasetInfo:
+    """The packed library of a config with this sequence length."""
+    kl_sources = kl_source_names(config, sources)
     encoder = ChatEncoder(
         load_tokenizer(config.model),
         system_prompt=config.library.system_prompt,
@@ -66,7 +89,7 @@ def prepare(config: RunConfig) -> PackedDatasetInfo:
         embedding_rows=embedding_rows(Path(config.model.path).expanduser()),
     )
     settings = BuildSettings(
-        sequence_length=config.batch.sequence_length,
+        sequence_length=sequence_length,
         overlong=config.library.overlong,
         on_invalid_row=config.library.on_invalid_row,
         held_out=config.library.held_out_fraction,
@@ -84,6 +107,21 @@ def prepare(config: RunConfig) -> PackedDatasetInfo:
         )
     facts = PackedLibrary.open(folder).facts
     return replace(facts, sources=weighed(sources, facts.sources, kl_sources=kl_sources))
+
+
+def _positions(model: ModelConfig) -> int | None:
+    """Maximum positions of the model; None: unknown, as with a tokenizer alone."""
+    try:
+        return read_model_info(Path(model.path).expanduser()).max_position
+    except ModelError:
+        return None
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0  # its reader says what is wrong
 
 
 def check_model(model: ModelConfig) -> None:
@@ -222,6 +260,7 @@ def _write(
         path=str(folder),
         key=folder.name,
         sources=tuple(facts),
+        sequence_length=settings.sequence_length,
         fixed_opening=not any(card["other_openings"] for card in cards),
     )
     card = {

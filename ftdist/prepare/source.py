@@ -223,6 +223,7 @@ class SourceBuilder:
             loss_tokens=int(loss_counts[~held_out].sum()),
             answered_samples=len(answers),
             answers=len(np.unique(answers)),
+            longest_conversation=int(lengths[hashes != 0].max(initial=0)),
             held_out_samples=int(held_out.sum()),
             held_out_sequences=sequences["held_out"],
         )

@@ -18,6 +18,7 @@ import torch
 from transformers import AutoTokenizer
 
 from ftdist.config.schema import RunConfig
+from ftdist.config.schema.types import resolved
 from ftdist.data.default_template import ensure_chat_template
 from ftdist.data.messages import Message
 from ftdist.data.prompt_builder import PromptBuilder
@@ -93,7 +94,7 @@ class ProbeEval:
             embedding_rows=embedding_rows(Path(config.model.path)),
         )
         inputs = _read_eval_set(config)
-        max_tokens = config.batch.sequence_length
+        max_tokens = resolved(config.batch.sequence_length)
         self._items = EvalItems(
             inputs,
             self._tokenizer,

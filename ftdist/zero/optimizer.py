@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ftdist.config.schema import OptimConfig
+from ftdist.config.schema.types import resolved
 from ftdist.nn.optim import RATE_SCALE, layer_scales, parameter_groups
 from ftdist.plan.param_names import frozen_names, layers_by_name
 
@@ -67,7 +68,7 @@ def adamw(model: nn.Module, optim: OptimConfig) -> torch.optim.AdamW:
             }
             for group in groups
         ],
-        lr=optim.peak_lr,
+        lr=resolved(optim.peak_lr),
         betas=(optim.beta1, optim.beta2),
         eps=optim.eps,
         # DeepSpeed's own AdamW is compiled at run time; torch's is not.

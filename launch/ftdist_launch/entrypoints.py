@@ -49,7 +49,8 @@ def prepare(run_dir: str) -> None:
         config = load_config(run.config)
         # Of a library that was curated meanwhile, nothing was known at submission.
         raise_together(list(data_problems(config)))
-        plan = write_first_plan(run, config, library=prepare_library(config))
+        library = prepare_library(config)
+        plan = write_first_plan(run, config, library=library, log=print)
         run.append_event("data_prepared", steps=plan.steps, library=plan.library.path)
 
 

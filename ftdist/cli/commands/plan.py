@@ -12,7 +12,9 @@ from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
 from ftdist.config.sweep import Sweep, is_sweep, read_sweep
 from ftdist.io.progress import LogFn
-from ftdist.plan.describe import describe
+from ftdist.io.units import format_duration
+from ftdist.plan.describe import describe, describe_duration
+from ftdist.plan.duration import estimate_duration
 from ftdist.plan.plan import Plan
 
 NAMELESS = "plan"
@@ -34,12 +36,16 @@ def main(words: Sequence[str]) -> int:
         sweep = read_sweep(words, verb="plan", name=NAMELESS)
         once = _log_once()
         planned = [_plan(each.overrides, log=once) for each in sweep.runs]
-        _print_sweep(sweep, [plan for _, plan in planned])
+        _print_sweep(sweep, planned)
     else:
         planned = [_plan(words)]
         ((config, plan),) = planned
         name = config.run.name
-        print_plan(describe(plan), title="Plan" if name == NAMELESS else f"Plan of run {name}")
+        duration = estimate_duration(config, plan=plan)
+        print_plan(
+            [*describe(plan), *describe_duration(duration, plan=plan)],
+            title="Plan" if name == NAMELESS else f"Plan of run {name}",
+        )
     needed_gib = sum(plan.disk_gib for _, plan in planned)
     for problem in disk_problems(run_dir(planned[0][0]).root, needed_gib=needed_gib):
         log(str(problem))
@@ -63,25 +69,31 @@ def _log_once() -> LogFn:
     return log_new
 
 
-def _print_sweep(sweep: Sweep, plans: Sequence[Plan]) -> None:
+def _print_sweep(sweep: Sweep, planned: Sequence[tuple[RunConfig, Plan]]) -> None:
     """One row per run, with its values of the swept keys."""
-    keys = list(sweep.runs[0].swept)
+    keys, plans = list(sweep.runs[0].swept), [plan for _, plan in planned]
+    seconds = [estimate_duration(config, plan=plan).seconds for config, plan in planned]
     table = Table(title=f"Plan of {len(plans)} runs, one after another")
     for key in keys:
         table.add_column(key.rpartition(".")[2], overflow="fold")
-    for name in ("steps", "passes", "tokens", "GiB per rank", "disk GiB"):
+    for name in ("steps", "passes", "tokens", "time", "GiB per rank", "disk GiB"):
         table.add_column(name, justify="right")
-    for run, plan in zip(sweep.runs, plans, strict=True):
-        table.add_row(*(Text(run.swept[key]) for key in keys), *_cells(plan))
-    total = (f"{sum(p.steps for p in plans):,}", "", f"{sum(p.tokens for p in plans):,}")
+    for run, plan, each_s in zip(sweep.runs, plans, seconds, strict=True):
+        table.add_row(*(Text(run.swept[key]) for key in keys), *_cells(plan, seconds=each_s))
+    tokens = sum(p.tokens for p in plans)
+    total = (
+        *(f"{sum(p.steps for p in plans):,}", "", f"{tokens:,}"),
+        f"about {format_duration(sum(seconds))}",
+    )
     table.add_section()
     disk = f"{sum(p.disk_gib for p in plans):.2f}"
     table.add_row(*["all", *[""] * len(keys)][: len(keys)], *total, "", disk)
     print_table(table)
 
 
-def _cells(plan: Plan) -> tuple[str, ...]:
+def _cells(plan: Plan, *, seconds: float) -> tuple[str, ...]:
     return (
         *(f"{plan.steps:,}", f"{plan.epochs:.2f}", f"{plan.tokens:,}"),
+        f"about {format_duration(seconds)}",
         *(f"{plan.device_gib:.2f}", f"{plan.disk_gib:.2f}"),
     )

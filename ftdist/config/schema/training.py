@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 from ftdist.config.schema.types import (
     NAME_PATTERN,
     STRICT,
+    Auto,
     Fraction,
     FractionBelowOne,
     NonNegativeFloat,
@@ -41,7 +42,9 @@ class TrainConfig:
     """Length of training."""
 
     epochs: PositiveFloat | None
-    """Passes over the library. Set exactly one of `epochs`, `exposures` and `steps`."""
+    """Passes over the library. Set one of `epochs`, `exposures` and `steps`, or none: then
+    exposures or epochs follow from the library.
+    """
 
     exposures: PositiveFloat | None
     """Exposures per answer: how often training shows each answer, counting all paraphrases of its
@@ -49,7 +52,7 @@ class TrainConfig:
     """
 
     steps: PositiveInt | None
-    """Optimizer steps. Set exactly one of `epochs`, `exposures` and `steps`."""
+    """Optimizer steps, however few. Set at most one of `epochs`, `exposures` and `steps`."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -85,8 +88,8 @@ class ModelConfig:
 class OptimConfig:
     """AdamW and its learning-rate schedule. Values: conf/optim/."""
 
-    peak_lr: PositiveFloat
-    """Learning rate at the end of warm-up."""
+    peak_lr: PositiveFloat | Auto
+    """Learning rate at the end of warm-up; auto: by the model's size, smaller for larger models."""
 
     warmup_ratio: Fraction
     """Fraction of all steps over which the learning rate rises linearly from 0 to `peak_lr`."""
@@ -101,7 +104,9 @@ class OptimConfig:
     """Fraction of all steps in which the wsd schedule decays; other schedules ignore it."""
 
     final_lr_ratio: Fraction
-    """Learning rate at the last step, as a fraction of `peak_lr`."""
+    """Learning rate at the last step, as a fraction of `peak_lr`; a run of at most 10 steps ends
+    above it.
+    """
 
     weight_decay: NonNegativeFloat
     """AdamW's decoupled weight decay; never applied to norms and biases."""
@@ -174,13 +179,17 @@ class EngineConfig:
 class BatchConfig:
     """Tokens per step, and how ranks share them. Values: conf/batch/."""
 
-    tokens: PositiveInt
-    """Tokens per optimizer step, over all ranks and micro-steps; a multiple of
-    `sequence_length`.
+    tokens: PositiveInt | Auto
+    """Tokens per optimizer step, over all ranks and micro-steps; a multiple of `sequence_length`.
+
+    auto: grows with the square root of the tokens of the run.
     """
 
-    sequence_length: SequenceLength
-    """Tokens per packed sequence; no sample is longer."""
+    sequence_length: SequenceLength | Auto
+    """Tokens per packed sequence; no sample is longer.
+
+    auto: the longest that the size of a step allows, and long enough for every conversation.
+    """
 
     micro_batch_size: PositiveInt
     """Packed sequences per rank and micro-step, computed as one flattened row."""

@@ -1,6 +1,6 @@
 """Field types and patterns that several sections of the config share."""
 
-from typing import Annotated
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import ConfigDict, Field
 
@@ -30,3 +30,15 @@ NonNegativeInt = Annotated[int, Field(ge=0)]
 PositiveInt = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 SequenceLength = Annotated[int, Field(ge=8)]
+
+AUTO: Final = "auto"
+"""Value of a key whose number follows from library and model, until the run is planned."""
+
+Auto = Literal["auto"]
+_Number = TypeVar("_Number", int, float)
+
+
+def resolved(value: _Number | Auto) -> _Number:
+    """The number of a key that may be `auto`, in a config that has been planned."""
+    assert value != "auto", "the plan of a run replaces auto by numbers"
+    return value

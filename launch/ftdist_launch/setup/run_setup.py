@@ -18,10 +18,11 @@ from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.library.sources.reference import is_hub
 from ftdist.plan.dataset_info import PackedDatasetInfo
-from ftdist.plan.describe import few_steps_warning
+from ftdist.plan.few_steps import refuse_few_steps
 from ftdist.plan.model_info import read_model_info
 from ftdist.plan.plan import Plan
 from ftdist.plan.planner import make_plan
+from ftdist.plan.recipe import describe_choices, resolve_recipe
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import private_umask
 from ftdist_launch.setup.preflight import (
@@ -79,12 +80,33 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> tuple[RunConfig, Pl
     library = prepare_library(config)
     for note in library_warnings(config):
         log(note)
-    plan = compute_plan(config, library=library, device=_device(config, machine=machine))
-    if warning := few_steps_warning(plan, epochs=config.train.epochs):
-        log(warning)
+    config, plan = _first_plan(
+        config, library=library, device=_device(config, machine=machine), log=log
+    )
     if new:
         raise_together(list(disk_problems(run_dir(config).root, needed_gib=plan.disk_gib)))
     return config, plan
+
+
+def _first_plan(
+    config: RunConfig,
+    *,
+    library: PackedDatasetInfo,
+    device: Literal["cpu", "cuda"],
+    log: LogFn,
+) -> tuple[RunConfig, Plan]:
+    """The config of a new run with numbers in place of `auto`, and its plan.
+
+    Raises:
+        ConfigError: the run would have too few steps.
+    """
+    model = read_model_info(Path(config.model.path))
+    chosen = resolve_recipe(config, model=model, library=library)
+    plan = make_plan(chosen, model=model, library=library, device=device)
+    refuse_few_steps(chosen, plan=plan)
+    if choices := describe_choices(config, chosen):
+        log(f"Chosen for this library and model: {choices}")
+    return chosen, plan
 
 
 def compute_plan(
@@ -224,14 +246,19 @@ def write_plan(run: RunDir, *, config: RunConfig, plan: Plan) -> None:
     save_config(config, run.config)
 
 
-def write_first_plan(run: RunDir, config: RunConfig, *, library: PackedDatasetInfo) -> Plan:
-    """Plan a run whose library was not prepared when it was submitted.
+def write_first_plan(
+    run: RunDir, config: RunConfig, *, library: PackedDatasetInfo, log: LogFn
+) -> Plan:
+    """Plan a run whose library was not prepared when it was submitted, and complete its config.
 
     The device is the requested one; the first attempt resolves `auto`.
+
+    Raises:
+        ConfigError: the run would have too few steps.
     """
     device = _device(config, machine=Machine.here())
-    plan = compute_plan(config, library=library, device=device)
-    write_whole(run.plan, plan.to_json() + "\n")
+    config, plan = _first_plan(config, library=library, device=device, log=log)
+    write_plan(run, config=config, plan=plan)
     return plan
 
 

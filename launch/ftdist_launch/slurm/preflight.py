@@ -10,8 +10,10 @@ import psutil
 
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
+from ftdist.io.units import format_count, format_gib
 from ftdist.plan.memory import memory_terms
 from ftdist.plan.model_info import read_model_info
+from ftdist.plan.recipe import largest_values
 from ftdist_launch.setup.preflight import disk_problems, tracking_problems
 from ftdist_launch.slurm.client import Partition, Queue, refuse_without_slurm
 
@@ -165,15 +167,18 @@ def time_problems(config: RunConfig) -> Iterator[FtdistError]:
 def plan_summary(config: RunConfig) -> list[tuple[str, str]]:
     """What is known about a run before its library is tokenised, as rows of a table."""
     cluster, batch, terms = config.cluster, config.batch, _terms(config)
-    length = f"{config.train.epochs:g} epochs; steps are known once the library is tokenised"
-    if config.train.steps:
-        length = f"{config.train.steps:,} steps"
-    sequences = batch.tokens // batch.sequence_length
-    ranks = cluster.world_size
     rows = [
-        ("length", length),
-        ("one step", f"{sequences} sequences of {batch.sequence_length} tokens"),
-        ("ranks", f"{ranks} = {cluster.nodes} nodes x {cluster.tasks_per_node}"),
+        ("length", _length(config)),
+        (
+            "one step",
+            f"batch.tokens={batch.tokens} in sequences of batch.sequence_length="
+            f"{batch.sequence_length}",
+        ),
+        (
+            "ranks",
+            f"{cluster.world_size} = {format_count(cluster.nodes, 'node')} x "
+            f"{cluster.tasks_per_node}",
+        ),
         ("GPUs per node", str(cluster.gpus_per_node or 0)),
         ("time limit per job", f"{cluster.timeout_min} min"),
     ]
@@ -184,10 +189,23 @@ def plan_summary(config: RunConfig) -> list[tuple[str, str]]:
         "disk_gib": "disk",
     }
     if terms:
-        rows += [(label, f"about {terms[name]:.2f} GiB") for name, label in labels.items()]
+        rows += [(label, f"about {format_gib(terms[name])}") for name, label in labels.items()]
         save = f"about {_save_s(config):.0f} s of {cluster.signal_delay_s} s"
         rows.append(("time to save", save))
     return rows
+
+
+def _length(config: RunConfig) -> str:
+    """The length of training, as far as it is known before the library is tokenised."""
+    train = config.train
+    if train.steps is not None:
+        return format_count(train.steps, "step")
+    later = "steps are known once the library is tokenised"
+    if train.exposures is not None:
+        return f"{train.exposures:g} exposures per answer; {later}"
+    if train.epochs is not None:
+        return f"{train.epochs:g} epochs; {later}"
+    return "chosen once the library is tokenised"
 
 
 def _chosen(partitions: list[Partition], wanted: str | None) -> list[Partition]:
@@ -208,7 +226,7 @@ def _terms(config: RunConfig) -> dict[str, float]:
         return {}  # reported by another check
     dtype = "bfloat16" if config.model.dtype == "auto" else config.model.dtype
     return memory_terms(
-        config,
+        largest_values(config, max_position=model.max_position),
         model=model,
         dtype=dtype,
         steps=config.train.steps or MANY_STEPS,
