@@ -71,6 +71,7 @@ def tiny_config(model: Path, *overrides: str) -> RunConfig:
             "batch.allow_uneven=true",
             "optim.peak_lr=1e-2",
             "optim.warmup_ratio=0",
+            "optim.weight_decay=0.1",
             "engine.param_persistence_threshold=100",
             "cluster.device=cpu",
             "tracking=off",

@@ -35,7 +35,7 @@ def test_key_and_value_typos_are_reported_together() -> None:
         "  - engine=zero4 is not an option: did you mean engine=zero3? "
         "Choose one of zero3, zero3_offload.\n"
         "  - batch.tokens=abc is not a whole number. "
-        "Set batch.tokens to a whole number of at least 1."
+        "Set batch.tokens to a whole number of at least 1, or auto."
     )
     assert error.exit_code == 78
 
@@ -159,7 +159,8 @@ def test_a_fractional_batch_suggests_the_two_nearest_sizes() -> None:
 
 
 def test_a_batch_shorter_than_one_sequence_suggests_the_smallest_size() -> None:
-    assert _refused(*NEEDED, "batch.tokens=1k").remedy == "set batch.tokens to 4096."
+    error = _refused(*NEEDED, "batch.tokens=1k", "batch.sequence_length=4096")
+    assert error.remedy == "set batch.tokens to 4096."
 
 
 def test_the_last_override_of_a_key_holds_and_tables_are_merged() -> None:
@@ -211,21 +212,32 @@ def test_an_explicit_length_overrides_the_default_length() -> None:
     by_steps = compose([*NEEDED, "train.steps=5"]).train
     by_epochs = compose([*NEEDED, "train.epochs=2"]).train
     by_exposures = compose([*NEEDED, "train.exposures=40"]).train
-    assert (by_default.epochs, by_default.exposures, by_default.steps) == (3.0, None, None)
+    assert (by_default.epochs, by_default.exposures, by_default.steps) == (None, None, None)
     assert (by_steps.epochs, by_steps.exposures, by_steps.steps) == (None, None, 5)
     assert (by_epochs.epochs, by_epochs.exposures, by_epochs.steps) == (2.0, None, None)
     assert (by_exposures.epochs, by_exposures.exposures, by_exposures.steps) == (None, 40.0, None)
 
 
-def test_exactly_one_training_length_is_required() -> None:
+def test_at_most_one_training_length_is_set() -> None:
     both = _refused(*NEEDED, "train.epochs=2", "train.steps=5")
     assert both.problem == "train.epochs=2 and train.steps=5 are both set."
     every = _refused(*NEEDED, "train.epochs=2", "train.steps=5", "train.exposures=7.5")
     assert every.problem == "train.epochs=2, train.exposures=7.5 and train.steps=5 are all set."
-    none = _refused(*NEEDED, "train.epochs=null")
-    assert none.problem == (
-        "train.epochs=null, train.exposures=null and train.steps=null are all null."
+
+
+def test_auto_replaces_numbers_only_where_it_is_offered() -> None:
+    config = compose([*NEEDED, "optim.peak_lr=1e-4", "optim.peak_lr=auto"])
+    assert (config.batch.tokens, config.batch.sequence_length) == ("auto", "auto")
+    assert config.optim.peak_lr == "auto"
+    assert (
+        _refused(*NEEDED, "train.steps=auto").problem == "train.steps=auto is not a whole number."
     )
+    mistyped = _refused(*NEEDED, "optim.peak_lr=atuo", "batch.sequence_length=4")
+    assert (
+        "optim.peak_lr=atuo is not a number. Set optim.peak_lr to a number above 0, or auto."
+        in (mistyped.problem)
+    )
+    assert "batch.sequence_length=4 is out of range." in mistyped.problem
 
 
 def test_a_wsd_schedule_that_decays_during_warmup_is_refused() -> None:
@@ -239,7 +251,7 @@ def test_the_command_line_overrides_the_experiment_and_the_experiment_the_group(
     assert tiny.optim.peak_lr == 3e-3
     assert typed.optim.peak_lr == 0.5
     assert (typed.model.path, typed.library.path) == ("/m", "tiny")
-    assert compose([*NEEDED]).optim.peak_lr == 1e-5
+    assert compose([*NEEDED]).optim.peak_lr == "auto"
 
 
 def test_experiment_null_selects_no_experiment() -> None:
@@ -393,6 +405,7 @@ def test_an_indivisible_batch_is_reported_together_with_typos() -> None:
         "optim.peek_lr=1",
         "optim.beta1=x",
         "batch.tokens=40960",
+        "batch.sequence_length=4096",
         "cluster.tasks_per_node=4",
     )
     assert "has 3 problems" in error.problem
@@ -404,14 +417,16 @@ def test_an_indivisible_batch_is_reported_together_with_typos() -> None:
 
 
 def test_a_group_typo_does_not_hide_conflicts_between_other_keys() -> None:
-    error = _refused(*NEEDED, "engine=zero4", "batch.tokens=10_000")
+    error = _refused(*NEEDED, "engine=zero4", "batch.tokens=10_000", "batch.sequence_length=4096")
     assert "engine=zero4 is not an option" in error.problem
     assert "batch.tokens=10000 is not a multiple" in error.problem
 
 
 def test_intended_keys_of_misspelt_overrides_cause_no_conflicts() -> None:
     assert "has" not in _refused(*NEEDED, "batch.tokns=3", "cluster.tasks_per_node=3").problem
-    assert "multiple" not in _refused(*NEEDED, "batch=defualt", "batch.tokens=10_000").problem
+    batch = ("batch.tokens=10_000", "batch.sequence_length=4096")
+    assert "multiple" not in _refused(*NEEDED, "batch=defualt", *batch[:1]).problem
+    assert "multiple" in _refused(*NEEDED, "batch=default", *batch).problem
 
 
 def test_names_from_other_trainers_suggest_our_key() -> None:

@@ -110,9 +110,9 @@ def test_keys_outside_the_schema_are_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "fits"),
     [
-        ("batch.tokens", "a whole number of at least 1"),
+        ("batch.tokens", "a whole number of at least 1, or auto"),
         ("optim.beta1", "a number of at least 0 and below 1"),
-        ("optim.peak_lr", "a number above 0"),
+        ("optim.peak_lr", "a number above 0, or auto"),
         ("train.steps", "a whole number of at least 1, or null"),
         ("model.dtype", "one of auto, bfloat16, float32"),
         ("run.private", "true or false"),

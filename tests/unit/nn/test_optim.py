@@ -52,8 +52,39 @@ def test_without_warmup_the_schedule_starts_at_its_first_value(optim: OptimConfi
     assert rates(config, 0) == pytest.approx([0.1 + 0.9 * (1 + math.cos(math.pi / 100)) / 2])
 
 
-def test_a_single_step_has_a_positive_lr(optim: OptimConfig) -> None:
-    assert learning_rate(0, total_steps=1, config=optim) == pytest.approx(0.1)
+SHORT_RUNS = {
+    # p is (step - warm-up) / (steps - warm-up); linear from 1.0 to 0.1: 1 - 0.9 p
+    1: [1.0],
+    2: [1.0, 0.55],
+    3: [1.0, 0.7, 0.4],
+    4: [1.0, 0.775, 0.55, 0.325],
+    5: [1.0, 0.82, 0.64, 0.46, 0.28],  # 0.1 x 5 is rounded to 0 warm-up steps
+    6: [1.0, 1.0, 0.82, 0.64, 0.46, 0.28],  # 0.6 is rounded to 1
+    7: [1.0, 1.0, 0.85, 0.7, 0.55, 0.4, 0.25],
+    8: [1.0, *(1 - 0.9 * done / 7 for done in range(7))],
+    9: [1.0, *(1 - 0.9 * done / 8 for done in range(8))],
+    10: [1.0, *(1 - 0.9 * done / 9 for done in range(9))],
+}
+
+
+@pytest.mark.parametrize("steps", SHORT_RUNS)
+def test_a_short_run_has_a_step_at_the_peak_rate_and_none_at_the_final_one(
+    optim: OptimConfig, steps: int
+) -> None:
+    config = replace(optim, schedule="linear")
+    found = [learning_rate(step, total_steps=steps, config=config) for step in range(steps)]
+    assert found == pytest.approx(SHORT_RUNS[steps])
+    for schedule in ("cosine", "constant", "wsd"):
+        other = replace(optim, schedule=schedule)  # type: ignore[arg-type]
+        found = [learning_rate(step, total_steps=steps, config=other) for step in range(steps)]
+        assert max(found) == 1.0
+        assert min(found) > 0.1
+
+
+def test_the_shortest_run_that_falls_to_the_final_rate_has_11_steps(optim: OptimConfig) -> None:
+    config = replace(optim, schedule="linear")
+    rates_of_11 = [learning_rate(step, total_steps=11, config=config) for step in (0, 1, 10)]
+    assert rates_of_11 == pytest.approx([1.0, 1.0 - 0.9 / 10, 0.1])
 
 
 def test_norms_and_biases_are_not_decayed() -> None:

@@ -238,6 +238,7 @@ def test_frozen_parameters_need_no_gradient_or_optimizer_state(pattern: str) -> 
     plan = make_plan(
         asked(
             f"optim.freeze_params=[{pattern}]",
+            *("batch.tokens=8192", "batch.sequence_length=4096", "train.epochs=3"),
             "cluster.tasks_per_node=2",
             "engine.reduce_bucket_size=7",
             "model.dtype=bfloat16",

@@ -16,7 +16,11 @@ from ftdist.plan.plan import Plan
 from ftdist.plan.planner import make_plan
 
 GIB = 2**30
-NEEDED = ["run.name=r", "model.path=m", "library.path=l", "cluster.device=cpu"]
+NEEDED = [
+    *("run.name=r", "model.path=m", "library.path=l", "cluster.device=cpu"),
+    *("batch.tokens=131072", "batch.sequence_length=4096"),
+]
+"""A step has 32 sequences of 4,096 tokens, unless a test says otherwise."""
 
 
 def _source(
@@ -53,7 +57,8 @@ MODEL = ModelInfo(
 def _plan(
     *overrides: str, model: ModelInfo = MODEL, library: PackedDatasetInfo | None = None
 ) -> Plan:
-    return make_plan(compose([*NEEDED, *overrides]), model=model, library=library or _library())
+    words = overrides if "train." in " ".join(overrides) else ("train.epochs=3", *overrides)
+    return make_plan(compose([*NEEDED, *words]), model=model, library=library or _library())
 
 
 def test_an_indivisible_batch_is_reported_by_the_user_key() -> None:
@@ -230,14 +235,14 @@ def test_disk_counts_no_more_checkpoints_than_the_run_writes() -> None:
 
 
 def test_dtype_follows_the_device() -> None:
-    config = compose([*NEEDED, "cluster.device=cpu"])
+    config = compose([*NEEDED, "train.epochs=3"])
     facts = {"model": MODEL, "library": _library()}
     assert make_plan(config, **facts).dtype == "float32"  # type: ignore[arg-type]
     assert make_plan(config, **facts, device="cuda").dtype == "bfloat16"  # type: ignore[arg-type]
 
 
 def test_only_a_guessed_device_is_an_estimate() -> None:
-    config = compose([*NEEDED[:3]])
+    config = compose([*NEEDED[:3], *NEEDED[4:], "train.epochs=3"])
     guessed = make_plan(config, model=MODEL, library=_library())
     assert {"device", "dtype", "activations_gib", "gathered_gib"} <= set(guessed.estimates)
     assert "dtype" not in _plan().estimates
@@ -259,7 +264,7 @@ def test_plan_and_facts_survive_json() -> None:
 def test_the_table_marks_estimates() -> None:
     rows = dict(describe(_plan("cluster.tasks_per_node=2", "train.steps=25")))
     assert rows["steps"] == "25"
-    assert rows["one step"] == "32 sequences of 4096 tokens = 2 ranks x 16 micro-steps x 1"
+    assert rows["one step"] == "32 sequences of 4,096 tokens = 2 ranks x 16 micro-steps x 1"
     assert rows["optimizer, per rank"] == "6.00 GiB"
     assert rows["activations, per rank"].startswith("about ")
     assert rows["source library"] == "300 samples, 400,000 tokens in 100 rows, 100.0% of the stream"

@@ -230,6 +230,8 @@ def test_train_and_plan_print_the_note_once(
     monkeypatch.setattr(run_setup, "prepare_library", lambda _: plan.library)
     monkeypatch.setattr(run_setup, "read_model_info", lambda _: None)
     monkeypatch.setattr(run_setup, "make_plan", lambda *_, **__: plan)
+    monkeypatch.setattr(run_setup, "resolve_recipe", lambda config, **_: config)
+    monkeypatch.setattr(run_setup, "refuse_few_steps", lambda *_, **__: None)
     said: list[str] = []
     for folder, roles in (("own", ["library"]), ("kept", ["library", "out_of_scope"])):
         config = some_config(f"library.path={_curated(tmp_path / folder, *roles)}")
