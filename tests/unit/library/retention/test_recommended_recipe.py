@@ -16,6 +16,7 @@ from ftdist.config.keys import CURATE
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError
 from ftdist.library.store.dataset import FORMAT
+from ftdist.plan.duration import Duration
 from ftdist.plan.plan import Plan
 from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.mixture import kl_source_names
@@ -172,6 +173,8 @@ def test_a_plan_needs_no_name(
         return config, plan_of(some_config(), ranks=1)
 
     monkeypatch.setattr(plan_command, "plan_run", planned)
+    known = Duration(seconds=60, tokens_per_s=1, basis="known")
+    monkeypatch.setattr(plan_command, "estimate_duration", lambda *_, **__: known)
     assert plan_command.main([*words, f"run.root={tmp_path}"]) == 0
     assert capsys.readouterr().out.strip().partition("\n")[0].strip() == title.strip()
 
