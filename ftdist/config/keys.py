@@ -245,7 +245,9 @@ def _walk(section: type, *, prefix: str) -> Iterator[ConfigKey]:
 
 def config_key(name: str, annotation: Any, *, meaning: str = "") -> ConfigKey:
     """The key `name` with values of type `annotation`."""
-    takes_auto, annotation = _without_auto(annotation)
+    takes_auto = Auto in typing.get_args(annotation)
+    if takes_auto:
+        (annotation,) = (half for half in typing.get_args(annotation) if half != Auto)
     plain, nullable, metadata = _peel(annotation)
     limits = _limits(metadata)
     origin = typing.get_origin(plain)
@@ -272,15 +274,6 @@ def config_key(name: str, annotation: Any, *, meaning: str = "") -> ConfigKey:
         meaning=meaning,
         takes_auto=takes_auto,
     )
-
-
-def _without_auto(annotation: Any) -> tuple[bool, Any]:
-    """Whether `annotation` is a number or auto, and the type of the number."""
-    arguments = typing.get_args(annotation)
-    if Auto not in arguments:
-        return False, annotation
-    (number,) = (argument for argument in arguments if argument != Auto)
-    return True, number
 
 
 def _limits(metadata: list[Any]) -> list[Any]:

@@ -196,7 +196,7 @@ def plan_summary(config: RunConfig) -> list[tuple[str, str]]:
 
 
 def _length(config: RunConfig) -> str:
-    """The length of training, as far as it is known before the library is tokenised."""
+    """The length of training, before the library is tokenised."""
     train = config.train
     if train.steps is not None:
         return format_count(train.steps, "step")
