@@ -103,10 +103,11 @@ def test_a_malformed_auto_map_is_refused_too(tmp_path: Path) -> None:
 
 def test_sequences_longer_than_the_context_are_found_without_the_library(tmp_path: Path) -> None:
     model_folder(tmp_path / "m")
-    (problem,) = context_problems(some_config(tmp_path))
+    (problem,) = context_problems(some_config(tmp_path, "batch.sequence_length=4096"))
     assert problem.problem == ("batch.sequence_length=4096 is more than the model's 512 positions.")
-    fitting = some_config(tmp_path, "batch.sequence_length=512")
-    assert list(context_problems(fitting)) == []
+    for fitting in ("512", "auto"):
+        config = some_config(tmp_path, f"batch.sequence_length={fitting}")
+        assert list(context_problems(config)) == []
 
 
 def test_probe_evals_without_questions_are_refused_before_start(tmp_path: Path) -> None:
@@ -142,7 +143,8 @@ def test_probes_with_a_token_that_the_model_lacks_are_refused_before_start(tmp_p
 
 
 def test_a_run_keeps_the_dtype_that_its_plan_resolved(tmp_path: Path) -> None:
-    config = some_config(tmp_path, "cluster.device=auto")
+    batch = ("batch.tokens=1024", "batch.sequence_length=512", "train.steps=1")
+    config = some_config(tmp_path, "cluster.device=auto", *batch)
     source = PackedSourceInfo(
         name="library",
         weight=1.0,
