@@ -76,7 +76,7 @@ def test_offline_generations_are_sent_once_by_sync(tmp_path: Path) -> None:
     with Loopback() as server:
         first = sync(run, server.environment())
         assert first.exit_code == 0, first.err
-        assert "10 uploaded now, 2 generations uploaded now: http" in first.out
+        assert "10 uploaded now, 2 generations uploaded now, 1 alert sent now: http" in first.out
         expected = [row(0, "I do not know."), row(4, "With soap.")]
         assert table(server, run) == expected
         assert SyncState.read(run).answered
@@ -123,8 +123,7 @@ def test_a_rejection_that_crashes_wandb_core_loses_nothing(tmp_path: Path) -> No
         assert done.exit_code == 0, done.err
         assert "W&B upload stopped" in done.out
         server.artifacts.refuses = False
-        assert "10 uploaded now, 1 generations uploaded now" in sync(
-            run, server.environment()
-        ).out  # fmt: skip
+        # Rows may have arrived before wandb-core crashed.
+        assert "1 generations uploaded now" in sync(run, server.environment()).out
         assert server.steps(run) == list(range(1, STEPS + 1))
         assert table(server, run) == [row(0, "I do not know.")]
