@@ -1,27 +1,23 @@
 """Progress of a job: a bar on a terminal, rank 0's log elsewhere."""
 
 import json
-import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ftdist_launch.local.supervisor import ProgressView, Supervisor
 from ftdist_launch.logs.merge import LogLine, follow_file
-from ftdist_launch.rank_failures import FAILED
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from ftdist.api.progress import HIDDEN, Copy
 from ftdist.cli.common import log
 from ftdist.config.schema import RunConfig
 from ftdist.io.units import format_duration
 from ftdist.observe.console import MEAN_STEPS
 from ftdist.observe.metrics import ETA_S, HELD_OUT_LOSS, LOSS, STEP, TOKENS_PER_S
 from ftdist.rundir import RunDir
-
-HIDDEN = ("submitit ", FAILED)
-"""Prefixes of log lines from submitit, and of errors that are reported at the end."""
 
 
 def supervise(run: RunDir, config: RunConfig, *, steps: int | None = None) -> Supervisor:
@@ -40,37 +36,6 @@ def supervise(run: RunDir, config: RunConfig, *, steps: int | None = None) -> Su
         return Copy(log)
 
     return Supervisor(run=run, config=config, make_view=make_view, log=log)
-
-
-class Copy:
-    """Copies rank 0's log to stdout.
-
-    Args:
-        log: of rank 0.
-    """
-
-    def __init__(self, log: Path) -> None:
-        self._log = follow_file(log)
-        self._is_closed = False
-
-    def update(self) -> None:
-        """Copy new lines."""
-        self._print(self._log.available(hold_back_s=0))
-
-    def close(self) -> None:
-        """Copy the rest."""
-        self._print(self._log.remaining())
-
-    def _print(self, lines: Iterator[LogLine]) -> None:
-        text = "".join(f"{line.text}\n" for line in lines if not line.text.startswith(HIDDEN))
-        if not text or self._is_closed:
-            return
-        try:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        except OSError:
-            # The reader (such as `| head`) or the terminal has gone; training continues.
-            self._is_closed = True
 
 
 class Bar:

@@ -1,32 +1,45 @@
-"""`ftdist sweep` on real runs: trials, their scores, the best, and going on later."""
+"""`ftdist sweep` on real runs: it goes on after an earlier search, and names the best."""
 
 import json
 from pathlib import Path
 
-from ftdist_launch.sweeps.records import trials_of
+import pytest
+from ftdist_launch.sweeps.records import record_trial, trials_of
+from ftdist_launch.sweeps.scores import HELD_OUT
+from ftdist_launch.sweeps.search_records import SearchRecords
 
+from ftdist.config.search_space import read_search_space
+from ftdist.rundir import RunDir
 from tests.dist.test_end_to_end import ftdist
 
+KEYS = (
+    *("experiment=tiny", "run.name=s", "optim.peak_lr=interval(1e-3,9e-3)", "tracking=off"),
+    *("train.epochs=null", "train.steps=2", "cluster.tasks_per_node=1"),
+)
 
-def test_a_search_trains_trials_by_their_scores_and_continues_where_it_stopped(
-    tmp_path: Path,
+
+def test_a_search_continues_after_its_first_trial_with_a_real_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ("sweep", "experiment=tiny", "run.name=s", "optim.peak_lr=interval(1e-3,9e-3)")
-    short = ("train.epochs=null", "train.steps=2", "cluster.tasks_per_node=1", "tracking=off")
-    first = ftdist(tmp_path, *words, *short, "--trials", "1")
-    assert first.returncode == 0, first.stderr
-    second = ftdist(tmp_path, *words, *short, "--trials", "2")
-    assert second.returncode == 0, second.stderr
-    trials = trials_of("s", root=tmp_path / "runs")
-    assert [trial.number for trial in trials] == [1, 2]
-    losses = [trial.value for trial in trials if trial.value is not None]
-    best = trials[losses.index(min(losses))]
-    assert f"Best: {best.run.name}, held_out_loss {best.value:.4f}" in second.stdout
-    for trial in trials:
-        rate = trial.swept["optim.peak_lr"]
-        assert trial.run.name == f"s-peak_lr-{rate}"
-        assert f"optim.peak_lr={rate}" in trial.run.overrides.read_text().splitlines()
-        attempts = [e for e in trial.run.read_events() if e["event"] == "attempt_started"]
-        assert len(attempts) == 1
-        row = json.loads(trial.run.metrics.read_text().splitlines()[-1])
-        assert row["eval/held_out_loss"] == trial.value
+    monkeypatch.chdir(tmp_path)
+    with SearchRecords(space=read_search_space(KEYS), score=HELD_OUT, seed=1).exclusive():
+        first = RunDir(tmp_path / "runs" / "s-peak_lr-0.002")
+        first.create(private=True)
+    first.config.write_text("")
+    record_trial(first, sweep="s", number=1, swept={"optim.peak_lr": "0.002"})
+    first.append_event("attempt_started", attempt=1, world_size=1, steps=2, host="h")
+    first.append_event("attempt_finished", attempt=1, outcome="done", checkpoint=2)
+    first.metrics.write_text('{"step": 2, "eval/held_out_loss": 9.0}\n')
+
+    done = ftdist(tmp_path, "sweep", *KEYS, "--trials", "2")
+    assert done.returncode == 0, done.stderr
+    old, new = trials_of("s", root=tmp_path / "runs")
+    assert (old.value, old.is_best, new.number, new.is_best) == (9.0, False, 2, True)
+    rate = new.swept["optim.peak_lr"]
+    assert 1e-3 <= float(rate) <= 9e-3
+    assert new.run.name == f"s-peak_lr-{rate}"
+    assert f"optim.peak_lr={rate}" in new.run.overrides.read_text().splitlines()
+    assert (
+        json.loads(new.run.metrics.read_text().splitlines()[-1])["eval/held_out_loss"] == new.value
+    )
+    assert f"Best: {new.run.name}, held_out_loss {new.value:.4f} (lower is better)" in done.stdout
