@@ -93,7 +93,7 @@ def _next_commands(folder: Path, *, typed: str) -> str:
         "Next:",
         *([] if here else [f"  cd {shlex.quote(typed)}"]),
         "  ftdist train experiment=tiny   # checks the installation, about a minute",
-        "  ftdist doctor                  # on a login node: writes conf/cluster/NAME.yaml",
+        "  ftdist doctor                  # on a login node: writes conf/cluster/",
         "  ftdist expert 'sources=[FOLDER]' model=M run.name=R experiment=mine --dry-run",
     ]
     return "\n".join(lines)
