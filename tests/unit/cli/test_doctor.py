@@ -105,7 +105,7 @@ def test_a_failure_is_an_exit_code(no_slurm: Path, capsys: pytest.CaptureFixture
         (["--nodes", "0"], "--nodes 0 is no number of nodes."),
         (["--nodes", "2"], "--nodes 2 needs SLURM, which this machine does not have."),
         (["--nodes", "x"], "argument --nodes: invalid int value: 'x'."),
-        (["--node", "2"], "--node is not a flag of `ftdist doctor`."),
+        (["--node", "2"], "--node is not a flag of `ftdist doctor`: did you mean --nodes?"),
     ],
 )
 def test_wrong_flags_are_answered_in_two_lines(
