@@ -19,6 +19,11 @@ class Where:
     overrides: Sequence[str] = ()
     """cluster=NAME and keys such as cluster.constraint=a100."""
 
+    @property
+    def names_cluster(self) -> bool:
+        """Whether a cluster file says where to run."""
+        return any(word.startswith("cluster=") for word in self.overrides)
+
 
 def cluster_config(where: Where, choice: Choice | None) -> ClusterConfig:
     """The config of the doctor's jobs: flags first, then keys, then what was chosen.
@@ -33,12 +38,11 @@ def cluster_config(where: Where, choice: Choice | None) -> ClusterConfig:
             remedy="give cluster=NAME, keys of cluster, run.root=DIR, or flags: "
             "`ftdist doctor --help`.",
         )
-    names_cluster = any(word.startswith("cluster=") for word in where.overrides)
-    default = [] if names_cluster else ["cluster=slurm"]
+    default = [] if where.names_cluster else ["cluster=slurm"]
     # Of all commands, curate needs the fewest other keys.
     words = ["library.name=doctor", "library.sources=[.]", *default, *where.overrides]
     config = compose_curation(words).cluster
-    if choice is not None and not names_cluster:
+    if choice is not None and not where.names_cluster:
         config = replace(
             config,
             partition=config.partition or choice.partition.name,

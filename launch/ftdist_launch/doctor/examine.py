@@ -108,15 +108,16 @@ def _login_checks(folder: Path, *, user: str, cluster: bool, shared: bool) -> It
 
 
 def choose_partition(facts: ClusterFacts, where: Where) -> Choice | None:
-    """The partition that the user names, or the best one.
+    """The partition that the user names by a flag, a key or a cluster file, or the best one.
 
     Raises:
-        ConfigError: there is no partition of that name.
+        ConfigError: there is no partition of that name, or a key is wrong.
     """
-    keys = [
-        word.partition("=")[2] for word in where.overrides if word.startswith("cluster.partition=")
-    ]
-    wanted = where.partition or (keys[-1] if keys else None)
+    wanted = where.partition
+    if where.overrides:
+        wanted = cluster_config(where, None).partition
+    if wanted is None and where.names_cluster:  # a file without a partition means SLURM's default
+        wanted = next((each.name for each in facts.partitions if each.is_default), None)
     names = [partition.name for partition in facts.partitions]
     if wanted is not None and names and wanted not in names:
         raise ConfigError(

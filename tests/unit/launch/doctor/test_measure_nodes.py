@@ -61,6 +61,31 @@ def test_a_cluster_file_is_written_once(borealis: Path, capsys: pytest.CaptureFi
     assert fields["cluster_file"] == (borealis / "conf/cluster/b.yaml").read_text()
 
 
+@pytest.mark.parametrize(
+    ("text", "arguments", "partition"),
+    [
+        ("partition: a100\n", ["cluster=own"], "a100"),
+        ("partition: a100\n", ["cluster=own", "cluster.partition=debug"], "debug"),
+        ("partition: a100\n", ["cluster=own", "--partition", "preempt"], "preempt"),
+        ("tasks_per_node: 2\n", ["cluster=own"], "cpu"),  # SLURM's default
+        ("", ["cluster.partition=a100"], "a100"),
+    ],
+)
+def test_the_partition_of_a_cluster_file_is_the_one_that_is_looked_at(
+    text: str,
+    arguments: list[str],
+    partition: str,
+    borealis: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own = borealis / "conf/cluster/own.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text(f"defaults: [slurm, _self_]\n{text}")
+    main(["doctor", "--no-nodes", "--json", "--dry-run", *arguments])
+    written = json.loads(capsys.readouterr().out)["cluster_file"]
+    assert yaml.safe_load(written)["partition"] == partition
+
+
 @pytest.mark.parametrize("arguments", [[], ["--nodes", "2"]])
 def test_a_job_that_slurm_rejects_is_a_failure_with_its_words(
     arguments: list[str], borealis: Path, capsys: pytest.CaptureFixture[str]
