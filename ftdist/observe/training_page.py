@@ -3,6 +3,8 @@
 `ftdist.observe.live_page` keeps it up to date while the run trains. Loads no torch.
 """
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +17,7 @@ from ftdist.io.units import format_duration
 from ftdist.observe import metrics
 from ftdist.observe.charts import Points
 from ftdist.observe.metrics import Row, read_metrics
+from ftdist.observe.redact import redacted
 from ftdist.observe.training_charts import training_charts, with_total_tokens
 from ftdist.observe.training_events import describe_events, is_training, outcome_of
 from ftdist.plan.mfu import flops_per_token
@@ -38,8 +41,17 @@ def write_training_page(run: RunDir, *, refresh_s: float = 0.0) -> Path:
     """
     path = run.report / NAME
     run.report.mkdir(exist_ok=True)
-    write_whole(path, training_page(run, refresh_s=refresh_s))
+    text = training_page(run, refresh_s=refresh_s)
+    write_whole(path, without_local_folders(text, run))
     return path
+
+
+def without_local_folders(text: str, run: RunDir) -> str:
+    """Shorten paths of this machine: the page is made to be shared."""
+    for folder, name in ((run.root.parent.parent, "."), (Path.home(), "~")):
+        if folder.name:
+            text = re.sub(rf"{re.escape(str(folder))}(?![\w.-])", name, text)
+    return text.replace("./runs/", "runs/")
 
 
 def training_page(run: RunDir, *, refresh_s: float) -> str:
@@ -65,7 +77,7 @@ def training_page(run: RunDir, *, refresh_s: float) -> str:
             by: training_charts(rows, kl_sources=kl_sources, by=by, flops=flops)
             for by in ("steps", "tokens")
         },
-        events=describe_events(events),
+        events=describe_events(redacted(events, environment=os.environ)),
         has_report=(run.report / "index.html").is_file(),
     )
 

@@ -7,7 +7,6 @@ events, config. Sections without data are left out.
 import base64
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +41,11 @@ from ftdist.observe.score_table import (
 )
 from ftdist.observe.training_charts import summary_charts
 from ftdist.observe.training_page import NAME as TRAINING_PAGE
-from ftdist.observe.training_page import read_kl_sources, write_training_page
+from ftdist.observe.training_page import (
+    read_kl_sources,
+    without_local_folders,
+    write_training_page,
+)
 from ftdist.plan.model_info import model_name
 from ftdist.rundir import RunDir
 
@@ -70,19 +73,11 @@ def write_page(run: RunDir) -> Path:
         ConfigError: the run's config cannot be read.
     """
     text = page(run, load_config(run.config), read_report(run.report))
-    text = _without_local_folders(text, run)
+    text = without_local_folders(text, run)
     path = run.report / PAGE
     write_whole(path, text)
     write_training_page(run)
     return path
-
-
-def _without_local_folders(text: str, run: RunDir) -> str:
-    """Shorten paths of this machine: the page is made to be shared."""
-    for folder, name in ((run.root.parent.parent, "."), (Path.home(), "~")):
-        if folder.name:
-            text = re.sub(rf"{re.escape(str(folder))}(?![\w.-])", name, text)
-    return text.replace("./runs/", "runs/")
 
 
 def page(run: RunDir, config: RunConfig, report: Report) -> str:

@@ -75,6 +75,7 @@ def tiny_config(model: Path, *overrides: str) -> RunConfig:
             "engine.param_persistence_threshold=100",
             "cluster.device=cpu",
             "tracking=off",
+            "tracking.curves_every_s=0",
             *overrides,
         ]
     )

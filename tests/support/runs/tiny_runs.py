@@ -98,6 +98,7 @@ def make_run(
             f"cluster.tasks_per_node={world_size}",
             "checkpoint.every_steps=0",
             "tracking=off",
+            "tracking.curves_every_s=0",
             *overrides,
         ]
     )

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ftdist.io.jsonl import append_json_line
 from ftdist.observe.live_page import LivePage
 from ftdist.observe.training_events import describe_events, is_training, outcome_of
@@ -31,8 +33,13 @@ def some_run(folder: Path) -> RunDir:
     return run
 
 
-def test_the_page_is_one_safe_file_with_curves_over_both_axes(tmp_path: Path) -> None:
-    run = some_run(tmp_path)
+def test_the_page_is_one_safe_file_with_curves_over_both_axes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_ACCESS_TOKEN", "canary-0123456789")
+    run = some_run(tmp_path / "project")
+    cause = f"See {run.root}/jobs/x.log. canary-0123456789"
+    run.append_event("requeue_failed", cause=cause)
     page = write_training_page(run, refresh_s=30)
     text = page.read_text()
     assert page == run.report / "training.html"
@@ -41,6 +48,8 @@ def test_the_page_is_one_safe_file_with_curves_over_both_axes(tmp_path: Path) ->
     assert "5 of 10" in text
     assert "&lt;b&gt;Node&lt;/b&gt; lost." in text
     assert "<b>Node" not in text
+    assert "See ./project/r/jobs/x.log. (hidden)" in text
+    assert "canary" not in text
     assert not re.findall(r'(?:src|href)="(?!#)', text)
     assert text.count("<figure>") == 2
     assert str(tmp_path) not in text
