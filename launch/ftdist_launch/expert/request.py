@@ -84,7 +84,8 @@ def check_expert(
         FtdistError: all problems of all stages.
     """
     problems: list[FtdistError] = []
-    config = _attempt(lambda: resolve_paths(expert.run, log=log), problems) or expert.run
+    resolved = _attempt(lambda: resolve_paths(expert.run, log=log), problems)
+    config = resolved or expert.run
     curation, inputs = expert.curation, ""
     if curation is not None:
         curation = _attempt(lambda: resolve_curation(expert.curation, log=log), problems)  # type: ignore[arg-type]
@@ -92,7 +93,7 @@ def check_expert(
         curation = replace(curation, model=replace(curation.model, path=config.model.path))
         found, inputs = _inspect(curation)
         problems += found
-    if not problems or Path(config.model.path).is_dir():
+    if resolved is not None:
         problems += model_problems(Path(config.model.path))
     problems += context_problems(config)
     problems += _data_problems(config, curates=expert.curation is not None)
