@@ -71,13 +71,19 @@ def _process_of(run: RunDir, pid: int) -> psutil.Process:
 
 
 def _cancel_leftover(run: RunDir, *, now: bool) -> list[str] | None:
-    """Stop ranks whose `ftdist` was killed; None without any."""
+    """Stop ranks whose `ftdist` was killed; None without any, and for the ranks of a SLURM job."""
     pids = leftover_pids(run)
-    if not pids:
+    if not pids or _is_of_job(run):
         return None
     run.append_event("cancel_requested", by="cancel", now=now)
     processes = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
     send(signal.SIGKILL if now else signal.SIGUSR2, *processes)
-    ranks = format_count(len(pids), "rank")
+    ranks = f"{format_count(len(pids), 'rank')} {'was' if len(pids) == 1 else 'were'}"
     done = "killed" if now else "asked to finish the step, save a checkpoint and exit"
-    return [f"The `ftdist` that started the run is gone; its {ranks} were {done}."]
+    return [f"The `ftdist` that started the run is gone; its {ranks} {done}."]
+
+
+def _is_of_job(run: RunDir) -> bool:
+    """Whether SLURM started the newest attempt: its nodes may be this machine, too."""
+    starts = [event for event in run.read_events() if event.get("event") == "attempt_started"]
+    return bool(starts) and "job" in starts[-1]

@@ -3,14 +3,18 @@
 import fcntl
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from ftdist_launch.local.cancel import cancel_local
+from ftdist_launch.local.processes import started_s
+from ftdist_launch.rank_failures import rank_file
 
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
@@ -93,3 +97,29 @@ def test_no_other_process_is_signalled(run: RunDir) -> None:
         cancel_local(run, now=False)
     assert f"ssh elsewhere kill {os.getpid()}" in caught.value.remedy
     assert not run.was_cancelled()
+
+
+@pytest.mark.parametrize("job", [None, "12"])
+def test_ranks_without_their_ftdist_are_asked_unless_slurm_started_them(
+    run: RunDir, job: str | None
+) -> None:
+    fields = {} if job is None else {"job": job}
+    run.append_event("attempt_started", attempt=1, world_size=1, **fields)
+    run.attempt(1).mkdir(parents=True)
+    with subprocess.Popen(["sleep", "60"]) as rank:
+        start = {
+            "pid": rank.pid,
+            "host": socket.gethostname(),
+            "started_s": started_s(psutil.Process(rank.pid)),
+        }
+        rank_file(run.attempt(1), 0, "start.json").write_text(json.dumps(start))
+        if job is None:
+            assert cancel_local(run, now=False) == [
+                "The `ftdist` that started the run is gone; its 1 rank was asked to finish the "
+                "step, save a checkpoint and exit."
+            ]
+            assert rank.wait(10) == -signal.SIGUSR2
+        else:
+            assert cancel_local(run, now=False) is None
+            assert rank.poll() is None
+            rank.kill()
