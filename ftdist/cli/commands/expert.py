@@ -26,7 +26,6 @@ from ftdist.config.search_path import split_config_dir
 from ftdist.config.sweep import is_sweep
 from ftdist.errors import INTERRUPTED, ConfigError, FtdistError
 from ftdist.evaluation.report.terminal import print_comparison
-from ftdist.plan.plan import Plan
 from ftdist.rundir import RUNS_ROOT, RunDir, find_run
 
 HELP = """\
@@ -118,7 +117,9 @@ def _with_recorded(words: Sequence[str]) -> list[str]:
 
 
 def _print_dry_run(request: ExpertRequest, plan: Schedule) -> None:
-    run_plan = None if "curate" in plan.todo else _plan(request)
+    planned = None
+    if "curate" not in plan.todo:
+        planned = plan_run(request.config, new=False, log=log)
     place = "as SLURM jobs" if request.on_cluster else "on this machine"
     table = Table(title=f"Stages of run {request.run.name}, {place}")
     for name in ("stage", "does", "starts", "takes"):
@@ -127,14 +128,10 @@ def _print_dry_run(request: ExpertRequest, plan: Schedule) -> None:
         table.add_row(*map(Text, (row.name, row.title, row.start, row.resources)))
     console = Console()
     console.print(table)
-    print_plan(facts(request, run_plan), title="What is known")
-    if missing := unknown(request, run_plan):
-        log(missing)
+    print_plan(facts(request, planned), title="What is known")
+    if planned is None:
+        log(unknown(request))
     log("Nothing was started.")
-
-
-def _plan(request: ExpertRequest) -> Plan:
-    return plan_run(request.config, new=False, log=log)[1]
 
 
 def _is_queued(run: RunDir, plan: Schedule, *, queue: Queue) -> bool:

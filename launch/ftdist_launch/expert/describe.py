@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ftdist.config.schema import RunConfig
 from ftdist.io.units import format_duration
-from ftdist.plan.describe import describe
+from ftdist.plan.describe import describe, describe_duration
+from ftdist.plan.duration import estimate_duration
 from ftdist.plan.plan import Plan
 from ftdist_launch.expert.request import ExpertRequest
 from ftdist_launch.expert.schedule import Schedule
@@ -50,16 +52,21 @@ def _resources(request: ExpertRequest, stage: StageName) -> str:
     return f"{text}, {gpus} GPU{'s' if gpus > 1 else ''} a node" if gpus else text
 
 
-def facts(request: ExpertRequest, run_plan: Plan | None) -> list[tuple[str, str]]:
-    """What is known about the run: of its plan, if the library exists.
+def facts(request: ExpertRequest, planned: tuple[RunConfig, Plan] | None) -> list[tuple[str, str]]:
+    """What is known about the run: of its plan and how long it takes, if the library exists.
 
     Args:
         request: what to do.
-        run_plan: of the run; None: its library is still to be made.
+        planned: the config and plan of the run; None: its library is still to be made.
     """
     config = request.config
     rows = [("base model", config.model.path), ("library", config.library.path)]
-    rows += describe(run_plan) if run_plan is not None else plan_summary(config)
+    if planned is None:
+        rows += plan_summary(config)
+    else:
+        planned_config, plan = planned
+        duration = estimate_duration(planned_config, plan=plan)
+        rows += [*describe(plan), *describe_duration(duration, plan=plan)]
     if request.on_cluster:
         rows.append(("at most per training job", _limit(request)))
         return rows
@@ -76,10 +83,8 @@ def _limit(request: ExpertRequest) -> str:
     return text
 
 
-def unknown(request: ExpertRequest, run_plan: Plan | None) -> str | None:
-    """What nobody can know yet, in a sentence; None: nothing."""
-    if run_plan is not None:
-        return None
+def unknown(request: ExpertRequest) -> str:
+    """What nobody can know before the library is made, in sentences."""
     return (
         "Not known before the library is curated: its size, so the number of steps, tokens, time "
         f"and GPU-hours. Once stage prepare is done, `ftdist status {request.run.cli_name}` "
