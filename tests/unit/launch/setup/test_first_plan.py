@@ -1,0 +1,61 @@
+"""The config of a run has numbers once its library is known, and resuming finds the same ones."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ftdist_launch.setup.run_setup import compute_plan, read_plan, write_first_plan
+
+from ftdist.config.compose import compose
+from ftdist.config.saved_config import load_config, save_config
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ConfigError
+from ftdist.rundir import RunDir
+from tests.unit.launch.setup.test_preflight import model_folder
+from tests.unit.plan.test_recipe import library, source
+
+SIZES = {"hidden_size": 8, "num_hidden_layers": 1, "vocab_size": 16}
+ANSWERS = library(source(tokens=10_240, sequences=80, answered=100, answers=100), length=128)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDir:
+    """As submitted: the library is not tokenised, and the config says auto."""
+    model_folder(tmp_path / "m", **SIZES)
+    run = RunDir(tmp_path / "r")
+    run.create(private=True)
+    needed = ("run.name=r", f"model.path={tmp_path}/m", "library.path=l", "cluster.device=cpu")
+    save_config(compose([*needed, "cluster.tasks_per_node=2"]), run.config)
+    return run
+
+
+def numbers(config: RunConfig) -> tuple[object, ...]:
+    batch, train = config.batch, config.train
+    return (batch.tokens, batch.sequence_length, config.optim.peak_lr, train.exposures, train.steps)
+
+
+def test_the_first_plan_writes_numbers_in_place_of_auto(run: RunDir) -> None:
+    submitted = load_config(run.config)
+    assert numbers(submitted) == ("auto", "auto", "auto", None, None)
+    said: list[str] = []
+    plan = write_first_plan(run, submitted, library=ANSWERS, log=said.append)
+    # 54 x 10,240 = 552,960 tokens; 1,024 sqrt(552,960 / 170,000) = 1,847 = 7.2 x (2 x 128)
+    assert numbers(load_config(run.config)) == (1792, 128, 3e-3, 54, None)
+    assert plan.steps == 309  # 54 x 80 rows / 14
+    assert said == [
+        "Chosen for this library and model: batch.tokens=1792 batch.sequence_length=128 "
+        "optim.peak_lr=0.003 train.exposures=54"
+    ]
+    # A later attempt plans from the config, and comes to the same.
+    again = compute_plan(load_config(run.config), library=ANSWERS, device="cpu")
+    assert again == plan == read_plan(run)
+
+
+def test_too_few_steps_are_refused_once_the_library_is_known(run: RunDir) -> None:
+    config = load_config(run.config)
+    few = replace(config, batch=replace(config.batch, tokens=128 * 2000))
+    with pytest.raises(ConfigError, match="Only 3 steps of 256,000 tokens come out of"):
+        write_first_plan(run, few, library=ANSWERS, log=lambda _: None)
+    assert numbers(load_config(run.config)) == ("auto", "auto", "auto", None, None)
+    insisted = replace(few, train=replace(few.train, steps=3))
+    assert write_first_plan(run, insisted, library=ANSWERS, log=lambda _: None).steps == 3
