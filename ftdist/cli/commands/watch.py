@@ -35,6 +35,9 @@ SLURM is queried at most every 30 s."""
 EVERY_S = 2.0
 MIN_EVERY_S = 0.5
 
+MAX_CPU_SHARE = 0.05
+"""Of one core: frames of runs with very many steps come less often."""
+
 Frame = tuple[list[Text], bool]
 """Lines, and whether nothing will change any more."""
 
@@ -127,12 +130,14 @@ def show(make_frame: Callable[[Screen], Frame], *, every_s: float, live: bool) -
         while True:
             width, height = console.size
             screen = Screen(width=width, height=height - 1, unicode=unicode)
+            began = time.process_time()
             lines, is_last = make_frame(screen)
+            cost_s = time.process_time() - began
             hint = Text("q or Ctrl-C leaves; the run continues.", style="dim")
             hint.truncate(width)
             frame = Text("\n").join([*lines[: height - 1], hint])
             view.update(printable(frame, console), refresh=True)
-            if is_last or pressed(every_s):
+            if is_last or pressed(max(every_s, cost_s / MAX_CPU_SHARE)):
                 return
 
 
