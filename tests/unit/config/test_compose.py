@@ -120,7 +120,7 @@ MISTAKES: list[dict[str, str]] = [
         "model=gpt2": "did you mean model.path=gpt2?",
         "tracking.tags=mytag": "is not a list such as [a,b]. Write 'tracking.tags=[mytag]'.",
         "--dry-run": "Use `ftdist plan` in its place",
-        "--confg-dir=x": "Write --config-dir.",
+        "--config-dr=x": "Write --config-dir.",
     },
 ]
 

@@ -42,8 +42,8 @@ def test_a_flag_that_cannot_be_used_is_refused() -> None:
         run_hydra_flags(["--cfg", "jbo"])
     with pytest.raises(ConfigError, match=r"--resolve needs --cfg"):
         run_hydra_flags(["--resolve"])
-    with pytest.raises(ConfigError, match=r"optin is no section or key: did you mean optim\?"):
-        run_hydra_flags(["--cfg", "job", "-p", "optin"])
+    with pytest.raises(ConfigError, match=r"optimm is no section or key: did you mean optim\?"):
+        run_hydra_flags(["--cfg", "job", "-p", "optimm"])
 
 
 def test_hydra_help_names_the_flags_that_work_and_no_other() -> None:
