@@ -65,6 +65,10 @@ _MORE = (
         title="Time of a step, seconds",
         metrics={"step": metrics.STEP_S, "waiting for data": metrics.DATA_S},
     ),
+    _Plot(
+        title="Lag of the last rank behind the first, seconds",
+        metrics={"lag": metrics.RANK_LAG_S},
+    ),
     _Plot(title="Peak memory of the fullest rank, GiB", metrics={"memory": metrics.PEAK_GIB}),
 )
 

@@ -92,7 +92,7 @@ def test_model_flops_are_those_of_a_token_times_speed_over_the_ranks_of_the_atte
     assert model_tflops(rows, events, per_token=6e9) == [(1, 3.0), (2, 1.5)]
 
 
-def test_events_are_told_newest_first_with_only_the_last_best_checkpoint() -> None:
+def test_events_are_listed_newest_first_with_only_the_last_best_checkpoint() -> None:
     events: list[dict[str, Any]] = [
         {"time": 0.0, "event": "attempt_started", "attempt": 1, "world_size": 1},
         {"time": 1.0, "event": "best_checkpoint_updated", "step": 5},
