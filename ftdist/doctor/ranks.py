@@ -144,7 +144,9 @@ def _compute(member: Member, leaders: Sequence[int]) -> tuple[float, tuple[GpuSt
         return tflops(member, seconds=seconds), ()
     with ThreadPoolExecutor(max_workers=1) as pool:
         state = pool.submit(read_gpus)
-        return tflops(member, seconds=seconds), state.result()[0]
+        speed, gpus = tflops(member, seconds=seconds), state.result()[0]
+    # The memory in use is that of these ranks.
+    return speed, tuple(replace(gpu, memory_used_gib=None) for gpu in gpus)
 
 
 def _node(

@@ -176,13 +176,11 @@ def _gpu_findings(report: NodeReport) -> Iterator[Finding]:
                 consequence="NCCL does not connect instances: one rank per job",
                 remedy="use nodes with whole GPUs (cluster.constraint, cluster.exclude)",
             )
-        if (gpu.memory_used_gib or 0) > USED_GIB:
-            yield NODES.warn(
-                "GPU health",
-                f"{where}: {gpu.memory_used_gib:.1f} GiB are already in use",
-                consequence="a run may not fit: another process holds memory",
-                remedy=exclude,
-            )
+        used = gpu.memory_used_gib or 0
+        if used > USED_GIB:
+            hurts = "a run may not fit: another process holds memory"
+            found = f"{where}: {used:.1f} GiB are already in use"
+            yield NODES.warn("GPU health", found, consequence=hurts, remedy=exclude)
     if report.xids:
         yield NODES.warn(
             "GPU health",

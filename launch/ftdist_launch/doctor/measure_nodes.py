@@ -22,7 +22,7 @@ from ftdist_launch.doctor.gpu_checks import Expected
 from ftdist_launch.doctor.node_checks import node_checks
 from ftdist_launch.doctor.node_job import JobEnd, NodeJob, last_lines, run_job
 from ftdist_launch.doctor.partitions import Choice
-from ftdist_launch.doctor.probe_job import job_failed, job_problem, token_file
+from ftdist_launch.doctor.probe_job import expect, job_failed, job_problem, token_file
 from ftdist_launch.doctor.slow_nodes import measured_findings
 from ftdist_launch.doctor.slurm_facts import read_cluster
 from ftdist_launch.doctor.storage import scratch
@@ -112,16 +112,7 @@ def _measure_cluster(
         measured = read_measurements(tmp)
         if measured is None:
             return Measured(findings=(no_result(end, tmp, wait_s=wait_s),))
-    expected = Expected(
-        hosts=end.hosts,
-        token=token,
-        started_s=end.started_s,
-        ended_s=end.ended_s,
-        gpus=gpus,
-        cluster=True,
-        folder=str(folder),
-    )
-    return _judge(measured, expected)
+    return _judge(measured, expect(end, token=token, gpus=gpus, folder=folder))
 
 
 def no_result(end: JobEnd, folder: Path, *, wait_s: float) -> Finding:

@@ -92,7 +92,12 @@ def probe_nodes(
     problem = job_problem(end, has_reports=bool(reports), wait_s=wait_s, folder=str(folder))
     if problem is not None:
         return [problem], reports
-    expected = Expected(
+    return node_checks(reports, expect(end, token=token, gpus=gpus, folder=folder)), reports
+
+
+def expect(end: JobEnd, *, token: str, gpus: int, folder: Path) -> Expected:
+    """What the reports of a job should show."""
+    return Expected(
         hosts=end.hosts,
         token=token,
         started_s=end.started_s,
@@ -101,7 +106,6 @@ def probe_nodes(
         cluster=True,
         folder=str(folder),
     )
-    return node_checks(reports, expected), reports
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ftdist_launch.doctor.commands import Runner
 from ftdist_launch.slurm.client import minutes
 
-UNUSABLE = re.compile(r"\*|^(down|drain|drng|fail|failg|inval|unk|maint|boot|powerup|futr)")
+UNUSABLE = re.compile(r"\*|^(down|drain|drng|fail|inval|unk|maint|boot|powerup|futr)")
 """States of nodes, as `sinfo` abbreviates them, in which they take no job; `*`: no response."""
 
 
@@ -224,8 +224,7 @@ def parse_partitions(
 ) -> Iterator[PartitionFacts]:
     """The partitions of `SINFO`, one line per partition, kind and state of nodes."""
     lines: dict[str, list[list[str]]] = {}
-    for line in text.splitlines():
-        cells = line.strip().split("|")
+    for cells in (line.strip().split("|") for line in text.splitlines()):
         if len(cells) == 10:
             lines.setdefault(cells[0], []).append(cells)
     for title, rows in lines.items():
