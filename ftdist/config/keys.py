@@ -122,11 +122,8 @@ LENGTHS = ("train.epochs", "train.exposures", "train.steps")
 """Each sets how long a run is; a default gives way to the one that is typed."""
 
 TRAINING_EVAL_KEYS = (
-    "eval.loss_every_steps",
-    "eval.probes_every_steps",
-    "eval.max_questions",
-    "eval.num_generations",
-    "eval.max_new_tokens_in_training",
+    *("eval.loss_every_steps", "eval.probes_every_steps", "eval.max_questions"),
+    *("eval.num_generations", "eval.max_new_tokens_in_training"),
 )
 """Keys of `eval` that only evaluation during training reads."""
 
@@ -293,14 +290,11 @@ def _peel(annotation: Any) -> tuple[Any, bool, list[Any]]:
             return annotation, nullable, metadata
 
 
+_BOUNDS = ((Ge, "at least", "ge"), (Gt, "above", "gt"), (Le, "at most", "le"), (Lt, "below", "lt"))
+
+
 def _bound(limit: Any) -> str | None:
-    match limit:
-        case Ge(ge=value):
-            return f"at least {value}"
-        case Gt(gt=value):
-            return f"above {value}"
-        case Le(le=value):
-            return f"at most {value}"
-        case Lt(lt=value):
-            return f"below {value}"
-    return None
+    found = (
+        f"{words} {getattr(limit, name)}" for kind, words, name in _BOUNDS if type(limit) is kind
+    )
+    return next(found, None)
