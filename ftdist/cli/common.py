@@ -1,20 +1,22 @@
 """Argument parsing and output shared by all commands."""
 
 import argparse
+import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.table import Table
 
 from ftdist.cli.doc_pages import with_page_paths
 from ftdist.errors import ConfigError
+from ftdist.io.progress import is_quiet
 from ftdist.rundir import RUNS_ROOT, RunDir, find_run
 
 
@@ -139,7 +141,13 @@ def _not_one_run(names: Sequence[str], *, prog: str) -> ConfigError:
 
 
 def log(message: str) -> None:
-    """Print a message to stderr, ignoring a closed one."""
+    """Print a message to stderr, ignoring a closed one; with --quiet, only a warning."""
+    if not is_quiet() or message.startswith("Warning:"):
+        report(message)
+
+
+def report(message: str) -> None:
+    """Print to stderr what went wrong or what to do next, also with --quiet."""
     with suppress(OSError):
         sys.stderr.write(f"{with_page_paths(message)}\n")
         sys.stderr.flush()
@@ -150,6 +158,16 @@ def print_result(result: str) -> None:
     with suppress(OSError):
         sys.stdout.write(f"{with_page_paths(result)}\n")
         sys.stdout.flush()
+
+
+def print_json(fields: Mapping[str, Any]) -> None:
+    """Print a result as one JSON object, for scripts."""
+    print_result(json.dumps(fields, default=str))
+
+
+def take_flag(flag: str, words: Sequence[str]) -> tuple[bool, list[str]]:
+    """Whether a flag such as --json is among the words of a command, and the other words."""
+    return flag in words, [word for word in words if word != flag]
 
 
 def print_plan(rows: Iterable[tuple[str, str]], *, title: str) -> None:

@@ -3,7 +3,7 @@
 from ftdist_launch.attempts import Finished, step_to_export
 from ftdist_launch.setup.resume import read_config
 
-from ftdist.cli.common import log, print_result
+from ftdist.cli.common import print_result, report
 from ftdist.io.units import format_count
 from ftdist.rundir import RunDir
 
@@ -30,14 +30,14 @@ def report_training(finished: Finished, *, run: RunDir) -> int:
                 f"Next: `ftdist export {cli_name}`, then `ftdist compare {cli_name}`."
             )
         case "stopped":
-            log(f"Run {name} was stopped, {checkpoint}. Resume it: `ftdist resume {cli_name}`.")
+            report(f"Run {name} was stopped, {checkpoint}. Resume it: `ftdist resume {cli_name}`.")
         case _:
             report_failure(finished, run=run)
             if finished.outcome == "crash_loop":
                 attempts = format_count(finished.num_stalled_attempts, "consecutive attempt")
-                log(f"Giving up on run {name} after {attempts} without progress, {checkpoint}.")
+                report(f"Giving up on run {name} after {attempts} without progress, {checkpoint}.")
             elif finished.step is not None:
-                log(
+                report(
                     f"Run {name} is resumable, {checkpoint}. "
                     f"Fix this, then run `ftdist resume {cli_name}`."
                 )
@@ -51,7 +51,7 @@ def report_stage(finished: Finished, *, run: RunDir, verb: str) -> int:
         The exit code.
     """
     if finished.outcome == "stopped":
-        log(f"`ftdist {verb}` of run {run.name} was stopped; run it again: {CACHED[verb]}.")
+        report(f"`ftdist {verb}` of run {run.name} was stopped; run it again: {CACHED[verb]}.")
     else:
         report_failure(finished, run=run)
     return finished.exit_code
@@ -61,9 +61,11 @@ def report_failure(finished: Finished, *, run: RunDir) -> None:
     """Print why the first rank failed, in two lines."""
     failure = finished.failure
     if failure is None:
-        log(f"No rank of run {run.name} reported an error.\nTo fix: read the logs in {run.jobs}.")
+        report(
+            f"No rank of run {run.name} reported an error.\nTo fix: read the logs in {run.jobs}."
+        )
         return
-    log(f"{failure.problem}\nTo fix: {failure.remedy}")
+    report(f"{failure.problem}\nTo fix: {failure.remedy}")
 
 
 def _best(newest: int | None, run: RunDir) -> str:

@@ -16,6 +16,7 @@ from types import FrameType
 from ftdist import __version__
 from ftdist.cli.doc_pages import with_page_paths
 from ftdist.errors import INTERRUPTED, ConfigError, FtdistError, StorageError
+from ftdist.io.progress import QUIET
 
 COMMAND_GROUPS = {
     "All in one": {
@@ -69,7 +70,7 @@ def help_text() -> str:
     return (
         "Full-parameter fine-tuning of a language model on a small library, with an evaluation of "
         f"what it learned.\n\n{commands}\n\n"
-        "All config keys: `ftdist train --help`. "
+        "All config keys: `ftdist train --help`. With --quiet, only results, warnings and errors. "
         "A run of about a minute: `ftdist train experiment=tiny`.\n"
     )
 
@@ -152,6 +153,9 @@ def _run(arguments: list[str]) -> int:
         sys.stdout.write(f"ftdist {__version__}\n")
         return 0
     command, *rest = arguments
+    if "--quiet" in rest:
+        os.environ[QUIET] = "1"
+        rest = [word for word in rest if word != "--quiet"]
     if command not in COMMANDS:
         from ftdist.cli.common import refuse_secrets
 

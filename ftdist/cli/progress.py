@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from ftdist.api.progress import HIDDEN, Copy
 from ftdist.cli.common import log
 from ftdist.config.schema import RunConfig
+from ftdist.io.progress import is_quiet
 from ftdist.io.units import format_duration
 from ftdist.observe.console import MEAN_STEPS
 from ftdist.observe.metrics import ETA_S, HELD_OUT_LOSS, LOSS, STEP, TOKENS_PER_S
@@ -31,11 +32,23 @@ def supervise(run: RunDir, config: RunConfig, *, steps: int | None = None) -> Su
     console = Console(stderr=True)
 
     def make_view(log: Path) -> ProgressView:
+        if is_quiet():
+            return NoProgress()
         if console.is_terminal and steps is not None:
             return Bar(run, log=log, steps=steps, console=console)
         return Copy(log)
 
     return Supervisor(run=run, config=config, make_view=make_view, log=log)
+
+
+class NoProgress:
+    """Shows nothing, for --quiet."""
+
+    def update(self) -> None:
+        """Nothing is shown."""
+
+    def close(self) -> None:
+        """Nothing is shown."""
 
 
 class Bar:

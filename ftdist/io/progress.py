@@ -1,5 +1,6 @@
 """Progress lines of long work: how much is done, how fast, and the time left."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,9 +10,17 @@ from typing import Self, TypeVar
 Result = TypeVar("Result")
 LogFn = Callable[[str], None]
 
+QUIET = "FTDIST_QUIET"
+"""Environment variable of `ftdist --quiet`, which child processes inherit."""
+
 _EVERY_S = 5.0
 _SILENT_S = 25.0
 _MIB = 2**20
+
+
+def is_quiet() -> bool:
+    """Whether only results, warnings and errors are shown."""
+    return bool(os.environ.get(QUIET))
 
 
 def no_log(_: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.errors import ConfigError, FtdistError, StorageError
+from ftdist.io.progress import is_quiet
 from ftdist.observe.wandb.api import WandbError
 from ftdist_launch.local.processes import handled
 from ftdist_launch.local.submit import import_path, is_launcher_variable, visible_gpus
@@ -29,14 +30,21 @@ def run_child(module: str, arguments: Sequence[str]) -> None:
     Raises:
         FtdistError: it failed; only its exit code is known.
     """
-    # In its own session: Ctrl-C reaches only this process, which terminates the child.
-    child = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        stdout=sys.stderr.fileno(),
-        env=environment(),
-        start_new_session=True,
-    )
-    code = _wait(child)
+    quiet = is_quiet()
+    with tempfile.TemporaryFile() as hidden:
+        output = hidden.fileno() if quiet else sys.stderr.fileno()
+        # In its own session: Ctrl-C reaches only this process, which terminates the child.
+        child = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdout=output,
+            stderr=output if quiet else None,
+            env=environment(),
+            start_new_session=True,
+        )
+        code = _wait(child)
+        if code and quiet:
+            hidden.seek(0)
+            sys.stderr.write(hidden.read().decode(errors="replace"))
     if code == -signal.SIGKILL:
         raise FtdistError(
             f"`python -m {module}` was killed.",

@@ -1,12 +1,13 @@
 """`ftdist compare`: evaluate the base and the tuned model on the same questions."""
 
+import json
 from collections.abc import Sequence
 
 from rich.console import Console
 
 from ftdist.api.evaluate import EvalStage, evaluate_run
 from ftdist.api.jobs import Submitted
-from ftdist.cli.common import RunParser, log, print_result
+from ftdist.cli.common import RunParser, log, print_json, print_result
 from ftdist.cli.exit_messages import report_stage
 from ftdist.cli.progress import supervise
 from ftdist.evaluation.report.merge_sweep import print_merge_sweep
@@ -27,11 +28,15 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         FtdistError: there is no such run, no exported model or no questions.
     """
-    parsed = RunParser("compare", description=DESCRIPTION).parse_run(arguments)
-    return evaluate(parsed.run, parsed.overrides, stage="compare")
+    parser = RunParser("compare", description=DESCRIPTION)
+    parser.add_argument("--json", action="store_true", help="print the scores as JSON")
+    parsed = parser.parse_run(arguments)
+    return evaluate(parsed.run, parsed.overrides, stage="compare", as_json=parsed.flags.json)
 
 
-def evaluate(run: RunDir, overrides: Sequence[str], *, stage: EvalStage) -> int:
+def evaluate(
+    run: RunDir, overrides: Sequence[str], *, stage: EvalStage, as_json: bool = False
+) -> int:
     """Evaluate models of a run, here or as a job, and print the scores.
 
     Raises:
@@ -39,6 +44,9 @@ def evaluate(run: RunDir, overrides: Sequence[str], *, stage: EvalStage) -> int:
     """
     ended = evaluate_run(run, overrides, stage=stage, supervise=supervise, log=log)
     if isinstance(ended, Submitted):
+        if as_json:
+            print_json({"folder": run.report, "job": ended.job})
+            return 0
         behind = f", after job {', '.join(ended.after)}" if ended.after else ""
         does, place = ("compares", run.report) if stage == "compare" else ("merges", run.merge)
         print_result(
@@ -47,7 +55,10 @@ def evaluate(run: RunDir, overrides: Sequence[str], *, stage: EvalStage) -> int:
         return 0
     if ended.exit_code:
         return report_stage(ended, run=run, verb=stage)
-    if stage == "merge":
+    if as_json:
+        scores = json.loads((run.report / "scores.json").read_text(encoding="utf-8"))
+        print_json({"folder": run.report, "scores": scores})
+    elif stage == "merge":
         print_merge_sweep(run, Console())
     else:
         print_comparison(run.report, Console())

@@ -1,9 +1,10 @@
 """`ftdist curate`: from documents and conversations to a library that teaches."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from ftdist.api.curation import curate_library
-from ftdist.cli.common import log, print_result
+from ftdist.cli.common import log, print_json, print_result, take_flag
 from ftdist.config.hydra_flags import hydra_flags, run_hydra_flags
 from ftdist.config.keys import CURATE
 from ftdist.config.sweep import is_sweep
@@ -24,8 +25,11 @@ def main(words: Sequence[str]) -> int:
         return 0
     if is_sweep(words):
         raise ConfigError("`ftdist curate` makes one library, not a sweep.", remedy="leave out -m.")
+    as_json, words = take_flag("--json", words)
     curated = curate_library(words, log=log)
-    if curated.job is None:
+    if as_json:
+        print_json(asdict(curated))
+    elif curated.job is None:
         print_result(curated.summary)
     else:
         print_result(

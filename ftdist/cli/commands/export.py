@@ -12,7 +12,7 @@ from ftdist_launch.setup.stage_preflight import export_missing
 from ftdist.api.export import export_run
 from ftdist.api.jobs import Submitted
 from ftdist.cli.commands import serve
-from ftdist.cli.common import RunArguments, RunParser, log, print_result
+from ftdist.cli.common import RunArguments, RunParser, log, print_json, print_result
 from ftdist.cli.exit_messages import report_stage
 from ftdist.cli.progress import supervise
 
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = RunParser("export", description=DESCRIPTION)
     parser.add_argument("--format", choices=("hf", "gguf"), default="hf", help="[hf]")
     parser.add_argument("--gguf-type", choices=TYPES, default="auto", help="dtype of gguf [auto]")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parsed = parser.parse_run(arguments)
     if parsed.flags.format == "gguf":
         return _export_gguf(parsed)
@@ -42,11 +43,17 @@ def _export_hf(parsed: RunArguments) -> int:
     run = parsed.run
     ended = export_run(run, parsed.overrides, supervise=supervise, log=log)
     if isinstance(ended, Submitted):
+        if parsed.flags.json:
+            print_json({"folder": run.export, "job": ended.job})
+            return 0
         behind = f", after job {', '.join(ended.after)}" if ended.after else ""
         print_result(f"Run {run.name}: job {ended.job} exports it to {run.export}{behind}.")
         return 0
     if ended.exit_code:
         return report_stage(ended, run=run, verb="export")
+    if parsed.flags.json:
+        print_json({"folder": run.export, "step": exported_step(run)})
+        return 0
     step = f"step {exported_step(run)} of {read_plan(run).steps}"
     print_result(f"The tuned model of run {run.name} ({step}) is in {run.export}.")
     return 0

@@ -1,13 +1,15 @@
 """`ftdist plan`: estimate what a run takes. Only writes the packed dataset to the cache."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from ftdist_launch.setup.preflight import disk_problems, run_dir
 from ftdist_launch.setup.run_setup import plan_run
 from rich.table import Table
 from rich.text import Text
 
-from ftdist.cli.common import answer_hydra, log, print_plan, print_table
+from ftdist.cli.common import answer_hydra, log, print_json, print_plan, print_table, take_flag
 from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
 from ftdist.config.sweep import Sweep, is_sweep, read_sweep
@@ -32,20 +34,27 @@ def main(words: Sequence[str]) -> int:
     """
     if answer_hydra(words, command="plan"):
         return 0
+    as_json, words = take_flag("--json", words)
     if is_sweep(words):
         sweep = read_sweep(words, verb="plan", name=NAMELESS)
         once = _log_once()
         planned = [_plan(each.overrides, log=once) for each in sweep.runs]
-        _print_sweep(sweep, planned)
+        if as_json:
+            print_json({"runs": [_fields(*each) for each in planned]})
+        else:
+            _print_sweep(sweep, planned)
     else:
         planned = [_plan(words)]
         ((config, plan),) = planned
         name = config.run.name
-        duration = estimate_duration(config, plan=plan)
-        print_plan(
-            [*describe(plan), *describe_duration(duration, plan=plan)],
-            title="Plan" if name == NAMELESS else f"Plan of run {name}",
-        )
+        if as_json:
+            print_json(_fields(config, plan))
+        else:
+            duration = estimate_duration(config, plan=plan)
+            print_plan(
+                [*describe(plan), *describe_duration(duration, plan=plan)],
+                title="Plan" if name == NAMELESS else f"Plan of run {name}",
+            )
     needed_gib = sum(plan.disk_gib for _, plan in planned)
     for problem in disk_problems(run_dir(planned[0][0]).root, needed_gib=needed_gib):
         log(str(problem))
@@ -55,6 +64,12 @@ def main(words: Sequence[str]) -> int:
 
 def _plan(overrides: Sequence[str], *, log: LogFn = log) -> tuple[RunConfig, Plan]:
     return plan_run(compose(overrides, name=NAMELESS), new=False, log=log)
+
+
+def _fields(config: RunConfig, plan: Plan) -> dict[str, Any]:
+    """A plan and its estimated duration, for --json."""
+    duration = estimate_duration(config, plan=plan)
+    return {"run": config.run.name, **asdict(plan), "duration": asdict(duration)}
 
 
 def _log_once() -> LogFn:

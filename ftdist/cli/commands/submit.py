@@ -8,7 +8,7 @@ from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.preflight import plan_summary
 from ftdist_launch.slurm.submit import check, dry_run, submit
 
-from ftdist.cli.common import answer_hydra, log, print_plan, print_result
+from ftdist.cli.common import answer_hydra, log, print_json, print_plan, print_result, take_flag
 from ftdist.config.compose import compose
 from ftdist.config.sweep import Sweep, is_sweep, read_sweep
 
@@ -19,17 +19,17 @@ def main(words: Sequence[str]) -> int:
     Raises:
         FtdistError: a check failed, or SLURM rejected a job.
     """
-    dry = "--dry-run" in words
-    words = [word for word in words if word != "--dry-run"]
+    dry, words = take_flag("--dry-run", words)
+    as_json, words = take_flag("--json", words)
     if answer_hydra(words, command="submit"):
         return 0
     if not is_sweep(words):
-        return _submit([words], sweep=None, dry=dry)
+        return _submit([words], sweep=None, dry=dry, as_json=as_json)
     sweep = read_sweep(words, verb="submit")
-    return _submit([run.overrides for run in sweep.runs], sweep=sweep, dry=dry)
+    return _submit([run.overrides for run in sweep.runs], sweep=sweep, dry=dry, as_json=as_json)
 
 
-def _submit(runs: Sequence[Sequence[str]], *, sweep: Sweep | None, dry: bool) -> int:
+def _submit(runs: Sequence[Sequence[str]], *, sweep: Sweep | None, dry: bool, as_json: bool) -> int:
     queue = Queue()
     configs = [check(compose(words), queue=queue, log=log) for words in runs]
     for note in dict.fromkeys(note for config in configs for note in library_warnings(config)):
@@ -41,6 +41,13 @@ def _submit(runs: Sequence[Sequence[str]], *, sweep: Sweep | None, dry: bool) ->
         log("Nothing was submitted.")
         return 0
     submitted = submit(configs, overrides=runs, sweep=sweep, queue=queue)
+    if as_json:
+        rows = [
+            {"run": run.name, "folder": run.root, "prepare_job": prepare, "job": job}
+            for run, prepare, job in submitted
+        ]
+        print_json({"runs": rows})
+        return 0
     for run, _, job in submitted:
         print_result(f"Run {run.name}: job {job}, in {run.root}.")
     first = submitted[0][0].cli_name

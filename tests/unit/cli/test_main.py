@@ -1,5 +1,6 @@
 """The command: help, verbs, errors in two lines, exit codes."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from ftdist.cli import common
 from ftdist.cli import main as cli
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import dump_config
+from ftdist.io.progress import QUIET
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 from tests.support.runs.fake_runs import plan_of
@@ -303,3 +306,25 @@ def test_version_is_a_word_and_a_flag(capsys: Captured) -> None:
     first, second = capsys.readouterr().out.splitlines()
     assert first == second
     assert first.startswith("ftdist ")
+
+
+def test_quiet_shows_results_warnings_and_errors_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv(QUIET, "1")
+    common.log("Downloading org/name from the hub.")
+    common.log("Warning: no replay data.")
+    common.report("Run r was stopped.")
+    common.print_result("Run r is complete.")
+    output = capsys.readouterr()
+    assert output.out == "Run r is complete.\n"
+    assert output.err == "Warning: no replay data.\nRun r was stopped.\n"
+
+
+def test_quiet_hides_the_output_of_a_child_that_succeeds(tmp_path: Path) -> None:
+    """And shows that of one that fails: the library does not exist."""
+    keys = ("model.path=tiny", "library.path=tiny", "train.steps=3", "--json")
+    done = ftdist("plan", *keys, "--quiet", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "prepare:" not in done.stderr
+    assert json.loads(done.stdout)["steps"] == 3
