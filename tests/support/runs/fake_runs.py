@@ -12,6 +12,7 @@ from ftdist_launch.rank_process import RankInfo, rank_process
 from ftdist.config.compose import compose
 from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
+from ftdist.config.schema.types import AUTO
 from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.plan import Plan
@@ -38,7 +39,7 @@ def slurm_config(*overrides: str) -> RunConfig:
 
 
 def plan_of(config: RunConfig, *, ranks: int) -> Plan:
-    """Its plan, with ranks on CPUs of one node."""
+    """Its plan, with ranks on CPUs of one node: 3 epochs of 32 sequences per step if it sets none."""
     source = PackedSourceInfo(
         name="library",
         weight=1.0,
@@ -60,7 +61,15 @@ def plan_of(config: RunConfig, *, ranks: int) -> Plan:
         tied=True,
     )
     library = PackedDatasetInfo(path="cache", key="k", sources=(source,))
-    wanted = replace(config, cluster=replace(config.cluster, tasks_per_node=ranks))
+    batch, train = config.batch, config.train
+    if batch.sequence_length == AUTO:
+        batch = replace(batch, sequence_length=4096)
+    if batch.tokens == AUTO:
+        batch = replace(batch, tokens=131_072)
+    if (train.epochs, train.exposures, train.steps) == (None, None, None):
+        train = replace(train, epochs=3.0)
+    cluster = replace(config.cluster, tasks_per_node=ranks)
+    wanted = replace(config, batch=batch, train=train, cluster=cluster)
     return make_plan(wanted, model=model, library=library, device="cpu")
 
 
