@@ -181,7 +181,7 @@ def raise_unless_done(finished: Finished, *, run: RunDir) -> None:
     if finished.outcome == "done":
         return
     if finished.outcome == "stopped":
-        raise KeyboardInterrupt(f"Run {run.name} was stopped; its resume() continues it.")
+        raise KeyboardInterrupt(f"Run {run.name} was stopped; resume() continues a training.")
     failure = finished.failure
     if failure is None:
         raise FtdistError(
