@@ -32,5 +32,6 @@ def main(arguments: Sequence[str]) -> int:
         messages = cancel(run, now=now, queue=Queue())
     for message in messages:
         log(message)
-    print_result(f"Resume run {run.name} with `ftdist resume {run.cli_name}`.")
+    verb = "expert" if run.expert.is_file() else "resume"
+    print_result(f"Continue run {run.name} with `ftdist {verb} {run.cli_name}`.")
     return 0
