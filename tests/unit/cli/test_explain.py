@@ -67,7 +67,7 @@ def test_shows_the_value_in_a_run(
 
 def test_a_section_lists_its_keys_and_options(capsys: Captured) -> None:
     text = explain(capsys, "optim")
-    assert "  optim.peak_lr: Learning rate at the end of warm-up.\n" in text
+    assert "  optim.warmup_ratio: Fraction of all steps over which the learning rate rises" in text
     assert "Options: optim=cosine, optim=wsd" in text
 
 

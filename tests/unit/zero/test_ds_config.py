@@ -16,6 +16,7 @@ from ftdist.zero.ds_config import build_ds_config
 
 GOLDEN = Path(__file__).with_name("golden")
 NEEDED = ["run.name=r", "model.path=m", "library.path=l"]
+BATCH = ["batch.tokens=131072", "batch.sequence_length=4096", "train.epochs=3"]
 
 
 def _plan(config: RunConfig) -> Plan:
@@ -46,11 +47,12 @@ def _plan(config: RunConfig) -> Plan:
 @pytest.mark.parametrize(
     ("name", "overrides", "device", "dtype"),
     [
-        ("zero3-cuda-bfloat16", ["cluster.tasks_per_node=8"], "cuda", "bfloat16"),
+        ("zero3-cuda-bfloat16", [*BATCH, "cluster.tasks_per_node=8"], "cuda", "bfloat16"),
         ("zero3-cpu-float32", ["experiment=tiny"], "cpu", "float32"),
         (
             "offload-cuda-bfloat16",
             [
+                *BATCH,
                 "engine=zero3_offload",
                 "engine.accumulation_dtype=bfloat16",
                 "engine.communication_dtype=bfloat16",
@@ -72,7 +74,7 @@ def test_deepspeed_reads_the_golden_dictionary(
 
 
 def test_generated_deepspeed_settings_are_reserved_unless_left_free() -> None:
-    config = compose([*NEEDED, "engine=zero3_offload"])
+    config = compose([*NEEDED, *BATCH, "engine=zero3_offload"])
     made = build_ds_config(config, _plan(config), device="cuda", dtype="bfloat16")
     free = {
         problem.key.removeprefix("engine.deepspeed.")
