@@ -7,7 +7,7 @@ stage_finished   it ended, with its exit code; training has events of attempts i
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from ftdist.errors import RequeueError
@@ -99,6 +99,9 @@ def stages_of(
             continue
         own = list(_events_of(name, events if name in plan["reused"] else since))
         stage = _stage(name, own, ended=ended, held=held, now=now)
+        if name == "train":  # it resumes: the time of earlier commands counts
+            whole = _stage(name, _events_of(name, events), ended=ended, held=held, now=now)
+            stage = replace(stage, seconds=whole.seconds)
         blocked = next((s for s in stages if s.state in ("failed", "cancelled")), None)
         if stage.state == "waiting" and blocked is not None:
             problem = f"Stage {blocked.name} {'failed' if blocked.state == 'failed' else 'stopped'}"

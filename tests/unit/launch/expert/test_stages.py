@@ -67,6 +67,13 @@ def test_a_requeued_training_adds_up_the_seconds_of_its_attempts() -> None:
     assert (train.state, train.job, train.seconds) == ("running", "12", 6.0)
 
 
+def test_a_training_that_resumes_adds_the_seconds_before_it_was_stopped() -> None:
+    events = [planned(), attempt(1, 10.0), attempt(1, 14.0, "stopped")]
+    events += [planned(reused=("curate", "prepare")), attempt(2, 20.0), attempt(2, 23.0, "done")]
+    train = stages_of(events, held=True, now=30.0)[2]
+    assert (train.state, train.seconds) == ("done", 7.0)
+
+
 def test_logs_are_of_the_newest_stage_that_has_one() -> None:
     events = [planned()]
     assert stage_with_log(stages_of(events, held=True, now=0.0)) == "train"
