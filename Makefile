@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# The first of these that runs and is 3.11 or newer makes the virtual environment.
+# The first of these that runs and is 3.11.5 or newer makes the virtual environment.
 PYTHONS ?= python3.11 python3.12 python3.13 python3
 PIP_VERSION := 26.3
 TORCH_VERSION := $(shell sed -n 's/^torch==//p' constraints.txt)
@@ -18,7 +18,7 @@ NEWS := sed -u -E '/already satisfied|^Looking |^ *(Created wheel|Stored in|Atte
 SHELL_FILES = .ci/run $(shell find docker launch tests -name '*.sh')
 
 .PHONY: help .venv demo test cluster-packages bench bench-readers docs site check check-format check-lint check-types check-layers \
-        check-dependencies check-spelling check-words check-shell format clean
+        check-dependencies check-spelling check-words check-shell check-docker format clean
 
 help: ## show this list
 	@sed -nE 's/^([a-z.][a-z.-]*):.*## (.*)$$/  make \1\t\2/p' Makefile | expand -t 22
@@ -27,10 +27,10 @@ help: ## show this list
 
 .venv/installed: pyproject.toml constraints.txt
 	@for python in $(PYTHONS); do \
-	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11, 5))' 2>/dev/null; then found=$$python; break; fi; \
 	done; \
 	if [ -z "$${found:-}" ]; then \
-	    echo "Python 3.11 or newer was not found. To fix: install python3 and python3-venv."; exit 1; \
+	    echo "Python 3.11.5 or newer was not found. To fix: install it, for instance with \`uv python install 3.11\`."; exit 1; \
 	fi; \
 	if ! .venv/bin/python -c 'import pip' 2>/dev/null; then \
 	    echo "[1/4] Making .venv with $$found"; \
@@ -67,7 +67,7 @@ docs: .venv/installed ## write the pages that are made from the code (docs/refer
 site: .venv/installed ## build the documentation site into build/site
 	@NO_COLOR=1 .venv/bin/zensical build --strict
 
-check: check-format check-lint check-types check-layers check-dependencies check-spelling check-words check-shell site ## all checks of the source
+check: check-format check-lint check-types check-layers check-dependencies check-spelling check-words check-shell check-docker site ## all checks of the source
 
 check-format: .venv/installed
 	$(PY) -m ruff format --check .
@@ -92,6 +92,9 @@ check-words: .venv/installed
 
 check-shell: .venv/installed
 	.venv/bin/shellcheck $(SHELL_FILES)
+
+check-docker: .venv/installed
+	.venv/bin/hadolint docker/Dockerfile
 
 format: .venv/installed ## format the source and mend what ruff can mend
 	$(PY) -m ruff format .
