@@ -63,6 +63,7 @@ bench-readers: .venv/installed ## compare the document readers with others, and 
 docs: .venv/installed ## write the pages that are made from the code (docs/reference/)
 	@$(PY) -m tools.config_reference
 	@$(PY) -m tools.metrics_reference
+	@$(PY) -m tools.hardware_reference
 
 site: .venv/installed ## build the documentation site into build/site
 	@NO_COLOR=1 .venv/bin/zensical build --strict

@@ -12,7 +12,7 @@ from ftdist.cli.main import COMMANDS
 from ftdist.config.keys import CURATE, config_keys, find_key
 from ftdist.observe.score_table import SCORE_DOCS
 from tests.support.tiers import TESTS
-from tools import config_reference, metrics_reference
+from tools import config_reference, hardware_reference, metrics_reference
 
 ROOT = TESTS.parent
 NOT_OURS = {
@@ -202,7 +202,7 @@ def test_every_page_is_in_the_index_of_the_documentation() -> None:
     assert [page for page in pages if page != "README.md" and f"({page})" not in index] == []
 
 
-@pytest.mark.parametrize("generator", [config_reference, metrics_reference])
+@pytest.mark.parametrize("generator", [config_reference, hardware_reference, metrics_reference])
 def test_generated_reference_pages_are_up_to_date(generator: ModuleType) -> None:
     text = generator.PAGE.read_text(encoding="utf-8")
     assert text == generator.page(), "run `make docs`"
