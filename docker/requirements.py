@@ -6,4 +6,4 @@ from pathlib import Path
 
 project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
 extras = [each for name in sys.argv[1:] for each in project["optional-dependencies"][name]]
-print("\n".join([*project["dependencies"], *extras]))
+sys.stdout.write("".join(f"{each}\n" for each in [*project["dependencies"], *extras]))
