@@ -18,7 +18,7 @@ _CODE_COLUMN = re.compile(
 )
 _CODE = re.compile(r"^(?:[A-Za-z]{1,4}[- ]?\d{1,4}[A-Za-z]?|\d{1,4}|[A-Z]{2,6})$")
 _ANY_NAME = re.compile(
-    r"^(?:propert(?:y|ies)|parameters?|features?|specifications?|characteristics?|items?|names?|"
+    r"^(?:property|properties|parameters?|features?|specifications?|characteristics?|items?|names?|"
     r"values?|data|settings?|details?|)$",
     re.IGNORECASE,
 )

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ftdist.cli.progress import Bar, Copy, summary
+from ftdist.api.progress import Copy
+from ftdist.cli.progress import Bar, summary
 from ftdist.rundir import RunDir
 
 Captured = pytest.CaptureFixture[str]

@@ -23,7 +23,7 @@ def rates(config: OptimConfig, *steps: int) -> list[float]:
 
 @pytest.mark.parametrize("schedule", ["cosine", "linear", "constant", "wsd"])
 def test_warmup_is_linear_and_peaks_at_its_last_step(optim: OptimConfig, schedule: str) -> None:
-    config = replace(optim, schedule=schedule)  # type: ignore[arg-type]
+    config = replace(optim, schedule=schedule)
     assert rates(config, 0, 4, 9) == pytest.approx([0.1, 0.5, 1.0])
 
 
@@ -75,7 +75,7 @@ def test_a_short_run_has_a_step_at_the_peak_rate_and_none_at_the_final_one(
     found = [learning_rate(step, total_steps=steps, config=config) for step in range(steps)]
     assert found == pytest.approx(SHORT_RUNS[steps])
     for schedule in ("cosine", "constant", "wsd"):
-        other = replace(optim, schedule=schedule)  # type: ignore[arg-type]
+        other = replace(optim, schedule=schedule)
         found = [learning_rate(step, total_steps=steps, config=other) for step in range(steps)]
         assert max(found) == 1.0
         assert min(found) > 0.1

@@ -79,11 +79,11 @@ def test_a_run_without_a_step_or_a_plan_has_a_page(tmp_path: Path) -> None:
 
 
 def test_model_flops_are_those_of_a_token_times_speed_over_the_ranks_of_the_attempt() -> None:
-    events = [
+    events: list[dict[str, Any]] = [
         {"event": "attempt_started", "attempt": 1, "world_size": 2},
         {"event": "attempt_started", "attempt": 2, "world_size": 4},
     ]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"step": 1, "attempt": 1, "throughput/tokens_per_s": 1000.0},
         {"step": 2, "attempt": 2, "throughput/tokens_per_s": 1000.0},
         {"step": 3, "attempt": 2},

@@ -19,7 +19,8 @@ from ftdist_launch.logs.timestamps import (
 )
 from rich.console import Console
 
-from ftdist.cli.progress import Bar, Copy
+from ftdist.api.progress import Copy
+from ftdist.cli.progress import Bar
 from ftdist.rundir import RunDir
 
 AT = "2026-11-23T21:30:01.123Z"

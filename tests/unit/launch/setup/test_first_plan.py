@@ -21,7 +21,7 @@ ANSWERS = library(source(tokens=10_240, sequences=80, answered=100, answers=100)
 @pytest.fixture
 def run(tmp_path: Path) -> RunDir:
     """As submitted: the library is not tokenised, and the config says auto."""
-    model_folder(tmp_path / "m", **SIZES)
+    model_folder(tmp_path / "m", **SIZES)  # type: ignore[arg-type]
     run = RunDir(tmp_path / "r")
     run.create(private=True)
     needed = ("run.name=r", f"model.path={tmp_path}/m", "library.path=l", "cluster.device=cpu")
