@@ -28,7 +28,8 @@ def learning_rate(step: int, *, total_steps: int, config: OptimConfig) -> float:
 
     Of a run of at most `SHORT_RUN` steps, p counts the steps before this one, (step - w) / (T - w):
     the first step after warm-up has the peak rate, and the last one more than the final rate. Its
-    few steps would otherwise be spent below the peak; a single one, at the final rate.
+    few steps would otherwise be spent below the peak; a single one, at the final rate. So it is with
+    the n decaying steps of wsd: the i-th of them has fallen by i / (n + 1).
 
     Args:
         step: in [0, total_steps).
@@ -51,8 +52,12 @@ def learning_rate(step: int, *, total_steps: int, config: OptimConfig) -> float:
             return peak
         case "wsd":
             decay_steps = max(1, round(config.decay_ratio * total_steps))
-            fallen = max(0.0, (done - (total_steps - decay_steps)) / decay_steps)
-            return peak + (final - peak) * fallen
+            parts = decay_steps
+            if total_steps <= SHORT_RUN:
+                decay_steps = min(decay_steps, total_steps - 1)
+                parts = decay_steps + 1
+            decayed = max(0, step + 1 - (total_steps - decay_steps))
+            return peak + (final - peak) * decayed / parts
 
 
 def decayed_names(shapes: Mapping[str, Sequence[int]]) -> frozenset[str]:

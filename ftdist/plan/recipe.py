@@ -197,10 +197,11 @@ def _has_length(train: TrainConfig) -> bool:
 
 
 def _is_text(library: PackedDatasetInfo) -> bool:
-    """Whether a library is one of texts, with few conversations or none."""
+    """Whether a library is one of texts, with few conversations or none, or no answers in them."""
     own = [source for source in library.sources if source.own]
     answered = sum(source.answered_samples for source in own)
-    return answered < TEXT_LIBRARY * sum(source.samples for source in own)
+    samples = sum(source.samples for source in own)
+    return library.answers == 0 or answered < TEXT_LIBRARY * samples
 
 
 def _run_tokens(config: RunConfig, *, library: PackedDatasetInfo) -> float:

@@ -81,6 +81,26 @@ def test_a_short_run_has_a_step_at_the_peak_rate_and_none_at_the_final_one(
         assert min(found) > 0.1
 
 
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        # a fifth, at least one step, has fallen half-way; of two steps, by 1/3 and 2/3
+        (1, [1.0]),
+        (2, [1.0, 0.55]),
+        (3, [1.0, 1.0, 0.55]),
+        (5, [1.0, 1.0, 1.0, 1.0, 0.55]),
+        (10, [*[1.0] * 8, 0.7, 0.4]),
+        (11, [*[1.0] * 9, 0.55, 0.1]),
+    ],
+)
+def test_wsd_decays_in_a_short_run_too(
+    optim: OptimConfig, steps: int, expected: list[float]
+) -> None:
+    config = replace(optim, schedule="wsd", warmup_ratio=0.0)
+    found = [learning_rate(step, total_steps=steps, config=config) for step in range(steps)]
+    assert found == pytest.approx(expected)
+
+
 def test_the_shortest_run_that_falls_to_the_final_rate_has_11_steps(optim: OptimConfig) -> None:
     config = replace(optim, schedule="linear")
     rates_of_11 = [learning_rate(step, total_steps=11, config=config) for step in (0, 1, 10)]

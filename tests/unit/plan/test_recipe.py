@@ -176,3 +176,13 @@ def test_a_batch_that_the_ranks_cannot_share_is_refused_with_sizes_that_they_can
             config("batch.tokens=2000", "cluster.tasks_per_node=3"), library=A45, max_position=None
         )
     assert caught.value.remedy == "set batch.tokens to 1536 or 3072."
+
+
+def test_conversations_without_an_answer_of_their_own_count_as_texts() -> None:
+    # Answers that the mask leaves out, and a library that has no source of its own.
+    unanswered = library(source(tokens=10_240, sequences=20, answered=100, answers=0, longest=100))
+    foreign = library(
+        source(tokens=10_240, sequences=20, answered=100, answers=100, longest=100, own=False)
+    )
+    for each in (unanswered, foreign):
+        assert resolved(each).train.epochs == 4
