@@ -28,8 +28,8 @@ def learning_rate(step: int, *, total_steps: int, config: OptimConfig) -> float:
 
     Of a run of at most `SHORT_RUN` steps, p counts the steps before this one, (step - w) / (T - w):
     the first step after warm-up has the peak rate, and the last one more than the final rate. Its
-    few steps would otherwise be spent below the peak; a single one, at the final rate. So it is with
-    the n decaying steps of wsd: the i-th of them has fallen by i / (n + 1).
+    few steps would otherwise be spent below the peak; a single one, at the final rate. The i-th of
+    the n decaying steps of wsd has fallen by i / (n + 1).
 
     Args:
         step: in [0, total_steps).
