@@ -19,16 +19,13 @@ from ftdist.config.keys import (
 from ftdist.config.migrate.without import sentence_for
 from ftdist.config.values import format_value
 from ftdist.errors import ConfigError
+from ftdist.io.secret_names import is_secret_name
 
-_SECRET_NAME = re.compile(
-    r"(^|[._-])(api_?keys?|access_?keys?|private_?key|auth|(auth|access)_?token|token|"
-    r"passwords?|passwd|secrets?|credentials?|[a-z0-9_]+_(api_?key|token|secret|password))$",
-    re.IGNORECASE,
-)
 _SECRET_VALUE = re.compile(
     r"(?<![\w/.-])([0-9a-f]{40}|wandb_v\d_\w{20,}|local-[0-9a-f]{40}|hf_[A-Za-z0-9]{20,}"
     r"|sk-[\w-]{20,}|gh[pousr]_\w{30,}|github_pat_\w{30,})(?![\w/.-])|://[^/\s:@]*:[^/\s@]+@"
 )
+_NAME_IN_TABLE = re.compile(r"[{,]\s*['\"]?([\w.]+)['\"]?\s*:")
 _COMMIT = re.compile(r"(?<=hf://datasets/)\S+?@[0-9a-f]{40}|(?<=revision:)\s*[0-9a-f]{40}")
 """Of a repository on the Hub: it looks like a key, and is public."""
 
@@ -81,7 +78,9 @@ def as_error(
 def secret_problem(name: str, value: str, *, command: CommandSpec = TRAIN) -> Problem | None:
     """A key or value that looks like a password or an access key; the value is never repeated."""
     known = find_key(name, command=command)
-    named = (known is None or known.kind == "table") and _SECRET_NAME.search(name)
+    is_free = known is None or known.kind == "table"
+    names = [name, *_NAME_IN_TABLE.findall(value)] if is_free else []
+    named = any(map(is_secret_name, names))
     shown = _SECRET_VALUE.search(_COMMIT.sub("", value)) and not name.endswith(".revision")
     if not named and not shown:
         return None

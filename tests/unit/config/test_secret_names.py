@@ -1,0 +1,70 @@
+"""Names of secrets are refused in a config and hidden; names of settings are neither."""
+
+from dataclasses import asdict
+
+import pytest
+
+from ftdist.config.compose import compose
+from ftdist.config.keys import CURATE, EXPERT, TRAIN, config_keys
+from ftdist.errors import ConfigError
+from ftdist.io.secret_names import is_harmless_variable, is_secret_name
+from ftdist.observe.metrics import UNITS
+from ftdist.observe.redact import HIDDEN, redacted
+
+NEEDED = ["model.path=m", "library.path=l", "run.name=r"]
+
+SECRETS = """
+OPENAI_KEY OPENAI_API_KEY OPENAI_APIKEY WANDB_API_KEY HF_TOKEN HUGGING_FACE_HUB_TOKEN GITHUB_PAT
+GH_TOKEN MY_PASSPHRASE AWS_SESSION AWS_SESSION_TOKEN AWS_SECRET_ACCESS_KEY AWS_ACCESS_KEY_ID
+DB_PASS PGPASSWORD MYSQL_PWD REGISTRY_AUTH CLIENT_SECRET SLURM_JWT GOOGLE_APPLICATION_CREDENTIALS
+AZURE_STORAGE_CONNECTION_STRING comet.api_key hub_token
+"""
+
+SETTINGS = """
+NCCL_DEBUG NCCL_IB_HCA NCCL_IB_PKEY NCCL_SOCKET_IFNAME NCCL_COMM_ID NCCL_P2P_DISABLE UCX_IB_PKEY
+NCCL_ASYNC_ERROR_HANDLING TORCH_NCCL_ASYNC_ERROR_HANDLING TORCH_NCCL_BLOCKING_WAIT OMP_NUM_THREADS
+CUDA_VISIBLE_DEVICES PYTORCH_CUDA_ALLOC_CONF TOKENIZERS_PARALLELISM HF_HOME HF_HUB_CACHE
+HF_HUB_OFFLINE HF_DATASETS_CACHE HF_TOKEN_PATH HF_HUB_DISABLE_IMPLICIT_TOKEN TRANSFORMERS_CACHE
+SLURM_JOB_ID SLURM_NTASKS SLURM_PROCID SLURM_CPU_BIND SLURM_MPI_TYPE SLURM_TASKS_PER_NODE
+SLURM_STEP_NODELIST SBATCH_ACCOUNT KEYBOARD_LAYOUT KEYBOARD MONKEY PATH LD_LIBRARY_PATH PYTHONPATH
+PWD OLDPWD XDG_SESSION_ID XDG_SESSION_TYPE DESKTOP_SESSION SSH_AUTH_SOCK XAUTHORITY SSH_ASKPASS
+PGPASSFILE MASTER_ADDR MAX_TOKENS tokens key plan.library.key WANDB_MODE WANDB_BASE_URL compass
+"""
+
+
+@pytest.mark.parametrize("name", SECRETS.split())
+def test_what_stands_under_a_name_of_a_secret_is_hidden(name: str) -> None:
+    assert is_secret_name(name)
+    assert not is_harmless_variable(name)
+    assert redacted({name: "x"}, environment={}) == {name: HIDDEN}
+    assert redacted("a hunter2-hunter2 b", environment={name: "hunter2-hunter2"}) == f"a {HIDDEN} b"
+
+
+@pytest.mark.parametrize(
+    "override", ["cluster.env.OPENAI_KEY=hunter2", "cluster.env={A: b, GITHUB_PAT: hunter2}"]
+)
+def test_a_secret_in_the_jobs_environment_is_refused_and_never_echoed(override: str) -> None:
+    with pytest.raises(ConfigError, match="looks like a secret") as caught:
+        compose([*NEEDED, override])
+    assert "hunter2" not in str(caught.value)
+
+
+def test_settings_are_no_secrets() -> None:
+    assert [name for name in SETTINGS.split() if is_secret_name(name)] == []
+
+
+def test_no_key_of_a_config_and_no_metric_is_a_secret() -> None:
+    names = {name for command in (TRAIN, CURATE, EXPERT) for name in config_keys(command)}
+    assert [name for name in (*names, *UNITS) if is_secret_name(name)] == []
+
+
+def test_only_settings_of_libraries_are_shown_of_the_jobs_environment() -> None:
+    config = compose([*NEEDED, "cluster.env={NCCL_DEBUG: INFO, OMP_NUM_THREADS: '4', LICENCE: x1}"])
+    shown = redacted(asdict(config), environment={})
+    assert shown["cluster"]["env"] == {
+        "NCCL_DEBUG": "INFO",
+        "OMP_NUM_THREADS": "4",
+        "LICENCE": HIDDEN,
+    }
+    others = {name: part for name, part in asdict(config).items() if name != "cluster"}
+    assert redacted(others, environment={}) == others
