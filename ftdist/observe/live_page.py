@@ -22,6 +22,9 @@ FIRST_AFTER_S = 5.0
 MAX_SHARE = 0.1
 """Largest share of a core that the process takes; long runs are drawn less often."""
 
+CLOSE_TIMEOUT_S = 5.0
+"""Longest wait for the killed process."""
+
 _POLL_S = 0.5
 
 
@@ -51,7 +54,8 @@ class LivePage:
         """Stop; the launcher draws the page again when the attempt has ended."""
         if self._child is not None:
             self._child.kill()
-            self._child.wait()
+            with suppress(subprocess.TimeoutExpired):  # it hangs in a file system
+                self._child.wait(CLOSE_TIMEOUT_S)
 
 
 def main(root: str, every_s: str, parent_pid: str) -> int:
@@ -62,19 +66,30 @@ def main(root: str, every_s: str, parent_pid: str) -> int:
     wait_s = min(FIRST_AFTER_S, interval_s)
     while _parent_lives(parent, seconds=wait_s):
         began = time.process_time()
-        sizes = _sizes(run)
-        if sizes != drawn:
-            with suppress(Exception):
-                _draw(run, refresh_s=interval_s)
-                drawn = sizes
+        drawn = update(run, drawn=drawn, refresh_s=interval_s)
         wait_s = max(interval_s, (time.process_time() - began) / MAX_SHARE)
     return 0
 
 
-def _draw(run: RunDir, *, refresh_s: float) -> None:
-    from ftdist.observe.training_page import write_training_page  # imports pygal and jinja2
+def update(run: RunDir, *, drawn: tuple[int, ...], refresh_s: float) -> tuple[int, ...]:
+    """Draw the page if the records have grown; failures, also of the file system, are ignored.
 
-    write_training_page(run, refresh_s=refresh_s)
+    Args:
+        run: whose page.
+        drawn: sizes of the records when the page was drawn last.
+        refresh_s: seconds after which a browser loads the page again.
+
+    Returns:
+        The sizes that are drawn now.
+    """
+    with suppress(Exception):
+        sizes = _sizes(run)
+        if sizes != drawn:
+            from ftdist.observe.training_page import write_training_page  # pygal and jinja2
+
+            write_training_page(run, refresh_s=refresh_s)
+            return sizes
+    return drawn
 
 
 def _sizes(run: RunDir) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """The rows of a run's `metrics.jsonl` as they are appended, for live views. No torch."""
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -53,11 +54,12 @@ class MetricHistory:
 
 
 def running_mean(values: list[float], *, steps: int) -> list[float]:
-    """For each value the mean of it and of those before it, at most `steps` of them."""
-    means, total = [], 0.0
-    for index, value in enumerate(values):
-        total += value
-        if index >= steps:
-            total -= values[index - steps]
-        means.append(total / min(index + 1, steps))
+    """For each value the mean of it and of those before it, at most `steps` of them.
+
+    Only finite values count; the mean of none is nan.
+    """
+    means = []
+    for end in range(1, len(values) + 1):
+        finite = [value for value in values[max(0, end - steps) : end] if math.isfinite(value)]
+        means.append(math.fsum(finite) / len(finite) if finite else math.nan)
     return means

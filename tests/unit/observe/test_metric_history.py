@@ -1,6 +1,7 @@
 """The incremental reader of metrics agrees with the whole one."""
 
 import json
+import math
 from pathlib import Path
 
 from ftdist.observe.metric_history import MetricHistory, running_mean
@@ -27,3 +28,9 @@ def test_it_agrees_with_read_metrics_at_every_line(tmp_path: Path) -> None:
 
 def test_the_running_mean_covers_the_last_steps() -> None:
     assert running_mean([4.0, 2.0, 6.0, 0.0], steps=2) == [4.0, 3.0, 4.0, 3.0]
+
+
+def test_a_loss_that_is_not_finite_leaves_the_running_mean_of_the_others() -> None:
+    means = running_mean([math.nan, 4.0, math.inf, 2.0, 6.0], steps=3)
+    assert math.isnan(means[0])
+    assert means[1:] == [4.0, 4.0, 3.0, 4.0]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ftdist.io.jsonl import append_json_line
-from ftdist.observe.live_page import LivePage
+from ftdist.observe import live_page
+from ftdist.observe.live_page import LivePage, update
 from ftdist.observe.training_events import describe_events, is_training, outcome_of
 from ftdist.observe.training_page import model_tflops, write_training_page
 from ftdist.rundir import RunDir
@@ -121,11 +122,44 @@ def test_the_page_follows_the_run_and_its_process_ends_with_it(tmp_path: Path) -
         live.close()
 
 
+class _Unkillable(subprocess.Popen[bytes]):
+    """Like a process that hangs in a file system."""
+
+    def kill(self) -> None:
+        pass
+
+
+def test_a_process_that_cannot_be_killed_does_not_hold_up_the_end_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_page, "CLOSE_TIMEOUT_S", 0.1)
+    live = LivePage(some_run(tmp_path), every_s=60)
+    live.close()
+    hung = _Unkillable(["sleep", "20"])
+    live._child = hung
+    began = time.monotonic()
+    live.close()
+    assert time.monotonic() - began < 10
+    hung.terminate()
+    hung.wait()
+
+
+def test_the_page_outlives_a_failure_of_the_file_system(tmp_path: Path) -> None:
+    run = some_run(tmp_path)
+    good = run.metrics.rename(tmp_path / "good")
+    run.metrics.symlink_to("x" * 300)  # asking for its size is an error
+    assert update(run, drawn=(1,), refresh_s=60) == (1,)
+    good.replace(run.metrics)
+    assert len(update(run, drawn=(1,), refresh_s=60)) == 2
+    assert "5 of 10" in (run.report / "training.html").read_text()
+
+
 PARENT = """
 import os, sys
 from pathlib import Path
 from ftdist.io.jsonl import append_json_line
-from ftdist.observe.live_page import LivePage
+from ftdist.observe import live_page
+from ftdist.observe.live_page import LivePage, update
 from ftdist.rundir import RunDir
 live = LivePage(RunDir(Path(sys.argv[1])), every_s=60)
 print(live._child.pid, flush=True)
