@@ -23,19 +23,25 @@ UPLOAD_TIMEOUT_S = 90.0
 
 
 def after_attempt(run: RunDir, config: RunConfig, finished: Finished) -> None:
-    """Draw the curves, and upload the end of a run that failed for good. Never raises an OSError.
+    """Draw the curves, and upload the end of a run that failed for good. Raises no Exception.
+
+    Nothing that a run needs may wait for this: on a cluster it comes after the requeue.
 
     Args:
         run: whose attempt has ended.
         config: its config, with the W&B mode.
         finished: how it ended.
     """
-    from ftdist.observe.training_page import write_training_page  # imports pygal and jinja2
+    try:
+        from ftdist.observe.training_page import write_training_page  # imports pygal and jinja2
 
-    with suppress(OSError):
         write_training_page(run)
+    except Exception as error:  # noqa: BLE001 - a page that cannot be drawn must not end a run
+        cause = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        sys.stderr.write(f"The curves of run {run.name} could not be drawn: {cause}\n")
     if finished.outcome in ("failed", "crash_loop"):
-        upload_failure(run, config)
+        with suppress(Exception):
+            upload_failure(run, config)
 
 
 def upload_failure(run: RunDir, config: RunConfig) -> None:

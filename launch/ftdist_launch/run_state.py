@@ -78,7 +78,7 @@ def recorded_end(events: Collection[Event]) -> State | None:
                 state = None
             case "attempt_finished":
                 state = _FINAL.get(event["outcome"])
-            case "submit_failed":
+            case "submit_failed" if event.get("stage", "train") in RUN_STAGES:
                 state = "stopped"
             case "stage_finished" if event["stage"] in RUN_STAGES and event["exit_code"]:
                 state = _BY_EXIT_CODE.get(event["exit_code"], "failed")

@@ -10,6 +10,7 @@ from ftdist_launch.expert.local import run_here
 from ftdist_launch.expert.request import ExpertRequest, check_expert
 from ftdist_launch.expert.schedule import Schedule, recorded_words, schedule
 from ftdist_launch.expert.stages import TITLES, StageName, read_stages
+from ftdist_launch.setup.resume import replan
 from ftdist_launch.setup.run_setup import plan_run
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.run_jobs import queued_jobs
@@ -119,7 +120,11 @@ def _with_recorded(words: Sequence[str]) -> list[str]:
 def _print_dry_run(request: ExpertRequest, plan: Schedule) -> None:
     planned = None
     if "curate" not in plan.todo:
-        planned = plan_run(request.config, new=False, log=log)
+        planned = (
+            replan(request.run, plan.config, log=log)
+            if plan.resumes
+            else plan_run(plan.config, new=False, log=log)
+        )
     place = "as SLURM jobs" if request.on_cluster else "on this machine"
     table = Table(title=f"Stages of run {request.run.name}, {place}")
     for name in ("stage", "does", "starts", "takes"):

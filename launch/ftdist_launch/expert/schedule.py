@@ -65,7 +65,8 @@ def schedule(request: ExpertRequest) -> Schedule:
     if resumes:
         _refuse_another_run(run, changes)
     stages = {stage.name: stage for stage in read_stages(run)}
-    reused = _reused(request, stages, first_changed=_first_changed(changes, resumes=resumes))
+    first_changed = _first_changed(changes, resumes=resumes)
+    reused = _reused(request, stages, first_changed=first_changed, resumes=resumes)
     done = (*request.skipped, *reused)
     planned = resumes or "prepare" in reused
     return Schedule(
@@ -155,11 +156,19 @@ def _first_changed(changes: Sequence[str], *, resumes: bool) -> StageName | None
 
 
 def _reused(
-    request: ExpertRequest, stages: Mapping[StageName, Stage], *, first_changed: StageName | None
+    request: ExpertRequest,
+    stages: Mapping[StageName, Stage],
+    *,
+    first_changed: StageName | None,
+    resumes: bool,
 ) -> tuple[StageName, ...]:
     reused: list[StageName] = []
     for name in STAGES:
         if name in request.skipped:
+            continue
+        if resumes and name in ("curate", "prepare"):
+            # Never again, even if the library is gone: a new plan would not fit the checkpoints.
+            reused.append(name)
             continue
         if name == first_changed or not _is_done(request, stages.get(name)):
             break

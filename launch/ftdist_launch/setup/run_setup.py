@@ -232,18 +232,20 @@ def make_run_dir(
     with private_umask(private=config.run.private):
         run.create(private=config.run.private)
         write_whole(run.overrides, "".join(f"{line}\n" for line in overrides))
-        if plan is None:
-            save_config(config, run.config)
-        else:
-            model = replace(config.model, dtype=plan.dtype)
-            write_plan(run, config=replace(config, model=model), plan=plan)
+        if plan is not None:
+            write_whole(run.plan, plan.to_json() + "\n")
+            config = replace(config, model=replace(config.model, dtype=plan.dtype))
+        save_config(config, run.config)
     return run
 
 
 def write_plan(run: RunDir, *, config: RunConfig, plan: Plan) -> None:
-    """Write the config and plan of the next attempt."""
-    write_whole(run.plan, plan.to_json() + "\n")
+    """Write the config and plan of the next attempt.
+
+    The config first: one whose numbers are `auto` must not have a plan.
+    """
     save_config(config, run.config)
+    write_whole(run.plan, plan.to_json() + "\n")
 
 
 def write_first_plan(

@@ -50,6 +50,9 @@ STOPPED_TOO_OFTEN = RequeueError("It was stopped too often.", remedy="run the co
 REQUEUED_S = 60.0
 """How long a requeued job waits for SLURM to end it."""
 
+REQUEUE_RETRIES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+"""Pauses between attempts to requeue a job: 2 minutes, if the time limit allows them."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run one hook.
@@ -87,6 +90,7 @@ def _begin(run: RunDir, stage: str) -> int:
     config = load_config(run.config)
     finished = _finish_interrupted_attempt(run, config)
     if finished is not None and finished.outcome != "requeue":
+        after_attempt(run, config, finished)
         # The run was done, stopped or given up, but SLURM ended the script before `end` ran.
         return finished.exit_code
     num_stalled = attempts_without_progress(run.read_events())
@@ -179,26 +183,42 @@ def _end_training(run: RunDir) -> int:
         sys.stderr.write(f"Attempt {started['attempt']} has replaced this one.\n")
         return RequeueError.exit_code
     finished = _finish(run, config, started)
-    if finished.outcome == "requeue":
-        _requeue(run)
+    requeued = finished.outcome == "requeue" and _requeue(run)
+    after_attempt(run, config, finished)
+    if requeued:
+        _wait_for_slurm()
     if finished.outcome in ("requeue", "stopped"):  # SLURM reads codes above 128 as signals
         return RequeueError.exit_code
     return finished.exit_code
 
 
-def _requeue(run: RunDir) -> None:
-    """Requeue this job and wait for SLURM to end it; record a refusal."""
+def _requeue(run: RunDir) -> bool:
+    """Requeue this job; record a refusal that lasts.
+
+    Returns:
+        Whether SLURM is about to end this process. Not if it had requeued the job before.
+    """
     queue, job = Queue(), job_label()
-    try:
-        queue.requeue(job)
-    except SlurmError as error:
-        with suppress(SlurmError):
-            state = queue.states([job]).get(job)
-            if state is not None and state.state != "RUNNING":
-                return  # it was already requeued, which is why its ranks were stopped
-        sys.stderr.write(f"{error}\nResume the run with `ftdist resume {run.name}`.\n")
-        run.append_event("requeue_failed", cause=error.problem)
-        return
+    for wait_s in (*REQUEUE_RETRIES_S, None):
+        try:
+            queue.requeue(job)
+            return True
+        except SlurmError as error:
+            with suppress(SlurmError):
+                state = queue.states([job]).get(job)
+                if state is not None and state.state != "RUNNING":
+                    return False  # it was already requeued, which is why its ranks were stopped
+            sys.stderr.write(f"{error}\n")
+            if wait_s is not None:
+                time.sleep(wait_s)
+                continue
+            sys.stderr.write(f"Resume the run with `ftdist resume {run.name}`.\n")
+            run.append_event("requeue_failed", cause=error.problem)
+    return False
+
+
+def _wait_for_slurm() -> None:
+    """Wait for SLURM to end this process: its job was requeued."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # from now on it is for this process
     time.sleep(REQUEUED_S)
 
@@ -217,7 +237,8 @@ def _end_stage(run: RunDir, stage: str, code: int) -> int:
             failure = exited_silently(0, time=time.time(), log=log)
     if code == stopped and not was_cancelled and _may_restart(run, stage):
         run.append_event("stage_interrupted", stage=stage, job=job_label())
-        _requeue(run)
+        if _requeue(run):
+            _wait_for_slurm()
         return code
     if code == stopped:
         _record_stage_end(run, stage, code, CANCELLED if was_cancelled else STOPPED_TOO_OFTEN)
@@ -280,7 +301,6 @@ def _finish(
     sys.stderr.write(f"Attempt {number}: {finished.outcome}.\n")
     if failure is not None:
         sys.stderr.write(f"{failure.problem}\nTo fix: {failure.remedy}\n")
-    after_attempt(run, config, finished)
     return finished
 
 

@@ -21,6 +21,10 @@ def job_submitted(stage: str, job: str, *after: str, **more: Any) -> Event:
     return {"event": "job_submitted", "stage": stage, "job": job, "after": list(after), **more}
 
 
+def submit_failed(stage: str) -> Event:
+    return {"event": "submit_failed", "stage": stage, "time": 7.0, "cause": "The queue is full."}
+
+
 def sweep_trial(sweep: str, swept: Mapping[str, str], *, score: str = "held_out_loss") -> Event:
     return {"event": "sweep_trial", "sweep": sweep, "trial": 1, "swept": swept, "score": score}
 

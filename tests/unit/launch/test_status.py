@@ -24,6 +24,7 @@ from tests.support.slurm.records import (
     run_requested,
     running_job,
     stage_finished,
+    submit_failed,
     waiting_job,
 )
 
@@ -151,6 +152,14 @@ TABLE: list[tuple[tuple[Event, ...], QueueSnapshot, str, str | None]] = [
         "done",
         None,
     ),
+    # Its export was rejected later; then a resume was.
+    (
+        (*PREPARED, attempt_started(1), attempt_finished(1, "done"), submit_failed("export")),
+        queue_snapshot(),
+        "done",
+        None,
+    ),
+    ((*PREPARED, submit_failed("train")), queue_snapshot(), "stopped", None),
     (
         (*PREPARED, attempt_started(1), attempt_finished(1, "stopped")),
         queue_snapshot(),

@@ -108,3 +108,16 @@ def test_a_stage_whose_result_was_deleted_runs_again(tmp_path: Path) -> None:
     run = run_until(request_in(tmp_path), *STAGES)
     (run.export / "config.json").unlink()
     assert rerun(tmp_path).todo == ("export", "compare")
+
+
+@pytest.mark.parametrize("gone", ["library", "plan"])
+def test_a_run_that_has_trained_is_never_curated_or_planned_again(
+    tmp_path: Path, gone: str
+) -> None:
+    request = request_in(tmp_path)
+    run = run_until(request, "curate", "prepare", "train")
+    lost = run.plan if gone == "plan" else Path(request.config.library.path) / MANIFEST
+    lost.unlink()
+    assert rerun(tmp_path).todo == ("export", "compare")
+    run.append_event("attempt_started", attempt=2)  # it resumes, with the plan of its checkpoints
+    assert rerun(tmp_path).todo == ("train", "export", "compare")

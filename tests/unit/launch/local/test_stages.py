@@ -1,6 +1,7 @@
 """Stages of a run on a cluster: submitted once, preempted, cancelled, finished."""
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,61 @@ def test_a_preempted_stage_is_requeued_a_limited_number_of_times(
     assert [main(["end", "prepare", str(stage.root), "0"]) for _ in range(3)] == [75] * 3
     assert (stage.root / "calls").read_text() == "requeue 7\n" * 2
     assert last_event(stage)["cause"] == "It was stopped too often."
+
+
+def preempted_attempt(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempt 1 of job 7, whose only rank saved and ended on request."""
+    monkeypatch.setenv("FTDIST_ATTEMPT", "1")
+    monkeypatch.setattr("ftdist_launch.slurm.batch_hooks.REQUEUED_S", 0.0)
+    run.attempt(1).mkdir()
+    run.append_event("attempt_started", attempt=1, job="7", world_size=1, checkpoint=None)
+    leave(run.attempt(1), 0, 75)
+
+
+@pytest.mark.parametrize("breaks", ["drawing", "importing"])
+def test_a_preempted_run_is_requeued_even_if_its_page_cannot_be_drawn(
+    stage: RunDir,
+    breaks: str,
+    command: Callable[[str, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command("scontrol", f'echo "$*" >> {stage.root}/calls')
+    preempted_attempt(stage, monkeypatch)
+    requeued_before = []
+
+    def draw(run: RunDir) -> None:
+        requeued_before.append((run.root / "calls").exists())
+        "\udcff".encode()
+
+    module = "ftdist.observe.training_page"
+    if breaks == "drawing":
+        monkeypatch.setattr(f"{module}.write_training_page", draw)
+    else:
+        monkeypatch.setitem(sys.modules, module, None)
+    assert main(["end", "train", str(stage.root)]) == 75
+    assert (stage.root / "calls").read_text() == "requeue 7\n"
+    assert "stage_finished" not in [event["event"] for event in stage.read_events()]
+    assert "curves of run r could not be drawn" in capsys.readouterr().err
+    assert all(requeued_before)
+
+
+def test_a_requeue_that_slurm_refuses_for_a_moment_is_tried_again(
+    stage: RunDir, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = stage.root / "calls"
+    command("squeue", 'echo "7|RUNNING|None|node1|N/A"')
+    command("scontrol", f'echo "$*" >> {calls}; [ "$(wc -l < {calls})" -gt 2 ]')
+    preempted_attempt(stage, monkeypatch)
+    monkeypatch.setattr("ftdist_launch.slurm.batch_hooks.REQUEUE_RETRIES_S", (0.0, 0.01))
+    assert main(["end", "train", str(stage.root)]) == 75
+    assert calls.read_text() == "requeue 7\n" * 3
+    assert last_event(stage)["event"] == "attempt_finished"
+
+    command("scontrol", f'echo "$*" >> {calls}; exit 1')
+    assert main(["end", "train", str(stage.root)]) == 75
+    assert calls.read_text() == "requeue 7\n" * 6
+    assert last_event(stage)["event"] == "requeue_failed"
 
 
 def test_a_cancelled_stage_is_stopped_rather_than_failed(stage: RunDir) -> None:

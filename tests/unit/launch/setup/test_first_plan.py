@@ -59,3 +59,10 @@ def test_too_few_steps_are_refused_once_the_library_is_known(run: RunDir) -> Non
     assert numbers(load_config(run.config)) == ("auto", "auto", "auto", None, None)
     insisted = replace(few, train=replace(few.train, steps=3))
     assert write_first_plan(run, insisted, library=ANSWERS, log=lambda _: None).steps == 3
+
+
+def test_a_plan_that_cannot_be_written_leaves_a_config_with_numbers(run: RunDir) -> None:
+    run.plan.mkdir()  # the disk refuses it
+    with pytest.raises(IsADirectoryError):
+        write_first_plan(run, load_config(run.config), library=ANSWERS, log=lambda _: None)
+    assert "auto" not in numbers(load_config(run.config))
