@@ -1,45 +1,29 @@
 """Estimate how long a run takes: from an earlier run of its kind, else from published rates."""
 
-import math
 import os
 import re
+import socket
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from ftdist.config.schema import RunConfig
+from ftdist.config.validation import look_up
 from ftdist.io.jsonl import read_json_lines
-from ftdist.plan.dataset_info import row_shares
-from ftdist.plan.model_info import ModelInfo, read_model_info
+from ftdist.plan.mfu import PEAK_TFLOPS, find_gpu, step_flops
+from ftdist.plan.model_info import read_model_info
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 
-GPU_TFLOPS = {
-    "GB200": 2500,
-    "B200": 2250,
-    "GH200": 989,
-    "H200": 989,
-    "H100": 989,
-    "H800": 989,
-    "A100": 312,
-    "A800": 312,
-    "L40S": 362,
-    "A40": 150,
-    "A10": 125,
-    "L4": 121,
-    "V100": 125,
-    "RTX 4090": 165,
-    "RTX 3090": 71,
-}
-"""Peak TFLOP/s of dense 16-bit products with 32-bit sums, of NVIDIA's data sheets (SXM form)."""
-
 ASSUMED_GPU = "A100"
 MFU = 0.3
-"""Share of the peak that model FLOPs reach. torchtitan reports 5,762 tokens/s per H100 for
-Llama-3.1-8B in sequences of 8,192: 0.32. ftdist itself was not measured on a GPU."""
+"""Share of the peak that model FLOPs reach, recomputation not counted. torchtitan reports 5,762
+tokens/s per H100 for Llama-3.1-8B in sequences of 8,192: 0.32. ftdist itself was not measured on a
+GPU."""
 
 CPU_GFLOPS = 40
 """GFLOP/s of a core in a step of SmolLM2-135M in float32: docs/LOG.md, 96 tokens/s on two cores of
@@ -47,6 +31,18 @@ an AMD EPYC with AVX2."""
 
 _STEP_S, _DATA_S = "time/step_s", "time/data_s"  # as `ftdist.observe.metrics` names them
 _MIN_MEASURED_STEPS = 3
+_PLAN_FIELDS = (
+    *("device", "dtype", "world_size", "parameters", "frozen_parameters"),
+    *("sequence_length", "micro_batch_size"),
+)
+_CONFIG_KEYS = (
+    *("model.path", "model.attention", "model.head", "model.activation_checkpointing"),
+    *("engine.offload_optimizer", "engine.offload_parameters", "cluster.executor"),
+    *("cluster.nodes", "cluster.tasks_per_node", "cluster.cpus_per_task"),
+    *("cluster.partition", "cluster.constraint"),
+)
+"""Settings on which the rate depends. Of GPUs only the partition is known before a job starts."""
+
 _GPUS = Path("/proc/driver/nvidia/gpus")
 
 
@@ -65,7 +61,8 @@ class Duration:
 def estimate_duration(config: RunConfig, *, plan: Plan, gpu: str | None = None) -> Duration:
     """Estimate how long the steps of a run take.
 
-    An earlier run under `run.root` counts if it has the model, device, dtype and ranks of this one.
+    An earlier run under `run.root` counts if it has the model, the settings that decide the speed
+    and the ranks of this one, on the same partition or machine.
 
     Args:
         config: planned, with absolute paths.
@@ -79,70 +76,77 @@ def estimate_duration(config: RunConfig, *, plan: Plan, gpu: str | None = None) 
     return Duration(seconds=plan.tokens / rate, tokens_per_s=rate, basis=basis)
 
 
-def flops_per_token(config: RunConfig, *, plan: Plan, model: ModelInfo) -> float:
-    """FLOPs of a training step per token: 6 N + 6 L H T for causal attention over T tokens.
-
-    A third more with activation checkpointing, whose backward pass repeats the forward pass; and a
-    forward pass, a third of that, of the base model on rows with `library.kl_to_base`.
-    """
-    attention = model.layers * model.hidden_size * plan.sequence_length
-    forward = 2 * (model.parameters + attention)
-    shares = zip(plan.library.sources, row_shares(plan.library.sources), strict=True)
-    kl_share = math.fsum(share for source, share in shares if source.kl_to_base)
-    return forward * (3 + config.model.activation_checkpointing + kl_share)
-
-
 def _measured_rate(config: RunConfig, *, plan: Plan) -> tuple[float, str] | None:
-    """Tokens/s of the newest earlier run of this kind, from its median step; None: no such run."""
-    found: list[tuple[float, float, str]] = []
+    """Tokens/s of the newest earlier run of this kind, from the median step of its last attempt.
+
+    None: there is no such run.
+    """
     for run, earlier in _earlier_plans(Path(config.run.root)):
-        alike = (earlier.device, earlier.dtype, earlier.world_size, earlier.parameters)
-        if alike != (plan.device, plan.dtype, plan.world_size, plan.parameters):
+        if _of_plan(earlier) != _of_plan(plan):
             continue
-        if _model_path(run) != config.model.path:
+        rows = _last_attempt(run)
+        if len(rows) < _MIN_MEASURED_STEPS or not _is_alike(run, config, rows[-1].get("attempt")):
             continue
-        rows = [row for row in read_json_lines(run.metrics) if _STEP_S in row]
-        steps = [row[_STEP_S] + row.get(_DATA_S, 0.0) for row in rows]
-        if len(steps) < _MIN_MEASURED_STEPS:
-            continue
+        step_s = statistics.median(row[_STEP_S] + row.get(_DATA_S, 0.0) for row in rows)
         tokens = earlier.global_sequences * earlier.sequence_length
-        basis = f"measured in run {run.name}, median of {len(steps):,} steps"
-        found.append((run.metrics.stat().st_mtime, tokens / statistics.median(steps), basis))
-    return max(found)[1:] if found else None
+        return tokens / step_s, f"measured in run {run.name}, median of {len(rows):,} steps"
+    return None
 
 
 def _earlier_plans(root: Path) -> Iterator[tuple[RunDir, Plan]]:
-    for path in root.glob("*/plan.json"):
+    """The runs that have been measured, with their plans, the newest first."""
+    runs = [RunDir(path.parent) for path in root.glob("*/plan.json")]
+    measured = [run for run in runs if run.metrics.is_file()]
+    for run in sorted(measured, key=lambda run: run.metrics.stat().st_mtime, reverse=True):
         try:
-            yield RunDir(path.parent), Plan.from_json(path.read_text(encoding="utf-8"))
+            yield run, Plan.from_json(run.plan.read_text(encoding="utf-8"))
         except (OSError, ValueError, TypeError, KeyError):
             continue  # of another version, or damaged
 
 
-def _model_path(run: RunDir) -> str | None:
+def _of_plan(plan: Plan) -> tuple[object, ...]:
+    """What two plans have in common if their steps take equally long per token."""
+    uses_reference = any(source.kl_to_base for source in plan.library.sources)
+    return (*(getattr(plan, name) for name in _PLAN_FIELDS), uses_reference)
+
+
+def _last_attempt(run: RunDir) -> list[dict[str, Any]]:
+    """The measured steps of the last attempt: earlier ones may have had other ranks."""
+    rows = [row for row in read_json_lines(run.metrics) if _STEP_S in row]
+    return [row for row in rows if row.get("attempt") == rows[-1].get("attempt")]
+
+
+def _is_alike(run: RunDir, config: RunConfig, attempt: int | None) -> bool:
+    """Whether an attempt of an earlier run had this model, these settings and such machines."""
+    path = run.config if attempt is None else run.attempt(attempt) / "config.yaml"
     try:
-        path: str = yaml.safe_load(run.config.read_text(encoding="utf-8"))["model"]["path"]
-    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
-        return None
-    return path
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    wanted = asdict(config)
+    if any(look_up(values, key) != look_up(wanted, key) for key in _CONFIG_KEYS):
+        return False
+    starts = [e for e in run.read_events() if e.get("event") == "attempt_started"]
+    hosts = {e.get("host") for e in starts if e.get("attempt") == attempt}
+    return config.cluster.executor != "local" or not hosts or socket.gethostname() in hosts
 
 
 def _published_rate(config: RunConfig, *, plan: Plan, gpu: str | None) -> tuple[float, str]:
     """Tokens/s of all ranks from the peak of the device."""
-    model = read_model_info(Path(config.model.path))
-    each = flops_per_token(config, plan=plan, model=model)
+    flops = step_flops(config, plan=plan, model=read_model_info(Path(config.model.path)))
     if plan.device == "cpu":
         threads = plan.world_size * config.cluster.threads
         if config.cluster.executor == "local":
             threads = min(threads, len(os.sched_getaffinity(0)))
         basis = f"assumed: {CPU_GFLOPS} GFLOP/s per core, as measured on one CPU"
-        return threads * CPU_GFLOPS * 1e9 / each, basis
+        return threads * CPU_GFLOPS * 1e9 / flops.hardware, basis
     named = gpu or _gpu_here()
-    known = next((name for name in GPU_TFLOPS if named and _matches(name, named)), None)
-    peak = GPU_TFLOPS[known or ASSUMED_GPU]
-    what = known or f"{ASSUMED_GPU} assumed"
-    basis = f"published: {what}, {peak} TFLOP/s at {MFU:.0%} MFU"
-    return plan.world_size * peak * 1e12 * MFU / each, basis
+    known = find_gpu(named) if named else None
+    name, peak = known or (ASSUMED_GPU, PEAK_TFLOPS[ASSUMED_GPU])
+    unknown = f"the peak of {named} is not known, " if named else ""
+    what = name if known else f"{unknown}{name} assumed"
+    basis = f"published: {what}, {peak:g} TFLOP/s at {MFU:.0%} MFU"
+    return plan.world_size * peak * 1e12 * MFU / flops.model, basis
 
 
 def _gpu_here() -> str | None:
@@ -151,7 +155,3 @@ def _gpu_here() -> str | None:
         if found := re.search(r"^Model:\s*(.+)$", path.read_text(errors="replace"), re.MULTILINE):
             return found[1].strip()
     return None
-
-
-def _matches(name: str, device: str) -> bool:
-    return re.search(rf"(?<![A-Z0-9]){name}(?![0-9])", device.upper()) is not None

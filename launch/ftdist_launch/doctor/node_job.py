@@ -15,15 +15,22 @@ from ftdist.io.progress import LogFn
 from ftdist_launch.doctor.commands import run_command
 from ftdist_launch.doctor.partitions import expand
 from ftdist_launch.local.submit import common_environment, import_path, outside_any_job
-from ftdist_launch.slurm.client import Queue, SlurmError
+from ftdist_launch.slurm.client import Queue, QueuedJob, SlurmError
 from ftdist_launch.slurm.sbatch import FIRST_PORT, PORTS, safe_path
 from ftdist_launch.slurm.waiting_reasons import explain_reason
 
-POLL_S = 0.5
+EARLY_POLL_S, POLL_S = 5.0, 30.0
+"""Seconds between two questions to SLURM, in the first minute of a job and later."""
+
+EARLY_S = 60.0
+SILENCE_S = 300.0
+"""How long SLURM may fail to answer before the job is given up."""
+
 LOG_S = 15.0
 """Seconds between two messages about a job that waits."""
 
 LOG_NAME = "job.log"
+ACCOUNTING_POLL_S, FILE_POLL_S = 2.0, 0.5
 ENDED_S = 5.0
 """How long a file may take to appear on this machine after the job's end."""
 
@@ -181,7 +188,7 @@ def _wait(
     """State, nodes and last waiting reason at the end of a job, or of our patience."""
     begin, logged_s, hosts, reason = time.monotonic(), 0.0, "", ""
     while True:
-        jobs = queue.states([number])
+        jobs = _states(number, queue=queue, log=log)
         if number not in jobs:
             state, accounted = _final(number)
             return state, tuple(sorted(expand([hosts or accounted]))), reason
@@ -195,7 +202,31 @@ def _wait(
             if waited - logged_s > LOG_S:
                 log(f"Job {number} is {reason}.")
                 logged_s = waited
-        time.sleep(POLL_S)
+        time.sleep(_poll_s(waited))
+
+
+def _poll_s(waited_s: float) -> float:
+    return EARLY_POLL_S if waited_s < EARLY_S else POLL_S
+
+
+def _states(number: str, *, queue: Queue, log: LogFn) -> dict[str, QueuedJob]:
+    """The job in the queue; SLURM is asked again for `SILENCE_S` if it does not answer.
+
+    Raises:
+        SlurmError: it did not answer for so long.
+    """
+    begin, is_logged = time.monotonic(), False
+    while True:
+        try:
+            return queue.states([number])
+        except SlurmError as error:
+            silent_s = time.monotonic() - begin
+            if silent_s > SILENCE_S:
+                raise
+            if not is_logged:
+                log(f"SLURM does not answer; asking again. {error.problem}")
+                is_logged = True
+        time.sleep(_poll_s(silent_s))
 
 
 def _final(number: str) -> tuple[str, str]:
@@ -209,14 +240,14 @@ def _final(number: str) -> tuple[str, str]:
         state, _, hosts = (output.out.strip().splitlines() or [""])[-1].partition("|")
         if state and state not in ("RUNNING", "PENDING", "COMPLETING"):
             return state.split()[0], hosts
-        time.sleep(POLL_S)
+        time.sleep(ACCOUNTING_POLL_S)
     return "UNKNOWN", ""
 
 
 def _read_log(path: Path) -> str:
     deadline = time.monotonic() + ENDED_S
     while not path.exists() and time.monotonic() < deadline:
-        time.sleep(POLL_S)
+        time.sleep(FILE_POLL_S)
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -16,7 +16,11 @@ from ftdist.plan.mfu import flops_per_token, peak_tflops
         ("NVIDIA A100-SXM4-80GB", 312.0),
         ("NVIDIA L40S", 362.0),
         ("NVIDIA L4", 121.0),
-        ("NVIDIA L40", None),
+        ("NVIDIA L40", 181.0),
+        ("NVIDIA A10", 125.0),
+        ("NVIDIA A10G", None),
+        ("NVIDIA A100X", 312.0),
+        ("NVIDIA RTX A6000", None),
         ("Tesla V100-SXM2-32GB", None),
     ],
 )

@@ -1,12 +1,16 @@
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ftdist_launch.doctor import node_job
 from ftdist_launch.doctor.cluster_config import Where, cluster_config
 from ftdist_launch.doctor.node_job import JobEnd, NodeJob, last_lines, script
 from ftdist_launch.doctor.probe_job import job_failed, job_problem
+from ftdist_launch.slurm.client import Queue, QueuedJob, SlurmError
 
 from ftdist.errors import ConfigError
+from ftdist.io.progress import LogFn
 from tests.support.findings import lines
 
 END = JobEnd(
@@ -128,3 +132,66 @@ def test_a_rejected_job_repeats_slurms_words_and_remedy() -> None:
         "fail job | SLURM rejected the job: Invalid qos | runs are rejected or fail in the same "
         "way | name --qos"
     ]
+
+
+class Clock:
+    """Time that only sleeping passes."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.sleeps: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(node_job, "time", clock)
+    return clock
+
+
+class FakeQueue(Queue):
+    """A queue whose answers are prepared; None is no answer, and the last one repeats."""
+
+    def __init__(self, *answers: str | None) -> None:
+        object.__setattr__(self, "answers", list(answers))
+
+    def states(self, jobs: Collection[str]) -> dict[str, QueuedJob]:
+        answers: list[str | None] = self.__dict__["answers"]
+        state = answers.pop(0) if len(answers) > 1 else answers[0]
+        if state is None:
+            raise SlurmError("`squeue` did not answer.", remedy="retry.")
+        return {
+            job: QueuedJob(job=job, state=state, reason="Priority", nodes="n1", start="N/A")
+            for job in jobs
+        }
+
+
+def wait(queue: Queue, *, log: LogFn, wait_s: float = 3600) -> str:
+    return node_job._wait("7", queue=queue, wait_s=wait_s, log=log)[0]
+
+
+def test_slurm_is_asked_every_5_s_in_the_first_minute_and_then_every_30_s(clock: Clock) -> None:
+    assert wait(FakeQueue("PENDING"), log=lambda _: None, wait_s=600) == "WAITING"
+    assert clock.sleeps[:12] == [5.0] * 12
+    assert set(clock.sleeps[12:]) == {30.0}
+    assert len(clock.sleeps) == 12 + 19  # until more than 600 s have passed
+
+
+def test_a_slurm_that_is_silent_for_minutes_does_not_end_the_job(clock: Clock) -> None:
+    lines: list[str] = []
+    queue = FakeQueue("RUNNING", *[None] * 12, "PENDING")
+    assert wait(queue, log=lines.append, wait_s=100) == "WAITING"
+    assert len([line for line in lines if "does not answer" in line]) == 1
+
+
+def test_a_slurm_that_stays_silent_ends_the_wait(clock: Clock) -> None:
+    with pytest.raises(SlurmError):
+        wait(FakeQueue("RUNNING", None), log=lambda _: None)
+    assert 300 < clock.now < 400
