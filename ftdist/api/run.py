@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ftdist_launch.attempts import Finished
+from ftdist_launch.confirmation import Confirmation
 from ftdist_launch.setup.resume import read_config
 from ftdist_launch.setup.run_setup import read_plan
 from ftdist_launch.slurm.client import Queue
-from ftdist_launch.status import OVER, RunStatus, read_status
+from ftdist_launch.status import RunStatus, read_status
 
 from ftdist.api.evaluate import evaluate_run
 from ftdist.api.export import export_run
@@ -75,7 +76,9 @@ class Run:
         return read_status(self.directory, queue=Queue())
 
     def wait(self, *, poll_s: float = 15.0) -> RunStatus:
-        """Wait until a submitted run is over.
+        """Wait until a submitted run is over, with its export and comparison if they are queued.
+
+        One that was never started, or that is lost, counts as over after a minute.
 
         Args:
             poll_s: seconds between looks at its records and at SLURM.
@@ -83,7 +86,8 @@ class Run:
         Returns:
             Its last status; look at `state`, such as `done` or `failed`.
         """
-        while (status := self.status()).state not in OVER:
+        confirmation = Confirmation()
+        while not confirmation.is_over(status := self.status()):
             time.sleep(poll_s)
         return status
 

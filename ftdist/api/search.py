@@ -1,5 +1,6 @@
 """Search for the best values: each trial is a run, and the sampler learns from its score."""
 
+from ftdist_launch.slurm.client import Queue
 from ftdist_launch.sweeps.sampler import require_optuna
 from ftdist_launch.sweeps.search_records import SearchRecords
 
@@ -32,14 +33,23 @@ def search_space(
         poll_s: seconds between looks at a cluster's queue.
 
     Raises:
-        FtdistError: the search cannot start; a trial that fails later is recorded.
+        FtdistError: the search cannot start, or SLURM, the Hub or the disk failed for hours; a
+            trial that fails later is recorded.
     """
     require_optuna()
     records = SearchRecords(space=space, score=settings.score, seed=settings.seed)
     with records.exclusive():
-        search = Search(records=records, settings=settings, supervise=supervise, log=log)
-        if space.executor == "slurm":
-            is_stopped = search_on_cluster(search, poll_s=poll_s)
-        else:
-            is_stopped = search_here(search)
-        return search.result(is_stopped=is_stopped)
+        queue = Queue() if space.executor == "slurm" else None
+        search = Search(
+            records=records, settings=settings, supervise=supervise, log=log, queue=queue
+        )
+        is_stopped = False
+        try:
+            if queue is None:
+                is_stopped = search_here(search)
+            else:
+                search_on_cluster(search, poll_s=poll_s)
+        except KeyboardInterrupt:
+            is_stopped = True
+        snapshot = search.read()
+        return SearchResult(trials=snapshot.trials, states=snapshot.states, is_stopped=is_stopped)

@@ -2,15 +2,14 @@
 
 from functools import partial
 
-from ftdist_launch.status import read_status
 from ftdist_launch.sweeps.records import Trial
 
 from ftdist.api.evaluate import evaluate_run
 from ftdist.api.export import export_run
 from ftdist.api.jobs import Submitted
 from ftdist.api.resume import resume_run
-from ftdist.api.search_state import Search
-from ftdist.api.training import train_run
+from ftdist.api.search_state import NewTrial, Search, Snapshot
+from ftdist.api.training import Trained, train_run
 from ftdist.errors import FtdistError
 from ftdist.rundir import RunDir
 
@@ -25,31 +24,40 @@ def search_here(search: Search) -> bool:
         Whether the user stopped it.
     """
     for number in range(1, search.settings.trials + 1):
-        trials = {trial.number: trial for trial in search.records.trials()}
-        outcome = _continue(search, trials[number]) if number in trials else _new(search, number)
-        if outcome is None:
-            return False
+        snapshot = search.read()
+        known = {trial.number: trial for trial in snapshot.trials}
+        if number in known:
+            outcome = _continue(search, known[number], snapshot)
+        else:
+            trial = search.next_trial(number, snapshot=snapshot)
+            if trial is None:
+                return False
+            outcome = _new(search, trial)
         if outcome == "stopped":
             return True
         if outcome != COMPLETE:
-            search.report(number)
+            _report(search, number)
     return False
 
 
-def _new(search: Search, number: int) -> str | None:
-    """Train and score a new trial; how it ended, None if every combination was tried."""
-    trial = search.next_trial(number)
-    if trial is None:
-        return None
-    try:
-        trained = train_run(
-            trial.overrides,
-            supervise=search.supervise,
-            log=search.log,
-            on_made=search.recorder(trial),
-        )
-    except FtdistError as error:
-        search.record_failure(error, trial=trial)
+def _report(search: Search, number: int) -> None:
+    snapshot = search.read()
+    for trial in snapshot.trials:
+        if trial.number == number:
+            search.report(trial, state=snapshot.states[trial.run.name])
+
+
+def _new(search: Search, trial: NewTrial) -> str:
+    """Train and score a new trial; how it ended."""
+    train = partial(
+        train_run,
+        trial.overrides,
+        supervise=search.supervise,
+        log=search.log,
+        on_made=search.recorder(trial),
+    )
+    trained: Trained | None = search.start(trial, train)
+    if trained is None:
         return "failed"
     outcome, failure = trained.finished.outcome, trained.finished.failure
     if failure is not None and outcome != "stopped":
@@ -57,12 +65,10 @@ def _new(search: Search, number: int) -> str | None:
     return _score(search, trained.run) if outcome == "done" else outcome
 
 
-def _continue(search: Search, trial: Trial) -> str:
+def _continue(search: Search, trial: Trial, snapshot: Snapshot) -> str:
     """Finish a trial of an earlier search; how it ended."""
-    score, state = search.settings.score, ""
-    if trial.run.exists():
-        state = read_status(trial.run).state
-    if state in ("", "failed", "crash_loop"):
+    score, state = search.settings.score, snapshot.states[trial.run.name]
+    if state in ("failed", "crash_loop"):
         return COMPLETE
     if state == "done":
         is_scored = trial.value is not None or not score.needs_comparison

@@ -1,22 +1,23 @@
 """The trials of a search as jobs of a cluster, several at once."""
 
+import itertools
 import time
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 
-from ftdist_launch.slurm.client import Queue, SlurmError
+from ftdist_launch.confirmation import Confirmation
 from ftdist_launch.slurm.submit import check, submit
-from ftdist_launch.status import OVER, RunStatus
 from ftdist_launch.sweeps.records import Trial
 
 from ftdist.api.evaluate import evaluate_run
 from ftdist.api.export import export_run
-from ftdist.api.search_state import Search, read_statuses
+from ftdist.api.resume import resume_run
+from ftdist.api.search_state import NewTrial, Search, Snapshot, is_transient
 from ftdist.config.compose import compose
 from ftdist.errors import FtdistError
 
 
-def search_on_cluster(search: Search, *, poll_s: float) -> bool:
+def search_on_cluster(search: Search, *, poll_s: float) -> None:
     """Submit trials, a few at a time, and wait for their scores.
 
     Trials do not need this process: a search that continues finds them where they are then.
@@ -24,72 +25,72 @@ def search_on_cluster(search: Search, *, poll_s: float) -> bool:
     Args:
         search: the search.
         poll_s: seconds between looks at the queue.
-
-    Returns:
-        Whether the user stopped it.
     """
-    queue, is_exhausted, reported = Queue(), False, set[int]()
-    try:
-        while True:
-            trials = search.records.trials()
-            statuses = read_statuses(trials, queue=queue)
-            ended = {trial.number for trial in trials if not _is_open(search, trial, statuses)}
-            for number in sorted(ended - reported):
-                search.report(number)
-            reported |= ended
-            is_over = is_exhausted or len(trials) >= search.settings.trials
-            num_open = len(trials) - len(ended)
-            if is_over and num_open == 0:
-                return False
-            if not is_over and num_open < search.settings.parallel:
-                is_exhausted = not _submit_next(search, len(trials) + 1, queue=queue)
-            else:
-                time.sleep(poll_s)
-    except KeyboardInterrupt:
-        return True
+    confirmation, over, is_exhausted = Confirmation(), set[int](), False
+    while True:
+        snapshot = search.read()
+        for trial in snapshot.trials:
+            if trial.number in over or _is_open(search, trial, snapshot, confirmation):
+                continue
+            over.add(trial.number)
+            search.report(trial, state=snapshot.states[trial.run.name])
+        numbers = {trial.number for trial in snapshot.trials}
+        is_complete = is_exhausted or len(numbers) >= search.settings.trials
+        num_open = len(numbers - over)
+        if is_complete and num_open == 0:
+            return
+        if not is_complete and num_open < search.settings.parallel:
+            number = next(n for n in itertools.count(1) if n not in numbers)
+            new = search.next_trial(number, snapshot=snapshot)
+            is_exhausted = new is None
+            if new is not None:
+                search.start(new, partial(_submit, search, new))
+        else:
+            time.sleep(poll_s)
 
 
-def _submit_next(search: Search, number: int, *, queue: Queue) -> bool:
-    """Submit a new trial; False if every combination was tried."""
-    trial = search.next_trial(number)
-    if trial is None:
-        return False
-    try:
-        config = check(compose(trial.overrides), queue=queue, log=search.log)
-        ((_, _, job),) = submit(
-            [config],
-            overrides=[trial.overrides],
-            on_made=search.recorder(trial),
-            queue=queue,
-        )
-    except FtdistError as error:
-        search.record_failure(error, trial=trial)
-    else:
-        search.log(f"Run {trial.name}: job {job}.")
-    return True
+def _submit(search: Search, trial: NewTrial) -> None:
+    assert search.queue is not None
+    config = check(compose(trial.overrides), queue=search.queue, log=search.log)
+    ((_, _, job),) = submit(
+        [config],
+        overrides=[trial.overrides],
+        on_made=search.recorder(trial),
+        queue=search.queue,
+    )
+    search.log(f"Run {trial.name}: job {job}.")
 
 
-def _is_open(search: Search, trial: Trial, statuses: Mapping[Path, RunStatus]) -> bool:
+def _is_open(search: Search, trial: Trial, snapshot: Snapshot, confirmation: Confirmation) -> bool:
     """Whether a trial still runs; one that is trained gets its export and comparison."""
-    status = statuses.get(trial.run.root)
+    status = snapshot.statuses.get(trial.run.root)
     if status is None:
         return False
-    if status.state not in OVER:
-        return True
-    is_scored = trial.value is not None or not search.settings.score.needs_comparison
-    if status.state != "done" or is_scored:
-        return False
     jobs = {job.stage: job for job in status.jobs}
-    if "compare" in jobs:
-        return not jobs["compare"].over
+    is_over = confirmation.is_over(status)
+    if is_over and "train" not in jobs:  # the process that submitted it failed
+        return _continue(search, partial(resume_run, trial.run, []))
+    if not is_over or status.state != "done":
+        return not is_over
+    is_unscored = trial.value is None
+    if is_unscored and search.settings.score.needs_comparison:
+        if "compare" not in jobs:
+            compare = partial(evaluate_run, trial.run, [], stage="compare")
+            export = partial(export_run, trial.run, [])
+            return ("export" in jobs or _continue(search, export)) and _continue(search, compare)
+        if not jobs["compare"].over:
+            return True
+    is_final = confirmation.confirms(f"{trial.run.root} unscored", is_seen=is_unscored)
+    return is_unscored and not is_final
+
+
+def _continue(search: Search, action: Callable[..., object]) -> bool:
+    """Submit a job of a trial; whether that succeeded."""
     try:
-        if "export" not in jobs:
-            export_run(trial.run, [], supervise=search.supervise, log=search.log)
-        evaluate_run(trial.run, [], stage="compare", supervise=search.supervise, log=search.log)
-    except SlurmError as error:
-        search.log(str(error))
-        return True
+        search.retry(partial(action, supervise=search.supervise, log=search.log))
     except FtdistError as error:
+        if is_transient(error):
+            raise
         search.log(str(error))
         return False
     return True

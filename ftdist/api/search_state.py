@@ -1,11 +1,14 @@
 """A search that is going on: its trials so far, the next one, and what is recorded."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from ftdist_launch.slurm.client import Queue
+from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.status import OVER, RunStatus, read_all
 from ftdist_launch.sweeps.records import Trial, mark_best, record_trial
 from ftdist_launch.sweeps.sampler import Tried, suggest
@@ -15,9 +18,17 @@ from ftdist_launch.sweeps.search_records import SearchRecords
 from ftdist.api.jobs import Supervise
 from ftdist.config.search_space import SearchSpace
 from ftdist.config.sweep import MAX_NAME, run_name
-from ftdist.errors import FtdistError
+from ftdist.errors import FtdistError, HubError, StorageError
 from ftdist.io.progress import LogFn
-from ftdist.rundir import RunDir
+from ftdist.io.units import format_duration
+
+PAUSES_S = (30.0, 60.0, 120.0, 300.0, *[600.0] * 20)
+"""Between tries to start a trial while SLURM, the Hub or the disk fails: 3.5 hours in all."""
+
+MAX_FAILED_STARTS = 5
+"""So many trials in a row that could not start end the search."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +67,23 @@ class NewTrial:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """The trials of a search and the statuses of their runs, read at once."""
+
+    trials: tuple[Trial, ...]
+    """By number, the best one marked."""
+
+    statuses: dict[Path, RunStatus]
+    """Of trials that could start, by run directory."""
+
+    @property
+    def states(self) -> dict[str, str]:
+        """How trials ended, by name: failed, or a state of `ftdist status`."""
+        failed = {trial.run.name: "failed" for trial in self.trials if trial.failure is not None}
+        return failed | {root.name: status.state for root, status in self.statuses.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Search:
     """A search, within `records.exclusive()`."""
 
@@ -63,28 +91,37 @@ class Search:
     settings: SearchSettings
     supervise: Supervise
     log: LogFn
+    queue: Queue | None
+    """Of the cluster; None: trials run here."""
 
     @property
     def space(self) -> SearchSpace:
         """What is searched."""
         return self.records.space
 
-    def next_trial(self, number: int) -> NewTrial | None:
-        """A new trial with the values that the sampler suggests; None: all were tried."""
+    def read(self) -> Snapshot:
+        """The trials so far."""
         trials = self.records.trials()
-        statuses = read_statuses(trials, queue=None)
-        score = self.settings.score
+        runs = [trial.run for trial in trials if trial.failure is None]
+        statuses = read_all(runs, queue=self.queue)
+        by_root = {run.root: status for run, status in zip(runs, statuses, strict=True)}
+        states = Snapshot(trials=tuple(trials), statuses=by_root).states
+        return Snapshot(trials=tuple(mark_best(trials, states=states)), statuses=by_root)
+
+    def next_trial(self, number: int, *, snapshot: Snapshot) -> NewTrial | None:
+        """A new trial with the values that the sampler suggests; None: all were tried."""
         swept = suggest(
             self.space,
-            [_tried(trial, statuses.get(trial.run.root)) for trial in trials],
+            [_tried(trial, snapshot) for trial in snapshot.trials],
             seed=self.settings.seed,
-            lower_is_better=score.lower_is_better,
+            lower_is_better=self.settings.score.lower_is_better,
         )
         if swept is None:
             self.log("Every combination was tried.")
             return None
         name = run_name(self.space.name, swept)
-        if any(trial.run.name == name for trial in trials):  # cut to the same 64 characters
+        taken = {trial.run.name for trial in snapshot.trials}
+        if name in taken or (Path(self.space.root) / name).exists():
             name = f"{name[: MAX_NAME - 7]}-{number}"
         shown = ", ".join(f"{key}={value}" for key, value in swept.items())
         self.log(f"Trial {number} of {self.settings.trials}: {shown}.")
@@ -101,52 +138,67 @@ class Search:
             score=self.settings.score,
         )
 
-    def record_failure(self, error: FtdistError, *, trial: NewTrial) -> None:
-        """Record a trial that could not start.
+    def start(self, trial: NewTrial, action: Callable[[], T]) -> T | None:
+        """Start a trial; None: it could not start, which is recorded.
 
         Raises:
-            FtdistError: it is the first trial: the search itself cannot start.
+            FtdistError: it is the first trial, or the last of several in a row that could not
+                start, or SLURM, the Hub or the disk failed for hours.
         """
-        run = RunDir(Path(self.space.root) / trial.name)
-        if trial.number == 1 and not run.exists():
-            raise error
-        self.log(str(error))
-        if not run.exists():
+
+        def is_made() -> bool:
+            return any(each.number == trial.number for each in self.records.trials())
+
+        try:
+            return self.retry(action, unless=lambda: trial.number == 1 or is_made())
+        except (FtdistError, OSError) as error:
+            if is_made():  # the search continues it later
+                self.log(str(error))
+                return None
+            if trial.number == 1 or not isinstance(error, FtdistError) or is_transient(error):
+                raise
+            self.log(str(error))
             self.records.record_failure(
                 number=trial.number, name=trial.name, swept=trial.swept, cause=error.problem
             )
+            newest = self.records.trials()[-MAX_FAILED_STARTS:]
+            if len(newest) == MAX_FAILED_STARTS and all(each.failure for each in newest):
+                raise
+            return None
 
-    def report(self, number: int) -> None:
+    def retry(self, action: Callable[[], T], *, unless: Callable[[], bool] = lambda: False) -> T:
+        """Do something, again after a pause while SLURM, the Hub or the disk fails.
+
+        Raises:
+            FtdistError: it failed for another reason, or for hours, or `unless` is true.
+        """
+        for pause_s in PAUSES_S:
+            try:
+                return action()
+            except (FtdistError, OSError) as error:
+                if not is_transient(error) or unless():
+                    raise
+                problem = error.problem if isinstance(error, FtdistError) else f"{error}."
+                self.log(f"{problem} The next try is in {format_duration(pause_s)}.")
+            time.sleep(pause_s)
+        return action()
+
+    def report(self, trial: Trial, *, state: str) -> None:
         """Log how a trial ended."""
-        result = self.result(is_stopped=False)
-        trial = next(each for each in result.trials if each.number == number)
         score = self.settings.score.name
         best = ", the best so far" if trial.is_best else ""
         value = f"no {score}" if trial.value is None else f"{score} {trial.value:.4f}{best}"
-        state = result.states.get(trial.run.name, "failed")
-        self.log(f"Trial {number} of {self.settings.trials} {state}: {value}.")
-
-    def result(self, *, is_stopped: bool) -> SearchResult:
-        """The trials and their states; only those that are done can be the best."""
-        trials = self.records.trials()
-        statuses = read_statuses(trials, queue=None)
-        states = dict.fromkeys(self.records.causes(), "failed")
-        states |= {root.name: status.state for root, status in statuses.items()}
-        is_done = {trial.number: states.get(trial.run.name) == "done" for trial in trials}
-        done = [trial for trial in trials if is_done[trial.number]]
-        others = [replace(trial, is_best=False) for trial in trials if not is_done[trial.number]]
-        ranked = sorted([*mark_best(done), *others], key=lambda trial: trial.number)
-        return SearchResult(trials=tuple(ranked), states=states, is_stopped=is_stopped)
+        self.log(f"Trial {trial.number} of {self.settings.trials} {state}: {value}.")
 
 
-def read_statuses(trials: Sequence[Trial], *, queue: Queue | None) -> dict[Path, RunStatus]:
-    """The status of each trial that has a run directory."""
-    runs = [trial.run for trial in trials if trial.run.exists()]
-    statuses = read_all(runs, queue=queue)
-    return {run.root: status for run, status in zip(runs, statuses, strict=True)}
+def is_transient(error: Exception) -> bool:
+    """Whether the same may succeed later: SLURM, the Hub or the disk failed."""
+    return isinstance(error, SlurmError | HubError | StorageError | OSError)
 
 
-def _tried(trial: Trial, status: RunStatus | None) -> Tried:
-    is_open = status is not None and status.state not in OVER
-    is_done = status is not None and status.state == "done"
-    return Tried(swept=trial.swept, value=trial.value if is_done else None, is_open=is_open)
+def _tried(trial: Trial, snapshot: Snapshot) -> Tried:
+    """A trial for the sampler; nothing is known of one that was stopped or lost."""
+    status = snapshot.statuses.get(trial.run.root)
+    state = "failed" if trial.failure is not None or status is None else status.state
+    values = {"done": trial.value, "failed": math.nan, "crash_loop": math.nan}
+    return Tried(swept=trial.swept, value=values.get(state), is_open=state not in OVER)

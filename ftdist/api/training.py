@@ -37,15 +37,13 @@ def train_run(
         overrides: `key=value`, as on a command line.
         supervise: shows its progress.
         log: for messages to the user.
-        on_made: called with the run directory before training starts.
+        on_made: called with the directory before it is a run.
 
     Raises:
         FtdistError: the run cannot be started.
     """
     config, plan = plan_run(compose(overrides), new=True, log=log)
-    run = make_run_dir(config, overrides=overrides, plan=plan)
-    if on_made is not None:
-        on_made(run)
+    run = make_run_dir(config, overrides=overrides, plan=plan, on_made=on_made)
     each = f", each answer {how_often}" if (how_often := describe_exposures(plan)) else ""
     log(
         f"Run {run.name}: {format_count(plan.steps, 'step')} of "

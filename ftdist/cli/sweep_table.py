@@ -44,12 +44,12 @@ def _conclusion(trials: Sequence[Trial], *, states: Mapping[str, str]) -> str:
     """The best run and what to do with it; how many failed."""
     score = trials[0].score
     best = next((trial for trial in trials if trial.is_best), None)
-    failed = sum(state not in ("done", "stopped") for state in states.values())
+    failed = sum(state in ("failed", "crash_loop", "lost") for state in states.values())
     lines = []
     if failed:
         lines.append(f"{format_count(failed, 'run')} of {len(states)} failed.")
     if best is None:
-        lines.append(f"No run has a {score.name}.")
+        lines.append(f"No finished run has a {score.name}.")
     elif len(trials) > 1:
         lines.append(f"Best: {best.run.name}, {score.name} {best.value:.4f} ({score.direction}).")
         lines.append(f"Next: `ftdist export {best.run.cli_name}`.")

@@ -111,7 +111,7 @@ def test_a_sweep_is_one_job_array_with_one_run_per_value(login: Login, ingredien
         run = login.run(f"s-peak_lr-{rate}")
         (asked,) = [e for e in events(run, "job_submitted") if e["stage"] == "train"]
         assert asked["job"] == f"{number}_{place}"
-        (trial,) = events(run, "sweep_trial")
+        (trial,) = events(run, "trial_recorded")
         assert (trial["sweep"], trial["swept"]) == ("s", {"optim.peak_lr": rate})
         assert [end["outcome"] for end in events(run, "attempt_finished")] == ["done"]
         rates.append(max(row["optim/learning_rate"] for row in read_metrics(run.metrics)))

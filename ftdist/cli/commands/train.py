@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from ftdist_launch.sweeps.records import record_trial, trials_of
+from ftdist_launch.sweeps.records import mark_best, record_trial, trials_of
 
 from ftdist.api.training import train_run
 from ftdist.cli.common import answer_hydra, log
@@ -55,5 +55,6 @@ def _train_sweep(sweep: Sweep) -> int:
         code = code or ended
         if outcome == "stopped":
             break
-    print_sweep(sweep.name, trials_of(sweep.name, root=root), states=ends)
+    trials = mark_best(trials_of(sweep.name, root=root), states=ends)
+    print_sweep(sweep.name, trials, states=ends)
     return code

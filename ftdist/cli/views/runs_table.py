@@ -1,21 +1,22 @@
 """All runs at a glance: one row per run, with what it waits for below it."""
 
-import math
 import re
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ftdist_launch.status import RunStatus
-from ftdist_launch.sweeps.records import swept_text
-from ftdist_launch.sweeps.scores import HELD_OUT, SweepScore, find_score
+from ftdist_launch.sweeps.records import index_of_best, swept_text
+from ftdist_launch.sweeps.scores import find_score, read_score
 from rich.text import Text
 
 from ftdist.cli.views.columns import Column, fit, natural_width, shorten
 from ftdist.cli.views.state_words import STYLES, age, failed_stage, hosts, short_state, throughput
 from ftdist.io.units import format_count, format_duration
 from ftdist.observe.metrics import FACT_ACCURACY_RANKED
+from ftdist.rundir import RunDir
 
 COLUMNS = (
     Column(name="run", min_width=12),
@@ -127,26 +128,19 @@ def _sweep_heading(runs: Sequence[RunStatus], *, best: tuple[RunStatus, str] | N
 
 
 def best_of(runs: Sequence[RunStatus]) -> tuple[RunStatus, str] | None:
-    """The best run of a sweep so far by the sweep's score, and its value in words.
+    """The best finished run of a sweep by the sweep's score, and its value in words.
 
-    None where fewer than two runs have the score.
+    None where fewer than two finished runs have the score.
     """
     if runs[0].sweep_score is None:
         return None
     score = find_score(runs[0].sweep_score)
-    measured = [(value, run) for run in runs if (value := _value(run, score)) is not None]
-    if len(measured) < 2:
+    done = [run for run in runs if run.state == "done"]
+    values = [read_score(RunDir(Path(run.path)), score) for run in done]
+    best = index_of_best(values, score=score)
+    if best is None or sum(value is not None for value in values) < 2:
         return None
-    sign = 1.0 if score.lower_is_better else -1.0
-    value, best = min(measured, key=lambda each: sign * each[0])
-    return best, f"{score.name} {value:.4f}"
-
-
-def _value(status: RunStatus, score: SweepScore) -> float | None:
-    """The newest value of a score; None if it was not measured, or is not finite."""
-    values = {**status.scores, **status.evals, HELD_OUT.name: status.held_out_loss}
-    value = values.get(score.name)
-    return value if value is not None and math.isfinite(value) else None
+    return done[best], f"{score.name} {values[best]:.4f}"
 
 
 def natural(name: str) -> list[int | str]:

@@ -3,8 +3,9 @@
 import json
 import os
 import re
+import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -218,7 +219,11 @@ def library_warnings(config: RunConfig) -> list[str]:
 
 
 def make_run_dir(
-    config: RunConfig, *, overrides: Sequence[str], plan: Plan | None = None
+    config: RunConfig,
+    *,
+    overrides: Sequence[str],
+    plan: Plan | None = None,
+    on_made: Callable[[RunDir], None] | None = None,
 ) -> RunDir:
     """Make the run directory; the config is written last, and makes it a run.
 
@@ -227,15 +232,22 @@ def make_run_dir(
             is resumed, on a machine without a GPU for example.
         overrides: as typed.
         plan: of the run; None: its library is not prepared yet.
+        on_made: called with the directory before it is a run.
     """
     run = run_dir(config)
     with private_umask(private=config.run.private):
         run.create(private=config.run.private)
-        write_whole(run.overrides, "".join(f"{line}\n" for line in overrides))
-        if plan is not None:
-            write_whole(run.plan, plan.to_json() + "\n")
-            config = replace(config, model=replace(config.model, dtype=plan.dtype))
-        save_config(config, run.config)
+        try:
+            write_whole(run.overrides, "".join(f"{line}\n" for line in overrides))
+            if on_made is not None:
+                on_made(run)
+            if plan is not None:
+                write_whole(run.plan, plan.to_json() + "\n")
+                config = replace(config, model=replace(config.model, dtype=plan.dtype))
+            save_config(config, run.config)
+        except BaseException:
+            shutil.rmtree(run.root, ignore_errors=True)  # this frees its name
+            raise
     return run
 
 

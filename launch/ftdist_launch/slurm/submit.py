@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 
 from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
@@ -60,7 +61,7 @@ def submit(
         configs: checked, of one run or of the runs of a sweep, which become one array.
         overrides: of each run, as typed.
         sweep: that the runs belong to.
-        on_made: called with each run directory before its jobs are submitted.
+        on_made: called with each directory before it is a run.
         queue: of the cluster.
 
     Returns:
@@ -80,13 +81,13 @@ def submit(
     with private_umask(private=config.run.private):
         try:
             for number, (each, words) in enumerate(zip(configs, overrides, strict=True)):
-                runs = (*runs, make_run_dir(each, overrides=words))
-                record_request(runs[-1], by="submit", code=take_snapshot(runs[-1]))
-                if on_made is not None:
-                    on_made(runs[-1])
                 if sweep is not None:
                     swept = sweep.runs[number].swept
-                    record_trial(runs[-1], sweep=sweep.name, number=number + 1, swept=swept)
+                    on_made = partial(
+                        record_trial, sweep=sweep.name, number=number + 1, swept=swept
+                    )
+                runs = (*runs, make_run_dir(each, overrides=words, on_made=on_made))
+                record_request(runs[-1], by="submit", code=take_snapshot(runs[-1]))
             # Each task of an array depends on its own preparation only.
             name = None if sweep is None else sweep.name
             prepare = submit_jobs("prepare", config, runs=runs, name=name)

@@ -1,7 +1,6 @@
 """Which runs belong to a sweep, what was swept, and which is the best: from their events."""
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 from ftdist.rundir import RunDir
 from ftdist_launch.sweeps.scores import HELD_OUT, SweepScore, find_score, read_score
 
-TRIAL = "sweep_trial"
-"""The event that makes a run part of a sweep."""
+TRIAL = "trial_recorded"
+"""The event that makes a run part of a sweep: its first one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +32,8 @@ class Trial:
     """Of the score; None if it was not measured yet."""
 
     is_best: bool = False
+    failure: str | None = None
+    """Why it could not start; then there is no run."""
 
     @property
     def swept_text(self) -> str:
@@ -53,8 +54,8 @@ def record_trial(
     swept: Mapping[str, str],
     score: SweepScore = HELD_OUT,
 ) -> None:
-    """Record that a run is part of a sweep."""
-    run.append_event("sweep_trial", sweep=sweep, trial=number, swept=dict(swept), score=score.name)
+    """Record that a run is part of a sweep, before its config makes it a run."""
+    run.append_event(TRIAL, sweep=sweep, trial=number, swept=dict(swept), score=score.name)
 
 
 def sweep_of(events: Sequence[Mapping[str, Any]]) -> str | None:
@@ -62,11 +63,21 @@ def sweep_of(events: Sequence[Mapping[str, Any]]) -> str | None:
     return next((str(e["sweep"]) for e in events if "sweep" in e), None)
 
 
-def read_trial(run: RunDir) -> Trial | None:
-    """The run as part of its sweep; None outside a sweep. `is_best` is not decided."""
-    event = next((e for e in run.read_events() if e.get("event") == TRIAL), None)
-    if event is None:
-        return None
+def trials_of(name: str, *, root: Path) -> list[Trial]:
+    """The trials of one sweep by number; `is_best` is not decided.
+
+    Of other runs, only the first event is read.
+    """
+    trials = []
+    for path in root.glob("*/config.yaml"):
+        run = RunDir(path.parent.resolve())
+        event = next(run.read_events(), {})
+        if event.get("event") == TRIAL and event["sweep"] == name:
+            trials.append(_trial(run, event))
+    return sorted(trials, key=lambda trial: trial.number)
+
+
+def _trial(run: RunDir, event: Mapping[str, Any]) -> Trial:
     score = find_score(event["score"])
     return Trial(
         run=run,
@@ -78,29 +89,27 @@ def read_trial(run: RunDir) -> Trial | None:
     )
 
 
-def read_trials(runs: Sequence[RunDir]) -> dict[Path, Trial]:
-    """The trials among some runs, by run directory; the best one of each sweep is marked."""
-    trials = [trial for run in runs if (trial := read_trial(run)) is not None]
-    sweeps: dict[tuple[Path, str], list[Trial]] = defaultdict(list)
-    for trial in trials:
-        sweeps[trial.run.root.parent, trial.sweep].append(trial)
-    return {trial.run.root: trial for each in sweeps.values() for trial in mark_best(each)}
+def mark_best(trials: Sequence[Trial], *, states: Mapping[str, str]) -> list[Trial]:
+    """The trials of one sweep with the best one marked.
+
+    Args:
+        trials: of the sweep.
+        states: of their runs, by name.
+    """
+    values = [trial.value if states.get(trial.run.name) == "done" else None for trial in trials]
+    best = index_of_best(values, score=trials[0].score) if trials else None
+    return [replace(trial, is_best=index == best) for index, trial in enumerate(trials)]
 
 
-def trials_of(name: str, *, root: Path) -> list[Trial]:
-    """The trials of one sweep by number, the best one marked."""
-    runs = [RunDir(path.parent.resolve()) for path in root.glob("*/config.yaml")]
-    trials = [trial for run in runs if (trial := read_trial(run)) is not None]
-    mine = [trial for trial in trials if trial.sweep == name]
-    return mark_best(sorted(mine, key=lambda trial: trial.number))
+def index_of_best(values: Sequence[float | None], *, score: SweepScore) -> int | None:
+    """Which value of a score is the best, the first of equals; None if none is finite.
 
-
-def mark_best(trials: Sequence[Trial]) -> list[Trial]:
-    """The trials of one sweep with the best one marked, the first of equals."""
-    best: Trial | None = None
-    for trial in trials:
-        if trial.value is None or not math.isfinite(trial.value):
-            continue
-        if best is None or best.value is None or trial.score.is_better(trial.value, best.value):
-            best = trial
-    return [replace(trial, is_best=trial is best) for trial in trials]
+    Values of runs that are not done must be None: only a finished run can be the best.
+    """
+    sign = 1.0 if score.lower_is_better else -1.0
+    finite = [
+        (sign * value, index)
+        for index, value in enumerate(values)
+        if value is not None and math.isfinite(value)
+    ]
+    return min(finite)[1] if finite else None

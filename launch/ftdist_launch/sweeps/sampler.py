@@ -1,6 +1,7 @@
 """Which values a search tries next: Optuna's TPE sampler. The only importer of optuna."""
 
 import itertools
+import math
 import random
 import warnings
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ class Tried:
 
     swept: Mapping[str, str]
     value: float | None = None
-    """Of the score; None: it failed or still runs."""
+    """Of the score; not finite: it failed; None: nothing is known."""
 
     is_open: bool = False
     """Whether it still runs."""
@@ -87,18 +88,26 @@ def _ask(
             # trials that still run count as bad, so that no two try the same
             sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=True),
         )
-        for each in tried:
-            state = TrialState.COMPLETE if each.value is not None else TrialState.FAIL
+        for each, value in zip(tried, _values(tried, lower_is_better), strict=True):
+            state = TrialState.COMPLETE if value is not None else TrialState.FAIL
             study.add_trial(
                 create_trial(
                     state=TrialState.RUNNING if each.is_open else state,
                     params={d.name: _parameter(d, each.swept[d.name]) for d in space.dimensions},
                     distributions=distributions,
-                    value=None if each.is_open else each.value,
+                    value=value,
                 )
             )
         params = study.ask(distributions).params
     return {each.name: _text(each, params[each.name]) for each in space.dimensions}
+
+
+def _values(tried: Sequence[Tried], lower_is_better: bool) -> list[float | None]:
+    """The values for Optuna, which ignores failed trials: they count as the worst value so far."""
+    values = [None if each.is_open else each.value for each in tried]
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    worst = None if not finite else max(finite) if lower_is_better else min(finite)
+    return [worst if value is not None and not math.isfinite(value) else value for value in values]
 
 
 def _distribution(dimension: Dimension) -> "BaseDistribution":

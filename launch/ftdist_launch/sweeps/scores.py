@@ -1,10 +1,14 @@
 """The score by which the runs of a sweep are ranked."""
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
-from ftdist.errors import ConfigError
+from ftdist.checkpoint.store import CheckpointStore
+from ftdist.errors import ConfigError, FtdistError
 from ftdist.observe.metrics import (
     ANSWER_LOGPROB_PER_BYTE,
     FACT_ACCURACY_RANKED,
@@ -15,6 +19,8 @@ from ftdist.observe.metrics import (
 )
 from ftdist.observe.score_table import SCORE_DOCS, score_table
 from ftdist.rundir import RunDir
+from ftdist_launch.attempts import step_to_export
+from ftdist_launch.setup.resume import read_config
 
 _IN_TRAINING = {
     HELD_OUT_LOSS.name: True,
@@ -39,10 +45,6 @@ class SweepScore:
     def direction(self) -> str:
         """Which values are better, in words."""
         return f"{'lower' if self.lower_is_better else 'higher'} is better"
-
-    def is_better(self, value: float, than: float) -> bool:
-        """Whether one value is better than another."""
-        return value < than if self.lower_is_better else value > than
 
 
 HELD_OUT = SweepScore(name="held_out_loss", lower_is_better=True, needs_comparison=False)
@@ -73,13 +75,42 @@ def find_score(name: str) -> SweepScore:
 
 
 def read_score(run: RunDir, score: SweepScore) -> float | None:
-    """The newest value of a score of a run; None if it has none yet."""
+    """The score of a run's model to export; None if it has none yet.
+
+    For evaluations during training: the one nearest to the checkpoint to export.
+    """
     if score.needs_comparison:
         return _compared(run, score.name)
-    metric = HELD_OUT_LOSS.name if score == HELD_OUT else score.name
-    rows = read_metrics(run.metrics) if run.metrics.exists() else []
-    values = [row[metric] for row in rows if metric in row]
-    return float(values[-1]) if values else None
+    with suppress(FileNotFoundError):
+        stat = run.metrics.stat()
+        metric = HELD_OUT_LOSS.name if score == HELD_OUT else score.name
+        values = _evaluations(run.metrics, metric, stat.st_mtime_ns, stat.st_size)
+        if values:
+            step = _best_step(run)
+            return values[-1][1] if step is None else _nearest(values, step)
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _evaluations(
+    metrics: Path, name: str, _changed: int, _size: int
+) -> tuple[tuple[int, float], ...]:
+    """Steps and values of a metric; a file that has not changed is not read again."""
+    rows = read_metrics(metrics)
+    return tuple((row["step"], float(row[name])) for row in rows if name in row)
+
+
+def _nearest(values: Sequence[tuple[int, float]], step: int) -> float:
+    return min(values, key=lambda each: abs(each[0] - step))[1]
+
+
+def _best_step(run: RunDir) -> int | None:
+    """Step of the best checkpoint if it is the one to export; None: the newest is."""
+    with suppress(FtdistError):
+        best = CheckpointStore(run.checkpoints, keep=1).best()
+        if best is not None:
+            return step_to_export(run, read_config(run))
+    return None
 
 
 def _compared(run: RunDir, name: str) -> float | None:

@@ -66,14 +66,11 @@ class SearchRecords:
                 swept=row["swept"],
                 score=self.score,
                 value=None,
+                failure=row["cause"],
             )
             for row in read_json_lines(self.failed)
         ]
         return sorted([*made, *lost], key=lambda trial: trial.number)
-
-    def causes(self) -> dict[str, str]:
-        """Why trials without a run directory failed, by name."""
-        return {row["name"]: row["cause"] for row in read_json_lines(self.failed)}
 
     def record_failure(
         self, *, number: int, name: str, swept: Mapping[str, str], cause: str

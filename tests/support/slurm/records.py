@@ -25,8 +25,8 @@ def submit_failed(stage: str) -> Event:
     return {"event": "submit_failed", "stage": stage, "time": 7.0, "cause": "The queue is full."}
 
 
-def sweep_trial(sweep: str, swept: Mapping[str, str], *, score: str = "held_out_loss") -> Event:
-    return {"event": "sweep_trial", "sweep": sweep, "trial": 1, "swept": swept, "score": score}
+def trial_recorded(sweep: str, swept: Mapping[str, str], *, score: str = "held_out_loss") -> Event:
+    return {"event": "trial_recorded", "sweep": sweep, "trial": 1, "swept": swept, "score": score}
 
 
 def attempt_started(attempt: int, *, job: str | None = "12", **more: Any) -> Event:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ from tests.support.slurm.records import (
     job_submitted,
     make_run,
     run_requested,
-    sweep_trial,
+    trial_recorded,
 )
 
 Captured = pytest.CaptureFixture[str]
@@ -141,7 +140,7 @@ def test_all_runs_in_one_table_newest_first_and_sweeps_together(
         job = f"20_{number}"
         events = [
             run_requested(),
-            sweep_trial("s", {"optim.peak_lr": f"{number}e-5"}),
+            trial_recorded("s", {"optim.peak_lr": f"{number}e-5"}),
             job_submitted("train", job),
             attempt_started(1, job=job),
         ]
@@ -255,7 +254,7 @@ def test_tables_fit_the_terminal(
     for number in range(3):
         job = f"20_{number}"
         swept = {"optim.peak_lr": f"{number}e-5", "batch.tokens": f"{number}096"}
-        events = [sweep_trial("rates", swept), job_submitted("train", job)]
+        events = [trial_recorded("rates", swept), job_submitted("train", job)]
         name = f"rates-of-the-long-manual-{number}"
         watched_run(runs_root / name, *events, attempt_started(1, job=job))
     cause = "Rank 3 on n2 was killed by signal 9, which the kernel sends when memory runs out."
@@ -282,18 +281,24 @@ def test_tables_fit_the_terminal(
     [
         ("held_out_loss", 1, "held_out_loss 1.2500"),
         ("eval/fact_accuracy_ranked", 0, "eval/fact_accuracy_ranked 0.7500"),
-        ("fact_accuracy", 0, "fact_accuracy 0.9000"),
-        ("leak_rate", None, ""),
+        ("eval/general_nll", None, ""),
     ],
 )
 def test_the_best_of_a_sweep_is_the_best_by_its_score(
     tmp_path: Path, score: str, best: int | None, text: str
 ) -> None:
-    trial = sweep_trial("s", {"a": "1"}, score=score)
-    run = read_status(watched_run(tmp_path / "r", trial, attempt_finished(1, "done")))
-    runs = [
-        replace(run, scores={"fact_accuracy": 0.9, "leak_rate": 0.1}),
-        replace(run, held_out_loss=1.25, evals={}, scores={"fact_accuracy": 0.8}),
-        replace(run, held_out_loss=None, evals={"eval/fact_accuracy_ranked": 0.5}, scores={}),
+    trial, end = trial_recorded("s", {"a": "1"}, score=score), attempt_finished(1, "done")
+    rows = [
+        {"eval/held_out_loss": 1.5, "eval/fact_accuracy_ranked": 0.75, "eval/general_nll": 2.0},
+        {"eval/held_out_loss": 1.25},
+        {"eval/fact_accuracy_ranked": 0.5},
+        {"eval/held_out_loss": 1.0, "eval/fact_accuracy_ranked": 1.0, "eval/general_nll": 1.0},
     ]
+    runs = []
+    for number, row in enumerate(rows):
+        # the last one is not finished
+        events = [trial, attempt_started(1, job=None), *([end] if number < 3 else [])]
+        run = make_run(tmp_path / str(number), *events)
+        run.metrics.write_text(json.dumps({"step": 1} | row) + "\n")
+        runs.append(read_status(run))
     assert best_of(runs) == (None if best is None else (runs[best], text))
