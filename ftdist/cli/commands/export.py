@@ -74,6 +74,8 @@ def _export_gguf(parsed: RunArguments) -> int:
         f"{run.gguf / 'Modelfile'}`."
     )
     if (run.report / "answers.jsonl").is_file():
-        return serve.main([str(run.root), "--gguf", "--verify"])
+        if serve.main([str(run.root), "--gguf", "--verify"]):
+            log(f"Warning: {file} is kept, but answers worse than {run.export}.")
+        return 0
     log(f"Its answers were not verified: run {run.name} has not been compared.")
     return 0

@@ -1,13 +1,14 @@
 """`ftdist serve`: try a tuned model through an OpenAI-compatible endpoint or in a browser."""
 
 import os
+import socket
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ftdist_launch.serving.backends import BACKENDS, choose_backend, refuse_used_port, running
-from ftdist_launch.serving.verify import read_probes, verify
+from ftdist_launch.serving.backends import BACKENDS, Backend, choose_backend, listen, running
+from ftdist_launch.serving.verify import max_tokens_of_comparison, read_probes, verify
 from ftdist_launch.setup.preflight import raise_together
 from ftdist_launch.setup.resume import read_config
 from ftdist_launch.setup.stage_preflight import base_missing, export_missing
@@ -21,7 +22,8 @@ DESCRIPTION = """\
 Serve the exported model of a run for trying it out: an OpenAI-compatible endpoint
 (/v1/chat/completions) and a page to chat with it. Uses vLLM if it is installed, else transformers;
 for a GGUF file, llama.cpp's llama-server. Ctrl-C ends it. With --verify, asks the probes of the
-comparison again through the endpoint, compares the answers, and ends."""
+comparison again through the endpoint, compares the answers, and ends: with exit code 78 if fewer
+are right, by more than one in ten."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,27 +41,43 @@ def main(arguments: Sequence[str]) -> int:
     api_key = _api_key(flags.api_key_env)
     if flags.verify:
         return _verify(run, config, model=model, flags=flags)
-    refuse_used_port(flags.host, flags.port)
-    if flags.host not in ("127.0.0.1", "localhost") and api_key is None:
-        log("Warning: everyone who reaches this port may use the model; set --api-key-env.")
-    log(f"Loading {model} with {backend.name}.")
-    from ftdist_launch.serving.app import Settings, make_app
+    for line in _who_may_use(flags.host, backend, api_key=api_key):
+        log(line)
+    with listen(flags.host, flags.port) as listener:
+        log(f"Loading {model} with {backend.name}.")
+        from ftdist_launch.serving.app import Settings, make_app
 
-    with running(backend, log=log) as served:
-        settings = Settings(
-            name=run.name,
-            system_prompt=config.library.system_prompt,
-            max_tokens=config.eval.max_new_tokens,
-            api_key=api_key,
-        )
-        url = f"http://{flags.host}:{flags.port}"
-        print_result(f"{run.name} is served at {url} (a page) and {url}/v1 (OpenAI-compatible).")
-        log(
-            "Ctrl-C ends it. From your own machine: "
-            f"`ssh -N -L {flags.port}:localhost:{flags.port} THIS_MACHINE`."
-        )
-        _serve(make_app(served, settings), host=flags.host, port=flags.port)
+        with running(backend, log=log) as served:
+            settings = Settings(
+                name=run.name,
+                system_prompt=config.library.system_prompt,
+                max_tokens=config.eval.max_new_tokens,
+                api_key=api_key,
+            )
+            url = f"http://{flags.host}:{flags.port}"
+            print_result(
+                f"{run.name} is served at {url} (a page) and {url}/v1 (OpenAI-compatible)."
+            )
+            log(
+                "Ctrl-C ends it. From your own machine: "
+                f"`ssh -N -L {flags.port}:localhost:{flags.port} THIS_MACHINE`."
+            )
+            _serve(make_app(served, settings), listener)
     return 0
+
+
+def _who_may_use(host: str, backend: Backend, *, api_key: str | None) -> list[str]:
+    """Warnings about others who can use the model."""
+    if api_key is None:
+        is_local = host in ("127.0.0.1", "localhost")
+        who = "every user of this machine" if is_local else "everyone who reaches this port"
+        return [f"Warning: {who} may use the model; set --api-key-env."]
+    if backend.key_variable is None:
+        return [
+            f"Warning: {backend.name} takes no key: users of this machine can reach it without "
+            "one. On a shared machine use vLLM or llama.cpp."
+        ]
+    return []
 
 
 def _parser() -> RunParser:
@@ -99,9 +117,20 @@ def _model(run: RunDir, config: RunConfig, flags: Namespace) -> Path:
                 f"Run {run.name} has no GGUF file.",
                 remedy=f"run `ftdist export {run.cli_name} --format gguf`.",
             )
+        if files[-1].stat().st_mtime < _exported_at(run):
+            log(
+                f"Warning: {files[-1]} is older than the export; "
+                f"`ftdist export {run.cli_name} --format gguf` converts it again."
+            )
         return files[-1]
     raise_together(list(export_missing(run, verb="serve")))
     return run.export
+
+
+def _exported_at(run: RunDir) -> float:
+    """When the run was exported, seconds since 1970; 0: never."""
+    config = run.export / "config.json"
+    return config.stat().st_mtime if config.is_file() else 0.0
 
 
 def _check_installed() -> None:
@@ -140,17 +169,17 @@ def _verify(run: RunDir, config: RunConfig, *, model: Path, flags: Namespace) ->
             served,
             probes,
             system_prompt=config.library.system_prompt,
-            max_tokens=config.eval.max_new_tokens,
+            max_tokens=max_tokens_of_comparison(run) or config.eval.max_new_tokens,
         )
     print_result("\n".join(result.lines()))
-    return 0
+    return ConfigError.exit_code if result.is_worse else 0
 
 
-def _serve(app: object, *, host: str, port: int) -> None:
+def _serve(app: object, listener: socket.socket) -> None:
     """Serve until Ctrl-C, which is the usual end."""
     import uvicorn
 
-    config = uvicorn.Config(app, host=host, port=port, log_level="warning")  # type: ignore[arg-type]
+    config = uvicorn.Config(app, log_level="warning")  # type: ignore[arg-type]
     with suppress(KeyboardInterrupt):  # uvicorn raises it again once all requests have ended
-        uvicorn.Server(config).run()
+        uvicorn.Server(config).run(sockets=[listener])
     log("Stopped.")

@@ -46,7 +46,10 @@ class Settings:
 def make_app(served: Served, settings: Settings) -> Starlette:
     """The application in front of a running inference server."""
     client = httpx.AsyncClient(
-        base_url=served.url, timeout=httpx.Timeout(GENERATION_TIMEOUT_S), trust_env=False
+        base_url=served.url,
+        headers=served.headers,
+        timeout=httpx.Timeout(GENERATION_TIMEOUT_S),
+        trust_env=False,
     )
     page = resources.files(__package__).joinpath("chat.html").read_text(encoding="utf-8")
 

@@ -1,8 +1,12 @@
 """The inference server behind `ftdist serve`: vLLM, llama.cpp or transformers."""
 
+import ctypes
+import errno
 import importlib.util
 import os
+import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +21,7 @@ from typing import Literal
 import httpx
 
 from ftdist.errors import ConfigError, FtdistError
+from ftdist_launch.local.processes import handled
 from ftdist_launch.local.submit import visible_gpus
 from ftdist_launch.subprocesses import environment
 
@@ -24,10 +29,18 @@ BackendName = Literal["vllm", "llama.cpp", "transformers"]
 BACKENDS: tuple[BackendName, ...] = ("vllm", "llama.cpp", "transformers")
 
 LOOPBACK = "127.0.0.1"
+MAX_PORT = 65535
 POLL_S = 0.25
 NOTE_EVERY_S = 20.0
 TERMINATE_S = 10.0
 TAIL_LINES = 12
+
+START_TIMEOUT_S = 3600.0
+"""Longest time for loading a model."""
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+"""From <linux/prctl.h>."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +54,10 @@ class Backend:
     model: str
     """The name under which it serves the model."""
 
+    key_variable: str | None = None
+    """The environment variable of the key that it demands; None: anyone who reaches its port on
+    this machine may use the model."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
@@ -50,6 +67,14 @@ class Served:
     """Such as http://127.0.0.1:40123, without /v1."""
 
     model: str
+
+    key: str | None = None
+    """The server demands it as a bearer token."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of a request to the server."""
+        return {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
 
 
 def choose_backend(model: Path, *, wanted: BackendName | None) -> Backend:
@@ -86,6 +111,8 @@ def choose_backend(model: Path, *, wanted: BackendName | None) -> Backend:
     )
 
 
+_KEY_VARIABLES: dict[BackendName, str] = {"vllm": "VLLM_API_KEY", "llama.cpp": "LLAMA_API_KEY"}
+
 _INSTALL: dict[BackendName, str] = {
     "vllm": "install vLLM (pip install vllm) into this environment",
     "llama.cpp": "put llama-server of llama.cpp on the PATH",
@@ -116,7 +143,12 @@ def _command(name: BackendName, model: Path) -> Backend | None:
             command = (*module, served, *address, *dtype)
     if program is None:
         return None
-    return Backend(name=name, command=(program, *command), model=served)
+    return Backend(
+        name=name,
+        command=(program, *command),
+        model=served,
+        key_variable=_KEY_VARIABLES.get(name),
+    )
 
 
 def find_program(*names: str) -> str | None:
@@ -131,61 +163,86 @@ def find_program(*names: str) -> str | None:
 
 
 @contextmanager
-def running(backend: Backend, *, log: Callable[[str], None]) -> Iterator[Served]:
-    """A started server that answers, until the block ends.
+def running(
+    backend: Backend, *, log: Callable[[str], None], start_timeout_s: float = START_TIMEOUT_S
+) -> Iterator[Served]:
+    """A started server that answers, until the block ends, or this process does.
 
     Raises:
-        FtdistError: it ended before it answered.
+        FtdistError: it ended before it answered, or did not answer in time.
     """
     port = free_port()
     command = [part.format(port=port) if part == "{port}" else part for part in backend.command]
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+    key = secrets.token_urlsafe(32) if backend.key_variable else None
+    variables = {backend.key_variable: key} if backend.key_variable and key else {}
+    signals = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup
+        signals.append(signal.SIGHUP)
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output,
+        handled(_exit, *signals),
+    ):
         server = subprocess.Popen(
             command,
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env=environment() | {"HF_HUB_OFFLINE": "1"},
+            env=environment() | {"HF_HUB_OFFLINE": "1"} | variables,
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
         try:
             url = f"http://{LOOPBACK}:{port}"
-            _wait_until_healthy(server, url, log=log)
-            if server.poll() is not None:
+            problem = _wait_until_healthy(server, url, timeout_s=start_timeout_s, log=log)
+            if problem is not None:
                 output.seek(0)
                 lines = output.read().splitlines()[-TAIL_LINES:]
                 raise FtdistError(
-                    f"{backend.name} ended with exit code {server.returncode} before it "
-                    "answered:\n" + "\n".join(f"  {line}" for line in lines),
+                    f"{backend.name} {problem}:\n" + "\n".join(f"  {line}" for line in lines),
                     remedy="see its own message above; another --backend may serve this model.",
                 )
-            yield Served(url=url, model=backend.model)
+            yield Served(url=url, model=backend.model, key=key)
         finally:
             _stop(server)
 
 
+def _exit(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def _end_with_parent() -> None:
+    """Ask the kernel to terminate this process if its parent is killed."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def _wait_until_healthy(
-    server: "subprocess.Popen[bytes]", url: str, *, log: Callable[[str], None]
-) -> None:
-    """Wait until the server answers or ends."""
+    server: "subprocess.Popen[bytes]", url: str, *, timeout_s: float, log: Callable[[str], None]
+) -> str | None:
+    """Wait until the server answers. Returns None, or what it did instead."""
     began = noted = time.monotonic()
     while server.poll() is None:
         with suppress(httpx.HTTPError):
             if httpx.get(f"{url}/health", timeout=5, trust_env=False).is_success:
-                return
-        if time.monotonic() - noted >= NOTE_EVERY_S:
-            noted = time.monotonic()
-            log(f"Loading the model, {noted - began:.0f} s so far.")
+                return None
+        now = time.monotonic()
+        if now - began >= timeout_s:
+            return f"did not answer within {timeout_s:.0f} s"
+        if now - noted >= NOTE_EVERY_S:
+            noted = now
+            log(f"Loading the model, {now - began:.0f} s so far.")
         time.sleep(POLL_S)
+    return f"ended with exit code {server.returncode} before it answered"
 
 
 def _stop(server: "subprocess.Popen[bytes]") -> None:
-    server.terminate()
-    try:
+    """End the server and the processes that it started, such as vLLM's engine."""
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
         server.wait(timeout=TERMINATE_S)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
 
 
 def free_port() -> int:
@@ -196,15 +253,17 @@ def free_port() -> int:
     return port
 
 
-def refuse_used_port(host: str, port: int) -> None:
-    """Refuse an address on which another program listens, or that is not this machine's.
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on an address, which nobody else can take then.
 
     Raises:
-        ConfigError: it cannot be bound.
+        ConfigError: another program listens there, or it is no address of this machine.
     """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.create_server((host, port)):
-            pass
+        if port > MAX_PORT:
+            raise OSError(errno.EINVAL, f"ports end at {MAX_PORT}")
+        return socket.create_server((host, port), family=family)
     except OSError as error:
         raise ConfigError(
             f"Cannot listen on {host}:{port}: {error.strerror}.",

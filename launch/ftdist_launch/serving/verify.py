@@ -1,5 +1,6 @@
 """Whether a served model answers as the exported one did: the probes of the comparison again."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,6 +86,15 @@ def read_probes(run: RunDir) -> list[dict[str, Any]]:
     return rows[::step][:MAX_PROBES]
 
 
+def max_tokens_of_comparison(run: RunDir) -> int | None:
+    """The limit of an answer in the run's comparison; None: not recorded."""
+    try:
+        scores = json.loads((run.report / "scores.json").read_text(encoding="utf-8"))
+        return int(scores["eval_config"]["max_new_tokens"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def verify(
     served: Served,
     probes: Sequence[dict[str, Any]],
@@ -104,7 +114,9 @@ def verify(
         FtdistError: the server refuses a question.
     """
     system = [] if system_prompt is None else [{"role": "system", "content": system_prompt}]
-    with httpx.Client(base_url=served.url, timeout=TIMEOUT_S, trust_env=False) as client:
+    with httpx.Client(
+        base_url=served.url, headers=served.headers, timeout=TIMEOUT_S, trust_env=False
+    ) as client:
         answers = [
             _answer(
                 client,

@@ -1,15 +1,23 @@
 """The choice of an inference server, its start, and what is printed if it does not start."""
 
 import os
+import signal
 import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
-from ftdist_launch.serving.backends import Backend, choose_backend, refuse_used_port, running
+from ftdist_launch.local.processes import is_alive
+from ftdist_launch.serving.app import Settings, make_app
+from ftdist_launch.serving.backends import Backend, Served, choose_backend, listen, running
 from ftdist_launch.serving.gguf import find_converter, modelfile
+from starlette.testclient import TestClient
 
 from ftdist.errors import ConfigError, FtdistError
+from tests.support.chat_endpoint import chat_endpoint
 
 FOLDER = Path("/runs/widget/export")
 
@@ -81,11 +89,67 @@ def test_a_server_ends_with_the_block() -> None:
         socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
+def test_a_server_that_never_answers_is_reported_and_ended() -> None:
+    code = "import time; print('loading', flush=True); time.sleep(60)"
+    backend = Backend(name="vllm", command=(sys.executable, "-c", code), model="m")
+    with (
+        pytest.raises(FtdistError, match=r"vllm did not answer within 1 s:\n  loading"),
+        running(backend, log=print, start_timeout_s=1),
+    ):
+        pass
+
+
+LOADING = """
+import sys
+from ftdist_launch.serving.backends import Backend, running
+
+shell = "sleep 60 & echo $! $$ > {pids}.part; mv {pids}.part {pids}; wait"
+command = ("sh", "-c", shell.format(pids=sys.argv[1]))
+with running(Backend(name="vllm", command=command, model="m"), log=print):
+    pass
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_server_does_not_outlive_a_killed_ftdist(tmp_path: Path, number: signal.Signals) -> None:
+    """While it loads; of SIGKILL the server itself learns, and ends what it started."""
+    pids = tmp_path / "pids"
+    ftdist = subprocess.Popen([sys.executable, "-c", LOADING, str(pids)])
+    deadline = time.monotonic() + 60
+    while not pids.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    child, server = (psutil.Process(int(pid)) for pid in pids.read_text().split())
+    ftdist.send_signal(number)
+    assert ftdist.wait(timeout=30) == (-9 if number == signal.SIGKILL else 128 + number)
+    expected = [server] if number == signal.SIGKILL else [child, server]
+    try:
+        while any(map(is_alive, expected)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        if is_alive(child):
+            child.kill()
+
+
+def test_the_key_of_a_server_is_sent_with_each_request() -> None:
+    with chat_endpoint(lambda _: "Yes.") as endpoint:
+        served = Served(url=endpoint.url.removesuffix("/v1"), model="m", key="k1")
+        settings = Settings(name="w", system_prompt=None, max_tokens=9, api_key="outer")
+        body = {"messages": [{"role": "user", "content": "Is it?"}]}
+        with TestClient(make_app(served, settings)) as app:
+            headers = {"Authorization": "Bearer outer"}
+            assert app.post("/v1/chat/completions", json=body, headers=headers).is_success
+    assert endpoint.keys == {"Bearer k1"}
+
+
 def test_a_port_in_use_is_refused() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
+    with listen("127.0.0.1", 0) as other:
         port = other.getsockname()[1]
         with pytest.raises(ConfigError, match=f"Cannot listen on 127.0.0.1:{port}"):
-            refuse_used_port("127.0.0.1", port)
+            listen("127.0.0.1", port)
+    with pytest.raises(ConfigError, match="ports end at 65535"):
+        listen("127.0.0.1", 99999)
 
 
 def test_a_missing_converter_is_named_with_the_package(bin_folder: Path) -> None:
