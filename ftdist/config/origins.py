@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from ftdist.config.compose import locate
-from ftdist.config.hydra_adapter import composed_files, open_hydra
+from ftdist.config.hydra_adapter import CompositionError, composed_files, open_hydra
 from ftdist.config.keys import CommandSpec
 from ftdist.config.overrides import read_overrides
+from ftdist.config.own_files import shown
 from ftdist.config.problems import as_error
 from ftdist.config.search_path import conf_dir
 from ftdist.config.validation import look_up
+from ftdist.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,35 @@ def settings_of(name: str, overrides: Sequence[str], *, command: CommandSpec) ->
         parsed = accepted[name]
         found.append(Setting(value=parsed.value, origin=f"the command line ({parsed.line})"))
     return found
+
+
+def own_files(words: Sequence[str], *, command: CommandSpec) -> list[str]:
+    """The user's own config files that take part in a composition.
+
+    Each that replaces one of ftdist's says so. Empty where the words cannot be composed: composing
+    them reports why.
+
+    Args:
+        words: of a command line; without `--config-dir` where the command has its folders.
+        command: whose config is composed.
+    """
+    try:
+        if command.folders is None:
+            command, words = locate(words, command=command)
+        if not command.folders:
+            return []
+        lines = read_overrides(words, command=command).lines()
+        with open_hydra(command.folders) as hydra:
+            files = composed_files(lines, hydra=hydra, command=command)
+    except (ConfigError, CompositionError):
+        return []
+    return [
+        f"{shown(file)} (in place of ftdist's)"
+        if (conf_dir() / f"{file.name}.yaml").is_file()
+        else shown(file)
+        for file in files
+        if Path(file.folder) != conf_dir()
+    ]
 
 
 def _shown(path: Path) -> str:

@@ -20,8 +20,9 @@ from rich.text import Text
 
 from ftdist.cli.common import log, print_plan, print_result
 from ftdist.cli.exit_messages import report_failure
+from ftdist.cli.own_files import log_files
 from ftdist.cli.progress import supervise
-from ftdist.config.expert import compose_expert, expand, override_name
+from ftdist.config.expert import compose_expert, expand, expert_files, override_name
 from ftdist.config.hydra_flags import hydra_flags
 from ftdist.config.search_path import split_config_dir
 from ftdist.config.sweep import is_sweep
@@ -69,6 +70,7 @@ def main(words: Sequence[str]) -> int:
         return 0
     _refuse_flags(words)
     words = _with_recorded(words)
+    log_files(expert_files(words))
     queue = Queue()
     request = check_expert(compose_expert(words), words=words, queue=queue, log=log)
     plan = schedule(request)

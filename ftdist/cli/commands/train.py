@@ -9,6 +9,7 @@ from ftdist_launch.sweeps.records import mark_best, record_trial, trials_of
 from ftdist.api.training import train_run
 from ftdist.cli.common import answer_hydra, log
 from ftdist.cli.exit_messages import report_training
+from ftdist.cli.own_files import log_own_files
 from ftdist.cli.progress import supervise
 from ftdist.cli.sweep_table import FAILED, print_sweep
 from ftdist.config.sweep import Sweep, is_sweep, read_sweep
@@ -24,7 +25,10 @@ def main(words: Sequence[str]) -> int:
     if answer_hydra(words, command="train"):
         return 0
     if is_sweep(words):
-        return _train_sweep(read_sweep(words))
+        sweep = read_sweep(words)
+        log_own_files(run.overrides for run in sweep.runs)
+        return _train_sweep(sweep)
+    log_own_files([words])
     trained = train_run(words, supervise=supervise, log=log)
     return report_training(trained.finished, run=trained.run)
 
