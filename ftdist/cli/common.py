@@ -58,9 +58,10 @@ class CommandParser(argparse.ArgumentParser):
                     f"`{self.prog}` does not take {flag!r}.", remedy=f"see `{self.prog} --help`."
                 )
             message = f"{flag} is not a flag of `{self.prog}`"
-            near = get_close_matches(flag, self._option_string_actions, n=1, cutoff=0.6)
-            if near:
-                raise ConfigError(f"{message}: did you mean {near[0]}?", remedy=f"write {near[0]}.")
+            options = {option.lstrip("-"): option for option in self._option_string_actions}
+            if near := get_close_matches(flag.lstrip("-"), options, n=1, cutoff=0.6):
+                meant = options[near[0]]
+                raise ConfigError(f"{message}: did you mean {meant}?", remedy=f"write {meant}.")
         raise ConfigError(f"{message}.", remedy=f"see `{self.prog} --help`.")
 
 

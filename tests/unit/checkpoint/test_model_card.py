@@ -11,6 +11,8 @@ from ftdist.checkpoint.model_card import model_card
 from ftdist.rundir import RunDir
 from tests.support.runs.fake_runs import plan_of, some_config
 
+SIZES = ("batch.tokens=1024", "batch.sequence_length=256", "optim.peak_lr=1e-4", "train.steps=40")
+
 
 @pytest.mark.parametrize(
     ("path", "base", "shown"),
@@ -22,7 +24,7 @@ from tests.support.runs.fake_runs import plan_of, some_config
 def test_the_base_is_named_as_the_hub_knows_it_and_never_by_its_folder(
     path: str, base: str | None, shown: str
 ) -> None:
-    config = some_config(f"model.path={path}")
+    config = some_config(f"model.path={path}", *SIZES)
     card = ModelCard(model_card(RunDir(Path("runs/r")), config, plan_of(config, ranks=2), step=1))
     front: Any = card.data
     assert front.base_model == base
@@ -32,7 +34,7 @@ def test_the_base_is_named_as_the_hub_knows_it_and_never_by_its_folder(
 
 
 def test_datasets_of_the_hub_are_named_and_local_ones_are_not() -> None:
-    config = some_config()
+    config = some_config(*SIZES)
     plan = plan_of(config, ranks=2)
     hub = f"hf://datasets/org/faq@{'a' * 40} (subset en, split train)"
     sources = (

@@ -255,4 +255,4 @@ def test_options_of_a_dataset_are_refused_for_other_files(tmp_path: Path) -> Non
     (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7")
     with pytest.raises(DataError, match=r"holds only \.pdf") as caught:
         _find(tmp_path / "a.pdf")
-    assert "documents such as PDF with `ftdist curate`" in caught.value.remedy
+    assert "make a library of these documents: ftdist curate" in caught.value.remedy

@@ -300,7 +300,7 @@ def test_terminal_control_sequences_are_removed() -> None:
         (["--stage"], "argument --stage: expected one argument."),
         (["--rank", "x"], "argument --rank: expected a number, for example 1."),
         (["--attempt=-1"], "argument --attempt: expected a number, for example 1."),
-        (["--foo"], "--foo is not a flag of `ftdist logs`."),
+        (["--foo"], "--foo is not a flag of `ftdist logs`"),
     ],
 )
 def test_mistyped_flags_are_refused(flags: list[str], message: str, capsys: Captured) -> None:

@@ -68,7 +68,7 @@ def test_all_problems_of_a_run_are_reported_together(tmp_path: Path) -> None:
         f"run.root={tmp_path / 'runs'}",
     )
     with pytest.raises(ConfigError, match="cannot be shared equally by 5 ranks"):
-        some_config("cluster.tasks_per_node=5")
+        some_config("cluster.tasks_per_node=5", "batch.tokens=8Ki", "batch.sequence_length=1Ki")
     with pytest.raises(ConfigError) as caught:
         check_run(
             config,
