@@ -82,8 +82,8 @@ def main(words: Sequence[str]) -> int:
     if not plan.todo:
         return _report(request.run)
     if request.on_cluster:
-        return _submit(request, plan, queue=queue)
-    return _run(request, plan)
+        return _submit(request, queue=queue)
+    return _run(request)
 
 
 def _refuse_flags(words: Sequence[str]) -> None:
@@ -163,9 +163,11 @@ def _is_queued(run: RunDir, plan: Schedule, *, queue: Queue) -> bool:
     return True
 
 
-def _submit(request: ExpertRequest, plan: Schedule, *, queue: Queue) -> int:
+def _submit(request: ExpertRequest, *, queue: Queue) -> int:
     run = request.run
-    jobs = submit_expert(request, plan, queue=queue, log=log)
+    jobs = submit_expert(request, queue=queue, log=log)
+    if not jobs:
+        return _report(run)
     before = ""
     for stage, job in jobs.items():
         print_result(f"Job {job}: {stage} ({TITLES[stage]}){before}.")
@@ -173,22 +175,22 @@ def _submit(request: ExpertRequest, plan: Schedule, *, queue: Queue) -> int:
     name = run.cli_name
     print_result(
         f"Run {run.name} is in {run.root}. Watch it: `ftdist watch {name}`, "
-        f"`ftdist logs {name} --stage {plan.todo[0]} -f`; stop it: `ftdist cancel {name}`."
+        f"`ftdist logs {name} --stage {next(iter(jobs))} -f`; stop it: `ftdist cancel {name}`."
     )
     return 0
 
 
-def _run(request: ExpertRequest, plan: Schedule) -> int:
+def _run(request: ExpertRequest) -> int:
     run, begun = request.run, list[StageName]()
     console = Console(stderr=True, highlight=False)
 
-    def announce(stage: StageName) -> None:
+    def announce(stage: StageName, plan: Schedule) -> None:
         begun.append(stage)
         number = f"[{len(begun)}/{len(plan.todo)}]"
         console.print(Text(f"{number} {stage}: {TITLES[stage]}", style="bold"))
 
     try:
-        failed = run_here(request, plan, supervise=supervise, announce=announce, log=log)
+        failed = run_here(request, supervise=supervise, announce=announce, log=log)
     except KeyboardInterrupt:
         if not begun:
             raise

@@ -9,9 +9,9 @@ from ftdist.errors import FtdistError, RequeueError
 from ftdist.io.progress import LogFn
 from ftdist.rundir import RunDir
 from ftdist_launch.attempts import Finished, newest_step, record_request
-from ftdist_launch.expert.cluster import forget_requests
+from ftdist_launch.expert.cluster import forget_plan, forget_requests
 from ftdist_launch.expert.request import ExpertRequest
-from ftdist_launch.expert.schedule import Schedule, write_record
+from ftdist_launch.expert.schedule import Schedule, schedule, write_record
 from ftdist_launch.expert.stages import StageName
 from ftdist_launch.local.supervisor import Supervisor
 from ftdist_launch.setup.preflight import disk_problems, raise_together
@@ -88,19 +88,17 @@ class StageRunner:
 
 def run_here(
     request: ExpertRequest,
-    plan: Schedule,
     *,
     supervise: SupervisorFactory,
-    announce: Callable[[StageName], None],
+    announce: Callable[[StageName, Schedule], None],
     log: LogFn,
 ) -> tuple[StageName, Finished] | None:
     """Run the stages that are to do, one after another.
 
     Args:
         request: what to do.
-        plan: what remains of it.
         supervise: makes the supervisor of a stage.
-        announce: called before each stage.
+        announce: called before each stage, with what remains to do.
         log: for messages to the user.
 
     Returns:
@@ -112,14 +110,16 @@ def run_here(
     run = request.run
     if not run.exists():
         make_run_dir(request.config, overrides=request.words)
-    with supervise(run, plan.config).exclusive():
+    with supervise(run, request.config).exclusive():
+        plan = schedule(request)  # another `ftdist expert` may have held the lock until now
+        forget_plan(run, plan)
         save_config(plan.config, run.config)
         if "train" in plan.todo:
             record_request(run, by="expert")
         write_record(request, plan)
         runner = StageRunner(run=run, resumes=plan.resumes, supervise=supervise, log=log)
         for stage in plan.todo:
-            announce(stage)
+            announce(stage, plan)
             finished = runner(stage)
             if finished.outcome != "done":
                 return stage, finished

@@ -125,7 +125,8 @@ def _events_of(name: str, events: Iterable[Event]) -> Iterator[Event]:
     for event in events:
         kind = event.get("event", "")
         of_attempt = name == "train" and kind in ("attempt_started", "attempt_finished")
-        if of_attempt or event.get("stage") == name or kind == "cancel_requested":
+        cancels = kind in ("cancel_requested", "submit_failed")
+        if of_attempt or cancels or event.get("stage") == name:
             yield event
 
 
@@ -194,6 +195,8 @@ def _apply(event: Event, progress: _Progress) -> None:
             progress.end("cancelled" if stopped else "failed" if code else "done", event)
         case "cancel_requested" if progress.state == "waiting":
             progress.end("cancelled", {"cause": "It was cancelled."})
+        case "submit_failed" if progress.state == "waiting":
+            progress.end("cancelled", {"cause": event["cause"]})
 
 
 def _correct(progress: _Progress, *, ended: Mapping[str, Any], held: bool) -> None:

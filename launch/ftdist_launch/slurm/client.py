@@ -1,5 +1,6 @@
 """Query and control SLURM through its commands, each with a timeout."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -125,6 +126,16 @@ class Queue:
             if state:
                 states.setdefault(job, []).append(state.split()[0])
         return states
+
+    def commented(self, comment: str) -> list[str]:
+        """Numbers of this user's waiting and running jobs with a comment; of whole arrays.
+
+        Raises:
+            SlurmError: SLURM is unavailable.
+        """
+        args = ["squeue", "--noheader", f"--user={os.getuid()}", "--format=%i|%k"]
+        lines = [line.strip().partition("|") for line in self._output(args).splitlines()]
+        return sorted({job.partition("_")[0] for job, _, text in lines if text == comment})
 
     def partitions(self) -> list[Partition]:
         """The visible partitions, one entry per kind of node.

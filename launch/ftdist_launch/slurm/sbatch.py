@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -58,15 +59,21 @@ class JobRequest:
     @property
     def folder(self) -> Path:
         """Folder of submitit's files and of the logs."""
-        first = self.runs[0]
-        if len(self.runs) == 1:
-            return first.jobs / self.stage
-        return first.root.parent / ".sweeps" / first.name / self.stage
+        return jobs_folder(self.runs) / self.stage
 
     @property
     def runs_file(self) -> Path:
         """File with the run directories of an array, one per line, in the order of its tasks."""
         return self.folder / "runs.txt"
+
+
+def jobs_folder(runs: Sequence[RunDir]) -> Path:
+    """Folder of all stages of a run, or of an array of runs. It is also the comment of their jobs.
+
+    By it a job is found whose number is unknown, because `sbatch` timed out.
+    """
+    first = runs[0]
+    return first.jobs if len(runs) == 1 else first.root.parent / ".sweeps" / first.name
 
 
 def gpus_of(stage: Stage, cluster: ClusterConfig, *, copies: int | None = None) -> int:
@@ -96,7 +103,11 @@ def parameters(request: JobRequest) -> dict[str, Any]:
     cores = cluster.threads * (1 if request.is_training else cluster.tasks_per_node)
     # Paths of a curation are relative to where it was submitted.
     working_dir = Path.cwd() if request.stage == "curate" else request.runs[0].root
-    options: dict[str, Any] = {"requeue": True, "chdir": safe_path(working_dir)}
+    options: dict[str, Any] = {
+        "requeue": True,
+        "chdir": safe_path(working_dir),
+        "comment": safe_path(jobs_folder(request.runs)),
+    }
     if request.after:
         # Else a job whose dependency failed would wait forever.
         options["kill-on-invalid-dep"] = "yes"

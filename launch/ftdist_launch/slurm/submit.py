@@ -1,11 +1,10 @@
 """Submit runs to SLURM: make the run directory, submit its jobs and record them."""
 
-import shutil
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from functools import partial
 
-from ftdist.config.saved_config import dump_config
+from ftdist.config.saved_config import save_config
 from ftdist.config.schema import RunConfig
 from ftdist.config.sweep import Sweep
 from ftdist.errors import ConfigError
@@ -16,6 +15,7 @@ from ftdist.rundir import RunDir
 from ftdist_launch import entrypoints
 from ftdist_launch.attempts import record_request
 from ftdist_launch.local.submit import environment, outside_any_job, private_umask
+from ftdist_launch.lock import run_lock
 from ftdist_launch.setup.code_snapshot import take_snapshot
 from ftdist_launch.setup.preflight import check_run, raise_together, run_dir
 from ftdist_launch.setup.run_setup import make_run_dir, resolve_paths, write_plan
@@ -23,6 +23,7 @@ from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.preflight import cluster_problems, with_resources
 from ftdist_launch.slurm.run_jobs import queued_jobs
 from ftdist_launch.slurm.sbatch import JobRequest, Stage, executor_of, gpus_of, script
+from ftdist_launch.slurm.undo import undo_on_failure
 from ftdist_launch.sweeps.records import record_trial
 
 
@@ -68,7 +69,8 @@ def submit(
         Each run with its preparation job and its training job.
 
     Raises:
-        FtdistError: SLURM rejected a job, or the disk is full; jobs submitted so far are cancelled.
+        FtdistError: SLURM rejected a job, or the disk is full; jobs submitted so far are cancelled,
+            and the runs are removed unless SLURM may have accepted a job of them.
     """
     config = configs[0]
     if any(each.cluster != config.cluster for each in configs):
@@ -76,28 +78,24 @@ def submit(
             "The runs of a sweep are one job array and cannot differ in keys of cluster.",
             remedy="sweep other keys, or submit the runs one by one.",
         )
-    runs: tuple[RunDir, ...] = ()
-    prepare: tuple[str, ...] = ()
-    with private_umask(private=config.run.private):
-        try:
-            for number, (each, words) in enumerate(zip(configs, overrides, strict=True)):
-                if sweep is not None:
-                    swept = sweep.runs[number].swept
-                    on_made = partial(
-                        record_trial, sweep=sweep.name, number=number + 1, swept=swept
-                    )
-                runs = (*runs, make_run_dir(each, overrides=words, on_made=on_made))
-                record_request(runs[-1], by="submit", code=take_snapshot(runs[-1]))
-            # Each task of an array depends on its own preparation only.
-            name = None if sweep is None else sweep.name
-            prepare = submit_jobs("prepare", config, runs=runs, name=name)
-            train = submit_jobs("train", config, runs=runs, after=prepare, name=name)
-        except BaseException:
-            with suppress(SlurmError):
-                queue.cancel(prepare)
-            for run in runs:  # no job has run in them; this frees their names
-                shutil.rmtree(run.root, ignore_errors=True)
-            raise
+    made: list[RunDir] = []
+    with (
+        private_umask(private=config.run.private),
+        ExitStack() as locks,
+        undo_on_failure(made, new=True, queue=queue),
+    ):
+        for number, (each, words) in enumerate(zip(configs, overrides, strict=True)):
+            if sweep is not None:
+                swept = sweep.runs[number].swept
+                on_made = partial(record_trial, sweep=sweep.name, number=number + 1, swept=swept)
+            run = make_run_dir(each, overrides=words, on_made=on_made)
+            locks.enter_context(run_lock(run))
+            made.append(run)
+            record_request(run, by="submit", code=take_snapshot(run))
+        # Each task of an array depends on its own preparation only.
+        name, runs = None if sweep is None else sweep.name, tuple(made)
+        prepare = submit_jobs("prepare", config, runs=runs, name=name)
+        train = submit_jobs("train", config, runs=runs, after=prepare, name=name)
     return list(zip(runs, prepare, train, strict=True))
 
 
@@ -119,24 +117,19 @@ def submit_again(run: RunDir, config: RunConfig, plan: Plan | None, *, queue: Qu
     raise_together(list(cluster_problems(config, queue, new=False)))
     config = with_resources(config, queue.partitions())
     queue.check_script(dry_run(config))
-    before = run.config.read_text(encoding="utf-8")
-    with private_umask(private=config.run.private):
+    with (
+        private_umask(private=config.run.private),
+        undo_on_failure([run], new=False, queue=queue),
+    ):
         update_code(run, queue=queue)
         record_request(run, by="resume")
         after: tuple[str, ...] = ()
-        try:
-            if plan is None:
-                write_whole(run.config, dump_config(config))
-                after = submit_jobs("prepare", config, runs=(run,))
-            else:
-                write_plan(run, config=config, plan=plan)
-            return [*after, *submit_jobs("train", config, runs=(run,), after=after)]
-        except BaseException as error:
-            with suppress(SlurmError):
-                queue.cancel(after)
-            write_whole(run.config, before)
-            run.append_event("submit_failed", cause=str(error).partition("\n")[0])
-            raise
+        if plan is None:
+            save_config(config, run.config)
+            after = submit_jobs("prepare", config, runs=(run,))
+        else:
+            write_plan(run, config=config, plan=plan)
+        return [*after, *submit_jobs("train", config, runs=(run,), after=after)]
 
 
 def submit_stage(
@@ -234,6 +227,7 @@ def submit_request(request: JobRequest) -> tuple[str, ...]:
     except (FailedJobError, OSError) as error:
         raise SlurmError(
             f"SLURM rejected the job: {' '.join(str(error).split())[-500:]}",
-            remedy="fix what it names, then submit again; the job is not in the queue.",
+            remedy="fix what it names, then run the command again; if a job of the run was "
+            "accepted before, continue the run with `ftdist resume`.",
         ) from error
     return tuple(str(job.job_id) for job in submitted)

@@ -30,7 +30,8 @@ def run_until(request: ExpertRequest, *stages: str) -> RunDir:
     write_record(request, schedule(request))
     for stage in stages:
         if stage == "train":
-            run.append_event("attempt_started", attempt=1)
+            begun = {"attempt": 1, "world_size": 1, "steps": 3, "host": "h", "job": "1"}
+            run.append_event("attempt_started", **begun)
             run.append_event("attempt_finished", attempt=1, outcome="done")
             run.attempt(1).mkdir(parents=True)
         else:

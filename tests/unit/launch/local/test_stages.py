@@ -175,6 +175,7 @@ def test_a_rejected_submission_leaves_existing_files_alone(
 ) -> None:
     command("srun", "exit 0")
     command("sbatch", "echo 'sbatch: error: job submit limit' >&2; exit 1")
+    command("squeue", "exit 0")
     config = slurm_config("cluster.partition=main", f"run.root={tmp_path / 'runs'}")
     config = dataclasses.replace(
         config, run=dataclasses.replace(config.run, root=str(tmp_path / "runs"))
