@@ -12,6 +12,7 @@ import json
 from distutils.core import run_setup
 distribution = run_setup("setup.py", stop_after="init")
 distribution.parse_config_files()
+distribution.include_package_data = False  # else an older build's list of sources counts
 build = distribution.get_command_obj("build_py")
 build.ensure_finalized()
 modules = [path for _, _, path in build.find_all_modules()]
