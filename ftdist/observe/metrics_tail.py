@@ -37,7 +37,7 @@ class MetricsTail:
     """
 
     def __init__(self, run: RunDir, *, after: int) -> None:
-        self._lines = _JsonlTail(run.metrics)
+        self._lines = JsonlTail(run.metrics)
         self._lines.skip_to_end()
         self._backlog: list[Row] = read_metrics(run.metrics)
         self._system = _SystemMetrics(run.attempts)
@@ -59,17 +59,23 @@ class MetricsTail:
                 yield row | total | self._system.pop_until(row.get(TIME.name, 0.0))
 
 
-class _JsonlTail:
-    """Objects appended to a JSON Lines file; the last line is read once it is complete."""
+class JsonlTail:
+    """Objects appended to a JSON Lines file; the last line is read once it is complete.
+
+    Args:
+        path: of the file; it may not exist yet.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
 
     def skip_to_end(self) -> None:
+        """Leave out what the file holds now."""
         self._new_bytes()
 
     def read(self) -> Iterator[dict[str, Any]]:
+        """What was appended since the last call; torn lines are skipped."""
         for line in self._new_bytes().splitlines():
             try:
                 yield json.loads(line)
@@ -99,7 +105,7 @@ class _SystemMetrics:
     def __init__(self, attempts: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._attempts = attempts
         self._clock = clock
-        self._tails: dict[Path, _JsonlTail] = {}
+        self._tails: dict[Path, JsonlTail] = {}
         self._samples: deque[tuple[float, str, Row]] = deque()
         """Time, host and row, oldest first."""
         self._polled_at: float | None = None
@@ -122,7 +128,7 @@ class _SystemMetrics:
         samples = list(self._samples)
         for path in sorted(self._attempts.glob("*/system-*.jsonl")):
             host = path.stem.removeprefix("system-")
-            tail = self._tails.setdefault(path, _JsonlTail(path))
+            tail = self._tails.setdefault(path, JsonlTail(path))
             samples += [(row[TIME.name], host, row) for row in tail.read()]
         self._samples = deque(sorted(samples, key=lambda sample: sample[0]))
 

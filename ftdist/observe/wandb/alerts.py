@@ -1,6 +1,6 @@
 """Alerts of a run, which W&B sends by e-mail or Slack: each once, whichever process notices it.
 
-What happened is read from the records (`events.jsonl` and the rows that W&B lacks). Each alert has
+What happened is read from the records, `events.jsonl` and `metrics.jsonl`. Each alert has
 the name of its occurrence, and `wandb/alerts.json` lists the names that W&B has accepted: a later
 attempt or `ftdist sync` sends the others.
 """
@@ -16,6 +16,7 @@ from ftdist.config.schema.tracking import AlertKind
 from ftdist.io.jsonl import write_whole
 from ftdist.io.units import format_duration
 from ftdist.observe.metrics import ATTEMPT, LOSS, SKIPPED, STEP, TIME, Row
+from ftdist.observe.metrics_tail import JsonlTail
 from ftdist.observe.redact import redacted
 from ftdist.observe.wandb.api import WandbServer
 from ftdist.observe.wandb.state import read_url, wandb_id
@@ -63,14 +64,9 @@ class AlertSender:
         self._run = run
         self._config = config
         self._environment = environment
+        self._rows = JsonlTail(run.metrics)
         self._non_finite: dict[int, Alert] = {}
         """The first of each attempt."""
-
-    def see(self, row: Row) -> None:
-        """Note a row that is being uploaded."""
-        alert = non_finite_alert(row)
-        if alert is not None:
-            self._non_finite.setdefault(row.get(ATTEMPT.name, 0), alert)
 
     def due(self, *, now: float, more_events: Sequence[Event] = ()) -> list[Alert]:
         """The wanted alerts that W&B does not have.
@@ -82,6 +78,10 @@ class AlertSender:
         wanted = self._config.tracking.alerts
         if not wanted:
             return []
+        for row in self._rows.read():
+            alert = non_finite_alert(row)
+            if alert is not None:
+                self._non_finite.setdefault(row.get(ATTEMPT.name, 0), alert)
         events = [*self._run.read_events(), *more_events]
         found = [*outcome_alerts(events), *self._non_finite.values()]
         found += stall_alerts(

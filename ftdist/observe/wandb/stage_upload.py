@@ -20,6 +20,9 @@ from ftdist.rundir import RunDir
 WAIT_S = 90.0
 """Longest that a stage waits for W&B at its end, besides the time for the files of artifacts."""
 
+MAX_WAIT_S = 600.0
+"""Longest that it waits in all: later stages of the run wait for it, and GPUs may be idle."""
+
 FINISH_TIMEOUT_S = 20.0
 """Longest that the server may take for each table, and then for the rest."""
 
@@ -47,8 +50,13 @@ def upload_artifacts(run: RunDir, config: RunConfig, *, log: LogFn) -> None:
     """
     artifacts = run_artifacts(run, config, environment=os.environ)
     if artifacts:
-        wait_s = WAIT_S + sum(artifact.size for artifact in artifacts) / MIN_BYTES_PER_S
+        wait_s = longest_wait_s(sum(artifact.size for artifact in artifacts))
         _upload(run, config, what="the artifacts", wait_s=wait_s, with_artifacts=True, log=log)
+
+
+def longest_wait_s(size: int) -> float:
+    """How long a stage waits at most for the upload of artifacts of this size in bytes."""
+    return min(WAIT_S + size / MIN_BYTES_PER_S, MAX_WAIT_S)
 
 
 def _upload(

@@ -10,10 +10,11 @@ sender       lock file of the one process that uploads
 
 import json
 import os
+import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -181,6 +182,29 @@ class SenderLock:
             with suppress(OSError):
                 os.utime(self._path)
         return True
+
+    @contextmanager
+    def renewed(self, *, on_loss: Callable[[], None]) -> Iterator[None]:
+        """Renew the lock from a thread within a `with` block, however long its calls take.
+
+        Args:
+            on_loss: called once if another process has taken over.
+        """
+        is_over = threading.Event()
+
+        def renew() -> None:
+            while not is_over.wait(RENEW_EVERY_S):
+                if not self.renew():
+                    on_loss()
+                    return
+
+        thread = threading.Thread(target=renew, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
 
     def release(self) -> None:
         """Let others upload."""

@@ -95,9 +95,10 @@ def sync(
         if new:
             forget(run)
         artifacts = run_artifacts(run, config, environment=environment) if with_artifacts else []
-        return _upload(
-            run, config, server, sender, artifacts=artifacts, finish_timeout_s=finish_timeout_s
-        )
+        with sender.renewed(on_loss=kill_wandb_core):
+            return _upload(
+                run, config, server, artifacts=artifacts, finish_timeout_s=finish_timeout_s
+            )
     finally:
         sender.release()
 
@@ -106,7 +107,6 @@ def _upload(
     run: RunDir,
     config: RunConfig,
     server: WandbServer,
-    sender: SenderLock,
     *,
     artifacts: Sequence[RunArtifact],
     finish_timeout_s: float,
@@ -123,8 +123,6 @@ def _upload(
     has_new_answers = digest_of(answers) != state.answered
     is_open = ended != state.ended and last_step > 0
     alerts = AlertSender(run, config, environment=os.environ)
-    for row in rows:
-        alerts.see(row)
     has_alerts = bool(alerts.due(now=time.time()))
     artifacts = [
         artifact for artifact in artifacts if artifact.digest != state.artifacts.get(artifact.name)
@@ -135,7 +133,6 @@ def _upload(
     with _client(run, config, finish_timeout_s=finish_timeout_s) as client:
         for row in rows:
             client.log(row)
-            sender.renew()
         if comparison is not None:
             client.log_comparison(comparison)
         if has_new_answers:
@@ -144,7 +141,6 @@ def _upload(
             upload = config.tracking.artifacts == "files"
             timeout_s = finish_timeout_s + artifact.size / MIN_BYTES_PER_S
             client.log_artifact(artifact, upload=upload, timeout_s=timeout_s)
-            sender.renew()
         client.finish(exit_code=int(ended == "failed"), preempting=not ended)
     _record_artifacts(run, artifacts)
     last_step = _confirm(

@@ -127,7 +127,6 @@ class WandbUploader:
                 raise _OfflineError("another process uploads the run now")
             for row in tail.new_rows():
                 client.log(row)
-                alerts.sender.see(row)
             if (problem := alerts.update()) is not None:
                 self._log(f"W&B did not accept an alert ({problem}); {self._later()}.")
             problem = None if server is None else generations.update(client)
@@ -244,7 +243,7 @@ class _Alerts:
     """Looks for alerts every `ALERTS_EVERY_S`, less often once one was not accepted."""
 
     def __init__(self, run: RunDir, config: RunConfig, server: WandbServer | None) -> None:
-        self.sender = AlertSender(run, config, environment=os.environ)
+        self._sender = AlertSender(run, config, environment=os.environ)
         self._server = server
         self._next_at = 0.0
         self._has_failed = False
@@ -256,7 +255,7 @@ class _Alerts:
             return None
         self._next_at = time.monotonic() + ALERTS_EVERY_S
         try:
-            self.sender.send_due(self._server, now=time.time(), more_events=more_events)
+            self._sender.send_due(self._server, now=time.time(), more_events=more_events)
         except Exception as error:  # noqa: BLE001 - an alert must not end the upload
             self._next_at = time.monotonic() + ALERTS_RETRY_S
             is_repeated, self._has_failed = self._has_failed, True

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from ftdist.io.jsonl import append_json_line
 from ftdist.observe.wandb.alerts import (
     AlertSender,
     non_finite_alert,
     outcome_alerts,
     stall_alerts,
 )
+from ftdist.observe.wandb.state import SyncState
+from ftdist.rundir import RunDir
 from tests.support.wandb.fake_run import make_config, make_run
 
 
@@ -76,11 +79,30 @@ def test_alerts_that_were_sent_or_are_not_wanted_are_not_due(tmp_path: Path) -> 
     run = make_run(tmp_path / "r", wandb="auto")
     run.append_event("attempt_finished", attempt=1, outcome="done")
     every = AlertSender(run, make_config(tmp_path, wandb="auto"), environment={})
-    for step, attempt in ((3, 1), (4, 1), (9, 2)):
-        every.see({"step": step, "attempt": attempt, "train/loss": float("nan")})
+    log_nan(run, (3, 1), (4, 1))
+    assert len(every.due(now=0.0)) == 2
+    log_nan(run, (9, 2))
     keys = [alert.key for alert in every.due(now=0.0)]
     assert keys == ["finished:1", "non_finite:3", "non_finite:9"]
     (run.wandb / "alerts.json").write_text(json.dumps(["non_finite:3"]))
     assert [alert.key for alert in every.due(now=0.0)] == ["finished:1", "non_finite:9"]
     few = make_config(tmp_path, wandb="auto", more=["tracking.alerts=[failed]"])
     assert AlertSender(run, few, environment={}).due(now=0.0) == []
+
+
+def test_a_non_finite_loss_is_due_until_it_was_sent_even_if_w_and_b_has_its_row(
+    tmp_path: Path,
+) -> None:
+    run = make_run(tmp_path / "r", wandb="auto")
+    config = make_config(tmp_path, wandb="auto")
+    log_nan(run, (3, 1))
+    SyncState(step=3).write(run)
+    for _ in range(2):  # another process each time
+        (alert,) = AlertSender(run, config, environment={}).due(now=0.0)
+        assert alert.key == "non_finite:3"
+
+
+def log_nan(run: RunDir, *rows: tuple[int, int]) -> None:
+    for step, attempt in rows:
+        nan = float("nan")
+        append_json_line(run.metrics, {"step": step, "attempt": attempt, "train/loss": nan})
