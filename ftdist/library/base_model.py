@@ -70,32 +70,34 @@ def open_base_model(
         log("curate: the base model is loaded; generating")
         return model
 
-    def answers(max_tokens: int) -> AnswerFn:
-        def answer(prompts: Sequence[str]) -> Iterator[str]:
-            for batch in _batches(prompts, loaded()):
-                yield from loaded().answer(batch, max_tokens=max_tokens, batch=len(batch))
-
-        return answer
-
-    def texts(max_tokens: int, seed: int) -> AnswerFn:
-        def write(prompts: Sequence[str]) -> Iterator[str]:
-            for batch in _batches(prompts, loaded()):
-                yield from loaded().continue_texts(
-                    [prompt.partition(" ")[2] for prompt in batch],
-                    seeds=[crc32(f"{seed} {prompt}".encode()) for prompt in batch],
-                    max_tokens=max_tokens,
-                    batch=len(batch),
-                )
-
-        return write
-
     return BaseModel(
         path=path,
         key=model_fingerprint(Path(path)),
         encoder=_load_encoder(path, reasoning),
-        answers=answers,
-        texts=texts,
+        answers=lambda max_tokens: _answers(loaded, max_tokens=max_tokens),
+        texts=lambda max_tokens, seed: _texts(loaded, max_tokens=max_tokens, seed=seed),
     )
+
+
+def _answers(model: Callable[[], "HFModel"], *, max_tokens: int) -> AnswerFn:
+    def answer(prompts: Sequence[str]) -> Iterator[str]:
+        for batch in _batches(prompts, model()):
+            yield from model().answer(batch, max_tokens=max_tokens, batch=len(batch))
+
+    return answer
+
+
+def _texts(model: Callable[[], "HFModel"], *, max_tokens: int, seed: int) -> AnswerFn:
+    def write(prompts: Sequence[str]) -> Iterator[str]:
+        for batch in _batches(prompts, model()):
+            yield from model().continue_texts(
+                [prompt.partition(" ")[2] for prompt in batch],
+                seeds=[crc32(f"{seed} {prompt}".encode()) for prompt in batch],
+                max_tokens=max_tokens,
+                batch=len(batch),
+            )
+
+    return write
 
 
 def _batches(prompts: Sequence[str], model: "HFModel") -> Iterator[Sequence[str]]:

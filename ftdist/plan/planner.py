@@ -51,10 +51,7 @@ def make_plan(
     """
     check_context(config, model=model)
     global_sequences, micro_steps = _split_batch(config)
-    steps = config.train.steps
-    if steps is None:
-        passes = asked_passes(config.train, library=library)
-        steps = count_steps(passes, library=library, global_sequences=global_sequences)
+    steps = _steps(config, library=library, global_sequences=global_sequences)
     length = resolved(config.batch.sequence_length)
     run_device = device or _expected_device(config.cluster.device)
     dtype = choose_dtype(config.model.dtype, device=run_device)
@@ -82,6 +79,13 @@ def make_plan(
             uses_reference=any(source.kl_to_base for source in library.sources),
         ),
     )
+
+
+def _steps(config: RunConfig, *, library: PackedDatasetInfo, global_sequences: int) -> int:
+    if config.train.steps is not None:
+        return config.train.steps
+    passes = asked_passes(config.train, library=library)
+    return count_steps(passes, library=library, global_sequences=global_sequences)
 
 
 def _split_batch(config: RunConfig) -> tuple[int, int]:

@@ -29,7 +29,7 @@ from ftdist.train.attempt_guard import AttemptGuard
 from ftdist.train.checkpointing import Checkpointer
 from ftdist.train.dataloader import BatchSource
 from ftdist.train.evaluator import Evaluator
-from ftdist.train.loop import Loop
+from ftdist.train.loop import Loop, LoopEnd
 from ftdist.train.model_checks import (
     choose_head,
     describe_frozen,
@@ -54,55 +54,59 @@ def main(run_dir: Path, world: World, *, attempt: int, rendezvous: Rendezvous | 
     plan = Plan.from_json(run.plan.read_text())
     _refuse_other_world_size(plan, world, name=run.name)
     with _joined_ranks(run, config, world, attempt=attempt, rendezvous=rendezvous) as stop:
-        engine, summary = _build_engine(config, plan, world=world)
-        guard = AttemptGuard(run, attempt=attempt, stop=stop, world=world)
-        batches = BatchSource(plan, seed=config.run.seed, world=world, device=engine.device)
-        best = _build_tracker(config)
-        checkpointer = Checkpointer(
-            run,
-            engine,
-            config=config,
-            plan=plan,
-            reference_row=batches.reference_row(max_tokens=REFERENCE_TOKENS),
-            best=best,
-            guard=guard,
-        )
-        heartbeat = Heartbeat(print_line if world.is_rank0 else no_log)
-        probe_eval = _build_probe_eval(
-            run, config, engine, best=best, attempt=attempt, heartbeat=heartbeat
-        )
-        first_step = checkpointer.restore()
-        if probe_eval is not None:
-            probe_eval.resume_from(first_step, best=checkpointer.best_step())
-        notes = (*checkpointer.damage, summary)
-        with _open_logger(
-            run, config, plan, engine, attempt=attempt, first_step=first_step, notes=notes
-        ) as logger:
-            end = Loop(
-                engine,
-                batches,
-                config=config,
-                plan=plan,
-                checkpointer=checkpointer,
-                evaluator=Evaluator(
-                    engine,
-                    batches,
-                    config=config.eval,
-                    plan=plan,
-                    probe_eval=probe_eval,
-                    logger=logger,
-                    heartbeat=heartbeat,
-                ),
-                logger=logger,
-                guard=guard,
-            ).run(first_step=first_step)
-            if logger is not None and end.reason == "stopped":
-                logger.close("requeue")
+        end = _train(run, config, plan, world=world, attempt=attempt, stop=stop)
         if world.is_rank0:
             run.record_event(
                 f"training_{end.reason}", step=end.step, attempt=attempt, signal=stop.signal_name
             )
     return 0 if end.reason == "complete" else RequeueError.exit_code
+
+
+def _train(
+    run: RunDir, config: RunConfig, plan: Plan, *, world: World, attempt: int, stop: StopRequest
+) -> LoopEnd:
+    """Build everything, continue from the newest checkpoint, and train. Collective."""
+    engine, summary = _build_engine(config, plan, world=world)
+    guard = AttemptGuard(run, attempt=attempt, stop=stop, world=world)
+    batches = BatchSource(plan, seed=config.run.seed, world=world, device=engine.device)
+    best = _build_tracker(config)
+    reference_row = batches.reference_row(max_tokens=REFERENCE_TOKENS)
+    checkpointer = Checkpointer(
+        run, engine, config=config, plan=plan, reference_row=reference_row, best=best, guard=guard
+    )
+    heartbeat = Heartbeat(print_line if world.is_rank0 else no_log)
+    probe_eval = _build_probe_eval(
+        run, config, engine, best=best, attempt=attempt, heartbeat=heartbeat
+    )
+    first_step = checkpointer.restore()
+    if probe_eval is not None:
+        probe_eval.resume_from(first_step, best=checkpointer.best_step())
+    notes = (*checkpointer.damage, summary)
+    with _open_logger(
+        run, config, plan, engine, attempt=attempt, first_step=first_step, notes=notes
+    ) as logger:
+        evaluator = Evaluator(
+            engine,
+            batches,
+            config=config.eval,
+            plan=plan,
+            probe_eval=probe_eval,
+            logger=logger,
+            heartbeat=heartbeat,
+        )
+        end = Loop(
+            engine,
+            batches,
+            config=config,
+            plan=plan,
+            checkpointer=checkpointer,
+            evaluator=evaluator,
+            logger=logger,
+            guard=guard,
+        ).run(first_step=first_step)
+        if logger is not None and end.reason == "stopped":
+            logger.close("requeue")
+    return end
 
 
 def _refuse_other_world_size(plan: Plan, world: World, *, name: str) -> None:

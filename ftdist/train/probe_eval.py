@@ -8,7 +8,7 @@ are compared with it, item by item.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from ftdist.data.messages import Message
 from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.data.thoughts import split_thought
 from ftdist.dist.collectives import all_gather_json, broadcast_json, sum_over_ranks
+from ftdist.dist.world import World
 from ftdist.errors import DataError, FtdistError
 from ftdist.evaluation.best_checkpoint import STEP, BestCheckpointTracker, Verdict
 from ftdist.evaluation.eval_set import EvalSet, read_eval_set
@@ -102,24 +103,14 @@ class ProbeEval:
             max_items=config.eval.max_questions,
             max_tokens=max_tokens,
         )
-        if not self._items.has_library_questions:
-            raise DataError(
-                f"{inputs.source} has no question about the library with answers to rank, of at "
-                f"most {max_tokens} tokens.",
-                remedy="add fact probes with different answers, or set eval.probes_every_steps=0.",
-            )
+        _refuse_without_library_questions(self._items, source=inputs.source, max_tokens=max_tokens)
         self._batches = self._items.batches(engine.world, max_tokens=max_tokens)
         room = max_tokens - config.eval.max_new_tokens_in_training
         probes = mix_kinds(inputs.probes, config.eval.num_generations)
         self._generation_probes = [probe for probe in probes if len(self._prompt(probe)) <= room]
         self._digest = self._items.digest()
         digests = [self._digest, [probe.question for probe in self._generation_probes]]
-        if any(other != digests for other in all_gather_json(digests, world=engine.world)):
-            raise DataError(
-                f"The evaluation data changed while ranks read it: {inputs.source}, or another "
-                "file of eval.",
-                remedy="leave these files unchanged while a run starts, then start it again.",
-            )
+        _refuse_other_digests(digests, source=inputs.source, world=engine.world)
         self._base: ItemScores | None = None
         self._unwritten: list[dict[str, Any]] = []
 
@@ -248,6 +239,24 @@ class ProbeEval:
             if row["digest"] == self._digest and row[STEP] <= last_step
         }
         return [rows[step] for step in sorted(rows)]
+
+
+def _refuse_without_library_questions(items: EvalItems, *, source: Path, max_tokens: int) -> None:
+    if not items.has_library_questions:
+        raise DataError(
+            f"{source} has no question about the library with answers to rank, of at most "
+            f"{max_tokens} tokens.",
+            remedy="add fact probes with different answers, or set eval.probes_every_steps=0.",
+        )
+
+
+def _refuse_other_digests(digests: Sequence[Any], *, source: Path, world: World) -> None:
+    """Refuse ranks that have read different files. Collective."""
+    if any(other != digests for other in all_gather_json(digests, world=world)):
+        raise DataError(
+            f"The evaluation data changed while ranks read it: {source}, or another file of eval.",
+            remedy="leave these files unchanged while a run starts, then start it again.",
+        )
 
 
 def _read_eval_set(config: RunConfig) -> EvalSet:

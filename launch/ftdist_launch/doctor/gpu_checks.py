@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ftdist.doctor.node_report import NodeReport
+from ftdist.doctor.node_report import GpuState, NodeReport
 from ftdist.io.units import format_count
 from ftdist_launch.doctor.finding import Area, Finding
 
@@ -141,46 +141,9 @@ def _gpu_findings(report: NodeReport) -> Iterator[Finding]:
     exclude = f"report the node; set cluster.exclude={report.host}"
     for gpu in report.gpus:
         where = f"{report.host} GPU {gpu.index}"
-        if gpu.remapped_failure:
-            yield NODES.fail(
-                "GPU health",
-                f"{where}: a damaged memory row could not be remapped",
-                consequence="runs crash or compute wrong numbers there",
-                remedy=exclude,
-            )
-        elif gpu.uncorrected_errors:
-            yield NODES.fail(
-                "GPU health",
-                f"{where}: {gpu.uncorrected_errors} uncorrected memory errors",
-                consequence="runs crash or compute wrong numbers there",
-                remedy=exclude,
-            )
-        if gpu.throttle:
-            yield NODES.warn(
-                "GPU health",
-                f"{where}: clocks lowered ({', '.join(gpu.throttle)}), {gpu.temperature_c:.0f} C",
-                consequence="all ranks wait for the slowest",
-                remedy=exclude,
-            )
-        elif (gpu.temperature_c or 0) > HOT_C:
-            yield NODES.warn(
-                "GPU health",
-                f"{where}: {gpu.temperature_c:.0f} C",
-                consequence="it will lower its clocks under load, and all ranks wait for it",
-                remedy=exclude,
-            )
-        if gpu.mig:
-            yield NODES.warn(
-                "GPU health",
-                f"{where}: divided into MIG instances",
-                consequence="NCCL does not connect instances: one rank per job",
-                remedy="use nodes with whole GPUs (cluster.constraint, cluster.exclude)",
-            )
-        used = gpu.memory_used_gib or 0
-        if used > USED_GIB:
-            hurts = "a run may not fit: another process holds memory"
-            found = f"{where}: {used:.1f} GiB are already in use"
-            yield NODES.warn("GPU health", found, consequence=hurts, remedy=exclude)
+        yield from _damage(gpu, where=where, exclude=exclude)
+        yield from _heat(gpu, where=where, exclude=exclude)
+        yield from _occupation(gpu, where=where, exclude=exclude)
     if report.xids:
         yield NODES.warn(
             "GPU health",
@@ -188,3 +151,52 @@ def _gpu_findings(report: NodeReport) -> Iterator[Finding]:
             consequence="a GPU failed since the node booted, and may fail again",
             remedy=exclude,
         )
+
+
+def _damage(gpu: GpuState, *, where: str, exclude: str) -> Iterator[Finding]:
+    if gpu.remapped_failure:
+        yield NODES.fail(
+            "GPU health",
+            f"{where}: a damaged memory row could not be remapped",
+            consequence="runs crash or compute wrong numbers there",
+            remedy=exclude,
+        )
+    elif gpu.uncorrected_errors:
+        yield NODES.fail(
+            "GPU health",
+            f"{where}: {gpu.uncorrected_errors} uncorrected memory errors",
+            consequence="runs crash or compute wrong numbers there",
+            remedy=exclude,
+        )
+
+
+def _heat(gpu: GpuState, *, where: str, exclude: str) -> Iterator[Finding]:
+    if gpu.throttle:
+        yield NODES.warn(
+            "GPU health",
+            f"{where}: clocks lowered ({', '.join(gpu.throttle)}), {gpu.temperature_c:.0f} C",
+            consequence="all ranks wait for the slowest",
+            remedy=exclude,
+        )
+    elif (gpu.temperature_c or 0) > HOT_C:
+        yield NODES.warn(
+            "GPU health",
+            f"{where}: {gpu.temperature_c:.0f} C",
+            consequence="it will lower its clocks under load, and all ranks wait for it",
+            remedy=exclude,
+        )
+
+
+def _occupation(gpu: GpuState, *, where: str, exclude: str) -> Iterator[Finding]:
+    if gpu.mig:
+        yield NODES.warn(
+            "GPU health",
+            f"{where}: divided into MIG instances",
+            consequence="NCCL does not connect instances: one rank per job",
+            remedy="use nodes with whole GPUs (cluster.constraint, cluster.exclude)",
+        )
+    used = gpu.memory_used_gib or 0
+    if used > USED_GIB:
+        hurts = "a run may not fit: another process holds memory"
+        found = f"{where}: {used:.1f} GiB are already in use"
+        yield NODES.warn("GPU health", found, consequence=hurts, remedy=exclude)
