@@ -10,8 +10,8 @@ from ftdist_launch.local.supervisor import exported_step
 from ftdist_launch.setup.preflight import raise_together
 from ftdist_launch.setup.resolve_data import resolve_eval
 from ftdist_launch.setup.resume import read_config
-from ftdist_launch.setup.run_setup import absolute_paths, output_problems
-from ftdist_launch.setup.stage_preflight import compare_problems
+from ftdist_launch.setup.run_setup import absolute_paths
+from ftdist_launch.setup.stage_preflight import compare_problems, output_problems
 from ftdist_launch.slurm.client import Queue
 from ftdist_launch.slurm.run_jobs import queued_jobs_of, refuse_second_job
 from ftdist_launch.slurm.submit import submit_stage

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from ftdist_launch.run_records import Records
+from ftdist_launch.run_records import Event, Records
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ def read_attempts(records: Records) -> tuple[AttemptStatus, ...]:
         AttemptStatus(
             number=event["attempt"],
             started=event["time"],
-            ended=end.get("time") or (following["time"] if following else None),
+            ended=_ended(end, following),
             world_size=event["world_size"],
             hosts=tuple(event.get("hosts") or [event["host"]]),
             job=event.get("job"),
@@ -56,6 +56,19 @@ def read_attempts(records: Records) -> tuple[AttemptStatus, ...]:
         for event, following in zip_longest(starts, starts[1:])
         for end in [ends.get(event["attempt"], {})]
     )
+
+
+def _ended(end: Event, following: Event | None) -> float | None:
+    """When an attempt ended, from the event of its end and that of the next start.
+
+    Where its machine was lost, both come much later, and have a field that says when.
+    """
+    ended: float | None = None
+    if end:
+        ended = end.get("ended", end.get("time"))
+    elif following is not None:
+        ended = following.get("previous_ended", following["time"])
+    return ended
 
 
 def device_hours(attempts: Sequence[AttemptStatus], *, now: float) -> float:

@@ -10,7 +10,7 @@ from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.saved_config import dump_config
 from ftdist.config.schema import RunConfig
 from ftdist.errors import RequeueError
-from ftdist.io.jsonl import write_whole
+from ftdist.io.jsonl import read_json_lines, write_whole
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 from ftdist_launch.local.submit import CHECKOUT
@@ -85,6 +85,9 @@ def start_attempt(run: RunDir, config: RunConfig, plan: Plan, **fields: Any) -> 
     """
     number = run.newest_attempt() + 1
     folder = run.attempt(number)
+    ended = {e["attempt"] for e in run.read_events() if e.get("event") == "attempt_finished"}
+    if number > 1 and number - 1 not in ended:
+        fields["previous_ended"] = last_record_time(run, number - 1)
     folder.mkdir(parents=True)
     write_whole(folder / "config.yaml", dump_config(config))
     run.append_event(
@@ -121,7 +124,13 @@ def record_stage_end(run: RunDir, stage: str, finished: Finished) -> None:
 
 
 def finish_attempt(
-    run: RunDir, number: int, job_exit: JobExit, *, stop_signal: int | None, limit: int
+    run: RunDir,
+    number: int,
+    job_exit: JobExit,
+    *,
+    stop_signal: int | None,
+    limit: int,
+    ended: float | None = None,
 ) -> Finished:
     """Decide how a run continues after an attempt, and record the end of the attempt.
 
@@ -131,6 +140,7 @@ def finish_attempt(
         job_exit: how its ranks ended.
         stop_signal: the signal that requested the stop, if any.
         limit: consecutive attempts without progress that end the run.
+        ended: when it ended, seconds since the epoch; None: now.
     """
     events = list(run.read_events())
     num_stalled = attempts_without_progress(events)
@@ -154,6 +164,7 @@ def finish_attempt(
         cause=None if failure is None else failure.problem,
         remedy=None if failure is None else failure.remedy,
         rank=None if failure is None else failure.rank,
+        **({} if ended is None else {"ended": ended}),
     )
     return Finished(
         outcome=decision.outcome,
@@ -162,6 +173,19 @@ def finish_attempt(
         step=step,
         num_stalled_attempts=0 if progressed else num_stalled + 1,
     )
+
+
+def last_record_time(run: RunDir, number: int) -> float:
+    """When an attempt wrote its last event, row of metrics or measurement of a node.
+
+    Seconds since the epoch. So it ended that nobody could record, because its machine was lost.
+    """
+    shared = [*read_json_lines(run.metrics), *run.read_events()]
+    own = [record for record in shared if record.get("attempt") == number]
+    for path in run.attempt(number).glob("system-*.jsonl"):
+        own += read_json_lines(path)
+    times = [e["time"] for e in own if "time" in e and e.get("event") != "attempt_finished"]
+    return float(max(times))
 
 
 def step_to_export(run: RunDir, config: RunConfig) -> int | None:

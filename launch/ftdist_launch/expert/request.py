@@ -4,6 +4,7 @@ import dataclasses
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,6 +54,9 @@ class ExpertRequest:
     words: tuple[str, ...]
     """The command line."""
 
+    model: str
+    """The base model as typed: a folder, or a name of the Hub."""
+
     @property
     def run(self) -> RunDir:
         """The run directory, which may not exist yet."""
@@ -84,7 +88,7 @@ def check_expert(
         FtdistError: all problems of all stages.
     """
     problems: list[FtdistError] = []
-    resolved = _attempt(lambda: resolve_paths(expert.run, log=log), problems)
+    resolved = _attempt(lambda: resolve_as_before(expert.run, log=log), problems)
     config = resolved or expert.run
     curation, inputs = expert.curation, ""
     if curation is not None:
@@ -107,12 +111,38 @@ def check_expert(
     else:
         for note in machine_notes(config, machine=Machine.here()):
             log(note)
-    request = ExpertRequest(config=config, curation=curation, inputs=inputs, words=tuple(words))
+    request = ExpertRequest(
+        config=config,
+        curation=curation,
+        inputs=inputs,
+        words=tuple(words),
+        model=expert.run.model.path,
+    )
     if request.on_cluster:
         for stage in STAGES:
             if stage not in request.skipped:
                 queue.check_script(script(job_request(stage, config, runs=(request.run,))))
     return request
+
+
+def resolve_as_before(config: RunConfig, *, log: LogFn) -> RunConfig:
+    """As `resolve_paths`; a model of the Hub stays at the commit that an existing run began with.
+
+    Raises:
+        FtdistError: of `resolve_paths`.
+    """
+    revision, before = config.model.revision, dict[str, Any]()
+    with suppress(OSError, ValueError):
+        before = json.loads(run_dir(config).expert.read_text(encoding="utf-8"))
+    if (
+        before.get("model") == config.model.path
+        and before["config"]["model"]["revision"] == revision
+    ):
+        snapshot = Path(before["config"]["model"]["path"])
+        if snapshot.parent.name == "snapshots":  # the Hub's cache names the folder by the commit
+            config = replace(config, model=replace(config.model, revision=snapshot.name))
+    resolved = resolve_paths(config, log=log)
+    return replace(resolved, model=replace(resolved.model, revision=revision))
 
 
 def _attempt(compute: Callable[[], T], problems: list[FtdistError]) -> T | None:

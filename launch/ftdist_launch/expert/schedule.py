@@ -100,6 +100,7 @@ def write_record(request: ExpertRequest, plan: Schedule) -> None:
     record = {
         "words": list(request.words),
         "inputs": request.inputs,
+        "model": request.model,
         "config": dataclasses.asdict(request.config),
     }
     write_whole(run.expert, json.dumps(record, indent=2) + "\n")

@@ -144,12 +144,15 @@ class _Progress:
     remedy: str | None = None
 
     def start(self, event: Event) -> None:
+        if "previous_ended" in event:
+            self.end("waiting", {"time": event["previous_ended"]})
         self.state, self.job = "running", event.get("job")
         self.started, self.problem, self.remedy = event.get("time"), None, None
 
     def end(self, state: StageState, event: Event) -> None:
-        if self.started is not None and "time" in event:
-            self.seconds = (self.seconds or 0.0) + event["time"] - self.started
+        ended = event.get("ended", event.get("time"))  # another one where a machine was lost
+        if self.started is not None and ended is not None:
+            self.seconds = (self.seconds or 0.0) + ended - self.started
         self.state, self.started = state, None
         self.problem, self.remedy = event.get("cause"), event.get("remedy")
 

@@ -127,19 +127,6 @@ def executor_problems(config: RunConfig, *, machine: Machine) -> Iterator[Ftdist
         yield from tracking_problems(config, os.environ)
 
 
-def output_problems(run: RunDir, *, stage: Literal["compare", "merge"]) -> Iterator[FtdistError]:
-    """Problems that would keep results from being written, found before models are loaded."""
-    results = run.report if stage == "compare" else run.merge
-    for folder in (run.root, run.jobs, run.attempts, results):
-        if not os.path.lexists(folder):
-            continue  # it will be created
-        if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
-            yield StorageError(
-                f"{folder} is not a folder in which you may write.",
-                remedy="move it elsewhere, get write permission, or ask its owner to run this.",
-            )
-
-
 def _device(config: RunConfig, *, machine: Machine) -> Literal["cpu", "cuda"]:
     """The device of the ranks; on a cluster whose GPUs are not counted yet, assume cuda."""
     if config.cluster.device != "auto":

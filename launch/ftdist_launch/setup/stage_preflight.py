@@ -1,11 +1,13 @@
 """Preflight checks of the commands that use a trained run: export, compare, merge and chat."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
-from ftdist.errors import ConfigError, FtdistError, ModelError
+from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
 from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.rundir import RunDir
 from ftdist_launch.setup.preflight import errors_of
@@ -57,3 +59,16 @@ def compare_problems(
         yield from export_missing(run, verb="compare")
     yield from base_missing(run, config, remedy="put it back: the tuned model is compared with it.")
     yield from errors_of(lambda: read_eval_set(config.eval, library=Path(config.library.path)))
+
+
+def output_problems(run: RunDir, *, stage: Literal["compare", "merge"]) -> Iterator[FtdistError]:
+    """Problems that would keep results from being written, found before models are loaded."""
+    results = run.report if stage == "compare" else run.merge
+    for folder in (run.root, run.jobs, run.attempts, results):
+        if not os.path.lexists(folder):
+            continue  # it will be created
+        if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+            yield StorageError(
+                f"{folder} is not a folder in which you may write.",
+                remedy="move it elsewhere, get write permission, or ask its owner to run this.",
+            )

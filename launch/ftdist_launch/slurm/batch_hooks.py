@@ -27,7 +27,13 @@ from ftdist.config.schema.curate import CurateConfig
 from ftdist.errors import CrashLoopError, FtdistError, RequeueError
 from ftdist.rundir import RunDir
 from ftdist_launch.after_attempt import after_attempt
-from ftdist_launch.attempts import Finished, finish_attempt, start_attempt, start_stage
+from ftdist_launch.attempts import (
+    Finished,
+    finish_attempt,
+    last_record_time,
+    start_attempt,
+    start_stage,
+)
 from ftdist_launch.local.submit import ATTEMPT, visible_gpus
 from ftdist_launch.logs.timestamps import now
 from ftdist_launch.rank_failures import (
@@ -42,16 +48,11 @@ from ftdist_launch.setup.code_snapshot import verify_snapshot
 from ftdist_launch.setup.run_setup import compute_plan, read_plan, write_plan
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.exit_diagnosis import ended_by_hand, read_job_exit
+from ftdist_launch.slurm.requeue import requeue, wait_for_slurm
 from ftdist_launch.slurm.sbatch import CURATION, job_label
 
 CANCELLED = RequeueError("It was cancelled.", remedy="run the command again.")
 STOPPED_TOO_OFTEN = RequeueError("It was stopped too often.", remedy="run the command again.")
-
-REQUEUED_S = 60.0
-"""How long a requeued job waits for SLURM to end it."""
-
-REQUEUE_RETRIES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
-"""Pauses between attempts to requeue a job: 2 minutes, if the time limit allows them."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -155,7 +156,8 @@ def _finish_interrupted_attempt(run: RunDir, config: RunConfig) -> Finished | No
     if started is None or started["attempt"] in ended:
         return None
     slurm_cause = _slurm_cause(started["job"]) if "job" in started else None
-    return _finish(run, config, started, slurm_cause=slurm_cause)
+    last = last_record_time(run, started["attempt"])
+    return _finish(run, config, started, slurm_cause=slurm_cause, ended=last)
 
 
 def _slurm_cause(job: str) -> str | None:
@@ -183,44 +185,13 @@ def _end_training(run: RunDir) -> int:
         sys.stderr.write(f"Attempt {started['attempt']} has replaced this one.\n")
         return RequeueError.exit_code
     finished = _finish(run, config, started)
-    requeued = finished.outcome == "requeue" and _requeue(run)
+    requeued = finished.outcome == "requeue" and requeue(run)
     after_attempt(run, config, finished)
     if requeued:
-        _wait_for_slurm()
+        wait_for_slurm()
     if finished.outcome in ("requeue", "stopped"):  # SLURM reads codes above 128 as signals
         return RequeueError.exit_code
     return finished.exit_code
-
-
-def _requeue(run: RunDir) -> bool:
-    """Requeue this job; record a refusal that lasts.
-
-    Returns:
-        Whether SLURM is about to end this process. Not if it had requeued the job before.
-    """
-    queue, job = Queue(), job_label()
-    for wait_s in (*REQUEUE_RETRIES_S, None):
-        try:
-            queue.requeue(job)
-            return True
-        except SlurmError as error:
-            with suppress(SlurmError):
-                state = queue.states([job]).get(job)
-                if state is not None and state.state != "RUNNING":
-                    return False  # it was already requeued, which is why its ranks were stopped
-            sys.stderr.write(f"{error}\n")
-            if wait_s is not None:
-                time.sleep(wait_s)
-                continue
-            sys.stderr.write(f"Resume the run with `ftdist resume {run.name}`.\n")
-            run.append_event("requeue_failed", cause=error.problem)
-    return False
-
-
-def _wait_for_slurm() -> None:
-    """Wait for SLURM to end this process: its job was requeued."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # from now on it is for this process
-    time.sleep(REQUEUED_S)
 
 
 def _end_stage(run: RunDir, stage: str, code: int) -> int:
@@ -237,8 +208,8 @@ def _end_stage(run: RunDir, stage: str, code: int) -> int:
             failure = exited_silently(0, time=time.time(), log=log)
     if code == stopped and not was_cancelled and _may_restart(run, stage):
         run.append_event("stage_interrupted", stage=stage, job=job_label())
-        if _requeue(run):
-            _wait_for_slurm()
+        if requeue(run):
+            wait_for_slurm()
         return code
     if code == stopped:
         _record_stage_end(run, stage, code, CANCELLED if was_cancelled else STOPPED_TOO_OFTEN)
@@ -276,9 +247,14 @@ def _record_stage_end(
 
 
 def _finish(
-    run: RunDir, config: RunConfig, started: Mapping[str, Any], *, slurm_cause: str | None = None
+    run: RunDir,
+    config: RunConfig,
+    started: Mapping[str, Any],
+    *,
+    slurm_cause: str | None = None,
+    ended: float | None = None,
 ) -> Finished:
-    """Judge an attempt and record its end."""
+    """Judge an attempt and record its end, which is now unless `ended` says when."""
     number, log, log_start = started["attempt"], rank0_log(), started.get("log_bytes", 0)
     job_exit = read_job_exit(
         run.attempt(number), ranks=started["world_size"], log=log, log_start=log_start
@@ -297,6 +273,7 @@ def _finish(
         job_exit,
         stop_signal=signal.SIGINT if was_cancelled else None,
         limit=config.cluster.max_attempts_without_progress,
+        ended=ended,
     )
     sys.stderr.write(f"Attempt {number}: {finished.outcome}.\n")
     if failure is not None:

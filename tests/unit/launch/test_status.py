@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ftdist_launch.run_records import TAIL_BYTES, newest_metrics
+from ftdist_launch.attempt_status import device_hours, read_attempts
+from ftdist_launch.attempts import start_attempt
+from ftdist_launch.expert.stages import STAGES, stages_of
+from ftdist_launch.run_records import TAIL_BYTES, newest_metrics, read_run_records
 from ftdist_launch.slurm.client import Queue, QueuedJob, SlurmError
 from ftdist_launch.slurm.job_status import QueueSnapshot
 from ftdist_launch.status import open_jobs, query_slurm, read_all, read_status, status_of
 
+from ftdist.io.jsonl import append_json_line
+from tests.support.runs.fake_runs import plan_of, slurm_config
 from tests.support.slurm.records import (
     PREPARED,
     SUBMITTED,
@@ -365,6 +370,9 @@ def test_the_newest_values_are_found_at_the_end_of_a_long_file(tmp_path: Path) -
     assert evals == {"eval/held_out_loss": 1.0, "eval/general_nll": 4.0}
 
 
+PLANNED: Event = {"event": "stages_planned", "stages": STAGES, "skipped": (), "reused": ()}
+
+
 def test_device_hours_are_ranks_times_the_time_of_all_attempts(tmp_path: Path) -> None:
     """4 ranks for 100 s, 4 for 50 s until the next attempt began, and 2 for 75 s: 750 s in all."""
     events = (
@@ -378,6 +386,32 @@ def test_device_hours_are_ranks_times_the_time_of_all_attempts(tmp_path: Path) -
     assert status.state == "lost"
     assert status.device_hours == pytest.approx(750 / 3600)
     assert [attempt.ended for attempt in status.attempts] == [1100.0, 2050.0, None]
+
+
+def test_hours_between_the_loss_of_a_machine_and_the_next_start_are_not_counted(
+    tmp_path: Path,
+) -> None:
+    """2 ranks measured for 30 s after the start, then a reboot: 60 s, whenever it resumes."""
+    run = make_run(tmp_path / "r")
+    run.append_event("attempt_started", attempt=1, world_size=2, steps=3, host="h")
+    run.attempt(1).mkdir()
+    (begun,) = [event["time"] for event in run.read_events()]
+    append_json_line(run.attempt(1) / "system-h.jsonl", {"time": begun - 99.0})
+    append_json_line(run.attempt(1) / "system-h.jsonl", {"time": begun + 30.0})
+    append_json_line(run.metrics, {"step": 1, "attempt": 1, "time": begun + 20.0})
+    append_json_line(run.metrics, {"step": 2, "attempt": 2, "time": begun + 40.0})
+    config = slurm_config()
+    start_attempt(run, config, plan_of(config, ranks=2))
+    attempts = read_attempts(read_run_records(run))
+    assert attempts[0].ended == begun + 30.0
+    assert device_hours(attempts[:1], now=0.0) == pytest.approx(60 / 3600)
+    events = list(run.read_events())
+    (train,) = (
+        s
+        for s in stages_of([PLANNED, *events], held=True, now=events[-1]["time"])
+        if s.name == "train"
+    )
+    assert train.seconds == pytest.approx(30.0)
 
 
 class FakeQueue(Queue):

@@ -19,7 +19,9 @@ from ftdist.rundir import RunDir
 def request_in(folder: Path, *words: str, inputs: str = "1") -> ExpertRequest:
     own = ("sources=a", "model=m", "name=w", f"run.root={folder}", f"library.root={folder / 'l'}")
     expert = compose_expert([*own, *words])
-    return ExpertRequest(config=expert.run, curation=expert.curation, inputs=inputs, words=own)
+    return ExpertRequest(
+        config=expert.run, curation=expert.curation, inputs=inputs, words=own, model="m"
+    )
 
 
 def run_until(request: ExpertRequest, *stages: str) -> RunDir:

@@ -21,7 +21,7 @@ from ftdist_launch.local.processes import children_of, find_process, is_alive, s
 from ftdist_launch.local.supervisor import Supervisor
 from ftdist_launch.rank_failures import rank_file
 from ftdist_launch.rank_process import RankInfo
-from ftdist_launch.setup.run_setup import output_problems
+from ftdist_launch.setup.stage_preflight import output_problems
 
 from ftdist.cli.main import main
 from ftdist.errors import ConfigError
@@ -298,7 +298,7 @@ _LOOK = (
     "import sys\n"
     "from pathlib import Path\n"
     "from ftdist.rundir import RunDir\n"
-    "from ftdist_launch.setup.run_setup import output_problems\n"
+    "from ftdist_launch.setup.stage_preflight import output_problems\n"
     "for problem in output_problems(RunDir(Path(sys.argv[1])), stage='compare'):\n"
     "    print(problem.exit_code, problem.problem)\n"
 )

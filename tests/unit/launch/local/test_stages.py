@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from ftdist_launch.slurm.cancel import cancel
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.run_jobs import refuse_queued, refuse_second_job
 from ftdist_launch.slurm.submit import submit
+from ftdist_launch.status import read_status
 
 from ftdist.config.saved_config import dump_config
 from ftdist.errors import ConfigError
+from ftdist.io.jsonl import append_json_line
 from ftdist.rundir import RunDir
 from tests.support.runs.fake_runs import leave, plan_of, slurm_config
 
@@ -40,7 +43,7 @@ def test_a_preempted_stage_is_requeued_a_limited_number_of_times(
     stage: RunDir, command: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command("scontrol", f'echo "$*" >> {stage.root}/calls')
-    monkeypatch.setattr("ftdist_launch.slurm.batch_hooks.REQUEUED_S", 0.0)
+    monkeypatch.setattr("ftdist_launch.slurm.requeue.REQUEUED_S", 0.0)
     leave(stage.attempts / "prepare", 0, 75)
     # srun saw no failure: a rank that was asked to end does so with 0.
     assert [main(["end", "prepare", str(stage.root), "0"]) for _ in range(3)] == [75] * 3
@@ -51,7 +54,7 @@ def test_a_preempted_stage_is_requeued_a_limited_number_of_times(
 def preempted_attempt(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempt 1 of job 7, whose only rank saved and ended on request."""
     monkeypatch.setenv("FTDIST_ATTEMPT", "1")
-    monkeypatch.setattr("ftdist_launch.slurm.batch_hooks.REQUEUED_S", 0.0)
+    monkeypatch.setattr("ftdist_launch.slurm.requeue.REQUEUED_S", 0.0)
     run.attempt(1).mkdir()
     run.append_event("attempt_started", attempt=1, job="7", world_size=1, checkpoint=None)
     leave(run.attempt(1), 0, 75)
@@ -92,7 +95,7 @@ def test_a_requeue_that_slurm_refuses_for_a_moment_is_tried_again(
     command("squeue", 'echo "7|RUNNING|None|node1|N/A"')
     command("scontrol", f'echo "$*" >> {calls}; [ "$(wc -l < {calls})" -gt 2 ]')
     preempted_attempt(stage, monkeypatch)
-    monkeypatch.setattr("ftdist_launch.slurm.batch_hooks.REQUEUE_RETRIES_S", (0.0, 0.01))
+    monkeypatch.setattr("ftdist_launch.slurm.requeue.REQUEUE_RETRIES_S", (0.0, 0.01))
     assert main(["end", "train", str(stage.root)]) == 75
     assert calls.read_text() == "requeue 7\n" * 3
     assert last_event(stage)["event"] == "attempt_finished"
@@ -146,13 +149,18 @@ def test_an_attempt_without_a_recorded_end_is_judged_by_the_next_start(
     stage.plan.write_text(plan_of(slurm_config(), ranks=2).to_json())
     stage.attempt(1).mkdir()
     started = {"attempt": 1, "job": "7", "world_size": 2, "checkpoint": None, "log_bytes": 0}
+    started |= {"host": "node1", "steps": 3}
     stage.append_event("attempt_started", **started)
+    (begun,) = [event["time"] for event in stage.read_events()]
+    append_json_line(stage.metrics, {"step": 1, "attempt": 1, "time": begun + 0.001})
+    time.sleep(0.01)
     assert main(["begin", "train", str(stage.root)]) == 0
     (end,) = [event for event in stage.read_events() if event["event"] == "attempt_finished"]
     assert (end["outcome"], end["cause"]) == (
         "requeue",
         "SLURM lost a node of the job and the ranks on it.",
     )
+    assert read_status(stage).attempts[0].ended == begun + 0.001  # with its last step, not now
 
 
 def test_a_queued_run_is_refused_locally_and_a_stage_is_submitted_once(
