@@ -68,7 +68,8 @@ def _is_open(search: Search, trial: Trial, snapshot: Snapshot, confirmation: Con
         return False
     jobs = {job.stage: job for job in status.jobs}
     is_over = confirmation.is_over(status)
-    if is_over and "train" not in jobs:  # the process that submitted it failed
+    is_unfinished = status.state in ("new", "lost", "stopped")
+    if is_over and is_unfinished and "train" not in jobs:  # its submission failed
         return _continue(search, partial(resume_run, trial.run, []))
     if not is_over or status.state != "done":
         return not is_over
