@@ -88,7 +88,9 @@ def _ask(
             # trials that still run count as bad, so that no two try the same
             sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=True),
         )
-        for each, value in zip(tried, _values(tried, lower_is_better), strict=True):
+        for each, value in zip(
+            tried, sampler_values(tried, lower_is_better=lower_is_better), strict=True
+        ):
             state = TrialState.COMPLETE if value is not None else TrialState.FAIL
             study.add_trial(
                 create_trial(
@@ -102,11 +104,11 @@ def _ask(
     return {each.name: _text(each, params[each.name]) for each in space.dimensions}
 
 
-def _values(tried: Sequence[Tried], lower_is_better: bool) -> list[float | None]:
+def sampler_values(tried: Sequence[Tried], *, lower_is_better: bool) -> list[float | None]:
     """The values for Optuna, which ignores failed trials: they count as the worst value so far."""
     values = [None if each.is_open else each.value for each in tried]
     finite = [value for value in values if value is not None and math.isfinite(value)]
-    worst = None if not finite else max(finite) if lower_is_better else min(finite)
+    worst = (max if lower_is_better else min)(finite, default=None)
     return [worst if value is not None and not math.isfinite(value) else value for value in values]
 
 

@@ -47,7 +47,9 @@ class SweepScore:
         return f"{'lower' if self.lower_is_better else 'higher'} is better"
 
 
-HELD_OUT = SweepScore(name="held_out_loss", lower_is_better=True, needs_comparison=False)
+HELD_OUT: SweepScore = SweepScore(
+    name="held_out_loss", lower_is_better=True, needs_comparison=False
+)
 
 
 def score_names() -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,6 +30,11 @@ KEYS = [
 POLL_S = 40.0
 
 
+@cache
+def space() -> SearchSpace:
+    return read_search_space(KEYS)
+
+
 @dataclass
 class Lab:
     """A search on a fake cluster, in which sleeping makes the next thing happen."""
@@ -49,7 +54,7 @@ class Lab:
     def search(self, *happens: Callable[[], None], trials: int) -> SearchResult:
         self.happens = iter(happens)
         return search_space(
-            read_search_space(KEYS),
+            space(),
             SearchSettings(trials=trials, score=HELD_OUT),
             supervise=lambda *_, **__: pytest.fail("nothing runs here"),
             log=self.messages.append,
@@ -66,6 +71,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
         return config
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ftdist_launch.slurm.submit.take_snapshot", lambda _: "code")
     for module in (search_state, search_on_cluster):
         monkeypatch.setattr(module, "time", SimpleNamespace(sleep=lab.sleep))
     monkeypatch.setattr(search_on_cluster, "check", check)  # there is no model
@@ -74,15 +80,14 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     return lab
 
 
-def claim() -> SearchSpace:
+def claim() -> None:
     """What an earlier search leaves."""
-    space = read_search_space(KEYS)
-    with SearchRecords(space=space, score=HELD_OUT, seed=1).exclusive():
-        return space
+    with SearchRecords(space=space(), score=HELD_OUT, seed=1).exclusive():
+        pass
 
 
 def failed_file() -> Path:
-    return SearchRecords(space=read_search_space(KEYS), score=HELD_OUT, seed=1).failed
+    return SearchRecords(space=space(), score=HELD_OUT, seed=1).failed
 
 
 def finish(run: RunDir, *, loss: float) -> None:
@@ -132,13 +137,16 @@ def test_a_trial_waits_for_slurm_and_does_not_count_as_failed(lab: Lab) -> None:
     assert any("The next try is in 30s." in message for message in lab.messages)
 
 
-def test_an_outage_of_hours_ends_the_search_and_records_no_trial(lab: Lab) -> None:
+def test_an_outage_of_hours_ends_the_search_and_records_no_trial(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sum(PAUSES_S) / 3600 == pytest.approx(3.475)
+    monkeypatch.setattr(search_state, "PAUSES_S", PAUSES_S[:2])
     first_trial()
     lab.slurm.set_down(True)
     with pytest.raises(SlurmError, match="Unable to contact"):
         lab.search(trials=2)
-    assert lab.pauses == list(PAUSES_S)
-    assert sum(PAUSES_S) / 3600 == pytest.approx(3.475)
+    assert lab.pauses == [30.0, 60.0]
     assert not failed_file().exists()
     assert [path.name for path in Path("runs").glob("s-*")] == ["s-seed-1"]
 

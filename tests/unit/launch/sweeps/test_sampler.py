@@ -1,6 +1,9 @@
 """Which values a search tries next."""
 
-from ftdist_launch.sweeps.sampler import Tried, suggest
+import math
+
+import pytest
+from ftdist_launch.sweeps.sampler import Tried, sampler_values, suggest
 
 from ftdist.config.search_space import Dimension, SearchSpace
 from ftdist.config.sweep_overrides import Interval
@@ -45,3 +48,25 @@ def test_every_combination_is_tried_once_and_then_none_is_left() -> None:
         tried.append(Tried(swept=swept, value=value, is_open=len(tried) == 2))
     assert len(tried) == 4
     assert len({tuple(each.swept.items()) for each in tried}) == 4
+
+
+@pytest.mark.parametrize("value", [None, math.nan, math.inf])
+def test_the_search_avoids_values_that_failed(value: float | None) -> None:
+    """Large rates fail; a trial of which nothing is known is no hint."""
+    rates = [0.001 * 1.26**power for power in range(20)]
+    tried = [
+        Tried(swept={"optim.peak_lr": f"{rate:.3g}"}, value=2.0 - rate if rate < 0.01 else value)
+        for rate in rates
+    ]
+    drawn = [suggest(space(RATE), tried, seed=s, lower_is_better=True) for s in range(15)]
+    above = sum(float(each["optim.peak_lr"]) > 0.012 for each in drawn if each)
+    assert above > 4 if value is None else above < 4
+
+
+def test_a_failed_trial_counts_as_the_worst_value_so_far() -> None:
+    values = [3.0, math.nan, None, 1.0, 2.0]
+    tried = [Tried(swept={}, value=each) for each in values]
+    tried.append(Tried(swept={}, value=9.0, is_open=True))
+    assert sampler_values(tried, lower_is_better=True) == [3.0, 3.0, None, 1.0, 2.0, None]
+    assert sampler_values(tried, lower_is_better=False) == [3.0, 1.0, None, 1.0, 2.0, None]
+    assert sampler_values(tried[1:3], lower_is_better=True) == [None, None]
