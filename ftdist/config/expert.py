@@ -48,6 +48,9 @@ class ExpertConfig:
     curation: CurateConfig | None
     """None: `library.path` names a library."""
 
+    typed: frozenset[str] = frozenset()
+    """The keys and groups of the command line."""
+
 
 def compose_expert(overrides: Sequence[str]) -> ExpertConfig:
     """The curation and the run that a command line asks for.
@@ -81,7 +84,7 @@ def compose_expert(overrides: Sequence[str]) -> ExpertConfig:
     assert train.config is not None
     run: RunConfig = train.config
     if curation is None:
-        return ExpertConfig(run=run, curation=None)
+        return ExpertConfig(run=run, curation=None, typed=frozenset(typed))
     return _combine(run, curation.config, typed=typed)
 
 
@@ -204,6 +207,7 @@ def _combine(run: RunConfig, curation: CurateConfig, *, typed: Iterable[str]) ->
     return ExpertConfig(
         run=replace(run, library=replace(run.library, path=path, kl_to_base=kl_to_base)),
         curation=replace(curation, model=model, cluster=run.cluster),
+        typed=frozenset(typed),
     )
 
 

@@ -26,6 +26,7 @@ from ftdist.errors import DataError, ModelError, StorageError
 from ftdist.io.atomic_dir import atomic_dir, remove_stale_dirs
 from ftdist.io.child_result import write_result
 from ftdist.io.hashing import fingerprint
+from ftdist.library.store.dataset import LIBRARY
 from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.plan.model_info import embedding_rows, read_model_info
 from ftdist.plan.output_head import lacks_head, missing_head
@@ -33,7 +34,7 @@ from ftdist.plan.recipe import USUAL_LENGTH, choose_sequence_length, max_sequenc
 from ftdist.prepare.crashing_row import CrashingRowError
 from ftdist.prepare.data_files import SourceFiles
 from ftdist.prepare.journal import JOURNAL
-from ftdist.prepare.mixture import LIBRARY, find_source_files, kl_source_names, weighed
+from ftdist.prepare.mixture import find_source_files, kl_source_names, weighed
 from ftdist.prepare.skipped_files import skipped_lines
 from ftdist.prepare.source import SourceBuilder
 from ftdist.prepare.tokenize_shard import BuildSettings

@@ -10,15 +10,9 @@ from ftdist.errors import ConfigError
 from ftdist.io.hashing import fingerprint
 from ftdist.library.readers.rows.settings import RowSettings
 from ftdist.library.sources.reference import DataReference
-from ftdist.library.store.dataset import is_curated, open_curated
+from ftdist.library.store.dataset import LIBRARY, RETENTION, is_curated, open_curated
 from ftdist.plan.dataset_info import PackedSourceInfo
 from ftdist.prepare.data_files import SourceFiles, find_files
-
-LIBRARY = "library"
-"""Name of the first source, where the library is no curated one."""
-
-RETENTION = ("replay", "out_of_scope")
-"""Roles of the sources that a curation adds so that the model does not forget."""
 
 
 def find_source_files(config: RunConfig) -> dict[str, SourceFiles]:
@@ -146,7 +140,7 @@ def kl_source_names(config: RunConfig, sources: Mapping[str, SourceFiles]) -> se
             f"library.kl_to_base names {', '.join(unknown)}, and the sources are "
             f"{', '.join(known)}.",
             remedy=f"{curate}name sources that there are, or add them by "
-            "library.extra_sources.NAME.path.",
+            "library.extra_sources.NAME.path; library.kl_to_base=[] names none.",
         )
     chosen = {name for name, source in sources.items() if {name, source.role} & wanted}
     if chosen == set(sources):

@@ -1,5 +1,6 @@
 """`ftdist expert`: from documents to a tuned model and its report, in one command."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +33,7 @@ from ftdist.rundir import RUNS_ROOT, RunDir, find_run
 
 HELP = """\
 Usage: ftdist expert sources=[PATH,...] model=PATH|owner/name run.name=R [KEY=VALUE ...]
-       ftdist expert R
+       ftdist expert R [KEY=VALUE ...]
 
 From documents and chats to a tuned model and a report of what it learned, forgot and leaked:
 
@@ -44,7 +45,8 @@ From documents and chats to a tuned model and a report of what it learned, forgo
 
 The stages run here, one after another, or with cluster=slurm (or a cluster of your own) as jobs,
 each after the one before. Run the command again, or `ftdist expert R`, to continue where it
-stopped: finished stages whose inputs did not change do not run again.
+stopped: finished stages whose inputs did not change do not run again; keys that follow replace
+those of the run.
 
   --dry-run   show the stages, and what is known about time, memory and disk; start nothing
 
@@ -106,7 +108,9 @@ def _with_recorded(words: Sequence[str]) -> list[str]:
     keys = {override_name(word): word.partition("=")[2] for word in expand(rest)}
     if len(names) != 1:
         return list(words)
-    run = find_run(names[0], runs_root=Path(keys.get("run.root", RUNS_ROOT)))
+    runs_root = Path(keys.get("run.root", RUNS_ROOT))
+    _refuse_documents(names[0], runs_root=runs_root)
+    run = find_run(names[0], runs_root=runs_root)
     if not run.expert.is_file():
         raise ConfigError(
             f"Run {run.name} is not a run of `ftdist expert`.",
@@ -117,6 +121,16 @@ def _with_recorded(words: Sequence[str]) -> list[str]:
     recorded = [w for w in recorded_words(run) if override_name(*expand([w])) not in typed]
     given = [word for word in words if word != names[0]]
     return [*recorded, *given, *(f"{key}={value}" for key, value in place.items())]
+
+
+def _refuse_documents(name: str, *, runs_root: Path) -> None:
+    """Refuse a file or folder where the name of a run belongs."""
+    path = Path(name)
+    if path.exists() and not any(RunDir(root).exists() for root in (runs_root / name, path)):
+        raise ConfigError(
+            f"{name} is a {'folder' if path.is_dir() else 'file'}, not a run.",
+            remedy=f"write sources={shlex.quote(name)} to learn from it.",
+        )
 
 
 def _print_dry_run(request: ExpertRequest, plan: Schedule) -> None:
@@ -217,7 +231,7 @@ def _report_stop(run: RunDir, stage: StageName, exit_code: int) -> int:
 def _report_failure(run: RunDir, stage: StageName, exit_code: int) -> int:
     log(
         f"Stage {stage} of run {run.name} failed. Fix this, then continue: "
-        f"`ftdist expert {run.cli_name}`."
+        f"`ftdist expert {run.cli_name} [KEY=VALUE ...]`."
     )
     return exit_code
 

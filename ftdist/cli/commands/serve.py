@@ -2,7 +2,7 @@
 
 import os
 import socket
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +24,8 @@ Serve the exported model of a run for trying it out: an OpenAI-compatible endpoi
 for a GGUF file, llama.cpp's llama-server. Ctrl-C ends it. With --verify, asks the probes of the
 comparison again through the endpoint, compares the answers, and ends: with exit code 78 if fewer
 are right, by more than one in ten."""
+
+_MAX_PORT = 2**16 - 1
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -87,7 +89,7 @@ def _parser() -> RunParser:
     models.add_argument("--merged", action="store_true", help="the model of `ftdist merge`")
     models.add_argument("--gguf", action="store_true", help="the newest GGUF file of the run")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on [127.0.0.1]")
-    parser.add_argument("--port", type=int, default=8000, help="port to listen on [8000]")
+    parser.add_argument("--port", type=_port, default=8000, help="port to listen on [8000]")
     parser.add_argument("--backend", choices=BACKENDS, help="inference server")
     parser.add_argument(
         "--api-key-env", metavar="NAME", help="environment variable of a key that clients must send"
@@ -96,6 +98,12 @@ def _parser() -> RunParser:
         "--verify", action="store_true", help="ask the probes of the comparison again, and end"
     )
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_PORT:
+        raise ArgumentTypeError(f"{text} is not a port, a whole number of 1 to {_MAX_PORT}")
+    return int(text)
 
 
 def _model(run: RunDir, config: RunConfig, flags: Namespace) -> Path:

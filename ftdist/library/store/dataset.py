@@ -20,6 +20,12 @@ PROBES_TABLE = "data/probes.parquet"
 
 FORMAT = 2
 
+LIBRARY = "library"
+"""Role of a library's own sources, and name of the first where the library is no curated one."""
+
+RETENTION = ("replay", "out_of_scope")
+"""Roles of the sources that a curation adds so that the model does not forget."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CuratedSource:

@@ -16,6 +16,7 @@ from ftdist.errors import ConfigError, FtdistError
 from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.io.progress import LogFn
 from ftdist.rundir import RunDir
+from ftdist_launch.expert.kl_sources import kl_problems, with_kl_of_library
 from ftdist_launch.expert.stages import STAGES, StageName
 from ftdist_launch.setup.preflight import (
     Machine,
@@ -89,7 +90,7 @@ def check_expert(
     """
     problems: list[FtdistError] = []
     resolved = _attempt(lambda: resolve_as_before(expert.run, log=log), problems)
-    config = resolved or expert.run
+    config = with_kl_of_library(resolved or expert.run, expert=expert)
     curation, inputs = expert.curation, ""
     if curation is not None:
         curation = _attempt(lambda: resolve_curation(expert.curation, log=log), problems)  # type: ignore[arg-type]
@@ -167,6 +168,7 @@ def _data_problems(config: RunConfig, *, curates: bool) -> Iterator[FtdistError]
     """What is wrong with the library, unless it is to be made, and with the questions."""
     if not curates:
         yield from data_problems(config)
+        yield from kl_problems(config)
     if not curates or config.eval.probes is not None:
         yield from errors_of(lambda: read_eval_set(config.eval, library=Path(config.library.path)))
 

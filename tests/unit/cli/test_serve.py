@@ -43,6 +43,7 @@ http.server.HTTPServer(("127.0.0.1", port), Handler).serve_forever()
 """
 CONVERTER = "import sys\nopen(sys.argv[sys.argv.index('--outfile') + 1], 'w').close()\n"
 PYTHON = sys.executable
+Captured = pytest.CaptureFixture[str]
 
 
 @pytest.fixture
@@ -150,3 +151,9 @@ def test_the_port_is_taken_while_the_model_loads(
     assert main(["serve", str(run.root), "--port", str(port)]) == 0
     assert bound[0].getsockname() == ("127.0.0.1", port)
     bound[0].close()
+
+
+@pytest.mark.parametrize("port", ["80000", "0", "http"])
+def test_a_port_that_does_not_exist_is_refused(port: str, capsys: Captured) -> None:
+    assert main(["serve", "r", "--port", port]) == 78
+    assert f"{port} is not a port, a whole number of 1 to 65535" in capsys.readouterr().err

@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ftdist_launch.expert.kl_sources import with_kl_of_library
 from ftdist_launch.expert.request import check_expert, resolve_as_before
 from ftdist_launch.slurm.client import Queue
 
 from ftdist.config.expert import compose_expert
-from ftdist.errors import ConfigError
+from ftdist.config.schema import SourceConfig
+from ftdist.errors import ConfigError, FtdistError
 from tests.unit.launch.expert.test_schedule import request_in, run_until
 
 
@@ -46,3 +48,35 @@ def test_a_run_stays_with_the_commit_of_its_hub_model_when_a_newer_one_is_pushed
     for other in (replace(typed.model, path="org/n"), replace(typed.model, revision="v2")):
         model = resolve_as_before(replace(typed, model=other), log=lambda _: None).model
         assert Path(model.path).name == (other.revision or "newest")
+
+
+def problem_of(*words: str) -> str:
+    with pytest.raises(FtdistError) as caught:
+        check_expert(compose_expert(words), words=words, queue=Queue(), log=lambda _: None)
+    return str(caught.value)
+
+
+def test_the_default_kl_sources_of_an_existing_library_are_those_that_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "chats.jsonl").write_text('{"prompt": "a", "completion": "b"}\n')
+    expert = compose_expert(["library=chats.jsonl", "model=m", "name=r"])
+    config = expert.run
+    assert config.library.kl_to_base == ["replay", "out_of_scope"]
+    assert with_kl_of_library(config, expert=expert).library.kl_to_base == []
+    extra = {"replay": SourceConfig(path="chats.jsonl", weight=1.0)}
+    with_replay = replace(config, library=replace(config.library, extra_sources=extra))
+    assert with_kl_of_library(with_replay, expert=expert).library.kl_to_base == ["replay"]
+
+
+def test_typed_kl_sources_that_a_library_lacks_are_refused_with_its_other_problems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "chats.jsonl").write_text('{"prompt": "a", "completion": "b"}\n')
+    words = ("library=chats.jsonl", "model=./none", "name=r")
+    assert "kl_to_base" not in problem_of(*words)
+    message = problem_of(*words, "library.kl_to_base=[replay]")
+    for text in ("3 problems", "names replay", "library.kl_to_base=[]", "no probes.jsonl"):
+        assert text in message

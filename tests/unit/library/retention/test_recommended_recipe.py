@@ -180,7 +180,8 @@ def test_a_library_without_kl_sources_shows_how_to_add_them(tmp_path: Path) -> N
     )
     assert caught.value.remedy == (
         "curate the library with retention=recommended, which adds out_of_scope; or name "
-        "sources that there are, or add them by library.extra_sources.NAME.path."
+        "sources that there are, or add them by library.extra_sources.NAME.path; "
+        "library.kl_to_base=[] names none."
     )
 
 
