@@ -26,7 +26,7 @@ MAX_WAIT_S = 600.0
 FINISH_TIMEOUT_S = 20.0
 """Longest that the server may take for each table, and then for the rest."""
 
-_LAST_JOIN_S = 5.0
+_LAST_WAIT_S = 5.0
 
 
 def upload_comparison(run: RunDir, config: RunConfig, *, log: LogFn) -> None:
@@ -76,18 +76,23 @@ def _upload(
         log(f"W&B is offline{why}; {later}.")
         return
     lines: list[str] = []
+    ended = threading.Event()
 
     def send() -> None:
         lines.append(_send(run, what=what, later=later, with_artifacts=with_artifacts))
+        ended.set()
 
-    thread = threading.Thread(target=send, daemon=True)
-    thread.start()
-    thread.join(wait_s)
-    if thread.is_alive():
+    threading.Thread(target=send, daemon=True).start()
+    problem = f"W&B did not answer within {wait_s:.0f} s"
+    try:
+        ended.wait(wait_s)
+    except SystemExit:  # a stop signal; the stage has succeeded, and need not start again
+        problem = "The upload to W&B was stopped with the job"
+    if not ended.is_set():
         # Otherwise wandb waits for it at interpreter exit, indefinitely if it hangs.
         kill_wandb_core()
-        thread.join(_LAST_JOIN_S)
-        lines = [f"W&B did not answer within {wait_s:.0f} s; {later}."]
+        ended.wait(_LAST_WAIT_S)
+        lines = [f"{problem}; {later}."]
     for line in lines:
         log(line)
 
