@@ -112,7 +112,7 @@ class Search:
         """A new trial with the values that the sampler suggests; None: all were tried."""
         swept = suggest(
             self.space,
-            [_tried(trial, snapshot) for trial in snapshot.trials],
+            [as_tried(trial, snapshot) for trial in snapshot.trials],
             seed=self.settings.seed,
             lower_is_better=self.settings.score.lower_is_better,
         )
@@ -196,7 +196,7 @@ def is_transient(error: Exception) -> bool:
     return isinstance(error, SlurmError | HubError | StorageError | OSError)
 
 
-def _tried(trial: Trial, snapshot: Snapshot) -> Tried:
+def as_tried(trial: Trial, snapshot: Snapshot) -> Tried:
     """A trial for the sampler; nothing is known of one that was stopped or lost."""
     status = snapshot.statuses.get(trial.run.root)
     state = "failed" if trial.failure is not None or status is None else status.state

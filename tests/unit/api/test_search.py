@@ -11,7 +11,7 @@ from ftdist_launch.sweeps.scores import HELD_OUT
 from ftdist_launch.sweeps.search_records import SearchRecords
 
 from ftdist.api.search import search_space
-from ftdist.api.search_state import SearchSettings
+from ftdist.api.search_state import Search, SearchSettings, as_tried
 from ftdist.config.search_space import SearchSpace, read_search_space
 from ftdist.errors import ConfigError, FtdistError
 from ftdist.rundir import RunDir
@@ -109,3 +109,31 @@ def test_a_sweep_of_train_m_is_not_continued_by_a_search(folder: Path) -> None:
     make_trial(folder, 1, loss=3.0)
     with pytest.raises(ConfigError, match="was not made by `ftdist sweep`"):
         searched(read_search_space(KEYS), trials=1, messages=[])
+
+
+def test_the_sampler_learns_from_failures_and_not_from_cancellations(folder: Path) -> None:
+    space = read_search_space(KEYS)
+    records = claim(space)
+    make_trial(folder, 1, loss=3.0)
+    make_trial(folder, 2, loss=1.0, outcome="failed")
+    make_trial(folder, 3, loss=1.0, outcome="stopped")
+    records.record_failure(number=4, name="s-seed-4", swept={"run.seed": "4"}, cause="no text")
+    search = Search(
+        records=records,
+        settings=SearchSettings(trials=4, score=HELD_OUT),
+        supervise=lambda *_, **__: pytest.fail("nothing is trained"),
+        log=list[str]().append,
+        queue=None,
+    )
+    snapshot = search.read()
+    tried = [as_tried(trial, snapshot) for trial in snapshot.trials]
+    assert [(str(each.value), each.is_open) for each in tried] == [
+        ("3.0", False),
+        ("nan", False),
+        ("None", False),
+        ("nan", False),
+    ]
+    # a run that is there, but could not start as a trial, is not the trial's
+    make_trial(folder, 4, loss=0.5)
+    (folder / "runs" / "s-seed-4" / "events.jsonl").unlink()
+    assert search.read().states["s-seed-4"] == "failed"
