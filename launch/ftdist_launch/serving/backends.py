@@ -1,7 +1,6 @@
 """The inference server behind `ftdist serve`: vLLM, llama.cpp or transformers."""
 
 import ctypes
-import errno
 import importlib.util
 import os
 import secrets
@@ -29,7 +28,6 @@ BackendName = Literal["vllm", "llama.cpp", "transformers"]
 BACKENDS: tuple[BackendName, ...] = ("vllm", "llama.cpp", "transformers")
 
 LOOPBACK = "127.0.0.1"
-MAX_PORT = 65535
 POLL_S = 0.25
 NOTE_EVERY_S = 20.0
 TERMINATE_S = 10.0
@@ -175,12 +173,11 @@ def running(
     command = [part.format(port=port) if part == "{port}" else part for part in backend.command]
     key = secrets.token_urlsafe(32) if backend.key_variable else None
     variables = {backend.key_variable: key} if backend.key_variable and key else {}
-    signals = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup
-        signals.append(signal.SIGHUP)
+    has_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output,
-        handled(_exit, *signals),
+        handled(_exit, signal.SIGTERM),
+        handled(signal.SIG_IGN if has_nohup else _terminate, signal.SIGHUP),
     ):
         server = subprocess.Popen(
             command,
@@ -208,6 +205,10 @@ def running(
 
 def _exit(number: int, _: object) -> None:
     raise SystemExit(128 + number)
+
+
+def _terminate(_: int, __: object) -> None:
+    signal.raise_signal(signal.SIGTERM)  # a web server handles it
 
 
 def _end_with_parent() -> None:
@@ -261,8 +262,6 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        if port > MAX_PORT:
-            raise OSError(errno.EINVAL, f"ports end at {MAX_PORT}")
         return socket.create_server((host, port), family=family)
     except OSError as error:
         raise ConfigError(
