@@ -11,16 +11,18 @@ import pytest
 from ftdist_launch.confirmation import Confirmation
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.sweeps.records import record_trial
-from ftdist_launch.sweeps.scores import HELD_OUT
+from ftdist_launch.sweeps.scores import HELD_OUT, SweepScore, find_score
 from ftdist_launch.sweeps.search_records import SearchRecords
 
 from ftdist.api import search_on_cluster, search_state
 from ftdist.api.search import search_space
 from ftdist.api.search_state import PAUSES_S, SearchResult, SearchSettings
+from ftdist.checkpoint.store import CheckpointStore
 from ftdist.config.schema import RunConfig
 from ftdist.config.search_space import SearchSpace, read_search_space
 from ftdist.errors import FtdistError
 from ftdist.rundir import RunDir
+from tests.support.models.fake_checkpoints import save
 from tests.support.slurm.fake_commands import FakeSlurm, install_slurm
 
 KEYS = [
@@ -51,11 +53,13 @@ class Lab:
         self.now += seconds
         next(self.happens, lambda: None)()
 
-    def search(self, *happens: Callable[[], None], trials: int) -> SearchResult:
+    def search(
+        self, *happens: Callable[[], None], trials: int, score: SweepScore = HELD_OUT
+    ) -> SearchResult:
         self.happens = iter(happens)
         return search_space(
             space(),
-            SearchSettings(trials=trials, score=HELD_OUT),
+            SearchSettings(trials=trials, score=score),
             supervise=lambda *_, **__: pytest.fail("nothing runs here"),
             log=self.messages.append,
             poll_s=POLL_S,
@@ -265,3 +269,39 @@ def test_five_trials_in_a_row_that_cannot_start_end_the_search(
     with pytest.raises(FtdistError, match="no text"):
         lab.search(trials=9)
     assert len(failed_file().read_text().splitlines()) == 3
+
+
+def test_a_trained_trial_is_exported_and_compared_once_slurm_accepts_that(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score, down = find_score("fact_accuracy"), lab.slurm.set_down
+    monkeypatch.setattr("ftdist.api.evaluate.compare_problems", lambda *_, **__: [])
+
+    def train() -> None:
+        save(CheckpointStore(newest().checkpoints, keep=1), 5)
+        lab.slurm.empty_queue()
+        finish(newest(), loss=2.0)
+        down(True)
+
+    def compare() -> None:
+        rate = {"hits": 3, "n": 4, "low_95": 0.3, "high_95": 0.95}
+        scores = {
+            "base": {"fact_accuracy": 0.0},
+            "tuned": {"fact_accuracy": 0.75},
+            "intervals": {
+                "base": {"fact_accuracy": {**rate, "hits": 0}},
+                "tuned": {"fact_accuracy": rate},
+            },
+            "paired": {},
+        }
+        (newest().report / "scores.json").write_text(json.dumps(scores))
+
+    result = lab.search(
+        train, lambda: down(False), lab.slurm.empty_queue, compare, trials=1, score=score
+    )
+    (trial,) = result.trials
+    assert (trial.value, trial.is_best) == (0.75, True), lab.messages
+    stages = [e["stage"] for e in trial.run.read_events() if e["event"] == "job_submitted"]
+    assert stages == ["prepare", "train", "export", "compare"]
+    # an outage, and 40 s from the end of the comparison's job until its scores are seen
+    assert lab.pauses == [POLL_S, 30.0, POLL_S, POLL_S]
