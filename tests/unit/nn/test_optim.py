@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -22,7 +23,9 @@ def rates(config: OptimConfig, *steps: int) -> list[float]:
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "linear", "constant", "wsd"])
-def test_warmup_is_linear_and_peaks_at_its_last_step(optim: OptimConfig, schedule: str) -> None:
+def test_warmup_is_linear_and_peaks_at_its_last_step(
+    optim: OptimConfig, schedule: Literal["cosine", "linear", "constant", "wsd"]
+) -> None:
     config = replace(optim, schedule=schedule)
     assert rates(config, 0, 4, 9) == pytest.approx([0.1, 0.5, 1.0])
 
