@@ -11,7 +11,7 @@ from typing import TypeVar
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.status import OVER, RunStatus, read_all
 from ftdist_launch.sweeps.records import Trial, mark_best, record_trial
-from ftdist_launch.sweeps.sampler import Tried, suggest
+from ftdist_launch.sweeps.sampler import ObservedTrial, suggest
 from ftdist_launch.sweeps.scores import SweepScore
 from ftdist_launch.sweeps.search_records import SearchRecords
 
@@ -196,9 +196,9 @@ def is_transient(error: Exception) -> bool:
     return isinstance(error, SlurmError | HubError | StorageError | OSError)
 
 
-def as_tried(trial: Trial, snapshot: Snapshot) -> Tried:
+def as_tried(trial: Trial, snapshot: Snapshot) -> ObservedTrial:
     """A trial for the sampler; nothing is known of one that was stopped or lost."""
     status = snapshot.statuses.get(trial.run.root)
     state = "failed" if trial.failure is not None or status is None else status.state
     values = {"done": trial.value, "failed": math.nan, "crash_loop": math.nan}
-    return Tried(swept=trial.swept, value=values.get(state), is_open=state not in OVER)
+    return ObservedTrial(swept=trial.swept, value=values.get(state), is_open=state not in OVER)

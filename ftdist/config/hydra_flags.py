@@ -153,7 +153,7 @@ def _sections(command: CommandSpec) -> list[str]:
 
 def _no_section(name: str, *, command: CommandSpec) -> ConfigError:
     sections = _sections(command)
-    meant = nearest(name, sections, least=0.7)
+    meant = nearest(name, sections, cutoff=0.7)
     hint = f": did you mean {meant}?" if meant else "."
     tops = ", ".join(dict.fromkeys(each for each in sections if "." not in each and each[0] != "_"))
     return ConfigError(f"{name} is no section or key{hint}", remedy=f"name one of {tops}.")

@@ -166,7 +166,7 @@ def find_key(name: str, *, command: CommandSpec = TRAIN) -> ConfigKey | None:
     return None
 
 
-def nearest(word: str, options: Iterable[str], *, least: float = 0.55) -> str | None:
+def nearest(word: str, options: Iterable[str], *, cutoff: float = 0.55) -> str | None:
     """The option most similar to `word`, by its whole name or by its last part."""
 
     def likeness(option: str) -> float:
@@ -176,7 +176,7 @@ def nearest(word: str, options: Iterable[str], *, least: float = 0.55) -> str | 
         return max(whole, 0.95 * last)
 
     best = max(options, key=likeness, default=None)
-    return best if best is not None and likeness(best) >= least else None
+    return best if best is not None and likeness(best) >= cutoff else None
 
 
 def with_chosen_name(key: str, *, name: str) -> str:
@@ -201,7 +201,7 @@ def nearest_key(name: str, *, tables: bool = False, command: CommandSpec = TRAIN
         return alias
     keys = [key for key in config_keys(command).values() if tables or key.kind != "table"]
     options = [*(key.name for key in keys), *groups]
-    match = nearest(name, options, least=0.7)
+    match = nearest(name, options, cutoff=0.7)
     if match is not None:
         return match
     last = name.split(".")[-1].lower()
@@ -212,7 +212,7 @@ def nearest_key(name: str, *, tables: bool = False, command: CommandSpec = TRAIN
     for key in keys:
         if len(last) > 3 and last.replace("_", " ") in key.meaning.lower():
             return key.name
-    return nearest(name, options, least=0.65)
+    return nearest(name, options, cutoff=0.65)
 
 
 def _alias(name: str, *, groups: Sequence[str], command: CommandSpec) -> str | None:

@@ -102,12 +102,12 @@ def _shape_problem(text: str, name: str, *, command: CommandSpec) -> Problem | N
     value, key = text.partition("=")[2], find_key(name, command=command)
     if text.startswith("-"):
         flag = text.split("=")[0]
-        meant = nearest(flag, FLAGS, least=0.7)
+        meant = nearest(flag, FLAGS, cutoff=0.7)
         remedy = f"write {meant}." if meant else "leave it out; --hydra-help lists the flags."
         return Problem(f"{text} is not a flag.", _FLAGS_ELSEWHERE.get(flag, remedy))
     if "=" not in text and not text.startswith("~"):
         leaves = [leaf.name for leaf in config_keys(command).values() if leaf.kind != "table"]
-        meant = nearest(name, (*leaves, *command.groups), least=0.85)
+        meant = nearest(name, (*leaves, *command.groups), cutoff=0.85)
         remedy = f"write {meant}=..." if meant else "write key=value, such as train.epochs=2."
         return Problem(f"{text!r} is not of the form key=value.", remedy, meant or "")
     if value.count("${") > value.count("}"):
@@ -258,7 +258,7 @@ def _option_problem(name: str, value: Any, *, command: CommandSpec) -> Problem |
     if other := next((path for f in folders if (path := f / f"{shown}.yml").is_file()), None):
         remedy = f"rename it to {shown}.yaml."
         return Problem(f"{other} is not read: Hydra reads *.yaml.", remedy, name)
-    meant = nearest(shown, allowed, least=0.4)
+    meant = nearest(shown, allowed, cutoff=0.4)
     path_key = f"{name}.path"
     if meant is None and path_key in config_keys(command):
         return Problem(

@@ -148,7 +148,7 @@ def _is_known(name: str, *, command: CommandSpec) -> bool:
 
 def _unknown_group(name: str, *, value: str, meant: str, options: Sequence[str]) -> Problem:
     """A mistyped group: its name and, where the option is mistyped as well, that too."""
-    option = value if value in options else nearest(value, options, least=0.4)
+    option = value if value in options else nearest(value, options, cutoff=0.4)
     if option is None:
         remedy = f"write {meant}=..., with one of {', '.join(options)}."
         problem = f"{name} is not a key of the config: did you mean {meant}?"

@@ -67,7 +67,7 @@ def read_eval_set(settings: EvalConfig, *, library: Path) -> EvalSet:
     )
 
 
-def _written(general: Sequence[Probe], most: int) -> list[Probe]:
+def _written(general: Sequence[Probe], max_items: int) -> list[Probe]:
     """Evenly spaced general questions to answer in writing."""
     return [
         Probe(
@@ -76,7 +76,7 @@ def _written(general: Sequence[Probe], most: int) -> list[Probe]:
             keys=(),
             kind="general_open",
         )
-        for item in evenly_spaced(general, most)
+        for item in evenly_spaced(general, max_items)
     ]
 
 

@@ -61,17 +61,17 @@ def points(rows: Sequence[Row], name: str, *, x: str = STEP.name) -> Points:
     ]
 
 
-def downsampled(curve: Points, *, most: int) -> tuple[Points, int]:
-    """A curve of at most `most` points: the lowest and the highest of each bucket, and its end.
+def downsampled(curve: Points, *, max_points: int) -> tuple[Points, int]:
+    """A curve of at most `max_points`: the lowest and the highest of each bucket, and its end.
 
     A mean would hide spikes.
 
     Returns:
         The points in their order, and the points per bucket.
     """
-    if len(curve) <= most:
+    if len(curve) <= max_points:
         return curve, 1
-    width = -(-len(curve) // (most // 2 - 1))
+    width = -(-len(curve) // (max_points // 2 - 1))
     drawn: Points = []
     for start in range(0, len(curve), width):
         part = range(start, min(start + width, len(curve)))
@@ -109,7 +109,7 @@ def chart(
         drawing.y_labels = [{"value": math.log10(m), "label": text(m)} for m in marks]
     bucket = 1
     for name, curve in series.items():
-        drawn, width = downsampled(curve, most=MAX_POINTS)
+        drawn, width = downsampled(curve, max_points=MAX_POINTS)
         bucket = max(bucket, width)
         if logarithmic:
             drawn = [(step, math.log10(value)) for step, value in drawn]

@@ -20,7 +20,7 @@ from ftdist.observe.metrics import Row, read_metrics
 from ftdist.observe.redact import redacted
 from ftdist.observe.training_charts import training_charts, with_total_tokens
 from ftdist.observe.training_events import describe_events, is_training, outcome_of
-from ftdist.plan.mfu import flops_per_token
+from ftdist.plan.flops import flops_per_token
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 

@@ -14,7 +14,7 @@ import yaml
 from ftdist.config.schema import RunConfig
 from ftdist.config.validation import look_up
 from ftdist.io.jsonl import read_json_lines
-from ftdist.plan.mfu import PEAK_TFLOPS, find_gpu, step_flops
+from ftdist.plan.flops import PEAK_TFLOPS, find_gpu, step_flops
 from ftdist.plan.model_info import read_model_info
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir

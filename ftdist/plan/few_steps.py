@@ -7,7 +7,7 @@ from ftdist.errors import ConfigError
 from ftdist.io.units import format_count
 from ftdist.plan.plan import Plan
 from ftdist.plan.recipe import USUAL_STEPS, sequence_lengths
-from ftdist.plan.steps import MIN_STEPS, asked_passes
+from ftdist.plan.steps import MIN_STEPS, count_passes
 
 _MAX_PASSES = 200
 """Passes beyond which a longer run is not proposed."""
@@ -47,7 +47,7 @@ def _length_key(length: TrainConfig, *, factor: float | None = None) -> str:
 def _remedy(config: RunConfig, *, plan: Plan) -> str:
     """The keys to write for a sound number of steps."""
     at_once = plan.micro_batch_size * plan.world_size
-    passes = asked_passes(config.train, library=plan.library)
+    passes = count_passes(config.train, library=plan.library)
     possible = {
         length: _smallest_steps(plan, passes=passes, length=length, at_once=at_once)
         for length in sequence_lengths(plan.library, limit=plan.sequence_length)

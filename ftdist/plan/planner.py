@@ -12,7 +12,7 @@ from ftdist.plan.memory import memory_terms
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.param_names import frozen_elements
 from ftdist.plan.plan import Plan, choose_dtype
-from ftdist.plan.steps import asked_passes, count_steps
+from ftdist.plan.steps import count_passes, count_steps
 
 
 def check_context(config: RunConfig, *, model: ModelInfo) -> None:
@@ -84,7 +84,7 @@ def make_plan(
 def _steps(config: RunConfig, *, library: PackedDatasetInfo, global_sequences: int) -> int:
     if config.train.steps is not None:
         return config.train.steps
-    passes = asked_passes(config.train, library=library)
+    passes = count_passes(config.train, library=library)
     return count_steps(passes, library=library, global_sequences=global_sequences)
 
 

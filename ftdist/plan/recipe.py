@@ -21,7 +21,7 @@ from ftdist.errors import ConfigError
 from ftdist.io.units import format_count
 from ftdist.plan.dataset_info import PackedDatasetInfo
 from ftdist.plan.model_info import ModelInfo
-from ftdist.plan.steps import MIN_STEPS, asked_passes, count_steps
+from ftdist.plan.steps import MIN_STEPS, count_passes, count_steps
 
 EXPOSURES = 54.0
 MIN_EXPOSURES = 3.0
@@ -212,7 +212,7 @@ def _run_tokens(config: RunConfig, *, library: PackedDatasetInfo) -> float:
         if not _is_text(library):
             passes = exposures(library) / library.exposures_per_pass
     else:
-        passes = asked_passes(train, library=library)
+        passes = count_passes(train, library=library)
     return passes * library.tokens_per_pass
 
 

@@ -12,7 +12,7 @@ _ROUNDING = 1e-9
 """Room for rounding when a product of floats is rounded up to whole steps."""
 
 
-def asked_passes(length: TrainConfig, *, library: PackedDatasetInfo) -> float:
+def count_passes(length: TrainConfig, *, library: PackedDatasetInfo) -> float:
     """Passes over the library that `train.epochs` or `train.exposures` ask for."""
     if length.exposures is not None:
         return length.exposures / library.exposures_per_pass

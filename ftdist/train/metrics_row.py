@@ -8,7 +8,7 @@ import torch
 from ftdist.dist.device import device_peak_tflops
 from ftdist.observe import metrics
 from ftdist.observe.throughput import StepTimes
-from ftdist.plan.mfu import flops_per_token
+from ftdist.plan.flops import flops_per_token
 from ftdist.plan.plan import Plan
 from ftdist.train.dataloader import StepBatches
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ftdist_launch.doctor.cluster_config import Where
+from ftdist_launch.doctor.cluster_config import JobOptions
 from ftdist_launch.doctor.cluster_file import FOLDER, write_cluster_file
-from ftdist_launch.doctor.examine import NO_SLURM, Diagnosis, Request, examine
+from ftdist_launch.doctor.diagnosis import NO_SLURM, Diagnosis, Request, diagnose
 from ftdist_launch.doctor.finding import Finding, count
 from ftdist_launch.doctor.measure_nodes import measure_nodes
 from rich.console import Console
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     request = _request(flags)
     if flags.nodes is not None:
         return _measure(flags, request)
-    diagnosis = examine(request, log=log)
+    diagnosis = diagnose(request, log=log)
     path = None
     if diagnosis.cluster_file is not None and diagnosis.name is not None and not flags.dry_run:
         path = write_cluster_file(diagnosis.cluster_file, name=diagnosis.name, force=flags.force)
@@ -63,7 +63,7 @@ def _measure(flags: argparse.Namespace, request: Request) -> int:
     if flags.nodes < 1:
         raise ConfigError(f"--nodes {flags.nodes} is no number of nodes.", remedy="use 1 or more.")
     measured = measure_nodes(
-        request.where, nodes=flags.nodes, root=request.root, wait_s=request.wait_s, log=log
+        request.options, nodes=flags.nodes, root=request.root, wait_s=request.wait_s, log=log
     )
     exclude = f"cluster.exclude={','.join(measured.exclude)}" if measured.exclude else None
     if flags.json:
@@ -102,7 +102,7 @@ def _request(flags: argparse.Namespace) -> Request:
     usual = PROBE_WAIT_MIN if flags.nodes is None else NODES_WAIT_MIN
     roots = [word.partition("=")[2] for word in flags.keys if word.startswith("run.root=")]
     return Request(
-        where=Where(
+        options=JobOptions(
             partition=flags.partition,
             account=flags.account,
             qos=flags.qos,

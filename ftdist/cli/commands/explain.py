@@ -79,7 +79,7 @@ def _command_of(name: str) -> CommandSpec:
     if bare in ALIASES_THAT_DIFFER:
         raise ConfigError(f"{name} is not a key of the config.", remedy=ALIASES_THAT_DIFFER[bare])
     candidates = filter(None, (nearest_key(name), nearest_key(name, command=CURATE)))
-    near = nearest(name, candidates, least=0)
+    near = nearest(name, candidates, cutoff=0)
     raise ConfigError(
         f"{name} is not a key of the config.",
         remedy=f"write `ftdist explain {near}`."

@@ -171,7 +171,7 @@ class Draft:
         )
 
     def _unknown(self, name: str, *, known: Iterable[str]) -> str:
-        meant = nearest(name, [word for word in known if "*" not in word], least=0.8)
+        meant = nearest(name, [word for word in known if "*" not in word], cutoff=0.8)
         hint = f" Did you mean {meant}?" if meant else ""
         return f"This key of {self.trainer} is not known to ftdist.{hint}"
 

@@ -148,7 +148,7 @@ def _source(draft: Draft, members: Mapping[str, Any], *, path: Path, name: str) 
     """One dataset of a dataset_info.json; adds remarks to the draft."""
     entry = members.get(name)
     if not isinstance(entry, Mapping):
-        meant = nearest(name, [str(known) for known in members], least=0.5)
+        meant = nearest(name, [str(known) for known in members], cutoff=0.5)
         raise ConfigError(
             f"{path} describes no dataset {name}.",
             remedy=f"did you mean {meant}?" if meant else "name one of its keys.",

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from ftdist.config.compose import compose_curation
 from ftdist.config.schema import ClusterConfig
 from ftdist.errors import ConfigError
-from ftdist_launch.doctor.partitions import Choice
+from ftdist_launch.doctor.partitions import PartitionChoice
 
 
 @dataclass(frozen=True, kw_only=True)
-class Where:
+class JobOptions:
     """What the user asks for, in place of what the doctor would choose."""
 
     partition: str | None = None
@@ -25,24 +25,24 @@ class Where:
         return any(word.startswith("cluster=") for word in self.overrides)
 
 
-def cluster_config(where: Where, choice: Choice | None) -> ClusterConfig:
+def cluster_config(options: JobOptions, choice: PartitionChoice | None) -> ClusterConfig:
     """The config of the doctor's jobs: flags first, then keys, then what was chosen.
 
     Raises:
         ConfigError: a key is wrong, or is not one of cluster.
     """
-    other = [word for word in where.overrides if not word.startswith(("cluster=", "cluster."))]
+    other = [word for word in options.overrides if not word.startswith(("cluster=", "cluster."))]
     if other:
         raise ConfigError(
             f"`ftdist doctor` does not take {', '.join(other)}.",
             remedy="give cluster=NAME, keys of cluster, run.root=DIR, or flags: "
             "`ftdist doctor --help`.",
         )
-    default = [] if where.names_cluster else ["cluster=slurm"]
+    default = [] if options.names_cluster else ["cluster=slurm"]
     # Of all commands, curate needs the fewest other keys.
-    words = ["library.name=doctor", "library.sources=[.]", *default, *where.overrides]
+    words = ["library.name=doctor", "library.sources=[.]", *default, *options.overrides]
     config = compose_curation(words).cluster
-    if choice is not None and not where.names_cluster:
+    if choice is not None and not options.names_cluster:
         config = replace(
             config,
             partition=config.partition or choice.partition.name,
@@ -51,7 +51,7 @@ def cluster_config(where: Where, choice: Choice | None) -> ClusterConfig:
         )
     return replace(
         config,
-        partition=where.partition or config.partition,
-        account=where.account or config.account,
-        qos=where.qos or config.qos,
+        partition=options.partition or config.partition,
+        account=options.account or config.account,
+        qos=options.qos or config.qos,
     )

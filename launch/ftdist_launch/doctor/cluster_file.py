@@ -12,7 +12,7 @@ from ftdist.errors import ConfigError
 from ftdist.io.jsonl import write_whole
 from ftdist.io.units import format_count
 from ftdist_launch.doctor.limits import time_limit_min
-from ftdist_launch.doctor.partitions import Choice, preemption
+from ftdist_launch.doctor.partitions import PartitionChoice, preemption
 from ftdist_launch.doctor.slurm_facts import ClusterFacts, Gpus, PartitionFacts
 from ftdist_launch.slurm.preflight import MAX_THREADS
 
@@ -75,7 +75,7 @@ def write_cluster_file(text: str, *, name: str, force: bool) -> Path | None:
 
 
 def cluster_yaml(
-    facts: ClusterFacts, choice: Choice, *, software: Software, name: str, today: str
+    facts: ClusterFacts, choice: PartitionChoice, *, software: Software, name: str, today: str
 ) -> str:
     """The text of the file; every value has its reason beside it."""
     kind = choice.kind
@@ -105,7 +105,7 @@ def cluster_yaml(
     return "\n".join(parts) + "\n"
 
 
-def _partition_lines(facts: ClusterFacts, choice: Choice) -> list[str]:
+def _partition_lines(facts: ClusterFacts, choice: PartitionChoice) -> list[str]:
     lines = ["# Partitions:"]
     lines += [f"#   {describe_partition(each, facts)}" for each in facts.partitions]
     lines.append(f"partition: {scalar(choice.partition.name)}")
@@ -136,7 +136,7 @@ def describe_partition(partition: PartitionFacts, facts: ClusterFacts) -> str:
     return f"{partition.name}: {', '.join(words)}"
 
 
-def _account_lines(facts: ClusterFacts, choice: Choice) -> list[str]:
+def _account_lines(facts: ClusterFacts, choice: PartitionChoice) -> list[str]:
     accounts = list(dict.fromkeys(each.account for each in facts.associations))
     qos = list(dict.fromkeys(name for each in facts.associations for name in each.qos))
     lines = []
@@ -175,7 +175,7 @@ def _memory_lines(facts: ClusterFacts) -> list[str]:
     return ["memory_gib: null  # SLURM does not divide memory between jobs here"]
 
 
-def _time_lines(facts: ClusterFacts, choice: Choice) -> list[str]:
+def _time_lines(facts: ClusterFacts, choice: PartitionChoice) -> list[str]:
     limit = time_limit_min(facts, choice)
     timeout = DAY_MIN if limit is None else min(limit, DAY_MIN)
     shown = "no limit" if limit is None else f"limit {limit} min"
@@ -203,9 +203,9 @@ def _software_lines(software: Software) -> list[str]:
     return lines
 
 
-def _shown(names: Sequence[str], most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+def _shown(names: Sequence[str], max_names: int = 8) -> str:
+    more = f" and {len(names) - max_names} more" if len(names) > max_names else ""
+    return ", ".join(names[:max_names]) + more
 
 
 def _gpus(gpus: Sequence[Gpus]) -> str:

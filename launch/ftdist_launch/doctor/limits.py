@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from ftdist.io.units import format_count
 from ftdist_launch.doctor.finding import Area, Finding
-from ftdist_launch.doctor.partitions import USEFUL_MIN, Choice
+from ftdist_launch.doctor.partitions import USEFUL_MIN, PartitionChoice
 from ftdist_launch.doctor.slurm_facts import ClusterFacts
 from ftdist_launch.slurm.client import minutes
 
@@ -18,7 +18,7 @@ JOBS_OF_EXPERT = 5
 """Jobs of a whole way from documents to a report: curate, prepare, train, export, compare."""
 
 
-def time_limit_min(facts: ClusterFacts, choice: Choice) -> int | None:
+def time_limit_min(facts: ClusterFacts, choice: PartitionChoice) -> int | None:
     """The longest time that a job may ask for, in minutes; None: no limit."""
     limits = [choice.partition.time_limit_min]
     limits += [minutes(each["MaxWall"]) for each in job_limits(facts, choice) if "MaxWall" in each]
@@ -26,7 +26,7 @@ def time_limit_min(facts: ClusterFacts, choice: Choice) -> int | None:
     return min(known) if known else None
 
 
-def job_limits(facts: ClusterFacts, choice: Choice) -> list[Mapping[str, str]]:
+def job_limits(facts: ClusterFacts, choice: PartitionChoice) -> list[Mapping[str, str]]:
     """The limits of the account, of its QOS, and of the partition's own QOS."""
     account = choice.account or facts.default_account
     mine = [
@@ -39,7 +39,7 @@ def job_limits(facts: ClusterFacts, choice: Choice) -> list[Mapping[str, str]]:
     return [*(each.limits for each in mine), *(q.limits for q in facts.qos if q.name in names)]
 
 
-def limit_checks(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:
+def limit_checks(facts: ClusterFacts, choice: PartitionChoice | None) -> Iterator[Finding]:
     """Limits on time, jobs and GPUs that a run will meet."""
     if choice is None:
         return
@@ -49,7 +49,7 @@ def limit_checks(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding
     yield from _gpus(facts, choice)
 
 
-def _time(facts: ClusterFacts, choice: Choice) -> Iterator[Finding]:
+def _time(facts: ClusterFacts, choice: PartitionChoice) -> Iterator[Finding]:
     limit = time_limit_min(facts, choice)
     name = choice.partition.name
     if limit is None:
@@ -67,13 +67,13 @@ def _time(facts: ClusterFacts, choice: Choice) -> Iterator[Finding]:
         )
 
 
-def _nodes(choice: Choice) -> Iterator[Finding]:
+def _nodes(choice: PartitionChoice) -> Iterator[Finding]:
     most = choice.partition.settings.get("MaxNodes", "")
     if most.isdigit() and int(most) < choice.partition.nodes:
         yield LIMITS.ok("nodes per job", f"at most {most} on {choice.partition.name}")
 
 
-def _jobs(facts: ClusterFacts, choice: Choice) -> Iterator[Finding]:
+def _jobs(facts: ClusterFacts, choice: PartitionChoice) -> Iterator[Finding]:
     values = [
         (int(each[key]), key)
         for each in job_limits(facts, choice)
@@ -101,7 +101,7 @@ def _jobs(facts: ClusterFacts, choice: Choice) -> Iterator[Finding]:
         yield LIMITS.ok("jobs in the queue", f"at most {fewest}")
 
 
-def _gpus(facts: ClusterFacts, choice: Choice) -> Iterator[Finding]:
+def _gpus(facts: ClusterFacts, choice: PartitionChoice) -> Iterator[Finding]:
     per_node = choice.kind.gpu_count
     if not per_node:
         return

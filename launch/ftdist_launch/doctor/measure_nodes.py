@@ -14,14 +14,14 @@ from ftdist.doctor.measurements import ERROR, STARTED, Measurements, read_measur
 from ftdist.errors import ConfigError, FtdistError
 from ftdist.io.progress import LogFn
 from ftdist.io.units import format_count
-from ftdist_launch.doctor.cluster_config import Where, cluster_config
+from ftdist_launch.doctor.cluster_config import JobOptions, cluster_config
 from ftdist_launch.doctor.commands import run_command
-from ftdist_launch.doctor.examine import choose_partition, existing
+from ftdist_launch.doctor.diagnosis import choose_partition, existing
 from ftdist_launch.doctor.finding import Finding
 from ftdist_launch.doctor.gpu_checks import Expected
 from ftdist_launch.doctor.node_checks import node_checks
 from ftdist_launch.doctor.node_job import JobEnd, NodeJob, last_lines, run_job
-from ftdist_launch.doctor.partitions import Choice
+from ftdist_launch.doctor.partitions import PartitionChoice
 from ftdist_launch.doctor.probe_job import expect, job_failed, job_problem, token_file
 from ftdist_launch.doctor.slow_nodes import measured_findings
 from ftdist_launch.doctor.slurm_facts import read_cluster
@@ -44,11 +44,13 @@ class Measured:
     """Nodes that are slow or wrong."""
 
 
-def measure_nodes(where: Where, *, nodes: int, root: Path, wait_s: float, log: LogFn) -> Measured:
+def measure_nodes(
+    options: JobOptions, *, nodes: int, root: Path, wait_s: float, log: LogFn
+) -> Measured:
     """Measure some nodes: through SLURM, or this machine alone without it.
 
     Args:
-        where: partition, account and keys of the job.
+        options: partition, account and keys of the job.
         nodes: how many.
         root: folder of runs; its file system is measured too.
         wait_s: how long the job may wait for nodes.
@@ -67,7 +69,7 @@ def measure_nodes(where: Where, *, nodes: int, root: Path, wait_s: float, log: L
             )
         return _measure_here(folder, log=log)
     facts = read_cluster(run_command, user=getpass.getuser())
-    choice = choose_partition(facts, where)
+    choice = choose_partition(facts, options)
     if choice is None:
         reason = facts.unread.get("sinfo")
         raise SlurmError(
@@ -82,13 +84,19 @@ def measure_nodes(where: Where, *, nodes: int, root: Path, wait_s: float, log: L
             f"{format_count(choice.partition.usable, 'usable node')}.",
             remedy=f"use --nodes {choice.partition.usable}, or name another --partition.",
         )
-    return _measure_cluster(where, choice, nodes=nodes, folder=folder, wait_s=wait_s, log=log)
+    return _measure_cluster(options, choice, nodes=nodes, folder=folder, wait_s=wait_s, log=log)
 
 
 def _measure_cluster(
-    where: Where, choice: Choice, *, nodes: int, folder: Path, wait_s: float, log: LogFn
+    options: JobOptions,
+    choice: PartitionChoice,
+    *,
+    nodes: int,
+    folder: Path,
+    wait_s: float,
+    log: LogFn,
 ) -> Measured:
-    config = cluster_config(where, choice)
+    config = cluster_config(options, choice)
     gpus = choice.kind.gpu_count if config.device != "cpu" else 0
     if config.gpus_per_node is not None:
         gpus = min(gpus, config.gpus_per_node)

@@ -263,8 +263,8 @@ _NOISE = re.compile(
 _PREFIX = re.compile(r"^(\d+: )?(slurmstepd-[^:]*: error: |srun: error: )?")
 
 
-def last_lines(log: str, most: int = 3) -> Sequence[str]:
+def last_lines(log: str, max_lines: int = 3) -> Sequence[str]:
     """The last different lines of a log that name a cause, without labels of ranks and nodes."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     causes = [line for line in lines if not _NOISE.search(line)] or lines
-    return list(dict.fromkeys(_PREFIX.sub("", line) for line in causes))[-most:]
+    return list(dict.fromkeys(_PREFIX.sub("", line) for line in causes))[-max_lines:]

@@ -24,7 +24,7 @@ class Preemption:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class PartitionChoice:
     """Where to train."""
 
     partition: PartitionFacts
@@ -57,7 +57,7 @@ def is_allowed(partition: PartitionFacts, facts: ClusterFacts) -> bool:
     )
 
 
-def choose(facts: ClusterFacts, *, wanted: str | None = None) -> Choice | None:
+def choose(facts: ClusterFacts, *, wanted: str | None = None) -> PartitionChoice | None:
     """The partition to train on: the one asked for, else the default or largest one with GPUs.
 
     None: there is none that the user may use.
@@ -72,7 +72,7 @@ def choose(facts: ClusterFacts, *, wanted: str | None = None) -> Choice | None:
     without = [p for p in allowed if not p.gpus]
     cpu = max(without, key=lambda p: _rank(p, facts)) if best.gpus and without else None
     account, qos = _account_and_qos(best, facts)
-    return Choice(
+    return PartitionChoice(
         partition=best,
         kind=(with_gpus or list(best.kinds))[0],
         cpu_partition=cpu,

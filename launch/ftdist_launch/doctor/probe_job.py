@@ -17,7 +17,7 @@ from ftdist_launch.doctor.finding import Finding
 from ftdist_launch.doctor.gpu_checks import NODES, Expected
 from ftdist_launch.doctor.node_checks import node_checks
 from ftdist_launch.doctor.node_job import JobEnd, NodeJob, last_lines, run_job
-from ftdist_launch.doctor.partitions import Choice
+from ftdist_launch.doctor.partitions import PartitionChoice
 from ftdist_launch.doctor.storage import scratch
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.subprocesses import run_child
@@ -46,7 +46,7 @@ def probe_here(folder: Path, *, log: LogFn) -> list[NodeReport]:
 
 def probe_nodes(
     config: ClusterConfig,
-    choice: Choice,
+    choice: PartitionChoice,
     *,
     folder: Path,
     queue: Queue,

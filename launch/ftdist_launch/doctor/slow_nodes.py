@@ -88,7 +88,7 @@ def _compute(measured: Measurements) -> tuple[list[Finding], list[str]]:
     return _rates(
         "compute",
         {host: value * scale for host, value in values.items()},
-        least=SLOW_COMPUTE,
+        min_ratio=SLOW_COMPUTE,
         unit=unit,
         usual=usual * scale if on_gpus else None,
         consequence="all ranks wait for the slowest in every step",
@@ -100,7 +100,7 @@ def _memory(measured: Measurements) -> tuple[list[Finding], list[str]]:
     return _rates(
         "memory",
         {node.host: node.memory_gb_s for node in measured.nodes},
-        least=SLOW_MEMORY,
+        min_ratio=SLOW_MEMORY,
         unit="GB/s in host memory",
         consequence="loading and offloading are slower there",
     )
@@ -110,7 +110,7 @@ def _shared(measured: Measurements) -> tuple[list[Finding], list[str]]:
     return _rates(
         "shared disk",
         {node.host: node.shared_mib_s for node in measured.nodes},
-        least=SLOW_DISK,
+        min_ratio=SLOW_DISK,
         unit="MiB/s to the shared folder",
         consequence="all ranks wait for it at every checkpoint",
     )
@@ -123,7 +123,7 @@ def _local(measured: Measurements) -> tuple[list[Finding], list[str]]:
     return _rates(
         "local disk speed",
         values,
-        least=SLOW_DISK,
+        min_ratio=SLOW_DISK,
         unit="MiB/s to its own disk",
         consequence="kernels that are compiled at run time load slowly there",
     )
@@ -133,7 +133,7 @@ def _rates(
     name: str,
     values: Mapping[str, float],
     *,
-    least: float,
+    min_ratio: float,
     unit: str,
     consequence: str,
     usual: float | None = None,
@@ -144,14 +144,16 @@ def _rates(
     Args:
         name: of the check.
         values: rate per node; higher is better.
-        least: that fraction.
+        min_ratio: that fraction.
         unit: of the rates.
         consequence: of a slow node.
         usual: the median to compare with; None: that of `values`.
         details: more words about a node.
     """
     middle = median(values.values()) if usual is None else usual
-    slow = [host for host, value in values.items() if value < least * middle and len(values) > 1]
+    slow = [
+        host for host, value in values.items() if value < min_ratio * middle and len(values) > 1
+    ]
     if not slow:
         return [MEASURED.ok(name, f"median {_number(middle)} {unit}{_range(values)}")], []
     return [
@@ -183,7 +185,7 @@ def _links(measured: Measurements) -> tuple[list[Finding], list[str]]:
     findings, slow = _rates(
         "network",
         best,
-        least=SLOW_LINK,
+        min_ratio=SLOW_LINK,
         unit="GB/s over its best link",
         consequence="every collective runs at its pace",
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from ftdist.io.units import format_count, format_duration
 from ftdist_launch.doctor.finding import Area, Finding
 from ftdist_launch.doctor.limits import limit_checks
-from ftdist_launch.doctor.partitions import Choice, preemption
+from ftdist_launch.doctor.partitions import PartitionChoice, preemption
 from ftdist_launch.doctor.slurm_facts import ClusterFacts, seconds
 
 SLURM = Area("SLURM")
@@ -20,7 +20,7 @@ MANY_DOWN = 0.2
 """Fraction of a partition's nodes that are down or drained from which on it is a warning."""
 
 
-def slurm_checks(facts: ClusterFacts, choice: Choice | None) -> list[Finding]:
+def slurm_checks(facts: ClusterFacts, choice: PartitionChoice | None) -> list[Finding]:
     """The findings of all checks, in the order of the output."""
     if not facts.config and not facts.partitions:
         return [_silent(facts)]
@@ -67,7 +67,7 @@ def _unread(facts: ClusterFacts) -> Iterator[Finding]:
         yield SLURM.warn(command, f"no answer: {reason}", consequence=consequence, remedy=remedy)
 
 
-def _partition(choice: Choice | None) -> Iterator[Finding]:
+def _partition(choice: PartitionChoice | None) -> Iterator[Finding]:
     if choice is None:
         yield SLURM.fail(
             "partition",
@@ -105,7 +105,7 @@ def _partition(choice: Choice | None) -> Iterator[Finding]:
         )
 
 
-def _preemption(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:
+def _preemption(facts: ClusterFacts, choice: PartitionChoice | None) -> Iterator[Finding]:
     if choice is None:
         return
     rule = preemption(choice.partition, facts)
@@ -143,7 +143,7 @@ def _preemption(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]
         )
 
 
-def _requeue(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:  # noqa: ARG001
+def _requeue(facts: ClusterFacts, choice: PartitionChoice | None) -> Iterator[Finding]:  # noqa: ARG001
     value = facts.config.get("JobRequeue")
     if value == "0":
         yield SLURM.ok("requeue", "JobRequeue=0; ftdist's jobs ask for requeue themselves")
@@ -151,7 +151,7 @@ def _requeue(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:  
         yield SLURM.ok("requeue", "jobs are requeued after lost nodes and preemption")
 
 
-def _kill_wait(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:  # noqa: ARG001
+def _kill_wait(facts: ClusterFacts, choice: PartitionChoice | None) -> Iterator[Finding]:  # noqa: ARG001
     if "KillWait" not in facts.config:
         return
     wait_s = seconds(facts.config["KillWait"])
@@ -166,7 +166,7 @@ def _kill_wait(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:
         yield SLURM.ok("KillWait", f"{wait_s} s between SIGTERM and SIGKILL")
 
 
-def _arrays(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:  # noqa: ARG001
+def _arrays(facts: ClusterFacts, choice: PartitionChoice | None) -> Iterator[Finding]:  # noqa: ARG001
     value = facts.config.get("MaxArraySize", "")
     if not value.isdigit():
         return
@@ -182,7 +182,7 @@ def _arrays(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:  #
         yield SLURM.ok("MaxArraySize", f"sweeps of up to {largest:,} runs")
 
 
-def _select(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:
+def _select(facts: ClusterFacts, choice: PartitionChoice | None) -> Iterator[Finding]:
     kind = facts.config.get("SelectType", "")
     consumes_memory = "memory" in facts.config.get("SelectTypeParameters", "").lower()
     if kind == "select/linear":
@@ -206,7 +206,7 @@ def _select(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:
             )
 
 
-def _default_memory(facts: ClusterFacts, choice: Choice) -> str:
+def _default_memory(facts: ClusterFacts, choice: PartitionChoice) -> str:
     """The default memory of a job in words; "": all of a node."""
     for settings in (choice.partition.settings, facts.config):
         for key, unit in (("DefMemPerCPU", "CPU"), ("DefMemPerNode", "node")):
@@ -216,7 +216,7 @@ def _default_memory(facts: ClusterFacts, choice: Choice) -> str:
     return ""
 
 
-def _cgroups(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:
+def _cgroups(facts: ClusterFacts, choice: PartitionChoice | None) -> Iterator[Finding]:
     config = facts.config
     task, track = config.get("TaskPlugin", ""), config.get("ProctrackType", "")
     if not task and not track:
@@ -240,7 +240,7 @@ def _cgroups(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:
         )
 
 
-def _accounting(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:  # noqa: ARG001
+def _accounting(facts: ClusterFacts, choice: PartitionChoice | None) -> Iterator[Finding]:  # noqa: ARG001
     kind = facts.config.get("AccountingStorageType")
     if kind is None:
         return
@@ -255,7 +255,7 @@ def _accounting(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]
         yield SLURM.ok("accounting", "`sacct` shows how jobs ended")
 
 
-def _node_loss(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:  # noqa: ARG001
+def _node_loss(facts: ClusterFacts, choice: PartitionChoice | None) -> Iterator[Finding]:  # noqa: ARG001
     if "SlurmdTimeout" not in facts.config:
         return
     silent_s = seconds(facts.config["SlurmdTimeout"])
@@ -272,7 +272,7 @@ def _node_loss(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:
         yield SLURM.ok("lost nodes", f"noticed after {format_duration(silent_s)}")
 
 
-def _federation(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]:  # noqa: ARG001
+def _federation(facts: ClusterFacts, choice: PartitionChoice | None) -> Iterator[Finding]:  # noqa: ARG001
     if facts.siblings:
         yield SLURM.warn(
             "federation",
@@ -282,7 +282,7 @@ def _federation(facts: ClusterFacts, choice: Choice | None) -> Iterator[Finding]
         )
 
 
-_CHECKS: tuple[Callable[[ClusterFacts, Choice | None], Iterator[Finding]], ...] = (
+_CHECKS: tuple[Callable[[ClusterFacts, PartitionChoice | None], Iterator[Finding]], ...] = (
     _preemption,
     _requeue,
     _kill_wait,

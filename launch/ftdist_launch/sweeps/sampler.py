@@ -19,7 +19,7 @@ RETRIES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tried:
+class ObservedTrial:
     """A trial as the sampler sees it."""
 
     swept: Mapping[str, str]
@@ -47,7 +47,7 @@ def require_optuna() -> None:
 
 def suggest(
     space: SearchSpace,
-    tried: Sequence[Tried],
+    tried: Sequence[ObservedTrial],
     *,
     seed: int,
     lower_is_better: bool,
@@ -74,7 +74,7 @@ def suggest(
 
 
 def _ask(
-    space: SearchSpace, tried: Sequence[Tried], *, seed: int, lower_is_better: bool
+    space: SearchSpace, tried: Sequence[ObservedTrial], *, seed: int, lower_is_better: bool
 ) -> dict[str, str]:
     import optuna
     from optuna.trial import TrialState, create_trial
@@ -104,7 +104,7 @@ def _ask(
     return {each.name: _text(each, params[each.name]) for each in space.dimensions}
 
 
-def sampler_values(tried: Sequence[Tried], *, lower_is_better: bool) -> list[float | None]:
+def sampler_values(tried: Sequence[ObservedTrial], *, lower_is_better: bool) -> list[float | None]:
     """The values for Optuna, which ignores failed trials: they count as the worst value so far."""
     values = [None if each.is_open else each.value for each in tried]
     finite = [value for value in values if value is not None and math.isfinite(value)]

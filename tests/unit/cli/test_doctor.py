@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ftdist_launch.doctor import examine, storage
+from ftdist_launch.doctor import diagnosis, storage
 from ftdist_launch.doctor.finding import Finding
 
 from ftdist.cli.commands import doctor
@@ -77,7 +77,7 @@ def test_a_machine_without_slurm_is_checked_and_said_to_be_one(
 ) -> None:
     assert main(["doctor", "--no-nodes"]) == 0
     output = capsys.readouterr().out
-    assert output.splitlines()[-1] == examine.NO_SLURM
+    assert output.splitlines()[-1] == diagnosis.NO_SLURM
     for text in ("storage of ", "key               none in WANDB_API_KEY", "127.0.0.1:9 cannot be"):
         assert text in output
     assert not (no_slurm / "conf").exists()

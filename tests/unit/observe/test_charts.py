@@ -50,8 +50,8 @@ def test_long_curves_keep_the_lowest_and_the_highest_of_neighbours() -> None:
     zigzag = [
         (float(step), value) for step, value in enumerate((5.0, 1.0, 9.0, 4.0, 3.0, 8.0, 2.0))
     ]
-    assert downsampled(zigzag, most=7) == (zigzag, 1)
-    drawn, bucket = downsampled(zigzag, most=6)
+    assert downsampled(zigzag, max_points=7) == (zigzag, 1)
+    drawn, bucket = downsampled(zigzag, max_points=6)
     # Buckets of four: 5 1 9 4 and 3 8 2.
     assert (drawn, bucket) == ([(1.0, 1.0), (2.0, 9.0), (5.0, 8.0), (6.0, 2.0)], 4)
 
@@ -61,7 +61,7 @@ def test_any_curve_is_drawn_with_a_bounded_number_of_points_and_ends_at_its_end(
     length: int,
 ) -> None:
     curve = [(float(n), float(n % 7)) for n in range(length)]
-    drawn, _ = downsampled(curve, most=240)
+    drawn, _ = downsampled(curve, max_points=240)
     assert len(drawn) <= 240
     assert drawn[-1] == curve[-1]
     assert {value for _, value in drawn} >= {0.0, 6.0}

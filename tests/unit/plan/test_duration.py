@@ -16,7 +16,7 @@ from ftdist.observe.metrics import DATA_S, STEP_S
 from ftdist.plan import duration
 from ftdist.plan.describe import describe_duration
 from ftdist.plan.duration import Duration, estimate_duration
-from ftdist.plan.mfu import step_flops
+from ftdist.plan.flops import step_flops
 from ftdist.plan.plan import Plan
 from ftdist.plan.planner import make_plan
 from ftdist.rundir import RunDir

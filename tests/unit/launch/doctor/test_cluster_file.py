@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ftdist_launch.doctor.cluster_config import Where, cluster_config
+from ftdist_launch.doctor.cluster_config import JobOptions, cluster_config
 from ftdist_launch.doctor.cluster_file import (
     Software,
     cluster_name,
@@ -166,18 +166,18 @@ def test_names_that_yaml_reads_as_something_else_are_quoted(name: str | None, te
 
 def test_jobs_of_the_doctor_run_where_it_would_train_or_where_the_user_says() -> None:
     choice = choose(captured("gpus"))
-    chosen = cluster_config(Where(), choice)
+    chosen = cluster_config(JobOptions(), choice)
     assert (chosen.partition, chosen.account, chosen.qos) == ("h100", "llm", None)
-    where = Where(
+    options = JobOptions(
         partition="a100", account="astro", qos="long", overrides=["cluster.constraint=ib"]
     )
-    asked = cluster_config(where, choice)
+    asked = cluster_config(options, choice)
     assert (asked.partition, asked.account, asked.qos) == ("a100", "astro", "long")
     assert asked.constraint == "ib"
-    own = cluster_config(Where(overrides=["cluster=slurm"]), choice)
+    own = cluster_config(JobOptions(overrides=["cluster=slurm"]), choice)
     assert own.partition is None
     with pytest.raises(ConfigError, match=r"`ftdist doctor` does not take train\.epochs=2"):
-        cluster_config(Where(overrides=["train.epochs=2"]), choice)
+        cluster_config(JobOptions(overrides=["train.epochs=2"]), choice)
 
 
 def test_modules_and_containers_of_the_login_node_are_listed() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from ftdist_launch.doctor import node_job
-from ftdist_launch.doctor.cluster_config import Where, cluster_config
+from ftdist_launch.doctor.cluster_config import JobOptions, cluster_config
 from ftdist_launch.doctor.node_job import JobEnd, NodeJob, last_lines, script
 from ftdist_launch.doctor.probe_job import job_failed, job_problem
 from ftdist_launch.slurm.client import Queue, QueuedJob, SlurmError
@@ -27,7 +27,7 @@ def job(*overrides: str, folder: Path = Path("/shared/tmp"), gpus: int = 0) -> N
         tasks_per_node=4,
         gpus_per_node=gpus,
         timeout_min=5,
-        cluster=cluster_config(Where(overrides=overrides), None),
+        cluster=cluster_config(JobOptions(overrides=overrides), None),
     )
 
 

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from ftdist_launch.sweeps.sampler import Tried, sampler_values, suggest
+from ftdist_launch.sweeps.sampler import ObservedTrial, sampler_values, suggest
 
 from ftdist.config.search_space import Dimension, SearchSpace
 from ftdist.config.sweep_overrides import Interval
@@ -20,7 +20,7 @@ def space(*dimensions: Dimension) -> SearchSpace:
 
 
 def test_a_suggestion_depends_only_on_what_was_tried_and_the_seed() -> None:
-    tried = [Tried(swept={"optim.peak_lr": "0.01"}, value=1.0)]
+    tried = [ObservedTrial(swept={"optim.peak_lr": "0.01"}, value=1.0)]
     first = suggest(space(RATE), tried, seed=1, lower_is_better=True)
     assert first == suggest(space(RATE), tried, seed=1, lower_is_better=True)
     assert first != suggest(space(RATE), tried, seed=2, lower_is_better=True)
@@ -30,7 +30,8 @@ def test_a_suggestion_depends_only_on_what_was_tried_and_the_seed() -> None:
 def test_the_search_goes_where_the_score_is_better() -> None:
     rates = [0.001 * 1.26**power for power in range(20)]
     tried = [
-        Tried(swept={"optim.peak_lr": f"{rate:.3g}"}, value=abs(rate - 0.001)) for rate in rates
+        ObservedTrial(swept={"optim.peak_lr": f"{rate:.3g}"}, value=abs(rate - 0.001))
+        for rate in rates
     ]
     picks = {}
     for lower in (True, False):
@@ -41,11 +42,11 @@ def test_the_search_goes_where_the_score_is_better() -> None:
 
 
 def test_every_combination_is_tried_once_and_then_none_is_left() -> None:
-    tried: list[Tried] = []
+    tried: list[ObservedTrial] = []
     while (swept := suggest(space(SEED, ENGINE), tried, seed=1, lower_is_better=True)) is not None:
         # one succeeds, one fails, one still runs
         value = 1.0 if len(tried) == 0 else None
-        tried.append(Tried(swept=swept, value=value, is_open=len(tried) == 2))
+        tried.append(ObservedTrial(swept=swept, value=value, is_open=len(tried) == 2))
     assert len(tried) == 4
     assert len({tuple(each.swept.items()) for each in tried}) == 4
 
@@ -55,7 +56,9 @@ def test_the_search_avoids_values_that_failed(value: float | None) -> None:
     """Large rates fail; a trial of which nothing is known is no hint."""
     rates = [0.001 * 1.26**power for power in range(20)]
     tried = [
-        Tried(swept={"optim.peak_lr": f"{rate:.3g}"}, value=2.0 - rate if rate < 0.01 else value)
+        ObservedTrial(
+            swept={"optim.peak_lr": f"{rate:.3g}"}, value=2.0 - rate if rate < 0.01 else value
+        )
         for rate in rates
     ]
     drawn = [suggest(space(RATE), tried, seed=s, lower_is_better=True) for s in range(15)]
@@ -65,8 +68,8 @@ def test_the_search_avoids_values_that_failed(value: float | None) -> None:
 
 def test_a_failed_trial_counts_as_the_worst_value_so_far() -> None:
     values = [3.0, math.nan, None, 1.0, 2.0]
-    tried = [Tried(swept={}, value=each) for each in values]
-    tried.append(Tried(swept={}, value=9.0, is_open=True))
+    tried = [ObservedTrial(swept={}, value=each) for each in values]
+    tried.append(ObservedTrial(swept={}, value=9.0, is_open=True))
     assert sampler_values(tried, lower_is_better=True) == [3.0, 3.0, None, 1.0, 2.0, None]
     assert sampler_values(tried, lower_is_better=False) == [3.0, 1.0, None, 1.0, 2.0, None]
     assert sampler_values(tried[1:3], lower_is_better=True) == [None, None]

@@ -11,14 +11,14 @@ from pathlib import Path
 from ftdist.doctor.node_report import NodeReport
 from ftdist.errors import ConfigError
 from ftdist.io.progress import LogFn
-from ftdist_launch.doctor.cluster_config import Where, cluster_config
+from ftdist_launch.doctor.cluster_config import JobOptions, cluster_config
 from ftdist_launch.doctor.cluster_file import Software, cluster_name, cluster_yaml
 from ftdist_launch.doctor.commands import run_command
 from ftdist_launch.doctor.finding import Finding
 from ftdist_launch.doctor.gpu_checks import Expected
 from ftdist_launch.doctor.machine_checks import machine_checks
 from ftdist_launch.doctor.node_checks import interface_words, network_interface, node_checks
-from ftdist_launch.doctor.partitions import Choice, choose
+from ftdist_launch.doctor.partitions import PartitionChoice, choose
 from ftdist_launch.doctor.probe_job import probe_here, probe_nodes
 from ftdist_launch.doctor.service_checks import hub_checks, wandb_checks
 from ftdist_launch.doctor.slurm_checks import slurm_checks
@@ -34,7 +34,7 @@ NO_SLURM = "There is no SLURM on this machine: only the machine itself was check
 class Request:
     """What the user asks of the doctor."""
 
-    where: Where = field(default_factory=Where)
+    options: JobOptions = field(default_factory=JobOptions)
     root: Path = Path("runs")
     name: str | None = None
     """Of the cluster file; None: SLURM's ClusterName."""
@@ -59,7 +59,7 @@ class Diagnosis:
     nodes: tuple[NodeReport, ...] = ()
 
 
-def examine(request: Request, *, log: LogFn) -> Diagnosis:
+def diagnose(request: Request, *, log: LogFn) -> Diagnosis:
     """Check this machine, its file systems, services, cluster and compute nodes.
 
     Raises:
@@ -72,11 +72,11 @@ def examine(request: Request, *, log: LogFn) -> Diagnosis:
         findings += node_checks(reports, _HERE)
         return Diagnosis(has_slurm=False, findings=tuple(findings), nodes=tuple(reports))
     facts = read_cluster(run_command, user=user)
-    name, choice = cluster_name(facts, request.name), choose_partition(facts, request.where)
+    name, choice = cluster_name(facts, request.name), choose_partition(facts, request.options)
     found: list[Finding] = []
     reports = []
     if choice is not None and request.check_nodes:
-        config = cluster_config(request.where, choice)
+        config = cluster_config(request.options, choice)
         found, reports = probe_nodes(
             config, choice, folder=folder, queue=Queue(), wait_s=request.wait_s, log=log
         )
@@ -107,16 +107,16 @@ def _login_checks(folder: Path, *, user: str, cluster: bool, shared: bool) -> It
     yield from hub_checks(os.environ, cluster=cluster)
 
 
-def choose_partition(facts: ClusterFacts, where: Where) -> Choice | None:
+def choose_partition(facts: ClusterFacts, options: JobOptions) -> PartitionChoice | None:
     """The partition that the user names by a flag, a key or a cluster file, or the best one.
 
     Raises:
         ConfigError: there is no partition of that name, or a key is wrong.
     """
-    wanted = where.partition
-    if where.overrides:
-        wanted = cluster_config(where, None).partition
-    if wanted is None and where.names_cluster:  # a file without a partition means SLURM's default
+    wanted = options.partition
+    if options.overrides:
+        wanted = cluster_config(options, None).partition
+    if wanted is None and options.names_cluster:  # a file without a partition means SLURM's default
         wanted = next((each.name for each in facts.partitions if each.is_default), None)
     names = [partition.name for partition in facts.partitions]
     if wanted is not None and names and wanted not in names:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ftdist.plan.mfu import flops_per_token, peak_tflops
+from ftdist.plan.flops import flops_per_token, peak_tflops
 
 
 @pytest.mark.parametrize(
