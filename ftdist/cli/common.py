@@ -62,6 +62,12 @@ class CommandParser(argparse.ArgumentParser):
             if near := get_close_matches(flag.lstrip("-"), options, n=1, cutoff=0.6):
                 meant = options[near[0]]
                 raise ConfigError(f"{message}: did you mean {meant}?", remedy=f"write {meant}.")
+        missing = message.removeprefix("the following arguments are required: ")
+        if missing != message:
+            raise ConfigError(
+                f"`{self.prog}` needs {' and '.join(missing.split(', '))}.",
+                remedy=f"see `{self.prog} --help`.",
+            )
         raise ConfigError(f"{message}.", remedy=f"see `{self.prog} --help`.")
 
 

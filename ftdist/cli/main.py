@@ -146,13 +146,15 @@ def _discard_stdout() -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    if not arguments or arguments[0] in ("--help", "-h", "help"):
+    if not arguments or arguments[0] in ("--help", "-h") or arguments == ["help"]:
         sys.stdout.write(help_text())
         return 0
     if arguments[0] in ("--version", "version"):
         sys.stdout.write(f"ftdist {__version__}\n")
         return 0
     command, *rest = arguments
+    if command == "help":
+        command, rest = rest[0], ["--help"]
     if "--quiet" in rest:
         os.environ[QUIET] = "1"
         rest = [word for word in rest if word != "--quiet"]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from ftdist.config.dashed_keys import refuse_dashed_keys
 from ftdist.config.hydra_adapter import (
     CompositionError,
     changed_hydra_keys,
@@ -76,13 +77,21 @@ def _compose(words: Sequence[str], *, command: CommandSpec, name: str | None = N
     return checked.config
 
 
-def locate(words: Sequence[str], *, command: CommandSpec) -> tuple[CommandSpec, list[str]]:
+def locate(
+    words: Sequence[str], *, command: CommandSpec, shorthands: Mapping[str, str] | None = None
+) -> tuple[CommandSpec, list[str]]:
     """The command with the folders of config that a command line adds, and its other words.
 
+    Args:
+        words: of the command line.
+        command: whose they are.
+        shorthands: further names of keys.
+
     Raises:
-        ConfigError: a folder does not exist.
+        ConfigError: a folder does not exist, or keys are written as flags.
     """
     rest, config_dir = split_config_dir(words)
+    refuse_dashed_keys(rest, command=command, shorthands=shorthands or {})
     lines = [word for word in rest if word.lstrip("+").startswith(f"{SEARCH_PATH}=")]
     further = searchpath_folders(read_overrides(lines, command=command).search_path)
     return replace(command, folders=own_folders(config_dir=config_dir, further=further)), rest

@@ -62,7 +62,7 @@ def compose_expert(overrides: Sequence[str]) -> ExpertConfig:
     Raises:
         ConfigError: all that is wrong with any part, each problem with its remedy.
     """
-    command, words = locate(expand(overrides), command=EXPERT)
+    command, words = locate(expand(overrides), command=EXPERT, shorthands=SHORTHANDS)
     run_command, curation_command = (replace(c, folders=command.folders) for c in (TRAIN, CURATE))
     reading = read_overrides(words, command=command)
     words = [word for word in words if _is_valid(word, reading)]
@@ -90,7 +90,7 @@ def compose_expert(overrides: Sequence[str]) -> ExpertConfig:
 
 def expert_files(overrides: Sequence[str]) -> list[str]:
     """The user's own config files that take part, as `own_files` has them."""
-    command, words = locate(expand(overrides), command=EXPERT)
+    command, words = locate(expand(overrides), command=EXPERT, shorthands=SHORTHANDS)
     reading = read_overrides(words, command=command)
     words = [word for word in words if _is_valid(word, reading)]
     curates = any(override_name(word) == "library.sources" for word in words)

@@ -17,6 +17,7 @@ from ftdist.config.keys import (
     with_chosen_name,
 )
 from ftdist.config.migrate.without import sentence_for
+from ftdist.config.schema.types import NAME_PATTERN
 from ftdist.config.values import format_value
 from ftdist.errors import ConfigError
 from ftdist.io.secret_names import is_secret_name
@@ -164,6 +165,11 @@ def unset_key(name: str, *, command: CommandSpec = TRAIN) -> Problem:
     return Problem(f"{name} is not set.", f"add {name}=...{meaning}", name, unset=True)
 
 
+def _as_name(text: str) -> str:
+    """A valid name like a text; empty if nothing of it is valid."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:64]
+
+
 def value_problem(
     key: ConfigKey, name: str, value: Any, *, error: str = "", of_item: bool = False
 ) -> Problem:
@@ -190,6 +196,8 @@ def value_problem(
         problem = f"{name}={shown} is out of range."
     else:
         problem = f"{name}={shown} is not {key.described}."
+    if key.pattern == NAME_PATTERN and (example := _as_name(shown)):
+        return Problem(problem, f"write {name}={example}.", name)
     is_list = key.kind in ("texts", "numbers", "sources") and not of_item
     if is_list and isinstance(value, str | int | float):
         return Problem(problem, f"write '{name}=[{shown}]'.", name)

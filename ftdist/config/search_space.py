@@ -1,6 +1,7 @@
 """The space that `ftdist sweep` searches: values to choose from, and intervals of numbers."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from ftdist.config.search_path import config_dir_flags
 from ftdist.config.sweep import SWEEP_FLAGS
 from ftdist.config.sweep_overrides import Interval, SweepOverride, read_sweep_overrides
 from ftdist.config.sweep_plugins import plugin_problems, without_plugins
+from ftdist.errors import ConfigError
 
 DIGITS = 3
 """Significant digits of a number from an interval: names and configs stay short."""
@@ -83,6 +85,7 @@ def read_search_space(arguments: Sequence[str]) -> SearchSpace:
     """
     command, words = locate(arguments, command=TRAIN)
     typed = [word for word in words if word not in SWEEP_FLAGS]
+    _refuse_one_bound(typed)
     problems = plugin_problems(typed, verb="sweep")
     with open_hydra(command.folders) as hydra:
         overrides = read_sweep_overrides(without_plugins(typed), hydra=hydra)
@@ -109,6 +112,15 @@ def read_search_space(arguments: Sequence[str]) -> SearchSpace:
         ),
         dimensions=dimensions,
     )
+
+
+def _refuse_one_bound(words: Sequence[str]) -> None:
+    for word in words:
+        if re.search(r"interval\(\s*[^,()]*\)", word):
+            raise ConfigError(
+                f"{word}: an interval needs two bounds.",
+                remedy="write the smaller and the larger one, such as interval(1e-5,1e-3).",
+            )
 
 
 def format_number(value: float, interval: Interval) -> str:

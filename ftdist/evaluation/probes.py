@@ -92,7 +92,8 @@ def find_probes(setting: str | None, *, library: Path) -> Path:
             return folder / PROBES_NAME
     raise DataError(
         f"There is no {PROBES_NAME} in or next to the library {library}.",
-        remedy=f"write one, or {remedy}",
+        remedy='write one with an object a line, such as {"question": "...", "answer": "...", '
+        f'"keys": ["..."], "kind": "fact"}} (kinds: {", ".join(FILE_KINDS)}), or {remedy}',
     )
 
 

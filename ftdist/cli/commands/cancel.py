@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ftdist_launch.local.cancel import cancel_local
+from ftdist_launch.running_stage import continue_command, running_stage
 from ftdist_launch.slurm.cancel import cancel
 from ftdist_launch.slurm.client import Queue
 
@@ -11,7 +12,7 @@ from ftdist.cli.common import RunParser, log, print_result
 DESCRIPTION = """\
 Ask a run to finish its step, save a checkpoint and exit: a run on this machine, also one whose
 terminal is gone, or the training job of a cluster, whose other jobs are cancelled.
-`ftdist resume R` continues from the checkpoint."""
+`ftdist resume R` continues from the checkpoint. An export or comparison ends at once."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,11 +28,11 @@ def main(arguments: Sequence[str]) -> int:
     parsed = parser.parse_run(arguments)
     run = parsed.run
     now = parsed.flags.now
+    stage = running_stage(run)
     messages = cancel_local(run, now=now)
     if messages is None:
         messages = cancel(run, now=now, queue=Queue())
     for message in messages:
         log(message)
-    verb = "expert" if run.expert.is_file() else "resume"
-    print_result(f"Continue run {run.name} with `ftdist {verb} {run.cli_name}`.")
+    print_result(f"Continue run {run.name} with `{continue_command(run, stage)}`.")
     return 0

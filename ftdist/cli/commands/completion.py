@@ -1,9 +1,11 @@
 """`ftdist completion`: shell completion of commands, flags, keys, values and names of runs."""
 
+import argparse
 import sys
 from collections.abc import Sequence
 
 from ftdist.cli.common import CommandParser
+from ftdist.errors import ConfigError
 
 SCRIPTS = {
     "bash": r"""# ftdist: completion for bash
@@ -48,11 +50,17 @@ def main(arguments: Sequence[str]) -> int:
         ConfigError: there is no script for that shell.
     """
     parser = CommandParser("completion", description=DESCRIPTION)
-    group = parser.add_mutually_exclusive_group(required=True)
-    group.add_argument("shell", nargs="?", choices=list(SCRIPTS))
-    group.add_argument("--line", metavar="TEXT", help="print the words that complete this line")
+    parser.add_argument("shell", nargs="?", metavar="SHELL", help=", ".join(SCRIPTS))
+    parser.add_argument("--line", help=argparse.SUPPRESS)  # the scripts use it
     flags = parser.parse_args(arguments)
     if flags.line is None:
+        if flags.shell not in SCRIPTS:
+            raise ConfigError(
+                "`ftdist completion` needs the name of a shell."
+                if flags.shell is None
+                else f"There is no completion for {flags.shell!r}.",
+                remedy="write `ftdist completion bash`, zsh or fish.",
+            )
         sys.stdout.write(SCRIPTS[flags.shell])
         return 0
     from ftdist.cli.completion import complete

@@ -32,7 +32,8 @@ def main(arguments: Sequence[str]) -> int:
     flags = parser.parse_args(arguments)
     if flags.folder is None:
         raise ConfigError(
-            "`ftdist init` needs a folder.", remedy="name a new one: `ftdist init F`."
+            "`ftdist init` needs a folder.",
+            remedy="name a new one: `ftdist init F`; or, if this one is empty: `ftdist init .`.",
         )
     refuse_secrets([flags.folder])
     folder = Path(flags.folder).expanduser()

@@ -59,7 +59,11 @@ def main(words: Sequence[str]) -> int:
                 title="Plan" if name == NAMELESS else f"Plan of run {name}",
             )
     needed_gib = sum(plan.disk_gib for _, plan in planned)
-    for problem in disk_problems(run_dir(planned[0][0]).root, needed_gib=needed_gib):
+    for problem in disk_problems(
+        run_dir(planned[0][0]).root,
+        needed_gib=needed_gib,
+        keep_latest=planned[0][0].checkpoint.keep_latest,
+    ):
         log(str(problem))
         return problem.exit_code
     return 0

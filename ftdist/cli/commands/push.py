@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     parser = CommandParser("push", description=DESCRIPTION)
     parser.add_argument("source", help="folder of a library, or name or folder of a run")
-    parser.add_argument("repository", help="on the Hub: owner/name")
+    parser.add_argument("repository", metavar="owner/name", help="repository on the Hub")
     parser.add_argument("root", nargs="?", metavar="run.root=DIR", help="folder of the runs")
     parser.add_argument("--public", action="store_true", help="for everybody to see")
     parser.add_argument("--dry-run", action="store_true", help="show what would be uploaded")

@@ -55,7 +55,15 @@ class StageRunner:
     def _prepare(self) -> None:
         """Tokenise, pack, plan."""
         config, plan = plan_run(read_config(self.run), new=False, log=self.log)
-        raise_together(list(disk_problems(self.run.root, needed_gib=plan.disk_gib)))
+        raise_together(
+            list(
+                disk_problems(
+                    self.run.root,
+                    needed_gib=plan.disk_gib,
+                    keep_latest=config.checkpoint.keep_latest,
+                )
+            )
+        )
         config = replace(config, model=replace(config.model, dtype=plan.dtype))
         write_plan(self.run, config=config, plan=plan)
         self.run.append_event("data_prepared", steps=plan.steps, library=plan.library.path)

@@ -12,6 +12,7 @@ from ftdist.rundir import RunDir
 from ftdist_launch.local.leftover_ranks import leftover_pids
 from ftdist_launch.local.processes import send
 from ftdist_launch.lock import read_holder
+from ftdist_launch.running_stage import running_stage
 
 
 def cancel_local(run: RunDir, *, now: bool) -> list[str] | None:
@@ -39,15 +40,18 @@ def cancel_local(run: RunDir, *, now: bool) -> list[str] | None:
             remedy=f"cancel it there: `ssh {host} kill {pid}` saves a checkpoint and stops it.",
         )
     process = _process_of(run, pid)
-    asked_before = run.was_cancelled()
+    asked_before, stage = run.was_cancelled(), running_stage(run)
     run.append_event("cancel_requested", by="cancel", now=now)
     if now:
         send(signal.SIGTERM, process)  # the second signal kills the ranks
         send(signal.SIGINT, process)
-        return [f"Process {pid} was asked to kill its ranks."]
+        return [f"Process {pid} was asked to kill {'its ranks' if stage is None else stage}."]
     if asked_before:
-        return [f"Process {pid} is already stopping; `--now` kills its ranks."]
+        kills = "its ranks" if stage is None else "it"
+        return [f"Process {pid} is already stopping; `--now` kills {kills}."]
     send(signal.SIGTERM, process)
+    if stage is not None:
+        return [f"Process {pid} was asked to stop stage {stage}; what it has not finished is lost."]
     return [f"Process {pid} was asked to finish its step, save a checkpoint and exit."]
 
 

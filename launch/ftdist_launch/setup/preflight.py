@@ -14,6 +14,7 @@ from ftdist.errors import ConfigError, DataError, FtdistError, ModelError, Stora
 from ftdist.evaluation.eval_set import read_eval_set
 from ftdist.evaluation.scoring.distractors import can_rank
 from ftdist.io.filesystem import free_gib
+from ftdist.io.units import format_gib
 from ftdist.library.sources.reference import hub_hint, is_hub
 from ftdist.library.sources.walk import glob_files
 from ftdist.observe.wandb.api import find_server
@@ -76,15 +77,17 @@ def data_problems(config: RunConfig) -> Iterator[FtdistError]:
     yield from measure_problems(config)
 
 
-def disk_problems(root: Path, *, needed_gib: float) -> Iterator[FtdistError]:
+def disk_problems(root: Path, *, needed_gib: float, keep_latest: int = 1) -> Iterator[FtdistError]:
     """A disk without room for checkpoints and export."""
     free = free_gib(root)
     if free < needed_gib:
         yield StorageError(
-            f"The run needs about {needed_gib:.1f} GiB of disk, but the disk of {root} has only "
-            f"{free:.1f} GiB free.",
-            remedy="free some space, set run.root to a larger disk, or lower "
-            "checkpoint.keep_latest.",
+            f"The run needs about {format_gib(needed_gib)} of disk, but the disk of {root} has "
+            f"only {format_gib(free)} free.",
+            remedy="free some space, set run.root to a larger disk, or set "
+            "checkpoint.keep_latest=1."
+            if keep_latest > 1
+            else "free some space, or set run.root to a larger disk.",
         )
 
 

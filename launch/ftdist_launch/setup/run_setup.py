@@ -85,7 +85,15 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> tuple[RunConfig, Pl
         config, library=library, device=_device(config, machine=machine), log=log
     )
     if new:
-        raise_together(list(disk_problems(run_dir(config).root, needed_gib=plan.disk_gib)))
+        raise_together(
+            list(
+                disk_problems(
+                    run_dir(config).root,
+                    needed_gib=plan.disk_gib,
+                    keep_latest=config.checkpoint.keep_latest,
+                )
+            )
+        )
     return config, plan
 
 

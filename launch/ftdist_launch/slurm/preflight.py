@@ -50,7 +50,11 @@ def cluster_problems(config: RunConfig, queue: Queue, *, new: bool) -> Iterator[
     yield from time_problems(config)
     yield from tracking_problems(config, os.environ)
     if new:
-        yield from disk_problems(root, needed_gib=_terms(config).get("disk_gib", 0.0))
+        yield from disk_problems(
+            root,
+            needed_gib=_terms(config).get("disk_gib", 0.0),
+            keep_latest=config.checkpoint.keep_latest,
+        )
 
 
 def partition_problems(config: RunConfig, partitions: list[Partition]) -> Iterator[FtdistError]:

@@ -75,6 +75,36 @@ def test_unknown_command_suggests_the_nearest(typed: str, advice: str, capsys: C
     assert advice in second
 
 
+def test_help_of_a_command_by_its_name(capsys: Captured) -> None:
+    assert cli.main(["help", "cancel"]) == 0
+    by_name = capsys.readouterr().out
+    assert cli.main(["cancel", "--help"]) == 0
+    assert by_name == capsys.readouterr().out
+    assert cli.main(["help", "cancle"]) == 78
+    assert "ftdist cancel" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["completion"], "write `ftdist completion bash`, zsh or fish."),
+        (["completion", "tcsh"], "write `ftdist completion bash`, zsh or fish."),
+        (["init"], "`ftdist init .`."),
+        (["push", "r1"], "see `ftdist push --help`."),
+    ],
+)
+def test_missing_arguments_are_named_with_what_to_write(
+    words: list[str], remedy: str, capsys: Captured
+) -> None:
+    assert cli.main(words) == 78
+    output = capsys.readouterr().err
+    assert output.endswith(f"{remedy}\n")
+    if words[0] == "push":
+        assert output.startswith("`ftdist push` needs owner/name.\n")
+    assert cli.main([words[0], "--help"]) == 0
+    assert "--line" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("verb", ["resume", "export", "compare", "merge", "logs"])
 def test_run_commands_require_a_run(verb: str, capsys: Captured) -> None:
     assert cli.main([verb]) == 78

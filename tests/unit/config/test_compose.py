@@ -526,3 +526,26 @@ def test_a_commit_of_a_dataset_is_no_secret() -> None:
     assert (library.path, library.revision) == (path, commit)
     with pytest.raises(ConfigError, match="looks like a secret"):
         compose([*keys, f"library.path={commit}"])
+
+
+def test_keys_written_as_flags_are_answered_with_the_words_to_write() -> None:
+    words = ["--model.path=M", "--library.path", "L", "run.name=a", "--learning-rate", "1e-5"]
+    with pytest.raises(ConfigError) as caught:
+        compose(words)
+    assert caught.value.problem == "Keys are written without dashes, as KEY=VALUE."
+    assert caught.value.remedy == "write model.path=M library.path=L optim.peak_lr=1e-5."
+    with pytest.raises(ConfigError) as caught:
+        compose(["--model", "org/m", "library.path=L", "run.name=a"])
+    assert caught.value.remedy == "write model.path=org/m."
+
+
+def test_a_secret_written_as_a_flag_is_not_repeated() -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose(["--model.path=M", f"--run.name=hf_{'a' * 30}"])
+    assert "hf_a" not in str(caught.value)
+
+
+def test_an_invalid_name_is_answered_with_a_valid_one() -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose(["experiment=tiny", "run.name=a/b"])
+    assert caught.value.remedy == "write run.name=a-b."

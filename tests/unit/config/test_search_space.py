@@ -59,3 +59,10 @@ def test_numbers_have_three_digits_and_stay_within_their_interval() -> None:
     assert format_number(0.000123451, interval) == "0.00012345"
     whole = Interval(low=1, high=2000, log=False, is_integer=True)
     assert format_number(1234, whole) == "1234"
+
+
+def test_an_interval_of_one_bound_is_one_problem() -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_search_space([*NEEDED, "optim.peak_lr=interval(1e-4)"])
+    assert caught.value.problem == "optim.peak_lr=interval(1e-4): an interval needs two bounds."
+    assert "interval(1e-5,1e-3)" in caught.value.remedy

@@ -15,6 +15,7 @@ import pytest
 from ftdist_launch.local.cancel import cancel_local
 from ftdist_launch.local.processes import started_s
 from ftdist_launch.rank_failures import rank_file
+from ftdist_launch.running_stage import continue_command, running_stage
 
 from ftdist.errors import ConfigError
 from ftdist.rundir import RunDir
@@ -71,6 +72,20 @@ def test_cancel_interrupts_once_and_asked_again_not_at_all(
     assert run.was_cancelled()
     assert supervisor.stdout is not None
     assert [int(supervisor.stdout.readline()) for _ in range(10)] == [1] * 10
+
+
+def test_a_comparison_is_stopped_in_its_own_words(
+    run: RunDir, supervisor: "subprocess.Popen[str]"
+) -> None:
+    run.append_event("stage_started", stage="compare")
+    stage = running_stage(run)
+    assert cancel_local(run, now=False) == [
+        f"Process {supervisor.pid} was asked to stop stage compare; what it has not finished is "
+        "lost."
+    ]
+    assert continue_command(run, stage) == f"ftdist compare {run.cli_name}"
+    run.append_event("stage_finished", stage="compare", exit_code=75)
+    assert continue_command(run, running_stage(run)) == f"ftdist resume {run.cli_name}"
 
 
 def test_now_interrupts_twice_which_kills_the_ranks(

@@ -119,8 +119,20 @@ def test_more_threads_than_cores_give_a_warning() -> None:
 def test_an_insufficient_disk_is_refused_with_both_sizes(tmp_path: Path) -> None:
     (problem,) = disk_problems(tmp_path / "runs" / "r", needed_gib=1e9)
     assert isinstance(problem, StorageError)
-    assert "about 1000000000.0 GiB of disk" in problem.problem
+    assert "about 1000000000.00 GiB of disk" in problem.problem
     assert list(disk_problems(tmp_path / "runs" / "r", needed_gib=0.0)) == []
+
+
+def test_a_small_disk_is_measured_in_mib_and_only_what_helps_is_advised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ftdist_launch.setup.preflight.free_gib", lambda _: 12 / 1024)
+    (two,) = disk_problems(tmp_path, needed_gib=40 / 1024, keep_latest=2)
+    (one,) = disk_problems(tmp_path, needed_gib=40 / 1024, keep_latest=1)
+    assert "needs about 40 MiB of disk" in two.problem
+    assert "has only 12 MiB free" in two.problem
+    assert "checkpoint.keep_latest=1" in two.remedy
+    assert one.remedy == "free some space, or set run.root to a larger disk."
 
 
 # The environment of ranks
