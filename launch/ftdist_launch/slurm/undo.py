@@ -44,8 +44,8 @@ def undo_on_failure(
             for run in runs:
                 shutil.rmtree(run.root, ignore_errors=True)  # this frees its name
             raise
-        if is_certain:
-            for path, text in before.items():
+        for path, text in before.items() if is_certain else ():
+            with suppress(OSError):  # a full disk may be what failed
                 write_whole(path, text)
         cause = str(error).partition("\n")[0] or "It was interrupted."
         for run in runs:
