@@ -5,6 +5,7 @@ are those of the run; `library.columns` and its like describe the documents, not
 made of them.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,7 +81,7 @@ def compose_expert(overrides: Sequence[str]) -> ExpertConfig:
             problems += [*curation.problems, *curation.unset]
     new = [problem for problem in problems if problem.key not in reading.meant]
     if found := list(dict.fromkeys([*reading.problems, *map(_reworded, new)])):
-        raise as_error(found, command=EXPERT)
+        raise as_error([in_short(each, overrides) for each in found], command=EXPERT)
     assert train.config is not None
     run: RunConfig = train.config
     if curation is None:
@@ -115,6 +116,15 @@ def expand(overrides: Sequence[str]) -> list[str]:
             value = f"[{value}]"
         expanded.append(f"{key}={value}")
     return expanded
+
+
+def in_short(problem: Problem, overrides: Iterable[str]) -> Problem:
+    """A problem with the shorthands that the user typed in place of the keys."""
+    text, remedy = problem.problem, problem.remedy
+    for short in {override_name(word) for word in overrides} & SHORTHANDS.keys():
+        pattern = rf"(?<![\w.]){re.escape(SHORTHANDS[short])}(?![\w.]*\w)"
+        text, remedy = re.sub(pattern, short, text), re.sub(pattern, short, remedy)
+    return replace(problem, problem=text, remedy=remedy)
 
 
 def override_name(word: str) -> str:

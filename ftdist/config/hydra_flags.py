@@ -187,8 +187,8 @@ def _help_text(values: Mapping[str, Any], *, command: CommandSpec, names: Sequen
     suffixes = "(a whole number may be written 64k = 64000 or 64Ki = 65536)"
     sweeps = ", -m (a run for each of key=a,b)" if command.verb == TRAIN.verb else ""
     flags = f"--cfg job, --info defaults, --config-dir FOLDER{sweeps}; more: --hydra-help"
-    lines = [usage, "", "Groups:", *groups, "", f"Keys {suffixes}:", *keys, ""]
-    lines += [f"Only some of them: ftdist {command.verb} --help {command.groups[0]}"]
+    some = f"Only a section or group: ftdist {command.verb} --help {command.groups[0]}"
+    lines = [usage, some, "", "Groups:", *groups, "", f"Keys {suffixes}:", *keys, ""]
     return "\n".join([*lines, f"Hydra's own flags: {flags}", ""])
 
 

@@ -16,6 +16,7 @@ from ftdist.evaluation.lm_eval_tasks import Outcomes, ask_tasks
 from ftdist.inference.hf_model import HFModel
 from ftdist.inference.replicas import ReplicaPlan, plan_replicas
 from ftdist.io.progress import Heartbeat
+from ftdist.io.units import format_duration
 from ftdist.io.worker_pool import map_in_order
 
 GENERAL_BATCHES = 4
@@ -203,7 +204,7 @@ class _Progress:
         self._done += count
         spent = time.monotonic() - self._started
         left = spent / self._done * (self._total - self._done)
-        log(f"compare: {self._what} {self._done}/{self._total}, {left:.0f} s left")
+        log(f"compare: {self._what} {self._done}/{self._total}, {format_duration(left)} left")
 
 
 def _print(line: str) -> None:

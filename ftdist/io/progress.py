@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
+from ftdist.io.units import format_duration
+
 Result = TypeVar("Result")
 LogFn = Callable[[str], None]
 
@@ -99,5 +101,5 @@ def report_progress(
                 if total >= _MIB
                 else f"{number} of {len(sizes)} parts"
             )
-            log(f"{amount}, {(total - done) / rate:.0f} s left")
+            log(f"{amount}, {format_duration((total - done) / rate)} left")
         yield result

@@ -132,8 +132,9 @@ class Explanation:
         others = sorted(alias for alias, meant in ALIASES.items() if meant == self.key.name)
         if others:
             lines.append(f"  known as {', '.join(others)}")
-        verbs = [spec.verb for spec in (TRAIN, CURATE) if find_key(self.name, command=spec)]
-        lines.append(f"  used by  {' and '.join(f'`ftdist {verb}`' for verb in verbs)}")
+        if len(self.settings) > 1:
+            lines.append(f"  holds    {_shown(self.settings[-1].value)}")
+        lines.append(f"  used by  ftdist {', '.join(_verbs(self.name))}")
         return "\n".join(lines)
 
     def as_json(self) -> str:
@@ -145,6 +146,14 @@ class Explanation:
 
 def _shown(value: Any) -> str:
     return "not set" if value == MISSING else format_value(value)
+
+
+def _verbs(name: str) -> list[str]:
+    """The commands that take a key where a run or a library is made."""
+    verbs = ["train", "expert", "plan", "submit", "sweep"] if find_key(name) else []
+    if find_key(name, command=CURATE):
+        verbs = [*verbs[:1], "curate", *(verbs[1:] or ["expert"])]
+    return verbs
 
 
 def _value_in(run: RunDir, name: str) -> Any:

@@ -43,11 +43,16 @@ def short_state(status: RunStatus) -> str:
         running = next((s.name for s in status.stages if s.state == "running"), None)
         if running is not None:
             return f"at {running}"
+        if (stopped := stopped_stage(status)) is not None:
+            return f"stopped in {stopped.name}"
     return SHORT_STATES.get(status.state, status.state)
 
 
 def describe_state(status: RunStatus) -> str:
     """A run's state, where it runs, and what it waits for."""
+    stopped = stopped_stage(status)
+    if status.state == "done" and stopped is not None and failed_stage(status) is None:
+        return f"stopped in {stopped.name}, after the training"
     if status.state == "lost":
         state = LOST_ON_CLUSTER if status.jobs else LOST_HERE
     else:
@@ -133,14 +138,20 @@ def describe_stages(status: RunStatus) -> str:
     groups: dict[str, list[str]] = {}
     for stage in status.stages:
         took = "" if stage.seconds is None else f" {format_duration(stage.seconds)}"
-        groups.setdefault(stage.state, []).append(f"{stage.name}{took}")
-    order = ("done", "running", "failed", "cancelled", "skipped", "waiting")
+        state = "stopped" if stage.state == "cancelled" else stage.state
+        groups.setdefault(state, []).append(f"{stage.name}{took}")
+    order = ("done", "running", "failed", "stopped", "skipped", "waiting", "not started")
     return "; ".join(f"{state}: {', '.join(groups[state])}" for state in order if state in groups)
 
 
 def failed_stage(status: RunStatus) -> Stage | None:
     """The first stage of `ftdist expert` that failed; None without one."""
     return next((stage for stage in status.stages if stage.state == "failed"), None)
+
+
+def stopped_stage(status: RunStatus) -> Stage | None:
+    """The first stage of `ftdist expert` that was stopped; None without one."""
+    return next((stage for stage in status.stages if stage.state == "cancelled"), None)
 
 
 def next_command(status: RunStatus, *, cli_name: str) -> str | None:

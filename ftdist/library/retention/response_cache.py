@@ -8,6 +8,7 @@ from pathlib import Path
 from ftdist.errors import DataError
 from ftdist.io.jsonl import append_json_line, read_json_lines
 from ftdist.io.progress import LogFn, no_log
+from ftdist.io.units import format_duration
 
 AnswerFn = Callable[[Sequence[str]], Iterable[str | DataError]]
 """From prompts to answers in their order, each once it is generated.
@@ -57,7 +58,9 @@ def answer_with_cache(
             done, now = done + 1, time.monotonic()
             if now - last_logged > _LOG_EVERY_S or done == len(new):
                 last_logged = now
-                log(f"{done}/{len(new)}, {(now - began) / done * (len(new) - done):.0f} s left")
+                eta = format_duration((now - began) / done * (len(new) - done))
+                known_eta = first > 0 or done == len(new)  # a batch is answered at once
+                log(f"{done}/{len(new)}{f', {eta} left' if known_eta else ''}")
     return [(prompt, known[prompt]) for prompt in prompts if known.get(prompt, "").strip()]
 
 

@@ -29,8 +29,8 @@ TITLES: Mapping[StageName, str] = {
     "compare": "compare base and tuned, write the report",
 }
 
-StageState = Literal["waiting", "running", "done", "failed", "cancelled", "skipped"]
-"""cancelled: stopped on request, or never started because an earlier stage did not succeed."""
+StageState = Literal["waiting", "running", "done", "failed", "cancelled", "not started", "skipped"]
+"""cancelled: stopped on request; not started: an earlier stage failed or was stopped."""
 
 LOST = "The `ftdist` that ran it ended without recording an end."
 
@@ -103,9 +103,11 @@ def stages_of(
             whole = _stage(name, _events_of(name, events), ended=ended, held=held, now=now)
             stage = replace(stage, seconds=whole.seconds)
         blocked = next((s for s in stages if s.state in ("failed", "cancelled")), None)
-        if stage.state == "waiting" and blocked is not None:
+        never_began = stage.state in ("waiting", "cancelled") and stage.seconds is None
+        if never_began and blocked is not None:
             problem = f"Stage {blocked.name} {'failed' if blocked.state == 'failed' else 'stopped'}"
-            stage = Stage(name=name, state="cancelled", job=stage.job, problem=f"{problem}.")
+            problem = stage.problem or f"{problem}."
+            stage = Stage(name=name, state="not started", job=stage.job, problem=problem)
         stages.append(stage)
     return tuple(stages)
 

@@ -72,7 +72,13 @@ def test_a_section_lists_its_keys_and_options(capsys: Captured) -> None:
 
 
 def test_explains_keys_of_curate(capsys: Captured) -> None:
-    assert "used by  `ftdist curate`" in explain(capsys, "clean.dedup")
+    assert "  used by  ftdist curate, expert\n" in explain(capsys, "clean.dedup")
+
+
+def test_shows_all_commands_that_take_a_key_and_the_value_that_holds(capsys: Captured) -> None:
+    text = explain(capsys, "optim.peak_lr", "experiment=tiny", "optim.peak_lr=1e-4")
+    assert "  holds    0.0001\n  used by  ftdist train, expert, plan, submit, sweep\n" in text
+    assert "  holds " not in explain(capsys, "optim.peak_lr")
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,14 @@ def test_what_is_missing_is_named_in_the_words_of_the_command() -> None:
     assert "neither sources" not in misspelt
 
 
+def test_errors_have_the_short_names_that_were_typed() -> None:
+    message = problems_of("sources=[a]", "model=m", "name=a/b")
+    assert message.startswith("name=a/b is not a name")
+    assert "write name=a-b" in message
+    assert "library.sources and" in problems_of(*BASE[1:], "library.sources=[a]", "library.path=l")
+    assert "sources and library are both set" in problems_of(*BASE, "library=l")
+
+
 def test_two_libraries_and_keys_of_a_curation_without_sources_are_refused() -> None:
     assert "both set" in problems_of(*BASE, "library.path=l")
     message = problems_of("library=l", *BASE[1:], "clean.dedup=false")

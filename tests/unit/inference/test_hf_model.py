@@ -313,7 +313,7 @@ def test_compare_writes_scores_and_answers(
         "tokens": 6, "n": len(rows), "base": sum(cut["base"]), "tuned": sum(cut["tuned"]),
     }  # fmt: skip
     assert sum(cut["base"]) > 0
-    assert "28/28, 0 s left" in capfd.readouterr().out
+    assert "28/28, 0s left" in capfd.readouterr().out
     assert "| fact_accuracy | 0.00 (0/24, 0.00 to 0.14) |" in comparison_markdown(run.report)
     console = Console(width=150, record=True)
     print_comparison(run.report, console, examples=3)

@@ -108,9 +108,22 @@ def test_the_stages_of_an_expert_are_shown_until_all_are_over(tmp_path: Path) ->
     assert short_state(status) == "failed"
     assert status.is_over
     text = "\n".join(shown(run, width=300))
-    assert "done: train 0s; failed: export 0s; cancelled: compare" in text
+    assert "done: train 0s; failed: export 0s; not started: compare" in text
     assert f"Next: ftdist expert {run.cli_name}" in text
     assert "Stage export failed: The disk is full." in describe_run(status, cli_name="r")
+
+
+def test_a_run_stopped_in_its_comparison_is_not_done(tmp_path: Path) -> None:
+    plan = {"event": "stages_planned", "stages": ["train", "compare"], "skipped": [], "reused": []}
+    events = (attempt_started(1, job=None), attempt_finished(1, "done"))
+    run = watched_run(tmp_path / "r", plan, *events)
+    run.append_event("stage_started", stage="compare")
+    run.append_event("stage_finished", stage="compare", exit_code=75, cause="It was stopped.")
+    assert short_state(snapshot_of(run).status) == "stopped in compare"
+    text = "\n".join(shown(run, width=300))
+    assert "r  stopped in compare, after the training" in text
+    assert "done: train 0s; stopped: compare 0s" in text
+    assert f"Next: ftdist expert {run.cli_name}" in text
 
 
 def test_a_run_without_a_step_yet_has_no_plot(tmp_path: Path) -> None:

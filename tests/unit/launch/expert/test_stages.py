@@ -83,18 +83,22 @@ def test_logs_are_of_the_newest_stage_that_has_one() -> None:
     assert stage_with_log(stages_of(events, held=True, now=6.0)) == "train"
 
 
-def test_what_follows_a_failed_stage_is_cancelled_and_names_it() -> None:
+def test_what_follows_a_failed_stage_is_not_started_and_names_it() -> None:
     end = finished("prepare", 5.0, 65, job="11", cause="No rows.", remedy="add rows.")
     events = [planned(), *JOBS, finished("curate", 4.0, job="10"), end]
     _, prepare, train, _, compare = stages_of(events, held=False, now=9.0)
     assert (prepare.state, prepare.problem, prepare.remedy) == ("failed", "No rows.", "add rows.")
-    assert (train.state, train.problem) == ("cancelled", "Stage prepare failed.")
-    assert compare.state == "cancelled"
+    assert (train.state, train.problem) == ("not started", "Stage prepare failed.")
+    assert compare.state == "not started"
 
 
 def test_cancelled_runs_keep_what_is_done_and_cancel_what_waits() -> None:
     events = [planned(), *JOBS, finished("curate", 4.0, job="10"), cancel_requested()]
-    assert states(stages_of(events, held=False, now=9.0)) == ["done", *["cancelled"] * 4]
+    assert states(stages_of(events, held=False, now=9.0)) == [
+        "done",
+        "cancelled",
+        *["not started"] * 3,
+    ]
 
 
 def test_the_next_command_starts_anew_but_for_what_it_keeps() -> None:
@@ -120,5 +124,5 @@ def test_a_job_that_left_the_queue_without_an_end_is_not_shown_as_waiting() -> N
     events = [planned(), *JOBS, started("curate", 1.0, job="10")]
     curate, prepare, train, *_ = stages_of(events, jobs=gone, held=False, now=3.0)
     assert (curate.state, curate.problem) == ("failed", "Job 10: ended as NODE_FAIL.")
-    assert (prepare.state, prepare.problem) == ("cancelled", "Job 11: ended as CANCELLED.")
-    assert train.state == "cancelled"
+    assert (prepare.state, prepare.problem) == ("not started", "Job 11: ended as CANCELLED.")
+    assert train.state == "not started"

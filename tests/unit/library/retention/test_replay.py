@@ -211,13 +211,14 @@ def test_interrupted_generation_resumes(tmp_path: Path) -> None:
 def test_generation_reports_its_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache, output = tmp_path / "a.jsonl", list[str]()
     answer_with_cache(["0", "1"], ask=_Base(), cache=cache, log=output.append)
-    assert output == ["0/2", "2/2, 0 s left"]
+    assert output == ["0/2", "2/2, 0s left"]
     monkeypatch.setattr(response_cache, "_LOG_EVERY_S", -1)
     answer_with_cache(
         [str(number) for number in range(70)], ask=_Base(), cache=cache, log=output.append
     )
     assert output[2] == "0/68, 2 more from the cache"
     assert [words.partition(",")[0] for words in output[3:]] == [f"{n}/68" for n in range(1, 69)]
+    assert ["left" in words for words in output[3:]] == [False] * 32 + [True] * 36
 
 
 def test_each_answer_is_stored_once_it_is_generated(tmp_path: Path) -> None:
