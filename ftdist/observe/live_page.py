@@ -37,6 +37,7 @@ class LivePage:
     """
 
     def __init__(self, run: RunDir, *, every_s: float) -> None:
+        self.path = run.report / "training.html"
         self._child: subprocess.Popen[bytes] | None = None
         with suppress(OSError):
             self._child = subprocess.Popen(

@@ -68,7 +68,6 @@ def open_metric_logger(
     page = None
     if config.tracking.curves_every_s > 0:
         page = LivePage(run, every_s=config.tracking.curves_every_s)
-        console.print(f"Curves: {run.report / 'training.html'}")
     return MetricLogger(
         rows, console, uploader, page, attempt=attempt, record_event=run.record_event
     )
@@ -105,6 +104,7 @@ class MetricLogger:
         self._console = console
         self._uploader = uploader
         self._page = page
+        self._is_page_shown = False
         self._attempt = attempt
         self._closed = False
         self._has_disk_problem = False
@@ -146,6 +146,9 @@ class MetricLogger:
             self.note(f"Cannot write metrics.jsonl ({problem}); its rows are kept in memory.")
         self._has_disk_problem = problem is not None
         self._console.show(row)
+        if self._page is not None and not self._is_page_shown and self._page.path.is_file():
+            self._is_page_shown = True
+            self.note(f"Curves: {self._page.path}")
 
     def begin_evaluation(
         self, step: int, values: Mapping[str, float | int], *, expected_s: float | None

@@ -17,6 +17,7 @@ from ftdist.data.chat_encoder import ChatEncoder, save_encoder
 from ftdist.data.packed_dataset import IDS, LOSS, OFFSETS
 from ftdist.data.packing import pack_samples
 from ftdist.errors import DataError
+from ftdist.io.units import format_count
 from ftdist.io.worker_pool import map_in_order, resolve_num_proc
 from ftdist.library.readers.rows.nearest_columns import (
     UNKNOWN_FORM,
@@ -102,9 +103,11 @@ class SourceBuilder:
             self._refuse_empty(files)
         facts = self._pack(weight=weight)
         seconds = time.monotonic() - self._began
-        self._report(f"done in {seconds:.0f} s: {facts.sequences} sequences", now=True)
+        self._report(
+            f"done in {seconds:.0f} s: {format_count(facts.sequences, 'sequence')}", now=True
+        )
         for rule, (count, example) in self._counts.notes.items():
-            line = plain(f"{rule}: {count} times, the first in {example}")
+            line = plain(f"{rule}: {format_count(count, 'time')}, the first in {example}")
             sys.stderr.write(f"prepare: {self._name}: {line}\n")
         return facts, {
             "name": self._name,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ftdist.config.schema import RunConfig
-from ftdist.io.units import format_duration
+from ftdist.io.units import format_count, format_duration
 from ftdist.plan.describe import describe, describe_duration
 from ftdist.plan.duration import estimate_duration
 from ftdist.plan.plan import Plan
@@ -85,11 +85,24 @@ def _limit(request: ExpertRequest) -> str:
 
 def unknown(request: ExpertRequest) -> str:
     """What nobody can know before the library is made, in sentences."""
-    return (
+    number = _num_questions(request)
+    curate = (
+        f"Stage curate asks the base model {format_count(number, 'question')} (retention.num_*), "
+        "which takes long with a large model on CPUs. "
+    )
+    return (curate if number else "") + (
         "Not known before the library is curated: its size, so the number of steps, tokens, time "
         f"and GPU-hours. Once stage prepare is done, `ftdist status {request.run.cli_name}` "
         "shows them."
     )
+
+
+def _num_questions(request: ExpertRequest) -> int:
+    """How many questions the curation asks the base model at most, for retention."""
+    if request.curation is None:
+        return 0
+    retention = request.curation.retention
+    return retention.num_replay_answers + retention.num_out_of_scope_answers
 
 
 def durations(seconds: Mapping[StageName, float | None]) -> str:

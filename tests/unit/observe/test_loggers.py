@@ -10,6 +10,7 @@ import pytest
 
 from ftdist.errors import RequeueError, StorageError
 from ftdist.observe.console import Console, progress_line
+from ftdist.observe.live_page import LivePage
 from ftdist.observe.loggers import JsonlWriter, MetricLogger, open_metric_logger
 from ftdist.observe.metrics import read_metrics
 from ftdist.observe.redact import HIDDEN, redacted
@@ -160,3 +161,19 @@ def test_the_wandb_id_is_created_once(run: RunDir) -> None:
     assert len(made) == 16
     moved = run.root.rename(run.root.with_name("moved"))
     assert wandb_id(RunDir(moved)) == made
+
+
+def test_the_page_of_curves_is_named_once_it_exists(
+    run: RunDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = LivePage(run, every_s=60)
+    rows, console = JsonlWriter(run.metrics), Console(total_steps=STEPS)
+    logger = MetricLogger(rows, console, None, page, attempt=1, record_event=run.record_event)
+    logger.log(1, {"train/loss": 1.0})
+    assert "Curves" not in capsys.readouterr().out
+    page.path.parent.mkdir(exist_ok=True)
+    page.path.touch()
+    for step in (2, 3):
+        logger.log(step, {"train/loss": 1.0})
+    logger.close("finished")
+    assert capsys.readouterr().out.count(f"Curves: {page.path}") == 1

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ftdist_launch.expert.describe import unknown
 from ftdist_launch.expert.kl_sources import with_kl_of_library
-from ftdist_launch.expert.request import check_expert, resolve_as_before
+from ftdist_launch.expert.request import ExpertRequest, check_expert, resolve_as_before
 from ftdist_launch.slurm.client import Queue
 
 from ftdist.config.expert import compose_expert
@@ -80,3 +81,13 @@ def test_typed_kl_sources_that_a_library_lacks_are_refused_with_its_other_proble
     message = problem_of(*words, "library.kl_to_base=[replay]")
     for text in ("3 problems", "names replay", "library.kl_to_base=[]", "no probes.jsonl"):
         assert text in message
+
+
+def test_a_dry_run_says_how_many_questions_the_base_model_gets() -> None:
+    words = ("sources=a", "model=m", "name=r", "retention.num_replay_answers=300")
+    expert = compose_expert([*words, "retention.num_out_of_scope_answers=50"])
+    request = ExpertRequest(
+        config=expert.run, curation=expert.curation, inputs="", words=words, model="m"
+    )
+    assert "asks the base model 350 questions (retention.num_*)" in unknown(request)
+    assert unknown(replace(request, curation=None)).startswith("Not known")
