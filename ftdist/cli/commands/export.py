@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ftdist_launch.local.supervisor import exported_step
+from ftdist_launch.serving.backends import find_program
 from ftdist_launch.serving.gguf import TYPES, convert, find_converter
 from ftdist_launch.setup.preflight import raise_together
 from ftdist_launch.setup.resume import read_config
@@ -73,9 +74,10 @@ def _export_gguf(parsed: RunArguments) -> int:
         f"{file} is for llama.cpp; for Ollama: `ollama create {run.name.lower()} -f "
         f"{run.gguf / 'Modelfile'}`."
     )
-    if (run.report / "answers.jsonl").is_file():
-        if serve.main([str(run.root), "--gguf", "--verify"]):
-            log(f"Warning: {file} is kept, but answers worse than {run.export}.")
-        return 0
-    log(f"Its answers were not verified: run {run.name} has not been compared.")
+    if find_program("llama-server") is None:
+        log("Its answers were not verified: llama-server of llama.cpp is not on the PATH.")
+    elif not (run.report / "answers.jsonl").is_file():
+        log(f"Its answers were not verified: run {run.name} has not been compared.")
+    elif serve.main([str(run.root), "--gguf", "--verify"]):
+        log(f"Warning: {file} exists, but answers worse than {run.export}.")
     return 0

@@ -80,32 +80,29 @@ def choose_backend(model: Path, *, wanted: BackendName | None) -> Backend:
 
     Args:
         model: a Hugging Face model folder, or a GGUF file.
-        wanted: None: vLLM for a folder and llama.cpp for a GGUF file where they are installed,
-            else transformers.
+        wanted: None: llama.cpp for a GGUF file, which `transformers serve` 5.23 does not load; for
+            a folder vLLM where it is installed, else transformers.
 
     Raises:
         ConfigError: it is not installed, or cannot serve this model.
     """
-    is_gguf = model.suffix == ".gguf"
-    best: BackendName = "llama.cpp" if is_gguf else "vllm"
-    if wanted is not None:
-        if wanted not in (best, "transformers"):
-            serves = "a GGUF file" if wanted == "llama.cpp" else "a Hugging Face folder"
-            raise ConfigError(
-                f"{wanted} serves {serves}, and {model} is none.",
-                remedy=f"leave out --backend, or choose {best} or transformers.",
-            )
-        found = _command(wanted, model)
-        if found is None:
-            raise ConfigError(f"{wanted} is not installed.", remedy=f"{_INSTALL[wanted]}.")
-        return found
-    for name in (best, "transformers"):
+    fitting: tuple[BackendName, ...] = ("vllm", "transformers")
+    if model.suffix == ".gguf":
+        fitting = ("llama.cpp",)
+    if wanted is not None and wanted not in fitting:
+        serves = "a GGUF file" if wanted == "llama.cpp" else "a Hugging Face folder"
+        raise ConfigError(
+            f"{wanted} serves {serves}, and {model} is none.",
+            remedy=f"leave out --backend, or choose {' or '.join(fitting)}.",
+        )
+    for name in fitting if wanted is None else (wanted,):
         found = _command(name, model)
         if found is not None:
             return found
+    names = fitting if wanted is None else (wanted,)
     raise ConfigError(
-        "No inference server is installed.",
-        remedy=f"{_INSTALL['transformers']}, or {_INSTALL[best]}.",
+        f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} not installed.",
+        remedy=f"{', or '.join(_INSTALL[name] for name in names)}.",
     )
 
 
@@ -134,7 +131,7 @@ def _command(name: BackendName, model: Path) -> Backend | None:
         case "transformers":
             installed = all(map(importlib.util.find_spec, ("fastapi", "uvicorn")))
             program = sys.executable if installed else None
-            served = f"{model.parent}:{model.name}" if model.suffix == ".gguf" else str(model)
+            served = str(model)
             # On a CPU, bfloat16 is slow, and compare computes in float32.
             dtype = () if visible_gpus() else ("--dtype", "float32")
             module = ("-m", "transformers.cli.transformers", "serve")

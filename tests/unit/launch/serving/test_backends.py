@@ -46,9 +46,13 @@ def test_vllm_is_preferred_for_a_folder_where_it_is_installed(bin_folder: Path) 
     assert chosen.model == "widget"
 
 
-def test_llama_cpp_is_preferred_for_gguf_where_it_is_installed(bin_folder: Path) -> None:
+def test_gguf_is_served_by_llama_cpp_only(bin_folder: Path) -> None:
     file = Path("/runs/widget/gguf/widget-f16.gguf")
-    assert choose_backend(file, wanted=None).model == "/runs/widget/gguf:widget-f16.gguf"
+    with pytest.raises(ConfigError, match=r"llama\.cpp is not installed") as caught:
+        choose_backend(file, wanted=None)
+    assert caught.value.remedy == "put llama-server of llama.cpp on the PATH."
+    with pytest.raises(ConfigError, match="transformers serves a Hugging Face folder"):
+        choose_backend(file, wanted="transformers")
     install(bin_folder, "llama-server")
     chosen = choose_backend(file, wanted=None)
     assert (chosen.name, chosen.model) == ("llama.cpp", "widget-f16")
