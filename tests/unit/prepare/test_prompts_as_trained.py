@@ -72,7 +72,7 @@ def test_answers_that_lose_their_thought_are_counted_in_the_card(
     facts = prepare(config)
     [source] = json.loads((Path(facts.path) / CARD).read_text())["sources"]
     assert source["notes"] == {LEFT_OUT: [1, "library: library.jsonl, row 1"]}
-    assert f"{LEFT_OUT}: 1 times" in capsys.readouterr().err
+    assert f"{LEFT_OUT}: 1 time," in capsys.readouterr().err
     keeping = replace(config, library=replace(config.library, reasoning="keep"))
     with pytest.raises(DataError, match="leaves out a thought in or before message 2"):
         prepare(keeping)

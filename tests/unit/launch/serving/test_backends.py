@@ -104,7 +104,8 @@ def test_a_server_that_never_answers_is_reported_and_ended() -> None:
 
 
 LOADING = """
-import sys
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which nohup, around the tests, ignores
 from ftdist_launch.serving.backends import Backend, running
 
 shell = "sleep 60 & echo $! $$ > {pids}.part; mv {pids}.part {pids}; wait"
