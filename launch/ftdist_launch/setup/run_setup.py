@@ -85,15 +85,9 @@ def plan_run(config: RunConfig, *, new: bool, log: LogFn) -> tuple[RunConfig, Pl
         config, library=library, device=_device(config, machine=machine), log=log
     )
     if new:
-        raise_together(
-            list(
-                disk_problems(
-                    run_dir(config).root,
-                    needed_gib=plan.disk_gib,
-                    keep_latest=config.checkpoint.keep_latest,
-                )
-            )
-        )
+        keep = config.checkpoint.keep_latest
+        root = run_dir(config).root
+        raise_together(list(disk_problems(root, needed_gib=plan.disk_gib, keep_latest=keep)))
     return config, plan
 
 
@@ -288,10 +282,8 @@ def read_plan(run: RunDir) -> Plan:
 
 def absolute_paths(settings: EvalConfig) -> EvalConfig:
     """The settings with absolute paths."""
-    paths = {name: getattr(settings, name) for name in EVAL_PATHS}
-    absolute: dict[str, Any] = {
-        name: _absolute(path) for name, path in paths.items() if path not in (None, NONE)
-    }
+    paths: dict[str, Any] = {name: getattr(settings, name) for name in EVAL_PATHS}
+    absolute = {name: _absolute(path) for name, path in paths.items() if path not in (None, NONE)}
     tasks = [_absolute(path) for path in settings.lm_eval_tasks]
     return replace(settings, **absolute, lm_eval_tasks=tasks)
 
