@@ -282,8 +282,10 @@ def read_plan(run: RunDir) -> Plan:
 
 def absolute_paths(settings: EvalConfig) -> EvalConfig:
     """The settings with absolute paths."""
-    paths: dict[str, Any] = {name: getattr(settings, name) for name in EVAL_PATHS}
-    absolute = {name: _absolute(path) for name, path in paths.items() if path not in (None, NONE)}
+    paths = {name: getattr(settings, name) for name in EVAL_PATHS}
+    absolute: dict[str, Any] = {
+        name: _absolute(path) for name, path in paths.items() if path not in (None, NONE)
+    }
     tasks = [_absolute(path) for path in settings.lm_eval_tasks]
     return replace(settings, **absolute, lm_eval_tasks=tasks)
 
