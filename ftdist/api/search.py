@@ -5,7 +5,7 @@ from ftdist_launch.sweeps.sampler import require_optuna
 from ftdist_launch.sweeps.search_records import SearchRecords
 
 from ftdist.api.jobs import Supervise
-from ftdist.api.search_here import search_here
+from ftdist.api.search_local import search_local
 from ftdist.api.search_on_cluster import search_on_cluster
 from ftdist.api.search_state import Search, SearchResult, SearchSettings
 from ftdist.config.search_space import SearchSpace
@@ -46,7 +46,7 @@ def search_space(
         is_stopped = False
         try:
             if queue is None:
-                is_stopped = search_here(search)
+                is_stopped = search_local(search)
             else:
                 search_on_cluster(search, poll_s=poll_s)
         except KeyboardInterrupt:

@@ -19,7 +19,6 @@ from ftdist.config.hydra_adapter import (
 from ftdist.config.hydra_keys import SEARCH_PATH, hydra_key_problem
 from ftdist.config.keys import CURATE, TRAIN, CommandSpec
 from ftdist.config.overrides import Reading, read_overrides
-from ftdist.config.own_files import with_files
 from ftdist.config.problems import (
     Problem,
     UnresolvedError,
@@ -36,6 +35,7 @@ from ftdist.config.search_path import (
     searchpath_folders,
     split_config_dir,
 )
+from ftdist.config.user_files import with_files
 from ftdist.config.validation import validate
 
 if TYPE_CHECKING:

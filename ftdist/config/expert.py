@@ -14,7 +14,7 @@ from typing import Any
 from ftdist.config.compose import check_overrides, locate
 from ftdist.config.hydra_adapter import open_hydra
 from ftdist.config.keys import CURATE, EXPERT, TRAIN, CommandSpec, find_key
-from ftdist.config.origins import own_files
+from ftdist.config.origins import user_files
 from ftdist.config.overrides import Reading, read_overrides
 from ftdist.config.problems import Problem, as_error
 from ftdist.config.schema import RunConfig
@@ -90,16 +90,16 @@ def compose_expert(overrides: Sequence[str]) -> ExpertConfig:
 
 
 def expert_files(overrides: Sequence[str]) -> list[str]:
-    """The user's own config files that take part, as `own_files` has them."""
+    """The user's own config files that take part, as `user_files` has them."""
     command, words = locate(expand(overrides), command=EXPERT, shorthands=SHORTHANDS)
     reading = read_overrides(words, command=command)
     words = [word for word in words if _is_valid(word, reading)]
     curates = any(override_name(word) == "library.sources" for word in words)
     run_command, curation_command = (replace(c, folders=command.folders) for c in (TRAIN, CURATE))
-    files = own_files(_run_words(words, curates=curates), command=run_command)
+    files = user_files(_run_words(words, curates=curates), command=run_command)
     if curates:
         own = _curation_words(words, name="expert")
-        files += own_files(own, command=curation_command)
+        files += user_files(own, command=curation_command)
     return list(dict.fromkeys(files))
 
 

@@ -9,9 +9,9 @@ from ftdist.config.compose import locate
 from ftdist.config.hydra_adapter import CompositionError, composed_files, open_hydra
 from ftdist.config.keys import CommandSpec
 from ftdist.config.overrides import read_overrides
-from ftdist.config.own_files import shown
 from ftdist.config.problems import as_error
 from ftdist.config.search_path import conf_dir
+from ftdist.config.user_files import shown
 from ftdist.config.validation import look_up
 from ftdist.errors import ConfigError
 
@@ -55,7 +55,7 @@ def settings_of(name: str, overrides: Sequence[str], *, command: CommandSpec) ->
     return found
 
 
-def own_files(words: Sequence[str], *, command: CommandSpec) -> list[str]:
+def user_files(words: Sequence[str], *, command: CommandSpec) -> list[str]:
     """The user's own config files that take part in a composition.
 
     Each that replaces one of ftdist's says so. Empty where the words cannot be composed: composing

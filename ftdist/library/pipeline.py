@@ -31,8 +31,8 @@ from ftdist.library.stages.build_samples import (
     build_samples,
     with_generated_qa,
 )
+from ftdist.library.stages.frequent_names import frequent_names
 from ftdist.library.stages.generate import Generator
-from ftdist.library.stages.library_names import library_names
 from ftdist.library.stages.manifest import CurationResult, SourceSamples
 from ftdist.library.stages.publish import Published, os_error_reason, publish
 from ftdist.library.stages.read import StageContext, check_invalid_rows, read_sources
@@ -206,7 +206,7 @@ def _build_settings(
         if shard.kind in CHAT_KINDS
     )
     of_chats = split.num_probes // 2 if documents else split.num_probes
-    names = library_names(read, products=config.retention.product_names)
+    names = frequent_names(read, products=config.retention.product_names)
 
     def settings(*, is_library: bool) -> SampleSettings:
         return SampleSettings(

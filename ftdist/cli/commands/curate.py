@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from ftdist.api.curation import curate_library
 from ftdist.cli.common import log, print_json, print_result, take_flag
-from ftdist.cli.own_files import log_own_files
+from ftdist.cli.config_note import log_user_files
 from ftdist.config.hydra_flags import hydra_flags, run_hydra_flags
 from ftdist.config.keys import CURATE
 from ftdist.config.sweep import is_sweep
@@ -27,7 +27,7 @@ def main(words: Sequence[str]) -> int:
     if is_sweep(words):
         raise ConfigError("`ftdist curate` makes one library, not a sweep.", remedy="leave out -m.")
     as_json, words = take_flag("--json", words)
-    log_own_files([words], command=CURATE)
+    log_user_files([words], command=CURATE)
     curated = curate_library(words, log=log)
     if as_json:
         print_json(asdict(curated))

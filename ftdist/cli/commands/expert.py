@@ -20,8 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ftdist.cli.common import log, print_plan, print_result
+from ftdist.cli.config_note import log_files
 from ftdist.cli.exit_messages import report_failure
-from ftdist.cli.own_files import log_files
 from ftdist.cli.progress import supervise
 from ftdist.config.expert import compose_expert, expand, expert_files, override_name
 from ftdist.config.hydra_flags import hydra_flags

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ftdist.cli.common import answer_hydra, log, print_json, print_plan, print_table, take_flag
-from ftdist.cli.own_files import log_own_files
+from ftdist.cli.config_note import log_user_files
 from ftdist.config.compose import compose
 from ftdist.config.schema import RunConfig
 from ftdist.config.sweep import Sweep, is_sweep, read_sweep
@@ -38,7 +38,7 @@ def main(words: Sequence[str]) -> int:
     as_json, words = take_flag("--json", words)
     if is_sweep(words):
         sweep = read_sweep(words, verb="plan", name=NAMELESS)
-        log_own_files(run.overrides for run in sweep.runs)
+        log_user_files(run.overrides for run in sweep.runs)
         once = _log_once()
         planned = [_plan(each.overrides, log=once) for each in sweep.runs]
         if as_json:
@@ -46,7 +46,7 @@ def main(words: Sequence[str]) -> int:
         else:
             _print_sweep(sweep, planned)
     else:
-        log_own_files([words])
+        log_user_files([words])
         planned = [_plan(words)]
         ((config, plan),) = planned
         name = config.run.name

@@ -9,7 +9,7 @@ from ftdist_launch.slurm.preflight import plan_summary
 from ftdist_launch.slurm.submit import check, dry_run, submit
 
 from ftdist.cli.common import answer_hydra, log, print_json, print_plan, print_result, take_flag
-from ftdist.cli.own_files import log_own_files
+from ftdist.cli.config_note import log_user_files
 from ftdist.config.compose import compose
 from ftdist.config.sweep import Sweep, is_sweep, read_sweep
 
@@ -31,7 +31,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _submit(runs: Sequence[Sequence[str]], *, sweep: Sweep | None, dry: bool, as_json: bool) -> int:
-    log_own_files(runs)
+    log_user_files(runs)
     queue = Queue()
     configs = [check(compose(words), queue=queue, log=log) for words in runs]
     for note in dict.fromkeys(note for config in configs for note in library_warnings(config)):

@@ -8,8 +8,8 @@ from ftdist_launch.sweeps.records import mark_best, record_trial, trials_of
 
 from ftdist.api.training import train_run
 from ftdist.cli.common import answer_hydra, log
+from ftdist.cli.config_note import log_user_files
 from ftdist.cli.exit_messages import report_training
-from ftdist.cli.own_files import log_own_files
 from ftdist.cli.progress import supervise
 from ftdist.cli.sweep_table import FAILED, print_sweep
 from ftdist.config.sweep import Sweep, is_sweep, read_sweep
@@ -26,9 +26,9 @@ def main(words: Sequence[str]) -> int:
         return 0
     if is_sweep(words):
         sweep = read_sweep(words)
-        log_own_files(run.overrides for run in sweep.runs)
+        log_user_files(run.overrides for run in sweep.runs)
         return _train_sweep(sweep)
-    log_own_files([words])
+    log_user_files([words])
     trained = train_run(words, supervise=supervise, log=log)
     return report_training(trained.finished, run=trained.run)
 

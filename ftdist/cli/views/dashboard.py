@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from ftdist.cli.views.columns import shorten
-from ftdist.cli.views.dashboard_facts import (
+from ftdist.cli.views.dashboard_rows import (
     attempt_facts,
     evaluation_facts,
     loss_facts,
@@ -16,10 +16,10 @@ from ftdist.cli.views.dashboard_facts import (
     speed_facts,
     stage_facts,
 )
-from ftdist.cli.views.event_words import newest_events
+from ftdist.cli.views.event_text import newest_events
 from ftdist.cli.views.plot import Series, plot
 from ftdist.cli.views.run_snapshot import RunSnapshot
-from ftdist.cli.views.state_words import STYLES, describe_state, next_command
+from ftdist.cli.views.state_text import STYLES, describe_state, next_command
 from ftdist.io.units import format_duration
 from ftdist.observe.metric_history import running_mean
 from ftdist.observe.metrics import HELD_OUT_LOSS, LOSS, STEP

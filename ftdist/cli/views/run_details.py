@@ -7,7 +7,7 @@ from ftdist_launch.status import RunStatus
 from rich.text import Text
 
 from ftdist.cli.views.columns import GAP, Column, fit, natural_width
-from ftdist.cli.views.state_words import (
+from ftdist.cli.views.state_text import (
     describe_outcome,
     describe_progress,
     describe_stages,

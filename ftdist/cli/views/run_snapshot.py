@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ftdist_launch.node_use import NodeUse, read_node_use
+from ftdist_launch.node_metrics import NodeMetrics, read_node_metrics
 from ftdist_launch.status import JobQueries, RunStatus, read_status
 
 from ftdist.observe.metric_history import MetricHistory
@@ -29,7 +29,7 @@ class RunSnapshot:
     """Its evaluations in training, in order of steps; the first is of the base model."""
 
     events: Sequence[Mapping[str, Any]]
-    nodes: Sequence[NodeUse]
+    nodes: Sequence[NodeMetrics]
     now: float
     """Seconds since the epoch."""
 
@@ -57,7 +57,7 @@ class RunReader:
             rows=self._history.update(),
             evals=self._read_evals(),
             events=list(self._run.read_events()),
-            nodes=read_node_use(self._run),
+            nodes=read_node_metrics(self._run),
             now=time.time(),
         )
 

@@ -13,7 +13,7 @@ from ftdist_launch.sweeps.scores import find_score, read_score
 from rich.text import Text
 
 from ftdist.cli.views.columns import Column, fit, natural_width, shorten
-from ftdist.cli.views.state_words import STYLES, age, failed_stage, hosts, short_state, throughput
+from ftdist.cli.views.state_text import STYLES, age, failed_stage, hosts, short_state, throughput
 from ftdist.io.units import format_count, format_duration
 from ftdist.observe.metrics import FACT_ACCURACY_RANKED
 from ftdist.rundir import RunDir

@@ -18,8 +18,8 @@ from ftdist.io.hashing import fingerprint
 from ftdist.library.cleaning.boilerplate import drop_boilerplate
 from ftdist.library.dedup.sections import drop_sections
 from ftdist.library.schema import Conversation, Document, MadeBy, Passage, ProbeRow, Row, Sample
+from ftdist.library.stages.frequent_names import document_names
 from ftdist.library.stages.generate import GeneratedQA, GenerationInput, Generator, generate_qa
-from ftdist.library.stages.library_names import document_names
 from ftdist.library.stages.read_shard import SourceShard
 from ftdist.library.stages.sample_settings import SampleSettings
 from ftdist.library.stages.select import RowSelection

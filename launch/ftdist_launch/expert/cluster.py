@@ -13,9 +13,9 @@ from ftdist_launch.setup.code_snapshot import take_snapshot
 from ftdist_launch.setup.resume import replan
 from ftdist_launch.setup.run_setup import make_run_dir, write_plan
 from ftdist_launch.slurm.client import Queue
+from ftdist_launch.slurm.rollback import roll_back_on_failure
 from ftdist_launch.slurm.run_jobs import refuse_queued
 from ftdist_launch.slurm.submit import submit_jobs
-from ftdist_launch.slurm.undo import undo_on_failure
 
 
 def submit_expert(request: ExpertRequest, *, queue: Queue, log: LogFn) -> dict[StageName, str]:
@@ -44,7 +44,7 @@ def submit_expert(request: ExpertRequest, *, queue: Queue, log: LogFn) -> dict[S
             plan = schedule(request)
             if not plan.todo:
                 return {}
-            with undo_on_failure([run], new=is_new, stage=plan.todo[0], queue=queue):
+            with roll_back_on_failure([run], new=is_new, stage=plan.todo[0], queue=queue):
                 return _submit(request, plan, log=log)
 
 

@@ -21,9 +21,9 @@ from ftdist_launch.setup.preflight import check_run, raise_together, run_dir
 from ftdist_launch.setup.run_setup import make_run_dir, resolve_paths, write_plan
 from ftdist_launch.slurm.client import Queue, SlurmError
 from ftdist_launch.slurm.preflight import cluster_problems, with_resources
+from ftdist_launch.slurm.rollback import roll_back_on_failure
 from ftdist_launch.slurm.run_jobs import queued_jobs
 from ftdist_launch.slurm.sbatch import JobRequest, Stage, executor_of, gpus_of, script
-from ftdist_launch.slurm.undo import undo_on_failure
 from ftdist_launch.sweeps.records import record_trial
 
 
@@ -82,7 +82,7 @@ def submit(
     with (
         private_umask(private=config.run.private),
         ExitStack() as locks,
-        undo_on_failure(made, new=True, queue=queue),
+        roll_back_on_failure(made, new=True, queue=queue),
     ):
         for number, (each, words) in enumerate(zip(configs, overrides, strict=True)):
             if sweep is not None:
@@ -119,7 +119,7 @@ def submit_again(run: RunDir, config: RunConfig, plan: Plan | None, *, queue: Qu
     queue.check_script(dry_run(config))
     with (
         private_umask(private=config.run.private),
-        undo_on_failure([run], new=False, queue=queue),
+        roll_back_on_failure([run], new=False, queue=queue),
     ):
         update_code(run, queue=queue)
         record_request(run, by="resume")

@@ -2,11 +2,9 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +19,6 @@ from ftdist.rundir import RunDir
 from tests.support.runs.fake_runs import plan_of
 
 Captured = pytest.CaptureFixture[str]
-
-
-@pytest.fixture(autouse=True)
-def _own_term_handler() -> Iterator[None]:
-    """`main` answers SIGTERM; the test process keeps its own answer afterwards."""
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 def ftdist(*words: str, folder: Path) -> "subprocess.CompletedProcess[str]":

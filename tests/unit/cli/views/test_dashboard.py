@@ -13,7 +13,7 @@ from rich.text import Text
 from ftdist.cli.views.dashboard import Screen, dashboard
 from ftdist.cli.views.run_details import describe_run
 from ftdist.cli.views.run_snapshot import RunReader, RunSnapshot
-from ftdist.cli.views.state_words import short_state
+from ftdist.cli.views.state_text import short_state
 from ftdist.rundir import RunDir
 from tests.support.runs.watched_runs import watched_run
 from tests.support.slurm.records import attempt_finished, attempt_started

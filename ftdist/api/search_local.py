@@ -17,7 +17,7 @@ COMPLETE = "complete"
 """A trial of an earlier search with nothing left to do."""
 
 
-def search_here(search: Search) -> bool:
+def search_local(search: Search) -> bool:
     """Train and score trials until there are enough.
 
     Returns:

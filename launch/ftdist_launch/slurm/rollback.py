@@ -11,7 +11,7 @@ from ftdist_launch.slurm.sbatch import Stage, jobs_folder
 
 
 @contextmanager
-def undo_on_failure(
+def roll_back_on_failure(
     runs: Sequence[RunDir], *, new: bool, stage: Stage = "train", queue: Queue
 ) -> Iterator[None]:
     """Within it, submit jobs of runs whose lock is held. If that fails, cancel them.

@@ -12,7 +12,7 @@ TAIL_BYTES = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
-class NodeUse:
+class NodeMetrics:
     """How busy a node was when its ranks last measured it."""
 
     host: str
@@ -28,7 +28,7 @@ class NodeUse:
         return self.values.get(GPU_PERCENT.name, self.values.get(CPU_PERCENT.name, 0.0))
 
 
-def read_node_use(run: RunDir) -> list[NodeUse]:
+def read_node_metrics(run: RunDir) -> list[NodeMetrics]:
     """The newest measurement of each node, by name; empty before the first."""
     folder = run.attempt(run.newest_attempt())
     uses = []
@@ -39,5 +39,5 @@ def read_node_use(run: RunDir) -> list[NodeUse]:
                 tail = file.read()
             row = json.loads(tail[: tail.rfind(b"\n")].splitlines()[-1])
             host = path.stem.removeprefix("system-")
-            uses.append(NodeUse(host=host, time=row[TIME.name], values=row))
+            uses.append(NodeMetrics(host=host, time=row[TIME.name], values=row))
     return uses

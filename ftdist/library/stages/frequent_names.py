@@ -17,7 +17,7 @@ _MAX_ROWS = 2_000
 _MIN_SHARE = 0.2
 
 
-def library_names(read: Sequence[ReadSource], *, products: Sequence[str]) -> str:
+def frequent_names(read: Sequence[ReadSource], *, products: Sequence[str]) -> str:
     """Names that give nothing away, as one text: of makers and products.
 
     The products, and what `common_names` finds in the conversations, or in a fifth of the

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from ftdist_launch.node_use import NodeUse
+from ftdist_launch.node_metrics import NodeMetrics
 
 from ftdist.cli.views.plot import sparkline
 from ftdist.cli.views.run_snapshot import RunSnapshot
-from ftdist.cli.views.state_words import age, describe_outcome, describe_stages, describe_usage
+from ftdist.cli.views.state_text import age, describe_outcome, describe_stages, describe_usage
 from ftdist.io.units import format_duration
 from ftdist.observe.metric_history import running_mean
 from ftdist.observe.metrics import (
@@ -168,7 +168,7 @@ def resource_facts(snapshot: RunSnapshot, unicode: bool) -> list[str]:  # noqa: 
     return lines
 
 
-def describe_nodes(uses: Sequence[NodeUse]) -> str:
+def describe_nodes(uses: Sequence[NodeMetrics]) -> str:
     """How busy the nodes are: the only one, or the least busy of several and the others' range."""
     least = min(uses, key=lambda use: use.busy_percent)
     if len(uses) == 1:
@@ -178,7 +178,7 @@ def describe_nodes(uses: Sequence[NodeUse]) -> str:
     return f"least busy node: {least.host}, {_describe_node(least)}; others {span} %"
 
 
-def _describe_node(use: NodeUse) -> str:
+def _describe_node(use: NodeMetrics) -> str:
     values = use.values
     parts = []
     if GPU_PERCENT.name in values:

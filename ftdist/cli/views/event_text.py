@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ftdist.cli.views.state_words import OUTCOMES
+from ftdist.cli.views.state_text import OUTCOMES
 from ftdist.io.units import format_count
 
 Event = Mapping[str, Any]
