@@ -28,9 +28,9 @@ def mapped(package: str, folder: str) -> list[str]:
 
 setup(
     packages=[
-        *find_packages(include=["ftdist*"]),
+        # Folders of templates and of the project of `ftdist init` have no Python files.
+        *find_namespace_packages(include=["ftdist*"], exclude=["*__pycache__*"]),
         *find_packages("launch"),
-        *mapped("ftdist.cli.project", "ftdist/cli/project"),
         *mapped("ftdist.conf", "conf"),
         *mapped("ftdist.docs", "docs"),
     ],
