@@ -45,7 +45,13 @@ def run_state(
     if not attempts:
         return "lost" if records.of_kind("stage_started") else "new"
     # A resume that was refused before it started leaves the state of the attempt before.
-    return _FINAL.get(attempts[-1].outcome or "", "lost")
+    return _FINAL.get(attempts[-1].outcome or "", _lost_or_done(records, attempts))
+
+
+def _lost_or_done(records: Records, attempts: Sequence[AttemptStatus]) -> State:
+    """Done if the ranks finished training although what started them was gone."""
+    ends = records.of_kind("training_complete")
+    return "done" if attempts and any(e["attempt"] == attempts[-1].number for e in ends) else "lost"
 
 
 def _cluster_state(
@@ -61,7 +67,7 @@ def _cluster_state(
     early = [snapshot.queue.get(jobs[name]["job"]) for name in EARLY_STAGES if name in jobs]
     preparing = [queued for queued in early if queued is not None]
     if train is None and not preparing:
-        return "stopped" if _is_cancelled(records) else "lost"
+        return "stopped" if _is_cancelled(records) else _lost_or_done(records, attempts)
     if train is not None and train.state not in WAITING:
         return "running" if runs or not own else "restarting"
     if own:

@@ -33,6 +33,8 @@ from tests.support.slurm.records import (
     waiting_job,
 )
 
+COMPLETE = {"event": "training_complete", "attempt": 1, "step": 20, "signal": None}
+
 
 @pytest.mark.parametrize(
     ("events", "held", "state"),
@@ -42,6 +44,9 @@ from tests.support.slurm.records import (
         ((run_requested("train"),), False, "new"),
         ((run_requested("train"), attempt_started(1, job=None)), True, "running"),
         ((run_requested("train"), attempt_started(1, job=None)), False, "lost"),
+        # Its supervisor was killed, and its ranks trained to the end; the second time they did not.
+        ((attempt_started(1, job=None), COMPLETE), False, "done"),
+        ((attempt_started(1, job=None), COMPLETE, attempt_started(2, job=None)), False, "lost"),
         ((attempt_started(1, job=None), attempt_finished(1, "requeue")), True, "running"),
         ((attempt_started(1, job=None), attempt_finished(1, "requeue")), False, "lost"),
         ((attempt_started(1, job=None), attempt_finished(1, "done")), False, "done"),
