@@ -110,7 +110,7 @@ def test_an_export_to_gguf_that_answers_worse_is_kept_with_a_warning(
     file = run.gguf / "r-auto.gguf"
     assert file.is_file()
     shown = capsys.readouterr().err
-    assert f"Warning: {file} is kept, but answers worse than {run.export}." in shown
+    assert f"Warning: {file} exists, but answers worse than {run.export}." in shown
     assert "older than the export" not in shown
 
 
