@@ -8,7 +8,7 @@ Rows are numbered through all steps: step `s` holds rows `s * global_sequences` 
 source go through all its sequences, reshuffled in each pass.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -52,6 +52,17 @@ class Order:
             refs.append(SequenceRef(source, int(order[position])))
             counts[source] += 1
         return tuple(refs)
+
+
+def kl_rows_first(
+    refs: Sequence[SequenceRef], kl_sources: Collection[int]
+) -> tuple[SequenceRef, ...]:
+    """A step's rows, those of `kl_sources` first, else in the same order.
+
+    The reference model runs in each micro-step in which any rank has such a row: together they
+    share the fewest micro-steps. A step's sums do not depend on the order of its rows.
+    """
+    return tuple(sorted(refs, key=lambda ref: ref.source not in kl_sources))
 
 
 def rank_micro_batches(

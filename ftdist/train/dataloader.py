@@ -10,7 +10,7 @@ import torch
 from ftdist.data.collate import Batch, build_batch
 from ftdist.data.packed_dataset import PackedLibrary
 from ftdist.data.packing import PackedSequence
-from ftdist.data.sampler import Order, SequenceRef, rank_micro_batches
+from ftdist.data.sampler import Order, SequenceRef, kl_rows_first, rank_micro_batches
 from ftdist.dist.device import use_device
 from ftdist.dist.world import World
 from ftdist.plan.dataset_info import row_shares
@@ -84,7 +84,7 @@ class BatchSource:
 
     def _build_step(self, step: int) -> StepBatches:
         """This rank's micro-batches of step `step`, counted from 0, in (pinned) host memory."""
-        refs = self._order.step(step)
+        refs = kl_rows_first(self._order.step(step), self._kl_sources)
         train = self._library.train
         loss_tokens = [0] * len(train)
         for ref in refs:

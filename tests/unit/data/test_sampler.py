@@ -1,12 +1,13 @@
 """Which sequences make which step, and which rank computes them."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ftdist.data.sampler import Order, SequenceRef, rank_micro_batches
+from ftdist.data.sampler import Order, SequenceRef, kl_rows_first, rank_micro_batches
 
 
 def refs_of(order: Order, steps: int) -> list[SequenceRef]:
@@ -110,6 +111,26 @@ def test_every_row_is_computed_once_for_any_world_size(
     assert all(len(batch) <= micro_batch_size for mine in cut for batch in mine)
     dealt = [ref for mine in cut for batch in mine for ref in batch]
     assert sorted(ref.index for ref in dealt) == list(range(rows))
+
+
+def test_rows_of_kl_sources_share_the_fewest_micro_steps() -> None:
+    refs = [SequenceRef(number % 3, number) for number in range(8)]
+    sorted_refs = kl_rows_first(refs, {1})
+    assert [ref.index for ref in sorted_refs] == [1, 4, 7, 0, 2, 3, 5, 6]
+
+    def micro_steps_with_reference(rows: Sequence[SequenceRef]) -> list[int]:
+        of_ranks = [
+            rank_micro_batches(rows, rank=rank, world_size=3, micro_batch_size=1, micro_steps=3)
+            for rank in range(3)
+        ]
+        return [
+            micro_step
+            for micro_step in range(3)
+            if any(ref.source == 1 for rank in of_ranks for ref in rank[micro_step])
+        ]
+
+    assert micro_steps_with_reference(refs) == [0, 1, 2]
+    assert micro_steps_with_reference(sorted_refs) == [0]
 
 
 def test_a_rank_with_too_few_rows_gets_empty_micro_batches() -> None:
