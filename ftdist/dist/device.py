@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 
 from ftdist.errors import ConfigError
-from ftdist.plan.flops import peak_tflops
+from ftdist.plan.gpus import peak_tflops
 
 Device = Literal["cpu", "cuda"]
 Dtype = Literal["bfloat16", "float32"]

@@ -14,7 +14,8 @@ import yaml
 from ftdist.config.schema import RunConfig
 from ftdist.config.validation import look_up
 from ftdist.io.jsonl import read_json_lines
-from ftdist.plan.flops import PEAK_TFLOPS, find_gpu, step_flops
+from ftdist.plan.flops import step_flops
+from ftdist.plan.gpus import find_gpu
 from ftdist.plan.model_info import read_model_info
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
@@ -142,9 +143,11 @@ def _published_rate(config: RunConfig, *, plan: Plan, gpu: str | None) -> tuple[
         return threads * CPU_GFLOPS * 1e9 / flops.hardware, basis
     named = gpu or _gpu_here()
     known = find_gpu(named) if named else None
-    name, peak = known or (ASSUMED_GPU, PEAK_TFLOPS[ASSUMED_GPU])
+    taken = known or find_gpu(ASSUMED_GPU)
+    assert taken is not None
+    peak = taken.tflops
     unknown = f"the peak of {named} is not known, " if named else ""
-    what = name if known else f"{unknown}{name} assumed"
+    what = taken.name if known else f"{unknown}{taken.name} assumed"
     basis = f"published: {what}, {peak:g} TFLOP/s at {MFU:.0%} MFU"
     return plan.world_size * peak * 1e12 * MFU / flops.model, basis
 

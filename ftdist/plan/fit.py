@@ -1,0 +1,99 @@
+"""Does a run fit its GPUs, and what is the smallest change that makes it fit?"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ftdist.config.schema import RunConfig
+from ftdist.errors import ConfigError
+from ftdist.io.units import format_gib
+from ftdist.plan.memory import memory_terms
+from ftdist.plan.model_info import ModelInfo
+from ftdist.plan.plan import Plan
+
+Change = tuple[str, RunConfig]
+"""Overrides as a user types them, and the config that they make."""
+
+
+def check_fits(
+    plan: Plan, device_gib_available: float, *, config: RunConfig, model: ModelInfo
+) -> None:
+    """Refuse a run that needs more memory than its GPUs have.
+
+    Args:
+        plan: of the run.
+        device_gib_available: total memory of one GPU.
+        config: of the run, with numbers in place of `auto`.
+        model: the base model's sizes.
+
+    Raises:
+        ConfigError: it does not fit; with each term, and the smallest change that fits.
+    """
+    if plan.device == "cpu" or plan.device_gib <= device_gib_available:
+        return
+    raise ConfigError(
+        f"A rank needs about {format_gib(plan.device_gib)} of GPU memory, and the GPU has "
+        f"{format_gib(device_gib_available)}: {terms_text(plan)}.",
+        remedy=change_that_fits(config, plan, device_gib_available, model=model),
+    )
+
+
+def terms_text(plan: Plan) -> str:
+    """The terms of a rank's device memory, largest first, as text."""
+    terms = {label: getattr(plan, name) for name, label in _TERMS.items()}
+    ordered = sorted(terms.items(), key=lambda term: -term[1])
+    return ", ".join(f"{label} {format_gib(size)}" for label, size in ordered if size >= 0.005)
+
+
+def change_that_fits(
+    config: RunConfig, plan: Plan, device_gib_available: float, *, model: ModelInfo
+) -> str:
+    """What to do so that the run fits, as a remedy: the smallest change that fits.
+
+    Args:
+        config: of the run, with numbers in place of `auto`.
+        plan: of the run.
+        device_gib_available: memory that a rank may use, GiB.
+        model: the base model's sizes.
+    """
+    for overrides, changed in _changes(config):
+        needed = memory_terms(
+            changed,
+            model=model,
+            dtype=plan.dtype,
+            steps=plan.steps,
+            uses_reference=any(source.kl_to_base for source in plan.library.sources),
+        )["device_gib"]
+        if needed <= device_gib_available:
+            return f"set {overrides} (about {format_gib(needed)} per rank)."
+    return "take GPUs with more memory, a smaller model, or shorter sequences."
+
+
+def _changes(config: RunConfig) -> Iterator[Change]:
+    """Changes, each cheaper in speed or machines than the next."""
+    smaller: list[str] = []
+    if config.model.activation_checkpointing is False:
+        smaller.append("model.activation_checkpointing=true")
+        config = replace(config, model=replace(config.model, activation_checkpointing=True))
+        yield " ".join(smaller), config
+    if config.batch.micro_batch_size > 1:
+        smaller.append("batch.micro_batch_size=1")
+        config = replace(config, batch=replace(config.batch, micro_batch_size=1))
+        yield " ".join(smaller), config
+    if not config.engine.offload_optimizer:
+        engine = replace(config.engine, offload_optimizer=True, offload_parameters=True)
+        yield " ".join([*smaller, "engine=zero3_offload"]), replace(config, engine=engine)
+    for times in (2, 4, 8, 16, 32, 64):
+        nodes = config.cluster.nodes * times
+        cluster = replace(config.cluster, nodes=nodes)
+        yield " ".join([*smaller, f"cluster.nodes={nodes}"]), replace(config, cluster=cluster)
+
+
+_TERMS = {
+    "parameters_gib": "parameters",
+    "gradients_gib": "gradients",
+    "optimizer_gib": "optimizer",
+    "base_gib": "base model",
+    "gathered_gib": "gathered parameters",
+    "activations_gib": "activations",
+    "logits_gib": "logits",
+}

@@ -1,0 +1,69 @@
+"""A run that does not fit its GPUs is refused, with the smallest change that fits."""
+
+import pytest
+
+from ftdist.config.compose import compose
+from ftdist.errors import ConfigError
+from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
+from ftdist.plan.fit import check_fits
+from ftdist.plan.model_info import ModelInfo
+from ftdist.plan.planner import make_plan
+
+LIBRARY = PackedDatasetInfo(
+    path="/cache/k",
+    key="k",
+    sources=(
+        PackedSourceInfo(
+            name="library",
+            weight=1.0,
+            samples=300,
+            sequences=100,
+            tokens=400_000,
+            loss_tokens=200_000,
+            held_out_samples=5,
+            held_out_sequences=2,
+        ),
+    ),
+)
+MODEL = ModelInfo(
+    parameters=2**30,
+    largest_parameter=2**28,
+    hidden_size=2048,
+    layers=16,
+    vocab_size=131_072,
+    max_position=8192,
+    model_type="llama",
+    tied=True,
+)
+
+
+def _check(available: float, *overrides: str, device: str = "cuda") -> None:
+    config = compose(
+        [
+            *("run.name=r", "model.path=m", "library.path=l", f"cluster.device={device}"),
+            *("batch.tokens=131072", "batch.sequence_length=4096", "train.epochs=3"),
+            *overrides,
+        ]
+    )
+    plan = make_plan(config, model=MODEL, library=LIBRARY)
+    check_fits(plan, available, config=config, model=MODEL)
+
+
+def test_a_run_that_fits_and_a_run_on_cpus_pass() -> None:
+    _check(80.0)
+    _check(0.1, device="cpu")
+
+
+def test_a_run_that_does_not_fit_is_refused_with_its_terms_and_what_fits() -> None:
+    with pytest.raises(ConfigError) as caught:
+        _check(26.0, "model.activation_checkpointing=false", "batch.micro_batch_size=2")
+    assert "the GPU has 26.00 GiB" in caught.value.problem
+    assert "optimizer 12.00 GiB" in caught.value.problem
+    assert "model.activation_checkpointing" in caught.value.remedy
+    assert "cluster.nodes" not in caught.value.remedy
+
+
+def test_what_fits_no_single_gpu_asks_for_nodes() -> None:
+    with pytest.raises(ConfigError) as caught:
+        _check(4.0, "engine=zero3_offload")
+    assert "activations" in caught.value.problem
