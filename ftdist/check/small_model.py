@@ -155,6 +155,8 @@ class _WholeModel:
             loss: Loss = self._lm(
                 input_ids=batch.input_ids,
                 position_ids=batch.position_ids,
+                cu_seqlens=batch.cu_seqlens,
+                max_seqlen=batch.max_seqlen,
                 loss_positions=batch.loss_positions,
                 targets=batch.targets,
             )
@@ -163,7 +165,13 @@ class _WholeModel:
     def logits(self, batch: Batch, positions: Tensor) -> Tensor:
         """Logits at `positions` of a row."""
         with torch.no_grad():
-            return self._lm.logits(batch.input_ids, batch.position_ids, positions).float()
+            return self._lm.logits(
+                batch.input_ids,
+                batch.position_ids,
+                positions,
+                cu_seqlens=batch.cu_seqlens,
+                max_seqlen=batch.max_seqlen,
+            ).float()
 
 
 def _prove(folder: Path, *, attention: str, device: str, head: str) -> _Proof:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int32, Int64
 from torch import Tensor
 
 from ftdist.data.packing import PackedSequence
@@ -19,14 +19,21 @@ PAD_TOKEN_ID = 0
 class Batch:
     """One micro-batch as a single row of T tokens, in S samples that do not see each other.
 
-    There is no attention mask: `position_ids` restart at each sample. Padding at the end is a
-    sample of its own. `loss_positions[k]` is the position of the hidden state that predicts
-    `targets[k]`, in the same sample; L of them, none for padding. The positions after those of the
-    targets belong to tokens whose target is the reference model's distribution.
+    There is no attention mask: `position_ids` restart at each sample, and `cu_seqlens` has its
+    borders for attention kernels. Padding at the end is a sample of its own. `loss_positions[k]` is
+    the position of the hidden state that predicts `targets[k]`, in the same sample; L of them, none
+    for padding. The positions after those of the targets belong to tokens whose target is the
+    reference model's distribution.
     """
 
     input_ids: Int64[Tensor, "1 T"]
     position_ids: Int64[Tensor, "1 T"]
+    cu_seqlens: Int32[Tensor, " S_plus_1"]
+    """Cumulative lengths of the samples: the start of each, and T."""
+
+    max_seqlen: int
+    """Tokens of the longest sample, in host memory: kernels need not wait for the device."""
+
     loss_positions: Int64[Tensor, " L"]
     targets: Int64[Tensor, " targets"]
     sources: Int64[Tensor, " L"]
@@ -98,6 +105,8 @@ def build_batch(
     return Batch(
         input_ids=torch.from_numpy(ids)[None],
         position_ids=torch.from_numpy(positions)[None],
+        cu_seqlens=torch.from_numpy(borders.astype(np.int32)),
+        max_seqlen=max(lengths),
         loss_positions=torch.from_numpy(target_indices - 1),
         targets=torch.from_numpy(ids[labelled]),
         sources=torch.from_numpy(source_of),

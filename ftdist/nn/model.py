@@ -4,16 +4,19 @@ from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Int32
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ftdist.errors import ModelError
 from ftdist.nn.loss import Loss, ReferenceStates, summed_cross_entropy, summed_divergence
-from ftdist.nn.varlen_attention import BORDERS, BY_SAMPLE, borders_of
+from ftdist.nn.varlen_attention import BY_SAMPLE
 from ftdist.nn.varlen_attention import register as register_by_sample
 
 Head = Literal["chunked", "model"]
+
+MASKED = ("eager", "sdpa")
+"""Kernels for which transformers makes a mask; they take no borders."""
 
 
 class LossHead(nn.Module):
@@ -57,9 +60,8 @@ class LossHead(nn.Module):
 class PackedCausalLM(nn.Module):
     """A transformers causal LM that computes the loss of one packed row.
 
-    Attention stays inside each sample because position ids restart at its first token: without
-    an attention mask, transformers derives the borders from that, for every kernel it has; ours
-    for CPUs is handed them.
+    Attention stays inside each sample: kernels for rows of samples get the borders; for the others
+    transformers makes a mask, of T x T, from the restarts of the position ids.
     `train.model_checks` proves it for the model at hand before the first step.
     """
 
@@ -73,7 +75,7 @@ class PackedCausalLM(nn.Module):
         if self.can_chunk:
             model.set_output_embeddings(LossHead(head))
         self.model: Any = model
-        self._by_sample = model.config._attn_implementation == BY_SAMPLE
+        self._kernel: str = model.config._attn_implementation
         self.head: Head = "chunked" if self.can_chunk else "model"
 
     def forward(
@@ -83,6 +85,9 @@ class PackedCausalLM(nn.Module):
         loss_positions: Int[Tensor, " loss_token"],
         targets: Int[Tensor, " target"],
         reference: ReferenceStates | None = None,
+        *,
+        cu_seqlens: Int32[Tensor, " samples_plus_1"],
+        max_seqlen: int,
     ) -> Loss:
         """The row's loss, and each of its loss tokens' part of it.
 
@@ -93,13 +98,16 @@ class PackedCausalLM(nn.Module):
                 where the reference model's distribution is the target.
             targets: the tokens to predict; none at all is fine and gives 0.0.
             reference: the reference model at the latter; None where there are none.
+            cu_seqlens: the start of each sample, and the end of the row.
+            max_seqlen: tokens of the longest sample.
         """
+        borders: Any = {"cu_seqlens": cu_seqlens, "max_seqlen": max_seqlen}
         if self.head == "model":
             assert reference is None, "the composition root refuses KL without the chunked head"
-            logits = self.logits(input_ids, position_ids, loss_positions)
+            logits = self.logits(input_ids, position_ids, loss_positions, **borders)
             losses = functional.cross_entropy(logits.float(), targets, reduction="none")
             return losses.sum(), losses.detach()
-        hidden = self.hidden(input_ids, position_ids, loss_positions)
+        hidden = self.hidden(input_ids, position_ids, loss_positions, **borders)
         loss: Loss = self.model.get_output_embeddings()(hidden, targets, reference)
         return loss
 
@@ -108,13 +116,16 @@ class PackedCausalLM(nn.Module):
         input_ids: Int[Tensor, "1 token"],
         position_ids: Int[Tensor, "1 token"],
         positions: Int[Tensor, " position"],
+        *,
+        cu_seqlens: Int32[Tensor, " samples_plus_1"],
+        max_seqlen: int,
     ) -> Float[Tensor, "position width"]:
         """Last hidden states at `positions`."""
         outputs = self.model.base_model(
             input_ids=input_ids,
             position_ids=position_ids,
             use_cache=False,
-            **self._borders(position_ids),
+            **self._attention_arguments(cu_seqlens, max_seqlen),
         )
         hidden: Tensor = outputs.last_hidden_state[0]
         return hidden[positions]
@@ -124,6 +135,9 @@ class PackedCausalLM(nn.Module):
         input_ids: Int[Tensor, "1 token"],
         position_ids: Int[Tensor, "1 token"],
         positions: Int[Tensor, " position"],
+        *,
+        cu_seqlens: Int32[Tensor, " samples_plus_1"],
+        max_seqlen: int,
     ) -> Float[Tensor, "position vocab"]:
         """Logits at `positions` as the model's own forward gives them, soft-capped or scaled."""
         outputs = self.model(
@@ -131,13 +145,23 @@ class PackedCausalLM(nn.Module):
             position_ids=position_ids,
             use_cache=False,
             logits_to_keep=positions,
-            **self._borders(position_ids),
+            **self._attention_arguments(cu_seqlens, max_seqlen),
         )
         logits: Tensor = outputs.logits[0]
         return logits
 
-    def _borders(self, position_ids: Int[Tensor, "1 token"]) -> dict[str, Any]:
-        return {BORDERS: borders_of(position_ids)} if self._by_sample else {}
+    def _attention_arguments(self, cu_seqlens: Tensor, max_seqlen: int) -> dict[str, Any]:
+        """What the model's forward passes to each attention layer, by transformers' names."""
+        if self._kernel in MASKED:
+            return {}
+        if self._kernel == BY_SAMPLE:
+            cu_seqlens = cu_seqlens.cpu()  # once a row, not in each layer
+        return {
+            "cu_seq_lens_q": cu_seqlens,
+            "cu_seq_lens_k": cu_seqlens,
+            "max_length_q": max_seqlen,
+            "max_length_k": max_seqlen,
+        }
 
 
 class PackedReference(nn.Module):
@@ -157,9 +181,14 @@ class PackedReference(nn.Module):
         input_ids: Int[Tensor, "1 token"],
         position_ids: Int[Tensor, "1 token"],
         positions: Int[Tensor, " position"],
+        *,
+        cu_seqlens: Int32[Tensor, " samples_plus_1"],
+        max_seqlen: int,
     ) -> Float[Tensor, "position width"]:
         """Last hidden states at `positions`."""
-        return self.lm.hidden(input_ids, position_ids, positions)
+        return self.lm.hidden(
+            input_ids, position_ids, positions, cu_seqlens=cu_seqlens, max_seqlen=max_seqlen
+        )
 
 
 def build_model(

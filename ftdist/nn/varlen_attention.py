@@ -5,7 +5,7 @@ samples of t tokens this one computes t x t for each, T / t times fewer, and nee
 many small launches would cost more than they save; flash attention uses the borders there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -18,9 +18,6 @@ from ftdist.errors import ModelError
 
 BY_SAMPLE = "ftdist_by_sample"
 """Name under which transformers finds `attend_by_sample`."""
-
-BORDERS = "sample_borders"
-"""Keyword argument by which the model's forward passes the borders to each attention layer."""
 
 
 def register() -> None:
@@ -53,13 +50,15 @@ def attend_by_sample(
         dropout: probability, in training.
         scaling: of scores; None: 1 / sqrt(width).
         sliding_window: maximum tokens that a token attends to, itself included; None: no limit.
-        **others: the borders under `BORDERS`; options of other kernels are ignored.
+        **others: `cu_seq_lens_q`, the borders; options of other kernels are ignored.
 
     Raises:
         ModelError: the layer's scores are capped, or the model did not pass the borders on.
     """
     outputs = []
-    for start, end in pairwise(_sample_borders(others)):
+    for start, end in pairwise(_borders(others).tolist()):
+        if start == end:
+            continue
         mask = _window(end - start, sliding_window, device=query.device)
         outputs.append(
             functional.scaled_dot_product_attention(
@@ -76,26 +75,20 @@ def attend_by_sample(
     return torch.cat(outputs, dim=2).transpose(1, 2).contiguous(), None
 
 
-def _sample_borders(options: Mapping[str, Any]) -> Sequence[int]:
+def _borders(options: Mapping[str, Any]) -> Tensor:
     """The borders among the options of an attention call, which must not cap the scores."""
     if options.get("softcap") is not None:
         raise ModelError(
             "model.attention=by_sample has no soft cap of scores, which this model has.",
             remedy="set model.attention=eager.",
         )
-    borders: Sequence[int] | None = options.get(BORDERS)
+    borders: Tensor | None = options.get("cu_seq_lens_q")
     if borders is None:
         raise ModelError(
             "This model does not pass the borders of samples to its attention layers.",
             remedy="set model.attention=sdpa, or eager.",
         )
     return borders
-
-
-def borders_of(position_ids: Tensor) -> Sequence[int]:
-    """The start of each sample and the end of the row, from the restarts of the positions."""
-    starts: list[int] = torch.nonzero(position_ids[0] == 0).flatten().tolist()
-    return [*starts, position_ids.shape[1]]
 
 
 def _window(tokens: int, sliding_window: int | None, *, device: torch.device) -> Tensor | None:

@@ -51,6 +51,8 @@ class Zero3Engine:
             loss: Loss = self._engine(
                 input_ids=batch.input_ids,
                 position_ids=batch.position_ids,
+                cu_seqlens=batch.cu_seqlens,
+                max_seqlen=batch.max_seqlen,
                 loss_positions=batch.loss_positions,
                 targets=batch.targets,
                 reference=states,
@@ -90,7 +92,13 @@ class Zero3Engine:
         self._engine.eval()
         try:
             with torch.no_grad():
-                logits = self._model.logits(batch.input_ids, batch.position_ids, positions)
+                logits = self._model.logits(
+                    batch.input_ids,
+                    batch.position_ids,
+                    positions,
+                    cu_seqlens=batch.cu_seqlens,
+                    max_seqlen=batch.max_seqlen,
+                )
                 return logits.float()
         finally:
             self._engine.train()

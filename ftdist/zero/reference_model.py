@@ -43,12 +43,14 @@ class ReferenceModel:
         if not batch.uses_reference:
             yield None
             return
-        part = slice(None) if len(batch.kl_positions) else slice(_MIN_ROW_TOKENS)
+        tokens = batch.input_ids.shape[1] if len(batch.kl_positions) else _MIN_ROW_TOKENS
         with torch.no_grad():
             hidden = self._engine(
-                input_ids=batch.input_ids[:, part],
-                position_ids=batch.position_ids[:, part],
+                input_ids=batch.input_ids[:, :tokens],
+                position_ids=batch.position_ids[:, :tokens],
                 positions=batch.kl_positions,
+                cu_seqlens=batch.cu_seqlens.clamp(max=tokens),
+                max_seqlen=min(batch.max_seqlen, tokens),
             )
         embedding = self._model.embedding
         with deepspeed.zero.GatheredParameters(

@@ -69,8 +69,11 @@ def test_positions_that_run_on_over_a_border_fail(
 ) -> None:
     logits = PackedCausalLM.logits
 
-    def leaking(self: Any, input_ids: Any, position_ids: Any, positions: Any) -> Any:
-        return logits(self, input_ids, torch.arange(position_ids.shape[1])[None], positions)
+    def leaking(self: Any, input_ids: Any, position_ids: Any, positions: Any, **_: Any) -> Any:
+        tokens = position_ids.shape[1]
+        borders = torch.tensor([0, tokens], dtype=torch.int32)
+        run_on = torch.arange(tokens)[None]
+        return logits(self, input_ids, run_on, positions, cu_seqlens=borders, max_seqlen=tokens)
 
     monkeypatch.setattr(PackedCausalLM, "logits", leaking)
     assert found(saved(tmp_path, "llama"))["packed samples"].status == "failed"

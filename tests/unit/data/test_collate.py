@@ -34,6 +34,9 @@ def test_two_samples_and_a_padded_tail_worked_by_hand() -> None:
     assert batch.loss_positions.tolist() == [0, 1, 3]
     assert batch.targets.tolist() == [12, 13, 22]
     assert batch.input_ids.dtype == batch.position_ids.dtype == torch.int64
+    assert batch.cu_seqlens.tolist() == [0, 3, 5, 8]
+    assert batch.cu_seqlens.dtype == torch.int32
+    assert batch.max_seqlen == 3
 
 
 def test_kl_tokens_come_after_target_tokens() -> None:
@@ -61,6 +64,7 @@ def test_no_sequences_give_a_padding_row_without_loss() -> None:
     assert batch.input_ids.tolist() == [[0] * 8]
     assert batch.position_ids.tolist() == [list(range(8))]
     assert len(batch.loss_positions) == len(batch.targets) == 0
+    assert (batch.cu_seqlens.tolist(), batch.max_seqlen) == ([0, 8], 8)
 
 
 def test_a_pad_token_in_the_text_is_trained_and_padding_is_not() -> None:
@@ -83,6 +87,8 @@ def test_targets_are_the_next_token_within_the_same_sample(
     tokens = batch.input_ids.shape[1]
     borders = [n for n, position in enumerate(batch.position_ids[0].tolist()) if position == 0]
     samples = list(pairwise([*borders, tokens]))
+    assert batch.cu_seqlens.tolist() == [*borders, tokens]
+    assert batch.max_seqlen == max(end - start for start, end in samples)
     lengths = [int(length) for row in rows for length in row.lengths]
 
     assert tokens % multiple == 0
@@ -111,4 +117,6 @@ def test_a_batch_moves_to_a_device_with_all_tensors() -> None:
     batch = build_batch([packed(([1, 2], [0, 1]))])
     moved = batch.to(torch.device("meta"))
     assert moved.input_ids.device.type == moved.sources.device.type == "meta"
+    assert moved.cu_seqlens.device.type == "meta"
+    assert moved.max_seqlen == 6  # the padding's
     assert moved.uses_reference == batch.uses_reference

@@ -8,9 +8,10 @@ import torch
 from torch.nn import functional
 
 from ftdist.errors import ModelError
-from ftdist.nn.varlen_attention import BORDERS, attend_by_sample, borders_of
+from ftdist.nn.varlen_attention import attend_by_sample
 
 LENGTHS = (5, 1, 9)
+BORDERS = torch.tensor([0, 5, 6, 15], dtype=torch.int32)
 WINDOW = 4
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
 
@@ -42,7 +43,7 @@ def test_samples_attend_only_to_themselves_forward_and_backward(
         *(query, key, value, None),
         scaling=0.3,
         sliding_window=window,
-        sample_borders=[0, 5, 6, 15],
+        cu_seq_lens_q=BORDERS,
     )
     weight = torch.randn_like(out)
     grads = torch.autograd.grad((out * weight).sum(), inputs)
@@ -60,14 +61,19 @@ def test_samples_attend_only_to_themselves_forward_and_backward(
         torch.testing.assert_close(one, other, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])
 
 
-def test_sample_boundaries_are_where_positions_restart() -> None:
-    positions = torch.cat([torch.arange(length) for length in LENGTHS])[None]
-    assert borders_of(positions) == [0, 5, 6, 15]
+def test_samples_without_tokens_are_skipped() -> None:
+    row = torch.randn(1, 2, 15, 8)
+    cut = torch.tensor([0, 5, 6, 15, 15, 15], dtype=torch.int32)
+    outs = [
+        attend_by_sample(SimpleNamespace(), row, row, row, None, cu_seq_lens_q=borders)[0]
+        for borders in (cut, BORDERS)
+    ]
+    torch.testing.assert_close(*outs, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
     ("others", "said"),
-    [({"softcap": 50.0, BORDERS: [0, 15]}, "soft cap"), ({}, "pass the borders")],
+    [({"softcap": 50.0, "cu_seq_lens_q": BORDERS}, "soft cap"), ({}, "pass the borders")],
 )
 def test_unsupported_arguments_are_refused(others: dict[str, Any], said: str) -> None:
     row = torch.zeros(1, 1, 15, 8)
