@@ -8,7 +8,7 @@ Rows are numbered through all steps: step `s` holds rows `s * global_sequences` 
 source go through all its sequences, reshuffled in each pass.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,12 +17,24 @@ import numpy as np
 import numpy.typing as npt
 
 
-@dataclass(frozen=True, slots=True)
-class SequenceRef:
-    """One packed sequence: the index of its source, and its index within the source."""
+@dataclass(frozen=True)
+class SequenceRefs:
+    """Packed sequences in row order: the source of each, and its index within that source."""
 
-    source: int
-    index: int
+    sources: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.sources)
+
+    def __getitem__(self, rows: slice | npt.NDArray[np.int64]) -> "SequenceRefs":
+        """Some of the rows, in the order of `rows`."""
+        return SequenceRefs(self.sources[rows], self.indices[rows])
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """(source, index) of each row."""
+        return list(zip(self.sources.tolist(), self.indices.tolist(), strict=True))
 
 
 @dataclass(frozen=True)
@@ -41,42 +53,50 @@ class Order:
     shares: tuple[float, ...]
     global_sequences: int
 
-    def step(self, step: int) -> tuple[SequenceRef, ...]:
+    def step(self, step: int) -> SequenceRefs:
         """The sequences of step `step`, counted from 0, in row order."""
         first = step * self.global_sequences
         sources, counts = _mix(self.shares).rows(first, first + self.global_sequences)
-        refs = []
-        for source in sources.tolist():
-            shuffle, position = divmod(counts[source], self.sequences[source])
-            order = _permutation(self.seed, source, shuffle, self.sequences[source])
-            refs.append(SequenceRef(source, int(order[position])))
-            counts[source] += 1
-        return tuple(refs)
+        indices = np.empty(len(sources), dtype=np.int64)
+        for source, drawn_before in enumerate(counts):
+            rows = np.flatnonzero(sources == source)
+            draws = np.arange(drawn_before, drawn_before + len(rows))
+            indices[rows] = self._sequences_of(source, draws)
+        return SequenceRefs(sources.astype(np.int64), indices)
+
+    def _sequences_of(self, source: int, draws: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The sequences that draws number `draws` of a source give."""
+        length = self.sequences[source]
+        shuffles, positions = np.divmod(draws, length)
+        indices = np.empty(len(draws), dtype=np.int64)
+        for shuffle in np.unique(shuffles).tolist():
+            chosen = shuffles == shuffle
+            order = _permutation(self.seed, source, shuffle, length)
+            indices[chosen] = order[positions[chosen]]
+        return indices
 
 
-def kl_rows_first(
-    refs: Sequence[SequenceRef], kl_sources: Collection[int]
-) -> tuple[SequenceRef, ...]:
+def kl_rows_first(refs: SequenceRefs, kl_sources: Collection[int]) -> SequenceRefs:
     """A step's rows, those of `kl_sources` first, else in the same order.
 
     The reference model runs in each micro-step in which any rank has such a row: together they
     share the fewest micro-steps. A step's sums do not depend on the order of its rows.
     """
-    return tuple(sorted(refs, key=lambda ref: ref.source not in kl_sources))
+    return refs[np.argsort(~np.isin(refs.sources, list(kl_sources)), kind="stable")]
 
 
 def rank_micro_batches(
-    refs: Sequence[SequenceRef],
+    refs: SequenceRefs,
     *,
     rank: int,
     world_size: int,
     micro_batch_size: int,
     micro_steps: int,
-) -> list[list[SequenceRef]]:
+) -> list[SequenceRefs]:
     """The part of a step's sequences that one rank computes, cut into micro-batches.
 
     Rows are assigned in order, `micro_batch_size` to each rank in turn. Every rank gets
-    `micro_steps` lists, so that all take part in the same collectives; once rows run out, lists
+    `micro_steps` parts, so that all take part in the same collectives; once rows run out, parts
     are empty.
 
     Raises:
@@ -88,7 +108,7 @@ def rank_micro_batches(
     starts = [
         (micro_step * world_size + rank) * micro_batch_size for micro_step in range(micro_steps)
     ]
-    return [list(refs[start : start + micro_batch_size]) for start in starts]
+    return [refs[start : start + micro_batch_size] for start in starts]
 
 
 @lru_cache(maxsize=32)

@@ -5,12 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from ftdist.data.collate import Batch, build_batch
 from ftdist.data.packed_dataset import PackedLibrary
 from ftdist.data.packing import PackedSequence
-from ftdist.data.sampler import Order, SequenceRef, kl_rows_first, rank_micro_batches
+from ftdist.data.sampler import Order, SequenceRefs, kl_rows_first, rank_micro_batches
 from ftdist.dist.device import use_device
 from ftdist.dist.world import World
 from ftdist.plan.dataset_info import row_shares
@@ -86,23 +87,25 @@ class BatchSource:
         """This rank's micro-batches of step `step`, counted from 0, in (pinned) host memory."""
         refs = kl_rows_first(self._order.step(step), self._kl_sources)
         train = self._library.train
-        loss_tokens = [0] * len(train)
-        for ref in refs:
-            loss_tokens[ref.source] += int(train[ref.source].loss_tokens[ref.index])
-        rows = self._rows(list(refs), held_out=False)
+        drawn = [refs.indices[refs.sources == number] for number in range(len(train))]
+        rows = self._rows(refs, held_out=False)
         return StepBatches(
             micro_batches=[row.pinned() for row in rows] if self._device.type == "cuda" else rows,
-            loss_tokens=tuple(loss_tokens),
-            tokens=sum(int(train[ref.source].tokens[ref.index]) for ref in refs),
+            loss_tokens=tuple(
+                int(source.loss_tokens[of].sum()) for source, of in zip(train, drawn, strict=True)
+            ),
+            tokens=sum(
+                int(source.tokens[of].sum()) for source, of in zip(train, drawn, strict=True)
+            ),
         )
 
     def held_out(self) -> list[Batch]:
         """This rank's rows of the library's held-out part; every rank gets equally many."""
-        refs = [
-            SequenceRef(source=number, index=row)
-            for number, source in enumerate(self._library.held_out)
-            for row in range(len(source))
-        ]
+        sizes = [len(source) for source in self._library.held_out]
+        refs = SequenceRefs(
+            sources=np.repeat(np.arange(len(sizes)), sizes),
+            indices=np.concatenate([np.arange(size) for size in sizes]),
+        )
         return [row.to(self._device) for row in self._rows(refs, held_out=True)]
 
     def held_out_loss_tokens(self) -> int:
@@ -116,29 +119,29 @@ class BatchSource:
         sample = PackedSequence.of_sample(first.input_ids[:tokens], loss=first.loss[:tokens])
         return build_batch([sample], pad_multiple=1).to(self._device)
 
-    def _rows(self, refs: list[SequenceRef], *, held_out: bool) -> list[Batch]:
+    def _rows(self, refs: SequenceRefs, *, held_out: bool) -> list[Batch]:
         """This rank's rows, in host memory.
 
         The held-out loss is always cross-entropy, also of sources that are trained by KL.
         """
         per_micro_step = self._plan.micro_batch_size * self._world.size
+        micro_steps = -(-len(refs) // per_micro_step)
         kl_sources = frozenset[int]() if held_out else self._kl_sources
-        uses_reference = [
-            any(ref.source in kl_sources for ref in refs[first : first + per_micro_step])
-            for first in range(0, len(refs), per_micro_step)
-        ]
+        by_kl = np.zeros(micro_steps * per_micro_step, dtype=np.bool_)
+        by_kl[: len(refs)] = np.isin(refs.sources, list(kl_sources))
+        uses_reference = np.any(by_kl.reshape(micro_steps, per_micro_step), axis=1).tolist()
         micro_batches = rank_micro_batches(
             refs,
             rank=self._world.rank,
             world_size=self._world.size,
             micro_batch_size=self._plan.micro_batch_size,
-            micro_steps=-(-len(refs) // per_micro_step),
+            micro_steps=micro_steps,
         )
-        sources = self._library.held_out if held_out else self._library.train
+        packed = self._library.held_out if held_out else self._library.train
         return [
             build_batch(
-                [sources[ref.source].sequence(ref.index) for ref in micro_batch],
-                sources=[ref.source for ref in micro_batch],
+                [packed[source].sequence(index) for source, index in micro_batch.pairs()],
+                sources=micro_batch.sources.tolist(),
                 kl_sources=kl_sources,
                 uses_reference=uses,
             )
