@@ -18,10 +18,28 @@ from ftdist.errors import StorageError
 Json = Any
 """Whatever `json` reads and writes."""
 
+_HEADER = 8
+"""Bytes before a payload: its length."""
+
 
 def _device() -> torch.device:
     on_gpu = torch.distributed.get_backend() == "nccl"
     return torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
+
+
+def all_gather_single(gathered: Tensor, own: Tensor) -> None:
+    """Every rank's tensor, one after the other in `gathered`. Collective."""
+    # Older versions of torch have it under its old name only.
+    name = "all_gather_single"
+    name = name if hasattr(torch.distributed, name) else "all_gather_into_tensor"
+    getattr(torch.distributed, name)(gathered, own)
+
+
+def reduce_scatter_single(reduced: Tensor, own: Tensor) -> None:
+    """The sum over all ranks of this rank's part of `own`. Collective."""
+    name = "reduce_scatter_single"
+    name = name if hasattr(torch.distributed, name) else "reduce_scatter_tensor"
+    getattr(torch.distributed, name)(reduced, own)
 
 
 def sum_over_ranks(values: list[float]) -> list[float]:
@@ -46,34 +64,96 @@ def gather_over_ranks(values: Float[Tensor, " value"]) -> list[list[float]]:
     One collective and one wait for the device, whatever is made of the values afterwards.
     """
     gathered = values.new_empty(torch.distributed.get_world_size() * len(values))
-    torch.distributed.all_gather_into_tensor(gathered, values)
+    all_gather_single(gathered, values)
     rows: list[list[float]] = gathered.view(-1, len(values)).tolist()
     return rows
 
 
 def broadcast_json(value: Json, *, world: World) -> Json:
-    """Rank 0's value, on every rank. Collective; the others' `value` is ignored."""
-    return _from_rank(value, source=0, world=world)
+    """Rank 0's value, on every rank. Collective, twice; the others' `value` is ignored."""
+    payload = _encode(value) if world.is_rank0 else torch.empty(0, dtype=torch.uint8)
+    length = torch.tensor(len(payload), dtype=torch.int64, device=_device())
+    torch.distributed.broadcast(length, src=0)
+    data = _padded(payload, length=int(length.item()))
+    torch.distributed.broadcast(data, src=0)
+    return _decode(data)
 
 
 def all_gather_json(value: Json, *, world: World) -> list[Json]:
-    """Every rank's value, on every rank, in rank order. Collective."""
-    return [_from_rank(value, source=rank, world=world) for rank in range(world.size)]
+    """Every rank's value, on every rank, in rank order. Collective, twice for any number of ranks.
+
+    All are as long as the longest on their way: for values of similar, small size.
+    """
+    payload = _encode(value)
+    lengths = torch.empty(world.size, dtype=torch.int64, device=_device())
+    own_length = torch.tensor([len(payload)], dtype=torch.int64, device=_device())
+    all_gather_single(lengths, own_length)
+    longest = int(lengths.max().item())
+    gathered = torch.empty(world.size * longest, dtype=torch.uint8, device=_device())
+    all_gather_single(gathered, _padded(payload, length=longest))
+    return _decode_rows(gathered, lengths)
 
 
-def _from_rank(value: Json, *, source: int, world: World) -> Json:
-    payload = json.dumps(value).encode() if world.rank == source else b""
-    length = torch.tensor(len(payload), dtype=torch.int64, device=_device())
-    torch.distributed.broadcast(length, src=source)
-    data = torch.empty(int(length.item()), dtype=torch.uint8, device=_device())
-    if world.rank == source:
-        data.copy_(torch.frombuffer(bytearray(payload), dtype=torch.uint8))
-    torch.distributed.broadcast(data, src=source)
-    return json.loads(bytes(data.cpu().numpy()).decode())
+def gather_json(value: Json, *, world: World) -> list[Json]:
+    """Every rank's value, in rank order, on rank 0; nothing on the others. Collective, twice.
+
+    As `all_gather_json`, where only rank 0 needs the values.
+    """
+    payload = _encode(value)
+    header = torch.frombuffer(
+        bytearray(len(payload).to_bytes(_HEADER, "little")), dtype=torch.uint8
+    )
+    longest = int(max_over_ranks(_HEADER + len(payload)))
+    own = _padded(torch.cat([header, payload]), length=longest)
+    if not world.is_rank0:
+        torch.distributed.gather(own, dst=0)
+        return []
+    gathered = own.new_empty(world.size * longest)
+    torch.distributed.gather(own, list(gathered.split(longest)), dst=0)
+    rows = gathered.cpu().view(world.size, longest)
+    lengths = rows[:, :_HEADER].contiguous().view(torch.int64).flatten()
+    return _decode_rows(rows[:, _HEADER:].flatten(), lengths)
+
+
+def _encode(value: Json) -> Tensor:
+    return torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
+
+
+def _padded(payload: Tensor, *, length: int) -> Tensor:
+    data = torch.zeros(length, dtype=torch.uint8)
+    data[: len(payload)] = payload
+    return data.to(_device())
+
+
+def _decode(data: Tensor) -> Json:
+    return json.loads(data.cpu().numpy().tobytes())
+
+
+def _decode_rows(gathered: Tensor, lengths: Tensor) -> list[Json]:
+    payloads = gathered.cpu().numpy().reshape(len(lengths), -1)
+    return [
+        json.loads(payload[:length].tobytes())
+        for payload, length in zip(payloads, lengths.tolist(), strict=True)
+    ]
+
+
+def on_rank0(action: Callable[[], Json], *, world: World) -> Json:
+    """Call `action` on rank 0 alone; its value on every rank. Collective, twice.
+
+    Args:
+        action: runs no collective; returns a JSON value.
+        world: this rank.
+
+    Raises:
+        StorageError: it raised OSError or StorageError; the same message on every rank.
+    """
+    outcome = broadcast_json(_outcome(action) if world.is_rank0 else None, world=world)
+    _raise_problem(outcome, rank=0)
+    return outcome["value"]
 
 
 def all_or_none(action: Callable[[], Json], *, world: World) -> list[Json]:
-    """Call `action` on every rank; if it fails on one, it fails on all. Collective.
+    """Call `action` on every rank; if it fails on one, it fails on all. Collective, twice.
 
     Args:
         action: runs no collective; returns a JSON value.
@@ -85,14 +165,21 @@ def all_or_none(action: Callable[[], Json], *, world: World) -> list[Json]:
     Raises:
         StorageError: some rank raised OSError or StorageError; the same message on every rank.
     """
+    outcomes = all_gather_json(_outcome(action), world=world)
+    for rank, outcome in enumerate(outcomes):
+        _raise_problem(outcome, rank=rank)
+    return [outcome["value"] for outcome in outcomes]
+
+
+def _outcome(action: Callable[[], Json]) -> Json:
     try:
-        outcome = {"value": action()}
+        return {"value": action()}
     except StorageError as error:
-        outcome = {"problem": error.problem, "remedy": error.remedy}
+        return {"problem": error.problem, "remedy": error.remedy}
     except OSError as error:
-        outcome = {"problem": f"{error}.", "remedy": "free space or repair the file system."}
-    outcomes = all_gather_json(outcome, world=world)
-    for rank, other in enumerate(outcomes):
-        if "problem" in other:
-            raise StorageError(f"Rank {rank}: {other['problem']}", remedy=other["remedy"])
-    return [other["value"] for other in outcomes]
+        return {"problem": f"{error}.", "remedy": "free space or repair the file system."}
+
+
+def _raise_problem(outcome: Json, *, rank: int) -> None:
+    if "problem" in outcome:
+        raise StorageError(f"Rank {rank}: {outcome['problem']}", remedy=outcome["remedy"])

@@ -12,7 +12,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from ftdist.dist.collectives import all_gather_json, max_over_ranks
+from ftdist.dist.collectives import (
+    all_gather_json,
+    all_gather_single,
+    max_over_ranks,
+    reduce_scatter_single,
+)
 from ftdist.dist.world import World
 from ftdist.doctor.measurements import Collective, Link
 
@@ -77,7 +82,7 @@ def _all_reduce(member: Member, each: int, check: int) -> tuple[float, bool]:
 def _all_gather(member: Member, each: int, check: int) -> tuple[float, bool]:
     size = member.world.size
     mine, data = _pattern(member, each, rank=member.world.rank), _empty(member, each * size)
-    seconds = _timed(lambda: dist.all_gather_single(data, mine), member)
+    seconds = _timed(lambda: all_gather_single(data, mine), member)
     right = not check or all(
         torch.equal(part, _pattern(member, each, rank=rank))
         for rank, part in enumerate(data.chunk(size))
@@ -88,7 +93,7 @@ def _all_gather(member: Member, each: int, check: int) -> tuple[float, bool]:
 def _reduce_scatter(member: Member, each: int, check: int) -> tuple[float, bool]:
     rank, size = member.world.rank, member.world.size
     data, mine = _pattern(member, each * size, rank=rank), _empty(member, each)
-    seconds = _timed(lambda: dist.reduce_scatter_single(mine, data), member)
+    seconds = _timed(lambda: reduce_scatter_single(mine, data), member)
     if not check:
         return seconds, True
     expected = sum(

@@ -23,7 +23,7 @@ from ftdist.data.default_template import ensure_chat_template
 from ftdist.data.messages import Message
 from ftdist.data.prompt_builder import PromptBuilder
 from ftdist.data.thoughts import split_thought
-from ftdist.dist.collectives import all_gather_json, broadcast_json, sum_over_ranks
+from ftdist.dist.collectives import broadcast_json, max_over_ranks, sum_over_ranks
 from ftdist.dist.world import World
 from ftdist.errors import DataError, FtdistError
 from ftdist.evaluation.best_checkpoint import STEP, BestCheckpointTracker, Verdict
@@ -252,7 +252,8 @@ def _refuse_without_library_questions(items: EvalItems, *, source: Path, max_tok
 
 def _refuse_other_digests(digests: Sequence[Any], *, source: Path, world: World) -> None:
     """Refuse ranks that have read different files. Collective."""
-    if any(other != digests for other in all_gather_json(digests, world=world)):
+    differs = digests != broadcast_json(digests, world=world)
+    if max_over_ranks(float(differs)) > 0:
         raise DataError(
             f"The evaluation data changed while ranks read it: {source}, or another file of eval.",
             remedy="leave these files unchanged while a run starts, then start it again.",

@@ -1,6 +1,5 @@
 """A disk that refuses one rank's files costs a checkpoint, not the run."""
 
-import os
 import resource
 import signal
 import threading
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ftdist.dist.collectives import all_gather_json, all_or_none, broadcast_json
+from ftdist.dist.collectives import all_or_none
 from ftdist.dist.world import World
 from ftdist.errors import StorageError
 from ftdist.observe.metrics import read_metrics
@@ -87,15 +86,3 @@ def test_failure_on_one_rank_fails_on_all_with_the_same_message(run_ranks: RunRa
     for values, problem in run_ranks(3, failing_on, 1):
         assert values == [0, 10, 20]
         assert problem == "Rank 1: [Errno 28] No space left on device."
-
-
-def exchanged(world: World) -> tuple[dict[str, int], list[str]]:
-    return broadcast_json({"pid": os.getpid()}, world=world), all_gather_json(
-        "x" * world.rank, world=world
-    )
-
-
-def test_broadcast_and_all_gather_carry_json(run_ranks: RunRanks) -> None:
-    answers = run_ranks(3, exchanged)
-    assert len({answer[0]["pid"] for answer in answers}) == 1
-    assert [answer[1] for answer in answers] == [["", "x", "xx"]] * 3
