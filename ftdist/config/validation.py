@@ -1,7 +1,7 @@
 """Values of a command line or config file to a frozen config, or everything that is wrong."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -25,6 +25,9 @@ _BATCH_KEYS = (
     "batch.allow_uneven",
 )
 """The arguments of `_batch_problems`."""
+
+MAX_PROFILED_STEPS = 10
+"""Steps in one trace: viewers open files of a few hundred MB at most."""
 
 
 def validate(
@@ -139,6 +142,8 @@ def _cross_checks(
         problems += _batch_problems(*map(int, batch))
     if lengths := sound(*LENGTHS):
         problems += _one_length(dict(zip(LENGTHS, lengths, strict=True)))
+    if sound("train.profile_steps") and (steps := look_up(values, "train.profile_steps")):
+        problems += _profiled_problems([int(step) for step in steps])
     if triple := sound("optim.schedule", "optim.warmup_ratio", "optim.decay_ratio"):
         warmup, decay = float(triple[1]), float(triple[2])
         if triple[0] == "wsd" and warmup + decay > 1 and not math.isclose(warmup + decay, 1):
@@ -146,6 +151,19 @@ def _cross_checks(
             remedy = f"set optim.decay_ratio to at most {round(1 - warmup, 6)}."
             problems.append(Problem(problem + "more than all steps.", remedy, "optim.decay_ratio"))
     return problems
+
+
+def _profiled_problems(steps: Sequence[int]) -> list[Problem]:
+    first, last = steps
+    if first <= last < first + MAX_PROFILED_STEPS:
+        return []
+    return [
+        Problem(
+            f"train.profile_steps=[{first},{last}] is no range of 1 to {MAX_PROFILED_STEPS} steps.",
+            f"write the first and the last step, such as [{first},{first + 2}].",
+            "train.profile_steps",
+        )
+    ]
 
 
 def _batch_problems(

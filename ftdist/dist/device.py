@@ -55,12 +55,16 @@ def wait_for_device(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+def device_name(device: torch.device) -> str | None:
+    """The driver's name of a GPU; None on CPUs."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else None
+
+
 @cache
 def device_peak_tflops(device: torch.device, *, dtype: Dtype) -> float | None:
     """The dense peak of a rank's GPU in TFLOP/s; None on CPUs, in float32, or if it is unknown."""
-    if device.type != "cuda" or dtype != "bfloat16":
-        return None
-    return peak_tflops(torch.cuda.get_device_name(device))
+    name = device_name(device)
+    return peak_tflops(name) if name is not None and dtype == "bfloat16" else None
 
 
 def free_memory() -> list[int]:

@@ -12,39 +12,11 @@ import torch
 import torch.distributed as dist
 
 from ftdist.dist.world import World
-from ftdist.doctor.collective_checks import Member
 
 WARM_UP, REPEATS = 2, 9
-PRODUCT = {"cpu": 512, "cuda": 8192}
-"""Rows and columns of the matrices."""
-
 COPY_BYTES = 64 * 2**20
 DISK_MIB, DISK_S = 64, 3.0
 PINGS = 15
-
-
-def tflops(member: Member, *, seconds: float) -> float:
-    """10^12 operations per second of matrix products of this rank.
-
-    Products of a small batch are timed together; the median of the batches counts, so that a short
-    disturbance does not.
-
-    Args:
-        member: this rank.
-        seconds: how long to measure.
-    """
-    size = PRODUCT[member.device.type]
-    dtype = torch.float32 if member.device.type == "cpu" else torch.bfloat16
-    a = torch.randn(size, size, device=member.device).to(dtype)
-    b = torch.randn(size, size, device=member.device).to(dtype)
-
-    def product() -> None:
-        for _ in range(4):
-            torch.mm(a, b)
-        if member.device.type != "cpu":
-            torch.accelerator.synchronize(member.device)
-
-    return 4 * 2 * size**3 / _median_s(product, seconds=seconds) / 1e12
 
 
 def memory_gb_s(*, seconds: float) -> float:

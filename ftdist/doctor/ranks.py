@@ -17,12 +17,13 @@ import torch.distributed as dist
 
 from ftdist.dist.collectives import all_gather_json
 from ftdist.dist.device import backend_of, choose_device, torch_device, use_device
+from ftdist.dist.gemm import measure_gemm_tflops
 from ftdist.dist.world import Address, Rendezvous, World, process_group
 from ftdist.doctor.collective_checks import Member, check_collectives, check_links
 from ftdist.doctor.gpu_health import read_gpus
 from ftdist.doctor.measurements import ERROR, STARTED, Measurements, NodeSpeed, write_measurements
 from ftdist.doctor.node_report import GpuState, from_fields
-from ftdist.doctor.node_speed import clock_offset, memory_gb_s, tflops, write_mib_s
+from ftdist.doctor.node_speed import clock_offset, memory_gb_s, write_mib_s
 from ftdist.doctor.probe import host_name, node_report
 from ftdist.errors import FtdistError
 from ftdist.io.jsonl import write_whole
@@ -141,12 +142,17 @@ def _compute(member: Member, leaders: Sequence[int]) -> tuple[float, tuple[GpuSt
     """Speed of this rank, and on the first rank of a node the state of its GPUs meanwhile."""
     seconds = COMPUTE_S[member.device.type]
     if member.device.type == "cpu" or member.world.rank not in leaders:
-        return tflops(member, seconds=seconds), ()
+        return _gemm_tflops(member, seconds=seconds), ()
     with ThreadPoolExecutor(max_workers=1) as pool:
         state = pool.submit(read_gpus)
-        speed, gpus = tflops(member, seconds=seconds), state.result()[0]
+        speed, gpus = _gemm_tflops(member, seconds=seconds), state.result()[0]
     # The memory in use is that of these ranks.
     return speed, tuple(replace(gpu, memory_used_gib=None) for gpu in gpus)
+
+
+def _gemm_tflops(member: Member, *, seconds: float) -> float:
+    dtype = torch.float32 if member.device.type == "cpu" else torch.bfloat16
+    return measure_gemm_tflops(member.device, dtype=dtype, seconds=seconds)
 
 
 def _node(

@@ -76,8 +76,26 @@ TOKENS_PER_S = Metric(
 )
 MFU = Metric(
     "throughput/mfu",
-    "model FLOPs utilization: 6 FLOPs per parameter and token, over the bfloat16 peak of the GPUs; "
+    "model FLOPs utilization: `throughput/tflops` over the bfloat16 peak in the GPU's data sheet; "
     "only on GPUs whose peak is known",
+    "1",
+)
+TOKENS_PER_S_PER_RANK = Metric(
+    "throughput/tokens_per_s_per_rank", "`throughput/tokens_per_s` over the ranks", "tokens/s"
+)
+TFLOPS = Metric(
+    "throughput/tflops",
+    "model TFLOP/s of a rank: 6 FLOPs per parameter and token, without attention scores",
+    "TFLOP/s",
+)
+GEMM_UTILIZATION = Metric(
+    "throughput/gemm_utilization",
+    "`throughput/tflops` over the rate of matrix products, which is measured as an attempt starts",
+    "1",
+)
+GOODPUT = Metric(
+    "throughput/goodput",
+    "share of the attempt's wall time, from the start of its processes, that steps took",
     "1",
 )
 STEP_S = Metric("time/step_s", "wall time of the step, without waiting for data", "s")
@@ -123,8 +141,7 @@ METRICS: dict[str, Metric] = {
             GENERAL_NLL_DELTA,
         ),
         *(
-            TOKENS_PER_S,
-            MFU,
+            *(TOKENS_PER_S, TOKENS_PER_S_PER_RANK, TFLOPS, MFU, GEMM_UTILIZATION, GOODPUT),
             STEP_S,
             DATA_S,
             ETA_S,

@@ -25,6 +25,9 @@ class StepTimes:
     eta_s: float
     """Estimate of the wall time to the end of the run."""
 
+    goodput: float
+    """Share of the attempt's wall time that its steps took, data waits excluded."""
+
 
 class StepClock:
     """Times the steps of one attempt. Pure arithmetic on a clock that can be handed in.
@@ -41,11 +44,17 @@ class StepClock:
     Args:
         total_steps: optimizer steps of the whole run.
         first_step: optimizer steps done before this attempt.
+        startup_s: how long the attempt had taken when its clock was made.
         clock: seconds from any start, never running backwards.
     """
 
     def __init__(
-        self, *, total_steps: int, first_step: int, clock: Callable[[], float] = time.perf_counter
+        self,
+        *,
+        total_steps: int,
+        first_step: int,
+        startup_s: float = 0.0,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._clock = clock
         self._total_steps = total_steps
@@ -56,7 +65,9 @@ class StepClock:
         self._all_pauses_s = 0.0
         self._smoothed_s = 0.0
         self._weight = 0.0
+        self._all_steps_s = 0.0
         self._began = clock()
+        self._attempt_began = self._began - startup_s
 
     @contextmanager
     def waiting_for_data(self) -> Iterator[None]:
@@ -87,6 +98,7 @@ class StepClock:
         data_s = self._data_s
         self._done += 1
         self._all_pauses_s += self._paused_s
+        self._all_steps_s += busy_s - data_s
         self._smooth(busy_s)
         self._began, self._data_s, self._paused_s = now, 0.0, 0.0
         return StepTimes(
@@ -94,6 +106,7 @@ class StepClock:
             data_s=data_s,
             tokens_per_s=tokens / busy_s if busy_s > 0 else 0.0,
             eta_s=self._eta_s(),
+            goodput=self._all_steps_s / max(now - self._attempt_began, 1e-9),
         )
 
     def _smooth(self, busy_s: float) -> None:

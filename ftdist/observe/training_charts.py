@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ftdist.observe import metrics
-from ftdist.observe.charts import Chart, Points, chart, points
+from ftdist.observe.charts import Chart, chart, points
 from ftdist.observe.metrics import Metric, Row, source_loss
 
 Axis = Literal["steps", "tokens"]
@@ -69,6 +69,15 @@ _MORE = (
         title="Lag of the last rank behind the first, seconds",
         metrics={"lag": metrics.RANK_LAG_S},
     ),
+    _Plot(title="Model TFLOP/s per rank", metrics={"model TFLOP/s": metrics.TFLOPS}),
+    _Plot(
+        title="Utilization: share of the hardware's rate",
+        metrics={
+            "MFU, of the data sheet": metrics.MFU,
+            "of measured matrix products": metrics.GEMM_UTILIZATION,
+            "goodput, of the attempt's time": metrics.GOODPUT,
+        },
+    ),
     _Plot(title="Peak memory of the fullest rank, GiB", metrics={"memory": metrics.PEAK_GIB}),
 )
 
@@ -88,25 +97,18 @@ def summary_charts(rows: Sequence[Row], *, kl_sources: Sequence[str]) -> list[Ch
     return [drawn for drawn in found if drawn is not None]
 
 
-def training_charts(
-    rows: Sequence[Row], *, kl_sources: Sequence[str], by: Axis, flops: Points
-) -> list[Chart]:
+def training_charts(rows: Sequence[Row], *, kl_sources: Sequence[str], by: Axis) -> list[Chart]:
     """All charts that have points.
 
     Args:
         rows: of `metrics.jsonl`, with `trainer/tokens` (`with_total_tokens`).
         kl_sources: sources whose loss is KL(base || model).
         by: the horizontal axis.
-        flops: step and model TFLOP/s per rank.
     """
-    speed = {"model TFLOP/s": _moved(flops, rows, by=by)}
-    utilisation = {"MFU": points(rows, metrics.MFU.name, x=_x(by))}
     found = [
         _draw(_LOSS, rows, by=by),
         *_source_charts(rows, kl_sources=kl_sources, by=by),
         *(_draw(plot, rows, by=by) for plot in _MORE),
-        chart("Model TFLOP/s per rank", speed, x_title=_X_TITLES[by]),
-        chart("Model FLOPs utilisation (MFU)", utilisation, x_title=_X_TITLES[by]),
     ]
     return [drawn for drawn in found if drawn is not None]
 
@@ -155,12 +157,6 @@ def _source_charts(
         ),
         chart("KL(base || model) of each source, nats per token", kl, x_title=_X_TITLES[by]),
     ]
-
-
-def _moved(curve: Points, rows: Sequence[Row], *, by: Axis) -> Points:
-    """A curve over steps, over the chosen axis."""
-    position = {row[metrics.STEP.name]: row[_x(by)] for row in rows}
-    return [(position[step], value) for step, value in curve]
 
 
 def _x(by: Axis) -> str:

@@ -15,12 +15,10 @@ from ftdist.io.html import render
 from ftdist.io.jsonl import write_whole
 from ftdist.io.units import format_duration
 from ftdist.observe import metrics
-from ftdist.observe.charts import Points
 from ftdist.observe.metrics import Row, read_metrics
 from ftdist.observe.redact import redacted
 from ftdist.observe.training_charts import training_charts, with_total_tokens
 from ftdist.observe.training_events import describe_events, is_training, outcome_of
-from ftdist.plan.flops import flops_per_token
 from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
 
@@ -60,10 +58,6 @@ def training_page(run: RunDir, *, refresh_s: float) -> str:
     events = list(run.read_events())
     plan = _read_plan(run)
     kl_sources = read_kl_sources(run)
-    flops: Points = []
-    if plan is not None:
-        per_token = flops_per_token(plan.parameters, frozen=plan.frozen_parameters)
-        flops = model_tflops(rows, events, per_token=per_token)
     trains = is_training(events)
     return render(
         "observe/templates/training.html.jinja",
@@ -74,33 +68,11 @@ def training_page(run: RunDir, *, refresh_s: float) -> str:
         updated=f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
         facts=_facts(rows, plan, trains=trains),
         axes={
-            by: training_charts(rows, kl_sources=kl_sources, by=by, flops=flops)
-            for by in ("steps", "tokens")
+            by: training_charts(rows, kl_sources=kl_sources, by=by) for by in ("steps", "tokens")
         },
         events=describe_events(redacted(events, environment=os.environ)),
         has_report=(run.report / "index.html").is_file(),
     )
-
-
-def model_tflops(rows: Sequence[Row], events: Sequence[Event], *, per_token: float) -> Points:
-    """Step and model TFLOP/s per rank.
-
-    Args:
-        rows: with tokens per second of all ranks.
-        events: with the number of ranks of each attempt.
-        per_token: floating point operations of one token (`flops_per_token`).
-    """
-    ranks = {
-        e["attempt"]: e["world_size"]
-        for e in events
-        if e.get("event") == "attempt_started" and e.get("world_size")
-    }
-    curve: Points = []
-    for row in rows:
-        speed, world_size = row.get(metrics.TOKENS_PER_S.name), ranks.get(row.get("attempt"))
-        if speed and world_size:
-            curve.append((row[metrics.STEP.name], per_token * speed / world_size / 1e12))
-    return curve
 
 
 def _facts(rows: Sequence[Row], plan: Plan | None, *, trains: bool) -> dict[str, str]:

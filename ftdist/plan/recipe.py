@@ -108,7 +108,9 @@ def resolve_recipe(config: RunConfig, *, model: ModelInfo, library: PackedDatase
         batch = replace(batch, tokens=max(1, round(target / unit)) * unit)
     rate = config.optim.peak_lr
     optim = replace(config.optim, peak_lr=peak_lr(model.parameters) if rate == AUTO else rate)
-    train = config.train if _has_length(config.train) else _usual_length(library, batch=batch)
+    train = config.train
+    if not _has_length(train):
+        train = _usual_length(train, library=library, batch=batch)
     return replace(config, batch=batch, optim=optim, train=train)
 
 
@@ -216,16 +218,18 @@ def _run_tokens(config: RunConfig, *, library: PackedDatasetInfo) -> float:
     return passes * library.tokens_per_pass
 
 
-def _usual_length(library: PackedDatasetInfo, *, batch: BatchConfig) -> TrainConfig:
+def _usual_length(
+    train: TrainConfig, *, library: PackedDatasetInfo, batch: BatchConfig
+) -> TrainConfig:
     """The length of a run that sets none, long enough for `MIN_STEPS` if that is not excessive."""
     sequences = resolved(batch.tokens) // resolved(batch.sequence_length)
     least = MIN_STEPS * sequences / library.rows_per_pass
     if _is_text(library):
         passes = TEXT_PASSES if least > MAX_TEXT_PASSES else max(TEXT_PASSES, math.ceil(least))
-        return TrainConfig(epochs=passes, exposures=None, steps=None)
+        return replace(train, epochs=passes)
     usual = exposures(library)
     passes = usual / library.exposures_per_pass
     if count_steps(passes, library=library, global_sequences=sequences) < MIN_STEPS:
         longer = float(math.ceil(least * library.exposures_per_pass))
         usual = longer if longer <= MAX_EXPOSURES else usual
-    return TrainConfig(epochs=None, exposures=usual, steps=None)
+    return replace(train, exposures=usual)

@@ -23,8 +23,10 @@ from ftdist.train.attempt_guard import AttemptGuard
 from ftdist.train.checkpointing import Checkpointer
 from ftdist.train.dataloader import BatchSource
 from ftdist.train.evaluator import Evaluator
+from ftdist.train.hardware import Hardware
 from ftdist.train.metrics_row import StepReport, metrics_row
 from ftdist.train.probe_eval import EvalResult
+from ftdist.train.profiler import StepProfiler
 from ftdist.train.step import StepResult, train_step
 from ftdist.zero.engine import Zero3Engine
 
@@ -54,6 +56,19 @@ class LoopEnd:
     step: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Instruments:
+    """What the speed of the steps is measured with, and where it is reported to."""
+
+    logger: StepLogger | None
+    """On rank 0."""
+
+    hardware: Hardware
+    profiler: StepProfiler
+    startup_s: float
+    """From the start of this process to the loop."""
+
+
 class Loop:
     """The training loop of one attempt. Every rank runs it; only rank 0 has a logger.
 
@@ -64,8 +79,8 @@ class Loop:
         plan: how many steps there are.
         checkpointer: saves the training state.
         evaluator: evaluates the model on held-out data and on probes.
-        logger: on rank 0.
         guard: whether this attempt should stop.
+        instruments: measure the steps and report them.
     """
 
     def __init__(
@@ -77,8 +92,8 @@ class Loop:
         plan: Plan,
         checkpointer: Checkpointer,
         evaluator: Evaluator,
-        logger: StepLogger | None,
         guard: AttemptGuard,
+        instruments: Instruments,
     ) -> None:
         self._engine = engine
         self._batches = batches
@@ -86,8 +101,9 @@ class Loop:
         self._plan = plan
         self._checkpointer = checkpointer
         self._evaluator = evaluator
-        self._logger = logger
+        self._logger = instruments.logger
         self._guard = guard
+        self._instruments = instruments
         self._device: Device = "cuda" if engine.device.type == "cuda" else "cpu"
         self._failed_saves = 0
         self._skipped_steps = 0
@@ -109,7 +125,9 @@ class Loop:
         overdue = self._run_overdue_eval(first_step)
         if overdue is not None and overdue.verdict.ends:
             return LoopEnd(reason="complete", step=first_step)
-        clock = StepClock(total_steps=total_steps, first_step=first_step)
+        clock = StepClock(
+            total_steps=total_steps, first_step=first_step, startup_s=self._instruments.startup_s
+        )
         with closing(self._batches.prefetch(range(first_step, total_steps))) as batches:
             for step in range(first_step, total_steps):
                 with clock.waiting_for_data():
@@ -117,13 +135,14 @@ class Loop:
                 rate = learning_rate(step, total_steps=total_steps, config=self._config.optim)
                 self._engine.set_learning_rate(rate)
                 seed_step(self._config.run.seed, step=step, rank=self._engine.world.rank)
-                result = train_step(
-                    self._engine,
-                    batch.micro_batches,
-                    loss_tokens=sum(batch.loss_tokens),
-                    sources=len(batch.loss_tokens),
-                )
-                report = self._share(result)
+                with self._instruments.profiler.record(step + 1):
+                    result = train_step(
+                        self._engine,
+                        batch.micro_batches,
+                        loss_tokens=sum(batch.loss_tokens),
+                        sources=len(batch.loss_tokens),
+                    )
+                    report = self._share(result)
                 times = clock.step_done(batch.tokens)
                 self._count_skipped(result.skipped, done=step + 1)
                 with clock.pause():
@@ -134,7 +153,7 @@ class Loop:
                         times,
                         rate=rate,
                         plan=self._plan,
-                        device=self._engine.device,
+                        hardware=self._instruments.hardware,
                     )
                     end = self._after_step(step + 1, row, wants_stop=report.wants_stop)
                 if end is not None:

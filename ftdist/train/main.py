@@ -1,16 +1,18 @@
 """Training on one rank: builds everything once from a run directory, then runs the loop."""
 
 import logging
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
+import psutil
 import torch
 
 from ftdist.config.saved_config import load_config
 from ftdist.config.schema import RunConfig
-from ftdist.dist.device import choose_device, torch_device, use_device
+from ftdist.dist.device import choose_device, device_name, torch_device, use_device
 from ftdist.dist.preemption import StopRequest
 from ftdist.dist.world import Rendezvous, World, process_group
 from ftdist.errors import ConfigError, RequeueError
@@ -22,6 +24,7 @@ from ftdist.observe.console import print_line
 from ftdist.observe.loggers import MetricLogger, open_metric_logger
 from ftdist.observe.memory import peak_memory_gib
 from ftdist.observe.system_metrics import monitor_node
+from ftdist.plan.duration import estimate_duration
 from ftdist.plan.model_info import read_model_info
 from ftdist.plan.plan import Plan, choose_dtype
 from ftdist.rundir import RunDir
@@ -29,13 +32,15 @@ from ftdist.train.attempt_guard import AttemptGuard
 from ftdist.train.checkpointing import Checkpointer
 from ftdist.train.dataloader import BatchSource
 from ftdist.train.evaluator import Evaluator
-from ftdist.train.loop import Loop, LoopEnd
+from ftdist.train.hardware import measure_hardware
+from ftdist.train.loop import Instruments, Loop, LoopEnd
 from ftdist.train.model_checks import (
     choose_head,
     describe_frozen,
     refuse_kl_without_chunked_head,
 )
 from ftdist.train.probe_eval import ProbeEval
+from ftdist.train.profiler import StepProfiler
 from ftdist.zero.build import build_engine
 from ftdist.zero.engine import Zero3Engine
 
@@ -81,7 +86,8 @@ def _train(
     first_step = checkpointer.restore()
     if probe_eval is not None:
         probe_eval.resume_from(first_step, best=checkpointer.best_step())
-    notes = (*checkpointer.damage, summary)
+    hardware = measure_hardware(engine.device, dtype=engine.dtype)
+    notes = (*checkpointer.damage, summary, hardware.describe())
     with _open_logger(
         run, config, plan, engine, attempt=attempt, first_step=first_step, notes=notes
     ) as logger:
@@ -101,8 +107,13 @@ def _train(
             plan=plan,
             checkpointer=checkpointer,
             evaluator=evaluator,
-            logger=logger,
             guard=guard,
+            instruments=Instruments(
+                logger=logger,
+                hardware=hardware,
+                profiler=_build_profiler(run, config, engine, attempt=attempt),
+                startup_s=time.time() - psutil.Process().create_time(),
+            ),
         ).run(first_step=first_step)
         if logger is not None and end.reason == "stopped":
             logger.close("requeue")
@@ -195,6 +206,17 @@ def _build_probe_eval(
     return probe_eval
 
 
+def _build_profiler(
+    run: RunDir, config: RunConfig, engine: Zero3Engine, *, attempt: int
+) -> StepProfiler:
+    return StepProfiler(
+        config.train.profile_steps if engine.world.is_rank0 else None,
+        run.attempt(attempt) / "profile.json.gz",
+        device=engine.device,
+        note=print_line,
+    )
+
+
 def _open_logger(
     run: RunDir,
     config: RunConfig,
@@ -217,15 +239,18 @@ def _open_logger(
         # As `ftdist cancel` does it: the guard of this attempt and the launcher read the event.
         on_stop=lambda: run.record_event("cancel_requested", by="wandb", now=False),
     )
+    expected = estimate_duration(config, plan=plan, gpu=device_name(engine.device))
     run.record_event(
         "training_started",
         step=first_step,
         attempt=attempt,
         head=engine.head,
         trained_parameters=engine.trained_parameters,
+        expected_tokens_per_s=expected.tokens_per_s,
     )
     frozen = [describe_frozen(engine)] if engine.frozen else []
-    for note in (*frozen, *notes):
+    speed = f"Expected: {expected.tokens_per_s:,.0f} tokens/s ({expected.basis})"
+    for note in (*frozen, *notes, speed):
         logger.note(note)
     return logger
 

@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
-from ftdist.dist.device import device_peak_tflops
 from ftdist.observe import metrics
 from ftdist.observe.throughput import StepTimes
-from ftdist.plan.flops import flops_per_token
 from ftdist.plan.plan import Plan
 from ftdist.train.dataloader import StepBatches
+from ftdist.train.hardware import Hardware
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +37,7 @@ def metrics_row(
     *,
     rate: float,
     plan: Plan,
-    device: torch.device,
+    hardware: Hardware,
 ) -> dict[str, float]:
     """What was measured of a step.
 
@@ -51,7 +48,7 @@ def metrics_row(
         times: of the step.
         rate: its learning rate.
         plan: of the run.
-        device: of the ranks.
+        hardware: of the ranks.
     """
     loss_tokens = sum(batch.loss_tokens)
     return {
@@ -64,7 +61,8 @@ def metrics_row(
         metrics.GRAD_NORM.name: report.grad_norm,
         metrics.LEARNING_RATE.name: rate,
         metrics.TOKENS_PER_S.name: times.tokens_per_s,
-        **_mfu(times.tokens_per_s, plan=plan, device=device),
+        **hardware.utilization(times.tokens_per_s, plan=plan),
+        metrics.GOODPUT.name: times.goodput,
         metrics.STEP_S.name: times.step_s,
         metrics.DATA_S.name: times.data_s,
         **rank_lag(report.waits_s),
@@ -99,12 +97,3 @@ def _source_losses(
         for source, loss, tokens in zip(sources, loss_sums, loss_tokens, strict=True)
         if tokens
     }
-
-
-def _mfu(tokens_per_s: float, *, plan: Plan, device: torch.device) -> dict[str, float]:
-    """The model FLOPs utilization; empty where the device's peak is unknown."""
-    peak = device_peak_tflops(device, dtype=plan.dtype)
-    if peak is None:
-        return {}
-    flops = flops_per_token(plan.parameters, frozen=plan.frozen_parameters)
-    return {metrics.MFU.name: flops * tokens_per_s / (peak * 1e12 * plan.world_size)}

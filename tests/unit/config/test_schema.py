@@ -12,6 +12,7 @@ from ftdist.config.compose import compose
 from ftdist.config.keys import CURATE, TRAIN, config_keys, find_key
 from ftdist.config.schema import RunConfig
 from ftdist.config.search_path import conf_dir
+from ftdist.errors import ConfigError
 
 NEEDED = ["run.name=r", "model.path=m", "library.path=l"]
 
@@ -128,3 +129,10 @@ def test_valid_values_of_a_key_are_described_in_plain_words(name: str, fits: str
     key = find_key(name)
     assert key is not None
     assert key.fits == fits
+
+
+@pytest.mark.parametrize("steps", ["[5,4]", "[1,11]"])
+def test_profiled_steps_are_a_short_range(steps: str) -> None:
+    with pytest.raises(ConfigError, match="no range of 1 to 10 steps"):
+        compose([*NEEDED, f"train.profile_steps={steps}"])
+    assert compose([*NEEDED, "train.profile_steps=[1,10]"]).train.profile_steps == [1, 10]

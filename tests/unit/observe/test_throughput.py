@@ -94,3 +94,13 @@ def test_peak_memory_leaves_out_mapped_files(tmp_path: Path) -> None:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as mapped:
         assert sum(mapped[:: mmap.PAGESIZE]) == 0
         assert anonymous_memory_gib() - before < 0.03
+
+
+def test_goodput_counts_neither_startup_nor_data_waits_nor_pauses(watch: Watch) -> None:
+    clock = StepClock(total_steps=10, first_step=0, startup_s=10.0, clock=watch)
+    run_step(clock, watch, data_s=2.0, work_s=3.0)
+    with clock.pause():
+        watch.now += 30.0
+    watch.now += 5.0
+    # 3 + 5 of 10 + 2 + 3 + 30 + 5 seconds
+    assert clock.step_done(1000).goodput == pytest.approx(8 / 50)

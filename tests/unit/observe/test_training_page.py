@@ -13,7 +13,7 @@ from ftdist.io.jsonl import append_json_line
 from ftdist.observe import live_page
 from ftdist.observe.live_page import LivePage, update
 from ftdist.observe.training_events import describe_events, is_training, outcome_of
-from ftdist.observe.training_page import model_tflops, write_training_page
+from ftdist.observe.training_page import write_training_page
 from ftdist.rundir import RunDir
 from tests.support.wandb.fake_run import make_run
 
@@ -77,20 +77,6 @@ def test_a_run_without_a_step_or_a_plan_has_a_page(tmp_path: Path) -> None:
     run = make_run(tmp_path / "r", wandb="off")
     run.plan.write_text("{")
     assert "No step is recorded yet." in write_training_page(run).read_text()
-
-
-def test_model_flops_are_those_of_a_token_times_speed_over_the_ranks_of_the_attempt() -> None:
-    events: list[dict[str, Any]] = [
-        {"event": "attempt_started", "attempt": 1, "world_size": 2},
-        {"event": "attempt_started", "attempt": 2, "world_size": 4},
-    ]
-    rows: list[dict[str, Any]] = [
-        {"step": 1, "attempt": 1, "throughput/tokens_per_s": 1000.0},
-        {"step": 2, "attempt": 2, "throughput/tokens_per_s": 1000.0},
-        {"step": 3, "attempt": 2},
-    ]
-    # 6e9 x 1000 = 6e12 per second.
-    assert model_tflops(rows, events, per_token=6e9) == [(1, 3.0), (2, 1.5)]
 
 
 def test_events_are_listed_newest_first_with_only_the_last_best_checkpoint() -> None:
