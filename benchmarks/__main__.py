@@ -175,6 +175,7 @@ def peer_settings(config: RunConfig, *, rows: Path) -> PeerSettings:
         max_grad_norm=optim.max_grad_norm,
         zero={
             "reduce_bucket_size": engine.reduce_bucket_size,
+            "sub_group_size": engine.sub_group_size,
             "stage3_prefetch_bucket_size": engine.prefetch_bucket_size,
             "stage3_param_persistence_threshold": engine.param_persistence_threshold,
             "stage3_max_live_parameters": engine.max_live_parameters,

@@ -25,7 +25,9 @@ def overrides(*, model: Path, library: Path, steps: int, folder: Path) -> list[s
         f"run.root={folder / 'runs'}",
         f"model.path={model}",
         "model.dtype=float32",
-        "model.activation_checkpointing=false",
+        "model.activation_checkpointing=none",
+        "engine=zero3",  # the peers have the same sizes
+        "batch.micro_batch_size=1",
         f"library.path={library}",
         # A fresh cache each time: reading and packing the library counts to the first step.
         f"library.cache_dir={folder / 'libraries'}",

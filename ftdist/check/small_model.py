@@ -206,7 +206,7 @@ def _build(values: dict[str, Any], *, attention: str, device: str) -> nn.Module:
             dtype=torch.float32,
             attention=attention,
             device=device,
-            activation_checkpointing=False,
+            activation_checkpointing="none",
             sharding=sharding,
         )
 

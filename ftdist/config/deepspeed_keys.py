@@ -48,6 +48,8 @@ OWNED: dict[str, str] = {
     f"{_ZERO}.cpu_offload": "set engine.offload_optimizer instead.",
     f"{_ZERO}.cpu_offload_param": "set engine.offload_parameters instead.",
     f"{_ZERO}.reduce_bucket_size": "set engine.reduce_bucket_size instead.",
+    f"{_ZERO}.sub_group_size": "set engine.sub_group_size instead.",
+    f"{_ZERO}.zero_hpz_partition_size": "set engine.hpz_partition_size instead.",
     # DeepSpeed accepts these with and without the prefix
     **{
         f"{_ZERO}.{prefix}{key}": f"set engine.{key} instead."
@@ -79,7 +81,6 @@ ALLOWED: dict[str, Any] = {
     f"{_ZERO}.allgather_partitions": bool,
     f"{_ZERO}.allgather_bucket_size": NonNegativeInt,
     f"{_ZERO}.round_robin_gradients": bool,
-    f"{_ZERO}.sub_group_size": NonNegativeInt,
     f"{_ZERO}.stage3_model_persistence_threshold": NonNegativeInt,
     f"{_ZERO}.stage3_max_reuse_distance": NonNegativeInt,
     f"{_ZERO}.stage3_module_granularity_threshold": int,

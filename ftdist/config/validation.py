@@ -138,8 +138,8 @@ def _cross_checks(
         return read if all(map(is_sound, names)) and ... not in read else None
 
     batch = sound(*_BATCH_KEYS if is_new else _BATCH_KEYS[:2])
-    if batch and AUTO not in batch:
-        problems += _batch_problems(*map(int, batch))
+    if batch and AUTO not in batch[:2]:
+        problems += _batch_problems(*(1 if value == AUTO else int(value) for value in batch))
     if lengths := sound(*LENGTHS):
         problems += _one_length(dict(zip(LENGTHS, lengths, strict=True)))
     if sound("train.profile_steps") and (steps := look_up(values, "train.profile_steps")):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ftdist.errors import ModelError
+from ftdist.nn.activation_checkpointing import checkpoint_layers
 from ftdist.nn.loss import Loss, ReferenceStates, summed_cross_entropy, summed_divergence
 from ftdist.nn.varlen_attention import BY_SAMPLE
 from ftdist.nn.varlen_attention import register as register_by_sample
@@ -197,7 +198,7 @@ def build_model(
     dtype: torch.dtype,
     attention: str,
     device: str,
-    activation_checkpointing: bool,
+    activation_checkpointing: str,
     sharding: AbstractContextManager[Any],
 ) -> nn.Module:
     """A causal LM of the folder's architecture, its weights not yet read.
@@ -207,7 +208,8 @@ def build_model(
         dtype: of the parameters.
         attention: `model.attention` of the config.
         device: "cpu" or "cuda", which decides what `auto` means.
-        activation_checkpointing: whether layers compute their activations again in backward.
+        activation_checkpointing: layers that compute their activations again in backward: none,
+            selective (every second one) or full (all).
         sharding: entered for the length of the construction alone; it may shard
             parameters as modules create them. Nothing is imported inside, since
             `deepspeed.zero.Init` replaces torch's constructors and breaks torch's late imports.
@@ -236,9 +238,7 @@ def build_model(
     if any(".experts." in name for name, _ in model.named_parameters()):
         raise _experts_refused(config.model_type)
     model.tie_weights()
-    if activation_checkpointing:
-        # Not re-entrant: parameters may then be the only inputs that need gradients.
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    checkpoint_layers(model, activation_checkpointing)
     module: nn.Module = model
     return module
 

@@ -36,7 +36,7 @@ class StepFlops:
     """2 (N + L H T) on rows with `library.kl_to_base`: the base model's forward pass."""
 
     recomputation: float
-    """2 (N + L H T) with activation checkpointing: the forward pass once more."""
+    """2 (N + L H T) times the share of the layers that activation checkpointing computes again."""
 
     @property
     def model(self) -> float:
@@ -49,6 +49,12 @@ class StepFlops:
         return self.model + self.recomputation
 
 
+def recomputed_share(config: RunConfig, *, layers: int) -> float:
+    """Share of the layers that activation checkpointing computes again."""
+    recomputed = {"none": 0, "selective": -(-layers // 2), "full": layers}
+    return recomputed[config.model.activation_checkpointing] / layers
+
+
 def step_flops(config: RunConfig, *, plan: Plan, model: ModelInfo) -> StepFlops:
     """FLOPs of one token of a run's steps, by term."""
     attention = model.layers * model.hidden_size * plan.sequence_length
@@ -58,5 +64,5 @@ def step_flops(config: RunConfig, *, plan: Plan, model: ModelInfo) -> StepFlops:
         weights=flops_per_token(model.parameters, frozen=plan.frozen_parameters),
         attention=6.0 * attention,
         reference=forward * math.fsum(share for source, share in shares if source.kl_to_base),
-        recomputation=forward * config.model.activation_checkpointing,
+        recomputation=forward * recomputed_share(config, layers=model.layers),
     )

@@ -34,16 +34,20 @@ def memory_terms(
     world_size = config.cluster.world_size
     total, shard = model.parameters, model.parameters / world_size
     trained = total - frozen_elements(config.optim.freeze_params, model)
-    tokens = config.batch.micro_batch_size * resolved(config.batch.sequence_length)
+    tokens = resolved(config.batch.micro_batch_size) * resolved(config.batch.sequence_length)
     layer, inputs = LAYER_ELEMENTS * tokens * model.hidden_size, tokens * model.hidden_size
-    activations = layer + model.layers * inputs
-    if not config.model.activation_checkpointing:
-        activations = model.layers * layer
-    gathered = min(total, max(engine.max_live_parameters, model.largest_parameter))
+    kept = {"none": model.layers, "selective": model.layers // 2, "full": 0}[
+        config.model.activation_checkpointing
+    ]
+    activations = kept * layer
+    if kept < model.layers:
+        activations += layer + (model.layers - kept) * inputs
+    live = resolved(engine.max_live_parameters)
+    gathered = min(total, max(live, model.largest_parameter))
     device_terms = {
         "parameters_gib": shard * size,
         "gradients_gib": trained / world_size * DTYPE_BYTES[engine.accumulation_dtype]
-        + min(trained, engine.reduce_bucket_size) * size,
+        + min(trained, resolved(engine.reduce_bucket_size)) * size,
         "optimizer_gib": trained / world_size * OPTIMIZER_BYTES,
         "base_gib": shard * size if uses_reference else 0.0,
         "gathered_gib": gathered * size,
@@ -53,9 +57,9 @@ def memory_terms(
         ),
     }
     offloaded = {
-        "parameters_gib": engine.offload_parameters,
-        "base_gib": engine.offload_parameters,
-        "optimizer_gib": engine.offload_optimizer,
+        "parameters_gib": resolved(engine.offload_parameters),
+        "base_gib": resolved(engine.offload_parameters),
+        "optimizer_gib": resolved(engine.offload_optimizer),
     }
     host = math.fsum(device_terms[name] for name, in_host in offloaded.items() if in_host)
     terms = {

@@ -55,7 +55,8 @@ class Plan:
     """Maximum parameters gathered at once: min(N, max(live, largest)) b."""
 
     activations_gib: float
-    """17 T H b per layer: L of them, or with activation checkpointing one, and L inputs T H b."""
+    """17 T H b per layer: L of them; with activation checkpointing those that are not recomputed,
+    one more, and an input T H b of each other one."""
 
     logits_gib: float
     """One chunk of logits in float32 and in the model's dtype, and the head's gradient V H b.

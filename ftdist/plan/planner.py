@@ -60,7 +60,7 @@ def make_plan(
         world_size=config.cluster.world_size,
         steps=steps,
         global_sequences=global_sequences,
-        micro_batch_size=config.batch.micro_batch_size,
+        micro_batch_size=resolved(config.batch.micro_batch_size),
         micro_steps=micro_steps,
         sequence_length=length,
         library=library,
@@ -93,7 +93,7 @@ def _split_batch(config: RunConfig) -> tuple[int, int]:
     return split_batch(
         tokens=resolved(batch.tokens),
         sequence_length=resolved(batch.sequence_length),
-        micro_batch_size=batch.micro_batch_size,
+        micro_batch_size=resolved(batch.micro_batch_size),
         world_size=config.cluster.world_size,
         allow_uneven=batch.allow_uneven,
     )

@@ -169,7 +169,8 @@ def _rows_at_once(config: RunConfig) -> int:
     """Sequences of which a step needs a multiple: one micro-batch per rank."""
     if config.batch.allow_uneven:
         return 1
-    return config.batch.micro_batch_size * config.cluster.world_size
+    rows = config.batch.micro_batch_size
+    return (1 if rows == AUTO else rows) * config.cluster.world_size
 
 
 def _dividing_length(tokens: int, *, rows: int, lengths: list[int]) -> int:

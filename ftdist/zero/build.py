@@ -65,7 +65,7 @@ def build_reference(
         world=world,
         device=device,
         dtype=dtype,
-        activation_checkpointing=False,
+        activation_checkpointing="none",
     )
     return ReferenceModel(model, settings=settings)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ftdist.config.schema import RunConfig
+from ftdist.config.schema.types import resolved
 from ftdist.plan.plan import Plan
 
 _SHORT_DTYPE = {"bfloat16": "bf16", "float32": "fp32"}
@@ -27,15 +28,18 @@ def build_ds_config(
     zero: dict[str, Any] = {
         "stage": 3,
         "reduce_bucket_size": engine.reduce_bucket_size,
+        "sub_group_size": engine.sub_group_size,
         "stage3_prefetch_bucket_size": engine.prefetch_bucket_size,
         "stage3_param_persistence_threshold": engine.param_persistence_threshold,
         "stage3_max_live_parameters": engine.max_live_parameters,
         "stage3_max_reuse_distance": engine.max_live_parameters,
     }
+    if resolved(engine.hpz_partition_size) > 1:
+        zero["zero_hpz_partition_size"] = engine.hpz_partition_size
     in_host_memory = {"device": "cpu", "pin_memory": device == "cuda"}
-    if engine.offload_optimizer:
+    if resolved(engine.offload_optimizer):
         zero["offload_optimizer"] = dict(in_host_memory)
-    if engine.offload_parameters:
+    if resolved(engine.offload_parameters):
         zero["offload_param"] = dict(in_host_memory)
     own: dict[str, Any] = {
         "train_batch_size": plan.world_size,

@@ -31,7 +31,7 @@ def load_sharded_model(
     world: World,
     device: Device,
     dtype: Dtype,
-    activation_checkpointing: bool,
+    activation_checkpointing: str,
 ) -> nn.Module:
     """The model of `config.path`, sharded unchanged built. Collective.
 
@@ -41,7 +41,7 @@ def load_sharded_model(
         world: this rank.
         device: that it will run on.
         dtype: of the parameters.
-        activation_checkpointing: whether layers recompute their activations in backward.
+        activation_checkpointing: layers that recompute their activations: none, selective or full.
     """
     from deepspeed import zero
 

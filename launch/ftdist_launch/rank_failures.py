@@ -103,7 +103,7 @@ def exited_silently(
     if out_of_memory:
         problem = f"Rank {rank} was killed because the machine ran out of memory."
         remedy = (
-            "set model.activation_checkpointing=true, lower batch.micro_batch_size or "
+            "set model.activation_checkpointing=full, lower batch.micro_batch_size or "
             "batch.sequence_length, or run fewer ranks per node; `ftdist plan` shows memory use."
         )
     return RankFailure(

@@ -63,7 +63,7 @@ def _write_model(draft: Draft) -> None:
     if revision := draft.text("revision_of_model"):
         draft.set("model.revision", revision)
     checkpointing = draft.take("gradient_checkpointing")
-    draft.set("model.activation_checkpointing", bool(checkpointing))
+    draft.set("model.activation_checkpointing", "full" if checkpointing else "none")
     if isinstance(checkpointing, str):
         draft.remark("gradient_checkpointing", "ftdist recomputes activations, on the GPU.")
     named = draft.text("attn_implementation") or ""

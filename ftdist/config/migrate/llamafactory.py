@@ -105,7 +105,8 @@ def _write_model(draft: Draft) -> None:
         draft.set("model.path", model)
     if (revision := draft.text("model_revision") or "main") != "main":
         draft.set("model.revision", revision)
-    draft.set("model.activation_checkpointing", not draft.take("disable_gradient_checkpointing"))
+    disabled = draft.take("disable_gradient_checkpointing")
+    draft.set("model.activation_checkpointing", "none" if disabled else "full")
     kernel = draft.text("flash_attn") or "auto"
     if kernel in keys.ATTENTION:
         draft.set("model.attention", keys.ATTENTION[kernel])

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from ftdist.config.schema.types import (
@@ -18,6 +18,14 @@ from ftdist.config.schema.types import (
     Seed,
     SequenceLength,
 )
+
+
+def _named_checkpointing(value: object) -> object:
+    """The name of what `true` and `false` mean for `model.activation_checkpointing`."""
+    return {True: "full", False: "none"}[value] if isinstance(value, bool) else value
+
+
+ActivationCheckpointing = Literal["none", "selective", "full"]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -79,8 +87,14 @@ class ModelConfig:
     auto: by_sample on CPUs, sdpa on GPUs, eager for models that cap their attention scores.
     """
 
-    activation_checkpointing: bool
-    """Whether the backward pass recomputes each layer's activations instead of storing them."""
+    activation_checkpointing: Annotated[
+        Literal["auto", "none", "selective", "full"], BeforeValidator(_named_checkpointing)
+    ]
+    """Layers whose activations the backward pass recomputes instead of storing them: none,
+    selective (every second layer) or full (all). true means full, false none.
+
+    auto: as few as the memory of a rank allows.
+    """
 
     head: Literal["auto", "chunked", "model"]
     """Output head and loss: chunked (never holds all logits at once) or the model's own forward.
@@ -146,32 +160,41 @@ class OptimConfig:
 class EngineConfig:
     """DeepSpeed ZeRO-3. Values: conf/engine/.
 
-    The keys from `param_persistence_threshold` to `reduce_bucket_size` have DeepSpeed's own names.
+    The keys from `param_persistence_threshold` to `hpz_partition_size` have DeepSpeed's own names.
+    auto: `ftdist plan` chooses by model, memory and network, and prints each reason.
     """
 
-    offload_optimizer: bool
+    offload_optimizer: bool | Auto
     """Whether host memory holds the optimizer state, and the CPU runs the optimizer step."""
 
-    offload_parameters: bool
+    offload_parameters: bool | Auto
     """Whether host memory holds parameters that are not in use."""
 
     accumulation_dtype: Literal["float32", "bfloat16"]
     """Dtype in which gradients of micro-batches are accumulated."""
 
-    communication_dtype: Literal["float32", "bfloat16"]
+    communication_dtype: Literal["auto", "float32", "bfloat16"]
     """Dtype in which gradients are reduced across ranks."""
 
-    param_persistence_threshold: NonNegativeInt
+    param_persistence_threshold: NonNegativeInt | Auto
     """Parameters with fewer elements than this are not sharded."""
 
-    prefetch_bucket_size: NonNegativeInt
+    prefetch_bucket_size: NonNegativeInt | Auto
     """Elements of parameters to gather ahead of their use."""
 
-    max_live_parameters: NonNegativeInt
+    max_live_parameters: NonNegativeInt | Auto
     """Maximum elements of gathered parameters per rank before some are released."""
 
-    reduce_bucket_size: PositiveInt
+    reduce_bucket_size: PositiveInt | Auto
     """Elements of gradients reduced at once."""
+
+    sub_group_size: PositiveInt | Auto
+    """Elements that the optimizer updates at once."""
+
+    hpz_partition_size: PositiveInt | Auto
+    """Ranks that share a second copy of the parameters, from which the backward pass gathers: the
+    ranks of a node, to spare the network between nodes; 1: none.
+    """
 
     deepspeed: dict[str, Any]
     """Further DeepSpeed settings, under DeepSpeed's names; only those tested with ftdist.
@@ -196,8 +219,11 @@ class BatchConfig:
     auto: the longest that the size of a step allows, and long enough for every conversation.
     """
 
-    micro_batch_size: PositiveInt
-    """Packed sequences per rank and micro-step, computed as one flattened row."""
+    micro_batch_size: PositiveInt | Auto
+    """Packed sequences per rank and micro-step, computed as one flattened row.
+
+    auto: as many as fit in memory.
+    """
 
     allow_uneven: bool
     """Whether ranks may get different numbers of sequences; a rank with fewer computes empty ones.

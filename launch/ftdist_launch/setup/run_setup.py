@@ -19,6 +19,7 @@ from ftdist.io.jsonl import write_whole
 from ftdist.io.progress import LogFn
 from ftdist.library.sources.reference import is_hub
 from ftdist.plan.dataset_info import PackedDatasetInfo
+from ftdist.plan.engine_choice import resolve_engine
 from ftdist.plan.few_steps import refuse_few_steps
 from ftdist.plan.model_info import read_model_info
 from ftdist.plan.plan import Plan
@@ -104,7 +105,7 @@ def _first_plan(
         ConfigError: the run would have too few steps.
     """
     model = read_model_info(Path(config.model.path))
-    chosen = resolve_recipe(config, model=model, library=library)
+    chosen = resolve_engine(resolve_recipe(config, model=model, library=library))
     plan = make_plan(chosen, model=model, library=library, device=device)
     refuse_few_steps(chosen, plan=plan)
     if choices := describe_choices(config, chosen):

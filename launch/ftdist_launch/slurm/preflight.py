@@ -11,6 +11,7 @@ import psutil
 from ftdist.config.schema import RunConfig
 from ftdist.errors import ConfigError, FtdistError, ModelError, StorageError
 from ftdist.io.units import format_count, format_gib
+from ftdist.plan.engine_choice import resolve_engine
 from ftdist.plan.memory import memory_terms
 from ftdist.plan.model_info import read_model_info
 from ftdist.plan.recipe import largest_values
@@ -230,7 +231,7 @@ def _terms(config: RunConfig) -> dict[str, float]:
         return {}  # reported by another check
     dtype = "bfloat16" if config.model.dtype == "auto" else config.model.dtype
     return memory_terms(
-        largest_values(config, max_position=model.max_position),
+        resolve_engine(largest_values(config, max_position=model.max_position)),
         model=model,
         dtype=dtype,
         steps=config.train.steps or MANY_STEPS,

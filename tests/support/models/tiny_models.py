@@ -9,6 +9,7 @@ from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
 from ftdist.plan.model_info import read_model_info
 from ftdist.plan.plan import Plan
 from ftdist.plan.planner import make_plan
+from tests.support.fixed_engine import fixed_engine
 
 VOCAB = 503
 SIZES: dict[str, Any] = {
@@ -76,7 +77,7 @@ def tiny_config(model: Path, *overrides: str) -> RunConfig:
             "cluster.device=cpu",
             "tracking=off",
             "tracking.curves_every_s=0",
-            *overrides,
+            *fixed_engine(*overrides),
         ]
     )
 

@@ -18,13 +18,16 @@ from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.plan import Plan
 from ftdist.plan.planner import make_plan
 from ftdist.rundir import RunDir
+from tests.support.fixed_engine import fixed_engine
 
 
 def some_config(*overrides: str) -> RunConfig:
     """The config of a run without any ingredients."""
     base = ["model.path=m", "library.path=l", "run.name=r", "cluster.device=cpu"]
     asked = {override.partition("=")[0] for override in overrides}
-    return compose([*(b for b in base if b.partition("=")[0] not in asked), *overrides])
+    return compose(
+        [*(b for b in base if b.partition("=")[0] not in asked), *fixed_engine(*overrides)]
+    )
 
 
 def slurm_config(*overrides: str) -> RunConfig:
@@ -33,7 +36,7 @@ def slurm_config(*overrides: str) -> RunConfig:
         [
             *("cluster=slurm", "model.path=M", "library.path=L", "run.name=r"),
             "batch.tokens=32768",
-            *overrides,
+            *fixed_engine(*overrides),
         ]
     )
 

@@ -23,6 +23,7 @@ from ftdist.plan.plan import Plan
 from ftdist.plan.planner import make_plan
 from ftdist.prepare.main import prepare
 from ftdist.rundir import RunDir
+from tests.support.fixed_engine import fixed_engine
 from tests.support.ranks import RunRanks
 
 STEPS = 8
@@ -99,7 +100,7 @@ def make_run(
             "checkpoint.every_steps=0",
             "tracking=off",
             "tracking.curves_every_s=0",
-            *overrides,
+            *fixed_engine(*overrides),
         ]
     )
     run = RunDir(root)

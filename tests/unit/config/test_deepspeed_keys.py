@@ -72,7 +72,7 @@ def test_mistyped_settings_are_reported_together_with_the_nearest_name() -> None
             "wall_clock_breakdwn": True,
             "zero_optimization": {
                 "overlap_com": True,
-                "sub_group_size": -1,
+                "allgather_bucket_size": -1,
                 "contiguous_gradients": "yes",
                 "offload_optimizer": {"pin_memry": True},
             },
@@ -90,8 +90,8 @@ def test_mistyped_settings_are_reported_together_with_the_nearest_name() -> None
         "ftdist: did you mean engine.deepspeed.zero_optimization.overlap_comm?",
         "did you mean engine.deepspeed.wall_clock_breakdown?",
         "did you mean engine.deepspeed.zero_optimization.overlap_comm?",
-        "sub_group_size=-1 is out of range. set engine.deepspeed.zero_optimization.sub_group_size "
-        "to a whole number of at least 0.",
+        "allgather_bucket_size=-1 is out of range. set "
+        "engine.deepspeed.zero_optimization.allgather_bucket_size to a whole number of at least 0.",
         "contiguous_gradients=yes is not true or false.",
         "did you mean engine.deepspeed.zero_optimization.offload_optimizer.pin_memory?",
         "did you mean engine.deepspeed.comms_logger.enabled?",
@@ -127,7 +127,6 @@ def test_reserved_settings_are_found_at_any_depth() -> None:
     [
         {"tensor_parallel": {"autotp_size": 2}},
         {"data_efficiency": {"enabled": True}},
-        {"zero_optimization": {"zero_hpz_partition_size": 8}},
         {"zero_optimization": {"zero_quantized_weights": True}},
         {"autotuning": {"enabled": True}},
         {"pipeline": {"stages": 2}},

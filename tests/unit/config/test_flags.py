@@ -31,7 +31,7 @@ def test_cfg_checks_the_overrides_first() -> None:
 
 
 def test_info_and_cfg_hydra_work() -> None:
-    assert "zero3" in run_hydra_flags(["--info", "defaults"])
+    assert "engine/auto" in run_hydra_flags(["--info", "defaults"])
     assert "config_name: train" in run_hydra_flags(["--cfg", "hydra"])
 
 
@@ -80,7 +80,7 @@ def test_help_shows_the_composed_values_and_only_the_sections_that_are_named() -
 
 def test_help_lists_groups_and_keys_with_their_meanings() -> None:
     text = run_hydra_flags(["--help"])
-    assert "engine: zero3, zero3_offload" in text
+    assert "engine: auto, zero3, zero3_offload" in text
     assert "optim.beta1 [0.9]: a number of at least 0 and below 1" in text
     assert "Decay rate of AdamW's first moment." in text
     assert "model.path [not set]: a text" in text

@@ -25,6 +25,7 @@ from ftdist.plan.param_names import (
 )
 from ftdist.plan.planner import make_plan
 from ftdist.zero.optimizer import freeze
+from tests.support.fixed_engine import fixed_engine
 
 EMBEDDING, HEAD, NORM = "model.embed_tokens.weight", "lm_head.weight", "model.norm.weight"
 QUERIES = [f"model.layers.{layer}.q_proj.weight" for layer in range(12)]
@@ -63,7 +64,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
 
 def asked(*overrides: str, model: str | Path = "m") -> RunConfig:
     needed = [f"model.path={model}", "library.path=l", "run.name=r", "cluster.device=cpu"]
-    return compose([*needed, *overrides])
+    return compose([*needed, *fixed_engine(*overrides)])
 
 
 def test_a_pattern_is_matched_against_whole_names() -> None:

@@ -14,6 +14,7 @@ from ftdist.plan.describe import describe
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.plan import Plan
 from ftdist.plan.planner import make_plan
+from tests.support.fixed_engine import fixed_engine
 
 GIB = 2**30
 NEEDED = [
@@ -58,7 +59,9 @@ def _plan(
     *overrides: str, model: ModelInfo = MODEL, library: PackedDatasetInfo | None = None
 ) -> Plan:
     words = overrides if "train." in " ".join(overrides) else ("train.epochs=3", *overrides)
-    return make_plan(compose([*NEEDED, *words]), model=model, library=library or _library())
+    return make_plan(
+        compose([*NEEDED, *fixed_engine(*words)]), model=model, library=library or _library()
+    )
 
 
 def test_an_indivisible_batch_is_reported_by_the_user_key() -> None:
@@ -157,7 +160,7 @@ def test_memory_of_a_rank_by_hand() -> None:
         "model.dtype=bfloat16",
         "engine.reduce_bucket_size=134_217_728",
         "engine.max_live_parameters=0",
-        "model.activation_checkpointing=false",
+        "model.activation_checkpointing=none",
     )
     assert plan.parameters_gib == 0.5  # 2**30 x 2 bytes / 4 ranks
     assert plan.gradients_gib == 1.0 + 0.25  # float32 / 4 ranks; a bucket of 2**27 x 2 bytes
@@ -187,7 +190,7 @@ def test_kl_to_base_adds_the_base_model_memory() -> None:
 
 
 def test_activation_checkpointing_stores_layer_inputs_and_one_layer() -> None:
-    plan = _plan("model.activation_checkpointing=true", "model.dtype=bfloat16")
+    plan = _plan("model.activation_checkpointing=full", "model.dtype=bfloat16")
     assert plan.activations_gib == (17 + 16) * 4096 * 2048 * 2 / GIB
 
 
@@ -235,14 +238,14 @@ def test_disk_counts_no_more_checkpoints_than_the_run_writes() -> None:
 
 
 def test_dtype_follows_the_device() -> None:
-    config = compose([*NEEDED, "train.epochs=3"])
+    config = compose([*NEEDED, *fixed_engine("train.epochs=3")])
     facts = {"model": MODEL, "library": _library()}
     assert make_plan(config, **facts).dtype == "float32"  # type: ignore[arg-type]
     assert make_plan(config, **facts, device="cuda").dtype == "bfloat16"  # type: ignore[arg-type]
 
 
 def test_only_a_guessed_device_is_an_estimate() -> None:
-    config = compose([*NEEDED[:3], *NEEDED[4:], "train.epochs=3"])
+    config = compose([*NEEDED[:3], *NEEDED[4:], *fixed_engine("train.epochs=3")])
     guessed = make_plan(config, model=MODEL, library=_library())
     assert {"device", "dtype", "activations_gib", "gathered_gib"} <= set(guessed.estimates)
     assert "dtype" not in _plan().estimates

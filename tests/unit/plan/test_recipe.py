@@ -18,6 +18,7 @@ from ftdist.plan.recipe import (
     resolve_recipe,
     step_tokens,
 )
+from tests.support.fixed_engine import fixed_engine
 
 SMOLLM2 = ModelInfo(
     parameters=134_515_008,
@@ -32,9 +33,8 @@ SMOLLM2 = ModelInfo(
 
 
 def config(*overrides: str) -> RunConfig:
-    return compose(
-        ["run.name=r", "model.path=m", "library.path=l", "cluster.device=cpu", *overrides]
-    )
+    needed = ["run.name=r", "model.path=m", "library.path=l", "cluster.device=cpu"]
+    return compose([*needed, *fixed_engine(*overrides)])
 
 
 def source(name: str = "library", *, tokens: int, sequences: int, weight: float = 1.0,

@@ -13,6 +13,7 @@ from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.plan import Plan
 from ftdist.plan.planner import make_plan
 from ftdist.zero.ds_config import build_ds_config
+from tests.support.fixed_engine import fixed_engine
 
 GOLDEN = Path(__file__).with_name("golden")
 NEEDED = ["run.name=r", "model.path=m", "library.path=l"]
@@ -68,13 +69,13 @@ def _plan(config: RunConfig) -> Plan:
 def test_deepspeed_reads_the_golden_dictionary(
     name: str, overrides: list[str], device: str, dtype: str
 ) -> None:
-    config = compose([*NEEDED, *overrides])
+    config = compose([*NEEDED, *fixed_engine(*overrides)])
     made = build_ds_config(config, _plan(config), device=device, dtype=dtype)  # type: ignore[arg-type]
     assert made == json.loads((GOLDEN / f"deepspeed-{name}.json").read_text(encoding="utf-8"))
 
 
 def test_generated_deepspeed_settings_are_reserved_unless_left_free() -> None:
-    config = compose([*NEEDED, *BATCH, "engine=zero3_offload"])
+    config = compose([*NEEDED, *fixed_engine(*BATCH, "engine=zero3_offload")])
     made = build_ds_config(config, _plan(config), device="cuda", dtype="bfloat16")
     free = {
         problem.key.removeprefix("engine.deepspeed.")

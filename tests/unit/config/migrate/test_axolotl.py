@@ -42,7 +42,7 @@ def test_a_config_as_users_keep_it_becomes_overrides_that_compose() -> None:
     assert (config.optim.weight_decay, config.optim.beta2) == (0, 0.999)
     assert config.train.epochs == 3
     assert config.model.attention == "flash_attention_2"
-    assert config.model.activation_checkpointing
+    assert config.model.activation_checkpointing == "full"
     assert (config.tracking.wandb, config.tracking.project) == ("offline", "pumps")
     assert config.run.name == "t7"
 

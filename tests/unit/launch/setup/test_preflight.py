@@ -15,6 +15,7 @@ from ftdist.errors import ModelError
 from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.planner import make_plan
+from tests.support.fixed_engine import fixed_engine
 
 CONFIG = {
     "model_type": "llama",
@@ -37,7 +38,7 @@ def model_folder(folder: Path, *, dtype: str = "F32", name: str = "w.weight", **
 
 def some_config(tmp_path: Path, *overrides: str) -> RunConfig:
     base = [f"model.path={tmp_path}/m", "library.path=l", "run.name=r", f"run.root={tmp_path}/runs"]
-    return compose([*base, *overrides])
+    return compose([*base, *fixed_engine(*overrides)])
 
 
 @pytest.mark.parametrize(
