@@ -174,12 +174,12 @@ def peer_settings(config: RunConfig, *, rows: Path) -> PeerSettings:
         weight_decay=optim.weight_decay,
         max_grad_norm=optim.max_grad_norm,
         zero={
-            "reduce_bucket_size": engine.reduce_bucket_size,
-            "sub_group_size": engine.sub_group_size,
-            "stage3_prefetch_bucket_size": engine.prefetch_bucket_size,
-            "stage3_param_persistence_threshold": engine.param_persistence_threshold,
-            "stage3_max_live_parameters": engine.max_live_parameters,
-            "stage3_max_reuse_distance": engine.max_live_parameters,
+            "reduce_bucket_size": resolved(engine.reduce_bucket_size),
+            "sub_group_size": resolved(engine.sub_group_size),
+            "stage3_prefetch_bucket_size": resolved(engine.prefetch_bucket_size),
+            "stage3_param_persistence_threshold": resolved(engine.param_persistence_threshold),
+            "stage3_max_live_parameters": resolved(engine.max_live_parameters),
+            "stage3_max_reuse_distance": resolved(engine.max_live_parameters),
         },
         packed=True,
     )

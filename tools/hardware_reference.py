@@ -139,7 +139,8 @@ def _config(engine: str) -> RunConfig:
     length = f"batch.sequence_length={SEQUENCE_LENGTH}"
     tokens = f"batch.tokens={SEQUENCE_LENGTH}"
     names = ("run.name=plan", "model.path=M", "library.path=L")
-    return compose([*names, f"engine={engine}", length, tokens])
+    smallest = ("batch.micro_batch_size=1", "model.activation_checkpointing=full")
+    return compose([*names, f"engine={engine}", length, tokens, *smallest])
 
 
 if __name__ == "__main__":

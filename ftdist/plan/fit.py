@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ftdist.config.schema import RunConfig
+from ftdist.config.schema.types import resolved
 from ftdist.errors import ConfigError
 from ftdist.io.units import format_gib
 from ftdist.plan.memory import memory_terms
@@ -71,11 +72,11 @@ def change_that_fits(
 def _changes(config: RunConfig) -> Iterator[Change]:
     """Changes, each cheaper in speed or machines than the next."""
     smaller: list[str] = []
-    if config.model.activation_checkpointing is False:
-        smaller.append("model.activation_checkpointing=true")
-        config = replace(config, model=replace(config.model, activation_checkpointing=True))
+    if config.model.activation_checkpointing != "full":
+        smaller.append("model.activation_checkpointing=full")
+        config = replace(config, model=replace(config.model, activation_checkpointing="full"))
         yield " ".join(smaller), config
-    if config.batch.micro_batch_size > 1:
+    if resolved(config.batch.micro_batch_size) > 1:
         smaller.append("batch.micro_batch_size=1")
         config = replace(config, batch=replace(config.batch, micro_batch_size=1))
         yield " ".join(smaller), config

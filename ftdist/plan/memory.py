@@ -36,12 +36,12 @@ def memory_terms(
     trained = total - frozen_elements(config.optim.freeze_params, model)
     tokens = resolved(config.batch.micro_batch_size) * resolved(config.batch.sequence_length)
     layer, inputs = LAYER_ELEMENTS * tokens * model.hidden_size, tokens * model.hidden_size
-    kept = {"none": model.layers, "selective": model.layers // 2, "full": 0}[
+    whole = {"none": model.layers, "selective": model.layers // 2, "full": 0}[
         config.model.activation_checkpointing
     ]
-    activations = kept * layer
-    if kept < model.layers:
-        activations += layer + (model.layers - kept) * inputs
+    activations = whole * layer
+    if whole < model.layers:
+        activations += layer + (model.layers - whole) * inputs
     live = resolved(engine.max_live_parameters)
     gathered = min(total, max(live, model.largest_parameter))
     device_terms = {

@@ -8,6 +8,7 @@ from ftdist.plan.dataset_info import PackedDatasetInfo, PackedSourceInfo
 from ftdist.plan.fit import check_fits
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.planner import make_plan
+from tests.support.fixed_engine import fixed_engine
 
 LIBRARY = PackedDatasetInfo(
     path="/cache/k",
@@ -42,7 +43,7 @@ def _check(available: float, *overrides: str, device: str = "cuda") -> None:
         [
             *("run.name=r", "model.path=m", "library.path=l", f"cluster.device={device}"),
             *("batch.tokens=131072", "batch.sequence_length=4096", "train.epochs=3"),
-            *overrides,
+            *fixed_engine(*overrides),
         ]
     )
     plan = make_plan(config, model=MODEL, library=LIBRARY)
@@ -56,7 +57,7 @@ def test_a_run_that_fits_and_a_run_on_cpus_pass() -> None:
 
 def test_a_run_that_does_not_fit_is_refused_with_its_terms_and_what_fits() -> None:
     with pytest.raises(ConfigError) as caught:
-        _check(26.0, "model.activation_checkpointing=false", "batch.micro_batch_size=2")
+        _check(26.0, "model.activation_checkpointing=none", "batch.micro_batch_size=2")
     assert "the GPU has 26.00 GiB" in caught.value.problem
     assert "optimizer 12.00 GiB" in caught.value.problem
     assert "model.activation_checkpointing" in caught.value.remedy
