@@ -17,7 +17,7 @@ PY := .venv/bin/python
 NEWS := sed -u -E '/already satisfied|^Looking |^ *(Created wheel|Stored in|Attempting|Found existing|Uninstalling|Successfully uninstalled)/d'
 SHELL_FILES = .ci/run $(shell find docker launch tests -name '*.sh')
 
-.PHONY: help .venv demo test cluster-packages bench bench-readers docs site check check-format check-lint check-types check-layers \
+.PHONY: help .venv demo test cluster-packages bench bench-readers gpu-check gpu-bundle docs site check check-format check-lint check-types check-layers \
         check-dependencies check-spelling check-words check-shell check-docker format clean
 
 help: ## show this list
@@ -59,6 +59,12 @@ bench: .venv/installed ## measure speed, memory and time to the first step again
 
 bench-readers: .venv/installed ## compare the document readers with others, and write docs/readers.md
 	@$(PY) -m benchmarks.readers
+
+gpu-check: .venv/installed ## check ftdist on one GPU in ten minutes, and write docs/gpu-status.md (ARGS=--rehearse: on the CPU)
+	@$(PY) -m benchmarks.gpu $(ARGS)
+
+gpu-bundle: .venv/installed ## collect the wheels that a GPU machine without a network lacks
+	@$(PY) -m tools.gpu_bundle $(ARGS)
 
 docs: .venv/installed ## write the pages that are made from the code (docs/reference/)
 	@$(PY) -m tools.config_reference

@@ -1,0 +1,1 @@
+"""What can be measured of ftdist on one GPU, in one command of ten minutes."""
