@@ -10,6 +10,7 @@ from jaxtyping import Int32, Int64
 from torch import Tensor
 
 from ftdist.data.packing import PackedSequence
+from ftdist.data.reference_rows import ReferenceRows
 
 PAD_TOKEN_ID = 0
 """Fills rows up. Any token will do: no sample attends to it, and it carries no loss."""
@@ -42,6 +43,9 @@ class Batch:
     uses_reference: bool
     """Whether any rank needs the reference model in this micro-step; all ranks then take part."""
 
+    reference_rows: ReferenceRows | None = None
+    """Which rank keeps or holds the reference's hidden states; None: they are not cached."""
+
     @property
     def kl_positions(self) -> Int64[Tensor, " K"]:
         """Positions at which the reference model's distribution is the target."""
@@ -71,6 +75,7 @@ def build_batch(
     sources: Sequence[int] = (),
     kl_sources: Collection[int] = (),
     uses_reference: bool = False,
+    reference_rows: ReferenceRows | None = None,
 ) -> Batch:
     """Concatenate packed sequences into one row, padded to a multiple of `pad_multiple` tokens.
 
@@ -80,6 +85,7 @@ def build_batch(
         sources: index of the source of each sequence; empty: all come from the first.
         kl_sources: sources for whose loss tokens the reference model's distribution is the target.
         uses_reference: whether any rank needs the reference model in this micro-step.
+        reference_rows: which rank keeps or holds its hidden states.
     """
     lengths = [int(length) for sequence in sequences for length in sequence.lengths]
     tokens = sum(lengths)
@@ -111,4 +117,5 @@ def build_batch(
         targets=torch.from_numpy(ids[labelled]),
         sources=torch.from_numpy(source_of),
         uses_reference=uses_reference,
+        reference_rows=reference_rows,
     )

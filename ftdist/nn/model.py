@@ -36,7 +36,7 @@ class LossHead(nn.Module):
         self,
         hidden: Float[Tensor, "*rows width"],
         targets: Int[Tensor, " target"] | None = None,
-        reference: ReferenceStates | None = None,
+        reference: AbstractContextManager[ReferenceStates] | None = None,
     ) -> Tensor | Loss:
         """Logits as `nn.Linear` gives them, or the loss where `targets` are given.
 
@@ -44,7 +44,8 @@ class LossHead(nn.Module):
             hidden: last hidden states; with `targets`, one row for each of them, then those of the
                 KL loss.
             targets: token ids in [0, vocab).
-            reference: the reference model at the latter; None: there are none.
+            reference: the reference model at the latter, its output embedding gathered while
+                entered; None: there are none.
         """
         if targets is None:
             return functional.linear(hidden, self.weight, self.bias)
@@ -52,9 +53,10 @@ class LossHead(nn.Module):
         loss, losses = summed_cross_entropy(with_targets, self.weight, targets, self.bias)
         if reference is None:
             return loss, losses
-        divergence, divergences = summed_divergence(
-            with_reference, self.weight, reference, self.bias
-        )
+        with reference as states:
+            divergence, divergences = summed_divergence(
+                with_reference, self.weight, states, self.bias
+            )
         return loss + divergence, torch.cat([losses, divergences])
 
 
@@ -85,7 +87,7 @@ class PackedCausalLM(nn.Module):
         position_ids: Int[Tensor, "1 token"],
         loss_positions: Int[Tensor, " loss_token"],
         targets: Int[Tensor, " target"],
-        reference: ReferenceStates | None = None,
+        reference: AbstractContextManager[ReferenceStates] | None = None,
         *,
         cu_seqlens: Int32[Tensor, " samples_plus_1"],
         max_seqlen: int,

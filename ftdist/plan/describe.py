@@ -78,6 +78,7 @@ _MEMORY_LABELS = {
     "gradients_gib": "gradients, per rank",
     "optimizer_gib": "optimizer, per rank",
     "base_gib": "base model, per rank",
+    "reference_cache_gib": "base model's states in host memory, per rank",
     "gathered_gib": "gathered parameters, per rank",
     "activations_gib": "activations, per rank",
     "logits_gib": "logits, per rank",

@@ -51,6 +51,10 @@ class Plan:
     base_gib: float = 0.0
     """N b / W, this rank's shard of the base model, with `library.kl_to_base`; else 0."""
 
+    reference_cache_gib: float = 0.0
+    """Host memory of the base model's hidden states that are kept from a row's first pass, with
+    `library.kl_to_base`: its loss tokens H b / W, at most `engine.reference_cache_gib`."""
+
     gathered_gib: float
     """Maximum parameters gathered at once: min(N, max(live, largest)) b."""
 

@@ -8,10 +8,11 @@ from ftdist.config.schema import RunConfig
 from ftdist.config.schema.types import AUTO, resolved
 from ftdist.errors import ConfigError
 from ftdist.plan.dataset_info import PackedDatasetInfo
-from ftdist.plan.memory import memory_terms
+from ftdist.plan.memory import DTYPE_BYTES, memory_terms
 from ftdist.plan.model_info import ModelInfo
 from ftdist.plan.param_names import frozen_elements
 from ftdist.plan.plan import Plan, choose_dtype
+from ftdist.plan.reference_cache import reference_cache_gib
 from ftdist.plan.steps import count_passes, count_steps
 
 
@@ -70,6 +71,13 @@ def make_plan(
         dtype=dtype,
         parameters=model.parameters,
         frozen_parameters=frozen_elements(config.optim.freeze_params, model),
+        reference_cache_gib=reference_cache_gib(
+            config,
+            library,
+            rows=steps * global_sequences,
+            state_bytes=model.hidden_size * DTYPE_BYTES[dtype],
+            device=run_device,
+        ),
         estimates=(*guessed, "gathered_gib", "activations_gib", "logits_gib", "device_gib"),
         **memory_terms(
             config,

@@ -11,6 +11,7 @@ import torch
 from ftdist.data.collate import Batch, build_batch
 from ftdist.data.packed_dataset import PackedLibrary
 from ftdist.data.packing import PackedSequence
+from ftdist.data.reference_rows import ReferenceHolders, ReferenceRows
 from ftdist.data.sampler import Order, SequenceRefs, kl_rows_first, rank_micro_batches
 from ftdist.dist.device import use_device
 from ftdist.dist.world import World
@@ -40,6 +41,7 @@ class BatchSource:
         seed: of the order.
         world: this rank.
         device: that batches are moved to.
+        max_cached_tokens: whose hidden states of the reference model a rank keeps at most.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class BatchSource:
         seed: int,
         world: World,
         device: torch.device,
+        max_cached_tokens: int = 0,
     ) -> None:
         self._library = PackedLibrary.open(Path(plan.library.path))
         self._plan = plan
@@ -57,6 +60,8 @@ class BatchSource:
         self._kl_sources = frozenset(
             number for number, source in enumerate(plan.library.sources) if source.kl_to_base
         )
+        self._max_cached_tokens = max_cached_tokens
+        self._holders: ReferenceHolders | None = None
         self._order = Order(
             seed,
             sequences=tuple(source.sequences for source in plan.library.sources),
@@ -67,8 +72,10 @@ class BatchSource:
     def prefetch(self, steps: range) -> Generator[StepBatches]:
         """The batches of each of `steps`; a thread builds the next step's meanwhile.
 
-        What is built is a function of the step alone. An error is raised when its step is due.
+        What is built is a function of the step alone, but for who holds the reference model's
+        hidden states: of the steps since the first. An error is raised when its step is due.
         """
+        self._holders = self._no_holders()
         with ThreadPoolExecutor(
             max_workers=1,
             thread_name_prefix="batches",
@@ -129,6 +136,10 @@ class BatchSource:
         kl_sources = frozenset[int]() if held_out else self._kl_sources
         by_kl = np.zeros(micro_steps * per_micro_step, dtype=np.bool_)
         by_kl[: len(refs)] = np.isin(refs.sources, list(kl_sources))
+        reference_rows = [
+            self._reference_rows(refs[first : first + per_micro_step], kl_sources)
+            for first in range(0, len(refs), per_micro_step)
+        ]
         uses_reference = np.any(by_kl.reshape(micro_steps, per_micro_step), axis=1).tolist()
         micro_batches = rank_micro_batches(
             refs,
@@ -144,6 +155,29 @@ class BatchSource:
                 sources=micro_batch.sources.tolist(),
                 kl_sources=kl_sources,
                 uses_reference=uses,
+                reference_rows=rows,
             )
-            for micro_batch, uses in zip(micro_batches, uses_reference, strict=True)
+            for micro_batch, uses, rows in zip(
+                micro_batches, uses_reference, reference_rows, strict=True
+            )
         ]
+
+    def _no_holders(self) -> ReferenceHolders | None:
+        """Nobody holds any of the reference's states yet; None where they are not cached."""
+        if not self._max_cached_tokens:
+            return None
+        return ReferenceHolders(
+            {source: self._library.train[source].loss_tokens for source in self._kl_sources},
+            rank=self._world.rank,
+            world_size=self._world.size,
+            max_tokens=self._max_cached_tokens,
+        )
+
+    def _reference_rows(
+        self, refs: SequenceRefs, kl_sources: frozenset[int]
+    ) -> ReferenceRows | None:
+        """Who keeps or holds the reference's states of the KL rows among a micro-step's rows."""
+        rows = np.flatnonzero(np.isin(refs.sources, list(kl_sources)))
+        if self._holders is None or not len(rows):
+            return None
+        return self._holders.micro_step(refs[rows], ranks=rows // self._plan.micro_batch_size)

@@ -19,7 +19,7 @@ from ftdist.errors import ConfigError, RequeueError
 from ftdist.evaluation.best_checkpoint import BestCheckpointTracker
 from ftdist.io.heartbeat import Heartbeat
 from ftdist.io.progress import no_log
-from ftdist.io.units import format_count
+from ftdist.io.units import GIB, format_count
 from ftdist.observe.console import print_line
 from ftdist.observe.loggers import MetricLogger, open_metric_logger
 from ftdist.observe.memory import peak_memory_gib
@@ -73,7 +73,13 @@ def _train(
     """Build everything, continue from the newest checkpoint, and train. Collective."""
     engine, summary = _build_engine(config, plan, world=world)
     guard = AttemptGuard(run, attempt=attempt, stop=stop, world=world)
-    batches = BatchSource(plan, seed=config.run.seed, world=world, device=engine.device)
+    batches = BatchSource(
+        plan,
+        seed=config.run.seed,
+        world=world,
+        device=engine.device,
+        max_cached_tokens=_max_cached_tokens(config, plan, engine),
+    )
     best = _build_tracker(config)
     reference_row = batches.reference_row(max_tokens=REFERENCE_TOKENS)
     checkpointer = Checkpointer(
@@ -180,6 +186,13 @@ def _build_engine(config: RunConfig, plan: Plan, *, world: World) -> tuple[Zero3
         f"{format_count(world.size, 'rank')} on {device} in {dtype}; {engine.head} head (relative "
         f"difference {difference:.1e}); {loaded_gib:.2f} GiB per rank after loading"
     )
+
+
+def _max_cached_tokens(config: RunConfig, plan: Plan, engine: Zero3Engine) -> int:
+    """Loss tokens whose hidden states of the reference model a rank keeps at most."""
+    if not plan.reference_cache_gib:
+        return 0
+    return int(config.engine.reference_cache_gib * GIB) // engine.reference_state_bytes
 
 
 def _build_tracker(config: RunConfig) -> BestCheckpointTracker:

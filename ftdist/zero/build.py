@@ -13,6 +13,7 @@ from ftdist.zero.engine import Zero3Engine
 from ftdist.zero.load import load_sharded_model
 from ftdist.zero.optimizer import adamw, freeze
 from ftdist.zero.reference_model import ReferenceModel
+from ftdist.zero.whole_layers import use_whole_layers
 
 
 def build_engine(
@@ -36,6 +37,7 @@ def build_engine(
             activation_checkpointing=config.model.activation_checkpointing,
         )
         frozen = freeze(base, config.optim.freeze_params)
+        use_whole_layers(base)
         model = PackedCausalLM(base)
         if config.model.head == "model":
             model.head = "model"
@@ -67,6 +69,7 @@ def build_reference(
         dtype=dtype,
         activation_checkpointing="none",
     )
+    use_whole_layers(model.requires_grad_(False))
     return ReferenceModel(model, settings=settings)
 
 

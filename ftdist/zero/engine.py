@@ -1,7 +1,6 @@
 """ZeRO-3 as the training step sees it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -47,16 +46,15 @@ class Zero3Engine:
 
     def forward(self, batch: Batch) -> Loss:
         """Summed loss of this rank's micro-batch, and of each loss token. Collective."""
-        with nullcontext() if self._reference is None else self._reference.states(batch) as states:
-            loss: Loss = self._engine(
-                input_ids=batch.input_ids,
-                position_ids=batch.position_ids,
-                cu_seqlens=batch.cu_seqlens,
-                max_seqlen=batch.max_seqlen,
-                loss_positions=batch.loss_positions,
-                targets=batch.targets,
-                reference=states,
-            )
+        loss: Loss = self._engine(
+            input_ids=batch.input_ids,
+            position_ids=batch.position_ids,
+            cu_seqlens=batch.cu_seqlens,
+            max_seqlen=batch.max_seqlen,
+            loss_positions=batch.loss_positions,
+            targets=batch.targets,
+            reference=None if self._reference is None else self._reference.states(batch),
+        )
         return loss
 
     def backward(self, loss: Float[Tensor, ""]) -> None:
@@ -136,6 +134,11 @@ class Zero3Engine:
     def named_parameters(self) -> Iterator[tuple[str, Any]]:
         """Every parameter once, frozen ones too, under its name in the model folder."""
         yield from self._model.model.named_parameters()
+
+    @property
+    def reference_state_bytes(self) -> int:
+        """Bytes of one hidden state of the reference model; 0: there is none."""
+        return 0 if self._reference is None else self._reference.state_bytes
 
     @property
     def trained_parameters(self) -> int:

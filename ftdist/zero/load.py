@@ -44,8 +44,6 @@ def load_sharded_model(
         activation_checkpointing: layers that recompute their activations: none, selective or full.
     """
     from deepspeed import zero
-    from deepspeed.utils import set_z3_leaf_modules
-    from transformers.modeling_layers import GradientCheckpointingLayer
 
     model = build_model(
         config.path,
@@ -60,8 +58,6 @@ def load_sharded_model(
             tensor_overrides=[zero.DeepSpeedTensorOverride.device],
         ),
     )
-    # A decoder layer is gathered, hooked and reduced as one, not module by module.
-    set_z3_leaf_modules(model, [GradientCheckpointingLayer], raise_if_not_found=False)
     read_weights(model, Path(config.path), world=world)
     return model
 

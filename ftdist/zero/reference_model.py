@@ -1,15 +1,16 @@
 """A frozen model in shards: the reference of sources that are trained by KL."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ftdist.data.collate import Batch
 from ftdist.nn.loss import ReferenceStates
 from ftdist.nn.model import PackedReference
+from ftdist.zero.reference_cache import ReferenceCache
 
 _MIN_ROW_TOKENS = 8
 """Length of the row of a rank that needs no reference while others do."""
@@ -31,27 +32,52 @@ class ReferenceModel:
             model=self._model, config=settings, dist_init_required=False
         )
         self._engine.eval()
+        weight = self._model.embedding.weight
+        self._width = int(weight.ds_shape[-1])
+        self._dtype: torch.dtype = weight.dtype
+        self._cache = ReferenceCache()
 
-    @contextmanager
-    def states(self, batch: Batch) -> Iterator[ReferenceStates | None]:
-        """The model at `batch.kl_positions`, its output embedding gathered meanwhile.
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of one hidden state."""
+        return self._width * self._dtype.itemsize
 
-        Collective where `batch.uses_reference` is set, which it is on all ranks or on none.
+    def states(self, batch: Batch) -> AbstractContextManager[ReferenceStates] | None:
+        """The model at `batch.kl_positions`; entering it gathers the output embedding.
+
+        Entering is collective too. None where no rank needs the reference. Collective where
+        `batch.uses_reference` is set, which it is on all ranks or on none.
         """
-        import deepspeed
+        return self._gathered(self._hidden(batch)) if batch.uses_reference else None
 
-        if not batch.uses_reference:
-            yield None
-            return
+    def _hidden(self, batch: Batch) -> Tensor:
+        """Hidden states at `batch.kl_positions`, computed or from the ranks that hold them."""
+        rows = batch.reference_rows
+        if rows is not None and rows.exchange is not None:
+            return self._cache.collect(
+                rows,
+                rows.exchange,
+                width=self._width,
+                dtype=self._dtype,
+                device=batch.input_ids.device,
+            )
         tokens = batch.input_ids.shape[1] if len(batch.kl_positions) else _MIN_ROW_TOKENS
         with torch.no_grad():
-            hidden = self._engine(
+            hidden: Tensor = self._engine(
                 input_ids=batch.input_ids[:, :tokens],
                 position_ids=batch.position_ids[:, :tokens],
                 positions=batch.kl_positions,
                 cu_seqlens=batch.cu_seqlens.clamp(max=tokens),
                 max_seqlen=min(batch.max_seqlen, tokens),
             )
+        if rows is not None:
+            self._cache.keep(rows, hidden)
+        return hidden
+
+    @contextmanager
+    def _gathered(self, hidden: Tensor) -> Iterator[ReferenceStates]:
+        import deepspeed
+
         embedding = self._model.embedding
         with deepspeed.zero.GatheredParameters(
             [p for p in (embedding.weight, embedding.bias) if p is not None]

@@ -17,7 +17,9 @@ from ftdist.config.saved_config import dump_config, load_config
 from ftdist.data.collate import build_batch
 from ftdist.dist.world import World
 from ftdist.errors import StorageError
+from ftdist.plan.plan import Plan
 from ftdist.rundir import RunDir
+from ftdist.train.dataloader import BatchSource
 from ftdist.train.step import train_step
 from tests.dist.test_gradient import (
     SEQUENCES,
@@ -80,13 +82,29 @@ def test_frozen_weights_export_bit_identical_to_the_base_and_others_change(
     assert "0.5 times the rate of the one above" in card
 
 
+def micro_steps_without_base(run: RunDir, *, from_step: int) -> int:
+    """Micro-steps of KL rows in which the base need not run, in an attempt from a step on."""
+    batches = BatchSource(
+        Plan.from_json(run.plan.read_text()),
+        seed=load_config(run.config).run.seed,
+        world=World(rank=0, size=3, local_rank=0, local_size=3),
+        device=torch.device("cpu"),
+        max_cached_tokens=10**6,
+    )
+    return sum(
+        batch.reference_rows is not None and batch.reference_rows.exchange is not None
+        for step in batches.prefetch(range(from_step, STEPS))
+        for batch in step.micro_batches
+    )
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_resume_with_frozen_parameters_and_kl_is_bit_identical(
     run_ranks: RunRanks, tmp_path: Path, ingredients: Path, dtype: str
 ) -> None:
     follows = (
         f"library.extra_sources.replay.path={ingredients / 'library'}",
-        "library.extra_sources.replay.weight=0.5",
+        "library.extra_sources.replay.weight=4",
         "library.kl_to_base=[replay]",
     )
     whole, parts = (
@@ -94,7 +112,11 @@ def test_resume_with_frozen_parameters_and_kl_is_bit_identical(
         for name in ("whole", "parts")
     )
     assert run_attempt(run_ranks, whole, 1, world_size=3) == [0, 0, 0]
-    stop_and_resume(run_ranks, parts, world_size=3, interrupt_rank=2)
+    halt = stop_and_resume(run_ranks, parts, world_size=3, interrupt_rank=2)
+    # The undisturbed run has the base's states of more rows than one that starts at the stop.
+    assert micro_steps_without_base(whole, from_step=0) > micro_steps_without_base(
+        whole, from_step=halt
+    )
     assert curve(parts) == curve(whole)
     assert state_hash(parts, step=STEPS) == state_hash(whole, step=STEPS)
 
@@ -173,6 +195,9 @@ def gradients(world: World, model: Path, dtype: str, *overrides: str) -> dict[st
         (["lm_head.*", "model.layers.0.*"], ("model.activation_checkpointing=false",)),
         (["model.layers.1.*"], ("model.activation_checkpointing=true", "engine=zero3_offload")),
         (["model.*"], ("model.activation_checkpointing=true",)),
+        # Nothing below layer 0, or below layer 1, has a gradient: not even its input.
+        (["model.embed_tokens.*"], ("model.activation_checkpointing=true",)),
+        (["model.embed_tokens.*", "model.layers.0.*", "*.k_proj.*"], ()),
     ],
 )
 def test_trained_parameters_have_the_same_gradient_as_without_freezing(

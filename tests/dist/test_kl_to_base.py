@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -11,6 +12,8 @@ from torch.nn.functional import cross_entropy, kl_div
 
 from ftdist.config.schema import RunConfig
 from ftdist.data.collate import Batch, build_batch
+from ftdist.data.reference_rows import ReferenceHolders
+from ftdist.data.sampler import SequenceRefs
 from ftdist.dist.world import World
 from ftdist.train.step import train_step
 from ftdist.zero.build import build_engine
@@ -107,6 +110,44 @@ def plain(model: Path, base: Path, dtype: torch.dtype) -> tuple[dict[str, Tensor
             sums[source_of(number)] += loss.item()
             start += length
     return {name: p.grad.float() for name, p in tuned.named_parameters()}, sums
+
+
+def recomputed_and_cached(world: World, model: Path, base: Path, dtype: str) -> list[bool]:
+    """Whether each of two exchanges gives this rank the bits that the base itself gives it."""
+    engine = build(world, model, base, dtype)
+    reference = engine._reference
+    assert reference is not None
+    rows = sequences(SEQUENCES)
+    tokens = np.array([loss_tokens([row]) for row in rows])
+    holders = ReferenceHolders({1: tokens}, rank=world.rank, world_size=world.size, max_tokens=999)
+
+    def states(*indices: int) -> tuple[Tensor, Tensor, bool]:
+        refs = SequenceRefs(np.ones(len(indices), dtype=np.int64), np.array(indices))
+        ours = holders.micro_step(refs, np.arange(len(indices)))
+        own = [rows[index] for _, index in ours.keys]
+        batch = build_batch(own, sources=[1] * len(own), kl_sources=FOLLOWS, uses_reference=True)
+        again = reference._hidden(batch)
+        given = reference._hidden(replace(batch, reference_rows=ours))
+        return again, given, ours.exchange is not None
+
+    for first in ((0, 1, 2), (4, 5, 6)):
+        again, given, exchanged = states(*first)
+        assert torch.equal(again, given)
+        assert not exchanged
+    results = []
+    # The second time, rows are with other ranks; in the last micro-step one has none.
+    for second in ((5, 2, 4), (1, 6)):
+        again, given, exchanged = states(*second)
+        results.append(exchanged and torch.equal(again, given))
+    return results
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_cached_states_of_the_base_equal_recomputed_ones_bit_for_bit(
+    run_ranks: RunRanks, tmp_path: Path, dtype: str
+) -> None:
+    model, base = two_models(tmp_path, "llama_tied")
+    assert run_ranks(3, recomputed_and_cached, model, base, dtype) == [[True, True]] * 3
 
 
 def two_models(folder: Path, family: str) -> tuple[Path, Path]:

@@ -196,6 +196,12 @@ class EngineConfig:
     ranks of a node, to spare the network between nodes; 1: none.
     """
 
+    reference_cache_gib: NonNegativeFloat
+    """Maximum host memory per rank for hidden states of the base model, GiB; 0: none.
+
+    With `library.kl_to_base`: from its second pass on, a row needs no forward pass of the base.
+    """
+
     deepspeed: dict[str, Any]
     """Further DeepSpeed settings, under DeepSpeed's names; only those tested with ftdist.
 

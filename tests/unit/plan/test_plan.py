@@ -189,6 +189,28 @@ def test_kl_to_base_adds_the_base_model_memory() -> None:
     assert beside.device_gib == pytest.approx(alone.device_gib + 0.5 + more)
 
 
+@pytest.mark.parametrize(
+    ("words", "gib"),
+    [
+        # 200,000 loss tokens of 2,048 x 2 bytes over 4 ranks; half of the stream's 3 x 200 rows.
+        ((), 200_000 * 4096 / 4 / GIB),
+        (("engine.reference_cache_gib=0.125",), 0.125),
+        (("engine.reference_cache_gib=0",), 0.0),
+        (("train.epochs=0.9",), 0.0),  # no row comes twice
+        (("batch.micro_batch_size=2",), 0.0),  # states depend on what else is in the row
+        (("batch.micro_batch_size=2", "cluster.device=cuda"), 200_000 * 4096 / 4 / GIB),
+    ],
+)
+def test_states_of_the_base_are_kept_for_rows_that_come_twice(
+    words: tuple[str, ...], gib: float
+) -> None:
+    library = _library(_source(), replace(_source("replay"), kl_to_base=True))
+    fixed = ("cluster.tasks_per_node=4", "model.dtype=bfloat16", "batch.allow_uneven=true")
+    plan = _plan(*fixed, *words, library=library)
+    assert plan.reference_cache_gib == pytest.approx(gib)
+    assert _plan(*fixed, *words).reference_cache_gib == 0.0
+
+
 def test_activation_checkpointing_stores_layer_inputs_and_one_layer() -> None:
     plan = _plan("model.activation_checkpointing=full", "model.dtype=bfloat16")
     assert plan.activations_gib == (17 + 16) * 4096 * 2048 * 2 / GIB

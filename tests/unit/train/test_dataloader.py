@@ -16,6 +16,7 @@ class Batches(BatchSource):
 
     def __init__(self, *, fails_at: int = -1) -> None:
         self._device = torch.device("cpu")
+        self._max_cached_tokens = 0
         self._fails_at = fails_at
         self.built: list[tuple[int, str]] = []
 
