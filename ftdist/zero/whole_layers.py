@@ -1,6 +1,6 @@
 """Decoder layers as units of ZeRO-3: one gather, one set of hooks and one reduction per layer.
 
-DeepSpeed hooks every module otherwise, 7,000 calls per micro-step for 30 layers, which a GPU waits for.
+DeepSpeed hooks every module otherwise: 7,000 calls per micro-step for 30 layers, and a GPU waits.
 """
 
 from typing import Any
