@@ -28,7 +28,7 @@ class ReferenceRows:
     tokens: tuple[int, ...]
     """Loss tokens of each of them."""
 
-    kept: tuple[bool, ...]
+    cached: tuple[bool, ...]
     """Whether the rank keeps the states of each of them, where the reference runs."""
 
     exchange: "Exchange | None"
@@ -70,7 +70,7 @@ class ReferenceHolders:
         self._loss_tokens = loss_tokens
         self._rank = rank
         self._max_tokens = max_tokens
-        self._kept = np.zeros(world_size, dtype=np.int64)
+        self._cached = np.zeros(world_size, dtype=np.int64)
         self._holders = {
             source: np.full(len(tokens), -1, dtype=np.int32)
             for source, tokens in loss_tokens.items()
@@ -90,27 +90,27 @@ class ReferenceHolders:
             tokens[rows] = of_source[refs.indices[rows]]
             holders[rows] = self._holders[source][refs.indices[rows]]
         own = np.flatnonzero(ranks == self._rank)
-        kept = self._keep(refs, ranks, tokens, new=holders < 0)
+        cached = self._keep(refs, ranks, tokens, new=holders < 0)
         return ReferenceRows(
             keys=tuple(refs[own].pairs()),
             tokens=tuple(tokens[own].tolist()),
-            kept=tuple(kept[own].tolist()),
+            cached=tuple(cached[own].tolist()),
             exchange=self._exchange(refs, ranks, tokens, holders) if holders.min() >= 0 else None,
         )
 
     def _keep(self, refs: SequenceRefs, ranks: Ints, tokens: Ints, *, new: Bools) -> Bools:
-        """Which rows are kept from now on, by the ranks that compute them."""
+        """Which rows are cached from now on, by the ranks that compute them."""
         computed = self._by_rank(ranks[new], tokens[new])
-        has_room = self._kept + computed <= self._max_tokens
-        self._kept += np.where(has_room, computed, 0)
-        kept = new & has_room[ranks]
+        has_room = self._cached + computed <= self._max_tokens
+        self._cached += np.where(has_room, computed, 0)
+        cached = new & has_room[ranks]
         for source, holders in self._holders.items():
-            rows = kept & (refs.sources == source)
+            rows = cached & (refs.sources == source)
             holders[refs.indices[rows]] = ranks[rows]
-        return kept
+        return cached
 
     def _by_rank(self, ranks: Ints, tokens: Ints) -> Ints:
-        sums = np.bincount(ranks, weights=tokens, minlength=len(self._kept))
+        sums = np.bincount(ranks, weights=tokens, minlength=len(self._cached))
         return sums.astype(np.int64)
 
     def _exchange(self, refs: SequenceRefs, ranks: Ints, tokens: Ints, holders: Ints) -> Exchange:

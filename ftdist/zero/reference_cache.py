@@ -17,8 +17,8 @@ class ReferenceCache:
     def keep(self, rows: ReferenceRows, hidden: Float[Tensor, "token width"]) -> None:
         """Keep those of this rank's rows that are to be kept, after the reference has run."""
         parts = hidden.split(list(rows.tokens))
-        for key, kept, states in zip(rows.keys, rows.kept, parts, strict=True):
-            if kept:
+        for key, cached, states in zip(rows.keys, rows.cached, parts, strict=True):
+            if cached:
                 self._states[key] = states.to("cpu", copy=True)
 
     def collect(

@@ -16,7 +16,7 @@ def use_whole_layers(model: Any) -> None:
 
     DeepSpeed reduces the gradients of a unit once the gradient of its input is there, or at once
     where its input needs none. The first layer that is trained above frozen embeddings and layers
-    is therefore left as it is: its gradients would be reduced before they exist.
+    therefore stays one of modules: its gradients would be reduced before they exist.
 
     Raises:
         ModelError: in the first forward pass, the input of a layer is not its first argument:

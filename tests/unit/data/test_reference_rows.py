@@ -26,10 +26,10 @@ def test_rows_seen_before_are_sent_by_the_rank_that_computed_them() -> None:
     first = micro_step(ranks, 0, 1, 2)
     assert [rows.exchange for rows in first] == [None] * 3
     assert [rows.keys for rows in first] == [((1, 0),), ((1, 1),), ((1, 2),)]
-    assert [rows.kept for rows in first] == [(True,)] * 3
+    assert [rows.cached for rows in first] == [(True,)] * 3
     # Row 3 is new: the reference runs for all, and only the new row is kept.
     second = micro_step(ranks, 2, 3)
-    assert [(rows.exchange, rows.kept) for rows in second] == [
+    assert [(rows.exchange, rows.cached) for rows in second] == [
         (None, (False,)),
         (None, (True,)),
         (None, ()),
@@ -57,6 +57,6 @@ def test_several_rows_of_a_rank_arrive_in_the_order_of_their_holders() -> None:
 
 def test_a_full_rank_keeps_no_more_and_its_rows_are_computed_again() -> None:
     ranks = holders(max_tokens=4)
-    assert [rows.kept for rows in micro_step(ranks, 0, 1, 2)] == [(False,), (True,), (True,)]
+    assert [rows.cached for rows in micro_step(ranks, 0, 1, 2)] == [(False,), (True,), (True,)]
     assert all(rows.exchange is None for rows in micro_step(ranks, 1, 0))
     assert all(rows.exchange is not None for rows in micro_step(ranks, 1, 2))
